@@ -1,0 +1,66 @@
+"""The child's side of `sirev.resident`: reads requests, runs functions, dies when its parent does."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+
+
+def import_module(arguments: dict[str, Any], emit: Callable[[Any], None]) -> None:
+    """Import a module ahead of its first use."""
+    importlib.import_module(arguments["module"])
+
+
+def main() -> None:
+    """Serve requests from stdin until it closes. Whatever libraries print goes to stderr, which is the log file."""
+    parent = int(sys.argv[1])
+    _die_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what it means
+    events = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def send(message: dict[str, Any]) -> None:
+        events.write(json.dumps(message) + "\n")
+        events.flush()
+
+    requests: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_read, args=(requests,), daemon=True).start()
+    while True:
+        request = json.loads(requests.get())
+        module, name = request["function"].split(":")
+        try:
+            function = getattr(importlib.import_module(module), name)
+            result = function(request["arguments"], lambda event: send({"event": event}))
+        except Exception as error:
+            traceback.print_exc()
+            send({"error": f"{type(error).__name__}: {' '.join(str(error).split())[:400]}"})
+        else:
+            send({"result": result})
+
+
+def _die_with(parent: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it was gone before the signal was asked for
+        os._exit(1)
+
+
+def _read(requests: queue.Queue[str]) -> None:
+    for line in sys.stdin:
+        requests.put(line)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""Batched sampling with a key-value cache for any transformers causal language model.
+
+What `generate` spends on a small model is mostly copying: the cache grows by concatenation, keys are
+repeated for grouped heads, and finished rows are carried to the end. Here the cache is allocated once,
+grouped heads share their keys in one matrix product, a prompt is read once for all its draws, and finished
+rows are dropped as soon as they are a fair share of the batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AttentionInterface
+from transformers.cache_utils import Cache, DynamicLayer
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+ATTENTION = "sirev_grouped"
+DROP_SHARE = 0.125  # finished rows are dropped once they are this share of the batch
+
+
+def grouped_attention(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attention of one new token per row, without repeating the keys of grouped heads.
+
+    Shapes: query (B, H, 1, D), key and value (B, K, S, D) with H a multiple of K, mask (B, 1, 1, S) additive;
+    returns (B, 1, H, D). Longer queries (the prompt) go to torch's own attention.
+    """
+    if query.shape[2] != 1 or kwargs.get("softcap") is not None:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
+    rows, heads, _, size = query.shape
+    groups = key.shape[1]
+    grouped = query.reshape(rows, groups, heads // groups, size)
+    scores = torch.matmul(grouped, key.transpose(2, 3)) * (scaling if scaling is not None else 1 / math.sqrt(size))
+    if attention_mask is not None:
+        scores = scores + attention_mask
+    out = torch.matmul(torch.softmax(scores, dim=-1), value)
+    return out.reshape(rows, 1, heads, size), None
+
+
+AttentionInterface.register(ATTENTION, grouped_attention)
+
+
+class PreallocatedLayer(DynamicLayer):
+    """Keys and values of one layer, (B, K, capacity, D), written in place and read as a view."""
+
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor, capacity: int) -> None:
+        super().__init__()
+        rows, groups, length, size = keys.shape
+        self.dtype, self.device = keys.dtype, keys.device
+        self.buffers = [torch.empty(rows, groups, capacity, size, dtype=keys.dtype, device=keys.device) for _ in "kv"]
+        self.buffers[0][:, :, :length] = keys
+        self.buffers[1][:, :, :length] = values
+        self.length = length
+        self.is_initialized = True
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        end = self.length + key_states.shape[2]
+        keys, values = self.buffers
+        keys[:, :, self.length : end] = key_states
+        values[:, :, self.length : end] = value_states
+        self.length = end
+        return keys[:, :, :end], values[:, :, :end]
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Keep only these rows of the batch."""
+        self.buffers = [b.index_select(0, rows) for b in self.buffers]
+
+    def get_seq_length(self) -> int:
+        return self.length
+
+
+class Prefill:
+    """Prompts read once: their cache and last logits, left-padded to a common length."""
+
+    def __init__(self, model: Any, prompts: Sequence[Sequence[int]], pad_id: int) -> None:
+        device = model.device
+        length = max(len(p) for p in prompts)
+        ids = torch.full((len(prompts), length), pad_id, dtype=torch.long)
+        present = torch.zeros((len(prompts), length), dtype=torch.bool)
+        for row, prompt in enumerate(prompts):
+            ids[row, length - len(prompt) :] = torch.tensor(prompt)
+            present[row, length - len(prompt) :] = True
+        self.present = present.to(device)
+        self.lengths = self.present.sum(dim=1)
+        causal = torch.ones(length, length, dtype=torch.bool, device=device).tril()
+        mask = additive_mask(causal & self.present[:, None, None, :], model.dtype)
+        positions = (self.present.long().cumsum(dim=1) - 1).clamp(min=0)
+        out = model(
+            input_ids=ids.to(device),
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=Cache(layer_class_to_replicate=DynamicLayer),
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        self.cache = out.past_key_values
+        self.logits = out.logits[:, -1].float()
+
+
+def additive_mask(visible: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """0 where `visible`, the lowest finite number elsewhere (a fully masked padding row must not become NaN)."""
+    return torch.zeros(visible.shape, dtype=dtype, device=visible.device).masked_fill_(~visible, torch.finfo(dtype).min)
+
+
+def uniforms(seed: int, problem_id: str, draw: int, n: int) -> np.ndarray:
+    """The `n` uniform numbers in [0, 1) that decide draw `draw` of a problem: one a token, from a Philox counter."""
+    key = hashlib.sha256(f"{seed}/{problem_id}/{draw}".encode()).digest()
+    generator = np.random.Generator(np.random.Philox(key=np.frombuffer(key[:16], dtype=np.uint64)))
+    return generator.random(n)
+
+
+def choose(logits: torch.Tensor, uniform: torch.Tensor, temperature: float, top_p: float) -> torch.Tensor:
+    """One token a row: nucleus sampling (Holtzman et al. 2020, section 3.1) by inverting the cumulative distribution.
+
+    `logits` (B, V), `uniform` (B,). The nucleus is the smallest set of most probable tokens whose probability
+    reaches `top_p`. Temperature 0 takes the most probable token.
+    """
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    probabilities, order = torch.softmax(logits.double() / temperature, dim=-1).sort(dim=-1, descending=True, stable=True)
+    cumulative = probabilities.cumsum(dim=-1)
+    kept = (cumulative - probabilities) < top_p
+    mass = (probabilities * kept).sum(dim=-1, keepdim=True)
+    place = torch.searchsorted(cumulative, uniform[:, None] * mass, right=True)
+    last = kept.sum(dim=-1, keepdim=True) - 1
+    return order.gather(1, torch.minimum(place, last)).squeeze(1)
+
+
+@torch.inference_mode()
+def decode(
+    model: Any,
+    prefill: Prefill,
+    draws: Sequence[tuple[int, np.ndarray]],
+    *,
+    temperature: float,
+    top_p: float,
+    eos_id: int,
+) -> list[tuple[list[int], str]]:
+    """Continue prompts until end of text or the length limit.
+
+    `draws` names, for each row of the batch, the prompt's place in `prefill` and its uniform numbers, of which
+    there are as many as new tokens allowed. Returns for each row its token ids without end of text, and "stop" or
+    "length".
+    """
+    device = model.device
+    limit = len(draws[0][1])
+    source = torch.tensor([place for place, _ in draws], device=device)
+    uniform = torch.tensor(np.stack([u for _, u in draws]), device=device)
+    read = prefill.present.shape[1]
+    layers = [
+        PreallocatedLayer(layer.keys.index_select(0, source), layer.values.index_select(0, source), read + limit)
+        for layer in prefill.cache.layers
+    ]
+    cache = Cache(layers=list(layers))
+    visible = torch.ones(len(draws), read + limit, dtype=torch.bool, device=device)
+    visible[:, :read] = prefill.present.index_select(0, source)
+    mask = additive_mask(visible, model.dtype)[:, None, None, :]
+    positions = prefill.lengths.index_select(0, source)
+
+    written = torch.full((len(draws), limit), eos_id, dtype=torch.long, device=device)
+    rows = torch.arange(len(draws), device=device)  # batch row -> row of `written`
+    going = torch.ones(len(draws), dtype=torch.bool, device=device)
+    logits = prefill.logits.index_select(0, source)
+    for step in range(limit):
+        token = choose(logits, uniform[rows, step], temperature, top_p)
+        written[rows, step] = token
+        going = going & (token != eos_id)
+        alive = int(going.sum())
+        if alive == 0 or step == limit - 1:
+            break
+        if alive <= len(rows) * (1 - DROP_SHARE):
+            kept = going.nonzero().squeeze(1)
+            rows, token, mask, positions = rows[kept], token[kept], mask[kept], positions[kept]
+            going = going[kept]
+            for layer in layers:
+                layer.keep(kept)
+        out = model(
+            input_ids=token[:, None],
+            attention_mask=mask[..., : read + step + 1],
+            position_ids=positions[:, None] + step,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        logits = out.logits[:, -1].float()
+    return [_until_eos(ids, eos_id) for ids in written.tolist()]
+
+
+def _until_eos(ids: list[int], eos_id: int) -> tuple[list[int], str]:
+    if eos_id in ids:
+        return ids[: ids.index(eos_id)], "stop"
+    return ids, "length"

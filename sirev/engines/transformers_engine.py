@@ -1,0 +1,79 @@
+"""The `transformers` engine: any causal language model that transformers loads, sampled by `kv_sampler`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from sirev.engines.kv_sampler import ATTENTION, Prefill, decode, uniforms
+from sirev.engines.protocol import Cell, Completion, Decoding
+from sirev.trainers.models import ModelFolders, load_merged, load_tokenizer
+
+
+class TransformersEngine:
+    """A loaded model. An adapter is merged into its base: at these sizes one matrix product is cheaper than three.
+
+    `batch_size` bounds the rows decoded at once; a cell is never mixed with another, so that what a kill left
+    undone is later computed in the very same batches.
+    """
+
+    def __init__(self, path: Path, base: Path | None, batch_size: int | None = None) -> None:
+        folders = ModelFolders(path, base)
+        self.tokenizer = load_tokenizer(folders)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.model = load_merged(folders, attn_implementation=ATTENTION).eval().to(device)
+        self.batch_size = batch_size
+
+    def sample(
+        self,
+        cells: Sequence[Cell],
+        decoding: Decoding,
+        seed: int,
+        publish: Callable[[int, list[Completion]], None],
+    ) -> None:
+        """Answer the cells in order; see `sirev.engines.protocol.Engine`."""
+        read: tuple[tuple[str, ...], Prefill] | None = None
+        for index, cell in enumerate(cells):
+            texts = tuple(prompt.text for prompt in cell.prompts)
+            if read is None or read[0] != texts:
+                read = (texts, self._prefill(texts))
+            publish(index, self._answer(cell, read[1], decoding, seed))
+
+    def prompt_ids(self, text: str) -> list[int]:
+        """The prompt's tokens exactly as the trainers see them."""
+        return list(self.tokenizer(text)["input_ids"])
+
+    @torch.inference_mode()
+    def _prefill(self, texts: Sequence[str]) -> Prefill:
+        pad = self.tokenizer.pad_token_id
+        pad = self.tokenizer.eos_token_id if pad is None else pad
+        return Prefill(self.model, [self.prompt_ids(text) for text in texts], pad)
+
+    def _answer(self, cell: Cell, prefill: Prefill, decoding: Decoding, seed: int) -> list[Completion]:
+        wanted = [
+            (place, prompt.problem_id, draw)
+            for place, prompt in enumerate(cell.prompts)
+            for draw in range(cell.first_draw, cell.first_draw + cell.draws)
+        ]
+        size = self.batch_size or len(wanted)
+        answers = []
+        for start in range(0, len(wanted), size):
+            rows = [
+                (place, uniforms(seed, problem_id, draw, decoding.max_new_tokens))
+                for place, problem_id, draw in wanted[start : start + size]
+            ]
+            answers += decode(
+                self.model,
+                prefill,
+                rows,
+                temperature=decoding.temperature,
+                top_p=decoding.top_p,
+                eos_id=self.tokenizer.eos_token_id,
+            )
+        texts = self.tokenizer.batch_decode([ids for ids, _ in answers], skip_special_tokens=True)
+        return [
+            Completion(problem_id, draw, text, tuple(ids), finish)
+            for (_, problem_id, draw), (ids, finish), text in zip(wanted, answers, texts, strict=True)
+        ]

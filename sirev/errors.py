@@ -1,0 +1,19 @@
+"""The errors a user sees, each one clear line, with the exit status the command line gives it."""
+
+from __future__ import annotations
+
+
+class SirevError(Exception):
+    """Something failed that the user should read about in one line."""
+
+    exit_status = 1
+
+
+class BadInput(SirevError):
+    """The user's input can't be used: the message names the place, the value and what is allowed."""
+
+    exit_status = 2
+
+
+class StageFailed(SirevError):
+    """A stage could not produce its artifact; the store is as it was before."""

@@ -1,0 +1,127 @@
+"""The parent's side of a resident child: an exec'd Python that trains or samples and dies with its parent.
+
+Heavy libraries are imported only there, once; their chatter goes to a log file; their memory is gone for certain
+when the child is. Requests and events are JSON lines over pipes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from sirev.errors import SirevError
+
+# The kernel's parent-death signal fires when the *thread* that started the child ends, so all children are started
+# by one thread that lives as long as this process.
+_spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sirev-spawner")
+
+
+class ChildFailed(SirevError):
+    """The child's work raised, or the child died. `log` holds what it printed."""
+
+    def __init__(self, message: str, log: Path) -> None:
+        super().__init__(message)
+        self.log = log
+
+
+class Resident:
+    """One resident child; started at the first call, serving one call at a time."""
+
+    def __init__(self, role: str, log: Path, threads: int) -> None:
+        self.role = role
+        self.log = log
+        self.threads = threads
+        self.starts = 0
+        self._process: subprocess.Popen[str] | None = None
+        self._turn = threading.Lock()
+
+    def call(self, function: str, arguments: Mapping[str, Any], on_event: Callable[[Any], None]) -> Any:
+        """Run `function` ("module:name") in the child with `arguments`; events go to `on_event`, the result is returned.
+
+        Raises ChildFailed with the child's own one-line reason if the function raised or the child died.
+        """
+        with self._turn:
+            process = self._running()
+            assert process.stdin and process.stdout
+            try:
+                process.stdin.write(json.dumps({"function": function, "arguments": arguments}) + "\n")
+                process.stdin.flush()
+                for line in process.stdout:
+                    message = json.loads(line)
+                    if "event" in message:
+                        on_event(message["event"])
+                    elif "error" in message:
+                        raise ChildFailed(message["error"], self.log)
+                    else:
+                        return message["result"]
+            except BrokenPipeError:
+                pass
+            except ChildFailed:
+                raise
+            except BaseException:
+                # Our own event handler failed, so the child is in the middle of something nobody waits for.
+                self._end()
+                raise
+            status = process.wait()
+            self._process = None
+            raise ChildFailed(f"the {self.role} process died ({_death(status)})", self.log)
+
+    def warm_up(self, module: str) -> None:
+        """Have the child import a module while the parent does something else; errors show at the next call."""
+        threading.Thread(target=self._warm_up, args=(module,), daemon=True).start()
+
+    def stop(self) -> None:
+        """End the child, and with it all memory it holds; the next call starts another."""
+        with self._turn:
+            self._end()
+
+    def _warm_up(self, module: str) -> None:
+        try:
+            self.call("sirev.child:import_module", {"module": module}, lambda event: None)
+        except (ChildFailed, ValueError):
+            pass
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _running(self) -> subprocess.Popen[str]:
+        if self._process is None or self._process.poll() is not None:
+            self._process = _spawner.submit(self._start).result()
+            self.starts += 1
+        return self._process
+
+    def _start(self) -> subprocess.Popen[str]:
+        count = str(self.threads)
+        environment = {
+            **os.environ,
+            "OMP_NUM_THREADS": count,
+            "MKL_NUM_THREADS": count,
+            "TOKENIZERS_PARALLELISM": "false",
+            "PYTHONUNBUFFERED": "1",
+        }
+        with self.log.open("a") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "sirev.child", str(os.getpid())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=environment,
+                close_fds=True,
+            )
+
+
+def _death(status: int) -> str:
+    if status == -9:
+        return "killed, perhaps for want of memory"
+    return f"signal {-status}" if status < 0 else f"exit status {status}"

@@ -1,0 +1,131 @@
+"""compare: the measures of M_1 .. M_T of one run against each other; what reports read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sirev.metrics.answer_sets import group_disparity, improvement_set, lost_set
+from sirev.metrics.diversity import ORDERS
+from sirev.metrics.pass_at_n import pass_at_n, powers_of_two
+from sirev.metrics.statistic import Statistic, absent, mean, statistic
+from sirev.stages.stage import Context, Stage, semantic
+from sirev.store.artifacts import Artifact, Output
+from sirev.store.digests import canonical_json
+
+Problems = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class CompareParameters:
+    """The iterations compared, M_1 first, and the OOD suites asked of each."""
+
+    iterations: list[int] = semantic()
+    suites: list[str] = semantic()
+
+
+def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
+    """`comparison.json`: {"iterations": [...]}, as `sirev report --format json` documents it.
+
+    Inputs, for each t: measures `t/greedy`, `t/draws`, `t/train` (accuracy) and `t/diversity`, and `t/ood/SUITE`.
+    """
+
+    def measures(name: str) -> Problems:
+        return list(inputs[name].json("measures.json")["problems"])
+
+    m1_greedy, m1_draws = measures("1/greedy"), measures("1/draws")
+    iterations = []
+    for t in parameters.iterations:
+        greedy, draws, train = measures(f"{t}/greedy"), measures(f"{t}/draws"), measures(f"{t}/train")
+        gained = improvement_set(_right(m1_greedy), _right(greedy))
+        iterations.append(
+            {
+                "t": t,
+                "pass_at_1": accuracy(greedy),
+                "levels": by_level(greedy),
+                "pass_at_n": pass_curve(draws, first=1, empty="no test problem"),
+                "improvement_set": {
+                    "size": len(gained),
+                    "m1_pass_at_n": pass_curve([p for p in m1_draws if p["id"] in set(gained)], 2, "IS(t) is empty"),
+                },
+                "lost_set": {"size": len(lost_set(_right(m1_greedy), _right(greedy)))},
+                "coverage": {
+                    reading: {"train": measure(train), "test": measure(draws)}
+                    for reading, measure in (("mass", coverage_mass), ("solved", coverage_solved))
+                },
+                "diversity": {group: diversity_of(measures(f"{t}/diversity"), group) for group in GROUPS},
+                "ood": {suite: suite_summary(measures(f"{t}/ood/{suite}")) for suite in parameters.suites},
+            }
+        )
+    return Output(files={"comparison.json": canonical_json({"iterations": iterations})})
+
+
+GROUPS = ("all", "correct", "incorrect")
+
+
+def accuracy(greedy: Problems) -> Statistic:
+    """Share of problems whose single, greedy answer is right."""
+    return mean([p["correct"] / p["n"] for p in greedy], "no problem")
+
+
+def by_level(greedy: Problems) -> dict[str, Statistic]:
+    """Greedy accuracy of each level, easiest first."""
+    levels = sorted({p["level"] for p in greedy}, key=lambda level: (len(level), level))
+    return {level: accuracy([p for p in greedy if p["level"] == level]) for level in levels}
+
+
+def pass_curve(draws: Problems, first: int, empty: str) -> dict[str, Statistic]:
+    """Mean pass@N over problems for N = `first`, 2 `first`, ... up to the draws there are."""
+    most = max((p["n"] for p in draws), default=0)
+    if not draws:
+        return {str(first): absent(empty)}
+    return {
+        str(k): mean([pass_at_n(p["n"], p["correct"], k) for p in draws], f"fewer than {k} draws")
+        for k in powers_of_two(most)
+        if k >= first
+    }
+
+
+def coverage_mass(draws: Problems) -> Statistic:
+    """Correct answer coverage read as probability mass: mean over problems of right draws / draws."""
+    return mean([p["correct"] / p["n"] for p in draws], "no problem")
+
+
+def coverage_solved(draws: Problems) -> Statistic:
+    """Correct answer coverage read as reach: the share of problems with at least one right draw."""
+    return mean([float(p["correct"] > 0) for p in draws], "no problem")
+
+
+def diversity_of(problems: Problems, group: str) -> dict[str, Any]:
+    """Distinct-N (each n, and their mean) and distinct equation lists, mean over problems with such answers."""
+    empty = f"no problem has {'an' if group == 'all' else 'a ' + group} answer"
+    by_n = {str(n): mean([p[group]["distinct_n"][str(n)] for p in problems], empty) for n in ORDERS}
+    values = [s["value"] for s in by_n.values() if s["value"] is not None]
+    if len(values) == len(ORDERS):
+        overall = statistic(sum(values) / len(values), min(s["n"] for s in by_n.values()))
+    else:
+        overall = absent(empty if not values else f"no answer of {len(values) + 1} tokens")
+    return {
+        "distinct_n": {**by_n, "mean": overall},
+        "distinct_equations": mean([p[group]["distinct_equations"] for p in problems], empty),
+    }
+
+
+def suite_summary(greedy: Problems) -> dict[str, Any]:
+    """Accuracy of an OOD suite, whole and by level, and the group disparity between its easiest and hardest level."""
+    levels = by_level(greedy)
+    easiest, *rest = levels.values()
+    disparity = absent("the suite has one level only")
+    if rest and easiest["value"] is not None and rest[-1]["value"] is not None:
+        value = group_disparity(easiest["value"], rest[-1]["value"])
+        count = easiest["n"] + rest[-1]["n"]
+        disparity = absent("the easiest level is never right", count) if value is None else statistic(value, count)
+    return {"accuracy": accuracy(greedy), "levels": levels, "group_disparity": disparity}
+
+
+def _right(greedy: Problems) -> dict[str, bool]:
+    return {p["id"]: p["correct"] > 0 for p in greedy}
+
+
+STAGE = Stage("compare", 1, CompareParameters, run)

@@ -1,0 +1,47 @@
+"""pretrain: the embedded recipe's base model M0, from random weights; one for all seeds of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sirev.stages.stage import Context, Stage, operational, semantic
+from sirev.store.artifacts import Artifact, Output
+
+
+@dataclass(frozen=True)
+class PretrainParameters:
+    """Sizes of the model and how long it learns; see `sirev.recipe.Pretrain`."""
+
+    architecture: dict[str, Any] = semantic()
+    sequences: int = semantic()
+    levels: list[int] = semantic()
+    equations_share: float = semantic()
+    batch_size: int = semantic()
+    learning_rate: float = semantic()
+    warmup: float = semantic()
+    seed: int = semantic()
+    threads: int = operational(default=1)
+
+
+def run(parameters: PretrainParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
+    """Weights and tokenizer of M0 as a model folder."""
+    out = context.scratch / "model"
+    out.mkdir()
+    settings = {name: getattr(parameters, name) for name in PretrainParameters.__dataclass_fields__}
+    result = context.call(
+        "trainer",
+        "sirev.trainers.pretrain:pretrain",
+        {**settings, "out": str(out)},
+        lambda event: context.progress(event["step"], event["steps"], "steps"),
+    )
+    return Output(files=model_files(out), provenance={"log": result["log"]})
+
+
+def model_files(folder: Any) -> dict[str, Any]:
+    """The files of a saved model, by name."""
+    return {path.name: path for path in sorted(folder.iterdir())}
+
+
+STAGE = Stage("pretrain", 1, PretrainParameters, run)

@@ -1,0 +1,128 @@
+"""sample: answers of a model to problems, in shards that survive an interruption.
+
+Shards lie on a fixed grid of problems and draw indices. Each is an action of its own, so raising N computes only
+the missing draws, and a killed sampling goes on where it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sirev.stages.stage import Context, Stage, keyed_parameters, operational, semantic
+from sirev.stages.train import model_folders
+from sirev.store.artifacts import Artifact, Output, TableParts
+from sirev.store.digests import canonical_json, sha256
+from sirev.store.tables import Table
+
+VERSION = 1
+CELL_PROBLEMS = 128
+CELL_DRAWS = 2  # divides 50 and 14: growing N from 50 to 64 keeps every shard
+"""The grid; part of the stage version, because batches never cross a cell's border."""
+
+COLUMNS = {"problem_id": "string", "draw": "int", "text": "string", "tokens": "int", "finish": "string"}
+ORDER = ("problem_id", "draw")
+
+
+@dataclass(frozen=True)
+class SampleParameters:
+    """`n` draws of each problem at `temperature`; 0 is greedy, and then top_p and seed are set to 1 and 0."""
+
+    engine: str = semantic()
+    n: int = semantic()
+    temperature: float = semantic()
+    top_p: float = semantic()
+    max_new_tokens: int = semantic()
+    seed: int = semantic()
+    problems: int | None = semantic(default=None, absent_means=None)
+    batch_size: int | None = operational(default=None)
+
+
+@dataclass(frozen=True)
+class _Cell:
+    prompts: list[tuple[str, str]]  # (problem id, prompt)
+    first_draw: int
+    draws: int
+
+
+def run(parameters: SampleParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
+    """A table `completions`: problem_id, draw, text, tokens (without end of text), finish ("stop" or "length").
+
+    Inputs: `model` (and `model_base` for an adapter) and `problems`, of which the first `parameters.problems`.
+    """
+    problems = inputs["problems"].rows("problems")[: parameters.problems]
+    cells = list(grid([(p["id"], p["prompt"]) for p in problems], parameters.n))
+    actions = [_cell_action(parameters, inputs, cell) for cell in cells]
+    shards: dict[int, Artifact] = {i: found for i, a in enumerate(actions) if (found := context.stored(a))}
+    missing = [i for i in range(len(cells)) if i not in shards]
+    if missing:
+        total = sum(len(c.prompts) * c.draws for c in cells)
+        done = total - sum(len(cells[i].prompts) * cells[i].draws for i in missing)
+        tokens, began = 0, time.monotonic()
+
+        def publish(event: dict[str, Any]) -> None:
+            nonlocal done, tokens
+            index = missing[event["cell"]]
+            table = Table(COLUMNS, event["completions"], ORDER)
+            shards[index] = context.keep(actions[index], Output(tables={"completions": table}))
+            done += len(event["completions"])
+            tokens += sum(row["tokens"] for row in event["completions"])
+            context.progress(done, total, "answers", tokens / (time.monotonic() - began))
+
+        context.progress(done, total, "answers")
+        context.call("engine", "sirev.engines.session:sample", _request(parameters, inputs, cells, missing, context), publish)
+    return _assembled([shards[i] for i in range(len(cells))], cells)
+
+
+def grid(prompts: list[tuple[str, str]], n: int) -> Iterator[_Cell]:
+    """The cells that cover `n` draws of every prompt, all cells of one block of problems in a row."""
+    for start in range(0, len(prompts), CELL_PROBLEMS):
+        for draw in range(0, n, CELL_DRAWS):
+            yield _Cell(prompts[start : start + CELL_PROBLEMS], draw, min(CELL_DRAWS, n - draw))
+
+
+def _cell_action(parameters: SampleParameters, inputs: Mapping[str, Artifact], cell: _Cell) -> dict[str, Any]:
+    kept = keyed_parameters(replace(parameters, n=cell.draws, problems=None))
+    digests = {name: inputs[name].semantic for name in ("model", "model_base") if name in inputs}
+    return {
+        "stage": "sample-shard",
+        "version": VERSION,
+        "parameters": {**kept, "first_draw": cell.first_draw},
+        "inputs": {**digests, "prompts": sha256(canonical_json(cell.prompts))},
+    }
+
+
+def _request(
+    parameters: SampleParameters, inputs: Mapping[str, Artifact], cells: list[_Cell], missing: list[int], context: Context
+) -> dict[str, Any]:
+    return {
+        "engine": parameters.engine,
+        "model": model_folders(context.scratch, "model", inputs),
+        "model_name": "+".join(inputs[name].digest for name in ("model", "model_base") if name in inputs),
+        "decoding": {
+            "temperature": parameters.temperature,
+            "top_p": parameters.top_p,
+            "max_new_tokens": parameters.max_new_tokens,
+        },
+        "seed": parameters.seed,
+        "batch_size": parameters.batch_size,
+        "cells": [
+            {"prompts": cells[i].prompts, "first_draw": cells[i].first_draw, "draws": cells[i].draws} for i in missing
+        ],
+    }
+
+
+def _assembled(shards: list[Artifact], cells: list[_Cell]) -> Output:
+    """One table over the shards' own files; nothing is copied."""
+    rows = [row for shard in shards for row in shard.rows("completions")]
+    parts = {}
+    for shard, cell in zip(shards, cells, strict=True):
+        (entry,) = shard.manifest["files"].values()
+        parts[f"completions/{cell.prompts[0][0]}-{cell.first_draw:04d}.parquet"] = (entry["sha256"], entry["size"])
+    provenance = {"answers": len(rows), "tokens": sum(row["tokens"] for row in rows)}
+    return Output(tables={"completions": TableParts(Table(COLUMNS, rows, ORDER), parts)}, provenance=provenance)
+
+
+STAGE = Stage("sample", VERSION, SampleParameters, run)

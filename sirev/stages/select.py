@@ -1,0 +1,107 @@
+"""select: the training set D_t: gold answers at t = 1, then correct answers (SFT) or pairs of answers (DPO)."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sirev.seeds import derive_seed
+from sirev.stages.stage import Context, Stage, semantic
+from sirev.store.artifacts import Artifact, Output
+from sirev.store.digests import canonical_json
+from sirev.store.tables import Row, Table
+
+SFT_COLUMNS = {"problem_id": "string", "place": "int", "prompt": "string", "completion": "string"}
+DPO_COLUMNS = {"problem_id": "string", "place": "int", "prompt": "string", "chosen": "string", "rejected": "string"}
+
+
+@dataclass(frozen=True)
+class SelectParameters:
+    """`kind` is "gold", "sft" or "dpo"; `max_per_problem` counts answers, for dpo pairs; `seed` draws which."""
+
+    kind: str = semantic()
+    unique: bool = semantic(default=False)
+    max_per_problem: int | None = semantic(default=None)
+    seed: int = semantic(default=0)
+
+
+def run(parameters: SelectParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
+    """A table `examples` and `summary.json`: {examples, problems, new, outcome}.
+
+    Inputs: `problems`; for sft and dpo also `completions` and `grades`, and optionally `previous`, the training set
+    that the answering model was trained on last, if of the same kind. The outcome is "ok" or why there is nothing
+    to learn from: "no correct answer", "no pair", "nothing new" (every example was in `previous`).
+    """
+    problems = inputs["problems"].rows("problems")
+    if parameters.kind == "gold":
+        rows = [_example(p["id"], 0, p["prompt"], p["target"]) for p in problems]
+        return _output(SFT_COLUMNS, rows, None, "no problem")
+    right, wrong = answers_by_problem(inputs["completions"].rows("completions"), inputs["grades"].rows("grades"))
+    previous = inputs["previous"].rows("examples") if "previous" in inputs else None
+    prompts = {p["id"]: p["prompt"] for p in problems}
+    rows = []
+    for problem_id, prompt in prompts.items():
+        rng = random.Random(derive_seed(parameters.seed, problem_id))
+        good = _drawn(right[problem_id], parameters.unique, rng)
+        if parameters.kind == "sft":
+            chosen = good[: parameters.max_per_problem]
+            rows.extend(_example(problem_id, place, prompt, text) for place, text in enumerate(chosen))
+        else:
+            bad = _drawn(wrong[problem_id], parameters.unique, rng)
+            pairs = list(zip(good, bad, strict=False))[: parameters.max_per_problem]  # each answer in one pair at most
+            rows.extend(
+                {"problem_id": problem_id, "place": place, "prompt": prompt, "chosen": yes, "rejected": no}
+                for place, (yes, no) in enumerate(pairs)
+            )
+    if parameters.kind == "sft":
+        return _output(SFT_COLUMNS, rows, previous, "no correct answer")
+    return _output(DPO_COLUMNS, rows, previous, "no pair")
+
+
+def answers_by_problem(
+    completions: list[Row], grades: list[Row]
+) -> tuple[defaultdict[str, list[str]], defaultdict[str, list[str]]]:
+    """The texts of correct and of incorrect answers, each by problem and in the order of draws."""
+    right: defaultdict[str, list[str]] = defaultdict(list)
+    wrong: defaultdict[str, list[str]] = defaultdict(list)
+    for completion, grade in zip(completions, grades, strict=True):
+        assert (completion["problem_id"], completion["draw"]) == (grade["problem_id"], grade["draw"])
+        (right if grade["correct"] else wrong)[completion["problem_id"]].append(completion["text"])
+    return right, wrong
+
+
+def _drawn(texts: list[str], unique: bool, rng: random.Random) -> list[str]:
+    """The texts in random order, without repeats if they are to be unique."""
+    pool = list(dict.fromkeys(texts)) if unique else list(texts)
+    rng.shuffle(pool)
+    return pool
+
+
+def _example(problem_id: str, place: int, prompt: str, completion: str) -> Row:
+    return {"problem_id": problem_id, "place": place, "prompt": prompt, "completion": completion}
+
+
+def _output(columns: dict[str, str], rows: list[Row], previous: list[Row] | None, empty: str) -> Output:
+    texts = [name for name in columns if name != "place"]
+
+    def identity(row: Row) -> tuple[str, ...]:
+        return tuple(row[name].strip() for name in texts)
+
+    known = {identity(row) for row in previous or []}
+    new = sum(identity(row) not in known for row in rows)
+    outcome = empty if not rows else "nothing new" if previous is not None and new == 0 else "ok"
+    summary = {
+        "examples": len(rows),
+        "problems": len({row["problem_id"] for row in rows}),
+        "new": new,
+        "outcome": outcome,
+    }
+    return Output(
+        files={"summary.json": canonical_json(summary)},
+        tables={"examples": Table(columns, rows, ("problem_id", "place"))},
+    )
+
+
+STAGE = Stage("select", 1, SelectParameters, run)

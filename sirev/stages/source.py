@@ -1,0 +1,37 @@
+"""source: the problems of one split, with prompt, gold answer and target, as one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sirev.stages.stage import Context, Stage, semantic
+from sirev.store.artifacts import Artifact, Output
+from sirev.store.tables import Table
+from sirev.tasks import arithmetic
+
+COLUMNS = {"id": "string", "prompt": "string", "target": "string", "answer": "string", "level": "string"}
+
+
+@dataclass(frozen=True)
+class SourceParameters:
+    """Problems of the embedded task: the first `n` of `split`, levels in turn."""
+
+    task: str = semantic()
+    split: str = semantic()
+    n: int = semantic()
+    levels: list[int] = semantic()
+    data_seed: int = semantic()
+    style_weights: dict[str, float] = semantic()
+
+
+def run(parameters: SourceParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
+    """A table `problems`: id, prompt, target (what follows the prompt in training), answer, level."""
+    rows: list[dict[str, Any]] = arithmetic.problems(
+        parameters.split, parameters.n, parameters.levels, parameters.data_seed, parameters.style_weights
+    )
+    return Output(tables={"problems": Table(COLUMNS, rows, ("id",))})
+
+
+STAGE = Stage("source", 1, SourceParameters, run)

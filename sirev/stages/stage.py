@@ -1,0 +1,79 @@
+"""What a stage is: a named, versioned function from parameters and artifacts to one artifact."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from sirev.store.artifacts import Artifact, Output
+
+_NEVER = object()
+
+
+def semantic(*, default: Any = dataclasses.MISSING, absent_means: Any = _NEVER) -> Any:
+    """A parameter that changes the result, so it is part of the key.
+
+    `absent_means` lets a parameter be added later without changing old keys: the parameter is left out of the key
+    if and only if it equals this value. It is what older code did, whatever today's default is; never edit it.
+    """
+    return dataclasses.field(default=default, metadata={"semantic": True, "absent_means": absent_means})
+
+
+def operational(*, default: Any = dataclasses.MISSING) -> Any:
+    """A parameter that does not change the result (batch sizes of inference, workers): never part of a key."""
+    return dataclasses.field(default=default, metadata={"semantic": False})
+
+
+def keyed_parameters(parameters: Any) -> dict[str, Any]:
+    """The parameters that belong in the key, as plain JSON values."""
+    found = {}
+    for field in dataclasses.fields(parameters):
+        value = getattr(parameters, field.name)
+        if field.metadata["semantic"] and value != field.metadata["absent_means"]:
+            found[field.name] = value
+    return found
+
+
+class Context(Protocol):
+    """What a running stage may use besides its parameters and inputs."""
+
+    scratch: Path
+    """A folder of its own on this machine, empty at the start and gone afterwards."""
+
+    def call(self, role: str, function: str, arguments: Mapping[str, Any], on_event: Callable[[Any], None]) -> Any:
+        """Run a dotted function in the resident child that plays `role` ("trainer", "engine")."""
+        ...
+
+    def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:
+        """Say how far the stage is."""
+        ...
+
+    def stored(self, action: dict[str, Any]) -> Artifact | None:
+        """A part of this stage's work that an earlier, interrupted attempt left behind."""
+        ...
+
+    def keep(self, action: dict[str, Any], output: Output) -> Artifact:
+        """Store a part of this stage's work, so that an interruption does not lose it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`run(parameters, inputs, context)` does the work; `version` changes whenever equal input may give another result."""
+
+    name: str
+    version: int
+    parameters: type
+    run: Callable[[Any, Mapping[str, Artifact], Context], Output]
+
+    def action(self, parameters: Any, inputs: Mapping[str, str]) -> dict[str, Any]:
+        """This stage applied to parameters and input digests (semantic ones), as it is hashed into the key."""
+        return {
+            "stage": self.name,
+            "version": self.version,
+            "parameters": keyed_parameters(parameters),
+            "inputs": dict(inputs),
+        }

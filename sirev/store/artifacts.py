@@ -1,0 +1,139 @@
+"""Artifacts: small trees of files described by a manifest, which is itself an object.
+
+The manifest's own digest names the artifact. Its `semantic` digest names what the artifact says (rows for tables,
+bytes for everything else) and is what the keys of later actions hold.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from sirev.store.digests import canonical_json, sha256
+from sirev.store.objects import DamagedObject, Objects
+from sirev.store.tables import Row, Table, from_parquet, rows_digest, to_parquet
+
+MANIFEST_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class TableParts:
+    """A table put together from the files of other artifacts, without copying them: path -> (digest, size)."""
+
+    table: Table
+    parts: Mapping[str, tuple[str, int]]
+
+
+@dataclass
+class Output:
+    """What a stage hands to the store: files by relative path, tables by name, and what is worth recording beside."""
+
+    files: dict[str, bytes | Path] = field(default_factory=dict)
+    tables: dict[str, Table | TableParts] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An artifact in a store. `digest` is its manifest's; opening a file checks the file's bytes."""
+
+    digest: str
+    manifest: dict[str, Any]
+    objects: Objects
+
+    @cached_property
+    def semantic(self) -> str:
+        """Digest of what the artifact says: equal for equal rows and bytes, however they were encoded."""
+        parts = {path for table in self.manifest["tables"].values() for path in table["parts"]}
+        files = {path: entry["sha256"] for path, entry in self.manifest["files"].items() if path not in parts}
+        tables = {name: table["rows_sha256"] for name, table in self.manifest["tables"].items()}
+        return sha256(canonical_json({"files": files, "tables": tables}))
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(entry["size"] for entry in self.manifest["files"].values())
+
+    def complete(self) -> bool:
+        """Whether every file is there with its size; bytes are checked when they are opened."""
+        return all(self.objects.present(e["sha256"], e["size"]) for e in self.manifest["files"].values())
+
+    def path(self, name: str) -> Path:
+        """The checked file called `name` in the artifact."""
+        return self.objects.checked(self.manifest["files"][name]["sha256"])
+
+    def json(self, name: str) -> Any:
+        """The value of a JSON file of the artifact."""
+        return json.loads(self.path(name).read_bytes())
+
+    def rows(self, table: str) -> list[Row]:
+        """The rows of a table, in the table's order."""
+        entry = self.manifest["tables"][table]
+        return from_parquet([self.path(part) for part in entry["parts"]], entry["order_by"])
+
+    def link_into(self, folder: Path) -> Path:
+        """Lay the artifact out as a folder of symbolic links to its checked, read-only objects."""
+        for name in self.manifest["files"]:
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(self.path(name).resolve())
+        return folder
+
+
+def write_artifact(objects: Objects, output: Output) -> Artifact:
+    """Store every file of `output`, then the manifest that names them."""
+    files: dict[str, dict[str, Any]] = {}
+    tables: dict[str, dict[str, Any]] = {}
+    for name, source in output.files.items():
+        files[_safe(name)] = _entry(*objects.add(source))
+    for name, table in output.tables.items():
+        rows_of = table.table if isinstance(table, TableParts) else table
+        ordered = rows_of.ordered()
+        if isinstance(table, TableParts):
+            parts = {_safe(path): _entry(*where) for path, where in table.parts.items()}
+        else:
+            parts = {f"{name}.parquet": _entry(*objects.add(to_parquet(table.columns, ordered)))}
+        files.update(parts)
+        tables[name] = {
+            "columns": rows_of.columns,
+            "order_by": list(rows_of.order_by),
+            "parts": sorted(parts),
+            "rows": len(ordered),
+            "rows_sha256": rows_digest(rows_of.columns, ordered),
+        }
+    manifest = {"format": MANIFEST_FORMAT, "files": files, "tables": tables}
+    digest, _ = objects.add(canonical_json(manifest))
+    return Artifact(digest, manifest, objects)
+
+
+def open_artifact(objects: Objects, digest: str) -> Artifact:
+    """The artifact whose manifest has this digest; DamagedObject if the manifest is missing, damaged or foreign."""
+    data = objects.path(digest)
+    try:
+        raw = data.read_bytes()
+    except OSError as error:
+        raise DamagedObject(f"artifact {digest[:12]} is missing from {objects.root}") from error
+    if sha256(raw) != digest:
+        raise DamagedObject(f"the manifest {digest[:12]} in {objects.root} is damaged")
+    manifest = json.loads(raw)
+    if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
+        raise DamagedObject(f"object {digest[:12]} in {objects.root} is not a manifest of format {MANIFEST_FORMAT}")
+    for name in manifest["files"]:
+        _safe(name)
+    return Artifact(digest, manifest, objects)
+
+
+def _entry(digest: str, size: int) -> dict[str, Any]:
+    return {"sha256": digest, "size": size}
+
+
+def _safe(name: str) -> str:
+    # A manifest may come from somebody else's store: it must not name a file outside the folder it is laid out in.
+    path = PurePosixPath(name)
+    if path.is_absolute() or not path.parts or any(part in ("..", ".") for part in name.split("/")):
+        raise DamagedObject(f"unsafe file name in a manifest: {name!r}")
+    return name

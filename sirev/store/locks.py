@@ -1,0 +1,83 @@
+"""One lock per key, so that two processes do not compute the same thing; correctness never depends on it.
+
+The lock is an exclusive `flock` on a file of its own. Its holder touches the file every few seconds; whoever
+waits and sees no touch for a minute stops waiting and computes by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+HEARTBEAT_SECONDS = 5.0
+GIVE_UP_SECONDS = 60.0
+POLL_SECONDS = 0.1
+
+
+@contextlib.contextmanager
+def key_lock(folder: Path, key: str, on_wait: Callable[[], None] | None = None) -> Iterator[bool]:
+    """Hold the lock of `key`; yields whether it is really held.
+
+    It is not after a holder fell silent for a minute, nor on a file system without flock. Calls `on_wait` once if
+    it has to wait. Files opened here are not inherited by exec'd children, so a child can't keep a lock alive.
+    """
+    path = folder / key
+    fd = _acquire(path, on_wait)
+    if fd is None:
+        yield False
+        return
+    stop = threading.Event()
+    threading.Thread(target=_beat, args=(fd, stop), daemon=True).start()
+    try:
+        yield True
+    finally:
+        stop.set()
+        # Unlinked while still held: whoever opened the old file meanwhile notices that the name has moved on.
+        path.unlink(missing_ok=True)
+        os.close(fd)
+
+
+def _acquire(path: Path, on_wait: Callable[[], None] | None) -> int | None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    seen, seen_at = -1, time.monotonic()
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            beat = os.fstat(fd).st_mtime_ns
+            os.close(fd)
+        except OSError:  # no flock on this file system
+            os.close(fd)
+            return None
+        else:
+            if _still_named(fd, path):
+                return fd
+            os.close(fd)
+            continue
+        if on_wait:
+            on_wait()
+            on_wait = None
+        if beat != seen:
+            seen, seen_at = beat, time.monotonic()
+        elif time.monotonic() - seen_at > GIVE_UP_SECONDS:
+            return None
+        time.sleep(POLL_SECONDS)
+
+
+def _still_named(fd: int, path: Path) -> bool:
+    try:
+        return os.fstat(fd).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False
+
+
+def _beat(fd: int, stop: threading.Event) -> None:
+    while not stop.wait(HEARTBEAT_SECONDS):
+        with contextlib.suppress(OSError):
+            os.utime(fd)

@@ -1,0 +1,135 @@
+"""Objects: immutable files named by the sha256 of their bytes.
+
+An object that exists is complete: it was written elsewhere on the same file system, synced and renamed.
+Whatever is read is checked first, by hash or by an unchanged (size, mtime, inode) since the last hash.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+from sirev.errors import BadInput, SirevError
+from sirev.store.digests import sha256, sha256_file
+
+STAMPED_FROM = 1 << 20
+"""Objects of this many bytes or more leave a stamp of their check; hashing a smaller one costs less than the stamp."""
+
+
+class DamagedObject(SirevError):
+    """An object's bytes are not those its name promises, or are gone."""
+
+
+class Objects:
+    """The objects below `root`; knows nothing of what they mean."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._checked: dict[str, tuple[int, int, int]] = {}
+
+    def path(self, digest: str) -> Path:
+        """Where the object is or would be; nothing is checked."""
+        return self.root / "objects" / digest[:2] / digest[2:]
+
+    def present(self, digest: str, size: int) -> bool:
+        """Whether an object of this name and size is there; its bytes are not read."""
+        try:
+            return os.stat(f"{self.root}/objects/{digest[:2]}/{digest[2:]}").st_size == size
+        except OSError:
+            return False
+
+    def add(self, source: bytes | Path) -> tuple[str, int]:
+        """Store bytes or a copy of a file; returns (digest, size).
+
+        An object that is already there is replaced by the same bytes: should it have been damaged, this mends it.
+        """
+        with self.temporary() as scratch:
+            if isinstance(source, bytes):
+                digest = sha256(source)
+                scratch.write_bytes(source)
+            else:
+                shutil.copyfile(source, scratch)
+                digest = sha256_file(scratch)
+            size = scratch.stat().st_size
+            self.publish(scratch, self.path(digest))
+        return digest, size
+
+    def temporary(self) -> contextlib.AbstractContextManager[Path]:
+        """A path in the store's own tmp/, gone at exit unless it was published."""
+        return _temporary(self.root)
+
+    def publish(self, scratch: Path, target: Path) -> None:
+        """Sync a finished temporary file and rename it to its final name, read-only.
+
+        The folder is not synced: after a power failure an entry may be missing, which reads as "not computed".
+        """
+        fd = os.open(scratch, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+            os.fchmod(fd, 0o444)
+        finally:
+            os.close(fd)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(scratch, target)
+
+    def checked(self, digest: str) -> Path:
+        """The path of an object whose bytes are known to be right; raises DamagedObject otherwise."""
+        path = self.path(digest)
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise DamagedObject(f"object {digest[:12]} is missing from {self.root}; run `sirev iterate` again") from error
+        identity = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+        if self._checked.get(digest) == identity:
+            return path
+        stamp = self.root / "checked" / digest[:2] / digest[2:]
+        large = stat.st_size >= STAMPED_FROM
+        if not (large and _read_stamp(stamp) == identity):
+            if sha256_file(path) != digest:
+                self._set_aside(path, digest)
+            if large:
+                _write_stamp(stamp, identity)
+        self._checked[digest] = identity
+        return path
+
+    def _set_aside(self, path: Path, digest: str) -> None:
+        try:
+            path.unlink()
+        except OSError as error:
+            raise DamagedObject(f"object {digest[:12]} in {self.root} is damaged and can't be removed: {error}") from None
+        raise DamagedObject(
+            f"object {digest[:12]} in {self.root} was damaged and is removed; "
+            "run the same command again and what it belonged to is computed anew"
+        )
+
+
+@contextlib.contextmanager
+def _temporary(root: Path):  # type: ignore[no-untyped-def]
+    folder = root / "tmp"
+    path = folder / f"{os.getpid()}-{secrets.token_hex(8)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    except OSError as error:
+        raise BadInput(f"the store {root} can't be written: {error.strerror}; name another with --store DIR") from None
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _read_stamp(path: Path) -> tuple[int, ...] | None:
+    try:
+        return tuple(map(int, path.read_text().split()))
+    except (OSError, ValueError):
+        return None
+
+
+def _write_stamp(path: Path, identity: tuple[int, int, int]) -> None:
+    # A stamp only saves time: one that can't be written (a read-only store) or is torn is as good as none.
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(" ".join(map(str, identity)))

@@ -1,0 +1,50 @@
+"""What happened when an action ran: recorded beside its result, never part of a key or an artifact."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+
+def now() -> str:
+    """The present time, UTC, sortable as text."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+@cache
+def versions(packages: tuple[str, ...]) -> dict[str, str]:
+    """The installed version of each package; those not installed are left out."""
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def hardware() -> dict[str, Any]:
+    """The machine: architecture, system, cores."""
+    return {"machine": platform.machine(), "system": sys.platform, "cores": os.cpu_count()}
+
+
+@cache
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """Commit of the checkout that the code was imported from and whether it was changed; None outside of one."""
+    command = ["git", "-C", str(folder)]
+    try:
+        commit = subprocess.run([*command, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10)
+        status = subprocess.run([*command, "status", "--porcelain"], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if commit.returncode != 0:
+        return None
+    return {"commit": commit.stdout.strip(), "changed": bool(status.stdout.strip())}

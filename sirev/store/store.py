@@ -1,0 +1,132 @@
+"""The store: artifacts, the records that lead to them, and runs. Knows nothing of language models."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sirev.errors import BadInput
+from sirev.store.artifacts import Artifact, Output, open_artifact, write_artifact
+from sirev.store.digests import canonical_json
+from sirev.store.locks import key_lock
+from sirev.store.objects import DamagedObject, Objects
+from sirev.store.provenance import now
+from sirev.store.records import Record, Records, action_key
+from sirev.store.runs import Runs
+
+STORE_FORMAT = 1
+MARKER = "sirev-store.json"
+
+
+def default_path() -> Path:
+    """$SIREV_STORE, else cache/ of the checkout that sirev is imported from, else the user's cache folder."""
+    if named := os.environ.get("SIREV_STORE"):
+        return Path(named)
+    checkout = Path(__file__).resolve().parents[2]
+    if (checkout / "pyproject.toml").is_file() and (checkout / "recipes").is_dir():
+        return checkout / "cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sirev"
+
+
+class Store:
+    """A content-addressed store in a folder. Opening one reads a marker and writes nothing.
+
+    `path` defaults to `default_path()`. Raises BadInput for a folder that is something else, or of a newer format.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self.path = Path(path) if path is not None else default_path()
+        self.objects = Objects(self.path)
+        self.records = Records(self.path, self.objects)
+        self.runs = Runs(self.path, self.objects)
+        self._marker = self._read_marker()
+        self._artifacts: dict[str, Artifact] = {}
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.path)!r})"
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever stored here."""
+        return self._marker is not None
+
+    def lookup(self, key: str, pinned: str | None = None) -> Artifact | None:
+        """The artifact to use for a key, None if it has to be computed.
+
+        With `pinned` (a manifest digest) that realisation or none. Otherwise one made in this store, the earliest
+        first, before any that came from elsewhere.
+        """
+        if pinned is not None:
+            return self._complete(pinned) if self.records.get(key, pinned) else None
+        records = self.records.realisations(key)
+        here = self._marker["id"] if self._marker else None
+        records.sort(key=lambda r: r.provenance.get("store") != here)  # stable: earliest first within each
+        return next((artifact for r in records if (artifact := self._complete(r.artifact))), None)
+
+    def publish(self, action: dict[str, Any], output: Output, provenance: dict[str, Any] | None = None) -> Artifact:
+        """Store what an action produced: objects first, then the manifest, the record last."""
+        self.create()
+        artifact = write_artifact(self.objects, output)
+        noted = {**output.provenance, **(provenance or {}), "recorded": now(), "store": self.id}
+        self.records.add(Record(action, artifact.digest, noted))
+        return artifact
+
+    def artifact(self, digest: str) -> Artifact:
+        """The artifact of a manifest digest; DamagedObject if it is not whole."""
+        if digest not in self._artifacts:
+            self._artifacts[digest] = open_artifact(self.objects, digest)
+        return self._artifacts[digest]
+
+    def lock(self, action: dict[str, Any], on_wait: Callable[[], None] | None = None) -> AbstractContextManager[bool]:
+        """Hold the lock of an action's key while computing it."""
+        self.create()
+        return key_lock(self.path / "locks", action_key(action), on_wait)
+
+    @cached_property
+    def id(self) -> str:
+        """A random name given to the store when it was created: tells what was made here from what was pulled."""
+        self.create()
+        assert self._marker is not None
+        return str(self._marker["id"])
+
+    def create(self) -> None:
+        """Make the store if it is not there yet; safe against another process doing the same."""
+        if self._marker is not None:
+            return
+        with self.objects.temporary() as scratch:
+            scratch.write_bytes(canonical_json({"format": STORE_FORMAT, "id": secrets.token_hex(8)}))
+            try:
+                os.link(scratch, self.path / MARKER)  # unlike rename, fails if another process was first
+            except FileExistsError:
+                pass
+        self._marker = self._read_marker()
+
+    def _complete(self, digest: str) -> Artifact | None:
+        try:
+            artifact = self.artifact(digest)
+        except DamagedObject:
+            return None
+        return artifact if artifact.complete() else None
+
+    def _read_marker(self) -> dict[str, Any] | None:
+        marker = self.path / MARKER
+        try:
+            data = json.loads(marker.read_bytes())
+            version = data["format"]
+        except (FileNotFoundError, NotADirectoryError):
+            if self.path.exists() and not self.path.is_dir():
+                raise BadInput(f"the store {self.path} is not a folder; name another with --store DIR") from None
+            return None
+        except OSError as error:
+            raise BadInput(f"the store {self.path} can't be read: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError):
+            raise BadInput(f"{marker} is damaged; it should hold the store's format and id as JSON") from None
+        if version > STORE_FORMAT:
+            raise BadInput(f"the store {self.path} has format {version}; this sirev reads up to {STORE_FORMAT}: upgrade sirev")
+        return dict(data)

@@ -1,0 +1,65 @@
+"""Tables: rows of plain values, kept as Parquet, named by their rows rather than their bytes.
+
+The digest of a table is taken over canonical JSON of its columns and ordered rows, so another Parquet encoder
+or another split into files leaves every key that depends on it alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sirev.store.digests import canonical_json
+
+Row = dict[str, Any]
+
+_TYPES = {"string": "string", "int": "int64", "bool": "bool_", "float": "float64"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows with named, typed columns ("string", "int", "bool", "float") in the order of the `order_by` columns."""
+
+    columns: dict[str, str]
+    rows: Sequence[Row]
+    order_by: tuple[str, ...]
+
+    def ordered(self) -> list[Row]:
+        """The rows in the table's own order."""
+        return sorted(self.rows, key=lambda row: tuple(row[c] for c in self.order_by))
+
+
+def rows_digest(columns: dict[str, str], ordered_rows: Iterable[Row]) -> str:
+    """sha256 over the columns and the rows, one canonical JSON line each."""
+    digest = hashlib.sha256(canonical_json(columns) + b"\n")
+    names = list(columns)
+    for row in ordered_rows:
+        digest.update(canonical_json([row[name] for name in names]) + b"\n")
+    return digest.hexdigest()
+
+
+def to_parquet(columns: dict[str, str], rows: Sequence[Row]) -> bytes:
+    """The rows as one Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([(name, getattr(pa, _TYPES[kind])()) for name, kind in columns.items()])
+    sink = io.BytesIO()
+    arrays = {name: [row[name] for row in rows] for name in columns}
+    pq.write_table(pa.table(arrays, schema=schema), sink, compression="zstd")
+    return sink.getvalue()
+
+
+def from_parquet(paths: Sequence[Path], order_by: Sequence[str]) -> list[Row]:
+    """The rows of one or several Parquet files, in table order."""
+    import pyarrow.parquet as pq
+
+    rows: list[Row] = []
+    for path in paths:
+        rows.extend(pq.ParquetFile(path).read().to_pylist())
+    rows.sort(key=lambda row: tuple(row[c] for c in order_by))
+    return rows

@@ -1,0 +1,221 @@
+"""Runs steps through the store: each is looked up first and computed only if it is not there."""
+
+from __future__ import annotations
+
+import fnmatch
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from sirev.errors import BadInput, SirevError, StageFailed
+from sirev.resident import ChildFailed, Resident
+from sirev.stages.stage import Stage
+from sirev.store.artifacts import Artifact, Output
+from sirev.store.objects import DamagedObject
+from sirev.store.provenance import git_state, hardware, now, versions
+from sirev.store.records import action_key
+from sirev.store.runs import Pin, Run
+from sirev.store.store import Store
+from sirev.study.steps import Known, Unknown
+
+PACKAGES = ("sirev", "torch", "transformers", "trl", "peft", "accelerate", "tokenizers", "numpy", "pyarrow")
+"""Whose versions are recorded, and keyed where a recipe says `environment: strict`."""
+
+
+class Listener(Protocol):
+    """Told what happens, from several threads at once."""
+
+    def step(self, run: Run, name: str, state: Literal["hit", "start", "wait", "done"]) -> None: ...
+
+    def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None: ...
+
+
+@dataclass
+class Crew:
+    """What the runs of one invocation share: the resident children, redone keys, and the word to stop."""
+
+    threads: int = 1
+    redo: tuple[str, ...] = ()
+    scratch: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="sirev-")))
+    redone: dict[str, Artifact] = field(default_factory=dict)
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.residents = {
+            role: Resident(role, self.scratch / f"{role}.log", self.threads) for role in ("trainer", "engine")
+        }
+
+    def close(self) -> None:
+        """End the children, and with them whatever they were doing; remove the scratch folder."""
+        self.stopping.set()
+        for resident in self.residents.values():
+            resident.kill()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+class Runner:
+    """Executes the steps of one run: pins first, then any realisation in the store, then the work itself."""
+
+    def __init__(self, store: Store, run: Run, crew: Crew, listener: Listener) -> None:
+        self.store = store
+        self.run = run
+        self.crew = crew
+        self.listener = listener
+        self.changed = False
+        self.computed: list[str] = []
+        self._pins = dict(run.pins)  # those of an earlier invocation of this run
+        run.pins = {}
+        self._strict = versions(PACKAGES) if run.settings["environment"] == "strict" else None
+
+    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Artifact:
+        """The artifact of a step; raises StageFailed, naming stage, key and log, if it can't be computed."""
+        if self.crew.stopping.is_set():
+            raise StageFailed("stopped")
+        known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
+        action = stage.action(parameters, {k: v.semantic for k, v in known.items()})
+        if self._strict is not None:
+            action["environment"] = self._strict
+        key = action_key(action)
+        redo = redo_matches(self.crew.redo, stage.name, name)
+        artifact = self.crew.redone.get(key) if redo else self._lookup(name, key)
+        if artifact is not None:
+            self.listener.step(self.run, name, "hit")
+        else:
+            artifact = self._compute(name, stage, parameters, known, action, redo)
+        self._pin(name, Pin(key, artifact.digest))
+        return artifact
+
+    def finish(self, status: Literal["complete", "stopped"], reason: str | None) -> None:
+        """Write the run's end, unless the store says the same already."""
+        ended = (self.run.status, self.run.reason) == (status, reason) and self.run.pins == self._pins
+        if not ended:
+            self.run.status, self.run.reason = status, reason
+            self.store.runs.save(self.run)
+            self.changed = True
+
+    def _lookup(self, name: str, key: str) -> Artifact | None:
+        pin = self._pins.get(name)
+        if pin is not None and pin.key == key and (artifact := self.store.lookup(key, pin.artifact)):
+            return artifact
+        return self.store.lookup(key)
+
+    def _compute(
+        self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Artifact], action: dict[str, Any], redo: bool
+    ) -> Artifact:
+        key = action_key(action)
+        with self.store.lock(action, lambda: self.listener.step(self.run, name, "wait")):
+            # Whoever held the lock before may have computed it meanwhile.
+            found = self.crew.redone.get(key) if redo else self.store.lookup(key)
+            if found is not None:
+                self.listener.step(self.run, name, "hit")
+                return found
+            self.listener.step(self.run, name, "start")
+            began, started = time.monotonic(), now()
+            scratch = Path(tempfile.mkdtemp(dir=self.crew.scratch))
+            try:
+                output = stage.run(parameters, inputs, StepContext(self, name, scratch, stage))
+                artifact = self.store.publish(
+                    action, output, self._provenance(started, seconds=round(time.monotonic() - began, 3))
+                )
+            except ChildFailed as error:
+                raise self._failure(name, stage, key, str(error), error.log) from error
+            except (SirevError, KeyboardInterrupt):
+                raise
+            except OSError as error:
+                raise self._failure(name, stage, key, f"{error.strerror}: {error.filename or ''}", None) from error
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+        if redo:
+            self.crew.redone[key] = artifact
+        self.computed.append(name)
+        self.listener.step(self.run, name, "done")
+        return artifact
+
+    def _pin(self, name: str, pin: Pin) -> None:
+        self.run.pins[name] = pin
+        if self._pins.get(name) != pin and self.computed and self.computed[-1] == name:
+            self.run.status, self.run.reason = "running", None
+            self.store.runs.save(self.run)  # so that an interrupted --redo goes on with what it redid
+            self.changed = True
+
+    def _provenance(self, started: str, seconds: float) -> dict[str, Any]:
+        return {
+            "packages": versions(PACKAGES),
+            "hardware": hardware(),
+            "git": git_state(Path(__file__).parent),
+            "started": started,
+            "seconds": seconds,
+        }
+
+    def _failure(self, name: str, stage: Stage, key: str, reason: str, log: Path | None) -> StageFailed:
+        where = ""
+        if log is not None and log.is_file():
+            kept = self.store.path / "logs" / f"{key[:16]}.log"
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(log, kept)
+            where = f"; log: {kept}"
+        return StageFailed(f"{self.run.id}: step {name} (stage {stage.name}, key {key[:12]}) failed: {reason}{where}")
+
+
+@dataclass
+class StepContext:
+    """The runner's side of `sirev.stages.stage.Context`."""
+
+    runner: Runner
+    name: str
+    scratch: Path
+    stage: Stage
+
+    def call(self, role: str, function: str, arguments: Mapping[str, Any], on_event: Callable[[Any], None]) -> Any:
+        return self.runner.crew.residents[role].call(function, arguments, on_event)
+
+    def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:
+        self.runner.listener.progress(self.runner.run, self.name, done, total, unit, rate)
+
+    def stored(self, action: dict[str, Any]) -> Artifact | None:
+        # A redone sampling draws anew: shards of the realisation before would be that realisation again.
+        if redo_matches(self.runner.crew.redo, self.stage.name, self.name):
+            return None
+        artifact = self.runner.store.lookup(action_key(action))
+        try:
+            return artifact if artifact and all(artifact.path(n) for n in artifact.manifest["files"]) else None
+        except DamagedObject:
+            return None
+
+    def keep(self, action: dict[str, Any], output: Output) -> Artifact:
+        return self.runner.store.publish(action, output)
+
+
+class Planner:
+    """Executes nothing: says of each step whether it is a hit, would run, or is unknown until another has run."""
+
+    def __init__(self, store: Store, run: Run) -> None:
+        self.store = store
+        self.run = run
+        self.states: dict[str, Literal["hit", "run", "unknown"]] = {}
+
+    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Known:
+        known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
+        if len(known) < len(inputs):
+            self.states[name] = "unknown"
+            return Unknown()
+        action = stage.action(parameters, {k: v.semantic for k, v in known.items()})
+        if self.run.settings["environment"] == "strict":
+            action["environment"] = versions(PACKAGES)
+        key = action_key(action)
+        pin = self.run.pins.get(name)
+        pinned = pin.artifact if pin and pin.key == key else None
+        artifact = self.store.lookup(key, pinned) or self.store.lookup(key)
+        self.states[name] = "hit" if artifact else "run"
+        return artifact or Unknown()
+
+
+def redo_matches(redo: tuple[str, ...], stage: str, step: str) -> bool:
+    """Whether `--redo STAGE` or `--redo STAGE:t` names this step."""
+    t = step.rpartition(":")[2] if ":" in step else None
+    return any(r == stage or (t is not None and r == f"{stage}:{t}") for r in redo)

@@ -1,0 +1,253 @@
+"""The embedded task: short word problems about a running total, each solvable in six styles.
+
+Everything is made here from a seed: problems, gold solutions, the pretraining corpus and the word-level
+tokenizer's vocabulary. Styles differ in how reliably a very small model carries them out, so a model that
+trains on its own correct answers drifts towards the reliable ones and forgets the others: the
+self-improvement reversal in miniature.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+LARGEST = 99  # numbers 0..99 are one token each; nothing a solution writes may exceed it
+LARGEST_TOTAL = 40
+
+NAMES = ("Tom", "Ann", "Ben", "Eva", "Max", "Ida", "Leo", "Mia")
+PRONOUNS = ("He", "She", "He", "She", "He", "She", "He", "She")
+THINGS = ("apples", "books", "cards", "coins", "eggs", "pens", "shells", "stamps")
+GAINS = ("buys", "finds")
+LOSSES = ("loses", "sells")
+PACKS = ("bags", "boxes")
+LEAD_INS = ("", "so", "we get", "first", "the sum :", "count :")
+SEPARATORS = (",", ";", ".", "then", "and")
+STYLES = ("long", "step", "end", "sums", "verbal", "pluses")
+
+PAD, EOS, UNK = "<pad>", "<eos>", "<unk>"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One change of the running total: `count` packs of `size` (count 1 = loose things); packs are only gained."""
+
+    sign: int
+    count: int
+    size: int
+
+    @property
+    def amount(self) -> int:
+        return self.count * self.size
+
+
+@dataclass(frozen=True)
+class Story:
+    """A problem before it is worded: the start and the events; its level is the number of events."""
+
+    start: int
+    events: tuple[Event, ...]
+
+    @property
+    def answer(self) -> int:
+        return self.start + sum(e.sign * e.amount for e in self.events)
+
+
+def vocabulary() -> list[str]:
+    """All tokens of the task, in id order: the special ones, the numbers 0..99, then words and signs."""
+    words = {"has", "gets", "of", "How", "many", "now", "?", ".", "####", "+", "-", "*", "=", "plus", "minus", "is"}
+    words.update(("starts", "with", "left", "altogether", "in", "takes", "away", "adds", "he", "she", "total"))
+    for group in (NAMES, PRONOUNS, THINGS, GAINS, LOSSES, PACKS, SEPARATORS):
+        words.update(group)
+    words.update(w for lead in LEAD_INS for w in lead.split())
+    return [PAD, EOS, UNK, *map(str, range(LARGEST + 1)), *sorted(words)]
+
+
+def draw_story(rng: random.Random, level: int) -> Story:
+    """A story of `level` events (at most 6) whose running total stays within 0..40.
+
+    No two events are of the same size: a very small model finds its place in the story by the number that it
+    used last, and equal sizes would make that ambiguous.
+    """
+    total = start = rng.randint(2, 20)
+    events: list[Event] = []
+    while len(events) < level:
+        kind = rng.choice(("gain", "gain", "packs", "loss", "loss"))
+        count = rng.randint(2, 4) if kind == "packs" else 1
+        size = rng.choice([n for n in range(2, 10) if n not in {e.size for e in events}])
+        event = Event(-1 if kind == "loss" else 1, count, size)
+        if 0 <= total + event.sign * event.amount <= LARGEST_TOTAL:
+            events.append(event)
+            total += event.sign * event.amount
+    return Story(start, tuple(events))
+
+
+def question(rng: random.Random, story: Story) -> str:
+    """The story in words, e.g. "Tom has 12 apples. He buys 7. He gets 3 bags of 4. How many apples now?"."""
+    who = rng.randrange(len(NAMES))
+    thing = rng.choice(THINGS)
+    sentences = [f"{NAMES[who]} has {story.start} {thing}."]
+    for event in story.events:
+        if event.count > 1:
+            deed = f"gets {event.count} {rng.choice(PACKS)} of {event.size}"
+        else:
+            deed = f"{rng.choice(GAINS if event.sign > 0 else LOSSES)} {event.size}"
+        sentences.append(f"{PRONOUNS[who]} {deed}.")
+    return " ".join(sentences) + f" How many {thing} now?"
+
+
+def solution(rng: random.Random, story: Story, style: str) -> str:
+    """A correct solution in `style`, space-separated tokens ending in "#### n".
+
+    Operand order, multiplication or repeated addition, separators and lead-ins are drawn from `rng`.
+    """
+    lead = rng.choice(LEAD_INS)
+    separator = f" {rng.choice(SEPARATORS)} "
+    text = separator.join(_STEPS[style](rng, story))
+    return f"{lead} {text} #### {story.answer}".strip()
+
+
+def _product(rng: random.Random, event: Event) -> str:
+    if rng.random() < 0.5:
+        return f"{event.count} * {event.size}" if rng.random() < 0.5 else f"{event.size} * {event.count}"
+    return " + ".join([str(event.size)] * event.count)
+
+
+def _packs(rng: random.Random, events: tuple[Event, ...]) -> list[str]:
+    return [f"{_product(rng, e)} = {e.amount}" for e in events if e.count > 1]
+
+
+def _sign(event: Event) -> str:
+    return "+" if event.sign > 0 else "-"
+
+
+def _running(rng: random.Random, start: int, events: tuple[Event, ...]) -> list[str]:
+    """One equation an event (two where packs are multiplied out), each continuing the running total."""
+    steps, total = [], start
+    for event in events:
+        steps.extend(_packs(rng, (event,)))
+        after = total + event.sign * event.amount
+        swap = event.sign > 0 and rng.random() < 0.5
+        left, right = (event.amount, total) if swap else (total, event.amount)
+        steps.append(f"{left} {_sign(event)} {right} = {after}")
+        total = after
+    return steps
+
+
+def _long(rng: random.Random, story: Story) -> list[str]:
+    terms = [f"{_sign(e)} {_product(rng, e) if e.count > 1 and rng.random() < 0.5 else e.amount}" for e in story.events]
+    if rng.random() < 0.5:
+        rng.shuffle(terms)
+        terms.sort(key=lambda term: term.startswith("-"))
+    return [f"{story.start} {' '.join(terms)} = {story.answer}"]
+
+
+def _step(rng: random.Random, story: Story) -> list[str]:
+    return _running(rng, story.start, story.events)
+
+
+def _end(rng: random.Random, story: Story) -> list[str]:
+    backwards = story.events[::-1]
+    total = story.start
+    for event in backwards:
+        total += event.sign * event.amount
+        if not 0 <= total <= LARGEST:  # no negative numbers in the vocabulary: take the gains first instead
+            return _pluses(rng, story)
+    return _running(rng, story.start, backwards)
+
+
+def _split(story: Story) -> tuple[tuple[Event, ...], tuple[Event, ...]]:
+    return tuple(e for e in story.events if e.sign > 0), tuple(e for e in story.events if e.sign < 0)
+
+
+def _sums(rng: random.Random, story: Story) -> list[str]:
+    gains, losses = _split(story)
+    up = [story.start, *(e.amount for e in gains)]
+    down = [e.amount for e in losses]
+    rng.shuffle(up)
+    rng.shuffle(down)
+    steps = _packs(rng, story.events)
+    if len(up) > 1:
+        steps.append(f"{' + '.join(map(str, up))} = {sum(up)}")
+    if len(down) > 1:
+        steps.append(f"{' + '.join(map(str, down))} = {sum(down)}")
+    if down:
+        steps.append(f"{sum(up)} - {sum(down)} = {story.answer}")
+    return steps
+
+
+def _pluses(rng: random.Random, story: Story) -> list[str]:
+    gains, losses = _split(story)
+    if rng.random() < 0.5:
+        gains = gains[::-1]
+    return _running(rng, story.start, gains + losses)
+
+
+def _verbal(rng: random.Random, story: Story) -> list[str]:
+    steps, total = [f"starts with {story.start}"], story.start
+    for event in story.events:
+        after = total + event.sign * event.amount
+        word = rng.choice(("adds", "gets")) if event.sign > 0 else rng.choice(("takes away", "loses"))
+        amount = f"{_product(rng, event)} = {event.amount}" if event.count > 1 else str(event.amount)
+        steps.append(f"{word} {amount} : {total} {_sign(event)} {event.amount} = {after}")
+        total = after
+    return steps
+
+
+_STEPS: dict[str, Callable[[random.Random, Story], list[str]]] = {
+    "long": _long,
+    "step": _step,
+    "end": _end,
+    "sums": _sums,
+    "verbal": _verbal,
+    "pluses": _pluses,
+}
+
+
+def problems(
+    split: str, n: int, levels: list[int], seed: int, style_weights: list[float] | None = None
+) -> list[dict[str, object]]:
+    """`n` problems of `split`, levels in turn: rows of id, question, solution, answer, level.
+
+    Every row is drawn from (seed, split, level, index) alone, so a larger `n` keeps the rows of a smaller one.
+    """
+    weights = style_weights or [1.0] * len(STYLES)
+    rows: list[dict[str, object]] = []
+    for i in range(n):
+        level = levels[i % len(levels)]
+        rng = random.Random(f"{seed}/{split}/{level}/{i}")
+        story = draw_story(rng, level)
+        text = question(rng, story)
+        style = rng.choices(STYLES, weights)[0]
+        rows.append(
+            {
+                "id": f"{split}-{i:05d}",
+                "question": text,
+                "solution": solution(rng, story, style),
+                "answer": str(story.answer),
+                "level": str(level),
+            }
+        )
+    return rows
+
+
+def corpus(n: int, levels: list[int], seed: int, equations_share: float = 0.2) -> Iterator[tuple[str, str]]:
+    """`n` pretraining pairs (prompt, completion): bare equations, and problems with styles drawn evenly."""
+    rng = random.Random(f"{seed}/corpus")
+    for _ in range(n):
+        if rng.random() < equations_share:
+            yield "", _bare_equation(rng)
+            continue
+        story = draw_story(rng, rng.choice(levels))
+        yield question(rng, story), solution(rng, story, rng.choice(STYLES))
+
+
+def _bare_equation(rng: random.Random) -> str:
+    a, b = rng.randint(0, LARGEST_TOTAL), rng.randint(0, LARGEST_TOTAL)
+    kind = rng.randrange(3)
+    if kind == 0:
+        return f"{a} + {b} = {a + b}"
+    if kind == 1:
+        return f"{max(a, b)} - {min(a, b)} = {abs(a - b)}"
+    count, size = rng.randint(2, 4), rng.randint(2, 9)
+    return f"{_product(rng, Event(1, count, size))} = {count * size}"

@@ -1,0 +1,78 @@
+"""Loading and saving of models: full weights, or an adapter on a base that the caller names.
+
+What is saved is free of machine paths and of anything else that differs between equal runs.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
+VARYING = {"_name_or_path", "transformers_version", "peft_version", "base_model_name_or_path", "revision"}
+"""Fields of saved configurations that say where or by what version something was made."""
+
+
+@dataclass(frozen=True)
+class ModelFolders:
+    """A model on disk: its own folder, and its base's if it is an adapter."""
+
+    path: Path
+    base: Path | None = None
+
+    @classmethod
+    def of(cls, value: dict[str, str | None]) -> ModelFolders:
+        """From the JSON form {"path": ..., "base": ...}."""
+        assert value["path"] is not None
+        return cls(Path(value["path"]), Path(value["base"]) if value["base"] else None)
+
+
+def load_tokenizer(model: ModelFolders) -> Any:
+    """The tokenizer saved with the model."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(model.path)
+
+
+def load_model(model: ModelFolders, *, trainable: bool = False, **options: Any) -> Any:
+    """The model as a transformers model, or as a PeftModel if it is an adapter."""
+    from transformers import AutoModelForCausalLM
+
+    weights = AutoModelForCausalLM.from_pretrained(model.base or model.path, dtype="auto", **options)
+    if model.base is None:
+        return weights
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(weights, model.path, is_trainable=trainable)
+
+
+def load_merged(model: ModelFolders, **options: Any) -> Any:
+    """The model as plain weights, an adapter merged into its base."""
+    loaded = load_model(model, **options)
+    return loaded.merge_and_unload() if model.base is not None else loaded
+
+
+def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Save weights (or the default adapter alone) and tokenizer as safetensors and JSON into `folder`."""
+    scratch = folder / "saved"
+    # TRL keeps its reference as a second adapter, "ref"; it must not travel with the policy.
+    only = {"selected_adapters": ["default"]} if hasattr(model, "peft_config") else {}
+    model.save_pretrained(scratch, **only)
+    tokenizer.save_pretrained(scratch)
+    for source in sorted(scratch.iterdir()):
+        if source.suffix == ".safetensors" or source.name in TOKENIZER_FILES:
+            source.rename(folder / source.name)
+        elif source.suffix == ".json":
+            (folder / source.name).write_text(_clean(json.loads(source.read_text())))
+    for rest in scratch.iterdir():
+        rest.unlink()
+    scratch.rmdir()
+
+
+def _clean(config: dict[str, Any]) -> str:
+    kept = {key: value for key, value in config.items() if key not in VARYING}
+    if isinstance(kept.get("target_modules"), list):
+        kept["target_modules"] = sorted(kept["target_modules"])  # PEFT writes a set in hash order
+    return json.dumps(kept, indent=2, sort_keys=True) + "\n"
