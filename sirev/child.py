@@ -11,15 +11,9 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
-
-
-def import_module(arguments: dict[str, Any], emit: Callable[[Any], None]) -> None:
-    """Import a module ahead of its first use."""
-    importlib.import_module(arguments["module"])
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
-Level = Annotated[int, Field(ge=1, le=12)]
+Level = Annotated[int, Field(ge=1, le=7)]
 
 
 class Section(BaseModel):
@@ -54,7 +54,7 @@ class Task(Section):
 
 
 class Architecture(Section):
-    """Sizes of the embedded Llama; the head size is hidden_size / heads unless given."""
+    """Sizes of the embedded Llama."""
 
     hidden_size: Count = 128
     intermediate_size: Count = 320
@@ -63,7 +63,7 @@ class Architecture(Section):
     kv_heads: Count = 2
     head_dim: Count = 32
     initializer_range: Rate = 0.06
-    rope_theta: Rate = 500.0
+    rope_theta: Rate = 10000.0
 
 
 class Pretrain(Section):
@@ -254,7 +254,7 @@ def _find(recipe: str | Path) -> Path:
         return Path(text)
     path = recipe_folder() / f"{text}.yaml"
     if not path.is_file():
-        raise BadInput(f"unknown recipe {text!r}{_suggest(text, recipe_names())}")
+        raise BadInput(f"unknown recipe {text!r}{suggest(text, recipe_names())}")
     return path
 
 
@@ -287,7 +287,7 @@ def _require_field(section: Any, keys: tuple[str, ...], override: str) -> None:
             return
         if key not in fields:
             where = ".".join(keys[:i]) or "the recipe"
-            raise BadInput(f"--set {override}: {where} has no field {key!r}{_suggest(key, list(fields))}")
+            raise BadInput(f"--set {override}: {where} has no field {key!r}{suggest(key, list(fields))}")
         section = fields[key].annotation
 
 
@@ -309,7 +309,7 @@ def _explain(error: ValidationError, path: Path, places: dict[tuple[str, ...], s
         section: Any = Recipe
         for part in loc[:-1]:
             section = (_fields_of(section) or {})[part].annotation if part in (_fields_of(section) or {}) else None
-        line = f"{place}: {field}: no such field{_suggest(loc[-1], list(_fields_of(section) or {}))}"
+        line = f"{place}: {field}: no such field{suggest(loc[-1], list(_fields_of(section) or {}))}"
     elif first["type"] == "missing":
         line = f"{place}: {field}: missing, and required"
     else:
@@ -354,7 +354,8 @@ def _check_all_read(recipe: Recipe, data: dict[str, Any], path: Path, places: di
         complain(("model", "architecture"), "heads must be a multiple of kv_heads")
 
 
-def _suggest(word: str, known: list[str]) -> str:
+def suggest(word: str, known: list[str]) -> str:
+    """How a line about an unknown name ends: the nearest known one, and all of them."""
     close = difflib.get_close_matches(word, known, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     return f"{hint} (known: {', '.join(known)})" if known else hint

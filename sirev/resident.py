@@ -40,6 +40,7 @@ class Resident:
         self.threads = threads
         self.starts = 0
         self._process: subprocess.Popen[str] | None = None
+        self._killed = False
         self._turn = threading.Lock()
 
     def call(self, function: str, arguments: Mapping[str, Any], on_event: Callable[[Any], None]) -> Any:
@@ -73,20 +74,16 @@ class Resident:
             self._process = None
             raise ChildFailed(f"the {self.role} process died ({_death(status)})", self.log)
 
-    def warm_up(self, module: str) -> None:
-        """Have the child import a module while the parent does something else; errors show at the next call."""
-        threading.Thread(target=self._warm_up, args=(module,), daemon=True).start()
-
     def stop(self) -> None:
         """End the child, and with it all memory it holds; the next call starts another."""
         with self._turn:
             self._end()
 
-    def _warm_up(self, module: str) -> None:
-        try:
-            self.call("sirev.child:import_module", {"module": module}, lambda event: None)
-        except (ChildFailed, ValueError):
-            pass
+    def kill(self) -> None:
+        """End the child at once, even in the middle of a call, which then raises ChildFailed; none is started again."""
+        self._killed = True
+        if (process := self._process) is not None:
+            process.kill()
 
     def _end(self) -> None:
         if self._process is not None:
@@ -95,6 +92,8 @@ class Resident:
             self._process = None
 
     def _running(self) -> subprocess.Popen[str]:
+        if self._killed:
+            raise ChildFailed(f"the {self.role} process was stopped", self.log)
         if self._process is None or self._process.poll() is not None:
             self._process = _spawner.submit(self._start).result()
             self.starts += 1

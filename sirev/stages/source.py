@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sirev.stages.stage import Context, Stage, semantic
 from sirev.store.artifacts import Artifact, Output
@@ -28,7 +27,7 @@ class SourceParameters:
 
 def run(parameters: SourceParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
     """A table `problems`: id, prompt, target (what follows the prompt in training), answer, level."""
-    rows: list[dict[str, Any]] = arithmetic.problems(
+    rows = arithmetic.problems(
         parameters.split, parameters.n, parameters.levels, parameters.data_seed, parameters.style_weights
     )
     return Output(tables={"problems": Table(COLUMNS, rows, ("id",))})

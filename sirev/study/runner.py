@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import shutil
 import tempfile
 import threading
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from sirev.errors import BadInput, SirevError, StageFailed
+from sirev.errors import SirevError, StageFailed
 from sirev.resident import ChildFailed, Resident
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact, Output
@@ -26,19 +25,27 @@ from sirev.study.steps import Known, Unknown
 PACKAGES = ("sirev", "torch", "transformers", "trl", "peft", "accelerate", "tokenizers", "numpy", "pyarrow")
 """Whose versions are recorded, and keyed where a recipe says `environment: strict`."""
 
+State = Literal["hit", "start", "wait", "done"]
+
 
 class Listener(Protocol):
     """Told what happens, from several threads at once."""
 
-    def step(self, run: Run, name: str, state: Literal["hit", "start", "wait", "done"]) -> None: ...
+    def step(self, run: Run, name: str, state: State) -> None:
+        """A step was found, begins, waits for another process, or was computed."""
 
-    def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None: ...
+    def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
+        """A long step is at `done` of `total` units, at `rate` tokens a second where tokens are what it makes."""
+
+    def note(self, run: Run, text: str) -> None:
+        """Something the user should know about the run, one line."""
 
 
 @dataclass
 class Crew:
     """What the runs of one invocation share: the resident children, redone keys, and the word to stop."""
 
+    invocation: str
     threads: int = 1
     redo: tuple[str, ...] = ()
     scratch: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="sirev-")))
@@ -66,7 +73,6 @@ class Runner:
         self.run = run
         self.crew = crew
         self.listener = listener
-        self.changed = False
         self.computed: list[str] = []
         self._pins = dict(run.pins)  # those of an earlier invocation of this run
         run.pins = {}
@@ -75,14 +81,14 @@ class Runner:
     def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Artifact:
         """The artifact of a step; raises StageFailed, naming stage, key and log, if it can't be computed."""
         if self.crew.stopping.is_set():
-            raise StageFailed("stopped")
+            raise StageFailed(f"{self.run.id}: stopped before step {name}")
+        if name in self.run.pins:  # asked for again, as the problems of a split are
+            return self.store.artifact(self.run.pins[name].artifact)
         known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
-        action = stage.action(parameters, {k: v.semantic for k, v in known.items()})
-        if self._strict is not None:
-            action["environment"] = self._strict
+        action = step_action(stage, parameters, known, self._strict)
         key = action_key(action)
         redo = redo_matches(self.crew.redo, stage.name, name)
-        artifact = self.crew.redone.get(key) if redo else self._lookup(name, key)
+        artifact = self.crew.redone.get(key) if redo else find(self.store, self._pins, name, key)
         if artifact is not None:
             self.listener.step(self.run, name, "hit")
         else:
@@ -92,17 +98,13 @@ class Runner:
 
     def finish(self, status: Literal["complete", "stopped"], reason: str | None) -> None:
         """Write the run's end, unless the store says the same already."""
-        ended = (self.run.status, self.run.reason) == (status, reason) and self.run.pins == self._pins
-        if not ended:
+        if (self.run.status, self.run.reason) != (status, reason) or self.run.pins != self._pins:
             self.run.status, self.run.reason = status, reason
-            self.store.runs.save(self.run)
-            self.changed = True
+            self._save()
 
-    def _lookup(self, name: str, key: str) -> Artifact | None:
-        pin = self._pins.get(name)
-        if pin is not None and pin.key == key and (artifact := self.store.lookup(key, pin.artifact)):
-            return artifact
-        return self.store.lookup(key)
+    def _save(self) -> None:
+        self.run.invocation = self.crew.invocation
+        self.store.runs.save(self.run)
 
     def _compute(
         self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Artifact], action: dict[str, Any], redo: bool
@@ -114,34 +116,35 @@ class Runner:
             if found is not None:
                 self.listener.step(self.run, name, "hit")
                 return found
+            if self.crew.stopping.is_set():
+                raise StageFailed(f"{self.run.id}: stopped before step {name}")
             self.listener.step(self.run, name, "start")
             began, started = time.monotonic(), now()
             scratch = Path(tempfile.mkdtemp(dir=self.crew.scratch))
             try:
                 output = stage.run(parameters, inputs, StepContext(self, name, scratch, stage))
-                artifact = self.store.publish(
-                    action, output, self._provenance(started, seconds=round(time.monotonic() - began, 3))
-                )
+                seconds = round(time.monotonic() - began, 3)
+                artifact = self.store.publish(action, output, self._provenance(started, seconds))
             except ChildFailed as error:
                 raise self._failure(name, stage, key, str(error), error.log) from error
-            except (SirevError, KeyboardInterrupt):
+            except SirevError:
                 raise
             except OSError as error:
-                raise self._failure(name, stage, key, f"{error.strerror}: {error.filename or ''}", None) from error
+                reason = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+                raise self._failure(name, stage, key, reason, None) from error
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
-        if redo:
-            self.crew.redone[key] = artifact
+            if redo:
+                self.crew.redone[key] = artifact
         self.computed.append(name)
         self.listener.step(self.run, name, "done")
         return artifact
 
     def _pin(self, name: str, pin: Pin) -> None:
         self.run.pins[name] = pin
-        if self._pins.get(name) != pin and self.computed and self.computed[-1] == name:
+        if self.computed and self.computed[-1] == name:
             self.run.status, self.run.reason = "running", None
-            self.store.runs.save(self.run)  # so that an interrupted --redo goes on with what it redid
-            self.changed = True
+            self._save()  # so that an interrupted --redo goes on with what it redid
 
     def _provenance(self, started: str, seconds: float) -> dict[str, Any]:
         return {
@@ -156,9 +159,12 @@ class Runner:
         where = ""
         if log is not None and log.is_file():
             kept = self.store.path / "logs" / f"{key[:16]}.log"
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(log, kept)
-            where = f"; log: {kept}"
+            try:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(log, kept)
+                where = f"; log: {kept}"
+            except OSError as error:  # the disk may be full, which is why the stage failed
+                where = f"; its log could not be kept: {error.strerror}"
         return StageFailed(f"{self.run.id}: step {name} (stage {stage.name}, key {key[:12]}) failed: {reason}{where}")
 
 
@@ -194,25 +200,40 @@ class StepContext:
 class Planner:
     """Executes nothing: says of each step whether it is a hit, would run, or is unknown until another has run."""
 
-    def __init__(self, store: Store, run: Run) -> None:
+    def __init__(self, store: Store, run: Run, redo: tuple[str, ...] = ()) -> None:
         self.store = store
         self.run = run
+        self.redo = redo
         self.states: dict[str, Literal["hit", "run", "unknown"]] = {}
+        self._strict = versions(PACKAGES) if run.settings["environment"] == "strict" else None
 
     def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Known:
+        """The artifact if it is known already, else a stand-in for it."""
         known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
         if len(known) < len(inputs):
             self.states[name] = "unknown"
             return Unknown()
-        action = stage.action(parameters, {k: v.semantic for k, v in known.items()})
-        if self.run.settings["environment"] == "strict":
-            action["environment"] = versions(PACKAGES)
-        key = action_key(action)
-        pin = self.run.pins.get(name)
-        pinned = pin.artifact if pin and pin.key == key else None
-        artifact = self.store.lookup(key, pinned) or self.store.lookup(key)
+        key = action_key(step_action(stage, parameters, known, self._strict))
+        redo = redo_matches(self.redo, stage.name, name)
+        artifact = None if redo else find(self.store, self.run.pins, name, key)
         self.states[name] = "hit" if artifact else "run"
         return artifact or Unknown()
+
+
+def step_action(
+    stage: Stage, parameters: Any, inputs: Mapping[str, Artifact], strict: dict[str, str] | None
+) -> dict[str, Any]:
+    """What is hashed into a step's key: stage, version, semantic parameters, input digests; `strict` adds versions."""
+    action = stage.action(parameters, {k: v.semantic for k, v in inputs.items()})
+    return action if strict is None else {**action, "environment": strict}
+
+
+def find(store: Store, pins: Mapping[str, Pin], name: str, key: str) -> Artifact | None:
+    """The artifact of a key: the one this run pinned for the step if it is still there, else any realisation."""
+    pin = pins.get(name)
+    if pin is not None and pin.key == key and (artifact := store.lookup(key, pin.artifact)):
+        return artifact
+    return store.lookup(key)
 
 
 def redo_matches(redo: tuple[str, ...], stage: str, step: str) -> bool:

@@ -9,14 +9,15 @@ self-improvement reversal in miniature.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 LARGEST = 99  # numbers 0..99 are one token each; nothing a solution writes may exceed it
 LARGEST_TOTAL = 40
 
 NAMES = ("Tom", "Ann", "Ben", "Eva", "Max", "Ida", "Leo", "Mia")
-PRONOUNS = ("He", "She", "He", "She", "He", "She", "He", "She")
+PRONOUNS = ("he", "she", "he", "she", "he", "she", "he", "she")
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 THINGS = ("apples", "books", "cards", "coins", "eggs", "pens", "shells", "stamps")
 GAINS = ("buys", "finds")
 LOSSES = ("loses", "sells")
@@ -56,8 +57,8 @@ class Story:
 def vocabulary() -> list[str]:
     """All tokens of the task, in id order: the special ones, the numbers 0..99, then words and signs."""
     words = {"has", "gets", "of", "How", "many", "now", "?", ".", "####", "+", "-", "*", "=", "plus", "minus", "is"}
-    words.update(("starts", "with", "left", "altogether", "in", "takes", "away", "adds", "he", "she", "total"))
-    for group in (NAMES, PRONOUNS, THINGS, GAINS, LOSSES, PACKS, SEPARATORS):
+    words.update(("starts", "with", "takes", "away", "adds"))
+    for group in (NAMES, PRONOUNS, DAYS, THINGS, GAINS, LOSSES, PACKS, SEPARATORS):
         words.update(group)
     words.update(w for lead in LEAD_INS for w in lead.split())
     return [PAD, EOS, UNK, *map(str, range(LARGEST + 1)), *sorted(words)]
@@ -83,16 +84,16 @@ def draw_story(rng: random.Random, level: int) -> Story:
 
 
 def question(rng: random.Random, story: Story) -> str:
-    """The story in words, e.g. "Tom has 12 apples. He buys 7. He gets 3 bags of 4. How many apples now?"."""
+    """The story in words, e.g. "Tom has 12 apples. Monday he buys 7. Tuesday he gets 3 bags of 4. How many apples now?"."""
     who = rng.randrange(len(NAMES))
     thing = rng.choice(THINGS)
     sentences = [f"{NAMES[who]} has {story.start} {thing}."]
-    for event in story.events:
+    for day, event in zip(DAYS, story.events, strict=False):
         if event.count > 1:
             deed = f"gets {event.count} {rng.choice(PACKS)} of {event.size}"
         else:
             deed = f"{rng.choice(GAINS if event.sign > 0 else LOSSES)} {event.size}"
-        sentences.append(f"{PRONOUNS[who]} {deed}.")
+        sentences.append(f"{day} {PRONOUNS[who]} {deed}.")
     return " ".join(sentences) + f" How many {thing} now?"
 
 
@@ -121,15 +122,16 @@ def _sign(event: Event) -> str:
     return "+" if event.sign > 0 else "-"
 
 
-def _running(rng: random.Random, start: int, events: tuple[Event, ...]) -> list[str]:
-    """One equation an event (two where packs are multiplied out), each continuing the running total."""
-    steps, total = [], start
-    for event in events:
-        steps.extend(_packs(rng, (event,)))
+def _running(rng: random.Random, story: Story, order: tuple[int, ...]) -> list[str]:
+    """A step an event in the given order: its day, its packs multiplied out, the running total continued."""
+    steps, total = [], story.start
+    for place in order:
+        event = story.events[place]
+        packs = "".join(f"{step} : " for step in _packs(rng, (event,)))
         after = total + event.sign * event.amount
         swap = event.sign > 0 and rng.random() < 0.5
         left, right = (event.amount, total) if swap else (total, event.amount)
-        steps.append(f"{left} {_sign(event)} {right} = {after}")
+        steps.append(f"{DAYS[place]} : {packs}{left} {_sign(event)} {right} = {after}")
         total = after
     return steps
 
@@ -143,27 +145,21 @@ def _long(rng: random.Random, story: Story) -> list[str]:
 
 
 def _step(rng: random.Random, story: Story) -> list[str]:
-    return _running(rng, story.start, story.events)
+    return _running(rng, story, tuple(range(len(story.events))))
 
 
 def _end(rng: random.Random, story: Story) -> list[str]:
-    backwards = story.events[::-1]
     total = story.start
-    for event in backwards:
+    for event in story.events[::-1]:
         total += event.sign * event.amount
         if not 0 <= total <= LARGEST:  # no negative numbers in the vocabulary: take the gains first instead
             return _pluses(rng, story)
-    return _running(rng, story.start, backwards)
-
-
-def _split(story: Story) -> tuple[tuple[Event, ...], tuple[Event, ...]]:
-    return tuple(e for e in story.events if e.sign > 0), tuple(e for e in story.events if e.sign < 0)
+    return _running(rng, story, tuple(range(len(story.events)))[::-1])
 
 
 def _sums(rng: random.Random, story: Story) -> list[str]:
-    gains, losses = _split(story)
-    up = [story.start, *(e.amount for e in gains)]
-    down = [e.amount for e in losses]
+    up = [story.start, *(e.amount for e in story.events if e.sign > 0)]
+    down = [e.amount for e in story.events if e.sign < 0]
     rng.shuffle(up)
     rng.shuffle(down)
     steps = _packs(rng, story.events)
@@ -177,10 +173,11 @@ def _sums(rng: random.Random, story: Story) -> list[str]:
 
 
 def _pluses(rng: random.Random, story: Story) -> list[str]:
-    gains, losses = _split(story)
+    gains = [place for place, event in enumerate(story.events) if event.sign > 0]
+    losses = [place for place, event in enumerate(story.events) if event.sign < 0]
     if rng.random() < 0.5:
-        gains = gains[::-1]
-    return _running(rng, story.start, gains + losses)
+        gains.reverse()
+    return _running(rng, story, (*gains, *losses))
 
 
 def _verbal(rng: random.Random, story: Story) -> list[str]:
@@ -204,26 +201,26 @@ _STEPS: dict[str, Callable[[random.Random, Story], list[str]]] = {
 }
 
 
-def problems(
-    split: str, n: int, levels: list[int], seed: int, style_weights: list[float] | None = None
-) -> list[dict[str, object]]:
-    """`n` problems of `split`, levels in turn: rows of id, question, solution, answer, level.
+def problems(split: str, n: int, levels: list[int], seed: int, style_weights: Mapping[str, float]) -> list[dict[str, str]]:
+    """`n` problems of `split`, levels in turn: rows of id, prompt, target, answer, level.
 
-    Every row is drawn from (seed, split, level, index) alone, so a larger `n` keeps the rows of a smaller one.
+    Target is a gold solution, its style drawn by `style_weights` (evenly if empty). Every row is drawn from
+    (seed, split, level, index) alone, so a larger `n` keeps the rows of a smaller one.
     """
-    weights = style_weights or [1.0] * len(STYLES)
-    rows: list[dict[str, object]] = []
+    weights = [style_weights.get(style, 0.0 if style_weights else 1.0) for style in STYLES]
+    rows = []
     for i in range(n):
         level = levels[i % len(levels)]
         rng = random.Random(f"{seed}/{split}/{level}/{i}")
         story = draw_story(rng, level)
-        text = question(rng, story)
+        prompt = question(rng, story)
         style = rng.choices(STYLES, weights)[0]
         rows.append(
             {
                 "id": f"{split}-{i:05d}",
-                "question": text,
-                "solution": solution(rng, story, style),
+                "prompt": prompt,
+                # The space belongs to the target: prompt + target is then the text that the model learned from.
+                "target": " " + solution(rng, story, style),
                 "answer": str(story.answer),
                 "level": str(level),
             }

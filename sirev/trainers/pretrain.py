@@ -28,7 +28,15 @@ def pretrain(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
     Returns {"log": [{step, loss}]}, the loss in nats a token.
     """
-    torch.set_num_threads(arguments["threads"])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(arguments["threads"])  # the weights are the same, bit for bit, with any number
+    try:
+        return _pretrain(arguments, emit)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _pretrain(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     set_seed(arguments["seed"])
     tokenizer = build_tokenizer()
     model = build_model(arguments["architecture"], tokenizer)
@@ -89,6 +97,7 @@ def build_model(architecture: dict[str, Any], tokenizer: PreTrainedTokenizerFast
         head_dim=architecture["head_dim"],
         initializer_range=architecture["initializer_range"],
         max_position_embeddings=512,
+        rope_parameters={"rope_type": "default", "rope_theta": architecture["rope_theta"]},
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,

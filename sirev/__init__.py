@@ -1,0 +1,58 @@
+"""sirev: did a self-improving language model make progress or regress?
+
+`load_recipe`, `iterate`, `plan`, `report` and `Store` do everything that the command line does.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sirev.errors import BadInput, SirevError, StageFailed
+    from sirev.recipe import Recipe, load_recipe, recipe_names
+    from sirev.reporting.summary import Report, report
+    from sirev.store.store import Store
+    from sirev.study.invocation import RunResult, iterate, plan
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "BadInput": "sirev.errors",
+    "SirevError": "sirev.errors",
+    "StageFailed": "sirev.errors",
+    "Recipe": "sirev.recipe",
+    "load_recipe": "sirev.recipe",
+    "recipe_names": "sirev.recipe",
+    "Report": "sirev.reporting.summary",
+    "report": "sirev.reporting.summary",
+    "Store": "sirev.store.store",
+    "RunResult": "sirev.study.invocation",
+    "iterate": "sirev.study.invocation",
+    "plan": "sirev.study.invocation",
+}
+
+__all__ = [
+    "BadInput",
+    "Recipe",
+    "Report",
+    "RunResult",
+    "SirevError",
+    "StageFailed",
+    "Store",
+    "__version__",
+    "iterate",
+    "load_recipe",
+    "plan",
+    "recipe_names",
+    "report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded at first use: `import sirev` and `sirev --help` stay light.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sirev' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

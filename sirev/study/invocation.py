@@ -1,0 +1,219 @@
+"""One invocation: the runs of a recipe's methods and seeds, side by side over one store."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sirev.errors import BadInput, SirevError, StageFailed
+from sirev.recipe import METHODS, Method, Recipe, load_recipe, suggest
+from sirev.stages import STAGES
+from sirev.store.digests import canonical_json
+from sirev.store.provenance import now
+from sirev.store.runs import Run
+from sirev.store.store import Store
+from sirev.study.algorithm import self_improve
+from sirev.study.latest import remember
+from sirev.study.runner import Crew, Listener, Planner, Runner, State
+from sirev.study.steps import Steps
+from sirev.store.artifacts import Artifact
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run: its id in the store, and what `compare` says of its models.
+
+    `iterations` is the list of `sirev report --format json`; `stopped` says why the run ended before T, if it did;
+    `notes` what it met on the way, by t; `computed` names the steps that were not found in the store.
+    """
+
+    id: str
+    method: Method
+    seed: int
+    iterations: list[dict[str, Any]]
+    stopped: str | None
+    notes: dict[int, str]
+    computed: tuple[str, ...]
+
+
+class Quiet:
+    """A listener that says nothing."""
+
+    def step(self, run: Run, name: str, state: State) -> None:
+        pass
+
+    def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
+        pass
+
+    def note(self, run: Run, text: str) -> None:
+        pass
+
+
+def iterate(
+    recipe: Recipe | str | Path,
+    *,
+    methods: Iterable[str] | None = None,
+    overrides: Sequence[str] = (),
+    seeds: Iterable[int] = (0,),
+    store: Store | str | Path | None = None,
+    redo: Iterable[str] = (),
+    listener: Listener | None = None,
+) -> list[RunResult]:
+    """Run Algorithm 1 for every method and seed; what the store holds already is not computed again.
+
+    `recipe` is a name, a file or a loaded Recipe; `overrides` are "key.sub=value" as after `--set`; `methods` default
+    to the recipe's; `redo` are "STAGE" or "STAGE:t", computed anew as another realisation. Raises BadInput for what
+    can't be run, and StageFailed once every run that could go on has ended.
+    """
+    recipe, wanted, redone = _request(recipe, overrides, methods, seeds, redo)
+    opened = store if isinstance(store, Store) else Store(store)
+    listener = listener or Quiet()
+    crew = Crew(f"{now()}-{secrets.token_hex(3)}", redo=redone)
+    runs = [_open_run(opened, recipe, method, seed, crew.invocation, bool(redone)) for method, seed in wanted]
+    pool = ThreadPoolExecutor(max_workers=min(parallel_runs(), len(runs)), thread_name_prefix="sirev-run")
+    try:
+        futures = [pool.submit(_one_run, opened, recipe, run, crew, listener) for run in runs]
+        pending = set(futures)
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_EXCEPTION)
+            if any(isinstance(future.exception(), BadInput) for future in done):
+                break  # it would meet the other runs as well
+        crew.stopping.set()
+    finally:  # also on Ctrl-C, which only the main thread sees
+        crew.close()
+        pool.shutdown(wait=True, cancel_futures=True)
+    errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
+    if errors:
+        raise _summary(errors)
+    remember(opened, [run.id for run in runs])
+    return [future.result() for future in futures]
+
+
+def plan(
+    recipe: Recipe | str | Path,
+    *,
+    methods: Iterable[str] | None = None,
+    overrides: Sequence[str] = (),
+    seeds: Iterable[int] = (0,),
+    store: Store | str | Path | None = None,
+    redo: Iterable[str] = (),
+) -> dict[str, dict[str, Literal["hit", "run", "unknown"]]]:
+    """What `iterate` would do: run id -> step -> "hit", "run", or "unknown" until an earlier step has run."""
+    recipe, wanted, redone = _request(recipe, overrides, methods, seeds, redo)
+    opened = store if isinstance(store, Store) else Store(store)
+    found = {}
+    for method, seed in wanted:
+        run = _open_run(opened, recipe, method, seed, "", bool(redone))
+        planner = Planner(opened, run, redone)
+        self_improve(Steps(recipe, seed, planner), method)
+        found[run.id] = planner.states
+    return found
+
+
+def parallel_runs() -> int:
+    """Runs side by side: two share a CPU, one training while the other samples; a GPU is for one."""
+    return 1 if Path("/dev/nvidiactl").exists() else 2
+
+
+def run_id(recipe: Recipe, method: str, seed: int) -> str:
+    """The id of a run's first realisation: its names, and a digest of all that the recipe says of this method."""
+    settings = recipe.settings()
+    for field in ("name", "description", "methods"):
+        del settings[field]
+    digest = hashlib.sha256(canonical_json(settings)).hexdigest()[:8]
+    return f"{recipe.name}-{method}-s{seed}-{digest}"
+
+
+def _request(
+    recipe: Recipe | str | Path,
+    overrides: Sequence[str],
+    methods: Iterable[str] | None,
+    seeds: Iterable[int],
+    redo: Iterable[str],
+) -> tuple[Recipe, list[tuple[Method, int]], tuple[str, ...]]:
+    """The checked request: recipe, (method, seed) of each run, and what to redo."""
+    if isinstance(recipe, Recipe):
+        if overrides:
+            raise BadInput("overrides go with a recipe's name or file, not with a loaded recipe")
+    else:
+        recipe = load_recipe(recipe, overrides)
+    chosen: list[Method] = []
+    for method in recipe.methods if methods is None else methods:
+        if method != "all" and method not in METHODS:
+            raise BadInput(f"unknown method {method!r}{suggest(method, [*METHODS, 'all'])}")
+        found: list[Any] = list(recipe.methods) if method == "all" else [method]
+        for one in found:
+            if one not in recipe.methods:
+                raise BadInput(f"the recipe {recipe.name} has no method {one!r} (it has: {', '.join(recipe.methods)})")
+        chosen += [one for one in found if one not in chosen]
+    numbers = list(dict.fromkeys(seeds))
+    for seed in numbers:
+        if seed < 0:
+            raise BadInput(f"seed {seed}: a seed is a whole number from 0")
+    if not chosen or not numbers:
+        raise BadInput("nothing to run: no method or no seed was named")
+    redone = tuple(redo)
+    for one in redone:
+        stage, colon, t = one.partition(":")
+        if stage not in STAGES:
+            raise BadInput(f"--redo {one}: unknown stage {stage!r}{suggest(stage, sorted(STAGES))}")
+        if colon and not (re.fullmatch(r"\d+", t) and int(t) <= recipe.T):
+            raise BadInput(f"--redo {one}: expected STAGE or STAGE:t with t from 0 to {recipe.T}")
+    return recipe, [(method, seed) for seed in numbers for method in chosen], redone
+
+
+def _open_run(store: Store, recipe: Recipe, method: Method, seed: int, invocation: str, another: bool) -> Run:
+    """The latest realisation of a run as far as it got, or a new one; with `another`, one more, starting from its pins."""
+    base = run_id(recipe, method, seed)
+    there = [n for name in store.runs.ids() if (n := _realisation(base, name))]
+    latest = max(there, default=0)
+    old = store.runs.get(_name(base, latest)) if latest else None
+    if old is not None and not another:
+        return old
+    return Run(
+        id=_name(base, latest + 1),
+        recipe=recipe.name,
+        method=method,
+        seed=seed,
+        realisation=latest + 1,
+        settings=recipe.settings(),
+        invocation=invocation,
+        pins=dict(old.pins) if old else {},
+    )
+
+
+def _name(base: str, realisation: int) -> str:
+    return base if realisation == 1 else f"{base}-r{realisation}"
+
+
+def _realisation(base: str, name: str) -> int | None:
+    found = re.fullmatch(re.escape(base) + r"(?:-r(\d+))?", name)
+    return int(found[1] or 1) if found else None
+
+
+def _one_run(store: Store, recipe: Recipe, run: Run, crew: Crew, listener: Listener) -> RunResult:
+    runner = Runner(store, run, crew, listener)
+    outcome = self_improve(Steps(recipe, run.seed, runner), run.method)
+    runner.finish("stopped" if outcome.stopped else "complete", outcome.stopped)
+    for t, trouble in outcome.notes.items():
+        listener.note(run, f"t = {t}: {trouble}" + ("; the run stops here" if outcome.stopped else ""))
+    assert isinstance(outcome.comparison, Artifact)
+    iterations = outcome.comparison.json("comparison.json")["iterations"]
+    return RunResult(
+        run.id, run.method, run.seed, iterations, outcome.stopped, outcome.notes, tuple(runner.computed)
+    )
+
+
+def _summary(errors: list[BaseException]) -> BaseException:
+    """The one error to raise for several runs: the user's input first, then what failed, each once."""
+    for error in errors:
+        if not isinstance(error, StageFailed):
+            return error
+    lines = list(dict.fromkeys(str(error) for error in errors if isinstance(error, SirevError)))
+    return StageFailed("\n".join(lines))

@@ -1,0 +1,48 @@
+"""Which runs the last `iterate` was about, so that a report need not be told.
+
+Kept outside of the store, because a replay that finds everything must leave the store untouched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from sirev.store.provenance import now
+from sirev.store.runs import Run
+from sirev.store.store import Store
+
+
+def remember(store: Store, run_ids: list[str]) -> None:
+    """Note what an `iterate` on this store ran or replayed; silently not, where nothing can be written."""
+    path = _path(store)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_suffix(f".{os.getpid()}")
+        scratch.write_text(json.dumps({"when": now(), "runs": run_ids}))
+        os.replace(scratch, path)
+    except OSError:
+        pass
+
+
+def latest_runs(store: Store) -> list[Run]:
+    """The runs of the last `iterate` on this store, as this machine remembers it or as the store's runs tell."""
+    runs = store.runs.all()
+    newest = max((run.invocation for run in runs), default="")
+    try:
+        noted = json.loads(_path(store).read_text())
+        ids, when = list(noted["runs"]), str(noted["when"])
+    except (OSError, ValueError, KeyError, TypeError):
+        ids, when = [], ""
+    found = [run for wanted in ids for run in runs if run.id == wanted]
+    # An invocation is named by the time it began: one that began after the note was made is a later one.
+    if found and len(found) == len(ids) and newest <= when:
+        return found
+    return [run for run in runs if run.invocation == newest]
+
+
+def _path(store: Store) -> Path:
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return state / "sirev" / f"{hashlib.sha256(str(store.path.resolve()).encode()).hexdigest()[:16]}.json"
