@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sirev.errors import BadInput
 
@@ -39,6 +39,12 @@ class StyleWeights(Section):
     sums: Weight = 1.0
     verbal: Weight = 1.0
     pluses: Weight = 1.0
+
+    @model_validator(mode="after")
+    def _some(self) -> StyleWeights:
+        if not any(self.model_dump().values()):
+            raise ValueError("one style at least must have a weight above 0")
+        return self
 
 
 class Task(Section):
@@ -224,7 +230,7 @@ def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
     Raises BadInput naming the file (or the override), the key, its value and what is allowed.
     """
-    path = _find(recipe)
+    path = find_recipe(recipe)
     try:
         data = yaml.load(path.read_text(), _Loader)
     except (OSError, UnicodeDecodeError) as error:
@@ -246,7 +252,13 @@ def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     return loaded
 
 
-def _find(recipe: str | Path) -> Path:
+def describe_recipes() -> dict[str, str]:
+    """The recipes that come with sirev, by name, with their descriptions."""
+    return {name: load_recipe(name).description for name in recipe_names()}
+
+
+def find_recipe(recipe: str | Path) -> Path:
+    """The file of a recipe by name or path; BadInput if there is none."""
     text = str(recipe)
     if text.endswith((".yaml", ".yml")) or "/" in text:
         if not Path(text).is_file():

@@ -50,7 +50,8 @@ class Resident:
         """
         with self._turn:
             process = self._running()
-            assert process.stdin and process.stdout
+            assert process.stdin is not None
+            assert process.stdout is not None
             try:
                 process.stdin.write(json.dumps({"function": function, "arguments": arguments}) + "\n")
                 process.stdin.flush()

@@ -21,8 +21,7 @@ loads = 0
 def sample(arguments: dict[str, Any], emit: Emit) -> dict[str, int]:
     """Answer all cells of a request of `sirev.stages.sample`; emits {"cell", "completions"} as each is complete."""
     cells = [
-        Cell(tuple(Prompt(*pair) for pair in cell["prompts"]), cell["first_draw"], cell["draws"])
-        for cell in arguments["cells"]
+        Cell(tuple(Prompt(*pair) for pair in cell["prompts"]), cell["first_draw"], cell["draws"]) for cell in arguments["cells"]
     ]
     engine = _engine(arguments)
     engine.sample(

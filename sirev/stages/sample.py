@@ -108,9 +108,7 @@ def _request(
         },
         "seed": parameters.seed,
         "batch_size": parameters.batch_size,
-        "cells": [
-            {"prompts": cells[i].prompts, "first_draw": cells[i].first_draw, "draws": cells[i].draws} for i in missing
-        ],
+        "cells": [{"prompts": cells[i].prompts, "first_draw": cells[i].first_draw, "draws": cells[i].draws} for i in missing],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -101,10 +102,8 @@ class Store:
             return
         with self.objects.temporary() as scratch:
             scratch.write_bytes(canonical_json({"format": STORE_FORMAT, "id": secrets.token_hex(8)}))
-            try:
-                os.link(scratch, self.path / MARKER)  # unlike rename, fails if another process was first
-            except FileExistsError:
-                pass
+            with contextlib.suppress(FileExistsError):  # another process was first, and unlike rename a link fails then
+                os.link(scratch, self.path / MARKER)
         self._marker = self._read_marker()
 
     def _complete(self, digest: str) -> Artifact | None:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from sirev.errors import BadInput, SirevError, StageFailed
 from sirev.recipe import METHODS, Method, Recipe, load_recipe, suggest
 from sirev.stages import STAGES
+from sirev.store.artifacts import Artifact
 from sirev.store.digests import canonical_json
 from sirev.store.provenance import now
 from sirev.store.runs import Run
@@ -22,7 +23,6 @@ from sirev.study.algorithm import self_improve
 from sirev.study.latest import remember
 from sirev.study.runner import Crew, Listener, Planner, Runner, State
 from sirev.study.steps import Steps
-from sirev.store.artifacts import Artifact
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,12 @@ def iterate(
     listener = listener or Quiet()
     crew = Crew(f"{now()}-{secrets.token_hex(3)}", redo=redone)
     runs = [_open_run(opened, recipe, method, seed, crew.invocation, bool(redone)) for method, seed in wanted]
-    pool = ThreadPoolExecutor(max_workers=min(parallel_runs(), len(runs)), thread_name_prefix="sirev-run")
+    pool = ThreadPoolExecutor(max_workers=min(crew.parallel, len(runs)), thread_name_prefix="sirev-run")
     try:
-        futures = [pool.submit(_one_run, opened, recipe, run, crew, listener) for run in runs]
+        futures = [
+            pool.submit(_one_run, opened, recipe, method, run, crew, listener)
+            for (method, _), run in zip(wanted, runs, strict=True)
+        ]
         pending = set(futures)
         while pending:
             done, pending = wait(pending, return_when=FIRST_EXCEPTION)
@@ -114,11 +117,6 @@ def plan(
         self_improve(Steps(recipe, seed, planner), method)
         found[run.id] = planner.states
     return found
-
-
-def parallel_runs() -> int:
-    """Runs side by side: two share a CPU, one training while the other samples; a GPU is for one."""
-    return 1 if Path("/dev/nvidiactl").exists() else 2
 
 
 def run_id(recipe: Recipe, method: str, seed: int) -> str:
@@ -197,17 +195,15 @@ def _realisation(base: str, name: str) -> int | None:
     return int(found[1] or 1) if found else None
 
 
-def _one_run(store: Store, recipe: Recipe, run: Run, crew: Crew, listener: Listener) -> RunResult:
+def _one_run(store: Store, recipe: Recipe, method: Method, run: Run, crew: Crew, listener: Listener) -> RunResult:
     runner = Runner(store, run, crew, listener)
-    outcome = self_improve(Steps(recipe, run.seed, runner), run.method)
+    outcome = self_improve(Steps(recipe, run.seed, runner), method)
     runner.finish("stopped" if outcome.stopped else "complete", outcome.stopped)
     for t, trouble in outcome.notes.items():
         listener.note(run, f"t = {t}: {trouble}" + ("; the run stops here" if outcome.stopped else ""))
     assert isinstance(outcome.comparison, Artifact)
     iterations = outcome.comparison.json("comparison.json")["iterations"]
-    return RunResult(
-        run.id, run.method, run.seed, iterations, outcome.stopped, outcome.notes, tuple(runner.computed)
-    )
+    return RunResult(run.id, method, run.seed, iterations, outcome.stopped, outcome.notes, tuple(runner.computed))
 
 
 def _summary(errors: list[BaseException]) -> BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import threading
@@ -41,26 +42,49 @@ class Listener(Protocol):
         """Something the user should know about the run, one line."""
 
 
+GPU = Path("/dev/nvidiactl").exists()  # asked of the system, because torch is not imported here
+
+
 @dataclass
 class Crew:
-    """What the runs of one invocation share: the resident children, redone keys, and the word to stop."""
+    """What the runs of one invocation share: redone keys, the word to stop, and the resident children.
+
+    Without a GPU each of the runs that go on side by side has one child of one thread for everything. On a GPU a
+    child that samples and one that trains are never alive together: memory is free for certain only when a process ends.
+    """
 
     invocation: str
-    threads: int = 1
     redo: tuple[str, ...] = ()
     scratch: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="sirev-")))
     redone: dict[str, Artifact] = field(default_factory=dict)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self.residents = {
-            role: Resident(role, self.scratch / f"{role}.log", self.threads) for role in ("trainer", "engine")
-        }
+        self._residents: dict[tuple[str, str], Resident] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def parallel(self) -> int:
+        """How many runs go on side by side."""
+        return 1 if GPU else 2
+
+    def resident(self, role: str) -> Resident:
+        """The child that plays `role` ("trainer", "engine") for the run of the calling thread."""
+        thread = threading.current_thread().name
+        with self._lock:
+            wanted = (thread, role if GPU else "worker")
+            for (owner, other), resident in self._residents.items():
+                if GPU and owner == thread and other != role:
+                    resident.stop()
+            if wanted not in self._residents:
+                log = self.scratch / f"{'-'.join(wanted)}.log"
+                self._residents[wanted] = Resident(wanted[1], log, threads=(os.cpu_count() or 1) if GPU else 1)
+            return self._residents[wanted]
 
     def close(self) -> None:
         """End the children, and with them whatever they were doing; remove the scratch folder."""
         self.stopping.set()
-        for resident in self.residents.values():
+        for resident in self._residents.values():
             resident.kill()
         shutil.rmtree(self.scratch, ignore_errors=True)
 
@@ -178,7 +202,7 @@ class StepContext:
     stage: Stage
 
     def call(self, role: str, function: str, arguments: Mapping[str, Any], on_event: Callable[[Any], None]) -> Any:
-        return self.runner.crew.residents[role].call(function, arguments, on_event)
+        return self.runner.crew.resident(role).call(function, arguments, on_event)
 
     def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:
         self.runner.listener.progress(self.runner.run, self.name, done, total, unit, rate)
@@ -220,9 +244,7 @@ class Planner:
         return artifact or Unknown()
 
 
-def step_action(
-    stage: Stage, parameters: Any, inputs: Mapping[str, Artifact], strict: dict[str, str] | None
-) -> dict[str, Any]:
+def step_action(stage: Stage, parameters: Any, inputs: Mapping[str, Artifact], strict: dict[str, str] | None) -> dict[str, Any]:
     """What is hashed into a step's key: stage, version, semantic parameters, input digests; `strict` adds versions."""
     action = stage.action(parameters, {k: v.semantic for k, v in inputs.items()})
     return action if strict is None else {**action, "environment": strict}

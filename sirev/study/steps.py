@@ -86,9 +86,7 @@ class Steps:
     def select(self, t: int, kind: Kind, answers: Graded, previous: Known | None) -> Known:
         """D_t from answers of M_{t-1}; `previous` is D_{t-1} if M_{t-1} was trained by the same kind of step."""
         wanted = self._settings(kind).select
-        parameters = select.SelectParameters(
-            kind, wanted.unique, wanted.max_per_problem, derive_seed(self.seed, "select", t)
-        )
+        parameters = select.SelectParameters(kind, wanted.unique, wanted.max_per_problem, derive_seed(self.seed, "select", t))
         inputs = answers.inputs() | ({"previous": previous} if previous is not None else {})
         return self._do(f"select:{t}", select.STAGE, parameters, inputs)
 

@@ -40,13 +40,9 @@ def _pretrain(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     set_seed(arguments["seed"])
     tokenizer = build_tokenizer()
     model = build_model(arguments["architecture"], tokenizer)
-    pairs = list(
-        arithmetic.corpus(
-            arguments["sequences"], arguments["levels"], arguments["seed"], arguments["equations_share"]
-        )
-    )
+    pairs = list(arithmetic.corpus(arguments["sequences"], arguments["levels"], arguments["seed"], arguments["equations_share"]))
     examples = [
-        (prompt, completion + [tokenizer.eos_token_id])
+        (prompt, [*completion, tokenizer.eos_token_id])
         for prompt, completion in zip(
             tokenizer([p for p, _ in pairs])["input_ids"], tokenizer([c for _, c in pairs])["input_ids"], strict=True
         )

@@ -1,0 +1,170 @@
+"""The `sirev` command: thin commands over what `import sirev` offers. Nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sirev.errors import BadInput, SirevError
+
+app = typer.Typer(
+    name="sirev",
+    help="Did a self-improving language model make progress or regress?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+store_app = typer.Typer(help="Look into the store.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(store_app, name="store")
+
+RecipeOption = Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="A recipe's name or its YAML file.")]
+MethodsOption = Annotated[
+    list[str] | None, typer.Option("--method", metavar="sft|dpo|sft-dpo|all", help="Default: all of the recipe. Repeatable.")
+]
+SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="KEY.SUB=VALUE", help="Override a field. Repeatable.")]
+SeedsOption = Annotated[list[int] | None, typer.Option("--seed", metavar="N", help="Default: 0. Repeatable.")]
+StoreOption = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="DIR", help="Default: $SIREV_STORE, cache/ in a checkout, else the user's cache folder."),
+]
+RedoOption = Annotated[
+    list[str] | None,
+    typer.Option("--redo", metavar="STAGE[:T]", help="Compute a stage anew, as another realisation. Repeatable."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    if version:
+        from sirev import __version__
+
+        typer.echo(f"sirev {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def iterate(
+    recipe: RecipeOption,
+    method: MethodsOption = None,
+    overrides: SetOption = None,
+    seed: SeedsOption = None,
+    store: StoreOption = None,
+    redo: RedoOption = None,
+) -> None:
+    """Run Algorithm 1; whatever the store holds already is not computed again."""
+    from sirev.cli.iterate import run
+
+    run(recipe, method, overrides or [], seed or [0], store, redo or [])
+
+
+@app.command()
+def plan(
+    recipe: RecipeOption,
+    method: MethodsOption = None,
+    overrides: SetOption = None,
+    seed: SeedsOption = None,
+    store: StoreOption = None,
+    redo: RedoOption = None,
+) -> None:
+    """Run nothing; list each step as hit, run, or unknown until an earlier one has run."""
+    from sirev.cli.plan import run
+
+    run(recipe, method, overrides or [], seed or [0], store, redo or [])
+
+
+@app.command()
+def report(
+    section: Annotated[
+        str | None, typer.Argument(metavar="[accuracy|pass-n|diversity|ood|coverage]", help="Default: all.")
+    ] = None,
+    recipe: Annotated[
+        list[str] | None, typer.Option("--recipe", metavar="NAME", help="Default: the last iterate. Repeatable.")
+    ] = None,
+    method: Annotated[list[str] | None, typer.Option("--method", metavar="METHOD", help="Only this method. Repeatable.")] = None,
+    run: Annotated[list[str] | None, typer.Option("--run", metavar="ID", help="This run. Repeatable.")] = None,
+    form: Annotated[str, typer.Option("--format", metavar="table|markdown|csv|json", help="How to print it.")] = "table",
+    store: StoreOption = None,
+) -> None:
+    """What pass@1 hides, from the store alone."""
+    from sirev.cli.report import run as show
+
+    show(section, recipe or [], method or [], run or [], form, store)
+
+
+@app.command()
+def recipes(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show this recipe's file.")] = None) -> None:
+    """List the recipes that come with sirev, or show one."""
+    from sirev.recipe import describe_recipes, find_recipe
+
+    if name is not None:
+        typer.echo(find_recipe(name).read_text(), nl=False)
+        return
+    found = describe_recipes()
+    width = max(map(len, found))
+    for each, description in found.items():
+        typer.echo(f"{each:<{width}}  {description}")
+
+
+@store_app.command("ls")
+def store_ls(store: StoreOption = None) -> None:
+    """List the runs in the store."""
+    from sirev.cli.store import ls
+
+    ls(store)
+
+
+@store_app.command("show")
+def store_show(
+    name: Annotated[str, typer.Argument(metavar="RUN|KEY|DIGEST", help="A run, or an action's key (its beginning will do).")],
+    store: StoreOption = None,
+) -> None:
+    """Show a run with its steps, an action with its provenance, or an artifact with its files, as JSON."""
+    from sirev.cli.store import show
+
+    show(name, store)
+
+
+@store_app.command("path")
+def store_path(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A run's id.")] = None,
+    step: Annotated[
+        str | None, typer.Argument(metavar="[STEP]", help="A step of the run, such as compare or sample/test:2.")
+    ] = None,
+    store: StoreOption = None,
+) -> None:
+    """Print the store's folder, or the files of a step's artifact, name and path."""
+    from sirev.cli.store import path
+
+    path(run, step, store)
+
+
+def main() -> None:
+    """Entry point: 0, 1 where a stage failed, 2 for bad input, 130 when interrupted."""
+    status: int
+    try:
+        status = app(standalone_mode=False) or 0
+    except SirevError as error:
+        for line in str(error).splitlines():
+            print(f"sirev: {'error' if isinstance(error, BadInput) else 'failed'}: {line}", file=sys.stderr)
+        status = error.exit_status
+    except KeyboardInterrupt:
+        status = 130
+    except BrokenPipeError:  # `sirev report | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        status = 0
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # Typer's own complaints about options
+            raise
+        print(f"sirev: error: {error.format_message()}", file=sys.stderr)
+        status = 2
+    if status == 130:
+        print("sirev: interrupted; the same command goes on from here", file=sys.stderr)
+    sys.exit(status)

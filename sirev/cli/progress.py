@@ -1,0 +1,136 @@
+"""What `sirev iterate` shows while it runs: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import Counter
+from types import TracebackType
+from typing import Any
+
+from sirev.store.runs import Run
+from sirev.study.runner import State
+
+PLAIN_SECONDS = 15.0  # between two lines about the same long step where there is no terminal
+
+
+class Progress:
+    """Listens to the runs of one invocation. Rich is loaded only once there is something to wait for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._began = time.monotonic()
+        self._hits: Counter[str] = Counter()
+        self._computed: Counter[str] = Counter()
+        self._unsaid: Counter[str] = Counter()  # hits since the last line about a run
+        self._since: dict[tuple[str, str], float] = {}
+        self._said: dict[str, float] = {}
+        self._notes: list[str] = []
+        self._bars: Any = None
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def step(self, run: Run, name: str, state: State) -> None:
+        """See `sirev.study.runner.Listener`."""
+        with self._lock:
+            if state == "hit":
+                self._hits[run.id] += 1
+                self._unsaid[run.id] += 1
+                self._refresh(run, name, "hit")
+                return
+            if state == "start":
+                self._since[run.id, name] = time.monotonic()
+            elif state == "done":
+                self._computed[run.id] += 1
+            words = {"start": "running", "wait": "waiting for the same step of another run", "done": "done"}[state]
+            if sys.stderr.isatty():
+                self._refresh(run, name, words, begin=True)
+            elif state != "start" or self._long(name):
+                self._line(run, name, words)
+
+    def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
+        """See `sirev.study.runner.Listener`."""
+        with self._lock:
+            tokens = f"{rate:,.0f} tokens/s" if rate else ""
+            if self._bars is not None:
+                task = self._tasks[run.id]
+                self._bars.update(task, total=total, completed=done, step=name, state=f"{unit} {tokens}".strip())
+                return
+            now = time.monotonic()
+            if now - max(self._said.get(run.id, 0.0), self._since.get((run.id, name), now)) >= PLAIN_SECONDS:
+                left = (now - self._since[run.id, name]) * (total - done) / max(done, 1)
+                self._line(run, name, f"{done:,} of {total:,} {unit}{f', {tokens}' if tokens else ''}, {left:.0f} s left")
+
+    def note(self, run: Run, text: str) -> None:
+        """See `sirev.study.runner.Listener`."""
+        with self._lock:
+            self._notes.append(f"{_title(run)}: {text}")
+
+    def summary(self) -> None:
+        """How many steps were found and computed, and what there is to know about the runs."""
+        computed, hits = sum(self._computed.values()), sum(self._hits.values())
+        seconds = time.monotonic() - self._began
+        print(f"{hits} steps found in the store, {computed} computed, {seconds:.1f} s", file=sys.stderr)
+        for note in self._notes:
+            print(f"note: {note}", file=sys.stderr)
+
+    def _line(self, run: Run, name: str, words: str) -> None:
+        now = time.monotonic()
+        self._said[run.id] = now
+        if found := self._unsaid.pop(run.id, 0):
+            print(f"{_title(run)}  {found} steps found in the store", file=sys.stderr)
+        took = ""
+        if words == "done":
+            took = f" in {now - self._since.get((run.id, name), now):.1f} s"
+        print(f"{_title(run)}  {name}  {words}{took}", file=sys.stderr, flush=True)
+
+    def _refresh(self, run: Run, name: str, words: str, begin: bool = False) -> None:
+        if self._bars is None:
+            if not begin:
+                return
+            self._bars = _bars()
+            self._bars.start()
+        if run.id not in self._tasks:
+            self._tasks[run.id] = self._bars.add_task(_title(run), total=None, step="", state="")
+        task = self._tasks[run.id]
+        counts = f"{self._hits[run.id]} hit, {self._computed[run.id]} run"
+        if words == "running":
+            self._bars.reset(task, total=None)
+        if name == "compare" and words in ("done", "hit"):
+            self._bars.update(task, total=1, completed=1, step="finished", state="", counts=counts)
+            self._bars.stop_task(task)
+        else:
+            self._bars.update(task, step=name, state=words, counts=counts)
+
+    @staticmethod
+    def _long(name: str) -> bool:
+        return name.startswith(("pretrain", "train", "sample"))
+
+
+def _bars() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    return Bars(
+        TextColumn("[bold]{task.description}"),
+        TextColumn("{task.fields[step]}"),
+        BarColumn(bar_width=20),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[state]}"),
+        TextColumn("[dim]{task.fields[counts]}"),
+        console=Console(stderr=True),
+        refresh_per_second=5,
+    )
+
+
+def _title(run: Run) -> str:
+    return f"{run.method} seed {run.seed}"

@@ -1,0 +1,172 @@
+"""Reports of runs, made from the `compare` artifacts of a store alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sirev.errors import BadInput
+from sirev.recipe import METHODS, suggest
+from sirev.reporting.sections import SECTIONS, RunData, overview
+from sirev.reporting.tables import TextTable, markdown, print_tables
+from sirev.store.runs import Run
+from sirev.store.store import Store
+from sirev.study.latest import latest_runs
+
+SCHEMA = 1
+"""Version of the JSON form; it grows when a field changes its meaning or goes away."""
+
+Format = Literal["table", "markdown", "csv", "json"]
+FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the store says of some runs. `section` None means all sections."""
+
+    runs: list[RunData]
+    section: str | None
+    notes: tuple[str, ...] = ()
+
+    def tables(self) -> list[TextTable]:
+        """The report's tables, most telling first."""
+        if self.section is not None:
+            return SECTIONS[self.section][0](self.runs)
+        return overview(self.runs) + [table for make, _ in SECTIONS.values() for table in make(self.runs)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form: {"schema": 1, "runs": [{"id", "recipe", "method", "seed", "status", "stopped", "iterations"}]}.
+
+        An iteration holds "t" and the fields of the sections asked for; every statistic is {"value", "low", "high",
+        "n", "reason"}, shares in 0..1.
+        """
+        wanted = [field for _, fields in SECTIONS.values() for field in fields]
+        if self.section is not None:
+            wanted = list(SECTIONS[self.section][1])
+        runs = []
+        for run in self.runs:
+            iterations = [{"t": i["t"], **{field: i[field] for field in wanted}} for i in run["iterations"]]
+            runs.append({**{k: v for k, v in run.items() if k != "label"}, "iterations": iterations})
+        return {"schema": SCHEMA, "runs": runs}
+
+    def text(self, form: Format) -> str:
+        """The report as "markdown", "csv" (a row a statistic) or "json"; "table" is for `print`."""
+        if form == "json":
+            return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+        if form == "csv":
+            return _csv(self.to_dict()["runs"])
+        if form == "markdown":
+            return markdown(self.tables())
+        raise BadInput(f"no text form {form!r} (known: markdown, csv, json)")
+
+    def print(self) -> None:
+        """Print the tables to the terminal."""
+        print_tables(self.tables())
+
+
+def report(
+    section: str | None = None,
+    *,
+    recipes: Iterable[str] = (),
+    methods: Iterable[str] = (),
+    runs: Iterable[str] = (),
+    store: Store | str | Path | None = None,
+) -> Report:
+    """Report on finished runs of the store: those named, else those of the recipes, else what the last `iterate` did.
+
+    Raises BadInput where nothing matches, or a section, method, recipe or run is unknown.
+    """
+    if section is not None and section not in SECTIONS:
+        raise BadInput(f"unknown section {section!r}{suggest(section, list(SECTIONS))}")
+    opened = store if isinstance(store, Store) else Store(store)
+    chosen = _chosen(opened, list(recipes), list(methods), list(runs))
+    finished = [run for run in chosen if "compare" in run.pins and run.status != "running"]
+    notes = tuple(
+        f"{run.id} is not finished and left out; `sirev iterate` goes on with it" for run in chosen if run not in finished
+    )
+    if not finished:
+        raise BadInput(f"no run asked for is finished; go on with: sirev iterate --recipe {chosen[0].recipe}")
+    return Report(_labelled([_data(opened, run) for run in finished]), section, notes)
+
+
+def run_data(run_id: str, recipe: str, method: str, seed: int, stopped: str | None, iterations: list[dict[str, Any]]) -> RunData:
+    """A run as the tables take it."""
+    return {
+        "id": run_id,
+        "recipe": recipe,
+        "method": method,
+        "seed": seed,
+        "status": "stopped" if stopped else "complete",
+        "stopped": stopped,
+        "iterations": iterations,
+        "label": method,
+    }
+
+
+def _chosen(store: Store, recipes: list[str], methods: list[str], run_ids: list[str]) -> list[Run]:
+    everything = store.runs.all()
+    if not everything:
+        raise BadInput(f"the store {store.path} holds no run yet; run first: sirev iterate --recipe tiny")
+    for run_id in run_ids:
+        if run_id not in {run.id for run in everything}:
+            raise BadInput(f"the store {store.path} has no run {run_id!r}{suggest(run_id, [run.id for run in everything])}")
+    known = sorted({run.recipe for run in everything})
+    for recipe in recipes:
+        if recipe not in known:
+            raise BadInput(f"the store {store.path} has no run of a recipe {recipe!r}{suggest(recipe, known)}")
+    for method in methods:
+        if method != "all" and method not in METHODS:
+            raise BadInput(f"unknown method {method!r}{suggest(method, [*METHODS, 'all'])}")
+    if run_ids:
+        found = [run for run in everything if run.id in run_ids]
+    elif recipes:
+        found = [run for run in everything if run.recipe in recipes]
+    else:
+        found = latest_runs(store)
+    if methods and "all" not in methods:
+        found = [run for run in found if run.method in methods]
+    if not found:
+        raise BadInput(f"no run matches; the store {store.path} has: {', '.join(run.id for run in everything)}")
+    return sorted(found, key=lambda run: (run.recipe, METHODS.index(run.method), run.seed, run.invocation, run.id))
+
+
+def _data(store: Store, run: Run) -> RunData:
+    comparison = store.artifact(run.pins["compare"].artifact).json("comparison.json")
+    return run_data(run.id, run.recipe, run.method, run.seed, run.reason, comparison["iterations"])
+
+
+def _labelled(runs: list[RunData]) -> list[RunData]:
+    """Give each run the shortest label that tells it from the others: its method, with the recipe, or its id."""
+    recipes = {run["recipe"] for run in runs}
+    for run in runs:
+        alike = [r for r in runs if (r["recipe"], r["method"], r["seed"]) == (run["recipe"], run["method"], run["seed"])]
+        run["label"] = run["id"] if len(alike) > 1 else f"{run['recipe']} {run['method']}" if len(recipes) > 1 else run["method"]
+    return runs
+
+
+def _csv(runs: list[dict[str, Any]]) -> str:
+    sink = io.StringIO()
+    writer = csv.writer(sink, lineterminator="\n")
+    writer.writerow(["run", "recipe", "method", "seed", "t", "statistic", "value", "low", "high", "n", "reason"])
+    for run in runs:
+        for iteration in run["iterations"]:
+            for name, found in _flat(iteration):
+                if name != "t":
+                    whole = found if isinstance(found, dict) else {"value": found}
+                    values = [whole.get(k) for k in ("value", "low", "high", "n", "reason")]
+                    writer.writerow([run["id"], run["recipe"], run["method"], run["seed"], iteration["t"], name, *values])
+    return sink.getvalue()
+
+
+def _flat(found: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every statistic and size below, by its dotted path."""
+    for key, value in found.items():
+        if isinstance(value, dict) and "reason" not in value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
