@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from sirev.errors import BadInput, SirevError
+
+# Imports make many objects and hardly any garbage: at the usual threshold a replay spends 5 % of its time looking for some.
+gc.set_threshold(100_000)
 
 app = typer.Typer(
     name="sirev",
@@ -167,4 +171,14 @@ def main() -> None:
         status = 2
     if status == 130:
         print("sirev: interrupted; the same command goes on from here", file=sys.stderr)
-    sys.exit(status)
+    _leave(status)
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process without taking it apart piece by piece, which takes a replay a sixth of its time."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # nobody reads the output any more
+        pass
+    os._exit(status)

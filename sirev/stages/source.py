@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from sirev.stages.stage import Context, Stage, semantic
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.tables import Table
-from sirev.tasks import arithmetic
 
 COLUMNS = {"id": "string", "prompt": "string", "target": "string", "answer": "string", "level": "string"}
 
@@ -27,6 +26,8 @@ class SourceParameters:
 
 def run(parameters: SourceParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
     """A table `problems`: id, prompt, target (what follows the prompt in training), answer, level."""
+    from sirev.tasks import arithmetic
+
     rows = arithmetic.problems(parameters.split, parameters.n, parameters.levels, parameters.data_seed, parameters.style_weights)
     return Output(tables={"problems": Table(COLUMNS, rows, ("id",))})
 

@@ -28,16 +28,17 @@ class Objects:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._folder = f"{root}/objects"
         self._checked: dict[str, tuple[int, int, int]] = {}
 
     def path(self, digest: str) -> Path:
         """Where the object is or would be; nothing is checked."""
-        return self.root / "objects" / digest[:2] / digest[2:]
+        return Path(f"{self._folder}/{digest[:2]}/{digest[2:]}")
 
     def present(self, digest: str, size: int) -> bool:
         """Whether an object of this name and size is there; its bytes are not read."""
         try:
-            return os.stat(f"{self.root}/objects/{digest[:2]}/{digest[2:]}").st_size == size
+            return os.stat(f"{self._folder}/{digest[:2]}/{digest[2:]}").st_size == size
         except OSError:
             return False
 

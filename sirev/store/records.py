@@ -41,6 +41,7 @@ class Records:
 
     def __init__(self, root: Path, objects: Objects) -> None:
         self.root = root / "records"
+        self._folder = str(self.root)  # joining strings is ten times as fast as joining paths, and a replay joins a thousand
         self._objects = objects
 
     def add(self, record: Record) -> None:
@@ -104,4 +105,4 @@ class Records:
 
     def path(self, key: str, artifact: str) -> Path:
         """Where the record of this realisation is or would be."""
-        return self.root / key[:2] / key / f"{artifact}.json"
+        return Path(f"{self._folder}/{key[:2]}/{key}/{artifact}.json")

@@ -197,8 +197,9 @@ def _realisation(base: str, name: str) -> int | None:
 
 def _one_run(store: Store, recipe: Recipe, method: Method, run: Run, crew: Crew, listener: Listener) -> RunResult:
     runner = Runner(store, run, crew, listener)
-    outcome = self_improve(Steps(recipe, run.seed, runner), method)
-    runner.finish("stopped" if outcome.stopped else "complete", outcome.stopped)
+    with crew.turn:
+        outcome = self_improve(Steps(recipe, run.seed, runner), method)
+        runner.finish("stopped" if outcome.stopped else "complete", outcome.stopped)
     for t, trouble in outcome.notes.items():
         listener.note(run, f"t = {t}: {trouble}" + ("; the run stops here" if outcome.stopped else ""))
     assert isinstance(outcome.comparison, Artifact)
