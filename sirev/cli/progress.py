@@ -13,6 +13,8 @@ from sirev.store.runs import Run
 from sirev.study.runner import State
 
 PLAIN_SECONDS = 15.0  # between two lines about the same long step where there is no terminal
+LONG = ("pretrain", "train", "sample")
+"""Stages that get a line of their own where there is no terminal; the others take no time."""
 
 
 class Progress:
@@ -23,7 +25,6 @@ class Progress:
         self._began = time.monotonic()
         self._hits: Counter[str] = Counter()
         self._computed: Counter[str] = Counter()
-        self._unsaid: Counter[str] = Counter()  # hits since the last line about a run
         self._since: dict[tuple[str, str], float] = {}
         self._said: dict[str, float] = {}
         self._notes: list[str] = []
@@ -42,7 +43,6 @@ class Progress:
         with self._lock:
             if state == "hit":
                 self._hits[run.id] += 1
-                self._unsaid[run.id] += 1
                 self._refresh(run, name, "hit")
                 return
             if state == "start":
@@ -52,7 +52,9 @@ class Progress:
             words = {"start": "running", "wait": "waiting for the same step of another run", "done": "done"}[state]
             if sys.stderr.isatty():
                 self._refresh(run, name, words, begin=True)
-            elif state != "start" or self._long(name):
+            elif name == "compare" and state == "done":
+                self._line(run, "finished", f"{self._computed[run.id]} steps computed, {self._hits[run.id]} found in the store")
+            elif name.startswith("pretrain") or (name.startswith(LONG) and state != "start"):
                 self._line(run, name, words)
 
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
@@ -84,11 +86,7 @@ class Progress:
     def _line(self, run: Run, name: str, words: str) -> None:
         now = time.monotonic()
         self._said[run.id] = now
-        if found := self._unsaid.pop(run.id, 0):
-            print(f"{_title(run)}  {found} steps found in the store", file=sys.stderr)
-        took = ""
-        if words == "done":
-            took = f" in {now - self._since.get((run.id, name), now):.1f} s"
+        took = f" in {now - self._since.get((run.id, name), now):.1f} s" if words == "done" else ""
         print(f"{_title(run)}  {name}  {words}{took}", file=sys.stderr, flush=True)
 
     def _refresh(self, run: Run, name: str, words: str, begin: bool = False) -> None:
@@ -108,10 +106,6 @@ class Progress:
             self._bars.stop_task(task)
         else:
             self._bars.update(task, step=name, state=words, counts=counts)
-
-    @staticmethod
-    def _long(name: str) -> bool:
-        return name.startswith(("pretrain", "train", "sample"))
 
 
 def _bars() -> Any:

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from sirev.errors import BadInput
+
 HEARTBEAT_SECONDS = 5.0
 GIVE_UP_SECONDS = 60.0
 POLL_SECONDS = 0.1
@@ -43,10 +45,13 @@ def key_lock(folder: Path, key: str, on_wait: Callable[[], None] | None = None) 
 
 
 def _acquire(path: Path, on_wait: Callable[[], None] | None) -> int | None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     seen, seen_at = -1, time.monotonic()
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise BadInput(f"the store's folder {path.parent} can't be written: {error.strerror}") from None
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -60,7 +60,7 @@ def _pretrain(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
-        if step % 50 == 49 or step == steps - 1:
+        if step % 100 == 99 or step == steps - 1:
             log.append({"step": step + 1, "loss": round(loss, 4)})
             emit({"step": step + 1, "steps": steps})
     save_model(model, tokenizer, Path(arguments["out"]))

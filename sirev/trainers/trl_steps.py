@@ -19,6 +19,7 @@ from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 from sirev.trainers.models import ModelFolders, load_merged, load_model, load_tokenizer, save_model
 
 Emit = Callable[[dict[str, Any]], None]
+LOGGED = 24
 
 
 class _Progress(TrainerCallback):
@@ -42,8 +43,17 @@ def train(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
 
     Arguments: `kind` "sft" or "dpo"; `init` and, for dpo, `reference` as model folders; `reference_is_init`;
     `data`, a JSON file of rows (prompt, completion) or (prompt, chosen, rejected); `settings` (epochs, batch_size,
-    learning_rate, warmup, beta, lora); `seed`; `out`; `scratch`. Returns {"log": [{step, loss, ...}]}.
+    learning_rate, warmup, beta, lora); `seed`; `out`; `scratch`. Returns {"log": [{step, loss, ...}]}, thinned.
     """
+    progress = _Progress(emit)
+    trainer = make_trainer(arguments, progress)
+    trainer.train()
+    save_model(trainer.model, trainer.processing_class, Path(arguments["out"]))
+    return {"log": thinned(progress.log)}
+
+
+def make_trainer(arguments: dict[str, Any], *callbacks: TrainerCallback) -> Any:
+    """TRL's trainer, ready to train; see `train` for the arguments."""
     settings = arguments["settings"]
     set_seed(arguments["seed"])
     init = ModelFolders.of(arguments["init"])
@@ -51,27 +61,19 @@ def train(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     policy = _policy(init, settings["lora"])
     data = Dataset.from_list(json.loads(Path(arguments["data"]).read_text()))
     common = _common_arguments(settings, arguments["seed"], arguments["scratch"], policy)
-    progress = _Progress(emit)
+    given = {"train_dataset": data, "processing_class": tokenizer, "callbacks": list(callbacks)}
     if arguments["kind"] == "sft":
-        trainer: Any = SFTTrainer(
-            policy,
-            args=SFTConfig(**common, packing=False, completion_only_loss=True),
-            train_dataset=data,
-            processing_class=tokenizer,
-            callbacks=[progress],
-        )
-    else:
-        trainer = DPOTrainer(
-            policy,
-            ref_model=_reference(arguments, policy),
-            args=DPOConfig(**common, beta=settings["beta"]),
-            train_dataset=data,
-            processing_class=tokenizer,
-            callbacks=[progress],
-        )
-    trainer.train()
-    save_model(trainer.model, tokenizer, Path(arguments["out"]))
-    return {"log": progress.log}
+        return SFTTrainer(policy, args=SFTConfig(**common, packing=False, completion_only_loss=True), **given)
+    reference = _reference(arguments, policy)
+    return DPOTrainer(policy, ref_model=reference, args=DPOConfig(**common, beta=settings["beta"]), **given)
+
+
+def thinned(log: list[dict[str, float]]) -> list[dict[str, float]]:
+    """At most LOGGED entries, evenly spaced, the first and the last among them: a record is read at every replay."""
+    last = len(log) - 1
+    if last < LOGGED:
+        return log
+    return [log[round(i * last / (LOGGED - 1))] for i in range(LOGGED)]
 
 
 def _policy(init: ModelFolders, lora: dict[str, Any] | None) -> Any:

@@ -1,0 +1,87 @@
+"""What several tests share: a finished study of tiny_smoke, a way to call the command, and a store to spoil."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import sirev
+from sirev.study.invocation import RunResult
+
+SIREV = Path(sys.executable).with_name("sirev")
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keeps the notes of `sirev.study.latest`, and any store that a test forgets to name, out of the user's folders."""
+    folder = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder))
+        patch.setenv("SIREV_STORE", str(folder / "store"))
+        yield
+
+
+@dataclass(frozen=True)
+class Study:
+    """tiny_smoke with all its methods, finished, in a store that nobody may write to."""
+
+    store: sirev.Store
+    results: list[RunResult]
+
+    def of(self, method: str) -> RunResult:
+        return next(result for result in self.results if result.method == method)
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Computed once for all tests; use `smoke_copy` to change anything."""
+    store = sirev.Store(tmp_path_factory.mktemp("smoke") / "store")
+    return Study(store, sirev.iterate("tiny_smoke", store=store))
+
+
+@pytest.fixture
+def smoke_copy(smoke: Study, tmp_path: Path) -> Path:
+    """A private copy of the finished store."""
+    shutil.copytree(smoke.store.path, tmp_path / "store")
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    """Runs the installed `sirev` with arguments, in an empty folder; keyword arguments are environment variables."""
+
+    def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [SIREV, *map(str, arguments)],
+            env={**os.environ, "NO_COLOR": "1", **environment},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    return call
+
+
+def semantic_digests(store: sirev.Store) -> dict[str, str]:
+    """Run and step -> digest of what its artifact says, for every finished step in the store."""
+    return {
+        f"{run.id} {step}": store.artifact(pin.artifact).semantic for run in store.runs.all() for step, pin in run.pins.items()
+    }
+
+
+def tree(folder: Path) -> dict[str, tuple[int, int]]:
+    """Every file below a folder with its size and time of change."""
+    return {
+        str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

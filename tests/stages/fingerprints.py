@@ -1,0 +1,199 @@
+"""Fingerprints of the stages' code, which tell when a stage version may have to be raised.
+
+A fingerprint covers everything that a stage's `run` reaches by name inside sirev: functions, classes and constants,
+also those imported inside functions and those that a child process is asked for as "module:function". Comments,
+docstrings and formatting don't count, and it is the same on every Python version. The store is left out: its format
+has a number of its own.
+
+    python tests/stages/fingerprints.py          writes fingerprints.json, for stages whose version was raised
+    python tests/stages/fingerprints.py --same   also for the others, if the old and the new code give equal artifacts
+
+`--same` runs tiny_smoke with the last commit's code and with the present code, each on an empty store, and compares
+the digests of every artifact; what it compared is written beside the fingerprint.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+KNOWN = Path(__file__).with_name("fingerprints.json")
+LEFT_OUT = ("sirev.store", "sirev.errors", "sirev.stages.stage")
+DOTTED = re.compile(r"(sirev(?:\.\w+)+):(\w+)")
+
+
+class Module:
+    """A module of sirev: what each of its top-level names is bound to, and what runs when it is imported."""
+
+    def __init__(self, name: str, source: str) -> None:
+        self.name = name
+        self.definitions: dict[str, list[ast.stmt]] = {}
+        self.imports: dict[str, tuple[str, str | None]] = {}
+        self.effects: list[ast.stmt] = []
+        for statement in ast.parse(source).body:
+            if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+                self._define(statement.name, statement)
+            elif isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
+                targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+                for target in targets:
+                    for node in ast.walk(target):
+                        if isinstance(node, ast.Name):
+                            self._define(node.id, statement)
+            elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+                self.effects.append(statement)
+        # A name that is imported inside a function is taken to mean the same all over the module.
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("sirev"):
+                for alias in node.names:
+                    self.imports[alias.asname or alias.name] = (node.module, alias.name)
+
+    def _define(self, name: str, statement: ast.stmt) -> None:
+        self.definitions.setdefault(name, []).append(statement)
+
+
+@cache
+def module(name: str) -> Module | None:
+    """The module of this dotted name, None if sirev has none."""
+    path = ROOT / Path(*name.split("."))
+    for file in (path.with_suffix(".py"), path / "__init__.py"):
+        if file.is_file():
+            return Module(name, file.read_text())
+    return None
+
+
+def fingerprint(stage: str) -> str:
+    """sha256 over the normalised source of all that the `run` of a stage reaches."""
+    reached: dict[tuple[str, str], list[str]] = {}
+    waiting = [(f"sirev.stages.{stage}", "run")]
+    touched: set[str] = set()
+    while waiting:
+        place = waiting.pop()
+        if place in reached or place[0].startswith(LEFT_OUT):
+            continue
+        home = module(place[0])
+        if home is None:
+            continue
+        if place[1] in home.imports and place[1] not in home.definitions:
+            waiting.append(_origin(*home.imports[place[1]]))
+            continue
+        statements = home.definitions.get(place[1], [])
+        reached[place] = [normalised(statement) for statement in statements]
+        if home.name not in touched:
+            touched.add(home.name)
+            reached[home.name, "import"] = [normalised(effect) for effect in home.effects]
+            statements = [*statements, *home.effects]
+        for statement in statements:
+            waiting.extend(_mentioned(home, statement))
+    text = json.dumps(sorted([*place, *code] for place, code in reached.items() if code))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _mentioned(home: Module, statement: ast.stmt) -> Iterator[tuple[str, str]]:
+    """The places in sirev that a statement of `home` names."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name):
+            if node.id in home.definitions:
+                yield home.name, node.id
+            elif node.id in home.imports:
+                yield _origin(*home.imports[node.id])
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in home.imports:
+            source, name = home.imports[node.value.id]
+            if module(f"{source}.{name}"):
+                yield f"{source}.{name}", node.attr
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from DOTTED.findall(node.value)
+
+
+def _origin(source: str, name: str | None) -> tuple[str, str]:
+    return (f"{source}.{name}", "") if module(f"{source}.{name}") else (source, str(name))
+
+
+def normalised(node: Any) -> str:
+    """A syntax tree as text: without places, docstrings and empty fields, which differ between Python versions."""
+    if isinstance(node, list):
+        return "[" + ",".join(map(normalised, node)) + "]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = []
+    for name, value in ast.iter_fields(node):
+        if name in ("ctx", "kind", "type_comment") or value is None or value == []:
+            continue
+        if name == "body" and isinstance(value, list) and value and _is_text(value[0]):
+            value = [statement for statement in value if not _is_text(statement)]
+        fields.append(f"{name}={normalised(value)}")
+    return f"{type(node).__name__}({','.join(fields)})"
+
+
+def _is_text(statement: ast.AST) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str)
+
+
+def current() -> dict[str, dict[str, Any]]:
+    """Version and fingerprint of every stage as the code is now."""
+    from sirev.stages import STAGES
+
+    return {name: {"version": stage.version, "fingerprint": fingerprint(name)} for name, stage in sorted(STAGES.items())}
+
+
+def smoke_digests(code: Path) -> dict[str, str]:
+    """Step -> semantic digest of its artifact, over all runs of tiny_smoke, computed by the checkout in `code`."""
+    program = (
+        "import sys, json, sirev\n"
+        "store = sirev.Store(sys.argv[1])\n"
+        "sirev.iterate('tiny_smoke', store=store)\n"
+        "print(json.dumps({f'{run.method} {step}': store.artifact(pin.artifact).semantic\n"
+        "                  for run in store.runs.all() for step, pin in run.pins.items()}))\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", program, f"{folder}/store"]
+        environment = {**os.environ, "PYTHONPATH": str(code)}
+        out = subprocess.run(command, env=environment, cwd=folder, stdout=subprocess.PIPE, text=True, check=True).stdout
+    digests: dict[str, str] = json.loads(out.splitlines()[-1])
+    return digests
+
+
+def main() -> int:
+    """Bring fingerprints.json up to date, or say what has to be done first."""
+    known = json.loads(KNOWN.read_text()) if KNOWN.is_file() else {}
+    now = current()
+    changed = [name for name, entry in now.items() if name in known and known[name]["fingerprint"] != entry["fingerprint"]]
+    unraised = [name for name in changed if known[name]["version"] == now[name]["version"]]
+    evidence = {}
+    if unraised and "--same" not in sys.argv:
+        print(f"changed without a new version: {', '.join(unraised)}; raise the version, or use --same if results are equal")
+        return 1
+    if unraised:
+        with tempfile.TemporaryDirectory() as folder:
+            before = Path(folder) / "before"
+            subprocess.run(["git", "-C", str(ROOT), "worktree", "add", "--detach", str(before), "HEAD"], check=True)
+            try:
+                old, new = smoke_digests(before), smoke_digests(ROOT)
+            finally:
+                subprocess.run(["git", "-C", str(ROOT), "worktree", "remove", "--force", str(before)], check=True)
+        if old != new:
+            differing = sorted(step for step in old.keys() | new.keys() if old.get(step) != new.get(step))
+            print(f"results differ: {', '.join(differing)}; raise the version of the first stage among them")
+            return 1
+        total = hashlib.sha256(json.dumps(new, sort_keys=True).encode()).hexdigest()
+        evidence = {"artifacts": len(new), "digest": total}
+    for name, entry in now.items():
+        if name not in known or name in changed:
+            known[name] = entry | ({"same_results_as_before": evidence} if name in unraised else {})
+    KNOWN.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
+    print(f"written for: {', '.join(changed) or 'no changed stage'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sirev.store.artifacts import Output, TableParts, open_artifact, write_artifact
+from sirev.store.digests import canonical_json
+from sirev.store.objects import DamagedObject, Objects
+from sirev.store.tables import Table, to_parquet
+
+COLUMNS = {"id": "string"}
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> Objects:
+    return Objects(tmp_path / "store")
+
+
+def test_equal_content_is_one_artifact(objects: Objects) -> None:
+    first = write_artifact(objects, Output(files={"a": b"1", "b/c": b"2"}))
+    again = write_artifact(objects, Output(files={"b/c": b"2", "a": b"1"}))
+    assert first.digest == again.digest
+    assert open_artifact(objects, first.digest).manifest == first.manifest
+
+
+def test_what_is_recorded_beside_it_is_not_in_it(objects: Objects) -> None:
+    first = write_artifact(objects, Output(files={"a": b"1"}, provenance={"seconds": 1.5}))
+    assert first.digest == write_artifact(objects, Output(files={"a": b"1"}, provenance={"seconds": 2.5})).digest
+
+
+def test_a_table_of_parts_says_the_same_as_a_whole_one(objects: Objects) -> None:
+    rows = [{"id": "a"}, {"id": "b"}]
+    whole = write_artifact(objects, Output(tables={"t": Table(COLUMNS, rows, ("id",))}))
+    parts = {f"t/{row['id']}.parquet": objects.add(to_parquet(COLUMNS, [row])) for row in rows}
+    sharded = write_artifact(objects, Output(tables={"t": TableParts(Table(COLUMNS, rows, ("id",)), parts)}))
+    assert sharded.digest != whole.digest
+    assert sharded.semantic == whole.semantic
+    assert sharded.rows("t") == rows
+
+
+def test_it_is_incomplete_without_one_of_its_files(objects: Objects) -> None:
+    artifact = write_artifact(objects, Output(files={"a": b"1", "b": b"2"}))
+    assert artifact.complete()
+    objects.path(artifact.manifest["files"]["b"]["sha256"]).unlink()
+    assert not artifact.complete()
+
+
+def test_links_lead_to_checked_objects(objects: Objects, tmp_path: Path) -> None:
+    artifact = write_artifact(objects, Output(files={"a": b"1", "b/c": b"2"}))
+    folder = artifact.link_into(tmp_path / "out")
+    assert (folder / "b" / "c").read_bytes() == b"2"
+    assert (folder / "a").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["../out", "/etc/passwd", "a/../../b", "a//b", "", "."])
+def test_a_manifest_that_points_outside_is_refused(objects: Objects, name: str) -> None:
+    digest, size = objects.add(b"payload")
+    lie, _ = objects.add(canonical_json({"format": 1, "files": {name: {"sha256": digest, "size": size}}, "tables": {}}))
+    with pytest.raises(DamagedObject, match="unsafe"):
+        open_artifact(objects, lie)
+
+
+def test_what_is_no_manifest_is_refused(objects: Objects) -> None:
+    for data in (b"[]", canonical_json({"format": 99})):
+        digest, _ = objects.add(data)
+        with pytest.raises(DamagedObject, match="not a manifest"):
+            open_artifact(objects, digest)
+
+
+def test_a_damaged_manifest_is_refused(objects: Objects) -> None:
+    artifact = write_artifact(objects, Output(files={"a": b"1"}))
+    path = objects.path(artifact.digest)
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes().replace(b"1", b"2"))
+    with pytest.raises(DamagedObject, match="damaged"):
+        open_artifact(objects, artifact.digest)

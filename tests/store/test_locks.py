@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sirev.errors import BadInput
+from sirev.store import locks
+from sirev.store.locks import key_lock
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from sirev.store.locks import key_lock
+with key_lock(Path(sys.argv[1]), "key"):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_the_second_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
+    order, waited = [], []
+
+    def second() -> None:
+        with key_lock(tmp_path, "key", on_wait=lambda: waited.append(True)) as held:
+            order.append(("second", held))
+
+    with key_lock(tmp_path, "key") as held:
+        thread = threading.Thread(target=second)
+        thread.start()
+        time.sleep(0.4)
+        order.append(("first", held))
+    thread.join()
+    assert order == [("first", True), ("second", True)]
+    assert waited == [True]
+
+
+def test_other_keys_do_not_wait(tmp_path: Path) -> None:
+    with key_lock(tmp_path, "one"), key_lock(tmp_path, "other") as held:
+        assert held
+
+
+def test_a_killed_holder_lets_go(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    holder.kill()
+    holder.wait()
+    began = time.monotonic()
+    with key_lock(tmp_path, "key") as held:
+        assert held
+    assert time.monotonic() - began < 2
+
+
+def test_a_stopped_holder_is_not_waited_for_for_ever(
+    tmp_path: Path, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "GIVE_UP_SECONDS", 1.0)  # a minute in earnest; the holder is silent all the same
+    holder.send_signal(signal.SIGSTOP)
+    with key_lock(tmp_path, "key") as held:
+        assert not held
+
+
+def test_a_child_does_not_keep_the_lock_alive(tmp_path: Path) -> None:
+    with key_lock(tmp_path, "key"):
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        with key_lock(tmp_path, "key") as held:
+            assert held
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    with key_lock(tmp_path / "locks", "key"):
+        pass
+    assert list((tmp_path / "locks").iterdir()) == []
+
+
+def test_a_folder_that_can_not_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "locks").write_text("I am a file")
+    with pytest.raises(BadInput, match="can't be written"), key_lock(tmp_path / "locks", "key"):
+        pass

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sirev
+
+ROOT = Path(sirev.__file__).parent
+HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "pyarrow", "numpy", "pandas", "tokenizers")
+
+LAYERS = ("cli", "reporting", "study", "stages", "work", "store", "recipe", "ground")
+"""From the roof down; a module imports from its own layer or from those after it."""
+LAYER_OF = {
+    **{name: name for name in LAYERS},
+    **dict.fromkeys(("engines", "trainers", "tasks", "grading", "metrics"), "work"),
+    **dict.fromkeys(("errors", "seeds", "resident", "child"), "ground"),
+}
+
+
+def modules_after(code: str) -> set[str]:
+    program = f"import sys\n{code}\nprint(' '.join(sorted(sys.modules)))"
+    return set(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_import_of_sirev_is_light() -> None:
+    loaded = modules_after("import sirev")
+    assert not loaded & {*HEAVY, "pydantic", "yaml", "rich", "typer"}
+
+
+def test_every_public_name_is_there_and_documented() -> None:
+    for name in sirev.__all__:
+        found = getattr(sirev, name)
+        assert name == "__version__" or found.__doc__, name
+    with pytest.raises(AttributeError, match="nothing_like_this"):
+        sirev.nothing_like_this  # noqa: B018
+
+
+def test_no_public_name_is_shadowed_by_a_submodule() -> None:
+    submodules = {path.stem for path in ROOT.glob("*.py")} | {path.name for path in ROOT.iterdir() if path.is_dir()}
+    assert not submodules & set(sirev.__all__)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_down_only(path: Path) -> None:
+    here = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    if here == "__init__":
+        return  # the front door offers names from every floor
+    floor = LAYERS.index(LAYER_OF[here])
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("sirev."):
+            there = node.module.split(".")[1]
+            if there == "recipe" and LAYER_OF[here] != "store":
+                continue  # importable by all above the store
+            assert LAYERS.index(LAYER_OF[there]) >= floor, f"{path}: {node.module}"
+
+
+def test_the_work_itself_does_not_know_the_store() -> None:
+    for part in ("engines", "trainers", "tasks", "grading", "metrics"):
+        for path in (ROOT / part).glob("*.py"):
+            assert "sirev.store" not in path.read_text(), path
