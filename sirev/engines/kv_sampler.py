@@ -9,6 +9,7 @@ rows are dropped as soon as they are a fair share of the batch.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -99,16 +100,21 @@ class Prefill:
         causal = torch.ones(length, length, dtype=torch.bool, device=device).tril()
         mask = additive_mask(causal & self.present[:, None, None, :], model.dtype)
         positions = (self.present.long().cumsum(dim=1) - 1).clamp(min=0)
+        self.cache = Cache(layer_class_to_replicate=DynamicLayer)
         out = model(
             input_ids=ids.to(device),
             attention_mask=mask,
             position_ids=positions,
-            past_key_values=Cache(layer_class_to_replicate=DynamicLayer),
             use_cache=True,
             logits_to_keep=1,
+            **{cache_argument(model): self.cache},
         )
-        self.cache = out.past_key_values
         self.logits = out.logits[:, -1].float()
+
+
+def cache_argument(model: Any) -> str:
+    """What the model's forward calls its cache: `cache` in newer versions of transformers, `past_key_values` in older ones."""
+    return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
 
 def additive_mask(visible: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -165,7 +171,7 @@ def decode(
         PreallocatedLayer(layer.keys.index_select(0, source), layer.values.index_select(0, source), read + limit)
         for layer in prefill.cache.layers
     ]
-    cache = Cache(layers=list(layers))
+    argument = {cache_argument(model): Cache(layers=list(layers))}
     visible = torch.ones(len(draws), read + limit, dtype=torch.bool, device=device)
     visible[:, :read] = prefill.present.index_select(0, source)
     mask = additive_mask(visible, model.dtype)[:, None, None, :]
@@ -192,9 +198,9 @@ def decode(
             input_ids=token[:, None],
             attention_mask=mask[..., : read + step + 1],
             position_ids=positions[:, None] + step,
-            past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
+            **argument,
         )
         logits = out.logits[:, -1].float()
     return [_until_eos(ids, eos_id) for ids in written.tolist()]

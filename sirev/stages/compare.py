@@ -61,7 +61,8 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
     return Output(files={"comparison.json": canonical_json({"iterations": iterations})})
 
 
-GROUPS = ("all", "correct", "incorrect")
+GROUPS = {"all": "an", "correct": "a correct", "incorrect": "an incorrect"}
+"""The sets of answers that diversity is measured over, and how to say that there is none."""
 
 
 def accuracy(greedy: Problems) -> Statistic:
@@ -99,7 +100,7 @@ def coverage_solved(draws: Problems) -> Statistic:
 
 def diversity_of(problems: Problems, group: str) -> dict[str, Any]:
     """Distinct-N (each n, and their mean) and distinct equation lists, mean over problems with such answers."""
-    empty = f"no problem has {'an' if group == 'all' else 'a ' + group} answer"
+    empty = f"no problem has {GROUPS[group]} answer"
     by_n = {str(n): mean([p[group]["distinct_n"][str(n)] for p in problems], empty) for n in ORDERS}
     values = [s["value"] for s in by_n.values() if s["value"] is not None]
     if len(values) == len(ORDERS):

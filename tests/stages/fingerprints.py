@@ -136,7 +136,7 @@ def normalised(node: Any) -> str:
 
 
 def _is_text(statement: ast.AST) -> bool:
-    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str)
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) and type(statement.value.value) is str
 
 
 def current() -> dict[str, dict[str, Any]]:

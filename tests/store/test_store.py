@@ -38,8 +38,10 @@ def test_the_earliest_realisation_is_taken_and_a_pinned_one_before_it(tmp_path: 
     first = store.publish(ACTION, Output(files={"a": b"1"}))
     second = store.publish(ACTION, Output(files={"a": b"2"}))
     fresh = Store(tmp_path)
-    assert (found := fresh.lookup(KEY)) and found.digest == first.digest
-    assert (pinned := fresh.lookup(KEY, second.digest)) and pinned.digest == second.digest
+    assert (found := fresh.lookup(KEY))
+    assert found.digest == first.digest
+    assert (pinned := fresh.lookup(KEY, second.digest))
+    assert pinned.digest == second.digest
     assert fresh.lookup(KEY, "0" * 64) is None
 
 
@@ -54,7 +56,8 @@ def test_a_pulled_realisation_never_displaces_one_made_here(tmp_path: Path) -> N
             target.write_bytes(file.read_bytes())
     records = store.records.realisations(KEY)
     assert [r.artifact for r in records] == [theirs.digest, ours.digest]  # theirs is the earlier one
-    assert (found := Store(store.path).lookup(KEY)) and found.digest == ours.digest
+    assert (found := Store(store.path).lookup(KEY))
+    assert found.digest == ours.digest
 
 
 def test_an_incomplete_artifact_is_not_a_hit(tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from sirev.stages import STAGES
+from tests.stages import fingerprints
+from tests.stages.fingerprints import KNOWN, current, fingerprint, normalised
+
+HOW = (
+    "the code of the stage {0!r} has changed. If equal inputs may now give another result, raise its version; then run "
+    "`python tests/stages/fingerprints.py`. If results are the same, run it with --same, which compares them."
+)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_changed_code_has_a_new_version(stage: str) -> None:
+    known = json.loads(KNOWN.read_text())
+    assert known[stage].items() >= current()[stage].items(), HOW.format(stage)
+
+
+@pytest.mark.parametrize(
+    ("stage", "reached"),
+    [
+        ("train", "sirev.trainers.trl_steps:make_trainer"),  # in a child process, named by a string
+        ("sample", "sirev.engines.kv_sampler:choose"),  # the engine is chosen by name and imported in a function
+        ("source", "sirev.tasks.arithmetic:_verbal"),  # through a table of functions
+        ("grade", "sirev.grading.final_number:_FINAL"),  # a constant
+        ("select", "sirev.seeds:derive_seed"),
+        ("measure", "sirev.metrics.diversity:equations"),
+        ("compare", "sirev.metrics.pass_at_n:pass_at_n"),
+        ("pretrain", "sirev.trainers.pretrain:build_tokenizer"),
+    ],
+)
+def test_a_change_anywhere_below_a_stage_shows(stage: str, reached: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprint(stage)
+    home, name = reached.split(":")
+    original = fingerprints.module(home)
+    assert original is not None
+    changed = [ast.parse("changed = 1").body[0]]
+    monkeypatch.setitem(original.definitions, name, [*original.definitions[name], *changed])
+    assert fingerprint(stage) != before
+    monkeypatch.undo()
+    assert fingerprint(stage) == before
+
+
+def test_comments_docstrings_and_layout_do_not_count() -> None:
+    one = 'def f(x):\n    """Says."""\n    return {"a": x}  # why\n'
+    two = "def f(x):\n    return {\n        'a': x,\n    }\n"
+    other = 'def f(x):\n    return {"a": -x}\n'
+    assert normalised(ast.parse(one)) == normalised(ast.parse(two))
+    assert normalised(ast.parse(one)) != normalised(ast.parse(other))
+
+
+@pytest.mark.parametrize("version", ["3.12", "3.13", "3.14"])
+def test_every_python_gives_the_same_fingerprint(version: str) -> None:
+    python = shutil.which(f"python{version}")
+    program = "import fingerprints as f; print(*map(f.fingerprint, ('train', 'sample', 'measure')))"
+    folder = KNOWN.parent
+    found = subprocess.run([python, "-c", program], cwd=folder, capture_output=True, text=True) if python else None
+    if found is None or (found.returncode != 0 and "fingerprints.py" not in found.stderr):
+        pytest.skip(f"no working Python {version} here besides {sys.version.split()[0]}")
+    assert found.stdout.split() == [fingerprint(stage) for stage in ("train", "sample", "measure")], found.stderr

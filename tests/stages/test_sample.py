@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import sirev
+from sirev.stages.sample import CELL_DRAWS, CELL_PROBLEMS, grid
+from tests.conftest import Study, semantic_digests
+
+PROMPTS = [(f"p{i}", f"{i}?") for i in range(300)]
+
+
+def draws(n: int) -> list[tuple[str, int]]:
+    return [(p, cell.first_draw + i) for cell in grid(PROMPTS, n) for p, _ in cell.prompts for i in range(cell.draws)]
+
+
+def test_the_grid_covers_every_draw_once() -> None:
+    for n in (1, 7, 50):
+        found = draws(n)
+        assert len(found) == len(set(found)) == 300 * n
+
+
+def test_growing_from_50_to_64_draws_keeps_every_cell() -> None:
+    before = {(cell.prompts[0], cell.first_draw, cell.draws) for cell in grid(PROMPTS, 50)}
+    after = {(cell.prompts[0], cell.first_draw, cell.draws) for cell in grid(PROMPTS, 64)}
+    assert before < after
+    assert len(after - before) == 3 * 14 // CELL_DRAWS  # three blocks of problems
+
+
+def test_cells_are_small() -> None:
+    assert all(len(c.prompts) <= CELL_PROBLEMS and c.draws <= CELL_DRAWS for c in grid(PROMPTS, 50))
+
+
+def forget(store: Path, *stages: str, keep_shards: int = 0) -> None:
+    """Delete the records of some stages, and of all sampled shards but some, as if they had never run."""
+    import json
+
+    shards = 0
+    for path in sorted((store / "records").rglob("*.json")):
+        stage = json.loads(path.read_text())["action"]["stage"]
+        shards += stage == "sample-shard"
+        if stage in stages or (stage == "sample-shard" and shards > keep_shards):
+            path.unlink()
+    shutil.rmtree(store / "runs")
+
+
+def test_more_draws_sample_only_those_that_are_missing(smoke: Study, smoke_copy: Path) -> None:
+    store = sirev.Store(smoke_copy)
+    shards = sum(record.action["stage"] == "sample-shard" for record in store.records.all())
+    (more,) = sirev.iterate("tiny_smoke", methods=["dpo"], overrides=["evaluation.draws.n=12"], store=store)
+    after = sum(record.action["stage"] == "sample-shard" for record in store.records.all())
+    assert after - shards == 3 * (12 - 8) // CELL_DRAWS  # three models, one block of problems, two cells more each
+    old, new = smoke.of("dpo").iterations, more.iterations
+    assert [i["pass_at_1"] for i in old] == [i["pass_at_1"] for i in new]
+    assert set(new[0]["pass_at_n"]) == {"1", "2", "4", "8"}
+
+
+def test_shards_from_before_an_interruption_give_the_same_rows(smoke: Study, smoke_copy: Path) -> None:
+    forget(smoke_copy, "sample", keep_shards=9)  # some samplings whole, one in the middle, the others gone
+    sirev.iterate("tiny_smoke", store=smoke_copy)
+    assert semantic_digests(sirev.Store(smoke_copy)) == semantic_digests(smoke.store)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import pytest
+
+from sirev.stages import STAGES
+from sirev.stages.stage import Stage, keyed_parameters, operational, semantic
+from sirev.store.records import action_key
+
+
+@dataclass(frozen=True)
+class Old:
+    epochs: int = semantic()
+
+
+@dataclass(frozen=True)
+class New:
+    """The same stage a year later: a parameter more, whose default has changed since."""
+
+    epochs: int = semantic()
+    packing: bool = semantic(default=True, absent_means=False)
+    workers: int = operational(default=4)
+
+
+def key(parameters: Any) -> str:
+    return action_key(Stage("train", 1, type(parameters), lambda *_: None).action(parameters, {}))  # type: ignore[arg-type, return-value]
+
+
+def test_a_new_parameter_leaves_old_keys_alone() -> None:
+    assert key(New(3, packing=False)) == key(Old(3))
+
+
+def test_the_default_of_today_is_part_of_the_key_where_it_is_not_what_absence_means() -> None:
+    assert key(New(3)) != key(Old(3))
+    assert keyed_parameters(New(3)) == {"epochs": 3, "packing": True}
+
+
+def test_what_does_not_change_the_result_is_not_in_the_key() -> None:
+    assert key(New(3, workers=1)) == key(New(3, workers=64))
+
+
+def test_version_and_inputs_are_in_the_key() -> None:
+    one, two = Stage("train", 1, Old, None), Stage("train", 2, Old, None)  # type: ignore[arg-type]
+    assert action_key(one.action(Old(1), {})) != action_key(two.action(Old(1), {}))
+    assert action_key(one.action(Old(1), {"data": "a"})) != action_key(one.action(Old(1), {"data": "b"}))
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_every_parameter_of_every_stage_says_whether_it_is_keyed(stage: Stage) -> None:
+    for field in fields(stage.parameters):
+        assert "semantic" in field.metadata, field.name
+
+
+def test_the_stages_are_those_of_the_design() -> None:
+    assert list(STAGES) == ["source", "pretrain", "select", "train", "sample", "grade", "measure", "compare"]
