@@ -49,7 +49,7 @@ class Progress:
                 self._since[run.id, name] = time.monotonic()
             elif state == "done":
                 self._computed[run.id] += 1
-            words = {"start": "running", "wait": "waiting for the same step of another run", "done": "done"}[state]
+            words = {"start": "running", "wait": "waits for another run", "done": "done"}[state]
             if sys.stderr.isatty():
                 self._refresh(run, name, words, begin=True)
             elif name == "compare" and state == "done":
@@ -60,15 +60,16 @@ class Progress:
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
         """See `sirev.study.runner.Listener`."""
         with self._lock:
-            tokens = f"{rate:,.0f} tokens/s" if rate else ""
+            tokens = f", {rate:,.0f} tokens/s" if rate else ""
+            words = f"{done:,} of {total:,} {unit}{tokens}"
             if self._bars is not None:
                 task = self._tasks[run.id]
-                self._bars.update(task, total=total, completed=done, step=name, state=f"{unit} {tokens}".strip())
+                self._bars.update(task, total=total, completed=done, step=name, state=words)
                 return
             now = time.monotonic()
             if now - max(self._said.get(run.id, 0.0), self._since.get((run.id, name), now)) >= PLAIN_SECONDS:
                 left = (now - self._since[run.id, name]) * (total - done) / max(done, 1)
-                self._line(run, name, f"{done:,} of {total:,} {unit}{f', {tokens}' if tokens else ''}, {left:.0f} s left")
+                self._line(run, name, f"{words}, {left:.0f} s left")
 
     def note(self, run: Run, text: str) -> None:
         """See `sirev.study.runner.Listener`."""
@@ -96,29 +97,37 @@ class Progress:
             self._bars = _bars()
             self._bars.start()
         if run.id not in self._tasks:
-            self._tasks[run.id] = self._bars.add_task(_title(run), total=None, step="", state="")
+            self._tasks[run.id] = self._bars.add_task(_title(run), total=None, step="", state="", counts="")
         task = self._tasks[run.id]
         counts = f"{self._hits[run.id]} hit, {self._computed[run.id]} run"
         if words == "running":
             self._bars.reset(task, total=None)
         if name == "compare" and words in ("done", "hit"):
             self._bars.update(task, total=1, completed=1, step="finished", state="", counts=counts)
-            self._bars.stop_task(task)
         else:
             self._bars.update(task, step=name, state=words, counts=counts)
 
 
 def _bars() -> Any:
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
     from rich.progress import Progress as Bars
+    from rich.text import Text
+
+    class Clock(ProgressColumn):
+        """How long the present step has taken, and how long it will take yet where that is known."""
+
+        def render(self, task: Task) -> Text:
+            if task.finished:
+                return Text("")
+            left = f", {task.time_remaining:.0f} s left" if task.time_remaining is not None else ""
+            return Text(f"{task.elapsed or 0:.0f} s{left}")
 
     return Bars(
         TextColumn("[bold]{task.description}"),
         TextColumn("{task.fields[step]}"),
         BarColumn(bar_width=20),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        Clock(),
         TextColumn("{task.fields[state]}"),
         TextColumn("[dim]{task.fields[counts]}"),
         console=Console(stderr=True),

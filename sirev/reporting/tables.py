@@ -36,7 +36,8 @@ def markdown(tables: list[TextTable]) -> str:
     parts = []
     for table in tables:
         rule = ["---"] * table.labels + ["---:"] * (len(table.columns) - table.labels)
-        lines = ["| " + " | ".join(cells) + " |" for cells in (table.columns, rule, *table.rows)]
+        escaped = [[cell.replace("|", "\\|") for cell in cells] for cells in (table.columns, *table.rows)]
+        lines = ["| " + " | ".join(cells) + " |" for cells in (escaped[0], rule, *escaped[1:])]
         notes = [f"\n{note}" for note in table.notes]
         parts.append("\n".join([f"### {table.title}\n", *lines, *notes]))
     return "\n\n".join(parts) + "\n"
@@ -44,7 +45,11 @@ def markdown(tables: list[TextTable]) -> str:
 
 def print_tables(tables: list[TextTable]) -> None:
     """Print the tables to the terminal by rich; where the output is no terminal, as wide as they need."""
-    from rich.console import Console
+    from rich.console import Console as RichConsole
+
+    class Console(RichConsole):
+        def on_broken_pipe(self) -> None:  # `sirev report | head`; rich would end the process with status 1
+            raise BrokenPipeError
 
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:

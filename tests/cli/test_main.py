@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SIREV, Command, Study, tree
+
+HEAVY = ("torch", "transformers", "datasets", "pyarrow", "trl", "peft", "numpy", "pandas")
+
+
+@pytest.fixture(scope="module")
+def folder(smoke: Study) -> Path:
+    """The store of the finished study."""
+    return smoke.store.path
+
+
+def test_help_takes_no_time(command: Command) -> None:
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        assert "iterate" in command("--help").stdout
+        times.append(time.perf_counter() - began)
+    assert sorted(times)[2] < 0.3
+
+
+def test_version(command: Command) -> None:
+    assert re.fullmatch(r"sirev \d+\.\d+\.\d+\n", command("--version").stdout)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["iterate", "--recipe", "tiny_smoke"], ["report", "--recipe", "tiny_smoke"], ["plan", "--recipe", "tiny_smoke"]]
+)
+def test_a_replay_and_a_report_load_nothing_heavy(folder: Path, arguments: list[str]) -> None:
+    program = (
+        "import os, sys\n"
+        f"heavy = {HEAVY}\n"
+        "leave = os._exit\n"
+        "os._exit = lambda status: (print(*[m for m in heavy if m in sys.modules], file=sys.stderr), leave(status))\n"
+        "sys.argv = ['sirev', *sys.argv[1:]]\n"
+        "from sirev.cli.main import main\n"
+        "main()\n"
+    )
+    command = [sys.executable, "-c", program, *arguments, "--store", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-1] == ""
+
+
+def test_a_replay_takes_a_blink(folder: Path) -> None:
+    """Under half a second, and at most three times the imports that it can't do without; alternating, medians."""
+    replay = [SIREV, "iterate", "--recipe", "tiny_smoke", "--store", str(folder)]
+    imports = [sys.executable, "-c", "import typer, rich, pydantic, yaml"]
+    times: dict[int, list[float]] = {0: [], 1: []}
+    for _ in range(9):
+        for which, command in enumerate((replay, imports)):
+            began = time.perf_counter()
+            subprocess.run(command, capture_output=True, check=True)
+            times[which].append(time.perf_counter() - began)
+    median = {which: sorted(found)[4] for which, found in times.items()}
+    assert median[0] < 0.5
+    assert median[0] <= 3 * median[1]
+
+
+def test_iterate_ends_with_the_table_and_where_to_look_next(command: Command, folder: Path) -> None:
+    done = command("iterate", "--recipe", "tiny_smoke", "--store", folder)
+    assert done.returncode == 0
+    assert "pass@1 on test, greedy (%)" in done.stdout
+    assert done.stdout.splitlines()[-1] == f"What pass@1 hides:  sirev report --store {folder}"
+    assert "0 computed" in done.stderr
+
+
+def test_iterate_reports_plain_lines_where_there_is_no_terminal(command: Command, smoke_copy: Path) -> None:
+    done = command(
+        "iterate", "--recipe", "tiny_smoke", "--method", "sft", "--store", smoke_copy, "--set", "training.sft.learning_rate=1e-3"
+    )
+    assert done.returncode == 0
+    assert re.search(r"^sft seed 0  train:2  done in \d+\.\d s$", done.stderr, re.M)
+    assert re.search(r"^sft seed 0  finished  \d+ steps computed, \d+ found in the store$", done.stderr, re.M)
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def on_a_terminal(*command: str) -> str:
+    """What a program prints on a terminal of 120 columns."""
+    shown = b""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ.update(COLUMNS="120", TERM="xterm-256color")
+        os.execv(command[0], command)
+    try:
+        while chunk := os.read(terminal, 65536):
+            shown += chunk
+    except OSError:
+        pass
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    return shown.decode()
+
+
+def test_iterate_shows_bars_on_a_terminal(smoke_copy: Path) -> None:
+    arguments = ["--store", str(smoke_copy), "--method", "sft", "--set", "training.sft.learning_rate=1e-3"]
+    shown = on_a_terminal(str(SIREV), "iterate", "--recipe", "tiny_smoke", *arguments)
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
+    assert "sft seed 0" in plain
+    assert "train:2" in plain
+    assert "finished" in plain
+
+
+def test_plan_lists_every_step(command: Command, folder: Path) -> None:
+    done = command("plan", "--recipe", "tiny_smoke", "--set", "training.sft.learning_rate=1e-3", "--store", folder)
+    assert done.returncode == 0
+    assert re.search(r"^ ?train:2 .*run .*hit .*hit", done.stdout, re.M)
+    assert "unknown: depends on what an earlier step yields" in done.stdout
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "csv", "json"])
+def test_report_in_every_format(command: Command, folder: Path, form: str) -> None:
+    done = command("report", "--recipe", "tiny_smoke", "--format", form, "--store", folder)
+    assert done.returncode == 0
+    assert "sft-dpo" in done.stdout
+    if form == "json":
+        assert json.loads(done.stdout)["schema"] == 1
+
+
+@pytest.mark.parametrize("section", ["accuracy", "pass-n", "diversity", "ood", "coverage"])
+def test_report_sections(command: Command, folder: Path, section: str) -> None:
+    done = command("report", section, "--recipe", "tiny_smoke", "--method", "dpo", "--store", folder)
+    assert done.returncode == 0
+    assert "sft" not in done.stdout
+
+
+def test_a_report_that_nobody_reads_to_the_end_is_no_error(folder: Path) -> None:
+    report = f"'{SIREV}' report --recipe tiny_smoke --store '{folder}' | head -1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", report], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] in ("0", "141")
+    assert done.stderr == ""
+
+
+def test_recipes_are_listed_and_shown(command: Command) -> None:
+    assert re.search(r"^tiny +The whole demonstration", command("recipes").stdout, re.M)
+    assert "pretrain" in command("recipes", "tiny").stdout
+
+
+def test_store_commands(command: Command, smoke: Study) -> None:
+    folder = smoke.store.path
+    assert command("store", "path", "--store", folder).stdout == f"{folder.resolve()}\n"
+    assert command("store", "path", SIREV_STORE=str(folder)).stdout == f"{folder.resolve()}\n"
+    listed = command("store", "ls", "--store", folder).stdout
+    assert all(result.id in listed for result in smoke.results)
+    run = smoke.of("sft").id
+    shown = json.loads(command("store", "show", run, "--store", folder).stdout)
+    assert shown["method"] == "sft"
+    key = shown["pins"]["train:2"]["key"]
+    (record,) = json.loads(command("store", "show", key[:10], "--store", folder).stdout)
+    assert record["action"]["stage"] == "train"
+    assert record["provenance"]["packages"]["trl"]
+    manifest = json.loads(command("store", "show", record["artifact"], "--store", folder).stdout)
+    assert "model.safetensors" in manifest["files"]
+    files = command("store", "path", run, "train:2", "--store", folder).stdout.splitlines()
+    name, path = next(line.split("\t") for line in files if line.startswith("model.safetensors"))
+    assert subprocess.run(["sha256sum", path], capture_output=True, text=True, check=True).stdout.startswith(
+        manifest["files"][name]["sha256"]
+    )
+
+
+BAD = [
+    (["iterate", "--recipe", "tinny"], "did you mean 'tiny'"),
+    (["iterate", "--recipe", "./none.yaml"], "no recipe file ./none.yaml"),
+    (["iterate", "--recipe", "tiny", "--method", "ppo"], "unknown method 'ppo'"),
+    (["iterate", "--recipe", "tiny", "--set", "T=1"], "T: 1 is not allowed: input should be greater than or equal to 2"),
+    (["iterate", "--recipe", "tiny", "--set", "sampling.n=0"], "sampling.n: 0 is not allowed"),
+    (["iterate", "--recipe", "tiny", "--set", "sampling.temperature=-0.5"], "sampling.temperature: -0.5 is not allowed"),
+    (["iterate", "--recipe", "tiny", "--set", "samplin.n=1"], "no field 'samplin'; did you mean 'sampling'"),
+    (["iterate", "--recipe", "tiny", "--set", "T=five"], "T: 'five' is not allowed"),
+    (["iterate", "--recipe", "tiny", "--set", "T"], "expected key.sub=value"),
+    (["iterate", "--recipe", "tiny", "--redo", "trian"], "unknown stage 'trian'; did you mean 'train'"),
+    (["iterate", "--recipe", "tiny", "--seed", "one"], "seed"),
+    (["iterate", "--recipe", "tiny", "--seed", "-1"], "seed -1"),
+    (["iterate"], "--recipe"),
+    (["iterate", "--recipe", "tiny", "--stoer", "x"], "stoer"),
+    (["itrate"], "itrate"),
+    (["plan", "--recipe", "tinny"], "did you mean 'tiny'"),
+    (["report"], "run first: sirev iterate --recipe tiny"),
+    (["report", "accurcy"], "did you mean 'accuracy'"),
+    (["report", "--format", "xml"], "unknown format 'xml'"),
+    (["recipes", "tinny"], "did you mean 'tiny'"),
+    (["store", "ls"], "run first: sirev iterate --recipe tiny"),
+    (["store", "show", "nothing"], "no run, key or artifact 'nothing'"),
+    (["store", "show", "../../etc/passwd"], "no run, key or artifact"),
+    (["store", "path", "nothing"], "no run 'nothing'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), BAD, ids=[" ".join(arguments) for arguments, _ in BAD])
+def test_bad_input_is_one_clear_line_and_status_2(command: Command, tmp_path: Path, arguments: list[str], words: str) -> None:
+    done = command(*arguments, SIREV_STORE=str(tmp_path / "store"))
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("sirev: error: ")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_store_of_a_newer_format_is_refused_by_every_command(command: Command, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    store.mkdir()
+    (store / "sirev-store.json").write_text('{"format": 99, "id": "x"}')
+    before = tree(store)
+    for arguments in (["iterate", "--recipe", "tiny"], ["plan", "--recipe", "tiny"], ["report"], ["store", "ls"]):
+        done = command(*arguments, "--store", store)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert "has format 99; this sirev reads up to 1: upgrade sirev" in done.stderr
+    assert tree(store) == before
+
+
+def test_a_store_that_can_not_be_written_is_refused(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/sirev")):
+        done = command("iterate", "--recipe", "tiny_smoke", "--store", place)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+        assert str(place) in done.stderr
+
+
+def test_a_damaged_record_is_named_and_the_command_it_names_mends_the_store(command: Command, smoke_copy: Path) -> None:
+    record = sorted((smoke_copy / "records").rglob("*.json"))[0]
+    record.chmod(0o644)
+    record.write_text("{")
+    done = command("iterate", "--recipe", "tiny_smoke", "--store", smoke_copy)
+    assert done.returncode == 2
+    assert str(record) in done.stderr
+    mend = re.search(r"rm '[^']+'", done.stderr)
+    assert mend
+    subprocess.run(mend[0], shell=True, check=True)
+    assert command("iterate", "--recipe", "tiny_smoke", "--store", smoke_copy).returncode == 0
+
+
+def test_a_failed_stage_is_one_line_and_status_1(command: Command, smoke_copy: Path) -> None:
+    broken = Path(__file__).parents[1] / "study" / "broken_trl"
+    done = command(
+        *("iterate", "--recipe", "tiny_smoke", "--method", "sft", "--store", smoke_copy),
+        *("--set", "training.sft.learning_rate=1e-3"),
+        PYTHONPATH=str(broken),
+    )
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("sirev:")]
+    assert re.match(r"sirev: failed: .* step train:2 \(stage train, key [0-9a-f]{12}\) failed: .*; log: /", line)
+
+
+@pytest.mark.slow
+def test_the_package_installs_and_brings_its_recipes(tmp_path: Path) -> None:
+    """`pip install .` into a folder of its own, without the libraries that this environment has already."""
+    checkout = Path(__file__).parents[2]
+    source = tmp_path / "source"
+    shutil.copytree(checkout, source, ignore=shutil.ignore_patterns(".venv", ".git", "cache", "*cache*"))
+    command = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", tmp_path / "site", source]
+    subprocess.run(command, check=True, capture_output=True)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    environment.pop("SIREV_STORE")
+    run = [sys.executable, "-c", "import sirev; print(sirev.__file__, sirev.recipe_names(), sirev.Store().path)"]
+    out = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    assert str(tmp_path / "site") in out
+    assert "['tiny', 'tiny_smoke']" in out
+    assert out.strip().endswith("/sirev")
+    assert (tmp_path / "site" / "bin" / "sirev").is_file()

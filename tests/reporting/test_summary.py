@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sirev
+from sirev.errors import BadInput
+from sirev.reporting.sections import SECTIONS
+from tests.conftest import Study
+
+STATISTIC = {"value", "low", "high", "n", "reason"}
+
+
+def check_statistic(found: Any) -> None:
+    assert set(found) == STATISTIC, found
+    assert found["low"] is None
+    assert found["high"] is None
+    if found["value"] is None:
+        assert found["reason"]
+    else:
+        assert found["reason"] is None
+        assert found["n"] > 0
+        assert -10 <= found["value"] <= 1
+
+
+def test_the_json_form_is_the_documented_schema(smoke: Study) -> None:
+    whole = json.loads(sirev.report(recipes=["tiny_smoke"], store=smoke.store).text("json"))
+    assert whole["schema"] == 1
+    assert {(run["recipe"], run["method"], run["seed"]) for run in whole["runs"]} == {
+        ("tiny_smoke", method, 0) for method in ("sft", "dpo", "sft-dpo")
+    }
+    for run in whole["runs"]:
+        assert [i["t"] for i in run["iterations"]] == [1, 2, 3]
+        for i in run["iterations"]:
+            check_statistic(i["pass_at_1"])
+            assert set(i["pass_at_n"]) == {"1", "2", "4", "8"}
+            for found in i["pass_at_n"].values():
+                check_statistic(found)
+            assert isinstance(i["improvement_set"]["size"], int)
+            assert isinstance(i["lost_set"]["size"], int)
+            for found in i["improvement_set"]["m1_pass_at_n"].values():
+                check_statistic(found)
+            for reading in ("mass", "solved"):
+                for split in ("train", "test"):
+                    check_statistic(i["coverage"][reading][split])
+            for group in ("all", "correct", "incorrect"):
+                assert set(i["diversity"][group]["distinct_n"]) == {"1", "2", "3", "4", "5", "mean"}
+                for found in i["diversity"][group]["distinct_n"].values():
+                    check_statistic(found)
+                check_statistic(i["diversity"][group]["distinct_equations"])
+            suite = i["ood"]["levels_1_to_3"]
+            check_statistic(suite["accuracy"])
+            check_statistic(suite["group_disparity"])
+            assert set(suite["levels"]) == {"1", "2", "3"}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_section_holds_its_own_fields_alone(smoke: Study, section: str) -> None:
+    told = sirev.report(section, recipes=["tiny_smoke"], store=smoke.store)
+    assert set(told.to_dict()["runs"][0]["iterations"][0]) == {"t", *SECTIONS[section][1]}
+    assert told.tables()
+
+
+def test_csv_has_a_row_a_statistic_and_the_same_values(smoke: Study) -> None:
+    told = sirev.report(recipes=["tiny_smoke"], methods=["sft"], store=smoke.store)
+    rows = list(csv.DictReader(io.StringIO(told.text("csv"))))
+    by_name = {(row["t"], row["statistic"]): row for row in rows}
+    iteration = told.to_dict()["runs"][0]["iterations"][2]
+    assert float(by_name["3", "pass_at_1"]["value"]) == iteration["pass_at_1"]["value"]
+    assert by_name["3", "improvement_set.size"]["value"] == str(iteration["improvement_set"]["size"])
+    mean = iteration["diversity"]["all"]["distinct_n"]["mean"]["value"]
+    assert float(by_name["3", "diversity.all.distinct_n.mean"]["value"]) == mean
+    assert len(by_name) == len(rows)
+
+
+def test_markdown_is_well_formed(smoke: Study) -> None:
+    text = sirev.report(recipes=["tiny_smoke"], store=smoke.store).text("markdown")
+    for block in text.split("### ")[1:]:
+        lines = [line for line in block.splitlines() if line.startswith("|")]
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1, block
+
+
+def test_methods_and_runs_narrow_the_report(smoke: Study) -> None:
+    chosen = sirev.report(recipes=["tiny_smoke"], methods=["dpo", "sft"], store=smoke.store)
+    assert [run["method"] for run in chosen.runs] == ["sft", "dpo"]
+    one = sirev.report(runs=[smoke.of("dpo").id], store=smoke.store)
+    assert [run["id"] for run in one.runs] == [smoke.of("dpo").id]
+
+
+def test_two_runs_of_one_name_are_told_apart(smoke_copy: Path) -> None:
+    sirev.iterate("tiny_smoke", methods=["sft"], overrides=["evaluation.draws.n=4"], store=smoke_copy)
+    told = sirev.report(recipes=["tiny_smoke"], methods=["sft"], store=smoke_copy)
+    labels = [run["label"] for run in told.runs]
+    assert len(set(labels)) == 2
+    assert all(label.startswith("tiny_smoke-sft-s0-") for label in labels)
+
+
+def test_a_report_needs_no_object_but_the_comparison(smoke: Study, smoke_copy: Path) -> None:
+    store = sirev.Store(smoke_copy)
+    kept = set()
+    for run in store.runs.all():
+        artifact = store.artifact(run.pins["compare"].artifact)
+        kept |= {artifact.digest, *(entry["sha256"] for entry in artifact.manifest["files"].values())}
+    for path in (smoke_copy / "objects").rglob("*"):
+        if path.is_file() and path.parent.name + path.name not in kept:
+            path.unlink()
+    names = ["tiny_smoke"]
+    assert sirev.report(recipes=names, store=smoke_copy).to_dict() == sirev.report(recipes=names, store=smoke.store).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"section": "accurcy"}, "did you mean 'accuracy'"),
+        ({"recipes": ["tiny"]}, "no run of a recipe 'tiny'"),
+        ({"methods": ["ppo"]}, "unknown method 'ppo'"),
+        ({"runs": ["tiny_smoke-sft"]}, "no run 'tiny_smoke-sft'; did you mean"),
+    ],
+)
+def test_what_is_not_there_is_one_clear_line(smoke: Study, request_: dict[str, Any], words: str) -> None:
+    with pytest.raises(BadInput, match=words) as caught:
+        sirev.report(**request_, store=smoke.store)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_store_says_what_to_run_first(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="run first: sirev iterate --recipe tiny"):
+        sirev.report(store=tmp_path / "store")
+
+
+def test_an_unfinished_run_is_left_out_and_said(smoke: Study, smoke_copy: Path) -> None:
+    store = sirev.Store(smoke_copy)
+    run = store.runs.get(smoke.of("dpo").id)
+    assert run is not None
+    run.status = "running"
+    del run.pins["compare"]
+    store.runs.save(run)
+    told = sirev.report(recipes=["tiny_smoke"], store=smoke_copy)
+    assert [r["method"] for r in told.runs] == ["sft", "sft-dpo"]
+    assert told.notes == (f"{run.id} is not finished and left out; `sirev iterate` goes on with it",)

@@ -1,0 +1,114 @@
+"""What an interruption costs: kill -9 at any moment, Ctrl-C, two processes at once."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+import sirev
+from sirev.study.invocation import plan
+from tests.conftest import SIREV, Study, semantic_digests
+
+
+def started(store: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [SIREV, "iterate", "--recipe", "tiny_smoke", "--store", store, *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def computed_long_steps(stderr: str) -> list[str]:
+    """The pretrain, train and sample steps that a run says it has done, with their run."""
+    return [line.split("  done in ")[0] for line in stderr.splitlines() if "  done in " in line]
+
+
+def hits(store: Path) -> set[str]:
+    """What the store holds already, in the words of the progress lines."""
+    return {
+        f"{run_id.split('-s0-')[0].removeprefix('tiny_smoke-')} seed 0  {step}"
+        for run_id, states in plan("tiny_smoke", store=store).items()
+        for step, state in states.items()
+        if state == "hit"
+    }
+
+
+def survives_kills(smoke: Study, store: Path, kills: int, seed: int) -> None:
+    """Kill one study `kills` times at random moments, then let it finish: nothing is lost, and nothing differs."""
+    rng = random.Random(seed)
+    for _ in range(kills):
+        kept = hits(store)
+        process = started(store)
+        time.sleep(rng.uniform(0.2, 6.0))
+        process.send_signal(signal.SIGKILL)
+        _, stderr = process.communicate()
+        assert kept <= hits(store)
+        assert not kept & set(computed_long_steps(stderr))  # what was whole is not done again
+    kept = hits(store)
+    process = started(store)
+    _, stderr = process.communicate()
+    assert process.returncode == 0, stderr
+    assert not kept & set(computed_long_steps(stderr))
+    assert semantic_digests(sirev.Store(store)) == semantic_digests(smoke.store)
+
+
+def test_three_kills_lose_nothing(smoke: Study, tmp_path: Path) -> None:
+    survives_kills(smoke, tmp_path / "store", kills=3, seed=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_twenty_kills_lose_nothing(smoke: Study, tmp_path: Path, seed: int) -> None:
+    survives_kills(smoke, tmp_path / "store", kills=20, seed=seed)
+
+
+def test_no_child_outlives_a_killed_run(tmp_path: Path) -> None:
+    process = started(tmp_path / "store")
+    deadline = time.monotonic() + 30
+    while not (children := _children(process.pid)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert children
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 5
+    while any(map(_alive, children)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(_alive, children))
+
+
+def test_ctrl_c_exits_130_and_says_how_to_go_on(tmp_path: Path) -> None:
+    process = started(tmp_path / "store")
+    time.sleep(2.5)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert stderr.splitlines()[-1] == "sirev: interrupted; the same command goes on from here"
+    assert "Traceback" not in stderr
+
+
+def test_two_processes_at_once_train_nothing_twice(smoke: Study, tmp_path: Path) -> None:
+    both = [started(tmp_path / "store") for _ in range(2)]
+    ended = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], ended
+    done = [line for _, stderr in ended for line in computed_long_steps(stderr)]
+    trained = [line for line in done if "  train:" in line or "  pretrain:" in line]
+    assert len(trained) == 6 + 1
+    store = sirev.Store(tmp_path / "store")
+    assert semantic_digests(store) == semantic_digests(smoke.store)
+    keys = [record.key for record in store.records.all()]
+    assert len(keys) == len(set(keys))
+
+
+def _children(pid: int) -> list[int]:
+    """All children, whichever thread started them."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for children in lists for child in children.read_text().split()]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
