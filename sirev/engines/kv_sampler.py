@@ -21,7 +21,8 @@ from transformers.cache_utils import Cache, DynamicLayer
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 ATTENTION = "sirev_grouped"
-DROP_SHARE = 0.125  # finished rows are dropped once they are this share of the batch
+DROP_SHARE = 0.25  # finished rows are dropped once they are this share of the batch
+LIKELY = 8  # a nucleus is looked for among so many tokens first: sorting the whole vocabulary took a sixth of the time
 
 
 def grouped_attention(
@@ -42,10 +43,10 @@ def grouped_attention(
         return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
     rows, heads, _, size = query.shape
     groups = key.shape[1]
-    grouped = query.reshape(rows, groups, heads // groups, size)
-    scores = torch.matmul(grouped, key.transpose(2, 3)) * (scaling if scaling is not None else 1 / math.sqrt(size))
+    grouped = query.reshape(rows, groups, heads // groups, size) * (scaling if scaling is not None else 1 / math.sqrt(size))
+    scores = torch.matmul(grouped, key.transpose(2, 3))
     if attention_mask is not None:
-        scores = scores + attention_mask
+        scores += attention_mask
     out = torch.matmul(torch.softmax(scores, dim=-1), value)
     return out.reshape(rows, 1, heads, size), None
 
@@ -78,7 +79,12 @@ class PreallocatedLayer(DynamicLayer):
 
     def keep(self, rows: torch.Tensor) -> None:
         """Keep only these rows of the batch."""
-        self.buffers = [b.index_select(0, rows) for b in self.buffers]
+        kept = []
+        for buffer in self.buffers:
+            smaller = buffer.new_empty(len(rows), *buffer.shape[1:])
+            smaller[:, :, : self.length] = buffer[:, :, : self.length].index_select(0, rows)  # the rest is not written yet
+            kept.append(smaller)
+        self.buffers = kept
 
     def get_seq_length(self) -> int:
         return self.length
@@ -137,13 +143,26 @@ def choose(logits: torch.Tensor, uniform: torch.Tensor, temperature: float, top_
     """
     if temperature == 0:
         return logits.argmax(dim=-1)
-    probabilities, order = torch.softmax(logits.double() / temperature, dim=-1).sort(dim=-1, descending=True, stable=True)
-    cumulative = probabilities.cumsum(dim=-1)
-    kept = (cumulative - probabilities) < top_p
-    mass = (probabilities * kept).sum(dim=-1, keepdim=True)
+    probabilities = torch.softmax(logits.double() / temperature, dim=-1)
+    token, whole = _from_most_probable(probabilities, uniform, top_p, min(LIKELY, logits.shape[-1]))
+    rest = (~whole).nonzero().squeeze(1)
+    if len(rest):
+        token[rest], _ = _from_most_probable(probabilities[rest], uniform[rest], top_p, logits.shape[-1])
+    return token
+
+
+def _from_most_probable(
+    probabilities: torch.Tensor, uniform: torch.Tensor, top_p: float, k: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """A token a row from the nucleus, and whether the `k` most probable tokens held the whole nucleus."""
+    likely, order = probabilities.topk(k, dim=-1)
+    cumulative = likely.cumsum(dim=-1)
+    kept = (cumulative - likely) < top_p
+    mass = (likely * kept).sum(dim=-1, keepdim=True)
     place = torch.searchsorted(cumulative, uniform[:, None] * mass, right=True)
     last = kept.sum(dim=-1, keepdim=True) - 1
-    return order.gather(1, torch.minimum(place, last)).squeeze(1)
+    token = order.gather(1, torch.minimum(place, last)).squeeze(1)
+    return token, cumulative[:, -1] >= top_p
 
 
 @torch.inference_mode()

@@ -6,6 +6,7 @@ the missing draws, and a killed sampling goes on where it was.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +20,8 @@ from sirev.store.tables import Table
 
 VERSION = 1
 CELL_PROBLEMS = 128
-CELL_DRAWS = 2  # divides 50 and 14: growing N from 50 to 64 keeps every shard
+CELL_DRAWS = 16
+DRAW_BORDERS = (8, 50)  # besides every multiple of CELL_DRAWS: growing N from 8 to 16 or from 50 to 64 keeps every shard
 """The grid; part of the stage version, because batches never cross a cell's border."""
 
 COLUMNS = {"problem_id": "string", "draw": "int", "text": "string", "tokens": "int", "finish": "string"}
@@ -78,9 +80,10 @@ def run(parameters: SampleParameters, inputs: Mapping[str, Artifact], context: C
 
 def grid(prompts: list[tuple[str, str]], n: int) -> Iterator[_Cell]:
     """The cells that cover `n` draws of every prompt, all cells of one block of problems in a row."""
+    borders = sorted({*range(0, n, CELL_DRAWS), *(border for border in DRAW_BORDERS if border < n), n})
     for start in range(0, len(prompts), CELL_PROBLEMS):
-        for draw in range(0, n, CELL_DRAWS):
-            yield _Cell(prompts[start : start + CELL_PROBLEMS], draw, min(CELL_DRAWS, n - draw))
+        for first, end in itertools.pairwise(borders):
+            yield _Cell(prompts[start : start + CELL_PROBLEMS], first, end - first)
 
 
 def _cell_action(parameters: SampleParameters, inputs: Mapping[str, Artifact], cell: _Cell) -> dict[str, Any]:

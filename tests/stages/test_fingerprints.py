@@ -57,12 +57,16 @@ def test_comments_docstrings_and_layout_do_not_count() -> None:
     assert normalised(ast.parse(one)) != normalised(ast.parse(other))
 
 
-@pytest.mark.parametrize("version", ["3.12", "3.13", "3.14"])
-def test_every_python_gives_the_same_fingerprint(version: str) -> None:
-    python = shutil.which(f"python{version}")
+def test_every_python_gives_the_same_fingerprints() -> None:
     program = "import fingerprints as f; print(*map(f.fingerprint, ('train', 'sample', 'measure')))"
-    folder = KNOWN.parent
-    found = subprocess.run([python, "-c", program], cwd=folder, capture_output=True, text=True) if python else None
-    if found is None or (found.returncode != 0 and "fingerprints.py" not in found.stderr):
-        pytest.skip(f"no working Python {version} here besides {sys.version.split()[0]}")
-    assert found.stdout.split() == [fingerprint(stage) for stage in ("train", "sample", "measure")], found.stderr
+    expected = [fingerprint(stage) for stage in ("train", "sample", "measure")]
+    others = 0
+    for version in ("3.12", "3.13", "3.14"):
+        if python := shutil.which(f"python{version}"):
+            found = subprocess.run([python, "-c", program], cwd=KNOWN.parent, capture_output=True, text=True)
+            if found.returncode == 127:  # a name that leads nowhere, as version managers leave
+                continue
+            assert found.stdout.split() == expected, found.stderr
+            others += 1
+    if not others:
+        pytest.skip(f"no Python here but {sys.version.split()[0]}")

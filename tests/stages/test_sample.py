@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+
+import pytest
 
 import sirev
 from sirev.stages.sample import CELL_DRAWS, CELL_PROBLEMS, grid
@@ -20,11 +23,11 @@ def test_the_grid_covers_every_draw_once() -> None:
         assert len(found) == len(set(found)) == 300 * n
 
 
-def test_growing_from_50_to_64_draws_keeps_every_cell() -> None:
-    before = {(cell.prompts[0], cell.first_draw, cell.draws) for cell in grid(PROMPTS, 50)}
-    after = {(cell.prompts[0], cell.first_draw, cell.draws) for cell in grid(PROMPTS, 64)}
+@pytest.mark.parametrize(("n", "more"), [(8, 16), (16, 32), (50, 64), (64, 80)])
+def test_growing_keeps_every_cell(n: int, more: int) -> None:
+    before, after = ({(cell.prompts[0], cell.first_draw, cell.draws) for cell in grid(PROMPTS, k)} for k in (n, more))
     assert before < after
-    assert len(after - before) == 3 * 14 // CELL_DRAWS  # three blocks of problems
+    assert sum(draws for _, _, draws in after - before) == 3 * (more - n)  # in three blocks of problems
 
 
 def test_cells_are_small() -> None:
@@ -33,8 +36,6 @@ def test_cells_are_small() -> None:
 
 def forget(store: Path, *stages: str, keep_shards: int = 0) -> None:
     """Delete the records of some stages, and of all sampled shards but some, as if they had never run."""
-    import json
-
     shards = 0
     for path in sorted((store / "records").rglob("*.json")):
         stage = json.loads(path.read_text())["action"]["stage"]
@@ -46,16 +47,17 @@ def forget(store: Path, *stages: str, keep_shards: int = 0) -> None:
 
 def test_more_draws_sample_only_those_that_are_missing(smoke: Study, smoke_copy: Path) -> None:
     store = sirev.Store(smoke_copy)
-    shards = sum(record.action["stage"] == "sample-shard" for record in store.records.all())
-    (more,) = sirev.iterate("tiny_smoke", methods=["dpo"], overrides=["evaluation.draws.n=12"], store=store)
-    after = sum(record.action["stage"] == "sample-shard" for record in store.records.all())
-    assert after - shards == 3 * (12 - 8) // CELL_DRAWS  # three models, one block of problems, two cells more each
+    shards = {record.key for record in store.records.all() if record.action["stage"] == "sample-shard"}
+    (more,) = sirev.iterate("tiny_smoke", methods=["dpo"], overrides=["evaluation.draws.n=24"], store=store)
+    added = [r for r in store.records.all() if r.action["stage"] == "sample-shard" and r.key not in shards]
+    assert [r.action["parameters"]["first_draw"] for r in added] == [16] * 3  # of each of the three models, one cell
     old, new = smoke.of("dpo").iterations, more.iterations
     assert [i["pass_at_1"] for i in old] == [i["pass_at_1"] for i in new]
-    assert set(new[0]["pass_at_n"]) == {"1", "2", "4", "8"}
+    assert set(new[0]["pass_at_n"]) == {"1", "2", "4", "8", "16"}
 
 
-def test_shards_from_before_an_interruption_give_the_same_rows(smoke: Study, smoke_copy: Path) -> None:
-    forget(smoke_copy, "sample", keep_shards=9)  # some samplings whole, one in the middle, the others gone
+@pytest.mark.parametrize("keep", [1, 6, 15])
+def test_shards_from_before_an_interruption_give_the_same_rows(smoke: Study, smoke_copy: Path, keep: int) -> None:
+    forget(smoke_copy, "sample", keep_shards=keep)  # some samplings whole, one or the other half done, the rest gone
     sirev.iterate("tiny_smoke", store=smoke_copy)
     assert semantic_digests(sirev.Store(smoke_copy)) == semantic_digests(smoke.store)

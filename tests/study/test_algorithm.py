@@ -72,7 +72,7 @@ def test_every_model_continues_the_one_before_it_and_dpo_refers_to_it(smoke: Stu
 def test_the_first_dpo_loss_is_ln_2_because_the_reference_is_the_model_before(smoke_copy: Path, parameters: str) -> None:
     store = sirev.Store(smoke_copy)
     lora = ["training.parameters=lora", "training.lora.r=8"] if parameters == "lora" else []
-    (result,) = sirev.iterate("tiny_smoke", methods=["dpo"], overrides=[*SMALL, "sampling.n=8", *lora], store=store)
+    (result,) = sirev.iterate("tiny_smoke", methods=["dpo"], overrides=[*SMALL, "sampling.n=16", *lora], store=store)
     losses = first_losses(store, result.id)
     assert sorted(losses) == [2, 3]
     assert list(losses.values()) == pytest.approx([LN_2, LN_2], abs=1e-3)
