@@ -64,6 +64,9 @@ class Report:
             return markdown(self.tables())
         raise BadInput(f"no text form {form!r} (known: markdown, csv, json)")
 
+    def _repr_markdown_(self) -> str:
+        return self.text("markdown")  # what a notebook shows
+
     def print(self) -> None:
         """Print the tables to the terminal."""
         print_tables(self.tables())
@@ -116,6 +119,7 @@ def _chosen(store: Store, recipes: list[str], methods: list[str], run_ids: list[
         if run_id not in {run.id for run in everything}:
             raise BadInput(f"the store {store.path} has no run {run_id!r}{suggest(run_id, [run.id for run in everything])}")
     known = sorted({run.recipe for run in everything})
+    recipes = [Path(recipe).stem if recipe.endswith((".yaml", ".yml")) else recipe for recipe in recipes]
     for recipe in recipes:
         if recipe not in known:
             raise BadInput(f"the store {store.path} has no run of a recipe {recipe!r}{suggest(recipe, known)}")

@@ -21,6 +21,7 @@ from sirev.store.provenance import git_state, hardware, now, versions
 from sirev.store.records import action_key
 from sirev.store.runs import Pin, Run
 from sirev.store.store import Store
+from sirev.study.scratch import Scratch
 from sirev.study.steps import Known, Unknown
 
 PACKAGES = ("sirev", "torch", "transformers", "trl", "peft", "accelerate", "tokenizers", "numpy", "pyarrow")
@@ -55,7 +56,6 @@ class Crew:
 
     invocation: str
     redo: tuple[str, ...] = ()
-    scratch: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="sirev-")))
     redone: dict[str, Artifact] = field(default_factory=dict)
     stopping: threading.Event = field(default_factory=threading.Event)
     turn: threading.Lock = field(default_factory=threading.Lock)
@@ -63,6 +63,7 @@ class Crew:
     by side get in each other's way, and a replay took half as long again."""
 
     def __post_init__(self) -> None:
+        self._scratch: Scratch | None = None
         self._residents: dict[tuple[str, str], Resident] = {}
         self._lock = threading.Lock()
 
@@ -71,16 +72,25 @@ class Crew:
         """How many runs go on side by side: one more than there are cores, since runs wait for what they share."""
         return 1 if GPU else min(4, (os.cpu_count() or 1) + 1)
 
+    @property
+    def scratch(self) -> Path:
+        """The invocation's scratch folder, made when something is computed."""
+        with self._lock:
+            if self._scratch is None:
+                self._scratch = Scratch()
+            return self._scratch.path
+
     def resident(self, role: str) -> Resident:
         """The child that plays `role` ("trainer", "engine") for the run of the calling thread."""
         thread = threading.current_thread().name
+        scratch = self.scratch
         with self._lock:
             wanted = (thread, role if GPU else "worker")
             for (owner, other), resident in self._residents.items():
                 if GPU and owner == thread and other != role:
                     resident.stop()
             if wanted not in self._residents:
-                log = self.scratch / f"{'-'.join(wanted)}.log"
+                log = scratch / f"{'-'.join(wanted)}.log"
                 self._residents[wanted] = Resident(wanted[1], log, threads=(os.cpu_count() or 1) if GPU else 1)
             return self._residents[wanted]
 
@@ -89,7 +99,8 @@ class Crew:
         self.stopping.set()
         for resident in self._residents.values():
             resident.kill()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        if self._scratch is not None:
+            self._scratch.remove()
 
 
 class Runner:

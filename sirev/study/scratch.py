@@ -1,0 +1,42 @@
+"""Scratch folders: on this machine, outside the store, and gone when whoever made them is."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+PREFIX = "sirev-scratch-"
+
+
+class Scratch:
+    """A folder held by a lock, so that others can tell it from one whose owner was killed."""
+
+    def __init__(self) -> None:
+        sweep()
+        made = Path(tempfile.mkdtemp(prefix="sirev-new-"))
+        self._lock = os.open(made / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+        with contextlib.suppress(OSError):  # without flock nobody sweeps either
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        # Only a locked folder gets a name that others sweep up.
+        self.path = made.rename(made.with_name(made.name.replace("sirev-new-", PREFIX)))
+
+    def remove(self) -> None:
+        """Delete the folder and all in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._lock)
+
+
+def sweep() -> None:
+    """Delete the folders that killed processes left behind: those whose lock can be had. Models are large."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):  # somebody else's, or already gone
+            lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+            finally:
+                os.close(lock)
