@@ -45,7 +45,7 @@ def key_lock(folder: Path, key: str, on_wait: Callable[[], None] | None = None) 
 
 
 def _acquire(path: Path, on_wait: Callable[[], None] | None) -> int | None:
-    seen, seen_at = -1, time.monotonic()
+    seen, silent, looked = -1, 0.0, time.monotonic()
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,9 +68,12 @@ def _acquire(path: Path, on_wait: Callable[[], None] | None) -> int | None:
         if on_wait:
             on_wait()
             on_wait = None
-        if beat != seen:
-            seen, seen_at = beat, time.monotonic()
-        elif time.monotonic() - seen_at > GIVE_UP_SECONDS:
+        # A machine that was suspended, holder and waiter alike, wakes up with its clock far ahead and the beat unchanged:
+        # only the time that we were awake to see counts as silence.
+        now = time.monotonic()
+        silent = silent + min(now - looked, 1.0) if beat == seen else 0.0
+        seen, looked = beat, now
+        if silent > GIVE_UP_SECONDS:
             return None
         time.sleep(POLL_SECONDS)
 

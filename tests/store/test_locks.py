@@ -95,3 +95,14 @@ def test_a_folder_that_can_not_be_written_is_one_clear_line(tmp_path: Path) -> N
     (tmp_path / "locks").write_text("I am a file")
     with pytest.raises(BadInput, match="can't be written"), key_lock(tmp_path / "locks", "key"):
         pass
+
+
+def test_a_machine_that_slept_does_not_count_as_a_silent_holder(
+    tmp_path: Path, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = time.monotonic
+    woken = clock() + 0.5
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + (1000 if clock() > woken else 0))  # an hour's sleep, as it were
+    threading.Timer(1.5, holder.kill).start()
+    with key_lock(tmp_path, "key") as held:
+        assert held  # it waited until the holder ended
