@@ -32,10 +32,10 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/sampler.py
 	$(BIN)/python benchmarks/replay.py
 
-# Torch comes first and by itself, so that its index serves nothing else.
+# Torch comes first and by itself, so that its index serves nothing else; what it needs comes with the rest.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX) --no-deps) torch
 	$(PIP) --editable .
 	touch $@
 

@@ -54,7 +54,3 @@ def _read(requests: queue.Queue[str]) -> None:
     for line in sys.stdin:
         requests.put(line)
     os._exit(1)
-
-
-if __name__ == "__main__":
-    main()

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -21,6 +21,8 @@ Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+"""What becomes part of the name of a run or a step, and so of a file."""
 Level = Annotated[int, Field(ge=1, le=7)]
 
 
@@ -170,14 +172,14 @@ class Evaluation(Section):
     """What is asked of every M_t."""
 
     draws: Decoding
-    ood: dict[str, LevelsSuite] = {}
+    ood: dict[Name, LevelsSuite] = {}
     grader: Literal["final_number"] = "final_number"
 
 
 class Recipe(Section):
     """A validated recipe. `name` is the file's name without its ending."""
 
-    name: str
+    name: Name
     description: str = ""
     task: Task
     model: Model
@@ -192,7 +194,7 @@ class Recipe(Section):
     training: Training
     evaluation: Evaluation
     engine: Literal["transformers"] = "transformers"
-    environment: Literal["any", "strict"] = "any"
+    env: Literal["any", "strict"] = "any"
     """`strict` makes the versions of Python and of the packages that compute part of every key."""
 
     def steps(self, method: Method) -> list[Kind]:
@@ -298,20 +300,26 @@ def _override(data: dict[str, Any], override: str) -> tuple[str, ...]:
 def _require_field(section: Any, keys: tuple[str, ...], override: str) -> None:
     for i, key in enumerate(keys):
         fields = _fields_of(section)
-        if fields is None:
-            return
-        if key not in fields:
+        if fields is not None and key not in fields:
             where = ".".join(keys[:i]) or "the recipe"
             raise BadInput(f"--set {override}: {where} has no field {key!r}{suggest(key, list(fields))}")
-        section = fields[key].annotation
+        section = _inside(section, key)
 
 
 def _fields_of(annotation: Any) -> dict[str, Any] | None:
-    """The fields of the section that an annotation stands for, None where anything goes (a mapping, a leaf)."""
+    """The fields of the section that an annotation stands for; none for a leaf, None where any key goes (a mapping)."""
     for candidate in (annotation, *get_args(annotation)):
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return dict(candidate.model_fields) if candidate is annotation or type(None) in get_args(annotation) else None
     return {} if annotation in (int, float, str, bool) else None
+
+
+def _inside(annotation: Any, key: str) -> Any:
+    """The annotation of what `key` names in a section or a mapping, None where that is not known."""
+    if get_origin(annotation) is dict:
+        return get_args(annotation)[1]
+    fields = _fields_of(annotation) or {}
+    return fields[key].annotation if key in fields else None
 
 
 def _explain(error: ValidationError, path: Path, places: dict[tuple[str, ...], str]) -> str:
@@ -323,7 +331,7 @@ def _explain(error: ValidationError, path: Path, places: dict[tuple[str, ...], s
     if first["type"] == "extra_forbidden":
         section: Any = Recipe
         for part in loc[:-1]:
-            section = (_fields_of(section) or {})[part].annotation if part in (_fields_of(section) or {}) else None
+            section = _inside(section, part)
         line = f"{place}: {field}: no such field{suggest(loc[-1], list(_fields_of(section) or {}))}"
     elif first["type"] == "missing":
         line = f"{place}: {field}: missing, and required"

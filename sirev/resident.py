@@ -6,6 +6,7 @@ when the child is. Requests and events are JSON lines over pipes.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -21,6 +22,9 @@ from sirev.errors import SirevError
 # The kernel's parent-death signal fires when the *thread* that started the child ends, so all children are started
 # by one thread that lives as long as this process.
 _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sirev-spawner")
+
+# Not `-m`, which would put the user's present folder first on the path, with whatever is called trl.py or random.py there.
+BOOT = f"import sys; sys.path.append({str(Path(__file__).parents[1])!r}); import sirev.child; sirev.child.main()"
 
 
 class ChildFailed(SirevError):
@@ -52,10 +56,13 @@ class Resident:
             process = self._running()
             assert process.stdin is not None
             assert process.stdout is not None
-            try:
+            with contextlib.suppress(BrokenPipeError):  # it died meanwhile; what follows finds nothing to read
                 process.stdin.write(json.dumps({"function": function, "arguments": arguments}) + "\n")
                 process.stdin.flush()
+            try:
                 for line in process.stdout:
+                    if not line.endswith("\n"):
+                        break  # it died in the middle of a message
                     message = json.loads(line)
                     if "event" in message:
                         on_event(message["event"])
@@ -63,8 +70,6 @@ class Resident:
                         raise ChildFailed(message["error"], self.log)
                     else:
                         return message["result"]
-            except BrokenPipeError:
-                pass
             except ChildFailed:
                 raise
             except BaseException:
@@ -85,6 +90,7 @@ class Resident:
         self._killed = True
         if (process := self._process) is not None:
             process.kill()
+            process.wait()
 
     def _end(self) -> None:
         if self._process is not None:
@@ -98,6 +104,8 @@ class Resident:
         if self._process is None or self._process.poll() is not None:
             self._process = _spawner.submit(self._start).result()
             self.starts += 1
+            if self._killed:  # while it was starting
+                self._process.kill()
         return self._process
 
     def _start(self) -> subprocess.Popen[str]:
@@ -111,7 +119,7 @@ class Resident:
         }
         with self.log.open("a") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "sirev.child", str(os.getpid())],
+                [sys.executable, "-P", "-c", BOOT, str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

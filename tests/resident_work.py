@@ -30,3 +30,25 @@ def die(arguments: dict[str, Any], emit: Emit) -> None:
 
 def sleep(arguments: dict[str, Any], emit: Emit) -> None:
     time.sleep(600)
+
+
+def die_talking(arguments: dict[str, Any], emit: Emit) -> None:
+    for number in range(3, 20):
+        try:
+            if "pipe" in os.readlink(f"/proc/self/fd/{number}"):
+                os.write(number, b'{"event": "half a mess')
+        except OSError:
+            continue
+    os.abort()
+
+
+def talk_on(arguments: dict[str, Any], emit: Emit) -> None:
+    while True:
+        emit("more")
+        time.sleep(0.05)
+
+
+def use_random(arguments: dict[str, Any], emit: Emit) -> float:
+    import random
+
+    return 1 + random.random()

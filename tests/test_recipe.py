@@ -99,6 +99,9 @@ def test_the_order_of_sft_dpo_is_dpo_first_then_in_turn() -> None:
         (["model.architecture.kv_heads=3"], ["model.architecture", "multiple of kv_heads"]),
         (["task.levels=[9]"], ["task.levels", "less than or equal to 7"]),
         (["task.style_weights.haiku=1"], ["task.style_weights has no field 'haiku'"]),
+        (["evaluation.ood.levels_1_to_6.prblems=3"], ["levels_1_to_6 has no field 'prblems'", "did you mean 'problems'"]),
+        (["name=a/b"], ["name", "a/b"]),
+        (["evaluation.ood={a:b: {levels: [1], problems: 3}}"], ["evaluation.ood"]),
         (["evaluation.ood.more=3"], ["evaluation.ood.more", "3"]),
     ],
 )

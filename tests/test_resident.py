@@ -97,3 +97,24 @@ def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
     while alive(child) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not alive(child)
+
+
+def test_a_child_that_dies_in_the_middle_of_a_message_is_a_failure(resident: Resident) -> None:
+    with pytest.raises(ChildFailed, match="worker process died"):
+        resident.call("tests.resident_work:die_talking", {}, lambda event: None)
+
+
+def test_a_handler_whose_reader_is_gone_ends_the_child(resident: Resident) -> None:
+    def unread(event: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError):
+        resident.call("tests.resident_work:talk_on", {}, unread)
+
+
+def test_the_present_folder_is_not_on_the_path_of_the_child(
+    resident: Resident, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "random.py").write_text("raise RuntimeError('somebody else')")
+    monkeypatch.chdir(tmp_path)
+    assert resident.call("tests.resident_work:use_random", {}, lambda event: None) > 0

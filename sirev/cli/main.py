@@ -167,7 +167,8 @@ def main() -> None:
     except Exception as error:
         if not hasattr(error, "format_message"):  # Typer's own complaints about options
             raise
-        print(f"sirev: error: {error.format_message()}", file=sys.stderr)
+        helping = type(error).__name__ == "NoArgsIsHelpError"  # `sirev` alone: its message is the whole help
+        print(f"{'' if helping else 'sirev: error: '}{error.format_message()}", file=sys.stderr)
         status = 2
     if status == 130:
         print("sirev: interrupted; the same command goes on from here", file=sys.stderr)

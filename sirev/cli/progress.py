@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -80,15 +81,15 @@ class Progress:
         """How many steps were found and computed, and what there is to know about the runs."""
         computed, hits = sum(self._computed.values()), sum(self._hits.values())
         seconds = time.monotonic() - self._began
-        print(f"{hits} steps found in the store, {computed} computed, {seconds:.1f} s", file=sys.stderr)
+        _say(f"{hits} steps found in the store, {computed} computed, {seconds:.1f} s")
         for note in self._notes:
-            print(f"note: {note}", file=sys.stderr)
+            _say(f"note: {note}")
 
     def _line(self, run: Run, name: str, words: str) -> None:
         now = time.monotonic()
         self._said[run.id] = now
         took = f" in {now - self._since.get((run.id, name), now):.1f} s" if words == "done" else ""
-        print(f"{_title(run)}  {name}  {words}{took}", file=sys.stderr, flush=True)
+        _say(f"{_title(run)}  {name}  {words}{took}")
 
     def _refresh(self, run: Run, name: str, words: str, begin: bool = False) -> None:
         if self._bars is None:
@@ -106,6 +107,11 @@ class Progress:
             self._bars.update(task, total=1, completed=1, step="finished", state="", counts=counts)
         else:
             self._bars.update(task, step=name, state=words, counts=counts)
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):  # nobody reads it any more: no reason to stop
+        print(line, file=sys.stderr, flush=True)
 
 
 def _bars() -> Any:

@@ -20,4 +20,8 @@ def run(section: str | None, recipes: list[str], methods: list[str], runs: list[
     if form == "table":
         made.print()
     else:
-        sys.stdout.write(made.text(form))
+        try:
+            sys.stdout.write(made.text(form))
+            sys.stdout.flush()
+        except BrokenPipeError:  # `sirev report --format csv | head`: one without a number, which Typer does not act upon
+            raise BrokenPipeError from None

@@ -35,6 +35,7 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
         return list(inputs[name].json("measures.json")["problems"])
 
     m1_greedy, m1_draws = measures("1/greedy"), measures("1/draws")
+    orders = list(powers_of_two(max((p["n"] for p in m1_draws), default=1)))
     iterations = []
     for t in parameters.iterations:
         greedy, draws, train = measures(f"{t}/greedy"), measures(f"{t}/draws"), measures(f"{t}/train")
@@ -44,10 +45,10 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
                 "t": t,
                 "pass_at_1": accuracy(greedy),
                 "levels": by_level(greedy),
-                "pass_at_n": pass_curve(draws, first=1, empty="no test problem"),
+                "pass_at_n": pass_curve(draws, orders, "no test problem"),
                 "improvement_set": {
                     "size": len(gained),
-                    "m1_pass_at_n": pass_curve([p for p in m1_draws if p["id"] in set(gained)], 2, "IS(t) is empty"),
+                    "m1_pass_at_n": pass_curve([p for p in m1_draws if p["id"] in set(gained)], orders[1:], "IS(t) is empty"),
                 },
                 "lost_set": {"size": len(lost_set(_right(m1_greedy), _right(greedy)))},
                 "coverage": {
@@ -76,15 +77,11 @@ def by_level(greedy: Problems) -> dict[str, Statistic]:
     return {level: accuracy([p for p in greedy if p["level"] == level]) for level in levels}
 
 
-def pass_curve(draws: Problems, first: int, empty: str) -> dict[str, Statistic]:
-    """Mean pass@N over problems for N = `first`, 2 `first`, ... up to the draws there are."""
-    most = max((p["n"] for p in draws), default=0)
-    if not draws:
-        return {str(first): absent(empty)}
+def pass_curve(draws: Problems, orders: list[int], empty: str) -> dict[str, Statistic]:
+    """Mean pass@N over problems for each N of `orders`; `empty` is the reason where there is no problem."""
     return {
-        str(k): mean([pass_at_n(p["n"], p["correct"], k) for p in draws], f"fewer than {k} draws")
-        for k in powers_of_two(most)
-        if k >= first
+        str(k): mean([pass_at_n(p["n"], p["correct"], k) for p in draws], f"fewer than {k} draws" if draws else empty)
+        for k in orders
     }
 
 
@@ -101,15 +98,19 @@ def coverage_solved(draws: Problems) -> Statistic:
 def diversity_of(problems: Problems, group: str) -> dict[str, Any]:
     """Distinct-N (each n, and their mean) and distinct equation lists, mean over problems with such answers."""
     empty = f"no problem has {GROUPS[group]} answer"
-    by_n = {str(n): mean([p[group]["distinct_n"][str(n)] for p in problems], empty) for n in ORDERS}
-    values = [s["value"] for s in by_n.values() if s["value"] is not None]
-    if len(values) == len(ORDERS):
+    having = [p[group] for p in problems if p[group]["answers"]]
+    by_n = {
+        str(n): mean([p["distinct_n"][str(n)] for p in having], f"no answer of {n} tokens" if having else empty) for n in ORDERS
+    }
+    missing = next((s for s in by_n.values() if s["value"] is None), None)
+    if missing is None:
+        values = [s["value"] for s in by_n.values() if s["value"] is not None]
         overall = statistic(sum(values) / len(values), min(s["n"] for s in by_n.values()))
     else:
-        overall = absent(empty if not values else f"no answer of {len(values) + 1} tokens")
+        overall = missing
     return {
         "distinct_n": {**by_n, "mean": overall},
-        "distinct_equations": mean([p[group]["distinct_equations"] for p in problems], empty),
+        "distinct_equations": mean([p["distinct_equations"] for p in having], empty),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sirev.stages.stage import Context, Stage, operational, semantic
@@ -11,10 +11,24 @@ from sirev.store.artifacts import Artifact, Output
 
 
 @dataclass(frozen=True)
+class ArchitectureParameters:
+    """Sizes of the embedded Llama; see `sirev.recipe.Architecture`."""
+
+    hidden_size: int = semantic()
+    intermediate_size: int = semantic()
+    layers: int = semantic()
+    heads: int = semantic()
+    kv_heads: int = semantic()
+    head_dim: int = semantic()
+    initializer_range: float = semantic()
+    rope_theta: float = semantic()
+
+
+@dataclass(frozen=True)
 class PretrainParameters:
     """Sizes of the model and how long it learns; see `sirev.recipe.Pretrain`."""
 
-    architecture: dict[str, Any] = semantic()
+    architecture: ArchitectureParameters = semantic()
     sequences: int = semantic()
     levels: list[int] = semantic()
     equations_share: float = semantic()
@@ -29,11 +43,10 @@ def run(parameters: PretrainParameters, inputs: Mapping[str, Artifact], context:
     """Weights and tokenizer of M0 as a model folder."""
     out = context.scratch / "model"
     out.mkdir()
-    settings = {name: getattr(parameters, name) for name in PretrainParameters.__dataclass_fields__}
     result = context.call(
         "trainer",
         "sirev.trainers.pretrain:pretrain",
-        {**settings, "out": str(out)},
+        {**asdict(parameters), "out": str(out)},
         lambda event: context.progress(event["step"], event["steps"], "steps"),
     )
     return Output(files=model_files(out), provenance={"log": result["log"]})

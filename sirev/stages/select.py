@@ -28,17 +28,20 @@ class SelectParameters:
 
 
 def run(parameters: SelectParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
-    """A table `examples` and `summary.json`: {examples, problems, new, outcome}.
+    """A table `examples` and `summary.json`: {examples, problems, new, truncated, outcome}.
 
-    Inputs: `problems`; for sft and dpo also `completions` and `grades`, and optionally `previous`, the training set
+    Answers that were cut off at the length limit are left out and counted: training would end them where the model
+    did not. Inputs: `problems`; for sft and dpo also `completions` and `grades`, and optionally `previous`, the training set
     that the answering model was trained on last, if of the same kind. The outcome is "ok" or why there is nothing
     to learn from: "no correct answer", "no pair", "nothing new" (every example was in `previous`).
     """
     problems = inputs["problems"].rows("problems")
     if parameters.kind == "gold":
         rows = [_example(p["id"], 0, p["prompt"], p["target"]) for p in problems]
-        return _output(SFT_COLUMNS, rows, None, "no problem")
-    right, wrong = answers_by_problem(inputs["completions"].rows("completions"), inputs["grades"].rows("grades"))
+        return _output(SFT_COLUMNS, rows, None, "no problem", 0)
+    completions = inputs["completions"].rows("completions")
+    truncated = sum(row["finish"] == "length" for row in completions)
+    right, wrong = answers_by_problem(completions, inputs["grades"].rows("grades"))
     previous = inputs["previous"].rows("examples") if "previous" in inputs else None
     prompts = {p["id"]: p["prompt"] for p in problems}
     rows = []
@@ -56,19 +59,20 @@ def run(parameters: SelectParameters, inputs: Mapping[str, Artifact], context: C
                 for place, (yes, no) in enumerate(pairs)
             )
     if parameters.kind == "sft":
-        return _output(SFT_COLUMNS, rows, previous, "no correct answer")
-    return _output(DPO_COLUMNS, rows, previous, "no pair")
+        return _output(SFT_COLUMNS, rows, previous, "no correct answer", truncated)
+    return _output(DPO_COLUMNS, rows, previous, "no pair", truncated)
 
 
 def answers_by_problem(
     completions: list[Row], grades: list[Row]
 ) -> tuple[defaultdict[str, list[str]], defaultdict[str, list[str]]]:
-    """The texts of correct and of incorrect answers, each by problem and in the order of draws."""
+    """The texts of correct and of incorrect answers that came to an end, each by problem and in the order of draws."""
     right: defaultdict[str, list[str]] = defaultdict(list)
     wrong: defaultdict[str, list[str]] = defaultdict(list)
     for completion, grade in zip(completions, grades, strict=True):
         assert (completion["problem_id"], completion["draw"]) == (grade["problem_id"], grade["draw"])
-        (right if grade["correct"] else wrong)[completion["problem_id"]].append(completion["text"])
+        if completion["finish"] == "stop":
+            (right if grade["correct"] else wrong)[completion["problem_id"]].append(completion["text"])
     return right, wrong
 
 
@@ -83,7 +87,7 @@ def _example(problem_id: str, place: int, prompt: str, completion: str) -> Row:
     return {"problem_id": problem_id, "place": place, "prompt": prompt, "completion": completion}
 
 
-def _output(columns: dict[str, str], rows: list[Row], previous: list[Row] | None, empty: str) -> Output:
+def _output(columns: dict[str, str], rows: list[Row], previous: list[Row] | None, empty: str, truncated: int) -> Output:
     texts = [name for name in columns if name != "place"]
 
     def identity(row: Row) -> tuple[str, ...]:
@@ -96,6 +100,7 @@ def _output(columns: dict[str, str], rows: list[Row], previous: list[Row] | None
         "examples": len(rows),
         "problems": len({row["problem_id"] for row in rows}),
         "new": new,
+        "truncated": truncated,
         "outcome": outcome,
     }
     return Output(

@@ -28,12 +28,12 @@ def operational(*, default: Any = dataclasses.MISSING) -> Any:
 
 
 def keyed_parameters(parameters: Any) -> dict[str, Any]:
-    """The parameters that belong in the key, as plain JSON values."""
+    """The parameters that belong in the key, as plain JSON values; groups of parameters likewise, field by field."""
     found = {}
     for field in dataclasses.fields(parameters):
         value = getattr(parameters, field.name)
         if field.metadata["semantic"] and value != field.metadata["absent_means"]:
-            found[field.name] = value
+            found[field.name] = keyed_parameters(value) if dataclasses.is_dataclass(value) else value
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,16 @@ from sirev.errors import BadInput
 from sirev.stages.pretrain import model_files
 from sirev.stages.stage import Context, Stage, semantic
 from sirev.store.artifacts import Artifact, Output
+
+
+@dataclass(frozen=True)
+class LoraParameters:
+    """PEFT LoRA; see `sirev.recipe.Lora`."""
+
+    r: int = semantic()
+    alpha: int = semantic()
+    dropout: float = semantic()
+    target_modules: list[str] = semantic()
 
 
 @dataclass(frozen=True)
@@ -25,7 +35,7 @@ class TrainParameters:
     warmup: float = semantic()
     seed: int = semantic()
     beta: float | None = semantic(default=None, absent_means=None)
-    lora: dict[str, Any] | None = semantic(default=None, absent_means=None)
+    lora: LoraParameters | None = semantic(default=None, absent_means=None)
 
 
 def run(parameters: TrainParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
@@ -41,6 +51,7 @@ def run(parameters: TrainParameters, inputs: Mapping[str, Artifact], context: Co
     data.write_text(json.dumps([{k: v for k, v in row.items() if k not in ("problem_id", "place")} for row in rows]))
     out = context.scratch / "model"
     out.mkdir()
+    settings = asdict(parameters)
     arguments: dict[str, Any] = {
         "kind": parameters.kind,
         "init": model_folders(context.scratch, "init", inputs),
@@ -48,9 +59,7 @@ def run(parameters: TrainParameters, inputs: Mapping[str, Artifact], context: Co
         "seed": parameters.seed,
         "out": str(out),
         "scratch": str(context.scratch / "trainer"),
-        "settings": {
-            name: getattr(parameters, name) for name in ("epochs", "batch_size", "learning_rate", "warmup", "beta", "lora")
-        },
+        "settings": {name: settings[name] for name in ("epochs", "batch_size", "learning_rate", "warmup", "beta", "lora")},
     }
     if parameters.kind == "dpo":
         arguments["reference"] = model_folders(context.scratch, "reference", inputs)

@@ -119,7 +119,10 @@ def open_artifact(objects: Objects, digest: str) -> Artifact:
         raise DamagedObject(f"artifact {digest[:12]} is missing from {objects.root}") from error
     if sha256(raw) != digest:
         raise DamagedObject(f"the manifest {digest[:12]} in {objects.root} is damaged")
-    manifest = json.loads(raw)
+    try:
+        manifest = json.loads(raw)
+    except ValueError:
+        manifest = None
     if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
         raise DamagedObject(f"object {digest[:12]} in {objects.root} is not a manifest of format {MANIFEST_FORMAT}")
     for name in manifest["files"]:

@@ -22,29 +22,32 @@ POLL_SECONDS = 0.1
 
 
 @contextlib.contextmanager
-def key_lock(folder: Path, key: str, on_wait: Callable[[], None] | None = None) -> Iterator[bool]:
+def key_lock(
+    folder: Path, key: str, on_wait: Callable[[], None] | None = None, stop: threading.Event | None = None
+) -> Iterator[bool]:
     """Hold the lock of `key`; yields whether it is really held.
 
-    It is not after a holder fell silent for a minute, nor on a file system without flock. Calls `on_wait` once if
-    it has to wait. Files opened here are not inherited by exec'd children, so a child can't keep a lock alive.
+    It is not after a holder fell silent for a minute, nor on a file system without flock, nor if `stop` was set while
+    waiting. Calls `on_wait` once if it has to wait. Files opened here are not inherited by exec'd children, so a child
+    can't keep a lock alive.
     """
     path = folder / key
-    fd = _acquire(path, on_wait)
+    fd = _acquire(path, on_wait, stop or threading.Event())
     if fd is None:
         yield False
         return
-    stop = threading.Event()
-    threading.Thread(target=_beat, args=(fd, stop), daemon=True).start()
+    released = threading.Event()
+    threading.Thread(target=_beat, args=(fd, released), daemon=True).start()
     try:
         yield True
     finally:
-        stop.set()
+        released.set()
         # Unlinked while still held: whoever opened the old file meanwhile notices that the name has moved on.
         path.unlink(missing_ok=True)
         os.close(fd)
 
 
-def _acquire(path: Path, on_wait: Callable[[], None] | None) -> int | None:
+def _acquire(path: Path, on_wait: Callable[[], None] | None, stop: threading.Event) -> int | None:
     seen, silent, looked = -1, 0.0, time.monotonic()
     while True:
         try:
@@ -73,9 +76,8 @@ def _acquire(path: Path, on_wait: Callable[[], None] | None) -> int | None:
         now = time.monotonic()
         silent = silent + min(now - looked, 1.0) if beat == seen else 0.0
         seen, looked = beat, now
-        if silent > GIVE_UP_SECONDS:
+        if silent > GIVE_UP_SECONDS or stop.wait(POLL_SECONDS):
             return None
-        time.sleep(POLL_SECONDS)
 
 
 def _still_named(fd: int, path: Path) -> bool:
@@ -85,7 +87,7 @@ def _still_named(fd: int, path: Path) -> bool:
         return False
 
 
-def _beat(fd: int, stop: threading.Event) -> None:
-    while not stop.wait(HEARTBEAT_SECONDS):
+def _beat(fd: int, released: threading.Event) -> None:
+    while not released.wait(HEARTBEAT_SECONDS):
         with contextlib.suppress(OSError):
             os.utime(fd)

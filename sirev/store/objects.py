@@ -10,6 +10,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import time
 from pathlib import Path
 
 from sirev.errors import BadInput, SirevError
@@ -17,6 +18,8 @@ from sirev.store.digests import sha256, sha256_file
 
 STAMPED_FROM = 1 << 20
 """Objects of this many bytes or more leave a stamp of their check; hashing a smaller one costs less than the stamp."""
+
+ABANDONED_SECONDS = 24 * 3600
 
 
 class DamagedObject(SirevError):
@@ -61,6 +64,13 @@ class Objects:
     def temporary(self) -> contextlib.AbstractContextManager[Path]:
         """A path in the store's own tmp/, gone at exit unless it was published."""
         return _temporary(self.root)
+
+    def sweep_temporary(self) -> None:
+        """Delete what killed writers left in tmp/; a file that is a day old has no writer any more."""
+        for path in (self.root / "tmp").glob("*"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                    path.unlink()
 
     def publish(self, scratch: Path, target: Path) -> None:
         """Sync a finished temporary file and rename it to its final name, read-only.

@@ -38,9 +38,13 @@ def hardware() -> dict[str, Any]:
 
 @cache
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Commit of the checkout that the code was imported from and whether it was changed; None outside of one."""
+    """Commit of the checkout that `folder` belongs to and whether it was changed; None where git does not track it."""
     command = ["git", "-C", str(folder)]
     try:
+        # An installed sirev may lie in a virtual environment inside somebody else's repository.
+        tracked = subprocess.run([*command, "ls-files", "--error-unmatch", "."], capture_output=True, timeout=30)
+        if tracked.returncode != 0:
+            return None
         commit = subprocess.run([*command, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10)
         status = subprocess.run([*command, "status", "--porcelain"], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):

@@ -28,7 +28,11 @@ class Pin:
 
 @dataclass
 class Run:
-    """`realisation` counts up when `--redo` asks for another one of the same recipe, method and seed."""
+    """One recipe, method and seed.
+
+    `realisation` counts up when `--redo` asks for another one; `redo` is what it asked for, and `redone` names the steps
+    that were computed anew already, so that an interrupted one goes on.
+    """
 
     id: str
     recipe: str
@@ -39,6 +43,8 @@ class Run:
     invocation: str
     status: Literal["running", "complete", "stopped"] = "running"
     reason: str | None = None
+    redo: list[str] = field(default_factory=list)
+    redone: list[str] = field(default_factory=list)
     pins: dict[str, Pin] = field(default_factory=dict)
 
 

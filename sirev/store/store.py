@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import secrets
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -38,7 +38,7 @@ def default_path() -> Path:
 class Store:
     """A content-addressed store in a folder. Opening one reads a marker and writes nothing.
 
-    `path` defaults to `default_path()`. Raises BadInput for a folder that is something else, or of a newer format.
+    `path` defaults to `default_path()`. Raises BadInput if it is no folder, or a store of a newer format.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
@@ -47,6 +47,7 @@ class Store:
         self.records = Records(self.path, self.objects)
         self.runs = Runs(self.path, self.objects)
         self._marker = self._read_marker()
+        self._swept = False
         self._artifacts: dict[str, Artifact] = {}
 
     def __repr__(self) -> str:
@@ -84,10 +85,12 @@ class Store:
             self._artifacts[digest] = open_artifact(self.objects, digest)
         return self._artifacts[digest]
 
-    def lock(self, action: dict[str, Any], on_wait: Callable[[], None] | None = None) -> AbstractContextManager[bool]:
-        """Hold the lock of an action's key while computing it."""
+    def lock(
+        self, action: dict[str, Any], on_wait: Callable[[], None] | None = None, stop: threading.Event | None = None
+    ) -> AbstractContextManager[bool]:
+        """Hold the lock of an action's key while computing it; see `sirev.store.locks`."""
         self.create()
-        return key_lock(self.path / "locks", action_key(action), on_wait)
+        return key_lock(self.path / "locks", action_key(action), on_wait, stop)
 
     @cached_property
     def id(self) -> str:
@@ -98,12 +101,20 @@ class Store:
 
     def create(self) -> None:
         """Make the store if it is not there yet; safe against another process doing the same."""
+        if not self._swept:
+            self._swept = True
+            self.objects.sweep_temporary()
         if self._marker is not None:
             return
         with self.objects.temporary() as scratch:
             scratch.write_bytes(canonical_json({"format": STORE_FORMAT, "id": secrets.token_hex(8)}))
-            with contextlib.suppress(FileExistsError):  # another process was first, and unlike rename a link fails then
-                os.link(scratch, self.path / MARKER)
+            try:
+                os.link(scratch, self.path / MARKER)  # unlike a rename it fails where another process was first
+            except FileExistsError:
+                pass
+            except OSError:  # a file system without hard links
+                if not (self.path / MARKER).exists():
+                    os.replace(scratch, self.path / MARKER)
         self._marker = self._read_marker()
 
     def _complete(self, digest: str) -> Artifact | None:
@@ -117,7 +128,7 @@ class Store:
         marker = self.path / MARKER
         try:
             data = json.loads(marker.read_bytes())
-            version = data["format"]
+            version, _ = int(data["format"]), str(data["id"])
         except (FileNotFoundError, NotADirectoryError):
             if self.path.exists() and not self.path.is_dir():
                 raise BadInput(f"the store {self.path} is not a folder; name another with --store DIR") from None

@@ -28,13 +28,13 @@ def self_improve(steps: Steps, method: Method) -> Outcome:
     measures: dict[int, Measures] = {}
     notes: dict[int, str] = {}
     stopped = None
-    kinds = ["sft", *recipe.steps(method)]
+    learned = ("sft", data)  # what M_{t-1} was last trained on
     for t in range(2, recipe.T + 1):
         kind = recipe.steps(method)[t - 2]
         draws = steps.training_draws(t - 1, m)  # N answers y_ij per x_i from M_{t-1}
         measures[t - 1] = evaluate(steps, t - 1, m, draws)
         answers = steps.grade(t - 1, "select", draws, recipe.training.grader)
-        previous = data if kinds[t - 2] == kind else None
+        previous = learned[1] if learned[0] == kind else None
         data = steps.select(t, kind, answers, previous)  # D_t: the correct ones, or (correct, incorrect) pairs
         if trouble := degenerate(data):
             notes[t] = trouble
@@ -45,6 +45,7 @@ def self_improve(steps: Steps, method: Method) -> Outcome:
             init = m if recipe.init_from == "previous" else m0
             reference = m if kind == "dpo" else None  # always M_{t-1}, never the base model
             m = steps.train(t, kind, init=init, data=data, reference=reference)  # M_t <- F_t(M_{t-1} | D_t)
+            learned = (kind, data)
     else:
         measures[recipe.T] = evaluate(steps, recipe.T, m, steps.training_draws(recipe.T, m))
     return Outcome(steps.compare(measures), stopped, notes)

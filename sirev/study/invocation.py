@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from sirev.errors import BadInput, SirevError, StageFailed
 from sirev.recipe import METHODS, Method, Recipe, load_recipe, suggest
@@ -19,9 +19,12 @@ from sirev.store.digests import canonical_json
 from sirev.store.provenance import now
 from sirev.store.runs import Run
 from sirev.store.store import Store
+from sirev.study.actions import names
 from sirev.study.algorithm import self_improve
+from sirev.study.crew import Crew
 from sirev.study.latest import remember
-from sirev.study.runner import Crew, Listener, Planner, Runner, State
+from sirev.study.planner import Planner, StepState
+from sirev.study.runner import Listener, Runner, State, os_reason
 from sirev.study.steps import Steps
 
 
@@ -74,8 +77,14 @@ def iterate(
     recipe, wanted, redone = _request(recipe, overrides, methods, seeds, redo)
     opened = store if isinstance(store, Store) else Store(store)
     listener = listener or Quiet()
-    crew = Crew(f"{now()}-{secrets.token_hex(3)}", redo=redone)
-    runs = [_open_run(opened, recipe, method, seed, crew.invocation, bool(redone)) for method, seed in wanted]
+    crew = Crew(f"{now()}-{secrets.token_hex(3)}")
+    runs = [_open_run(opened, recipe, method, seed, crew.invocation, redone) for method, seed in wanted]
+    if redone:
+        _check_redo(redone, [_planned(opened, recipe, method, run) for (method, _), run in zip(wanted, runs, strict=True)])
+    for run in runs:  # what an interrupted --redo made already
+        for pin in (run.pins[name] for name in run.redone if name in run.pins):
+            if artifact := opened.lookup(pin.key, pin.artifact):
+                crew.redone[pin.key] = artifact
     pool = ThreadPoolExecutor(max_workers=min(crew.parallel, len(runs)), thread_name_prefix="sirev-run")
     try:
         futures = [
@@ -106,17 +115,14 @@ def plan(
     seeds: Iterable[int] = (0,),
     store: Store | str | Path | None = None,
     redo: Iterable[str] = (),
-) -> dict[str, dict[str, Literal["hit", "run", "unknown"]]]:
+) -> dict[str, dict[str, StepState]]:
     """What `iterate` would do: run id -> step -> "hit", "run", or "unknown" until an earlier step has run."""
     recipe, wanted, redone = _request(recipe, overrides, methods, seeds, redo)
     opened = store if isinstance(store, Store) else Store(store)
-    found = {}
-    for method, seed in wanted:
-        run = _open_run(opened, recipe, method, seed, "", bool(redone))
-        planner = Planner(opened, run, redone)
-        self_improve(Steps(recipe, seed, planner), method)
-        found[run.id] = planner.states
-    return found
+    runs = [_open_run(opened, recipe, method, seed, "", redone) for method, seed in wanted]
+    planners = [_planned(opened, recipe, method, run) for (method, _), run in zip(wanted, runs, strict=True)]
+    _check_redo(redone, planners)
+    return {planner.run.id: planner.states for planner in planners}
 
 
 def run_id(recipe: Recipe, method: str, seed: int) -> str:
@@ -166,13 +172,32 @@ def _request(
     return recipe, [(method, seed) for seed in numbers for method in chosen], redone
 
 
-def _open_run(store: Store, recipe: Recipe, method: Method, seed: int, invocation: str, another: bool) -> Run:
-    """The latest realisation of a run as far as it got, or a new one; with `another`, one more, starting from its pins."""
+def _planned(store: Store, recipe: Recipe, method: Method, run: Run) -> Planner:
+    planner = Planner(store, run)
+    self_improve(Steps(recipe, run.seed, planner), method)
+    return planner
+
+
+def _check_redo(redo: Sequence[str], planners: Sequence[Planner]) -> None:
+    """Every --redo must name some step of some run."""
+    steps = {(stage, step) for planner in planners for step, stage in planner.stages.items()}
+    for one in redo:
+        if not any(names(one, stage, step) for stage, step in steps):
+            wanted = one.partition(":")[0]
+            there = sorted({step.rpartition(":")[2] if ":" in step else "no t" for stage, step in steps if stage == wanted})
+            raise BadInput(f"--redo {one}: these runs have no such step (of {wanted} there is t = {', '.join(there)})")
+
+
+def _open_run(store: Store, recipe: Recipe, method: Method, seed: int, invocation: str, redo: Sequence[str]) -> Run:
+    """The latest realisation of a run as far as it got; with `redo` one more, starting from its pins.
+
+    An unfinished realisation that the same `redo` began goes on.
+    """
     base = run_id(recipe, method, seed)
     there = [n for name in store.runs.ids() if (n := _realisation(base, name))]
     latest = max(there, default=0)
     old = store.runs.get(_name(base, latest)) if latest else None
-    if old is not None and not another:
+    if old is not None and (not redo or (old.status == "running" and old.redo == list(redo))):
         return old
     return Run(
         id=_name(base, latest + 1),
@@ -182,6 +207,7 @@ def _open_run(store: Store, recipe: Recipe, method: Method, seed: int, invocatio
         realisation=latest + 1,
         settings=recipe.settings(),
         invocation=invocation,
+        redo=list(redo),
         pins=dict(old.pins) if old else {},
     )
 
@@ -197,9 +223,12 @@ def _realisation(base: str, name: str) -> int | None:
 
 def _one_run(store: Store, recipe: Recipe, method: Method, run: Run, crew: Crew, listener: Listener) -> RunResult:
     runner = Runner(store, run, crew, listener)
-    with crew.turn:
-        outcome = self_improve(Steps(recipe, run.seed, runner), method)
-        runner.finish("stopped" if outcome.stopped else "complete", outcome.stopped)
+    try:
+        with crew.turn:
+            outcome = self_improve(Steps(recipe, run.seed, runner), method)
+            runner.finish("stopped" if outcome.stopped else "complete", outcome.stopped)
+    except OSError as error:  # the disk is full, say
+        raise StageFailed(f"{run.id}: {os_reason(error)}") from error
     for t, trouble in outcome.notes.items():
         listener.note(run, f"t = {t}: {trouble}" + ("; the run stops here" if outcome.stopped else ""))
     assert isinstance(outcome.comparison, Artifact)

@@ -17,13 +17,13 @@ from sirev.store.store import Store
 
 def remember(store: Store, run_ids: list[str]) -> None:
     """Note what an `iterate` on this store ran or replayed; silently not, where nothing can be written."""
-    path = _path(store)
     try:
+        path = _path(store)
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_suffix(f".{os.getpid()}")
         scratch.write_text(json.dumps({"when": now(), "runs": run_ids}))
         os.replace(scratch, path)
-    except OSError:
+    except (OSError, RuntimeError):  # RuntimeError: there is no home folder
         pass
 
 
@@ -34,7 +34,7 @@ def latest_runs(store: Store) -> list[Run]:
     try:
         noted = json.loads(_path(store).read_text())
         ids, when = list(noted["runs"]), str(noted["when"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError):
         ids, when = [], ""
     found = [run for wanted in ids for run in runs if run.id == wanted]
     # An invocation is named by the time it began: one that began after the note was made is a later one.

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
-import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from sirev.errors import SirevError, StageFailed
-from sirev.resident import ChildFailed, Resident
+from sirev.resident import ChildFailed
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.objects import DamagedObject
@@ -21,11 +20,9 @@ from sirev.store.provenance import git_state, hardware, now, versions
 from sirev.store.records import action_key
 from sirev.store.runs import Pin, Run
 from sirev.store.store import Store
-from sirev.study.scratch import Scratch
-from sirev.study.steps import Known, Unknown
-
-PACKAGES = ("sirev", "torch", "transformers", "trl", "peft", "accelerate", "tokenizers", "numpy", "pyarrow")
-"""Whose versions are recorded, and keyed where a recipe says `environment: strict`."""
+from sirev.study.actions import PACKAGES, find, in_env, step_action, to_redo
+from sirev.study.crew import Crew
+from sirev.study.steps import Known
 
 State = Literal["hit", "start", "wait", "done"]
 
@@ -43,66 +40,6 @@ class Listener(Protocol):
         """Something the user should know about the run, one line."""
 
 
-GPU = Path("/dev/nvidiactl").exists()  # asked of the system, because torch is not imported here
-
-
-@dataclass
-class Crew:
-    """What the runs of one invocation share: redone keys, the word to stop, and the resident children.
-
-    Without a GPU each of the runs that go on side by side has one child of one thread for everything. On a GPU a
-    child that samples and one that trains are never alive together: memory is free for certain only when a process ends.
-    """
-
-    invocation: str
-    redo: tuple[str, ...] = ()
-    redone: dict[str, Artifact] = field(default_factory=dict)
-    stopping: threading.Event = field(default_factory=threading.Event)
-    turn: threading.Lock = field(default_factory=threading.Lock)
-    """Held by the one run that is looking things up, let go while a stage computes: threads that read small files side
-    by side get in each other's way, and a replay took half as long again."""
-
-    def __post_init__(self) -> None:
-        self._scratch: Scratch | None = None
-        self._residents: dict[tuple[str, str], Resident] = {}
-        self._lock = threading.Lock()
-
-    @property
-    def parallel(self) -> int:
-        """How many runs go on side by side: one more than there are cores, since runs wait for what they share."""
-        return 1 if GPU else min(4, (os.cpu_count() or 1) + 1)
-
-    @property
-    def scratch(self) -> Path:
-        """The invocation's scratch folder, made when something is computed."""
-        with self._lock:
-            if self._scratch is None:
-                self._scratch = Scratch()
-            return self._scratch.path
-
-    def resident(self, role: str) -> Resident:
-        """The child that plays `role` ("trainer", "engine") for the run of the calling thread."""
-        thread = threading.current_thread().name
-        scratch = self.scratch
-        with self._lock:
-            wanted = (thread, role if GPU else "worker")
-            for (owner, other), resident in self._residents.items():
-                if GPU and owner == thread and other != role:
-                    resident.stop()
-            if wanted not in self._residents:
-                log = scratch / f"{'-'.join(wanted)}.log"
-                self._residents[wanted] = Resident(wanted[1], log, threads=(os.cpu_count() or 1) if GPU else 1)
-            return self._residents[wanted]
-
-    def close(self) -> None:
-        """End the children, and with them whatever they were doing; remove the scratch folder."""
-        self.stopping.set()
-        for resident in self._residents.values():
-            resident.kill()
-        if self._scratch is not None:
-            self._scratch.remove()
-
-
 class Runner:
     """Executes the steps of one run: pins first, then any realisation in the store, then the work itself."""
 
@@ -114,7 +51,6 @@ class Runner:
         self.computed: list[str] = []
         self._pins = dict(run.pins)  # those of an earlier invocation of this run
         run.pins = {}
-        self._strict = versions(PACKAGES) if run.settings["environment"] == "strict" else None
 
     def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Artifact:
         """The artifact of a step; raises StageFailed, naming stage, key and log, if it can't be computed."""
@@ -123,26 +59,31 @@ class Runner:
         if name in self.run.pins:  # asked for again, as the problems of a split are
             return self.store.artifact(self.run.pins[name].artifact)
         known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
-        action = step_action(stage, parameters, known, self._strict)
+        action = step_action(self.run, stage, parameters, known)
         key = action_key(action)
-        redo = redo_matches(self.crew.redo, stage.name, name)
+        redo = to_redo(self.run, stage.name, name)
         artifact = self.crew.redone.get(key) if redo else find(self.store, self._pins, name, key)
         if artifact is not None:
             self.listener.step(self.run, name, "hit")
         else:
             artifact = self._compute(name, stage, parameters, known, action, redo)
-        self._pin(name, Pin(key, artifact.digest))
+        self.run.pins[name] = Pin(key, artifact.digest)
+        if redo:
+            self.run.redone.append(name)
+        if self.computed[-1:] == [name]:
+            self.run.status, self.run.reason = "running", None
+            # With the pins of steps not come to yet, so that an interruption does not forget them.
+            self._save(replace(self.run, pins={**self._pins, **self.run.pins}))
         return artifact
 
     def finish(self, status: Literal["complete", "stopped"], reason: str | None) -> None:
         """Write the run's end, unless the store says the same already."""
         if (self.run.status, self.run.reason) != (status, reason) or self.run.pins != self._pins:
             self.run.status, self.run.reason = status, reason
-            self._save()
+            self._save(self.run)
 
-    def _save(self) -> None:
-        self.run.invocation = self.crew.invocation
-        self.store.runs.save(self.run)
+    def _save(self, run: Run) -> None:
+        self.store.runs.save(replace(run, invocation=self.crew.invocation))
 
     def _compute(
         self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Artifact], action: dict[str, Any], redo: bool
@@ -157,7 +98,7 @@ class Runner:
         self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Artifact], action: dict[str, Any], redo: bool
     ) -> Artifact:
         key = action_key(action)
-        with self.store.lock(action, lambda: self.listener.step(self.run, name, "wait")):
+        with self.store.lock(action, lambda: self.listener.step(self.run, name, "wait"), self.crew.stopping):
             # Whoever held the lock before may have computed it meanwhile.
             found = self.crew.redone.get(key) if redo else self.store.lookup(key)
             if found is not None:
@@ -167,31 +108,26 @@ class Runner:
                 raise StageFailed(f"{self.run.id}: stopped before step {name}")
             self.listener.step(self.run, name, "start")
             began, started = time.monotonic(), now()
-            scratch = Path(tempfile.mkdtemp(dir=self.crew.scratch))
             try:
-                output = stage.run(parameters, inputs, StepContext(self, name, scratch, stage))
-                seconds = round(time.monotonic() - began, 3)
-                artifact = self.store.publish(action, output, self._provenance(started, seconds))
+                with tempfile.TemporaryDirectory(dir=self.crew.scratch, ignore_cleanup_errors=True) as scratch:
+                    output = stage.run(parameters, inputs, StepContext(self, name, Path(scratch), stage))
+                    seconds = round(time.monotonic() - began, 3)
+                    artifact = self.store.publish(action, output, self._provenance(started, seconds))
             except ChildFailed as error:
                 raise self._failure(name, stage, key, str(error), error.log) from error
             except SirevError:
                 raise
             except OSError as error:
-                reason = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
-                raise self._failure(name, stage, key, reason, None) from error
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
+                raise self._failure(name, stage, key, os_reason(error), None) from error
+            except Exception as error:
+                log = self.crew.scratch / f"{key[:16]}.log"
+                log.write_text(traceback.format_exc())
+                raise self._failure(name, stage, key, f"{type(error).__name__}: {error}", log) from error
             if redo:
                 self.crew.redone[key] = artifact
         self.computed.append(name)
         self.listener.step(self.run, name, "done")
         return artifact
-
-    def _pin(self, name: str, pin: Pin) -> None:
-        self.run.pins[name] = pin
-        if self.computed and self.computed[-1] == name:
-            self.run.status, self.run.reason = "running", None
-            self._save()  # so that an interrupted --redo goes on with what it redid
 
     def _provenance(self, started: str, seconds: float) -> dict[str, Any]:
         return {
@@ -215,6 +151,11 @@ class Runner:
         return StageFailed(f"{self.run.id}: step {name} (stage {stage.name}, key {key[:12]}) failed: {reason}{where}")
 
 
+def os_reason(error: OSError) -> str:
+    """What the system said, and of which file."""
+    return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+
+
 @dataclass
 class StepContext:
     """The runner's side of `sirev.stages.stage.Context`."""
@@ -232,56 +173,13 @@ class StepContext:
 
     def stored(self, action: dict[str, Any]) -> Artifact | None:
         # A redone sampling draws anew: shards of the realisation before would be that realisation again.
-        if redo_matches(self.runner.crew.redo, self.stage.name, self.name):
+        if to_redo(self.runner.run, self.stage.name, self.name):
             return None
-        artifact = self.runner.store.lookup(action_key(action))
+        artifact = self.runner.store.lookup(action_key(in_env(self.runner.run, action)))
         try:
             return artifact if artifact and all(artifact.path(n) for n in artifact.manifest["files"]) else None
         except DamagedObject:
             return None
 
     def keep(self, action: dict[str, Any], output: Output) -> Artifact:
-        return self.runner.store.publish(action, output)
-
-
-class Planner:
-    """Executes nothing: says of each step whether it is a hit, would run, or is unknown until another has run."""
-
-    def __init__(self, store: Store, run: Run, redo: tuple[str, ...] = ()) -> None:
-        self.store = store
-        self.run = run
-        self.redo = redo
-        self.states: dict[str, Literal["hit", "run", "unknown"]] = {}
-        self._strict = versions(PACKAGES) if run.settings["environment"] == "strict" else None
-
-    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Known:
-        """The artifact if it is known already, else a stand-in for it."""
-        known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
-        if len(known) < len(inputs):
-            self.states[name] = "unknown"
-            return Unknown()
-        key = action_key(step_action(stage, parameters, known, self._strict))
-        redo = redo_matches(self.redo, stage.name, name)
-        artifact = None if redo else find(self.store, self.run.pins, name, key)
-        self.states[name] = "hit" if artifact else "run"
-        return artifact or Unknown()
-
-
-def step_action(stage: Stage, parameters: Any, inputs: Mapping[str, Artifact], strict: dict[str, str] | None) -> dict[str, Any]:
-    """What is hashed into a step's key: stage, version, semantic parameters, input digests; `strict` adds versions."""
-    action = stage.action(parameters, {k: v.semantic for k, v in inputs.items()})
-    return action if strict is None else {**action, "environment": strict}
-
-
-def find(store: Store, pins: Mapping[str, Pin], name: str, key: str) -> Artifact | None:
-    """The artifact of a key: the one this run pinned for the step if it is still there, else any realisation."""
-    pin = pins.get(name)
-    if pin is not None and pin.key == key and (artifact := store.lookup(key, pin.artifact)):
-        return artifact
-    return store.lookup(key)
-
-
-def redo_matches(redo: tuple[str, ...], stage: str, step: str) -> bool:
-    """Whether `--redo STAGE` or `--redo STAGE:t` names this step."""
-    t = step.rpartition(":")[2] if ":" in step else None
-    return any(r == stage or (t is not None and r == f"{stage}:{t}") for r in redo)
+        return self.runner.store.publish(in_env(self.runner.run, action), output)

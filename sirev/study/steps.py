@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sirev.recipe import Kind, LevelsSuite, Recipe
+from sirev.recipe import Kind, LevelsSuite, Lora, Recipe
 from sirev.seeds import derive_seed
 from sirev.stages import compare, grade, measure, pretrain, sample, select, source, train
 from sirev.stages.stage import Stage
@@ -76,7 +76,9 @@ class Steps:
     def base_model(self) -> Model:
         """M_0."""
         made, learning = self.recipe.model.architecture, self.recipe.model.pretrain
-        parameters = pretrain.PretrainParameters(architecture=made.model_dump(), threads=2, **learning.model_dump())
+        parameters = pretrain.PretrainParameters(
+            architecture=pretrain.ArchitectureParameters(**made.model_dump()), threads=2, **learning.model_dump()
+        )
         return Model(self._do("pretrain:0", pretrain.STAGE, parameters, {}))
 
     def gold_answers(self) -> Known:
@@ -93,7 +95,7 @@ class Steps:
     def train(self, t: int, kind: Kind, init: Model, data: Known, reference: Model | None = None) -> Model:
         """M_t, trained from `init` on `data`; for DPO against `reference`."""
         settings = self.recipe.training.initial if t == 1 else self._settings(kind)
-        lora = self.recipe.training.lora if self.recipe.training.parameters == "lora" else None
+        lora = self.recipe.training.lora or Lora() if self.recipe.training.parameters == "lora" else None
         parameters = train.TrainParameters(
             kind=kind,
             epochs=settings.epochs,
@@ -102,7 +104,7 @@ class Steps:
             warmup=settings.warmup,
             seed=derive_seed(self.seed, "train", t),
             beta=getattr(settings, "beta", None),
-            lora=lora.model_dump() if lora else None,
+            lora=train.LoraParameters(**lora.model_dump()) if lora else None,
         )
         inputs = init.inputs("init") | {"data": data} | (reference.inputs("reference") if reference else {})
         weights = self._do(f"train:{t}", train.STAGE, parameters, inputs)

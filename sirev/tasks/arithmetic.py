@@ -65,7 +65,7 @@ def vocabulary() -> list[str]:
 
 
 def draw_story(rng: random.Random, level: int) -> Story:
-    """A story of `level` events (at most 6) whose running total stays within 0..40.
+    """A story of `level` events (at most 7) whose running total stays within 0..40.
 
     No two events are of the same size: a very small model finds its place in the story by the number that it
     used last, and equal sizes would make that ambiguous.

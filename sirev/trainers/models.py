@@ -55,7 +55,12 @@ def load_merged(model: ModelFolders, **options: Any) -> Any:
 
 
 def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Save weights (or the default adapter alone) and tokenizer as safetensors and JSON into `folder`."""
+    """Save weights (or the default adapter alone) and tokenizer as safetensors and JSON into `folder`.
+
+    Raises FloatingPointError for weights that are not all finite.
+    """
+    if not all(weight.isfinite().all() for weight in model.parameters()):
+        raise FloatingPointError("the training diverged: its weights are no longer finite; try a lower learning rate")
     scratch = folder / "saved"
     # TRL keeps its reference as a second adapter, "ref"; it must not travel with the policy.
     only = {"selected_adapters": ["default"]} if hasattr(model, "peft_config") else {}

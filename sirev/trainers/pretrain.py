@@ -61,7 +61,7 @@ def _pretrain(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         schedule.step()
         optimizer.zero_grad()
         if step % 100 == 99 or step == steps - 1:
-            log.append({"step": step + 1, "loss": round(loss, 4)})
+            log.append({"step": step + 1, "loss": round(loss, 4) if math.isfinite(loss) else None})
             emit({"step": step + 1, "steps": steps})
     save_model(model, tokenizer, Path(arguments["out"]))
     return {"log": log}

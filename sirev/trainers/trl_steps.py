@@ -6,6 +6,7 @@ Runs in a resident child; see `sirev.stages.train` for what it is given.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,7 @@ class _Progress(TrainerCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         if logs and "loss" in logs:
-            numbers = {k: float(v) for k, v in logs.items() if isinstance(v, int | float | str) and _is_number(v)}
-            self.log.append({"step": state.global_step, **numbers})
+            self.log.append({"step": state.global_step, **{k: float(v) for k, v in logs.items() if _is_number(v)}})
 
 
 def train(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
@@ -125,8 +125,8 @@ def _common_arguments(settings: dict[str, Any], seed: int, scratch: str, policy:
 
 
 def _is_number(value: Any) -> bool:
+    """Whether a logged value is a finite number, or text that stands for one: JSON knows no other."""
     try:
-        float(value)
-    except ValueError:
+        return math.isfinite(float(value))
+    except (TypeError, ValueError):
         return False
-    return True

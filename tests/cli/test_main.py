@@ -136,11 +136,26 @@ def test_report_sections(command: Command, folder: Path, section: str) -> None:
     assert "sft" not in done.stdout
 
 
-def test_a_report_that_nobody_reads_to_the_end_is_no_error(folder: Path) -> None:
-    report = f"'{SIREV}' report --recipe tiny_smoke --store '{folder}' | head -1; echo ${{PIPESTATUS[0]}}"
+@pytest.mark.parametrize("form", ["table", "markdown", "csv", "json"])
+def test_a_report_that_nobody_reads_to_the_end_is_no_error(folder: Path, form: str) -> None:
+    report = f"'{SIREV}' report --recipe tiny_smoke --format {form} --store '{folder}' | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", report], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] in ("0", "141")
     assert done.stderr == ""
+
+
+def test_progress_that_nobody_reads_does_not_stop_the_work(smoke_copy: Path) -> None:
+    arguments = f"--recipe tiny_smoke --method sft --store '{smoke_copy}' --set training.sft.learning_rate=1e-3"
+    command = f"'{SIREV}' iterate {arguments} 2> >(true) >/dev/null; echo $?"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "0\n"
+
+
+def test_sirev_alone_shows_its_help(command: Command) -> None:
+    for arguments in ([], ["store"]):
+        done = command(*arguments)
+        assert done.returncode == 2
+        assert done.stderr.startswith("Usage: sirev")
 
 
 def test_recipes_are_listed_and_shown(command: Command) -> None:

@@ -17,6 +17,7 @@ DIVERSITY = {
     "distinct_n": {"1": 0.1, "2": 0.2, "3": 0.3, "4": 0.4, "5": 0.5},
     "distinct_equations": 0.25,
 }
+SHORT = {"answers": 4, "distinct_n": {"1": 1.0, "2": None, "3": None, "4": None, "5": None}, "distinct_equations": 1.0}
 NOTHING = {"answers": 0, "distinct_n": dict.fromkeys("12345"), "distinct_equations": None}
 
 
@@ -63,6 +64,7 @@ def test_improvement_set_is_judged_by_the_draws_of_m1(compared: list[dict[str, A
     assert compared[1]["lost_set"]["size"] == 1  # a
     first = compared[0]["improvement_set"]
     assert first["size"] == 0
+    assert set(first["m1_pass_at_n"]) == {"2", "4"}  # the same N as everywhere
     assert first["m1_pass_at_n"]["2"]["value"] is None
     assert first["m1_pass_at_n"]["2"]["reason"] == "IS(t) is empty"
 
@@ -92,3 +94,10 @@ def test_group_disparity_is_between_easiest_and_hardest_level(compared: list[dic
     suite = compared[0]["ood"]["suite"]
     assert suite["accuracy"]["value"] == 0.75
     assert suite["group_disparity"]["value"] == pytest.approx((1.0 - 0.5) / 1.0)
+
+
+def test_answers_too_short_for_an_n_gram_are_told_from_no_answers() -> None:
+    found = compare.diversity_of([{"all": SHORT}, {"all": NOTHING}], "all")
+    assert found["distinct_n"]["1"] == {"value": 1.0, "low": None, "high": None, "n": 1, "reason": None}
+    assert found["distinct_n"]["2"]["reason"] == "no answer of 2 tokens"
+    assert found["distinct_n"]["mean"]["reason"] == "no answer of 2 tokens"

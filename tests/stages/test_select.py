@@ -22,12 +22,15 @@ def objects(tmp_path: Path) -> Objects:
 
 @pytest.fixture
 def answers(objects: Objects) -> Make:
-    """Graded completions from problem -> texts; a text that begins with "right" is right."""
+    """Graded completions from problem -> texts; one that begins with "right" is right, one that ends in "..." cut off."""
 
     def make(texts: dict[str, list[str]]) -> dict[str, Artifact]:
         problems = [{"id": x, "prompt": f"{x}?", "target": "t", "answer": "1", "level": "1"} for x in texts]
         given = [(x, draw, text) for x, found in texts.items() for draw, text in enumerate(found)]
-        completions = [{"problem_id": x, "draw": d, "text": t, "tokens": 1, "finish": "stop"} for x, d, t in given]
+        completions = [
+            {"problem_id": x, "draw": d, "text": t, "tokens": 1, "finish": "length" if t.endswith("...") else "stop"}
+            for x, d, t in given
+        ]
         verdicts = [
             {"problem_id": x, "draw": d, "correct": t.startswith("right"), "reason": "", "answer": ""} for x, d, t in given
         ]
@@ -50,7 +53,7 @@ def test_sft_keeps_every_correct_answer_as_the_paper_does(objects: Objects, answ
     given = answers({"a": ["right 1", "wrong", "right 1"], "b": ["wrong"]})
     rows, summary = chosen(objects, SelectParameters("sft"), given)
     assert [(r["problem_id"], r["prompt"], r["completion"]) for r in rows] == [("a", "a?", "right 1")] * 2
-    assert summary == {"examples": 2, "problems": 1, "new": 2, "outcome": "ok"}
+    assert summary == {"examples": 2, "problems": 1, "new": 2, "truncated": 0, "outcome": "ok"}
 
 
 def test_unique_drops_repeats_and_the_cap_bounds_each_problem(objects: Objects, answers: Make) -> None:
@@ -116,3 +119,10 @@ def test_gold_takes_every_problem_with_its_target(objects: Objects, answers: Mak
     rows, summary = chosen(objects, SelectParameters("gold"), {"problems": answers({"a": [], "b": []})["problems"]})
     assert [(r["prompt"], r["completion"]) for r in rows] == [("a?", "t"), ("b?", "t")]
     assert summary["outcome"] == "ok"
+
+
+def test_answers_that_were_cut_off_are_left_out_and_counted(objects: Objects, answers: Make) -> None:
+    given = answers({"a": ["right 1 ...", "right 2", "wrong 1 ...", "wrong 2"]})
+    rows, summary = chosen(objects, SelectParameters("dpo"), given)
+    assert [(r["chosen"], r["rejected"]) for r in rows] == [("right 2", "wrong 2")]
+    assert summary["truncated"] == 2

@@ -55,3 +55,22 @@ def test_every_parameter_of_every_stage_says_whether_it_is_keyed(stage: Stage) -
 
 def test_the_stages_are_those_of_the_design() -> None:
     assert list(STAGES) == ["source", "pretrain", "select", "train", "sample", "grade", "measure", "compare"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of parameters inside another one, such as LoRA's."""
+
+    r: int = semantic()
+    rslora: bool = semantic(default=True, absent_means=False)
+
+
+@dataclass(frozen=True)
+class Outer:
+    group: Group | None = semantic(default=None, absent_means=None)
+
+
+def test_a_new_parameter_inside_a_group_leaves_old_keys_alone_too() -> None:
+    assert keyed_parameters(Outer(Group(8, rslora=False))) == {"group": {"r": 8}}
+    assert keyed_parameters(Outer(Group(8))) == {"group": {"r": 8, "rslora": True}}
+    assert keyed_parameters(Outer()) == {}

@@ -62,7 +62,7 @@ def test_a_manifest_that_points_outside_is_refused(objects: Objects, name: str) 
 
 
 def test_what_is_no_manifest_is_refused(objects: Objects) -> None:
-    for data in (b"[]", canonical_json({"format": 99})):
+    for data in (b"[]", b"\x00weights", canonical_json({"format": 99})):
         digest, _ = objects.add(data)
         with pytest.raises(DamagedObject, match="not a manifest"):
             open_artifact(objects, digest)

@@ -106,3 +106,13 @@ def test_a_machine_that_slept_does_not_count_as_a_silent_holder(
     threading.Timer(1.5, holder.kill).start()
     with key_lock(tmp_path, "key") as held:
         assert held  # it waited until the holder ended
+
+
+def test_who_is_told_to_stop_does_not_wait_on(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    began = time.monotonic()
+    with key_lock(tmp_path, "key", stop=stop) as held:
+        assert not held
+    assert time.monotonic() - began < 2
+    assert holder.poll() is None

@@ -93,3 +93,14 @@ def test_a_folder_that_can_not_be_written_is_one_clear_line(tmp_path: Path) -> N
     (tmp_path / "store").write_text("I am a file")
     with pytest.raises(BadInput, match=r"can't be written.*--store"):
         Objects(tmp_path / "store").add(b"data")
+
+
+def test_what_killed_writers_left_is_swept_up_after_a_day(objects: Objects) -> None:
+    (objects.root / "tmp").mkdir(parents=True)
+    old, new = objects.root / "tmp" / "1-old", objects.root / "tmp" / "2-new"
+    for path in (old, new):
+        path.write_bytes(b"half a model")
+    os.utime(old, (0, 0))
+    objects.sweep_temporary()
+    assert not old.exists()
+    assert new.exists()

@@ -83,8 +83,9 @@ def test_a_store_of_a_newer_format_is_refused(tmp_path: Path) -> None:
         Store(tmp_path)
 
 
-def test_a_damaged_marker_is_named(tmp_path: Path) -> None:
-    (tmp_path / "sirev-store.json").write_text("{")
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 1}', '{"format": "one", "id": "x"}'])
+def test_a_damaged_marker_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "sirev-store.json").write_text(text)
     with pytest.raises(BadInput, match=r"sirev-store\.json is damaged"):
         Store(tmp_path)
 

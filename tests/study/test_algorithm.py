@@ -129,6 +129,16 @@ def test_a_run_with_nothing_to_learn_from_goes_on_if_the_recipe_says_so(smoke_co
     assert not [step for step in result.computed if step.startswith("train:")]
 
 
+def test_what_was_last_trained_on_is_remembered_over_an_iteration_without_training(smoke_copy: Path) -> None:
+    # dpo finds no pair at t = 3 among answers that are all alike; sft at t = 4 looks back to D_2.
+    overrides = [
+        *("T=4", "schedule=[sft, dpo, sft]", "training.on_degenerate=continue", "sampling.temperature=0.001"),
+        *("training.sft.learning_rate=1e-12", "training.sft.select.max_per_problem=null"),
+    ]
+    (result,) = sirev.iterate("tiny_smoke", methods=["sft-dpo"], overrides=overrides, store=smoke_copy)
+    assert result.notes == {3: "no pair", 4: "nothing new"}
+
+
 def test_answers_that_were_all_trained_on_before_are_nothing_new(smoke_copy: Path) -> None:
     # A learning rate of nearly 0 and almost greedy draws: M_2 says what M_1 said.
     overrides = [

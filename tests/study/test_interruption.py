@@ -88,6 +88,21 @@ def test_ctrl_c_exits_130_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert "Traceback" not in stderr
 
 
+def test_ctrl_c_does_not_wait_for_another_process(tmp_path: Path) -> None:
+    first = started(tmp_path / "store", "--set", "model.pretrain.sequences=400000")
+    time.sleep(4)
+    second = started(tmp_path / "store", "--set", "model.pretrain.sequences=400000")
+    time.sleep(2)
+    began = time.monotonic()
+    second.send_signal(signal.SIGINT)
+    second.communicate(timeout=20)
+    assert second.returncode == 130
+    assert time.monotonic() - began < 5
+    assert first.poll() is None
+    first.kill()
+    first.communicate()
+
+
 def test_two_processes_at_once_train_nothing_twice(smoke: Study, tmp_path: Path) -> None:
     both = [started(tmp_path / "store") for _ in range(2)]
     ended = [process.communicate() for process in both]

@@ -91,8 +91,79 @@ def test_a_redone_sampling_draws_from_the_engine_again(smoke_copy: Path) -> None
     assert not {"sample/train:2", "grade/draws:1"} & set(result.computed)  # the same answers came out
 
 
+def test_an_interrupted_redo_goes_on_where_it_was(smoke_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent / "broken_trl"))
+    with pytest.raises(StageFailed):  # the draws are redone, then the training fails
+        sirev.iterate("tiny_smoke", methods=["sft"], redo=["sample:1", "train:2"], store=smoke_copy)
+    monkeypatch.delenv("PYTHONPATH")
+    (states,) = sirev.plan("tiny_smoke", methods=["sft"], store=smoke_copy).values()
+    assert {step for step, state in states.items() if state == "run"} == {"train:2"}
+    (result,) = sirev.iterate("tiny_smoke", methods=["sft"], redo=["sample:1", "train:2"], store=smoke_copy)
+    assert result.id.endswith("-r2")
+    assert "train:2" in result.computed
+    assert not [step for step in result.computed if step.startswith("sample/") and step.endswith(":1")]
+    (again,) = sirev.iterate("tiny_smoke", methods=["sft"], store=smoke_copy)
+    assert (again.id, again.computed) == (result.id, ())
+
+
+def test_a_redo_of_a_step_that_no_run_has_is_refused_and_makes_no_run(smoke: Study, smoke_copy: Path) -> None:
+    for redo, there in (("source:2", "no t"), ("pretrain:3", "0"), ("compare:1", "no t")):
+        with pytest.raises(BadInput, match=f"no such step.* t = {there}"):
+            sirev.iterate("tiny_smoke", redo=[redo], store=smoke_copy)
+    assert len(Store(smoke_copy).runs.ids()) == len(smoke.results)
+
+
+def test_an_interruption_does_not_forget_what_a_finished_run_stood_on(smoke: Study, smoke_copy: Path) -> None:
+    store = Store(smoke_copy)
+    run = store.runs.get(smoke.of("sft").id)
+    assert run is not None
+    store.records.path(run.pins["measure/greedy:1"].key, run.pins["measure/greedy:1"].artifact).unlink()
+    train, record = run.pins["train:2"], store.objects.path(run.pins["train:2"].artifact)
+    assert record.is_file()
+    lost = store.records.path(run.pins["compare"].key, run.pins["compare"].artifact)
+    lost.unlink()
+    lost.parent.rmdir()
+    lost.parent.write_text("in the way")  # so that the run fails at its last step
+    with pytest.raises(StageFailed):
+        sirev.iterate("tiny_smoke", methods=["sft"], store=smoke_copy)
+    left = Store(smoke_copy).runs.get(run.id)
+    assert left is not None
+    assert left.status == "running"
+    assert left.pins["train:2"] == train
+    assert set(left.pins) == set(run.pins)
+
+
+def test_what_nobody_foresaw_is_a_failed_stage_too(smoke_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sirev.grading import final_number
+
+    def fail(text: str, gold: str) -> None:
+        raise ZeroDivisionError("nobody foresaw this")
+
+    monkeypatch.setattr(final_number, "grade", fail)
+    for path in (smoke_copy / "records").rglob("*.json"):
+        if '"stage":"grade"' in path.read_text():
+            path.unlink()
+    with pytest.raises(StageFailed, match=r"stage grade.*ZeroDivisionError: nobody foresaw this; log: ") as caught:
+        sirev.iterate("tiny_smoke", methods=["sft"], store=smoke_copy)
+    assert "final_number" in Path(str(caught.value).rpartition("log: ")[2]).read_text()
+
+
+def test_lora_without_settings_of_its_own_is_lora(smoke_copy: Path) -> None:
+    (states,) = sirev.plan("tiny_smoke", methods=["sft"], overrides=["training.parameters=lora"], store=smoke_copy).values()
+    assert states["train:1"] == "run"
+
+
+def test_a_strict_environment_takes_no_shard_of_another_one(smoke_copy: Path) -> None:
+    store = Store(smoke_copy)
+    before = {record.key for record in store.records.all() if record.action["stage"] == "sample-shard"}
+    sirev.iterate("tiny_smoke", methods=["sft"], overrides=["env=strict", "T=2"], store=smoke_copy)
+    added = [r for r in store.records.all() if r.action["stage"] == "sample-shard" and r.key not in before]
+    assert len(added) == 2 * (2 + 2 + 1 + 1)  # two models; train and test draws in two cells each, greedy, OOD
+    assert all("torch" in r.action["env"] for r in added)
+
+
 def test_strict_environment_keys_the_versions(smoke_copy: Path) -> None:
-    plan = sirev.plan("tiny_smoke", methods=["sft"], overrides=["environment=strict"], store=smoke_copy)
+    plan = sirev.plan("tiny_smoke", methods=["sft"], overrides=["env=strict"], store=smoke_copy)
     (states,) = plan.values()
     assert states["source/train"] == "run"
     (loose,) = sirev.plan("tiny_smoke", methods=["sft"], store=smoke_copy).values()

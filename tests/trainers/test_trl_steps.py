@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,28 +49,58 @@ def texts(rows: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
     return [{name: row[name] for name in names} for row in rows]
 
 
-def test_sft_sees_the_tokens_that_sampling_saw_and_wrote(pinned: dict[str, Artifact], tmp_path: Path) -> None:
-    """The prompt's ids are those the engine reads, the answer's those it wrote, and end of text closes both."""
-    model = pinned["train:1"]
+@dataclass(frozen=True)
+class Sampled:
+    """Answers of M_1 that came to an end, as the engine read and wrote them."""
+
+    engine: TransformersEngine
+    prompts: dict[str, str]
+    completions: list[Completion]
+
+    def ids(self, completion: Completion) -> tuple[list[int], list[int]]:
+        """The prompt's tokens, and the answer's with the end of text that the sampler stopped at."""
+        end = self.engine.tokenizer.eos_token_id
+        return self.engine.prompt_ids(self.prompts[completion.problem_id]), [*completion.token_ids, end]
+
+
+@pytest.fixture(scope="module")
+def sampled(pinned: dict[str, Artifact], tmp_path_factory: pytest.TempPathFactory) -> Sampled:
     problems = pinned["source/train"].rows("problems")[:16]
-    engine = TransformersEngine(model.link_into(tmp_path / "model"), None)
+    engine = TransformersEngine(pinned["train:1"].link_into(tmp_path_factory.mktemp("m1") / "model"), None)
     written: list[Completion] = []
     prompts = tuple(Prompt(row["id"], row["prompt"]) for row in problems)
     engine.sample([Cell(prompts, 0, 4)], Decoding(0.75, 0.95, 24), 0, lambda _, found: written.extend(found))
     stopped = [completion for completion in written if completion.finish == "stop"]
     assert len(stopped) > 10
-    prompt_of = {prompt.problem_id: prompt.text for prompt in prompts}
-    rows = [{"prompt": prompt_of[c.problem_id], "completion": c.text} for c in stopped]
-    trainer = make_trainer(request(tmp_path, "sft", model, rows))
+    return Sampled(engine, {prompt.problem_id: prompt.text for prompt in prompts}, stopped)
+
+
+def test_sft_sees_the_tokens_that_sampling_saw_and_wrote(pinned: dict[str, Artifact], sampled: Sampled, tmp_path: Path) -> None:
+    rows = [{"prompt": sampled.prompts[c.problem_id], "completion": c.text} for c in sampled.completions]
+    trainer = make_trainer(request(tmp_path, "sft", pinned["train:1"], rows))
     batch = trainer.data_collator(list(trainer.train_dataset))
     for completion, ids, mask, labels in zip(
-        stopped, batch["input_ids"].tolist(), batch["attention_mask"].tolist(), batch["labels"].tolist(), strict=True
+        sampled.completions,
+        batch["input_ids"].tolist(),
+        batch["attention_mask"].tolist(),
+        batch["labels"].tolist(),
+        strict=True,
     ):
-        seen = engine.prompt_ids(prompt_of[completion.problem_id])
-        expected = [*seen, *completion.token_ids, engine.tokenizer.eos_token_id]
-        assert [token for token, there in zip(ids, mask, strict=True) if there] == expected
+        prompt, answer = sampled.ids(completion)
+        assert [token for token, there in zip(ids, mask, strict=True) if there] == prompt + answer
         # Completion-only loss: no position of the prompt has a label, every one of the answer and the end has.
-        assert [token for token, there in zip(labels, mask, strict=True) if there] == [-100] * len(seen) + expected[len(seen) :]
+        assert [token for token, there in zip(labels, mask, strict=True) if there] == [-100] * len(prompt) + answer
+
+
+def test_dpo_sees_the_tokens_that_sampling_saw_and_wrote(pinned: dict[str, Artifact], sampled: Sampled, tmp_path: Path) -> None:
+    pairs = [(c, d) for c, d in zip(sampled.completions, sampled.completions[1:], strict=False) if c.problem_id == d.problem_id]
+    assert len(pairs) > 5
+    rows = [{"prompt": sampled.prompts[c.problem_id], "chosen": c.text, "rejected": d.text} for c, d in pairs]
+    trainer = make_trainer(request(tmp_path, "dpo", pinned["train:1"], rows))
+    for (chosen, rejected), example in zip(pairs, trainer.train_dataset, strict=True):
+        assert example["prompt_ids"] == sampled.ids(chosen)[0]
+        assert example["chosen_ids"] == sampled.ids(chosen)[1]
+        assert example["rejected_ids"] == sampled.ids(rejected)[1]
 
 
 def test_gold_answers_are_tokens_of_the_same_form(pinned: dict[str, Artifact], tmp_path: Path) -> None:
@@ -80,16 +111,6 @@ def test_gold_answers_are_tokens_of_the_same_form(pinned: dict[str, Artifact], t
         expected = [*tokenizer(row["prompt"])["input_ids"], *tokenizer(row["completion"])["input_ids"], tokenizer.eos_token_id]
         assert example["input_ids"] == expected
         assert tokenizer.unk_token_id not in expected
-
-
-def test_dpo_sees_the_tokens_that_sampling_saw_and_wrote(pinned: dict[str, Artifact], tmp_path: Path) -> None:
-    rows = pinned["select:2"].rows("examples")
-    trainer = make_trainer(request(tmp_path, "dpo", pinned["train:1"], texts(rows, "prompt", "chosen", "rejected")))
-    tokenizer = trainer.processing_class
-    for row, example in zip(rows, trainer.train_dataset, strict=True):
-        assert example["prompt_ids"] == tokenizer(row["prompt"])["input_ids"]
-        for side in ("chosen", "rejected"):
-            assert example[f"{side}_ids"] == [*tokenizer(row[side])["input_ids"], tokenizer.eos_token_id]
 
 
 def test_the_same_request_gives_the_same_weights(pinned: dict[str, Artifact], tmp_path: Path) -> None:
@@ -119,3 +140,10 @@ def test_a_long_log_is_thinned_but_keeps_both_ends() -> None:
     assert len(kept) == LOGGED
     assert (kept[0], kept[-1]) == (log[0], log[-1])
     assert thinned(log[:LOGGED]) == log[:LOGGED]
+
+
+def test_a_training_that_diverges_says_so(pinned: dict[str, Artifact], tmp_path: Path) -> None:
+    rows = texts(pinned["select:1"].rows("examples"), "prompt", "completion")
+    arguments = request(tmp_path, "sft", pinned["pretrain:0"], rows, settings=SETTINGS | {"learning_rate": 1e38})
+    with pytest.raises(FloatingPointError, match="diverged"):
+        train(arguments, lambda event: None)

@@ -1,0 +1,44 @@
+"""From a step to its action, and to the artifact that a run is to use for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sirev.stages.stage import Stage
+from sirev.store.artifacts import Artifact
+from sirev.store.provenance import versions
+from sirev.store.runs import Pin, Run
+from sirev.store.store import Store
+
+PACKAGES = ("sirev", "torch", "transformers", "trl", "peft", "accelerate", "tokenizers", "numpy", "pyarrow")
+"""Whose versions are recorded, and keyed where a recipe says `env: strict`."""
+
+
+def step_action(run: Run, stage: Stage, parameters: Any, inputs: Mapping[str, Artifact]) -> dict[str, Any]:
+    """What is hashed into a step's key: stage, version, semantic parameters, input digests, and what `in_env` adds."""
+    return in_env(run, stage.action(parameters, {name: artifact.semantic for name, artifact in inputs.items()}))
+
+
+def in_env(run: Run, action: dict[str, Any]) -> dict[str, Any]:
+    """The action as it is; with the versions of what computes, where the run's recipe says `env: strict`."""
+    return {**action, "env": versions(PACKAGES)} if run.settings["env"] == "strict" else action
+
+
+def find(store: Store, pins: Mapping[str, Pin], name: str, key: str) -> Artifact | None:
+    """The artifact of a key: the one this run pinned for the step if it is still there, else any realisation."""
+    pin = pins.get(name)
+    if pin is not None and pin.key == key and (artifact := store.lookup(key, pin.artifact)):
+        return artifact
+    return store.lookup(key)
+
+
+def to_redo(run: Run, stage: str, step: str) -> bool:
+    """Whether a step of an unfinished run is still to be computed anew, because `--redo` named it."""
+    return run.status == "running" and step not in run.redone and any(names(one, stage, step) for one in run.redo)
+
+
+def names(redo: str, stage: str, step: str) -> bool:
+    """Whether `--redo STAGE` or `--redo STAGE:t` names this step."""
+    wanted, colon, t = redo.partition(":")
+    return wanted == stage and (not colon or step.endswith(f":{t}"))

@@ -1,0 +1,86 @@
+"""What the runs of one invocation share: the children that do the work, a scratch folder, the word to stop."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from sirev.errors import StageFailed
+from sirev.resident import Resident
+from sirev.store.artifacts import Artifact
+from sirev.store.provenance import versions
+from sirev.study.scratch import Scratch
+
+GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # of NVIDIA, of AMD, of either under WSL
+
+
+@cache
+def gpu() -> bool:
+    """Whether the children will work on a GPU; asked of the system, because torch is not imported here."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1") or not any(Path(device).exists() for device in GPU_DEVICES):
+        return False
+    return not versions(("torch",)).get("torch", "+cpu").endswith("+cpu")
+
+
+@dataclass
+class Crew:
+    """One for all runs of an invocation.
+
+    Without a GPU each of the runs that go on side by side has one child of one thread for everything. On a GPU a
+    child that samples and one that trains are never alive together: memory is free for certain only when a process ends.
+    """
+
+    invocation: str
+    redone: dict[str, Artifact] = field(default_factory=dict)
+    """Key -> what `--redo` made of it, for the runs that share the step."""
+    stopping: threading.Event = field(default_factory=threading.Event)
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    """Held by the one run that is looking things up, let go while a stage computes: threads that read small files side
+    by side get in each other's way, and a replay took half as long again."""
+
+    def __post_init__(self) -> None:
+        self._scratch: Scratch | None = None
+        self._residents: dict[tuple[str, str], Resident] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def parallel(self) -> int:
+        """How many runs go on side by side: one more than there are cores, since runs wait for what they share."""
+        return 1 if gpu() else min(4, (os.cpu_count() or 1) + 1)
+
+    @property
+    def scratch(self) -> Path:
+        """The invocation's scratch folder, made when something is computed."""
+        with self._lock:
+            if self._scratch is None:
+                self._scratch = Scratch()
+            return self._scratch.path
+
+    def resident(self, role: str) -> Resident:
+        """The child that plays `role` ("trainer", "engine") for the run of the calling thread."""
+        thread = threading.current_thread().name
+        scratch = self.scratch
+        with self._lock:
+            if self.stopping.is_set():
+                raise StageFailed("stopped")
+            wanted = (thread, role if gpu() else "worker")
+            for (owner, other), resident in self._residents.items():
+                if gpu() and owner == thread and other != role:
+                    resident.stop()
+            if wanted not in self._residents:
+                log = scratch / f"{'-'.join(wanted)}.log"
+                self._residents[wanted] = Resident(wanted[1], log, threads=(os.cpu_count() or 1) if gpu() else 1)
+            return self._residents[wanted]
+
+    def close(self) -> None:
+        """End the children, and with them whatever they were doing; remove the scratch folder."""
+        with self._lock:
+            self.stopping.set()
+            residents, scratch, self._scratch = list(self._residents.values()), self._scratch, None
+        for resident in residents:
+            resident.kill()
+        if scratch is not None:
+            scratch.remove()

@@ -1,0 +1,36 @@
+"""The recipe `tiny` shows what it is there to show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sirev
+
+
+def value(iteration: dict[str, Any], *path: str) -> float:
+    found: Any = iteration
+    for key in path:
+        found = found[key]
+    assert found["value"] is not None
+    return float(found["value"])
+
+
+@pytest.mark.slow
+def test_pass_at_1_rises_while_answers_grow_alike(tmp_path: Path) -> None:
+    results = {result.method: result.iterations for result in sirev.iterate("tiny", store=tmp_path / "store")}
+    gains = {method: value(last, "pass_at_1") - value(first, "pass_at_1") for method, (first, *_, last) in results.items()}
+    first, *_, last = results["sft"]
+    assert gains["sft"] >= 0.10
+    for measure in (("diversity", "all", "distinct_n", "mean"), ("diversity", "all", "distinct_equations")):
+        assert value(last, *measure) <= 0.6 * value(first, *measure)
+    # What M_5 gains was mostly within reach of M_1; the curve rises from N = 2, so this is not true by itself.
+    curve = last["improvement_set"]["m1_pass_at_n"]
+    assert curve["2"]["value"] < 0.6 < 0.9 < curve["32"]["value"]
+    for method, iterations in results.items():
+        assert gains[method] > 0
+        assert value(iterations[-1], "diversity", "all", "distinct_n", "mean") < value(
+            first, "diversity", "all", "distinct_n", "mean"
+        )
