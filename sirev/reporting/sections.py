@@ -124,7 +124,7 @@ def ood(runs: list[RunData]) -> list[TextTable]:
         levels = _keys(found["levels"] for _, found, _ in having)
         table = TextTable(
             f"Out of distribution: {suite}, greedy (%)",
-            ["method", "seed", "t", "accuracy", *(f"level {level}" for level in levels), "group disparity"],
+            ["method", "seed", "t", "overall", *(f"level {level}" for level in levels), "group disparity"],
             3,
         )
         for run, found, t in having:

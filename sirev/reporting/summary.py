@@ -68,8 +68,9 @@ class Report:
         return self.text("markdown")  # what a notebook shows
 
     def print(self) -> None:
-        """Print the tables to the terminal."""
-        print_tables(self.tables())
+        """Print the tables to the terminal, the most telling last: there it stays in sight."""
+        first, *others = self.tables()
+        print_tables([*others, first] if self.section is None else [first, *others])
 
 
 def report(

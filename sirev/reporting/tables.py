@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,7 +60,7 @@ def print_tables(tables: list[TextTable]) -> None:
             console.print()
         console.print(as_rich(table))
         for note in table.notes:
-            console.print(note, style="dim", soft_wrap=True)
+            console.print(note, style="dim")
 
 
 def as_rich(table: TextTable) -> Any:
@@ -69,12 +70,14 @@ def as_rich(table: TextTable) -> Any:
 
     drawn = Table(title=table.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for i, column in enumerate(table.columns):
-        drawn.add_column(column, justify="left" if i < table.labels else "right", no_wrap=i >= table.labels)
-    last = None
-    for row in table.rows:
-        # A line between runs, whose rows all begin with the same label.
-        if last is not None and table.labels > 1 and row[: table.labels - 1] != last:
+        # On a narrow terminal titles break, and so do cells between words; a number never breaks.
+        longest = max((len(word) for row in table.rows for word in row[i].split()), default=1)
+        drawn.add_column(column, justify="left" if i < table.labels else "right", min_width=longest, overflow="fold")
+    # A line between runs, whose rows begin with the same labels, unless every run has one row only.
+    runs = [row[: table.labels - 1] for row in table.rows]
+    apart = any(one == other for one, other in itertools.pairwise(runs))
+    for i, row in enumerate(table.rows):
+        if apart and i and runs[i] != runs[i - 1]:
             drawn.add_section()
-        last = row[: table.labels - 1]
         drawn.add_row(*row)
     return drawn
