@@ -29,7 +29,7 @@ def main() -> None:
         "imports": [sys.executable, "-c", "import typer, rich, pydantic, yaml"],
         "help": [SIREV, "--help"],
         "replay": [SIREV, "iterate", "--recipe", "tiny", "--method", "all", *place],
-        "report": [SIREV, "report", "--recipe", "tiny", *place],
+        "report": [SIREV, "report", *place],
     }
     subprocess.run(commands["replay"], check=True)
     times: dict[str, list[float]] = {name: [] for name in commands}

@@ -50,7 +50,7 @@ def main() -> None:
 
 def model_and_prompts(store: sirev.Store, scratch: Path) -> tuple[Path, list[str]]:
     """The folder of M_1 of tiny with seed 0, and the first test prompts."""
-    (result,) = sirev.iterate("tiny", methods=["sft"], overrides=["T=2"], store=store)
+    (result,) = sirev.iterate("tiny", methods=["sft"], overrides=["T=2", "name=benchmark"], store=store)
     run = store.runs.get(result.id)
     assert run is not None
     problems = store.artifact(run.pins["source/test"].artifact).rows("problems")
