@@ -74,13 +74,13 @@ def iterate(
     to the recipe's; `redo` are "STAGE" or "STAGE:t", computed anew as another realisation. Raises BadInput for what
     can't be run, and StageFailed once every run that could go on has ended.
     """
-    recipe, wanted, redone = _request(recipe, overrides, methods, seeds, redo)
+    recipe, wanted, redo = _request(recipe, overrides, methods, seeds, redo)
     opened = store if isinstance(store, Store) else Store(store)
     listener = listener or Quiet()
     crew = Crew(f"{now()}-{secrets.token_hex(3)}")
-    runs = [_open_run(opened, recipe, method, seed, crew.invocation, redone) for method, seed in wanted]
-    if redone:
-        _check_redo(redone, [_planned(opened, recipe, method, run) for (method, _), run in zip(wanted, runs, strict=True)])
+    runs = [_open_run(opened, recipe, method, seed, crew.invocation, redo) for method, seed in wanted]
+    if redo:
+        _check_redo(redo, [_planned(opened, recipe, method, run) for (method, _), run in zip(wanted, runs, strict=True)])
     for run in runs:  # what an interrupted --redo made already
         for pin in (run.pins[name] for name in run.redone if name in run.pins):
             if artifact := opened.lookup(pin.key, pin.artifact):
@@ -117,11 +117,11 @@ def plan(
     redo: Iterable[str] = (),
 ) -> dict[str, dict[str, StepState]]:
     """What `iterate` would do: run id -> step -> "hit", "run", or "unknown" until an earlier step has run."""
-    recipe, wanted, redone = _request(recipe, overrides, methods, seeds, redo)
+    recipe, wanted, redo = _request(recipe, overrides, methods, seeds, redo)
     opened = store if isinstance(store, Store) else Store(store)
-    runs = [_open_run(opened, recipe, method, seed, "", redone) for method, seed in wanted]
+    runs = [_open_run(opened, recipe, method, seed, "", redo) for method, seed in wanted]
     planners = [_planned(opened, recipe, method, run) for (method, _), run in zip(wanted, runs, strict=True)]
-    _check_redo(redone, planners)
+    _check_redo(redo, planners)
     return {planner.run.id: planner.states for planner in planners}
 
 
@@ -162,14 +162,14 @@ def _request(
             raise BadInput(f"seed {seed}: a seed is a whole number from 0")
     if not chosen or not numbers:
         raise BadInput("nothing to run: no method or no seed was named")
-    redone = tuple(redo)
-    for one in redone:
+    named = tuple(redo)
+    for one in named:
         stage, colon, t = one.partition(":")
         if stage not in STAGES:
             raise BadInput(f"--redo {one}: unknown stage {stage!r}{suggest(stage, sorted(STAGES))}")
         if colon and not (re.fullmatch(r"\d+", t) and int(t) <= recipe.T):
             raise BadInput(f"--redo {one}: expected STAGE or STAGE:t with t from 0 to {recipe.T}")
-    return recipe, [(method, seed) for seed in numbers for method in chosen], redone
+    return recipe, [(method, seed) for seed in numbers for method in chosen], named
 
 
 def _planned(store: Store, recipe: Recipe, method: Method, run: Run) -> Planner:

@@ -64,6 +64,12 @@ def test_twenty_kills_lose_nothing(smoke: Study, tmp_path: Path, seed: int) -> N
     survives_kills(smoke, tmp_path / "store", kills=20, seed=seed)
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(100, 120))
+def test_a_thousand_kills_lose_nothing(smoke: Study, tmp_path: Path, seed: int) -> None:
+    survives_kills(smoke, tmp_path / "store", kills=50, seed=seed)
+
+
 def test_no_child_outlives_a_killed_run(tmp_path: Path) -> None:
     process = started(tmp_path / "store")
     deadline = time.monotonic() + 30
