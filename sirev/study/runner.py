@@ -152,8 +152,9 @@ class Runner:
 
 
 def os_reason(error: OSError) -> str:
-    """What the system said, and of which file."""
-    return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+    """What the system said, and of which file: of two, the one that was to be written."""
+    path = error.filename2 or error.filename
+    return f"{error.strerror or error}{f': {path}' if path else ''}"
 
 
 @dataclass
