@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from sirev.cli.progress import Progress
@@ -22,5 +23,5 @@ def run(
     progress.summary()
     runs = [run_data(r.id, "", r.method, r.seed, r.stopped, r.iterations) for r in results]
     print_tables([pass_at_1_table(runs)])
-    place = f" --store {store}" if store is not None else ""
+    place = f" --store {shlex.quote(str(store))}" if store is not None else ""
     print(f"\nWhat pass@1 hides:  sirev report{place}")
