@@ -373,8 +373,11 @@ def _check_all_read(recipe: Recipe, data: dict[str, Any], path: Path, places: di
         complain(("sampling", "problems"), f"the training set has {recipe.task.train} problems (task.train)")
     if len(set(recipe.methods)) < len(recipe.methods):
         complain(("methods",), "a method is named twice")
-    if recipe.model.architecture.heads % recipe.model.architecture.kv_heads:
-        complain(("model", "architecture"), "heads must be a multiple of kv_heads")
+    sizes = recipe.model.architecture
+    if sizes.heads % sizes.kv_heads:
+        complain(("model", "architecture"), f"heads ({sizes.heads}) must be a multiple of kv_heads ({sizes.kv_heads})")
+    if sizes.head_dim % 2:
+        complain(("model", "architecture"), f"head_dim ({sizes.head_dim}) must be even: rotary embeddings turn pairs")
 
 
 def suggest(word: str, known: list[str]) -> str:
