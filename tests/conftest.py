@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import sirev
+from sirev.store.artifacts import Artifact
 from sirev.study.invocation import RunResult
 
 SIREV = Path(sys.executable).with_name("sirev")
@@ -38,6 +39,11 @@ class Study:
 
     def of(self, method: str) -> RunResult:
         return next(result for result in self.results if result.method == method)
+
+    def artifact(self, method: str, step: str) -> Artifact:
+        run = self.store.runs.get(self.of(method).id)
+        assert run is not None
+        return self.store.artifact(run.pins[step].artifact)
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +82,14 @@ def semantic_digests(store: sirev.Store) -> dict[str, str]:
     return {
         f"{run.id} {step}": store.artifact(pin.artifact).semantic for run in store.runs.all() for step, pin in run.pins.items()
     }
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def tree(folder: Path) -> dict[str, tuple[int, int]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sirev.resident import ChildFailed, Resident
+from tests.conftest import alive
 
 ECHO = "tests.resident_work:echo"
 
@@ -21,13 +22,6 @@ def resident(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[n
     made = Resident("worker", tmp_path / "log", threads=1)
     yield made
     made.stop()
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_events_come_before_the_result_and_prints_go_to_the_log(resident: Resident) -> None:

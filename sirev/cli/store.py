@@ -9,17 +9,15 @@ from pathlib import Path
 
 from sirev.errors import BadInput
 from sirev.recipe import suggest
+from sirev.reporting.summary import recorded_runs, run_named
 from sirev.reporting.tables import TextTable, print_tables
-from sirev.store.runs import Run
 from sirev.store.store import Store
 
 
 def ls(path: Path | None) -> None:
     """A line a run, the latest last."""
     store = Store(path)
-    runs = store.runs.all()
-    if not runs:
-        raise BadInput(f"the store {store.path} holds no run yet; run first: sirev iterate --recipe tiny")
+    runs = recorded_runs(store)
     table = TextTable(f"Runs in {store.path}", ["run", "recipe", "method", "seed", "status", "steps", "begun"], 3)
     for run in runs:
         begun = run.invocation[:16].replace("T", " ")
@@ -47,7 +45,7 @@ def path(run_id: str | None, step: str | None, path: Path | None) -> None:
     if run_id is None:
         print(store.path.resolve())
         return
-    run = _run(store, run_id)
+    run = run_named(store, run_id)
     if step is None:
         print((store.path / "runs" / f"{run.id}.json").resolve())
         return
@@ -56,10 +54,3 @@ def path(run_id: str | None, step: str | None, path: Path | None) -> None:
     artifact = store.artifact(run.pins[step].artifact)
     for name in artifact.manifest["files"]:
         print(f"{name}\t{artifact.path(name).resolve()}")
-
-
-def _run(store: Store, run_id: str) -> Run:
-    run = store.runs.get(run_id)
-    if run is None:
-        raise BadInput(f"the store {store.path} has no run {run_id!r}{suggest(run_id, store.runs.ids())}")
-    return run

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 
@@ -57,7 +56,3 @@ class Engine(Protocol):
     ) -> None:
         """Answer every cell, calling `publish(cell index, completions)` once for each as soon as it is complete."""
         ...
-
-
-EngineLoader = Callable[[Path, Path | None], Engine]
-"""Loads the model in a folder; the second folder is the base of an adapter, None for full weights."""

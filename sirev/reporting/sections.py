@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from sirev.metrics.diversity import ORDERS
 from sirev.metrics.statistic import Statistic
 from sirev.reporting.tables import ABSENT, TextTable, percent, share
 
@@ -97,13 +98,13 @@ def diversity(runs: list[RunData]) -> list[TextTable]:
     """Distinct-N and distinct equation lists over all, correct and incorrect answers."""
     table = TextTable(
         "Diversity of the test draws (share; 1 is all different)",
-        ["method", "seed", "t", "of", *(f"Distinct-{n}" for n in range(1, 6)), "mean", "equations", "problems"],
+        ["method", "seed", "t", "of", *(f"Distinct-{n}" for n in ORDERS), "mean", "equations", "problems"],
         4,
     )
     for run, iteration in _iterations(runs):
         for group in GROUPS:
             found = iteration["diversity"][group]
-            cells = _cells(found["distinct_n"], [*map(str, range(1, 6)), "mean"], share)
+            cells = _cells(found["distinct_n"], [*map(str, ORDERS), "mean"], share)
             equations = found["distinct_equations"]
             table.rows.append([*_labels(run), str(iteration["t"]), group, *cells, share(equations), str(equations["n"])])
     table.notes.append(

@@ -112,13 +112,25 @@ def run_data(run_id: str, recipe: str, method: str, seed: int, stopped: str | No
     }
 
 
-def _chosen(store: Store, recipes: list[str], methods: list[str], run_ids: list[str]) -> list[Run]:
-    everything = store.runs.all()
-    if not everything:
+def recorded_runs(store: Store) -> list[Run]:
+    """All runs of a store; BadInput, saying what to run first, if there is none."""
+    runs = store.runs.all()
+    if not runs:
         raise BadInput(f"the store {store.path} holds no run yet; run first: sirev iterate --recipe tiny")
-    for run_id in run_ids:
-        if run_id not in {run.id for run in everything}:
-            raise BadInput(f"the store {store.path} has no run {run_id!r}{suggest(run_id, [run.id for run in everything])}")
+    return runs
+
+
+def run_named(store: Store, run_id: str) -> Run:
+    """The run of this id; BadInput, naming those there are, if there is none."""
+    run = store.runs.get(run_id)
+    if run is None:
+        raise BadInput(f"the store {store.path} has no run {run_id!r}{suggest(run_id, store.runs.ids())}")
+    return run
+
+
+def _chosen(store: Store, recipes: list[str], methods: list[str], run_ids: list[str]) -> list[Run]:
+    everything = recorded_runs(store)
+    named = [run_named(store, run_id) for run_id in run_ids]
     known = sorted({run.recipe for run in everything})
     recipes = [Path(recipe).stem if recipe.endswith((".yaml", ".yml")) else recipe for recipe in recipes]
     for recipe in recipes:
@@ -127,8 +139,8 @@ def _chosen(store: Store, recipes: list[str], methods: list[str], run_ids: list[
     for method in methods:
         if method != "all" and method not in METHODS:
             raise BadInput(f"unknown method {method!r}{suggest(method, [*METHODS, 'all'])}")
-    if run_ids:
-        found = [run for run in everything if run.id in run_ids]
+    if named:
+        found = [run for run in everything if run in named]
     elif recipes:
         found = [run for run in everything if run.recipe in recipes]
     else:

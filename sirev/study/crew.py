@@ -48,7 +48,10 @@ class Crew:
 
     @property
     def parallel(self) -> int:
-        """How many runs go on side by side: one more than there are cores, since runs wait for what they share."""
+        """How many runs go on side by side: one more than there are cores, since runs wait for what they share.
+
+        At most four, because each holds torch and a model in memory.
+        """
         return 1 if gpu() else min(4, (os.cpu_count() or 1) + 1)
 
     @property

@@ -19,16 +19,12 @@ GREEDY = Decoding(temperature=0.0, top_p=1.0, max_new_tokens=24)
 @pytest.fixture(scope="module")
 def folder(smoke: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """M_3 of the sft run."""
-    run = smoke.store.runs.get(smoke.of("sft").id)
-    assert run is not None
-    return smoke.store.artifact(run.pins["train:3"].artifact).link_into(tmp_path_factory.mktemp("model"))
+    return smoke.artifact("sft", "train:3").link_into(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
 def prompts(smoke: Study) -> tuple[Prompt, ...]:
-    run = smoke.store.runs.get(smoke.of("sft").id)
-    assert run is not None
-    rows = smoke.store.artifact(run.pins["source/train"].artifact).rows("problems")
+    rows = smoke.artifact("sft", "source/train").rows("problems")
     return tuple(Prompt(row["id"], row["prompt"]) for row in rows)
 
 

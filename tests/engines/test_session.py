@@ -23,9 +23,7 @@ def request(folder: Path, name: str, draws: int = 2) -> dict[str, Any]:
 
 @pytest.fixture
 def folder(smoke: Study, tmp_path: Path) -> Path:
-    run = smoke.store.runs.get(smoke.of("sft").id)
-    assert run is not None
-    return smoke.store.artifact(run.pins["train:1"].artifact).link_into(tmp_path / "model")
+    return smoke.artifact("sft", "train:1").link_into(tmp_path / "model")
 
 
 def test_everything_asked_of_one_model_in_a_row_is_one_load(folder: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import sirev
 from sirev.study.invocation import plan
-from tests.conftest import SIREV, Study, semantic_digests
+from tests.conftest import SIREV, Study, alive, semantic_digests
 
 
 def started(store: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -79,9 +79,9 @@ def test_no_child_outlives_a_killed_run(tmp_path: Path) -> None:
     process.kill()
     process.communicate()
     deadline = time.monotonic() + 5
-    while any(map(_alive, children)) and time.monotonic() < deadline:
+    while any(map(alive, children)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not any(map(_alive, children))
+    assert not any(map(alive, children))
 
 
 def test_ctrl_c_exits_130_and_says_how_to_go_on(tmp_path: Path) -> None:
@@ -126,10 +126,3 @@ def _children(pid: int) -> list[int]:
     """All children, whichever thread started them."""
     lists = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for children in lists for child in children.read_text().split()]
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
