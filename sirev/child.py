@@ -13,6 +13,8 @@ import threading
 import traceback
 from typing import Any
 
+from sirev.errors import SirevError
+
 PR_SET_PDEATHSIG = 1
 
 
@@ -36,6 +38,8 @@ def main() -> None:
         try:
             function = getattr(importlib.import_module(module), name)
             result = function(request["arguments"], lambda event: send({"event": event}))
+        except SirevError as error:  # written for the user already
+            send({"error": str(error), "status": error.exit_status})
         except Exception as error:
             traceback.print_exc()
             send({"error": f"{type(error).__name__}: {' '.join(str(error).split())[:400]}"})

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from sirev.errors import SirevError
+from sirev.errors import BadInput, SirevError
 
 # The kernel's parent-death signal fires when the *thread* that started the child ends, so all children are started
 # by one thread that lives as long as this process.
@@ -66,11 +66,13 @@ class Resident:
                     message = json.loads(line)
                     if "event" in message:
                         on_event(message["event"])
+                    elif message.get("status") == BadInput.exit_status:
+                        raise BadInput(message["error"])
                     elif "error" in message:
                         raise ChildFailed(message["error"], self.log)
                     else:
                         return message["result"]
-            except ChildFailed:
+            except (ChildFailed, BadInput):
                 raise
             except BaseException:
                 # Our own event handler failed, so the child is in the middle of something nobody waits for.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 from sirev.cli.progress import Progress
 from sirev.reporting.sections import pass_at_1_table
@@ -14,12 +15,19 @@ from sirev.study.invocation import iterate
 
 
 def run(
-    recipe: str, methods: list[str] | None, overrides: list[str], seeds: list[int], store: Path | None, redo: list[str]
+    recipe: str,
+    methods: list[str] | None,
+    overrides: list[str],
+    seeds: list[int],
+    store: Path | None,
+    redo: list[str],
+    overlays: list[str],
 ) -> None:
     """Iterate and print the table of pass@1 by t and method, and where to look next."""
     opened = Store(store)
+    asked: dict[str, Any] = {"methods": methods, "overrides": overrides, "seeds": seeds, "redo": redo, "overlays": overlays}
     with Progress() as progress:
-        results = iterate(recipe, methods=methods, overrides=overrides, seeds=seeds, store=opened, redo=redo, listener=progress)
+        results = iterate(recipe, **asked, store=opened, listener=progress)
     progress.summary()
     runs = [run_data(r.id, "", r.method, r.seed, r.stopped, r.iterations) for r in results]
     print_tables([pass_at_1_table(runs)])

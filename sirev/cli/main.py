@@ -36,9 +36,19 @@ StoreOption = Annotated[
     Path | None,
     typer.Option("--store", metavar="DIR", help="Default: $SIREV_STORE, cache/ in a checkout, else the user's cache folder."),
 ]
+OverlayOption = Annotated[
+    list[str] | None,
+    typer.Option("--overlay", metavar="NAME|FILE", help="Settings laid over the recipe, such as 24gb. Repeatable."),
+]
 RedoOption = Annotated[
     list[str] | None,
     typer.Option("--redo", metavar="STAGE[:T]", help="Compute a stage anew, as another realisation. Repeatable."),
+]
+
+
+RatesOption = Annotated[
+    list[str] | None,
+    typer.Option("--rate", metavar="sample|train=TOKENS/S", help="Throughput for the estimate of GPU hours. Repeatable."),
 ]
 
 
@@ -62,11 +72,12 @@ def iterate(
     seed: SeedsOption = None,
     store: StoreOption = None,
     redo: RedoOption = None,
+    overlay: OverlayOption = None,
 ) -> None:
     """Run Algorithm 1; whatever the store holds already is not computed again."""
     from sirev.cli.iterate import run
 
-    run(recipe, method, overrides or [], seed or [0], store, redo or [])
+    run(recipe, method, overrides or [], seed or [0], store, redo or [], overlay or [])
 
 
 @app.command()
@@ -77,17 +88,32 @@ def plan(
     seed: SeedsOption = None,
     store: StoreOption = None,
     redo: RedoOption = None,
+    overlay: OverlayOption = None,
+    rates: RatesOption = None,
 ) -> None:
-    """Run nothing; list each step as hit, run, or unknown until an earlier one has run."""
+    """Run nothing; list each step as hit, run, or unknown until an earlier one has run, and estimate what it takes."""
     from sirev.cli.plan import run
 
-    run(recipe, method, overrides or [], seed or [0], store, redo or [])
+    run(recipe, method, overrides or [], seed or [0], store, redo or [], overlay or [], rates or [])
+
+
+@app.command()
+def doctor(
+    recipe: Annotated[str | None, typer.Option("--recipe", metavar="NAME|FILE", help="Can this recipe run here?")] = None,
+    overrides: SetOption = None,
+    store: StoreOption = None,
+    overlay: OverlayOption = None,
+) -> int:
+    """Look at this machine: Python, packages, GPU, vLLM, models and data; exit 1 if the recipe can't run."""
+    from sirev.cli.doctor import run
+
+    return run(recipe, overrides or [], store, overlay or [])
 
 
 @app.command()
 def report(
     section: Annotated[
-        str | None, typer.Argument(metavar="[accuracy|pass-n|diversity|ood|coverage]", help="Default: all.")
+        str | None, typer.Argument(metavar="[accuracy|pass-n|diversity|ood|coverage|training]", help="Default: all but training.")
     ] = None,
     recipe: Annotated[
         list[str] | None, typer.Option("--recipe", metavar="NAME", help="Default: the last iterate. Repeatable.")
@@ -104,17 +130,18 @@ def report(
 
 
 @app.command()
-def recipes(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show this recipe's file.")] = None) -> None:
-    """List the recipes that come with sirev, or show one."""
-    from sirev.recipe import describe_recipes, find_recipe
+def recipes(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME|FILE]", help="Show every setting of this recipe.")] = None,
+    overrides: SetOption = None,
+    overlay: OverlayOption = None,
+) -> None:
+    """List the recipes that come with sirev, or show one with every setting filled in."""
+    from sirev.cli.recipes import ls, show
 
-    if name is not None:
-        typer.echo(find_recipe(name).read_text(), nl=False)
-        return
-    found = describe_recipes()
-    width = max(map(len, found))
-    for each, description in found.items():
-        typer.echo(f"{each:<{width}}  {description}")
+    if name is None:
+        ls()
+    else:
+        show(name, overrides or [], overlay or [])
 
 
 @store_app.command("ls")

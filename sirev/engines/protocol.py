@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sirev.errors import BadInput
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -17,11 +19,17 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Decoding:
-    """How answers are drawn. Temperature 0 is greedy decoding; `top_p` then has no effect."""
+    """How answers are drawn. Temperature 0 is greedy decoding; `top_p` then has no effect.
+
+    An answer ends before the first of the `stop` strings that it holds, if it does not end by itself. With `chat` a
+    prompt is put to the model as a user's turn.
+    """
 
     temperature: float
     top_p: float
     max_new_tokens: int
+    stop: tuple[str, ...] = ()
+    chat: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Completion:
-    """One sampled answer. `token_ids` exclude the end-of-text token; `finish` is "stop" or "length"."""
+    """One sampled answer. `token_ids` exclude the end-of-text token; `finish` is "stop" or "length".
+
+    Where a stop string ended it, `text` is cut there, while `token_ids` are all that was sampled.
+    """
 
     problem_id: str
     draw: int
@@ -53,6 +64,28 @@ class Engine(Protocol):
         decoding: Decoding,
         seed: int,
         publish: Callable[[int, list[Completion]], None],
+        progress: Callable[[int, int], None] = lambda answers, tokens: None,
     ) -> None:
-        """Answer every cell, calling `publish(cell index, completions)` once for each as soon as it is complete."""
+        """Answer every cell, calling `publish(cell index, completions)` once for each as soon as it is complete.
+
+        `progress(answers, tokens)` may be told meanwhile what there is of the cells that are not.
+        """
         ...
+
+
+def ended(problem_id: str, draw: int, text: str, ids: Sequence[int], finish: str, stop: Sequence[str]) -> Completion:
+    """A completion whose text ends before the first stop string in it."""
+    cuts = [place for word in stop if (place := text.find(word)) >= 0]
+    if cuts:
+        text, finish = text[: min(cuts)].rstrip(), "stop"
+    return Completion(problem_id, draw, text, tuple(ids), finish)
+
+
+def check_room(cell: Cell, prompts: Sequence[Sequence[int]], decoding: Decoding, context: int) -> None:
+    """Raise BadInput, naming the problem, if a prompt of the cell and its answer do not fit into the context."""
+    for prompt, ids in zip(cell.prompts, prompts, strict=True):
+        if len(ids) + decoding.max_new_tokens > context:
+            raise BadInput(
+                f"problem {prompt.problem_id}: its prompt of {len(ids)} tokens and max_new_tokens "
+                f"({decoding.max_new_tokens}) exceed the context of {context} tokens (engine.context, or the model's own)"
+            )

@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 
 from sirev.engines.kv_sampler import ATTENTION, Prefill, decode, uniforms
-from sirev.engines.protocol import Cell, Completion, Decoding
+from sirev.engines.protocol import Cell, Completion, Decoding, check_room, ended
 from sirev.trainers.models import ModelFolders, load_merged, load_tokenizer
+from sirev.trainers.tokens import answer_text, prompt_ids
 
 
 class TransformersEngine:
@@ -19,11 +20,11 @@ class TransformersEngine:
     undone is later computed in the very same batches.
     """
 
-    def __init__(self, path: Path, base: Path | None, batch_size: int | None = None) -> None:
+    def __init__(self, path: Path, base: Path | None, batch_size: int | None = None, dtype: str = "auto") -> None:
         folders = ModelFolders(path, base)
         self.tokenizer = load_tokenizer(folders)
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.model = load_merged(folders, attn_implementation=ATTENTION).eval().to(device)
+        self.model = load_merged(folders, dtype=dtype, attn_implementation=ATTENTION).eval().to(device)
         self.batch_size = batch_size
 
     def sample(
@@ -32,26 +33,27 @@ class TransformersEngine:
         decoding: Decoding,
         seed: int,
         publish: Callable[[int, list[Completion]], None],
+        progress: Callable[[int, int], None] = lambda answers, tokens: None,
     ) -> None:
         """Answer the cells in order; see `sirev.engines.protocol.Engine`."""
-        read: tuple[tuple[str, ...], Prefill] | None = None
+        read: tuple[tuple[str, ...], list[list[int]], Prefill] | None = None
         for index, cell in enumerate(cells):
             texts = tuple(prompt.text for prompt in cell.prompts)
             if read is None or read[0] != texts:
-                read = (texts, self._prefill(texts))
-            publish(index, self._answer(cell, read[1], decoding, seed))
-
-    def prompt_ids(self, text: str) -> list[int]:
-        """The prompt's tokens exactly as the trainers see them."""
-        return list(self.tokenizer(text)["input_ids"])
+                ids = [prompt_ids(self.tokenizer, text, decoding.chat) for text in texts]
+                check_room(cell, ids, decoding, self.model.config.max_position_embeddings)
+                read = (texts, ids, self._prefill(ids))
+            publish(index, self._answer(cell, read[1], read[2], decoding, seed))
 
     @torch.inference_mode()
-    def _prefill(self, texts: Sequence[str]) -> Prefill:
+    def _prefill(self, prompts: Sequence[Sequence[int]]) -> Prefill:
         pad = self.tokenizer.pad_token_id
         pad = self.tokenizer.eos_token_id if pad is None else pad
-        return Prefill(self.model, [self.prompt_ids(text) for text in texts], pad)
+        return Prefill(self.model, prompts, pad)
 
-    def _answer(self, cell: Cell, prefill: Prefill, decoding: Decoding, seed: int) -> list[Completion]:
+    def _answer(
+        self, cell: Cell, prompts: Sequence[Sequence[int]], prefill: Prefill, decoding: Decoding, seed: int
+    ) -> list[Completion]:
         wanted = [
             (place, prompt.problem_id, draw)
             for place, prompt in enumerate(cell.prompts)
@@ -72,8 +74,7 @@ class TransformersEngine:
                 top_p=decoding.top_p,
                 eos_id=self.tokenizer.eos_token_id,
             )
-        texts = self.tokenizer.batch_decode([ids for ids, _ in answers], skip_special_tokens=True)
         return [
-            Completion(problem_id, draw, text, tuple(ids), finish)
-            for (_, problem_id, draw), (ids, finish), text in zip(wanted, answers, texts, strict=True)
+            ended(problem_id, draw, answer_text(self.tokenizer, prompts[place], ids), ids, finish, decoding.stop)
+            for (place, problem_id, draw), (ids, finish) in zip(wanted, answers, strict=True)
         ]

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+
+from sirev.grading.verdict import Grade
 
 VERSION = 1
 
-Reason = Literal["right", "wrong", "no answer found"]
-
 _FINAL = re.compile(r"####\s*(-?\d+)")
-
-
-@dataclass(frozen=True)
-class Grade:
-    """Right or wrong, why, and what was read as the answer ("" if nothing was)."""
-
-    correct: bool
-    reason: Reason
-    answer: str
 
 
 def grade(text: str, gold: str) -> Grade:
@@ -27,5 +16,11 @@ def grade(text: str, gold: str) -> Grade:
     found = _FINAL.findall(text)
     if not found:
         return Grade(False, "no answer found", "")
-    correct = int(found[-1]) == int(gold)
+    correct = _plain(found[-1]) == _plain(gold)
     return Grade(correct, "right" if correct else "wrong", found[-1])
+
+
+def _plain(integer: str) -> str:
+    """The integer without leading zeros; as text, since Python refuses to read very long ones."""
+    digits = integer.strip().lstrip("-").lstrip("0") or "0"
+    return f"-{digits}" if integer.strip().startswith("-") and digits != "0" else digits

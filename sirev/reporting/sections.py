@@ -158,14 +158,48 @@ def _levels(runs: list[RunData]) -> TextTable:
     return table
 
 
+COUNTS = (("examples", "examples"), ("too long", "dropped"), ("steps", "steps"), ("tokens", "tokens"), ("seconds", "seconds"))
+CURVES = (
+    ("loss", "loss", 3),
+    ("logp chosen", "logps/chosen", 1),
+    ("rejected", "logps/rejected", 1),
+    ("margin", "rewards/margins", 3),
+)
+
+
+def training(runs: list[RunData]) -> list[TextTable]:
+    """How each M_t was trained: what on, how long, and where the losses went."""
+    titles = [title for title, *_ in (*COUNTS, *CURVES)]
+    table = TextTable("Training of M_t", ["method", "seed", "t", "by", *titles], 4)
+    for run, iteration in _iterations(runs):
+        found = iteration["training"]
+        cells = [ABSENT] * (1 + len(titles))
+        if found is not None:
+            ends = [*found["log"][:1], *found["log"][-1:]]
+            counts = [ABSENT if found[name] is None else f"{found[name]:,.0f}" for _, name in COUNTS]
+            curves = [
+                " → ".join(f"{end[name]:.{places}f}" for end in ends if name in end) or ABSENT for _, name, places in CURVES
+            ]
+            cells = [found["by"], *counts, *curves]
+        table.rows.append([*_labels(run), str(iteration["t"]), *cells])
+    table.notes.append("First → last logged step. too long: examples left out for their length. tokens: over all epochs.")
+    table.notes.append(
+        "logp: of whole answers, mean over a batch; margin: beta × (gain of chosen − gain of rejected) over M_{t-1}."
+    )
+    return [table]
+
+
 SECTIONS: dict[str, tuple[Callable[[list[RunData]], list[TextTable]], tuple[str, ...]]] = {
     "accuracy": (accuracy, ("pass_at_1", "levels")),
     "pass-n": (pass_n, ("pass_at_n", "improvement_set", "lost_set")),
     "diversity": (diversity, ("diversity",)),
     "ood": (ood, ("ood",)),
     "coverage": (coverage, ("coverage",)),
+    "training": (training, ("training",)),
 }
 """Section -> (its tables, its fields of an iteration in the JSON)."""
+ON_REQUEST = ("training",)
+"""Sections that a report shows only when they are asked for."""
 
 
 def _iterations(runs: list[RunData]) -> Iterator[tuple[RunData, dict[str, Any]]]:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from sirev.errors import BadInput
 from sirev.recipe import METHODS, suggest
-from sirev.reporting.sections import SECTIONS, RunData, overview
+from sirev.reporting.sections import ON_REQUEST, SECTIONS, RunData, overview
 from sirev.reporting.tables import TextTable, markdown, print_tables
 from sirev.store.runs import Run
 from sirev.store.store import Store
@@ -37,7 +37,8 @@ class Report:
         """The report's tables, most telling first."""
         if self.section is not None:
             return SECTIONS[self.section][0](self.runs)
-        return overview(self.runs) + [table for make, _ in SECTIONS.values() for table in make(self.runs)]
+        shown = [make for name, (make, _) in SECTIONS.items() if name not in ON_REQUEST]
+        return overview(self.runs) + [table for make in shown for table in make(self.runs)]
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form: {"schema": 1, "runs": [{"id", "recipe", "method", "seed", "status", "stopped", "iterations"}]}.
@@ -45,7 +46,7 @@ class Report:
         An iteration holds "t" and the fields of the sections asked for; every statistic is {"value", "low", "high",
         "n", "reason"}, shares in 0..1.
         """
-        wanted = [field for _, fields in SECTIONS.values() for field in fields]
+        wanted = [field for name, (_, fields) in SECTIONS.items() if name not in ON_REQUEST for field in fields]
         if self.section is not None:
             wanted = list(SECTIONS[self.section][1])
         runs = []
@@ -95,7 +96,26 @@ def report(
     )
     if not finished:
         raise BadInput(f"no run asked for is finished; go on with: sirev iterate --recipe {chosen[0].recipe}")
-    return Report(_labelled([_data(opened, run) for run in finished]), section, notes)
+    data = [_data(opened, run) for run in finished]
+    if section == "training":
+        for run, found in zip(finished, data, strict=True):
+            for iteration in found["iterations"]:
+                iteration["training"] = training_of(opened, run, iteration["t"])
+    return Report(_labelled(data), section, notes)
+
+
+def training_of(store: Store, run: Run, t: int) -> dict[str, Any] | None:
+    """What the record of M_t's training says: by what it was trained, its counts, its log; None if there was none."""
+    pin = run.pins.get(f"train:{t}")
+    record = store.records.get(pin.key, pin.artifact) if pin else None
+    if record is None:
+        return None
+    asked, noted = record.action["parameters"], record.provenance
+    return {
+        "by": f"{asked['kind']}, {'LoRA' if 'lora' in asked else 'all parameters'}",
+        **{name: noted.get(name) for name in ("examples", "dropped", "steps", "tokens", "seconds")},
+        "log": noted.get("log", []),
+    }
 
 
 def run_data(run_id: str, recipe: str, method: str, seed: int, stopped: str | None, iterations: list[dict[str, Any]]) -> RunData:
@@ -173,7 +193,7 @@ def _csv(runs: list[dict[str, Any]]) -> str:
     for run in runs:
         for iteration in run["iterations"]:
             for name, found in _flat(iteration):
-                if name != "t":
+                if name != "t" and not isinstance(found, list):
                     whole = found if isinstance(found, dict) else {"value": found}
                     values = [whole.get(k) for k in ("value", "low", "high", "n", "reason")]
                     writer.writerow([run["id"], run["recipe"], run["method"], run["seed"], iteration["t"], name, *values])

@@ -23,12 +23,17 @@ class CompareParameters:
 
     iterations: list[int] = semantic()
     suites: list[str] = semantic()
+    texts: bool = semantic(default=True, absent_means=True)
+    """Whether an answer is a text, whose diversity means something; a bare option letter is none."""
+    equations: bool = semantic(default=True, absent_means=True)
+    """Whether the task is a mathematical one, whose answers hold equations."""
 
 
 def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
     """`comparison.json`: {"iterations": [...]}, as `sirev report --format json` documents it.
 
-    Inputs, for each t: measures `t/greedy`, `t/draws`, `t/train` (accuracy) and `t/diversity`, and `t/ood/SUITE`.
+    Inputs, for each t: measures `t/greedy`, `t/draws`, `t/train` (accuracy) and, unless an answer is no text,
+    `t/diversity`, and `t/ood/SUITE`.
     """
 
     def measures(name: str) -> Problems:
@@ -55,7 +60,10 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
                     reading: {"train": measure(train), "test": measure(draws)}
                     for reading, measure in (("mass", coverage_mass), ("solved", coverage_solved))
                 },
-                "diversity": {group: diversity_of(measures(f"{t}/diversity"), group) for group in GROUPS},
+                "diversity": {
+                    group: diversity_of(measures(f"{t}/diversity") if parameters.texts else None, group, parameters.equations)
+                    for group in GROUPS
+                },
                 "ood": {suite: suite_summary(measures(f"{t}/ood/{suite}")) for suite in parameters.suites},
             }
         )
@@ -95,8 +103,14 @@ def coverage_solved(draws: Problems) -> Statistic:
     return mean([float(p["correct"] > 0) for p in draws], "no problem")
 
 
-def diversity_of(problems: Problems, group: str) -> dict[str, Any]:
-    """Distinct-N (each n, and their mean) and distinct equation lists, mean over problems with such answers."""
+def diversity_of(problems: Problems | None, group: str, equations: bool = True) -> dict[str, Any]:
+    """Distinct-N (each n, and their mean) and distinct equation lists, mean over problems with such answers.
+
+    None stands for answers that are no text; `equations` says whether the answers are mathematical.
+    """
+    if problems is None:
+        none = absent("an answer is an option's letter alone")
+        return {"distinct_n": {**{str(n): none for n in ORDERS}, "mean": none}, "distinct_equations": none}
     empty = f"no problem has {GROUPS[group]} answer"
     having = [p[group] for p in problems if p[group]["answers"]]
     by_n = {
@@ -108,10 +122,8 @@ def diversity_of(problems: Problems, group: str) -> dict[str, Any]:
         overall = statistic(sum(values) / len(values), min(s["n"] for s in by_n.values()))
     else:
         overall = missing
-    return {
-        "distinct_n": {**by_n, "mean": overall},
-        "distinct_equations": mean([p["distinct_equations"] for p in having], empty),
-    }
+    lists = mean([p["distinct_equations"] for p in having], empty) if equations else absent("the task is no mathematical one")
+    return {"distinct_n": {**by_n, "mean": overall}, "distinct_equations": lists}
 
 
 def suite_summary(greedy: Problems) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
+from sirev.stages.model import model_files
 from sirev.stages.stage import Context, Stage, operational, semantic
 from sirev.store.artifacts import Artifact, Output
 
@@ -50,11 +50,6 @@ def run(parameters: PretrainParameters, inputs: Mapping[str, Artifact], context:
         lambda event: context.progress(event["step"], event["steps"], "steps"),
     )
     return Output(files=model_files(out), provenance={"log": result["log"]})
-
-
-def model_files(folder: Any) -> dict[str, Any]:
-    """The files of a saved model, by name."""
-    return {path.name: path for path in sorted(folder.iterdir())}
 
 
 STAGE = Stage("pretrain", 1, PretrainParameters, run)

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sirev.stages.model import model_folders
 from sirev.stages.stage import Context, Stage, keyed_parameters, operational, semantic
-from sirev.stages.train import model_folders
 from sirev.store.artifacts import Artifact, Output, TableParts
 from sirev.store.digests import canonical_json, sha256
 from sirev.store.tables import Table
 
-VERSION = 1
+VERSION = 2
 CELL_PROBLEMS = 128
 CELL_DRAWS = 16
 DRAW_BORDERS = (8, 50)  # besides every multiple of CELL_DRAWS: growing N from 8 to 16 or from 50 to 64 keeps every shard
@@ -39,7 +39,11 @@ class SampleParameters:
     max_new_tokens: int = semantic()
     seed: int = semantic()
     problems: int | None = semantic(default=None, absent_means=None)
-    batch_size: int | None = operational(default=None)
+    dtype: str = semantic(default="auto", absent_means="auto")
+    stop: list[str] = semantic(default_factory=list, absent_means=[])
+    chat_template: bool = semantic(default=False, absent_means=False)
+    options: dict[str, Any] = operational(default_factory=dict)
+    """What only the engine itself understands: context, memory, where a server is."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,10 @@ def run(parameters: SampleParameters, inputs: Mapping[str, Artifact], context: C
 
         def publish(event: dict[str, Any]) -> None:
             nonlocal done, tokens
+            if "cell" not in event:
+                rate = (tokens + event["tokens"]) / (time.monotonic() - began)
+                context.progress(done + event["answers"], total, "answers", rate)
+                return
             index = missing[event["cell"]]
             table = Table(COLUMNS, event["completions"], ORDER)
             shards[index] = context.keep(actions[index], Output(tables={"completions": table}))
@@ -102,15 +110,18 @@ def _request(
 ) -> dict[str, Any]:
     return {
         "engine": parameters.engine,
-        "model": model_folders(context.scratch, "model", inputs),
+        "model": model_folders("model", inputs, context),
         "model_name": "+".join(inputs[name].digest for name in ("model", "model_base") if name in inputs),
         "decoding": {
             "temperature": parameters.temperature,
             "top_p": parameters.top_p,
             "max_new_tokens": parameters.max_new_tokens,
+            "stop": parameters.stop,
+            "chat": parameters.chat_template,
         },
+        "dtype": parameters.dtype,
+        "options": {"batch_size": None, **parameters.options},
         "seed": parameters.seed,
-        "batch_size": parameters.batch_size,
         "cells": [{"prompts": cells[i].prompts, "first_draw": cells[i].first_draw, "draws": cells[i].draws} for i in missing],
     }
 
@@ -122,7 +133,11 @@ def _assembled(shards: list[Artifact], cells: list[_Cell]) -> Output:
     for shard, cell in zip(shards, cells, strict=True):
         (entry,) = shard.manifest["files"].values()
         parts[f"completions/{cell.prompts[0][0]}-{cell.first_draw:04d}.parquet"] = (entry["sha256"], entry["size"])
-    provenance = {"answers": len(rows), "tokens": sum(row["tokens"] for row in rows)}
+    provenance = {
+        "answers": len(rows),
+        "tokens": sum(row["tokens"] for row in rows),
+        "truncated": sum(row["finish"] == "length" for row in rows),
+    }
     return Output(tables={"completions": TableParts(Table(COLUMNS, rows, ORDER), parts)}, provenance=provenance)
 
 

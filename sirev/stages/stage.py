@@ -13,18 +13,21 @@ from sirev.store.artifacts import Artifact, Output
 _NEVER = object()
 
 
-def semantic(*, default: Any = dataclasses.MISSING, absent_means: Any = _NEVER) -> Any:
+def semantic(
+    *, default: Any = dataclasses.MISSING, default_factory: Any = dataclasses.MISSING, absent_means: Any = _NEVER
+) -> Any:
     """A parameter that changes the result, so it is part of the key.
 
     `absent_means` lets a parameter be added later without changing old keys: the parameter is left out of the key
     if and only if it equals this value. It is what older code did, whatever today's default is; never edit it.
     """
-    return dataclasses.field(default=default, metadata={"semantic": True, "absent_means": absent_means})
+    metadata = {"semantic": True, "absent_means": absent_means}
+    return dataclasses.field(default=default, default_factory=default_factory, metadata=metadata)
 
 
-def operational(*, default: Any = dataclasses.MISSING) -> Any:
+def operational(*, default: Any = dataclasses.MISSING, default_factory: Any = dataclasses.MISSING) -> Any:
     """A parameter that does not change the result (batch sizes of inference, workers): never part of a key."""
-    return dataclasses.field(default=default, metadata={"semantic": False})
+    return dataclasses.field(default=default, default_factory=default_factory, metadata={"semantic": False})
 
 
 def keyed_parameters(parameters: Any) -> dict[str, Any]:
@@ -43,8 +46,17 @@ class Context(Protocol):
     scratch: Path
     """A folder of its own on this machine, empty at the start and gone afterwards."""
 
+    @property
+    def attempts(self) -> Path:
+        """A folder on this machine that outlives an interruption, shared by all attempts at this action."""
+        ...
+
+    def local_model(self, digest: str) -> Path:
+        """Where the base model whose files have this digest lies; BadInput if it is not here any more."""
+        ...
+
     def call(self, role: str, function: str, arguments: Mapping[str, Any], on_event: Callable[[Any], None]) -> Any:
-        """Run a dotted function in the resident child that plays `role` ("trainer", "engine")."""
+        """Run a dotted function in the resident child that plays `role` ("source", "trainer", "engine", "grader")."""
         ...
 
     def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.stages.pretrain import model_files
-from sirev.stages.stage import Context, Stage, semantic
+from sirev.stages.model import model_files, model_folders
+from sirev.stages.stage import Context, Stage, operational, semantic
 from sirev.store.artifacts import Artifact, Output
 
 
@@ -26,7 +25,7 @@ class LoraParameters:
 
 @dataclass(frozen=True)
 class TrainParameters:
-    """One training. `beta` is DPO's; `lora` is null for full parameters; learning rate and warmup end in a cosine."""
+    """One training. `beta` and `nll_weight` are DPO's; `lora` is null for full parameters; see `sirev.recipe.Training`."""
 
     kind: str = semantic()
     epochs: int = semantic()
@@ -35,14 +34,24 @@ class TrainParameters:
     warmup: float = semantic()
     seed: int = semantic()
     beta: float | None = semantic(default=None, absent_means=None)
+    nll_weight: float = semantic(default=0.0, absent_means=0.0)
     lora: LoraParameters | None = semantic(default=None, absent_means=None)
+    optimizer: str = semantic(default="adamw_torch_fused", absent_means="adamw_torch_fused")
+    dtype: str = semantic(default="auto", absent_means="auto")
+    max_prompt_tokens: int | None = semantic(default=None, absent_means=None)
+    max_completion_tokens: int | None = semantic(default=None, absent_means=None)
+    chat_template: bool = semantic(default=False, absent_means=False)
+    micro_batch_size: int | None = operational(default=None)
+    gradient_checkpointing: bool = operational(default=False)
+    precompute_reference: bool = operational(default=False)
+    checkpoint_minutes: float | None = operational(default=None)
 
 
 def run(parameters: TrainParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
     """The trained model as a folder: full weights, or an adapter on the input `base`.
 
     Inputs: `init` and, if that is an adapter, its `init_base`; `data`; for dpo `reference` (and `reference_base`),
-    which is M_{t-1} in Algorithm 1.
+    which is M_{t-1} in Algorithm 1. Provenance: the trainer's log, steps, tokens, examples dropped for their length.
     """
     rows = inputs["data"].rows("examples")
     if not rows:
@@ -51,18 +60,17 @@ def run(parameters: TrainParameters, inputs: Mapping[str, Artifact], context: Co
     data.write_text(json.dumps([{k: v for k, v in row.items() if k not in ("problem_id", "place")} for row in rows]))
     out = context.scratch / "model"
     out.mkdir()
-    settings = asdict(parameters)
     arguments: dict[str, Any] = {
         "kind": parameters.kind,
-        "init": model_folders(context.scratch, "init", inputs),
+        "init": model_folders("init", inputs, context),
         "data": str(data),
         "seed": parameters.seed,
         "out": str(out),
-        "scratch": str(context.scratch / "trainer"),
-        "settings": {name: settings[name] for name in ("epochs", "batch_size", "learning_rate", "warmup", "beta", "lora")},
+        "attempts": str(context.attempts),
+        "settings": asdict(parameters),
     }
     if parameters.kind == "dpo":
-        arguments["reference"] = model_folders(context.scratch, "reference", inputs)
+        arguments["reference"] = model_folders("reference", inputs, context)
         arguments["reference_is_init"] = inputs["reference"].semantic == inputs["init"].semantic
     result = context.call(
         "trainer",
@@ -70,14 +78,7 @@ def run(parameters: TrainParameters, inputs: Mapping[str, Artifact], context: Co
         arguments,
         lambda event: context.progress(event["step"], event["steps"], "steps"),
     )
-    return Output(files=model_files(out), provenance={"log": result["log"]})
-
-
-def model_folders(scratch: Path, name: str, inputs: Mapping[str, Artifact]) -> dict[str, str | None]:
-    """Lay the model input `name`, and its base if it has one, out as folders for a child process."""
-    path = inputs[name].link_into(scratch / name)
-    base = inputs.get(f"{name}_base")
-    return {"path": str(path), "base": str(base.link_into(scratch / f"{name}_base")) if base else None}
+    return Output(files=model_files(out), provenance={**result, "examples": len(rows)})
 
 
 STAGE = Stage("train", 1, TrainParameters, run)

@@ -32,8 +32,15 @@ def versions(packages: tuple[str, ...]) -> dict[str, str]:
 
 @cache
 def hardware() -> dict[str, Any]:
-    """The machine: architecture, system, cores."""
-    return {"machine": platform.machine(), "system": sys.platform, "cores": os.cpu_count()}
+    """The machine: architecture, system, cores, and its NVIDIA GPUs if it has any, as the driver calls them."""
+    found: dict[str, Any] = {"machine": platform.machine(), "system": sys.platform, "cores": os.cpu_count()}
+    models = [
+        line.partition(":")[2].strip()
+        for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+        for line in path.read_text().splitlines()
+        if line.startswith("Model:")
+    ]
+    return found | ({"gpus": models} if models else {})
 
 
 @cache

@@ -23,7 +23,7 @@ def self_improve(steps: Steps, method: Method) -> Outcome:
     """M_1 <- SFT(M_0 | D), then M_t <- F_t(M_{t-1} | D_t) with D_t from answers sampled from M_{t-1}."""
     recipe = steps.recipe
     m0 = steps.base_model()
-    data = steps.gold_answers()
+    data = steps.gold_answers(m0)
     m = steps.train(1, "sft", init=m0, data=data)  # M_1 <- SFT(M_0 | D)
     measures: dict[int, Measures] = {}
     notes: dict[int, str] = {}

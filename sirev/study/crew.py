@@ -17,6 +17,16 @@ from sirev.study.scratch import Scratch
 GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # of NVIDIA, of AMD, of either under WSL
 
 
+ROLES = {"trainer": "trainer", "engine": "engine", "grader": "clerk", "source": "clerk"}
+"""What a stage asks for -> the child that does it."""
+HEAVY = ("trainer", "engine")  # those that hold a model
+
+
+def cores() -> int:
+    """How many processors there are."""
+    return os.cpu_count() or 1
+
+
 @cache
 def gpu() -> bool:
     """Whether the children will work on a GPU; asked of the system, because torch is not imported here."""
@@ -29,11 +39,14 @@ def gpu() -> bool:
 class Crew:
     """One for all runs of an invocation.
 
-    Without a GPU each of the runs that go on side by side has one child of one thread for everything. On a GPU a
-    child that samples and one that trains are never alive together: memory is free for certain only when a process ends.
+    For an embedded recipe without a GPU each of the runs that go on side by side has one child of one thread for
+    everything. Otherwise a child that samples and one that trains are never alive together: memory, a GPU's above all,
+    is free for certain only when a process ends.
     """
 
     invocation: str
+    embedded: bool = True
+    """Whether the model is small enough for runs to go on side by side, each training and sampling in one child."""
     redone: dict[str, Artifact] = field(default_factory=dict)
     """Key -> what `--redo` made of it, for the runs that share the step."""
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -52,7 +65,7 @@ class Crew:
 
         At most four, because each holds torch and a model in memory.
         """
-        return 1 if gpu() else min(4, (os.cpu_count() or 1) + 1)
+        return min(4, cores() + 1) if self.embedded and not gpu() else 1
 
     @property
     def scratch(self) -> Path:
@@ -63,19 +76,21 @@ class Crew:
             return self._scratch.path
 
     def resident(self, role: str) -> Resident:
-        """The child that plays `role` ("trainer", "engine") for the run of the calling thread."""
+        """The child that plays `role` (see `ROLES`) for the run of the calling thread."""
         thread = threading.current_thread().name
         scratch = self.scratch
+        part = ROLES[role]
+        small = self.embedded and not gpu()
+        wanted = (thread, "worker" if small and part in HEAVY else part)
         with self._lock:
             if self.stopping.is_set():
                 raise StageFailed("stopped")
-            wanted = (thread, role if gpu() else "worker")
             for (owner, other), resident in self._residents.items():
-                if gpu() and owner == thread and other != role:
+                if not small and owner == thread and {part, other} == set(HEAVY):
                     resident.stop()
             if wanted not in self._residents:
                 log = scratch / f"{'-'.join(wanted)}.log"
-                self._residents[wanted] = Resident(wanted[1], log, threads=(os.cpu_count() or 1) if gpu() else 1)
+                self._residents[wanted] = Resident(wanted[1], log, threads=1 if small else cores())
             return self._residents[wanted]
 
     def close(self) -> None:

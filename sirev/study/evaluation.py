@@ -9,18 +9,20 @@ Measures = dict[str, Known]
 
 
 def evaluate(steps: Steps, t: int, model: Model, training_draws: tuple[Known, Known]) -> Measures:
-    """Greedy answers for pass@1 (on test and on every OOD suite); draws for pass@N, coverage and diversity."""
+    """Greedy answers for pass@1 (also on every OOD suite, by its own grader); draws for pass@N, coverage and diversity."""
     grader = steps.recipe.evaluation.grader
-    greedy = steps.grade(t, "greedy", steps.greedy(t, model, "test"), grader)
+    greedy = steps.grade(t, "greedy", steps.greedy(t, model), grader)
     draws = steps.grade(t, "draws", steps.test_draws(t, model), grader)
     train = steps.grade(t, "train", training_draws, grader)
     measures = {
         "greedy": steps.measure(t, "greedy", "accuracy", greedy),
         "draws": steps.measure(t, "draws", "accuracy", draws),
         "train": steps.measure(t, "train", "accuracy", train),
-        "diversity": steps.measure(t, "diversity", "diversity", draws),
     }
+    if steps.answers_are_texts:
+        measures["diversity"] = steps.measure(t, "diversity", "diversity", draws)
     for suite in sorted(steps.recipe.evaluation.ood):
-        answers = steps.grade(t, f"ood/{suite}", steps.greedy(t, model, f"ood/{suite}"), grader)
+        own = getattr(steps.recipe.evaluation.ood[suite], "grader", grader)
+        answers = steps.grade(t, f"ood/{suite}", steps.greedy(t, model, suite), own)
         measures[f"ood/{suite}"] = steps.measure(t, f"ood/{suite}", "accuracy", answers)
     return measures

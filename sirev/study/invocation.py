@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,14 @@ from sirev.recipe import METHODS, Method, Recipe, load_recipe, suggest
 from sirev.stages import STAGES
 from sirev.store.artifacts import Artifact
 from sirev.store.digests import canonical_json
+from sirev.store.local_files import LocalFiles
 from sirev.store.provenance import now
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.actions import names
 from sirev.study.algorithm import self_improve
-from sirev.study.crew import Crew
+from sirev.study.crew import Crew, gpu
+from sirev.study.estimate import Estimate, estimate
 from sirev.study.latest import remember
 from sirev.study.planner import Planner, StepState
 from sirev.study.runner import Listener, Runner, State, os_reason
@@ -66,21 +68,25 @@ def iterate(
     seeds: Iterable[int] = (0,),
     store: Store | str | Path | None = None,
     redo: Iterable[str] = (),
+    overlays: Sequence[str | Path] = (),
     listener: Listener | None = None,
 ) -> list[RunResult]:
     """Run Algorithm 1 for every method and seed; what the store holds already is not computed again.
 
-    `recipe` is a name, a file or a loaded Recipe; `overrides` are "key.sub=value" as after `--set`; `methods` default
-    to the recipe's; `redo` are "STAGE" or "STAGE:t", computed anew as another realisation. Raises BadInput for what
-    can't be run, and StageFailed once every run that could go on has ended.
+    `recipe` is a name, a file or a loaded Recipe; `overlays` are names or files of settings laid over it, then
+    `overrides`, "key.sub=value" as after `--set`; `methods` default to the recipe's; `redo` are "STAGE" or "STAGE:t",
+    computed anew as another realisation. Raises BadInput for what can't be run, and StageFailed once every run that
+    could go on has ended.
     """
-    recipe, wanted, redo = _request(recipe, overrides, methods, seeds, redo)
+    recipe, wanted, redo = _request(recipe, overrides, overlays, methods, seeds, redo)
     opened = store if isinstance(store, Store) else Store(store)
     listener = listener or Quiet()
-    crew = Crew(f"{now()}-{secrets.token_hex(3)}")
+    crew = Crew(f"{now()}-{secrets.token_hex(3)}", embedded=recipe.model.pretrain is not None)
     runs = [_open_run(opened, recipe, method, seed, crew.invocation, redo) for method, seed in wanted]
     if redo:
         _check_redo(redo, [_planned(opened, recipe, method, run) for (method, _), run in zip(wanted, runs, strict=True)])
+    if recipe.gpu == "required" and not gpu():
+        _check_nothing_to_compute(opened, recipe, wanted, runs)
     for run in runs:  # what an interrupted --redo made already
         for pin in (run.pins[name] for name in run.redone if name in run.pins):
             if artifact := opened.lookup(pin.key, pin.artifact):
@@ -115,21 +121,67 @@ def plan(
     seeds: Iterable[int] = (0,),
     store: Store | str | Path | None = None,
     redo: Iterable[str] = (),
+    overlays: Sequence[str | Path] = (),
 ) -> dict[str, dict[str, StepState]]:
     """What `iterate` would do: run id -> step -> "hit", "run", or "unknown" until an earlier step has run."""
-    recipe, wanted, redo = _request(recipe, overrides, methods, seeds, redo)
-    opened = store if isinstance(store, Store) else Store(store)
-    runs = [_open_run(opened, recipe, method, seed, "", redo) for method, seed in wanted]
-    planners = [_planned(opened, recipe, method, run) for (method, _), run in zip(wanted, runs, strict=True)]
-    _check_redo(redo, planners)
+    _, _, planners = _plans(recipe, methods, overrides, seeds, store, redo, overlays)
     return {planner.run.id: planner.states for planner in planners}
+
+
+def plan_estimate(
+    recipe: Recipe | str | Path,
+    *,
+    methods: Iterable[str] | None = None,
+    overrides: Sequence[str] = (),
+    seeds: Iterable[int] = (0,),
+    store: Store | str | Path | None = None,
+    redo: Iterable[str] = (),
+    overlays: Sequence[str | Path] = (),
+    rates: Mapping[str, float] | None = None,
+) -> Estimate:
+    """What `iterate` would still take; `rates` are tokens/s of "sample" and "train", else those of earlier runs."""
+    loaded, opened, planners = _plans(recipe, methods, overrides, seeds, store, redo, overlays)
+    return estimate(loaded, [planner.steps for planner in planners], opened, rates or {})
+
+
+def _plans(
+    recipe: Recipe | str | Path,
+    methods: Iterable[str] | None,
+    overrides: Sequence[str],
+    seeds: Iterable[int],
+    store: Store | str | Path | None,
+    redo: Iterable[str],
+    overlays: Sequence[str | Path],
+) -> tuple[Recipe, Store, list[Planner]]:
+    loaded, wanted, named = _request(recipe, overrides, overlays, methods, seeds, redo)
+    opened = store if isinstance(store, Store) else Store(store)
+    runs = [_open_run(opened, loaded, method, seed, "", named) for method, seed in wanted]
+    planners = [_planned(opened, loaded, method, run) for (method, _), run in zip(wanted, runs, strict=True)]
+    _check_redo(named, planners)
+    return loaded, opened, planners
+
+
+OUTSIDE_RUN_IDS = (
+    ("name",),
+    ("description",),
+    ("methods",),
+    ("gpu",),
+    ("training", "memory"),
+    ("training", "checkpoint_minutes"),
+)
+"""What a recipe says that changes no result: the same run goes on with another of it."""
 
 
 def run_id(recipe: Recipe, method: str, seed: int) -> str:
     """The id of a run's first realisation: its names, and a digest of all that the recipe says of this method."""
     settings = recipe.settings()
-    for field in ("name", "description", "methods"):
-        del settings[field]
+    for *path, field in OUTSIDE_RUN_IDS:
+        place = settings
+        for key in path:
+            place = place[key]
+        del place[field]
+    if settings["engine"] is not None:
+        settings["engine"] = {field: settings["engine"][field] for field in ("name", "dtype")}
     digest = hashlib.sha256(canonical_json(settings)).hexdigest()[:8]
     return f"{recipe.name}-{method}-s{seed}-{digest}"
 
@@ -137,16 +189,17 @@ def run_id(recipe: Recipe, method: str, seed: int) -> str:
 def _request(
     recipe: Recipe | str | Path,
     overrides: Sequence[str],
+    overlays: Sequence[str | Path],
     methods: Iterable[str] | None,
     seeds: Iterable[int],
     redo: Iterable[str],
 ) -> tuple[Recipe, list[tuple[Method, int]], tuple[str, ...]]:
     """The checked request: recipe, (method, seed) of each run, and what to redo."""
     if isinstance(recipe, Recipe):
-        if overrides:
-            raise BadInput("overrides go with a recipe's name or file, not with a loaded recipe")
+        if overrides or overlays:
+            raise BadInput("overrides and overlays go with a recipe's name or file, not with a loaded recipe")
     else:
-        recipe = load_recipe(recipe, overrides)
+        recipe = load_recipe(recipe, overrides, overlays)
     chosen: list[Method] = []
     for method in recipe.methods if methods is None else methods:
         if method != "all" and method not in METHODS:
@@ -174,13 +227,24 @@ def _request(
 
 def _planned(store: Store, recipe: Recipe, method: Method, run: Run) -> Planner:
     planner = Planner(store, run)
-    self_improve(Steps(recipe, run.seed, planner), method)
+    self_improve(Steps(recipe, run.seed, planner, LocalFiles(store.objects)), method)
     return planner
+
+
+def _check_nothing_to_compute(store: Store, recipe: Recipe, wanted: Sequence[tuple[Method, int]], runs: Sequence[Run]) -> None:
+    """A replay needs no GPU; anything else is refused before it downloads a model that can't be used."""
+    for (method, _), run in zip(wanted, runs, strict=True):
+        planner = _planned(store, recipe, method, run)
+        if missing := [step for step, state in planner.states.items() if state != "hit"]:
+            raise BadInput(
+                f"the recipe {recipe.name} needs a GPU and there is none here ({len(missing)} steps are still to compute); "
+                "`sirev iterate --recipe tiny` needs none, and --set gpu=optional tries all the same"
+            )
 
 
 def _check_redo(redo: Sequence[str], planners: Sequence[Planner]) -> None:
     """Every --redo must name some step of some run."""
-    steps = {(stage, step) for planner in planners for step, stage in planner.stages.items()}
+    steps = {(step.stage, step.name) for planner in planners for step in planner.steps.values()}
     for one in redo:
         if not any(names(one, stage, step) for stage, step in steps):
             wanted = one.partition(":")[0]
@@ -225,7 +289,7 @@ def _one_run(store: Store, recipe: Recipe, method: Method, run: Run, crew: Crew,
     runner = Runner(store, run, crew, listener)
     try:
         with crew.turn:
-            outcome = self_improve(Steps(recipe, run.seed, runner), method)
+            outcome = self_improve(Steps(recipe, run.seed, runner, LocalFiles(store.objects)), method)
             runner.finish("stopped" if outcome.stopped else "complete", outcome.stopped)
     except OSError as error:  # the disk is full, say
         raise StageFailed(f"{run.id}: {os_reason(error)}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from sirev.stages.stage import Stage
@@ -16,24 +17,43 @@ from sirev.study.steps import Known, Unknown
 StepState = Literal["hit", "run", "unknown"]
 
 
+@dataclass(frozen=True)
+class PlannedStep:
+    """A step as far as it is known beforehand. `work` is equal for steps that two runs would share."""
+
+    name: str
+    stage: str
+    parameters: Any
+    inputs: Mapping[str, Known]
+    state: StepState
+    artifact: Artifact | None
+    work: str
+
+
 class Planner:
     """Says of each step whether it is a hit, would run, or is unknown until another has run."""
 
     def __init__(self, store: Store, run: Run) -> None:
         self.store = store
         self.run = run
-        self.states: dict[str, StepState] = {}
-        self.stages: dict[str, str] = {}
-        """Step -> the name of its stage."""
+        self.steps: dict[str, PlannedStep] = {}
+
+    @property
+    def states(self) -> dict[str, StepState]:
+        """Step -> its state."""
+        return {name: step.state for name, step in self.steps.items()}
 
     def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Known:
         """The artifact if it is known already, else a stand-in for it."""
-        self.stages[name] = stage.name
         known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
-        if len(known) < len(inputs):
-            self.states[name] = "unknown"
-            return Unknown()
-        key = action_key(step_action(self.run, stage, parameters, known))
-        artifact = None if to_redo(self.run, stage.name, name) else find(self.store, self.run.pins, name, key)
-        self.states[name] = "hit" if artifact else "run"
-        return artifact or Unknown()
+        state: StepState = "unknown"
+        artifact = None
+        if len(known) == len(inputs):
+            key = action_key(step_action(self.run, stage, parameters, known))
+            artifact = None if to_redo(self.run, stage.name, name) else find(self.store, self.run.pins, name, key)
+            state = "hit" if artifact else "run"
+        # Two runs share a step if they would make the same of the same: unknown inputs are told apart by what makes them.
+        made_of = {k: v.semantic if isinstance(v, Artifact) else v.work for k, v in inputs.items()}
+        work = action_key(stage.action(parameters, made_of))
+        self.steps[name] = PlannedStep(name, stage.name, parameters, inputs, state, artifact, work)
+        return artifact or Unknown(work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import time
@@ -11,10 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from sirev.errors import SirevError, StageFailed
+from sirev.errors import BadInput, SirevError, StageFailed
 from sirev.resident import ChildFailed
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact, Output
+from sirev.store.local_files import LocalFiles
 from sirev.store.objects import DamagedObject
 from sirev.store.provenance import git_state, hardware, now, versions
 from sirev.store.records import action_key
@@ -22,7 +24,16 @@ from sirev.store.runs import Pin, Run
 from sirev.store.store import Store
 from sirev.study.actions import PACKAGES, find, in_env, step_action, to_redo
 from sirev.study.crew import Crew
+from sirev.study.scratch import attempts_folder
 from sirev.study.steps import Known
+
+OUT_OF_MEMORY = re.compile(r"out of memory|outofmemory|want of memory|memoryerror|no available memory|kv cache", re.IGNORECASE)
+MEMORY_HINTS = {
+    "train": "to need less memory: lower training.memory.micro_batch_size, or set training.memory.gradient_checkpointing "
+    "and training.memory.precompute_reference to true; --overlay 24gb does all three",
+    "sample": "to need less memory: lower engine.gpu_memory or engine.context",
+    "grade": "a completion may need more memory than there is",
+}
 
 State = Literal["hit", "start", "wait", "done"]
 
@@ -110,7 +121,7 @@ class Runner:
             began, started = time.monotonic(), now()
             try:
                 with tempfile.TemporaryDirectory(dir=self.crew.scratch, ignore_cleanup_errors=True) as scratch:
-                    output = stage.run(parameters, inputs, StepContext(self, name, Path(scratch), stage))
+                    output = stage.run(parameters, inputs, StepContext(self, name, Path(scratch), stage, key))
                     seconds = round(time.monotonic() - began, 3)
                     artifact = self.store.publish(action, output, self._provenance(started, seconds))
             except ChildFailed as error:
@@ -148,7 +159,8 @@ class Runner:
                 where = f"; log: {kept}"
             except OSError as error:  # the disk may be full, which is why the stage failed
                 where = f"; its log could not be kept: {error.strerror}"
-        return StageFailed(f"{self.run.id}: step {name} (stage {stage.name}, key {key[:12]}) failed: {reason}{where}")
+        hint = f" ({MEMORY_HINTS[stage.name]})" if stage.name in MEMORY_HINTS and OUT_OF_MEMORY.search(reason) else ""
+        return StageFailed(f"{self.run.id}: step {name} (stage {stage.name}, key {key[:12]}) failed: {reason}{hint}{where}")
 
 
 def os_reason(error: OSError) -> str:
@@ -165,12 +177,26 @@ class StepContext:
     name: str
     scratch: Path
     stage: Stage
+    key: str
 
     def call(self, role: str, function: str, arguments: Mapping[str, Any], on_event: Callable[[Any], None]) -> Any:
         return self.runner.crew.resident(role).call(function, arguments, on_event)
 
     def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:
         self.runner.listener.progress(self.runner.run, self.name, done, total, unit, rate)
+
+    @property
+    def attempts(self) -> Path:
+        return attempts_folder(self.runner.store, self.key)
+
+    def local_model(self, digest: str) -> Path:
+        local = LocalFiles(self.runner.store.objects)
+        places = local.where(digest)
+        for place in places:
+            if local.holds(place, digest):
+                return place
+        were = ", ".join(map(str, places)) or "a folder on another machine"
+        raise BadInput(f"the base model {digest[:12]} is not here any more, or has changed; it was {were}")
 
     def stored(self, action: dict[str, Any]) -> Artifact | None:
         # A redone sampling draws anew: shards of the realisation before would be that realisation again.

@@ -9,6 +9,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from sirev.store.store import Store
+
 PREFIX = "sirev-scratch-"
 
 
@@ -28,6 +30,13 @@ class Scratch:
         """Delete the folder and all in it."""
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
+
+
+def attempts_folder(store: Store, key: str) -> Path:
+    """Where the attempts at one action of a store leave what a later one goes on from; made, and never swept."""
+    folder = Path(tempfile.gettempdir()) / f"sirev-attempts-{os.getuid()}" / f"{store.id}-{key[:32]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def sweep() -> None:

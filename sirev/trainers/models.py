@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sirev.trainers.base_models import snapshot
+
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 VARYING = {"_name_or_path", "transformers_version", "peft_version", "base_model_name_or_path", "revision"}
 """Fields of saved configurations that say where or by what version something was made."""
@@ -23,24 +25,28 @@ class ModelFolders:
     base: Path | None = None
 
     @classmethod
-    def of(cls, value: dict[str, str | None]) -> ModelFolders:
-        """From the JSON form {"path": ..., "base": ...}."""
-        assert value["path"] is not None
-        return cls(Path(value["path"]), Path(value["base"]) if value["base"] else None)
+    def of(cls, value: dict[str, Any]) -> ModelFolders:
+        """From the JSON form {"path": ..., "base": ...}, each a folder or {"hub", "commit"}; the latter is fetched."""
+        return cls(_folder(value["path"]), _folder(value["base"]) if value["base"] else None)
+
+
+def _folder(value: Any) -> Path:
+    return Path(value) if isinstance(value, str) else snapshot(value["hub"], value["commit"])
 
 
 def load_tokenizer(model: ModelFolders) -> Any:
     """The tokenizer saved with the model."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(model.path)
+    return AutoTokenizer.from_pretrained(model.path, trust_remote_code=False)
 
 
-def load_model(model: ModelFolders, *, trainable: bool = False, **options: Any) -> Any:
-    """The model as a transformers model, or as a PeftModel if it is an adapter."""
+def load_model(model: ModelFolders, *, trainable: bool = False, dtype: str = "auto", **options: Any) -> Any:
+    """The model as a transformers model, or as a PeftModel if it is an adapter. No code that comes with it is run."""
     from transformers import AutoModelForCausalLM
 
-    weights = AutoModelForCausalLM.from_pretrained(model.base or model.path, dtype="auto", **options)
+    options = {"use_safetensors": True, "trust_remote_code": False, **options}
+    weights = AutoModelForCausalLM.from_pretrained(model.base or model.path, dtype=dtype, **options)
     if model.base is None:
         return weights
     from peft import PeftModel

@@ -17,6 +17,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import TrainerCallback, set_seed
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
+from sirev.trainers.checkpoints import Checkpoints, step_of
+from sirev.trainers.examples import Examples, Limits, dpo_examples, sft_examples
 from sirev.trainers.models import ModelFolders, load_merged, load_model, load_tokenizer, save_model
 
 Emit = Callable[[dict[str, Any]], None]
@@ -24,48 +26,69 @@ LOGGED = 24
 
 
 class _Progress(TrainerCallback):
-    """Passes steps and logged losses on."""
+    """Passes steps on."""
 
     def __init__(self, emit: Emit) -> None:
         self.emit = emit
-        self.log: list[dict[str, float]] = []
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.emit({"step": state.global_step, "steps": state.max_steps})
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        if logs and "loss" in logs:
-            self.log.append({"step": state.global_step, **{k: float(v) for k, v in logs.items() if _is_number(v)}})
 
 
 def train(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """Train one step and save the model into `arguments["out"]`.
 
     Arguments: `kind` "sft" or "dpo"; `init` and, for dpo, `reference` as model folders; `reference_is_init`;
-    `data`, a JSON file of rows (prompt, completion) or (prompt, chosen, rejected); `settings` (epochs, batch_size,
-    learning_rate, warmup, beta, lora); `seed`; `out`; `scratch`. Returns {"log": [{step, loss, ...}]}, thinned.
+    `data`, a JSON file of rows (prompt, completion) or (prompt, chosen, rejected); `settings`, those of
+    `sirev.stages.train`; `seed`; `out`; `attempts`, a folder that outlives an interruption, from whose checkpoints it
+    goes on. Returns {"log": [{step, loss, ...}], thinned, "steps", "tokens" of all epochs, "dropped" for their length,
+    "resumed" at which step}.
     """
+    checkpoints = Checkpoints(Path(arguments["attempts"]), arguments["settings"]["checkpoint_minutes"])
+    adopted = checkpoints.adopt()
     progress = _Progress(emit)
-    trainer = make_trainer(arguments, progress)
-    trainer.train()
+    trainer, examples = make_trainer({**arguments, "scratch": str(checkpoints.folder)}, progress, checkpoints)
+    trainer.train(resume_from_checkpoint=str(adopted) if adopted else None)
     save_model(trainer.model, trainer.processing_class, Path(arguments["out"]))
-    return {"log": thinned(progress.log)}
+    checkpoints.discard()
+    return {
+        "log": thinned([_finite(entry) for entry in trainer.state.log_history if "loss" in entry]),
+        "steps": trainer.state.global_step,
+        "tokens": examples.tokens * arguments["settings"]["epochs"],
+        "dropped": examples.dropped,
+        "resumed": step_of(adopted) if adopted else None,
+    }
 
 
-def make_trainer(arguments: dict[str, Any], *callbacks: TrainerCallback) -> Any:
-    """TRL's trainer, ready to train; see `train` for the arguments."""
+def make_trainer(arguments: dict[str, Any], *callbacks: TrainerCallback) -> tuple[Any, Examples]:
+    """TRL's trainer, ready to train, and the examples it trains on; see `train` for the arguments."""
     settings = arguments["settings"]
     set_seed(arguments["seed"])
     init = ModelFolders.of(arguments["init"])
     tokenizer = load_tokenizer(init)
-    policy = _policy(init, settings["lora"])
-    data = Dataset.from_list(json.loads(Path(arguments["data"]).read_text()))
+    rows = json.loads(Path(arguments["data"]).read_text())
+    limits = Limits(settings["max_prompt_tokens"], settings["max_completion_tokens"])
+    tokenise = sft_examples if arguments["kind"] == "sft" else dpo_examples
+    examples = tokenise(tokenizer, rows, limits, settings["chat_template"])
+    if not examples.rows:
+        raise ValueError(
+            f"all {examples.dropped} examples are longer than training.max_prompt_tokens or training.max_completion_tokens"
+        )
+    policy = _policy(init, settings)
     common = _common_arguments(settings, arguments["seed"], arguments["scratch"], policy)
-    given = {"train_dataset": data, "processing_class": tokenizer, "callbacks": list(callbacks)}
+    given = {"train_dataset": Dataset.from_list(examples.rows), "processing_class": tokenizer, "callbacks": list(callbacks)}
     if arguments["kind"] == "sft":
-        return SFTTrainer(policy, args=SFTConfig(**common, packing=False, completion_only_loss=True), **given)
-    reference = _reference(arguments, policy)
-    return DPOTrainer(policy, ref_model=reference, args=DPOConfig(**common, beta=settings["beta"]), **given)
+        return SFTTrainer(policy, args=SFTConfig(**common, packing=False, completion_only_loss=True), **given), examples
+    losses = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, settings["nll_weight"]]} if settings["nll_weight"] else {}
+    config = DPOConfig(**common, beta=settings["beta"], precompute_ref_log_probs=settings["precompute_reference"], **losses)
+    return _TokenisedDPOTrainer(policy, ref_model=_reference(arguments, policy), args=config, **given), examples
+
+
+class _TokenisedDPOTrainer(DPOTrainer):
+    """TRL's DPOTrainer on pairs that are tokens already, which its SFTTrainer takes but it does not."""
+
+    def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+        return dataset
 
 
 def thinned(log: list[dict[str, float]]) -> list[dict[str, float]]:
@@ -76,8 +99,9 @@ def thinned(log: list[dict[str, float]]) -> list[dict[str, float]]:
     return [log[round(i * last / (LOGGED - 1))] for i in range(LOGGED)]
 
 
-def _policy(init: ModelFolders, lora: dict[str, Any] | None) -> Any:
-    policy = load_model(init, trainable=True)
+def _policy(init: ModelFolders, settings: dict[str, Any]) -> Any:
+    policy = load_model(init, trainable=True, dtype=settings["dtype"])
+    lora = settings["lora"]
     if lora is not None and not isinstance(policy, PeftModel):
         config = LoraConfig(
             task_type="CAUSAL_LM",
@@ -97,24 +121,29 @@ def _reference(arguments: dict[str, Any], policy: Any) -> Any:
     """
     if isinstance(policy, PeftModel) and arguments["reference_is_init"]:
         return None
-    return load_merged(ModelFolders.of(arguments["reference"])).eval()
+    return load_merged(ModelFolders.of(arguments["reference"]), dtype=arguments["settings"]["dtype"]).eval()
 
 
 def _common_arguments(settings: dict[str, Any], seed: int, scratch: str, policy: Any) -> dict[str, Any]:
     cuda = torch.cuda.is_available()
+    at_once = min(settings["micro_batch_size"] or settings["batch_size"], settings["batch_size"])
+    if settings["batch_size"] % at_once:
+        raise ValueError(f"batch_size {settings['batch_size']} is no multiple of memory.micro_batch_size {at_once}")
     return {
         "output_dir": scratch,
         "num_train_epochs": settings["epochs"],
-        "per_device_train_batch_size": settings["batch_size"],
+        "per_device_train_batch_size": at_once,
+        "gradient_accumulation_steps": settings["batch_size"] // at_once,
         "learning_rate": settings["learning_rate"],
         "lr_scheduler_type": "cosine",
         "warmup_steps": settings["warmup"],
+        "optim": settings["optimizer"],
         "seed": seed,
         "data_seed": seed,
         # TRL's defaults are for large models on a GPU: bf16 even on a CPU, and checkpointing at the cost of time.
-        "bf16": cuda and policy.dtype == torch.bfloat16,
+        "bf16": cuda and (policy.dtype == torch.bfloat16 or settings["optimizer"] != "adamw_torch_fused"),
         "use_cpu": not cuda,
-        "gradient_checkpointing": False,
+        "gradient_checkpointing": settings["gradient_checkpointing"],
         "max_length": None,
         "logging_steps": 1,
         "save_strategy": "no",
@@ -122,6 +151,11 @@ def _common_arguments(settings: dict[str, Any], seed: int, scratch: str, policy:
         "disable_tqdm": True,
         "dataloader_pin_memory": cuda,
     }
+
+
+def _finite(entry: dict[str, Any]) -> dict[str, float]:
+    """A logged entry with its numbers alone."""
+    return {key: float(value) for key, value in entry.items() if _is_number(value)}
 
 
 def _is_number(value: Any) -> bool:

@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM, TopPLogitsWarper
 from sirev.engines.kv_sampler import choose, uniforms
 from sirev.engines.protocol import Cell, Completion, Decoding, Prompt
 from sirev.engines.transformers_engine import TransformersEngine
+from sirev.trainers.tokens import prompt_ids
 from tests.conftest import Study
 
 WARM = Decoding(temperature=0.75, top_p=0.95, max_new_tokens=24)
@@ -42,7 +43,7 @@ def test_greedy_answers_are_those_of_transformers_generate(folder: Path, prompts
     ours = answers(engine, [Cell(prompts, 0, 1)], GREEDY)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32").eval()
     for prompt in prompts:
-        ids = torch.tensor([engine.prompt_ids(prompt.text)])
+        ids = torch.tensor([prompt_ids(engine.tokenizer, prompt.text)])
         theirs = model.generate(
             ids,
             attention_mask=torch.ones_like(ids),

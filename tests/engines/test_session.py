@@ -14,9 +14,10 @@ def request(folder: Path, name: str, draws: int = 2) -> dict[str, Any]:
         "engine": "transformers",
         "model": {"path": str(folder), "base": None},
         "model_name": name,
-        "decoding": {"temperature": 0.75, "top_p": 0.95, "max_new_tokens": 8},
+        "decoding": {"temperature": 0.75, "top_p": 0.95, "max_new_tokens": 8, "stop": [], "chat": False},
+        "dtype": "auto",
+        "options": {"batch_size": None},
         "seed": 0,
-        "batch_size": None,
         "cells": [{"prompts": [["a", "Tom has 5 apples."]], "first_draw": d, "draws": 1} for d in range(draws)],
     }
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,15 @@ import pytest
 
 from sirev.engines.protocol import Cell, Completion, Decoding, Prompt
 from sirev.engines.transformers_engine import TransformersEngine
+from sirev.stages.train import TrainParameters
 from sirev.store.artifacts import Artifact
+from sirev.trainers.tokens import prompt_ids
 from sirev.trainers.trl_steps import LOGGED, make_trainer, thinned, train
 from tests.conftest import Study
 
-SETTINGS = {"epochs": 1, "batch_size": 4, "learning_rate": 5e-4, "warmup": 0.1, "beta": 0.3, "lora": None}
+SETTINGS = asdict(
+    TrainParameters("sft", epochs=1, batch_size=4, learning_rate=5e-4, warmup=0.1, seed=1, beta=0.3, checkpoint_minutes=None)
+)
 LORA = {"r": 4, "alpha": 8, "dropout": 0.0, "target_modules": ["q_proj", "v_proj"]}
 
 
@@ -41,6 +45,7 @@ def request(tmp_path: Path, kind: str, init: Artifact, rows: list[dict[str, Any]
         "seed": 1,
         "out": str(folder / "out"),
         "scratch": str(folder / "scratch"),
+        "attempts": str(folder / "attempts"),
         **changes,
     }
 
@@ -60,7 +65,7 @@ class Sampled:
     def ids(self, completion: Completion) -> tuple[list[int], list[int]]:
         """The prompt's tokens, and the answer's with the end of text that the sampler stopped at."""
         end = self.engine.tokenizer.eos_token_id
-        return self.engine.prompt_ids(self.prompts[completion.problem_id]), [*completion.token_ids, end]
+        return prompt_ids(self.engine.tokenizer, self.prompts[completion.problem_id]), [*completion.token_ids, end]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +82,7 @@ def sampled(pinned: dict[str, Artifact], tmp_path_factory: pytest.TempPathFactor
 
 def test_sft_sees_the_tokens_that_sampling_saw_and_wrote(pinned: dict[str, Artifact], sampled: Sampled, tmp_path: Path) -> None:
     rows = [{"prompt": sampled.prompts[c.problem_id], "completion": c.text} for c in sampled.completions]
-    trainer = make_trainer(request(tmp_path, "sft", pinned["train:1"], rows))
+    trainer, _ = make_trainer(request(tmp_path, "sft", pinned["train:1"], rows))
     batch = trainer.data_collator(list(trainer.train_dataset))
     for completion, ids, mask, labels in zip(
         sampled.completions,
@@ -96,7 +101,7 @@ def test_dpo_sees_the_tokens_that_sampling_saw_and_wrote(pinned: dict[str, Artif
     pairs = [(c, d) for c, d in zip(sampled.completions, sampled.completions[1:], strict=False) if c.problem_id == d.problem_id]
     assert len(pairs) > 5
     rows = [{"prompt": sampled.prompts[c.problem_id], "chosen": c.text, "rejected": d.text} for c, d in pairs]
-    trainer = make_trainer(request(tmp_path, "dpo", pinned["train:1"], rows))
+    trainer, _ = make_trainer(request(tmp_path, "dpo", pinned["train:1"], rows))
     for (chosen, rejected), example in zip(pairs, trainer.train_dataset, strict=True):
         assert example["prompt_ids"] == sampled.ids(chosen)[0]
         assert example["chosen_ids"] == sampled.ids(chosen)[1]
@@ -105,7 +110,7 @@ def test_dpo_sees_the_tokens_that_sampling_saw_and_wrote(pinned: dict[str, Artif
 
 def test_gold_answers_are_tokens_of_the_same_form(pinned: dict[str, Artifact], tmp_path: Path) -> None:
     rows = pinned["select:1"].rows("examples")
-    trainer = make_trainer(request(tmp_path, "sft", pinned["pretrain:0"], texts(rows, "prompt", "completion")))
+    trainer, _ = make_trainer(request(tmp_path, "sft", pinned["pretrain:0"], texts(rows, "prompt", "completion")))
     tokenizer = trainer.processing_class
     for row, example in zip(rows, trainer.train_dataset, strict=True):
         expected = [*tokenizer(row["prompt"])["input_ids"], *tokenizer(row["completion"])["input_ids"], tokenizer.eos_token_id]

@@ -42,7 +42,7 @@ def test_a_recipe_is_found_by_path(tmp_path: Path) -> None:
 
 def test_an_installed_package_has_its_recipes_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "recipes").mkdir()
-    monkeypatch.setattr("sirev.recipe.__file__", str(tmp_path / "recipe.py"))
+    monkeypatch.setattr("sirev.recipe.load.__file__", str(tmp_path / "recipe" / "load.py"))
     assert recipe_folder() == tmp_path / "recipes"
 
 

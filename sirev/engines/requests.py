@@ -1,0 +1,83 @@
+"""Cells as requests: what an engine that batches by itself is asked, and how its answers become whole cells again."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from sirev.engines.protocol import Cell, Completion
+
+PROGRESS_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """Contiguous draws of one problem, from one cell or several."""
+
+    problem_id: str
+    text: str
+    first_draw: int
+    draws: int
+
+
+def requests(cells: Sequence[Cell]) -> Iterator[Request]:
+    """One request a problem for all its draws that lie side by side in the cells, in the order of the cells."""
+    waiting: list[Request] = []
+    for cell in cells:
+        same = [request.problem_id for request in waiting] == [prompt.problem_id for prompt in cell.prompts]
+        if waiting and same and waiting[0].first_draw + waiting[0].draws == cell.first_draw:
+            waiting = [Request(r.problem_id, r.text, r.first_draw, r.draws + cell.draws) for r in waiting]
+        else:
+            yield from waiting
+            waiting = [Request(p.problem_id, p.text, cell.first_draw, cell.draws) for p in cell.prompts]
+    yield from waiting
+
+
+def request_seed(seed: int, problem_id: str) -> int:
+    """The seed of a problem's draw 0; draw i has this plus i, whatever request it is asked in."""
+    digest = hashlib.sha256(f"{seed}/{problem_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 2  # room for the draws below 2^63
+
+
+@dataclass
+class Gatherer:
+    """Hands a cell on as soon as all its draws are there."""
+
+    cells: Sequence[Cell]
+    publish: Callable[[int, list[Completion]], None]
+    progress: Callable[[int, int], None]
+    """Told now and then how many answers and tokens of cells not yet published there are."""
+    _answers: int = 0
+    _tokens: int = 0
+    _said: float = 0.0
+    _cell_of: dict[tuple[str, int], int] = field(init=False)
+    _found: dict[int, dict[tuple[str, int], Completion]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._cell_of = {
+            (prompt.problem_id, draw): index
+            for index, cell in enumerate(self.cells)
+            for prompt in cell.prompts
+            for draw in range(cell.first_draw, cell.first_draw + cell.draws)
+        }
+        self._found = {index: {} for index in range(len(self.cells))}
+
+    def add(self, completion: Completion) -> None:
+        """Take one completion; the same draw twice is a mistake of the engine."""
+        key = (completion.problem_id, completion.draw)
+        index = self._cell_of.pop(key)
+        found = self._found[index]
+        found[key] = completion
+        self._answers += 1
+        self._tokens += len(completion.token_ids)
+        cell = self.cells[index]
+        if len(found) == len(cell.prompts) * cell.draws:
+            del self._found[index]
+            self._answers -= len(found)
+            self._tokens -= sum(len(one.token_ids) for one in found.values())
+            self.publish(index, [found[key] for key in sorted(found)])
+        elif time.monotonic() - self._said > PROGRESS_SECONDS:
+            self._said = time.monotonic()
+            self.progress(self._answers, self._tokens)

@@ -1,0 +1,154 @@
+"""The `server` engine: an OpenAI-compatible completions endpoint, such as `vllm serve`.
+
+It is asked for tokens, so that prompts are exactly those of the trainers. An adapter of M_t is loaded into the server
+by vLLM's own endpoint, again after every restart of the server.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+from sirev.engines.protocol import Cell, Completion, Decoding, ended
+from sirev.engines.requests import Gatherer, Request, request_seed, requests
+from sirev.errors import BadInput
+from sirev.trainers.models import ModelFolders, load_tokenizer
+from sirev.trainers.tokens import answer_text, prompt_ids
+
+LONGEST_PAUSE = 20.0  # seconds between two tries
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the server is, how many requests it gets at a time, for how long it is tried again, and its base model's name."""
+
+    url: str
+    concurrency: int
+    patience_minutes: float
+    served: str
+
+
+class ServerEngine:
+    """M_t as a server answers for it."""
+
+    def __init__(self, server: Server, folders: ModelFolders, name: str) -> None:
+        from openai import OpenAI
+
+        self.server = server
+        self.folders = folders
+        self.tokenizer = load_tokenizer(folders)
+        self.model = server.served if folders.base is None else f"sirev-{name[:24]}"
+        # Tries again are our own: after a restart the adapter has to be loaded before it makes sense.
+        self._client = OpenAI(base_url=server.url, api_key="none", max_retries=0, timeout=3600.0)
+        self._loading = threading.Lock()
+        self._patiently(self._require_model)
+
+    def sample(
+        self,
+        cells: Sequence[Cell],
+        decoding: Decoding,
+        seed: int,
+        publish: Callable[[int, list[Completion]], None],
+        progress: Callable[[int, int], None] = lambda answers, tokens: None,
+    ) -> None:
+        """Answer the cells, a problem's draws side by side in one request; see `sirev.engines.protocol.Engine`."""
+        gatherer = Gatherer(cells, publish, progress)
+        waiting = requests(cells)
+        pool = ThreadPoolExecutor(self.server.concurrency)
+        try:
+            running: set[Future[list[Completion]]] = set()
+            while True:
+                while len(running) < self.server.concurrency and (request := next(waiting, None)):
+                    running.add(pool.submit(self._patiently, lambda r=request: self._ask(r, decoding, seed)))  # type: ignore[misc]
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    for completion in future.result():
+                        gatherer.add(completion)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _ask(self, request: Request, decoding: Decoding, seed: int) -> list[Completion]:
+        before = prompt_ids(self.tokenizer, request.text, decoding.chat)
+        greedy = decoding.temperature == 0
+        response = self._client.completions.create(
+            model=self.model,
+            prompt=before,
+            n=request.draws,
+            temperature=decoding.temperature,
+            top_p=1.0 if greedy else decoding.top_p,
+            max_tokens=decoding.max_new_tokens,
+            seed=None if greedy else request_seed(seed, request.problem_id) + request.first_draw,
+            stop=list(decoding.stop) or None,
+            # vLLM's own fields; other servers pass over them, and then their text has to do.
+            extra_body={"return_token_ids": True, "ignore_eos": True, "stop_token_ids": [self.tokenizer.eos_token_id]},
+        )
+        choices = sorted(response.choices, key=lambda choice: choice.index)
+        if [choice.index for choice in choices] != list(range(request.draws)):
+            raise ValueError(f"the server gave {len(choices)} answers of {request.draws} to {request.problem_id}")
+        return [self._completion(request, before, choice, decoding) for choice in choices]
+
+    def _completion(self, request: Request, before: list[int], choice: Any, decoding: Decoding) -> Completion:
+        ids = getattr(choice, "token_ids", None)
+        if ids is None:
+            text, ids = choice.text, self.tokenizer(choice.text, add_special_tokens=False)["input_ids"]
+        else:
+            ids = [*ids[:-1], *(i for i in ids[-1:] if i != self.tokenizer.eos_token_id)]
+            text = answer_text(self.tokenizer, before, ids)
+        finish = "length" if choice.finish_reason == "length" else "stop"
+        return ended(request.problem_id, request.first_draw + choice.index, text, ids, finish, decoding.stop)
+
+    def _patiently(self, ask: Callable[[], Any]) -> Any:
+        """Ask, and ask again while the server is busy, restarting or gone; raises BadInput once patience is at its end."""
+        from openai import APIConnectionError, APIStatusError, NotFoundError
+
+        until = time.monotonic() + 60 * self.server.patience_minutes
+        pause = 0.5
+        while True:
+            try:
+                return ask()
+            except NotFoundError:
+                self._patiently(self._require_model)  # it was restarted, and has forgotten the adapter
+                trouble = f"it does not know the model {self.model}"
+            except APIConnectionError as error:  # a timeout is one, too
+                trouble = str(error.__cause__ or error)
+            except APIStatusError as error:
+                if error.status_code != 429 and error.status_code < 500:
+                    raise BadInput(f"the server {self.server.url} refuses: {' '.join(str(error).split())[:300]}") from None
+                trouble = f"status {error.status_code}"
+            if time.monotonic() + pause > until:
+                raise BadInput(f"the server {self.server.url} gives no answer: {trouble} (engine.patience_minutes)")
+            time.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _require_model(self) -> None:
+        """Make sure that the server serves this model; an adapter is loaded into it where it is missing."""
+        with self._loading:
+            served = [model.id for model in self._client.models.list()]
+            if self.model in served:
+                return
+            if self.folders.base is None or self.server.served not in served:
+                raise BadInput(f"the server {self.server.url} serves {', '.join(served)}, not {self.server.served} (model.name)")
+            self._load_adapter()
+
+    def _load_adapter(self) -> None:
+        from openai import APIStatusError, NotFoundError
+
+        wanted = {"lora_name": self.model, "lora_path": str(self.folders.path.resolve())}
+        try:
+            self._client.post("/load_lora_adapter", body=wanted, cast_to=str)
+        except NotFoundError:
+            raise BadInput(
+                f"the server {self.server.url} loads no adapters; start it with VLLM_ALLOW_RUNTIME_LORA_UPDATING=1 and "
+                "--enable-lora --max-lora-rank R, on a machine that sees this one's files"
+            ) from None
+        except APIStatusError as error:
+            if error.status_code == 429 or error.status_code >= 503:
+                raise
+            raise BadInput(f"the server {self.server.url} can't load the adapter: {' '.join(str(error).split())[:300]}") from None

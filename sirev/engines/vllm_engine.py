@@ -1,0 +1,160 @@
+"""The `vllm` engine: vLLM in this process, base weights loaded once, the adapter of M_t beside them by LoRARequest.
+
+Its engine core is kept in this process on a GPU too: a core in a process of its own survives the sudden death of
+its parent, and with it the memory that the next training needs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sirev.engines.protocol import Cell, Completion, Decoding, check_room, ended
+from sirev.engines.requests import Gatherer, Request, request_seed, requests
+from sirev.trainers.models import ModelFolders, load_tokenizer
+from sirev.trainers.tokens import answer_text, prompt_ids
+
+os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # read when vLLM is imported
+os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB, where there is no GPU
+os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+
+RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM's max_lora_rank may be
+QUEUE = 2048  # requests handed to vLLM ahead of what it works on
+
+
+@dataclass(frozen=True)
+class Options:
+    """How vLLM is started; none of it changes what is sampled but for rounding, and `dtype`."""
+
+    dtype: str = "auto"
+    context: int | None = None
+    gpu_memory: float = 0.9
+    eager: bool = False
+
+
+class VllmEngine:
+    """A base model in vLLM, or full weights of M_t; `use` puts an adapter of at most `rank` on it."""
+
+    def __init__(self, weights: Path, rank: int | None, options: Options) -> None:
+        import torch
+        from vllm import LLM
+
+        on_gpu = torch.cuda.is_available()
+        lora = {"enable_lora": True, "max_lora_rank": rank, "max_loras": 1} if rank else {}
+        self._llm: Any = LLM(
+            model=str(weights),
+            dtype=_dtype(weights, options.dtype),
+            max_model_len=options.context,
+            gpu_memory_utilization=options.gpu_memory,
+            enforce_eager=options.eager or not on_gpu,
+            enable_prefix_caching=True,
+            generation_config="vllm",  # the recipe says how answers are drawn, not the model's files
+            trust_remote_code=False,
+            seed=0,
+            **({} if on_gpu else {"enable_chunked_prefill": False}),  # with it, seeded requests crash on a CPU
+            **lora,
+        )
+        self._context = int(self._llm.llm_engine.model_config.max_model_len)
+        self._adapters = 0
+        self._lora: Any = None
+        self.tokenizer = load_tokenizer(ModelFolders(weights))
+
+    def use(self, folders: ModelFolders) -> None:
+        """Answer as this model from now on: an adapter on the loaded base, or the loaded weights themselves."""
+        from vllm.lora.request import LoRARequest
+
+        self._lora = None
+        self.tokenizer = load_tokenizer(folders)
+        if folders.base is not None:
+            self._adapters += 1  # vLLM tells adapters apart by this number and by their path
+            self._lora = LoRARequest(f"adapter-{self._adapters}", self._adapters, str(folders.path))
+
+    def sample(
+        self,
+        cells: Sequence[Cell],
+        decoding: Decoding,
+        seed: int,
+        publish: Callable[[int, list[Completion]], None],
+        progress: Callable[[int, int], None] = lambda answers, tokens: None,
+    ) -> None:
+        """Answer the cells, a problem's draws side by side in one request; see `sirev.engines.protocol.Engine`."""
+        gatherer = Gatherer(cells, publish, progress)
+        engine = self._llm.llm_engine
+        waiting = requests(cells)
+        asked: dict[str, tuple[Request, list[int]]] = {}
+        more = True
+        while more or asked:
+            while more and len(asked) < QUEUE:
+                request = next(waiting, None)
+                if request is None:
+                    more = False
+                    break
+                ids = prompt_ids(self.tokenizer, request.text, decoding.chat)
+                check_room(_cell_of(request), [ids], decoding, self._context)
+                name = f"{request.problem_id}/{request.first_draw}"
+                asked[name] = (request, ids)
+                engine.add_request(name, self._prompt(ids), self._parameters(request, decoding, seed), lora_request=self._lora)
+            for output in engine.step():
+                if output.finished:
+                    request, ids = asked.pop(output.request_id)
+                    for answer in output.outputs:
+                        gatherer.add(self._completion(request, ids, answer, decoding))
+
+    def _prompt(self, ids: list[int]) -> Any:
+        from vllm.inputs import tokens_input
+
+        return tokens_input(ids)
+
+    def _parameters(self, request: Request, decoding: Decoding, seed: int) -> Any:
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        greedy = decoding.temperature == 0
+        return SamplingParams(
+            n=request.draws,
+            temperature=decoding.temperature,
+            top_p=1.0 if greedy else decoding.top_p,
+            max_tokens=decoding.max_new_tokens,
+            seed=None if greedy else request_seed(seed, request.problem_id) + request.first_draw,
+            ignore_eos=True,  # the one end of text that the trainer writes, not others that the model's files may name
+            stop_token_ids=[self.tokenizer.eos_token_id],
+            stop=list(decoding.stop) or None,
+            detokenize=bool(decoding.stop),
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+
+    def _completion(self, request: Request, before: list[int], answer: Any, decoding: Decoding) -> Completion:
+        ids = list(answer.token_ids)
+        if ids and ids[-1] == self.tokenizer.eos_token_id:
+            ids.pop()
+        text = answer_text(self.tokenizer, before, ids)
+        finish = "length" if answer.finish_reason == "length" else "stop"
+        return ended(request.problem_id, request.first_draw + answer.index, text, ids, finish, decoding.stop)
+
+
+def _dtype(weights: Path, wanted: str) -> str:
+    """What "auto" means everywhere in sirev: as the model was saved. vLLM's own would make float32 something shorter."""
+    if wanted != "auto":
+        return wanted
+    config = json.loads((weights / "config.json").read_text())
+    return str(config.get("dtype") or config.get("torch_dtype") or "float32")
+
+
+def lora_rank(adapter: Path) -> int:
+    """The smallest rank limit of vLLM that an adapter fits under; ValueError if there is none."""
+    rank = int(json.loads((adapter / "adapter_config.json").read_text())["r"])
+    fitting = [limit for limit in RANKS if limit >= rank]
+    if not fitting:
+        raise ValueError(f"the adapter's LoRA rank {rank} is above vLLM's limit of {RANKS[-1]} (training.lora.r)")
+    return fitting[0]
+
+
+def _cell_of(request: Request) -> Cell:
+    from sirev.engines.protocol import Prompt
+
+    return Cell((Prompt(request.problem_id, request.text),), request.first_draw, request.draws)

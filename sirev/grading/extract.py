@@ -1,0 +1,106 @@
+r"""Where the answer stands in a completion: the number, the \boxed{} or the letter that the model committed to.
+
+Nothing here judges. Each function returns what it read, or None where the completion holds no answer of that form.
+"""
+
+from __future__ import annotations
+
+import re
+
+MARK = "####"
+
+# lm-evaluation-harness, tasks/gsm8k: the filter strict-match, letter for letter.
+_STRICT = re.compile(r"#### (\-?[0-9\.\,]+)")
+# The harness's flexible-extract is (-?[$0-9.,]{2,})|(-?[0-9]+), the last match; see `flexible` for what is mended here.
+_FLEXIBLE = re.compile(r"(?:(?<![\w)\]}])-)?\$?(?:[0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)")
+_DECIMAL = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
+_BRACES = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])[ \t]*\{?|\\.|[{}]", re.DOTALL)
+_BARE_END = re.compile(r"[$\n]|\\[)\]]|$")
+_ANSWER = re.compile(r"answer:", re.IGNORECASE)
+_LETTER = re.compile(r"[\s*_\"'(\[{]*([A-E])(?![\w'])")
+_DELIMITERS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
+
+
+def number(text: str) -> str | None:
+    """A number as plain decimal digits: without blanks, dollar sign, commas and a full stop at the end; else None."""
+    digits = text.strip().replace("$", "").replace(",", "").removesuffix(".")
+    return digits if _DECIMAL.fullmatch(digits) else None
+
+
+def strict(text: str) -> str | None:
+    """The number after the last "#### ", as GSM8K's own answers have it (the harness takes the first such mark)."""
+    found = _STRICT.findall(text)
+    return number(found[-1]) if found else None
+
+
+def flexible(text: str) -> str | None:
+    """The last number in the text, wherever it stands.
+
+    As the harness's flexible-extract, except where that reads something that is no number: punctuation alone ("..."),
+    two numbers run together ("10$20"), and the minus of a difference or the dash of a range as a sign ("15-10", "3-4").
+    A fraction "1/5" is still two numbers, of which the last counts.
+    """
+    found = _FLEXIBLE.findall(text)
+    return number(found[-1]) if found else None
+
+
+def boxed(text: str) -> str | None:
+    r"""What stands in the last \boxed or \fbox whose braces balance, "" for an empty one (two of MATH's own are).
+
+    `\boxed 5` goes on to the end of its formula. An escaped brace is no brace, so `\boxed{\left\{1\right.}` balances.
+    One pass, whatever the text.
+    """
+    begin, end = -1, 0  # of the answer so far; an end of 0 is still to be found
+    open_braces: list[int] = []  # for each, where its box's content begins, or -1 for a brace of another kind
+    for found in _BRACES.finditer(text):
+        token = found.group()
+        if token == "}":
+            if open_braces and (inside := open_braces.pop()) > begin:
+                begin, end = inside, found.start()
+        elif token == "{":
+            open_braces.append(-1)
+        elif token.startswith(("\\boxed", "\\fbox")):
+            if token.endswith("{"):
+                open_braces.append(found.end())
+            else:
+                begin, end = found.end(), 0
+    if begin < 0:
+        return None
+    if not end and (limit := _BARE_END.search(text, begin)):
+        end = limit.start()
+    return text[begin:end].strip()
+
+
+def after_mark(text: str) -> str | None:
+    r"""The first line after the last "####", without a full stop at its end and without the `$` or `\(` around it."""
+    _, mark, rest = text.rpartition(MARK)
+    if not mark or not rest.strip():
+        return None
+    line = rest.strip().splitlines()[0].strip().removesuffix(".")
+    for begin, end in _DELIMITERS:
+        if line.startswith(begin) and line.endswith(end) and len(line) > len(begin) + len(end):
+            line = line[len(begin) : -len(end)]
+            break
+    return line.strip() or None
+
+
+def formula(text: str) -> str | None:
+    r"""The answer to a MATH problem: the last \boxed, else what follows the last "####".
+
+    An empty box counts only where nothing else does. A model trained on GSM8K's format answers MATH problems in that format.
+    """
+    box = boxed(text)
+    return box or after_mark(text) or box
+
+
+def letter(text: str) -> str | None:
+    """The option, A to E in upper case, after the last "Answer:"; a completion may also be the option alone.
+
+    "Answer: B", "Answer: (B)", "Answer: **B**", "answer: B." and "(B)" all say B; "Answer: bank" and "Answer: A's" say nothing.
+    """
+    marks = list(_ANSWER.finditer(text))
+    if marks:
+        found = _LETTER.match(text, marks[-1].end())
+        return found.group(1) if found else None
+    alone = re.fullmatch(r"[\s*(]*([A-E])[\s*).:]*", text)
+    return alone.group(1) if alone else None

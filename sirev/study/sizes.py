@@ -1,0 +1,103 @@
+"""Sizes of a model, from its configuration alone: parameters, an adapter's, and what a token takes in the KV cache."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sirev.recipe.sections import Architecture, Lora, Model
+from sirev.trainers.base_models import is_local
+
+SHAPES = {
+    "meta-llama/Llama-2-7b-hf": (4096, 11008, 32, 32, 32, 128, 32000, False),
+    "mistralai/Mistral-7B-v0.1": (4096, 14336, 32, 32, 8, 128, 32000, False),
+    "meta-llama/Meta-Llama-3-8B": (4096, 14336, 32, 32, 8, 128, 128256, False),
+    "HuggingFaceTB/SmolLM2-135M-Instruct": (576, 1536, 30, 9, 3, 64, 49152, True),
+}
+"""The models of the recipes that come with sirev, so that a plan needs no download; as `Shape`."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes of a Llama-like model."""
+
+    hidden: int
+    intermediate: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    vocabulary: int
+    tied: bool
+
+    @property
+    def linears(self) -> dict[str, tuple[int, int]]:
+        """Inputs and outputs of the linear modules of one layer."""
+        heads, kv = self.heads * self.head_dim, self.kv_heads * self.head_dim
+        return {
+            "q_proj": (self.hidden, heads),
+            "k_proj": (self.hidden, kv),
+            "v_proj": (self.hidden, kv),
+            "o_proj": (heads, self.hidden),
+            "gate_proj": (self.hidden, self.intermediate),
+            "up_proj": (self.hidden, self.intermediate),
+            "down_proj": (self.intermediate, self.hidden),
+        }
+
+    @property
+    def parameters(self) -> int:
+        """All weights: embeddings (once if tied), linear modules, norms."""
+        layer = sum(i * o for i, o in self.linears.values()) + 2 * self.hidden
+        return self.vocabulary * self.hidden * (1 if self.tied else 2) + self.layers * layer + self.hidden
+
+    def adapter(self, lora: Lora) -> int:
+        """Weights of a LoRA adapter: r (inputs + outputs) a module (Hu et al. 2021, arXiv 2106.09685)."""
+        return self.layers * sum(lora.r * sum(self.linears[name]) for name in lora.target_modules if name in self.linears)
+
+    def kv_bytes(self, width: int) -> int:
+        """Bytes of the KV cache that one token takes, for values of `width` bytes: keys and values of every layer."""
+        return 2 * self.layers * self.kv_heads * self.head_dim * width
+
+
+def shape_of(model: Model) -> Shape | None:
+    """The shape of a recipe's base model; None if neither sirev nor this machine knows it."""
+    if model.name is None:
+        a = model.architecture or Architecture()
+        return Shape(a.hidden_size, a.intermediate_size, a.layers, a.heads, a.kv_heads, a.head_dim, 200, True)
+    config = _config(model)
+    if config is None:
+        return Shape(*SHAPES[model.name]) if model.name in SHAPES else None
+    try:
+        heads = config["num_attention_heads"]
+        return Shape(
+            hidden=config["hidden_size"],
+            intermediate=config["intermediate_size"],
+            layers=config["num_hidden_layers"],
+            heads=heads,
+            kv_heads=config.get("num_key_value_heads") or heads,
+            head_dim=config.get("head_dim") or config["hidden_size"] // heads,
+            vocabulary=config["vocab_size"],
+            tied=bool(config.get("tie_word_embeddings", False)),
+        )
+    except KeyError:
+        return None
+
+
+def _config(model: Model) -> dict[str, Any] | None:
+    assert model.name is not None
+    if is_local(model.name):
+        file = Path(model.name).expanduser() / "config.json"
+    else:
+        from huggingface_hub import try_to_load_from_cache
+
+        found = try_to_load_from_cache(model.name, "config.json", revision=model.revision)
+        if not isinstance(found, str):
+            return None
+        file = Path(found)
+    try:
+        config = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return None
+    return config if isinstance(config, dict) else None

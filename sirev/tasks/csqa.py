@@ -1,0 +1,122 @@
+"""CommonsenseQA (Talmor et al. 2019, arXiv 1811.00937): five options each, answered by letter, with or without a rationale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sirev.errors import BadInput
+from sirev.tasks.csqa_examples import EXAMPLES
+from sirev.tasks.identity import in_order, plain
+from sirev.tasks.rows import Row, shown, text
+from sirev.tasks.templates import RATIONALES, named, render
+
+LETTERS = "ABCDE"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question as the prompts need it, whichever shape the row had."""
+
+    id: str
+    stem: str
+    options: tuple[str, ...]
+    letter: str
+
+
+def problems(
+    rows: Iterable[Row],
+    split: str,
+    *,
+    rationales: str = "none",
+    explanations: Iterable[Row] | None = None,
+    template: str | None = None,
+) -> list[dict[str, str]]:
+    """Problem rows from the upstream JSONL or the Hub's shape, by id, which is the data set's own.
+
+    The answer is the letter. Targets by `rationales`: "none" the letter alone; "ecqa" the explanation and a line
+    "Answer: X" (train problems that ECQA doesn't explain are left out); "self" nothing yet on train, as the model is to
+    make it. With a rationale asked for, targets of splits other than train are the line "Answer: X".
+    `explanations` are rows of ECQA (Aggarwal et al. 2021) with `id` and `explanation`.
+    """
+    if rationales not in RATIONALES:
+        raise BadInput(f"rationales: unknown {rationales!r} (known: {', '.join(RATIONALES)})")
+    wording = named(template or RATIONALES[rationales])
+    questions = [_question(row) for row in rows]
+    targets = _targets(questions, rationales, split, explanations)
+    return in_order(_problem(q, render(wording, **_fields(q)), targets[q.id]) for q in questions if q.id in targets)
+
+
+def few_shot(rows: Iterable[Row]) -> list[dict[str, str]]:
+    """The same problems by the same ids, for a base model: worked examples stand before the question, the target is "".
+
+    Sampling must stop at STOP. What comes back is a rationale and a line "Answer: X", as the "ecqa" targets are.
+    """
+    template = named("csqa_few_shot")
+    examples = "".join(f"{render(template, **_fields(q))}{reasoning}\nAnswer: {q.letter}\n\n" for q, reasoning in _examples())
+    return in_order(_problem(q, examples + render(template, **_fields(q)), "") for q in map(_question, rows))
+
+
+def _examples() -> list[tuple[Question, str]]:
+    return [(Question("", e.stem, e.options, e.letter), e.reasoning) for e in EXAMPLES]
+
+
+def _fields(question: Question) -> dict[str, str]:
+    options = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, question.options, strict=True))
+    return {"question": question.stem, "options": options}
+
+
+def _problem(question: Question, prompt: str, target: str) -> dict[str, str]:
+    return {"id": question.id, "prompt": prompt, "target": target, "answer": question.letter, "level": ""}
+
+
+def _targets(questions: list[Question], rationales: str, split: str, explanations: Iterable[Row] | None) -> dict[str, str]:
+    if rationales == "none":
+        return {q.id: q.letter for q in questions}
+    if split != "train":
+        return {q.id: f"Answer: {q.letter}" for q in questions}
+    if rationales == "self":
+        return {q.id: "" for q in questions}
+    explained = _explained(explanations or ())
+    targets = {q.id: f"{explained[q.id]}\nAnswer: {q.letter}" for q in questions if q.id in explained}
+    if not targets:
+        raise BadInput(f"none of the {len(questions)} questions of {split} has an ECQA explanation (joined by id)")
+    return targets
+
+
+def _explained(rows: Iterable[Row]) -> dict[str, str]:
+    """Explanation by question id; of two for one question the first, and rows without one left out, as in ECQA's script."""
+    found: dict[str, str] = {}
+    for row in rows:
+        id_ = text(row, "id")
+        explanation = plain(text(row, "explanation", empty=True)) if "explanation" in row.values else ""
+        if explanation:
+            found.setdefault(id_, explanation)
+    return found
+
+
+def _question(row: Row) -> Question:
+    nested = row.values.get("question")
+    inner = Row(row.where, nested) if isinstance(nested, dict) else row  # upstream nests what the Hub has flat
+    stem = text(inner, "stem" if inner is not row else "question")
+    letter = text(row, "answerKey", empty=True).strip()
+    if letter not in tuple(LETTERS):
+        hint = " (the Hub's test split is published without answers: use validation)" if not letter else ""
+        raise BadInput(f"{row.where}: field 'answerKey' must be one of {', '.join(LETTERS)}, found {shown(letter)}{hint}")
+    return Question(text(row, "id"), plain(stem), _options(inner), letter)
+
+
+def _options(row: Row) -> tuple[str, ...]:
+    """The five options in the order of their letters, from a list of {label, text} or from {label: [...], text: [...]}."""
+    choices = row.values.get("choices")
+    try:
+        if isinstance(choices, dict):
+            labels, texts = choices["label"], choices["text"]
+        else:
+            labels, texts = [choice["label"] for choice in choices or ()], [choice["text"] for choice in choices or ()]
+        if sorted(labels) != list(LETTERS) or len(texts) != len(LETTERS):
+            raise ValueError
+    except (KeyError, TypeError, ValueError):
+        raise BadInput(f"{row.where}: field 'choices' must hold options A to E, found {shown(choices)}") from None
+    by_letter = Row(row.where, dict(zip(labels, texts, strict=True)))
+    return tuple(plain(text(by_letter, letter)) for letter in LETTERS)

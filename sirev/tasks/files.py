@@ -1,0 +1,35 @@
+"""Which published split and which local file a split's problems come from. Imports nothing heavy: every replay asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from sirev.errors import BadInput
+
+FEW_SHOT = "train/few-shot"
+"""The training problems of CommonsenseQA once more, behind worked examples, for M_0 to make rationales of its own."""
+STOP = "\n\nQuestion:"
+"""Where a few-shot completion ends: a base model would go on with a question of its own."""
+
+
+def upstream_split(task: str, split: str) -> str:
+    """The published split that a split's problems come from: a dev split is taken out of train, unless there is one."""
+    base = split.partition("/")[0]
+    return "train" if base == "dev" and task != "mbpp" else base
+
+
+def local_file(path: str | None, named: Mapping[str, str | None], split: str) -> Path:
+    """The local file of an upstream split: the one named for it, or in the folder `path`, or `path` itself.
+
+    The file need not be there: a replay does without. BadInput where no file is named for the split at all.
+    """
+    if one := named.get(split):
+        return Path(one)
+    if path is None:
+        raise BadInput(f"task.data: no file for the split {split} (name it: task.data.{split}, or a folder: task.data.path)")
+    folder = Path(path).expanduser()
+    if folder.is_file() or folder.suffix in (".jsonl", ".gz"):
+        return folder
+    packed = folder / f"{split}.jsonl.gz"
+    return packed if packed.is_file() else folder / f"{split}.jsonl"

@@ -1,0 +1,97 @@
+"""MATH (Hendrycks et al. 2021, arXiv 2103.03874): competition problems whose solution boxes its answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from sirev.errors import BadInput
+from sirev.tasks.identity import content_id, in_order, plain
+from sirev.tasks.rows import Row, shown, text
+from sirev.tasks.templates import named, render
+
+SUBJECTS = (
+    "Algebra",
+    "Counting & Probability",
+    "Geometry",
+    "Intermediate Algebra",
+    "Number Theory",
+    "Prealgebra",
+    "Precalculus",
+)
+LEVELS = ("1", "2", "3", "4", "5", "?")  # two problems are published as "Level ?"
+
+_BOX = re.compile(r"\\boxed(?![a-zA-Z])\s*")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_UNBRACED = re.compile(r"[^\s$]+")
+
+
+def problems(
+    rows: Iterable[Row],
+    *,
+    subjects: Sequence[str] | None = None,
+    levels: Sequence[str] | None = None,
+    template: str = "math",
+) -> list[dict[str, str]]:
+    """Problem rows from `problem`, `solution`, `level` and `type`, by id; of `subjects` and `levels` alone if given.
+
+    The target is the solution as it is, the answer what its last box holds: "" in two published train problems, whose
+    boxes are empty. The id is a digest of problem and solution.
+    """
+    _known("subjects", subjects, SUBJECTS)
+    _known("levels", levels, LEVELS)
+    wording = named(template)
+    of_subjects = (row for row in rows if subjects is None or text(row, "type") in subjects)
+    found = in_order(_problem(row, wording) for row in of_subjects)
+    wanted = [problem for problem in found if levels is None or problem["level"] in levels]
+    if not wanted:
+        raise BadInput(f"no MATH problem is left of subjects {subjects or 'all'}, levels {levels or 'all'}")
+    return wanted
+
+
+def last_boxed(solution: str) -> str | None:
+    """What the last \\boxed{...} holds, braces balanced (an escaped \\{ is no brace), or the word after a bare \\boxed.
+
+    None if nothing is boxed or the last box is never closed.
+    """
+    boxes = list(_BOX.finditer(solution))
+    if not boxes:
+        return None
+    start = boxes[-1].end()
+    if solution[start : start + 1] != "{":
+        word = _UNBRACED.match(solution, start)
+        return word[0].rstrip(".,;") or None if word else None
+    depth = 0
+    for brace in _BRACE.finditer(solution, start):
+        depth += {"{": 1, "}": -1}.get(brace[0], 0)
+        if depth == 0:
+            return solution[start + 1 : brace.start()].strip()
+    return None
+
+
+def _known(name: str, given: Sequence[str] | None, allowed: Sequence[str]) -> None:
+    for value in given or ():
+        if value not in allowed:
+            raise BadInput(f"{name}: unknown {value!r} (known: {', '.join(allowed)})")
+
+
+def _problem(row: Row, template: str) -> dict[str, str]:
+    problem, solution = plain(text(row, "problem")), plain(text(row, "solution"))
+    answer = last_boxed(solution)
+    if answer is None:
+        raise BadInput(f'{row.where}: field "solution" boxes no answer, it ends in {shown(solution[-30:])}')
+    return {
+        "id": content_id("math", problem, solution),
+        "prompt": render(template, question=problem),
+        "target": solution,
+        "answer": answer,
+        "level": _level(row),
+    }
+
+
+def _level(row: Row) -> str:
+    said = text(row, "level")
+    level = said.removeprefix("Level ")
+    if level == said or level not in LEVELS:
+        raise BadInput(f'{row.where}: field "level" must be "Level 1" to "Level 5" or "Level ?", found {shown(said)}')
+    return level

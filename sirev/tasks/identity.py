@@ -1,0 +1,31 @@
+"""Names and order of problems that depend on what the rows say, never on where in a file or mirror they stand."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from sirev.errors import BadInput
+
+
+def content_id(prefix: str, *parts: str) -> str:
+    """PREFIX-XXXXXXXXXXXX: the first 12 hexadecimal digits of the sha256 of the parts, joined by a zero byte."""
+    return f"{prefix}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:12]}"
+
+
+def in_order(problems: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    """The problems by id. A problem that is there several times is kept once, as published at its lowest level.
+
+    BadInput if two that differ in prompt or answer share an id.
+    """
+    kept: dict[str, dict[str, str]] = {}
+    for problem in sorted(problems, key=lambda p: (p["id"], p["level"], p["target"])):
+        first = kept.setdefault(problem["id"], problem)
+        if (first["prompt"], first["answer"]) != (problem["prompt"], problem["answer"]):
+            raise BadInput(f"two different problems of one split share the id {problem['id']!r}")
+    return list(kept.values())
+
+
+def plain(text: str) -> str:
+    """The text without the blanks around it and with \\n alone as line break: mirrors differ in both."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()

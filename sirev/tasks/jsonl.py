@@ -1,0 +1,58 @@
+"""A user's own task as JSONL rows: question and answer and, where there are any, solution, level and id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sirev.errors import BadInput
+from sirev.tasks.identity import content_id, in_order, plain
+from sirev.tasks.rows import Row, text
+from sirev.tasks.templates import TEMPLATES, render
+
+
+def problems(
+    rows: Iterable[Row],
+    template: str = TEMPLATES["question"],
+    target_template: str = "{solution}",
+) -> list[dict[str, str]]:
+    """Problem rows by id; the templates are texts, and only {question}, {solution} and {answer} are filled in.
+
+    A row without `solution` has its answer for one. A row without `id` is named by a digest of what it says, so exact
+    copies count once; two rows that give one `id` are BadInput.
+    """
+    check_templates(template, target_template)
+    seen: dict[str, str] = {}
+    found = []
+    for row in rows:
+        found.append(_problem(row, template, target_template))
+        if "id" in row.values:
+            _unseen(seen, found[-1]["id"], row.where)
+    return in_order(found)
+
+
+def check_templates(template: str, target_template: str) -> None:
+    """BadInput unless the two can be used: also says so before any row has been read."""
+    if "{question}" not in template:
+        raise BadInput(f"task.prompt must contain {{question}}, found {template!r}")
+    if template.endswith((" ", "\t")):
+        raise BadInput(f"task.prompt must not end in a blank, which belongs to the next token; end it in a newline: {template!r}")
+    if "{solution}" not in target_template and "{answer}" not in target_template:
+        raise BadInput(f"task.target must contain {{solution}} or {{answer}}, found {target_template!r}")
+
+
+def _problem(row: Row, template: str, target_template: str) -> dict[str, str]:
+    question, answer = plain(text(row, "question")), plain(text(row, "answer"))
+    solution = plain(text(row, "solution")) if "solution" in row.values else answer
+    return {
+        "id": text(row, "id") if "id" in row.values else content_id("row", question, answer, solution),
+        "prompt": render(template, question=question),
+        "target": render(target_template, solution=solution, answer=answer).strip(),
+        "answer": answer,
+        "level": text(row, "level", empty=True) if "level" in row.values else "",
+    }
+
+
+def _unseen(seen: dict[str, str], id_: str, where: str) -> None:
+    if id_ in seen:
+        raise BadInput(f"{where}: id {id_!r} is also that of {seen[id_]}")
+    seen[id_] = where

@@ -1,0 +1,119 @@
+"""Rows as their publishers give them, from local JSONL files or the Hugging Face Hub, each with the place it came from."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sirev.errors import BadInput
+
+SHOWN = 60  # characters of a bad value that a message quotes
+
+_INSTEAD = "or name local files by task.data.path"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One upstream row; `where` is "FILE:LINE" or "REPOSITORY@REVISION SPLIT[INDEX]"."""
+
+    where: str
+    values: dict[str, Any]
+
+
+def read_jsonl(path: Path | str) -> list[Row]:
+    """The rows of a .jsonl file, or of a gzipped one if the name ends in .gz; blank lines are skipped.
+
+    Raises BadInput naming file and line: not there, empty, not UTF-8, not JSON, not an object, cut off.
+    """
+    rows = [Row(f"{path}:{number}", _parsed(f"{path}:{number}", line)) for number, line in _lines(Path(path)) if line.strip()]
+    if not rows:
+        raise BadInput(f"{path}: holds no row; one JSON object a line is wanted")
+    return rows
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    number = 0
+    try:
+        # Read as bytes: text mode would also end a line at a lone carriage return, which JSON allows as a blank.
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                yield number, line
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise BadInput(f"{path}:{number + 1}: the gzip data is cut off or damaged: {one_line(error)}") from None
+    except OSError as error:
+        raise BadInput(f"{path}: can't be read: {error.strerror or one_line(error)}") from None
+
+
+def _parsed(where: str, line: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{where}: not UTF-8: byte {line[error.start]:#04x} at column {error.start + 1}") from None
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{where}: not JSON: {one_line(error)}") from None
+    if not isinstance(value, dict):
+        raise BadInput(f"{where}: not a JSON object but {shown(value)}")
+    return value
+
+
+def read_hub(repo: str, config: str | None, revision: str | None, split: str) -> list[Row]:
+    """The rows of one split of a data set on the Hub.
+
+    Raises BadInput, saying what to do, where the data set can't be had: gated, not there, offline, no such split.
+    """
+    if Path(repo).exists():  # `datasets` would silently read that instead, at no revision
+        raise BadInput(f"{repo}: a file or folder of that name is here and would hide the Hub's; rename it, {_INSTEAD}")
+    import datasets
+    from huggingface_hub import snapshot_download
+
+    name = f"{repo}@{revision or 'main'}"
+    try:
+        # Not load_dataset(repo, revision=...): offline that takes the latest revision it has, whichever was asked for.
+        folder = snapshot_download(repo, repo_type="dataset", revision=revision)
+        rows = datasets.load_dataset(folder, config, split=split)
+        found = [Row(f"{name} {split}[{i}]", dict(values)) for i, values in enumerate(rows)]
+    except Exception as error:  # whatever datasets, huggingface_hub, httpx and pyarrow raise
+        raise BadInput(f"{name} {split}: {one_line(error)}; {_remedy(error)}") from None
+    if not found:
+        raise BadInput(f"{name} {split}: holds no row")
+    return found
+
+
+def _remedy(error: Exception) -> str:
+    kind, said = type(error).__name__, str(error)
+    if "gated" in said or "cannot be accessed" in said or kind in ("GatedRepoError", "RepositoryNotFoundError"):
+        return f"check the name, ask for access on its page and run `hf auth login` (once `huggingface-cli login`), {_INSTEAD}"
+    if isinstance(error, ConnectionError) or "Offline" in kind + said or kind.startswith("Connect"):
+        return f"go online once (HF_HUB_OFFLINE unset) so that it is cached, {_INSTEAD}"
+    return f"check task.data.hub, config and revision, {_INSTEAD}"
+
+
+def text(row: Row, field: str, *, empty: bool = False) -> str:
+    """The string in a field of the row; BadInput if it is missing, no string or, unless `empty`, blank."""
+    if field not in row.values:
+        raise BadInput(f"{row.where}: field {field!r} is missing (there: {', '.join(map(str, row.values)) or 'none'})")
+    value = row.values[field]
+    if not isinstance(value, str):
+        raise BadInput(f"{row.where}: field {field!r} must be a string, found {shown(value)}")
+    if not empty and not value.strip():
+        raise BadInput(f"{row.where}: field {field!r} is empty")
+    if any("\ud800" <= c <= "\udfff" for c in value):  # JSON can spell half a character; no file could hold it
+        raise BadInput(f"{row.where}: field {field!r} holds half of a surrogate pair: {shown(value)}")
+    return value
+
+
+def shown(value: object) -> str:
+    """A value as a message quotes it: on one line, cut short, with its type unless that is plain to see."""
+    said = ascii(value) if isinstance(value, str) else " ".join(repr(value).split())
+    short = said if len(said) <= SHOWN else said[: SHOWN - 3] + "..."
+    return short if isinstance(value, str) or value is None else f"{short} ({type(value).__name__})"
+
+
+def one_line(error: BaseException) -> str:
+    """What an exception says, without its line breaks; its kind where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,36 @@
+"""Seeded subsets of problems: fewer of them, and a dev split held out of train. Which ones depends on ids and seed alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from sirev.errors import BadInput
+
+Problems = Sequence[dict[str, str]]
+
+
+def limited(problems: Problems, n: int, seed: int) -> list[dict[str, str]]:
+    """`n` problems drawn with `seed`, in their given order; a smaller `n` with the same seed draws a part of them."""
+    return _split(problems, n, seed)[0]
+
+
+def hold_out(problems: Problems, n: int, seed: int) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """(rest, dev): `n` problems drawn with `seed` as dev, and all others, both in their given order."""
+    dev, rest = _split(problems, n, seed)
+    if not rest:
+        raise BadInput(f"a dev split of {n} leaves nothing of the {len(problems)} problems to train on")
+    return rest, dev
+
+
+def _split(problems: Problems, n: int, seed: int) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    if not 1 <= n <= len(problems):
+        raise BadInput(f"{n} problems were asked for, {len(problems)} are there")
+    # By a hash of each id rather than by shuffling: another problem more or less moves no other in or out of line.
+    ranked = sorted(problems, key=lambda problem: (_rank(problem["id"], seed), problem["id"]))
+    drawn = {problem["id"] for problem in ranked[:n]}
+    return [p for p in problems if p["id"] in drawn], [p for p in problems if p["id"] not in drawn]
+
+
+def _rank(id_: str, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed}/{id_}".encode()).digest()

@@ -1,0 +1,63 @@
+"""Judges that misbehave, for the workers of `sirev.grading.pool`, which import them by name."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from sirev.grading.verdict import Reason
+
+
+def hostile(item: str) -> Reason:
+    """Does what the item says."""
+    match item:
+        case "loop":
+            while True:
+                pass
+        case "loop that swallows":
+            while True:
+                with contextlib.suppress(BaseException):
+                    sum(range(1000))
+        case "never returns":
+            sum(itertools.repeat(1))  # one call that never looks at signals
+        case "sleeps":
+            time.sleep(1e6)
+        case "dies":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "leaves":
+            sys.exit("enough")
+        case "raises":
+            raise ValueError("no such thing")
+        case "hungry":
+            bytearray(8 << 30)
+    return "right" if item == "good" else "wrong"
+
+
+def spin(seconds: float) -> Reason:
+    """Uses up CPU seconds."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+    return "right"
+
+
+def hash_of(text: str) -> Reason:
+    """Right if the text's hash is even, which is chance unless hashes are fixed."""
+    return "right" if hash(text) % 2 == 0 else "wrong"
+
+
+def tell_and_sleep(folder: str) -> Reason:
+    """Leaves this process's number in a folder and stays."""
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(1e6)
+    return "right"
+
+
+def fail_to_start() -> None:
+    """A preparation that fails."""
+    raise RuntimeError("a library is missing")

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from sirev.grading import extract
+from sirev.grading.equivalence import Pair, at_a_glance, by_math_verify, judge, prepare
+from sirev.grading.pool import judge_all
+from sirev.grading.verdict import Reason
+from tests.grading.conftest import Published
+
+
+def reasons(*pairs: Pair, seconds: float = 5, workers: int = 2) -> list[Reason]:
+    return judge(pairs, seconds=seconds, workers=workers, progress=lambda done: None)
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "reason"),
+    [
+        ("18", "18.00", "right"),
+        ("018", "18", "right"),
+        (".5", "0.5", "right"),
+        ("5.", "5", "right"),
+        ("-0", "0.0", "right"),
+        ("18", "-18", "wrong"),
+        ("0.333333", "0.3333333", "wrong"),
+        ("1" + "0" * 10_000, "1" + "0" * 10_000 + ".0", "right"),
+        ("1" + "0" * 10_000, "1" + "0" * 9_999 + "1", "wrong"),
+        (r"\frac{", r" \frac{ ", "right"),
+        ("", "", "right"),
+        ("5", "", "wrong"),
+        ("5", ".", "wrong"),
+        ("0.5", r"\frac{1}{2}", None),
+        ("1,000", "1000", None),
+        (r"30^\circ.", r"30^\circ", "right"),
+        (r"\left\{1\right.", r"\left\{1\right", None),
+        (".", "0", None),
+        ("-", "0", None),
+    ],
+)
+def test_equal_texts_and_plain_decimals_need_no_algebra(gold: str, answer: str, reason: Reason | None) -> None:
+    assert at_a_glance((gold, answer)) == reason
+
+
+def test_different_writings_of_one_value_are_right() -> None:
+    pairs = [
+        (r"\frac{1}{2}", "1/2"),
+        (r"\frac{1}{2}", r"\dfrac12"),
+        ("0.5", r"\frac{1}{2}"),
+        ("1,000", "1000"),
+        (r"10\text{ units}", "10"),
+        (r"\$10", "10"),
+        (r"10\%", "10"),
+        (r"x^2-4", r"(x-2)(x+2)"),
+        (r"10\sqrt{3}+2", r"10\sqrt3 + \sqrt{4}"),
+        (r"\text{(B)}", r"\text{B}"),
+        ("x=5", "5"),
+        (r"\frac{7}{5} + \frac{1}{5} i.", r"\frac{7+i}{5}"),
+        (r"32,\!000", r"32{,}000"),
+        ("1<x<2", "(1,2)"),
+        (r"(-\infty, 3]", r"(-\infty,3]"),
+        (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix}1\\2\end{pmatrix}"),
+    ]
+    assert reasons(*pairs) == ["right"] * len(pairs)
+
+
+def test_other_values_are_wrong() -> None:
+    pairs = [
+        (r"\frac{1}{2}", "1/3"),
+        ("5", "5,6"),
+        ("5", "x"),
+        ("(1,2)", "(2,1)"),
+        ("[1,2]", "(1,2)"),
+        (r"\text{Monday}", r"\text{Tuesday}"),
+        ("x+1", "x-1"),
+    ]
+    assert reasons(*pairs) == ["wrong"] * len(pairs)
+
+
+def test_the_gold_comes_first() -> None:
+    relation, interval = "1<x<2", "(1,2)"
+    assert reasons((relation, interval), (interval, relation)) == ["right", "wrong"]
+
+
+def test_equal_pairs_are_judged_once_and_all_counted() -> None:
+    told: list[int] = []
+    pairs = [(r"\frac{1}{2}", "1/2"), ("3", "3")] * 500
+    assert judge(pairs, seconds=5, workers=2, progress=told.append) == ["right"] * 1000
+    assert told == [500, 1000]
+
+
+def test_malformed_and_huge_answers_are_wrong() -> None:
+    answers = [
+        "}{",
+        r"\frac{",
+        r"\frac{1}{0}",
+        "1/0",
+        r"\begin{pmatrix} 1",
+        r"\left(",
+        "x^{",
+        "\x00",
+        "\ud800",
+        "$" * 5000,
+        "{" * 100,
+        "\\sqrt{" * 300 + "2" + "}" * 300,
+        "2" * 50_000,
+        "2" + "+2" * 500,
+        r"\text{" + "ha " * 5000 + "}",
+    ]
+    pairs = [*((r"\frac{1}{2}", answer) for answer in answers), (r"\frac{1}{2}", "1/2")]
+    assert reasons(*pairs, seconds=20) == ["wrong"] * len(answers) + ["right"]
+
+
+def test_an_answer_that_takes_for_ever_is_a_timeout_and_its_neighbours_are_not() -> None:
+    hostile = [r"10^{10^{10}}", r"9^{9^{9^{9}}}", "1000000000!", r"\binom{10^9}{10^8}", "(" * 20_000]
+    easy = [(r"\frac{1}{2}", f"{n}/{2 * n}") for n in range(1, 30)]
+    pairs = [*easy[:10], *(("5", answer) for answer in hostile), *easy[10:]]
+    assert reasons(*pairs, seconds=1) == ["right"] * 10 + ["timeout"] * len(hostile) + ["right"] * 19
+
+
+def test_agreement_with_the_labelled_pairs_of_hendrycks(published: Published) -> None:
+    rows = published("labelled/equiv_hendrycks_math.jsonl")
+    found = reasons(*((row["a"], row["b"]) for row in rows))
+    apart = {row["test"] for row, reason in zip(rows, found, strict=True) if (reason == "right") != row["expected"]}
+    assert len(rows) == 16
+    assert apart == {"test_order", "test_decimals"}  # a list without brackets is a set to Math-Verify, a tuple to the label
+
+
+def golds(published: Published) -> list[str]:
+    rows = published("math_train.jsonl.gz") + published("math_test.jsonl.gz")
+    return list(dict.fromkeys(extract.boxed(row["solution"]) or "" for row in rows))
+
+
+def test_math_verify_alone_takes_golds_for_themselves(published: Published) -> None:
+    some = random.Random(0).sample([gold for gold in golds(published) if gold], 300)
+    found = judge_all(by_math_verify, [(gold, gold) for gold in some], seconds=20, workers=2, prepare=prepare)
+    assert found == ["right"] * len(some)
+
+
+def test_another_way_to_write_a_fraction_changes_no_verdict(published: Published) -> None:
+    fractions = [gold for gold in golds(published) if r"\frac" in gold]
+    some = random.Random(1).sample(fractions, 150)
+    pairs = [(gold, gold.replace(r"\frac", r"\dfrac").replace(" ", "  ")) for gold in some]
+    assert reasons(*pairs, seconds=20) == ["right"] * len(some)
+
+
+@pytest.mark.slow
+def test_math_verify_alone_takes_every_gold_for_itself_but_the_empty_one(published: Published) -> None:
+    every = golds(published)
+    found = judge_all(by_math_verify, [(gold, gold) for gold in every], seconds=20, workers=2, prepare=prepare)
+    assert len(every) == 4329
+    assert [gold for gold, reason in zip(every, found, strict=True) if reason != "right"] == [""]

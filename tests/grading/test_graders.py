@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+import sys
+
+from sirev.grading import final_number
+from sirev.grading.graders import GRADERS
+
+
+def test_naming_the_graders_imports_nothing_heavy() -> None:
+    script = (
+        "import sys\nimport sirev.grading.graders, sirev.grading.session\n"
+        "print([m for m in ('sympy', 'math_verify', 'pebble', 'torch', 'numpy', 'multiprocessing') if m in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
+
+
+def test_light_graders_start_no_process() -> None:
+    script = (
+        "import sys\nfrom sirev.grading.session import grade_all\n"
+        "for grader in ('final_number', 'letter', 'exact'):\n"
+        "    grade_all(grader, [('#### 1', '1')], seconds=1, workers=1, progress=lambda done, total: None)\n"
+        "print([m for m in ('sympy', 'pebble', 'subprocess', 'multiprocessing') if m in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
+
+
+def test_what_graders_need_is_installed_and_has_a_version() -> None:
+    for grader in GRADERS.values():
+        assert all(importlib.metadata.version(name) for name in grader.needs)
+
+
+def test_the_embedded_tasks_grader_keeps_its_version() -> None:
+    assert GRADERS["final_number"].version == final_number.VERSION == 1

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sirev.grading import extract
+from sirev.grading.graders import GRADERS
+from sirev.grading.session import grade, grade_all
+from sirev.grading.verdict import Grade
+from sirev.resident import Resident
+from tests.grading.conftest import Published
+
+
+def graded(grader: str, *pairs: tuple[str, str], seconds: float = 10) -> list[Grade]:
+    return grade_all(grader, pairs, seconds=seconds, workers=2, progress=lambda done, total: None)
+
+
+@pytest.mark.parametrize(
+    ("grader", "text", "gold", "expected"),
+    [
+        ("final_number", "#### 19", "19", Grade(True, "right", "19")),
+        ("gsm8k_strict", "so 1,875\n#### 1,875", "1875", Grade(True, "right", "1875")),
+        ("gsm8k_strict", "#### 1875.00", "1,875", Grade(True, "right", "1875.00")),
+        ("gsm8k_strict", "#### 0.5", r"\frac{1}{2}", Grade(True, "right", "0.5")),
+        ("gsm8k_strict", "the answer is 3", "3", Grade(False, "no answer found", "")),
+        ("gsm8k_flexible", "the answer is $3.", "3", Grade(True, "right", "3")),
+        ("gsm8k_flexible", "the answer is $3.50.", "3", Grade(False, "wrong", "3.50")),
+        ("math", r"so $\boxed{1/2}$", r"\frac{1}{2}", Grade(True, "right", "1/2")),
+        ("math", "#### 0.5", r"\frac{1}{2}", Grade(True, "right", "0.5")),
+        ("math", r"\boxed{1/3}", r"\frac{1}{2}", Grade(False, "wrong", "1/3")),
+        ("math", r"\boxed{}", "5", Grade(False, "wrong", "")),
+        ("math", "one half", r"\frac{1}{2}", Grade(False, "no answer found", "")),
+        ("letter", "Answer: B", "B", Grade(True, "right", "B")),
+        ("letter", "Answer: C", "B", Grade(False, "wrong", "C")),
+        ("letter", "no idea", "B", Grade(False, "no answer found", "")),
+        ("exact", " yes\n", "yes", Grade(True, "right", "yes")),
+        ("exact", "Yes", "yes", Grade(False, "wrong", "Yes")),
+        ("exact", " ", "yes", Grade(False, "no answer found", "")),
+        ("mbpp_unsafe_subprocess", "x = 1", '{"tests": ["assert x == 1"]}', Grade(True, "right", "x = 1")),
+    ],
+)
+def test_each_grader_judges(grader: str, text: str, gold: str, expected: Grade) -> None:
+    assert graded(grader, (text, gold)) == [expected]
+
+
+@pytest.mark.parametrize("grader", GRADERS)
+def test_every_grader_takes_nothing_and_tells_its_progress(grader: str) -> None:
+    told: list[tuple[int, int]] = []
+    gold = '{"tests": []}' if grader.startswith("mbpp") else "1"
+    assert graded(grader) == []
+    (nothing,) = grade_all(grader, [("", gold)], seconds=1, workers=1, progress=lambda *counts: told.append(counts))
+    assert nothing == Grade(False, "no answer found", "")
+    assert told[-1] == (1, 1)
+
+
+@pytest.mark.parametrize("grader", ["exact", "math", "gsm8k_strict", "gsm8k_flexible", "mbpp_unsafe_subprocess"])
+def test_answers_are_cut_to_200_characters(grader: str) -> None:
+    gold = '{"tests": []}' if grader.startswith("mbpp") else "1"
+    (long,) = graded(grader, ("#### " + "1" * 5000, gold))
+    assert len(long.answer) == 200
+
+
+def test_order_is_kept_among_answers_of_all_kinds() -> None:
+    pairs = [(r"\boxed{1/2}", "0.5"), ("none", "1"), (r"\boxed{10^{10^{10}}}", "1"), (r"\boxed{3}", "3"), (r"\boxed{x}", "y")]
+    found = graded("math", *(pairs * 3), seconds=1)
+    assert [g.reason for g in found] == ["right", "no answer found", "timeout", "right", "wrong"] * 3
+
+
+def test_a_resident_child_grades_files(tmp_path: Path) -> None:
+    pairs, out = tmp_path / "pairs.json", tmp_path / "out.json"
+    pairs.write_text(json.dumps([[r"\boxed{1/2}", "0.5"], ["\ud800", "1"], [r"\boxed{2}", r"\frac{1}{2}"]]))
+    arguments = {"grader": "math", "pairs": str(pairs), "seconds": 5, "workers": 2, "out": str(out)}
+    events: list[Any] = []
+    child = Resident("grade", tmp_path / "log", threads=1)
+    try:
+        assert child.call("sirev.grading.session:grade", arguments, events.append) == {"graded": 3}
+    finally:
+        child.stop()
+    assert json.loads(out.read_text()) == [[True, "right", "1/2"], [False, "no answer found", ""], [False, "wrong", "2"]]
+    assert events[-1] == {"done": 3, "total": 3}
+
+
+def test_an_unknown_grader_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "pairs.json").write_text("[]")
+    arguments = {"grader": "nope", "pairs": str(tmp_path / "pairs.json"), "seconds": 1, "workers": 1, "out": "unused"}
+    with pytest.raises(KeyError, match="nope"):
+        grade(arguments, lambda event: None)
+
+
+def test_agreement_with_all_5276_labels_of_openai(published: Published) -> None:
+    pairs, labels = [], []
+    for row in published("labelled/gsm8k_openai_model_solutions.jsonl.gz"):
+        gold = row["ground_truth"].rpartition("A: ")[2]
+        for solution in (value for value in row.values() if isinstance(value, dict)):
+            pairs.append((solution["solution"], gold))
+            labels.append(solution["is_correct"])
+    assert len(labels) == 5276
+    assert [g.correct for g in graded("gsm8k_flexible", *pairs)] == labels
+
+
+@pytest.mark.parametrize("grader", ["gsm8k_strict", "gsm8k_flexible"])
+def test_every_gsm8k_answer_is_right_against_its_number(grader: str, published: Published) -> None:
+    rows = published("gsm8k_train.jsonl.gz") + published("gsm8k_test.jsonl")
+    pairs = [(row["answer"], row["answer"].rpartition("#### ")[2]) for row in rows]
+    assert len(pairs) == 8792
+    assert all(g.reason == "right" for g in graded(grader, *pairs))
+
+
+def test_every_math_solution_is_right_against_its_own_answer(published: Published) -> None:
+    rows = published("math_train.jsonl.gz") + published("math_test.jsonl.gz")
+    pairs = [(row["solution"], extract.boxed(row["solution"]) or "") for row in rows]
+    assert len(pairs) == 12500
+    assert all(g.reason == "right" for g in graded("math", *pairs))
+
+
+def test_math_answers_in_gsm8k_format_are_right(published: Published) -> None:
+    golds = [extract.boxed(row["solution"]) or "" for row in published("math_test.jsonl.gz")]
+    some = random.Random(2).sample([gold for gold in golds if gold and "\n" not in gold], 500)
+    assert all(g.reason == "right" for g in graded("math", *((f"so\n#### ${gold}$.", gold) for gold in some)))
+
+
+def test_letters_of_commonsenseqa_are_right_and_others_wrong(published: Published) -> None:
+    keys = [row["answerKey"] for row in published("commonsenseqa_dev.jsonl")]
+    assert len(keys) == 1221
+    assert all(g.correct for g in graded("letter", *((f"Because.\nAnswer: ({key})", key) for key in keys)))
+    assert not any(g.correct for g in graded("letter", *((f"Answer: {'ABCDE'['BCDEA'.index(key)]}", key) for key in keys)))

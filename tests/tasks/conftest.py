@@ -1,0 +1,66 @@
+"""The published data sets, where a machine has them, and rows put into the Hub's shape."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sirev.errors import BadInput
+from sirev.tasks.rows import Row, read_hub, read_jsonl
+
+DATA = Path(os.environ.get("SIREV_TEST_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
+
+Published = Callable[[str], list[Row]]
+OnTheHub = Callable[[list[dict[str, Any]]], list[Row]]
+
+_read = cache(read_jsonl)
+
+
+@pytest.fixture
+def published() -> Published:
+    """Reads a file of the published data sets; skips the test where they are not."""
+
+    def read(name: str) -> list[Row]:
+        if not (DATA / name).is_file():
+            pytest.skip(f"no {name} in {DATA}; set SIREV_TEST_DATA to a folder of the published data sets")
+        return _read(DATA / name)
+
+    return read
+
+
+@pytest.fixture
+def on_the_hub(monkeypatch: pytest.MonkeyPatch) -> OnTheHub:
+    """Rows as `read_hub` gives them from a data set that holds these."""
+    import datasets
+
+    def read(rows: list[dict[str, Any]]) -> list[Row]:
+        held = datasets.Dataset.from_list(rows)
+        monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: held)
+        return read_hub("somebody/something", None, "abc123", "train")
+
+    return read
+
+
+def refusal(call: Callable[[], object]) -> str:
+    """The one line with which a call refuses its input."""
+    with pytest.raises(BadInput) as caught:
+        call()
+    said = str(caught.value)
+    assert len(said.splitlines()) == 1
+    return said
+
+
+def assert_is_problem_set(problems: list[dict[str, str]]) -> None:
+    """What every task promises of its rows."""
+    ids = [problem["id"] for problem in problems]
+    assert ids == sorted(set(ids))
+    for problem in problems:
+        assert list(problem) == ["id", "prompt", "target", "answer", "level"]
+        assert all(isinstance(value, str) and "\r" not in value for value in problem.values())
+        assert problem["prompt"].endswith(":\n")
+        assert problem["target"] == problem["target"].strip()

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import gzip
+from functools import partial
+from pathlib import Path
+
+import datasets
+import pytest
+
+from sirev.tasks.rows import Row, read_hub, read_jsonl, text
+from tests.tasks.conftest import OnTheHub, refusal
+
+
+def test_plain_and_gzipped_files_give_the_same_rows_with_their_lines(tmp_path: Path) -> None:
+    content = '{"q": "é\u2028x"}\n\n  \n{"q": "b"}'.encode()
+    (tmp_path / "a.jsonl").write_bytes(content)
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(content))
+    rows = read_jsonl(tmp_path / "a.jsonl")
+    assert rows == [
+        Row(f"{tmp_path / 'a.jsonl'}:1", {"q": "é\u2028x"}),
+        Row(f"{tmp_path / 'a.jsonl'}:4", {"q": "b"}),
+    ]
+    assert [row.values for row in read_jsonl(str(tmp_path / "a.jsonl.gz"))] == [row.values for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "why"),
+    [
+        (b'{"q": 1}\n{"q": \n', ":2", "not JSON"),
+        (b'{"q": 1}\n[1, 2]\n', ":2", "not a JSON object but [1, 2] (list)"),
+        (b'{"q": 1}\n"text"\n', ":2", "not a JSON object but 'text'"),
+        (b'\n{"q": "\xff"}\n', ":2", "not UTF-8: byte 0xff at column 8"),
+        (b"[" * 100_000, ":1", "not JSON"),
+        (b"", "", "holds no row"),
+        (b"\n \n", "", "holds no row"),
+    ],
+)
+def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, content: bytes, line: str, why: str) -> None:
+    path = tmp_path / "broken.jsonl"
+    path.write_bytes(content)
+    assert refusal(lambda: read_jsonl(path)).startswith(f"{path}{line}: {why}")
+
+
+def test_cut_off_damaged_and_false_gzip_files_are_refused(tmp_path: Path) -> None:
+    whole = gzip.compress(b"".join(b'{"q": "%d"}\n' % (i * 7919 % 1000) for i in range(5000)))
+    damaged = bytearray(whole)
+    damaged[len(whole) // 2] ^= 0xFF
+    for content in (whole[: len(whole) // 2], bytes(damaged), b'{"q": 1}\n'):
+        path = tmp_path / "broken.jsonl.gz"
+        path.write_bytes(content)
+        said = refusal(partial(read_jsonl, path))
+        assert said.startswith(f"{path}:")
+        assert "the gzip data is cut off or damaged" in said or "not JSON" in said or "not UTF-8" in said
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    assert (
+        refusal(lambda: read_jsonl(tmp_path / "no.jsonl")) == f"{tmp_path / 'no.jsonl'}: can't be read: No such file or directory"
+    )
+    assert "can't be read: Is a directory" in refusal(lambda: read_jsonl(tmp_path))
+
+
+def test_text_names_place_field_and_what_was_found() -> None:
+    row = Row("f.jsonl:3", {"a": 5, "b": "", "c": " \n", "d": "fine", "e": "\ud800", "f": ["x" * 1000], "g": None})
+    assert text(row, "d") == "fine"
+    assert text(row, "b", empty=True) == ""
+    assert refusal(lambda: text(row, "a")) == "f.jsonl:3: field 'a' must be a string, found 5 (int)"
+    assert refusal(lambda: text(row, "b")) == "f.jsonl:3: field 'b' is empty"
+    assert refusal(lambda: text(row, "c")) == "f.jsonl:3: field 'c' is empty"
+    assert refusal(lambda: text(row, "h")) == "f.jsonl:3: field 'h' is missing (there: a, b, c, d, e, f, g)"
+    assert refusal(lambda: text(row, "e")) == "f.jsonl:3: field 'e' holds half of a surrogate pair: '\\ud800'"
+    assert refusal(lambda: text(row, "g")) == "f.jsonl:3: field 'g' must be a string, found None"
+    assert len(refusal(lambda: text(row, "f"))) < 130
+
+
+def test_hub_rows_say_repository_revision_split_and_index(on_the_hub: OnTheHub) -> None:
+    assert on_the_hub([{"q": "a"}, {"q": "b"}])[1] == Row("somebody/something@abc123 train[1]", {"q": "b"})
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (datasets.exceptions.DatasetNotFoundError("Dataset 'a/b' is a gated dataset on the Hub.\nAsk."), "`hf auth login`"),
+        (datasets.exceptions.DatasetNotFoundError("'a/b' doesn't exist on the Hub or cannot be accessed."), "`hf auth login`"),
+        (ConnectionError("Couldn't reach 'a/b' on the Hub (OfflineModeIsEnabled)"), "go online once"),
+        (ValueError('Unknown split "tran".\nShould be one of train.'), "check task.data.hub, config and revision"),
+    ],
+)
+def test_what_the_hub_refuses_is_one_line_with_advice(monkeypatch: pytest.MonkeyPatch, error: Exception, advice: str) -> None:
+    def load_dataset(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    said = refusal(lambda: read_hub("a/b", "main", "abc123", "train"))
+    assert said.startswith("a/b@abc123 train: ")
+    assert advice in said
+    assert said.endswith("or name local files by task.data.path")
+
+
+def test_a_folder_that_would_hide_the_hub_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "openai" / "gsm8k").mkdir(parents=True)
+    assert "would hide the Hub's" in refusal(lambda: read_hub("openai/gsm8k", None, None, "train"))
