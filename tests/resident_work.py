@@ -20,6 +20,13 @@ def pid(arguments: dict[str, Any], emit: Emit) -> int:
     return os.getpid()
 
 
+def neighbours(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Which of the processes `pids` are there together with this one."""
+    from tests.conftest import alive
+
+    return {"pid": os.getpid(), "alive": [pid for pid in arguments["pids"] if alive(pid)]}
+
+
 def fail(arguments: dict[str, Any], emit: Emit) -> None:
     raise ValueError("bad\nweights")
 

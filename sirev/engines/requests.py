@@ -51,7 +51,7 @@ class Gatherer:
     """Told now and then how many answers and tokens of cells not yet published there are."""
     _answers: int = 0
     _tokens: int = 0
-    _said: float = 0.0
+    _said: float = field(default_factory=time.monotonic)
     _cell_of: dict[tuple[str, int], int] = field(init=False)
     _found: dict[int, dict[tuple[str, int], Completion]] = field(init=False)
 

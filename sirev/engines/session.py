@@ -25,6 +25,7 @@ def sample(arguments: dict[str, Any], emit: Emit) -> dict[str, int]:
     ]
     decoding = arguments["decoding"]
     engine = _engine(arguments)
+    emit({"answers": 0, "tokens": 0})  # it is loaded; from here on it samples
     engine.sample(
         cells,
         Decoding(**{**decoding, "stop": tuple(decoding["stop"])}),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sirev.recipe.sections import LevelsSuite, Recipe
-from sirev.recipe.tasks import Arithmetic, Csqa, Mbpp
+from sirev.recipe.fields import Section
+from sirev.recipe.sections import Grader, LevelsSuite, Recipe, TaskSuite
+from sirev.recipe.tasks import Arithmetic, Csqa, Mbpp, OwnClass, OwnRows
 
 Keys = tuple[str, ...]
 Said = Callable[[Sequence[str]], Any]
@@ -14,6 +15,7 @@ Said = Callable[[Sequence[str]], Any]
 Complain = Callable[[Keys, str], None]
 """Raises BadInput about a key, naming where it was said."""
 
+PROGRAMS = "mbpp_unsafe_subprocess"
 LORA_RANKS = 512  # the largest rank that vLLM serves
 
 
@@ -55,16 +57,28 @@ def _check_task(recipe: Recipe, said: Said, complain: Complain) -> None:
         complain(("task", "dev"), "MBPP has a validation split of its own; evaluation.split: dev uses it")
     if isinstance(task, Csqa) and task.rationales != "ecqa" and task.explanations is not None:
         complain(("task", "explanations"), "read only with rationales: ecqa")
-    if isinstance(task, Csqa) and task.rationales != "self" and said(("task", "bootstrap")) is not None:
+    if isinstance(task, Csqa) and task.rationales != "self" and _changed(task, said, "task", "bootstrap"):
         complain(("task", "bootstrap"), "read only with rationales: self")
-    programs = "mbpp_unsafe_subprocess"
-    for part, grader in (("training", recipe.training.grader), ("evaluation", recipe.evaluation.grader)):
-        if isinstance(task, Mbpp) != (grader.name == programs) and task.name not in ("jsonl", "python"):
-            complain((part, "grader"), f"the task {task.name} can't be graded by it")
+    _check_grader(task, recipe.training.grader, ("training", "grader"), complain)
+    _check_grader(task, recipe.evaluation.grader, ("evaluation", "grader"), complain)
     for name, suite in recipe.evaluation.ood.items():
         if isinstance(suite, LevelsSuite) != embedded:
             kind = "levels and problems" if embedded else "task and grader"
             complain(("evaluation", "ood", name), f"a suite beside the task {task.name} has {kind}")
+        if isinstance(suite, TaskSuite):
+            _check_grader(suite.task, suite.grader, ("evaluation", "ood", name, "grader"), complain)
+
+
+def _check_grader(task: Any, grader: Grader, keys: Keys, complain: Complain) -> None:
+    if isinstance(task, Mbpp) and grader.name != PROGRAMS:
+        complain((*keys, "name"), f"the task mbpp is graded by {PROGRAMS} alone")
+    if grader.name == PROGRAMS and not isinstance(task, Mbpp | OwnRows | OwnClass):
+        complain((*keys, "name"), f"it runs programs, which the task {task.name} does not ask for")
+
+
+def _changed(section: Section, said: Said, *keys: str) -> bool:
+    """Whether a field was said, and to be other than where nobody says anything: a resolved recipe says everything."""
+    return said(keys) not in (None, type(section).model_fields[keys[-1]].default)
 
 
 def _check_model(recipe: Recipe, complain: Complain) -> None:
@@ -93,7 +107,7 @@ def _check_engine(recipe: Recipe, said: Said, complain: Complain) -> None:
     engine = recipe.engine
     reads = {"url": "server", "concurrency": "server", "patience_minutes": "server", "gpu_memory": "vllm", "eager": "vllm"}
     for field, name in reads.items():
-        if engine.name != name and said(("engine", field)) is not None:
+        if engine.name != name and _changed(engine, said, "engine", field):
             complain(("engine", field), f"read only with engine.name: {name}")
     if engine.name == "server" and engine.url is None:
         complain(("engine", "url"), "missing: where is the server, such as http://localhost:8000/v1?")

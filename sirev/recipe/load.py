@@ -105,8 +105,8 @@ def load_recipe(recipe: str | Path, overrides: Sequence[str] = (), overlays: Seq
 
     def complain(keys: Keys, why: str) -> None:
         value = source.value(keys)
-        shown = value if not isinstance(value, dict) else "{" + ", ".join(map(str, value)) + "}"
-        raise BadInput(f"{source.place(keys)}: {'.'.join(keys)}: {f'{shown}: ' if value is not None else ''}{why}")
+        shown = f"{_outline(value) or value}: " if value is not None else ""
+        raise BadInput(f"{source.place(keys)}: {'.'.join(keys)}: {shown}{why}")
 
     check(loaded, source.value, complain)
     return loaded
@@ -270,20 +270,26 @@ def _explain(error: ValidationError, source: Source) -> str:
     elif first["type"] == "union_tag_invalid":
         tag = str(first["ctx"]["tag"])
         known = [name.strip().strip("'") for name in first["ctx"]["expected_tags"].split(",")]
-        line = f"{place}: {field}.name: unknown name {tag!r}{suggest(tag, known)}"
+        line = f"{source.place((*keys, 'name'))}: {field}.name: unknown name {tag!r}{suggest(tag, known)}"
     else:
         reason = first["msg"].removeprefix("Value error, ")
-        line = f"{place}: {field}: {first['input']!r} is not allowed: {reason[0].lower() + reason[1:]}"
+        value = _outline(first["input"]) or repr(first["input"])
+        line = f"{place}: {field}: {value} is not allowed: {reason[0].lower() + reason[1:]}"
     more = error.error_count() - 1
     return line + (f" (and {more} more)" if more else "")
+
+
+def _outline(value: Any) -> str | None:
+    """A section by its fields alone; None for what is no section."""
+    return "{" + ", ".join(map(str, value)) + "}" if isinstance(value, dict) else None
 
 
 def _without_tags(loc: Sequence[str | int], source: Source) -> Keys:
     """A place in the recipe's own keys: pydantic also names the kind of task or suite that it took a section for."""
     keys: list[str] = []
-    for i, part in enumerate(map(str, loc)):
+    for part in map(str, loc):
         there = source.value(keys)
-        is_tag = isinstance(there, dict) and part not in there and (part == there.get("name") or part.endswith(" suite"))
-        if not is_tag or i == len(loc) - 1:
+        is_kind = isinstance(there, dict) and part not in there and part == there.get("name")
+        if not is_kind and not part.endswith(" suite"):
             keys.append(part)
     return tuple(keys)

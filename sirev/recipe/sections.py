@@ -101,6 +101,7 @@ class Lora(Section):
     r: Count = 16
     alpha: Count = 32
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Of SFT alone: TRL's DPO turns every dropout off."""
     target_modules: list[str] = Field(default=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"])
 
 

@@ -10,7 +10,7 @@ from sirev.metrics.statistic import Statistic
 from sirev.reporting.tables import ABSENT, TextTable, percent, share
 
 RunData = dict[str, Any]
-"""One run of the report's JSON: {"id", "recipe", "method", "seed", "status", "stopped", "iterations"}."""
+"""One run of the report's JSON: {"id", "recipe", "method", "seed", "parameters", "status", "stopped", "iterations"}."""
 
 GROUPS = ("all", "correct", "incorrect")
 
@@ -41,6 +41,9 @@ def overview(runs: list[RunData]) -> list[TextTable]:
                 ", ".join(ood) or ABSENT,
             ]
         )
+    if adapted := [run["label"] for run in runs if run.get("parameters") == "lora"]:
+        named = ", ".join(dict.fromkeys(adapted))
+        table.notes.append(f"Trained by LoRA, which may understate the loss of diversity (arXiv 2405.09673): {named}.")
     named = " / ".join(sorted(tops, key=int))
     table.notes.append("pass@1 by greedy decoding. gained, lost: test problems that only M_T, only M_1 gets right.")
     if named:

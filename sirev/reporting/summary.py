@@ -41,7 +41,8 @@ class Report:
         return overview(self.runs) + [table for make in shown for table in make(self.runs)]
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form: {"schema": 1, "runs": [{"id", "recipe", "method", "seed", "status", "stopped", "iterations"}]}.
+        """The JSON form: {"schema": 1, "runs": [...]}, a run with "id", "recipe", "method", "seed", "parameters", "status",
+        "stopped" and "iterations".
 
         An iteration holds "t" and the fields of the sections asked for; every statistic is {"value", "low", "high",
         "n", "reason"}, shares in 0..1.
@@ -174,7 +175,8 @@ def _chosen(store: Store, recipes: list[str], methods: list[str], run_ids: list[
 
 def _data(store: Store, run: Run) -> RunData:
     comparison = store.artifact(run.pins["compare"].artifact).json("comparison.json")
-    return run_data(run.id, run.recipe, run.method, run.seed, run.reason, comparison["iterations"])
+    data = run_data(run.id, run.recipe, run.method, run.seed, run.reason, comparison["iterations"])
+    return {**data, "parameters": run.settings["training"]["parameters"]}
 
 
 def _labelled(runs: list[RunData]) -> list[RunData]:

@@ -18,7 +18,8 @@ from sirev.store.tables import Table
 
 @dataclass(frozen=True)
 class DatasetParameters:
-    """Which rows become which problems; `files` are where local rows lie, told apart by `source`, their digests."""
+    """Which rows become which problems; `files` are where local rows, or a class of the user's, lie: `source` has their
+    digests."""
 
     task: str = semantic()
     split: str = semantic()

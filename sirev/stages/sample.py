@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,18 +59,24 @@ def run(parameters: SampleParameters, inputs: Mapping[str, Artifact], context: C
     Inputs: `model` (and `model_base` for an adapter) and `problems`, of which the first `parameters.problems`.
     """
     problems = inputs["problems"].rows("problems")[: parameters.problems]
-    cells = list(grid([(p["id"], p["prompt"]) for p in problems], parameters.n))
+    whole = grid([(p["id"], p["prompt"]) for p in problems], parameters.n)
+    found = [part for cell in whole for part in _parts(cell, lambda cell: context.stored(_cell_action(parameters, inputs, cell)))]
+    cells = [cell for cell, _ in found]
     actions = [_cell_action(parameters, inputs, cell) for cell in cells]
-    shards: dict[int, Artifact] = {i: found for i, a in enumerate(actions) if (found := context.stored(a))}
+    shards = {i: shard for i, (_, shard) in enumerate(found) if shard is not None}
     missing = [i for i in range(len(cells)) if i not in shards]
+    starts = 0
     if missing:
         total = sum(len(c.prompts) * c.draws for c in cells)
         done = total - sum(len(cells[i].prompts) * cells[i].draws for i in missing)
         tokens, began = 0, time.monotonic()
 
         def publish(event: dict[str, Any]) -> None:
-            nonlocal done, tokens
+            nonlocal done, tokens, began
             if "cell" not in event:
+                if not event["answers"]:
+                    began = time.monotonic()
+                    return
                 rate = (tokens + event["tokens"]) / (time.monotonic() - began)
                 context.progress(done + event["answers"], total, "answers", rate)
                 return
@@ -82,8 +88,9 @@ def run(parameters: SampleParameters, inputs: Mapping[str, Artifact], context: C
             context.progress(done, total, "answers", tokens / (time.monotonic() - began))
 
         context.progress(done, total, "answers")
-        context.call("engine", "sirev.engines.session:sample", _request(parameters, inputs, cells, missing, context), publish)
-    return _assembled([shards[i] for i in range(len(cells))], cells)
+        request = _request(parameters, inputs, cells, missing, context)
+        starts = context.call("engine", "sirev.engines.session:sample", request, publish)["loads"]
+    return _assembled([shards[i] for i in range(len(cells))], cells, starts)
 
 
 def grid(prompts: list[tuple[str, str]], n: int) -> Iterator[_Cell]:
@@ -92,6 +99,18 @@ def grid(prompts: list[tuple[str, str]], n: int) -> Iterator[_Cell]:
     for start in range(0, len(prompts), CELL_PROBLEMS):
         for first, end in itertools.pairwise(borders):
             yield _Cell(prompts[start : start + CELL_PROBLEMS], first, end - first)
+
+
+def _parts(cell: _Cell, stored: Callable[[_Cell], Artifact | None]) -> Iterator[tuple[_Cell, Artifact | None]]:
+    """A cell with its shard; where it has none, first what an earlier sampling with a smaller N left of it."""
+    for draws in range(cell.draws, 0, -1):
+        part = replace(cell, draws=draws)
+        if shard := stored(part):
+            yield part, shard
+            if draws < cell.draws:
+                yield from _parts(replace(cell, first_draw=cell.first_draw + draws, draws=cell.draws - draws), stored)
+            return
+    yield cell, None
 
 
 def _cell_action(parameters: SampleParameters, inputs: Mapping[str, Artifact], cell: _Cell) -> dict[str, Any]:
@@ -126,8 +145,8 @@ def _request(
     }
 
 
-def _assembled(shards: list[Artifact], cells: list[_Cell]) -> Output:
-    """One table over the shards' own files; nothing is copied."""
+def _assembled(shards: list[Artifact], cells: list[_Cell], starts: int) -> Output:
+    """One table over the shards' own files; nothing is copied. `starts`: engines that the child had started by then."""
     rows = [row for shard in shards for row in shard.rows("completions")]
     parts = {}
     for shard, cell in zip(shards, cells, strict=True):
@@ -136,6 +155,7 @@ def _assembled(shards: list[Artifact], cells: list[_Cell]) -> Output:
     provenance = {
         "answers": len(rows),
         "tokens": sum(row["tokens"] for row in rows),
+        "engine_starts": starts,
         "truncated": sum(row["finish"] == "length" for row in rows),
     }
     return Output(tables={"completions": TableParts(Table(COLUMNS, rows, ORDER), parts)}, provenance=provenance)

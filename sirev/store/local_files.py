@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,26 +28,12 @@ class LocalFiles:
     def digest(self, path: Path, names: Iterable[str] | None = None) -> str | None:
         """What `path` holds: sha256 of a file's bytes, of a folder's `names` and their bytes.
 
-        What it held when it was last read, if it is not there any more; None if it was never read either.
+        What it held when it was last read, if it is not there any more; None if it was never read either. BadInput if it
+        is there and can't be read.
         """
-        path = path.expanduser().absolute()
+        path = Path(os.path.expanduser(path)).absolute()  # pathlib's own raises for a user who does not exist
         known = self._entry(path)
-        try:
-            files = {name: path / name for name in sorted(names)} if names is not None else {"": path}
-            stats = {name: _stat(file) for name, file in files.items()}
-        except OSError:
-            return str(known["digest"]) if known else None
-        if known and known["stats"] == stats:
-            return str(known["digest"])
-        sums = {name: sha256_file(file) for name, file in files.items()}
-        digest = sums[""] if names is None else sha256(canonical_json(sums))
-        entry = {"path": str(path), "digest": digest, "stats": stats, "names": None if names is None else sorted(files)}
-        # In a store that can't be written it is hashed again next time.
-        with contextlib.suppress(OSError, BadInput), self.objects.temporary() as scratch:
-            scratch.write_bytes(canonical_json(entry))
-            self._file(path).parent.mkdir(parents=True, exist_ok=True)
-            scratch.replace(self._file(path))
-        return digest
+        return self._present(path, names, known) or (str(known["digest"]) if known else None)
 
     def where(self, digest: str) -> list[Path]:
         """The paths that held this when they were last read."""
@@ -55,9 +42,30 @@ class LocalFiles:
 
     def holds(self, path: Path, digest: str) -> bool:
         """Whether `path` is there and still holds what had this digest."""
-        entry = self._entry(path)
-        names = entry["names"] if entry else None
-        return path.exists() and self.digest(path, names) == digest
+        known = self._entry(path)
+        return known is not None and self._present(path, known["names"], known) == digest
+
+    def _present(self, path: Path, names: Iterable[str] | None, known: dict[str, Any] | None) -> str | None:
+        """What `path` holds now, and remembers it; None if a file of it is not there. BadInput if one can't be read."""
+        try:
+            files = {name: path / name for name in sorted(names)} if names is not None else {"": path}
+            stats = {name: _stat(file) for name, file in files.items()}
+        except OSError:
+            return None
+        if known and known["stats"] == stats:
+            return str(known["digest"])
+        try:
+            sums = {name: sha256_file(file) for name, file in files.items()}
+        except OSError as error:
+            raise BadInput(f"{error.filename or path}: can't be read: {error.strerror or error}") from None
+        digest = sums[""] if names is None else sha256(canonical_json(sums))
+        entry = {"path": str(path), "digest": digest, "stats": stats, "names": None if names is None else sorted(files)}
+        # In a store that can't be written it is hashed again next time.
+        with contextlib.suppress(OSError, BadInput), self.objects.temporary() as scratch:
+            scratch.write_bytes(canonical_json(entry))
+            self._file(path).parent.mkdir(parents=True, exist_ok=True)
+            scratch.replace(self._file(path))
+        return digest
 
     def _entry(self, path: Path) -> dict[str, Any] | None:
         return self._read(self._file(path))
@@ -71,7 +79,9 @@ class LocalFiles:
             entry = json.loads(file.read_bytes())
         except (OSError, ValueError):
             return None
-        return entry if isinstance(entry, dict) and entry.keys() >= {"path", "digest", "stats", "names"} else None
+        kinds = {"path": str, "digest": str, "stats": dict, "names": list | None}
+        whole = isinstance(entry, dict) and all(isinstance(entry.get(name, 0), kind) for name, kind in kinds.items())
+        return entry if whole else None
 
 
 def _stat(file: Path) -> list[int]:

@@ -22,6 +22,7 @@ class Outcome:
 def self_improve(steps: Steps, method: Method) -> Outcome:
     """M_1 <- SFT(M_0 | D), then M_t <- F_t(M_{t-1} | D_t) with D_t from answers sampled from M_{t-1}."""
     recipe = steps.recipe
+    steps.all_problems()
     m0 = steps.base_model()
     data = steps.gold_answers(m0)
     m = steps.train(1, "sft", init=m0, data=data)  # M_1 <- SFT(M_0 | D)

@@ -13,16 +13,17 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
+from sirev import hub
 from sirev.errors import BadInput
 from sirev.recipe import Recipe
-from sirev.recipe.tasks import Data, Mbpp, OwnClass
+from sirev.recipe.sections import TaskSuite
+from sirev.recipe.tasks import Csqa, Data, Mbpp, OwnClass
 from sirev.store.store import Store
 from sirev.study.crew import gpu
 from sirev.tasks.files import local_file, upstream_split
-from sirev.trainers.base_models import is_local, local_files
+from sirev.trainers.base_models import NOT_THE_MODEL, PATTERNS, is_local, local_files
 
 SECONDS = 120  # for importing vLLM
-ONLINE_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def _store(store: Store) -> Finding:
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free / 1e9
-    well = os.access(place, os.W_OK)
+    well = place.is_dir() and os.access(place, os.W_OK)
     found = f"{store.path}, {free:,.1f} GB free" if well else f"{store.path} can't be written (replays and reports still work)"
     return Finding("store", found, well, False, "name another: --store DIR or SIREV_STORE")
 
@@ -136,54 +137,64 @@ def _model(recipe: Recipe) -> Iterator[Finding]:
     if name is None:
         return
     if is_local(name):
-        folder = Path(name).expanduser()
+        folder = Path(os.path.expanduser(name))
         try:
             reason = "" if folder.is_dir() and local_files(folder) else f"there is no folder {name}"
         except BadInput as error:
             reason = str(error)
         yield Finding("model", reason or name, not reason, True, "name another: --set model=FOLDER or ORGANISATION/NAME")
         return
-    yield _on_the_hub("model", name, recipe.model.revision, "config.json")
+    yield _on_the_hub("model", "model", name, recipe.model.revision, "model")
 
 
 def _data(recipe: Recipe) -> Iterator[Finding]:
     task = recipe.task
-    tasks: list[tuple[str, Any, tuple[str, ...]]] = [("data", task, ("train", recipe.evaluation.split))]
-    tasks += [(f"data of {name}", s.task, ("test",)) for name, s in recipe.evaluation.ood.items() if hasattr(s, "task")]
-    for what, one, splits in tasks:
-        if isinstance(one, OwnClass):
-            yield Finding(what, f"made by {one.class_}", True, False)
-        elif isinstance(data := getattr(one, "data", None), Data):
-            if data.local:
-                files = [
-                    local_file(data.path, {"train": data.train, "test": data.test}, upstream_split(one.name, s)) for s in splits
-                ]
-                missing = [str(file) for file in dict.fromkeys(files) if not file.expanduser().is_file()]
-                found = f"there is no {', no '.join(missing)}" if missing else ", ".join(map(str, dict.fromkeys(files)))
-                yield Finding(what, found, not missing, True, "name the files: --set task.data.path=FOLDER")
-            elif data.hub is not None:
-                yield _on_the_hub(what, data.hub, data.revision, None)
+    yield from _rows("data", "task", task, ("train", recipe.evaluation.split))
+    if isinstance(task, Csqa) and task.explanations is not None:
+        yield _source("explanations", "task.explanations", "csqa", task.explanations, ("train",))
+    for name, suite in recipe.evaluation.ood.items():
+        if isinstance(suite, TaskSuite):
+            yield from _rows(f"data of {name}", f"evaluation.ood.{name}.task", suite.task, ("test",))
 
 
-def _on_the_hub(what: str, name: str, revision: str | None, file: str | None) -> Finding:
-    """Whether a repository is in the Hub's cache on this machine, or could be fetched."""
-    from huggingface_hub import HfApi, scan_cache_dir
-    from huggingface_hub.errors import CacheNotFound, GatedRepoError, RepositoryNotFoundError
+def _rows(what: str, key: str, task: Any, splits: tuple[str, ...]) -> Iterator[Finding]:
+    if isinstance(task, OwnClass):
+        yield Finding(what, f"made by {task.class_}", True, False)
+    elif isinstance(data := getattr(task, "data", None), Data):
+        yield _source(what, f"{key}.data", task.name, data, splits)
 
-    kind = "model" if file else "dataset"
-    at = f"{name} at {revision[:12]}" if revision else name
+
+def _source(what: str, key: str, task: str, data: Data, splits: tuple[str, ...]) -> Finding:
+    if not data.local:
+        assert data.hub is not None
+        return _on_the_hub(what, "dataset", data.hub, data.revision, f"{key}.path")
+    remedy = f"name the files: --set {key}.path=FOLDER"
     try:
-        cached = [repo for repo in scan_cache_dir().repos if repo.repo_id == name and repo.repo_type == kind]
-    except CacheNotFound:
-        cached = []
-    if any(revision in (None, commit.commit_hash) for repo in cached for commit in repo.revisions):
+        named = {"train": data.train, "test": data.test}
+        files = [local_file(data.path, named, upstream_split(task, split), key) for split in splits]
+    except BadInput as error:
+        return Finding(what, str(error), False, True, remedy)
+    missing = [str(file) for file in dict.fromkeys(files) if not file.is_file()]
+    found = f"there is no {', no '.join(missing)}" if missing else ", ".join(map(str, dict.fromkeys(files)))
+    return Finding(what, found, not missing, True, remedy)
+
+
+def _on_the_hub(what: str, kind: hub.Kind, name: str, revision: str | None, key: str) -> Finding:
+    """Whether a repository is in the Hub's cache on this machine, or could be fetched."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    at = f"{name} at {revision[:12]}" if revision else name
+    if hub.cached(kind, name, revision, *((PATTERNS, NOT_THE_MODEL) if kind == "model" else ())):
         return Finding(what, f"{at}, on this machine", True, True)
     login = f"accept its licence at https://huggingface.co/{name}, then: hf auth login"
-    local = "or name a local one: --set model=FOLDER" if file else "or name local files: --set task.data.path=FOLDER"
+    local = f"or name {'a local one' if kind == 'model' else 'local files'}: --set {key}=FOLDER"
     try:
-        HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=ONLINE_SECONDS)
+        HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=hub.SECONDS)
     except GatedRepoError:
         return Finding(what, f"{at} is gated", False, True, login)
+    except RevisionNotFoundError:
+        return Finding(what, f"{at}: the Hub has no such revision", False, True, f"name another revision, {local}")
     except RepositoryNotFoundError:
         return Finding(what, f"{at}: the Hub has no such {kind}, or it is private", False, True, f"hf auth login, {local}")
     except Exception as error:  # whatever the Hub's library and its HTTP client raise where there is no network

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from sirev.errors import BadInput
 from sirev.store.store import Store
 
 PREFIX = "sirev-scratch-"
@@ -34,8 +35,12 @@ class Scratch:
 
 def attempts_folder(store: Store, key: str) -> Path:
     """Where the attempts at one action of a store leave what a later one goes on from; made, and never swept."""
-    folder = Path(tempfile.gettempdir()) / f"sirev-attempts-{os.getuid()}" / f"{store.id}-{key[:32]}"
-    folder.mkdir(parents=True, exist_ok=True)
+    own = Path(tempfile.gettempdir()) / f"sirev-attempts-{os.getuid()}"
+    own.mkdir(mode=0o700, exist_ok=True)
+    if own.is_symlink() or own.stat().st_uid != os.getuid():  # a checkpoint holds pickled states: somebody else's could run code
+        raise BadInput(f"{own} belongs to somebody else; name another folder for scratch files by TMPDIR")
+    folder = own / f"{store.id}-{key[:32]}"
+    folder.mkdir(exist_ok=True)
     return folder
 
 

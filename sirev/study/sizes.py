@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ SHAPES = {
     "HuggingFaceTB/SmolLM2-135M-Instruct": (576, 1536, 30, 9, 3, 64, 49152, True),
 }
 """The models of the recipes that come with sirev, so that a plan needs no download; as `Shape`."""
+
+SIZES = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "vocab_size")
+"""Fields of a config.json that must be there for a shape to be known."""
 
 
 @dataclass(frozen=True)
@@ -69,26 +73,20 @@ def shape_of(model: Model) -> Shape | None:
     config = _config(model)
     if config is None:
         return Shape(*SHAPES[model.name]) if model.name in SHAPES else None
-    try:
-        heads = config["num_attention_heads"]
-        return Shape(
-            hidden=config["hidden_size"],
-            intermediate=config["intermediate_size"],
-            layers=config["num_hidden_layers"],
-            heads=heads,
-            kv_heads=config.get("num_key_value_heads") or heads,
-            head_dim=config.get("head_dim") or config["hidden_size"] // heads,
-            vocabulary=config["vocab_size"],
-            tied=bool(config.get("tie_word_embeddings", False)),
-        )
-    except KeyError:
+    said = {**config, "num_key_value_heads": config.get("num_key_value_heads") or config.get("num_attention_heads")}
+    sizes: list[Any] = [said.get(field) for field in SIZES]
+    if not all(isinstance(size, int) and size > 0 for size in sizes):
         return None
+    hidden, intermediate, layers, heads, kv_heads, vocabulary = sizes
+    head_dim = config.get("head_dim") or hidden // heads
+    tied = bool(config.get("tie_word_embeddings", False))
+    return Shape(hidden, intermediate, layers, heads, kv_heads, head_dim, vocabulary, tied)
 
 
 def _config(model: Model) -> dict[str, Any] | None:
     assert model.name is not None
     if is_local(model.name):
-        file = Path(model.name).expanduser() / "config.json"
+        file = Path(os.path.expanduser(model.name)) / "config.json"
     else:
         from huggingface_hub import try_to_load_from_cache
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +29,23 @@ def template_of(task: DataTask) -> str:
     return task.name if isinstance(task, Gsm8k | Math | Mbpp) else ""
 
 
-def dataset_parameters(task: DataTask, split: str, local: LocalFiles, template: str | None = None) -> DatasetParameters:
-    """The parameters of the stage `dataset` for a split; BadInput where a local file is not there and never was."""
+def dataset_parameters(
+    task: DataTask, split: str, local: LocalFiles, *, key: str = "task", template: str | None = None
+) -> DatasetParameters:
+    """The parameters of the stage `dataset` for a split of the task that a recipe has under `key`.
+
+    BadInput where a local file is not there and never was.
+    """
     base = split.partition("/")[0]
     source: dict[str, Any] = {}
     files: dict[str, str] = {}
     if isinstance(task, OwnClass):
-        source["rows"] = {"sha256": _digest(local, _module_file(task.class_), "task.class")}
+        source["rows"] = {"sha256": _digest_of_class(local, task.class_)}
+        files["class"] = task.class_
     else:
-        _add_source(source, files, "rows", task.data, upstream_split(task.name, split), local)
+        _add_source(source, files, "rows", task.data, upstream_split(task.name, split), local, f"{key}.data")
     if isinstance(task, Csqa) and task.rationales == "ecqa" and task.explanations is not None:
-        _add_source(source, files, "explanations", task.explanations, "train", local)
+        _add_source(source, files, "explanations", task.explanations, "train", local, f"{key}.explanations")
     return DatasetParameters(
         task=task.name,
         split=split,
@@ -55,47 +64,49 @@ def model_parameters(model: Model, local: LocalFiles) -> ModelParameters:
     assert model.name is not None
     if not is_local(model.name):
         return ModelParameters(hub=model.name, revision=model.revision)
-    folder = Path(model.name)
+    folder = Path(os.path.expanduser(model.name))
     if model.revision is not None:
         raise BadInput(f"model.revision: {model.name} is a local folder, which has none")
-    names = local_files(folder.expanduser()) if folder.expanduser().is_dir() else None
+    names = local_files(folder) if folder.is_dir() else None
     digest = local.digest(folder, names)
     if digest is None:
         raise BadInput(f"model.name: there is no folder {model.name}")
     return ModelParameters(digest=digest)
 
 
-def _add_source(source: dict[str, Any], files: dict[str, str], what: str, data: Data, split: str, local: LocalFiles) -> None:
-    if data.local:
-        file = local_file(data.path, {"train": data.train, "test": data.test}, split)
-        files[what] = str(file.expanduser().absolute())
-        source[what] = {"sha256": _digest(local, file, "task.data")}
-    else:
+def _add_source(
+    source: dict[str, Any], files: dict[str, str], what: str, data: Data, split: str, local: LocalFiles, key: str
+) -> None:
+    if not data.local:
         source[what] = {"hub": data.hub, "config": data.config, "revision": data.revision}
-
-
-def _digest(local: LocalFiles, file: Path, where: str) -> str:
+        return
+    file = local_file(data.path, {"train": data.train, "test": data.test}, split, key)
     digest = local.digest(file)
     if digest is None:
-        raise BadInput(f"{where}: there is no file {file}")
-    return digest
+        raise BadInput(f"{key}: there is no file {file}")
+    files[what] = str(file.absolute())
+    source[what] = {"sha256": digest}
 
 
-def _module_file(name: str) -> Path:
-    """The source of a user's task class, whose digest stands for it in the key."""
+def _digest_of_class(local: LocalFiles, name: str) -> str:
+    """The digest of the source file of a user's task class, which stands for it in the key."""
     module = name.rpartition(":")[0]
+    for file in _module_files(module):
+        if digest := local.digest(file):
+            return digest
+    raise BadInput(f"task.class: {name!r} is neither a file nor an importable module, followed by :CLASS")
+
+
+def _module_files(module: str) -> Iterator[Path]:
+    """Where a module's source may be: from the current folder, else wherever Python finds it."""
     if module.endswith(".py"):
-        return Path(module)
-    here = Path(*module.split(".")).with_suffix(".py")
-    if here.is_file():
-        return here
-    try:
-        spec = importlib.util.find_spec(module) if module else None
-    except (ImportError, ValueError):
-        spec = None
-    if spec is None or not spec.origin:
-        raise BadInput(f"task.class: {name!r} is neither a file nor an importable module, followed by :CLASS")
-    return Path(spec.origin)
+        yield Path(module)
+    elif module:
+        here = Path(*module.split("."))
+        yield from (here.with_suffix(".py"), here / "__init__.py")
+        with contextlib.suppress(ImportError, ValueError):
+            if (spec := importlib.util.find_spec(module)) and spec.origin:
+                yield Path(spec.origin)
 
 
 def _options(task: DataTask) -> dict[str, Any]:
@@ -109,5 +120,6 @@ def _options(task: DataTask) -> dict[str, Any]:
     if isinstance(task, OwnRows):
         return {"prompt": task.prompt, "target": task.target}
     if isinstance(task, OwnClass):
-        return {"class": task.class_, "options": task.options}
+        file, _, name = task.class_.rpartition(":")
+        return {"class": name if file.endswith(".py") else task.class_, "options": task.options}
     return {}

@@ -77,10 +77,17 @@ class Steps:
             return self._embedded_problems(task, split)
         suite = self.recipe.evaluation.ood[split.removeprefix("ood/")] if split.startswith("ood/") else None
         if isinstance(suite, TaskSuite):
-            parameters = dataset_parameters(suite.task, "test", self._local, suite.template or template_of(task))
+            words = suite.template or template_of(task)
+            key = f"evaluation.{split.replace('/', '.')}.task"
+            parameters = dataset_parameters(suite.task, "test", self._local, key=key, template=words)
         else:
             parameters = dataset_parameters(task, split, self._local)
         return self._do(f"dataset/{split}", dataset.STAGE, parameters, {})
+
+    def all_problems(self) -> None:
+        """All that the run will read: what is missing or broken shows before hours of training, not after."""
+        for split in ("train", self.recipe.evaluation.split, *(f"ood/{name}" for name in self.recipe.evaluation.ood)):
+            self.problems(split)
 
     def _embedded_problems(self, task: Arithmetic, split: str) -> Known:
         levels, n = task.levels, task.train if split == "train" else task.test

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,16 +20,17 @@ def upstream_split(task: str, split: str) -> str:
     return "train" if base == "dev" and task != "mbpp" else base
 
 
-def local_file(path: str | None, named: Mapping[str, str | None], split: str) -> Path:
+def local_file(path: str | None, named: Mapping[str, str | None], split: str, key: str = "task.data") -> Path:
     """The local file of an upstream split: the one named for it, or in the folder `path`, or `path` itself.
 
-    The file need not be there: a replay does without. BadInput where no file is named for the split at all.
+    The file need not be there: a replay does without. BadInput, naming the recipe's `key`, where no file is named for the
+    split at all.
     """
     if one := named.get(split):
-        return Path(one)
+        return Path(os.path.expanduser(one))
     if path is None:
-        raise BadInput(f"task.data: no file for the split {split} (name it: task.data.{split}, or a folder: task.data.path)")
-    folder = Path(path).expanduser()
+        raise BadInput(f"{key}: no file for the split {split} (name it: {key}.{split}, or a folder: {key}.path)")
+    folder = Path(os.path.expanduser(path))
     if folder.is_file() or folder.suffix in (".jsonl", ".gz"):
         return folder
     packed = folder / f"{split}.jsonl.gz"

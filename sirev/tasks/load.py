@@ -36,7 +36,7 @@ def load(arguments: dict[str, Any], emit: Emit) -> dict[str, int]:
 def _problems(task: str, split: str, arguments: dict[str, Any]) -> Problems:
     options, template = arguments["options"], arguments["template"]
     if task == "python":
-        return own.problems(options["class"], upstream_split(task, split), options["options"])
+        return own.problems(arguments["files"]["class"], upstream_split(task, split), options["options"])
     rows = _rows(arguments, "rows", HUB_SPLITS.get(task, {}).get(upstream_split(task, split), upstream_split(task, split)))
     if task == "gsm8k":
         return gsm8k.problems(rows, calculator=options["calculator"], template=template)

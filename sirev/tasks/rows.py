@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sirev import hub
 from sirev.errors import BadInput
 
 SHOWN = 60  # characters of a bad value that a message quotes
@@ -66,31 +67,22 @@ def read_hub(repo: str, config: str | None, revision: str | None, split: str) ->
 
     Raises BadInput, saying what to do, where the data set can't be had: gated, not there, offline, no such split.
     """
-    if Path(repo).exists():  # `datasets` would silently read that instead, at no revision
-        raise BadInput(f"{repo}: a file or folder of that name is here and would hide the Hub's; rename it, {_INSTEAD}")
-    import datasets
-    from huggingface_hub import snapshot_download
-
-    name = f"{repo}@{revision or 'main'}"
+    name = f"{repo}@{revision or 'main'} {split}"
     try:
         # Not load_dataset(repo, revision=...): offline that takes the latest revision it has, whichever was asked for.
-        folder = snapshot_download(repo, repo_type="dataset", revision=revision)
-        rows = datasets.load_dataset(folder, config, split=split)
-        found = [Row(f"{name} {split}[{i}]", dict(values)) for i, values in enumerate(rows)]
-    except Exception as error:  # whatever datasets, huggingface_hub, httpx and pyarrow raise
-        raise BadInput(f"{name} {split}: {one_line(error)}; {_remedy(error)}") from None
+        folder = hub.snapshot("dataset", repo, revision)
+    except BadInput as error:
+        raise BadInput(f"task.data.hub: {error}, {_INSTEAD}") from None
+    import datasets
+
+    try:
+        rows = datasets.load_dataset(str(folder), config, split=split)
+        found = [Row(f"{name}[{i}]", dict(values)) for i, values in enumerate(rows)]
+    except Exception as error:  # whatever datasets and pyarrow raise
+        raise BadInput(f"{name}: {one_line(error)}; check task.data.hub, config and revision, {_INSTEAD}") from None
     if not found:
-        raise BadInput(f"{name} {split}: holds no row")
+        raise BadInput(f"{name}: holds no row")
     return found
-
-
-def _remedy(error: Exception) -> str:
-    kind, said = type(error).__name__, str(error)
-    if "gated" in said or "cannot be accessed" in said or kind in ("GatedRepoError", "RepositoryNotFoundError"):
-        return f"check the name, ask for access on its page and run `hf auth login` (once `huggingface-cli login`), {_INSTEAD}"
-    if isinstance(error, ConnectionError) or "Offline" in kind + said or kind.startswith("Connect"):
-        return f"go online once (HF_HUB_OFFLINE unset) so that it is cached, {_INSTEAD}"
-    return f"check task.data.hub, config and revision, {_INSTEAD}"
 
 
 def text(row: Row, field: str, *, empty: bool = False) -> str:

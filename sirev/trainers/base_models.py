@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sirev import hub
 from sirev.errors import BadInput
 
 PATTERNS = ("*.safetensors", "*.json", "*.model", "*.txt", "*.jinja")
@@ -27,7 +28,7 @@ def local_files(folder: Path) -> list[str]:
 
 def is_local(name: str) -> bool:
     """Whether a model's name is a path: one that exists, or that could be no repository on the Hub."""
-    return Path(name).expanduser().is_dir() or name.startswith(("/", "./", "../", "~")) or name.count("/") > 1
+    return name.startswith(("/", "./", "../", "~")) or name.count("/") > 1 or Path(name).is_dir()
 
 
 def fetch(arguments: dict[str, Any], emit: Emit) -> dict[str, str]:
@@ -38,31 +39,7 @@ def fetch(arguments: dict[str, Any], emit: Emit) -> dict[str, str]:
 
 def snapshot(repository: str, revision: str | None) -> Path:
     """The folder of a Hub model at a revision, named by its commit; downloaded unless the local cache has it."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    named = f"model: {repository}{f' at {revision}' if revision else ''}"
-    wanted: dict[str, Any] = {"revision": revision, "allow_patterns": list(PATTERNS), "ignore_patterns": list(NOT_THE_MODEL)}
     try:
-        return Path(snapshot_download(repository, **wanted))
-    except GatedRepoError:
-        raise BadInput(
-            f"{named} is gated: accept its licence at https://huggingface.co/{repository}, then run `hf auth login`"
-        ) from None
-    except RevisionNotFoundError:
-        raise BadInput(f"{named}: the Hub has no such revision") from None
-    except RepositoryNotFoundError:
-        raise BadInput(f"{named}: the Hub has no such model (a private one needs `hf auth login`)") from None
-    except HFValidationError:
-        raise BadInput(f"{named}: neither a folder here nor ORGANISATION/NAME on the Hub") from None
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise BadInput(f"{named} is not on this machine and can't be fetched: {reason}") from None
+        return hub.snapshot("model", repository, revision, PATTERNS, NOT_THE_MODEL)
+    except BadInput as error:
+        raise BadInput(f"model: {error}, or name a local folder") from None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sirev.errors import BadInput
 from sirev.trainers.base_models import snapshot
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
@@ -38,7 +39,10 @@ def load_tokenizer(model: ModelFolders) -> Any:
     """The tokenizer saved with the model."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(model.path, trust_remote_code=False)
+    tokenizer = AutoTokenizer.from_pretrained(model.path, trust_remote_code=False)
+    if tokenizer.eos_token_id is None:
+        raise BadInput(f"the tokenizer of {model.path} names no end of text (eos_token), so that no answer could end")
+    return tokenizer
 
 
 def load_model(model: ModelFolders, *, trainable: bool = False, dtype: str = "auto", **options: Any) -> Any:
@@ -46,12 +50,29 @@ def load_model(model: ModelFolders, *, trainable: bool = False, dtype: str = "au
     from transformers import AutoModelForCausalLM
 
     options = {"use_safetensors": True, "trust_remote_code": False, **options}
-    weights = AutoModelForCausalLM.from_pretrained(model.base or model.path, dtype=dtype, **options)
-    if model.base is None:
-        return weights
-    from peft import PeftModel
+    folder = model.base or model.path
+    weights, info = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, output_loading_info=True, **options)
+    # What is missing would be filled with random numbers, and a warning.
+    wrong = [*info["missing_keys"], *info["mismatched_keys"]]
+    if wrong:
+        raise BadInput(f"the weights in {folder} do not fit its config.json: {len(wrong)} are missing or of another shape")
+    return weights if model.base is None else _with_adapter(weights, model, trainable)
 
-    return PeftModel.from_pretrained(weights, model.path, is_trainable=trainable)
+
+def _with_adapter(weights: Any, model: ModelFolders, trainable: bool) -> Any:
+    from peft import PeftModel, get_peft_model_state_dict
+    from safetensors import safe_open
+
+    try:
+        loaded = PeftModel.from_pretrained(weights, model.path, is_trainable=trainable)
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise BadInput(f"the adapter {model.path} does not fit the base model {model.base}: {reason}") from None
+    with safe_open(model.path / "adapter_model.safetensors", "pt") as saved:
+        names = set(saved.keys())
+    if names != set(get_peft_model_state_dict(loaded)):  # PEFT warns of what is missing, and leaves it at its random start
+        raise BadInput(f"the adapter {model.path} does not fit the base model {model.base}: it is for other modules")
+    return loaded
 
 
 def load_merged(model: ModelFolders, **options: Any) -> Any:

@@ -81,14 +81,41 @@ def make_trainer(arguments: dict[str, Any], *callbacks: TrainerCallback) -> tupl
         return SFTTrainer(policy, args=SFTConfig(**common, packing=False, completion_only_loss=True), **given), examples
     losses = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, settings["nll_weight"]]} if settings["nll_weight"] else {}
     config = DPOConfig(**common, beta=settings["beta"], precompute_ref_log_probs=settings["precompute_reference"], **losses)
-    return _TokenisedDPOTrainer(policy, ref_model=_reference(arguments, policy), args=config, **given), examples
+    trainer = _PairTrainer(policy, ref_model=_reference(arguments, policy), args=config, **given)
+    if settings["precompute_reference"]:
+        trainer.ref_model = None  # it has done its work, and TRL would hold it to the end
+    return trainer, examples
 
 
-class _TokenisedDPOTrainer(DPOTrainer):
-    """TRL's DPOTrainer on pairs that are tokens already, which its SFTTrainer takes but it does not."""
+class _PairTrainer(DPOTrainer):
+    """TRL's DPOTrainer on pairs that are tokens already, which its SFTTrainer takes but it does not.
+
+    A batch that goes through the model in parts has the loss of the whole. TRL takes the mean of the parts' means, which
+    is another number where one part has fewer pairs (an epoch's last batch) or, for the negative log-likelihood, tokens.
+    """
 
     def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
         return dataset
+
+    def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
+        parts, items = super().get_batch_samples(*args, **kwargs)
+        self._parts = [_pairs_and_tokens(part) for part in parts]
+        return parts, items
+
+    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        of_part = _pairs_and_tokens(inputs)
+        of_whole = [sum(sizes) for sizes in zip(*self._parts, strict=True)]
+        wanted = self.args.loss_weights or [1.0]  # of "sigmoid", a mean over pairs, and of "sft", one over tokens
+        self.loss_weights = [
+            weight * len(self._parts) * part / whole for weight, part, whole in zip(wanted, of_part, of_whole, strict=False)
+        ]
+        return super().compute_loss(model, inputs, *args, **kwargs)
+
+
+def _pairs_and_tokens(batch: dict[str, Any]) -> tuple[int, int]:
+    """How many pairs a batch has, and how many tokens the better answers: TRL puts those into its first half."""
+    pairs = len(batch["completion_mask"]) // 2
+    return pairs, int(batch["completion_mask"][:pairs].sum())
 
 
 def thinned(log: list[dict[str, float]]) -> list[dict[str, float]]:
@@ -115,11 +142,13 @@ def _policy(init: ModelFolders, settings: dict[str, Any]) -> Any:
 
 
 def _reference(arguments: dict[str, Any], policy: Any) -> Any:
-    """The frozen reference model, None where TRL's own copy of the policy's adapter is the reference.
+    """The frozen reference model; None where TRL has it: as its own copy of the policy's adapter, or, if it computes the
+    reference's log-probabilities before the first step, as the policy.
 
-    Never left to TRL for full weights: it would reload them from the path that the configuration happens to name.
+    Otherwise never left to TRL for full weights: it would reload them from the path that the configuration happens to name.
     """
-    if isinstance(policy, PeftModel) and arguments["reference_is_init"]:
+    at_hand = isinstance(policy, PeftModel) or arguments["settings"]["precompute_reference"]
+    if at_hand and arguments["reference_is_init"]:
         return None
     return load_merged(ModelFolders.of(arguments["reference"]), dtype=arguments["settings"]["dtype"]).eval()
 
@@ -128,7 +157,7 @@ def _common_arguments(settings: dict[str, Any], seed: int, scratch: str, policy:
     cuda = torch.cuda.is_available()
     at_once = min(settings["micro_batch_size"] or settings["batch_size"], settings["batch_size"])
     if settings["batch_size"] % at_once:
-        raise ValueError(f"batch_size {settings['batch_size']} is no multiple of memory.micro_batch_size {at_once}")
+        raise ValueError(f"batch_size {settings['batch_size']} is no multiple of training.memory.micro_batch_size {at_once}")
     return {
         "output_dir": scratch,
         "num_train_epochs": settings["epochs"],

@@ -35,8 +35,8 @@ def test_everything_asked_of_one_model_in_a_row_is_one_load(folder: Path) -> Non
     assert session.loads == before + 1
     session.sample(request(folder, "M_2"), events.append)
     assert session.loads == before + 2
-    assert [event["cell"] for event in events] == [0, 1] * 4
-    assert {row["draw"] for event in events for row in event["completions"]} == {0, 1}
+    assert [event["cell"] for event in events if "cell" in event] == [0, 1] * 4
+    assert {row["draw"] for event in events for row in event.get("completions", [])} == {0, 1}
 
 
 def test_an_unknown_engine_is_refused(folder: Path) -> None:

@@ -6,7 +6,10 @@ import pytest
 import yaml
 
 from sirev.errors import BadInput
-from sirev.recipe import Recipe, find_recipe, load_recipe, recipe_folder, recipe_names
+from sirev.recipe import Recipe, find_recipe, load_recipe, overlay_names, recipe_folder, recipe_names
+from sirev.recipe.load import read_recipe
+from sirev.recipe.sections import TaskSuite
+from sirev.recipe.tasks import Gsm8k
 
 
 def refused(*overrides: str, recipe: str | Path = "tiny") -> str:
@@ -158,3 +161,235 @@ def test_settings_are_plain_json_with_defaults_filled_in() -> None:
     settings = load_recipe("tiny").settings()
     assert settings["init_from"] == "previous"
     assert Recipe.model_validate(settings) == load_recipe("tiny")
+
+
+GRID = [f"{model}_{task}" for model in ("llama2", "mistral", "llama3") for task in ("csqa", "gsm8k", "math", "mbpp")]
+
+
+def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **files: str) -> Path:
+    """A folder of recipes with these files (`a__b` is a/b.yaml), which sirev takes for its own."""
+    folder = tmp_path / "recipes"
+    for name, text in files.items():
+        path = folder / f"{name.replace('__', '/')}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr("sirev.recipe.load.recipe_folder", lambda: folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", GRID)
+def test_the_grid_is_the_papers(name: str) -> None:
+    recipe = load_recipe(name)
+    assert (recipe.T, recipe.methods, recipe.gpu) == (5, ["sft", "dpo", "sft-dpo"], "required")
+    assert recipe.steps("sft-dpo") == ["dpo", "sft", "dpo", "sft"]
+    assert (recipe.sampling.n, recipe.sampling.temperature, recipe.sampling.top_p) == (50, 0.75, 0.95)
+    draws = recipe.evaluation.draws
+    assert (draws.n, draws.temperature, draws.top_p) == (64, 0.75, 0.95)
+    assert recipe.model.revision
+    assert recipe.task.name == name.partition("_")[2]
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_what_is_shown_of_a_recipe_can_be_read_back(name: str, tmp_path: Path) -> None:
+    recipe = load_recipe(name)
+    (tmp_path / "shown.yaml").write_text(yaml.safe_dump(recipe.settings()))
+    assert load_recipe(tmp_path / "shown.yaml") == recipe
+
+
+def test_defaults_lie_below_the_recipe_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny = find_recipe("tiny_smoke").read_text()
+    folder = parts(
+        tmp_path,
+        monkeypatch,
+        defaults__one="T: 7\nsampling: {n: 21, top_p: 0.5}\n",
+        defaults__two="sampling: {n: 22, max_new_tokens: 60, temperature: 0.3}\ntask: {data_seed: 4}\n",
+        both="defaults: [one, two]\nsampling: {temperature: 0.4}\n",
+    )
+    (folder / "defaults" / "base.yaml").write_text(tiny)
+    (folder / "both.yaml").write_text("defaults: [base, one, two]\nsampling: {temperature: 0.4}\n")
+    recipe = load_recipe("both")
+    assert (recipe.name, recipe.T, recipe.task.name) == ("both", 7, "arithmetic")
+    assert (recipe.sampling.n, recipe.sampling.top_p) == (22, 0.5)
+    assert (recipe.sampling.temperature, recipe.sampling.max_new_tokens) == (0.4, 60)
+    origins = [str(folder / "defaults" / f"{name}.yaml") for name in ("base", "one", "two")]
+    assert read_recipe("both", ["T=3"]).origins() == [*origins, str(folder / "both.yaml"), "--set T=3"]
+
+
+def test_overlays_lie_over_the_recipe_in_their_order_and_overrides_over_them(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    one.write_text("T: 7\nsampling: {n: 21, temperature: 0.5}\n")
+    two.write_text("sampling: {n: 22, temperature: 0.6}\n")
+    recipe = load_recipe("tiny_smoke", ["sampling.temperature=0.7"], [one, str(two)])
+    assert (recipe.name, recipe.T, recipe.sampling.n, recipe.sampling.temperature) == ("tiny_smoke", 7, 22, 0.7)
+    assert load_recipe("tiny_smoke", [], [two, one]).sampling.n == 21
+
+
+@pytest.mark.parametrize(("overlay", "fits"), [("24gb", GRID), ("full", GRID), ("dev", [n for n in GRID if "mbpp" not in n])])
+def test_every_overlay_fits_the_grid(overlay: str, fits: list[str]) -> None:
+    assert set(overlay_names()) == {"24gb", "full", "dev"}
+    for name in fits:
+        assert load_recipe(name, [], [overlay]) != load_recipe(name)
+
+
+def test_unknown_defaults_and_overlays_are_one_line(tmp_path: Path) -> None:
+    assert refused(recipe=written(tmp_path, defaults=["papr"])) == (
+        "unknown name 'papr' in defaults; did you mean 'paper'? (known: csqa, gsm8k, llama2, llama3, math, mbpp, mistral, paper)"
+    )
+    path = written(tmp_path, defaults="paper")
+    assert refused(recipe=path).startswith(f"{path}: defaults: a list of names of files in ")
+    for overlay, words in (
+        ("24g", "unknown name '24g' in overlays; did you mean '24gb'? (known: 24gb, dev, full)"),
+        ("./none.yaml", "no overlays file ./none.yaml"),
+    ):
+        with pytest.raises(BadInput) as caught:
+            load_recipe("tiny", [], [overlay])
+        assert str(caught.value) == words
+
+
+def test_a_model_an_engine_and_a_grader_may_be_written_as_their_name() -> None:
+    recipe = load_recipe("mistral_math", ["model=gpt2", "engine=transformers", "evaluation.grader=exact"])
+    assert (recipe.model.name, recipe.model.revision) == ("gpt2", None)  # another model has no use for the old revision
+    assert (recipe.engine.name, recipe.engine.dtype) == ("transformers", "auto")
+    assert recipe.evaluation.grader.name == "exact"
+    kept = load_recipe("mistral_math", ["model.name=gpt2"])
+    assert kept.model.revision == load_recipe("mistral_math").model.revision
+
+
+def test_another_grader_takes_no_limit_of_the_old_one() -> None:
+    assert load_recipe("mistral_math", ["training.grader.seconds=3"]).training.grader.seconds == 3
+    assert load_recipe("mistral_math", ["training.grader.seconds=3", "training.grader=exact"]).training.grader.seconds == 10
+
+
+def test_paths_in_a_file_start_from_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").mkdir()
+    path = tmp_path / "mine" / "own.yaml"
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "defaults": ["paper", "gsm8k"],
+                "model": "./model",
+                "task": {"data": {"path": "../data", "train": "./train.jsonl", "test": "test.jsonl"}},
+            }
+        )
+    )
+    monkeypatch.chdir("/")
+    recipe = load_recipe(path, ["evaluation.ood.math_algebra.task.data.path=./here"])
+    assert recipe.model.name == str(tmp_path / "mine" / "model")
+    assert isinstance(recipe.task, Gsm8k)
+    data = recipe.task.data
+    assert (data.path, data.train, data.test) == (str(tmp_path / "data"), str(tmp_path / "mine" / "train.jsonl"), "test.jsonl")
+    suite = recipe.evaluation.ood["math_algebra"]
+    assert isinstance(suite, TaskSuite)
+    assert suite.task.data.path == "./here"  # of the command line, and so from the current folder
+
+
+@pytest.mark.parametrize(
+    ("recipe", "grader"), [("tiny_smoke", "final_number"), ("mistral_gsm8k", "gsm8k_strict"), ("mistral_math", "math")]
+)
+def test_a_task_has_a_grader_unless_the_recipe_names_one(recipe: str, grader: str, tmp_path: Path) -> None:
+    data = load_recipe(recipe).settings()
+    for part in ("training", "evaluation"):
+        del data[part]["grader"]
+    loaded = load_recipe(written_from(tmp_path, data))
+    assert loaded.training.grader.name == loaded.evaluation.grader.name == grader
+
+
+def test_mbpp_has_no_grader_unless_one_is_named(tmp_path: Path) -> None:
+    data = load_recipe("mistral_mbpp").settings()
+    del data["training"]["grader"]
+    path = written_from(tmp_path, data)
+    assert refused(recipe=path) == f"{path}: training.grader: missing, and required"
+
+
+def written_from(tmp_path: Path, data: dict[str, object]) -> Path:
+    path = tmp_path / "shown.yaml"
+    path.write_text(yaml.safe_dump(data))
+    return path
+
+
+SUITE = "{task: {name: gsm8k, data: {path: x}}, grader: gsm8k_strict}"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "overrides", "line"),
+    [
+        ("mistral_gsm8k", ["engine=tgi"], "engine.name: 'tgi' is not allowed: input should be 'transformers', 'vllm' or "
+         "'server'"),
+        ("mistral_gsm8k", ["training.grader=mbpp_unsafe_subprocess"], "training.grader.name: mbpp_unsafe_subprocess: it runs "
+         "programs, which the task gsm8k does not ask for"),
+        ("mistral_mbpp", ["evaluation.grader=math"], "evaluation.grader.name: math: the task mbpp is graded by "
+         "mbpp_unsafe_subprocess alone"),
+        ("mistral_gsm8k", ["evaluation.ood.math_algebra.grader=mbpp_unsafe_subprocess"],
+         "evaluation.ood.math_algebra.grader.name: mbpp_unsafe_subprocess: it runs programs, which the task math does not ask "
+         "for"),
+        ("mistral_gsm8k", ["task.subjects=[Algebra]"], "task has no field 'subjects' (known: data, limit, dev, name, "
+         "calculator)"),
+        ("mistral_gsm8k", ["task.data.pth=x"], "task.data has no field 'pth'; did you mean 'path'? (known: hub, config, "
+         "revision, path, train, test)"),
+        ("mistral_gsm8k", ["evaluation.ood.more={levels: [1], problems: 3}"], "evaluation.ood.more: {levels, problems}: a suite "
+         "beside the task gsm8k has task and grader"),
+        ("tiny", [f"evaluation.ood.more={SUITE}"], "evaluation.ood.more: {task, grader}: a suite beside the task arithmetic has "
+         "levels and problems"),
+        ("mistral_gsm8k", ["evaluation.ood.math_algebra=null"], "evaluation.ood.math_algebra: None is not allowed: input should "
+         "be a valid dictionary or instance of LevelsSuite"),
+        ("mistral_csqa", ["task.explanations.path=x"], "task.explanations: {path}: read only with rationales: ecqa"),
+        ("mistral_csqa", ["task.rationales=none", "task.bootstrap=9"], "task.bootstrap: 9: read only with rationales: self"),
+        ("mistral_gsm8k", ["engine=server"], "engine.url: missing: where is the server, such as http://localhost:8000/v1?"),
+        ("mistral_gsm8k", ["engine.url=http://x"], "engine.url: http://x: read only with engine.name: server"),
+        ("mistral_gsm8k", ["engine=transformers", "engine.gpu_memory=0.5"], "engine.gpu_memory: 0.5: read only with engine.name: "
+         "vllm"),
+        ("mistral_gsm8k", ["training.lora.r=1024"], "training.lora.r: 1024: vLLM serves ranks up to 512"),
+        ("mistral_gsm8k", ["evaluation.split=dev"], "evaluation.split: dev: needs task.dev, the number of problems to keep out "
+         "of the training split"),
+        ("mistral_mbpp", ["task.dev=5"], "task.dev: 5: MBPP has a validation split of its own; evaluation.split: dev uses it"),
+        ("mistral_gsm8k", ["engine.context=512"], "engine.context: 512: leaves no room for a prompt beside 512 new tokens"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_together_is_one_line_that_names_the_last_override(recipe: str, overrides: list[str], line: str) -> None:
+    assert refused(*overrides, recipe=recipe) == f"--set {overrides[-1]}: {line}"
+
+
+def test_a_bad_value_is_blamed_on_the_file_that_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = recipe_folder()
+    line = refused("task.name=gsmk", recipe="mistral_gsm8k")
+    assert line == (
+        "--set task.name=gsmk: task.name: unknown name 'gsmk'; did you mean 'gsm8k'? "
+        "(known: arithmetic, gsm8k, math, mbpp, csqa, jsonl, python)"
+    )
+    assert refused("task.rationales=ecqa", recipe="mistral_csqa") == (
+        f"{folder}/defaults/csqa.yaml: task: {{name, rationales, bootstrap, data}} is not allowed: "
+        "rationales: ecqa needs `explanations`, where ECQA's rows are"
+    )
+    overlay = tmp_path / "over.yaml"
+    overlay.write_text("training: {sft: {epochs: 0}}\n")
+    with pytest.raises(BadInput) as caught:
+        load_recipe("mistral_gsm8k", [], [overlay])
+    assert str(caught.value) == f"{overlay}: training.sft.epochs: 0 is not allowed: input should be greater than or equal to 1"
+    overlay.write_text("defaults: [paper]\n")
+    with pytest.raises(BadInput, match=f"^{overlay}: defaults: no such field "):
+        load_recipe("mistral_gsm8k", [], [overlay])
+    made = parts(tmp_path, monkeypatch, defaults__bad="T: 1\n", recipe="defaults: [bad]\n")
+    tiny = yaml.safe_load((folder / "tiny_smoke.yaml").read_text())
+    del tiny["T"]
+    (made / "recipe.yaml").write_text(yaml.safe_dump({"defaults": ["bad"], **tiny}))
+    assert refused(recipe="recipe").startswith(f"{made / 'defaults' / 'bad.yaml'}: T: 1 is not allowed")
+
+
+def test_a_misspelt_field_of_a_task_lists_the_fields_of_that_task(tmp_path: Path) -> None:
+    data = load_recipe("mistral_math").settings()
+    data["task"]["calculator"] = True
+    path = written_from(tmp_path, data)
+    line = refused(recipe=path)
+    assert line == f"{path}: task.calculator: no such field (known: data, limit, dev, name, subjects, levels)"
+
+
+def test_ecqa_explanations_and_the_letter_alone_need_no_more_than_their_own_settings() -> None:
+    assert load_recipe("mistral_csqa", ["task.rationales=ecqa", "task.explanations.path=ecqa.jsonl"]).task.name == "csqa"
+    assert load_recipe("mistral_csqa", ["task.rationales=none"]).task.name == "csqa"
+
+
+def test_keys_that_are_no_text_are_one_line(tmp_path: Path) -> None:
+    for text in ("1: 2\n", "on: 3\n", "task: {1: 2}\n"):
+        path = tmp_path / "odd.yaml"
+        path.write_text(find_recipe("tiny_smoke").read_text().replace("task:", "tsk:") + text)
+        assert str(path) in refused(recipe=path)

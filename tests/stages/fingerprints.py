@@ -5,11 +5,11 @@ also those imported inside functions and those that a child process is asked for
 docstrings and formatting don't count, and it is the same on every Python version. The store is left out: its format
 has a number of its own.
 
-    python tests/stages/fingerprints.py          writes fingerprints.json, for stages whose version was raised
-    python tests/stages/fingerprints.py --same   also for the others, if the old and the new code give equal artifacts
+    python tests/stages/fingerprints.py                   writes fingerprints.json, for stages whose version was raised
+    python tests/stages/fingerprints.py --same [COMMIT]   also for the others, if old and new code give equal artifacts
 
-`--same` runs tiny_smoke with the last commit's code and with the present code, each on an empty store, and compares
-the digests of every artifact; what it compared is written beside the fingerprint.
+`--same` runs tiny_smoke with the code of COMMIT (the last one) and with the present code, each on an empty store, and
+compares the digests of every artifact of the stages in question; what it compared is written beside the fingerprint.
 """
 
 from __future__ import annotations
@@ -147,12 +147,13 @@ def current() -> dict[str, dict[str, Any]]:
 
 
 def smoke_digests(code: Path) -> dict[str, str]:
-    """Step -> semantic digest of its artifact, over all runs of tiny_smoke, computed by the checkout in `code`."""
+    """Stage, method and step -> semantic digest of the artifact, for tiny_smoke as computed by the checkout in `code`."""
     program = (
         "import sys, json, sirev\n"
         "store = sirev.Store(sys.argv[1])\n"
         "sirev.iterate('tiny_smoke', store=store)\n"
-        "print(json.dumps({f'{run.method} {step}': store.artifact(pin.artifact).semantic\n"
+        "stage = lambda pin: store.records.get(pin.key, pin.artifact).action['stage']\n"
+        "print(json.dumps({f'{stage(pin)} {run.method} {step}': store.artifact(pin.artifact).semantic\n"
         "                  for run in store.runs.all() for step, pin in run.pins.items()}))\n"
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -176,11 +177,13 @@ def main() -> int:
     if unraised:
         with tempfile.TemporaryDirectory() as folder:
             before = Path(folder) / "before"
-            subprocess.run(["git", "-C", str(ROOT), "worktree", "add", "--detach", str(before), "HEAD"], check=True)
+            commit = sys.argv[sys.argv.index("--same") + 1 :][:1] or ["HEAD"]
+            subprocess.run(["git", "-C", str(ROOT), "worktree", "add", "--detach", str(before), *commit], check=True)
             try:
-                old, new = smoke_digests(before), smoke_digests(ROOT)
+                both = smoke_digests(before), smoke_digests(ROOT)
             finally:
                 subprocess.run(["git", "-C", str(ROOT), "worktree", "remove", "--force", str(before)], check=True)
+        old, new = ({step: digest for step, digest in one.items() if step.split()[0] in unraised} for one in both)
         if old != new:
             differing = sorted(step for step in old.keys() | new.keys() if old.get(step) != new.get(step))
             print(f"results differ: {', '.join(differing)}; raise the version of the first stage among them")

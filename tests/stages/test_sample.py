@@ -61,3 +61,18 @@ def test_shards_from_before_an_interruption_give_the_same_rows(smoke: Study, smo
     forget(smoke_copy, "sample", keep_shards=keep)  # some samplings whole, one or the other half done, the rest gone
     sirev.iterate("tiny_smoke", store=smoke_copy)
     assert semantic_digests(sirev.Store(smoke_copy)) == semantic_digests(smoke.store)
+
+
+def test_more_draws_between_the_grids_borders_keep_what_is_there_too(smoke: Study, smoke_copy: Path, tmp_path: Path) -> None:
+    store = sirev.Store(smoke_copy)
+    for n in (19, 23):
+        sirev.iterate("tiny_smoke", methods=["dpo"], overrides=[f"evaluation.draws.n={n}"], store=store)
+    shards = [r.action["parameters"] for r in store.records.all() if r.action["stage"] == "sample-shard"]
+    grown = sorted({(p["first_draw"], p["n"]) for p in shards if p["first_draw"] >= 16})
+    assert grown == [(16, 3), (19, 4)]
+    (after,) = [run for run in store.runs.all() if run.settings["evaluation"]["draws"]["n"] == 23]
+    at_once = sirev.Store(tmp_path / "at-once")
+    sirev.iterate("tiny_smoke", methods=["dpo"], overrides=["evaluation.draws.n=23"], store=at_once)
+    (fresh,) = at_once.runs.all()
+    rows = [s.artifact(run.pins["sample/test:3"].artifact).semantic for s, run in ((store, after), (at_once, fresh))]
+    assert rows[0] == rows[1]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 import sirev
 from sirev.study.invocation import plan
+from sirev.trainers.checkpoints import MARKER
 from tests.conftest import SIREV, Study, alive, semantic_digests
 
 
@@ -70,6 +73,42 @@ def test_a_thousand_kills_lose_nothing(smoke: Study, tmp_path: Path, seed: int) 
     survives_kills(smoke, tmp_path / "store", kills=50, seed=seed)
 
 
+@pytest.mark.parametrize("parameters", ["full", pytest.param("lora", marks=pytest.mark.slow)])
+def test_a_training_killed_on_the_way_goes_on_from_its_checkpoint(
+    smoke_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parameters: str
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where attempts leave their checkpoints
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    changes = ["T=2", "training.dpo.epochs=8", f"training.parameters={parameters}"]
+    undisturbed = shutil.copytree(smoke_copy, tmp_path / "undisturbed")
+    (expected,) = sirev.iterate("tiny_smoke", methods=["dpo"], overrides=changes, store=undisturbed)
+    made = sirev.Store(undisturbed).runs.get(expected.id)
+    assert made is not None
+    key = made.pins["train:2"].key
+    given = [word for change in (*changes, "training.checkpoint_minutes=0") for word in ("--set", change)]
+
+    process = started(smoke_copy, "--method", "dpo", *given)
+    deadline = time.monotonic() + 60
+    while not (saved := _checkpoints(tmp_path, key)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert saved
+    again = started(smoke_copy, "--method", "dpo", *given)
+    _, stderr = again.communicate(timeout=100)
+    assert again.returncode == 0, stderr
+
+    store = sirev.Store(smoke_copy)
+    run = store.runs.get(expected.id)
+    assert run is not None
+    record = store.records.get(run.pins["train:2"].key, run.pins["train:2"].artifact)
+    assert record is not None
+    assert record.provenance["resumed"] >= max(saved)
+    assert [entry["step"] for entry in record.provenance["log"]][-1] == record.provenance["steps"]
+    assert semantic_digests(store) == semantic_digests(sirev.Store(undisturbed))
+    assert not list(tmp_path.glob(f"sirev-attempts-*/*-{key[:32]}"))
+
+
 def test_no_child_outlives_a_killed_run(tmp_path: Path) -> None:
     process = started(tmp_path / "store")
     deadline = time.monotonic() + 30
@@ -126,3 +165,9 @@ def _children(pid: int) -> list[int]:
     """All children, whichever thread started them."""
     lists = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for children in lists for child in children.read_text().split()]
+
+
+def _checkpoints(temporary: Path, key: str) -> list[int]:
+    """The steps after which there are whole checkpoints of a training."""
+    markers = temporary.glob(f"sirev-attempts-*/*-{key[:32]}/attempt-*/checkpoint-*/{MARKER}")
+    return [int(path.parent.name.rpartition("-")[2]) for path in markers]

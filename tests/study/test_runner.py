@@ -134,18 +134,16 @@ def test_an_interruption_does_not_forget_what_a_finished_run_stood_on(smoke: Stu
 
 
 def test_what_nobody_foresaw_is_a_failed_stage_too(smoke_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sirev.grading import final_number
-
-    def fail(text: str, gold: str) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("nobody foresaw this")
 
-    monkeypatch.setattr(final_number, "grade", fail)
+    monkeypatch.setattr("sirev.stages.grade.grade_all", fail)
     for path in (smoke_copy / "records").rglob("*.json"):
         if '"stage":"grade"' in path.read_text():
             path.unlink()
     with pytest.raises(StageFailed, match=r"stage grade.*ZeroDivisionError: nobody foresaw this; log: ") as caught:
         sirev.iterate("tiny_smoke", methods=["sft"], store=smoke_copy)
-    assert "final_number" in Path(str(caught.value).rpartition("log: ")[2]).read_text()
+    assert "grade_all" in Path(str(caught.value).rpartition("log: ")[2]).read_text()
 
 
 def test_lora_without_settings_of_its_own_is_lora(smoke_copy: Path) -> None:
@@ -223,3 +221,46 @@ def test_a_read_only_store_replays_and_says_clearly_what_it_can_not_do(smoke_cop
     assert done.stdout.splitlines()[:1] == ["0 computed"], done.stderr
     assert "can't be written" in done.stdout.splitlines()[1]
     assert str(smoke_copy) in done.stdout.splitlines()[1]
+
+
+STARVED = """
+import os, signal, torch
+
+class SFTConfig:
+    def __init__(self, **given):
+        {ending}
+
+DPOConfig = SFTTrainer = DPOTrainer = SFTConfig
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [
+        ("raise torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 20.00 MiB.')", "OutOfMemoryError: CUDA out of"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "died (killed, perhaps for want of memory)"),
+    ],
+    ids=["on the GPU", "by the kernel"],
+)
+def test_a_training_without_memory_enough_names_the_settings_to_lower(
+    smoke_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, said: str
+) -> None:
+    (tmp_path / "trl.py").write_text(STARVED.format(ending=ending))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(StageFailed) as caught:
+        sirev.iterate("tiny_smoke", methods=["sft"], overrides=["training.sft.learning_rate=1e-3"], store=smoke_copy)
+    (line,) = str(caught.value).splitlines()
+    assert "step train:2 (stage train, key " in line
+    assert said in line
+    for setting in ("micro_batch_size", "gradient_checkpointing", "precompute_reference"):
+        assert f"training.memory.{setting}" in line
+    assert line.index(said) < line.index("training.memory.") < line.index("log: ")
+
+
+def test_a_training_that_fails_for_another_reason_says_nothing_of_memory(
+    smoke_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "trl.py").write_text(STARVED.format(ending="raise ValueError('the loss is odd')"))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(StageFailed, match="ValueError: the loss is odd; log: "):
+        sirev.iterate("tiny_smoke", methods=["sft"], overrides=["training.sft.learning_rate=1e-3"], store=smoke_copy)

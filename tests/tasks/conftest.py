@@ -12,6 +12,7 @@ import pytest
 
 from sirev.errors import BadInput
 from sirev.tasks.rows import Row, read_hub, read_jsonl
+from tests.hub_cache import COMMIT, HubCache
 
 DATA = Path(os.environ.get("SIREV_TEST_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
 
@@ -34,14 +35,12 @@ def published() -> Published:
 
 
 @pytest.fixture
-def on_the_hub(monkeypatch: pytest.MonkeyPatch) -> OnTheHub:
-    """Rows as `read_hub` gives them from a data set that holds these."""
-    import datasets
+def on_the_hub(hub: HubCache) -> OnTheHub:
+    """Rows as `read_hub` gives them from a data set that holds these, in the cache of a machine without a network."""
 
     def read(rows: list[dict[str, Any]]) -> list[Row]:
-        held = datasets.Dataset.from_list(rows)
-        monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: held)
-        return read_hub("somebody/something", None, "abc123", "train")
+        hub.dataset("somebody/something", {"train": rows})
+        return read_hub("somebody/something", "main", COMMIT, "train")
 
     return read
 

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import gzip
+import time
 from functools import partial
 from pathlib import Path
 
-import datasets
 import pytest
 
 from sirev.tasks.rows import Row, read_hub, read_jsonl, text
+from tests.hub_cache import COMMIT, OTHER, HubCache
 from tests.tasks.conftest import OnTheHub, refusal
 
 
@@ -74,30 +75,61 @@ def test_text_names_place_field_and_what_was_found() -> None:
 
 
 def test_hub_rows_say_repository_revision_split_and_index(on_the_hub: OnTheHub) -> None:
-    assert on_the_hub([{"q": "a"}, {"q": "b"}])[1] == Row("somebody/something@abc123 train[1]", {"q": "b"})
+    assert on_the_hub([{"q": "a"}, {"q": "b"}])[1] == Row(f"somebody/something@{COMMIT} train[1]", {"q": "b"})
 
 
-@pytest.mark.parametrize(
-    ("error", "advice"),
-    [
-        (datasets.exceptions.DatasetNotFoundError("Dataset 'a/b' is a gated dataset on the Hub.\nAsk."), "`hf auth login`"),
-        (datasets.exceptions.DatasetNotFoundError("'a/b' doesn't exist on the Hub or cannot be accessed."), "`hf auth login`"),
-        (ConnectionError("Couldn't reach 'a/b' on the Hub (OfflineModeIsEnabled)"), "go online once"),
-        (ValueError('Unknown split "tran".\nShould be one of train.'), "check task.data.hub, config and revision"),
-    ],
-)
-def test_what_the_hub_refuses_is_one_line_with_advice(monkeypatch: pytest.MonkeyPatch, error: Exception, advice: str) -> None:
-    def load_dataset(*_: object, **__: object) -> None:
-        raise error
+def test_a_pinned_revision_is_the_one_that_is_read_whichever_is_the_latest(hub: HubCache) -> None:
+    hub.dataset("openai/gsm8k", {"train": [{"q": "old"}]}, commit=COMMIT)
+    hub.dataset("openai/gsm8k", {"train": [{"q": "new"}]}, commit=OTHER)
+    assert [row.values["q"] for row in read_hub("openai/gsm8k", "main", COMMIT, "train")] == ["old"]
+    assert [row.values["q"] for row in read_hub("openai/gsm8k", "main", OTHER, "train")] == ["new"]
+    assert [row.values["q"] for row in read_hub("openai/gsm8k", "main", None, "train")] == ["new"]
 
-    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    said = refusal(lambda: read_hub("a/b", "main", "abc123", "train"))
-    assert said.startswith("a/b@abc123 train: ")
-    assert advice in said
+
+def test_another_revision_than_the_cached_one_is_refused_offline(hub: HubCache) -> None:
+    hub.dataset("openai/gsm8k", {"train": [{"q": "new"}]}, commit=OTHER)
+    said = refusal(lambda: read_hub("openai/gsm8k", "main", COMMIT, "train"))
+    assert said.startswith(f"task.data.hub: openai/gsm8k at {COMMIT} is not on this machine, and the Hub can't be reached (")
+    assert "go online once" in said
     assert said.endswith("or name local files by task.data.path")
 
 
-def test_a_folder_that_would_hide_the_hub_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("repository", "config", "split", "why"),
+    [
+        ("openai/gsm9k", "main", "train", "go online once"),
+        ("openai gsm8k", "main", "train", "'openai gsm8k' is no name of a repository on the Hub, ORGANISATION/NAME"),
+        ("openai/gsm8k", "mian", "train", "BuilderConfig 'mian' not found. Available: ['main']; check task.data.hub, config"),
+        ("openai/gsm8k", "main", "tran", "Should be one of ['train', 'test'].; check task.data.hub, config and revision"),
+    ],
+)
+def test_what_is_not_in_the_cache_is_one_line_with_advice(
+    hub: HubCache, repository: str, config: str, split: str, why: str
+) -> None:
+    hub.dataset("openai/gsm8k", {"train": [{"q": "a"}], "test": [{"q": "b"}]})
+    said = refusal(lambda: read_hub(repository, config, COMMIT, split))
+    assert why in said
+    assert said.endswith(", or name local files by task.data.path")
+
+
+def test_without_a_network_what_is_cached_is_read_and_what_is_not_is_refused_at_once(
+    hub: HubCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not offline by its settings, but nothing answers: a download would try again and again."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    hub.dataset("openai/gsm8k", {"train": [{"q": "a"}]})
+    began = time.monotonic()
+    assert len(read_hub("openai/gsm8k", "main", COMMIT, "train")) == 1
+    assert "go online once" in refusal(lambda: read_hub("openai/gsm8k", "main", OTHER, "train"))
+    assert time.monotonic() - began < 10
+
+
+def test_a_folder_of_the_same_name_does_not_hide_the_hubs(hub: HubCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "openai" / "gsm8k").mkdir(parents=True)
-    assert "would hide the Hub's" in refusal(lambda: read_hub("openai/gsm8k", None, None, "train"))
+    (tmp_path / "openai" / "gsm8k" / "train.jsonl").write_text('{"q": "another"}')
+    hub.dataset("openai/gsm8k", {"train": [{"q": "a"}]})
+    assert [row.values for row in read_hub("openai/gsm8k", "main", COMMIT, "train")] == [{"q": "a"}]

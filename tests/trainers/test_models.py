@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
+from sirev.errors import BadInput
 from sirev.trainers.models import ModelFolders, load_merged, load_model, load_tokenizer, save_model
 from sirev.trainers.pretrain import build_model, build_tokenizer
 
@@ -72,3 +74,29 @@ def test_an_adapter_is_saved_alone_and_knows_no_base_path(tmp_path: Path) -> Non
     plain = load_model(ModelFolders(base))
     name = "model.layers.0.self_attn.q_proj.weight"
     assert not torch.equal(merged.state_dict()[name], plain.state_dict()[name])
+
+
+def without_a_layer(folder: Path) -> Path:
+    """A model whose weights lack what its configuration promises."""
+    saved(folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 2}))
+    return folder
+
+
+def test_weights_that_do_not_fit_their_configuration_are_refused_not_filled_up(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"do not fit its config\.json: \d+ are missing"):
+        load_model(ModelFolders(without_a_layer(tmp_path / "model")))
+
+
+@pytest.mark.parametrize("change", ["of another width", "for other modules"])
+def test_an_adapter_that_does_not_fit_its_base_is_one_clear_line(tmp_path: Path, change: str) -> None:
+    tokenizer = build_tokenizer()
+    other = build_model(SIZES | ({"hidden_size": 64} if change == "of another width" else {"layers": 2}), tokenizer)
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    save_model(get_peft_model(other, LoraConfig(task_type="CAUSAL_LM", r=2, target_modules=["q_proj"])), tokenizer, adapter)
+    _, base = saved(tmp_path / "base")
+    with pytest.raises(BadInput, match="does not fit the base model") as refused:
+        load_model(ModelFolders(adapter, base))
+    assert "\n" not in str(refused.value)

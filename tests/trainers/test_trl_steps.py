@@ -1,24 +1,23 @@
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
 
 from sirev.engines.protocol import Cell, Completion, Decoding, Prompt
 from sirev.engines.transformers_engine import TransformersEngine
-from sirev.stages.train import TrainParameters
 from sirev.store.artifacts import Artifact
-from sirev.trainers.tokens import prompt_ids
+from sirev.trainers.models import ModelFolders, load_merged, load_model, load_tokenizer
+from sirev.trainers.tokens import answer_ids, prompt_ids
 from sirev.trainers.trl_steps import LOGGED, make_trainer, thinned, train
 from tests.conftest import Study
-
-SETTINGS = asdict(
-    TrainParameters("sft", epochs=1, batch_size=4, learning_rate=5e-4, warmup=0.1, seed=1, beta=0.3, checkpoint_minutes=None)
-)
-LORA = {"r": 4, "alpha": 8, "dropout": 0.0, "target_modules": ["q_proj", "v_proj"]}
+from tests.trainers.training_requests import LORA, SETTINGS, Model, dpo_rows, request, sft_rows, weights
 
 
 @pytest.fixture(scope="module")
@@ -29,25 +28,10 @@ def pinned(smoke: Study) -> dict[str, Artifact]:
     return {step: smoke.store.artifact(pin.artifact) for step, pin in run.pins.items()}
 
 
-def request(tmp_path: Path, kind: str, init: Artifact, rows: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
-    """The arguments of a training, as the stage `train` sends them to the child."""
-    folder = tmp_path / kind
-    (folder / "out").mkdir(parents=True)
-    (folder / "data.json").write_text(json.dumps(rows))
+def of_smoke(folder: Path, kind: str, init: Artifact, rows: list[dict[str, Any]], **settings: Any) -> dict[str, Any]:
+    """A request for a training on a model of the finished study."""
     model = {"path": str(init.link_into(folder / "init")), "base": None}
-    return {
-        "kind": kind,
-        "init": model,
-        "reference": model,
-        "reference_is_init": True,
-        "data": str(folder / "data.json"),
-        "settings": SETTINGS,
-        "seed": 1,
-        "out": str(folder / "out"),
-        "scratch": str(folder / "scratch"),
-        "attempts": str(folder / "attempts"),
-        **changes,
-    }
+    return request(folder, kind, model, rows, **settings)
 
 
 def texts(rows: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
@@ -56,16 +40,18 @@ def texts(rows: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Sampled:
-    """Answers of M_1 that came to an end, as the engine read and wrote them."""
+    """Answers of a model that came to an end, as the engine read and wrote them."""
 
     engine: TransformersEngine
     prompts: dict[str, str]
     completions: list[Completion]
+    chat: bool = False
 
     def ids(self, completion: Completion) -> tuple[list[int], list[int]]:
         """The prompt's tokens, and the answer's with the end of text that the sampler stopped at."""
         end = self.engine.tokenizer.eos_token_id
-        return prompt_ids(self.engine.tokenizer, self.prompts[completion.problem_id]), [*completion.token_ids, end]
+        prompt = prompt_ids(self.engine.tokenizer, self.prompts[completion.problem_id], self.chat)
+        return prompt, [*completion.token_ids, end]
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +66,14 @@ def sampled(pinned: dict[str, Artifact], tmp_path_factory: pytest.TempPathFactor
     return Sampled(engine, {prompt.problem_id: prompt.text for prompt in prompts}, stopped)
 
 
-def test_sft_sees_the_tokens_that_sampling_saw_and_wrote(pinned: dict[str, Artifact], sampled: Sampled, tmp_path: Path) -> None:
-    rows = [{"prompt": sampled.prompts[c.problem_id], "completion": c.text} for c in sampled.completions]
-    trainer, _ = make_trainer(request(tmp_path, "sft", pinned["train:1"], rows))
+def pairs(sampled: Sampled) -> list[tuple[Completion, Completion]]:
+    """Neighbours that answer the same problem."""
+    both = zip(sampled.completions, sampled.completions[1:], strict=False)
+    return [(one, other) for one, other in both if one.problem_id == other.problem_id]
+
+
+def sft_sees_what_sampling_saw(trainer: Any, sampled: Sampled) -> None:
+    """Whether the batch that goes into the model is what the engine read and wrote, answer by answer."""
     batch = trainer.data_collator(list(trainer.train_dataset))
     for completion, ids, mask, labels in zip(
         sampled.completions,
@@ -97,20 +88,44 @@ def test_sft_sees_the_tokens_that_sampling_saw_and_wrote(pinned: dict[str, Artif
         assert [token for token, there in zip(labels, mask, strict=True) if there] == [-100] * len(prompt) + answer
 
 
+def dpo_sees_what_sampling_saw(trainer: Any, sampled: Sampled) -> None:
+    """The same of pairs: a batch has all the better answers first."""
+    wanted = pairs(sampled)
+    batch = trainer.data_collator(list(trainer.train_dataset))
+    for completion, ids, mask, answers in zip(
+        [chosen for chosen, _ in wanted] + [rejected for _, rejected in wanted],
+        batch["input_ids"].tolist(),
+        batch["attention_mask"].tolist(),
+        batch["completion_mask"].tolist(),
+        strict=True,
+    ):
+        prompt, answer = sampled.ids(completion)
+        assert [token for token, there in zip(ids, mask, strict=True) if there] == prompt + answer
+        assert [token for token, there in zip(ids, answers, strict=True) if there] == answer
+
+
+def sft_rows_of(sampled: Sampled) -> list[dict[str, str]]:
+    return [{"prompt": sampled.prompts[c.problem_id], "completion": c.text} for c in sampled.completions]
+
+
+def dpo_rows_of(sampled: Sampled) -> list[dict[str, str]]:
+    return [{"prompt": sampled.prompts[c.problem_id], "chosen": c.text, "rejected": d.text} for c, d in pairs(sampled)]
+
+
+def test_sft_sees_the_tokens_that_sampling_saw_and_wrote(pinned: dict[str, Artifact], sampled: Sampled, tmp_path: Path) -> None:
+    trainer, _ = make_trainer(of_smoke(tmp_path, "sft", pinned["train:1"], sft_rows_of(sampled)))
+    sft_sees_what_sampling_saw(trainer, sampled)
+
+
 def test_dpo_sees_the_tokens_that_sampling_saw_and_wrote(pinned: dict[str, Artifact], sampled: Sampled, tmp_path: Path) -> None:
-    pairs = [(c, d) for c, d in zip(sampled.completions, sampled.completions[1:], strict=False) if c.problem_id == d.problem_id]
-    assert len(pairs) > 5
-    rows = [{"prompt": sampled.prompts[c.problem_id], "chosen": c.text, "rejected": d.text} for c, d in pairs]
-    trainer, _ = make_trainer(request(tmp_path, "dpo", pinned["train:1"], rows))
-    for (chosen, rejected), example in zip(pairs, trainer.train_dataset, strict=True):
-        assert example["prompt_ids"] == sampled.ids(chosen)[0]
-        assert example["chosen_ids"] == sampled.ids(chosen)[1]
-        assert example["rejected_ids"] == sampled.ids(rejected)[1]
+    assert len(pairs(sampled)) > 5
+    trainer, _ = make_trainer(of_smoke(tmp_path, "dpo", pinned["train:1"], dpo_rows_of(sampled)))
+    dpo_sees_what_sampling_saw(trainer, sampled)
 
 
 def test_gold_answers_are_tokens_of_the_same_form(pinned: dict[str, Artifact], tmp_path: Path) -> None:
     rows = pinned["select:1"].rows("examples")
-    trainer, _ = make_trainer(request(tmp_path, "sft", pinned["pretrain:0"], texts(rows, "prompt", "completion")))
+    trainer, _ = make_trainer(of_smoke(tmp_path, "sft", pinned["pretrain:0"], texts(rows, "prompt", "completion")))
     tokenizer = trainer.processing_class
     for row, example in zip(rows, trainer.train_dataset, strict=True):
         expected = [*tokenizer(row["prompt"])["input_ids"], *tokenizer(row["completion"])["input_ids"], tokenizer.eos_token_id]
@@ -122,7 +137,7 @@ def test_the_same_request_gives_the_same_weights(pinned: dict[str, Artifact], tm
     rows = texts(pinned["select:2"].rows("examples"), "prompt", "chosen", "rejected")
     weights = []
     for attempt in ("one", "two"):
-        arguments = request(tmp_path / attempt, "dpo", pinned["train:1"], rows)
+        arguments = of_smoke(tmp_path / attempt, "dpo", pinned["train:1"], rows)
         train(arguments, lambda event: None)
         weights.append((Path(arguments["out"]) / "model.safetensors").read_bytes())
     assert weights[0] == weights[1]
@@ -131,7 +146,7 @@ def test_the_same_request_gives_the_same_weights(pinned: dict[str, Artifact], tm
 def test_lora_saves_an_adapter_and_reports_every_step(pinned: dict[str, Artifact], tmp_path: Path) -> None:
     rows = texts(pinned["select:1"].rows("examples"), "prompt", "completion")[:20]
     events: list[dict[str, Any]] = []
-    arguments = request(tmp_path, "sft", pinned["pretrain:0"], rows, settings=SETTINGS | {"lora": LORA})
+    arguments = of_smoke(tmp_path, "sft", pinned["pretrain:0"], rows, lora=LORA)
     result = train(arguments, events.append)
     assert (Path(arguments["out"]) / "adapter_model.safetensors").is_file()
     assert not (Path(arguments["out"]) / "model.safetensors").exists()
@@ -149,6 +164,188 @@ def test_a_long_log_is_thinned_but_keeps_both_ends() -> None:
 
 def test_a_training_that_diverges_says_so(pinned: dict[str, Artifact], tmp_path: Path) -> None:
     rows = texts(pinned["select:1"].rows("examples"), "prompt", "completion")
-    arguments = request(tmp_path, "sft", pinned["pretrain:0"], rows, settings=SETTINGS | {"learning_rate": 1e38})
+    arguments = of_smoke(tmp_path, "sft", pinned["pretrain:0"], rows, learning_rate=1e38)
     with pytest.raises(FloatingPointError, match="diverged"):
         train(arguments, lambda event: None)
+
+
+def no_event(event: dict[str, Any]) -> None:
+    """For whoever does not listen."""
+
+
+def trained(folder: Path, kind: str, model: Model, **settings: Any) -> tuple[list[float], dict[str, Tensor]]:
+    """The loss of every step, and the weights, of a training on eleven examples: three steps an epoch, the last one short."""
+    arguments = request(folder, kind, model, sft_rows(11) if kind == "sft" else dpo_rows(11), **FAST | settings)
+    result = train(arguments, no_event)
+    return [entry["loss"] for entry in result["log"]], weights(arguments)
+
+
+FAST = {"epochs": 2, "learning_rate": 1e-2, "warmup": 0}
+
+
+def close(one: tuple[list[float], dict[str, Tensor]], other: tuple[list[float], dict[str, Tensor]]) -> bool:
+    """Whether two trainings differ by rounding alone."""
+    return one[0] == pytest.approx(other[0], abs=1e-5) and all(
+        torch.allclose(weight, other[1][name], atol=1e-4) for name, weight in one[1].items()
+    )
+
+
+@pytest.fixture
+def started(request: pytest.FixtureRequest, base: Model, adapter: Model) -> tuple[Model, dict[str, Any]]:
+    """A model to start from and whether it is trained by LoRA."""
+    return {
+        "full": (base, {}),
+        "new adapter": (base, {"lora": LORA}),
+        "adapter": (adapter, {"lora": LORA}),
+    }[request.param]
+
+
+ALL_WAYS = pytest.mark.parametrize("started", ["full", "new adapter", "adapter"], indirect=True)
+
+
+@ALL_WAYS
+@pytest.mark.parametrize("precompute", [False, True])
+def test_dpo_begins_at_ln_2_because_its_reference_is_the_model_before(
+    started: tuple[Model, dict[str, Any]], precompute: bool, tmp_path: Path
+) -> None:
+    model, lora = started
+    losses, _ = trained(tmp_path, "dpo", model, **lora, precompute_reference=precompute)
+    assert losses[0] == pytest.approx(math.log(2), abs=1e-6)
+    assert all(abs(loss - math.log(2)) > 1e-2 for loss in losses[1:])
+
+
+@ALL_WAYS
+def test_a_reference_computed_before_gives_the_same_training(started: tuple[Model, dict[str, Any]], tmp_path: Path) -> None:
+    model, lora = started
+    during = trained(tmp_path / "during", "dpo", model, **lora)
+    assert close(trained(tmp_path / "before", "dpo", model, **lora, precompute_reference=True), during)
+
+
+@pytest.mark.parametrize("reference_is_init", [True, False])
+def test_a_reference_computed_before_is_not_held_in_memory(
+    base: Model, adapter: Model, reference_is_init: bool, tmp_path: Path
+) -> None:
+    arguments = request(tmp_path, "dpo", base, dpo_rows(8), precompute_reference=True)
+    arguments |= {"reference_is_init": reference_is_init, "reference": base if reference_is_init else adapter}
+    trainer, _ = make_trainer(arguments)
+    assert trainer.ref_model is None
+    trainer.train()
+    assert trainer.accelerator._models == [trainer.model_wrapped]
+
+
+@pytest.mark.parametrize("precompute", [False, True])
+@pytest.mark.parametrize("lora", [None, LORA])
+def test_a_reference_that_is_not_where_training_starts_is_the_one_that_counts(
+    base: Model, adapter: Model, lora: dict[str, Any] | None, precompute: bool, tmp_path: Path
+) -> None:
+    rows = dpo_rows(4)
+    arguments = request(tmp_path, "dpo", base, rows, lora=lora, precompute_reference=precompute)
+    result = train(arguments | {"reference": adapter, "reference_is_init": False}, no_event)
+    tokenizer = load_tokenizer(ModelFolders.of(base))
+    policy, reference = (load_merged(ModelFolders.of(model)).eval() for model in (base, adapter))
+    margins = [
+        sum(
+            sign * (answer_logp(policy, tokenizer, row, which) - answer_logp(reference, tokenizer, row, which))
+            for which, sign in (("chosen", 1), ("rejected", -1))
+        )
+        for row in rows
+    ]
+    expected = sum(math.log1p(math.exp(-SETTINGS["beta"] * margin)) for margin in margins) / len(rows)
+    assert result["log"][0]["loss"] == pytest.approx(expected, abs=1e-5)
+    assert abs(expected - math.log(2)) > 1e-2
+
+
+def answer_logp(model: Any, tokenizer: Any, row: dict[str, str], which: str) -> float:
+    """The log-probability of an answer and its end, by a plain forward pass."""
+    prompt, answer = prompt_ids(tokenizer, row["prompt"]), answer_ids(tokenizer, row["prompt"], row[which])
+    with torch.no_grad():
+        logps = model(torch.tensor([prompt + answer])).logits[0, :-1].log_softmax(-1)
+    return sum(float(logps[len(prompt) - 1 + place, token]) for place, token in enumerate(answer))
+
+
+@pytest.mark.parametrize("micro", [1, 2])
+@pytest.mark.parametrize(("kind", "nll_weight"), [("sft", 0.0), ("dpo", 0.0), ("dpo", 0.5)])
+def test_a_batch_in_parts_trains_as_the_whole_does(base: Model, kind: str, nll_weight: float, micro: int, tmp_path: Path) -> None:
+    whole = trained(tmp_path / "whole", kind, base, nll_weight=nll_weight)
+    parts = trained(tmp_path / "parts", kind, base, nll_weight=nll_weight, micro_batch_size=micro)
+    assert len(whole[0]) == 6
+    assert close(parts, whole)
+
+
+def test_a_micro_batch_above_the_batch_is_the_batch(base: Model, tmp_path: Path) -> None:
+    trainer, _ = make_trainer(request(tmp_path, "sft", base, sft_rows(8), micro_batch_size=64))
+    assert (trainer.args.per_device_train_batch_size, trainer.args.gradient_accumulation_steps) == (4, 1)
+
+
+def test_a_batch_that_micro_batches_do_not_fill_is_refused(base: Model, tmp_path: Path) -> None:
+    message = r"^batch_size 4 is no multiple of training\.memory\.micro_batch_size 3$"
+    with pytest.raises(ValueError, match=message):
+        make_trainer(request(tmp_path, "sft", base, sft_rows(8), micro_batch_size=3))
+
+
+@ALL_WAYS
+@pytest.mark.parametrize("kind", ["sft", "dpo"])
+def test_gradient_checkpointing_changes_no_weight(started: tuple[Model, dict[str, Any]], kind: str, tmp_path: Path) -> None:
+    model, lora = started
+    plain = trained(tmp_path / "plain", kind, model, **lora)
+    assert close(trained(tmp_path / "checkpointing", kind, model, **lora, gradient_checkpointing=True), plain)
+
+
+def test_nll_weight_adds_the_loss_of_the_better_answers_to_that_of_dpo(base: Model, tmp_path: Path) -> None:
+    rows = dpo_rows(4)
+    result = train(request(tmp_path, "dpo", base, rows, nll_weight=0.25), no_event)
+    tokenizer = load_tokenizer(ModelFolders.of(base))
+    model = load_model(ModelFolders.of(base)).eval()
+    tokens = sum(len(answer_ids(tokenizer, row["prompt"], row["chosen"])) for row in rows)
+    nll = -sum(answer_logp(model, tokenizer, row, "chosen") for row in rows) / tokens
+    assert result["log"][0]["loss"] == pytest.approx(math.log(2) + 0.25 * nll, abs=1e-5)
+
+
+@pytest.mark.parametrize(("dtype", "expected"), [("bfloat16", torch.bfloat16), ("auto", torch.float32)])
+def test_weights_are_trained_and_saved_in_the_dtype_asked_for(
+    base: Model, dtype: str, expected: torch.dtype, tmp_path: Path
+) -> None:
+    arguments = request(tmp_path, "dpo", base, dpo_rows(4), dtype=dtype)
+    trainer, _ = make_trainer(arguments)
+    assert trainer.model.dtype == trainer.ref_model.dtype == expected
+    train(arguments, no_event)
+    assert {weight.dtype for weight in weights(arguments).values()} == {expected}
+
+
+def test_an_adapter_is_trained_on_and_its_base_is_left_as_it_is(base: Model, adapter: Model, tmp_path: Path) -> None:
+    before = load_file(Path(adapter["path"]) / "adapter_model.safetensors")
+    arguments = request(tmp_path, "dpo", adapter, dpo_rows(8), lora=LORA, learning_rate=1e-2)
+    trainer, _ = make_trainer(arguments)
+    state = {name: weight.clone() for name, weight in trainer.model.named_parameters()}
+    trainer.train()
+    changed = {name for name, weight in trainer.model.named_parameters() if not torch.equal(weight, state[name])}
+    assert changed == {name for name in state if ".default." in name}  # neither the base nor the reference
+    train(arguments, no_event)
+    after = weights(arguments)
+    assert after.keys() == before.keys()
+    assert not any(torch.equal(weight, before[name]) for name, weight in after.items())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chat", [False, True])
+def test_a_real_model_learns_by_sft_and_then_by_dpo_from_the_tokens_it_wrote(smollm2: Path, tmp_path: Path, chat: bool) -> None:
+    engine = TransformersEngine(smollm2, None)
+    texts = [f"What is the capital of {country}? Answer in one short sentence.\n" for country in ("France", "Japan", "Peru")]
+    written: list[Completion] = []
+    cell = Cell(tuple(Prompt(str(i), text) for i, text in enumerate(texts)), 0, 3)
+    engine.sample([cell], Decoding(0.7, 0.9, 32, chat=chat), 0, lambda _, found: written.extend(found))
+    sampled = Sampled(engine, {str(i): text for i, text in enumerate(texts)}, written, chat)
+    lora = {"r": 8, "alpha": 16, "dropout": 0.0, "target_modules": ["q_proj", "v_proj"]}
+    settings = {"lora": lora, "chat_template": chat, "batch_size": 9, "epochs": 3, "learning_rate": 1e-3, "warmup": 0}
+
+    first = request(tmp_path / "1", "sft", {"path": str(smollm2), "base": None}, sft_rows_of(sampled), **settings)
+    sft_sees_what_sampling_saw(make_trainer(first)[0], sampled)
+    losses = [entry["loss"] for entry in train(first, no_event)["log"]]
+    assert losses[-1] < losses[0]
+
+    m1 = {"path": first["out"], "base": str(smollm2)}
+    second = request(tmp_path / "2", "dpo", m1, dpo_rows_of(sampled), **settings, micro_batch_size=1)
+    dpo_sees_what_sampling_saw(make_trainer(second)[0], sampled)
+    losses = [entry["loss"] for entry in train(second, no_event)["log"]]
+    assert losses[0] == pytest.approx(math.log(2), abs=1e-4)
+    assert losses[-1] < losses[0] - 1e-2

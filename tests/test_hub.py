@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from sirev.errors import BadInput
+from sirev.hub import snapshot
+from tests.hub_cache import COMMIT, OTHER, HubCache
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Answers as the Hub does, for repositories named after what is wrong with them."""
+
+    def do_GET(self) -> None:
+        for word, status, code in (
+            ("gated", 403, "GatedRepo"),
+            ("private", 401, "RepoNotFound"),
+            ("elsewhere", 404, "RevisionNotFound"),
+            ("forbidden", 403, "Other"),
+        ):
+            if word in self.path:
+                self.send_response(status)
+                self.send_header("X-Error-Code", code)
+                self.send_header("X-Error-Message", f"{word}, said the Hub.")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def answering(hub: HubCache, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubCache]:
+    """An empty cache, and a Hub that can be reached."""
+    from huggingface_hub import constants
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    yield hub
+    server.shutdown()
+    server.server_close()
+
+
+def refused(repository: str, revision: str | None = COMMIT) -> str:
+    with pytest.raises(BadInput) as caught:
+        snapshot("model", repository, revision)
+    line = str(caught.value)
+    assert "\n" not in line
+    return line
+
+
+@pytest.mark.parametrize(
+    ("repository", "words"),
+    [
+        ("some/gated", f"some/gated at {COMMIT} is gated: accept its licence at https://huggingface.co/some/gated, then run `hf"),
+        ("some/private", f"some/private at {COMMIT}: the Hub has no such model (check the name; for a private one run `hf auth"),
+        ("some/elsewhere", f"some/elsewhere at {COMMIT}: the Hub has no such revision"),
+        ("some/forbidden", f"some/forbidden at {COMMIT} is not on this machine and can't be fetched: Got: HfHubHTTPError: 403"),
+    ],
+)
+def test_what_the_hub_answers_is_one_line_that_says_what_to_do(answering: HubCache, repository: str, words: str) -> None:
+    assert refused(repository).startswith(words)
+
+
+def test_what_is_cached_is_used_although_the_hub_refuses(answering: HubCache, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    folder = answering.model("some/gated", tmp_path / "model")
+    assert snapshot("model", "some/gated", COMMIT) == folder
+    assert "is gated" in refused("some/gated", OTHER)
+
+
+def test_offline_says_that_going_online_once_is_enough(hub: HubCache) -> None:
+    assert refused("some/model") == (
+        f"some/model at {COMMIT} is not on this machine, and the Hub can't be reached (Cannot reach "
+        f"https://huggingface.co/api/models/some/model/revision/{COMMIT}: offline mode is enabled. To disable it, please "
+        "unset the `HF_HUB_OFFLINE` environment variable): go online once (HF_HUB_OFFLINE unset) so that it is cached"
+    )
+
+
+def test_without_a_revision_the_latest_one_that_is_cached_is_taken(hub: HubCache, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    hub.model("some/model", tmp_path / "model", OTHER)
+    latest = hub.model("some/model", tmp_path / "model", COMMIT)
+    assert snapshot("model", "some/model", None) == latest
+
+
+@pytest.mark.parametrize("name", ["not a name", "a/b/c", "-x/y", ""])
+def test_what_is_no_name_of_a_repository_is_refused(hub: HubCache, name: str) -> None:
+    assert refused(name) == f"{name!r} is no name of a repository on the Hub, ORGANISATION/NAME"

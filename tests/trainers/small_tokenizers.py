@@ -1,0 +1,92 @@
+"""Small tokenizers of the kinds that language models have, trained on a few sentences."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import LlamaTokenizer, PreTrainedTokenizerFast
+
+SENTENCES = [
+    "Question: How many apples does Tom have? Answer: The answer is 12.",
+    "She had 3 apples, and then 5 more apples. 3 + 5 = 8, so the answer is 8.",
+    "The apple tree has 7 apples .\nHow many trees are there?\n\n",
+] * 5
+SPECIAL = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]"]
+BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+# Mistral's form: the answer comes straight after a special token.
+INSTRUCTION = "{{ bos_token }}{% for message in messages %}[INST] {{ message['content'] }}[/INST]{% endfor %}"
+
+
+def byte_level() -> Any:
+    """Like GPT-2's, Llama 3's and SmolLM2's: a blank is part of the word after it, nothing is added to a text."""
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    core.train_from_iterator(
+        SENTENCES, trainers.BpeTrainer(vocab_size=340, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False)
+    )
+    return _wrapped(core)
+
+
+def sentence_piece() -> Any:
+    """Like Llama 2's and Mistral's, by the class that transformers has for them: "_" before a text's first word."""
+    vocabulary, merges = _sentence_piece_bpe()
+    tokenizer = LlamaTokenizer(vocabulary, merges, additional_special_tokens=SPECIAL[3:], add_bos_token=True)
+    tokenizer.chat_template = INSTRUCTION
+    return tokenizer
+
+
+def old_sentence_piece() -> Any:
+    """As in Llama 2's own tokenizer.json: "_" even before the first word after a special token."""
+    vocabulary, merges = _sentence_piece_bpe()
+    core = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    core.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    core.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    core.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    return _wrapped(core)
+
+
+def unigram() -> Any:
+    """Like T5's: a Unigram model behind Metaspace; adds the beginning of text."""
+    core = Tokenizer(models.Unigram())
+    core.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    core.decoder = decoders.Metaspace(prepend_scheme="first")
+    core.train_from_iterator(
+        SENTENCES, trainers.UnigramTrainer(vocab_size=120, special_tokens=SPECIAL, unk_token="<unk>", show_progress=False)
+    )
+    core.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    return _wrapped(core)
+
+
+def closing() -> Any:
+    """`byte_level`, but it appends the end of text by itself."""
+    tokenizer = byte_level()
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
+    )
+    return tokenizer
+
+
+def _wrapped(core: Tokenizer) -> Any:
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        unk_token="<unk>",
+        bos_token="<s>",
+        eos_token="</s>",
+        additional_special_tokens=SPECIAL[3:],
+        chat_template=INSTRUCTION,
+    )
+
+
+def _sentence_piece_bpe() -> tuple[dict[str, int], list[tuple[str, str]]]:
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+    lines = [line for sentence in SENTENCES for line in sentence.splitlines()]  # a line's end is a byte to it
+    core.train_from_iterator(lines, trainers.BpeTrainer(vocab_size=420, special_tokens=[*SPECIAL, *BYTES], show_progress=False))
+    model = json.loads(core.to_str())["model"]
+    return model["vocab"], [tuple(pair) for pair in model["merges"]]

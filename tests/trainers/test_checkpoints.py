@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from sirev.trainers.checkpoints import MARKER, Checkpoints, is_whole, mark
+from sirev.trainers.trl_steps import train
+from tests.trainers.training_requests import LORA, Model, dpo_rows, request, sft_rows, weights
+
+KILLED = Path(__file__).with_name("killed_training.py")
+LN_2 = math.log(2)
+
+
+def checkpoint(root: Path, attempt: str, step: int, *, whole: bool = True) -> Path:
+    """What an earlier attempt left."""
+    folder = root / f"attempt-{attempt}" / f"checkpoint-{step}"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "weights").write_text(f"{attempt} {step}")
+    (folder / "deep" / "state").write_text("state")
+    if whole:
+        mark(folder)
+    return folder
+
+
+def test_nothing_is_adopted_where_nobody_tried(tmp_path: Path) -> None:
+    assert Checkpoints(tmp_path / "attempts", None).adopt() is None
+
+
+def test_the_furthest_whole_checkpoint_is_moved_to_the_new_attempt_and_the_others_are_gone(tmp_path: Path) -> None:
+    checkpoint(tmp_path, "one", 9)
+    checkpoint(tmp_path, "one", 10)
+    checkpoint(tmp_path, "two", 2)
+    checkpoint(tmp_path, "three", 11, whole=False)
+    checkpoints = Checkpoints(tmp_path, None)
+    assert checkpoints.adopt() == checkpoints.folder / "checkpoint-10"
+    assert (checkpoints.folder / "checkpoint-10" / "weights").read_text() == "one 10"
+    assert list(tmp_path.iterdir()) == [checkpoints.folder]
+
+
+def test_a_checkpoint_that_another_attempt_adopted_is_not_adopted_twice(tmp_path: Path) -> None:
+    checkpoint(tmp_path, "old", 3)
+    first = Checkpoints(tmp_path, None).adopt()
+    assert first is not None
+    second = Checkpoints(tmp_path, None).adopt()
+    assert second is not None
+    assert not first.exists()
+
+
+@pytest.mark.parametrize("spoil", ["cut", "changed", "missing", "added", "marker"])
+def test_a_spoilt_checkpoint_is_not_adopted_but_the_whole_one_before_it(tmp_path: Path, spoil: str) -> None:
+    folder = checkpoint(tmp_path, "old", 3)
+    checkpoint(tmp_path, "old", 2)
+    file = folder / "deep" / "state"
+    match spoil:
+        case "cut":
+            file.write_text("sta")
+        case "changed":
+            file.write_text("stale")
+        case "missing":
+            file.unlink()
+        case "added":
+            (folder / "more").write_text("")
+        case "marker":
+            (folder / MARKER).write_text((folder / MARKER).read_text()[:-5])
+    assert not is_whole(folder)
+    adopted = Checkpoints(tmp_path, None).adopt()
+    assert adopted is not None
+    assert (adopted / "weights").read_text() == "old 2"
+
+
+@pytest.mark.parametrize(("minutes", "step", "due"), [(0, 3, True), (0, 9, False), (60, 3, False), (None, 3, False)])
+def test_a_checkpoint_is_due_after_its_minutes_but_not_after_the_last_step(
+    tmp_path: Path, minutes: float | None, step: int, due: bool
+) -> None:
+    control = SimpleNamespace(should_save=False)
+    state = SimpleNamespace(global_step=step, max_steps=9)
+    Checkpoints(tmp_path, minutes).on_step_end(None, state, control)
+    assert control.should_save is due
+
+
+def test_a_save_leaves_one_checkpoint_and_no_reference_adapter_in_it(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, 0)
+    for step in (1, 2):
+        folder = checkpoints.folder / f"checkpoint-{step}"
+        (folder / "ref").mkdir(parents=True)
+        (folder / "weights").write_text("")
+        checkpoints.on_save(None, SimpleNamespace(global_step=step), None)
+    assert [path.name for path in checkpoints.folder.iterdir()] == ["checkpoint-2"]
+    assert sorted(path.name for path in folder.iterdir()) == [MARKER, "weights"]
+    assert is_whole(folder)
+
+
+CASES = {
+    "sft": ("sft", "base", None),
+    "dpo": ("dpo", "base", None),
+    "sft with a new adapter": ("sft", "base", LORA | {"dropout": 0.2}),
+    "dpo with a new adapter": ("dpo", "base", LORA),
+    "sft of an adapter": ("sft", "adapter", LORA),
+    "dpo of an adapter": ("dpo", "adapter", LORA),
+}
+QUICK = ("sft", "dpo of an adapter")  # the others take a process more each
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in CASES])
+def case(request: pytest.FixtureRequest, base: Model, adapter: Model) -> tuple[str, Model, dict[str, Any] | None]:
+    kind, model, lora = CASES[request.param]
+    return kind, {"base": base, "adapter": adapter}[model], lora
+
+
+class Training:
+    """A training of six steps in two epochs, and the same one without an interruption."""
+
+    def __init__(self, folder: Path, kind: str, model: Model, **settings: Any) -> None:
+        self.folder = folder
+        self.rows: list[dict[str, str]] = sft_rows(11) if kind == "sft" else dpo_rows(11)
+        self.kind, self.model = kind, model
+        self.settings = {"epochs": 2, "learning_rate": 1e-2, "checkpoint_minutes": 0, **settings}
+        self.arguments = self._request("interrupted")
+        self.undisturbed = self._request("undisturbed")
+        self.expected = train(self.undisturbed, lambda event: None)
+
+    def _request(self, name: str, **settings: Any) -> dict[str, Any]:
+        return request(self.folder / name, self.kind, self.model, self.rows, **self.settings, **settings)
+
+    def killed(self, step: int, moment: str) -> None:
+        (self.folder / "request.json").write_text(json.dumps(self.arguments))
+        command = [sys.executable, str(KILLED), str(self.folder / "request.json"), str(step), moment]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+
+    def left(self) -> list[Path]:
+        """The checkpoints that are there, whole or not."""
+        return sorted(Path(self.arguments["attempts"]).glob("attempt-*/checkpoint-*"))
+
+    def goes_on_from(self, step: int | None) -> None:
+        """The same request again takes up the checkpoint of `step`, and ends as if nothing had happened."""
+        events: list[dict[str, Any]] = []
+        result = train(self.arguments, events.append)
+        assert result["resumed"] == step
+        assert [event["step"] for event in events] == list(range((step or 0) + 1, 7))
+        assert [(e["step"], e["loss"]) for e in result["log"]] == [(e["step"], e["loss"]) for e in self.expected["log"]]
+        expected = weights(self.undisturbed)
+        assert all(torch.equal(weight, expected[name]) for name, weight in weights(self.arguments).items())
+        assert {k: v for k, v in result.items() if k not in ("log", "resumed")} == {
+            k: v for k, v in self.expected.items() if k not in ("log", "resumed")
+        }
+        assert not Path(self.arguments["attempts"]).exists()
+
+
+def test_a_killed_training_goes_on_bit_for_bit(case: tuple[str, Model, dict[str, Any] | None], tmp_path: Path) -> None:
+    kind, model, lora = case
+    training = Training(tmp_path, kind, model, lora=lora)
+    assert [entry["step"] for entry in training.expected["log"]] == [1, 2, 3, 4, 5, 6]
+    training.killed(5, "training")
+    assert [path.name for path in training.left()] == ["checkpoint-4"]
+    training.goes_on_from(4)
+    if kind == "dpo":  # ln 2 again would mean that the policy had started over at the reference
+        assert training.expected["log"][0]["loss"] == pytest.approx(LN_2, abs=1e-4)
+        assert abs(training.expected["log"][4]["loss"] - LN_2) > 0.05
+
+
+def test_a_training_killed_while_it_saves_goes_on_from_the_checkpoint_before(base: Model, tmp_path: Path) -> None:
+    training = Training(tmp_path, "dpo", base, lora=LORA)
+    training.killed(3, "saving")
+    assert [path.name for path in training.left()] == ["checkpoint-2", "checkpoint-3"]
+    training.goes_on_from(2)
+
+
+def test_a_training_whose_checkpoint_was_cut_short_starts_over(base: Model, tmp_path: Path) -> None:
+    training = Training(tmp_path, "sft", base)
+    training.killed(3, "training")
+    (left,) = training.left()
+    with (left / "model.safetensors").open("r+b") as file:
+        file.truncate((left / "model.safetensors").stat().st_size - 1)
+    training.goes_on_from(None)
+
+
+def test_a_training_that_ran_out_of_memory_goes_on_in_smaller_parts(base: Model, tmp_path: Path) -> None:
+    training = Training(tmp_path, "dpo", base)
+    training.killed(4, "training")
+    parts: list[int] = []
+    settings = training.arguments["settings"] | {"micro_batch_size": 1}
+    result = train(training.arguments | {"settings": settings}, lambda event: parts.append(event["step"]))
+    assert result["resumed"] == 3
+    assert parts == [4, 5, 6]
+    losses = [entry["loss"] for entry in training.expected["log"]]
+    assert [entry["loss"] for entry in result["log"]] == pytest.approx(losses, abs=1e-4)
+    expected = weights(training.undisturbed)
+    assert all(torch.allclose(weight, expected[name], atol=1e-4) for name, weight in weights(training.arguments).items())

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sirev.trainers.examples import Limits, dpo_examples, sft_examples
+from sirev.trainers.pretrain import build_tokenizer
+from sirev.trainers.trl_steps import train
+from tests.trainers.training_requests import Model, request
+
+PROMPT = "Tom has 12 apples."  # 5 tokens
+SHORT, LONG = "12 apples", "12 + 7 = 19"  # 3 and 6 with the end of text
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    return build_tokenizer()
+
+
+def test_the_sizes_that_these_tests_count_on(tokenizer: Any) -> None:
+    assert [len(tokenizer(text)["input_ids"]) for text in (PROMPT, SHORT, LONG)] == [5, 2, 5]
+
+
+def test_without_limits_everything_is_kept_and_counted(tokenizer: Any) -> None:
+    rows = [{"prompt": PROMPT, "completion": SHORT}, {"prompt": PROMPT, "completion": LONG}]
+    examples = sft_examples(tokenizer, rows, Limits(), chat=False)
+    assert (len(examples.rows), examples.dropped, examples.tokens) == (2, 0, 5 + 3 + 5 + 6)
+    pair = [{"prompt": PROMPT, "chosen": SHORT, "rejected": LONG}]
+    examples = dpo_examples(tokenizer, pair, Limits(), chat=False)
+    assert (len(examples.rows), examples.dropped, examples.tokens) == (1, 0, 5 + 3 + 5 + 6)  # the prompt goes in twice
+
+
+@pytest.mark.parametrize(("limits", "kept"), [(Limits(prompt=5), 1), (Limits(prompt=4), 0)])
+def test_a_prompt_at_the_limit_is_kept_and_one_above_it_dropped(tokenizer: Any, limits: Limits, kept: int) -> None:
+    sft = sft_examples(tokenizer, [{"prompt": PROMPT, "completion": SHORT}], limits, chat=False)
+    dpo = dpo_examples(tokenizer, [{"prompt": PROMPT, "chosen": SHORT, "rejected": LONG}], limits, chat=False)
+    assert [(len(found.rows), found.dropped) for found in (sft, dpo)] == [(kept, 1 - kept)] * 2
+
+
+def test_an_answer_at_the_limit_is_kept_with_its_end_of_text_and_one_above_it_dropped(tokenizer: Any) -> None:
+    rows = [{"prompt": PROMPT, "completion": SHORT}, {"prompt": PROMPT, "completion": LONG}]
+    examples = sft_examples(tokenizer, rows, Limits(completion=6), chat=False)
+    assert (len(examples.rows), examples.dropped) == (2, 0)
+    examples = sft_examples(tokenizer, rows, Limits(completion=5), chat=False)
+    assert (examples.dropped, examples.tokens) == (1, 5 + 3)
+    assert examples.rows[0]["completion_mask"] == [0] * 5 + [1] * 3
+    assert examples.rows[0]["input_ids"][-1] == tokenizer.eos_token_id
+
+
+@pytest.mark.parametrize(("chosen", "rejected"), [(SHORT, LONG), (LONG, SHORT), (LONG, LONG)])
+def test_a_pair_is_dropped_for_either_of_its_answers(tokenizer: Any, chosen: str, rejected: str) -> None:
+    rows = [{"prompt": PROMPT, "chosen": chosen, "rejected": rejected}, {"prompt": PROMPT, "chosen": SHORT, "rejected": SHORT}]
+    assert dpo_examples(tokenizer, rows, Limits(completion=6), chat=False).dropped == 0
+    examples = dpo_examples(tokenizer, rows, Limits(completion=5), chat=False)
+    assert (len(examples.rows), examples.dropped, examples.tokens) == (1, 1, 5 + 3 + 5 + 3)
+
+
+ROWS = [{"prompt": PROMPT, "completion": answer} for answer in (SHORT, SHORT, LONG)]
+
+
+def test_a_training_says_what_it_dropped_and_counts_the_tokens_of_all_epochs(base: Model, tmp_path: Path) -> None:
+    result = train(request(tmp_path, "sft", base, ROWS, max_completion_tokens=5, epochs=3), lambda event: None)
+    assert (result["dropped"], result["tokens"]) == (1, 3 * 2 * (5 + 3))
+
+
+def test_a_training_of_which_every_example_is_too_long_names_the_limits(base: Model, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^all 3 examples are longer than training\.max_prompt_tokens or training\.max_comp"):
+        train(request(tmp_path, "sft", base, ROWS, max_prompt_tokens=4), lambda event: None)
+    assert not list((tmp_path / "out").iterdir())

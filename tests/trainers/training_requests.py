@@ -1,0 +1,61 @@
+"""Requests for trainings as the stage `train` sends them to the child, on a small model and a few examples."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+from sirev.stages.train import TrainParameters
+
+SETTINGS = asdict(
+    TrainParameters("sft", epochs=1, batch_size=4, learning_rate=5e-4, warmup=0.1, seed=1, beta=0.3, checkpoint_minutes=None)
+)
+LORA = {"r": 4, "alpha": 8, "dropout": 0.0, "target_modules": ["q_proj", "v_proj"]}
+Model = dict[str, Any]
+
+NAMES = ("Tom", "Ann", "Max", "Eva")
+
+
+def sft_rows(count: int) -> list[dict[str, str]]:
+    """Examples of different lengths."""
+    return [
+        {"prompt": f"{NAMES[i % 4]} has {i} apples.", "completion": " + ".join(str(i + j) for j in range(1 + i % 5))}
+        for i in range(count)
+    ]
+
+
+def dpo_rows(count: int) -> list[dict[str, str]]:
+    """Pairs of different lengths."""
+    return [
+        {"prompt": row["prompt"], "chosen": row["completion"], "rejected": f"{i} - {i % 3}"}
+        for i, row in enumerate(sft_rows(count))
+    ]
+
+
+def request(folder: Path, kind: str, model: Model, rows: list[dict[str, Any]], **settings: Any) -> dict[str, Any]:
+    """The arguments of `sirev.trainers.trl_steps.train`; `settings` are those that differ from SETTINGS."""
+    (folder / "out").mkdir(parents=True)
+    (folder / "data.json").write_text(json.dumps(rows))
+    return {
+        "kind": kind,
+        "init": model,
+        "reference": model,
+        "reference_is_init": True,
+        "data": str(folder / "data.json"),
+        "settings": SETTINGS | settings,
+        "seed": 1,
+        "out": str(folder / "out"),
+        "scratch": str(folder / "scratch"),
+        "attempts": str(folder / "attempts"),
+    }
+
+
+def weights(arguments: dict[str, Any]) -> dict[str, Tensor]:
+    """What a training saved, full weights or an adapter."""
+    (file,) = Path(arguments["out"]).glob("*.safetensors")
+    return dict(load_file(file))
