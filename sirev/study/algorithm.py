@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sirev.errors import BadInput
 from sirev.recipe import Method
 from sirev.store.artifacts import Artifact
 from sirev.study.evaluation import Measures, evaluate
@@ -25,6 +26,8 @@ def self_improve(steps: Steps, method: Method) -> Outcome:
     steps.all_problems()
     m0 = steps.base_model()
     data = steps.gold_answers(m0)
+    if trouble := degenerate(data):  # M_0's own rationales may all miss the answer
+        raise BadInput(f"there is nothing to train M_1 on: {trouble}")
     m = steps.train(1, "sft", init=m0, data=data)  # M_1 <- SFT(M_0 | D)
     measures: dict[int, Measures] = {}
     notes: dict[int, str] = {}
