@@ -18,10 +18,10 @@ demo: $(VENV)/.installed
 	$(BIN)/sirev report --recipe tiny
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m "not slow and not soak"
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow and not soak"
 
 test-slow: $(VENV)/.installed-real-stack
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m slow
 
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m soak

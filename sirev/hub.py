@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -26,7 +27,7 @@ def cached(
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        snapshot_download(
+        folder = snapshot_download(
             repository,
             repo_type=kind,
             revision=revision,
@@ -36,7 +37,17 @@ def cached(
         )
     except (LocalEntryNotFoundError, HFValidationError):
         return False
-    return True
+    return kind != "model" or not missing_weights(Path(folder))
+
+
+def missing_weights(folder: Path) -> list[str]:
+    """The files of weights that a model's folder should hold and does not: a download may have been cut off."""
+    index = folder / "model.safetensors.index.json"
+    try:
+        names = sorted(set(json.loads(index.read_text())["weight_map"].values())) if index.is_file() else ["model.safetensors"]
+    except (ValueError, KeyError, AttributeError):
+        return [index.name]
+    return [name for name in names if not (folder / name).is_file()]
 
 
 def snapshot(
@@ -93,6 +104,8 @@ def snapshot(
             f"{named} is not on this machine, and the Hub can't be reached ({first_line(silent)}): "
             "go online once (HF_HUB_OFFLINE unset) so that it is cached"
         ) from None
+    if kind == "model" and (missing := missing_weights(Path(folder))):
+        raise BadInput(f"{named} is not whole on this machine: {', '.join(missing[:3])} missing; go online once")
     return Path(folder)
 
 

@@ -118,6 +118,8 @@ class Resident:
             "MKL_NUM_THREADS": count,
             "TOKENIZERS_PARALLELISM": "false",
             "PYTHONUNBUFFERED": "1",
+            # One GPU, the first that we may use: with several in sight transformers' trainer would spread over all.
+            "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],
         }
         with self.log.open("a") as log:
             return subprocess.Popen(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sirev.errors import BadInput
-from sirev.hub import snapshot
+from sirev.hub import cached, snapshot
 from tests.hub_cache import COMMIT, OTHER, HubCache
 
 
@@ -70,6 +71,7 @@ def test_what_the_hub_answers_is_one_line_that_says_what_to_do(answering: HubCac
 
 def test_what_is_cached_is_used_although_the_hub_refuses(answering: HubCache, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.safetensors").touch()
     folder = answering.model("some/gated", tmp_path / "model")
     assert snapshot("model", "some/gated", COMMIT) == folder
     assert "is gated" in refused("some/gated", OTHER)
@@ -83,8 +85,21 @@ def test_offline_says_that_going_online_once_is_enough(hub: HubCache) -> None:
     )
 
 
+def test_a_download_that_was_cut_off_is_no_model(hub: HubCache, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (tmp_path / "model" / "model.safetensors.index.json").write_text(json.dumps(index))
+    (tmp_path / "model" / "model-00001-of-00002.safetensors").touch()
+    folder = hub.model("some/model", tmp_path / "model")
+    assert not cached("model", "some/model", COMMIT)
+    assert "is not whole on this machine: model-00002-of-00002.safetensors missing" in refused("some/model")
+    (folder / "model-00002-of-00002.safetensors").touch()
+    assert cached("model", "some/model", COMMIT)
+
+
 def test_without_a_revision_the_latest_one_that_is_cached_is_taken(hub: HubCache, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.safetensors").touch()
     hub.model("some/model", tmp_path / "model", OTHER)
     latest = hub.model("some/model", tmp_path / "model", COMMIT)
     assert snapshot("model", "some/model", None) == latest

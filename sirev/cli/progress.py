@@ -14,6 +14,7 @@ from sirev.store.runs import Run
 from sirev.study.runner import State
 
 PLAIN_SECONDS = 15.0  # between two lines about the same long step where there is no terminal
+EARLY = 0.05  # share of a step before which no time left is guessed
 LONG = ("pretrain", "train", "sample")
 """Stages that get a line of their own where there is no terminal; the others take no time."""
 
@@ -28,6 +29,7 @@ class Progress:
         self._computed: Counter[str] = Counter()
         self._since: dict[tuple[str, str], float] = {}
         self._said: dict[str, float] = {}
+        self._first: dict[tuple[str, str], tuple[float, int]] = {}
         self._notes: list[str] = []
         self._bars: Any = None
         self._tasks: dict[str, Any] = {}
@@ -68,9 +70,14 @@ class Progress:
                 self._bars.update(task, total=total, completed=done, step=name, state=words)
                 return
             now = time.monotonic()
+            # What was done before counts for nothing: an earlier attempt did it.
+            self._first.setdefault((run.id, name), (now, done))
             if now - max(self._said.get(run.id, 0.0), self._since.get((run.id, name), now)) >= PLAIN_SECONDS:
-                left = (now - self._since[run.id, name]) * (total - done) / max(done, 1)
-                self._line(run, name, f"{words}, {left:.0f} s left")
+                began, before = self._first[run.id, name]
+                # At the very beginning the guess would frighten: an engine that batches has finished next to nothing.
+                early = done - before < EARLY * (total - before)
+                left = (now - began) * (total - done) / max(done - before, 1)
+                self._line(run, name, words if early else f"{words}, {left:.0f} s left")
 
     def note(self, run: Run, text: str) -> None:
         """See `sirev.study.runner.Listener`."""

@@ -81,11 +81,15 @@ def ended(problem_id: str, draw: int, text: str, ids: Sequence[int], finish: str
     return Completion(problem_id, draw, text, tuple(ids), finish)
 
 
-def check_room(cell: Cell, prompts: Sequence[Sequence[int]], decoding: Decoding, context: int) -> None:
-    """Raise BadInput, naming the problem, if a prompt of the cell and its answer do not fit into the context."""
-    for prompt, ids in zip(cell.prompts, prompts, strict=True):
-        if len(ids) + decoding.max_new_tokens > context:
-            raise BadInput(
-                f"problem {prompt.problem_id}: its prompt of {len(ids)} tokens and max_new_tokens "
-                f"({decoding.max_new_tokens}) exceed the context of {context} tokens (engine.context, or the model's own)"
-            )
+def room(problem_id: str, prompt: Sequence[int], decoding: Decoding, context: int) -> int:
+    """New tokens that an answer may have: as many as asked for, or as still fit into the context beside the prompt.
+
+    Raises BadInput, naming the problem, where none fits. An answer that ends for want of room is cut off, "length".
+    """
+    left = context - len(prompt)
+    if left < 1:
+        raise BadInput(
+            f"problem {problem_id}: its prompt of {len(prompt)} tokens leaves no room for an answer in the context of "
+            f"{context} tokens (engine.context, or the model's own)"
+        )
+    return min(decoding.max_new_tokens, left)

@@ -6,8 +6,10 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from sirev.engines.protocol import Cell, Completion
+from sirev.engines.protocol import Cell, Completion, Decoding, room
+from sirev.trainers.tokens import prompt_ids
 
 PROGRESS_SECONDS = 1.0
 
@@ -33,6 +35,22 @@ def requests(cells: Sequence[Cell]) -> Iterator[Request]:
             yield from waiting
             waiting = [Request(p.problem_id, p.text, cell.first_draw, cell.draws) for p in cell.prompts]
     yield from waiting
+
+
+def tokenised(
+    tokenizer: Any, asked: Sequence[Request], decoding: Decoding, context: int | None
+) -> dict[str, tuple[list[int], int]]:
+    """Problem -> its prompt's tokens and how many new ones it may have; BadInput before anything is sampled.
+
+    `context` None leaves that to whoever samples.
+    """
+    found = {}
+    for request in asked:
+        if request.problem_id not in found:
+            ids = prompt_ids(tokenizer, request.text, decoding.chat)
+            limit = decoding.max_new_tokens if context is None else room(request.problem_id, ids, decoding, context)
+            found[request.problem_id] = (ids, limit)
+    return found
 
 
 def request_seed(seed: int, problem_id: str) -> int:

@@ -6,19 +6,21 @@ by vLLM's own endpoint, again after every restart of the server.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sirev.engines.protocol import Cell, Completion, Decoding, ended
-from sirev.engines.requests import Gatherer, Request, request_seed, requests
+from sirev.engines.requests import Gatherer, Request, request_seed, requests, tokenised
 from sirev.errors import BadInput
 from sirev.trainers.models import ModelFolders, load_tokenizer
-from sirev.trainers.tokens import answer_text, prompt_ids
+from sirev.trainers.tokens import answer_text
 
 LONGEST_PAUSE = 20.0  # seconds between two tries
 
@@ -46,7 +48,8 @@ class ServerEngine:
         # Tries again are our own: after a restart the adapter has to be loaded before it makes sense.
         self._client = OpenAI(base_url=server.url, api_key="none", max_retries=0, timeout=3600.0)
         self._loading = threading.Lock()
-        self._patiently(self._require_model)
+        self._context: int | None = None
+        self._patiently(lambda: self._require_model(fresh=True))
 
     def sample(
         self,
@@ -58,13 +61,16 @@ class ServerEngine:
     ) -> None:
         """Answer the cells, a problem's draws side by side in one request; see `sirev.engines.protocol.Engine`."""
         gatherer = Gatherer(cells, publish, progress)
-        waiting = requests(cells)
+        todo = list(requests(cells))
+        prompts = tokenised(self.tokenizer, todo, decoding, self._context)
+        waiting = iter(todo)
         pool = ThreadPoolExecutor(self.server.concurrency)
         try:
             running: set[Future[list[Completion]]] = set()
             while True:
                 while len(running) < self.server.concurrency and (request := next(waiting, None)):
-                    running.add(pool.submit(self._patiently, lambda r=request: self._ask(r, decoding, seed)))  # type: ignore[misc]
+                    ask = partial(self._ask, request, prompts[request.problem_id], decoding, seed)
+                    running.add(pool.submit(self._patiently, ask))
                 if not running:
                     return
                 done, running = wait(running, return_when=FIRST_COMPLETED)
@@ -74,8 +80,8 @@ class ServerEngine:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _ask(self, request: Request, decoding: Decoding, seed: int) -> list[Completion]:
-        before = prompt_ids(self.tokenizer, request.text, decoding.chat)
+    def _ask(self, request: Request, prompt: tuple[list[int], int], decoding: Decoding, seed: int) -> list[Completion]:
+        before, limit = prompt
         greedy = decoding.temperature == 0
         response = self._client.completions.create(
             model=self.model,
@@ -83,7 +89,7 @@ class ServerEngine:
             n=request.draws,
             temperature=decoding.temperature,
             top_p=1.0 if greedy else decoding.top_p,
-            max_tokens=decoding.max_new_tokens,
+            max_tokens=limit,
             seed=None if greedy else request_seed(seed, request.problem_id) + request.first_draw,
             stop=list(decoding.stop) or None,
             # vLLM's own fields; other servers pass over them, and then their text has to do.
@@ -114,8 +120,9 @@ class ServerEngine:
             try:
                 return ask()
             except NotFoundError:
-                self._patiently(self._require_model)  # it was restarted, and has forgotten the adapter
                 trouble = f"it does not know the model {self.model}"
+                with contextlib.suppress(APIConnectionError, APIStatusError):  # not up again yet
+                    self._require_model()  # it was restarted, and has forgotten the adapter
             except APIConnectionError as error:  # a timeout is one, too
                 trouble = str(error.__cause__ or error)
             except APIStatusError as error:
@@ -127,12 +134,27 @@ class ServerEngine:
             time.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _require_model(self) -> None:
-        """Make sure that the server serves this model; an adapter is loaded into it where it is missing."""
+    def _require_model(self, fresh: bool = False) -> None:
+        """Make sure that the server serves this model; an adapter is loaded into it where it is missing.
+
+        At the beginning (`fresh`) it is loaded anew: the files that an earlier sampling had loaded may be gone by now.
+        """
+        from openai import NotFoundError
+
         with self._loading:
-            served = [model.id for model in self._client.models.list()]
+            try:
+                models = list(self._client.models.list())
+            except NotFoundError:
+                raise BadInput(f"there is no OpenAI endpoint at {self.server.url} (engine.url: does it end in /v1?)") from None
+            served = [model.id for model in models]
+            self._context = next(
+                (n for m in models if m.id == self.server.served and (n := getattr(m, "max_model_len", None))), None
+            )
             if self.model in served:
-                return
+                if not fresh or self.folders.base is None:
+                    return
+                with contextlib.suppress(NotFoundError):
+                    self._client.post("/unload_lora_adapter", body={"lora_name": self.model}, cast_to=str)
             if self.folders.base is None or self.server.served not in served:
                 raise BadInput(f"the server {self.server.url} serves {', '.join(served)}, not {self.server.served} (model.name)")
             self._load_adapter()

@@ -47,7 +47,7 @@ def _transformers(folders: ModelFolders, arguments: dict[str, Any]) -> Engine:
     def start() -> Engine:
         from sirev.engines.transformers_engine import TransformersEngine
 
-        return TransformersEngine(folders.path, folders.base, arguments["options"]["batch_size"], arguments["dtype"])
+        return TransformersEngine(folders.path, folders.base, arguments["options"].get("batch_size"), arguments["dtype"])
 
     return _kept(f"transformers/{arguments['model_name']}/{arguments['options']}/{arguments['dtype']}", start)
 

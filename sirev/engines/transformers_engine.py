@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
 from sirev.engines.kv_sampler import ATTENTION, Prefill, decode, uniforms
-from sirev.engines.protocol import Cell, Completion, Decoding, check_room, ended
+from sirev.engines.protocol import Cell, Completion, Decoding, ended, room
 from sirev.trainers.models import ModelFolders, load_merged, load_tokenizer
 from sirev.trainers.tokens import answer_text, prompt_ids
 
@@ -36,14 +37,20 @@ class TransformersEngine:
         progress: Callable[[int, int], None] = lambda answers, tokens: None,
     ) -> None:
         """Answer the cells in order; see `sirev.engines.protocol.Engine`."""
+        self._check(cells, decoding)
         read: tuple[tuple[str, ...], list[list[int]], Prefill] | None = None
         for index, cell in enumerate(cells):
             texts = tuple(prompt.text for prompt in cell.prompts)
             if read is None or read[0] != texts:
                 ids = [prompt_ids(self.tokenizer, text, decoding.chat) for text in texts]
-                check_room(cell, ids, decoding, self.model.config.max_position_embeddings)
                 read = (texts, ids, self._prefill(ids))
             publish(index, self._answer(cell, read[1], read[2], decoding, seed))
+
+    def _check(self, cells: Sequence[Cell], decoding: Decoding) -> None:
+        """Refuse a prompt that is too long before anything is sampled."""
+        context = getattr(self.model.config, "max_position_embeddings", sys.maxsize)
+        for prompt in dict.fromkeys(prompt for cell in cells for prompt in cell.prompts):
+            room(prompt.problem_id, prompt_ids(self.tokenizer, prompt.text, decoding.chat), decoding, context)
 
     @torch.inference_mode()
     def _prefill(self, prompts: Sequence[Sequence[int]]) -> Prefill:

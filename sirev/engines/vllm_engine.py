@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sirev.engines.protocol import Cell, Completion, Decoding, check_room, ended
-from sirev.engines.requests import Gatherer, Request, request_seed, requests
+from sirev.engines.protocol import Cell, Completion, Decoding, ended
+from sirev.engines.requests import Gatherer, Request, request_seed, requests, tokenised
+from sirev.errors import BadInput
 from sirev.trainers.models import ModelFolders, load_tokenizer
-from sirev.trainers.tokens import answer_text, prompt_ids
+from sirev.trainers.tokens import answer_text
 
 os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # read when vLLM is imported
 os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB, where there is no GPU
@@ -49,7 +50,7 @@ class VllmEngine:
         self._llm: Any = LLM(
             model=str(weights),
             dtype=_dtype(weights, options.dtype),
-            max_model_len=options.context,
+            max_model_len=_context(weights, options.context),
             gpu_memory_utilization=options.gpu_memory,
             enforce_eager=options.eager or not on_gpu,
             enable_prefix_caching=True,
@@ -85,7 +86,9 @@ class VllmEngine:
         """Answer the cells, a problem's draws side by side in one request; see `sirev.engines.protocol.Engine`."""
         gatherer = Gatherer(cells, publish, progress)
         engine = self._llm.llm_engine
-        waiting = requests(cells)
+        todo = list(requests(cells))
+        prompts = tokenised(self.tokenizer, todo, decoding, self._context)
+        waiting = iter(todo)
         asked: dict[str, tuple[Request, list[int]]] = {}
         more = True
         while more or asked:
@@ -94,11 +97,12 @@ class VllmEngine:
                 if request is None:
                     more = False
                     break
-                ids = prompt_ids(self.tokenizer, request.text, decoding.chat)
-                check_room(_cell_of(request), [ids], decoding, self._context)
+                ids, limit = prompts[request.problem_id]
                 name = f"{request.problem_id}/{request.first_draw}"
                 asked[name] = (request, ids)
-                engine.add_request(name, self._prompt(ids), self._parameters(request, decoding, seed), lora_request=self._lora)
+                engine.add_request(
+                    name, self._prompt(ids), self._parameters(request, decoding, seed, limit), lora_request=self._lora
+                )
             for output in engine.step():
                 if output.finished:
                     request, ids = asked.pop(output.request_id)
@@ -110,7 +114,7 @@ class VllmEngine:
 
         return tokens_input(ids)
 
-    def _parameters(self, request: Request, decoding: Decoding, seed: int) -> Any:
+    def _parameters(self, request: Request, decoding: Decoding, seed: int, limit: int) -> Any:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
@@ -119,7 +123,7 @@ class VllmEngine:
             n=request.draws,
             temperature=decoding.temperature,
             top_p=1.0 if greedy else decoding.top_p,
-            max_tokens=decoding.max_new_tokens,
+            max_tokens=limit,
             seed=None if greedy else request_seed(seed, request.problem_id) + request.first_draw,
             ignore_eos=True,  # the one end of text that the trainer writes, not others that the model's files may name
             stop_token_ids=[self.tokenizer.eos_token_id],
@@ -137,6 +141,12 @@ class VllmEngine:
         return ended(request.problem_id, request.first_draw + answer.index, text, ids, finish, decoding.stop)
 
 
+def _context(weights: Path, wanted: int | None) -> int | None:
+    """The context asked for, or the model's own if that is shorter."""
+    own = json.loads((weights / "config.json").read_text()).get("max_position_embeddings")
+    return min(wanted, own) if wanted and own else wanted or own
+
+
 def _dtype(weights: Path, wanted: str) -> str:
     """What "auto" means everywhere in sirev: as the model was saved. vLLM's own would make float32 something shorter."""
     if wanted != "auto":
@@ -146,15 +156,9 @@ def _dtype(weights: Path, wanted: str) -> str:
 
 
 def lora_rank(adapter: Path) -> int:
-    """The smallest rank limit of vLLM that an adapter fits under; ValueError if there is none."""
+    """The smallest rank limit of vLLM that an adapter fits under; BadInput if there is none."""
     rank = int(json.loads((adapter / "adapter_config.json").read_text())["r"])
     fitting = [limit for limit in RANKS if limit >= rank]
     if not fitting:
-        raise ValueError(f"the adapter's LoRA rank {rank} is above vLLM's limit of {RANKS[-1]} (training.lora.r)")
+        raise BadInput(f"the adapter's LoRA rank {rank} is above vLLM's limit of {RANKS[-1]} (training.lora.r)")
     return fitting[0]
-
-
-def _cell_of(request: Request) -> Cell:
-    from sirev.engines.protocol import Prompt
-
-    return Cell((Prompt(request.problem_id, request.text),), request.first_draw, request.draws)

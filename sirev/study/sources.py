@@ -62,7 +62,7 @@ def dataset_parameters(
 def model_parameters(model: Model, local: LocalFiles) -> ModelParameters:
     """The parameters of the stage `model`: a Hub repository at a revision, or what a local folder holds."""
     assert model.name is not None
-    if not is_local(model.name):
+    if not is_local(model.name) and not local.remembers(Path(model.name)):
         return ModelParameters(hub=model.name, revision=model.revision)
     folder = Path(os.path.expanduser(model.name))
     if model.revision is not None:

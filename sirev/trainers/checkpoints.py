@@ -7,13 +7,14 @@ digests of its files, which is written last; a new attempt adopts it by a rename
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import secrets
 import shutil
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from transformers import TrainerCallback
 
@@ -28,12 +29,16 @@ class Checkpoints(TrainerCallback):
         self.folder = root / f"attempt-{secrets.token_hex(6)}"
         self.minutes = minutes
         self._saved = time.monotonic()
+        self._lock: IO[bytes] | None = None
 
     def adopt(self) -> Path | None:
         """The furthest whole checkpoint that an earlier attempt left, now ours; what else they left is deleted."""
-        found = [path.parent for path in self.root.glob(f"attempt-*/checkpoint-*/{MARKER}")]
         mine: Path | None = None
         self.folder.mkdir(parents=True)
+        self._lock = _locked(self.folder)
+        # Not those of an attempt that still runs: it may only have been silent for so long that we began as well.
+        left = {folder: lock for folder in self.root.glob("attempt-*") if folder != self.folder and (lock := _locked(folder))}
+        found = [path.parent for folder in left for path in folder.glob(f"checkpoint-*/{MARKER}")]
         for checkpoint in sorted(found, key=step_of, reverse=True):
             target = self.folder / checkpoint.name
             with contextlib.suppress(OSError):  # somebody else took it
@@ -42,14 +47,18 @@ class Checkpoints(TrainerCallback):
                     mine = target
                     break
                 shutil.rmtree(target, ignore_errors=True)
-        for other in self.root.glob("attempt-*"):
-            if other != self.folder:
-                shutil.rmtree(other, ignore_errors=True)
+        for other, lock in left.items():
+            shutil.rmtree(other, ignore_errors=True)
+            lock.close()
         return mine
 
     def discard(self) -> None:
-        """Delete everything: the training is finished."""
-        shutil.rmtree(self.root, ignore_errors=True)
+        """Delete our own: the training is finished."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._lock is not None:
+            self._lock.close()
+        with contextlib.suppress(OSError):  # another attempt is still there
+            self.root.rmdir()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         due = self.minutes is not None and time.monotonic() - self._saved >= 60 * self.minutes
@@ -66,6 +75,19 @@ class Checkpoints(TrainerCallback):
             if other != checkpoint:
                 shutil.rmtree(other, ignore_errors=True)
         self._saved = time.monotonic()
+
+
+def _locked(attempt: Path) -> IO[bytes] | None:
+    """The attempt's lock, held until it is closed or its process ends; None while another process holds it."""
+    lock = (attempt / "lock").open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    except OSError:  # a file system without flock: then nobody is alive as far as one can tell
+        pass
+    return lock
 
 
 def mark(checkpoint: Path) -> None:

@@ -5,6 +5,7 @@ Runs in a resident child; see `sirev.stages.train` for what it is given.
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import TrainerCallback, set_seed
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
+from sirev.errors import BadInput
 from sirev.trainers.checkpoints import Checkpoints, step_of
 from sirev.trainers.examples import Examples, Limits, dpo_examples, sft_examples
 from sirev.trainers.models import ModelFolders, load_merged, load_model, load_tokenizer, save_model
@@ -44,6 +46,9 @@ def train(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     goes on. Returns {"log": [{step, loss, ...}], thinned, "steps", "tokens" of all epochs, "dropped" for their length,
     "resumed" at which step}.
     """
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()  # what the training before this one left in reference cycles
     checkpoints = Checkpoints(Path(arguments["attempts"]), arguments["settings"]["checkpoint_minutes"])
     adopted = checkpoints.adopt()
     progress = _Progress(emit)
@@ -71,7 +76,7 @@ def make_trainer(arguments: dict[str, Any], *callbacks: TrainerCallback) -> tupl
     tokenise = sft_examples if arguments["kind"] == "sft" else dpo_examples
     examples = tokenise(tokenizer, rows, limits, settings["chat_template"])
     if not examples.rows:
-        raise ValueError(
+        raise BadInput(
             f"all {examples.dropped} examples are longer than training.max_prompt_tokens or training.max_completion_tokens"
         )
     policy = _policy(init, settings)
@@ -157,7 +162,7 @@ def _common_arguments(settings: dict[str, Any], seed: int, scratch: str, policy:
     cuda = torch.cuda.is_available()
     at_once = min(settings["micro_batch_size"] or settings["batch_size"], settings["batch_size"])
     if settings["batch_size"] % at_once:
-        raise ValueError(f"batch_size {settings['batch_size']} is no multiple of training.memory.micro_batch_size {at_once}")
+        raise BadInput(f"batch_size {settings['batch_size']} is no multiple of training.memory.micro_batch_size {at_once}")
     return {
         "output_dir": scratch,
         "num_train_epochs": settings["epochs"],

@@ -127,7 +127,7 @@ def test_another_model_than_the_one_served_is_refused(server: VllmServer, smollm
 @needs_vllm
 def test_a_prompt_too_long_for_the_server_is_one_line(server: VllmServer, smollm2: Path) -> None:
     engine = connected(server.url, ModelFolders(smollm2))
-    with pytest.raises(BadInput, match=r"refuses: .*256"):
+    with pytest.raises(BadInput, match=r"problem long: its prompt of 30\d tokens leaves no room .* context of 256 tokens"):
         sampled(engine, [Cell((Prompt("long", "word " * 300),), 0, 1)])
 
 
@@ -139,6 +139,9 @@ class Moody(BaseHTTPRequestHandler):
     most = 0
 
     def do_GET(self) -> None:
+        if not self.path.startswith("/v1/"):
+            self._say(404, '{"detail": "Not Found"}')
+            return
         self._say(200, '{"object": "list", "data": [{"id": "m", "object": "model", "created": 1, "owned_by": "me"}]}')
 
     def do_POST(self) -> None:
@@ -205,6 +208,12 @@ def test_a_request_that_the_server_refuses_is_not_asked_again(moody: tuple[str, 
     kind.refusals = [400]
     with pytest.raises(BadInput, match=r"refuses: .*not now"):
         sampled(connected(url, tiny, served="m"), [Cell(PROMPTS[:1], 0, 1)])
+
+
+def test_an_address_without_an_endpoint_says_what_may_be_missing(moody: tuple[str, type[Moody]], tiny: ModelFolders) -> None:
+    url, _ = moody
+    with pytest.raises(BadInput, match=r"no OpenAI endpoint at .*does it end in /v1\?"):
+        connected(url.removesuffix("/v1") + "/elsewhere", tiny, served="m")
 
 
 def test_patience_ends_in_one_line_that_names_server_and_setting(tiny: ModelFolders) -> None:

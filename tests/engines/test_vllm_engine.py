@@ -118,10 +118,17 @@ def test_token_ids_have_no_end_of_text_and_a_cut_answer_says_so(engine: VllmEngi
 
 
 def test_a_prompt_without_room_for_its_answer_names_the_problem(base: VllmEngine) -> None:
-    long = Prompt("too-long", "word " * 250)
-    with pytest.raises(BadInput, match=r"problem too-long: its prompt of 25\d tokens .* exceed the context of 256 tokens"):
-        answers(base, [Cell((long,), 0, 1)], GREEDY)
-    assert len(answers(base, [Cell((Prompt("short", "One, two,"),), 0, 1)], GREEDY)) == 1  # and the engine goes on
+    short, long = Prompt("short", "One, two,"), Prompt("too-long", "word " * 260)
+    published: list[int] = []
+    with pytest.raises(BadInput, match=r"problem too-long: its prompt of 26\d tokens leaves no room .* context of 256 tokens"):
+        base.sample([Cell((short,), 0, 1), Cell((long,), 0, 1)], GREEDY, 0, lambda index, _: published.append(index))
+    assert published == []  # it is said before anything is sampled
+    assert len(answers(base, [Cell((short,), 0, 1)], GREEDY)) == 1  # and the engine goes on
+
+
+def test_an_answer_gets_what_room_there_is_beside_a_long_prompt(base: VllmEngine) -> None:
+    found = answers(base, [Cell((Prompt("long", "word " * 246),), 0, 1)], GREEDY)["long", 0]
+    assert (found.finish, len(found.token_ids) < 24) == ("length", True)
 
 
 @pytest.mark.parametrize(("rank", "limit"), [(1, 1), (4, 8), (8, 8), (33, 64), (512, 512)])
@@ -132,5 +139,5 @@ def test_the_smallest_limit_that_an_adapter_fits_under_is_asked_for(tmp_path: Pa
 
 def test_a_rank_above_all_limits_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 1024}))
-    with pytest.raises(ValueError, match=r"LoRA rank 1024 is above vLLM's limit of 512 \(training\.lora\.r\)"):
+    with pytest.raises(BadInput, match=r"LoRA rank 1024 is above vLLM's limit of 512 \(training\.lora\.r\)"):
         lora_rank(tmp_path)

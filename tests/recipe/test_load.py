@@ -249,10 +249,18 @@ def test_unknown_defaults_and_overlays_are_one_line(tmp_path: Path) -> None:
 def test_a_model_an_engine_and_a_grader_may_be_written_as_their_name() -> None:
     recipe = load_recipe("mistral_math", ["model=gpt2", "engine=transformers", "evaluation.grader=exact"])
     assert (recipe.model.name, recipe.model.revision) == ("gpt2", None)  # another model has no use for the old revision
-    assert (recipe.engine.name, recipe.engine.dtype) == ("transformers", "auto")
+    # What goes for any engine stays, what the old one alone read goes.
+    assert (recipe.engine.name, recipe.engine.dtype, recipe.engine.context) == ("transformers", "bfloat16", 4096)
+    assert load_recipe("mistral_math", ["engine.gpu_memory=0.5", "engine=transformers"]).engine.gpu_memory == 0.9
     assert recipe.evaluation.grader.name == "exact"
     kept = load_recipe("mistral_math", ["model.name=gpt2"])
     assert kept.model.revision == load_recipe("mistral_math").model.revision
+
+
+def test_micro_batches_that_do_not_fill_a_batch_are_refused_before_anything_runs() -> None:
+    line = refused("training.memory.micro_batch_size=5")
+    assert "training.memory.micro_batch_size: 5: training.initial.batch_size (16) is no multiple" in line
+    assert load_recipe("tiny", ["training.memory.micro_batch_size=64"]).training.initial.batch_size == 16
 
 
 def test_another_grader_takes_no_limit_of_the_old_one() -> None:

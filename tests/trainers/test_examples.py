@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sirev.errors import BadInput
 from sirev.trainers.examples import Limits, dpo_examples, sft_examples
 from sirev.trainers.pretrain import build_tokenizer
 from sirev.trainers.trl_steps import train
@@ -66,6 +67,6 @@ def test_a_training_says_what_it_dropped_and_counts_the_tokens_of_all_epochs(bas
 
 
 def test_a_training_of_which_every_example_is_too_long_names_the_limits(base: Model, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"^all 3 examples are longer than training\.max_prompt_tokens or training\.max_comp"):
+    with pytest.raises(BadInput, match=r"^all 3 examples are longer than training\.max_prompt_tokens or training\.max_comp"):
         train(request(tmp_path, "sft", base, ROWS, max_prompt_tokens=4), lambda event: None)
     assert not list((tmp_path / "out").iterdir())

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sirev.engines.protocol import Cell, Completion, Decoding, Prompt
 from sirev.engines.transformers_engine import TransformersEngine
+from sirev.errors import BadInput
 from sirev.store.artifacts import Artifact
 from sirev.trainers.models import ModelFolders, load_merged, load_model, load_tokenizer
 from sirev.trainers.tokens import answer_ids, prompt_ids
@@ -279,7 +280,7 @@ def test_a_micro_batch_above_the_batch_is_the_batch(base: Model, tmp_path: Path)
 
 def test_a_batch_that_micro_batches_do_not_fill_is_refused(base: Model, tmp_path: Path) -> None:
     message = r"^batch_size 4 is no multiple of training\.memory\.micro_batch_size 3$"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(BadInput, match=message):
         make_trainer(request(tmp_path, "sft", base, sft_rows(8), micro_batch_size=3))
 
 
