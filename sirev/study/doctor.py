@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from sirev.tasks.files import local_file, upstream_split
 from sirev.trainers.base_models import NOT_THE_MODEL, PATTERNS, is_local, local_files
 
 SECONDS = 120  # for importing vLLM
+SCRATCH_GB = 5
+FULL_SCRATCH_GB = 120  # two checkpoints of all parameters of a 7B model, one while the next is written
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ def examine(recipe: Recipe | None, store: Store) -> Iterator[Finding]:
     yield from _vllm(recipe)
     yield from _extras(recipe)
     yield _store(store)
+    yield _scratch(recipe)
     if recipe is not None:
         yield from _model(recipe)
         yield from _data(recipe)
@@ -158,6 +162,15 @@ def _store(store: Store) -> Finding:
     well = place.is_dir() and os.access(place, os.W_OK)
     found = f"{store.path}, {free:,.1f} GB free" if well else f"{store.path} can't be written (replays and reports still work)"
     return Finding("store", found, well, False, "name another: --store DIR or SIREV_STORE")
+
+
+def _scratch(recipe: Recipe | None) -> Finding:
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free / 1e9
+    full = recipe is not None and recipe.training.parameters == "full"
+    wanted = FULL_SCRATCH_GB if full and recipe is not None and recipe.model.name is not None else SCRATCH_GB
+    found = f"{folder}, {free:,.1f} GB free for trainings' checkpoints"
+    return Finding("scratch", found, free >= wanted, False, f"name a folder with {wanted} GB: TMPDIR=FOLDER")
 
 
 def _model(recipe: Recipe) -> Iterator[Finding]:

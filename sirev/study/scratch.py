@@ -7,12 +7,14 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from sirev.errors import BadInput
 from sirev.store.store import Store
 
 PREFIX = "sirev-scratch-"
+ABANDONED_SECONDS = 14 * 24 * 3600
 
 
 class Scratch:
@@ -34,8 +36,8 @@ class Scratch:
 
 
 def attempts_folder(store: Store, key: str) -> Path:
-    """Where the attempts at one action of a store leave what a later one goes on from; made, and never swept."""
-    own = Path(tempfile.gettempdir()) / f"sirev-attempts-{os.getuid()}"
+    """Where the attempts at one action of a store leave what a later one goes on from; made if it is not there."""
+    own = _attempts()
     own.mkdir(mode=0o700, exist_ok=True)
     if own.is_symlink() or own.stat().st_uid != os.getuid():  # a checkpoint holds pickled states: somebody else's could run code
         raise BadInput(f"{own} belongs to somebody else; name another folder for scratch files by TMPDIR")
@@ -45,12 +47,26 @@ def attempts_folder(store: Store, key: str) -> Path:
 
 
 def sweep() -> None:
-    """Delete the folders that killed processes left behind: those whose lock can be had. Models are large."""
+    """Delete what killed processes left behind: scratch folders, and attempts that nobody went on with for weeks."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError):  # somebody else's, or already gone
-            lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder)
-            finally:
-                os.close(lock)
+        _delete_unlocked(folder)
+    for attempt in _attempts().glob("*/attempt-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - attempt.stat().st_mtime > ABANDONED_SECONDS:
+                _delete_unlocked(attempt)
+                attempt.parent.rmdir()
+
+
+def _attempts() -> Path:
+    return Path(tempfile.gettempdir()) / f"sirev-attempts-{os.getuid()}"
+
+
+def _delete_unlocked(folder: Path) -> None:
+    """Delete a folder whose lock can be had, so that whoever made it is gone. Models are large."""
+    with contextlib.suppress(OSError):  # somebody else's, or already gone
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder)
+        finally:
+            os.close(lock)

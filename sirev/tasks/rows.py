@@ -15,7 +15,7 @@ from sirev.errors import BadInput
 
 SHOWN = 60  # characters of a bad value that a message quotes
 
-_INSTEAD = "or name local files by task.data.path"
+_INSTEAD = "or name local files by the `path` beside hub (task.data.path)"
 
 
 @dataclass(frozen=True)
@@ -72,14 +72,14 @@ def read_hub(repo: str, config: str | None, revision: str | None, split: str) ->
         # Not load_dataset(repo, revision=...): offline that takes the latest revision it has, whichever was asked for.
         folder = hub.snapshot("dataset", repo, revision)
     except BadInput as error:
-        raise BadInput(f"task.data.hub: {error}, {_INSTEAD}") from None
+        raise BadInput(f"data set: {error}, {_INSTEAD}") from None
     import datasets
 
     try:
         rows = datasets.load_dataset(str(folder), config, split=split)
         found = [Row(f"{name}[{i}]", dict(values)) for i, values in enumerate(rows)]
     except Exception as error:  # whatever datasets and pyarrow raise
-        raise BadInput(f"{name}: {one_line(error)}; check task.data.hub, config and revision, {_INSTEAD}") from None
+        raise BadInput(f"{name}: {one_line(error)}; check its hub, config and revision in the recipe, {_INSTEAD}") from None
     if not found:
         raise BadInput(f"{name}: holds no row")
     return found

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import fcntl
+import os
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
-from sirev.study.scratch import Scratch, sweep
+import pytest
+
+from sirev.errors import BadInput
+from sirev.store.store import Store
+from sirev.study.scratch import ABANDONED_SECONDS, Scratch, attempts_folder, sweep
 
 HOLD = """
 import time
@@ -39,3 +47,27 @@ def test_what_a_killed_process_left_is_swept_up_and_what_a_living_one_has_is_not
         processes[1].wait()
     sweep()
     assert not folders[1].exists()
+
+
+def test_attempts_that_nobody_went_on_with_for_weeks_are_swept_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    store = Store(tmp_path / "store")
+    attempts = {name: attempts_folder(store, name) / "attempt-1" for name in ("old", "young", "held")}
+    for folder in attempts.values():
+        folder.mkdir()
+        (folder / "lock").touch()
+    for name in ("old", "held"):
+        os.utime(attempts[name], (0, time.time() - ABANDONED_SECONDS - 60))
+    with (attempts["held"] / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        sweep()
+    assert {name for name, folder in attempts.items() if folder.exists()} == {"young", "held"}
+    assert not attempts["old"].parent.exists()
+
+
+def test_a_folder_of_attempts_that_is_somebody_elses_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / f"sirev-attempts-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BadInput, match="belongs to somebody else; name another folder for scratch files by TMPDIR"):
+        attempts_folder(Store(tmp_path / "store"), "key")

@@ -89,7 +89,7 @@ def test_a_pinned_revision_is_the_one_that_is_read_whichever_is_the_latest(hub: 
 def test_another_revision_than_the_cached_one_is_refused_offline(hub: HubCache) -> None:
     hub.dataset("openai/gsm8k", {"train": [{"q": "new"}]}, commit=OTHER)
     said = refusal(lambda: read_hub("openai/gsm8k", "main", COMMIT, "train"))
-    assert said.startswith(f"task.data.hub: openai/gsm8k at {COMMIT} is not on this machine, and the Hub can't be reached (")
+    assert said.startswith(f"data set: openai/gsm8k at {COMMIT} is not on this machine, and the Hub can't be reached (")
     assert "go online once" in said
     assert said.endswith("or name local files by task.data.path")
 
@@ -99,8 +99,8 @@ def test_another_revision_than_the_cached_one_is_refused_offline(hub: HubCache) 
     [
         ("openai/gsm9k", "main", "train", "go online once"),
         ("openai gsm8k", "main", "train", "'openai gsm8k' is no name of a repository on the Hub, ORGANISATION/NAME"),
-        ("openai/gsm8k", "mian", "train", "BuilderConfig 'mian' not found. Available: ['main']; check task.data.hub, config"),
-        ("openai/gsm8k", "main", "tran", "Should be one of ['train', 'test'].; check task.data.hub, config and revision"),
+        ("openai/gsm8k", "mian", "train", "BuilderConfig 'mian' not found. Available: ['main']; check its hub, config"),
+        ("openai/gsm8k", "main", "tran", "Should be one of ['train', 'test'].; check its hub, config and revision"),
     ],
 )
 def test_what_is_not_in_the_cache_is_one_line_with_advice(

@@ -56,6 +56,20 @@ def test_a_checkpoint_that_another_attempt_adopted_is_not_adopted_twice(tmp_path
     assert not first.exists()
 
 
+def test_an_attempt_that_still_runs_is_neither_robbed_nor_deleted(tmp_path: Path) -> None:
+    running = Checkpoints(tmp_path, None)
+    running.adopt()
+    (running.folder / "checkpoint-4").mkdir()
+    mark(running.folder / "checkpoint-4")
+    late = Checkpoints(tmp_path, None)
+    assert late.adopt() is None
+    assert is_whole(running.folder / "checkpoint-4")
+    late.discard()
+    assert running.folder.is_dir()
+    running.discard()
+    assert not tmp_path.exists()
+
+
 @pytest.mark.parametrize("spoil", ["cut", "changed", "missing", "added", "marker"])
 def test_a_spoilt_checkpoint_is_not_adopted_but_the_whole_one_before_it(tmp_path: Path, spoil: str) -> None:
     folder = checkpoint(tmp_path, "old", 3)
