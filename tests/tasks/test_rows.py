@@ -91,7 +91,7 @@ def test_another_revision_than_the_cached_one_is_refused_offline(hub: HubCache) 
     said = refusal(lambda: read_hub("openai/gsm8k", "main", COMMIT, "train"))
     assert said.startswith(f"data set: openai/gsm8k at {COMMIT} is not on this machine, and the Hub can't be reached (")
     assert "go online once" in said
-    assert said.endswith("or name local files by task.data.path")
+    assert said.endswith("or name local files by the `path` beside hub (task.data.path)")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_what_is_not_in_the_cache_is_one_line_with_advice(
     hub.dataset("openai/gsm8k", {"train": [{"q": "a"}], "test": [{"q": "b"}]})
     said = refusal(lambda: read_hub(repository, config, COMMIT, split))
     assert why in said
-    assert said.endswith(", or name local files by task.data.path")
+    assert said.endswith("or name local files by the `path` beside hub (task.data.path)")
 
 
 def test_without_a_network_what_is_cached_is_read_and_what_is_not_is_refused_at_once(
