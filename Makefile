@@ -21,7 +21,8 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow and not soak"
 
 test-slow: $(VENV)/.installed-real-stack
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m slow
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "slow and not vllm"
+	$(BIN)/python -m pytest -m "slow and vllm"
 
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m soak

