@@ -63,17 +63,24 @@ class VllmEngine:
         self._context = int(self._llm.llm_engine.model_config.max_model_len)
         self._adapters = 0
         self._lora: Any = None
-        self.tokenizer = load_tokenizer(ModelFolders(weights))
+        self._tokenizer_file: Path | None = None
+        self._read_tokenizer(ModelFolders(weights))
 
     def use(self, folders: ModelFolders) -> None:
         """Answer as this model from now on: an adapter on the loaded base, or the loaded weights themselves."""
         from vllm.lora.request import LoRARequest
 
         self._lora = None
-        self.tokenizer = load_tokenizer(folders)
+        self._read_tokenizer(folders)
         if folders.base is not None:
             self._adapters += 1  # vLLM tells adapters apart by this number and by their path
             self._lora = LoRARequest(f"adapter-{self._adapters}", self._adapters, str(folders.path))
+
+    def _read_tokenizer(self, folders: ModelFolders) -> None:
+        file = (folders.path / "tokenizer.json").resolve()  # in a store it has the name of its bytes
+        if file != self._tokenizer_file or not file.is_file():  # reading one takes a third of a second
+            self.tokenizer = load_tokenizer(folders)
+            self._tokenizer_file = file
 
     def sample(
         self,
