@@ -21,7 +21,7 @@ PR_SET_PDEATHSIG = 1
 def main() -> None:
     """Serve requests from stdin until it closes. Whatever libraries print goes to stderr, which is the log file."""
     parent = int(sys.argv[1])
-    _die_with(parent)
+    die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what it means
     events = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -47,7 +47,8 @@ def main() -> None:
             send({"result": result})
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
+    """End this process when its parent, of this number, ends, however that comes about."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it was gone before the signal was asked for

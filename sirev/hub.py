@@ -10,6 +10,7 @@ from typing import Literal
 from sirev.errors import BadInput
 
 Kind = Literal["model", "dataset"]
+Patterns = Sequence[str]
 SECONDS = 10
 """How long the Hub may take to answer at all. Asked first, because a download without a network retries for 23 s."""
 LOGIN = "run `hf auth login` (once `huggingface-cli login`)"
@@ -19,25 +20,27 @@ def cached(
     kind: Kind,
     repository: str,
     revision: str | None,
-    wanted: Sequence[str] | None = None,
-    unwanted: Sequence[str] | None = None,
+    wanted: Patterns | None = None,
+    unwanted: Patterns | None = None,
 ) -> bool:
     """Whether `snapshot` would find a repository in the local cache; nobody is asked."""
-    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        folder = snapshot_download(
-            repository,
-            repo_type=kind,
-            revision=revision,
-            allow_patterns=list(wanted) if wanted else None,
-            ignore_patterns=list(unwanted) if unwanted else None,
-            local_files_only=True,
-        )
+        folder = _folder(kind, repository, revision, wanted, unwanted, local=True)
     except (LocalEntryNotFoundError, HFValidationError):
         return False
-    return kind != "model" or not missing_weights(Path(folder))
+    return kind != "model" or not missing_weights(folder)
+
+
+def _folder(
+    kind: Kind, repository: str, revision: str | None, wanted: Patterns | None, unwanted: Patterns | None, *, local: bool
+) -> Path:
+    """The snapshot's folder, as huggingface_hub has it or fetches it; with `local` it fetches nothing."""
+    from huggingface_hub import snapshot_download
+
+    patterns = {"allow_patterns": list(wanted) if wanted else None, "ignore_patterns": list(unwanted) if unwanted else None}
+    return Path(snapshot_download(repository, repo_type=kind, revision=revision, local_files_only=local, **patterns))
 
 
 def missing_weights(folder: Path) -> list[str]:
@@ -54,15 +57,15 @@ def snapshot(
     kind: Kind,
     repository: str,
     revision: str | None,
-    wanted: Sequence[str] | None = None,
-    unwanted: Sequence[str] | None = None,
+    wanted: Patterns | None = None,
+    unwanted: Patterns | None = None,
 ) -> Path:
     """The folder of a repository, named by its commit; downloaded unless the local cache has it.
 
     `revision` None is the main branch; `wanted` and `unwanted` are patterns of file names. Raises BadInput: gated, no
     such repository or revision, no name of one, not cached where the Hub can't be reached.
     """
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import HfApi
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
@@ -81,14 +84,7 @@ def snapshot(
     except Exception as error:  # whatever the HTTP client of the day raises where there is no network
         silent = error
     try:
-        folder = snapshot_download(
-            repository,
-            repo_type=kind,
-            revision=revision,
-            allow_patterns=list(wanted) if wanted else None,
-            ignore_patterns=list(unwanted) if unwanted else None,
-            local_files_only=silent is not None,
-        )
+        folder = _folder(kind, repository, revision, wanted, unwanted, local=silent is not None)
     except HFValidationError:
         raise BadInput(f"{repository!r} is no name of a repository on the Hub, ORGANISATION/NAME") from None
     except GatedRepoError:
@@ -104,9 +100,9 @@ def snapshot(
             f"{named} is not on this machine, and the Hub can't be reached ({first_line(silent)}): "
             "go online once (HF_HUB_OFFLINE unset) so that it is cached"
         ) from None
-    if kind == "model" and (missing := missing_weights(Path(folder))):
+    if kind == "model" and (missing := missing_weights(folder)):
         raise BadInput(f"{named} is not whole on this machine: {', '.join(missing[:3])} missing; go online once")
-    return Path(folder)
+    return folder
 
 
 def first_line(error: Exception) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from sirev.errors import BadInput
 from sirev.reporting.tables import ABSENT, TextTable, print_tables
 from sirev.study.estimate import Estimate
-from sirev.study.invocation import plan, plan_estimate
+from sirev.study.invocation import plans
 
 
 def run(
@@ -22,8 +22,9 @@ def run(
     rates: list[str],
 ) -> None:
     """Print a row a step and a column a run, then the estimate."""
-    asked = {"methods": methods, "overrides": overrides, "seeds": seeds, "redo": redo, "overlays": overlays, "store": store}
-    found = plan(recipe, **asked)  # type: ignore[arg-type]
+    throughput = _rates(rates)
+    planned = plans(recipe, methods, overrides, seeds, store, redo, overlays)
+    found = planned.states
     steps = list(dict.fromkeys(step for states in found.values() for step in states))
     steps.sort(key=lambda step: (step == "compare", int(step.rpartition(":")[2]) if ":" in step else 0))
     table = TextTable("Nothing is run", ["step", *found], 1 + len(found))
@@ -32,7 +33,7 @@ def run(
     table.notes.append(", ".join(f"{counts[state]} {state}" for state in ("hit", "run", "unknown")))
     if counts["unknown"]:
         table.notes.append("unknown: depends on what an earlier step yields; it may still be a hit.")
-    print_tables([table, *_estimated(plan_estimate(recipe, rates=_rates(rates), **asked))])  # type: ignore[arg-type]
+    print_tables([table, *_estimated(planned.estimate(throughput))])
 
 
 def _rates(given: list[str]) -> dict[str, float]:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sirev.engines.protocol import Cell, Completion, Decoding, room
-from sirev.trainers.tokens import prompt_ids
+from sirev.engines.protocol import Cell, Completion, Decoding, ended, room
+from sirev.trainers.tokens import answer_text, prompt_ids
 
 PROGRESS_SECONDS = 1.0
 
@@ -57,6 +57,30 @@ def request_seed(seed: int, problem_id: str) -> int:
     """The seed of a problem's draw 0; draw i has this plus i, whatever request it is asked in."""
     digest = hashlib.sha256(f"{seed}/{problem_id}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 2  # room for the draws below 2^63
+
+
+def sampling(request: Request, decoding: Decoding, seed: int, limit: int) -> dict[str, Any]:
+    """How a request is drawn, in the names that vLLM's SamplingParams and OpenAI's endpoint share."""
+    greedy = decoding.temperature == 0
+    return {
+        "n": request.draws,
+        "temperature": decoding.temperature,
+        "top_p": 1.0 if greedy else decoding.top_p,
+        "max_tokens": limit,
+        "seed": None if greedy else request_seed(seed, request.problem_id) + request.first_draw,
+        "stop": list(decoding.stop) or None,
+    }
+
+
+def completed(
+    tokenizer: Any, request: Request, before: Sequence[int], ids: Sequence[int], index: int, reason: str, decoding: Decoding
+) -> Completion:
+    """The answer number `index` of a request, from its tokens after the prompt's and the reason why they end."""
+    ids = list(ids)
+    if ids and ids[-1] == tokenizer.eos_token_id:
+        ids.pop()
+    text, finish = answer_text(tokenizer, before, ids), "length" if reason == "length" else "stop"
+    return ended(request.problem_id, request.first_draw + index, text, ids, finish, decoding.stop)
 
 
 @dataclass

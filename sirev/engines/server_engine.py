@@ -17,10 +17,9 @@ from functools import partial
 from typing import Any
 
 from sirev.engines.protocol import Cell, Completion, Decoding, ended
-from sirev.engines.requests import Gatherer, Request, request_seed, requests, tokenised
+from sirev.engines.requests import Gatherer, Request, completed, requests, sampling, tokenised
 from sirev.errors import BadInput
 from sirev.trainers.models import ModelFolders, load_tokenizer
-from sirev.trainers.tokens import answer_text
 
 LONGEST_PAUSE = 20.0  # seconds between two tries
 
@@ -82,16 +81,10 @@ class ServerEngine:
 
     def _ask(self, request: Request, prompt: tuple[list[int], int], decoding: Decoding, seed: int) -> list[Completion]:
         before, limit = prompt
-        greedy = decoding.temperature == 0
         response = self._client.completions.create(
             model=self.model,
             prompt=before,
-            n=request.draws,
-            temperature=decoding.temperature,
-            top_p=1.0 if greedy else decoding.top_p,
-            max_tokens=limit,
-            seed=None if greedy else request_seed(seed, request.problem_id) + request.first_draw,
-            stop=list(decoding.stop) or None,
+            **sampling(request, decoding, seed, limit),
             # vLLM's own fields; other servers pass over them, and then their text has to do.
             extra_body={"return_token_ids": True, "ignore_eos": True, "stop_token_ids": [self.tokenizer.eos_token_id]},
         )
@@ -102,13 +95,11 @@ class ServerEngine:
 
     def _completion(self, request: Request, before: list[int], choice: Any, decoding: Decoding) -> Completion:
         ids = getattr(choice, "token_ids", None)
-        if ids is None:
-            text, ids = choice.text, self.tokenizer(choice.text, add_special_tokens=False)["input_ids"]
-        else:
-            ids = [*ids[:-1], *(i for i in ids[-1:] if i != self.tokenizer.eos_token_id)]
-            text = answer_text(self.tokenizer, before, ids)
+        if ids is not None:
+            return completed(self.tokenizer, request, before, ids, choice.index, choice.finish_reason, decoding)
+        ids = self.tokenizer(choice.text, add_special_tokens=False)["input_ids"]
         finish = "length" if choice.finish_reason == "length" else "stop"
-        return ended(request.problem_id, request.first_draw + choice.index, text, ids, finish, decoding.stop)
+        return ended(request.problem_id, request.first_draw + choice.index, choice.text, ids, finish, decoding.stop)
 
     def _patiently(self, ask: Callable[[], Any]) -> Any:
         """Ask, and ask again while the server is busy, restarting or gone; raises BadInput once patience is at its end."""

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sirev.engines.protocol import Cell, Completion, Decoding, ended
-from sirev.engines.requests import Gatherer, Request, request_seed, requests, tokenised
+from sirev.engines.protocol import Cell, Completion, Decoding
+from sirev.engines.requests import Gatherer, Request, completed, requests, sampling, tokenised
 from sirev.errors import BadInput
 from sirev.trainers.models import ModelFolders, load_tokenizer
-from sirev.trainers.tokens import answer_text
 
 os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # read when vLLM is imported
 os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB, where there is no GPU
@@ -45,12 +44,13 @@ class VllmEngine:
         import torch
         from vllm import LLM
 
+        config = json.loads((weights / "config.json").read_text())
         on_gpu = torch.cuda.is_available()
         lora = {"enable_lora": True, "max_lora_rank": rank, "max_loras": 1} if rank else {}
         self._llm: Any = LLM(
             model=str(weights),
-            dtype=_dtype(weights, options.dtype),
-            max_model_len=_context(weights, options.context),
+            dtype=_dtype(config, options.dtype),
+            max_model_len=_context(config, options.context),
             gpu_memory_utilization=options.gpu_memory,
             enforce_eager=options.eager or not on_gpu,
             enable_prefix_caching=True,
@@ -113,8 +113,10 @@ class VllmEngine:
             for output in engine.step():
                 if output.finished:
                     request, ids = asked.pop(output.request_id)
-                    for answer in output.outputs:
-                        gatherer.add(self._completion(request, ids, answer, decoding))
+                    for one in output.outputs:
+                        gatherer.add(
+                            completed(self.tokenizer, request, ids, one.token_ids, one.index, one.finish_reason, decoding)
+                        )
 
     def _prompt(self, ids: list[int]) -> Any:
         from vllm.inputs import tokens_input
@@ -125,40 +127,25 @@ class VllmEngine:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
-        greedy = decoding.temperature == 0
         return SamplingParams(
-            n=request.draws,
-            temperature=decoding.temperature,
-            top_p=1.0 if greedy else decoding.top_p,
-            max_tokens=limit,
-            seed=None if greedy else request_seed(seed, request.problem_id) + request.first_draw,
+            **sampling(request, decoding, seed, limit),
             ignore_eos=True,  # the one end of text that the trainer writes, not others that the model's files may name
             stop_token_ids=[self.tokenizer.eos_token_id],
-            stop=list(decoding.stop) or None,
             detokenize=bool(decoding.stop),
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
 
-    def _completion(self, request: Request, before: list[int], answer: Any, decoding: Decoding) -> Completion:
-        ids = list(answer.token_ids)
-        if ids and ids[-1] == self.tokenizer.eos_token_id:
-            ids.pop()
-        text = answer_text(self.tokenizer, before, ids)
-        finish = "length" if answer.finish_reason == "length" else "stop"
-        return ended(request.problem_id, request.first_draw + answer.index, text, ids, finish, decoding.stop)
 
-
-def _context(weights: Path, wanted: int | None) -> int | None:
+def _context(config: dict[str, Any], wanted: int | None) -> int | None:
     """The context asked for, or the model's own if that is shorter."""
-    own = json.loads((weights / "config.json").read_text()).get("max_position_embeddings")
+    own = config.get("max_position_embeddings")
     return min(wanted, own) if wanted and own else wanted or own
 
 
-def _dtype(weights: Path, wanted: str) -> str:
+def _dtype(config: dict[str, Any], wanted: str) -> str:
     """What "auto" means everywhere in sirev: as the model was saved. vLLM's own would make float32 something shorter."""
     if wanted != "auto":
         return wanted
-    config = json.loads((weights / "config.json").read_text())
     return str(config.get("dtype") or config.get("torch_dtype") or "float32")
 
 

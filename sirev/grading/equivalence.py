@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -74,6 +73,8 @@ def canonical(text: str) -> tuple[bool, str, str] | None:
 
 def prepare() -> None:
     """Import Math-Verify and let it build its tables, so that the first answer does not pay for it."""
+    import logging
+
     logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that its own timeouts are off
     by_math_verify(("\\frac{1}{2}", "x+1"))
 

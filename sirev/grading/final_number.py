@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from sirev.grading.equivalence import canonical
 from sirev.grading.verdict import Grade
 
 VERSION = 1
@@ -16,11 +17,5 @@ def grade(text: str, gold: str) -> Grade:
     found = _FINAL.findall(text)
     if not found:
         return Grade(False, "no answer found", "")
-    correct = _plain(found[-1]) == _plain(gold)
+    correct = canonical(found[-1]) == canonical(gold.strip())
     return Grade(correct, "right" if correct else "wrong", found[-1])
-
-
-def _plain(integer: str) -> str:
-    """The integer without leading zeros; as text, since Python refuses to read very long ones."""
-    digits = integer.strip().lstrip("-").lstrip("0") or "0"
-    return f"-{digits}" if integer.strip().startswith("-") and digits != "0" else digits

@@ -9,12 +9,10 @@ the guilty answer bears the blame.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
 import resource
 import signal
-import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
@@ -24,6 +22,7 @@ from typing import TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
+from sirev.child import die_with
 from sirev.grading.verdict import Reason
 
 T = TypeVar("T")
@@ -43,8 +42,6 @@ START = 120.0
 
 ATTEMPTS = 3
 """How often a pool that broke down as a whole is replaced by another."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 class PoolLost(Exception):
@@ -173,10 +170,7 @@ def _nothing() -> None:
 
 
 def _start(parent: int, prepare: Callable[[], None]) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it was gone before the signal was asked for
-        os._exit(1)
+    die_with(parent)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGPROF, _out_of_time)

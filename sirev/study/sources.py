@@ -15,11 +15,9 @@ from sirev.recipe.tasks import Csqa, Data, DataTask, Gsm8k, Math, Mbpp, OwnClass
 from sirev.stages.dataset import DatasetParameters
 from sirev.stages.model import ModelParameters
 from sirev.store.local_files import LocalFiles
-from sirev.tasks.files import FEW_SHOT, STOP, local_file, upstream_split
+from sirev.tasks.files import local_file, upstream_split
 from sirev.tasks.templates import RATIONALES
 from sirev.trainers.base_models import is_local, local_files
-
-__all__ = ["FEW_SHOT", "STOP", "dataset_parameters", "model_parameters", "template_of"]
 
 
 def template_of(task: DataTask) -> str:
@@ -37,6 +35,7 @@ def dataset_parameters(
     BadInput where a local file is not there and never was.
     """
     base = split.partition("/")[0]
+    limit = {"train": task.limit.train, "test": task.limit.test}.get(base)
     source: dict[str, Any] = {}
     files: dict[str, str] = {}
     if isinstance(task, OwnClass):
@@ -52,8 +51,8 @@ def dataset_parameters(
         source=source,
         template=template or template_of(task),
         options=_options(task),
-        limit={"train": task.limit.train, "test": task.limit.test}.get(base),
-        limit_seed=task.limit.seed if {"train": task.limit.train, "test": task.limit.test}.get(base) else 0,
+        limit=limit,
+        limit_seed=task.limit.seed if limit else 0,
         dev=task.dev if base in ("train", "dev") else None,
         files=files,
     )

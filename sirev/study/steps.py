@@ -17,7 +17,8 @@ from sirev.stages import compare, dataset, grade, measure, model, pretrain, samp
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact
 from sirev.store.local_files import LocalFiles
-from sirev.study.sources import FEW_SHOT, STOP, dataset_parameters, model_parameters, template_of
+from sirev.study.sources import dataset_parameters, model_parameters, template_of
+from sirev.tasks.files import FEW_SHOT, STOP
 
 
 @dataclass(frozen=True)

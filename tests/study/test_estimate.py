@@ -7,14 +7,16 @@ import pytest
 import sirev
 from sirev.store.records import Record
 from sirev.study.estimate import Estimate
-from sirev.study.invocation import plan_estimate
+from sirev.study.invocation import plans
 from tests.conftest import Command, Study
 
 NOTHING_SAMPLED = ("an answer takes 40% of max_new_tokens", "50% of the draws on training problems are right")
 
 
-def planned(store: sirev.Store | Path, recipe: str = "tiny_smoke", **asked: object) -> Estimate:
-    return plan_estimate(recipe, store=store, **asked)  # type: ignore[arg-type]
+def planned(
+    store: sirev.Store | Path, recipe: str = "tiny_smoke", rates: dict[str, float] | None = None, **asked: object
+) -> Estimate:
+    return plans(recipe, store=store, **asked).estimate(rates)  # type: ignore[arg-type]
 
 
 def records(store: sirev.Store, *stages: str) -> list[Record]:
