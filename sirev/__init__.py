@@ -1,6 +1,6 @@
 """sirev: did a self-improving language model make progress or regress?
 
-`load_recipe`, `iterate`, `plan`, `report` and `Store` do everything that the command line does.
+`load_recipe`, `iterate`, `plan`, `regrade`, `report` and `Store` do everything that the command line does.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sirev.reporting.summary import Report, report
     from sirev.store.store import Store
     from sirev.study.invocation import RunResult, iterate, plan
+    from sirev.study.regrading import Regrading, regrade
 
 __version__ = "0.1.0"
 
@@ -30,11 +31,14 @@ _HOMES = {
     "RunResult": "sirev.study.invocation",
     "iterate": "sirev.study.invocation",
     "plan": "sirev.study.invocation",
+    "Regrading": "sirev.study.regrading",
+    "regrade": "sirev.study.regrading",
 }
 
 __all__ = [
     "BadInput",
     "Recipe",
+    "Regrading",
     "Report",
     "RunResult",
     "SirevError",
@@ -45,6 +49,7 @@ __all__ = [
     "load_recipe",
     "plan",
     "recipe_names",
+    "regrade",
     "report",
 ]
 

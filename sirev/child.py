@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import json
 import os
@@ -14,8 +13,7 @@ import traceback
 from typing import Any
 
 from sirev.errors import SirevError
-
-PR_SET_PDEATHSIG = 1
+from sirev.parent import die_with
 
 
 def main() -> None:
@@ -45,14 +43,6 @@ def main() -> None:
             send({"error": f"{type(error).__name__}: {' '.join(str(error).split())[:400]}"})
         else:
             send({"result": result})
-
-
-def die_with(parent: int) -> None:
-    """End this process when its parent, of this number, ends, however that comes about."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it was gone before the signal was asked for
-        os._exit(1)
 
 
 def _read(requests: queue.Queue[str]) -> None:

@@ -50,6 +50,7 @@ RatesOption = Annotated[
     list[str] | None,
     typer.Option("--rate", metavar="sample|train=TOKENS/S", help="Throughput for the estimate of GPU hours. Repeatable."),
 ]
+FormatOption = Annotated[str, typer.Option("--format", metavar="table|markdown|csv|json", help="How to print it.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -120,13 +121,29 @@ def report(
     ] = None,
     method: Annotated[list[str] | None, typer.Option("--method", metavar="METHOD", help="Only this method. Repeatable.")] = None,
     run: Annotated[list[str] | None, typer.Option("--run", metavar="ID", help="This run. Repeatable.")] = None,
-    form: Annotated[str, typer.Option("--format", metavar="table|markdown|csv|json", help="How to print it.")] = "table",
+    form: FormatOption = "table",
     store: StoreOption = None,
 ) -> None:
     """What pass@1 hides, from the store alone."""
     from sirev.cli.report import run as show
 
     show(section, recipe or [], method or [], run or [], form, store)
+
+
+@app.command()
+def regrade(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id; its beginning will do.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY.SUB=VALUE", help="Another grader, such as evaluation.grader=exact. Repeatable."),
+    ] = None,
+    form: FormatOption = "table",
+    store: StoreOption = None,
+) -> None:
+    """Grade a run's answers anew, models held fixed, and list which verdicts flip."""
+    from sirev.cli.regrade import run as show
+
+    show(run, overrides or [], form, store)
 
 
 @app.command()

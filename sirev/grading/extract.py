@@ -1,4 +1,4 @@
-r"""Where the answer stands in a completion: the number, the \boxed{} or the letter that the model committed to.
+r"""Where the answer stands in a completion: the number, the \boxed{}, the letter or the code that the model committed to.
 
 Nothing here judges. Each function returns what it read, or None where the completion holds no answer of that form.
 """
@@ -18,6 +18,13 @@ _BRACES = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])[ \t]*\{?|\\.|[{}]", re.DOTAL
 _BARE_END = re.compile(r"[$\n]|\\[)\]]|$")
 _ANSWER = re.compile(r"answer:", re.IGNORECASE)
 _LETTER = re.compile(r"[\s*_\"'(\[{]*([A-E])(?![\w'])")
+_FENCED = re.compile(r"```[ \t]*(?:python3?|py)?[ \t]*\r?\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
+_DEFINES = re.compile(r"^(?:async[ \t]+def|def|class)\b|^\w+[ \t]*=[ \t]*lambda\b", re.MULTILINE)
+_CODE_LINE = re.compile(
+    r"[@#'\"()\[\]{}]|(?:async +)?def \w+ *\(|class \w+ *[(:]|import \w|from [\w.]+ import\b"
+    r"|(?:if|for|while|with|elif|except|match)\b.*:|(?:try|else|finally|except) *:|(?:return|pass|assert|raise|del|global)\b"
+    r"|[\w.\[\]'\", ]+ *(?::[^=]+)?[-+*/%|&^]?=[^=]|[\w.]+\("
+)
 _DELIMITERS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
 
 
@@ -104,3 +111,24 @@ def letter(text: str) -> str | None:
         return found.group(1) if found else None
     alone = re.fullmatch(r"[\s*(]*([A-E])[\s*).:]*", text)
     return alone.group(1) if alone else None
+
+
+def code(text: str) -> str | None:
+    """The program in a completion; None if there is nothing but blanks.
+
+    1. Of fenced blocks (```python, ```py or bare; the last may lack its end) the last that defines something, since what
+       follows it is often an example of its use; else the last.
+    2. Of text without a fence all, without the lines of chatter before the first and after the last that can be code: what
+       is indented, or begins as a statement does.
+    """
+    blocks = _FENCED.findall(text)
+    if blocks:
+        defining = [block for block in blocks if _DEFINES.search(block)]
+        found: str = (defining or blocks)[-1]
+        return found if found.strip() else None
+    lines = text.split("\n")
+    likely = [i for i, line in enumerate(lines) if _CODE_LINE.match(line)]
+    if likely:
+        indented = [i for i, line in enumerate(lines) if line.strip() and line[0] in " \t"]
+        lines = lines[likely[0] : max(likely + indented) + 1]
+    return "\n".join(lines) if text.strip() else None

@@ -22,8 +22,8 @@ from typing import TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from sirev.child import die_with
 from sirev.grading.verdict import Reason
+from sirev.parent import die_with
 
 T = TypeVar("T")
 Judge = Callable[[T], Reason]

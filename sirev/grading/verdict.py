@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 Reason = Literal["right", "wrong", "no answer found", "timeout", "error"]
+"""Why an answer is right or wrong. Of programs there is more to say: see `sirev.grading.mbpp.verdict`."""
+
+RIGHT, IN_PROCESS = "right", "right, in process"
+"""IN_PROCESS: right as far as the program that was judged can be trusted, since some test ran beside it."""
 
 ANSWER_LIMIT = 200
 """Characters of an answer that are kept: a completion that repeats itself must not double the size of the store."""
@@ -13,13 +17,13 @@ ANSWER_LIMIT = 200
 
 @dataclass(frozen=True)
 class Grade:
-    """Right or wrong, why, and what was read as the answer ("" if nothing was)."""
+    """Right or wrong, why (the same in every run), and what was read as the answer ("" if nothing was)."""
 
     correct: bool
-    reason: Reason
+    reason: str
     answer: str
 
 
-def because(reason: Reason, answer: str | None) -> Grade:
+def because(reason: str, answer: str | None) -> Grade:
     """The grade that follows from a reason; the answer is cut to ANSWER_LIMIT characters."""
-    return Grade(reason == "right", reason, (answer or "")[:ANSWER_LIMIT])
+    return Grade(reason in (RIGHT, IN_PROCESS), reason, (answer or "")[:ANSWER_LIMIT])

@@ -1,0 +1,81 @@
+"""`sirev regrade`: which verdicts flip under other graders, the models held fixed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from sirev.cli.progress import Progress
+from sirev.errors import BadInput
+from sirev.recipe import suggest
+from sirev.reporting.summary import FORMATS
+from sirev.reporting.tables import TextTable, markdown, print_tables
+from sirev.study.regrading import Regrading, regrade
+
+SCHEMA = 1
+"""Version of the JSON form; it grows when a field changes its meaning or goes away."""
+SHOWN = 20
+"""Flips that the table form lists; csv and json list all."""
+
+
+def run(name: str, overrides: list[str], form: str, store: Path | None) -> None:
+    """Regrade and print the counts of every step, then the flips; what was not regraded is said with them."""
+    if form not in FORMATS:
+        raise BadInput(f"--format: unknown format {form!r}{suggest(form, list(FORMATS))}")
+    with Progress() as progress:
+        found = regrade(name, overrides=overrides, store=store, listener=progress)
+    progress.summary()
+    if form == "table":
+        print_tables(_tables(found))
+        return
+    if form == "csv":  # which has no place for it
+        for note in _missing(found):
+            print(f"sirev: {note}", file=sys.stderr)
+    text = _csv(found) if form == "csv" else _json(found) if form == "json" else markdown(_tables(found))
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `sirev regrade --format csv | head`: one without a number, which Typer does not act upon
+        raise BrokenPipeError from None
+
+
+def _tables(found: Regrading) -> list[TextTable]:
+    table = TextTable(f"{found.run}, regraded", ["step", "answers", "before", "after", "lost", "gained", "other"], 1)
+    for step in found.steps:
+        counts = (step.right_before, step.right_after, step.right_to_wrong, step.wrong_to_right, step.other_reasons)
+        table.rows.append([step.step, str(step.answers), *map(str, counts)])  # short enough for 80 columns
+    table.notes.append(
+        "before, after: right answers. lost: right → wrong. gained: wrong → right. other: wrong for another reason."
+    )
+    table.notes += _missing(found)
+    rows = [
+        [step.step, flip.problem, str(flip.draw), f"{flip.before} → {flip.after}"] for step in found.steps for flip in step.flips
+    ]
+    if not rows:
+        table.notes.append("Nothing flipped.")
+        return [table]
+    flips = TextTable(f"Flipped: {len(rows):,}", ["step", "problem", "draw", "reason"], 4, rows[:SHOWN])
+    if len(rows) > SHOWN:
+        flips.notes.append(f"{len(rows) - SHOWN:,} more; --format csv and --format json list all.")
+    return [table, flips]
+
+
+def _missing(found: Regrading) -> list[str]:
+    return [f"{step} is not regraded: {why}" for step, why in found.missing.items()]
+
+
+def _json(found: Regrading) -> str:
+    return json.dumps({"schema": SCHEMA, **asdict(found)}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _csv(found: Regrading) -> str:
+    sink = io.StringIO()
+    writer = csv.writer(sink, lineterminator="\n")
+    writer.writerow(["run", "step", "problem", "draw", "before", "after"])
+    for step in found.steps:
+        writer.writerows([found.run, step.step, flip.problem, flip.draw, flip.before, flip.after] for flip in step.flips)
+    return sink.getvalue()

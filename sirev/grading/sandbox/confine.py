@@ -1,0 +1,184 @@
+"""The layers around a worker, and those around each of its programs.
+
+Tier A: namespaces of its own (users, mounts, processes, network, IPC), a root with nothing but the interpreter in it, and all
+of tier B. Tier B: Landlock, a filter of system calls, no capabilities, limits. Tier C: limits alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import resource
+import signal
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+from sirev.grading.sandbox import kernel, private_root
+from sirev.grading.sandbox.syscalls import filter_for
+
+Tier = Literal["A", "B", "C"]
+
+DESCRIPTORS = 64
+THREADS = 64
+NOBODY = 65534
+"""What most systems call the user who owns nothing; there also where a container knows few numbers."""
+
+
+@dataclass
+class Confinement:
+    """What a worker has put around itself; its programs, forks of it, inherit it all."""
+
+    tier: Tier
+    calls: kernel.Filter | None = None
+    """Which system calls a program may make; None: all."""
+    own_user: bool = False
+    """Whether nothing but this worker's programs counts towards its user's processes."""
+    root_kept: bool = False
+    """Whether root stays root, without its rights, because nobody else may read the interpreter."""
+    address_space: int = 0
+    """Bytes that the worker takes up, so every fork of it."""
+
+    def limit(self, memory: int) -> None:
+        """Limit this process and what it forks: `memory` is in bytes beyond what it takes up now."""
+        with contextlib.suppress(ValueError, OSError):  # macOS knows the limit and keeps none
+            resource.setrlimit(resource.RLIMIT_AS, (self.address_space + memory,) * 2)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0) if self.tier != "C" else (16 << 20,) * 2)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if self.own_user:
+            resource.setrlimit(resource.RLIMIT_NPROC, (THREADS, THREADS))
+
+    def confine_program(self, seconds: int) -> None:
+        """Put the last layers around this process, a fork of the worker: it can't take them off again."""
+        # One limit of CPU time, not a soft one before a hard one: a soft one sends a signal that a program can ignore.
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        if sys.platform == "linux":
+            kernel.set_parent_death_signal(signal.SIGKILL)
+        if self.calls is None:
+            os.setsid()  # a group of its own, to be killed as one
+        else:
+            self.calls.set(os.getpid())
+
+
+def enter(tier: Tier) -> Confinement:
+    """Put a tier around this process; OSError, naming the call, where the system does not let it.
+
+    Tier A forks: the caller goes on as the first process of its namespace, and what called waits for it and ends with it.
+    """
+    if tier == "C":
+        kept = os.geteuid() == 0 and not _become_nobody()
+        return Confinement(tier, address_space=_address_space(), root_kept=kept)
+    calls = kernel.Filter(*filter_for(kernel.machine()))
+    kernel.landlock_version()
+    paths = private_root.readable()
+    before = os.geteuid()
+    own = _enter_namespaces(paths) if tier == "A" else before == 0 and _become_nobody()
+    kernel.drop_capabilities()
+    kernel.set_dumpable(False)
+    kernel.no_new_privileges()
+    rules = kernel.landlock_rules(paths, list(private_root.DEVICES))
+    size = _ADDRESS_SPACE or _address_space()
+    if tier == "A":
+        _become_first_process()
+    kernel.landlock(rules)
+    os.close(rules)
+    return Confinement(tier, calls, own, before == 0 and not own, size)
+
+
+_ADDRESS_SPACE = 0
+
+
+def _address_space() -> int:
+    """Bytes of this process's address space; 0 where the system does not say."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[0]) * resource.getpagesize()
+    except (OSError, ValueError):
+        return 0
+
+
+def _enter_namespaces(paths: list[str]) -> bool:
+    """Into namespaces and a root of this process's own; whether its user's processes are counted apart there."""
+    global _ADDRESS_SPACE
+    _ADDRESS_SPACE = _address_space()
+    me = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY)
+    everything = (
+        kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC
+    ) | kernel.CLONE_NEWUTS
+    rooted = False
+    if os.geteuid() == 0:
+        # The root is made while this process still is root, so that it can hold an interpreter that lies in root's home.
+        with contextlib.suppress(OSError):
+            kernel.unshare(kernel.CLONE_NEWNS)
+            rooted = True
+        if rooted:
+            private_root.enter(paths)
+        _change_user()
+        kernel.set_dumpable(True)  # or /proc/self would belong to root, and the maps could not be written
+    uid, gid = os.geteuid(), os.getegid()
+    kernel.unshare(everything)
+    for name, content in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        descriptor = os.open(name, os.O_WRONLY, dir_fd=me)
+        try:
+            os.write(descriptor, content.encode())
+        finally:
+            os.close(descriptor)
+    os.close(me)
+    if not rooted:
+        private_root.enter(paths)
+    return _counts_processes_apart()
+
+
+def _counts_processes_apart() -> bool:
+    """From Linux 5.14 on a user namespace has its own count of a user's processes."""
+    major, minor = (int("".join(c for c in part if c.isdigit()) or 0) for part in os.uname().release.split(".")[:2])
+    return (major, minor) >= (5, 14)
+
+
+def _become_first_process() -> None:
+    """Fork into the new namespace of processes. The parent waits and ends as its child does."""
+    parent = os.getpid()
+    kernel.set_parent_death_signal(signal.SIGKILL)  # a change of user took it back
+    child = os.fork()
+    if child == 0:
+        kernel.set_parent_death_signal(signal.SIGKILL)
+        return
+    os.closerange(0, 3)  # or the harness would not see the end of the worker's messages
+    _, status = os.waitpid(child, 0)
+    del parent
+    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+def _change_user() -> None:
+    """Become a user that no other process belongs to, or nobody where the system knows few."""
+    os.setgroups([])
+    number = random.SystemRandom().randrange(0x60000000, 0x7F000000)
+    for user in (number, NOBODY):
+        try:
+            os.setresgid(user, user, user)
+            os.setresuid(user, user, user)
+        except OSError:
+            continue
+        return
+    raise OSError("root can't become another user here")
+
+
+def _become_nobody() -> bool:
+    """Become another user than root, unless that one could not read the interpreter (which lies in root's home, say)."""
+    child = os.fork()
+    if child == 0:
+        try:
+            _change_user()
+            for path in {sys.prefix, os.path.dirname(os.__file__)}:
+                os.listdir(path)
+        except OSError:
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if status == 0:
+        _change_user()
+        if sys.platform == "linux":
+            kernel.set_parent_death_signal(signal.SIGKILL)
+    return status == 0

@@ -1,0 +1,87 @@
+"""Where a program runs: in a process of its own, forked from a worker, that ends with it.
+
+Everything here happens under the program's eyes and can be changed by it. What is believed of it, outside, is only what a
+lie could not have guessed: see `sirev.grading.sandbox`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+import types
+from collections.abc import Sequence
+from typing import Any
+
+from sirev.grading.sandbox import values, wire
+
+# Model-written answers take these for granted. No star imports but typing's: math's would replace the built-in pow.
+PRELUDE = """\
+import bisect, cmath, collections, copy, datetime, functools, heapq, itertools, math, operator, random, re, string, sys, time
+import heapq as hq
+from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
+from functools import lru_cache, reduce
+from itertools import accumulate, chain, combinations, groupby, permutations, product
+from typing import *
+"""
+NAME = "program"
+LONGEST_LINE = 200
+
+
+def prepare() -> dict[str, Any]:
+    """The namespace that every program starts in, made once a worker: each fork has a copy of its own anyway."""
+    module = types.ModuleType(NAME)
+    exec(compile(PRELUDE, "<prelude>", "exec"), module.__dict__)
+    sys.modules[NAME] = module
+    sys.argv[:] = [NAME]
+    return module.__dict__
+
+
+def forget_prelude(names: dict[str, Any]) -> None:
+    """Leave nothing but what every module has."""
+    for name in [name for name in names if not name.startswith("__")]:
+        del names[name]
+
+
+def run(names: dict[str, Any], parts: Sequence[str], questions: Sequence[tuple[str, str]], nonce: str, channel: int) -> None:
+    """Run the parts one after another, then answer the questions; ends the process, with status 0 if all went through.
+
+    Writes one message, [nonce, answers, end]: an answer is ["value", the value] or ["held"]; the end is ["done"] or, where
+    something was raised, ["raised", kind, what].
+    """
+    leave, send, encode, dumps = os._exit, wire.send, values.encode, json.dumps  # before the program can change them
+    answers: list[list[Any]] = []
+    random.seed(0)  # a fork seeds it anew
+    compiling = False
+    try:
+        for part in parts:
+            # Each by itself, so that no open quote swallows what follows.
+            compiling = True
+            code = compile(part, f"<{NAME}>", "exec", dont_inherit=True)
+            compiling = False
+            exec(code, names)
+        for kind, source in questions:
+            code = compile(source, "<test>", "eval" if kind == "value" else "exec", dont_inherit=True)
+            if kind == "value":
+                answers.append(["value", encode(eval(code, names))])
+            else:
+                exec(code, names)
+                answers.append(["held"])
+        send(channel, dumps([nonce, answers, ["done"]]).encode())
+    except BaseException as error:
+        kind = "memory" if isinstance(error, MemoryError) else "syntax error" if compiling else "exception"
+        send(channel, dumps([nonce, answers, ["raised", kind, _line(error)]]).encode())
+        sys.__excepthook__(type(error), error, error.__traceback__)  # the traceback, for whoever reads stderr later
+        leave(1)
+    leave(0)
+
+
+def _line(error: BaseException) -> str:
+    """The exception's type and the last line of what it says."""
+    name = type.__dict__["__name__"].__get__(type(error))
+    try:
+        lines = str(error).strip().splitlines()
+    except BaseException:
+        lines = []
+    return f"{name}: {lines[-1].strip()[:LONGEST_LINE]}" if lines else str(name)

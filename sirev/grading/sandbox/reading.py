@@ -1,0 +1,93 @@
+"""From what a worker reports of a program to its outcome. All of it may be a lie; what is believed is said here."""
+
+from __future__ import annotations
+
+import re
+import signal
+from typing import Any
+
+from sirev.grading.sandbox import values, wire
+from sirev.grading.sandbox.programs import Ended, Limits, Outcome, Program
+
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
+_CLOSE = 0.1  # seconds of CPU time: the kernel counts them in ticks
+
+
+def outcome(program: Program, limits: Limits, nonce: str, reply: dict[str, Any], output: bytes) -> Outcome:
+    """What became of a program.
+
+    Done is only what gave every answer under its nonce, said that it was done, once, and left with status 0: a program that
+    leaves early, by whichever door, has not. Raises Garbled for a reply that no worker writes.
+    """
+    try:
+        status, stopped = int(reply["status"]), str(reply["stopped"])
+        cpu, wall, stderr = float(reply["cpu"]), float(reply["wall"]), str(reply["stderr"])
+    except (KeyError, TypeError, ValueError):
+        raise wire.Garbled from None
+    answers, last = _answers(program, nonce, output)
+    ended, detail = _end(status, stopped, cpu, limits, last, len(answers) == len(program.questions))
+    return Outcome(ended, detail, tuple(answers), stderr, cpu, wall)
+
+
+def _end(
+    status: int, stopped: str, cpu: float, limits: Limits, last: tuple[str, str] | None, answered: bool
+) -> tuple[Ended, str]:
+    if stopped == "late":
+        return "wall timeout", ""
+    if stopped:
+        return "no verdict", "it wrote too much"
+    if status == -signal.SIGXCPU or (status == -signal.SIGKILL and cpu >= limits.cpu - _CLOSE):
+        return "cpu timeout", ""
+    if status == -signal.SIGSYS:
+        return "forbidden call", ""
+    if status < 0:
+        return "killed", _signal(-status)
+    if last is not None and last[0] != "done":
+        kind, detail = last
+        known: dict[str, Ended] = {"memory": "memory", "syntax error": "syntax error", "exception": "exception"}
+        return (known[kind], detail) if kind in known else ("no verdict", "")
+    if last is not None and answered and status == 0:
+        return "done", ""
+    return "no verdict", f"it left with status {status}"
+
+
+def _answers(program: Program, nonce: str, output: bytes) -> tuple[list[Any], tuple[str, str] | None]:
+    """The answers in order, and ("done", "") or what was raised; None where there is nothing, or not what there must be."""
+    try:
+        message, rest = wire.first(output)
+        said = wire.parsed(message)
+        if rest or said[0] != nonce:
+            return [], None
+        _, given, end = said
+        answers = [_answer(question.kind, one) for question, one in zip(program.questions, given, strict=False)]
+        if len(given) > len(answers):
+            return [], None
+        if end == ["done"]:
+            return answers, ("done", "")
+        raised, kind, detail = end
+        return answers, (str(kind), _stable(str(detail))) if raised == "raised" else None
+    except (wire.Garbled, values.Unfit, ValueError, TypeError, LookupError):
+        return [], None
+
+
+def _answer(kind: str, given: Any) -> Any:
+    if kind == "holds":
+        if given != ["held"]:
+            raise values.Unfit
+        return None
+    said, content = given
+    if said != "value":
+        raise values.Unfit
+    return values.decode(content)
+
+
+def _stable(detail: str) -> str:
+    """One printable line without the addresses that differ from run to run."""
+    return _ADDRESS.sub("0x…", " ".join(detail.split()))[:200]
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,203 @@
+"""Values of Python's own types as JSON that keeps the types apart, so that `f(x) == 3` is decided outside the program.
+
+A value leaves as what its type's own methods say it holds, whatever a subclass of it claims; an object of another class
+leaves as its class's name alone and equals nothing. None, bool, int, float and str are themselves; anything else is
+{tag: content}.
+"""
+
+from __future__ import annotations
+
+import collections
+import itertools
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from typing import Any
+
+DEEPEST = 40
+"""Levels of lists in lists; a value that is deeper leaves as its type's name."""
+
+MOST = 10_000
+"""Items of a value in all. Sets whose members collide on purpose are compared in quadratic time, so no more than can be."""
+
+LARGEST = 256 << 10
+"""Characters of a value's texts, bytes of its numbers."""
+
+_SAFE_INTEGER = 1 << 62
+
+
+class Unfit(Exception):
+    """A message is no value."""
+
+
+class Opaque:
+    """A value of a type that can't leave; equal to nothing but itself."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+# The program's side.
+
+
+class _Budget:
+    def __init__(self) -> None:
+        self.items = MOST
+        self.size = LARGEST
+
+    def spend(self, items: int, size: int = 0) -> None:
+        self.items -= items
+        self.size -= size
+        if self.items < 0 or self.size < 0:
+            raise _TooLarge
+
+
+class _TooLarge(Exception):
+    pass
+
+
+def encode(value: Any) -> Any:
+    """The value as JSON; {"opaque": the type's name} for one that is too large, too deep or of a foreign type."""
+    try:
+        return _encode(value, DEEPEST, _Budget())
+    except _TooLarge:
+        return {"opaque": _name(value)}
+
+
+def _encode(value: Any, depth: int, budget: _Budget) -> Any:
+    kind = type(value)
+    if value is None or kind is bool:
+        return value
+    if kind.__module__ == "numpy" and not kind.__name__.endswith("array") and hasattr(kind, "item"):
+        value = kind.item(value)  # numpy's scalars compare as Python's numbers do
+        kind = type(value)
+        if kind is bool:
+            return value
+    budget.spend(1)
+    for own, encoded in _ENCODERS:
+        if issubclass(kind, own):
+            if depth == 0 and own not in _FLAT:
+                raise _TooLarge
+            return encoded(value, depth, budget)
+    if issubclass(kind, Iterator):
+        return {"iterator": _items(itertools.islice(value, MOST + 1), depth, budget)}
+    return {"opaque": _name(value)}
+
+
+def _integer(value: int, depth: int, budget: _Budget) -> Any:
+    value = int.__index__(value)
+    if -_SAFE_INTEGER < value < _SAFE_INTEGER:
+        return value
+    budget.spend(0, int.bit_length(value) // 4)
+    return {"int": int.__format__(value, "x")}  # hexadecimal: the only base that takes no quadratic time, and no limit
+
+
+def _text(value: str, depth: int, budget: _Budget) -> str:
+    budget.spend(0, str.__len__(value))
+    return str.__str__(value)
+
+
+def _bytes(value: Any, depth: int, budget: _Budget) -> Any:
+    budget.spend(0, 2 * len(bytes(value)))
+    return {"bytearray" if isinstance(value, bytearray) else "bytes": bytes(value).hex()}
+
+
+def _list(value: Any, depth: int, budget: _Budget) -> Any:
+    return {"list": _items(list.__iter__(value), depth, budget)}
+
+
+def _tuple(value: Any, depth: int, budget: _Budget) -> Any:
+    return {"tuple": _items(tuple.__iter__(value), depth, budget)}
+
+
+def _dict(value: Any, depth: int, budget: _Budget) -> Any:
+    # Counter, OrderedDict and defaultdict equal the plain dict of their items.
+    return {"dict": [[_encode(k, depth - 1, budget), _encode(v, depth - 1, budget)] for k, v in list(dict.items(value))]}
+
+
+def _items(values: Any, depth: int, budget: _Budget) -> list[Any]:
+    return [_encode(one, depth - 1, budget) for one in values]
+
+
+_ENCODERS: tuple[tuple[type, Any], ...] = (
+    (str, _text),
+    (bool, lambda v, d, b: bool(v)),
+    (int, _integer),
+    (float, lambda v, d, b: float.__float__(v)),
+    (list, _list),
+    (tuple, _tuple),
+    (dict, _dict),
+    (set, lambda v, d, b: {"set": _items(set.__iter__(v), d, b)}),
+    (frozenset, lambda v, d, b: {"frozenset": _items(frozenset.__iter__(v), d, b)}),
+    (complex, lambda v, d, b: {"complex": [complex.real.__get__(v), complex.imag.__get__(v)]}),
+    (bytes, _bytes),
+    (bytearray, _bytes),
+    (range, lambda v, d, b: {"range": [_integer(n, d, b) for n in (v.start, v.stop, v.step)]}),
+    (collections.deque, lambda v, d, b: {"deque": _items(collections.deque.__iter__(v), d, b)}),
+    (Decimal, lambda v, d, b: {"decimal": _text(Decimal.__str__(v), d, b)}),
+    (Fraction, lambda v, d, b: {"fraction": [_integer(v.numerator, d, b), _integer(v.denominator, d, b)]}),
+    (type({}.keys()), lambda v, d, b: {"keys": _items(list(v), d, b)}),
+    (type({}.values()), lambda v, d, b: {"values": _items(list(v), d, b)}),
+    (type({}.items()), lambda v, d, b: {"items": [_items(pair, d, b) for pair in list(v)]}),
+)
+_FLAT = (str, bool, int, float, complex, bytes, bytearray, range, Decimal, Fraction)
+
+
+def _name(value: Any) -> str:
+    return str(type.__dict__["__name__"].__get__(type(value)))[:100]
+
+
+# The outside.
+
+
+def decode(content: Any) -> Any:
+    """The value that JSON from a program's side says; Unfit if it says none."""
+    try:
+        return _decode(content, DEEPEST + 1)
+    except (ValueError, TypeError, KeyError, ArithmeticError, InvalidOperation, AttributeError, RecursionError) as error:
+        raise Unfit from error
+
+
+def _decode(content: Any, depth: int) -> Any:
+    if content is None or isinstance(content, bool | int | float | str):
+        return content
+    if depth < 0 or not isinstance(content, dict):
+        raise ValueError
+    ((tag, inner),) = content.items()
+    return _DECODERS[tag](inner, depth - 1)
+
+
+def _each(inner: Any, depth: int) -> list[Any]:
+    if not isinstance(inner, list):
+        raise TypeError
+    return [_decode(one, depth) for one in inner]
+
+
+def _pairs(inner: Any, depth: int) -> list[Any]:
+    return [(_decode(k, depth), _decode(v, depth)) for k, v in inner]
+
+
+def _view(inner: Any, depth: int) -> Any:
+    return dict(enumerate(_each(inner, depth))).values()
+
+
+_DECODERS: dict[str, Any] = {
+    "int": lambda inner, d: int(inner, 16),
+    "bytes": lambda inner, d: bytes.fromhex(inner),
+    "bytearray": lambda inner, d: bytearray.fromhex(inner),
+    "list": _each,
+    "tuple": lambda inner, d: tuple(_each(inner, d)),
+    "set": lambda inner, d: set(_each(inner, d)),
+    "frozenset": lambda inner, d: frozenset(_each(inner, d)),
+    "dict": lambda inner, d: dict(_pairs(inner, d)),
+    "complex": lambda inner, d: complex(float(inner[0]), float(inner[1])),
+    "range": lambda inner, d: range(*map(_decode, inner, [d] * 3)),
+    "deque": lambda inner, d: collections.deque(_each(inner, d)),
+    "decimal": lambda inner, d: Decimal(inner),
+    "fraction": lambda inner, d: Fraction(*map(_decode, inner, [d] * 2)),
+    "keys": lambda inner, d: dict.fromkeys(_each(inner, d)).keys(),
+    "values": _view,
+    "items": lambda inner, d: dict(_pairs(inner, d)).items(),
+    "iterator": lambda inner, d: iter(_each(inner, d)),
+    "opaque": lambda inner, d: Opaque(str(inner)),
+}

@@ -1,0 +1,68 @@
+"""Messages over pipes: four bytes of length, then so many bytes. What comes from a program's side is never trusted."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from typing import Any
+
+LONGEST = 8 << 20
+"""Bytes of a message; a longer one is a mistake or a lie."""
+
+_HEAD = struct.Struct(">I")
+
+
+class Garbled(Exception):
+    """What came is no message."""
+
+
+def pack(content: bytes) -> bytes:
+    """A message of these bytes."""
+    return _HEAD.pack(len(content)) + content
+
+
+def send(descriptor: int, content: bytes) -> None:
+    """Write a message, all of it."""
+    left = memoryview(pack(content))
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def receive(descriptor: int) -> bytes | None:
+    """The next message; None at the end. Raises Garbled for one that is cut off or too long."""
+    head = _exactly(descriptor, _HEAD.size)
+    if not head:
+        return None
+    if len(head) < _HEAD.size or (length := _HEAD.unpack(head)[0]) > LONGEST:
+        raise Garbled
+    content = _exactly(descriptor, length)
+    if len(content) < length:
+        raise Garbled
+    return content
+
+
+def first(stream: bytes) -> tuple[bytes, bytes]:
+    """The first message of what a finished program left, and the rest. Raises Garbled if that is no message."""
+    if len(stream) < _HEAD.size or (length := _HEAD.unpack_from(stream)[0]) > len(stream) - _HEAD.size:
+        raise Garbled
+    return stream[_HEAD.size : _HEAD.size + length], stream[_HEAD.size + length :]
+
+
+def parsed(content: bytes) -> Any:
+    """The JSON value of a message. Raises Garbled, also for one that is nested too deeply or holds too long a number."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError, MemoryError):
+        raise Garbled from None
+
+
+def _exactly(descriptor: int, count: int) -> bytes:
+    parts = []
+    while count:
+        part = os.read(descriptor, min(count, 1 << 20))
+        if not part:
+            break
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
