@@ -24,6 +24,7 @@ from sirev.grading.session import grade_all
 
 DATA = Path(os.environ.get("SIREV_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 SECONDS = 5.0
+RIGHT, LATE = ("right", "right, in process"), ("timeout", "cpu timeout", "wall timeout")
 
 Pair = tuple[str, str]
 
@@ -39,9 +40,10 @@ def main() -> None:
     for grader in GRADERS:
         pairs = random.Random(0).sample(found := list(answers(grader)), min(arguments.answers, len(found)))
         began = time.perf_counter()
-        grades = grade_all(grader, pairs, seconds=SECONDS, workers=arguments.workers, progress=lambda done, total: None)
+        settings = {"seconds": SECONDS}
+        grades = grade_all(grader, pairs, settings, workers=arguments.workers, progress=lambda done, total: None).grades
         took = time.perf_counter() - began
-        right, late = (sum(grade.reason == reason for grade in grades) for reason in ("right", "timeout"))
+        right, late = (sum(grade.reason in reasons for grade in grades) for reasons in (RIGHT, LATE))
         print(f"{grader:24}{len(pairs):8}{len(set(pairs)):9}{right:7}{late:9}{took:9.2f}{len(pairs) / took:11,.0f}")
 
 
@@ -49,7 +51,7 @@ def answers(grader: str) -> Iterator[Pair]:
     """(completion, gold) pairs that a grader may meet."""
     if grader == "math":
         yield from math_answers()
-    elif grader == "mbpp_unsafe_subprocess":
+    elif grader == "mbpp":
         yield from programs()
     elif grader == "letter":
         yield from ((f"It must be so.\nAnswer: {'ABCDE'[i % 5]}", "ABCDE"[i % 4]) for i in range(5000))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 from dataclasses import dataclass
@@ -186,4 +187,10 @@ def test_mbpp_trains_on_programs_and_runs_what_comes_back(smollm2: Path, tmp_pat
     grades = store.artifact(run.pins["grade/select:1"].artifact).rows("grades")
     assert len(grades) == 16
     assert sum(grade["correct"] for grade in grades) >= 4  # it learned programs that pass their tests
-    assert {grade["reason"] for grade in grades} <= {"right", "wrong", "error", "no answer found", "timeout"}
+    record = store.records.get(run.pins["grade/select:1"].key, run.pins["grade/select:1"].artifact)
+    assert record is not None
+    ran = record.provenance["sandbox"]
+    assert ran["passed"] == sum(grade["correct"] for grade in grades)
+    assert ran["programs"] <= 16
+    details = gzip.decompress(store.objects.checked(record.provenance["notes"]["programs.jsonl.gz"]).read_bytes())
+    assert len(details.splitlines()) == 16

@@ -22,12 +22,13 @@ def run(
     store: Path | None,
     redo: list[str],
     overlays: list[str],
+    unsafe_code: bool,
 ) -> None:
     """Iterate and print the table of pass@1 by t and method, and where to look next."""
     opened = Store(store)
     asked: dict[str, Any] = {"methods": methods, "overrides": overrides, "seeds": seeds, "redo": redo, "overlays": overlays}
     with Progress() as progress:
-        results = iterate(recipe, **asked, store=opened, listener=progress)
+        results = iterate(recipe, **asked, unsafe_code=unsafe_code, store=opened, listener=progress)
     progress.summary()
     runs = [run_data(r.id, "", r.method, r.seed, r.stopped, r.iterations) for r in results]
     print_tables([pass_at_1_table(runs)])

@@ -46,6 +46,10 @@ RedoOption = Annotated[
 ]
 
 
+UnsafeOption = Annotated[
+    bool,
+    typer.Option("--allow-unsafe-code", help="Run programs that the model wrote also where this machine can't confine them."),
+]
 RatesOption = Annotated[
     list[str] | None,
     typer.Option("--rate", metavar="sample|train=TOKENS/S", help="Throughput for the estimate of GPU hours. Repeatable."),
@@ -74,11 +78,12 @@ def iterate(
     store: StoreOption = None,
     redo: RedoOption = None,
     overlay: OverlayOption = None,
+    unsafe_code: UnsafeOption = False,
 ) -> None:
     """Run Algorithm 1; whatever the store holds already is not computed again."""
     from sirev.cli.iterate import run
 
-    run(recipe, method, overrides or [], seed or [0], store, redo or [], overlay or [])
+    run(recipe, method, overrides or [], seed or [0], store, redo or [], overlay or [], unsafe_code)
 
 
 @app.command()
@@ -91,11 +96,12 @@ def plan(
     redo: RedoOption = None,
     overlay: OverlayOption = None,
     rates: RatesOption = None,
+    unsafe_code: UnsafeOption = False,
 ) -> None:
     """Run nothing; list each step as hit, run, or unknown until an earlier one has run, and estimate what it takes."""
     from sirev.cli.plan import run
 
-    run(recipe, method, overrides or [], seed or [0], store, redo or [], overlay or [], rates or [])
+    run(recipe, method, overrides or [], seed or [0], store, redo or [], overlay or [], rates or [], unsafe_code)
 
 
 @app.command()
@@ -139,11 +145,12 @@ def regrade(
     ] = None,
     form: FormatOption = "table",
     store: StoreOption = None,
+    unsafe_code: UnsafeOption = False,
 ) -> None:
     """Grade a run's answers anew, models held fixed, and list which verdicts flip."""
     from sirev.cli.regrade import run as show
 
-    show(run, overrides or [], form, store)
+    show(run, overrides or [], form, store, unsafe_code)
 
 
 @app.command()

@@ -20,10 +20,11 @@ def run(
     redo: list[str],
     overlays: list[str],
     rates: list[str],
+    unsafe_code: bool,
 ) -> None:
     """Print a row a step and a column a run, then the estimate."""
     throughput = _rates(rates)
-    planned = plans(recipe, methods, overrides, seeds, store, redo, overlays)
+    planned = plans(recipe, methods, overrides, seeds, store, redo, overlays, unsafe_code)
     found = planned.states
     steps = list(dict.fromkeys(step for states in found.values() for step in states))
     steps.sort(key=lambda step: (step == "compare", int(step.rpartition(":")[2]) if ":" in step else 0))

@@ -31,6 +31,7 @@ class Progress:
         self._said: dict[str, float] = {}
         self._first: dict[tuple[str, str], tuple[float, int]] = {}
         self._notes: list[str] = []
+        self._warned: set[str] = set()
         self._bars: Any = None
         self._tasks: dict[str, Any] = {}
 
@@ -63,8 +64,8 @@ class Progress:
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
         """See `sirev.study.runner.Listener`."""
         with self._lock:
-            tokens = f", {rate:,.0f} tokens/s" if rate else ""
-            words = f"{done:,} of {total:,} {unit}{tokens}"
+            speed = f", {rate:,.0f} {unit if name.startswith('grade') else 'tokens'}/s" if rate else ""
+            words = f"{done:,} of {total:,} {unit}{speed}"
             if self._bars is not None:
                 task = self._tasks[run.id]
                 self._bars.update(task, total=total, completed=done, step=name, state=words)
@@ -83,6 +84,18 @@ class Progress:
         """See `sirev.study.runner.Listener`."""
         with self._lock:
             self._notes.append(f"{_title(run)}: {text}")
+
+    def warn(self, run: Run, text: str) -> None:
+        """See `sirev.study.runner.Listener`. Once an invocation, however many steps and runs it concerns."""
+        with self._lock:
+            if text in self._warned:
+                return
+            self._warned.add(text)
+            if self._bars is not None:
+                self._bars.stop()
+            _banner(text)
+            if self._bars is not None:
+                self._bars.start()
 
     def summary(self) -> None:
         """How many steps were found and computed, and what there is to know about the runs."""
@@ -119,6 +132,14 @@ class Progress:
 def _say(line: str) -> None:
     with contextlib.suppress(OSError):  # nobody reads it any more: no reason to stop
         print(line, file=sys.stderr, flush=True)
+
+
+def _banner(text: str) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.panel import Panel
+
+    Console(stderr=True).print(Panel(text, title="WARNING", style="bold red", box=box.HEAVY, width=100))
 
 
 def _bars() -> Any:

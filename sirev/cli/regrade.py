@@ -22,12 +22,12 @@ SHOWN = 20
 """Flips that the table form lists; csv and json list all."""
 
 
-def run(name: str, overrides: list[str], form: str, store: Path | None) -> None:
+def run(name: str, overrides: list[str], form: str, store: Path | None, unsafe_code: bool) -> None:
     """Regrade and print the counts of every step, then the flips; what was not regraded is said with them."""
     if form not in FORMATS:
         raise BadInput(f"--format: unknown format {form!r}{suggest(form, list(FORMATS))}")
     with Progress() as progress:
-        found = regrade(name, overrides=overrides, store=store, listener=progress)
+        found = regrade(name, overrides=overrides, store=store, unsafe_code=unsafe_code, listener=progress)
     progress.summary()
     if form == "table":
         print_tables(_tables(found))

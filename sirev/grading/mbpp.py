@@ -11,7 +11,7 @@ from typing import Any
 from sirev.errors import BadInput
 from sirev.grading import extract
 from sirev.grading.claims import Claim, claims
-from sirev.grading.sandbox import SAYS, TIERS, Limits, Outcome, Program, Tier, best_tier, run
+from sirev.grading.sandbox import SAYS, TIERS, Found, Limits, Outcome, Program, Tier, best_tier, run
 from sirev.grading.verdict import IN_PROCESS, RIGHT, Grade, because
 
 NO_CODE = "no code found"
@@ -41,64 +41,64 @@ class Tests:
     tests: tuple[str, ...]
 
 
-@dataclass
-class Report:
-    """What happened beside the verdicts: nothing of it is the same in every run, and nothing of it is part of a grade."""
-
-    tier: Tier
-    refused: Mapping[Tier, str]
-    """Why each better tier was not to be had."""
-    programs: int = 0
-    """Different (program, tests); equal ones ran once."""
-    passed: int = 0
-    passed_in_process: int = 0
-    """Of those passed: how many answers rest at least in part on the program's own word."""
-    runs: list[dict[str, Any]] | None = None
-    """For each pair that had code: {"cpu", "wall": seconds, "stderr": its first 500 characters}; else None."""
-
-
 def grade_all(
     pairs: Sequence[tuple[str, str]], settings: Settings, *, workers: int, progress: Callable[[int], None]
-) -> tuple[list[Grade], Report]:
+) -> tuple[list[Grade], dict[str, Any], list[dict[str, Any]]]:
     """Grade (completion, gold) pairs, in order; a gold is JSON {"tests": ["assert ...", ...], "setup": "..."}.
 
-    Equal programs with equal tests run once. `progress` is told how many pairs are done. Raises BadInput where this machine
-    offers no tier as good as the least accepted.
+    Equal programs with equal tests run once. `progress` is told how many pairs are done. Beside the grades comes what is no
+    part of them: {"sandbox": tier, and why no better one; programs that ran; passed, and how many of these on the program's
+    own word}; and for each pair that had code {"cpu", "wall": seconds, "stderr": the first 500 characters}. Raises BadInput
+    where this machine offers no tier as good as the least accepted.
     """
-    tier, refused = accepted_tier(settings.sandbox)
+    found = _accepted(settings.sandbox)
     golds = {gold: _tests(gold) for _, gold in pairs}
+    taken = {tests: claims(tests.tests) for tests in dict.fromkeys(golds.values())}
     asked = [(code, golds[gold]) if (code := extract.code(text)) else None for text, gold in pairs]
     counts = Counter(one for one in asked if one is not None)
-    taken = {tests: claims(tests.tests) for tests in dict.fromkeys(golds.values())}
-    found: dict[tuple[str, Tests], tuple[Grade, dict[str, Any]]] = {}
+    judged: dict[tuple[str, Tests], tuple[Grade, dict[str, Any]]] = {}
     distinct = list(counts)
     done = len(pairs) - counts.total()
     progress(done)
-    for index, outcome in run(_programs(distinct, taken, settings.prelude), settings.limits, workers=workers, tier=tier):
+    programs = _programs(distinct, taken, settings.prelude)
+    for index, outcome in run(programs, settings.limits, workers=workers, tier=found.tier):
         code, tests = distinct[index]
-        found[code, tests] = (
-            because(verdict(outcome, taken[tests]), code),
-            {"cpu": outcome.cpu, "wall": outcome.wall, "stderr": outcome.stderr},
-        )
+        grade = because(verdict(outcome, taken[tests]), code)
+        judged[code, tests] = grade, {"cpu": outcome.cpu, "wall": outcome.wall, "stderr": outcome.stderr}
         done += counts[code, tests]
         progress(done)
-    grades = [Grade(False, NO_CODE, "") if one is None else found[one][0] for one in asked]
+    grades = [because(NO_CODE, None) if one is None else judged[one][0] for one in asked]
     reasons = Counter(grade.reason for grade in grades)
-    inside = reasons[IN_PROCESS]
-    runs = [{} if one is None else found[one][1] for one in asked]
-    return grades, Report(tier, refused, len(distinct), inside + reasons[RIGHT], inside, runs)
+    summary = {
+        "tier": found.tier,
+        "not_better": found.refused,
+        "programs": len(distinct),
+        "passed": reasons[RIGHT] + reasons[IN_PROCESS],
+        "passed_in_process": reasons[IN_PROCESS],
+    }
+    return grades, {"sandbox": summary}, [{} if one is None else judged[one][1] for one in asked]
 
 
-def accepted_tier(least: Tier) -> tuple[Tier, Mapping[Tier, str]]:
-    """The tier that this machine offers, and why not a better one; BadInput if it is not as good as `least`."""
-    best = best_tier()
-    if TIERS.index(best.tier) > TIERS.index(least):
-        why = "; ".join(f"{tier}: {reason}" for tier, reason in best.refused.items())
+def warning(least: Tier) -> str | None:
+    """What the user must be told before programs run, where no more than limits hold them; None where they are confined."""
+    found = _accepted(least)
+    if found.tier != "C":
+        return None
+    return (
+        "programs that a model wrote run UNCONFINED here, with your rights: they can read, change and delete your files and "
+        f"use the network. Why: {found.why}. Go on in a machine that you can throw away."
+    )
+
+
+def _accepted(least: Tier) -> Found:
+    """The tier that this machine offers; BadInput if it is not as good as `least`."""
+    found = best_tier()
+    if TIERS.index(found.tier) > TIERS.index(least):
         raise BadInput(
-            f"programs that a model wrote can't be confined here as the recipe asks (tier {least} at least: {SAYS[least]}; "
-            f"this machine offers {best.tier}: {SAYS[best.tier]}; {why}); --allow-unsafe-code runs them all the same"
+            f"programs that a model wrote can't be confined here as the recipe asks: tier {least} at least ({SAYS[least]}), "
+            f"and this machine offers {found.tier} ({SAYS[found.tier]}; {found.why}); --allow-unsafe-code runs them unconfined"
         )
-    return best.tier, best.refused
+    return found
 
 
 def verdict(outcome: Outcome, tests: Sequence[Claim]) -> str:
@@ -130,5 +130,11 @@ def _programs(distinct: Sequence[tuple[str, Tests]], taken: Mapping[Tests, list[
 
 
 def _tests(gold: str) -> Tests:
-    parts = json.loads(gold)
-    return Tests(parts.get("setup", ""), tuple(parts["tests"]))
+    try:
+        parts = json.loads(gold)
+        tests = Tests(str(parts.get("setup", "")), tuple(map(str, parts["tests"])))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise BadInput(f'the answer to a problem must be {{"tests": [...], "setup": ...}} as JSON, found {gold[:80]!r}') from None
+    if not tests.tests:
+        raise BadInput(f"a problem without tests, which every program would pass: {gold[:80]!r}")
+    return tests

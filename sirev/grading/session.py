@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,45 +21,85 @@ EVERY = 0.5
 """Seconds between two events of `grade`."""
 
 
-def grade_all(grader: str, pairs: Sequence[tuple[str, str]], *, seconds: float, workers: int, progress: Progress) -> list[Grade]:
+@dataclass(frozen=True)
+class Graded:
+    """Grades in the order of what was graded, and what is not the same in every run, so no part of them.
+
+    `summary` is for all: the sandbox's tier, how many programs ran. `details` is empty or has an entry for each: the seconds
+    that a program took and the beginning of its stderr.
+    """
+
+    grades: list[Grade]
+    summary: dict[str, Any] = field(default_factory=dict)
+    details: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """For the way between processes."""
+        grades = [[one.correct, one.reason, one.answer] for one in self.grades]
+        return {"grades": grades, "summary": self.summary, "details": self.details}
+
+    @classmethod
+    def of_json(cls, data: Mapping[str, Any]) -> Graded:
+        """What `as_json` made JSON of."""
+        return cls([Grade(*one) for one in data["grades"]], data["summary"], data["details"])
+
+
+def grade_light(grader: str, pairs: Sequence[tuple[str, str]]) -> Graded:
+    """Grade (completion, gold) pairs by a grader that is not heavy: it costs a microsecond an answer."""
+    return Graded([_LIGHT[grader](text, gold) for text, gold in pairs])
+
+
+def grade_all(
+    grader: str, pairs: Sequence[tuple[str, str]], settings: Mapping[str, Any], *, workers: int, progress: Progress
+) -> Graded:
     """Grade (completion, gold) pairs, in order.
 
-    `seconds` of CPU time is the limit for one answer or program of a heavy grader, `workers` how many are judged at a time.
-    Golds: `math` takes the content of the gold \\boxed{}, `mbpp_unsafe_subprocess` JSON with "tests" and "setup", the others
-    the bare answer. Raises KeyError for an unknown grader.
+    `settings` are those of the recipe's grader: `seconds` of CPU time for one answer or program of a heavy one, and for
+    programs what `sirev.grading.mbpp.Settings` holds besides; `workers` is how many are judged at a time. Golds: `math`
+    takes the content of the gold \\boxed{}, `mbpp` JSON with "tests" and "setup", the others the bare answer. Raises KeyError
+    for an unknown grader, BadInput where programs can't be confined as they must be.
     """
     if not GRADERS[grader].heavy:
-        grades = [_LIGHT[grader](text, gold) for text, gold in pairs]
+        graded = grade_light(grader, pairs)
         progress(len(pairs), len(pairs))
-        return grades
+        return graded
 
     def done(count: int) -> None:
         progress(count, len(pairs))
 
-    if grader == "mbpp_unsafe_subprocess":
-        from sirev.grading import unsafe_programs
+    if grader == "mbpp":
+        from sirev.grading import mbpp
 
-        return unsafe_programs.grade_all(pairs, seconds=seconds, workers=workers, progress=done)
-    return _as_mathematics(grader, pairs, seconds, workers, done)
+        grades, summary, details = mbpp.grade_all(pairs, mbpp.Settings(**settings), workers=workers, progress=done)
+        return Graded(grades, summary, details)
+    return Graded(_as_mathematics(grader, pairs, settings["seconds"], workers, done))
 
 
 def grade(arguments: dict[str, Any], emit: Emit) -> dict[str, int]:
-    """Grade the file `pairs`, [[completion, gold], ...], into the file `out`, [[correct, reason, answer], ...].
+    """Grade the file `pairs`, [[completion, gold], ...], into the file `out`, what `Graded.as_json` says.
 
-    Further arguments: `grader`, `seconds`, `workers`. Emits {"done", "total"} now and then; returns {"graded"}.
+    Further arguments: `grader`, `settings`, `workers`. Emits {"done", "total", "rate": answers a second} now and then, and
+    {"warning"} before programs run unconfined; returns {"graded"}.
     """
     pairs = [(text, gold) for text, gold in json.loads(Path(arguments["pairs"]).read_text())]
-    last = time.monotonic()
+    settings = arguments["settings"]
+    if arguments["grader"] == "mbpp":
+        from sirev.grading import mbpp
+
+        if warning := mbpp.warning(settings["sandbox"]):
+            emit({"warning": warning})
+    began = last = time.monotonic()
 
     def progress(done: int, total: int) -> None:
         nonlocal last
-        if done == total or time.monotonic() - last >= EVERY:
-            last = time.monotonic()
-            emit({"done": done, "total": total})
+        now = time.monotonic()
+        if done == total or now - last >= EVERY:
+            last = now
+            emit({"done": done, "total": total, "rate": done / max(now - began, 1e-3)})
 
-    grades = grade_all(arguments["grader"], pairs, seconds=arguments["seconds"], workers=arguments["workers"], progress=progress)
-    Path(arguments["out"]).write_text(json.dumps([[g.correct, g.reason, g.answer] for g in grades]))
-    return {"graded": len(grades)}
+    graded = grade_all(arguments["grader"], pairs, settings, workers=arguments["workers"], progress=progress)
+    Path(arguments["out"]).write_text(json.dumps(graded.as_json()))
+    return {"graded": len(graded.grades)}
 
 
 def _as_mathematics(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sirev.recipe.fields import Section
-from sirev.recipe.sections import Grader, LevelsSuite, Recipe, TaskSuite
+from sirev.recipe.sections import Grader, LevelsSuite, ProgramGrader, Recipe, TaskSuite
 from sirev.recipe.tasks import Arithmetic, Csqa, Mbpp, OwnClass, OwnRows
 
 Keys = tuple[str, ...]
@@ -15,7 +15,6 @@ Said = Callable[[Sequence[str]], Any]
 Complain = Callable[[Keys, str], None]
 """Raises BadInput about a key, naming where it was said."""
 
-PROGRAMS = "mbpp_unsafe_subprocess"
 READ_BY = {
     "batch_size": "transformers",
     "gpu_memory": "vllm",
@@ -84,9 +83,10 @@ def _check_task(recipe: Recipe, said: Said, complain: Complain) -> None:
 
 
 def _check_grader(task: Any, grader: Grader, keys: Keys, complain: Complain) -> None:
-    if isinstance(task, Mbpp) and grader.name != PROGRAMS:
-        complain((*keys, "name"), f"the task mbpp is graded by {PROGRAMS} alone")
-    if grader.name == PROGRAMS and not isinstance(task, Mbpp | OwnRows | OwnClass):
+    runs_programs = isinstance(grader, ProgramGrader)
+    if isinstance(task, Mbpp) and not runs_programs:
+        complain((*keys, "name"), "the task mbpp is graded by mbpp alone")
+    if runs_programs and not isinstance(task, Mbpp | OwnRows | OwnClass):
         complain((*keys, "name"), f"it runs programs, which the task {task.name} does not ask for")
 
 

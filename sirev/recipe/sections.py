@@ -12,7 +12,6 @@ from sirev.recipe.tasks import Gsm8k, Level, Math, Mbpp, Task
 Method = Literal["sft", "dpo", "sft-dpo"]
 Kind = Literal["sft", "dpo"]
 METHODS: tuple[Method, ...] = get_args(Method)
-GraderName = Literal["final_number", "gsm8k_strict", "gsm8k_flexible", "math", "letter", "exact", "mbpp_unsafe_subprocess"]
 
 
 class Architecture(Section):
@@ -115,11 +114,30 @@ class Memory(Section):
     """Compute DPO's reference log-probabilities before training, so that the reference need not stay in memory."""
 
 
-class Grader(Section):
-    """Who says whether an answer is right. `seconds` is the CPU time that one answer may take."""
+class TextGrader(Section):
+    """Reads an answer out of a text and compares it with the gold one."""
 
-    name: GraderName
+    name: Literal["final_number", "gsm8k_strict", "gsm8k_flexible", "math", "letter", "exact"]
     seconds: Rate = 10.0
+    """CPU time that one answer may take."""
+
+
+class ProgramGrader(Section):
+    """Runs the program in an answer against its tests, in a sandbox (docs/sandbox.md)."""
+
+    name: Literal["mbpp"]
+    seconds: Rate = 17.0
+    """CPU time that one program may take, in whole seconds: ten times what the slowest of MBPP's own solutions does (1.64 s)."""
+    memory_mb: Count = 1024
+    """MiB that one program may take beyond the interpreter's own."""
+    sandbox: Literal["A", "B", "C"] = "B"
+    """The least tier of confinement that will do. C confines nothing: programs run with the user's own rights."""
+    prelude: bool = True
+    """Start each program with the usual imports, which model-written answers take for granted."""
+
+
+# Who says whether an answer is right.
+Grader = Annotated[TextGrader | ProgramGrader, Field(discriminator="name")]
 
 
 class Training(Section):

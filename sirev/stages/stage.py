@@ -60,7 +60,11 @@ class Context(Protocol):
         ...
 
     def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:
-        """Say how far the stage is."""
+        """Say how far the stage is; `rate` is in tokens a second, or in `unit` a second where those are answers."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Say at once, and plainly, what the user must know before the stage goes on."""
         ...
 
     def stored(self, action: dict[str, Any]) -> Artifact | None:

@@ -30,11 +30,16 @@ class TableParts:
 
 @dataclass
 class Output:
-    """What a stage hands to the store: files by relative path, tables by name, and what is worth recording beside."""
+    """What a stage hands to the store: files by relative path, tables by name, and what is worth recording beside.
+
+    `notes` are files that are no part of the artifact and of no digest, since they differ between equal runs; the record
+    says under which names and digests they are kept.
+    """
 
     files: dict[str, bytes | Path] = field(default_factory=dict)
     tables: dict[str, Table | TableParts] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+    notes: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,8 @@ class Store:
         self.create()
         artifact = write_artifact(self.objects, output)
         noted = {**output.provenance, **(provenance or {}), "recorded": now(), "store": self.id}
+        if output.notes:
+            noted["notes"] = {name: self.objects.add(content)[0] for name, content in output.notes.items()}
         self.records.add(Record(action, artifact.digest, noted))
         return artifact
 

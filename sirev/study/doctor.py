@@ -19,8 +19,8 @@ from typing import Any
 from sirev import hub
 from sirev.errors import BadInput
 from sirev.recipe import Recipe
-from sirev.recipe.sections import TaskSuite
-from sirev.recipe.tasks import Csqa, Data, Mbpp, OwnClass
+from sirev.recipe.sections import ProgramGrader, TaskSuite
+from sirev.recipe.tasks import Csqa, Data, OwnClass
 from sirev.store.provenance import versions
 from sirev.store.store import Store
 from sirev.study.crew import gpu
@@ -244,7 +244,20 @@ def _on_the_hub(what: str, kind: hub.Kind, name: str, revision: str | None, key:
 
 
 def _sandbox(recipe: Recipe | None) -> Finding:
-    runs_programs = recipe is not None and isinstance(recipe.task, Mbpp)
-    found = "none: programs that a model wrote run with limits on time and memory, but not confined"
-    remedy = "run MBPP recipes in a container or a virtual machine that you can throw away"
-    return Finding("sandbox", found, not runs_programs, False, remedy)
+    """The tier, found by trying it. What a recipe needs that runs programs is the tier that it asks for."""
+    from sirev.grading.sandbox import SAYS, TIERS, NoWorker, best_tier
+
+    graders = [] if recipe is None else [recipe.training.grader, recipe.evaluation.grader]
+    least = [grader.sandbox for grader in graders if isinstance(grader, ProgramGrader)]
+    wanted = min(least, key=TIERS.index, default="B")
+    remedy = "docs/sandbox.md says what each tier needs; --allow-unsafe-code runs programs unconfined, best in a virtual machine"
+    try:
+        found = best_tier()
+    except NoWorker as error:
+        return Finding("sandbox", str(error), False, bool(least), remedy)
+    well = TIERS.index(found.tier) <= TIERS.index(wanted)
+    more = [found.why] if found.why else []
+    if found.root_kept:
+        more.append("root without its rights, since no other user can read the interpreter")
+    aside = f" ({'; '.join(more)})" if more else ""
+    return Finding("sandbox", f"tier {found.tier}: {SAYS[found.tier]}{aside}", well, bool(least), remedy)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sirev.errors import BadInput, SirevError, StageFailed
-from sirev.recipe import METHODS, Method, Recipe, load_recipe, suggest
+from sirev.recipe import METHODS, Method, Recipe, allow_unsafe_code, load_recipe, suggest
 from sirev.stages import STAGES
 from sirev.store.artifacts import Artifact
 from sirev.store.digests import canonical_json
@@ -61,6 +61,9 @@ class Quiet:
     def note(self, run: Run, text: str) -> None:
         pass
 
+    def warn(self, run: Run, text: str) -> None:
+        pass
+
 
 def iterate(
     recipe: Recipe | str | Path,
@@ -71,16 +74,17 @@ def iterate(
     store: Store | str | Path | None = None,
     redo: Iterable[str] = (),
     overlays: Sequence[str | Path] = (),
+    unsafe_code: bool = False,
     listener: Listener | None = None,
 ) -> list[RunResult]:
     """Run Algorithm 1 for every method and seed; what the store holds already is not computed again.
 
     `recipe` is a name, a file or a loaded Recipe; `overlays` are names or files of settings laid over it, then
     `overrides`, "key.sub=value" as after `--set`; `methods` default to the recipe's; `redo` are "STAGE" or "STAGE:t",
-    computed anew as another realisation. Raises BadInput for what can't be run, and StageFailed once every run that
-    could go on has ended.
+    computed anew as another realisation; `unsafe_code` lets programs run unconfined (`sirev.recipe.allow_unsafe_code`).
+    Raises BadInput for what can't be run, and StageFailed once every run that could go on has ended.
     """
-    recipe, wanted, redo = _request(recipe, overrides, overlays, methods, seeds, redo)
+    recipe, wanted, redo = _request(recipe, overrides, overlays, methods, seeds, redo, unsafe_code)
     opened = store if isinstance(store, Store) else Store(store)
     listener = listener or Quiet()
     crew = Crew(f"{now()}-{secrets.token_hex(3)}", embedded=recipe.model.pretrain is not None)
@@ -124,9 +128,10 @@ def plan(
     store: Store | str | Path | None = None,
     redo: Iterable[str] = (),
     overlays: Sequence[str | Path] = (),
+    unsafe_code: bool = False,
 ) -> dict[str, dict[str, StepState]]:
     """What `iterate` would do: run id -> step -> "hit", "run", or "unknown" until an earlier step has run."""
-    return plans(recipe, methods, overrides, seeds, store, redo, overlays).states
+    return plans(recipe, methods, overrides, seeds, store, redo, overlays, unsafe_code).states
 
 
 @dataclass(frozen=True)
@@ -157,9 +162,10 @@ def plans(
     store: Store | str | Path | None = None,
     redo: Iterable[str] = (),
     overlays: Sequence[str | Path] = (),
+    unsafe_code: bool = False,
 ) -> Plans:
     """Look every step of every run up, and compute none."""
-    loaded, wanted, named = _request(recipe, overrides, overlays, methods, seeds, redo)
+    loaded, wanted, named = _request(recipe, overrides, overlays, methods, seeds, redo, unsafe_code)
     opened = store if isinstance(store, Store) else Store(store)
     runs = [_open_run(opened, loaded, method, seed, "", named) for method, seed in wanted]
     planners = [_planned(opened, loaded, method, run) for (method, _), run in zip(wanted, runs, strict=True)]
@@ -199,6 +205,7 @@ def _request(
     methods: Iterable[str] | None,
     seeds: Iterable[int],
     redo: Iterable[str],
+    unsafe_code: bool,
 ) -> tuple[Recipe, list[tuple[Method, int]], tuple[str, ...]]:
     """The checked request: recipe, (method, seed) of each run, and what to redo."""
     if isinstance(recipe, Recipe):
@@ -206,6 +213,8 @@ def _request(
             raise BadInput("overrides and overlays go with a recipe's name or file, not with a loaded recipe")
     else:
         recipe = load_recipe(recipe, overrides, overlays)
+    if unsafe_code:
+        recipe = allow_unsafe_code(recipe)
     chosen: list[Method] = []
     for method in recipe.methods if methods is None else methods:
         if method != "all" and method not in METHODS:

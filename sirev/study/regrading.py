@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sirev.errors import BadInput, StageFailed
-from sirev.recipe import Method, Recipe, load_recipe, suggest
+from sirev.recipe import Method, Recipe, allow_unsafe_code, load_recipe, suggest
 from sirev.recipe.tasks import Arithmetic
 from sirev.stages import dataset, sample, source
 from sirev.stages.stage import Stage
@@ -72,19 +72,21 @@ def regrade(
     *,
     overrides: Sequence[str] = (),
     store: Store | str | Path | None = None,
+    unsafe_code: bool = False,
     listener: Listener | None = None,
 ) -> Regrading:
     """Grade all answers of a run by the graders of its recipe under `overrides`, and say which verdicts flipped.
 
-    `run` is an id or the beginning of one; `overrides` are "key.sub=value" below the graders of training, evaluation and
-    OOD suites. Models, answers and the run itself stay as they are; the new grades are kept in the store, where an
-    `iterate` with the same overrides finds them. Raises BadInput for what can't be regraded, StageFailed where a grader
-    fails.
+    `run` is an id or the beginning of one; `overrides` are "key.sub=value" below the graders of training, evaluation and OOD
+    suites; `unsafe_code` lets programs run unconfined (`sirev.recipe.allow_unsafe_code`). Models, answers and the run itself
+    stay as they are; the new grades are kept in the store, where an `iterate` with the same overrides finds them. Raises
+    BadInput for what can't be regraded, StageFailed where a grader fails.
     """
     opened = store if isinstance(store, Store) else Store(store)
     found = _run_beginning(opened, run)
     try:
-        return _regraded(opened, found, _recipe_of(found, overrides), listener or Quiet())
+        recipe = _recipe_of(found, overrides)
+        return _regraded(opened, found, allow_unsafe_code(recipe) if unsafe_code else recipe, listener or Quiet())
     except OSError as error:  # the disk is full, say
         raise StageFailed(f"{found.id}: {os_reason(error)}") from error
 

@@ -55,10 +55,13 @@ class Listener(Protocol):
         """A step was found, begins, waits for another process, or was computed."""
 
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
-        """A long step is at `done` of `total` units, at `rate` tokens a second where tokens are what it makes."""
+        """A long step is at `done` of `total` units, at `rate` tokens a second; of a grade step, answers a second."""
 
     def note(self, run: Run, text: str) -> None:
         """Something the user should know about the run, one line."""
+
+    def warn(self, run: Run, text: str) -> None:
+        """Something that the user must know at once."""
 
 
 class Runner:
@@ -200,6 +203,9 @@ class StepContext:
 
     def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:
         self.runner.listener.progress(self.runner.run, self.name, done, total, unit, rate)
+
+    def warn(self, text: str) -> None:
+        self.runner.listener.warn(self.runner.run, text)
 
     @property
     def attempts(self) -> Path:

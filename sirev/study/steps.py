@@ -181,7 +181,7 @@ class Steps:
         """Verdicts on answers by a grader of the recipe."""
         problems, completions = answers
         inputs = {"problems": problems, "completions": completions}
-        grades = self._do(f"grade/{what}:{t}", grade.STAGE, grade.parameters_for(grader.name, grader.seconds), inputs)
+        grades = self._do(f"grade/{what}:{t}", grade.STAGE, grade.parameters_for(grader), inputs)
         return Graded(problems, completions, grades)
 
     def measure(self, t: int, what: str, family: str, answers: Graded) -> Known:

@@ -79,7 +79,7 @@ def test_bad_input_is_one_clear_line_and_status_2(command: Command, smoke: Study
         (["tiny_smoke-stf-s0"], "did you mean"),
         (["tiny_smoke"], "several runs"),
         ([run, "--set", "T=4"], "models and answers are held fixed"),
-        ([run, "--set", "evaluation.grader=exakt"], "'exakt' is not allowed"),
+        ([run, "--set", "evaluation.grader=exakt"], "did you mean 'exact'"),
         ([run, "--format", "xml"], "unknown format 'xml'"),
         ([run, "--store", tmp_path / "empty"], "run first: sirev iterate --recipe tiny"),
         ([], "RUN"),

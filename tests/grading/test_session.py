@@ -9,14 +9,16 @@ import pytest
 
 from sirev.grading import extract
 from sirev.grading.graders import GRADERS
-from sirev.grading.session import grade, grade_all
+from sirev.grading.session import Graded, grade, grade_all
 from sirev.grading.verdict import Grade
 from sirev.resident import Resident
 from tests.grading.conftest import Published
 
+TESTS = '{"tests": ["assert f(1) == 2"]}'
+
 
 def graded(grader: str, *pairs: tuple[str, str], seconds: float = 10) -> list[Grade]:
-    return grade_all(grader, pairs, seconds=seconds, workers=2, progress=lambda done, total: None)
+    return grade_all(grader, pairs, {"seconds": seconds}, workers=2, progress=lambda done, total: None).grades
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,9 @@ def graded(grader: str, *pairs: tuple[str, str], seconds: float = 10) -> list[Gr
         ("exact", " yes\n", "yes", Grade(True, "right", "yes")),
         ("exact", "Yes", "yes", Grade(False, "wrong", "Yes")),
         ("exact", " ", "yes", Grade(False, "no answer found", "")),
-        ("mbpp_unsafe_subprocess", "x = 1", '{"tests": ["assert x == 1"]}', Grade(True, "right", "x = 1")),
+        ("mbpp", "def f(x): return 2", TESTS, Grade(True, "right", "def f(x): return 2")),
+        ("mbpp", "def f(x): return 3", TESTS, Grade(False, "failed assertion: 1", "def f(x): return 3")),
+        ("mbpp", "x = 1", '{"tests": ["assert x == 1"]}', Grade(True, "right, in process", "x = 1")),
     ],
 )
 def test_each_grader_judges(grader: str, text: str, gold: str, expected: Grade) -> None:
@@ -50,16 +54,16 @@ def test_each_grader_judges(grader: str, text: str, gold: str, expected: Grade) 
 @pytest.mark.parametrize("grader", GRADERS)
 def test_every_grader_takes_nothing_and_tells_its_progress(grader: str) -> None:
     told: list[tuple[int, int]] = []
-    gold = '{"tests": []}' if grader.startswith("mbpp") else "1"
+    gold = TESTS if grader == "mbpp" else "1"
     assert graded(grader) == []
-    (nothing,) = grade_all(grader, [("", gold)], seconds=1, workers=1, progress=lambda *counts: told.append(counts))
-    assert nothing == Grade(False, "no answer found", "")
+    found = grade_all(grader, [("", gold)], {"seconds": 1}, workers=1, progress=lambda *counts: told.append(counts))
+    assert found.grades == [Grade(False, "no code found" if grader == "mbpp" else "no answer found", "")]
     assert told[-1] == (1, 1)
 
 
-@pytest.mark.parametrize("grader", ["exact", "math", "gsm8k_strict", "gsm8k_flexible", "mbpp_unsafe_subprocess"])
+@pytest.mark.parametrize("grader", ["exact", "math", "gsm8k_strict", "gsm8k_flexible", "mbpp"])
 def test_answers_are_cut_to_200_characters(grader: str) -> None:
-    gold = '{"tests": []}' if grader.startswith("mbpp") else "1"
+    gold = TESTS if grader == "mbpp" else "1"
     (long,) = graded(grader, ("#### " + "1" * 5000, gold))
     assert len(long.answer) == 200
 
@@ -73,20 +77,28 @@ def test_order_is_kept_among_answers_of_all_kinds() -> None:
 def test_a_resident_child_grades_files(tmp_path: Path) -> None:
     pairs, out = tmp_path / "pairs.json", tmp_path / "out.json"
     pairs.write_text(json.dumps([[r"\boxed{1/2}", "0.5"], ["\ud800", "1"], [r"\boxed{2}", r"\frac{1}{2}"]]))
-    arguments = {"grader": "math", "pairs": str(pairs), "seconds": 5, "workers": 2, "out": str(out)}
+    arguments = {"grader": "math", "pairs": str(pairs), "settings": {"seconds": 5}, "workers": 2, "out": str(out)}
     events: list[Any] = []
     child = Resident("grade", tmp_path / "log", threads=1)
     try:
         assert child.call("sirev.grading.session:grade", arguments, events.append) == {"graded": 3}
     finally:
         child.stop()
-    assert json.loads(out.read_text()) == [[True, "right", "1/2"], [False, "no answer found", ""], [False, "wrong", "2"]]
-    assert events[-1] == {"done": 3, "total": 3}
+    found = Graded.of_json(json.loads(out.read_text()))
+    assert found == Graded([Grade(True, "right", "1/2"), Grade(False, "no answer found", ""), Grade(False, "wrong", "2")])
+    assert events[-1]["done"] == events[-1]["total"] == 3
+    assert events[-1]["rate"] > 0
 
 
 def test_an_unknown_grader_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "pairs.json").write_text("[]")
-    arguments = {"grader": "nope", "pairs": str(tmp_path / "pairs.json"), "seconds": 1, "workers": 1, "out": "unused"}
+    arguments = {
+        "grader": "nope",
+        "pairs": str(tmp_path / "pairs.json"),
+        "settings": {"seconds": 1},
+        "workers": 1,
+        "out": "unused",
+    }
     with pytest.raises(KeyError, match="nope"):
         grade(arguments, lambda event: None)
 

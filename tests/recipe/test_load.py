@@ -323,12 +323,12 @@ SUITE = "{task: {name: gsm8k, data: {path: x}}, grader: gsm8k_strict}"
     [
         ("mistral_gsm8k", ["engine=tgi"], "engine.name: 'tgi' is not allowed: input should be 'transformers', 'vllm' or "
          "'server'"),
-        ("mistral_gsm8k", ["training.grader=mbpp_unsafe_subprocess"], "training.grader.name: mbpp_unsafe_subprocess: it runs "
+        ("mistral_gsm8k", ["training.grader=mbpp"], "training.grader.name: mbpp: it runs "
          "programs, which the task gsm8k does not ask for"),
         ("mistral_mbpp", ["evaluation.grader=math"], "evaluation.grader.name: math: the task mbpp is graded by "
-         "mbpp_unsafe_subprocess alone"),
-        ("mistral_gsm8k", ["evaluation.ood.math_algebra.grader=mbpp_unsafe_subprocess"],
-         "evaluation.ood.math_algebra.grader.name: mbpp_unsafe_subprocess: it runs programs, which the task math does not ask "
+         "mbpp alone"),
+        ("mistral_gsm8k", ["evaluation.ood.math_algebra.grader=mbpp"],
+         "evaluation.ood.math_algebra.grader.name: mbpp: it runs programs, which the task math does not ask "
          "for"),
         ("mistral_gsm8k", ["task.subjects=[Algebra]"], "task has no field 'subjects' (known: data, limit, dev, name, "
          "calculator)"),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sirev.grading.sandbox import TIERS, Found, Tier, tiers
 from sirev.recipe import Recipe, load_recipe
 from sirev.store.store import Store
 from sirev.study.crew import gpu
@@ -115,9 +116,21 @@ def test_explanations_are_looked_for_too(tmp_path: Path, hub: HubCache) -> None:
     assert found(recipe, "explanations", tmp_path).well
 
 
-def test_programs_that_are_run_unconfined_are_noted(tmp_path: Path, hub: HubCache) -> None:
-    finding = found(load_recipe("mistral_mbpp", ["engine=transformers"]), "sandbox", tmp_path)
-    assert (finding.well, finding.needed) == (False, False)
+@pytest.mark.parametrize(("tier", "asked", "well"), [("A", "B", True), ("B", "B", True), ("C", "B", False), ("C", "C", True)])
+def test_a_recipe_that_runs_programs_needs_the_tier_that_it_asks_for(
+    tier: Tier, asked: str, well: bool, tmp_path: Path, hub: HubCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: dict[Tier, str] = {better: f"{better} is off" for better in TIERS[: TIERS.index(tier)]}
+    monkeypatch.setattr(tiers, "best_tier", lambda: Found(tier, refused))
+    overrides = [f"{part}.grader.sandbox={asked}" for part in ("training", "evaluation")]
+    finding = found(load_recipe("mistral_mbpp", ["engine=transformers", *overrides]), "sandbox", tmp_path)
+    assert (finding.well, finding.needed) == (well, True)
+    assert finding.found.startswith(f"tier {tier}: ")
+    assert all(f"no tier {better}: {better} is off" in finding.found for better in refused)
+
+
+def test_a_recipe_without_programs_needs_no_sandbox(tmp_path: Path, hub: HubCache) -> None:
+    assert not found(load_recipe("mistral_gsm8k"), "sandbox", tmp_path).needed
 
 
 def test_the_command_exits_1_where_the_recipe_can_not_run_and_0_where_it_can(command: Command, tmp_path: Path) -> None:

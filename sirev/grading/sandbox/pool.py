@@ -155,6 +155,11 @@ class Pool:
             worker.end()
         self._selector.close()
 
+    @property
+    def root_kept(self) -> bool:
+        """Whether its workers are root still, though without root's rights; known once one has started."""
+        return any(worker.hello.get("root_kept") for worker in [*self._idle, *self._busy.values()])
+
     def run(self, programs: Iterable[Program]) -> Iterator[tuple[int, Outcome]]:
         """(index, outcome) of each program, as they end.
 

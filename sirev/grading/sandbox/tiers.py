@@ -27,6 +27,10 @@ _TRIALS: tuple[tuple[str, str, Ended], ...] = (
     ("no foreign file is read", "open('/etc/passwd').read()", "exception"),
     ("no file is written", "open('sirev-trial', 'w')", "exception"),
 )
+_TRIALS_OF_A: tuple[tuple[str, str, Ended], ...] = (
+    ("processes of its own", "1 // (__import__('os').getppid() == 1)", "done"),
+    ("a root of its own", "1 // (not __import__('os').path.exists('/proc'))", "done"),
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,13 @@ class Found:
 
     tier: Tier
     refused: dict[Tier, str]
+    root_kept: bool = False
+    """Whether programs run as root, though without its rights, because another user could not read the interpreter."""
+
+    @property
+    def why(self) -> str:
+        """Why it is no better one, in one line; "" for the best."""
+        return "; ".join(f"no tier {tier}: {reason}" for tier, reason in self.refused.items())
 
 
 @cache
@@ -42,25 +53,30 @@ def best_tier() -> Found:
     """The best tier of this machine. NoWorker where not even C works, which means that Python can't be started."""
     refused: dict[Tier, str] = {}
     for tier in TIERS:
-        reason = trouble(tier)
+        reason, root_kept = _tried(tier)
         if reason is None:
-            return Found(tier, refused)
+            return Found(tier, refused, root_kept)
         refused[tier] = reason
     raise NoWorker(f"no program can be run here: {refused['C']}")
 
 
 def trouble(tier: Tier) -> str | None:
     """Why a tier can't be had here; None if it can."""
+    return _tried(tier)[0]
+
+
+def _tried(tier: Tier) -> tuple[str | None, bool]:
     if tier != "C" and sys.platform != "linux":
-        return f"only Linux has what it needs, and this is {sys.platform}"
-    trials = _TRIALS if tier != "C" else _TRIALS[:1]
+        return f"only Linux has what it needs, and this is {sys.platform}", False
+    trials = {"A": (*_TRIALS, *_TRIALS_OF_A), "B": _TRIALS, "C": _TRIALS[:1]}[tier]
     try:
         with Pool(tier, _LIMITS, 1) as pool:
-            ended = {index: outcome.ended for index, outcome in pool.run((_asked(e) for _, e, _ in trials))}
+            ended = {index: outcome.ended for index, outcome in pool.run(_asked(source) for _, source, _ in trials)}
+            root_kept = pool.root_kept
     except NoWorker as error:
-        return str(error)
+        return str(error), False
     failed = [f"{name}: it ended as {ended[i]!r}" for i, (name, _, wanted) in enumerate(trials) if ended[i] != wanted]
-    return "; ".join(failed) or None
+    return "; ".join(failed) or None, root_kept
 
 
 def _asked(expression: str) -> Program:
