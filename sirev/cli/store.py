@@ -40,7 +40,7 @@ def show(name: str, path: Path | None) -> None:
 
 
 def path(run_id: str | None, step: str | None, path: Path | None) -> None:
-    """The store's folder; with a run and a step, the files of the step's artifact."""
+    """The store's folder; with a run and a step, the files of the step's artifact and what was noted beside it."""
     store = Store(path)
     if run_id is None:
         print(store.path.resolve())
@@ -54,3 +54,6 @@ def path(run_id: str | None, step: str | None, path: Path | None) -> None:
     artifact = store.artifact(run.pins[step].artifact)
     for name in artifact.manifest["files"]:
         print(f"{name}\t{artifact.path(name).resolve()}")
+    record = store.records.get(run.pins[step].key, run.pins[step].artifact)
+    for name, digest in (record.provenance.get("notes", {}) if record else {}).items():  # beside the artifact, not part of it
+        print(f"{name}\t{store.objects.checked(digest).resolve()}")

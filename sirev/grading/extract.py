@@ -20,11 +20,11 @@ _ANSWER = re.compile(r"answer:", re.IGNORECASE)
 _LETTER = re.compile(r"[\s*_\"'(\[{]*([A-E])(?![\w'])")
 _FENCED = re.compile(r"```[ \t]*(?:python3?|py)?[ \t]*\r?\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
 _DEFINES = re.compile(r"^(?:async[ \t]+def|def|class)\b|^\w+[ \t]*=[ \t]*lambda\b", re.MULTILINE)
-_CODE_LINE = re.compile(
-    r"[@#'\"()\[\]{}]|(?:async +)?def \w+ *\(|class \w+ *[(:]|import \w|from [\w.]+ import\b"
-    r"|(?:if|for|while|with|elif|except|match)\b.*:|(?:try|else|finally|except) *:|(?:return|pass|assert|raise|del|global)\b"
-    r"|[\w.\[\]'\", ]+ *(?::[^=]+)?[-+*/%|&^]?=[^=]|[\w.]+\("
+_STATEMENT = re.compile(
+    r"(?:async +)?def \w+ *\(|class \w+ *[(:]|import \w|from [\w.]+ import\b|(?:if|for|while|with|elif|except|match)\b.*:"
+    r"|(?:try|else|finally|except) *:|(?:return|pass|assert|raise|del|global|yield|await|not|lambda|print)\b|.*[^=]=[^=]"
 )
+_PROSE = re.compile(r"(?:[ \t]*(?:[-*>]+ +|\d+[.)] +))?[*_]*[^\W\d_][\w'-]*(?:,? +[*_`'\"(]*\w|[:.!?]+[*_]*\s*$)")
 _DELIMITERS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
 
 
@@ -118,17 +118,16 @@ def code(text: str) -> str | None:
 
     1. Of fenced blocks (```python, ```py or bare; the last may lack its end) the last that defines something, since what
        follows it is often an example of its use; else the last.
-    2. Of text without a fence all, without the lines of chatter before the first and after the last that can be code: what
-       is indented, or begins as a statement does.
+    2. Of text without a fence all, without the prose before the first and after the last line that may be code: prose is a
+       line of two words in a row, or of one with a colon or full stop, that is no statement.
     """
     blocks = _FENCED.findall(text)
     if blocks:
         defining = [block for block in blocks if _DEFINES.search(block)]
         found: str = (defining or blocks)[-1]
         return found if found.strip() else None
+    if not text.strip():
+        return None
     lines = text.split("\n")
-    likely = [i for i, line in enumerate(lines) if _CODE_LINE.match(line)]
-    if likely:
-        indented = [i for i, line in enumerate(lines) if line.strip() and line[0] in " \t"]
-        lines = lines[likely[0] : max(likely + indented) + 1]
-    return "\n".join(lines) if text.strip() else None
+    code_like = [i for i, line in enumerate(lines) if line.strip() and (_STATEMENT.match(line) or not _PROSE.match(line))]
+    return "\n".join(lines[code_like[0] : code_like[-1] + 1]) if code_like else text

@@ -316,14 +316,14 @@ def test_any_text_is_a_claim(test: str) -> None:
 
 def limits() -> None:
     """Of a judge: time and memory that no value of a program's may use up."""
-    resource.setrlimit(resource.RLIMIT_CPU, (5, 5))
+    resource.setrlimit(resource.RLIMIT_CPU, (3, 3))
     resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
 
 
 JUDGE = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from decimal import Decimal
-from fractions import Fraction
+from secrets import randbits
 from sirev.grading.claims import claims
 from sirev.grading.sandbox.values import Unfit, decode, encode
 try:
@@ -347,7 +347,7 @@ except Exception as error:
         ("encode(Decimal('1e1000000000'))", "assert int(f()) == 1"),
         ("encode(Decimal('1e1000000000'))", "assert round(f()) == 1"),
         ("{'fraction': ['1e1000000000']}", "assert f() == 1"),
-        ("{'fraction': [{'int': 'f' * 2_000_000}, {'int': 'e' * 1_999_999}]}", "assert f() == 1"),
+        ("{'fraction': [{'int': format(randbits(4_000_000), 'x')} for _ in range(2)]}", "assert f() == 1"),
         ("{'set': [{'int': format(i * (2**61 - 1), 'x')} for i in range(100_000)]}", "assert f() == 1"),
         ("{'dict': [[i * (2**61 - 1), 0] for i in range(100_000)]}", "assert f() == 1"),
     ],
@@ -358,17 +358,9 @@ def test_no_value_keeps_the_judge_busy(content: str, test: str) -> None:
     assert (said.returncode, said.stdout) == (0, "False\n"), said.stderr
 
 
-def test_what_the_judge_says_of_a_value_is_short() -> None:
-    with pytest.raises(ValueError, match="could not convert") as raised:
-        claim("assert float(f()) == 1").holds(come_out("x" * 100_000))
-    assert len(str(raised.value)) > 0
-
-
 def test_of_the_2922_tests_of_mbpp_six_run_inside(published: Published) -> None:
-    found = {
-        (row["task_id"], test): claim(test).decides is not None for row in published("mbpp_full.jsonl") for test in row["test_list"]
-    }
-    assert len(found) == 974 * 3
-    # 590 has a sum of an integer and an imaginary number in what it expects, 596 calls sys.getsizeof there.
-    assert sorted({task for (task, _), outside in found.items() if not outside}) == [590, 596]
-    assert sum(found.values()) == 2916
+    tests = [(row["task_id"], claim(test)) for row in published("mbpp_full.jsonl") for test in row["test_list"]]
+    inside = [task for task, found in tests if found.decides is None]
+    assert len(tests) == 974 * 3
+    # 590 expects the sum of a real and an imaginary number, 596 calls sys.getsizeof on both sides.
+    assert inside == [590] * 3 + [596] * 3

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from sirev.grading import extract
+from sirev.errors import BadInput
+from sirev.grading import extract, mbpp
 from sirev.grading.graders import GRADERS
+from sirev.grading.sandbox import Found
 from sirev.grading.session import Graded, grade, grade_all
 from sirev.grading.verdict import Grade
 from sirev.resident import Resident
@@ -88,6 +90,27 @@ def test_a_resident_child_grades_files(tmp_path: Path) -> None:
     assert found == Graded([Grade(True, "right", "1/2"), Grade(False, "no answer found", ""), Grade(False, "wrong", "2")])
     assert events[-1]["done"] == events[-1]["total"] == 3
     assert events[-1]["rate"] > 0
+
+
+def test_programs_are_refused_where_they_can_not_be_confined_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mbpp, "best_tier", lambda: Found("C", {"A": "unshare: no", "B": "Landlock: no"}))
+    line = r"tier B at least \(.*offers C \(.*no tier A: unshare: no; no tier B: Landlock: no.*--allow-unsafe-code"
+    with pytest.raises(BadInput, match=line):
+        grade_all("mbpp", [("x", TESTS)], {"seconds": 1}, workers=1, progress=lambda done, total: None)
+
+
+def test_programs_run_unconfined_where_that_is_allowed_and_it_is_said_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mbpp, "best_tier", lambda: Found("C", {"A": "unshare: no", "B": "Landlock: no"}))
+    (tmp_path / "pairs.json").write_text(json.dumps([["def f(x): return 2", TESTS]]))
+    events: list[Any] = []
+    places = {"pairs": str(tmp_path / "pairs.json"), "out": str(tmp_path / "out.json")}
+    grade({"grader": "mbpp", "settings": {"seconds": 1, "sandbox": "C"}, "workers": 1, **places}, events.append)
+    assert "UNCONFINED" in events[0]["warning"]
+    found = Graded.of_json(json.loads((tmp_path / "out.json").read_text()))
+    assert found.summary["sandbox"]["tier"] == "C"
+    assert found.grades[0].correct
 
 
 def test_an_unknown_grader_is_an_error(tmp_path: Path) -> None:

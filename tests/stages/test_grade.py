@@ -1,10 +1,20 @@
 from __future__ import annotations
 
+import gzip
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import sirev
-from sirev.stages.grade import parameters_for
+from sirev.recipe.sections import ProgramGrader, TextGrader
+from sirev.resident import Resident
+from sirev.stages.grade import parameters_for, run
 from sirev.stages.stage import keyed_parameters
+from sirev.store.artifacts import Artifact, Output
+from sirev.store.records import action_key
+from sirev.store.store import Store
+from sirev.store.tables import Table
 from tests.conftest import Study
 
 
@@ -22,5 +32,93 @@ def test_another_grader_of_the_training_leaves_the_evaluations_grades_alone(smok
 
 
 def test_the_limit_of_a_grader_that_takes_no_time_is_in_no_key() -> None:
-    assert keyed_parameters(parameters_for("letter", 3.0)) == keyed_parameters(parameters_for("letter", 10.0))
-    assert keyed_parameters(parameters_for("math", 3.0)) != keyed_parameters(parameters_for("math", 10.0))
+    assert keys(name="letter", seconds=3.0) == keys(name="letter", seconds=10.0)
+    assert keys(name="math", seconds=3.0) != keys(name="math", seconds=10.0)
+
+
+def test_all_that_a_recipe_says_of_running_programs_is_in_the_key() -> None:
+    settings = {"seconds": 5.0, "memory_mb": 512, "sandbox": "A", "prelude": False}
+    each = [keys(name="mbpp"), *(keys(name="mbpp", **{name: value}) for name, value in settings.items())]
+    assert len({str(one) for one in each}) == 5
+
+
+def test_text_graders_have_the_keys_that_they_had_before_programs_had_settings() -> None:
+    assert keys(name="math", seconds=5.0) == {"grader": "math", "grader_version": 1, "seconds": 5.0}
+    assert keys(name="exact") == {"grader": "exact", "grader_version": 1}
+
+
+def test_grades_of_programs_hold_nothing_that_varies_and_the_rest_is_recorded_beside_them(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    problems = [{"id": "p", "answer": '{"tests": ["assert f(1) == 2", "assert f(2) == 3"]}'}]
+    texts = [
+        "def f(x):\n    return x + 1",
+        "def f(x):\n    return 2",
+        "import time, sys\nprint(time.time(), file=sys.stderr)\n1/0",
+        "",
+    ]
+    completions = [{"problem_id": "p", "draw": draw, "text": text} for draw, text in enumerate(texts)]
+    inputs = {
+        "problems": written(store, "problems", problems, ("id",)),
+        "completions": written(store, "completions", completions, ("problem_id", "draw")),
+    }
+    found, details = [], []
+    for attempt in ("one", "two"):
+        child = Resident("grader", tmp_path / f"{attempt}.log", threads=1)
+        context = Here(tmp_path / attempt, child)
+        output = run(parameters_for(ProgramGrader(name="mbpp")), inputs, context)
+        child.stop()
+        artifact = store.publish({"stage": attempt}, output)
+        record = store.records.get(action_key({"stage": attempt}), artifact.digest)
+        assert record is not None
+        assert record.provenance["sandbox"]["tier"] in ("A", "B")
+        assert (record.provenance["sandbox"]["programs"], record.provenance["sandbox"]["passed"]) == (3, 1)
+        noted = gzip.decompress(store.objects.checked(record.provenance["notes"]["programs.jsonl.gz"]).read_bytes())
+        details.append([json.loads(line) for line in noted.splitlines()])
+        found.append(artifact)
+    assert found[0].digest == found[1].digest
+    assert [row["reason"] for row in found[0].rows("grades")] == [
+        "right",
+        "failed assertion: 2",
+        "exception: ZeroDivisionError: division by zero",
+        "no code found",
+    ]
+    assert [detail["draw"] for detail in details[0]] == [0, 1, 2, 3]
+    assert "ZeroDivisionError" in details[0][2]["stderr"]
+    assert details[0][2]["stderr"] != details[1][2]["stderr"]
+
+
+class Here:
+    """A stage's context without a runner."""
+
+    def __init__(self, scratch: Path, child: Resident) -> None:
+        scratch.mkdir()
+        self.scratch = self.attempts = scratch
+        self.child = child
+
+    def call(self, role: str, function: str, arguments: Mapping[str, Any], on_event: Callable[[Any], None]) -> Any:
+        return self.child.call(function, arguments, on_event)
+
+    def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:
+        assert done <= total
+
+    def warn(self, text: str) -> None:
+        raise AssertionError(text)
+
+    def local_model(self, digest: str) -> Path:
+        raise AssertionError(digest)
+
+    def stored(self, action: dict[str, Any]) -> Artifact | None:
+        raise AssertionError(action)
+
+    def keep(self, action: dict[str, Any], output: Output) -> Artifact:
+        raise AssertionError(action)
+
+
+def written(store: Store, name: str, rows: list[dict[str, Any]], order: tuple[str, ...]) -> Artifact:
+    columns = {column: "int" if column == "draw" else "string" for column in rows[0]}
+    return store.publish({"stage": name}, Output(tables={name: Table(columns, rows, order)}))
+
+
+def keys(**grader: Any) -> dict[str, Any]:
+    kind = ProgramGrader if grader["name"] == "mbpp" else TextGrader
+    return keyed_parameters(parameters_for(kind(**grader)))
