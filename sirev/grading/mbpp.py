@@ -12,6 +12,7 @@ from sirev.errors import BadInput
 from sirev.grading import extract
 from sirev.grading.claims import Claim, claims
 from sirev.grading.sandbox import SAYS, TIERS, Found, Limits, Outcome, Program, Tier, best_tier, run
+from sirev.grading.sandbox.reading import stable
 from sirev.grading.verdict import IN_PROCESS, RIGHT, Grade, because
 
 NO_CODE = "no code found"
@@ -111,7 +112,7 @@ def verdict(outcome: Outcome, tests: Sequence[Claim]) -> str:
         try:
             held = claim.holds(answer)
         except Exception as error:
-            return f"exception: {type(error).__name__}: {error}"
+            return f"exception: {type(error).__name__}: {stable(str(error))}"
         if not held:
             return f"failed assertion: {number}"
     if outcome.ended == "done":

@@ -264,8 +264,9 @@ def test_outside_a_value_equals_what_it_equals_in_process(test: str) -> None:
     exec(PROGRAM, names)
 
     def in_process() -> bool:
-        assert isinstance(tree := ast.parse(test).body[0], ast.Assert)
-        return bool(eval(compile(ast.Expression(tree.test), "", "eval"), names))
+        (assertion,) = ast.parse(test).body
+        assert isinstance(assertion, ast.Assert)
+        return bool(eval(compile(ast.Expression(assertion.test), "<test>", "eval"), names))
 
     def outside() -> bool:
         return found.holds(come_out(eval(found.question.source, names)))

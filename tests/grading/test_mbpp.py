@@ -72,21 +72,16 @@ def test_the_reason_is_what_went_wrong_first(tests: list[str], ran: Outcome, why
     assert found == why if why else found.startswith("exception: TypeError")
 
 
-def test_a_reason_is_one_short_line_that_a_table_can_hold() -> None:
-    far = outcome("x\n\x1b[31m\ud800" + "y" * 10_000)
-    assert_fit(verdict(far, claims(["assert float(f(1)) == 1"])))
-    for code in (
-        "raise ValueError('a\\nb\\x1b[31mc\\x00d')",
-        "raise ValueError('\\ud800')",
-        "raise ValueError('x' * 10000)",
-        "raise type('\\x1b[31m' + 'x' * 10000, (Exception,), {})",
-        "class Odd(Exception):\n    def __str__(self): return '\\udfff\\u2028'\nraise Odd",
-        "raise ValueError('\\u202e gnp.exe')",
-    ):
-        assert_fit(reason(code, "assert f(1) == 2"))
+@pytest.mark.parametrize("text", ["y" * 10_000, "a\nb", "a\x1b[31m", "\ud800", "\u202e", "\0"])
+def test_a_reason_is_one_short_line_that_a_table_can_hold(text: str) -> None:
+    why = verdict(outcome("x" + text), claims(["assert float(f(1)) == 1"]))
+    assert_fit(why)
+    assert_fit(reason(f"raise ValueError({text!r} + 'x')", "assert f(1) == 2"))
+    assert_fit(reason(f"class Odd(Exception): pass\nOdd.__name__ = {text!r} + 'x'\nraise Odd", "assert f(1) == 2"))
 
 
 def assert_fit(why: str) -> None:
+    """Parquet takes UTF-8 alone, and a terminal obeys what is not printable."""
     assert why.startswith("exception: ")
     assert why.encode()
     assert why.isprintable()
@@ -121,9 +116,10 @@ def test_a_sound_program_is_right(code: str) -> None:
     [
         ("def f(x):\n    return 2", "failed assertion: 2"),
         ("def f(x):\n    return Missing", "exception: NameError: name 'Missing' is not defined"),
-        ("def f(x) return x", "syntax error: SyntaxError: expected ':' (<program>, line 1)"),
-        (F + "\nx = '''", "syntax error: SyntaxError: unterminated triple-quoted string literal (detected at line 4) (<program>, line 4)"),
-        ("x = \0", "syntax error: ValueError: source code string cannot contain null bytes"),
+        ("def f(x) return x", "syntax error: SyntaxError: "),
+        (F + "\nx = '''", "syntax error: SyntaxError: "),
+        ("x = \0", "syntax error: "),
+        ("x = '\ud800'", "syntax error: "),
         ("def f(x):\n    return int(input())", "exception: EOFError: EOF when reading a line"),
         ("import os\nos._exit(0)", "no verdict: it left with status 0"),
         ("def f(x):\n    return bytearray(8 << 30)", "memory: MemoryError"),
@@ -134,9 +130,7 @@ def test_a_sound_program_is_right(code: str) -> None:
     ],
 )
 def test_any_other_is_wrong_and_says_why(code: str, why: str) -> None:
-    found = reason(code, "assert f(1) == 2", "assert f(2) == 3")
-    # What Python says of a syntax error differs from version to version.
-    assert found.split("(")[0] == why.split("(")[0] if "null bytes" not in why else found.startswith("syntax error")
+    assert reason(code, "assert f(1) == 2", "assert f(2) == 3").startswith(why)
 
 
 def test_a_test_that_can_not_be_taken_apart_is_marked() -> None:
@@ -165,11 +159,11 @@ def test_pairs_keep_their_order_and_equal_ones_run_once() -> None:
     told: list[int] = []
     wrong = "def f(x): return 0"
     other = gold("assert f(1) == 0")
-    pairs = [(F, GOLD), (" \n", GOLD), (wrong, GOLD), (F, GOLD), (f"```python\n{F}```", GOLD), (wrong, other), ("", GOLD)]
+    pairs = [(F, GOLD), (" \n", GOLD), (wrong, GOLD), (F, GOLD), (f"{F}\nIt adds one.", GOLD), (wrong, other), ("", GOLD)]
     grades, summary, details = grade_all(pairs, SETTINGS, workers=2, progress=told.append)
     assert [g.reason for g in grades] == [RIGHT, NO_CODE, "failed assertion: 1", RIGHT, RIGHT, RIGHT, NO_CODE]
     assert [g.correct for g in grades] == [True, False, False, True, True, True, False]
-    assert [g.answer for g in grades] == [F, "", wrong, F, F, wrong, ""]
+    assert [g.answer.strip() for g in grades] == [F.strip(), "", wrong, F.strip(), F.strip(), wrong, ""]
     assert summary["sandbox"]["programs"] == 3
     assert (told[0], told[-1]) == (2, 7)
     assert told == sorted(told)
@@ -189,10 +183,10 @@ def test_the_summary_counts_what_passed_on_whose_word() -> None:
 
 
 def test_what_a_program_writes_to_stderr_is_kept_in_part() -> None:
-    code = "import sys\nsys.stderr.write('here ' * 1000)\n" + F
+    code = "import sys\nsys.stderr.write('here\\n' * 1000)\n" + F
     grades, _, details = grade_all([(code, GOLD)], SETTINGS, workers=1, progress=lambda done: None)
     assert grades[0].reason == RIGHT
-    assert details[0]["stderr"] == ("here " * 1000)[:500]
+    assert details[0]["stderr"] == ("here\n" * 1000)[:500]
 
 
 def test_long_programs_are_kept_in_part_as_answers() -> None:
@@ -224,7 +218,10 @@ def test_a_machine_that_offers_less_than_is_asked_runs_nothing(monkeypatch: pyte
 
 
 def solutions(published: Published) -> dict[int, tuple[str, str]]:
-    return {row["task_id"]: (row["code"], gold(*row["test_list"], setup=row["test_setup_code"])) for row in published("mbpp_full.jsonl")}
+    return {
+        row["task_id"]: (row["code"], gold(*row["test_list"], setup=row["test_setup_code"]))
+        for row in published("mbpp_full.jsonl")
+    }
 
 
 def test_every_reference_solution_is_right(published: Published) -> None:
@@ -235,34 +232,27 @@ def test_every_reference_solution_is_right(published: Published) -> None:
     assert {task: why for task, why in reasons.items() if why != RIGHT} == {590: IN_PROCESS, 596: IN_PROCESS}
 
 
-def labelled(published: Published, prelude: bool) -> dict[tuple[str, int], tuple[bool, Grade]]:
-    """(model, task) -> its label and our grade. Its tests are one text, so they run in process."""
-    rows: list[dict[str, Any]] = published("labelled/mbpp_ldb_seeds.jsonl.gz")
-    assert len(rows) == 1500
+def labelled(published: Published, models: set[str], prelude: bool) -> dict[tuple[str, int], tuple[bool, Grade]]:
+    """(model, task) -> its label and our grade. The tests of a task are one text here, so they run in process."""
+    rows: list[dict[str, Any]] = [row for row in published("labelled/mbpp_ldb_seeds.jsonl.gz") if row["model"] in models]
     grades = graded([(row["solution"], gold(row["test"])) for row in rows], Settings(3, sandbox="C", prelude=prelude))
     return {(row["model"], row["task_id"]): (row["is_solved"], grade) for row, grade in zip(rows, grades, strict=True)}
 
 
 def test_without_the_prelude_the_labels_of_two_models_are_ours(published: Published) -> None:
-    found = labelled(published, prelude=False)
-    ours = {at: grade.correct == label for at, (label, grade) in found.items() if at[0] in ("starcoder", "codellama")}
-    assert len(ours) == 1000
-    assert all(ours.values())
+    found = labelled(published, {"starcoder", "codellama"}, prelude=False)
+    assert len(found) == 1000
+    assert [at for at, (label, grade) in found.items() if grade.correct != label] == []
 
 
 def test_with_the_prelude_the_labels_of_the_third_are_ours_but_for_four(published: Published) -> None:
-    found = labelled(published, prelude=True)
-    ours = {task: (label, grade) for (model, task), (label, grade) in found.items() if model == "gpt-3.5-turbo-0613"}
-    assert len(ours) == 500
-    differ = {task for task, (label, grade) in ours.items() if grade.correct != label}
-    # 73: the program splits with `re`, which it does not import; the labels were made without a prelude, most of them.
-    # 133, 448: labelled wrong, and all three assertions hold: the labels' limit of time, or a run that failed otherwise.
+    found = {task: ours for (_, task), ours in labelled(published, {"gpt-3.5-turbo-0613"}, prelude=True).items()}
+    assert len(found) == 500
+    differ = {task for task, (label, grade) in found.items() if grade.correct != label}
+    # 73: labelled wrong; the program uses `re`, which it does not import, and the label was made without our prelude.
+    # 133, 448: labelled wrong, though their programs do what is asked and all three assertions hold.
     # 338: labelled right, though its tests call a function of another name than the program's.
-    # 437 ends in a stray ``` that the labels' run took for code; it is a fifth one if `extract.code` takes it for a fence.
+    # 437: labelled wrong for the stray ``` that it ends in; right, so a fifth, where `extract.code` takes that for a fence.
     assert differ - {437} == {73, 133, 338, 448}
-    assert ours[338][1].reason == "exception: NameError: name 'count_Substring_With_Equal_Ends' is not defined"
-    assert all(ours[task][1].reason == IN_PROCESS for task in (73, 133, 448))
-    # Of the other two, none that was right is lost, and what is won leans on the imports.
-    others = {at: (label, grade.correct) for at, (label, grade) in found.items() if at[0] != "gpt-3.5-turbo-0613"}
-    assert not any(label and not right for label, right in others.values())
-    assert sum(right and not label for label, right in others.values()) == 15
+    assert found[338][1].reason == "exception: NameError: name 'count_Substring_With_Equal_Ends' is not defined"
+    assert all(found[task][1].reason == IN_PROCESS for task in (73, 133, 448))

@@ -22,6 +22,7 @@ Tier = Literal["A", "B", "C"]
 
 DESCRIPTORS = 64
 THREADS = 64
+STACK = 8 << 20
 NOBODY = 65534
 """What most systems call the user who owns nothing; there also where a container knows few numbers."""
 
@@ -44,6 +45,9 @@ class Confinement:
         """Limit this process and what it forks: `memory` is in bytes beyond what it takes up now."""
         with contextlib.suppress(ValueError, OSError):  # macOS knows the limit and keeps none
             resource.setrlimit(resource.RLIMIT_AS, (self.address_space + memory,) * 2)
+        with contextlib.suppress(ValueError, OSError):  # less, where the user's own limit is less
+            # Where deep recursion ends must not depend on the shell that this was started from.
+            resource.setrlimit(resource.RLIMIT_STACK, (STACK, resource.getrlimit(resource.RLIMIT_STACK)[1]))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0) if self.tier != "C" else (16 << 20,) * 2)
         resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

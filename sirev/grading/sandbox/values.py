@@ -10,7 +10,7 @@ from __future__ import annotations
 import collections
 import itertools
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -18,10 +18,13 @@ DEEPEST = 40
 """Levels of lists in lists; a value that is deeper leaves as its type's name."""
 
 MOST = 10_000
-"""Items of a value in all. Sets whose members collide on purpose are compared in quadratic time, so no more than can be."""
+"""Items of a value in all, those of a range included. Sets whose members collide on purpose take quadratic time, so no more."""
 
 LARGEST = 256 << 10
 """Characters of a value's texts, bytes of its numbers."""
+
+LARGEST_EXPONENT = 10_000
+"""Of a Decimal: 1e999999999 is short, and as an int it is longer than memory."""
 
 _SAFE_INTEGER = 1 << 62
 
@@ -65,6 +68,7 @@ def encode(value: Any) -> Any:
 
 
 def _encode(value: Any, depth: int, budget: _Budget) -> Any:
+    budget.spend(1)
     kind = type(value)
     if value is None or kind is bool:
         return value
@@ -73,7 +77,6 @@ def _encode(value: Any, depth: int, budget: _Budget) -> Any:
         kind = type(value)
         if kind is bool:
             return value
-    budget.spend(1)
     for own, encoded in _ENCODERS:
         if issubclass(kind, own):
             if depth == 0 and own not in _FLAT:
@@ -90,6 +93,17 @@ def _integer(value: int, depth: int, budget: _Budget) -> Any:
         return value
     budget.spend(0, int.bit_length(value) // 4)
     return {"int": int.__format__(value, "x")}  # hexadecimal: the only base that takes no quadratic time, and no limit
+
+
+def _range(value: range, depth: int, budget: _Budget) -> Any:
+    budget.spend(len(value) if value.stop - value.start < _SAFE_INTEGER > value.start - value.stop else MOST + 1)
+    return {"range": _items((value.start, value.stop, value.step), depth + 1, budget)}
+
+
+def _decimal(value: Decimal, depth: int, budget: _Budget) -> Any:
+    if Decimal.is_finite(value) and abs(Decimal.adjusted(value)) > LARGEST_EXPONENT:
+        raise _TooLarge
+    return {"decimal": _text(Decimal.__str__(value), depth, budget)}
 
 
 def _text(value: str, depth: int, budget: _Budget) -> str:
@@ -132,10 +146,10 @@ _ENCODERS: tuple[tuple[type, Any], ...] = (
     (complex, lambda v, d, b: {"complex": [complex.real.__get__(v), complex.imag.__get__(v)]}),
     (bytes, _bytes),
     (bytearray, _bytes),
-    (range, lambda v, d, b: {"range": [_integer(n, d, b) for n in (v.start, v.stop, v.step)]}),
+    (range, _range),
     (collections.deque, lambda v, d, b: {"deque": _items(collections.deque.__iter__(v), d, b)}),
-    (Decimal, lambda v, d, b: {"decimal": _text(Decimal.__str__(v), d, b)}),
-    (Fraction, lambda v, d, b: {"fraction": [_integer(v.numerator, d, b), _integer(v.denominator, d, b)]}),
+    (Decimal, _decimal),
+    (Fraction, lambda v, d, b: {"fraction": _items((v.numerator, v.denominator), d + 1, b)}),
     (type({}.keys()), lambda v, d, b: {"keys": _items(list(v), d, b)}),
     (type({}.values()), lambda v, d, b: {"values": _items(list(v), d, b)}),
     (type({}.items()), lambda v, d, b: {"items": [_items(pair, d, b) for pair in list(v)]}),
@@ -147,57 +161,71 @@ def _name(value: Any) -> str:
     return str(type.__dict__["__name__"].__get__(type(value)))[:100]
 
 
-# The outside.
+# The outside. The same bounds hold here: what came need not come from `encode`.
 
 
 def decode(content: Any) -> Any:
-    """The value that JSON from a program's side says; Unfit if it says none."""
+    """The value that JSON from a program's side says; Unfit if it says none, or too large a one."""
     try:
-        return _decode(content, DEEPEST + 1)
-    except (ValueError, TypeError, KeyError, ArithmeticError, InvalidOperation, AttributeError, RecursionError) as error:
+        return _decode(content, DEEPEST + 1, _Budget())
+    except (_TooLarge, ValueError, TypeError, KeyError, ArithmeticError, AttributeError, RecursionError) as error:
         raise Unfit from error
 
 
-def _decode(content: Any, depth: int) -> Any:
+def _decode(content: Any, depth: int, budget: _Budget) -> Any:
+    budget.spend(1)
     if content is None or isinstance(content, bool | int | float | str):
         return content
     if depth < 0 or not isinstance(content, dict):
         raise ValueError
     ((tag, inner),) = content.items()
-    return _DECODERS[tag](inner, depth - 1)
+    return _DECODERS[tag](inner, depth - 1, budget)
 
 
-def _each(inner: Any, depth: int) -> list[Any]:
+def _each(inner: Any, depth: int, budget: _Budget) -> list[Any]:
     if not isinstance(inner, list):
         raise TypeError
-    return [_decode(one, depth) for one in inner]
+    return [_decode(one, depth, budget) for one in inner]
 
 
-def _pairs(inner: Any, depth: int) -> list[Any]:
-    return [(_decode(k, depth), _decode(v, depth)) for k, v in inner]
+def _pairs(inner: Any, depth: int, budget: _Budget) -> list[Any]:
+    return [(_decode(k, depth, budget), _decode(v, depth, budget)) for k, v in inner]
 
 
-def _view(inner: Any, depth: int) -> Any:
-    return dict(enumerate(_each(inner, depth))).values()
+def _view(inner: Any, depth: int, budget: _Budget) -> Any:
+    return dict(enumerate(_each(inner, depth, budget))).values()
+
+
+def _decoded_range(inner: Any, depth: int, budget: _Budget) -> range:
+    found = range(*_each(inner, depth, budget))
+    budget.spend(len(found))
+    return found
+
+
+def _decoded_decimal(inner: Any, depth: int, budget: _Budget) -> Decimal:
+    found = Decimal(inner)
+    if found.is_finite() and abs(found.adjusted()) > LARGEST_EXPONENT:
+        raise ValueError
+    return found
 
 
 _DECODERS: dict[str, Any] = {
-    "int": lambda inner, d: int(inner, 16),
-    "bytes": lambda inner, d: bytes.fromhex(inner),
-    "bytearray": lambda inner, d: bytearray.fromhex(inner),
+    "int": lambda inner, d, b: int(inner, 16),
+    "bytes": lambda inner, d, b: bytes.fromhex(inner),
+    "bytearray": lambda inner, d, b: bytearray.fromhex(inner),
     "list": _each,
-    "tuple": lambda inner, d: tuple(_each(inner, d)),
-    "set": lambda inner, d: set(_each(inner, d)),
-    "frozenset": lambda inner, d: frozenset(_each(inner, d)),
-    "dict": lambda inner, d: dict(_pairs(inner, d)),
-    "complex": lambda inner, d: complex(float(inner[0]), float(inner[1])),
-    "range": lambda inner, d: range(*map(_decode, inner, [d] * 3)),
-    "deque": lambda inner, d: collections.deque(_each(inner, d)),
-    "decimal": lambda inner, d: Decimal(inner),
-    "fraction": lambda inner, d: Fraction(*map(_decode, inner, [d] * 2)),
-    "keys": lambda inner, d: dict.fromkeys(_each(inner, d)).keys(),
+    "tuple": lambda inner, d, b: tuple(_each(inner, d, b)),
+    "set": lambda inner, d, b: set(_each(inner, d, b)),
+    "frozenset": lambda inner, d, b: frozenset(_each(inner, d, b)),
+    "dict": lambda inner, d, b: dict(_pairs(inner, d, b)),
+    "complex": lambda inner, d, b: complex(float(inner[0]), float(inner[1])),
+    "range": _decoded_range,
+    "deque": lambda inner, d, b: collections.deque(_each(inner, d, b)),
+    "decimal": _decoded_decimal,
+    "fraction": lambda inner, d, b: Fraction(*_each(inner, d, b)),
+    "keys": lambda inner, d, b: dict.fromkeys(_each(inner, d, b)).keys(),
     "values": _view,
-    "items": lambda inner, d: dict(_pairs(inner, d)).items(),
-    "iterator": lambda inner, d: iter(_each(inner, d)),
-    "opaque": lambda inner, d: Opaque(str(inner)),
+    "items": lambda inner, d, b: dict(_pairs(inner, d, b)).items(),
+    "iterator": lambda inner, d, b: iter(_each(inner, d, b)),
+    "opaque": lambda inner, d, b: Opaque(str(inner)),
 }
