@@ -87,7 +87,8 @@ def _fits(node: ast.expr, calls: list[ast.Call], builtins: list[ast.Call]) -> bo
         case ast.Compare(left=left, ops=signs, comparators=others):
             # `is` outside is about other objects than inside, but for those of which there is one alone.
             same = all(
-                not isinstance(sign, ast.Is | ast.IsNot) or (isinstance(other, ast.Constant) and other.value in _SINGLETONS)
+                not isinstance(sign, ast.Is | ast.IsNot)
+                or (isinstance(other, ast.Constant) and any(other.value is one for one in _SINGLETONS))
                 for sign, other in zip(signs, others, strict=True)
             )
             return same and all(_fits(part, calls, builtins) for part in (left, *others))
@@ -101,6 +102,10 @@ def _fits(node: ast.expr, calls: list[ast.Call], builtins: list[ast.Call]) -> bo
                 calls.append(node)
             return True
     return False
+
+
+def _is_one_of_a_kind(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and any(node.value is one for one in _SINGLETONS)
 
 
 def _evaluate(node: ast.expr, asked: ast.Call | None, value: Any) -> Any:

@@ -18,13 +18,14 @@ _BRACES = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])[ \t]*\{?|\\.|[{}]", re.DOTAL
 _BARE_END = re.compile(r"[$\n]|\\[)\]]|$")
 _ANSWER = re.compile(r"answer:", re.IGNORECASE)
 _LETTER = re.compile(r"[\s*_\"'(\[{]*([A-E])(?![\w'])")
-_FENCED = re.compile(r"```[ \t]*(?:python3?|py)?[ \t]*\r?\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
+_LANGUAGE = re.compile(r"[\w+#.-]*")
+_PYTHON = ("", "python", "python3", "py")
 _DEFINES = re.compile(r"^(?:async[ \t]+def|def|class)\b|^\w+[ \t]*=[ \t]*lambda\b", re.MULTILINE)
 _STATEMENT = re.compile(
     r"(?:async +)?def \w+ *\(|class \w+ *[(:]|import \w|from [\w.]+ import\b|(?:if|for|while|with|elif|except|match)\b.*:"
     r"|(?:try|else|finally|except) *:|(?:return|pass|assert|raise|del|global|yield|await|not|lambda|print)\b|.*[^=]=[^=]"
 )
-_PROSE = re.compile(r"(?:[ \t]*(?:[-*>]+ +|\d+[.)] +))?[*_]*[^\W\d_][\w'-]*(?:,? +[*_`'\"(]*\w|[:.!?]+[*_]*\s*$)")
+_PROSE = re.compile(r"(?:[ \t]*(?:[-*>]+ +|\d+[.)] +))?[*_]*[^\W\d_][\w'-]*(?:[,.!?:;]? +[*_`'\"(]*\w|[:.!?]+[*_]*\s*$)")
 _DELIMITERS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
 
 
@@ -118,16 +119,34 @@ def code(text: str) -> str | None:
 
     1. Of fenced blocks (```python, ```py or bare; the last may lack its end) the last that defines something, since what
        follows it is often an example of its use; else the last.
-    2. Of text without a fence all, without the prose before the first and after the last line that may be code: prose is a
-       line of two words in a row, or of one with a colon or full stop, that is no statement.
+    2. Of text without such a block all, without the prose before the first and after the last line that may be code: a line
+       of two words in a row, or of one with a colon or full stop, that is no statement.
     """
-    blocks = _FENCED.findall(text)
-    if blocks:
-        defining = [block for block in blocks if _DEFINES.search(block)]
-        found: str = (defining or blocks)[-1]
-        return found if found.strip() else None
-    if not text.strip():
-        return None
+    blocks = _blocks(text)
+    if not blocks:
+        return _without_prose(text)
+    found = ([block for block in blocks if _DEFINES.search(block)] or blocks)[-1]
+    return found if found.strip() else None
+
+
+def _blocks(text: str) -> list[str]:
+    """The content of each fenced block of Python."""
+    blocks: list[tuple[str, list[str]]] = []
+    inside = False
+    for line in text.split("\n"):
+        content, fence, rest = line.partition("```")
+        if inside:
+            blocks[-1][1].append(content if fence else line)
+            inside = not fence
+        elif fence and _LANGUAGE.fullmatch(language := rest.lstrip("`").strip()):
+            blocks.append((language.lower(), []))
+            inside = True
+    return ["\n".join(lines) for language, lines in blocks if language in _PYTHON]
+
+
+def _without_prose(text: str) -> str | None:
     lines = text.split("\n")
     code_like = [i for i, line in enumerate(lines) if line.strip() and (_STATEMENT.match(line) or not _PROSE.match(line))]
-    return "\n".join(lines[code_like[0] : code_like[-1] + 1]) if code_like else text
+    if code_like:
+        lines = lines[code_like[0] : code_like[-1] + 1]
+    return "\n".join(lines) if text.strip() else None

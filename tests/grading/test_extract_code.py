@@ -104,13 +104,6 @@ def test_chatter_around_bare_code_is_left_out(program: str, before: str, after: 
     assert ast.dump(ast.parse(found)) == ast.dump(ast.parse(program))
 
 
-@pytest.mark.parametrize("after", ["```", "```\n", "```\nThis adds one."])
-def test_a_fence_that_the_prompt_opened_ends_the_program(after: str) -> None:
-    found = code(F + after)
-    assert found is not None
-    assert ast.dump(ast.parse(found)) == ast.dump(ast.parse(F))
-
-
 @pytest.mark.parametrize("text", ["", " ", "\n", " \t\r\n \n"])
 def test_blanks_are_no_program(text: str) -> None:
     assert code(text) is None

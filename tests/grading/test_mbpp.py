@@ -201,6 +201,12 @@ def test_long_programs_are_kept_in_part_as_answers() -> None:
     assert grade == Grade(True, RIGHT, "# " + "x" * 198)
 
 
+def test_a_program_too_long_for_a_message_is_wrong_and_the_next_is_right() -> None:
+    found = graded([(f"{F}# {'x' * (9 << 20)}", GOLD), (F, GOLD)], workers=1)
+    assert not found[0].correct
+    assert found[1].reason == RIGHT
+
+
 def test_nothing_to_grade_is_nothing() -> None:
     told: list[int] = []
     grades, summary, details = grade_all([], SETTINGS, workers=2, progress=told.append)
@@ -259,8 +265,7 @@ def test_with_the_prelude_the_labels_of_the_third_are_ours_but_for_four(publishe
     # 73: labelled wrong; the program uses `re`, which it does not import, and the label was made without our prelude.
     # 133, 448: labelled wrong, though their programs do what is asked and all three assertions hold.
     # 338: labelled right, though its tests call a function of another name than the program's.
-    # 437: labelled wrong for the stray ``` that it ends in; right, so a fifth, where `extract.code` takes that for a fence.
-    assert differ - {437} == {73, 133, 338, 448}
+    assert differ == {73, 133, 338, 448}
     assert found[338][1].reason == "exception: NameError: name 'count_Substring_With_Equal_Ends' is not defined"
     assert all(found[task][1].reason == IN_PROCESS for task in (73, 133, 448))
 

@@ -88,7 +88,21 @@ def enter(tier: Tier) -> Confinement:
         _become_first_process()
     kernel.landlock(rules)
     os.close(rules)
+    _try_filter(calls)
     return Confinement(tier, calls, own, before == 0 and not own, size)
+
+
+def _try_filter(calls: kernel.Filter) -> None:
+    """OSError where the kernel takes no filter; tried in a fork, since a worker has to fork."""
+    child = os.fork()
+    if child == 0:
+        try:
+            calls.set(os.getpid())
+        except OSError as error:
+            os._exit(error.errno or 1)
+        os._exit(0)
+    if refused := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+        raise OSError(refused, f"prctl(PR_SET_SECCOMP): {os.strerror(refused)}")
 
 
 _ADDRESS_SPACE = 0

@@ -69,6 +69,7 @@ def run(names: dict[str, Any], parts: Sequence[str], questions: Sequence[tuple[s
                 exec(code, names)
                 answers.append(["held"])
         send(channel, dumps([nonce, answers, ["done"]]).encode())
+        sys.stderr.flush()
     except BaseException as error:
         kind = "memory" if isinstance(error, MemoryError) else "syntax error" if compiling else "exception"
         send(channel, dumps([nonce, answers, ["raised", kind, _line(error)]]).encode())

@@ -41,6 +41,10 @@ class NoWorker(Exception):
     """A worker did not start; the message says why, in one line."""
 
 
+class TooLong(Exception):
+    """A program is longer than any message."""
+
+
 class Lost(Exception):
     """A worker ended, or wrote nonsense, with a program in hand."""
 
@@ -88,7 +92,7 @@ class Worker:
         return hello
 
     def give(self, index: int, program: Program) -> None:
-        """Hand a program over. Raises Lost if the worker is gone."""
+        """Hand a program over. Raises Lost if the worker is gone, TooLong if the program is too long to be sent."""
         nonce = secrets.token_hex(16)
         request = {
             "parts": program.parts,
@@ -96,10 +100,13 @@ class Worker:
             "nonce": nonce,
             "prelude": program.prelude,
         }
+        content = json.dumps(request).encode()
+        if len(content) > wire.LONGEST:
+            raise TooLong
         self.item = index, program, nonce
         self.deadline = time.monotonic() + self._limits.wall + START
         try:
-            wire.send(self._to, json.dumps(request).encode())
+            wire.send(self._to, content)
         except OSError:
             raise Lost from None
 
@@ -146,6 +153,7 @@ class Pool:
         self._idle: list[Worker] = []
         self._busy: dict[int, Worker] = {}
         self._selector = selectors.DefaultSelector()
+        self._unsent: list[int] = []
 
     def __enter__(self) -> Pool:
         return self
@@ -169,8 +177,10 @@ class Pool:
         again: list[tuple[int, Program]] = []
         coming = iter(enumerate(programs))
         self._fill(coming, self.workers)
-        while self._busy:
-            for worker in self._ready():
+        while self._busy or self._unsent:
+            while self._unsent:
+                yield self._unsent.pop(), Outcome("no verdict", "the program is too long", (), "", 0.0, 0.0)
+            for worker in self._ready() if self._busy else ():
                 item = worker.item
                 assert item is not None
                 index, program, nonce = item
@@ -198,17 +208,28 @@ class Pool:
 
     def _fill(self, coming: Iterator[tuple[int, Program]], most: int) -> None:
         while len(self._busy) < most and (following := next(coming, None)) is not None:
-            for attempt in range(3):
-                worker = self._idle.pop() if self._idle else Worker(self.tier, self.limits)
-                try:
-                    worker.give(*following)
-                    break
-                except Lost:
-                    worker.end()
-                    if attempt == 2:
-                        raise NoWorker("workers end before they get a program") from None
-            self._busy[worker.output] = worker
-            self._selector.register(worker.output, selectors.EVENT_READ)
+            try:
+                worker = self._handed(*following)
+            except TooLong:
+                self._unsent.append(following[0])
+            else:
+                self._busy[worker.output] = worker
+                self._selector.register(worker.output, selectors.EVENT_READ)
+
+    def _handed(self, index: int, program: Program) -> Worker:
+        """A worker that has taken the program. One that died while it was idle is replaced."""
+        for _ in range(3):
+            worker = self._idle.pop() if self._idle else Worker(self.tier, self.limits)
+            try:
+                worker.give(index, program)
+            except TooLong:
+                self._idle.append(worker)
+                raise
+            except Lost:
+                worker.end()
+            else:
+                return worker
+        raise NoWorker("workers end before they get a program")
 
     def _ready(self) -> list[Worker]:
         """Workers that have something to say, or are silent for too long; at least one unless a while has passed."""

@@ -10,6 +10,9 @@ from sirev.grading.sandbox import values, wire
 from sirev.grading.sandbox.programs import Ended, Limits, Outcome, Program
 
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
+LONGEST = 200
+"""Characters of what a reason says more."""
+_RAISED: dict[str, Ended] = {"memory": "memory", "syntax error": "syntax error", "exception": "exception"}
 _MOST = 0.5
 """Share of the CPU limit from which on a SIGKILL that nobody here sent is the limit's. The kernel counts in ticks for the limit
 and exactly for the report; on a loaded virtual machine the two were seen 15 % apart."""
@@ -24,7 +27,7 @@ def outcome(program: Program, limits: Limits, nonce: str, reply: dict[str, Any],
     try:
         status, stopped = int(reply["status"]), str(reply["stopped"])
         cpu, wall, stderr = float(reply["cpu"]), float(reply["wall"]), str(reply["stderr"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise wire.Garbled from None
     answers, last = _answers(program, nonce, output)
     ended, detail = _end(status, stopped, cpu, limits, last, len(answers) == len(program.questions))
@@ -45,9 +48,7 @@ def _end(
     if status < 0:
         return "killed", _signal(-status)
     if last is not None and last[0] != "done":
-        kind, detail = last
-        known: dict[str, Ended] = {"memory": "memory", "syntax error": "syntax error", "exception": "exception"}
-        return (known[kind], detail) if kind in known else ("no verdict", "")
+        return _RAISED[last[0]], last[1]
     if last is not None and answered and status == 0:
         return "done", ""
     return "no verdict", f"it left with status {status}"
@@ -67,7 +68,7 @@ def _answers(program: Program, nonce: str, output: bytes) -> tuple[list[Any], tu
         if end == ["done"]:
             return answers, ("done", "")
         raised, kind, detail = end
-        return answers, (str(kind), stable(str(detail))) if raised == "raised" else None
+        return answers, (kind, stable(str(detail))) if raised == "raised" and kind in _RAISED else None
     except (wire.Garbled, values.Unfit, ValueError, TypeError, LookupError):
         return [], None
 
@@ -84,8 +85,9 @@ def _answer(kind: str, given: Any) -> Any:
 
 
 def stable(detail: str) -> str:
-    """What was said as one printable line without the addresses that differ from run to run."""
-    return _ADDRESS.sub("0x…", " ".join(detail.split()))[:200]
+    """What was said as one short printable line, without the addresses that differ from run to run."""
+    line = _ADDRESS.sub("0x…", " ".join(detail[: 10 * LONGEST].split()))[:LONGEST]
+    return "".join(one if one.isprintable() else "\ufffd" for one in line)  # nor a lone surrogate, which no file takes
 
 
 def _signal(number: int) -> str:

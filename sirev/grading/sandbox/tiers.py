@@ -26,6 +26,7 @@ _TRIALS: tuple[tuple[str, str, Ended], ...] = (
     ("no process", "__import__('os').fork()", "forbidden call"),
     ("no foreign file is read", "open('/etc/passwd').read()", "exception"),
     ("no file is written", "open('sirev-trial', 'w')", "exception"),
+    ("no foreign folder is listed", "__import__('os').listdir('/')", "exception"),
 )
 _TRIALS_OF_A: tuple[tuple[str, str, Ended], ...] = (
     ("processes of its own", "1 // (__import__('os').getppid() == 1)", "done"),

@@ -26,6 +26,9 @@ LARGEST = 256 << 10
 LARGEST_EXPONENT = 10_000
 """Of a Decimal: 1e999999999 is short, and as an int it is longer than memory."""
 
+LARGEST_FRACTION = 100_000
+"""Bits of its two numbers: reducing it takes quadratic time."""
+
 _SAFE_INTEGER = 1 << 62
 
 
@@ -91,13 +94,23 @@ def _integer(value: int, depth: int, budget: _Budget) -> Any:
     value = int.__index__(value)
     if -_SAFE_INTEGER < value < _SAFE_INTEGER:
         return value
-    budget.spend(0, int.bit_length(value) // 4)
-    return {"int": int.__format__(value, "x")}  # hexadecimal: the only base that takes no quadratic time, and no limit
+    if int.bit_length(value) > 4 * LARGEST:
+        raise _TooLarge
+    text = int.__format__(value, "x")
+    budget.spend(0, len(text))
+    return {"int": text}  # hexadecimal: the only base that takes no quadratic time, and no limit
 
 
 def _range(value: range, depth: int, budget: _Budget) -> Any:
     budget.spend(len(value) if value.stop - value.start < _SAFE_INTEGER > value.start - value.stop else MOST + 1)
     return {"range": _items((value.start, value.stop, value.step), depth + 1, budget)}
+
+
+def _fraction(value: Fraction, depth: int, budget: _Budget) -> Any:
+    parts = value.numerator, value.denominator
+    if max(part.bit_length() for part in parts) > LARGEST_FRACTION:
+        raise _TooLarge
+    return {"fraction": _items(parts, depth + 1, budget)}
 
 
 def _decimal(value: Decimal, depth: int, budget: _Budget) -> Any:
@@ -149,7 +162,7 @@ _ENCODERS: tuple[tuple[type, Any], ...] = (
     (range, _range),
     (collections.deque, lambda v, d, b: {"deque": _items(collections.deque.__iter__(v), d, b)}),
     (Decimal, _decimal),
-    (Fraction, lambda v, d, b: {"fraction": _items((v.numerator, v.denominator), d + 1, b)}),
+    (Fraction, _fraction),
     (type({}.keys()), lambda v, d, b: {"keys": _items(list(v), d, b)}),
     (type({}.values()), lambda v, d, b: {"values": _items(list(v), d, b)}),
     (type({}.items()), lambda v, d, b: {"items": [_items(pair, d, b) for pair in list(v)]}),
@@ -168,12 +181,12 @@ def decode(content: Any) -> Any:
     """The value that JSON from a program's side says; Unfit if it says none, or too large a one."""
     try:
         return _decode(content, DEEPEST + 1, _Budget())
-    except (_TooLarge, ValueError, TypeError, KeyError, ArithmeticError, AttributeError, RecursionError) as error:
+    except (_TooLarge, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError) as error:
         raise Unfit from error
 
 
 def _decode(content: Any, depth: int, budget: _Budget) -> Any:
-    budget.spend(1)
+    budget.spend(1, len(content) if isinstance(content, str) else 0)
     if content is None or isinstance(content, bool | int | float | str):
         return content
     if depth < 0 or not isinstance(content, dict):
@@ -202,6 +215,23 @@ def _decoded_range(inner: Any, depth: int, budget: _Budget) -> range:
     return found
 
 
+def _decoded_integer(inner: Any, depth: int, budget: _Budget) -> int:
+    budget.spend(0, len(inner))
+    return int(inner, 16)
+
+
+def _decoded_fraction(inner: Any, depth: int, budget: _Budget) -> Fraction:
+    parts = _each(inner, depth, budget)
+    if len(parts) != 2 or not all(type(part) is int and part.bit_length() <= LARGEST_FRACTION for part in parts):
+        raise ValueError
+    return Fraction(*parts)
+
+
+def _decoded_bytes(inner: Any, depth: int, budget: _Budget) -> bytes:
+    budget.spend(0, len(inner))
+    return bytes.fromhex(inner)
+
+
 def _decoded_decimal(inner: Any, depth: int, budget: _Budget) -> Decimal:
     found = Decimal(inner)
     if found.is_finite() and abs(found.adjusted()) > LARGEST_EXPONENT:
@@ -210,9 +240,9 @@ def _decoded_decimal(inner: Any, depth: int, budget: _Budget) -> Decimal:
 
 
 _DECODERS: dict[str, Any] = {
-    "int": lambda inner, d, b: int(inner, 16),
-    "bytes": lambda inner, d, b: bytes.fromhex(inner),
-    "bytearray": lambda inner, d, b: bytearray.fromhex(inner),
+    "int": _decoded_integer,
+    "bytes": _decoded_bytes,
+    "bytearray": lambda inner, d, b: bytearray(_decoded_bytes(inner, d, b)),
     "list": _each,
     "tuple": lambda inner, d, b: tuple(_each(inner, d, b)),
     "set": lambda inner, d, b: set(_each(inner, d, b)),
@@ -222,7 +252,7 @@ _DECODERS: dict[str, Any] = {
     "range": _decoded_range,
     "deque": lambda inner, d, b: collections.deque(_each(inner, d, b)),
     "decimal": _decoded_decimal,
-    "fraction": lambda inner, d, b: Fraction(*_each(inner, d, b)),
+    "fraction": _decoded_fraction,
     "keys": lambda inner, d, b: dict.fromkeys(_each(inner, d, b)).keys(),
     "values": _view,
     "items": lambda inner, d, b: dict(_pairs(inner, d, b)).items(),

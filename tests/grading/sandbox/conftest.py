@@ -31,14 +31,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A home, a store and a work folder; in the end nothing there may have changed, and nothing be left anywhere else."""
     place = Place(tmp_path_factory.mktemp("place"))
     place.plant()
-    before, interpreter = place.digests(), _interpreter()
+    before = place.digests(), _interpreter(), left_behind()
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(place.work):
         patch.setenv("HOME", str(place.home))
         patch.setenv(SECRET_NAME, SECRET)
         yield place
-        assert place.digests() == before
-        assert _interpreter() == interpreter
-        assert left_behind() == []
+        assert (place.digests(), _interpreter(), left_behind()) == before
 
 
 @pytest.fixture(scope="module")
@@ -51,18 +49,13 @@ def pools(tier: Tier, place: Place) -> Iterator[Pools]:
 def left_behind() -> list[str]:
     """Processes of workers that this one started, and whatever bears the programs' mark."""
     eventually(lambda: not workers())
-    processes = [f"process {pid}: {command}" for pid, command in _commands().items() if MARK in command and pid != os.getpid()]
-    return [*(f"worker {pid}" for pid in workers()), *processes, *_sockets(), *_shared(), *_files()]
+    return [*(f"worker {pid}" for pid in workers()), *_sockets(), *_shared(), *_files()]
 
 
 def workers(harness: int | None = None) -> list[int]:
     """Workers of a harness (this process if none is named), and their programs: forks of them have the same command line."""
-    told = f" {harness or os.getpid()} "
-    return [
-        pid
-        for pid, command in _commands().items()
-        if "sirev.grading.sandbox.worker" in command and told in command and alive(pid)
-    ]
+    said = ("sirev.grading.sandbox.worker", f" {harness or os.getpid()} ")
+    return [pid for pid, command in _commands().items() if all(part in command for part in said) and alive(pid)]
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
@@ -102,26 +95,14 @@ def _files() -> list[str]:
     repository = Path(__file__).resolve().parents[3]
     own = [sysconfig.get_path("purelib"), sysconfig.get_path("stdlib"), f"{sysconfig.get_path('stdlib')}/__pycache__"]
     found = []
-    for folder in [
-        os.curdir,
-        "/",
-        "/tmp",
-        "/var/tmp",
-        "/dev",
-        "/dev/shm",
-        "/dev/mqueue",
-        "/run",
-        "/etc",
-        "/usr",
-        repository,
-        *own,
-    ]:
+    temporary = ["/tmp", "/var/tmp", "/dev", "/dev/shm", "/dev/mqueue", "/run"]
+    for folder in [os.curdir, "/", "/etc", "/usr", *temporary, repository, *own]:
         with contextlib.suppress(OSError):
             found += [f"{folder}/{name}" for name in os.listdir(folder) if MARK in name or name == "math.py"]
     return found
 
 
-def _interpreter() -> list[os.stat_result]:
+def _interpreter() -> list[tuple[int, ...]]:
     """A file of the standard library that programs try to spoil; not when it was read last."""
     found = [os.stat(path) for path in sorted(Path(sysconfig.get_path("stdlib")).glob("json/**/__init__*"))]
-    return [(one.st_mode, one.st_uid, one.st_size, one.st_mtime_ns, one.st_ctime_ns, one.st_nlink) for one in found]  # type: ignore[misc]
+    return [(one.st_mode, one.st_uid, one.st_size, one.st_mtime_ns, one.st_ctime_ns, one.st_nlink) for one in found]

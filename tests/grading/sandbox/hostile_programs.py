@@ -1,4 +1,4 @@
-"""Programs that try to get out, to lie, to hurt or to stay, and awkward ones that are honest. Also says what the sandbox made of them.
+"""Programs that try to get out, to lie, to hurt or to stay, and awkward ones that are honest; and what becomes of them.
 
     python -m tests.grading.sandbox.hostile_programs FOLDER TIER
 
@@ -81,6 +81,8 @@ class Place:
     """A home and a store that belong to whoever grades, and a folder to grade in."""
 
     folder: Path
+    mark: str = MARK
+    port: int = PORT
 
     @property
     def home(self) -> Path:
@@ -126,8 +128,8 @@ class Place:
             "@PURELIB@": sysconfig.get_path("purelib"),
             "@STDLIB@": sysconfig.get_path("stdlib"),
             "@HARNESS@": os.getpid(),
-            "@PORT@": PORT,
-            "@MARK@": MARK,
+            "@PORT@": self.port,
+            "@MARK@": self.mark,
         }
         for name, value in named.items():
             source = source.replace(name, str(value))
@@ -408,7 +410,8 @@ LYING = {
     ),
     "is_a_float_that_equals_everything": Hostile("class A(float):\n    __eq__ = lambda s, o: True\ndef f(x): return A(0)"),
     "is_a_text_that_equals_everything": Hostile(
-        "class A(str):\n    __eq__ = lambda s, o: True\n    __len__ = lambda s: 0\n    __str__ = lambda s: s\ndef f(x): return A('x')"
+        "class A(str):\n    __eq__ = lambda s, o: True\n    __len__ = lambda s: 0\n    __str__ = lambda s: s\n"
+        "def f(x): return A('x')"
     ),
     "is_a_list_that_equals_everything": Hostile(
         "class A(list):\n    __eq__ = lambda s, o: True\n    __iter__ = lambda s: iter(int, 1)\n    __len__ = lambda s: 1 << 60\n"
@@ -481,7 +484,8 @@ while True: pass
     "sleeps": Hostile("import time\ntime.sleep(10**6)", ("wall timeout",), waits=True),
     "stops_itself": Hostile("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", ("wall timeout",), waits=True),
     "waits_for_a_thread_that_never_ends": Hostile(
-        "import threading\nlock = threading.Lock()\nlock.acquire()\nt = threading.Thread(target=lock.acquire)\nt.start()\nt.join()",
+        "import threading\nlock = threading.Lock()\nlock.acquire()\nt = threading.Thread(target=lock.acquire)\n"
+        "t.start()\nt.join()",
         ("wall timeout",),
         waits=True,
     ),
@@ -646,7 +650,7 @@ FILES = {
         "import fcntl\nfcntl.fcntl(open('@STDLIB@/os.py'), fcntl.F_SETLEASE, fcntl.F_RDLCK)\nreturn True", ends=FORBIDDEN
     ),
     "watches_a_folder": attempt(
-        "import ctypes\nlibc = ctypes.CDLL(None)\nd = libc.inotify_init1(0)\nreturn libc.inotify_add_watch(d, b'/usr', 0xfff) >= 0",
+        "import ctypes\nlibc = ctypes.CDLL(None)\nreturn libc.inotify_add_watch(libc.inotify_init1(0), b'/usr', 0xfff) >= 0",
         tame=True,
     ),
 }
@@ -728,7 +732,8 @@ PROCESSES = {
         "import subprocess\nreturn subprocess.run(['/bin/true']).returncode == 0", ends=FORBIDDEN, tame=True
     ),
     "starts_a_process_of_multiprocessing": attempt(
-        "import multiprocessing as m\nm.set_start_method('fork')\np = m.Process(target=int)\np.start()\np.join()\nreturn p.exitcode == 0",
+        "import multiprocessing as m\nm.set_start_method('fork')\np = m.Process(target=int)\np.start()\np.join()\n"
+        "return p.exitcode == 0",
         ends=FORBIDDEN,
         tame=True,
     ),
@@ -782,11 +787,13 @@ PROCESSES = {
     "traces_its_parent": raw("return call('ptrace', 16, os.getppid(), 0, 0) == 0"),
     "asks_to_be_traced": raw("return call('ptrace', 0, 0, 0, 0) == 0", tame=True),
     "reads_its_parents_memory": raw(
-        "b = ctypes.create_string_buffer(8)\nv = (ctypes.c_void_p * 2)(ctypes.addressof(b), 8)\nw = (ctypes.c_void_p * 2)(id(int), 8)\n"
+        "b = ctypes.create_string_buffer(8)\nv = (ctypes.c_void_p * 2)(ctypes.addressof(b), 8)\n"
+        "w = (ctypes.c_void_p * 2)(id(int), 8)\n"
         "return call('process_vm_readv', os.getppid(), v, 1, w, 1, 0) == 8"
     ),
     "writes_its_parents_memory": raw(
-        "b = ctypes.create_string_buffer(8)\nv = (ctypes.c_void_p * 2)(ctypes.addressof(b), 8)\nw = (ctypes.c_void_p * 2)(id(int), 8)\n"
+        "b = ctypes.create_string_buffer(8)\nv = (ctypes.c_void_p * 2)(ctypes.addressof(b), 8)\n"
+        "w = (ctypes.c_void_p * 2)(id(int), 8)\n"
         "return call('process_vm_writev', os.getppid(), v, 1, w, 1, 0) == 8"
     ),
     "compares_itself_with_its_parent": raw("return call('kcmp', os.getpid(), os.getppid(), 1, 0, 0) >= 0", tame=True),
@@ -896,7 +903,9 @@ HONEST: dict[str, str] = {
     "prints_a_lot": f"print('x' * 10_000_000)\nfor i in range(10_000): print(i)\n{GOOD}",
     "prints_many_errors": f"import sys\nfor i in range(1000): print('x' * 1000, file=sys.stderr)\n{GOOD}",
     "prints_in_the_call": GOOD.replace("return", "print(x)\n    return"),
-    "prints_surrogates_and_nulls": f"import sys\nsys.stderr.write('\\ud800\\0\\x1b[2J')\nsys.stdout.buffer.write(b'\\xff')\n{GOOD}",
+    "prints_surrogates_and_nulls": (
+        f"import sys\nsys.stderr.write('\\ud800\\0\\x1b[2J')\nsys.stdout.buffer.write(b'\\xff')\n{GOOD}"
+    ),
     "closes_standard_output": f"import sys\nsys.stdout.close()\nsys.stdin.close()\n{GOOD}",
     "has_no_standard_output": f"import sys\nsys.stdout = sys.stderr = None\n{GOOD}",
     "redirects_its_output": (
@@ -918,15 +927,17 @@ HONEST: dict[str, str] = {
         f"{GOOD}"
     ),
     "has_a_thread_that_raises": f"import threading\nt = threading.Thread(target=lambda: 1 // 0)\nt.start()\nt.join()\n{GOOD}",
-    "leaves_a_daemon_thread": f"import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n{GOOD}",
+    "leaves_a_daemon_thread": (
+        f"import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n{GOOD}"
+    ),
     "sleeps_a_little": f"import time\ntime.sleep(0.2)\n{GOOD}",
     "sets_and_stops_a_timer": (
-        "import signal\nhit = []\nsignal.signal(signal.SIGALRM, lambda *a: hit.append(1))\nsignal.setitimer(signal.ITIMER_REAL, 0.01)\n"
-        f"while not hit: signal.pause()\n{GOOD}"
+        "import signal\nhit = []\nsignal.signal(signal.SIGALRM, lambda *a: hit.append(1))\n"
+        f"signal.setitimer(signal.ITIMER_REAL, 0.05)\nwhile not hit: signal.sigtimedwait([], 0.01)\n{GOOD}"
     ),
     "signals_itself": (
-        "import os, signal\nhit = []\nsignal.signal(signal.SIGUSR1, lambda *a: hit.append(1))\nos.kill(os.getpid(), signal.SIGUSR1)\n"
-        f"signal.raise_signal(signal.SIGUSR1)\nassert len(hit) == 2\n{GOOD}"
+        "import os, signal\nhit = []\nsignal.signal(signal.SIGUSR1, lambda *a: hit.append(1))\n"
+        f"os.kill(os.getpid(), signal.SIGUSR1)\nsignal.raise_signal(signal.SIGUSR1)\nassert len(hit) == 2\n{GOOD}"
     ),
     "registers_an_atexit_function": f"import atexit, os\natexit.register(os._exit, 1)\n{GOOD}",
     "catches_its_own_exit": f"import sys\ntry:\n    sys.exit(1)\nexcept SystemExit:\n    pass\n{GOOD}",
@@ -948,15 +959,19 @@ HONEST: dict[str, str] = {
     "answers_with_an_enumeration": f"import enum\nclass E(enum.IntEnum):\n    A = {104729 + 15485863}\n"
     f"def f(x):\n    return E.A if x == 1 else {SOLUTION}\n",
     "answers_with_a_float": f"def f(x):\n    return float({SOLUTION})\n",
-    "answers_with_a_fraction": f"import fractions, decimal\ndef f(x):\n    return [decimal.Decimal, fractions.Fraction][x % 2]({SOLUTION})\n",
+    "answers_with_a_fraction": (
+        f"import fractions, decimal\ndef f(x):\n    return [decimal.Decimal, fractions.Fraction][x % 2]({SOLUTION})\n"
+    ),
     "uses_numpy": (
         "import numpy as np\na = np.arange(10_000).reshape(100, 100)\nassert (a @ a).shape == (100, 100)\n"
         f"assert np.linalg.inv(np.eye(50)).trace() == 50\ndef f(x):\n    return np.int64({SOLUTION})\n"
     ),
-    "uses_chance": f"import random, secrets, uuid\nassert 0 <= random.random() < 1 and secrets.token_hex(4) and uuid.uuid4()\n{GOOD}",
+    "uses_chance": (
+        f"import random, secrets, uuid\nassert 0 <= random.random() < 1 and secrets.token_hex(4) and uuid.uuid4()\n{GOOD}"
+    ),
     "uses_dates": (
-        "import datetime, time, zoneinfo\nassert datetime.datetime.now() and time.localtime() and datetime.date(2020, 1, 1).strftime('%A')\n"
-        f"{GOOD}"
+        "import datetime, time, zoneinfo\nassert datetime.datetime.now() and time.localtime()\n"
+        f"assert datetime.date(2020, 1, 1).strftime('%A') == 'Wednesday' and zoneinfo.ZoneInfo\n{GOOD}"
     ),
     "collects_garbage": f"import gc\ngc.collect()\ngc.disable()\n{GOOD}",
     "opens_many_files": f"fs = [open('/dev/null') for _ in range(40)]\nfor file in fs: file.close()\n{GOOD}",

@@ -21,6 +21,7 @@ from tests.grading.sandbox.hostile_programs import (
     HONEST,
     HOSTILE,
     MEMORY,
+    PORT,
     TESTS,
     Place,
     Pools,
@@ -53,7 +54,7 @@ def test_an_honest_program_passes(name: str, pools: Pools) -> None:
 @pytest.mark.parametrize("name", [name for name, hostile in HOSTILE.items() if hostile.tame])
 def test_its_trick_works_where_nothing_stops_it(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else that it fails in a tier would say nothing of the tier."""
-    place = Place(tmp_path)
+    place = Place(tmp_path, "sirev-tame", PORT + 1)  # for a moment they are there, and the other tests look for theirs
     place.plant()
     monkeypatch.setenv(hostile_programs.SECRET_NAME, hostile_programs.SECRET)
     for path in [tmp_path, *tmp_path.rglob("*")]:
@@ -81,11 +82,12 @@ def test_files_that_it_may_read_do_not_change_under_an_older_landlock(
     place = Place(tmp_path / "place")
     place.plant()
     before = place.digests()
-    boot = (
-        "import sirev.grading.sandbox.kernel as k, sirev.grading.sandbox.private_root as r; paths = r.readable; "
-        f"k.landlock_version = lambda v=k.landlock_version: min(v(), {version}); r.readable = lambda: [*paths(), {str(tmp_path)!r}]; "
-    )
-    monkeypatch.setattr(pool_module, "BOOT", pool_module.BOOT.replace("w.main()", boot + "w.main()"))
+    older = f"""
+import sirev.grading.sandbox.kernel as k, sirev.grading.sandbox.private_root as r
+k.landlock_version = lambda found=k.landlock_version(): min(found, {version})
+r.readable = lambda found=r.readable(): [*found, {str(tmp_path)!r}]
+w.main()"""
+    monkeypatch.setattr(pool_module, "BOOT", pool_module.BOOT.replace("w.main()", older))
     with Pool("B", Limits(1, MEMORY), 1) as pool:
         assert judged(pool, place.fill(HOSTILE["reads_the_grades"].source)) == RIGHT
         changing = {name: judged(pool, place.fill(hostile.source)) for name, hostile in FILES.items()}
