@@ -54,12 +54,14 @@ class Confinement:
         if self.own_user:
             resource.setrlimit(resource.RLIMIT_NPROC, (THREADS, THREADS))
 
-    def confine_program(self, seconds: int) -> None:
-        """Put the last layers around this process, a fork of the worker: it can't take them off again."""
+    def confine_program(self, seconds: int, worker: int) -> None:
+        """Put the last layers around this process, a fork of the worker of that number: it can't take them off again."""
         # One limit of CPU time, not a soft one before a hard one: a soft one sends a signal that a program can ignore.
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         if sys.platform == "linux":
             kernel.set_parent_death_signal(signal.SIGKILL)
+        if os.getppid() != worker:  # it ended before the signal was asked for
+            os._exit(1)
         if self.calls is None:
             os.setsid()  # a group of its own, to be killed as one
         else:

@@ -51,6 +51,7 @@ def run(names: dict[str, Any], parts: Sequence[str], questions: Sequence[tuple[s
     something was raised, ["raised", kind, what].
     """
     leave, send, encode, dumps = os._exit, wire.send, values.encode, json.dumps  # before the program can change them
+    flush = sys.stderr.flush
     answers: list[list[Any]] = []
     random.seed(0)  # a fork seeds it anew
     compiling = False
@@ -69,13 +70,15 @@ def run(names: dict[str, Any], parts: Sequence[str], questions: Sequence[tuple[s
                 exec(code, names)
                 answers.append(["held"])
         send(channel, dumps([nonce, answers, ["done"]]).encode())
-        sys.stderr.flush()
     except BaseException as error:
         kind = "memory" if isinstance(error, MemoryError) else "syntax error" if compiling else "exception"
         send(channel, dumps([nonce, answers, ["raised", kind, _line(error)]]).encode())
         sys.__excepthook__(type(error), error, error.__traceback__)  # the traceback, for whoever reads stderr later
         leave(1)
-    leave(0)
+    try:
+        flush()
+    finally:
+        leave(0)
 
 
 def _line(error: BaseException) -> str:

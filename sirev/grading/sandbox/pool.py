@@ -29,6 +29,7 @@ BOOT = (
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0",  # the order of sets is the same in every run
     "LC_ALL": "C.UTF-8",
+    "MALLOC_ARENA_MAX": "2",  # or each thread takes 64 MB of addresses, of which the limit of memory counts every one
     **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
 }
 """All of a worker's environment: nothing of the user's is in it, no token above all."""

@@ -14,7 +14,7 @@ def _names(listed: str) -> frozenset[str]:
 
 
 ALLOWED = _names("""
-    read write readv writev pread64 pwrite64 lseek close close_range dup dup2 dup3 pipe pipe2 open openat openat2 stat
+    read write readv writev pread64 pwrite64 lseek close close_range dup dup2 dup3 pipe pipe2 stat
     fstat lstat newfstatat fstatat statx access faccessat faccessat2 readlink readlinkat getdents getdents64 getcwd chdir
     fchdir statfs fstatfs poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2
     mmap munmap mprotect mremap madvise brk mincore membarrier rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending
@@ -81,7 +81,7 @@ _X86_64 = """
     kcmp=312 finit_module=313 sched_setattr=314 renameat2=316 seccomp=317 getrandom=318 memfd_create=319
     kexec_file_load=320 bpf=321 execveat=322 userfaultfd=323 membarrier=324 statx=332 rseq=334 pidfd_send_signal=424
     io_uring_setup=425 io_uring_enter=426 io_uring_register=427 open_tree=428 move_mount=429 fsopen=430 fsconfig=431
-    fsmount=432 fspick=433 pidfd_open=434 close_range=436 openat2=437 pidfd_getfd=438 faccessat2=439 process_madvise=440
+    fsmount=432 fspick=433 pidfd_open=434 close_range=436 pidfd_getfd=438 faccessat2=439 process_madvise=440
     mount_setattr=442 landlock_create_ruleset=444 landlock_add_rule=445 landlock_restrict_self=446 memfd_secret=447
 """
 
@@ -112,7 +112,7 @@ _AARCH64 = """
     sched_setattr=274 renameat2=276 seccomp=277 getrandom=278 memfd_create=279 bpf=280 execveat=281 userfaultfd=282
     membarrier=283 statx=291 rseq=293 kexec_file_load=294 pidfd_send_signal=424 io_uring_setup=425 io_uring_enter=426
     io_uring_register=427 open_tree=428 move_mount=429 fsopen=430 fsconfig=431 fsmount=432 fspick=433 pidfd_open=434
-    close_range=436 openat2=437 pidfd_getfd=438 faccessat2=439 process_madvise=440 mount_setattr=442
+    close_range=436 pidfd_getfd=438 faccessat2=439 process_madvise=440 mount_setattr=442
     landlock_create_ruleset=444 landlock_add_rule=445 landlock_restrict_self=446 memfd_secret=447
 """
 
@@ -126,7 +126,8 @@ ARCHITECTURES = {"x86_64": (0xC000003E, _numbers(_X86_64)), "aarch64": (0xC00000
 
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000  # SECCOMP_RET_ALLOW, _KILL_PROCESS, _ERRNO
 _EPERM, _EACCES, _ENOTTY, _ENOSYS = 1, 13, 25, 38
-_LOAD, _JUMP, _JUMP_IF_EQUAL, _JUMP_IF_AT_LEAST, _JUMP_IF_SET, _RETURN = 0x20, 0x05, 0x15, 0x35, 0x45, 0x06
+_O_WRONLY, _O_RDWR, _O_ACCMODE, _O_TRUNC = 1, 2, 3, 0o1000
+_LOAD, _AND, _JUMP, _JUMP_IF_EQUAL, _JUMP_IF_AT_LEAST, _JUMP_IF_SET, _RETURN = 0x20, 0x54, 0x05, 0x15, 0x35, 0x45, 0x06
 _NR, _ARCH, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data; of an argument's 64 bits the low half comes first
 
 _PID = 0x5A17AB1E  # stands for the process's number
@@ -151,8 +152,7 @@ def _instructions(machine: str) -> Code:
     rules: dict[int, Code] = {}
     for names, rule in ((ALLOWED, _ALLOW), (FORBIDDEN, _KILL), (REFUSED, _ERRNO | _EACCES)):
         rules.update({numbers[name]: [_returns(rule)] for name in names if name in numbers})
-    for name, code in _by_argument(_PID).items():
-        rules[numbers[name]] = code
+    rules.update({numbers[name]: code for name, code in _by_argument(_PID).items() if name in numbers})
     return [
         (_LOAD, 0, 0, _ARCH),
         (_JUMP_IF_EQUAL, 1, 0, architecture),
@@ -178,12 +178,27 @@ def _by_argument(pid: int) -> dict[str, Code]:
         ],
         # Names of threads and of memory. Not PR_SET_PDEATHSIG, by which it would outlive its worker.
         "prctl": _one_of(0, (15, 16, 0x53564D41), _ALLOW, _ERRNO | _EPERM),
+        "open": _opening(1),
+        "openat": _opening(2),
         "prlimit64": _one_of(0, (0, pid), _ALLOW, _ERRNO | _EPERM),  # its own limits
         # F_SETOWN, F_SETSIG, F_SETOWN_EX make the kernel send signals to others; F_SETLEASE and F_NOTIFY disturb their files.
         "fcntl": _one_of(1, (8, 10, 15, 1024, 1026), _KILL, _ALLOW),
         # Is this a terminal, how wide, how much is there to read, close on exec, block or not.
         "ioctl": _one_of(1, (0x5401, 0x5413, 0x541B, 0x5450, 0x5451, 0x5421), _ALLOW, _ERRNO | _ENOTTY),
     }
+
+
+def _opening(flags: int) -> Code:
+    """What Landlock decides, but no truncation of what is not opened for writing, which it overlooks before its third version."""
+    return [
+        *_argument(flags),
+        (_JUMP_IF_SET, 0, 3, _O_TRUNC),
+        (_AND, 0, 0, _O_ACCMODE),
+        (_JUMP_IF_EQUAL, 1, 0, _O_WRONLY),
+        (_JUMP_IF_EQUAL, 0, 1, _O_RDWR),
+        _returns(_ALLOW),
+        _returns(_ERRNO | _EACCES),
+    ]
 
 
 def _argument(index: int) -> Code:

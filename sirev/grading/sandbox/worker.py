@@ -68,14 +68,14 @@ def _run(
     """Run one program; what became of its process, and what it wrote."""
     answers, answering = os.pipe()
     errors, erring = os.pipe()
-    began = time.monotonic()
+    began, worker = time.monotonic(), os.getpid()
     child = os.fork()
     if child == 0:
         try:
             os.dup2(erring, 2)
             os.dup2(answering, _CHANNEL)
             os.closerange(_CHANNEL + 1, 4 * confine.DESCRIPTORS)
-            confinement.confine_program(seconds)
+            confinement.confine_program(seconds, worker)
             if not request["prelude"]:
                 inside.forget_prelude(names)
             inside.run(names, request["parts"], request["questions"], request["nonce"], _CHANNEL)

@@ -96,7 +96,7 @@ def _files() -> list[str]:
     own = [sysconfig.get_path("purelib"), sysconfig.get_path("stdlib"), f"{sysconfig.get_path('stdlib')}/__pycache__"]
     found = []
     temporary = ["/tmp", "/var/tmp", "/dev", "/dev/shm", "/dev/mqueue", "/run"]
-    for folder in [os.curdir, "/", "/etc", "/usr", *temporary, repository, *own]:
+    for folder in [os.curdir, "/", "/etc", "/usr", *temporary, str(repository), *own]:
         with contextlib.suppress(OSError):
             found += [f"{folder}/{name}" for name in os.listdir(folder) if MARK in name or name == "math.py"]
     return found

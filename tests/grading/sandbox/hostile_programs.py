@@ -291,7 +291,9 @@ FORGED = {
         """
     ),
     "forges_what_is_no_json": forging("say(b'\\xff\\xfe\\x00')"),
-    "forges_an_error_of_its_own": forging("say([noted()['nonce'], [], ['raised', 'right', 'right']])", ("no verdict",)),
+    "forges_an_error_of_its_own": forging(
+        "say([noted()['nonce'], [], ['raised', 'right', 'right']])", ("no verdict: it left with status 0",)
+    ),
     "forges_an_empty_message": forging("say(b'')"),
     "half_writes_an_answer": forging("os.write(3, struct.pack('>I', 1000) + b'[\"')"),
     "floods_the_answers": forging("while True: os.write(3, bytes(1 << 16))", ("no verdict: it wrote too much",)),
@@ -495,8 +497,8 @@ while True: pass
     "starts_threads_without_end": Hostile(
         "import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(10**6,)).start()", ANYTHING
     ),
-    # So many that the machine has no numbers left for others' processes, where its limit is the usual 32,768.
-    "starts_a_thousand_threads": attempt(
+    # With small stacks; in tier B, which does not count them, memory alone bounds them (some 28 a MB).
+    "starts_a_hundred_thousand_threads": attempt(
         """
         import ctypes, threading, _thread
         ctypes.CDLL(None).mallopt(-8, 1)  # M_ARENA_MAX: or each takes 64 MB of addresses
@@ -504,12 +506,12 @@ while True: pass
         held, count = threading.Lock(), 0
         held.acquire()
         try:
-            while count < 1000:
+            while count < 100_000:
                 _thread.start_new_thread(held.acquire, ())
                 count += 1
         except RuntimeError:
             pass
-        return count == 1000
+        return count == 100_000
         """
     ),
     "takes_memory_at_once": Hostile("def f(x): return len(bytearray(8 << 30))", MEMORY_GONE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from functools import cache
@@ -14,7 +15,7 @@ from sirev.grading.sandbox.syscalls import ALLOWED, ARCHITECTURES, FORBIDDEN, RE
 ME = 4321
 ALLOW, KILL = 0x7FFF0000, 0x80000000
 EPERM, EACCES, ENOTTY, ENOSYS = (0x00050000 | number for number in (1, 13, 25, 38))
-DECIDED_BY_ARGUMENTS = {"kill", "tgkill", "clone", "prctl", "prlimit64", "fcntl", "ioctl"}
+DECIDED_BY_ARGUMENTS = {"kill", "tgkill", "clone", "open", "openat", "prctl", "prlimit64", "fcntl", "ioctl"}
 THREAD = 0x3D0F00
 """The flags that pthread_create calls clone with: CLONE_VM, _FS, _FILES, _SIGHAND, _THREAD, _SYSVSEM, _SETTLS and so on."""
 
@@ -44,6 +45,8 @@ def answer(machine: str, number: int, *arguments: int, architecture: int | None 
         match operation:
             case 0x20:  # load a word
                 (accumulator,) = struct.unpack_from("<I", data, constant)
+            case 0x54:  # and
+                accumulator &= constant
             case 0x05:  # jump
                 at += constant
             case 0x15:  # jump if equal
@@ -235,3 +238,14 @@ def test_the_numbers_are_the_kernels(machine: str, path: str) -> None:
     assert {name: ours[name] for name in ours.keys() - younger} == {name: kernels[name] for name in ours.keys() - younger}
     # None of the sets' calls is without a number where the kernel has one.
     assert kernels.keys() & (ALLOWED | FORBIDDEN | REFUSED | DECIDED_BY_ARGUMENTS) <= ours.keys()
+
+
+@machines
+def test_what_is_not_opened_for_writing_is_not_truncated(machine: str) -> None:
+    """Landlock 1 and 2 know no truncation, and these flags need no right to write there."""
+    for name, at in (("open", 1), ("openat", 2)):
+        if name not in ARCHITECTURES[machine][1]:
+            continue
+        for access, said in ((os.O_RDONLY, EACCES), (os.O_WRONLY, ALLOW), (os.O_RDWR, ALLOW), (3, EACCES)):
+            assert answer(machine, number(machine, name), *[0] * at, access | os.O_TRUNC | os.O_CREAT) == said
+            assert answer(machine, number(machine, name), *[0] * at, access | os.O_CREAT) == ALLOW
