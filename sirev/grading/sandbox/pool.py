@@ -22,10 +22,9 @@ from sirev.grading.sandbox.confine import Tier
 from sirev.grading.sandbox.programs import Limits, Outcome, Program
 from sirev.grading.sandbox.reading import outcome
 
-BOOT = (
-    f"import sys; sys.path.append({str(Path(__file__).parents[3])!r}); import sirev.grading.sandbox.worker as w; "
-    "sys.path.pop(); w.main()"
-)
+WORKER = "sirev.grading.sandbox.worker:main"
+_MODULE, _FUNCTION = WORKER.split(":")
+BOOT = f"import sys; sys.path.append({str(Path(__file__).parents[3])!r}); import {_MODULE} as w; sys.path.pop(); w.{_FUNCTION}()"
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0",  # the order of sets is the same in every run
     "LC_ALL": "C.UTF-8",
