@@ -244,7 +244,7 @@ BAD = [
     (["plan", "--recipe", "tiny", "--overlay", "24g"], "unknown name '24g' in overlays; did you mean '24gb'"),
     (["plan", "--recipe", "tiny", "--overlay", "./none.yaml"], "no overlays file ./none.yaml"),
     (["plan", "--recipe", "tiny", "--overlay", "24gb"], "24gb.yaml: engine.gpu_memory: 0.92: read only with engine.name: vllm"),
-    (["plan", "--recipe", "mistral_gsm8k", "--set", "training.grader=letters"], "'letters' is not allowed"),
+    (["plan", "--recipe", "mistral_gsm8k", "--set", "training.grader=letters"], "unknown name 'letters'; did you mean 'letter'"),
     (["recipes", "mistral_gsm8k", "--set", "engine=server"], "engine.url: missing"),
     (["recipes", "tinny"], "did you mean 'tiny'"),
     (["store", "ls"], "run first: sirev iterate --recipe tiny"),

@@ -137,13 +137,13 @@ def test_what_nobody_foresaw_is_a_failed_stage_too(smoke_copy: Path, monkeypatch
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("nobody foresaw this")
 
-    monkeypatch.setattr("sirev.stages.grade.grade_all", fail)
+    monkeypatch.setattr("sirev.stages.grade.grade_light", fail)
     for path in (smoke_copy / "records").rglob("*.json"):
         if '"stage":"grade"' in path.read_text():
             path.unlink()
     with pytest.raises(StageFailed, match=r"stage grade.*ZeroDivisionError: nobody foresaw this; log: ") as caught:
         sirev.iterate("tiny_smoke", methods=["sft"], store=smoke_copy)
-    assert "grade_all" in Path(str(caught.value).rpartition("log: ")[2]).read_text()
+    assert "grade_light" in Path(str(caught.value).rpartition("log: ")[2]).read_text()
 
 
 def test_lora_without_settings_of_its_own_is_lora(smoke_copy: Path) -> None:

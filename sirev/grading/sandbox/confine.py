@@ -22,6 +22,8 @@ Tier = Literal["A", "B", "C"]
 
 DESCRIPTORS = 64
 THREADS = 64
+MORE_THREADS = 1024
+"""Where the user's own threads count too, so many more: those come and go, and must not make an honest program fail."""
 STACK = 8 << 20
 NOBODY = 65534
 """What most systems call the user who owns nothing; there also where a container knows few numbers."""
@@ -40,6 +42,8 @@ class Confinement:
     """Whether root stays root, without its rights, because nobody else may read the interpreter."""
     address_space: int = 0
     """Bytes that the worker takes up, so every fork of it."""
+    others: int = 0
+    """Threads that the user has beside this worker's, where they are counted together."""
 
     def limit(self, memory: int) -> None:
         """Limit this process and what it forks: `memory` is in bytes beyond what it takes up now."""
@@ -53,6 +57,9 @@ class Confinement:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if self.own_user:
             resource.setrlimit(resource.RLIMIT_NPROC, (THREADS, THREADS))
+        elif self.tier == "B" and os.geteuid() != 0:  # root is not counted
+            most = min(self.others + MORE_THREADS, *(n for n in resource.getrlimit(resource.RLIMIT_NPROC) if n >= 0))
+            resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
 
     def confine_program(self, seconds: int, worker: int) -> None:
         """Put the last layers around this process, a fork of the worker of that number: it can't take them off again."""
@@ -79,6 +86,7 @@ def enter(tier: Tier) -> Confinement:
     calls = kernel.Filter(*filter_for(kernel.machine()))
     kernel.landlock_version()
     paths = private_root.readable()
+    others = _threads_of_user() if tier == "B" else 0
     before = os.geteuid()
     own = _enter_namespaces(paths) if tier == "A" else before == 0 and _become_nobody()
     kernel.drop_capabilities()
@@ -91,7 +99,7 @@ def enter(tier: Tier) -> Confinement:
     kernel.landlock(rules)
     os.close(rules)
     _try_filter(calls)
-    return Confinement(tier, calls, own, before == 0 and not own, size)
+    return Confinement(tier, calls, own, before == 0 and not own, size, others)
 
 
 def _try_filter(calls: kernel.Filter) -> None:
@@ -117,6 +125,16 @@ def _address_space() -> int:
             return int(file.read().split()[0]) * resource.getpagesize()
     except (OSError, ValueError):
         return 0
+
+
+def _threads_of_user() -> int:
+    """Threads of all processes of this user."""
+    found = 0
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                found += len(os.listdir(f"/proc/{entry.name}/task")) if entry.stat().st_uid == os.geteuid() else 0
+    return found
 
 
 def _enter_namespaces(paths: list[str]) -> bool:
@@ -191,8 +209,7 @@ def _become_nobody() -> bool:
     if child == 0:
         try:
             _change_user()
-            for path in {sys.prefix, os.path.dirname(os.__file__)}:
-                os.listdir(path)
+            os.listdir(os.path.dirname(os.__file__))
         except OSError:
             os._exit(1)
         os._exit(0)

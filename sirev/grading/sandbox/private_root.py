@@ -20,8 +20,12 @@ _OLD = ".old-root"
 
 
 def readable() -> list[str]:
-    """The folders and files that a program may read: the system's and the interpreter's, by their real names too."""
-    own = {sys.prefix, sys.base_prefix, *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))}
+    """The folders and files that a program may read: the system's and the interpreter's libraries, by their real names too.
+
+    Not all of `sys.prefix`: a project may be its own virtual environment, and a home an interpreter's prefix.
+    """
+    own = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    own |= {os.path.join(prefix, "lib") for prefix in (sys.prefix, sys.base_prefix)}
     named = [*SYSTEM, *sorted(own)]
     wanted = [path for path in dict.fromkeys([*named, *map(os.path.realpath, named)]) if os.path.exists(path)]
     return [path for path in wanted if path != "/"]

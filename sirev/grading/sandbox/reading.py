@@ -37,8 +37,8 @@ def outcome(program: Program, limits: Limits, nonce: str, reply: dict[str, Any],
 def _end(
     status: int, stopped: str, cpu: float, limits: Limits, last: tuple[str, str] | None, answered: bool
 ) -> tuple[Ended, str]:
-    if stopped == "late":
-        return "wall timeout", ""
+    if stopped == "late":  # on a machine so loaded that the clock came first, the reason is what it would be on another
+        return ("cpu timeout" if cpu >= _MOST * limits.cpu else "wall timeout"), ""
     if stopped:
         return "no verdict", "it wrote too much"
     if status == -signal.SIGXCPU or (status == -signal.SIGKILL and cpu >= _MOST * limits.cpu):

@@ -103,7 +103,7 @@ def test_anything_else_is_no_pass(output: bytes) -> None:
         ({"status": -signal.SIGRTMIN - 1}, "killed", "signal 35"),
         ({"status": -9999}, "killed", "signal 9999"),
         ({"status": -signal.SIGKILL, "stopped": "late"}, "wall timeout", ""),
-        ({"status": -signal.SIGKILL, "stopped": "late", "cpu": 2.0}, "wall timeout", ""),
+        ({"status": -signal.SIGKILL, "stopped": "late", "cpu": 2.0}, "cpu timeout", ""),
         ({"status": -signal.SIGKILL, "stopped": "flood"}, "no verdict", "it wrote too much"),
         ({"status": 0, "stopped": "late"}, "wall timeout", ""),
     ],

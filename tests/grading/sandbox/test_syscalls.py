@@ -173,7 +173,7 @@ def test_the_three_sets_share_nothing() -> None:
 def test_every_name_has_a_number_and_every_number_a_rule() -> None:
     tables = [set(numbers) for _, numbers in ARCHITECTURES.values()]
     assert set.union(*tables) == ALLOWED | FORBIDDEN | REFUSED | DECIDED_BY_ARGUMENTS
-    assert all(table >= DECIDED_BY_ARGUMENTS for table in tables)
+    assert all(table >= DECIDED_BY_ARGUMENTS - {"open"} for table in tables)  # aarch64 has openat alone
 
 
 def test_no_two_names_with_different_rules_share_a_number() -> None:
