@@ -142,9 +142,6 @@ def _enter_namespaces(paths: list[str]) -> bool:
     global _ADDRESS_SPACE
     _ADDRESS_SPACE = _address_space()
     me = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY)
-    everything = (
-        kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC
-    ) | kernel.CLONE_NEWUTS
     rooted = False
     if os.geteuid() == 0:
         # The root is made while this process still is root, so that it can hold an interpreter that lies in root's home.
@@ -156,7 +153,7 @@ def _enter_namespaces(paths: list[str]) -> bool:
         _change_user()
         kernel.set_dumpable(True)  # or /proc/self would belong to root, and the maps could not be written
     uid, gid = os.geteuid(), os.getegid()
-    kernel.unshare(everything)
+    kernel.unshare(kernel.ALL_NAMESPACES)
     for name, content in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
         descriptor = os.open(name, os.O_WRONLY, dir_fd=me)
         try:
@@ -177,15 +174,13 @@ def _counts_processes_apart() -> bool:
 
 def _become_first_process() -> None:
     """Fork into the new namespace of processes. The parent waits and ends as its child does."""
-    parent = os.getpid()
     kernel.set_parent_death_signal(signal.SIGKILL)  # a change of user took it back
     child = os.fork()
     if child == 0:
         kernel.set_parent_death_signal(signal.SIGKILL)
         return
-    os.closerange(0, 3)  # or the harness would not see the end of the worker's messages
+    os.closerange(0, DESCRIPTORS)  # or the harness would not see the end of the worker's messages
     _, status = os.waitpid(child, 0)
-    del parent
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 

@@ -150,6 +150,7 @@ class Pool:
     workers: int
 
     def __post_init__(self) -> None:
+        self._all: set[Worker] = set()
         self._idle: list[Worker] = []
         self._busy: dict[int, Worker] = {}
         self._selector = selectors.DefaultSelector()
@@ -159,14 +160,14 @@ class Pool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for worker in [*self._idle, *self._busy.values()]:
+        for worker in self._all:  # also one that an interruption caught between being idle and being busy
             worker.end()
         self._selector.close()
 
     @property
     def root_kept(self) -> bool:
         """Whether its workers are root still, though without root's rights; known once one has started."""
-        return any(worker.hello.get("root_kept") for worker in [*self._idle, *self._busy.values()])
+        return any(worker.hello.get("root_kept") for worker in self._all)
 
     def run(self, programs: Iterable[Program]) -> Iterator[tuple[int, Outcome]]:
         """(index, outcome) of each program, as they end.
@@ -220,16 +221,21 @@ class Pool:
         """A worker that has taken the program. One that died while it was idle is replaced."""
         for _ in range(3):
             worker = self._idle.pop() if self._idle else Worker(self.tier, self.limits)
+            self._all.add(worker)
             try:
                 worker.give(index, program)
             except TooLong:
                 self._idle.append(worker)
                 raise
             except Lost:
-                worker.end()
+                self._end(worker)
             else:
                 return worker
         raise NoWorker("workers end before they get a program")
+
+    def _end(self, worker: Worker) -> None:
+        worker.end()
+        self._all.discard(worker)
 
     def _ready(self) -> list[Worker]:
         """Workers that have something to say, or are silent for too long; at least one unless a while has passed."""
@@ -250,7 +256,7 @@ class Pool:
         try:
             found = worker.take()
         except Lost:
-            worker.end()
+            self._end(worker)
             return None
         self._idle.append(worker)
         return found
