@@ -128,9 +128,15 @@ def test_any_text_has_a_program_unless_it_is_blank(text: str) -> None:
 def test_a_huge_text_takes_no_longer_than_its_length(piece: str) -> None:
     for beginning in ("", "x", "```", "```py", "async", "def f", "class", "for", "1.", "- "):
         for ending in ("", "x", ":x", "\n", "\nx", "="):
-            began = time.process_time()
-            code(beginning + piece * (20_000 // len(piece)) + ending)
-            assert time.process_time() - began < 0.2
+            text = beginning + piece * (20_000 // len(piece)) + ending
+            assert min(seconds(text) for _ in range(3)) < 0.2
+
+
+def seconds(text: str) -> float:
+    """CPU time of reading a text; of several tries the least counts, since a busy machine or a sweep of garbage adds to it."""
+    began = time.process_time()
+    code(text)
+    return time.process_time() - began
 
 
 def test_every_reference_solution_of_mbpp_stays_what_it_is(published: Published) -> None:
