@@ -87,8 +87,7 @@ def _fits(node: ast.expr, calls: list[ast.Call], builtins: list[ast.Call]) -> bo
         case ast.Compare(left=left, ops=signs, comparators=others):
             # `is` outside is about other objects than inside, but for those of which there is one alone.
             same = all(
-                not isinstance(sign, ast.Is | ast.IsNot)
-                or (isinstance(other, ast.Constant) and any(other.value is one for one in _SINGLETONS))
+                not isinstance(sign, ast.Is | ast.IsNot) or _is_one_of_a_kind(other)
                 for sign, other in zip(signs, others, strict=True)
             )
             return same and all(_fits(part, calls, builtins) for part in (left, *others))

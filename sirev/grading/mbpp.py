@@ -20,7 +20,7 @@ NO_CODE = "no code found"
 
 @dataclass(frozen=True)
 class Settings:
-    """What a recipe says of grading programs; see `sirev.recipe.sections.Grader`."""
+    """What a recipe says of grading programs; see `sirev.recipe.sections.ProgramGrader`."""
 
     seconds: float
     memory_mb: int = 1024

@@ -20,7 +20,7 @@ CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 ALL_NAMESPACES = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET
 
-MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 8, 4096, 16384, 1 << 18
+MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 4096, 16384, 1 << 18
 _MNT_DETACH = 2
 _MOUNT_ATTR_RDONLY, _MOUNT_ATTR_NOSUID = 1, 2
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
@@ -30,9 +30,8 @@ _SECCOMP_MODE_FILTER = 2
 
 # The same numbers on x86-64 and aarch64, as for all calls younger than 2019.
 _NR_MOUNT_SETATTR, _NR_LANDLOCK_CREATE, _NR_LANDLOCK_ADD, _NR_LANDLOCK_RESTRICT = 442, 444, 445, 446
-_NR_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 
-LANDLOCK_EXECUTE, LANDLOCK_WRITE_FILE, LANDLOCK_READ_FILE, LANDLOCK_READ_DIR = 1, 2, 4, 8
+LANDLOCK_WRITE_FILE, LANDLOCK_READ_FILE, LANDLOCK_READ_DIR = 2, 4, 8
 _LANDLOCK_FILES = ((1, 13), (2, 14), (3, 15), (5, 16))
 """(version from which on, how many kinds of access to files it knows): all that it knows are handled, so denied."""
 _LANDLOCK_NETWORK, _LANDLOCK_SCOPES = 3, 3  # bind and connect of TCP; abstract Unix sockets and signals
@@ -68,7 +67,12 @@ def make_read_only(target: str) -> None:
 
 def pivot_root(new: str, old: str) -> None:
     """Make `new` the root; what was the root hangs at `old`."""
-    _call("pivot_root", _NR_PIVOT_ROOT[machine()], ctypes.c_char_p(os.fsencode(new)), ctypes.c_char_p(os.fsencode(old)))
+    _call(
+        "pivot_root",
+        ARCHITECTURES[machine()][1]["pivot_root"],
+        ctypes.c_char_p(os.fsencode(new)),
+        ctypes.c_char_p(os.fsencode(old)),
+    )
 
 
 def detach(target: str) -> None:
