@@ -1,43 +1,193 @@
-"""How unlike the answers to one problem are. Each measure is a share: 1 is all different, near 0 all alike."""
+"""How unlike the answers to one problem are. Each measure is a share: 1 is all different, near 0 all alike.
+
+What is counted distinct are n-grams of tokens, or the form of a whole answer (its equation list, its program). Values over sets
+of different sizes are not comparable, since all of them fall as a set grows: `expected_distinct` takes the sizes out.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import chain, count
+from math import comb
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Indices = NDArray[np.int64]
 
 ORDERS = (1, 2, 3, 4, 5)
 """The n of the n-grams whose mean is reported as Distinct-N."""
 
-_TOKEN = re.compile(r"\d+(?:\.\d+)?|\w+|[^\w\s]")
-_EQUATION = re.compile(r"\d+(?:\.\d+)?(?:\s*[-+*/]\s*\d+(?:\.\d+)?)+\s*=\s*-?\d+(?:\.\d+)?")
+_NUMBER = r"\d++(?:,\d{3}(?!\d))*+(?:\.\d++)?+"
+_TOKEN = re.compile(rf"[^\W\d]\w*+|{_NUMBER}|\n|\S")
+
+# Possessive throughout, and the other alternatives take what is no equation in one piece: one pass, whatever the text.
+_BLANKS = r"[ \t]*+"
+_OPERAND = rf"[($]{{0,4}}+{_NUMBER}[)%]*+"
+_FURTHER = rf"{_BLANKS}(?:[-+*/x×÷·−]|\\(?:times|div|cdot)(?![a-z])){_BLANKS}{_OPERAND}"
+_RESULT = rf"{_BLANKS}={_BLANKS}-?\$?{_NUMBER}%?+"
+_EQUATION = re.compile(rf"(?=[\d(])(?:({_OPERAND}(?:{_FURTHER})++{_RESULT})|{_OPERAND}(?:{_FURTHER})*+|\()")
+_DECORATION = re.compile(r"[ \t$,]+")
+_SIGNS = re.compile(r"[x×·÷−]|\\(?:times|div|cdot)")
+_PLAIN = {"÷": "/", "\\div": "/", "−": "-"}
 
 
 def tokens(text: str) -> list[str]:
-    """Words, numbers and single signs, without blanks: `3.5` stays one token."""
-    return _TOKEN.findall(text)
+    r"""Words, numbers, line ends and single signs, without blanks.
 
-
-def distinct_n(answers: Sequence[Sequence[str]], n: int) -> float | None:
-    """Distinct n-grams / all n-grams over the tokenised answers to one problem (Li et al. 2016, arXiv 1510.03055).
-
-    None where no answer has n tokens.
+    `3.5` and `1,000` are one token each, `1, 2` is three, and the full stop after a number is its own. Each line end is the token
+    "\n", also where it is written `\r\n`; an n-gram may hold one: "a\nb" has the bigrams (a, \n) and (\n, b), not (a, b).
     """
-    seen: set[tuple[str, ...]] = set()
-    total = 0
-    for answer in answers:
-        grams = list(zip(*(answer[i:] for i in range(n)), strict=False))
-        seen.update(grams)
-        total += len(grams)
-    return len(seen) / total if total else None
+    return _TOKEN.findall(text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def equations(text: str) -> tuple[str, ...]:
-    """The equations of an answer in their order, blanks removed: "12 + 7 = 19" is "12+7=19"."""
-    return tuple(re.sub(r"\s+", "", found) for found in _EQUATION.findall(text))
+    r"""The equations of an answer in their order, in plain signs: "$1,200 × 7 = $8,400" is "1200*7=8400".
+
+    An equation is numbers joined by + - * / (also x × · ÷ \times \cdot \div) with a number after the "=", all in one line.
+    Blanks, dollar signs and the commas of thousands are left out, and brackets where they do not balance.
+    """
+    return tuple(_plain(found) for found in _EQUATION.findall(text) if found)
 
 
-def distinct_equations(answers: Sequence[str]) -> float | None:
-    """Distinct lists of equations / answers, for one problem (arXiv 2407.05013, section 4.2). None without answers."""
-    if not answers:
+def _plain(equation: str) -> str:
+    short = _SIGNS.sub(lambda sign: _PLAIN.get(sign.group(), "*"), _DECORATION.sub("", equation))
+    return short if short.count("(") == short.count(")") else short.replace("(", "").replace(")", "")
+
+
+@dataclass(frozen=True)
+class Grams:
+    """The n-grams of one order in the R answers to one problem, each known by a number below `distinct`.
+
+    `occurring` and `start` are parallel: each n-gram as often as it occurs, ascending, and at which token of all answers it
+    starts, ascending for each. `owner` is the answer that each token is of; `totals` (R) counts each answer's n-grams with
+    repetition.
+    """
+
+    distinct: int
+    occurring: Indices
+    start: Indices
+    owner: Indices
+    totals: Indices
+
+    @cached_property
+    def _pairs(self) -> tuple[Indices, Indices]:
+        """The n-gram and the answer of every different pair of both."""
+        import numpy as np
+
+        within = self.owner[self.start]
+        new = np.ones(len(within), bool)
+        new[1:] = (self.occurring[1:] != self.occurring[:-1]) | (within[1:] != within[:-1])
+        return self.occurring[new], within[new]
+
+    def held_by(self, chosen: NDArray[np.bool_] | None = None) -> Indices:
+        """For each n-gram the number a_g of answers that contain it, of those `chosen` (R) or of all; 0 where none does."""
+        import numpy as np
+
+        gram, answer = self._pairs
+        return np.bincount(gram if chosen is None else gram[chosen[answer]], minlength=self.distinct)
+
+
+class _Numbers(dict[str, list[int]]):
+    """Text without blanks -> the numbers of its tokens, in one problem. Its answers share most words: each is looked at once."""
+
+    def __init__(self) -> None:
+        self._number: dict[str, int] = defaultdict(count().__next__)
+
+    def __missing__(self, word: str) -> list[int]:
+        found = self[word] = [*map(self._number.__getitem__, _kept(word) if len(word) < 50 else tokens(word))]
+        return found
+
+    @property
+    def different(self) -> int:
+        """How many different tokens there are so far."""
+        return len(self._number)
+
+
+@lru_cache(maxsize=1 << 15)
+def _kept(word: str) -> list[str]:
+    """The tokens of a word, kept since problems share words too."""
+    return tokens(word)
+
+
+def n_grams(answers: Sequence[str]) -> Iterator[Grams]:
+    """The n-grams of `answers` for each n of ORDERS; none runs from one answer into the next.
+
+    An n-gram is known by a number: that of its first n-1 tokens paired with that of its last. So each order costs one sort.
+    """
+    import numpy as np
+
+    numbers = _Numbers()
+    numbered = [[*chain.from_iterable(map(numbers.__getitem__, answer.split(" ")))] for answer in answers]  # no token has a blank
+    lengths = np.fromiter(map(len, numbered), np.int64, len(answers))
+    token = np.fromiter(chain.from_iterable(numbered), np.int64, int(lengths.sum()))
+    owner = np.repeat(np.arange(len(answers)), lengths)
+    gram, distinct = np.zeros(len(token), np.int64), 1  # of order 0 there is one, the empty one
+    for n in ORDERS:
+        begins = max(len(token) - n + 1, 0)
+        whole = owner[:begins] == owner[n - 1 :]
+        codes = distinct * numbers.different
+        start, code = _ascending(gram[:begins] * numbers.different + token[n - 1 :], whole, codes)
+        occurring = np.zeros(len(code), np.int64)
+        np.cumsum(code[1:] != code[:-1], out=occurring[1:])
+        gram[start], distinct = occurring, int(occurring[-1]) + 1 if len(occurring) else 0
+        yield Grams(distinct, occurring, start, owner, np.maximum(lengths - n + 1, 0))
+
+
+def _ascending(code: Indices, whole: NDArray[np.bool_], codes: int) -> tuple[Indices, Indices]:
+    """Where `code` is `whole`, ascending by code and then by place: the places and the codes. Every code is below `codes`."""
+    import numpy as np
+
+    bits = len(code).bit_length()
+    if codes.bit_length() + bits < 64:  # both fit into one number, and sorting numbers is many times as fast as argsort
+        packed = ((code << bits) | np.arange(len(code)))[whole]
+        packed.sort()
+        return packed & ((1 << bits) - 1), packed >> bits
+    start = np.flatnonzero(whole)
+    start = start[np.argsort(code[start], kind="stable")]
+    return start, code[start]
+
+
+def distinct_share(forms: Collection[Hashable]) -> float | None:
+    """Distinct forms / answers, for one problem (arXiv 2407.05013, section 4.2: of equation lists). None without answers."""
+    return len(set(forms)) / len(forms) if forms else None
+
+
+def histogram(held: Any) -> list[int]:
+    """How many n-grams are held by 0, 1, 2, ... answers, from `Grams.held_by`."""
+    import numpy as np
+
+    return list(np.bincount(held).tolist())
+
+
+def histogram_of_forms(forms: Collection[Hashable]) -> list[int]:
+    """How many forms are those of 0, 1, 2, ... answers."""
+    shared = Counter(Counter(forms).values())
+    return [shared[held] for held in range(max(shared, default=0) + 1)]
+
+
+def expected_distinct(holding: Sequence[int], answers: int, m: int, units: int) -> float | None:
+    """Distinct items expected in m of the `answers` R, drawn without replacement, as a share of the items there would be.
+
+    E = sum over g of [1 - C(R - a_g, m) / C(R, m)], where a_g answers contain g, in exact arithmetic up to the last division
+    (Hurlbert 1971, "The nonconcept of species diversity", with answers for individuals). `holding[a]` says how many items have
+    a_g = a. It is divided by m * `units` / R, where `units` counts the items of all R answers with repetition: R itself for
+    forms, all n-grams for n-grams. None where R < m or there are no items.
+    """
+    if answers < m or not units:
         return None
-    return len({equations(answer) for answer in answers}) / len(answers)
+    met = sum(number * ways for number, ways in zip(holding, _ways_to_meet(answers, m), strict=False))
+    return met * answers / (comb(answers, m) * m * units)
+
+
+@lru_cache(maxsize=4096)
+def _ways_to_meet(answers: int, m: int) -> tuple[int, ...]:
+    """For a = 0, 1, ... R how many of the m-subsets of R answers hold at least one of a given a."""
+    every = comb(answers, m)
+    return tuple(every - comb(answers - held, m) for held in range(answers + 1))

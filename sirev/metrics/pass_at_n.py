@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import comb
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Counts = npt.NDArray[np.integer[Any]]
+    Floats = npt.NDArray[np.float64]
 
 
 def pass_at_n(n: int, c: int, k: int) -> float | None:
@@ -24,3 +32,29 @@ def powers_of_two(n: int) -> Iterator[int]:
     while k <= n:
         yield k
         k *= 2
+
+
+def pass_at_n_table(n: Counts, c: Counts, ks: Sequence[int]) -> Floats:
+    """pass@k of P problems at K values of k, (P, K): what `pass_at_n` says of each, NaN where n < k.
+
+    `n` and `c`: draws and right draws of each problem, (P,). C(n-c, k) / C(n, k) is taken as the product of (n-c-i) / (n-i)
+    over i < k, which nears 0 by exact factors and overflows nowhere (Chen et al. 2021, figure 3, group it by c instead).
+    """
+    import numpy as np
+
+    if np.any(c < 0) or np.any(c > n):
+        raise ValueError("more right draws than draws, or fewer than none")
+    table = np.full((len(n), len(ks)), np.nan)
+    all_wrong = np.ones(len(n))
+    columns = {k: [j for j, other in enumerate(ks) if other == k] for k in ks}
+    for k in range(1, max(ks, default=0) + 1):
+        left = n - (k - 1)
+        all_wrong *= np.maximum(left - c, 0) / np.maximum(left, 1)
+        for column in columns.get(k, []):
+            table[:, column] = np.where(n >= k, 1.0 - all_wrong, np.nan)
+    return table
+
+
+def guessing(chance: float, k: int) -> float:
+    """pass@k of answers guessed at random, each right with `chance`: 1 - (1 - chance)^k, so 1 - 0.8^k on CommonsenseQA."""
+    return 1.0 - (1.0 - chance) ** k

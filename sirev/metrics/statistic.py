@@ -24,6 +24,11 @@ def statistic(value: float, n: int) -> Statistic:
     return {"value": value, "low": None, "high": None, "n": n, "reason": None}
 
 
+def bounded(value: float, low: float, high: float, n: int) -> Statistic:
+    """A value computed from `n` problems, with its interval."""
+    return {"value": value, "low": low, "high": high, "n": n, "reason": None}
+
+
 def absent(reason: str, n: int = 0) -> Statistic:
     """No value, and why."""
     return {"value": None, "low": None, "high": None, "n": n, "reason": reason}

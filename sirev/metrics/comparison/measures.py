@@ -1,0 +1,56 @@
+"""The measures of one model as arrays over the problems, in one order for all models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Row = Mapping[str, Any]
+Floats = NDArray[np.float64]
+
+GROUPS = {"all": "an", "correct": "a correct", "incorrect": "an incorrect"}
+"""The sets of answers that diversity is measured over, with the article to say that there is none."""
+SIZES = (4, 8, 16)
+"""The numbers of answers m at which diversity is size-matched; the verdict rests on MATCHED."""
+MATCHED = 8
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What was measured of one M_t: rows by problem id, each list empty or None where it was not asked for."""
+
+    greedy: Sequence[Row] | None
+    draws: Sequence[Row] | None
+    train: Sequence[Row] | None = None
+    diversity: Sequence[Row] | None = None
+    embedding: Sequence[Row] | None = None
+    ood: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    temperatures: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+
+
+def column(rows: Sequence[Row] | None, pick: Callable[[Row], float | None], n: int) -> Floats:
+    """One number a row, NaN for None; all NaN where there are no rows."""
+    if rows is None:
+        return np.full(n, np.nan)
+    return np.array([np.nan if (value := pick(row)) is None else value for row in rows], dtype=np.float64)
+
+
+def counts(rows: Sequence[Row] | None, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many answers each problem has and how many of them are right; zeros where there are none."""
+    if rows is None:
+        return np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    return np.array([row["n"] for row in rows], dtype=np.int64), np.array([row["correct"] for row in rows], dtype=np.int64)
+
+
+def share_of(name: str) -> Callable[[Row], float | None]:
+    """Picks a count over the number of answers, such as the share of them that was cut off."""
+    return lambda row: row[name] / row["n"] if row.get(name) is not None and row["n"] else None
+
+
+def sorted_levels(levels: Sequence[str]) -> list[str]:
+    """The distinct levels, easiest first: shorter names before longer, so that 10 comes after 9."""
+    return sorted(set(levels), key=lambda level: (len(level), level))

@@ -1,0 +1,68 @@
+"""Where a later model's pass@k curve falls to that of the first. Imported by what computes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from sirev.metrics.statistic import Statistic, absent
+
+Floats = npt.NDArray[np.float64]
+
+
+def crossing_point(first: Floats, later: Floats, ks: Sequence[int]) -> float | None:
+    """The smallest k where `later` (K,) is at or below `first` although it is above at the smallest of the increasing `ks`.
+
+    Read between two neighbouring k as if both curves were straight in log2 k, as they are drawn, so that the answer does not
+    jump from 8 to 16 where no k between was computed. None where later is not above at the start, or nowhere down again.
+    """
+    found = float(_crossings(first[None, :], later[None, :], ks)[0])
+    return found if ks[0] < found < np.inf else None
+
+
+def crossing(
+    first: Floats, later: Floats, ks: Sequence[int], first_replicates: Floats, later_replicates: Floats, n: int
+) -> tuple[Statistic, float | None]:
+    """The crossing of two curves (K,) with a 95 % percentile interval, and the share of replicates that cross.
+
+    `first_replicates`, `later_replicates` (R, K): of the same resampled problems; `n`: problems. A replicate whose curves do
+    not cross lies beyond the largest k, one in which later is not above at the start lies at ks[0]; neither counts in the
+    share. A bound beyond the largest k is null, and `reason` says so.
+    """
+    replicates = _crossings(first_replicates, later_replicates, ks)
+    replicates = np.sort(replicates[~np.isnan(replicates)])
+    share = float(np.mean((replicates > ks[0]) & (replicates < np.inf))) if len(replicates) else None
+    value = crossing_point(first, later, ks)
+    if value is None:
+        above = later[0] > first[0]
+        why = f"the curves do not cross up to k = {ks[-1]}" if above else f"the later curve is not above at k = {ks[0]}"
+        return absent(why, n), share
+    low, high = (_finite(replicates, level) for level in (0.025, 0.975))
+    beyond = None if high is not None else f"more than 2.5 % of the replicates do not cross up to k = {ks[-1]}"
+    return {"value": value, "low": low, "high": high, "n": n, "reason": beyond}, share
+
+
+def _crossings(first: Floats, later: Floats, ks: Sequence[int]) -> Floats:
+    """The crossing in each row of (R, K): ks[0] where later is not above there, inf where never, NaN where unknown."""
+    above = later - first
+    ends = above <= 0  # False where NaN: a k for which there are too few draws ends nothing
+    index = np.where(ends.any(axis=1), ends.argmax(axis=1), -1)
+    found = np.full(len(above), np.inf)
+    found[index == 0] = ks[0]
+    rows = np.flatnonzero(index > 0)
+    right = index[rows]
+    a, b = above[rows, right - 1], above[rows, right]
+    steps = np.log2(np.asarray(ks, dtype=np.float64))
+    found[rows] = 2.0 ** (steps[right - 1] + (steps[right] - steps[right - 1]) * a / (a - b))
+    found[np.isnan(above[:, 0])] = np.nan
+    return found
+
+
+def _finite(replicates: Floats, level: float) -> float | None:
+    """The quantile of sorted replicates, one of them, so that none is interpolated between a k and infinity."""
+    if not len(replicates):
+        return None
+    found = float(replicates[min(int(np.ceil(level * len(replicates))), len(replicates)) - 1])
+    return found if np.isfinite(found) else None

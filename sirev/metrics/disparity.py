@@ -1,0 +1,13 @@
+"""What accuracy by level says of a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def group_disparity(easiest: Any, hardest: Any) -> Any:
+    """(accuracy on the easiest level - accuracy on the hardest) / accuracy on the easiest (arXiv 2407.05013).
+
+    Numbers or arrays of numpy; no finite number where the easiest is 0. Always to be shown with both its parts.
+    """
+    return (easiest - hardest) / easiest

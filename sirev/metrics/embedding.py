@@ -1,0 +1,71 @@
+"""How unlike answers are by what they mean: 1 - the mean cosine of their embeddings, by group and by kind of pair.
+
+All from sums of vectors, so that the time is linear in the number of answers: over the R answers of a group the cosines of
+all ordered pairs, an answer with itself among them, add up to |sum e|^2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy
+
+FIRST = 50
+"""Draws whose answers the groups are made of: as many as the paper has. Pairs are of all draws."""
+
+
+def embedding_diversity(vectors: numpy.ndarray, right: Sequence[bool], draws: Sequence[int]) -> dict[str, Any]:
+    """What the family "embedding" says of one problem's answers.
+
+    `vectors` has a row an answer, of any length but 0: (answers, dimensions); `right` and `draws` say of each answer
+    whether it is right and which draw it is. Returns, for "all", "correct" and "incorrect", {"answers": R among the first
+    50 draws, "sentence_bert": see `unlikeness`}, and "pairs": {"sentence_bert": see `by_kind_of_pair`} of all draws.
+    """
+    import numpy
+
+    whole = numpy.asarray(vectors, dtype=numpy.float64)
+    unit = whole / numpy.linalg.norm(whole, axis=1, keepdims=True)
+    is_right, early = numpy.asarray(right, dtype=bool), numpy.asarray(draws) < FIRST
+    groups = {"all": early, "correct": early & is_right, "incorrect": early & ~is_right}
+    found: dict[str, Any] = {
+        name: {"answers": int(chosen.sum()), "sentence_bert": unlikeness(unit[chosen])} for name, chosen in groups.items()
+    }
+    return {**found, "pairs": {"sentence_bert": by_kind_of_pair(unit[is_right], unit[~is_right])}}
+
+
+def unlikeness(unit: numpy.ndarray) -> float | None:
+    """1 - mean cosine over the pairs of different answers: 1 - (|sum e|^2 - R) / (R (R - 1)), in 0..2; None where R < 2.
+
+    `unit`: vectors of length 1, (R, dimensions). After the SentenceBERT diversity of Tevet and Berant (arXiv 2004.02990),
+    without the pairs of an answer with itself, which would make few answers look alike.
+    """
+    count = len(unit)
+    if count < 2:
+        return None
+    total = unit.sum(axis=0)
+    return _rounded(1 - (float(total @ total) - count) / (count * (count - 1)))
+
+
+def by_kind_of_pair(right: numpy.ndarray, wrong: numpy.ndarray) -> dict[str, list[float | None]]:
+    """[pairs, 1 - their mean cosine (None without a pair)] of two right answers, of a right and a wrong one, of two wrong.
+
+    `right` and `wrong`: vectors of length 1, a row an answer.
+    """
+    mixed = len(right) * len(wrong)
+    apart = _rounded(1 - float(right.sum(axis=0) @ wrong.sum(axis=0)) / mixed) if mixed else None
+    return {
+        "right-right": [_pairs(len(right)), unlikeness(right)],
+        "mixed": [mixed, apart],
+        "wrong-wrong": [_pairs(len(wrong)), unlikeness(wrong)],
+    }
+
+
+def _pairs(count: int) -> int:
+    return count * (count - 1) // 2
+
+
+def _rounded(value: float) -> float:
+    """To what single precision, in which models compute, can mean; equal answers are 0 apart."""
+    return max(0.0, round(value, 9))

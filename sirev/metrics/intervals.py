@@ -1,0 +1,146 @@
+"""95 % intervals: bootstrap over problems, Clopper-Pearson for shares of problems, Student's t over seeds.
+
+A problem is the unit that is resampled, with all its draws. Draws are never resampled: some would then be drawn twice and
+pass@k would be underestimated. Imported by what computes alone, since it needs numpy and scipy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean, stdev
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from sirev.metrics.statistic import Statistic, absent, bounded, statistic
+
+Floats = npt.NDArray[np.float64]
+
+BLOCK = 2**22
+"""Counts drawn at once, replicates x problems: 32 MiB as floats."""
+KEPT = 2**25
+"""Counts kept from one call to the next, one byte each; beyond it they are drawn again, to the same values."""
+
+
+class Resamples:
+    """How often each of `n` problems is drawn in each of `replicates` bootstrap samples of n problems (Efron 1979).
+
+    The same seed gives the same samples, so that means taken in separate calls are of the same resampled problems, and their
+    difference, replicate by replicate, is paired.
+    """
+
+    def __init__(self, n: int, seed: int, replicates: int = 10_000) -> None:
+        self.n = n
+        self.seed = seed
+        self.replicates = replicates
+        self._kept: list[npt.NDArray[np.uint8]] = []
+
+    def means(self, values: Floats) -> Floats:
+        """Mean over problems of each column of `values` (n, K) in each replicate: (replicates, K).
+
+        NaN leaves a problem out of its column: a mean is the sum of what was drawn over the number drawn, NaN if none was.
+        """
+        return self.ratios(values, np.ones(self.n))
+
+    def ratios(self, numerators: Floats, weights: Floats) -> Floats:
+        """Sum of `numerators` (n, K) over the sum of `weights` (n,) in each replicate: (replicates, K).
+
+        NaN leaves a problem out of its column, its weight with it; NaN where the weights drawn sum to 0.
+        """
+        if numerators.ndim != 2 or len(numerators) != self.n or weights.shape != (self.n,):
+            raise ValueError(f"{numerators.shape} values and {weights.shape} weights for {self.n} problems")
+        present = ~np.isnan(numerators)
+        # One column of weights serves all where nothing is left out.
+        left = weights[:, None] if present.all() else np.where(present, weights[:, None], 0.0)
+        both = np.hstack([np.where(present, numerators, 0.0), left])
+        sums = np.zeros((self.replicates, both.shape[1]))
+        start = 0
+        for counts in self._counts():
+            sums[start : start + len(counts)] = counts @ both
+            start += len(counts)
+        columns = numerators.shape[1]
+        above, below = sums[:, :columns], np.broadcast_to(sums[:, columns:], (self.replicates, columns))
+        return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
+
+    def _counts(self) -> Iterator[Floats]:
+        """Blocks of counts, (rows, n)."""
+        if self._kept:
+            yield from (block.astype(np.float64) for block in self._kept)
+            return
+        # A count above 255 would take more than 255 of n draws of chance 1/n each: it does not happen.
+        keep = self.n * self.replicates <= KEPT
+        kept = []
+        for block in self._draw():
+            if keep:
+                kept.append(block.astype(np.uint8))
+            yield block.astype(np.float64)
+        self._kept = kept
+
+    def _draw(self) -> Iterator[npt.NDArray[np.intp]]:
+        generator = np.random.default_rng(self.seed)
+        rows = max(1, min(BLOCK // max(self.n, 1), 500))
+        for start in range(0, self.replicates if self.n else 0, rows):
+            size = min(rows, self.replicates - start)
+            drawn = generator.integers(0, self.n, size=(size, self.n))
+            drawn += np.arange(size)[:, None] * self.n
+            yield np.bincount(drawn.ravel(), minlength=size * self.n).reshape(size, self.n)
+
+
+def interval(replicates: Floats, level: float = 0.95) -> tuple[float, float] | None:
+    """Percentile interval of one statistic's bootstrap replicates (R,). None where more than half of them are NaN."""
+    present = replicates[~np.isnan(replicates)]
+    if not len(present) or 2 * len(present) < len(replicates):
+        return None
+    low, high = np.quantile(present, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def clopper_pearson(c: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Exact interval of a share of which `c` of `n` were seen (Clopper and Pearson 1934, Biometrika 26, 404)."""
+    if not 0 <= c <= n or n == 0:
+        raise ValueError(f"{c} of {n} is no share")
+    tail = (1 - level) / 2
+    low = float(stats.beta.ppf(tail, c, n - c + 1)) if c else 0.0
+    high = float(stats.beta.ppf(1 - tail, c + 1, n - c)) if c < n else 1.0
+    return low, high
+
+
+def mean_statistics(values: Floats, resamples: Resamples, reasons: str | Sequence[str]) -> list[Statistic]:
+    """The mean over problems of each column of `values` (n, K), with its interval; NaN leaves a problem out.
+
+    Clopper-Pearson where every value is 0 or 1 (a bootstrap of ten right out of ten would claim certainty), percentile
+    bootstrap elsewhere; no interval for one problem. Where a column is empty, its reason says so: one for all or one each.
+    """
+    columns = values.shape[1]
+    said = [reasons] * columns if isinstance(reasons, str) else list(reasons)
+    if len(said) != columns:
+        raise ValueError(f"{len(said)} reasons for {columns} columns")
+    present = [values[~np.isnan(values[:, j]), j] for j in range(columns)]
+    binary = [bool(np.isin(column, (0.0, 1.0)).all()) for column in present]
+    open_ = [j for j in range(columns) if len(present[j]) > 1 and not binary[j] and np.ptp(present[j]) > 0]
+    bounds = {}
+    if open_:
+        bounds = dict(zip(open_, map(interval, resamples.means(values[:, open_]).T), strict=True))
+    return [absent(said[j]) if not len(column) else _mean(column, binary[j], bounds.get(j)) for j, column in enumerate(present)]
+
+
+def _mean(column: Floats, binary: bool, bounds: tuple[float, float] | None) -> Statistic:
+    value, n = float(column.mean()), len(column)
+    if binary:
+        return bounded(value, *clopper_pearson(int(column.sum()), n), n)
+    if bounds is not None:
+        return bounded(value, *bounds, n)
+    if n > 1 and np.ptp(column) == 0:
+        return bounded(value, value, value, n)
+    return statistic(value, n)
+
+
+def t_interval(values: Sequence[float], level: float = 0.95) -> Statistic:
+    """The mean over S seeds, with Student's t interval of S - 1 degrees of freedom; `n` is S."""
+    seeds = len(values)
+    if seeds < 2:
+        return absent("one seed has no spread" if seeds else "no seed", seeds)
+    half = float(stats.t.ppf((1 + level) / 2, seeds - 1)) * stdev(values) / seeds**0.5
+    mean = fmean(values)
+    return bounded(mean, mean - half, mean + half, seeds)
