@@ -46,6 +46,8 @@ def _folder(
 def missing_weights(folder: Path) -> list[str]:
     """The files of weights that a model's folder should hold and does not: a download may have been cut off."""
     index = folder / "model.safetensors.index.json"
+    if not (folder / "config.json").is_file() and any(folder.glob("*/*.safetensors")):
+        return []  # of sentence-transformers: every module has its own folder, and none lies at the top
     try:
         names = sorted(set(json.loads(index.read_text())["weight_map"].values())) if index.is_file() else ["model.safetensors"]
     except (ValueError, KeyError, AttributeError):

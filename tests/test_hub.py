@@ -97,6 +97,17 @@ def test_a_download_that_was_cut_off_is_no_model(hub: HubCache, tmp_path: Path) 
     assert cached("model", "some/model", COMMIT)
 
 
+def test_a_model_of_modules_with_a_folder_each_is_whole_without_weights_at_the_top(hub: HubCache, tmp_path: Path) -> None:
+    module = tmp_path / "model" / "0_StaticEmbedding"
+    module.mkdir(parents=True)
+    (tmp_path / "model" / "modules.json").write_text("[]")
+    (module / "tokenizer.json").write_text("{}")
+    folder = hub.model("some/model", tmp_path / "model")
+    assert "is not whole on this machine: model.safetensors missing" in refused("some/model")
+    (folder / "0_StaticEmbedding" / "model.safetensors").touch()
+    assert snapshot("model", "some/model", COMMIT) == folder
+
+
 def test_without_a_revision_the_latest_one_that_is_cached_is_taken(hub: HubCache, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.safetensors").touch()

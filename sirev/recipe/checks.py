@@ -112,6 +112,11 @@ def _check_decoding(recipe: Recipe, complain: Complain) -> None:
         complain(("sampling", "temperature"), "training draws need a temperature above 0")
     if recipe.evaluation.draws.temperature == 0:
         complain(("evaluation", "draws", "temperature"), "evaluation draws need a temperature above 0; greedy is always asked")
+    sweep = recipe.evaluation.temperatures
+    if recipe.evaluation.draws.temperature in sweep:
+        complain(("evaluation", "temperatures"), "the draws' own temperature is measured anyway; name others")
+    if len(set(sweep)) < len(sweep):
+        complain(("evaluation", "temperatures"), "a temperature is named twice")
     longest = max(recipe.sampling.max_new_tokens, recipe.evaluation.draws.max_new_tokens)
     if recipe.engine.context is not None and recipe.engine.context <= longest:
         complain(("engine", "context"), f"leaves no room for a prompt beside {longest} new tokens")

@@ -24,6 +24,8 @@ KEPT = ("dtype", "context")
 Keys = tuple[str, ...]
 SHORT = ("model", "engine", "grader")
 """Sections that may be written as their name alone: `model: mistralai/Mistral-7B-v0.1`."""
+NO_SECTION = ("evaluation", "embedding", "model")
+"""A field of the same name that is a name already."""
 
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times as fast, where it was built
 
@@ -65,7 +67,7 @@ class Source:
             place = place[key]
         for key, value in data.items():
             here = (*keys, str(key))
-            if here[-1] in SHORT and isinstance(value, str):
+            if here[-1] in SHORT and here != NO_SECTION and isinstance(value, str):
                 # Another model has no use for this one's revision, another engine none for its memory.
                 before = place.get(key)
                 kept = {field: v for field, v in before.items() if field in KEPT} if isinstance(before, dict) else {}

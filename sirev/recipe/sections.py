@@ -205,14 +205,41 @@ Suite = Annotated[
 ]
 
 
+class Embedding(Section):
+    """The model whose vectors say how unlike two answers are: SentenceBERT (arXiv 1908.10084) or any other of its kind."""
+
+    model: str
+    """A sentence-transformers model: ORGANISATION/NAME on the Hub, or the path of its folder."""
+    revision: str | None = None
+    """A Hub commit. A branch or tag is looked up once, and the commit found then is used from then on."""
+    batch_size: Count = 64
+    """Answers that go through it at a time. Not part of a key."""
+
+
+class Verdict(Section):
+    """When two models count as the same, in the report's verdict. Nothing but the comparison is computed anew with it."""
+
+    margin: Share = 0.03
+    """Shares (pass@1, pass@N, OOD accuracy) are the same where the 90 % interval of their difference lies within this."""
+    diversity_margin: Share = 0.1
+    """Likewise of diversity, as a share of M_1's."""
+    diversity_counts: bool = False
+    """Whether a loss of diversity alone makes a reversal or a regress, as in the paper."""
+
+
 class Evaluation(Section):
     """What is asked of every M_t."""
 
     split: Literal["test", "dev"] = "test"
     """`dev` (with `task.dev`) for choosing t and settings without a look at the test set."""
     draws: Decoding
+    temperatures: list[Rate] = Field(default=[])
+    """A sweep: M_1 and M_T are also drawn from at each of these, as often and as long as in `draws`."""
     ood: dict[Name, Suite] = Field(default={})
     grader: Grader
+    embedding: Embedding | None = None
+    """Null measures no such diversity. Nor is any measured where an answer is an option's letter alone."""
+    verdict: Verdict = Verdict()
 
 
 class Engine(Section):

@@ -26,6 +26,17 @@ def local_files(folder: Path) -> list[str]:
     return names
 
 
+def local_module_files(folder: Path) -> list[str]:
+    """The files of a local sentence-transformers model, some of them in its modules' folders; BadInput if it is none."""
+    found = {path for pattern in PATTERNS for path in folder.rglob(pattern)}
+    names = sorted(path.relative_to(folder).as_posix() for path in found)
+    if not {"modules.json", "config.json"} & set(names):
+        raise BadInput(f"evaluation.embedding.model: {folder} holds no model: there is neither modules.json nor config.json")
+    if not any(name.endswith(".safetensors") for name in names):
+        raise BadInput(f"evaluation.embedding.model: {folder} has no weights as safetensors; save it again as such")
+    return names
+
+
 def is_local(name: str) -> bool:
     """Whether a model's name is a path: one that exists, or that could be no repository on the Hub."""
     return name.startswith(("/", "./", "../", "~")) or name.count("/") > 1 or Path(name).is_dir()

@@ -49,17 +49,19 @@ def train(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()  # what the training before this one left in reference cycles
-    checkpoints = Checkpoints(Path(arguments["attempts"]), arguments["settings"]["checkpoint_minutes"])
+    settings = arguments["settings"]
+    checkpoints = Checkpoints(Path(arguments["attempts"]), settings["checkpoint_minutes"])
     adopted = checkpoints.adopt()
     progress = _Progress(emit)
     trainer, examples = make_trainer({**arguments, "scratch": str(checkpoints.folder)}, progress, checkpoints)
     trainer.train(resume_from_checkpoint=str(adopted) if adopted else None)
     save_model(trainer.model, trainer.processing_class, Path(arguments["out"]))
     checkpoints.discard()
+    passes = settings["epochs"] if settings["max_steps"] is None else trainer.state.epoch
     return {
         "log": thinned([_finite(entry) for entry in trainer.state.log_history if "loss" in entry]),
         "steps": trainer.state.global_step,
-        "tokens": examples.tokens * arguments["settings"]["epochs"],
+        "tokens": round(examples.tokens * passes),
         "dropped": examples.dropped,
         "resumed": step_of(adopted) if adopted else None,
     }
@@ -166,6 +168,7 @@ def _common_arguments(settings: dict[str, Any], seed: int, scratch: str, policy:
     return {
         "output_dir": scratch,
         "num_train_epochs": settings["epochs"],
+        "max_steps": settings["max_steps"] or -1,  # TRL goes through the examples as often as it takes
         "per_device_train_batch_size": at_once,
         "gradient_accumulation_steps": settings["batch_size"] // at_once,
         "learning_rate": settings["learning_rate"],

@@ -163,6 +163,23 @@ def test_settings_are_plain_json_with_defaults_filled_in() -> None:
     assert Recipe.model_validate(settings) == load_recipe("tiny")
 
 
+def test_what_evaluation_leaves_out_is_not_measured_and_the_margins_are_the_usual_ones() -> None:
+    evaluation = load_recipe("tiny").evaluation
+    assert (evaluation.temperatures, evaluation.embedding) == ([], None)
+    verdict = evaluation.verdict
+    assert (verdict.margin, verdict.diversity_margin, verdict.diversity_counts) == (0.03, 0.1, False)
+
+
+def test_the_embedding_model_is_a_field_not_a_section_that_its_name_may_stand_for() -> None:
+    embedding = load_recipe("tiny", ["evaluation.embedding.model=a/b", "evaluation.embedding.batch_size=8"]).evaluation.embedding
+    assert embedding is not None
+    assert (embedding.model, embedding.revision, embedding.batch_size) == ("a/b", None, 8)
+    other = load_recipe("mistral_gsm8k", ["evaluation.embedding.model=a/b", "evaluation.embedding.revision=null"])
+    assert other.evaluation.embedding is not None
+    assert (other.evaluation.embedding.model, other.evaluation.embedding.revision) == ("a/b", None)
+    assert load_recipe("mistral_gsm8k", ["evaluation.embedding=null"]).evaluation.embedding is None
+
+
 GRID = [f"{model}_{task}" for model in ("llama2", "mistral", "llama3") for task in ("csqa", "gsm8k", "math", "mbpp")]
 
 
@@ -186,6 +203,9 @@ def test_the_grid_is_the_papers(name: str) -> None:
     draws = recipe.evaluation.draws
     assert (draws.n, draws.temperature, draws.top_p) == (64, 0.75, 0.95)
     assert recipe.model.revision
+    assert recipe.evaluation.embedding is not None
+    assert recipe.evaluation.embedding.model == "sentence-transformers/all-MiniLM-L6-v2"
+    assert recipe.evaluation.embedding.revision
     assert recipe.task.name == name.partition("_")[2]
 
 
@@ -350,6 +370,16 @@ SUITE = "{task: {name: gsm8k, data: {path: x}}, grader: gsm8k_strict}"
         ("mistral_gsm8k", ["evaluation.split=dev"], "evaluation.split: dev: needs task.dev, the number of problems to keep out "
          "of the training split"),
         ("mistral_mbpp", ["task.dev=5"], "task.dev: 5: MBPP has a validation split of its own; evaluation.split: dev uses it"),
+        ("tiny", ["evaluation.temperatures=[1.0, 0.75]"], "evaluation.temperatures: [1.0, 0.75]: the draws' own temperature is "
+         "measured anyway; name others"),
+        ("tiny", ["evaluation.temperatures=[1.0, 1]"], "evaluation.temperatures: [1.0, 1]: a temperature is named twice"),
+        ("tiny", ["evaluation.temperatures=[0.5, 0]"], "evaluation.temperatures.1: 0 is not allowed: input should be greater "
+         "than 0"),
+        ("tiny", ["evaluation.verdict.margin=3"], "evaluation.verdict.margin: 3 is not allowed: input should be less than or "
+         "equal to 1"),
+        ("tiny", ["evaluation.verdict.margins=0.1"], "evaluation.verdict has no field 'margins'; did you mean 'margin'? (known: "
+         "margin, diversity_margin, diversity_counts)"),
+        ("tiny", ["evaluation.embedding.revision=main"], "evaluation.embedding.model: missing, and required"),
         ("mistral_gsm8k", ["engine.context=512"], "engine.context: 512: leaves no room for a prompt beside 512 new tokens"),
     ],
 )  # fmt: skip

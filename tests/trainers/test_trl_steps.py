@@ -181,6 +181,24 @@ def trained(folder: Path, kind: str, model: Model, **settings: Any) -> tuple[lis
     return [entry["loss"] for entry in result["log"]], weights(arguments)
 
 
+@pytest.mark.parametrize("kind", ["sft", "dpo"])
+@pytest.mark.parametrize("steps", [2, 3, 7])
+def test_a_number_of_steps_is_trained_exactly_whatever_the_epochs(base: Model, kind: str, steps: int, tmp_path: Path) -> None:
+    rows = sft_rows(11) if kind == "sft" else dpo_rows(11)
+    whole = train(request(tmp_path / "epoch", kind, base, rows, **FAST | {"epochs": 1}), no_event)
+    assert whole["steps"] == 3
+    told: list[dict[str, Any]] = []
+    result = train(request(tmp_path / "steps", kind, base, rows, **FAST, max_steps=steps), told.append)
+    assert (result["steps"], len(result["log"])) == (steps, steps)
+    assert told[-1] == {"step": steps, "steps": steps}
+    assert result["tokens"] == pytest.approx(whole["tokens"] * steps / 3, rel=0.1)
+    assert [entry["learning_rate"] for entry in result["log"]][-1] <= FAST["learning_rate"] / 2  # the schedule ends with them
+
+
+def test_as_many_steps_as_the_epochs_have_are_the_same_training(base: Model, tmp_path: Path) -> None:
+    assert close(trained(tmp_path / "epochs", "sft", base), trained(tmp_path / "steps", "sft", base, max_steps=6, epochs=1))
+
+
 FAST = {"epochs": 2, "learning_rate": 1e-2, "warmup": 0}
 
 
