@@ -1,4 +1,4 @@
-"""compare: the measures of M_1 .. M_T of one run against each other; what reports read."""
+"""compare: the measures of any set of methods, seeds and null runs against each other; what reports read."""
 
 from __future__ import annotations
 
@@ -6,140 +6,67 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sirev.metrics.answer_sets import group_disparity, improvement_set, lost_set
-from sirev.metrics.diversity import ORDERS
-from sirev.metrics.pass_at_n import pass_at_n, powers_of_two
-from sirev.metrics.statistic import Statistic, absent, mean, statistic
 from sirev.stages.stage import Context, Stage, semantic
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.digests import canonical_json
 
-Problems = list[dict[str, Any]]
-
 
 @dataclass(frozen=True)
 class CompareParameters:
-    """The iterations compared, M_1 first, and the OOD suites asked of each."""
+    """What is compared, and how changes are judged."""
 
-    iterations: list[int] = semantic()
+    runs: list[dict[str, Any]] = semantic()
+    """Each {"method", "seed", "iterations": [t, ...]}; the first t is M_1. Null runs' methods begin with "null-"."""
     suites: list[str] = semantic()
-    texts: bool = semantic(default=True, absent_means=True)
-    """Whether an answer is a text, whose diversity means something; a bare option letter is none."""
-    equations: bool = semantic(default=True, absent_means=True)
-    """Whether the task is a mathematical one, whose answers hold equations."""
+    answers: str = semantic(default="math", absent_means="math")
+    """What an answer is: "math", "code", "text", or "letters", whose diversity means nothing."""
+    guess: float | None = semantic(default=None, absent_means=None)
+    """The chance that a guess is right, where answers can be guessed."""
+    margin: float = semantic(default=0.03, absent_means=0.03)
+    diversity_margin: float = semantic(default=0.1, absent_means=0.1)
+    diversity_counts: bool = semantic(default=False, absent_means=False)
+    replicates: int = semantic(default=10_000, absent_means=10_000)
+    seed: int = semantic(default=0, absent_means=0)
+    """Of the bootstrap and of the permutations."""
 
 
 def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
-    """`comparison.json`: {"iterations": [...]}, as `sirev report --format json` documents it.
+    """`comparison.json`, as docs/report.md documents it.
 
-    Inputs, for each t: measures `t/greedy`, `t/draws`, `t/train` (accuracy) and, unless an answer is no text,
-    `t/diversity`, and `t/ood/SUITE`.
+    Inputs, for each run and t, as far as they were asked for: measures "METHOD/SEED/T/WHAT" with WHAT `greedy`, `draws`,
+    `train`, `diversity`, `embedding`, `ood/SUITE`, `temperature/TEMPERATURE`.
     """
+    # numpy and scipy, which a replay has no use for
+    from sirev.metrics.comparison.measures import Measures
+    from sirev.metrics.comparison.study import RunMeasures, Settings, compare
 
-    def measures(name: str) -> Problems:
-        return list(inputs[name].json("measures.json")["problems"])
+    read: dict[str, list[dict[str, Any]]] = {}
 
-    m1_greedy, m1_draws = measures("1/greedy"), measures("1/draws")
-    orders = list(powers_of_two(max((p["n"] for p in m1_draws), default=1)))
-    iterations = []
-    for t in parameters.iterations:
-        greedy, draws, train = measures(f"{t}/greedy"), measures(f"{t}/draws"), measures(f"{t}/train")
-        gained = improvement_set(_right(m1_greedy), _right(greedy))
-        iterations.append(
-            {
-                "t": t,
-                "pass_at_1": accuracy(greedy),
-                "levels": by_level(greedy),
-                "pass_at_n": pass_curve(draws, orders, "no test problem"),
-                "improvement_set": {
-                    "size": len(gained),
-                    "m1_pass_at_n": pass_curve([p for p in m1_draws if p["id"] in set(gained)], orders[1:], "IS(t) is empty"),
-                },
-                "lost_set": {"size": len(lost_set(_right(m1_greedy), _right(greedy)))},
-                "coverage": {
-                    reading: {"train": measure(train), "test": measure(draws)}
-                    for reading, measure in (("mass", coverage_mass), ("solved", coverage_solved))
-                },
-                "diversity": {
-                    group: diversity_of(measures(f"{t}/diversity") if parameters.texts else None, group, parameters.equations)
-                    for group in GROUPS
-                },
-                "ood": {suite: suite_summary(measures(f"{t}/ood/{suite}")) for suite in parameters.suites},
-            }
-        )
-    return Output(files={"comparison.json": canonical_json({"iterations": iterations})})
+    def measures(name: str) -> list[dict[str, Any]] | None:
+        if name not in inputs:
+            return None
+        digest = inputs[name].digest  # methods share M_1
+        if digest not in read:
+            read[digest] = inputs[name].json("measures.json")["problems"]
+        return read[digest]
+
+    def model(at: str) -> Measures:
+        def group(prefix: str) -> dict[str, list[dict[str, Any]]]:
+            names = [name.removeprefix(f"{at}/{prefix}/") for name in inputs if name.startswith(f"{at}/{prefix}/")]
+            return {name: rows for name in sorted(names) if (rows := measures(f"{at}/{prefix}/{name}")) is not None}
+
+        one = {what: measures(f"{at}/{what}") for what in ("greedy", "draws", "train", "diversity", "embedding")}
+        return Measures(**one, ood=group("ood"), temperatures=group("temperature"))
+
+    runs = [
+        RunMeasures(one["method"], one["seed"], {t: model(f"{one['method']}/{one['seed']}/{t}") for t in one["iterations"]})
+        for one in parameters.runs
+    ]
+    settings = Settings(
+        parameters.margin, parameters.diversity_margin, parameters.diversity_counts, parameters.replicates, parameters.seed
+    )
+    comparison = compare(runs, parameters.answers, parameters.guess, settings)
+    return Output(files={"comparison.json": canonical_json(comparison)})
 
 
-GROUPS = {"all": "an", "correct": "a correct", "incorrect": "an incorrect"}
-"""The sets of answers that diversity is measured over, and how to say that there is none."""
-
-
-def accuracy(greedy: Problems) -> Statistic:
-    """Share of problems whose single, greedy answer is right."""
-    return mean([p["correct"] / p["n"] for p in greedy], "no problem")
-
-
-def by_level(greedy: Problems) -> dict[str, Statistic]:
-    """Greedy accuracy of each level, easiest first."""
-    levels = sorted({p["level"] for p in greedy}, key=lambda level: (len(level), level))
-    return {level: accuracy([p for p in greedy if p["level"] == level]) for level in levels}
-
-
-def pass_curve(draws: Problems, orders: list[int], empty: str) -> dict[str, Statistic]:
-    """Mean pass@N over problems for each N of `orders`; `empty` is the reason where there is no problem."""
-    return {
-        str(k): mean([pass_at_n(p["n"], p["correct"], k) for p in draws], f"fewer than {k} draws" if draws else empty)
-        for k in orders
-    }
-
-
-def coverage_mass(draws: Problems) -> Statistic:
-    """Correct answer coverage read as probability mass: mean over problems of right draws / draws."""
-    return mean([p["correct"] / p["n"] for p in draws], "no problem")
-
-
-def coverage_solved(draws: Problems) -> Statistic:
-    """Correct answer coverage read as reach: the share of problems with at least one right draw."""
-    return mean([float(p["correct"] > 0) for p in draws], "no problem")
-
-
-def diversity_of(problems: Problems | None, group: str, equations: bool = True) -> dict[str, Any]:
-    """Distinct-N (each n, and their mean) and distinct equation lists, mean over problems with such answers.
-
-    None stands for answers that are no text; `equations` says whether the answers are mathematical.
-    """
-    if problems is None:
-        none = absent("an answer is an option's letter alone")
-        return {"distinct_n": {**{str(n): none for n in ORDERS}, "mean": none}, "distinct_equations": none}
-    empty = f"no problem has {GROUPS[group]} answer"
-    having = [p[group] for p in problems if p[group]["answers"]]
-    by_n = {
-        str(n): mean([p["distinct_n"][str(n)] for p in having], f"no answer of {n} tokens" if having else empty) for n in ORDERS
-    }
-    missing = next((s for s in by_n.values() if s["value"] is None), None)
-    if missing is None:
-        values = [s["value"] for s in by_n.values() if s["value"] is not None]
-        overall = statistic(sum(values) / len(values), min(s["n"] for s in by_n.values()))
-    else:
-        overall = missing
-    lists = mean([p["distinct_equations"] for p in having], empty) if equations else absent("the task is no mathematical one")
-    return {"distinct_n": {**by_n, "mean": overall}, "distinct_equations": lists}
-
-
-def suite_summary(greedy: Problems) -> dict[str, Any]:
-    """Accuracy of an OOD suite, whole and by level, and the group disparity between its easiest and hardest level."""
-    levels = by_level(greedy)
-    easiest, *rest = levels.values()
-    disparity = absent("the suite has one level only")
-    if rest and easiest["value"] is not None and rest[-1]["value"] is not None:
-        value = group_disparity(easiest["value"], rest[-1]["value"])
-        count = easiest["n"] + rest[-1]["n"]
-        disparity = absent("the easiest level is never right", count) if value is None else statistic(value, count)
-    return {"accuracy": accuracy(greedy), "levels": levels, "group_disparity": disparity}
-
-
-def _right(greedy: Problems) -> dict[str, bool]:
-    return {p["id"]: p["correct"] > 0 for p in greedy}
-
-
-STAGE = Stage("compare", 1, CompareParameters, run)
+STAGE = Stage("compare", 2, CompareParameters, run)

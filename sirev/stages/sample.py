@@ -42,6 +42,8 @@ class SampleParameters:
     dtype: str = semantic(default="auto", absent_means="auto")
     stop: list[str] = semantic(default_factory=list, absent_means=[])
     chat_template: bool = semantic(default=False, absent_means=False)
+    repeat: int = semantic(default=0, absent_means=0)
+    """Counts how often the same was asked before: greedy answers are drawn anew, not looked up."""
     options: dict[str, Any] = operational(default_factory=dict)
     """What only the engine itself understands: context, memory, where a server is."""
 

@@ -41,6 +41,8 @@ class TrainParameters:
     max_prompt_tokens: int | None = semantic(default=None, absent_means=None)
     max_completion_tokens: int | None = semantic(default=None, absent_means=None)
     chat_template: bool = semantic(default=False, absent_means=False)
+    max_steps: int | None = semantic(default=None, absent_means=None)
+    """Optimizer steps, instead of as many as `epochs` are."""
     micro_batch_size: int | None = operational(default=None)
     gradient_checkpointing: bool = operational(default=False)
     precompute_reference: bool = operational(default=False)

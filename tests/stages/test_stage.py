@@ -54,7 +54,8 @@ def test_every_parameter_of_every_stage_says_whether_it_is_keyed(stage: Stage) -
 
 
 def test_the_stages_are_those_of_the_design() -> None:
-    assert list(STAGES) == ["source", "dataset", "model", "pretrain", "select", "train", "sample", "grade", "measure", "compare"]
+    work = ["source", "dataset", "samples", "model", "pretrain", "select", "train", "sample", "grade"]
+    assert list(STAGES) == [*work, "measure", "embed", "agree", "compare"]
 
 
 @dataclass(frozen=True)
