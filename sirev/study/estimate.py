@@ -82,7 +82,9 @@ def estimate(recipe: Recipe, plans: Iterable[Mapping[str, PlannedStep]], store: 
         elif isinstance(step.parameters, TrainParameters):
             examples = counts.examples(step)
             found.examples += examples
-            found.trained_tokens += round(examples * counts.example_tokens(step) * step.parameters.epochs)
+            steps, epochs = step.parameters.max_steps, step.parameters.epochs
+            seen = examples * epochs if steps is None else steps * step.parameters.batch_size
+            found.trained_tokens += round(seen * counts.example_tokens(step))
             found.disk_bytes += kept
     found.disk_bytes += round(found.sampled_tokens * BYTES_A_TOKEN)
     for stage, tokens in (("sample", found.sampled_tokens), ("train", found.trained_tokens)):

@@ -8,21 +8,34 @@ Measures = dict[str, Known]
 """What was measured -> its artifact, as `sirev.stages.compare` names them."""
 
 
-def evaluate(steps: Steps, t: int, model: Model, training_draws: tuple[Known, Known]) -> Measures:
-    """Greedy answers for pass@1 (also on every OOD suite, by its own grader); draws for pass@N, coverage and diversity."""
-    grader = steps.recipe.evaluation.grader
-    greedy = steps.grade(t, "greedy", steps.greedy(t, model), grader)
-    draws = steps.grade(t, "draws", steps.test_draws(t, model), grader)
-    train = steps.grade(t, "train", training_draws, grader)
+def evaluate(
+    steps: Steps, t: int, model: Model, training_draws: tuple[Known, Known] | None = None, *, again: bool = False
+) -> Measures:
+    """Greedy answers for pass@1 (also on every OOD suite, by its own grader); draws for pass@N, coverage and diversity.
+
+    A null run's model has no training draws, and no sweep of temperatures. M_1 asked `again` answers anew.
+    """
+    asked = steps.recipe.evaluation
+    greedy = steps.grade(t, "greedy", steps.greedy(t, model, again=again), asked.grader)
+    draws = steps.grade(t, "draws", steps.test_draws(t, model, again=again), asked.grader)
     measures = {
         "greedy": steps.measure(t, "greedy", "accuracy", greedy),
         "draws": steps.measure(t, "draws", "accuracy", draws),
-        "train": steps.measure(t, "train", "accuracy", train),
     }
-    if steps.answers_are_texts:
+    if training_draws is not None:
+        train = steps.grade(t, "train", training_draws, asked.grader)
+        measures["train"] = steps.measure(t, "train", "accuracy", train)
+    if steps.answers != "letters":
         measures["diversity"] = steps.measure(t, "diversity", "diversity", draws)
-    for suite in sorted(steps.recipe.evaluation.ood):
-        own = getattr(steps.recipe.evaluation.ood[suite], "grader", grader)
-        answers = steps.grade(t, f"ood/{suite}", steps.greedy(t, model, suite), own)
+    for suite in sorted(asked.ood):
+        own = getattr(asked.ood[suite], "grader", asked.grader)
+        answers = steps.grade(t, f"ood/{suite}", steps.greedy(t, model, suite, again=again), own)
         measures[f"ood/{suite}"] = steps.measure(t, f"ood/{suite}", "accuracy", answers)
+    for temperature in asked.temperatures if training_draws is not None and t in (1, steps.recipe.T) else ():
+        what = f"temperature/{temperature}"
+        answers = steps.grade(t, what, steps.test_draws(t, model, temperature=temperature), asked.grader)
+        measures[what] = steps.measure(t, what, "accuracy", answers)
+    # Last: on a GPU another model takes the place of the one that answers.
+    if (embedded := steps.embed(t, draws)) is not None:
+        measures["embedding"] = embedded
     return measures

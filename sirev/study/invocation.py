@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sirev.errors import BadInput, SirevError, StageFailed
-from sirev.recipe import METHODS, Method, Recipe, allow_unsafe_code, load_recipe, suggest
+from sirev.recipe import METHODS, Recipe, allow_unsafe_code, load_recipe, suggest
 from sirev.stages import STAGES
 from sirev.store.artifacts import Artifact
 from sirev.store.digests import canonical_json
@@ -21,9 +21,11 @@ from sirev.store.provenance import now
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.actions import names
-from sirev.study.algorithm import self_improve
+from sirev.study.algorithm import Outcome
+from sirev.study.comparing import comparison, studies_of
 from sirev.study.crew import Crew, gpu
 from sirev.study.latest import remember
+from sirev.study.nulls import RETRAINED, follow, null_methods
 from sirev.study.planner import Planner, StepState
 from sirev.study.runner import Listener, Runner, State, os_reason
 from sirev.study.steps import Steps
@@ -36,17 +38,31 @@ if TYPE_CHECKING:
 class RunResult:
     """A finished run: its id in the store, and what `compare` says of its models.
 
+    `method` of a null run is "null-resample", "null-retrain" or "null-gold-METHOD", and its first iteration M_1 itself.
     `iterations` is the list of `sirev report --format json`; `stopped` says why the run ended before T, if it did;
     `notes` what it met on the way, by t; `computed` names the steps that were not found in the store.
     """
 
     id: str
-    method: Method
+    method: str
     seed: int
     iterations: list[dict[str, Any]]
     stopped: str | None
     notes: dict[int, str]
     computed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A run that is asked for; `retrained` is how often null-retrain trains M_1 again."""
+
+    method: str
+    seed: int
+    retrained: int = RETRAINED
+
+    def follow(self, steps: Steps) -> Outcome:
+        """Go through its steps."""
+        return follow(steps, self.method, self.retrained)
 
 
 class Quiet:
@@ -75,6 +91,8 @@ def iterate(
     redo: Iterable[str] = (),
     overlays: Sequence[str | Path] = (),
     unsafe_code: bool = False,
+    nulls: Iterable[str] = (),
+    null_count: int = RETRAINED,
     listener: Listener | None = None,
 ) -> list[RunResult]:
     """Run Algorithm 1 for every method and seed; what the store holds already is not computed again.
@@ -82,15 +100,16 @@ def iterate(
     `recipe` is a name, a file or a loaded Recipe; `overlays` are names or files of settings laid over it, then
     `overrides`, "key.sub=value" as after `--set`; `methods` default to the recipe's; `redo` are "STAGE" or "STAGE:t",
     computed anew as another realisation; `unsafe_code` lets programs run unconfined (`sirev.recipe.allow_unsafe_code`).
+    `nulls`, of "resample", "retrain" (`null_count` times) and "gold", are runs beside these: see `sirev.study.nulls`.
     Raises BadInput for what can't be run, and StageFailed once every run that could go on has ended.
     """
-    recipe, wanted, redo = _request(recipe, overrides, overlays, methods, seeds, redo, unsafe_code)
+    recipe, wanted, redo = _request(recipe, overrides, overlays, methods, seeds, redo, unsafe_code, nulls, null_count)
     opened = store if isinstance(store, Store) else Store(store)
     listener = listener or Quiet()
     crew = Crew(f"{now()}-{secrets.token_hex(3)}", embedded=recipe.model.pretrain is not None)
-    runs = [_open_run(opened, recipe, method, seed, crew.invocation, redo) for method, seed in wanted]
+    runs = [_open_run(opened, recipe, one, crew.invocation, redo) for one in wanted]
     if redo:
-        _check_redo(redo, [_planned(opened, recipe, method, run) for (method, _), run in zip(wanted, runs, strict=True)])
+        _check_redo(redo, [_planned(opened, recipe, one, run) for one, run in zip(wanted, runs, strict=True)])
     if recipe.gpu == "required" and not gpu():
         _check_nothing_to_compute(opened, recipe, wanted, runs)
     for run in runs:  # what an interrupted --redo made already
@@ -99,10 +118,7 @@ def iterate(
                 crew.redone[pin.key] = artifact
     pool = ThreadPoolExecutor(max_workers=min(crew.parallel, len(runs)), thread_name_prefix="sirev-run")
     try:
-        futures = [
-            pool.submit(_one_run, opened, recipe, method, run, crew, listener)
-            for (method, _), run in zip(wanted, runs, strict=True)
-        ]
+        futures = [pool.submit(_one_run, opened, recipe, one, run, crew, listener) for one, run in zip(wanted, runs, strict=True)]
         pending = set(futures)
         while pending:
             done, pending = wait(pending, return_when=FIRST_EXCEPTION)
@@ -116,6 +132,8 @@ def iterate(
     if errors:
         raise _summary(errors)
     remember(opened, [run.id for run in runs])
+    for group in studies_of(opened, runs):
+        comparison(opened, group)  # found, from then on, by whoever reports on these runs
     return [future.result() for future in futures]
 
 
@@ -129,9 +147,11 @@ def plan(
     redo: Iterable[str] = (),
     overlays: Sequence[str | Path] = (),
     unsafe_code: bool = False,
+    nulls: Iterable[str] = (),
+    null_count: int = RETRAINED,
 ) -> dict[str, dict[str, StepState]]:
     """What `iterate` would do: run id -> step -> "hit", "run", or "unknown" until an earlier step has run."""
-    return plans(recipe, methods, overrides, seeds, store, redo, overlays, unsafe_code).states
+    return plans(recipe, methods, overrides, seeds, store, redo, overlays, unsafe_code, nulls, null_count).states
 
 
 @dataclass(frozen=True)
@@ -163,12 +183,14 @@ def plans(
     redo: Iterable[str] = (),
     overlays: Sequence[str | Path] = (),
     unsafe_code: bool = False,
+    nulls: Iterable[str] = (),
+    null_count: int = RETRAINED,
 ) -> Plans:
     """Look every step of every run up, and compute none."""
-    loaded, wanted, named = _request(recipe, overrides, overlays, methods, seeds, redo, unsafe_code)
+    loaded, wanted, named = _request(recipe, overrides, overlays, methods, seeds, redo, unsafe_code, nulls, null_count)
     opened = store if isinstance(store, Store) else Store(store)
-    runs = [_open_run(opened, loaded, method, seed, "", named) for method, seed in wanted]
-    planners = [_planned(opened, loaded, method, run) for (method, _), run in zip(wanted, runs, strict=True)]
+    runs = [_open_run(opened, loaded, one, "", named) for one in wanted]
+    planners = [_planned(opened, loaded, one, run) for one, run in zip(wanted, runs, strict=True)]
     _check_redo(named, planners)
     return Plans(loaded, opened, planners)
 
@@ -180,22 +202,30 @@ OUTSIDE_RUN_IDS = (
     ("gpu",),
     ("training", "memory"),
     ("training", "checkpoint_minutes"),
+    ("evaluation", "verdict"),
+    ("evaluation", "embedding", "batch_size"),
 )
-"""What a recipe says that changes no result: the same run goes on with another of it."""
+"""What a recipe says that changes no measure: the same run goes on with another of it."""
+ABSENT_IN_RUN_IDS: dict[tuple[str, str], Any] = {("evaluation", "temperatures"): [], ("evaluation", "embedding"): None}
+"""Fields that came later, left out at the value that means what was done before there was such a field."""
 
 
-def run_id(recipe: Recipe, method: str, seed: int) -> str:
+def run_id(recipe: Recipe, method: str, seed: int, retrained: int = RETRAINED) -> str:
     """The id of a run's first realisation: its names, and a digest of all that the recipe says of this method."""
     settings = recipe.settings()
+    for (section, field), absent in ABSENT_IN_RUN_IDS.items():
+        if settings[section][field] == absent:
+            del settings[section][field]
     for *path, field in OUTSIDE_RUN_IDS:
         place = settings
         for key in path:
-            place = place[key]
-        del place[field]
+            place = place.get(key, {})
+        place.pop(field, None)
     if settings["engine"] is not None:
         settings["engine"] = {field: settings["engine"][field] for field in ("name", "dtype")}
     digest = hashlib.sha256(canonical_json(settings)).hexdigest()[:8]
-    return f"{recipe.name}-{method}-s{seed}-{digest}"
+    count = f"-{retrained}" if method == "null-retrain" and retrained != RETRAINED else ""
+    return f"{recipe.name}-{method}{count}-s{seed}-{digest}"
 
 
 def _request(
@@ -206,8 +236,10 @@ def _request(
     seeds: Iterable[int],
     redo: Iterable[str],
     unsafe_code: bool,
-) -> tuple[Recipe, list[tuple[Method, int]], tuple[str, ...]]:
-    """The checked request: recipe, (method, seed) of each run, and what to redo."""
+    nulls: Iterable[str],
+    null_count: int,
+) -> tuple[Recipe, list[Wanted], tuple[str, ...]]:
+    """The checked request: recipe, its runs, and what to redo."""
     if isinstance(recipe, Recipe):
         if overrides or overlays:
             raise BadInput("overrides and overlays go with a recipe's name or file, not with a loaded recipe")
@@ -215,7 +247,7 @@ def _request(
         recipe = load_recipe(recipe, overrides, overlays)
     if unsafe_code:
         recipe = allow_unsafe_code(recipe)
-    chosen: list[Method] = []
+    chosen: list[str] = []
     for method in recipe.methods if methods is None else methods:
         if method != "all" and method not in METHODS:
             raise BadInput(f"unknown method {method!r}{suggest(method, [*METHODS, 'all'])}")
@@ -237,19 +269,20 @@ def _request(
             raise BadInput(f"--redo {one}: unknown stage {stage!r}{suggest(stage, sorted(STAGES))}")
         if colon and not (re.fullmatch(r"\d+", t) and int(t) <= recipe.T):
             raise BadInput(f"--redo {one}: expected STAGE or STAGE:t with t from 0 to {recipe.T}")
-    return recipe, [(method, seed) for seed in numbers for method in chosen], named
+    courses = [*chosen, *null_methods(nulls, chosen, null_count)]
+    return recipe, [Wanted(course, seed, null_count) for seed in numbers for course in courses], named
 
 
-def _planned(store: Store, recipe: Recipe, method: Method, run: Run) -> Planner:
+def _planned(store: Store, recipe: Recipe, wanted: Wanted, run: Run) -> Planner:
     planner = Planner(store, run)
-    self_improve(Steps(recipe, run.seed, planner, LocalFiles(store.objects)), method)
+    wanted.follow(Steps(recipe, run.seed, planner, LocalFiles(store.objects)))
     return planner
 
 
-def _check_nothing_to_compute(store: Store, recipe: Recipe, wanted: Sequence[tuple[Method, int]], runs: Sequence[Run]) -> None:
+def _check_nothing_to_compute(store: Store, recipe: Recipe, wanted: Sequence[Wanted], runs: Sequence[Run]) -> None:
     """A replay needs no GPU; anything else is refused before it downloads a model that can't be used."""
-    for (method, _), run in zip(wanted, runs, strict=True):
-        planner = _planned(store, recipe, method, run)
+    for one, run in zip(wanted, runs, strict=True):
+        planner = _planned(store, recipe, one, run)
         if missing := [step for step, state in planner.states.items() if state != "hit"]:
             raise BadInput(
                 f"the recipe {recipe.name} needs a GPU and there is none here ({len(missing)} steps are still to compute); "
@@ -267,12 +300,12 @@ def _check_redo(redo: Sequence[str], planners: Sequence[Planner]) -> None:
             raise BadInput(f"--redo {one}: these runs have no such step (of {wanted} there is t = {', '.join(there)})")
 
 
-def _open_run(store: Store, recipe: Recipe, method: Method, seed: int, invocation: str, redo: Sequence[str]) -> Run:
+def _open_run(store: Store, recipe: Recipe, wanted: Wanted, invocation: str, redo: Sequence[str]) -> Run:
     """The latest realisation of a run as far as it got; with `redo` one more, starting from its pins.
 
     An unfinished realisation that the same `redo` began goes on.
     """
-    base = run_id(recipe, method, seed)
+    base = run_id(recipe, wanted.method, wanted.seed, wanted.retrained)
     there = [n for name in store.runs.ids() if (n := _realisation(base, name))]
     latest = max(there, default=0)
     old = store.runs.get(_name(base, latest)) if latest else None
@@ -281,8 +314,8 @@ def _open_run(store: Store, recipe: Recipe, method: Method, seed: int, invocatio
     return Run(
         id=_name(base, latest + 1),
         recipe=recipe.name,
-        method=method,
-        seed=seed,
+        method=wanted.method,
+        seed=wanted.seed,
         realisation=latest + 1,
         settings=recipe.settings(),
         invocation=invocation,
@@ -300,19 +333,19 @@ def _realisation(base: str, name: str) -> int | None:
     return int(found[1] or 1) if found else None
 
 
-def _one_run(store: Store, recipe: Recipe, method: Method, run: Run, crew: Crew, listener: Listener) -> RunResult:
+def _one_run(store: Store, recipe: Recipe, wanted: Wanted, run: Run, crew: Crew, listener: Listener) -> RunResult:
     runner = Runner(store, run, crew, listener)
     try:
         with crew.turn:
-            outcome = self_improve(Steps(recipe, run.seed, runner, LocalFiles(store.objects)), method)
-            runner.finish("stopped" if outcome.stopped else "complete", outcome.stopped)
+            outcome = wanted.follow(Steps(recipe, run.seed, runner, LocalFiles(store.objects)))
+            runner.finish("stopped" if outcome.stopped else "complete", outcome.stopped or outcome.remark)
     except OSError as error:  # the disk is full, say
         raise StageFailed(f"{run.id}: {os_reason(error)}") from error
     for t, trouble in outcome.notes.items():
         listener.note(run, f"t = {t}: {trouble}" + ("; the run stops here" if outcome.stopped else ""))
     assert isinstance(outcome.comparison, Artifact)
-    iterations = outcome.comparison.json("comparison.json")["iterations"]
-    return RunResult(run.id, method, run.seed, iterations, outcome.stopped, outcome.notes, tuple(runner.computed))
+    iterations = outcome.comparison.json("comparison.json")["runs"][0]["iterations"]
+    return RunResult(run.id, run.method, run.seed, iterations, outcome.stopped, outcome.notes, tuple(runner.computed))
 
 
 def _summary(errors: list[BaseException]) -> BaseException:

@@ -28,6 +28,7 @@ class PlannedStep:
     state: StepState
     artifact: Artifact | None
     work: str
+    key: str | None
 
 
 class Planner:
@@ -47,7 +48,7 @@ class Planner:
         """The artifact if it is known already, else a stand-in for it."""
         known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
         state: StepState = "unknown"
-        artifact = None
+        artifact = key = None
         if len(known) == len(inputs):
             key = action_key(step_action(self.run, stage, parameters, known))
             artifact = None if to_redo(self.run, stage.name, name) else find(self.store, self.run.pins, name, key)
@@ -55,5 +56,13 @@ class Planner:
         # Two runs share a step if they would make the same of the same: unknown inputs are told apart by what makes them.
         made_of = {k: v.semantic if isinstance(v, Artifact) else v.work for k, v in inputs.items()}
         work = action_key(stage.action(parameters, made_of))
-        self.steps[name] = PlannedStep(name, stage.name, parameters, inputs, state, artifact, work)
+        self.steps[name] = PlannedStep(name, stage.name, parameters, inputs, state, artifact, work, key)
         return artifact or Unknown(work)
+
+    def provenance(self, name: str) -> Mapping[str, Any]:
+        """What was recorded beside the artifact of a step, if it was found."""
+        step = self.steps.get(name)
+        if step is None or step.artifact is None or step.key is None:
+            return {}
+        record = self.store.records.get(step.key, step.artifact.digest)
+        return record.provenance if record else {}

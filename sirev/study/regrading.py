@@ -7,10 +7,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from sirev.errors import BadInput, StageFailed
-from sirev.recipe import Method, Recipe, allow_unsafe_code, load_recipe, suggest
+from sirev.recipe import Recipe, allow_unsafe_code, load_recipe, suggest
 from sirev.recipe.tasks import Arithmetic
 from sirev.stages import dataset, sample, source
 from sirev.stages.stage import Stage
@@ -19,9 +19,9 @@ from sirev.store.local_files import LocalFiles
 from sirev.store.objects import DamagedObject
 from sirev.store.runs import Run
 from sirev.store.store import Store
-from sirev.study.algorithm import self_improve
 from sirev.study.crew import Crew
 from sirev.study.invocation import Quiet
+from sirev.study.nulls import follow, retrained_in
 from sirev.study.runner import Listener, Runner, os_reason
 from sirev.study.steps import Known, Model, Steps, Unknown
 
@@ -98,7 +98,7 @@ def _regraded(store: Store, run: Run, recipe: Recipe, listener: Listener) -> Reg
     regrader = Regrader(store, run, recipe, crew, listener)
     try:
         with crew.turn:
-            self_improve(PinnedSteps(recipe, run.seed, regrader, LocalFiles(store.objects)), cast(Method, run.method))
+            follow(PinnedSteps(recipe, run.seed, regrader, LocalFiles(store.objects)), run.method, retrained_in(run))
     finally:  # also on Ctrl-C
         crew.close()
     return Regrading(run.id, regrader.steps, regrader.missing, tuple(regrader.runner.computed))
@@ -113,6 +113,9 @@ class PinnedSteps(Steps):
 
     def base_model(self) -> Model:
         return Model(Unknown("M_0"))
+
+    def embedding_model(self) -> Known | None:
+        return None
 
 
 class GradeRunner(Runner):
@@ -152,6 +155,10 @@ class Regrader:
             else:
                 self._regrade(name, stage, parameters, answers, before)
         return Unknown(name)
+
+    def provenance(self, name: str) -> Mapping[str, Any]:
+        """Nothing: no training is asked about."""
+        return {}
 
     def _regrade(self, name: str, stage: Stage, parameters: Any, answers: Mapping[str, Artifact], before: Artifact) -> None:
         try:
@@ -204,6 +211,8 @@ def _run_beginning(store: Store, name: str) -> Run:
 
 def _recipe_of(run: Run, overrides: Sequence[str]) -> Recipe:
     """The recipe that a run was made by, with other graders."""
+    if "samples" in run.settings:
+        raise BadInput(f"{run.id} holds completions made elsewhere; grade them anew by `sirev measure` with --task and --grader")
     for override in overrides:
         _check_override(override, list(run.settings["evaluation"]["ood"]))
     with tempfile.TemporaryDirectory(prefix="sirev-regrade-", ignore_cleanup_errors=True) as folder:

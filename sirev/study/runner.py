@@ -100,6 +100,12 @@ class Runner:
             self._save(replace(self.run, pins={**self._pins, **self.run.pins}))
         return artifact
 
+    def provenance(self, name: str) -> Mapping[str, Any]:
+        """What was recorded beside the artifact that this run has for a step."""
+        pin = self.run.pins.get(name)
+        record = self.store.records.get(pin.key, pin.artifact) if pin else None
+        return record.provenance if record else {}
+
     def finish(self, status: Literal["complete", "stopped"], reason: str | None) -> None:
         """Write the run's end, unless the store says the same already."""
         if (self.run.status, self.run.reason) != (status, reason) or self.run.pins != self._pins:

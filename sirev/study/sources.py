@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.recipe.sections import Model
+from sirev.recipe.sections import Embedding, Model
 from sirev.recipe.tasks import Csqa, Data, DataTask, Gsm8k, Math, Mbpp, OwnClass, OwnRows
 from sirev.stages.dataset import DatasetParameters
 from sirev.stages.model import ModelParameters
 from sirev.store.local_files import LocalFiles
 from sirev.tasks.files import local_file, upstream_split
 from sirev.tasks.templates import RATIONALES
-from sirev.trainers.base_models import is_local, local_files
+from sirev.trainers.base_models import is_local, local_files, local_module_files
 
 
 def template_of(task: DataTask) -> str:
@@ -59,17 +59,28 @@ def dataset_parameters(
 
 
 def model_parameters(model: Model, local: LocalFiles) -> ModelParameters:
-    """The parameters of the stage `model`: a Hub repository at a revision, or what a local folder holds."""
+    """The parameters of the stage `model` for M_0: a Hub repository at a revision, or what a local folder holds."""
     assert model.name is not None
-    if not is_local(model.name) and not local.remembers(Path(model.name)):
-        return ModelParameters(hub=model.name, revision=model.revision)
-    folder = Path(os.path.expanduser(model.name))
-    if model.revision is not None:
-        raise BadInput(f"model.revision: {model.name} is a local folder, which has none")
-    names = local_files(folder) if folder.is_dir() else None
-    digest = local.digest(folder, names)
+    return _hub_or_folder(model.name, model.revision, local, "model", "name", local_files)
+
+
+def embedding_parameters(embedding: Embedding, local: LocalFiles) -> ModelParameters:
+    """The parameters of the stage `model` for the model that answers are embedded by."""
+    return _hub_or_folder(embedding.model, embedding.revision, local, "evaluation.embedding", "model", local_module_files)
+
+
+def _hub_or_folder(
+    name: str, revision: str | None, local: LocalFiles, section: str, field: str, files_of: Callable[[Path], list[str]]
+) -> ModelParameters:
+    """A model by its name in a `field` of a recipe's `section`; `files_of` says which files of a folder are the model."""
+    if not is_local(name) and not local.remembers(Path(name)):
+        return ModelParameters(hub=name, revision=revision)
+    folder = Path(os.path.expanduser(name))
+    if revision is not None:
+        raise BadInput(f"{section}.revision: {name} is a local folder, which has none")
+    digest = local.digest(folder, files_of(folder) if folder.is_dir() else None)
     if digest is None:
-        raise BadInput(f"model.name: there is no folder {model.name}")
+        raise BadInput(f"{section}.{field}: there is no folder {name}")
     return ModelParameters(digest=digest)
 
 

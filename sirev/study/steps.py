@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
+from sirev.errors import BadInput
 from sirev.recipe import Kind, Recipe
-from sirev.recipe.sections import Architecture, Decoding, Grader, LevelsSuite, Lora, TaskSuite
-from sirev.recipe.tasks import Arithmetic, Csqa, Mbpp
+from sirev.recipe.sections import Architecture, Decoding, Grader, LevelsSuite, Lora, Optimisation, ProgramGrader, TaskSuite
+from sirev.recipe.tasks import Arithmetic, Csqa, Mbpp, OwnClass, OwnRows
 from sirev.seeds import derive_seed
-from sirev.stages import compare, dataset, grade, measure, model, pretrain, sample, select, source, train
+from sirev.stages import agree, compare, dataset, embed, grade, measure, model, pretrain, sample, select, source, train
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact
 from sirev.store.local_files import LocalFiles
-from sirev.study.sources import dataset_parameters, model_parameters, template_of
+from sirev.study.sources import dataset_parameters, embedding_parameters, model_parameters, template_of
 from sirev.tasks.files import FEW_SHOT, STOP
 
 
@@ -29,12 +30,19 @@ class Unknown:
 
 
 Known = Artifact | Unknown
+Answers = Literal["math", "code", "text", "letters"]
+GUESS = 0.2
+"""How often guessing is right where an answer is one of CommonsenseQA's five options."""
 
 
 class Executor(Protocol):
     """Turns a named step into its artifact: by looking it up, by computing it, or (a plan) by saying which."""
 
     def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Known: ...
+
+    def provenance(self, name: str) -> Mapping[str, Any]:
+        """What was recorded beside the artifact of a step; nothing where there is none."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,7 @@ class Steps:
         self.recipe = recipe
         self.seed = seed
         self._do = executor.step
+        self._provenance = executor.provenance
         self._local = local
 
     def problems(self, split: str) -> Known:
@@ -89,6 +98,18 @@ class Steps:
         """All that the run will read: what is missing or broken shows before hours of training, not after."""
         for split in ("train", self.recipe.evaluation.split, *(f"ood/{name}" for name in self.recipe.evaluation.ood)):
             self.problems(split)
+        self.embedding_model()
+
+    def embedding_model(self) -> Known | None:
+        """The model that answers are embedded by; None where nothing is."""
+        named = self.recipe.evaluation.embedding
+        if named is None or self.answers == "letters":
+            return None
+        parameters = embedding_parameters(named, self._local)
+        try:
+            return self._do("model/embedding", model.STAGE, parameters, {})
+        except BadInput as error:
+            raise BadInput(f"evaluation.embedding.{error}; or go without: --set evaluation.embedding=null") from None
 
     def _embedded_problems(self, task: Arithmetic, split: str) -> Known:
         levels, n = task.levels, task.train if split == "train" else task.test
@@ -137,16 +158,57 @@ class Steps:
 
     def train(self, t: int, kind: Kind, init: Model, data: Known, reference: Model | None = None) -> Model:
         """M_t, trained from `init` on `data`; for DPO against `reference`."""
+        settings = self.recipe.training.initial if t == 1 else self._settings(kind)
+        inputs = init.inputs("init") | {"data": data} | (reference.inputs("reference") if reference else {})
+        return self._train(f"train:{t}", kind, settings, derive_seed(self.seed, "train", t), init, inputs)
+
+    def train_again(self, t: int, init: Model, data: Known) -> Model:
+        """M_1 trained once more, by other random numbers; the first time is t = 2 of a null run."""
+        seed = derive_seed(self.seed, "train", 1, "null", t - 1)
+        inputs = init.inputs("init") | {"data": data}
+        return self._train(f"train/null:{t}", "sft", self.recipe.training.initial, seed, init, inputs)
+
+    def train_on_gold(self, t: int, init: Model, data: Known, instead_of: tuple[Kind, Model, Known]) -> Model:
+        """A null M_t: SFT of `init` on gold answers for as many optimizer steps as a method's M_t took.
+
+        `instead_of` is the kind of the method's step, its M_t, and the D_t that it was trained on.
+        """
+        inputs = init.inputs("init") | {"data": data}
+        kind, trained, its_data = instead_of
+        steps = None
+        if isinstance(trained.weights, Artifact) and isinstance(its_data, Artifact):
+            steps = self._optimizer_steps(t, self._settings(kind), its_data)
+        else:  # for how many steps is not known before they are made
+            inputs["instead_of"] = its_data if isinstance(trained.weights, Artifact) else trained.weights
+        settings = self.recipe.training.sft or self.recipe.training.initial
+        return self._train(f"train/null:{t}", "sft", settings, derive_seed(self.seed, "train", t, "null"), init, inputs, steps)
+
+    def _optimizer_steps(self, t: int, settings: Optimisation, data: Artifact) -> int:
+        """How many optimizer steps the training of M_t took, from its examples but those dropped for their length."""
+        rows = int(data.manifest["tables"]["examples"]["rows"])
+        kept = rows - int(self._provenance(f"train:{t}").get("dropped") or 0)
+        return settings.epochs * -(-kept // settings.batch_size)
+
+    def _train(
+        self,
+        name: str,
+        kind: Kind,
+        settings: Optimisation,
+        seed: int,
+        init: Model,
+        inputs: Mapping[str, Known],
+        steps: int | None = None,
+    ) -> Model:
         training = self.recipe.training
-        settings = training.initial if t == 1 else self._settings(kind)
         lora = training.lora or Lora() if training.parameters == "lora" else None
         parameters = train.TrainParameters(
             kind=kind,
+            max_steps=steps,
             epochs=settings.epochs,
             batch_size=settings.batch_size,
             learning_rate=settings.learning_rate,
             warmup=settings.warmup,
-            seed=derive_seed(self.seed, "train", t),
+            seed=seed,
             beta=getattr(settings, "beta", None),
             nll_weight=getattr(settings, "nll_weight", 0.0),
             lora=train.LoraParameters(**lora.model_dump()) if lora else None,
@@ -158,24 +220,28 @@ class Steps:
             checkpoint_minutes=training.checkpoint_minutes,
             **training.memory.model_dump(),
         )
-        inputs = init.inputs("init") | {"data": data} | (reference.inputs("reference") if reference else {})
-        weights = self._do(f"train:{t}", train.STAGE, parameters, inputs)
+        weights = self._do(name, train.STAGE, parameters, inputs)
         return Model(weights, (init.base or init.weights) if lora else None)
 
     def training_draws(self, t: int, model: Model) -> tuple[Known, Known]:
         """N draws of M_t on the training problems: (problems, completions)."""
         return self._sample(t, model, "train", self.recipe.sampling, first=self.recipe.sampling.problems)
 
-    def test_draws(self, t: int, model: Model) -> tuple[Known, Known]:
-        """The evaluation's draws of M_t on the problems it is evaluated on."""
-        return self._sample(t, model, self.recipe.evaluation.split, self.recipe.evaluation.draws)
+    def test_draws(self, t: int, model: Model, *, temperature: float | None = None, again: bool = False) -> tuple[Known, Known]:
+        """The evaluation's draws of M_t on the problems it is evaluated on; M_1's drawn `again` by other random numbers."""
+        asked = self.recipe.evaluation.draws
+        if temperature is None:
+            return self._sample(t, model, self.recipe.evaluation.split, asked, again=again)
+        asked = asked.model_copy(update={"temperature": temperature})
+        return self._sample(t, model, self.recipe.evaluation.split, asked, what=f"/{temperature}", again=again)
 
-    def greedy(self, t: int, model: Model, suite: str | None = None) -> tuple[Known, Known]:
-        """M_t's greedy answers to the problems it is evaluated on, or to an OOD suite's."""
+    def greedy(self, t: int, model: Model, suite: str | None = None, *, again: bool = False) -> tuple[Known, Known]:
+        """M_t's greedy answers to the problems it is evaluated on, or to an OOD suite's; `again` looks none up."""
         asked = self.recipe.evaluation.draws
         limit = getattr(self.recipe.evaluation.ood[suite], "max_new_tokens", None) if suite else None
         decoding = Decoding(n=1, temperature=0.0, top_p=1.0, max_new_tokens=limit or asked.max_new_tokens)
-        return self._sample(t, model, f"ood/{suite}" if suite else self.recipe.evaluation.split, decoding)
+        split = f"ood/{suite}" if suite else self.recipe.evaluation.split
+        return self._sample(t, model, split, decoding, what="/greedy", again=again)
 
     def grade(self, t: int, what: str, answers: tuple[Known, Known], grader: Grader) -> Graded:
         """Verdicts on answers by a grader of the recipe."""
@@ -186,23 +252,50 @@ class Steps:
 
     def measure(self, t: int, what: str, family: str, answers: Graded) -> Known:
         """One family of statistics of M_t's answers."""
-        return self._do(f"measure/{what}:{t}", measure.STAGE, measure.parameters_for(family), answers.inputs())
+        answers_are = "text" if self.answers == "letters" else self.answers
+        parameters = measure.parameters_for(family, answers_are)
+        return self._do(f"measure/{what}:{t}", measure.STAGE, parameters, answers.inputs())
 
-    def compare(self, measures: Mapping[int, Mapping[str, Known]]) -> Known:
-        """All of a run's measures against each other."""
+    def embed(self, t: int, answers: Graded) -> Known | None:
+        """How unlike M_t's answers are by the recipe's embedding model; None where it has none."""
+        model = self.embedding_model()
+        if model is None or self.recipe.evaluation.embedding is None:
+            return None
+        parameters = embed.EmbedParameters(self.recipe.evaluation.embedding.batch_size)
+        return self._do(f"embed/draws:{t}", embed.STAGE, parameters, {**answers.inputs(), "model": model})
+
+    def agree(self, t: int, asked: Mapping[str, tuple[Known, Known]]) -> Known:
+        """Whether what was asked twice was answered alike: what was asked -> the first and the second completions."""
+        first = {f"first/{what}": pair[0] for what, pair in asked.items()}
+        again = {f"again/{what}": pair[1] for what, pair in asked.items()}
+        return self._do(f"agree:{t}", agree.STAGE, agree.AgreeParameters(), first | again)
+
+    def compare(self, method: str, measures: Mapping[int, Mapping[str, Known]]) -> Known:
+        """All of a run's measures against each other; a null run's under its own name."""
+        verdict = self.recipe.evaluation.verdict
         parameters = compare.CompareParameters(
-            iterations=sorted(measures),
+            runs=[{"method": method, "seed": self.seed, "iterations": sorted(measures)}],
+            answers=self.answers,
             suites=sorted(self.recipe.evaluation.ood),
-            texts=self.answers_are_texts,
-            equations=not isinstance(self.recipe.task, Mbpp | Csqa),
+            guess=GUESS if isinstance(self.recipe.task, Csqa) else None,
+            margin=verdict.margin,
+            diversity_margin=verdict.diversity_margin,
+            diversity_counts=verdict.diversity_counts,
         )
-        inputs = {f"{t}/{what}": artifact for t, found in measures.items() for what, artifact in found.items()}
+        inputs = {
+            f"{method}/{self.seed}/{t}/{what}": artifact for t, found in measures.items() for what, artifact in found.items()
+        }
         return self._do("compare", compare.STAGE, parameters, inputs)
 
     @property
-    def answers_are_texts(self) -> bool:
-        """Whether an answer says more than an option's letter."""
-        return not (isinstance(self.recipe.task, Csqa) and self.recipe.task.rationales == "none")
+    def answers(self) -> Answers:
+        """What an answer is, which decides how its diversity is measured: an option's letter alone has none."""
+        task, grader = self.recipe.task, self.recipe.evaluation.grader
+        if isinstance(task, Csqa):
+            return "letters" if task.rationales == "none" else "text"
+        if isinstance(task, Mbpp) or (isinstance(task, OwnRows | OwnClass) and isinstance(grader, ProgramGrader)):
+            return "code"
+        return "text" if isinstance(task, OwnRows | OwnClass) and grader.name in ("letter", "exact") else "math"
 
     def _settings(self, kind: Kind) -> Any:
         return self.recipe.training.sft if kind == "sft" else self.recipe.training.dpo
@@ -217,8 +310,11 @@ class Steps:
         first: int | None = None,
         stop: Sequence[str] = (),
         chat: bool | None = None,
+        what: str = "",
+        again: bool = False,
     ) -> tuple[Known, Known]:
         greedy = asked.temperature == 0
+        purpose: tuple[str | int, ...] = ("sample", 1, split, "null") if again else ("sample", t, split)
         engine = self.recipe.engine
         parameters = sample.SampleParameters(
             engine=engine.name,
@@ -226,13 +322,14 @@ class Steps:
             temperature=asked.temperature,
             top_p=asked.top_p,
             max_new_tokens=asked.max_new_tokens,
-            seed=0 if greedy else derive_seed(self.seed, "sample", t, split),
+            seed=0 if greedy else derive_seed(self.seed, *purpose),
             problems=first,
             dtype=engine.dtype,
             stop=list(stop),
             chat_template=self.recipe.model.chat_template if chat is None else chat,
+            repeat=1 if greedy and again else 0,
             options={**engine.model_dump(exclude={"name", "dtype"}), "served": self.recipe.model.name},
         )
         problems = self.problems(split)
-        name = f"sample/{split}{'/greedy' if greedy else ''}:{t}"
+        name = f"sample/{split}{what}:{t}"
         return problems, self._do(name, sample.STAGE, parameters, model.inputs("model") | {"problems": problems})

@@ -116,7 +116,7 @@ def test_a_run_with_nothing_to_learn_from_stops_and_says_so(smoke_copy: Path, me
     assert result.stopped == f"t = 2: {trouble}"
     assert [i["t"] for i in result.iterations] == [1]
     report = sirev.report(store=smoke_copy)
-    assert report.to_dict()["runs"][0]["stopped"] == f"t = 2: {trouble}"
+    assert report.to_dict()["studies"][0]["runs"][0]["stopped"] == f"t = 2: {trouble}"
 
 
 def test_a_run_with_nothing_to_learn_from_goes_on_if_the_recipe_says_so(smoke_copy: Path) -> None:

@@ -138,11 +138,17 @@ def test_the_command_exits_1_where_the_recipe_can_not_run_and_0_where_it_can(com
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("\nThe recipe tiny_smoke can run here.\n")
     arguments = ["--set", "engine=transformers", "--set", "model=./none", "--set", f"task.data.path={tmp_path}"]
-    arguments += ["--set", f"evaluation.ood.math_algebra.task.data.path={tmp_path}"]
+    arguments += [
+        "--set",
+        "evaluation.embedding={model: ./nor}",
+        "--set",
+        f"evaluation.ood.math_algebra.task.data.path={tmp_path}",
+    ]
     done = command("doctor", "--recipe", "smollm2_gsm8k", *arguments, "--store", tmp_path / "store")
     assert (done.returncode, done.stderr) == (1, "")
     assert "MISSING model         there is no folder ./none\n" in done.stdout
-    assert done.stdout.endswith("\nThe recipe smollm2_gsm8k can not run here: 3 missing.\n")
+    assert "MISSING embeddings    there is no folder ./nor\n" in done.stdout
+    assert done.stdout.endswith("\nThe recipe smollm2_gsm8k can not run here: 4 missing.\n")
     done = command("doctor", "--recipe", "smolm2_gsm8k", "--store", tmp_path / "store")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert not (tmp_path / "store").exists()

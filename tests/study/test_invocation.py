@@ -71,7 +71,8 @@ def test_a_run_is_named_by_what_the_recipe_says_not_by_its_description(tmp_path:
 
 
 def test_the_results_are_what_the_report_says(smoke: Study) -> None:
-    told = {run["method"]: run["iterations"] for run in sirev.report(recipes=["tiny_smoke"], store=smoke.store).to_dict()["runs"]}
+    (study,) = sirev.report(recipes=["tiny_smoke"], store=smoke.store).to_dict()["studies"]
+    told = {run["method"]: run["iterations"] for run in study["runs"]}
     for result in smoke.results:
         assert [i["pass_at_1"] for i in told[result.method]] == [i["pass_at_1"] for i in result.iterations]
 
@@ -97,3 +98,19 @@ def test_what_changes_no_result_is_in_no_runs_name() -> None:
     for override in ("training.memory.micro_batch_size=4", "training.checkpoint_minutes=1", "engine.context=512"):
         assert run_id(load_recipe("tiny", [override]), "sft", 0) == plain
     assert run_id(load_recipe("tiny", ["engine.dtype=float32"]), "sft", 0) != plain
+
+
+def test_fields_that_came_later_leave_the_names_of_older_runs_alone() -> None:
+    # As runs were named before there were temperatures, embeddings and verdicts in a recipe.
+    assert run_id(load_recipe("tiny"), "sft", 0) == "tiny-sft-s0-1dcc2f30"
+    assert run_id(load_recipe("tiny_smoke"), "dpo", 2) == "tiny_smoke-dpo-s2-a1c41dd4"
+
+
+def test_what_is_measured_besides_is_in_a_runs_name_and_how_it_is_judged_is_not() -> None:
+    plain = run_id(load_recipe("tiny"), "sft", 0)
+    verdict = ["evaluation.verdict.margin=0.05", "evaluation.verdict.diversity_counts=true"]
+    assert run_id(load_recipe("tiny", verdict), "sft", 0) == plain
+    embedding = run_id(load_recipe("tiny", ["evaluation.embedding.model=a/b"]), "sft", 0)
+    assert len({plain, embedding, run_id(load_recipe("tiny", ["evaluation.temperatures=[1.0]"]), "sft", 0)}) == 3
+    batches = ["evaluation.embedding.model=a/b", "evaluation.embedding.batch_size=8"]
+    assert run_id(load_recipe("tiny", batches), "sft", 0) == embedding

@@ -431,7 +431,7 @@ def test_a_local_model_learns_a_task_of_the_users_own_and_is_named_when_it_is_go
         schedule=None,
         sampling={"n": 2, "max_new_tokens": 4},
         training={"grader": "exact", "parameters": "full", "lora": None, "dtype": "float32", "dpo": None},
-        evaluation={"grader": "exact", "draws": {"n": 2, "max_new_tokens": 4}},
+        evaluation={"grader": "exact", "draws": {"n": 2, "max_new_tokens": 4}, "embedding": None},
     )
     (result,) = sirev.iterate(recipe, store=tmp_path / "store")
     assert "train:1" in result.computed

@@ -1,0 +1,102 @@
+"""Comparisons of several finished runs: found in the store, else made from the measures that the runs pinned."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, cast
+
+from sirev.errors import BadInput
+from sirev.recipe import METHODS
+from sirev.stages import compare
+from sirev.store.artifacts import Artifact
+from sirev.store.objects import DamagedObject
+from sirev.store.records import action_key
+from sirev.store.runs import Run
+from sirev.store.store import Store
+
+STEP = "compare"
+_SETTINGS = re.compile(r"-([0-9a-f]{8})(?=-|$)")
+
+
+def studies_of(store: Store, runs: Sequence[Run]) -> list[list[Run]]:
+    """The studies that `runs` belong to, each with all its finished runs in the store, in one order.
+
+    A verdict must not depend on which runs somebody looks at: Holm's correction and the problems that size-matched values rest on
+    are those of the whole study.
+    """
+    wanted = {run.id for run in runs}
+    finished = [run for run in store.runs.all() if STEP in run.pins and run.status != "running"]
+    there = [run for run in finished if run.id in wanted or _version(store, run) == compare.STAGE.version]
+    order: dict[str, int] = {method: i for i, method in enumerate(METHODS)}
+    there.sort(key=lambda run: (run.recipe, order.get(run.method, len(order)), run.method, run.seed, run.invocation, run.id))
+    return [group for group in studies(there) if any(run.id in wanted for run in group)]
+
+
+def _version(store: Store, run: Run) -> int | None:
+    """By which version of the stage a run was compared."""
+    record = store.records.get(run.pins[STEP].key, run.pins[STEP].artifact)
+    return record.action["version"] if record else None
+
+
+def studies(runs: Sequence[Run]) -> list[list[Run]]:
+    """Runs that belong together, in the order given: of one recipe with the same settings, each method and seed once."""
+    groups: dict[tuple[str, str, int], list[Run]] = {}
+    for run in runs:
+        found = _SETTINGS.findall(run.id)
+        margins = json.dumps(run.settings.get("evaluation", {}).get("verdict"), sort_keys=True)  # not part of a run's id
+        settings = f"{found[-1] if found else run.id} {margins}"
+        again = 0
+        while any((r.method, r.seed) == (run.method, run.seed) for r in groups.get((run.recipe, settings, again), [])):
+            again += 1
+        groups.setdefault((run.recipe, settings, again), []).append(run)
+    return list(groups.values())
+
+
+def comparison(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
+    """What `compare` says of finished runs of one study together.
+
+    It is looked up; if nobody has asked for it yet, it is made of the runs' measures and kept, unless the store can't be
+    written to. Raises BadInput where the store lacks what it is made of.
+    """
+    records = [store.records.get(run.pins[STEP].key, run.pins[STEP].artifact) for run in runs]
+    actions = [record.action for record in records if record is not None]
+    if len(actions) < len(runs):
+        missing = next(run.id for run, record in zip(runs, records, strict=True) if record is None)
+        raise BadInput(f"the store {store.path} has no record of what {missing} compared; `sirev iterate` computes it anew")
+    if actions[0]["version"] != compare.STAGE.version or any(action["version"] != actions[0]["version"] for action in actions):
+        old = next(run.id for run, action in zip(runs, actions, strict=True) if action["version"] != compare.STAGE.version)
+        raise BadInput(f"{old} was compared by another version of sirev; run its `sirev iterate` again, which takes moments")
+    joined = {**actions[0], "parameters": dict(actions[0]["parameters"]), "inputs": {}}
+    joined["parameters"]["runs"] = [one for action in actions for one in action["parameters"]["runs"]]
+    joined["parameters"]["suites"] = sorted({suite for action in actions for suite in action["parameters"]["suites"]})
+    for action in actions:
+        joined["inputs"] |= action["inputs"]
+    found = store.artifact(runs[0].pins[STEP].artifact) if len(runs) == 1 else store.lookup(action_key(joined))
+    return dict(found.json("comparison.json")) if found else _made(store, runs, joined)
+
+
+def _made(store: Store, runs: Sequence[Run], action: dict[str, Any]) -> dict[str, Any]:
+    here: dict[str, Artifact] = {}
+    for run in runs:
+        for name, pin in run.pins.items():
+            if name.startswith(("measure/", "embed/")):
+                try:
+                    artifact = store.artifact(pin.artifact)
+                except DamagedObject:
+                    continue
+                here[artifact.semantic] = artifact
+    lost = sorted(name for name, digest in action["inputs"].items() if digest not in here)
+    if lost:
+        raise BadInput(f"the store {store.path} lacks measures of {lost[0]}; `sirev iterate` computes them anew")
+    inputs = {name: here[digest] for name, digest in action["inputs"].items()}
+    try:
+        output = compare.run(compare.CompareParameters(**action["parameters"]), inputs, None)  # type: ignore[arg-type]
+    except DamagedObject as error:
+        raise BadInput(f"{str(error).partition(';')[0]}; `sirev iterate` computes it anew") from None
+    told: dict[str, Any] = json.loads(cast(bytes, output.files["comparison.json"]))
+    with contextlib.suppress(OSError):  # a store that may only be read
+        store.publish(action, output)
+    return told

@@ -1,0 +1,119 @@
+"""Null runs: what a method's gains and losses are to be held against, because no method is at work in them.
+
+Each is a run of its own. It comes by M_0, M_1 and a method's M_t through the store, as that method's run does, and its
+first iteration is M_1 itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, cast, get_args
+
+from sirev.errors import BadInput
+from sirev.recipe import Method, suggest
+from sirev.store.artifacts import Artifact
+from sirev.store.runs import Run
+from sirev.study.algorithm import Outcome, degenerate, early_end, iterations, self_improve
+from sirev.study.evaluation import Measures, evaluate
+from sirev.study.steps import Known, Model, Steps
+
+Null = Literal["resample", "retrain", "gold"]
+NULLS: tuple[Null, ...] = get_args(Null)
+RETRAINED = 3
+"""How often M_1 is trained again, at least and unless more is asked for."""
+PREFIX = "null-"
+
+
+def follow(steps: Steps, method: str, retrained: int = RETRAINED) -> Outcome:
+    """The course of a run: a method's, or a null run's."""
+    if method == "null-resample":
+        return resample(steps)
+    if method == "null-retrain":
+        return retrain(steps, retrained)
+    if method.startswith("null-gold-"):
+        return gold(steps, cast(Method, method.removeprefix("null-gold-")))
+    return self_improve(steps, cast(Method, method))
+
+
+def null_methods(nulls: Iterable[str], methods: Sequence[str], retrained: int) -> list[str]:
+    """The null runs that a request asks for beside its methods; BadInput for a null that there is not."""
+    found: list[str] = []
+    named = list(nulls)
+    for null in named:
+        if null not in NULLS:
+            raise BadInput(f"--null {null}: unknown null run{suggest(null, list(NULLS))}")
+        found += [f"null-gold-{method}" for method in methods] if null == "gold" else [f"{PREFIX}{null}"]
+    if retrained < RETRAINED:
+        raise BadInput(f"--null-count {retrained}: a noise floor takes {RETRAINED} trainings at least")
+    if retrained != RETRAINED and "retrain" not in named:
+        raise BadInput(f"--null-count {retrained}: only --null retrain reads it")
+    return list(dict.fromkeys(found))
+
+
+def is_null(method: str) -> bool:
+    """Whether a run of this name is a null run."""
+    return method.startswith(PREFIX)
+
+
+def retrained_in(run: Run) -> int:
+    """How many models a run of null-retrain trained."""
+    return sum(name.startswith("train/null:") for name in run.pins) or RETRAINED
+
+
+def resample(steps: Steps) -> Outcome:
+    """M_1 asked twice. Its draws show the noise of sampling; its greedy answers must be the same, or the engine is at fault."""
+    _, _, m1 = _first(steps)
+    measures = {1: evaluate(steps, 1, m1), 2: evaluate(steps, 2, m1, again=True)}
+    suites: list[str | None] = [None, *sorted(steps.recipe.evaluation.ood)]
+    asked = {
+        f"ood/{suite}" if suite else "greedy": (steps.greedy(1, m1, suite)[1], steps.greedy(2, m1, suite, again=True)[1])
+        for suite in suites
+    }
+    agreement = steps.agree(1, asked)
+    said = said_of(agreement) if isinstance(agreement, Artifact) else None
+    return Outcome(steps.compare("null-resample", measures), None, {1: said} if said else {}, said)
+
+
+def said_of(agreement: Artifact) -> str:
+    """What the artifact of the stage `agree`, a null-resample run's step "agree:1", says of the engine, in one line."""
+    counts = agreement.json("agreement.json")
+    found = f"{counts['differ']} of {counts['answers']} differ" if counts["differ"] else "identical"
+    return f"greedy answers of M_1 asked twice: {found}"
+
+
+def retrain(steps: Steps, count: int) -> Outcome:
+    """M_1 trained `count` times more from M_0, by other random numbers: what two trainings that are alike differ by."""
+    m0, data, m1 = _first(steps)
+    measures: dict[int, Measures] = {1: evaluate(steps, 1, m1)}
+    for t in range(2, count + 2):
+        measures[t] = evaluate(steps, t, steps.train_again(t, init=m0, data=data))
+    return Outcome(steps.compare("null-retrain", measures), None, {})
+
+
+def gold(steps: Steps, method: Method) -> Outcome:
+    """M'_1 = M_1, then SFT of M'_{t-1} on gold answers for the optimizer steps of the method's M_t: training alone.
+
+    Where the method had nothing to train on, nor does this: it ends, or goes on with the same model, as the method did.
+    """
+    notes: dict[int, str] = {}
+    measures: dict[int, Measures] = {}
+    for m in iterations(steps, method, notes):
+        if m.t == 1:
+            null = m.model
+            assert m.data is not None
+            answers = m.data  # D
+        elif m.data is not None:
+            init = null if steps.recipe.init_from == "previous" else steps.base_model()
+            null = steps.train_on_gold(m.t, init, answers, instead_of=(m.kind, m.model, m.data))
+        measures[m.t] = evaluate(steps, m.t, null)
+    return Outcome(steps.compare(f"null-gold-{method}", measures), early_end(steps, max(measures), notes), notes)
+
+
+def _first(steps: Steps) -> tuple[Model, Known, Model]:
+    """M_0, D and M_1."""
+    steps.all_problems()
+    m0 = steps.base_model()
+    data = steps.gold_answers(m0)
+    if trouble := degenerate(data):
+        raise BadInput(f"there is nothing to train M_1 on: {trouble}")
+    return m0, data, steps.train(1, "sft", init=m0, data=data)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sirev
+from sirev.recipe import load_recipe
+from sirev.stages.stage import Stage
+from sirev.store.local_files import LocalFiles
+from sirev.store.objects import Objects
+from sirev.study.algorithm import self_improve
+from sirev.study.steps import Known, Steps, Unknown
+
+OWN = "task={name: jsonl, data: {path: rows}}"
+
+
+class Asked:
+    """Computes nothing; keeps the parameters and inputs of every step that it is asked for."""
+
+    def __init__(self) -> None:
+        self.steps: dict[str, tuple[Any, list[str]]] = {}
+
+    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Known:
+        self.steps[name] = (parameters, list(inputs))
+        return Unknown(name)
+
+    def provenance(self, name: str) -> Mapping[str, Any]:
+        return {}
+
+
+def asked(recipe: str, folder: Path, *overrides: str) -> tuple[Steps, Asked]:
+    """The steps of a whole sft run, without any of them being computed."""
+    (folder / "rows").mkdir()
+    for split in ("train", "test"):
+        (folder / "rows" / f"{split}.jsonl").touch()
+    loaded = load_recipe(recipe, [one.replace("rows}", f"{folder / 'rows'}}}") for one in overrides])
+    executor = Asked()
+    steps = Steps(loaded, 0, executor, LocalFiles(Objects(folder / "store")))
+    self_improve(steps, "sft")
+    return steps, executor
+
+
+def test_a_sweep_draws_from_the_first_and_the_last_model_at_each_temperature(smoke_copy: Path) -> None:
+    overrides = ["evaluation.temperatures=[0.5, 1]"]
+    (result,) = sirev.iterate("tiny_smoke", methods=["sft"], overrides=overrides, store=smoke_copy)
+    swept = [f"sample/test/{temperature}:{t}" for t in (1, 3) for temperature in (0.5, 1.0)]
+    assert [step for step in result.computed if step.startswith("sample")] == swept
+    store = sirev.Store(smoke_copy)
+    run = store.runs.get(result.id)
+    assert run is not None
+    usual = store.records.get(run.pins["sample/test:3"].key, run.pins["sample/test:3"].artifact)
+    hot = store.records.get(run.pins["sample/test/1.0:3"].key, run.pins["sample/test/1.0:3"].artifact)
+    assert usual is not None
+    assert hot is not None
+    assert hot.action["parameters"] == {**usual.action["parameters"], "temperature": 1.0}
+    measures = store.artifact(run.pins["measure/temperature/1.0:3"].artifact).json("measures.json")["problems"]
+    assert {problem["n"] for problem in measures} == {16}
+    compared = store.records.get(run.pins["compare"].key, run.pins["compare"].artifact)
+    assert compared is not None
+    names = [name for name in compared.action["inputs"] if "temperature" in name]
+    assert names == [f"sft/0/{t}/temperature/{temperature}" for t in (1, 3) for temperature in (0.5, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "overrides", "answers", "measured"),
+    [
+        ("tiny", [], "math", "math"),
+        ("mistral_gsm8k", [], "math", "math"),
+        ("mistral_math", [], "math", "math"),
+        ("mistral_mbpp", [], "code", "code"),
+        ("mistral_csqa", [], "text", "text"),
+        ("mistral_csqa", ["task.rationales=none"], "letters", "text"),
+        ("smollm2_check", [OWN, "training.grader=exact", "evaluation.grader=exact"], "text", "text"),
+        ("smollm2_check", [OWN, "training.grader=letter", "evaluation.grader=letter"], "text", "text"),
+        ("smollm2_check", [OWN, "training.grader=math", "evaluation.grader=math"], "math", "math"),
+        ("smollm2_check", [OWN, "training.grader=mbpp", "evaluation.grader=mbpp"], "code", "code"),
+    ],
+)
+def test_what_an_answer_is_decides_how_its_diversity_is_measured(
+    recipe: str, overrides: list[str], answers: str, measured: str, tmp_path: Path
+) -> None:
+    steps, executor = asked(recipe, tmp_path, *overrides)
+    assert steps.answers == answers
+    assert executor.steps["measure/draws:1"][0].answers == measured
+    compared, inputs = executor.steps["compare"]
+    assert compared.answers == answers
+    assert compared.guess == (0.2 if recipe == "mistral_csqa" else None)
+    assert compared.runs == [{"method": "sft", "seed": 0, "iterations": list(range(1, steps.recipe.T + 1))}]
+    assert ("sft/0/1/diversity" in inputs) == (answers != "letters")
+    embedded = recipe.startswith("mistral") and answers != "letters"
+    assert ("sft/0/1/embedding" in inputs) == ("model/embedding" in executor.steps) == embedded
+
+
+def test_the_margins_of_the_recipe_judge(tmp_path: Path) -> None:
+    overrides = ["evaluation.verdict.margin=0.05", "evaluation.verdict.diversity_margin=0.2"]
+    _, executor = asked("tiny", tmp_path, *overrides, "evaluation.verdict.diversity_counts=true")
+    compared, _ = executor.steps["compare"]
+    assert (compared.margin, compared.diversity_margin, compared.diversity_counts) == (0.05, 0.2, True)
