@@ -1,4 +1,4 @@
-"""Reports of runs, made from the `compare` artifacts of a store alone."""
+"""Reports of runs, made from the artifacts of a store alone."""
 
 from __future__ import annotations
 
@@ -12,67 +12,91 @@ from typing import Any, Literal
 
 from sirev.errors import BadInput
 from sirev.recipe import METHODS, suggest
-from sirev.reporting.sections import ON_REQUEST, SECTIONS, RunData, overview
-from sirev.reporting.tables import TextTable, markdown, print_tables
+from sirev.reporting.sections import ON_REQUEST, SECTIONS
+from sirev.reporting.sections.overview import overview
+from sirev.reporting.sections.rows import RunData, Study
+from sirev.reporting.tables import TextTable, markdown, without_nothing
+from sirev.reporting.terminal import print_tables
 from sirev.store.runs import Run
 from sirev.store.store import Store
+from sirev.study.comparing import comparison, studies_of
 from sirev.study.latest import latest_runs
+from sirev.study.nulls import is_null
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the JSON form; it grows when a field changes its meaning or goes away."""
 
-Format = Literal["table", "markdown", "csv", "json"]
-FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json")
+Format = Literal["table", "markdown", "csv", "json", "latex"]
+FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json", "latex")
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the store says of some runs. `section` None means all sections."""
+    """What the store says of some runs. `section` None means all sections; `against` "paper" adds the published numbers."""
 
-    runs: list[RunData]
+    studies: list[Study]
     section: str | None
     notes: tuple[str, ...] = ()
+    against: str | None = None
+
+    @property
+    def runs(self) -> list[RunData]:
+        """All runs, null runs too."""
+        return [run for study in self.studies for run in study["runs"]]
 
     def tables(self) -> list[TextTable]:
         """The report's tables, most telling first."""
+        if self.against == "paper":
+            from sirev.reporting.published import against_paper
+
+            return against_paper([(study["recipe"], study) for study in self.studies])
         if self.section is not None:
-            return SECTIONS[self.section][0](self.runs)
+            return [without_nothing(table) for table in SECTIONS[self.section][0](self.studies)]
         shown = [make for name, (make, _) in SECTIONS.items() if name not in ON_REQUEST]
-        return overview(self.runs) + [table for make in shown for table in make(self.runs)]
+        verdict, *others = [table for make in shown for table in make(self.studies)]
+        return [verdict, overview(self.studies), *map(without_nothing, others)]
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form: {"schema": 1, "runs": [...]}, a run with "id", "recipe", "method", "seed", "parameters", "status",
-        "stopped" and "iterations".
+        """The JSON form, as docs/report.md documents it: {"schema": 2, "studies": [...]}.
 
-        An iteration holds "t" and the fields of the sections asked for; every statistic is {"value", "low", "high",
+        A run's iterations hold "t" and the fields of the sections asked for; every statistic is {"value", "low", "high",
         "n", "reason"}, shares in 0..1.
         """
         wanted = [field for name, (_, fields) in SECTIONS.items() if name not in ON_REQUEST for field in fields]
         if self.section is not None:
             wanted = list(SECTIONS[self.section][1])
-        runs = []
-        for run in self.runs:
-            iterations = [{"t": i["t"], **{field: i[field] for field in wanted}} for i in run["iterations"]]
-            runs.append({**{k: v for k, v in run.items() if k != "label"}, "iterations": iterations})
-        return {"schema": SCHEMA, "runs": runs}
+        told = []
+        for study in self.studies:
+            runs = []
+            for run in study["runs"]:
+                iterations = [{"t": i["t"], **{field: i[field] for field in wanted}} for i in run["iterations"]]
+                runs.append({**{k: v for k, v in run.items() if k != "label"}, "iterations": iterations})
+            told.append({**study, "runs": runs})
+        return {"schema": SCHEMA, "studies": told}
 
     def text(self, form: Format) -> str:
-        """The report as "markdown", "csv" (a row a statistic) or "json"; "table" is for `print`."""
+        """The report as "markdown", "csv" (a row a statistic), "json" or "latex"; "table" is for `print`."""
+        if self.against is not None and form in ("json", "csv"):
+            raise BadInput(f"--against {self.against} is a table; --format {form} has one's own numbers alone")
         if form == "json":
             return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
         if form == "csv":
-            return _csv(self.to_dict()["runs"])
+            return _csv(self.to_dict()["studies"])
         if form == "markdown":
             return markdown(self.tables())
-        raise BadInput(f"no text form {form!r} (known: markdown, csv, json)")
+        if form == "latex":
+            from sirev.reporting.latex import latex
+
+            return latex(self.tables())
+        raise BadInput(f"no text form {form!r} (known: markdown, csv, json, latex)")
 
     def _repr_markdown_(self) -> str:
         return self.text("markdown")  # what a notebook shows
 
     def print(self) -> None:
         """Print the tables to the terminal, the most telling last: there it stays in sight."""
-        first, *others = self.tables()
-        print_tables([*others, first] if self.section is None else [first, *others])
+        tables = self.tables()
+        print_tables(tables if self.section or self.against else [*tables[2:], tables[1], tables[0]])
 
 
 def report(
@@ -82,13 +106,19 @@ def report(
     methods: Iterable[str] = (),
     runs: Iterable[str] = (),
     store: Store | str | Path | None = None,
+    against: str | None = None,
 ) -> Report:
     """Report on finished runs of the store: those named, else those of the recipes, else what the last `iterate` did.
 
+    Null runs come with the runs of their recipe and settings. `against="paper"` puts the published numbers beside them.
     Raises BadInput where nothing matches, or a section, method, recipe or run is unknown.
     """
     if section is not None and section not in SECTIONS:
         raise BadInput(f"unknown section {section!r}{suggest(section, list(SECTIONS))}")
+    if against not in (None, "paper"):
+        raise BadInput(f"--against: unknown {against!r} (known: paper)")
+    if against is not None and section is not None:
+        raise BadInput(f"--against {against} has tables of its own; leave out {section!r}")
     opened = store if isinstance(store, Store) else Store(store)
     chosen = _chosen(opened, list(recipes), list(methods), list(runs))
     finished = [run for run in chosen if "compare" in run.pins and run.status != "running"]
@@ -97,12 +127,45 @@ def report(
     )
     if not finished:
         raise BadInput(f"no run asked for is finished; go on with: sirev iterate --recipe {chosen[0].recipe}")
-    data = [_data(opened, run) for run in finished]
+    told = [_study(opened, group, {run.id for run in finished}) for group in studies_of(opened, finished)]
     if section == "training":
-        for run, found in zip(finished, data, strict=True):
-            for iteration in found["iterations"]:
-                iteration["training"] = training_of(opened, run, iteration["t"])
-    return Report(_labelled(data), section, notes)
+        by_id = {run.id: run for run in opened.runs.all()}
+        for study in told:
+            for run in study["runs"]:
+                for iteration in run["iterations"]:
+                    iteration["training"] = training_of(opened, by_id[run["id"]], iteration["t"])
+    return Report(_labelled(told), section, notes, against)
+
+
+def _study(store: Store, group: list[Run], chosen: set[str]) -> Study:
+    """The comparison of a whole study, narrowed to the runs chosen and the null runs of their seeds."""
+    told = comparison(store, group)
+    known = {(run.method, run.seed): run for run in group}
+    seeds = {run.seed for run in group if run.id in chosen}
+    shown = {at for at, run in known.items() if run.id in chosen or (is_null(run.method) and run.seed in seeds)}
+    return {
+        "recipe": group[0].recipe,
+        **told,
+        "runs": [run_data(known[at], one) for one in told["runs"] if (at := (one["method"], one["seed"])) in shown],
+        "verdicts": [one for one in told["verdicts"] if (one["method"], one["seed"]) in shown],
+        "methods": [one for one in told["methods"] if any(method == one["method"] for method, _ in shown)],
+    }
+
+
+def run_data(run: Run, compared: dict[str, Any]) -> RunData:
+    """A run of a comparison as the tables take it."""
+    return {
+        "id": run.id,
+        "recipe": run.recipe,
+        "status": run.status,
+        "stopped": run.reason if run.status == "stopped" else None,
+        "parameters": run.settings["training"]["parameters"],
+        "null": is_null(run.method),
+        "label": run.method,
+        "remark": run.reason if run.status == "complete" else None,
+        "steps": run.settings.get("steps"),
+        **compared,
+    }
 
 
 def training_of(store: Store, run: Run, t: int) -> dict[str, Any] | None:
@@ -116,20 +179,6 @@ def training_of(store: Store, run: Run, t: int) -> dict[str, Any] | None:
         "by": f"{asked['kind']}, {'LoRA' if 'lora' in asked else 'all parameters'}",
         **{name: noted.get(name) for name in ("examples", "dropped", "steps", "tokens", "seconds")},
         "log": noted.get("log", []),
-    }
-
-
-def run_data(run_id: str, recipe: str, method: str, seed: int, stopped: str | None, iterations: list[dict[str, Any]]) -> RunData:
-    """A run as the tables take it."""
-    return {
-        "id": run_id,
-        "recipe": recipe,
-        "method": method,
-        "seed": seed,
-        "status": "stopped" if stopped else "complete",
-        "stopped": stopped,
-        "iterations": iterations,
-        "label": method,
     }
 
 
@@ -170,29 +219,24 @@ def _chosen(store: Store, recipes: list[str], methods: list[str], run_ids: list[
         found = [run for run in found if run.method in methods]
     if not found:
         raise BadInput(f"no run matches; the store {store.path} has: {', '.join(run.id for run in everything)}")
-    return sorted(found, key=lambda run: (run.recipe, METHODS.index(run.method), run.seed, run.invocation, run.id))
+    return found
 
 
-def _data(store: Store, run: Run) -> RunData:
-    comparison = store.artifact(run.pins["compare"].artifact).json("comparison.json")
-    data = run_data(run.id, run.recipe, run.method, run.seed, run.reason, comparison["iterations"])
-    return {**data, "parameters": run.settings["training"]["parameters"]}
-
-
-def _labelled(runs: list[RunData]) -> list[RunData]:
+def _labelled(told: list[Study]) -> list[Study]:
     """Give each run the shortest label that tells it from the others: its method, with the recipe, or its id."""
+    runs = [run for study in told for run in study["runs"]]
     recipes = {run["recipe"] for run in runs}
     for run in runs:
         alike = [r for r in runs if (r["recipe"], r["method"], r["seed"]) == (run["recipe"], run["method"], run["seed"])]
         run["label"] = run["id"] if len(alike) > 1 else f"{run['recipe']} {run['method']}" if len(recipes) > 1 else run["method"]
-    return runs
+    return told
 
 
-def _csv(runs: list[dict[str, Any]]) -> str:
+def _csv(told: list[dict[str, Any]]) -> str:
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerow(["run", "recipe", "method", "seed", "t", "statistic", "value", "low", "high", "n", "reason"])
-    for run in runs:
+    for run in (run for study in told for run in study["runs"]):
         for iteration in run["iterations"]:
             for name, found in _flat(iteration):
                 if name != "t" and not isinstance(found, list):
@@ -205,7 +249,7 @@ def _csv(runs: list[dict[str, Any]]) -> str:
 def _flat(found: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Every statistic and size below, by its dotted path."""
     for key, value in found.items():
-        if isinstance(value, dict) and "reason" not in value:
+        if isinstance(value, dict) and not {"value", "reason"} <= set(value):
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

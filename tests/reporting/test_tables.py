@@ -1,33 +1,7 @@
 from __future__ import annotations
 
-import io
-
-import pytest
-from rich.console import Console
-
 from sirev.metrics.statistic import absent, statistic
-from sirev.reporting.tables import TextTable, as_rich, markdown, percent, share
-
-
-def drawn(table: TextTable, width: int) -> list[str]:
-    out = io.StringIO()
-    Console(file=out, width=width, highlight=False).print(as_rich(table))
-    return [line.strip() for line in out.getvalue().splitlines()]
-
-
-def test_a_narrow_terminal_breaks_titles_and_never_a_number() -> None:
-    columns = ["method", "seed", *(f"a rather long title {i}" for i in range(8))]
-    table = TextTable("Wide", columns, 2, [["sft-dpo", "0", *["33.3"] * 8]])
-    assert any(line.split() == ["sft-dpo", "0", *["33.3"] * 8] for line in drawn(table, 80))
-
-
-@pytest.mark.parametrize(("repeats", "lines"), [(1, 3), (2, 3 * 2 + 2)])
-def test_runs_stand_apart_only_if_they_have_several_rows(repeats: int, lines: int) -> None:
-    rows = [[method, str(t), "1.0"] for method in ("sft", "dpo", "sft-dpo") for t in range(repeats)]
-    body = drawn(TextTable("T", ["method", "t", "x"], 2, rows), 100)[4:]
-    while not body[-1]:
-        body.pop()
-    assert len(body) == lines
+from sirev.reporting.tables import TextTable, between, markdown, percent, points, share, with_interval, without_nothing
 
 
 def test_cells_with_bars_do_not_break_markdown() -> None:
@@ -38,3 +12,18 @@ def test_what_is_absent_is_a_dash_and_never_a_zero() -> None:
     assert percent(absent("no draws")) == share(absent("no draws")) == "–"
     assert percent(statistic(0.123, 9)) == "12.3"
     assert share(statistic(0.123, 9)) == "0.123"
+
+
+def test_an_interval_stands_in_brackets_and_an_unknown_bound_is_left_open() -> None:
+    found = {**statistic(0.5, 9), "low": 0.25, "high": 0.75}
+    assert with_interval(found) == "50.0 [25.0, 75.0]"
+    assert between({**found, "high": None}) == "[25.0, …]"
+    assert between(statistic(0.5, 9)) == "–"
+    assert points({**found, "value": -0.031}) == "-3.1"
+
+
+def test_a_table_that_says_nothing_is_its_notes_alone() -> None:
+    rows = [["sft", "–", "0"], ["dpo", "none", "–"]]
+    assert without_nothing(TextTable("T", ["method", "x", "y"], 1, rows, ["no draws"])).rows == []
+    assert without_nothing(TextTable("T", ["method", "x", "y"], 1, [*rows, ["x", "–", "1.0"]], ["no draws"])).rows
+    assert without_nothing(TextTable("T", ["method", "verdict"], 2, [["sft", "progress"]], ["a note"])).rows

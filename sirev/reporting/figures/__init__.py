@@ -1,0 +1,110 @@
+"""Figures of a comparison: the paper's Figures 1 to 5 for one's own runs, pass@k curves, accuracy against diversity.
+
+They read the `compare` artifact alone. matplotlib is imported when a figure is drawn, not with this module.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from sirev.errors import BadInput
+from sirev.reporting.figures import accuracy, diversity, sampling
+from sirev.reporting.figures.canvas import DARK, LIGHT, Ink, Sheet, style
+from sirev.reporting.figures.embedding import embedded
+from sirev.reporting.figures.sentences import SENTENCES
+from sirev.reporting.figures.series import methods
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FIGURES: dict[str, tuple[str, Callable[[Sheet, dict[str, Any]], None]]] = {
+    "pass-at-1": ("Greedy accuracy over iterations", accuracy.pass_at_1),
+    "coverage": ("What M₁ covers, and what the methods gain", accuracy.coverage),
+    "improvement": ("Were the newly solved problems within M₁'s reach?", sampling.improvement),
+    "pass-at-k": ("pass@k of every model, and where the curves cross", sampling.pass_at_k),
+    "diversity": ("Diversity of answers over iterations", diversity.diversity),
+    "trade-off": ("Accuracy against diversity", diversity.trade_off),
+    "ood": ("Accuracy on other problems", accuracy.ood),
+}
+"""Name -> (title, what draws it on a sheet), in the order of a report."""
+
+FORMATS = ("svg", "pdf", "png")
+
+
+def draw(comparison: dict[str, Any], name: str, *, dark: bool = False, titled: bool = True) -> Figure:
+    """One figure of a comparison as a matplotlib `Figure` with an Agg canvas, laid out.
+
+    A figure for which the comparison has no value says "none" and the reason. Raises `BadInput` for an unknown name.
+    """
+    if name not in FIGURES:
+        raise BadInput(f"no figure {name!r} (known: {', '.join(FIGURES)})")
+    title, onto = FIGURES[name]
+    ink = DARK if dark else LIGHT
+    with _styled(ink):
+        names = [method.name for method in methods(comparison)]
+        sheet = Sheet(ink, title if titled else None, names)
+        onto(sheet, comparison)
+        return sheet.close()
+
+
+def write_figures(comparison: dict[str, Any], folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Every figure in every format as FOLDER/NAME.FORMAT; the paths written.
+
+    The same comparison gives the same bytes (with the same matplotlib). Raises `BadInput` for an unknown format.
+    """
+    unknown = [form for form in formats if form not in FORMATS]
+    if unknown:
+        raise BadInput(f"no figure format {unknown[0]!r} (known: {', '.join(FORMATS)})")
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in FIGURES:
+        figure = draw(comparison, name)
+        for form in formats:
+            path = folder / f"{name}.{form}"
+            path.write_bytes(_saved(figure, form, name, LIGHT))
+            written.append(path)
+    return written
+
+
+def svg(comparison: dict[str, Any], name: str, dark: bool = False) -> str:
+    """One figure as an <svg> element to put into a web page: no prolog, no title line, transparent, text as text.
+
+    Its ids begin with the figure's name (and -dark), so that many fit on a page; its style rules reach no further than itself.
+    `role="img"` and a <title> carry the sentence of `describe`.
+    """
+    figure = draw(comparison, name, dark=dark, titled=False)
+    figure.patch.set_alpha(0)
+    own = f"figure-{name}" + ("-dark" if dark else "")
+    return embedded(_saved(figure, "svg", own, DARK if dark else LIGHT).decode("utf-8"), own, describe(comparison, name))
+
+
+def describe(comparison: dict[str, Any], name: str) -> str:
+    """A sentence that says what a figure shows, with its main numbers, for those who can't see it."""
+    if name not in FIGURES:
+        raise BadInput(f"no figure {name!r} (known: {', '.join(FIGURES)})")
+    return SENTENCES[name](comparison)
+
+
+def _saved(figure: Figure, form: str, own: str, ink: Ink) -> bytes:
+    # What these formats would write of themselves: the date, and in PNG the library.
+    metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}[form]
+    buffer = io.BytesIO()
+    with _styled(ink, own):
+        figure.savefig(buffer, format=form, metadata=metadata)
+    return buffer.getvalue()
+
+
+@contextmanager
+def _styled(ink: Ink, hash_salt: str = "sirev") -> Iterator[None]:
+    import matplotlib
+
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a name in another script: boxes, no error
+        matplotlib.rcdefaults()  # a user's matplotlibrc changes nothing
+        matplotlib.rcParams.update(cast(Any, style(ink, hash_salt)))
+        yield

@@ -1,0 +1,200 @@
+"""Accuracy over t (the paper's Figure 1), coverage of M_1 beside the gains (Figure 2), other suites (Figure 5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sirev.metrics.statistic import Statistic, absent
+from sirev.reporting.figures.canvas import MARKERS, Sheet, room, share_limits, short
+from sirev.reporting.figures.series import (
+    Comparison,
+    Method,
+    iteration,
+    mean,
+    methods,
+    nulls,
+    numbers,
+    over_t,
+    stat,
+    times,
+    values,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SEED_NOTE = "Thin lines: seeds; thick: their mean, with the mean of their intervals."
+
+
+def draw_nulls(sheet: Sheet, panel: Axes, comparison: Comparison, x: float, *path: str, label: bool = True) -> None:
+    """Null runs of one statistic: M_1 trained or drawn again as bands, training on gold solutions as grey lines up to t = `x`."""
+    for kind, verb in (("retrain", "retrained"), ("resample", "redrawn")):
+        runs = [run for group in nulls(comparison, kind) for run in group.runs]
+        found = [value for run in runs for value in values(over_t(run, *path))]
+        sheet.band(panel, found, f"null-{kind}", x, f"M₁ {verb}" if label else "")
+    for group in nulls(comparison, "gold"):
+        for run in group.runs:
+            name = group.name.removeprefix("null-")
+            look: dict[str, Any] = {"lw": 0.9, "ls": (0, (4, 2)), "marker": ".", "zorder": 2}
+            within = [(t, one) for t, one in over_t(run, *path) if t <= x]
+            sheet.line(panel, within, group.name, sheet.ink.null, label=short(name) if label else "", **look)
+
+
+def seeds_note(sheet: Sheet, found: list[Method]) -> None:
+    """Say how several seeds are drawn, where there are several."""
+    if any(len(method.runs) > 1 for method in found):
+        sheet.notes.append(SEED_NOTE)
+
+
+def shifts(found: list[Method], ts: list[int], share: float = 0.018) -> list[float]:
+    """Sideways shifts, `share` of the axis apart, that keep intervals off each other; M_1 is the same model for all methods."""
+    step = share * (ts[-1] - ts[0] if len(ts) > 1 else 1)
+    return [(method.place - (len(found) - 1) / 2) * step for method in found]
+
+
+def pass_at_1(sheet: Sheet, comparison: Comparison) -> None:
+    """Greedy pass@1 over t, a line a method."""
+    found = methods(comparison)
+    ts = times(found)
+    [[panel]] = sheet.panels(1, 1, 5.2, 3.0)
+    sheet.x_of_t(panel, ts)
+    draw_nulls(sheet, panel, comparison, ts[-1] if ts else 1, "pass_at_1")
+    for method, shift in zip(found, shifts(found, ts), strict=True):
+        sheet.method(panel, method, [over_t(run, "pass_at_1") for run in method.runs], interval="caps", shift=shift)
+    panel.set_ylabel("greedy pass@1 (%)")
+    share_limits([panel])
+    sheet.notes.append("Bars: 95 % intervals over problems.")
+    seeds_note(sheet, found)
+
+
+def coverage(sheet: Sheet, comparison: Comparison) -> None:
+    """Left: M_1's coverage in both readings on both splits. Right: each method's best and last gain over M_1."""
+    from matplotlib.ticker import MaxNLocator
+
+    found = methods(comparison)
+    [[left, right]] = sheet.panels(1, 2, 3.5, max(2.1, 1.1 + 0.36 * len(found)))
+    _readings(sheet, left, found)
+    right.axvline(0, color=sheet.ink.muted, lw=0.8, zorder=1)
+    elsewhere = False  # whether some best t is not the last
+    for row, method in enumerate(found):
+        colour = sheet.colour(method)
+        look: dict[str, Any] = {"marker": MARKERS[method.place % len(MARKERS)], "markersize": 5.5}
+        t, best = best_gain(method)
+        apart = t is not None and t != method.last
+        sheet.dot(right, gain(method, method.last), row + 0.17 * apart, f"{method.name}, last", colour, **look)
+        if apart:
+            hollow: dict[str, Any] = {**look, "markerfacecolor": sheet.ink.paper, "zorder": 4}
+            sheet.dot(right, best, row - 0.17, f"{method.name}, best", colour, **hollow)
+            sheet.label(right, 100 * (best["high"] or best["value"] or 0), row - 0.17, f"best: t = {t}", sheet.ink.muted)
+        elsewhere = elsewhere or apart
+    right.set_yticks(range(len(found)), [short(method.name) for method in found])
+    right.set_ylim(max(1, len(found)) - 0.5, -0.5)
+    right.set_xlabel("gain in pass@1 over M₁ (points)")
+    right.set_title("Gains")
+    right.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+    right.grid(True, axis="x")
+    right.grid(False, axis="y")
+    sheet.notes.append(("Filled: the last t; hollow: the best t. " if elsewhere else "") + "Bars: 95 % intervals.")
+    sheet.notes.append(_advice(found))
+
+
+def _readings(sheet: Sheet, panel: Axes, found: list[Method]) -> None:
+    rows = [(reading, split) for reading in ("mass", "solved") for split in ("train", "test")]
+    by_seed = {run["seed"]: run for method in found for run in method.runs}
+    spread, size = 0.6 / max(1, len(by_seed)), 4.5 if len(by_seed) == 1 else 3
+    panel.axvline(50, color=sheet.ink.muted, lw=0.8, ls=(0, (4, 2)), zorder=1)
+    for row, (reading, split) in enumerate(rows):
+        covered = [stat(iteration(run, 1), "coverage", reading, split) for run in by_seed.values()]
+        for i, one in enumerate(covered):
+            at = row + (i - (len(covered) - 1) / 2) * spread
+            sheet.dot(panel, one, at, f"{reading}, {split}", sheet.ink.text, marker="o", markersize=size)
+        if all(one["value"] is None for one in covered):
+            panel.text(2, row, "none", va="center", fontsize=7.5, color=sheet.ink.muted)
+    panel.set_yticks(range(4), [f"{reading}, {split}" for reading, split in rows])
+    panel.set_ylim(3.5, -0.5)
+    panel.set_xlim(0, 100)
+    panel.set_xlabel("coverage of right answers (%)")
+    panel.set_title("M₁'s coverage")
+    panel.grid(True, axis="x")
+    panel.grid(False, axis="y")
+
+
+def _advice(found: list[Method]) -> str:
+    advice: dict[str, Any] = next((run["advice"] for method in found for run in method.runs if run.get("advice")), {})
+    said = f"advises {advice['methods']}" if advice.get("methods") else "gives no advice here"
+    reason = f": {advice['reason']}" if advice.get("reason") else ""
+    return f"The paper's rule (the side of 50 % that coverage lies on) {said}{reason}."
+
+
+def gain(method: Method, t: int | None) -> Statistic:
+    """M_t's pass@1 less M_1's in 0..1, the mean over seeds, with the paired interval of the comparison where it has one."""
+    if t is None or t < 2:
+        return absent("M_1 is the only model")
+    found = []
+    for run in method.runs:
+        paired = stat(iteration(run, t), "against_m1", "pass_at_1", "difference")
+        here, first = (stat(iteration(run, at), "pass_at_1") for at in (t, 1))
+        if paired["value"] is None and here["value"] is not None and first["value"] is not None:
+            paired = {"value": here["value"] - first["value"], "low": None, "high": None, "n": here["n"], "reason": None}
+        found.append([(float(t), paired)])
+    return mean(found)[0][1]
+
+
+def best_gain(method: Method) -> tuple[int | None, Statistic]:
+    """The t of the largest gain (the earliest of equals), and the gain; a maximum over t, so it flatters."""
+    gains = [(t, gain(method, t)) for t in range(2, method.last + 1)]
+    there = [(one["value"], -t, one) for t, one in gains if one["value"] is not None]
+    if not there:
+        return None, absent("M_1 is the only model")
+    _, negative, one = max(there, key=lambda entry: entry[:2])
+    return -negative, one
+
+
+def ood(sheet: Sheet, comparison: Comparison) -> None:
+    """A row a suite: accuracy over t, accuracy by level in a panel a method, group disparity."""
+    found, suites = methods(comparison), list(comparison.get("suites") or [])
+    if not suites or not found:
+        sheet.panels(1, 1, 5, 1.4)
+        sheet.reason = "no suite of other problems was evaluated"
+        return
+    ts = times(found)
+    grid = sheet.panels(len(suites), len(found) + 2, 1.75 + room(found), 2.2)
+    for suite, (whole, *by_level, disparity) in zip(suites, grid, strict=True):
+        for panel in (whole, *by_level, disparity):
+            sheet.x_of_t(panel, ts, "iteration t" if suite == suites[-1] else "")
+        for panel in by_level[1:]:
+            panel.sharey(by_level[0])
+            panel.tick_params(labelleft=False)
+        draw_nulls(sheet, whole, comparison, ts[-1] if ts else 1, "ood", suite, "accuracy", label=False)
+        for method, shift in zip(found, shifts(found, ts, 0.03), strict=True):
+            for panel, key, scale in ((whole, "accuracy", 100), (disparity, "group_disparity", 100)):
+                curves = [over_t(run, "ood", suite, key) for run in method.runs]
+                sheet.method(panel, method, curves, interval="caps", shift=shift, scale=scale)
+            _levels(sheet, by_level[method.place], method, suite)
+        whole.set_ylabel(f"{short(suite, 30)}\naccuracy (%)")
+        by_level[0].set_ylabel("accuracy by level (%)")
+        disparity.set_ylabel("group disparity (%)")
+        share_limits([whole])
+        share_limits(by_level)
+        if suite == suites[0]:
+            whole.set_title("whole")
+            disparity.set_title("group disparity")
+            for panel, method in zip(by_level, found, strict=True):
+                panel.set_title(f"{short(method.name)}, by level")
+    sheet.notes.append("Group disparity: what the hardest level loses of the easiest level's accuracy. Bars: 95 % intervals.")
+    sheet.notes.append("By level: the numbers at line ends are levels.")
+    seeds_note(sheet, found)
+
+
+def _levels(sheet: Sheet, panel: Axes, method: Method, suite: str) -> None:
+    by_suite = [i.get("ood", {}).get(suite, {}) for run in method.runs for i in run["iterations"]]
+    levels = numbers({level for measured in by_suite for level in measured.get("levels", {})})
+    if not levels:
+        sheet.heed(panel, [absent("the suite has no levels")])
+    for place, level in enumerate(levels):
+        full = sheet.colour(method)
+        colour = sheet.shade(full, 0.45 + 0.55 * (len(levels) - place) / len(levels))
+        curve = mean([over_t(run, "ood", suite, "levels", level) for run in method.runs])
+        sheet.line(
+            panel, curve, f"{method.name}, level {level}", colour, label=short(level, 8), label_colour=full, marker=".", lw=1.3
+        )

@@ -1,0 +1,330 @@
+"""The sheet that a figure is drawn on: style, colours, lines with intervals, labels at line ends, panels with nothing to show.
+
+Only object-oriented matplotlib is used, imported when a figure is made; no state of the process is changed beyond a call.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from sirev.metrics.statistic import Statistic
+from sirev.reporting.figures.labels import move_apart
+from sirev.reporting.figures.series import Curve, Method, mean, values
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Annotation
+
+OKABE_ITO = {
+    "blue": "#0072B2",
+    "vermilion": "#D55E00",
+    "green": "#009E73",
+    "purple": "#CC79A7",
+    "orange": "#E69F00",
+    "sky": "#56B4E9",
+}
+"""Colours told apart with any colour vision (Okabe and Ito 2008), the darker ones first; its yellow is too pale for a line."""
+
+METHOD_COLOURS = {"sft": "blue", "dpo": "vermilion", "sft-dpo": "green"}
+"""One's eye finds a method by its colour in every study; other names take what is left of a comparison, in order."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P")
+NARROWEST = 4.6
+"""Inches that a title and notes need at least."""
+LABEL_SHIFT = 10
+"""Points between a line's end and its label."""
+SHORTEST_RANGE = 5.0
+"""Percentage points that an axis of shares spans at least, so that noise does not fill a panel."""
+
+
+@dataclass(frozen=True)
+class Ink:
+    """The colours of text and paper."""
+
+    paper: str
+    text: str
+    muted: str
+    rule: str
+    null: str
+    lift: float
+    """How much white is mixed into the methods' colours: on dark paper they would be too dark for text."""
+
+
+LIGHT = Ink("#ffffff", "#1a1a1a", "#5c5c5c", "#d9d9d9", "#8a8a8a", 0.0)
+DARK = Ink("#16181c", "#ececec", "#a8a8a8", "#3c4048", "#8f949c", 0.35)
+
+
+def style(ink: Ink, hash_salt: str = "sirev") -> dict[str, Any]:
+    """The rc parameters of drawing and of saving: the same bytes for the same comparison, and text that stays text."""
+    return {
+        "figure.facecolor": ink.paper,
+        "savefig.facecolor": "auto",
+        "figure.dpi": 200,  # widths of text as they are saved: at fewer dots glyphs are fitted to the grid
+        "savefig.dpi": 200,
+        "axes.facecolor": "none",
+        "axes.edgecolor": ink.rule,
+        "axes.labelcolor": ink.text,
+        "axes.labelsize": 8,
+        "axes.titlesize": 8.5,
+        "axes.titlelocation": "left",
+        "axes.titlecolor": ink.text,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.grid.axis": "y",
+        "axes.axisbelow": True,
+        "axes.unicode_minus": True,
+        "grid.color": ink.rule,
+        "grid.linewidth": 0.5,
+        "xtick.color": ink.muted,
+        "ytick.color": ink.muted,
+        "xtick.labelsize": 7.5,
+        "ytick.labelsize": 7.5,
+        "xtick.major.size": 2.5,
+        "ytick.major.size": 0,
+        "text.color": ink.text,
+        "text.parse_math": False,  # a method's name may hold a dollar sign
+        "text.usetex": False,
+        "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same widths on every machine
+        "font.size": 8,
+        "lines.linewidth": 1.6,
+        "lines.markersize": 4,
+        "svg.fonttype": "none",
+        "svg.hashsalt": hash_salt,
+        "pdf.fonttype": 42,
+        "path.simplify": False,
+    }
+
+
+@dataclass
+class Sheet:
+    """A figure under way; `names` are the methods that get colours.
+
+    It remembers which panels got a value; `close` writes in the others why they have none.
+    """
+
+    ink: Ink = LIGHT
+    title: str | None = None
+    names: Sequence[str] = ()
+    notes: list[str] = field(default_factory=list)
+    reason: str = "nothing was measured"
+    figure: Figure = field(init=False)
+    _panels: list[Axes] = field(default_factory=list)
+    _drawn: set[int] = field(default_factory=set)
+    _reasons: dict[int, Counter[str]] = field(default_factory=dict)
+    _labels: list[Annotation] = field(default_factory=list)
+    _colours: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+        taken = {METHOD_COLOURS.get(name) for name in self.names}
+        free = [colour for colour in OKABE_ITO if colour not in taken] or list(OKABE_ITO)
+        others = [name for name in self.names if name not in METHOD_COLOURS]
+        self._colours = METHOD_COLOURS | {name: free[i % len(free)] for i, name in enumerate(others)}
+        self.figure = Figure(layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.05))
+        FigureCanvasAgg(self.figure)
+
+    def panels(self, rows: int, columns: int, width: float, height: float, **sharing: Any) -> list[list[Axes]]:
+        """Rows x columns of panels, each `width` x `height` inches with its labels."""
+        from matplotlib.ticker import MaxNLocator
+
+        self.figure.set_size_inches(max(NARROWEST, width * columns), height * rows + (0.3 if self.title else 0.1))
+        grid = self.figure.subplots(rows, columns, squeeze=False, **sharing)
+        for panel in (panel for row in grid for panel in row):
+            self._panels.append(panel)
+            panel.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+        return [list(row) for row in grid]
+
+    def colour(self, method: Method) -> str:
+        """The method's colour, the same in every figure of a comparison and, for the paper's methods, in every study."""
+        return mixed(OKABE_ITO[self._colours[method.name]], "#ffffff", 1 - self.ink.lift)
+
+    def shade(self, colour: str, strength: float) -> str:
+        """A colour mixed with the paper: strength 1 is the colour itself."""
+        return mixed(colour, self.ink.paper, strength)
+
+    def line(
+        self,
+        panel: Axes,
+        curve: Curve,
+        name: str,
+        colour: str,
+        *,
+        scale: float = 100,
+        shift: float = 0,
+        interval: str = "",
+        label: str = "",
+        label_colour: str = "",
+        **look: Any,
+    ) -> None:
+        """One curve with its interval as "caps", as a "band" or not at all, and its label at the right end.
+
+        `name` is the line's own name among the panel's lines; `shift` moves it sideways off others with the same values.
+        """
+        self.heed(panel, [one for _, one in curve])
+        if not values(curve):
+            return
+        nan = float("nan")  # breaks a line where a value is missing; matplotlib writes none of it
+        x = [place + shift for place, _ in curve]
+        y = [nan if one["value"] is None else scale * one["value"] for _, one in curve]
+        panel.plot(x, y, color=colour, label=name, **{"solid_capstyle": "round", "zorder": 3, **look})
+        bounded = [
+            (place, scale * one["value"], scale * one["low"], scale * one["high"])
+            for place, (_, one) in zip(x, curve, strict=True)
+            if one["value"] is not None and one["low"] is not None and one["high"] is not None
+        ]
+        if interval == "caps" and bounded:
+            panel.vlines([b[0] for b in bounded], [b[2] for b in bounded], [b[3] for b in bounded], colour, lw=0.8, alpha=0.7)
+        elif interval == "band" and bounded:
+            sides = ([b[0] for b in bounded], [b[2] for b in bounded], [b[3] for b in bounded])
+            panel.fill_between(*sides, color=colour, alpha=0.13, linewidth=0, zorder=1)
+        if label:
+            end = max(i for i, value in enumerate(y) if value == value)
+            self.label(panel, curve[end][0], y[end], label, label_colour or colour)
+
+    def method(self, panel: Axes, method: Method, curves: Sequence[Curve], *, label: bool = True, **look: Any) -> None:
+        """A method's thick line, with its seeds' thin ones where there are several."""
+        colour = self.colour(method)
+        shift = look.pop("shift", 0)
+        if len(curves) > 1:
+            for run, curve in zip(method.runs, curves, strict=True):
+                thin = {"lw": 0.6, "alpha": 0.6, "zorder": 2, "ls": look.get("ls", "-"), "scale": look.get("scale", 100)}
+                self.line(panel, curve, f"{method.name}, seed {run['seed']}", colour, shift=shift, **thin)
+        text = short(method.name) if label else ""
+        marker = {"marker": MARKERS[method.place % len(MARKERS)], "markeredgewidth": 0}
+        self.line(panel, mean(curves), method.name, colour, shift=shift, label=text, **{**marker, **look})
+
+    def band(self, panel: Axes, found: list[float], name: str, x: float, label: str = "", scale: float = 100) -> None:
+        """The range of a null run's values as a grey band, labelled beside `x`; none for a range of no height."""
+        if len(set(found)) < 2:
+            return
+        low, high = scale * min(found), scale * max(found)
+        panel.axhspan(low, high, color=self.ink.null, alpha=0.2, linewidth=0, zorder=0, label=name)
+        if label:
+            self.label(panel, x, (low + high) / 2, label, self.ink.muted)
+
+    def label(self, panel: Axes, x: float, y: float, text: str, colour: str, *, side: Literal["left", "right"] = "right") -> None:
+        """Text beside a point, moved apart from its neighbours by `close`."""
+        placed = panel.annotate(
+            text,
+            (x, y),
+            (LABEL_SHIFT if side == "right" else -LABEL_SHIFT, 0),
+            textcoords="offset points",
+            ha="left" if side == "right" else "right",
+            va="center",
+            fontsize=7.5,
+            color=colour,
+            annotation_clip=False,
+        )
+        self._labels.append(placed)
+
+    def dot(self, panel: Axes, one: Statistic, row: float, name: str, colour: str, *, scale: float = 100, **look: Any) -> None:
+        """A value on a row of a horizontal dot plot with its interval."""
+        self.heed(panel, [one])
+        if one["value"] is None:
+            return
+        panel.plot([scale * one["value"]], [row], color=colour, label=name, ls="", **{"zorder": 3, **look})
+        if one["low"] is not None and one["high"] is not None:
+            panel.hlines([row], [scale * one["low"]], [scale * one["high"]], colour, lw=1, alpha=0.8)
+
+    def heed(self, panel: Axes, stats: list[Statistic]) -> None:
+        """Remember whether a panel got a value, and the reasons of those that are missing."""
+        if any(one["value"] is not None for one in stats):
+            self._drawn.add(id(panel))
+        self._reasons.setdefault(id(panel), Counter()).update(
+            one["reason"] or "not measured" for one in stats if one["value"] is None
+        )
+
+    def x_of_t(self, panel: Axes, ts: Sequence[int], name: str = "iteration t") -> None:
+        """Whole t on the x axis."""
+        first, last = (ts[0], ts[-1]) if ts else (1, 1)
+        pad = (last - first) / 16 or 0.5
+        panel.set_xlim(first - pad, last + pad)
+        step = max(1, -(-len(ts) // 8))
+        panel.set_xticks(list(ts)[::step], [str(t) for t in list(ts)[::step]])
+        panel.set_xlabel(name)
+
+    def x_of_n(self, panel: Axes, ns: Sequence[float], name: str) -> None:
+        """Powers of two on the x axis; of many, every second one is written."""
+        panel.set_xscale("log", base=2)
+        panel.minorticks_off()
+        written = list(ns)[:: 2 if len(ns) > 8 else 1]
+        panel.set_xticks(written, [f"{n:g}" for n in written])
+        if ns:
+            panel.set_xlim(min(ns) / 1.15, max(ns) * 1.15)
+        panel.set_xlabel(name)
+
+    def close(self) -> Figure:
+        """Write reasons in empty panels (or one in their stead if all are empty), lay out, move labels apart."""
+        if not any(id(panel) in self._drawn for panel in self._panels):
+            all_reasons = sum(self._reasons.values(), Counter())
+            self._all_empty(all_reasons.most_common(1)[0][0] if all_reasons else self.reason)
+        for panel in self._panels:
+            if id(panel) not in self._drawn:
+                reasons = self._reasons.get(id(panel)) or Counter([self.reason])
+                self._write_none(panel, reasons.most_common(1)[0][0])
+        if self.title:
+            self.figure.suptitle(self.title, x=0.01, ha="left", fontsize=9.5, fontweight="bold")
+        if self.notes:
+            wide = int(self.figure.get_size_inches()[0] * 15.5)
+            text = "\n".join(line for note in self.notes for line in textwrap.wrap(note, wide))
+            self.figure.supxlabel(text, x=0.01, ha="left", fontsize=7, color=self.ink.muted)
+        for _ in range(2):  # the constraints settle at the second pass
+            self.figure.draw_without_rendering()
+        self.figure.set_layout_engine("none")  # keeps the places found: labels now move without moving panels
+        for panel in self._panels:
+            move_apart(panel, [label for label in self._labels if label.axes is panel])
+        return self.figure
+
+    def _all_empty(self, reason: str) -> None:
+        self.figure.clear()
+        self._panels, self._labels, self.notes = [], [], []
+        self.figure.set_size_inches(5, 1.4)
+        text = textwrap.fill(f"none: {reason}", 70)
+        self.figure.text(0.5, 0.45, text, ha="center", va="center", color=self.ink.muted)
+
+    def _write_none(self, panel: Axes, reason: str) -> None:
+        beside = panel.get_shared_y_axes().get_siblings(panel)
+        if not any(id(other) in self._drawn for other in beside):
+            panel.set_yticks([])
+        panel.grid(False)
+        wide = max(14, int(panel.get_position().width * self.figure.get_size_inches()[0] * 12))
+        look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5, "color": self.ink.muted, "in_layout": False}
+        panel.text(0.5, 0.5, textwrap.fill(f"none: {reason}", wide), transform=panel.transAxes, **look)
+
+
+def mixed(colour: str, other: str, share: float) -> str:
+    """A colour of which `share` is the first and the rest the other."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    red, green, blue = (share * one + (1 - share) * two for one, two in zip(to_rgb(colour), to_rgb(other), strict=True))
+    return to_hex((red, green, blue))
+
+
+def share_limits(panels: Sequence[Axes]) -> None:
+    """One y range for axes of shares in %: no wider than 0 to 100, at least `SHORTEST_RANGE`."""
+    lows, highs = zip(*(panel.get_ylim() for panel in panels), strict=True)
+    low, high = min(lows), max(highs)
+    if high - low < SHORTEST_RANGE:
+        low, high = (low + high - SHORTEST_RANGE) / 2, (low + high + SHORTEST_RANGE) / 2
+    for panel in panels:
+        panel.set_ylim(max(low, -1.5), min(high, 101.5))
+
+
+def room(found: Sequence[Method]) -> float:
+    """Inches by which panels are wider for methods' names that are longer than "sft-dpo"."""
+    return 0.06 * max([0, *(len(short(method.name)) - 7 for method in found)])
+
+
+def short(name: str, most: int = 16) -> str:
+    """A name fit for a label: printable and not long."""
+    clean = "".join(c if c.isprintable() else "?" for c in name)
+    return clean if len(clean) <= most else clean[: most - 1] + "…"

@@ -1,0 +1,143 @@
+"""Diversity of answers over t (the paper's Figure 4), and accuracy against diversity as a path over t."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from sirev.reporting.figures.accuracy import draw_nulls, seeds_note
+from sirev.reporting.figures.canvas import MARKERS, Sheet, room, share_limits, short
+from sirev.reporting.figures.series import (
+    GROUPS,
+    Comparison,
+    Curve,
+    Method,
+    has_values,
+    mean,
+    methods,
+    model,
+    over_t,
+    times,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MEASURES = {
+    "distinct_n": ("Distinct-N (%)", ("distinct_n", "mean")),
+    "distinct_equations": ("distinct equation lists (%)", ("distinct_equations",)),
+    "distinct_programs": ("distinct programs (%)", ("distinct_programs",)),
+    "sentence_bert": ("SentenceBERT diversity (%)", ("sentence_bert",)),
+}
+"""Measure -> (axis label, its keys in a comparison); each is a share, 0 where all answers are alike."""
+SIZE = "8"
+"""Answers of each problem that the size-matched values rest on."""
+
+
+def diversity(sheet: Sheet, comparison: Comparison) -> None:
+    """A row a measure, a column a group of answers; solid over the first 50 draws, dashed size-matched."""
+    found = methods(comparison)
+    ts = times(found)
+    rows = [key for key, (_, path) in MEASURES.items() if has_values(_all_curves(found, path))] or ["distinct_n"]
+    grid = sheet.panels(len(rows), len(GROUPS), 2.6 + room(found), 2.1, sharey="row", sharex=True)
+    for key, panels in zip(rows, grid, strict=True):
+        axis, path = MEASURES[key]
+        for group, panel in zip(GROUPS, panels, strict=True):
+            sheet.x_of_t(panel, ts, "iteration t" if key == rows[-1] else "")
+            if key == rows[0]:
+                panel.set_title(f"{group} answers")
+            draw_nulls(sheet, panel, comparison, ts[-1] if ts else 1, "diversity", group, *path, label=False)
+            for method in found:
+                curves = [over_t(run, "diversity", group, *path) for run in method.runs]
+                sheet.method(panel, method, curves, interval="band", label=True)
+                _matched(sheet, panel, method, group, path)
+        panels[0].set_ylabel(axis)
+        share_limits(panels)
+    sheet.notes.append(
+        f"Solid: the first 50 draws. Dashed: size-matched, m = {SIZE} answers of each problem. Bands: 95 % intervals."
+    )
+    if any(str(run["method"]).startswith("null-") for run in comparison.get("runs", [])):
+        sheet.notes.append("Grey: null runs.")
+    seeds_note(sheet, found)
+
+
+def _all_curves(found: list[Method], path: tuple[str, ...]) -> list[Curve]:
+    return [over_t(run, "diversity", group, *path) for method in found for run in method.runs for group in GROUPS]
+
+
+def _matched(sheet: Sheet, panel: Axes, method: Method, group: str, path: tuple[str, ...]) -> None:
+    curve = mean([over_t(run, "diversity", group, "matched", SIZE, *path) for run in method.runs])
+    if has_values([curve]):
+        marker: dict[str, Any] = {"marker": MARKERS[method.place % len(MARKERS)], "markersize": 2.5, "markeredgewidth": 0}
+        sheet.line(panel, curve, f"{method.name}, m = {SIZE}", sheet.colour(method), ls=(0, (3, 1.5)), lw=1.1, **marker)
+
+
+def trade_off(sheet: Sheet, comparison: Comparison) -> None:
+    """Greedy pass@1 against the diversity of right answers, M_1 to M_T by arrows: over the first 50 draws, and size-matched."""
+    from matplotlib.ticker import MaxNLocator
+
+    found = methods(comparison)
+    panels = sheet.panels(1, 2, 3.4 + room(found), 3.1, sharey=True)[0]
+    for panel, title, prefix in zip(
+        panels, ("first 50 draws", f"size-matched, m = {SIZE}"), ((), ("matched", SIZE)), strict=True
+    ):
+        key = _measure(found, prefix)
+        axis, path = MEASURES[key]
+        panel.set_title(title)
+        panel.set_xlabel(f"{axis.removesuffix(' (%)')} of right answers (%)")
+        panel.grid(True, axis="both")
+        panel.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+        for method in found:
+            for run in method.runs:
+                spread = over_t(run, "diversity", "correct", *prefix, *path)
+                thin = len(method.runs) > 1
+                _path(sheet, panel, method, spread, over_t(run, "pass_at_1"), f"{method.name}, seed {run['seed']}", thin=thin)
+            if len(method.runs) > 1:
+                spread = mean([over_t(run, "diversity", "correct", *prefix, *path) for run in method.runs])
+                _path(sheet, panel, method, spread, mean([over_t(run, "pass_at_1") for run in method.runs]), method.name)
+        _make_room(panel, found)
+    panels[0].set_ylabel("greedy pass@1 (%)")
+    share_limits(panels)
+    sheet.notes.append("Arrows go from M_t to the next model; up is more often right, left is more alike.".replace("M_t", "Mₜ"))
+    seeds_note(sheet, found)
+
+
+def _make_room(panel: Axes, found: list[Method]) -> None:
+    """Free space left of the leftmost point for a method's name, and some on the right for M_1's."""
+    points = [float(x) for line in panel.get_lines() for x in cast(Any, line.get_xdata())]
+    if not points:
+        return
+    low, high = min(points), max(points)
+    span = max(high - low, 1.0)
+    longest = max(len(short(method.name)) for method in found)
+    share = (0.3 + 0.062 * longest) / (2.9 + room(found))  # of the panel's width in inches
+    panel.set_xlim(low - span * 1.15 * share / (1 - share), high + 0.15 * span)
+
+
+def _measure(found: list[Method], prefix: tuple[str, ...]) -> str:
+    """The measure of reasoning if there is one: equation lists, programs, else Distinct-N."""
+    for key in ("distinct_equations", "distinct_programs"):
+        if has_values(over_t(run, "diversity", "correct", *prefix, *MEASURES[key][1]) for method in found for run in method.runs):
+            return key
+    return "distinct_n"
+
+
+def _path(sheet: Sheet, panel: Axes, method: Method, spread: Curve, right: Curve, name: str, *, thin: bool = False) -> None:
+    accuracy = {t: one["value"] for t, one in right if one["value"] is not None}
+    sheet.heed(panel, [one for _, one in spread] + [one for _, one in right])
+    points = [(int(t), 100 * one["value"], 100 * accuracy[t]) for t, one in spread if one["value"] is not None and t in accuracy]
+    if not points:
+        return
+    colour = sheet.colour(method)
+    look = {"lw": 0.6, "alpha": 0.5} if thin else {"lw": 0, "markersize": 4.5, "marker": MARKERS[method.place % len(MARKERS)]}
+    panel.plot([p[1] for p in points], [p[2] for p in points], color=colour, label=name, markeredgewidth=0, **look)
+    if thin:
+        return
+    for (_, x, y), (_, next_x, next_y) in itertools.pairwise(points):
+        arrow = {"arrowstyle": "-|>", "color": colour, "lw": 1.3, "shrinkA": 2, "shrinkB": 2, "mutation_scale": 8}
+        panel.annotate("", (next_x, next_y), (x, y), arrowprops=arrow)
+    left = len(points) > 1 and points[-1][1] < points[-2][1]  # where its last arrow is not
+    side: Literal["left", "right"] = "left" if left else "right"
+    sheet.label(panel, points[-1][1], points[-1][2], short(method.name), colour, side=side)
+    if method.place == 0:
+        sheet.label(panel, points[0][1], points[0][2], model(points[0][0]), sheet.ink.text)

@@ -1,0 +1,28 @@
+"""An SVG file of matplotlib's made into an element of a web page that disturbs nothing else on it."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+REFERENCE = r'((?:xlink:)?href="#|url\(#)([^")]+)'
+
+
+def embedded(file: str, own: str, sentence: str) -> str:
+    """The <svg> element of an SVG file, with `sentence` as its title and `own` as its id.
+
+    Of other ids those stay that something refers to, with `own` before them; style rules are kept to the element.
+    """
+    element = file[file.index("<svg") :].strip()
+    element = re.sub(r"\s*<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    tags = re.compile(r"<[^<>]*>")  # ids live in tags; text between them may look like anything
+    used = {found[1] for tag in tags.findall(element) for found in re.findall(REFERENCE, tag)}
+    element = tags.sub(lambda tag: _renamed(tag[0], own, used), element)
+    element = element.replace('<style type="text/css">*{', f'<style type="text/css">#{own} *{{')
+    opening, rest = element.split(">", 1)
+    return f'{opening} id="{own}" role="img">\n <title>{escape(sentence)}</title>{rest}\n'
+
+
+def _renamed(tag: str, own: str, used: set[str]) -> str:
+    tag = re.sub(r'\sid="([^"]*)"', lambda found: f' id="{own}-{found[1]}"' if found[1] in used else "", tag)
+    return re.sub(REFERENCE, rf"\1{own}-\2", tag)

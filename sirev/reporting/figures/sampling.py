@@ -1,0 +1,164 @@
+"""pass@N of draws: M_1 on the problems newly solved with its controls (the paper's Figure 3), curves that cross."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sirev.reporting.figures.accuracy import seeds_note
+from sirev.reporting.figures.canvas import Sheet, share_limits, short
+from sirev.reporting.figures.series import (
+    Comparison,
+    Curve,
+    Method,
+    has_values,
+    iteration,
+    mean,
+    methods,
+    model,
+    numbers,
+    over_n,
+    stat,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def improvement(sheet: Sheet, comparison: Comparison) -> None:
+    """M_1's pass@N on every IS(t), beside the other problems that it gets wrong and its own re-roll; a panel a method."""
+    found = methods(comparison)
+    panels = sheet.panels(1, max(1, len(found)), 2.75, 2.9, sharey=True)[0]
+    newer = any(method.last > 1 for method in found)
+    sheet.reason = "no problem was newly solved, or nothing was drawn" if newer else "M₁ is the only model"
+    ns: set[float] = set()
+    for panel, method in zip(panels, found, strict=False):
+        panel.set_title(short(method.name))
+        for t in range(2, method.last + 1):
+            parts = [iteration(run, t).get("improvement_set", {}) for run in method.runs]
+            curves = [over_n(part, "m1_pass_at_n") for part in parts]
+            ns |= _abscissas(curves)
+            newest = t == method.last
+            full = sheet.colour(method)
+            colour = sheet.shade(full, 0.45 + 0.55 * (t - 1) / max(1, method.last - 1))
+            look = {"interval": "band", "marker": "o", "markersize": 3.5} if newest else {"lw": 1.1}
+            if len(curves) > 1 and newest:
+                for run, curve in zip(method.runs, curves, strict=True):
+                    sheet.line(panel, curve, f"IS({t}), seed {run['seed']}", colour, lw=0.6, alpha=0.6)
+            sheet.line(panel, mean(curves), f"IS({t})", colour, label=f"IS({t}){_sizes(parts)}", label_colour=full, **look)
+        if method.last >= 2:
+            ns |= _controls(sheet, panel, method)
+        _guessing(sheet, panel, comparison, ns)
+    _finish(sheet, panels, ns, "M₁'s pass@N (%)", "draws N")
+    for panel in panels:
+        panel.set_ylim(-2, 102)
+    note = "W: problems that M₁ gets wrong greedily. re-roll: M₁ on problems that one more of its own draws would solve."
+    sheet.notes.append(f"{note} Only IS(t) clearly below re-roll is evidence of something new. Bands: 95 % intervals.")
+    seeds_note(sheet, found)
+
+
+def _controls(sheet: Sheet, panel: Axes, method: Method) -> set[float]:
+    parts = [iteration(run, method.last).get("improvement_set", {}) for run in method.runs]
+    dashed, dotted = (0, (5, 2)), (0, (1, 1.4))
+    reroll, rest = [over_n(part, "reroll") for part in parts], [over_n(part, "rest", "m1_pass_at_n") for part in parts]
+    for curves, name, ls, ink in ((reroll, "re-roll", dashed, sheet.ink.text), (rest, "W \\ IS", dotted, sheet.ink.muted)):
+        label = name if name == "re-roll" else f"{name}({method.last})"
+        if has_values(curves):  # the panel's reason for being empty is that of IS(t)
+            sheet.line(panel, mean(curves), label, ink, label=label, ls=ls, lw=1.3, interval="band", solid_capstyle="butt")
+    return _abscissas(reroll + rest)
+
+
+def _sizes(parts: list[dict[str, object]]) -> str:
+    sizes = sorted({int(str(part["size"])) for part in parts if part.get("size") is not None})
+    return "" if not sizes else f", n={sizes[0]}" if len(sizes) == 1 else f", n={sizes[0]}–{sizes[-1]}"
+
+
+def pass_at_k(sheet: Sheet, comparison: Comparison) -> None:
+    """pass@k of M_1 .. M_T with the k where M_T falls to M_1, a panel a method; below, other temperatures if there are any."""
+    found = methods(comparison)
+    heats = numbers({heat for m in found for run in m.runs for i in run["iterations"] for heat in i.get("temperatures") or {}})
+    rows = sheet.panels(2 if heats else 1, max(1, len(found)), 2.75, 2.6, sharey=True)
+    ns: set[float] = set()
+    for panel, method in zip(rows[0], found, strict=False):
+        panel.set_title(short(method.name))
+        for t in range(1, method.last + 1):
+            curves = [over_n(iteration(run, t), "pass_at_n") for run in method.runs]
+            ns |= _abscissas(curves)
+            ends = t in (1, method.last)
+            strength = 0.45 + 0.55 * (t - 1) / max(1, method.last - 1)
+            full = sheet.ink.text if t == 1 else sheet.colour(method)
+            colour = full if ends else sheet.shade(full, strength)
+            look = {"interval": "band", "lw": 1.8} if ends else {"lw": 1.0}
+            if len(curves) > 1 and t == method.last:
+                for run, curve in zip(method.runs, curves, strict=True):
+                    sheet.line(panel, curve, f"{model(t)}, seed {run['seed']}", colour, lw=0.6, alpha=0.6)
+            sheet.line(panel, mean(curves), model(t), colour, label=model(t), label_colour=full, **look)
+        _guessing(sheet, panel, comparison, ns)
+    for panel, method in zip(rows[1] if heats else [], found, strict=False):
+        _heats(sheet, panel, method, heats)
+    _finish(sheet, rows[0], ns, "pass@k (%)", "draws k")
+    if heats:
+        _finish(sheet, rows[1], ns, "pass@k (%)", "draws k")
+        sheet.notes.append("Lower row: the same models drawn at other temperatures (dashed); solid: as above.")
+    for panel, method in zip(rows[0], found, strict=False):
+        _crossings(sheet, panel, method)
+    sheet.notes.insert(0, "Bands: 95 % intervals. ▲: the smallest k at which the last model's pass@k is down to M₁'s.")
+    seeds_note(sheet, found)
+
+
+def _heats(sheet: Sheet, panel: Axes, method: Method, heats: list[str]) -> None:
+    for t in sorted({1, method.last}):
+        colour = sheet.ink.text if t == 1 else sheet.colour(method)
+        first = [over_n(iteration(run, t), "pass_at_n") for run in method.runs]
+        sheet.line(panel, mean(first), f"{model(t)}, first temperature", colour, label=model(t), lw=1.2)
+        for place, heat in enumerate(heats):
+            curves = [over_n(iteration(run, t), "temperatures", heat, "pass_at_n") for run in method.runs]
+            ls = ((0, (4, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)))[place % 3]
+            sheet.line(panel, mean(curves), f"{model(t)} at {heat}", colour, label=f"{model(t)} at {heat}", lw=1.4, ls=ls)
+
+
+def _crossings(sheet: Sheet, panel: Axes, method: Method) -> None:
+    """Marks on the panel's floor; where it does not cross, the reason is in the tables."""
+    colour = sheet.colour(method)
+    for place, run in enumerate(method.runs):
+        crossing = stat(iteration(run, method.last), "crossing")
+        if crossing["value"] is None:
+            continue
+        at = 0.04 + 0.05 * place
+        where: dict[str, Any] = {"transform": panel.get_xaxis_transform(), "color": colour, "clip_on": False, "zorder": 4}
+        panel.plot([crossing["value"]], [at], marker="^", ls="", markersize=5, label=f"crossing, seed {run['seed']}", **where)
+        if crossing["low"] is not None and crossing["high"] is not None:
+            panel.plot([crossing["low"], crossing["high"]], [at, at], lw=1, label="crossing's interval", **where)
+        if len(method.runs) == 1:
+            far = crossing["value"] > sum(panel.get_xlim()) / 4
+            panel.annotate(
+                f"k = {crossing['value']:g}",
+                (crossing["value"], at),
+                (0, 5),
+                textcoords="offset points",
+                xycoords=panel.get_xaxis_transform(),
+                ha="right" if far else "left",
+                va="bottom",
+                fontsize=7.5,
+                color=colour,
+            )
+
+
+def _guessing(sheet: Sheet, panel: Axes, comparison: Comparison, ns: set[float]) -> None:
+    """What guessing alone gives, 1 - (1 - guess)^N."""
+    guess = comparison.get("guess")
+    if guess is None or not ns:
+        return
+    line = [(n, 100 * (1 - (1 - float(guess)) ** n)) for n in sorted(ns)]
+    panel.plot([n for n, _ in line], [y for _, y in line], color=sheet.ink.null, lw=1.1, ls=(0, (1, 1.4)), label="guessing")
+    sheet.label(panel, *line[-1], "guessing", sheet.ink.muted)
+
+
+def _abscissas(curves: list[Curve]) -> set[float]:
+    return {n for curve in curves for n, _ in curve}
+
+
+def _finish(sheet: Sheet, panels: list[Axes], ns: set[float], y: str, x: str) -> None:
+    for panel in panels:
+        sheet.x_of_n(panel, sorted(ns), x)
+    panels[0].set_ylabel(y)
+    share_limits(panels)

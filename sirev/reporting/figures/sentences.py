@@ -1,0 +1,135 @@
+"""What each figure shows, in a sentence with its main numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from sirev.metrics.statistic import Statistic, absent
+from sirev.reporting.figures.accuracy import best_gain, gain
+from sirev.reporting.figures.canvas import short
+from sirev.reporting.figures.diversity import SIZE
+from sirev.reporting.figures.series import Comparison, Method, iteration, mean, methods, over_n, over_t, stat
+
+
+def _percent(one: Statistic, sign: str = "") -> str:
+    return "none" if one["value"] is None else f"{100 * one['value']:{sign}.1f}"
+
+
+def _from_to(method: Method, *path: str) -> str | None:
+    """ "sft 61.8 to 68.9": the first and the last value over t, the mean over seeds."""
+    curve = [one for _, one in mean([over_t(run, *path) for run in method.runs]) if one["value"] is not None]
+    return f"{short(method.name)} {_percent(curve[0])} to {_percent(curve[-1])}" if curve else None
+
+
+def _sentence(beginning: str, parts: list[str | None], looked_at: Iterable[Statistic]) -> str:
+    """The parts that have values; without any, the most frequent reason of the statistics looked at."""
+    said = [part for part in parts if part]
+    if said:
+        return f"{beginning}: {', '.join(said)}."
+    reasons = Counter(one["reason"] or "not measured" for one in looked_at if one["value"] is None)
+    return f"{beginning}: none, {reasons.most_common(1)[0][0] if reasons else 'nothing was measured'}."
+
+
+def _all(comparison: Comparison, *path: str) -> list[Statistic]:
+    return [one for method in methods(comparison) for run in method.runs for _, one in over_t(run, *path)]
+
+
+def _pass_at_1(comparison: Comparison) -> str:
+    parts = [_from_to(method, "pass_at_1") for method in methods(comparison)]
+    return _sentence("Greedy pass@1 in % from M₁ to the last model", parts, _all(comparison, "pass_at_1"))
+
+
+def _coverage(comparison: Comparison) -> str:
+    found = methods(comparison)
+    parts: list[str | None] = []
+    for reading, split in ((reading, split) for reading in ("mass", "solved") for split in ("train", "test")):
+        one = stat(iteration(found[0].runs[0], 1), "coverage", reading, split) if found else stat({})
+        parts.append(f"{reading} on {split} {_percent(one)}" if one["value"] is not None else None)
+    for method in found:
+        last, (t, best) = gain(method, method.last), best_gain(method)
+        if last["value"] is not None:
+            parts.append(
+                f"{short(method.name)} gains {_percent(last, '+')} points at the last t (best {_percent(best, '+')} at t = {t})"
+            )
+    return _sentence(
+        "Coverage of right answers by M₁ in %, and gains in pass@1", parts, _all(comparison, "coverage", "mass", "test")
+    )
+
+
+def _improvement(comparison: Comparison) -> str:
+    parts: list[str | None] = []
+    tried: list[Statistic] = []
+    for method in methods(comparison):
+        sets = [iteration(run, method.last).get("improvement_set", {}) for run in method.runs]
+        curve = [(n, one) for n, one in mean([over_n(part, "m1_pass_at_n") for part in sets]) if one["value"] is not None]
+        tried += [one for part in sets for _, one in over_n(part, "m1_pass_at_n")]
+        if curve:
+            n, one = curve[-1]
+            reroll = dict(mean([over_n(part, "reroll") for part in sets]))
+            common = [m for m, here in curve if reroll.get(m, stat({}))["value"] is not None]
+            beside = ""
+            if common:
+                here, control = dict(curve)[common[-1]], reroll[common[-1]]
+                beside = f" ({_percent(here)} against a re-roll's {_percent(control)} at N = {common[-1]:g})"
+            parts.append(f"{short(method.name)} {_percent(one)} at N = {n:g}{beside}")
+    return _sentence("M₁'s pass@N in % on the problems that the last model newly solved", parts, tried)
+
+
+def _pass_at_k(comparison: Comparison) -> str:
+    parts: list[str | None] = []
+    for method in methods(comparison):
+        first = mean([over_n(iteration(run, 1), "pass_at_n") for run in method.runs])
+        last = dict(mean([over_n(iteration(run, method.last), "pass_at_n") for run in method.runs]))
+        ends = [(k, one, last[k]) for k, one in first if one["value"] is not None and last.get(k, stat({}))["value"] is not None]
+        if ends:
+            k, before, after = ends[-1]
+            crossings = [stat(iteration(run, method.last), "crossing")["value"] for run in method.runs]
+            at = ", ".join(f"{c:g}" for c in crossings if c is not None)
+            crossed = f", crossing at k = {at}" if at else ""
+            parts.append(f"{short(method.name)} {_percent(before)} to {_percent(after)} at k = {k:g}{crossed}")
+    return _sentence("pass@k in % of M₁ and of the last model", parts, _all(comparison, "pass_at_n", "1"))
+
+
+def _diversity(comparison: Comparison) -> str:
+    path = ("diversity", "correct", "distinct_n", "mean")
+    parts = [_from_to(method, *path) for method in methods(comparison)]
+    return _sentence("Distinct-N of right answers in % from M₁ to the last model", parts, _all(comparison, *path))
+
+
+def _trade_off(comparison: Comparison) -> str:
+    parts: list[str | None] = []
+    for method in methods(comparison):
+        accuracy = _from_to(method, "pass_at_1")
+        for path in (("distinct_equations",), ("distinct_programs",), ("distinct_n", "mean")):
+            spread = _from_to(method, "diversity", "correct", "matched", SIZE, *path)
+            if accuracy and spread:
+                parts.append(f"{accuracy} with a diversity of {spread.removeprefix(short(method.name) + ' ')}")
+                break
+    beginning = f"Greedy pass@1 against the size-matched diversity (m = {SIZE}) of right answers, in %"
+    return _sentence(beginning, parts, _all(comparison, "diversity", "correct", "matched", SIZE, "distinct_n", "mean"))
+
+
+def _ood(comparison: Comparison) -> str:
+    suites = comparison.get("suites") or []
+    parts = [
+        f"{short(suite)}: {part}" if len(suites) > 1 else part
+        for suite in suites
+        for method in methods(comparison)
+        if (part := _from_to(method, "ood", suite, "accuracy"))
+    ]
+    looked_at = [one for suite in suites for one in _all(comparison, "ood", suite, "accuracy")]
+    looked_at = looked_at or [absent("no suite of other problems was evaluated")]
+    return _sentence("Accuracy on other problems in % from M₁ to the last model", list(parts), looked_at)
+
+
+SENTENCES: dict[str, Callable[[Comparison], str]] = {
+    "pass-at-1": _pass_at_1,
+    "coverage": _coverage,
+    "improvement": _improvement,
+    "pass-at-k": _pass_at_k,
+    "diversity": _diversity,
+    "trade-off": _trade_off,
+    "ood": _ood,
+}
+"""Figure -> its sentence."""

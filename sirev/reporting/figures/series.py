@@ -1,0 +1,138 @@
+"""What the figures read out of a comparison: runs by method, statistics by path, curves and their mean over seeds.
+
+Plain Python, nothing is drawn here. A comparison is the JSON of the `compare` artifact; shares are in 0..1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sirev.metrics.statistic import Statistic, absent
+
+Comparison = dict[str, Any]
+Curve = list[tuple[float, Statistic]]
+"""Statistics over t, or over N of pass@N, in ascending order of the abscissa."""
+
+NULL = "null-"
+GROUPS = ("all", "correct", "incorrect")
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method's runs, one a seed, and its place among the methods, which gives its colour and marker."""
+
+    name: str
+    runs: list[dict[str, Any]]
+    place: int
+
+    @property
+    def last(self) -> int:
+        """The last t that every run reached; 0 without an iteration."""
+        return min((_times(run)[-1] if _times(run) else 0 for run in self.runs), default=0)
+
+
+def methods(comparison: Comparison) -> list[Method]:
+    """The methods in the order of the comparison's runs, null runs left out."""
+    return _grouped(run for run in comparison.get("runs", []) if not str(run["method"]).startswith(NULL))
+
+
+def nulls(comparison: Comparison, kind: str) -> list[Method]:
+    """Null runs of one kind: "resample", "retrain", "gold" (one entry for each method whose steps it copies)."""
+    return _grouped(run for run in comparison.get("runs", []) if str(run["method"]).startswith(NULL + kind))
+
+
+def _grouped(runs: Iterable[dict[str, Any]]) -> list[Method]:
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for run in runs:
+        by_name.setdefault(str(run["method"]), []).append(run)
+    return [Method(name, runs, place) for place, (name, runs) in enumerate(by_name.items())]
+
+
+def iteration(run: dict[str, Any], t: int) -> dict[str, Any]:
+    """M_t's entry in a run; empty if there is none."""
+    return next((i for i in run.get("iterations", []) if i["t"] == t), {})
+
+
+def stat(node: Any, *path: str) -> Statistic:
+    """The statistic at a path of keys; one without a value, and why, if something on the way is missing."""
+    for key in path:
+        node = node.get(key) if isinstance(node, dict) else None
+    if not isinstance(node, dict) or "value" not in node:
+        return absent("not measured")
+    if node["value"] is None:
+        return absent(str(node.get("reason") or "not measured"), int(node.get("n") or 0))
+    low, high = (v if v is not None and math.isfinite(v) else None for v in (node.get("low"), node.get("high")))
+    return {"value": float(node["value"]), "low": low, "high": high, "n": int(node.get("n") or 0), "reason": None}
+
+
+def over_t(run: dict[str, Any], *path: str) -> Curve:
+    """One statistic of every M_t of a run."""
+    return [(float(i["t"]), stat(i, *path)) for i in run.get("iterations", [])]
+
+
+def over_n(node: Any, *path: str) -> Curve:
+    """pass@N over N: the mapping at a path, whose keys are numbers as text."""
+    for key in path:
+        node = node.get(key) if isinstance(node, dict) else None
+    if not isinstance(node, dict):
+        return []
+    return [(float(n), stat(node, n)) for n in sorted((n for n in node if n.isdigit()), key=int)]
+
+
+def mean(curves: Sequence[Curve]) -> Curve:
+    """The mean over seeds at each abscissa where every seed has a value; a single curve is its own mean.
+
+    The ends of its interval are the means of the seeds' ends: the uncertainty over problems of one seed, which is no
+    smaller than that of the mean. The scatter over seeds is seen from their own lines.
+    """
+    if len(curves) == 1:
+        return list(curves[0])
+    found = [dict(curve) for curve in curves]
+    places = sorted(set().union(*found)) if found else []
+    return [(x, _mean([curve.get(x, absent("not every seed has it")) for curve in found])) for x in places]
+
+
+def _mean(stats: list[Statistic]) -> Statistic:
+    for one in stats:
+        if one["value"] is None:
+            return one
+    value = _average([one["value"] for one in stats])
+    low, high = _average([one["low"] for one in stats]), _average([one["high"] for one in stats])
+    return {"value": value, "low": low, "high": high, "n": min(one["n"] for one in stats), "reason": None}
+
+
+def _average(found: list[float | None]) -> float | None:
+    there = [one for one in found if one is not None]
+    return sum(there) / len(there) if len(there) == len(found) else None
+
+
+def values(curve: Curve) -> list[float]:
+    """The values that are there."""
+    return [one["value"] for _, one in curve if one["value"] is not None]
+
+
+def has_values(curves: Iterable[Curve]) -> bool:
+    """Whether anything could be drawn."""
+    return any(values(curve) for curve in curves)
+
+
+def times(found: Iterable[Method]) -> list[int]:
+    """All t of some methods."""
+    return sorted({t for method in found for run in method.runs for t in _times(run)})
+
+
+def _times(run: dict[str, Any]) -> list[int]:
+    return [int(i["t"]) for i in run.get("iterations", [])]
+
+
+def numbers(keys: Iterable[str]) -> list[str]:
+    """Keys that are numbers as text, in their order; others after them, by name."""
+    return sorted(keys, key=lambda key: (0, float(key), key) if key.replace(".", "", 1).isdigit() else (1, 0.0, key))
+
+
+def model(t: float) -> str:
+    """M_t as text, with Unicode's lowered digits: "M₁"."""
+    return "M" + str(int(t)).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))

@@ -1,0 +1,127 @@
+"""Tables for a terminal that is narrower than they are: cut into several, so that no number is ever broken.
+
+What comes back holds line ends where titles of columns, labels and sentences break, so its natural width is already one
+that fits, and rich has nothing to shrink. It is meant for printing alone.
+"""
+
+from __future__ import annotations
+
+import textwrap
+
+from sirev.reporting.tables import TextTable
+
+SENTENCE = 24
+"""Least width of a column of sentences: narrower, they are ladders of words."""
+NAME = 16
+"""Longest word of a column's title that stays whole."""
+
+
+def fit(table: TextTable, width: int) -> list[TextTable]:
+    """The table itself if it is at most `width` characters wide as drawn, else tables that are, to print one after the other.
+
+    First titles of columns, labels and sentences break between words. Where that is not enough, the columns of numbers are
+    shared out to several tables, each with the labels again. Where the labels leave no room for a column, rows become
+    columns. Numbers stay whole with their intervals: one wider than the terminal sticks out. Notes go below the last table.
+    """
+    columns = _columns(table)
+    if drawn_width([_natural(column) for column in columns]) <= width:
+        return [table]
+    labels = [_longest_word(column) for column in columns[: table.labels]]
+    numbers = [_least(column) for column in columns[table.labels :]]
+    if numbers and table.labels and drawn_width([*labels, max(numbers)]) > width:
+        table = _turned(table)
+        columns = _columns(table)
+        labels = [min(_longest_word(columns[0]), NAME)]
+        numbers = [_least(column) for column in columns[1:]]
+    return _cut(table, columns, labels, numbers, width)
+
+
+def drawn_width(widths: list[int]) -> int:
+    """Characters that rich takes for a line with columns of these widths: two between cells and one for the rule, and one on
+    each side."""
+    return sum(widths) + 3 * len(widths) - 1
+
+
+def _cut(table: TextTable, columns: list[list[str]], labels: list[int], numbers: list[int], width: int) -> list[TextTable]:
+    parts = _shared(labels, numbers, width)
+    made = []
+    for place, part in enumerate(parts, 1):
+        chosen = [*range(table.labels), *(table.labels + i for i in part)]
+        widths = _spread([columns[i] for i in chosen], labels + [numbers[i] for i in part], width)
+        wrapped = [
+            [
+                _wrap(cell, limit) if not row or i < table.labels or _is_sentence(cell) else cell
+                for row, cell in enumerate(columns[i])
+            ]
+            for i, limit in zip(chosen, widths, strict=True)
+        ]
+        titles, *rows = (list(cells) for cells in zip(*wrapped, strict=True))
+        title = table.title if len(parts) == 1 else f"{table.title} ({place} of {len(parts)})"
+        made.append(TextTable(title, titles, table.labels, rows, table.notes if place == len(parts) else []))
+    return made
+
+
+def _shared(labels: list[int], numbers: list[int], width: int) -> list[list[int]]:
+    """The columns of numbers, in order, in as few parts as fit beside the labels, and of those in as even ones as fit."""
+
+    def parts(most: int) -> list[list[int]]:
+        found: list[list[int]] = [[]]
+        for i, wide in enumerate(numbers):
+            beside = [*labels, *(numbers[j] for j in found[-1]), wide]
+            if found[-1] and (len(found[-1]) == most or drawn_width(beside) > width):
+                found.append([])
+            found[-1].append(i)
+        return found
+
+    fewest = len(parts(len(numbers)))
+    return next(found for most in range(1, len(numbers) + 2) if len(found := parts(most)) == fewest)
+
+
+def _spread(columns: list[list[str]], least: list[int], width: int) -> list[int]:
+    """Widths of columns: at least these, and what is left to the columns whose cells would break most."""
+    widths = list(least)
+    for _ in range(width - drawn_width(widths)):
+        lacking = [_natural(column) / max(w, 1) for column, w in zip(columns, widths, strict=True)]
+        if max(lacking) <= 1:
+            break
+        widths[lacking.index(max(lacking))] += 1
+    return widths
+
+
+def _turned(table: TextTable) -> TextTable:
+    """Rows as columns, under their labels."""
+    titles = [" ".join(row[: table.labels]) for row in table.rows]
+    rows = [[name, *(row[i] for row in table.rows)] for i, name in enumerate(table.columns) if i >= table.labels]
+    return TextTable(table.title, [" ".join(table.columns[: table.labels]), *titles], 1, rows, table.notes)
+
+
+def _columns(table: TextTable) -> list[list[str]]:
+    return [[title, *(row[i] for row in table.rows)] for i, title in enumerate(table.columns)]
+
+
+def _natural(column: list[str]) -> int:
+    return max(len(line) for cell in column for line in cell.split("\n"))
+
+
+def _longest_word(cells: list[str]) -> int:
+    return max((len(word) for cell in cells for word in cell.split()), default=0)
+
+
+def _least(column: list[str]) -> int:
+    """The least width of a column of numbers: whole numbers, words of its title, sentences of some width."""
+    title, *cells = column
+    whole = [len(cell) for cell in cells if not _is_sentence(cell)]
+    told = [max(_longest_word([cell]), min(len(cell), SENTENCE)) for cell in cells if _is_sentence(cell)]
+    return max(min(_longest_word([title]), NAME), *whole, *told, 0)
+
+
+def _is_sentence(cell: str) -> bool:
+    """Whether most of a cell's words are words, so that it may break between them."""
+    words = cell.split()
+    return 2 * sum(word.strip(".,;:()").isalpha() for word in words) > len(words) > 2
+
+
+def _wrap(cell: str, width: int) -> str:
+    return "\n".join(
+        line for part in cell.split("\n") for line in textwrap.wrap(part, max(width, 1), break_on_hyphens=False) or [""]
+    )

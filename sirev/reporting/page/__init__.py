@@ -1,0 +1,7 @@
+"""The report as one page to look at: verdicts, figures, tables, and an explorer of the answers behind them."""
+
+from sirev.reporting.page.explorer import explorer_data
+from sirev.reporting.page.markup import tables_as_html
+from sirev.reporting.page.page import render
+
+__all__ = ["explorer_data", "render", "tables_as_html"]

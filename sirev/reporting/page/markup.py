@@ -1,0 +1,71 @@
+"""Text made safe for HTML, numbers made readable, and text tables as HTML tables."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sirev.reporting.tables import ABSENT, TextTable
+
+
+def escaped(text: object) -> str:
+    """Text for HTML, also inside quoted attributes; signs that turn the direction of the line are shown by their number."""
+    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\u202a-\u202e\u2066-\u2069]", _by_number, html.escape(str(text)))
+
+
+def _by_number(sign: re.Match[str]) -> str:
+    return f"[U+{ord(sign.group()):04X}]"
+
+
+def signed(value: float, places: int) -> str:
+    """A difference with its sign: a true minus, and no sign at all where it rounds to zero."""
+    text = f"{value:+.{places}f}".replace("-", "−")
+    return text[1:] if not float(text.replace("−", "-")) else text
+
+
+def p_value(p: float | None) -> str:
+    """A p value to two significant digits, never 0."""
+    if p is None:
+        return ABSENT
+    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def get(data: Mapping[str, Any] | None, *path: str) -> Any:
+    """What lies at `path`, or None where a part of it is missing or null."""
+    found: Any = data
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
+def tables_as_html(tables: list[TextTable]) -> str:
+    """The tables one below the other; everything in them is escaped. A line stands between runs that have several rows."""
+    return "\n".join(_table(table) for table in tables)
+
+
+def _table(table: TextTable) -> str:
+    title = escaped(table.title)
+    runs = [row[: table.labels - 1] for row in table.rows]
+    apart = len({tuple(run) for run in runs}) < len(runs)
+    rows = []
+    for i, row in enumerate(table.rows):
+        begins = ' class="begins"' if apart and i and runs[i] != runs[i - 1] else ""
+        rows.append(f"<tr{begins}>{_cells(row, table.labels)}</tr>")
+    heads = "".join(f'<th scope="col"{_label(i, table.labels)}>{escaped(column)}</th>' for i, column in enumerate(table.columns))
+    notes = "".join(f"<p>{escaped(note)}</p>" for note in table.notes)
+    return (
+        f'<div class="table"><h3>{title}</h3><div class="scroll" tabindex="0" role="region" aria-label="{title}">'
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f'<div class="notes">{notes}</div></div>'
+    )
+
+
+def _cells(row: list[str], labels: int) -> str:
+    first = f'<th scope="row" class="label">{escaped(row[0])}</th>'
+    return first + "".join(f"<td{_label(i, labels)}>{escaped(cell)}</td>" for i, cell in enumerate(row[1:], 1))
+
+
+def _label(i: int, labels: int) -> str:
+    return ' class="label"' if i < labels else ""

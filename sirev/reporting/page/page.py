@@ -1,0 +1,80 @@
+"""Put the page together: one HTML file that needs no network and runs no script but its own.
+
+Text from models, tasks and recipes is data. What is shown at once is escaped; what the explorer shows travels as gzip in
+base64, whose alphabet can close no element, and reaches the page as text nodes only.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from sirev.reporting.page.cards import verdicts_as_html
+from sirev.reporting.page.markup import escaped
+
+STYLES = ("page.css", "explorer.css", "print.css")
+SCRIPTS = ("theme.js", "data.js", "highlight.js", "answers.js", "explorer.js", "audit.js", "controls.js")
+"""Parts of one script, in this order, inside one function of their own."""
+
+
+def render(
+    comparison: dict[str, Any], *, title: str, tables_html: str, figures: list[dict[str, Any]], explorer: dict[str, Any]
+) -> str:
+    """The whole page.
+
+    comparison: what the stage `compare` wrote. tables_html: by `tables_as_html`. figures: {"name", "title", "alt", "light",
+    "dark"}, the last two whole SVG files as text ("dark" may be left out). explorer: by `explorer_data`.
+    """
+    script = "(() => {\n'use strict';\n" + "\n".join(_part(name) for name in SCRIPTS) + "\n})();"
+    page = Template(_part("template.html")).substitute(
+        title=escaped(title),
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        style="\n".join(_part(name) for name in STYLES),
+        verdicts=verdicts_as_html(comparison),
+        figures=_figures(figures),
+        tables=tables_html or '<p class="none">No tables.</p>',
+        data=_data(explorer, comparison.get("answers") or "text"),
+    )
+    # A file of UTF-8 can't hold half a surrogate pair.
+    return page.encode("utf-8", "replace").decode("utf-8")
+
+
+def _part(name: str) -> str:
+    # A browser reads line ends as \n before it hashes the script.
+    return files(__package__).joinpath(name).read_text("utf-8").replace("\r\n", "\n").strip()
+
+
+def _figures(figures: list[dict[str, Any]]) -> str:
+    """Each SVG as an image of its own: no script in it runs, and its ids and styles meet no other's."""
+    parts = []
+    for figure in figures:
+        alt, light = escaped(figure["alt"]), figure["light"]
+        dark = figure.get("dark") or light
+        images = "".join(
+            f'<img class="{theme}" alt="{alt}" loading="lazy" src="data:image/svg+xml;base64,{_base64(svg.encode())}">'
+            for theme, svg in (("for-light", light), ("for-dark", dark))
+        )
+        name, caption = escaped(figure["name"]), escaped(figure["title"])
+        parts.append(f'<figure id="figure-{name}">{images}<figcaption>{caption}</figcaption></figure>')
+    return "\n".join(parts) or '<p class="none">No figures.</p>'
+
+
+def _data(explorer: dict[str, Any], answers: str) -> str:
+    index = {**explorer["index"], "kind": answers}
+    parts = [("explorer-index", index), *((f"explorer-{i}", chunk) for i, chunk in enumerate(explorer["chunks"]))]
+    return "\n".join(f'<script type="application/octet-stream" id="{name}">{_packed(data)}</script>' for name, data in parts)
+
+
+def _packed(data: Any) -> str:
+    """JSON as gzip in base64, the same bytes for the same data. Halves of surrogate pairs pass as escapes."""
+    return _base64(gzip.compress(json.dumps(data, separators=(",", ":")).encode(), compresslevel=6, mtime=0))
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")

@@ -1,0 +1,56 @@
+"""Each run in a line: what pass@1 says, and what it hides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sirev.metrics.statistic import Statistic
+from sirev.reporting.sections.rows import RunData, Study, labels, runs_of
+from sirev.reporting.tables import ABSENT, TextTable, percent, share
+
+
+def overview(studies: list[Study]) -> TextTable:
+    """M_1 against M_T, run by run."""
+    table = TextTable(
+        "At a glance: M_1 → M_T",
+        ["method", "seed", "pass@1 %", "gained", "lost", "M_1 solves of gained %", "Distinct-N", "distinct forms", "OOD %"],
+        2,
+    )
+    tops = set()
+    for run in runs_of(studies):
+        first, last = run["iterations"][0], run["iterations"][-1]
+        curve = last["improvement_set"]["m1_pass_at_n"]
+        small = [n for n in ("2", "8", "32", "64") if n in curve]
+        tops.update(small)
+        ood = [f"{percent(first['ood'][suite]['accuracy'])} → {percent(last['ood'][suite]['accuracy'])}" for suite in last["ood"]]
+        sizes = [last["improvement_set"]["size"], last["lost_set"]["size"]]
+        table.rows.append(
+            [
+                *labels(run),
+                f"{percent(first['pass_at_1'])} → {percent(last['pass_at_1'])}",
+                *(ABSENT if size is None else str(size) for size in sizes),
+                " / ".join(percent(curve[n]) for n in small) or ABSENT,
+                _change(first, last, lambda d: d["distinct_n"]["mean"]),
+                _change(first, last, form_of),
+                ", ".join(ood) or ABSENT,
+            ]
+        )
+    named = " / ".join(sorted(tops, key=int))
+    table.notes.append("pass@1 by greedy decoding. gained, lost: test problems that only M_T, only M_1 gets right.")
+    if named:
+        table.notes.append(
+            f"M_1 solves of gained: M_1's pass@N there for N = {named}. Diversity of the first 50 test draws "
+            "(or as many as there are): 1 is all different; forms: equation lists, else programs, else SentenceBERT."
+        )
+    return table
+
+
+def form_of(group: dict[str, Any]) -> Statistic:
+    """The diversity of what answers say: of equation lists, else of programs, else of sentence embeddings."""
+    found: list[Statistic] = [group[name] for name in ("distinct_equations", "distinct_programs", "sentence_bert")]
+    return next((one for one in found if one["value"] is not None), found[0])
+
+
+def _change(first: RunData, last: RunData, pick: Callable[[dict[str, Any]], Statistic]) -> str:
+    return f"{share(pick(first['diversity']['all']))} → {share(pick(last['diversity']['all']))}"

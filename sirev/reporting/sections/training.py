@@ -1,0 +1,36 @@
+"""How each M_t was trained: what on, how long, and where the losses went."""
+
+from __future__ import annotations
+
+from sirev.reporting.sections.rows import Study, iterations, labels, runs_of
+from sirev.reporting.tables import ABSENT, TextTable
+
+COUNTS = (("examples", "examples"), ("too long", "dropped"), ("steps", "steps"), ("tokens", "tokens"), ("seconds", "seconds"))
+CURVES = (
+    ("loss", "loss", 3),
+    ("logp chosen", "logps/chosen", 1),
+    ("rejected", "logps/rejected", 1),
+    ("margin", "rewards/margins", 3),
+)
+
+
+def training(studies: list[Study]) -> list[TextTable]:
+    """How each M_t was trained: what on, how long, and where the losses went."""
+    titles = [title for title, *_ in (*COUNTS, *CURVES)]
+    table = TextTable("Training of M_t", ["method", "seed", "t", "by", *titles], 4)
+    for run, iteration in iterations(runs_of(studies)):
+        found = iteration["training"]
+        cells = [ABSENT] * (1 + len(titles))
+        if found is not None:
+            ends = [*found["log"][:1], *found["log"][-1:]]
+            counts = [ABSENT if found[name] is None else f"{found[name]:,.0f}" for _, name in COUNTS]
+            curves = [
+                " → ".join(f"{end[name]:.{places}f}" for end in ends if name in end) or ABSENT for _, name, places in CURVES
+            ]
+            cells = [found["by"], *counts, *curves]
+        table.rows.append([*labels(run), str(iteration["t"]), *cells])
+    table.notes.append("First → last logged step. too long: examples left out for their length. tokens: over all epochs.")
+    table.notes.append(
+        "logp: of whole answers, mean over a batch; margin: beta × (gain of chosen − gain of rejected) over M_{t-1}."
+    )
+    return [table]

@@ -1,0 +1,161 @@
+"""A made-up comparison, made-up answers and the page of them, for its tests."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from sirev.reporting.page import render, tables_as_html
+from sirev.reporting.tables import TextTable
+
+HOSTILE = (
+    "<script>window.hacked = 1</script>",
+    "</script><script>window.hacked = 2</script>",
+    "<!-- <script> <img src=x onerror='window.hacked = 3'>",
+    "line\u2028separator \u2029 and 'lone \" quotes ` ${window.hacked = 4}",
+    "half a pair \ud83d, NUL \x00, turned \u202etxet\u202c, \x1b[31m",
+    '"><svg onload="window.hacked=5"> &lt;b&gt; &amp; {{7*7}} $title',
+    "2 + 2 = 4 " * 10_000,
+    "",
+)
+
+
+PROSE = """
+we know that the first day is half of what they had so add both parts then take away all those sold before noon and see how
+many remain in each of these boxes because every friend gets an equal share of it while some were lost on their way home
+again later she pays twice as much for one more pack which costs less than two small bags together with a spare coin
+"""
+WORDS = PROSE.split()
+
+
+def stat(value: float | None, half: float = 0.02, reason: str | None = None) -> dict[str, Any]:
+    if value is None:
+        return {"value": None, "low": None, "high": None, "n": 0, "reason": reason}
+    return {"value": value, "low": value - half, "high": value + half, "n": 1319, "reason": None}
+
+
+def outcome(
+    value: float | None, is_: str, p: float | None, margin: float = 0.03, half: float = 0.02, **more: Any
+) -> dict[str, Any]:
+    difference = stat(value, half, "no suite was evaluated")
+    return {"difference": difference, "p": p, "holm": p, "is": is_, "margin": margin, "smallest": 0.029, "base": 0.418, **more}
+
+
+def comparison() -> dict[str, Any]:
+    def verdict(method: str, word: str, narrower: bool, reason: str, outcomes: dict[str, Any], **more: Any) -> dict[str, Any]:
+        return {"method": method, "seed": 0, "t": 5, "verdict": word, "narrower": narrower, "reason": reason,
+                "outcomes": outcomes, "null": "no null run", "noise": None, **more}  # fmt: skip
+
+    up = outcome(0.071, "up", 0.0000412, test="McNemar, exact")
+    return {
+        "schema": 2, "problems": 1319, "answers": "math", "headline": 32,
+        "settings": {"margin": 0.03, "diversity_margin": 0.1, "replicates": 10_000},
+        "verdicts": [
+            verdict("sft", "reversal", True, "Greedy pass@1 went up while pass@32 and OOD accuracy went down.", {
+                "ood/math-algebra": outcome(-0.041, "down", 0.011), "pass_at_1": up, "pass_at_n": outcome(-0.052, "down", 0.0021),
+                "distinct": outcome(-0.112, "down", 0.0004, 0.045, 0.03, base=0.45)},
+                null="retrain, K = 3", noise={"gained": [31, 28, 33], "lost": [30, 29, 35]}),
+            verdict("dpo", "progress", False, "Greedy pass@1 went up; pass@32 and OOD accuracy stayed the same.", {
+                "pass_at_1": up, "pass_at_n": outcome(0.004, "same", 0.6, half=0.013),
+                "ood/math-algebra": outcome(0.012, "same", 0.4, half=0.015),
+                "distinct": outcome(-0.003, "same", 0.81, 0.045, 0.03, base=0.45)}),
+            verdict("sft-dpo", "can't tell", False, "Greedy pass@1 is neither known to have moved nor to have stayed.", {
+                "pass_at_1": outcome(0.021, "can't tell", 0.12, half=0.028),
+                "pass_at_n": outcome(-0.004, "same", 0.7, half=0.012),
+                "ood/math-algebra": outcome(None, "not measured", None),
+                "distinct": outcome(-0.01, "same", 0.5, 0.045, 0.025, base=0.45)}),
+            verdict("<b>own</b>", "regress", True, "Greedy pass@1 went down. <script>window.hacked = 6</script>", {
+                "pass_at_1": outcome(-0.09, "down", 0.0001)}),
+        ],
+        "methods": [
+            {"method": "sft", "seeds": [0, 1, 2], "claim": "reversal", "reason": "All three seeds say reversal.",
+             "mean": {"pass_at_1": {"difference": stat(0.068, 0.015), "seeds": stat(0.068, 0.03)}}},
+            {"method": "dpo", "seeds": [0], "claim": None, "reason": "One seed; a claim needs three that agree.", "mean": {}},
+        ],
+    }  # fmt: skip
+
+
+def problems(count: int) -> list[dict[str, str]]:
+    rng = random.Random(1)
+    return [
+        {
+            "id": f"gsm8k-test-{i:04d}",
+            "level": str(2 + i % 5),
+            "prompt": f"{rng.choice(('Ann', 'Bo', 'Cleo'))} sold {i} clips to friends in April, and then half as many in May. "
+            f"How many clips did they sell altogether in April and May? Case {rng.randrange(10**6)}.",
+            "answer": str(i * 3 // 2),
+        }
+        for i in range(count)
+    ]
+
+
+def solution(rng: random.Random, i: int, right: bool) -> str:
+    half = i // 2 if right else i // 2 + rng.randrange(1, 4)
+    ways = (
+        f"In May they sold {i} / 2 = {half} clips.\nTogether that makes {i} + {half} = {i + half} clips.\n#### {i + half}",
+        f"First, {i} * 3 = {i * 3}.\nThen we take half: {i * 3} / 2 = {i + half}.\nSo the answer is {i + half}. #### {i + half}",
+        f"Half of {i} is {half}; and so altogether {i} + {half} = {i + half}, which is what was asked for. "
+        f"{rng.choice(('Done.', 'Good.', 'That is it.'))} #### {i + half}",
+    )
+    # Words by chance, so that the texts compress no better than a model's.
+    return f"{' '.join(rng.choices(WORDS, k=12))}. {rng.choice(ways)}"
+
+
+def answers(problems: list[dict[str, str]], runs: tuple[str, ...] = ("sft 0", "dpo 0"), draws: int = 8) -> dict[str, Any]:
+    rng = random.Random(2)
+
+    def answer(i: int, chance: float) -> dict[str, Any]:
+        right = rng.random() < chance
+        reason = "right" if right else rng.choice(("wrong", "wrong", "no answer found"))
+        return {"text": solution(rng, i, right), "correct": right, "reason": reason}
+
+    found: dict[str, Any] = {run: {} for run in runs}
+    for t in range(1, 6):
+        for run in runs:
+            if t == 1 and run != runs[0]:
+                found[run][1] = found[runs[0]][1]
+                continue
+            chance = 0.4 + 0.07 * t
+            found[run][t] = {
+                "greedy": {p["id"]: answer(i, chance) for i, p in enumerate(problems)},
+                "draws": {p["id"]: [answer(i, chance) for _ in range(draws)] for i, p in enumerate(problems)},
+            }
+    return found
+
+
+def hostile_answers(problems: list[dict[str, str]]) -> dict[str, Any]:
+    """The first problem holds every hostile text as a draw, and as its own words."""
+    found = answers(problems)
+    problems[0] |= {"prompt": " ".join(HOSTILE[:6]), "answer": HOSTILE[1]}
+    first = problems[0]["id"]
+    for t in range(1, 6):
+        found["sft 0"][t]["greedy"][first] = {"text": HOSTILE[0], "correct": t > 3, "reason": HOSTILE[2]}
+        found["sft 0"][t]["draws"][first] = [{"text": text, "correct": False, "reason": "wrong"} for text in HOSTILE]
+    return found
+
+
+SVG = (
+    '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 300">'
+    '<rect width="800" height="300" fill="{}"/>'
+    '<script>window.hacked = 7</script><path d="M50 250 L250 150 L450 120 L750 60" stroke="{}" stroke-width="3" fill="none"/>'
+    '<text x="60" y="40" fill="{}" font-size="20">pass@1 by t</text></svg>'
+)
+FIGURES = [
+    {
+        "name": "pass-at-1",
+        "title": 'Figure 1: pass@1 by "t" & method',
+        "alt": "pass@1 rises from 42 to 49 %",
+        "light": SVG.format("#fff", "#0b5cab", "#222"),
+        "dark": SVG.format("#1e2125", "#84bdf7", "#eee"),
+    }
+]
+TABLES = [
+    TextTable(
+        "pass@1 <b>", ["method", "seed", *(f"M_{t}" for t in range(1, 30))], 2, [["sft", "0", *["41.8"] * 29]] * 3, ["a & b"]
+    )
+]
+
+
+def whole_page(explorer: dict[str, Any], figures: list[dict[str, Any]] = FIGURES) -> str:
+    tables = tables_as_html(TABLES)
+    return render(comparison(), title='sirev: <i>tiny</i> & "more"', tables_html=tables, figures=figures, explorer=explorer)

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sirev.reporting.latex import escape, latex
+from sirev.reporting.tables import TextTable
+
+HOSTILE = "100 % & #1_a $x$ {b} ~ ^ \\ -- `` '' \" [c] *d |e| <f> → − ± – α é 中 ☃ M_1 M_{t-1} \\end{table} \\input{/etc/passwd}"
+TABLE = TextTable(
+    "pass@1 of M_1 (%)",
+    ["method_name", "seed", "M_1 → M_T", "M_T − M_1"],
+    2,
+    [["sft & dpo", "0", "61.8 → 68.9", "+7.1 [4.0, 10.2]"], ["*[x]", "1", "–", "± 2 %"]],
+    ["IS: $x_1$ in {test}.", "Second."],
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("50 % & #1", "50 \\% \\& \\#1"),
+        ("gsm8k_strict", "gsm8k\\_strict"),
+        ("{a} $b$", "\\{a\\} \\$b\\$"),
+        ("~^\\", "\\textasciitilde{}\\textasciicircum{}\\textbackslash{}"),
+        ("1 → 2 − 3 ± 4", "1 $\\to$ 2 $-$ 3 $\\pm$ 4"),
+        ("M_1, M_T and M_{t-1}", "$M_{1}$, $M_{T}$ and $M_{t-1}$"),
+        ("FM_1", "FM\\_1"),
+        ("---set sft-dpo, -0.3 [-1, 2]", "-{}-{}-set sft-dpo, $-$0.3 {[}$-$1, 2{]}"),
+        ("M_1's '' ,, ``", "$M_{1}$'s '{}' ,{}, \\textasciigrave{}\\textasciigrave{}"),
+        ("[1, 2]", "{[}1, 2{]}"),
+        ("a\n\t b\x00", "a b{[}U+0000{]}"),
+        ("naïve ﬁ ☃", "naïve fi {[}U+2603{]}"),
+    ],
+)
+def test_text_is_printed_as_it_stands(text: str, printed: str) -> None:
+    assert escape(text) == printed
+
+
+@given(st.text())
+def test_no_text_leaves_a_special_character_or_an_open_group(text: str) -> None:
+    told = re.sub(r"\$(?:\\[a-zA-Z]+|[-<>|]|\^\\circ|M_\{[\w+-]+\})\$", "", escape(text), flags=re.ASCII)
+    told = re.sub(r"\\[%&_#${}]|\\text[a-z]+\{\}|\\(?:dots|S)\{\}", "", told)
+    assert not re.search(r"[\\%&_#$~^\n]", told)
+    depth = 0
+    for char in told:
+        depth += {"{": 1, "}": -1}.get(char, 0)
+        assert depth >= 0
+    assert depth == 0
+
+
+def test_a_table_is_a_float_with_booktabs_rules() -> None:
+    lines = latex([TABLE]).splitlines()
+    assert lines == [
+        "% \\usepackage[T1]{fontenc} \\usepackage{booktabs}",
+        "",
+        "\\begin{table}[htbp]",
+        "\\centering",
+        "\\caption{pass@1 of $M_{1}$ (\\%)}",
+        "\\begin{tabular}{llrr}",
+        "\\toprule",
+        "method\\_name & seed & $M_{1}$ $\\to$ $M_{T}$ & $M_{T}$ $-$ $M_{1}$ \\\\",
+        "\\midrule",
+        "sft \\& dpo & 0 & 61.8 $\\to$ 68.9 & +7.1 {[}4.0, 10.2{]} \\\\",
+        "{*}{[}x{]} & 1 & -- & $\\pm$ 2 \\% \\\\",
+        "\\bottomrule",
+        "\\end{tabular}",
+        "\\par\\smallskip\\begin{minipage}{\\linewidth}\\footnotesize",
+        "\\par IS: \\$x\\_1\\$ in \\{test\\}.",
+        "\\par Second.",
+        "\\end{minipage}",
+        "\\end{table}",
+    ]
+
+
+def test_every_row_has_as_many_cells_as_columns_whatever_is_in_them() -> None:
+    hostile = TextTable(HOSTILE, [HOSTILE] * 3, 1, [[HOSTILE] * 3] * 2, [HOSTILE])
+    lines = latex([hostile, TABLE]).splitlines()
+    assert [len(re.findall(r"(?<!\\)&", line)) for line in lines if line.endswith("\\\\")] == [2] * 3 + [3] * 3
+    found = re.findall(r"(?<!\\)\\(begin|end)\{(\w+)\}", "\n".join(lines))
+    assert found.count(("begin", "table")) == found.count(("end", "table")) == 2
+    assert found.count(("begin", "tabular")) == found.count(("end", "tabular")) == 2
+
+
+def test_a_table_without_notes_ends_with_itself() -> None:
+    assert "minipage" not in latex([TextTable("T", ["a"], 1, [["x"]])])
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_pdflatex_takes_it(tmp_path: Path) -> None:
+    hostile = TextTable(HOSTILE, [HOSTILE[:30], HOSTILE[30:60]], 1, [["*", "[x]"], [HOSTILE, "1.0"]], [HOSTILE])
+    preamble = "\\documentclass{article}\\usepackage[T1]{fontenc}\\usepackage{booktabs}\\begin{document}\n"
+    (tmp_path / "t.tex").write_text(preamble + latex([hostile, TABLE] * 10) + "\\end{document}\n")
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout[-2000:]

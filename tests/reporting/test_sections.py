@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sirev.metrics.comparison.study import RunMeasures, Settings, compare
+from sirev.reporting.sections.nulls import nulls
+from sirev.reporting.sections.overview import overview
+from sirev.reporting.sections.pass_n import pass_n
+from sirev.reporting.sections.verdicts import outcomes, summary
+from tests.metrics.comparison.studies import study
+
+
+def shown(runs: list[RunMeasures], parameters: str = "full") -> dict[str, Any]:
+    """A comparison with what a report adds to it."""
+    told = compare(runs, "math", None, Settings(replicates=200))
+    added = {
+        "id": "",
+        "recipe": "r",
+        "status": "complete",
+        "stopped": None,
+        "parameters": parameters,
+        "remark": None,
+        "steps": None,
+    }
+    told["runs"] = [{**added, "label": run["method"], "null": run["method"].startswith("null-"), **run} for run in told["runs"]]
+    return {"recipe": "r", **told}
+
+
+@pytest.fixture(scope="module")
+def gained() -> dict[str, Any]:
+    return shown(study(np.random.default_rng(1), 400, later=0.2, ood=-0.2))
+
+
+def test_a_verdict_names_its_model_its_reason_and_the_lack_of_seeds_and_null_runs(gained: dict[str, Any]) -> None:
+    table = summary([gained])
+    assert table.rows[0][:4] == ["sft", "0", "M_2", "reversal"]
+    assert any(note.startswith("No claim about sft: 1 seed of the 3") for note in table.notes)
+    assert any(note.startswith("Without a null run") for note in table.notes)
+    assert not any("LoRA" in note for note in table.notes)
+
+
+def test_adapters_are_named_once_where_they_may_understate_a_loss() -> None:
+    table = summary([shown(study(np.random.default_rng(1), 60, methods=("sft", "dpo")), "lora")])
+    assert [note for note in table.notes if "LoRA" in note] == [
+        "LoRA, which may understate the loss of diversity (arXiv 2405.09673): sft, dpo."
+    ]
+
+
+def test_outcomes_stand_in_their_order_with_seeds_printed(gained: dict[str, Any]) -> None:
+    table = outcomes([gained])
+    assert [row[2] for row in table.rows] == ["A pass@1", "B pass@32", "C suite", "D distinct right"]
+    assert "seed 0" in table.notes[-1]
+
+
+def test_evidence_of_something_new_is_said_or_denied_at_one_n(gained: dict[str, Any]) -> None:
+    notes = pass_n([gained])[1].notes
+    assert any(note.startswith("Only IS(t) significantly below re-roll at N = 8") for note in notes)
+
+
+def test_null_models_have_a_row_each_and_where_there_are_none_it_says_so(gained: dict[str, Any]) -> None:
+    (table,) = nulls([gained])
+    assert table.rows == []
+    assert table.notes[0].startswith("none: there is no null run")
+    (run,) = study(np.random.default_rng(2), 60)
+    (table,) = nulls([shown([run, RunMeasures("null-retrain", 0, {1: run.models[1], 2: run.models[2], 3: run.models[1]})])])
+    assert [row[:3] for row in table.rows] == [["null-retrain", "0", "2"], ["null-retrain", "0", "3"]]
+
+
+def test_the_overview_has_a_line_a_run(gained: dict[str, Any]) -> None:
+    assert len(overview([gained]).rows) == 1
