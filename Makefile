@@ -36,6 +36,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/sampler.py
 	$(BIN)/python benchmarks/replay.py
 	$(BIN)/python benchmarks/grading.py
+	$(BIN)/python benchmarks/measuring.py
 
 # Torch comes first and by itself, so that its index serves nothing else; what it needs comes with the rest.
 $(VENV)/.installed: pyproject.toml constraints.txt

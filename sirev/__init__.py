@@ -1,6 +1,6 @@
 """sirev: did a self-improving language model make progress or regress?
 
-`load_recipe`, `iterate`, `plan`, `regrade`, `report` and `Store` do everything that the command line does.
+`load_recipe`, `iterate`, `measure`, `plan`, `regrade`, `report` and `Store` do everything that the command line does.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sirev.store.store import Store
     from sirev.study.invocation import RunResult, iterate, plan
     from sirev.study.regrading import Regrading, regrade
+    from sirev.study.samples import MeasuredRun, measure
 
 __version__ = "0.1.0"
 
@@ -33,10 +34,13 @@ _HOMES = {
     "plan": "sirev.study.invocation",
     "Regrading": "sirev.study.regrading",
     "regrade": "sirev.study.regrading",
+    "MeasuredRun": "sirev.study.samples",
+    "measure": "sirev.study.samples",
 }
 
 __all__ = [
     "BadInput",
+    "MeasuredRun",
     "Recipe",
     "Regrading",
     "Report",
@@ -47,6 +51,7 @@ __all__ = [
     "__version__",
     "iterate",
     "load_recipe",
+    "measure",
     "plan",
     "recipe_names",
     "regrade",

@@ -1,4 +1,4 @@
-"""`sirev iterate`: progress while it runs, pass@1 at the end."""
+"""`sirev iterate`: progress while it runs, pass@1 and the verdicts at the end."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from sirev.cli.progress import Progress
-from sirev.reporting.sections import pass_at_1_table
-from sirev.reporting.summary import run_data
-from sirev.reporting.tables import print_tables
+from sirev.reporting.sections.accuracy import pass_at_1_table
+from sirev.reporting.sections.rows import runs_of
+from sirev.reporting.sections.verdicts import summary
+from sirev.reporting.summary import report
+from sirev.reporting.terminal import print_tables
 from sirev.store.store import Store
 from sirev.study.invocation import iterate
+from sirev.study.nulls import RETRAINED
 
 
 def run(
@@ -23,14 +26,17 @@ def run(
     redo: list[str],
     overlays: list[str],
     unsafe_code: bool,
+    nulls: list[str] | None = None,
+    null_count: int = RETRAINED,
 ) -> None:
-    """Iterate and print the table of pass@1 by t and method, and where to look next."""
+    """Iterate and print pass@1 by t and method, the verdicts, and where to look next."""
     opened = Store(store)
     asked: dict[str, Any] = {"methods": methods, "overrides": overrides, "seeds": seeds, "redo": redo, "overlays": overlays}
+    asked |= {"nulls": nulls or [], "null_count": null_count}
     with Progress() as progress:
         results = iterate(recipe, **asked, unsafe_code=unsafe_code, store=opened, listener=progress)
     progress.summary()
-    runs = [run_data(r.id, "", r.method, r.seed, r.stopped, r.iterations) for r in results]
-    print_tables([pass_at_1_table(runs)])
+    told = report(runs=[result.id for result in results], store=opened).studies
+    print_tables([pass_at_1_table(runs_of(told)), summary(told)])
     place = f" --store {shlex.quote(str(store))}" if store is not None else ""
     print(f"\nWhat pass@1 hides:  sirev report{place}")

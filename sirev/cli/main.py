@@ -50,6 +50,11 @@ UnsafeOption = Annotated[
     bool,
     typer.Option("--allow-unsafe-code", help="Run programs that the model wrote also where this machine can't confine them."),
 ]
+NullOption = Annotated[
+    list[str] | None,
+    typer.Option("--null", metavar="resample|retrain|gold", help="A null run beside: what changes by itself. Repeatable."),
+]
+NullCountOption = Annotated[int, typer.Option("--null-count", metavar="K", help="How often --null retrain trains M_1 again.")]
 RatesOption = Annotated[
     list[str] | None,
     typer.Option("--rate", metavar="sample|train=TOKENS/S", help="Throughput for the estimate of GPU hours. Repeatable."),
@@ -79,11 +84,13 @@ def iterate(
     redo: RedoOption = None,
     overlay: OverlayOption = None,
     unsafe_code: UnsafeOption = False,
+    null: NullOption = None,
+    null_count: NullCountOption = 3,
 ) -> None:
     """Run Algorithm 1; whatever the store holds already is not computed again."""
     from sirev.cli.iterate import run
 
-    run(recipe, method, overrides or [], seed or [0], store, redo or [], overlay or [], unsafe_code)
+    run(recipe, method, overrides or [], seed or [0], store, redo or [], overlay or [], unsafe_code, null or [], null_count)
 
 
 @app.command()
@@ -97,11 +104,25 @@ def plan(
     overlay: OverlayOption = None,
     rates: RatesOption = None,
     unsafe_code: UnsafeOption = False,
+    null: NullOption = None,
+    null_count: NullCountOption = 3,
 ) -> None:
     """Run nothing; list each step as hit, run, or unknown until an earlier one has run, and estimate what it takes."""
     from sirev.cli.plan import run
 
-    run(recipe, method, overrides or [], seed or [0], store, redo or [], overlay or [], rates or [], unsafe_code)
+    run(
+        recipe,
+        method,
+        overrides or [],
+        seed or [0],
+        store,
+        redo or [],
+        overlay or [],
+        rates or [],
+        unsafe_code,
+        null or [],
+        null_count,
+    )
 
 
 @app.command()
@@ -120,20 +141,76 @@ def doctor(
 @app.command()
 def report(
     section: Annotated[
-        str | None, typer.Argument(metavar="[accuracy|pass-n|diversity|ood|coverage|training]", help="Default: all but training.")
+        str | None,
+        typer.Argument(
+            metavar="[verdict|null|accuracy|pass-n|diversity|ood|coverage|training|html|figures]",
+            help="Default: all tables but training's. html and figures are written to --output.",
+        ),
     ] = None,
     recipe: Annotated[
         list[str] | None, typer.Option("--recipe", metavar="NAME", help="Default: the last iterate. Repeatable.")
     ] = None,
     method: Annotated[list[str] | None, typer.Option("--method", metavar="METHOD", help="Only this method. Repeatable.")] = None,
     run: Annotated[list[str] | None, typer.Option("--run", metavar="ID", help="This run. Repeatable.")] = None,
-    form: FormatOption = "table",
+    form: Annotated[str, typer.Option("--format", metavar="table|markdown|csv|json|latex", help="How to print it.")] = "table",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE|DIR", help="Where html or figures are written.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option("--against", metavar="paper", help="Put the paper's published numbers beside one's own.")
+    ] = None,
+    draws: Annotated[int, typer.Option("--draws", metavar="N", min=0, help="Draws a problem that html lets one look at.")] = 8,
     store: StoreOption = None,
 ) -> None:
-    """What pass@1 hides, from the store alone."""
+    """Progress or regress? And what pass@1 hides, from the store alone."""
     from sirev.cli.report import run as show
 
-    show(section, recipe or [], method or [], run or [], form, store)
+    show(section, recipe or [], method or [], run or [], form, store, output, against, draws)
+
+
+@app.command()
+def measure(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call the comparison.")],
+    step: Annotated[
+        list[str], typer.Option("--step", metavar="STEP=FILE", help="Completions of a model step, M_1 first. Repeatable.")
+    ],
+    greedy: Annotated[
+        list[str] | None,
+        typer.Option("--greedy", metavar="STEP=FILE", help="Its greedy answers, beside draws. Repeatable."),
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", metavar="gsm8k|math|mbpp|csqa|jsonl", help="Grade by this task, not by the files.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="PATH", help="The task's rows: a file or a folder. Default: the Hub.")
+    ] = None,
+    split: Annotated[str, typer.Option("--split", metavar="test|train", help="Of the task.")] = "test",
+    grader: Annotated[str | None, typer.Option("--grader", metavar="NAME", help="Default: the task's own.")] = None,
+    id_: Annotated[
+        str | None, typer.Option("--id", metavar="FIELD", help="The problem. In every FIELD, {step} is the step's name.")
+    ] = None,
+    text: Annotated[str | None, typer.Option("--text", metavar="FIELD", help="The completion; may be a list.")] = None,
+    correct: Annotated[str | None, typer.Option("--correct", metavar="FIELD", help="Whether it is right.")] = None,
+    level: Annotated[str | None, typer.Option("--level", metavar="FIELD", help="The problem's level.")] = None,
+    answer: Annotated[str | None, typer.Option("--answer", metavar="FIELD", help="What was read from the completion.")] = None,
+    prompt: Annotated[str | None, typer.Option("--prompt", metavar="FIELD", help="The problem, to show.")] = None,
+    gold: Annotated[str | None, typer.Option("--gold", metavar="FIELD", help="The gold answer, to show.")] = None,
+    reader: Annotated[str, typer.Option("--reader", metavar="auto|rows|lm-eval|evalplus", help="What wrote the files.")] = "auto",
+    chosen: Annotated[
+        str | None, typer.Option("--filter", metavar="NAME", help="Whose verdicts count, of an lm-eval log with several.")
+    ] = None,
+    answers: Annotated[
+        str | None, typer.Option("--answers", metavar="math|code|text|letters", help="What diversity compares.")
+    ] = None,
+    store: StoreOption = None,
+    unsafe_code: UnsafeOption = False,
+) -> None:
+    """The whole report for completions that you have already, a file for each model step."""
+    from sirev.cli.measure import run
+
+    fields = {"id": id_, "text": text, "correct": correct, "level": level, "answer": answer, "prompt": prompt, "gold": gold}
+    asked = {"task": task, "data": data, "split": split, "grader": grader}
+    run(name, step, greedy or [], asked, fields, store, reader=reader, filter=chosen, answers=answers, unsafe_code=unsafe_code)
 
 
 @app.command()

@@ -6,9 +6,11 @@ from collections import Counter
 from pathlib import Path
 
 from sirev.errors import BadInput
-from sirev.reporting.tables import ABSENT, TextTable, print_tables
+from sirev.reporting.tables import ABSENT, TextTable
+from sirev.reporting.terminal import print_tables
 from sirev.study.estimate import Estimate
 from sirev.study.invocation import plans
+from sirev.study.nulls import RETRAINED
 
 
 def run(
@@ -21,10 +23,12 @@ def run(
     overlays: list[str],
     rates: list[str],
     unsafe_code: bool,
+    nulls: list[str] | None = None,
+    null_count: int = RETRAINED,
 ) -> None:
     """Print a row a step and a column a run, then the estimate."""
     throughput = _rates(rates)
-    planned = plans(recipe, methods, overrides, seeds, store, redo, overlays, unsafe_code)
+    planned = plans(recipe, methods, overrides, seeds, store, redo, overlays, unsafe_code, nulls or (), null_count)
     found = planned.states
     steps = list(dict.fromkeys(step for states in found.values() for step in states))
     steps.sort(key=lambda step: (step == "compare", int(step.rpartition(":")[2]) if ":" in step else 0))

@@ -13,7 +13,8 @@ from sirev.cli.progress import Progress
 from sirev.errors import BadInput
 from sirev.recipe import suggest
 from sirev.reporting.summary import FORMATS
-from sirev.reporting.tables import TextTable, markdown, print_tables
+from sirev.reporting.tables import TextTable, markdown
+from sirev.reporting.terminal import print_tables
 from sirev.study.regrading import Regrading, regrade
 
 SCHEMA = 1

@@ -1,23 +1,52 @@
-"""`sirev report`: the tables, or a file for other programs."""
+"""`sirev report`: the tables, figures, a page, or a file for other programs."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from sirev.errors import BadInput
 from sirev.recipe import suggest
-from sirev.reporting.summary import FORMATS, report
+from sirev.reporting.sections import SECTIONS
+from sirev.reporting.summary import FORMATS, Report, report
+from sirev.store.store import Store
+
+FILES = {"html": "a page, such as report.html", "figures": "a folder"}
+"""What a report can be written as, instead of a section to print -> what `--output` then names."""
 
 
-def run(section: str | None, recipes: list[str], methods: list[str], runs: list[str], form: str, store: Path | None) -> None:
-    """Print the report in the form asked for; what was left out goes to stderr."""
+def run(
+    section: str | None,
+    recipes: list[str],
+    methods: list[str],
+    runs: list[str],
+    form: str,
+    store: Path | None,
+    output: Path | None,
+    against: str | None,
+    draws: int,
+) -> None:
+    """Print the report in the form asked for, or write it; what was left out goes to stderr."""
     if form not in FORMATS:
         raise BadInput(f"--format: unknown format {form!r}{suggest(form, list(FORMATS))}")
-    made = report(section, recipes=recipes, methods=methods, runs=runs, store=store)
+    written = section in FILES
+    if section is not None and not written and section not in SECTIONS:
+        raise BadInput(f"unknown section {section!r}{suggest(section, [*SECTIONS, *FILES])}")
+    if written and output is None:
+        raise BadInput(f"sirev report {section} needs --output: {FILES[section or '']}")
+    if output is not None and not written:
+        raise BadInput("--output goes with html or figures; a section is printed")
+    if written and (form != "table" or against is not None):
+        raise BadInput(f"--format and --against go with tables, not with {section}")
+    asked: dict[str, Any] = {"recipes": recipes, "methods": methods, "runs": runs, "against": against}
+    opened = Store(store)
+    made = report(None if written else section, **asked, store=opened)
     for note in made.notes:
         print(f"sirev: {note}", file=sys.stderr)
-    if form == "table":
+    if output is not None:
+        _write(section or "", made, opened, output, draws)
+    elif form == "table":
         made.print()
     else:
         try:
@@ -25,3 +54,20 @@ def run(section: str | None, recipes: list[str], methods: list[str], runs: list[
             sys.stdout.flush()
         except BrokenPipeError:  # `sirev report --format csv | head`: one without a number, which Typer does not act upon
             raise BrokenPipeError from None
+
+
+def _write(what: str, made: Report, store: Store, output: Path, draws: int) -> None:
+    try:
+        if what == "html":
+            from sirev.reporting.web import write_page
+
+            print(write_page(made, store, output, draws))
+        else:
+            from sirev.reporting.figures import write_figures
+
+            for study in made.studies:
+                folder = output / str(study["recipe"]) if len(made.studies) > 1 else output
+                for path in write_figures(study, folder):
+                    print(path)
+    except OSError as error:
+        raise BadInput(f"{error.filename or output}: can't be written: {error.strerror or error}") from None

@@ -10,7 +10,8 @@ from pathlib import Path
 from sirev.errors import BadInput
 from sirev.recipe import suggest
 from sirev.reporting.summary import recorded_runs, run_named
-from sirev.reporting.tables import TextTable, print_tables
+from sirev.reporting.tables import TextTable
+from sirev.reporting.terminal import print_tables
 from sirev.store.store import Store
 
 

@@ -127,23 +127,42 @@ def test_plan_lists_every_step(command: Command, folder: Path) -> None:
     assert "unknown: depends on what an earlier step yields" in done.stdout
 
 
-@pytest.mark.parametrize("form", ["table", "markdown", "csv", "json"])
+@pytest.mark.parametrize("form", ["table", "markdown", "csv", "json", "latex"])
 def test_report_in_every_format(command: Command, folder: Path, form: str) -> None:
     done = command("report", "--recipe", "tiny_smoke", "--format", form, "--store", folder)
     assert done.returncode == 0
     assert "sft-dpo" in done.stdout
     if form == "json":
-        assert json.loads(done.stdout)["schema"] == 1
+        assert json.loads(done.stdout)["schema"] == 2
 
 
-@pytest.mark.parametrize("section", ["accuracy", "pass-n", "diversity", "ood", "coverage"])
+@pytest.mark.parametrize("section", ["verdict", "accuracy", "pass-n", "diversity", "ood", "coverage"])
 def test_report_sections(command: Command, folder: Path, section: str) -> None:
     done = command("report", section, "--recipe", "tiny_smoke", "--method", "dpo", "--store", folder)
     assert done.returncode == 0
     assert "sft" not in done.stdout
 
 
-@pytest.mark.parametrize("form", ["table", "markdown", "csv", "json"])
+def test_a_page_and_figures_are_written_where_asked(command: Command, folder: Path, tmp_path: Path) -> None:
+    asked = ("--recipe", "tiny_smoke", "--store", folder, "--output")
+    done = command("report", "html", *asked, tmp_path / "report.html")
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'report.html'}\n")
+    assert "</html>" in (tmp_path / "report.html").read_text()
+    done = command("report", "figures", *asked, tmp_path / "figures")
+    assert done.returncode == 0
+    written = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert sorted(Path(line).name for line in done.stdout.splitlines()) == written
+    assert {"pass-at-1.svg", "pass-at-1.pdf", "pass-at-1.png"} <= set(written)
+
+
+def test_numbers_beside_the_paper_are_for_its_own_recipes(command: Command, folder: Path) -> None:
+    done = command("report", "--recipe", "tiny_smoke", "--against", "paper", "--store", folder)
+    assert done.returncode == 2
+    assert "mistral_gsm8k" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "csv", "json", "latex"])
 def test_a_report_that_nobody_reads_to_the_end_is_no_error(folder: Path, form: str) -> None:
     report = f"'{SIREV}' report --recipe tiny_smoke --format {form} --store '{folder}' | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", report], capture_output=True, text=True)
@@ -241,6 +260,14 @@ BAD = [
     (["report"], "run first: sirev iterate --recipe tiny"),
     (["report", "accurcy"], "did you mean 'accuracy'"),
     (["report", "--format", "xml"], "unknown format 'xml'"),
+    (["report", "html"], "sirev report html needs --output: a page, such as report.html"),
+    (["report", "figures"], "sirev report figures needs --output: a folder"),
+    (["report", "accuracy", "-o", "x"], "--output goes with html or figures"),
+    (["report", "--against", "nature"], "--against: unknown 'nature' (known: paper)"),
+    (["measure", "mine", "--step", "M1"], "--step M1: expected STEP=FILE"),
+    (["measure", "mine", "--step", "M1=a.jsonl"], "name two steps at least"),
+    (["measure", "mine", "--step", "M1=a.jsonl", "--step", "M2=b.jsonl"], "there is no file a.jsonl"),
+    (["iterate", "--recipe", "tiny", "--null", "retrian"], "--null retrian: unknown null run; did you mean 'retrain'"),
     (["plan", "--recipe", "tiny", "--overlay", "24g"], "unknown name '24g' in overlays; did you mean '24gb'"),
     (["plan", "--recipe", "tiny", "--overlay", "./none.yaml"], "no overlays file ./none.yaml"),
     (["plan", "--recipe", "tiny", "--overlay", "24gb"], "24gb.yaml: engine.gpu_memory: 0.92: read only with engine.name: vllm"),
