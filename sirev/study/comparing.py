@@ -28,7 +28,8 @@ def studies_of(store: Store, runs: Sequence[Run]) -> list[list[Run]]:
     are those of the whole study.
     """
     wanted = {run.id for run in runs}
-    finished = [run for run in store.runs.all() if STEP in run.pins and run.status != "running"]
+    recipes = {run.recipe for run in runs}  # of others no record need be read
+    finished = [run for run in store.runs.all() if run.recipe in recipes and STEP in run.pins and run.status != "running"]
     there = [run for run in finished if run.id in wanted or _version(store, run) == compare.STAGE.version]
     order: dict[str, int] = {method: i for i, method in enumerate(METHODS)}
     there.sort(key=lambda run: (run.recipe, order.get(run.method, len(order)), run.method, run.seed, run.invocation, run.id))

@@ -24,6 +24,7 @@ from sirev.study.grading_task import GradingTask, grading_task
 from sirev.study.invocation import Quiet
 from sirev.study.latest import remember
 from sirev.study.runner import Listener, Runner, os_reason
+from sirev.study.steps import GUESS
 from sirev.tasks.sample_files import form_of
 from sirev.tasks.samples import READERS, field_paths
 
@@ -145,7 +146,7 @@ class _Measuring:
             runs=[{"method": METHOD, "seed": 0, "iterations": list(range(1, len(steps) + 1))}],
             suites=[],
             answers=answers,
-            guess=0.2 if self.task is not None and self.task.name == "csqa" else None,
+            guess=GUESS if self.task is not None and self.task.name == "csqa" else None,
         )
         return self.runner.step("compare", compare.STAGE, settings, compared)
 
