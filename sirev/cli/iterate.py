@@ -28,11 +28,12 @@ def run(
     unsafe_code: bool,
     nulls: list[str] | None = None,
     null_count: int = RETRAINED,
+    remote: str | None = None,
 ) -> None:
     """Iterate and print pass@1 by t and method, the verdicts, and where to look next."""
     opened = Store(store)
     asked: dict[str, Any] = {"methods": methods, "overrides": overrides, "seeds": seeds, "redo": redo, "overlays": overlays}
-    asked |= {"nulls": nulls or [], "null_count": null_count}
+    asked |= {"nulls": nulls or [], "null_count": null_count, "remote": remote}
     with Progress() as progress:
         results = iterate(recipe, **asked, unsafe_code=unsafe_code, store=opened, listener=progress)
     progress.summary()

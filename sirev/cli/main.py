@@ -10,6 +10,22 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from sirev.cli.options import (
+    FormatOption,
+    MethodsOption,
+    NullCountOption,
+    NullOption,
+    OverlayOption,
+    RatesOption,
+    RecipeOption,
+    RedoOption,
+    RemoteOption,
+    SeedsOption,
+    SetOption,
+    StoreOption,
+    UnsafeOption,
+)
+from sirev.cli.store.app import app as store_app
 from sirev.errors import BadInput, SirevError
 
 # Imports make many objects and hardly any garbage: at the usual threshold a replay spends 5 % of its time looking for some.
@@ -23,43 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-store_app = typer.Typer(help="Look into the store.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(store_app, name="store")
-
-RecipeOption = Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="A recipe's name or its YAML file.")]
-MethodsOption = Annotated[
-    list[str] | None, typer.Option("--method", metavar="sft|dpo|sft-dpo|all", help="Default: all of the recipe. Repeatable.")
-]
-SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="KEY.SUB=VALUE", help="Override a field. Repeatable.")]
-SeedsOption = Annotated[list[int] | None, typer.Option("--seed", metavar="N", help="Default: 0. Repeatable.")]
-StoreOption = Annotated[
-    Path | None,
-    typer.Option("--store", metavar="DIR", help="Default: $SIREV_STORE, cache/ in a checkout, else the user's cache folder."),
-]
-OverlayOption = Annotated[
-    list[str] | None,
-    typer.Option("--overlay", metavar="NAME|FILE", help="Settings laid over the recipe, such as 24gb. Repeatable."),
-]
-RedoOption = Annotated[
-    list[str] | None,
-    typer.Option("--redo", metavar="STAGE[:T]", help="Compute a stage anew, as another realisation. Repeatable."),
-]
-
-
-UnsafeOption = Annotated[
-    bool,
-    typer.Option("--allow-unsafe-code", help="Run programs that the model wrote also where this machine can't confine them."),
-]
-NullOption = Annotated[
-    list[str] | None,
-    typer.Option("--null", metavar="resample|retrain|gold", help="A null run beside: what changes by itself. Repeatable."),
-]
-NullCountOption = Annotated[int, typer.Option("--null-count", metavar="K", help="How often --null retrain trains M_1 again.")]
-RatesOption = Annotated[
-    list[str] | None,
-    typer.Option("--rate", metavar="sample|train=TOKENS/S", help="Throughput for the estimate of GPU hours. Repeatable."),
-]
-FormatOption = Annotated[str, typer.Option("--format", metavar="table|markdown|csv|json", help="How to print it.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -86,11 +66,13 @@ def iterate(
     unsafe_code: UnsafeOption = False,
     null: NullOption = None,
     null_count: NullCountOption = 3,
+    remote: RemoteOption = None,
 ) -> None:
     """Run Algorithm 1; whatever the store holds already is not computed again."""
     from sirev.cli.iterate import run
 
-    run(recipe, method, overrides or [], seed or [0], store, redo or [], overlay or [], unsafe_code, null or [], null_count)
+    asked = (recipe, method, overrides or [], seed or [0], store, redo or [], overlay or [], unsafe_code)
+    run(*asked, null or [], null_count, remote)
 
 
 @app.command()
@@ -123,6 +105,27 @@ def plan(
         null or [],
         null_count,
     )
+
+
+@app.command()
+def why(
+    recipe: RecipeOption,
+    which: Annotated[
+        str | None, typer.Argument(metavar="[STEP|STAGE|T]", help="Such as train:2, train or 2. Default: the first misses.")
+    ] = None,
+    method: MethodsOption = None,
+    overrides: SetOption = None,
+    seed: SeedsOption = None,
+    store: StoreOption = None,
+    overlay: OverlayOption = None,
+    null: NullOption = None,
+    null_count: NullCountOption = 3,
+    form: Annotated[str, typer.Option("--format", metavar="table|json", help="How to print it.")] = "table",
+) -> None:
+    """Say of each step whether the store has it, and if not, what differs from the nearest one that it has."""
+    from sirev.cli.why import run
+
+    run(recipe, which, method, overrides or [], seed or [0], store, overlay or [], null or [], null_count, form)
 
 
 @app.command()
@@ -243,39 +246,6 @@ def recipes(
         ls()
     else:
         show(name, overrides or [], overlay or [])
-
-
-@store_app.command("ls")
-def store_ls(store: StoreOption = None) -> None:
-    """List the runs in the store."""
-    from sirev.cli.store import ls
-
-    ls(store)
-
-
-@store_app.command("show")
-def store_show(
-    name: Annotated[str, typer.Argument(metavar="RUN|KEY|DIGEST", help="A run, or an action's key (its beginning will do).")],
-    store: StoreOption = None,
-) -> None:
-    """Show a run with its steps, an action with its provenance, or an artifact with its files, as JSON."""
-    from sirev.cli.store import show
-
-    show(name, store)
-
-
-@store_app.command("path")
-def store_path(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A run's id.")] = None,
-    step: Annotated[
-        str | None, typer.Argument(metavar="[STEP]", help="A step of the run, such as compare or sample/test:2.")
-    ] = None,
-    store: StoreOption = None,
-) -> None:
-    """Print the store's folder, or the files of a step's artifact, name and path."""
-    from sirev.cli.store import path
-
-    path(run, step, store)
 
 
 def main() -> None:

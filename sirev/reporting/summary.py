@@ -21,6 +21,7 @@ from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.comparing import comparison, studies_of
 from sirev.study.latest import latest_runs
+from sirev.study.naming import run_named
 from sirev.study.nulls import is_null
 
 SCHEMA = 2
@@ -188,14 +189,6 @@ def recorded_runs(store: Store) -> list[Run]:
     if not runs:
         raise BadInput(f"the store {store.path} holds no run yet; run first: sirev iterate --recipe tiny")
     return runs
-
-
-def run_named(store: Store, run_id: str) -> Run:
-    """The run of this id; BadInput, naming those there are, if there is none."""
-    run = store.runs.get(run_id)
-    if run is None:
-        raise BadInput(f"the store {store.path} has no run {run_id!r}{suggest(run_id, store.runs.ids())}")
-    return run
 
 
 def _chosen(store: Store, recipes: list[str], methods: list[str], run_ids: list[str]) -> list[Run]:

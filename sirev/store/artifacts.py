@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sirev.store.digests import canonical_json, sha256
+from sirev.store.files import read_regular
 from sirev.store.objects import DamagedObject, Objects
 from sirev.store.tables import Row, Table, from_parquet, rows_digest, to_parquet
 
@@ -117,9 +118,8 @@ def write_artifact(objects: Objects, output: Output) -> Artifact:
 
 def open_artifact(objects: Objects, digest: str) -> Artifact:
     """The artifact whose manifest has this digest; DamagedObject if the manifest is missing, damaged or foreign."""
-    data = objects.path(digest)
     try:
-        raw = data.read_bytes()
+        raw = read_regular(objects.path(digest))
     except OSError as error:
         raise DamagedObject(f"artifact {digest[:12]} is missing from {objects.root}") from error
     if sha256(raw) != digest:

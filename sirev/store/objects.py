@@ -10,6 +10,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import stat
 import time
 from pathlib import Path
 
@@ -41,9 +42,17 @@ class Objects:
     def present(self, digest: str, size: int) -> bool:
         """Whether an object of this name and size is there; its bytes are not read."""
         try:
-            return os.stat(f"{self._folder}/{digest[:2]}/{digest[2:]}").st_size == size
+            found = os.lstat(f"{self._folder}/{digest[:2]}/{digest[2:]}")
         except OSError:
             return False
+        return found.st_size == size and stat.S_ISREG(found.st_mode)
+
+    def size(self, digest: str) -> int:
+        """Bytes of an object; 0 if it is not there."""
+        try:
+            return os.lstat(f"{self._folder}/{digest[:2]}/{digest[2:]}").st_size
+        except OSError:
+            return 0
 
     def add(self, source: bytes | Path) -> tuple[str, int]:
         """Store bytes or a copy of a file; returns (digest, size).
@@ -60,6 +69,19 @@ class Objects:
             size = scratch.stat().st_size
             self.publish(scratch, self.path(digest))
         return digest, size
+
+    def adopt(self, scratch: Path, digest: str) -> int:
+        """Take in a temporary file that came from elsewhere, if it is what `digest` names; returns its size in bytes.
+
+        Raises DamagedObject if it is not. A whole object that is here already stays.
+        """
+        if sha256_file(scratch) != digest:
+            raise DamagedObject(f"what was to be object {digest[:12]} has other bytes")
+        size = scratch.stat().st_size
+        target = self.path(digest)
+        if not (self.present(digest, size) and sha256_file(target) == digest):
+            self.publish(scratch, target)
+        return size
 
     def temporary(self) -> contextlib.AbstractContextManager[Path]:
         """A path in the store's own tmp/, gone at exit unless it was published."""
@@ -83,21 +105,29 @@ class Objects:
             os.fchmod(fd, 0o444)
         finally:
             os.close(fd)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(scratch, target)
+        for last in (False, True):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.replace(scratch, target)
+                return
+            except FileNotFoundError:  # a collector took the empty folder away in between
+                if last:
+                    raise
 
     def checked(self, digest: str) -> Path:
         """The path of an object whose bytes are known to be right; raises DamagedObject otherwise."""
         path = self.path(digest)
         try:
-            stat = path.stat()
+            status = os.lstat(path)
         except OSError as error:
             raise DamagedObject(f"object {digest[:12]} is missing from {self.root}; run `sirev iterate` again") from error
-        identity = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+        if not stat.S_ISREG(status.st_mode):
+            self._set_aside(path, digest)
+        identity = (status.st_size, status.st_mtime_ns, status.st_ino)
         if self._checked.get(digest) == identity:
             return path
         stamp = self.root / "checked" / digest[:2] / digest[2:]
-        large = stat.st_size >= STAMPED_FROM
+        large = status.st_size >= STAMPED_FROM
         if not (large and _read_stamp(stamp) == identity):
             if sha256_file(path) != digest:
                 self._set_aside(path, digest)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
 from sirev.store.digests import canonical_json, sha256
+from sirev.store.files import is_regular, read_regular
 from sirev.store.objects import Objects
 
 RECORD_FORMAT = 1
@@ -47,7 +51,7 @@ class Records:
     def add(self, record: Record) -> None:
         """Publish a record; one that is already there stays as it was first written."""
         target = self.path(record.key, record.artifact)
-        if target.exists():
+        if is_regular(target):
             return
         with self._objects.temporary() as scratch:
             scratch.write_bytes(
@@ -66,28 +70,32 @@ class Records:
         """The record of one realisation, None if there is none; DamagedRecord if it is not what it should be."""
         path = self.path(key, artifact)
         try:
-            raw = path.read_bytes()
-        except OSError:
+            raw = read_regular(path)
+        except FileNotFoundError:
             return None
-        try:
-            data = json.loads(raw)
-            if data["format"] > RECORD_FORMAT:
-                raise BadInput(f"{path} is of format {data['format']}, newer than this sirev reads ({RECORD_FORMAT})")
-            record = Record(data["action"], data["artifact"], data["provenance"])
-            sound = record.key == key and record.artifact == artifact
-        except (ValueError, KeyError, TypeError):
-            sound = False
-        if not sound:
-            raise DamagedRecord(f"damaged action record {path}; mend the store with: rm '{path}' (it is computed anew)")
-        return record
+        except OSError as error:
+            if error.errno == errno.EACCES:
+                raise BadInput(f"the record {path} can't be read: {error.strerror}") from None
+            raw = b""  # a link, say, or a folder
+        return _parsed(raw, key, artifact, str(path))
+
+    def adopt(self, raw: bytes, key: str, artifact: str) -> bool:
+        """Take in a record that came from elsewhere; returns whether it was written, for one that is here already stays.
+
+        Raises DamagedRecord if it is not the record of this key and artifact, BadInput if its format is newer.
+        """
+        _parsed(raw, key, artifact, f"record {key[:12]}")
+        target = self.path(key, artifact)
+        if is_regular(target):
+            return False
+        with self._objects.temporary() as scratch:
+            scratch.write_bytes(raw)
+            self._objects.publish(scratch, target)
+        return True
 
     def realisations(self, key: str) -> list[Record]:
         """All records of a key, earliest first."""
-        folder = self.root / key[:2] / key
-        try:
-            names = [p.stem for p in folder.iterdir() if p.suffix == ".json"]
-        except OSError:
-            return []
+        names = [name.removesuffix(".json") for name in _names(f"{self._folder}/{key[:2]}/{key}") if name.endswith(".json")]
         records = [r for name in sorted(names) if (r := self.get(key, name))]
         return sorted(records, key=lambda r: r.provenance.get("recorded", ""))
 
@@ -98,11 +106,40 @@ class Records:
         found = [path.name for path in (self.root / beginning[:2]).glob(f"{beginning}*")]
         return found[0] if len(found) == 1 else beginning
 
+    def names(self) -> Iterator[tuple[str, str]]:
+        """Key and artifact of every record, from the files' names alone."""
+        for folder in sorted(_names(self._folder)):
+            for key in sorted(_names(f"{self._folder}/{folder}")):
+                for name in sorted(_names(f"{self._folder}/{folder}/{key}")):
+                    if name.endswith(".json"):
+                        yield key, name.removesuffix(".json")
+
     def all(self) -> list[Record]:
         """Every record of the store, earliest first."""
-        found = (self.get(p.parent.name, p.stem) for p in self.root.glob("*/*/*.json"))
+        found = (self.get(key, artifact) for key, artifact in self.names())
         return sorted((r for r in found if r), key=lambda r: r.provenance.get("recorded", ""))
 
     def path(self, key: str, artifact: str) -> Path:
         """Where the record of this realisation is or would be."""
         return Path(f"{self._folder}/{key[:2]}/{key}/{artifact}.json")
+
+
+def _parsed(raw: bytes, key: str, artifact: str, where: str) -> Record:
+    try:
+        data = json.loads(raw)
+        if data["format"] > RECORD_FORMAT:
+            raise BadInput(f"{where} is of format {data['format']}, newer than this sirev reads ({RECORD_FORMAT}): upgrade sirev")
+        record = Record(data["action"], data["artifact"], data["provenance"])
+        sound = record.key == key and record.artifact == artifact and isinstance(record.provenance, dict)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        sound = False
+    if not sound:
+        raise DamagedRecord(f"{where} is damaged; mend the store with: sirev store verify --repair")
+    return record
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []

@@ -6,6 +6,7 @@ replays of a run use its pins alone, whatever other realisations the store gains
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Literal
 
 from sirev.errors import BadInput
 from sirev.store.digests import canonical_json
+from sirev.store.files import is_regular, read_regular
 from sirev.store.objects import Objects
 
 RUN_FORMAT = 1
@@ -65,18 +67,32 @@ class Runs:
         """The run of this id, None if the store has none."""
         path = self.root / f"{run_id}.json"
         try:
-            raw = path.read_bytes()
-        except OSError:
+            raw = read_regular(path)
+        except FileNotFoundError:
             return None
-        try:
-            data = json.loads(raw)
-            if data["format"] > RUN_FORMAT:
-                raise BadInput(f"{path} is of format {data['format']}, newer than this sirev reads ({RUN_FORMAT})")
-            del data["format"]
-            pins = {step: Pin(**pin) for step, pin in data.pop("pins").items()}
-            return Run(pins=pins, **data)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise BadInput(f"damaged run file {path}; mend the store with: rm '{path}' (what it pinned stays)") from None
+        except OSError as error:
+            if error.errno == errno.EACCES:
+                raise BadInput(f"the run file {path} can't be read: {error.strerror}") from None
+            raw = b""  # a link, say, or a folder
+        return parsed_run(raw, run_id, str(path))
+
+    def adopt(self, raw: bytes, run_id: str) -> bool:
+        """Take in a run's file that came from elsewhere; returns whether it was written, for one that is here already stays.
+
+        Raises BadInput if it is not what the file of this run should be.
+        """
+        parsed_run(raw, run_id, f"the file of run {run_id}")
+        target = self.root / f"{run_id}.json"
+        if is_regular(target):
+            return False
+        with self._objects.temporary() as scratch:
+            scratch.write_bytes(raw)
+            self._objects.publish(scratch, target)
+        return True
+
+    def remove(self, run_id: str) -> None:
+        """Forget a run; what it pinned stays until somebody collects it."""
+        (self.root / f"{run_id}.json").unlink(missing_ok=True)
 
     def ids(self) -> list[str]:
         """The ids of all runs, sorted."""
@@ -86,3 +102,27 @@ class Runs:
         """All runs, by invocation (which begins with its time), then id."""
         runs = [run for run_id in self.ids() if (run := self.get(run_id))]
         return sorted(runs, key=lambda run: (run.invocation, run.id))
+
+
+def parsed_run(raw: bytes, run_id: str, where: str) -> Run:
+    """The run that a file's bytes describe; BadInput, naming `where` they are from, if they are not those of this run."""
+    try:
+        data = json.loads(raw)
+        if data["format"] > RUN_FORMAT:
+            raise BadInput(f"{where} is of format {data['format']}, newer than this sirev reads ({RUN_FORMAT}): upgrade sirev")
+        del data["format"]
+        pins = {step: Pin(**pin) for step, pin in data.pop("pins").items()}
+        run = Run(pins=pins, **data)
+        texts = (
+            run.id,
+            run.recipe,
+            run.method,
+            run.invocation,
+            *(text for pin in pins.values() for text in (pin.key, pin.artifact)),
+        )
+        sound = run.id == run_id and isinstance(run.settings, dict) and all(isinstance(text, str) for text in texts)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        sound = False
+    if not sound:
+        raise BadInput(f"{where} is damaged; mend the store with: sirev store verify --repair (what it pinned stays)")
+    return run

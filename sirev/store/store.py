@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 from sirev.errors import BadInput
 from sirev.store.artifacts import Artifact, Output, open_artifact, write_artifact
 from sirev.store.digests import canonical_json
+from sirev.store.hollow import Hollow
+from sirev.store.leases import Gate, Lease
 from sirev.store.locks import key_lock
 from sirev.store.objects import DamagedObject, Objects
 from sirev.store.provenance import now
@@ -46,6 +49,9 @@ class Store:
         self.objects = Objects(self.path)
         self.records = Records(self.path, self.objects)
         self.runs = Runs(self.path, self.objects)
+        self.hollow = Hollow(self.path, self.objects)
+        self.gate = Gate(self.path)
+        self._lease: Lease | None = None
         self._marker = self._read_marker()
         self._swept = False
         self._artifacts: dict[str, Artifact] = {}
@@ -62,8 +68,17 @@ class Store:
         """The artifact to use for a key, None if it has to be computed.
 
         With `pinned` (a manifest digest) that realisation or none. Otherwise one made in this store, the earliest
-        first, before any that came from elsewhere.
+        first, before any that came from elsewhere. Its files may have been given up on purpose: see `hollow`.
         """
+        if self._lease is None or pinned is not None:  # what a run has pinned is a root already
+            return self._found(key, pinned)
+        with self.gate.shared():
+            artifact = self._found(key, pinned)
+            if artifact is not None:
+                self._lease.hold([artifact.digest])
+            return artifact
+
+    def _found(self, key: str, pinned: str | None) -> Artifact | None:
         if pinned is not None:
             return self._complete(pinned) if self.records.get(key, pinned) else None
         records = self.records.realisations(key)
@@ -74,12 +89,35 @@ class Store:
     def publish(self, action: dict[str, Any], output: Output, provenance: dict[str, Any] | None = None) -> Artifact:
         """Store what an action produced: objects first, then the manifest, the record last."""
         self.create()
-        artifact = write_artifact(self.objects, output)
-        noted = {**output.provenance, **(provenance or {}), "recorded": now(), "store": self.id}
-        if output.notes:
-            noted["notes"] = {name: self.objects.add(content)[0] for name, content in output.notes.items()}
-        self.records.add(Record(action, artifact.digest, noted))
+        with self.gate.shared():
+            artifact = write_artifact(self.objects, output)
+            noted = {**output.provenance, **(provenance or {}), "recorded": now(), "store": self.id}
+            if output.notes:
+                noted["notes"] = {name: self.objects.add(content)[0] for name, content in output.notes.items()}
+            self.records.add(Record(action, artifact.digest, noted))
+            self.hollow.remove(artifact.digest)  # its files are back
+            if self._lease is not None:
+                self._lease.hold([artifact.digest])
         return artifact
+
+    @contextlib.contextmanager
+    def leasing(self) -> Iterator[None]:
+        """While it lasts, a collection by another process spares whatever this one looks up, publishes or holds."""
+        if self._lease is not None:
+            yield
+            return
+        self._lease = Lease(self.path)
+        try:
+            yield
+        finally:
+            self._lease.end()
+            self._lease = None
+
+    def hold(self, names: Iterable[str]) -> None:
+        """Spare these objects, artifacts or runs from collections, while leasing."""
+        if self._lease is not None:
+            with self.gate.shared():
+                self._lease.hold(names)
 
     def artifact(self, digest: str) -> Artifact:
         """The artifact of a manifest digest; DamagedObject if it is not whole."""
@@ -124,7 +162,7 @@ class Store:
             artifact = self.artifact(digest)
         except DamagedObject:
             return None
-        return artifact if artifact.complete() else None
+        return artifact if artifact.complete() or digest in self.hollow else None
 
     def _read_marker(self) -> dict[str, Any] | None:
         marker = self.path / MARKER

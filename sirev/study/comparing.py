@@ -62,6 +62,23 @@ def comparison(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
     It is looked up; if nobody has asked for it yet, it is made of the runs' measures and kept, unless the store can't be
     written to. Raises BadInput where the store lacks what it is made of.
     """
+    joined = _joined(store, runs)
+    found = store.artifact(runs[0].pins[STEP].artifact) if len(runs) == 1 else store.lookup(action_key(joined))
+    return dict(found.json("comparison.json")) if found else _made(store, runs, joined)
+
+
+def joint_records(store: Store, runs: Sequence[Run]) -> list[tuple[str, str]]:
+    """Key and artifact of the comparisons of several of these runs together, which no run pins."""
+    found: list[tuple[str, str]] = []
+    for group in studies_of(store, runs):
+        with contextlib.suppress(BadInput):  # of another version, say: made anew when it is asked for
+            key = action_key(_joined(store, group))
+            found += [(key, record.artifact) for record in store.records.realisations(key) if len(group) > 1]
+    return found
+
+
+def _joined(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
+    """The action that compares finished runs of one study together."""
     records = [store.records.get(run.pins[STEP].key, run.pins[STEP].artifact) for run in runs]
     actions = [record.action for record in records if record is not None]
     if len(actions) < len(runs):
@@ -75,8 +92,7 @@ def comparison(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
     joined["parameters"]["suites"] = sorted({suite for action in actions for suite in action["parameters"]["suites"]})
     for action in actions:
         joined["inputs"] |= action["inputs"]
-    found = store.artifact(runs[0].pins[STEP].artifact) if len(runs) == 1 else store.lookup(action_key(joined))
-    return dict(found.json("comparison.json")) if found else _made(store, runs, joined)
+    return joined
 
 
 def _made(store: Store, runs: Sequence[Run], action: dict[str, Any]) -> dict[str, Any]:

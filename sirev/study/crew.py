@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 from sirev.errors import StageFailed
 from sirev.resident import Resident
@@ -33,6 +34,14 @@ def gpu() -> bool:
     return not versions(("torch",)).get("torch", "+cpu").endswith("+cpu")
 
 
+class Through(Protocol):
+    """A shared store, read through."""
+
+    def fetch(self, key: str, artifact: str | None = None) -> Artifact | None:
+        """The artifact of a key, of any realisation or of the one named, pulled and checked; None if it can't be had."""
+        ...
+
+
 @dataclass
 class Crew:
     """One for all runs of an invocation.
@@ -47,6 +56,10 @@ class Crew:
     """Whether the model is small enough for runs to go on side by side, each training and sampling in one child."""
     redone: dict[str, Artifact] = field(default_factory=dict)
     """Key -> what `--redo` made of it, for the runs that share the step."""
+    through: Through | None = None
+    """The shared store that is asked for what this one lacks."""
+    refusing: str | None = None
+    """Why nothing that needs a GPU is computed: there is none. What the stores have is found all the same."""
     stopping: threading.Event = field(default_factory=threading.Event)
     turn: threading.Lock = field(default_factory=threading.Lock)
     """Held by the one run that is looking things up, let go while a stage computes: threads that read small files side

@@ -6,7 +6,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from sirev.store.store import Store
 from sirev.study.actions import names
 from sirev.study.algorithm import Outcome
 from sirev.study.comparing import comparison, studies_of
-from sirev.study.crew import Crew, gpu
+from sirev.study.crew import Crew, Through, gpu
 from sirev.study.latest import remember
 from sirev.study.nulls import RETRAINED, follow, null_methods
 from sirev.study.planner import Planner, StepState
@@ -93,6 +93,7 @@ def iterate(
     unsafe_code: bool = False,
     nulls: Iterable[str] = (),
     null_count: int = RETRAINED,
+    remote: str | None = None,
     listener: Listener | None = None,
 ) -> list[RunResult]:
     """Run Algorithm 1 for every method and seed; what the store holds already is not computed again.
@@ -101,6 +102,7 @@ def iterate(
     `overrides`, "key.sub=value" as after `--set`; `methods` default to the recipe's; `redo` are "STAGE" or "STAGE:t",
     computed anew as another realisation; `unsafe_code` lets programs run unconfined (`sirev.recipe.allow_unsafe_code`).
     `nulls`, of "resample", "retrain" (`null_count` times) and "gold", are runs beside these: see `sirev.study.nulls`.
+    `remote` is the URL of a shared store: what it holds is pulled and checked, not computed.
     Raises BadInput for what can't be run, and StageFailed once every run that could go on has ended.
     """
     recipe, wanted, redo = _request(recipe, overrides, overlays, methods, seeds, redo, unsafe_code, nulls, null_count)
@@ -111,29 +113,23 @@ def iterate(
     if redo:
         _check_redo(redo, [_planned(opened, recipe, one, run) for one, run in zip(wanted, runs, strict=True)])
     if recipe.gpu == "required" and not gpu():
-        _check_nothing_to_compute(opened, recipe, wanted, runs)
+        if remote is None:
+            _check_nothing_to_compute(opened, recipe, wanted, runs)
+        crew.refusing = f"the recipe {recipe.name} needs a GPU and there is none here, and {remote} has not all of it"
     for run in runs:  # what an interrupted --redo made already
         for pin in (run.pins[name] for name in run.redone if name in run.pins):
             if artifact := opened.lookup(pin.key, pin.artifact):
                 crew.redone[pin.key] = artifact
-    pool = ThreadPoolExecutor(max_workers=min(crew.parallel, len(runs)), thread_name_prefix="sirev-run")
-    try:
-        futures = [pool.submit(_one_run, opened, recipe, one, run, crew, listener) for one, run in zip(wanted, runs, strict=True)]
-        pending = set(futures)
-        while pending:
-            done, pending = wait(pending, return_when=FIRST_EXCEPTION)
-            if any(isinstance(future.exception(), BadInput) for future in done):
-                break  # it would meet the other runs as well
-        crew.stopping.set()
-    finally:  # also on Ctrl-C, which only the main thread sees
-        crew.close()
-        pool.shutdown(wait=True, cancel_futures=True)
-    errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
-    if errors:
-        raise _summary(errors)
-    remember(opened, [run.id for run in runs])
-    for group in studies_of(opened, runs):
-        comparison(opened, group)  # found, from then on, by whoever reports on these runs
+    if remote is not None:
+        crew.through = _through(opened, remote, runs[0], listener)
+    with opened.leasing():
+        futures = _all_runs(opened, recipe, list(zip(wanted, runs, strict=True)), crew, listener)
+        errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
+        if errors:
+            raise _summary(errors)
+        remember(opened, [run.id for run in runs])
+        for group in studies_of(opened, runs):
+            comparison(opened, group)  # found, from then on, by whoever reports on these runs
     return [future.result() for future in futures]
 
 
@@ -331,6 +327,32 @@ def _name(base: str, realisation: int) -> str:
 def _realisation(base: str, name: str) -> int | None:
     found = re.fullmatch(re.escape(base) + r"(?:-r(\d+))?", name)
     return int(found[1] or 1) if found else None
+
+
+def _all_runs(
+    store: Store, recipe: Recipe, asked: Sequence[tuple[Wanted, Run]], crew: Crew, listener: Listener
+) -> list[Future[RunResult]]:
+    """Every run brought to its end, side by side; of those that failed, or were not begun, the future says so."""
+    pool = ThreadPoolExecutor(max_workers=min(crew.parallel, len(asked)), thread_name_prefix="sirev-run")
+    try:
+        futures = [pool.submit(_one_run, store, recipe, one, run, crew, listener) for one, run in asked]
+        pending = set(futures)
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_EXCEPTION)
+            if any(isinstance(future.exception(), BadInput) for future in done):
+                break  # it would meet the other runs as well
+        crew.stopping.set()
+    finally:  # also on Ctrl-C, which only the main thread sees
+        crew.close()
+        pool.shutdown(wait=True, cancel_futures=True)
+    return futures
+
+
+def _through(store: Store, url: str, run: Run, listener: Listener) -> Through:
+    from sirev.store.sharing.remote import Remote  # fsspec; a replay has no use for it
+    from sirev.store.sharing.through import ReadThrough
+
+    return ReadThrough(store, Remote(url), lambda text: listener.warn(run, text))
 
 
 def _one_run(store: Store, recipe: Recipe, wanted: Wanted, run: Run, crew: Crew, listener: Listener) -> RunResult:

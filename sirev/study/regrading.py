@@ -97,7 +97,7 @@ def _regraded(store: Store, run: Run, recipe: Recipe, listener: Listener) -> Reg
     crew = Crew(f"regrade-{run.id}", embedded=recipe.model.pretrain is not None)
     regrader = Regrader(store, run, recipe, crew, listener)
     try:
-        with crew.turn:
+        with crew.turn, store.leasing():
             follow(PinnedSteps(recipe, run.seed, regrader, LocalFiles(store.objects)), run.method, retrained_in(run))
     finally:  # also on Ctrl-C
         crew.close()

@@ -45,6 +45,8 @@ MEMORY_HINTS = (
 )
 """Stage, what the reason says, and which settings to change then; the first that fits is said."""
 
+NEED_GPU = ("train", "sample", "embed")
+
 State = Literal["hit", "start", "wait", "done"]
 
 
@@ -64,6 +66,16 @@ class Listener(Protocol):
         """Something that the user must know at once."""
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A step that was asked for, with the artifacts it was asked of."""
+
+    name: str
+    stage: Stage
+    parameters: Any
+    inputs: Mapping[str, Artifact]
+
+
 class Runner:
     """Executes the steps of one run: pins first, then any realisation in the store, then the work itself."""
 
@@ -73,6 +85,7 @@ class Runner:
         self.crew = crew
         self.listener = listener
         self.computed: list[str] = []
+        self._came_by: dict[str, Asked] = {}  # manifest digest -> the step that it is of, should its files be needed again
         self._pins = dict(run.pins)  # those of an earlier invocation of this run
         run.pins = {}
 
@@ -92,6 +105,7 @@ class Runner:
         else:
             artifact = self._compute(name, stage, parameters, known, action, redo)
         self.run.pins[name] = Pin(key, artifact.digest)
+        self._came_by[artifact.digest] = Asked(name, stage, parameters, known)
         if redo:
             self.run.redone.append(name)
         if self.computed[-1:] == [name]:
@@ -120,6 +134,7 @@ class Runner:
     ) -> Artifact:
         self.crew.turn.release()
         try:
+            self.store.hold([self.run.id])  # a collection beside this run is not to take it for an old one
             return self._compute_alone(name, stage, parameters, inputs, action, redo)
         finally:
             self.crew.turn.acquire()
@@ -130,34 +145,74 @@ class Runner:
         key = action_key(action)
         with self.store.lock(action, lambda: self.listener.step(self.run, name, "wait"), self.crew.stopping):
             # Whoever held the lock before may have computed it meanwhile.
-            found = self.crew.redone.get(key) if redo else self.store.lookup(key)
+            found = self.crew.redone.get(key) if redo else self.store.lookup(key) or self._pulled(key)
             if found is not None:
                 self.listener.step(self.run, name, "hit")
                 return found
+            if self.crew.refusing and stage.name in NEED_GPU:
+                raise BadInput(f"{self.crew.refusing}: step {name} would have to be computed")
+            self._fill(name, inputs)
             if self.crew.stopping.is_set():
                 raise StageFailed(f"{self.run.id}: stopped before step {name}")
-            self.listener.step(self.run, name, "start")
-            began, started = time.monotonic(), now()
-            try:
-                with tempfile.TemporaryDirectory(dir=self.crew.scratch, ignore_cleanup_errors=True) as scratch:
-                    output = stage.run(parameters, inputs, StepContext(self, name, Path(scratch), stage, key))
-                    seconds = round(time.monotonic() - began, 3)
-                    artifact = self.store.publish(action, output, self._provenance(started, seconds))
-            except ChildFailed as error:
-                raise self._failure(name, stage, key, str(error), error.log) from error
-            except SirevError:
-                raise
-            except OSError as error:
-                raise self._failure(name, stage, key, os_reason(error), None) from error
-            except Exception as error:
-                log = self.crew.scratch / f"{key[:16]}.log"
-                log.write_text(traceback.format_exc())
-                raise self._failure(name, stage, key, f"{type(error).__name__}: {error}", log) from error
+            artifact = self._worked(name, stage, parameters, inputs, action)
             if redo:
                 self.crew.redone[key] = artifact
         self.computed.append(name)
         self.listener.step(self.run, name, "done")
         return artifact
+
+    def _worked(
+        self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Artifact], action: dict[str, Any]
+    ) -> Artifact:
+        """What the stage makes, published. Call it with the action's lock held."""
+        key = action_key(action)
+        self.listener.step(self.run, name, "start")
+        began, started = time.monotonic(), now()
+        try:
+            with tempfile.TemporaryDirectory(dir=self.crew.scratch, ignore_cleanup_errors=True) as scratch:
+                output = stage.run(parameters, inputs, StepContext(self, name, Path(scratch), stage, key))
+                seconds = round(time.monotonic() - began, 3)
+                return self.store.publish(action, output, self._provenance(started, seconds))
+        except ChildFailed as error:
+            raise self._failure(name, stage, key, str(error), error.log) from error
+        except SirevError:
+            raise
+        except OSError as error:
+            raise self._failure(name, stage, key, os_reason(error), None) from error
+        except Exception as error:
+            log = self.crew.scratch / f"{key[:16]}.log"
+            log.write_text(traceback.format_exc())
+            raise self._failure(name, stage, key, f"{type(error).__name__}: {error}", log) from error
+
+    def _pulled(self, key: str, artifact: str | None = None) -> Artifact | None:
+        """What the shared store has for a key, if one is read through: any realisation, or the one named."""
+        return self.crew.through.fetch(key, artifact) if self.crew.through else None
+
+    def _fill(self, name: str, inputs: Mapping[str, Artifact]) -> None:
+        """Have the files of hollow inputs again, from the shared store or computed anew.
+
+        Raises StageFailed where that gives another artifact: what was made from the old one would not belong to it.
+        """
+        for artifact in inputs.values():
+            asked = self._came_by.get(artifact.digest)
+            if artifact.complete() or asked is None:
+                continue
+            action = step_action(self.run, asked.stage, asked.parameters, asked.inputs)
+            key = action_key(action)
+            with self.store.lock(action, lambda step=asked.name: self.listener.step(self.run, step, "wait"), self.crew.stopping):  # type: ignore[misc]
+                if artifact.complete() or self._pulled(key, artifact.digest):
+                    continue
+                self._fill(asked.name, asked.inputs)
+                self.listener.note(self.run, f"{asked.name} is computed again for {name}: its files had been given up")
+                again = self._worked(asked.name, asked.stage, asked.parameters, asked.inputs, action)
+            self.computed.append(asked.name)
+            self.listener.step(self.run, asked.name, "done")
+            if again.semantic != artifact.semantic:
+                raise StageFailed(
+                    f"{self.run.id}: step {name} needs the files of {asked.name}, which had been given up, and computing them "
+                    "again gave others, as training on a GPU can; pull them from where they still are (--remote URL), or go on "
+                    f"from a new realisation: --redo {asked.stage.name}{asked.name[asked.name.rfind(':') :]}"
+                )
 
     def _provenance(self, started: str, seconds: float) -> dict[str, Any]:
         return {

@@ -101,7 +101,7 @@ def measure(
     listener = listener or Quiet()
     runner = Runner(opened, run, crew, listener)
     try:
-        with crew.turn:
+        with crew.turn, opened.leasing():
             comparison = _Measuring(runner, listener, asked, local, settings["answers"]).run(list(steps), wanted)
             runner.finish("complete", None)
     except OSError as error:  # the disk is full, say

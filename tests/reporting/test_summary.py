@@ -119,7 +119,7 @@ def test_a_report_of_what_was_compared_needs_no_other_object(smoke: Study, smoke
         ({"section": "accurcy"}, "did you mean 'accuracy'"),
         ({"recipes": ["tiny"]}, "no run of a recipe 'tiny'"),
         ({"methods": ["ppo"]}, "unknown method 'ppo'"),
-        ({"runs": ["tiny_smoke-sft"]}, "no run 'tiny_smoke-sft'; did you mean"),
+        ({"runs": ["tiny_smoke-stf"]}, "no run 'tiny_smoke-stf'; did you mean"),
     ],
 )
 def test_what_is_not_there_is_one_clear_line(smoke: Study, request_: dict[str, Any], words: str) -> None:

@@ -59,7 +59,7 @@ def test_a_damaged_record_is_named_with_the_command_that_mends_it(records: Recor
     with pytest.raises(DamagedRecord) as caught:
         records.realisations(action_key(ACTION))
     assert str(path) in str(caught.value)
-    assert f"rm '{path}'" in str(caught.value)
+    assert "sirev store verify --repair" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -38,7 +38,7 @@ def test_a_damaged_run_is_named_with_the_command_that_mends_it(runs: Runs, text:
     path = runs.root / "one.json"
     path.chmod(0o644)
     path.write_text(text)
-    with pytest.raises(BadInput, match="rm '"):
+    with pytest.raises(BadInput, match="sirev store verify --repair"):
         runs.get("one")
 
 

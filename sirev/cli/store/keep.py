@@ -1,0 +1,148 @@
+"""`sirev store gc`, `pin`, `unpin`: what stays and what goes."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from sirev.cli.units import age_of, size_of, size_text
+from sirev.errors import BadInput
+from sirev.recipe import suggest
+from sirev.reporting.tables import TextTable
+from sirev.reporting.terminal import print_tables
+from sirev.store.store import Store
+from sirev.store.upkeep.gc import Garbage, Policy, collect, survey
+from sirev.store.upkeep.pins import NamedPin, Pins
+from sirev.study.comparing import joint_records
+from sirev.study.keeping import keep_choice, models_to_drop
+from sirev.study.naming import artifact_named, run_named
+
+FORMATS = ("table", "json")
+
+
+def gc(
+    path: Path | None, older_than: str | None, max_size: str | None, keep_models: str | None, yes: bool, dry_run: bool, form: str
+) -> None:
+    """Show what would go, and delete it once that is agreed to."""
+    _check_format(form)
+    keep = keep_choice(keep_models)
+    policy = Policy(
+        age_of("--older-than", older_than),
+        size_of("--max-size", max_size),
+        (lambda store, runs: models_to_drop(store, runs, keep)) if keep != "all" else None,
+        joint_records,
+    )
+    store = Store(path)
+    if not store.exists:
+        raise BadInput(f"the store {store.path} holds nothing yet")
+    found = survey(store, policy)
+    nothing = not (found.objects or found.records or found.runs or found.hollow)
+    if form == "table" and not nothing:
+        print_tables([_table(store, found)])
+    if nothing:
+        print("sirev: nothing to delete", file=sys.stderr)
+    deleted = not nothing and not dry_run and (yes or _agreed(found, form))
+    if deleted:
+        found = collect(store, policy)
+        print(f"sirev: {size_text(found.bytes)} freed", file=sys.stderr)
+    if form == "json":
+        print(json.dumps(_plain(found, deleted), indent=2, ensure_ascii=False))
+
+
+def pin(name: str | None, tag: str | None, path: Path | None, form: str) -> None:
+    """Pin a run or an artifact under a name; without one list the pins."""
+    _check_format(form)
+    store = Store(path)
+    pins = Pins(store.path, store.objects)
+    if name is None:
+        return _list(pins.all(), form, store)
+    if re.fullmatch(r"[0-9a-f]{6,64}", name):
+        digest = artifact_named(store, name).digest
+        made = NamedPin(tag or digest[:16], artifacts=[digest])
+    else:
+        run = run_named(store, name)
+        made = NamedPin(tag or run.id, runs=[run.id])
+    there = {one.name: one for one in pins.all()}.get(made.name)
+    if there is not None:  # a tag may name several
+        runs, artifacts = ([*dict.fromkeys(pair)] for pair in (there.runs + made.runs, there.artifacts + made.artifacts))
+        made = NamedPin(made.name, runs, artifacts)
+    store.create()
+    pins.add(made)
+    print(f"sirev: pinned as {made.name}", file=sys.stderr)
+    return None
+
+
+def unpin(name: str, path: Path | None) -> None:
+    """Take a pin away."""
+    store = Store(path)
+    pins = Pins(store.path, store.objects)
+    names = [one.name for one in pins.all()]
+    found = [one for one in names if one == name] or [one for one in names if one.startswith(name)]
+    if len(found) != 1:
+        raise BadInput(f"the store {store.path} has no pin {name!r}{suggest(name, names)}; sirev store pin lists them")
+    pins.remove(found[0])
+    print(f"sirev: {found[0]} is not pinned any more", file=sys.stderr)
+
+
+def _check_format(form: str) -> None:
+    if form not in FORMATS:
+        raise BadInput(f"--format: unknown format {form!r}{suggest(form, list(FORMATS))}")
+
+
+def _agreed(found: Garbage, form: str) -> bool:
+    if not sys.stdin.isatty() or form == "json":
+        print("sirev: nothing is deleted; to delete it: --yes", file=sys.stderr)
+        return False
+    answer = input(f"Delete this, {size_text(found.bytes)}? [y/N] ")
+    return answer.strip().lower() in ("y", "yes")
+
+
+def _table(store: Store, found: Garbage) -> TextTable:
+    table = TextTable(f"What can go from {store.path}", ["what", "how many", "bytes"], 1)
+    table.rows.append(["runs given up", str(len(found.runs)), ""])
+    table.rows.append(["records", f"{len(found.records):,}", ""])
+    rest = found.bytes - found.hollow_bytes
+    models = f"{len(found.hollow):,}"
+    table.rows.append(["models of runs that stay", models, size_text(found.hollow_bytes)])
+    table.rows.append(["other files and manifests", f"{len(found.objects):,}", size_text(rest)])
+    table.rows.append(["all that goes", "", size_text(found.bytes)])
+    table.rows.append(["all that stays", f"{found.kept_runs} runs", size_text(found.kept_bytes)])
+    table.notes += [f"given up: {run.id}" for run in found.runs]
+    if found.hollow:
+        table.notes.append("What was measured of those models stays; one that is needed again is trained or pulled again.")
+    if found.too_large:
+        table.notes.append("That is still more than --max-size: the rest is pinned, unfinished, or in use.")
+    table.notes += found.warnings[:10]
+    return table
+
+
+def _plain(found: Garbage, deleted: bool) -> dict[str, object]:
+    return {
+        "deleted": deleted,
+        "runs": [run.id for run in found.runs],
+        "records": [list(one) for one in found.records],
+        "objects": found.objects,
+        "models": found.hollow,
+        "bytes": found.bytes,
+        "model_bytes": found.hollow_bytes,
+        "kept_runs": found.kept_runs,
+        "kept_bytes": found.kept_bytes,
+        "too_large": found.too_large,
+        "warnings": found.warnings,
+    }
+
+
+def _list(pins: list[NamedPin], form: str, store: Store) -> None:
+    if form == "json":
+        print(json.dumps([asdict(one) for one in pins], indent=2, ensure_ascii=False))
+        return
+    table = TextTable(f"Pins in {store.path}", ["pin", "keeps", "made"], 3)
+    for one in pins:
+        kept = [*one.runs, *(f"artifact {digest[:12]}" for digest in one.artifacts)]
+        table.rows.append([one.name, ", ".join(kept), one.made[:16].replace("T", " ")])
+    if not pins:
+        table.notes.append("none: sirev store pin RUN keeps one")
+    print_tables([table])

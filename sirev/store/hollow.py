@@ -1,0 +1,42 @@
+"""Hollow artifacts: their files were given up on purpose, their manifest and records stay.
+
+Large files, such as models that somebody else can train again, need not be kept for what was made of them to stay known:
+keys hold digests alone. A marker tells such an artifact from a damaged one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sirev.store.digests import canonical_json
+from sirev.store.files import is_regular
+from sirev.store.objects import Objects
+
+HOLLOW_FORMAT = 1
+
+
+class Hollow:
+    """The markers below `root`/hollow, one a manifest's digest."""
+
+    def __init__(self, root: Path, objects: Objects) -> None:
+        self.root = root / "hollow"
+        self._objects = objects
+
+    def __contains__(self, digest: object) -> bool:
+        return is_regular(self.root / f"{digest}.json")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(path.stem for path in self.root.glob("*.json")))
+
+    def add(self, digest: str) -> None:
+        """Mark an artifact, before its files go."""
+        if digest in self:
+            return
+        with self._objects.temporary() as scratch:
+            scratch.write_bytes(canonical_json({"format": HOLLOW_FORMAT, "artifact": digest}))
+            self._objects.publish(scratch, self.root / f"{digest}.json")
+
+    def remove(self, digest: str) -> None:
+        """Take the mark away: the files are back, or the artifact is gone altogether."""
+        (self.root / f"{digest}.json").unlink(missing_ok=True)

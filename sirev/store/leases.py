@@ -1,0 +1,129 @@
+"""What a running process stands on and no run's file names yet, so that a collection beside it leaves it alone.
+
+As the temporary roots of Nix: the process appends digests to a file of its own, which it holds by a lock; a file whose
+lock can be had belonged to a process that is gone. `Gate` keeps a collection and the moments in which something becomes
+a root apart: those who publish or look up share it, whoever collects has it alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from sirev.errors import SirevError
+
+PATIENCE_SECONDS = 600.0
+POLL_SECONDS = 0.05
+_LOCK = "lock"
+
+
+class Gate:
+    """The lock between those who use a store and the one who collects in it: `leases/lock`."""
+
+    def __init__(self, root: Path) -> None:
+        self._path = root / "leases" / _LOCK
+
+    @contextlib.contextmanager
+    def shared(self) -> Iterator[None]:
+        """Held while something is published, or looked up to be used; waits for a collection, which takes seconds."""
+        with self._held(fcntl.LOCK_SH):
+            yield
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Held while collecting; yields whether it is really held, which it is not on a file system without locks."""
+        with self._held(fcntl.LOCK_EX) as held:
+            yield held
+
+    @contextlib.contextmanager
+    def _held(self, how: int) -> Iterator[bool]:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError:  # a store that can't be written: nothing is published or collected in it either
+            yield False
+            return
+        try:
+            yield self._wait(fd, how)
+        finally:
+            os.close(fd)
+
+    def _wait(self, fd: int, how: int) -> bool:
+        patience = PATIENCE_SECONDS
+        while True:
+            try:
+                fcntl.flock(fd, how | fcntl.LOCK_NB)
+                return True
+            except BlockingIOError:
+                if patience <= 0:
+                    raise SirevError(
+                        f"{self._path.parent.parent} has been held by another process (`sirev store gc`?) for "
+                        f"{PATIENCE_SECONDS / 60:.0f} minutes; end that one, or wait for it, and run this again"
+                    ) from None
+            except OSError:
+                return False
+            time.sleep(POLL_SECONDS)
+            patience -= POLL_SECONDS
+
+
+class Lease:
+    """The file of one process: `leases/PID-RANDOM`, a digest or a run's id a line; made when there is something to hold."""
+
+    def __init__(self, root: Path) -> None:
+        self._path = root / "leases" / f"{os.getpid()}-{secrets.token_hex(8)}"
+        self._fd: int | None = None
+        self._named: set[str] = set()
+        self._lock = threading.Lock()
+
+    def hold(self, names: Iterable[str]) -> None:
+        """Name what must stay. Call it while the gate is shared."""
+        with self._lock:
+            new = [name for name in names if name not in self._named]
+            if not new:
+                return
+            if self._fd is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+                with contextlib.suppress(OSError):  # without locks a collection spares what is young
+                    fcntl.flock(fd, fcntl.LOCK_EX)
+                self._fd = fd
+            os.write(self._fd, "".join(f"{name}\n" for name in new).encode())
+            self._named.update(new)
+
+    def end(self) -> None:
+        """Give everything back."""
+        with self._lock:
+            if self._fd is not None:
+                self._path.unlink(missing_ok=True)
+                os.close(self._fd)
+                self._fd = None
+            self._named.clear()
+
+
+def leased(root: Path) -> set[str]:
+    """All that living processes hold. Files of dead ones are deleted; call it with the gate held alone."""
+    found: set[str] = set()
+    for path in sorted((root / "leases").glob("*-*")):
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                    continue  # no locks here: the collector goes by age
+                found.update(path.read_text().split("\n"))
+            else:
+                path.unlink(missing_ok=True)
+        finally:
+            os.close(fd)
+    return found - {""}

@@ -1,0 +1,274 @@
+"""Garbage collection: what no run, pin or living process reaches is deleted, after somebody has seen what that is.
+
+Marking and sweeping happen with the store's gate held alone, so nothing becomes a root in between; records go before the
+objects that they lead to, so that a collection that is killed leaves nothing that promises what is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sirev.errors import BadInput
+from sirev.store.artifacts import Artifact
+from sirev.store.leases import leased
+from sirev.store.objects import DamagedObject
+from sirev.store.records import DamagedRecord, Record
+from sirev.store.runs import Run
+from sirev.store.store import Store
+from sirev.store.upkeep.pins import Pins
+from sirev.store.upkeep.reach import Reach, add_artifact, add_record, reach
+
+SPARED_SECONDS = 24 * 3600
+"""Without locks nobody can tell who is at work: then whatever is younger than this is spared."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What to give up besides what nothing reaches.
+
+    Runs whose file was last written more than `older_than` seconds ago; the oldest runs until files take `max_size` bytes;
+    of the runs that stay, the files of what `drop` names (manifest digests), asked of them alone. Pinned runs, runs that are
+    not finished and those of living processes lose nothing. `also` names records, by (key, artifact), that go with the runs that
+    stay though none of them pins them.
+    """
+
+    older_than: float | None = None
+    max_size: int | None = None
+    drop: Callable[[Store, list[Run]], Collection[str]] | None = None
+    also: Callable[[Store, list[Run]], Iterable[tuple[str, str]]] | None = None
+
+
+@dataclass
+class Garbage:
+    """What a collection would delete: runs, records by (key, artifact), objects with their bytes, and what becomes hollow.
+
+    `kept_bytes` is what stays; `too_large` is set where the runs that must stay take more than the policy allows. `warnings`
+    say what the store lacks already.
+    """
+
+    runs: list[Run] = field(default_factory=list)
+    records: list[tuple[str, str]] = field(default_factory=list)
+    objects: dict[str, int] = field(default_factory=dict)
+    hollow: list[str] = field(default_factory=list)
+    hollow_bytes: int = 0
+    kept_runs: int = 0
+    kept_bytes: int = 0
+    too_large: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def bytes(self) -> int:
+        """What deleting all of it frees."""
+        return sum(self.objects.values())
+
+
+def survey(store: Store, policy: Policy | None = None) -> Garbage:
+    """What `collect` would delete now; nothing is."""
+    with store.gate.alone() as held:
+        return _marked(store, policy or Policy(), held)
+
+
+def collect(store: Store, policy: Policy | None = None) -> Garbage:
+    """Delete what nothing reaches any more and what the policy gives up; returns what that was.
+
+    Raises BadInput, with nothing deleted, where a run or a pin can't be read, so that what it reaches is unknown.
+    """
+    with store.gate.alone() as held:
+        found = _marked(store, policy or Policy(), held)
+        try:
+            _sweep(store, found)
+        except OSError as error:
+            raise BadInput(f"{error.filename}: can't be deleted: {error.strerror}") from None
+        return found
+
+
+def _marked(store: Store, policy: Policy, locked: bool) -> Garbage:
+    live = leased(store.path)
+    runs = store.runs.all()
+    pins = Pins(store.path, store.objects).all()
+    pinned = {run for pin in pins for run in pin.runs}
+    firm = {run.id for run in runs if run.status == "running" or run.id in live or run.id in pinned}
+    garbage = Garbage()
+    kept = [run for run in runs if run.id in firm or not _older(store, run, policy.older_than)]
+    if policy.max_size is not None:
+        kept = _fitting(store, kept, firm, policy, garbage)
+    held = live | {digest for pin in pins for digest in pin.artifacts}
+    hollow = _to_drop(store, kept, firm, held, policy)
+    reached = _reached(store, kept, held, hollow)
+    for key, digest in policy.also(store, kept) if policy.also else ():
+        if record := _sound(store, key, digest):
+            add_record(store, reached, record)
+            add_artifact(store, reached, digest, hollow)
+    garbage.warnings += reached.missing
+    young = None if locked else time.time() - SPARED_SECONDS
+    _free_records(store, reached, garbage, live, young)
+    garbage.runs = [run for run in runs if run not in kept]
+    garbage.hollow = sorted(hollow & set(reached.artifacts))
+    keep = {*reached.objects, *reached.artifacts, *live}
+    for digest, size, changed in _stored(store):
+        if digest in keep or (young is not None and changed > young):
+            garbage.kept_bytes += size
+        else:
+            garbage.objects[digest] = size
+    files = {e["sha256"] for digest in garbage.hollow for e in store.artifact(digest).manifest["files"].values()}
+    garbage.hollow_bytes = sum(size for digest, size in garbage.objects.items() if digest in files)
+    garbage.kept_runs = len(kept)
+    return garbage
+
+
+def _to_drop(store: Store, kept: list[Run], firm: set[str], held: set[str], policy: Policy) -> set[str]:
+    if policy.drop is None:
+        return set()
+    needed = {pin.artifact for run in kept if run.id in firm for pin in run.pins.values()} | held
+    return set(policy.drop(store, [run for run in kept if run.id not in firm])) - needed
+
+
+def _reached(store: Store, runs: list[Run], held: Iterable[str], hollow: Collection[str]) -> Reach:
+    """Everything that the roots lead to, and what that was made of."""
+    found = reach(store, runs, hollow)
+    # A digest that is held may be an artifact's; of a large file it is not worth finding out.
+    for digest in held:
+        if digest not in found.artifacts and 0 < store.objects.size(digest) < 64 << 20:
+            with contextlib.suppress(DamagedObject):
+                store.artifact(digest)
+                add_artifact(store, found, digest, hollow)
+    _add_origins(store, found, hollow)
+    return found
+
+
+def _add_origins(store: Store, found: Reach, hollow: Collection[str]) -> None:
+    """Keep what is kept derivable from: the inputs of its records.
+
+    A run pins all of its steps, so that this finds something new only for artifacts pinned by themselves, and the whole store is
+    read for those alone. A realisation of a nondeterministic stage could not be had again.
+    """
+    own = {artifact for _, artifact in found.records}  # of a run, which pins their inputs too
+    waiting = [digest for digest in found.artifacts if digest not in own]
+    if not waiting:
+        return
+    keys: dict[str, list[str]] = {}
+    for key, artifact in store.records.names():
+        keys.setdefault(artifact, []).append(key)
+    saying: dict[str, list[str]] | None = None
+    while waiting:
+        digest = waiting.pop()
+        for record in (record for key in keys.get(digest, []) if (record := _sound(store, key, digest))):
+            add_record(store, found, record)
+            for wanted in record.action.get("inputs", {}).values():
+                saying = _semantics(store, keys) if saying is None else saying
+                for origin in saying.get(wanted, []):
+                    if origin not in found.artifacts:
+                        add_artifact(store, found, origin, hollow)
+                        waiting.append(origin)
+
+
+def _semantics(store: Store, digests: Iterable[str]) -> dict[str, list[str]]:
+    """Semantic digest -> artifacts that say so."""
+    found: dict[str, list[str]] = {}
+    for digest in digests:
+        with contextlib.suppress(DamagedObject):
+            found.setdefault(store.artifact(digest).semantic, []).append(digest)
+    return found
+
+
+def _free_records(store: Store, reached: Reach, garbage: Garbage, live: set[str], young: float | None) -> None:
+    """Sort the records that nothing reaches: one whose files are kept anyway stays too, for it costs nothing.
+
+    So the shards of a sampling stay beside its table, and a larger N goes on from them.
+    """
+    for key, digest in store.records.names():
+        if (key, digest) in reached.records:
+            continue
+        artifact = _opened(store, digest)
+        cheap = artifact is not None and digest not in reached.hollow
+        files = artifact.manifest["files"].values() if artifact else ()
+        spared = digest in live or (young is not None and _changed(store.records.path(key, digest)) > young)
+        if spared or (cheap and files and all(entry["sha256"] in reached.objects for entry in files)):
+            record = _sound(store, key, digest)
+            if record is not None and artifact is not None:
+                reached.artifacts[digest] = artifact
+                add_record(store, reached, record)
+                if spared:
+                    reached.objects.update({entry["sha256"]: entry["size"] for entry in files})
+                continue
+        garbage.records.append((key, digest))
+
+
+def _fitting(store: Store, kept: list[Run], firm: set[str], policy: Policy, garbage: Garbage) -> list[Run]:
+    """The runs that stay once the oldest were given up until all fits."""
+    reaches = {run.id: reach(store, [run]).objects for run in kept}
+    users = Counter(digest for objects in reaches.values() for digest in objects)
+    total = sum({digest: size for objects in reaches.values() for digest, size in objects.items()}.values())
+    assert policy.max_size is not None
+    given_up: set[str] = set()
+    for run in sorted(kept, key=lambda run: (_changed(store.runs.root / f"{run.id}.json"), run.id)):
+        if total <= policy.max_size:
+            break
+        if run.id in firm:
+            continue
+        given_up.add(run.id)
+        for digest, size in reaches[run.id].items():
+            users[digest] -= 1
+            total -= size if users[digest] == 0 else 0
+    garbage.too_large = total > policy.max_size
+    return [run for run in kept if run.id not in given_up]
+
+
+def _sweep(store: Store, garbage: Garbage) -> None:
+    for digest in garbage.hollow:  # marked before its files go: a half swept one is no damage
+        store.hollow.add(digest)
+    for run in garbage.runs:
+        store.runs.remove(run.id)
+    for key, digest in garbage.records:
+        path = store.records.path(key, digest)
+        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # another realisation is in it
+            path.parent.rmdir()
+    store.objects.sweep_temporary()
+    for digest in garbage.objects:
+        store.objects.path(digest).unlink(missing_ok=True)
+        (store.path / "checked" / digest[:2] / digest[2:]).unlink(missing_ok=True)
+        store.hollow.remove(digest)  # where it was the manifest of one
+
+
+def _stored(store: Store) -> Iterator[tuple[str, int, float]]:
+    """Digest, bytes and time of change of every object."""
+    root = f"{store.path}/objects"
+    with contextlib.suppress(FileNotFoundError):
+        for folder in sorted(os.listdir(root)):
+            with contextlib.suppress(NotADirectoryError), os.scandir(f"{root}/{folder}") as entries:
+                for entry in entries:
+                    if len(folder + entry.name) == 64 and entry.is_file(follow_symlinks=False):
+                        status = entry.stat(follow_symlinks=False)
+                        yield folder + entry.name, status.st_size, status.st_mtime
+
+
+def _older(store: Store, run: Run, seconds: float | None) -> bool:
+    return seconds is not None and time.time() - _changed(store.runs.root / f"{run.id}.json") > seconds
+
+
+def _changed(path: Path) -> float:
+    try:
+        return os.lstat(path).st_mtime
+    except OSError:
+        return 0.0
+
+
+def _opened(store: Store, digest: str) -> Artifact | None:
+    try:
+        return store.artifact(digest)
+    except DamagedObject:
+        return None
+
+
+def _sound(store: Store, key: str, digest: str) -> Record | None:
+    try:
+        return store.records.get(key, digest)
+    except DamagedRecord:
+        return None

@@ -1,0 +1,70 @@
+"""Pins: what is kept by name, whatever a collection is asked to give up."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from sirev.errors import BadInput
+from sirev.store.digests import canonical_json
+from sirev.store.files import read_regular
+from sirev.store.objects import Objects
+from sirev.store.provenance import now
+
+PIN_FORMAT = 1
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}")
+
+
+@dataclass(frozen=True)
+class NamedPin:
+    """Runs, by id, and artifacts, by manifest digest, that `name` keeps; `made` is when, UTC."""
+
+    name: str
+    runs: list[str] = field(default_factory=list)
+    artifacts: list[str] = field(default_factory=list)
+    made: str = field(default_factory=now)
+
+
+class Pins:
+    """The pins below `root`/pins, a JSON file each."""
+
+    def __init__(self, root: Path, objects: Objects) -> None:
+        self.root = root / "pins"
+        self._objects = objects
+
+    def add(self, pin: NamedPin) -> None:
+        """Write a pin; one of the same name is replaced. BadInput if the name can't be a file's."""
+        if not _NAME.fullmatch(pin.name):
+            raise BadInput(f"{pin.name!r} can't name a pin: letters, digits and . _ @ + - are allowed, up to 200")
+        with self._objects.temporary() as scratch:
+            scratch.write_bytes(canonical_json({"format": PIN_FORMAT, **asdict(pin)}))
+            self._objects.publish(scratch, self.root / f"{pin.name}.json")
+
+    def remove(self, name: str) -> bool:
+        """Take a pin away; whether there was one."""
+        try:
+            (self.root / f"{name}.json").unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def all(self) -> list[NamedPin]:
+        """Every pin, by name. BadInput if one can't be read: what it keeps would be unknown."""
+        return [self._read(path) for path in sorted(self.root.glob("*.json"))]
+
+    @staticmethod
+    def _read(path: Path) -> NamedPin:
+        try:
+            data = json.loads(read_regular(path))
+            if data["format"] > PIN_FORMAT:
+                raise BadInput(f"{path} is of format {data['format']}, newer than this sirev reads ({PIN_FORMAT}): upgrade sirev")
+            del data["format"]
+            pin = NamedPin(**data)
+            sound = pin.name == path.stem and all(isinstance(one, str) for one in (*pin.runs, *pin.artifacts, pin.made))
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            sound = False
+        if not sound:
+            raise BadInput(f"the pin {path} is damaged; delete it, and pin again what it was to keep: sirev store pin RUN")
+        return pin

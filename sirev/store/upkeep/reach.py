@@ -1,0 +1,81 @@
+"""What runs stand on: the records, artifacts and files that their pins lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from sirev.store.artifacts import Artifact
+from sirev.store.objects import DamagedObject
+from sirev.store.records import DamagedRecord, Record
+from sirev.store.runs import Run
+from sirev.store.store import Store
+
+
+@dataclass
+class Reach:
+    """What `reach` found.
+
+    `records` by (key, artifact), `artifacts` by manifest digest, `objects` the files of artifacts and the notes beside
+    them, digest -> size in bytes (manifests are not among them). `hollow` are artifacts whose files are left out.
+    `missing` says in words what the runs pin and the store does not have.
+    """
+
+    runs: list[Run] = field(default_factory=list)
+    records: dict[tuple[str, str], Record] = field(default_factory=dict)
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+    objects: dict[str, int] = field(default_factory=dict)
+    hollow: set[str] = field(default_factory=set)
+    missing: list[str] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files, each counted once."""
+        return sum(self.objects.values())
+
+
+def reach(store: Store, runs: Sequence[Run], hollow: Collection[str] = ()) -> Reach:
+    """All that the runs pin. The files of artifacts in `hollow` are left out, unless another artifact has them too."""
+    found = Reach(list(runs))
+    for run in runs:
+        for step, pin in run.pins.items():
+            if (pin.key, pin.artifact) not in found.records:
+                _add(store, found, pin.key, pin.artifact, f"step {step} of {run.id}", hollow)
+    return found
+
+
+def add_artifact(store: Store, found: Reach, digest: str, hollow: Collection[str] = ()) -> None:
+    """Reach an artifact by its digest too."""
+    if digest in found.artifacts:
+        return
+    try:
+        artifact = found.artifacts[digest] = store.artifact(digest)
+    except DamagedObject as error:
+        found.missing.append(str(error))
+        return
+    if digest in hollow or (digest in store.hollow and not artifact.complete()):
+        found.hollow.add(digest)
+        return
+    for entry in artifact.manifest["files"].values():
+        found.objects[entry["sha256"]] = entry["size"]
+
+
+def add_record(store: Store, found: Reach, record: Record) -> None:
+    """Reach a record, and the notes that it names."""
+    found.records[record.key, record.artifact] = record
+    for note in record.provenance.get("notes", {}).values():
+        found.objects[note] = store.objects.size(note)
+
+
+def _add(store: Store, found: Reach, key: str, digest: str, where: str, hollow: Collection[str]) -> None:
+    try:
+        record = store.records.get(key, digest)
+    except DamagedRecord as error:
+        found.missing.append(f"{where}: {error}")
+        record = None
+    else:
+        if record is None:
+            found.missing.append(f"{where}: no record {key[:12]} of artifact {digest[:12]}")
+    if record is not None:
+        add_record(store, found, record)
+    add_artifact(store, found, digest, hollow)

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sirev.errors import BadInput
+from sirev.store.artifacts import Artifact, Output, TableParts
+from sirev.store.leases import Lease
+from sirev.store.records import action_key
+from sirev.store.runs import Pin, Run
+from sirev.store.store import Store
+from sirev.store.tables import Table
+from sirev.store.upkeep.gc import Policy, collect, survey
+from sirev.store.upkeep.pins import NamedPin, Pins
+
+HOUR = 3600.0
+Make = Callable[..., Artifact]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def action(stage: str, number: int = 0, **inputs: Artifact) -> dict[str, object]:
+    return {
+        "stage": stage,
+        "version": 1,
+        "parameters": {"number": number},
+        "inputs": {name: artifact.semantic for name, artifact in inputs.items()},
+    }
+
+
+def publish(store: Store, stage: str, content: bytes, number: int = 0, **inputs: Artifact) -> Artifact:
+    return store.publish(action(stage, number, **inputs), Output(files={"file.json": content}))
+
+
+def a_run(store: Store, name: str, steps: dict[str, tuple[dict[str, object], Artifact]], status: str = "complete") -> Run:
+    pins = {step: Pin(action_key(made), artifact.digest) for step, (made, artifact) in steps.items()}
+    run = Run(name, "recipe", "sft", 0, 1, {}, f"2026-{name}", status=status, pins=pins)  # type: ignore[arg-type]
+    store.runs.save(run)
+    return run
+
+
+def touched(store: Store, run: Run, hours: float) -> None:
+    path = store.runs.root / f"{run.id}.json"
+    os.utime(path, (time.time() - hours * HOUR,) * 2)
+
+
+def files_of(store: Store) -> set[str]:
+    return {str(path.relative_to(store.path)) for path in store.path.rglob("*") if path.is_file() and "leases" not in path.parts}
+
+
+def test_what_a_run_pins_stays_and_the_rest_goes(store: Store) -> None:
+    kept, lost = publish(store, "select", b"kept"), publish(store, "select", b"lost", 1)
+    a_run(store, "one", {"select:1": (action("select"), kept)})
+    found = survey(store)
+    assert found.records == [(action_key(action("select", 1)), lost.digest)]
+    assert found.bytes == lost.size + store.objects.size(lost.digest)
+    assert Store(store.path).lookup(action_key(action("select", 1))) is not None  # a survey deletes nothing
+    assert collect(store).objects == found.objects
+    fresh = Store(store.path)
+    assert fresh.lookup(action_key(action("select"))) is not None
+    assert fresh.lookup(action_key(action("select", 1))) is None
+    assert not fresh.objects.path(lost.digest).exists()
+    assert not survey(fresh).objects
+
+
+def test_a_second_realisation_that_no_run_uses_goes_without_the_first(store: Store) -> None:
+    first, second = publish(store, "train", b"first"), publish(store, "train", b"second")
+    a_run(store, "one", {"train:1": (action("train"), first)})
+    collect(store)
+    assert [record.artifact for record in Store(store.path).records.realisations(action_key(action("train")))] == [first.digest]
+    assert not store.objects.path(second.digest).exists()
+
+
+def test_notes_beside_a_kept_artifact_stay(store: Store) -> None:
+    artifact = store.publish(action("grade"), Output(files={"a.json": b"1"}, notes={"programs.jsonl": b"told"}))
+    a_run(store, "one", {"grade:1": (action("grade"), artifact)})
+    collect(store)
+    (record,) = store.records.realisations(action_key(action("grade")))
+    assert store.objects.checked(record.provenance["notes"]["programs.jsonl"]).read_bytes() == b"told"
+
+
+def test_shards_whose_files_are_kept_anyway_stay_beside_the_table(store: Store) -> None:
+    table = Table({"id": "string"}, [{"id": "a"}], ("id",))
+    shard = store.publish(action("sample-shard"), Output(tables={"completions": table}))
+    ((name, entry),) = shard.manifest["files"].items()
+    parts = TableParts(table, {name: (entry["sha256"], entry["size"])})
+    whole = store.publish(action("sample"), Output(tables={"completions": parts}))
+    a_run(store, "one", {"sample:1": (action("sample"), whole)})
+    collect(store)
+    assert Store(store.path).lookup(action_key(action("sample-shard"))) is not None
+
+
+def test_a_pinned_artifact_keeps_what_it_was_made_of(store: Store) -> None:
+    data, other = publish(store, "select", b"data"), publish(store, "select", b"other", 1)
+    model = publish(store, "train", b"one realisation", data=data)
+    graded = publish(store, "grade", b"grades", model=model)
+    Pins(store.path, store.objects).add(NamedPin("table 3".replace(" ", "-"), artifacts=[graded.digest]))
+    collect(store)
+    fresh = Store(store.path)
+    assert fresh.lookup(action_key(action("train", data=data))) is not None
+    assert fresh.lookup(action_key(action("select"))) is not None
+    assert not fresh.objects.path(other.digest).exists()
+
+
+def test_runs_are_given_up_by_age_but_for_pinned_and_unfinished_ones(store: Store) -> None:
+    made = {name: publish(store, "train", name.encode(), i) for i, name in enumerate(["old", "new", "pinned", "going"])}
+    runs = {}
+    for i, (name, artifact) in enumerate(made.items()):
+        runs[name] = a_run(
+            store, name, {"train:1": (action("train", i), artifact)}, "running" if name == "going" else "complete"
+        )
+        touched(store, runs[name], 1 if name == "new" else 100)
+    Pins(store.path, store.objects).add(NamedPin("keep", runs=["pinned"]))
+    found = collect(store, Policy(older_than=50 * HOUR))
+    assert [run.id for run in found.runs] == ["old"]
+    assert store.runs.ids() == ["going", "new", "pinned"]
+    assert not store.objects.path(made["old"].digest).exists()
+    assert store.objects.path(made["pinned"].digest).exists()
+
+
+def test_the_oldest_runs_are_given_up_until_the_rest_fits(store: Store) -> None:
+    shared = publish(store, "source", b"s" * 1000)
+    for i, name in enumerate(["a", "b", "c"]):
+        own = publish(store, "train", name.encode() * 1000, i)
+        run = a_run(store, name, {"source": (action("source"), shared), "train:1": (action("train", i), own)})
+        touched(store, run, 100 - i)
+    found = collect(store, Policy(max_size=3500))
+    assert [run.id for run in found.runs] == ["a"]
+    assert not found.too_large
+    assert survey(store, Policy(max_size=100)).runs[0].id == "b"
+    Pins(store.path, store.objects).add(NamedPin("keep", runs=["b", "c"]))
+    assert survey(store, Policy(max_size=100)).too_large
+    assert not survey(store, Policy(max_size=100)).runs
+
+
+def test_models_that_are_not_to_be_kept_become_hollow_and_their_run_stays_whole(store: Store) -> None:
+    model = publish(store, "train", b"weights" * 100)
+    measured = publish(store, "measure", b"numbers", model=model)
+    run = a_run(store, "one", {"train:1": (action("train"), model), "measure:1": (action("measure", model=model), measured)})
+    found = collect(store, Policy(drop=lambda _, runs: {model.digest} if run in runs else set()))
+    assert found.hollow == [model.digest]
+    assert found.hollow_bytes == 700
+    fresh = Store(store.path)
+    lost = fresh.lookup(action_key(action("train")))
+    assert lost is not None
+    assert not lost.complete()
+    assert fresh.lookup(action_key(action("measure", model=model))) is not None
+    again = survey(fresh)
+    assert not again.objects
+    assert not again.warnings
+
+
+def test_a_pinned_run_keeps_its_models(store: Store) -> None:
+    model = publish(store, "train", b"weights")
+    a_run(store, "one", {"train:1": (action("train"), model)})
+    Pins(store.path, store.objects).add(NamedPin("keep", runs=["one"]))
+    assert not collect(store, Policy(drop=lambda _, runs: {model.digest} if runs else set())).hollow
+    assert model.complete()
+
+
+def test_what_a_living_process_looked_up_or_published_stays(store: Store) -> None:
+    publish(store, "select", b"found")
+    other = Store(store.path)
+    with other.leasing():
+        assert other.lookup(action_key(action("select"))) is not None
+        publish(other, "select", b"made", 1)
+        assert not collect(store).records
+    assert len(collect(store).records) == 2
+
+
+def test_a_run_of_a_living_process_is_not_given_up(store: Store) -> None:
+    run = a_run(store, "one", {"select:1": (action("select"), publish(store, "select", b"data"))})
+    touched(store, run, 1000)
+    lease = Lease(store.path)
+    lease.hold(["one"])
+    assert not collect(store, Policy(older_than=HOUR)).runs
+    lease.end()
+    assert collect(store, Policy(older_than=HOUR)).runs
+
+
+@pytest.mark.parametrize("which", ["run", "pin"])
+def test_nothing_is_deleted_where_what_is_kept_can_not_be_known(store: Store, which: str) -> None:
+    kept = publish(store, "select", b"kept")
+    a_run(store, "one", {"select:1": (action("select"), kept)})
+    Pins(store.path, store.objects).add(NamedPin("keep", runs=["one"]))
+    path = store.path / ("runs/one.json" if which == "run" else "pins/keep.json")
+    path.chmod(0o644)
+    path.write_text("{")
+    before = files_of(store)
+    with pytest.raises(BadInput, match="damaged"):
+        collect(store)
+    assert files_of(store) == before
+
+
+def test_without_locks_whatever_is_young_is_spared(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = publish(store, "select", b"lost")
+
+    def refuse(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("sirev.store.leases.fcntl.flock", refuse)
+    assert not survey(store).records
+    for path in store.path.rglob("*"):
+        os.utime(path, (time.time() - 48 * HOUR,) * 2)
+    assert survey(Store(store.path)).records == [(action_key(action("select")), lost.digest)]
