@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from sirev.cli.why import FEW, in_brief
 from sirev.errors import BadInput
 from sirev.reporting.tables import ABSENT, TextTable
 from sirev.reporting.terminal import print_tables
 from sirev.study.estimate import Estimate
-from sirev.study.invocation import plans
+from sirev.study.invocation import Plans, plans
 from sirev.study.nulls import RETRAINED
+from sirev.study.why import explain
 
 
 def run(
@@ -38,7 +40,15 @@ def run(
     table.notes.append(", ".join(f"{counts[state]} {state}" for state in ("hit", "run", "unknown")))
     if counts["unknown"]:
         table.notes.append("unknown: depends on what an earlier step yields; it may still be a hit.")
+    table.notes += _reasons(planned)
     print_tables([table, *_estimated(planned.estimate(throughput))])
+
+
+def _reasons(planned: Plans) -> list[str]:
+    """Why the first steps would run, one line a reason."""
+    causes = explain(planned).causes()
+    more = [f"and {len(causes) - FEW} more reasons: sirev why --recipe {planned.recipe.name}"] if len(causes) > FEW else []
+    return [*(in_brief(told) for told in causes[:FEW]), *more]
 
 
 def _rates(given: list[str]) -> dict[str, float]:

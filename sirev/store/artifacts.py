@@ -13,7 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sirev.store.digests import canonical_json, sha256
+from sirev.errors import BadInput
+from sirev.store.digests import canonical_json, is_digest, sha256
 from sirev.store.files import read_regular
 from sirev.store.objects import DamagedObject, Objects
 from sirev.store.tables import Row, Table, from_parquet, rows_digest, to_parquet
@@ -126,13 +127,31 @@ def open_artifact(objects: Objects, digest: str) -> Artifact:
         raise DamagedObject(f"the manifest {digest[:12]} in {objects.root} is damaged")
     try:
         manifest = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         manifest = None
-    if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
+    version = manifest.get("format") if isinstance(manifest, dict) else None
+    if isinstance(version, int) and version > MANIFEST_FORMAT and "files" in manifest:
+        told = f"artifact {digest[:12]} has a manifest of format {version}"
+        raise BadInput(f"{told}; this sirev reads up to {MANIFEST_FORMAT}: upgrade sirev")
+    if version != MANIFEST_FORMAT:
         raise DamagedObject(f"object {digest[:12]} in {objects.root} is not a manifest of format {MANIFEST_FORMAT}")
+    if not _well_formed(manifest):
+        raise DamagedObject(f"object {digest[:12]} in {objects.root} is no manifest that sirev wrote")
     for name in manifest["files"]:
         _safe(name)
     return Artifact(digest, manifest, objects)
+
+
+def _well_formed(manifest: dict[str, Any]) -> bool:
+    # It may come from somebody else's store: a digest must not lead to a path, and whoever asks for a table must find one.
+    try:
+        files, tables = manifest["files"], manifest["tables"]
+        return all(is_digest(one["sha256"]) and isinstance(one["size"], int) for one in files.values()) and all(
+            is_digest(one["rows_sha256"]) and all(part in files for part in one["parts"]) and isinstance(one["order_by"], list)
+            for one in tables.values()
+        )
+    except (KeyError, TypeError, AttributeError):
+        return False
 
 
 def _entry(digest: str, size: int) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+_DIGITS = frozenset("0123456789abcdef")
+
 
 def canonical_json(value: Any) -> bytes:
     """The one byte string that stands for a JSON value: sorted keys, no blanks, UTF-8.
@@ -17,9 +19,36 @@ def canonical_json(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
+def is_digest(text: object, digits: int = 64) -> bool:
+    """Whether this is a sha256 as a store names things by, 64 lower-case hexadecimal digits, or such a name of so many."""
+    return isinstance(text, str) and len(text) == digits and _DIGITS.issuperset(text)
+
+
 def sha256(data: bytes) -> str:
     """Hexadecimal sha256 of bytes."""
     return hashlib.sha256(data).hexdigest()
+
+
+def sealed(value: dict[str, Any]) -> bytes:
+    """The canonical JSON of an object with a `sum` added: the sha256 of its canonical JSON without it."""
+    return canonical_json({**value, "sum": sha256(canonical_json(value))})
+
+
+def unsealed(raw: bytes) -> dict[str, Any]:
+    """The object that JSON bytes hold, without its `sum`; ValueError if there is a sum that does not fit.
+
+    Files that were written before there were sums have none.
+    """
+    value = json.loads(raw)
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    told = value.pop("sum", None)
+    if told is not None:
+        # "sum" is the last of the sorted fields, so that nothing need be encoded again to check it.
+        seal = f',"sum":"{told}"}}'.encode()
+        if not raw.endswith(seal) or sha256(raw[: -len(seal)] + b"}") != told:
+            raise ValueError("its sum does not fit")
+    return value
 
 
 def sha256_file(path: Path) -> str:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from sirev.errors import SirevError
+from sirev.errors import BadInput, SirevError
 
 PATIENCE_SECONDS = 600.0
 POLL_SECONDS = 0.05
@@ -89,8 +89,14 @@ class Lease:
             if not new:
                 return
             if self._fd is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+                try:
+                    self._path.parent.mkdir(parents=True, exist_ok=True)
+                    fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+                except OSError as error:
+                    store = self._path.parents[1]
+                    raise BadInput(
+                        f"the store {store} can't be written: {error.strerror}; name another with --store DIR"
+                    ) from None
                 with contextlib.suppress(OSError):  # without locks a collection spares what is young
                     fcntl.flock(fd, fcntl.LOCK_EX)
                 self._fd = fd

@@ -7,7 +7,6 @@ held when it was last read stays known when the path is gone, so that a replay n
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.store.digests import canonical_json, sha256, sha256_file
+from sirev.store.digests import canonical_json, sealed, sha256, sha256_file, unsealed
+from sirev.store.files import read_regular
 from sirev.store.objects import Objects
 
 
@@ -66,7 +66,7 @@ class LocalFiles:
         entry = {"path": str(path), "digest": digest, "stats": stats, "names": None if names is None else sorted(files)}
         # In a store that can't be written it is hashed again next time.
         with contextlib.suppress(OSError, BadInput), self.objects.temporary() as scratch:
-            scratch.write_bytes(canonical_json(entry))
+            scratch.write_bytes(sealed(entry))
             self._file(path).parent.mkdir(parents=True, exist_ok=True)
             scratch.replace(self._file(path))
         return digest
@@ -80,11 +80,11 @@ class LocalFiles:
     @staticmethod
     def _read(file: Path) -> dict[str, Any] | None:
         try:
-            entry = json.loads(file.read_bytes())
-        except (OSError, ValueError):
+            entry = unsealed(read_regular(file))
+        except (OSError, ValueError, RecursionError):
             return None
         kinds = {"path": str, "digest": str, "stats": dict, "names": list | None}
-        whole = isinstance(entry, dict) and all(isinstance(entry.get(name, 0), kind) for name, kind in kinds.items())
+        whole = entry.keys() == kinds.keys() and all(isinstance(entry[name], kind) for name, kind in kinds.items())
         return entry if whole else None
 
 

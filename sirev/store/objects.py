@@ -88,11 +88,12 @@ class Objects:
         return _temporary(self.root)
 
     def sweep_temporary(self) -> None:
-        """Delete what killed writers left in tmp/; a file that is a day old has no writer any more."""
-        for path in (self.root / "tmp").glob("*"):
+        """Delete what killed writers left in tmp/; what is a day old has no writer any more."""
+        for path in (self.root / "tmp").glob("*"):  # names that begin with a dot too
             with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
-                    path.unlink()
+                status = os.lstat(path)
+                if time.time() - status.st_mtime > ABANDONED_SECONDS:
+                    shutil.rmtree(path) if stat.S_ISDIR(status.st_mode) else path.unlink()
 
     def publish(self, scratch: Path, target: Path) -> None:
         """Sync a finished temporary file and rename it to its final name, read-only.

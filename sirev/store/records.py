@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.store.digests import canonical_json, sha256
+from sirev.store.digests import canonical_json, is_digest, sealed, sha256, unsealed
 from sirev.store.files import is_regular, read_regular
 from sirev.store.objects import Objects
 
 RECORD_FORMAT = 1
+FIELDS = {"format", "action", "artifact", "provenance"}
 
 
 class DamagedRecord(BadInput):
@@ -55,7 +55,7 @@ class Records:
             return
         with self._objects.temporary() as scratch:
             scratch.write_bytes(
-                canonical_json(
+                sealed(
                     {
                         "format": RECORD_FORMAT,
                         "action": record.action,
@@ -126,11 +126,12 @@ class Records:
 
 def _parsed(raw: bytes, key: str, artifact: str, where: str) -> Record:
     try:
-        data = json.loads(raw)
+        data = unsealed(raw)
         if data["format"] > RECORD_FORMAT:
             raise BadInput(f"{where} is of format {data['format']}, newer than this sirev reads ({RECORD_FORMAT}): upgrade sirev")
         record = Record(data["action"], data["artifact"], data["provenance"])
-        sound = record.key == key and record.artifact == artifact and isinstance(record.provenance, dict)
+        notes = record.provenance.get("notes", {}).values()
+        sound = record.key == key and record.artifact == artifact and data.keys() == FIELDS and all(map(is_digest, notes))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False
     if not sound:

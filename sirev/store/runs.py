@@ -7,13 +7,12 @@ replays of a run use its pins alone, whatever other realisations the store gains
 from __future__ import annotations
 
 import errno
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from sirev.errors import BadInput
-from sirev.store.digests import canonical_json
+from sirev.store.digests import is_digest, sealed, unsealed
 from sirev.store.files import is_regular, read_regular
 from sirev.store.objects import Objects
 
@@ -60,7 +59,7 @@ class Runs:
     def save(self, run: Run) -> None:
         """Write the run's present state."""
         with self._objects.temporary() as scratch:
-            scratch.write_bytes(canonical_json({"format": RUN_FORMAT, **asdict(run)}))
+            scratch.write_bytes(run_bytes(run))
             self._objects.publish(scratch, self.root / f"{run.id}.json")
 
     def get(self, run_id: str) -> Run | None:
@@ -104,23 +103,24 @@ class Runs:
         return sorted(runs, key=lambda run: (run.invocation, run.id))
 
 
+def run_bytes(run: Run) -> bytes:
+    """The file of a run."""
+    return sealed({"format": RUN_FORMAT, **asdict(run)})
+
+
 def parsed_run(raw: bytes, run_id: str, where: str) -> Run:
     """The run that a file's bytes describe; BadInput, naming `where` they are from, if they are not those of this run."""
     try:
-        data = json.loads(raw)
+        data = unsealed(raw)
         if data["format"] > RUN_FORMAT:
             raise BadInput(f"{where} is of format {data['format']}, newer than this sirev reads ({RUN_FORMAT}): upgrade sirev")
         del data["format"]
         pins = {step: Pin(**pin) for step, pin in data.pop("pins").items()}
         run = Run(pins=pins, **data)
-        texts = (
-            run.id,
-            run.recipe,
-            run.method,
-            run.invocation,
-            *(text for pin in pins.values() for text in (pin.key, pin.artifact)),
-        )
+        texts = (run.id, run.recipe, run.method, run.invocation)
+        digests = (digest for pin in pins.values() for digest in (pin.key, pin.artifact))
         sound = run.id == run_id and isinstance(run.settings, dict) and all(isinstance(text, str) for text in texts)
+        sound = sound and all(map(is_digest, digests))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False
     if not sound:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import errno
 import os
 import secrets
 import threading
@@ -15,7 +15,8 @@ from typing import Any
 
 from sirev.errors import BadInput
 from sirev.store.artifacts import Artifact, Output, open_artifact, write_artifact
-from sirev.store.digests import canonical_json
+from sirev.store.digests import sealed, unsealed
+from sirev.store.files import read_regular
 from sirev.store.hollow import Hollow
 from sirev.store.leases import Gate, Lease
 from sirev.store.locks import key_lock
@@ -26,6 +27,11 @@ from sirev.store.runs import Runs
 
 STORE_FORMAT = 1
 MARKER = "sirev-store.json"
+
+
+def marker_bytes(store_id: str) -> bytes:
+    """The file that makes a folder a store, of this id."""
+    return sealed({"format": STORE_FORMAT, "id": store_id})
 
 
 def default_path() -> Path:
@@ -82,8 +88,7 @@ class Store:
         if pinned is not None:
             return self._complete(pinned) if self.records.get(key, pinned) else None
         records = self.records.realisations(key)
-        here = self._marker["id"] if self._marker else None
-        records.sort(key=lambda r: r.provenance.get("store") != here)  # stable: earliest first within each
+        records.sort(key=lambda r: r.provenance.get("store") != self.known_id)  # stable: earliest first within each
         return next((artifact for r in records if (artifact := self._complete(r.artifact))), None)
 
     def publish(self, action: dict[str, Any], output: Output, provenance: dict[str, Any] | None = None) -> Artifact:
@@ -139,6 +144,11 @@ class Store:
         assert self._marker is not None
         return str(self._marker["id"])
 
+    @property
+    def known_id(self) -> str | None:
+        """The `id`, None if the store is not made yet; makes nothing."""
+        return str(self._marker["id"]) if self._marker else None
+
     def create(self) -> None:
         """Make the store if it is not there yet; safe against another process doing the same."""
         if not self._swept:
@@ -147,7 +157,7 @@ class Store:
         if self._marker is not None:
             return
         with self.objects.temporary() as scratch:
-            scratch.write_bytes(canonical_json({"format": STORE_FORMAT, "id": secrets.token_hex(8)}))
+            scratch.write_bytes(marker_bytes(secrets.token_hex(8)))
             try:
                 os.link(scratch, self.path / MARKER)  # unlike a rename it fails where another process was first
             except FileExistsError:
@@ -167,16 +177,18 @@ class Store:
     def _read_marker(self) -> dict[str, Any] | None:
         marker = self.path / MARKER
         try:
-            data = json.loads(marker.read_bytes())
+            data = unsealed(read_regular(marker))
             version, _ = int(data["format"]), str(data["id"])
         except (FileNotFoundError, NotADirectoryError):
             if self.path.exists() and not self.path.is_dir():
                 raise BadInput(f"the store {self.path} is not a folder; name another with --store DIR") from None
             return None
         except OSError as error:
-            raise BadInput(f"the store {self.path} can't be read: {error.strerror}") from None
-        except (ValueError, KeyError, TypeError):
-            raise BadInput(f"{marker} is damaged; it should hold the store's format and id as JSON") from None
+            if error.errno is not None and error.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+                raise BadInput(f"the store {self.path} can't be read: {error.strerror}") from None
+            raise BadInput(f"{marker} is no plain file; mend the store with: sirev store verify --repair") from None
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise BadInput(f"{marker} is damaged; mend the store with: sirev store verify --repair") from None
         if version > STORE_FORMAT:
             raise BadInput(f"the store {self.path} has format {version}; this sirev reads up to {STORE_FORMAT}: upgrade sirev")
         return dict(data)

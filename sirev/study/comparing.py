@@ -18,7 +18,7 @@ from sirev.store.runs import Run
 from sirev.store.store import Store
 
 STEP = "compare"
-_SETTINGS = re.compile(r"-([0-9a-f]{8})(?=-|$)")
+_SETTINGS = re.compile(r"-([0-9a-f]{8})(?=[-@]|$)")
 
 
 def studies_of(store: Store, runs: Sequence[Run]) -> list[list[Run]]:
@@ -114,6 +114,6 @@ def _made(store: Store, runs: Sequence[Run], action: dict[str, Any]) -> dict[str
     except DamagedObject as error:
         raise BadInput(f"{str(error).partition(';')[0]}; `sirev iterate` computes it anew") from None
     told: dict[str, Any] = json.loads(cast(bytes, output.files["comparison.json"]))
-    with contextlib.suppress(OSError):  # a store that may only be read
+    with contextlib.suppress(OSError, BadInput):  # a store that may only be read
         store.publish(action, output)
     return told

@@ -37,8 +37,11 @@ def gpu() -> bool:
 class Through(Protocol):
     """A shared store, read through."""
 
-    def fetch(self, key: str, artifact: str | None = None) -> Artifact | None:
-        """The artifact of a key, of any realisation or of the one named, pulled and checked; None if it can't be had."""
+    def fetch(self, key: str, artifact: str | None = None, files: bool = True) -> Artifact | None:
+        """The artifact of a key, of any realisation or of the one named, pulled and checked, its files too or not yet.
+
+        None if it can't be had.
+        """
         ...
 
 

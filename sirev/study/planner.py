@@ -19,7 +19,10 @@ StepState = Literal["hit", "run", "unknown"]
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """A step as far as it is known beforehand. `work` is equal for steps that two runs would share."""
+    """A step as far as it is known beforehand. `work` is equal for steps that two runs would share.
+
+    `action` has the inputs that are known; without a key there are others.
+    """
 
     name: str
     stage: str
@@ -29,6 +32,7 @@ class PlannedStep:
     artifact: Artifact | None
     work: str
     key: str | None
+    action: dict[str, Any]
 
 
 class Planner:
@@ -49,14 +53,15 @@ class Planner:
         known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
         state: StepState = "unknown"
         artifact = key = None
+        action = step_action(self.run, stage, parameters, known)
         if len(known) == len(inputs):
-            key = action_key(step_action(self.run, stage, parameters, known))
+            key = action_key(action)
             artifact = None if to_redo(self.run, stage.name, name) else find(self.store, self.run.pins, name, key)
             state = "hit" if artifact else "run"
         # Two runs share a step if they would make the same of the same: unknown inputs are told apart by what makes them.
         made_of = {k: v.semantic if isinstance(v, Artifact) else v.work for k, v in inputs.items()}
         work = action_key(stage.action(parameters, made_of))
-        self.steps[name] = PlannedStep(name, stage.name, parameters, inputs, state, artifact, work, key)
+        self.steps[name] = PlannedStep(name, stage.name, parameters, inputs, state, artifact, work, key, action)
         return artifact or Unknown(work)
 
     def provenance(self, name: str) -> Mapping[str, Any]:

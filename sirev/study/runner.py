@@ -45,6 +45,8 @@ MEMORY_HINTS = (
 )
 """Stage, what the reason says, and which settings to change then; the first that fits is said."""
 
+LARGE = ("pretrain", "train")
+"""Stages that make models: most that is read through needs none of them, so their files are pulled when something does."""
 NEED_GPU = ("train", "sample", "embed")
 
 State = Literal["hit", "start", "wait", "done"]
@@ -145,7 +147,9 @@ class Runner:
         key = action_key(action)
         with self.store.lock(action, lambda: self.listener.step(self.run, name, "wait"), self.crew.stopping):
             # Whoever held the lock before may have computed it meanwhile.
-            found = self.crew.redone.get(key) if redo else self.store.lookup(key) or self._pulled(key)
+            found = (
+                self.crew.redone.get(key) if redo else self.store.lookup(key) or self._pulled(key, files=stage.name not in LARGE)
+            )
             if found is not None:
                 self.listener.step(self.run, name, "hit")
                 return found
@@ -184,9 +188,9 @@ class Runner:
             log.write_text(traceback.format_exc())
             raise self._failure(name, stage, key, f"{type(error).__name__}: {error}", log) from error
 
-    def _pulled(self, key: str, artifact: str | None = None) -> Artifact | None:
+    def _pulled(self, key: str, artifact: str | None = None, files: bool = True) -> Artifact | None:
         """What the shared store has for a key, if one is read through: any realisation, or the one named."""
-        return self.crew.through.fetch(key, artifact) if self.crew.through else None
+        return self.crew.through.fetch(key, artifact, files) if self.crew.through else None
 
     def _fill(self, name: str, inputs: Mapping[str, Artifact]) -> None:
         """Have the files of hollow inputs again, from the shared store or computed anew.

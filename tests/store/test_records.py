@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from sirev.errors import BadInput
+from sirev.store.digests import sealed, unsealed
 from sirev.store.objects import Objects
 from sirev.store.records import DamagedRecord, Record, Records, action_key
 
@@ -67,7 +67,7 @@ def test_a_record_of_a_newer_format_is_not_guessed_at(records: Records) -> None:
     records.add(record("a"))
     path = records.path(action_key(ACTION), "a" * 64)
     path.chmod(0o644)
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}))
+    path.write_bytes(sealed(unsealed(path.read_bytes()) | {"format": 99}))
     with pytest.raises(BadInput, match="newer than this sirev reads"):
         records.realisations(action_key(ACTION))
 

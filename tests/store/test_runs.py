@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from sirev.errors import BadInput
+from sirev.store.digests import sealed, unsealed
 from sirev.store.objects import Objects
 from sirev.store.runs import Pin, Run, Runs
 
@@ -16,7 +16,7 @@ def runs(tmp_path: Path) -> Runs:
 
 
 def run(run_id: str, invocation: str = "2026") -> Run:
-    pins = {"train:1": Pin("k" * 64, "a" * 64)}
+    pins = {"train:1": Pin("b" * 64, "a" * 64)}
     return Run(run_id, "tiny", "sft", 0, 1, {"T": 5}, invocation, status="complete", pins=pins)
 
 
@@ -46,6 +46,6 @@ def test_a_run_of_a_newer_format_is_not_guessed_at(runs: Runs) -> None:
     runs.save(run("one"))
     path = runs.root / "one.json"
     path.chmod(0o644)
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}))
+    path.write_bytes(sealed(unsealed(path.read_bytes()) | {"format": 99}))
     with pytest.raises(BadInput, match="newer"):
         runs.get("one")

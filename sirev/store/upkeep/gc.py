@@ -231,10 +231,10 @@ def _sweep(store: Store, garbage: Garbage) -> None:
         with contextlib.suppress(OSError):  # another realisation is in it
             path.parent.rmdir()
     store.objects.sweep_temporary()
-    for digest in garbage.objects:
-        store.objects.path(digest).unlink(missing_ok=True)
+    for digest in garbage.objects:  # the last of what bears its name is the object itself, which a next collection would find
+        store.hollow.remove(digest)  # where it is the manifest of one
         (store.path / "checked" / digest[:2] / digest[2:]).unlink(missing_ok=True)
-        store.hollow.remove(digest)  # where it was the manifest of one
+        store.objects.path(digest).unlink(missing_ok=True)
 
 
 def _stored(store: Store) -> Iterator[tuple[str, int, float]]:

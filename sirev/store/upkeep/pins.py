@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from sirev.errors import BadInput
-from sirev.store.digests import canonical_json
+from sirev.store.digests import sealed, unsealed
 from sirev.store.files import read_regular
 from sirev.store.objects import Objects
 from sirev.store.provenance import now
@@ -39,7 +38,7 @@ class Pins:
         if not _NAME.fullmatch(pin.name):
             raise BadInput(f"{pin.name!r} can't name a pin: letters, digits and . _ @ + - are allowed, up to 200")
         with self._objects.temporary() as scratch:
-            scratch.write_bytes(canonical_json({"format": PIN_FORMAT, **asdict(pin)}))
+            scratch.write_bytes(sealed({"format": PIN_FORMAT, **asdict(pin)}))
             self._objects.publish(scratch, self.root / f"{pin.name}.json")
 
     def remove(self, name: str) -> bool:
@@ -52,19 +51,27 @@ class Pins:
 
     def all(self) -> list[NamedPin]:
         """Every pin, by name. BadInput if one can't be read: what it keeps would be unknown."""
-        return [self._read(path) for path in sorted(self.root.glob("*.json"))]
+        return [parsed_pin(_read(path), path.stem, str(path)) for path in sorted(self.root.glob("*.json"))]
 
-    @staticmethod
-    def _read(path: Path) -> NamedPin:
-        try:
-            data = json.loads(read_regular(path))
-            if data["format"] > PIN_FORMAT:
-                raise BadInput(f"{path} is of format {data['format']}, newer than this sirev reads ({PIN_FORMAT}): upgrade sirev")
-            del data["format"]
-            pin = NamedPin(**data)
-            sound = pin.name == path.stem and all(isinstance(one, str) for one in (*pin.runs, *pin.artifacts, pin.made))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            sound = False
-        if not sound:
-            raise BadInput(f"the pin {path} is damaged; delete it, and pin again what it was to keep: sirev store pin RUN")
-        return pin
+
+def parsed_pin(raw: bytes, name: str, where: str) -> NamedPin:
+    """The pin that a file's bytes describe; BadInput, naming `where` they are from, if they are not of a pin of this name."""
+    try:
+        data = unsealed(raw)
+        if data["format"] > PIN_FORMAT:
+            raise BadInput(f"{where} is of format {data['format']}, newer than this sirev reads ({PIN_FORMAT}): upgrade sirev")
+        del data["format"]
+        pin = NamedPin(**data)
+        sound = pin.name == name and all(isinstance(one, str) for one in (*pin.runs, *pin.artifacts, pin.made))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        sound = False
+    if not sound:
+        raise BadInput(f"the pin {where} is damaged; delete it, and pin again what it was to keep: sirev store pin RUN")
+    return pin
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_regular(path)
+    except OSError:
+        return b""

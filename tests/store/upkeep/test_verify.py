@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sirev.errors import BadInput
 from sirev.store.artifacts import Artifact, Output
-from sirev.store.digests import canonical_json, sha256
+from sirev.store.digests import canonical_json, sealed, sha256, unsealed
 from sirev.store.records import Record, action_key
 from sirev.store.store import Store
 from sirev.store.tables import Row, Table, rows_digest, to_parquet
@@ -201,7 +201,7 @@ def test_a_newer_format_is_named_and_never_dropped(small: SmallStore) -> None:
     store = Store(small.path)
     record, run = small.record_path("compare"), small.path / "runs" / f"{small.runs[1]}.json"
     for path in (record, run):
-        overwrite(path, path.read_bytes().replace(b'"format":1', b'"format":7'))
+        overwrite(path, sealed(unsealed(path.read_bytes()) | {"format": 7}))
     digest, _ = store.objects.add(b'{"format":9,"blobs":[]}')
     store.records.add(Record(action("grade", {}), digest, {"recorded": "2020"}))
     before = tree(small.path)

@@ -1,0 +1,148 @@
+"""`sirev why`: each step a hit or a miss, and for a miss what differs from the nearest that the store has."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sirev.errors import BadInput
+from sirev.recipe import suggest
+from sirev.study.components import moment
+from sirev.study.explanation import Explanation, Told, Why, has_to_run
+from sirev.study.invocation import plans
+from sirev.study.why import explain
+
+FEW = 6
+"""How many reasons, or steps of one name, are listed before they are only counted."""
+
+
+def run(
+    recipe: str,
+    which: str | None,
+    methods: list[str] | None,
+    overrides: list[str],
+    seeds: list[int],
+    store: Path | None,
+    overlays: list[str],
+    nulls: list[str],
+    null_count: int,
+    form: str,
+) -> None:
+    """Print the sum and the first misses; with `which` those steps in full."""
+    if form not in ("table", "json"):
+        raise BadInput(f"--format {form}: unknown format{suggest(form, ['table', 'json'])}")
+    planned = plans(recipe, methods, overrides, seeds, store, (), overlays, False, nulls, null_count)
+    found = explain(planned, which)
+    if form == "json":
+        print(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+        return
+    labels = {
+        planner.run.id: planner.run.method + (f" seed {planner.run.seed}" if len(set(seeds)) > 1 else "")
+        for planner in planned.planners
+    }
+    told = [line for step in found.steps for line in in_full(step, labels)] if which else [*summary(found, labels)]
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 400
+    for line in told:
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        print("\n".join(textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)))
+
+
+def summary(found: Why, labels: Mapping[str, str]) -> list[str]:
+    """How many hits, and what misses by itself."""
+    total = found.total
+    steps = sum(total.values())
+    shared = f"{found.recipe}: {_count(len(found.runs), 'run')}, {_count(steps, 'step')}"
+    if total["hit"] == steps:
+        made = sorted(step.recorded for step in found.steps if step.recorded)
+        when = " to ".join(dict.fromkeys([moment(made[0]), moment(made[-1])])) if made else "at unknown times"
+        return [
+            f"{shared}, all hits, made {when}",
+            f"Name a step, a stage or a t to hear more: sirev why --recipe {found.recipe} train:2",
+        ]
+    counts = [f"{total['hit']} hit", f"{total['miss']} miss"]
+    if total["unknown"]:
+        counts.append(f"{total['unknown']} unknown until those have run")
+    lines = [f"{shared}: {', '.join(counts)}"]
+    causes = found.causes()
+    for told in causes[:FEW]:
+        lines += ["", *_cause(told, labels)]
+    if len(causes) > FEW:
+        lines += ["", f"and {len(causes) - FEW} more reasons: name a step, a stage or a t"]
+    return lines
+
+
+def in_brief(told: Told) -> str:
+    """A reason in one line, for a note below a plan."""
+    first = told.first
+    also = f"; so too {_few(told.others)}" if told.others else ""
+    return "; ".join([f"{first.step}: {'; '.join(_reasons(first))}{also}", *map(str.strip, _later(told.dependents))])
+
+
+def in_full(step: Explanation, labels: Mapping[str, str]) -> list[str]:
+    """All that is known of one step."""
+    lines = [_head(step, step.runs, labels)]
+    if step.state == "hit":
+        lines.append(f"  artifact {(step.artifact or '')[:12]}, made {moment(step.recorded or '')} {_where(step)}")
+        if step.hollow:
+            lines.append("  its files were given up (--keep-models); what was made of them is kept")
+        if step.nearest:
+            lines += ["  when it was computed, this differed from the nearest there was:"]
+            lines += [f"    {reason}" for reason in step.reasons()] + [f"    nearest: {step.nearest.words()}"]
+        return lines
+    if step.state == "unknown":
+        return [f"{lines[0]}  {'; '.join(step.reasons())}"]
+    lines += [f"  {reason}" for reason in step.reasons()]
+    if step.nearest:
+        lines.append(f"  nearest: {step.nearest.words()}")
+    if step.waits_for and step.cause:
+        lines.append(f"  {has_to_run(step.waits_for)}")
+    return lines + _later(step.dependents)
+
+
+def _cause(told: Told, labels: Mapping[str, str]) -> list[str]:
+    step = told.first
+    lines = [_head(step, told.runs, labels), *(f"  {reason}" for reason in _reasons(step))]
+    if told.others:
+        lines.append(f"  so too {_few(told.others)}")
+    if step.nearest and step.cause == "changed":
+        lines.append(f"  nearest: {step.nearest.words()}")
+    return lines + _later(told.dependents)
+
+
+def _head(step: Explanation, runs: Sequence[str], labels: Mapping[str, str]) -> str:
+    shared = "" if len(runs) == len(labels) else f" ({', '.join(labels[run] for run in runs)})"
+    return f"{step.step}  {step.state}{shared}"
+
+
+def _reasons(step: Explanation) -> list[str]:
+    # Of a step that is the first of its kind, how it differs from others says little.
+    reasons = step.reasons()
+    return reasons[:1] if step.cause == "first" else reasons
+
+
+def _later(count: int) -> list[str]:
+    return [f"  {_count(count, 'later step')} depend{'s' if count == 1 else ''} on it"] if count else []
+
+
+def _where(step: Explanation) -> str:
+    took = "" if step.seconds is None else f" in {_duration(step.seconds)}"
+    return f"here{took}" if step.here else f"in another store{took}, pulled from there"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _few(steps: Sequence[str]) -> str:
+    return ", ".join(steps[:FEW]) + (f" and {len(steps) - FEW} more" if len(steps) > FEW else "")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

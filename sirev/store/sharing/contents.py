@@ -1,0 +1,172 @@
+"""Whether a file's bytes are what its name's ending says; never by the libraries that would load it."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import json
+import pickletools
+import re
+import struct
+import zlib
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+JSON_BYTES = 64 << 20
+"""A JSON file is parsed as a whole; the largest that a model brings, its tokenizer, has half of this."""
+DEPTH = 100
+"""How deep JSON may be nested: far more than there is, far less than what a parser or a printer stumbles over."""
+SAFETENSORS_HEADER = 100_000_000
+"""The limit of the safetensors library itself."""
+CHUNK = 1 << 20
+OPCODES = 10_000
+"""How far text is read as if it were a pickle; one that builds an object shows it in the first few dozen."""
+NAMES_CODE = frozenset({"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"})
+CALLS_CODE = frozenset({"REDUCE", "BUILD", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX"})
+
+
+class NotWhatItSays(Exception):
+    """A file holds something else than its name promises."""
+
+
+def parse_json(raw: bytes) -> Any:
+    """The value of a JSON document in UTF-8; NotWhatItSays if it is none or is nested too deep."""
+    try:
+        value = json.loads(raw.decode())
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise NotWhatItSays("no JSON" if isinstance(error, ValueError) else "JSON nested too deep") from None
+    level = [value]
+    for _ in range(DEPTH):
+        inner = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [one for values in inner for one in values if isinstance(one, dict | list)]
+        if not level:
+            return value
+    raise NotWhatItSays("JSON nested too deep")
+
+
+def _json(path: Path) -> None:
+    if (size := path.stat().st_size) > JSON_BYTES:
+        raise NotWhatItSays(f"JSON of {size} bytes, more than {JSON_BYTES}")
+    parse_json(path.read_bytes())
+
+
+def _text(path: Path) -> None:
+    with path.open("rb") as file:
+        _check_text(file)
+
+
+def _packed_lines(path: Path) -> None:
+    """Only its beginning is unpacked: nothing here reads more of it, and it may be made to unpack without end."""
+    with path.open("rb") as file:
+        if file.read(3) != b"\x1f\x8b\x08":
+            raise NotWhatItSays("no gzip")
+    try:
+        with gzip.open(path) as file:
+            _not_executable(file.read(CHUNK))
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise NotWhatItSays("no gzip") from None
+
+
+def _any(path: Path) -> None:
+    with path.open("rb") as file:
+        _not_executable(file.read(CHUNK))
+
+
+def _parquet(path: Path) -> None:
+    with path.open("rb") as file:
+        begins = file.read(4)
+        size = file.seek(0, io.SEEK_END)
+        file.seek(max(0, size - 8))
+        footer, ends = struct.unpack("<I4s", file.read(8)) if size >= 12 else (0, b"")
+    if begins != b"PAR1" or ends != b"PAR1" or footer > size - 12:
+        raise NotWhatItSays("no Parquet")
+
+
+def _safetensors(path: Path) -> None:
+    """Header length, then the header, then tensors one after another to the end of the file: no byte besides."""
+    with path.open("rb") as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        if size < 8:
+            raise NotWhatItSays("no safetensors")
+        (length,) = struct.unpack("<Q", file.read(8))
+        if length > min(SAFETENSORS_HEADER, size - 8):
+            raise NotWhatItSays("no safetensors")
+        raw = file.read(length)
+    header = parse_json(raw) if raw.startswith(b"{") else None
+    if not isinstance(header, dict):
+        raise NotWhatItSays("no safetensors")
+    notes = header.pop("__metadata__", {})
+    if not isinstance(notes, dict) or not all(isinstance(note, str) for note in notes.values()):
+        raise NotWhatItSays("a safetensors header with odd metadata")
+    spans = sorted(_span(name, tensor) for name, tensor in header.items())
+    at = 0
+    for begin, end in spans:
+        if begin != at or end < begin:
+            raise NotWhatItSays("safetensors with bytes that belong to no tensor, or to two")
+        at = end
+    if at != size - 8 - length:
+        raise NotWhatItSays("safetensors with bytes that belong to no tensor, or cut short")
+
+
+def _span(name: str, tensor: Any) -> tuple[int, int]:
+    offsets = tensor.get("data_offsets") if isinstance(tensor, dict) else None
+    whole = isinstance(offsets, list) and len(offsets) == 2 and all(type(one) is int for one in offsets)
+    if not whole or offsets is None or set(tensor) != {"dtype", "shape", "data_offsets"}:
+        raise NotWhatItSays(f"safetensors with an odd tensor {name[:80]!r}")
+    return offsets[0], offsets[1]
+
+
+def _check_text(file: BinaryIO) -> None:
+    """UTF-8 throughout, and nothing in disguise."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    first = file.read(CHUNK)
+    _not_executable(first)
+    try:
+        decoder.decode(first)
+        while piece := file.read(CHUNK):
+            decoder.decode(piece)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        raise NotWhatItSays("no text in UTF-8") from None
+
+
+def _not_executable(first: bytes) -> None:
+    """Neither a pickle, nor a zip (which torch.save makes, with a pickle in it), a program or a script."""
+    if (first[:1] == b"\x80" and first[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")) or _text_pickle(first):
+        raise NotWhatItSays("a pickle, which would run code when it is loaded")
+    if first.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        raise NotWhatItSays("a zip archive")
+    if first.startswith((b"\x7fELF", b"#!")):
+        raise NotWhatItSays("a program")
+
+
+def _text_pickle(first: bytes) -> bool:
+    """Whether it can be read as a pickle of the old, textual protocols that builds objects; it is only read, not run."""
+    names = calls = False
+    try:
+        for opcode, argument, _ in islice(pickletools.genops(first), OPCODES):
+            if opcode.name in ("GLOBAL", "INST"):
+                names = names or all(re.fullmatch(r"[A-Za-z_][\w.]*", part) for part in str(argument).split(" "))
+            else:
+                names = names or opcode.name in NAMES_CODE
+            calls = calls or opcode.name in CALLS_CODE
+    except Exception:  # what is no pickle ends in whatever error its bytes happen to lead to
+        return False
+    return names and calls
+
+
+CHECKS: dict[str, Callable[[Path], None]] = {
+    ".json": _json,
+    ".jsonl": _text,
+    ".jsonl.gz": _packed_lines,
+    ".parquet": _parquet,
+    ".safetensors": _safetensors,
+    ".jinja": _text,
+    ".txt": _text,
+    ".model": _any,
+}
+"""How names of a store's files end -> what looks into such a file."""

@@ -1,0 +1,142 @@
+"""A shared store in a folder: on this machine, or one that several machines mount."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Callable, Collection, Iterator, Sequence
+from io import FileIO
+from pathlib import Path
+from typing import BinaryIO
+
+from sirev.store.files import read_regular
+from sirev.store.objects import Objects
+from sirev.store.sharing.backend import Missing, Progress, Refused, RemoteFailed, Upload, at_once, too_many
+
+PIECE = 4 << 20
+
+
+class Folder:
+    """The files below `root`. Nothing in it that is a link, a pipe or a device is ever opened."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def occupied(self) -> bool:
+        with self._errors(""):
+            return self.root.exists() and any(True for _ in os.scandir(self.root))
+
+    def sizes(self, folders: Collection[str], jobs: int) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for folder in folders:
+            for base, _, names in os.walk(self.root / folder):
+                for name in names:
+                    path = os.path.join(base, name)
+                    with contextlib.suppress(OSError):
+                        found[os.path.relpath(path, self.root)] = os.lstat(path).st_size if not os.path.islink(path) else -1
+        return found
+
+    def read(self, path: str, limit: int) -> bytes:
+        with self._errors(path):
+            if os.lstat(self.root / path).st_size > limit:
+                raise too_many(path, limit)
+            return read_regular(self.root / path)
+
+    def fetch(self, path: str, target: Path, size: int, moved: Callable[[int], None]) -> None:
+        with self._errors(path), _plain(self.root / path) as source, target.open("wb") as file:
+            left = size
+            while piece := source.read(min(PIECE, left + 1)):
+                left -= len(piece)
+                if left < 0:
+                    raise too_many(path, size)
+                file.write(piece)
+                moved(len(piece))
+
+    def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: Progress) -> set[str]:
+        there: set[str] = set()
+
+        def put(upload: Upload) -> None:
+            if not self._put(upload):
+                there.add(upload.path)
+            progress.advance(1, upload.size)
+
+        Objects(self.root).sweep_temporary()
+        try:
+            for group in groups:
+                at_once(put, group, jobs)
+        finally:
+            with contextlib.suppress(OSError):  # others may be writing
+                (self.root / "tmp").rmdir()
+        return there
+
+    def _put(self, upload: Upload) -> bool:
+        target, scratch = self.root / upload.path, self.root / "tmp" / f"{os.getpid()}-{secrets.token_hex(8)}"
+        source = upload.checked()
+        with self._errors(upload.path):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with _begun(scratch) as file:
+                    if isinstance(source, bytes):
+                        file.write(source)
+                    else:
+                        with source.open("rb") as local:
+                            shutil.copyfileobj(local, file, PIECE)
+                    file.flush()
+                    os.fsync(file.fileno())
+                    os.fchmod(file.fileno(), 0o444)
+                if not upload.exclusive:
+                    os.replace(scratch, target)
+                    return True
+                return _link(scratch, target)
+            finally:
+                scratch.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _errors(self, path: str) -> Iterator[None]:
+        where = self.root / path
+        try:
+            yield
+        except FileNotFoundError:
+            raise Missing(f"{where} is not there") from None
+        except (NotADirectoryError, FileExistsError):
+            raise Refused(f"{where} can't be used: {self.root} is not a folder, or a file is in its way") from None
+        except PermissionError:
+            raise Refused(f"{where} can't be used: this user may not; name a folder of your own") from None
+        except OSError as error:
+            raise RemoteFailed(f"{where} can't be used: {error.strerror or error}") from None
+
+
+@contextlib.contextmanager
+def _plain(path: Path) -> Iterator[FileIO]:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with FileIO(fd) as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise RemoteFailed(f"{path} is not a plain file")
+        yield file
+
+
+def _begun(scratch: Path) -> BinaryIO:
+    for last in (False, True):
+        scratch.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return scratch.open("xb")
+        except FileNotFoundError:  # somebody who was done took the empty folder away in between
+            if last:
+                raise
+    raise AssertionError
+
+
+def _link(scratch: Path, target: Path) -> bool:
+    """Give a finished file its name unless somebody was first: unlike a rename, a link fails then."""
+    try:
+        os.link(scratch, target)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links: the best there is, no more than a moment between look and rename
+        if os.path.lexists(target):
+            return False
+        os.replace(scratch, target)
+    return True

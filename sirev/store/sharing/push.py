@@ -1,0 +1,159 @@
+"""Push: copy runs, and all that they stand on, to a shared store. Only what is missing there moves.
+
+Payloads go first, then manifests, then records, runs last, so that whatever a shared store names it also has, even if this
+is killed in between. Nothing there is ever written over but an object that is damaged.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from sirev.errors import BadInput
+from sirev.store.digests import canonical_json
+from sirev.store.hollow import HOLLOW_FORMAT
+from sirev.store.objects import DamagedObject
+from sirev.store.runs import Run, run_bytes
+from sirev.store.sharing.backend import Missing, Progress, RemoteFailed, Silent, Upload
+from sirev.store.sharing.moved import Moved
+from sirev.store.sharing.remote import Remote, hollow_path, object_path, record_path, run_path
+from sirev.store.store import Store
+from sirev.store.upkeep.reach import Reach, reach
+
+TURNS = 5
+"""How often a run looks for a name when another machine takes it at the same moment."""
+
+
+def push(
+    store: Store,
+    remote: Remote,
+    runs: Sequence[Run],
+    hollow: Collection[str] = (),
+    jobs: int = 8,
+    progress: Progress | None = None,
+) -> Moved:
+    """Copy finished runs to a shared store; the files of the artifacts in `hollow` (manifest digests) stay here.
+
+    Raises BadInput for a run that is not finished and for a place that is no shared store, DamagedObject or BadInput where
+    something here is damaged, RemoteFailed where the other side fails. What was sent by then need not be sent again.
+    """
+    started, progress = time.monotonic(), progress or Silent()
+    if unfinished := [run.id for run in runs if run.status == "running"]:
+        raise BadInput(f"the run {unfinished[0]} is not finished: end it with `sirev iterate`, then push it")
+    reached = reach(store, runs, hollow)
+    if reached.missing:
+        raise BadInput(f"can't push what is not whole: {reached.missing[0]}")
+    remote.create()
+    moved = Moved()
+    there = remote.sizes(
+        [
+            *map(object_path, [*reached.objects, *reached.artifacts]),
+            *(record_path(*name) for name in reached.records),
+            *map(hollow_path, reached.hollow),
+            "runs/",
+        ],
+        jobs,
+    )
+    groups = [_payloads(store, reached, there), _manifests(store, reached, there), _records(store, reached, there)]
+    wanted = len(reached.objects) + len(reached.artifacts) + len(reached.records) + len(reached.hollow)
+    moved.there = wanted - sum(map(len, groups))
+    _send(store, remote, groups, runs, {path for path in there if path.startswith("runs/")}, moved, jobs, progress)
+    moved.seconds = time.monotonic() - started
+    return moved
+
+
+def _send(
+    store: Store,
+    remote: Remote,
+    groups: list[list[Upload]],
+    runs: Sequence[Run],
+    there: set[str],
+    moved: Moved,
+    jobs: int,
+    progress: Progress,
+) -> None:
+    left = list(runs)
+    for _ in range(TURNS):
+        placed = {run.id: _place(store, remote, run, there) for run in left}
+        uploads = {run_id: upload for run_id, (upload, _) in placed.items() if upload}
+        groups = [*groups, list(uploads.values())]
+        everything = [upload for group in groups for upload in group]
+        progress.begin("pushing", len(everything), sum(upload.size for upload in everything))
+        lost = remote.write(groups, jobs, progress)
+        moved.files += sum(upload.path not in lost for upload in everything)
+        moved.bytes += sum(upload.size for upload in everything if upload.path not in lost)
+        moved.there += sum(upload.path in lost for upload in groups[-2]) if len(groups) > 1 else 0
+        for run in left:
+            upload, name = placed[run.id]
+            if upload is None or upload.path not in lost:
+                moved.runs.append(name)
+                moved.there += upload is None
+                if name != run.id:
+                    moved.said.append(
+                        f"{run.id}: the shared store has a run of this name with other results; yours is {name} there"
+                    )
+        left = [run for run in left if (upload := uploads.get(run.id)) and upload.path in lost]
+        if not left:
+            return
+        groups, there = [], there | lost
+    raise RemoteFailed(f"others took the names of runs at {remote.url} {TURNS} times while this was pushed: push again")
+
+
+def _place(store: Store, remote: Remote, run: Run, there: set[str]) -> tuple[Upload | None, str]:
+    """The upload of a run's file, None if it is there, and the run's name there.
+
+    A run whose name another one has there, with other pins, gets this store's name added.
+    """
+    own = f"{run.id}@{store.id[:8]}"
+    count = 1
+    name = run.id
+    while run_path(name) in there:
+        if _pins_there(remote, name) == run.pins:
+            return None, name
+        name = own if count == 1 else f"{own}-{count}"
+        count += 1
+    raw = run_bytes(replace(run, id=name))
+    return Upload(run_path(name), raw, len(raw), exclusive=True), name
+
+
+def _pins_there(remote: Remote, name: str) -> object:
+    try:
+        return remote.run(name)[0].pins
+    except (BadInput, Missing):  # damaged, say: it is not ours
+        return None
+
+
+def _payloads(store: Store, reached: Reach, there: dict[str, int]) -> list[Upload]:
+    todo = {digest: size for digest, size in reached.objects.items() if there.get(object_path(digest)) != size}
+    for digest, size in todo.items():
+        if not store.objects.present(digest, size):
+            raise DamagedObject(
+                f"object {digest[:12]} of {store.path} is damaged or gone; mend the store with: sirev store verify --repair"
+            )
+    # The largest first: one that begins last would be waited for by itself.
+    largest = sorted(todo, key=lambda digest: (-todo[digest], digest))
+    return [Upload(object_path(digest), store.objects.path(digest), todo[digest], digest) for digest in largest]
+
+
+def _manifests(store: Store, reached: Reach, there: dict[str, int]) -> list[Upload]:
+    sizes = {digest: store.objects.size(digest) for digest in reached.artifacts}
+    uploads = [
+        Upload(object_path(digest), store.objects.path(digest), size, digest)
+        for digest, size in sizes.items()
+        if there.get(object_path(digest)) != size
+    ]
+    for digest in sorted(reached.hollow):
+        raw = canonical_json({"format": HOLLOW_FORMAT, "artifact": digest})
+        if there.get(hollow_path(digest)) != len(raw):
+            uploads.append(Upload(hollow_path(digest), raw, len(raw)))
+    return uploads
+
+
+def _records(store: Store, reached: Reach, there: dict[str, int]) -> list[Upload]:
+    uploads = []
+    for key, artifact in reached.records:
+        if (path := record_path(key, artifact)) not in there:
+            raw = store.records.path(key, artifact).read_bytes()
+            uploads.append(Upload(path, raw, len(raw), exclusive=True))
+    return uploads

@@ -1,0 +1,152 @@
+"""A shared store: the layout of a store (sirev-store.json, objects/, records/, runs/, hollow/) at a URL, append-only."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import unquote
+
+from sirev.errors import BadInput
+from sirev.store.digests import is_digest
+from sirev.store.runs import Run, parsed_run
+from sirev.store.sharing.backend import Backend, Missing, Progress, Silent, Upload, patiently
+from sirev.store.sharing.bucket import Bucket
+from sirev.store.sharing.folder import Folder
+from sirev.store.sharing.foreign import META_BYTES, check_run, is_run_id
+from sirev.store.sharing.hub import Hub
+from sirev.store.store import MARKER, STORE_FORMAT, marker_bytes
+
+SCHEMES = "a folder, file://, s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or hf://datasets/OWNER/NAME"
+
+
+class Remote:
+    """The shared store at `url`. Making one asks nothing of the network."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.backend: Backend = backend_of(url)
+
+    def __repr__(self) -> str:
+        return f"Remote({self.url!r})"
+
+    @cached_property
+    def id(self) -> str | None:
+        """The random name it was given, None where there is no store yet. BadInput for one of a newer format."""
+        try:
+            raw = patiently(lambda: self.backend.read(MARKER, 1 << 16))
+        except Missing:
+            return None
+        try:
+            data = json.loads(raw)
+            version, name = int(data["format"]), str(data["id"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise BadInput(f"{self.url}/{MARKER} is damaged; it should hold the store's format and id as JSON") from None
+        if version > STORE_FORMAT:
+            raise BadInput(f"{self.url} has format {version}; this sirev reads up to {STORE_FORMAT}: upgrade sirev")
+        return name
+
+    def require(self) -> None:
+        """BadInput if there is no shared store."""
+        if self.id is None:
+            if patiently(self.backend.occupied):
+                raise BadInput(f"{self.url} is not a sirev store: it has files, but no {MARKER}; check the URL")
+            raise BadInput(f"{self.url} is not a sirev store: nothing is there; fill it with: sirev store push {self.url}")
+
+    def create(self) -> None:
+        """Make the shared store if nothing is there; BadInput where something else is."""
+        if self.id is not None:
+            return
+        if patiently(self.backend.occupied) and not self._appeared():
+            raise BadInput(f"{self.url} has files but no {MARKER}, so it is no sirev store: name a new or empty folder in it")
+        raw = marker_bytes(secrets.token_hex(8))
+        self.backend.write([[Upload(MARKER, raw, len(raw), exclusive=True)]], 1, Silent())
+        if not self._appeared():
+            raise BadInput(f"{self.url} does not show what was just written to it")
+
+    def _appeared(self) -> bool:
+        self.__dict__.pop("id", None)
+        return self.id is not None
+
+    def run_ids(self) -> list[str]:
+        """The ids of all its runs, sorted."""
+        names = [Path(path) for path in self.backend.sizes(["runs"], 1)]
+        return sorted(path.stem for path in names if path.suffix == ".json" and is_run_id(path.stem))
+
+    def run(self, run_id: str) -> tuple[Run, bytes]:
+        """A run of it and the file's bytes; Missing if there is none, BadInput if the file is no run's."""
+        raw = patiently(lambda: self.backend.read(run_path(run_id), META_BYTES))
+        check_run(raw, run_id)
+        return parsed_run(raw, run_id, f"{self.url}/{run_path(run_id)}"), raw
+
+    def record(self, key: str, artifact: str) -> bytes:
+        """The bytes of a record, unchecked; Missing if there is none."""
+        return patiently(lambda: self.backend.read(record_path(key, artifact), META_BYTES))
+
+    def object(self, digest: str) -> bytes:
+        """The bytes of a small object, unchecked; Missing if there is none."""
+        return patiently(lambda: self.backend.read(object_path(digest), META_BYTES))
+
+    def realisations(self, key: str) -> list[str]:
+        """The artifacts that records of this key lead to."""
+        names = [Path(path) for path in self.backend.sizes([f"records/{key[:2]}/{key}"], 1)]
+        return sorted(path.stem for path in names if path.suffix == ".json" and is_digest(path.stem))
+
+    def hollow(self) -> set[str]:
+        """The artifacts of which somebody pushed all but the files."""
+        return {digest for path in self.backend.sizes(["hollow"], 1) if is_digest(digest := Path(path).stem)}
+
+    def sizes(self, paths: Iterable[str], jobs: int) -> dict[str, int]:
+        """Bytes of what is there of these paths, and of what lies beside them.
+
+        Whole folders of two digits are listed: there are 256 at most, so that is never more to ask than each path by
+        itself, and with many paths far less.
+        """
+        return self.backend.sizes(sorted({"/".join(path.split("/")[:2]) for path in paths}), jobs)
+
+    def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: Progress) -> set[str]:
+        """Write files, one group after the other; returns the paths of exclusive ones that were there already."""
+        return self.backend.write(groups, jobs, progress)
+
+
+def object_path(digest: str) -> str:
+    """Where an object is in a shared store."""
+    return f"objects/{digest[:2]}/{digest[2:]}"
+
+
+def record_path(key: str, artifact: str) -> str:
+    """Where the record of a realisation is in a shared store."""
+    return f"records/{key[:2]}/{key}/{artifact}.json"
+
+
+def run_path(run_id: str) -> str:
+    """Where a run is in a shared store."""
+    return f"runs/{run_id}.json"
+
+
+def hollow_path(digest: str) -> str:
+    """Where a shared store says that an artifact's files were left out on purpose."""
+    return f"hollow/{digest}.json"
+
+
+def backend_of(url: str) -> Backend:
+    """What serves a URL; BadInput for a scheme that nothing serves, or whose package is missing."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        if not url:
+            raise BadInput(f"an empty URL; it is {SCHEMES}")
+        return Folder(Path(url).expanduser())
+    match scheme:
+        case "file":
+            return Folder(Path("/" + unquote(rest.removeprefix("localhost")).lstrip("/")))
+        case "s3" | "gs":
+            return Bucket(scheme, rest)
+        case "gcs":
+            return Bucket("gs", rest)
+        case "hf" if rest.startswith("datasets/"):
+            return Hub(rest.removeprefix("datasets/").strip("/"))
+        case "hf":
+            raise BadInput(f"{url}: only data sets can hold a store: hf://datasets/OWNER/NAME")
+    raise BadInput(f"{url}: sirev does not know {scheme}://; it is {SCHEMES}")

@@ -1,0 +1,82 @@
+"""Reading through: what this store lacks is taken from a shared one before it is computed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from sirev.errors import BadInput, SirevError
+from sirev.store.artifacts import Artifact
+from sirev.store.sharing.backend import Silent
+from sirev.store.sharing.remote import Remote
+from sirev.store.sharing.taking import Files, Taker, files_of
+from sirev.store.store import Store
+
+PATIENCE = 3
+"""Failures in a row after which the shared store is not asked again: each costs as long as the network takes to give up."""
+
+JOBS = 8
+
+
+class ReadThrough:
+    """Fetches from `remote` what `store` lacks. A failing one only warns: what it has can be computed here too."""
+
+    def __init__(self, store: Store, remote: Remote, warn: Callable[[str], None]) -> None:
+        self._store, self._remote, self._warn = store, remote, warn
+        self._failures = 0
+        self._asked = False
+        self._hollow: set[str] = set()
+        self._lock = threading.Lock()
+
+    def fetch(self, key: str, artifact: str | None = None, files: bool = True) -> Artifact | None:
+        """The artifact of a key, from the shared store, checked and kept here; None if it can't be had there.
+
+        With `artifact` (a manifest digest) that realisation or none. Without `files` only what tells what it is: it is hollow
+        here until its files are needed. BadInput, at the first call only, if the URL leads to no shared store.
+        """
+        with self._lock:
+            if self._failures >= PATIENCE:
+                return None
+            try:
+                if not self._asked:
+                    self._remote.require()
+                    self._hollow = self._remote.hollow()
+                    self._asked = True
+                self._take(key, artifact, files)
+                self._failures = 0
+            except (SirevError, OSError) as error:
+                if isinstance(error, BadInput) and not self._asked:
+                    raise
+                self._failures += 1
+                last = "; it is not asked again in this run" if self._failures >= PATIENCE else ""
+                self._warn(f"{error}{last}")
+                return None
+        found = self._store.lookup(key, artifact)
+        return found if found is None or not files or found.complete() else None
+
+    def _take(self, key: str, artifact: str | None, with_files: bool) -> None:
+        store = self._store
+        taker = Taker(store, self._remote, JOBS, Silent())
+        records = {digest: taker.record(key, digest) for digest in self._remote.realisations(key) if artifact in (None, digest)}
+        # The earliest, as everybody's lookup chooses, so that two who read through go on from the same.
+        for digest in sorted(records, key=lambda digest: (records[digest][1]["provenance"].get("recorded", ""), digest)):
+            store.create()
+            store.hold([digest])
+            manifest = taker.manifest(digest)
+            if with_files and taker.hollow_there({digest: manifest}, self._hollow):
+                continue
+            raw, record = records[digest]
+            files: Files = taker.notes({(key, digest): record})
+            own: Files = {}
+            files_of(manifest, own)
+            whole = with_files or not taker.missing(own)
+            if whole:
+                files |= own
+            else:
+                store.hollow.add(digest)
+            store.hold(files)
+            taker.objects(taker.missing(files))
+            if whole:
+                store.hollow.remove(digest)
+            store.records.adopt(raw, key, digest)
+            return

@@ -1,0 +1,43 @@
+"""Whether what a store remembers of the user's own files is true."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from sirev.store.digests import canonical_json, is_digest, sha256, sha256_file, unsealed
+
+_FIELDS = {"path": str, "digest": str, "stats": dict, "names": list | None}
+
+
+def local_fault(name: str, raw: bytes) -> str | None:
+    """What is wrong with `local/NAME.json`; None if it is sound, as far as the files it speaks of are still as they were."""
+    try:
+        entry = unsealed(raw)
+    except (ValueError, RecursionError):
+        entry = {}
+    if entry.keys() != _FIELDS.keys() or not all(isinstance(entry[field], kind) for field, kind in _FIELDS.items()):
+        return "is no memory of a file"
+    if sha256(entry["path"].encode(errors="surrogatepass"))[:32] != name or not is_digest(entry["digest"]):
+        return "is no memory of a file by this name"
+    try:
+        now = _digest_now(entry)
+    except OSError:
+        return None  # gone or changed: it is read anew, or taken for what it was
+    return "does not have the digest of the file it speaks of" if now not in (None, entry["digest"]) else None
+
+
+def _digest_now(entry: dict[str, Any]) -> str | None:
+    """The digest of the files that the entry speaks of; None unless they look as they did when they were read."""
+    path, names = Path(entry["path"]), entry["names"]
+    if names is not None and not all(isinstance(name, str) for name in names):
+        return ""
+    files = {"": path} if names is None else {name: path / name for name in names}
+    stats = {name: os.stat(file) for name, file in files.items()}
+    seen = {name: [one.st_size, one.st_mtime_ns, one.st_ino] for name, one in stats.items()}
+    if seen != entry["stats"] or not all(stat.S_ISREG(one.st_mode) for one in stats.values()):
+        return None
+    sums = {name: sha256_file(file) for name, file in files.items()}
+    return sums[""] if names is None else sha256(canonical_json(sums))

@@ -1,0 +1,171 @@
+"""Mending a store: what is damaged is dropped, so that it is computed or pulled again, and nothing else is.
+
+Nothing is followed: in the place of an object a symbolic link is itself dropped, never what it points at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sirev.errors import BadInput
+from sirev.store.artifacts import open_artifact
+from sirev.store.digests import canonical_json
+from sirev.store.files import read_regular
+from sirev.store.hollow import HOLLOW_FORMAT
+from sirev.store.objects import DamagedObject, Objects
+from sirev.store.records import DamagedRecord
+from sirev.store.runs import parsed_run
+from sirev.store.store import MARKER, Store, marker_bytes
+from sirev.store.upkeep.findings import Damage, Findings, Kind
+from sirev.store.upkeep.hashing import object_fault
+from sirev.store.upkeep.local import local_fault
+from sirev.store.upkeep.verify import marker_fault, odd_notes
+
+ORDER: tuple[Kind, ...] = ("marker", "object", "local digest", "hollow mark", "record", "claim", "remnant", "run")
+"""Objects before the records that are remnants only without them; each run last, for it names all the others."""
+
+MISSING = "is missing"
+"""Of a marker: the store can be read all the same."""
+
+
+@dataclass
+class Repaired:
+    """What was dropped, and what could not be, with the reason."""
+
+    dropped: list[Damage] = field(default_factory=list)
+    left: list[tuple[Damage, str]] = field(default_factory=list)
+
+
+def repair(store: Store, findings: Findings) -> Repaired:
+    """Drop what `verify` found damaged. Each is looked at once more just before: what was mended meanwhile stays."""
+    told = Repaired()
+    droppable = [one for one in findings.damage if one.remedy == "drop"]
+    for damage in sorted(droppable, key=lambda one: ORDER.index(one.kind)):
+        try:
+            if damage.kind == "marker":
+                mend_marker(store.path)
+                told.dropped.append(damage)
+                continue
+            with store.gate.alone():  # nobody publishes or looks up between the look and the deletion
+                if STILL[damage.kind](store, damage):
+                    _drop(store.path / damage.path)
+                    told.dropped.append(damage)
+        except FileNotFoundError:
+            continue
+        except OSError as error:  # a store that may only be read, say
+            told.left.append((damage, _reason(error)))
+    return told
+
+
+def marker_damage(path: Path) -> str | None:
+    """What is wrong with the marker of the store in `path`; None if it is sound, or there is no store."""
+    try:
+        return marker_fault(read_regular(path / MARKER))
+    except (FileNotFoundError, NotADirectoryError):
+        there = any((path / folder).is_dir() for folder in ("objects", "records", "runs"))
+        return MISSING if there else None
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise BadInput(f"{path / MARKER} can't be read: {error.strerror}") from None
+        return "is no plain file"
+
+
+def mend_marker(path: Path) -> str:
+    """Give a store whose marker is damaged a new id and return it. What was made here counts as made elsewhere from then on.
+
+    Nothing is lost by that: only where an action has several artifacts, one made under the new id goes before.
+    """
+    marker = path / MARKER
+    if marker.is_dir() and not marker.is_symlink():
+        try:
+            marker.rmdir()
+        except OSError as error:
+            raise BadInput(f"{marker} is a folder, which can't be removed: {error.strerror}; move it away") from None
+    name = secrets.token_hex(8)
+    objects = Objects(path)
+    with objects.temporary() as scratch:
+        scratch.write_bytes(marker_bytes(name))
+        objects.publish(scratch, marker)
+    return name
+
+
+def _object(store: Store, damage: Damage) -> bool:
+    fault = object_fault(store.path / damage.path, damage.path.removeprefix("objects/").replace("/", ""))
+    return fault is not None and not fault.barred
+
+
+def _record(store: Store, damage: Damage) -> bool:
+    path = Path(damage.path)
+    try:
+        record = store.records.get(path.parent.name, path.stem)
+    except DamagedRecord:
+        return True
+    except BadInput:
+        return False
+    return record is not None and odd_notes(record) is not None
+
+
+def _claim(store: Store, damage: Damage) -> bool:
+    return True  # objects don't change: what a manifest says wrongly it says for ever
+
+
+def _remnant(store: Store, damage: Damage) -> bool:
+    try:
+        return not open_artifact(store.objects, Path(damage.path).stem).complete()
+    except DamagedObject:
+        return True
+
+
+def _run(store: Store, damage: Damage) -> bool:
+    path = store.path / damage.path
+    try:
+        parsed_run(read_regular(path), path.stem, damage.path)
+    except (BadInput, OSError):
+        return os.path.lexists(path)
+    return False
+
+
+def _hollow(store: Store, damage: Damage) -> bool:
+    name = Path(damage.path).stem
+    with contextlib.suppress(OSError):
+        return read_regular(store.path / damage.path) != canonical_json({"format": HOLLOW_FORMAT, "artifact": name})
+    return True
+
+
+def _local(store: Store, damage: Damage) -> bool:
+    path = store.path / damage.path
+    with contextlib.suppress(OSError):
+        return local_fault(path.stem, read_regular(path)) is not None
+    return True
+
+
+STILL: dict[Kind, Callable[[Store, Damage], bool]] = {
+    "object": _object,
+    "record": _record,
+    "claim": _claim,
+    "remnant": _remnant,
+    "run": _run,
+    "hollow mark": _hollow,
+    "local digest": _local,
+}
+"""Whether what was found is still so."""
+
+
+def _drop(path: Path) -> None:
+    if stat.S_ISDIR(os.lstat(path).st_mode):
+        path.rmdir()  # one that holds something is not ours to delete
+    else:
+        path.unlink()
+
+
+def _reason(error: OSError) -> str:
+    if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+        return "not dropped, for there are files in the folder that lies in its place: move it away"
+    return f"can't be dropped: {error.strerror or error}"

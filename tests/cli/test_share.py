@@ -1,0 +1,68 @@
+"""`sirev store export` and `import`, and what a long push or pull says meanwhile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sirev.cli.store import moving
+from sirev.cli.store.moving import Moving
+from sirev.store.store import Store
+from tests.conftest import Command
+from tests.store.sharing.studies import add_run, contents
+
+
+def test_a_run_goes_out_as_one_file_and_comes_in(tmp_path: Path, command: Command) -> None:
+    store = Store(tmp_path / "first")
+    add_run(store)
+    done = command("store", "export", "small", "study.tar.zst", "--store", store.path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 run written to study.tar.zst" in done.stdout
+    done = command("store", "import", "study.tar.zst", "--store", tmp_path / "second")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 run taken in" in done.stdout
+    assert f"next: sirev report --recipe small --store {tmp_path / 'second'}" in done.stdout
+    assert contents(tmp_path / "second") == contents(store.path)
+    done = command("store", "import", "study.tar.zst", "--store", tmp_path / "second")
+    assert "here already, and left as they were: small-sft-s0" in done.stdout
+
+
+def test_bad_input_is_one_line(tmp_path: Path, command: Command) -> None:
+    store = Store(tmp_path / "first")
+    add_run(store)
+    for arguments, said in (
+        (["push", "shared", "--keep-models", "some"], "--keep-models some: expected last, best, none or all"),
+        (["push", "shared", "smoll"], "no run or recipe 'smoll'"),
+        (["export", "small"], "small: an archive's name ends in .tar.zst"),
+        (["import", "nothing.tar.zst"], "nothing.tar.zst"),
+        (["pull", "shared"], "is not a sirev store: nothing is there"),
+    ):
+        done = command("store", *arguments, "--store", store.path)
+        assert done.returncode == 2, arguments
+        assert said in done.stderr
+        assert done.stderr.count("\n") == 1
+    done = command("store", "push", "shared", "--store", tmp_path / "empty")
+    assert "holds nothing yet; fill it with: sirev iterate" in done.stderr
+
+
+def test_without_a_terminal_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(moving, "PLAIN_SECONDS", 0.0)
+    with Moving() as told:
+        told.begin("pulling", 3, 5_000_000)
+        told.advance(1, 2_000_000)
+        monkeypatch.setattr(moving, "PLAIN_SECONDS", 1e9)
+        told.advance(1, 3_000_000)
+    assert capsys.readouterr().err == "sirev: pulling: 1 of 3 files, 2.0 MB of 5.0 MB\n"
+
+
+def test_on_a_terminal_a_bar_is_drawn_and_taken_away(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with Moving() as told:
+        told.begin("pushing", 2, 1000)
+        told.advance(2, 1000)
+        told.begin("pushing", 1, 10)
+        told.advance(1, 10)
+    assert "pushing: 1 of 1 files, 10 B of 10 B" in capsys.readouterr().err

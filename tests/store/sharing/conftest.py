@@ -1,0 +1,63 @@
+"""A real S3 server, moto's, as a process of its own, and a proxy before it that tests can have fail."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from tests.store.sharing.faulty import Proxy
+
+COUNT = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def s3_port() -> Iterator[int]:
+    for package in ("moto", "flask", "s3fs"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed: pip install 'sirev[s3]' 'moto[server]'")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/moto-api/", timeout=2).close()
+                break
+            except OSError:
+                assert server.poll() is None, "the S3 server ended"
+                time.sleep(0.1)
+        yield port
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture
+def proxy(s3_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """What s3:// leads to in this test and in the processes that it starts."""
+    with Proxy(s3_port).serving() as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield proxy
+
+
+@pytest.fixture
+def bucket(s3_port: int, proxy: Proxy) -> str:
+    """The URL of a place in a new bucket."""
+    name = f"bucket-{next(COUNT)}"
+    request = urllib.request.Request(f"http://127.0.0.1:{s3_port}/{name}", method="PUT")
+    urllib.request.urlopen(request, timeout=10).close()
+    return f"s3://{name}/team/store"

@@ -1,0 +1,67 @@
+"""A run whose stages take no time, as a process of its own: what several of them at one store do to each other.
+
+`python -m tests.study.chain STORE [--hold FILE] [--give-up SECONDS]` goes through the steps train:1 to train:8 and prints the
+names of those it computed itself. `--hold` makes FILE in the middle of train:3, and waits there until it is gone again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sirev.cli.progress import Progress
+from sirev.stages.stage import Context, Stage, semantic
+from sirev.store import locks
+from sirev.store.artifacts import Artifact, Output
+from sirev.store.runs import Run
+from sirev.store.store import Store
+from sirev.study.crew import Crew
+from sirev.study.runner import Runner
+
+STEPS = 8
+HELD = 3
+
+
+@dataclass(frozen=True)
+class Parameters:
+    number: int = semantic()
+
+
+def main(store: Store, hold: Path | None) -> list[str]:
+    """Go through the steps, each made of the one before; the names of those that were computed here."""
+
+    def work(parameters: Parameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
+        if hold is not None and parameters.number == HELD:
+            hold.touch()
+            while hold.exists():
+                time.sleep(0.02)
+        time.sleep(0.1)
+        before = inputs["before"].json("number.json") if inputs else 0
+        return Output(files={"number.json": json.dumps(before + parameters.number).encode()})
+
+    stage = Stage("train", 1, Parameters, work)
+    run = store.runs.get("chain") or Run("chain", "chain", "sft", 0, 1, {"env": "any"}, "2026")
+    crew = Crew("2026")
+    with Progress() as progress, crew.turn, store.leasing():
+        runner = Runner(store, run, crew, progress)
+        inputs: dict[str, Any] = {}
+        for number in range(1, STEPS + 1):
+            inputs = {"before": runner.step(f"train:{number}", stage, Parameters(number), inputs)}
+        runner.finish("complete", None)
+    crew.close()
+    return runner.computed
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("store", type=Path)
+    parser.add_argument("--hold", type=Path)
+    parser.add_argument("--give-up", type=float, default=locks.GIVE_UP_SECONDS)
+    asked = parser.parse_args()
+    locks.GIVE_UP_SECONDS = asked.give_up
+    print(json.dumps(main(Store(asked.store), asked.hold)))

@@ -1,0 +1,130 @@
+"""Who holds a lock and is killed, or stopped, does not block the others for ever; they say for whom they wait."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sirev
+from tests.conftest import SIREV, Study, semantic_digests
+from tests.store.soundness import assert_sound
+from tests.study.chain import HELD, STEPS
+from tests.study.test_race import REPOSITORY
+
+HOST = os.uname().nodename
+
+
+def chain(store: Path, *arguments: object) -> subprocess.Popen[str]:
+    call = [sys.executable, "-m", "tests.study.chain", str(store), *map(str, arguments)]
+    return subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY)
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process in the middle of a step, whose lock it holds, until the file "held" is gone."""
+    process = chain(tmp_path / "store", "--hold", tmp_path / "held")
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "held").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert process.poll() is None
+    yield process
+    process.kill()
+    process.wait()
+
+
+def computed(process: subprocess.Popen[str]) -> tuple[list[str], list[str]]:
+    """The steps that a process computed, once it has ended, and its lines of progress."""
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0, stderr
+    return json.loads(stdout), stderr.splitlines()
+
+
+def test_a_holder_that_is_killed_is_followed_at_once(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    other = chain(tmp_path / "store")
+    said = _first_line(other)
+    assert said == f"sft seed 0  train:{HELD}  waits for process {holder.pid} on {HOST}"
+    began = time.monotonic()
+    holder.kill()
+    names, _ = computed(other)
+    assert time.monotonic() - began < 15
+    assert names == [f"train:{number}" for number in range(HELD, STEPS + 1)]
+    assert_sound(tmp_path / "store")
+
+
+def test_a_holder_that_is_stopped_is_given_up_and_both_come_to_the_same_end(
+    tmp_path: Path, holder: subprocess.Popen[str]
+) -> None:
+    holder.send_signal(signal.SIGSTOP)
+    other = chain(tmp_path / "store", "--give-up", 2)
+    names, lines = computed(other)
+    assert names == [f"train:{number}" for number in range(HELD, STEPS + 1)]
+    who = f"process {holder.pid} on {HOST}"
+    said = [line for line in lines if who in line]
+    assert said == [
+        f"sft seed 0  train:{HELD}  waits for {who}",
+        f"sft seed 0  train:{HELD}  goes on without {who}, of which nothing was heard for 2 s",
+    ]
+    assert_sound(tmp_path / "store")
+    before = semantic_digests(sirev.Store(tmp_path / "store"))
+    (tmp_path / "held").unlink()
+    holder.send_signal(signal.SIGCONT)
+    names, _ = computed(holder)
+    assert names == [f"train:{number}" for number in range(1, HELD + 1)]  # the rest it found
+    assert_sound(tmp_path / "store")
+    assert semantic_digests(sirev.Store(tmp_path / "store")) == before
+    assert len(before) == STEPS
+
+
+IMPATIENT = """
+import sys
+from sirev.store import locks
+locks.GIVE_UP_SECONDS = 3.0
+from sirev.cli.main import main
+sys.argv = ["sirev", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.slow
+def test_a_study_goes_on_without_one_that_was_stopped_with_its_children(smoke: Study, tmp_path: Path) -> None:
+    asked = ["iterate", "--recipe", "tiny_smoke", "--method", "sft", "--store", str(tmp_path / "store")]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    first = subprocess.Popen([SIREV, *asked], start_new_session=True, **pipes)
+    try:
+        _wait_for(tmp_path / "store" / "locks", "[0-9a-f]" * 64)
+        time.sleep(4)  # in the middle of the pretraining
+        os.killpg(first.pid, signal.SIGSTOP)
+        second = subprocess.run([sys.executable, "-c", IMPATIENT, *asked], capture_output=True, text=True, timeout=200)
+        assert second.returncode == 0, second.stderr
+        assert re.search(rf"goes on without process {first.pid} on {re.escape(HOST)}", second.stderr)
+        assert_sound(tmp_path / "store")
+        os.killpg(first.pid, signal.SIGCONT)
+        _, stderr = first.communicate(timeout=200)
+        assert first.returncode == 0, stderr
+    finally:
+        os.killpg(first.pid, signal.SIGKILL) if first.poll() is None else None
+        first.wait()
+    assert_sound(tmp_path / "store")
+    run = smoke.of("sft").id
+    expected = {step: digest for step, digest in semantic_digests(smoke.store).items() if step.startswith(run)}
+    assert semantic_digests(sirev.Store(tmp_path / "store")) == expected
+
+
+def _first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    return process.stderr.readline().rstrip("\n")
+
+
+def _wait_for(folder: Path, pattern: str) -> None:
+    deadline = time.monotonic() + 60
+    while not list(folder.glob(pattern)) and time.monotonic() < deadline:
+        time.sleep(0.05)
