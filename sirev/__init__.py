@@ -1,6 +1,6 @@
 """sirev: did a self-improving language model make progress or regress?
 
-`load_recipe`, `iterate`, `measure`, `plan`, `regrade`, `report` and `Store` do everything that the command line does.
+`load_recipe`, `iterate`, `measure`, `plan`, `regrade`, `report`, `why` and `Store` do everything that the command line does.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from sirev.recipe import Recipe, load_recipe, recipe_names
     from sirev.reporting.summary import Report, report
     from sirev.store.store import Store
+    from sirev.study.explanation import Why
     from sirev.study.invocation import RunResult, iterate, plan
     from sirev.study.regrading import Regrading, regrade
     from sirev.study.samples import MeasuredRun, measure
+    from sirev.study.why import why
 
 __version__ = "0.1.0"
 
@@ -34,6 +36,8 @@ _HOMES = {
     "plan": "sirev.study.invocation",
     "Regrading": "sirev.study.regrading",
     "regrade": "sirev.study.regrading",
+    "Why": "sirev.study.explanation",
+    "why": "sirev.study.why",
     "MeasuredRun": "sirev.study.samples",
     "measure": "sirev.study.samples",
 }
@@ -48,6 +52,7 @@ __all__ = [
     "SirevError",
     "StageFailed",
     "Store",
+    "Why",
     "__version__",
     "iterate",
     "load_recipe",
@@ -56,6 +61,7 @@ __all__ = [
     "recipe_names",
     "regrade",
     "report",
+    "why",
 ]
 
 

@@ -7,26 +7,21 @@ system that can shares the blocks until then. Either all of an artifact is hande
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
 import os
 import secrets
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
 from sirev.errors import BadInput
 from sirev.store.artifacts import Artifact
+from sirev.store.copying import copy_file
 from sirev.store.objects import DamagedObject, Objects
 from sirev.store.store import Store
 from sirev.store.tables import from_parquet, rows_digest, to_parquet
 
-FICLONE = 0x40049409
-"""The ioctl that lets a file share the blocks of another, copied when one of the two is written to (btrfs, xfs, ...)."""
-PIECE = 4 << 20
 MEND = "mend the store with: sirev store verify --repair"
 NOTES = "notes"
 """The folder of what was noted beside an artifact."""
@@ -109,22 +104,9 @@ def _filled(store: Store, to: Path) -> Iterator[Path]:
 def _copy(objects: Objects, digest: str, size: int | None, target: Path) -> None:
     """Copy an object to a new file; DamagedObject unless what was copied is what `digest` (and `size`) say."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _opened(objects, digest) as source, target.open("x+b") as copy:
-        summed, length = hashlib.sha256(), 0
-        if _cloned(source, copy):
-            while piece := copy.read(PIECE):
-                summed.update(piece)
-                length += len(piece)
-        else:
-            with ThreadPoolExecutor(1) as pool:  # one piece is hashed while it is written and the next is read
-                hashing: Future[None] | None = None
-                for piece in _pieces(source, digest, objects):
-                    if hashing is not None:
-                        hashing.result()  # no more than two pieces are in memory
-                    hashing = pool.submit(summed.update, piece)
-                    copy.write(piece)
-                    length += len(piece)
-    if summed.hexdigest() != digest or length != (length if size is None else size):
+    with _opened(objects, digest) as source:
+        found, length = copy_file(source, target, durable=False)
+    if found != digest or length != (length if size is None else size):
         raise DamagedObject(f"object {digest[:12]} in {objects.root} is damaged; {MEND}")
 
 
@@ -143,25 +125,8 @@ def _opened(objects: Objects, digest: str) -> Iterator[BinaryIO]:
         os.close(fd)
 
 
-def _pieces(source: BinaryIO, digest: str, objects: Objects) -> Iterator[bytes]:
-    try:
-        while piece := source.read(PIECE):
-            yield piece
-    except OSError as error:  # a disk that fails, told from a target that can't be written
-        raise _unreadable(objects, digest, error) from None
-
-
 def _unreadable(objects: Objects, digest: str, error: OSError) -> DamagedObject:
     return DamagedObject(f"object {digest[:12]} can't be read from {objects.root}: {error.strerror}; {MEND}")
-
-
-def _cloned(source: BinaryIO, copy: BinaryIO) -> bool:
-    """Whether the file system let `copy` share the blocks of `source`."""
-    try:
-        fcntl.ioctl(copy.fileno(), FICLONE, source.fileno())
-    except OSError:
-        return False
-    return True
 
 
 def _one_file(folder: Path, artifact: Artifact, name: str) -> None:

@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ class Record:
     artifact: str
     provenance: dict[str, Any]
 
-    @property
+    @cached_property
     def key(self) -> str:
         return action_key(self.action)
 

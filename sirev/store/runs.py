@@ -7,7 +7,7 @@ replays of a run use its pins alone, whatever other realisations the store gains
 from __future__ import annotations
 
 import errno
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -55,6 +55,7 @@ class Runs:
     def __init__(self, root: Path, objects: Objects) -> None:
         self.root = root / "runs"
         self._objects = objects
+        self._parsed: dict[str, tuple[bytes, Run]] = {}
 
     def save(self, run: Run) -> None:
         """Write the run's present state."""
@@ -73,7 +74,11 @@ class Runs:
             if error.errno == errno.EACCES:
                 raise BadInput(f"the run file {path} can't be read: {error.strerror}") from None
             raw = b""  # a link, say, or a folder
-        return parsed_run(raw, run_id, str(path))
+        known = self._parsed.get(run_id)
+        if known is None or known[0] != raw:  # a report asks for the same runs several times, and parsing is what takes long
+            known = self._parsed[run_id] = (raw, parsed_run(raw, run_id, str(path)))
+        run = known[1]
+        return replace(run, pins=dict(run.pins), redo=list(run.redo), redone=list(run.redone))
 
     def adopt(self, raw: bytes, run_id: str) -> bool:
         """Take in a run's file that came from elsewhere; returns whether it was written, for one that is here already stays.

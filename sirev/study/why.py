@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 
 from sirev.errors import BadInput
-from sirev.recipe import suggest
+from sirev.recipe import Recipe, suggest
 from sirev.store.artifacts import Artifact
 from sirev.store.files import is_regular
 from sirev.store.objects import DamagedObject
@@ -15,10 +17,31 @@ from sirev.store.store import Store
 from sirev.study.actions import names, to_redo
 from sirev.study.components import distance, parts
 from sirev.study.explanation import Explanation, Nearest, State, Why
-from sirev.study.invocation import Plans
+from sirev.study.invocation import Plans, plans
+from sirev.study.nulls import RETRAINED
 from sirev.study.planner import PlannedStep, Planner
 from sirev.study.recorded import Course, Made, Recorded, Trace, Use
 from sirev.study.steps import Unknown
+
+
+def why(
+    recipe: Recipe | str | Path,
+    *,
+    which: str | None = None,
+    methods: Iterable[str] | None = None,
+    overrides: Sequence[str] = (),
+    seeds: Iterable[int] = (0,),
+    store: Store | str | Path | None = None,
+    overlays: Sequence[str | Path] = (),
+    nulls: Iterable[str] = (),
+    null_count: int = RETRAINED,
+) -> Why:
+    """Why each step of an `iterate` with these arguments would be a hit or a miss; before and after it has run.
+
+    `which` is a step such as "train:2", a stage, "STAGE:t" or a t; without it all steps. Computes nothing and writes nothing.
+    Raises BadInput as `plan` does, and if no step is called so.
+    """
+    return explain(plans(recipe, methods, overrides, seeds, store, (), overlays, False, nulls, null_count), which)
 
 
 def explain(plans: Plans, which: str | None = None) -> Why:

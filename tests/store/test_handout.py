@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import pytest
 from sirev.errors import BadInput, SirevError
 from sirev.store.artifacts import Artifact, Output, TableParts
 from sirev.store.digests import canonical_json, sha256
-from sirev.store.handout import FICLONE, hand_out
+from sirev.store.handout import hand_out
 from sirev.store.objects import DamagedObject
 from sirev.store.store import Store
 from sirev.store.tables import Table, from_parquet, to_parquet
@@ -82,26 +81,6 @@ def test_files_are_copies_that_a_user_may_write_to(store: Store, model: Artifact
         assert path.stat().st_mode & 0o777 == 0o644
         path.write_bytes(b"mine now")
         assert sha256(store.objects.path(entry["sha256"]).read_bytes()) == entry["sha256"]
-
-
-def clone(copy: int, request: int, source: int, change: bytes = b"") -> int:
-    """FICLONE on a file system without it: as the kernel does, it moves no offset."""
-    assert request == FICLONE
-    for at in range(0, os.fstat(source).st_size, 1 << 20):
-        os.pwrite(copy, os.pread(source, 1 << 20, at), at)
-    return os.pwrite(copy, change, 0)
-
-
-def test_what_a_file_system_cloned_is_hashed_as_the_clone_lies_there(
-    store: Store, model: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fcntl, "ioctl", clone)
-    hand_out(store, model, tmp_path / "out")
-    for name, entry in model.manifest["files"].items():
-        assert sha256((tmp_path / "out" / name).read_bytes()) == entry["sha256"]
-    monkeypatch.setattr(fcntl, "ioctl", lambda copy, request, source: clone(copy, request, source, b"\x00\x01\x02\x03"))
-    assert "is damaged" in refused(lambda: hand_out(store, model, tmp_path / "other"), DamagedObject)
-    assert not (tmp_path / "other").exists()
 
 
 def test_a_table_of_parts_becomes_one_file_in_its_order(store: Store, completions: Artifact, tmp_path: Path) -> None:

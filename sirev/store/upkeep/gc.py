@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sirev.errors import BadInput
-from sirev.store.artifacts import Artifact
+from sirev.store.artifacts import Artifact, open_artifact
 from sirev.store.leases import leased
 from sirev.store.objects import DamagedObject
 from sirev.store.records import DamagedRecord, Record
@@ -173,7 +173,7 @@ def _semantics(store: Store, digests: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for digest in digests:
         with contextlib.suppress(DamagedObject):
-            found.setdefault(store.artifact(digest).semantic, []).append(digest)
+            found.setdefault(open_artifact(store.objects, digest).semantic, []).append(digest)
     return found
 
 
@@ -262,7 +262,7 @@ def _changed(path: Path) -> float:
 
 def _opened(store: Store, digest: str) -> Artifact | None:
     try:
-        return store.artifact(digest)
+        return open_artifact(store.objects, digest)  # of so many none is remembered
     except DamagedObject:
         return None
 

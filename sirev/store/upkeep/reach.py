@@ -53,7 +53,7 @@ def add_artifact(store: Store, found: Reach, digest: str, hollow: Collection[str
     except DamagedObject as error:
         found.missing.append(str(error))
         return
-    if digest in hollow or (digest in store.hollow and not artifact.complete()):
+    if digest in hollow or (not artifact.complete() and digest in store.hollow):
         found.hollow.add(digest)
         return
     for entry in artifact.manifest["files"].values():
