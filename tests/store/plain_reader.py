@@ -29,6 +29,7 @@ class PlainStore:
     def read(self, path: str | Path) -> Any:
         value = json.loads((self.root / path).read_bytes())
         assert value["format"] == 1
+        assert value.pop("sum", None) in (None, sha256(canonical(value)))  # 2
         return value
 
     def object(self, digest: str) -> bytes:  # 3

@@ -14,6 +14,7 @@ import sirev
 from sirev.errors import BadInput
 from sirev.stages import STAGES
 from sirev.store.artifacts import MANIFEST_FORMAT
+from sirev.store.digests import sealed, unsealed
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.records import RECORD_FORMAT, Record
 from sirev.store.runs import RUN_FORMAT, Pin
@@ -183,7 +184,7 @@ def test_a_newer_format_is_named_and_left_alone(golden: Path, what: str, path: s
     file = golden / path
     if file.is_dir():
         file = next(file.rglob("*.json"))
-    file.write_text(json.dumps({**json.loads(file.read_text()), "format": newest + 1}))
+    file.write_bytes(sealed({**unsealed(file.read_bytes()), "format": newest + 1}))
 
     def read() -> None:
         store = Store(golden)
