@@ -53,12 +53,20 @@ class Progress:
                 self._since[run.id, name] = time.monotonic()
             elif state == "done":
                 self._computed[run.id] += 1
-            words = {"start": "running", "wait": "waits for another run", "done": "done"}[state]
+            words = {"start": "running", "done": "done"}[state]
             if sys.stderr.isatty():
                 self._refresh(run, name, words, begin=True)
             elif name == "compare" and state == "done":
                 self._line(run, "finished", f"{self._computed[run.id]} steps computed, {self._hits[run.id]} found in the store")
             elif name.startswith("pretrain") or (name.startswith(LONG) and state != "start"):
+                self._line(run, name, words)
+
+    def wait(self, run: Run, name: str, words: str) -> None:
+        """See `sirev.study.runner.Listener`."""
+        with self._lock:
+            if sys.stderr.isatty():
+                self._refresh(run, name, words, begin=True)
+            else:
                 self._line(run, name, words)
 
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from sirev.errors import BadInput
 from sirev.store.digests import canonical_json, is_digest, sha256
 from sirev.store.files import read_regular
-from sirev.store.objects import DamagedObject, Objects
+from sirev.store.objects import DamagedObject, Objects, refuse_barred
 from sirev.store.tables import Row, Table, from_parquet, rows_digest, to_parquet
 
 MANIFEST_FORMAT = 1
@@ -122,6 +122,7 @@ def open_artifact(objects: Objects, digest: str) -> Artifact:
     try:
         raw = read_regular(objects.path(digest))
     except OSError as error:
+        refuse_barred(objects.path(digest), error)
         raise DamagedObject(f"artifact {digest[:12]} is missing from {objects.root}") from error
     if sha256(raw) != digest:
         raise DamagedObject(f"the manifest {digest[:12]} in {objects.root} is damaged")

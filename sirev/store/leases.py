@@ -93,6 +93,8 @@ class Lease:
                     self._path.parent.mkdir(parents=True, exist_ok=True)
                     fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
                 except OSError as error:
+                    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):  # who may only read can ask nobody to wait
+                        return
                     store = self._path.parents[1]
                     raise BadInput(
                         f"the store {store} can't be written: {error.strerror}; name another with --store DIR"
@@ -100,8 +102,17 @@ class Lease:
                 with contextlib.suppress(OSError):  # without locks a collection spares what is young
                     fcntl.flock(fd, fcntl.LOCK_EX)
                 self._fd = fd
-            os.write(self._fd, "".join(f"{name}\n" for name in new).encode())
+            self._write("".join(f"{name}\n" for name in new).encode())
             self._named.update(new)
+
+    def _write(self, data: bytes) -> None:
+        assert self._fd is not None
+        try:
+            while data:  # of what does not fit on a disk, the system writes what does
+                data = data[os.write(self._fd, data) :]
+        except OSError as error:
+            error.filename = str(self._path)
+            raise
 
     def end(self) -> None:
         """Give everything back."""

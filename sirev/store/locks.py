@@ -19,17 +19,19 @@ from sirev.errors import BadInput
 HEARTBEAT_SECONDS = 5.0
 GIVE_UP_SECONDS = 60.0
 POLL_SECONDS = 0.1
+SAY_AFTER_SECONDS = 0.5
+"""Waiting for less is not worth a word; by then the holder has signed, too."""
 
 
 @contextlib.contextmanager
 def key_lock(
-    folder: Path, key: str, on_wait: Callable[[], None] | None = None, stop: threading.Event | None = None
+    folder: Path, key: str, on_wait: Callable[[str], None] | None = None, stop: threading.Event | None = None
 ) -> Iterator[bool]:
     """Hold the lock of `key`; yields whether it is really held.
 
     It is not after a holder fell silent for a minute, nor on a file system without flock, nor if `stop` was set while
-    waiting. Calls `on_wait` once if it has to wait. Files opened here are not inherited by exec'd children, so a child
-    can't keep a lock alive.
+    waiting. Tells `on_wait` in words for whom it waits, and when it does no longer since that one fell silent. Files
+    opened here are not inherited by exec'd children, so a child can't keep a lock alive.
     """
     path = folder / key
     fd = _acquire(path, on_wait, stop or threading.Event())
@@ -47,8 +49,9 @@ def key_lock(
         os.close(fd)
 
 
-def _acquire(path: Path, on_wait: Callable[[], None] | None, stop: threading.Event) -> int | None:
-    seen, silent, looked = -1, 0.0, time.monotonic()
+def _acquire(path: Path, on_wait: Callable[[str], None] | None, stop: threading.Event) -> int | None:
+    seen, silent, waited, looked = -1, 0.0, 0.0, time.monotonic()
+    told = ""
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,26 +61,52 @@ def _acquire(path: Path, on_wait: Callable[[], None] | None, stop: threading.Eve
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            beat = os.fstat(fd).st_mtime_ns
+            beat, holder = os.fstat(fd).st_mtime_ns, _holder(fd)
             os.close(fd)
         except OSError:  # no flock on this file system
             os.close(fd)
             return None
         else:
             if _still_named(fd, path):
+                _sign(fd)
                 return fd
             os.close(fd)
             continue
-        if on_wait:
-            on_wait()
-            on_wait = None
         # A machine that was suspended, holder and waiter alike, wakes up with its clock far ahead and the beat unchanged:
         # only the time that we were awake to see counts as silence.
         now = time.monotonic()
-        silent = silent + min(now - looked, 1.0) if beat == seen else 0.0
-        seen, looked = beat, now
-        if silent > GIVE_UP_SECONDS or stop.wait(POLL_SECONDS):
+        awake = min(now - looked, 1.0)
+        silent = silent + awake if beat == seen else 0.0
+        seen, looked, waited = beat, now, waited + awake
+        if on_wait and waited >= SAY_AFTER_SECONDS and holder != told:
+            on_wait(f"waits for {holder}")
+            told = holder
+        if silent > GIVE_UP_SECONDS:
+            if on_wait:
+                on_wait(f"goes on without {holder}, of which nothing was heard for {GIVE_UP_SECONDS:.0f} s")
             return None
+        if stop.wait(POLL_SECONDS):
+            return None
+
+
+def _sign(fd: int) -> None:
+    """Write into a lock's file who holds it, for those who wait to read."""
+    with contextlib.suppress(OSError):  # the disk may be full
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()} {os.uname().nodename}\n".encode(), 0)
+
+
+def _holder(fd: int) -> str:
+    """Who holds a lock, in words."""
+    try:
+        pid, host = os.pread(fd, 300, 0).decode().split()
+    except (OSError, ValueError):
+        pid = host = ""
+    if not (pid.isdecimal() and host.isprintable()):
+        return "another process"
+    if (int(pid), host) == (os.getpid(), os.uname().nodename):
+        return "another run"
+    return f"process {pid} on {host}"
 
 
 def _still_named(fd: int, path: Path) -> bool:

@@ -7,6 +7,8 @@ Whatever is read is checked first, by hash or by an unchanged (size, mtime, inod
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
 import secrets
 import shutil
@@ -45,7 +47,8 @@ class Objects:
         """Whether an object of this name and size is there; its bytes are not read."""
         try:
             found = os.lstat(f"{self._folder}/{digest[:2]}/{digest[2:]}")
-        except OSError:
+        except OSError as error:
+            refuse_barred(self.path(digest), error)
             return False
         return found.st_size == size and stat.S_ISREG(found.st_mode)
 
@@ -102,7 +105,7 @@ class Objects:
         for path in (self.root / "tmp").glob("*"):  # names that begin with a dot too
             with contextlib.suppress(OSError):
                 status = os.lstat(path)
-                if time.time() - status.st_mtime > ABANDONED_SECONDS:
+                if time.time() - status.st_mtime > ABANDONED_SECONDS and not _held(path):
                     shutil.rmtree(path) if stat.S_ISDIR(status.st_mode) else path.unlink()
 
     def publish(self, scratch: Path, target: Path) -> None:
@@ -131,6 +134,7 @@ class Objects:
         try:
             status = os.lstat(path)
         except OSError as error:
+            refuse_barred(path, error)
             raise DamagedObject(f"object {digest[:12]} is missing from {self.root}; run `sirev iterate` again") from error
         if not stat.S_ISREG(status.st_mode):
             self._set_aside(path, digest)
@@ -140,7 +144,11 @@ class Objects:
         stamp = self.root / "checked" / digest[:2] / digest[2:]
         large = status.st_size >= STAMPED_FROM
         if not (large and _read_stamp(stamp) == identity):
-            if sha256_file(path) != digest:
+            try:
+                found = sha256_file(path)
+            except OSError as error:
+                raise BadInput(f"{path} can't be read: {error.strerror}") from None
+            if found != digest:
                 self._set_aside(path, digest)
             if large:
                 _write_stamp(stamp, identity)
@@ -158,19 +166,45 @@ class Objects:
         )
 
 
+def refuse_barred(path: Path, error: OSError) -> None:
+    """BadInput if a file is there, or may be, and we are not allowed to read it: nothing is computed anew for that."""
+    if error.errno in (errno.EACCES, errno.EPERM):
+        raise BadInput(f"{path} can't be read: {error.strerror}") from None
+
+
 @contextlib.contextmanager
 def _temporary(root: Path):  # type: ignore[no-untyped-def]
     folder = root / "tmp"
     path = folder / f"{os.getpid()}-{secrets.token_hex(8)}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise BadInput(f"the store {root} can't be written: {error.strerror}; name another with --store DIR") from None
     try:
+        with contextlib.suppress(OSError):  # held, so that nobody sweeps it up, whatever the clocks say
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         yield path
+    except OSError as error:
+        if error.filename is None:  # a full disk says so of a file descriptor, which tells nobody which disk that is
+            error.filename = str(root)
+        raise
     finally:
         path.unlink(missing_ok=True)
+        os.close(fd)
+
+
+def _held(path: Path) -> bool:
+    """Whether somebody is writing a temporary file; False where there are no locks."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno == errno.EWOULDBLOCK
+    else:
+        return False
+    finally:
+        os.close(fd)
 
 
 def _read_stamp(path: Path) -> tuple[int, ...] | None:

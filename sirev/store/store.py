@@ -131,7 +131,7 @@ class Store:
         return self._artifacts[digest]
 
     def lock(
-        self, action: dict[str, Any], on_wait: Callable[[], None] | None = None, stop: threading.Event | None = None
+        self, action: dict[str, Any], on_wait: Callable[[str], None] | None = None, stop: threading.Event | None = None
     ) -> AbstractContextManager[bool]:
         """Hold the lock of an action's key while computing it; see `sirev.store.locks`."""
         self.create()

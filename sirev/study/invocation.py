@@ -71,6 +71,9 @@ class Quiet:
     def step(self, run: Run, name: str, state: State) -> None:
         pass
 
+    def wait(self, run: Run, name: str, words: str) -> None:
+        pass
+
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
         pass
 
@@ -125,11 +128,11 @@ def iterate(
     with opened.leasing():
         futures = _all_runs(opened, recipe, list(zip(wanted, runs, strict=True)), crew, listener)
         errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
-        if errors:
-            raise _summary(errors)
-        remember(opened, [run.id for run in runs])
-        for group in studies_of(opened, runs):
-            comparison(opened, group)  # found, from then on, by whoever reports on these runs
+    if errors:
+        raise _summary(errors)
+    remember(opened, [run.id for run in runs])
+    for group in studies_of(opened, runs):
+        comparison(opened, group)  # found, from then on, by whoever reports on these runs
     return [future.result() for future in futures]
 
 

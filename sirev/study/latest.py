@@ -10,7 +10,6 @@ import json
 import os
 from pathlib import Path
 
-from sirev.store.provenance import now
 from sirev.store.runs import Run
 from sirev.store.store import Store
 
@@ -21,7 +20,7 @@ def remember(store: Store, run_ids: list[str]) -> None:
         path = _path(store)
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_suffix(f".{os.getpid()}")
-        scratch.write_text(json.dumps({"when": now(), "runs": run_ids}))
+        scratch.write_text(json.dumps({"newest": _newest(store.runs.all()), "runs": run_ids}))
         os.replace(scratch, path)
     except (OSError, RuntimeError):  # RuntimeError: there is no home folder
         pass
@@ -30,17 +29,22 @@ def remember(store: Store, run_ids: list[str]) -> None:
 def latest_runs(store: Store) -> list[Run]:
     """The runs of the last `iterate` on this store, as this machine remembers it or as the store's runs tell."""
     runs = store.runs.all()
-    newest = max((run.invocation for run in runs), default="")
+    newest = _newest(runs)
     try:
         noted = json.loads(_path(store).read_text())
-        ids, when = list(noted["runs"]), str(noted["when"])
+        ids, seen = list(noted["runs"]), str(noted["newest"])
     except (OSError, RuntimeError, ValueError, KeyError, TypeError):
-        ids, when = [], ""
+        ids, seen = [], ""
     found = [run for wanted in ids for run in runs if run.id == wanted]
-    # An invocation is named by the time it began: one that began after the note was made is a later one.
-    if found and len(found) == len(ids) and newest <= when:
+    # One that was not there when the note was made is a later one. No clock is asked: it may have been set back since.
+    if found and len(found) == len(ids) and newest == seen:
         return found
     return [run for run in runs if run.invocation == newest]
+
+
+def _newest(runs: list[Run]) -> str:
+    """The last invocation by its name, which begins with the time it began."""
+    return max((run.invocation for run in runs), default="")
 
 
 def _path(store: Store) -> Path:

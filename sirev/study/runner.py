@@ -49,14 +49,17 @@ LARGE = ("pretrain", "train")
 """Stages that make models: most that is read through needs none of them, so their files are pulled when something does."""
 NEED_GPU = ("train", "sample", "embed")
 
-State = Literal["hit", "start", "wait", "done"]
+State = Literal["hit", "start", "done"]
 
 
 class Listener(Protocol):
     """Told what happens, from several threads at once."""
 
     def step(self, run: Run, name: str, state: State) -> None:
-        """A step was found, begins, waits for another process, or was computed."""
+        """A step was found, begins, or was computed."""
+
+    def wait(self, run: Run, name: str, words: str) -> None:
+        """A step waits for whoever is at it already, or does so no longer: "waits for process 7 on that-machine"."""
 
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
         """A long step is at `done` of `total` units, at `rate` tokens a second; of a grade step, answers a second."""
@@ -145,7 +148,7 @@ class Runner:
         self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Artifact], action: dict[str, Any], redo: bool
     ) -> Artifact:
         key = action_key(action)
-        with self.store.lock(action, lambda: self.listener.step(self.run, name, "wait"), self.crew.stopping):
+        with self.store.lock(action, self._waiting(name), self.crew.stopping):
             # Whoever held the lock before may have computed it meanwhile.
             found = (
                 self.crew.redone.get(key) if redo else self.store.lookup(key) or self._pulled(key, files=stage.name not in LARGE)
@@ -203,7 +206,7 @@ class Runner:
                 continue
             action = step_action(self.run, asked.stage, asked.parameters, asked.inputs)
             key = action_key(action)
-            with self.store.lock(action, lambda step=asked.name: self.listener.step(self.run, step, "wait"), self.crew.stopping):  # type: ignore[misc]
+            with self.store.lock(action, self._waiting(asked.name), self.crew.stopping):
                 if artifact.complete() or self._pulled(key, artifact.digest):
                     continue
                 self._fill(asked.name, asked.inputs)
@@ -217,6 +220,9 @@ class Runner:
                     "again gave others, as training on a GPU can; pull them from where they still are (--remote URL), or go on "
                     f"from a new realisation: --redo {asked.stage.name}{asked.name[asked.name.rfind(':') :]}"
                 )
+
+    def _waiting(self, name: str) -> Callable[[str], None]:
+        return lambda words: self.listener.wait(self.run, name, words)
 
     def _provenance(self, started: str, seconds: float) -> dict[str, Any]:
         return {

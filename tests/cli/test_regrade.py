@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import signal
 import subprocess
@@ -111,5 +112,7 @@ def test_ctrl_c_exits_130_and_the_same_command_goes_on(command: Command, smoke: 
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert stderr == "sirev: interrupted; the same command goes on from here\n"
+    waits, last = stderr.splitlines()
+    assert waits.endswith(f"waits for process {os.getpid()} on {os.uname().nodename}")
+    assert last == "sirev: interrupted; the same command goes on from here"
     assert "13 steps found in the store, 1 computed" in command(*arguments).stderr

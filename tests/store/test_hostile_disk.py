@@ -27,7 +27,7 @@ NEED_SPACE = [name for name in PROGRAMS if not name.startswith(("collect", "stam
 def test_a_disk_full_at_any_write_leaves_a_sound_store_that_goes_on_later(name: str, tmp_path: Path) -> None:
     for what in ("pages", "inodes"):
         failures = int(within("at_every_step", tmp_path, name, what).split()[0])
-        assert failures >= 1
+        assert failures >= 1 or name == "use what is damaged"  # which frees some before it writes
 
 
 @pytest.mark.parametrize("name", ["collect", "collect runs"])

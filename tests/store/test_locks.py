@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -35,20 +36,41 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_the_second_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
-    order, waited = [], []
+    order: list[tuple[str, bool]] = []
+    waited: list[str] = []
 
     def second() -> None:
-        with key_lock(tmp_path, "key", on_wait=lambda: waited.append(True)) as held:
+        with key_lock(tmp_path, "key", on_wait=waited.append) as held:
             order.append(("second", held))
 
     with key_lock(tmp_path, "key") as held:
         thread = threading.Thread(target=second)
         thread.start()
-        time.sleep(0.4)
+        time.sleep(1.0)
         order.append(("first", held))
     thread.join()
     assert order == [("first", True), ("second", True)]
-    assert waited == [True]
+    assert waited == ["waits for another run"]
+
+
+def test_who_waits_is_told_for_which_process_and_when_that_falls_silent(
+    tmp_path: Path, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "GIVE_UP_SECONDS", 1.0)
+    waited: list[str] = []
+    with key_lock(tmp_path, "key", on_wait=waited.append) as held:
+        assert not held
+    who = f"process {holder.pid} on {os.uname().nodename}"
+    assert waited == [f"waits for {who}", f"goes on without {who}, of which nothing was heard for 1 s"]
+
+
+def test_a_lock_file_that_says_nothing_readable_is_waited_for_all_the_same(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    (tmp_path / "key").write_bytes(b"\xff\x1b[31m 7")
+    threading.Timer(1.0, holder.kill).start()
+    waited: list[str] = []
+    with key_lock(tmp_path, "key", on_wait=waited.append) as held:
+        assert held
+    assert waited == ["waits for another process"]
 
 
 def test_other_keys_do_not_wait(tmp_path: Path) -> None:

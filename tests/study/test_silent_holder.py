@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -100,9 +101,8 @@ def test_a_study_goes_on_without_one_that_was_stopped_with_its_children(smoke: S
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     first = subprocess.Popen([SIREV, *asked], start_new_session=True, **pipes)
     try:
-        _wait_for(tmp_path / "store" / "locks", "[0-9a-f]" * 64)
-        time.sleep(4)  # in the middle of the pretraining
-        os.killpg(first.pid, signal.SIGSTOP)
+        time.sleep(2)
+        _stop_with_a_lock(first.pid, tmp_path / "store" / "locks")
         second = subprocess.run([sys.executable, "-c", IMPATIENT, *asked], capture_output=True, text=True, timeout=200)
         assert second.returncode == 0, second.stderr
         assert re.search(rf"goes on without process {first.pid} on {re.escape(HOST)}", second.stderr)
@@ -111,7 +111,8 @@ def test_a_study_goes_on_without_one_that_was_stopped_with_its_children(smoke: S
         _, stderr = first.communicate(timeout=200)
         assert first.returncode == 0, stderr
     finally:
-        os.killpg(first.pid, signal.SIGKILL) if first.poll() is None else None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(first.pid, signal.SIGKILL)
         first.wait()
     assert_sound(tmp_path / "store")
     run = smoke.of("sft").id
@@ -124,7 +125,13 @@ def _first_line(process: subprocess.Popen[str]) -> str:
     return process.stderr.readline().rstrip("\n")
 
 
-def _wait_for(folder: Path, pattern: str) -> None:
+def _stop_with_a_lock(group: int, locks: Path) -> None:
+    """Stop a process group at a moment in which it holds the lock of some step."""
     deadline = time.monotonic() + 60
-    while not list(folder.glob(pattern)) and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        os.killpg(group, signal.SIGSTOP)
+        if locks.is_dir() and any(locks.iterdir()):
+            return
+        os.killpg(group, signal.SIGCONT)
         time.sleep(0.05)
+    raise AssertionError("it never held a lock")

@@ -113,9 +113,7 @@ def test_runs_are_given_up_by_age_but_for_pinned_and_unfinished_ones(store: Stor
     made = {name: publish(store, "train", name.encode(), i) for i, name in enumerate(["old", "new", "pinned", "going"])}
     runs = {}
     for i, (name, artifact) in enumerate(made.items()):
-        runs[name] = a_run(
-            store, name, {"train:1": (action("train", i), artifact)}, "running" if name == "going" else "complete"
-        )
+        runs[name] = a_run(store, name, {"train:1": (action("train", i), artifact)}, "running" if name == "going" else "complete")
         touched(store, runs[name], 1 if name == "new" else 100)
     Pins(store.path, store.objects).add(NamedPin("keep", runs=["pinned"]))
     found = collect(store, Policy(older_than=50 * HOUR))
