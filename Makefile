@@ -35,8 +35,12 @@ lint: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/sampler.py
 	$(BIN)/python benchmarks/replay.py
+	$(BIN)/python benchmarks/rerun.py
+	$(BIN)/python benchmarks/put_get.py
+	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/grading.py
 	$(BIN)/python benchmarks/measuring.py
+	$(BIN)/python benchmarks/sandbox.py
 
 # Torch comes first and by itself, so that its index serves nothing else; what it needs comes with the rest.
 $(VENV)/.installed: pyproject.toml constraints.txt

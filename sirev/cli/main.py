@@ -12,6 +12,7 @@ import typer
 
 from sirev.cli.options import (
     FormatOption,
+    LookOption,
     MethodsOption,
     NullCountOption,
     NullOption,
@@ -120,7 +121,7 @@ def why(
     overlay: OverlayOption = None,
     null: NullOption = None,
     null_count: NullCountOption = 3,
-    form: Annotated[str, typer.Option("--format", metavar="table|json", help="How to print it.")] = "table",
+    form: LookOption = "table",
 ) -> None:
     """Say of each step whether the store has it, and if not, what differs from the nearest one that it has."""
     from sirev.cli.why import run

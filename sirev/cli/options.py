@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from sirev.errors import BadInput
 
 RecipeOption = Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="A recipe's name or its YAML file.")]
 MethodsOption = Annotated[
@@ -42,4 +45,13 @@ RatesOption = Annotated[
     list[str] | None,
     typer.Option("--rate", metavar="sample|train=TOKENS/S", help="Throughput for the estimate of GPU hours. Repeatable."),
 ]
+LookOption = Annotated[str, typer.Option("--format", metavar="table|json", help="How to print it.")]
 FormatOption = Annotated[str, typer.Option("--format", metavar="table|markdown|csv|json", help="How to print it.")]
+
+
+def check_format(form: str, known: Sequence[str] = ("table", "json")) -> None:
+    """BadInput for a `--format` that a command does not have."""
+    if form not in known:
+        from sirev.recipe import suggest  # pydantic; `sirev --help` has no use for it
+
+        raise BadInput(f"--format: unknown format {form!r}{suggest(form, list(known))}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from sirev.cli.units import size_text
 from sirev.cli.why import FEW, in_brief
 from sirev.errors import BadInput
 from sirev.reporting.tables import ABSENT, TextTable
@@ -47,7 +48,7 @@ def run(
 def _reasons(planned: Plans) -> list[str]:
     """Why the first steps would run, one line a reason."""
     causes = explain(planned).causes()
-    more = [f"and {len(causes) - FEW} more reasons: sirev why --recipe {planned.recipe.name}"] if len(causes) > FEW else []
+    more = [f"and {len(causes) - FEW} more reasons: the same with `sirev why`"] if len(causes) > FEW else []
     return [*(in_brief(told) for told in causes[:FEW]), *more]
 
 
@@ -75,18 +76,11 @@ def _estimated(found: Estimate) -> list[TextTable]:
     table.rows.append(["tokens trained on", f"{found.trained_tokens:,}"])
     for stage, hours in found.hours.items():
         table.rows.append([f"hours to {stage}", ABSENT if hours is None else f"{hours:,.2f}"])
-    table.rows += [[f"memory, {what}", _bytes(size)] for what, size in found.memory.items()]
-    table.rows.append(["disk, samples and models", _bytes(found.disk_bytes)])
+    table.rows += [[f"memory, {what}", size_text(size)] for what, size in found.memory.items()]
+    table.rows.append(["disk, samples and models", size_text(found.disk_bytes)])
     if found.assumptions:
         table.notes.append("Assumed: " + "; ".join(found.assumptions) + ".")
     if None in found.hours.values():
         table.notes.append("Hours need a rate: --rate sample=TOKENS/S --rate train=TOKENS/S, or an earlier run here.")
     table.notes.append("Activations come on top: training.memory says how much goes through the model at once.")
     return [table]
-
-
-def _bytes(size: int) -> str:
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= scale:
-            return f"{size / scale:,.1f} {unit}"
-    return f"{size} B"

@@ -9,9 +9,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from sirev.cli.options import check_format
 from sirev.cli.progress import Progress
-from sirev.errors import BadInput
-from sirev.recipe import suggest
 from sirev.reporting.summary import FORMATS
 from sirev.reporting.tables import TextTable, markdown
 from sirev.reporting.terminal import print_tables
@@ -25,8 +24,7 @@ SHOWN = 20
 
 def run(name: str, overrides: list[str], form: str, store: Path | None, unsafe_code: bool) -> None:
     """Regrade and print the counts of every step, then the flips; what was not regraded is said with them."""
-    if form not in FORMATS:
-        raise BadInput(f"--format: unknown format {form!r}{suggest(form, list(FORMATS))}")
+    check_format(form, FORMATS)
     with Progress() as progress:
         found = regrade(name, overrides=overrides, store=store, unsafe_code=unsafe_code, listener=progress)
     progress.summary()

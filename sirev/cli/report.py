@@ -28,7 +28,7 @@ def run(
     draws: int,
 ) -> None:
     """Print the report in the form asked for, or write it; what was left out goes to stderr."""
-    if form not in FORMATS:
+    if form not in FORMATS:  # in words that tell the type checker
         raise BadInput(f"--format: unknown format {form!r}{suggest(form, list(FORMATS))}")
     written = section in FILES
     if section is not None and not written and section not in SECTIONS:

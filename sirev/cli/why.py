@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sys
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sirev.errors import BadInput
-from sirev.recipe import suggest
+from sirev.cli.lines import print_lines
+from sirev.cli.options import check_format
 from sirev.study.components import moment
 from sirev.study.explanation import Explanation, Told, Why, has_to_run
 from sirev.study.invocation import plans
@@ -33,8 +30,7 @@ def run(
     form: str,
 ) -> None:
     """Print the sum and the first misses; with `which` those steps in full."""
-    if form not in ("table", "json"):
-        raise BadInput(f"--format {form}: unknown format{suggest(form, ['table', 'json'])}")
+    check_format(form)
     planned = plans(recipe, methods, overrides, seeds, store, (), overlays, False, nulls, null_count)
     found = explain(planned, which)
     if form == "json":
@@ -45,10 +41,7 @@ def run(
         for planner in planned.planners
     }
     told = [line for step in found.steps for line in in_full(step, labels)] if which else [*summary(found, labels)]
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 400
-    for line in told:
-        indent = " " * (len(line) - len(line.lstrip()) + 2)
-        print("\n".join(textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)))
+    print_lines(told)
 
 
 def summary(found: Why, labels: Mapping[str, str]) -> list[str]:
@@ -61,7 +54,7 @@ def summary(found: Why, labels: Mapping[str, str]) -> list[str]:
         when = " to ".join(dict.fromkeys([moment(made[0]), moment(made[-1])])) if made else "at unknown times"
         return [
             f"{shared}, all hits, made {when}",
-            f"Name a step, a stage or a t to hear more: sirev why --recipe {found.recipe} train:2",
+            "To hear more, add a step, a stage or a t, such as train:2",
         ]
     counts = [f"{total['hit']} hit", f"{total['miss']} miss"]
     if total["unknown"]:
@@ -71,7 +64,7 @@ def summary(found: Why, labels: Mapping[str, str]) -> list[str]:
     for told in causes[:FEW]:
         lines += ["", *_cause(told, labels)]
     if len(causes) > FEW:
-        lines += ["", f"and {len(causes) - FEW} more reasons: name a step, a stage or a t"]
+        lines += ["", f"and {len(causes) - FEW} more reasons: add a step, a stage or a t"]
     return lines
 
 

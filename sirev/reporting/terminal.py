@@ -18,9 +18,9 @@ def print_tables(tables: list[TextTable]) -> None:
         def on_broken_pipe(self) -> None:  # `sirev report | head`; rich would end the process with status 1
             raise BrokenPipeError
 
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
-        console = Console(highlight=False, markup=False, width=400)
+        console = Console(highlight=False, markup=False, emoji=False, width=400)
     fitting = [part for table in tables for part in fit(table, console.width)]
     for i, table in enumerate(fitting):
         if i:

@@ -54,7 +54,7 @@ def hand_out(store: Store, artifact: Artifact, to: Path, notes: Mapping[str, str
 
 def refuse_hollow(store: Store, artifact: Artifact) -> None:
     """BadInput, saying what to do, for an artifact whose files were given up on purpose."""
-    if artifact.digest in store.hollow and not artifact.complete():
+    if store.is_hollow(artifact.digest):
         raise BadInput(
             f"the files of artifact {artifact.digest[:12]} were given up to save space (--keep-models); where a shared store has "
             "them, get them back with: sirev store pull URL RUN; else compute them anew: sirev iterate --redo STAGE:T"

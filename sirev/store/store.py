@@ -105,6 +105,15 @@ class Store:
                 self._lease.hold([artifact.digest])
         return artifact
 
+    def is_hollow(self, digest: str) -> bool:
+        """Whether the files of an artifact were given up on purpose, and are not back since."""
+        if digest not in self.hollow:
+            return False
+        try:
+            return not self.artifact(digest).complete()
+        except DamagedObject:
+            return False
+
     @contextlib.contextmanager
     def leasing(self) -> Iterator[None]:
         """While it lasts, a collection by another process spares whatever this one looks up, publishes or holds."""

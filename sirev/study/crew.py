@@ -35,7 +35,10 @@ def gpu() -> bool:
 
 
 class Through(Protocol):
-    """A shared store, read through."""
+    """A shared store, read through: how many artifacts came of it, and how many bytes."""
+
+    artifacts: int
+    bytes: int
 
     def fetch(self, key: str, artifact: str | None = None, files: bool = True) -> Artifact | None:
         """The artifact of a key, of any realisation or of the one named, pulled and checked, its files too or not yet.

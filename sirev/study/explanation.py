@@ -79,7 +79,7 @@ class Explanation:
             case "damaged":
                 return list(self.troubles)
             case "first":
-                return ["no such run of this recipe has had this step yet", *in_words(self.changes)]
+                return ["no earlier run of this recipe had this step", *in_words(self.changes)]
         return in_words(self.changes) or [has_to_run(self.waits_for)]
 
     def to_dict(self) -> dict[str, Any]:

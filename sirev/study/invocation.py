@@ -128,6 +128,8 @@ def iterate(
     with opened.leasing():
         futures = _all_runs(opened, recipe, list(zip(wanted, runs, strict=True)), crew, listener)
         errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
+    if crew.through is not None:
+        listener.note(runs[0], f"{crew.through.artifacts} results pulled from {remote}, {crew.through.bytes:,} bytes")
     if errors:
         raise _summary(errors)
     remember(opened, [run.id for run in runs])
@@ -355,7 +357,9 @@ def _through(store: Store, url: str, run: Run, listener: Listener) -> Through:
     from sirev.store.sharing.remote import Remote  # fsspec; a replay has no use for it
     from sirev.store.sharing.through import ReadThrough
 
-    return ReadThrough(store, Remote(url), lambda text: listener.warn(run, text))
+    through = ReadThrough(store, Remote(url), lambda text: listener.warn(run, text))
+    through.check()
+    return through
 
 
 def _one_run(store: Store, recipe: Recipe, wanted: Wanted, run: Run, crew: Crew, listener: Listener) -> RunResult:

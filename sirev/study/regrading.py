@@ -21,6 +21,7 @@ from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.crew import Crew
 from sirev.study.invocation import Quiet
+from sirev.study.naming import run_named
 from sirev.study.nulls import follow, retrained_in
 from sirev.study.runner import Listener, Runner, os_reason
 from sirev.study.steps import Known, Model, Steps, Unknown
@@ -83,7 +84,7 @@ def regrade(
     BadInput for what can't be regraded, StageFailed where a grader fails.
     """
     opened = store if isinstance(store, Store) else Store(store)
-    found = _run_beginning(opened, run)
+    found = run_named(opened, run)
     try:
         recipe = _recipe_of(found, overrides)
         return _regraded(opened, found, allow_unsafe_code(recipe) if unsafe_code else recipe, listener or Quiet())
@@ -193,20 +194,6 @@ def _compared(step: str, before: Artifact, after: Artifact) -> Regraded:
         other_reasons=sum(b["correct"] == a["correct"] and b["reason"] != a["reason"] for b, a in pairs),
         flips=[Flip(b["problem_id"], b["draw"], b["reason"], a["reason"]) for b, a in flipped],
     )
-
-
-def _run_beginning(store: Store, name: str) -> Run:
-    """The run of this id, else the one run whose id begins so."""
-    ids = store.runs.ids()
-    if not ids:
-        raise BadInput(f"the store {store.path} holds no run yet; run first: sirev iterate --recipe tiny")
-    found = [name] if name in ids else [one for one in ids if name and one.startswith(name)]
-    if len(found) > 1:
-        raise BadInput(f"several runs in the store {store.path} begin with {name!r}: {', '.join(found)}")
-    run = store.runs.get(found[0]) if found else None
-    if run is None:
-        raise BadInput(f"the store {store.path} has no run {name!r}{suggest(name, ids)}")
-    return run
 
 
 def _recipe_of(run: Run, overrides: Sequence[str]) -> Recipe:

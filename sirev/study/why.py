@@ -118,7 +118,7 @@ class _Look:
             recorded=recorded,
             seconds=float(seconds) if isinstance(seconds, int | float) else None,
             here=provenance.get("store") == self._here,
-            hollow=artifact.digest in self.store.hollow,
+            hollow=self.store.is_hollow(artifact.digest),
         )
         near = self._nearest(planner, step, before=recorded) if full else None
         if near is None:

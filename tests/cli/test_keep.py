@@ -40,7 +40,7 @@ def test_a_pinned_run_outlives_an_age_policy(command: Command, smoke: Study, smo
     pinned = command("store", "pin", kept[:-2], "--tag", "paper", "--store", smoke_copy)
     assert pinned.returncode == 0, pinned.stderr
     assert "paper" in command("store", "pin", "--store", smoke_copy).stdout
-    assert json.loads(command("store", "pin", "--format", "json", "--store", smoke_copy).stdout)[0]["runs"] == [kept]
+    assert json.loads(command("store", "pin", "--format", "json", "--store", smoke_copy).stdout)["pins"][0]["runs"] == [kept]
     given_up = gc(command, smoke_copy, "--older-than", "0m", "--yes")["runs"]
     assert sorted(given_up) == sorted(result.id for result in smoke.results if result.id != kept)  # type: ignore[type-var]
     assert Store(smoke_copy).runs.ids() == [kept]

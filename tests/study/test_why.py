@@ -227,7 +227,7 @@ def test_an_empty_store_has_nothing_like_it_and_is_not_made(tmp_path: Path) -> N
 def test_steps_of_a_larger_t_are_the_first_of_their_name(smoke: Study) -> None:
     found = asked(smoke.store, "T=4", methods=["sft"])
     assert only(found, "select:4").cause == "first"
-    assert reasons(found)["select:4"][0] == "no such run of this recipe has had this step yet"
+    assert reasons(found)["select:4"][0] == "no earlier run of this recipe had this step"
 
 
 def test_a_method_that_never_ran_differs_in_all_that_it_is(smoke_copy: Path) -> None:

@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from sirev.cli.options import StoreOption
+from sirev.cli.options import LookOption, StoreOption
 
 app = typer.Typer(help="Look into the store, check it, clean it up, share it.", no_args_is_help=True, rich_markup_mode=None)
 
-Look = Annotated[str, typer.Option("--format", metavar="table|json", help="How to print it.")]
 KeepModels = Annotated[
     str | None,
     typer.Option("--keep-models", metavar="all|last|best|none", help="Which of a run's trained models, the large files."),
@@ -21,7 +20,7 @@ RunsArgument = Annotated[list[str] | None, typer.Argument(metavar="[RUN|RECIPE].
 
 
 @app.command("ls")
-def ls(form: Look = "table", store: StoreOption = None) -> None:
+def ls(form: LookOption = "table", store: StoreOption = None) -> None:
     """List the runs in the store, their size, and what is pinned."""
     from sirev.cli.store import look
 
@@ -31,20 +30,21 @@ def ls(form: Look = "table", store: StoreOption = None) -> None:
 @app.command("show")
 def show(
     name: Annotated[
-        str, typer.Argument(metavar="RUN|KEY|DIGEST", help="A run, an action's key or a digest; a beginning will do.")
+        str, typer.Argument(metavar="RUN|KEY|DIGEST", help="Or its beginning: of a key and a digest at least 6 digits.")
     ],
+    form: Annotated[str, typer.Option("--format", metavar="json", help="There is no other.")] = "json",
     store: StoreOption = None,
 ) -> None:
     """Show a run with its steps, an action with its provenance, or an artifact with its files and users, as JSON."""
     from sirev.cli.store import look
 
-    look.show(name, store)
+    look.show(name, store, form)
 
 
 @app.command("log")
 def log(
     name: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Only its steps. Default: everything recorded.")] = None,
-    form: Look = "table",
+    form: LookOption = "table",
     store: StoreOption = None,
 ) -> None:
     """List what was computed when, how long it took, where, and what it made."""
@@ -54,7 +54,7 @@ def log(
 
 
 @app.command("du")
-def du(form: Look = "table", store: StoreOption = None) -> None:
+def du(form: LookOption = "table", store: StoreOption = None) -> None:
     """Show what takes the space: by stage, by run, and what no run uses."""
     from sirev.cli.store import look
 
@@ -65,7 +65,7 @@ def du(form: Look = "table", store: StoreOption = None) -> None:
 def diff(
     first: Annotated[str, typer.Argument(metavar="RUN", help="A run's id; its beginning will do.")],
     second: Annotated[str, typer.Argument(metavar="RUN", help="Another.")],
-    form: Look = "table",
+    form: LookOption = "table",
     store: StoreOption = None,
 ) -> None:
     """Show the first step where two runs part, what differs there, and what follows from it."""
@@ -108,7 +108,7 @@ def verify(
     recompute: Annotated[
         int, typer.Option("--recompute", metavar="N", min=0, help="Also run N deterministic steps again and compare.")
     ] = 0,
-    form: Look = "table",
+    form: LookOption = "table",
     store: StoreOption = None,
 ) -> int:
     """Hash every object, check every record; exit 1 where something is damaged."""
@@ -128,7 +128,7 @@ def gc(
     keep_models: KeepModels = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be deleted.")] = False,
-    form: Look = "table",
+    form: LookOption = "table",
     store: StoreOption = None,
 ) -> None:
     """Delete what no run, pin or running process reaches, after showing it."""
@@ -141,7 +141,7 @@ def gc(
 def pin(
     name: Annotated[str | None, typer.Argument(metavar="[RUN|DIGEST]", help="Default: list the pins.")] = None,
     tag: Annotated[str | None, typer.Option("--tag", metavar="NAME", help="What to call the pin. Default: the run's id.")] = None,
-    form: Look = "table",
+    form: LookOption = "table",
     store: StoreOption = None,
 ) -> None:
     """Keep a run or an artifact, whatever gc is asked to give up."""
@@ -188,7 +188,10 @@ def pull(
 
 @app.command("export")
 def export(
-    names: Annotated[list[str], typer.Argument(metavar="RUN... FILE.tar.zst", help="Runs, and the file to write.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="[RUN|RECIPE]... FILE", help="Which runs, by default all, and the file.tar.zst to write."),
+    ],
     keep_models: KeepModels = None,
     store: StoreOption = None,
 ) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from sirev.cli.options import check_format
 from sirev.cli.units import size_text
 from sirev.errors import BadInput
-from sirev.recipe import suggest
 from sirev.store.store import MARKER, Store, default_path
 from sirev.store.upkeep.findings import Damage, Findings
 from sirev.store.upkeep.repair import MISSING, marker_damage, mend_marker, repair
@@ -21,7 +21,6 @@ from sirev.study.recomputing import Recomputed, recompute
 
 SCHEMA = 1
 """Version of the JSON form; it grows when a field changes its meaning or goes away."""
-FORMS = ("table", "json")
 SHOWN = 20
 """Lines of a kind that the table form lists; json lists all."""
 BELONGS = 3
@@ -50,8 +49,7 @@ def verify(path: Path | None, mend: bool, count: int, form: str) -> int:
     1 where something is damaged or missing, or comes out otherwise. Once it is mended, what is then to be computed or pulled
     again is no failure: that is what mending is for.
     """
-    if form not in FORMS:
-        raise BadInput(f"--format: unknown format {form!r}{suggest(form, list(FORMS))}")
+    check_format(form)
     outcome = _checked(path if path is not None else default_path(), mend, count)
     if form == "json":
         print(json.dumps(_json(outcome), indent=2))

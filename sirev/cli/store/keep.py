@@ -8,6 +8,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from sirev.cli.options import check_format
 from sirev.cli.units import age_of, size_of, size_text
 from sirev.errors import BadInput
 from sirev.recipe import suggest
@@ -20,14 +21,15 @@ from sirev.study.comparing import joint_records
 from sirev.study.keeping import keep_choice, models_to_drop
 from sirev.study.naming import artifact_named, run_named
 
-FORMATS = ("table", "json")
+SCHEMA = 1
+"""Version of the JSON forms."""
 
 
 def gc(
     path: Path | None, older_than: str | None, max_size: str | None, keep_models: str | None, yes: bool, dry_run: bool, form: str
 ) -> None:
     """Show what would go, and delete it once that is agreed to."""
-    _check_format(form)
+    check_format(form)
     keep = keep_choice(keep_models)
     policy = Policy(
         age_of("--older-than", older_than),
@@ -49,22 +51,22 @@ def gc(
         found = collect(store, policy)
         print(f"sirev: {size_text(found.bytes)} freed", file=sys.stderr)
     if form == "json":
-        print(json.dumps(_plain(found, deleted), indent=2, ensure_ascii=False))
+        print(json.dumps({"schema": SCHEMA, "store": str(store.path), **_plain(found, deleted)}, indent=2, ensure_ascii=False))
 
 
 def pin(name: str | None, tag: str | None, path: Path | None, form: str) -> None:
     """Pin a run or an artifact under a name; without one list the pins."""
-    _check_format(form)
+    check_format(form)
     store = Store(path)
     pins = Pins(store.path, store.objects)
     if name is None:
         return _list(pins.all(), form, store)
     if re.fullmatch(r"[0-9a-f]{6,64}", name):
         digest = artifact_named(store, name).digest
-        made = NamedPin(tag or digest[:16], artifacts=[digest])
+        made = NamedPin(digest[:16] if tag is None else tag, artifacts=[digest])
     else:
         run = run_named(store, name)
-        made = NamedPin(tag or run.id, runs=[run.id])
+        made = NamedPin(run.id if tag is None else tag, runs=[run.id])
     there = {one.name: one for one in pins.all()}.get(made.name)
     if there is not None:  # a tag may name several
         runs, artifacts = ([*dict.fromkeys(pair)] for pair in (there.runs + made.runs, there.artifacts + made.artifacts))
@@ -80,23 +82,20 @@ def unpin(name: str, path: Path | None) -> None:
     store = Store(path)
     pins = Pins(store.path, store.objects)
     names = [one.name for one in pins.all()]
-    found = [one for one in names if one == name] or [one for one in names if one.startswith(name)]
-    if len(found) != 1:
+    if name not in names or not pins.remove(name):  # by its whole name: what it keeps may be gone for good
         raise BadInput(f"the store {store.path} has no pin {name!r}{suggest(name, names)}; sirev store pin lists them")
-    pins.remove(found[0])
-    print(f"sirev: {found[0]} is not pinned any more", file=sys.stderr)
-
-
-def _check_format(form: str) -> None:
-    if form not in FORMATS:
-        raise BadInput(f"--format: unknown format {form!r}{suggest(form, list(FORMATS))}")
+    print(f"sirev: {name} is not pinned any more", file=sys.stderr)
 
 
 def _agreed(found: Garbage, form: str) -> bool:
     if not sys.stdin.isatty() or form == "json":
         print("sirev: nothing is deleted; to delete it: --yes", file=sys.stderr)
         return False
-    answer = input(f"Delete this, {size_text(found.bytes)}? [y/N] ")
+    try:
+        answer = input(f"Delete this, {size_text(found.bytes)}? [y/N] ")
+    except EOFError:
+        print()
+        return False
     return answer.strip().lower() in ("y", "yes")
 
 
@@ -107,9 +106,11 @@ def _table(store: Store, found: Garbage) -> TextTable:
     rest = found.bytes - found.hollow_bytes
     models = f"{len(found.hollow):,}"
     table.rows.append(["models of runs that stay", models, size_text(found.hollow_bytes)])
-    table.rows.append(["other files and manifests", f"{len(found.objects):,}", size_text(rest)])
+    table.rows.append(["other files and manifests", f"{len(found.objects) - found.hollow_files:,}", size_text(rest)])
     table.rows.append(["all that goes", "", size_text(found.bytes)])
-    table.rows.append(["all that stays", f"{found.kept_runs} runs", size_text(found.kept_bytes)])
+    table.rows.append(
+        ["all that stays", f"{found.kept_runs} run{'' if found.kept_runs == 1 else 's'}", size_text(found.kept_bytes)]
+    )
     table.notes += [f"given up: {run.id}" for run in found.runs]
     if found.hollow:
         table.notes.append("What was measured of those models stays; one that is needed again is trained or pulled again.")
@@ -137,7 +138,8 @@ def _plain(found: Garbage, deleted: bool) -> dict[str, object]:
 
 def _list(pins: list[NamedPin], form: str, store: Store) -> None:
     if form == "json":
-        print(json.dumps([asdict(one) for one in pins], indent=2, ensure_ascii=False))
+        told = {"schema": SCHEMA, "store": str(store.path), "pins": [asdict(one) for one in pins]}
+        print(json.dumps(told, indent=2, ensure_ascii=False))
         return
     table = TextTable(f"Pins in {store.path}", ["pin", "keeps", "made"], 3)
     for one in pins:

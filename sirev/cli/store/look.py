@@ -10,6 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from sirev.cli.lines import print_lines
+from sirev.cli.options import check_format
 from sirev.cli.units import size_text
 from sirev.errors import BadInput
 from sirev.recipe import suggest
@@ -27,7 +29,6 @@ from sirev.store.upkeep.reach import reach
 from sirev.study import history, naming
 from sirev.study.usage import Share, Space, run_shares, usage
 
-FORMATS = ("table", "json")
 SCHEMA = 1
 """Version of the JSON forms; it grows when a field changes its meaning or goes away."""
 LOGGED = 1000
@@ -63,16 +64,17 @@ def ls(path: Path | None, form: str) -> None:
     ]
     if as_json:
         return _print_json(store, {"runs": rows})
+    pinned = ["pinned"] if any(row["pins"] for row in rows) else []
     table = TextTable(
-        f"Runs in {store.path}", ["run", "recipe", "method", "seed", "status", "steps", "size", "pinned", "begun"], 3
-    )
+        f"Runs in {store.path}", ["run", "status", "size", "begun", *pinned], 1
+    )  # its id tells recipe, method, seed
     for row in rows:
-        plain = [str(row[name]) for name in ("run", "recipe", "method", "seed", "status", "steps")]
-        table.rows.append([*plain, size_text(row["size"]), ", ".join(row["pins"]) or ABSENT, _time(row["begun"])])
+        pins = [", ".join(row["pins"]) or ABSENT] if pinned else []
+        table.rows.append([row["run"], row["status"], size_text(row["size"]), _time(row["begun"]), *pins])
     return print_tables([table])
 
 
-def show(name: str, path: Path | None) -> None:
+def show(name: str, path: Path | None, form: str = "json") -> None:
     """A run, an action's realisations, an artifact, or a file of one, as JSON.
 
     A run: its file, with `size`, `pinned` (by which pins), `hollow` (steps whose files were given up) and `missing` (in
@@ -80,6 +82,7 @@ def show(name: str, path: Path | None) -> None:
     `semantic`, `size`, `hollow`, `complete`, `keys` (of its records) and `steps`. A file: `object`, `size`, and the artifacts
     that have it, `in`. Who uses something is said as [{"run", "step"}].
     """
+    check_format(form)
     print(json.dumps(_shown(Store(path), name), indent=2, ensure_ascii=False))
 
 
@@ -97,27 +100,19 @@ def log(name: str | None, path: Path | None, form: str) -> None:
         entries = history.history_of(store, naming.run_named(store, name))
     if as_json:
         return _print_json(store, {"log": [entry.to_dict() for entry in entries], "damaged": damaged})
-    what = f"the run {name}" if name else str(store.path)
-    table = TextTable(f"What was computed in {what}", ["when", "stage", "step", "made in", "key", "artifact", "seconds"], 6)
-    for entry in entries[-LOGGED:]:
+    for entry in entries[-LOGGED:]:  # lines, as of a log: names are long, and somebody will look for one
         steps = [step if name else f"{run}:{step}" for run, step in entry.users]
         more = f" and {len(steps) - 1} more" if len(steps) > 1 else ""
-        table.rows.append(
-            [
-                _time(entry.when) if entry.when else ABSENT,
-                entry.stage,
-                f"{steps[0]}{more}" if steps else ABSENT,
-                entry.store or ("here" if entry.provenance is not None else "its record is gone"),
-                entry.key[:12],
-                entry.artifact[:12],
-                ABSENT if entry.seconds is None else f"{entry.seconds:,.1f}",
-            ]
-        )
+        seconds = "" if entry.seconds is None else f"{entry.seconds:,.1f} s"
+        made = f"  made in {entry.store}" if entry.store else "" if entry.provenance is not None else "  its record is gone"
+        when = _time(entry.when) if entry.when else ABSENT
+        step = f"{steps[0]}{more}" if steps else entry.stage
+        print(f"{when:16}  {entry.artifact[:12]}  {seconds:>9}  {step}{made}")
     if len(entries) > LOGGED:
-        table.notes.append(f"{len(entries) - LOGGED:,} earlier ones are left out; --format json lists all.")
+        print(f"{len(entries) - LOGGED:,} earlier ones are left out; --format json lists all", file=sys.stderr)
     if damaged:
-        table.notes.append(f"{damaged:,} damaged records are left out; mend the store with: sirev store verify --repair")
-    return print_tables([table])
+        print(f"{damaged:,} damaged records are left out; mend the store with: sirev store verify --repair", file=sys.stderr)
+    return None
 
 
 def du(path: Path | None, form: str) -> None:
@@ -137,7 +132,7 @@ def du(path: Path | None, form: str) -> None:
     for name, space in [*((SPACES[name], space) for name, space in found.spaces.items()), ("total", found.total)]:
         table.rows.append([name, *_space(space)])
     if found.spaces["of none"].files:
-        table.notes.append("What of that can go: sirev store gc --dry-run")
+        table.notes.append("Shards and comparisons stay beside their runs; what can go: sirev store gc --dry-run")
     if found.missing:
         table.notes.append(f"{len(found.missing):,} things that runs stand on are missing or damaged: sirev store verify")
     return print_tables([one for one in (stages, runs) if one.rows] + [table])
@@ -151,7 +146,7 @@ def diff(first: str, second: str, path: Path | None, form: str) -> None:
     found = difference(store, naming.run_named(store, first), naming.run_named(store, second))
     if as_json:
         return _print_json(store, found.to_dict())
-    return print("\n".join(lines(found)))
+    return print_lines(lines(found))
 
 
 def path(run_id: str | None, step: str | None, path: Path | None) -> None:
@@ -187,9 +182,13 @@ def get(name: str, to: Path, path: Path | None) -> None:
 
 def _opened(path: Path | None, form: str) -> tuple[Store, bool]:
     """The store, and whether it is JSON that is wanted."""
-    if form not in FORMATS:
-        raise BadInput(f"--format: unknown format {form!r}{suggest(form, list(FORMATS))}")
-    return Store(path), form == "json"
+    check_format(form)
+    store = Store(path)
+    if not store.exists:
+        raise BadInput(
+            f"there is no store in {store.path}; run first: sirev iterate --recipe tiny, or name another with --store DIR"
+        )
+    return store, form == "json"
 
 
 def _print_json(store: Store, value: dict[str, Any]) -> None:
@@ -208,7 +207,7 @@ def _shown(store: Store, name: str) -> Any:
             raise BadInput(f"{name!r} may mean several things in the store {store.path}: {naming.listed(told)}")
         if keys:
             return [
-                {**asdict(record), "hollow": record.artifact in store.hollow, "steps": _steps(store, record.artifact)}
+                {**asdict(record), "hollow": store.is_hollow(record.artifact), "steps": _steps(store, record.artifact)}
                 for record in store.records.realisations(keys[0])
             ]
         if objects:
@@ -235,7 +234,7 @@ def _shown_artifact(store: Store, artifact: Artifact) -> dict[str, Any]:
         "artifact": artifact.digest,
         "semantic": artifact.semantic,
         "size": artifact.size,
-        "hollow": artifact.digest in store.hollow,
+        "hollow": store.is_hollow(artifact.digest),
         "complete": artifact.complete(),
         "keys": history.keys_of(store, artifact.digest),
         "steps": _steps(store, artifact.digest),

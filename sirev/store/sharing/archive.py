@@ -68,6 +68,8 @@ def export_runs(store: Store, runs: Sequence[Run], file: Path, hollow: Collectio
         index = listing.to_json(members)
         if len(index) > listing.INDEX_BYTES:
             raise BadInput(f"{len(members)} files are too many for one archive; export fewer runs at a time")
+        if not file.parent.is_dir():
+            raise BadInput(f"{file} can't be written: there is no folder {file.parent}")
         scratch = file.with_name(f".{file.name}.{os.getpid()}")
         try:
             with tarball.writing(scratch) as archive:

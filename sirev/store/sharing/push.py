@@ -144,6 +144,9 @@ def _manifests(store: Store, reached: Reach, there: dict[str, int]) -> list[Uplo
         if there.get(object_path(digest)) != size
     ]
     for digest in sorted(reached.hollow):
+        files = reached.artifacts[digest].manifest["files"].values()
+        if all(there.get(object_path(entry["sha256"])) == entry["size"] for entry in files):
+            continue  # somebody brought them
         raw = canonical_json({"format": HOLLOW_FORMAT, "artifact": digest})
         if there.get(hollow_path(digest)) != len(raw):
             uploads.append(Upload(hollow_path(digest), raw, len(raw)))

@@ -138,7 +138,7 @@ def reading(file: Path) -> Iterator[Reader]:
 
     try:
         if not file.is_file():
-            raise BadInput("there is no such file")
+            raise BadInput("it is a folder" if file.is_dir() else "there is no such file")
         with file.open("rb") as opened:
             start = opened.read(BLOCK)
     except OSError as error:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 
 from sirev.errors import BadInput, SirevError
 from sirev.store.artifacts import Artifact
-from sirev.store.sharing.backend import Silent
+from sirev.store.sharing.backend import RemoteFailed, Silent
 from sirev.store.sharing.remote import Remote
 from sirev.store.sharing.taking import Files, Taker, files_of
 from sirev.store.store import Store
@@ -27,21 +28,25 @@ class ReadThrough:
         self._asked = False
         self._hollow: set[str] = set()
         self._lock = threading.Lock()
+        self.artifacts = self.bytes = 0
+        """What came so far."""
+
+    def check(self) -> None:
+        """BadInput if the URL leads to no shared store; one that does not answer now may do so later."""
+        with contextlib.suppress(RemoteFailed):
+            self._open()
 
     def fetch(self, key: str, artifact: str | None = None, files: bool = True) -> Artifact | None:
         """The artifact of a key, from the shared store, checked and kept here; None if it can't be had there.
 
         With `artifact` (a manifest digest) that realisation or none. Without `files` only what tells what it is: it is hollow
-        here until its files are needed. BadInput, at the first call only, if the URL leads to no shared store.
+        here until its files are needed. BadInput, until it was reached once, if the URL leads to no shared store.
         """
         with self._lock:
             if self._failures >= PATIENCE:
                 return None
             try:
-                if not self._asked:
-                    self._remote.require()
-                    self._hollow = self._remote.hollow()
-                    self._asked = True
+                self._open()
                 self._take(key, artifact, files)
                 self._failures = 0
             except (SirevError, OSError) as error:
@@ -53,6 +58,12 @@ class ReadThrough:
                 return None
         found = self._store.lookup(key, artifact)
         return found if found is None or not files or found.complete() else None
+
+    def _open(self) -> None:
+        if not self._asked:
+            self._remote.require()
+            self._hollow = self._remote.hollow()
+            self._asked = True
 
     def _take(self, key: str, artifact: str | None, with_files: bool) -> None:
         store = self._store
@@ -79,4 +90,6 @@ class ReadThrough:
             if whole:
                 store.hollow.remove(digest)
             store.records.adopt(raw, key, digest)
+            self.artifacts += 1
+            self.bytes += taker.bytes
             return

@@ -28,6 +28,10 @@ SPARED_SECONDS = 24 * 3600
 """Without locks nobody can tell who is at work: then whatever is younger than this is spared."""
 
 
+MANIFEST_BYTES = 64 << 20
+"""What is larger is no manifest, and not read to find that out."""
+
+
 @dataclass(frozen=True)
 class Policy:
     """What to give up besides what nothing reaches.
@@ -56,6 +60,7 @@ class Garbage:
     records: list[tuple[str, str]] = field(default_factory=list)
     objects: dict[str, int] = field(default_factory=dict)
     hollow: list[str] = field(default_factory=list)
+    hollow_files: int = 0
     hollow_bytes: int = 0
     kept_runs: int = 0
     kept_bytes: int = 0
@@ -96,9 +101,9 @@ def _marked(store: Store, policy: Policy, locked: bool) -> Garbage:
     firm = {run.id for run in runs if run.status == "running" or run.id in live or run.id in pinned}
     garbage = Garbage()
     kept = [run for run in runs if run.id in firm or not _older(store, run, policy.older_than)]
-    if policy.max_size is not None:
-        kept = _fitting(store, kept, firm, policy, garbage)
     held = live | {digest for pin in pins for digest in pin.artifacts}
+    if policy.max_size is not None:
+        kept = _fitting(store, kept, firm, held, policy)
     hollow = _to_drop(store, kept, firm, held, policy)
     reached = _reached(store, kept, held, hollow)
     for key, digest in policy.also(store, kept) if policy.also else ():
@@ -117,7 +122,9 @@ def _marked(store: Store, policy: Policy, locked: bool) -> Garbage:
         else:
             garbage.objects[digest] = size
     files = {e["sha256"] for digest in garbage.hollow for e in store.artifact(digest).manifest["files"].values()}
+    garbage.hollow_files = sum(digest in files for digest in garbage.objects)
     garbage.hollow_bytes = sum(size for digest, size in garbage.objects.items() if digest in files)
+    garbage.too_large = policy.max_size is not None and garbage.kept_bytes > policy.max_size
     garbage.kept_runs = len(kept)
     return garbage
 
@@ -134,7 +141,7 @@ def _reached(store: Store, runs: list[Run], held: Iterable[str], hollow: Collect
     found = reach(store, runs, hollow)
     # A digest that is held may be an artifact's; of a large file it is not worth finding out.
     for digest in held:
-        if digest not in found.artifacts and 0 < store.objects.size(digest) < 64 << 20:
+        if digest not in found.artifacts and 0 < store.objects.size(digest) < MANIFEST_BYTES:
             with contextlib.suppress(DamagedObject):
                 store.artifact(digest)
                 add_artifact(store, found, digest, hollow)
@@ -200,9 +207,16 @@ def _free_records(store: Store, reached: Reach, garbage: Garbage, live: set[str]
         garbage.records.append((key, digest))
 
 
-def _fitting(store: Store, kept: list[Run], firm: set[str], policy: Policy, garbage: Garbage) -> list[Run]:
-    """The runs that stay once the oldest were given up until all fits."""
-    reaches = {run.id: reach(store, [run]).objects for run in kept}
+def _fitting(store: Store, kept: list[Run], firm: set[str], held: set[str], policy: Policy) -> list[Run]:
+    """The runs that stay once the oldest were given up until all fits, without the models that are not to be kept."""
+    hollow = _to_drop(store, kept, firm, held, policy)
+    reaches = {run.id: _weights(store, reach(store, [run], hollow)) for run in kept}
+    pinned = Reach()
+    for digest in held:
+        if 0 < store.objects.size(digest) < MANIFEST_BYTES:
+            with contextlib.suppress(DamagedObject):
+                add_artifact(store, pinned, digest)
+    reaches[""] = _weights(store, pinned)  # which stays whatever is given up
     users = Counter(digest for objects in reaches.values() for digest in objects)
     total = sum({digest: size for objects in reaches.values() for digest, size in objects.items()}.values())
     assert policy.max_size is not None
@@ -216,8 +230,12 @@ def _fitting(store: Store, kept: list[Run], firm: set[str], policy: Policy, garb
         for digest, size in reaches[run.id].items():
             users[digest] -= 1
             total -= size if users[digest] == 0 else 0
-    garbage.too_large = total > policy.max_size
     return [run for run in kept if run.id not in given_up]
+
+
+def _weights(store: Store, found: Reach) -> dict[str, int]:
+    """Bytes of all that was reached, manifests too."""
+    return {**found.objects, **{digest: store.objects.size(digest) for digest in found.artifacts}}
 
 
 def _sweep(store: Store, garbage: Garbage) -> None:

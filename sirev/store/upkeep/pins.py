@@ -47,6 +47,8 @@ class Pins:
             (self.root / f"{name}.json").unlink()
         except FileNotFoundError:
             return False
+        except OSError as error:
+            raise BadInput(f"{self.root / name}.json can't be deleted: {error.strerror}") from None
         return True
 
     def all(self) -> list[NamedPin]:
