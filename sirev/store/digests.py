@@ -30,7 +30,12 @@ def sha256(data: bytes) -> str:
 
 
 def sealed(value: dict[str, Any]) -> bytes:
-    """The canonical JSON of an object with a `sum` added: the sha256 of its canonical JSON without it."""
+    """The canonical JSON of an object with a `sum` added: the sha256 of its canonical JSON without it.
+
+    No field may sort after "sum", so that `unsealed` need not encode anything again; ValueError if one does.
+    """
+    if max(value) > "sum":
+        raise ValueError(f"a field after sum: {max(value)}")
     return canonical_json({**value, "sum": sha256(canonical_json(value))})
 
 
@@ -44,7 +49,6 @@ def unsealed(raw: bytes) -> dict[str, Any]:
         raise ValueError("not a JSON object")
     told = value.pop("sum", None)
     if told is not None:
-        # "sum" is the last of the sorted fields, so that nothing need be encoded again to check it.
         seal = f',"sum":"{told}"}}'.encode()
         if not raw.endswith(seal) or sha256(raw[: -len(seal)] + b"}") != told:
             raise ValueError("its sum does not fit")

@@ -18,10 +18,10 @@ def read_regular(path: str | Path) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise OSError(f"{path} is no plain file")
         # A file that grows while it is read is read to its end all the same: what it holds is checked by whoever asked.
-        data = os.read(fd, status.st_size + 1)
+        pieces = [os.read(fd, status.st_size + 1)]
         while piece := os.read(fd, 1 << 20):
-            data += piece
-        return data
+            pieces.append(piece)
+        return b"".join(pieces)
     finally:
         os.close(fd)
 

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import secrets
 import threading
 import time
@@ -22,6 +23,7 @@ from sirev.errors import BadInput, SirevError
 PATIENCE_SECONDS = 600.0
 POLL_SECONDS = 0.05
 _LOCK = "lock"
+_NAME = re.compile(r"\d+-[0-9a-f]{16}")
 
 
 class Gate:
@@ -45,8 +47,7 @@ class Gate:
     @contextlib.contextmanager
     def _held(self, how: int) -> Iterator[bool]:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            fd = self._opened()
         except OSError:  # a store that can't be written: nothing is published or collected in it either
             yield False
             return
@@ -54,6 +55,13 @@ class Gate:
             yield self._wait(fd, how)
         finally:
             os.close(fd)
+
+    def _opened(self) -> int:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        except PermissionError:  # another user's, in a shared store: to lock it one need not write to it
+            return os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
 
     def _wait(self, fd: int, how: int) -> bool:
         patience = PATIENCE_SECONDS
@@ -80,18 +88,30 @@ class Lease:
         self._path = root / "leases" / f"{os.getpid()}-{secrets.token_hex(8)}"
         self._fd: int | None = None
         self._named: set[str] = set()
+        self._noted: set[str] = set()
         self._lock = threading.Lock()
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a file yet."""
+        return self._fd is not None
+
+    def note(self, names: Iterable[str]) -> None:
+        """What is to be held from the first `hold` on: a process that computes nothing need not write anything."""
+        with self._lock:
+            self._noted.update(names)
 
     def hold(self, names: Iterable[str]) -> None:
         """Name what must stay. Call it while the gate is shared."""
         with self._lock:
-            new = [name for name in names if name not in self._named]
+            new = [name for name in (*self._noted, *names) if name not in self._named]
+            self._noted.clear()
             if not new:
                 return
             if self._fd is None:
                 try:
                     self._path.parent.mkdir(parents=True, exist_ok=True)
-                    fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+                    fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
                 except OSError as error:
                     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):  # who may only read can ask nobody to wait
                         return
@@ -125,22 +145,39 @@ class Lease:
 
 
 def leased(root: Path) -> set[str]:
-    """All that living processes hold. Files of dead ones are deleted; call it with the gate held alone."""
+    """All that living processes hold, of whatever user. BadInput if what one holds can't be read: nothing may be deleted then."""
     found: set[str] = set()
-    for path in sorted((root / "leases").glob("*-*")):
+    for _, held in _leases(root):
+        found.update(held.decode(errors="replace").split("\n") if held else ())
+    return found - {""}
+
+
+def sweep_leases(root: Path) -> None:
+    """Delete the leases of processes that are gone."""
+    for path, held in _leases(root):
+        if held is None:
+            path.unlink(missing_ok=True)
+
+
+def _leases(root: Path) -> Iterator[tuple[Path, bytes | None]]:
+    """Each lease with what it holds; None if its process is gone, and nothing where there are no locks to tell by."""
+    folder = root / "leases"
+    if folder.is_symlink():
+        return
+    for path in sorted(path for path in folder.glob("*-*") if _NAME.fullmatch(path.name)):
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except FileNotFoundError:
             continue
+        except OSError as error:
+            raise BadInput(
+                f"{path} can't be read: {error.strerror}; whose process that is must end, or collect himself"
+            ) from None
         try:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                    continue  # no locks here: the collector goes by age
-                found.update(path.read_text().split("\n"))
-            else:
-                path.unlink(missing_ok=True)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield path, None
+        except OSError as error:
+            # Another error than that somebody holds it: no locks here, and the collector goes by age.
+            yield path, os.pread(fd, 1 << 28, 0) if error.errno in (errno.EWOULDBLOCK, errno.EACCES) else b""
         finally:
             os.close(fd)
-    return found - {""}

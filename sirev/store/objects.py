@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -25,6 +26,8 @@ STAMPED_FROM = 1 << 20
 """Objects of this many bytes or more leave a stamp of their check; hashing a smaller one costs less than the stamp."""
 
 ABANDONED_SECONDS = 24 * 3600
+_TEMPORARY = re.compile(r"\.?\d+-[0-9A-Za-z_]+")
+"""Names that sirev gives in tmp/, of files and (with a dot) of folders."""
 
 
 class DamagedObject(SirevError):
@@ -78,10 +81,14 @@ class Objects:
         return digest, size
 
     def _holds(self, digest: str, data: bytes) -> bool:
+        path = f"{self._folder}/{digest[:2]}/{digest[2:]}"
         try:
-            return read_regular(f"{self._folder}/{digest[:2]}/{digest[2:]}") == data
+            if read_regular(path) != data:
+                return False
+            os.utime(path)  # where there are no locks a collection goes by age
         except OSError:
             return False
+        return True
 
     def adopt(self, scratch: Path, digest: str) -> int:
         """Take in a temporary file that came from elsewhere, if it is what `digest` names; returns its size in bytes.
@@ -102,7 +109,10 @@ class Objects:
 
     def sweep_temporary(self) -> None:
         """Delete what killed writers left in tmp/; what is a day old has no writer any more."""
-        for path in (self.root / "tmp").glob("*"):  # names that begin with a dot too
+        folder = self.root / "tmp"
+        if folder.is_symlink():  # in a store that came from elsewhere it may lead anywhere
+            return
+        for path in (path for path in folder.glob("*") if _TEMPORARY.fullmatch(path.name)):
             with contextlib.suppress(OSError):
                 status = os.lstat(path)
                 if time.time() - status.st_mtime > ABANDONED_SECONDS and not _held(path):
@@ -196,7 +206,7 @@ def _temporary(root: Path):  # type: ignore[no-untyped-def]
 
 def _held(path: Path) -> bool:
     """Whether somebody is writing a temporary file; False where there are no locks."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -100,13 +100,6 @@ class Records:
         records = [r for name in sorted(names) if (r := self.get(key, name))]
         return sorted(records, key=lambda r: r.provenance.get("recorded", ""))
 
-    def complete_key(self, beginning: str) -> str:
-        """The one key that begins so; `beginning` itself if there is none, or more than one."""
-        if len(beginning) < 4 or not beginning.isalnum():
-            return beginning
-        found = [path.name for path in (self.root / beginning[:2]).glob(f"{beginning}*")]
-        return found[0] if len(found) == 1 else beginning
-
     def names(self) -> Iterator[tuple[str, str]]:
         """Key and artifact of every record, from the files' names alone."""
         for folder in sorted(_names(self._folder)):

@@ -16,7 +16,7 @@ from typing import Any
 from sirev.errors import BadInput
 from sirev.store.artifacts import Artifact, Output, open_artifact, write_artifact
 from sirev.store.digests import sealed, unsealed
-from sirev.store.files import read_regular
+from sirev.store.files import is_regular, read_regular
 from sirev.store.hollow import Hollow
 from sirev.store.leases import Gate, Lease
 from sirev.store.locks import key_lock
@@ -27,6 +27,7 @@ from sirev.store.runs import Runs
 
 STORE_FORMAT = 1
 MARKER = "sirev-store.json"
+FOLDERS = ("objects", "records", "runs", "hollow", "pins", "adopted", "leases", "locks", "tmp", "checked", "local", "logs")
 
 
 def marker_bytes(store_id: str) -> bytes:
@@ -78,6 +79,10 @@ class Store:
         """
         if self._lease is None or pinned is not None:  # what a run has pinned is a root already
             return self._found(key, pinned)
+        if not self._lease.begun:
+            artifact = self._found(key, pinned)
+            self._lease.note([artifact.digest] if artifact else [])
+            return artifact
         with self.gate.shared():
             artifact = self._found(key, pinned)
             if artifact is not None:
@@ -88,8 +93,23 @@ class Store:
         if pinned is not None:
             return self._complete(pinned) if self.records.get(key, pinned) else None
         records = self.records.realisations(key)
-        records.sort(key=lambda r: r.provenance.get("store") != self.known_id)  # stable: earliest first within each
+        records.sort(key=lambda r: not self._made_here(r))  # stable: earliest first within each
         return next((artifact for r in records if (artifact := self._complete(r.artifact))), None)
+
+    def _made_here(self, record: Record) -> bool:
+        # A record may say so and have come from elsewhere all the same.
+        return record.provenance.get("store") == self.known_id and not is_regular(self._adopted(record.key, record.artifact))
+
+    def _adopted(self, key: str, artifact: str) -> Path:
+        return self.path / "adopted" / f"{key}.{artifact}"
+
+    def adopt_record(self, raw: bytes, key: str, artifact: str) -> bool:
+        """Take in a record from elsewhere, as `Records.adopt` does; it never counts as made here, whatever it says."""
+        mark = self._adopted(key, artifact)
+        if not is_regular(self.records.path(key, artifact)) and f'"store":"{self.known_id}"'.encode() in raw:
+            with self.objects.temporary() as scratch:
+                self.objects.publish(scratch, mark)
+        return self.records.adopt(raw, key, artifact)
 
     def publish(self, action: dict[str, Any], output: Output, provenance: dict[str, Any] | None = None) -> Artifact:
         """Store what an action produced: objects first, then the manifest, the record last."""
@@ -113,6 +133,15 @@ class Store:
             return not self.artifact(digest).complete()
         except DamagedObject:
             return False
+
+    def check_no_links(self) -> None:
+        """BadInput if a folder of the store is a symbolic link: nothing is deleted behind one, whoever made it."""
+        for name in FOLDERS:
+            if (self.path / name).is_symlink():
+                raise BadInput(
+                    f"{self.path / name} is a symbolic link, and nothing is deleted behind one; to have a store on another disk, "
+                    "link the whole of it, or name it with --store"
+                )
 
     @contextlib.contextmanager
     def leasing(self) -> Iterator[None]:
@@ -187,7 +216,9 @@ class Store:
         marker = self.path / MARKER
         try:
             data = unsealed(read_regular(marker))
-            version, _ = int(data["format"]), str(data["id"])
+            version = data["format"]
+            if type(version) is not int or not isinstance(data["id"], str):
+                raise ValueError("odd values")
         except (FileNotFoundError, NotADirectoryError):
             if self.path.exists() and not self.path.is_dir():
                 raise BadInput(f"the store {self.path} is not a folder; name another with --store DIR") from None

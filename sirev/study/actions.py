@@ -27,7 +27,7 @@ def step_action(run: Run, stage: Stage, parameters: Any, inputs: Mapping[str, Ar
 
 def in_env(run: Run, action: dict[str, Any]) -> dict[str, Any]:
     """The action as it is; with the versions of what computes, where the run's recipe says `env: strict`."""
-    return {**action, "env": versions(PACKAGES)} if run.settings["env"] == "strict" else action
+    return {**action, "env": versions(PACKAGES)} if run.settings.get("env") == "strict" else action
 
 
 def find(store: Store, pins: Mapping[str, Pin], name: str, key: str) -> Artifact | None:

@@ -39,7 +39,7 @@ def studies_of(store: Store, runs: Sequence[Run]) -> list[list[Run]]:
 def _version(store: Store, run: Run) -> int | None:
     """By which version of the stage a run was compared."""
     record = store.records.get(run.pins[STEP].key, run.pins[STEP].artifact)
-    return record.action["version"] if record else None
+    return record.action.get("version") if record else None
 
 
 def studies(runs: Sequence[Run]) -> list[list[Run]]:

@@ -118,7 +118,8 @@ def iterate(
     if recipe.gpu == "required" and not gpu():
         if remote is None:
             _check_nothing_to_compute(opened, recipe, wanted, runs)
-        crew.refusing = f"the recipe {recipe.name} needs a GPU and there is none here, and {remote} has not all of it"
+        else:
+            crew.refusing = f"the recipe {recipe.name} needs a GPU and there is none here, and {remote} has not all of it"
     for run in runs:  # what an interrupted --redo made already
         for pin in (run.pins[name] for name in run.redone if name in run.pins):
             if artifact := opened.lookup(pin.key, pin.artifact):

@@ -49,7 +49,9 @@ def models_to_drop(store: Store, runs: Sequence[Run], keep: Keep) -> set[str]:
 
 def _model_at(models: dict[str, str], t: int) -> list[str]:
     """M_t, which is the model trained last at or before t: nothing is trained where there is nothing to learn."""
-    trained = {int(step.rpartition(":")[2]): artifact for step, artifact in models.items() if step.startswith("train")}
+    # A null run with gold answers pins the method's M_t too, whose steps it copies: its own come last, and count.
+    own = sorted((step for step in models if step.startswith("train")), key=lambda step: step.startswith("train/null"))
+    trained = {int(step.rpartition(":")[2]): models[step] for step in own}
     before = [at for at in trained if at <= t]
     return [trained[max(before)]] if before else []
 
@@ -62,8 +64,8 @@ def _best(store: Store, run: Run) -> int:
     """The t of the best model by what the run's own comparison says; the last where nothing can be said."""
     try:
         compared = store.artifact(run.pins[STEP].artifact).json("comparison.json")["runs"][0]["iterations"]
-    except (KeyError, IndexError, DamagedObject):
+        scores = {int(one["t"]): (one.get("pass_at_1") or {}).get("value") for one in compared}
+    except (LookupError, TypeError, ValueError, AttributeError, DamagedObject):
         return _last(run)
-    scores = {int(one["t"]): (one.get("pass_at_1") or {}).get("value") for one in compared}
     known = {t: value for t, value in scores.items() if value is not None}
     return max(known, key=lambda t: (known[t], -t)) if known else _last(run)

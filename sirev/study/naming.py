@@ -111,7 +111,7 @@ def _one_id(store: Store, name: str, ids: list[str]) -> str:
         return name
     found = [one for one in ids if name and one.startswith(name)]
     if not ids:
-        raise BadInput(f"the store {store.path} holds no run yet; run first: sirev iterate --recipe tiny")
+        raise BadInput(f"the store {store.path} has no run {name!r}, nor any other yet; run first: sirev iterate --recipe tiny")
     if not found:
         raise BadInput(f"the store {store.path} has no run {name!r}{_suggest(name, ids)}")
     if len(found) > 1:

@@ -139,7 +139,8 @@ class Runner:
     ) -> Artifact:
         self.crew.turn.release()
         try:
-            self.store.hold([self.run.id])  # a collection beside this run is not to take it for an old one
+            # A collection beside this run is not to take it for an old one: what it found pinned is held by nothing else.
+            self.store.hold([self.run.id, *(pin.artifact for pin in (*self._pins.values(), *self.run.pins.values()))])
             return self._compute_alone(name, stage, parameters, inputs, action, redo)
         finally:
             self.crew.turn.acquire()

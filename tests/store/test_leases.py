@@ -11,7 +11,7 @@ import pytest
 
 from sirev.errors import SirevError
 from sirev.store import leases
-from sirev.store.leases import Gate, Lease, leased
+from sirev.store.leases import Gate, Lease, leased, sweep_leases
 
 
 def test_what_a_living_process_holds_is_seen_and_what_it_gave_back_is_not(tmp_path: Path) -> None:
@@ -49,6 +49,7 @@ def test_the_lease_of_a_killed_process_is_void_and_swept(tmp_path: Path) -> None
     holder.kill()
     holder.communicate()
     assert leased(tmp_path) == set()
+    sweep_leases(tmp_path)
     assert not list((tmp_path / "leases").glob("*-*"))
 
 
@@ -79,3 +80,21 @@ def test_in_a_store_that_cannot_be_written_nothing_is_held_and_nothing_fails(tmp
     (tmp_path / "leases").write_text("in the way")
     with Gate(tmp_path).alone() as held:
         assert not held
+
+
+def test_only_leases_are_read_and_swept_and_no_link_is_followed(tmp_path: Path) -> None:
+    store, elsewhere = tmp_path / "store", tmp_path / "documents"
+    (store / "leases").mkdir(parents=True)
+    elsewhere.mkdir()
+    for name in ("my-thesis.docx", f"12-{'0' * 16}"):
+        (elsewhere / name).write_text("kept")
+    (store / "leases" / "my-thesis.docx").write_text("kept")
+    assert leased(store) == set()
+    sweep_leases(store)
+    assert (store / "leases" / "my-thesis.docx").exists()
+    (store / "leases" / "my-thesis.docx").unlink()
+    (store / "leases").rmdir()
+    (store / "leases").symlink_to(elsewhere)
+    assert leased(store) == set()
+    sweep_leases(store)
+    assert len(list(elsewhere.iterdir())) == 2

@@ -104,3 +104,25 @@ def test_what_killed_writers_left_is_swept_up_after_a_day(objects: Objects) -> N
     objects.sweep_temporary()
     assert not old.exists()
     assert new.exists()
+
+
+def test_sweeping_follows_no_link_and_takes_nothing_that_is_not_ours(tmp_path: Path) -> None:
+    home, root = tmp_path / "home", tmp_path / "store"
+    (home / "thesis").mkdir(parents=True)
+    (home / "12-ab").write_text("kept")
+    root.mkdir()
+    (root / "tmp").symlink_to(home)
+    for path in (home / "thesis", home / "12-ab"):
+        os.utime(path, (0, 0))
+    Objects(root).sweep_temporary()
+    assert {path.name for path in home.iterdir()} == {"thesis", "12-ab"}
+    (root / "tmp").unlink()
+    (root / "tmp").mkdir()
+    for name in ("notes.txt", "12-0123456789abcdef", ".12-staging"):
+        (root / "tmp" / name).write_text("")
+        os.utime(root / "tmp" / name, (0, 0))
+    os.mkfifo(root / "tmp" / "13-0123456789abcdef")
+    os.utime(root / "tmp" / "13-0123456789abcdef", (0, 0))
+    Objects(root).sweep_temporary()
+    assert "notes.txt" in {path.name for path in (root / "tmp").iterdir()}
+    assert not (root / "tmp" / "12-0123456789abcdef").exists()

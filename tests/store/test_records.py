@@ -70,11 +70,3 @@ def test_a_record_of_a_newer_format_is_not_guessed_at(records: Records) -> None:
     path.write_bytes(sealed(unsealed(path.read_bytes()) | {"format": 99}))
     with pytest.raises(BadInput, match="newer than this sirev reads"):
         records.realisations(action_key(ACTION))
-
-
-def test_the_beginning_of_a_key_will_do(records: Records) -> None:
-    records.add(record("a"))
-    key = action_key(ACTION)
-    assert records.complete_key(key[:8]) == key
-    assert records.complete_key("ffff0000") == "ffff0000"
-    assert records.complete_key("../..") == "../.."

@@ -10,6 +10,7 @@ import sirev
 from sirev.errors import BadInput
 from sirev.store import store as module
 from sirev.store.artifacts import Output
+from sirev.store.digests import sealed
 from sirev.store.records import Record, action_key
 from sirev.store.store import Store, default_path
 
@@ -114,3 +115,21 @@ def test_default_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "__file__", str(tmp_path / "site-packages" / "sirev" / "store" / "store.py"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
     assert default_path() == tmp_path / "user" / "sirev"
+
+
+def test_a_record_from_elsewhere_never_counts_as_made_here_whatever_it_says(tmp_path: Path) -> None:
+    store = Store(tmp_path / "mine")
+    mine = store.publish(ACTION, Output(files={"a": b"mine"}))
+    theirs = store.publish({**ACTION, "version": 2}, Output(files={"a": b"theirs"}))
+    forged = sealed(
+        {
+            "format": 1,
+            "action": ACTION,
+            "artifact": theirs.digest,
+            "provenance": {"store": store.id, "recorded": "2000"},
+        }
+    )
+    assert store.adopt_record(forged, KEY, theirs.digest)
+    found = Store(store.path).lookup(KEY)
+    assert found is not None
+    assert found.digest == mine.digest

@@ -61,6 +61,14 @@ def pin(name: str | None, tag: str | None, path: Path | None, form: str) -> None
     pins = Pins(store.path, store.objects)
     if name is None:
         return _list(pins.all(), form, store)
+    store.create()
+    with store.gate.shared():  # between a look and the pin nothing is collected
+        made = _add(store, pins, name, tag)
+    print(f"sirev: pinned as {made.name}", file=sys.stderr)
+    return None
+
+
+def _add(store: Store, pins: Pins, name: str, tag: str | None) -> NamedPin:
     if re.fullmatch(r"[0-9a-f]{6,64}", name):
         digest = artifact_named(store, name).digest
         made = NamedPin(digest[:16] if tag is None else tag, artifacts=[digest])
@@ -71,10 +79,8 @@ def pin(name: str | None, tag: str | None, path: Path | None, form: str) -> None
     if there is not None:  # a tag may name several
         runs, artifacts = ([*dict.fromkeys(pair)] for pair in (there.runs + made.runs, there.artifacts + made.artifacts))
         made = NamedPin(made.name, runs, artifacts)
-    store.create()
     pins.add(made)
-    print(f"sirev: pinned as {made.name}", file=sys.stderr)
-    return None
+    return made
 
 
 def unpin(name: str, path: Path | None) -> None:

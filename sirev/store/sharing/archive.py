@@ -224,7 +224,7 @@ def _take_in(store: Store, arrived: Arrival) -> Imported:
             for member in sorted(objects, key=lambda one: one.sha256 in manifests):
                 store.objects.adopt(arrived.files[member], member.sha256)
             _mark_hollow(store, manifests, arrived.hollow)
-            records = sum(store.records.adopt(arrived.files[one].read_bytes(), one.key, one.stem) for one in arrived.of("record"))
+            records = sum(store.adopt_record(arrived.files[one].read_bytes(), one.key, one.stem) for one in arrived.of("record"))
             runs = {one.stem: arrived.files[one].read_bytes() for one in arrived.of("run")}
             taken = {run_id: store.runs.adopt(raw, run_id) for run_id, raw in runs.items()}
     except OSError as error:

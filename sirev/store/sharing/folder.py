@@ -27,7 +27,7 @@ class Folder:
 
     def occupied(self) -> bool:
         with self._errors(""):
-            return self.root.exists() and any(True for _ in os.scandir(self.root))
+            return self.root.exists() and any(entry.name != "tmp" for entry in os.scandir(self.root))
 
     def sizes(self, folders: Collection[str], jobs: int) -> dict[str, int]:
         found: dict[str, int] = {}

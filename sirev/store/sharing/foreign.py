@@ -103,8 +103,11 @@ def check_record(raw: bytes, key: str, artifact: str) -> None:
     _form(record, what, RECORD_FORMAT, {"action": dict, "artifact": str, "provenance": dict})
     if record["artifact"] != artifact or not is_digest(artifact) or action_key(record["action"]) != key:
         _refuse(f"{what} is of another action or artifact")
-    if not isinstance(record["action"].get("stage"), str):
-        _refuse(f"{what} names no stage")
+    action = record["action"]
+    if not isinstance(action.get("stage"), str) or type(action.get("version", 1)) is not int:
+        _refuse(f"{what} names no stage, or an odd version")
+    if not all(isinstance(action.get(name, {}), dict) for name in ("parameters", "inputs")):
+        _refuse(f"{what} has odd parameters or inputs")
     for name, kind in _PROVENANCE.items():
         value = record["provenance"].get(name)
         if name in record["provenance"] and (not isinstance(value, kind) or isinstance(value, bool)):
@@ -122,6 +125,9 @@ def check_run(raw: bytes, run_id: str) -> None:
     _form(run, what, RUN_FORMAT, RUN_HAS, RUN_MAY_HAVE)
     if run["id"] != run_id or not is_run_id(run_id):
         _refuse(f"{what} calls itself {run['id'][:80]!r}")
+    settings = run["settings"]
+    if not isinstance(settings.get("env", ""), str) or not isinstance(settings.get("evaluation", {}), dict):
+        _refuse(f"{what} has odd settings")
     redo = run.get("redo", []) + run.get("redone", [])
     if run.get("status", "running") not in STATUSES or not all(isinstance(one, str) for one in redo):
         _refuse(f"{what} has an odd status or redo")

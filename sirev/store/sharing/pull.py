@@ -111,7 +111,7 @@ def _take(taker: Taker, runs: dict[str, tuple[Run, bytes]], leave_out: LeaveOut 
 
 
 def _adopt(store: Store, pin: tuple[str, str], raw: bytes) -> None:
-    store.records.adopt(raw, *pin)
+    store.adopt_record(raw, *pin)
 
 
 def _fetch(taker: Taker, manifests: Sequence[dict[str, Any]], notes: Files) -> None:

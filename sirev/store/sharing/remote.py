@@ -41,7 +41,9 @@ class Remote:
             return None
         try:
             data = json.loads(raw)
-            version, name = int(data["format"]), str(data["id"])
+            version, name = data["format"], data["id"]
+            if type(version) is not int or not isinstance(name, str):
+                raise ValueError("odd values")
         except (ValueError, KeyError, TypeError, RecursionError):
             raise BadInput(f"{self.url}/{MARKER} is damaged; it should hold the store's format and id as JSON") from None
         if version > STORE_FORMAT:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from sirev.errors import BadInput, SirevError
 from sirev.store.artifacts import Artifact
@@ -42,20 +43,21 @@ class ReadThrough:
         With `artifact` (a manifest digest) that realisation or none. Without `files` only what tells what it is: it is hollow
         here until its files are needed. BadInput, until it was reached once, if the URL leads to no shared store.
         """
-        with self._lock:
-            if self._failures >= PATIENCE:
-                return None
-            try:
+        if self._failures >= PATIENCE:
+            return None
+        try:
+            with self._lock:
                 self._open()
-                self._take(key, artifact, files)
-                self._failures = 0
-            except (SirevError, OSError) as error:
-                if isinstance(error, BadInput) and not self._asked:
-                    raise
+            self._take(key, artifact, files)
+            self._failures = 0
+        except (SirevError, OSError) as error:
+            if isinstance(error, BadInput) and not self._asked:
+                raise
+            with self._lock:
                 self._failures += 1
-                last = "; it is not asked again in this run" if self._failures >= PATIENCE else ""
-                self._warn(f"{error}{last}")
-                return None
+                last = "; it is not asked again in this run" if self._failures == PATIENCE else ""
+            self._warn(f"{error}{last}")
+            return None
         found = self._store.lookup(key, artifact)
         return found if found is None or not files or found.complete() else None
 
@@ -66,30 +68,48 @@ class ReadThrough:
             self._asked = True
 
     def _take(self, key: str, artifact: str | None, with_files: bool) -> None:
-        store = self._store
-        taker = Taker(store, self._remote, JOBS, Silent())
-        records = {digest: taker.record(key, digest) for digest in self._remote.realisations(key) if artifact in (None, digest)}
+        taker = Taker(self._store, self._remote, JOBS, Silent())
+        records = {}
+        for digest in self._remote.realisations(key):
+            if artifact in (None, digest):
+                with self._passing_over():
+                    records[digest] = taker.record(key, digest)
         # The earliest, as everybody's lookup chooses, so that two who read through go on from the same.
         for digest in sorted(records, key=lambda digest: (records[digest][1]["provenance"].get("recorded", ""), digest)):
-            store.create()
-            store.hold([digest])
-            manifest = taker.manifest(digest)
-            if with_files and taker.hollow_there({digest: manifest}, self._hollow):
-                continue
-            raw, record = records[digest]
-            files: Files = taker.notes({(key, digest): record})
-            own: Files = {}
-            files_of(manifest, own)
-            whole = with_files or not taker.missing(own)
-            if whole:
-                files |= own
-            else:
-                store.hollow.add(digest)
-            store.hold(files)
-            taker.objects(taker.missing(files))
-            if whole:
-                store.hollow.remove(digest)
-            store.records.adopt(raw, key, digest)
-            self.artifacts += 1
-            self.bytes += taker.bytes
-            return
+            with self._passing_over():
+                if self._realisation(taker, key, digest, *records[digest], with_files):
+                    with self._lock:
+                        self.artifacts += 1
+                        self.bytes += taker.bytes
+                    return
+
+    @contextlib.contextmanager
+    def _passing_over(self) -> Iterator[None]:
+        """One realisation that is not what it should be is in no other one's way."""
+        try:
+            yield
+        except BadInput as error:
+            self._warn(str(error))
+
+    def _realisation(self, taker: Taker, key: str, digest: str, raw: bytes, record: dict[str, Any], with_files: bool) -> bool:
+        """Take one; whether it could be had."""
+        store = self._store
+        store.create()
+        store.hold([digest])
+        manifest = taker.manifest(digest)
+        if with_files and taker.hollow_there({digest: manifest}, self._hollow):
+            return False
+        files: Files = taker.notes({(key, digest): record})
+        own: Files = {}
+        files_of(manifest, own)
+        whole = with_files or not taker.missing(own)
+        if whole:
+            files |= own
+        else:
+            store.hollow.add(digest)
+        store.hold(files)
+        taker.objects(taker.missing(files))
+        if whole:
+            store.hollow.remove(digest)
+        store.adopt_record(raw, key, digest)
+        return True

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sirev.errors import BadInput
 from sirev.store.artifacts import Artifact, open_artifact
-from sirev.store.leases import leased
+from sirev.store.leases import leased, sweep_leases
 from sirev.store.objects import DamagedObject
 from sirev.store.records import DamagedRecord, Record
 from sirev.store.runs import Run
@@ -75,6 +75,7 @@ class Garbage:
 
 def survey(store: Store, policy: Policy | None = None) -> Garbage:
     """What `collect` would delete now; nothing is."""
+    store.check_no_links()
     with store.gate.alone() as held:
         return _marked(store, policy or Policy(), held)
 
@@ -84,10 +85,12 @@ def collect(store: Store, policy: Policy | None = None) -> Garbage:
 
     Raises BadInput, with nothing deleted, where a run or a pin can't be read, so that what it reaches is unknown.
     """
+    store.check_no_links()
     with store.gate.alone() as held:
         found = _marked(store, policy or Policy(), held)
         try:
             _sweep(store, found)
+            sweep_leases(store.path)
         except OSError as error:
             raise BadInput(f"{error.filename}: can't be deleted: {error.strerror}") from None
         return found
@@ -114,19 +117,35 @@ def _marked(store: Store, policy: Policy, locked: bool) -> Garbage:
     young = None if locked else time.time() - SPARED_SECONDS
     _free_records(store, reached, garbage, live, young)
     garbage.runs = [run for run in runs if run not in kept]
-    garbage.hollow = sorted(hollow & set(reached.artifacts))
     keep = {*reached.objects, *reached.artifacts, *live}
+    explained = _explained(store, garbage, hollow, reached) if reached.lost else None
     for digest, size, changed in _stored(store):
-        if digest in keep or (young is not None and changed > young):
+        unknown = explained is not None and digest not in explained  # perhaps of what is lost
+        if digest in keep or unknown or (young is not None and changed > young):
             garbage.kept_bytes += size
         else:
             garbage.objects[digest] = size
-    files = {e["sha256"] for digest in garbage.hollow for e in store.artifact(digest).manifest["files"].values()}
+    gone = garbage.objects.keys()
+    emptied = {digest: _files(reached.artifacts[digest]) & gone for digest in hollow & reached.artifacts.keys()}
+    garbage.hollow = sorted(digest for digest, files in emptied.items() if files)
+    files = set().union(*emptied.values())
     garbage.hollow_files = sum(digest in files for digest in garbage.objects)
     garbage.hollow_bytes = sum(size for digest, size in garbage.objects.items() if digest in files)
     garbage.too_large = policy.max_size is not None and garbage.kept_bytes > policy.max_size
     garbage.kept_runs = len(kept)
     return garbage
+
+
+def _files(artifact: Artifact) -> set[str]:
+    return {entry["sha256"] for entry in artifact.manifest["files"].values()}
+
+
+def _explained(store: Store, garbage: Garbage, hollow: set[str], reached: Reach) -> set[str]:
+    """The objects that are known to belong to what goes. Of the others nobody knows, where a manifest that is to stay is lost."""
+    found = {digest for _, digest in garbage.records}
+    opened = [artifact for digest in set(found) if (artifact := _opened(store, digest))]
+    opened += [reached.artifacts[digest] for digest in hollow & reached.artifacts.keys()]
+    return found.union(*map(_files, opened))
 
 
 def _to_drop(store: Store, kept: list[Run], firm: set[str], held: set[str], policy: Policy) -> set[str]:
@@ -246,6 +265,7 @@ def _sweep(store: Store, garbage: Garbage) -> None:
     for key, digest in garbage.records:
         path = store.records.path(key, digest)
         path.unlink(missing_ok=True)
+        (store.path / "adopted" / f"{key}.{digest}").unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # another realisation is in it
             path.parent.rmdir()
     store.objects.sweep_temporary()
@@ -260,6 +280,8 @@ def _stored(store: Store) -> Iterator[tuple[str, int, float]]:
     root = f"{store.path}/objects"
     with contextlib.suppress(FileNotFoundError):
         for folder in sorted(os.listdir(root)):
+            if os.path.islink(f"{root}/{folder}"):
+                continue
             with contextlib.suppress(NotADirectoryError), os.scandir(f"{root}/{folder}") as entries:
                 for entry in entries:
                     if len(folder + entry.name) == 64 and entry.is_file(follow_symlinks=False):

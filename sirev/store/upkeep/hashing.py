@@ -75,7 +75,7 @@ def object_fault(path: Path | str, digest: str) -> Fault | None:
 def _listed(folder: Path, found: Hashed) -> Iterator[tuple[str, int]]:
     """Digest and size of every object; what is in the place of one and no file is a fault, anything else a stranger."""
     for group in scan(folder):
-        if not (is_digest(group.name, 2) and group.is_dir()):
+        if not (is_digest(group.name, 2) and group.is_dir(follow_symlinks=False)):
             found.strangers.append(Remark(f"objects/{group.name}", "is no object"))
             continue
         for entry in scan(Path(group.path)):

@@ -18,7 +18,8 @@ class Reach:
 
     `records` by (key, artifact), `artifacts` by manifest digest, `objects` the files of artifacts and the notes beside
     them, digest -> size in bytes (manifests are not among them). `hollow` are artifacts whose files are left out.
-    `missing` says in words what the runs pin and the store does not have.
+    `missing` says in words what the runs pin and the store does not have, `lost` are artifacts whose manifest is not
+    whole, so that nobody knows their files.
     """
 
     runs: list[Run] = field(default_factory=list)
@@ -27,6 +28,7 @@ class Reach:
     objects: dict[str, int] = field(default_factory=dict)
     hollow: set[str] = field(default_factory=set)
     missing: list[str] = field(default_factory=list)
+    lost: set[str] = field(default_factory=set)
 
     @property
     def size(self) -> int:
@@ -52,6 +54,7 @@ def add_artifact(store: Store, found: Reach, digest: str, hollow: Collection[str
         artifact = found.artifacts[digest] = store.artifact(digest)
     except DamagedObject as error:
         found.missing.append(str(error))
+        found.lost.add(digest)
         return
     if digest in hollow or (not artifact.complete() and digest in store.hollow):
         found.hollow.add(digest)

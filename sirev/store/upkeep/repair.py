@@ -45,6 +45,7 @@ class Repaired:
 
 def repair(store: Store, findings: Findings) -> Repaired:
     """Drop what `verify` found damaged. Each is looked at once more just before: what was mended meanwhile stays."""
+    store.check_no_links()
     told = Repaired()
     droppable = [one for one in findings.damage if one.remedy == "drop"]
     for damage in sorted(droppable, key=lambda one: ORDER.index(one.kind)):
@@ -117,6 +118,8 @@ def _claim(store: Store, damage: Damage) -> bool:
 
 
 def _remnant(store: Store, damage: Damage) -> bool:
+    if Path(damage.path).stem in store.hollow:
+        return False
     try:
         return not open_artifact(store.objects, Path(damage.path).stem).complete()
     except DamagedObject:

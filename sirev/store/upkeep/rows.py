@@ -6,6 +6,7 @@ results without a single damaged byte.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -89,6 +90,10 @@ def _wrong_of(objects: str, claims: list[Claim]) -> list[str | None]:
     return [wrong(objects, claim) for claim in claims]
 
 
+PASSING = (errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOMEM)
+"""Errors of the moment or of the machine."""
+
+
 def wrong(objects: str, claim: Claim) -> str | None:
     """What the rows of a table are that its manifest does not say; None if they are what it says."""
     import pyarrow as pa
@@ -97,21 +102,26 @@ def wrong(objects: str, claim: Claim) -> str | None:
     entry = claim.entry
     try:
         wanted = _schema(tuple(sorted(entry["columns"].items())))
-        files = [pq.ParquetFile(f"{objects}/{digest[:2]}/{digest[2:]}") for digest, _ in claim.parts]
-        rows = sum(file.metadata.num_rows for file in files)
+        paths = [
+            f"{objects}/{digest[:2]}/{digest[2:]}" for digest, _ in claim.parts
+        ]  # opened one at a time: there may be hundreds
+        schemas = [(pq.read_metadata(path).num_rows, pq.read_schema(path)) for path in paths]
+        rows = sum(count for count, _ in schemas)
         if rows != entry["rows"]:  # before they are read: a small file may claim a great many
             return f"has {rows:,} rows where its manifest says {entry['rows']:,}"
         # A manifest's names are sorted; rows are hashed in the order of the columns that the table was made with.
-        columns: dict[str, list[Any]] = {name: [] for name in (files[0].schema_arrow.names if files else wanted.names)}
-        for file in files:
-            schema = file.schema_arrow
+        columns: dict[str, list[Any]] = {name: [] for name in (schemas[0][1].names if schemas else wanted.names)}
+        for path, (_, schema) in zip(paths, schemas, strict=True):
             if sorted(schema.names) != sorted(wanted.names) or any(schema.field(n) != wanted.field(n) for n in wanted.names):
                 return "has other columns than its manifest says"
-            table = file.read(use_threads=False)  # most are small: threads would only cost
+            with pq.ParquetFile(path) as file:
+                table = file.read(use_threads=False)  # most are small: threads would only cost
             for name, values in columns.items():
                 values.extend(table.column(name).to_pylist())
         digest = _digest(entry["columns"], columns, entry["order_by"])
-    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, MemoryError) as error:
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) in PASSING:
+            raise  # it says nothing about the rows
         return f"can't be read as its manifest says: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
     return None if digest == entry["rows_sha256"] else "has rows that do not hash to what its manifest says"
 

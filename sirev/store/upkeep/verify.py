@@ -293,12 +293,12 @@ class _Check:
     def _record_files(self) -> Iterator[tuple[str, str, str]]:
         """Key, artifact and path of each record; what else is among them is remarked."""
         for group in scan(self.store.path / "records"):
-            keys = scan(Path(group.path)) if is_digest(group.name, 2) and group.is_dir() else None
+            keys = scan(Path(group.path)) if is_digest(group.name, 2) and group.is_dir(follow_symlinks=False) else None
             if keys is None:
                 self._remark(f"records/{group.name}", "is no record")
             for key in keys or ():
                 path = f"records/{group.name}/{key.name}"
-                if not (is_digest(key.name) and key.name.startswith(group.name) and key.is_dir()):
+                if not (is_digest(key.name) and key.name.startswith(group.name) and key.is_dir(follow_symlinks=False)):
                     self._remark(path, "is no record")
                     continue
                 for entry in scan(Path(key.path)):

@@ -231,7 +231,7 @@ def test_an_export_writes_over_nothing_and_leaves_nothing_half_done(small: Store
         export_runs(small, runs, file)
     with pytest.raises(BadInput, match=r"ends in \.tar\.zst"):
         export_runs(small, runs, tmp_path / "small-b")
-    with pytest.raises(BadInput, match=r"^\S+/none/a\.tar\.zst can't be written: [^\n]*No such file or directory$"):
+    with pytest.raises(BadInput, match=r"^\S+/none/a\.tar\.zst can't be written: there is no folder [^\n]*$"):
         export_runs(small, runs, tmp_path / "none" / "a.tar.zst")
     with pytest.raises(BadInput, match="has no run to export"):
         export_runs(small, [], tmp_path / "b.tar.zst")
@@ -566,7 +566,7 @@ def test_the_archives_that_hostile_ones_are_made_from_are_taken_in(good: Path, t
 def test_what_is_no_file_is_no_archive(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.tar.zst")
     for name in ("none.tar.zst", "fifo.tar.zst", "."):
-        with pytest.raises(BadInput, match="there is no such file"):
+        with pytest.raises(BadInput, match="there is no such file|it is a folder"):
             import_file(Store(tmp_path / "store"), tmp_path / name)
     assert not (tmp_path / "store").exists()
 

@@ -183,6 +183,39 @@ def test_a_run_of_a_living_process_is_not_given_up(store: Store) -> None:
     assert collect(store, Policy(older_than=HOUR)).runs
 
 
+@pytest.mark.parametrize("folder", ["objects", "records", "leases", "checked"])
+def test_nothing_is_deleted_behind_a_link(store: Store, folder: str) -> None:
+    publish(store, "select", b"lost")
+    (store.path / folder).mkdir(exist_ok=True)
+    (store.path / folder).rename(store.path.parent / "elsewhere")
+    (store.path / folder).symlink_to(store.path.parent / "elsewhere")
+    before = files_of(store)
+    with pytest.raises(BadInput, match="symbolic link"):
+        collect(Store(store.path))
+    assert files_of(store) == before
+
+
+def test_where_a_manifest_that_is_to_stay_is_lost_what_nobody_knows_stays(store: Store) -> None:
+    model, other = publish(store, "train", b"weights"), publish(store, "select", b"garbage", 1)
+    a_run(store, "one", {"train:1": (action("train"), model)})
+    store.objects.path(model.digest).unlink()
+    found = collect(Store(store.path))
+    assert any("missing" in warning for warning in found.warnings)
+    (entry,) = model.manifest["files"].values()
+    assert store.objects.checked(entry["sha256"]).read_bytes() == b"weights"
+    assert not store.objects.path(other.digest).exists()
+    assert len(found.records) == 1
+
+
+def test_a_second_collection_has_nothing_to_do(store: Store) -> None:
+    model = publish(store, "train", b"weights")
+    a_run(store, "one", {"train:1": (action("train"), model)})
+    policy = Policy(drop=lambda _, runs: {model.digest} if runs else set())
+    assert collect(store, policy).hollow == [model.digest]
+    again = survey(Store(store.path), policy)
+    assert (again.hollow, again.objects, again.records) == ([], {}, [])
+
+
 @pytest.mark.parametrize("which", ["run", "pin"])
 def test_nothing_is_deleted_where_what_is_kept_can_not_be_known(store: Store, which: str) -> None:
     kept = publish(store, "select", b"kept")
