@@ -72,7 +72,7 @@ class Records:
         path = self.path(key, artifact)
         try:
             raw = read_regular(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             if error.errno == errno.EACCES:

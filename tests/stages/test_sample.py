@@ -56,13 +56,14 @@ def test_more_draws_sample_only_those_that_are_missing(smoke: Study, smoke_copy:
     assert set(new[0]["pass_at_n"]) == {"1", "2", "4", "8", "16"}
 
 
-@pytest.mark.parametrize("keep", [1, 6, 15])
+@pytest.mark.parametrize("keep", [pytest.param(1, marks=pytest.mark.slow), 6, pytest.param(15, marks=pytest.mark.slow)])
 def test_shards_from_before_an_interruption_give_the_same_rows(smoke: Study, smoke_copy: Path, keep: int) -> None:
     forget(smoke_copy, "sample", keep_shards=keep)  # some samplings whole, one or the other half done, the rest gone
     sirev.iterate("tiny_smoke", store=smoke_copy)
     assert semantic_digests(sirev.Store(smoke_copy)) == semantic_digests(smoke.store)
 
 
+@pytest.mark.slow
 def test_more_draws_between_the_grids_borders_keep_what_is_there_too(smoke: Study, smoke_copy: Path, tmp_path: Path) -> None:
     store = sirev.Store(smoke_copy)
     for n in (19, 23):

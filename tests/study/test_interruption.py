@@ -57,6 +57,7 @@ def survives_kills(smoke: Study, store: Path, kills: int, seed: int) -> None:
     assert semantic_digests(sirev.Store(store)) == semantic_digests(smoke.store)
 
 
+@pytest.mark.slow
 def test_three_kills_lose_nothing(smoke: Study, tmp_path: Path) -> None:
     survives_kills(smoke, tmp_path / "store", kills=3, seed=0)
 
@@ -148,6 +149,7 @@ def test_ctrl_c_does_not_wait_for_another_process(tmp_path: Path) -> None:
     first.communicate()
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_train_nothing_twice(smoke: Study, tmp_path: Path) -> None:
     both = [started(tmp_path / "store") for _ in range(2)]
     ended = [process.communicate() for process in both]
