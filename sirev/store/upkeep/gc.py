@@ -116,7 +116,8 @@ def _marked(store: Store, policy: Policy, locked: bool) -> Garbage:
     garbage.warnings += reached.missing
     young = None if locked else time.time() - SPARED_SECONDS
     _free_records(store, reached, garbage, live, young)
-    garbage.runs = [run for run in runs if run not in kept]
+    staying = {run.id for run in kept}
+    garbage.runs = [run for run in runs if run.id not in staying]
     keep = {*reached.objects, *reached.artifacts, *live}
     explained = _explained(store, garbage, hollow, reached) if reached.lost else None
     for digest, size, changed in _stored(store):
