@@ -21,7 +21,7 @@ RunsArgument = Annotated[list[str] | None, typer.Argument(metavar="[RUN|RECIPE].
 
 @app.command("ls")
 def ls(form: LookOption = "table", store: StoreOption = None) -> None:
-    """List the runs in the store, their size, and what is pinned."""
+    """List the runs, their size, and what is pinned."""
     from sirev.cli.store import look
 
     look.ls(store, form)
@@ -35,7 +35,7 @@ def show(
     form: Annotated[str, typer.Option("--format", metavar="json", help="There is no other.")] = "json",
     store: StoreOption = None,
 ) -> None:
-    """Show a run with its steps, an action with its provenance, or an artifact with its files and users, as JSON."""
+    """Show a run, an action, an artifact or a file, as JSON."""
     from sirev.cli.store import look
 
     look.show(name, store, form)
@@ -47,7 +47,7 @@ def log(
     form: LookOption = "table",
     store: StoreOption = None,
 ) -> None:
-    """List what was computed when, how long it took, where, and what it made."""
+    """List what was computed when, and how long it took."""
     from sirev.cli.store import look
 
     look.log(name, store, form)
@@ -55,7 +55,7 @@ def log(
 
 @app.command("du")
 def du(form: LookOption = "table", store: StoreOption = None) -> None:
-    """Show what takes the space: by stage, by run, and what no run uses."""
+    """Show what takes the space, by stage and by run."""
     from sirev.cli.store import look
 
     look.du(store, form)
@@ -68,7 +68,7 @@ def diff(
     form: LookOption = "table",
     store: StoreOption = None,
 ) -> None:
-    """Show the first step where two runs part, what differs there, and what follows from it."""
+    """Show where two runs part, and what differs there."""
     from sirev.cli.store import look
 
     look.diff(first, second, store, form)
@@ -82,7 +82,7 @@ def path(
     ] = None,
     store: StoreOption = None,
 ) -> None:
-    """Print the store's folder, or the files of a step's artifact, name and path."""
+    """Print the store's folder, or where a step's files are."""
     from sirev.cli.store import look
 
     look.path(run, step, store)
@@ -94,7 +94,7 @@ def get(
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A folder that is new or empty.")],
     store: StoreOption = None,
 ) -> None:
-    """Hand an artifact out as ordinary files: models to load, tables as Parquet."""
+    """Hand an artifact out as ordinary files: models, Parquet."""
     from sirev.cli.store import look
 
     look.get(name, to, store)
@@ -111,7 +111,7 @@ def verify(
     form: LookOption = "table",
     store: StoreOption = None,
 ) -> int:
-    """Hash every object, check every record; exit 1 where something is damaged."""
+    """Check every byte and record; exit 1 for damage."""
     from sirev.cli.store import check
 
     return check.verify(store, repair, recompute, form)
@@ -131,7 +131,7 @@ def gc(
     form: LookOption = "table",
     store: StoreOption = None,
 ) -> None:
-    """Delete what no run, pin or running process reaches, after showing it."""
+    """Show, then delete, what nothing reaches any more."""
     from sirev.cli.store import keep
 
     keep.gc(store, older_than, max_size, keep_models, yes, dry_run, form)
@@ -144,7 +144,7 @@ def pin(
     form: LookOption = "table",
     store: StoreOption = None,
 ) -> None:
-    """Keep a run or an artifact, whatever gc is asked to give up."""
+    """Keep a run or an artifact, whatever gc is asked."""
     from sirev.cli.store import keep
 
     keep.pin(name, tag, store, form)
@@ -152,7 +152,7 @@ def pin(
 
 @app.command("unpin")
 def unpin(name: Annotated[str, typer.Argument(metavar="NAME", help="The pin's name.")], store: StoreOption = None) -> None:
-    """Take a pin away; nothing is deleted before the next gc."""
+    """Take a pin away; the next gc may delete what it kept."""
     from sirev.cli.store import keep
 
     keep.unpin(name, store)
@@ -166,7 +166,7 @@ def push(
     jobs: Jobs = 8,
     store: StoreOption = None,
 ) -> None:
-    """Copy runs, and all that they stand on, to a shared store; only what is missing there moves."""
+    """Copy runs to a shared store; only what is missing moves."""
     from sirev.cli.store import share
 
     share.push(url, runs or [], keep_models, jobs, store)
@@ -180,7 +180,7 @@ def pull(
     jobs: Jobs = 8,
     store: StoreOption = None,
 ) -> None:
-    """Copy runs, and all that they stand on, from a shared store; every byte is checked before it is used."""
+    """Copy runs from a shared store, every byte checked."""
     from sirev.cli.store import share
 
     share.pull(url, runs or [], keep_models, jobs, store)
@@ -206,7 +206,7 @@ def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE.tar.zst", help="A file that export wrote.")],
     store: StoreOption = None,
 ) -> None:
-    """Take in the runs of a file; all of it is checked before anything is written."""
+    """Take in the runs of such a file, all of it checked."""
     from sirev.cli.store import share
 
     share.import_(file, store)
