@@ -9,7 +9,7 @@ import pytest
 from sirev.cli.store import moving
 from sirev.cli.store.moving import Moving
 from sirev.store.store import Store
-from tests.conftest import Command
+from tests.conftest import Command, Study
 from tests.store.sharing.studies import add_run, contents
 
 
@@ -66,3 +66,26 @@ def test_on_a_terminal_a_bar_is_drawn_and_taken_away(monkeypatch: pytest.MonkeyP
         told.begin("pushing", 1, 10)
         told.advance(1, 10)
     assert "pushing: 1 of 1 files, 10 B of 10 B" in capsys.readouterr().err
+
+
+def test_a_reviewer_pulls_a_study_without_its_models_and_makes_the_page(smoke: Study, tmp_path: Path, command: Command) -> None:
+    shared, mine = tmp_path / "shared", tmp_path / "mine"
+    assert command("store", "push", shared, "tiny_smoke", "--store", smoke.store.path).returncode == 0
+    pulled = command("store", "pull", shared, "tiny_smoke", "--keep-models", "none", "--store", mine)
+    assert pulled.returncode == 0, pulled.stderr
+    page = command("report", "html", "--recipe", "tiny_smoke", "-o", "report.html", "--store", mine)
+    assert page.returncode == 0, page.stderr
+    assert (tmp_path / "report.html").stat().st_size > 100_000
+    replay = command("iterate", "--recipe", "tiny_smoke", "--store", mine)
+    assert "0 computed" in replay.stderr
+
+
+def test_iterate_reads_through_a_shared_store_and_says_what_came(smoke: Study, tmp_path: Path, command: Command) -> None:
+    asked = ("iterate", "--recipe", "tiny_smoke", "--method", "dpo", "--store", tmp_path / "mine", "--remote")
+    done = command(*asked, smoke.store.path)
+    assert done.returncode == 0, done.stderr
+    assert "0 computed" in done.stderr
+    assert f"results pulled from {smoke.store.path}" in done.stderr
+    wrong = command("iterate", "--recipe", "tiny_smoke", "--store", tmp_path / "other", "--remote", tmp_path / "nowhere")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1), wrong.stderr
+    assert not (tmp_path / "other").exists()
