@@ -58,11 +58,6 @@ def survives_kills(smoke: Study, store: Path, kills: int, seed: int) -> None:
 
 
 @pytest.mark.slow
-def test_three_kills_lose_nothing(smoke: Study, tmp_path: Path) -> None:
-    survives_kills(smoke, tmp_path / "store", kills=3, seed=0)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_twenty_kills_lose_nothing(smoke: Study, tmp_path: Path, seed: int) -> None:
     survives_kills(smoke, tmp_path / "store", kills=20, seed=seed)
@@ -147,20 +142,6 @@ def test_ctrl_c_does_not_wait_for_another_process(tmp_path: Path) -> None:
     assert first.poll() is None
     first.kill()
     first.communicate()
-
-
-@pytest.mark.slow
-def test_two_processes_at_once_train_nothing_twice(smoke: Study, tmp_path: Path) -> None:
-    both = [started(tmp_path / "store") for _ in range(2)]
-    ended = [process.communicate() for process in both]
-    assert [process.returncode for process in both] == [0, 0], ended
-    done = [line for _, stderr in ended for line in computed_long_steps(stderr)]
-    trained = [line for line in done if "  train:" in line or "  pretrain:" in line]
-    assert len(trained) == 6 + 1
-    store = sirev.Store(tmp_path / "store")
-    assert semantic_digests(store) == semantic_digests(smoke.store)
-    keys = [record.key for record in store.records.all()]
-    assert len(keys) == len(set(keys))
 
 
 def _children(pid: int) -> list[int]:
