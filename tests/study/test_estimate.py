@@ -35,6 +35,7 @@ def test_from_nothing_the_answers_are_those_that_a_run_samples(smoke: Study, tmp
     assert set(NOTHING_SAMPLED) <= set(found.assumptions)
 
 
+@pytest.mark.slow
 def test_after_one_seed_the_tokens_of_another_are_known(smoke: Study, smoke_copy: Path) -> None:
     store = sirev.Store(smoke_copy)
     before = planned(store, seeds=[1])

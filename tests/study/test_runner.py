@@ -13,6 +13,7 @@ from sirev.store.store import Store
 from tests.conftest import Study, semantic_digests, tree
 
 
+@pytest.mark.slow
 def test_two_runs_from_empty_stores_are_equal_in_every_artifact(smoke: Study, tmp_path: Path) -> None:
     sirev.iterate("tiny_smoke", store=tmp_path / "again")
     digests = semantic_digests(Store(tmp_path / "again"))
