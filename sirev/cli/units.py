@@ -18,6 +18,11 @@ def size_text(size: float) -> str:
     return f"{size:.0f} B"
 
 
+def count_text(count: int, what: str) -> str:
+    """How many, with the word for one or several: 1 run, 3 runs."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def size_of(option: str, text: str | None) -> int | None:
     """Bytes of "50GB", "200 MiB" or "1000"; BadInput naming the option for anything else."""
     if text is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sirev.cli.lines import print_lines
 from sirev.cli.options import check_format
+from sirev.cli.units import count_text
 from sirev.study.components import moment
 from sirev.study.explanation import Explanation, Told, Why, has_to_run
 from sirev.study.invocation import plans
@@ -48,7 +49,7 @@ def summary(found: Why, labels: Mapping[str, str]) -> list[str]:
     """How many hits, and what misses by itself."""
     total = found.total
     steps = sum(total.values())
-    shared = f"{found.recipe}: {_count(len(found.runs), 'run')}, {_count(steps, 'step')}"
+    shared = f"{found.recipe}: {count_text(len(found.runs), 'run')}, {count_text(steps, 'step')}"
     if total["hit"] == steps:
         made = sorted(step.recorded for step in found.steps if step.recorded)
         when = " to ".join(dict.fromkeys([moment(made[0]), moment(made[-1])])) if made else "at unknown times"
@@ -118,7 +119,7 @@ def _reasons(step: Explanation) -> list[str]:
 
 
 def _later(count: int) -> list[str]:
-    return [f"  {_count(count, 'later step')} depend{'s' if count == 1 else ''} on it"] if count else []
+    return [f"  {count_text(count, 'later step')} depend{'s' if count == 1 else ''} on it"] if count else []
 
 
 def _where(step: Explanation) -> str:
@@ -135,7 +136,3 @@ def _duration(seconds: float) -> str:
 
 def _few(steps: Sequence[str]) -> str:
     return ", ".join(steps[:FEW]) + (f" and {len(steps) - FEW} more" if len(steps) > FEW else "")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
+
+from sirev.errors import BadInput
 
 # A store that came from elsewhere, or was tampered with, may hold a link that leads out of it, or a pipe that never ends.
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -24,6 +27,18 @@ def read_regular(path: str | Path) -> bytes:
         return b"".join(pieces)
     finally:
         os.close(fd)
+
+
+def read_if_there(path: Path, what: str) -> bytes | None:
+    """The bytes of a file; None if it is not there, nothing for what is no plain file. BadInput if it may not be read."""
+    try:
+        return read_regular(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno == errno.EACCES:
+            raise BadInput(f"{what} {path} can't be read: {error.strerror}") from None
+        return b""  # of a link, say, or a folder
 
 
 def is_regular(path: str | Path) -> bool:

@@ -18,11 +18,10 @@ from typing import BinaryIO
 from sirev.errors import BadInput
 from sirev.store.artifacts import Artifact
 from sirev.store.copying import copy_file
-from sirev.store.objects import DamagedObject, Objects
+from sirev.store.objects import MEND, DamagedObject, Objects
 from sirev.store.store import Store
 from sirev.store.tables import from_parquet, rows_digest, to_parquet
 
-MEND = "mend the store with: sirev store verify --repair"
 NOTES = "notes"
 """The folder of what was noted beside an artifact."""
 

@@ -31,11 +31,8 @@ class Hollow:
 
     def add(self, digest: str) -> None:
         """Mark an artifact, before its files go."""
-        if digest in self:
-            return
-        with self._objects.temporary() as scratch:
-            scratch.write_bytes(canonical_json({"format": HOLLOW_FORMAT, "artifact": digest}))
-            self._objects.publish(scratch, self.root / f"{digest}.json")
+        content = canonical_json({"format": HOLLOW_FORMAT, "artifact": digest})
+        self._objects.write_once(content, self.root / f"{digest}.json")
 
     def remove(self, digest: str) -> None:
         """Take the mark away: the files are back, or the artifact is gone altogether."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from sirev.errors import BadInput, SirevError
 from sirev.store.copying import copy_file
 from sirev.store.digests import sha256, sha256_file
-from sirev.store.files import read_regular
+from sirev.store.files import is_regular, read_regular
 
 STAMPED_FROM = 1 << 20
 """Objects of this many bytes or more leave a stamp of their check; hashing a smaller one costs less than the stamp."""
@@ -28,6 +28,10 @@ STAMPED_FROM = 1 << 20
 ABANDONED_SECONDS = 24 * 3600
 _TEMPORARY = re.compile(r"\.?\d+-[0-9A-Za-z_]+")
 """Names that sirev gives in tmp/, of files and (with a dot) of folders."""
+
+
+MEND = "mend the store with: sirev store verify --repair"
+"""What to do about damage, as every line about it ends."""
 
 
 class DamagedObject(SirevError):
@@ -137,6 +141,19 @@ class Objects:
             except FileNotFoundError:  # a collector took the empty folder away in between
                 if last:
                     raise
+
+    def write(self, data: bytes, target: Path) -> None:
+        """Publish bytes under a name that is not their digest; what has it is replaced."""
+        with self.temporary() as scratch:
+            scratch.write_bytes(data)
+            self.publish(scratch, target)
+
+    def write_once(self, data: bytes, target: Path) -> bool:
+        """As `write`, unless there is such a file already; whether it was written."""
+        if is_regular(target):
+            return False
+        self.write(data, target)
+        return True
 
     def checked(self, digest: str) -> Path:
         """The path of an object whose bytes are known to be right; raises DamagedObject otherwise."""

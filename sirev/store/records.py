@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ from typing import Any
 
 from sirev.errors import BadInput
 from sirev.store.digests import canonical_json, is_digest, sealed, sha256, unsealed
-from sirev.store.files import is_regular, read_regular
-from sirev.store.objects import Objects
+from sirev.store.files import read_if_there
+from sirev.store.objects import MEND, Objects
 
 RECORD_FORMAT = 1
 FIELDS = {"format", "action", "artifact", "provenance"}
@@ -51,34 +50,19 @@ class Records:
 
     def add(self, record: Record) -> None:
         """Publish a record; one that is already there stays as it was first written."""
-        target = self.path(record.key, record.artifact)
-        if is_regular(target):
-            return
-        with self._objects.temporary() as scratch:
-            scratch.write_bytes(
-                sealed(
-                    {
-                        "format": RECORD_FORMAT,
-                        "action": record.action,
-                        "artifact": record.artifact,
-                        "provenance": record.provenance,
-                    }
-                )
-            )
-            self._objects.publish(scratch, target)
+        content = {
+            "format": RECORD_FORMAT,
+            "action": record.action,
+            "artifact": record.artifact,
+            "provenance": record.provenance,
+        }
+        self._objects.write_once(sealed(content), self.path(record.key, record.artifact))
 
     def get(self, key: str, artifact: str) -> Record | None:
         """The record of one realisation, None if there is none; DamagedRecord if it is not what it should be."""
         path = self.path(key, artifact)
-        try:
-            raw = read_regular(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            if error.errno == errno.EACCES:
-                raise BadInput(f"the record {path} can't be read: {error.strerror}") from None
-            raw = b""  # a link, say, or a folder
-        return _parsed(raw, key, artifact, str(path))
+        raw = read_if_there(path, "the record")
+        return None if raw is None else _parsed(raw, key, artifact, str(path))
 
     def adopt(self, raw: bytes, key: str, artifact: str) -> bool:
         """Take in a record that came from elsewhere; returns whether it was written, for one that is here already stays.
@@ -86,13 +70,7 @@ class Records:
         Raises DamagedRecord if it is not the record of this key and artifact, BadInput if its format is newer.
         """
         _parsed(raw, key, artifact, f"record {key[:12]}")
-        target = self.path(key, artifact)
-        if is_regular(target):
-            return False
-        with self._objects.temporary() as scratch:
-            scratch.write_bytes(raw)
-            self._objects.publish(scratch, target)
-        return True
+        return self._objects.write_once(raw, self.path(key, artifact))
 
     def realisations(self, key: str) -> list[Record]:
         """All records of a key, earliest first."""
@@ -129,7 +107,7 @@ def _parsed(raw: bytes, key: str, artifact: str, where: str) -> Record:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False
     if not sound:
-        raise DamagedRecord(f"{where} is damaged; mend the store with: sirev store verify --repair")
+        raise DamagedRecord(f"{where} is damaged; {MEND}")
     return record
 
 

@@ -6,15 +6,14 @@ replays of a run use its pins alone, whatever other realisations the store gains
 
 from __future__ import annotations
 
-import errno
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from sirev.errors import BadInput
 from sirev.store.digests import is_digest, sealed, unsealed
-from sirev.store.files import is_regular, read_regular
-from sirev.store.objects import Objects
+from sirev.store.files import read_if_there
+from sirev.store.objects import MEND, Objects
 
 RUN_FORMAT = 1
 
@@ -59,21 +58,14 @@ class Runs:
 
     def save(self, run: Run) -> None:
         """Write the run's present state."""
-        with self._objects.temporary() as scratch:
-            scratch.write_bytes(run_bytes(run))
-            self._objects.publish(scratch, self.root / f"{run.id}.json")
+        self._objects.write(run_bytes(run), self.root / f"{run.id}.json")
 
     def get(self, run_id: str) -> Run | None:
         """The run of this id, None if the store has none."""
         path = self.root / f"{run_id}.json"
-        try:
-            raw = read_regular(path)
-        except FileNotFoundError:
+        raw = read_if_there(path, "the run file")
+        if raw is None:
             return None
-        except OSError as error:
-            if error.errno == errno.EACCES:
-                raise BadInput(f"the run file {path} can't be read: {error.strerror}") from None
-            raw = b""  # a link, say, or a folder
         known = self._parsed.get(run_id)
         if known is None or known[0] != raw:  # a report asks for the same runs several times, and parsing is what takes long
             known = self._parsed[run_id] = (raw, parsed_run(raw, run_id, str(path)))
@@ -86,13 +78,7 @@ class Runs:
         Raises BadInput if it is not what the file of this run should be.
         """
         parsed_run(raw, run_id, f"the file of run {run_id}")
-        target = self.root / f"{run_id}.json"
-        if is_regular(target):
-            return False
-        with self._objects.temporary() as scratch:
-            scratch.write_bytes(raw)
-            self._objects.publish(scratch, target)
-        return True
+        return self._objects.write_once(raw, self.root / f"{run_id}.json")
 
     def remove(self, run_id: str) -> None:
         """Forget a run; what it pinned stays until somebody collects it."""
@@ -129,5 +115,5 @@ def parsed_run(raw: bytes, run_id: str, where: str) -> Run:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False
     if not sound:
-        raise BadInput(f"{where} is damaged; mend the store with: sirev store verify --repair (what it pinned stays)")
+        raise BadInput(f"{where} is damaged; {MEND} (what it pinned stays)")
     return run

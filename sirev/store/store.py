@@ -20,7 +20,7 @@ from sirev.store.files import is_regular, read_regular
 from sirev.store.hollow import Hollow
 from sirev.store.leases import Gate, Lease
 from sirev.store.locks import key_lock
-from sirev.store.objects import DamagedObject, Objects
+from sirev.store.objects import MEND, DamagedObject, Objects
 from sirev.store.provenance import now
 from sirev.store.records import Record, Records, action_key
 from sirev.store.runs import Runs
@@ -107,8 +107,7 @@ class Store:
         """Take in a record from elsewhere, as `Records.adopt` does; it never counts as made here, whatever it says."""
         mark = self._adopted(key, artifact)
         if not is_regular(self.records.path(key, artifact)) and f'"store":"{self.known_id}"'.encode() in raw:
-            with self.objects.temporary() as scratch:
-                self.objects.publish(scratch, mark)
+            self.objects.write(b"", mark)
         return self.records.adopt(raw, key, artifact)
 
     def publish(self, action: dict[str, Any], output: Output, provenance: dict[str, Any] | None = None) -> Artifact:
@@ -226,9 +225,9 @@ class Store:
         except OSError as error:
             if error.errno is not None and error.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
                 raise BadInput(f"the store {self.path} can't be read: {error.strerror}") from None
-            raise BadInput(f"{marker} is no plain file; mend the store with: sirev store verify --repair") from None
+            raise BadInput(f"{marker} is no plain file; {MEND}") from None
         except (ValueError, KeyError, TypeError, RecursionError):
-            raise BadInput(f"{marker} is damaged; mend the store with: sirev store verify --repair") from None
+            raise BadInput(f"{marker} is damaged; {MEND}") from None
         if version > STORE_FORMAT:
             raise BadInput(f"the store {self.path} has format {version}; this sirev reads up to {STORE_FORMAT}: upgrade sirev")
         return dict(data)

@@ -47,3 +47,8 @@ def names(redo: str, stage: str, step: str) -> bool:
     """Whether `--redo STAGE` or `--redo STAGE:t` names this step."""
     wanted, colon, t = redo.partition(":")
     return wanted == stage and (not colon or step.endswith(f":{t}"))
+
+
+def stage_of(step: str) -> str:
+    """The stage of a step by its name: of sample/test:2, sample."""
+    return step.partition(":")[0].partition("/")[0]

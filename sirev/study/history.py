@@ -10,6 +10,7 @@ from sirev.store.objects import DamagedObject
 from sirev.store.records import DamagedRecord, Record
 from sirev.store.runs import Run
 from sirev.store.store import Store
+from sirev.study.actions import stage_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def history_of(store: Store, run: Run) -> list[Entry]:
         except DamagedRecord:
             record = None
         if record is None:
-            stage = step.partition(":")[0].partition("/")[0]
+            stage = stage_of(step)
             found.append(Entry(stage, pin.key, pin.artifact, None, None, None, [(run.id, step)], None))
         else:
             found.append(_entry(store, record, [(run.id, step)]))

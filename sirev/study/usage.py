@@ -17,6 +17,7 @@ from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.store.upkeep.pins import Pins
 from sirev.store.upkeep.reach import Reach, add_artifact, reach
+from sirev.study.actions import stage_of
 
 BLOCK = 512
 """What st_blocks counts in, whatever the file system's own blocks are."""
@@ -114,7 +115,7 @@ def _by_stage(found: Reach, runs: Iterable[Run]) -> list[Share]:
         for step, pin in run.pins.items():
             record = found.records.get((pin.key, pin.artifact))
             # Where the record is damaged, the step's name tells: it begins with the stage's.
-            stage = str(record.action.get("stage")) if record else step.partition(":")[0].partition("/")[0]
+            stage = str(record.action.get("stage")) if record else stage_of(step)
             notes = record.provenance.get("notes", {}).values() if record else ()
             objects.setdefault(stage, set()).update(found.objects.keys() & {*_files_of(found, pin.artifact), *notes})
             artifacts.setdefault(stage, set()).update({pin.artifact} & found.artifacts.keys())

@@ -16,6 +16,7 @@ KeepModels = Annotated[
     typer.Option("--keep-models", metavar="all|last|best|none", help="Which of a run's trained models, the large files."),
 ]
 Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="How many files move at a time.")]
+UrlArgument = Annotated[str, typer.Argument(metavar="URL", help="A folder, s3://…, gs://… or hf://datasets/OWNER/NAME.")]
 RunsArgument = Annotated[list[str] | None, typer.Argument(metavar="[RUN|RECIPE]...", help="Default: every run.")]
 
 
@@ -160,7 +161,7 @@ def unpin(name: Annotated[str, typer.Argument(metavar="NAME", help="The pin's na
 
 @app.command("push")
 def push(
-    url: Annotated[str, typer.Argument(metavar="URL", help="A folder, s3://…, gs://… or hf://datasets/OWNER/NAME.")],
+    url: UrlArgument,
     runs: RunsArgument = None,
     keep_models: KeepModels = None,
     jobs: Jobs = 8,
@@ -174,7 +175,7 @@ def push(
 
 @app.command("pull")
 def pull(
-    url: Annotated[str, typer.Argument(metavar="URL", help="A folder, s3://…, gs://… or hf://datasets/OWNER/NAME.")],
+    url: UrlArgument,
     runs: RunsArgument = None,
     keep_models: KeepModels = None,
     jobs: Jobs = 8,

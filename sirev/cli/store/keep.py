@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from sirev.cli.options import check_format
-from sirev.cli.units import age_of, size_of, size_text
+from sirev.cli.units import age_of, count_text, size_of, size_text
 from sirev.errors import BadInput
 from sirev.recipe import suggest
 from sirev.reporting.tables import TextTable
@@ -18,6 +18,7 @@ from sirev.store.store import Store
 from sirev.store.upkeep.gc import Garbage, Policy, collect, survey
 from sirev.store.upkeep.pins import NamedPin, Pins
 from sirev.study.comparing import joint_records
+from sirev.study.components import moment
 from sirev.study.keeping import keep_choice, models_to_drop
 from sirev.study.naming import artifact_named, run_named
 
@@ -114,9 +115,7 @@ def _table(store: Store, found: Garbage) -> TextTable:
     table.rows.append(["models of runs that stay", models, size_text(found.hollow_bytes)])
     table.rows.append(["other files and manifests", f"{len(found.objects) - found.hollow_files:,}", size_text(rest)])
     table.rows.append(["all that goes", "", size_text(found.bytes)])
-    table.rows.append(
-        ["all that stays", f"{found.kept_runs} run{'' if found.kept_runs == 1 else 's'}", size_text(found.kept_bytes)]
-    )
+    table.rows.append(["all that stays", count_text(found.kept_runs, "run"), size_text(found.kept_bytes)])
     table.notes += [f"given up: {run.id}" for run in found.runs]
     if found.hollow:
         table.notes.append("What was measured of those models stays; one that is needed again is trained or pulled again.")
@@ -150,7 +149,7 @@ def _list(pins: list[NamedPin], form: str, store: Store) -> None:
     table = TextTable(f"Pins in {store.path}", ["pin", "keeps", "made"], 3)
     for one in pins:
         kept = [*one.runs, *(f"artifact {digest[:12]}" for digest in one.artifacts)]
-        table.rows.append([one.name, ", ".join(kept), one.made[:16].replace("T", " ")])
+        table.rows.append([one.name, ", ".join(kept), moment(one.made)])
     if not pins:
         table.notes.append("none: sirev store pin RUN keeps one")
     print_tables([table])

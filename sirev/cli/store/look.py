@@ -27,6 +27,7 @@ from sirev.store.store import Store
 from sirev.store.upkeep.pins import Pins
 from sirev.store.upkeep.reach import reach
 from sirev.study import history, naming
+from sirev.study.components import moment
 from sirev.study.usage import Share, Space, run_shares, usage
 
 SCHEMA = 1
@@ -70,7 +71,7 @@ def ls(path: Path | None, form: str) -> None:
     )  # its id tells recipe, method, seed
     for row in rows:
         pins = [", ".join(row["pins"]) or ABSENT] if pinned else []
-        table.rows.append([row["run"], row["status"], size_text(row["size"]), _time(row["begun"]), *pins])
+        table.rows.append([row["run"], row["status"], size_text(row["size"]), moment(row["begun"]), *pins])
     return print_tables([table])
 
 
@@ -105,7 +106,7 @@ def log(name: str | None, path: Path | None, form: str) -> None:
         more = f" and {len(steps) - 1} more" if len(steps) > 1 else ""
         seconds = "" if entry.seconds is None else f"{entry.seconds:,.1f} s"
         made = f"  made in {entry.store}" if entry.store else "" if entry.provenance is not None else "  its record is gone"
-        when = _time(entry.when) if entry.when else ABSENT
+        when = moment(entry.when) if entry.when else ABSENT
         step = f"{steps[0]}{more}" if steps else entry.stage
         print(f"{when:16}  {entry.artifact[:12]}  {seconds:>9}  {step}{made}")
     if len(entries) > LOGGED:
@@ -293,7 +294,3 @@ def _shares_table(title: str, what: str, shares: list[Share]) -> TextTable:
 
 def _space(space: Space) -> list[str]:
     return [f"{space.files:,}", size_text(space.size), size_text(space.disk)]
-
-
-def _time(when: str) -> str:
-    return when[:16].replace("T", " ")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sirev.cli.store.moving import Moving
-from sirev.cli.units import size_text
+from sirev.cli.units import count_text, size_text
 from sirev.errors import BadInput
 from sirev.store.runs import Run
 from sirev.store.sharing.moved import Moved
@@ -53,7 +53,7 @@ def export(names: Sequence[str], keep_models: str | None, path: Path | None) -> 
     keep, store = keep_choice(keep_models), _filled(path)
     runs = _finished(store, wanted)
     size = export_runs(store, runs, Path(file), models_to_drop(store, runs, keep))
-    print(f"{_count(len(runs), 'run')} written to {file}, {size_text(size)}")
+    print(f"{count_text(len(runs), 'run')} written to {file}, {size_text(size)}")
     print(f"next, on another machine: sirev store import {Path(file).name}")
 
 
@@ -63,11 +63,11 @@ def import_(file: Path, path: Path | None) -> None:
 
     store = Store(path)
     taken = import_file(store, file)
-    print(f"{_count(len(taken.runs), 'run')} taken in: {_count(taken.objects, 'new file')}, {size_text(taken.bytes)}")
+    print(f"{count_text(len(taken.runs), 'run')} taken in: {count_text(taken.objects, 'new file')}, {size_text(taken.bytes)}")
     if taken.here_already:
         print(f"here already, and left as they were: {', '.join(taken.here_already)}")
     if taken.hollow:
-        print(f"the files of {_count(taken.hollow, 'model')} are not in it; what was measured of them is")
+        print(f"the files of {count_text(taken.hollow, 'model')} are not in it; what was measured of them is")
     _next(store, [*taken.runs, *taken.here_already], path)
 
 
@@ -92,12 +92,12 @@ def _finished(store: Store, names: Sequence[str]) -> list[Run]:
 
 
 def _tell(moved: Moved, done: str, nothing: str) -> None:
-    runs = _count(len(moved.runs), "run")
+    runs = count_text(len(moved.runs), "run")
     if moved.files:
-        there = f"; {_count(moved.there, 'file')} were there already" if moved.there else ""
-        print(f"{runs} {done}: {_count(moved.files, 'file')}, {size_text(moved.bytes)}, {moved.seconds:.1f} s{there}")
+        there = f"; {count_text(moved.there, 'file')} were there already" if moved.there else ""
+        print(f"{runs} {done}: {count_text(moved.files, 'file')}, {size_text(moved.bytes)}, {moved.seconds:.1f} s{there}")
     else:
-        print(f"{runs} {done}: {nothing} already, {_count(moved.there, 'file')}, {moved.seconds:.1f} s")
+        print(f"{runs} {done}: {nothing} already, {count_text(moved.there, 'file')}, {moved.seconds:.1f} s")
     for sentence in moved.said:
         print(f"sirev: {sentence}", file=sys.stderr)
 
@@ -111,7 +111,3 @@ def _next(store: Store, ids: Sequence[str], path: Path | None) -> None:
 
 def _recipes(runs: Sequence[Run]) -> list[str]:
     return sorted({run.recipe for run in runs})
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

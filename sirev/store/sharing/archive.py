@@ -19,7 +19,7 @@ from sirev.store.artifacts import open_artifact
 from sirev.store.digests import canonical_json, sha256
 from sirev.store.files import read_regular
 from sirev.store.hollow import HOLLOW_FORMAT
-from sirev.store.objects import DamagedObject
+from sirev.store.objects import MEND, DamagedObject
 from sirev.store.runs import Run, parsed_run
 from sirev.store.sharing import foreign, listing, tarball
 from sirev.store.sharing.arrival import Arrival, receive
@@ -28,7 +28,6 @@ from sirev.store.store import MARKER, Store
 from sirev.store.upkeep.reach import Reach, reach
 
 ENDING = ".tar.zst"
-MEND = "mend the store with: sirev store verify --repair"
 
 
 @dataclass(frozen=True)

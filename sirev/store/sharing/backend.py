@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from sirev.errors import BadInput, SirevError
 from sirev.store.digests import sha256, sha256_file
-from sirev.store.objects import DamagedObject
+from sirev.store.objects import MEND, DamagedObject
 
 T = TypeVar("T")
 
@@ -64,8 +64,7 @@ class Upload:
             sound = False
         if not sound:
             raise DamagedObject(
-                f"object {(self.digest or self.path)[:12]} of this store is damaged or gone, so it is not sent; "
-                "mend the store with: sirev store verify --repair"
+                f"object {(self.digest or self.path)[:12]} of this store is damaged or gone, so it is not sent; {MEND}"
             )
         return source
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from sirev.errors import BadInput
 from sirev.store.digests import canonical_json
 from sirev.store.hollow import HOLLOW_FORMAT
-from sirev.store.objects import DamagedObject
+from sirev.store.objects import MEND, DamagedObject
 from sirev.store.runs import Run, run_bytes
 from sirev.store.sharing.backend import Missing, Progress, RemoteFailed, Silent, Upload
 from sirev.store.sharing.moved import Moved
@@ -128,9 +128,7 @@ def _payloads(store: Store, reached: Reach, there: dict[str, int]) -> list[Uploa
     todo = {digest: size for digest, size in reached.objects.items() if there.get(object_path(digest)) != size}
     for digest, size in todo.items():
         if not store.objects.present(digest, size):
-            raise DamagedObject(
-                f"object {digest[:12]} of {store.path} is damaged or gone; mend the store with: sirev store verify --repair"
-            )
+            raise DamagedObject(f"object {digest[:12]} of {store.path} is damaged or gone; {MEND}")
     # The largest first: one that begins last would be waited for by itself.
     largest = sorted(todo, key=lambda digest: (-todo[digest], digest))
     return [Upload(object_path(digest), store.objects.path(digest), todo[digest], digest) for digest in largest]

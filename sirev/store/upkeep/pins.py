@@ -37,9 +37,7 @@ class Pins:
         """Write a pin; one of the same name is replaced. BadInput if the name can't be a file's."""
         if not _NAME.fullmatch(pin.name):
             raise BadInput(f"{pin.name!r} can't name a pin: letters, digits and . _ @ + - are allowed, up to 200")
-        with self._objects.temporary() as scratch:
-            scratch.write_bytes(sealed({"format": PIN_FORMAT, **asdict(pin)}))
-            self._objects.publish(scratch, self.root / f"{pin.name}.json")
+        self._objects.write(sealed({"format": PIN_FORMAT, **asdict(pin)}), self.root / f"{pin.name}.json")
 
     def remove(self, name: str) -> bool:
         """Take a pin away; whether there was one."""

@@ -134,25 +134,18 @@ class _Check:
 
     def _records(self) -> None:
         for key, artifact, path in self._record_files():
-            what: str | None
             try:
                 record = self.store.records.get(key, artifact)
             except DamagedRecord:
-                record = None
+                self.odd_records.add((key, artifact))
                 what = self._oddity(path) or "does not hash to the key it is filed under, or is of another artifact"
+                self._damage("record", path, what, "drop", self._steps_of(key, artifact))
             except BadInput as error:
                 self.odd_records.add((key, artifact))
                 self._barred_or_newer(path, error)
-                continue
             else:
-                what = None if record is None else odd_notes(record)
-                if record is None:
-                    continue  # collected meanwhile
-            if what or record is None:
-                self.odd_records.add((key, artifact))
-                self._damage("record", path, what or "is damaged", "drop", self._steps_of(key, artifact))
-            else:
-                self.records[key, artifact] = record
+                if record is not None:  # else it was collected meanwhile
+                    self.records[key, artifact] = record
         self.found.records = len(self.records) + len(self.odd_records)
 
     def _objects(self) -> None:
@@ -386,13 +379,6 @@ def _json(raw: bytes) -> Any:
         return json.loads(raw)
     except (ValueError, RecursionError):
         return None
-
-
-def odd_notes(record: Record) -> str | None:
-    """What is wrong with the notes that a record names; None if they are names and digests."""
-    notes = record.provenance.get("notes", {})
-    sound = isinstance(notes, dict) and all(is_digest(digest) for digest in notes.values())
-    return None if sound else "names notes without digests"
 
 
 def _object_path(digest: str) -> str:

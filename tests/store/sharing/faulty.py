@@ -11,6 +11,17 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
+@contextmanager
+def served(server: ThreadingHTTPServer) -> Iterator[None]:
+    """Answers requests in a thread of its own while it lasts."""
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 class Proxy:
     """Forwards to `port` on this machine. `fault` is asked of each request (method, path) how to spoil its answer, if at all."""
 
@@ -81,13 +92,8 @@ class Proxy:
 
     @contextmanager
     def serving(self) -> Iterator[Proxy]:
-        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
+        with served(self._server):
             yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
 
     def fail(self, kind: str, where: str, times: int | None = None, method: str = "GET") -> None:
         """Spoil the answers to requests whose path has `where` in it; only the first `times` of them, if that is given."""

@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlparse
 
+from tests.store.sharing.faulty import served
+
 
 class HubServer:
     """One data set, `repository`, with a list of commits: the files of each, and what the client said of it."""
@@ -104,10 +106,5 @@ class HubServer:
 
     @contextmanager
     def serving(self) -> Iterator[HubServer]:
-        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
+        with served(self._server):
             yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
