@@ -9,6 +9,7 @@ from typing import Any
 from sirev.errors import BadInput
 from sirev.recipe import suggest
 from sirev.reporting.sections import SECTIONS
+from sirev.reporting.selection import others_in_words
 from sirev.reporting.summary import FORMATS, Report, report
 from sirev.store.store import Store
 
@@ -42,7 +43,7 @@ def run(
     asked: dict[str, Any] = {"recipes": recipes, "methods": methods, "runs": runs, "against": against}
     opened = Store(store)
     made = report(None if written else section, **asked, store=opened)
-    for note in made.notes:
+    for note in [*made.notes, *others_in_words(made.selection, section, store, output)]:
         print(f"sirev: {note}", file=sys.stderr)
     if output is not None:
         _write(section or "", made, opened, output, draws)

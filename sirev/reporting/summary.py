@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from sirev.recipe import METHODS, suggest
 from sirev.reporting.sections import ON_REQUEST, SECTIONS
 from sirev.reporting.sections.overview import overview
 from sirev.reporting.sections.rows import RunData, Study
+from sirev.reporting.selection import Selection, newest_settings, settings_apart
 from sirev.reporting.tables import TextTable, markdown, without_nothing
 from sirev.reporting.terminal import print_tables
 from sirev.store.runs import Run
@@ -39,6 +40,8 @@ class Report:
     section: str | None
     notes: tuple[str, ...] = ()
     against: str | None = None
+    selection: Selection = field(default_factory=Selection)
+    """What is shown, and the runs of other settings that are not."""
 
     @property
     def runs(self) -> list[RunData]:
@@ -111,8 +114,9 @@ def report(
 ) -> Report:
     """Report on finished runs of the store: those named, else those of the recipes, else what the last `iterate` did.
 
-    Null runs come with the runs of their recipe and settings. `against="paper"` puts the published numbers beside them.
-    Raises BadInput where nothing matches, or a section, method, recipe or run is unknown.
+    Of a recipe that was run with several settings the newest are shown; `Report.selection` names the others. Null
+    runs come with the runs of their recipe and settings. `against="paper"` puts the published numbers beside them. Raises
+    BadInput where nothing matches, or a section, method, recipe or run is unknown.
     """
     if section is not None and section not in SECTIONS:
         raise BadInput(f"unknown section {section!r}{suggest(section, list(SECTIONS))}")
@@ -121,21 +125,33 @@ def report(
     if against is not None and section is not None:
         raise BadInput(f"--against {against} has tables of its own; leave out {section!r}")
     opened = store if isinstance(store, Store) else Store(store)
-    chosen = _chosen(opened, list(recipes), list(methods), list(runs))
+    named = list(runs)
+    chosen = _chosen(opened, list(recipes), list(methods), named)
     finished = [run for run in chosen if "compare" in run.pins and run.status != "running"]
     notes = tuple(
         f"{run.id} is not finished and left out; `sirev iterate` goes on with it" for run in chosen if run not in finished
     )
     if not finished:
         raise BadInput(f"no run asked for is finished; go on with: sirev iterate --recipe {chosen[0].recipe}")
-    told = [_study(opened, group, {run.id for run in finished}) for group in studies_of(opened, finished)]
+    groups = studies_of(opened, finished)
+    selection = Selection(groups, _labels_of(groups)) if named else newest_settings(opened, groups)
+    told = [_study(opened, group, {run.id for run in finished}) for group in selection.shown]
     if section == "training":
         by_id = {run.id: run for run in opened.runs.all()}
         for study in told:
             for run in study["runs"]:
                 for iteration in run["iterations"]:
                     iteration["training"] = training_of(opened, by_id[run["id"]], iteration["t"])
-    return Report(_labelled(told), section, notes, against)
+    return Report(_labelled(told, selection.labels), section, notes, against, selection)
+
+
+def _labels_of(groups: list[list[Run]]) -> list[str]:
+    """What tells each study from the others of its recipe."""
+    labels: dict[int, str] = {}
+    for recipe in {group[0].recipe for group in groups}:
+        alike = [i for i, group in enumerate(groups) if group[0].recipe == recipe]
+        labels |= dict(zip(alike, settings_apart([groups[i] for i in alike]), strict=True))
+    return [labels[i] for i in range(len(groups))]
 
 
 def _study(store: Store, group: list[Run], chosen: set[str]) -> Study:
@@ -215,13 +231,14 @@ def _chosen(store: Store, recipes: list[str], methods: list[str], run_ids: list[
     return found
 
 
-def _labelled(told: list[Study]) -> list[Study]:
-    """Give each run the shortest label that tells it from the others: its method, with the recipe, or its id."""
-    runs = [run for study in told for run in study["runs"]]
-    recipes = {run["recipe"] for run in runs}
-    for run in runs:
-        alike = [r for r in runs if (r["recipe"], r["method"], r["seed"]) == (run["recipe"], run["method"], run["seed"])]
-        run["label"] = run["id"] if len(alike) > 1 else f"{run['recipe']} {run['method']}" if len(recipes) > 1 else run["method"]
+def _labelled(told: list[Study], apart: Sequence[str]) -> list[Study]:
+    """Give each run the shortest label that tells it from the others: its method, with the recipe, with what was set."""
+    recipes = [study["recipe"] for study in told]
+    for study, settings in zip(told, apart, strict=True):
+        recipe = study["recipe"] if len(set(recipes)) > 1 else ""
+        settings = settings if recipes.count(study["recipe"]) > 1 else ""
+        for run in study["runs"]:
+            run["label"] = " ".join(word for word in (recipe, run["method"], settings) if word)
     return told
 
 

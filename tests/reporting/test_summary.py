@@ -13,6 +13,7 @@ import pytest
 import sirev
 from sirev.errors import BadInput
 from sirev.reporting.sections import SECTIONS
+from sirev.reporting.selection import others_in_words
 from tests.conftest import Study
 
 STATISTIC = {"value", "low", "high", "n", "reason"}
@@ -91,12 +92,25 @@ def test_methods_and_runs_narrow_the_report(smoke: Study) -> None:
     assert [run["id"] for run in one.runs] == [smoke.of("dpo").id]
 
 
-def test_two_runs_of_one_name_are_told_apart(smoke_copy: Path) -> None:
+def test_of_several_settings_the_newest_are_shown_and_the_others_are_commands_to_copy(smoke: Study, smoke_copy: Path) -> None:
     sirev.iterate("tiny_smoke", methods=["sft"], overrides=["evaluation.draws.n=8"], store=smoke_copy)
-    told = sirev.report(recipes=["tiny_smoke"], methods=["sft"], store=smoke_copy)
-    labels = [run["label"] for run in told.runs]
-    assert len(set(labels)) == 2
-    assert all(label.startswith("tiny_smoke-sft-s0-") for label in labels)
+    told = sirev.report(recipes=["tiny_smoke"], store=smoke_copy)
+    assert [(run["label"], run["id"]) for run in told.runs] == [("sft", told.selection.shown[0][0].id)]
+    line, other = others_in_words(told.selection, "html", smoke_copy, Path("x.html"))
+    assert line == "tiny_smoke was run with 2 settings; this is the newest (draws.n=8). The others:"
+    runs = " ".join(f"--run {result.id}" for result in smoke.results)
+    assert other == f"  sirev report html {runs} --store {smoke_copy} --output x-2.html  # draws.n=16"
+    shown = sirev.report(runs=[result.id for result in smoke.results], store=smoke_copy)
+    assert shown.runs == sirev.report(recipes=["tiny_smoke"], store=smoke.store).runs
+    assert others_in_words(shown.selection) == []
+    sirev.iterate("tiny_smoke", store=smoke_copy)  # a replay is what was run last
+    assert {run["id"] for run in sirev.report(recipes=["tiny_smoke"], store=smoke_copy).runs} == {r.id for r in smoke.results}
+
+
+def test_runs_of_one_name_are_told_apart_by_what_was_set(smoke: Study, smoke_copy: Path) -> None:
+    (other,) = sirev.iterate("tiny_smoke", methods=["sft"], overrides=["evaluation.draws.n=8"], store=smoke_copy)
+    told = sirev.report(runs=[smoke.of("sft").id, other.id], store=smoke_copy)
+    assert sorted(run["label"] for run in told.runs) == ["sft draws.n=16", "sft draws.n=8"]
 
 
 def test_a_report_of_what_was_compared_needs_no_other_object(smoke: Study, smoke_copy: Path) -> None:
