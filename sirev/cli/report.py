@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
 from sirev.recipe import suggest
-from sirev.reporting.sections import SECTIONS
+from sirev.reporting.sections import ALL, SECTIONS
 from sirev.reporting.selection import others_in_words
 from sirev.reporting.summary import FORMATS, Report, report
+from sirev.reporting.terminal import write
 from sirev.store.store import Store
 
 FILES = {"html": "a page, such as report.html", "figures": "a folder"}
@@ -32,8 +34,8 @@ def run(
     if form not in FORMATS:  # in words that tell the type checker
         raise BadInput(f"--format: unknown format {form!r}{suggest(form, list(FORMATS))}")
     written = section in FILES
-    if section is not None and not written and section not in SECTIONS:
-        raise BadInput(f"unknown section {section!r}{suggest(section, [*SECTIONS, *FILES])}")
+    if section is not None and not written and section != ALL and section not in SECTIONS:
+        raise BadInput(f"unknown section {section!r}{suggest(section, [ALL, *SECTIONS, *FILES])}")
     if written and output is None:
         raise BadInput(f"sirev report {section} needs --output: {FILES[section or '']}")
     if output is not None and not written:
@@ -48,13 +50,15 @@ def run(
     if output is not None:
         _write(section or "", made, opened, output, draws)
     elif form == "table":
-        made.print()
+        made.print(asked=_options(recipes, methods, runs, store))
     else:
-        try:
-            sys.stdout.write(made.text(form))
-            sys.stdout.flush()
-        except BrokenPipeError:  # `sirev report --format csv | head`: one without a number, which Typer does not act upon
-            raise BrokenPipeError from None
+        write(made.text(form))
+
+
+def _options(recipes: list[str], methods: list[str], runs: list[str], store: Path | None) -> str:
+    """The options that ask for the same runs."""
+    named = {"--recipe": recipes, "--method": methods, "--run": runs, "--store": [] if store is None else [str(store)]}
+    return shlex.join(word for option, values in named.items() for value in values for word in (option, value))
 
 
 def _write(what: str, made: Report, store: Store, output: Path, draws: int) -> None:

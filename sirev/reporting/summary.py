@@ -12,12 +12,13 @@ from typing import Any, Literal
 
 from sirev.errors import BadInput
 from sirev.recipe import METHODS, suggest
-from sirev.reporting.sections import ON_REQUEST, SECTIONS
+from sirev.reporting.headline import headline
+from sirev.reporting.sections import ALL, ON_REQUEST, SECTIONS
 from sirev.reporting.sections.overview import overview
-from sirev.reporting.sections.rows import RunData, Study
+from sirev.reporting.sections.rows import RunData, Study, measured, without_constants
 from sirev.reporting.selection import Selection, newest_settings, settings_apart
 from sirev.reporting.tables import TextTable, markdown, without_nothing
-from sirev.reporting.terminal import print_tables
+from sirev.reporting.terminal import print_lines, print_tables
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.comparing import comparison, studies_of
@@ -34,7 +35,8 @@ FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json", "latex")
 
 @dataclass(frozen=True)
 class Report:
-    """What the store says of some runs. `section` None means all sections; `against` "paper" adds the published numbers."""
+    """What the store says of some runs: a section, "all" of them, or None for what a terminal shows on one screen and other
+    forms show but for what is on request; `against` "paper" has the published numbers instead."""
 
     studies: list[Study]
     section: str | None
@@ -54,11 +56,23 @@ class Report:
             from sirev.reporting.published import against_paper
 
             return against_paper([(study["recipe"], study) for study in self.studies])
-        if self.section is not None:
-            return [without_nothing(table) for table in SECTIONS[self.section][0](self.studies)]
-        shown = [make for name, (make, _) in SECTIONS.items() if name not in ON_REQUEST]
-        verdict, *others = [table for make in shown for table in make(self.studies)]
-        return [verdict, overview(self.studies), *map(without_nothing, others)]
+        if self.section is not None and self.section != ALL:
+            tables = SECTIONS[self.section][0](self.studies)
+        else:
+            shown = [make for name, (make, _) in SECTIONS.items() if self._shows(name)]
+            verdict, *others = [table for make in shown for table in make(self.studies)]
+            tables = [verdict, overview(self.studies), *others]
+        tables = [without_constants(without_nothing(table), self.runs) for table in tables]
+        seeds = {run["seed"] for run in self.runs if not measured(run)}
+        if len(seeds) == 1 and tables:
+            tables[0].notes.append(f"All runs: seed {seeds.pop()}.")
+        return tables
+
+    def _shows(self, section: str) -> bool:
+        """Whether the whole report has a section: one that is on request if all was asked for, and if it has anything to say."""
+        if section == "null" and self.runs and all(map(measured, self.runs)):
+            return False
+        return section not in ON_REQUEST or self.section == ALL
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, as docs/report.md documents it: {"schema": 2, "studies": [...]}.
@@ -66,8 +80,10 @@ class Report:
         A run's iterations hold "t" and the fields of the sections asked for; every statistic is {"value", "low", "high",
         "n", "reason"}, shares in 0..1.
         """
-        wanted = [field for name, (_, fields) in SECTIONS.items() if name not in ON_REQUEST for field in fields]
-        if self.section is not None:
+        wanted = [
+            field for name, (_, fields) in SECTIONS.items() if name not in ON_REQUEST or self.section == ALL for field in fields
+        ]
+        if self.section is not None and self.section != ALL:
             wanted = list(SECTIONS[self.section][1])
         told = []
         for study in self.studies:
@@ -97,10 +113,17 @@ class Report:
     def _repr_markdown_(self) -> str:
         return self.text("markdown")  # what a notebook shows
 
-    def print(self) -> None:
-        """Print the tables to the terminal, the most telling last: there it stays in sight."""
+    def print(self, everything: bool = False, asked: str = "") -> None:
+        """Print to the terminal: a section's tables if the report is about one, else one screen, or with `everything` all
+        tables, the most telling last: there they stay in sight.
+
+        `asked` are the options with which `sirev report` shows the same runs, for the commands that the screen names.
+        """
+        if self.section is None and self.against is None and not everything:
+            return print_lines(headline(self.studies, asked))
         tables = self.tables()
-        print_tables(tables if self.section or self.against else [*tables[2:], tables[1], tables[0]])
+        whole = self.against is None and self.section in (None, ALL)
+        return print_tables([*tables[2:], tables[1], tables[0]] if whole else tables)
 
 
 def report(
@@ -118,8 +141,8 @@ def report(
     runs come with the runs of their recipe and settings. `against="paper"` puts the published numbers beside them. Raises
     BadInput where nothing matches, or a section, method, recipe or run is unknown.
     """
-    if section is not None and section not in SECTIONS:
-        raise BadInput(f"unknown section {section!r}{suggest(section, list(SECTIONS))}")
+    if section not in (None, ALL) and section not in SECTIONS:
+        raise BadInput(f"unknown section {section!r}{suggest(str(section), [ALL, *SECTIONS])}")
     if against not in (None, "paper"):
         raise BadInput(f"--against: unknown {against!r} (known: paper)")
     if against is not None and section is not None:
@@ -136,7 +159,7 @@ def report(
     groups = studies_of(opened, finished)
     selection = Selection(groups, _labels_of(groups)) if named else newest_settings(opened, groups)
     told = [_study(opened, group, {run.id for run in finished}) for group in selection.shown]
-    if section == "training":
+    if section in ("training", ALL):
         by_id = {run.id: run for run in opened.runs.all()}
         for study in told:
             for run in study["runs"]:
@@ -232,13 +255,17 @@ def _chosen(store: Store, recipes: list[str], methods: list[str], run_ids: list[
 
 
 def _labelled(told: list[Study], apart: Sequence[str]) -> list[Study]:
-    """Give each run the shortest label that tells it from the others: its method, with the recipe, with what was set."""
+    """Give each run the shortest label that tells it from the others: its method, with the recipe, with what was set.
+
+    Completions made elsewhere have no method; they go by the name of their comparison.
+    """
     recipes = [study["recipe"] for study in told]
     for study, settings in zip(told, apart, strict=True):
         recipe = study["recipe"] if len(set(recipes)) > 1 else ""
         settings = settings if recipes.count(study["recipe"]) > 1 else ""
         for run in study["runs"]:
-            run["label"] = " ".join(word for word in (recipe, run["method"], settings) if word)
+            words = [study["recipe"], settings] if measured(run) else [recipe, run["method"], settings]
+            run["label"] = " ".join(word for word in words if word)
     return told
 
 
