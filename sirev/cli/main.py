@@ -147,8 +147,8 @@ def report(
     section: Annotated[
         str | None,
         typer.Argument(
-            metavar="[verdict|null|accuracy|pass-n|diversity|ood|coverage|training|html|figures]",
-            help="Default: all tables but training's. html and figures are written to --output.",
+            metavar="[all|verdict|null|accuracy|pass-n|diversity|ood|coverage|training|html|figures]",
+            help="Default: one screen. html and figures are written to --output.",
         ),
     ] = None,
     recipe: Annotated[
@@ -165,11 +165,11 @@ def report(
     ] = None,
     draws: Annotated[int, typer.Option("--draws", metavar="N", min=0, help="Draws a problem that html lets one look at.")] = 8,
     store: StoreOption = None,
-) -> None:
+) -> int:
     """Progress or regress? And what pass@1 hides, from the store alone."""
     from sirev.cli.report import run as show
 
-    show(section, recipe or [], method or [], run or [], form, store, output, against, draws)
+    return show(section, recipe or [], method or [], run or [], form, store, output, against, draws)
 
 
 @app.command()

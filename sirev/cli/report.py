@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from sirev.cli.comparing import Comparing
 from sirev.errors import BadInput
 from sirev.recipe import suggest
 from sirev.reporting.sections import ALL, SECTIONS
@@ -29,8 +30,11 @@ def run(
     output: Path | None,
     against: str | None,
     draws: int,
-) -> None:
-    """Print the report in the form asked for, or write it; what was left out goes to stderr."""
+) -> int:
+    """Print the report in the form asked for, or write it; what was left out goes to stderr.
+
+    Returns 1 if something is left out because the store lacks it.
+    """
     if form not in FORMATS:  # in words that tell the type checker
         raise BadInput(f"--format: unknown format {form!r}{suggest(form, list(FORMATS))}")
     written = section in FILES
@@ -44,8 +48,9 @@ def run(
         raise BadInput(f"--format and --against go with tables, not with {section}")
     asked: dict[str, Any] = {"recipes": recipes, "methods": methods, "runs": runs, "against": against}
     opened = Store(store)
-    made = report(None if written else section, **asked, store=opened)
-    for note in [*made.notes, *others_in_words(made.selection, section, store, output)]:
+    with Comparing() as watch:
+        made = report(None if written else section, **asked, store=opened, watch=watch)
+    for note in [*made.notes, *made.missing, *others_in_words(made.selection, section, store, output)]:
         print(f"sirev: {note}", file=sys.stderr)
     if output is not None:
         _write(section or "", made, opened, output, draws)
@@ -53,6 +58,7 @@ def run(
         made.print(asked=_options(recipes, methods, runs, store))
     else:
         write(made.text(form))
+    return 1 if made.missing else 0
 
 
 def _options(recipes: list[str], methods: list[str], runs: list[str], store: Path | None) -> str:

@@ -28,7 +28,7 @@ def test_three_methods_fit_one_screen() -> None:
 
 
 def test_what_went_up_or_down_is_marked_and_styled() -> None:
-    (made,) = (shown(study(np.random.default_rng(1), 400, later=0.2, ood=-0.2)),)
+    made = shown(study(np.random.default_rng(1), 400, later=0.2, ood=-0.2))
     pieces = {text.strip(): style for line in headline([made]) for text, style in line}
     assert {style for text, style in pieces.items() if text.endswith(" up")} == {"up"}
     assert {style for text, style in pieces.items() if text.endswith(" down")} == {"down"}
