@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sirev.metrics.verdict import LEVEL, SEEDS
-from sirev.reporting.sections.rows import RunData, Study, in_words, measured, model_name, runs_of
+from sirev.reporting.sections.rows import RunData, Study, in_words, measured, model_name, pass_at_1_from, runs_of
 from sirev.reporting.sections.verdicts import (
     NO_NULL,
     Found,
@@ -99,7 +99,7 @@ def _heads(name: str, study: Study) -> list[str]:
     """Two lines for the head of a column."""
     match name.partition("/"):
         case ["pass_at_1", _, _]:
-            return ["pass@1 %", "greedy"]
+            return ["pass@1 %", pass_at_1_from(runs_of([study])[0])]
         case ["pass_at_n", _, _]:
             return [f"pass@{study['headline']} %", "any sample"]
         case ["distinct", _, _]:
@@ -193,7 +193,7 @@ def _common(members: list[Found], found: list[Found]) -> str:
     said = []
     for name in ("pass_at_1", *deciding(verdict["verdict"], verdict["outcomes"], run["diversity_counts"])):
         result = verdict["outcomes"][name]["is"] if name in verdict["outcomes"] else "not measured"
-        sentence = f"{outcome_name(name, run['headline'])} {verbs.get(result, 'was not measured')}"
+        sentence = f"{outcome_name(name, run)} {verbs.get(result, 'was not measured')}"
         if result in ("down", "can't tell"):
             bounds = ", ".join(
                 f"{_who(one, found)} {interval(name, other['outcomes'][name], bounds=True)}" for one, other in members

@@ -14,6 +14,7 @@ from sirev.reporting.sections.rows import (
     measured,
     model_name,
     named,
+    pass_at_1_from,
     runs_of,
 )
 from sirev.reporting.tables import ABSENT, TextTable, number, percent, points, with_interval
@@ -31,7 +32,8 @@ def pass_at_1_table(runs: list[RunData]) -> TextTable:
     steps = {tuple(run["steps"]) for run in runs if measured(run)}
     same = len(steps) == 1 and all(map(measured, runs))  # else a column would have several names
     models = [model_name(runs[0], t) if same else f"M_{t}" for t in range(1, last + 1)]
-    table = TextTable("pass@1 on test, greedy (%)", ["method", "seed", *models, "M_T − M_1, points", "problems"], 2)
+    ways = ", or ".join(dict.fromkeys(map(pass_at_1_from, runs)))
+    table = TextTable(f"pass@1 on test, {ways or 'greedy'} (%)", ["method", "seed", *models, "M_T − M_1, points", "problems"], 2)
     for run in runs:
         values = [i["pass_at_1"] for i in run["iterations"]]
         change = run["iterations"][-1]["against_m1"].get("pass_at_1")

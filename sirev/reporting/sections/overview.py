@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sirev.metrics.statistic import Statistic
-from sirev.reporting.sections.rows import RunData, Study, labels, runs_of
+from sirev.reporting.sections.rows import RunData, Study, labels, pass_at_1_from, runs_of
 from sirev.reporting.tables import ABSENT, TextTable, percent
 
 
@@ -47,7 +47,8 @@ def overview(studies: list[Study]) -> TextTable:
             ]
         )
     named = " / ".join(sorted(tops, key=int))
-    table.notes.append("pass@1: greedy. gained, lost: test problems that only M_T, only M_1 gets right.")
+    ways = ", or ".join(dict.fromkeys(map(pass_at_1_from, runs_of(studies))))
+    table.notes.append(f"pass@1: {ways or 'greedy'}. gained, lost: test problems that only M_T, only M_1 gets right.")
     if named:
         table.notes.append(
             f"gained, solved by M_1: M_1's pass@N on the gained problems, N = {named}. Diversity of the first 50 test samples "

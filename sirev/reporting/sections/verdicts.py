@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sirev.metrics.verdict import SEEDS
-from sirev.reporting.sections.rows import RunData, Study, in_words, labels, measured, model_name, runs_of
+from sirev.reporting.sections.rows import RunData, Study, in_words, labels, measured, model_name, pass_at_1_from, runs_of
 from sirev.reporting.tables import ABSENT, TextTable, between, fixed, p_value, points
 
 VERDICTS = {"can't tell": "undecided"}
@@ -97,7 +97,7 @@ def word(verdict: dict[str, Any]) -> str:
 def because(run: RunData, verdict: dict[str, Any]) -> str:
     """Why it is this verdict: pass@1, and the outcomes that decided; what is inconclusive with its interval."""
     decisive = deciding(verdict["verdict"], verdict["outcomes"], run["diversity_counts"])
-    said = [_said(name, verdict["outcomes"], run["headline"]) for name in ("pass_at_1", *decisive)]
+    said = [_said(name, verdict["outcomes"], run) for name in ("pass_at_1", *decisive)]
     if not any(name.startswith("ood/") for name in verdict["outcomes"]):
         said.append("out-of-distribution accuracy was not measured")
     return f"{'; '.join(said)}."
@@ -116,9 +116,11 @@ def deciding(verdict: str, outcomes_of: dict[str, Any], diversity_counts: bool) 
     return lost + [name for name in guards if results[name] not in ("same", "up", "down")]
 
 
-def outcome_name(name: str, headline: int) -> str:
+def outcome_name(name: str, run: RunData) -> str:
     """An outcome in a sentence."""
-    names = {"pass_at_1": "pass@1", "pass_at_n": f"pass@{headline}", "distinct": "the variety of right answers"}
+    way = pass_at_1_from(run)
+    first = "pass@1" if way == "greedy" else f"pass@1 ({way})"
+    names = {"pass_at_1": first, "pass_at_n": f"pass@{run['headline']}", "distinct": "the variety of right answers"}
     return names.get(name) or f"accuracy on {name.removeprefix('ood/')}"
 
 
@@ -159,11 +161,11 @@ def _no_claim(claim: dict[str, Any]) -> str:
     return f"no claim: {reason}"
 
 
-def _said(name: str, outcomes_of: dict[str, Any], headline: int) -> str:
+def _said(name: str, outcomes_of: dict[str, Any], run: RunData) -> str:
     outcome = outcomes_of.get(name)
     result = outcome["is"] if outcome else "not measured"
     verbs = {"up": "rose", "down": "fell", "same": "held", "not measured": "was not measured"}
-    sentence = f"{outcome_name(name, headline)} {verbs.get(result, 'is inconclusive')}"
+    sentence = f"{outcome_name(name, run)} {verbs.get(result, 'is inconclusive')}"
     return sentence if outcome is None or result in ("up", "not measured") else f"{sentence} ({interval(name, outcome)})"
 
 
