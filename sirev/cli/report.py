@@ -55,15 +55,15 @@ def run(
     if output is not None:
         _write(section or "", made, opened, output, draws)
     elif form == "table":
-        made.print(asked=_options(recipes, methods, runs, store))
+        made.print(asked=_options(recipes, methods, runs))
     else:
         write(made.text(form))
     return 1 if made.missing else 0
 
 
-def _options(recipes: list[str], methods: list[str], runs: list[str], store: Path | None) -> str:
+def _options(recipes: list[str], methods: list[str], runs: list[str]) -> str:
     """The options that ask for the same runs."""
-    named = {"--recipe": recipes, "--method": methods, "--run": runs, "--store": [] if store is None else [str(store)]}
+    named = {"--recipe": recipes, "--method": methods, "--run": runs}
     return shlex.join(word for option, values in named.items() for value in values for word in (option, value))
 
 

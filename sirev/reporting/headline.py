@@ -130,7 +130,7 @@ def _gained(study: Study, found: list[Found]) -> list[str]:
         if not gained["size"] or not curve:
             continue
         most = max(curve, key=int)
-        solved.append(f"{percent(curve[most], 0)}% of {gained['size']} ({_who(run, found)})")
+        solved.append(f"{percent(curve[most], 0)}% of {gained['size']}{_among(run, found)}")
         p = gained["new"]["holm"]
         tested += p is not None
         if p is not None and p <= LEVEL:
@@ -142,8 +142,8 @@ def _gained(study: Study, found: list[Found]) -> list[str]:
 
 
 def _lost(study: Study, found: list[Found]) -> list[str]:
-    lost = [(_who(run, found), run["iterations"][-1]["lost_set"]["size"]) for run, _ in found]
-    known = [f"{size} ({who})" for who, size in lost if size]
+    lost = [(_among(run, found), run["iterations"][-1]["lost_set"]["size"]) for run, _ in found]
+    known = [f"{size}{among}" for among, size in lost if size]
     return [f"Problems lost at the first try: {', '.join(known)}."] if known else []
 
 
@@ -156,12 +156,12 @@ def _agreement(study: Study, found: list[Found]) -> list[str]:
         if measure is None or measure["composition"]["value"] is None or (measure["change"]["high"] or 0.0) >= 0:
             continue  # not known, or no loss that the problems could not have shown by chance
         narrowing = sum(one["value"] for one in measure["narrowing"].values() if one["value"] is not None)
-        parts.append((-100 * narrowing, -100 * measure["composition"]["value"], _who(run, found)))
+        parts.append((-100 * narrowing, -100 * measure["composition"]["value"], _among(run, found)))
     if not parts:
         return []
-    narrowed, composed, who = max(parts)
+    narrowed, composed, among = max(parts)
     return [
-        f"Two samples of a problem are {fixed(narrowed + composed, 1)} points likelier to agree ({who}): "
+        f"Two samples of a problem are {fixed(narrowed + composed, 1)} points likelier to agree{among}: "
         f"{fixed(composed, 1)} from another mix of right and wrong, {fixed(narrowed, 1)} from answers of one kind growing alike."
     ]
 
@@ -175,8 +175,7 @@ def _verdicts(study: Study, found: list[Found]) -> list[Line]:
         groups.setdefault((word(verdict), *decisive, *results), []).append((run, verdict))
     lines: list[Line] = []
     for (said, *_), members in groups.items():
-        alone = measured(members[0][0]) and len(groups) == 1
-        who = "" if alone else f"  ({', '.join(_who(run, found) for run, _ in members)})"
+        who = f"  ({', '.join(_who(run, found) for run, _ in members)})" if len(found) > 1 else ""
         lines.append([("Verdict: ", "bold"), (said, "bold"), (who, "")])
         reason = because(*members[0]) if len(members) == 1 else _common(members, found)
         lines += _paragraphs([reason])
@@ -244,3 +243,8 @@ def _who(run: RunData, found: list[Found]) -> str:
     if measured(run):
         return model_name(run, run["iterations"][-1]["t"])
     return f"{run['label']} {run['seed']}" if len({one["seed"] for one, _ in found}) > 1 else str(run["label"])
+
+
+def _among(run: RunData, found: list[Found]) -> str:
+    """ " (sft)", or nothing where there is only one run."""
+    return f" ({_who(run, found)})" if len(found) > 1 else ""

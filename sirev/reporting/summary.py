@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from sirev.reporting.selection import Selection, newest_settings, settings_apart
 from sirev.reporting.tables import TextTable, markdown, without_nothing
 from sirev.reporting.terminal import print_lines, print_tables
 from sirev.store.runs import Run
-from sirev.store.store import Store
+from sirev.store.store import Store, default_path
 from sirev.study.comparing import Watch, silent, studies_of
 from sirev.study.latest import latest_runs
 from sirev.study.naming import run_named
@@ -43,6 +44,8 @@ class Report:
     against: str | None = None
     selection: Selection = field(default_factory=Selection)
     """What is shown, and the runs of other settings that are not."""
+    place: str = ""
+    """The option that names the store to `sirev report`; "" for the default one."""
     missing: tuple[str, ...] = ()
     """What the report leaves out because the store lacks what it rests on, each with what mends it."""
 
@@ -73,7 +76,7 @@ class Report:
 
     def _shows(self, section: str) -> bool:
         """Whether the whole report has a section: one that is on request if all was asked for, and if it has anything to say."""
-        if section == "null" and self.runs and all(map(measured, self.runs)):
+        if section in ("null", "training") and all(map(measured, self.runs)):
             return False
         return section not in ON_REQUEST or self.section == ALL
 
@@ -124,10 +127,10 @@ class Report:
         """Print to the terminal: a section's tables if the report is about one, else one screen, or with `everything` all
         tables, the most telling last: there they stay in sight.
 
-        `asked` are the options with which `sirev report` shows the same runs, for the commands that the screen names.
+        `asked` are the options, but for the store's, with which `sirev report` is about the same runs: the screen names commands.
         """
         if self.section is None and self.against is None and not everything:
-            return print_lines(headline(self.studies, asked))
+            return print_lines(headline(self.studies, " ".join(filter(None, (asked, self.place)))))
         tables = self.tables()
         whole = self.against is None and self.section in (None, ALL)
         return print_tables([*tables[2:], tables[1], tables[0]] if whole else tables)
@@ -169,7 +172,8 @@ def report(
     studies, missing = gather(opened, selection, {run.id for run in finished}, watch)
     if section in ("training", ALL):
         missing += add_training(opened, studies)
-    return Report(studies, section, notes, against, selection, tuple(missing))
+    place = "" if opened.path == default_path() else f"--store {shlex.quote(str(opened.path))}"
+    return Report(studies, section, notes, against, selection, place, tuple(missing))
 
 
 def _labels_of(groups: list[list[Run]]) -> list[str]:

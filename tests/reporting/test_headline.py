@@ -37,7 +37,7 @@ def test_what_went_up_or_down_is_marked_and_styled() -> None:
 def test_an_inconclusive_change_has_its_interval_and_the_smallest_that_would_show() -> None:
     made = shown(study(np.random.default_rng(3), 60, later=0.0))
     text = " ".join(" ".join(screen(made)).split())
-    assert "Verdict: undecided (sft)" in text
+    assert "Verdict: undecided pass@1" in text
     assert "pass@32 is inconclusive (" in text
     assert " points, 95% CI " in text
     assert "With 60 problems pass@32 must change by about" in text

@@ -23,7 +23,7 @@ from sirev.reporting.tables import ABSENT, TextTable, number, percent, points, w
 def accuracy(studies: list[Study]) -> list[TextTable]:
     """pass@1 of every M_t, overall and by level, and how its samples end."""
     runs = runs_of(studies)
-    return [pass_at_1_table(runs), _levels(runs), _draws(runs)]
+    return [pass_at_1_table(runs), *_levels(runs), _draws(runs)]
 
 
 def pass_at_1_table(runs: list[RunData]) -> TextTable:
@@ -47,12 +47,14 @@ def pass_at_1_table(runs: list[RunData]) -> TextTable:
     return table
 
 
-def _levels(runs: list[RunData]) -> TextTable:
+def _levels(runs: list[RunData]) -> list[TextTable]:
     levels = keys(i["levels"] for run in runs for i in run["iterations"])
+    if len(levels) < 2:
+        return []
     table = TextTable("pass@1 by level (%)", [*HEADS, *(f"level {level}" for level in levels)], 3)
     for run, iteration in iterations(runs):
         table.rows.append([*named(run, iteration["t"]), *cells(iteration["levels"], levels, percent)])
-    return table
+    return [table]
 
 
 def _draws(runs: list[RunData]) -> TextTable:

@@ -64,4 +64,5 @@ def form_of(group: dict[str, Any]) -> Statistic:
 
 
 def _change(first: RunData, last: RunData, pick: Callable[[dict[str, Any]], Statistic]) -> str:
-    return f"{percent(pick(first['diversity']['all']))} → {percent(pick(last['diversity']['all']))}"
+    ends = [percent(pick(iteration["diversity"]["all"])) for iteration in (first, last)]
+    return ABSENT if ends == [ABSENT, ABSENT] else " → ".join(ends)

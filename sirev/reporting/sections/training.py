@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sirev.reporting.sections.rows import HEADS, Study, iterations, named, runs_of
+from sirev.reporting.sections.rows import HEADS, Study, iterations, measured, named, runs_of
 from sirev.reporting.tables import ABSENT, TextTable
 
 COUNTS = (("examples", "examples"), ("too long", "dropped"), ("steps", "steps"), ("tokens", "tokens"), ("seconds", "seconds"))
@@ -18,7 +18,11 @@ def training(studies: list[Study]) -> list[TextTable]:
     """How each M_t was trained: what on, how long, and where the losses went."""
     titles = [title for title, *_ in (*COUNTS, *CURVES)]
     table = TextTable("Training of M_t", [*HEADS, "by", *titles], 4)
-    for run, iteration in iterations(runs_of(studies)):
+    runs = runs_of(studies)
+    if all(map(measured, runs)):
+        table.notes.append("none: completions made elsewhere were not trained here")
+        return [table]
+    for run, iteration in iterations(runs):
         found = iteration["training"]
         cells = [ABSENT] * (1 + len(titles))
         if found is not None:
