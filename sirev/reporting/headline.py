@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sirev.metrics.verdict import LEVEL, SEEDS
-from sirev.reporting.sections.rows import RunData, Study, in_words, measured, model_name, pass_at_1_from, runs_of
+from sirev.reporting.pass_at_1 import pass_at_1_source
+from sirev.reporting.sections.rows import RunData, Study, in_words, measured, model_name, runs_of
 from sirev.reporting.sections.verdicts import (
     NO_NULL,
     Found,
@@ -99,7 +100,7 @@ def _heads(name: str, study: Study) -> list[str]:
     """Two lines for the head of a column."""
     match name.partition("/"):
         case ["pass_at_1", _, _]:
-            return ["pass@1 %", pass_at_1_from(runs_of([study])[0])]
+            return ["pass@1 %", pass_at_1_source(runs_of([study]))]
         case ["pass_at_n", _, _]:
             return [f"pass@{study['headline']} %", "any sample"]
         case ["distinct", _, _]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sirev.reporting.pass_at_1 import pass_at_1_source
 from sirev.reporting.sections.rows import (
     HEADS,
     RunData,
@@ -14,7 +15,6 @@ from sirev.reporting.sections.rows import (
     measured,
     model_name,
     named,
-    pass_at_1_from,
     runs_of,
 )
 from sirev.reporting.tables import ABSENT, TextTable, number, percent, points, with_interval
@@ -32,8 +32,9 @@ def pass_at_1_table(runs: list[RunData]) -> TextTable:
     steps = {tuple(run["steps"]) for run in runs if measured(run)}
     same = len(steps) == 1 and all(map(measured, runs))  # else a column would have several names
     models = [model_name(runs[0], t) if same else f"M_{t}" for t in range(1, last + 1)]
-    ways = ", or ".join(dict.fromkeys(map(pass_at_1_from, runs)))
-    table = TextTable(f"pass@1 on test, {ways or 'greedy'} (%)", ["method", "seed", *models, "M_T − M_1, points", "problems"], 2)
+    table = TextTable(
+        f"pass@1 on test, {pass_at_1_source(runs)} (%)", ["method", "seed", *models, "M_T − M_1, points", "problems"], 2
+    )
     for run in runs:
         values = [i["pass_at_1"] for i in run["iterations"]]
         change = run["iterations"][-1]["against_m1"].get("pass_at_1")
@@ -51,7 +52,7 @@ def _levels(runs: list[RunData]) -> list[TextTable]:
     levels = keys(i["levels"] for run in runs for i in run["iterations"])
     if len(levels) < 2:
         return []
-    table = TextTable("pass@1 by level (%)", [*HEADS, *(f"level {level}" for level in levels)], 3)
+    table = TextTable(f"pass@1 by level, {pass_at_1_source(runs)} (%)", [*HEADS, *(f"level {level}" for level in levels)], 3)
     for run, iteration in iterations(runs):
         table.rows.append([*named(run, iteration["t"]), *cells(iteration["levels"], levels, percent)])
     return [table]

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sirev.metrics.statistic import Statistic
-from sirev.reporting.sections.rows import RunData, Study, labels, pass_at_1_from, runs_of
+from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
+from sirev.reporting.sections.rows import RunData, Study, labels, runs_of
 from sirev.reporting.tables import ABSENT, TextTable, percent
 
 
@@ -47,8 +48,9 @@ def overview(studies: list[Study]) -> TextTable:
             ]
         )
     named = " / ".join(sorted(tops, key=int))
-    ways = ", or ".join(dict.fromkeys(map(pass_at_1_from, runs_of(studies))))
-    table.notes.append(f"pass@1: {ways or 'greedy'}. gained, lost: test problems that only M_T, only M_1 gets right.")
+    source = pass_at_1_source(runs_of(studies))
+    needs = "" if source == GREEDY else ", which takes greedy answers"
+    table.notes.append(f"pass@1: {source}. gained, lost: test problems that only M_T, only M_1 gets right{needs}.")
     if named:
         table.notes.append(
             f"gained, solved by M_1: M_1's pass@N on the gained problems, N = {named}. Diversity of the first 50 test samples "

@@ -51,11 +51,6 @@ def named(run: Mapping[str, Any], t: int) -> list[str]:
     return [*labels(run), model_name(run, t)]
 
 
-def pass_at_1_from(run: Mapping[str, Any]) -> str:
-    """What pass@1 is: "greedy", or "mean of 8 samples" where there are no greedy answers."""
-    return str(run.get("pass_at_1_from") or "greedy").replace("draw", "sample")
-
-
 def in_words(run: Mapping[str, Any], t: int | None = None) -> str:
     """A run, or its M_t, in a sentence."""
     words = [run["label"]] if measured(run) else [run["label"], f"seed {run['seed']}"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sirev.metrics.verdict import SEEDS
-from sirev.reporting.sections.rows import RunData, Study, in_words, labels, measured, model_name, pass_at_1_from, runs_of
+from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
+from sirev.reporting.sections.rows import RunData, Study, in_words, labels, measured, model_name, runs_of
 from sirev.reporting.tables import ABSENT, TextTable, between, fixed, p_value, points
 
 VERDICTS = {"can't tell": "undecided"}
@@ -55,12 +56,12 @@ def outcomes(studies: list[Study]) -> TextTable:
     """Each outcome of a verdict: the change, its interval, its test, and the smallest change that would have shown."""
     table = TextTable(
         "Evidence for the verdicts (points; D: % of M_1's)",
-        ["method", "seed", "outcome", "M_1 %", "change [95% CI]", "p (Holm)", "result", "detectable"],
+        ["method", "seed", "outcome", "M_1 %", "change [95% CI]", "result", "p (Holm)", "detectable"],
         3,
     )
     for run, verdict in verdicts_of(studies):
         for name, outcome in sorted(verdict["outcomes"].items(), key=lambda item: named(item[0], run["headline"])):
-            table.rows.append([*labels(run), named(name, run["headline"]), *_change(name, outcome)])
+            table.rows.append([*labels(run), named(name, run["headline"], pass_at_1_source([run])), *_change(name, outcome)])
             if reason := outcome["difference"]["reason"]:
                 table.notes.append(f"{in_words(run)}: {named(name, run['headline'])}: none: {reason}.")
     if studies:
@@ -78,10 +79,10 @@ def outcomes(studies: list[Study]) -> TextTable:
     return table
 
 
-def named(outcome: str, headline: int) -> str:
-    """An outcome in a table of outcomes."""
+def named(outcome: str, headline: int, source: str = GREEDY) -> str:
+    """An outcome in a table of outcomes; `source` is what pass@1 is estimated from."""
     fixed_names = {
-        "pass_at_1": "A pass@1",
+        "pass_at_1": "A pass@1" if source == GREEDY else f"A pass@1, {source}",
         "pass_at_n": f"B pass@{headline}",
         "distinct": "D variety",
         "mean_accuracy": "mean accuracy",
@@ -118,8 +119,8 @@ def deciding(verdict: str, outcomes_of: dict[str, Any], diversity_counts: bool) 
 
 def outcome_name(name: str, run: RunData) -> str:
     """An outcome in a sentence."""
-    way = pass_at_1_from(run)
-    first = "pass@1" if way == "greedy" else f"pass@1 ({way})"
+    source = pass_at_1_source([run])
+    first = "pass@1" if source == GREEDY else f"pass@1 ({source})"
     names = {"pass_at_1": first, "pass_at_n": f"pass@{run['headline']}", "distinct": "the variety of right answers"}
     return names.get(name) or f"accuracy on {name.removeprefix('ood/')}"
 
@@ -178,12 +179,12 @@ def _change(name: str, outcome: dict[str, Any]) -> list[str]:
     difference = outcome["difference"]
     result = OUTCOMES.get(outcome["is"], outcome["is"])
     if difference["value"] is None:
-        return [ABSENT, "none", ABSENT, result, ABSENT]
+        return [ABSENT, "none", result, ABSENT, ABSENT]
     scale, unit = _scale(name, outcome)
     detectable = ABSENT if outcome["smallest"] is None else fixed(100 * outcome["smallest"] / scale, 1) + unit
     shown: Any = {**difference, **{k: difference[k] / scale for k in ("value", "low", "high") if difference[k] is not None}}
     base = fixed(100 * outcome["base"], 1)
-    return [base, f"{points(shown)}{unit} {between(shown)}", p_value(outcome["holm"]), result, detectable]
+    return [base, f"{points(shown)}{unit} {between(shown)}", result, p_value(outcome["holm"]), detectable]
 
 
 def _claims(studies: list[Study]) -> list[TextTable]:
