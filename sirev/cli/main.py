@@ -155,7 +155,9 @@ def report(
         list[str] | None, typer.Option("--recipe", metavar="NAME", help="Default: the last iterate. Repeatable.")
     ] = None,
     method: Annotated[list[str] | None, typer.Option("--method", metavar="METHOD", help="Only this method. Repeatable.")] = None,
-    run: Annotated[list[str] | None, typer.Option("--run", metavar="ID", help="This run. Repeatable.")] = None,
+    run: Annotated[
+        list[str] | None, typer.Option("--run", metavar="ID", help="A run, or all with these 8 digits of settings. Repeatable.")
+    ] = None,
     form: Annotated[str, typer.Option("--format", metavar="table|markdown|csv|json|latex", help="How to print it.")] = "table",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE|DIR", help="Where html or figures are written.")
@@ -165,11 +167,11 @@ def report(
     ] = None,
     draws: Annotated[int, typer.Option("--draws", metavar="N", min=0, help="Draws a problem that html lets one look at.")] = 8,
     store: StoreOption = None,
-) -> None:
+) -> int:
     """Progress or regress? And what pass@1 hides, from the store alone."""
     from sirev.cli.report import run as show
 
-    show(section, recipe or [], method or [], run or [], form, store, output, against, draws)
+    return show(section, recipe or [], method or [], run or [], form, store, output, against, draws)
 
 
 @app.command()

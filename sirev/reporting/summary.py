@@ -19,7 +19,7 @@ from sirev.reporting.tables import TextTable, markdown, without_nothing
 from sirev.reporting.terminal import print_tables
 from sirev.store.runs import Run
 from sirev.store.store import Store
-from sirev.study.comparing import comparison, studies_of
+from sirev.study.comparing import comparison, settings_of, studies_of
 from sirev.study.latest import latest_runs
 from sirev.study.naming import run_named
 from sirev.study.nulls import is_null
@@ -121,7 +121,7 @@ def report(
     if against is not None and section is not None:
         raise BadInput(f"--against {against} has tables of its own; leave out {section!r}")
     opened = store if isinstance(store, Store) else Store(store)
-    chosen = _chosen(opened, list(recipes), list(methods), list(runs))
+    chosen = chosen_runs(opened, list(recipes), list(methods), list(runs))
     finished = [run for run in chosen if "compare" in run.pins and run.status != "running"]
     notes = tuple(
         f"{run.id} is not finished and left out; `sirev iterate` goes on with it" for run in chosen if run not in finished
@@ -191,9 +191,15 @@ def recorded_runs(store: Store) -> list[Run]:
     return runs
 
 
-def _chosen(store: Store, recipes: list[str], methods: list[str], run_ids: list[str]) -> list[Run]:
+def chosen_runs(store: Store, recipes: list[str], methods: list[str], run_ids: list[str]) -> list[Run]:
+    """The runs asked for, finished or not; BadInput if there is none.
+
+    `run_ids` win over `recipes`; each is a run's id or its beginning, or the eight digits of some settings, which mean all
+    runs with these settings.
+    """
     everything = recorded_runs(store)
-    named = [run_named(store, run_id) for run_id in run_ids]
+    with_settings = {name: [run for run in everything if settings_of(run) == name] for name in run_ids}
+    named = [run for name in run_ids for run in with_settings[name] or [run_named(store, name)]]
     known = sorted({run.recipe for run in everything})
     recipes = [Path(recipe).stem if recipe.endswith((".yaml", ".yml")) else recipe for recipe in recipes]
     for recipe in recipes:
