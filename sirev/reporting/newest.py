@@ -45,17 +45,23 @@ def newest(store: Store, recipes: Sequence[str], methods: Sequence[str], runs: S
     asked = chosen_runs(store, list(recipes), list(methods), list(runs))
     finished = [run for run in asked if STEP in run.pins and run.status != "running"]
     ids = {run.id for run in finished}
-    studies = [[run for run in group if run.id in ids] for group in studies_of(store, finished)]
     shown: dict[str, list[Run]] = {}
-    for group in studies:
+    whole = studies_of(store, finished)
+    for study in whole:
+        group = [run for run in study if run.id in ids]
         held = shown.setdefault(group[0].recipe, group)
         if _age(group) > _age(held):
             shown[group[0].recipe] = group
-    old = [group for group in studies if group is not shown[group[0].recipe]]
-    left_out = {run.id for group in old for run in group}
-    others = [Other(group[0].recipe, _words(group, shown[group[0].recipe]), _names(store, group)) for group in old]
+    others, left_out = [], set()
+    for study in whole:
+        group = [run for run in study if run.id in ids]
+        newer = shown[group[0].recipe]
+        if group != newer:
+            others.append(Other(group[0].recipe, _words(group, newer), _names(store, group, study)))
+            left_out |= {run.id for run in group}
     kept = [run for run in asked if run.id not in left_out]
-    return Choice(tuple(run.id for run in kept), tuple(shown) or tuple(dict.fromkeys(run.recipe for run in kept)), tuple(others))
+    recipes = tuple(shown) or tuple(dict.fromkeys(run.recipe for run in kept))
+    return Choice(tuple(run.id for run in kept), recipes, tuple(others))
 
 
 def one_recipe(choice: Choice, example: str) -> None:
@@ -70,13 +76,12 @@ def _age(group: Sequence[Run]) -> str:
     return max(run.invocation for run in group)
 
 
-def _names(store: Store, group: Sequence[Run]) -> tuple[str, ...]:
-    """The settings' digits if they name no other run, else the runs' ids."""
+def _names(store: Store, group: Sequence[Run], study: Sequence[Run]) -> tuple[str, ...]:
+    """The settings' digits if they name no finished run of another study, else the ids of the group's runs."""
     digits = settings_of(group[0])
-    ids = {run.id for run in group}
-    if digits and {run.id for run in store.runs.all() if settings_of(run) == digits} == ids:
-        return (digits,)
-    return tuple(run.id for run in group)
+    ids = {run.id for run in study}
+    alike = [run.id for run in store.runs.all() if settings_of(run) == digits and STEP in run.pins]
+    return (digits,) if digits and ids.issuperset(alike) else tuple(run.id for run in group)
 
 
 def _words(group: Sequence[Run], shown: Sequence[Run]) -> str:

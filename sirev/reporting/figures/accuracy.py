@@ -96,7 +96,8 @@ def coverage(sheet: Sheet, comparison: Comparison) -> None:
     right.grid(False, axis="y")
     sheet.notes.append(("Filled: the last t; hollow: the best t. " if elsewhere else "") + "Bars: 95% intervals.")
     sheet.notes.append("mass: mean share of correct draws; solved: share of problems with a correct draw.")
-    sheet.notes.append(_advice(found))
+    if not sheet.steps:  # the rule chooses a training method
+        sheet.notes.append(_advice(found))
 
 
 def _readings(sheet: Sheet, panel: Axes, found: list[Method]) -> None:

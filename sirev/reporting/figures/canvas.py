@@ -304,8 +304,10 @@ class Sheet:
             wide = int(self.figure.get_size_inches()[0] * 15.5)
             text = "\n".join(line for note in self.notes for line in textwrap.wrap(note, wide))
             self.figure.supxlabel(text, x=0.01, ha="left", fontsize=7, color=self.ink.muted)
-        for _ in range(2):  # the constraints settle at the second pass, and then heed where labels went in the first
-            self.figure.draw_without_rendering()
+        engine = self.figure.get_layout_engine()
+        assert engine is not None
+        for _ in range(2 if self._panels else 0):  # the constraints settle at the second pass, and then heed where labels went in the first
+            engine.execute(self.figure)
             self._move_labels()
         self.figure.set_layout_engine("none")  # keeps the places found
         self._lead()
