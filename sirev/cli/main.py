@@ -26,6 +26,7 @@ from sirev.cli.options import (
     StoreOption,
     UnsafeOption,
 )
+from sirev.cli.output import complaint, spell_out_what_is_lacking
 from sirev.cli.store.app import app as store_app
 from sirev.errors import BadInput, SirevError
 
@@ -147,8 +148,8 @@ def report(
     section: Annotated[
         str | None,
         typer.Argument(
-            metavar="[verdict|null|accuracy|pass-n|diversity|ood|coverage|training|html|figures]",
-            help="Default: all tables but training's. html and figures are written to --output.",
+            metavar="[all|verdict|null|accuracy|pass-n|diversity|ood|coverage|training|html|figures]",
+            help="Default: one screen. html and figures are written to --output.",
         ),
     ] = None,
     recipe: Annotated[
@@ -254,8 +255,10 @@ def recipes(
 def main() -> None:
     """Entry point: 0, 1 where a stage failed, 2 for bad input, 130 when interrupted."""
     status: int
+    spell_out_what_is_lacking()
     try:
         status = app(standalone_mode=False) or 0
+        sys.stdout.flush()
     except SirevError as error:
         for line in str(error).splitlines():
             print(f"sirev: {'error' if isinstance(error, BadInput) else 'failed'}: {line}", file=sys.stderr)
@@ -265,6 +268,11 @@ def main() -> None:
     except BrokenPipeError:  # `sirev report | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         status = 0
+    except OSError as error:  # `sirev report > FILE` on a full disk
+        if (said := complaint(error)) is None:
+            raise
+        print(f"sirev: failed: {said}", file=sys.stderr)
+        status = 1
     except Exception as error:
         if not hasattr(error, "format_message"):  # Typer's own complaints about options
             raise

@@ -37,8 +37,12 @@ def write_page(report: Report, store: Store, path: Path, draws: int = 8, told: C
     """
     check_output(path)
     if len(report.studies) > 1:
-        names = ", ".join(dict.fromkeys(study["recipe"] for study in report.studies))
-        raise BadInput(f"a page shows runs of one recipe with the same settings; these are of {len(report.studies)}: {names}")
+        recipes = list(dict.fromkeys(str(study["recipe"]) for study in report.studies))
+        if len(recipes) > 1:
+            raise BadInput(
+                f"a page is about one recipe, not {len(recipes)} ({', '.join(recipes)}); name one: --recipe {recipes[0]}"
+            )
+        raise BadInput(f"a page is about one study, and these runs of {recipes[0]} have {len(report.studies)} settings")
     study = report.studies[0]
     told("reading the answers")
     data, gaps = explorer(study, store, draws)

@@ -306,7 +306,7 @@ class Sheet:
             self.figure.supxlabel(text, x=0.01, ha="left", fontsize=7, color=self.ink.muted)
         engine = self.figure.get_layout_engine()
         assert engine is not None
-        for _ in range(2 if self._panels else 0):  # the constraints settle at the second pass, and then heed where labels went in the first
+        for _ in range(2 if self._panels else 0):  # the constraints settle at the second pass, which heeds where labels went
             engine.execute(self.figure)
             self._move_labels()
         self.figure.set_layout_engine("none")  # keeps the places found

@@ -1,4 +1,4 @@
-"""One study at a time, where a recipe was run with several settings."""
+"""`sirev report html|figures`: what is chosen, said and written, and the exit status."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import json
 import shlex
 from pathlib import Path
 
-import pytest
-
 import sirev
-from sirev.errors import BadInput
-from sirev.reporting.newest import newest, one_recipe
 from sirev.store.store import Store
 from tests.conftest import Command
 
@@ -23,26 +19,6 @@ def measured(folder: Path, name: str, right: int) -> None:
     sirev.measure(name, steps={step: folder / f"{step}{right}.jsonl" for step in ("base", "last")}, store=folder / "store")
 
 
-def test_the_newest_settings_are_shown_and_the_others_can_be_named(tmp_path: Path) -> None:
-    measured(tmp_path, "mine", 2)
-    measured(tmp_path, "mine", 4)
-    measured(tmp_path, "other", 3)
-    store = Store(tmp_path / "store")
-    old, new, other = (run.id for run in store.runs.all())
-    chosen = newest(store, ["mine"], [], [])
-    assert chosen.runs == (new,)
-    assert [one.runs for one in chosen.others] == [(old.rsplit("-", 1)[1],)]
-    assert "other files" in chosen.others[0].words
-    again = newest(store, [], [], list(chosen.others[0].runs))
-    assert again.runs == (old,)
-    assert again.others == ()
-    both = newest(store, ["mine", "other"], [], [])
-    assert set(both.runs) == {new, other}
-    with pytest.raises(BadInput, match=r"a page is about one recipe, not 2 .*sirev report html --recipe mine -o x\.html"):
-        one_recipe(both, "sirev report html --recipe RECIPE -o x.html")
-    assert newest(store, [], [], []).runs == (other,), "what ran last"
-
-
 def test_a_page_of_the_newest_settings_and_a_command_for_each_other(command: Command, tmp_path: Path) -> None:
     measured(tmp_path, "mine", 2)
     measured(tmp_path, "mine", 4)
@@ -50,11 +26,12 @@ def test_a_page_of_the_newest_settings_and_a_command_for_each_other(command: Com
     assert done.returncode == 0, done.stderr
     assert done.stdout == "my page.html\n"
     first, other, writing = done.stderr.splitlines()[:3]
-    assert first == "sirev: mine was run with 2 settings; the newest are shown, for the others:"
+    assert first.startswith("sirev: mine was run with 2 settings; this is the newest")
     assert writing == "sirev: writing my page.html ..."
     words = shlex.split(other, comments=True)
-    assert words[0] == "sirev"
-    assert words[-4:] == ["--draws", "3", "-o", f"my page-{words[4]}.html"]
+    old = Store(tmp_path / "store").runs.all()[0].id.rsplit("-", 1)[1]
+    assert words[:7] == ["sirev", "report", "html", "--draws", "3", "--run", old]
+    assert words[-2:] == ["--output", "my page-2.html"]
     done = command(*words[1:])
     assert done.returncode == 0, done.stderr
     assert (tmp_path / words[-1]).read_text() != (tmp_path / "my page.html").read_text()
@@ -80,3 +57,21 @@ def test_a_page_can_not_be_a_folder(command: Command, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr == "sirev: error: --output pages: is a folder; name a file in it, such as pages/report.html\n"
     assert list((tmp_path / "pages").iterdir()) == []
+
+
+def test_a_page_of_several_recipes_is_refused_with_what_to_type(command: Command, tmp_path: Path) -> None:
+    measured(tmp_path, "mine", 2)
+    measured(tmp_path, "other", 3)
+    done = command("report", "html", "--recipe", "mine", "--recipe", "other", "-o", "x.html", "--store", tmp_path / "store")
+    assert done.returncode == 2
+    assert "not 2 (mine, other); name one: sirev report html --recipe mine --output x.html" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_figures_have_a_folder_per_recipe(command: Command, tmp_path: Path) -> None:
+    measured(tmp_path, "mine", 2)
+    measured(tmp_path, "other", 3)
+    done = command("report", "figures", "--recipe", "mine", "--recipe", "other", "-o", "figs", "--store", tmp_path / "store")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "sirev: drawing figures into figs ..."
+    assert {path.split("/")[1] for path in done.stdout.splitlines()} == {"mine", "other"}
