@@ -156,7 +156,9 @@ def report(
         list[str] | None, typer.Option("--recipe", metavar="NAME", help="Default: the last iterate. Repeatable.")
     ] = None,
     method: Annotated[list[str] | None, typer.Option("--method", metavar="METHOD", help="Only this method. Repeatable.")] = None,
-    run: Annotated[list[str] | None, typer.Option("--run", metavar="ID", help="This run. Repeatable.")] = None,
+    run: Annotated[
+        list[str] | None, typer.Option("--run", metavar="ID", help="A run, or all with these 8 digits of settings. Repeatable.")
+    ] = None,
     form: Annotated[str, typer.Option("--format", metavar="table|markdown|csv|json|latex", help="How to print it.")] = "table",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE|DIR", help="Where html or figures are written.")

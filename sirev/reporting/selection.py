@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sirev.store.runs import Run
 from sirev.store.store import Store
+from sirev.study.comparing import settings_of
 from sirev.study.components import flat, moment, shown
 from sirev.study.latest import latest_runs
 from sirev.study.nulls import is_null
@@ -24,11 +25,15 @@ SHORT = 4
 
 @dataclass(frozen=True)
 class OtherSettings:
-    """Finished runs of a recipe that a report leaves out because they have other settings; `label` says which."""
+    """Finished runs of a recipe that a report leaves out because they have other settings; `label` says which.
+
+    `digits` name these settings to `--run`, None where they name runs of another study too.
+    """
 
     recipe: str
     label: str
     runs: tuple[str, ...]
+    digits: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,17 @@ def newest_settings(store: Store, groups: Sequence[list[Run]]) -> Selection:
         kept.append(alike[newest])
         labels.append(of_each[newest])
         others += [
-            OtherSettings(recipe, of_each[i], tuple(run.id for run in group if not is_null(run.method)))
+            OtherSettings(recipe, of_each[i], tuple(run.id for run in group if not is_null(run.method)), _digits(group, alike))
             for i, group in enumerate(alike)
             if i != newest
         ]
     return Selection(kept, labels, tuple(others))
+
+
+def _digits(group: Sequence[Run], groups: Sequence[Sequence[Run]]) -> str | None:
+    """The digits of a study's settings, unless another of these studies has them too."""
+    digits = settings_of(group[0])
+    return digits if sum(settings_of(other[0]) == digits for other in groups) == 1 else None
 
 
 def settings_apart(groups: Sequence[Sequence[Run]]) -> list[str]:
@@ -90,11 +101,16 @@ def settings_apart(groups: Sequence[Sequence[Run]]) -> list[str]:
 
 
 def others_in_words(
-    selection: Selection, section: str | None = None, store: Path | None = None, output: Path | None = None
+    selection: Selection,
+    section: str | None = None,
+    store: Path | None = None,
+    output: Path | None = None,
+    options: Sequence[str] = (),
 ) -> list[str]:
     """Lines for a user: which settings are shown, and the command that shows each of the others.
 
-    `section`, `store` and `output` are those of the command that she gave; every other page gets an output of its own.
+    `section`, `store`, `output` and further `options` are those of the command that was given; every other page gets an output
+    of its own.
     """
     lines: list[str] = []
     for group, label in zip(selection.shown, selection.labels, strict=True):
@@ -104,7 +120,8 @@ def others_in_words(
             continue
         lines.append(f"{recipe} was run with {len(others) + 1} settings; this is the newest ({label}). The others:")
         for i, other in enumerate(others, 2):
-            words = ["sirev", "report", *([section] if section else []), *(word for run in other.runs for word in ("--run", run))]
+            words = ["sirev", "report", *([section] if section else []), *options]
+            words += [word for run in ([other.digits] if other.digits else other.runs) for word in ("--run", run)]
             words += ["--store", str(store)] if store is not None else []
             words += ["--output", str(output.with_stem(f"{output.stem}-{i}"))] if output is not None else []
             lines.append(f"  {shlex.join(words)}  # {other.label}")

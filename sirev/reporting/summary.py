@@ -22,7 +22,7 @@ from sirev.reporting.tables import TextTable, markdown, without_nothing
 from sirev.reporting.terminal import print_lines, print_tables
 from sirev.store.runs import Run
 from sirev.store.store import Store, default_path
-from sirev.study.comparing import Watch, silent, studies_of
+from sirev.study.comparing import Watch, settings_of, silent, studies_of
 from sirev.study.latest import latest_runs
 from sirev.study.naming import run_named
 
@@ -194,8 +194,12 @@ def recorded_runs(store: Store) -> list[Run]:
 
 
 def _chosen(store: Store, recipes: list[str], methods: list[str], run_ids: list[str]) -> list[Run]:
+    """The runs asked for, finished or not. `run_ids` win over `recipes`: each a run's id or its beginning, or the eight digits
+    of some settings, which mean all runs with these settings.
+    """
     everything = recorded_runs(store)
-    named = [run_named(store, run_id) for run_id in run_ids]
+    with_settings = {name: [run for run in everything if settings_of(run) == name] for name in run_ids}
+    named = [run for name in run_ids for run in with_settings[name] or [run_named(store, name)]]
     known = sorted({run.recipe for run in everything})
     recipes = [Path(recipe).stem if recipe.endswith((".yaml", ".yml")) else recipe for recipe in recipes]
     for recipe in recipes:

@@ -47,14 +47,19 @@ def studies(runs: Sequence[Run]) -> list[list[Run]]:
     """Runs that belong together, in the order given: of one recipe with the same settings, each method and seed once."""
     groups: dict[tuple[str, str, int], list[Run]] = {}
     for run in runs:
-        found = _SETTINGS.findall(run.id)
         margins = json.dumps(run.settings.get("evaluation", {}).get("verdict"), sort_keys=True)  # not part of a run's id
-        settings = f"{found[-1] if found else run.id} {margins}"
+        settings = f"{settings_of(run) or run.id} {margins}"
         again = 0
         while any((r.method, r.seed) == (run.method, run.seed) for r in groups.get((run.recipe, settings, again), [])):
             again += 1
         groups.setdefault((run.recipe, settings, again), []).append(run)
     return list(groups.values())
+
+
+def settings_of(run: Run) -> str | None:
+    """The eight digits in a run's id that stand for its settings, the same for all methods and seeds."""
+    found = _SETTINGS.findall(run.id)
+    return str(found[-1]) if found else None
 
 
 class Watch(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sirev.reporting.tables import ABSENT, TextTable
@@ -26,10 +26,22 @@ def signed(value: float, places: int) -> str:
 
 
 def p_value(p: float | None) -> str:
-    """A p value to two significant digits, never 0."""
+    """A p value with three decimals, never 0."""
     if p is None:
         return ABSENT
-    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def p_is(p: float | None) -> str:
+    """ "p = 0.012", or "p < 0.001"."""
+    text = p_value(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def model_name(t: object, names: Sequence[str] | None) -> str:
+    """ "M_1"; with the name that a step of measured completions was given, "M_1 base"."""
+    named = f" {names[t - 1]}" if names and isinstance(t, int) and 0 < t <= len(names) else ""
+    return f"M_{t}{named}"
 
 
 def get(data: Mapping[str, Any] | None, *path: str) -> Any:
@@ -38,6 +50,12 @@ def get(data: Mapping[str, Any] | None, *path: str) -> Any:
     for name in path:
         found = found.get(name) if isinstance(found, Mapping) else None
     return found
+
+
+def definitions(rows: Iterable[tuple[str, str]]) -> str:
+    """A list of terms and what they are; "" without any."""
+    items = "".join(f"<div><dt>{escaped(term)}</dt><dd>{escaped(text)}</dd></div>" for term, text in rows)
+    return f"<dl>{items}</dl>" if items else ""
 
 
 def tables_as_html(tables: list[TextTable]) -> str:
