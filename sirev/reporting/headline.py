@@ -22,6 +22,10 @@ from sirev.reporting.sections.verdicts import (
 )
 from sirev.reporting.tables import ABSENT, fixed, p_equals, percent
 
+SUITES = "suites"
+"""In the place of an outcome: several OOD suites, which have one column."""
+LONGEST = 16
+"""Characters of a suite's name in the head of a column."""
 WIDTH = 80
 """Characters of a line."""
 MARKS = {"up": "up", "down": "down", "same": "held", "can't tell": "?"}
@@ -76,14 +80,16 @@ def _title(study: Study) -> Line:
 
 def _changes(study: Study, found: list[Found]) -> list[Line]:
     """M_1 → M_T of each outcome, a line for each method; of several seeds their mean."""
-    names = ["pass_at_1", "pass_at_n", *sorted({f"ood/{suite}" for suite in study["suites"]}), "distinct"]
-    names = [name for name in names if any(name in verdict["outcomes"] for _, verdict in found)]
+    suites = [f"ood/{suite}" for suite in study["suites"]]
+    names = ["pass_at_1", "pass_at_n", *(suites if len(suites) == 1 else [SUITES] if suites else []), "distinct"]
+    names = [name for name in names if name == SUITES or any(name in verdict["outcomes"] for _, verdict in found)]
     methods = list(dict.fromkeys(run["label"] for run, _ in found))
     heads = [["", "", ""], *(_heads(name, study) for name in names)]
     rows: list[Line] = []
     for method in methods:
-        verdicts = [verdict for run, verdict in found if run["label"] == method]
-        rows.append([(method, ""), *(_cell([verdict["outcomes"].get(name) for verdict in verdicts]) for name in names)])
+        outcomes = [verdict["outcomes"] for run, verdict in found if run["label"] == method]
+        cells = (_suites(outcomes, suites) if name == SUITES else _cell([one.get(name) for one in outcomes]) for name in names)
+        rows.append([(method, ""), *cells])
     if len(methods) == 1 and all(measured(run) for run, _ in found):
         heads, rows = heads[1:], [row[1:] for row in rows]
     widths = [max(len(head[k]) for k in range(len(head))) for head in heads]
@@ -105,9 +111,16 @@ def _heads(name: str, study: Study) -> list[str]:
             return [f"pass@{study['headline']} %", "any sample"]
         case ["distinct", _, _]:
             return ["variety % of", "right answers"]
-        case [_, _, suite]:
-            return ["OOD %, greedy", textwrap.shorten(suite, 16, placeholder="…")]
-    return [name, ""]
+        case ["ood", _, suite]:
+            return ["OOD %, greedy", suite if len(suite) <= LONGEST else f"{suite[: LONGEST - 1]}…"]
+    return ["OOD, greedy", f"{len(study['suites'])} suites"]
+
+
+def _suites(outcomes: Sequence[dict[str, Any]], suites: Sequence[str]) -> tuple[str, str]:
+    """How many of several suites went which way, over all seeds, and the style of the worst."""
+    marks = [MARKS[one[suite]["is"]] for one in outcomes for suite in suites if suite in one and one[suite]["is"] in MARKS]
+    said = [f"{marks.count(mark)} {mark}" for mark in ("down", "?", "held", "up") if mark in marks]
+    return (", ".join(said), STYLES[said[0].split()[1]]) if said else (ABSENT, "dim")
 
 
 def _cell(outcomes: Sequence[dict[str, Any] | None]) -> tuple[str, str]:
@@ -215,10 +228,9 @@ def _detectable(study: Study, members: list[Found]) -> list[str]:
 
 def _next(studies: Sequence[Study], asked: str) -> list[Line]:
     given = f" {asked}" if asked else ""
-    steps = [
-        (f"sirev report html{given} -o {studies[0]['recipe']}.html", "figures, tables, every answer"),
-        (f"sirev report all{given}", "every table"),
-    ]
+    steps = [(f"sirev report all{given}", "every table")]
+    if len(studies) == 1:  # which is what a page is about
+        steps.insert(0, (f"sirev report html{given} -o {studies[0]['recipe']}.html", "figures, tables, every answer"))
     iterated = [study for study in studies if not all(map(measured, study["runs"]))]
     few = any(len(claim["seeds"]) < SEEDS for study in iterated for claim in study["methods"])
     lacking = [
