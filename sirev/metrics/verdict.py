@@ -9,6 +9,10 @@ LEVEL = 0.05
 """Of the tests, after Holm over outcomes and methods."""
 SEEDS = 3
 """Seeds that have to agree before anything is said of a method."""
+MATCHED = 8
+"""The number of right answers among which different ones are counted, for the diversity that verdicts rest on."""
+FEWEST = 30
+"""Problems that a size-matched value needs at least."""
 
 _NAMES = {"pass_at_n": "pass@N", "distinct": "the diversity of right answers"}
 
@@ -31,9 +35,7 @@ def classify(change: Mapping[str, Any], holm: float | None, margin: float) -> st
     return "up" if value > 0 else "down"
 
 
-def verdict(
-    outcomes: Mapping[str, str], diversity_counts: bool = False, pass_at_1: str = "pass@1"
-) -> tuple[str, bool, str]:
+def verdict(outcomes: Mapping[str, str], diversity_counts: bool = False, pass_at_1: str = "pass@1") -> tuple[str, bool, str]:
     """The verdict, whether answers became narrower, and the reason in one sentence.
 
     `outcomes`: what `classify` said of "pass_at_1" (A), "pass_at_n" (B), any number of "ood/SUITE" (C) and "distinct" (D). C is

@@ -224,12 +224,15 @@ def outcomes(
 
     was, now = (column(m.draws, lambda row: row["correct"] / row["n"], sheet.n) for m in (first, later))
     few = f"fewer than {headline} draws" if first.draws is not None and later.draws is not None else NO_DRAWS
+    several = [pass_n(m.draws) for m in (first, later)]
+    if from_draws and headline == 1:  # pass@1 again, which is no second outcome
+        several, few = [np.full(sheet.n, np.nan)] * 2, "fewer than 2 draws"
     mean = Outcome(sheet, was, now, NO_DRAWS)
     found = {
         "pass_at_1": mean
         if from_draws
         else Outcome(sheet, greedy(first.greedy, sheet.n), greedy(later.greedy, sheet.n), NO_GREEDY, True),
-        "pass_at_n": Outcome(sheet, pass_n(first.draws), pass_n(later.draws), few),
+        "pass_at_n": Outcome(sheet, several[0], several[1], few),
         "mean_accuracy": mean,
         "distinct": Outcome(sheet, matched[0], matched[1], matched[2]),
     }

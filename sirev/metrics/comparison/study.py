@@ -21,21 +21,19 @@ from sirev.metrics.comparison.change import (
     split_of_loss,
     where_they_cross,
 )
-from sirev.metrics.comparison.measures import GROUPS, MATCHED, SIZES, Floats, Measures, column, sorted_levels
+from sirev.metrics.comparison.measures import GROUPS, SIZES, Floats, Measures, column, sorted_levels
 from sirev.metrics.comparison.model import NO_TRAIN, Tree, accuracy, coverage, diversity, draws, pass_curve, suite
 from sirev.metrics.comparison.sheet import Sheet
 from sirev.metrics.intervals import t_interval
 from sirev.metrics.paired import holm
 from sirev.metrics.pass_at_n import powers_of_two
 from sirev.metrics.statistic import absent
-from sirev.metrics.verdict import claim, classify, verdict
+from sirev.metrics.verdict import FEWEST, MATCHED, claim, classify, verdict
 
 SCHEMA = 2
 """Version of the comparison's form; it grows when a field changes its meaning or goes away."""
 NULL = "null-"
 """How the names of null runs begin in the place of a method."""
-FEWEST = 30
-"""Problems that a size-matched value needs at least."""
 HEADLINE = 32
 """N of the pass@N that verdicts rest on; the largest power of two below it where there are fewer draws."""
 DIGITS = 10

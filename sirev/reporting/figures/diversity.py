@@ -19,6 +19,7 @@ from sirev.reporting.figures.series import (
     over_t,
     times,
 )
+from sirev.reporting.pass_at_1 import pass_at_1_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,7 +97,7 @@ def trade_off(sheet: Sheet, comparison: Comparison) -> None:
                 spread = mean([over_t(run, "diversity", "correct", *prefix, *path) for run in method.runs])
                 _path(sheet, panel, method, spread, mean([over_t(run, "pass_at_1") for run in method.runs]), method.name)
         _make_room(panel, found)
-    panels[0].set_ylabel("greedy pass@1 (%)")
+    panels[0].set_ylabel(f"{pass_at_1_name(comparison['runs'])} (%)")
     share_limits(panels)
     sheet.notes.append("Arrows go from M_t to the next model; up is more often right, left is more alike.".replace("M_t", "Mₜ"))
     seeds_note(sheet, found)

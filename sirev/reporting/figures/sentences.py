@@ -10,6 +10,7 @@ from sirev.reporting.figures.accuracy import best_gain, gain
 from sirev.reporting.figures.canvas import short
 from sirev.reporting.figures.diversity import SIZE
 from sirev.reporting.figures.series import Comparison, Method, iteration, mean, methods, over_n, over_t, stat
+from sirev.reporting.pass_at_1 import pass_at_1_name
 
 
 def _percent(one: Statistic, sign: str = "") -> str:
@@ -37,7 +38,8 @@ def _all(comparison: Comparison, *path: str) -> list[Statistic]:
 
 def _pass_at_1(comparison: Comparison) -> str:
     parts = [_from_to(method, "pass_at_1") for method in methods(comparison)]
-    return _sentence("Greedy pass@1 in % from M₁ to the last model", parts, _all(comparison, "pass_at_1"))
+    name = pass_at_1_name(comparison["runs"])
+    return _sentence(f"{name[0].upper()}{name[1:]} in % from M₁ to the last model", parts, _all(comparison, "pass_at_1"))
 
 
 def _coverage(comparison: Comparison) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sirev.reporting.page.markup import escaped, get, p_value, signed
+from sirev.reporting.pass_at_1 import pass_at_1_name
 
 SIGNS = {"progress": "▲", "reversal": "⇅", "regress": "▼", "no change": "=", "can't tell": "?"}
 """Beside each verdict's colour, for those who can't tell colours apart."""
@@ -173,7 +174,7 @@ def _kind(outcome: str) -> str:
 def _name(outcome: str, comparison: dict[str, Any]) -> str:
     kind, _, suite = outcome.partition("/")
     names = {
-        "pass_at_1": "greedy pass@1",
+        "pass_at_1": pass_at_1_name(comparison.get("runs") or []),
         "pass_at_n": f"pass@{comparison.get('headline', 'N')}",
         "ood": f"OOD, {suite}",
         "distinct": "distinct right answers",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
 from sirev.reporting.sections.rows import RunData, Study, cells, iterations, keys, labels, runs_of
 from sirev.reporting.tables import ABSENT, TextTable, number, percent, points, share, with_interval
 
@@ -16,7 +17,9 @@ def pass_at_1_table(runs: list[RunData]) -> TextTable:
     """pass@1 by t and method; what `sirev iterate` ends with."""
     last = max((len(run["iterations"]) for run in runs), default=1)
     table = TextTable(
-        "pass@1 on test, greedy (%)", ["method", "seed", *(f"M_{t}" for t in range(1, last + 1)), "M_T − M_1", "problems"], 2
+        f"pass@1 on test, {pass_at_1_source(runs)} (%)",
+        ["method", "seed", *(f"M_{t}" for t in range(1, last + 1)), "M_T − M_1", "problems"],
+        2,
     )
     for run in runs:
         values = [i["pass_at_1"] for i in run["iterations"]]
@@ -32,7 +35,8 @@ def pass_at_1_table(runs: list[RunData]) -> TextTable:
 
 def _levels(runs: list[RunData]) -> TextTable:
     levels = keys(i["levels"] for run in runs for i in run["iterations"])
-    table = TextTable("pass@1 by level (%)", ["method", "seed", "t", *(f"level {level}" for level in levels)], 3)
+    of = "" if pass_at_1_source(runs) == GREEDY else f", {pass_at_1_source(runs)}"
+    table = TextTable(f"pass@1 by level{of} (%)", ["method", "seed", "t", *(f"level {level}" for level in levels)], 3)
     for run, iteration in iterations(runs):
         table.rows.append([*labels(run), str(iteration["t"]), *cells(iteration["levels"], levels, percent)])
     return table

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sirev.metrics.statistic import Statistic
+from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
 from sirev.reporting.sections.rows import RunData, Study, labels, runs_of
 from sirev.reporting.tables import ABSENT, TextTable, percent, share
 
@@ -37,7 +38,10 @@ def overview(studies: list[Study]) -> TextTable:
             ]
         )
     named = " / ".join(sorted(tops, key=int))
-    table.notes.append("pass@1 by greedy decoding. gained, lost: test problems that only M_T, only M_1 gets right.")
+    source = pass_at_1_source(runs_of(studies))
+    by = "by greedy decoding" if source == GREEDY else f"is the {source}"
+    needs = "" if source == GREEDY else ", which needs greedy answers"
+    table.notes.append(f"pass@1 {by}. gained, lost: test problems that only M_T, only M_1 gets right{needs}.")
     if named:
         table.notes.append(
             f"M_1 solves of gained: M_1's pass@N there for N = {named}. Diversity of the first 50 test draws "

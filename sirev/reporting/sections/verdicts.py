@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
 from sirev.reporting.sections.rows import Study, labels, runs_of
 from sirev.reporting.tables import ABSENT, TextTable, between, points
 
@@ -49,7 +50,7 @@ def outcomes(studies: list[Study]) -> TextTable:
     )
     for run, found in _found(studies):
         for name, one in sorted(found["outcomes"].items(), key=lambda item: named(item[0], run["headline"])):
-            table.rows.append([*labels(run), named(name, run["headline"]), *_change(name, one)])
+            table.rows.append([*labels(run), named(name, run["headline"], pass_at_1_source([run])), *_change(name, one)])
             if reason := one["difference"]["reason"]:
                 table.notes.append(f"{run['label']}, seed {run['seed']}: {named(name, run['headline'])}: none: {reason}.")
     if studies:
@@ -66,10 +67,10 @@ def outcomes(studies: list[Study]) -> TextTable:
     return table
 
 
-def named(outcome: str, headline: int) -> str:
-    """An outcome in words."""
+def named(outcome: str, headline: int, source: str = GREEDY) -> str:
+    """An outcome in words; `source`: what pass@1 is estimated from."""
     fixed = {
-        "pass_at_1": "A pass@1",
+        "pass_at_1": "A pass@1" if source == GREEDY else f"A pass@1, {source}",
         "pass_at_n": f"B pass@{headline}",
         "distinct": "D distinct right",
         "mean_accuracy": "mean accuracy",
