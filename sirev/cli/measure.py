@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sirev.cli.lines import print_lines
 from sirev.cli.progress import Progress
 from sirev.errors import BadInput
 from sirev.reporting.summary import report
-from sirev.reporting.tables import TextTable
-from sirev.reporting.terminal import print_tables
 from sirev.store.store import Store
 from sirev.study.samples import StepRead, measure
 
@@ -40,22 +39,32 @@ def run(
             **options,
         )
     progress.summary()
-    print_tables([what_was_read(found.read)])
-    print()
+    print_lines([*what_was_read(found.read, named), ""])
     report(runs=[found.id], store=opened).print()
     where = ["--store", str(store)] if store is not None else []
     print(f"\nnext: {shlex.join(['sirev', 'report', 'html', '--recipe', name, '-o', f'{name}.html', *where])}")
 
 
-def what_was_read(read: Iterable[StepRead]) -> TextTable:
-    """A row per step and kind of answers: its files, how much was in them, what it was taken for, and the fields used."""
-    table = TextTable("What was read", ["step", "file", "taken as", "fields", "problems", "per problem"], 4)
+def what_was_read(read: Sequence[StepRead], named: Mapping[str, str]) -> list[str]:
+    """Lines that say of each step which files were read, how much was in them, and what it was taken for; then the fields used.
+
+    `named`: the fields that options named, shown as they were given there.
+    """
+    lines = ["Read:"]
+    fields: dict[str, list[str]] = {}
     for one in read:
         several = f" and {len(one.files) - 1} more" if len(one.files) > 1 else ""
-        fields = ", ".join(at if at == what else f"{what}={at}" for what, at in one.fields.items())
         each = str(one.most) if one.fewest == one.most else f"{one.fewest} to {one.most}"
-        table.rows.append([one.step, f"{Path(one.files[0]).name}{several}", one.taken, fields, f"{one.problems:,}", each])
-    return table
+        taken = "greedy answer" if one.taken == "greedy" else "draw"
+        taken += "" if one.most == 1 else "s"
+        file = f"{Path(one.files[0]).name}{several}"
+        lines.append(f"  {one.step}: {file}, {one.problems:,} problems, {each} {taken} per problem")
+        used = [named.get(what, at) for what, at in one.fields.items()]
+        said = [name if name == what else f"{what} from {name}" for what, name in zip(one.fields, used, strict=True)]
+        fields.setdefault(", ".join(said), []).append(one.step)
+    if len(fields) == 1:
+        return [*lines, f"  fields: {next(iter(fields))}"]
+    return [*lines, *(f"  fields of {', '.join(dict.fromkeys(steps))}: {said}" for said, steps in fields.items())]
 
 
 def _files(option: str, given: Sequence[str]) -> dict[str, list[str]]:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sirev.cli.measure import run
+from sirev.cli.measure import run, what_was_read
 from sirev.errors import BadInput
+from sirev.study.samples import StepRead
 
 
 def test_a_step_is_named_with_its_file(tmp_path: Path) -> None:
@@ -46,11 +47,26 @@ def test_what_was_read_stands_beside_the_report_with_the_command_for_a_page(
     steps = [f"M1={first}", *(f"M2={path}" for path in shards)]
     run("mine", steps, greedy[:0], {}, {}, tmp_path / "a store")
     said = capsys.readouterr()
-    lines = [" ".join(line.split()) for line in said.out.splitlines()]
-    assert "M1 m1.jsonl draws id, text=completion, correct 10 4" in lines
-    assert "M2 m2-0.jsonl and 1 more draws id, text=completion, correct 10 8" in lines
+    lines = said.out.splitlines()
+    assert lines[:5] == [
+        "Read:",
+        "  M1: m1.jsonl, 10 problems, 4 draws per problem",
+        "  M2: m2-0.jsonl and 1 more, 10 problems, 8 draws per problem",
+        "  fields: id, text from completion, correct",
+        "",
+    ]
     assert lines[-1] == f"next: sirev report html --recipe mine -o mine.html --store '{tmp_path}/a store'"
     assert "pass@1, mean of 4 to 8 draws" in said.out
     run("mine", steps, greedy, {}, {}, tmp_path / "a store")
-    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert "M1 M1.jsonl greedy id, text=completion, correct 10 1" in lines
+    assert "  M1: M1.jsonl, 10 problems, 1 greedy answer per problem" in capsys.readouterr().out.splitlines()
+
+
+def test_fields_that_differ_by_step_are_told_by_step() -> None:
+    read = [
+        StepRead(step, "greedy", ("a.jsonl",), 1, 1, 1, {"text": f"{step}.said", "correct": correct})
+        for step, correct in (("M1", "correct"), ("M2", "passed"))
+    ]
+    assert what_was_read(read, {"text": "{step}.said"})[-2:] == [
+        "  fields of M1: text from {step}.said, correct",
+        "  fields of M2: text from {step}.said, correct from passed",
+    ]

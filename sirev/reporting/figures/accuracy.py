@@ -54,7 +54,7 @@ def shifts(found: list[Method], ts: list[int], share: float = 0.018) -> list[flo
 
 
 def pass_at_1(sheet: Sheet, comparison: Comparison) -> None:
-    """Greedy pass@1 over t, a line a method."""
+    """pass@1 over t, a line per method."""
     found = methods(comparison)
     ts = times(found)
     [[panel]] = sheet.panels(1, 1, 5.2, 3.0)

@@ -74,7 +74,7 @@ def _matched(sheet: Sheet, panel: Axes, method: Method, group: str, path: tuple[
 
 
 def trade_off(sheet: Sheet, comparison: Comparison) -> None:
-    """Greedy pass@1 against the diversity of right answers, M_1 to M_T by arrows: over the first 50 draws, and size-matched."""
+    """pass@1 against the diversity of right answers, M_1 to M_T by arrows: over the first 50 draws, and size-matched."""
     from matplotlib.ticker import MaxNLocator
 
     found = methods(comparison)
