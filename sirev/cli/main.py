@@ -179,12 +179,23 @@ def report(
 def measure(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What to call the comparison.")],
     step: Annotated[
-        list[str], typer.Option("--step", metavar="STEP=FILE", help="Completions of a model step, M_1 first. Repeatable.")
+        list[str],
+        typer.Option(
+            "--step", metavar="STEP=FILE", help="Completions of a model step, M_1 first: a file, folder or pattern. Repeatable."
+        ),
     ],
     greedy: Annotated[
         list[str] | None,
-        typer.Option("--greedy", metavar="STEP=FILE", help="Its greedy answers, beside draws. Repeatable."),
+        typer.Option(
+            "--greedy", metavar="STEP=FILE", help="Its greedy answers, beside draws; for all steps or none. Repeatable."
+        ),
     ] = None,
+    single: Annotated[
+        str, typer.Option("--single", metavar="greedy|draw", help="What one completion per problem is.")
+    ] = "greedy",
+    common: Annotated[
+        bool, typer.Option("--common", help="Compare the problems that every step has, where some lack a few.")
+    ] = False,
     task: Annotated[
         str | None, typer.Option("--task", metavar="gsm8k|math|mbpp|csqa|jsonl", help="Grade by this task, not by the files.")
     ] = None,
@@ -217,7 +228,8 @@ def measure(
 
     fields = {"id": id_, "text": text, "correct": correct, "level": level, "answer": answer, "prompt": prompt, "gold": gold}
     asked = {"task": task, "data": data, "split": split, "grader": grader}
-    run(name, step, greedy or [], asked, fields, store, reader=reader, filter=chosen, answers=answers, unsafe_code=unsafe_code)
+    options = {"reader": reader, "filter": chosen, "answers": answers, "single": single, "common": common}
+    run(name, step, greedy or [], asked, fields, store, unsafe_code=unsafe_code, **options)
 
 
 @app.command()

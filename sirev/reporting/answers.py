@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sirev.reporting.page import explorer_data
-from sirev.reporting.sections.rows import RunData, Study
+from sirev.reporting.sections.rows import RunData, Study, in_words, measured
 from sirev.store.artifacts import Artifact
 from sirev.store.objects import DamagedObject
 from sirev.store.runs import Run
@@ -71,7 +71,7 @@ def explorer(study: Study, store: Store, draws: int) -> tuple[dict[str, Any], li
         pinned = store.runs.get(run["id"])
         if pinned is None or is_null(run["method"]):
             continue
-        label = run["label"] if run.get("steps") else f"{run['label']} {run['seed']}"
+        label = run["label"] if measured(run) else f"{run['label']} {run['seed']}"
         problems = problems or _problems(reader, pinned)
         answers[label] = _answers(reader, pinned, run, draws)
         names[label] = run.get("steps") or ()
@@ -88,7 +88,7 @@ def _answers(reader: _Reader, run: Run, of: RunData, draws: int) -> dict[int, An
     split = run.settings["evaluation"]["split"]
     steps = {}
     for t in (iteration["t"] for iteration in of["iterations"]):
-        model = f"M_{t} of {of['label']}" + ("" if of.get("steps") else f", seed {of['seed']}")
+        model = in_words(of, t)
         greedy = _graded(reader, run, f"sample/{split}/greedy:{t}", f"grade/greedy:{t}", f"greedy answers of {model}")
         drawn = _graded(reader, run, f"sample/{split}:{t}", f"grade/draws:{t}", f"draws of {model}")
         several: dict[str, list[Any]] = {}

@@ -42,7 +42,10 @@ def write_page(report: Report, store: Store, path: Path, draws: int = 8, told: C
             raise BadInput(
                 f"a page is about one recipe, not {len(recipes)} ({', '.join(recipes)}); name one: --recipe {recipes[0]}"
             )
-        raise BadInput(f"a page is about one study, and these runs of {recipes[0]} have {len(report.studies)} settings")
+        one = report.studies[-1]["runs"][0]["id"]
+        raise BadInput(
+            f"a page is about one study, and these runs have {len(report.studies)} settings; name runs of one: --run {one}"
+        )
     study = report.studies[0]
     told("reading the answers")
     data, gaps = explorer(study, store, draws)

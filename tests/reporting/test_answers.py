@@ -44,8 +44,8 @@ def test_answers_that_the_store_lost_are_named_and_all_others_are_there(smoke: S
     assert [of for _, of in run["counts"][2]] == [0] * 24
     name = smoke.of("sft").id
     assert [str(gap) for gap in gaps] == [
-        f"greedy answers of M_2 of sft, seed 0 ({name}:2:sample/test/greedy): missing from the store",
-        f"grades of the draws of M_3 of sft, seed 0 ({name}:3:grade/draws): missing from the store",
+        f"greedy answers of sft, seed 0, M_2 ({name}:2:sample/test/greedy): missing from the store",
+        f"grades of the draws of sft, seed 0, M_3 ({name}:3:grade/draws): missing from the store",
     ]
     repair, again = mends(gaps, store)
     assert repair == f"sirev store verify --repair --store {smoke_copy}"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FIGURES: dict[str, tuple[str, Callable[[Sheet, dict[str, Any]], None]]] = {
-    "pass-at-1": ("Greedy accuracy over iterations", accuracy.pass_at_1),
+    "pass-at-1": ("pass@1 over iterations", accuracy.pass_at_1),
     "coverage": ("M₁'s coverage, and each method's gains", accuracy.coverage),
     "improvement": ("Newly solved problems: were they within M₁'s reach?", sampling.improvement),
     "pass-at-k": ("pass@k of every model", sampling.pass_at_k),

@@ -19,6 +19,7 @@ from sirev.reporting.figures.series import (
     times,
     values,
 )
+from sirev.reporting.pass_at_1 import pass_at_1_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +54,7 @@ def shifts(found: list[Method], ts: list[int], share: float = 0.018) -> list[flo
 
 
 def pass_at_1(sheet: Sheet, comparison: Comparison) -> None:
-    """Greedy pass@1 over t, a line a method."""
+    """pass@1 over t, a line per method."""
     found = methods(comparison)
     ts = times(found)
     [[panel]] = sheet.panels(1, 1, 5.2, 3.0)
@@ -61,7 +62,7 @@ def pass_at_1(sheet: Sheet, comparison: Comparison) -> None:
     draw_nulls(sheet, panel, comparison, ts[-1] if ts else 1, "pass_at_1")
     for method, shift in zip(found, shifts(found, ts), strict=True):
         sheet.method(panel, method, [over_t(run, "pass_at_1") for run in method.runs], interval="caps", shift=shift)
-    panel.set_ylabel("greedy pass@1 (%)")
+    panel.set_ylabel(f"{pass_at_1_name(comparison['runs'])} (%)")
     share_limits([panel])
     sheet.notes.append("Bars: 95% intervals over problems.")
     seeds_note(sheet, found)

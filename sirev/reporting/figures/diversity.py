@@ -18,6 +18,7 @@ from sirev.reporting.figures.series import (
     over_t,
     times,
 )
+from sirev.reporting.pass_at_1 import pass_at_1_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +73,7 @@ def _matched(sheet: Sheet, panel: Axes, method: Method, group: str, path: tuple[
 
 
 def trade_off(sheet: Sheet, comparison: Comparison) -> None:
-    """Greedy pass@1 against the diversity of right answers, M_1 to M_T by arrows: over the first 50 draws, and size-matched."""
+    """pass@1 against the diversity of right answers, M_1 to M_T by arrows: over the first 50 draws, and size-matched."""
     from matplotlib.ticker import MaxNLocator
 
     found = methods(comparison)
@@ -95,7 +96,7 @@ def trade_off(sheet: Sheet, comparison: Comparison) -> None:
                 spread = mean([over_t(run, "diversity", "correct", *prefix, *path) for run in method.runs])
                 _path(sheet, panel, method, spread, mean([over_t(run, "pass_at_1") for run in method.runs]), method.name)
         _make_room(panel, found)
-    panels[0].set_ylabel("greedy pass@1 (%)")
+    panels[0].set_ylabel(f"{pass_at_1_name(comparison['runs'])} (%)")
     share_limits(panels)
     sheet.notes.append("Arrows lead from each model to the next; up: more accurate, left: less diverse.")
     seeds_note(sheet, found)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from sirev.reporting.page.bars import Scale, bar, scale_of
-from sirev.reporting.page.markup import escaped, get, model_name, p_is, p_value, signed
+from sirev.reporting.page.markup import escaped, get, signed
 from sirev.reporting.page.words import explained
+from sirev.reporting.pass_at_1 import pass_at_1_name
+from sirev.reporting.sections.rows import measured, model_name
+from sirev.reporting.sections.verdicts import NO_NULL, OUTCOMES, VERDICTS, because
+from sirev.reporting.tables import p_equals, p_value
 
 SIGNS = {"progress": "▲", "reversal": "⇅", "regress": "▼", "no change": "=", "can't tell": "?"}
 """Beside each verdict's colour, for those who can't tell colours apart."""
@@ -30,11 +34,13 @@ def _claims(comparison: dict[str, Any]) -> str:
     for claim in comparison.get("methods") or []:
         word = claim.get("claim")
         seeds = len(claim.get("seeds") or [])
-        said = f'<b class="word {_class(word)}">{SIGNS.get(word, "")} {escaped(word)}</b>' if word else "<b>no claim</b>"
+        why = (claim.get("reason") or "").replace("can't tell", VERDICTS["can't tell"])
+        shown = escaped(VERDICTS.get(word, word))
+        said = f'<b class="word {_class(word)}">{SIGNS.get(word, "")} {shown}</b>' if word else "<b>no claim</b>"
         count = "1 seed" if seeds == 1 else f"{seeds} seeds"
         rows.append(
             f'<li><span class="who">{escaped(claim["method"])}</span>{said}<span class="seeds">{count}</span>'
-            f'<span class="why">{escaped(claim.get("reason") or "")}</span>{_means(claim, comparison)}</li>'
+            f'<span class="why">{escaped(why)}</span>{_means(claim, comparison)}</li>'
         )
     if all(len(claim.get("seeds") or []) < 2 for claim in comparison.get("methods") or []):
         return ""  # one seed's cards say all there is to say
@@ -57,45 +63,49 @@ def _means(claim: dict[str, Any], comparison: dict[str, Any]) -> str:
 
 def _card(verdict: dict[str, Any], scale: Scale, comparison: dict[str, Any]) -> str:
     word, run = verdict["verdict"], _run(verdict, comparison)
-    names = run.get("steps")
+    shown = VERDICTS.get(word, word)
     badge = f'<span class="badge"{explained("narrower")}>narrower</span>' if verdict.get("narrower") else ""
     rows = "".join(_outcome(name, one, scale, comparison) for name, one in _sorted(verdict.get("outcomes") or {}))
-    first, last = model_name(1, names), model_name(verdict.get("t", "T"), names)
+    first, last = model_name(run, 1), model_name(run, verdict.get("t", "T"))
     table = (
         f'<table class="outcomes"><thead><tr><th scope="col">outcome</th><th scope="col"{explained("M_1")}>M_1</th>'
         f'<th scope="col">change, 95% interval</th><th scope="col"{explained("p")}>p, Holm</th>'
-        f'<th scope="col"{explained("same")}>result</th></tr></thead><tbody>{rows}</tbody></table>'
+        f'<th scope="col"{explained("result")}>result</th></tr></thead><tbody>{rows}</tbody></table>'
     )
-    who = comparison.get("recipe", verdict["method"]) if names else f"{verdict['method']}, seed {verdict['seed']}"
+    who = run["label"] if measured(run) else f"{verdict['method']}, seed {verdict['seed']}"
+    why = because(run, verdict) if run else verdict.get("reason") or ""
     return (
         f'<article class="card {_class(word)}"><header><span class="who">{escaped(who)}</span>'
         f'<span class="steps"{explained("M_1")}>{escaped(first)} → {escaped(last)}</span></header>'
-        f'<p class="verdict"><span class="word"{explained(word)}><span aria-hidden="true">{SIGNS.get(word, "?")}</span> '
-        f'{escaped(word)}</span>{badge}</p><p class="why">{escaped(verdict.get("reason") or "")}</p>{table if rows else ""}'
-        f"{'' if names else _null(verdict)}</article>"
+        f'<p class="verdict"><span class="word"{explained(shown)}><span aria-hidden="true">{SIGNS.get(word, "?")}</span> '
+        f'{escaped(shown)}</span>{badge}</p><p class="why">{escaped(why)}</p>{table if rows else ""}'
+        f"{'' if measured(run) else _null(verdict)}</article>"
     )
 
 
 def _null(verdict: dict[str, Any]) -> str:
-    told = escaped(verdict.get("null") or "no null run")
+    told = escaped(verdict.get("null") or NO_NULL)
     return f'<p class="null"><b{explained("null run")}>Null:</b> {told}{_noise(verdict.get("noise"))}</p>'
 
 
 def _run(verdict: dict[str, Any], comparison: dict[str, Any]) -> dict[str, Any]:
-    """The run that a verdict is about; empty where the comparison does not hold it."""
+    """The run that a verdict is about, with its study's settings as `because` wants them; empty where it is not there."""
     same: list[dict[str, Any]] = [
         run
         for run in comparison.get("runs") or []
         if (run.get("method"), run.get("seed")) == (verdict["method"], verdict["seed"])
     ]
-    return same[0] if same else {}
+    settings = comparison.get("settings") or {}
+    more = {"headline": comparison.get("headline"), "diversity_counts": settings.get("diversity_counts")}
+    return {**same[0], **more} if same else {}
 
 
 def _outcome(name: str, outcome: dict[str, Any], scale: Scale, comparison: dict[str, Any]) -> str:
     difference, move = outcome.get("difference") or {}, outcome.get("is") or "not measured"
     letter = LETTERS.get(_kind(name), "")
     head = f'<th scope="row"{explained(_kind(name))}><span class="letter">{letter}</span> {escaped(_name(name, comparison))}</th>'
-    moved = f'<td class="move {_class(move)}"><span aria-hidden="true">{MOVES.get(move, "")}</span> {escaped(move)}</td>'
+    sign = f'<span aria-hidden="true">{MOVES.get(move, "")}</span>'
+    moved = f'<td class="move {_class(move)}">{sign} {escaped(OUTCOMES.get(move, move))}</td>'
     if difference.get("value") is None:
         why = difference.get("reason") or "not measured"
         return f'<tr>{head}<td></td><td class="missing" colspan="2">none: {escaped(why)}</td>{moved}</tr>'
@@ -110,24 +120,24 @@ def _outcome(name: str, outcome: dict[str, Any], scale: Scale, comparison: dict[
         least = 100 * outcome["smallest"] / (relative or 1)
         small = f'<span class="smallest">smallest detectable change: {least:.1f}{unit or " points"}</span>'
     p = outcome.get("p") if outcome.get("holm") is None else outcome["holm"]
-    told = f' title="{escaped(outcome["test"])}; {p_is(outcome.get("p"))} before Holm"' if outcome.get("test") else ""
+    told = f' title="{escaped(outcome["test"])}; {p_equals(outcome["p"])} before Holm"' if outcome.get("test") else ""
     return (
         f'<tr>{head}<td class="base">{first}</td><td class="difference"><b>{_points(difference["value"], relative)}{unit}</b> '
         f'<span class="interval">{_range(difference, relative)}</span>{bar(outcome, scale)}{small}</td>'
-        f'<td class="p"{told}>{p_value(p)}</td>'
+        f'<td class="p"{told}>{escaped(p_value(p))}</td>'
         f"{moved}</tr>"
     )
 
 
 def _legend(comparison: dict[str, Any], scale: Scale) -> str:
     settings = comparison.get("settings") or {}
-    parts = ["Changes are M_T − M_1 in percentage points; D, the share of distinct answers, in % of M_1's."]
+    parts = ["Changes are M_T − M_1 in percentage points; D, the share of right answers that are distinct, in % of M_1's."]
     margin, relative = settings.get("margin"), settings.get("diversity_margin")
     if margin is not None and relative is not None:
         ends = [f"{_points(scale[0] * one, places=0)} to {_points(scale[1] * one, places=0)}" for one in (margin, relative)]
         parts.append(f"All bars have one scale, {ends[0]} points (D: {ends[1]}%).")
         parts.append(
-            f"Shaded: the margin, ±{100 * margin:g} points (D: ±{100 * relative:g}%); “same” means that the 90% interval lies "
+            f"Shaded: the margin, ±{100 * margin:g} points (D: ±{100 * relative:g}%); “held” means that the 90% interval lies "
             "within it."
         )
     if comparison.get("problems") is not None:
@@ -155,10 +165,10 @@ def _kind(outcome: str) -> str:
 def _name(outcome: str, comparison: dict[str, Any]) -> str:
     kind, _, suite = outcome.partition("/")
     names = {
-        "pass_at_1": "greedy pass@1",
+        "pass_at_1": pass_at_1_name(comparison.get("runs") or []),
         "pass_at_n": f"pass@{comparison.get('headline', 'N')}",
         "ood": f"OOD, {suite}",
-        "distinct": "distinct correct answers",
+        "distinct": "variety of right answers",
         "mean_accuracy": "mean accuracy of draws",
     }
     return names.get(kind, outcome)

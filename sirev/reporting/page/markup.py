@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sirev.reporting.tables import ABSENT, TextTable
+from sirev.reporting.tables import TextTable
 
 
 def escaped(text: object) -> str:
@@ -23,25 +23,6 @@ def signed(value: float, places: int) -> str:
     """A difference with its sign: a true minus, and no sign at all where it rounds to zero."""
     text = f"{value:+.{places}f}".replace("-", "−")
     return text[1:] if not float(text.replace("−", "-")) else text
-
-
-def p_value(p: float | None) -> str:
-    """A p value with three decimals, never 0."""
-    if p is None:
-        return ABSENT
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def p_is(p: float | None) -> str:
-    """ "p = 0.012", or "p < 0.001"."""
-    text = p_value(p)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
-
-
-def model_name(t: object, names: Sequence[str] | None) -> str:
-    """ "M_1"; with the name that a step of measured completions was given, "M_1 base"."""
-    named = f" {names[t - 1]}" if names and isinstance(t, int) and 0 < t <= len(names) else ""
-    return f"M_{t}{named}"
 
 
 def get(data: Mapping[str, Any] | None, *path: str) -> Any:

@@ -12,9 +12,9 @@ WORDS = {
     "pass@1": "share of problems whose greedy answer is correct.",
     "pass@N": "share of problems that at least one of N draws solves.",
     "OOD": "out of distribution: accuracy on other problems than those trained on.",
-    "distinct answers": "how many of 8 correct answers to a problem differ (equation lists, programs or n-grams).",
-    "narrower": "correct answers became more alike: the share of distinct ones fell (D).",
-    "margin": "the change that counts as “same”: as small as this in either direction is called no change.",
+    "variety": "how many of 8 right answers to a problem are distinct (equation lists, programs or n-grams).",
+    "narrower": "right answers became more alike: the share of distinct ones fell (D).",
+    "margin": "the largest change that counts as none: an outcome “held” if its 90% interval lies within the margin.",
     "IS(t)": "improvement set: problems that M_t gets right and M_1 wrong, both greedy.",
     "LS(t)": "lost set: problems that M_1 gets right and M_t wrong, both greedy.",
     "re-roll": "a control for IS(t): M_1 on the problems that one more of its own draws would solve.",
@@ -24,11 +24,11 @@ WORDS = {
 """Word -> what it means, in the order of reading."""
 
 VERDICTS = {
-    "progress": "pass@1 rose, and neither pass@N nor OOD accuracy fell by more than the margin.",
+    "progress": "pass@1 rose, and pass@N and OOD accuracy rose or held.",
     "reversal": "pass@1 rose, and pass@N or OOD accuracy fell.",
-    "regress": "pass@1 fell; or it stayed the same and pass@N or OOD accuracy fell.",
-    "no change": "pass@1 stayed the same, and pass@N and OOD accuracy did not fall.",
-    "can't tell": "these data are too few to decide between the other verdicts.",
+    "regress": "pass@1 fell; or it held, and pass@N or OOD accuracy fell.",
+    "no change": "pass@1 held, and pass@N and OOD accuracy rose or held.",
+    "undecided": "these data are too few to decide between the other verdicts.",
 }
 
 _HINTS = {
@@ -37,9 +37,9 @@ _HINTS = {
     "pass_at_1": WORDS["pass@1"],
     "pass_at_n": WORDS["pass@N"],
     "ood": WORDS["OOD"],
-    "distinct": WORDS["distinct answers"],
+    "distinct": WORDS["variety"],
     "p": WORDS["p, Holm"],
-    "same": "up, down: significant at 5% after Holm; same: the 90% interval lies within the margin; can't tell: neither.",
+    "result": "up, down: significant at 5% after Holm; held: the 90% interval lies within the margin; inconclusive: neither.",
 }
 
 
