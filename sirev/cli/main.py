@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import gc
+import math
 import os
+import signal
 import sys
+import time
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -31,6 +37,11 @@ from sirev.errors import BadInput, SirevError
 
 # Imports make many objects and hardly any garbage: at the usual threshold a replay spends 5 % of its time looking for some.
 gc.set_threshold(100_000)
+
+RESUMABLE = {130: "interrupted", 143: "terminated", 129: "terminated, its terminal is gone"}
+"""Exit statuses after which the same command goes on from where this one was -> what happened."""
+AGAIN = 5.0
+"""Seconds within which a second signal is taken for the same request."""
 
 app = typer.Typer(
     name="sirev",
@@ -249,9 +260,20 @@ def recipes(
         show(name, overrides or [], overlay or [])
 
 
+class Terminated(BaseException):
+    """A signal that asks the command to end. No Exception, so that nothing on the way takes it for a failure of its own."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 def main() -> None:
-    """Entry point: 0, 1 where a stage failed, 2 for bad input, 130 when interrupted."""
+    """Entry point: 0, 1 where a stage failed, 2 for bad input, 130 when interrupted, 143 and 129 for SIGTERM and SIGHUP."""
     status: int
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup sirev ...` ignores SIGHUP, and goes on doing so
+            signal.signal(number, _terminate)
     try:
         status = app(standalone_mode=False) or 0
     except SirevError as error:
@@ -260,6 +282,8 @@ def main() -> None:
         status = error.exit_status
     except KeyboardInterrupt:
         status = 130
+    except Terminated as asked:
+        status = 128 + asked.number
     except BrokenPipeError:  # `sirev report | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         status = 0
@@ -269,13 +293,30 @@ def main() -> None:
         helping = type(error).__name__ == "NoArgsIsHelpError"  # `sirev` alone: its message is the whole help
         print(f"{'' if helping else 'sirev: error: '}{error.format_message()}", file=sys.stderr)
         status = 2
-    if status == 130:
-        print("sirev: interrupted; the same command goes on from here", file=sys.stderr)
+    if status in RESUMABLE:
+        with contextlib.suppress(OSError):  # after SIGHUP there may be no terminal to say it to
+            print(f"sirev: {RESUMABLE[status]}; run the same command again to continue", file=sys.stderr)
     _leave(status)
+
+
+_asked = -math.inf
+"""When a signal last asked the command to end, by the monotonic clock."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    global _asked
+    if (
+        time.monotonic() - _asked < AGAIN
+    ):  # `timeout` and schedulers signal process and group: the second must not stop the cleanup
+        return
+    _asked = time.monotonic()
+    raise Terminated(number)
 
 
 def _leave(status: int) -> NoReturn:
     """End the process without taking it apart piece by piece, which takes a replay a sixth of its time."""
+    if "joblib" in sys.modules:  # its pools name semaphores, which a process that just vanishes leaves in /dev/shm
+        atexit._run_exitfuncs()
     try:
         sys.stdout.flush()
         sys.stderr.flush()

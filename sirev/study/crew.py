@@ -14,6 +14,7 @@ from sirev.resident import Resident
 from sirev.store.artifacts import Artifact
 from sirev.store.provenance import versions
 from sirev.study.scratch import Scratch
+from sirev.workers import end_workers
 
 GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # of NVIDIA, of AMD, of either under WSL
 ROLES = {"trainer": "trainer", "engine": "engine", "grader": "clerk", "source": "clerk"}
@@ -125,5 +126,6 @@ class Crew:
             residents, scratch, self._scratch = list(self._residents.values()), self._scratch, None
         for resident in residents:
             resident.kill()
+        end_workers()
         if scratch is not None:
             scratch.remove()

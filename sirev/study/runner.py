@@ -59,7 +59,7 @@ class Listener(Protocol):
         """A step was found, begins, or was computed."""
 
     def wait(self, run: Run, name: str, words: str) -> None:
-        """A step waits for whoever is at it already, or does so no longer: "waits for process 7 on that-machine"."""
+        """A step is being computed elsewhere, or no longer waits for that: "waiting for process 7 on that-machine"."""
 
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
         """A long step is at `done` of `total` units, at `rate` tokens a second; of a grade step, answers a second."""
