@@ -107,7 +107,7 @@ def iterate(
     computed anew as another realisation; `unsafe_code` lets programs run unconfined (`sirev.recipe.allow_unsafe_code`).
     `nulls`, of "resample", "retrain" (`null_count` times) and "gold", are runs beside these: see `sirev.study.nulls`.
     `remote` is the URL of a shared store: what it holds is pulled and checked, not computed.
-    Raises BadInput for what can't be run, and StageFailed once every run that could go on has ended.
+    Raises BadInput for what can't be run, or not on this machine, and StageFailed once every run that could go on has ended.
     """
     recipe, wanted, redo = _request(recipe, overrides, overlays, methods, seeds, redo, unsafe_code, nulls, null_count)
     opened = store if isinstance(store, Store) else Store(store)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from sirev.errors import BadInput
 from sirev.recipe import Recipe
@@ -14,12 +15,18 @@ from sirev.stages.model import REFERENCE
 from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run
 from sirev.store.store import Store
-from sirev.study.findings import Need
+from sirev.study.actions import stage_of
 from sirev.study.planner import PlannedStep, Planner
 from sirev.study.steps import Known, Unknown
 
+if TYPE_CHECKING:
+    from sirev.study.findings import Need
+    from sirev.study.recorded import Recorded
+
 RANDOM = ("train", "sample")
 """Stages that give something else when they are computed again: what a shared store has of later steps is lost then."""
+NEEDY = (*RANDOM, "dataset", "model", "embed", "grade")
+"""Stages that need something of the machine; see `_needs`."""
 Steps = Mapping[str, PlannedStep]
 
 
@@ -38,25 +45,42 @@ class Readiness:
     def check(self, run: Run, name: str) -> None:
         """Raise BadInput, a line per missing thing, if step `name` of a run, or what has to follow it, can't be computed.
 
-        Without a shared store that is all that the runs lack. With one it is the step alone, and after a training or a
-        sampling what depends on it: everything else may still be found there.
+        Without a shared store these are all steps that are sure to be computed. With one it is the step alone, and after a
+        training or a sampling what depends on it: everything else may still be found there.
         """
         with self._lock:
-            if (run.id, name) in self._passed:
+            if (run.id, name) in self._passed or ((self._remote or self._passed) and stage_of(name) not in NEEDY):
                 return
             planned = {planner.run.id: planner.steps for planner in self._plan()}
-            if self._remote:
-                concerned = {run.id: list(_following(planned[run.id], name))}
-            else:
-                concerned = {id_: [step for step in steps.values() if step.state != "hit"] for id_, steps in planned.items()}
+            concerned = {id_: self._sure(steps, name if id_ == run.id else None) for id_, steps in planned.items()}
             needs: dict[Need, list[str]] = {}
             for id_, steps in concerned.items():
                 for step in steps:
                     for need in _needs(planned[id_], step):
                         needs.setdefault(need, []).append(step.name)
             self._refuse(needs, self._pinned(planned.values()))
-            self._passed |= {(id_, step.name) for id_, steps in concerned.items() for step in steps}
-            self._passed.add((run.id, name))
+            self._passed |= {(run.id, name), *((id_, step.name) for id_, steps in concerned.items() for step in steps)}
+
+    def _sure(self, steps: Steps, name: str | None) -> list[PlannedStep]:
+        """The steps of a run that are sure to be computed: the one that is about to be, and what has to be computed after it.
+
+        What is only unknown yet may turn out to be in the store, as after a lost result that can be computed again.
+        """
+        sure = {name}
+        if not self._remote:
+            from sirev.study.recorded import Recorded  # a replay has no use for it
+
+            recorded = Recorded(self._store)
+            sure |= {step.name for step in steps.values() if step.state == "run" or _is_new(step, recorded)}
+        made: set[str] = set()
+        found = []
+        for step in steps.values():
+            follows = any(isinstance(value, Unknown) and value.work in made for value in step.inputs.values())
+            if step.name in sure or follows:
+                found.append(step)
+                if follows or step.stage in RANDOM:
+                    made.add(step.work)
+        return found
 
     def _pinned(self, planned: Iterable[Steps]) -> Recipe:
         """The recipe with models of the Hub at the commits that the store knows them by: those are loaded, not the latest."""
@@ -85,19 +109,11 @@ class Readiness:
             raise BadInput("\n".join(f"{needs[f.need][0]} can't be computed here: {f.line()}" for f in missing if f.need))
 
 
-def _following(steps: Steps, name: str) -> Iterator[PlannedStep]:
-    """A step, and if it is random those that depend on it."""
-    first = steps.get(name)
-    if first is None:
-        return
-    yield first
-    if first.stage not in RANDOM:
-        return
-    made = {first.work}
-    for step in steps.values():
-        if any(isinstance(value, Unknown) and value.work in made for value in step.inputs.values()):
-            made.add(step.work)
-            yield step
+def _is_new(step: PlannedStep, recorded: Recorded) -> bool:
+    """Whether a step whose inputs are not known yet differs by itself from all that the store has of its stage."""
+    from sirev.study.components import parts  # a replay has no use for it
+
+    return step.state == "unknown" and parts(step.action, inputs=False) not in recorded.settings(step.stage)
 
 
 def _needs(steps: Steps, step: PlannedStep) -> Iterator[Need]:

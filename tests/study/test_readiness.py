@@ -84,6 +84,8 @@ def test_only_what_the_missing_steps_need_is_looked_at(sampled_by_vllm: Path) ->
     run = iterated(sampled_by_vllm).id
     forget(sampled_by_vllm, run, "measure/greedy:3")
     assert iterated(sampled_by_vllm).computed == ("measure/greedy:3",)
+    forget(sampled_by_vllm, run, "select:3")  # computed again it is the same, and so what follows is found
+    assert iterated(sampled_by_vllm).computed == ("select:3",)
     forget(sampled_by_vllm, run, "train:3")
     (line,) = refused(sampled_by_vllm)
     assert line.startswith(f"sample/train:3 {MISSING}")
