@@ -94,14 +94,16 @@ def _packages() -> Iterator[Finding]:
 def _checkout() -> Path | None:
     """The folder of the checkout that this sirev runs from; None in an installed package."""
     folder = Path(__file__).resolve().parents[2]
-    return folder if (folder / "constraints.txt").is_file() else None
+    return folder if (folder / "pyproject.toml").is_file() else None
 
 
 def _pins() -> dict[str, str]:
     """The versions that a checkout's constraints.txt names; none in an installed package."""
     folder = _checkout()
-    lines = (folder / "constraints.txt").read_text().splitlines() if folder else []
-    return {name.lower(): version for line in lines for name, _, version in [line.partition("==")] if version}
+    file = folder / "constraints.txt" if folder else None
+    lines = file.read_text().splitlines() if file and file.is_file() else []
+    pins = (line.partition(";")[0].partition("==") for line in lines)  # behind ";" is where it holds
+    return {name.strip().lower(): version.strip() for name, _, version in pins if version}
 
 
 def _install(extra: str) -> Remedy:
@@ -149,6 +151,8 @@ def memory(recipe: Recipe, size: Footprint, total: float) -> Finding:
     if not remedies:
         remedies.append(Remedy("take a smaller model, or a GPU with more memory"))
     certain = size.to_train - size.training["activations"]
+    if recipe.training.optimizer.startswith("paged"):  # to the host's memory
+        certain -= size.training["optimizer"]
     hopeless = certain > total or (size.to_sample > 0 and size.room(total) == 0)
     return Finding("GPU memory", found, size.fits(total), hopeless, tuple(remedies))
 

@@ -89,7 +89,8 @@ def footprint(recipe: Recipe) -> Footprint | None:
     held = {"base weights" if lora else "weights": width * shape.parameters}
     if lora:
         held["adapter"] = own * trained
-    held["gradients and optimizer"] = (own + states) * trained
+    held["gradients"] = own * trained
+    held["optimizer"] = states * trained
     has_dpo = any("dpo" in recipe.steps(method) for method in recipe.methods)
     if has_dpo and not training.memory.precompute_reference:
         held["DPO's reference"] = own * trained
