@@ -11,6 +11,7 @@ import pytest
 from sirev.grading.sandbox import TIERS, Found, Tier, tiers
 from sirev.recipe import Recipe, load_recipe
 from sirev.store.store import Store
+from sirev.study import doctor
 from sirev.study.crew import gpu
 from sirev.study.doctor import examine, memory
 from sirev.study.findings import Finding
@@ -181,6 +182,21 @@ def test_whether_the_memory_of_a_gpu_suffices(overlays: list[str], size: int, st
     finding = memory(recipe, sized(recipe), size * 1e9)
     assert finding.status == status
     assert words in finding.line()
+
+
+def test_the_driver_is_asked_for_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\necho 'NVIDIA A10G, 23028, 22515'\n")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(doctor, "gpu", lambda: True)
+    recipe = load_recipe("mistral_gsm8k", ["engine=transformers", "engine.batch_size=16"])
+    assert found(recipe, "GPU", tmp_path).found == "NVIDIA A10G, 24 GB, 24 GB free"
+    size = found(recipe, "GPU memory", tmp_path)
+    assert size.found.endswith(" GB to sample, of 24 GB")
+    assert size.line().count("--set 'training.memory=") == 1
+    driver.write_text("#!/bin/sh\nexit 9\n")
+    assert found(recipe, "GPU", tmp_path).found == "there, but nvidia-smi does not answer"
 
 
 def sized(recipe: Recipe) -> Footprint:
