@@ -100,8 +100,13 @@ def plan(
     unsafe_code: UnsafeOption = False,
     null: NullOption = None,
     null_count: NullCountOption = 3,
+    gpu_memory: Annotated[
+        float | None, typer.Option("--gpu-memory", metavar="GB", help="Does it fit on a GPU of so many GB?", min=1)
+    ] = None,
+    steps: Annotated[bool, typer.Option("--steps", help="List every step of every run.")] = False,
+    form: LookOption = "table",
 ) -> None:
-    """Run nothing; list each step as hit, run, or unknown until an earlier one has run, and estimate what it takes."""
+    """Run nothing; say how much is cached and what the rest takes: hours, memory, disk."""
     from sirev.cli.plan import run
 
     run(
@@ -116,6 +121,9 @@ def plan(
         unsafe_code,
         null or [],
         null_count,
+        gpu_memory,
+        steps,
+        form,
     )
 
 
@@ -146,11 +154,13 @@ def doctor(
     overrides: SetOption = None,
     store: StoreOption = None,
     overlay: OverlayOption = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="List the version of each required package.")] = False,
+    form: LookOption = "table",
 ) -> int:
     """Look at this machine: Python, packages, GPU, vLLM, models and data; exit 1 if the recipe can't run."""
     from sirev.cli.doctor import run
 
-    return run(recipe, overrides or [], store, overlay or [])
+    return run(recipe, overrides or [], store, overlay or [], verbose, form)
 
 
 @app.command()

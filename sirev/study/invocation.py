@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +23,11 @@ from sirev.store.store import Store
 from sirev.study.actions import names
 from sirev.study.algorithm import Outcome
 from sirev.study.comparing import comparison, studies_of
-from sirev.study.crew import Crew, Through, gpu
+from sirev.study.crew import Crew, Through
 from sirev.study.latest import remember
 from sirev.study.nulls import RETRAINED, follow, null_methods
 from sirev.study.planner import Planner, StepState
+from sirev.study.readiness import Readiness
 from sirev.study.runner import Listener, Runner, State, os_reason
 from sirev.study.steps import Steps
 
@@ -106,20 +107,22 @@ def iterate(
     computed anew as another realisation; `unsafe_code` lets programs run unconfined (`sirev.recipe.allow_unsafe_code`).
     `nulls`, of "resample", "retrain" (`null_count` times) and "gold", are runs beside these: see `sirev.study.nulls`.
     `remote` is the URL of a shared store: what it holds is pulled and checked, not computed.
-    Raises BadInput for what can't be run, and StageFailed once every run that could go on has ended.
+    Raises BadInput for what can't be run, or not on this machine, and StageFailed once every run that could go on has ended.
     """
     recipe, wanted, redo = _request(recipe, overrides, overlays, methods, seeds, redo, unsafe_code, nulls, null_count)
     opened = store if isinstance(store, Store) else Store(store)
     listener = listener or Quiet()
     crew = Crew(f"{now()}-{secrets.token_hex(3)}", embedded=recipe.model.pretrain is not None)
     runs = [_open_run(opened, recipe, one, crew.invocation, redo) for one in wanted]
+    asked = list(zip(wanted, runs, strict=True))
+    begun = [(one, replace(run, pins=dict(run.pins), redone=list(run.redone))) for one, run in asked]  # a runner changes its own
+
+    def looked_up() -> list[Planner]:
+        return [_planned(opened, recipe, one, run) for one, run in begun]
+
     if redo:
-        _check_redo(redo, [_planned(opened, recipe, one, run) for one, run in zip(wanted, runs, strict=True)])
-    if recipe.gpu == "required" and not gpu():
-        if remote is None:
-            _check_nothing_to_compute(opened, recipe, wanted, runs)
-        else:
-            crew.refusing = f"the recipe {recipe.name} needs a GPU and there is none here, and {remote} has not all of it"
+        _check_redo(redo, looked_up())
+    crew.check = Readiness(recipe, opened, looked_up, remote=remote is not None).check
     for run in runs:  # what an interrupted --redo made already
         for pin in (run.pins[name] for name in run.redone if name in run.pins):
             if artifact := opened.lookup(pin.key, pin.artifact):
@@ -127,7 +130,7 @@ def iterate(
     if remote is not None:
         crew.through = _through(opened, remote, runs[0], listener)
     with opened.leasing():
-        futures = _all_runs(opened, recipe, list(zip(wanted, runs, strict=True)), crew, listener)
+        futures = _all_runs(opened, recipe, asked, crew, listener)
         errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
     if crew.through is not None:
         listener.note(runs[0], f"{crew.through.artifacts} results pulled from {remote}, {crew.through.bytes:,} bytes")
@@ -279,17 +282,6 @@ def _planned(store: Store, recipe: Recipe, wanted: Wanted, run: Run) -> Planner:
     planner = Planner(store, run)
     wanted.follow(Steps(recipe, run.seed, planner, LocalFiles(store.objects)))
     return planner
-
-
-def _check_nothing_to_compute(store: Store, recipe: Recipe, wanted: Sequence[Wanted], runs: Sequence[Run]) -> None:
-    """A replay needs no GPU; anything else is refused before it downloads a model that can't be used."""
-    for one, run in zip(wanted, runs, strict=True):
-        planner = _planned(store, recipe, one, run)
-        if missing := [step for step, state in planner.states.items() if state != "hit"]:
-            raise BadInput(
-                f"the recipe {recipe.name} needs a GPU and there is none here ({len(missing)} steps are still to compute); "
-                "`sirev iterate --recipe tiny` needs none, and --set gpu=optional tries all the same"
-            )
 
 
 def _check_redo(redo: Sequence[str], planners: Sequence[Planner]) -> None:
