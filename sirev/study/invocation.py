@@ -18,7 +18,7 @@ from sirev.store.artifacts import Artifact
 from sirev.store.digests import canonical_json
 from sirev.store.local_files import LocalFiles
 from sirev.store.provenance import now
-from sirev.store.runs import Run
+from sirev.store.runs import Run, pinned_step
 from sirev.store.store import Store
 from sirev.study.actions import names
 from sirev.study.algorithm import Outcome
@@ -264,13 +264,13 @@ def _request(
             raise BadInput(f"seed {seed}: a seed is a whole number from 0")
     if not chosen or not numbers:
         raise BadInput("nothing to run: no method or no seed was named")
-    named = tuple(redo)
+    named = tuple(map(pinned_step, redo))
     for one in named:
         stage, colon, t = one.partition(":")
         if stage not in STAGES:
             raise BadInput(f"--redo {one}: unknown stage {stage!r}{suggest(stage, sorted(STAGES))}")
         if colon and not (re.fullmatch(r"\d+", t) and int(t) <= recipe.T):
-            raise BadInput(f"--redo {one}: expected STAGE or STAGE:t with t from 0 to {recipe.T}")
+            raise BadInput(f"--redo {one}: expected STAGE or t:STAGE, with t from 0 to {recipe.T}")
     courses = [*chosen, *null_methods(nulls, chosen, null_count)]
     return recipe, [Wanted(course, seed, null_count) for seed in numbers for course in courses], named
 

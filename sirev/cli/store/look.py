@@ -22,7 +22,7 @@ from sirev.stages.model import REFERENCE
 from sirev.store.artifacts import Artifact
 from sirev.store.handout import hand_out, refuse_hollow
 from sirev.store.local_files import LocalFiles
-from sirev.store.runs import Run
+from sirev.store.runs import Run, address, step_title
 from sirev.store.store import Store
 from sirev.store.upkeep.pins import Pins
 from sirev.store.upkeep.reach import reach
@@ -151,16 +151,16 @@ def diff(first: str, second: str, path: Path | None, form: str) -> None:
 
 
 def path(run_id: str | None, step: str | None, path: Path | None) -> None:
-    """The store's folder; with a run and a step, the files of the step's artifact and what was noted beside it."""
+    """The store's folder; of a run its file; of a step (RUN:t:step, or RUN and the step) its artifact's files and notes."""
     store = Store(path)
     if run_id is None:
         print(store.path.resolve())
         return
-    if step is None:
+    if step is None and ":" not in run_id:
         run = naming.run_named(store, run_id)
         print((store.path / "runs" / f"{run.id}.json").resolve())
         return
-    found = naming.named(store, f"{run_id}:{step}")
+    found = naming.named(store, run_id if step is None else f"{run_id}:{step}")
     refuse_hollow(store, found.artifact)
     for name in found.artifact.manifest["files"]:
         print(f"{name}\t{found.artifact.path(name).resolve()}")
@@ -273,7 +273,7 @@ def _remarks(store: Store, found: naming.Named, to: Path) -> Iterator[str]:
         if record and (base := history.base_of(store, record, runs)):
             run, step = base
             artifact = store.artifact(run.pins[step].artifact)
-            named = _referred(store, artifact) if REFERENCE in artifact.manifest["files"] else f"{run.id}:{step}"
+            named = _referred(store, artifact) if REFERENCE in artifact.manifest["files"] else address(run.id, step)
             yield f"an adapter; its base model is {named}"
 
 
