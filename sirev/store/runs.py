@@ -32,7 +32,8 @@ class Run:
     """One recipe, method and seed.
 
     `realisation` counts up when `--redo` asks for another one; `redo` is what it asked for, and `redone` names the steps
-    that were computed anew already, so that an interrupted one goes on.
+    that were computed anew already, so that an interrupted one goes on. `reason` says why the run stopped, or while its status
+    is "running", why its last computation failed.
     """
 
     id: str
