@@ -28,6 +28,7 @@ from sirev.study.latest import remember
 from sirev.study.nulls import RETRAINED, follow, null_methods
 from sirev.study.planner import Planner, StepState
 from sirev.study.runner import Listener, Runner, State, os_reason
+from sirev.study.states import failure_noted
 from sirev.study.steps import Steps
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def iterate(
                 crew.redone[pin.key] = artifact
     if remote is not None:
         crew.through = _through(opened, remote, runs[0], listener)
-    with opened.leasing():
+    with opened.leasing(run.id for run in runs):
         futures = _all_runs(opened, recipe, list(zip(wanted, runs, strict=True)), crew, listener)
         errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
     if crew.through is not None:
@@ -366,7 +367,7 @@ def _through(store: Store, url: str, run: Run, listener: Listener) -> Through:
 def _one_run(store: Store, recipe: Recipe, wanted: Wanted, run: Run, crew: Crew, listener: Listener) -> RunResult:
     runner = Runner(store, run, crew, listener)
     try:
-        with crew.turn:
+        with failure_noted(store, run, crew), crew.turn:
             outcome = wanted.follow(Steps(recipe, run.seed, runner, LocalFiles(store.objects)))
             runner.finish("stopped" if outcome.stopped else "complete", outcome.stopped or outcome.remark)
     except OSError as error:  # the disk is full, say

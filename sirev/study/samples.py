@@ -24,6 +24,7 @@ from sirev.study.grading_task import GradingTask, grading_task
 from sirev.study.invocation import Quiet
 from sirev.study.latest import remember
 from sirev.study.runner import Listener, Runner, os_reason
+from sirev.study.states import failure_noted
 from sirev.study.steps import GUESS
 from sirev.tasks.sample_files import form_of
 from sirev.tasks.samples import READERS, field_paths
@@ -101,7 +102,7 @@ def measure(
     listener = listener or Quiet()
     runner = Runner(opened, run, crew, listener)
     try:
-        with crew.turn, opened.leasing():
+        with failure_noted(opened, run, crew), crew.turn, opened.leasing([run.id]):
             comparison = _Measuring(runner, listener, asked, local, settings["answers"]).run(list(steps), wanted)
             runner.finish("complete", None)
     except OSError as error:  # the disk is full, say
