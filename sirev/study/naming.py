@@ -95,7 +95,9 @@ def _runs(store: Store, name: str, ids: list[str]) -> list[Run]:
         if of_recipe := [run for one in likely if (run := _read(store, one)).recipe == name]:
             return of_recipe
         if not any(name and one.startswith(name) for one in ids):
-            raise BadInput(f"the store {store.path} has no run or recipe {name!r}{_suggest(name, [*_recipes(store, ids), *ids])}")
+            raise BadInput(
+                f"the store {store.path} has no run or recipe {name!r}{suggest_of(name, [*_recipes(store, ids), *ids])}"
+            )
     return [_read(store, _one_id(store, name, ids))]
 
 
@@ -114,7 +116,7 @@ def _one_id(store: Store, name: str, ids: list[str]) -> str:
     if not ids:
         raise BadInput(f"the store {store.path} has no run {name!r}, nor any other yet; run first: sirev iterate --recipe tiny")
     if not found:
-        raise BadInput(f"the store {store.path} has no run {name!r}{_suggest(name, ids)}")
+        raise BadInput(f"the store {store.path} has no run {name!r}{suggest_of(name, ids)}")
     if len(found) > 1:
         raise BadInput(f"several runs begin with {name!r}: {listed(found)}")
     return found[0]
@@ -130,7 +132,7 @@ def _read(store: Store, run_id: str) -> Run:
 def _step(store: Store, run: Run, wanted: str, name: str) -> Named:
     steps = _steps(run, wanted)
     if not steps:
-        known = _suggest(step_title(pinned_step(wanted)), [step_title(step) for step in run.pins])
+        known = suggest_of(step_title(pinned_step(wanted)), [step_title(step) for step in run.pins])
         raise BadInput(f"the run {run.id} has no step {wanted!r}{known}")
     if len(steps) > 1:
         raise BadInput(f"{name} means several steps of {run.id}: {listed(sorted(address(run.id, step) for step in steps))}")
@@ -208,7 +210,7 @@ def listed(candidates: Sequence[str]) -> str:
     return ", ".join(candidates[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _suggest(word: str, known: Sequence[str]) -> str:
+def suggest_of(word: str, known: Sequence[str]) -> str:
     """As `sirev.recipe.suggest`, with known names sorted; of many, only the nearest."""
     if len(known) <= LISTED:
         return suggest(word, sorted(known))

@@ -40,8 +40,8 @@ def why(
 ) -> Why:
     """Why each step of an `iterate` with these arguments would be a hit or a miss; before and after it has run.
 
-    `which` is a step such as "2:train", a stage, "t:STAGE", a t, or RUN:t:step; without it all steps. Computes and writes nothing.
-    Raises BadInput as `plan` does, and where there is no such step.
+    `which` is a step such as "2:train", a stage, "t:STAGE", a t, or RUN:t:step; without it all steps. Computes nothing and
+    writes nothing. Raises BadInput as `plan` does, and where there is no such step.
     """
     return explain(plans(recipe, methods, overrides, seeds, store, (), overlays, False, nulls, null_count), which)
 

@@ -90,12 +90,13 @@ def _print(outcome: _Outcome, count: int) -> None:
     _list("Damaged or missing", [_line(one, reason) for one, reason in outcome.left])
     _list("Dropped", [_line(one) for one in outcome.dropped])
     _list("Missing", [_line(one) for one in outcome.again])
-    _list(
-        "Newer format, which this version can't check (upgrade sirev)", [f"{one.path}: {one.what}" for one in found.unchecked]
-    )
+    _list("Newer format, which this version can't check (upgrade sirev)", [f"{one.path}: {one.what}" for one in found.unchecked])
     _list("Remarks (no damage)", [f"{one.path}: {one.what}" for one in found.remarks])
     if outcome.recomputed is not None:
-        _list("Different when recomputed", [f"{one.step} (key {one.key[:12]}): {one.what}" for one in outcome.recomputed.differences])
+        _list(
+            "Different when recomputed",
+            [f"{one.step} (key {one.key[:12]}): {one.what}" for one in outcome.recomputed.differences],
+        )
         _list("Identical when recomputed", outcome.recomputed.alike)
     for line in _last_lines(outcome, count):
         print(line)
@@ -133,7 +134,9 @@ def _last_lines(outcome: _Outcome, count: int) -> list[str]:
     elif count:
         lines.append("nothing was recomputed: repair the store first")
     if found.hollow:
-        lines.append(f"{_weights(found.hollow)} not in this store (removed, or left out when it was shared); their measurements are")
+        lines.append(
+            f"{_weights(found.hollow)} not in this store (removed, or left out when it was shared); their measurements are"
+        )
     if found.leftovers:
         lines.append(
             f"{found.leftovers:,} temporary files ({size_text(found.leftover_size)}) of commands that are running or were killed"
