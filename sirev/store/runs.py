@@ -51,7 +51,7 @@ class Run:
 
 
 def step_title(step: str) -> str:
-    """A step as it is shown and addressed, its t first: `train:5` is `5:train`; a step without a t, such as `compare`, is itself."""
+    """A step as it is shown and addressed, its t first: `train:5` is `5:train`; one without a t, such as `compare`, is itself."""
     name, colon, t = step.rpartition(":")
     return f"{t}:{name}" if colon and t.isdecimal() else step
 

@@ -110,6 +110,11 @@ class Why:
     total: dict[State, int] = field(default_factory=dict)
     """How many steps are hits and so on, also those that were not asked about."""
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count:,} {state}" for state, count in self.total.items())
+        first = next((f"; {step_title(one.first.step)}: {'; '.join(one.first.reasons())}" for one in self.causes()), "")
+        return f"Why({self.recipe}: {len(self.runs)} runs, {sum(self.total.values()):,} steps: {counts}{first})"
+
     def causes(self) -> list[Told]:
         """The steps that miss by themselves, not because an earlier one does; one entry a reason."""
         found: dict[tuple[str, ...], list[Explanation]] = {}

@@ -22,11 +22,13 @@ from sirev.store.runs import Run, pinned_step
 from sirev.store.store import Store
 from sirev.study.actions import names
 from sirev.study.algorithm import Outcome
+from sirev.study.answers import DRAWS, Answers, shown_result
+from sirev.study.answers import answers as answers_of
 from sirev.study.comparing import comparison, studies_of
 from sirev.study.crew import Crew, Through, gpu
 from sirev.study.latest import remember
 from sirev.study.nulls import RETRAINED, follow, null_methods
-from sirev.study.planner import Planner, StepState
+from sirev.study.planner import Plan, Planner, StepState
 from sirev.study.runner import Listener, Runner, State, os_reason
 from sirev.study.states import failure_noted
 from sirev.study.steps import Steps
@@ -41,7 +43,7 @@ class RunResult:
 
     `method` of a null run is "null-resample", "null-retrain" or "null-gold-METHOD", and its first iteration M_1 itself.
     `iterations` is the list of `sirev report --format json`; `stopped` says why the run ended before T, if it did;
-    `notes` what it met on the way, by t; `computed` names the steps that were not found in the store.
+    `notes` what it met on the way, by t; `computed` names the steps that were not found in the store; `store` is its folder.
     """
 
     id: str
@@ -51,6 +53,14 @@ class RunResult:
     stopped: str | None
     notes: dict[int, str]
     computed: tuple[str, ...]
+    store: Path | None = None
+
+    def __repr__(self) -> str:
+        return shown_result(self.id, self.iterations, len(self.computed), self.stopped)
+
+    def answers(self, t: int | None = None, *, kind: str = DRAWS, draws: int | None = None) -> Answers:
+        """The graded answers of M_t, or of every M_t; see `sirev.answers`."""
+        return answers_of(self, t, kind=kind, draws=draws)
 
 
 @dataclass(frozen=True)
@@ -154,7 +164,7 @@ def plan(
     null_count: int = RETRAINED,
 ) -> dict[str, dict[str, StepState]]:
     """What `iterate` would do: run id -> step -> "hit", "run", or "unknown" until an earlier step has run."""
-    return plans(recipe, methods, overrides, seeds, store, redo, overlays, unsafe_code, nulls, null_count).states
+    return Plan(plans(recipe, methods, overrides, seeds, store, redo, overlays, unsafe_code, nulls, null_count).states)
 
 
 @dataclass(frozen=True)
@@ -376,7 +386,7 @@ def _one_run(store: Store, recipe: Recipe, wanted: Wanted, run: Run, crew: Crew,
         listener.note(run, f"t = {t}: {trouble}" + ("; the run stops here" if outcome.stopped else ""))
     assert isinstance(outcome.comparison, Artifact)
     iterations = outcome.comparison.json("comparison.json")["runs"][0]["iterations"]
-    return RunResult(run.id, run.method, run.seed, iterations, outcome.stopped, outcome.notes, tuple(runner.computed))
+    return RunResult(run.id, run.method, run.seed, iterations, outcome.stopped, outcome.notes, tuple(runner.computed), store.path)
 
 
 def _summary(errors: list[BaseException]) -> BaseException:

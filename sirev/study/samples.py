@@ -19,12 +19,12 @@ from sirev.store.local_files import LocalFiles
 from sirev.store.provenance import now
 from sirev.store.runs import Run
 from sirev.store.store import Store
+from sirev.study.answers import shown_result
 from sirev.study.crew import Crew
 from sirev.study.grading_task import GradingTask, grading_task
 from sirev.study.invocation import Quiet
 from sirev.study.latest import remember
 from sirev.study.runner import Listener, Runner, os_reason
-from sirev.study.states import failure_noted
 from sirev.study.steps import GUESS
 from sirev.tasks.sample_files import form_of
 from sirev.tasks.samples import READERS, field_paths
@@ -49,6 +49,9 @@ class MeasuredRun:
     computed: tuple[str, ...]
     method: str = METHOD
     seed: int = 0
+
+    def __repr__(self) -> str:
+        return shown_result(self.id, self.iterations, len(self.computed))
 
 
 def measure(
@@ -102,7 +105,7 @@ def measure(
     listener = listener or Quiet()
     runner = Runner(opened, run, crew, listener)
     try:
-        with failure_noted(opened, run, crew), crew.turn, opened.leasing([run.id]):
+        with crew.turn, opened.leasing():
             comparison = _Measuring(runner, listener, asked, local, settings["answers"]).run(list(steps), wanted)
             runner.finish("complete", None)
     except OSError as error:  # the disk is full, say

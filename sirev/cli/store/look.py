@@ -71,7 +71,7 @@ def ls(path: Path | None, form: str) -> None:
 
 def _runs_table(store: Store, listed: Sequence[ListedRun]) -> TextTable:
     """The runs: on a narrow terminal their states first, then what tells them apart. Columns that say nothing are left out."""
-    columns = {
+    columns: dict[str, list[str]] = {
         "state": [one.state for one in listed],
         "T": [ABSENT if one.T is None else str(one.T) for one in listed],
         "begun (UTC)": [moment(one.begun) for one in listed],

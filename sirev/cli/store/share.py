@@ -55,9 +55,9 @@ def export(names: Sequence[str], keep_models: str | None, path: Path | None) -> 
 
     *wanted, file = names
     if not file.endswith(ENDING):
-        runs = " ".join(one for one in names if not one.endswith(ENDING))
+        shown = " ".join(one for one in names if not one.endswith(ENDING))
         archive = next((one for one in wanted if one.endswith(ENDING)), f"FILE{ENDING}")
-        raise BadInput(f"{file}: an archive's name ends in {ENDING}, and it comes last: sirev store export {runs} {archive}")
+        raise BadInput(f"{file}: an archive's name ends in {ENDING}, and it comes last: sirev store export {shown} {archive}")
     keep, store = keep_choice(keep_models), _filled(path)
     runs = _finished(store, wanted)
     size = export_runs(store, runs, Path(file), models_to_drop(store, runs, keep))

@@ -42,7 +42,8 @@ class Findings:
     """What was checked, and what is wrong. `size` is in bytes, of all objects.
 
     `unchecked` is of a format newer than this sirev reads: no damage, and never dropped. `remarks` are no damage either.
-    `hollow` counts the artifacts whose files were given up or left out on purpose and are not here. `leftovers` in tmp/ belong to writers that were killed, or are at work.
+    `leftovers` in tmp/ belong to writers that were killed, or are at work. `hollow` counts the artifacts whose files were given
+    up or left out on purpose.
     """
 
     runs: int = 0
