@@ -45,13 +45,14 @@ def show(
 @app.command("log")
 def log(
     name: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Only its steps. Default: everything recorded.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also the shards of samplings.")] = False,
     form: LookOption = "table",
     store: StoreOption = None,
 ) -> None:
     """List what was computed when, and how long it took."""
     from sirev.cli.store import look
 
-    look.log(name, store, form)
+    look.log(name, store, form, everything)
 
 
 @app.command("du")
@@ -136,6 +137,17 @@ def gc(
     from sirev.cli.store import keep
 
     keep.gc(store, older_than, max_size, keep_models, yes, dry_run, form)
+
+
+@app.command("rm")
+def rm(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Whole ids of runs.")],
+    store: StoreOption = None,
+) -> None:
+    """Remove runs; gc then frees what only they used."""
+    from sirev.cli.store import keep
+
+    keep.rm(runs, store)
 
 
 @app.command("pin")
