@@ -17,7 +17,7 @@ LAYERS = ("cli", "reporting", "study", "stages", "work", "store", "recipe", "gro
 LAYER_OF = {
     **{name: name for name in LAYERS},
     **dict.fromkeys(("engines", "trainers", "tasks", "grading", "metrics"), "work"),
-    **dict.fromkeys(("errors", "seeds", "resident", "child", "parent", "hub"), "ground"),
+    **dict.fromkeys(("errors", "seeds", "shipped", "resident", "child", "parent", "hub"), "ground"),
 }
 
 
