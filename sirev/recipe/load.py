@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -84,6 +83,11 @@ def describe_recipes() -> dict[str, str]:
     return {name: str(read_recipe(name).data.get("description", "")) for name in recipe_names()}
 
 
+def name_with_model(recipe: str | Path, model: str) -> str:
+    """What a recipe is called when it is run with this model."""
+    return str(read_recipe(recipe, model=model).value(("name",)))
+
+
 def names_a_model(source: Source) -> bool:
     """Whether a recipe says which model it is about; a task recipe leaves that to `model`."""
     return source.value(("model",)) is not None
@@ -97,7 +101,11 @@ def overlay_names() -> dict[str, str]:
 
 def find_recipe(recipe: str | Path) -> Path:
     """The file of a recipe by name or path; BadInput if there is none."""
-    return _file(recipe, recipe_folder(), "recipe", f"unknown recipe {str(recipe)!r}")
+    unknown = f"unknown recipe {str(recipe)!r}"
+    for name in recipe_names():
+        if str(recipe).endswith(f"-{name}"):  # as runs with another model are called
+            unknown += f"; runs with this name come from: {name} --model ORGANISATION/NAME"
+    return _file(recipe, recipe_folder(), "recipe", unknown)
 
 
 def _part(kind: str, name: str | Path) -> Path:
