@@ -18,6 +18,7 @@ LAYER_OF = {
     **{name: name for name in LAYERS},
     **dict.fromkeys(("engines", "trainers", "tasks", "grading", "metrics"), "work"),
     **dict.fromkeys(("errors", "seeds", "shipped", "resident", "child", "parent", "hub"), "ground"),
+    "__main__": "cli",
 }
 
 

@@ -99,7 +99,7 @@ def iterate(
 
 @app.command(
     cls=Command,
-    epilog=examples("sirev plan tiny", "sirev plan gsm8k --model Qwen/Qwen2.5-1.5B --rate sample=9000 --rate train=4000"),
+    epilog=examples("sirev plan tiny", "sirev plan gsm8k --model Qwen/Qwen2.5-1.5B --overlay 24gb"),
 )
 def plan(
     recipe: RecipeArgument = None,

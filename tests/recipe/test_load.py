@@ -149,6 +149,31 @@ def test_a_missing_field_is_named(tmp_path: Path) -> None:
     assert "sampling.n: missing, and required" in refused(recipe=written(tmp_path, sampling=data["sampling"]))
 
 
+def test_all_missing_fields_are_named_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "bare.yaml"
+    path.write_text("task: {name: gsm8k, data: {path: ./x}}\nT: 3\n")
+    line = f"{path}: model, methods, sampling, training, evaluation: missing, and required"
+    assert refused(recipe=path) == line
+    path.write_text("task: {name: gsm8k, data: {path: ./x}}\nT: 1\n")
+    assert refused(recipe=path) == f"{line} (and 1 more)"
+    data = yaml.safe_load(find_recipe("tiny_smoke").read_text())
+    del data["sampling"]["n"], data["sampling"]["max_new_tokens"], data["T"]
+    path.write_text(yaml.safe_dump(data))
+    assert refused(recipe=path) == f"{path}: T, sampling.n, sampling.max_new_tokens: missing, and required"
+
+
+def test_a_file_that_lacks_only_its_ending_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sums.yaml").write_text("")
+    assert refused(recipe="sums") == "unknown recipe 'sums'; there is a file sums.yaml here: say sums.yaml"
+    assert refused(recipe="./sums") == "no recipe file ./sums; there is a file ./sums.yaml here: say ./sums.yaml"
+    assert refused(recipe="tiny.yaml") == "no recipe file tiny.yaml; the one that comes with sirev is called tiny"
+
+
+def test_the_name_of_a_run_with_another_model_says_which_recipe_it_was() -> None:
+    assert "; runs with this name come from: gsm8k --model ORGANISATION/NAME" in refused(recipe="qwen2.5-1.5b-gsm8k")
+
+
 def test_unknown_names_suggest_the_nearest() -> None:
     assert "did you mean 'tiny'" in refused(recipe="tinny")
     assert "no recipe file ./none.yaml" in refused(recipe="./none.yaml")
