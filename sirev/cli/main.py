@@ -342,7 +342,7 @@ def measure(
     run(name, step, greedy or [], asked, fields, store, reader=reader, filter=chosen, answers=answers, unsafe_code=unsafe_code)
 
 
-@app.command(cls=Command, epilog=examples("sirev regrade mistral_gsm8k-sft --set evaluation.grader=gsm8k_flexible"))
+@app.command(cls=Command, epilog=examples("sirev regrade mistral_gsm8k-sft-s0 --set evaluation.grader=gsm8k_flexible"))
 def regrade(
     run: RunArgument,
     overrides: Annotated[

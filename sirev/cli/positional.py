@@ -60,13 +60,16 @@ def section_and_recipes(
 
 
 def _check_word(word: str, sections: Sequence[str], store: Path | None) -> None:
-    """BadInput for what is nearer to a section than to any recipe that was run."""
+    """BadInput for a run, and for what is nearer to a section than to any recipe that was run."""
     from sirev.recipe import suggest
     from sirev.recipe.suggest import nearest
     from sirev.store.store import Store
 
     if word.endswith((".yaml", ".yml")):
         return
-    of_runs = sorted({run.recipe for run in Store(store).runs.all()})
+    runs = Store(store).runs.all()
+    of_runs = sorted({run.recipe for run in runs})
+    if word not in of_runs and any(run.id.startswith(word) and len(word) > len(run.recipe) for run in runs):
+        raise BadInput(f"{word} is a run: sirev report --run {word}")
     if word not in of_runs and not nearest(word, of_runs) and nearest(word, sections):
         raise BadInput(f"unknown section {word!r}{suggest(word, sections)}")

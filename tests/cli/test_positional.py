@@ -61,6 +61,9 @@ def test_two_sections_a_misspelt_one_and_a_model_without_a_recipe_are_refused(sm
     for place in (smoke.store.path, tmp_path / "none"):
         with pytest.raises(BadInput, match="unknown section 'accurcy'; did you mean 'accuracy'"):
             section_and_recipes(["accurcy", "tiny_smoke"], [], None, place)
+    run = smoke.of("sft").id
+    with pytest.raises(BadInput, match=f"^{run} is a run: sirev report --run {run}$"):
+        section_and_recipes([run], [], None, smoke.store.path)
     with pytest.raises(BadInput, match="shows one section or all of them, not verdict and ood"):
         section_and_recipes(["verdict", "ood"], [], None, tmp_path)
     with pytest.raises(BadInput, match="--model gpt2: with which recipe"):
