@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import gc
+import math
 import os
+import signal
 import sys
+import time
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -37,6 +43,11 @@ from sirev.errors import BadInput, SirevError
 
 # Imports make many objects and hardly any garbage: at the usual threshold a replay spends 5 % of its time looking for some.
 gc.set_threshold(100_000)
+
+RESUMABLE = {130: "interrupted", 143: "terminated", 129: "terminated, its terminal is gone"}
+"""Exit statuses after which the same command goes on from where this one was -> what happened."""
+AGAIN = 5.0
+"""Seconds within which a second signal is taken for the same request."""
 
 app = typer.Typer(
     name="sirev",
@@ -115,10 +126,15 @@ def plan(
     unsafe_code: UnsafeOption = False,
     null: NullOption = None,
     null_count: NullCountOption = 3,
+    gpu_memory: Annotated[
+        float | None, typer.Option("--gpu-memory", metavar="GB", help="Does it fit on a GPU with this much memory?", min=1)
+    ] = None,
+    steps: Annotated[bool, typer.Option("--steps", help="List every step of every run.")] = False,
+    form: LookOption = "table",
 ) -> None:
-    """Show what iterate would compute, and estimate what it takes.
+    """Show how much is cached, and what the rest takes.
 
-    Runs nothing. A step is a hit (cached), to run, or unknown until an earlier step has run.
+    Estimates hours, memory and disk, and whether it fits on the GPU. Runs nothing.
     """
     from sirev.cli.plan import run
 
@@ -134,15 +150,18 @@ def plan(
         unsafe_code,
         null or [],
         null_count,
+        gpu_memory,
+        steps,
+        form,
     )
 
 
-@app.command(cls=Command, epilog=examples("sirev why tiny", "sirev why tiny train:2 --set training.sft.learning_rate=1e-3"))
+@app.command(cls=Command, epilog=examples("sirev why tiny", "sirev why tiny 2:train --set training.sft.learning_rate=1e-3"))
 def why(
     recipe: RecipeArgument = None,
     step: Annotated[
         str | None,
-        typer.Argument(metavar="STEP", help="A step (train:2), a stage (train) or a t (2). Default: the first misses."),
+        typer.Argument(metavar="STEP", help="A step (2:train), a stage (train) or a t (2). Default: the first misses."),
     ] = None,
     recipe_option: RecipeOption = None,
     model: ModelOption = None,
@@ -177,6 +196,8 @@ def doctor(
     overrides: SetOption = None,
     store: StoreOption = None,
     overlay: OverlayOption = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="List the version of each required package.")] = False,
+    form: LookOption = "table",
 ) -> int:
     """Check whether this machine can run sirev, or a given recipe.
 
@@ -186,7 +207,7 @@ def doctor(
 
     asked = (model, overrides, overlay)
     named = one_recipe("doctor", recipe, recipe_option) if recipe or recipe_option or any(asked) else None
-    return run(named, _overrides(model, overrides), store, overlay or [])
+    return run(named, _overrides(model, overrides), store, overlay or [], verbose, form)
 
 
 @app.command(
@@ -391,9 +412,20 @@ def _overrides(model: str | None, overrides: list[str] | None) -> list[str]:
     return with_model(model, overrides or [])
 
 
+class Terminated(BaseException):
+    """A signal that asks the command to end. No Exception, so that nothing on the way takes it for a failure of its own."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 def main() -> None:
-    """Entry point: 0, 1 where a stage failed, 2 for bad input, 130 when interrupted."""
+    """Entry point: 0, 1 where a stage failed, 2 for bad input, 130 when interrupted, 143 and 129 for SIGTERM and SIGHUP."""
     status: int
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup sirev ...` ignores SIGHUP, and goes on doing so
+            signal.signal(number, _terminate)
     try:
         status = app(standalone_mode=False) or 0
     except SirevError as error:
@@ -402,6 +434,8 @@ def main() -> None:
         status = error.exit_status
     except KeyboardInterrupt:
         status = 130
+    except Terminated as asked:
+        status = 128 + asked.number
     except BrokenPipeError:  # `sirev report | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         status = 0
@@ -411,13 +445,30 @@ def main() -> None:
         helping = type(error).__name__ == "NoArgsIsHelpError"  # `sirev` alone: its message is the whole help
         print(f"{'' if helping else 'sirev: error: '}{error.format_message()}", file=sys.stderr)
         status = 2
-    if status == 130:
-        print("sirev: interrupted; the same command goes on from here", file=sys.stderr)
+    if status in RESUMABLE:
+        with contextlib.suppress(OSError):  # after SIGHUP there may be no terminal to say it to
+            print(f"sirev: {RESUMABLE[status]}; run the same command again to continue", file=sys.stderr)
     _leave(status)
+
+
+_asked = -math.inf
+"""When a signal last asked the command to end, by the monotonic clock."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    global _asked
+    if (
+        time.monotonic() - _asked < AGAIN
+    ):  # `timeout` and schedulers signal process and group: the second must not stop the cleanup
+        return
+    _asked = time.monotonic()
+    raise Terminated(number)
 
 
 def _leave(status: int) -> NoReturn:
     """End the process without taking it apart piece by piece, which takes a replay a sixth of its time."""
+    if "joblib" in sys.modules:  # its pools name semaphores, which a process that just vanishes leaves in /dev/shm
+        atexit._run_exitfuncs()
     try:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -57,7 +57,9 @@ OverlayOption = Annotated[
 ]
 RedoOption = Annotated[
     list[str] | None,
-    typer.Option("--redo", metavar="STAGE[:T]", help="Recompute a stage and keep both results. Repeatable."),
+    typer.Option(
+        "--redo", metavar="STAGE|T:STAGE", help="Recompute a stage, such as train or 2:train, and keep both results. Repeatable."
+    ),
 ]
 RemoteOption = Annotated[
     str | None,

@@ -67,6 +67,10 @@ class Regrading:
     missing: dict[str, str]
     computed: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        flips = sum(len(step.flips) for step in self.steps)
+        return f"Regrading({self.run}: {len(self.steps)} steps, {flips:,} flips, {len(self.missing)} steps not regraded)"
+
 
 def regrade(
     run: str,

@@ -47,7 +47,6 @@ MEMORY_HINTS = (
 
 LARGE = ("pretrain", "train")
 """Stages that make models: most that is read through needs none of them, so their files are pulled when something does."""
-NEED_GPU = ("train", "sample", "embed")
 
 State = Literal["hit", "start", "done"]
 
@@ -59,7 +58,7 @@ class Listener(Protocol):
         """A step was found, begins, or was computed."""
 
     def wait(self, run: Run, name: str, words: str) -> None:
-        """A step waits for whoever is at it already, or does so no longer: "waits for process 7 on that-machine"."""
+        """A step is being computed elsewhere, or no longer waits for that: "waiting for process 7 on that-machine"."""
 
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
         """A long step is at `done` of `total` units, at `rate` tokens a second; of a grade step, answers a second."""
@@ -137,6 +136,8 @@ class Runner:
     def _compute(
         self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Artifact], action: dict[str, Any], redo: bool
     ) -> Artifact:
+        if self.crew.through is None:  # else the shared store may have it
+            self.crew.check(self.run, name)
         self.crew.turn.release()
         try:
             # A collection beside this run is not to take it for an old one: what it found pinned is held by nothing else.
@@ -157,8 +158,8 @@ class Runner:
             if found is not None:
                 self.listener.step(self.run, name, "hit")
                 return found
-            if self.crew.refusing and stage.name in NEED_GPU:
-                raise BadInput(f"{self.crew.refusing}: step {name} would have to be computed")
+            if self.crew.through is not None:
+                self.crew.check(self.run, name)
             self._fill(name, inputs)
             if self.crew.stopping.is_set():
                 raise StageFailed(f"{self.run.id}: stopped before step {name}")

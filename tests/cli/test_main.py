@@ -141,8 +141,8 @@ def test_runs_of_a_task_are_named_after_model_and_task(command: Command, tmp_pat
     assert {run.rpartition("-")[0] for run in asked.runs} == {f"qwen2.5-1.5b-gsm8k-{m}-s0" for m in ("sft", "dpo", "sft-dpo")}
 
 
-def test_plan_lists_every_step(command: Command, folder: Path) -> None:
-    done = command("plan", "--recipe", "tiny_smoke", "--set", "training.sft.learning_rate=1e-3", "--store", folder)
+def test_plan_lists_every_step_where_it_is_asked_to(command: Command, folder: Path) -> None:
+    done = command("plan", "--steps", "--recipe", "tiny_smoke", "--set", "training.sft.learning_rate=1e-3", "--store", folder)
     assert done.returncode == 0
     assert re.search(r"^ ?train:2 .*run .*hit .*hit", done.stdout, re.M)
     assert "unknown: depends on what an earlier step yields" in done.stdout
@@ -232,7 +232,7 @@ def test_overlays_are_listed_below_the_recipes(command: Command) -> None:
 
 def test_an_overlay_changes_what_would_run(command: Command, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "faster.yaml").write_text("training: {sft: {learning_rate: 1e-3}}\n")
-    arguments = ["--recipe", "tiny_smoke", "--method", "sft", "--store", folder]
+    arguments = ["--steps", "--recipe", "tiny_smoke", "--method", "sft", "--store", folder]
     assert re.search(r"^ ?train:2 +hit", command("plan", *arguments).stdout, re.M)
     done = command("plan", *arguments, "--overlay", "./faster.yaml")
     assert re.search(r"^ ?train:1 +hit", done.stdout, re.M)

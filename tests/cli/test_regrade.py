@@ -113,6 +113,6 @@ def test_ctrl_c_exits_130_and_the_same_command_goes_on(command: Command, smoke: 
         _, stderr = process.communicate(timeout=20)
     assert process.returncode == 130
     waits, last = stderr.splitlines()
-    assert waits.endswith(f"waits for process {os.getpid()} on {os.uname().nodename}")
-    assert last == "sirev: interrupted; the same command goes on from here"
+    assert waits.endswith(f"waiting for process {os.getpid()} on {os.uname().nodename}")
+    assert last == "sirev: interrupted; run the same command again to continue"
     assert "13 steps found in the store, 1 computed" in command(*arguments).stderr

@@ -125,7 +125,7 @@ def test_ctrl_c_exits_130_and_says_how_to_go_on(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert stderr.splitlines()[-1] == "sirev: interrupted; the same command goes on from here"
+    assert stderr.splitlines()[-1] == "sirev: interrupted; run the same command again to continue"
     assert "Traceback" not in stderr
 
 

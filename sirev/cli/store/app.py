@@ -45,8 +45,8 @@ def show(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="RUN|KEY|DIGEST",
-            help="The id of a run, the key of a step, the digest of an artifact or file; or the start of it (6 digits).",
+            metavar="RUN|RUN:T:STEP|KEY|DIGEST",
+            help="A run, a step of it, a key, or the digest of an artifact or file. The start of each is enough (6 digits).",
             autocompletion=completion.runs,
         ),
     ],
@@ -65,13 +65,14 @@ def log(
         str | None,
         typer.Argument(metavar="RUN", help="Only its steps. Default: everything recorded.", autocompletion=completion.runs),
     ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Include the shards of samples.")] = False,
     form: LookOption = "table",
     store: StoreOption = None,
 ) -> None:
     """List when each step was computed, and how long it took."""
     from sirev.cli.store import look
 
-    look.log(name, store, form)
+    look.log(name, store, form, everything)
 
 
 @app.command("du", cls=Command, epilog=examples("sirev store du"))
@@ -95,11 +96,16 @@ def diff(
     look.diff(first, second, store, form)
 
 
-@app.command("path", cls=Command, epilog=examples("sirev store path", "sirev store path tiny-sft-s0 train:5"))
+@app.command("path", cls=Command, epilog=examples("sirev store path", "sirev store path tiny-sft-s0:5:train"))
 def path(
-    run: Annotated[str | None, typer.Argument(metavar="RUN", help="A run's id.", autocompletion=completion.runs)] = None,
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN:T:STEP", help="A run or a step of it, such as tiny-sft-s0:5:train.", autocompletion=completion.runs
+        ),
+    ] = None,
     step: Annotated[
-        str | None, typer.Argument(metavar="STEP", help="A step of the run, such as compare or sample/test:2.")
+        str | None, typer.Argument(metavar="STEP", help="The step, where RUN names none: compare, 2:sample/test.")
     ] = None,
     store: StoreOption = None,
 ) -> None:
@@ -114,7 +120,7 @@ def get(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="DIGEST|RUN:T:STAGE", help="An artifact, such as tiny-sft-s0:3:train.", autocompletion=completion.runs
+            metavar="DIGEST|RUN:T:STEP", help="An artifact, such as tiny-sft-s0:3:train.", autocompletion=completion.runs
         ),
     ],
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A new or empty folder.")],
@@ -161,6 +167,17 @@ def gc(
     from sirev.cli.store import keep
 
     keep.gc(store, older_than, max_size, keep_models, yes, dry_run, form)
+
+
+@app.command("rm", cls=Command, epilog=examples("sirev store rm tiny-sft-s0-1dcc2f30"))
+def rm(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="The whole id of a run.", autocompletion=completion.runs)],
+    store: StoreOption = None,
+) -> None:
+    """Remove runs; the next gc deletes what only they used."""
+    from sirev.cli.store import keep
+
+    keep.rm(runs, store)
 
 
 @app.command("pin", cls=Command, epilog=examples("sirev store pin tiny-sft-s0 --tag paper"))
