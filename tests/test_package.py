@@ -16,8 +16,10 @@ LAYERS = ("cli", "reporting", "study", "stages", "work", "store", "recipe", "gro
 """From the roof down; a module imports from its own layer or from those after it."""
 LAYER_OF = {
     **{name: name for name in LAYERS},
+    "front": "cli",
     **dict.fromkeys(("engines", "trainers", "tasks", "grading", "metrics"), "work"),
-    **dict.fromkeys(("errors", "seeds", "resident", "child", "parent", "hub"), "ground"),
+    **dict.fromkeys(("errors", "seeds", "shipped", "resident", "child", "parent", "workers", "hub"), "ground"),
+    "__main__": "cli",
 }
 
 
