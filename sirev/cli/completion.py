@@ -13,7 +13,7 @@ from sirev.shipped import names_in, recipe_folder
 METHODS = ("sft", "dpo", "sft-dpo", "all")
 NULLS = ("resample", "retrain", "gold")
 FORMATS = ("table", "markdown", "csv", "json", "latex")
-SECTIONS = ("verdict", "null", "accuracy", "pass-n", "diversity", "ood", "coverage", "training", "html", "figures")
+SECTIONS = ("all", "verdict", "null", "accuracy", "pass-n", "diversity", "ood", "coverage", "training", "html", "figures")
 
 RUN_ID = re.compile(r"(.+?)-(?:sft-dpo|sft|dpo|samples|null-(?:resample|retrain|gold)(?:-\w+)*)(?:-\d+)?-s\d+-")
 """How a run's id begins: with its recipe's name, its method and its seed."""

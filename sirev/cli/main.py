@@ -37,6 +37,7 @@ from sirev.cli.options import (
     StoreOption,
     UnsafeOption,
 )
+from sirev.cli.output import complaint, spell_out_what_is_lacking
 from sirev.cli.positional import one_recipe, recipe_and_step, section_and_recipes
 from sirev.cli.store.app import app as store_app
 from sirev.errors import BadInput, SirevError
@@ -224,7 +225,7 @@ def report(
         list[str] | None,
         typer.Argument(
             metavar="SECTION|RECIPE",
-            help="A section, recipes, or both. Default: every section but training, of the last iterate.",
+            help="A section, recipes, or both. Default: one screen about the last iterate.",
             autocompletion=completion.sections_and_recipes,
         ),
     ] = None,
@@ -250,7 +251,13 @@ def report(
         ),
     ] = None,
     run: Annotated[
-        list[str] | None, typer.Option("--run", metavar="ID", help="This run. Repeatable.", autocompletion=completion.runs)
+        list[str] | None,
+        typer.Option(
+            "--run",
+            metavar="ID",
+            help="A run, or all with these 8 digits of settings. Repeatable.",
+            autocompletion=completion.runs,
+        ),
     ] = None,
     form: Annotated[
         str,
@@ -272,13 +279,14 @@ def report(
         int, typer.Option("--draws", metavar="N", min=0, help="Samples per problem to include in the HTML page.")
     ] = 8,
     store: StoreOption = None,
-) -> None:
+) -> int:
     """Show results: progress or regress, and what pass@1 hides.
 
     Reads the store alone; nothing is run.
 
     \b
-    Sections:
+    Sections (without one: one screen):
+      all        every table but those of training
       verdict    progress or regress, with the evidence
       null       the control runs of --null
       accuracy   pass@1 and majority vote
@@ -293,7 +301,7 @@ def report(
     from sirev.cli.report import run as show
 
     section, recipes = section_and_recipes(words or [], recipe or [], model, store)
-    show(section, recipes, method or [], run or [], form, store, output, against, draws)
+    return show(section, recipes, method or [], run or [], form, store, output, against, draws)
 
 
 @app.command(
@@ -306,12 +314,23 @@ def report(
 def measure(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What to call the comparison.")],
     step: Annotated[
-        list[str], typer.Option("--step", metavar="STEP=FILE", help="Samples of one model step, M_1 first. Repeatable.")
+        list[str],
+        typer.Option(
+            "--step", metavar="STEP=FILE", help="Samples of a model step, M_1 first: a file, folder or pattern. Repeatable."
+        ),
     ],
     greedy: Annotated[
         list[str] | None,
-        typer.Option("--greedy", metavar="STEP=FILE", help="Its greedy answers, next to the samples. Repeatable."),
+        typer.Option(
+            "--greedy", metavar="STEP=FILE", help="Its greedy answers, next to the samples; for all steps or none. Repeatable."
+        ),
     ] = None,
+    single: Annotated[
+        str, typer.Option("--single", metavar="greedy|draw", help="What one completion per problem is.")
+    ] = "greedy",
+    common: Annotated[
+        bool, typer.Option("--common", help="Compare the problems that every step has, where some lack a few.")
+    ] = False,
     task: Annotated[
         str | None,
         typer.Option("--task", metavar="TASK", help="Grade by gsm8k, math, mbpp, csqa or jsonl, instead of by the files."),
@@ -360,7 +379,8 @@ def measure(
 
     fields = {"id": id_, "text": text, "correct": correct, "level": level, "answer": answer, "prompt": prompt, "gold": gold}
     asked = {"task": task, "data": data, "split": split, "grader": grader}
-    run(name, step, greedy or [], asked, fields, store, reader=reader, filter=chosen, answers=answers, unsafe_code=unsafe_code)
+    options = {"reader": reader, "filter": chosen, "answers": answers, "single": single, "common": common}
+    run(name, step, greedy or [], asked, fields, store, unsafe_code=unsafe_code, **options)
 
 
 @app.command(cls=Command, epilog=examples("sirev regrade mistral_gsm8k-sft-s0 --set evaluation.grader=gsm8k_flexible"))
@@ -426,8 +446,10 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup sirev ...` ignores SIGHUP, and goes on doing so
             signal.signal(number, _terminate)
+    spell_out_what_is_lacking()
     try:
         status = app(standalone_mode=False) or 0
+        sys.stdout.flush()
     except SirevError as error:
         for line in str(error).splitlines():
             print(f"sirev: {'error' if isinstance(error, BadInput) else 'failed'}: {line}", file=sys.stderr)
@@ -439,6 +461,11 @@ def main() -> None:
     except BrokenPipeError:  # `sirev report | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         status = 0
+    except OSError as error:  # `sirev report > FILE` on a full disk
+        if (said := complaint(error)) is None:
+            raise
+        print(f"sirev: failed: {said}", file=sys.stderr)
+        status = 1
     except Exception as error:
         if not hasattr(error, "format_message"):  # Typer's own complaints about options
             raise
@@ -457,9 +484,7 @@ _asked = -math.inf
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     global _asked
-    if (
-        time.monotonic() - _asked < AGAIN
-    ):  # `timeout` and schedulers signal process and group: the second must not stop the cleanup
+    if time.monotonic() - _asked < AGAIN:  # `timeout` and schedulers signal process and group: once is enough
         return
     _asked = time.monotonic()
     raise Terminated(number)

@@ -40,9 +40,9 @@ def section_and_recipes(
     for two sections, and for a word that is no section nor a recipe of the store, but much like one.
     """
     from sirev.cli.report import FILES
-    from sirev.reporting.sections import SECTIONS
+    from sirev.reporting.sections import ALL, SECTIONS
 
-    known = [*SECTIONS, *FILES]
+    known = [ALL, *SECTIONS, *FILES]
     chosen = [word for word in words if word in known]
     if len(chosen) > 1:
         raise BadInput(f"sirev report shows one section or all of them, not {' and '.join(chosen)}")

@@ -36,6 +36,7 @@ from sirev.study.steps import Steps
 
 if TYPE_CHECKING:
     from sirev.study.estimate import Estimate
+    from sirev.study.outlook import Outlook
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,9 @@ class Wanted:
 
 class Quiet:
     """A listener that says nothing."""
+
+    def begin(self, outlook: Outlook) -> None:
+        pass
 
     def step(self, run: Run, name: str, state: State) -> None:
         pass
@@ -137,6 +141,7 @@ def iterate(
 
     if redo:
         _check_redo(redo, looked_up())
+    crew.opening = lambda: _open_listener(listener, recipe, opened, looked_up(), crew.parallel)
     crew.check = Readiness(recipe, opened, looked_up, remote=remote is not None).check
     for run in runs:  # what an interrupted --redo made already
         for pin in (run.pins[name] for name in run.redone if name in run.pins):
@@ -293,6 +298,12 @@ def _request(
             raise BadInput(f"--redo {one}: expected STAGE or t:STAGE, with t from 0 to {recipe.T}")
     courses = [*chosen, *null_methods(nulls, chosen, null_count)]
     return recipe, [Wanted(course, seed, null_count) for seed in numbers for course in courses], named
+
+
+def _open_listener(listener: Listener, recipe: Recipe, store: Store, planners: Sequence[Planner], parallel: int) -> None:
+    from sirev.study.outlook import Outlook  # a replay has no use for it
+
+    listener.begin(Outlook.of(recipe, store, planners, parallel))
 
 
 def _planned(store: Store, recipe: Recipe, wanted: Wanted, run: Run) -> Planner:

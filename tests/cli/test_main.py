@@ -91,8 +91,8 @@ def test_iterate_reports_plain_lines_where_there_is_no_terminal(command: Command
         "iterate", "--recipe", "tiny_smoke", "--method", "sft", "--store", smoke_copy, "--set", "training.sft.learning_rate=1e-3"
     )
     assert done.returncode == 0
-    assert re.search(r"^sft seed 0  train:2  done in \d+\.\d s$", done.stderr, re.M)
-    assert re.search(r"^sft seed 0  finished  \d+ steps computed, \d+ found in the store$", done.stderr, re.M)
+    assert re.search(r"^sft seed 0  2:train  done in \d+\.\d s$", done.stderr, re.M)
+    assert re.search(r"^sft seed 0  finished  \d+ steps computed, \d+ cached$", done.stderr, re.M)
     assert "\x1b" not in done.stdout + done.stderr
 
 
