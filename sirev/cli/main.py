@@ -26,6 +26,7 @@ from sirev.cli.options import (
     StoreOption,
     UnsafeOption,
 )
+from sirev.cli.output import complaint, spell_out_what_is_lacking
 from sirev.cli.store.app import app as store_app
 from sirev.errors import BadInput, SirevError
 
@@ -147,15 +148,17 @@ def report(
     section: Annotated[
         str | None,
         typer.Argument(
-            metavar="[verdict|null|accuracy|pass-n|diversity|ood|coverage|training|html|figures]",
-            help="Default: all tables but training's. html and figures are written to --output.",
+            metavar="[all|verdict|null|accuracy|pass-n|diversity|ood|coverage|training|html|figures]",
+            help="Default: one screen. html and figures are written to --output.",
         ),
     ] = None,
     recipe: Annotated[
         list[str] | None, typer.Option("--recipe", metavar="NAME", help="Default: the last iterate. Repeatable.")
     ] = None,
     method: Annotated[list[str] | None, typer.Option("--method", metavar="METHOD", help="Only this method. Repeatable.")] = None,
-    run: Annotated[list[str] | None, typer.Option("--run", metavar="ID", help="This run. Repeatable.")] = None,
+    run: Annotated[
+        list[str] | None, typer.Option("--run", metavar="ID", help="A run, or all with these 8 digits of settings. Repeatable.")
+    ] = None,
     form: Annotated[str, typer.Option("--format", metavar="table|markdown|csv|json|latex", help="How to print it.")] = "table",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE|DIR", help="Where html or figures are written.")
@@ -165,11 +168,11 @@ def report(
     ] = None,
     draws: Annotated[int, typer.Option("--draws", metavar="N", min=0, help="Draws a problem that html lets one look at.")] = 8,
     store: StoreOption = None,
-) -> None:
+) -> int:
     """Progress or regress? And what pass@1 hides, from the store alone."""
     from sirev.cli.report import run as show
 
-    show(section, recipe or [], method or [], run or [], form, store, output, against, draws)
+    return show(section, recipe or [], method or [], run or [], form, store, output, against, draws)
 
 
 @app.command()
@@ -264,8 +267,10 @@ def recipes(
 def main() -> None:
     """Entry point: 0, 1 where a stage failed, 2 for bad input, 130 when interrupted."""
     status: int
+    spell_out_what_is_lacking()
     try:
         status = app(standalone_mode=False) or 0
+        sys.stdout.flush()
     except SirevError as error:
         for line in str(error).splitlines():
             print(f"sirev: {'error' if isinstance(error, BadInput) else 'failed'}: {line}", file=sys.stderr)
@@ -275,6 +280,11 @@ def main() -> None:
     except BrokenPipeError:  # `sirev report | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         status = 0
+    except OSError as error:  # `sirev report > FILE` on a full disk
+        if (said := complaint(error)) is None:
+            raise
+        print(f"sirev: failed: {said}", file=sys.stderr)
+        status = 1
     except Exception as error:
         if not hasattr(error, "format_message"):  # Typer's own complaints about options
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sirev.stages.stage import Context, Stage, semantic
@@ -72,7 +73,9 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
         parameters.seed,
         parameters.from_draws,
     )
-    comparison = compare(runs, parameters.answers, parameters.guess, settings)
+    models = sum(len(one.models) for one in runs)
+    done = partial(context.progress, total=models, unit="models")
+    comparison = compare(runs, parameters.answers, parameters.guess, settings, done)
     return Output(files={"comparison.json": canonical_json(comparison)})
 
 

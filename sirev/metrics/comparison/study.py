@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,17 +79,24 @@ class _Judged:
     gained: dict[int, tuple[int | None, int | None]] = field(default_factory=dict)
 
 
-def compare(runs: Sequence[RunMeasures], answers: str, guess: float | None, settings: Settings) -> dict[str, Any]:
+def compare(
+    runs: Sequence[RunMeasures],
+    answers: str,
+    guess: float | None,
+    settings: Settings,
+    done: Callable[[int], None] = lambda models: None,
+) -> dict[str, Any]:
     """The comparison of runs on the same problems, as `docs/report.md` documents it. `answers` is "math", "code", "text" or
-    "letters"; `guess` the chance of a right guess, if answers can be guessed."""
+    "letters"; `guess` the chance of a right guess, if answers can be guessed. `done` hears how many models are through."""
     rows = next(rows for m in runs[0].models.values() for rows in (m.greedy, m.draws) if rows is not None)
     levels = [row["level"] for row in rows]
     drawn = [row["n"] for run in runs if not run.null for m in run.models.values() for row in m.draws or ()]
     headline = max(powers_of_two(min(HEADLINE, min(drawn, default=HEADLINE))))
     matched = {seed: _eligible([run for run in runs if run.seed == seed], len(rows)) for seed in {run.seed for run in runs}}
     told, found = [], []
+    through = itertools.count(1)
     for run in runs:
-        one, judgement = _run(run, levels, answers, guess, headline, matched[run.seed], settings)
+        one, judgement = _run(run, levels, answers, guess, headline, matched[run.seed], settings, lambda: done(next(through)))
         told.append(one)
         found.append(judgement)
     _correct([one for run, one in zip(runs, told, strict=True) if not run.null])
@@ -172,6 +180,7 @@ def _run(
     headline: int,
     eligible: Eligible,
     settings: Settings,
+    done: Callable[[], None],
 ) -> tuple[dict[str, Any], _Judged]:
     first_t, first = next(iter(run.models.items()))
     iterations, latest, gained = [], _Judged({}, {}), {}
@@ -209,6 +218,7 @@ def _run(
         }
         settled["against_m1"] = latest.changes
         iterations.append(settled)
+        done()
     told = {
         "method": run.method,
         "seed": run.seed,

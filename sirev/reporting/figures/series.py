@@ -119,6 +119,12 @@ def has_values(curves: Iterable[Curve]) -> bool:
     return any(values(curve) for curve in curves)
 
 
+def step_names(found: Iterable[Method]) -> list[str]:
+    """The names of M_1, M_2, ... that measured completions came with; empty where the runs have none, or not the same."""
+    names = {tuple(run.get("steps") or ()) for method in found for run in method.runs}
+    return list(names.pop()) if len(names) == 1 else []
+
+
 def times(found: Iterable[Method]) -> list[int]:
     """All t of some methods."""
     return sorted({t for method in found for run in method.runs for t in _times(run)})
