@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ def run(
     store: Path | None,
     **options: Any,
 ) -> None:
-    """Measure, then print what was read, the report as `sirev report` does, and the command that writes a page."""
+    """Measure, then print what was read and the screen of `sirev report`, which names the command that writes a page."""
     opened = Store(store)
     named = {field: path for field, path in fields.items() if path is not None}
     with Progress() as progress:
@@ -40,9 +39,7 @@ def run(
         )
     progress.summary()
     print_lines([*what_was_read(found.read, named), ""])
-    report(runs=[found.id], store=opened).print()
-    where = ["--store", str(store)] if store is not None else []
-    print(f"\nnext: {shlex.join(['sirev', 'report', 'html', '--recipe', name, '-o', f'{name}.html', *where])}")
+    report(runs=[found.id], store=opened).print(asked=f"--recipe {name}")
 
 
 def what_was_read(read: Sequence[StepRead], named: Mapping[str, str]) -> list[str]:
