@@ -41,7 +41,7 @@ def test_tables_cards_and_figures_name_the_draws(study: Study) -> None:
     assert "A pass@1, mean of 8 draws" in said
     assert "pass@1 (mean of 8 draws) rose" in said
     notes = " ".join(note for table in tables.values() for note in table.notes)
-    assert "pass@1 is the mean of 8 draws" in notes
+    assert "pass@1: mean of 8 draws" in notes
     assert "not measured: needs greedy answers" in notes
     page = verdicts_as_html(study)
     assert "pass@1, mean of 8 draws" in page
