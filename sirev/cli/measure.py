@@ -11,6 +11,7 @@ from sirev.cli.progress import Progress
 from sirev.errors import BadInput
 from sirev.reporting.summary import report
 from sirev.store.store import Store
+from sirev.study.sample_sources import file_names
 from sirev.study.samples import StepRead, measure
 
 
@@ -50,12 +51,10 @@ def what_was_read(read: Sequence[StepRead], named: Mapping[str, str]) -> list[st
     lines = ["Read:"]
     fields: dict[str, list[str]] = {}
     for one in read:
-        several = f" and {len(one.files) - 1} more" if len(one.files) > 1 else ""
         each = str(one.most) if one.fewest == one.most else f"{one.fewest} to {one.most}"
         taken = "greedy answer" if one.taken == "greedy" else "draw"
         taken += "" if one.most == 1 else "s"
-        file = f"{Path(one.files[0]).name}{several}"
-        lines.append(f"  {one.step}: {file}, {one.problems:,} problems, {each} {taken} per problem")
+        lines.append(f"  {one.step}: {file_names(one.files)}, {one.problems:,} problems, {each} {taken} per problem")
         used = [named.get(what, at) for what, at in one.fields.items()]
         said = [name if name == what else f"{what} from {name}" for what, name in zip(one.fields, used, strict=True)]
         fields.setdefault(", ".join(said), []).append(one.step)
