@@ -2,41 +2,61 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import gc
+import math
 import os
+import signal
 import sys
+import time
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
 
+from sirev.cli import completion
+from sirev.cli.commands import SETTINGS, Command, Group, examples
 from sirev.cli.options import (
     FormatOption,
     LookOption,
     MethodsOption,
+    ModelOption,
     NullCountOption,
     NullOption,
     OverlayOption,
     RatesOption,
+    RecipeArgument,
     RecipeOption,
     RedoOption,
     RemoteOption,
+    RunArgument,
     SeedsOption,
     SetOption,
     StoreOption,
     UnsafeOption,
 )
+from sirev.cli.output import complaint, spell_out_what_is_lacking
+from sirev.cli.positional import one_recipe, recipe_and_step, section_and_recipes
 from sirev.cli.store.app import app as store_app
 from sirev.errors import BadInput, SirevError
 
 # Imports make many objects and hardly any garbage: at the usual threshold a replay spends 5 % of its time looking for some.
 gc.set_threshold(100_000)
 
+RESUMABLE = {130: "interrupted", 143: "terminated", 129: "terminated, its terminal is gone"}
+"""Exit statuses after which the same command goes on from where this one was -> what happened."""
+AGAIN = 5.0
+"""Seconds within which a second signal is taken for the same request."""
+
 app = typer.Typer(
     name="sirev",
+    cls=Group,
     help="Did a self-improving language model make progress or regress?",
+    epilog=examples("sirev iterate tiny", "sirev report", "sirev iterate gsm8k --model Qwen/Qwen2.5-1.5B --overlay 24gb"),
+    context_settings=SETTINGS,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -55,9 +75,17 @@ def root(
         raise typer.Exit
 
 
-@app.command()
+@app.command(
+    cls=Command,
+    epilog=examples(
+        "sirev iterate tiny",
+        "sirev iterate gsm8k --model Qwen/Qwen2.5-1.5B --method sft --seed 0 --seed 1",
+    ),
+)
 def iterate(
-    recipe: RecipeOption,
+    recipe: RecipeArgument = None,
+    recipe_option: RecipeOption = None,
+    model: ModelOption = None,
     method: MethodsOption = None,
     overrides: SetOption = None,
     seed: SeedsOption = None,
@@ -69,16 +97,26 @@ def iterate(
     null_count: NullCountOption = 3,
     remote: RemoteOption = None,
 ) -> None:
-    """Run Algorithm 1; whatever the store holds already is not computed again."""
+    """Run the self-improvement loop; cached steps are reused.
+
+    Trains M_1 .. M_T by each method of the recipe, evaluates every model, and ends with the verdicts. An interrupted run
+    continues where it stopped.
+    """
     from sirev.cli.iterate import run
 
-    asked = (recipe, method, overrides or [], seed or [0], store, redo or [], overlay or [], unsafe_code)
+    named = one_recipe("iterate", recipe, recipe_option)
+    asked = (named, method, _overrides(model, overrides), seed or [0], store, redo or [], overlay or [], unsafe_code)
     run(*asked, null or [], null_count, remote)
 
 
-@app.command()
+@app.command(
+    cls=Command,
+    epilog=examples("sirev plan tiny", "sirev plan gsm8k --model Qwen/Qwen2.5-1.5B --overlay 24gb"),
+)
 def plan(
-    recipe: RecipeOption,
+    recipe: RecipeArgument = None,
+    recipe_option: RecipeOption = None,
+    model: ModelOption = None,
     method: MethodsOption = None,
     overrides: SetOption = None,
     seed: SeedsOption = None,
@@ -89,14 +127,22 @@ def plan(
     unsafe_code: UnsafeOption = False,
     null: NullOption = None,
     null_count: NullCountOption = 3,
+    gpu_memory: Annotated[
+        float | None, typer.Option("--gpu-memory", metavar="GB", help="Does it fit on a GPU with this much memory?", min=1)
+    ] = None,
+    steps: Annotated[bool, typer.Option("--steps", help="List every step of every run.")] = False,
+    form: LookOption = "table",
 ) -> None:
-    """Run nothing; list each step as hit, run, or unknown until an earlier one has run, and estimate what it takes."""
+    """Show how much is cached, and what the rest takes.
+
+    Estimates hours, memory and disk, and whether it fits on the GPU. Runs nothing.
+    """
     from sirev.cli.plan import run
 
     run(
-        recipe,
+        one_recipe("plan", recipe, recipe_option),
         method,
-        overrides or [],
+        _overrides(model, overrides),
         seed or [0],
         store,
         redo or [],
@@ -105,15 +151,21 @@ def plan(
         unsafe_code,
         null or [],
         null_count,
+        gpu_memory,
+        steps,
+        form,
     )
 
 
-@app.command()
+@app.command(cls=Command, epilog=examples("sirev why tiny", "sirev why tiny 2:train --set training.sft.learning_rate=1e-3"))
 def why(
-    recipe: RecipeOption,
-    which: Annotated[
-        str | None, typer.Argument(metavar="[STEP|STAGE|T]", help="Such as train:2, train or 2. Default: the first misses.")
+    recipe: RecipeArgument = None,
+    step: Annotated[
+        str | None,
+        typer.Argument(metavar="STEP", help="A step (2:train), a stage (train) or a t (2). Default: the first misses."),
     ] = None,
+    recipe_option: RecipeOption = None,
+    model: ModelOption = None,
     method: MethodsOption = None,
     overrides: SetOption = None,
     seed: SeedsOption = None,
@@ -123,103 +175,217 @@ def why(
     null_count: NullCountOption = 3,
     form: LookOption = "table",
 ) -> None:
-    """Say of each step whether the store has it, and if not, what differs from the nearest one that it has."""
+    """Explain why each step is cached or would be recomputed.
+
+    Of a step that would be recomputed, shows how it differs from the nearest one in the store.
+    """
     from sirev.cli.why import run
 
-    run(recipe, which, method, overrides or [], seed or [0], store, overlay or [], null or [], null_count, form)
+    named, which = recipe_and_step("why", [word for word in (recipe, step) if word is not None], recipe_option)
+    told = (named, which, method, _overrides(model, overrides), seed or [0], store, overlay or [])
+    run(*told, null or [], null_count, form)
 
 
-@app.command()
+@app.command(
+    cls=Command,
+    epilog=examples("sirev doctor", "sirev doctor gsm8k --model Qwen/Qwen2.5-1.5B --overlay 24gb"),
+)
 def doctor(
-    recipe: Annotated[str | None, typer.Option("--recipe", metavar="NAME|FILE", help="Can this recipe run here?")] = None,
+    recipe: RecipeArgument = None,
+    recipe_option: RecipeOption = None,
+    model: ModelOption = None,
     overrides: SetOption = None,
     store: StoreOption = None,
     overlay: OverlayOption = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="List the version of each required package.")] = False,
+    form: LookOption = "table",
 ) -> int:
-    """Look at this machine: Python, packages, GPU, vLLM, models and data; exit 1 if the recipe can't run."""
+    """Check whether this machine can run sirev, or a given recipe.
+
+    Looks at Python, packages, GPU, vLLM, models and data. Exits with 1 if the recipe can't run here.
+    """
     from sirev.cli.doctor import run
 
-    return run(recipe, overrides or [], store, overlay or [])
+    asked = (model, overrides, overlay)
+    named = one_recipe("doctor", recipe, recipe_option) if recipe or recipe_option or any(asked) else None
+    return run(named, _overrides(model, overrides), store, overlay or [], verbose, form)
 
 
-@app.command()
+@app.command(
+    cls=Command,
+    epilog=examples(
+        "sirev report",
+        "sirev report diversity tiny",
+        "sirev report html tiny --output tiny.html",
+        "sirev report --run tiny-sft-s0",
+    ),
+)
 def report(
-    section: Annotated[
-        str | None,
+    words: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="[verdict|null|accuracy|pass-n|diversity|ood|coverage|training|html|figures]",
-            help="Default: all tables but training's. html and figures are written to --output.",
+            metavar="SECTION|RECIPE",
+            help="A section, recipes, or both. Default: one screen about the last iterate.",
+            autocompletion=completion.sections_and_recipes,
         ),
     ] = None,
     recipe: Annotated[
-        list[str] | None, typer.Option("--recipe", metavar="NAME", help="Default: the last iterate. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--recipe",
+            metavar="NAME",
+            help="A recipe, also one called like a section. Repeatable.",
+            autocompletion=completion.run_recipes,
+        ),
     ] = None,
-    method: Annotated[list[str] | None, typer.Option("--method", metavar="METHOD", help="Only this method. Repeatable.")] = None,
-    run: Annotated[list[str] | None, typer.Option("--run", metavar="ID", help="This run. Repeatable.")] = None,
-    form: Annotated[str, typer.Option("--format", metavar="table|markdown|csv|json|latex", help="How to print it.")] = "table",
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="ORG/NAME|DIR", help="The model that the recipe was run with.")
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--method",
+            metavar="METHOD",
+            help="Only this method. Repeatable.",
+            autocompletion=completion.words(completion.METHODS),
+        ),
+    ] = None,
+    run: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--run",
+            metavar="ID",
+            help="A run, or all with these 8 digits of settings. Repeatable.",
+            autocompletion=completion.runs,
+        ),
+    ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="table, markdown, csv, json or latex.",
+            autocompletion=completion.words(completion.FORMATS),
+        ),
+    ] = "table",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE|DIR", help="Where html or figures are written.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE|DIR", help="Where to write html (a file) or figures (a folder)."),
     ] = None,
     against: Annotated[
-        str | None, typer.Option("--against", metavar="paper", help="Put the paper's published numbers beside one's own.")
+        str | None, typer.Option("--against", metavar="paper", help="Show the paper's numbers next to yours.")
     ] = None,
-    draws: Annotated[int, typer.Option("--draws", metavar="N", min=0, help="Draws a problem that html lets one look at.")] = 8,
+    draws: Annotated[
+        int, typer.Option("--draws", metavar="N", min=0, help="Samples per problem to include in the HTML page.")
+    ] = 8,
     store: StoreOption = None,
-) -> None:
-    """Progress or regress? And what pass@1 hides, from the store alone."""
+) -> int:
+    """Show results: progress or regress, and what pass@1 hides.
+
+    Reads the store alone; nothing is run.
+
+    \b
+    Sections (without one: one screen):
+      all        every table but those of training
+      verdict    progress or regress, with the evidence
+      null       the control runs of --null
+      accuracy   pass@1 and majority vote
+      pass-n     pass@N, and where its curves cross
+      diversity  how different the answers are
+      ood        accuracy on other problems
+      coverage   what the first model can solve already
+      training   the training runs: examples, tokens, loss
+      html       one page with figures, tables and answers, to --output
+      figures    the figures as SVG, PDF and PNG, to --output
+    """
     from sirev.cli.report import run as show
 
-    show(section, recipe or [], method or [], run or [], form, store, output, against, draws)
+    section, recipes = section_and_recipes(words or [], recipe or [], model, store)
+    return show(section, recipes, method or [], run or [], form, store, output, against, draws)
 
 
-@app.command()
+@app.command(
+    cls=Command,
+    epilog=examples(
+        "sirev measure mine --step base=base.jsonl --step tuned=tuned.jsonl",
+        "sirev measure mine --step M1=m1.jsonl --step M2=m2.jsonl --task gsm8k",
+    ),
+)
 def measure(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What to call the comparison.")],
     step: Annotated[
-        list[str], typer.Option("--step", metavar="STEP=FILE", help="Completions of a model step, M_1 first. Repeatable.")
+        list[str],
+        typer.Option(
+            "--step", metavar="STEP=FILE", help="Samples of a model step, M_1 first: a file, folder or pattern. Repeatable."
+        ),
     ],
     greedy: Annotated[
         list[str] | None,
-        typer.Option("--greedy", metavar="STEP=FILE", help="Its greedy answers, beside draws. Repeatable."),
+        typer.Option(
+            "--greedy", metavar="STEP=FILE", help="Its greedy answers, next to the samples; for all steps or none. Repeatable."
+        ),
     ] = None,
+    single: Annotated[
+        str, typer.Option("--single", metavar="greedy|draw", help="What one completion per problem is.")
+    ] = "greedy",
+    common: Annotated[
+        bool, typer.Option("--common", help="Compare the problems that every step has, where some lack a few.")
+    ] = False,
     task: Annotated[
-        str | None, typer.Option("--task", metavar="gsm8k|math|mbpp|csqa|jsonl", help="Grade by this task, not by the files.")
+        str | None,
+        typer.Option("--task", metavar="TASK", help="Grade by gsm8k, math, mbpp, csqa or jsonl, instead of by the files."),
     ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", metavar="PATH", help="The task's rows: a file or a folder. Default: the Hub.")
     ] = None,
-    split: Annotated[str, typer.Option("--split", metavar="test|train", help="Of the task.")] = "test",
-    grader: Annotated[str | None, typer.Option("--grader", metavar="NAME", help="Default: the task's own.")] = None,
+    split: Annotated[str, typer.Option("--split", metavar="test|train", help="Split of the task.")] = "test",
+    grader: Annotated[str | None, typer.Option("--grader", metavar="NAME", help="Default: the task's own grader.")] = None,
     id_: Annotated[
-        str | None, typer.Option("--id", metavar="FIELD", help="The problem. In every FIELD, {step} is the step's name.")
+        str | None,
+        typer.Option("--id", metavar="FIELD", help="Field with the problem's id. In any FIELD, {step} is the step's name."),
     ] = None,
-    text: Annotated[str | None, typer.Option("--text", metavar="FIELD", help="The completion; may be a list.")] = None,
-    correct: Annotated[str | None, typer.Option("--correct", metavar="FIELD", help="Whether it is right.")] = None,
-    level: Annotated[str | None, typer.Option("--level", metavar="FIELD", help="The problem's level.")] = None,
-    answer: Annotated[str | None, typer.Option("--answer", metavar="FIELD", help="What was read from the completion.")] = None,
-    prompt: Annotated[str | None, typer.Option("--prompt", metavar="FIELD", help="The problem, to show.")] = None,
-    gold: Annotated[str | None, typer.Option("--gold", metavar="FIELD", help="The gold answer, to show.")] = None,
-    reader: Annotated[str, typer.Option("--reader", metavar="auto|rows|lm-eval|evalplus", help="What wrote the files.")] = "auto",
+    text: Annotated[str | None, typer.Option("--text", metavar="FIELD", help="Field with the answer, or a list of them.")] = None,
+    correct: Annotated[
+        str | None, typer.Option("--correct", metavar="FIELD", help="Field that says whether the answer is correct.")
+    ] = None,
+    level: Annotated[str | None, typer.Option("--level", metavar="FIELD", help="Field with the problem's level.")] = None,
+    answer: Annotated[
+        str | None, typer.Option("--answer", metavar="FIELD", help="Field with the final answer read from the text.")
+    ] = None,
+    prompt: Annotated[
+        str | None, typer.Option("--prompt", metavar="FIELD", help="Field with the problem's text, to display.")
+    ] = None,
+    gold: Annotated[
+        str | None, typer.Option("--gold", metavar="FIELD", help="Field with the correct answer, to display.")
+    ] = None,
+    reader: Annotated[
+        str, typer.Option("--reader", metavar="NAME", help="What wrote the files: auto, rows, lm-eval or evalplus.")
+    ] = "auto",
     chosen: Annotated[
-        str | None, typer.Option("--filter", metavar="NAME", help="Whose verdicts count, of an lm-eval log with several.")
+        str | None, typer.Option("--filter", metavar="NAME", help="Which filter's grades to use from an lm-eval log.")
     ] = None,
     answers: Annotated[
-        str | None, typer.Option("--answers", metavar="math|code|text|letters", help="What diversity compares.")
+        str | None,
+        typer.Option("--answers", metavar="KIND", help="What diversity compares: math, code, text or letters."),
     ] = None,
     store: StoreOption = None,
     unsafe_code: UnsafeOption = False,
 ) -> None:
-    """The whole report for completions that you have already, a file for each model step."""
+    """Report on samples you already have, one file per model step.
+
+    docs/samples.md describes the files.
+    """
     from sirev.cli.measure import run
 
     fields = {"id": id_, "text": text, "correct": correct, "level": level, "answer": answer, "prompt": prompt, "gold": gold}
     asked = {"task": task, "data": data, "split": split, "grader": grader}
-    run(name, step, greedy or [], asked, fields, store, reader=reader, filter=chosen, answers=answers, unsafe_code=unsafe_code)
+    options = {"reader": reader, "filter": chosen, "answers": answers, "single": single, "common": common}
+    run(name, step, greedy or [], asked, fields, store, unsafe_code=unsafe_code, **options)
 
 
-@app.command()
+@app.command(cls=Command, epilog=examples("sirev regrade mistral_gsm8k-sft-s0 --set evaluation.grader=gsm8k_flexible"))
 def regrade(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id; its beginning will do.")],
+    run: RunArgument,
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY.SUB=VALUE", help="Another grader, such as evaluation.grader=exact. Repeatable."),
@@ -228,54 +394,106 @@ def regrade(
     store: StoreOption = None,
     unsafe_code: UnsafeOption = False,
 ) -> None:
-    """Grade a run's answers anew, models held fixed, and list which verdicts flip."""
+    """Grade a run's answers again and list the grades that change.
+
+    Models, answers and the run itself stay as they are.
+    """
     from sirev.cli.regrade import run as show
 
     show(run, overrides or [], form, store, unsafe_code)
 
 
-@app.command()
+@app.command(cls=Command, epilog=examples("sirev recipes", "sirev recipes mistral_gsm8k --overlay 24gb > mine.yaml"))
 def recipes(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME|FILE]", help="Show every setting of this recipe.")] = None,
+    recipe: RecipeArgument = None,
+    model: ModelOption = None,
     overrides: SetOption = None,
     overlay: OverlayOption = None,
+    form: LookOption = "table",
 ) -> None:
-    """List the recipes that come with sirev, or show one with every setting filled in."""
+    """List the recipes, or show one with every setting filled in.
+
+    What is shown is itself a recipe: save it, change it, and pass the file to `sirev iterate`.
+    """
     from sirev.cli.recipes import ls, show
 
-    if name is None:
-        ls()
+    if recipe is None:
+        ls(form)
     else:
-        show(name, overrides or [], overlay or [])
+        show(recipe, _overrides(model, overrides), overlay or [], form)
+
+
+def _overrides(model: str | None, overrides: list[str] | None) -> list[str]:
+    """What `--model` and `--set` say, as overrides."""
+    if model is None:
+        return overrides or []
+    from sirev.recipe.overrides import with_model  # pydantic; `sirev --help` has no use for it
+
+    return with_model(model, overrides or [])
+
+
+class Terminated(BaseException):
+    """A signal that asks the command to end. No Exception, so that nothing on the way takes it for a failure of its own."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def main() -> None:
-    """Entry point: 0, 1 where a stage failed, 2 for bad input, 130 when interrupted."""
+    """Entry point: 0, 1 where a stage failed, 2 for bad input, 130 when interrupted, 143 and 129 for SIGTERM and SIGHUP."""
     status: int
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup sirev ...` ignores SIGHUP, and goes on doing so
+            signal.signal(number, _terminate)
+    spell_out_what_is_lacking()
     try:
         status = app(standalone_mode=False) or 0
+        sys.stdout.flush()
     except SirevError as error:
         for line in str(error).splitlines():
             print(f"sirev: {'error' if isinstance(error, BadInput) else 'failed'}: {line}", file=sys.stderr)
         status = error.exit_status
     except KeyboardInterrupt:
         status = 130
+    except Terminated as asked:
+        status = 128 + asked.number
     except BrokenPipeError:  # `sirev report | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         status = 0
+    except OSError as error:  # `sirev report > FILE` on a full disk
+        if (said := complaint(error)) is None:
+            raise
+        print(f"sirev: failed: {said}", file=sys.stderr)
+        status = 1
     except Exception as error:
         if not hasattr(error, "format_message"):  # Typer's own complaints about options
             raise
         helping = type(error).__name__ == "NoArgsIsHelpError"  # `sirev` alone: its message is the whole help
         print(f"{'' if helping else 'sirev: error: '}{error.format_message()}", file=sys.stderr)
         status = 2
-    if status == 130:
-        print("sirev: interrupted; the same command goes on from here", file=sys.stderr)
+    if status in RESUMABLE:
+        with contextlib.suppress(OSError):  # after SIGHUP there may be no terminal to say it to
+            print(f"sirev: {RESUMABLE[status]}; run the same command again to continue", file=sys.stderr)
     _leave(status)
+
+
+_asked = -math.inf
+"""When a signal last asked the command to end, by the monotonic clock."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    global _asked
+    if time.monotonic() - _asked < AGAIN:  # `timeout` and schedulers signal process and group: once is enough
+        return
+    _asked = time.monotonic()
+    raise Terminated(number)
 
 
 def _leave(status: int) -> NoReturn:
     """End the process without taking it apart piece by piece, which takes a replay a sixth of its time."""
+    if "joblib" in sys.modules:  # its pools name semaphores, which a process that just vanishes leaves in /dev/shm
+        atexit._run_exitfuncs()
     try:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -7,12 +7,12 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sirev.errors import BadInput, SirevError, StageFailed
-from sirev.recipe import METHODS, Recipe, allow_unsafe_code, load_recipe, suggest
+from sirev.recipe import METHODS, Overlays, Overrides, Recipe, allow_unsafe_code, load_recipe, suggest, with_model
 from sirev.stages import STAGES
 from sirev.store.artifacts import Artifact
 from sirev.store.digests import canonical_json
@@ -25,16 +25,18 @@ from sirev.study.algorithm import Outcome
 from sirev.study.answers import DRAWS, Answers, shown_result
 from sirev.study.answers import answers as answers_of
 from sirev.study.comparing import comparison, studies_of
-from sirev.study.crew import Crew, Through, gpu
+from sirev.study.crew import Crew, Through
 from sirev.study.latest import remember
 from sirev.study.nulls import RETRAINED, follow, null_methods
 from sirev.study.planner import Plan, Planner, StepState
+from sirev.study.readiness import Readiness
 from sirev.study.runner import Listener, Runner, State, os_reason
 from sirev.study.states import failure_noted
 from sirev.study.steps import Steps
 
 if TYPE_CHECKING:
     from sirev.study.estimate import Estimate
+    from sirev.study.outlook import Outlook
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,9 @@ class Wanted:
 class Quiet:
     """A listener that says nothing."""
 
+    def begin(self, outlook: Outlook) -> None:
+        pass
+
     def step(self, run: Run, name: str, state: State) -> None:
         pass
 
@@ -98,12 +103,13 @@ class Quiet:
 def iterate(
     recipe: Recipe | str | Path,
     *,
+    model: str | Path | None = None,
     methods: Iterable[str] | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     seeds: Iterable[int] = (0,),
     store: Store | str | Path | None = None,
     redo: Iterable[str] = (),
-    overlays: Sequence[str | Path] = (),
+    overlays: Overlays = (),
     unsafe_code: bool = False,
     nulls: Iterable[str] = (),
     null_count: int = RETRAINED,
@@ -112,25 +118,31 @@ def iterate(
 ) -> list[RunResult]:
     """Run Algorithm 1 for every method and seed; what the store holds already is not computed again.
 
-    `recipe` is a name, a file or a loaded Recipe; `overlays` are names or files of settings laid over it, then
-    `overrides`, "key.sub=value" as after `--set`; `methods` default to the recipe's; `redo` are "STAGE" or "STAGE:t",
-    computed anew as another realisation; `unsafe_code` lets programs run unconfined (`sirev.recipe.allow_unsafe_code`).
+    `recipe` is a name, a file or a loaded Recipe; `model` is the one to improve if not the recipe's own: ORGANISATION/NAME
+    or a folder. `overlays` are names or files of settings laid over the recipe, then `overrides`: "key.sub=value" as after
+    `--set`, or a mapping such as {"T": 3, "training.sft.epochs": 2}. `methods` default to the recipe's; `redo` are "STAGE"
+    or "STAGE:t", computed anew as another realisation; `unsafe_code` lets programs run unconfined
+    (`sirev.recipe.allow_unsafe_code`).
     `nulls`, of "resample", "retrain" (`null_count` times) and "gold", are runs beside these: see `sirev.study.nulls`.
     `remote` is the URL of a shared store: what it holds is pulled and checked, not computed.
-    Raises BadInput for what can't be run, and StageFailed once every run that could go on has ended.
+    Raises BadInput for what can't be run, or not on this machine, and StageFailed once every run that could go on has ended.
     """
+    overrides = with_model(model, overrides)
     recipe, wanted, redo = _request(recipe, overrides, overlays, methods, seeds, redo, unsafe_code, nulls, null_count)
     opened = store if isinstance(store, Store) else Store(store)
     listener = listener or Quiet()
     crew = Crew(f"{now()}-{secrets.token_hex(3)}", embedded=recipe.model.pretrain is not None)
     runs = [_open_run(opened, recipe, one, crew.invocation, redo) for one in wanted]
+    asked = list(zip(wanted, runs, strict=True))
+    begun = [(one, replace(run, pins=dict(run.pins), redone=list(run.redone))) for one, run in asked]  # a runner changes its own
+
+    def looked_up() -> list[Planner]:
+        return [_planned(opened, recipe, one, run) for one, run in begun]
+
     if redo:
-        _check_redo(redo, [_planned(opened, recipe, one, run) for one, run in zip(wanted, runs, strict=True)])
-    if recipe.gpu == "required" and not gpu():
-        if remote is None:
-            _check_nothing_to_compute(opened, recipe, wanted, runs)
-        else:
-            crew.refusing = f"the recipe {recipe.name} needs a GPU and there is none here, and {remote} has not all of it"
+        _check_redo(redo, looked_up())
+    crew.opening = lambda: _open_listener(listener, recipe, opened, looked_up(), crew.parallel)
+    crew.check = Readiness(recipe, opened, looked_up, remote=remote is not None).check
     for run in runs:  # what an interrupted --redo made already
         for pin in (run.pins[name] for name in run.redone if name in run.pins):
             if artifact := opened.lookup(pin.key, pin.artifact):
@@ -138,7 +150,7 @@ def iterate(
     if remote is not None:
         crew.through = _through(opened, remote, runs[0], listener)
     with opened.leasing(run.id for run in runs):
-        futures = _all_runs(opened, recipe, list(zip(wanted, runs, strict=True)), crew, listener)
+        futures = _all_runs(opened, recipe, asked, crew, listener)
         errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
     if crew.through is not None:
         listener.note(runs[0], f"{crew.through.artifacts} results pulled from {remote}, {crew.through.bytes:,} bytes")
@@ -153,17 +165,19 @@ def iterate(
 def plan(
     recipe: Recipe | str | Path,
     *,
+    model: str | Path | None = None,
     methods: Iterable[str] | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     seeds: Iterable[int] = (0,),
     store: Store | str | Path | None = None,
     redo: Iterable[str] = (),
-    overlays: Sequence[str | Path] = (),
+    overlays: Overlays = (),
     unsafe_code: bool = False,
     nulls: Iterable[str] = (),
     null_count: int = RETRAINED,
 ) -> dict[str, dict[str, StepState]]:
     """What `iterate` would do: run id -> step -> "hit", "run", or "unknown" until an earlier step has run."""
+    overrides = with_model(model, overrides)
     return Plan(plans(recipe, methods, overrides, seeds, store, redo, overlays, unsafe_code, nulls, null_count).states)
 
 
@@ -190,11 +204,11 @@ class Plans:
 def plans(
     recipe: Recipe | str | Path,
     methods: Iterable[str] | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     seeds: Iterable[int] = (0,),
     store: Store | str | Path | None = None,
     redo: Iterable[str] = (),
-    overlays: Sequence[str | Path] = (),
+    overlays: Overlays = (),
     unsafe_code: bool = False,
     nulls: Iterable[str] = (),
     null_count: int = RETRAINED,
@@ -243,8 +257,8 @@ def run_id(recipe: Recipe, method: str, seed: int, retrained: int = RETRAINED) -
 
 def _request(
     recipe: Recipe | str | Path,
-    overrides: Sequence[str],
-    overlays: Sequence[str | Path],
+    overrides: Overrides,
+    overlays: Overlays,
     methods: Iterable[str] | None,
     seeds: Iterable[int],
     redo: Iterable[str],
@@ -286,21 +300,16 @@ def _request(
     return recipe, [Wanted(course, seed, null_count) for seed in numbers for course in courses], named
 
 
+def _open_listener(listener: Listener, recipe: Recipe, store: Store, planners: Sequence[Planner], parallel: int) -> None:
+    from sirev.study.outlook import Outlook  # a replay has no use for it
+
+    listener.begin(Outlook.of(recipe, store, planners, parallel))
+
+
 def _planned(store: Store, recipe: Recipe, wanted: Wanted, run: Run) -> Planner:
     planner = Planner(store, run)
     wanted.follow(Steps(recipe, run.seed, planner, LocalFiles(store.objects)))
     return planner
-
-
-def _check_nothing_to_compute(store: Store, recipe: Recipe, wanted: Sequence[Wanted], runs: Sequence[Run]) -> None:
-    """A replay needs no GPU; anything else is refused before it downloads a model that can't be used."""
-    for one, run in zip(wanted, runs, strict=True):
-        planner = _planned(store, recipe, one, run)
-        if missing := [step for step, state in planner.states.items() if state != "hit"]:
-            raise BadInput(
-                f"the recipe {recipe.name} needs a GPU and there is none here ({len(missing)} steps are still to compute); "
-                "`sirev iterate --recipe tiny` needs none, and --set gpu=optional tries all the same"
-            )
 
 
 def _check_redo(redo: Sequence[str], planners: Sequence[Planner]) -> None:

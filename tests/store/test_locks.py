@@ -50,7 +50,7 @@ def test_the_second_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
         order.append(("first", held))
     thread.join()
     assert order == [("first", True), ("second", True)]
-    assert waited == ["waits for another run"]
+    assert waited == ["waiting for another run"]
 
 
 def test_who_waits_is_told_for_which_process_and_when_that_falls_silent(
@@ -61,7 +61,7 @@ def test_who_waits_is_told_for_which_process_and_when_that_falls_silent(
     with key_lock(tmp_path, "key", on_wait=waited.append) as held:
         assert not held
     who = f"process {holder.pid} on {os.uname().nodename}"
-    assert waited == [f"waits for {who}", f"goes on without {who}, of which nothing was heard for 1 s"]
+    assert waited == [f"waiting for {who}", f"continuing without {who}, silent for 1 s"]
 
 
 def test_a_lock_file_that_says_nothing_readable_is_waited_for_all_the_same(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
@@ -70,7 +70,7 @@ def test_a_lock_file_that_says_nothing_readable_is_waited_for_all_the_same(tmp_p
     waited: list[str] = []
     with key_lock(tmp_path, "key", on_wait=waited.append) as held:
         assert held
-    assert waited == ["waits for another process"]
+    assert waited == ["waiting for another process"]
 
 
 def test_other_keys_do_not_wait(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import sirev
+from sirev.store.runs import step_title
 from sirev.study.invocation import plan
 from sirev.trainers.checkpoints import MARKER
 from tests.conftest import SIREV, Study, alive, semantic_digests
@@ -31,7 +32,7 @@ def computed_long_steps(stderr: str) -> list[str]:
 def hits(store: Path) -> set[str]:
     """What the store holds already, in the words of the progress lines."""
     return {
-        f"{run_id.split('-s0-')[0].removeprefix('tiny_smoke-')} seed 0  {step}"
+        f"{run_id.split('-s0-')[0].removeprefix('tiny_smoke-')} seed 0  {step_title(step)}"
         for run_id, states in plan("tiny_smoke", store=store).items()
         for step, state in states.items()
         if state == "hit"
@@ -125,7 +126,7 @@ def test_ctrl_c_exits_130_and_says_how_to_go_on(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert stderr.splitlines()[-1] == "sirev: interrupted; the same command goes on from here"
+    assert stderr.splitlines()[-1] == "sirev: interrupted; run the same command again to continue"
     assert "Traceback" not in stderr
 
 

@@ -8,7 +8,7 @@ import sirev
 from sirev.errors import BadInput
 from sirev.recipe import load_recipe
 from sirev.study.invocation import run_id
-from tests.conftest import Command, Study
+from tests.conftest import Study
 
 
 def refused(**request: object) -> str:
@@ -75,15 +75,6 @@ def test_the_results_are_what_the_report_says(smoke: Study) -> None:
     told = {run["method"]: run["iterations"] for run in study["runs"]}
     for result in smoke.results:
         assert [i["pass_at_1"] for i in told[result.method]] == [i["pass_at_1"] for i in result.iterations]
-
-
-def test_a_recipe_that_needs_a_gpu_says_so_before_anything_is_downloaded(command: Command, tmp_path: Path) -> None:
-    done = command("iterate", "--recipe", "mistral_mbpp", "--store", tmp_path / "store", CUDA_VISIBLE_DEVICES="")
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert "needs a GPU and there is none here" in done.stderr
-    assert "sirev iterate --recipe tiny" in done.stderr
-    assert not (tmp_path / "store").exists()
 
 
 def test_a_replay_of_a_recipe_that_needs_a_gpu_needs_none(smoke: Study, monkeypatch: pytest.MonkeyPatch) -> None:
