@@ -41,6 +41,11 @@ def test_every_public_name_is_there_and_documented() -> None:
         sirev.nothing_like_this  # noqa: B018
 
 
+def test_dir_lists_the_public_names_and_loads_nothing() -> None:
+    assert {*dir(sirev)} == {*sirev.__all__}
+    assert not modules_after("import sirev; dir(sirev)") & {*HEAVY, "pydantic", "yaml"}
+
+
 def test_no_public_name_is_shadowed_by_a_submodule() -> None:
     submodules = {path.stem for path in ROOT.glob("*.py")} | {path.name for path in ROOT.iterdir() if path.is_dir()}
     assert not submodules & set(sirev.__all__)
