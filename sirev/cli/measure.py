@@ -1,16 +1,18 @@
-"""`sirev measure`: the whole report of completions made elsewhere."""
+"""`sirev measure`: the report of completions made elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sirev.cli.lines import print_lines
 from sirev.cli.progress import Progress
 from sirev.errors import BadInput
 from sirev.reporting.summary import report
 from sirev.store.store import Store
-from sirev.study.samples import measure
+from sirev.study.samples import StepRead, measure
 
 
 def run(
@@ -22,7 +24,7 @@ def run(
     store: Path | None,
     **options: Any,
 ) -> None:
-    """Measure, then print the report as `sirev report` does."""
+    """Measure, then print what was read, the report as `sirev report` does, and the command that writes a page."""
     opened = Store(store)
     named = {field: path for field, path in fields.items() if path is not None}
     with Progress() as progress:
@@ -37,17 +39,40 @@ def run(
             **options,
         )
     progress.summary()
+    print_lines([*what_was_read(found.read, named), ""])
     report(runs=[found.id], store=opened).print()
+    where = ["--store", str(store)] if store is not None else []
+    print(f"\nnext: {shlex.join(['sirev', 'report', 'html', '--recipe', name, '-o', f'{name}.html', *where])}")
 
 
-def _files(option: str, given: Sequence[str]) -> dict[str, str]:
-    """Step -> file, in the order given."""
-    files: dict[str, str] = {}
+def what_was_read(read: Sequence[StepRead], named: Mapping[str, str]) -> list[str]:
+    """Lines that say of each step which files were read, how much was in them, and what it was taken for; then the fields used.
+
+    `named`: the fields that options named, shown as they were given there.
+    """
+    lines = ["Read:"]
+    fields: dict[str, list[str]] = {}
+    for one in read:
+        several = f" and {len(one.files) - 1} more" if len(one.files) > 1 else ""
+        each = str(one.most) if one.fewest == one.most else f"{one.fewest} to {one.most}"
+        taken = "greedy answer" if one.taken == "greedy" else "draw"
+        taken += "" if one.most == 1 else "s"
+        file = f"{Path(one.files[0]).name}{several}"
+        lines.append(f"  {one.step}: {file}, {one.problems:,} problems, {each} {taken} per problem")
+        used = [named.get(what, at) for what, at in one.fields.items()]
+        said = [name if name == what else f"{what} from {name}" for what, name in zip(one.fields, used, strict=True)]
+        fields.setdefault(", ".join(said), []).append(one.step)
+    if len(fields) == 1:
+        return [*lines, f"  fields: {next(iter(fields))}"]
+    return [*lines, *(f"  fields of {', '.join(dict.fromkeys(steps))}: {said}" for said, steps in fields.items())]
+
+
+def _files(option: str, given: Sequence[str]) -> dict[str, list[str]]:
+    """Step -> its files, in the order given; a step that is named several times has all of them."""
+    files: dict[str, list[str]] = {}
     for one in given:
         step, equals, file = one.partition("=")
         if not (step and equals and file):
             raise BadInput(f"{option} {one}: expected STEP=FILE")
-        if step in files:
-            raise BadInput(f"{option} {one}: the step {step} is named twice; several draws of a model belong in one file")
-        files[step] = file
+        files.setdefault(step, []).append(file)
     return files

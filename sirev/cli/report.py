@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+from sirev.cli.comparing import Comparing
 from sirev.errors import BadInput
 from sirev.recipe import suggest
-from sirev.reporting.sections import SECTIONS
+from sirev.reporting.sections import ALL, SECTIONS
+from sirev.reporting.selection import others_in_words
 from sirev.reporting.summary import FORMATS, Report, report
+from sirev.reporting.terminal import write
 from sirev.store.store import Store
 
+PATIENCE = 3.0
+"""Seconds after which what is being done is told step by step."""
+DRAWS = 8
+"""Draws of each problem that a page shows unless told otherwise."""
 FILES = {"html": "a page, such as report.html", "figures": "a folder"}
 """What a report can be written as, instead of a section to print -> what `--output` then names."""
 
@@ -26,13 +35,16 @@ def run(
     output: Path | None,
     against: str | None,
     draws: int,
-) -> None:
-    """Print the report in the form asked for, or write it; what was left out goes to stderr."""
+) -> int:
+    """Print the report in the form asked for, or write it; what was left out goes to stderr.
+
+    Returns 1 if something is left out because the store lacks it.
+    """
     if form not in FORMATS:  # in words that tell the type checker
         raise BadInput(f"--format: unknown format {form!r}{suggest(form, list(FORMATS))}")
     written = section in FILES
-    if section is not None and not written and section not in SECTIONS:
-        raise BadInput(f"unknown section {section!r}{suggest(section, [*SECTIONS, *FILES])}")
+    if section is not None and not written and section != ALL and section not in SECTIONS:
+        raise BadInput(f"unknown section {section!r}{suggest(section, [ALL, *SECTIONS, *FILES])}")
     if written and output is None:
         raise BadInput(f"sirev report {section} needs --output: {FILES[section or '']}")
     if output is not None and not written:
@@ -40,34 +52,78 @@ def run(
     if written and (form != "table" or against is not None):
         raise BadInput(f"--format and --against go with tables, not with {section}")
     asked: dict[str, Any] = {"recipes": recipes, "methods": methods, "runs": runs, "against": against}
-    opened = Store(store)
-    made = report(None if written else section, **asked, store=opened)
-    for note in made.notes:
-        print(f"sirev: {note}", file=sys.stderr)
     if output is not None:
-        _write(section or "", made, opened, output, draws)
-    elif form == "table":
-        made.print()
+        _check(section or "", output, recipes)
+    opened = Store(store)
+    with Comparing() as watch:
+        made = report(None if written else section, **asked, store=opened, watch=watch)
+    options = [word for method in methods for word in ("--method", method)]
+    options += ["--draws", str(draws)] if section == "html" and draws != DRAWS else []
+    _say(*made.notes, *made.missing, *others_in_words(made.selection, section, store, output, options))
+    if output is not None:
+        return _write(section or "", made, opened, output, draws)
+    if form == "table":
+        made.print(asked=_options(recipes, methods, runs))
     else:
-        try:
-            sys.stdout.write(made.text(form))
-            sys.stdout.flush()
-        except BrokenPipeError:  # `sirev report --format csv | head`: one without a number, which Typer does not act upon
-            raise BrokenPipeError from None
+        write(made.text(form))
+    return 1 if made.missing else 0
 
 
-def _write(what: str, made: Report, store: Store, output: Path, draws: int) -> None:
+def _options(recipes: list[str], methods: list[str], runs: list[str]) -> str:
+    """The options that ask for the same runs."""
+    named = {"--recipe": recipes, "--method": methods, "--run": runs}
+    return shlex.join(word for option, values in named.items() for value in values for word in (option, value))
+
+
+def _check(what: str, output: Path, recipes: list[str]) -> None:
+    """BadInput for what can't be written, before anything is computed for it."""
+    if what == "html":
+        from sirev.reporting.web import check_output
+
+        check_output(output)
+        if len(set(recipes)) > 1:
+            example = shlex.join(["sirev", "report", "html", "--recipe", recipes[0], "--output", str(output)])
+            raise BadInput(f"a page is about one recipe, not {len(set(recipes))} ({', '.join(recipes)}); name one: {example}")
+
+
+def _write(what: str, made: Report, store: Store, output: Path, draws: int) -> int:
     try:
-        if what == "html":
-            from sirev.reporting.web import write_page
-
-            print(write_page(made, store, output, draws))
-        else:
-            from sirev.reporting.figures import write_figures
-
-            for study in made.studies:
-                folder = output / str(study["recipe"]) if len(made.studies) > 1 else output
-                for path in write_figures(study, folder):
-                    print(path)
+        lacking = _page(made, store, output, draws) if what == "html" else _figures(made, output)
     except OSError as error:
-        raise BadInput(f"{error.filename or output}: can't be written: {error.strerror or error}") from None
+        raise BadInput(f"{output}: can't be written: {error.strerror or error}") from None
+    return 1 if lacking or made.missing else 0
+
+
+def _page(made: Report, store: Store, output: Path, draws: int) -> bool:
+    """Write the page; returns whether the store lacks something for it."""
+    from sirev.reporting.web import write_page
+
+    _say(f"writing {output} ...")
+    since = time.monotonic()
+
+    def told(line: str) -> None:
+        if time.monotonic() - since > PATIENCE:
+            _say(f"{line} ...")
+
+    page = write_page(made, store, output, draws, told)
+    print(page.path, flush=True)
+    if page.missing:
+        _say("the page lacks what the store lacks:", *page.missing, "mend with:", *(f"  {command}" for command in page.mends))
+    return bool(page.missing)
+
+
+def _figures(made: Report, output: Path) -> bool:
+    from sirev.reporting.figures import write_figures
+
+    _say(f"drawing figures into {output} ...")
+    for study in made.studies:
+        folder = output / str(study["recipe"]) if len(made.studies) > 1 else output
+        for path in write_figures(study, folder):
+            print(path, flush=True)
+    return False
+
+
+def _say(*lines: str) -> None:
+    """Lines for stderr; those that are indented are commands, to be copied as they stand."""
+    for line in lines:
+        print(line if line.startswith("  ") else f"sirev: {line}", file=sys.stderr, flush=True)

@@ -9,8 +9,12 @@ LEVEL = 0.05
 """Of the tests, after Holm over outcomes and methods."""
 SEEDS = 3
 """Seeds that have to agree before anything is said of a method."""
+MATCHED = 8
+"""The number of right answers among which different ones are counted, for the diversity that verdicts rest on."""
+FEWEST = 30
+"""Problems that a size-matched value needs at least."""
 
-_NAMES = {"pass_at_1": "pass@1", "pass_at_n": "pass@N", "distinct": "the diversity of right answers"}
+_NAMES = {"pass_at_n": "pass@N", "distinct": "the diversity of right answers"}
 
 
 def classify(change: Mapping[str, Any], holm: float | None, margin: float) -> str:
@@ -31,13 +35,14 @@ def classify(change: Mapping[str, Any], holm: float | None, margin: float) -> st
     return "up" if value > 0 else "down"
 
 
-def verdict(outcomes: Mapping[str, str], diversity_counts: bool = False) -> tuple[str, bool, str]:
+def verdict(outcomes: Mapping[str, str], diversity_counts: bool = False, pass_at_1: str = "pass@1") -> tuple[str, bool, str]:
     """The verdict, whether answers became narrower, and the reason in one sentence.
 
     `outcomes`: what `classify` said of "pass_at_1" (A), "pass_at_n" (B), any number of "ood/SUITE" (C) and "distinct" (D). C is
     down if one suite is, held if all are same or up; a study without a suite is judged on A and B. Progress: A up, B and C held.
     Reversal: A up, B or C down. Regress: A down, or A same and B or C down. No change: A same, B and C held. All else: can't
     tell. D down says narrower beside the verdict; with `diversity_counts` D is judged like B and C, as in arXiv 2407.05013.
+    `pass_at_1` is what the reason calls A.
 
     A verdict that names a change needs an outcome that is up or down, so Holm's 5 % bounds its chance where nothing changed.
     A verdict that needs "same" needs many problems: in the simulated studies of the tests, with a margin of 3 points and changes
@@ -55,7 +60,7 @@ def verdict(outcomes: Mapping[str, str], diversity_counts: bool = False) -> tupl
 
     def said(word: str, names: Sequence[str]) -> tuple[str, bool, str]:
         told = {"pass_at_1": greedy, **{name: guards[name] for name in names}}
-        parts = [f"{_name(name)} {_is(found)}" for name, found in told.items()]
+        parts = [f"{pass_at_1 if name == 'pass_at_1' else _name(name)} {_is(found)}" for name, found in told.items()]
         return word, narrower, f"{_join(parts)}{aside}."
 
     if greedy == "down":

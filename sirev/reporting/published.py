@@ -1,6 +1,6 @@
-"""The numbers of arXiv 2407.05013 (Wu, Li, Liu: "Progress or Regress?"), and one's own beside them.
+"""The numbers of arXiv 2407.05013 (Wu, Li, Liu: "Progress or Regress?"), and your own next to them.
 
-Nothing is computed from completions here: one's own numbers come from comparisons, the paper's are the data below.
+Nothing is computed from completions here: your own numbers come from comparisons, the paper's are the data below.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from sirev.errors import BadInput
 from sirev.metrics.statistic import Statistic
-from sirev.reporting.tables import ABSENT, TextTable
+from sirev.reporting.tables import ABSENT, TextTable, fixed, percent, with_interval
 
 MODELS = {"llama2": "llama2-7b", "mistral": "mistral-7b", "llama3": "llama3-8b"}
 """First part of a recipe's name -> the paper's model."""
@@ -44,7 +44,7 @@ FIGURE_2: dict[tuple[str, str], tuple[float, float, float, float, float]] = {
 INCONSISTENT: dict[tuple[str, str], tuple[str, ...]] = {
     ("llama2-7b", "csqa"): ("Figure 1 has 73.79 for the best of iterative DPO, the table 73.39.",),
     ("llama2-7b", "math"): ("Figure 1 prints a gain of +5.02 for iterative SFT, its own end points differ by 2.22.",),
-    ("llama2-7b", "mbpp"): ("The coverage of 0.539 with M_1 at 19.0 % fits neither reading of coverage well.",),
+    ("llama2-7b", "mbpp"): ("The coverage of 53.9% with M_1 at 19.0% fits neither reading of coverage well.",),
     ("mistral-7b", "math"): ("M_1 is 13.88 by the gains of Figure 1, 11.56 in the table.",),
     ("llama3-8b", "csqa"): ("Figure 1 prints a gain of +4.01 for iterative SFT, its own end points differ by 2.70.",),
     ("llama3-8b", "gsm8k"): ("Figure 1 prints a gain of +7.13 for iterative SFT-DPO, its own end points differ by 6.90.",),
@@ -59,9 +59,8 @@ class Shape:
     """A quantity at M_1 and at M_5 of each method, read off a figure of the paper."""
 
     name: str
-    unit: float
-    """What one's own share is multiplied by: 1, or 100 for per cent."""
     first: float
+    """In %."""
     last: dict[str, float]
     path: tuple[str, ...]
     """Where an iteration of a comparison has it."""
@@ -70,29 +69,25 @@ class Shape:
 SHAPES: dict[tuple[str, str], tuple[Shape, ...]] = {
     ("mistral-7b", "gsm8k"): (
         Shape(
-            "SentenceBERT diversity of right answers",
-            1,
-            0.71,
-            {"sft": 0.43, "dpo": 0.58, "sft-dpo": 0.47},
+            "SentenceBERT diversity of right answers, %",
+            71,
+            {"sft": 43, "dpo": 58, "sft-dpo": 47},
             ("diversity", "correct", "sentence_bert"),
         ),
         Shape(
-            "Distinct N-grams of right answers",
-            1,
-            0.42,
-            {"sft": 0.17, "dpo": 0.28, "sft-dpo": 0.17},
+            "Distinct N-grams of right answers, %",
+            42,
+            {"sft": 17, "dpo": 28, "sft-dpo": 17},
             ("diversity", "correct", "distinct_n", "mean"),
         ),
         Shape(
             "MATH algebra (OOD), %",
-            100,
             15.3,
             {"sft": 11.8, "dpo": 17.8, "sft-dpo": 12.1},
             ("ood", "math_algebra", "accuracy"),
         ),
         Shape(
             "group disparity, MATH algebra, %",
-            100,
             91.5,
             {"sft": 94.5, "dpo": 92.8, "sft-dpo": 92.0},
             ("ood", "math_algebra", "group_disparity"),
@@ -137,7 +132,7 @@ class Published:
         if self.winner in self.advised:
             return None
         return (
-            f"An exception to the paper's rule, in its own table: coverage {self.coverage:.3f} stands for "
+            f"An exception to the paper's rule, in its own table: coverage {100 * self.coverage:.1f}% stands for "
             f"{' or '.join(self.advised)}, yet {self.winner} is best at {self.best[self.winner]}."
         )
 
@@ -160,7 +155,7 @@ def published(recipe_name: str, settings: Mapping[str, Any] | None = None) -> Pu
 def against_paper(
     comparisons: Sequence[tuple[str, Mapping[str, Any]]], settings: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[TextTable]:
-    """The paper's numbers beside one's own: for each (recipe name, comparison) its tables of pass@1, of coverage and, where
+    """The paper's numbers next to your own: for each (recipe name, comparison) its tables of pass@1, of coverage and, where
     the paper's figures allow to read them off, of shapes.
 
     Of a comparison only "runs" is read; null runs are left out. `settings` has a recipe's settings by its name. Raises
@@ -226,7 +221,7 @@ def standard_error(per_cent: float, problems: int) -> float:
 def _accuracy(name: str, row: Published, runs: list[dict[str, Any]], settings: Mapping[str, Any]) -> TextTable:
     table = TextTable(
         f"{name} against the paper ({row.model}, {row.task}): pass@1, greedy (%)",
-        ["method", "seed", "model", "published", "ours", "ours − published", "with the published number's error"],
+        ["method", "seed", "model", "published", "ours", "ours − published, points", "with the published number's error"],
         3,
     )
 
@@ -235,10 +230,10 @@ def _accuracy(name: str, row: Published, runs: list[dict[str, Any]], settings: M
         if theirs is not None:
             cells[0] = f"{theirs:.{1 if row.task == 'mbpp' else 2}f} ± {Z * standard_error(theirs, row.problems):.1f}"
             if found := difference(ours, theirs, row.problems):
-                gap, fixed, both = found
-                cells[2:] = [f"{gap:+.1f} {_bounds(fixed)}", _bounds(both)]
+                gap, alone, both = found
+                cells[2:] = [f"{fixed(gap, 1, sign=True)} {_bounds(alone)}", _bounds(both)]
             elif ours["value"] is not None:
-                cells[2] = f"{100 * ours['value'] - theirs:+.1f}"
+                cells[2] = fixed(100 * ours["value"] - theirs, 1, sign=True)
         table.rows.append([method, seed, model, *cells])
 
     first_of = {run["seed"]: run["iterations"][0]["pass_at_1"] for run in reversed(runs)}
@@ -298,8 +293,8 @@ def _accuracy_notes(row: Published, runs: list[dict[str, Any]], settings: Mappin
 
 def _coverage(name: str, row: Published, runs: list[dict[str, Any]]) -> TextTable:
     table = TextTable(
-        f"{name} against the paper: correct answer coverage of M_1 (share)",
-        ["reading", "split", "seed", "published", "ours", "ours − published"],
+        f"{name} against the paper: correct answer coverage of M_1 (%)",
+        ["reading", "split", "seed", "published", "ours", "ours − published, points"],
         3,
     )
     first_of = dict(sorted({run["seed"]: run["iterations"][0]["coverage"] for run in reversed(runs)}.items()))
@@ -308,15 +303,15 @@ def _coverage(name: str, row: Published, runs: list[dict[str, Any]]) -> TextTabl
             for seed, ours in _with_mean({seed: found[reading][split] for seed, found in first_of.items()}):
                 gap = ABSENT
                 if (value := ours["value"]) is not None:
-                    gap = f"{value - row.coverage:+.3f}"
+                    gap = fixed(100 * (value - row.coverage), 1, sign=True)
                     if ours["low"] is not None and ours["high"] is not None:
-                        gap += f" [{ours['low'] - row.coverage:+.3f}, {ours['high'] - row.coverage:+.3f}]"
-                table.rows.append([reading, split, seed, f"{row.coverage:.3f}", _interval(ours, 1, 3), gap])
+                        gap += f" {_bounds((100 * (ours['low'] - row.coverage), 100 * (ours['high'] - row.coverage)))}"
+                table.rows.append([reading, split, seed, f"{100 * row.coverage:.1f}", _interval(ours), gap])
     best = "the table agrees" if row.exception is None else f"but the table's best is {row.winner}"
     table.notes = [
         "The paper does not say which reading or split its number is, nor how far it may be off: our interval less that number. "
         "mass: right draws / draws; solved: problems with a right draw.",
-        f"The paper's rule, above 0.5 dpo or sft-dpo, else sft: here {' or '.join(row.advised)}; {best}.",
+        f"The paper's rule, above 50% dpo or sft-dpo, else sft: here {' or '.join(row.advised)}; {best}.",
     ]
     return table
 
@@ -328,10 +323,9 @@ def _shapes(name: str, row: Published, runs: list[dict[str, Any]]) -> TextTable:
     for shape in row.shapes:
         for method, chosen in _by_method(runs):
             ends = [{run["seed"]: _at(run["iterations"][i], shape.path) for run in chosen} for i in (0, -1)]
-            places = 2 if shape.unit == 1 else 1
-            theirs = f"{shape.first:.{places}f} → {shape.last[method]:.{places}f}"
+            theirs = f"{shape.first:g} → {shape.last[method]:g}"
             for (seed, first), (_, last) in zip(*map(_with_mean, ends), strict=True):
-                ours = [ABSENT if s["value"] is None else f"{shape.unit * s['value']:.{places}f}" for s in (first, last)]
+                ours = [percent(first), percent(last)]
                 table.rows.append([shape.name, method, seed, theirs, " → ".join(ours)])
     if row.reached is not None:
         for run in runs:
@@ -370,14 +364,9 @@ def _mean(values: Sequence[Any]) -> float | None:
     return None if any(v is None for v in values) else sum(values) / len(values)
 
 
-def _interval(found: Statistic, unit: float = 100, places: int = 1) -> str:
-    if found["value"] is None:
-        return ABSENT
-    text = f"{unit * found['value']:.{places}f}"
-    if found["low"] is None or found["high"] is None:
-        return text
-    return f"{text} [{unit * found['low']:.{places}f}, {unit * found['high']:.{places}f}]"
+def _interval(found: Statistic) -> str:
+    return percent(found) if found["low"] is None or found["high"] is None else with_interval(found)
 
 
 def _bounds(pair: tuple[float, float]) -> str:
-    return f"[{pair[0]:+.1f}, {pair[1]:+.1f}]"
+    return f"[{fixed(pair[0], 1, sign=True)}, {fixed(pair[1], 1, sign=True)}]"

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from sirev.errors import BadInput
 from sirev.recipe import METHODS, suggest
-from sirev.reporting.sections import ON_REQUEST, SECTIONS
+from sirev.reporting.gathering import add_training, gather
+from sirev.reporting.headline import headline
+from sirev.reporting.long_form import as_csv, long_form
+from sirev.reporting.sections import ALL, ON_REQUEST, SECTIONS
 from sirev.reporting.sections.overview import overview
-from sirev.reporting.sections.rows import RunData, Study
+from sirev.reporting.sections.rows import RunData, Study, measured, without_constants
+from sirev.reporting.selection import Selection, newest_settings, settings_apart
 from sirev.reporting.tables import TextTable, markdown, without_nothing
-from sirev.reporting.terminal import print_tables
+from sirev.reporting.terminal import print_lines, print_tables
 from sirev.store.runs import Run
-from sirev.store.store import Store
-from sirev.study.comparing import comparison, studies_of
+from sirev.store.store import Store, default_path
+from sirev.study.comparing import Watch, settings_of, silent, studies_of
 from sirev.study.frames import frame_of_csv
 from sirev.study.latest import latest_runs
 from sirev.study.naming import run_named
-from sirev.study.nulls import is_null
 
 SCHEMA = 2
 """Version of the JSON form; it grows when a field changes its meaning or goes away."""
@@ -34,12 +36,19 @@ FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json", "latex")
 
 @dataclass(frozen=True)
 class Report:
-    """What the store says of some runs. `section` None means all sections; `against` "paper" adds the published numbers."""
+    """What the store says of some runs: a section, "all" of them, or None for what a terminal shows on one screen and other
+    forms show but for what is on request; `against` "paper" has the published numbers instead."""
 
     studies: list[Study]
     section: str | None
     notes: tuple[str, ...] = ()
     against: str | None = None
+    selection: Selection = field(default_factory=Selection)
+    """What is shown, and the runs of other settings that are not."""
+    place: str = ""
+    """The option that names the store to `sirev report`; "" for the default one."""
+    missing: tuple[str, ...] = ()
+    """What the report leaves out because the store lacks what it rests on, each with what mends it."""
 
     @property
     def runs(self) -> list[RunData]:
@@ -52,20 +61,36 @@ class Report:
             from sirev.reporting.published import against_paper
 
             return against_paper([(study["recipe"], study) for study in self.studies])
-        if self.section is not None:
-            return [without_nothing(table) for table in SECTIONS[self.section][0](self.studies)]
-        shown = [make for name, (make, _) in SECTIONS.items() if name not in ON_REQUEST]
-        verdict, *others = [table for make in shown for table in make(self.studies)]
-        return [verdict, overview(self.studies), *map(without_nothing, others)]
+        if self.section is not None and self.section != ALL:
+            tables = SECTIONS[self.section][0](self.studies)
+        else:
+            shown = [make for name, (make, _) in SECTIONS.items() if self._shows(name)]
+            verdict, *others = [table for make in shown for table in make(self.studies)]
+            tables = [verdict, overview(self.studies), *others]
+        tables = [without_constants(without_nothing(table), self.runs) for table in tables]
+        seeds = {run["seed"] for run in self.runs if not measured(run)}
+        if len(seeds) == 1 and tables:
+            tables[0].notes.append(f"All runs: seed {seeds.pop()}.")
+        if tables:
+            tables[0].notes += [f"Missing: {sentence}." for sentence in self.missing]
+        return tables
+
+    def _shows(self, section: str) -> bool:
+        """Whether the whole report has a section: one that is on request if all was asked for, and if it has anything to say."""
+        if section in ("null", "training") and all(map(measured, self.runs)):
+            return False
+        return section not in ON_REQUEST or self.section == ALL
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form, as docs/report.md documents it: {"schema": 2, "studies": [...]}.
+        """The JSON form, as docs/report.md documents it: {"schema": 2, "studies": [...], ...}.
 
         A run's iterations hold "t" and the fields of the sections asked for; every statistic is {"value", "low", "high",
         "n", "reason"}, shares in 0..1.
         """
-        wanted = [field for name, (_, fields) in SECTIONS.items() if name not in ON_REQUEST for field in fields]
-        if self.section is not None:
+        wanted = [
+            field for name, (_, fields) in SECTIONS.items() if name not in ON_REQUEST or self.section == ALL for field in fields
+        ]
+        if self.section is not None and self.section != ALL:
             wanted = list(SECTIONS[self.section][1])
         told = []
         for study in self.studies:
@@ -74,16 +99,20 @@ class Report:
                 iterations = [{"t": i["t"], **{field: i[field] for field in wanted}} for i in run["iterations"]]
                 runs.append({**{k: v for k, v in run.items() if k != "label"}, "iterations": iterations})
             told.append({**study, "runs": runs})
-        return {"schema": SCHEMA, "studies": told}
+        return {"schema": SCHEMA, "studies": told, "notes": list(self.notes), "missing": list(self.missing)}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The numbers in long form, one row per value, as docs/report.md documents the CSV; numbers are numbers or None."""
+        return long_form(self.to_dict()["studies"], self.section in (None, ALL, "verdict"))
 
     def text(self, form: Format) -> str:
-        """The report as "markdown", "csv" (a row a statistic), "json" or "latex"; "table" is for `print`."""
+        """The report as "markdown", "csv" (one row per value), "json" or "latex"; "table" is for `print`."""
         if self.against is not None and form in ("json", "csv"):
-            raise BadInput(f"--against {self.against} is a table; --format {form} has one's own numbers alone")
+            raise BadInput(f"--against {self.against} is a table; --format {form} has your own numbers alone")
         if form == "json":
             return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
         if form == "csv":
-            return _csv(self.to_dict()["studies"])
+            return as_csv(self.rows())
         if form == "markdown":
             return markdown(self.tables())
         if form == "latex":
@@ -104,10 +133,17 @@ class Report:
     def _repr_markdown_(self) -> str:
         return self.text("markdown")  # what a notebook shows
 
-    def print(self) -> None:
-        """Print the tables to the terminal, the most telling last: there it stays in sight."""
+    def print(self, everything: bool = False, asked: str = "") -> None:
+        """Print to the terminal: a section's tables if the report is about one, else one screen, or with `everything` all
+        tables, the most telling last: there they stay in sight.
+
+        `asked` are the options, but for the store's, with which `sirev report` is about the same runs: the screen names commands.
+        """
+        if self.section is None and self.against is None and not everything:
+            return print_lines(headline(self.studies, " ".join(filter(None, (asked, self.place)))))
         tables = self.tables()
-        print_tables(tables if self.section or self.against else [*tables[2:], tables[1], tables[0]])
+        whole = self.against is None and self.section in (None, ALL)
+        return print_tables([*tables[2:], tables[1], tables[0]] if whole else tables)
 
 
 def report(
@@ -118,79 +154,45 @@ def report(
     runs: Iterable[str] = (),
     store: Store | str | Path | None = None,
     against: str | None = None,
+    watch: Watch = silent,
 ) -> Report:
     """Report on finished runs of the store: those named, else those of the recipes, else what the last `iterate` did.
 
-    Null runs come with the runs of their recipe and settings. `against="paper"` puts the published numbers beside them.
-    Raises BadInput where nothing matches, or a section, method, recipe or run is unknown.
+    Of a recipe that was run with several settings the newest are shown; `Report.selection` names the others. Null
+    runs come with the runs of their recipe and settings. `against="paper"` puts the published numbers beside them. `watch`
+    hears of runs that have to be compared first. What the store lacks is left out and named in `Report.missing`.
+
+    Raises BadInput where nothing matches or nothing is left, or a section, method, recipe or run is unknown.
     """
-    if section is not None and section not in SECTIONS:
-        raise BadInput(f"unknown section {section!r}{suggest(section, list(SECTIONS))}")
+    if section not in (None, ALL) and section not in SECTIONS:
+        raise BadInput(f"unknown section {section!r}{suggest(str(section), [ALL, *SECTIONS])}")
     if against not in (None, "paper"):
         raise BadInput(f"--against: unknown {against!r} (known: paper)")
     if against is not None and section is not None:
         raise BadInput(f"--against {against} has tables of its own; leave out {section!r}")
     opened = store if isinstance(store, Store) else Store(store)
-    chosen = _chosen(opened, list(recipes), list(methods), list(runs))
+    named = list(runs)
+    chosen = _chosen(opened, list(recipes), list(methods), named)
     finished = [run for run in chosen if "compare" in run.pins and run.status != "running"]
-    notes = tuple(
-        f"{run.id} is not finished and left out; `sirev iterate` goes on with it" for run in chosen if run not in finished
-    )
+    notes = tuple(f"{run.id} is not finished and left out; `sirev iterate` continues it" for run in chosen if run not in finished)
     if not finished:
-        raise BadInput(f"no run asked for is finished; go on with: sirev iterate --recipe {chosen[0].recipe}")
-    told = [_study(opened, group, {run.id for run in finished}) for group in studies_of(opened, finished)]
-    if section == "training":
-        by_id = {run.id: run for run in opened.runs.all()}
-        for study in told:
-            for run in study["runs"]:
-                for iteration in run["iterations"]:
-                    iteration["training"] = training_of(opened, by_id[run["id"]], iteration["t"])
-    return Report(_labelled(told), section, notes, against)
+        raise BadInput(f"none of these runs is finished; continue with: sirev iterate --recipe {chosen[0].recipe}")
+    groups = studies_of(opened, finished)
+    selection = Selection(groups, _labels_of(groups)) if named else newest_settings(opened, groups)
+    studies, missing = gather(opened, selection, {run.id for run in finished}, watch)
+    if section in ("training", ALL):
+        missing += add_training(opened, studies)
+    place = "" if opened.path == default_path() else f"--store {shlex.quote(str(opened.path))}"
+    return Report(studies, section, notes, against, selection, place, tuple(missing))
 
 
-def _study(store: Store, group: list[Run], chosen: set[str]) -> Study:
-    """The comparison of a whole study, narrowed to the runs chosen and the null runs of their seeds."""
-    told = comparison(store, group)
-    known = {(run.method, run.seed): run for run in group}
-    seeds = {run.seed for run in group if run.id in chosen}
-    shown = {at for at, run in known.items() if run.id in chosen or (is_null(run.method) and run.seed in seeds)}
-    return {
-        "recipe": group[0].recipe,
-        **told,
-        "runs": [run_data(known[at], one) for one in told["runs"] if (at := (one["method"], one["seed"])) in shown],
-        "verdicts": [one for one in told["verdicts"] if (one["method"], one["seed"]) in shown],
-        "methods": [one for one in told["methods"] if any(method == one["method"] for method, _ in shown)],
-    }
-
-
-def run_data(run: Run, compared: dict[str, Any]) -> RunData:
-    """A run of a comparison as the tables take it."""
-    return {
-        "id": run.id,
-        "recipe": run.recipe,
-        "status": run.status,
-        "stopped": run.reason if run.status == "stopped" else None,
-        "parameters": run.settings["training"]["parameters"],
-        "null": is_null(run.method),
-        "label": run.method,
-        "remark": run.reason if run.status == "complete" else None,
-        "steps": run.settings.get("steps"),
-        **compared,
-    }
-
-
-def training_of(store: Store, run: Run, t: int) -> dict[str, Any] | None:
-    """What the record of M_t's training says: by what it was trained, its counts, its log; None if there was none."""
-    pin = run.pins.get(f"train:{t}")
-    record = store.records.get(pin.key, pin.artifact) if pin else None
-    if record is None:
-        return None
-    asked, noted = record.action["parameters"], record.provenance
-    return {
-        "by": f"{asked['kind']}, {'LoRA' if 'lora' in asked else 'all parameters'}",
-        **{name: noted.get(name) for name in ("examples", "dropped", "steps", "tokens", "seconds")},
-        "log": noted.get("log", []),
-    }
+def _labels_of(groups: list[list[Run]]) -> list[str]:
+    """What tells each study from the others of its recipe."""
+    labels: dict[int, str] = {}
+    for recipe in {group[0].recipe for group in groups}:
+        alike = [i for i, group in enumerate(groups) if group[0].recipe == recipe]
+        labels |= dict(zip(alike, settings_apart([groups[i] for i in alike]), strict=True))
+    return [labels[i] for i in range(len(groups))]
 
 
 def recorded_runs(store: Store) -> list[Run]:
@@ -202,8 +204,12 @@ def recorded_runs(store: Store) -> list[Run]:
 
 
 def _chosen(store: Store, recipes: list[str], methods: list[str], run_ids: list[str]) -> list[Run]:
+    """The runs asked for, finished or not. `run_ids` win over `recipes`: each a run's id or its beginning, or the eight digits
+    of some settings, which mean all runs with these settings.
+    """
     everything = recorded_runs(store)
-    named = [run_named(store, run_id) for run_id in run_ids]
+    with_settings = {name: [run for run in everything if settings_of(run) == name] for name in run_ids}
+    named = [run for name in run_ids for run in with_settings[name] or [run_named(store, name)]]
     known = sorted({run.recipe for run in everything})
     recipes = [Path(recipe).stem if recipe.endswith((".yaml", ".yml")) else recipe for recipe in recipes]
     for recipe in recipes:
@@ -223,36 +229,3 @@ def _chosen(store: Store, recipes: list[str], methods: list[str], run_ids: list[
     if not found:
         raise BadInput(f"no run matches; the store {store.path} has: {', '.join(run.id for run in everything)}")
     return found
-
-
-def _labelled(told: list[Study]) -> list[Study]:
-    """Give each run the shortest label that tells it from the others: its method, with the recipe, or its id."""
-    runs = [run for study in told for run in study["runs"]]
-    recipes = {run["recipe"] for run in runs}
-    for run in runs:
-        alike = [r for r in runs if (r["recipe"], r["method"], r["seed"]) == (run["recipe"], run["method"], run["seed"])]
-        run["label"] = run["id"] if len(alike) > 1 else f"{run['recipe']} {run['method']}" if len(recipes) > 1 else run["method"]
-    return told
-
-
-def _csv(told: list[dict[str, Any]]) -> str:
-    sink = io.StringIO()
-    writer = csv.writer(sink, lineterminator="\n")
-    writer.writerow(["run", "recipe", "method", "seed", "t", "statistic", "value", "low", "high", "n", "reason"])
-    for run in (run for study in told for run in study["runs"]):
-        for iteration in run["iterations"]:
-            for name, found in _flat(iteration):
-                if name != "t" and not isinstance(found, list):
-                    whole = found if isinstance(found, dict) else {"value": found}
-                    values = [whole.get(k) for k in ("value", "low", "high", "n", "reason")]
-                    writer.writerow([run["id"], run["recipe"], run["method"], run["seed"], iteration["t"], name, *values])
-    return sink.getvalue()
-
-
-def _flat(found: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every statistic and size below, by its dotted path."""
-    for key, value in found.items():
-        if isinstance(value, dict) and not {"value", "reason"} <= set(value):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

@@ -22,35 +22,46 @@ class TextTable:
     notes: list[str] = field(default_factory=list)
 
 
-def percent(statistic: Statistic) -> str:
-    """A share as a percentage with one decimal, without the sign."""
-    return ABSENT if statistic["value"] is None else f"{100 * statistic['value']:.1f}"
+def fixed(value: float, places: int, *, sign: bool = False) -> str:
+    """A number with so many decimals, and with its sign if asked for; what rounds to zero has no sign."""
+    text = f"{value:{'+' if sign else ''}.{places}f}"
+    return text if float(text) else text.lstrip("+-")
 
 
-def share(statistic: Statistic) -> str:
-    """A share of 0..1 with three decimals."""
-    return ABSENT if statistic["value"] is None else f"{statistic['value']:.3f}"
+def percent(statistic: Statistic, places: int = 1) -> str:
+    """A share as a percentage, without the percent sign: that is in the column's title."""
+    return ABSENT if statistic["value"] is None else fixed(100 * statistic["value"], places)
 
 
 def number(statistic: Mapping[str, Any], places: int) -> str:
     """A value that is no share, with so many decimals."""
-    return ABSENT if statistic["value"] is None else f"{statistic['value']:.{places}f}"
+    return ABSENT if statistic["value"] is None else fixed(statistic["value"], places)
 
 
 def points(statistic: Statistic) -> str:
     """A difference of shares in percentage points, with its sign."""
-    return ABSENT if statistic["value"] is None else f"{100 * statistic['value']:+.1f}"
+    return ABSENT if statistic["value"] is None else fixed(100 * statistic["value"], 1, sign=True)
 
 
 def between(statistic: Statistic) -> str:
-    """The interval of a share or of a difference, in percent; a bound that is not known is left open."""
-    low, high = ("…" if bound is None else f"{100 * bound:.1f}" for bound in (statistic["low"], statistic["high"]))
+    """The interval of a share or of a difference, in percent or points; a bound that is not known is left open."""
+    low, high = ("…" if bound is None else fixed(100 * bound, 1) for bound in (statistic["low"], statistic["high"]))
     return ABSENT if statistic["value"] is None or low == high == "…" else f"[{low}, {high}]"
 
 
 def with_interval(statistic: Statistic) -> str:
     """A share as a percentage with its interval; where there is none, why."""
     return ABSENT if statistic["value"] is None else f"{percent(statistic)} {between(statistic)}"
+
+
+def p_value(p: float | None) -> str:
+    """A p value with three decimals; never 0."""
+    return ABSENT if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def p_equals(p: float) -> str:
+    """A p value in a sentence: "p=0.012", "p<0.001"."""
+    return f"p{p_value(p)}" if p < 0.001 else f"p={p_value(p)}"
 
 
 def without_nothing(table: TextTable) -> TextTable:

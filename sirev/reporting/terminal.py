@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import sys
 from typing import Any
 
+from sirev.reporting.headline import Line
 from sirev.reporting.narrow import fit
 from sirev.reporting.tables import TextTable
+
+STYLES = {"bold": "bold", "dim": "dim", "up": "bright_blue", "down": "orange3"}
+"""Style of a piece of text -> how rich draws it. Blue for better and brown for worse, as on the page, for any eyes."""
 
 
 def print_tables(tables: list[TextTable]) -> None:
     """Print the tables to the terminal by rich; where the output is no terminal, as wide as they need."""
-    from rich.console import Console as RichConsole
     from rich.text import Text
 
-    class Console(RichConsole):
-        def on_broken_pipe(self) -> None:  # `sirev report | head`; rich would end the process with status 1
-            raise BrokenPipeError
-
-    console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, markup=False, emoji=False, width=400)
+    console = _console()
     fitting = [part for table in tables for part in fit(table, console.width)]
     for i, table in enumerate(fitting):
         if i:
@@ -28,6 +27,40 @@ def print_tables(tables: list[TextTable]) -> None:
         console.print(as_rich(table) if table.rows else Text(table.title, style="bold"))
         for note in table.notes:
             console.print(note, style="dim")
+    _written(console)
+
+
+def print_lines(lines: list[Line]) -> None:
+    """Print lines of styled text as they stand."""
+    from rich.text import Text
+
+    console = _console()
+    for line in lines:
+        console.print(Text.assemble(*((text, STYLES.get(style, "")) for text, style in line)), soft_wrap=True)
+    _written(console)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False, "force_jupyter": False}
+    return Console(**plain) if sys.stdout.isatty() else Console(**plain, file=io.StringIO(), width=400)
+
+
+def _written(console: Any) -> None:
+    """Write what a console without a terminal has gathered, without the blanks that fill its lines."""
+    if isinstance(console.file, io.StringIO):
+        write("".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines()))
+    sys.stdout.flush()
+
+
+def write(text: str) -> None:
+    """Write text to standard output, all of it, now; a broken pipe is one error, whatever the output's layers make of it."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # one without a number, which Typer does not act upon
+        raise BrokenPipeError from None
 
 
 def as_rich(table: TextTable) -> Any:

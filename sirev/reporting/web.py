@@ -1,51 +1,84 @@
-"""The report as one page: verdicts, figures, tables, and the answers behind them, read from the store."""
+"""The report as one page: facts, verdicts, figures, tables, and the answers behind them, read from the store."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.reporting.figures import FIGURES, describe, svg
-from sirev.reporting.page import explorer_data, render, tables_as_html
-from sirev.reporting.sections.rows import RunData, Study
+from sirev.reporting.answers import explorer, mends
+from sirev.reporting.facts import facts_of
+from sirev.reporting.figures import FIGURES, both_themes, describe, figures_of
+from sirev.reporting.page import render, tables_as_html
+from sirev.reporting.sections.rows import Study
 from sirev.reporting.summary import Report
-from sirev.store.artifacts import Artifact
-from sirev.store.objects import DamagedObject
-from sirev.store.runs import Run
 from sirev.store.store import Store
-from sirev.study.nulls import is_null
 
 
-def write_page(report: Report, store: Store, path: Path, draws: int = 8) -> Path:
-    """Write the report as one self-contained HTML file, and return where it is.
+@dataclass(frozen=True)
+class Page:
+    """A page that was written: `missing` says, a line each, what the store lacks for it, `mends` the commands that help."""
 
-    The page shows the greedy answer and the first `draws` draws of every problem; answers that the store no longer has are
-    shown as missing. Raises BadInput for runs of several recipes or settings: a page is about one study.
+    path: Path
+    missing: tuple[str, ...] = ()
+    mends: tuple[str, ...] = ()
+
+
+def write_page(report: Report, store: Store, path: Path, draws: int = 8, told: Callable[[str], None] = lambda line: None) -> Page:
+    """Write the report as one self-contained HTML file.
+
+    The page shows the greedy answer and the first `draws` draws of every problem. Answers that the store no longer has are
+    named on the page and in what is returned. `told` hears what is being done. Raises BadInput for runs of several recipes
+    or settings: a page is about one study.
     """
+    check_output(path)
     if len(report.studies) > 1:
-        names = ", ".join(dict.fromkeys(study["recipe"] for study in report.studies))
-        raise BadInput(f"a page shows runs of one recipe with the same settings, not of {names}; name it with --recipe or --run")
+        recipes = list(dict.fromkeys(str(study["recipe"]) for study in report.studies))
+        if len(recipes) > 1:
+            raise BadInput(
+                f"a page is about one recipe, not {len(recipes)} ({', '.join(recipes)}); name one: --recipe {recipes[0]}"
+            )
+        one = report.studies[-1]["runs"][0]["id"]
+        raise BadInput(
+            f"a page is about one study, and these runs have {len(report.studies)} settings; name runs of one: --run {one}"
+        )
     study = report.studies[0]
-    figures = [
-        {
-            "name": name,
-            "title": title,
-            "alt": describe(study, name),
-            "light": svg(study, name),
-            "dark": svg(study, name, dark=True),
-        }
-        for name, (title, _) in FIGURES.items()
-    ]
+    told("reading the answers")
+    data, gaps = explorer(study, store, draws)
+    lacking, helps = tuple(map(str, gaps)), tuple(mends(gaps, store))
+    told("drawing the figures")
     text = render(
         study,
-        title=str(study["recipe"]),
+        facts=facts_of(study, store),
         tables_html=tables_as_html(report.tables()),
-        figures=figures,
-        explorer=explorer(study, store, draws),
+        figures=_figures(study),
+        explorer=data,
+        missing=lacking,
+        mends=helps,
     )
+    _publish(text, path)
+    return Page(path, lacking, helps)
+
+
+def check_output(path: Path) -> None:
+    """BadInput for a path that can't be a page."""
+    if path.is_dir():
+        raise BadInput(f"--output {path}: is a folder; name a file in it, such as {path / 'report.html'}")
+
+
+def _figures(study: Study) -> list[dict[str, Any]]:
+    found = []
+    for name in figures_of(study):
+        light, dark = both_themes(study, name) or (None, None)
+        found.append({"name": name, "title": FIGURES[name][0], "alt": describe(study, name), "light": light, "dark": dark})
+    return found
+
+
+def _publish(text: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -56,62 +89,3 @@ def write_page(report: Report, store: Store, path: Path, draws: int = 8) -> Path
     except BaseException:
         os.unlink(scratch)
         raise
-    return path
-
-
-def explorer(study: Study, store: Store, draws: int) -> dict[str, Any]:
-    """The problems, and the greedy answer and first `draws` draws of every model, as the page holds them."""
-    answers: dict[str, Any] = {}
-    problems: list[dict[str, Any]] = []
-    for run in study["runs"]:
-        pinned = store.runs.get(run["id"])
-        if pinned is None or is_null(run["method"]):
-            continue
-        problems = problems or _problems(store, pinned)
-        answers[f"{run['label']} {run['seed']}"] = _answers(store, pinned, run, draws)
-    return explorer_data(problems, answers)
-
-
-def _problems(store: Store, run: Run) -> list[dict[str, Any]]:
-    split = run.settings["evaluation"]["split"]
-    found = _pinned(store, run, f"source/{split}") or _pinned(store, run, f"dataset/{split}")
-    try:
-        return found.rows("problems") if found else []
-    except (DamagedObject, OSError):
-        return []
-
-
-def _answers(store: Store, run: Run, of: RunData, draws: int) -> dict[int, Any]:
-    split = run.settings["evaluation"]["split"]
-    steps = {}
-    for t in (iteration["t"] for iteration in of["iterations"]):
-        greedy = _graded(store, run, f"sample/{split}/greedy:{t}", f"grade/greedy:{t}")
-        drawn = _graded(store, run, f"sample/{split}:{t}", f"grade/draws:{t}")
-        several: dict[str, list[Any]] = {}
-        counts: dict[str, list[int]] = {}
-        for id_, answer in drawn:
-            right, of_all = counts.get(id_, (0, 0))
-            counts[id_] = [right + bool(answer["correct"]), of_all + 1]
-            if of_all < draws:
-                several.setdefault(id_, []).append(answer)
-        steps[t] = {"greedy": dict(greedy), "draws": several, "counts": counts}
-    return steps
-
-
-def _graded(store: Store, run: Run, sampled: str, graded: str) -> list[tuple[str, dict[str, Any]]]:
-    completions, grades = _pinned(store, run, sampled), _pinned(store, run, graded)
-    if completions is None or grades is None:
-        return []
-    try:
-        pairs = zip(completions.rows("completions"), grades.rows("grades"), strict=True)
-        return [
-            (row["problem_id"], {"text": row["text"], "correct": verdict["correct"], "reason": verdict["reason"]})
-            for row, verdict in pairs
-        ]
-    except (DamagedObject, OSError):
-        return []
-
-
-def _pinned(store: Store, run: Run, step: str) -> Artifact | None:
-    pin = run.pins.get(step)
-    return store.lookup(pin.key, pin.artifact) if pin else None

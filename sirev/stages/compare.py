@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sirev.stages.stage import Context, Stage, semantic
@@ -28,6 +29,8 @@ class CompareParameters:
     replicates: int = semantic(default=10_000, absent_means=10_000)
     seed: int = semantic(default=0, absent_means=0)
     """Of the bootstrap and of the permutations."""
+    from_draws: bool = semantic(default=False, absent_means=False)
+    """Whether pass@1 is estimated from draws, no model having greedy answers."""
 
 
 def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
@@ -63,9 +66,16 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
         for one in parameters.runs
     ]
     settings = Settings(
-        parameters.margin, parameters.diversity_margin, parameters.diversity_counts, parameters.replicates, parameters.seed
+        parameters.margin,
+        parameters.diversity_margin,
+        parameters.diversity_counts,
+        parameters.replicates,
+        parameters.seed,
+        parameters.from_draws,
     )
-    comparison = compare(runs, parameters.answers, parameters.guess, settings)
+    models = sum(len(one.models) for one in runs)
+    done = partial(context.progress, total=models, unit="models")
+    comparison = compare(runs, parameters.answers, parameters.guess, settings, done)
     return Output(files={"comparison.json": canonical_json(comparison)})
 
 

@@ -6,7 +6,8 @@ import contextlib
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
 
 from sirev.errors import BadInput
 from sirev.recipe import METHODS
@@ -46,9 +47,8 @@ def studies(runs: Sequence[Run]) -> list[list[Run]]:
     """Runs that belong together, in the order given: of one recipe with the same settings, each method and seed once."""
     groups: dict[tuple[str, str, int], list[Run]] = {}
     for run in runs:
-        found = _SETTINGS.findall(run.id)
         margins = json.dumps(run.settings.get("evaluation", {}).get("verdict"), sort_keys=True)  # not part of a run's id
-        settings = f"{found[-1] if found else run.id} {margins}"
+        settings = f"{settings_of(run) or run.id} {margins}"
         again = 0
         while any((r.method, r.seed) == (run.method, run.seed) for r in groups.get((run.recipe, settings, again), [])):
             again += 1
@@ -56,15 +56,35 @@ def studies(runs: Sequence[Run]) -> list[list[Run]]:
     return list(groups.values())
 
 
-def comparison(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
+def settings_of(run: Run) -> str | None:
+    """The eight digits in a run's id that stand for its settings, the same for all methods and seeds."""
+    found = _SETTINGS.findall(run.id)
+    return str(found[-1]) if found else None
+
+
+class Watch(Protocol):
+    """Hears of a comparison that has to be computed: at once with `done` 0, then after each model."""
+
+    def __call__(self, runs: int, done: int, models: int) -> None:
+        """Of `runs` runs with `models` models, so many models are done."""
+
+
+def silent(runs: int, done: int, models: int) -> None:
+    """A watch that says nothing."""
+
+
+def comparison(store: Store, runs: Sequence[Run], watch: Watch = silent) -> dict[str, Any]:
     """What `compare` says of finished runs of one study together.
 
-    It is looked up; if nobody has asked for it yet, it is made of the runs' measures and kept, unless the store can't be
-    written to. Raises BadInput where the store lacks what it is made of.
+    It is looked up; if nobody has asked for it yet, or its files are damaged or lost, it is made of the runs' measures and kept,
+    unless the store can't be written to. Raises BadInput where the store lacks what it is made of.
     """
     joined = _joined(store, runs)
-    found = store.artifact(runs[0].pins[STEP].artifact) if len(runs) == 1 else store.lookup(action_key(joined))
-    return dict(found.json("comparison.json")) if found else _made(store, runs, joined)
+    with contextlib.suppress(DamagedObject):
+        found = store.artifact(runs[0].pins[STEP].artifact) if len(runs) == 1 else store.lookup(action_key(joined))
+        if found is not None:
+            return dict(found.json("comparison.json"))
+    return _made(store, runs, joined, watch)
 
 
 def joint_records(store: Store, runs: Sequence[Run]) -> list[tuple[str, str]]:
@@ -83,10 +103,10 @@ def _joined(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
     actions = [record.action for record in records if record is not None]
     if len(actions) < len(runs):
         missing = next(run.id for run, record in zip(runs, records, strict=True) if record is None)
-        raise BadInput(f"the store {store.path} has no record of what {missing} compared; `sirev iterate` computes it anew")
+        raise BadInput(f"the store {store.path} has no record of the comparison of {missing}; {remedy(runs)}")
     if actions[0]["version"] != compare.STAGE.version or any(action["version"] != actions[0]["version"] for action in actions):
         old = next(run.id for run, action in zip(runs, actions, strict=True) if action["version"] != compare.STAGE.version)
-        raise BadInput(f"{old} was compared by another version of sirev; run its `sirev iterate` again, which takes moments")
+        raise BadInput(f"{old} was compared by another version of sirev; run its `sirev iterate` again: it takes moments")
     joined = {**actions[0], "parameters": dict(actions[0]["parameters"]), "inputs": {}}
     joined["parameters"]["runs"] = [one for action in actions for one in action["parameters"]["runs"]]
     joined["parameters"]["suites"] = sorted({suite for action in actions for suite in action["parameters"]["suites"]})
@@ -95,7 +115,19 @@ def _joined(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
     return joined
 
 
-def _made(store: Store, runs: Sequence[Run], action: dict[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Context:
+    """What `compare` uses of a running stage's context: it says how far it is."""
+
+    runs: int
+    watch: Watch
+
+    def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:
+        """See `sirev.stages.stage.Context`."""
+        self.watch(self.runs, done, total)
+
+
+def _made(store: Store, runs: Sequence[Run], action: dict[str, Any], watch: Watch) -> dict[str, Any]:
     here: dict[str, Artifact] = {}
     for run in runs:
         for name, pin in run.pins.items():
@@ -107,13 +139,32 @@ def _made(store: Store, runs: Sequence[Run], action: dict[str, Any]) -> dict[str
                 here[artifact.semantic] = artifact
     lost = sorted(name for name, digest in action["inputs"].items() if digest not in here)
     if lost:
-        raise BadInput(f"the store {store.path} lacks measures of {lost[0]}; `sirev iterate` computes them anew")
+        raise BadInput(_lacking(store, runs, lost[0]))
     inputs = {name: here[digest] for name, digest in action["inputs"].items()}
+    for name, artifact in inputs.items():
+        if not artifact.complete():
+            raise BadInput(_lacking(store, runs, name))
+    parameters = compare.CompareParameters(**action["parameters"])
+    watch(len(runs), 0, sum(len(run["iterations"]) for run in parameters.runs))
     try:
-        output = compare.run(compare.CompareParameters(**action["parameters"]), inputs, None)  # type: ignore[arg-type]
+        output = compare.run(parameters, inputs, _Context(len(runs), watch))  # type: ignore[arg-type]
     except DamagedObject as error:
-        raise BadInput(f"{str(error).partition(';')[0]}; `sirev iterate` computes it anew") from None
-    told: dict[str, Any] = json.loads(cast(bytes, output.files["comparison.json"]))
+        raise BadInput(f"{str(error).partition(';')[0]}; {remedy(runs)}") from None
+    made: dict[str, Any] = json.loads(cast(bytes, output.files["comparison.json"]))
     with contextlib.suppress(OSError, BadInput):  # a store that may only be read
         store.publish(action, output)
-    return told
+    return made
+
+
+def _lacking(store: Store, runs: Sequence[Run], name: str) -> str:
+    """Which measures the store lacks, in the words of its runs, and what mends it. `name`: "METHOD/SEED/T/WHAT"."""
+    method, seed, t, what = name.split("/", 3)
+    run = next((run.id for run in runs if (run.method, str(run.seed)) == (method, seed)), method)
+    return f"the store {store.path} lacks the measures of {run}'s M_{t} ({what}); {remedy(runs)}"
+
+
+def remedy(runs: Sequence[Run]) -> str:
+    """What computes again what is missing."""
+    if any(run.settings.get("steps") for run in runs):
+        return "run the same `sirev measure` again to compute them"
+    return f"compute them again with `sirev iterate --recipe {runs[0].recipe}`, or pull or import the runs again"

@@ -69,6 +69,8 @@ class Crew:
     """The shared store that is asked for what this one lacks."""
     check: Callable[[Run, str], None] = lambda run, step: None
     """Asked before a step of a run is computed; raises BadInput if this machine can't, or can't what has to follow it."""
+    opening: Callable[[], None] = lambda: None
+    """Called once, before the first step is computed; a replay never calls it."""
     stopping: threading.Event = field(default_factory=threading.Event)
     turn: threading.Lock = field(default_factory=threading.Lock)
     """Held by the one run that is looking things up, let go while a stage computes: threads that read small files side
@@ -79,6 +81,14 @@ class Crew:
         self._residents: dict[tuple[str, str], Resident] = {}
         self._held: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
+        self._opened = False
+
+    def open(self) -> None:
+        """Call `opening`, unless that was done; whoever comes meanwhile waits."""
+        with self._lock:
+            if not self._opened:
+                self.opening()
+                self._opened = True
 
     @property
     def parallel(self) -> int:

@@ -84,15 +84,11 @@ def estimate(recipe: Recipe, plans: Iterable[Mapping[str, PlannedStep]], store: 
             continue
         found.steps[step.stage] = found.steps.get(step.stage, 0) + 1
         if isinstance(step.parameters, SampleParameters):
-            answers = counts.asked(step) * step.parameters.n
-            found.answers += answers
-            found.sampled_tokens += round(answers * counts.answer_tokens(step))
+            found.answers += counts.asked(step) * step.parameters.n
+            found.sampled_tokens += round(counts.tokens(step))
         elif isinstance(step.parameters, TrainParameters):
-            examples = counts.examples(step)
-            found.examples += examples
-            steps, epochs = step.parameters.max_steps, step.parameters.epochs
-            seen = examples * epochs if steps is None else steps * step.parameters.batch_size
-            found.trained_tokens += round(seen * counts.example_tokens(step))
+            found.examples += counts.examples(step)
+            found.trained_tokens += round(counts.tokens(step))
             found.disk_bytes += found.footprint.model if found.footprint else 0
     found.disk_bytes += round(found.sampled_tokens * BYTES_A_TOKEN)
     for stage, tokens in (("sample", found.sampled_tokens), ("train", found.trained_tokens)):
@@ -101,6 +97,27 @@ def estimate(recipe: Recipe, plans: Iterable[Mapping[str, PlannedStep]], store: 
         if rate and stage not in rates:
             found.assume(f"{rate:,.0f} tokens/s to {stage}, as in earlier runs here")
     return found
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What the samplings and trainings among planned steps take.
+
+    `tokens` has them by `PlannedStep.work`; `rates` are tokens/s of "sample" and "train" in earlier runs of the recipe on
+    hardware like this, without those that there is none of.
+    """
+
+    tokens: Mapping[str, float]
+    rates: Mapping[str, float]
+
+
+def sizes(recipe: Recipe, plans: Iterable[Mapping[str, PlannedStep]], store: Store) -> Sizes:
+    """How much each sampling and training of `plans` has to do."""
+    work = {step.work: step for plan in plans for step in plan.values()}
+    history = _History(store, recipe)
+    counts = _Counts(work, history, Estimate())
+    tokens = {name: counts.tokens(step) for name, step in work.items() if step.stage in ("sample", "train")}
+    return Sizes(tokens, {stage: rate for stage in ("sample", "train") if (rate := history.rate(stage))})
 
 
 class _History:
@@ -174,6 +191,14 @@ class _Counts:
     history: _History
     found: Estimate
     _local: dict[str, int | None] = field(default_factory=dict)
+
+    def tokens(self, step: PlannedStep) -> float:
+        """Expected tokens of all answers of a sampling, or of all examples of a training over its epochs."""
+        if isinstance(step.parameters, SampleParameters):
+            return self.asked(step) * step.parameters.n * self.answer_tokens(step)
+        steps, epochs = step.parameters.max_steps, step.parameters.epochs
+        seen = self.examples(step) * epochs if steps is None else steps * step.parameters.batch_size
+        return float(seen * self.example_tokens(step))
 
     def asked(self, step: PlannedStep) -> int:
         """Problems that a sampling asks."""

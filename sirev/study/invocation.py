@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sirev.errors import BadInput, SirevError, StageFailed
-from sirev.recipe import METHODS, Recipe, allow_unsafe_code, load_recipe, suggest
+from sirev.recipe import METHODS, Overlays, Overrides, Recipe, allow_unsafe_code, load_recipe, suggest, with_model
 from sirev.stages import STAGES
 from sirev.store.artifacts import Artifact
 from sirev.store.digests import canonical_json
@@ -36,6 +36,7 @@ from sirev.study.steps import Steps
 
 if TYPE_CHECKING:
     from sirev.study.estimate import Estimate
+    from sirev.study.outlook import Outlook
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,9 @@ class Wanted:
 class Quiet:
     """A listener that says nothing."""
 
+    def begin(self, outlook: Outlook) -> None:
+        pass
+
     def step(self, run: Run, name: str, state: State) -> None:
         pass
 
@@ -99,12 +103,13 @@ class Quiet:
 def iterate(
     recipe: Recipe | str | Path,
     *,
+    model: str | Path | None = None,
     methods: Iterable[str] | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     seeds: Iterable[int] = (0,),
     store: Store | str | Path | None = None,
     redo: Iterable[str] = (),
-    overlays: Sequence[str | Path] = (),
+    overlays: Overlays = (),
     unsafe_code: bool = False,
     nulls: Iterable[str] = (),
     null_count: int = RETRAINED,
@@ -113,13 +118,16 @@ def iterate(
 ) -> list[RunResult]:
     """Run Algorithm 1 for every method and seed; what the store holds already is not computed again.
 
-    `recipe` is a name, a file or a loaded Recipe; `overlays` are names or files of settings laid over it, then
-    `overrides`, "key.sub=value" as after `--set`; `methods` default to the recipe's; `redo` are "STAGE" or "STAGE:t",
-    computed anew as another realisation; `unsafe_code` lets programs run unconfined (`sirev.recipe.allow_unsafe_code`).
+    `recipe` is a name, a file or a loaded Recipe; `model` is the one to improve if not the recipe's own: ORGANISATION/NAME
+    or a folder. `overlays` are names or files of settings laid over the recipe, then `overrides`: "key.sub=value" as after
+    `--set`, or a mapping such as {"T": 3, "training.sft.epochs": 2}. `methods` default to the recipe's; `redo` are "STAGE"
+    or "STAGE:t", computed anew as another realisation; `unsafe_code` lets programs run unconfined
+    (`sirev.recipe.allow_unsafe_code`).
     `nulls`, of "resample", "retrain" (`null_count` times) and "gold", are runs beside these: see `sirev.study.nulls`.
     `remote` is the URL of a shared store: what it holds is pulled and checked, not computed.
     Raises BadInput for what can't be run, or not on this machine, and StageFailed once every run that could go on has ended.
     """
+    overrides = with_model(model, overrides)
     recipe, wanted, redo = _request(recipe, overrides, overlays, methods, seeds, redo, unsafe_code, nulls, null_count)
     opened = store if isinstance(store, Store) else Store(store)
     listener = listener or Quiet()
@@ -133,6 +141,7 @@ def iterate(
 
     if redo:
         _check_redo(redo, looked_up())
+    crew.opening = lambda: _open_listener(listener, recipe, opened, looked_up(), crew.parallel)
     crew.check = Readiness(recipe, opened, looked_up, remote=remote is not None).check
     for run in runs:  # what an interrupted --redo made already
         for pin in (run.pins[name] for name in run.redone if name in run.pins):
@@ -156,17 +165,19 @@ def iterate(
 def plan(
     recipe: Recipe | str | Path,
     *,
+    model: str | Path | None = None,
     methods: Iterable[str] | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     seeds: Iterable[int] = (0,),
     store: Store | str | Path | None = None,
     redo: Iterable[str] = (),
-    overlays: Sequence[str | Path] = (),
+    overlays: Overlays = (),
     unsafe_code: bool = False,
     nulls: Iterable[str] = (),
     null_count: int = RETRAINED,
 ) -> dict[str, dict[str, StepState]]:
     """What `iterate` would do: run id -> step -> "hit", "run", or "unknown" until an earlier step has run."""
+    overrides = with_model(model, overrides)
     return Plan(plans(recipe, methods, overrides, seeds, store, redo, overlays, unsafe_code, nulls, null_count).states)
 
 
@@ -193,11 +204,11 @@ class Plans:
 def plans(
     recipe: Recipe | str | Path,
     methods: Iterable[str] | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     seeds: Iterable[int] = (0,),
     store: Store | str | Path | None = None,
     redo: Iterable[str] = (),
-    overlays: Sequence[str | Path] = (),
+    overlays: Overlays = (),
     unsafe_code: bool = False,
     nulls: Iterable[str] = (),
     null_count: int = RETRAINED,
@@ -246,8 +257,8 @@ def run_id(recipe: Recipe, method: str, seed: int, retrained: int = RETRAINED) -
 
 def _request(
     recipe: Recipe | str | Path,
-    overrides: Sequence[str],
-    overlays: Sequence[str | Path],
+    overrides: Overrides,
+    overlays: Overlays,
     methods: Iterable[str] | None,
     seeds: Iterable[int],
     redo: Iterable[str],
@@ -287,6 +298,12 @@ def _request(
             raise BadInput(f"--redo {one}: expected STAGE or t:STAGE, with t from 0 to {recipe.T}")
     courses = [*chosen, *null_methods(nulls, chosen, null_count)]
     return recipe, [Wanted(course, seed, null_count) for seed in numbers for course in courses], named
+
+
+def _open_listener(listener: Listener, recipe: Recipe, store: Store, planners: Sequence[Planner], parallel: int) -> None:
+    from sirev.study.outlook import Outlook  # a replay has no use for it
+
+    listener.begin(Outlook.of(recipe, store, planners, parallel))
 
 
 def _planned(store: Store, recipe: Recipe, wanted: Wanted, run: Run) -> Planner:

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from sirev.errors import BadInput, SirevError, StageFailed
 from sirev.resident import ChildFailed
@@ -26,6 +26,9 @@ from sirev.study.actions import PACKAGES, find, in_env, step_action, to_redo
 from sirev.study.crew import Crew
 from sirev.study.scratch import attempts_folder
 from sirev.study.steps import Known
+
+if TYPE_CHECKING:
+    from sirev.study.outlook import Outlook
 
 MEMORY_HINTS = (
     # vLLM found too little left for what it keeps of prompts and answers: give it more, or need less.
@@ -53,6 +56,9 @@ State = Literal["hit", "start", "done"]
 
 class Listener(Protocol):
     """Told what happens, from several threads at once."""
+
+    def begin(self, outlook: Outlook) -> None:
+        """Something has to be computed: the steps of all runs, and what is known of how long they take. Told first, and once."""
 
     def step(self, run: Run, name: str, state: State) -> None:
         """A step was found, begins, or was computed."""
@@ -140,6 +146,7 @@ class Runner:
             self.crew.check(self.run, name)
         self.crew.turn.release()
         try:
+            self.crew.open()
             # A collection beside this run is not to take it for an old one: what it found pinned is held by nothing else.
             self.store.hold([self.run.id, *(pin.artifact for pin in (*self._pins.values(), *self.run.pins.values()))])
             return self._compute_alone(name, stage, parameters, inputs, action, redo)

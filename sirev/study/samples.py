@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sirev.errors import BadInput, StageFailed
 from sirev.recipe import suggest
@@ -25,14 +25,33 @@ from sirev.study.grading_task import GradingTask, grading_task
 from sirev.study.invocation import Quiet
 from sirev.study.latest import remember
 from sirev.study.runner import Listener, Runner, os_reason
+from sirev.study.sample_checks import check_greedy, check_problems, notes, warnings
+from sirev.study.sample_sources import Given, Read, Source, sources
 from sirev.study.steps import GUESS
-from sirev.tasks.sample_files import form_of
-from sirev.tasks.samples import READERS, field_paths
+from sirev.tasks.samples import NAMES, READERS, field_paths
 
 METHOD = "samples"
 """The method of such a run: nobody here knows how its models came about."""
 ANSWERS = ("math", "code", "text", "letters")
+SINGLE = ("greedy", "draw")
+"""What a step's completions are where each problem has one."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+@dataclass(frozen=True)
+class StepRead:
+    """What was read for a step: its files, how many problems and completions, and from which fields.
+
+    `taken`: "greedy" or "draws". `fewest`, `most`: completions per problem. `fields`: what was read -> the field, a dotted path.
+    """
+
+    step: str
+    taken: str
+    files: tuple[str, ...]
+    problems: int
+    fewest: int
+    most: int
+    fields: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -40,13 +59,14 @@ class MeasuredRun:
     """Measured completions: the id of their run in the store, and what `compare` says.
 
     `steps` are the names of M_1 .. M_T, `iterations` the list of `sirev report --format json`; `computed` names the steps that
-    were not found in the store.
+    were not found in the store; `read` is what was read, a step's completions first, then its greedy answers.
     """
 
     id: str
     steps: tuple[str, ...]
     iterations: list[dict[str, Any]]
     computed: tuple[str, ...]
+    read: tuple[StepRead, ...] = field(default=(), repr=False, compare=False)
     method: str = METHOD
     seed: int = 0
 
@@ -57,8 +77,8 @@ class MeasuredRun:
 def measure(
     name: str,
     *,
-    steps: Mapping[str, str | Path],
-    greedy: Mapping[str, str | Path] | None = None,
+    steps: Mapping[str, Given],
+    greedy: Mapping[str, Given] | None = None,
     task: str | None = None,
     data: str | Path | None = None,
     split: str = "test",
@@ -67,6 +87,8 @@ def measure(
     reader: str = "auto",
     filter: str | None = None,
     answers: str | None = None,
+    single: str = "greedy",
+    common: bool = False,
     unsafe_code: bool = False,
     store: Store | str | Path | None = None,
     listener: Listener | None = None,
@@ -74,47 +96,79 @@ def measure(
     """Measure and compare completions from files, a file for each model step, M_1 first; `sirev.report` then shows them.
 
     `steps` and `greedy` map a step's name to its file: JSONL, JSONL.gz, Parquet or JSON, a row a completion or a row a problem
-    with lists. Several completions of a problem are draws; a single one is the greedy answer, unless `greedy` names another file.
-    Verdicts come from the files, or from a `grader` on the problems of a `task` ("gsm8k", "math", "mbpp", "csqa", "jsonl"), whose
-    rows are the local file or folder `data`, else the Hub's. `fields` are dotted paths for "id", "text", "correct", "level",
-    "answer" (as read from the completion), "prompt" and "gold", where `{step}` stands for the step's name; defaults are names in
-    common use. `reader`: "auto", "rows", "lm-eval" or "evalplus"; `filter`: whose verdicts of an lm-eval log count. `answers`:
-    "math", "code", "text" or "letters", which decides what diversity means.
+    with lists; or to a folder, a pattern ("m1-*.jsonl") or a list, whose files are read as one. Several completions of a problem
+    are draws; a single one is the greedy answer, unless `greedy` names another file or `single` is "draw". Where there are no
+    greedy answers, pass@1 is the mean share of right draws. Verdicts come from the files, or from a `grader` on the problems of a
+    `task` ("gsm8k", "math", "mbpp", "csqa", "jsonl"), whose rows are the local file or folder `data`, else the Hub's. `fields`
+    are dotted paths for "id", "text", "correct", "level", "answer" (as read from the completion), "prompt" and "gold", where
+    `{step}` stands for the step's name; defaults are names in common use. `reader`: "auto", "rows", "lm-eval" or "evalplus";
+    `filter`: whose verdicts of an lm-eval log count. `answers`: "math", "code", "text" or "letters", which decides what
+    diversity means. `common`: compare the problems that all steps have, where some lack a few.
 
-    Raises BadInput, one line naming the place, for files that can't be read, or whose problems don't match the task or each
-    other; StageFailed where a grader fails.
+    Raises BadInput, one line naming the place, for files that can't be read, whose ids name completions, or whose problems don't
+    match the task or each other; StageFailed where a grader fails. A run is saved when it is complete.
     """
-    settings, asked = _request(name, steps, greedy or {}, task, data, split, grader, fields or {}, reader, filter, answers)
+    greedy, fields = greedy or {}, fields or {}
+    settings, asked = _request(name, steps, greedy, task, data, split, grader, fields, reader, filter, answers, single)
     if unsafe_code:
         if asked is None:
             raise BadInput("--allow-unsafe-code: there is no grader that runs programs")
         asked = asked.unconfined()
+    settings |= ({"single": single} if single != "greedy" else {}) | ({"common": True} if common else {})
     opened = store if isinstance(store, Store) else Store(store)
     local = LocalFiles(opened.objects)
-    files = {("file", step): Path(path) for step, path in steps.items()}
-    files |= {("greedy", step): Path(path) for step, path in (greedy or {}).items()}
-    wanted = {at: _parameters(path, local, reader, fields or {}, at[1], filter, asked) for at, path in files.items()}
-    settings["samples"] = {f"{kind} {step}": {"sha256": one.rows, "fields": one.fields} for (kind, step), one in wanted.items()}
+    given = sources(steps, greedy, local, reader=reader, fields=fields, filter=filter, task=asked)
+    settings["samples"] = {f"{one.kind} {one.step}": one.settings() for one in given}
     if asked is not None:
         settings["task"] = asked.settings()
     run_id = f"{name}-{METHOD}-s0-{sha256(canonical_json(settings))[:8]}"
-    for (kind, step), path in files.items():
-        settings["samples"][f"{kind} {step}"]["file"] = path.name  # to show: a file that moves is the same
+    for one in given:
+        settings["samples"][f"{one.kind} {one.step}"]["file"] = one.names  # to show: a file that moves is the same
     run = opened.runs.get(run_id) or Run(run_id, name, METHOD, 0, 1, settings, f"{now()}-{secrets.token_hex(3)}")
     crew = Crew(run.invocation, embedded=False)
     listener = listener or Quiet()
-    runner = Runner(opened, run, crew, listener)
+    runner = _SavedWhenComplete(opened, run, crew, listener)
     try:
         with crew.turn, opened.leasing():
-            comparison = _Measuring(runner, listener, asked, local, settings["answers"]).run(list(steps), wanted)
+            measuring = _Measuring(runner, listener, asked, local, settings["answers"], single, common)
+            comparison, read = measuring.run(list(steps), given)
             runner.finish("complete", None)
     except OSError as error:  # the disk is full, say
         raise StageFailed(f"{run.id}: {os_reason(error)}") from error
     finally:  # also on Ctrl-C
         crew.close()
     remember(opened, [run.id])
-    (found,) = comparison.json("comparison.json")["runs"]
-    return MeasuredRun(run.id, tuple(steps), found["iterations"], tuple(runner.computed))
+    (compared,) = comparison.json("comparison.json")["runs"]
+    distinct = compared["iterations"][-1]["against_m1"].get("distinct") if settings["answers"] != "letters" else None
+    for line in notes(read, distinct):
+        listener.note(run, line)
+    told = tuple(_told(one, single, read) for one in sorted(read, key=lambda one: one.source.t))
+    return MeasuredRun(run.id, tuple(steps), compared["iterations"], tuple(runner.computed), told)
+
+
+def _told(one: Read, single: str, read: Sequence[Read]) -> StepRead:
+    found, source = one.summary, one.source
+    beside = any(other.source.kind == "greedy" and other.source.t == source.t for other in read)
+    taken = "greedy" if source.kind == "greedy" or _is_greedy(one, single, beside) else "draws"
+    at = {what: ".".join(found["fields"][what]) for what in NAMES if what in found["fields"]}
+    files = tuple(map(str, source.files))
+    return StepRead(source.step, taken, files, found["problems"], found["fewest"], found["most"], at)
+
+
+def _is_greedy(one: Read, single: str, beside: bool) -> bool:
+    """Whether a step's completions are its greedy answers: one per problem, unless others are `beside` them or they are draws."""
+    return one.single and single == "greedy" and not beside
+
+
+class _SavedWhenComplete(Runner):
+    """A runner that saves its run at its end alone: what is refused or interrupted leaves no run behind.
+
+    Nothing is lost by that, since steps are found by their keys.
+    """
+
+    def _save(self, run: Run) -> None:
+        if run.status != "running":
+            super()._save(run)
 
 
 @dataclass(frozen=True)
@@ -127,144 +181,83 @@ class _Measuring:
     local: LocalFiles
     answers: str | None
     """None: as the files' reader has it."""
+    single: str
+    common: bool
 
-    def run(self, steps: list[str], wanted: Mapping[tuple[str, str], samples.SamplesParameters]) -> Artifact:
+    def run(self, steps: list[str], given: Sequence[Source]) -> tuple[Artifact, list[Read]]:
+        """The comparison, and what it was made of."""
         inputs: dict[str, Artifact] = {}
         if self.task is not None:
             asked = self.task.dataset(self.local)
             inputs = {"problems": self.runner.step(f"task/{self.task.split}", dataset.STAGE, asked, {})}
-        found: dict[tuple[str, int], tuple[str, Artifact, dict[str, Any]]] = {}
-        for (kind, step), parameters in wanted.items():
-            t = steps.index(step) + 1
-            artifact = self.runner.step(f"samples/{kind}:{t}", samples.STAGE, parameters, inputs)
-            found[kind, t] = (step, artifact, artifact.json("summary.json"))
-        first = found["file", 1][1]
-        for (kind, _), (step, artifact, summary) in found.items():
-            self._check(step, wanted[kind, step].file, artifact, summary, first, steps[0], single=kind == "greedy")
-        answers = self.answers or ("code" if all(one["reader"] == "evalplus" for _, _, one in found.values()) else "math")
+        read = [self._read(source, inputs) for source in given]
+        check_greedy(read, self.single)
+        if self.common:
+            read = self._narrowed(read)
+        check_problems(read)
+        for warning in warnings(read, self.single):
+            self.listener.warn(self.runner.run, warning)
+        answers = self.answers or ("code" if all(one.summary["reader"] == "evalplus" for one in read) else "math")
+        parts = [self._parts(t, read) for t in range(1, len(steps) + 1)]
         compared: dict[str, Artifact] = {}
-        for t, step in enumerate(steps, 1):
-            compared |= self._step(t, step, answers, found, wanted, inputs, first)
-        self.runner.step("source/test", samples.STAGE, wanted["file", steps[0]], inputs)
+        for t, of_step in enumerate(parts, 1):
+            compared |= self._step(t, of_step, answers, read[0])
+        first = read[0]
+        self.runner.step("source/test", samples.STAGE, first.source.parameters, first.inputs)
         settings = compare.CompareParameters(
             runs=[{"method": METHOD, "seed": 0, "iterations": list(range(1, len(steps) + 1))}],
             suites=[],
             answers=answers,
             guess=GUESS if self.task is not None and self.task.name == "csqa" else None,
+            from_draws=not any("greedy" in of_step for of_step in parts),
         )
-        return self.runner.step("compare", compare.STAGE, settings, compared)
+        return self.runner.step("compare", compare.STAGE, settings, compared), read
 
-    def _step(
-        self,
-        t: int,
-        step: str,
-        answers: str,
-        found: Mapping[tuple[str, int], tuple[str, Artifact, dict[str, Any]]],
-        wanted: Mapping[tuple[str, str], samples.SamplesParameters],
-        inputs: Mapping[str, Artifact],
-        first: Artifact,
-    ) -> dict[str, Artifact]:
+    def _read(self, source: Source, inputs: Mapping[str, Artifact], step: str = "samples") -> Read:
+        artifact = self.runner.step(f"{step}/{source.kind}:{source.t}", samples.STAGE, source.parameters, inputs)
+        return Read(source, artifact, artifact.json("summary.json"), inputs)
+
+    def _narrowed(self, read: list[Read]) -> list[Read]:
+        """The same with the problems alone that all have, where they have not the same already."""
+        if len({one.summary["ids"] for one in read}) == 1:
+            return read
+        narrowed = [self._read(one.source, one.narrowed_by(read), "samples/common") for one in read]
+        left = narrowed[0].summary["problems"]
+        gone = [f"{one.source.step} {one.summary['problems'] - left:,}" for one in read if one.summary["problems"] > left]
+        self.listener.note(self.runner.run, f"--common: {left:,} problems that every step has; left out: {', '.join(gone)}")
+        return narrowed
+
+    def _parts(self, t: int, read: Sequence[Read]) -> dict[Literal["greedy", "draws"], Read]:
+        """What a step has of greedy answers and draws."""
+        by_kind = {one.source.kind: one for one in read if one.source.t == t}
+        if "greedy" in by_kind:
+            return {"draws": by_kind["file"], "greedy": by_kind["greedy"]}
+        return {"greedy" if _is_greedy(by_kind["file"], self.single, False) else "draws": by_kind["file"]}
+
+    def _step(self, t: int, parts: Mapping[Literal["greedy", "draws"], Read], answers: str, first: Read) -> dict[str, Artifact]:
         """The measures of one step, as inputs of `compare`."""
-        summary = found["file", t][2]
-        single = summary["most"] == 1 and ("greedy", t) not in found
-        self.listener.note(self.runner.run, f"{step}: {_what(summary, single)}")
-        parts = {"greedy": wanted["file", step]} if single else {"draws": wanted["file", step]}
-        if ("greedy", t) in found:
-            parts["greedy"] = wanted["greedy", step]
         measured = {}
-        for part, parameters in parts.items():
+        for part, read in parts.items():
+            parameters = read.source.parameters
             sampled = f"sample/test{'/greedy' if part == 'greedy' else ''}:{t}"
-            completions = self.runner.step(sampled, samples.STAGE, parameters, inputs)
-            graded = {"problems": first, "completions": completions}
+            completions = self.runner.step(sampled, samples.STAGE, parameters, read.inputs)
+            graded = {"problems": first.artifact, "completions": completions}
             if self.task is None:
-                grades = self.runner.step(f"grade/{part}:{t}", samples.STAGE, parameters, inputs)
+                grades = self.runner.step(f"grade/{part}:{t}", samples.STAGE, parameters, read.inputs)
             else:
                 grades = self.runner.step(f"grade/{part}:{t}", grade.STAGE, grade.parameters_for(self.task.grader), graded)
             families = {part: "accuracy"} | ({"diversity": "diversity"} if part == "draws" and answers != "letters" else {})
             for what, family in families.items():
                 wants = measures.parameters_for(family, answers)
-                given = {**graded, "grades": grades}
-                measured[f"{METHOD}/0/{t}/{what}"] = self.runner.step(f"measure/{what}:{t}", measures.STAGE, wants, given)
+                arguments = {**graded, "grades": grades}
+                measured[f"{METHOD}/0/{t}/{what}"] = self.runner.step(f"measure/{what}:{t}", measures.STAGE, wants, arguments)
         return measured
-
-    def _check(
-        self,
-        step: str,
-        file: str,
-        artifact: Artifact,
-        summary: Mapping[str, Any],
-        first: Artifact,
-        first_step: str,
-        *,
-        single: bool,
-    ) -> None:
-        """The problems of a file must be those of M_1's; a greedy answer is one."""
-        if single and summary["most"] > 1:
-            rows = artifact.rows("completions")
-            name = next(row["problem_id"] for row in rows if row["draw"] == 1)
-            raise BadInput(
-                f"--greedy {step}={file}: a greedy answer is one a problem, and the problem {name!r} has "
-                f"{sum(row['problem_id'] == name for row in rows)} (up to {summary['most']})"
-            )
-        if summary["ids"] == first.json("summary.json")["ids"]:
-            return
-        mine, theirs = ({row["id"]: row for row in one.rows("problems")} for one in (artifact, first))
-        odd = [
-            f"{len(more)} {where} alone, such as {_named(more[0])}"
-            for where, more in (
-                (f"in {step}", [row for id_, row in mine.items() if id_ not in theirs]),
-                (f"in {first_step}", [row for id_, row in theirs.items() if id_ not in mine]),
-            )
-            if more
-        ]
-        raise BadInput(
-            f"{file}: {step} has other problems than {first_step} ({len(mine)} and {len(theirs)}): {'; '.join(odd)}; "
-            "only answers to the same problems can be compared"
-        )
-
-
-def _named(problem: Mapping[str, str]) -> str:
-    prompt = " ".join(problem["prompt"].split())
-    return repr(problem["id"]) + (f" ({prompt[:60]!r})" if prompt else "")
-
-
-def _what(summary: Mapping[str, Any], single: bool) -> str:
-    """What was taken for what, so that a wrong id field shows at once."""
-    problems = f"{summary['problems']:,} problems"
-    if single:
-        return f"{problems}, one completion each, taken as the greedy answer"
-    few, most = summary["fewest"], summary["most"]
-    return f"{problems}, {most if few == most else f'{few} to {most}'} draws each"
-
-
-def _parameters(
-    path: Path,
-    local: LocalFiles,
-    reader: str,
-    fields: Mapping[str, str],
-    step: str,
-    chosen: str | None,
-    task: GradingTask | None,
-) -> samples.SamplesParameters:
-    digest = local.digest(path)
-    if digest is None:
-        raise BadInput(f"{step}: there is no file {path}")
-    return samples.SamplesParameters(
-        rows=digest,
-        form=form_of(path),
-        reader=reader,
-        fields=field_paths(fields, step),
-        filter=chosen,
-        task=task.name if task else None,
-        template=task.template if task else "",
-        file=str(path),
-    )
 
 
 def _request(
     name: str,
-    steps: Mapping[str, str | Path],
-    greedy: Mapping[str, str | Path],
+    steps: Mapping[str, Given],
+    greedy: Mapping[str, Given],
     task: str | None,
     data: str | Path | None,
     split: str,
@@ -273,6 +266,7 @@ def _request(
     reader: str,
     chosen: str | None,
     answers: str | None,
+    single: str,
 ) -> tuple[dict[str, Any], GradingTask | None]:
     """The checked request: the run's settings as far as the files don't matter, and the task that grades, if one does."""
     if not _NAME.fullmatch(name):
@@ -290,6 +284,8 @@ def _request(
         raise BadInput(f"--reader: unknown reader {reader!r}{suggest(reader, list(READERS))}")
     if answers is not None and answers not in ANSWERS:
         raise BadInput(f"--answers: unknown kind {answers!r}{suggest(answers, list(ANSWERS))}")
+    if single not in SINGLE:
+        raise BadInput(f"--single: unknown {single!r}{suggest(single, list(SINGLE))}")
     if task is None and (data or grader):
         raise BadInput(f"{'--data' if data else '--grader'} goes with --task, which says what the problems are")
     if task is not None and "correct" in fields:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from sirev.errors import BadInput
-from sirev.recipe import Recipe, suggest
+from sirev.recipe import Overlays, Overrides, Recipe, suggest, with_model
 from sirev.stages import STAGES
 from sirev.store.artifacts import Artifact
 from sirev.store.files import is_regular
@@ -30,11 +30,12 @@ def why(
     recipe: Recipe | str | Path,
     *,
     which: str | None = None,
+    model: str | Path | None = None,
     methods: Iterable[str] | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     seeds: Iterable[int] = (0,),
     store: Store | str | Path | None = None,
-    overlays: Sequence[str | Path] = (),
+    overlays: Overlays = (),
     nulls: Iterable[str] = (),
     null_count: int = RETRAINED,
 ) -> Why:
@@ -43,6 +44,7 @@ def why(
     `which` is a step such as "2:train", a stage, "t:STAGE", a t, or RUN:t:step; without it all steps. Computes nothing and
     writes nothing. Raises BadInput as `plan` does, and where there is no such step.
     """
+    overrides = with_model(model, overrides)
     return explain(plans(recipe, methods, overrides, seeds, store, (), overlays, False, nulls, null_count), which)
 
 

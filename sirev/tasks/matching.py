@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from sirev.errors import BadInput
 from sirev.tasks.identity import plain
 from sirev.tasks.rows import shown
-from sirev.tasks.samples import Sampled
+from sirev.tasks.sampled import Sampled
 
 _MBPP_ID = re.compile(r"(?:mbpp[/_-])?0*(\d+)", re.IGNORECASE)
 
@@ -37,7 +37,8 @@ def matched(
             continue
         if other := seen.get(problem["id"]):
             raise BadInput(
-                f"{one.where}: {shown(one.named)} is the same problem of {task} as {shown(other.named)} in {other.where}"
+                f"{one.where}: {shown(one.named)} is the same problem of {task} as {shown(other.named)} in {other.where}; if ids "
+                "name completions, name the field of the problem: --id FIELD"
             )
         seen[problem["id"]] = one
         found.append((one, problem))

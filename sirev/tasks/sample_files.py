@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import gzip
 import json
+import os
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -12,12 +15,55 @@ from sirev.errors import BadInput
 from sirev.tasks.rows import Row, one_line, read_jsonl, shown
 
 FORMS = (".parquet", ".json", ".jsonl")
+NOT_READ = (
+    *(".csv", ".tsv", ".xls", ".xlsx", ".ods", ".arrow", ".feather", ".pkl", ".pickle", ".pt", ".npy", ".npz"),
+    *(".yaml", ".yml", ".xml", ".html", ".md", ".zip", ".tar", ".tgz", ".zst", ".xz", ".bz2"),
+)
+"""Endings of names that say plainly that a file is of no such form; others are read as JSONL."""
 
 
 def form_of(path: Path) -> str:
-    """How a file is written, by its name: ".jsonl", ".json" or ".parquet"; a .gz at the end says nothing about it."""
-    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    """How a file is written, by its name: ".jsonl", ".json" or ".parquet"; a .gz at the end says nothing about it.
+
+    BadInput for the name of a file of another kind, such as CSV.
+    """
+    suffix = _suffix(path)
+    if suffix in NOT_READ:
+        raise BadInput(f"{path}: {suffix[1:].upper()} is not read; JSONL, JSON or Parquet")
     return suffix if suffix in FORMS else ".jsonl"
+
+
+def _suffix(path: Path) -> str:
+    return (Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix).lower()
+
+
+def files_at(place: str | Path) -> list[Path]:
+    """The files that a path names: itself, those in a folder, or those that fit a pattern such as "m1-*.jsonl".
+
+    In the order of their names, numbers by their value. A path that leads nowhere is returned as it is: a file read before may
+    be known by its content. BadInput for a folder without readable files or with several kinds, and for a pattern that fits none.
+    """
+    path = Path(os.path.expanduser(place))
+    if path.is_dir():
+        found = [one for one in path.iterdir() if one.is_file() and not one.name.startswith(".") and _suffix(one) in FORMS]
+        kinds = sorted({_suffix(one) for one in found})
+        if not found:
+            raise BadInput(f"{place}: the folder holds no {', '.join(FORMS[:-1])} or {FORMS[-1]} file")
+        if len(kinds) > 1:
+            raise BadInput(
+                f"{place}: the folder holds {' and '.join(kinds)} files; choose by a pattern, such as {path / '*'}{kinds[-1]}"
+            )
+    elif not path.exists() and glob.has_magic(str(path)):
+        found = [Path(one) for one in glob.glob(str(path), recursive=True) if Path(one).is_file()]
+        if not found:
+            raise BadInput(f"{place}: no file fits this pattern")
+    else:
+        return [path]
+    return sorted(found, key=lambda one: [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in _parts(one)])
+
+
+def _parts(path: Path) -> list[str]:
+    return [part for part in re.split(r"(\d+)", str(path)) if part]
 
 
 def read_rows(path: Path, form: str) -> list[Row]:

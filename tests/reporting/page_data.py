@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from sirev.reporting.facts import Facts
 from sirev.reporting.page import render, tables_as_html
 from sirev.reporting.tables import TextTable
 
@@ -156,6 +157,9 @@ TABLES = [
 ]
 
 
-def whole_page(explorer: dict[str, Any], figures: list[dict[str, Any]] = FIGURES) -> str:
+FACTS = Facts('sirev: <i>tiny</i> & "more"', "Recipe <tiny>", [("Model", "org/<b>name</b>")], [("Run ids", "one & two")])
+
+
+def whole_page(explorer: dict[str, Any], figures: list[dict[str, Any]] = FIGURES, **more: Any) -> str:
     tables = tables_as_html(TABLES)
-    return render(comparison(), title='sirev: <i>tiny</i> & "more"', tables_html=tables, figures=figures, explorer=explorer)
+    return render(comparison(), facts=FACTS, tables_html=tables, figures=figures, explorer=explorer, **more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -11,9 +12,10 @@ from typing import Any
 
 import pytest
 from matplotlib.colors import to_rgba
+from matplotlib.lines import Line2D
 
 from sirev.errors import BadInput
-from sirev.reporting.figures import FIGURES, describe, draw, svg, write_figures
+from sirev.reporting.figures import FIGURES, both_themes, describe, draw, svg, write_figures
 from sirev.reporting.figures.labels import LABEL_GAP
 
 Made = dict[str, Any]
@@ -143,6 +145,11 @@ def texts(figure: Any) -> list[str]:
     return [text.get_text() for text in found if text is not None]
 
 
+def leaders_of(figure: Any) -> list[Any]:
+    """The thin lines from points to labels."""
+    return [artist for artist in figure.artists if isinstance(artist, Line2D)]
+
+
 def test_figures_are_written_in_three_formats_with_the_same_bytes_in_another_process(tmp_path: Path) -> None:
     written = write_figures(with_nulls(comparison(last=2, names=("sft",))), tmp_path / "one")
     assert [path.name for path in written] == [f"{name}.{form}" for name in FIGURES for form in ("svg", "pdf", "png")]
@@ -205,7 +212,7 @@ def test_improvement_draws_every_set_and_both_controls() -> None:
         last = run["iterations"][-1]["improvement_set"]
         assert list(drawn[f"{place}: re-roll"].get_ydata()) == pytest.approx([100 * v["value"] for v in last["reroll"].values()])
         rest = [100 * one["value"] for one in last["rest"]["m1_pass_at_n"].values()]
-        assert list(drawn[f"{place}: W \\ IS(5)"].get_ydata()) == pytest.approx(rest)
+        assert list(drawn[f"{place}: still wrong"].get_ydata()) == pytest.approx(rest)
 
 
 def test_pass_at_k_marks_the_crossing_and_draws_other_temperatures_and_guessing() -> None:
@@ -269,6 +276,70 @@ def test_ood_has_a_row_a_suite() -> None:
     assert list(drawn["4: sft-dpo"].get_ydata()) == pytest.approx([100 * value for value in DISPARITY["sft-dpo"]])
     assert list(drawn["5: sft"].get_ydata()) == [50] * 5
     assert [text.replace("\n", " ") for text in texts(figure)].count("none: the suite has no levels") == 4
+
+
+def test_names_of_steps_stand_on_axes_and_lines() -> None:
+    made = comparison(last=3, names=("sft",))
+    made["runs"][0] |= {"label": "mine", "steps": ["base", "round-1", "round-2, with a name that is long"]}
+    ticks = [tick.get_text() for tick in draw(made, "pass-at-1").axes[0].get_xticklabels()]
+    assert ticks == ["base", "round-1", "round-2, wi…"]
+    assert {"M₁ base", "M₂ round-1"} <= set(texts(draw(made, "pass-at-k")))
+    assert "IS(2) round-1" in texts(draw(made, "improvement"))
+    assert {"M₁ base", "mine"} <= set(texts(draw(made, "trade-off")))
+    crowded = draw(made | {"runs": [{**made["runs"][0], "steps": ["a-long-name", "b-long-name", "c-long-name"]}]}, "ood")
+    assert {tick.get_rotation() for tick in crowded.axes[0].get_xticklabels()} == {30}
+
+
+def test_a_label_moved_away_is_led_to_the_end_of_its_own_line() -> None:
+    made = comparison(names=("sft",))
+    for t, i in enumerate(made["runs"][0]["iterations"]):
+        i["pass_at_n"] = grown(0.5 + 0.001 * t, 0.5)
+    figure = draw(made, "pass-at-k")
+    leaders = leaders_of(figure)
+    assert len(leaders) >= 4
+    panel = figure.axes[0]
+    shift = 2 * figure.dpi / 72
+
+    def at(transform: Any, point: Any, right: float = 0) -> tuple[int, int]:
+        x, y = transform.transform(point)
+        return round(x + right), round(y)
+
+    ends = {at(figure.transFigure, line.get_xydata()[0]) for line in leaders}
+    drawn = [line for line in panel.get_lines() if str(line.get_label()).startswith("M")]
+    points = {at(panel.transData, line.get_xydata()[-1], shift) for line in drawn}
+    assert ends <= points
+    assert not leaders_of(draw(comparison(), "pass-at-1")), "labels at their own heights need none"
+
+
+def test_notes_explain_what_is_in_the_picture_and_nothing_else() -> None:
+    made = comparison()
+    for run in made["runs"]:
+        for i in run["iterations"]:
+            i["crossing"] = missing("the curves do not cross")
+            i["improvement_set"] = {"size": 0, "m1_pass_at_n": i["improvement_set"]["m1_pass_at_n"]}
+            for answers in i["diversity"].values():
+                answers["matched"] = {}
+    assert "▲" not in " ".join(texts(draw(made, "pass-at-k")))
+    assert "▲" in " ".join(texts(draw(comparison(), "pass-at-k")))
+    assert "re-roll" not in " ".join(texts(draw(made, "improvement")))
+    assert "Dashed" not in " ".join(texts(draw(made, "diversity")))
+    assert "Dashed" in " ".join(texts(draw(comparison(), "diversity")))
+    assert any(text.startswith("none: not measured") for text in texts(draw(made, "trade-off")))
+
+
+def test_without_other_problems_there_is_no_picture_of_them(tmp_path: Path) -> None:
+    made = comparison(last=2, names=("sft",)) | {"suites": []}
+    assert {path.stem for path in write_figures(made, tmp_path, ("svg",))} == set(FIGURES) - {"ood"}
+    assert both_themes(emptied(comparison(last=2)), "pass-at-1") is None
+
+
+def test_no_share_below_zero_stands_on_an_axis() -> None:
+    made = comparison()
+    for run in made["runs"]:
+        for t, i in enumerate(run["iterations"]):
+            i["diversity"]["correct"]["distinct_equations"] = there(0.1 - 0.02 * t)
+    for panel in draw(made, "trade-off").axes:
+        assert min(panel.get_xticks()) >= 0
 
 
 def test_seeds_are_thin_lines_around_their_mean() -> None:
@@ -399,6 +470,21 @@ def test_embedded_figures_keep_ids_and_style_to_themselves(name: str) -> None:
     assert "<metadata" not in light
     assert "<text" in light  # text is text: it can be searched and read aloud
     assert "#ffffff" not in dark
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_for_dark_paper_is_the_one_for_light_paper_in_its_own_colours(name: str) -> None:
+    made = with_nulls(comparison(seeds=(0, 1))) | {"guess": 0.2}
+    both = both_themes(made, name)
+    assert both is not None
+    light, dark = both
+    assert light == svg(made, name)
+
+    def without_ids(element: str) -> str:
+        return re.sub(r'(id="|href="#|url\(#)figure-[^")]*', r"\1", element).replace(f"#figure-{name}-dark", f"#figure-{name}")
+
+    assert without_ids(dark) == without_ids(svg(made, name, dark=True))
+    assert light != dark
 
 
 @pytest.mark.filterwarnings("error")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sirev.metrics.diversity import equations
+from sirev.reporting.facts import Facts
 from sirev.reporting.page import explorer_data, render
 from tests.reporting.page_data import HOSTILE, hostile_answers, problems, whole_page
 
@@ -93,6 +94,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory, data: Any) -> Iterator[Pag
 def page(browser: Page) -> Iterator[Page]:
     """The page as it opens; afterwards nothing must have complained, and no text of the data may have run."""
     browser.open("page.html")
+    browser.js("localStorage.clear()")  # votes and colours of the test before
     yield browser
     assert browser.js("return window.hacked") is None
     assert browser.driver.get_log("browser") == []
@@ -248,7 +250,7 @@ def test_of_programs_the_lines_are_marked_that_m_1_lacks(page: Page) -> None:
     given = {
         "sft 0": {t: {"greedy": {one[0]["id"]: {"text": text, "correct": True, "reason": "right"}}} for t, text in texts.items()}
     }
-    made = render({"answers": "code"}, title="code", tables_html="", figures=[], explorer=explorer_data(one, given))
+    made = render({"answers": "code"}, facts=Facts("code", ""), tables_html="", figures=[], explorer=explorer_data(one, given))
     (page.folder / "code.html").write_text(made, encoding="utf-8")
     page.open("code.html")
     marks = page.js(
@@ -320,6 +322,7 @@ def test_a_single_step_without_draws_can_be_looked_at(page: Page) -> None:
     given = {"sft 0": {1: {"greedy": {p["id"]: {"text": "3", "correct": True, "reason": "right"} for p in one}}}}
     (page.folder / "single.html").write_text(whole_page(explorer_data(one, given)), encoding="utf-8")
     page.open("single.html")
+    assert "missing" not in page.find("#problem").text
     assert [option.get_attribute("value") for option in page.driver.find_elements(By.CSS_SELECTOR, "#set option")] == [
         "all",
         "right",
@@ -327,3 +330,101 @@ def test_a_single_step_without_draws_can_be_looked_at(page: Page) -> None:
     ]
     page.press("a", "j", "j")
     page.until("return document.querySelector('.progress')?.textContent === '2 of 2, out of 2'")
+
+
+def test_answers_that_the_store_lacks_are_no_answers_that_nobody_sampled(page: Page) -> None:
+    one = problems(2)
+    answer = {p["id"]: {"text": "3", "correct": True, "reason": "right"} for p in one}
+    given = {"sft 0": {1: {"greedy": answer}, 2: {"greedy": answer, "lost": ["draws"]}, 3: {"lost": ["greedy", "draws"]}}}
+    made = whole_page(explorer_data(one, given), missing=["draws of M_2"])
+    (page.folder / "lost.html").write_text(made, encoding="utf-8")
+    page.open("lost.html")
+    heads = page.js("return [...document.querySelectorAll('.column-head span')].map((head) => head.textContent)")
+    assert heads == ["no draws", "draws missing from the store", "draws missing from the store"]
+    assert page.js("return document.querySelectorAll('.answer.lost').length") == 1
+    assert "Missing from the store" in page.find(".answer.lost").text
+    gone = whole_page(explorer_data([], {}), missing=["the problems"])
+    (page.folder / "gone.html").write_text(gone, encoding="utf-8")
+    page.driver.get(f"file://{page.folder / 'gone.html'}")
+    page.until("return document.documentElement.dataset.ready === 'true'")
+    assert "missing from the store" in page.find("#explorer-none").text
+
+
+def test_names_of_steps_stand_in_the_explorer(page: Page) -> None:
+    one = problems(2)
+    answer = {p["id"]: {"text": "3", "correct": p is one[0], "reason": "right"} for p in one}
+    data = explorer_data(one, {"samples 0": {1: {"greedy": answer}, 2: {"greedy": answer}}}, {"samples 0": ["base", "round-1"]})
+    (page.folder / "named.html").write_text(whole_page(data), encoding="utf-8")
+    page.open("named.html")
+    heads = page.js("return [...document.querySelectorAll('.column-head h4')].map((head) => head.textContent)")
+    assert heads == ["M_1 base", "M_2 round-1"]
+    page.select("set", "wrong-last")
+    assert page.found() == 1
+    assert page.find("#set-meaning").text == "M_2 round-1’s greedy answer is wrong."
+
+
+def test_draws_without_greedy_answers_can_be_looked_at_filtered_and_audited(page: Page) -> None:
+    some = problems(3)
+    right = {some[0]["id"]: (0, 0), some[1]["id"]: (1, 0), some[2]["id"]: (1, 1)}
+    draws = {i: [{"text": "3", "correct": bool(one), "reason": None} for one in two] for i, two in right.items()}
+    given = {"mine": {1: {"draws": draws}, 2: {"draws": draws}}}
+    (page.folder / "draws.html").write_text(whole_page(explorer_data(some, given)), encoding="utf-8")
+    page.open("draws.html")
+    assert page.js("return [...document.querySelectorAll('.row .marks')].map((marks) => marks.textContent)") == [
+        "0 0",
+        "1 1",
+        "2 2",
+    ]
+    assert page.js("return document.querySelectorAll('.answer.absent').length") == 0
+    assert page.find(".pager").text.replace("\n", " ").strip("‹› ").startswith("Draws 1 to 2 of 2 on this page")
+    for name, place in (("none-last", 0), ("some-last", 1), ("every-last", 2)):
+        page.select("set", name)
+        assert page.found() == 1
+        assert page.chosen() == some[place]["id"]
+    page.select("set", "all")
+    page.press("a")
+    page.until("return document.querySelector('.progress')?.textContent === '1 of 6, out of 6'")
+
+
+def test_every_model_is_in_view_on_a_laptop(page: Page) -> None:
+    page.driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 1280, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    )
+    try:
+        page.open("page.html")
+        assert page.js("return document.querySelector('.column:last-child').getBoundingClientRect().right") <= 1280
+    finally:
+        page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_wrong_answers_are_audited_and_votes_outlast_a_reload_and_can_be_saved(page: Page, data: Any) -> None:
+    some, given = data
+    page.press("a")
+    page.js("""const grade = document.querySelector('[data-keep="grade"]'); grade.value = 'wrong';
+        grade.dispatchEvent(new Event('change', {bubbles: true}))""")
+    page.until("return document.querySelector('.audited .answer.wrong') !== null")
+    wrong = sum(
+        not a["correct"]
+        for step in given["sft 0"].values()
+        for p in some
+        for a in (step["greedy"][p["id"]], *step["draws"][p["id"]])
+    )
+    assert page.find(".progress").text == f"1 of 20, out of {wrong:,}"
+    seen = page.find(".audited .answer").get_attribute("aria-label")
+    page.press("2")
+    page.until("return document.querySelector('.tally').textContent === '0 sound, 1 flawed, 0 unsure'")
+    page.open("page.html")
+    page.press("a")
+    page.js("""const grade = document.querySelector('[data-keep="grade"]'); grade.value = 'wrong';
+        grade.dispatchEvent(new Event('change', {bubbles: true}))""")
+    page.until("return document.querySelector('.tally').textContent === '0 sound, 1 flawed, 0 unsure'")
+    page.js("""window.saved = null; const made = URL.createObjectURL;
+        URL.createObjectURL = (blob) => { blob.text().then((text) => { window.saved = text; }); return made.call(URL, blob); };
+        document.querySelector('[data-keep="save"]').click()""")
+    page.until("return window.saved !== null")
+    head, row, end = page.js("return window.saved").split("\n")
+    assert head == "run,problem,t,answer,grade,vote"
+    assert row.startswith('"sft, seed 0","gsm8k-test-')
+    assert row.endswith(",wrong,flawed")
+    assert seen.split(", ")[1].removesuffix(": wrong") in row
+    assert end == ""

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from sirev.reporting.facts import Facts
 from sirev.reporting.page import explorer, explorer_data, render, tables_as_html
+from sirev.reporting.page.bars import WIDTH
 from sirev.reporting.tables import TextTable
-from tests.reporting.page_data import HOSTILE, answers, hostile_answers, problems, whole_page
+from tests.reporting.page_data import HOSTILE, answers, comparison, hostile_answers, outcome, problems, whole_page
 
 
 def unpacked(page: str, name: str) -> Any:
@@ -57,7 +59,10 @@ def test_a_missing_answer_is_marked_as_missing() -> None:
     given = answers(some, ("sft 0",))
     del given["sft 0"][3]["greedy"][some[1]["id"]]
     data = explorer_data(some, given)
-    assert data["index"]["runs"][0]["right"][2][1] == explorer.ABSENT
+    bits = data["index"]["runs"][0]["right"][2][1]
+    assert bits < 0
+    right = [answer["correct"] for answer in given["sft 0"][3]["draws"][some[1]["id"]]]
+    assert [bool((-1 - bits) >> k & 1) for k in range(1, 9)] == right, "its draws are there"
     assert data["chunks"][0]["rows"][1][0][2][0] == explorer.ABSENT
 
 
@@ -109,9 +114,91 @@ def test_tables_are_escaped_with_rules_between_runs() -> None:
 def test_verdict_cards_say_what_is_missing_and_why() -> None:
     page = whole_page(explorer_data([], {}))
     assert "none: no suite was evaluated" in page
-    assert "the data could have shown 2.9 points" in page
-    assert "&lt; 0.001" in page or "< 0.001" in page
+    assert "smallest detectable change: 2.9 points" in page
+    assert "&lt;0.001</td>" in page
     assert "M_1 trained again gains 31, 28, 33 and loses 30, 29, 35 problems." in page
-    assert page.count('<span class="badge">narrower</span>') == 2
-    empty = render({"verdicts": []}, title="t", tables_html="", figures=[], explorer=explorer_data([], {}))
+    assert len(re.findall(r'<span class="badge"[^>]*>narrower</span>', page)) == 2
+    empty = render({"verdicts": []}, facts=Facts("t", ""), tables_html="", figures=[], explorer=explorer_data([], {}))
     assert "No verdict: no model was compared with M_1." in empty
+
+
+def bars(page: str) -> list[tuple[float, float, float, float, float]]:
+    """Of every bar on a page: where its interval begins and ends, its value, and the margin's two sides."""
+    found = re.findall(r'<svg class="bar".*?</svg>', page)
+    drawn = []
+    for one in found:
+        begin, end = (float(x) for x in re.findall(r'class="span" x1="([\d.]+)" x2="([\d.]+)"', one)[0])
+        value = float(re.findall(r'cx="([\d.]+)"', one)[0])
+        left, width = (float(x) for x in re.findall(r'class="margin" x="([\d.]+)" width="([\d.]+)"', one)[0])
+        drawn.append((begin, end, value, left, left + width))
+    return drawn
+
+
+def test_large_changes_are_drawn_where_they_are_with_their_whole_intervals_on_one_scale() -> None:
+    made = comparison()
+    made["verdicts"][0]["outcomes"] = {"pass_at_1": outcome(0.515, "up", 0.0001, half=0.075)}
+    made["verdicts"][1]["outcomes"] = {
+        "pass_at_1": outcome(-0.2, "down", 0.0001, half=0.1),
+        "pass_at_n": outcome(0.0, "same", 0.9, half=0.01),
+    }
+    page = render(made, facts=Facts("t", ""), tables_html="", figures=[], explorer=explorer_data([], {}))
+    large, fall, none = bars(page)[:3]
+    zero = none[2]
+    points = (large[2] - zero) / 51.5  # the width of a point
+    for (begin, end, value, left, right), (low, at, high) in zip(
+        (large, fall, none), ((44, 51.5, 59), (-30, -20, -10), (-1, 0, 1)), strict=True
+    ):
+        assert [begin, value, end] == pytest.approx([zero + points * x for x in (low, at, high)], abs=0.2)
+        assert [left, right] == pytest.approx([zero - 3 * points, zero + 3 * points], abs=0.2)
+        assert 0 < begin < end < WIDTH
+    assert '+51.5</b> <span class="interval">[+44.0, +59.0]</span>' in page
+
+
+def test_a_page_has_one_unit_for_a_quantity_and_no_negative_zero() -> None:
+    made = comparison()
+    made["verdicts"][1]["outcomes"] = {"pass_at_1": outcome(-0.0001, "same", 0.9, half=0.0002)}
+    page = render(made, facts=Facts("t", ""), tables_html="", figures=[], explorer=explorer_data([], {}))
+    assert '<b>−24.9%</b> <span class="interval">[−31.6, −18.2]</span>' in page, "D in % of M_1's, as in the tables"
+    assert '<td class="base">45.0%</td>' in page
+    assert "<b>0.0</b>" in page
+    assert not re.search(r"[-−]0\.0[^\d]", page)
+    assert "p<0.001 before Holm" in page.replace("&lt;", "<")
+    assert "p=<" not in page.replace("&lt;", "<")
+
+
+def test_the_head_names_the_facts_and_explains_the_words() -> None:
+    page = whole_page(explorer_data([], {}))
+    assert "<h1>sirev: &lt;i&gt;tiny&lt;/i&gt; &amp; &quot;more&quot;</h1>" in page
+    assert "<dt>Model</dt><dd>org/&lt;b&gt;name&lt;/b&gt;</dd>" in page
+    assert page.index('<details class="more-facts">') < page.index("one &amp; two")
+    for word in ("M_1", "M_T", "draws", "greedy", "pass@N", "OOD", "IS(t)", "LS(t)", "narrower", "re-roll", "margin"):
+        assert f"<dt>{word}</dt>" in page
+    assert '<span class="badge" title="Right answers became more alike' in page
+    assert 'title="Share of problems that at least one of N draws solves."' in page
+
+
+def test_what_the_store_lacks_stands_at_the_top_with_what_mends_it() -> None:
+    assert "This page is incomplete" not in whole_page(explorer_data([], {}))
+    page = whole_page(explorer_data([], {}), missing=["draws of <M_2>"], mends=["sirev store verify --repair"])
+    top = page[: page.index('id="verdicts"')]
+    assert "draws of &lt;M_2&gt;" in top
+    assert "<code>sirev store verify --repair</code>" in top
+    assert unpacked(page, "explorer-index")["lost"]
+
+
+def test_names_of_steps_stand_on_the_cards() -> None:
+    made = comparison()
+    made["recipe"] = "mine"
+    steps = ["base", "a", "b", "c", "round-4"]
+    made["runs"] = [{"id": "mine-samples", "label": "mine", "method": "sft", "seed": 0, "steps": steps}]
+    page = render(made, facts=Facts("t", ""), tables_html="", figures=[], explorer=explorer_data([], {}))
+    assert "M_1 base → M_5 round-4" in page
+    assert '<span class="who">mine</span>' in page
+    assert "M_1 → M_5" in page, "of runs without names"
+
+
+def test_a_figure_without_values_is_a_sentence() -> None:
+    figures = [{"name": "ood", "title": "OOD", "alt": "Accuracy: none, no greedy answers.", "light": None, "dark": None}]
+    page = whole_page(explorer_data([], {}), figures)
+    assert '<p class="none">Accuracy: none, no greedy answers.</p>' in page
+    assert "<img" not in page

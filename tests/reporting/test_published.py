@@ -151,17 +151,17 @@ def test_a_mean_over_seeds_needs_every_seed() -> None:
 def test_coverage_in_both_readings_on_both_splits() -> None:
     table = tables_of(a_run("sft", [0.60, 0.66]))[1]
     assert table.rows == [
-        ["mass", "train", "0", "0.627", "0.900 [0.880, 0.920]", "+0.273 [+0.253, +0.293]"],
-        ["mass", "test", "0", "0.627", "0.600 [0.580, 0.620]", "-0.027 [-0.047, -0.007]"],
-        ["solved", "train", "0", "0.627", "0.990 [0.985, 0.995]", "+0.363 [+0.358, +0.368]"],
-        ["solved", "test", "0", "0.627", "–", "–"],
+        ["mass", "train", "0", "62.7", "90.0 [88.0, 92.0]", "+27.3 [+25.3, +29.3]"],
+        ["mass", "test", "0", "62.7", "60.0 [58.0, 62.0]", "-2.7 [-4.7, -0.7]"],
+        ["solved", "train", "0", "62.7", "99.0 [98.5, 99.5]", "+36.3 [+35.8, +36.8]"],
+        ["solved", "test", "0", "62.7", "–", "–"],
     ]
 
 
 def test_shapes_stand_beside_what_was_read_off_the_figures() -> None:
     shapes = tables_of(a_run("dpo", [0.60, 0.66]))[2]
     told = {row[0]: row[3:] for row in shapes.rows}
-    assert told["SentenceBERT diversity of right answers"] == ["0.71 → 0.58", "0.60 → 0.50"]
+    assert told["SentenceBERT diversity of right answers, %"] == ["71 → 58", "60.0 → 50.0"]
     assert told["MATH algebra (OOD), %"] == ["15.3 → 17.8", "14.0 → 13.0"]
     assert told["group disparity, MATH algebra, %"] == ["91.5 → 92.8", "– → –"]
     assert told["M_1's pass@64 on IS(t), %"] == ["98 – 100", "92.0 – 92.0"]

@@ -37,21 +37,21 @@ def gained() -> dict[str, Any]:
 def test_a_verdict_names_its_model_its_reason_and_the_lack_of_seeds_and_null_runs(gained: dict[str, Any]) -> None:
     table = summary([gained])
     assert table.rows[0][:4] == ["sft", "0", "M_2", "reversal"]
-    assert any(note.startswith("No claim about sft: 1 seed of the 3") for note in table.notes)
-    assert any(note.startswith("Without a null run") for note in table.notes)
+    assert "1 seed; claims about a method need 3." in table.notes
+    assert any(note.startswith("No null run: ") for note in table.notes)
     assert not any("LoRA" in note for note in table.notes)
 
 
 def test_adapters_are_named_once_where_they_may_understate_a_loss() -> None:
     table = summary([shown(study(np.random.default_rng(1), 60, methods=("sft", "dpo")), "lora")])
     assert [note for note in table.notes if "LoRA" in note] == [
-        "LoRA, which may understate the loss of diversity (arXiv 2405.09673): sft, dpo."
+        "Trained with LoRA, which may understate the loss of diversity (arXiv 2405.09673): sft, dpo."
     ]
 
 
 def test_outcomes_stand_in_their_order_with_seeds_printed(gained: dict[str, Any]) -> None:
     table = outcomes([gained])
-    assert [row[2] for row in table.rows] == ["A pass@1", "B pass@32", "C suite", "D distinct right"]
+    assert [row[2] for row in table.rows] == ["A pass@1", "B pass@32", "C suite", "D variety"]
     assert "seed 0" in table.notes[-1]
 
 
@@ -63,7 +63,7 @@ def test_evidence_of_something_new_is_said_or_denied_at_one_n(gained: dict[str, 
 def test_null_models_have_a_row_each_and_where_there_are_none_it_says_so(gained: dict[str, Any]) -> None:
     (table,) = nulls([gained])
     assert table.rows == []
-    assert table.notes[0].startswith("none: there is no null run")
+    assert table.notes[0].startswith("none: no null run; add some with")
     (run,) = study(np.random.default_rng(2), 60)
     (table,) = nulls([shown([run, RunMeasures("null-retrain", 0, {1: run.models[1], 2: run.models[2], 3: run.models[1]})])])
     assert [row[:3] for row in table.rows] == [["null-retrain", "0", "2"], ["null-retrain", "0", "3"]]

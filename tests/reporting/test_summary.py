@@ -12,7 +12,9 @@ import pytest
 
 import sirev
 from sirev.errors import BadInput
+from sirev.reporting.headline import as_text, headline
 from sirev.reporting.sections import SECTIONS
+from sirev.reporting.selection import others_in_words
 from tests.conftest import Study
 
 STATISTIC = {"value", "low", "high", "n", "reason"}
@@ -57,6 +59,33 @@ def test_the_json_form_is_the_documented_schema(smoke: Study) -> None:
             assert one["low"] is None or one["high"] is None or one["low"] <= one["high"]
 
 
+def test_without_a_section_a_terminal_gets_one_screen_and_all_on_request(
+    smoke: Study, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = sirev.report(recipes=["tiny_smoke"], store=smoke.store)
+    told.print(asked="--recipe tiny_smoke")
+    screen = capsys.readouterr().out
+    assert screen == as_text(headline(told.studies, f"--recipe tiny_smoke --store {smoke.store.path}"))
+    assert "sirev report all --recipe tiny_smoke" in screen
+    told.print(everything=True)
+    tables = capsys.readouterr().out
+    assert tables.count("\n") > 150
+    assert not any(line.endswith(" ") for line in tables.splitlines())
+    whole = sirev.report("all", recipes=["tiny_smoke"], store=smoke.store)
+    whole.print()
+    assert "Training of M_t" in capsys.readouterr().out
+    assert set(whole.to_dict()["studies"][0]["runs"][0]["iterations"][0]) == {
+        "t",
+        *(field for _, fields in SECTIONS.values() for field in fields),
+    }
+
+
+def test_one_seed_is_named_once_and_not_in_every_row(smoke: Study) -> None:
+    tables = sirev.report(recipes=["tiny_smoke"], store=smoke.store).tables()
+    assert not any("seed" in table.columns for table in tables)
+    assert "All runs: seed 0." in tables[0].notes
+
+
 @pytest.mark.parametrize("section", SECTIONS)
 def test_a_section_holds_its_own_fields_alone(smoke: Study, section: str) -> None:
     told = sirev.report(section, recipes=["tiny_smoke"], store=smoke.store)
@@ -64,16 +93,38 @@ def test_a_section_holds_its_own_fields_alone(smoke: Study, section: str) -> Non
     assert told.tables()
 
 
-def test_csv_has_a_row_a_statistic_and_the_same_values(smoke: Study) -> None:
+def test_csv_has_a_row_per_value_with_its_unit_pass_at_1_first(smoke: Study) -> None:
     told = sirev.report(recipes=["tiny_smoke"], methods=["sft"], store=smoke.store)
     rows = list(csv.DictReader(io.StringIO(told.text("csv"))))
-    by_name = {(row["t"], row["statistic"]): row for row in rows}
+    assert rows[0]["statistic"] == "pass_at_1"
+    of_run = [row for row in rows if row["run"]]
+    by_name = {(row["t"], row["statistic"]): row for row in of_run}
+    assert len(by_name) == len(of_run)
     iteration = told.to_dict()["studies"][0]["runs"][0]["iterations"][2]
     assert float(by_name["3", "pass_at_1"]["value"]) == iteration["pass_at_1"]["value"]
+    assert by_name["3", "pass_at_1"]["unit"] == "share"
     assert by_name["3", "improvement_set.size"]["value"] == str(iteration["improvement_set"]["size"])
+    assert by_name["3", "improvement_set.size"]["unit"] == "count"
+    assert by_name["3", "against_m1.pass_at_1.difference"]["unit"] == "change of share"
     mean = iteration["diversity"]["all"]["distinct_n"]["mean"]["value"]
     assert float(by_name["3", "diversity.all.distinct_n.mean"]["value"]) == mean
-    assert len(by_name) == len(rows)
+
+
+@pytest.mark.parametrize("section", [None, "verdict"])
+def test_csv_holds_the_verdicts_and_its_number_columns_are_numbers(smoke: Study, section: str | None) -> None:
+    told = sirev.report(section, recipes=["tiny_smoke"], store=smoke.store)
+    rows = list(csv.DictReader(io.StringIO(told.text("csv"))))
+    for row in rows:
+        for column in ("value", "low", "high", "n", "p"):
+            assert row[column] != "-0.0"
+            assert row[column] == "" or float(row[column]) is not None
+    said = {(row["method"], row["statistic"]): row for row in rows if row["statistic"].startswith("verdict")}
+    for verdict in told.studies[0]["verdicts"]:
+        assert said[verdict["method"], "verdict"]["text"] == verdict["verdict"]
+        outcome = verdict["outcomes"]["pass_at_n"]
+        row = said[verdict["method"], "verdict.pass_at_n"]
+        assert [float(row[k]) for k in ("value", "low", "high")] == [outcome["difference"][k] for k in ("value", "low", "high")]
+        assert (float(row["p"]), row["text"]) == (outcome["holm"], outcome["is"])
 
 
 def test_markdown_is_well_formed(smoke: Study) -> None:
@@ -91,12 +142,25 @@ def test_methods_and_runs_narrow_the_report(smoke: Study) -> None:
     assert [run["id"] for run in one.runs] == [smoke.of("dpo").id]
 
 
-def test_two_runs_of_one_name_are_told_apart(smoke_copy: Path) -> None:
+def test_of_several_settings_the_newest_are_shown_and_the_others_are_commands_to_copy(smoke: Study, smoke_copy: Path) -> None:
     sirev.iterate("tiny_smoke", methods=["sft"], overrides=["evaluation.draws.n=8"], store=smoke_copy)
-    told = sirev.report(recipes=["tiny_smoke"], methods=["sft"], store=smoke_copy)
-    labels = [run["label"] for run in told.runs]
-    assert len(set(labels)) == 2
-    assert all(label.startswith("tiny_smoke-sft-s0-") for label in labels)
+    told = sirev.report(recipes=["tiny_smoke"], store=smoke_copy)
+    assert [(run["label"], run["id"]) for run in told.runs] == [("sft", told.selection.shown[0][0].id)]
+    line, other = others_in_words(told.selection, "html", smoke_copy, Path("x.html"))
+    assert line == "tiny_smoke was run with 2 settings; this is the newest (draws.n=8). The others:"
+    digits = smoke.results[0].id.rpartition("-")[2]
+    assert other == f"  sirev report html --run {digits} --store {smoke_copy} --output x-2.html  # draws.n=16"
+    shown = sirev.report(runs=[digits], store=smoke_copy)
+    assert shown.runs == sirev.report(recipes=["tiny_smoke"], store=smoke.store).runs
+    assert others_in_words(shown.selection) == []
+    sirev.iterate("tiny_smoke", store=smoke_copy)  # a replay is what was run last
+    assert {run["id"] for run in sirev.report(recipes=["tiny_smoke"], store=smoke_copy).runs} == {r.id for r in smoke.results}
+
+
+def test_runs_of_one_name_are_told_apart_by_what_was_set(smoke: Study, smoke_copy: Path) -> None:
+    (other,) = sirev.iterate("tiny_smoke", methods=["sft"], overrides=["evaluation.draws.n=8"], store=smoke_copy)
+    told = sirev.report(runs=[smoke.of("sft").id, other.id], store=smoke_copy)
+    assert sorted(run["label"] for run in told.runs) == ["sft draws.n=16", "sft draws.n=8"]
 
 
 def test_a_report_of_what_was_compared_needs_no_other_object(smoke: Study, smoke_copy: Path) -> None:
@@ -142,4 +206,34 @@ def test_an_unfinished_run_is_left_out_and_said(smoke: Study, smoke_copy: Path) 
     store.runs.save(run)
     told = sirev.report(recipes=["tiny_smoke"], store=smoke_copy)
     assert [r["method"] for r in told.runs] == ["sft", "sft-dpo"]
-    assert told.notes == (f"{run.id} is not finished and left out; `sirev iterate` goes on with it",)
+    assert told.notes == (f"{run.id} is not finished and left out; `sirev iterate` continues it",)
+
+
+def test_what_the_store_lacks_is_named_with_what_mends_it(smoke: Study, smoke_copy: Path) -> None:
+    store = sirev.Store(smoke_copy)
+    run = store.runs.get(smoke.of("dpo").id)
+    assert run is not None
+    pin = run.pins["train:3"]
+    store.records.path(pin.key, pin.artifact).unlink()
+    told = sirev.report("training", recipes=["tiny_smoke"], store=smoke_copy)
+    (sentence,) = told.missing
+    assert sentence.startswith(
+        f"the store {smoke_copy} has no record of {run.id}'s train:3; compute them again with `sirev iterate"
+    )
+    assert told.to_dict()["missing"] == [sentence]
+    assert f"Missing: {sentence}." in told.text("markdown")
+    assert sirev.report(recipes=["tiny_smoke"], store=smoke_copy).missing == ()  # which rests on no training
+
+
+def test_a_study_that_can_not_be_compared_is_left_out_of_several(smoke: Study, smoke_copy: Path) -> None:
+    (other,) = sirev.iterate("tiny_smoke", methods=["sft"], overrides=["evaluation.draws.n=8"], store=smoke_copy)
+    store = sirev.Store(smoke_copy)
+    alone = store.runs.get(other.id)
+    assert alone is not None
+    store.records.path(alone.pins["compare"].key, alone.pins["compare"].artifact).unlink()
+    told = sirev.report(runs=[smoke.of("sft").id, other.id], store=smoke_copy)
+    assert [run["id"] for run in told.runs] == [smoke.of("sft").id]
+    assert len(told.missing) == 1
+    assert other.id in told.missing[0]
+    with pytest.raises(BadInput, match="has no record of the comparison"):
+        sirev.report(runs=[other.id], store=smoke_copy)

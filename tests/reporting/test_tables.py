@@ -1,7 +1,19 @@
 from __future__ import annotations
 
 from sirev.metrics.statistic import absent, statistic
-from sirev.reporting.tables import TextTable, between, markdown, percent, points, share, with_interval, without_nothing
+from sirev.reporting.tables import (
+    TextTable,
+    between,
+    fixed,
+    markdown,
+    number,
+    p_equals,
+    p_value,
+    percent,
+    points,
+    with_interval,
+    without_nothing,
+)
 
 
 def test_cells_with_bars_do_not_break_markdown() -> None:
@@ -9,9 +21,20 @@ def test_cells_with_bars_do_not_break_markdown() -> None:
 
 
 def test_what_is_absent_is_a_dash_and_never_a_zero() -> None:
-    assert percent(absent("no draws")) == share(absent("no draws")) == "–"
+    assert percent(absent("no draws")) == number(absent("no draws"), 2) == "–"
     assert percent(statistic(0.123, 9)) == "12.3"
-    assert share(statistic(0.123, 9)) == "0.123"
+
+
+def test_what_rounds_to_zero_has_no_sign() -> None:
+    assert fixed(-0.04, 1) == fixed(-0.0, 1) == fixed(0.04, 1, sign=True) == "0.0"
+    assert points(statistic(-0.0001, 9)) == points(statistic(0.0, 9)) == "0.0"
+    assert between({**statistic(0.0, 9), "low": -0.0002, "high": 0.0}) == "[0.0, 0.0]"
+    assert fixed(-0.06, 1, sign=True) == "-0.1"
+
+
+def test_a_p_value_has_three_decimals_and_is_never_zero() -> None:
+    assert [p_value(p) for p in (None, 0.0, 0.0009, 0.001, 0.04567, 1.0)] == ["–", "<0.001", "<0.001", "0.001", "0.046", "1.000"]
+    assert [p_equals(p) for p in (0.0002, 0.0123)] == ["p<0.001", "p=0.012"]
 
 
 def test_an_interval_stands_in_brackets_and_an_unknown_bound_is_left_open() -> None:

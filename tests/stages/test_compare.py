@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from sirev.stages import compare
@@ -21,7 +22,8 @@ def compared(tmp_path: Path, measures: dict[str, Any], **parameters: Any) -> dic
         for name, rows in measures.items()
     }
     asked = {"runs": RUNS, "suites": ["suite"], "replicates": 200, **parameters}
-    data = compare.run(CompareParameters(**asked), inputs, None).files["comparison.json"]  # type: ignore[arg-type]
+    context = SimpleNamespace(progress=lambda *_, **__: None)
+    data = compare.run(CompareParameters(**asked), inputs, context).files["comparison.json"]  # type: ignore[arg-type]
     assert isinstance(data, bytes)
     told: dict[str, Any] = json.loads(data)
     return told

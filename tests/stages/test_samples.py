@@ -56,7 +56,9 @@ def test_the_tables_are_those_of_a_run(tmp_path: Path) -> None:
 def test_the_summary_says_what_a_repeat_need_not_read(tmp_path: Path) -> None:
     summary = made(tmp_path, ROWS).json("summary.json")
     counts = {"problems": 2, "completions": 3, "fewest": 1, "most": 2, "tokens": False, "finish": False, "reader": "rows"}
-    assert {**summary, "ids": ""} == {**counts, "ids": ""}
+    assert counts.items() <= summary.items()
+    assert {name: path for name, path in summary["fields"].items() if name in ("id", "gold")} == {"id": ["id"], "gold": ["gold"]}
+    assert (summary["unused"], summary["numbered"]) == ({}, None)
     others = [{**row, "id": f"{row['id']}2"} for row in ROWS]
     assert made(tmp_path, others).json("summary.json")["ids"] != summary["ids"]
     assert made(tmp_path, ROWS[::-1]).json("summary.json") == summary
@@ -81,6 +83,21 @@ def test_a_task_leaves_the_verdicts_to_its_grader(tmp_path: Path) -> None:
     assert artifact.rows("problems") == [by_id[name] for name in sorted(found)]
     with pytest.raises(BadInput, match=r"rows.jsonl:1: the problem '9 \+ 1\?' is none of the 3"):
         made(tmp_path, [{"question": "9 + 1?", "response": "3"}], {"problems": problems}, task="gsm8k", template="gsm8k")
+
+
+def test_with_others_it_is_narrowed_to_the_problems_that_all_have(tmp_path: Path) -> None:
+    whole = made(tmp_path, [*ROWS, {"id": "c", "text": "x", "correct": True}])
+    other = made(tmp_path, ROWS[:1])
+    narrow = made(tmp_path, ROWS, {"samples": whole, "with/file:1": whole, "with/file:2": other})
+    assert [row["id"] for row in narrow.rows("problems")] == ["b"]
+    assert [row["text"] for row in narrow.rows("completions")] == ["x", "y"]
+    assert [row["correct"] for row in narrow.rows("grades")] == [True, False]
+    summary = narrow.json("summary.json")
+    assert (summary["problems"], summary["completions"], summary["fewest"]) == (1, 2, 2)
+    assert summary["fields"] == whole.json("summary.json")["fields"]
+    stranger = made(tmp_path, [{"id": "z", "text": "x", "correct": True}])
+    with pytest.raises(BadInput, match="--common: no problem is in every step"):
+        made(tmp_path, ROWS, {"samples": whole, "with/file:1": whole, "with/file:2": stranger})
 
 
 def test_where_a_file_lies_is_no_part_of_the_key() -> None:

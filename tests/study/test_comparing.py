@@ -7,7 +7,7 @@ import pytest
 
 import sirev
 from sirev.errors import BadInput
-from sirev.study.comparing import comparison, studies
+from sirev.study.comparing import comparison, joint_records, studies
 from tests.conftest import Study, tree
 
 
@@ -50,6 +50,29 @@ def test_measures_that_are_gone_are_one_clear_line(smoke_copy: Path) -> None:
     runs = store.runs.all()
     artifact = store.artifact(runs[0].pins["measure/draws:1"].artifact)
     store.objects.path(artifact.digest).unlink()
-    with pytest.raises(BadInput, match=r"lacks measures of .*; `sirev iterate` computes them anew") as caught:
+    with pytest.raises(
+        BadInput, match=r"lacks the measures of tiny_smoke-\S+'s M_1 \(draws\); compute them again with `sirev iterate"
+    ) as caught:
         comparison(sirev.Store(smoke_copy), runs)
     assert "\n" not in str(caught.value)
+
+
+def test_whoever_watches_hears_at_once_and_after_each_model_and_nothing_of_what_is_found(smoke_copy: Path) -> None:
+    store = sirev.Store(smoke_copy)
+    runs = store.runs.all()
+    for key, artifact in joint_records(store, runs):
+        store.records.path(key, artifact).unlink()
+    heard: list[tuple[int, int, int]] = []
+    comparison(store, runs, lambda *said: heard.append(said))
+    assert heard == [(3, done, 9) for done in range(10)]
+    comparison(sirev.Store(smoke_copy), runs, lambda *said: pytest.fail("it was there"))
+
+
+def test_a_comparison_whose_file_is_lost_is_made_again(smoke_copy: Path) -> None:
+    store = sirev.Store(smoke_copy)
+    (run,) = [run for run in store.runs.all() if run.method == "sft"]
+    artifact = store.artifact(run.pins["compare"].artifact)
+    before = artifact.json("comparison.json")
+    artifact.path("comparison.json").unlink()
+    assert comparison(sirev.Store(smoke_copy), [run]) == before
+    assert artifact.complete()

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import sirev
+from sirev.store.runs import step_title
 from sirev.study.invocation import plan
 from sirev.trainers.checkpoints import MARKER
 from tests.conftest import SIREV, Study, alive, semantic_digests
@@ -31,7 +32,7 @@ def computed_long_steps(stderr: str) -> list[str]:
 def hits(store: Path) -> set[str]:
     """What the store holds already, in the words of the progress lines."""
     return {
-        f"{run_id.split('-s0-')[0].removeprefix('tiny_smoke-')} seed 0  {step}"
+        f"{run_id.split('-s0-')[0].removeprefix('tiny_smoke-')} seed 0  {step_title(step)}"
         for run_id, states in plan("tiny_smoke", store=store).items()
         for step, state in states.items()
         if state == "hit"

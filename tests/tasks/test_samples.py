@@ -33,7 +33,7 @@ def write(tmp_path: Path) -> Write:
 
 def said(path: Path, fields: dict[str, str] | None = None, step: str = "M1", **options: Any) -> list[Sampled]:
     options.setdefault("graded", True)
-    return read(path, form_of(path), field_paths(fields or {}, step), **options)[1]
+    return read([(path, form_of(path))], field_paths(fields or {}, step), **options).problems
 
 
 def draws(problem: Sampled) -> list[tuple[str, bool | None]]:
@@ -118,10 +118,26 @@ def test_all_forms_say_the_same(write: Write, tmp_path: Path) -> None:
         ),
         ([{"id": "a", "text": 3, "correct": 1}], {}, ":1: field 'text' must be a string, found 3 (int)"),
         ([{"id": "a", "text": ["x", None], "correct": [1, 0]}], {}, ":1: field 'text' must be a string, found None"),
-        ([{"id": "a", "text": "x", "correct": 2}], {}, ":1: field 'correct' must be true or false, 1 or 0, found 2 (int)"),
-        ([{"id": "a", "text": "x", "correct": float("nan")}], {}, ":1: field 'correct' must be true or false, 1 or 0, found nan"),
-        ([{"id": "a", "text": "x", "correct": None}], {}, ":1: field 'correct' must be true or false, 1 or 0, found None"),
-        ([{"id": "a", "text": "x", "correct": "maybe"}], {}, ":1: field 'correct' must be true or false"),
+        (
+            [{"id": "a", "text": "x", "correct": 2}],
+            {},
+            ":1: field 'correct' must be true, false, 1, 0, 'pass' or 'fail', found 2 (int)",
+        ),
+        (
+            [{"id": "a", "text": "x", "correct": float("nan")}],
+            {},
+            ":1: field 'correct' must be true, false, 1, 0, 'pass' or 'fail', found nan",
+        ),
+        (
+            [{"id": "a", "text": "x", "correct": None}],
+            {},
+            ":1: field 'correct' must be true, false, 1, 0, 'pass' or 'fail', found None",
+        ),
+        (
+            [{"id": "a", "text": "x", "correct": "maybe"}],
+            {},
+            ":1: field 'correct' must be true, false, 1, 0, 'pass' or 'fail', found 'maybe'",
+        ),
         ([{"id": "a", "text": "x", "correct": [1, 0]}], {}, "found [1, 0] (list); one verdict is wanted for each completion"),
         ([{"id": "a", "text": ["x", "y"], "correct": 1}], {}, ":1: field 'correct' must be a list beside 2 texts, found 1"),
         ([{"id": "a", "text": ["x", "y"], "correct": [1]}], {}, ":1: field 'correct' has 1 entries beside 2 texts"),
@@ -308,3 +324,37 @@ def test_four_published_models_are_four_steps_of_one_file() -> None:
     lines = gzip.decompress(path.read_bytes()).decode().splitlines()
     assert right == {step: sum(json.loads(line)[step]["is_correct"] for line in lines) for step in MODELS}
     assert len(lines) == 1319
+
+
+def test_several_files_are_read_as_one(write: Write) -> None:
+    rows = [{"id": name, "text": "x", "correct": 1} for name in ("a", "b")]
+    one, two = (write(*rows, name=f"{k}.jsonl") for k in range(2))
+    three = write({"id": "c", "response": "y", "passed": False}, name="2.jsonl")
+    listed = write(*({"id": name, "text": ["z", "z"], "correct": [0, 0]} for name in ("a", "c")), name="3.jsonl")
+    found = read([(path, ".jsonl") for path in (one, two, three, listed)], {}, graded=True)
+    assert [(one.id, draws(one)) for one in found.problems] == [
+        ("a", [("x", True), ("x", True), ("z", False), ("z", False)]),
+        ("b", [("x", True), ("x", True)]),
+        ("c", [("y", False), ("z", False), ("z", False)]),
+    ]
+    twice = write(*[{"id": "a", "text": ["z"], "correct": [0]}] * 2, name="4.jsonl")
+    both = [(one, ".jsonl"), (twice, ".jsonl")]
+    assert "the problem 'a' is also that of" in refusal(lambda: read(both, {}, graded=True))
+
+
+def test_what_was_read_and_what_was_not_is_told(write: Write) -> None:
+    row = {"id": "a", "completion": "x", "correct": 1, "answer": "7", "difficulty": "hard", "prompt": "A?"}
+    found = read([(write(row), ".jsonl")], {}, graded=True)
+    assert found.reader == "rows"
+    assert found.fields == {"id": ["id"], "text": ["completion"], "correct": ["correct"], "prompt": ["prompt"]}
+    assert found.unused == {"answer": ["gold", "answer"], "difficulty": ["level"]}
+    path = write(row | {"gold": "7"})
+    assert read([(path, ".jsonl")], {"level": ["difficulty"]}, graded=True).unused == {"answer": ["answer"]}
+    assert read([(path, ".jsonl")], {"answer": ["answer"]}, graded=True).unused == {"difficulty": ["level"]}
+    assert read([(path, ".jsonl")], {}, graded=False).unused["correct"] == []
+
+
+def test_ids_that_name_completions_are_refused(write: Write) -> None:
+    rows = [{"id": f"p{i}_{k}", "question": f"{i}?", "text": "x", "correct": 1} for i in range(4) for k in range(2)]
+    assert "8 ids but 4 different questions, each under 2 ids" in refusal(lambda: said(write(*rows)))
+    assert len(said(write(*rows), {"id": "question"})) == 4

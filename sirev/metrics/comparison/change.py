@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sirev.metrics.comparison.measures import Floats, Measures, Row, column, counts
-from sirev.metrics.comparison.model import NO_DRAWS, Tree, pass_curve
+from sirev.metrics.comparison.model import NEEDS_GREEDY, NO_DRAWS, NO_GREEDY, Tree, pass_curve
 from sirev.metrics.comparison.sheet import Cell, Sheet
 from sirev.metrics.crossing import crossing
 from sirev.metrics.paired import change_interval, label_swap, mcnemar, sign_test, smallest_change
@@ -23,14 +23,18 @@ Mask = NDArray[np.bool_]
 NO_GAIN = "none: M_t gains no problem over M_1"
 NEW_AT = 8
 """The largest N at which IS(t) is tested against re-roll: one N, so that nobody can pick one."""
+NOT_TESTED: dict[str, Any] = {"N": None, "p": None, "holm": None}
 
 
-def improvement(sheet: Sheet, first: Measures, later: Measures, seed: int) -> Tree:
-    """IS(t) and LS(t), M_1's pass@N on IS(t) and its controls; see `sirev.metrics.reroll` for the curve to beat."""
+def improvement(sheet: Sheet, first: Measures, later: Measures, seed: int, from_draws: bool = False) -> Tree:
+    """IS(t) and LS(t), M_1's pass@N on IS(t) and its controls; see `sirev.metrics.reroll` for the curve to beat.
+
+    Both sets are of greedy answers; `from_draws` says that there are none in the whole study, as their reason then does.
+    """
     if first.greedy is None or later.greedy is None:
         size: int | None = None
         gained = lost = wrong = np.zeros(sheet.n, dtype=bool)
-        none = "no greedy answers were given"
+        none = NEEDS_GREEDY if from_draws else NO_GREEDY
     else:
         was, now = (np.array([row["correct"] > 0 for row in rows]) for rows in (first.greedy, later.greedy))
         gained, lost, wrong = now & ~was, was & ~now, ~was
@@ -65,10 +69,10 @@ def improvement(sheet: Sheet, first: Measures, later: Measures, seed: int) -> Tr
             },
             "reroll": curve,
             "below_reroll": {k: sheet.derived(lambda one, other: one - other, [small[k], curve[k]], none) for k in curve},
-            "new": _new(of, right, wrong, gained, controls, seed),
+            "new": _new(of, right, wrong, gained, controls, seed) if not from_draws else {**NOT_TESTED, "reason": none},
             "format": sheet.mean(np.where(gained, cut, np.nan), none),
         },
-        "lost_set": {"size": None if size is None else int(lost.sum())},
+        "lost_set": {"size": None if size is None else int(lost.sum())} | ({"reason": none} if from_draws else {}),
     }
 
 
@@ -204,8 +208,12 @@ def outcomes(
     later: Measures,
     headline: int,
     matched: tuple[Floats, Floats, str],
+    from_draws: bool = False,
 ) -> dict[str, Outcome]:
-    """The outcomes compared: pass@1, pass@N, mean accuracy, each OOD suite, size-matched distinct right answers."""
+    """The outcomes compared: pass@1, pass@N, mean accuracy, each OOD suite, size-matched distinct right answers.
+
+    pass@1 is of greedy answers, or `from_draws` the mean accuracy itself.
+    """
 
     def greedy(rows: Sequence[Row] | None, n: int) -> Floats:
         return column(rows, lambda row: float(row["correct"] > 0), n)
@@ -216,12 +224,16 @@ def outcomes(
 
     was, now = (column(m.draws, lambda row: row["correct"] / row["n"], sheet.n) for m in (first, later))
     few = f"fewer than {headline} draws" if first.draws is not None and later.draws is not None else NO_DRAWS
+    several = [pass_n(m.draws) for m in (first, later)]
+    if from_draws and headline == 1:  # pass@1 again, which is no second outcome
+        several, few = [np.full(sheet.n, np.nan)] * 2, "fewer than 2 draws"
+    mean = Outcome(sheet, was, now, NO_DRAWS)
     found = {
-        "pass_at_1": Outcome(
-            sheet, greedy(first.greedy, sheet.n), greedy(later.greedy, sheet.n), "no greedy answers were given", True
-        ),
-        "pass_at_n": Outcome(sheet, pass_n(first.draws), pass_n(later.draws), few),
-        "mean_accuracy": Outcome(sheet, was, now, NO_DRAWS),
+        "pass_at_1": mean
+        if from_draws
+        else Outcome(sheet, greedy(first.greedy, sheet.n), greedy(later.greedy, sheet.n), NO_GREEDY, True),
+        "pass_at_n": Outcome(sheet, several[0], several[1], few),
+        "mean_accuracy": mean,
         "distinct": Outcome(sheet, matched[0], matched[1], matched[2]),
     }
     for name, of_suite in suites.items():

@@ -15,8 +15,7 @@ Floats = NDArray[np.float64]
 GROUPS = {"all": "an", "correct": "a correct", "incorrect": "an incorrect"}
 """The sets of answers that diversity is measured over, with the article to say that there is none."""
 SIZES = (4, 8, 16)
-"""The numbers of answers m at which diversity is size-matched; the verdict rests on MATCHED."""
-MATCHED = 8
+"""The numbers of answers m at which diversity is size-matched."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ Tree = dict[str, Any]
 """Names to cells, or to trees of them."""
 
 NO_GREEDY, NO_DRAWS, NO_TRAIN = "no greedy answers were given", "no draws were given", "no draws on training problems"
+NEEDS_GREEDY = "not measured: needs greedy answers"
+"""Why there is no improvement set where pass@1 is estimated from draws."""
 WHY_NOT = {
     "distinct_equations": ("math", "the task is no mathematical one"),
     "distinct_programs": ("code", "the answers are no programs"),
@@ -25,15 +27,19 @@ WHY_NOT = {
 """Measure of diversity -> the kind of answers that has it, and what is said of the others."""
 
 
-def accuracy(sheet: Sheet, found: Measures, levels: Sequence[str], whole: str = NO_GREEDY) -> Tree:
-    """pass@1 of greedy answers, whole and by level, and how they end."""
-    right = column(found.greedy, lambda row: row["correct"] / row["n"], sheet.n)
+def accuracy(sheet: Sheet, found: Measures, levels: Sequence[str], from_draws: bool = False) -> Tree:
+    """pass@1, whole and by level, and how greedy answers end.
+
+    pass@1 is the share of greedy answers that are right; `from_draws`, the mean over problems of the share of draws that are.
+    """
+    rows, none = (found.draws, NO_DRAWS) if from_draws else (found.greedy, NO_GREEDY)
+    right = column(rows, lambda row: row["correct"] / row["n"], sheet.n)
     return {
-        "pass_at_1": sheet.mean(right, whole),
-        "levels": by_level(sheet, right, levels, whole),
+        "pass_at_1": sheet.mean(right, none),
+        "levels": by_level(sheet, right, levels, none),
         "greedy": {
-            "truncated": sheet.mean(column(found.greedy, share_of("truncated"), sheet.n), whole),
-            "unanswered": sheet.mean(column(found.greedy, share_of("unanswered"), sheet.n), whole),
+            "truncated": sheet.mean(column(found.greedy, share_of("truncated"), sheet.n), NO_GREEDY),
+            "unanswered": sheet.mean(column(found.greedy, share_of("unanswered"), sheet.n), NO_GREEDY),
             "tokens": sheet.mean(column(found.greedy, share_of("tokens"), sheet.n), "no lengths were given"),
         },
     }

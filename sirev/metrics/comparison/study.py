@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,21 +22,19 @@ from sirev.metrics.comparison.change import (
     split_of_loss,
     where_they_cross,
 )
-from sirev.metrics.comparison.measures import GROUPS, MATCHED, SIZES, Floats, Measures, column, sorted_levels
+from sirev.metrics.comparison.measures import GROUPS, SIZES, Floats, Measures, column, sorted_levels
 from sirev.metrics.comparison.model import NO_TRAIN, Tree, accuracy, coverage, diversity, draws, pass_curve, suite
 from sirev.metrics.comparison.sheet import Sheet
 from sirev.metrics.intervals import t_interval
 from sirev.metrics.paired import holm
 from sirev.metrics.pass_at_n import powers_of_two
 from sirev.metrics.statistic import absent
-from sirev.metrics.verdict import claim, classify, verdict
+from sirev.metrics.verdict import FEWEST, MATCHED, claim, classify, verdict
 
 SCHEMA = 2
 """Version of the comparison's form; it grows when a field changes its meaning or goes away."""
 NULL = "null-"
 """How the names of null runs begin in the place of a method."""
-FEWEST = 30
-"""Problems that a size-matched value needs at least."""
 HEADLINE = 32
 """N of the pass@N that verdicts rest on; the largest power of two below it where there are fewer draws."""
 DIGITS = 10
@@ -44,13 +43,17 @@ DIGITS = 10
 
 @dataclass(frozen=True)
 class Settings:
-    """How changes are judged: margins within which they count as none, and the random numbers."""
+    """How changes are judged: margins within which they count as none, and the random numbers.
+
+    `from_draws`: there are no greedy answers, and pass@1 is estimated by the mean share of right draws.
+    """
 
     margin: float = 0.03
     diversity_margin: float = 0.1
     diversity_counts: bool = False
     replicates: int = 10_000
     seed: int = 0
+    from_draws: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,17 +79,24 @@ class _Judged:
     gained: dict[int, tuple[int | None, int | None]] = field(default_factory=dict)
 
 
-def compare(runs: Sequence[RunMeasures], answers: str, guess: float | None, settings: Settings) -> dict[str, Any]:
+def compare(
+    runs: Sequence[RunMeasures],
+    answers: str,
+    guess: float | None,
+    settings: Settings,
+    done: Callable[[int], None] = lambda models: None,
+) -> dict[str, Any]:
     """The comparison of runs on the same problems, as `docs/report.md` documents it. `answers` is "math", "code", "text" or
-    "letters"; `guess` the chance of a right guess, if answers can be guessed."""
+    "letters"; `guess` the chance of a right guess, if answers can be guessed. `done` hears how many models are through."""
     rows = next(rows for m in runs[0].models.values() for rows in (m.greedy, m.draws) if rows is not None)
     levels = [row["level"] for row in rows]
     drawn = [row["n"] for run in runs if not run.null for m in run.models.values() for row in m.draws or ()]
     headline = max(powers_of_two(min(HEADLINE, min(drawn, default=HEADLINE))))
     matched = {seed: _eligible([run for run in runs if run.seed == seed], len(rows)) for seed in {run.seed for run in runs}}
     told, found = [], []
+    through = itertools.count(1)
     for run in runs:
-        one, judgement = _run(run, levels, answers, guess, headline, matched[run.seed], settings)
+        one, judgement = _run(run, levels, answers, guess, headline, matched[run.seed], settings, lambda: done(next(through)))
         told.append(one)
         found.append(judgement)
     _correct([one for run, one in zip(runs, told, strict=True) if not run.null])
@@ -170,14 +180,15 @@ def _run(
     headline: int,
     eligible: Eligible,
     settings: Settings,
+    done: Callable[[], None],
 ) -> tuple[dict[str, Any], _Judged]:
     first_t, first = next(iter(run.models.items()))
     iterations, latest, gained = [], _Judged({}, {}), {}
     for t, model in run.models.items():
         sheet = Sheet(len(levels), settings.seed, settings.replicates)
         suites = {name: Sheet(len(rows), settings.seed, settings.replicates) for name, rows in model.ood.items()}
-        tree: Tree = {"t": t, **accuracy(sheet, model, levels), **draws(sheet, model)}
-        tree |= improvement(sheet, first, model, settings.seed)
+        tree: Tree = {"t": t, **accuracy(sheet, model, levels, settings.from_draws), **draws(sheet, model)}
+        tree |= improvement(sheet, first, model, settings.seed, settings.from_draws)
         gained[t] = (tree["improvement_set"]["size"], tree["lost_set"]["size"])
         tree["diversity"] = diversity(sheet, model, answers, eligible)
         tree["temperatures"] = {
@@ -191,7 +202,7 @@ def _run(
         both, cells = Curves([], [], []), {}
         if t != first_t:
             values = _matched_values(first, model, answers, eligible, len(levels))
-            latest.outcomes = outcomes(sheet, suites, first, model, headline, values)
+            latest.outcomes = outcomes(sheet, suites, first, model, headline, values, settings.from_draws)
             cells = {name: one.cell() for name, one in latest.outcomes.items()}
             both = curves(sheet, first, model)
         settled = sheet.settle(tree)
@@ -207,6 +218,7 @@ def _run(
         }
         settled["against_m1"] = latest.changes
         iterations.append(settled)
+        done()
     told = {
         "method": run.method,
         "seed": run.seed,
@@ -214,7 +226,16 @@ def _run(
         "matched": _matched(eligible, levels),
         "iterations": iterations,
     }
+    if settings.from_draws:
+        told["pass_at_1_from"] = _mean_of(run)
     return told, latest
+
+
+def _mean_of(run: RunMeasures) -> str:
+    """What pass@1 is estimated from where there are no greedy answers: "mean of 8 draws", "mean of 5 to 8 draws"."""
+    drawn = [row["n"] for model in run.models.values() for row in model.draws or ()]
+    few, most = min(drawn, default=0), max(drawn, default=0)
+    return f"mean of {most if few == most else f'{few} to {most}'} draw{'' if most == 1 else 's'}"
 
 
 def _train_coverage(model: Measures, settings: Settings) -> dict[str, Any]:
@@ -275,7 +296,8 @@ def _verdict(
         if _counts(name):
             p, margin = adjusted.get((run.method, name)), _margin(name, change, settings)
             told[name] = {**change, "holm": p, "margin": margin, "is": classify(change, p, margin)}
-    said, narrower, reason = verdict({name: one["is"] for name, one in told.items()}, settings.diversity_counts)
+    name = f"pass@1 ({_mean_of(run)})" if settings.from_draws else "pass@1"
+    said, narrower, reason = verdict({name: one["is"] for name, one in told.items()}, settings.diversity_counts, name)
     near = [(other, one) for other, one in nulls if other.seed == run.seed and other.method in nulls_of(run.method)]
     retrained = [one.gained for other, one in near if other.method == "null-retrain"]
     noise = None

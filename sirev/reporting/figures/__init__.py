@@ -15,25 +15,30 @@ from typing import TYPE_CHECKING, Any, cast
 from sirev.errors import BadInput
 from sirev.reporting.figures import accuracy, diversity, sampling
 from sirev.reporting.figures.canvas import DARK, LIGHT, Ink, Sheet, style
-from sirev.reporting.figures.embedding import embedded
+from sirev.reporting.figures.embedding import embedded, recoloured
 from sirev.reporting.figures.sentences import SENTENCES
-from sirev.reporting.figures.series import methods
+from sirev.reporting.figures.series import Comparison, methods, step_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FIGURES: dict[str, tuple[str, Callable[[Sheet, dict[str, Any]], None]]] = {
-    "pass-at-1": ("Greedy accuracy over iterations", accuracy.pass_at_1),
-    "coverage": ("What M₁ covers, and what the methods gain", accuracy.coverage),
-    "improvement": ("Were the newly solved problems within M₁'s reach?", sampling.improvement),
-    "pass-at-k": ("pass@k of every model, and where the curves cross", sampling.pass_at_k),
+    "pass-at-1": ("pass@1 over iterations", accuracy.pass_at_1),
+    "coverage": ("M₁'s coverage, and each method's gains", accuracy.coverage),
+    "improvement": ("Newly solved problems: were they within M₁'s reach?", sampling.improvement),
+    "pass-at-k": ("pass@k of every model", sampling.pass_at_k),
     "diversity": ("Diversity of answers over iterations", diversity.diversity),
     "trade-off": ("Accuracy against diversity", diversity.trade_off),
-    "ood": ("Accuracy on other problems", accuracy.ood),
+    "ood": ("Out-of-distribution accuracy", accuracy.ood),
 }
 """Name -> (title, what draws it on a sheet), in the order of a report."""
 
 FORMATS = ("svg", "pdf", "png")
+
+
+def figures_of(comparison: Comparison) -> list[str]:
+    """The figures that a comparison has something for: "ood" only where a suite of other problems was evaluated."""
+    return [name for name in FIGURES if name != "ood" or comparison.get("suites")]
 
 
 def draw(comparison: dict[str, Any], name: str, *, dark: bool = False, titled: bool = True) -> Figure:
@@ -41,19 +46,23 @@ def draw(comparison: dict[str, Any], name: str, *, dark: bool = False, titled: b
 
     A figure for which the comparison has no value says "none" and the reason. Raises `BadInput` for an unknown name.
     """
+    return _drawn(comparison, name, DARK if dark else LIGHT, titled).figure
+
+
+def _drawn(comparison: dict[str, Any], name: str, ink: Ink, titled: bool) -> Sheet:
     if name not in FIGURES:
         raise BadInput(f"no figure {name!r} (known: {', '.join(FIGURES)})")
     title, onto = FIGURES[name]
-    ink = DARK if dark else LIGHT
     with _styled(ink):
-        names = [method.name for method in methods(comparison)]
-        sheet = Sheet(ink, title if titled else None, names)
+        found = methods(comparison)
+        sheet = Sheet(ink, title if titled else None, [method.name for method in found], step_names(found))
         onto(sheet, comparison)
-        return sheet.close()
+        sheet.close()
+        return sheet
 
 
 def write_figures(comparison: dict[str, Any], folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Every figure in every format as FOLDER/NAME.FORMAT; the paths written.
+    """Every figure that there is something for, in every format, as FOLDER/NAME.FORMAT; the paths written.
 
     The same comparison gives the same bytes (with the same matplotlib). Raises `BadInput` for an unknown format.
     """
@@ -62,7 +71,7 @@ def write_figures(comparison: dict[str, Any], folder: Path, formats: Sequence[st
         raise BadInput(f"no figure format {unknown[0]!r} (known: {', '.join(FORMATS)})")
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name in FIGURES:
+    for name in figures_of(comparison):
         figure = draw(comparison, name)
         for form in formats:
             path = folder / f"{name}.{form}"
@@ -77,10 +86,33 @@ def svg(comparison: dict[str, Any], name: str, dark: bool = False) -> str:
     Its ids begin with the figure's name (and -dark), so that many fit on a page; its style rules reach no further than itself.
     `role="img"` and a <title> carry the sentence of `describe`.
     """
-    figure = draw(comparison, name, dark=dark, titled=False)
+    file = _transparent(draw(comparison, name, dark=dark, titled=False), name, dark)
+    return _element(file, comparison, name, dark)
+
+
+def both_themes(comparison: dict[str, Any], name: str) -> tuple[str, str] | None:
+    """A figure as `svg` gives it, for light and dark paper; None where it has no value at all."""
+    sheet = _drawn(comparison, name, LIGHT, titled=False)
+    if not sheet.figure.axes:
+        return None
+    file = _transparent(sheet.figure, name, dark=False)
+    light = _element(file, comparison, name, dark=False)
+    if sheet.ambiguous:
+        return light, svg(comparison, name, dark=True)
+    return light, _element(recoloured(file, sheet.twins), comparison, name, dark=True)  # drawing takes seconds
+
+
+def _own(name: str, dark: bool) -> str:
+    return f"figure-{name}" + ("-dark" if dark else "")
+
+
+def _transparent(figure: Figure, name: str, dark: bool) -> str:
     figure.patch.set_alpha(0)
-    own = f"figure-{name}" + ("-dark" if dark else "")
-    return embedded(_saved(figure, "svg", own, DARK if dark else LIGHT).decode("utf-8"), own, describe(comparison, name))
+    return _saved(figure, "svg", _own(name, dark), DARK if dark else LIGHT).decode("utf-8")
+
+
+def _element(file: str, comparison: dict[str, Any], name: str, dark: bool) -> str:
+    return embedded(file, _own(name, dark), describe(comparison, name))
 
 
 def describe(comparison: dict[str, Any], name: str) -> str:

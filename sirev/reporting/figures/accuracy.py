@@ -19,6 +19,7 @@ from sirev.reporting.figures.series import (
     times,
     values,
 )
+from sirev.reporting.pass_at_1 import pass_at_1_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +54,7 @@ def shifts(found: list[Method], ts: list[int], share: float = 0.018) -> list[flo
 
 
 def pass_at_1(sheet: Sheet, comparison: Comparison) -> None:
-    """Greedy pass@1 over t, a line a method."""
+    """pass@1 over t, a line per method."""
     found = methods(comparison)
     ts = times(found)
     [[panel]] = sheet.panels(1, 1, 5.2, 3.0)
@@ -61,9 +62,9 @@ def pass_at_1(sheet: Sheet, comparison: Comparison) -> None:
     draw_nulls(sheet, panel, comparison, ts[-1] if ts else 1, "pass_at_1")
     for method, shift in zip(found, shifts(found, ts), strict=True):
         sheet.method(panel, method, [over_t(run, "pass_at_1") for run in method.runs], interval="caps", shift=shift)
-    panel.set_ylabel("greedy pass@1 (%)")
+    panel.set_ylabel(f"{pass_at_1_name(comparison['runs'])} (%)")
     share_limits([panel])
-    sheet.notes.append("Bars: 95 % intervals over problems.")
+    sheet.notes.append("Bars: 95% intervals over problems.")
     seeds_note(sheet, found)
 
 
@@ -94,8 +95,10 @@ def coverage(sheet: Sheet, comparison: Comparison) -> None:
     right.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     right.grid(True, axis="x")
     right.grid(False, axis="y")
-    sheet.notes.append(("Filled: the last t; hollow: the best t. " if elsewhere else "") + "Bars: 95 % intervals.")
-    sheet.notes.append(_advice(found))
+    sheet.notes.append(("Filled: the last t; hollow: the best t. " if elsewhere else "") + "Bars: 95% intervals.")
+    sheet.notes.append("mass: mean share of correct draws; solved: share of problems with a correct draw.")
+    if not sheet.steps:  # the rule chooses a training method
+        sheet.notes.append(_advice(found))
 
 
 def _readings(sheet: Sheet, panel: Axes, found: list[Method]) -> None:
@@ -113,7 +116,7 @@ def _readings(sheet: Sheet, panel: Axes, found: list[Method]) -> None:
     panel.set_yticks(range(4), [f"{reading}, {split}" for reading, split in rows])
     panel.set_ylim(3.5, -0.5)
     panel.set_xlim(0, 100)
-    panel.set_xlabel("coverage of right answers (%)")
+    panel.set_xlabel("coverage of correct answers (%)")
     panel.set_title("M₁'s coverage")
     panel.grid(True, axis="x")
     panel.grid(False, axis="y")
@@ -123,7 +126,7 @@ def _advice(found: list[Method]) -> str:
     advice: dict[str, Any] = next((run["advice"] for method in found for run in method.runs if run.get("advice")), {})
     said = f"advises {advice['methods']}" if advice.get("methods") else "gives no advice here"
     reason = f": {advice['reason']}" if advice.get("reason") else ""
-    return f"The paper's rule (the side of 50 % that coverage lies on) {said}{reason}."
+    return f"The paper's rule (the side of 50% that coverage lies on) {said}{reason}."
 
 
 def gain(method: Method, t: int | None) -> Statistic:
@@ -158,7 +161,7 @@ def ood(sheet: Sheet, comparison: Comparison) -> None:
         sheet.reason = "no suite of other problems was evaluated"
         return
     ts = times(found)
-    grid = sheet.panels(len(suites), len(found) + 2, 1.75 + room(found), 2.2)
+    grid = sheet.panels(len(suites), len(found) + 2, 1.9 + room(found), 2.2)
     for suite, (whole, *by_level, disparity) in zip(suites, grid, strict=True):
         for panel in (whole, *by_level, disparity):
             sheet.x_of_t(panel, ts, "iteration t" if suite == suites[-1] else "")
@@ -177,12 +180,15 @@ def ood(sheet: Sheet, comparison: Comparison) -> None:
         share_limits([whole])
         share_limits(by_level)
         if suite == suites[0]:
-            whole.set_title("whole")
+            whole.set_title("overall")
             disparity.set_title("group disparity")
             for panel, method in zip(by_level, found, strict=True):
                 panel.set_title(f"{short(method.name)}, by level")
-    sheet.notes.append("Group disparity: what the hardest level loses of the easiest level's accuracy. Bars: 95 % intervals.")
-    sheet.notes.append("By level: the numbers at line ends are levels.")
+    sheet.notes.append("Group disparity: what the hardest level loses of the easiest level's accuracy. Bars: 95% intervals.")
+    if any(
+        i.get("ood", {}).get(suite, {}).get("levels") for m in found for r in m.runs for i in r["iterations"] for suite in suites
+    ):
+        sheet.notes.append("By level: the numbers at line ends are levels.")
     seeds_note(sheet, found)
 
 

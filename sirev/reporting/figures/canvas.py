@@ -8,12 +8,12 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from sirev.metrics.statistic import Statistic
-from sirev.reporting.figures.labels import move_apart
-from sirev.reporting.figures.series import Curve, Method, mean, values
+from sirev.reporting.figures.labels import LABEL_SHIFT, move_apart
+from sirev.reporting.figures.series import Curve, Method, mean, model, values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,8 +36,10 @@ METHOD_COLOURS = {"sft": "blue", "dpo": "vermilion", "sft-dpo": "green"}
 MARKERS = ("o", "s", "^", "D", "v", "P")
 NARROWEST = 4.6
 """Inches that a title and notes need at least."""
-LABEL_SHIFT = 10
-"""Points between a line's end and its label."""
+LED = 3.0
+"""Points by which a label is moved before a thin line leads from it to its own line."""
+STEP_NAME = 12
+"""Characters of a step's name in a figure."""
 SHORTEST_RANGE = 5.0
 """Percentage points that an axis of shares spans at least, so that noise does not fill a panel."""
 
@@ -103,7 +105,7 @@ def style(ink: Ink, hash_salt: str = "sirev") -> dict[str, Any]:
 
 @dataclass
 class Sheet:
-    """A figure under way; `names` are the methods that get colours.
+    """A figure under way; `names` are the methods that get colours, `steps` the names of M_1, M_2, ... if they have any.
 
     It remembers which panels got a value; `close` writes in the others why they have none.
     """
@@ -111,13 +113,20 @@ class Sheet:
     ink: Ink = LIGHT
     title: str | None = None
     names: Sequence[str] = ()
+    steps: Sequence[str] = ()
     notes: list[str] = field(default_factory=list)
     reason: str = "nothing was measured"
     figure: Figure = field(init=False)
+    twins: dict[str, str] = field(default_factory=dict)
+    """Every colour of a sheet on light paper -> the one that it has on dark paper."""
+    ambiguous: bool = False
+    """Whether one colour has two such twins."""
+    _width: float = 0
     _panels: list[Axes] = field(default_factory=list)
     _drawn: set[int] = field(default_factory=set)
     _reasons: dict[int, Counter[str]] = field(default_factory=dict)
     _labels: list[Annotation] = field(default_factory=list)
+    _leaders: list[tuple[Annotation, str]] = field(default_factory=list)
     _colours: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -129,6 +138,7 @@ class Sheet:
         free = [colour for colour in OKABE_ITO if colour not in taken] or list(OKABE_ITO)
         others = [name for name in self.names if name not in METHOD_COLOURS]
         self._colours = METHOD_COLOURS | {name: free[i % len(free)] for i, name in enumerate(others)}
+        self.twins = dict(zip(astuple(LIGHT)[:-1], astuple(DARK)[:-1], strict=True))
         self.figure = Figure(layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.05))
         FigureCanvasAgg(self.figure)
 
@@ -136,6 +146,7 @@ class Sheet:
         """Rows x columns of panels, each `width` x `height` inches with its labels."""
         from matplotlib.ticker import MaxNLocator
 
+        self._width = width
         self.figure.set_size_inches(max(NARROWEST, width * columns), height * rows + (0.3 if self.title else 0.1))
         grid = self.figure.subplots(rows, columns, squeeze=False, **sharing)
         for panel in (panel for row in grid for panel in row):
@@ -145,11 +156,17 @@ class Sheet:
 
     def colour(self, method: Method) -> str:
         """The method's colour, the same in every figure of a comparison and, for the paper's methods, in every study."""
-        return mixed(OKABE_ITO[self._colours[method.name]], "#ffffff", 1 - self.ink.lift)
+        own = OKABE_ITO[self._colours[method.name]]
+        return self._twinned(*(mixed(own, "#ffffff", 1 - ink.lift) for ink in (self.ink, DARK)))
 
     def shade(self, colour: str, strength: float) -> str:
         """A colour mixed with the paper: strength 1 is the colour itself."""
-        return mixed(colour, self.ink.paper, strength)
+        dark = self.twins.get(colour, colour)
+        return self._twinned(mixed(colour, self.ink.paper, strength), mixed(dark, DARK.paper, strength))
+
+    def _twinned(self, colour: str, dark: str) -> str:
+        self.ambiguous = self.ambiguous or self.twins.setdefault(colour, dark) != dark
+        return colour
 
     def line(
         self,
@@ -188,7 +205,7 @@ class Sheet:
             panel.fill_between(*sides, color=colour, alpha=0.13, linewidth=0, zorder=1)
         if label:
             end = max(i for i, value in enumerate(y) if value == value)
-            self.label(panel, curve[end][0], y[end], label, label_colour or colour)
+            self.label(panel, curve[end][0], y[end], label, label_colour or colour, leader=colour)
 
     def method(self, panel: Axes, method: Method, curves: Sequence[Curve], *, label: bool = True, **look: Any) -> None:
         """A method's thick line, with its seeds' thin ones where there are several."""
@@ -211,8 +228,18 @@ class Sheet:
         if label:
             self.label(panel, x, (low + high) / 2, label, self.ink.muted)
 
-    def label(self, panel: Axes, x: float, y: float, text: str, colour: str, *, side: Literal["left", "right"] = "right") -> None:
-        """Text beside a point, moved apart from its neighbours by `close`."""
+    def label(
+        self,
+        panel: Axes,
+        x: float,
+        y: float,
+        text: str,
+        colour: str,
+        *,
+        side: Literal["left", "right"] = "right",
+        leader: str = "",
+    ) -> None:
+        """Text beside a point, moved apart from its neighbours by `close`, with a line of the colour `leader` to its point."""
         placed = panel.annotate(
             text,
             (x, y),
@@ -225,6 +252,8 @@ class Sheet:
             annotation_clip=False,
         )
         self._labels.append(placed)
+        if leader:
+            self._leaders.append((placed, leader))
 
     def dot(self, panel: Axes, one: Statistic, row: float, name: str, colour: str, *, scale: float = 100, **look: Any) -> None:
         """A value on a row of a horizontal dot plot with its interval."""
@@ -243,14 +272,23 @@ class Sheet:
             one["reason"] or "not measured" for one in stats if one["value"] is None
         )
 
+    def model(self, t: int) -> str:
+        """M_t for a label, with its name if it has one: "M₂ round-1"."""
+        return f"{model(t)} {short(self.steps[t - 1], STEP_NAME)}" if t <= len(self.steps) else model(t)
+
     def x_of_t(self, panel: Axes, ts: Sequence[int], name: str = "iteration t") -> None:
-        """Whole t on the x axis."""
+        """Whole t on the x axis, or the names of the steps."""
         first, last = (ts[0], ts[-1]) if ts else (1, 1)
         pad = (last - first) / 16 or 0.5
         panel.set_xlim(first - pad, last + pad)
         step = max(1, -(-len(ts) // 8))
-        panel.set_xticks(list(ts)[::step], [str(t) for t in list(ts)[::step]])
-        panel.set_xlabel(name)
+        shown = list(ts)[::step]
+        named = bool(self.steps) and all(t <= len(self.steps) for t in shown)
+        texts = [short(self.steps[t - 1], STEP_NAME) if named else str(t) for t in shown]
+        crowded = sum(len(text) + 2 for text in texts) * 0.075 > self._width
+        turned: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+        panel.set_xticks(shown, texts, **turned)
+        panel.set_xlabel("model" if named and name else name)
 
     def x_of_n(self, panel: Axes, ns: Sequence[float], name: str) -> None:
         """Powers of two on the x axis; of many, every second one is written."""
@@ -277,16 +315,36 @@ class Sheet:
             wide = int(self.figure.get_size_inches()[0] * 15.5)
             text = "\n".join(line for note in self.notes for line in textwrap.wrap(note, wide))
             self.figure.supxlabel(text, x=0.01, ha="left", fontsize=7, color=self.ink.muted)
-        for _ in range(2):  # the constraints settle at the second pass
-            self.figure.draw_without_rendering()
-        self.figure.set_layout_engine("none")  # keeps the places found: labels now move without moving panels
+        engine = self.figure.get_layout_engine()
+        assert engine is not None
+        for _ in range(2 if self._panels else 0):  # the constraints settle at the second pass, which heeds where labels went
+            engine.execute(self.figure)
+            self._move_labels()
+        self.figure.set_layout_engine("none")  # keeps the places found
+        self._lead()
+        return self.figure
+
+    def _move_labels(self) -> None:
         for panel in self._panels:
             move_apart(panel, [label for label in self._labels if label.axes is panel])
-        return self.figure
+
+    def _lead(self) -> None:
+        """Thin lines from points to their labels where these were moved away."""
+        from matplotlib.lines import Line2D
+
+        to_pixels, whole = self.figure.dpi / 72, self.figure.transFigure.inverted()
+        for label, colour in self._leaders:
+            right, up = label.xyann
+            if label.axes is None or max(abs(right) - LABEL_SHIFT, abs(up)) <= LED:
+                continue
+            x, y = label.axes.transData.transform(label.xy)
+            ends = whole.transform([(x + 2 * to_pixels, y), (x + (right - 1) * to_pixels, y + up * to_pixels)])
+            line = Line2D(ends[:, 0], ends[:, 1], color=colour, lw=0.6, transform=self.figure.transFigure)
+            self.figure.add_artist(line)
 
     def _all_empty(self, reason: str) -> None:
         self.figure.clear()
-        self._panels, self._labels, self.notes = [], [], []
+        self._panels, self._labels, self._leaders, self.notes = [], [], [], []
         self.figure.set_size_inches(5, 1.4)
         text = textwrap.fill(f"none: {reason}", 70)
         self.figure.text(0.5, 0.45, text, ha="center", va="center", color=self.ink.muted)

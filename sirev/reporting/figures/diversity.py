@@ -15,10 +15,10 @@ from sirev.reporting.figures.series import (
     has_values,
     mean,
     methods,
-    model,
     over_t,
     times,
 )
+from sirev.reporting.pass_at_1 import pass_at_1_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,9 +53,9 @@ def diversity(sheet: Sheet, comparison: Comparison) -> None:
                 _matched(sheet, panel, method, group, path)
         panels[0].set_ylabel(axis)
         share_limits(panels)
-    sheet.notes.append(
-        f"Solid: the first 50 draws. Dashed: size-matched, m = {SIZE} answers of each problem. Bands: 95 % intervals."
-    )
+    dashed = any(has_values(_all_curves(found, ("matched", SIZE, *MEASURES[key][1]))) for key in rows)
+    matched = f"Dashed: size-matched, m = {SIZE} answers to each problem. " if dashed else ""
+    sheet.notes.append(f"Solid: the first 50 draws. {matched}Bands: 95% intervals.")
     if any(str(run["method"]).startswith("null-") for run in comparison.get("runs", [])):
         sheet.notes.append("Grey: null runs.")
     seeds_note(sheet, found)
@@ -73,7 +73,7 @@ def _matched(sheet: Sheet, panel: Axes, method: Method, group: str, path: tuple[
 
 
 def trade_off(sheet: Sheet, comparison: Comparison) -> None:
-    """Greedy pass@1 against the diversity of right answers, M_1 to M_T by arrows: over the first 50 draws, and size-matched."""
+    """pass@1 against the diversity of right answers, M_1 to M_T by arrows: over the first 50 draws, and size-matched."""
     from matplotlib.ticker import MaxNLocator
 
     found = methods(comparison)
@@ -84,7 +84,7 @@ def trade_off(sheet: Sheet, comparison: Comparison) -> None:
         key = _measure(found, prefix)
         axis, path = MEASURES[key]
         panel.set_title(title)
-        panel.set_xlabel(f"{axis.removesuffix(' (%)')} of right answers (%)")
+        panel.set_xlabel(f"{axis.removesuffix(' (%)')} of correct answers (%)")
         panel.grid(True, axis="both")
         panel.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
         for method in found:
@@ -96,9 +96,9 @@ def trade_off(sheet: Sheet, comparison: Comparison) -> None:
                 spread = mean([over_t(run, "diversity", "correct", *prefix, *path) for run in method.runs])
                 _path(sheet, panel, method, spread, mean([over_t(run, "pass_at_1") for run in method.runs]), method.name)
         _make_room(panel, found)
-    panels[0].set_ylabel("greedy pass@1 (%)")
+    panels[0].set_ylabel(f"{pass_at_1_name(comparison['runs'])} (%)")
     share_limits(panels)
-    sheet.notes.append("Arrows go from M_t to the next model; up is more often right, left is more alike.".replace("M_t", "Mₜ"))
+    sheet.notes.append("Arrows lead from each model to the next; up: more accurate, left: less diverse.")
     seeds_note(sheet, found)
 
 
@@ -106,12 +106,14 @@ def _make_room(panel: Axes, found: list[Method]) -> None:
     """Free space left of the leftmost point for a method's name, and some on the right for M_1's."""
     points = [float(x) for line in panel.get_lines() for x in cast(Any, line.get_xdata())]
     if not points:
+        panel.set_xticks([])
         return
     low, high = min(points), max(points)
     span = max(high - low, 1.0)
     longest = max(len(short(method.name)) for method in found)
     share = (0.3 + 0.062 * longest) / (2.9 + room(found))  # of the panel's width in inches
     panel.set_xlim(low - span * 1.15 * share / (1 - share), high + 0.15 * span)
+    panel.set_xticks([float(tick) for tick in panel.get_xticks() if 0 <= tick <= high + 0.15 * span])  # no share is below 0
 
 
 def _measure(found: list[Method], prefix: tuple[str, ...]) -> str:
@@ -124,10 +126,11 @@ def _measure(found: list[Method], prefix: tuple[str, ...]) -> str:
 
 def _path(sheet: Sheet, panel: Axes, method: Method, spread: Curve, right: Curve, name: str, *, thin: bool = False) -> None:
     accuracy = {t: one["value"] for t, one in right if one["value"] is not None}
-    sheet.heed(panel, [one for _, one in spread] + [one for _, one in right])
     points = [(int(t), 100 * one["value"], 100 * accuracy[t]) for t, one in spread if one["value"] is not None and t in accuracy]
     if not points:
+        sheet.heed(panel, [one for _, one in [*spread, *right] if one["value"] is None])
         return
+    sheet.heed(panel, [one for _, one in spread])
     colour = sheet.colour(method)
     look = {"lw": 0.6, "alpha": 0.5} if thin else {"lw": 0, "markersize": 4.5, "marker": MARKERS[method.place % len(MARKERS)]}
     panel.plot([p[1] for p in points], [p[2] for p in points], color=colour, label=name, markeredgewidth=0, **look)
@@ -140,4 +143,4 @@ def _path(sheet: Sheet, panel: Axes, method: Method, spread: Curve, right: Curve
     side: Literal["left", "right"] = "left" if left else "right"
     sheet.label(panel, points[-1][1], points[-1][2], short(method.name), colour, side=side)
     if method.place == 0:
-        sheet.label(panel, points[0][1], points[0][2], model(points[0][0]), sheet.ink.text)
+        sheet.label(panel, points[0][1], points[0][2], sheet.model(points[0][0]), sheet.ink.text)

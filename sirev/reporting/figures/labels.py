@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Annotation
 
+LABEL_SHIFT = 10
+"""Points between a line's end and its label."""
 LABEL_GAP = 8.5
 """Least distance between two labels, in points."""
 
@@ -24,10 +26,10 @@ def move_apart(panel: Axes, labels: Sequence[Annotation]) -> None:
         own = [label for label in labels if label.get_horizontalalignment() == ("left" if side == "right" else "right")]
         heights = [float(panel.transData.transform(label.xy)[1]) * to_points for label in own]
         for bottom, members in _groups(sorted(zip(heights, range(len(own)), strict=True)), low, high):
-            x = (max if side == "right" else min)(own[i].xy[0] for _, i in members)
+            ends = {i: float(panel.transData.transform(own[i].xy)[0]) * to_points for _, i in members}
+            x = (max if side == "right" else min)(ends.values())
             for place, (at, i) in enumerate(members):
-                own[i].xy = (x, own[i].xy[1])
-                own[i].xyann = (own[i].xyann[0], bottom + place * LABEL_GAP - at)
+                own[i].xyann = ((LABEL_SHIFT if side == "right" else -LABEL_SHIFT) + x - ends[i], bottom + place * LABEL_GAP - at)
 
 
 def _groups(wanted: list[tuple[float, int]], low: float, high: float) -> list[tuple[float, list[tuple[float, int]]]]:

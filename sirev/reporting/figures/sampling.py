@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sirev.reporting.figures.accuracy import seeds_note
-from sirev.reporting.figures.canvas import Sheet, share_limits, short
+from sirev.reporting.figures.canvas import STEP_NAME, Sheet, share_limits, short
 from sirev.reporting.figures.series import (
     Comparison,
     Curve,
@@ -23,16 +23,18 @@ from sirev.reporting.figures.series import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+RE_ROLL, STILL_WRONG = "re-roll", "still wrong"
+
 
 def improvement(sheet: Sheet, comparison: Comparison) -> None:
-    """M_1's pass@N on every IS(t), beside the other problems that it gets wrong and its own re-roll; a panel a method."""
+    """M_1's pass@N on every IS(t), beside the problems that stay wrong and its own re-roll; a panel per method."""
     found = methods(comparison)
     panels = sheet.panels(1, max(1, len(found)), 2.75, 2.9, sharey=True)[0]
     newer = any(method.last > 1 for method in found)
     sheet.reason = "no problem was newly solved, or nothing was drawn" if newer else "M₁ is the only model"
     ns: set[float] = set()
     for panel, method in zip(panels, found, strict=False):
-        panel.set_title(short(method.name))
+        panel.set_title(f"{short(method.name)}{_sizes(method)}")
         for t in range(2, method.last + 1):
             parts = [iteration(run, t).get("improvement_set", {}) for run in method.runs]
             curves = [over_n(part, "m1_pass_at_n") for part in parts]
@@ -44,15 +46,24 @@ def improvement(sheet: Sheet, comparison: Comparison) -> None:
             if len(curves) > 1 and newest:
                 for run, curve in zip(method.runs, curves, strict=True):
                     sheet.line(panel, curve, f"IS({t}), seed {run['seed']}", colour, lw=0.6, alpha=0.6)
-            sheet.line(panel, mean(curves), f"IS({t})", colour, label=f"IS({t}){_sizes(parts)}", label_colour=full, **look)
+            named = f" {short(sheet.steps[t - 1], STEP_NAME)}" if t <= len(sheet.steps) else ""
+            sheet.line(panel, mean(curves), f"IS({t})", colour, label=f"IS({t}){named}", label_colour=full, **look)
         if method.last >= 2:
             ns |= _controls(sheet, panel, method)
         _guessing(sheet, panel, comparison, ns)
     _finish(sheet, panels, ns, "M₁'s pass@N (%)", "draws N")
     for panel in panels:
         panel.set_ylim(-2, 102)
-    note = "W: problems that M₁ gets wrong greedily. re-roll: M₁ on problems that one more of its own draws would solve."
-    sheet.notes.append(f"{note} Only IS(t) clearly below re-roll is evidence of something new. Bands: 95 % intervals.")
+    sheet.notes.append("IS(t): problems that Mₜ gets right and M₁ wrong, both greedy.")
+    drawn = {str(line.get_label()) for panel in panels for line in panel.get_lines()}
+    if RE_ROLL in drawn:
+        sheet.notes.append(
+            "re-roll: M₁ on problems that one more of its own draws would solve. Only IS(t) clearly below it is evidence of "
+            "something new."
+        )
+    if STILL_WRONG in drawn:
+        sheet.notes.append("still wrong: problems that both M₁ and the last model get wrong.")
+    sheet.notes.append("Bands: 95% intervals.")
     seeds_note(sheet, found)
 
 
@@ -60,16 +71,20 @@ def _controls(sheet: Sheet, panel: Axes, method: Method) -> set[float]:
     parts = [iteration(run, method.last).get("improvement_set", {}) for run in method.runs]
     dashed, dotted = (0, (5, 2)), (0, (1, 1.4))
     reroll, rest = [over_n(part, "reroll") for part in parts], [over_n(part, "rest", "m1_pass_at_n") for part in parts]
-    for curves, name, ls, ink in ((reroll, "re-roll", dashed, sheet.ink.text), (rest, "W \\ IS", dotted, sheet.ink.muted)):
-        label = name if name == "re-roll" else f"{name}({method.last})"
+    for curves, label, ls, ink in ((reroll, RE_ROLL, dashed, sheet.ink.text), (rest, STILL_WRONG, dotted, sheet.ink.muted)):
         if has_values(curves):  # the panel's reason for being empty is that of IS(t)
             sheet.line(panel, mean(curves), label, ink, label=label, ls=ls, lw=1.3, interval="band", solid_capstyle="butt")
     return _abscissas(reroll + rest)
 
 
-def _sizes(parts: list[dict[str, object]]) -> str:
-    sizes = sorted({int(str(part["size"])) for part in parts if part.get("size") is not None})
-    return "" if not sizes else f", n={sizes[0]}" if len(sizes) == 1 else f", n={sizes[0]}–{sizes[-1]}"
+def _sizes(method: Method) -> str:
+    """How many problems are in IS(T)."""
+    parts = [iteration(run, method.last).get("improvement_set", {}) for run in method.runs]
+    sizes = sorted({int(part["size"]) for part in parts if part.get("size") is not None})
+    if method.last < 2 or not sizes:
+        return ""
+    count = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    return f": {count} {'problem' if count == '1' else 'problems'} in IS({method.last})"
 
 
 def pass_at_k(sheet: Sheet, comparison: Comparison) -> None:
@@ -91,17 +106,17 @@ def pass_at_k(sheet: Sheet, comparison: Comparison) -> None:
             if len(curves) > 1 and t == method.last:
                 for run, curve in zip(method.runs, curves, strict=True):
                     sheet.line(panel, curve, f"{model(t)}, seed {run['seed']}", colour, lw=0.6, alpha=0.6)
-            sheet.line(panel, mean(curves), model(t), colour, label=model(t), label_colour=full, **look)
+            sheet.line(panel, mean(curves), model(t), colour, label=sheet.model(t), label_colour=full, **look)
         _guessing(sheet, panel, comparison, ns)
     for panel, method in zip(rows[1] if heats else [], found, strict=False):
         _heats(sheet, panel, method, heats)
     _finish(sheet, rows[0], ns, "pass@k (%)", "draws k")
     if heats:
         _finish(sheet, rows[1], ns, "pass@k (%)", "draws k")
-        sheet.notes.append("Lower row: the same models drawn at other temperatures (dashed); solid: as above.")
-    for panel, method in zip(rows[0], found, strict=False):
-        _crossings(sheet, panel, method)
-    sheet.notes.insert(0, "Bands: 95 % intervals. ▲: the smallest k at which the last model's pass@k is down to M₁'s.")
+        sheet.notes.append("Lower row: the same models at other sampling temperatures (dashed); solid: as above.")
+    crossed = [_crossings(sheet, panel, method) for panel, method in zip(rows[0], found, strict=False)]
+    mark = " ▲: the smallest k at which the last model's pass@k is down to M₁'s." if any(crossed) else ""
+    sheet.notes.insert(0, f"Bands: 95% intervals.{mark}")
     seeds_note(sheet, found)
 
 
@@ -116,13 +131,14 @@ def _heats(sheet: Sheet, panel: Axes, method: Method, heats: list[str]) -> None:
             sheet.line(panel, mean(curves), f"{model(t)} at {heat}", colour, label=f"{model(t)} at {heat}", lw=1.4, ls=ls)
 
 
-def _crossings(sheet: Sheet, panel: Axes, method: Method) -> None:
-    """Marks on the panel's floor; where it does not cross, the reason is in the tables."""
-    colour = sheet.colour(method)
+def _crossings(sheet: Sheet, panel: Axes, method: Method) -> bool:
+    """Marks on the panel's floor, and whether there are any; where it does not cross, the reason is in the tables."""
+    colour, marked = sheet.colour(method), False
     for place, run in enumerate(method.runs):
         crossing = stat(iteration(run, method.last), "crossing")
         if crossing["value"] is None:
             continue
+        marked = True
         at = 0.04 + 0.05 * place
         where: dict[str, Any] = {"transform": panel.get_xaxis_transform(), "color": colour, "clip_on": False, "zorder": 4}
         panel.plot([crossing["value"]], [at], marker="^", ls="", markersize=5, label=f"crossing, seed {run['seed']}", **where)
@@ -141,6 +157,7 @@ def _crossings(sheet: Sheet, panel: Axes, method: Method) -> None:
                 fontsize=7.5,
                 color=colour,
             )
+    return marked
 
 
 def _guessing(sheet: Sheet, panel: Axes, comparison: Comparison, ns: set[float]) -> None:

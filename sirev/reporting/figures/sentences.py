@@ -10,10 +10,11 @@ from sirev.reporting.figures.accuracy import best_gain, gain
 from sirev.reporting.figures.canvas import short
 from sirev.reporting.figures.diversity import SIZE
 from sirev.reporting.figures.series import Comparison, Method, iteration, mean, methods, over_n, over_t, stat
+from sirev.reporting.pass_at_1 import pass_at_1_name
 
 
 def _percent(one: Statistic, sign: str = "") -> str:
-    return "none" if one["value"] is None else f"{100 * one['value']:{sign}.1f}"
+    return "none" if one["value"] is None else f"{100 * one['value']:{sign}z.1f}".replace("+0.0", "0.0")
 
 
 def _from_to(method: Method, *path: str) -> str | None:
@@ -35,9 +36,14 @@ def _all(comparison: Comparison, *path: str) -> list[Statistic]:
     return [one for method in methods(comparison) for run in method.runs for _, one in over_t(run, *path)]
 
 
+def _named(comparison: Comparison) -> str:
+    """What pass@1 is called at the beginning of a sentence: "Greedy pass@1", or "pass@1, mean of 8 draws"."""
+    return pass_at_1_name(comparison["runs"]).replace("greedy", "Greedy", 1)
+
+
 def _pass_at_1(comparison: Comparison) -> str:
     parts = [_from_to(method, "pass_at_1") for method in methods(comparison)]
-    return _sentence("Greedy pass@1 in % from M₁ to the last model", parts, _all(comparison, "pass_at_1"))
+    return _sentence(f"{_named(comparison)} in % from M₁ to the last model", parts, _all(comparison, "pass_at_1"))
 
 
 def _coverage(comparison: Comparison) -> str:
@@ -53,7 +59,7 @@ def _coverage(comparison: Comparison) -> str:
                 f"{short(method.name)} gains {_percent(last, '+')} points at the last t (best {_percent(best, '+')} at t = {t})"
             )
     return _sentence(
-        "Coverage of right answers by M₁ in %, and gains in pass@1", parts, _all(comparison, "coverage", "mass", "test")
+        "Coverage of correct answers by M₁ in %, and gains in pass@1", parts, _all(comparison, "coverage", "mass", "test")
     )
 
 
@@ -94,7 +100,7 @@ def _pass_at_k(comparison: Comparison) -> str:
 def _diversity(comparison: Comparison) -> str:
     path = ("diversity", "correct", "distinct_n", "mean")
     parts = [_from_to(method, *path) for method in methods(comparison)]
-    return _sentence("Distinct-N of right answers in % from M₁ to the last model", parts, _all(comparison, *path))
+    return _sentence("Distinct-N of correct answers in % from M₁ to the last model", parts, _all(comparison, *path))
 
 
 def _trade_off(comparison: Comparison) -> str:
@@ -106,7 +112,7 @@ def _trade_off(comparison: Comparison) -> str:
             if accuracy and spread:
                 parts.append(f"{accuracy} with a diversity of {spread.removeprefix(short(method.name) + ' ')}")
                 break
-    beginning = f"Greedy pass@1 against the size-matched diversity (m = {SIZE}) of right answers, in %"
+    beginning = f"{_named(comparison)} against the size-matched diversity (m = {SIZE}) of correct answers, in %"
     return _sentence(beginning, parts, _all(comparison, "diversity", "correct", "matched", SIZE, "distinct_n", "mean"))
 
 
@@ -120,7 +126,7 @@ def _ood(comparison: Comparison) -> str:
     ]
     looked_at = [one for suite in suites for one in _all(comparison, "ood", suite, "accuracy")]
     looked_at = looked_at or [absent("no suite of other problems was evaluated")]
-    return _sentence("Accuracy on other problems in % from M₁ to the last model", list(parts), looked_at)
+    return _sentence("Out-of-distribution accuracy in % from M₁ to the last model", list(parts), looked_at)
 
 
 SENTENCES: dict[str, Callable[[Comparison], str]] = {

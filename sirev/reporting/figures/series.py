@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sirev.metrics.statistic import Statistic, absent
+from sirev.reporting.sections.rows import measured
 
 Comparison = dict[str, Any]
 Curve = list[tuple[float, Statistic]]
@@ -47,7 +48,7 @@ def nulls(comparison: Comparison, kind: str) -> list[Method]:
 def _grouped(runs: Iterable[dict[str, Any]]) -> list[Method]:
     by_name: dict[str, list[dict[str, Any]]] = {}
     for run in runs:
-        by_name.setdefault(str(run["method"]), []).append(run)
+        by_name.setdefault(str(run["label"] if measured(run) else run["method"]), []).append(run)
     return [Method(name, runs, place) for place, (name, runs) in enumerate(by_name.items())]
 
 
@@ -117,6 +118,12 @@ def values(curve: Curve) -> list[float]:
 def has_values(curves: Iterable[Curve]) -> bool:
     """Whether anything could be drawn."""
     return any(values(curve) for curve in curves)
+
+
+def step_names(found: Iterable[Method]) -> list[str]:
+    """The names of M_1, M_2, ... that measured completions came with; empty where the runs have none, or not the same."""
+    names = {tuple(run.get("steps") or ()) for method in found for run in method.runs}
+    return list(names.pop()) if len(names) == 1 else []
 
 
 def times(found: Iterable[Method]) -> list[int]:

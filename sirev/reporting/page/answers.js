@@ -58,7 +58,7 @@ function highlighter(mode, columns) {
       if (!spans.length) return { spans, style: '', note: null };
       const path = paths.get(spans.map((span) => span.key).join(';'));
       if (!path) return { spans, style: 'once', note: null };
-      const said = `These equations in ${path.count} of the answers`;
+      const said = `${path.count} of the answers to this problem have these equations`;
       const note = element('span', { class: `path tint-${path.tint}`, title: said, 'aria-label': `equations ${path.letter}`, text: `${path.letter} ×${path.count}` });
       return { spans, style: `tint-${path.tint}`, note };
     };
@@ -68,7 +68,7 @@ function highlighter(mode, columns) {
     return (answer) => {
       if (answer === base) return { spans: [], style: '', note: element('span', { class: 'path', text: 'base' }) };
       const { spans, added, removed } = newLines(answer.text, base.text);
-      const note = element('span', { class: 'path', title: 'Lines against M_1’s greedy answer', text: added || removed ? `+${added} −${removed}` : 'as M_1' });
+      const note = element('span', { class: 'path', title: 'Lines added and removed against M_1’s greedy answer', text: added || removed ? `+${added} −${removed}` : 'as M_1' });
       return { spans, style: 'new', note };
     };
   }
@@ -79,16 +79,16 @@ function verdictSign(correct) {
   return element('span', { class: correct ? 'sign right' : 'sign wrong', 'aria-hidden': 'true', text: correct ? '✓' : '✗' });
 }
 
-function answerCard(answer, name, t, highlight) {
+function answerCard(answer, name, model, highlight, lost) {
   if (!answer) {
-    const said = name === 'greedy' ? 'No greedy answer here.' : 'No such draw.';
-    return element('div', { class: 'answer absent' }, element('p', { text: said }));
+    const said = lost ? 'Missing from the store (see the top of the page).' : name === 'greedy' ? 'No greedy answer was sampled.' : 'Not sampled.';
+    return element('div', { class: lost ? 'answer absent lost' : 'answer absent' }, element('p', { text: said }));
   }
   const { spans, style, note } = highlight(answer);
   const word = answer.correct ? 'right' : 'wrong';
   const reason = answer.reason && answer.reason !== word ? answer.reason : word;
   const head = element('header', {}, verdictSign(answer.correct), element('b', { text: name }), element('span', { class: 'reason', text: reason }), note);
-  const said = `M_${t}, ${name}: ${word}`;
+  const said = `${model}, ${name}: ${word}`;
   const text = answer.text ? longText(answer.text, spans, style, answer.cut) : element('p', { class: 'empty', text: 'an empty answer' });
   return element('section', { class: `answer ${word}${name === 'greedy' ? ' greedy' : ''}`, 'aria-label': said }, head, text);
 }

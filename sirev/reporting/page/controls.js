@@ -144,7 +144,7 @@ document.addEventListener('DOMContentLoaded', async () => {
     return;
   }
   if (!INDEX.runs.length || !INDEX.problems.id.length) {
-    nothing('This report has no answers to look at.');
+    nothing(INDEX.lost ? 'The answers are missing from the store (see the top of the page).' : 'This report has no answers to look at.');
     return;
   }
   $('explorer-body').hidden = false;

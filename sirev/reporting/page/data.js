@@ -47,6 +47,12 @@ function greedyRight(run, step, problem) {
   return bits < 0 ? null : (bits & 1) === 1;
 }
 
+// Whether any model of the run has a greedy answer, on this page or lost.
+function hasGreedy(run) {
+  const { right, lost } = INDEX.runs[run];
+  return lost.some((names) => names.includes('greedy')) || right.some((bits) => bits.some((packed) => packed >= 0));
+}
+
 function gained(run, step, problem) {
   return greedyRight(run, step, problem) === true && greedyRight(run, 0, problem) === false;
 }
@@ -64,20 +70,39 @@ function steps(run) {
   return INDEX.runs[run].steps;
 }
 
-// The choices of the filter "Problems": name, group, label, and which problems they keep.
+// "M_2", or "M_2 round-1" where the steps have names.
+function modelName(run, step) {
+  const { steps: ts, names } = INDEX.runs[run];
+  return names && names[step] ? `M_${ts[step]} ${names[step]}` : `M_${ts[step]}`;
+}
+
+// The choices of the filter "Problems": name, group, label, what it means, and which problems they keep.
 function setsOf(run) {
-  const sets = [{ name: 'all', label: 'all', keep: () => true }];
+  const sets = [{ name: 'all', label: 'all', means: '', keep: () => true }];
   const later = steps(run).map((t, step) => [t, step]).slice(1);
-  for (const [t, step] of later) sets.push({ name: `is-${t}`, group: 'gained over M_1', label: `IS(${t})`, keep: (p) => gained(run, step, p) });
-  for (const [t, step] of later) sets.push({ name: `ls-${t}`, group: 'lost since M_1', label: `LS(${t})`, keep: (p) => lost(run, step, p) });
+  const last = steps(run).length - 1;
+  const name = modelName(run, last);
+  if (!hasGreedy(run)) {
+    const drawn = (p) => INDEX.runs[run].counts[last][p];
+    sets.push({ name: 'none-last', label: `no draw right at ${name}`, means: `None of ${name}’s draws is right.`, keep: (p) => drawn(p)[1] > 0 && drawn(p)[0] === 0 });
+    sets.push({ name: 'some-last', label: `some draws right at ${name}`, means: `Some of ${name}’s draws are right and some wrong.`, keep: (p) => drawn(p)[0] > 0 && drawn(p)[0] < drawn(p)[1] });
+    sets.push({ name: 'every-last', label: `every draw right at ${name}`, means: `All of ${name}’s draws are right.`, keep: (p) => drawn(p)[1] > 0 && drawn(p)[0] === drawn(p)[1] });
+    return sets;
+  }
   if (later.length) {
-    sets.push({ name: 'flipped', group: 'flipped', label: 'at any step', keep: (p) => later.some(([, step]) => flippedAt(run, step, p)) });
+    sets.push({ name: 'wrong-last', group: 'last model', label: `wrong at ${name}`, means: `${name}’s greedy answer is wrong.`, keep: (p) => greedyRight(run, last, p) === false });
+    sets.push({ name: 'right-last', group: 'last model', label: `right at ${name}`, means: `${name}’s greedy answer is right.`, keep: (p) => greedyRight(run, last, p) === true });
+  }
+  for (const [t, step] of later) sets.push({ name: `is-${t}`, group: 'gained over M_1', label: `IS(${t}): newly right at M_${t}`, means: `IS(${t}), the improvement set: ${modelName(run, step)} gets these problems right and M_1 wrong, both greedy.`, keep: (p) => gained(run, step, p) });
+  for (const [t, step] of later) sets.push({ name: `ls-${t}`, group: 'lost since M_1', label: `LS(${t}): lost at M_${t}`, means: `LS(${t}), the lost set: M_1 gets these problems right and ${modelName(run, step)} wrong, both greedy.`, keep: (p) => lost(run, step, p) });
+  if (later.length) {
+    sets.push({ name: 'flipped', group: 'flipped', label: 'at any step', means: 'The greedy answer turned from right to wrong or from wrong to right between two models.', keep: (p) => later.some(([, step]) => flippedAt(run, step, p)) });
   }
   for (const [t, step] of later) {
-    sets.push({ name: `flip-${t}`, group: 'flipped', label: `M_${steps(run)[step - 1]} → M_${t}`, keep: (p) => flippedAt(run, step, p) });
+    sets.push({ name: `flip-${t}`, group: 'flipped', label: `M_${steps(run)[step - 1]} → M_${t}`, means: `The greedy answers of ${modelName(run, step - 1)} and ${modelName(run, step)} differ in being right.`, keep: (p) => flippedAt(run, step, p) });
   }
-  sets.push({ name: 'right', group: 'greedy', label: 'right at every t', keep: (p) => steps(run).every((_, s) => greedyRight(run, s, p) === true) });
-  sets.push({ name: 'wrong', group: 'greedy', label: 'wrong at every t', keep: (p) => steps(run).every((_, s) => greedyRight(run, s, p) === false) });
+  sets.push({ name: 'right', group: 'every model', label: 'right at every model', means: 'Every model’s greedy answer is right.', keep: (p) => steps(run).every((_, s) => greedyRight(run, s, p) === true) });
+  sets.push({ name: 'wrong', group: 'every model', label: 'wrong at every model', means: 'Every model’s greedy answer is wrong.', keep: (p) => steps(run).every((_, s) => greedyRight(run, s, p) === false) });
   return sets;
 }
 
@@ -123,13 +148,15 @@ function randomFrom(seed) {
   };
 }
 
-// At most `size` right answers [{p, step, slot}] drawn without replacement from the given problems and steps of a run.
-function sampleOfRight(run, problems, chosen, size, seed) {
+// At most `size` right or wrong answers [{p, step, slot}] drawn without replacement from the given problems and steps of a run.
+function sampleOf(right, run, problems, chosen, size, seed) {
   const all = [];
   for (const step of chosen) {
     for (const p of problems) {
-      const bits = INDEX.runs[run].right[step][p];
-      if (bits > 0) for (let slot = 0; bits >> slot; slot += 1) if ((bits >> slot) & 1) all.push({ p, step, slot });
+      const packed = INDEX.runs[run].right[step][p];
+      const bits = packed < 0 ? -packed - 1 : packed;
+      const last = Math.min(INDEX.runs[run].counts[step][p][1], INDEX.draws);
+      for (let slot = packed < 0 ? 1 : 0; slot <= last; slot += 1) if (((bits >> slot) & 1) === Number(right)) all.push({ p, step, slot });
     }
   }
   const random = randomFrom(seed);

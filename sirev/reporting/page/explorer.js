@@ -33,6 +33,7 @@ function fillFilters() {
 
 function filtered() {
   const set = setsOf(state.run).find((one) => one.name === state.set);
+  $('set-meaning').textContent = set.means;
   const levels = INDEX.problems.level;
   return levels.map((_, p) => p).filter((p) => (!state.level || levels[p] === state.level) && set.keep(p));
 }
@@ -58,12 +59,12 @@ function show(found, more) {
   $('found').textContent = `${found.length.toLocaleString('en')} of ${total.toLocaleString('en')} problems${more}`;
   $('rows').style.height = `${found.length * ROW}px`;
   if (state.audit) {
-    startAudit(state.audit.seed, state.audit.step);
+    startAudit(state.audit.seed, state.audit.step, state.audit.right);
     drawRows();
     return;
   }
   if (found.length && !found.includes(state.problem)) choose(found[0], { reveal: false, link: false });
-  else if (!found.length) showNothing(more ? 'Looking into the answers …' : 'No problem passes these filters.');
+  else if (!found.length) showNothing(more ? 'Looking into the answers …' : 'No matching problems.');
   else if (!$('problem').querySelector('.columns')) showProblem();
   drawRows();
 }
@@ -89,13 +90,18 @@ function problemRow(i) {
   const p = state.found[i];
   const marks = element('span', { class: 'marks', 'aria-hidden': 'true' });
   const right = [];
-  steps(state.run).forEach((t, step) => {
+  steps(state.run).forEach((_, step) => {
     const correct = greedyRight(state.run, step, p);
-    if (correct) right.push(`M_${t}`);
+    if (correct) right.push(modelName(state.run, step));
     marks.append(correct === null ? element('span', { class: 'sign', text: '·' }) : verdictSign(correct));
   });
   const { id, prompt } = INDEX.problems;
-  const said = `${id[p]}, greedy right at ${right.join(', ') || 'no t'}`;
+  let said = `${id[p]}, greedy right at ${right.join(', ') || 'no model'}`;
+  if (!hasGreedy(state.run)) {
+    const drawn = INDEX.runs[state.run].counts.map((counts) => counts[p][0]).join(' ');
+    marks.replaceChildren(element('span', { title: 'Right draws of each model', text: drawn }));
+    said = `${id[p]}, right draws of each model: ${drawn}`;
+  }
   const row = element(
     'div',
     { role: 'option', id: `row-${i}`, class: 'row', 'aria-selected': String(p === state.problem), 'aria-label': said, 'aria-setsize': state.found.length, 'aria-posinset': i + 1 },
@@ -138,16 +144,16 @@ function move(by) {
 function problemHead(p, level = 'h3') {
   const { id, prompt, answer } = INDEX.problems;
   const chips = [];
-  if (INDEX.problems.level[p]) chips.push(`level ${INDEX.problems.level[p]}`);
+  if (INDEX.problems.level[p]) chips.push([`level ${INDEX.problems.level[p]}`, null]);
   steps(state.run).forEach((t, step) => {
-    if (step && gained(state.run, step, p)) chips.push(`IS(${t})`);
-    if (step && lost(state.run, step, p)) chips.push(`LS(${t})`);
+    if (step && gained(state.run, step, p)) chips.push([`IS(${t})`, `M_${t} gets it right and M_1 wrong, both greedy`]);
+    if (step && lost(state.run, step, p)) chips.push([`LS(${t})`, `M_1 gets it right and M_${t} wrong, both greedy`]);
   });
   return element(
     'header',
     { class: 'problem-head' },
     element(level, { text: id[p] }),
-    element('p', { class: 'chips' }, ...chips.map((text) => element('span', { class: 'chip', text }))),
+    element('p', { class: 'chips' }, ...chips.map(([text, title]) => element('span', { class: 'chip', title, text }))),
     element('div', { class: 'prompt' }, longText(prompt[p], [], '')),
     element('div', { class: 'expected' }, element('b', { text: 'Expected' }), longText(answer[p] || '–', [], '')),
   );
@@ -164,26 +170,38 @@ async function showProblem() {
   const pages = Math.max(1, Math.ceil(draws / DRAWS));
   state.page = Math.min(Math.max(state.page, 0), pages - 1);
   const from = state.page * DRAWS + 1;
-  const slots = [0];
+  const slots = hasGreedy(run) ? [0] : [];
   for (let slot = from; slot < from + DRAWS && slot <= draws; slot += 1) slots.push(slot);
-  const grid = element('div', { class: 'columns', tabindex: '0', role: 'group', 'aria-label': 'Answers of every M_t' });
+  const grid = element('div', { class: 'columns', tabindex: '0', role: 'group', 'aria-label': 'Answers of every model' });
   grid.style.gridTemplateRows = `repeat(${slots.length + 1}, auto)`;
   columns.forEach((column, step) => {
-    const t = steps(run)[step];
     const [right, of] = INDEX.runs[run].counts[step][p];
-    const share = of ? `${right} of ${of} draws right` : 'no draws';
-    const head = element('header', { class: 'column-head' }, element('h4', { text: `M_${t}` }), element('span', { text: share }));
-    const cards = slots.map((slot) => answerCard(column[slot], slot ? `draw ${slot}` : 'greedy', t, highlight));
+    const lost = INDEX.runs[run].lost[step];
+    const share = of ? `${right} of ${of} draws right` : lost.includes('draws') ? 'draws missing from the store' : 'no draws';
+    const head = element('header', { class: 'column-head' }, element('h4', { text: modelName(run, step) }), element('span', { text: share }));
+    const cards = slots.map((slot) => answerCard(column[slot], slot ? `draw ${slot}` : 'greedy', modelName(run, step), highlight, lost.includes(slot ? 'draws' : 'greedy')));
     grid.append(element('div', { class: 'column' }, head, ...cards));
   });
   const scrolled = $('problem').querySelector('.columns')?.scrollLeft || 0;
-  $('problem').replaceChildren(problemHead(p), drawPager(draws, slots, pages), grid);
+  $('problem').replaceChildren(...[problemHead(p), drawPager(draws, slots, pages, sampledMost(run, p)), legend(columns), grid].filter(Boolean));
   grid.scrollLeft = scrolled;
 }
 
-function drawPager(draws, slots, pages) {
+// The most draws that a model has of a problem, on this page or not.
+function sampledMost(run, p) {
+  return Math.max(0, ...INDEX.runs[run].counts.map((counts) => counts[p][1]));
+}
+
+// What the letters on the answers mean, where there are any.
+function legend(columns) {
+  if ($('highlight').value !== 'equations' || !equationPaths(columns.flat().filter(Boolean)).paths.size) return null;
+  return element('p', { class: 'notes', text: 'A ×3: one of three answers on this page with the same list of equations; each such list has a letter and a colour.' });
+}
+
+function drawPager(draws, slots, pages, most) {
   if (!draws) return element('p', { class: 'pager', text: 'Greedy answers only.' });
-  const text = `Greedy, and draws ${slots[1]} to ${slots[slots.length - 1]} of ${draws} shown here`;
+  const shown = slots[0] === 0 ? `Greedy, and draws ${slots[1]}` : `Draws ${slots[0]}`;
+  const text = `${shown} to ${slots[slots.length - 1]} of ${draws} on this page${most > draws ? ` (${most} were sampled; for all of them: sirev report html --draws ${most})` : ''}`;
   return element('p', { class: 'pager' }, stepButton('‹', 'Previous draws', state.page > 0, () => turn(-1)), element('span', { text }), stepButton('›', 'Next draws', state.page < pages - 1, () => turn(1)));
 }
 

@@ -8,31 +8,36 @@ from typing import Any
 Answer = Mapping[str, Any]
 """{"text", "correct", "reason"}"""
 Steps = Mapping[int, Mapping[str, Any]]
-"""t -> {"greedy": {id: Answer}, "draws": {id: [Answer, ...]}, "counts": {id: [right, of]}}; "counts" if `draws` are not all."""
+"""t -> {"greedy": {id: Answer}, "draws": {id: [Answer, ...]}, "counts": {id: [right, of]}, "lost": [...]}.
+
+"counts" if `draws` are not all; "lost" names those of "greedy" and "draws" that were made and that the store lacks.
+"""
 
 CHUNK = 32
-"""Problems a chunk: opening one takes a few milliseconds, and its texts, being alike, compress well together."""
+"""Problems per chunk: opening one takes a few milliseconds, and its texts, being alike, compress well together."""
 TEXT_BUDGET = 27_000_000
 """Characters of distinct texts in a page; once packed at most about a third of it in bytes, for solutions of word problems."""
 PLANS = ((8, 200_000), (4, 100_000), (2, 50_000), (1, 20_000), (1, 4_000), (0, 1_000))
-"""(draws, characters a text) that are kept; the first that the budget allows. Draws fit into the bits of a JS integer."""
+"""(draws, characters per text) that are kept; the first that the budget allows. Draws fit into the bits of a JS integer."""
 ABSENT = -1
 
 
-def explorer_data(problems: Sequence[Mapping[str, Any]], answers: Mapping[str, Steps]) -> dict[str, Any]:
+def explorer_data(
+    problems: Sequence[Mapping[str, Any]], answers: Mapping[str, Steps], names: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, Any]:
     """What `render` packs into the page.
 
     problems: {"id", "level", "prompt", "answer"}, in the order of the list. answers: "METHOD seed" -> Steps, the first t of each
-    being M_1. An answer that is missing is shown as missing. Returns {"index": what lists, filters and searches need,
-    "chunks": [{"texts", "cut", "rows"}]}, of rows[problem][run][step] = [text, verdict, text, verdict, ...], greedy first;
-    verdict = 2 * reason + correct.
+    being M_1. names: "METHOD seed" -> the names of its M_1, M_2, ... if they have any. An answer that is missing is shown as
+    missing. Returns {"index": what lists, filters and searches need, "chunks": [{"texts", "cut", "rows"}]}, of
+    rows[problem][run][step] = [text, verdict, text, verdict, ...], greedy first; verdict = 2 * reason + correct.
     """
     plan = next((plan for plan in PLANS if _characters(problems, answers, *plan) <= TEXT_BUDGET), PLANS[-1])
     reasons: dict[str, int] = {}
     chunks = [_chunk(problems[at : at + CHUNK], answers, reasons, *plan) for at in range(0, len(problems), CHUNK)]
     index = {
         "problems": {name: [_text(problem.get(name)) for problem in problems] for name in ("id", "level", "prompt", "answer")},
-        "runs": [_run(label, steps, problems, plan[0]) for label, steps in answers.items()],
+        "runs": [_run(label, steps, problems, plan[0], (names or {}).get(label, ())) for label, steps in answers.items()],
         "reasons": list(reasons),
         "chunk": CHUNK,
         "draws": plan[0],
@@ -40,20 +45,23 @@ def explorer_data(problems: Sequence[Mapping[str, Any]], answers: Mapping[str, S
     return {"index": index, "chunks": chunks}
 
 
-def _run(label: str, steps: Steps, problems: Sequence[Mapping[str, Any]], draws: int) -> dict[str, Any]:
-    """`right`: for each step and problem, bit 0 if the greedy answer is right, bit i if the i-th draw is, else ABSENT."""
+def _run(label: str, steps: Steps, problems: Sequence[Mapping[str, Any]], draws: int, names: Sequence[str]) -> dict[str, Any]:
+    """`names` and `lost`: of each step its name and what the store lacks of it. `right`: for each step and problem, bit 0 if the
+    greedy answer is right, bit i if the i-th draw is; without a greedy answer -1 less these bits.
+    """
     right, counts = [], []
     for t in steps:
         greedy, drawn, counted = (steps[t].get(name) or {} for name in ("greedy", "draws", "counts"))
         right.append([_bits(greedy.get(p["id"]), (drawn.get(p["id"]) or ())[:draws]) for p in problems])
         counts.append([counted.get(p["id"]) or _counts(drawn.get(p["id"]) or ()) for p in problems])
-    return {"label": label, "steps": list(steps), "right": right, "counts": counts}
+    lost = [list(step.get("lost") or ()) for step in steps.values()]
+    named = [names[t - 1] if t <= len(names) else "" for t in steps]
+    return {"label": label, "steps": list(steps), "names": named, "lost": lost, "right": right, "counts": counts}
 
 
 def _bits(greedy: Answer | None, draws: Iterable[Answer]) -> int:
-    if greedy is None:
-        return ABSENT
-    return sum(1 << i for i, answer in enumerate((greedy, *draws)) if answer["correct"])
+    bits = sum(1 << i for i, answer in enumerate((greedy, *draws)) if answer is not None and answer["correct"])
+    return bits if greedy is not None else -1 - bits
 
 
 def _counts(draws: Sequence[Answer]) -> list[int]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sirev.reporting.tables import ABSENT, TextTable
+from sirev.reporting.tables import TextTable
 
 
 def escaped(text: object) -> str:
@@ -25,19 +25,18 @@ def signed(value: float, places: int) -> str:
     return text[1:] if not float(text.replace("−", "-")) else text
 
 
-def p_value(p: float | None) -> str:
-    """A p value to two significant digits, never 0."""
-    if p is None:
-        return ABSENT
-    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
-
-
 def get(data: Mapping[str, Any] | None, *path: str) -> Any:
     """What lies at `path`, or None where a part of it is missing or null."""
     found: Any = data
     for name in path:
         found = found.get(name) if isinstance(found, Mapping) else None
     return found
+
+
+def definitions(rows: Iterable[tuple[str, str]]) -> str:
+    """A list of terms and what they are; "" without any."""
+    items = "".join(f"<div><dt>{escaped(term)}</dt><dd>{escaped(text)}</dd></div>" for term, text in rows)
+    return f"<dl>{items}</dl>" if items else ""
 
 
 def tables_as_html(tables: list[TextTable]) -> str:

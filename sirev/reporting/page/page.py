@@ -10,36 +10,51 @@ import base64
 import gzip
 import hashlib
 import json
+import re
+from collections.abc import Sequence
 from importlib.resources import files
 from string import Template
 from typing import Any
 
+from sirev.reporting.facts import Facts
 from sirev.reporting.page.cards import verdicts_as_html
+from sirev.reporting.page.head import head_as_html
 from sirev.reporting.page.markup import escaped
 
-STYLES = ("page.css", "explorer.css", "print.css")
-SCRIPTS = ("theme.js", "data.js", "highlight.js", "answers.js", "explorer.js", "audit.js", "controls.js")
+STYLES = ("page.css", "head.css", "explorer.css", "print.css")
+SCRIPTS = ("theme.js", "data.js", "highlight.js", "answers.js", "explorer.js", "votes.js", "audit.js", "controls.js")
 """Parts of one script, in this order, inside one function of their own."""
+WIDE, WIDEST = 520.0, 612.0
+"""Points beyond which a figure is given both columns of a page of less than 1,500 pixels, and of any page."""
 
 
 def render(
-    comparison: dict[str, Any], *, title: str, tables_html: str, figures: list[dict[str, Any]], explorer: dict[str, Any]
+    comparison: dict[str, Any],
+    *,
+    facts: Facts,
+    tables_html: str,
+    figures: list[dict[str, Any]],
+    explorer: dict[str, Any],
+    missing: Sequence[str] = (),
+    mends: Sequence[str] = (),
 ) -> str:
     """The whole page.
 
-    comparison: what the stage `compare` wrote. tables_html: by `tables_as_html`. figures: {"name", "title", "alt", "light",
-    "dark"}, the last two whole SVG files as text ("dark" may be left out). explorer: by `explorer_data`.
+    comparison: what the stage `compare` wrote. missing: what the store lacks, a line each; mends: the commands that bring it
+    back. tables_html: by `tables_as_html`. figures: {"name", "title", "alt", "light", "dark"}, the last two whole SVG files as
+    text ("dark" may be left out; "light" is None where there is nothing to draw). explorer: by `explorer_data`.
     """
     script = "(() => {\n'use strict';\n" + "\n".join(_part(name) for name in SCRIPTS) + "\n})();"
     page = Template(_part("template.html")).substitute(
-        title=escaped(title),
+        title=escaped(": ".join(filter(None, (facts.title, facts.subtitle))) + ", sirev"),
+        head=head_as_html(facts, missing, mends),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         style="\n".join(_part(name) for name in STYLES),
         verdicts=verdicts_as_html(comparison),
         figures=_figures(figures),
         tables=tables_html or '<p class="none">No tables.</p>',
-        data=_data(explorer, comparison.get("answers") or "text"),
+        data=_data(explorer, comparison, lost=bool(missing)),
     )
     # A file of UTF-8 can't hold half a surrogate pair.
     return page.encode("utf-8", "replace").decode("utf-8")
@@ -55,18 +70,32 @@ def _figures(figures: list[dict[str, Any]]) -> str:
     parts = []
     for figure in figures:
         alt, light = escaped(figure["alt"]), figure["light"]
+        name, caption = escaped(figure["name"]), escaped(figure["title"])
+        head = f'<figcaption><a href="#figure-{name}">{caption}</a></figcaption>'
+        if light is None:
+            parts.append(f'<figure id="figure-{name}">{head}<p class="none">{alt}</p></figure>')
+            continue
         dark = figure.get("dark") or light
         images = "".join(
             f'<img class="{theme}" alt="{alt}" loading="lazy" src="data:image/svg+xml;base64,{_base64(svg.encode())}">'
             for theme, svg in (("for-light", light), ("for-dark", dark))
         )
-        name, caption = escaped(figure["name"]), escaped(figure["title"])
-        parts.append(f'<figure id="figure-{name}">{images}<figcaption>{caption}</figcaption></figure>')
+        size = _size(light)
+        parts.append(f'<figure id="figure-{name}"{size}>{head}<div class="picture">{images}</div></figure>')
     return "\n".join(parts) or '<p class="none">No figures.</p>'
 
 
-def _data(explorer: dict[str, Any], answers: str) -> str:
-    index = {**explorer["index"], "kind": answers}
+def _size(svg: str) -> str:
+    """The class of a figure whose text would be too small in half of the page."""
+    found = re.search(r'<svg[^>]* width="([\d.]+)pt"', svg)
+    width = float(found[1]) if found else 0.0
+    return ' class="wide widest"' if width > WIDEST else ' class="wide"' if width > WIDE else ""
+
+
+def _data(explorer: dict[str, Any], comparison: dict[str, Any], *, lost: bool) -> str:
+    ids = [run.get("id") for run in comparison.get("runs") or []]
+    study = hashlib.sha256(json.dumps(ids).encode()).hexdigest()[:16]  # a reader's votes are kept under it
+    index = {**explorer["index"], "kind": comparison.get("answers") or "text", "study": study, "lost": lost}
     parts = [("explorer-index", index), *((f"explorer-{i}", chunk) for i, chunk in enumerate(explorer["chunks"]))]
     return "\n".join(f'<script type="application/octet-stream" id="{name}">{_packed(data)}</script>' for name, data in parts)
 

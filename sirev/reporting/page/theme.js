@@ -1,5 +1,5 @@
 // Light, dark, or as the system has it. What was chosen stays for the next visit where the browser allows it.
-const THEMES = { auto: ['◐', 'as the system'], light: ['☀', 'light'], dark: ['☾', 'dark'] };
+const THEMES = { auto: ['◐', 'system'], light: ['☀', 'light'], dark: ['☾', 'dark'] };
 
 function setTheme(theme) {
   if (theme === 'auto') delete document.documentElement.dataset.theme;
@@ -7,8 +7,8 @@ function setTheme(theme) {
   const button = document.getElementById('theme');
   if (!button) return;
   button.textContent = THEMES[theme][0];
-  button.setAttribute('aria-label', `Colours: ${THEMES[theme][1]}`);
-  button.title = `Colours: ${THEMES[theme][1]}`;
+  button.setAttribute('aria-label', `Theme: ${THEMES[theme][1]}`);
+  button.title = `Theme: ${THEMES[theme][1]}`;
 }
 
 function savedTheme() {

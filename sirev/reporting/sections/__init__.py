@@ -39,4 +39,6 @@ SECTIONS: dict[str, tuple[Callable[[list[Study]], list[TextTable]], tuple[str, .
 }
 """Section -> (its tables, its fields of an iteration in the JSON)."""
 ON_REQUEST = ("training",)
-"""Sections that a report shows only when they are asked for."""
+"""Sections that a report shows only when they, or all, are asked for."""
+ALL = "all"
+"""In the place of a section: every one of them."""

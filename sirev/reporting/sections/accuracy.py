@@ -1,56 +1,72 @@
-"""pass@1 whole and by level, and what the draws are like; correct answer coverage with the paper's advice."""
+"""pass@1 overall and by level, and what the samples are like; correct answer coverage with the paper's advice."""
 
 from __future__ import annotations
 
-from sirev.reporting.sections.rows import RunData, Study, cells, iterations, keys, labels, runs_of
-from sirev.reporting.tables import ABSENT, TextTable, number, percent, points, share, with_interval
+from sirev.reporting.pass_at_1 import pass_at_1_source
+from sirev.reporting.sections.rows import (
+    HEADS,
+    RunData,
+    Study,
+    cells,
+    in_words,
+    iterations,
+    keys,
+    labels,
+    measured,
+    model_name,
+    named,
+    runs_of,
+)
+from sirev.reporting.tables import ABSENT, TextTable, number, percent, points, with_interval
 
 
 def accuracy(studies: list[Study]) -> list[TextTable]:
-    """pass@1 of every M_t, whole and by level, and how its draws end."""
+    """pass@1 of every M_t, overall and by level, and how its samples end."""
     runs = runs_of(studies)
-    return [pass_at_1_table(runs), _levels(runs), _draws(runs)]
+    return [pass_at_1_table(runs), *_levels(runs), _draws(runs)]
 
 
 def pass_at_1_table(runs: list[RunData]) -> TextTable:
-    """pass@1 by t and method; what `sirev iterate` ends with."""
+    """pass@1 by t and method."""
     last = max((len(run["iterations"]) for run in runs), default=1)
+    steps = {tuple(run["steps"]) for run in runs if measured(run)}
+    same = len(steps) == 1 and all(map(measured, runs))  # else a column would have several names
+    models = [model_name(runs[0], t) if same else f"M_{t}" for t in range(1, last + 1)]
     table = TextTable(
-        "pass@1 on test, greedy (%)", ["method", "seed", *(f"M_{t}" for t in range(1, last + 1)), "M_T − M_1", "problems"], 2
+        f"pass@1 on test, {pass_at_1_source(runs)} (%)", ["method", "seed", *models, "M_T − M_1, points", "problems"], 2
     )
     for run in runs:
         values = [i["pass_at_1"] for i in run["iterations"]]
         change = run["iterations"][-1]["against_m1"].get("pass_at_1")
         shown = [with_interval(v) for v in values] + [ABSENT] * (last - len(values))
         table.rows.append([*labels(run), *shown, points(change["difference"]) if change else ABSENT, str(values[0]["n"])])
-        if run["steps"]:
-            table.notes.append(", ".join(f"M_{t} is {name}" for t, name in enumerate(run["steps"], 1)) + ".")
+        if run["steps"] and not same:
+            table.notes.append(f"{run['label']}: {', '.join(model_name(run, t) for t in range(1, len(run['steps']) + 1))}.")
         if run["stopped"]:
-            table.notes.append(f"{run['method']}, seed {run['seed']}, stopped at {run['stopped']}.")
+            table.notes.append(f"{in_words(run)}: stopped at {run['stopped']}.")
+    table.notes.append("In brackets: 95% confidence intervals.")
     return table
 
 
-def _levels(runs: list[RunData]) -> TextTable:
+def _levels(runs: list[RunData]) -> list[TextTable]:
     levels = keys(i["levels"] for run in runs for i in run["iterations"])
-    table = TextTable("pass@1 by level (%)", ["method", "seed", "t", *(f"level {level}" for level in levels)], 3)
+    if len(levels) < 2:
+        return []
+    table = TextTable(f"pass@1 by level, {pass_at_1_source(runs)} (%)", [*HEADS, *(f"level {level}" for level in levels)], 3)
     for run, iteration in iterations(runs):
-        table.rows.append([*labels(run), str(iteration["t"]), *cells(iteration["levels"], levels, percent)])
-    return table
+        table.rows.append([*named(run, iteration["t"]), *cells(iteration["levels"], levels, percent)])
+    return [table]
 
 
 def _draws(runs: list[RunData]) -> TextTable:
     votes = keys(i["majority"] for run in runs for i in run["iterations"])
     most = votes[-1:]
-    table = TextTable(
-        "What the test draws are like",
-        ["method", "seed", "t", "mean %", *(f"maj@{n} %" for n in most), "entropy, bits", "tokens", "cut off %", "no answer %"],
-        3,
-    )
+    columns = ["mean %", *(f"maj@{n} %" for n in most), "entropy, bits", "tokens", "cut off %", "no answer %"]
+    table = TextTable("Test samples", [*HEADS, *columns], 3)
     for run, iteration in iterations(runs):
         table.rows.append(
             [
-                *labels(run),
-                str(iteration["t"]),
+                *named(run, iteration["t"]),
                 percent(iteration["mean_accuracy"]),
                 *cells(iteration["majority"], most, percent),
                 number(iteration["entropy"], 2),
@@ -61,26 +77,37 @@ def _draws(runs: list[RunData]) -> TextTable:
         )
         if iteration["in_process"]["value"]:
             table.notes.append(
-                f"{run['label']}, seed {run['seed']}, t = {iteration['t']}: {percent(iteration['in_process'])} % of the right "
-                "programs were judged in their own process, which a program could deceive."
+                f"{in_words(run, iteration['t'])}: {percent(iteration['in_process'])}% of the correct programs were judged in "
+                "their own process, which a program could deceive."
             )
-    table.notes.append("mean: right draws. maj@N: the most frequent answer is right. entropy: of a problem's answers.")
+    table.notes.append(
+        "mean: correct samples. maj@N: the most frequent of N answers is correct. entropy: of the answers to one problem."
+    )
     return table
 
 
 def coverage(studies: list[Study]) -> list[TextTable]:
-    """Correct answer coverage of every M_t's draws, in both readings, and what the paper's rule says of M_1's."""
+    """Correct answer coverage of every M_t's samples, in both readings, and what the paper's rule says of M_1's."""
     table = TextTable(
-        "Correct answer coverage of M_t's draws (share)",
-        ["method", "seed", "t", "mass, train", "mass, test", "solved, train", "solved, test"],
-        3,
+        "Correct answer coverage of M_t's samples (%)", [*HEADS, "mass, train", "mass, test", "solved, train", "solved, test"], 3
     )
     runs = runs_of(studies)
     for run, iteration in iterations(runs):
         readings = [iteration["coverage"][reading][split] for reading in ("mass", "solved") for split in ("train", "test")]
-        table.rows.append([*labels(run), str(iteration["t"]), *map(share, readings)])
-    table.notes.append("mass: mean over problems of right draws / draws. solved: share of problems with a right draw.")
-    for (recipe, seed), advice in {(run["recipe"], run["seed"]): run["advice"] for run in runs}.items():
+        table.rows.append([*named(run, iteration["t"]), *map(percent, readings)])
+    table.notes.append(
+        "mass: share of samples that are correct, mean over problems. solved: share of problems with a correct sample."
+    )
+    iterated = {(run["recipe"], run["seed"]): run["advice"] for run in runs if not measured(run)}
+    for (recipe, seed), advice in iterated.items():
         said = f"take {advice['methods']}" if advice["methods"] else "no advice"
-        table.notes.append(f"The paper's rule for M_1 of {recipe}, seed {seed}: {said}; {advice['reason']}.")
+        reason = advice["reason"].replace(*UNDECIDED).replace("0.5", "50%")
+        table.notes.append(f"The paper's rule for M_1 of {recipe}, seed {seed}: {said}; {reason}.")
     return [table]
+
+
+UNDECIDED = (
+    "the readings of coverage do not all lie on one side of 0.5 with their intervals",
+    "the coverage estimates are not all on the same side of 50%",
+)
+"""How a comparison says it, and how a table does."""

@@ -5,21 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from sirev.reporting.sections.overview import form_of
-from sirev.reporting.sections.rows import RunData, Study, labels
-from sirev.reporting.tables import ABSENT, TextTable, between, points, share
+from sirev.reporting.sections.rows import RunData, Study, in_words, labels, measured
+from sirev.reporting.tables import ABSENT, TextTable, between, percent, points
 
 KINDS = {
-    "null-resample": "M_1 drawn again",
+    "null-resample": "M_1 sampled again",
     "null-retrain": "M_1 trained again",
-    "null-gold": "gold solutions",
+    "null-gold": "trained on gold solutions",
 }
 
 
 def nulls(studies: list[Study]) -> list[TextTable]:
     """Each null model against M_1, in the terms of the verdicts."""
     table = TextTable(
-        "Null runs: what changes by itself, against M_1 (points)",
-        ["run", "seed", "model", "|IS|", "|LS|", "pass@1 [95 %]", "pass@N [95 %]", "Distinct-N", "forms"],
+        "Null runs: change without self-improvement, against M_1",
+        [
+            "run",
+            "seed",
+            "model",
+            "gained",
+            "lost",
+            "pass@1, points [95% CI]",
+            "pass@N, points [95% CI]",
+            "Distinct-N %",
+            "distinct forms %",
+        ],
         3,
     )
     for study in studies:
@@ -29,14 +39,17 @@ def nulls(studies: list[Study]) -> list[TextTable]:
             for iteration in run["iterations"][1:]:
                 table.rows.append(_row(run, iteration))
             if run["remark"]:
-                table.notes.append(f"{run['label']}, seed {run['seed']}: {run['remark']}.")
+                table.notes.append(f"{in_words(run)}: {run['remark']}.")
         if any(run["null"] for run in study["runs"]):
             table.notes.append(f"N = {study['headline']}. {'; '.join(f'{name}: {says}' for name, says in KINDS.items())}.")
             table.notes.append(
-                "Gold solutions train for as many optimizer steps as the method's M_t took. Diversity: of all answers."
+                "gained, lost: test problems that only this model, only M_1 gets right. Gold solutions train for as many "
+                "optimizer steps as the method's M_t took. Diversity: of all answers; 100 is all different."
             )
     if not table.rows:
-        table.notes.append("none: there is no null run; `sirev iterate --null resample|retrain|gold` adds them")
+        elsewhere = all(measured(run) for study in studies for run in study["runs"])
+        why = "completions made elsewhere have none" if elsewhere else "add some with: sirev iterate --null resample|retrain|gold"
+        table.notes.append(f"none: no null run; {why}")
     return [table]
 
 
@@ -51,6 +64,6 @@ def _row(run: RunData, iteration: dict[str, Any]) -> list[str]:
         str(iteration["t"]),
         *(ABSENT if size is None else str(size) for size in sizes),
         *(f"{points(one)} {between(one)}" for one in differences),
-        f"{share(first['distinct_n']['mean'])} → {share(later['distinct_n']['mean'])}",
-        f"{share(form_of(first))} → {share(form_of(later))}",
+        f"{percent(first['distinct_n']['mean'])} → {percent(later['distinct_n']['mean'])}",
+        f"{percent(form_of(first))} → {percent(form_of(later))}",
     ]

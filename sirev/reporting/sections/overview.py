@@ -6,15 +6,26 @@ from collections.abc import Callable
 from typing import Any
 
 from sirev.metrics.statistic import Statistic
+from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
 from sirev.reporting.sections.rows import RunData, Study, labels, runs_of
-from sirev.reporting.tables import ABSENT, TextTable, percent, share
+from sirev.reporting.tables import ABSENT, TextTable, percent
 
 
 def overview(studies: list[Study]) -> TextTable:
     """M_1 against M_T, run by run."""
     table = TextTable(
         "At a glance: M_1 → M_T",
-        ["method", "seed", "pass@1 %", "gained", "lost", "M_1 solves of gained %", "Distinct-N", "distinct forms", "OOD %"],
+        [
+            "method",
+            "seed",
+            "pass@1 %",
+            "gained",
+            "lost",
+            "gained, solved by M_1 %",
+            "Distinct-N %",
+            "distinct forms %",
+            "OOD %",
+        ],
         2,
     )
     tops = set()
@@ -37,11 +48,13 @@ def overview(studies: list[Study]) -> TextTable:
             ]
         )
     named = " / ".join(sorted(tops, key=int))
-    table.notes.append("pass@1 by greedy decoding. gained, lost: test problems that only M_T, only M_1 gets right.")
+    source = pass_at_1_source(runs_of(studies))
+    needs = "" if source == GREEDY else ", which takes greedy answers"
+    table.notes.append(f"pass@1: {source}. gained, lost: test problems that only M_T, only M_1 gets right{needs}.")
     if named:
         table.notes.append(
-            f"M_1 solves of gained: M_1's pass@N there for N = {named}. Diversity of the first 50 test draws "
-            "(or as many as there are): 1 is all different; forms: equation lists, else programs, else SentenceBERT."
+            f"gained, solved by M_1: M_1's pass@N on the gained problems, N = {named}. Diversity of the first 50 test samples "
+            "(or as many as there are): 100 is all different; forms: equation lists, else programs, else SentenceBERT."
         )
     return table
 
@@ -53,4 +66,5 @@ def form_of(group: dict[str, Any]) -> Statistic:
 
 
 def _change(first: RunData, last: RunData, pick: Callable[[dict[str, Any]], Statistic]) -> str:
-    return f"{share(pick(first['diversity']['all']))} → {share(pick(last['diversity']['all']))}"
+    ends = [percent(pick(iteration["diversity"]["all"])) for iteration in (first, last)]
+    return ABSENT if ends == [ABSENT, ABSENT] else " → ".join(ends)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from sirev.metrics.pass_at_n import guessing
 from sirev.metrics.verdict import LEVEL
-from sirev.reporting.sections.rows import Study, cells, iterations, keys, labels, reasons, runs_of
-from sirev.reporting.tables import ABSENT, TextTable, number, percent
+from sirev.reporting.sections.rows import HEADS, Study, cells, in_words, iterations, keys, named, reasons, runs_of
+from sirev.reporting.tables import ABSENT, TextTable, number, p_equals, p_value, percent
 
 
 def pass_n(studies: list[Study]) -> list[TextTable]:
     """pass@N of every M_t; M_1's pass@N on what M_t newly solves, with the controls; where the curves cross."""
-    return [_whole(studies), _gained(studies), _reach(studies), *_sweep(studies)]
+    return [_overall(studies), _gained(studies), _reach(studies), *_sweep(studies)]
 
 
-def _whole(studies: list[Study]) -> TextTable:
+def _overall(studies: list[Study]) -> TextTable:
     runs = runs_of(studies)
     sizes = keys(i["pass_at_n"] for run in runs for i in run["iterations"])
-    table = TextTable("pass@N of M_t on test, draws (%)", ["method", "seed", "t", *(f"N={n}" for n in sizes)], 3)
+    table = TextTable("pass@N of M_t on test, from samples (%)", [*HEADS, *(f"N={n}" for n in sizes)], 3)
     for run, iteration in iterations(runs):
-        table.rows.append([*labels(run), str(iteration["t"]), *cells(iteration["pass_at_n"], sizes, percent)])
+        table.rows.append([*named(run, iteration["t"]), *cells(iteration["pass_at_n"], sizes, percent)])
     for guess in sorted({study["guess"] for study in studies if study["guess"]}):
-        table.rows.append(["guessing", ABSENT, ABSENT, *(f"{100 * guessing(guess, int(n)):.1f}" for n in sizes)])
+        table.rows.append(["guessing", "", "", *(f"{100 * guessing(guess, int(n)):.1f}" for n in sizes)])
         table.notes.append(f"guessing: 1 − {1 - guess:g}^N, what blind guesses reach.")
     table.notes.append("By the unbiased estimator 1 − C(n−c, N)/C(n, N), mean over problems.")
     return table
@@ -30,8 +30,8 @@ def _gained(studies: list[Study]) -> TextTable:
     runs = runs_of(studies)
     later = keys(i["improvement_set"]["m1_pass_at_n"] for run in runs for i in run["iterations"])
     table = TextTable(
-        "M_1's pass@N on IS(t), the problems M_t gains over M_1, and on controls (%)",
-        ["method", "seed", "t", "on", "problems", *(f"N={n}" for n in later)],
+        "M_1's pass@N on IS(t), the problems that M_t gains over M_1, and on controls (%)",
+        [*HEADS, "on", "problems", *(f"N={n}" for n in later)],
         4,
     )
     absent = []
@@ -41,29 +41,32 @@ def _gained(studies: list[Study]) -> TextTable:
         if iteration["t"] == run["iterations"][0]["t"]:
             continue
         gained = iteration["improvement_set"]
-        named = [*labels(run), str(iteration["t"])]
+        row = named(run, iteration["t"])
         sizes = [gained["size"], gained["rest"]["size"]]
         counted = [ABSENT if size is None else str(size) for size in sizes]
-        table.rows.append([*named, "IS(t)", counted[0], *cells(gained["m1_pass_at_n"], later, percent)])
-        table.rows.append([*named, "W \\ IS(t)", counted[1], *cells(gained["rest"]["m1_pass_at_n"], later, percent)])
-        table.rows.append([*named, "re-roll", ABSENT, *cells(gained["reroll"], later, percent)])
+        table.rows.append([*row, "IS(t)", counted[0], *cells(gained["m1_pass_at_n"], later, percent)])
+        table.rows.append([*row, "W \\ IS(t)", counted[1], *cells(gained["rest"]["m1_pass_at_n"], later, percent)])
+        table.rows.append([*row, "re-roll", ABSENT, *cells(gained["reroll"], later, percent)])
         absent += reasons(gained["m1_pass_at_n"].values())
         if gained["new"]["p"] is not None:
-            tested[f"{run['label']}, seed {run['seed']}, t = {iteration['t']}"] = gained["new"]["holm"]
+            tested[in_words(run, iteration["t"])] = gained["new"]["holm"]
             at.add(gained["new"]["N"])
     table.notes += list(dict.fromkeys(absent))
-    table.notes.append("W: what M_1 gets wrong greedily. re-roll: M_1 on what one more of its own draws would solve, without it.")
-    new = [f"{name} ({p:.4f})" for name, p in tested.items() if p <= LEVEL]
-    said = f"these are, with p after Holm: {'; '.join(new)}" if new else "none is" if tested else "none could be tested"
+    table.notes.append(
+        "W: problems that M_1 gets wrong greedily. re-roll: M_1's pass@N on the problems of W that one more of its samples would "
+        "solve, that sample left out."
+    )
+    new = [f"{name} ({p_equals(p)})" for name, p in tested.items() if p <= LEVEL]
+    said = f"{'; '.join(new)}, after Holm" if new else "none" if tested else "none could be tested"
     where = f" at N = {', '.join(map(str, sorted(at)))}" if at else ""
-    table.notes.append(f"Only IS(t) significantly below re-roll{where} is evidence of something new: {said}.")
+    table.notes.append(f"Only IS(t) significantly below re-roll{where} is evidence of a new skill: {said}.")
     return table
 
 
 def _reach(studies: list[Study]) -> TextTable:
     table = TextTable(
         "Gained and lost against M_1",
-        ["method", "seed", "t", "|IS|", "|LS|", "format %", "reach +", "reach −", "p", "curves cross at k"],
+        [*HEADS, "gained", "lost", "unreadable %", "reach gained", "reach lost", "p", "curves cross at k"],
         3,
     )
     for run, iteration in iterations(runs_of(studies)):
@@ -77,17 +80,19 @@ def _reach(studies: list[Study]) -> TextTable:
             at = f"{crossing['value']:.0f} [{number({**crossing, 'value': crossing['low']}, 0)}, {high}]"
         table.rows.append(
             [
-                *labels(run),
-                str(iteration["t"]),
+                *named(run, iteration["t"]),
                 *(ABSENT if one is None else str(one) for one in counted),
                 percent(gained["format"]),
                 *(ABSENT if reach[name] is None else str(reach[name]) for name in ("gained", "lost")),
-                ABSENT if reach["p"] is None else f"{reach['p']:.3f}",
+                p_value(reach["p"]),
                 at,
             ]
         )
-    table.notes.append("IS: M_t right, M_1 wrong; LS: the reverse; both greedy. format: of IS, M_1 gave no readable answer.")
-    table.notes.append("reach: problems that only M_t (+), only M_1 (−) ever solves in its draws; exact sign test.")
+    table.notes.append(
+        "gained, IS(t): M_t correct, M_1 incorrect; lost, LS(t): the reverse; both greedy. unreadable: gained problems on which "
+        "M_1 gave no readable answer."
+    )
+    table.notes.append("reach: problems that only M_t (gained), only M_1 (lost) ever solves in its samples; p: exact sign test.")
     return table
 
 
@@ -96,8 +101,8 @@ def _sweep(studies: list[Study]) -> list[TextTable]:
     if not swept:
         return []
     sizes = keys(found["pass_at_n"] for _, i in swept for found in i["temperatures"].values())
-    table = TextTable("pass@N at other temperatures (%)", ["method", "seed", "t", "temperature", *(f"N={n}" for n in sizes)], 4)
+    table = TextTable("pass@N at other temperatures (%)", [*HEADS, "temperature", *(f"N={n}" for n in sizes)], 4)
     for run, iteration in swept:
         for temperature, found in iteration["temperatures"].items():
-            table.rows.append([*labels(run), str(iteration["t"]), temperature, *cells(found["pass_at_n"], sizes, percent)])
+            table.rows.append([*named(run, iteration["t"]), temperature, *cells(found["pass_at_n"], sizes, percent)])
     return [table]

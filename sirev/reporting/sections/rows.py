@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sirev.metrics.statistic import Statistic
-from sirev.reporting.tables import ABSENT
+from sirev.reporting.tables import ABSENT, TextTable
 
 RunData = dict[str, Any]
 """A run as reports show it: one of a comparison's runs, with "id", "recipe", "label", "parameters", "status", "stopped"."""
@@ -26,9 +27,52 @@ def iterations(runs: Iterable[RunData]) -> Iterator[tuple[RunData, dict[str, Any
             yield run, iteration
 
 
+HEADS = ["method", "seed", "model"]
+"""Titles of the columns that name a model of a run."""
+
+
+def measured(run: Mapping[str, Any]) -> bool:
+    """Whether the completions were made elsewhere (`sirev measure`): nothing is known then of methods, seeds or training."""
+    return bool(run.get("steps"))
+
+
 def labels(run: Mapping[str, Any]) -> list[str]:
     """The cells that name a run."""
     return [run["label"], str(run["seed"])]
+
+
+def model_name(run: Mapping[str, Any], t: int) -> str:
+    """M_t, with the name that a user gave it."""
+    return f"M_{t} {run['steps'][t - 1]}" if measured(run) else f"M_{t}"
+
+
+def named(run: Mapping[str, Any], t: int) -> list[str]:
+    """The cells that name a model of a run."""
+    return [*labels(run), model_name(run, t)]
+
+
+def in_words(run: Mapping[str, Any], t: int | None = None) -> str:
+    """A run, or its M_t, in a sentence."""
+    words = [run["label"]] if measured(run) else [run["label"], f"seed {run['seed']}"]
+    return ", ".join(words if t is None else [*words, model_name(run, t)])
+
+
+def without_constants(table: TextTable, runs: Iterable[RunData]) -> TextTable:
+    """The table without the columns that would say the same of every run: the seed if there is only one, and of completions
+    made elsewhere the method and seed that they never had."""
+    shown = list(runs)
+    elsewhere = bool(shown) and all(map(measured, shown))
+    dropped = {"seed"} if elsewhere or len({run["seed"] for run in shown}) == 1 else set()
+    if elsewhere and len(shown) == 1 and table.labels > 2:
+        dropped.add("method")
+    kept = [i for i, column in enumerate(table.columns) if i >= table.labels or column not in dropped]
+    columns = ["comparison" if elsewhere and i == 0 and name == "method" else name for i, name in enumerate(table.columns)]
+    return replace(
+        table,
+        columns=[columns[i] for i in kept],
+        labels=table.labels - (len(table.columns) - len(kept)),
+        rows=[[row[i] for i in kept] for row in table.rows],
+    )
 
 
 def keys(maps: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sirev.reporting.sections.rows import Study, iterations, labels, runs_of
+from sirev.reporting.sections.rows import HEADS, Study, iterations, measured, named, runs_of
 from sirev.reporting.tables import ABSENT, TextTable
 
 COUNTS = (("examples", "examples"), ("too long", "dropped"), ("steps", "steps"), ("tokens", "tokens"), ("seconds", "seconds"))
@@ -17,8 +17,12 @@ CURVES = (
 def training(studies: list[Study]) -> list[TextTable]:
     """How each M_t was trained: what on, how long, and where the losses went."""
     titles = [title for title, *_ in (*COUNTS, *CURVES)]
-    table = TextTable("Training of M_t", ["method", "seed", "t", "by", *titles], 4)
-    for run, iteration in iterations(runs_of(studies)):
+    table = TextTable("Training of M_t", [*HEADS, "by", *titles], 4)
+    runs = runs_of(studies)
+    if all(map(measured, runs)):
+        table.notes.append("none: completions made elsewhere were not trained here")
+        return [table]
+    for run, iteration in iterations(runs):
         found = iteration["training"]
         cells = [ABSENT] * (1 + len(titles))
         if found is not None:
@@ -28,8 +32,8 @@ def training(studies: list[Study]) -> list[TextTable]:
                 " → ".join(f"{end[name]:.{places}f}" for end in ends if name in end) or ABSENT for _, name, places in CURVES
             ]
             cells = [found["by"], *counts, *curves]
-        table.rows.append([*labels(run), str(iteration["t"]), *cells])
-    table.notes.append("First → last logged step. too long: examples left out for their length. tokens: over all epochs.")
+        table.rows.append([*named(run, iteration["t"]), *cells])
+    table.notes.append("Losses: first → last logged step. too long: examples dropped for their length. tokens: over all epochs.")
     table.notes.append(
         "logp: of whole answers, mean over a batch; margin: beta × (gain of chosen − gain of rejected) over M_{t-1}."
     )

@@ -1,128 +1,227 @@
-"""The verdicts: progress, reversal, regress, no change or can't tell, and what they rest on."""
+"""The verdicts: progress, reversal, regress, no change or undecided, and the evidence for them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sirev.reporting.sections.rows import Study, labels, runs_of
-from sirev.reporting.tables import ABSENT, TextTable, between, points
+from sirev.metrics.verdict import SEEDS
+from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
+from sirev.reporting.sections.rows import RunData, Study, in_words, labels, measured, model_name, runs_of
+from sirev.reporting.tables import ABSENT, TextTable, between, fixed, p_value, points
+
+VERDICTS = {"can't tell": "undecided"}
+"""A comparison's word for a verdict -> the word that a reader sees, where that is another."""
+OUTCOMES = {"same": "held", "can't tell": "inconclusive"}
+"""The same for an outcome."""
+NO_NULL = "no null run"
+"""What a comparison says where there is none."""
+Found = tuple[RunData, dict[str, Any]]
+"""A run and its verdict."""
 
 
 def verdicts(studies: list[Study]) -> list[TextTable]:
-    """A line a method and seed, then the outcomes that decided, then what holds over seeds."""
+    """A line for each run, then the outcomes that decided, then what holds over seeds."""
     return [summary(studies), outcomes(studies), *_claims(studies)]
 
 
 def summary(studies: list[Study]) -> TextTable:
     """The verdict on each M_T."""
-    table = TextTable("Progress or regress? M_T against M_1", ["method", "seed", "of", "verdict", "because", "null run"], 6)
-    for run, found in _found(studies):
-        narrower = ", narrower" if found["narrower"] else ""
-        table.rows.append([*labels(run), f"M_{found['t']}", f"{found['verdict']}{narrower}", found["reason"], found["null"]])
-        if noise := found["noise"]:
+    found = verdicts_of(studies)
+    iterated = [(run, verdict) for run, verdict in found if not measured(run)]
+    held_against = any(verdict["null"] != NO_NULL for _, verdict in iterated)
+    columns = ["method", "seed", "model", "verdict", "because", *(["null run"] if held_against else [])]
+    table = TextTable("Progress or regress? M_T against M_1", columns, len(columns))
+    for run, verdict in found:
+        null = [verdict["null"]] if held_against else []
+        table.rows.append([*labels(run), model_name(run, verdict["t"]), word(verdict), because(run, verdict), *null])
+        if noise := verdict["noise"]:
             gained = ", ".join(map(str, noise["gained"]))
             lost = ", ".join(map(str, noise["lost"]))
             last = run["iterations"][-1]
             table.notes.append(
-                f"{run['label']}, seed {run['seed']}: gains {last['improvement_set']['size']} and loses "
-                f"{last['lost_set']['size']} problems; M_1 trained again gains {gained} and loses {lost}: the floor of noise."
+                f"{in_words(run)}: gains {last['improvement_set']['size']} and loses {last['lost_set']['size']} problems; "
+                f"M_1 trained again gains {gained} and loses {lost}: the noise floor."
             )
     if not table.rows:
         table.notes.append("none: no run has a model after M_1")
-    if any(found["null"] == "no null run" for _, found in _found(studies)):
-        table.notes.append("Without a null run, nothing tells what training again or sampling again would change by itself.")
-    claims = [(found["method"], found["reason"]) for study in studies for found in study["methods"] if not found["claim"]]
-    for reason in dict.fromkeys(reason for _, reason in claims):
-        methods = ", ".join(dict.fromkeys(method for method, why in claims if why == reason))
-        table.notes.append(f"No claim about {methods}: {reason}.")
+    if any(verdict["null"] == NO_NULL for _, verdict in iterated):
+        table.notes.append("No null run: we don't know how much retraining or resampling alone would change.")
+    table.notes += claims_in_words(studies)
     if adapted := _adapted(studies):
-        table.notes.append(f"LoRA, which may understate the loss of diversity (arXiv 2405.09673): {adapted}.")
+        table.notes.append(f"Trained with LoRA, which may understate the loss of diversity (arXiv 2405.09673): {adapted}.")
     return table
 
 
 def outcomes(studies: list[Study]) -> TextTable:
-    """Each outcome of a verdict: the change, its interval, its test, and what could have been seen."""
+    """Each outcome of a verdict: the change, its interval, its test, and the smallest change that would have shown."""
     table = TextTable(
-        "What the verdicts rest on (points; D relative to M_1)",
-        ["method", "seed", "outcome", "M_1", "change [95 %]", "p (Holm)", "is", "could see"],
+        "Evidence for the verdicts (points; D: % of M_1's)",
+        ["method", "seed", "outcome", "M_1 %", "change [95% CI]", "result", "p (Holm)", "detectable"],
         3,
     )
-    for run, found in _found(studies):
-        for name, one in sorted(found["outcomes"].items(), key=lambda item: named(item[0], run["headline"])):
-            table.rows.append([*labels(run), named(name, run["headline"]), *_change(name, one)])
-            if reason := one["difference"]["reason"]:
-                table.notes.append(f"{run['label']}, seed {run['seed']}: {named(name, run['headline'])}: none: {reason}.")
+    for run, verdict in verdicts_of(studies):
+        for name, outcome in sorted(verdict["outcomes"].items(), key=lambda item: named(item[0], run["headline"])):
+            table.rows.append([*labels(run), named(name, run["headline"], pass_at_1_source([run])), *_change(name, outcome)])
+            if reason := outcome["difference"]["reason"]:
+                table.notes.append(f"{in_words(run)}: {named(name, run['headline'])}: none: {reason}.")
     if studies:
         settings = studies[0]["settings"]
         table.notes.append(
-            f"same: the 90 % interval lies within {100 * settings['margin']:g} points of no change (D: "
-            f"{100 * settings['diversity_margin']:g} % of M_1's); up, down: p <= .05 after Holm over outcomes and methods."
+            f"held: the 90% interval lies within {100 * settings['margin']:g} points of no change (D: "
+            f"{100 * settings['diversity_margin']:g}% of M_1's). up, down: p≤0.05 after Holm over outcomes and methods. "
+            "inconclusive: neither."
         )
         table.notes.append(
-            "could see: 2.8 standard errors. Exact McNemar for greedy answers, else labels swapped in problems. Bootstrap over "
-            f"problems: {settings['replicates']:,} replicates, seed {settings['bootstrap_seed']}; permutations: seed "
-            f"{settings['permutation_seed']}."
+            "detectable: the smallest detectable change, 2.8 standard errors. Tests: exact McNemar for greedy answers, else "
+            f"labels swapped within problems. Bootstrap over problems: {settings['replicates']:,} replicates, seed "
+            f"{settings['bootstrap_seed']}; permutations: seed {settings['permutation_seed']}."
         )
     return table
 
 
-def named(outcome: str, headline: int) -> str:
-    """An outcome in words."""
-    fixed = {
-        "pass_at_1": "A pass@1",
+def named(outcome: str, headline: int, source: str = GREEDY) -> str:
+    """An outcome in a table of outcomes; `source` is what pass@1 is estimated from."""
+    fixed_names = {
+        "pass_at_1": "A pass@1" if source == GREEDY else f"A pass@1, {source}",
         "pass_at_n": f"B pass@{headline}",
-        "distinct": "D distinct right",
+        "distinct": "D variety",
         "mean_accuracy": "mean accuracy",
     }
-    return fixed.get(outcome, f"C {outcome.removeprefix('ood/')}")
+    return fixed_names.get(outcome, f"C {outcome.removeprefix('ood/')}")
 
 
-def _change(name: str, one: dict[str, Any]) -> list[str]:
-    difference = one["difference"]
+def word(verdict: dict[str, Any]) -> str:
+    """The verdict as a reader sees it, such as "undecided, narrower"."""
+    return f"{VERDICTS.get(verdict['verdict'], verdict['verdict'])}{', narrower' if verdict['narrower'] else ''}"
+
+
+def because(run: RunData, verdict: dict[str, Any]) -> str:
+    """Why it is this verdict: pass@1, and the outcomes that decided; what is inconclusive with its interval."""
+    decisive = deciding(verdict["verdict"], verdict["outcomes"], run["diversity_counts"])
+    said = [_said(name, verdict["outcomes"], run) for name in ("pass_at_1", *decisive)]
+    if not any(name.startswith("ood/") for name in verdict["outcomes"]):
+        said.append("out-of-distribution accuracy was not measured")
+    return f"{'; '.join(said)}."
+
+
+def deciding(verdict: str, outcomes_of: dict[str, Any], diversity_counts: bool) -> list[str]:
+    """The outcomes beside pass@1 that a verdict rests on, as `sirev.metrics.verdict.verdict` names them."""
+    guards = ["pass_at_n", *sorted(name for name in outcomes_of if name.startswith("ood/"))]
+    guards += ["distinct"] if diversity_counts else []
+    results = {name: outcomes_of[name]["is"] if name in outcomes_of else "not measured" for name in guards}
+    if verdict in ("progress", "no change"):
+        return guards
+    lost = [name for name in guards if results[name] == "down"]
+    if verdict != "can't tell":
+        return lost
+    return lost + [name for name in guards if results[name] not in ("same", "up", "down")]
+
+
+def outcome_name(name: str, run: RunData) -> str:
+    """An outcome in a sentence."""
+    source = pass_at_1_source([run])
+    first = "pass@1" if source == GREEDY else f"pass@1 ({source})"
+    names = {"pass_at_1": first, "pass_at_n": f"pass@{run['headline']}", "distinct": "the variety of right answers"}
+    return names.get(name) or f"accuracy on {name.removeprefix('ood/')}"
+
+
+def interval(name: str, outcome: dict[str, Any], *, bounds: bool = False) -> str:
+    """A change with its interval, in a sentence: "+1.5 points, 95% CI -1.0 to +4.0"; of "distinct" it is relative, in %.
+
+    With `bounds` the interval alone, "-1.0 to +4.0".
+    """
+    scale, unit = _scale(name, outcome)
+    difference = outcome["difference"]
+    value, low, high = (
+        None if difference[key] is None else fixed(100 * difference[key] / scale, 1, sign=True)
+        for key in ("value", "low", "high")
+    )
+    if bounds:
+        return f"{low or '…'} to {high or '…'}"
+    return f"{value}{unit or ' points'}" + (f", 95% CI {low} to {high}" if low is not None and high is not None else "")
+
+
+def claims_in_words(studies: list[Study]) -> list[str]:
+    """Why nothing is claimed of a method, a sentence for each reason; nothing of completions made elsewhere."""
+    reasons: dict[str, list[str]] = {}
+    for study in studies:
+        if all(map(measured, study["runs"])):
+            continue
+        for claim in study["methods"]:
+            if not claim["claim"]:
+                reasons.setdefault(_no_claim(claim), []).append(claim["method"])
+    several = len(reasons) > 1
+    return [f"{', '.join(dict.fromkeys(methods))}: {reason}." if several else f"{reason}." for reason, methods in reasons.items()]
+
+
+def _no_claim(claim: dict[str, Any]) -> str:
+    seeds = len(claim["seeds"])
+    if seeds < SEEDS and len(set(claim["verdicts"])) == 1:
+        return f"{seeds} seed{'' if seeds == 1 else 's'}; claims about a method need {SEEDS}"
+    reason: str = claim["reason"].replace("can't tell", "undecided").replace("can tell", "decides")
+    return f"no claim: {reason}"
+
+
+def _said(name: str, outcomes_of: dict[str, Any], run: RunData) -> str:
+    outcome = outcomes_of.get(name)
+    result = outcome["is"] if outcome else "not measured"
+    verbs = {"up": "rose", "down": "fell", "same": "held", "not measured": "was not measured"}
+    sentence = f"{outcome_name(name, run)} {verbs.get(result, 'is inconclusive')}"
+    return sentence if outcome is None or result in ("up", "not measured") else f"{sentence} ({interval(name, outcome)})"
+
+
+def _scale(name: str, outcome: dict[str, Any]) -> tuple[float, str]:
+    """What a change is divided by, and its unit where that is not points: the change of diversity is relative to M_1's."""
+    return (outcome["base"], "%") if name == "distinct" and outcome["base"] else (1.0, "")
+
+
+def _change(name: str, outcome: dict[str, Any]) -> list[str]:
+    difference = outcome["difference"]
+    result = OUTCOMES.get(outcome["is"], outcome["is"])
     if difference["value"] is None:
-        return [ABSENT, "none", ABSENT, one["is"], ABSENT]
-    scale = one["base"] if name == "distinct" and one["base"] else 1.0
-    base = f"{one['base']:.3f}" if name == "distinct" else f"{100 * one['base']:.1f}"
-    see = ABSENT if one["smallest"] is None else f"{100 * one['smallest'] / scale:.1f}"
-    unit = "%" if name == "distinct" else ""
+        return [ABSENT, "none", result, ABSENT, ABSENT]
+    scale, unit = _scale(name, outcome)
+    detectable = ABSENT if outcome["smallest"] is None else fixed(100 * outcome["smallest"] / scale, 1) + unit
     shown: Any = {**difference, **{k: difference[k] / scale for k in ("value", "low", "high") if difference[k] is not None}}
-    p = ABSENT if one["holm"] is None else f"{one['holm']:.4f}" if one["holm"] >= 0.0001 else "<.0001"
-    return [base, f"{points(shown)}{unit} {between(shown)}", p, one["is"], see + unit]
+    base = fixed(100 * outcome["base"], 1)
+    return [base, f"{points(shown)}{unit} {between(shown)}", result, p_value(outcome["holm"]), detectable]
 
 
 def _claims(studies: list[Study]) -> list[TextTable]:
     table = TextTable(
-        "Over seeds: mean change, with intervals over problems and over seeds (points)",
-        ["method", "outcome", "seeds", "claim", "mean", "problems", "seeds' t"],
+        "Over seeds: mean change, with 95% intervals over problems and over seeds (points)",
+        ["method", "outcome", "seeds", "claim", "mean", "over problems", "over seeds (t)"],
         2,
     )
     for study in studies:
-        for found in study["methods"]:
-            if len(found["seeds"]) < 2:
+        for claim in study["methods"]:
+            if len(claim["seeds"]) < 2:
                 continue
-            for name, one in sorted(found["mean"].items(), key=lambda item: named(item[0], study["headline"])):
+            for name, mean in sorted(claim["mean"].items(), key=lambda item: named(item[0], study["headline"])):
                 table.rows.append(
                     [
-                        found["method"],
+                        claim["method"],
                         named(name, study["headline"]),
-                        " ".join(map(str, found["seeds"])),
-                        found["claim"] or ABSENT,
-                        points(one["difference"]),
-                        between(one["difference"]),
-                        between(one["seeds"]),
+                        " ".join(map(str, claim["seeds"])),
+                        claim["claim"] or ABSENT,
+                        points(mean["difference"]),
+                        between(mean["difference"]),
+                        between(mean["seeds"]),
                     ]
                 )
-            table.notes.append(f"{found['method']}: {found['reason']}.")
+            reason = claim["reason"] if claim["claim"] else _no_claim(claim)
+            table.notes.append(f"{claim['method']}: {reason}.")
     return [table] if table.rows else []
 
 
-def _found(studies: list[Study]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def verdicts_of(studies: list[Study]) -> list[Found]:
+    """Every run with its verdict, in the order of the verdicts; the run also has its study's settings."""
     return [
-        ({**run, "headline": study["headline"]}, found)
+        ({**run, "headline": study["headline"], "diversity_counts": study["settings"]["diversity_counts"]}, verdict)
         for study in studies
-        for found in study["verdicts"]
+        for verdict in study["verdicts"]
         for run in study["runs"]
-        if (run["method"], run["seed"]) == (found["method"], found["seed"])
+        if (run["method"], run["seed"]) == (verdict["method"], verdict["seed"])
     ]
 
 

@@ -132,6 +132,67 @@ def test_draws_alone_leave_pass_at_1_out() -> None:
     assert last["mean_accuracy"]["value"] == 0.5
 
 
+FROM_DRAWS = Settings(replicates=400, from_draws=True)
+
+
+def drawn(n: int, first: dict[str, int], later: dict[str, int], settings: Settings = FROM_DRAWS) -> dict[str, Any]:
+    """Two models of which draws alone are known, so many of them right."""
+    models = {1: Measures(greedy=None, draws=draws(n, first)), 2: Measures(greedy=None, draws=draws(n, later))}
+    return compare([RunMeasures("samples", 0, models)], "letters", None, settings)
+
+
+def test_pass_at_1_is_estimated_from_draws_where_there_are_no_greedy_answers() -> None:
+    problems = {f"p{i:03d}": i % 5 for i in range(200)}
+    better = {name: min(8, right + 2) for name, right in problems.items()}
+    found = drawn(8, problems, better)
+    assert found["runs"][0]["pass_at_1_from"] == "mean of 8 draws"
+    for t, right in ((1, problems), (2, better)):
+        told = iteration(found, t)
+        assert told["pass_at_1"]["value"] == pytest.approx(sum(right.values()) / 8 / 200)
+        assert told["pass_at_1"] == told["mean_accuracy"] == told["pass_at_n"]["1"]
+        assert told["pass_at_1"]["low"] < told["pass_at_1"]["value"] < told["pass_at_1"]["high"]
+        assert told["levels"]["1"]["value"] == told["pass_at_1"]["value"]
+    (verdict,) = found["verdicts"]
+    outcome = verdict["outcomes"]["pass_at_1"]
+    assert (outcome["is"], outcome["test"]) == ("up", "label swap, 400")
+    assert outcome["difference"]["value"] == pytest.approx(0.25)
+    assert verdict["verdict"] == "progress"
+    assert "pass@1 (mean of 8 draws) went up and pass@N went up" in verdict["reason"]
+
+
+def test_what_needs_greedy_answers_says_so_where_there_are_draws_alone() -> None:
+    found = iteration(drawn(4, {"a": 1, "b": 2}, {"a": 2, "b": 4}), 2)
+    needs = "not measured: needs greedy answers"
+    assert found["lost_set"] == {"size": None, "reason": needs}
+    assert found["improvement_set"]["size"] is None
+    assert {one["reason"] for one in found["improvement_set"]["m1_pass_at_n"].values()} == {needs}
+    assert found["improvement_set"]["new"] == {"N": None, "p": None, "holm": None, "reason": needs}
+    assert found["improvement_set"]["format"]["reason"] == needs
+
+
+def test_models_that_are_alike_are_rarely_told_apart_by_their_draws() -> None:
+    generator = np.random.default_rng(7)
+    up = 0
+    for _ in range(60):
+        chances = generator.beta(0.5, 0.5, 60)
+        right = [dict(zip(map(str, range(60)), map(int, generator.binomial(8, chances)), strict=True)) for _ in range(2)]
+        (verdict,) = drawn(8, *right, Settings(replicates=200, from_draws=True))["verdicts"]
+        up += verdict["outcomes"]["pass_at_1"]["is"] in ("up", "down")
+    assert up <= 6  # 5 % of 60 is 3, and Holm's correction makes it fewer
+
+
+def test_comparisons_of_greedy_answers_know_nothing_of_that(by_hand: dict[str, Any]) -> None:
+    assert "pass_at_1_from" not in by_hand["runs"][0]
+    assert "reason" not in iteration(by_hand, 2)["lost_set"]
+
+
+@pytest.mark.parametrize(("sizes", "said"), [((1, 1), "mean of 1 draw"), ((4, 8), "mean of 4 to 8 draws")])
+def test_the_number_of_draws_behind_an_estimate_is_said(sizes: tuple[int, int], said: str) -> None:
+    models = {t: Measures(greedy=None, draws=draws(n, {"a": 1, "b": 0})) for t, n in enumerate(sizes, 1)}
+    found = compare([RunMeasures("samples", 0, models)], "letters", None, FROM_DRAWS)
+    assert found["runs"][0]["pass_at_1_from"] == said
+
+
 def test_steps_may_have_different_numbers_of_draws() -> None:
     runs = [RunMeasures("samples", 0, {1: Measures(None, draws(8, {"a": 3})), 2: Measures(None, draws(4, {"a": 2}))})]
     found = compare(runs, "text", None, QUICK)

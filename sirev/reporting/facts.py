@@ -1,0 +1,240 @@
+"""What a study was: its model, data, sampling, training, versions and dates, from the store alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sirev import __version__
+from sirev.errors import SirevError
+from sirev.reporting.sections.rows import Study
+from sirev.store.provenance import now
+from sirev.store.records import Record
+from sirev.store.runs import Run
+from sirev.store.store import Store
+from sirev.study.nulls import is_null
+
+TASKS = {
+    "arithmetic": "made-up word problems",
+    "gsm8k": "GSM8K",
+    "math": "MATH",
+    "mbpp": "MBPP",
+    "csqa": "CommonsenseQA",
+    "jsonl": "problems of your own",
+    "files": "problems of the files",
+}
+"""A task's name in a recipe -> what it is called; others go by their own name."""
+ENGINES = {"vllm": "vllm", "transformers": "transformers"}
+"""An engine's name -> the package whose version is told."""
+REVISION = 12
+"""Characters of a revision or digest that are shown."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`title` names model and task, `subtitle` the recipe; `rows` are (term, text) pairs, `more` those of the long part."""
+
+    title: str
+    subtitle: str
+    rows: list[tuple[str, str]] = field(default_factory=list)
+    more: list[tuple[str, str]] = field(default_factory=list)
+
+
+def facts_of(study: Study, store: Store) -> Facts:
+    """The facts of a study; what the store does not know is left out."""
+    runs = [run for data in study["runs"] if (run := store.runs.get(data["id"])) is not None]
+    shown = [run for run in runs if not is_null(run.method)] or runs
+    if not shown:
+        return Facts(str(study["recipe"]), "")
+    settings = shown[0].settings
+    records = [record for run in shown for record in _records(store, run)]
+    measured = shown[0].settings.get("samples") is not None
+    rows = [*(_measured(shown[0], store) if measured else _trained(settings, shown)), *_task(settings, study)]
+    rows += [*_draws(settings), *_versions(settings, records, measured=measured), *_dates(runs, records)]
+    title = f"{_model(settings, short=True)} on {_task_name(settings)}"
+    return Facts(
+        title=str(study["recipe"]) if measured else title,
+        subtitle="Measured completions" if measured else f"Recipe {study['recipe']}",
+        rows=[(term, text) for term, text in rows if text],
+        more=_more(runs, settings, records, store, study),
+    )
+
+
+def _get(node: Any, *path: str) -> Any:
+    for name in path:
+        node = node.get(name) if isinstance(node, Mapping) else None
+    return node
+
+
+def _records(store: Store, run: Run) -> list[Record]:
+    """The records of a run's comparison and of the steps that an engine or a trainer made."""
+    found = []
+    for step, pin in run.pins.items():
+        if step == "compare" or step.startswith(("train:", "sample/")):
+            try:
+                record = store.records.get(pin.key, pin.artifact)
+            except SirevError:  # a damaged one: its facts are not known
+                continue
+            found += [record] if record else []
+    return found
+
+
+def _trained(settings: dict[str, Any], runs: Sequence[Run]) -> list[tuple[str, str]]:
+    methods = dict.fromkeys(run.method for run in runs)
+    seeds = sorted({run.seed for run in runs})
+    last = settings.get("T")
+    return [
+        ("Model", _model(settings)),
+        ("Methods", ", ".join(methods)),
+        ("Rounds", f"T = {last}: M_1 to M_{last}" if last else ""),
+        ("Seeds", ", ".join(map(str, seeds))),
+        ("Training", _training(settings)),
+    ]
+
+
+def _model(settings: dict[str, Any], short: bool = False) -> str:
+    name, revision = _get(settings, "model", "name"), _get(settings, "model", "revision")
+    if not name:
+        architecture = _get(settings, "model", "architecture") or {}
+        size = f", {architecture['layers']} layers of width {architecture['hidden_size']}" if "layers" in architecture else ""
+        return "A small model" if short else f"a small model pretrained by the recipe{size}"
+    if short:
+        return str(name).rstrip("/").rsplit("/", 1)[-1]
+    return f"{name} at {revision[:REVISION]}" if revision else str(name)
+
+
+def _training(settings: dict[str, Any]) -> str:
+    parameters, lora = _get(settings, "training", "parameters"), _get(settings, "training", "lora") or {}
+    if parameters == "lora":
+        return "LoRA" + "".join(f", {name} {lora[name]}" for name in ("r", "alpha") if lora.get(name) is not None)
+    return {"full": "all parameters"}.get(str(parameters), str(parameters or ""))
+
+
+def _measured(run: Run, store: Store) -> list[tuple[str, str]]:
+    """The files that completions came from, by step."""
+    names = list(run.settings.get("steps") or [])
+    rows = []
+    for kind, word in (("file", "Completions"), ("greedy", "Greedy answers")):
+        told = []
+        for t, name in enumerate(names, 1):
+            source = _get(run.settings, "samples", f"{kind} {name}")
+            if source:
+                told.append(f"M_{t} {name}: {source.get('file', 'a file')}{_count(store, run, f'samples/{kind}:{t}')}")
+        rows.append((word, "; ".join(told)))
+    return rows
+
+
+def _count(store: Store, run: Run, step: str) -> str:
+    pin = run.pins.get(step)
+    try:
+        summary = store.artifact(pin.artifact).json("summary.json") if pin else {}
+    except (SirevError, OSError):
+        return ""
+    few, most = summary.get("fewest"), summary.get("most")
+    if not most:
+        return ""
+    each = f"{most}" if few == most else f"{few} to {most}"
+    return f" ({each} per problem)"
+
+
+def _task_name(settings: dict[str, Any]) -> str:
+    name = str(_get(settings, "task", "name") or "")
+    return TASKS.get(name, name)
+
+
+def _task(settings: dict[str, Any], study: Study) -> list[tuple[str, str]]:
+    count, split = study.get("problems"), _get(settings, "evaluation", "split")
+    problems = f"{count:,} ({split} split)" if count and split != "test" else f"{count:,}" if count else ""
+    suites = ", ".join(study.get("suites") or [])
+    return [
+        ("Task", _task_name(settings)),
+        ("Data", _data(settings)),
+        ("Test problems", problems),
+        ("Other problems (OOD)", suites),
+    ]
+
+
+def _data(settings: dict[str, Any]) -> str:
+    data = _get(settings, "task", "data") or {}
+    if data.get("hub"):
+        config = f" ({data['config']})" if data.get("config") else ""
+        return f"{data['hub']}{config}" + (f" at {data['revision'][:REVISION]}" if data.get("revision") else "")
+    local = [str(data[name]) for name in ("path", "train", "test") if data.get(name)]
+    if local:
+        return f"local: {', '.join(local)}"
+    levels = _get(settings, "task", "levels")
+    return f"generated, levels {levels[0]} to {levels[-1]}" if levels else ""
+
+
+def _draws(settings: dict[str, Any]) -> list[tuple[str, str]]:
+    evaluation, training = _get(settings, "evaluation", "draws") or {}, settings.get("sampling") or {}
+    return [("Draws per test problem", _sampled(evaluation)), ("Draws to train on", _sampled(training))]
+
+
+def _sampled(sampling: Mapping[str, Any]) -> str:
+    if not sampling.get("n"):
+        return ""
+    heat = f", temperature {sampling['temperature']:g}" if sampling.get("temperature") is not None else ""
+    top = f", top-p {sampling['top_p']:g}" if sampling.get("top_p") is not None else ""
+    most = f", at most {sampling['max_new_tokens']:,} tokens" if sampling.get("max_new_tokens") else ""
+    return f"{sampling['n']}{heat}{top}{most}"
+
+
+def _versions(settings: dict[str, Any], records: Sequence[Record], *, measured: bool) -> list[tuple[str, str]]:
+    engine = str(_get(settings, "engine", "name") or "")
+    versions = _all(_get(record.provenance, "packages", ENGINES.get(engine, engine)) for record in records)
+    gpus = _all(gpu for record in records for gpu in _get(record.provenance, "hardware", "gpus") or [])
+    grader = _get(settings, "evaluation", "grader", "name") or _get(settings, "task", "grader", "name")
+    where = f"; {', '.join(gpus)}" if gpus else ""
+    return [
+        ("Engine", "" if measured or not engine else f"{engine} {' and '.join(versions)}".strip() + where),
+        ("Grader", str(grader) if grader else "the files' own verdicts" if measured else ""),
+    ]
+
+
+def _dates(runs: Sequence[Run], records: Sequence[Record]) -> list[tuple[str, str]]:
+    began = min(run.invocation[:32] for run in runs)
+    ended = max([str(record.provenance.get("recorded") or "") for record in records], default="")
+    first, last = date(began), date(ended)
+    made = first if first == last or not last else f"{first} to {last}"
+    return [("Runs made", made), ("Page made", f"{date(now())}, by sirev {__version__}")]
+
+
+def date(text: str) -> str:
+    """A point in time as people write it, to the minute; "" for what is none."""
+    try:
+        return datetime.fromisoformat(text).strftime("%-d %b %Y, %H:%M UTC")
+    except ValueError:
+        return ""
+
+
+def _more(
+    runs: Sequence[Run], settings: dict[str, Any], records: Sequence[Record], store: Store, study: Study
+) -> list[tuple[str, str]]:
+    commits = _all(
+        f"{git['commit'][:REVISION]}{' with changes' if git.get('changed') else ''}"
+        for record in records
+        if (git := record.provenance.get("git"))
+    )
+    made_by = _all(_get(record.provenance, "packages", "sirev") for record in records)
+    elsewhere = [one for one in _all(record.provenance.get("store") for record in records) if one != store.known_id]
+    digests = ", ".join(
+        f"{name.partition(' ')[2]} {one['sha256'][:REVISION]}" for name, one in (settings.get("samples") or {}).items()
+    )
+    rows = [
+        ("Description", str(settings.get("description") or "")),
+        ("Run ids", ", ".join(run.id for run in runs)),
+        ("Store", str(store.known_id or "")),
+        ("Computed in", ", ".join(elsewhere)),
+        ("sirev that ran it", ", ".join(made_by) + (f", commit {', '.join(commits)}" if commits else "")),
+        ("Files, sha256", digests),
+        ("Bootstrap", f"{_get(study, 'settings', 'replicates'):,} replicates" if _get(study, "settings", "replicates") else ""),
+    ]
+    return [(term, text) for term, text in rows if text]
+
+
+def _all(values: Iterable[Any]) -> list[str]:
+    """The values that are there, each once."""
+    return list(dict.fromkeys(str(value) for value in values if value))

@@ -1,0 +1,120 @@
+"""Studies as reports show them: comparisons from the store, narrowed to the runs that were asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sirev.errors import BadInput
+from sirev.reporting.sections.rows import RunData, Study, measured
+from sirev.reporting.selection import Selection
+from sirev.store.records import DamagedRecord
+from sirev.store.runs import Run
+from sirev.store.store import Store
+from sirev.study.comparing import Watch, comparison, remedy
+from sirev.study.nulls import is_null
+
+
+def gather(store: Store, selection: Selection, chosen: set[str], watch: Watch) -> tuple[list[Study], list[str]]:
+    """The studies of a selection, narrowed to the chosen run ids, and why any of them is left out.
+
+    Raises BadInput if none is left, as where the store lacks what the only one is made of.
+    """
+    studies: list[Study] = []
+    missing: list[str] = []
+    error: BadInput | None = None
+    for group, label in zip(selection.shown, selection.labels, strict=True):
+        try:
+            studies.append(_study(store, group, chosen, watch) | {"_apart": label})
+        except BadInput as why:
+            error = why
+            missing.append(f"{group[0].recipe} is left out: {why}")
+    if error is not None and not studies:
+        raise error
+    return _labelled(studies), missing
+
+
+def _study(store: Store, group: list[Run], chosen: set[str], watch: Watch) -> Study:
+    """The comparison of a whole study, narrowed to the runs chosen and the null runs of their seeds."""
+    compared = without_minus_zero(comparison(store, group, watch))
+    known = {(run.method, run.seed): run for run in group}
+    seeds = {run.seed for run in group if run.id in chosen}
+    shown = {at for at, run in known.items() if run.id in chosen or (is_null(run.method) and run.seed in seeds)}
+    return {
+        "recipe": group[0].recipe,
+        **compared,
+        "runs": [run_data(known[at], one) for one in compared["runs"] if (at := (one["method"], one["seed"])) in shown],
+        "verdicts": [one for one in compared["verdicts"] if (one["method"], one["seed"]) in shown],
+        "methods": [one for one in compared["methods"] if any(method == one["method"] for method, _ in shown)],
+    }
+
+
+def run_data(run: Run, compared: dict[str, Any]) -> RunData:
+    """A run of a comparison as the tables take it."""
+    return {
+        "id": run.id,
+        "recipe": run.recipe,
+        "status": run.status,
+        "stopped": run.reason if run.status == "stopped" else None,
+        "parameters": run.settings["training"]["parameters"],
+        "null": is_null(run.method),
+        "label": run.method,
+        "remark": run.reason if run.status == "complete" else None,
+        "steps": run.settings.get("steps"),
+        **compared,
+    }
+
+
+def add_training(store: Store, studies: list[Study]) -> list[str]:
+    """Put into every iteration how its model was trained; returns what the store has no record of."""
+    by_id = {run.id: run for run in store.runs.all()}
+    missing = []
+    for run in (run for study in studies for run in study["runs"]):
+        pinned = by_id[run["id"]]
+        for iteration in run["iterations"]:
+            t = iteration["t"]
+            iteration["training"] = training_of(store, pinned, t)
+            if iteration["training"] is None and f"train:{t}" in pinned.pins:
+                missing.append(f"the store {store.path} has no record of {pinned.id}'s train:{t}; {remedy([pinned])}")
+    return missing
+
+
+def training_of(store: Store, run: Run, t: int) -> dict[str, Any] | None:
+    """What the record of M_t's training says: by what it was trained, its counts, its log; None if there is none."""
+    pin = run.pins.get(f"train:{t}")
+    try:
+        record = store.records.get(pin.key, pin.artifact) if pin else None
+    except DamagedRecord:
+        record = None
+    if record is None:
+        return None
+    asked, noted = record.action["parameters"], record.provenance
+    return {
+        "by": f"{asked['kind']}, {'LoRA' if 'lora' in asked else 'all parameters'}",
+        **{name: noted.get(name) for name in ("examples", "dropped", "steps", "tokens", "seconds")},
+        "log": noted.get("log", []),
+    }
+
+
+def without_minus_zero(tree: Any) -> Any:
+    """The tree with 0.0 in place of -0.0, which is how a change of nothing may come out."""
+    if isinstance(tree, float):
+        return tree + 0.0
+    if isinstance(tree, dict):
+        return {key: without_minus_zero(value) for key, value in tree.items()}
+    return [without_minus_zero(value) for value in tree] if isinstance(tree, list) else tree
+
+
+def _labelled(studies: list[Study]) -> list[Study]:
+    """Give each run the shortest label that tells it from the others: its method, with the recipe, with what was set.
+
+    Completions made elsewhere have no method; they go by the name of their comparison.
+    """
+    recipes = [study["recipe"] for study in studies]
+    for study in studies:
+        recipe = study["recipe"] if len(set(recipes)) > 1 else ""
+        apart = study.pop("_apart")
+        settings = apart if recipes.count(study["recipe"]) > 1 else ""
+        for run in study["runs"]:
+            words = [study["recipe"], settings] if measured(run) else [recipe, run["method"], settings]
+            run["label"] = " ".join(word for word in words if word)
+    return studies

@@ -1,0 +1,270 @@
+"""A report on one screen: what changed, what pass@1 hides, the verdicts with their bounds, and where to go from there."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sirev.metrics.verdict import LEVEL, SEEDS
+from sirev.reporting.pass_at_1 import pass_at_1_source
+from sirev.reporting.sections.rows import RunData, Study, in_words, measured, model_name, runs_of
+from sirev.reporting.sections.verdicts import (
+    NO_NULL,
+    Found,
+    because,
+    claims_in_words,
+    deciding,
+    interval,
+    outcome_name,
+    verdicts_of,
+    word,
+)
+from sirev.reporting.tables import ABSENT, fixed, p_equals, percent
+
+FEW = 4
+"""Runs that a sentence names; of more it gives the number."""
+SUITES = "suites"
+"""In the place of an outcome: several OOD suites, which have one column."""
+LONGEST = 16
+"""Characters of a suite's name in the head of a column."""
+WIDTH = 80
+"""Characters of a line."""
+MARKS = {"up": "up", "down": "down", "same": "held", "can't tell": "?"}
+"""An outcome -> the word beside its numbers."""
+STYLES = {"up": "up", "down": "down", "held": "", "?": "dim", "mixed": "dim"}
+SPLIT = ("equations", "programs", "sentence_bert", "texts")
+"""Measures by which answers differ, the most telling first."""
+
+Line = list[tuple[str, str]]
+"""Pieces of text with their style: "", "bold", "dim", "up" or "down"."""
+
+
+def headline(studies: Sequence[Study], asked: str = "") -> list[Line]:
+    """The screen, a block for each study; `asked` are the options that `sirev report` takes to be about the same runs."""
+    lines: list[Line] = []
+    for study in studies:
+        lines += [*([[]] if lines else []), *_of_study(study)]
+    if studies:
+        lines += [[], [("Next", "bold")], *_next(studies, asked)]
+    return lines
+
+
+def as_text(lines: Iterable[Line]) -> str:
+    """The lines without their styles."""
+    return "".join("".join(text for text, _ in line).rstrip() + "\n" for line in lines)
+
+
+def _of_study(study: Study) -> list[Line]:
+    found = verdicts_of([study])
+    lines = [_title(study)]
+    for run in runs_of([study]):
+        if run["stopped"]:
+            lines.append([(f"  {in_words(run)}: stopped at {run['stopped']}", "")])
+    if not found:
+        return [*lines, [("  No verdict: no run has a model after M_1.", "")]]
+    lines += [[], *_changes(study, found)]
+    if hidden := [*_gained(study, found), *_lost(study, found), *_agreement(study, found)]:
+        lines += [[], [("What pass@1 hides", "bold")], *_paragraphs(hidden)]
+    return [*lines, [], *_verdicts(study, found)]
+
+
+def _title(study: Study) -> Line:
+    runs = runs_of([study])
+    last = max(runs, key=lambda run: len(run["iterations"]))
+    ends = [model_name(last, last["iterations"][i]["t"]) for i in (0, -1)]
+    words = [f"{study['problems']:,} test problems", f"{ends[0]} → {ends[1]}"]
+    if not measured(last):
+        seeds = list(dict.fromkeys(str(run["seed"]) for run in runs))
+        words.append(f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}")
+    return [(f"{study['recipe']}: ", "bold"), (", ".join(words), "")]
+
+
+def _changes(study: Study, found: list[Found]) -> list[Line]:
+    """M_1 → M_T of each outcome, a line for each method; of several seeds their mean."""
+    suites = [f"ood/{suite}" for suite in study["suites"]]
+    names = ["pass_at_1", "pass_at_n", *(suites if len(suites) == 1 else [SUITES] if suites else []), "distinct"]
+    names = [name for name in names if name == SUITES or any(name in verdict["outcomes"] for _, verdict in found)]
+    methods = list(dict.fromkeys(run["label"] for run, _ in found))
+    heads = [["", "", ""], *(_heads(name, study) for name in names)]
+    rows: list[Line] = []
+    for method in methods:
+        outcomes = [verdict["outcomes"] for run, verdict in found if run["label"] == method]
+        cells = (_suites(outcomes, suites) if name == SUITES else _cell([one.get(name) for one in outcomes]) for name in names)
+        rows.append([(method, ""), *cells])
+    if len(methods) == 1 and all(measured(run) for run, _ in found):
+        heads, rows = heads[1:], [row[1:] for row in rows]
+    widths = [max(len(head[k]) for k in range(len(head))) for head in heads]
+    widths = [max(width, *(len(row[i][0]) for row in rows)) for i, width in enumerate(widths)]
+    made: list[Line] = []
+    for k in range(2):
+        made.append([(f"  {head[k]:<{width}}", "dim") for head, width in zip(heads, widths, strict=True)])
+    for row in rows:
+        made.append([(f"  {text:<{width}}", style) for (text, style), width in zip(row, widths, strict=True)])
+    return made
+
+
+def _heads(name: str, study: Study) -> list[str]:
+    """Two lines for the head of a column."""
+    match name.partition("/"):
+        case ["pass_at_1", _, _]:
+            return ["pass@1 %", pass_at_1_source(runs_of([study]))]
+        case ["pass_at_n", _, _]:
+            return [f"pass@{study['headline']} %", "any sample"]
+        case ["distinct", _, _]:
+            return ["variety % of", "right answers"]
+        case ["ood", _, suite]:
+            return ["OOD %, greedy", suite if len(suite) <= LONGEST else f"{suite[: LONGEST - 1]}…"]
+    return ["OOD, greedy", f"{len(study['suites'])} suites"]
+
+
+def _suites(outcomes: Sequence[dict[str, Any]], suites: Sequence[str]) -> tuple[str, str]:
+    """How many of several suites went which way, over all seeds, and the style of the worst."""
+    marks = [MARKS[one[suite]["is"]] for one in outcomes for suite in suites if suite in one and one[suite]["is"] in MARKS]
+    said = [f"{marks.count(mark)} {mark}" for mark in ("down", "?", "held", "up") if mark in marks]
+    return (", ".join(said), STYLES[said[0].split()[1]]) if said else (ABSENT, "dim")
+
+
+def _cell(outcomes: Sequence[dict[str, Any] | None]) -> tuple[str, str]:
+    """M_1 → M_T and whether that is up or down, and its style."""
+    known = [one for one in outcomes if one is not None and one["difference"]["value"] is not None and one["base"] is not None]
+    if not known or len(known) < len(outcomes):
+        return ABSENT, "dim"
+    first = sum(one["base"] for one in known) / len(known)
+    last = first + sum(one["difference"]["value"] for one in known) / len(known)
+    marks = {MARKS[one["is"]] for one in known}
+    mark = marks.pop() if len(marks) == 1 else "mixed"
+    return f"{fixed(100 * first, 1)} → {fixed(100 * last, 1)} {mark}", STYLES[mark]
+
+
+def _gained(study: Study, found: list[Found]) -> list[str]:
+    """How much of what M_T gained M_1 solves in its samples, and whether anything is evidence of a new skill."""
+    solved, new, tested = [], [], 0
+    for run, _ in found:
+        gained = run["iterations"][-1]["improvement_set"]
+        curve = {n: one for n, one in gained["m1_pass_at_n"].items() if one["value"] is not None and int(n) <= study["headline"]}
+        if not gained["size"] or not curve:
+            continue
+        most = max(curve, key=int)
+        solved.append(f"{percent(curve[most], 0)}% of {gained['size']}{_among(run, found)}")
+        p = gained["new"]["holm"]
+        tested += p is not None
+        if p is not None and p <= LEVEL:
+            new.append(f"{_who(run, found)} ({p_equals(p)})")
+    if not solved:
+        return []
+    said = f"Evidence of a new skill: {_first(new)}." if new else "No evidence of a new skill." if tested else ""
+    return [f"Of the problems gained, M_1 solves within {study['headline']} samples: {_first(solved)}. {said}".strip()]
+
+
+def _lost(study: Study, found: list[Found]) -> list[str]:
+    lost = [(_among(run, found), run["iterations"][-1]["lost_set"]["size"]) for run, _ in found]
+    known = [f"{size}{among}" for among, size in lost if size]
+    return [f"Problems lost at the first try: {_first(known)}."] if known else []
+
+
+def _agreement(study: Study, found: list[Found]) -> list[str]:
+    """By how much two samples became likelier to agree, and why: of the run where most of it is narrowing."""
+    parts: list[tuple[float, float, str]] = []
+    for run, _ in found:
+        split = run["iterations"][-1]["split"]
+        measure = next((split[name] for name in SPLIT if name in split), None)
+        if measure is None or measure["composition"]["value"] is None or (measure["change"]["high"] or 0.0) >= 0:
+            continue  # not known, or no loss that the problems could not have shown by chance
+        narrowing = sum(one["value"] for one in measure["narrowing"].values() if one["value"] is not None)
+        parts.append((-100 * narrowing, -100 * measure["composition"]["value"], _among(run, found)))
+    if not parts:
+        return []
+    narrowed, composed, among = max(parts)
+    return [
+        f"Two samples of a problem are {fixed(narrowed + composed, 1)} points likelier to agree{among}: "
+        f"{fixed(composed, 1)} from another mix of right and wrong, {fixed(narrowed, 1)} from answers of one kind growing alike."
+    ]
+
+
+def _verdicts(study: Study, found: list[Found]) -> list[Line]:
+    """The verdicts in words; runs with the same verdict for the same reason together."""
+    groups: dict[tuple[str, ...], list[Found]] = {}
+    for run, verdict in found:
+        decisive = deciding(verdict["verdict"], verdict["outcomes"], run["diversity_counts"])
+        results = [verdict["outcomes"][name]["is"] if name in verdict["outcomes"] else "" for name in ("pass_at_1", *decisive)]
+        groups.setdefault((word(verdict), *decisive, *results), []).append((run, verdict))
+    lines: list[Line] = []
+    for (said, *_), members in groups.items():
+        who = f"  ({', '.join(_who(run, found) for run, _ in members)})" if len(found) > 1 else ""
+        lines.append([("Verdict: ", "bold"), (said, "bold"), (who, "")])
+        reason = because(*members[0]) if len(members) == 1 else _common(members, found)
+        lines += _paragraphs([reason])
+    caveats = [*_detectable(study, [one for members in groups.values() for one in members]), *claims_in_words([study])]
+    if any(verdict["null"] == NO_NULL and not measured(run) for run, verdict in found):
+        caveats.append("No null run.")
+    return lines + (_paragraphs([" ".join(caveats)]) if caveats else [])
+
+
+def _common(members: list[Found], found: list[Found]) -> str:
+    """The reason that several runs share, with the interval of each."""
+    run, verdict = members[0]
+    verbs = {"up": "rose", "down": "fell", "same": "held", "can't tell": "is inconclusive"}
+    said = []
+    for name in ("pass_at_1", *deciding(verdict["verdict"], verdict["outcomes"], run["diversity_counts"])):
+        result = verdict["outcomes"][name]["is"] if name in verdict["outcomes"] else "not measured"
+        sentence = f"{outcome_name(name, run)} {verbs.get(result, 'was not measured')}"
+        if result in ("down", "can't tell"):
+            bounds = _first(
+                [f"{_who(one, found)} {interval(name, other['outcomes'][name], bounds=True)}" for one, other in members]
+            )
+            sentence += f" (95% CI in {'%' if name == 'distinct' else 'points'}: {bounds})"
+        said.append(sentence)
+    return f"{'; '.join(said)}."
+
+
+def _detectable(study: Study, members: list[Found]) -> list[str]:
+    """How large an inconclusive change of pass@N would have had to be."""
+    changes = [verdict["outcomes"].get("pass_at_n") for _, verdict in members]
+    smallest = [one["smallest"] for one in changes if one and one["is"] == "can't tell" and one["smallest"] is not None]
+    if not smallest:
+        return []
+    least = fixed(100 * max(smallest), 1)
+    return [f"With {study['problems']:,} problems pass@{study['headline']} must change by about {least} points to show."]
+
+
+def _next(studies: Sequence[Study], asked: str) -> list[Line]:
+    given = f" {asked}" if asked else ""
+    steps = [(f"sirev report all{given}", "every table")]
+    if len(studies) == 1:  # which is what a page is about
+        steps.insert(0, (f"sirev report html{given} -o {studies[0]['recipe']}.html", "figures, tables, every answer"))
+    iterated = [study for study in studies if not all(map(measured, study["runs"]))]
+    few = any(len(claim["seeds"]) < SEEDS for study in iterated for claim in study["methods"])
+    lacking = [
+        *(["--seed 0 --seed 1 --seed 2"] if few else []),
+        *(["--null retrain"] if any(not any(run["null"] for run in study["runs"]) for study in iterated) else []),
+    ]
+    if lacking:
+        steps.append((f"sirev iterate … {' '.join(lacking)}", "needed for a claim"))
+    width = min(max(len(command) for command, _ in steps), 40)
+    return [[("  ", ""), (f"{command:<{width}}", ""), (f"  {what}", "dim")] for command, what in steps]
+
+
+def _paragraphs(sentences: Iterable[str]) -> list[Line]:
+    wrapped = (
+        textwrap.wrap(sentence, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+        for sentence in sentences
+    )
+    return [[(line, "")] for lines in wrapped for line in lines]
+
+
+def _who(run: RunData, found: list[Found]) -> str:
+    """A run as short as tells it from the others of its study."""
+    if measured(run):
+        return model_name(run, run["iterations"][-1]["t"])
+    return f"{run['label']} {run['seed']}" if len({one["seed"] for one, _ in found}) > 1 else str(run["label"])
+
+
+def _among(run: RunData, found: list[Found]) -> str:
+    """ " (sft)", or nothing where there is only one run."""
+    return f" ({_who(run, found)})" if len(found) > 1 else ""
+
+
+def _first(parts: Sequence[str]) -> str:
+    """The parts, as many as a screen has room for: of several seeds there are many."""
+    return ", ".join(parts[:FEW]) + (f" and {len(parts) - FEW} more" if len(parts) > FEW else "")

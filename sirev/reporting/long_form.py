@@ -1,0 +1,129 @@
+"""The numbers of a report in long form: one row per value, for spreadsheets and data frames."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sirev.reporting.sections import SECTIONS
+
+COLUMNS = (
+    "run",
+    "recipe",
+    "method",
+    "seed",
+    "t",
+    "step",
+    "statistic",
+    "value",
+    "low",
+    "high",
+    "n",
+    "unit",
+    "p",
+    "text",
+    "reason",
+)
+"""`value`, `low`, `high`, `n` and `p` are numbers or missing; words stand in `text`, why a value is missing in `reason`.
+`step` is the name that M_t was given, of completions made elsewhere."""
+UNITS = {
+    "entropy": "bits",
+    "tokens": "tokens",
+    "crossing": "samples",
+    "seconds": "seconds",
+    **dict.fromkeys(("size", "examples", "dropped", "steps"), "count"),
+    **dict.fromkeys(("reach.gained", "reach.lost", "new.N"), "count"),
+    **dict.fromkeys(("p", "holm"), "probability"),
+    **dict.fromkeys(("difference", "smallest", "below_reroll", "change", "composition", "narrowing"), "change of share"),
+}
+"""Part of a statistic's name -> its unit. All else is a share, from 0 to 1."""
+WORDS = ("reason", "test", "training")
+"""Fields that are no numbers: without a value they have no row."""
+
+Row = dict[str, Any]
+
+
+def long_form(studies: Sequence[Mapping[str, Any]], verdicts: bool) -> list[Row]:
+    """A row for each value of the iterations, pass@1 first; with `verdicts` also for verdicts, outcomes and claims.
+
+    `studies` are those of a report's JSON form. Shares and their changes are from 0 to 1 and -1 to 1.
+    """
+    rows: list[Row] = []
+    for study in studies:
+        for run in study["runs"]:
+            named = {"run": run["id"], "recipe": run["recipe"], "method": run["method"], "seed": run["seed"]}
+            for iteration in run["iterations"]:
+                at = {**named, **_model(run, iteration["t"])}
+                rows += ({**at, **row} for row in _statistics(_in_order(iteration)))
+            if verdicts:
+                judged = [one for one in study["verdicts"] if (one["method"], one["seed"]) == (run["method"], run["seed"])]
+                rows += ({**named, **_model(run, one["t"]), **row} for one in judged for row in _verdict(one))
+        if verdicts:
+            for claim in study["methods"]:
+                rows += ({"recipe": study["recipe"], "method": claim["method"], **row} for row in _claim(claim))
+    return [{column: row.get(column) for column in COLUMNS} for row in rows]
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """The rows with a header."""
+    sink = io.StringIO()
+    writer = csv.writer(sink, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([row[column] for column in COLUMNS] for row in rows)
+    return sink.getvalue()
+
+
+def _model(run: Mapping[str, Any], t: int) -> Row:
+    return {"t": t, "step": run["steps"][t - 1] if run.get("steps") else None}
+
+
+def _in_order(iteration: Mapping[str, Any]) -> dict[str, Any]:
+    first = {field: iteration[field] for field in SECTIONS["accuracy"][1] if field in iteration}
+    return first | {field: value for field, value in iteration.items() if field != "t"}
+
+
+def _statistics(values: Mapping[str, Any], above: str = "") -> Iterator[Row]:
+    """Every number and word below, by its dotted name; lists are left out."""
+    for key, value in values.items():
+        name = f"{above}{key}"
+        if isinstance(value, Mapping) and not {"value", "reason"} <= set(value):
+            yield from _statistics(value, f"{name}.")
+        elif isinstance(value, Mapping):
+            yield {"statistic": name, "unit": _unit(name), **{k: value.get(k) for k in ("value", "low", "high", "n", "reason")}}
+        elif isinstance(value, str):
+            yield {"statistic": name, "text": value}
+        elif not isinstance(value, list) and not (value is None and key in WORDS):
+            yield {"statistic": name, "unit": _unit(name), "value": value}
+
+
+def _verdict(verdict: Mapping[str, Any]) -> Iterator[Row]:
+    yield {"statistic": "verdict", "text": verdict["verdict"], "reason": verdict["reason"]}
+    yield {"statistic": "verdict.narrower", "value": int(verdict["narrower"])}
+    for name, outcome in verdict["outcomes"].items():
+        change = {k: outcome["difference"][k] for k in ("value", "low", "high", "n", "reason")}
+        yield {
+            "statistic": f"verdict.{name}",
+            "unit": "change of share",
+            **change,
+            "p": outcome["holm"],
+            "text": outcome["is"],
+        }
+
+
+def _claim(claim: Mapping[str, Any]) -> Iterator[Row]:
+    yield {"statistic": "claim", "text": claim["claim"], "n": len(claim["seeds"]), "reason": claim["reason"]}
+    for name, mean in claim["mean"].items():
+        for over, change in (("problems", mean["difference"]), ("seeds", mean["seeds"])):
+            values = {k: change[k] for k in ("value", "low", "high", "n", "reason")}
+            yield {"statistic": f"claim.{name}.over_{over}", "unit": "change of share", **values}
+
+
+def _unit(name: str) -> str:
+    parts = name.split(".")
+    for i in reversed(range(len(parts))):
+        for part in (".".join(parts[i : i + 2]), parts[i]):
+            if part in UNITS:
+                return UNITS[part]
+    return "share"

@@ -1,0 +1,63 @@
+"""The page's words explained: where they stand, as hints, and all together below the head."""
+
+from __future__ import annotations
+
+from sirev.reporting.page.markup import definitions, escaped
+
+WORDS = {
+    "M_1": "the model trained on the human solutions, or the first of the files measured; every change is against it.",
+    "M_T": "the last model. M_t is the model after t − 1 rounds of training on its own answers.",
+    "greedy": "one answer to each problem at temperature 0, the model's likeliest.",
+    "draws": "answers sampled at the temperature above; several to each problem.",
+    "pass@1": "share of problems whose greedy answer is correct.",
+    "pass@N": "share of problems that at least one of N draws solves.",
+    "OOD": "out of distribution: accuracy on other problems than those trained on.",
+    "variety": "how many of 8 right answers to a problem are distinct (equation lists, programs or n-grams).",
+    "narrower": "right answers became more alike: the share of distinct ones fell (D).",
+    "margin": "the largest change that counts as none: an outcome “held” if its 90% interval lies within the margin.",
+    "IS(t)": "improvement set: problems that M_t gets right and M_1 wrong, both greedy.",
+    "LS(t)": "lost set: problems that M_1 gets right and M_t wrong, both greedy.",
+    "re-roll": "a control for IS(t): M_1 on the problems that one more of its own draws would solve.",
+    "null run": "a run in which nothing improves itself: how much the numbers change by retraining or resampling alone.",
+    "p, Holm": "the chance of a difference this large if nothing had changed, corrected for the number of tests.",
+}
+"""Word -> what it means, in the order of reading."""
+
+VERDICTS = {
+    "progress": "pass@1 rose, and pass@N and OOD accuracy rose or held.",
+    "reversal": "pass@1 rose, and pass@N or OOD accuracy fell.",
+    "regress": "pass@1 fell; or it held, and pass@N or OOD accuracy fell.",
+    "no change": "pass@1 held, and pass@N and OOD accuracy rose or held.",
+    "undecided": "these data are too few to decide between the other verdicts.",
+}
+
+_HINTS = {
+    **WORDS,
+    **VERDICTS,
+    "pass_at_1": WORDS["pass@1"],
+    "pass_at_n": WORDS["pass@N"],
+    "ood": WORDS["OOD"],
+    "distinct": WORDS["variety"],
+    "p": WORDS["p, Holm"],
+    "result": "up, down: significant at 5% after Holm; held: the 90% interval lies within the margin; inconclusive: neither.",
+}
+
+
+def explained(word: str) -> str:
+    """The attribute that shows what a word means when it is pointed at; "" for a word that needs none."""
+    return f' title="{escaped(_sentence(_HINTS[word]))}"' if word in _HINTS else ""
+
+
+def glossary() -> str:
+    """All words and verdicts as a list that opens."""
+    rows, verdicts = (definitions((word, _sentence(text)) for word, text in known.items()) for known in (WORDS, VERDICTS))
+    return (
+        '<details class="glossary" id="glossary"><summary>How to read this page</summary>'
+        "<p>Each card compares the last model with the first on the same problems. The word is the verdict; below it stand the "
+        "outcomes that decide, each with its change, a 95% interval and a test.</p>"
+        f"{rows}<h3>Verdicts</h3>{verdicts}</details>"
+    )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

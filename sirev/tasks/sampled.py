@@ -1,0 +1,50 @@
+"""Completions made elsewhere as they are read from files: problems with their completions, and what of the rows was used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+QUESTIONS = ("question", "prompt", "problem")
+"""Fields that hold a question: where one of them stands for the id, a problem goes by its text."""
+
+Paths = Mapping[str, Sequence[str]]
+"""What is read of a row -> the keys that lead to it, from the row inwards."""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One completion. `correct` None: not judged yet; `answer` None: nobody says, "" none was read; `tokens` -1: unknown."""
+
+    text: str
+    correct: bool | None
+    answer: str | None
+    tokens: int = -1
+    finish: str = ""
+
+
+@dataclass
+class Sampled:
+    """One problem with its completions in the order of the files. `named` is the id as the file has it."""
+
+    id: str
+    named: str
+    where: str
+    prompt: str
+    gold: str
+    level: str
+    completions: list[Completion] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read: the problems by id, by which reader, from which fields.
+
+    `unused` are fields that look useful and were not used -> the options that would name them, none for verdicts that a task
+    replaces.
+    """
+
+    problems: list[Sampled]
+    reader: str
+    fields: Paths
+    unused: Mapping[str, Sequence[str]]

@@ -1,0 +1,77 @@
+"""`sirev report html|figures`: what is chosen, said and written, and the exit status."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import sirev
+from sirev.store.store import Store
+from tests.conftest import Command
+
+
+def measured(folder: Path, name: str, right: int) -> None:
+    """A study of this name in folder/store; other completions are other settings."""
+    for step in ("base", "last"):
+        rows = [{"id": f"p{i}", "text": f"{i}", "correct": i < right} for i in range(6)]
+        (folder / f"{step}{right}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    sirev.measure(name, steps={step: folder / f"{step}{right}.jsonl" for step in ("base", "last")}, store=folder / "store")
+
+
+def test_a_page_of_the_newest_settings_and_a_command_for_each_other(command: Command, tmp_path: Path) -> None:
+    measured(tmp_path, "mine", 2)
+    measured(tmp_path, "mine", 4)
+    done = command("report", "html", "--recipe", "mine", "-o", "my page.html", "--draws", 3, "--store", tmp_path / "store")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "my page.html\n"
+    first, other, writing = done.stderr.splitlines()[:3]
+    assert first.startswith("sirev: mine was run with 2 settings; this is the newest")
+    assert writing == "sirev: writing my page.html ..."
+    words = shlex.split(other, comments=True)
+    old = Store(tmp_path / "store").runs.all()[0].id.rsplit("-", 1)[1]
+    assert words[:7] == ["sirev", "report", "html", "--draws", "3", "--run", old]
+    assert words[-2:] == ["--output", "my page-2.html"]
+    done = command(*words[1:])
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / words[-1]).read_text() != (tmp_path / "my page.html").read_text()
+
+
+def test_a_page_that_lacks_something_is_written_and_ends_in_1(command: Command, tmp_path: Path) -> None:
+    measured(tmp_path, "mine", 2)
+    store = Store(tmp_path / "store")
+    [run] = store.runs.all()
+    store.objects.path(run.pins["sample/test/greedy:2"].artifact).unlink()
+    done = command("report", "html", "-o", "page.html", "--recipe", "mine", "--store", tmp_path / "store")
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == "page.html\n"
+    assert f"{run.id}:2:sample/test/greedy" in done.stderr
+    assert f"  sirev store verify --repair --store {tmp_path / 'store'}" in done.stderr.splitlines()
+    assert f"{run.id}:2:sample/test/greedy" in (tmp_path / "page.html").read_text()
+
+
+def test_a_page_can_not_be_a_folder(command: Command, tmp_path: Path) -> None:
+    measured(tmp_path, "mine", 2)
+    (tmp_path / "pages").mkdir()
+    done = command("report", "html", "-o", "pages", "--recipe", "mine", "--store", tmp_path / "store")
+    assert done.returncode == 2
+    assert done.stderr == "sirev: error: --output pages: is a folder; name a file in it, such as pages/report.html\n"
+    assert list((tmp_path / "pages").iterdir()) == []
+
+
+def test_a_page_of_several_recipes_is_refused_with_what_to_type(command: Command, tmp_path: Path) -> None:
+    measured(tmp_path, "mine", 2)
+    measured(tmp_path, "other", 3)
+    done = command("report", "html", "--recipe", "mine", "--recipe", "other", "-o", "x.html", "--store", tmp_path / "store")
+    assert done.returncode == 2
+    assert "not 2 (mine, other); name one: sirev report html --recipe mine --output x.html" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_figures_have_a_folder_per_recipe(command: Command, tmp_path: Path) -> None:
+    measured(tmp_path, "mine", 2)
+    measured(tmp_path, "other", 3)
+    done = command("report", "figures", "--recipe", "mine", "--recipe", "other", "-o", "figs", "--store", tmp_path / "store")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "sirev: drawing figures into figs ..."
+    assert {path.split("/")[1] for path in done.stdout.splitlines()} == {"mine", "other"}

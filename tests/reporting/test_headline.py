@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sirev.reporting.headline import WIDTH, as_text, headline
+from tests.metrics.comparison.studies import study
+from tests.reporting.test_sections import shown
+
+
+def screen(*studies: dict[str, Any], asked: str = "") -> list[str]:
+    return as_text(headline(studies, asked)).splitlines()
+
+
+def test_three_methods_fit_one_screen() -> None:
+    made = shown(
+        study(np.random.default_rng(1), 400, later=0.2, ood=-0.2, methods=("sft", "dpo", "sft-dpo"), distinct=(0.6, 0.3))
+    )
+    lines = screen(made)
+    assert len(lines) <= 26
+    assert all(len(line) <= WIDTH for line in lines)
+    text = " ".join(" ".join(lines).split())
+    assert text.startswith("r: 400 test problems, M_1 → M_2, seed 0")
+    assert "Verdict: reversal, narrower (sft, dpo, sft-dpo)" in text
+    assert "pass@1 rose; accuracy on suite fell (95% CI in points: sft -" in text
+    assert "1 seed; claims about a method need 3. No null run." in text
+
+
+def test_what_went_up_or_down_is_marked_and_styled() -> None:
+    made = shown(study(np.random.default_rng(1), 400, later=0.2, ood=-0.2))
+    pieces = {text.strip(): style for line in headline([made]) for text, style in line}
+    assert {style for text, style in pieces.items() if text.endswith(" up")} == {"up"}
+    assert {style for text, style in pieces.items() if text.endswith(" down")} == {"down"}
+
+
+def test_an_inconclusive_change_has_its_interval_and_the_smallest_that_would_show() -> None:
+    made = shown(study(np.random.default_rng(3), 60, later=0.0))
+    text = " ".join(" ".join(screen(made)).split())
+    assert "Verdict: undecided pass@1" in text
+    assert "pass@32 is inconclusive (" in text
+    assert " points, 95% CI " in text
+    assert "With 60 problems pass@32 must change by about" in text
+    assert "can't" not in text
+
+
+def test_seeds_are_averaged_and_disagreement_is_said() -> None:
+    made = shown(study(np.random.default_rng(1), 300, later=0.2, ood=-0.2, seeds=(0, 1, 2)))
+    lines = screen(made)
+    assert sum(line.startswith("  sft ") for line in lines) == 1
+    assert "seeds 0, 1, 2" in lines[0]
+    assert not any("--seed" in line for line in lines)
+    many = screen(shown(study(np.random.default_rng(1), 300, later=0.2, methods=("sft", "dpo", "sft-dpo"), seeds=(0, 1, 2))))
+    assert len(many) <= 30
+    assert "and 5 more" in " ".join(" ".join(many).split())
+
+
+def test_completions_made_elsewhere_go_by_their_step_names_without_method_seed_or_null_run() -> None:
+    made = shown(study(np.random.default_rng(1), 60))
+    for run in made["runs"]:
+        run |= {"steps": ["base", "tuned"], "method": "samples", "label": "mine"}
+    for verdict in made["verdicts"]:
+        verdict["method"] = "samples"
+    text = as_text(headline([made]))
+    assert "M_1 base → M_2 tuned" in text
+    assert not any(word in text for word in ("samples  ", "seed", "null", "iterate", "claim"))
+
+
+def test_commands_ask_for_the_same_runs() -> None:
+    made = shown(study(np.random.default_rng(1), 60))
+    text = as_text(headline([made], "--recipe r --store here"))
+    assert "sirev report all --recipe r --store here" in text
+    assert "sirev report html --recipe r --store here -o r.html" in text
+
+
+def test_without_a_model_after_the_first_there_is_no_verdict() -> None:
+    made = shown(study(np.random.default_rng(1), 60))
+    made |= {"verdicts": [], "methods": []}
+    made["runs"][0] |= {"iterations": made["runs"][0]["iterations"][:1], "stopped": "no example was selected"}
+    text = as_text(headline([made]))
+    assert "No verdict: no run has a model after M_1." in text
+    assert "sft, seed 0: stopped at no example was selected" in text
+
+
+def test_several_suites_have_one_column_and_a_long_name_is_cut() -> None:
+    made = shown(study(np.random.default_rng(1), 400, later=0.2, ood=-0.2))
+    for verdict in made["verdicts"]:
+        verdict["outcomes"]["ood/other"] = {**verdict["outcomes"]["ood/suite"], "is": "can't tell"}
+    made["suites"] = ["other", "suite"]
+    text = as_text(headline([made]))
+    assert "2 suites" in text
+    assert "1 down, 1 ?" in text
+    for verdict in made["verdicts"]:
+        verdict["outcomes"]["ood/a_suite_of_a_long_name"] = verdict["outcomes"].pop("ood/suite")
+    made["suites"] = ["a_suite_of_a_long_name"]
+    assert "a_suite_of_a_lo…" in as_text(headline([made]))
+
+
+def test_a_page_is_offered_for_one_study_alone() -> None:
+    made = shown(study(np.random.default_rng(1), 60))
+    assert "report html" in as_text(headline([made]))
+    assert "report html" not in as_text(headline([made, made]))
