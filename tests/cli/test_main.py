@@ -144,7 +144,7 @@ def test_runs_of_a_task_are_named_after_model_and_task(command: Command, tmp_pat
 def test_plan_lists_every_step_where_it_is_asked_to(command: Command, folder: Path) -> None:
     done = command("plan", "--steps", "--recipe", "tiny_smoke", "--set", "training.sft.learning_rate=1e-3", "--store", folder)
     assert done.returncode == 0
-    assert re.search(r"^ ?train:2 .*run .*hit .*hit", done.stdout, re.M)
+    assert re.search(r"^ ?2:train .*run .*hit .*hit", done.stdout, re.M)
     assert "unknown: depends on what an earlier step yields" in done.stdout
 
 
@@ -233,10 +233,10 @@ def test_overlays_are_listed_below_the_recipes(command: Command) -> None:
 def test_an_overlay_changes_what_would_run(command: Command, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "faster.yaml").write_text("training: {sft: {learning_rate: 1e-3}}\n")
     arguments = ["--steps", "--recipe", "tiny_smoke", "--method", "sft", "--store", folder]
-    assert re.search(r"^ ?train:2 +hit", command("plan", *arguments).stdout, re.M)
+    assert re.search(r"^ ?2:train +hit", command("plan", *arguments).stdout, re.M)
     done = command("plan", *arguments, "--overlay", "./faster.yaml")
-    assert re.search(r"^ ?train:1 +hit", done.stdout, re.M)
-    assert re.search(r"^ ?train:2 +run", done.stdout, re.M)
+    assert re.search(r"^ ?1:train +hit", done.stdout, re.M)
+    assert re.search(r"^ ?2:train +run", done.stdout, re.M)
 
 
 def test_store_commands(command: Command, smoke: Study) -> None:
