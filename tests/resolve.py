@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+PLATFORM = "x86_64-manylinux_2_35"  # as old as Ubuntu 22.04
 PYTHON = "Programming Language :: Python :: "
 KEPT = ("UV_CACHE_DIR", "UV_DEFAULT_INDEX")
 """The only settings of uv that pass: neither adds a package to those of the index."""
@@ -70,9 +71,9 @@ def error_of(case: Case) -> str:
 
 def resolve(case: Case, *options: str) -> str:
     """Resolve a case and return uv's error, empty if there is none."""
-    command = [uv(), "pip", "compile", "--quiet", "--no-config", "--no-build", "--no-python-downloads", "--python-platform", "x86_64-manylinux_2_35"]
-    command += ["--python-version", case.python, "--constraint", str(case.constraints), "pyproject.toml"]
-    command += [*options, *(word for extra in case.extras for word in ("--extra", extra))]
+    command = [uv(), "pip", "compile", "--quiet", "--no-config", "--no-build", "--no-python-downloads", *options]
+    command += ["--python-platform", PLATFORM, "--python-version", case.python, "--constraint", str(case.constraints)]
+    command += ["pyproject.toml", *(word for extra in case.extras for word in ("--extra", extra))]
     done = subprocess.run(command, cwd=CHECKOUT, env=plain_environment(), capture_output=True, text=True, timeout=300)
     return done.stderr.strip() if done.returncode else ""
 

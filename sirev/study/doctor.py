@@ -65,6 +65,7 @@ def _python() -> Finding:
 
 def _packages() -> Iterator[Finding]:
     from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
 
     pins = _pins()
     for line in metadata.requires("sirev") or []:
@@ -76,16 +77,21 @@ def _packages() -> Iterator[Finding]:
             yield Finding(wanted.name, "not installed", False, True, f"pip install '{wanted.name}{wanted.specifier}'")
             continue
         well = wanted.specifier.contains(version, prereleases=True)
-        pin = pins.get(wanted.name.lower())
+        pin = pins.get(canonicalize_name(wanted.name))
         apart = f" (tested with {pin})" if pin and pin != version.partition("+")[0] else ""
         yield Finding(wanted.name, f"{version}{apart}", well, True, f"pip install '{wanted.name}{wanted.specifier}'")
 
 
 def _pins() -> dict[str, str]:
-    """The versions that a checkout's constraints.txt names; none in an installed package."""
+    """The versions that a checkout's constraints.txt names for this machine, by normalised name; none in an installed package."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
     file = Path(__file__).resolve().parents[2] / "constraints.txt"
     lines = file.read_text().splitlines() if file.is_file() else []
-    return {name.lower(): version for line in lines for name, _, version in [line.partition("==")] if version}
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    here = [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
+    return {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in here}
 
 
 def _gpu(recipe: Recipe | None) -> Finding:
@@ -122,7 +128,7 @@ def _vllm(recipe: Recipe | None) -> Iterator[Finding]:
     except subprocess.TimeoutExpired:
         reason = f"no end after {SECONDS} s"
     found = version if not reason else f"{version} can't be imported: {reason[:200]}"
-    yield Finding("vLLM", found, not reason, True, "install the vLLM that goes with this torch; see constraints.txt")
+    yield Finding("vLLM", found, not reason, True, "install the vLLM that goes with this torch; see constraints-gpu.txt")
 
 
 def _extras(recipe: Recipe | None) -> Iterator[Finding]:
