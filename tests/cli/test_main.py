@@ -4,10 +4,10 @@ import json
 import os
 import pty
 import re
+import resource
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -23,15 +23,6 @@ HEAVY = ("torch", "transformers", "datasets", "pyarrow", "trl", "peft", "numpy",
 def folder(smoke: Study) -> Path:
     """The store of the finished study."""
     return smoke.store.path
-
-
-def test_help_takes_no_time(command: Command) -> None:
-    times = []
-    for _ in range(5):
-        began = time.perf_counter()
-        assert "iterate" in command("--help").stdout
-        times.append(time.perf_counter() - began)
-    assert sorted(times)[2] < 0.3
 
 
 def test_version(command: Command) -> None:
@@ -58,7 +49,7 @@ def test_a_replay_and_a_report_load_nothing_heavy(folder: Path, arguments: list[
 
 
 def test_a_replay_takes_a_blink(folder: Path) -> None:
-    """Under half a second, and at most three times the imports that it can't do without; alternating, medians.
+    """At most three times the CPU time of the imports that it can't do without, whatever else the machine does; medians.
 
     As installed, with compiled modules: where Python is told to write no bytecode, an editable install would compile all of
     sirev each time, beside dependencies that pip has compiled (a fifth of the time).
@@ -70,12 +61,17 @@ def test_a_replay_takes_a_blink(folder: Path) -> None:
     subprocess.run(replay, env=environment, capture_output=True, check=True)
     for _ in range(9):
         for which, command in enumerate((replay, imports)):
-            began = time.perf_counter()
+            began = cpu_seconds_of_children()
             subprocess.run(command, env=environment, capture_output=True, check=True)
-            times[which].append(time.perf_counter() - began)
+            times[which].append(cpu_seconds_of_children() - began)
     median = {which: sorted(found)[4] for which, found in times.items()}
-    assert median[0] < 0.5
     assert median[0] <= 3 * median[1]
+
+
+def cpu_seconds_of_children() -> float:
+    """CPU time, in seconds, of all children that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def test_iterate_ends_with_the_table_and_where_to_look_next(command: Command, folder: Path) -> None:
