@@ -1,4 +1,4 @@
-# make demo         the whole demonstration, from a fresh clone to the report; the experiment takes about 4 minutes on two
+# make demo         the whole demonstration, from a fresh clone to the page; the experiment takes about 4 minutes on two
 #                   quiet cores, 6 to 20 on busy or slower ones
 # make test         the tests, under ten minutes on two quiet cores; `make test-slow` runs the ones that take minutes each
 # make constraints  the pinned versions anew: constraints.txt (CPU) and constraints-gpu.txt (GPU, with vLLM)
@@ -18,8 +18,8 @@ CONSTRAINED := $(PIP) --constraint constraints.txt
 .PHONY: demo test test-slow soak lint bench constraints resolve clean
 
 demo: $(VENV)/.installed
-	$(BIN)/sirev iterate --recipe tiny
-	$(BIN)/sirev report --recipe tiny
+	$(BIN)/sirev iterate tiny
+	$(BIN)/sirev report html tiny --output reports/tiny.html
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow and not soak"
