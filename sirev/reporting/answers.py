@@ -12,7 +12,7 @@ from sirev.reporting.page import explorer_data
 from sirev.reporting.sections.rows import RunData, Study, in_words, measured
 from sirev.store.artifacts import Artifact
 from sirev.store.objects import DamagedObject
-from sirev.store.runs import Run
+from sirev.store.runs import Run, address
 from sirev.store.store import Store, default_path
 from sirev.study.nulls import is_null
 
@@ -27,8 +27,7 @@ class Gap:
     why: str
 
     def __str__(self) -> str:
-        body, _, t = self.step.partition(":")
-        return f"{self.what} ({self.run.id}:{f'{t}:' if t else ''}{body}): {self.why}"
+        return f"{self.what} ({address(self.run.id, self.step)}): {self.why}"
 
 
 @dataclass

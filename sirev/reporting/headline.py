@@ -22,6 +22,8 @@ from sirev.reporting.sections.verdicts import (
 )
 from sirev.reporting.tables import ABSENT, fixed, p_equals, percent
 
+FEW = 4
+"""Runs that a sentence names; of more it gives the number."""
 SUITES = "suites"
 """In the place of an outcome: several OOD suites, which have one column."""
 LONGEST = 16
@@ -151,14 +153,14 @@ def _gained(study: Study, found: list[Found]) -> list[str]:
             new.append(f"{_who(run, found)} ({p_equals(p)})")
     if not solved:
         return []
-    said = f"Evidence of a new skill: {', '.join(new)}." if new else "No evidence of a new skill." if tested else ""
-    return [f"Of the problems gained, M_1 solves within {study['headline']} samples: {', '.join(solved)}. {said}".strip()]
+    said = f"Evidence of a new skill: {_first(new)}." if new else "No evidence of a new skill." if tested else ""
+    return [f"Of the problems gained, M_1 solves within {study['headline']} samples: {_first(solved)}. {said}".strip()]
 
 
 def _lost(study: Study, found: list[Found]) -> list[str]:
     lost = [(_among(run, found), run["iterations"][-1]["lost_set"]["size"]) for run, _ in found]
     known = [f"{size}{among}" for among, size in lost if size]
-    return [f"Problems lost at the first try: {', '.join(known)}."] if known else []
+    return [f"Problems lost at the first try: {_first(known)}."] if known else []
 
 
 def _agreement(study: Study, found: list[Found]) -> list[str]:
@@ -208,8 +210,8 @@ def _common(members: list[Found], found: list[Found]) -> str:
         result = verdict["outcomes"][name]["is"] if name in verdict["outcomes"] else "not measured"
         sentence = f"{outcome_name(name, run)} {verbs.get(result, 'was not measured')}"
         if result in ("down", "can't tell"):
-            bounds = ", ".join(
-                f"{_who(one, found)} {interval(name, other['outcomes'][name], bounds=True)}" for one, other in members
+            bounds = _first(
+                [f"{_who(one, found)} {interval(name, other['outcomes'][name], bounds=True)}" for one, other in members]
             )
             sentence += f" (95% CI in {'%' if name == 'distinct' else 'points'}: {bounds})"
         said.append(sentence)
@@ -261,3 +263,8 @@ def _who(run: RunData, found: list[Found]) -> str:
 def _among(run: RunData, found: list[Found]) -> str:
     """ " (sft)", or nothing where there is only one run."""
     return f" ({_who(run, found)})" if len(found) > 1 else ""
+
+
+def _first(parts: Sequence[str]) -> str:
+    """The parts, as many as a screen has room for: of several seeds there are many."""
+    return ", ".join(parts[:FEW]) + (f" and {len(parts) - FEW} more" if len(parts) > FEW else "")

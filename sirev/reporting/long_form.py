@@ -48,15 +48,18 @@ Row = dict[str, Any]
 def long_form(studies: Sequence[Mapping[str, Any]], verdicts: bool) -> list[Row]:
     """A row for each value of the iterations, pass@1 first; with `verdicts` also for verdicts, outcomes and claims.
 
-    `studies` are those of a report's JSON form. Shares and their changes are from 0 to 1 and -1 to 1.
+    `studies` are those of a report's JSON form. Shares and their changes are from 0 to 1 and -1 to 1. The `text` of pass@1 is
+    what it is estimated from where that is not the greedy answers.
     """
     rows: list[Row] = []
     for study in studies:
         for run in study["runs"]:
             named = {"run": run["id"], "recipe": run["recipe"], "method": run["method"], "seed": run["seed"]}
+            source = {"pass_at_1": {"text": run["pass_at_1_from"]}} if "pass_at_1_from" in run else {}
             for iteration in run["iterations"]:
                 at = {**named, **_model(run, iteration["t"])}
-                rows += ({**at, **row} for row in _statistics(_in_order(iteration)))
+                statistics = _statistics(_in_order(iteration))
+                rows += ({**at, **row, **source.get(row["statistic"], {})} for row in statistics)
             if verdicts:
                 judged = [one for one in study["verdicts"] if (one["method"], one["seed"]) == (run["method"], run["seed"])]
                 rows += ({**named, **_model(run, one["t"]), **row} for one in judged for row in _verdict(one))

@@ -43,7 +43,7 @@ class Page:
         self.until("return document.querySelector('#problem .columns') !== null")
 
     def until(self, body: str) -> None:
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         while not self.js(body):
             assert time.monotonic() < end, f"never true: {body}\n{self.driver.get_log('browser')}"
             time.sleep(0.02)

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 
 import sirev
 from sirev.errors import BadInput, StageFailed
+from sirev.stages import grade
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.crew import Crew
@@ -124,19 +125,6 @@ def test_an_unfinished_run_of_an_old_store_is_interrupted(tmp_path: Path) -> Non
     assert state_of(store, RUN) == "interrupted"
 
 
-def test_refused_completions_leave_a_failed_run(tmp_path: Path) -> None:
-    files = {}
-    for step, problems in (("M1", 4), ("M2", 3)):
-        rows = [{"id": f"p{i}", "completion": str(i), "correct": True} for i in range(problems)]
-        files[step] = tmp_path / f"{step}.jsonl"
-        files[step].write_text("".join(json.dumps(row) + "\n" for row in rows))
-    store = Store(tmp_path / "store")
-    with pytest.raises(BadInput) as caught:
-        sirev.measure("mine", steps=files, store=store)
-    (found,) = listed(store).values()
-    assert (found.state, found.reason, found.model, found.T) == ("failed", str(caught.value), None, 2)
-
-
 def test_what_was_set_tells_runs_apart(store: Store) -> None:
     own = sirev.load_recipe("tiny").settings()
     add(store, "a", settings=own)
@@ -156,3 +144,22 @@ def test_runs_of_a_recipe_of_ones_own_are_told_from_its_first(store: Store) -> N
     for day, more in enumerate(({}, {"T": 4}, {"training": {"lora": None, "epochs": 1}}), 1):
         add(store, f"mine-{day}", recipe="mine", settings={**settings, **more}, invocation=f"2026-01-0{day}")
     assert [one.set for one in listed(store).values()] == [{}, {"T": 4}, {"training.lora": None}]
+
+
+def test_an_iterate_that_fails_is_a_failed_run_with_the_stage_in_its_reason(
+    smoke_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object) -> None:
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr(grade, "STAGE", replace(grade.STAGE, run=broken))
+    with pytest.raises(StageFailed):
+        sirev.iterate("tiny_smoke", methods=["sft"], redo=["select:3", "grade:3"], store=smoke_copy)
+    (found,) = [one for one in listed(Store(smoke_copy)).values() if one.state != "complete"]
+    assert found.state == "failed"
+    assert "failed: RuntimeError: no such luck" in str(found.reason)
+    monkeypatch.undo()
+    (again,) = sirev.iterate("tiny_smoke", methods=["sft"], redo=["select:3", "grade:3"], store=smoke_copy)
+    assert again.id == found.run
+    assert listed(Store(smoke_copy))[again.id].state == "complete"
+    assert listed(Store(smoke_copy))[again.id].reason is None

@@ -114,7 +114,7 @@ def test_a_run_that_is_not_finished_is_not_pushed(tmp_path: Path, store: Store, 
     assert "small-sft-s1 is not finished: finish it with `sirev iterate` first" in done.stderr
     done = command("store", "push", tmp_path / "shared", "--store", store.path)
     assert done.returncode == 0
-    assert "small-sft-s1 is not finished, so it is left out" in done.stderr
+    assert "small-sft-s1 is not finished and left out" in done.stderr
     assert Remote(str(tmp_path / "shared")).run_ids() == ["small-sft-s0"]
 
 
