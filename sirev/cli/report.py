@@ -87,8 +87,12 @@ def _check(what: str, output: Path, recipes: list[str]) -> None:
 
 
 def _write(what: str, made: Report, store: Store, output: Path, draws: int) -> int:
+    lacking = False
     try:
-        lacking = _page(made, store, output, draws) if what == "html" else _figures(made, output)
+        if what == "html":
+            lacking = _page(made, store, output, draws)
+        else:
+            _figures(made, output)
     except OSError as error:
         raise BadInput(f"{output}: can't be written: {error.strerror or error}") from None
     return 1 if lacking or made.missing else 0
@@ -112,15 +116,16 @@ def _page(made: Report, store: Store, output: Path, draws: int) -> bool:
     return bool(page.missing)
 
 
-def _figures(made: Report, output: Path) -> bool:
+def _figures(made: Report, output: Path) -> None:
+    """Write the figures of each study, in a folder of its own where there are several."""
     from sirev.reporting.figures import write_figures
 
     _say(f"drawing figures into {output} ...")
-    for study in made.studies:
-        folder = output / str(study["recipe"]) if len(made.studies) > 1 else output
-        for path in write_figures(study, folder):
+    recipes = [str(study["recipe"]) for study in made.studies]
+    for study, recipe in zip(made.studies, recipes, strict=True):
+        name = recipe if recipes.count(recipe) == 1 else str(study["runs"][0]["id"])  # the same recipe with other settings
+        for path in write_figures(study, output / name if len(recipes) > 1 else output):
             print(path, flush=True)
-    return False
 
 
 def _say(*lines: str) -> None:

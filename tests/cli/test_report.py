@@ -75,3 +75,13 @@ def test_figures_have_a_folder_per_recipe(command: Command, tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[-1] == "sirev: drawing figures into figs ..."
     assert {path.split("/")[1] for path in done.stdout.splitlines()} == {"mine", "other"}
+
+
+def test_figures_of_the_same_recipe_with_other_settings_do_not_replace_each_other(command: Command, tmp_path: Path) -> None:
+    measured(tmp_path, "mine", 2)
+    measured(tmp_path, "mine", 4)
+    ids = Store(tmp_path / "store").runs.ids()
+    asked = [word for run in ids for word in ("--run", run)]
+    done = command("report", "figures", *asked, "-o", "figs", "--store", tmp_path / "store")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "figs").iterdir()) == sorted(ids)
