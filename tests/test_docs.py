@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from sirev.recipe import Recipe, load_recipe
 from sirev.tasks import jsonl, own
@@ -42,12 +41,14 @@ def test_the_example_of_a_jsonl_task_is_a_whole_recipe(recipe: Recipe, tmp_path:
     assert sorted(problem["level"] for problem in problems) == ["1", "2"]
 
 
-def test_the_example_of_a_python_task_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_of_a_python_task_is_a_whole_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "doubling.py").write_text(block("python", "class Doubling"))
-    task = yaml.safe_load(block("yaml", "doubling.py:Doubling"))["task"]
-    train = own.problems(task["class"], "train", task["options"])
-    test = own.problems(task["class"], "test", task["options"])
+    (tmp_path / "doubling.yaml").write_text(block("yaml", "doubling.py:Doubling"))
+    task = load_recipe("doubling.yaml").task
+    assert task.name == "python"
+    train = own.problems(task.class_, "train", task.options)
+    test = own.problems(task.class_, "test", task.options)
     assert len(train) == len(test) == 50
     assert not {problem["id"] for problem in train} & {problem["id"] for problem in test}
     assert train[21]["target"] == "#### 42"

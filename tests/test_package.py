@@ -16,8 +16,10 @@ LAYERS = ("cli", "reporting", "study", "stages", "work", "store", "recipe", "gro
 """From the roof down; a module imports from its own layer or from those after it."""
 LAYER_OF = {
     **{name: name for name in LAYERS},
+    "front": "cli",
     **dict.fromkeys(("engines", "trainers", "tasks", "grading", "metrics"), "work"),
-    **dict.fromkeys(("errors", "seeds", "resident", "child", "parent", "hub"), "ground"),
+    **dict.fromkeys(("errors", "seeds", "shipped", "resident", "child", "parent", "workers", "hub"), "ground"),
+    "__main__": "cli",
 }
 
 
@@ -31,12 +33,25 @@ def test_import_of_sirev_is_light() -> None:
     assert not loaded & {*HEAVY, "pydantic", "yaml", "rich", "typer"}
 
 
+def test_help_is_light() -> None:
+    program = "import sys; from sirev.cli.main import main; sys.argv = ['sirev', '--help']; main()"
+    done = subprocess.run([sys.executable, "-X", "importtime", "-c", program], capture_output=True, text=True, check=True)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "sirev.cli.main" in loaded
+    assert not loaded & {*HEAVY, "pydantic", "yaml", "rich"}
+
+
 def test_every_public_name_is_there_and_documented() -> None:
     for name in sirev.__all__:
         found = getattr(sirev, name)
         assert name == "__version__" or found.__doc__, name
     with pytest.raises(AttributeError, match="nothing_like_this"):
         sirev.nothing_like_this  # noqa: B018
+
+
+def test_dir_lists_the_public_names_and_loads_nothing() -> None:
+    assert {*dir(sirev)} == {*sirev.__all__}
+    assert not modules_after("import sirev; dir(sirev)") & {*HEAVY, "pydantic", "yaml"}
 
 
 def test_no_public_name_is_shadowed_by_a_submodule() -> None:

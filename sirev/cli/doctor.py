@@ -2,23 +2,81 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from sirev.cli.lines import Line, print_styled, wrapped
+from sirev.cli.options import check_format
 from sirev.recipe import load_recipe
 from sirev.store.store import Store
-from sirev.study.doctor import examine
+from sirev.study.doctor import PACKAGE, examine
+from sirev.study.findings import Finding, Status
+
+SCHEMA = 1
+"""Version of the JSON form."""
+SECTIONS: dict[Status, tuple[str, str]] = {
+    "missing": ("Missing", "bold red"),
+    "note": ("To note", "bold yellow"),
+    "ok": ("Here", "bold green"),
+    "absent": ("Not here, and not needed", "bold"),
+}
+"""Status -> heading and its style, in the order in which they are shown."""
+COMMAND = "cyan"
 
 
-def run(recipe: str | None, overrides: list[str], store: Path | None, overlays: list[str]) -> int:
-    """Print a line a finding, with what to do below those that are not well; 1 if the recipe can't run."""
+def run(
+    recipe: str | None, overrides: list[str], store: Path | None, overlays: list[str], verbose: bool = False, form: str = "table"
+) -> int:
+    """Print what is missing with its remedies, then the rest, then whether the recipe can run here; 1 if it can't."""
+    check_format(form)
     loaded = load_recipe(recipe, overrides, overlays) if recipe else None
-    fatal = 0
-    for finding in examine(loaded, Store(store)):
-        word = "ok" if finding.well else "MISSING" if finding.needed else "note"
-        print(f"{word:<8}{finding.what:<14}{finding.found}", flush=True)
-        if not finding.well:
-            print(f"{'':<22}-> {finding.remedy}", flush=True)
-            fatal += finding.needed
-    if loaded is not None:
-        print(f"\nThe recipe {loaded.name} {f'can not run here: {fatal} missing' if fatal else 'can run here'}.")
-    return 1 if fatal else 0
+    findings = list(examine(loaded, Store(store)))
+    missing = sum(finding.missing for finding in findings)
+    name = loaded.name if loaded else None
+    if form == "json":
+        can_run = None if name is None else missing == 0
+        told = {"schema": SCHEMA, "recipe": name, "can_run": can_run, "findings": [finding.to_dict() for finding in findings]}
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        print_styled(lambda width: report(findings, name, width, verbose))
+    return 1 if missing else 0
+
+
+def report(findings: Sequence[Finding], recipe: str | None, width: int, verbose: bool = False) -> Iterator[Line]:
+    """The lines to print; only commands are longer than `width`."""
+    shown = findings if verbose else _without_packages(findings)
+    column = 2 + max(len(finding.what) for finding in shown) + 2
+    for status, (heading, style) in SECTIONS.items():
+        if told := [finding for finding in shown if finding.status == status]:
+            yield Line(heading, style)
+            for finding in told:
+                yield from _lines(finding, column, width, remedies=status in ("missing", "note"))
+            yield Line("")
+    missing = sum(finding.missing for finding in findings)
+    who = recipe or "sirev"
+    if missing:
+        count = "1 requirement is" if missing == 1 else f"{missing} requirements are"
+        yield Line(f"{who} can't run here: {count} missing.", "bold red")
+    else:
+        yield Line(f"{who} can run here.", "bold green")
+
+
+def _lines(finding: Finding, column: int, width: int, *, remedies: bool) -> Iterator[Line]:
+    indent = " " * column
+    yield from (Line(text) for text in wrapped(f"  {finding.what}".ljust(column) + finding.found, width, column))
+    for i, remedy in enumerate(finding.remedies if remedies else ()):
+        words = f"{indent}{'or ' if i else ''}{remedy.words}{':' if remedy.command else ''}"
+        yield from (Line(text, "dim") for text in wrapped(words, width, column))
+        if remedy.command:
+            yield Line(f"{indent}    {remedy.command}", COMMAND)
+
+
+def _without_packages(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings with one in place of those of packages that are as they should be."""
+    packages = [finding for finding in findings if finding.what.startswith(f"{PACKAGE} ") and finding.well]
+    others = [finding for finding in findings if finding not in packages]
+    if packages:
+        count = len(packages)
+        others.insert(1, Finding("packages", f"{count} that sirev requires; --verbose lists their versions", True, True))
+    return others

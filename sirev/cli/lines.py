@@ -5,7 +5,19 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+UNLIMITED = 10_000
+"""Columns where the output is no terminal."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line as it is printed, and how it looks on a terminal: a style of rich's, such as "bold red"."""
+
+    text: str
+    style: str = ""
 
 
 def print_lines(lines: Iterable[str]) -> None:
@@ -15,5 +27,25 @@ def print_lines(lines: Iterable[str]) -> None:
         if width is None or len(line) <= width:
             print(line)
             continue
-        indent = " " * (len(line) - len(line.lstrip()) + 2)
-        print("\n".join(textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)))
+        print("\n".join(wrapped(line, width, len(line) - len(line.lstrip()) + 2)))
+
+
+def print_styled(lines: Callable[[int], Iterable[Line]]) -> None:
+    """Print the lines that are made for a width; with their styles on a terminal, unless NO_COLOR is set."""
+    if not sys.stdout.isatty():
+        for line in lines(UNLIMITED):
+            print(line.text)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    for line in lines(shutil.get_terminal_size().columns):
+        console.print(Text(line.text, line.style), soft_wrap=True)
+
+
+def wrapped(line: str, width: int, indent: int) -> list[str]:
+    """A line broken between words, what follows indented by `indent`."""
+    if len(line) <= width:
+        return [line]
+    return textwrap.wrap(line, width, subsequent_indent=" " * indent, break_on_hyphens=False, break_long_words=False)

@@ -8,45 +8,101 @@ from typing import Annotated
 
 import typer
 
+from sirev.cli import completion
 from sirev.errors import BadInput
 
-RecipeOption = Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="A recipe's name or its YAML file.")]
-MethodsOption = Annotated[
-    list[str] | None, typer.Option("--method", metavar="sft|dpo|sft-dpo|all", help="Default: all of the recipe. Repeatable.")
+RecipeArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RECIPE", help="A name that `sirev recipes` lists, or a YAML file.", autocompletion=completion.recipes
+    ),
 ]
-SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="KEY.SUB=VALUE", help="Override a field. Repeatable.")]
+RecipeOption = Annotated[
+    str | None, typer.Option("--recipe", metavar="NAME|FILE", help="The same as RECIPE.", autocompletion=completion.recipes)
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="ORG/NAME|DIR",
+        help="The model to improve, instead of the recipe's: from the Hub (ORG/NAME@REVISION for a fixed revision) or a folder.",
+    ),
+]
+MethodsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--method",
+        metavar="sft|dpo|sft-dpo|all",
+        help="Default: every method of the recipe. Repeatable.",
+        autocompletion=completion.words(completion.METHODS),
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY.SUB=VALUE", help="Override a setting, such as training.sft.epochs=2. Repeatable."),
+]
 SeedsOption = Annotated[list[int] | None, typer.Option("--seed", metavar="N", help="Default: 0. Repeatable.")]
 StoreOption = Annotated[
     Path | None,
-    typer.Option("--store", metavar="DIR", help="Default: $SIREV_STORE, cache/ in a checkout, else the user's cache folder."),
+    typer.Option("--store", metavar="DIR", help="Default: $SIREV_STORE, cache/ in a checkout, else your cache folder."),
 ]
 OverlayOption = Annotated[
     list[str] | None,
-    typer.Option("--overlay", metavar="NAME|FILE", help="Settings laid over the recipe, such as 24gb. Repeatable."),
+    typer.Option(
+        "--overlay",
+        metavar="NAME|FILE",
+        help="A set of settings that override the recipe's, such as 24gb. Repeatable.",
+        autocompletion=completion.overlays,
+    ),
 ]
 RedoOption = Annotated[
     list[str] | None,
-    typer.Option("--redo", metavar="STAGE[:T]", help="Compute a stage anew, as another realisation. Repeatable."),
+    typer.Option(
+        "--redo", metavar="STAGE|T:STAGE", help="Recompute a stage, such as train or 2:train, and keep both results. Repeatable."
+    ),
 ]
 RemoteOption = Annotated[
     str | None,
-    typer.Option("--remote", metavar="URL", help="A shared store: what it holds is pulled and checked, not computed."),
+    typer.Option("--remote", metavar="URL", help="A shared store: steps it has are downloaded and verified, not computed."),
 ]
 UnsafeOption = Annotated[
     bool,
-    typer.Option("--allow-unsafe-code", help="Run programs that the model wrote also where this machine can't confine them."),
+    typer.Option("--allow-unsafe-code", help="Run model-written programs even without a sandbox."),
 ]
 NullOption = Annotated[
     list[str] | None,
-    typer.Option("--null", metavar="resample|retrain|gold", help="A null run beside: what changes by itself. Repeatable."),
+    typer.Option(
+        "--null",
+        metavar="resample|retrain|gold",
+        help="Add a control run: what changes without self-improvement. Repeatable.",
+        autocompletion=completion.words(completion.NULLS),
+    ),
 ]
-NullCountOption = Annotated[int, typer.Option("--null-count", metavar="K", help="How often --null retrain trains M_1 again.")]
+NullCountOption = Annotated[
+    int, typer.Option("--null-count", metavar="K", help="How many times --null retrain trains M_1 again.")
+]
 RatesOption = Annotated[
     list[str] | None,
-    typer.Option("--rate", metavar="sample|train=TOKENS/S", help="Throughput for the estimate of GPU hours. Repeatable."),
+    typer.Option("--rate", metavar="sample|train=TOKENS/S", help="Throughput to estimate GPU hours from. Repeatable."),
 ]
-LookOption = Annotated[str, typer.Option("--format", metavar="table|json", help="How to print it.")]
-FormatOption = Annotated[str, typer.Option("--format", metavar="table|markdown|csv|json", help="How to print it.")]
+LookOption = Annotated[
+    str,
+    typer.Option(
+        "--format", metavar="table|json", help="Output format.", autocompletion=completion.words(completion.FORMATS[::3])
+    ),
+]
+FormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="table|markdown|csv|json",
+        help="Output format.",
+        autocompletion=completion.words(completion.FORMATS[:4]),
+    ),
+]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's id, or the start of it.", autocompletion=completion.runs)
+]
 
 
 def check_format(form: str, known: Sequence[str] = ("table", "json")) -> None:

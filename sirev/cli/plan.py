@@ -1,19 +1,38 @@
-"""`sirev plan`: every step of every run, what would happen to it, and what all of it would take."""
+"""`sirev plan`: what an `iterate` would compute, whether it fits and what it takes; every step of every run on demand."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from sirev.cli.units import size_text
-from sirev.cli.why import FEW, in_brief
+from sirev.cli.lines import Line, print_styled, wrapped
+from sirev.cli.options import check_format
+from sirev.cli.units import count_text, size_text
+from sirev.cli.why import in_brief
 from sirev.errors import BadInput
-from sirev.reporting.tables import ABSENT, TextTable
+from sirev.recipe import Recipe
+from sirev.reporting.tables import TextTable
 from sirev.reporting.terminal import print_tables
+from sirev.store.runs import step_title
+from sirev.study.crew import gpu as has_gpu
+from sirev.study.doctor import gpu_memory as memory_of_gpus
+from sirev.study.doctor import least_tier, memory
 from sirev.study.estimate import Estimate
+from sirev.study.explanation import Told
+from sirev.study.footprint import GPU_SIZES, Footprint
 from sirev.study.invocation import Plans, plans
 from sirev.study.nulls import RETRAINED
 from sirev.study.why import explain
+
+SCHEMA = 1
+"""Version of the JSON form."""
+HEADING = 10
+"""Columns of the headings below the table."""
 
 
 def run(
@@ -28,28 +47,173 @@ def run(
     unsafe_code: bool,
     nulls: list[str] | None = None,
     null_count: int = RETRAINED,
+    gpu_memory: float | None = None,
+    steps: bool = False,
+    form: str = "table",
 ) -> None:
-    """Print a row a step and a column a run, then the estimate."""
+    """Print a row per stage and what the steps to run take; with `steps` a row per step and a column per run."""
+    check_format(form)
     throughput = _rates(rates)
     planned = plans(recipe, methods, overrides, seeds, store, redo, overlays, unsafe_code, nulls or (), null_count)
-    found = planned.states
-    steps = list(dict.fromkeys(step for states in found.values() for step in states))
+    estimate = planned.estimate(throughput)
+    gpu = _gpu_bytes(gpu_memory, overlays)
+    if form == "json":
+        print(json.dumps(_as_json(planned, estimate, gpu), indent=2, ensure_ascii=False))
+        return
+    if steps:
+        print_tables([_every_step(planned.states)])
+        return
+    print_styled(lambda width: summary(planned, estimate, gpu, width))
+
+
+def summary(planned: Plans, estimate: Estimate, gpu: float | None, width: int) -> Iterator[Line]:
+    """What is asked first, in at most 20 lines of 80 columns: what is cached, how long the rest takes, whether it fits."""
+    counts = {state: sum(of[state] for of in estimate.states.values()) for state in ("hit", "run", "unknown")}
+    total = count_text(sum(counts.values()), "step")
+    yield Line(f"{planned.recipe.name}: {count_text(len(planned.planners), 'run')}, {total}, {counts['hit']} cached", "bold")
+    yield from _stages(estimate)
+    if counts["hit"] == sum(counts.values()):
+        yield Line("Nothing is left to compute.")
+        return
+    for heading, text in (*_facts(planned, estimate, gpu), *_reasons(planned)):
+        lines = wrapped(f"{heading.ljust(HEADING)}{text}", width, HEADING)
+        yield from (Line(line) for line in lines)
+
+
+def _stages(estimate: Estimate) -> Iterator[Line]:
+    """A row per stage. A step that several runs share counts once."""
+    work = {
+        "sample": f"{_short(estimate.answers)} answers, {_short(estimate.sampled_tokens)} tokens",
+        "train": f"{_short(estimate.examples)} examples, {_short(estimate.trained_tokens)} tokens",
+    }
+    yield Line(f"{'stage':<8}{'steps':>7}{'cached':>8}{'to run':>8}{'unknown':>9}{'hours':>9}  what", "dim")
+    for stage, of in estimate.states.items():
+        hours = estimate.hours.get(stage)
+        left = of["run"] + of["unknown"]
+        cells = f"{stage:<8}{sum(of.values()):>7}{of['hit']:>8}{of['run']:>8}{of['unknown']:>9}"
+        cells += f"{'' if hours is None or not left else _two_digits(hours):>9}  {work.get(stage, '') if left else ''}"
+        yield Line(cells.rstrip())
+
+
+def _facts(planned: Plans, estimate: Estimate, gpu: float | None) -> Iterator[tuple[str, str]]:
+    """Heading and text of each line below the table."""
+    recipe, size = planned.recipe, estimate.footprint
+    if any(of["hit"] for of in estimate.states.values()) and any(of["unknown"] for of in estimate.states.values()):
+        yield "Unknown", "depends on what an earlier step yields; it may still be cached"
+    yield "Hours", _hours(estimate)
+    trains = size is not None and estimate.steps.get("train")
+    scratch = f"; {size_text(size.scratch)} of checkpoints in the temporary folder" if size and trains else ""
+    yield "Disk", f"{size_text(estimate.disk_bytes)} in the store{scratch}"
+    if size is not None and recipe.model.name is not None:
+        estimated = f"{size_text(size.training['activations'])} of activations estimated, not measured"
+        yield "Memory", f"{size_text(size.to_train)} to train ({estimated})" + _to_sample(size)
+        yield "Fits", _fits(recipe, size, gpu)
+    if (tier := least_tier(recipe)) is not None:
+        yield "Sandbox", "none: programs run unconfined" if tier == "C" else f"tier {tier}{' or better' if tier == 'B' else ''}"
+    if estimate.assumptions:
+        yield "Assumed", "; ".join(estimate.assumptions)
+
+
+def _hours(estimate: Estimate) -> str:
+    asked = {stage: hours for stage, hours in estimate.hours.items() if estimate.steps.get(stage)}
+    known = {stage: hours for stage, hours in asked.items() if hours is not None}
+    told = [f"{_two_digits(hours)} to {stage}" for stage, hours in known.items()]
+    if missing := [stage for stage in asked if stage not in known]:
+        rates = " ".join(f"--rate {stage}=N" for stage in missing)
+        return "; ".join([*told, f"{'the rest ' if told else ''}not known without rates: {rates} (tokens/s)"])
+    return f"{', '.join(told)}: {_duration(sum(known.values()))}" if told else "few: nothing is to be trained or sampled"
+
+
+def _two_digits(hours: float) -> str:
+    return f"{hours:,.1f}" if hours >= 1 else f"{hours:.2f}"
+
+
+def _duration(hours: float) -> str:
+    if hours < 1:
+        return f"about {max(1, round(60 * hours))} min in all"
+    return f"about {hours:,.0f} h in all" if hours < 48 else f"about {hours / 24:,.1f} days in all"
+
+
+def _to_sample(size: Footprint) -> str:
+    if not size.to_sample:
+        return "; a server samples"
+    answers = f"{size.answer_tokens:,} tokens"
+    held = f"one answer of {answers}" if size.batch == 1 else f"{size.batch:,} answers of {answers}"
+    return f", {size_text(size.to_sample)} to sample (weights and {held})"
+
+
+def _fits(recipe: Recipe, size: Footprint, gpu: float | None) -> str:
+    """Whether it fits on a GPU of so many bytes, and if not, what helps; where none is named, on which it fits."""
+    if gpu is None:
+        least = size.smallest()
+        if least is None:
+            return f"on no GPU of {GPU_SIZES[-1]} GB or less"
+        return f"on {least} GB or more{_at_a_time(size, least * 1e9)}"
+    on = f"on {gpu / 1e9:.0f} GB"
+    if size.fits(gpu):
+        return f"{on}: yes{_at_a_time(size, gpu)}"
+    short = [word for word, well in (("train", size.trains_on(gpu)), ("sample", size.samples_on(gpu))) if not well]
+    return f"{on}: no, too little to {' and to '.join(short)}; {', or '.join(map(str, memory(recipe, size, gpu).remedies))}"
+
+
+def _at_a_time(size: Footprint, gpu: float) -> str:
+    # What does not fit waits: vLLM needs no more than one answer's worth.
+    return f"; vLLM then samples {size.room(gpu):,} full-length answers at a time" if size.engine == "vllm" else ""
+
+
+def _reasons(planned: Plans) -> Iterator[tuple[str, str]]:
+    """Why the first steps would run, where that says something: of what this recipe has run, or another of its kind."""
+    causes = [told for told in explain(planned).causes() if _is_akin(planned, told)]
+    if causes:
+        more = f"; {count_text(len(causes) - 1, 'more reason')}: sirev why" if len(causes) > 1 else ""
+        yield "Because", f"{in_brief(causes[0])}{more}"
+
+
+def _is_akin(planned: Plans, told: Told) -> bool:
+    """Whether a step misses against another run of the same recipe, or of the same task and model."""
+    if told.first.cause in ("redo", "damaged"):
+        return True
+    near = told.first.nearest
+    run = planned.store.runs.get(near.run) if near and near.run else None
+    return run is not None and (run.recipe == planned.recipe.name or _kind(run.settings) == _kind(planned.recipe.settings()))
+
+
+def _kind(settings: Mapping[str, Any]) -> tuple[Any, ...]:
+    return settings["task"].get("name"), settings["model"].get("name"), settings["model"].get("architecture")
+
+
+def _every_step(states: Mapping[str, Mapping[str, str]]) -> TextTable:
+    """A row per step, a column per run."""
+    steps = list(dict.fromkeys(step for run in states.values() for step in run))
     steps.sort(key=lambda step: (step == "compare", int(step.rpartition(":")[2]) if ":" in step else 0))
-    table = TextTable("Nothing is run", ["step", *found], 1 + len(found))
-    table.rows = [[step, *(states.get(step, "") for states in found.values())] for step in steps]
-    counts = Counter(state for states in found.values() for state in states.values())
+    table = TextTable("Nothing is run", ["step", *states], 1 + len(states))
+    table.rows = [[step_title(step), *(run.get(step, "") for run in states.values())] for step in steps]
+    counts = Counter(state for run in states.values() for state in run.values())
     table.notes.append(", ".join(f"{counts[state]} {state}" for state in ("hit", "run", "unknown")))
     if counts["unknown"]:
         table.notes.append("unknown: depends on what an earlier step yields; it may still be a hit.")
-    table.notes += _reasons(planned)
-    print_tables([table, *_estimated(planned.estimate(throughput))])
+    return table
 
 
-def _reasons(planned: Plans) -> list[str]:
-    """Why the first steps would run, one line a reason."""
-    causes = explain(planned).causes()
-    more = [f"and {len(causes) - FEW} more reasons: the same with `sirev why`"] if len(causes) > FEW else []
-    return [*(in_brief(told) for told in causes[:FEW]), *more]
+def _as_json(planned: Plans, estimate: Estimate, gpu: float | None) -> dict[str, Any]:
+    size = estimate.footprint
+    found = asdict(estimate) | {"states": estimate.states}
+    if size is not None:
+        fits = None if gpu is None else size.fits(gpu)
+        totals = {"to_train": size.to_train, "to_sample": size.to_sample, "scratch": size.scratch}
+        found["footprint"] = {**asdict(size), **totals, "smallest_gpu_gb": size.smallest(), "gpu_bytes": gpu, "fits": fits}
+    stages = found.pop("states")
+    return {"schema": SCHEMA, "recipe": planned.recipe.name, "stages": stages, "runs": planned.states, "estimate": found}
+
+
+def _gpu_bytes(asked: float | None, overlays: Sequence[str]) -> float | None:
+    """Bytes of the GPU that is planned for: as asked, or as an overlay such as 24gb says, else of the one here, if any."""
+    if asked is not None:
+        return asked * 1e9
+    for overlay in overlays:
+        if named := re.fullmatch(r"(\d+)gb", overlay):
+            return int(named[1]) * 1e9
+    return gpus[0][1] if has_gpu() and (gpus := memory_of_gpus()) else None
 
 
 def _rates(given: list[str]) -> dict[str, float]:
@@ -65,22 +229,10 @@ def _rates(given: list[str]) -> dict[str, float]:
     return found
 
 
-def _estimated(found: Estimate) -> list[TextTable]:
-    if not found.steps:
-        return []
-    table = TextTable("What the steps still to run would take, shared ones counted once", ["what", "about"], 1)
-    table.rows.append(["steps", ", ".join(f"{count} {stage}" for stage, count in found.steps.items())])
-    table.rows.append(["answers sampled", f"{found.answers:,}"])
-    table.rows.append(["tokens sampled", f"{found.sampled_tokens:,}"])
-    table.rows.append(["examples trained on", f"{found.examples:,}"])
-    table.rows.append(["tokens trained on", f"{found.trained_tokens:,}"])
-    for stage, hours in found.hours.items():
-        table.rows.append([f"hours to {stage}", ABSENT if hours is None else f"{hours:,.2f}"])
-    table.rows += [[f"memory, {what}", size_text(size)] for what, size in found.memory.items()]
-    table.rows.append(["disk, samples and models", size_text(found.disk_bytes)])
-    if found.assumptions:
-        table.notes.append("Assumed: " + "; ".join(found.assumptions) + ".")
-    if None in found.hours.values():
-        table.notes.append("Hours need a rate: --rate sample=TOKENS/S --rate train=TOKENS/S, or an earlier run here.")
-    table.notes.append("Activations come on top: training.memory says how much goes through the model at once.")
-    return [table]
+def _short(count: int) -> str:
+    """A count with three digits: 7,473, 1.15M."""
+    for scale, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if count >= scale:
+            value = count / (1e3 if unit == "k" else scale)
+            return f"{value:.3g}{unit}" if value < 1000 else f"{value:,.0f}{unit}"
+    return f"{count:,}"

@@ -8,15 +8,20 @@ import threading
 import time
 from collections import Counter
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sirev.store.runs import Run
+from sirev.store.runs import Run, step_title
 from sirev.study.runner import State
 
-PLAIN_SECONDS = 15.0  # between two lines about the same long step where there is no terminal
+if TYPE_CHECKING:
+    from sirev.study.outlook import Outlook
+
+PLAIN_SECONDS = 15.0  # between two lines about the same long step, or about the whole, where there is no terminal
 EARLY = 0.05  # share of a step before which no time left is guessed
 LONG = ("pretrain", "train", "sample")
 """Stages that get a line of their own where there is no terminal; the others take no time."""
+WHOLE = "all"
+"""The row about all runs together."""
 
 
 class Progress:
@@ -32,6 +37,7 @@ class Progress:
         self._first: dict[tuple[str, str], tuple[float, int]] = {}
         self._notes: list[str] = []
         self._warned: set[str] = set()
+        self._outlook: Outlook | None = None
         self._bars: Any = None
         self._tasks: dict[str, Any] = {}
 
@@ -42,51 +48,60 @@ class Progress:
         if self._bars is not None:
             self._bars.stop()
 
+    def begin(self, outlook: Outlook) -> None:
+        """See `sirev.study.runner.Listener`."""
+        with self._lock:
+            self._outlook = outlook
+            runs = f"{len(outlook.runs)} runs" if len(outlook.runs) > 1 else "1 run"
+            left = outlook.seconds_left(time.monotonic())
+            about = "" if left is None else f", {duration(left)}"
+            _say(f"{runs}, {outlook.total:,} steps: {outlook.cached:,} cached, {outlook.total - outlook.cached:,} to go{about}")
+
     def step(self, run: Run, name: str, state: State) -> None:
         """See `sirev.study.runner.Listener`."""
         with self._lock:
+            self._count(run, name, state)
             if state == "hit":
-                self._hits[run.id] += 1
-                self._refresh(run, name, "hit")
+                self._refresh(run, name, "cached")
                 return
-            if state == "start":
-                self._since[run.id, name] = time.monotonic()
-            elif state == "done":
-                self._computed[run.id] += 1
             words = {"start": "running", "done": "done"}[state]
             if sys.stderr.isatty():
                 self._refresh(run, name, words, begin=True)
             elif name == "compare" and state == "done":
-                self._line(run, "finished", f"{self._computed[run.id]} steps computed, {self._hits[run.id]} found in the store")
+                self._line(run, "finished", f"{self._computed[run.id]} steps computed, {self._hits[run.id]} cached")
             elif name.startswith("pretrain") or (name.startswith(LONG) and state != "start"):
-                self._line(run, name, words)
+                self._line(run, step_title(name), words, self._since.get((run.id, name)))
+            if state == "done" and not sys.stderr.isatty():
+                self._whole_line()
 
     def wait(self, run: Run, name: str, words: str) -> None:
         """See `sirev.study.runner.Listener`."""
         with self._lock:
             if sys.stderr.isatty():
                 self._refresh(run, name, words, begin=True)
-            else:
-                self._line(run, name, words)
+            elif "another run" not in words:  # runs of one invocation wait for what they share; that is no news
+                self._line(run, step_title(name), words)
 
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
         """See `sirev.study.runner.Listener`."""
         with self._lock:
-            speed = f", {rate:,.0f} {unit if name.startswith('grade') else 'tokens'}/s" if rate else ""
-            words = f"{done:,} of {total:,} {unit}{speed}"
-            if self._bars is not None:
-                task = self._tasks[run.id]
-                self._bars.update(task, total=total, completed=done, step=name, state=words)
-                return
             now = time.monotonic()
+            if self._outlook is not None:
+                self._outlook.progress(run.id, name, done, total, now)
             # What was done before counts for nothing: an earlier attempt did it.
-            self._first.setdefault((run.id, name), (now, done))
+            began, before = self._first.setdefault((run.id, name), (now, done))
+            # At the very beginning the guess would frighten: an engine that batches has finished next to nothing.
+            early = done - before < EARLY * (total - before)
+            left = "" if early else f", {duration((now - began) * (total - done) / max(done - before, 1))}"
+            words = f"{done:,} of {total:,} {unit}"
+            if self._bars is not None:
+                self._bars.update(self._tasks[run.id], total=total, completed=done, step=step_title(name), state=words + left)
+                self._update_whole(now)
+                return
             if now - max(self._said.get(run.id, 0.0), self._since.get((run.id, name), now)) >= PLAIN_SECONDS:
-                began, before = self._first[run.id, name]
-                # At the very beginning the guess would frighten: an engine that batches has finished next to nothing.
-                early = done - before < EARLY * (total - before)
-                left = (now - began) * (total - done) / max(done - before, 1)
-                self._line(run, name, words if early else f"{words}, {left:.0f} s left")
+                speed = f", {rate:,.0f} {unit if name.startswith('grade') else 'tokens'}/s" if rate else ""
+                self._line(run, step_title(name), f"{words}{speed}{left}")
+                self._whole_line()
 
     def note(self, run: Run, text: str) -> None:
         """See `sirev.study.runner.Listener`."""
@@ -94,7 +109,7 @@ class Progress:
             self._notes.append(f"{_title(run)}: {text}")
 
     def warn(self, run: Run, text: str) -> None:
-        """See `sirev.study.runner.Listener`. Once an invocation, however many steps and runs it concerns."""
+        """See `sirev.study.runner.Listener`. Once per invocation, however many steps and runs it concerns."""
         with self._lock:
             if text in self._warned:
                 return
@@ -106,18 +121,46 @@ class Progress:
                 self._bars.start()
 
     def summary(self) -> None:
-        """How many steps were found and computed, and what there is to know about the runs."""
+        """How many steps were cached and computed, and what there is to know about the runs."""
         computed, hits = sum(self._computed.values()), sum(self._hits.values())
         seconds = time.monotonic() - self._began
-        _say(f"{hits} steps found in the store, {computed} computed, {seconds:.1f} s")
+        _say(f"{hits} steps cached, {computed} computed, {seconds:.1f} s")
         for note in self._notes:
             _say(f"note: {note}")
 
-    def _line(self, run: Run, name: str, words: str) -> None:
+    def _count(self, run: Run, name: str, state: State) -> None:
+        now = time.monotonic()
+        if state == "start":
+            self._since[run.id, name] = now
+        else:
+            (self._hits if state == "hit" else self._computed)[run.id] += 1
+        if self._outlook is None:
+            return
+        if state == "start":
+            self._outlook.start(run.id, name, now)
+        else:
+            self._outlook.finish(run.id, name, now, computed=state == "done")
+            if name == "compare":
+                self._outlook.end(run.id)
+
+    def _line(self, run: Run, name: str, words: str, since: float | None = None) -> None:
         now = time.monotonic()
         self._said[run.id] = now
-        took = f" in {now - self._since.get((run.id, name), now):.1f} s" if words == "done" else ""
+        took = f" in {now - since:.1f} s" if words == "done" and since is not None else ""
         _say(f"{_title(run)}  {name}  {words}{took}")
+
+    def _whole_line(self) -> None:
+        """How far all runs are, every now and then."""
+        now = time.monotonic()
+        if self._outlook is not None and now - self._said.get(WHOLE, self._began) >= PLAIN_SECONDS:
+            self._said[WHOLE] = now
+            _say(self._whole(now))
+
+    def _whole(self, now: float) -> str:
+        assert self._outlook is not None
+        left = self._outlook.seconds_left(now)
+        about = "" if left is None else f", {duration(left)}"
+        return f"{self._outlook.done:,} of {self._outlook.total:,} steps{about}"
 
     def _refresh(self, run: Run, name: str, words: str, begin: bool = False) -> None:
         if self._bars is None:
@@ -125,16 +168,35 @@ class Progress:
                 return
             self._bars = _bars()
             self._bars.start()
+            if self._outlook is not None:
+                self._tasks[WHOLE] = self._bars.add_task(WHOLE, step="", state="")
         if run.id not in self._tasks:
-            self._tasks[run.id] = self._bars.add_task(_title(run), total=None, step="", state="", counts="")
+            self._tasks[run.id] = self._bars.add_task(_title(run), total=None, step="", state="")
         task = self._tasks[run.id]
-        counts = f"{self._hits[run.id]} hit, {self._computed[run.id]} run"
         if words == "running":
             self._bars.reset(task, total=None)
-        if name == "compare" and words in ("done", "hit"):
-            self._bars.update(task, total=1, completed=1, step="finished", state="", counts=counts)
+        if name == "compare" and words in ("done", "cached"):
+            counts = f"{self._computed[run.id]} computed, {self._hits[run.id]} cached"
+            self._bars.update(task, total=1, completed=1, step="finished", state=counts)
         else:
-            self._bars.update(task, step=name, state=words, counts=counts)
+            self._bars.update(task, step=step_title(name), state=words)
+        self._update_whole(time.monotonic())
+
+    def _update_whole(self, now: float) -> None:
+        if self._outlook is not None and WHOLE in self._tasks:
+            steps, _, left = self._whole(now).partition(", ")
+            done, total = self._outlook.done, self._outlook.total
+            self._bars.update(self._tasks[WHOLE], total=total, completed=done, step=steps, state=left)
+
+
+def duration(seconds: float) -> str:
+    """A time left, as exact as a guess can be: "8 s left", "about 3 min left", "about 2 h left", "about 3 days left"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s left"
+    if seconds < 90 * 60:
+        return f"about {seconds / 60:.0f} min left"
+    hours = seconds / 3600
+    return f"about {hours:.0f} h left" if hours < 48 else f"about {hours / 24:.0f} days left"
 
 
 def _say(line: str) -> None:
@@ -154,26 +216,31 @@ def _bars() -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
     from rich.progress import Progress as Bars
+    from rich.table import Column
     from rich.text import Text
 
-    class Clock(ProgressColumn):
-        """How long the present step has taken, and how long it will take yet where that is known."""
+    class Share(BarColumn):
+        """A bar where it is known how much there is to do; an empty place, not a full bar, where it is not."""
+
+        def render(self, task: Task) -> Any:
+            return super().render(task) if task.total else Text("")
+
+    class State(ProgressColumn):
+        """What a run is doing, with the seconds it has been at it where nothing else tells how far it is."""
 
         def render(self, task: Task) -> Text:
-            if task.finished:
-                return Text("")
-            left = f", {task.time_remaining:.0f} s left" if task.time_remaining is not None else ""
-            return Text(f"{task.elapsed or 0:.0f} s{left}")
+            state = str(task.fields["state"])
+            return Text(f"{state}, {task.elapsed or 0:.0f} s" if state == "running" else state)
 
+    # Columns of fixed width: names of steps come and go, and bars that jump can't be read.
     return Bars(
         TextColumn("[bold]{task.description}"),
-        TextColumn("{task.fields[step]}"),
-        BarColumn(bar_width=20),
-        Clock(),
-        TextColumn("{task.fields[state]}"),
-        TextColumn("[dim]{task.fields[counts]}"),
+        TextColumn("{task.fields[step]}", table_column=Column(width=20, no_wrap=True, overflow="ellipsis")),
+        Share(bar_width=10, table_column=Column(width=10)),
+        State(table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
         console=Console(stderr=True),
         refresh_per_second=5,
+        expand=True,
     )
 
 

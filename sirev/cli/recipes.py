@@ -2,25 +2,64 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 import yaml
 
-from sirev.recipe import describe_recipes, load_recipe, overlay_names
-from sirev.recipe.load import read_recipe
+from sirev.cli.options import check_format
+from sirev.recipe import load_recipe, overlay_names, recipe_names
+from sirev.recipe.load import names_a_model, read_recipe
+
+ANY_MODEL = "ORGANISATION/NAME"
+"""Stands for the model of a task recipe while its other settings are looked at."""
 
 
-def ls() -> None:
-    """A line a recipe, then a line an overlay."""
-    found, overlays = describe_recipes(), overlay_names()
-    width = max(map(len, (*found, *overlays)))
-    for name, description in found.items():
-        print(f"{name:<{width}}  {description}")
-    print("\nOverlays, for --overlay:")
-    for name, description in overlays.items():
-        print(f"{name:<{width}}  {description}")
+def ls(form: str) -> None:
+    """A line for each recipe, those without a model by themselves, then one for each overlay."""
+    check_format(form)
+    sources = {name: read_recipe(name) for name in recipe_names()}
+    told = {name: str(source.data.get("description", "")) for name, source in sources.items()}
+    whole = {name: words for name, words in told.items() if names_a_model(sources[name])}
+    tasks = {name: words for name, words in told.items() if name not in whole}
+    overlays = overlay_names()
+    if form == "json":
+        listed = [{"name": name, "description": words, "names_model": name in whole} for name, words in told.items()]
+        _print_json({"recipes": listed, "overlays": [{"name": name, "description": words} for name, words in overlays.items()]})
+        return
+    width = max(map(len, (*told, *overlays)))
+    _print_group("Tasks, for a model of your own: --model ORGANISATION/NAME or --model FOLDER", tasks, width)
+    print()
+    _print_group("Recipes", whole, width)
+    print()
+    _print_group("Overlays, for --overlay", overlays, width)
 
 
-def show(name: str, overrides: list[str], overlays: list[str]) -> None:
-    """The resolved recipe as YAML: every setting with its value, and the files it came from, in their order."""
-    recipe = load_recipe(name, overrides, overlays)
-    print("# " + "\n# ".join(["Resolved from:", *read_recipe(name, overrides, overlays).origins()]))
-    print(yaml.safe_dump(recipe.settings(), sort_keys=False, default_flow_style=None, width=120), end="")
+def show(name: str, overrides: list[str], overlays: list[str], form: str) -> None:
+    """The resolved recipe as YAML or JSON: every setting with its value, and the files it came from, in their order."""
+    check_format(form)
+    source = read_recipe(name, overrides, overlays)
+    if names_a_model(source):
+        settings = load_recipe(name, overrides, overlays).settings()
+    else:
+        settings = load_recipe(name, [f"model={ANY_MODEL}", *overrides], overlays).settings()
+        settings["name"] = source.value(("name",))
+        del settings["model"]
+    if form == "json":
+        _print_json(settings)
+        return
+    print("# " + "\n# ".join(["Resolved from:", *source.origins()]))
+    if "model" not in settings:
+        print(f"# It names no model; `sirev iterate` asks for --model {ANY_MODEL} or --model FOLDER")
+    print(yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=120), end="")
+
+
+def _print_group(title: str, lines: Mapping[str, str], width: int) -> None:
+    print(f"{title}:")
+    for name, words in lines.items():
+        print(f"{name:<{width}}  {words}")
+
+
+def _print_json(told: Any) -> None:
+    print(json.dumps(told, indent=2, ensure_ascii=False))

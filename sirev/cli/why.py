@@ -9,6 +9,7 @@ from pathlib import Path
 from sirev.cli.lines import print_lines
 from sirev.cli.options import check_format
 from sirev.cli.units import count_text
+from sirev.store.runs import step_title
 from sirev.study.components import moment
 from sirev.study.explanation import Explanation, Told, Why, has_to_run
 from sirev.study.invocation import plans
@@ -55,7 +56,7 @@ def summary(found: Why, labels: Mapping[str, str]) -> list[str]:
         when = " to ".join(dict.fromkeys([moment(made[0]), moment(made[-1])])) if made else "at unknown times"
         return [
             f"{shared}, all hits, made {when}",
-            "To hear more, add a step, a stage or a t, such as train:2",
+            "For details add a step, a stage or a t, such as 2:train",
         ]
     counts = [f"{total['hit']} hit", f"{total['miss']} miss"]
     if total["unknown"]:
@@ -73,7 +74,7 @@ def in_brief(told: Told) -> str:
     """A reason in one line, for a note below a plan."""
     first = told.first
     also = f"; so too {_few(told.others)}" if told.others else ""
-    return "; ".join([f"{first.step}: {'; '.join(_reasons(first))}{also}", *map(str.strip, _later(told.dependents))])
+    return "; ".join([f"{step_title(first.step)}: {'; '.join(_reasons(first))}{also}", *map(str.strip, _later(told.dependents))])
 
 
 def in_full(step: Explanation, labels: Mapping[str, str]) -> list[str]:
@@ -109,7 +110,7 @@ def _cause(told: Told, labels: Mapping[str, str]) -> list[str]:
 
 def _head(step: Explanation, runs: Sequence[str], labels: Mapping[str, str]) -> str:
     shared = "" if len(runs) == len(labels) else f" ({', '.join(labels[run] for run in runs)})"
-    return f"{step.step}  {step.state}{shared}"
+    return f"{step_title(step.step)}  {step.state}{shared}"
 
 
 def _reasons(step: Explanation) -> list[str]:
@@ -135,4 +136,4 @@ def _duration(seconds: float) -> str:
 
 
 def _few(steps: Sequence[str]) -> str:
-    return ", ".join(steps[:FEW]) + (f" and {len(steps) - FEW} more" if len(steps) > FEW else "")
+    return ", ".join(map(step_title, steps[:FEW])) + (f" and {len(steps) - FEW} more" if len(steps) > FEW else "")

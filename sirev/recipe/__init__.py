@@ -1,21 +1,36 @@
 """Recipes: what to run. One YAML file, validated here; the stages above take their parameters from it."""
 
-from sirev.recipe.load import describe_recipes, find_recipe, load_recipe, overlay_names, recipe_folder, recipe_names
+from sirev.recipe.load import (
+    Overlays,
+    describe_recipes,
+    find_recipe,
+    load_recipe,
+    name_with_model,
+    overlay_names,
+    recipe_names,
+)
+from sirev.recipe.overrides import Overrides, override_list, with_model
 from sirev.recipe.sections import METHODS, Kind, Method, Recipe
 from sirev.recipe.suggest import suggest
 from sirev.recipe.unsafe import allow_unsafe_code
+from sirev.shipped import recipe_folder
 
 __all__ = [
     "METHODS",
     "Kind",
     "Method",
+    "Overlays",
+    "Overrides",
     "Recipe",
     "allow_unsafe_code",
     "describe_recipes",
     "find_recipe",
     "load_recipe",
+    "name_with_model",
     "overlay_names",
+    "override_list",
     "recipe_folder",
     "recipe_names",
     "suggest",
+    "with_model",
 ]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from sirev.errors import BadInput
+from sirev.recipe.complaints import outline
 from sirev.recipe.fields import Section
 from sirev.recipe.sections import Grader, LevelsSuite, ProgramGrader, Recipe, TaskSuite
+from sirev.recipe.source import Keys, Source
 from sirev.recipe.tasks import Arithmetic, Csqa, Mbpp, OwnClass, OwnRows
 
-Keys = tuple[str, ...]
 Said = Callable[[Sequence[str]], Any]
 """What the recipe's files and overrides say under a key; None if nothing."""
 Complain = Callable[[Keys, str], None]
@@ -27,16 +29,33 @@ READ_BY = {
 LORA_RANKS = 512  # the largest rank that vLLM serves
 
 
-def check(recipe: Recipe, said: Said, complain: Complain) -> None:
+def check(recipe: Recipe, source: Source) -> None:
     """Complain about the first field that nothing reads, or that something needs and is not there."""
-    _check_methods(recipe, said, complain)
-    _check_task(recipe, said, complain)
+
+    def complain(keys: Keys, why: str) -> None:
+        value = source.value(keys)
+        shown = f"{outline(value) or value}: " if value is not None else ""
+        raise BadInput(f"{source.place(keys)}: {'.'.join(keys)}: {shown}{why}")
+
+    _check_parameters(recipe, source, complain)
+    _check_methods(recipe, complain)
+    _check_task(recipe, source.value, complain)
     _check_model(recipe, complain)
     _check_decoding(recipe, complain)
-    _check_engine(recipe, said, complain)
+    _check_engine(recipe, source.value, complain)
 
 
-def _check_methods(recipe: Recipe, said: Said, complain: Complain) -> None:
+def _check_parameters(recipe: Recipe, source: Source, complain: Complain) -> None:
+    """Settings of LoRA go with LoRA; of the two that don't go together, what was said later is blamed."""
+    if recipe.training.lora is None or recipe.training.parameters == "lora":
+        return
+    lora, parameters = ("training", "lora"), ("training", "parameters")
+    if source.is_later(parameters, lora):
+        complain(parameters, "training.lora would not be read; say --overlay full instead, or add --set training.lora=null")
+    complain(lora, "read only with training.parameters: lora")
+
+
+def _check_methods(recipe: Recipe, complain: Complain) -> None:
     kinds = {kind for method in recipe.methods for kind in recipe.steps(method)}
     training, methods = recipe.training, ", ".join(recipe.methods)
     for kind, step in (("sft", training.sft), ("dpo", training.dpo)):
@@ -46,8 +65,6 @@ def _check_methods(recipe: Recipe, said: Said, complain: Complain) -> None:
             complain(("training", kind), f"missing, and required by the methods {methods}")
     if recipe.schedule is not None and "sft-dpo" not in recipe.methods:
         complain(("schedule",), f"only the method sft-dpo reads it (methods: {methods})")
-    if training.lora is not None and training.parameters != "lora":
-        complain(("training", "lora"), "read only with training.parameters: lora")
     if training.memory.precompute_reference and "dpo" not in kinds:
         complain(("training", "memory", "precompute_reference"), f"only DPO has a reference (methods: {methods})")
     micro = training.memory.micro_batch_size

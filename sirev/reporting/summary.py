@@ -23,6 +23,7 @@ from sirev.reporting.terminal import print_lines, print_tables
 from sirev.store.runs import Run
 from sirev.store.store import Store, default_path
 from sirev.study.comparing import Watch, settings_of, silent, studies_of
+from sirev.study.frames import frame_of_csv
 from sirev.study.latest import latest_runs
 from sirev.study.naming import run_named
 
@@ -107,7 +108,7 @@ class Report:
     def text(self, form: Format) -> str:
         """The report as "markdown", "csv" (one row per value), "json" or "latex"; "table" is for `print`."""
         if self.against is not None and form in ("json", "csv"):
-            raise BadInput(f"--against {self.against} is a table; --format {form} has one's own numbers alone")
+            raise BadInput(f"--against {self.against} is a table; --format {form} has your own numbers alone")
         if form == "json":
             return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
         if form == "csv":
@@ -119,6 +120,15 @@ class Report:
 
             return latex(self.tables())
         raise BadInput(f"no text form {form!r} (known: markdown, csv, json, latex)")
+
+    def to_pandas(self) -> Any:
+        """The CSV form as a pandas.DataFrame, a row per statistic. BadInput where pandas is not installed."""
+        return frame_of_csv(self.text("csv"))
+
+    def __repr__(self) -> str:
+        labels = ", ".join(f"{run['label']} seed {run['seed']}" for run in self.runs)
+        about = " and ".join(dict.fromkeys(str(study["recipe"]) for study in self.studies))
+        return f"Report({about}: {labels}; section {self.section or 'all'}; .print() shows it, .to_pandas() has its numbers)"
 
     def _repr_markdown_(self) -> str:
         return self.text("markdown")  # what a notebook shows

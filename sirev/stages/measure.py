@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import compress, groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +14,7 @@ from sirev.metrics import answers, diversity, pairs, programs
 from sirev.stages.stage import Context, Stage, semantic
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.digests import canonical_json
+from sirev.workers import spread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,9 +95,8 @@ def run(parameters: MeasureParameters, inputs: Mapping[str, Artifact], context: 
     readable = any(one.answer for one in every) or all(one.reason in UNANSWERED for one in every)
     kind = Kind(parameters.answers, readable)
     family = FAMILIES[parameters.family]
-    measured = _spread(family.measure, drawn, kind) if family.costly and len(every) >= SPREAD_FROM else None
-    if measured is None:
-        measured = _measured(family.measure, drawn, kind)
+    work = _spread if family.costly and len(every) >= SPREAD_FROM else _measured
+    measured = work(family.measure, drawn, kind)
     problems = [{"id": x, "level": levels[x], **found} for x, found in measured]
     return Output(files={"measures.json": canonical_json({"problems": problems})})
 
@@ -116,16 +117,11 @@ def _by_problem(inputs: Mapping[str, Artifact]) -> list[tuple[str, list[Draw]]]:
     ]
 
 
-def _spread(measure: Measure, drawn: list[tuple[str, list[Draw]]], kind: Kind) -> list[Measured] | None:
-    """What `_measured` says, by all cores; None where there is one alone."""
-    import joblib
-
-    if (cores := joblib.cpu_count()) == 1:
-        return None
+def _spread(measure: Measure, drawn: list[tuple[str, list[Draw]]], kind: Kind) -> list[Measured]:
+    """What `_measured` says, by all cores."""
     batches = [drawn[i : i + BATCH] for i in range(0, len(drawn), BATCH)]
-    # A generator, so that no more than a few batches wait in a pipe at a time.
-    work = joblib.Parallel(n_jobs=cores, return_as="generator", batch_size=1)
-    return [one for batch in work(joblib.delayed(_measured)(measure, batch, kind) for batch in batches) for one in batch]
+    with spread(partial(_measured, measure, kind=kind), batches) as measured:
+        return [one for batch in measured for one in batch]
 
 
 def _measured(measure: Measure, drawn: list[tuple[str, list[Draw]]], kind: Kind) -> list[Measured]:

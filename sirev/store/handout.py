@@ -55,8 +55,8 @@ def refuse_hollow(store: Store, artifact: Artifact) -> None:
     """BadInput, saying what to do, for an artifact whose files were given up on purpose."""
     if store.is_hollow(artifact.digest):
         raise BadInput(
-            f"the files of artifact {artifact.digest[:12]} were given up to save space (--keep-models); where a shared store has "
-            "them, get them back with: sirev store pull URL RUN; else compute them anew: sirev iterate --redo STAGE:T"
+            f"the files of artifact {artifact.digest[:12]} were given up to save space (--keep-models); "
+            "restore them from a shared store: sirev store pull URL RUN, or recompute them: sirev iterate --redo t:STAGE"
         )
 
 

@@ -152,6 +152,19 @@ def leased(root: Path) -> set[str]:
     return found - {""}
 
 
+def living(root: Path) -> set[str] | None:
+    """What living processes hold, for showing; None where that can't be told, for want of locks or of the right to look."""
+    found: set[str] = set()
+    try:
+        for _, held in _leases(root):
+            if held == b"":  # not written yet, or there are no locks
+                return None
+            found.update(held.decode(errors="replace").split("\n") if held else ())
+    except BadInput:
+        return None
+    return found - {""}
+
+
 def sweep_leases(root: Path) -> None:
     """Delete the leases of processes that are gone."""
     for path, held in _leases(root):

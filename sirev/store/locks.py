@@ -79,11 +79,11 @@ def _acquire(path: Path, on_wait: Callable[[str], None] | None, stop: threading.
         silent = silent + awake if beat == seen else 0.0
         seen, looked, waited = beat, now, waited + awake
         if on_wait and waited >= SAY_AFTER_SECONDS and holder != told:
-            on_wait(f"waits for {holder}")
+            on_wait(f"waiting for {holder}")
             told = holder
         if silent > GIVE_UP_SECONDS:
             if on_wait:
-                on_wait(f"goes on without {holder}, of which nothing was heard for {GIVE_UP_SECONDS:.0f} s")
+                on_wait(f"continuing without {holder}, silent for {GIVE_UP_SECONDS:.0f} s")
             return None
         if stop.wait(POLL_SECONDS):
             return None

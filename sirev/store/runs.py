@@ -6,6 +6,7 @@ replays of a run use its pins alone, whatever other realisations the store gains
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -31,7 +32,8 @@ class Run:
     """One recipe, method and seed.
 
     `realisation` counts up when `--redo` asks for another one; `redo` is what it asked for, and `redone` names the steps
-    that were computed anew already, so that an interrupted one goes on.
+    that were computed anew already, so that an interrupted one goes on. `reason` says why the run stopped, or while its status
+    is "running", why its last computation failed.
     """
 
     id: str
@@ -46,6 +48,23 @@ class Run:
     redo: list[str] = field(default_factory=list)
     redone: list[str] = field(default_factory=list)
     pins: dict[str, Pin] = field(default_factory=dict)
+
+
+def step_title(step: str) -> str:
+    """A step as it is shown and addressed, its t first: `train:5` is `5:train`; one without a t, such as `compare`, is itself."""
+    name, colon, t = step.rpartition(":")
+    return f"{t}:{name}" if colon and t.isdecimal() else step
+
+
+def address(run_id: str, step: str) -> str:
+    """The one way in which a step of a run is printed, RUN:t:step: `tiny-sft-s0-1dcc2f30:5:train`, or RUN:compare without a t."""
+    return f"{run_id}:{step_title(step)}"
+
+
+def pinned_step(title: str) -> str:
+    """A step's name in a run's pins, from `step_title` or from the name itself: `5:train` is `train:5`."""
+    found = re.fullmatch(r"(\d+):(.+)", title)
+    return f"{found[2]}:{int(found[1])}" if found else title
 
 
 class Runs:

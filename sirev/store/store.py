@@ -143,12 +143,17 @@ class Store:
                 )
 
     @contextlib.contextmanager
-    def leasing(self) -> Iterator[None]:
-        """While it lasts, a collection by another process spares whatever this one looks up, publishes or holds."""
+    def leasing(self, runs: Iterable[str] = ()) -> Iterator[None]:
+        """While it lasts, a collection by another process spares whatever this one looks up, publishes or holds.
+
+        `runs` are the ids of those that this process computes, which are held too as soon as it computes anything.
+        """
         if self._lease is not None:
+            self._lease.note(runs)
             yield
             return
         self._lease = Lease(self.path)
+        self._lease.note(runs)
         try:
             yield
         finally:

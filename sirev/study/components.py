@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from sirev.stages import STAGES
 from sirev.store.digests import canonical_json
+from sirev.store.runs import step_title
 
 ChangeKind = Literal["stage", "version", "parameter", "seed", "input", "env", "realisation", "unrecorded"]
 
@@ -85,11 +86,11 @@ class Root:
     via: tuple[str, ...] = ()
 
     def words(self) -> str:
-        """Such as "temperature 0.75 -> 0.9 at sample/train:1, by way of grade/select:1, select:2"."""
-        steps = list(reversed(self.via))
+        """Such as "temperature 0.75 -> 0.9 at 1:sample/train, by way of 1:grade/select, 2:select"."""
+        steps = [step_title(step) for step in reversed(self.via)]
         if len(steps) > FEW:
             steps = [steps[0], f"… {steps[-1]} ({len(steps)} steps)"]
-        return f"{self.change.words()} at {self.step}" + (f", by way of {', '.join(steps)}" if steps else "")
+        return f"{self.change.words()} at {step_title(self.step)}" + (f", by way of {', '.join(steps)}" if steps else "")
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
@@ -193,7 +194,7 @@ def _because(roots: Sequence[Root]) -> str:
     said = [
         same[0].words()
         if len(same) == 1
-        else f"{same[0].change.words()} at {', '.join(root.step for root in same[:FEW])}"
+        else f"{same[0].change.words()} at {', '.join(step_title(root.step) for root in same[:FEW])}"
         + (f" and {len(same) - FEW} more" if len(same) > FEW else "")
         for same in alike.values()
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,9 @@ from sirev.errors import StageFailed
 from sirev.resident import Resident
 from sirev.store.artifacts import Artifact
 from sirev.store.provenance import versions
+from sirev.store.runs import Run
 from sirev.study.scratch import Scratch
+from sirev.workers import end_workers
 
 GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # of NVIDIA, of AMD, of either under WSL
 ROLES = {"trainer": "trainer", "engine": "engine", "grader": "clerk", "source": "clerk"}
@@ -64,8 +67,10 @@ class Crew:
     """Key -> what `--redo` made of it, for the runs that share the step."""
     through: Through | None = None
     """The shared store that is asked for what this one lacks."""
-    refusing: str | None = None
-    """Why nothing that needs a GPU is computed: there is none. What the stores have is found all the same."""
+    check: Callable[[Run, str], None] = lambda run, step: None
+    """Asked before a step of a run is computed; raises BadInput if this machine can't, or can't what has to follow it."""
+    opening: Callable[[], None] = lambda: None
+    """Called once, before the first step is computed; a replay never calls it."""
     stopping: threading.Event = field(default_factory=threading.Event)
     turn: threading.Lock = field(default_factory=threading.Lock)
     """Held by the one run that is looking things up, let go while a stage computes: threads that read small files side
@@ -76,6 +81,14 @@ class Crew:
         self._residents: dict[tuple[str, str], Resident] = {}
         self._held: dict[tuple[str, str], str] = {}
         self._lock = threading.Lock()
+        self._opened = False
+
+    def open(self) -> None:
+        """Call `opening`, unless that was done; whoever comes meanwhile waits."""
+        with self._lock:
+            if not self._opened:
+                self.opening()
+                self._opened = True
 
     @property
     def parallel(self) -> int:
@@ -125,5 +138,6 @@ class Crew:
             residents, scratch, self._scratch = list(self._residents.values()), self._scratch, None
         for resident in residents:
             resident.kill()
+        end_workers()
         if scratch is not None:
             scratch.remove()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sirev.store.runs import Run
+from sirev.store.runs import Run, step_title
 from sirev.store.store import Store
 from sirev.study.components import Change, in_words, leaves
 from sirev.study.recorded import Course, Recorded, Trace, in_order
@@ -118,22 +118,22 @@ def lines(found: Difference) -> list[str]:
     else:
         said.append("the same settings")
     if found.first is None:
-        said.append(f"the runs do not part: {_steps(len(found.equal))} equal")
+        said.append(_no_difference(found))
     else:
-        said.append(f"the runs part at {found.first.step}:")
+        said.append(f"the runs diverge at {step_title(found.first.step)}:")
         said += [f"  {words}" for words in in_words(found.first.changes)]
     apart = [parting for parting in found.partings[1:] if parting.how == "apart"]
     if apart:
-        said.append("what also differs by itself:")
-        said += [f"  {parting.step}: {'; '.join(in_words(_own(parting)))}" for parting in apart]
+        said.append("also different on their own:")
+        said += [f"  {step_title(parting.step)}: {'; '.join(in_words(_own(parting)))}" for parting in apart]
     same = [parting.step for parting in found.partings if parting.how == "same result"]
     told = {
-        "follows from it": [parting.step for parting in found.partings[1:] if parting.how == "follows"],
-        "another action with the same result": same,
+        "different as a consequence": [parting.step for parting in found.partings[1:] if parting.how == "follows"],
+        "other action, same result": same,
         "equal": found.equal if found.first else (),
         f"only in {found.a}": found.only_a,
         f"only in {found.b}": found.only_b,
-        "not recorded any more": found.unrecorded,
+        "no longer recorded": found.unrecorded,
     }
     return said + [f"{what}: {_listed(steps)}" for what, steps in told.items() if steps]
 
@@ -153,7 +153,13 @@ def _merged(old: Course, new: Course) -> list[str]:
 
 
 def _listed(steps: Sequence[str]) -> str:
-    return f"{_steps(len(steps))}: {', '.join(steps[:FEW])}{' …' if len(steps) > FEW else ''}"
+    return f"{_steps(len(steps))}: {', '.join(map(step_title, steps[:FEW]))}{' …' if len(steps) > FEW else ''}"
+
+
+def _no_difference(found: Difference) -> str:
+    if not (found.only_a or found.only_b or found.unrecorded):
+        return f"no difference: all {_steps(len(found.equal))} are identical"
+    return f"no difference in the {_steps(len(found.equal))} that both have"
 
 
 def _steps(count: int) -> str:

@@ -6,24 +6,27 @@ where there are any, else from assumptions that are named.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from statistics import mean, median
 from typing import Any
 
+from sirev.errors import BadInput
 from sirev.recipe import Recipe
-from sirev.recipe.sections import Lora
 from sirev.stages.dataset import DatasetParameters
 from sirev.stages.sample import SampleParameters
 from sirev.stages.select import SelectParameters
 from sirev.stages.source import SourceParameters
+from sirev.stages.stage import keyed_parameters
 from sirev.stages.train import TrainParameters
 from sirev.store.artifacts import Artifact
+from sirev.store.digests import canonical_json
 from sirev.store.provenance import hardware
 from sirev.store.records import Record
 from sirev.store.store import Store
-from sirev.study.planner import PlannedStep
-from sirev.study.sizes import Shape, shape_of
+from sirev.study.footprint import PROMPT_TOKENS, Footprint, footprint
+from sirev.study.planner import PlannedStep, StepState
 from sirev.study.steps import Known
 
 PUBLISHED = {
@@ -35,10 +38,9 @@ PUBLISHED = {
 """Problems of the published splits, for plans made before the data is here."""
 MATH_ALGEBRA = 1187  # of the 5,000 test problems of MATH
 ANSWER_SHARE = 0.4  # of max_new_tokens
-PROMPT_TOKENS = 150
 RIGHT = 0.5  # of the draws
+ASSUMED = 1000  # problems of a split that is neither published nor here
 BYTES_A_TOKEN = 2.0  # of a completion in the store, compressed
-WIDTHS = {"float32": 4, "bfloat16": 2, "float16": 2, "auto": 2}
 
 
 @dataclass
@@ -47,6 +49,8 @@ class Estimate:
 
     steps: dict[str, int] = field(default_factory=dict)
     """Stage -> steps still to run."""
+    states: dict[str, dict[StepState, int]] = field(default_factory=dict)
+    """Stage -> how many of its steps are hits, are to run, or are not known yet; in the order of the algorithm."""
     answers: int = 0
     sampled_tokens: int = 0
     examples: int = 0
@@ -55,8 +59,8 @@ class Estimate:
     hours: dict[str, float | None] = field(default_factory=dict)
     """"sample" and "train" -> hours, None where no rate is known."""
     disk_bytes: int = 0
-    memory: dict[str, int] = field(default_factory=dict)
-    """What takes memory -> bytes; empty where the model's sizes are not known."""
+    footprint: Footprint | None = None
+    """What the model takes; None where its sizes are not known."""
     assumptions: list[str] = field(default_factory=list)
 
     def assume(self, what: str) -> None:
@@ -70,22 +74,22 @@ def estimate(recipe: Recipe, plans: Iterable[Mapping[str, PlannedStep]], store: 
     found = Estimate()
     work = {step.work: step for plan in plans for step in plan.values()}
     counts = _Counts(work, _History(store, recipe), found)
-    kept = _memory(recipe, found)
+    found.footprint = footprint(recipe)
+    if found.footprint is None:
+        found.assume(f"the sizes of {recipe.model.name} are not known here: memory and checkpoints are left out")
     for step in work.values():
+        of_stage = found.states.setdefault(step.stage, {"hit": 0, "run": 0, "unknown": 0})
+        of_stage[step.state] += 1
         if step.state == "hit":
             continue
         found.steps[step.stage] = found.steps.get(step.stage, 0) + 1
         if isinstance(step.parameters, SampleParameters):
-            answers = counts.asked(step) * step.parameters.n
-            found.answers += answers
-            found.sampled_tokens += round(answers * counts.answer_tokens(step))
+            found.answers += counts.asked(step) * step.parameters.n
+            found.sampled_tokens += round(counts.tokens(step))
         elif isinstance(step.parameters, TrainParameters):
-            examples = counts.examples(step)
-            found.examples += examples
-            steps, epochs = step.parameters.max_steps, step.parameters.epochs
-            seen = examples * epochs if steps is None else steps * step.parameters.batch_size
-            found.trained_tokens += round(seen * counts.example_tokens(step))
-            found.disk_bytes += kept
+            found.examples += counts.examples(step)
+            found.trained_tokens += round(counts.tokens(step))
+            found.disk_bytes += found.footprint.model if found.footprint else 0
     found.disk_bytes += round(found.sampled_tokens * BYTES_A_TOKEN)
     for stage, tokens in (("sample", found.sampled_tokens), ("train", found.trained_tokens)):
         rate = rates.get(stage) or counts.history.rate(stage)
@@ -95,17 +99,42 @@ def estimate(recipe: Recipe, plans: Iterable[Mapping[str, PlannedStep]], store: 
     return found
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """What the samplings and trainings among planned steps take.
+
+    `tokens` has them by `PlannedStep.work`; `rates` are tokens/s of "sample" and "train" in earlier runs of the recipe on
+    hardware like this, without those that there is none of.
+    """
+
+    tokens: Mapping[str, float]
+    rates: Mapping[str, float]
+
+
+def sizes(recipe: Recipe, plans: Iterable[Mapping[str, PlannedStep]], store: Store) -> Sizes:
+    """How much each sampling and training of `plans` has to do."""
+    work = {step.work: step for plan in plans for step in plan.values()}
+    history = _History(store, recipe)
+    counts = _Counts(work, history, Estimate())
+    tokens = {name: counts.tokens(step) for name, step in work.items() if step.stage in ("sample", "train")}
+    return Sizes(tokens, {stage: rate for stage in ("sample", "train") if (rate := history.rate(stage))})
+
+
 class _History:
-    """What earlier runs of the recipe in this store tell, by step."""
+    """What earlier runs of the recipe with the same model tell, by step."""
 
     def __init__(self, store: Store, recipe: Recipe) -> None:
-        pins = {
-            (pin.key, pin.artifact): name
-            for run in store.runs.all()
-            if run.recipe == recipe.name
-            for name, pin in run.pins.items()
-            if name.startswith(("sample/", "train:"))
-        }
+        settings = recipe.settings()
+        pins: dict[tuple[str, str], str] = {}
+        self._same_size: set[str] = set()
+        """Keys of trainings in runs that asked as many problems as often: a short trial tells nothing of numbers."""
+        for run in store.runs.all():
+            if run.recipe != recipe.name or _model(run.settings) != _model(settings):
+                continue
+            there = {(pin.key, pin.artifact): name for name, pin in run.pins.items() if name.startswith(("sample/", "train:"))}
+            pins |= there
+            if _size(run.settings) == _size(settings):
+                self._same_size.update(key for key, _ in there)
         self._steps: list[tuple[str, Record]] = []
         for (key, artifact), name in pins.items():
             if record := store.records.get(key, artifact):
@@ -119,7 +148,7 @@ class _History:
     def trainings(self, kind: str, first: bool) -> list[Mapping[str, Any]]:
         """Parameters and provenance of the trainings of a kind: those of M_1, or those of later models."""
         return [
-            {**r.provenance, "epochs": r.action["parameters"]["epochs"]}
+            {**r.provenance, "epochs": r.action["parameters"]["epochs"], "same_size": r.key in self._same_size}
             for name, r in self._steps
             if name.startswith("train:")
             and (name == "train:1") == first
@@ -132,6 +161,16 @@ class _History:
         noted = [r.provenance for name, r in self._steps if name.startswith(stage) and r.provenance.get("hardware") == hardware()]
         rates = [rate for p in noted if (rate := _rate(p))]
         return median(rates) if rates else None
+
+
+def _model(settings: Mapping[str, Any]) -> Any:
+    return settings["model"].get("name"), settings["model"].get("architecture")
+
+
+def _size(settings: Mapping[str, Any]) -> Any:
+    """What decides how many examples a training has."""
+    asked = {field: settings["sampling"].get(field) for field in ("n", "problems")}
+    return [settings["task"].get(field) for field in ("limit", "dev", "train", "data")], asked
 
 
 def _rate(noted: Mapping[str, Any]) -> float | None:
@@ -151,6 +190,15 @@ class _Counts:
     work: Mapping[str, PlannedStep]
     history: _History
     found: Estimate
+    _local: dict[str, int | None] = field(default_factory=dict)
+
+    def tokens(self, step: PlannedStep) -> float:
+        """Expected tokens of all answers of a sampling, or of all examples of a training over its epochs."""
+        if isinstance(step.parameters, SampleParameters):
+            return self.asked(step) * step.parameters.n * self.answer_tokens(step)
+        steps, epochs = step.parameters.max_steps, step.parameters.epochs
+        seen = self.examples(step) * epochs if steps is None else steps * step.parameters.batch_size
+        return float(seen * self.example_tokens(step))
 
     def asked(self, step: PlannedStep) -> int:
         """Problems that a sampling asks."""
@@ -171,8 +219,9 @@ class _Counts:
         data = step.inputs["data"]
         if isinstance(data, Artifact):
             return int(data.manifest["tables"]["examples"]["rows"])
-        if past := self.history.trainings(step.parameters.kind, step.name == "train:1"):
-            return round(mean(float(p["examples"]) for p in past))
+        past = self.history.trainings(step.parameters.kind, step.name == "train:1")
+        if examples := [float(p["examples"]) for p in past if p["same_size"]]:
+            return round(mean(examples))
         chosen = self.work[data.work]
         problems = self._problems(chosen.inputs["problems"])
         parameters = chosen.parameters
@@ -206,47 +255,31 @@ class _Counts:
         if isinstance(parameters, SourceParameters):
             return parameters.n
         assert isinstance(parameters, DatasetParameters)
+        split = parameters.split.partition("/")[0]
+        if "rows" in parameters.files:
+            return self._local_problems(parameters) or ASSUMED
         if parameters.limit is not None:
             return parameters.limit
-        split = parameters.split.partition("/")[0]
         if split == "dev" and parameters.dev is not None:
             return parameters.dev
         if parameters.options.get("subjects") == ["Algebra"] and split == "test":
             return MATH_ALGEBRA
         count = PUBLISHED.get(parameters.task, {}).get(split)
         if count is None:
-            self.found.assume(f"1,000 problems in {parameters.split}, which is not read yet")
-            return 1000
+            self.found.assume(f"{ASSUMED:,} problems in {parameters.split}, which is not read yet")
+            return ASSUMED
         return count - (parameters.dev or 0 if split == "train" else 0)
 
+    def _local_problems(self, parameters: DatasetParameters) -> int | None:
+        """Problems that a split has in local files, read as the stage `dataset` reads them; None if they can't be read."""
+        from sirev.tasks.load import load  # a plan of something that is not local has no use for it
 
-def _memory(recipe: Recipe, found: Estimate) -> int:
-    """Note what takes memory; returns the bytes that the store keeps of each M_t."""
-    shape = shape_of(recipe.model)
-    if shape is None:
-        found.assume(f"the sizes of {recipe.model.name} are not known here: memory and checkpoints are left out")
-        return 0
-    training = recipe.training
-    width = WIDTHS[training.dtype] if recipe.model.name else 4
-    lora = training.lora or Lora() if training.parameters == "lora" else None
-    trained = shape.adapter(lora) if lora else shape.parameters
-    # LoRA's own weights are float32 on any base, as are AdamW's two states of them.
-    own = 4 if lora else width
-    states = {"adamw_torch_fused": 2 * own, "paged_adamw_8bit": 2, "adafactor": 0}[training.optimizer]
-    found.memory["training: base weights" if lora else "training: weights"] = width * shape.parameters
-    if lora:
-        found.memory["training: adapter"] = own * trained
-    found.memory["training: gradients and optimizer"] = (own + states) * trained
-    has_dpo = any("dpo" in recipe.steps(method) for method in recipe.methods)
-    if has_dpo and not training.memory.precompute_reference:
-        found.memory["training: DPO's reference"] = own * trained
-    _sampling_memory(recipe, shape, found)
-    return own * trained
-
-
-def _sampling_memory(recipe: Recipe, shape: Shape, found: Estimate) -> None:
-    width = WIDTHS[recipe.engine.dtype] if recipe.model.name else 4
-    longest = recipe.engine.context or 2048
-    found.memory["sampling: weights"] = width * shape.parameters
-    found.memory["sampling: KV cache a token"] = shape.kv_bytes(width)
-    found.memory[f"sampling: KV cache of 256 answers of {longest:,} tokens"] = 256 * longest * shape.kv_bytes(width)
+        name = canonical_json(keyed_parameters(parameters)).decode()
+        if name not in self._local:
+            try:
+                with tempfile.NamedTemporaryFile(prefix="sirev-plan-") as out:
+                    self._local[name] = load({**asdict(parameters), "out": out.name}, lambda event: None)["problems"]
+            except BadInput as error:
+                self.found.assume(f"{ASSUMED:,} problems in {parameters.split}, which can't be read: {error}")
+                self._local[name] = None
+        return self._local[name]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sirev.store.runs import address, step_title
 from sirev.study.components import Change, in_words, moment
 
 SCHEMA = 1
@@ -26,8 +27,8 @@ class Nearest:
     step: str | None
 
     def words(self) -> str:
-        """Such as "train:2 of tiny-sft-s0-1dcc2f30, made 2026-11-25 07:09"."""
-        what = f"{self.step} of {self.run}" if self.step else f"the action {self.key[:12]}, which no run has"
+        """Such as "tiny-sft-s0-1dcc2f30:2:train, made 2026-11-25 07:09"."""
+        what = address(self.run, self.step) if self.run and self.step else f"the action {self.key[:12]}, which no run has"
         return f"{what}, made {moment(self.recorded)}"
 
 
@@ -109,6 +110,11 @@ class Why:
     total: dict[State, int] = field(default_factory=dict)
     """How many steps are hits and so on, also those that were not asked about."""
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count:,} {state}" for state, count in self.total.items())
+        first = next((f"; {step_title(one.first.step)}: {'; '.join(one.first.reasons())}" for one in self.causes()), "")
+        return f"Why({self.recipe}: {len(self.runs)} runs, {sum(self.total.values()):,} steps: {counts}{first})"
+
     def causes(self) -> list[Told]:
         """The steps that miss by themselves, not because an earlier one does; one entry a reason."""
         found: dict[tuple[str, ...], list[Explanation]] = {}
@@ -125,8 +131,8 @@ class Why:
 
 
 def has_to_run(steps: Sequence[str]) -> str:
-    """Such as "train:1 has to run first"."""
-    few = ", ".join(steps[:3]) + (f" and {len(steps) - 3} more" if len(steps) > 3 else "")
+    """Such as "1:train has to run first"."""
+    few = ", ".join(map(step_title, steps[:3])) + (f" and {len(steps) - 3} more" if len(steps) > 3 else "")
     return f"{few} {'has' if len(steps) == 1 else 'have'} to run first"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sirev.store.objects import DamagedObject
 from sirev.store.records import DamagedRecord, Record
-from sirev.store.runs import Run
+from sirev.store.runs import Run, address
 from sirev.store.store import Store
 from sirev.study.actions import stage_of
 
@@ -34,12 +34,13 @@ class Entry:
     def to_dict(self) -> dict[str, Any]:
         """The JSON form: {"when", "seconds", "stage", "key", "artifact", "store", "steps", "packages", "hardware", "git"}.
 
-        "store" is null for what was made here, "steps" a list of {"run", "step"}; the last three are those of the record.
+        "store" is null for what was made here, "steps" a list of {"run", "step", "address"}; the last three are the
+        record's.
         """
         noted = self.provenance or {}
         return {
             **{name: getattr(self, name) for name in ("when", "seconds", "stage", "key", "artifact", "store")},
-            "steps": [{"run": run, "step": step} for run, step in self.users],
+            "steps": [{"run": run, "step": step, "address": address(run, step)} for run, step in self.users],
             **{name: noted.get(name) for name in ("packages", "hardware", "git")},
         }
 

@@ -7,31 +7,36 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sirev.errors import BadInput, SirevError, StageFailed
-from sirev.recipe import METHODS, Recipe, allow_unsafe_code, load_recipe, suggest
+from sirev.recipe import METHODS, Overlays, Overrides, Recipe, allow_unsafe_code, load_recipe, suggest, with_model
 from sirev.stages import STAGES
 from sirev.store.artifacts import Artifact
 from sirev.store.digests import canonical_json
 from sirev.store.local_files import LocalFiles
 from sirev.store.provenance import now
-from sirev.store.runs import Run
+from sirev.store.runs import Run, pinned_step
 from sirev.store.store import Store
 from sirev.study.actions import names
 from sirev.study.algorithm import Outcome
+from sirev.study.answers import DRAWS, Answers, shown_result
+from sirev.study.answers import answers as answers_of
 from sirev.study.comparing import comparison, studies_of
-from sirev.study.crew import Crew, Through, gpu
+from sirev.study.crew import Crew, Through
 from sirev.study.latest import remember
 from sirev.study.nulls import RETRAINED, follow, null_methods
-from sirev.study.planner import Planner, StepState
+from sirev.study.planner import Plan, Planner, StepState
+from sirev.study.readiness import Readiness
 from sirev.study.runner import Listener, Runner, State, os_reason
+from sirev.study.states import failure_noted
 from sirev.study.steps import Steps
 
 if TYPE_CHECKING:
     from sirev.study.estimate import Estimate
+    from sirev.study.outlook import Outlook
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class RunResult:
 
     `method` of a null run is "null-resample", "null-retrain" or "null-gold-METHOD", and its first iteration M_1 itself.
     `iterations` is the list of `sirev report --format json`; `stopped` says why the run ended before T, if it did;
-    `notes` what it met on the way, by t; `computed` names the steps that were not found in the store.
+    `notes` what it met on the way, by t; `computed` names the steps that were not found in the store; `store` is its folder.
     """
 
     id: str
@@ -50,6 +55,14 @@ class RunResult:
     stopped: str | None
     notes: dict[int, str]
     computed: tuple[str, ...]
+    store: Path | None = None
+
+    def __repr__(self) -> str:
+        return shown_result(self.id, self.iterations, len(self.computed), self.stopped)
+
+    def answers(self, t: int | None = None, *, kind: str = DRAWS, draws: int | None = None) -> Answers:
+        """The graded answers of M_t, or of every M_t; see `sirev.answers`."""
+        return answers_of(self, t, kind=kind, draws=draws)
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,9 @@ class Wanted:
 
 class Quiet:
     """A listener that says nothing."""
+
+    def begin(self, outlook: Outlook) -> None:
+        pass
 
     def step(self, run: Run, name: str, state: State) -> None:
         pass
@@ -87,12 +103,13 @@ class Quiet:
 def iterate(
     recipe: Recipe | str | Path,
     *,
+    model: str | Path | None = None,
     methods: Iterable[str] | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     seeds: Iterable[int] = (0,),
     store: Store | str | Path | None = None,
     redo: Iterable[str] = (),
-    overlays: Sequence[str | Path] = (),
+    overlays: Overlays = (),
     unsafe_code: bool = False,
     nulls: Iterable[str] = (),
     null_count: int = RETRAINED,
@@ -101,33 +118,39 @@ def iterate(
 ) -> list[RunResult]:
     """Run Algorithm 1 for every method and seed; what the store holds already is not computed again.
 
-    `recipe` is a name, a file or a loaded Recipe; `overlays` are names or files of settings laid over it, then
-    `overrides`, "key.sub=value" as after `--set`; `methods` default to the recipe's; `redo` are "STAGE" or "STAGE:t",
-    computed anew as another realisation; `unsafe_code` lets programs run unconfined (`sirev.recipe.allow_unsafe_code`).
+    `recipe` is a name, a file or a loaded Recipe; `model` is the one to improve if not the recipe's own: ORGANISATION/NAME
+    or a folder. `overlays` are names or files of settings laid over the recipe, then `overrides`: "key.sub=value" as after
+    `--set`, or a mapping such as {"T": 3, "training.sft.epochs": 2}. `methods` default to the recipe's; `redo` are "STAGE"
+    or "STAGE:t", computed anew as another realisation; `unsafe_code` lets programs run unconfined
+    (`sirev.recipe.allow_unsafe_code`).
     `nulls`, of "resample", "retrain" (`null_count` times) and "gold", are runs beside these: see `sirev.study.nulls`.
     `remote` is the URL of a shared store: what it holds is pulled and checked, not computed.
-    Raises BadInput for what can't be run, and StageFailed once every run that could go on has ended.
+    Raises BadInput for what can't be run, or not on this machine, and StageFailed once every run that could go on has ended.
     """
+    overrides = with_model(model, overrides)
     recipe, wanted, redo = _request(recipe, overrides, overlays, methods, seeds, redo, unsafe_code, nulls, null_count)
     opened = store if isinstance(store, Store) else Store(store)
     listener = listener or Quiet()
     crew = Crew(f"{now()}-{secrets.token_hex(3)}", embedded=recipe.model.pretrain is not None)
     runs = [_open_run(opened, recipe, one, crew.invocation, redo) for one in wanted]
+    asked = list(zip(wanted, runs, strict=True))
+    begun = [(one, replace(run, pins=dict(run.pins), redone=list(run.redone))) for one, run in asked]  # a runner changes its own
+
+    def looked_up() -> list[Planner]:
+        return [_planned(opened, recipe, one, run) for one, run in begun]
+
     if redo:
-        _check_redo(redo, [_planned(opened, recipe, one, run) for one, run in zip(wanted, runs, strict=True)])
-    if recipe.gpu == "required" and not gpu():
-        if remote is None:
-            _check_nothing_to_compute(opened, recipe, wanted, runs)
-        else:
-            crew.refusing = f"the recipe {recipe.name} needs a GPU and there is none here, and {remote} has not all of it"
+        _check_redo(redo, looked_up())
+    crew.opening = lambda: _open_listener(listener, recipe, opened, looked_up(), crew.parallel)
+    crew.check = Readiness(recipe, opened, looked_up, remote=remote is not None).check
     for run in runs:  # what an interrupted --redo made already
         for pin in (run.pins[name] for name in run.redone if name in run.pins):
             if artifact := opened.lookup(pin.key, pin.artifact):
                 crew.redone[pin.key] = artifact
     if remote is not None:
         crew.through = _through(opened, remote, runs[0], listener)
-    with opened.leasing():
-        futures = _all_runs(opened, recipe, list(zip(wanted, runs, strict=True)), crew, listener)
+    with opened.leasing(run.id for run in runs):
+        futures = _all_runs(opened, recipe, asked, crew, listener)
         errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
     if crew.through is not None:
         listener.note(runs[0], f"{crew.through.artifacts} results pulled from {remote}, {crew.through.bytes:,} bytes")
@@ -142,18 +165,20 @@ def iterate(
 def plan(
     recipe: Recipe | str | Path,
     *,
+    model: str | Path | None = None,
     methods: Iterable[str] | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     seeds: Iterable[int] = (0,),
     store: Store | str | Path | None = None,
     redo: Iterable[str] = (),
-    overlays: Sequence[str | Path] = (),
+    overlays: Overlays = (),
     unsafe_code: bool = False,
     nulls: Iterable[str] = (),
     null_count: int = RETRAINED,
 ) -> dict[str, dict[str, StepState]]:
     """What `iterate` would do: run id -> step -> "hit", "run", or "unknown" until an earlier step has run."""
-    return plans(recipe, methods, overrides, seeds, store, redo, overlays, unsafe_code, nulls, null_count).states
+    overrides = with_model(model, overrides)
+    return Plan(plans(recipe, methods, overrides, seeds, store, redo, overlays, unsafe_code, nulls, null_count).states)
 
 
 @dataclass(frozen=True)
@@ -179,11 +204,11 @@ class Plans:
 def plans(
     recipe: Recipe | str | Path,
     methods: Iterable[str] | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     seeds: Iterable[int] = (0,),
     store: Store | str | Path | None = None,
     redo: Iterable[str] = (),
-    overlays: Sequence[str | Path] = (),
+    overlays: Overlays = (),
     unsafe_code: bool = False,
     nulls: Iterable[str] = (),
     null_count: int = RETRAINED,
@@ -232,8 +257,8 @@ def run_id(recipe: Recipe, method: str, seed: int, retrained: int = RETRAINED) -
 
 def _request(
     recipe: Recipe | str | Path,
-    overrides: Sequence[str],
-    overlays: Sequence[str | Path],
+    overrides: Overrides,
+    overlays: Overlays,
     methods: Iterable[str] | None,
     seeds: Iterable[int],
     redo: Iterable[str],
@@ -264,32 +289,27 @@ def _request(
             raise BadInput(f"seed {seed}: a seed is a whole number from 0")
     if not chosen or not numbers:
         raise BadInput("nothing to run: no method or no seed was named")
-    named = tuple(redo)
+    named = tuple(map(pinned_step, redo))
     for one in named:
         stage, colon, t = one.partition(":")
         if stage not in STAGES:
             raise BadInput(f"--redo {one}: unknown stage {stage!r}{suggest(stage, sorted(STAGES))}")
         if colon and not (re.fullmatch(r"\d+", t) and int(t) <= recipe.T):
-            raise BadInput(f"--redo {one}: expected STAGE or STAGE:t with t from 0 to {recipe.T}")
+            raise BadInput(f"--redo {one}: expected STAGE or t:STAGE, with t from 0 to {recipe.T}")
     courses = [*chosen, *null_methods(nulls, chosen, null_count)]
     return recipe, [Wanted(course, seed, null_count) for seed in numbers for course in courses], named
+
+
+def _open_listener(listener: Listener, recipe: Recipe, store: Store, planners: Sequence[Planner], parallel: int) -> None:
+    from sirev.study.outlook import Outlook  # a replay has no use for it
+
+    listener.begin(Outlook.of(recipe, store, planners, parallel))
 
 
 def _planned(store: Store, recipe: Recipe, wanted: Wanted, run: Run) -> Planner:
     planner = Planner(store, run)
     wanted.follow(Steps(recipe, run.seed, planner, LocalFiles(store.objects)))
     return planner
-
-
-def _check_nothing_to_compute(store: Store, recipe: Recipe, wanted: Sequence[Wanted], runs: Sequence[Run]) -> None:
-    """A replay needs no GPU; anything else is refused before it downloads a model that can't be used."""
-    for one, run in zip(wanted, runs, strict=True):
-        planner = _planned(store, recipe, one, run)
-        if missing := [step for step, state in planner.states.items() if state != "hit"]:
-            raise BadInput(
-                f"the recipe {recipe.name} needs a GPU and there is none here ({len(missing)} steps are still to compute); "
-                "`sirev iterate --recipe tiny` needs none, and --set gpu=optional tries all the same"
-            )
 
 
 def _check_redo(redo: Sequence[str], planners: Sequence[Planner]) -> None:
@@ -366,7 +386,7 @@ def _through(store: Store, url: str, run: Run, listener: Listener) -> Through:
 def _one_run(store: Store, recipe: Recipe, wanted: Wanted, run: Run, crew: Crew, listener: Listener) -> RunResult:
     runner = Runner(store, run, crew, listener)
     try:
-        with crew.turn:
+        with failure_noted(store, run, crew), crew.turn:
             outcome = wanted.follow(Steps(recipe, run.seed, runner, LocalFiles(store.objects)))
             runner.finish("stopped" if outcome.stopped else "complete", outcome.stopped or outcome.remark)
     except OSError as error:  # the disk is full, say
@@ -375,7 +395,7 @@ def _one_run(store: Store, recipe: Recipe, wanted: Wanted, run: Run, crew: Crew,
         listener.note(run, f"t = {t}: {trouble}" + ("; the run stops here" if outcome.stopped else ""))
     assert isinstance(outcome.comparison, Artifact)
     iterations = outcome.comparison.json("comparison.json")["runs"][0]["iterations"]
-    return RunResult(run.id, run.method, run.seed, iterations, outcome.stopped, outcome.notes, tuple(runner.computed))
+    return RunResult(run.id, run.method, run.seed, iterations, outcome.stopped, outcome.notes, tuple(runner.computed), store.path)
 
 
 def _summary(errors: list[BaseException]) -> BaseException:

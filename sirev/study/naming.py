@@ -19,7 +19,7 @@ from sirev.store.artifacts import Artifact
 from sirev.store.digests import sha256_file
 from sirev.store.files import is_regular
 from sirev.store.objects import DamagedObject
-from sirev.store.runs import Run
+from sirev.store.runs import Run, address, pinned_step, step_title
 from sirev.store.store import Store
 
 SHORTEST = 6
@@ -69,9 +69,9 @@ def artifact_named(store: Store, name: str) -> Artifact:
 def named(store: Store, name: str) -> Named:
     """An artifact by its digest, by the key of its action, or as a step of a run.
 
-    Of a digest or a key the first six digits will do. A step is RUN:STEP as the run pins it (`RUN:sample/test:2`,
-    `RUN:compare`), RUN:T:STAGE, or a beginning of the step's parts that only one step has (`RUN:2:train`). BadInput
-    where the name means nothing here or several things; DamagedObject where the artifact's manifest is not whole.
+    Of a digest or a key the first six digits will do. A step is RUN:t:step (`RUN:2:train`, `RUN:2:sample/test`, `RUN:compare`),
+    the same as the run pins it (`RUN:train:2`), or a beginning of the step's parts that only one step has (`RUN:2:select`).
+    BadInput where the name means nothing here or several things; DamagedObject where the artifact's manifest is not whole.
     """
     run, colon, step = name.partition(":")
     if colon:
@@ -81,9 +81,10 @@ def named(store: Store, name: str) -> Named:
         return _by_digest(store, digits, name)
     if any(one.startswith(name) for one in store.runs.ids() if name):
         found = run_named(store, name)
-        raise BadInput(f"{name} is a run; name a step of it, such as {found.id}:{_some_step(found)}")
+        raise BadInput(f"{name} is a run; name a step of it, such as {address(found.id, _some_step(found))}")
     raise BadInput(
-        f"the store {store.path} has no artifact {name!r}; name a digest (from {SHORTEST} digits on), RUN:T:STAGE or RUN:STEP"
+        f"the store {store.path} has no artifact {name!r}; name a digest (at least {SHORTEST} digits) or RUN:t:step, "
+        "such as RUN:2:train or RUN:compare"
     )
 
 
@@ -94,7 +95,9 @@ def _runs(store: Store, name: str, ids: list[str]) -> list[Run]:
         if of_recipe := [run for one in likely if (run := _read(store, one)).recipe == name]:
             return of_recipe
         if not any(name and one.startswith(name) for one in ids):
-            raise BadInput(f"the store {store.path} has no run or recipe {name!r}{_suggest(name, [*_recipes(store, ids), *ids])}")
+            raise BadInput(
+                f"the store {store.path} has no run or recipe {name!r}{suggest_of(name, [*_recipes(store, ids), *ids])}"
+            )
     return [_read(store, _one_id(store, name, ids))]
 
 
@@ -113,7 +116,7 @@ def _one_id(store: Store, name: str, ids: list[str]) -> str:
     if not ids:
         raise BadInput(f"the store {store.path} has no run {name!r}, nor any other yet; run first: sirev iterate --recipe tiny")
     if not found:
-        raise BadInput(f"the store {store.path} has no run {name!r}{_suggest(name, ids)}")
+        raise BadInput(f"the store {store.path} has no run {name!r}{suggest_of(name, ids)}")
     if len(found) > 1:
         raise BadInput(f"several runs begin with {name!r}: {listed(found)}")
     return found[0]
@@ -129,16 +132,17 @@ def _read(store: Store, run_id: str) -> Run:
 def _step(store: Store, run: Run, wanted: str, name: str) -> Named:
     steps = _steps(run, wanted)
     if not steps:
-        raise BadInput(f"the run {run.id} has no step {wanted!r}{_suggest(_pinned_form(wanted), list(run.pins))}")
+        known = suggest_of(step_title(pinned_step(wanted)), [step_title(step) for step in run.pins])
+        raise BadInput(f"the run {run.id} has no step {wanted!r}{known}")
     if len(steps) > 1:
-        raise BadInput(f"{name} means several steps of {run.id}: {listed([f'{run.id}:{step}' for step in steps])}")
+        raise BadInput(f"{name} means several steps of {run.id}: {listed(sorted(address(run.id, step) for step in steps))}")
     pin = run.pins[steps[0]]
     return Named(store.artifact(pin.artifact), run, steps[0], pin.key)
 
 
 def _steps(run: Run, wanted: str) -> list[str]:
     """The steps of a run that `wanted` means: the one of that name, else all whose parts begin with its parts."""
-    asked = _pinned_form(wanted)
+    asked = pinned_step(wanted)
     if asked in run.pins:
         return [asked]
     stage, _, t = asked.partition(":")
@@ -148,12 +152,6 @@ def _steps(run: Run, wanted: str) -> list[str]:
         if body == stage or body.startswith(f"{stage}/")
         if not t or at == t
     ]
-
-
-def _pinned_form(wanted: str) -> str:
-    """T:STAGE as STAGE:T; anything else as it is."""
-    found = re.fullmatch(r"(\d+):(.+)", wanted)
-    return f"{found[2]}:{int(found[1])}" if found else wanted
 
 
 def _some_step(run: Run) -> str:
@@ -207,14 +205,14 @@ def _beginning(folder: Path, digits: str) -> list[str]:
 
 
 def listed(candidates: Sequence[str]) -> str:
-    """The candidates of an ambiguous name as a line names them: so many, and how many more there are."""
+    """The candidates of an ambiguous name, for one line: the first few, and how many more there are."""
     more = len(candidates) - LISTED
     return ", ".join(candidates[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _suggest(word: str, known: Sequence[str]) -> str:
-    """As `sirev.recipe.suggest`, of many names the nearest only."""
+def suggest_of(word: str, known: Sequence[str]) -> str:
+    """As `sirev.recipe.suggest`, with known names sorted; of many, only the nearest."""
     if len(known) <= LISTED:
-        return suggest(word, list(known))
+        return suggest(word, sorted(known))
     nearest = difflib.get_close_matches(word, known, n=LISTED, cutoff=0.0)
-    return f"{suggest(word, nearest).removesuffix(')')} and {len(known) - LISTED} more)"
+    return f"{suggest(word, sorted(nearest)).removesuffix(')')} and {len(known) - LISTED} more)"

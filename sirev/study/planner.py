@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -33,6 +34,15 @@ class PlannedStep:
     work: str
     key: str | None
     action: dict[str, Any]
+
+
+class Plan(dict[str, dict[str, StepState]]):
+    """What `iterate` would do: run id -> step -> "hit", "run", or "unknown" until an earlier step has run."""
+
+    def __repr__(self) -> str:
+        counts = Counter(state for steps in self.values() for state in steps.values())
+        states = ", ".join(f"{counts[state]:,} {state}" for state in ("hit", "run", "unknown"))
+        return f"Plan({', '.join(self)}: {counts.total():,} steps, {states})"
 
 
 class Planner:

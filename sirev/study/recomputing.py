@@ -1,4 +1,4 @@
-"""Recomputing: a sample of a store's deterministic steps is run again, and what comes out is compared with what is stored.
+"""Recomputing a sample of a store's deterministic steps, to compare the results with the stored ones.
 
 Hashes show that nothing has changed since it was stored; this shows that what was stored is what its action makes. Nothing
 is written to the store.
@@ -22,7 +22,7 @@ from sirev.store.local_files import LocalFiles
 from sirev.store.objects import DamagedObject, Objects
 from sirev.store.provenance import versions
 from sirev.store.records import Record, action_key
-from sirev.store.runs import Run
+from sirev.store.runs import Run, address
 from sirev.store.store import Store
 from sirev.study.actions import PACKAGES
 from sirev.study.crew import Crew
@@ -56,11 +56,15 @@ class Difference:
 
 @dataclass
 class Recomputed:
-    """Steps, as "RUN:STEP": those that came out alike, those that did not, and why others could not be tried."""
+    """Steps, as "RUN:t:step": those that are identical, those that are not, and why others could not be tried.
+
+    `deterministic` counts the store's steps of deterministic stages, those that several runs share once.
+    """
 
     alike: list[str] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
+    deterministic: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class _Step:
 
     @property
     def title(self) -> str:
-        return f"{self.run.id}:{self.name}"
+        return address(self.run.id, self.name)
 
 
 class CantRecompute(SirevError):
@@ -92,7 +96,9 @@ def recompute(store: Store, count: int, on_step: Callable[[str, int, int], None]
     try:
         with tempfile.TemporaryDirectory(prefix="sirev-recompute-", ignore_cleanup_errors=True) as scratch:
             again = _Again(store, crew, Path(scratch))
-            for step in _spread(again.steps(found)):
+            steps = again.steps(found)
+            found.deterministic = len(steps)
+            for step in _spread(steps):
                 if (done := len(found.alike) + len(found.differences)) >= count:
                     break
                 if on_step:
@@ -129,7 +135,7 @@ class _Again:
                     record = self.store.records.get(pin.key, pin.artifact)
                     artifact = self.store.artifact(pin.artifact)
                 except (BadInput, DamagedObject) as error:
-                    found.skipped[f"{run.id}:{name}"] = str(error).partition(";")[0]
+                    found.skipped[address(run.id, name)] = str(error).partition(";")[0]
                     continue
                 self.said.setdefault(artifact.semantic, artifact)
                 if record is not None and record.action.get("stage") in names:
@@ -155,7 +161,7 @@ class _Again:
                 raise CantRecompute(error.strerror or str(error)) from error
             except Exception as error:
                 # Its inputs, which are whole, are nothing that the stage could have made anything of.
-                return f"it does not come out at all: {type(error).__name__}: {error}"
+                return f"it can't be recomputed: {type(error).__name__}: {error}"
             made = write_artifact(Objects(Path(folder) / "made"), output)
             return None if made.semantic == step.artifact.semantic else _first_difference(step.artifact, made)
 
@@ -249,27 +255,27 @@ def _first_difference(stored: Artifact, made: Artifact) -> str:
     old, new = stored.manifest["tables"], made.manifest["tables"]
     for name in sorted(old.keys() | new.keys()):
         if name not in old or name not in new:
-            return f"table {name!r} is only in what is {'stored' if name in old else 'made now'}"
+            return f"table {name!r} is only in the {'stored' if name in old else 'recomputed'} one"
         if old[name]["rows_sha256"] != new[name]["rows_sha256"]:
             return f"table {name!r}: {_first_row(stored.rows(name), made.rows(name), old[name]['order_by'])}"
     old, new = stored.manifest["files"], made.manifest["files"]
     parts = {part for one in (stored, made) for table in one.manifest["tables"].values() for part in table["parts"]}
     for name in sorted((old.keys() | new.keys()) - parts):
         if name not in old or name not in new:
-            return f"file {name!r} is only in what is {'stored' if name in old else 'made now'}"
+            return f"file {name!r} is only in the {'stored' if name in old else 'recomputed'} one"
         if old[name]["sha256"] != new[name]["sha256"]:
-            return f"file {name!r} has {old[name]['size']:,} bytes here and {new[name]['size']:,} made anew, not the same ones"
-    return "its tables and files are called otherwise"
+            return f"file {name!r} differs: {old[name]['size']:,} bytes stored, {new[name]['size']:,} recomputed"
+    return "its tables and files have other names"
 
 
 def _first_row(stored: list[dict[str, Any]], made: list[dict[str, Any]], order_by: list[str]) -> str:
     if len(stored) != len(made):
-        return f"{len(stored):,} rows are stored and {len(made):,} come out"
+        return f"{len(stored):,} rows are stored, and recomputing gives {len(made):,}"
     for one, other in zip(stored, made, strict=True):
         if one != other:
             column = next((name for name in other if one.get(name) != other[name]), None)
             where = ", ".join(f"{name} {other.get(name)!r}" for name in order_by)
             if column is None:
                 break
-            return f"at {where}, {column} is {one.get(column)!r:.80} and comes out as {other[column]!r:.80}"
-    return "its columns are others"
+            return f"at {where}, {column} is {one.get(column)!r:.80} and recomputing gives {other[column]!r:.80}"
+    return "its columns differ"

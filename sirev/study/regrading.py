@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput, StageFailed
-from sirev.recipe import Recipe, allow_unsafe_code, load_recipe, suggest
+from sirev.recipe import Overrides, Recipe, allow_unsafe_code, load_recipe, override_list, suggest
 from sirev.recipe.tasks import Arithmetic
 from sirev.stages import dataset, sample, source
 from sirev.stages.stage import Stage
@@ -67,11 +67,15 @@ class Regrading:
     missing: dict[str, str]
     computed: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        flips = sum(len(step.flips) for step in self.steps)
+        return f"Regrading({self.run}: {len(self.steps)} steps, {flips:,} flips, {len(self.missing)} steps not regraded)"
+
 
 def regrade(
     run: str,
     *,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     store: Store | str | Path | None = None,
     unsafe_code: bool = False,
     listener: Listener | None = None,
@@ -86,7 +90,7 @@ def regrade(
     opened = store if isinstance(store, Store) else Store(store)
     found = run_named(opened, run)
     try:
-        recipe = _recipe_of(found, overrides)
+        recipe = _recipe_of(found, override_list(overrides))
         return _regraded(opened, found, allow_unsafe_code(recipe) if unsafe_code else recipe, listener or Quiet())
     except OSError as error:  # the disk is full, say
         raise StageFailed(f"{found.id}: {os_reason(error)}") from error

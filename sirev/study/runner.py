@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from sirev.errors import BadInput, SirevError, StageFailed
 from sirev.resident import ChildFailed
@@ -26,6 +26,9 @@ from sirev.study.actions import PACKAGES, find, in_env, step_action, to_redo
 from sirev.study.crew import Crew
 from sirev.study.scratch import attempts_folder
 from sirev.study.steps import Known
+
+if TYPE_CHECKING:
+    from sirev.study.outlook import Outlook
 
 MEMORY_HINTS = (
     # vLLM found too little left for what it keeps of prompts and answers: give it more, or need less.
@@ -47,7 +50,6 @@ MEMORY_HINTS = (
 
 LARGE = ("pretrain", "train")
 """Stages that make models: most that is read through needs none of them, so their files are pulled when something does."""
-NEED_GPU = ("train", "sample", "embed")
 
 State = Literal["hit", "start", "done"]
 
@@ -55,11 +57,14 @@ State = Literal["hit", "start", "done"]
 class Listener(Protocol):
     """Told what happens, from several threads at once."""
 
+    def begin(self, outlook: Outlook) -> None:
+        """Something has to be computed: the steps of all runs, and what is known of how long they take. Told first, and once."""
+
     def step(self, run: Run, name: str, state: State) -> None:
         """A step was found, begins, or was computed."""
 
     def wait(self, run: Run, name: str, words: str) -> None:
-        """A step waits for whoever is at it already, or does so no longer: "waits for process 7 on that-machine"."""
+        """A step is being computed elsewhere, or no longer waits for that: "waiting for process 7 on that-machine"."""
 
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
         """A long step is at `done` of `total` units, at `rate` tokens a second; of a grade step, answers a second."""
@@ -137,8 +142,11 @@ class Runner:
     def _compute(
         self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Artifact], action: dict[str, Any], redo: bool
     ) -> Artifact:
+        if self.crew.through is None:  # else the shared store may have it
+            self.crew.check(self.run, name)
         self.crew.turn.release()
         try:
+            self.crew.open()
             # A collection beside this run is not to take it for an old one: what it found pinned is held by nothing else.
             self.store.hold([self.run.id, *(pin.artifact for pin in (*self._pins.values(), *self.run.pins.values()))])
             return self._compute_alone(name, stage, parameters, inputs, action, redo)
@@ -157,8 +165,8 @@ class Runner:
             if found is not None:
                 self.listener.step(self.run, name, "hit")
                 return found
-            if self.crew.refusing and stage.name in NEED_GPU:
-                raise BadInput(f"{self.crew.refusing}: step {name} would have to be computed")
+            if self.crew.through is not None:
+                self.crew.check(self.run, name)
             self._fill(name, inputs)
             if self.crew.stopping.is_set():
                 raise StageFailed(f"{self.run.id}: stopped before step {name}")

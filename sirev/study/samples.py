@@ -19,6 +19,7 @@ from sirev.store.local_files import LocalFiles
 from sirev.store.provenance import now
 from sirev.store.runs import Run
 from sirev.store.store import Store
+from sirev.study.answers import shown_result
 from sirev.study.crew import Crew
 from sirev.study.grading_task import GradingTask, grading_task
 from sirev.study.invocation import Quiet
@@ -68,6 +69,9 @@ class MeasuredRun:
     read: tuple[StepRead, ...] = field(default=(), repr=False, compare=False)
     method: str = METHOD
     seed: int = 0
+
+    def __repr__(self) -> str:
+        return shown_result(self.id, self.iterations, len(self.computed))
 
 
 def measure(

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sirev.errors import BadInput
 from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run
 from sirev.store.store import Store
+from sirev.store.upkeep.gc import Policy, deletable
 from sirev.store.upkeep.pins import Pins
 from sirev.store.upkeep.reach import Reach, add_artifact, reach
 from sirev.study.actions import stage_of
+from sirev.study.comparing import joint_records
 
 BLOCK = 512
 """What st_blocks counts in, whatever the file system's own blocks are."""
@@ -47,6 +50,9 @@ class Space:
     def __add__(self, other: Space) -> Space:
         return Space(self.files + other.files, self.size + other.size, self.disk + other.disk)
 
+    def __sub__(self, other: Space) -> Space:
+        return Space(self.files - other.files, self.size - other.size, self.disk - other.disk)
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -54,13 +60,15 @@ class Usage:
 
     `stages` largest first; `runs` as `store.runs.all` has them. `spaces`: "of runs" (what runs reach, manifests too),
     "of pins" (what only `sirev store pin` keeps), "of none" (other objects), "records", and "other" (runs, pins, stamps,
-    logs, locks). `missing` says what runs pin and the store has not.
+    logs, locks). Of those "of none", `deletable` are what a collection would delete; the rest are shards, comparisons, and what
+    a running process stands on. `missing` says what runs pin and the store has not.
     """
 
     stages: list[Share]
     runs: list[Share]
     spaces: dict[str, Space]
     missing: list[str]
+    deletable: Space = Space()
 
     @property
     def total(self) -> Space:
@@ -68,7 +76,7 @@ class Usage:
         return sum(self.spaces.values(), Space())
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form: the fields, each a `Share` or `Space` as an object, and "total"."""
+        """The JSON form: the fields, each `Share` or `Space` as an object, and "total"."""
         return {**asdict(self), "total": asdict(self.total)}
 
 
@@ -83,12 +91,22 @@ def usage(store: Store) -> Usage:
     of_runs = found.objects.keys() | found.artifacts.keys()
     of_pins = kept.objects.keys() | kept.artifacts.keys()
     spaces = dict.fromkeys(("of runs", "of pins", "of none", "records", "other"), Space())
+    garbage, of_garbage = _garbage(store), Space()
     for folder, name, space in _files(str(store.path)):
         kind = folder if folder == "records" else "other"
         if folder == "objects":
             kind = "of runs" if name in of_runs else "of pins" if name in of_pins else "of none"
         spaces[kind] += space
-    return Usage(_by_stage(found, runs), run_shares(found, runs), spaces, [*found.missing, *kept.missing])
+        of_garbage += space if kind == "of none" and name in garbage else Space()
+    missing = [*found.missing, *kept.missing]
+    return Usage(_by_stage(found, runs), run_shares(found, runs), spaces, missing, of_garbage)
+
+
+def _garbage(store: Store) -> Container[str]:
+    try:
+        return deletable(store, Policy(also=joint_records)).objects
+    except BadInput:  # another user's lease that can't be read: nothing would be deleted then
+        return ()
 
 
 def run_shares(found: Reach, runs: Sequence[Run]) -> list[Share]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from sirev.errors import BadInput
-from sirev.recipe import Recipe, suggest
+from sirev.recipe import Overlays, Overrides, Recipe, suggest, with_model
+from sirev.stages import STAGES
 from sirev.store.artifacts import Artifact
 from sirev.store.files import is_regular
 from sirev.store.objects import DamagedObject
+from sirev.store.runs import pinned_step
 from sirev.store.store import Store
 from sirev.study.actions import names, to_redo
 from sirev.study.components import distance, parts
@@ -28,35 +30,42 @@ def why(
     recipe: Recipe | str | Path,
     *,
     which: str | None = None,
+    model: str | Path | None = None,
     methods: Iterable[str] | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     seeds: Iterable[int] = (0,),
     store: Store | str | Path | None = None,
-    overlays: Sequence[str | Path] = (),
+    overlays: Overlays = (),
     nulls: Iterable[str] = (),
     null_count: int = RETRAINED,
 ) -> Why:
     """Why each step of an `iterate` with these arguments would be a hit or a miss; before and after it has run.
 
-    `which` is a step such as "train:2", a stage, "STAGE:t" or a t; without it all steps. Computes nothing and writes nothing.
-    Raises BadInput as `plan` does, and if no step is called so.
+    `which` is a step such as "2:train", a stage, "t:STAGE", a t, or RUN:t:step; without it all steps. Computes nothing and
+    writes nothing. Raises BadInput as `plan` does, and where there is no such step.
     """
+    overrides = with_model(model, overrides)
     return explain(plans(recipe, methods, overrides, seeds, store, (), overlays, False, nulls, null_count), which)
 
 
 def explain(plans: Plans, which: str | None = None) -> Why:
     """Why each step of the planned runs is a hit or a miss.
 
-    `which` is a step such as "train:2", a stage, "STAGE:t" or a t; of hits that were asked for it is also told how they
-    differ from what was nearest when they were computed. BadInput if no step is called so.
+    `which` is a step such as "2:train", a stage, "t:STAGE", a t, or RUN:t:step; hits that it names are also told from what was
+    nearest when they were computed. BadInput where there is no such step.
     """
     looked = _Look(plans)
     groups = looked.groups()
-    wanted = [steps for steps in groups if which is None or _is_called(which, steps[0][1])]
+    run_ids, name = _runs_and_step(plans, which)
+    wanted = [
+        steps
+        for steps in groups
+        if name is None or (_is_called(name, steps[0][1]) and any(planner.run.id in run_ids for planner, _ in steps))
+    ]
     if not wanted:
         known = list(dict.fromkeys(step.stage for (_, step), *_ in groups))
         raise BadInput(
-            f"these runs have no step {which!r}; name one such as train:2, a stage, or a t{suggest(which or '', known)}"
+            f"these runs have no step {which!r}; name one such as 2:train, a stage, or a t{suggest(which or '', known)}"
         )
     asked = set() if which is None else {id(steps) for steps in wanted}
     told = {id(steps): looked.explanation(steps, full=id(steps) in asked) for steps in groups}
@@ -269,6 +278,18 @@ def _trouble(store: Store, digest: str) -> str | None:
                 return f"its file {name} is no plain file"
             return f"its file {name} is damaged ({path.stat().st_size:,} bytes, not {entry['size']:,})"
     return None
+
+
+def _runs_and_step(plans: Plans, which: str | None) -> tuple[set[str], str | None]:
+    """The runs that `which` is about, all of them unless it begins with RUN: (an id or its beginning), and the step's name."""
+    ids = {planner.run.id for planner in plans.planners}
+    if which is None:
+        return ids, None
+    run, colon, step = which.partition(":")
+    meant = {one for one in ids if run and one.startswith(run)}
+    if colon and meant and not run.isdecimal() and run.partition("/")[0] not in STAGES:
+        return meant, pinned_step(step)
+    return ids, pinned_step(which)
 
 
 def _is_called(which: str, step: PlannedStep) -> bool:

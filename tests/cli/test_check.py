@@ -23,13 +23,14 @@ def spoil(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1] + b"~")
 
 
-def test_a_whole_store_ends_in_one_line_and_0(small: SmallStore, command: Command) -> None:
+def test_a_whole_store_ends_in_a_line_that_says_so_and_0(small: SmallStore, command: Command) -> None:
     before = tree(small.path)
     done = command("store", "verify", "--store", small.path)
     assert (done.returncode, done.stderr) == (0, "")
-    (line,) = done.stdout.splitlines()
+    hollow, line = done.stdout.splitlines()
+    assert hollow.startswith("the weights of 1 model are not in this store")
     assert line.startswith(f"{len(small.actions)} records, ")
-    assert line.endswith(" s: whole")
+    assert line.endswith(" s: no damage")
     assert tree(small.path) == before
 
 
@@ -39,7 +40,7 @@ def test_damage_is_named_with_its_steps_and_1_and_what_mends_it(small: SmallStor
     done = command("store", "verify", "--store", small.path)
     assert done.returncode == 1
     assert str(path.relative_to(small.path)) in done.stdout
-    assert f"{small.runs[0]}:measure/test:1" in done.stdout
+    assert f"{small.runs[0]}:1:measure/test" in done.stdout
     assert "sirev store verify --repair" in done.stdout.splitlines()[-1]
     assert path.is_file()
 
@@ -50,7 +51,7 @@ def test_json_names_everything(small: SmallStore, command: Command) -> None:
     record.unlink()
     done = command("store", "verify", "--format", "json", "--store", small.path)
     found = json.loads(done.stdout)
-    assert (done.returncode, found["schema"], found["whole"], found["records"]) == (1, 1, False, len(small.actions) - 1)
+    assert (done.returncode, found["schema"], found["whole"], found["records"]) == (1, 2, False, len(small.actions) - 1)
     assert {one["path"]: one["kind"] for one in found["damage"]} == {
         str(path.relative_to(small.path)): "object",
         str(record.relative_to(small.path)): "missing",
@@ -64,11 +65,11 @@ def test_a_repair_says_what_it_dropped_and_what_is_to_be_made_again(small: Small
     done = command("store", "verify", "--repair", "--store", small.path)
     assert done.returncode == 0
     assert "Dropped: 1" in done.stdout
-    assert f"what is gone of {small.runs[0]}, {small.runs[1]}" in done.stdout
+    assert f"restores the missing steps: {small.runs[0]}, {small.runs[1]}" in done.stdout
     assert before.keys() - tree(small.path).keys() == {str(path.relative_to(small.path))}
     again = command("store", "verify", "--store", small.path)
     assert again.returncode == 1
-    assert "`sirev iterate` computes what is missing" in again.stdout.splitlines()[-1]
+    assert "`sirev iterate` computes it" in again.stdout.splitlines()[-1]
 
 
 def test_damage_that_can_not_be_dropped_is_1(small: SmallStore, command: Command) -> None:
@@ -106,7 +107,7 @@ def test_a_damaged_marker_is_mended_and_what_that_means_is_said(small: SmallStor
     assert "marker sirev-store.json" in done.stdout
     done = command("store", "verify", "--repair", "--store", small.path)
     assert done.returncode == 0
-    assert "what was made here counts as made elsewhere" in done.stdout
+    assert "results computed here now count as computed elsewhere" in done.stdout
     assert command("store", "verify", "--store", small.path).returncode == 0
 
 
@@ -130,6 +131,22 @@ def test_steps_that_come_out_the_same_are_counted(smoke: Study, smoke_copy: Path
     assert done.returncode == 0
     found = json.loads(done.stdout)["recomputed"]
     assert (len(found["alike"]), found["differences"]) == (3, [])
+    said = command("store", "verify", "--recompute", "3", "--store", smoke_copy).stdout.splitlines()
+    assert said[0] == "Identical when recomputed: 3"
+    assert [line.strip() for line in said[1:4]] == found["alike"]
+    assert f"3 of {found['deterministic']} deterministic steps recomputed: all identical" in said
+    assert all(command("store", "path", name, "--store", smoke_copy).returncode == 0 for name in found["alike"])
+
+
+def test_models_that_were_left_out_are_counted(small: SmallStore, command: Command) -> None:
+    store = Store(small.path)
+    path = small.object_path("train:1", "model.safetensors")
+    store.hollow.add(small.artifacts["train:1"].digest)
+    path.unlink()
+    done = command("store", "verify", "--store", small.path)
+    assert done.returncode == 0
+    assert "the weights of 2 models are not in this store" in done.stdout
+    assert json.loads(command("store", "verify", "--format", "json", "--store", small.path).stdout)["hollow"] == 2
 
 
 def test_nothing_is_recomputed_from_damaged_bytes(small: SmallStore, command: Command) -> None:
@@ -137,7 +154,7 @@ def test_nothing_is_recomputed_from_damaged_bytes(small: SmallStore, command: Co
     spoil(path)
     done = command("store", "verify", "--recompute", "3", "--store", small.path)
     assert done.returncode == 1
-    assert "nothing was run again: mend the store first" in done.stdout
+    assert "nothing was recomputed: repair the store first" in done.stdout
     assert path.is_file()
 
 
@@ -162,6 +179,6 @@ def test_a_terminal_sees_a_bar_and_the_findings_go_to_stdout(small: SmallStore) 
     shown = os.read(ours, 1 << 16).decode()
     os.close(ours)
     assert done.returncode == 0
-    assert done.stdout.endswith(": whole\n")
+    assert done.stdout.endswith(": no damage\n")
     assert "objects" in shown
     assert "tables" in shown

@@ -23,8 +23,8 @@ def test_gc_shows_first_and_deletes_only_when_told(command: Command, smoke: Stud
     (smoke_copy / "runs" / f"{smoke.of('dpo').id}.json").unlink()
     shown = command("store", "gc", "--store", smoke_copy)
     assert shown.returncode == 0
-    assert "What can go" in shown.stdout
-    assert "nothing is deleted; to delete it: --yes" in shown.stderr
+    assert "What can be deleted" in shown.stdout
+    assert "nothing was deleted; to delete it, add --yes" in shown.stderr
     found = gc(command, smoke_copy, "--dry-run")
     assert found["bytes"]
     assert not found["deleted"]
@@ -46,6 +46,32 @@ def test_a_pinned_run_outlives_an_age_policy(command: Command, smoke: Study, smo
     assert Store(smoke_copy).runs.ids() == [kept]
     assert command("store", "unpin", "paper", "--store", smoke_copy).returncode == 0
     assert gc(command, smoke_copy, "--older-than", "0m", "--dry-run")["runs"] == [kept]
+
+
+def test_a_run_is_removed_and_its_space_is_freed_by_the_next_collection(command: Command, smoke: Study, smoke_copy: Path) -> None:
+    gone = smoke.of("dpo").id
+    for arguments, words in (
+        (["rm", gone[:-1]], f"give the whole id; did you mean '{gone}'"),
+        (["rm", "tiny"], "has no run 'tiny'"),
+    ):
+        refused = command("store", *arguments, "--store", smoke_copy)
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+        assert words in refused.stderr
+    assert command("store", "pin", gone, "--tag", "paper", "--store", smoke_copy).returncode == 0
+    assert "is pinned; first run: sirev store unpin paper" in command("store", "rm", gone, "--store", smoke_copy).stderr
+    assert command("store", "unpin", "paper", "--store", smoke_copy).returncode == 0
+    removed = command("store", "rm", gone, "--store", smoke_copy)
+    assert removed.returncode == 0, removed.stderr
+    assert gone not in command("store", "ls", "--store", smoke_copy).stdout
+    assert gc(command, smoke_copy, "--dry-run")["bytes"]
+    # Until then the results are there for whoever asks again.
+    assert "0 computed" in command("iterate", "--recipe", "tiny_smoke", "--method", "dpo", "--store", smoke_copy).stderr
+
+
+def test_a_step_is_pinned_by_its_address(command: Command, smoke: Study, smoke_copy: Path) -> None:
+    assert command("store", "pin", f"{smoke.of('sft').id}:2:train", "--tag", "model", "--store", smoke_copy).returncode == 0
+    (pin,) = json.loads(command("store", "pin", "--format", "json", "--store", smoke_copy).stdout)["pins"]
+    assert pin["artifacts"] == [smoke.artifact("sft", "train:2").digest]
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,15 @@ import json
 import os
 import pty
 import re
+import resource
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+import sirev
 from sirev.recipe import load_recipe, recipe_names
 from tests.conftest import SIREV, Command, Study, tree
 
@@ -22,15 +23,6 @@ HEAVY = ("torch", "transformers", "datasets", "pyarrow", "trl", "peft", "numpy",
 def folder(smoke: Study) -> Path:
     """The store of the finished study."""
     return smoke.store.path
-
-
-def test_help_takes_no_time(command: Command) -> None:
-    times = []
-    for _ in range(5):
-        began = time.perf_counter()
-        assert "iterate" in command("--help").stdout
-        times.append(time.perf_counter() - began)
-    assert sorted(times)[2] < 0.3
 
 
 def test_version(command: Command) -> None:
@@ -57,7 +49,7 @@ def test_a_replay_and_a_report_load_nothing_heavy(folder: Path, arguments: list[
 
 
 def test_a_replay_takes_a_blink(folder: Path) -> None:
-    """Under half a second, and at most three times the imports that it can't do without; alternating, medians.
+    """At most three times the CPU time of the imports that it can't do without, whatever else the machine does; medians.
 
     As installed, with compiled modules: where Python is told to write no bytecode, an editable install would compile all of
     sirev each time, beside dependencies that pip has compiled (a fifth of the time).
@@ -69,12 +61,17 @@ def test_a_replay_takes_a_blink(folder: Path) -> None:
     subprocess.run(replay, env=environment, capture_output=True, check=True)
     for _ in range(9):
         for which, command in enumerate((replay, imports)):
-            began = time.perf_counter()
+            began = cpu_seconds_of_children()
             subprocess.run(command, env=environment, capture_output=True, check=True)
-            times[which].append(time.perf_counter() - began)
+            times[which].append(cpu_seconds_of_children() - began)
     median = {which: sorted(found)[4] for which, found in times.items()}
-    assert median[0] < 0.5
     assert median[0] <= 3 * median[1]
+
+
+def cpu_seconds_of_children() -> float:
+    """CPU time, in seconds, of all children that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def test_iterate_ends_with_the_table_and_where_to_look_next(command: Command, folder: Path) -> None:
@@ -90,8 +87,8 @@ def test_iterate_reports_plain_lines_where_there_is_no_terminal(command: Command
         "iterate", "--recipe", "tiny_smoke", "--method", "sft", "--store", smoke_copy, "--set", "training.sft.learning_rate=1e-3"
     )
     assert done.returncode == 0
-    assert re.search(r"^sft seed 0  train:2  done in \d+\.\d s$", done.stderr, re.M)
-    assert re.search(r"^sft seed 0  finished  \d+ steps computed, \d+ found in the store$", done.stderr, re.M)
+    assert re.search(r"^sft seed 0  2:train  done in \d+\.\d s$", done.stderr, re.M)
+    assert re.search(r"^sft seed 0  finished  \d+ steps computed, \d+ cached$", done.stderr, re.M)
     assert "\x1b" not in done.stdout + done.stderr
 
 
@@ -120,10 +117,30 @@ def test_iterate_shows_bars_on_a_terminal(smoke_copy: Path) -> None:
     assert "finished" in plain
 
 
-def test_plan_lists_every_step(command: Command, folder: Path) -> None:
-    done = command("plan", "--recipe", "tiny_smoke", "--set", "training.sft.learning_rate=1e-3", "--store", folder)
+def test_a_recipe_is_a_word_of_every_command(command: Command, folder: Path) -> None:
+    place = ("--store", folder)
+    for words in (["iterate"], ["plan"], ["why"], ["report"]):
+        named, worded = command(*words, "--recipe", "tiny_smoke", *place), command(*words, "tiny_smoke", *place)
+        assert (worded.returncode, worded.stdout) == (0, named.stdout)
+    assert command("why", "tiny_smoke", "train:2", *place).stdout.startswith("train:2")
+    named = command("report", "diversity", "--recipe", "tiny_smoke", *place)
+    assert command("report", "tiny_smoke", "diversity", *place).stdout == named.stdout
+
+
+def test_runs_of_a_task_are_named_after_model_and_task(command: Command, tmp_path: Path) -> None:
+    model, place = "Qwen/Qwen2.5-1.5B", tmp_path / "store"
+    done = command("why", "gsm8k", "train:1", "--model", model, "--set", "T=3", "--format", "json", "--store", place)
+    told = json.loads(done.stdout)
+    assert told["recipe"] == "qwen2.5-1.5b-gsm8k"
+    asked = sirev.why("gsm8k", which="train:1", model=model, overrides={"T": 3}, store=place)
+    assert told == asked.to_dict()
+    assert {run.rpartition("-")[0] for run in asked.runs} == {f"qwen2.5-1.5b-gsm8k-{m}-s0" for m in ("sft", "dpo", "sft-dpo")}
+
+
+def test_plan_lists_every_step_where_it_is_asked_to(command: Command, folder: Path) -> None:
+    done = command("plan", "--steps", "--recipe", "tiny_smoke", "--set", "training.sft.learning_rate=1e-3", "--store", folder)
     assert done.returncode == 0
-    assert re.search(r"^ ?train:2 .*run .*hit .*hit", done.stdout, re.M)
+    assert re.search(r"^ ?2:train .*run .*hit .*hit", done.stdout, re.M)
     assert "unknown: depends on what an earlier step yields" in done.stdout
 
 
@@ -211,11 +228,11 @@ def test_overlays_are_listed_below_the_recipes(command: Command) -> None:
 
 def test_an_overlay_changes_what_would_run(command: Command, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "faster.yaml").write_text("training: {sft: {learning_rate: 1e-3}}\n")
-    arguments = ["--recipe", "tiny_smoke", "--method", "sft", "--store", folder]
-    assert re.search(r"^ ?train:2 +hit", command("plan", *arguments).stdout, re.M)
+    arguments = ["--steps", "--recipe", "tiny_smoke", "--method", "sft", "--store", folder]
+    assert re.search(r"^ ?2:train +hit", command("plan", *arguments).stdout, re.M)
     done = command("plan", *arguments, "--overlay", "./faster.yaml")
-    assert re.search(r"^ ?train:1 +hit", done.stdout, re.M)
-    assert re.search(r"^ ?train:2 +run", done.stdout, re.M)
+    assert re.search(r"^ ?1:train +hit", done.stdout, re.M)
+    assert re.search(r"^ ?2:train +run", done.stdout, re.M)
 
 
 def test_store_commands(command: Command, smoke: Study) -> None:
@@ -253,7 +270,16 @@ BAD = [
     (["iterate", "--recipe", "tiny", "--redo", "trian"], "unknown stage 'trian'; did you mean 'train'"),
     (["iterate", "--recipe", "tiny", "--seed", "one"], "seed"),
     (["iterate", "--recipe", "tiny", "--seed", "-1"], "seed -1"),
-    (["iterate"], "--recipe"),
+    (["iterate"], "no recipe was named: sirev iterate RECIPE"),
+    (["iterate", "tiny", "--recipe", "tiny_smoke"], "two recipes were named, tiny and --recipe tiny_smoke"),
+    (["iterate", "gsm8k"], "the recipe gsm8k names no model: add --model ORGANISATION/NAME or --model FOLDER"),
+    (["iterate", "gsm8k", "--model", "a/b", "--set", "model=c/d"], "--model a/b and --set model=c/d both name the model"),
+    (["iterate", "tiny", "--method", "SFT"], "did you mean 'sft'"),
+    (["plan", "tiny", "--overlay", "24GB"], "did you mean '24gb'"),
+    (["plan", "tiny", "--set", "lr=8"], "did you mean 'training.initial.learning_rate', 'training.sft.learning_rate' or"),
+    (["doctor", "--model", "a/b"], "no recipe was named: sirev doctor RECIPE"),
+    (["why", "tiny", "trian"], "these runs have no step 'trian'"),
+    (["report", "tiny", "ood", "null"], "one section or all of them, not ood and null"),
     (["iterate", "--recipe", "tiny", "--stoer", "x"], "stoer"),
     (["itrate"], "itrate"),
     (["plan", "--recipe", "tinny"], "did you mean 'tiny'"),

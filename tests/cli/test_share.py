@@ -21,11 +21,11 @@ def test_a_run_goes_out_as_one_file_and_comes_in(tmp_path: Path, command: Comman
     assert "1 run written to study.tar.zst" in done.stdout
     done = command("store", "import", "study.tar.zst", "--store", tmp_path / "second")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "1 run taken in" in done.stdout
+    assert "1 run imported" in done.stdout
     assert f"next: sirev report --recipe small --store {tmp_path / 'second'}" in done.stdout
     assert contents(tmp_path / "second") == contents(store.path)
     done = command("store", "import", "study.tar.zst", "--store", tmp_path / "second")
-    assert "here already, and left as they were: small-sft-s0" in done.stdout
+    assert "already here, left unchanged: small-sft-s0" in done.stdout
 
 
 def test_bad_input_is_one_line(tmp_path: Path, command: Command) -> None:
@@ -35,6 +35,10 @@ def test_bad_input_is_one_line(tmp_path: Path, command: Command) -> None:
         (["push", "shared", "--keep-models", "some"], "--keep-models some: expected last, best, none or all"),
         (["push", "shared", "smoll"], "no run or recipe 'smoll'"),
         (["export", "small"], "small: an archive's name ends in .tar.zst"),
+        (["export", "study.tar.zst", "small"], "and it comes last: sirev store export small study.tar.zst"),
+        (["push", "small", "s3://bucket/folder"], "which comes first: sirev store push s3://bucket/folder small"),
+        (["push", "small"], "small is not a place to push to, which comes first: sirev store push URL small"),
+        (["pull", "small", tmp_path], f"which comes first: sirev store pull {tmp_path} small"),
         (["import", "nothing.tar.zst"], "nothing.tar.zst"),
         (["pull", "shared"], "is not a sirev store: nothing is there"),
     ):
@@ -43,7 +47,7 @@ def test_bad_input_is_one_line(tmp_path: Path, command: Command) -> None:
         assert said in done.stderr
         assert done.stderr.count("\n") == 1
     done = command("store", "push", "shared", "--store", tmp_path / "empty")
-    assert "holds nothing yet; fill it with: sirev iterate" in done.stderr
+    assert "is empty; to fill it: sirev iterate" in done.stderr
 
 
 def test_without_a_terminal_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

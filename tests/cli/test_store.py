@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,6 +43,9 @@ def test_ls_lists_runs_with_their_sizes_and_pins(told: Callable[..., Any], smoke
     Pins(store.path, store.objects).add(NamedPin("paper", runs=[smoke.of("dpo").id]))
     listed = told("ls", "--format", "json", store=smoke_copy)
     assert (listed["schema"], listed["store"]) == (1, str(smoke_copy))
+    assert {(row["state"], row["status"], row["model"], row["T"]) for row in listed["runs"]} == {
+        ("complete", "complete", "trained here", 3)
+    }
     assert {row["run"] for row in listed["runs"]} == {result.id for result in smoke.results}
     for row in listed["runs"]:
         run = store.runs.get(row["run"])
@@ -53,6 +57,19 @@ def test_ls_lists_runs_with_their_sizes_and_pins(told: Callable[..., Any], smoke
         assert row["steps"] == len(run.pins)
 
 
+def test_a_narrow_terminal_shows_whole_rows(
+    smoke: Study, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    look.ls(smoke.store.path, "table")
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum(smoke.of("sft").id in line for line in lines) == 2  # in two tables, with all columns between them
+    assert all(any(column in line for line in lines) for column in ("state", "T", "begun", "size", "model"))
+
+
 def test_tables_say_the_same(command: Command, smoke: Study) -> None:
     folder, run = smoke.store.path, smoke.of("sft").id
     assert "complete" in command("store", "ls", "--store", folder).stdout
@@ -60,8 +77,9 @@ def test_tables_say_the_same(command: Command, smoke: Study) -> None:
     assert [line.split()[0] for line in used.splitlines() if line.strip().startswith(("train ", "total "))] == ["train", "total"]
     assert run in used
     logged = command("store", "log", run, "--store", folder).stdout
-    assert "pretrain:0" in logged
-    assert "made in" not in logged  # all of it was made here
+    assert logged.startswith("computed (UTC)")
+    assert f"{run}:0:pretrain" in logged
+    assert "computed in" not in logged  # all of it was computed here
 
 
 def test_show_takes_any_beginning_and_any_kind_of_thing(told: Callable[..., Any], smoke: Study) -> None:
@@ -102,9 +120,13 @@ def test_a_long_log_shows_the_latest_and_says_what_it_leaves_out(
     look.log(None, smoke.store.path, "table")
     shown, said = capsys.readouterr()
     records = smoke.store.records.all()
-    assert shown.count("\n") == 3
-    assert f"{len(records) - 3:,} earlier ones are left out" in said
+    shards = sum(record.action["stage"] == "sample-shard" for record in records)
+    assert shown.count("\n") == 1 + 3
+    assert f"{len(records) - shards - 3:,} earlier steps are not shown" in said
+    assert f"{shards} shards of samplings are not shown; --all lists them" in said
     assert "compare" in shown
+    look.log(None, smoke.store.path, "table", everything=True)
+    assert f"{len(records) - 3:,} earlier steps are not shown" in capsys.readouterr().err
 
 
 def test_du_adds_up(told: Callable[..., Any], smoke: Study) -> None:
@@ -129,6 +151,7 @@ def test_path_takes_a_step_by_either_name(command: Command, smoke: Study) -> Non
     run, folder = smoke.of("sft").id, smoke.store.path
     by_step = command("store", "path", run[:-1], "train:2", "--store", folder).stdout
     assert by_step == command("store", "path", run, "2:train", "--store", folder).stdout
+    assert by_step == command("store", "path", f"{run}:2:train", "--store", folder).stdout
     assert command("store", "path", run[:-1], "--store", folder).stdout == f"{(folder / 'runs' / f'{run}.json').resolve()}\n"
 
 
@@ -152,8 +175,8 @@ def test_looking_writes_nothing(command: Command, smoke: Study) -> None:
         (["log", "tiny_smoke"], "several runs begin with 'tiny_smoke': tiny_smoke-dpo-"),
         (["show", ""], "no run, key or artifact ''"),
         (["show", "00000000"], "no run, key or artifact"),
-        (["show", "tiny_smoke-dpo:9:train"], "has no step '9:train'; did you mean 'train:"),
-        (["path", "tiny_smoke-dpo", "trian:2"], "did you mean 'train:2'"),
+        (["show", "tiny_smoke-dpo:9:train"], "has no step '9:train'; did you mean '"),
+        (["path", "tiny_smoke-dpo", "trian:2"], "did you mean '2:train'"),
         (["get", "tiny_smoke-dpo:2:sample", "--to", "out"], "means several steps"),
         (["get", "tiny_smoke-dpo", "--to", "out"], "name a step of it, such as tiny_smoke-dpo-"),
         (["get", "nothing", "--to", "out"], "has no artifact 'nothing'"),

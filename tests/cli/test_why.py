@@ -15,9 +15,9 @@ def test_the_first_misses_are_told_with_their_causes(command: Command, smoke: St
     assert first.startswith("tiny_smoke: 3 runs, ")
     assert " hit, " in first
     assert blank == ""
-    assert rest[0] == "train:2  miss (sft)"
+    assert rest[0] == "2:train  miss (sft)"
     assert rest[1] == "  learning_rate 0.002 -> 0.0001"
-    assert rest[3].startswith(f"  nearest: train:2 of {smoke.of('sft').id}, made 2")
+    assert rest[3].startswith(f"  nearest: {smoke.of('sft').id}:2:train, made 2")
     assert rest[4].endswith(" later steps depend on it")
 
 
@@ -29,17 +29,27 @@ def test_a_finished_study_is_two_lines(command: Command, smoke: Study) -> None:
 
 def test_a_step_that_is_named_is_told_in_full(command: Command, smoke: Study) -> None:
     told = command("why", "train:2", "--recipe", "tiny_smoke", "--store", smoke.store.path, *SLOWER).stdout.splitlines()
-    assert told[0] == "train:2  miss (sft)"
-    hit = told.index("train:2  hit (dpo, sft-dpo)")
+    assert told[0] == "2:train  miss (sft)"
+    hit = told.index("2:train  hit (dpo, sft-dpo)")
     digest = smoke.artifact("dpo", "train:2").digest
     assert told[hit + 1].startswith(f"  artifact {digest[:12]}, made 2")
     assert " here in " in told[hit + 1]
 
 
+def test_a_step_is_addressed_as_it_is_printed(command: Command, smoke: Study) -> None:
+    asked = ("--recipe", "tiny_smoke", "--store", smoke.store.path)
+    told = command("why", "2:train", *asked).stdout
+    assert told == command("why", "train:2", *asked).stdout
+    of_one = command("why", f"{smoke.of('dpo').id}:2:train", *asked).stdout
+    assert of_one.startswith("2:train  hit (dpo, sft-dpo)\n")
+    assert of_one in told
+    assert of_one != told
+
+
 def test_seeds_tell_runs_apart(command: Command, smoke: Study) -> None:
     told = command("why", "1", "--recipe", "tiny_smoke", "--store", smoke.store.path, "--seed", 0, "--seed", 1).stdout
-    assert "train:1  hit (sft seed 0, dpo seed 0, sft-dpo seed 0)" in told
-    assert "sample/test:1  miss (sft seed 1, dpo seed 1, sft-dpo seed 1)\n  seed 0 -> 1\n" in told
+    assert "1:train  hit (sft seed 0, dpo seed 0, sft-dpo seed 0)" in told
+    assert "1:sample/test  miss (sft seed 1, dpo seed 1, sft-dpo seed 1)\n  seed 0 -> 1\n" in told
 
 
 def test_json_has_every_step_or_those_that_were_named(command: Command, smoke: Study) -> None:
@@ -60,6 +70,6 @@ def test_bad_input_is_one_line_with_status_2(command: Command, smoke: Study, tmp
 
 def test_a_plan_says_why_below_its_table(command: Command, smoke: Study) -> None:
     told = command("plan", "--recipe", "tiny_smoke", "--store", smoke.store.path, *SLOWER).stdout
-    assert "train:2: learning_rate 0.002 -> 0.0001; so too train:3; " in told
+    assert "Because   2:train: learning_rate 0.002 -> 0.0001; so too 3:train; " in told
     again = command("plan", "--recipe", "tiny_smoke", "--store", smoke.store.path, "--redo", "train:2").stdout
-    assert "train:2: --redo asks for another realisation, whatever is stored; " in again
+    assert "2:train: --redo asks for another realisation, whatever is stored; " in again

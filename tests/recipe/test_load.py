@@ -28,11 +28,25 @@ def written(tmp_path: Path, **changes: object) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", recipe_names())
+TASKS = ["csqa", "gsm8k", "math", "mbpp"]
+"""Recipes that name no model."""
+WHOLE = [name for name in recipe_names() if name not in TASKS]
+
+
+@pytest.mark.parametrize("name", WHOLE)
 def test_every_recipe_that_comes_with_sirev_is_valid_and_says_what_it_is(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe.name == name
     assert recipe.description
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_recipe_is_the_papers_with_a_model_of_ones_own(task: str) -> None:
+    assert refused(recipe=task) == f"the recipe {task} names no model: add --model ORGANISATION/NAME or --model FOLDER"
+    recipe = load_recipe(task, model="meta-llama/Llama-2-7b-hf@01c7f73d771dfac7d292323805ebc428287df4f9")
+    paper = load_recipe(f"llama2_{task}")
+    assert recipe.description
+    assert recipe.model_copy(update={"name": paper.name, "description": paper.description}) == paper
 
 
 def test_the_embedded_recipes_come_with_sirev() -> None:
@@ -45,7 +59,7 @@ def test_a_recipe_is_found_by_path(tmp_path: Path) -> None:
 
 def test_an_installed_package_has_its_recipes_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "recipes").mkdir()
-    monkeypatch.setattr("sirev.recipe.load.__file__", str(tmp_path / "recipe" / "load.py"))
+    monkeypatch.setattr("sirev.shipped.__file__", str(tmp_path / "shipped.py"))
     assert recipe_folder() == tmp_path / "recipes"
 
 
@@ -135,6 +149,31 @@ def test_a_missing_field_is_named(tmp_path: Path) -> None:
     assert "sampling.n: missing, and required" in refused(recipe=written(tmp_path, sampling=data["sampling"]))
 
 
+def test_all_missing_fields_are_named_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "bare.yaml"
+    path.write_text("task: {name: gsm8k, data: {path: ./x}}\nT: 3\n")
+    line = f"{path}: model, methods, sampling, training, evaluation: missing, and required"
+    assert refused(recipe=path) == line
+    path.write_text("task: {name: gsm8k, data: {path: ./x}}\nT: 1\n")
+    assert refused(recipe=path) == f"{line} (and 1 more)"
+    data = yaml.safe_load(find_recipe("tiny_smoke").read_text())
+    del data["sampling"]["n"], data["sampling"]["max_new_tokens"], data["T"]
+    path.write_text(yaml.safe_dump(data))
+    assert refused(recipe=path) == f"{path}: T, sampling.n, sampling.max_new_tokens: missing, and required"
+
+
+def test_a_file_that_lacks_only_its_ending_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sums.yaml").write_text("")
+    assert refused(recipe="sums") == "unknown recipe 'sums'; there is a file sums.yaml here: say sums.yaml"
+    assert refused(recipe="./sums") == "no recipe file ./sums; there is a file ./sums.yaml here: say ./sums.yaml"
+    assert refused(recipe="tiny.yaml") == "no recipe file tiny.yaml; the one that comes with sirev is called tiny"
+
+
+def test_the_name_of_a_run_with_another_model_says_which_recipe_it_was() -> None:
+    assert "; runs with this name come from: gsm8k --model ORGANISATION/NAME" in refused(recipe="qwen2.5-1.5b-gsm8k")
+
+
 def test_unknown_names_suggest_the_nearest() -> None:
     assert "did you mean 'tiny'" in refused(recipe="tinny")
     assert "no recipe file ./none.yaml" in refused(recipe="./none.yaml")
@@ -180,7 +219,7 @@ def test_the_embedding_model_is_a_field_not_a_section_that_its_name_may_stand_fo
     assert load_recipe("mistral_gsm8k", ["evaluation.embedding=null"]).evaluation.embedding is None
 
 
-GRID = [f"{model}_{task}" for model in ("llama2", "mistral", "llama3") for task in ("csqa", "gsm8k", "math", "mbpp")]
+GRID = [f"{model}_{task}" for model in ("llama2", "mistral", "llama3") for task in TASKS]
 
 
 def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **files: str) -> Path:
@@ -209,7 +248,7 @@ def test_the_grid_is_the_papers(name: str) -> None:
     assert recipe.task.name == name.partition("_")[2]
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", WHOLE)
 def test_what_is_shown_of_a_recipe_can_be_read_back(name: str, tmp_path: Path) -> None:
     recipe = load_recipe(name)
     (tmp_path / "shown.yaml").write_text(yaml.safe_dump(recipe.settings()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -279,12 +280,12 @@ def test_ood_has_a_row_a_suite() -> None:
 
 def test_names_of_steps_stand_on_axes_and_lines() -> None:
     made = comparison(last=3, names=("sft",))
-    made["runs"][0]["steps"] = ["base", "round-1", "round-2, with a name that is long"]
+    made["runs"][0] |= {"label": "mine", "steps": ["base", "round-1", "round-2, with a name that is long"]}
     ticks = [tick.get_text() for tick in draw(made, "pass-at-1").axes[0].get_xticklabels()]
     assert ticks == ["base", "round-1", "round-2, wi…"]
     assert {"M₁ base", "M₂ round-1"} <= set(texts(draw(made, "pass-at-k")))
     assert "IS(2) round-1" in texts(draw(made, "improvement"))
-    assert "M₁ base" in texts(draw(made, "trade-off"))
+    assert {"M₁ base", "mine"} <= set(texts(draw(made, "trade-off")))
     crowded = draw(made | {"runs": [{**made["runs"][0], "steps": ["a-long-name", "b-long-name", "c-long-name"]}]}, "ood")
     assert {tick.get_rotation() for tick in crowded.axes[0].get_xticklabels()} == {30}
 
@@ -469,6 +470,21 @@ def test_embedded_figures_keep_ids_and_style_to_themselves(name: str) -> None:
     assert "<metadata" not in light
     assert "<text" in light  # text is text: it can be searched and read aloud
     assert "#ffffff" not in dark
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_for_dark_paper_is_the_one_for_light_paper_in_its_own_colours(name: str) -> None:
+    made = with_nulls(comparison(seeds=(0, 1))) | {"guess": 0.2}
+    both = both_themes(made, name)
+    assert both is not None
+    light, dark = both
+    assert light == svg(made, name)
+
+    def without_ids(element: str) -> str:
+        return re.sub(r'(id="|href="#|url\(#)figure-[^")]*', r"\1", element).replace(f"#figure-{name}-dark", f"#figure-{name}")
+
+    assert without_ids(dark) == without_ids(svg(made, name, dark=True))
+    assert light != dark
 
 
 @pytest.mark.filterwarnings("error")

@@ -30,7 +30,7 @@ def test_the_page_is_one_file_that_asks_nobody_for_anything(smoke: Study, tmp_pa
 
 def test_runs_of_several_studies_are_no_page(smoke_copy: Path, tmp_path: Path) -> None:
     sirev.iterate("tiny_smoke", methods=["sft"], overrides=["evaluation.draws.n=8"], store=smoke_copy)
-    report = sirev.report(recipes=["tiny_smoke"], store=smoke_copy)
+    report = sirev.report(runs=sirev.Store(smoke_copy).runs.ids(), store=smoke_copy)
     with pytest.raises(BadInput, match="a page is about one study"):
         write_page(report, sirev.Store(smoke_copy), tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()

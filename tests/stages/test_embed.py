@@ -186,8 +186,8 @@ def test_a_model_that_is_not_there_or_is_none_is_one_line_before_anything_runs(
     with pytest.raises(BadInput) as caught:
         embedded(tmp_path / "store", "some/embedder")
     said = str(caught.value)
-    assert said.startswith("evaluation.embedding.model: some/embedder is not on this machine, and the Hub can't be reached")
-    assert said.endswith(", or name a local folder; or go without: --set evaluation.embedding=null")
+    assert said.startswith("model/embedding can't be computed here: embedding model: some/embedder is not on this machine, ")
+    assert said.endswith(", or go without: --set evaluation.embedding=null")
     assert "\n" not in said
     with pytest.raises(BadInput, match=r"evaluation.embedding.revision: .* is a local folder"):
         embedded(smoke.store, tmp_path / "empty", "evaluation.embedding.revision=main")

@@ -30,7 +30,7 @@ def test_a_run_does_not_part_from_itself(smoke: Study) -> None:
     found = of_methods(smoke, "sft", "sft")
     assert found.first is None
     assert len(found.equal) == len(run_of(smoke, "sft").pins)
-    assert lines(found)[1:] == ["the same settings", f"the runs do not part: {len(found.equal)} steps equal"]
+    assert lines(found)[1:] == ["the same settings", f"no difference: all {len(found.equal)} steps are identical"]
 
 
 def test_methods_part_where_they_first_choose_otherwise(smoke: Study) -> None:
@@ -42,7 +42,7 @@ def test_methods_part_where_they_first_choose_otherwise(smoke: Study) -> None:
     assert "train:2" in found.equal
     apart = [parting.step for parting in found.partings if parting.how == "apart"]
     assert apart == ["select:3", "train:3", "compare"]
-    assert lines(found)[3] == "the runs part at select:3:"
+    assert lines(found)[3] == "the runs diverge at 3:select:"
 
 
 def test_what_follows_is_told_with_what_it_goes_back_to(smoke: Study) -> None:
@@ -117,7 +117,7 @@ def test_steps_whose_record_is_gone_are_named(smoke: Study, smoke_copy: Path) ->
     store.records.path(b.pins["train:3"].key, b.pins["train:3"].artifact).unlink()
     found = difference(store, a, b)
     assert found.unrecorded == ("train:3",)
-    assert "not recorded any more: 1 step: train:3" in lines(found)
+    assert "no longer recorded: 1 step: 3:train" in lines(found)
 
 
 def test_the_json_form_is_whole_and_the_same_each_time(smoke: Study) -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
+import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -8,8 +11,11 @@ import pytest
 from sirev.grading.sandbox import TIERS, Found, Tier, tiers
 from sirev.recipe import Recipe, load_recipe
 from sirev.store.store import Store
+from sirev.study import doctor
 from sirev.study.crew import gpu
-from sirev.study.doctor import Finding, examine
+from sirev.study.doctor import examine, memory
+from sirev.study.findings import Finding
+from sirev.study.footprint import Footprint, footprint
 from tests.base_model import save_base_model
 from tests.conftest import Command
 from tests.hub_cache import COMMIT, OTHER, HubCache
@@ -20,8 +26,8 @@ ROWS = '{"question": "q", "answer": "a\\n#### 1"}\n'
 def found(recipe: Recipe | None, what: str, store: Path) -> Finding:
     """The finding about one thing."""
     (finding,) = [finding for finding in examine(recipe, Store(store)) if finding.what == what]
-    assert "\n" not in finding.found + finding.remedy
-    assert finding.well or finding.remedy
+    assert "\n" not in finding.line()
+    assert finding.well or finding.remedies
     return finding
 
 
@@ -32,11 +38,11 @@ def gsm8k(*overrides: str) -> Recipe:
 def test_python_packages_and_store_are_looked_at_without_a_recipe(tmp_path: Path) -> None:
     findings = {finding.what: finding for finding in examine(None, Store(tmp_path / "store"))}
     assert findings["Python"].found == ".".join(map(str, sys.version_info[:3]))
-    assert {"torch", "trl", "transformers", "datasets", "pydantic"} <= set(findings)
-    assert "pytest" not in findings  # what develops sirev is not needed to run it
-    assert all(findings[name].well for name in ("Python", "torch", "trl", "sandbox", "GPU"))
+    assert {f"package {name}" for name in ("torch", "trl", "transformers", "datasets", "pydantic")} <= set(findings)
+    assert "package pytest" not in findings  # what develops sirev is not needed to run it
+    assert all(findings[name].well for name in ("Python", "package torch", "package trl", "sandbox", "GPU"))
     assert findings["store"].found.startswith(f"{tmp_path / 'store'}, ")
-    assert not {"model", "data"} & set(findings)
+    assert not {"base model", "data"} & set(findings)
     assert not (tmp_path / "store").exists()
 
 
@@ -52,31 +58,35 @@ def test_a_recipe_that_requires_a_gpu_says_so_where_there_is_none(tmp_path: Path
         pytest.skip("there is a GPU here")
     needs = found(load_recipe("mistral_gsm8k", ["engine=transformers"]), "GPU", tmp_path)
     assert (needs.well, needs.needed) == (False, True)
-    assert "sirev iterate --recipe tiny" in needs.remedy
-    assert found(gsm8k(), "GPU", tmp_path).well
+    assert "sirev iterate --recipe tiny" in needs.line()
+    assert found(gsm8k(), "GPU", tmp_path).status == "absent"  # neither well nor amiss: nothing needs it
 
 
 def test_the_embedded_recipe_needs_neither_model_nor_data(tmp_path: Path) -> None:
     findings = list(examine(load_recipe("tiny"), Store(tmp_path)))
-    assert not {"model", "data"} & {finding.what for finding in findings}
+    assert not {"base model", "data"} & {finding.what for finding in findings}
     assert all(finding.well for finding in findings if finding.needed)
 
 
 def test_a_local_model_is_looked_into(tmp_path: Path, hub: HubCache) -> None:
     folder = tmp_path / "model"
-    missing = found(gsm8k(f"model={folder}"), "model", tmp_path)
+    missing = found(gsm8k(f"model={folder}"), "base model", tmp_path)
     assert (missing.found, missing.well, missing.needed) == (f"there is no folder {folder}", False, True)
     folder.mkdir()
-    assert found(gsm8k(f"model={folder}"), "model", tmp_path).found == f"model: {folder} holds no model: there is no config.json"
+    assert (
+        found(gsm8k(f"model={folder}"), "base model", tmp_path).found
+        == f"model: {folder} holds no model: there is no config.json"
+    )
     save_base_model(folder)
-    assert found(gsm8k(f"model={folder}"), "model", tmp_path) == Finding("model", str(folder), True, True, missing.remedy)
+    there = found(gsm8k(f"model={folder}"), "base model", tmp_path)
+    assert (there.found, there.status) == (str(folder), "ok")
 
 
 def test_a_cached_model_is_on_this_machine_at_its_revision_alone(tmp_path: Path, hub: HubCache) -> None:
     save_base_model(tmp_path / "model")
     hub.model("some/model", tmp_path / "model", COMMIT)
     for revision, well in ((COMMIT, True), ("null", True), ("main", True), (OTHER, False)):
-        finding = found(gsm8k("model=some/model", f"model.revision={revision}"), "model", tmp_path)
+        finding = found(gsm8k("model=some/model", f"model.revision={revision}"), "base model", tmp_path)
         assert (finding.well, finding.needed) == (well, True), finding
         assert ("on this machine" if well else "is not on this machine, and the Hub can't be asked: ") in finding.found
 
@@ -89,7 +99,9 @@ def test_data_and_those_of_suites_are_looked_for_one_by_one(tmp_path: Path, hub:
     suite = found(recipe, "data of math_algebra", tmp_path)
     assert not suite.well
     assert suite.found.startswith("DigitalLearningGmbH/MATH-lighteval at 0530c78699ea is not on this machine")
-    assert suite.remedy == "go online once, or name local files: --set evaluation.ood.math_algebra.task.data.path=FOLDER"
+    assert suite.line().endswith(
+        "; go online once, so that it is cached, or name local files: --set evaluation.ood.math_algebra.task.data.path=FOLDER"
+    )
 
 
 def test_local_data_are_looked_for_file_by_file(tmp_path: Path, hub: HubCache) -> None:
@@ -133,22 +145,98 @@ def test_a_recipe_without_programs_needs_no_sandbox(tmp_path: Path, hub: HubCach
     assert not found(load_recipe("mistral_gsm8k"), "sandbox", tmp_path).needed
 
 
+def test_what_a_recipe_can_do_without_is_offered(tmp_path: Path, hub: HubCache) -> None:
+    assert "or go without: --set evaluation.embedding=null" in found(gsm8k(), "embedding model", tmp_path).line()
+
+
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
+def test_another_engine_is_offered_where_vllm_is_missing(tmp_path: Path, hub: HubCache) -> None:
+    finding = found(load_recipe("mistral_gsm8k"), "vLLM", tmp_path)
+    assert finding.status == "missing"
+    assert finding.line().endswith("[vllm]', or sample without it, slowly: --set engine=transformers")
+
+
+def test_the_disk_that_is_asked_for_goes_with_the_size_of_the_model(tmp_path: Path, hub: HubCache) -> None:
+    save_base_model(tmp_path / "model")
+    overrides = ["training.parameters=full", "training.lora=null"]
+    small = found(gsm8k(f"model={tmp_path / 'model'}", *overrides), "scratch", tmp_path)
+    assert small.found.endswith("take up to 0.5 GB")
+    assert not small.needed
+    large = found(load_recipe("mistral_gsm8k", overlays=["full"]), "scratch", tmp_path)
+    assert large.found.endswith("take up to 115.9 GB")  # 29 GB of weights as 32-bit, 14.5 GB of states; twice, and M_t
+    assert large.needed
+
+
+@pytest.mark.parametrize(
+    ("overlays", "size", "status", "words"),
+    [
+        ([], 80, "ok", " GB to sample, of 80 GB"),
+        ([], 24, "note", "train with less in memory at a time: --overlay 24gb"),
+        (["24gb"], 24, "ok", " GB to sample, of 24 GB"),
+        (["24gb"], 12, "missing", "take a smaller model, or a GPU with more memory"),
+        (["full"], 48, "missing", "take a smaller model, or a GPU with more memory"),
+    ],
+)
+def test_whether_the_memory_of_a_gpu_suffices(overlays: list[str], size: int, status: str, words: str) -> None:
+    recipe = load_recipe("mistral_gsm8k", overlays=overlays)
+    finding = memory(recipe, sized(recipe), size * 1e9)
+    assert finding.status == status
+    assert words in finding.line()
+
+
+def test_the_driver_is_asked_for_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\necho 'NVIDIA A10G, 23028, 22515'\n")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(doctor, "gpu", lambda: True)
+    recipe = load_recipe("mistral_gsm8k", ["engine=transformers", "engine.batch_size=16"])
+    assert found(recipe, "GPU", tmp_path).found == "NVIDIA A10G, 24 GB, 24 GB free"
+    size = found(recipe, "GPU memory", tmp_path)
+    assert size.found.endswith(" GB to sample, of 24 GB")
+    assert size.line().count("--set 'training.memory=") == 1
+    driver.write_text("#!/bin/sh\nexit 9\n")
+    assert found(recipe, "GPU", tmp_path).found == "there, but nvidia-smi does not answer"
+
+
+def sized(recipe: Recipe) -> Footprint:
+    size = footprint(recipe)
+    assert size is not None
+    return size
+
+
 def test_the_command_exits_1_where_the_recipe_can_not_run_and_0_where_it_can(command: Command, tmp_path: Path) -> None:
     done = command("doctor", "--recipe", "tiny_smoke", "--store", tmp_path / "store")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("\nThe recipe tiny_smoke can run here.\n")
-    arguments = ["--set", "engine=transformers", "--set", "model=./none", "--set", f"task.data.path={tmp_path}"]
-    arguments += [
-        "--set",
-        "evaluation.embedding={model: ./nor}",
-        "--set",
-        f"evaluation.ood.math_algebra.task.data.path={tmp_path}",
-    ]
-    done = command("doctor", "--recipe", "smollm2_gsm8k", *arguments, "--store", tmp_path / "store")
-    assert (done.returncode, done.stderr) == (1, "")
-    assert "MISSING model         there is no folder ./none\n" in done.stdout
-    assert "MISSING embeddings    there is no folder ./nor\n" in done.stdout
-    assert done.stdout.endswith("\nThe recipe smollm2_gsm8k can not run here: 4 missing.\n")
+    assert done.stdout.splitlines()[-1] == "tiny_smoke can run here."
+    assert "package " not in done.stdout
+    assert re.search(r"^  package pydantic  +2\.", command("doctor", "--verbose").stdout, re.M)
     done = command("doctor", "--recipe", "smolm2_gsm8k", "--store", tmp_path / "store")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert not (tmp_path / "store").exists()
+
+
+def lacking(tmp_path: Path) -> list[str]:
+    """Arguments for a recipe of which both models and all data are missing."""
+    settings = ["engine=transformers", "model=./none", f"task.data.path={tmp_path}", "evaluation.embedding={model: ./nor}"]
+    settings.append(f"evaluation.ood.math_algebra.task.data.path={tmp_path}")
+    return ["--recipe", "smollm2_gsm8k", *(part for setting in settings for part in ("--set", setting))]
+
+
+def test_what_is_missing_comes_first_with_commands_on_lines_of_their_own(command: Command, tmp_path: Path) -> None:
+    done = command("doctor", *lacking(tmp_path), "--store", tmp_path / "store")
+    assert (done.returncode, done.stderr) == (1, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "Missing"
+    assert "  base model            there is no folder ./none" in lines
+    assert "  embedding model       there is no folder ./nor" in lines
+    assert "--set evaluation.embedding=null" in [line.strip() for line in lines]
+    assert lines[-1] == "none-gsm8k can't run here: 4 requirements are missing."
+
+
+def test_json_says_whether_it_can_run(command: Command, tmp_path: Path) -> None:
+    told = json.loads(command("doctor", *lacking(tmp_path), "--format", "json").stdout)
+    assert (told["recipe"], told["can_run"]) == ("none-gsm8k", False)
+    missing = [finding["what"] for finding in told["findings"] if finding["status"] == "missing"]
+    assert missing == ["base model", "embedding model", "data", "data of math_algebra"]
+    assert json.loads(command("doctor", "--format", "json").stdout)["can_run"] is None

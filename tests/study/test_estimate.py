@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 import sirev
 from sirev.store.records import Record
@@ -59,27 +62,62 @@ def test_the_papers_recipes_are_planned_without_their_data_and_models(tmp_path: 
     found = planned(tmp_path / "store", "mistral_gsm8k", methods=["sft"])
     draws, suite = 5 * 50 * 7473 + 5 * 64 * 1319, 5 * 1187
     assert found.answers == draws + 5 * 1319 + suite
-    assert found.memory["training: base weights"] == 2 * 7_241_732_096
-    assert found.memory["sampling: KV cache a token"] == 2 * 32 * 8 * 128 * 2
+    assert found.footprint is not None
+    assert found.footprint.training["base weights"] == 2 * 7_241_732_096
     smaller = planned(tmp_path / "store", "mistral_gsm8k", methods=["sft"], overrides=["task.limit.train=100"])
     assert found.answers - smaller.answers == 5 * 50 * 7373
 
 
-def test_a_small_gpu_and_all_parameters_show_in_the_memory(tmp_path: Path) -> None:
+def test_all_parameters_show_on_the_disk(tmp_path: Path) -> None:
     plain = planned(tmp_path / "store", "mistral_gsm8k")
-    small = planned(tmp_path / "store", "mistral_gsm8k", overlays=["24gb"])
     full = planned(tmp_path / "store", "mistral_gsm8k", overlays=["full"])
-    assert "training: DPO's reference" in plain.memory
-    assert "training: DPO's reference" not in small.memory
-    assert full.memory["training: weights"] == 4 * 7_241_732_096
     assert full.disk_bytes > 10 * plain.disk_bytes
+
+
+def test_the_rows_of_local_files_are_counted(tmp_path: Path) -> None:
+    rows = [{"id": str(i), "question": f"{i}?", "answer": str(i)} for i in range(40)]
+    for split, some in (("train", rows), ("test", rows[:7])):
+        lines = [json.dumps(row) for row in some]
+        (tmp_path / f"{split}.jsonl").write_text("\n\n".join(lines))
+    task = {"name": "jsonl", "data": {"path": str(tmp_path)}, "prompt": "{question}\n", "target": "{answer}"}
+    settings = {"defaults": ["paper"], "gpu": "optional", "task": task, "model": "some/model", "methods": ["sft"], "T": 2}
+    settings |= {"schedule": None, "sampling": {"n": 3, "max_new_tokens": 9}, "training": {"grader": "exact", "dpo": None}}
+    draws = {"n": 5, "max_new_tokens": 9}
+    recipe = tmp_path / "own.yaml"
+    recipe.write_text(yaml.safe_dump(settings | {"evaluation": {"grader": "exact", "draws": draws}}))
+    found = planned(tmp_path / "store", str(recipe))
+    assert found.answers == 2 * (40 * 3 + 7 * 5 + 7)
+    assert not [words for words in found.assumptions if "problems in" in words]
+    limited = planned(tmp_path / "store", str(recipe), overrides=["task.limit.train=10"])
+    assert limited.answers == 2 * (10 * 3 + 7 * 5 + 7)
+    (tmp_path / "train.jsonl").write_text("no JSON")
+    broken = planned(tmp_path / "store", str(recipe))
+    assert any("1,000 problems in train, which can't be read: " in words for words in broken.assumptions)
+
+
+def test_steps_are_counted_by_stage_and_state(smoke: Study, tmp_path: Path) -> None:
+    done = planned(smoke.store).states
+    assert {stage: of["hit"] for stage, of in done.items()} == {stage: sum(of.values()) for stage, of in done.items()}
+    begun = planned(smoke.store, overrides=["training.sft.learning_rate=1e-3"]).states["train"]
+    assert begun["hit"] > 0
+    assert begun["run"] > 0
+    assert sum(begun.values()) == done["train"]["hit"]
+    never = planned(tmp_path / "store").states["train"]
+    assert never == {"hit": 0, "run": 0, "unknown": done["train"]["hit"]}
+
+
+def test_a_short_trial_tells_how_fast_it_is_but_not_how_many_examples_there_are(smoke: Study) -> None:
+    more = planned(smoke.store, seeds=[1], overrides=["task.train=200"])
+    same = planned(smoke.store, seeds=[1])
+    assert more.hours["train"] is not None
+    assert more.examples > 1.3 * same.examples
 
 
 def test_the_command_prints_the_estimate_and_refuses_a_rate_of_nothing(command: Command, tmp_path: Path) -> None:
     done = command("plan", "--recipe", "mistral_mbpp", "--rate", "sample=9000", "--store", tmp_path / "store")
     assert done.returncode == 0, done.stderr
-    assert "tokens sampled" in done.stdout
-    assert "hours to sample" in done.stdout
+    assert "614k answers" in done.stdout
+    assert re.search(r"^Hours +\d+\.\d to sample; the rest not known without rates: --rate train=N", done.stdout, re.M)
     for rate in ("sample", "sample=fast", "grade=3", "train=0"):
         refused = command("plan", "--recipe", "tiny", "--rate", rate)
         assert refused.returncode == 2

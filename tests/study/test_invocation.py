@@ -8,7 +8,7 @@ import sirev
 from sirev.errors import BadInput
 from sirev.recipe import load_recipe
 from sirev.study.invocation import run_id
-from tests.conftest import Command, Study
+from tests.conftest import Study
 
 
 def refused(**request: object) -> str:
@@ -25,7 +25,7 @@ def test_bad_requests_are_one_clear_line_and_make_no_store(tmp_path: Path) -> No
     assert "has no method 'dpo'" in refused(methods=["dpo"], overrides=["methods=[sft]", "training.dpo=null"], store=store)
     assert "unknown stage 'trian'; did you mean 'train'" in refused(redo=["trian"], store=store)
     assert "t from 0 to 3" in refused(redo=["train:9"], store=store)
-    assert "STAGE or STAGE:t" in refused(redo=["train:x"], store=store)
+    assert "STAGE or t:STAGE" in refused(redo=["train:x"], store=store)
     assert "seed -1" in refused(seeds=[-1], store=store)
     assert "no method or no seed" in refused(seeds=[], store=store)
     assert not store.exists()
@@ -75,15 +75,6 @@ def test_the_results_are_what_the_report_says(smoke: Study) -> None:
     told = {run["method"]: run["iterations"] for run in study["runs"]}
     for result in smoke.results:
         assert [i["pass_at_1"] for i in told[result.method]] == [i["pass_at_1"] for i in result.iterations]
-
-
-def test_a_recipe_that_needs_a_gpu_says_so_before_anything_is_downloaded(command: Command, tmp_path: Path) -> None:
-    done = command("iterate", "--recipe", "mistral_mbpp", "--store", tmp_path / "store", CUDA_VISIBLE_DEVICES="")
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert "needs a GPU and there is none here" in done.stderr
-    assert "sirev iterate --recipe tiny" in done.stderr
-    assert not (tmp_path / "store").exists()
 
 
 def test_a_replay_of_a_recipe_that_needs_a_gpu_needs_none(smoke: Study, monkeypatch: pytest.MonkeyPatch) -> None:

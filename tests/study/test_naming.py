@@ -10,7 +10,7 @@ from sirev.errors import BadInput, SirevError
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.digests import canonical_json, sha256
 from sirev.store.objects import DamagedObject
-from sirev.store.runs import Pin, Run
+from sirev.store.runs import Pin, Run, address, pinned_step, step_title
 from sirev.store.store import Store
 from sirev.study.naming import LISTED, artifact_named, named, run_named, runs_named
 
@@ -60,6 +60,8 @@ def test_an_unknown_run_is_answered_by_the_nearest_ones_and_not_by_all_there_are
     assert "did you mean 'tiny-sft-s3'?" in line
     assert line.endswith(f"and {20 - LISTED} more)")
     assert line.count("tiny-sft-s") == LISTED + 1
+    named_there = line.partition("(known: ")[2].partition(" and ")[0].split(", ")
+    assert named_there == sorted(named_there)
     assert f"and {20 - LISTED} more" in refused(run_named, store, "tiny")
 
 
@@ -116,13 +118,22 @@ def test_an_artifact_goes_by_run_and_step(store: Store, name: str, step: str) ->
     assert (found.run.id, found.step, found.key) == (run.id, step, run.pins[step].key)
 
 
+@pytest.mark.parametrize("step", STEPS)
+def test_what_is_printed_of_a_step_is_its_address(store: Store, step: str) -> None:
+    run = run_of(store, "tiny-sft-s0-abcd")
+    found = named(store, address(run.id, step))
+    assert (found.step, pinned_step(step_title(step))) == (step, step)
+    t = step.partition(":")[2]
+    assert address(run.id, step).split(":")[1] == (t or step)
+
+
 def test_several_steps_are_listed_and_an_unknown_one_gets_a_suggestion(store: Store) -> None:
     run_of(store, "tiny-sft-s0-ffff")
     line = refused(artifact_named, store, "tiny:2:sample")
-    for step in ("sample/train:2", "sample/test:2", "sample/test/greedy:2"):
-        assert f"tiny-sft-s0-ffff:{step}" in line
+    steps = ("2:sample/test", "2:sample/test/greedy", "2:sample/train")
+    assert line.endswith(": " + ", ".join(f"tiny-sft-s0-ffff:{step}" for step in steps))
     for wanted in ("2:trian", "trian:2"):
-        assert "did you mean 'train:2'" in refused(artifact_named, store, f"tiny:{wanted}")
+        assert "did you mean '2:train'" in refused(artifact_named, store, f"tiny:{wanted}")
     for wanted in ("", "3:train", "sam", ":"):
         assert "has no step" in refused(artifact_named, store, f"tiny:{wanted}")
     assert "has no run 'tinny'" in refused(artifact_named, store, "tinny:2:train")

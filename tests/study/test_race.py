@@ -51,7 +51,7 @@ def test_six_processes_compute_each_step_of_a_chain_once(tmp_path: Path) -> None
 def test_eight_processes_compute_each_step_of_a_study_once(smoke: Study, tmp_path: Path) -> None:
     command = [SIREV, "iterate", "--recipe", "tiny_smoke", "--method", "sft", "--store", tmp_path / "store"]
     ended = at_once(command, 8)
-    counts = [re.search(r"(\d+) steps found in the store, (\d+) computed", stderr) for _, stderr in ended]
+    counts = [re.search(r"(\d+) steps cached, (\d+) computed", stderr) for _, stderr in ended]
     run = smoke.store.runs.get(smoke.of("sft").id)
     assert run is not None
     assert sum(int(found[2]) for found in counts if found) == len({pin.key for pin in run.pins.values()})

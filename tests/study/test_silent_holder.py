@@ -52,7 +52,7 @@ def computed(process: subprocess.Popen[str]) -> tuple[list[str], list[str]]:
 def test_a_holder_that_is_killed_is_followed_at_once(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
     other = chain(tmp_path / "store")
     said = _first_line(other)
-    assert said == f"sft seed 0  train:{HELD}  waits for process {holder.pid} on {HOST}"
+    assert said == f"sft seed 0  {HELD}:train  waiting for process {holder.pid} on {HOST}"
     began = time.monotonic()
     holder.kill()
     names, _ = computed(other)
@@ -71,8 +71,8 @@ def test_a_holder_that_is_stopped_is_given_up_and_both_come_to_the_same_end(
     who = f"process {holder.pid} on {HOST}"
     said = [line for line in lines if who in line]
     assert said == [
-        f"sft seed 0  train:{HELD}  waits for {who}",
-        f"sft seed 0  train:{HELD}  goes on without {who}, of which nothing was heard for 2 s",
+        f"sft seed 0  {HELD}:train  waiting for {who}",
+        f"sft seed 0  {HELD}:train  continuing without {who}, silent for 2 s",
     ]
     assert_sound(tmp_path / "store")
     before = semantic_digests(sirev.Store(tmp_path / "store"))
@@ -105,7 +105,7 @@ def test_a_study_goes_on_without_one_that_was_stopped_with_its_children(smoke: S
         _stop_with_a_lock(first.pid, tmp_path / "store" / "locks")
         second = subprocess.run([sys.executable, "-c", IMPATIENT, *asked], capture_output=True, text=True, timeout=200)
         assert second.returncode == 0, second.stderr
-        assert re.search(rf"goes on without process {first.pid} on {re.escape(HOST)}", second.stderr)
+        assert re.search(rf"continuing without process {first.pid} on {re.escape(HOST)}", second.stderr)
         assert_sound(tmp_path / "store")
         os.killpg(first.pid, signal.SIGCONT)
         _, stderr = first.communicate(timeout=200)

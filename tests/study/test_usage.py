@@ -121,10 +121,17 @@ def test_shares_of_runs_read_no_other_runs_records(filled: Store) -> None:
 
 def test_the_json_form_has_every_field(filled: Store) -> None:
     told = usage(filled).to_dict()
-    assert set(told) == {"stages", "runs", "spaces", "missing", "total"}
+    assert set(told) == {"stages", "runs", "spaces", "missing", "deletable", "total"}
     assert told["stages"][0] == {"name": "train", "artifacts": 2, "size": 3010, "own": 3000}
     assert set(told["spaces"]) == {"of runs", "of pins", "of none", "records", "other"}
     assert set(told["total"]) == {"files", "size", "disk"}
+
+
+def test_what_a_collection_would_delete_is_told_from_what_stays_alongside(filled: Store) -> None:
+    assert usage(filled).deletable == Space()
+    filled.runs.remove("two")
+    found = usage(Store(filled.path))
+    assert found.deletable.size == found.spaces["of none"].size > 2000
 
 
 def test_an_empty_store_takes_nothing(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_changed_learning_rate_is_named_with_what_was_nearest_and_what_depends
     assert one.nearest.artifact == smoke.artifact("sft", "train:1").digest
     assert one.nearest.step == "train:1"
     later = only(found, "sample/test:1")
-    assert (later.state, later.reasons()) == ("unknown", ["train:1 has to run first"])
+    assert (later.state, later.reasons()) == ("unknown", ["1:train has to run first"])
 
 
 def test_a_changed_temperature_is_one_reason_for_the_sampling_of_every_t(smoke: Study) -> None:
@@ -130,7 +130,7 @@ def test_an_input_that_changed_is_followed_back_to_its_cause(smoke_copy: Path) -
     assert (one.cause, change.name, change.made_by) == ("changed", "data", "select:2")
     (root,) = change.roots
     assert (root.step, root.via) == ("sample/train:1", ("select:2",))
-    assert one.reasons() == ["input data changed: temperature 0.75 -> 0.9 at sample/train:1, by way of select:2"]
+    assert one.reasons() == ["input data changed: temperature 0.75 -> 0.9 at 1:sample/train, by way of 2:select"]
 
 
 def publish_another(store: sirev.Store, step: str, *overrides: str) -> None:
@@ -164,7 +164,7 @@ def test_a_lost_maker_of_an_earlier_input_is_said(smoke_copy: Path) -> None:
     (planner,) = plans("tiny_smoke", methods=["sft"], overrides=[fewer], store=store).planners
     store.publish(planner.steps["select:2"].action, Output(files={"summary.json": canonical_json({"outcome": "ok"})}))
     one = only(asked(store, fewer, methods=["sft"]), "train:2")
-    assert one.reasons() == ["input data changed: what made the earlier one is not in the store at select:2"]
+    assert one.reasons() == ["input data changed: what made the earlier one is not in the store at 2:select"]
 
 
 @pytest.mark.parametrize("harm", ["missing", "cut", "link"])

@@ -7,20 +7,32 @@ from typing import Annotated
 
 import typer
 
-from sirev.cli.options import LookOption, StoreOption
+from sirev.cli import completion
+from sirev.cli.commands import SETTINGS, Command, Group, examples
+from sirev.cli.options import LookOption, RunArgument, StoreOption
 
-app = typer.Typer(help="Look into the store, check it, clean it up, share it.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    cls=Group,
+    help="Inspect, check, clean up and share the store.",
+    epilog=examples("sirev store ls", "sirev store verify", "sirev store export tiny tiny.tar.zst"),
+    context_settings=SETTINGS,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 KeepModels = Annotated[
     str | None,
-    typer.Option("--keep-models", metavar="all|last|best|none", help="Which of a run's trained models, the large files."),
+    typer.Option("--keep-models", metavar="all|last|best|none", help="Which trained models to keep (they are the large files)."),
 ]
-Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="How many files move at a time.")]
+Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="How many files to copy at a time.")]
 UrlArgument = Annotated[str, typer.Argument(metavar="URL", help="A folder, s3://…, gs://… or hf://datasets/OWNER/NAME.")]
-RunsArgument = Annotated[list[str] | None, typer.Argument(metavar="[RUN|RECIPE]...", help="Default: every run.")]
+RunsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="RUN|RECIPE", help="Default: every run.", autocompletion=completion.runs_and_recipes),
+]
 
 
-@app.command("ls")
+@app.command("ls", cls=Command, epilog=examples("sirev store ls"))
 def ls(form: LookOption = "table", store: StoreOption = None) -> None:
     """List the runs, their size, and what is pinned."""
     from sirev.cli.store import look
@@ -28,12 +40,17 @@ def ls(form: LookOption = "table", store: StoreOption = None) -> None:
     look.ls(store, form)
 
 
-@app.command("show")
+@app.command("show", cls=Command, epilog=examples("sirev store show tiny-sft-s0"))
 def show(
     name: Annotated[
-        str, typer.Argument(metavar="RUN|KEY|DIGEST", help="Or its beginning: of a key and a digest at least 6 digits.")
+        str,
+        typer.Argument(
+            metavar="RUN|RUN:T:STEP|KEY|DIGEST",
+            help="A run, a step of it, a key, or the digest of an artifact or file. The start of each is enough (6 digits).",
+            autocompletion=completion.runs,
+        ),
     ],
-    form: Annotated[str, typer.Option("--format", metavar="json", help="There is no other.")] = "json",
+    form: Annotated[str, typer.Option("--format", metavar="json", help="Output format; json is the only one.")] = "json",
     store: StoreOption = None,
 ) -> None:
     """Show a run, an action, an artifact or a file, as JSON."""
@@ -42,89 +59,103 @@ def show(
     look.show(name, store, form)
 
 
-@app.command("log")
+@app.command("log", cls=Command, epilog=examples("sirev store log tiny-sft-s0"))
 def log(
-    name: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Only its steps. Default: everything recorded.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="RUN", help="Only its steps. Default: everything recorded.", autocompletion=completion.runs),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Include the shards of samples.")] = False,
     form: LookOption = "table",
     store: StoreOption = None,
 ) -> None:
-    """List what was computed when, and how long it took."""
+    """List when each step was computed, and how long it took."""
     from sirev.cli.store import look
 
-    look.log(name, store, form)
+    look.log(name, store, form, everything)
 
 
-@app.command("du")
+@app.command("du", cls=Command, epilog=examples("sirev store du"))
 def du(form: LookOption = "table", store: StoreOption = None) -> None:
-    """Show what takes the space, by stage and by run."""
+    """Show disk usage by stage and by run."""
     from sirev.cli.store import look
 
     look.du(store, form)
 
 
-@app.command("diff")
+@app.command("diff", cls=Command, epilog=examples("sirev store diff tiny-sft-s0 tiny-dpo-s0"))
 def diff(
-    first: Annotated[str, typer.Argument(metavar="RUN", help="A run's id; its beginning will do.")],
-    second: Annotated[str, typer.Argument(metavar="RUN", help="Another.")],
+    first: RunArgument,
+    second: Annotated[str, typer.Argument(metavar="OTHER", help="The run to compare it with.", autocompletion=completion.runs)],
     form: LookOption = "table",
     store: StoreOption = None,
 ) -> None:
-    """Show where two runs part, and what differs there."""
+    """Show where two runs diverge, and what differs there."""
     from sirev.cli.store import look
 
     look.diff(first, second, store, form)
 
 
-@app.command("path")
+@app.command("path", cls=Command, epilog=examples("sirev store path", "sirev store path tiny-sft-s0:5:train"))
 def path(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A run's id.")] = None,
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN:T:STEP", help="A run or a step of it, such as tiny-sft-s0:5:train.", autocompletion=completion.runs
+        ),
+    ] = None,
     step: Annotated[
-        str | None, typer.Argument(metavar="[STEP]", help="A step of the run, such as compare or sample/test:2.")
+        str | None, typer.Argument(metavar="STEP", help="The step, where RUN names none: compare, 2:sample/test.")
     ] = None,
     store: StoreOption = None,
 ) -> None:
-    """Print the store's folder, or where a step's files are."""
+    """Print the path of the store, or of a step's files."""
     from sirev.cli.store import look
 
     look.path(run, step, store)
 
 
-@app.command("get")
+@app.command("get", cls=Command, epilog=examples("sirev store get tiny-sft-s0:5:train --to model"))
 def get(
-    name: Annotated[str, typer.Argument(metavar="DIGEST|RUN:T:STAGE", help="An artifact, such as tiny-sft-s0:3:train.")],
-    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A folder that is new or empty.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIGEST|RUN:T:STEP", help="An artifact, such as tiny-sft-s0:3:train.", autocompletion=completion.runs
+        ),
+    ],
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A new or empty folder.")],
     store: StoreOption = None,
 ) -> None:
-    """Hand an artifact out as ordinary files: models, Parquet."""
+    """Export an artifact as files: a model, or Parquet tables."""
     from sirev.cli.store import look
 
     look.get(name, to, store)
 
 
-@app.command("verify")
+@app.command("verify", cls=Command, epilog=examples("sirev store verify", "sirev store verify --repair"))
 def verify(
     repair: Annotated[
-        bool, typer.Option("--repair", help="Drop what is damaged, so that it is computed or pulled again.")
+        bool, typer.Option("--repair", help="Delete damaged files, so that they are recomputed or pulled.")
     ] = False,
     recompute: Annotated[
-        int, typer.Option("--recompute", metavar="N", min=0, help="Also run N deterministic steps again and compare.")
+        int, typer.Option("--recompute", metavar="N", min=0, help="Also recompute N deterministic steps and compare.")
     ] = 0,
     form: LookOption = "table",
     store: StoreOption = None,
 ) -> int:
-    """Check every byte and record; exit 1 for damage."""
+    """Check every file and record; exit with 1 if any is damaged."""
     from sirev.cli.store import check
 
     return check.verify(store, repair, recompute, form)
 
 
-@app.command("gc")
+@app.command("gc", cls=Command, epilog=examples("sirev store gc --dry-run", "sirev store gc --older-than 30d --keep-models last"))
 def gc(
     older_than: Annotated[
-        str | None, typer.Option("--older-than", metavar="AGE", help="Also give up runs last touched so long ago: 30d, 12h.")
+        str | None, typer.Option("--older-than", metavar="AGE", help="Also delete runs not used for this long: 30d, 12h.")
     ] = None,
     max_size: Annotated[
-        str | None, typer.Option("--max-size", metavar="SIZE", help="Also give up the oldest runs until it fits: 50GB.")
+        str | None, typer.Option("--max-size", metavar="SIZE", help="Also delete the oldest runs until the store fits: 50GB.")
     ] = None,
     keep_models: KeepModels = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
@@ -132,34 +163,47 @@ def gc(
     form: LookOption = "table",
     store: StoreOption = None,
 ) -> None:
-    """Show, then delete, what nothing reaches any more."""
+    """Delete what no run or pin uses, after showing it."""
     from sirev.cli.store import keep
 
     keep.gc(store, older_than, max_size, keep_models, yes, dry_run, form)
 
 
-@app.command("pin")
+@app.command("rm", cls=Command, epilog=examples("sirev store rm tiny-sft-s0-1dcc2f30"))
+def rm(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="The whole id of a run.", autocompletion=completion.runs)],
+    store: StoreOption = None,
+) -> None:
+    """Remove runs; the next gc deletes what only they used."""
+    from sirev.cli.store import keep
+
+    keep.rm(runs, store)
+
+
+@app.command("pin", cls=Command, epilog=examples("sirev store pin tiny-sft-s0 --tag paper"))
 def pin(
-    name: Annotated[str | None, typer.Argument(metavar="[RUN|DIGEST]", help="Default: list the pins.")] = None,
-    tag: Annotated[str | None, typer.Option("--tag", metavar="NAME", help="What to call the pin. Default: the run's id.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="RUN|DIGEST", help="Default: list the pins.", autocompletion=completion.runs)
+    ] = None,
+    tag: Annotated[str | None, typer.Option("--tag", metavar="NAME", help="The pin's name. Default: the run's id.")] = None,
     form: LookOption = "table",
     store: StoreOption = None,
 ) -> None:
-    """Keep a run or an artifact, whatever gc is asked."""
+    """Protect a run or an artifact from gc."""
     from sirev.cli.store import keep
 
     keep.pin(name, tag, store, form)
 
 
-@app.command("unpin")
+@app.command("unpin", cls=Command, epilog=examples("sirev store unpin paper"))
 def unpin(name: Annotated[str, typer.Argument(metavar="NAME", help="The pin's name.")], store: StoreOption = None) -> None:
-    """Take a pin away; the next gc may delete what it kept."""
+    """Remove a pin; the next gc may delete what it protected."""
     from sirev.cli.store import keep
 
     keep.unpin(name, store)
 
 
-@app.command("push")
+@app.command("push", cls=Command, epilog=examples("sirev store push s3://bucket/study tiny --keep-models none"))
 def push(
     url: UrlArgument,
     runs: RunsArgument = None,
@@ -167,13 +211,13 @@ def push(
     jobs: Jobs = 8,
     store: StoreOption = None,
 ) -> None:
-    """Copy runs to a shared store; only what is missing moves."""
+    """Upload runs to a shared store: only files it lacks."""
     from sirev.cli.store import share
 
     share.push(url, runs or [], keep_models, jobs, store)
 
 
-@app.command("pull")
+@app.command("pull", cls=Command, epilog=examples("sirev store pull hf://datasets/ORG/NAME"))
 def pull(
     url: UrlArgument,
     runs: RunsArgument = None,
@@ -181,33 +225,37 @@ def pull(
     jobs: Jobs = 8,
     store: StoreOption = None,
 ) -> None:
-    """Copy runs from a shared store, every byte checked."""
+    """Download runs from a shared store, every file verified."""
     from sirev.cli.store import share
 
     share.pull(url, runs or [], keep_models, jobs, store)
 
 
-@app.command("export")
+@app.command("export", cls=Command, epilog=examples("sirev store export tiny tiny.tar.zst --keep-models none"))
 def export(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="[RUN|RECIPE]... FILE", help="Which runs, by default all, and the file.tar.zst to write."),
+        typer.Argument(
+            metavar="[RUN|RECIPE]... FILE",
+            help="The runs (default: every run), then the .tar.zst file to write.",
+            autocompletion=completion.runs_and_recipes,
+        ),
     ],
     keep_models: KeepModels = None,
     store: StoreOption = None,
 ) -> None:
-    """Write runs, and all that they stand on, as one file."""
+    """Write runs and everything they depend on to one archive."""
     from sirev.cli.store import share
 
     share.export(names, keep_models, store)
 
 
-@app.command("import")
+@app.command("import", cls=Command, epilog=examples("sirev store import tiny.tar.zst"))
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE.tar.zst", help="A file that export wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.tar.zst", help="An archive that export wrote.")],
     store: StoreOption = None,
 ) -> None:
-    """Take in the runs of such a file, all of it checked."""
+    """Import runs from an archive, verified."""
     from sirev.cli.store import share
 
     share.import_(file, store)

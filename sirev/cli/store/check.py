@@ -1,4 +1,4 @@
-"""`sirev store verify`: what is damaged, what is dropped, and whether steps come out again as they are stored."""
+"""`sirev store verify`: what is damaged, what was dropped, and whether recomputed steps are identical to the stored ones."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from sirev.store.upkeep.repair import MISSING, marker_damage, mend_marker, repai
 from sirev.store.upkeep.verify import verify as verified
 from sirev.study.recomputing import Recomputed, recompute
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the JSON form; it grows when a field changes its meaning or goes away."""
 SHOWN = 20
 """Lines of a kind that the table form lists; json lists all."""
 BELONGS = 3
 """Steps that a line names; of more it gives the number."""
-NEW_ID = "the store has a new id: what was made here counts as made elsewhere from now on"
+NEW_ID = "the store has a new id: results computed here now count as computed elsewhere"
 
 
 @dataclass
@@ -44,10 +44,10 @@ class _Outcome:
 
 
 def verify(path: Path | None, mend: bool, count: int, form: str) -> int:
-    """Check the store, mend it if asked to, run `count` steps again, print what was found. The exit status: 0 if all is well.
+    """Check the store, repair it if asked to, recompute `count` steps, print the findings. Returns the exit status.
 
-    1 where something is damaged or missing, or comes out otherwise. Once it is mended, what is then to be computed or pulled
-    again is no failure: that is what mending is for.
+    0 if all is well, 1 where something is damaged or missing, or a recomputed step differs. What a repair leaves to be computed
+    or pulled again is no failure: that is what it is for.
     """
     check_format(form)
     outcome = _checked(path if path is not None else default_path(), mend, count)
@@ -69,7 +69,7 @@ def _checked(place: Path, mend: bool, count: int) -> _Outcome:
             dropped.append(marker)
     store = Store(place)
     if not store.exists and what is None:
-        raise BadInput(f"there is no store in {place}; name another with --store DIR")
+        raise BadInput(f"there is no store in {place}; choose another with --store DIR")
     with _Progress() as progress:
         outcome = _Outcome(verified(store, progress.told), dropped=dropped)
         if mend:
@@ -90,12 +90,14 @@ def _print(outcome: _Outcome, count: int) -> None:
     _list("Damaged or missing", [_line(one, reason) for one, reason in outcome.left])
     _list("Dropped", [_line(one) for one in outcome.dropped])
     _list("Missing", [_line(one) for one in outcome.again])
-    _list(
-        "Of a newer format, which this sirev can't check: upgrade sirev", [f"{one.path}: {one.what}" for one in found.unchecked]
-    )
-    _list("No damage, but worth knowing", [f"{one.path}: {one.what}" for one in found.remarks])
+    _list("Newer format, which this version can't check (upgrade sirev)", [f"{one.path}: {one.what}" for one in found.unchecked])
+    _list("Remarks (no damage)", [f"{one.path}: {one.what}" for one in found.remarks])
     if outcome.recomputed is not None:
-        _list("Comes out otherwise", [f"{one.step} (key {one.key[:12]}): {one.what}" for one in outcome.recomputed.differences])
+        _list(
+            "Different when recomputed",
+            [f"{one.step} (key {one.key[:12]}): {one.what}" for one in outcome.recomputed.differences],
+        )
+        _list("Identical when recomputed", outcome.recomputed.alike)
     for line in _last_lines(outcome, count):
         print(line)
 
@@ -115,7 +117,7 @@ def _list(title: str, lines: list[str]) -> None:
 def _line(damage: Damage, reason: str = "") -> str:
     belongs = ", ".join(damage.belongs[:BELONGS]) + _more(len(damage.belongs) - BELONGS)
     failed = f"; {reason}" if reason else ""
-    return f"{damage.kind} {damage.path}: {damage.what}{failed}{f'; of {belongs}' if belongs else ''}"
+    return f"{damage.kind} {damage.path}: {damage.what}{failed}{f'; used by {belongs}' if belongs else ''}"
 
 
 def _last_lines(outcome: _Outcome, count: int) -> list[str]:
@@ -123,18 +125,21 @@ def _last_lines(outcome: _Outcome, count: int) -> list[str]:
     found = outcome.found
     if (done := outcome.recomputed) is not None:
         alike, differ = len(done.alike), len(done.differences)
-        lines.append(
-            f"{alike + differ:,} steps run again: {f'{differ:,} come out otherwise' if differ else 'all come out the same'}"
-        )
+        what = f"{differ:,} differ" if differ else "all identical" if alike else "none could be"
+        lines.append(f"{alike + differ:,} of {done.deterministic:,} deterministic steps recomputed: {what}")
         reasons: dict[str, list[str]] = defaultdict(list)
         for step, why in done.skipped.items():
             reasons[why].append(step)
-        lines += [f"not run again: {steps[0]}{_more(len(steps) - 1)}: {why}" for why, steps in reasons.items()]
+        lines += [f"not recomputed: {steps[0]}{_more(len(steps) - 1)}: {why}" for why, steps in reasons.items()]
     elif count:
-        lines.append("nothing was run again: mend the store first")
+        lines.append("nothing was recomputed: repair the store first")
+    if found.hollow:
+        lines.append(
+            f"{_weights(found.hollow)} not in this store (removed, or left out when it was shared); their measurements are"
+        )
     if found.leftovers:
         lines.append(
-            f"{found.leftovers:,} files in tmp/ ({size_text(found.leftover_size)}) of writers that were killed or are at work"
+            f"{found.leftovers:,} temporary files ({size_text(found.leftover_size)}) of commands that are running or were killed"
         )
     if any(one.kind == "marker" for one in outcome.dropped):
         lines.append(NEW_ID)
@@ -143,21 +148,25 @@ def _last_lines(outcome: _Outcome, count: int) -> list[str]:
     )
     if needed:
         shown = ", ".join(needed[:BELONGS]) + _more(len(needed) - BELONGS)
-        lines.append(f"to be made again, by `sirev iterate` or `sirev store pull`: what is gone of {shown}")
+        lines.append(f"incomplete now, until `sirev iterate` or `sirev store pull` restores the missing steps: {shown}")
     checked = f"{found.records:,} records, {found.objects:,} objects, {size_text(found.size)} checked in {found.seconds:.1f} s"
     if outcome.left and not outcome.dropped and not outcome.again:
         state = f"{len(outcome.left):,} damaged or missing"
         if any(one.remedy == "drop" for one, _ in outcome.left):
-            state += "; drop what is damaged with: sirev store verify --repair"
+            state += "; remove the damaged files with: sirev store verify --repair"
         elif any(one.remedy == "again" for one, _ in outcome.left):
-            state += "; `sirev iterate` computes what is missing, and `sirev store pull` brings it"
+            state += "; to restore what is missing: `sirev iterate` computes it, `sirev store pull` downloads it"
     elif outcome.left:
-        state = f"{len(outcome.left):,} damaged still"
+        state = f"{len(outcome.left):,} still damaged"
     elif outcome.dropped or outcome.again:
         state = f"{len(outcome.dropped):,} dropped" + (f", {len(outcome.again):,} missing" if outcome.again else "")
     else:
-        state = "whole" + (f", but for {len(found.unchecked):,} of a newer format" if found.unchecked else "")
+        state = "no damage" + (f"; {len(found.unchecked):,} of a newer format not checked" if found.unchecked else "")
     return [*lines, f"{checked}: {state}"]
+
+
+def _weights(models: int) -> str:
+    return "the weights of 1 model are" if models == 1 else f"the weights of {models:,} models are"
 
 
 def _more(count: int) -> str:
@@ -166,7 +175,7 @@ def _more(count: int) -> str:
 
 def _json(outcome: _Outcome) -> dict[str, Any]:
     found = outcome.found
-    counts = {name: getattr(found, name) for name in ("runs", "records", "objects", "size", "seconds")}
+    counts = {name: getattr(found, name) for name in ("runs", "records", "objects", "size", "seconds", "hollow")}
     return {
         "schema": SCHEMA,
         "whole": found.whole,
@@ -200,7 +209,7 @@ class _Progress:
         self._update(what, done, total, f"{size_text(done)} of {size_text(total)}")
 
     def step(self, step: str, done: int, total: int) -> None:
-        """A step that is run again."""
+        """A step that is being recomputed."""
         self._update("steps", done, total, step)
 
     def _update(self, what: str, done: int, total: int, words: str) -> None:

@@ -1,10 +1,11 @@
-"""`sirev store gc`, `pin`, `unpin`: what stays and what goes."""
+"""`sirev store gc`, `rm`, `pin`, `unpin`: what stays and what goes."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from sirev.store.upkeep.pins import NamedPin, Pins
 from sirev.study.comparing import joint_records
 from sirev.study.components import moment
 from sirev.study.keeping import keep_choice, models_to_drop
-from sirev.study.naming import artifact_named, run_named
+from sirev.study.naming import artifact_named, run_named, suggest_of
+from sirev.study.states import States
 
 SCHEMA = 1
 """Version of the JSON forms."""
@@ -29,7 +31,7 @@ SCHEMA = 1
 def gc(
     path: Path | None, older_than: str | None, max_size: str | None, keep_models: str | None, yes: bool, dry_run: bool, form: str
 ) -> None:
-    """Show what would go, and delete it once that is agreed to."""
+    """Show what would be deleted, and delete it after confirmation."""
     check_format(form)
     keep = keep_choice(keep_models)
     policy = Policy(
@@ -40,7 +42,7 @@ def gc(
     )
     store = Store(path)
     if not store.exists:
-        raise BadInput(f"the store {store.path} holds nothing yet")
+        raise BadInput(f"the store {store.path} is empty")
     found = survey(store, policy)
     nothing = not (found.objects or found.records or found.runs or found.hollow)
     if form == "table" and not nothing:
@@ -69,8 +71,32 @@ def pin(name: str | None, tag: str | None, path: Path | None, form: str) -> None
     return None
 
 
+def rm(names: Sequence[str], path: Path | None) -> None:
+    """Remove runs, by their whole ids; a later gc frees the space. BadInput for one that is pinned, or being computed."""
+    store = Store(path)
+    ids = store.runs.ids()
+    pins = Pins(store.path, store.objects).all()
+    states = States(store)
+    for name in names:
+        if name not in ids:
+            near = [one for one in ids if one.startswith(name)] or ids
+            raise BadInput(f"the store {store.path} has no run {name!r}; give the whole id{suggest_of(name, near)}")
+        if kept := [pin.name for pin in pins if name in pin.runs]:
+            raise BadInput(f"{name} is pinned; first run: sirev store unpin {kept[0]}")
+        run = run_named(store, name)
+        if states.of(run) == "running":
+            raise BadInput(f"{name} is being computed; stop that first")
+    for name in dict.fromkeys(names):
+        try:
+            store.runs.remove(name)
+        except OSError as error:
+            raise BadInput(f"the run {name} in {store.path} can't be removed: {error.strerror}") from None
+        print(f"sirev: {name} removed", file=sys.stderr)
+    print("sirev: its results stay for other runs and for a rerun; to free the space: sirev store gc", file=sys.stderr)
+
+
 def _add(store: Store, pins: Pins, name: str, tag: str | None) -> NamedPin:
-    if re.fullmatch(r"[0-9a-f]{6,64}", name):
+    if re.fullmatch(r"[0-9a-f]{6,64}", name) or ":" in name:
         digest = artifact_named(store, name).digest
         made = NamedPin(digest[:16] if tag is None else tag, artifacts=[digest])
     else:
@@ -85,21 +111,21 @@ def _add(store: Store, pins: Pins, name: str, tag: str | None) -> NamedPin:
 
 
 def unpin(name: str, path: Path | None) -> None:
-    """Take a pin away."""
+    """Remove a pin."""
     store = Store(path)
     pins = Pins(store.path, store.objects)
     names = [one.name for one in pins.all()]
     if name not in names or not pins.remove(name):  # by its whole name: what it keeps may be gone for good
         raise BadInput(f"the store {store.path} has no pin {name!r}{suggest(name, names)}; sirev store pin lists them")
-    print(f"sirev: {name} is not pinned any more", file=sys.stderr)
+    print(f"sirev: unpinned {name}", file=sys.stderr)
 
 
 def _agreed(found: Garbage, form: str) -> bool:
     if not sys.stdin.isatty() or form == "json":
-        print("sirev: nothing is deleted; to delete it: --yes", file=sys.stderr)
+        print("sirev: nothing was deleted; to delete it, add --yes", file=sys.stderr)
         return False
     try:
-        answer = input(f"Delete this, {size_text(found.bytes)}? [y/N] ")
+        answer = input(f"Delete {size_text(found.bytes)}? [y/N] ")
     except EOFError:
         print()
         return False
@@ -107,20 +133,20 @@ def _agreed(found: Garbage, form: str) -> bool:
 
 
 def _table(store: Store, found: Garbage) -> TextTable:
-    table = TextTable(f"What can go from {store.path}", ["what", "how many", "bytes"], 1)
-    table.rows.append(["runs given up", str(len(found.runs)), ""])
+    table = TextTable(f"What can be deleted from {store.path}", ["what", "how many", "bytes"], 1)
+    table.rows.append(["runs", str(len(found.runs)), ""])
     table.rows.append(["records", f"{len(found.records):,}", ""])
     rest = found.bytes - found.hollow_bytes
     models = f"{len(found.hollow):,}"
-    table.rows.append(["models of runs that stay", models, size_text(found.hollow_bytes)])
+    table.rows.append(["models of remaining runs", models, size_text(found.hollow_bytes)])
     table.rows.append(["other files and manifests", f"{len(found.objects) - found.hollow_files:,}", size_text(rest)])
-    table.rows.append(["all that goes", "", size_text(found.bytes)])
-    table.rows.append(["all that stays", count_text(found.kept_runs, "run"), size_text(found.kept_bytes)])
-    table.notes += [f"given up: {run.id}" for run in found.runs]
+    table.rows.append(["total to delete", "", size_text(found.bytes)])
+    table.rows.append(["total to keep", count_text(found.kept_runs, "run"), size_text(found.kept_bytes)])
+    table.notes += [f"deleted: {run.id}" for run in found.runs]
     if found.hollow:
-        table.notes.append("What was measured of those models stays; one that is needed again is trained or pulled again.")
+        table.notes.append("Measurements of those models stay; a model that is needed again is retrained or pulled.")
     if found.too_large:
-        table.notes.append("That is still more than --max-size: the rest is pinned, unfinished, or in use.")
+        table.notes.append("This is still more than --max-size: the rest is pinned, unfinished or in use.")
     table.notes += found.warnings[:10]
     return table
 
@@ -151,5 +177,5 @@ def _list(pins: list[NamedPin], form: str, store: Store) -> None:
         kept = [*one.runs, *(f"artifact {digest[:12]}" for digest in one.artifacts)]
         table.rows.append([one.name, ", ".join(kept), moment(one.made)])
     if not pins:
-        table.notes.append("none: sirev store pin RUN keeps one")
+        table.notes.append("none; to keep a run: sirev store pin RUN")
     print_tables([table])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
 
 from sirev.cli.lines import print_lines
 from sirev.cli.options import check_format
@@ -22,57 +22,77 @@ from sirev.stages.model import REFERENCE
 from sirev.store.artifacts import Artifact
 from sirev.store.handout import hand_out, refuse_hollow
 from sirev.store.local_files import LocalFiles
-from sirev.store.runs import Run
+from sirev.store.runs import Run, address
 from sirev.store.store import Store
 from sirev.store.upkeep.pins import Pins
 from sirev.store.upkeep.reach import reach
 from sirev.study import history, naming
-from sirev.study.components import moment
-from sirev.study.usage import Share, Space, run_shares, usage
+from sirev.study.components import moment, shown
+from sirev.study.usage import Share, Space, Usage, usage
+
+if TYPE_CHECKING:
+    from sirev.study.listing import ListedRun
 
 SCHEMA = 1
 """Version of the JSON forms; it grows when a field changes its meaning or goes away."""
 LOGGED = 1000
 """Rows that the table of `log` has at most; JSON has all."""
+SHARD = "sample-shard"
+"""The stage whose results are parts of a sampling's: there are many, and no run has them as steps."""
+SET_SHOWN = 2
+"""Settings that a row of `ls` has at most; JSON has all."""
+SET_VALUE = 24
+"""Characters of a setting's value in a row of `ls`."""
 SPACES = {
-    "of runs": "what runs use",
-    "of pins": "what only pins keep",
-    "of none": "what no run or pin uses",
+    "of runs": "used by runs",
+    "of pins": "kept by pins only",
+    "alongside": "alongside runs: shards, comparisons",
+    "deletable": "unused: sirev store gc deletes it",
     "records": "records",
     "other": "runs, pins, stamps, logs",
 }
 
 
 def ls(path: Path | None, form: str) -> None:
-    """A line a run, the latest last.
+    """A row per run, the latest last.
 
-    JSON: {"schema", "store", "runs": [{"run", "recipe", "method", "seed", "status", "steps", "size", "pins", "begun"}]}: `steps`
-    a count, `size` bytes of all files that it reaches, each once, `pins` the names of those that keep it.
+    JSON: {"schema", "store", "runs": [...]}, each as `sirev.study.listing.ListedRun` says, and its file's "status".
     """
+    from sirev.study.listing import listed_runs  # recipes, to compare settings with
+
     store, as_json = _opened(path, form)
     runs = recorded_runs(store)
-    sizes = {share.name: share.size for share in run_shares(reach(store, runs), runs)}
-    rows = [
-        {
-            "run": run.id,
-            **{name: getattr(run, name) for name in ("recipe", "method", "seed", "status")},
-            "steps": len(run.pins),
-            "size": sizes[run.id],
-            "pins": _pins(store, run),
-            "begun": run.invocation[:32],
-        }
-        for run in runs
-    ]
+    listed = listed_runs(store, runs)
     if as_json:
+        rows = [{**one.to_dict(), "status": run.status} for one, run in zip(listed, runs, strict=True)]
         return _print_json(store, {"runs": rows})
-    pinned = ["pinned"] if any(row["pins"] for row in rows) else []
-    table = TextTable(
-        f"Runs in {store.path}", ["run", "status", "size", "begun", *pinned], 1
-    )  # its id tells recipe, method, seed
-    for row in rows:
-        pins = [", ".join(row["pins"]) or ABSENT] if pinned else []
-        table.rows.append([row["run"], row["status"], size_text(row["size"]), moment(row["begun"]), *pins])
-    return print_tables([table])
+    return print_tables([_runs_table(store, listed)])
+
+
+def _runs_table(store: Store, listed: Sequence[ListedRun]) -> TextTable:
+    """The runs: on a narrow terminal their states first, then what tells them apart. Columns that say nothing are left out."""
+    columns: dict[str, list[str]] = {
+        "state": [one.state for one in listed],
+        "T": [ABSENT if one.T is None else str(one.T) for one in listed],
+        "begun (UTC)": [moment(one.begun) for one in listed],
+        "size": [size_text(one.size) for one in listed],
+        "model": ["" if one.model is None else PurePath(one.model).name or one.model for one in listed],
+        "set": [_set_text(one.set) for one in listed],
+        "pinned": [", ".join(one.pins) for one in listed],
+    }
+    columns = {title: [cell or ABSENT for cell in cells] for title, cells in columns.items() if any(cells)}
+    rows = [list(cells) for cells in zip([one.run for one in listed], *columns.values(), strict=True)]
+    notes = [f"{one.run} {one.state}: {one.reason}" for one in listed if one.reason and one.state in ("failed", "stopped")]
+    if any(one.state in ("interrupted", "failed") for one in listed):
+        notes.append("sirev iterate continues a run where it ended; sirev store rm RUN removes one.")
+    return TextTable(f"Runs in {store.path}", ["run", *columns], 1, rows, notes)
+
+
+def _set_text(found: Mapping[str, Any]) -> str:
+    """Settings for a cell, by the last parts of their paths: "T=2, sft.epochs=3 +4"."""
+    parts = [f"{'.'.join(path.split('.')[-2:])}={shown(value)[:SET_VALUE]}" for path, value in found.items()]
+    more = f" +{len(parts) - SET_SHOWN}" if len(parts) > SET_SHOWN else ""
+    return f"{', '.join(parts[:SET_SHOWN])}{more}"
 
 
 def show(name: str, path: Path | None, form: str = "json") -> None:
@@ -81,17 +101,18 @@ def show(name: str, path: Path | None, form: str = "json") -> None:
     A run: its file, with `size`, `pinned` (by which pins), `hollow` (steps whose files were given up) and `missing` (in
     words). A key: its records, each with `hollow` and `steps` (who uses it). An artifact: its manifest, with `artifact`,
     `semantic`, `size`, `hollow`, `complete`, `keys` (of its records) and `steps`. A file: `object`, `size`, and the artifacts
-    that have it, `in`. Who uses something is said as [{"run", "step"}].
+    that have it, `in`. Who uses something is said as [{"run", "step", "address"}].
     """
     check_format(form)
     print(json.dumps(_shown(Store(path), name), indent=2, ensure_ascii=False))
 
 
-def log(name: str | None, path: Path | None, form: str) -> None:
-    """What was computed when, the latest last: a run's steps, or everything recorded.
+def log(name: str | None, path: Path | None, form: str, everything: bool = False) -> None:
+    """What was computed when, the latest last: a run's steps, or all that is recorded.
 
-    JSON: {"schema", "store", "log": [...], "damaged"}: the entries as `sirev.study.history.Entry.to_dict` says, `damaged` the
-    number of records that can't be read.
+    Shards of samplings are counted but not listed, unless `everything` is asked for. JSON, which has them always: {"schema",
+    "store", "log": [...], "damaged"}, the entries as `sirev.study.history.Entry.to_dict` says, `damaged` the number of records
+    that can't be read.
     """
     store, as_json = _opened(path, form)
     damaged = 0
@@ -101,19 +122,27 @@ def log(name: str | None, path: Path | None, form: str) -> None:
         entries = history.history_of(store, naming.run_named(store, name))
     if as_json:
         return _print_json(store, {"log": [entry.to_dict() for entry in entries], "damaged": damaged})
-    for entry in entries[-LOGGED:]:  # lines, as of a log: names are long, and somebody will look for one
-        steps = [step if name else f"{run}:{step}" for run, step in entry.users]
-        more = f" and {len(steps) - 1} more" if len(steps) > 1 else ""
-        seconds = "" if entry.seconds is None else f"{entry.seconds:,.1f} s"
-        made = f"  made in {entry.store}" if entry.store else "" if entry.provenance is not None else "  its record is gone"
-        when = moment(entry.when) if entry.when else ABSENT
-        step = f"{steps[0]}{more}" if steps else entry.stage
-        print(f"{when:16}  {entry.artifact[:12]}  {seconds:>9}  {step}{made}")
-    if len(entries) > LOGGED:
-        print(f"{len(entries) - LOGGED:,} earlier ones are left out; --format json lists all", file=sys.stderr)
+    shards = [] if everything else [entry for entry in entries if entry.stage == SHARD and not entry.users]
+    shown = [entry for entry in entries if entry not in shards] if shards else entries
+    print(f"{'computed (UTC)':16}  {'artifact':12}  {'seconds':>9}  step")
+    for entry in shown[-LOGGED:]:  # lines, as of a log: names are long, and somebody will look for one
+        print(_log_line(entry))
+    if len(shown) > LOGGED:
+        print(f"{len(shown) - LOGGED:,} earlier steps are not shown; --format json lists all", file=sys.stderr)
+    if shards:
+        print(f"{len(shards):,} shards of samplings are not shown; --all lists them", file=sys.stderr)
     if damaged:
-        print(f"{damaged:,} damaged records are left out; mend the store with: sirev store verify --repair", file=sys.stderr)
+        print(f"{damaged:,} damaged records are left out; repair the store with: sirev store verify --repair", file=sys.stderr)
     return None
+
+
+def _log_line(entry: history.Entry) -> str:
+    steps = [address(run, step) for run, step in entry.users]
+    more = f" and {len(steps) - 1} more" if len(steps) > 1 else ""
+    seconds = "" if entry.seconds is None else f"{entry.seconds:,.1f}"
+    made = f"  computed in {entry.store}" if entry.store else "" if entry.provenance is not None else "  its record is gone"
+    when = moment(entry.when) if entry.when else ABSENT
+    return f"{when:16}  {entry.artifact[:12]}  {seconds:>9}  {f'{steps[0]}{more}' if steps else entry.stage}{made}"
 
 
 def du(path: Path | None, form: str) -> None:
@@ -126,16 +155,14 @@ def du(path: Path | None, form: str) -> None:
     if as_json:
         return _print_json(store, found.to_dict())
     stages = _shares_table("By stage", "stage", found.stages)
-    stages.notes.append("A file that several artifacts have is counted once; only here: what no other stage has.")
+    stages.notes.append("Files shared by several artifacts are counted once; only here: files of no other stage.")
     runs = _shares_table("By run", "run", found.runs)
-    runs.notes.append("Only here: what no other run has.")
+    runs.notes.append("Only here: files of no other run.")
     table = TextTable(f"Files in {store.path}", ["what", "files", "size", "on disk"], 1)
-    for name, space in [*((SPACES[name], space) for name, space in found.spaces.items()), ("total", found.total)]:
-        table.rows.append([name, *_space(space)])
-    if found.spaces["of none"].files:
-        table.notes.append("Shards and comparisons stay beside their runs; what can go: sirev store gc --dry-run")
+    for name, space in [*_spaces(found).items(), ("total", found.total)]:
+        table.rows.append([SPACES.get(name, name), *_space(space)])
     if found.missing:
-        table.notes.append(f"{len(found.missing):,} things that runs stand on are missing or damaged: sirev store verify")
+        table.notes.append(f"{len(found.missing):,} results that runs need are missing or damaged: sirev store verify")
     return print_tables([one for one in (stages, runs) if one.rows] + [table])
 
 
@@ -151,16 +178,16 @@ def diff(first: str, second: str, path: Path | None, form: str) -> None:
 
 
 def path(run_id: str | None, step: str | None, path: Path | None) -> None:
-    """The store's folder; with a run and a step, the files of the step's artifact and what was noted beside it."""
+    """The store's folder; of a run its file; of a step (RUN:t:step, or RUN and the step) its artifact's files and notes."""
     store = Store(path)
     if run_id is None:
         print(store.path.resolve())
         return
-    if step is None:
+    if step is None and ":" not in run_id:
         run = naming.run_named(store, run_id)
         print((store.path / "runs" / f"{run.id}.json").resolve())
         return
-    found = naming.named(store, f"{run_id}:{step}")
+    found = naming.named(store, run_id if step is None else f"{run_id}:{step}")
     refuse_hollow(store, found.artifact)
     for name in found.artifact.manifest["files"]:
         print(f"{name}\t{found.artifact.path(name).resolve()}")
@@ -249,7 +276,7 @@ def _shown_file(store: Store, digest: str) -> dict[str, Any]:
 
 
 def _steps(store: Store, artifact: str) -> list[dict[str, str]]:
-    return [{"run": run, "step": step} for run, step in history.users_of(store, artifact)]
+    return [{"run": run, "step": step, "address": address(run, step)} for run, step in history.users_of(store, artifact)]
 
 
 def _pins(store: Store, run: Run) -> list[str]:
@@ -273,7 +300,7 @@ def _remarks(store: Store, found: naming.Named, to: Path) -> Iterator[str]:
         if record and (base := history.base_of(store, record, runs)):
             run, step = base
             artifact = store.artifact(run.pins[step].artifact)
-            named = _referred(store, artifact) if REFERENCE in artifact.manifest["files"] else f"{run.id}:{step}"
+            named = _referred(store, artifact) if REFERENCE in artifact.manifest["files"] else address(run.id, step)
             yield f"an adapter; its base model is {named}"
 
 
@@ -290,6 +317,17 @@ def _shares_table(title: str, what: str, shares: list[Share]) -> TextTable:
     table = TextTable(title, [what, "artifacts", "size", "only here"], 1)
     table.rows = [[one.name, f"{one.artifacts:,}", size_text(one.size), size_text(one.own)] for one in shares]
     return table
+
+
+def _spaces(found: Usage) -> dict[str, Space]:
+    """The spaces as the table has them: what no run or pin reaches is told apart by whether gc would delete it."""
+    spaces: dict[str, Space] = {}
+    for name, space in found.spaces.items():
+        if name == "of none":
+            spaces |= {"alongside": space - found.deletable, "deletable": found.deletable}
+        else:
+            spaces[name] = space
+    return spaces
 
 
 def _space(space: Space) -> list[str]:

@@ -1,4 +1,4 @@
-"""`sirev store push`, `pull`, `export`, `import`: runs on their way to others, and theirs on their way here."""
+"""`sirev store push`, `pull`, `export`, `import`: sending runs to others, and receiving theirs."""
 
 from __future__ import annotations
 
@@ -17,39 +17,47 @@ from sirev.study.naming import runs_named
 
 
 def push(url: str, names: Sequence[str], keep_models: str | None, jobs: int, path: Path | None) -> None:
-    """Send runs, without those models that are not to be kept."""
+    """Send runs, without the models that are not to be kept."""
     from sirev.store.sharing.push import push as send
     from sirev.store.sharing.remote import Remote
 
-    keep, remote, store = keep_choice(keep_models), Remote(url), _filled(path)
+    keep, store = keep_choice(keep_models), _filled(path)
+    _check_order("push", url, names, store)
+    remote = Remote(url)
     runs = _finished(store, names)
     with Moving() as moving:
         moved = send(store, remote, runs, models_to_drop(store, runs, keep), jobs, moving)
-    _tell(moved, f"pushed to {url}", "all of it was there")
+    _tell(moved, f"pushed to {url}", "everything was there")
     print(f"next, on another machine: sirev store pull {url} {' '.join(_recipes(runs))}")
 
 
 def pull(url: str, names: Sequence[str], keep_models: str | None, jobs: int, path: Path | None) -> None:
-    """Take runs in, without those models that are not to be kept."""
+    """Copy runs from a shared store, without the models that are not to be kept."""
     from sirev.store.sharing.pull import LeaveOut
     from sirev.store.sharing.pull import pull as take
     from sirev.store.sharing.remote import Remote
 
-    keep, remote, store = keep_choice(keep_models), Remote(url), Store(path)
+    keep, store = keep_choice(keep_models), Store(path)
+    _check_order("pull", url, names, store)
+    remote = Remote(url)
     leave_out = LeaveOut(
         lambda store, runs: models_to_drop(store, runs, "none"), lambda store, runs: models_to_drop(store, runs, keep)
     )
     with Moving() as moving:
         moved = take(store, remote, names, leave_out if keep != "all" else None, jobs, moving)
-    _tell(moved, f"pulled from {url}", "all of it was here")
+    _tell(moved, f"pulled from {url}", "everything was here")
     _next(store, moved.runs, path)
 
 
 def export(names: Sequence[str], keep_models: str | None, path: Path | None) -> None:
     """Write runs as one file; the last of the names is the file's."""
-    from sirev.store.sharing.archive import export_runs
+    from sirev.store.sharing.archive import ENDING, export_runs
 
     *wanted, file = names
+    if not file.endswith(ENDING):
+        shown = " ".join(one for one in names if not one.endswith(ENDING))
+        archive = next((one for one in wanted if one.endswith(ENDING)), f"FILE{ENDING}")
+        raise BadInput(f"{file}: an archive's name ends in {ENDING}, and it comes last: sirev store export {shown} {archive}")
     keep, store = keep_choice(keep_models), _filled(path)
     runs = _finished(store, wanted)
     size = export_runs(store, runs, Path(file), models_to_drop(store, runs, keep))
@@ -58,37 +66,53 @@ def export(names: Sequence[str], keep_models: str | None, path: Path | None) -> 
 
 
 def import_(file: Path, path: Path | None) -> None:
-    """Take in the runs of a file."""
+    """Import the runs of a file."""
     from sirev.store.sharing.archive import import_file
 
     store = Store(path)
     taken = import_file(store, file)
-    print(f"{count_text(len(taken.runs), 'run')} taken in: {count_text(taken.objects, 'new file')}, {size_text(taken.bytes)}")
+    print(f"{count_text(len(taken.runs), 'run')} imported: {count_text(taken.objects, 'new file')}, {size_text(taken.bytes)}")
     if taken.here_already:
-        print(f"here already, and left as they were: {', '.join(taken.here_already)}")
+        print(f"already here, left unchanged: {', '.join(taken.here_already)}")
     if taken.hollow:
-        print(f"the files of {count_text(taken.hollow, 'model')} are not in it; what was measured of them is")
+        whose = "1 model's weights are" if taken.hollow == 1 else f"{taken.hollow} models' weights are"
+        print(f"{whose} not included; the measurements are")
     _next(store, [*taken.runs, *taken.here_already], path)
 
 
 def _filled(path: Path | None) -> Store:
     store = Store(path)
     if not store.exists:
-        raise BadInput(f"the store {store.path} holds nothing yet; fill it with: sirev iterate --recipe tiny")
+        raise BadInput(f"the store {store.path} is empty; to fill it: sirev iterate --recipe tiny")
     return store
 
 
 def _finished(store: Store, names: Sequence[str]) -> list[Run]:
-    """The runs to send. One that goes on is left out where it is only one of several that a name means."""
+    """The runs to send. An unfinished one is left out where it is only one of several that a name means."""
     runs = runs_named(store, names)
     going = [run for run in runs if run.status == "running"]
     for run in going:
         if any(run.id.startswith(name) and name != run.recipe for name in names):
-            raise BadInput(f"the run {run.id} is not finished: end it with `sirev iterate`, then send it")
-        print(f"sirev: {run.id} is not finished, so it is left out", file=sys.stderr)
+            raise BadInput(f"the run {run.id} is not finished: finish it with `sirev iterate` first")
+        print(f"sirev: {run.id} is not finished and left out", file=sys.stderr)
     if not (finished := [run for run in runs if run not in going]):
         raise BadInput(f"the store {store.path} has no finished run to send")
     return finished
+
+
+def _check_order(command: str, url: str, names: Sequence[str], store: Store) -> None:
+    """BadInput where a run stands in the place of the URL."""
+    if "/" in url or Path(url).exists():
+        return
+    place = next((name for name in names if "/" in name or Path(name).is_dir()), None)
+    is_run = any(one == url or one.startswith(f"{url}-") for one in store.runs.ids())
+    if place is None and not is_run:
+        return
+    runs = " ".join([url, *(name for name in names if name != place)])
+    raise BadInput(
+        f"{url} is not a place to {command} {'to' if command == 'push' else 'from'}, which comes first: "
+        f"sirev store {command} {place or 'URL'} {runs}"
+    )
 
 
 def _tell(moved: Moved, done: str, nothing: str) -> None:

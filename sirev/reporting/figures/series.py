@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sirev.metrics.statistic import Statistic, absent
+from sirev.reporting.sections.rows import measured
 
 Comparison = dict[str, Any]
 Curve = list[tuple[float, Statistic]]
@@ -47,7 +48,7 @@ def nulls(comparison: Comparison, kind: str) -> list[Method]:
 def _grouped(runs: Iterable[dict[str, Any]]) -> list[Method]:
     by_name: dict[str, list[dict[str, Any]]] = {}
     for run in runs:
-        by_name.setdefault(str(run["method"]), []).append(run)
+        by_name.setdefault(str(run["label"] if measured(run) else run["method"]), []).append(run)
     return [Method(name, runs, place) for place, (name, runs) in enumerate(by_name.items())]
 
 

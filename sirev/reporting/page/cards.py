@@ -78,7 +78,7 @@ def _card(verdict: dict[str, Any], scale: Scale, comparison: dict[str, Any]) -> 
         f'<article class="card {_class(word)}"><header><span class="who">{escaped(who)}</span>'
         f'<span class="steps"{explained("M_1")}>{escaped(first)} → {escaped(last)}</span></header>'
         f'<p class="verdict"><span class="word"{explained(shown)}><span aria-hidden="true">{SIGNS.get(word, "?")}</span> '
-        f'{escaped(shown)}</span>{badge}</p><p class="why">{escaped(why[:1].upper() + why[1:])}</p>{table if rows else ""}'
+        f'{escaped(shown)}</span>{badge}</p><p class="why">{escaped(why)}</p>{table if rows else ""}'
         f"{'' if measured(run) else _null(verdict)}</article>"
     )
 

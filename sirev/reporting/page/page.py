@@ -10,6 +10,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from string import Template
@@ -23,6 +24,8 @@ from sirev.reporting.page.markup import escaped
 STYLES = ("page.css", "head.css", "explorer.css", "print.css")
 SCRIPTS = ("theme.js", "data.js", "highlight.js", "answers.js", "explorer.js", "votes.js", "audit.js", "controls.js")
 """Parts of one script, in this order, inside one function of their own."""
+WIDE, WIDEST = 520.0, 612.0
+"""Points beyond which a figure is given both columns of a page of less than 1,500 pixels, and of any page."""
 
 
 def render(
@@ -77,8 +80,16 @@ def _figures(figures: list[dict[str, Any]]) -> str:
             f'<img class="{theme}" alt="{alt}" loading="lazy" src="data:image/svg+xml;base64,{_base64(svg.encode())}">'
             for theme, svg in (("for-light", light), ("for-dark", dark))
         )
-        parts.append(f'<figure id="figure-{name}">{head}<div class="picture">{images}</div></figure>')
+        size = _size(light)
+        parts.append(f'<figure id="figure-{name}"{size}>{head}<div class="picture">{images}</div></figure>')
     return "\n".join(parts) or '<p class="none">No figures.</p>'
+
+
+def _size(svg: str) -> str:
+    """The class of a figure whose text would be too small in half of the page."""
+    found = re.search(r'<svg[^>]* width="([\d.]+)pt"', svg)
+    width = float(found[1]) if found else 0.0
+    return ' class="wide widest"' if width > WIDEST else ' class="wide"' if width > WIDE else ""
 
 
 def _data(explorer: dict[str, Any], comparison: dict[str, Any], *, lost: bool) -> str:

@@ -105,9 +105,7 @@ def _take(taker: Taker, runs: dict[str, tuple[Run, bytes]], leave_out: LeaveOut 
         taker.files += store.runs.adopt(run_raw, run_id)
         moved.runs.append(run_id)
     if without := sum(digest in store.hollow for digest in manifests):
-        moved.said.append(
-            f"the files of {without} model{'s' if without > 1 else ''} were left out; what was measured of them is here"
-        )
+        moved.said.append(f"the weights of {without} model{'s' if without > 1 else ''} were left out; the measurements are here")
 
 
 def _adopt(store: Store, pin: tuple[str, str], raw: bytes) -> None:

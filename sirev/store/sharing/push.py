@@ -40,7 +40,7 @@ def push(
     """
     started, progress = time.monotonic(), progress or Silent()
     if unfinished := [run.id for run in runs if run.status == "running"]:
-        raise BadInput(f"the run {unfinished[0]} is not finished: end it with `sirev iterate`, then push it")
+        raise BadInput(f"the run {unfinished[0]} is not finished: finish it with `sirev iterate` first")
     reached = reach(store, runs, hollow)
     if reached.missing:
         raise BadInput(f"can't push what is not whole: {reached.missing[0]}")

@@ -19,7 +19,7 @@ Remedy = Literal["drop", "again", "hand"]
 class Damage:
     """One damaged or missing file: `path` below the store, `what` is wrong in words.
 
-    `belongs` names what stands on it: "RUN:STEP", "pin NAME", or "STAGE KEY" for a record that no run pins.
+    `belongs` names what stands on it: "RUN:t:step", "pin NAME", or "STAGE KEY" for a record that no run pins.
     """
 
     kind: Kind
@@ -42,7 +42,8 @@ class Findings:
     """What was checked, and what is wrong. `size` is in bytes, of all objects.
 
     `unchecked` is of a format newer than this sirev reads: no damage, and never dropped. `remarks` are no damage either.
-    `leftovers` in tmp/ belong to writers that were killed, or are at work.
+    `leftovers` in tmp/ belong to writers that were killed, or are at work. `hollow` counts the artifacts whose files were given
+    up or left out on purpose.
     """
 
     runs: int = 0
@@ -55,6 +56,7 @@ class Findings:
     remarks: list[Remark] = field(default_factory=list)
     leftovers: int = 0
     leftover_size: int = 0
+    hollow: int = 0
 
     @property
     def whole(self) -> bool:

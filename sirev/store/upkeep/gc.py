@@ -80,6 +80,11 @@ def survey(store: Store, policy: Policy | None = None) -> Garbage:
         return _marked(store, policy or Policy(), held)
 
 
+def deletable(store: Store, policy: Policy | None = None) -> Garbage:
+    """As `survey`, but takes no lock and so writes nothing at all: what is being published meanwhile may be among it."""
+    return _marked(store, policy or Policy(), True)
+
+
 def collect(store: Store, policy: Policy | None = None) -> Garbage:
     """Delete what nothing reaches any more and what the policy gives up; returns what that was.
 

@@ -147,7 +147,7 @@ def _hash(path: str, digest: str, *, keep: bool) -> tuple[int, bytes | None]:
     except OSError as error:
         raise _Bad(_unreadable(path, error)) from None
     if found != digest:
-        raise _Bad(Fault(f"its {size:,} bytes are not those that it is named by"))
+        raise _Bad(Fault(f"its contents ({size:,} bytes) don't match its SHA-256"))
     return size, data
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sirev.store.artifacts import Artifact
 from sirev.store.objects import DamagedObject
 from sirev.store.records import DamagedRecord, Record
-from sirev.store.runs import Run
+from sirev.store.runs import Run, address
 from sirev.store.store import Store
 
 
@@ -42,7 +42,7 @@ def reach(store: Store, runs: Sequence[Run], hollow: Collection[str] = ()) -> Re
     for run in runs:
         for step, pin in run.pins.items():
             if (pin.key, pin.artifact) not in found.records:
-                _add(store, found, pin.key, pin.artifact, f"step {step} of {run.id}", hollow)
+                _add(store, found, pin.key, pin.artifact, address(run.id, step), hollow)
     return found
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import chain, islice
 from json.encoder import encode_basestring
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 
 from sirev.store.digests import canonical_json
 from sirev.store.tables import to_parquet
+from sirev.workers import spread
 
 SPREAD_FROM = 8 << 20
 """Bytes of Parquet from which the tables are spread over the cores: below, starting processes takes longer than it saves."""
@@ -55,12 +56,12 @@ def false_claims(objects: Path, claims: Sequence[Claim], on_progress: Callable[[
     found: dict[int, str] = {}
     done = 0
     batches = _batches([claim for claim, _ in unique])
-    for claimed, wrong in zip(unique, _all_wrong(str(objects), batches, total), strict=True):
-        claim, at = claimed
-        done += claim.size
-        on_progress(done, total)
-        if wrong is not None:
-            found.update(dict.fromkeys(at, wrong))
+    with _all_wrong(str(objects), batches, total) as answers:
+        for (claim, at), wrong in zip(unique, answers, strict=True):
+            done += claim.size
+            on_progress(done, total)
+            if wrong is not None:
+                found.update(dict.fromkeys(at, wrong))
     return found
 
 
@@ -76,14 +77,15 @@ def _batches(claims: Sequence[Claim]) -> list[list[Claim]]:
     return [batch for batch in batches if batch]
 
 
-def _all_wrong(objects: str, batches: list[list[Claim]], total: int) -> Any:
+@contextmanager
+def _all_wrong(objects: str, batches: list[list[Claim]], total: int) -> Iterator[Iterator[str | None]]:
     """`wrong` of each claim, in order, as it is found."""
-    if total >= SPREAD_FROM and (os.cpu_count() or 1) > 1:
-        import joblib
-
-        work = joblib.Parallel(n_jobs=joblib.cpu_count(), return_as="generator", batch_size=1)
-        return chain.from_iterable(work(joblib.delayed(_wrong_of)(objects, batch) for batch in batches))
-    return chain.from_iterable(_wrong_of(objects, batch) for batch in batches)
+    check = partial(_wrong_of, objects)
+    if total < SPREAD_FROM:
+        yield chain.from_iterable(map(check, batches))
+        return
+    with spread(check, batches) as answers:
+        yield chain.from_iterable(answers)
 
 
 def _wrong_of(objects: str, claims: list[Claim]) -> list[str | None]:

@@ -23,7 +23,7 @@ from sirev.store.digests import is_digest, unsealed
 from sirev.store.files import read_regular
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.records import DamagedRecord, Record
-from sirev.store.runs import RUN_FORMAT, Run, parsed_run
+from sirev.store.runs import RUN_FORMAT, Run, address, parsed_run
 from sirev.store.store import MARKER, STORE_FORMAT, Store
 from sirev.store.upkeep.findings import Damage, Findings, Kind, Remark, Remedy
 from sirev.store.upkeep.hashing import Hashed, hash_objects, scan, what_it_is
@@ -102,7 +102,7 @@ class _Check:
                 self._damage("run", path, "is not what the file of this run should be", "drop")
                 continue
             for step, pin in run.pins.items():
-                self.users[pin.artifact].append(f"{name}:{step}")
+                self.users[pin.artifact].append(address(name, step))
         self.found.runs = len(self.runs)
 
     def _pins(self) -> None:
@@ -175,6 +175,8 @@ class _Check:
 
     def _artifacts(self) -> None:
         """Whether each record's artifact is whole, and what it claims to be."""
+        marked = (manifest for digest in self.hollow if (manifest := self.manifests.get(digest)))
+        self.found.hollow = sum(any(digest not in self.hashed.whole for digest, _ in one.files.values()) for one in marked)
         false = self._false_claims()
         missing: dict[str, list[str]] = defaultdict(list)
         for (key, artifact), record in self.records.items():
@@ -228,7 +230,7 @@ class _Check:
             for step, pin in run.pins.items():
                 at = (pin.key, pin.artifact)
                 if at not in self.records and at not in self.odd_records:
-                    missing[self._record_path(*at)].append(f"{name}:{step}")
+                    missing[self._record_path(*at)].append(address(name, step))
         for path, belongs in missing.items():
             self._damage("missing", path, "is not there", "again", belongs)
 
@@ -281,7 +283,7 @@ class _Check:
 
     def _steps_of(self, key: str, artifact: str) -> list[str]:
         at = (key, artifact)
-        return [f"{n}:{step}" for n, run in self.runs.items() for step, p in run.pins.items() if (p.key, p.artifact) == at]
+        return [address(n, step) for n, run in self.runs.items() for step, p in run.pins.items() if (p.key, p.artifact) == at]
 
     def _record_files(self) -> Iterator[tuple[str, str, str]]:
         """Key, artifact and path of each record; what else is among them is remarked."""

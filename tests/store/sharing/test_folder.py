@@ -111,10 +111,10 @@ def test_a_run_that_is_not_finished_is_not_pushed(tmp_path: Path, store: Store, 
         push(store, Remote(str(tmp_path / "shared")), store.runs.all())
     done = command("store", "push", tmp_path / "shared", "small-sft-s1", "--store", store.path)
     assert done.returncode == 2
-    assert "small-sft-s1 is not finished: end it with `sirev iterate`" in done.stderr
+    assert "small-sft-s1 is not finished: finish it with `sirev iterate` first" in done.stderr
     done = command("store", "push", tmp_path / "shared", "--store", store.path)
     assert done.returncode == 0
-    assert "small-sft-s1 is not finished, so it is left out" in done.stderr
+    assert "small-sft-s1 is not finished and left out" in done.stderr
     assert Remote(str(tmp_path / "shared")).run_ids() == ["small-sft-s0"]
 
 
@@ -161,7 +161,7 @@ def test_models_can_be_left_out_and_fetched_later(tmp_path: Path, store: Store, 
     other = Store(tmp_path / "second")
     leave_out = LeaveOut(lambda store, runs: set(models.values()), lambda store, runs: set(models.values()) - last)
     moved = pull(other, Remote(str(shared)), leave_out=leave_out)
-    assert moved.said == ["the files of 1 model were left out; what was measured of them is here"]
+    assert moved.said == ["the weights of 1 model were left out; the measurements are here"]
     assert other.artifact(models["train:2"]).complete()
     assert not other.artifact(models["train:1"]).complete()
     assert models["train:1"] in other.hollow
@@ -276,7 +276,7 @@ def test_what_is_pushed_is_whole(tmp_path: Path, store: Store) -> None:
     run = store.runs.all()[0]
     record = store.records.path(run.pins["train:1"].key, run.pins["train:1"].artifact)
     record.unlink()
-    with pytest.raises(BadInput, match=r"can't push what is not whole: step train:1 of small-sft-s0"):
+    with pytest.raises(BadInput, match=r"can't push what is not whole: small-sft-s0:1:train"):
         push(store, Remote(str(tmp_path / "shared")), [run])
     assert not (tmp_path / "shared").exists()
 

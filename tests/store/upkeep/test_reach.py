@@ -50,5 +50,5 @@ def test_what_a_run_pins_and_the_store_lacks_is_said(tmp_path: Path) -> None:
     store.records.path(pin.key, pin.artifact).unlink()
     store.objects.path(pin.artifact).unlink()
     found = reach(Store(tmp_path), [run])
-    assert any("step grade:1 of one" in text for text in found.missing)
+    assert any("one:1:grade" in text for text in found.missing)
     assert any(pin.artifact[:12] in text and "missing" in text for text in found.missing)

@@ -89,7 +89,7 @@ def test_a_rotten_object_is_found_though_its_stamp_says_that_it_is_known(small: 
     assert Store(small.path).artifact(small.artifacts["train:1"].digest).path("model.safetensors") == path  # nobody looks
     (found,) = verify(Store(small.path)).damage
     assert (found.kind, found.path, found.remedy) == ("object", below(small, path), "drop")
-    assert found.belongs == (*(f"{run}:train:1" for run in small.runs), "pin paper")
+    assert found.belongs == (*(f"{run}:1:train" for run in small.runs), "pin paper")
     with pytest.raises(Exception, match="was damaged"):
         Store(small.path).artifact(small.artifacts["train:1"].digest).path("model.safetensors")  # the stamp is gone
 
@@ -99,7 +99,7 @@ def test_a_shared_file_is_named_with_all_that_stands_on_it(small: SmallStore) ->
     overwrite(path, b"PAR1")
     found = damage(verify(Store(small.path)))
     key = action_key(small.actions["shard/1"])[:12]
-    assert {*found[below(small, path)].belongs} == {f"sample-shard {key}", *(f"{run}:sample/test:1" for run in small.runs)}
+    assert {*found[below(small, path)].belongs} == {f"sample-shard {key}", *(f"{run}:1:sample/test" for run in small.runs)}
     shard = found.pop(below(small, small.record_path("shard/1")))
     assert (shard.kind, shard.remedy) == ("remnant", "drop")  # no run stands on it, so that nobody would ever mend it
     assert found.keys() == {below(small, path)}
@@ -123,7 +123,7 @@ def test_a_damaged_record_is_dropped_and_its_steps_are_named(small: SmallStore, 
     found = verify(store)
     (one,) = found.damage
     assert (one.kind, one.path, one.remedy) == ("record", below(small, path), "drop")
-    assert one.belongs == tuple(f"{run}:grade/test:1" for run in small.runs)
+    assert one.belongs == tuple(f"{run}:1:grade/test" for run in small.runs)
     before = tree(small.path)
     assert repair(store, found).dropped == [one]
     assert before.keys() - tree(small.path).keys() == {below(small, path)}
@@ -138,7 +138,7 @@ def test_what_runs_stand_on_and_is_gone_is_missing(small: SmallStore) -> None:
     found = damage(verify(Store(small.path)))
     assert found.keys() == {below(small, file), below(small, manifest)}
     assert {one.kind for one in found.values()} == {"missing"}
-    assert found[below(small, manifest)].belongs == tuple(f"{run}:measure/test:1" for run in small.runs)
+    assert found[below(small, manifest)].belongs == tuple(f"{run}:1:measure/test" for run in small.runs)
 
 
 def test_an_artifact_whose_files_were_given_up_is_no_damage_but_one_without_the_mark_is(small: SmallStore) -> None:

@@ -1,0 +1,75 @@
+"""What the words of a command that are no options mean: a recipe, a step, a section."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sirev.errors import BadInput
+
+
+def one_recipe(command: str, word: str | None, option: str | None) -> str:
+    """The recipe that was named as a word or by `--recipe`; BadInput for none, and for two."""
+    if word is not None and option is not None and word != option:
+        raise BadInput(f"two recipes were named, {word} and --recipe {option}; sirev {command} takes one")
+    named = word if word is not None else option
+    if named is None:
+        raise BadInput(
+            f"no recipe was named: sirev {command} RECIPE, such as sirev {command} tiny (`sirev recipes` lists them), "
+            f"or --recipe RECIPE; try 'sirev {command} --help'"
+        )
+    return named
+
+
+def recipe_and_step(command: str, words: Sequence[str], option: str | None) -> tuple[str, str | None]:
+    """The recipe and, where one was named, the step: with `--recipe` a single word is the step."""
+    if len(words) > 2:
+        raise BadInput(f"sirev {command} takes a recipe and a step, not {' '.join(words)}")
+    if option is not None and len(words) == 1 and words[0] != option:
+        return option, words[0]
+    first, step = (*words, None, None)[:2]
+    return one_recipe(command, first, option), step
+
+
+def section_and_recipes(
+    words: Sequence[str], options: Sequence[str], model: str | None, store: Path | None
+) -> tuple[str | None, list[str]]:
+    """The section of a report and the recipes it is about. A word that is a section is one, any other is a recipe.
+
+    A recipe that is called like a section can be named by `--recipe`. With `model` the recipes are called after it. BadInput
+    for two sections, and for a word that is no section nor a recipe of the store, but much like one.
+    """
+    from sirev.cli.report import FILES
+    from sirev.reporting.sections import ALL, SECTIONS
+
+    known = [ALL, *SECTIONS, *FILES]
+    chosen = [word for word in words if word in known]
+    if len(chosen) > 1:
+        raise BadInput(f"sirev report shows one section or all of them, not {' and '.join(chosen)}")
+    recipes = [word for word in words if word not in known]
+    for word in recipes:
+        _check_word(word, known, store)
+    named = [*recipes, *options]
+    if model is not None:
+        from sirev.recipe import name_with_model
+
+        if not named:
+            raise BadInput(f"--model {model}: with which recipe? sirev report RECIPE --model {model}")
+        named = [name_with_model(recipe, model) for recipe in named]
+    return (chosen[0] if chosen else None), named
+
+
+def _check_word(word: str, sections: Sequence[str], store: Path | None) -> None:
+    """BadInput for a run, and for what is nearer to a section than to any recipe that was run."""
+    from sirev.recipe import suggest
+    from sirev.recipe.suggest import nearest
+    from sirev.store.store import Store
+
+    if word.endswith((".yaml", ".yml")):
+        return
+    runs = Store(store).runs.all()
+    of_runs = sorted({run.recipe for run in runs})
+    if word not in of_runs and any(run.id.startswith(word) and len(word) > len(run.recipe) for run in runs):
+        raise BadInput(f"{word} is a run: sirev report --run {word}")
+    if word not in of_runs and not nearest(word, of_runs) and nearest(word, sections):
+        raise BadInput(f"unknown section {word!r}{suggest(word, sections)}")

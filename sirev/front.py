@@ -1,0 +1,69 @@
+"""How the library's functions are called by hand: one value where a list is expected, and progress in a notebook."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+LISTS = ("methods", "seeds", "redo", "overlays", "overrides", "nulls", "recipes", "runs")
+"""Parameters that take several values; a single one stands for a list of it."""
+
+
+def by_hand(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with single values allowed for its `LISTS`, results for `runs`, and progress shown in a notebook."""
+    parameters = inspect.signature(function).parameters
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        for name in LISTS:
+            if name in parameters and options.get(name) is not None:
+                options[name] = _several(options[name])
+        if "section" in parameters and arguments:
+            arguments, options = _section_or_recipe(*arguments, **options)
+        if "listener" in parameters and options.get("listener") is None and in_notebook():
+            from sirev.cli.progress import Progress
+
+            with Progress() as progress:
+                result = function(*arguments, **{**options, "listener": progress})
+            progress.summary()
+            return result
+        return function(*arguments, **options)
+
+    return call
+
+
+def in_notebook() -> bool:
+    """Whether somebody works in IPython or a notebook."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and ipython.get_ipython() is not None
+
+
+def _several(value: Any) -> Any:
+    """A list, its finished runs by their ids; a mapping of overrides as it is."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, str | int | os.PathLike) or not isinstance(value, Iterable):
+        value = [value]
+    return [one.id if hasattr(one, "id") else one for one in value]
+
+
+def _section_or_recipe(section: Any, *rest: Any, **options: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """`report("tiny")` is about a recipe or a run of the store, if there is no section of this name."""
+    from sirev.reporting import sections
+    from sirev.store.store import Store
+
+    known = {*sections.SECTIONS, getattr(sections, "ALL", "all")}
+    if not isinstance(section, str) or section in known or options.get("recipes") or options.get("runs"):
+        return (section, *rest), options
+    store = options.get("store")
+    runs = (store if isinstance(store, Store) else Store(store)).runs
+    name = section.removesuffix(".yaml").removesuffix(".yml").rpartition("/")[2]
+    if any((run := runs.get(one)) is not None and run.recipe == name for one in runs.ids() if one.startswith(f"{name}-")):
+        return (None, *rest), {**options, "recipes": [name]}
+    if any(one.startswith(section) for one in runs.ids()):
+        return (None, *rest), {**options, "runs": [section]}
+    return (section, *rest), options

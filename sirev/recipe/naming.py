@@ -1,0 +1,43 @@
+"""What a recipe is called that is run with another model than its own."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+LONGEST = 60
+"""Characters of a model's name that go into the recipe's."""
+SNAPSHOT = re.compile(r"/models--(?:[^/]+--)?([^/]+)/snapshots/[^/]+/?$")
+"""A model in the Hub's cache, whose folder is called by its commit."""
+
+
+def model_slug(model: str) -> str:
+    """The last part of a model's name in lower case, as a part of a run's name: qwen2.5-1.5b of Qwen/Qwen2.5-1.5B."""
+    cached = SNAPSHOT.search(model)
+    last = cached[1] if cached else model.rstrip("/").rpartition("/")[2]
+    if last in ("", ".", "..", "~"):
+        last = Path(os.path.expanduser(model)).resolve().name
+    slug = re.sub(r"[^a-z0-9_.-]+", "-", last.lower())[:LONGEST].strip("-._")
+    return slug or "model"
+
+
+def named_after(recipe: str, own: str | None, model: str) -> str:
+    """The name of a recipe that is run with `model` instead of its `own`: qwen2.5-1.5b-gsm8k of gsm8k or mistral_gsm8k.
+
+    The part of the recipe's name that says its own model gives way.
+    """
+    slug = model_slug(model)
+    rest = recipe
+    if own is not None:
+        first, _, after = recipe.partition("_")
+        if recipe.startswith(f"{model_slug(own)}-"):
+            rest = recipe.removeprefix(f"{model_slug(own)}-")
+        elif after and _letters(first) and _letters(first) in _letters(own):
+            rest = after
+    return f"{slug}-{rest}" if rest else slug
+
+
+def _letters(text: str) -> str:
+    """Letters and digits alone: llama2 of Llama-2."""
+    return re.sub(r"[^a-z0-9]", "", text.lower())

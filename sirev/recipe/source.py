@@ -1,0 +1,73 @@
+"""A recipe as it is put together, before it is validated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Keys = tuple[str, ...]
+
+KEPT = ("dtype", "context")
+"""What stays of an engine's settings when another engine takes its place."""
+SHORT = ("model", "engine", "grader")
+"""Sections that may be written as their name alone: `model: mistralai/Mistral-7B-v0.1`."""
+NO_SECTION = ("evaluation", "embedding", "model")
+"""A field of the same name that is a name already."""
+
+
+class Source:
+    """A recipe as it is put together: its data, and for every key which file or override it came from."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.data: dict[str, Any] = {}
+        self._origins: dict[Keys, str] = {}
+        self._order: list[str] = []
+
+    def merge(self, data: Mapping[str, Any], origin: str, keys: Keys = ()) -> None:
+        """Lay `data` over what is there: mappings key by key, everything else as a whole."""
+        self._order.append(origin)
+        place = self.data
+        for key in keys:
+            place = place[key]
+        for key, value in data.items():
+            here = (*keys, str(key))
+            if here[-1] in SHORT and here != NO_SECTION and isinstance(value, str):
+                # Another model has no use for this one's revision, another engine none for its memory.
+                before = place.get(key)
+                kept = {field: v for field, v in before.items() if field in KEPT} if isinstance(before, dict) else {}
+                value = {"name": value, **(kept if key == "engine" else {})}
+                place.pop(key, None)
+            if isinstance(value, dict) and isinstance(place.get(key), dict):
+                self.merge(value, origin, here)
+            else:
+                place[key] = {} if isinstance(value, dict) else value
+                if isinstance(value, dict):
+                    self.merge(value, origin, here)
+            self._origins[here] = origin
+
+    def place(self, keys: Sequence[str]) -> str:
+        """Where a key was said, or where it would have to be."""
+        for end in range(len(keys), 0, -1):
+            if origin := self._origins.get(tuple(keys[:end])):
+                return origin
+        return str(self.path)
+
+    def is_later(self, keys: Keys, other: Keys) -> bool:
+        """Whether a key was said by a file or override that was laid over the one with the other key."""
+        order = self.origins()
+        places = [self.place(keys), self.place(other)]
+        first, second = (order.index(place) if place in order else -1 for place in places)
+        return first > second
+
+    def origins(self) -> list[str]:
+        """The files and overrides that it was put together from, first things first."""
+        return list(dict.fromkeys(self._order))
+
+    def value(self, keys: Sequence[str]) -> Any:
+        """What was said under a key; None if nothing was."""
+        found: Any = self.data
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        return found

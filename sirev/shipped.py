@@ -1,0 +1,16 @@
+"""Where the files lie that come with sirev. Imports nothing heavy: tab completion asks here too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def recipe_folder() -> Path:
+    """The folder of the recipes that come with sirev: the installed package's, or the checkout's."""
+    installed = Path(__file__).parent / "recipes"
+    return installed if installed.is_dir() else Path(__file__).resolve().parents[1] / "recipes"
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names of the YAML files in a folder, without their ending."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))

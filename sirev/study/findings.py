@@ -1,0 +1,58 @@
+"""What a look at this machine finds: one finding per thing, each with what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Need = str
+"""What a step may need of a machine: "gpu", "engine", "training", "model", "embedding", "sandbox", "data", "data of SUITE"."""
+Status = Literal["ok", "missing", "note", "absent"]
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What to do, in words, and what to type for it; the command is shown whole."""
+
+    words: str
+    command: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.words}: {self.command}" if self.command else self.words
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, what was found, and what to do about it if it is not well. `needed` is by the recipe.
+
+    `absent` is what is not here and need not be. `need` says which steps it matters to.
+    """
+
+    what: str
+    found: str
+    well: bool
+    needed: bool
+    remedies: tuple[Remedy, ...] = ()
+    absent: bool = False
+    need: Need | None = None
+
+    @property
+    def status(self) -> Status:
+        """ "missing" is what keeps the recipe from running here, "note" what the user should know of."""
+        if not self.well:
+            return "missing" if self.needed else "note"
+        return "absent" if self.absent else "ok"
+
+    @property
+    def missing(self) -> bool:
+        """Whether the recipe can't run here because of it."""
+        return self.status == "missing"
+
+    def line(self) -> str:
+        """All of it in one line."""
+        return "; ".join([f"{self.what}: {self.found}", *([", or ".join(map(str, self.remedies))] if self.remedies else [])])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        remedies = [vars(remedy) for remedy in self.remedies]
+        return {"what": self.what, "status": self.status, "found": self.found, "needed": self.needed, "remedies": remedies}

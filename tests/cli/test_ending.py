@@ -1,0 +1,132 @@
+"""How commands end: no process and no scratch file outlives them, whatever ends them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sirev.store.artifacts import Output
+from sirev.store.store import Store
+from sirev.store.tables import Table
+from tests.conftest import SIREV, Command, semantic_digests
+from tests.processes import eventually, of_session, shared_memory, started
+
+STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of 20 MiB of rows, whose checking is spread over the cores."""
+    store = Store(tmp_path_factory.mktemp("large") / "store")
+    for i in range(8):
+        rows = [{"id": n, "text": os.urandom(650).hex()} for n in range(2000)]
+        action = {"stage": "source", "version": 1, "parameters": {"i": i}, "inputs": {}}
+        store.publish(action, Output(tables={"rows": Table({"id": "int", "text": "string"}, rows, ("id",))}))
+    return store.path
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> list[str]:
+    """Completions of two models, enough for measuring to be spread over the cores."""
+    steps = []
+    for step in ("M1", "M2"):
+        lines = [
+            json.dumps({"id": f"p{p}", "completion": f"{p} + {d} = {p + d}", "correct": d % 3 == 0})
+            for p in range(640)
+            for d in range(32)
+        ]
+        (tmp_path / f"{step}.jsonl").write_text("\n".join(lines))
+        steps += ["--step", f"{step}={step}.jsonl"]
+    return steps
+
+
+def spreads(process: subprocess.Popen[str]) -> bool:
+    return any("loky" in line and "tracker" not in line for line in of_session(process.pid).values())
+
+
+def nothing_left(process: subprocess.Popen[str], memory: set[str]) -> bool:
+    return eventually(lambda: not of_session(process.pid)) and shared_memory() <= memory
+
+
+def test_a_piped_verification_ends_with_its_last_line(large: Path, tmp_path: Path) -> None:
+    memory = shared_memory()
+    process = started("store", "verify", "--store", large, cwd=tmp_path)
+    seen = eventually(lambda: spreads(process) or process.poll() is not None)
+    out, err = process.communicate(timeout=100)  # reads to the end of both pipes: who holds one holds this up
+    assert seen
+    assert process.returncode == 0, err
+    assert out.strip()
+    assert nothing_left(process, memory)
+    assert "Warning" not in err
+
+
+def test_a_piped_measurement_ends_with_its_last_line(answers: list[str], tmp_path: Path) -> None:
+    memory = shared_memory()
+    process = started("measure", "mine", *answers, "--store", tmp_path / "store", cwd=tmp_path)
+    assert eventually(lambda: spreads(process))
+    _, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    assert nothing_left(process, memory)
+    assert "Warning" not in err
+
+
+def test_nobody_reading_leaves_nothing(large: Path, tmp_path: Path) -> None:
+    memory = shared_memory()
+    line = f"{SIREV} store verify --format json --store {large} | true"
+    process = subprocess.Popen(["bash", "-c", line], cwd=tmp_path, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    _, err = process.communicate(timeout=100)
+    assert not err
+    assert nothing_left(process, memory)
+
+
+@pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
+@pytest.mark.parametrize("what", ["verify", "measure"])
+def test_a_signal_ends_the_workers_too(
+    what: str, number: signal.Signals, large: Path, answers: list[str], tmp_path: Path
+) -> None:
+    memory = shared_memory()
+    if what == "verify":
+        process = started("store", "verify", "--store", large, cwd=tmp_path)
+    else:
+        process = started("measure", "mine", *answers, "--store", tmp_path / "store", cwd=tmp_path)
+    assert eventually(lambda: spreads(process))
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == STATUS[number], err
+    assert nothing_left(process, memory)
+    assert "Traceback" not in err
+    assert err.splitlines()[-1].endswith("run the same command again to continue")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_signal_ends_an_iterate_as_ctrl_c_does(number: signal.Signals, tmp_path: Path, command: Command) -> None:
+    (tmp_path / "scratch").mkdir()
+    store = tmp_path / "store"
+    asked = ("iterate", "--recipe", "tiny_smoke", "--method", "sft", "--store", store)
+    process = started(*asked, cwd=tmp_path, TMPDIR=str(tmp_path / "scratch"))
+    assert eventually(lambda: any((store / "records").glob("*/*/*.json")) and bool(of_session(process.pid)))
+    process.send_signal(number)
+    process.send_signal(number)  # as `timeout` and schedulers do
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == STATUS[number], err
+    assert eventually(lambda: not of_session(process.pid))
+    assert not list((tmp_path / "scratch").glob("sirev-*scratch*"))
+    assert "Traceback" not in err
+    kept = semantic_digests(Store(store))
+    assert kept
+    assert command(*asked).returncode == 0
+    assert kept.items() <= semantic_digests(Store(store)).items()
+
+
+def test_a_signal_that_was_ignored_at_the_start_stays_ignored(large: Path, tmp_path: Path) -> None:
+    line = f"trap '' HUP; exec {SIREV} store verify --store {large}"
+    process = subprocess.Popen(["bash", "-c", line], cwd=tmp_path, start_new_session=True, stdout=subprocess.PIPE, text=True)
+    assert eventually(lambda: spreads(process))
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=100)
+    assert process.returncode == 0

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sirev.cli.plan import summary
+from sirev.study.invocation import Plans, plans
+from tests.conftest import Command, Study
+
+PAPER = ["mistral_gsm8k", "llama2_math", "llama3_mbpp", "mistral_csqa"]
+
+
+def texts(planned: Plans, gpu: float | None = None, width: int = 80) -> list[str]:
+    return [line.text for line in summary(planned, planned.estimate(), gpu, width)]
+
+
+@pytest.mark.parametrize("recipe", PAPER)
+def test_it_answers_in_20_lines_of_80_columns(recipe: str, smoke: Study) -> None:
+    lines = texts(plans(recipe, store=smoke.store))
+    assert len(lines) <= 20
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_stage_is_a_row_with_what_is_cached(smoke: Study) -> None:
+    lines = texts(plans("tiny_smoke", store=smoke.store, overrides=["training.sft.learning_rate=1e-3"]))
+    (row,) = [line.split() for line in lines if line.startswith("train ")]
+    steps, cached, to_run, unknown = map(int, row[1:5])
+    assert steps == cached + to_run + unknown
+    assert cached > 0
+    assert to_run > 0
+    assert any(line.startswith("Unknown   depends on what an earlier step yields") for line in lines)
+
+
+def test_a_finished_study_is_its_table(smoke: Study) -> None:
+    *_, last = texts(plans("tiny_smoke", store=smoke.store))
+    assert last == "Nothing is left to compute."
+
+
+@pytest.mark.parametrize(
+    ("recipe", "overlays", "gpu", "words"),
+    [
+        ("mistral_gsm8k", ["24gb"], 24e9, "Fits      on 24 GB: yes; vLLM then samples "),
+        (
+            "mistral_gsm8k",
+            [],
+            24e9,
+            "Fits      on 24 GB: no, too little to train; train with less in memory at a time: --overlay 24gb",
+        ),
+        ("mistral_gsm8k", [], 8e9, "Fits      on 8 GB: no, too little to train and to sample; take a smaller model"),
+        ("mistral_gsm8k", ["24gb"], None, "Fits      on 24 GB or more; vLLM then samples "),
+    ],
+)
+def test_whether_it_fits(recipe: str, overlays: list[str], gpu: float | None, words: str, tmp_path: Path) -> None:
+    lines = texts(plans(recipe, store=tmp_path / "store", overlays=overlays), gpu, 400)
+    assert any(line.startswith(words) for line in lines)
+    assert not any("256 answers" in line for line in lines)
+
+
+def test_a_recipe_that_never_ran_is_not_compared_with_another_one(smoke: Study) -> None:
+    lines = texts(plans("mistral_gsm8k", store=smoke.store))
+    assert not any(line.startswith("Because") or "->" in line for line in lines)
+
+
+def test_the_command_takes_the_gpu_from_an_option_or_an_overlay(command: Command, tmp_path: Path) -> None:
+    asked = ["plan", "--recipe", "mistral_gsm8k", "--store", tmp_path / "store"]
+    assert "Fits      on 24 GB: yes" in command(*asked, "--overlay", "24gb").stdout
+    assert "Fits      on 16 GB: no" in command(*asked, "--overlay", "24gb", "--gpu-memory", "16").stdout
+
+
+def test_json_has_stages_runs_and_the_estimate(command: Command, smoke: Study) -> None:
+    asked = ["plan", "--recipe", "tiny_smoke", "--store", smoke.store.path, "--set", "training.sft.learning_rate=1e-3"]
+    told = json.loads(command(*asked, "--format", "json").stdout)
+    assert told["recipe"] == "tiny_smoke"
+    assert set(told["stages"]["train"]) == {"hit", "run", "unknown"}
+    assert any(steps["train:2"] == "run" for steps in told["runs"].values())
+    assert told["estimate"]["steps"]["train"] > 0
+    assert told["estimate"]["footprint"]["to_train"] > 0
+    assert command("plan", "--recipe", "tiny_smoke", "--format", "yaml").returncode == 2

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from sirev.recipe import load_recipe, recipe_names
+from tests.conftest import Command
+
+
+def test_the_list_has_groups_and_fits_80_columns(command: Command) -> None:
+    shown = command("recipes").stdout
+    assert max(map(len, shown.splitlines())) <= 80
+    tasks, whole, overlays = shown.split("\n\n")
+    assert tasks.startswith("Tasks, for a model of your own: --model ORGANISATION/NAME or --model FOLDER:\n")
+    named = [[line.split()[0] for line in group.splitlines()[1:]] for group in (tasks, whole, overlays)]
+    assert named[0] == ["csqa", "gsm8k", "math", "mbpp"]
+    assert sorted(named[0] + named[1]) == recipe_names()
+    assert named[2] == ["24gb", "dev", "full"]
+
+
+def test_the_list_as_json(command: Command) -> None:
+    told = json.loads(command("recipes", "--format", "json").stdout)
+    names_model = {one["name"]: one["names_model"] for one in told["recipes"]}
+    assert list(names_model) == recipe_names()
+    assert (names_model["gsm8k"], names_model["mistral_gsm8k"]) == (False, True)
+    assert told["overlays"][0]["name"] == "24gb"
+
+
+def test_a_shown_task_is_a_recipe_that_still_asks_for_a_model(command: Command, tmp_path: Path) -> None:
+    shown = command("recipes", "gsm8k", "--set", "T=3").stdout
+    assert "# It names no model" in shown
+    (tmp_path / "gsm8k.yaml").write_text(shown)
+    assert load_recipe(tmp_path / "gsm8k.yaml", model="gpt2") == load_recipe("gsm8k", ["T=3"], model="gpt2")
+    assert json.loads(command("recipes", "gsm8k", "--format", "json", "--set", "T=3").stdout)["T"] == 3
+
+
+def test_a_task_with_a_model_is_shown_whole(command: Command) -> None:
+    told = json.loads(command("recipes", "gsm8k", "--model", "Qwen/Qwen2.5-1.5B@abc", "--format", "json").stdout)
+    assert told == load_recipe("gsm8k", model="Qwen/Qwen2.5-1.5B@abc").settings()
+    assert told["name"] == "qwen2.5-1.5b-gsm8k"
