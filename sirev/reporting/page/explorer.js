@@ -155,7 +155,7 @@ function problemHead(p, level = 'h3') {
     element(level, { text: id[p] }),
     element('p', { class: 'chips' }, ...chips.map(([text, title]) => element('span', { class: 'chip', title, text }))),
     element('div', { class: 'prompt' }, longText(prompt[p], [], '')),
-    element('div', { class: 'expected' }, element('b', { text: 'Expected' }), longText(answer[p] || '–', [], '')),
+    answer[p] ? element('div', { class: 'expected' }, element('b', { text: 'Expected' }), longText(answer[p], [], '')) : null,
   );
 }
 

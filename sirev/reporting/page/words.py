@@ -60,4 +60,4 @@ def glossary() -> str:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return text if text.startswith("pass@") else text[:1].upper() + text[1:]
