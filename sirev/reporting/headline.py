@@ -249,7 +249,7 @@ def _next(studies: Sequence[Study], asked: str) -> list[Line]:
         *(["--null retrain"] if any(not any(run["null"] for run in study["runs"]) for study in iterated) else []),
     ]
     if lacking:
-        steps.append((f"sirev iterate … {' '.join(lacking)}", "needed for a claim"))
+        steps.append((f"the same sirev iterate with {' '.join(lacking)}", "for a claim"))
     width = min(max(len(command) for command, _ in steps), 40)
     return [[("  ", ""), (f"{command:<{width}}", ""), (f"  {what}", "dim")] for command, what in steps]
 
