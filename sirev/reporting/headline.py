@@ -191,7 +191,7 @@ def _verdicts(study: Study, found: list[Found]) -> list[Line]:
         groups.setdefault((word(verdict), *decisive, *results), []).append((run, verdict))
     lines: list[Line] = []
     for (said, *_), members in groups.items():
-        who = f"  ({', '.join(_who(run, found) for run, _ in members)})" if len(found) > 1 else ""
+        who = f"  ({_together(members, found)})" if len(found) > 1 else ""
         lines.append([("Verdict: ", "bold"), (said, "bold"), (who, "")])
         reason = because(*members[0]) if len(members) == 1 else _common(members, found)
         lines += _paragraphs([reason])
@@ -199,6 +199,15 @@ def _verdicts(study: Study, found: list[Found]) -> list[Line]:
     if any(verdict["null"] == NO_NULL and not measured(run) for run, verdict in found):
         caveats.append("No null run.")
     return lines + (_paragraphs([" ".join(caveats)]) if caveats else [])
+
+
+def _together(members: list[Found], found: list[Found]) -> str:
+    """Runs in a list; a method alone stands for all its seeds."""
+    names: dict[str, None] = {}
+    for run, _ in members:
+        alike = [sum(one["label"] == run["label"] for one, _ in some) for some in (members, found)]
+        names[run["label"] if alike[0] == alike[1] and not measured(run) else _who(run, found)] = None
+    return _first(list(names))
 
 
 def _common(members: list[Found], found: list[Found]) -> str:
@@ -240,7 +249,7 @@ def _next(studies: Sequence[Study], asked: str) -> list[Line]:
         *(["--null retrain"] if any(not any(run["null"] for run in study["runs"]) for study in iterated) else []),
     ]
     if lacking:
-        steps.append((f"sirev iterate … {' '.join(lacking)}", "needed for a claim"))
+        steps.append((f"the same sirev iterate with {' '.join(lacking)}", "for a claim"))
     width = min(max(len(command) for command, _ in steps), 40)
     return [[("  ", ""), (f"{command:<{width}}", ""), (f"  {what}", "dim")] for command, what in steps]
 

@@ -52,7 +52,10 @@ def test_seeds_are_averaged_and_disagreement_is_said() -> None:
     assert not any("--seed" in line for line in lines)
     many = screen(shown(study(np.random.default_rng(1), 300, later=0.2, methods=("sft", "dpo", "sft-dpo"), seeds=(0, 1, 2))))
     assert len(many) <= 30
-    assert "and 5 more" in " ".join(" ".join(many).split())
+    assert all(len(line) <= WIDTH for line in many)
+    text = " ".join(" ".join(many).split())
+    assert "and 5 more" in text
+    assert "(sft, dpo, sft-dpo)" in text
 
 
 def test_completions_made_elsewhere_go_by_their_step_names_without_method_seed_or_null_run() -> None:

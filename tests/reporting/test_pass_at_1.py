@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 
 from sirev.metrics.comparison.measures import Measures
@@ -47,6 +50,6 @@ def test_tables_cards_and_figures_name_the_draws(study: Study) -> None:
     assert "pass@1, mean of 8 draws" in page
     assert "greedy pass@1" not in page
     assert SENTENCES["pass-at-1"](study).startswith("pass@1, mean of 8 draws in % from M₁ to the last model")
-    rows = [line.split(",") for line in Report([study], None).text("csv").splitlines()]
-    assert [row[-2] for row in rows if row[5] == "pass_at_1"] == ["mean of 8 draws"] * 2
+    rows = csv.DictReader(io.StringIO(Report([study], None).text("csv")))
+    assert [row["text"] for row in rows if row["statistic"] == "pass_at_1"] == ["mean of 8 draws"] * 2
     assert SENTENCES["trade-off"](study).startswith("pass@1, mean of 8 draws against")
