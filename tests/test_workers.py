@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from sirev.workers import end_workers, spread
-from tests.conftest import alive
-from tests.processes import PATIENCE, eventually
+from tests.conftest import alive, eventually
 
 
 def where(number: int) -> tuple[int, int]:
@@ -73,7 +72,7 @@ def test_workers_at_work_end_at_once(tmp_path: Path, way: str) -> None:
     watcher.start()
     with pytest.raises(KeyboardInterrupt if way == "error" else Exception), spread(endless, files) as results:  # noqa: PT012
         if way == "error":
-            begun.wait(PATIENCE)
+            begun.wait(60)
             raise KeyboardInterrupt
         list(results)
     watcher.join()

@@ -34,15 +34,15 @@ class Command(_Help, TyperCommand):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """[OPTIONS], then the arguments: optional ones in brackets."""
-        arguments = [one for one in self.get_params(ctx) if one.param_type_name == "argument"]
-        return ["[OPTIONS]", *map(_usage, arguments)]
+        parameters = self.get_params(ctx)
+        return ["[OPTIONS]", *(_usage(parameter) for parameter in parameters if parameter.param_type_name == "argument")]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Arguments, then options."""
         found: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
         for parameter in self.get_params(ctx):
             if record := parameter.get_help_record(ctx):
-                name, text = record
+                name, text = record[0], record[1].replace("\\[", "[")  # older versions of Typer escape it, for Rich
                 if parameter.param_type_name == "argument":
                     found["Arguments"].append((_metavar(parameter), text.removesuffix("[required]").strip()))
                 else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from sirev.cli.progress import Progress
 from sirev.errors import BadInput
 from sirev.reporting.summary import report
 from sirev.store.store import Store
+from sirev.study.sample_sources import file_names
 from sirev.study.samples import StepRead, measure
 
 
@@ -24,7 +24,7 @@ def run(
     store: Path | None,
     **options: Any,
 ) -> None:
-    """Measure, then print what was read, the report as `sirev report` does, and the command that writes a page."""
+    """Measure, then print what was read and the screen of `sirev report`, which names the command that writes a page."""
     opened = Store(store)
     named = {field: path for field, path in fields.items() if path is not None}
     with Progress() as progress:
@@ -40,9 +40,7 @@ def run(
         )
     progress.summary()
     print_lines([*what_was_read(found.read, named), ""])
-    report(runs=[found.id], store=opened).print()
-    where = ["--store", str(store)] if store is not None else []
-    print(f"\nnext: {shlex.join(['sirev', 'report', 'html', '--recipe', name, '-o', f'{name}.html', *where])}")
+    report(runs=[found.id], store=opened).print(asked=f"--recipe {name}")
 
 
 def what_was_read(read: Sequence[StepRead], named: Mapping[str, str]) -> list[str]:
@@ -53,12 +51,10 @@ def what_was_read(read: Sequence[StepRead], named: Mapping[str, str]) -> list[st
     lines = ["Read:"]
     fields: dict[str, list[str]] = {}
     for one in read:
-        several = f" and {len(one.files) - 1} more" if len(one.files) > 1 else ""
         each = str(one.most) if one.fewest == one.most else f"{one.fewest} to {one.most}"
         taken = "greedy answer" if one.taken == "greedy" else "draw"
         taken += "" if one.most == 1 else "s"
-        file = f"{Path(one.files[0]).name}{several}"
-        lines.append(f"  {one.step}: {file}, {one.problems:,} problems, {each} {taken} per problem")
+        lines.append(f"  {one.step}: {file_names(one.files)}, {one.problems:,} problems, {each} {taken} per problem")
         used = [named.get(what, at) for what, at in one.fields.items()]
         said = [name if name == what else f"{what} from {name}" for what, name in zip(one.fields, used, strict=True)]
         fields.setdefault(", ".join(said), []).append(one.step)

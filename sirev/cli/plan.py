@@ -18,6 +18,7 @@ from sirev.errors import BadInput
 from sirev.recipe import Recipe
 from sirev.reporting.tables import TextTable
 from sirev.reporting.terminal import print_tables
+from sirev.store.runs import step_title
 from sirev.study.crew import gpu as has_gpu
 from sirev.study.doctor import gpu_memory as memory_of_gpus
 from sirev.study.doctor import least_tier, memory
@@ -186,7 +187,7 @@ def _every_step(states: Mapping[str, Mapping[str, str]]) -> TextTable:
     steps = list(dict.fromkeys(step for run in states.values() for step in run))
     steps.sort(key=lambda step: (step == "compare", int(step.rpartition(":")[2]) if ":" in step else 0))
     table = TextTable("Nothing is run", ["step", *states], 1 + len(states))
-    table.rows = [[step, *(run.get(step, "") for run in states.values())] for step in steps]
+    table.rows = [[step_title(step), *(run.get(step, "") for run in states.values())] for step in steps]
     counts = Counter(state for run in states.values() for state in run.values())
     table.notes.append(", ".join(f"{counts[state]} {state}" for state in ("hit", "run", "unknown")))
     if counts["unknown"]:

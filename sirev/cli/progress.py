@@ -245,4 +245,4 @@ def _bars() -> Any:
 
 
 def _title(run: Run) -> str:
-    return f"{run.method} seed {run.seed}"
+    return run.recipe if run.settings.get("steps") else f"{run.method} seed {run.seed}"  # of completions made elsewhere: its name

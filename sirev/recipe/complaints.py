@@ -28,7 +28,8 @@ def explain(error: ValidationError, source: Source) -> str:
         known = list(fields(annotation_at(source, keys[:-1]), source.value(keys[:-1])) or {})
         line = f"{place}: {field}: no such field{suggest(keys[-1], known)}"
     elif first["type"] in MISSING:
-        missing = [name for one in found if one["type"] in MISSING for name in _missing(one, source, place)]
+        complaints = [complaint for complaint in found if complaint["type"] in MISSING]
+        missing = [name for complaint in complaints for name in _missing(complaint, source, place)]
         said = len(missing)
         line = _no_model(source) if missing == ["model"] else f"{place}: {_listed(missing)}: missing, and required"
     elif first["type"] == "union_tag_invalid":

@@ -72,9 +72,9 @@ def model_overrides(model: str | os.PathLike[str] | None) -> list[str]:
 def with_model(model: str | os.PathLike[str] | None, overrides: Overrides) -> list[str]:
     """All overrides, the model's first, so that others may say more about it. BadInput where both name a model."""
     others = override_list(overrides)
-    for one in others if model is not None else ():
-        if one.partition("=")[0] in ("model", "model.name"):
-            raise BadInput(f"--model {model} and --set {one} both name the model; leave one out")
+    for override in others if model is not None else ():
+        if override.partition("=")[0] in ("model", "model.name"):
+            raise BadInput(f"--model {model} and --set {override} both name the model; leave one out")
     return [*model_overrides(model), *others]
 
 

@@ -40,7 +40,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 def _beside(path: Path, value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _beside(path, one) for key, one in value.items()}
+        return {key: _beside(path, inner) for key, inner in value.items()}
     if isinstance(value, str) and value.startswith(("./", "../")):
         return str((path.parent / value).resolve())
     return value

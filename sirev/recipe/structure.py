@@ -22,7 +22,7 @@ def sections(annotation: Any, value: Any) -> list[type[Section]]:
     if get_origin(annotation) is Annotated:
         return sections(get_args(annotation)[0], value)
     if get_origin(annotation) in (Union, UnionType):
-        found = [section for one in get_args(annotation) for section in sections(one, value)]
+        found = [section for member in get_args(annotation) for section in sections(member, value)]
         named = [s for s in found if isinstance(value, dict) and value.get("name") in _names(s)]
         return named or found
     return [annotation] if isinstance(annotation, type) and issubclass(annotation, Section) else []

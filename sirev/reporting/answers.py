@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sirev.recipe import recipe_names
 from sirev.reporting.page import explorer_data
 from sirev.reporting.sections.rows import RunData, Study, in_words, measured
 from sirev.store.artifacts import Artifact
@@ -119,12 +120,15 @@ def mends(gaps: Sequence[Gap], store: Store) -> list[str]:
     at = store_option(store)
     commands = [] if all("on purpose" in gap.why for gap in gaps) else [f"sirev store verify --repair{at}"]
     for run in {gap.run.recipe: gap.run for gap in gaps}.values():
+        ids = " ".join(dict.fromkeys(gap.run.id for gap in gaps if gap.run.recipe == run.recipe))
         if run.settings.get("samples") is not None:
             commands.append(f"sirev measure {shlex.quote(run.recipe)} --step ...{at}  # the same command as before")
-        else:
-            commands.append(
-                f"sirev iterate --recipe {shlex.quote(run.recipe)}{at}  # with the same --method, --seed and --set as before"
-            )
+        elif run.recipe in recipe_names():
+            same = "with the same --method, --seed and --set as before"
+            commands.append(f"sirev iterate --recipe {run.recipe}{at}  # {same}")
+        else:  # a recipe's own file, or a recipe with another model
+            commands.append(f"sirev iterate ...{at}  # the command that made {run.id}")
+        commands.append(f"sirev store pull URL {ids}{at}  # instead, from a store that has them")
     return commands
 
 

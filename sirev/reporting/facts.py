@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib import metadata
 from typing import Any
 
+from sirev import __version__
 from sirev.errors import SirevError
 from sirev.reporting.sections.rows import Study
 from sirev.store.provenance import now
@@ -199,7 +199,7 @@ def _dates(runs: Sequence[Run], records: Sequence[Record]) -> list[tuple[str, st
     ended = max([str(record.provenance.get("recorded") or "") for record in records], default="")
     first, last = date(began), date(ended)
     made = first if first == last or not last else f"{first} to {last}"
-    return [("Runs made", made), ("Page made", f"{date(now())}, by sirev {metadata.version('sirev')}")]
+    return [("Runs made", made), ("Page made", f"{date(now())}, by sirev {__version__}")]
 
 
 def date(text: str) -> str:

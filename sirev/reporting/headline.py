@@ -22,6 +22,12 @@ from sirev.reporting.sections.verdicts import (
 )
 from sirev.reporting.tables import ABSENT, fixed, p_equals, percent
 
+FEW = 4
+"""Runs that a sentence names; of more it gives the number."""
+SUITES = "suites"
+"""In the place of an outcome: several OOD suites, which have one column."""
+LONGEST = 16
+"""Characters of a suite's name in the head of a column."""
 WIDTH = 80
 """Characters of a line."""
 MARKS = {"up": "up", "down": "down", "same": "held", "can't tell": "?"}
@@ -76,14 +82,16 @@ def _title(study: Study) -> Line:
 
 def _changes(study: Study, found: list[Found]) -> list[Line]:
     """M_1 → M_T of each outcome, a line for each method; of several seeds their mean."""
-    names = ["pass_at_1", "pass_at_n", *sorted({f"ood/{suite}" for suite in study["suites"]}), "distinct"]
-    names = [name for name in names if any(name in verdict["outcomes"] for _, verdict in found)]
+    suites = [f"ood/{suite}" for suite in study["suites"]]
+    names = ["pass_at_1", "pass_at_n", *(suites if len(suites) == 1 else [SUITES] if suites else []), "distinct"]
+    names = [name for name in names if name == SUITES or any(name in verdict["outcomes"] for _, verdict in found)]
     methods = list(dict.fromkeys(run["label"] for run, _ in found))
     heads = [["", "", ""], *(_heads(name, study) for name in names)]
     rows: list[Line] = []
     for method in methods:
-        verdicts = [verdict for run, verdict in found if run["label"] == method]
-        rows.append([(method, ""), *(_cell([verdict["outcomes"].get(name) for verdict in verdicts]) for name in names)])
+        outcomes = [verdict["outcomes"] for run, verdict in found if run["label"] == method]
+        cells = (_suites(outcomes, suites) if name == SUITES else _cell([one.get(name) for one in outcomes]) for name in names)
+        rows.append([(method, ""), *cells])
     if len(methods) == 1 and all(measured(run) for run, _ in found):
         heads, rows = heads[1:], [row[1:] for row in rows]
     widths = [max(len(head[k]) for k in range(len(head))) for head in heads]
@@ -105,9 +113,16 @@ def _heads(name: str, study: Study) -> list[str]:
             return [f"pass@{study['headline']} %", "any sample"]
         case ["distinct", _, _]:
             return ["variety % of", "right answers"]
-        case [_, _, suite]:
-            return ["OOD %, greedy", textwrap.shorten(suite, 16, placeholder="…")]
-    return [name, ""]
+        case ["ood", _, suite]:
+            return ["OOD %, greedy", suite if len(suite) <= LONGEST else f"{suite[: LONGEST - 1]}…"]
+    return ["OOD, greedy", f"{len(study['suites'])} suites"]
+
+
+def _suites(outcomes: Sequence[dict[str, Any]], suites: Sequence[str]) -> tuple[str, str]:
+    """How many of several suites went which way, over all seeds, and the style of the worst."""
+    marks = [MARKS[one[suite]["is"]] for one in outcomes for suite in suites if suite in one and one[suite]["is"] in MARKS]
+    said = [f"{marks.count(mark)} {mark}" for mark in ("down", "?", "held", "up") if mark in marks]
+    return (", ".join(said), STYLES[said[0].split()[1]]) if said else (ABSENT, "dim")
 
 
 def _cell(outcomes: Sequence[dict[str, Any] | None]) -> tuple[str, str]:
@@ -138,14 +153,14 @@ def _gained(study: Study, found: list[Found]) -> list[str]:
             new.append(f"{_who(run, found)} ({p_equals(p)})")
     if not solved:
         return []
-    said = f"Evidence of a new skill: {', '.join(new)}." if new else "No evidence of a new skill." if tested else ""
-    return [f"Of the problems gained, M_1 solves within {study['headline']} samples: {', '.join(solved)}. {said}".strip()]
+    said = f"Evidence of a new skill: {_first(new)}." if new else "No evidence of a new skill." if tested else ""
+    return [f"Of the problems gained, M_1 solves within {study['headline']} samples: {_first(solved)}. {said}".strip()]
 
 
 def _lost(study: Study, found: list[Found]) -> list[str]:
     lost = [(_among(run, found), run["iterations"][-1]["lost_set"]["size"]) for run, _ in found]
     known = [f"{size}{among}" for among, size in lost if size]
-    return [f"Problems lost at the first try: {', '.join(known)}."] if known else []
+    return [f"Problems lost at the first try: {_first(known)}."] if known else []
 
 
 def _agreement(study: Study, found: list[Found]) -> list[str]:
@@ -176,7 +191,7 @@ def _verdicts(study: Study, found: list[Found]) -> list[Line]:
         groups.setdefault((word(verdict), *decisive, *results), []).append((run, verdict))
     lines: list[Line] = []
     for (said, *_), members in groups.items():
-        who = f"  ({', '.join(_who(run, found) for run, _ in members)})" if len(found) > 1 else ""
+        who = f"  ({_together(members, found)})" if len(found) > 1 else ""
         lines.append([("Verdict: ", "bold"), (said, "bold"), (who, "")])
         reason = because(*members[0]) if len(members) == 1 else _common(members, found)
         lines += _paragraphs([reason])
@@ -184,6 +199,15 @@ def _verdicts(study: Study, found: list[Found]) -> list[Line]:
     if any(verdict["null"] == NO_NULL and not measured(run) for run, verdict in found):
         caveats.append("No null run.")
     return lines + (_paragraphs([" ".join(caveats)]) if caveats else [])
+
+
+def _together(members: list[Found], found: list[Found]) -> str:
+    """Runs in a list; a method alone stands for all its seeds."""
+    names: dict[str, None] = {}
+    for run, _ in members:
+        alike = [sum(one["label"] == run["label"] for one, _ in some) for some in (members, found)]
+        names[run["label"] if alike[0] == alike[1] and not measured(run) else _who(run, found)] = None
+    return _first(list(names))
 
 
 def _common(members: list[Found], found: list[Found]) -> str:
@@ -195,8 +219,8 @@ def _common(members: list[Found], found: list[Found]) -> str:
         result = verdict["outcomes"][name]["is"] if name in verdict["outcomes"] else "not measured"
         sentence = f"{outcome_name(name, run)} {verbs.get(result, 'was not measured')}"
         if result in ("down", "can't tell"):
-            bounds = ", ".join(
-                f"{_who(one, found)} {interval(name, other['outcomes'][name], bounds=True)}" for one, other in members
+            bounds = _first(
+                [f"{_who(one, found)} {interval(name, other['outcomes'][name], bounds=True)}" for one, other in members]
             )
             sentence += f" (95% CI in {'%' if name == 'distinct' else 'points'}: {bounds})"
         said.append(sentence)
@@ -215,10 +239,9 @@ def _detectable(study: Study, members: list[Found]) -> list[str]:
 
 def _next(studies: Sequence[Study], asked: str) -> list[Line]:
     given = f" {asked}" if asked else ""
-    steps = [
-        (f"sirev report html{given} -o {studies[0]['recipe']}.html", "figures, tables, every answer"),
-        (f"sirev report all{given}", "every table"),
-    ]
+    steps = [(f"sirev report all{given}", "every table")]
+    if len(studies) == 1:  # which is what a page is about
+        steps.insert(0, (f"sirev report html{given} -o {studies[0]['recipe']}.html", "figures, tables, every answer"))
     iterated = [study for study in studies if not all(map(measured, study["runs"]))]
     few = any(len(claim["seeds"]) < SEEDS for study in iterated for claim in study["methods"])
     lacking = [
@@ -226,7 +249,7 @@ def _next(studies: Sequence[Study], asked: str) -> list[Line]:
         *(["--null retrain"] if any(not any(run["null"] for run in study["runs"]) for study in iterated) else []),
     ]
     if lacking:
-        steps.append((f"sirev iterate … {' '.join(lacking)}", "needed for a claim"))
+        steps.append((f"the same sirev iterate with {' '.join(lacking)}", "for a claim"))
     width = min(max(len(command) for command, _ in steps), 40)
     return [[("  ", ""), (f"{command:<{width}}", ""), (f"  {what}", "dim")] for command, what in steps]
 
@@ -249,3 +272,8 @@ def _who(run: RunData, found: list[Found]) -> str:
 def _among(run: RunData, found: list[Found]) -> str:
     """ " (sft)", or nothing where there is only one run."""
     return f" ({_who(run, found)})" if len(found) > 1 else ""
+
+
+def _first(parts: Sequence[str]) -> str:
+    """The parts, as many as a screen has room for: of several seeds there are many."""
+    return ", ".join(parts[:FEW]) + (f" and {len(parts) - FEW} more" if len(parts) > FEW else "")

@@ -15,6 +15,7 @@ COLUMNS = (
     "method",
     "seed",
     "t",
+    "step",
     "statistic",
     "value",
     "low",
@@ -25,7 +26,8 @@ COLUMNS = (
     "text",
     "reason",
 )
-"""`value`, `low`, `high`, `n` and `p` are numbers or missing; words stand in `text`, why a value is missing in `reason`."""
+"""`value`, `low`, `high`, `n` and `p` are numbers or missing; words stand in `text`, why a value is missing in `reason`.
+`step` is the name that M_t was given, of completions made elsewhere."""
 UNITS = {
     "entropy": "bits",
     "tokens": "tokens",
@@ -34,9 +36,11 @@ UNITS = {
     **dict.fromkeys(("size", "examples", "dropped", "steps"), "count"),
     **dict.fromkeys(("reach.gained", "reach.lost", "new.N"), "count"),
     **dict.fromkeys(("p", "holm"), "probability"),
-    **dict.fromkeys(("difference", "below_reroll", "change", "composition", "narrowing"), "change of share"),
+    **dict.fromkeys(("difference", "smallest", "below_reroll", "change", "composition", "narrowing"), "change of share"),
 }
 """Part of a statistic's name -> its unit. All else is a share, from 0 to 1."""
+WORDS = ("reason", "test", "training")
+"""Fields that are no numbers: without a value they have no row."""
 
 Row = dict[str, Any]
 
@@ -44,17 +48,21 @@ Row = dict[str, Any]
 def long_form(studies: Sequence[Mapping[str, Any]], verdicts: bool) -> list[Row]:
     """A row for each value of the iterations, pass@1 first; with `verdicts` also for verdicts, outcomes and claims.
 
-    `studies` are those of a report's JSON form. Shares and their changes are from 0 to 1 and -1 to 1.
+    `studies` are those of a report's JSON form. Shares and their changes are from 0 to 1 and -1 to 1. The `text` of pass@1 is
+    what it is estimated from where that is not the greedy answers.
     """
     rows: list[Row] = []
     for study in studies:
         for run in study["runs"]:
             named = {"run": run["id"], "recipe": run["recipe"], "method": run["method"], "seed": run["seed"]}
+            source = {"pass_at_1": {"text": run["pass_at_1_from"]}} if "pass_at_1_from" in run else {}
             for iteration in run["iterations"]:
-                rows += ({**named, "t": iteration["t"], **row} for row in _statistics(_in_order(iteration)))
+                at = {**named, **_model(run, iteration["t"])}
+                statistics = _statistics(_in_order(iteration))
+                rows += ({**at, **row, **source.get(row["statistic"], {})} for row in statistics)
             if verdicts:
                 judged = [one for one in study["verdicts"] if (one["method"], one["seed"]) == (run["method"], run["seed"])]
-                rows += ({**named, "t": one["t"], **row} for one in judged for row in _verdict(one))
+                rows += ({**named, **_model(run, one["t"]), **row} for one in judged for row in _verdict(one))
         if verdicts:
             for claim in study["methods"]:
                 rows += ({"recipe": study["recipe"], "method": claim["method"], **row} for row in _claim(claim))
@@ -68,6 +76,10 @@ def as_csv(rows: Sequence[Row]) -> str:
     writer.writerow(COLUMNS)
     writer.writerows([row[column] for column in COLUMNS] for row in rows)
     return sink.getvalue()
+
+
+def _model(run: Mapping[str, Any], t: int) -> Row:
+    return {"t": t, "step": run["steps"][t - 1] if run.get("steps") else None}
 
 
 def _in_order(iteration: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +97,7 @@ def _statistics(values: Mapping[str, Any], above: str = "") -> Iterator[Row]:
             yield {"statistic": name, "unit": _unit(name), **{k: value.get(k) for k in ("value", "low", "high", "n", "reason")}}
         elif isinstance(value, str):
             yield {"statistic": name, "text": value}
-        elif not isinstance(value, list):
+        elif not isinstance(value, list) and not (value is None and key in WORDS):
             yield {"statistic": name, "unit": _unit(name), "value": value}
 
 

@@ -155,7 +155,7 @@ def published(recipe_name: str, settings: Mapping[str, Any] | None = None) -> Pu
 def against_paper(
     comparisons: Sequence[tuple[str, Mapping[str, Any]]], settings: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[TextTable]:
-    """The paper's numbers beside one's own: for each (recipe name, comparison) its tables of pass@1, of coverage and, where
+    """The paper's numbers next to your own: for each (recipe name, comparison) its tables of pass@1, of coverage and, where
     the paper's figures allow to read them off, of shapes.
 
     Of a comparison only "runs" is read; null runs are left out. `settings` has a recipe's settings by its name. Raises

@@ -108,7 +108,7 @@ class Report:
     def text(self, form: Format) -> str:
         """The report as "markdown", "csv" (one row per value), "json" or "latex"; "table" is for `print`."""
         if self.against is not None and form in ("json", "csv"):
-            raise BadInput(f"--against {self.against} is a table; --format {form} has one's own numbers alone")
+            raise BadInput(f"--against {self.against} is a table; --format {form} has your own numbers alone")
         if form == "json":
             return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
         if form == "csv":

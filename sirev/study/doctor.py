@@ -74,6 +74,7 @@ def _python() -> Finding:
 
 def _packages() -> Iterator[Finding]:
     from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
 
     pins = _pins()
     for line in metadata.requires("sirev") or []:
@@ -86,7 +87,7 @@ def _packages() -> Iterator[Finding]:
             yield Finding(what, "not installed", False, True, (remedy,))
             continue
         well = wanted.specifier.contains(version, prereleases=True)
-        pin = pins.get(wanted.name.lower())
+        pin = pins.get(canonicalize_name(wanted.name))
         apart = f" (tested with {pin})" if pin and pin != version.partition("+")[0] else ""
         yield Finding(what, f"{version}{apart}", well, True, (remedy,))
 
@@ -98,12 +99,15 @@ def _checkout() -> Path | None:
 
 
 def _pins() -> dict[str, str]:
-    """The versions that a checkout's constraints.txt names; none in an installed package."""
-    folder = _checkout()
-    file = folder / "constraints.txt" if folder else None
-    lines = file.read_text().splitlines() if file and file.is_file() else []
-    pins = (line.partition(";")[0].partition("==") for line in lines)  # behind ";" is where it holds
-    return {name.strip().lower(): version.strip() for name, _, version in pins if version}
+    """The versions that a checkout's constraints.txt names for this machine, by normalised name; none in an installed package."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    file = Path(__file__).resolve().parents[2] / "constraints.txt"
+    lines = file.read_text().splitlines() if file.is_file() else []
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    here = [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
+    return {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in here}
 
 
 def _install(extra: str) -> Remedy:

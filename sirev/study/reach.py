@@ -46,7 +46,7 @@ def _model(
         reason = "" if folder.is_dir() and files_of(folder) else f"there is no folder {name}"
     except BadInput as error:
         reason = str(error)
-    another = Remedy("name another folder, or ORGANISATION/NAME on the Hub", f"--set {key}=FOLDER")
+    another = Remedy("name another folder, or ORGANISATION/NAME on the Hub", _folder_for(key))
     return Finding(what, reason or name, not reason, True, (another, *others))
 
 
@@ -92,7 +92,7 @@ def on_the_hub(what: str, kind: hub.Kind, name: str, revision: str | None, key: 
     at = f"{name} at {revision[:12]}" if revision else name
     if hub.cached(kind, name, revision, *((PATTERNS, NOT_THE_MODEL) if kind == "model" else ())):
         return Finding(what, f"{at}, on this machine", True, True)
-    local = Remedy(f"name {'a local one' if kind == 'model' else 'local files'}", f"--set {key}=FOLDER")
+    local = Remedy(f"name {'a local one' if kind == 'model' else 'local files'}", _folder_for(key))
     login = Remedy("log in to the Hub", "hf auth login")
     try:
         HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=hub.SECONDS)
@@ -112,6 +112,10 @@ def on_the_hub(what: str, kind: hub.Kind, name: str, revision: str | None, key: 
         found = f"{at} is not on this machine, and the Hub can't be asked: {reason}"
         return Finding(what, found, False, True, (Remedy("go online once, so that it is cached"), local, *others))
     return Finding(what, f"{at}, to be downloaded", True, True)
+
+
+def _folder_for(key: str) -> str:
+    return "--model FOLDER" if key == "model" else f"--set {key}=FOLDER"
 
 
 def server(url: str) -> Finding:

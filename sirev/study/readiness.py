@@ -13,7 +13,7 @@ from sirev.errors import BadInput
 from sirev.recipe import Recipe
 from sirev.stages.model import REFERENCE
 from sirev.store.artifacts import Artifact
-from sirev.store.runs import Run
+from sirev.store.runs import Run, step_title
 from sirev.store.store import Store
 from sirev.study.actions import stage_of
 from sirev.study.planner import PlannedStep, Planner
@@ -106,7 +106,8 @@ class Readiness:
 
         missing = [finding for finding in findings(recipe, self._store, needs) if finding.missing]
         if missing:
-            raise BadInput("\n".join(f"{needs[f.need][0]} can't be computed here: {f.line()}" for f in missing if f.need))
+            first = {need: step_title(steps[0]) for need, steps in needs.items()}
+            raise BadInput("\n".join(f"{first[f.need]} can't be computed here: {f.line()}" for f in missing if f.need))
 
 
 def _is_new(step: PlannedStep, recorded: Recorded) -> bool:

@@ -23,7 +23,7 @@ def check_greedy(read: Sequence[Read], single: str) -> None:
             )
     given = {one.source.t for one in read if one.source.kind == "greedy"}
     files = [one for one in read if one.source.kind == "file" and one.source.t not in given]
-    lacking = [one.source.step for one in files if not _taken(one, single)]
+    lacking = [one.source.step for one in files if not is_greedy(one, single)]
     if given and lacking:
         having = ", ".join(one.source.step for one in read if one.source.kind == "greedy")
         raise BadInput(
@@ -32,8 +32,8 @@ def check_greedy(read: Sequence[Read], single: str) -> None:
         )
 
 
-def _taken(one: Read, single: str) -> bool:
-    """Whether a step's completions are taken as greedy answers."""
+def is_greedy(one: Read, single: str) -> bool:
+    """Whether a step's completions, with no others named beside them, are taken as its greedy answers."""
     return one.single and single == "greedy"
 
 
@@ -105,7 +105,7 @@ def _same_files(read: Sequence[Read]) -> list[str]:
     for one in read:
         content = repr((one.source.settings(), one.source.parameters.form))
         other = seen.setdefault(content, one)
-        if other is not one and (other.source.t != one.source.t or not one.single):
+        if other.source.t != one.source.t:
             both = f"{other.source.option} and {one.source.option}"
             said.append(f"{both} hold the same completions, read in the same way: nothing can differ between them.")
         elif other is not one:
@@ -117,7 +117,7 @@ def _unlike(read: Sequence[Read], single: str) -> list[str]:
     """Steps with draws beside steps with one completion per problem, which are taken as greedy answers."""
     greedy = {one.source.t for one in read if one.source.kind == "greedy"}
     files = [one for one in read if one.source.kind == "file" and one.source.t not in greedy]
-    ones, drawn = [one for one in files if _taken(one, single)], [one for one in files if not _taken(one, single)]
+    ones, drawn = [one for one in files if is_greedy(one, single)], [one for one in files if not is_greedy(one, single)]
     if not ones or not drawn:
         return []
     several = "; ".join(f"{one.source.step} has {counted(one.summary)} per problem" for one in drawn)

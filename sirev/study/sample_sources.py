@@ -32,8 +32,8 @@ class Source:
 
     @property
     def names(self) -> str:
-        """The files' names, to show."""
-        return ", ".join(path.name for path in self.files)
+        """What the files are called, to show: "m1-0.jsonl and 3 more"."""
+        return file_names(self.files)
 
     @property
     def option(self) -> str:
@@ -64,6 +64,11 @@ class Read:
         """The inputs of the stage that narrow it to the problems that it and `others` have."""
         named = {f"{WITH}{one.source.kind}:{one.source.t}": one.artifact for one in others}
         return {**self.inputs, "samples": self.artifact, **named}
+
+
+def file_names(files: Sequence[str | Path]) -> str:
+    """The name of the first file, and how many there are besides."""
+    return f"{Path(files[0]).name}{f' and {len(files) - 1} more' if len(files) > 1 else ''}"
 
 
 def sources(

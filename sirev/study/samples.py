@@ -25,7 +25,7 @@ from sirev.study.grading_task import GradingTask, grading_task
 from sirev.study.invocation import Quiet
 from sirev.study.latest import remember
 from sirev.study.runner import Listener, Runner, os_reason
-from sirev.study.sample_checks import check_greedy, check_problems, notes, warnings
+from sirev.study.sample_checks import check_greedy, check_problems, is_greedy, notes, warnings
 from sirev.study.sample_sources import Given, Read, Source, sources
 from sirev.study.steps import GUESS
 from sirev.tasks.samples import NAMES, READERS, field_paths
@@ -149,15 +149,10 @@ def measure(
 def _told(one: Read, single: str, read: Sequence[Read]) -> StepRead:
     found, source = one.summary, one.source
     beside = any(other.source.kind == "greedy" and other.source.t == source.t for other in read)
-    taken = "greedy" if source.kind == "greedy" or _is_greedy(one, single, beside) else "draws"
+    taken = "greedy" if source.kind == "greedy" or (is_greedy(one, single) and not beside) else "draws"
     at = {what: ".".join(found["fields"][what]) for what in NAMES if what in found["fields"]}
     files = tuple(map(str, source.files))
     return StepRead(source.step, taken, files, found["problems"], found["fewest"], found["most"], at)
-
-
-def _is_greedy(one: Read, single: str, beside: bool) -> bool:
-    """Whether a step's completions are its greedy answers: one per problem, unless others are `beside` them or they are draws."""
-    return one.single and single == "greedy" and not beside
 
 
 class _SavedWhenComplete(Runner):
@@ -232,7 +227,7 @@ class _Measuring:
         by_kind = {one.source.kind: one for one in read if one.source.t == t}
         if "greedy" in by_kind:
             return {"draws": by_kind["file"], "greedy": by_kind["greedy"]}
-        return {"greedy" if _is_greedy(by_kind["file"], self.single, False) else "draws": by_kind["file"]}
+        return {"greedy" if is_greedy(by_kind["file"], self.single) else "draws": by_kind["file"]}
 
     def _step(self, t: int, parts: Mapping[Literal["greedy", "draws"], Read], answers: str, first: Read) -> dict[str, Artifact]:
         """The measures of one step, as inputs of `compare`."""

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from typer.main import get_command
 
-from sirev.cli.main import app, main
+from sirev.cli.app import app
+from sirev.cli.main import main
 from tests.conftest import Command
 
 WIDTH = 80

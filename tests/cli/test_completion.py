@@ -10,7 +10,7 @@ import pytest
 from sirev.cli import completion
 from sirev.cli.report import FILES
 from sirev.recipe import METHODS, recipe_names
-from sirev.reporting.sections import SECTIONS
+from sirev.reporting.sections import ALL, SECTIONS
 from sirev.reporting.summary import FORMATS
 from sirev.study.nulls import Null
 from tests.conftest import Command, Study
@@ -68,7 +68,7 @@ def test_what_is_offered_is_what_there_is() -> None:
     assert (*METHODS, "all") == completion.METHODS
     assert get_args(Null) == completion.NULLS
     assert completion.FORMATS == FORMATS
-    assert (*SECTIONS, *FILES) == completion.SECTIONS
+    assert (ALL, *SECTIONS, *FILES) == completion.SECTIONS
     assert completion.recipes("") == [*recipe_names(), *(path.name for path in sorted(Path().glob("*.y*ml")))]
 
 

@@ -13,8 +13,8 @@ import pytest
 from sirev.store.artifacts import Output
 from sirev.store.store import Store
 from sirev.store.tables import Table
-from tests.conftest import SIREV, Command, semantic_digests
-from tests.processes import eventually, of_session, shared_memory, started
+from tests.conftest import SIREV, Command, eventually, semantic_digests
+from tests.processes import of_session, shared_memory, started
 
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -108,11 +107,11 @@ def test_ctrl_c_exits_130_and_the_same_command_goes_on(command: Command, smoke: 
     store.records.path(grades[-1].key, grades[-1].artifact).unlink()
     with store.lock(grades[-1].action):  # so that it waits, as for another process that is at it
         process = subprocess.Popen([SIREV, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        time.sleep(2.5)
+        assert process.stderr is not None
+        waits = process.stderr.readline().rstrip()
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=20)
-    assert process.returncode == 130
-    waits, last = stderr.splitlines()
+        last = process.stderr.read().rstrip()
+        assert process.wait() == 130
     assert waits.endswith(f"waiting for process {os.getpid()} on {os.uname().nodename}")
     assert last == "sirev: interrupted; run the same command again to continue"
     assert "13 steps cached, 1 computed" in command(*arguments).stderr

@@ -126,10 +126,11 @@ def test_any_text_has_a_program_unless_it_is_blank(text: str) -> None:
     [" ", "x ", "x\n", "[", "x,", "```", "``` ", "```\n", "def ", "async ", "f = ", "for ", ":", "\t", ". ", "import ", "'", "*"],
 )
 def test_a_huge_text_takes_no_longer_than_its_length(piece: str) -> None:
+    ordinary = min(seconds(F * (20_000 // len(F))) for _ in range(5))
     for beginning in ("", "x", "```", "```py", "async", "def f", "class", "for", "1.", "- "):
         for ending in ("", "x", ":x", "\n", "\nx", "="):
             text = beginning + piece * (20_000 // len(piece)) + ending
-            assert min(seconds(text) for _ in range(3)) < 0.2
+            assert min(seconds(text) for _ in range(3)) < 100 * ordinary  # a search from every place would take thousands
 
 
 def seconds(text: str) -> float:

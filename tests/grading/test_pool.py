@@ -5,14 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from sirev.grading.pool import CHUNK, judge_all
 from sirev.grading.verdict import Reason
-from tests.conftest import alive
+from tests.conftest import alive, eventually
 from tests.grading.judges import fail_to_start, hash_of, hostile, spin
 
 SCRIPT = f"""
@@ -89,7 +88,7 @@ def test_workers_that_cannot_start_are_an_error_and_no_endless_wait() -> None:
 def test_a_worker_killed_from_outside_costs_no_verdict() -> None:
     script = SCRIPT + "print(judge_all(spin, [1.0, 1.0], seconds=20, workers=1))"
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    assert _soon(lambda: any(_cpu_seconds(worker) > 0.8 for worker in _workers_of(parent.pid)))
+    assert eventually(lambda: any(_cpu_seconds(worker) > 0.8 for worker in _workers_of(parent.pid)))
     for worker in _workers_of(parent.pid):
         os.kill(worker, signal.SIGKILL)
     said, _ = parent.communicate(timeout=60)
@@ -100,12 +99,12 @@ def test_a_worker_killed_from_outside_costs_no_verdict() -> None:
 def test_workers_are_gone_after_their_parent(tmp_path: Path, sign: signal.Signals) -> None:
     script = SCRIPT + f"judge_all(tell_and_sleep, [{str(tmp_path)!r}] * 64, seconds=1000, workers=2)"
     parent = subprocess.Popen([sys.executable, "-c", script])
-    assert _soon(lambda: len(list(tmp_path.iterdir())) == 2)
+    assert eventually(lambda: len(list(tmp_path.iterdir())) == 2)
     workers = [int(path.name) for path in tmp_path.iterdir()]
     assert all(alive(worker) for worker in workers)
     parent.send_signal(sign)
     parent.wait()
-    assert _soon(lambda: not any(alive(worker) for worker in workers))
+    assert eventually(lambda: not any(alive(worker) for worker in workers))
 
 
 def test_workers_are_gone_after_the_call() -> None:
@@ -122,13 +121,3 @@ def _workers_of(parent: int) -> list[int]:
 def _cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _soon(condition: Callable[[], bool]) -> bool:
-    """Whether the condition holds within half a minute."""
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False

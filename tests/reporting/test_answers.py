@@ -47,8 +47,9 @@ def test_answers_that_the_store_lost_are_named_and_all_others_are_there(smoke: S
         f"greedy answers of sft, seed 0, M_2 ({name}:2:sample/test/greedy): missing from the store",
         f"grades of the draws of sft, seed 0, M_3 ({name}:3:grade/draws): missing from the store",
     ]
-    repair, again = mends(gaps, store)
+    repair, again, pull = mends(gaps, store)
     assert repair == f"sirev store verify --repair --store {smoke_copy}"
+    assert pull.startswith(f"sirev store pull URL {name} --store {smoke_copy}  #")
     assert again.startswith(f"sirev iterate --recipe tiny_smoke --store {smoke_copy}  # with the same")
 
 

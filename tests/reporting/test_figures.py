@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -469,6 +470,21 @@ def test_embedded_figures_keep_ids_and_style_to_themselves(name: str) -> None:
     assert "<metadata" not in light
     assert "<text" in light  # text is text: it can be searched and read aloud
     assert "#ffffff" not in dark
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_for_dark_paper_is_the_one_for_light_paper_in_its_own_colours(name: str) -> None:
+    made = with_nulls(comparison(seeds=(0, 1))) | {"guess": 0.2}
+    both = both_themes(made, name)
+    assert both is not None
+    light, dark = both
+    assert light == svg(made, name)
+
+    def without_ids(element: str) -> str:
+        return re.sub(r'(id="|href="#|url\(#)figure-[^")]*', r"\1", element).replace(f"#figure-{name}-dark", f"#figure-{name}")
+
+    assert without_ids(dark) == without_ids(svg(made, name, dark=True))
+    assert light != dark
 
 
 @pytest.mark.filterwarnings("error")

@@ -50,6 +50,12 @@ def test_seeds_are_averaged_and_disagreement_is_said() -> None:
     assert sum(line.startswith("  sft ") for line in lines) == 1
     assert "seeds 0, 1, 2" in lines[0]
     assert not any("--seed" in line for line in lines)
+    many = screen(shown(study(np.random.default_rng(1), 300, later=0.2, methods=("sft", "dpo", "sft-dpo"), seeds=(0, 1, 2))))
+    assert len(many) <= 30
+    assert all(len(line) <= WIDTH for line in many)
+    text = " ".join(" ".join(many).split())
+    assert "and 5 more" in text
+    assert "(sft, dpo, sft-dpo)" in text
 
 
 def test_completions_made_elsewhere_go_by_their_step_names_without_method_seed_or_null_run() -> None:
@@ -77,3 +83,23 @@ def test_without_a_model_after_the_first_there_is_no_verdict() -> None:
     text = as_text(headline([made]))
     assert "No verdict: no run has a model after M_1." in text
     assert "sft, seed 0: stopped at no example was selected" in text
+
+
+def test_several_suites_have_one_column_and_a_long_name_is_cut() -> None:
+    made = shown(study(np.random.default_rng(1), 400, later=0.2, ood=-0.2))
+    for verdict in made["verdicts"]:
+        verdict["outcomes"]["ood/other"] = {**verdict["outcomes"]["ood/suite"], "is": "can't tell"}
+    made["suites"] = ["other", "suite"]
+    text = as_text(headline([made]))
+    assert "2 suites" in text
+    assert "1 down, 1 ?" in text
+    for verdict in made["verdicts"]:
+        verdict["outcomes"]["ood/a_suite_of_a_long_name"] = verdict["outcomes"].pop("ood/suite")
+    made["suites"] = ["a_suite_of_a_long_name"]
+    assert "a_suite_of_a_lo…" in as_text(headline([made]))
+
+
+def test_a_page_is_offered_for_one_study_alone() -> None:
+    made = shown(study(np.random.default_rng(1), 60))
+    assert "report html" in as_text(headline([made]))
+    assert "report html" not in as_text(headline([made, made]))

@@ -43,7 +43,7 @@ class Page:
         self.until("return document.querySelector('#problem .columns') !== null")
 
     def until(self, body: str) -> None:
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         while not self.js(body):
             assert time.monotonic() < end, f"never true: {body}\n{self.driver.get_log('browser')}"
             time.sleep(0.02)
@@ -361,6 +361,29 @@ def test_names_of_steps_stand_in_the_explorer(page: Page) -> None:
     page.select("set", "wrong-last")
     assert page.found() == 1
     assert page.find("#set-meaning").text == "M_2 round-1’s greedy answer is wrong."
+
+
+def test_draws_without_greedy_answers_can_be_looked_at_filtered_and_audited(page: Page) -> None:
+    some = problems(3)
+    right = {some[0]["id"]: (0, 0), some[1]["id"]: (1, 0), some[2]["id"]: (1, 1)}
+    draws = {i: [{"text": "3", "correct": bool(one), "reason": None} for one in two] for i, two in right.items()}
+    given = {"mine": {1: {"draws": draws}, 2: {"draws": draws}}}
+    (page.folder / "draws.html").write_text(whole_page(explorer_data(some, given)), encoding="utf-8")
+    page.open("draws.html")
+    assert page.js("return [...document.querySelectorAll('.row .marks')].map((marks) => marks.textContent)") == [
+        "0 0",
+        "1 1",
+        "2 2",
+    ]
+    assert page.js("return document.querySelectorAll('.answer.absent').length") == 0
+    assert page.find(".pager").text.replace("\n", " ").strip("‹› ").startswith("Draws 1 to 2 of 2 on this page")
+    for name, place in (("none-last", 0), ("some-last", 1), ("every-last", 2)):
+        page.select("set", name)
+        assert page.found() == 1
+        assert page.chosen() == some[place]["id"]
+    page.select("set", "all")
+    page.press("a")
+    page.until("return document.querySelector('.progress')?.textContent === '1 of 6, out of 6'")
 
 
 def test_every_model_is_in_view_on_a_laptop(page: Page) -> None:

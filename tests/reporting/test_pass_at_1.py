@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 
 from sirev.metrics.comparison.measures import Measures
 from sirev.metrics.comparison.study import RunMeasures, Settings, compare
 from sirev.reporting.figures import SENTENCES
+from sirev.reporting.gathering import run_data
 from sirev.reporting.page.cards import verdicts_as_html
 from sirev.reporting.pass_at_1 import pass_at_1_name, pass_at_1_source
 from sirev.reporting.sections.rows import Study
-from sirev.reporting.summary import Report, run_data
+from sirev.reporting.summary import Report
 from sirev.store.runs import Run
 from tests.metrics.comparison.studies import draws
 
@@ -38,12 +42,14 @@ def test_tables_cards_and_figures_name_the_draws(study: Study) -> None:
     assert not any("greedy" in title for title in tables)
     said = " ".join(cell for table in tables.values() for row in table.rows for cell in row)
     assert "A pass@1, mean of 8 draws" in said
-    assert "pass@1 (mean of 8 draws) went up" in said
+    assert "pass@1 (mean of 8 draws) rose" in said
     notes = " ".join(note for table in tables.values() for note in table.notes)
-    assert "pass@1 is the mean of 8 draws" in notes
+    assert "pass@1: mean of 8 draws" in notes
     assert "not measured: needs greedy answers" in notes
     page = verdicts_as_html(study)
     assert "pass@1, mean of 8 draws" in page
     assert "greedy pass@1" not in page
     assert SENTENCES["pass-at-1"](study).startswith("pass@1, mean of 8 draws in % from M₁ to the last model")
+    rows = csv.DictReader(io.StringIO(Report([study], None).text("csv")))
+    assert [row["text"] for row in rows if row["statistic"] == "pass_at_1"] == ["mean of 8 draws"] * 2
     assert SENTENCES["trade-off"](study).startswith("pass@1, mean of 8 draws against")

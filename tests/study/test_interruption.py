@@ -16,12 +16,24 @@ import sirev
 from sirev.store.runs import step_title
 from sirev.study.invocation import plan
 from sirev.trainers.checkpoints import MARKER
-from tests.conftest import SIREV, Study, alive, semantic_digests
+from tests.conftest import SIREV, Study, alive, eventually, semantic_digests
 
 
 def started(store: Path, *arguments: str) -> subprocess.Popen[str]:
     command = [SIREV, "iterate", "--recipe", "tiny_smoke", "--store", store, *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def said(process: subprocess.Popen[str], words: str) -> str:
+    """What it says up to the line with these words, which it is waited for."""
+    lines = []
+    assert process.stderr is not None
+    for line in process.stderr:
+        lines.append(line)
+        if words in line:
+            break
+    assert any(words in line for line in lines), lines
+    return "".join(lines)
 
 
 def computed_long_steps(stderr: str) -> list[str]:
@@ -85,14 +97,12 @@ def test_a_training_killed_on_the_way_goes_on_from_its_checkpoint(
     given = [word for change in (*changes, "training.checkpoint_minutes=0") for word in ("--set", change)]
 
     process = started(smoke_copy, "--method", "dpo", *given)
-    deadline = time.monotonic() + 60
-    while not (saved := _checkpoints(tmp_path, key)) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    assert eventually(lambda: bool(_checkpoints(tmp_path, key)), 300)
     process.kill()
     process.communicate()
-    assert saved
+    saved = _checkpoints(tmp_path, key)
     again = started(smoke_copy, "--method", "dpo", *given)
-    _, stderr = again.communicate(timeout=100)
+    _, stderr = again.communicate(timeout=300)
     assert again.returncode == 0, stderr
 
     store = sirev.Store(smoke_copy)
@@ -108,38 +118,31 @@ def test_a_training_killed_on_the_way_goes_on_from_its_checkpoint(
 
 def test_no_child_outlives_a_killed_run(tmp_path: Path) -> None:
     process = started(tmp_path / "store")
-    deadline = time.monotonic() + 30
-    while not (children := _children(process.pid)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert children
+    assert eventually(lambda: _children(process.pid) != [])
+    children = _children(process.pid)
     process.kill()
     process.communicate()
-    deadline = time.monotonic() + 5
-    while any(map(alive, children)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(alive, children))
+    assert eventually(lambda: not any(map(alive, children)))
 
 
 def test_ctrl_c_exits_130_and_says_how_to_go_on(tmp_path: Path) -> None:
     process = started(tmp_path / "store")
-    time.sleep(2.5)
+    stderr = said(process, "running")
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.stderr is not None
+    stderr += process.stderr.read()
+    assert process.wait() == 130
     assert stderr.splitlines()[-1] == "sirev: interrupted; run the same command again to continue"
     assert "Traceback" not in stderr
 
 
 def test_ctrl_c_does_not_wait_for_another_process(tmp_path: Path) -> None:
     first = started(tmp_path / "store", "--set", "model.pretrain.sequences=400000")
-    time.sleep(4)
+    said(first, "running")
     second = started(tmp_path / "store", "--set", "model.pretrain.sequences=400000")
-    time.sleep(2)
-    began = time.monotonic()
+    said(second, "waits for process")
     second.send_signal(signal.SIGINT)
-    second.communicate(timeout=20)
-    assert second.returncode == 130
-    assert time.monotonic() - began < 5
+    assert second.wait() == 130
     assert first.poll() is None
     first.kill()
     first.communicate()

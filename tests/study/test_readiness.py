@@ -64,7 +64,7 @@ def forget(store: Path, run: str, step: str) -> None:
 
 def test_an_engine_that_is_missing_is_told_before_anything_is_trained(tmp_path: Path, without_vllm: None) -> None:
     (line,) = refused(tmp_path / "store")
-    assert line.startswith(f"sample/train:1 {MISSING}")
+    assert line.startswith(f"1:sample/train {MISSING}")
     assert line.endswith("[vllm]', or sample without it, slowly: --set engine=transformers")
 
 
@@ -72,7 +72,7 @@ def test_an_engine_that_is_missing_is_told_before_anything_is_trained(tmp_path: 
 def test_the_command_exits_with_2_and_makes_no_store(command: Command, tmp_path: Path) -> None:
     done = command("iterate", "--recipe", "tiny_smoke", "--set", "engine=vllm", "--store", tmp_path / "store")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert done.stderr.startswith(f"sirev: error: sample/train:1 {MISSING}")
+    assert done.stderr.startswith(f"sirev: error: 1:sample/train {MISSING}")
     assert not (tmp_path / "store").exists()
 
 
@@ -88,7 +88,7 @@ def test_only_what_the_missing_steps_need_is_looked_at(sampled_by_vllm: Path) ->
     assert iterated(sampled_by_vllm).computed == ("select:3",)
     forget(sampled_by_vllm, run, "train:3")
     (line,) = refused(sampled_by_vllm)
-    assert line.startswith(f"sample/train:3 {MISSING}")
+    assert line.startswith(f"3:sample/train {MISSING}")
 
 
 def test_what_a_shared_store_has_is_pulled_and_not_looked_at(sampled_by_vllm: Path, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_what_a_shared_store_has_is_pulled_and_not_looked_at(sampled_by_vllm: Pa
     forget(sampled_by_vllm, run, "compare")
     assert iterated(tmp_path / "second", remote=shared).computed == ("compare",)
     forget(sampled_by_vllm, run, "train:3")
-    with pytest.raises(BadInput, match=f"^sample/train:3 {MISSING}"):
+    with pytest.raises(BadInput, match=f"^3:sample/train {MISSING}"):
         iterated(tmp_path / "third", remote=shared)
     made = {record.action["stage"] for record in Store(tmp_path / "third").records.all() if not record.provenance.get("pulled")}
     assert "compare" not in made
@@ -108,10 +108,10 @@ def test_all_that_is_missing_is_told_at_once(command: Command, tmp_path: Path, h
     done = command("iterate", "--recipe", "mistral_gsm8k", "--store", tmp_path / "store", CUDA_VISIBLE_DEVICES="")
     assert done.returncode == 2
     lines = done.stderr.splitlines()
-    assert lines[0].startswith("sirev: error: train:1 can't be computed here: GPU: none; ")
+    assert lines[0].startswith("sirev: error: 1:train can't be computed here: GPU: none; ")
     assert "sirev iterate --recipe tiny" in lines[0]
     said = [line.removeprefix("sirev: error: ").partition(" is not on this machine")[0] for line in lines]
-    assert "model:0 can't be computed here: base model: mistralai/Mistral-7B-v0.1 at 27d67f1b5f57" in said
+    assert "0:model can't be computed here: base model: mistralai/Mistral-7B-v0.1 at 27d67f1b5f57" in said
     assert "dataset/train can't be computed here: data: openai/gsm8k at 740312add88f" in said
     assert any(line.startswith("dataset/ood/math_algebra can't be computed here: data of math_algebra: ") for line in said)
     assert not (tmp_path / "store").exists()
@@ -126,7 +126,7 @@ def test_a_sandbox_that_is_too_weak_is_told_before_programs_are_sampled(
     with pytest.raises(BadInput) as caught:
         sirev.iterate("mistral_mbpp", store=tmp_path / "store", unsafe_code=allowed)
     lines = [line for line in str(caught.value).splitlines() if "sandbox: tier C" in line]
-    assert [line.startswith("grade/greedy:1 can't be computed here: ") for line in lines] == [True] * told
+    assert [line.startswith("1:grade/greedy can't be computed here: ") for line in lines] == [True] * told
 
 
 def test_a_replay_looks_at_nothing(smoke: Study) -> None:

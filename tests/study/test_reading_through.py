@@ -82,5 +82,5 @@ def test_without_a_gpu_only_what_is_missing_everywhere_is_refused(smoke: Study, 
     run = smoke.store.runs.get(result.id)
     assert run is not None
     shutil.rmtree(smoke_copy / "records" / run.pins["train:3"].key[:2] / run.pins["train:3"].key)
-    with pytest.raises(BadInput, match=r"^train:3 can't be computed here: GPU: none; "):
+    with pytest.raises(BadInput, match=r"^3:train can't be computed here: GPU: none; "):
         sirev.iterate("tiny_smoke", **asked, store=tmp_path / "other", remote=str(smoke_copy))  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sirev.errors import BadInput
 from sirev.reporting.figures import accuracy, diversity, sampling
 from sirev.reporting.figures.canvas import DARK, LIGHT, Ink, Sheet, style
-from sirev.reporting.figures.embedding import embedded
+from sirev.reporting.figures.embedding import embedded, recoloured
 from sirev.reporting.figures.sentences import SENTENCES
 from sirev.reporting.figures.series import Comparison, methods, step_names
 
@@ -46,15 +46,19 @@ def draw(comparison: dict[str, Any], name: str, *, dark: bool = False, titled: b
 
     A figure for which the comparison has no value says "none" and the reason. Raises `BadInput` for an unknown name.
     """
+    return _drawn(comparison, name, DARK if dark else LIGHT, titled).figure
+
+
+def _drawn(comparison: dict[str, Any], name: str, ink: Ink, titled: bool) -> Sheet:
     if name not in FIGURES:
         raise BadInput(f"no figure {name!r} (known: {', '.join(FIGURES)})")
     title, onto = FIGURES[name]
-    ink = DARK if dark else LIGHT
     with _styled(ink):
         found = methods(comparison)
         sheet = Sheet(ink, title if titled else None, [method.name for method in found], step_names(found))
         onto(sheet, comparison)
-        return sheet.close()
+        sheet.close()
+        return sheet
 
 
 def write_figures(comparison: dict[str, Any], folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
@@ -82,19 +86,33 @@ def svg(comparison: dict[str, Any], name: str, dark: bool = False) -> str:
     Its ids begin with the figure's name (and -dark), so that many fit on a page; its style rules reach no further than itself.
     `role="img"` and a <title> carry the sentence of `describe`.
     """
-    return _element(draw(comparison, name, dark=dark, titled=False), comparison, name, dark)
+    file = _transparent(draw(comparison, name, dark=dark, titled=False), name, dark)
+    return _element(file, comparison, name, dark)
 
 
 def both_themes(comparison: dict[str, Any], name: str) -> tuple[str, str] | None:
     """A figure as `svg` gives it, for light and dark paper; None where it has no value at all."""
-    figure = draw(comparison, name, titled=False)
-    return (_element(figure, comparison, name, False), svg(comparison, name, dark=True)) if figure.axes else None
+    sheet = _drawn(comparison, name, LIGHT, titled=False)
+    if not sheet.figure.axes:
+        return None
+    file = _transparent(sheet.figure, name, dark=False)
+    light = _element(file, comparison, name, dark=False)
+    if sheet.ambiguous:
+        return light, svg(comparison, name, dark=True)
+    return light, _element(recoloured(file, sheet.twins), comparison, name, dark=True)  # drawing takes seconds
 
 
-def _element(figure: Figure, comparison: dict[str, Any], name: str, dark: bool) -> str:
+def _own(name: str, dark: bool) -> str:
+    return f"figure-{name}" + ("-dark" if dark else "")
+
+
+def _transparent(figure: Figure, name: str, dark: bool) -> str:
     figure.patch.set_alpha(0)
-    own = f"figure-{name}" + ("-dark" if dark else "")
-    return embedded(_saved(figure, "svg", own, DARK if dark else LIGHT).decode("utf-8"), own, describe(comparison, name))
+    return _saved(figure, "svg", _own(name, dark), DARK if dark else LIGHT).decode("utf-8")
+
+
+def _element(file: str, comparison: dict[str, Any], name: str, dark: bool) -> str:
+    return embedded(file, _own(name, dark), describe(comparison, name))
 
 
 def describe(comparison: dict[str, Any], name: str) -> str:

@@ -93,6 +93,8 @@ def coverage(sheet: Sheet, comparison: Comparison) -> None:
     right.set_xlabel("gain in pass@1 over M₁ (points)")
     right.set_title("Gains")
     right.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+    if len(right.get_lines()) < 2:  # nothing but the line at zero
+        right.set_xticks([])
     right.grid(True, axis="x")
     right.grid(False, axis="y")
     sheet.notes.append(("Filled: the last t; hollow: the best t. " if elsewhere else "") + "Bars: 95% intervals.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from sirev.metrics.statistic import Statistic
@@ -117,6 +117,10 @@ class Sheet:
     notes: list[str] = field(default_factory=list)
     reason: str = "nothing was measured"
     figure: Figure = field(init=False)
+    twins: dict[str, str] = field(default_factory=dict)
+    """Every colour of a sheet on light paper -> the one that it has on dark paper."""
+    ambiguous: bool = False
+    """Whether one colour has two such twins."""
     _width: float = 0
     _panels: list[Axes] = field(default_factory=list)
     _drawn: set[int] = field(default_factory=set)
@@ -134,6 +138,7 @@ class Sheet:
         free = [colour for colour in OKABE_ITO if colour not in taken] or list(OKABE_ITO)
         others = [name for name in self.names if name not in METHOD_COLOURS]
         self._colours = METHOD_COLOURS | {name: free[i % len(free)] for i, name in enumerate(others)}
+        self.twins = dict(zip(astuple(LIGHT)[:-1], astuple(DARK)[:-1], strict=True))
         self.figure = Figure(layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.05))
         FigureCanvasAgg(self.figure)
 
@@ -151,11 +156,17 @@ class Sheet:
 
     def colour(self, method: Method) -> str:
         """The method's colour, the same in every figure of a comparison and, for the paper's methods, in every study."""
-        return mixed(OKABE_ITO[self._colours[method.name]], "#ffffff", 1 - self.ink.lift)
+        own = OKABE_ITO[self._colours[method.name]]
+        return self._twinned(*(mixed(own, "#ffffff", 1 - ink.lift) for ink in (self.ink, DARK)))
 
     def shade(self, colour: str, strength: float) -> str:
         """A colour mixed with the paper: strength 1 is the colour itself."""
-        return mixed(colour, self.ink.paper, strength)
+        dark = self.twins.get(colour, colour)
+        return self._twinned(mixed(colour, self.ink.paper, strength), mixed(dark, DARK.paper, strength))
+
+    def _twinned(self, colour: str, dark: str) -> str:
+        self.ambiguous = self.ambiguous or self.twins.setdefault(colour, dark) != dark
+        return colour
 
     def line(
         self,

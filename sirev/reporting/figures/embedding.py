@@ -23,6 +23,15 @@ def embedded(file: str, own: str, sentence: str) -> str:
     return f'{opening} id="{own}" role="img">\n <title>{escape(sentence)}</title>{rest}\n'
 
 
+def recoloured(file: str, colours: dict[str, str]) -> str:
+    """An SVG file with other colours: each of `colours` ("#0072b2") by its value, in tags alone."""
+
+    def other(tag: re.Match[str]) -> str:
+        return re.sub(r"#[0-9a-f]{6}\b", lambda colour: colours.get(colour[0], colour[0]), tag[0])
+
+    return re.sub(r"<[^<>]*>", other, file)
+
+
 def _renamed(tag: str, own: str, used: set[str]) -> str:
     tag = re.sub(r'\sid="([^"]*)"', lambda found: f' id="{own}-{found[1]}"' if found[1] in used else "", tag)
     return re.sub(REFERENCE, rf"\1{own}-\2", tag)

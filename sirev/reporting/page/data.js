@@ -47,6 +47,12 @@ function greedyRight(run, step, problem) {
   return bits < 0 ? null : (bits & 1) === 1;
 }
 
+// Whether any model of the run has a greedy answer, on this page or lost.
+function hasGreedy(run) {
+  const { right, lost } = INDEX.runs[run];
+  return lost.some((names) => names.includes('greedy')) || right.some((bits) => bits.some((packed) => packed >= 0));
+}
+
 function gained(run, step, problem) {
   return greedyRight(run, step, problem) === true && greedyRight(run, 0, problem) === false;
 }
@@ -75,8 +81,15 @@ function setsOf(run) {
   const sets = [{ name: 'all', label: 'all', means: '', keep: () => true }];
   const later = steps(run).map((t, step) => [t, step]).slice(1);
   const last = steps(run).length - 1;
+  const name = modelName(run, last);
+  if (!hasGreedy(run)) {
+    const drawn = (p) => INDEX.runs[run].counts[last][p];
+    sets.push({ name: 'none-last', label: `no draw right at ${name}`, means: `None of ${name}’s draws is right.`, keep: (p) => drawn(p)[1] > 0 && drawn(p)[0] === 0 });
+    sets.push({ name: 'some-last', label: `some draws right at ${name}`, means: `Some of ${name}’s draws are right and some wrong.`, keep: (p) => drawn(p)[0] > 0 && drawn(p)[0] < drawn(p)[1] });
+    sets.push({ name: 'every-last', label: `every draw right at ${name}`, means: `All of ${name}’s draws are right.`, keep: (p) => drawn(p)[1] > 0 && drawn(p)[0] === drawn(p)[1] });
+    return sets;
+  }
   if (later.length) {
-    const name = modelName(run, last);
     sets.push({ name: 'wrong-last', group: 'last model', label: `wrong at ${name}`, means: `${name}’s greedy answer is wrong.`, keep: (p) => greedyRight(run, last, p) === false });
     sets.push({ name: 'right-last', group: 'last model', label: `right at ${name}`, means: `${name}’s greedy answer is right.`, keep: (p) => greedyRight(run, last, p) === true });
   }

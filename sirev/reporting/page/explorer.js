@@ -96,7 +96,12 @@ function problemRow(i) {
     marks.append(correct === null ? element('span', { class: 'sign', text: '·' }) : verdictSign(correct));
   });
   const { id, prompt } = INDEX.problems;
-  const said = `${id[p]}, greedy right at ${right.join(', ') || 'no model'}`;
+  let said = `${id[p]}, greedy right at ${right.join(', ') || 'no model'}`;
+  if (!hasGreedy(state.run)) {
+    const drawn = INDEX.runs[state.run].counts.map((counts) => counts[p][0]).join(' ');
+    marks.replaceChildren(element('span', { title: 'Right draws of each model', text: drawn }));
+    said = `${id[p]}, right draws of each model: ${drawn}`;
+  }
   const row = element(
     'div',
     { role: 'option', id: `row-${i}`, class: 'row', 'aria-selected': String(p === state.problem), 'aria-label': said, 'aria-setsize': state.found.length, 'aria-posinset': i + 1 },
@@ -150,7 +155,7 @@ function problemHead(p, level = 'h3') {
     element(level, { text: id[p] }),
     element('p', { class: 'chips' }, ...chips.map(([text, title]) => element('span', { class: 'chip', title, text }))),
     element('div', { class: 'prompt' }, longText(prompt[p], [], '')),
-    element('div', { class: 'expected' }, element('b', { text: 'Expected' }), longText(answer[p] || '–', [], '')),
+    answer[p] ? element('div', { class: 'expected' }, element('b', { text: 'Expected' }), longText(answer[p], [], '')) : null,
   );
 }
 
@@ -165,7 +170,7 @@ async function showProblem() {
   const pages = Math.max(1, Math.ceil(draws / DRAWS));
   state.page = Math.min(Math.max(state.page, 0), pages - 1);
   const from = state.page * DRAWS + 1;
-  const slots = [0];
+  const slots = hasGreedy(run) ? [0] : [];
   for (let slot = from; slot < from + DRAWS && slot <= draws; slot += 1) slots.push(slot);
   const grid = element('div', { class: 'columns', tabindex: '0', role: 'group', 'aria-label': 'Answers of every model' });
   grid.style.gridTemplateRows = `repeat(${slots.length + 1}, auto)`;
@@ -195,7 +200,8 @@ function legend(columns) {
 
 function drawPager(draws, slots, pages, most) {
   if (!draws) return element('p', { class: 'pager', text: 'Greedy answers only.' });
-  const text = `Greedy, and draws ${slots[1]} to ${slots[slots.length - 1]} of ${draws} on this page${most > draws ? ` (${most} were sampled; for all of them: sirev report html --draws ${most})` : ''}`;
+  const shown = slots[0] === 0 ? `Greedy, and draws ${slots[1]}` : `Draws ${slots[0]}`;
+  const text = `${shown} to ${slots[slots.length - 1]} of ${draws} on this page${most > draws ? ` (${most} were sampled; for all of them: sirev report html --draws ${most})` : ''}`;
   return element('p', { class: 'pager' }, stepButton('‹', 'Previous draws', state.page > 0, () => turn(-1)), element('span', { text }), stepButton('›', 'Next draws', state.page < pages - 1, () => turn(1)));
 }
 

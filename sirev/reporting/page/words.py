@@ -9,7 +9,7 @@ WORDS = {
     "M_T": "the last model. M_t is the model after t − 1 rounds of training on its own answers.",
     "greedy": "one answer to each problem at temperature 0, the model's likeliest.",
     "draws": "answers sampled at the temperature above; several to each problem.",
-    "pass@1": "share of problems whose greedy answer is correct.",
+    "pass@1": "share of problems whose greedy answer is correct; without greedy answers, the mean share of correct draws.",
     "pass@N": "share of problems that at least one of N draws solves.",
     "OOD": "out of distribution: accuracy on other problems than those trained on.",
     "variety": "how many of 8 right answers to a problem are distinct (equation lists, programs or n-grams).",
@@ -60,4 +60,4 @@ def glossary() -> str:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return text if text.startswith("pass@") else text[:1].upper() + text[1:]

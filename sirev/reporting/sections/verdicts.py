@@ -151,7 +151,10 @@ def claims_in_words(studies: list[Study]) -> list[str]:
             if not claim["claim"]:
                 reasons.setdefault(_no_claim(claim), []).append(claim["method"])
     several = len(reasons) > 1
-    return [f"{', '.join(dict.fromkeys(methods))}: {reason}." if several else f"{reason}." for reason, methods in reasons.items()]
+    return [
+        f"{', '.join(dict.fromkeys(methods))}: {reason}." if several else f"{reason[0].upper()}{reason[1:]}."
+        for reason, methods in reasons.items()
+    ]
 
 
 def _no_claim(claim: dict[str, Any]) -> str:
@@ -159,7 +162,7 @@ def _no_claim(claim: dict[str, Any]) -> str:
     if seeds < SEEDS and len(set(claim["verdicts"])) == 1:
         return f"{seeds} seed{'' if seeds == 1 else 's'}; claims about a method need {SEEDS}"
     reason: str = claim["reason"].replace("can't tell", "undecided").replace("can tell", "decides")
-    return f"no claim: {reason}"
+    return f"no claim, as {reason}"
 
 
 def _said(name: str, outcomes_of: dict[str, Any], run: RunData) -> str:

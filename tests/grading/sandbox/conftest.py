@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sysconfig
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sirev.grading.sandbox import Tier
 from sirev.grading.sandbox.tiers import trouble
-from tests.conftest import alive
+from tests.conftest import alive, eventually
 from tests.grading.sandbox.hostile_programs import IPC_KEY, MARK, PORT, SECRET, SECRET_NAME, Place, Pools
 
 
@@ -56,16 +55,6 @@ def workers(harness: int | None = None) -> list[int]:
     """Workers of a harness (this process if none is named), and their programs: forks of them have the same command line."""
     said = ("sirev.grading.sandbox.worker", f" {harness or os.getpid()} ")
     return [pid for pid, command in _commands().items() if all(part in command for part in said) and alive(pid)]
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Whether it comes to hold within so many seconds."""
-    until = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def _commands() -> dict[int, str]:

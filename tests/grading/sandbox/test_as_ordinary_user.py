@@ -16,7 +16,8 @@ import pytest
 
 from sirev.grading.sandbox import kernel
 from sirev.grading.verdict import RIGHT
-from tests.grading.sandbox.conftest import eventually, left_behind
+from tests.conftest import eventually
+from tests.grading.sandbox.conftest import left_behind
 from tests.grading.sandbox.hostile_programs import HONEST, HOSTILE, SECRET, SECRET_NAME, Place, Tried, accepted
 
 USERS = {"A": 54_321, "B": 54_322}

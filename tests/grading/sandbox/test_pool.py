@@ -21,8 +21,8 @@ from sirev.grading.sandbox import Limits, NoWorker, Outcome, Program, Question, 
 from sirev.grading.sandbox import pool as pool_module
 from sirev.grading.sandbox.pool import BOOT, ENVIRONMENT, Pool, Worker
 from sirev.grading.sandbox.tiers import trouble
-from tests.conftest import alive
-from tests.grading.sandbox.conftest import eventually, workers
+from tests.conftest import alive, eventually
+from tests.grading.sandbox.conftest import workers
 from tests.grading.sandbox.hostile_programs import GOOD, Patient
 
 LIMITS = Limits(2, 256 << 20)
@@ -33,7 +33,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 def no_worker_is_left() -> Iterator[None]:
     """Every test here ends without a process of its own."""
     yield
-    ended, left = eventually(lambda: not workers(), 3), workers()
+    ended, left = eventually(lambda: not workers()), workers()
     kill(left)
     assert ended, left
 
@@ -174,7 +174,7 @@ def test_a_program_that_waits_runs_once_more_alone(tier: Tier) -> None:
     outcomes = dict(run([ENDLESS, *VARIOUS[:5], ENDLESS], Patient(1), workers=2, tier=tier))
     assert [outcomes[i].ended for i in range(7)] == ["wall timeout", *["done"] * 5, "wall timeout"]
     assert list(outcomes)[-2:] == [0, 6]
-    assert 3 <= time.monotonic() - began < 20
+    assert time.monotonic() - began >= 3  # its time by the clock, twice
 
 
 def test_a_worker_killed_as_it_forks_leaves_no_program_behind(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +194,7 @@ w.main()"""
     finally:
         worker.end()
     try:
-        assert eventually(lambda: not alive(program), 3)
+        assert eventually(lambda: not alive(program))
     finally:
         if alive(program):
             kill([program])
@@ -208,7 +208,7 @@ def test_closing_the_iterator_ends_every_process(tier: Tier) -> None:
     assert next(outcomes)[0] == 0
     assert eventually(lambda: len(running()) == 3)
     outcomes.close()  # type: ignore[attr-defined]
-    assert eventually(lambda: not workers(), 2)
+    assert eventually(lambda: not workers())
 
 
 def test_an_exception_of_whoever_asks_ends_every_process(tier: Tier) -> None:
@@ -218,7 +218,7 @@ def test_an_exception_of_whoever_asks_ends_every_process(tier: Tier) -> None:
 
     with pytest.raises(KeyError):
         asks()
-    assert eventually(lambda: not workers(), 2)
+    assert eventually(lambda: not workers())
 
 
 def test_an_exception_of_the_programs_source_ends_every_process(tier: Tier) -> None:
@@ -228,7 +228,7 @@ def test_an_exception_of_the_programs_source_ends_every_process(tier: Tier) -> N
 
     with pytest.raises(KeyError):
         list(run(coming(), LIMITS, workers=2, tier=tier))
-    assert eventually(lambda: not workers(), 2)
+    assert eventually(lambda: not workers())
 
 
 HARNESS = """
@@ -243,11 +243,11 @@ if __name__ == "__main__":
 def test_a_harness_that_a_signal_ends_leaves_no_process(number: signal.Signals, tier: Tier) -> None:
     harness = subprocess.Popen([sys.executable, "-c", HARNESS.format(tier=tier)], stderr=-1, text=True, preexec_fn=no_core)
     try:
-        assert eventually(lambda: len(running(harness.pid)) == 3, 60)
+        assert eventually(lambda: len(running(harness.pid)) == 3)
         harness.send_signal(number)
-        _, errors = harness.communicate(timeout=20)
+        _, errors = harness.communicate(timeout=60)
         assert errors.rstrip().endswith("KeyboardInterrupt") if number == signal.SIGINT else errors == ""
-        assert eventually(lambda: not workers(harness.pid), 2), workers(harness.pid)
+        assert eventually(lambda: not workers(harness.pid)), workers(harness.pid)
     finally:
         kill([harness.pid] * alive(harness.pid) + workers(harness.pid))
         harness.wait()
@@ -266,7 +266,7 @@ def test_a_stopped_harness_goes_on(tier: Tier) -> None:
     print(sorted((i, o.ended) for i, o in run(programs, Limits(1), workers=2, tier={tier!r})))
     """
     harness = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=-1, text=True)
-    assert eventually(lambda: len(running(harness.pid)) == 2, 60)
+    assert eventually(lambda: len(running(harness.pid)) == 2)
     harness.send_signal(signal.SIGSTOP)
     time.sleep(1)
     harness.send_signal(signal.SIGCONT)

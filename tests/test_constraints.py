@@ -1,0 +1,55 @@
+"""What the two constraints files promise together; tests/resolve.py checks each against the package index."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def pins(name: str) -> dict[str, set[str]]:
+    """The versions that a constraints file names, by normalised package name; several where they differ by marker."""
+    found: dict[str, set[str]] = {}
+    for line in (CHECKOUT / name).read_text().splitlines():
+        if not line.startswith("#"):
+            pin = Requirement(line)
+            found.setdefault(canonicalize_name(pin.name), set()).update(one.version for one in pin.specifier)
+    return found
+
+
+CPU, GPU = pins("constraints.txt"), pins("constraints-gpu.txt")
+
+
+def requirements(extras: Iterable[str]) -> list[Requirement]:
+    return [Requirement(line) for line in [*PROJECT["dependencies"], *(line for extra in extras for line in EXTRAS[extra])]]
+
+
+@pytest.mark.parametrize(("found", "extras"), [(CPU, EXTRAS.keys() - {"vllm"}), (GPU, EXTRAS.keys())], ids=["cpu", "gpu"])
+def test_every_dependency_is_pinned_within_its_bounds(found: dict[str, set[str]], extras: Iterable[str]) -> None:
+    for wanted in requirements(extras):
+        versions = found[canonicalize_name(wanted.name)]
+        assert all(wanted.specifier.contains(version) for version in versions), (wanted, versions)
+
+
+def test_both_files_name_the_same_versions() -> None:
+    """So that what is tested on a CPU is what runs beside a GPU."""
+    assert {name: versions for name, versions in CPU.items() if not versions <= GPU[name]} == {}
+
+
+def test_the_vllm_tested_on_a_cpu_is_the_release_that_a_gpu_gets() -> None:
+    from tests.install_real_stack import VLLM_VERSION
+
+    assert GPU["vllm"] == {VLLM_VERSION}
+
+
+def test_a_pin_admits_the_builds_of_torch_for_a_cpu() -> None:
+    """Such a build has a local version (+cpu), which only a pin without one admits."""
+    assert all(Requirement(f"torch=={version}").specifier.contains(f"{version}+cpu") for version in CPU["torch"])
