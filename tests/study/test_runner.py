@@ -197,7 +197,7 @@ def test_a_store_that_can_not_be_written_is_one_clear_line(tmp_path: Path) -> No
 
 READER = """
 import os, sys, sirev
-import sirev.study.doctor
+import sirev.study.doctor, sirev.study.outlook
 sirev.plan("tiny_smoke", store="/nowhere")  # imports all there is to import, while it still may
 for path in sys.argv[2:]:
     os.chmod(path, 0o555)
