@@ -20,7 +20,7 @@ from sirev.store.local_files import LocalFiles
 from sirev.store.objects import DamagedObject
 from sirev.store.provenance import git_state, hardware, now, versions
 from sirev.store.records import action_key
-from sirev.store.runs import Pin, Run
+from sirev.store.runs import Pin, Run, step_title
 from sirev.store.store import Store
 from sirev.study.actions import PACKAGES, find, in_env, step_action, to_redo
 from sirev.study.crew import Crew
@@ -102,7 +102,7 @@ class Runner:
     def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Artifact:
         """The artifact of a step; raises StageFailed, naming stage, key and log, if it can't be computed."""
         if self.crew.stopping.is_set():
-            raise StageFailed(f"{self.run.id}: stopped before step {name}")
+            raise StageFailed(f"{self.run.id}: stopped before step {step_title(name)}")
         if name in self.run.pins:  # asked for again, as the problems of a split are
             return self.store.artifact(self.run.pins[name].artifact)
         known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
@@ -169,7 +169,7 @@ class Runner:
                 self.crew.check(self.run, name)
             self._fill(name, inputs)
             if self.crew.stopping.is_set():
-                raise StageFailed(f"{self.run.id}: stopped before step {name}")
+                raise StageFailed(f"{self.run.id}: stopped before step {step_title(name)}")
             artifact = self._worked(name, stage, parameters, inputs, action)
             if redo:
                 self.crew.redone[key] = artifact
@@ -219,15 +219,18 @@ class Runner:
                 if artifact.complete() or self._pulled(key, artifact.digest):
                     continue
                 self._fill(asked.name, asked.inputs)
-                self.listener.note(self.run, f"{asked.name} is computed again for {name}: its files had been given up")
+                self.listener.note(
+                    self.run, f"{step_title(asked.name)} is recomputed for {step_title(name)}: its files had been given up"
+                )
                 again = self._worked(asked.name, asked.stage, asked.parameters, asked.inputs, action)
             self.computed.append(asked.name)
             self.listener.step(self.run, asked.name, "done")
             if again.semantic != artifact.semantic:
+                redo = step_title(f"{asked.stage.name}{asked.name[asked.name.rfind(':') :]}")
                 raise StageFailed(
-                    f"{self.run.id}: step {name} needs the files of {asked.name}, which had been given up, and computing them "
-                    "again gave others, as training on a GPU can; pull them from where they still are (--remote URL), or go on "
-                    f"from a new realisation: --redo {asked.stage.name}{asked.name[asked.name.rfind(':') :]}"
+                    f"{self.run.id}: step {step_title(name)} needs the files of {step_title(asked.name)}, which had been given "
+                    "up, and recomputing them gave others, as training on a GPU can; pull them from where they still are "
+                    f"(--remote URL), or continue from a new realisation: --redo {redo}"
                 )
 
     def _waiting(self, name: str) -> Callable[[str], None]:
@@ -254,7 +257,9 @@ class Runner:
                 where = f"; its log could not be kept: {error.strerror}"
         fitting = [advice for name, said, advice in MEMORY_HINTS if name == stage.name and said.search(reason)]
         hint = f" ({fitting[0]})" if fitting else ""
-        return StageFailed(f"{self.run.id}: step {name} (stage {stage.name}, key {key[:12]}) failed: {reason}{hint}{where}")
+        return StageFailed(
+            f"{self.run.id}: step {step_title(name)} (stage {stage.name}, key {key[:12]}) failed: {reason}{hint}{where}"
+        )
 
 
 def os_reason(error: OSError) -> str:

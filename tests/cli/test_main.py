@@ -360,7 +360,7 @@ def test_a_failed_stage_is_one_line_and_status_1(command: Command, smoke_copy: P
     )
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("sirev:")]
-    assert re.match(r"sirev: failed: .* step train:2 \(stage train, key [0-9a-f]{12}\) failed: .*; log: /", line)
+    assert re.match(r"sirev: failed: .* step 2:train \(stage train, key [0-9a-f]{12}\) failed: .*; log: /", line)
 
 
 @pytest.mark.slow

@@ -197,5 +197,5 @@ def test_weights_that_no_model_fits_fail_and_name_the_step(minilm: Path, smoke_c
     model = tmp_path / "model"
     shutil.copytree(minilm, model)
     (model / "model.safetensors").write_bytes(b"no weights")
-    with pytest.raises(StageFailed, match=r"step embed/draws:1 \(stage embed"):
+    with pytest.raises(StageFailed, match=r"step 1:embed/draws \(stage embed"):
         embedded(smoke_copy, model)

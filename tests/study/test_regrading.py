@@ -198,7 +198,7 @@ def test_a_grader_that_fails_names_itself_and_the_grades_made_before_stay(
 
     monkeypatch.setattr(grade, "grade_light", fail_later)
     before = stages(smoke_copy)
-    with pytest.raises(StageFailed, match=r"step grade/draws:1 \(stage grade, key .*nobody foresaw this; log: "):
+    with pytest.raises(StageFailed, match=r"step 1:grade/draws \(stage grade, key .*nobody foresaw this; log: "):
         sirev.regrade(smoke.of("sft").id, overrides=EXACT, store=smoke_copy)
     assert stages(smoke_copy) - before == Counter(grade=1)
 

@@ -178,7 +178,7 @@ def test_a_failed_stage_names_itself_its_key_and_its_log_and_leaves_the_store_as
     with pytest.raises(StageFailed) as caught:
         sirev.iterate("tiny_smoke", methods=["sft"], overrides=overrides, store=smoke_copy)
     line = str(caught.value)
-    assert "step train:2 (stage train, key " in line
+    assert "step 2:train (stage train, key " in line
     assert "no more memory on this device" in line
     log = Path(line.rpartition("log: ")[2])
     assert "Traceback" in log.read_text()
@@ -197,6 +197,7 @@ def test_a_store_that_can_not_be_written_is_one_clear_line(tmp_path: Path) -> No
 
 READER = """
 import os, sys, sirev
+import sirev.study.doctor, sirev.study.outlook
 sirev.plan("tiny_smoke", store="/nowhere")  # imports all there is to import, while it still may
 for path in sys.argv[2:]:
     os.chmod(path, 0o555)
@@ -251,7 +252,7 @@ def test_a_training_without_memory_enough_names_the_settings_to_lower(
     with pytest.raises(StageFailed) as caught:
         sirev.iterate("tiny_smoke", methods=["sft"], overrides=["training.sft.learning_rate=1e-3"], store=smoke_copy)
     (line,) = str(caught.value).splitlines()
-    assert "step train:2 (stage train, key " in line
+    assert "step 2:train (stage train, key " in line
     assert said in line
     for setting in ("micro_batch_size", "gradient_checkpointing", "precompute_reference"):
         assert f"training.memory.{setting}" in line

@@ -88,9 +88,9 @@ def test_what_ended_stays_ended(store: Store) -> None:
 
 def test_a_failure_is_kept_with_its_reason_until_the_run_goes_on(store: Store) -> None:
     run = add(store)
-    fail(store, run, StageFailed(f"{run.id}: step train:2 failed: out of memory; log: x\nand more"))
+    fail(store, run, StageFailed(f"{run.id}: step 2:train failed: out of memory; log: x\nand more"))
     (found,) = listed(store).values()
-    assert (found.state, found.reason) == ("failed", "step train:2 failed: out of memory; log: x")
+    assert (found.state, found.reason) == ("failed", "step 2:train failed: out of memory; log: x")
     with store.leasing([run.id]):
         store.hold([])
         assert state_of(store, run.id) == "running"
