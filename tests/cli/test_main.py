@@ -122,7 +122,7 @@ def test_a_recipe_is_a_word_of_every_command(command: Command, folder: Path) -> 
     for words in (["iterate"], ["plan"], ["why"], ["report"]):
         named, worded = command(*words, "--recipe", "tiny_smoke", *place), command(*words, "tiny_smoke", *place)
         assert (worded.returncode, worded.stdout) == (0, named.stdout)
-    assert command("why", "tiny_smoke", "train:2", *place).stdout.startswith("train:2")
+    assert command("why", "tiny_smoke", "2:train", *place).stdout.startswith("2:train")
     named = command("report", "diversity", "--recipe", "tiny_smoke", *place)
     assert command("report", "tiny_smoke", "diversity", *place).stdout == named.stdout
 
