@@ -35,7 +35,7 @@ SIZE = "8"
 
 
 def diversity(sheet: Sheet, comparison: Comparison) -> None:
-    """A row a measure, a column a group of answers; solid over the first 50 draws, dashed size-matched."""
+    """A row a measure, a column a group of answers; solid over up to 50 draws, dashed size-matched."""
     found = methods(comparison)
     ts = times(found)
     rows = [key for key, (_, path) in MEASURES.items() if has_values(_all_curves(found, path))] or ["distinct_n"]
@@ -55,7 +55,7 @@ def diversity(sheet: Sheet, comparison: Comparison) -> None:
         share_limits(panels)
     dashed = any(has_values(_all_curves(found, ("matched", SIZE, *MEASURES[key][1]))) for key in rows)
     matched = f"Dashed: size-matched, m = {SIZE} answers to each problem. " if dashed else ""
-    sheet.notes.append(f"Solid: the first 50 draws. {matched}Bands: 95% intervals.")
+    sheet.notes.append(f"Solid: up to the first 50 draws. {matched}Bands: 95% intervals.")
     if any(str(run["method"]).startswith("null-") for run in comparison.get("runs", [])):
         sheet.notes.append("Grey: null runs.")
     seeds_note(sheet, found)
@@ -79,7 +79,7 @@ def trade_off(sheet: Sheet, comparison: Comparison) -> None:
     found = methods(comparison)
     panels = sheet.panels(1, 2, 3.4 + room(found), 3.1, sharey=True)[0]
     for panel, title, prefix in zip(
-        panels, ("first 50 draws", f"size-matched, m = {SIZE}"), ((), ("matched", SIZE)), strict=True
+        panels, ("up to 50 draws", f"size-matched, m = {SIZE}"), ((), ("matched", SIZE)), strict=True
     ):
         key = _measure(found, prefix)
         axis, path = MEASURES[key]

@@ -26,7 +26,7 @@ def _present(studies: list[Study]) -> dict[str, str]:
 def _as_in_the_paper(studies: list[Study]) -> TextTable:
     shown = _present(studies)
     table = TextTable(
-        "Diversity of the first 50 test samples, as in the paper (%; 100 is all different)",
+        "Diversity of up to 50 test samples, as in the paper (%; 100 is all different)",
         [*HEADS, "of", *(f"D-{n}" for n in ORDERS), "mean", *shown.values(), "problems"],
         4,
     )

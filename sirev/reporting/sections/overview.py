@@ -53,8 +53,8 @@ def overview(studies: list[Study]) -> TextTable:
     table.notes.append(f"pass@1: {source}. gained, lost: test problems that only M_T, only M_1 gets right{needs}.")
     if named:
         table.notes.append(
-            f"gained, solved by M_1: M_1's pass@N on the gained problems, N = {named}. Diversity of the first 50 test samples "
-            "(or as many as there are): 100 is all different; forms: equation lists, else programs, else SentenceBERT."
+            f"gained, solved by M_1: M_1's pass@N on the gained problems, N = {named}. Diversity of up to 50 test samples: "
+            "100 is all different; forms: equation lists, else programs, else SentenceBERT."
         )
     return table
 
