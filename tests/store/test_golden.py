@@ -130,7 +130,7 @@ def test_reading_the_golden_store_writes_nothing(golden: Path, command: Command)
     store = Store(golden)
     for record in records_of(store):
         assert store.lookup(record.key) is not None
-    for asked in (("ls",), ("log",), ("du",), ("show", RUN), ("path", RUN, "compare")):
+    for asked in (("ls",), ("log", "--all"), ("du",), ("show", RUN), ("path", RUN, "compare")):
         done = command("store", *asked, "--store", golden)
         assert (done.returncode, done.stderr) == (0, "")
     assert tree(golden) == before
