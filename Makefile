@@ -44,6 +44,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/grading.py
 	$(BIN)/python benchmarks/measuring.py
+	$(BIN)/python benchmarks/page.py
 	$(BIN)/python benchmarks/sandbox.py
 
 # A pin stays what it is as long as it can; UPGRADE=--upgrade takes the newest versions, UPGRADE='--upgrade-package NAME' one.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,23 +73,31 @@ def data() -> tuple[list[dict[str, str]], dict[str, Any]]:
     return some, hostile_answers(some)
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory, data: Any) -> Iterator[Page]:
+@contextmanager
+def chromium_page(folder: Path) -> Iterator[Page]:
+    """A headless browser for the pages in a folder."""
     chromium, chromedriver = (shutil.which(name) for name in ("chromium", "chromedriver"))
     if not chromium or not chromedriver:
         pytest.skip("chromium or chromedriver is not installed")
-    folder = tmp_path_factory.mktemp("page")
-    (folder / "page.html").write_text(whole_page(explorer_data(*data)), encoding="utf-8")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
-    try:
-        yield Page(driver, folder)
-    finally:
-        driver.quit()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        for flag in (*FLAGS, f"--user-data-dir={profile}"):
+            options.add_argument(flag)
+        driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
+        try:
+            yield Page(driver, folder)
+        finally:
+            driver.quit()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory, data: Any) -> Iterator[Page]:
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "page.html").write_text(whole_page(explorer_data(*data)), encoding="utf-8")
+    with chromium_page(folder) as page:
+        yield page
 
 
 @pytest.fixture
@@ -100,29 +110,19 @@ def page(browser: Page) -> Iterator[Page]:
     assert browser.driver.get_log("browser") == []
 
 
-def test_the_page_is_small_and_opens_at_once(page: Page) -> None:
+def test_the_page_is_small_and_loads_nothing(page: Page) -> None:
     assert (page.folder / "page.html").stat().st_size < 10_000_000
-    times = []  # until the first problem is there; the best of three, as the machine may be busy
-    for _ in range(3):
-        page.open("page.html")
-        times.append(page.js("return performance.now()"))
-    assert min(times) < 2000
     assert page.js("return performance.getEntriesByType('resource').filter((r) => !r.name.startsWith('data:')).length") == 0
 
 
-def test_a_search_takes_less_than_100_ms(page: Page) -> None:
-    slowest = page.js("""
-        const search = document.getElementById('search');
-        let slowest = 0;
-        for (const query of ['clips', 'case 4', 'zzz', '', '0713', 'ann may 77', 'e', 'gsm8k-test-1318']) {
-          const since = performance.now();
-          search.value = query;
-          search.dispatchEvent(new Event('input', {bubbles: true}));
-          document.body.offsetHeight;
-          slowest = Math.max(slowest, performance.now() - since);
-        }
-        return slowest;""")
-    assert slowest < 100
+def test_a_search_finds_ids_and_words_and_draws_only_what_is_in_sight(page: Page) -> None:
+    for query in ("clips", "case 4", "zzz", "", "0713", "ann may 77", "e", "gsm8k-test-1318"):
+        page.js(
+            "const s = document.getElementById('search'); s.value = arguments[0];"
+            "s.dispatchEvent(new Event('input', {bubbles: true}))",
+            query,
+        )
+        assert page.js("return document.querySelectorAll('#list *').length") < COUNT, query
     assert page.found() == 1
     page.until("return document.querySelector('#problem h3').textContent === 'gsm8k-test-1318'")
 
