@@ -312,7 +312,11 @@ def test_a_broken_row_ends_the_command_with_its_file_and_line(command: Command, 
     put(tmp_path / "data" / "test.jsonl", TEST)
     save_base_model(tmp_path / "model")
     arguments = ["--set", f"task.data.path={tmp_path / 'data'}", "--set", f"model={tmp_path / 'model'}"]
-    arguments += ["--set", "engine=transformers", "--set", "evaluation.embedding=null", "--set", "evaluation.ood={}"]
+    arguments += ["--set", "engine=transformers", "--set", "evaluation.embedding=null"]
+    put(
+        tmp_path / "ood" / "test.jsonl", [{"problem": "1 + 1", "level": "Level 1", "type": "Algebra", "solution": "$\\boxed{2}$"}]
+    )
+    arguments += ["--set", f"evaluation.ood.math_algebra.task.data.path={tmp_path / 'ood'}"]
     done = command("iterate", "--recipe", "smollm2_gsm8k", *arguments, "--store", tmp_path / "store")
     assert done.returncode == 2
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("sirev:")]
