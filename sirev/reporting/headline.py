@@ -250,7 +250,7 @@ def _next(studies: Sequence[Study], asked: str) -> list[Line]:
     ]
     if lacking:
         steps.append((f"the same sirev iterate with {' '.join(lacking)}", "for a claim"))
-    width = min(max(len(command) for command, _ in steps), 40)
+    width = max((len(command) for command, _ in steps if len(command) <= 40), default=40)
     return [[("  ", ""), (f"{command:<{width}}", ""), (f"  {what}", "dim")] for command, what in steps]
 
 
