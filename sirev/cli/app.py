@@ -267,7 +267,7 @@ def report(
 
     \b
     Sections (without one: one screen):
-      all        every table but those of training
+      all        every table
       verdict    progress or regress, with the evidence
       null       the control runs of --null
       accuracy   pass@1 and majority vote

@@ -52,7 +52,7 @@ def test_a_push_is_few_commits_with_records_and_runs_in_the_last(
     assert {path.split("/")[0] for path in payload} == {"objects"}
     assert {path.split("/")[0] for path in last} == {"records", "runs"}
     done = sirev("push", URL, "--store", store.path)
-    assert "all of it was there already" in done.stdout
+    assert "everything was there already" in done.stdout
     assert len(hub.commits) == 3
     done = sirev("pull", URL, "small", "--store", tmp_path / "second")
     assert (done.returncode, done.stderr) == (0, "")

@@ -299,7 +299,7 @@ def test_the_commands_say_what_moved_and_what_to_do_next(tmp_path: Path, bucket:
     done = command("store", "push", bucket, "--store", pushed.path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 run pushed to" in done.stdout
-    assert "all of it was there already" in done.stdout
+    assert "everything was there already" in done.stdout
     done = command("store", "pull", bucket, "small", "--store", tmp_path / "second")
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 run pulled from" in done.stdout
