@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sirev.workers import end_workers, spread
+from sirev.workers import WorkersEnded, end_workers, run_python, spread
 from tests.conftest import alive, eventually
 
 
@@ -70,7 +70,7 @@ def test_workers_at_work_end_at_once(tmp_path: Path, way: str) -> None:
 
     watcher = threading.Thread(target=interrupt)
     watcher.start()
-    with pytest.raises(KeyboardInterrupt if way == "error" else Exception), spread(endless, files) as results:  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt if way == "error" else WorkersEnded), spread(endless, files) as results:  # noqa: PT012
         if way == "error":
             begun.wait(60)
             raise KeyboardInterrupt
@@ -96,3 +96,26 @@ def test_workers_import_nothing_from_the_present_folder(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-P", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "[1, 2]\n"
     assert not (tmp_path / "imported").exists()
+
+
+def test_code_runs_in_a_fresh_interpreter() -> None:
+    done = run_python("import os, sys; print(os.getpid()); sys.exit(3)", 60)
+    assert done.returncode == 3
+    assert int(done.stdout) != os.getpid()
+
+
+def test_code_that_takes_too_long_is_ended() -> None:
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_python("import threading; threading.Event().wait()", 0.5)
+
+
+def test_code_under_way_is_ended_with_the_workers(tmp_path: Path) -> None:
+    def interrupt() -> None:
+        assert eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "")
+        end_workers()
+
+    watcher = threading.Thread(target=interrupt)
+    watcher.start()
+    code = f"import os, threading; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); threading.Event().wait()"
+    assert run_python(code, 60).returncode == -signal.SIGKILL
+    watcher.join()

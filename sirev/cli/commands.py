@@ -79,6 +79,13 @@ class Group(_Help, TyperGroup):
             ending = " Try" if text.endswith("?") else "; try"
             context.fail(f"{text.rstrip('.')}{ending} '{context.command_path} --help'")
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run; where nobody reads the output any more, raise a BrokenPipeError without a number, which Typer leaves alone."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise BrokenPipeError from None
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take `sirev help COMMAND` for `sirev COMMAND --help`, and `sirev version` likewise."""
         if ctx.parent is None and args and args[0] in WORDS:

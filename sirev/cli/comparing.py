@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from types import TracebackType
 from typing import Any
 
-from sirev.cli.progress import PLAIN_SECONDS
+from sirev.cli.progress import PLAIN_SECONDS, duration
 
 
 class Comparing:
@@ -40,12 +41,13 @@ class Comparing:
             self._bar.update(self._task, completed=done)
         elif now - self._said >= PLAIN_SECONDS:
             self._said = now
-            left = (now - self._began) * (models - done) / done
-            print(f"sirev: {done} of {models} models compared, about {left:.0f} s left", file=sys.stderr, flush=True)
+            left = duration((now - self._began) * (models - done) / done)
+            print(f"sirev: {done} of {models} models compared, {left}", file=sys.stderr, flush=True)
 
     def _stop(self) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            with contextlib.suppress(OSError):  # the terminal is gone
+                self._bar.stop()
             self._bar = None
 
 

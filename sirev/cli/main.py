@@ -20,7 +20,7 @@ from sirev.errors import BadInput, SirevError
 # Imports make many objects and hardly any garbage: at the usual threshold a replay spends 5 % of its time looking for some.
 gc.set_threshold(100_000)
 
-RESUMABLE = {130: "interrupted", 143: "terminated", 129: "terminated, its terminal is gone"}
+RESUMABLE = {130: "interrupted", 143: "terminated", 129: "hung up"}
 """Exit statuses after which the same command goes on from where this one was -> what happened."""
 AGAIN = 5.0
 """Seconds within which a second signal is taken for the same request."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import io
 import sys
 
@@ -10,6 +11,10 @@ PLAIN = str.maketrans(
     {"−": "-", "–": "-", "—": "-", "─": "-", "→": "->", "…": "...", "≤": "<=", "≥": ">=", "×": "x", "·": "*", "“": '"', "”": '"'}
 )
 """Characters that a terminal may lack -> what stands in their place."""
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Errors that writing to a stream ends in; others without a file's name are of a network, say."""
 
 
 def spell_out_what_is_lacking() -> None:
@@ -29,4 +34,4 @@ def _replaced(error: UnicodeError) -> tuple[str, int]:
 
 def complaint(error: OSError) -> str | None:
     """What to say of an error in writing to standard output; None if it is about some file, which has a name."""
-    return None if error.filename is not None else f"the output can't be written: {error.strerror or error}"
+    return f"the output can't be written: {error.strerror}" if error.filename is None and error.errno in FULL else None

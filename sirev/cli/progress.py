@@ -46,7 +46,8 @@ class Progress:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._bars is not None:
-            self._bars.stop()
+            with contextlib.suppress(OSError):  # the terminal is gone, which is no reason to end otherwise
+                self._bars.stop()
 
     def begin(self, outlook: Outlook) -> None:
         """See `sirev.study.runner.Listener`."""

@@ -100,9 +100,11 @@ class Crew:
 
     @property
     def scratch(self) -> Path:
-        """The invocation's scratch folder, made when something is computed."""
+        """The invocation's scratch folder, made when something is computed; StageFailed once the crew is closed."""
         with self._lock:
             if self._scratch is None:
+                if self.stopping.is_set():
+                    raise StageFailed("stopped")
                 self._scratch = Scratch()
             return self._scratch.path
 

@@ -21,6 +21,7 @@ from sirev.study import reach
 from sirev.study.crew import gpu
 from sirev.study.findings import Finding, Need, Remedy
 from sirev.study.footprint import Footprint, footprint, lean
+from sirev.workers import run_python
 
 SECONDS = 120  # for importing vLLM
 LEAST = 0.5e9
@@ -198,7 +199,7 @@ def _engine(recipe: Recipe | None, *, trial: bool) -> Iterator[Finding]:
 def _import_trouble() -> str:
     """Why vLLM can't be imported; "" if it can."""
     try:
-        done = subprocess.run([sys.executable, "-P", "-c", "import vllm"], capture_output=True, text=True, timeout=SECONDS)
+        done = run_python("import vllm", SECONDS)
     except subprocess.TimeoutExpired:
         return f"no end after {SECONDS} s"
     return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["it died"])[-1]

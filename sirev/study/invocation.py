@@ -33,6 +33,7 @@ from sirev.study.readiness import Readiness
 from sirev.study.runner import Listener, Runner, State, os_reason
 from sirev.study.states import failure_noted
 from sirev.study.steps import Steps
+from sirev.workers import end_workers
 
 if TYPE_CHECKING:
     from sirev.study.estimate import Estimate
@@ -360,6 +361,7 @@ def _all_runs(
 ) -> list[Future[RunResult]]:
     """Every run brought to its end, side by side; of those that failed, or were not begun, the future says so."""
     pool = ThreadPoolExecutor(max_workers=min(crew.parallel, len(asked)), thread_name_prefix="sirev-run")
+    futures: list[Future[RunResult]] = []
     try:
         futures = [pool.submit(_one_run, store, recipe, one, run, crew, listener) for one, run in asked]
         pending = set(futures)
@@ -370,7 +372,9 @@ def _all_runs(
         crew.stopping.set()
     finally:  # also on Ctrl-C, which only the main thread sees
         crew.close()
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
+        while wait([future for future in futures if not future.cancelled()], timeout=0.2).not_done:
+            end_workers()  # those of a stage that has only now come to share its work
     return futures
 
 

@@ -13,7 +13,7 @@ from sirev.store.store import Store
 from sirev.study.estimate import sizes
 from sirev.study.planner import PlannedStep, Planner
 
-LONG = ("pretrain", "train", "sample")
+LONG = ("pretrain", "train", "sample", "embed")
 """Stages without whose rates no time left is said; those of the others are counted once one of them was seen."""
 RECENT = 6
 """Steps of a kind whose rate counts: runs that begin or end side by side change it."""
@@ -124,6 +124,8 @@ class Outlook:
                 if seconds is None:
                     return None
                 left[work] = seconds
+            if left and not any(left.values()):
+                return None  # no step like those that remain was seen yet
             chains = [sum(left.get(work, 0.0) for work in steps.values()) for steps in self.runs.values()]
             return max(max(chains, default=0.0), sum(left.values()) / self.parallel)
 

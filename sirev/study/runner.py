@@ -196,6 +196,8 @@ class Runner:
         except OSError as error:
             raise self._failure(name, stage, key, os_reason(error), None) from error
         except Exception as error:
+            if self.crew.stopping.is_set():  # what it worked with was taken from it
+                raise StageFailed(f"{self.run.id}: stopped in step {step_title(name)}") from error
             log = self.crew.scratch / f"{key[:16]}.log"
             log.write_text(traceback.format_exc())
             raise self._failure(name, stage, key, f"{type(error).__name__}: {error}", log) from error

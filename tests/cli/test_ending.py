@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import signal
 import subprocess
+import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -77,10 +81,10 @@ def test_a_piped_measurement_ends_with_its_last_line(answers: list[str], tmp_pat
 
 def test_nobody_reading_leaves_nothing(large: Path, tmp_path: Path) -> None:
     memory = shared_memory()
-    line = f"{SIREV} store verify --format json --store {large} | true"
+    line = f"{SIREV} store verify --format json --store {large} | true; exit ${{PIPESTATUS[0]}}"
     process = subprocess.Popen(["bash", "-c", line], cwd=tmp_path, start_new_session=True, stderr=subprocess.PIPE, text=True)
     _, err = process.communicate(timeout=100)
-    assert not err
+    assert (process.returncode, err) == (0, "")
     assert nothing_left(process, memory)
 
 
@@ -130,3 +134,52 @@ def test_a_signal_that_was_ignored_at_the_start_stays_ignored(large: Path, tmp_p
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=100)
     assert process.returncode == 0
+
+
+SLOW_MEASURE = """
+import time
+import sirev.stages.measure as measure
+from sirev.cli.main import main
+spread = measure.spread
+measure.SPREAD_FROM = 1
+measure.spread = lambda function, items: spread(time.sleep, [600, 600])
+main()
+"""
+
+
+def test_a_signal_while_an_iterate_measures_leaves_nothing(tmp_path: Path, smoke_copy: Path) -> None:
+    (tmp_path / "scratch").mkdir()
+    memory = shared_memory()
+    asked = ["iterate", "tiny_smoke", "--method", "sft", "--redo", "measure", "--store", str(smoke_copy)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_MEASURE, *asked],
+        env={**os.environ, "TMPDIR": str(tmp_path / "scratch")},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert eventually(lambda: spreads(process) or process.poll() is not None)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == STATUS[signal.SIGTERM], err
+    assert nothing_left(process, memory)
+    assert not list((tmp_path / "scratch").glob("sirev-*"))
+
+
+def test_a_terminal_that_goes_away_ends_with_129(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [SIREV, "iterate", "tiny_smoke", "--store", tmp_path / "store"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(theirs)
+    seen = b""
+    while b"0:pretrain" not in seen:
+        seen += os.read(ours, 65536)
+    os.close(ours)  # the kernel sends SIGHUP
+    assert process.wait(timeout=100) == STATUS[signal.SIGHUP]
+    assert eventually(lambda: not of_session(process.pid))

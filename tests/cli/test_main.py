@@ -49,7 +49,7 @@ def test_a_replay_and_a_report_load_nothing_heavy(folder: Path, arguments: list[
 
 
 def test_a_replay_takes_a_blink(folder: Path) -> None:
-    """At most three and a half times the CPU time of the imports that it can't do without, whatever else the machine does; medians.
+    """At most three and a half times the CPU time of the imports that it can't do without; medians, on a machine however busy.
 
     As installed, with compiled modules: where Python is told to write no bytecode, an editable install would compile all of
     sirev each time, beside dependencies that pip has compiled (a fifth of the time).

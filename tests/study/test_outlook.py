@@ -34,6 +34,16 @@ def test_no_time_is_said_before_every_long_kind_of_step_has_a_rate() -> None:
     assert it.seconds_left(15) == pytest.approx(20 + 5)  # each run: 200 tokens at 10 per second, 50 at 10
 
 
+def test_steps_of_kinds_that_were_never_seen_are_no_0_seconds() -> None:
+    it = outlook(train=10.0, sample=10.0)
+    for run in "ab":
+        for step in ("train:1", "sample:1", "train:2", "sample:2"):
+            it.finish(run, step, 0, computed=False)
+    assert it.seconds_left(0) is None
+    do(it, "a", "grade:1", 0, 4)
+    assert it.seconds_left(4) == 0
+
+
 def test_rates_of_earlier_runs_count_until_there_are_own_ones() -> None:
     it = outlook(train=20.0, sample=5.0)
     assert it.seconds_left(0) == pytest.approx(100 / 20 + 50 / 5 + 200 / 20 + 50 / 5)

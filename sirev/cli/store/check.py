@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections import defaultdict
@@ -202,7 +203,8 @@ class _Progress:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._bars is not None:
-            self._bars.stop()
+            with contextlib.suppress(OSError):  # the terminal is gone
+                self._bars.stop()
 
     def told(self, what: str, done: int, total: int) -> None:
         """Bytes of "objects" or "tables" that are checked."""
