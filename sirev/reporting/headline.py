@@ -248,10 +248,11 @@ def _next(studies: Sequence[Study], asked: str) -> list[Line]:
         *(["--seed 0 --seed 1 --seed 2"] if few else []),
         *(["--null retrain"] if any(not any(run["null"] for run in study["runs"]) for study in iterated) else []),
     ]
+    width = max(len(command) for command, _ in steps)
+    lines: list[Line] = [[("  ", ""), (f"{command:<{width}}", ""), (f"  {what}", "dim")] for command, what in steps]
     if lacking:
-        steps.append((f"the same sirev iterate with {' '.join(lacking)}", "for a claim"))
-    width = max((len(command) for command, _ in steps if len(command) <= 40), default=40)
-    return [[("  ", ""), (f"{command:<{width}}", ""), (f"  {what}", "dim")] for command, what in steps]
+        lines += _paragraphs([f"for a claim: the same sirev iterate with {' '.join(lacking)}"])
+    return lines
 
 
 def _paragraphs(sentences: Iterable[str]) -> list[Line]:
