@@ -41,10 +41,16 @@ def print_lines(lines: list[Line]) -> None:
 
 
 def _console() -> Any:
-    from rich.console import Console
+    """A console on the terminal, or on what FORCE_COLOR says is one; where there is none, one that gathers what is printed."""
+    from rich.console import Console as RichConsole
+
+    class Console(RichConsole):
+        def on_broken_pipe(self) -> None:  # rich would end the process with status 1
+            raise BrokenPipeError
 
     plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False, "force_jupyter": False}
-    return Console(**plain) if sys.stdout.isatty() else Console(**plain, file=io.StringIO(), width=400)
+    console = Console(**plain)
+    return console if console.is_terminal else Console(**plain, file=io.StringIO(), width=400)
 
 
 def _written(console: Any) -> None:
