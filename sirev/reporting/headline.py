@@ -16,6 +16,7 @@ from sirev.reporting.sections.verdicts import (
     claims_in_words,
     deciding,
     interval,
+    no_verdict,
     outcome_name,
     verdicts_of,
     word,
@@ -62,7 +63,7 @@ def _of_study(study: Study) -> list[Line]:
         if run["stopped"]:
             lines.append([(f"  {in_words(run)}: stopped at {run['stopped']}", "")])
     if not found:
-        return [*lines, [("  No verdict: no run has a model after M_1.", "")]]
+        return [*lines, *_paragraphs([no_verdict(study)])]
     lines += [[], *_changes(study, found)]
     if hidden := [*_gained(study, found), *_lost(study, found), *_agreement(study, found)]:
         lines += [[], [("What pass@1 hides", "bold")], *_paragraphs(hidden)]
@@ -70,7 +71,7 @@ def _of_study(study: Study) -> list[Line]:
 
 
 def _title(study: Study) -> Line:
-    runs = runs_of([study])
+    runs = runs_of([study]) or study["runs"]
     last = max(runs, key=lambda run: len(run["iterations"]))
     ends = [model_name(last, last["iterations"][i]["t"]) for i in (0, -1)]
     words = [f"{study['problems']:,} test problems", f"{ends[0]} → {ends[1]}"]

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from sirev.reporting.headline import WIDTH, as_text, headline
+from sirev.reporting.sections.verdicts import no_verdict, summary
 from tests.metrics.comparison.studies import study
 from tests.reporting.test_sections import shown
 
@@ -103,3 +104,12 @@ def test_a_page_is_offered_for_one_study_alone() -> None:
     made = shown(study(np.random.default_rng(1), 60))
     assert "report html" in as_text(headline([made]))
     assert "report html" not in as_text(headline([made, made]))
+
+
+def test_null_runs_alone_are_named_as_such() -> None:
+    made = shown(study(np.random.default_rng(1), 60))
+    made |= {"verdicts": [], "methods": [], "runs": [{**run, "null": True, "label": "null-retrain"} for run in made["runs"]]}
+    text = as_text(headline([made]))
+    assert text.startswith("r: 60 test problems, M_1 → M_2, seed 0\n")
+    assert "No verdict: null runs alone are shown; ask for the runs of a method too." in text
+    assert no_verdict(made) in summary([made]).notes

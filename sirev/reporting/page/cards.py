@@ -9,7 +9,7 @@ from sirev.reporting.page.markup import escaped, get, signed
 from sirev.reporting.page.words import explained
 from sirev.reporting.pass_at_1 import pass_at_1_name
 from sirev.reporting.sections.rows import measured, model_name
-from sirev.reporting.sections.verdicts import NO_NULL, OUTCOMES, VERDICTS, because
+from sirev.reporting.sections.verdicts import NO_NULL, OUTCOMES, VERDICTS, because, no_verdict
 from sirev.reporting.tables import p_equals, p_value
 
 SIGNS = {"progress": "▲", "reversal": "⇅", "regress": "▼", "no change": "=", "can't tell": "?"}
@@ -23,7 +23,7 @@ def verdicts_as_html(comparison: dict[str, Any]) -> str:
     """The claim about each method over its seeds, then a card for every method and seed."""
     verdicts = comparison.get("verdicts") or []
     if not verdicts:
-        return '<p class="none">No verdict: no model was compared with M_1.</p>'
+        return f'<p class="none">{escaped(no_verdict(comparison))}</p>'
     scale = scale_of(outcome for verdict in verdicts for outcome in (verdict.get("outcomes") or {}).values())
     cards = "".join(_card(verdict, scale, comparison) for verdict in verdicts)
     return f'{_claims(comparison)}<div class="cards">{cards}</div>{_legend(comparison, scale)}'

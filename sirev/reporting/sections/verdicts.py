@@ -43,13 +43,21 @@ def summary(studies: list[Study]) -> TextTable:
                 f"M_1 trained again gains {gained} and loses {lost}: the noise floor."
             )
     if not table.rows:
-        table.notes.append("none: no run has a model after M_1")
+        table.notes += dict.fromkeys(map(no_verdict, studies))
     if any(verdict["null"] == NO_NULL for _, verdict in iterated):
         table.notes.append("No null run: we don't know how much retraining or resampling alone would change.")
     table.notes += claims_in_words(studies)
     if adapted := _adapted(studies):
         table.notes.append(f"Trained with LoRA, which may understate the loss of diversity (arXiv 2405.09673): {adapted}.")
     return table
+
+
+def no_verdict(study: Study) -> str:
+    """Why a study has no verdict, in a sentence."""
+    runs = study.get("runs") or []
+    if runs and all(run["null"] for run in runs):
+        return "No verdict: null runs alone are shown; ask for the runs of a method too."
+    return "No verdict: no run has a model after M_1."
 
 
 def outcomes(studies: list[Study]) -> TextTable:
