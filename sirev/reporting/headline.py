@@ -165,7 +165,7 @@ def _lost(study: Study, found: list[Found]) -> list[str]:
 
 
 def _agreement(study: Study, found: list[Found]) -> list[str]:
-    """By how much two samples became likelier to agree, and why: of the run where most of it is narrowing."""
+    """By how much two samples became more likely to agree, and why: of the run where most of it is narrowing."""
     parts: list[tuple[float, float, str]] = []
     for run, _ in found:
         split = run["iterations"][-1]["split"]
@@ -178,9 +178,19 @@ def _agreement(study: Study, found: list[Found]) -> list[str]:
         return []
     narrowed, composed, among = max(parts)
     return [
-        f"Two samples of a problem are {fixed(narrowed + composed, 1)} points likelier to agree{among}: "
-        f"{fixed(composed, 1)} from another mix of right and wrong, {fixed(narrowed, 1)} from answers of one kind growing alike."
+        f"Two samples of a problem are {fixed(narrowed + composed, 1)} points more likely to agree{among}: "
+        f"{_part(composed, 'from a changed mix of right and wrong', 'because the mix of right and wrong changed')}, "
+        f"{_part(narrowed, 'from answers of one kind growing alike', 'because answers of one kind grew more varied')}."
     ]
+
+
+def _part(points_more: float, added: str, taken: str) -> str:
+    """A part of a sum, in words; one that is negative as what it takes away."""
+    return (
+        f"less {fixed(-points_more, 1)} {taken}"
+        if fixed(points_more, 1, sign=True).startswith("-")
+        else (f"{fixed(points_more, 1)} {added}")
+    )
 
 
 def _verdicts(study: Study, found: list[Found]) -> list[Line]:

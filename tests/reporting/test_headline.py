@@ -113,3 +113,16 @@ def test_null_runs_alone_are_named_as_such() -> None:
     assert text.startswith("r: 60 test problems, M_1 → M_2, seed 0\n")
     assert "No verdict: null runs alone are shown; ask for the runs of a method too." in text
     assert no_verdict(made) in summary([made]).notes
+
+
+def test_a_negative_part_of_agreement_is_what_it_takes_away() -> None:
+    made = shown(study(np.random.default_rng(1), 200, later=0.2, distinct=(0.6, 0.3)))
+    text = " ".join(as_text(headline([made])).split())
+    assert " points more likely to agree: " in text
+    split = made["runs"][0]["iterations"][-1]["split"]["equations"]
+    for part in split["narrowing"].values():
+        part["value"] = 0.011 if part["value"] is not None else None
+    split["composition"]["value"] = -0.2
+    text = " ".join(as_text(headline([made])).split())
+    assert "from a changed mix of right and wrong, less " in text
+    assert "because answers of one kind grew more varied." in text

@@ -147,7 +147,7 @@ def test_of_several_settings_the_newest_are_shown_and_the_others_are_commands_to
     told = sirev.report(recipes=["tiny_smoke"], store=smoke_copy)
     assert [(run["label"], run["id"]) for run in told.runs] == [("sft", told.selection.shown[0][0].id)]
     line, other = others_in_words(told.selection, "html", smoke_copy, Path("x.html"))
-    assert line == "tiny_smoke was run with 2 settings; this is the newest (draws.n=8). The others:"
+    assert line == "tiny_smoke was run with 2 settings; this is the one run last (draws.n=8). The others:"
     digits = smoke.results[0].id.rpartition("-")[2]
     assert other == f"  sirev report html --run {digits} --store {smoke_copy} --output x-2.html  # draws.n=16"
     shown = sirev.report(runs=[digits], store=smoke_copy)
