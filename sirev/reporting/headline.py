@@ -12,6 +12,7 @@ from sirev.reporting.sections.rows import RunData, Study, in_words, measured, mo
 from sirev.reporting.sections.verdicts import (
     NO_NULL,
     Found,
+    after_holm,
     because,
     claims_in_words,
     deciding,
@@ -230,12 +231,16 @@ def _common(members: list[Found], found: list[Found]) -> str:
         result = verdict["outcomes"][name]["is"] if name in verdict["outcomes"] else "not measured"
         sentence = f"{outcome_name(name, run)} {verbs.get(result, 'was not measured')}"
         if result in ("down", "can't tell"):
-            bounds = _first(
-                [f"{_who(one, found)} {interval(name, other['outcomes'][name], bounds=True)}" for one, other in members]
-            )
+            bounds = _first([f"{_who(one, found)} {_bounds(name, other['outcomes'][name])}" for one, other in members])
             sentence += f" (95% CI in {'%' if name == 'distinct' else 'points'}: {bounds})"
         said.append(sentence)
     return f"{'; '.join(said)}."
+
+
+def _bounds(name: str, outcome: dict[str, Any]) -> str:
+    """The interval, and why a change is inconclusive that it shows."""
+    corrected = after_holm(outcome)
+    return interval(name, outcome, bounds=True) + (f" but {corrected} after Holm's correction" if corrected else "")
 
 
 def _detectable(study: Study, members: list[Found]) -> list[str]:

@@ -126,3 +126,14 @@ def test_a_negative_part_of_agreement_is_what_it_takes_away() -> None:
     text = " ".join(as_text(headline([made])).split())
     assert "from a changed mix of right and wrong, less " in text
     assert "because answers of one kind grew more varied." in text
+
+
+def test_an_interval_without_zero_that_holms_correction_leaves_inconclusive_says_so() -> None:
+    made = shown(study(np.random.default_rng(3), 60, later=0.0))
+    outcome = made["verdicts"][0]["outcomes"]["pass_at_n"]
+    outcome |= {"is": "can't tell", "holm": 0.18}
+    outcome["difference"] |= {"value": 0.025, "low": 0.005, "high": 0.05}
+    reason = "pass@32 is inconclusive after Holm's correction (p=0.180; +2.5 points, 95% CI +0.5 to +5.0)"
+    assert reason in " ".join(" ".join(screen(made)).split())
+    outcome["difference"]["low"] = -0.005
+    assert "pass@32 is inconclusive (+2.5 points, 95% CI -0.5 to +5.0)" in " ".join(" ".join(screen(made)).split())

@@ -7,7 +7,7 @@ from typing import Any
 from sirev.metrics.verdict import SEEDS
 from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
 from sirev.reporting.sections.rows import RunData, Study, in_words, labels, measured, model_name, runs_of
-from sirev.reporting.tables import ABSENT, TextTable, between, fixed, p_value, points
+from sirev.reporting.tables import ABSENT, TextTable, between, fixed, p_equals, p_value, points
 
 VERDICTS = {"can't tell": "undecided"}
 """A comparison's word for a verdict -> the word that a reader sees, where that is another."""
@@ -149,6 +149,14 @@ def interval(name: str, outcome: dict[str, Any], *, bounds: bool = False) -> str
     return f"{value}{unit or ' points'}" + (f", 95% CI {low} to {high}" if low is not None and high is not None else "")
 
 
+def after_holm(outcome: dict[str, Any]) -> str:
+    """The corrected p of an inconclusive change whose interval excludes no change, "p=0.180"; else nothing."""
+    low, high = outcome["difference"]["low"], outcome["difference"]["high"]
+    if outcome["is"] != "can't tell" or outcome["holm"] is None or low is None or high is None or low <= 0 <= high:
+        return ""
+    return p_equals(outcome["holm"])
+
+
 def claims_in_words(studies: list[Study]) -> list[str]:
     """Why nothing is claimed of a method, a sentence for each reason; nothing of completions made elsewhere."""
     reasons: dict[str, list[str]] = {}
@@ -178,7 +186,12 @@ def _said(name: str, outcomes_of: dict[str, Any], run: RunData) -> str:
     result = outcome["is"] if outcome else "not measured"
     verbs = {"up": "rose", "down": "fell", "same": "held", "not measured": "was not measured"}
     sentence = f"{outcome_name(name, run)} {verbs.get(result, 'is inconclusive')}"
-    return sentence if outcome is None or result in ("up", "not measured") else f"{sentence} ({interval(name, outcome)})"
+    if outcome is None or result in ("up", "not measured"):
+        return sentence
+    corrected = after_holm(outcome)
+    if corrected:
+        return f"{sentence} after Holm's correction ({corrected}; {interval(name, outcome)})"
+    return f"{sentence} ({interval(name, outcome)})"
 
 
 def _scale(name: str, outcome: dict[str, Any]) -> tuple[float, str]:
