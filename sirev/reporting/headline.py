@@ -15,11 +15,13 @@ from sirev.reporting.sections.verdicts import (
     after_holm,
     because,
     claims_in_words,
-    deciding,
+    decisive,
     interval,
     no_verdict,
     outcome_name,
+    presented,
     verdicts_of,
+    without_pass_at_n,
     word,
 )
 from sirev.reporting.tables import ABSENT, fixed, p_equals, percent
@@ -86,7 +88,11 @@ def _changes(study: Study, found: list[Found]) -> list[Line]:
     """M_1 → M_T of each outcome, a line for each method; of several seeds their mean."""
     suites = [f"ood/{suite}" for suite in study["suites"]]
     names = ["pass_at_1", "pass_at_n", *(suites if len(suites) == 1 else [SUITES] if suites else []), "distinct"]
-    names = [name for name in names if name == SUITES or any(name in verdict["outcomes"] for _, verdict in found)]
+    names = [
+        name
+        for name in names
+        if name == SUITES or any(name in presented(verdict["outcomes"], study["headline"]) for _, verdict in found)
+    ]
     methods = list(dict.fromkeys(run["label"] for run, _ in found))
     heads = [["", "", ""], *(_heads(name, study) for name in names)]
     rows: list[Line] = []
@@ -198,9 +204,9 @@ def _verdicts(study: Study, found: list[Found]) -> list[Line]:
     """The verdicts in words; runs with the same verdict for the same reason together."""
     groups: dict[tuple[str, ...], list[Found]] = {}
     for run, verdict in found:
-        decisive = deciding(verdict["verdict"], verdict["outcomes"], run["diversity_counts"])
-        results = [verdict["outcomes"][name]["is"] if name in verdict["outcomes"] else "" for name in ("pass_at_1", *decisive)]
-        groups.setdefault((word(verdict), *decisive, *results), []).append((run, verdict))
+        names = decisive(run, verdict)
+        results = [verdict["outcomes"][name]["is"] if name in verdict["outcomes"] else "" for name in ("pass_at_1", *names)]
+        groups.setdefault((word(verdict), *names, *results), []).append((run, verdict))
     lines: list[Line] = []
     for (said, *_), members in groups.items():
         who = f"  ({_together(members, found)})" if len(found) > 1 else ""
@@ -227,14 +233,14 @@ def _common(members: list[Found], found: list[Found]) -> str:
     run, verdict = members[0]
     verbs = {"up": "rose", "down": "fell", "same": "held", "can't tell": "is inconclusive"}
     said = []
-    for name in ("pass_at_1", *deciding(verdict["verdict"], verdict["outcomes"], run["diversity_counts"])):
+    for name in ("pass_at_1", *decisive(run, verdict)):
         result = verdict["outcomes"][name]["is"] if name in verdict["outcomes"] else "not measured"
         sentence = f"{outcome_name(name, run)} {verbs.get(result, 'was not measured')}"
         if result in ("down", "can't tell"):
             bounds = _first([f"{_who(one, found)} {_bounds(name, other['outcomes'][name])}" for one, other in members])
             sentence += f" (95% CI in {'%' if name == 'distinct' else 'points'}: {bounds})"
         said.append(sentence)
-    return f"{'; '.join(said)}."
+    return f"{'; '.join([*said, *without_pass_at_n(run, verdict)])}."
 
 
 def _bounds(name: str, outcome: dict[str, Any]) -> str:
@@ -245,7 +251,7 @@ def _bounds(name: str, outcome: dict[str, Any]) -> str:
 
 def _detectable(study: Study, members: list[Found]) -> list[str]:
     """How large an inconclusive change of pass@N would have had to be."""
-    changes = [verdict["outcomes"].get("pass_at_n") for _, verdict in members]
+    changes = [presented(verdict["outcomes"], study["headline"]).get("pass_at_n") for _, verdict in members]
     smallest = [one["smallest"] for one in changes if one and one["is"] == "can't tell" and one["smallest"] is not None]
     if not smallest:
         return []
@@ -267,7 +273,7 @@ def _next(studies: Sequence[Study], asked: str) -> list[Line]:
     width = max(len(command) for command, _ in steps)
     lines: list[Line] = [[("  ", ""), (f"{command:<{width}}", ""), (f"  {what}", "dim")] for command, what in steps]
     if lacking:
-        lines += _paragraphs([f"for a claim: the same sirev iterate with {' '.join(lacking)}"])
+        lines += _paragraphs([f"for a claim: iterate the same with {' '.join(lacking)}"])
     return lines
 
 

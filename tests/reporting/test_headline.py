@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 
 from sirev.reporting.headline import WIDTH, as_text, headline
-from sirev.reporting.sections.verdicts import no_verdict, summary
+from sirev.reporting.page.cards import verdicts_as_html
+from sirev.reporting.sections.verdicts import no_verdict, summary, verdicts
 from tests.metrics.comparison.studies import study
 from tests.reporting.test_sections import shown
 
@@ -137,3 +139,14 @@ def test_an_interval_without_zero_that_holms_correction_leaves_inconclusive_says
     assert reason in " ".join(" ".join(screen(made)).split())
     outcome["difference"]["low"] = -0.005
     assert "pass@32 is inconclusive (+2.5 points, 95% CI -0.5 to +5.0)" in " ".join(" ".join(screen(made)).split())
+
+
+def test_of_one_sample_per_problem_pass_at_n_is_left_out_and_said_to_take_more() -> None:
+    made = shown(study(np.random.default_rng(1), 60, n=1, later=0.2, seeds=(0, 1)))
+    text = " ".join(" ".join(screen(made)).split())
+    assert text.count("pass@1 %") == 1
+    assert "pass@N takes more than one sample per problem" in text
+    assert "pass@1 must change" not in text
+    tables = verdicts([made])
+    assert not any("B pass@1" in cell for table in tables for row in table.rows for cell in row)
+    assert "B" not in re.findall(r'<span class="letter">(.)</span>', verdicts_as_html(made))

@@ -9,7 +9,7 @@ from sirev.reporting.page.markup import escaped, get, signed
 from sirev.reporting.page.words import explained
 from sirev.reporting.pass_at_1 import pass_at_1_name
 from sirev.reporting.sections.rows import measured, model_name
-from sirev.reporting.sections.verdicts import NO_NULL, OUTCOMES, VERDICTS, because, no_verdict
+from sirev.reporting.sections.verdicts import NO_NULL, OUTCOMES, VERDICTS, because, no_verdict, presented
 from sirev.reporting.tables import p_equals, p_value
 
 SIGNS = {"progress": "▲", "reversal": "⇅", "regress": "▼", "no change": "=", "can't tell": "?"}
@@ -50,7 +50,7 @@ def _claims(comparison: dict[str, Any]) -> str:
 def _means(claim: dict[str, Any], comparison: dict[str, Any]) -> str:
     """Seed-averaged differences with both intervals: over problems, and over seeds."""
     parts = []
-    for outcome, mean in _sorted(claim.get("mean") or {}):
+    for outcome, mean in _sorted(presented(claim.get("mean") or {}, comparison.get("headline"))):
         problems, seeds = get(mean, "difference"), get(mean, "seeds")
         if get(problems, "value") is None:
             continue
@@ -65,7 +65,10 @@ def _card(verdict: dict[str, Any], scale: Scale, comparison: dict[str, Any]) -> 
     word, run = verdict["verdict"], _run(verdict, comparison)
     shown = VERDICTS.get(word, word)
     badge = f'<span class="badge"{explained("narrower")}>narrower</span>' if verdict.get("narrower") else ""
-    rows = "".join(_outcome(name, one, scale, comparison) for name, one in _sorted(verdict.get("outcomes") or {}))
+    rows = "".join(
+        _outcome(name, one, scale, comparison)
+        for name, one in _sorted(presented(verdict.get("outcomes") or {}, comparison.get("headline")))
+    )
     first, last = model_name(run, 1), model_name(run, verdict.get("t", "T"))
     table = (
         f'<table class="outcomes"><thead><tr><th scope="col">outcome</th><th scope="col"{explained("M_1")}>M_1</th>'

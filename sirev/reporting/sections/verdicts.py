@@ -68,7 +68,8 @@ def outcomes(studies: list[Study]) -> TextTable:
         3,
     )
     for run, verdict in verdicts_of(studies):
-        for name, outcome in sorted(verdict["outcomes"].items(), key=lambda item: named(item[0], run["headline"])):
+        shown = presented(verdict["outcomes"], run["headline"])
+        for name, outcome in sorted(shown.items(), key=lambda item: named(item[0], run["headline"])):
             table.rows.append([*labels(run), named(name, run["headline"], pass_at_1_source([run])), *_change(name, outcome)])
             if reason := outcome["difference"]["reason"]:
                 table.notes.append(f"{in_words(run)}: {named(name, run['headline'])}: none: {reason}.")
@@ -105,11 +106,29 @@ def word(verdict: dict[str, Any]) -> str:
 
 def because(run: RunData, verdict: dict[str, Any]) -> str:
     """Why it is this verdict: pass@1, and the outcomes that decided; what is inconclusive with its interval."""
-    decisive = deciding(verdict["verdict"], verdict["outcomes"], run["diversity_counts"])
-    said = [_said(name, verdict["outcomes"], run) for name in ("pass_at_1", *decisive)]
+    said = [_said(name, verdict["outcomes"], run) for name in ("pass_at_1", *decisive(run, verdict))]
+    said += without_pass_at_n(run, verdict)
     if not any(name.startswith("ood/") for name in verdict["outcomes"]):
         said.append("out-of-distribution accuracy was not measured")
     return f"{'; '.join(said)}."
+
+
+def decisive(run: RunData, verdict: dict[str, Any]) -> list[str]:
+    """The outcomes that a reason names beside pass@1. pass@N of one sample per problem is among them only where it fell."""
+    names = deciding(verdict["verdict"], verdict["outcomes"], run["diversity_counts"])
+    fell = verdict["outcomes"].get("pass_at_n", {}).get("is") == "down"
+    return [name for name in names if name != "pass_at_n" or run["headline"] != 1 or fell]
+
+
+def without_pass_at_n(run: RunData, verdict: dict[str, Any]) -> list[str]:
+    """Why nothing is said of pass@N where a verdict is undecided for one sample per problem, as a list of at most one."""
+    undecided = run["headline"] == 1 and verdict["verdict"] == "can't tell"
+    return ["pass@N takes more than one sample per problem"] if undecided else []
+
+
+def presented(outcomes_of: dict[str, Any], headline: int | None) -> dict[str, Any]:
+    """The outcomes to show: of one sample per problem pass@N is one more estimate of pass@1, and is left out."""
+    return {name: one for name, one in outcomes_of.items() if name != "pass_at_n" or headline != 1}
 
 
 def deciding(verdict: str, outcomes_of: dict[str, Any], diversity_counts: bool) -> list[str]:
@@ -129,7 +148,8 @@ def outcome_name(name: str, run: RunData) -> str:
     """An outcome in a sentence."""
     source = pass_at_1_source([run])
     first = "pass@1" if source == GREEDY else f"pass@1 ({source})"
-    names = {"pass_at_1": first, "pass_at_n": f"pass@{run['headline']}", "distinct": "the variety of right answers"}
+    several = "the accuracy of one sample per problem" if run["headline"] == 1 else f"pass@{run['headline']}"
+    names = {"pass_at_1": first, "pass_at_n": several, "distinct": "the variety of right answers"}
     return names.get(name) or f"accuracy on {name.removeprefix('ood/')}"
 
 
@@ -221,7 +241,9 @@ def _claims(studies: list[Study]) -> list[TextTable]:
         for claim in study["methods"]:
             if len(claim["seeds"]) < 2:
                 continue
-            for name, mean in sorted(claim["mean"].items(), key=lambda item: named(item[0], study["headline"])):
+            for name, mean in sorted(
+                presented(claim["mean"], study["headline"]).items(), key=lambda item: named(item[0], study["headline"])
+            ):
                 table.rows.append(
                     [
                         claim["method"],
