@@ -9,7 +9,7 @@ from sirev.reporting.page.markup import escaped, get, signed
 from sirev.reporting.page.words import explained
 from sirev.reporting.pass_at_1 import pass_at_1_name
 from sirev.reporting.sections.rows import measured, model_name
-from sirev.reporting.sections.verdicts import NO_NULL, OUTCOMES, VERDICTS, because, no_verdict, presented
+from sirev.reporting.sections.verdicts import NO_NULL, OUTCOMES, VERDICTS, because, no_verdict, presented, reworded
 from sirev.reporting.tables import p_equals, p_value
 
 SIGNS = {"progress": "▲", "reversal": "⇅", "regress": "▼", "no change": "=", "can't tell": "?"}
@@ -34,7 +34,7 @@ def _claims(comparison: dict[str, Any]) -> str:
     for claim in comparison.get("methods") or []:
         word = claim.get("claim")
         seeds = len(claim.get("seeds") or [])
-        why = (claim.get("reason") or "").replace("can't tell", VERDICTS["can't tell"])
+        why = reworded(claim.get("reason") or "")
         shown = escaped(VERDICTS.get(word, word))
         said = f'<b class="word {_class(word)}">{SIGNS.get(word, "")} {shown}</b>' if word else "<b>no claim</b>"
         count = "1 seed" if seeds == 1 else f"{seeds} seeds"

@@ -13,6 +13,8 @@ VERDICTS = {"can't tell": "undecided"}
 """A comparison's word for a verdict -> the word that a reader sees, where that is another."""
 OUTCOMES = {"same": "held", "can't tell": "inconclusive"}
 """The same for an outcome."""
+WORDS = (("can't be told", "is inconclusive"), ("stayed the same", "held"), ("can't tell", "undecided"), ("can tell", "decides"))
+"""The same in a reason that a comparison gives."""
 NO_NULL = "no null run"
 """What a comparison says where there is none."""
 Found = tuple[RunData, dict[str, Any]]
@@ -193,12 +195,18 @@ def claims_in_words(studies: list[Study]) -> list[str]:
     ]
 
 
+def reworded(reason: str) -> str:
+    """A comparison's reason in the words that a reader sees."""
+    for stored, shown in WORDS:
+        reason = reason.replace(stored, shown)
+    return reason
+
+
 def _no_claim(claim: dict[str, Any]) -> str:
     seeds = len(claim["seeds"])
     if seeds < SEEDS and len(set(claim["verdicts"])) == 1:
         return f"{seeds} seed{'' if seeds == 1 else 's'}; claims about a method need {SEEDS}"
-    reason: str = claim["reason"].replace("can't tell", "undecided").replace("can tell", "decides")
-    return f"no claim, as {reason}"
+    return f"no claim, as {reworded(claim['reason'])}"
 
 
 def _said(name: str, outcomes_of: dict[str, Any], run: RunData) -> str:
@@ -255,7 +263,7 @@ def _claims(studies: list[Study]) -> list[TextTable]:
                         between(mean["seeds"]),
                     ]
                 )
-            reason = claim["reason"] if claim["claim"] else _no_claim(claim)
+            reason = reworded(claim["reason"]) if claim["claim"] else _no_claim(claim)
             table.notes.append(f"{claim['method']}: {reason}.")
     return [table] if table.rows else []
 
