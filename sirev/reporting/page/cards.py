@@ -9,7 +9,7 @@ from sirev.reporting.page.markup import escaped, get, signed
 from sirev.reporting.page.words import explained
 from sirev.reporting.pass_at_1 import pass_at_1_name
 from sirev.reporting.sections.rows import measured, model_name
-from sirev.reporting.sections.verdicts import NO_NULL, OUTCOMES, VERDICTS, because, no_verdict, presented, reworded
+from sirev.reporting.sections.verdicts import NO_NULL, OUTCOMES, VERDICTS, because, mean_scale, no_verdict, presented, reworded
 from sirev.reporting.tables import p_equals, p_value
 
 SIGNS = {"progress": "▲", "reversal": "⇅", "regress": "▼", "no change": "=", "can't tell": "?"}
@@ -54,9 +54,11 @@ def _means(claim: dict[str, Any], comparison: dict[str, Any]) -> str:
         problems, seeds = get(mean, "difference"), get(mean, "seeds")
         if get(problems, "value") is None:
             continue
-        text = f"{escaped(_name(outcome, comparison))} {_points(problems['value'])} points, over problems {_range(problems)}"
+        scale, unit = mean_scale(outcome, claim["method"], comparison.get("verdicts") or [])
+        change = f"{_points(problems['value'], scale)}{unit or ' points'}"
+        text = f"{escaped(_name(outcome, comparison))} {change}, over problems {_range(problems, scale)}"
         if get(seeds, "low") is not None:
-            text += f", over seeds {_range(seeds)}"
+            text += f", over seeds {_range(seeds, scale)}"
         parts.append(f"<li>{text}</li>")
     return f"<details><summary>Means over seeds</summary><ul>{''.join(parts)}</ul></details>" if parts else ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sirev.metrics.verdict import SEEDS
@@ -227,6 +228,17 @@ def _scale(name: str, outcome: dict[str, Any]) -> tuple[float, str]:
     return (outcome["base"], "%") if name == "distinct" and outcome["base"] else (1.0, "")
 
 
+def mean_scale(name: str, method: str, verdicts_: Iterable[dict[str, Any]]) -> tuple[float, str]:
+    """What a mean change over seeds is divided by, and its unit: for diversity the mean of M_1's values of the seeds, and "%"."""
+    bases = [one["outcomes"][name]["base"] for one in verdicts_ if one["method"] == method and name in one["outcomes"]]
+    known = [base for base in bases if base]
+    return (sum(known) / len(known), "%") if name == "distinct" and known and len(known) == len(bases) else (1.0, "")
+
+
+def _scaled(statistic: dict[str, Any], scale: float) -> Any:
+    return {**statistic, **{k: statistic[k] / scale for k in ("value", "low", "high") if statistic[k] is not None}}
+
+
 def _change(name: str, outcome: dict[str, Any]) -> list[str]:
     difference = outcome["difference"]
     result = OUTCOMES.get(outcome["is"], outcome["is"])
@@ -234,14 +246,14 @@ def _change(name: str, outcome: dict[str, Any]) -> list[str]:
         return [ABSENT, "none", result, ABSENT, ABSENT]
     scale, unit = _scale(name, outcome)
     detectable = ABSENT if outcome["smallest"] is None else fixed(100 * outcome["smallest"] / scale, 1) + unit
-    shown: Any = {**difference, **{k: difference[k] / scale for k in ("value", "low", "high") if difference[k] is not None}}
+    shown = _scaled(difference, scale)
     base = fixed(100 * outcome["base"], 1)
     return [base, f"{points(shown)}{unit} {between(shown)}", result, p_value(outcome["holm"]), detectable]
 
 
 def _claims(studies: list[Study]) -> list[TextTable]:
     table = TextTable(
-        "Over seeds: mean change, with 95% intervals over problems and over seeds (points)",
+        "Over seeds: mean change, with 95% intervals over problems and over seeds (points; D: % of M_1's)",
         ["method", "outcome", "seeds", "claim", "mean", "over problems", "over seeds (t)"],
         2,
     )
@@ -252,15 +264,17 @@ def _claims(studies: list[Study]) -> list[TextTable]:
             for name, mean in sorted(
                 presented(claim["mean"], study["headline"]).items(), key=lambda item: named(item[0], study["headline"])
             ):
+                scale, unit = mean_scale(name, claim["method"], study["verdicts"])
+                of_problems, of_seeds = (_scaled(mean[key], scale) for key in ("difference", "seeds"))
                 table.rows.append(
                     [
                         claim["method"],
                         named(name, study["headline"]),
                         " ".join(map(str, claim["seeds"])),
                         claim["claim"] or ABSENT,
-                        points(mean["difference"]),
-                        between(mean["difference"]),
-                        between(mean["seeds"]),
+                        points(of_problems) + (unit if of_problems["value"] is not None else ""),
+                        between(of_problems),
+                        between(of_seeds),
                     ]
                 )
             reason = reworded(claim["reason"]) if claim["claim"] else _no_claim(claim)
