@@ -44,13 +44,16 @@ Line = list[tuple[str, str]]
 """Pieces of text with their style: "", "bold", "dim", "up" or "down"."""
 
 
-def headline(studies: Sequence[Study], asked: str = "") -> list[Line]:
-    """The screen, a block for each study; `asked` are the options that `sirev report` takes to be about the same runs."""
+def headline(studies: Sequence[Study], asked: str = "", width: int = WIDTH) -> list[Line]:
+    """The screen, a block for each study, in lines of `width` characters; only commands may be longer.
+
+    `asked` are the options that `sirev report` takes to be about the same runs.
+    """
     lines: list[Line] = []
     for study in studies:
-        lines += [*([[]] if lines else []), *_of_study(study)]
+        lines += [*([[]] if lines else []), *(part for line in _of_study(study, width) for part in _folded(line, width))]
     if studies:
-        lines += [[], [("Next", "bold")], *_next(studies, asked)]
+        lines += [[], [("Next", "bold")], *_next(studies, asked, width)]
     return lines
 
 
@@ -59,7 +62,7 @@ def as_text(lines: Iterable[Line]) -> str:
     return "".join("".join(text for text, _ in line).rstrip() + "\n" for line in lines)
 
 
-def _of_study(study: Study) -> list[Line]:
+def _of_study(study: Study, width: int) -> list[Line]:
     found = verdicts_of([study])
     lines = [_title(study)]
     for run in runs_of([study]):
@@ -67,7 +70,7 @@ def _of_study(study: Study) -> list[Line]:
             lines.append([(f"  {in_words(run)}: stopped at {run['stopped']}", "")])
     if not found:
         return [*lines, *_paragraphs([no_verdict(study)])]
-    lines += [[], *_changes(study, found)]
+    lines += [[], *_changes(study, found, width)]
     if hidden := [*_gained(study, found), *_lost(study, found), *_agreement(study, found)]:
         lines += [[], [("What pass@1 hides", "bold")], *_paragraphs(hidden)]
     return [*lines, [], *_verdicts(study, found)]
@@ -84,8 +87,8 @@ def _title(study: Study) -> Line:
     return [(f"{study['recipe']}: ", "bold"), (", ".join(words), "")]
 
 
-def _changes(study: Study, found: list[Found]) -> list[Line]:
-    """M_1 → M_T of each outcome, a line for each method; of several seeds their mean."""
+def _changes(study: Study, found: list[Found], width: int) -> list[Line]:
+    """M_1 → M_T of each outcome, a line for each method; of several seeds their mean. Columns that don't fit come below."""
     suites = [f"ood/{suite}" for suite in study["suites"]]
     names = ["pass_at_1", "pass_at_n", *(suites if len(suites) == 1 else [SUITES] if suites else []), "distinct"]
     names = [
@@ -94,21 +97,24 @@ def _changes(study: Study, found: list[Found]) -> list[Line]:
         if name == SUITES or any(name in presented(verdict["outcomes"], study["headline"]) for _, verdict in found)
     ]
     methods = list(dict.fromkeys(run["label"] for run, _ in found))
-    heads = [["", "", ""], *(_heads(name, study) for name in names)]
+    heads = [["", ""], *(_heads(name, study) for name in names)]
     rows: list[Line] = []
     for method in methods:
         outcomes = [verdict["outcomes"] for run, verdict in found if run["label"] == method]
         cells = (_suites(outcomes, suites) if name == SUITES else _cell([one.get(name) for one in outcomes]) for name in names)
         rows.append([(method, ""), *cells])
-    if len(methods) == 1 and all(measured(run) for run, _ in found):
-        heads, rows = heads[1:], [row[1:] for row in rows]
-    widths = [max(len(head[k]) for k in range(len(head))) for head in heads]
-    widths = [max(width, *(len(row[i][0]) for row in rows)) for i, width in enumerate(widths)]
+    labels = 0 if len(methods) == 1 and all(measured(run) for run, _ in found) else 1
+    wide = [max(*map(len, head), *(len(row[i][0]) for row in rows)) for i, head in enumerate(heads)]
+    parts: list[list[int]] = [[]]
+    for i in range(1, len(heads)):
+        if parts[-1] and sum(wide[j] + 2 for j in [*range(labels), *parts[-1], i]) > width:
+            parts.append([])
+        parts[-1].append(i)
     made: list[Line] = []
-    for k in range(2):
-        made.append([(f"  {head[k]:<{width}}", "dim") for head, width in zip(heads, widths, strict=True)])
-    for row in rows:
-        made.append([(f"  {text:<{width}}", style) for (text, style), width in zip(row, widths, strict=True)])
+    for part in parts:
+        columns = [*range(labels), *part]
+        made += [[(f"  {heads[i][k]:<{wide[i]}}", "dim") for i in columns] for k in range(2)]
+        made += [[(f"  {row[i][0]:<{wide[i]}}", row[i][1]) for i in columns] for row in rows]
     return made
 
 
@@ -259,7 +265,7 @@ def _detectable(study: Study, members: list[Found]) -> list[str]:
     return [f"With {study['problems']:,} problems pass@{study['headline']} must change by about {least} points to show."]
 
 
-def _next(studies: Sequence[Study], asked: str) -> list[Line]:
+def _next(studies: Sequence[Study], asked: str, width: int) -> list[Line]:
     given = f" {asked}" if asked else ""
     steps = [(f"sirev report all{given}", "every table")]
     if len(studies) == 1:  # which is what a page is about
@@ -270,19 +276,28 @@ def _next(studies: Sequence[Study], asked: str) -> list[Line]:
         *(["--seed 0 --seed 1 --seed 2"] if few else []),
         *(["--null retrain"] if any(not any(run["null"] for run in study["runs"]) for study in iterated) else []),
     ]
-    width = max(len(command) for command, _ in steps)
-    lines: list[Line] = [[("  ", ""), (f"{command:<{width}}", ""), (f"  {what}", "dim")] for command, what in steps]
+    longest = max(len(command) for command, _ in steps)
+    lines: list[Line] = [[("  ", ""), (f"{command:<{longest}}", ""), (f"  {what}", "dim")] for command, what in steps]
+    if any(sum(len(text) for text, _ in line) > width for line in lines):
+        lines = [[("  ", ""), (command, "")] for command, _ in steps]
     if lacking:
-        lines += _paragraphs([f"for a claim: iterate the same with {' '.join(lacking)}"])
+        (claim,) = _paragraphs([f"for a claim: iterate the same with {' '.join(lacking)}"])
+        lines += _folded(claim, width)
     return lines
 
 
 def _paragraphs(sentences: Iterable[str]) -> list[Line]:
-    wrapped = (
-        textwrap.wrap(sentence, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
-        for sentence in sentences
-    )
-    return [[(line, "")] for lines in wrapped for line in lines]
+    return [[(f"  {sentence}", "")] for sentence in sentences]
+
+
+def _folded(line: Line, width: int) -> list[Line]:
+    """A line of words broken between them where it is too long, bold to where it was at its beginning."""
+    text = "".join(piece for piece, _ in line)
+    if len(text) <= width or any(style not in ("", "bold") for _, style in line):
+        return [line]
+    bold = sum(len(piece) for piece, style in line if style == "bold")
+    first, *others = textwrap.wrap(text, width, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)
+    return [[(first[:bold], "bold"), (first[bold:], "")], *([(other, "")] for other in others)]
 
 
 def _who(run: RunData, found: list[Found]) -> str:

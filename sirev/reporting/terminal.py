@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import itertools
 import sys
+from collections.abc import Callable
 from typing import Any
 
-from sirev.reporting.headline import Line
+from sirev.reporting.headline import WIDTH, Line
 from sirev.reporting.narrow import fit
 from sirev.reporting.tables import TextTable
 
+NARROWEST = 40
+"""Characters of a line for which a screen is still made."""
 STYLES = {"bold": "bold", "dim": "dim", "up": "bright_blue", "down": "orange3"}
 """Style of a piece of text -> how rich draws it. Blue for better and brown for worse, as on the page, for any eyes."""
 
@@ -30,12 +33,12 @@ def print_tables(tables: list[TextTable]) -> None:
     _written(console)
 
 
-def print_lines(lines: list[Line]) -> None:
-    """Print lines of styled text as they stand."""
+def print_lines(lines: Callable[[int], list[Line]]) -> None:
+    """Print lines of styled text that are made for a width: the terminal's, from 40 to 80 characters."""
     from rich.text import Text
 
     console = _console()
-    for line in lines:
+    for line in lines(max(NARROWEST, min(WIDTH, console.width))):
         console.print(Text.assemble(*((text, STYLES.get(style, "")) for text, style in line)), soft_wrap=True)
     _written(console)
 

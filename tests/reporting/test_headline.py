@@ -150,3 +150,13 @@ def test_of_one_sample_per_problem_pass_at_n_is_left_out_and_said_to_take_more()
     tables = verdicts([made])
     assert not any("B pass@1" in cell for table in tables for row in table.rows for cell in row)
     assert "B" not in re.findall(r'<span class="letter">(.)</span>', verdicts_as_html(made))
+
+
+def test_a_narrow_screen_breaks_between_words_and_moves_columns_below() -> None:
+    made = shown(study(np.random.default_rng(1), 400, later=0.2, ood=-0.2, methods=("sft", "sft-dpo"), distinct=(0.6, 0.3)))
+    wide, narrow = headline([made]), headline([made], width=44)
+    assert all(len(line.rstrip()) <= 44 for line in as_text(narrow).splitlines() if "sirev report" not in line)
+    left_out = {"figures,", "tables,", "every", "answer", "table"}  # what the commands give
+    assert set(as_text(wide).split()) <= {*as_text(narrow).split()} | left_out
+    cells = {text.strip() for line in wide for text, style in line if style in ("up", "down")}
+    assert cells == {text.strip() for line in narrow for text, style in line if style in ("up", "down")}
