@@ -8,7 +8,7 @@ from sirev.errors import BadInput
 from sirev.reporting.sections.rows import RunData, Study, measured
 from sirev.reporting.selection import Selection
 from sirev.store.records import DamagedRecord
-from sirev.store.runs import Run
+from sirev.store.runs import Run, address
 from sirev.store.store import Store
 from sirev.study.comparing import Watch, comparison, remedy
 from sirev.study.nulls import is_null
@@ -74,7 +74,7 @@ def add_training(store: Store, studies: list[Study]) -> list[str]:
             t = iteration["t"]
             iteration["training"] = training_of(store, pinned, t)
             if iteration["training"] is None and f"train:{t}" in pinned.pins:
-                missing.append(f"the store {store.path} has no record of {pinned.id}'s train:{t}; {remedy([pinned])}")
+                missing.append(f"the store {store.path} has no record of {address(pinned.id, f'train:{t}')}; {remedy([pinned])}")
     return missing
 
 

@@ -218,7 +218,7 @@ def test_what_the_store_lacks_is_named_with_what_mends_it(smoke: Study, smoke_co
     told = sirev.report("training", recipes=["tiny_smoke"], store=smoke_copy)
     (sentence,) = told.missing
     assert sentence.startswith(
-        f"the store {smoke_copy} has no record of {run.id}'s train:3; compute them again with `sirev iterate"
+        f"the store {smoke_copy} has no record of {run.id}:3:train; compute them again with `sirev iterate"
     )
     assert told.to_dict()["missing"] == [sentence]
     assert f"Missing: {sentence}." in told.text("markdown")
