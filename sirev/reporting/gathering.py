@@ -12,6 +12,7 @@ from sirev.store.runs import Run, address
 from sirev.store.store import Store
 from sirev.study.comparing import Watch, comparison, remedy
 from sirev.study.nulls import is_null
+from sirev.study.unsaid import without_unsaid
 
 
 def gather(store: Store, selection: Selection, chosen: set[str], watch: Watch) -> tuple[list[Study], list[str]]:
@@ -42,7 +43,11 @@ def _study(store: Store, group: list[Run], chosen: set[str], watch: Watch) -> St
     return {
         "recipe": group[0].recipe,
         **compared,
-        "runs": [run_data(known[at], one) for one in compared["runs"] if (at := (one["method"], one["seed"])) in shown],
+        "runs": [
+            run_data(known[at], {**one, "iterations": without_unsaid(store, known[at], one["iterations"])})
+            for one in compared["runs"]
+            if (at := (one["method"], one["seed"])) in shown
+        ],
         "verdicts": [one for one in compared["verdicts"] if (one["method"], one["seed"]) in shown],
         "methods": [one for one in compared["methods"] if any(method == one["method"] for method, _ in shown)],
     }
