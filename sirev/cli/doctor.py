@@ -17,7 +17,7 @@ SCHEMA = 1
 """Version of the JSON form."""
 SECTIONS: dict[Status, tuple[str, str]] = {
     "missing": ("Missing", "bold red"),
-    "note": ("To note", "bold yellow"),
+    "note": ("Note", "bold yellow"),
     "ok": ("Here", "bold green"),
     "absent": ("Not here, and not needed", "bold"),
 }

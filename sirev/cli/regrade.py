@@ -14,6 +14,7 @@ from sirev.cli.progress import Progress
 from sirev.reporting.summary import FORMATS
 from sirev.reporting.tables import TextTable, markdown
 from sirev.reporting.terminal import print_tables
+from sirev.store.runs import step_title
 from sirev.study.regrading import Regrading, regrade
 
 SCHEMA = 1
@@ -46,13 +47,15 @@ def _tables(found: Regrading) -> list[TextTable]:
     table = TextTable(f"{found.run}, regraded", ["step", "answers", "before", "after", "lost", "gained", "other"], 1)
     for step in found.steps:
         counts = (step.right_before, step.right_after, step.right_to_wrong, step.wrong_to_right, step.other_reasons)
-        table.rows.append([step.step, str(step.answers), *map(str, counts)])  # short enough for 80 columns
+        table.rows.append([step_title(step.step), str(step.answers), *map(str, counts)])  # short enough for 80 columns
     table.notes.append(
         "before, after: right answers. lost: right → wrong. gained: wrong → right. other: wrong for another reason."
     )
     table.notes += _missing(found)
     rows = [
-        [step.step, flip.problem, str(flip.draw), f"{flip.before} → {flip.after}"] for step in found.steps for flip in step.flips
+        [step_title(step.step), flip.problem, str(flip.draw), f"{flip.before} → {flip.after}"]
+        for step in found.steps
+        for flip in step.flips
     ]
     if not rows:
         table.notes.append("Nothing flipped.")
@@ -64,7 +67,7 @@ def _tables(found: Regrading) -> list[TextTable]:
 
 
 def _missing(found: Regrading) -> list[str]:
-    return [f"{step} is not regraded: {why}" for step, why in found.missing.items()]
+    return [f"{step_title(step)} is not regraded: {why}" for step, why in found.missing.items()]
 
 
 def _json(found: Regrading) -> str:

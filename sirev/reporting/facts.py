@@ -88,7 +88,7 @@ def _trained(settings: dict[str, Any], runs: Sequence[Run]) -> list[tuple[str, s
     return [
         ("Model", _model(settings)),
         ("Methods", ", ".join(methods)),
-        ("Rounds", f"T = {last}: M_1 to M_{last}" if last else ""),
+        ("Models", f"M_1 to M_{last} (T = {last})" if last else ""),
         ("Seeds", ", ".join(map(str, seeds))),
         ("Training", _training(settings)),
     ]

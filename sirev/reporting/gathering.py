@@ -8,10 +8,11 @@ from sirev.errors import BadInput
 from sirev.reporting.sections.rows import RunData, Study, measured
 from sirev.reporting.selection import Selection
 from sirev.store.records import DamagedRecord
-from sirev.store.runs import Run
+from sirev.store.runs import Run, address
 from sirev.store.store import Store
 from sirev.study.comparing import Watch, comparison, remedy
 from sirev.study.nulls import is_null
+from sirev.study.unsaid import without_unsaid
 
 
 def gather(store: Store, selection: Selection, chosen: set[str], watch: Watch) -> tuple[list[Study], list[str]]:
@@ -42,7 +43,11 @@ def _study(store: Store, group: list[Run], chosen: set[str], watch: Watch) -> St
     return {
         "recipe": group[0].recipe,
         **compared,
-        "runs": [run_data(known[at], one) for one in compared["runs"] if (at := (one["method"], one["seed"])) in shown],
+        "runs": [
+            run_data(known[at], {**one, "iterations": without_unsaid(store, known[at], one["iterations"])})
+            for one in compared["runs"]
+            if (at := (one["method"], one["seed"])) in shown
+        ],
         "verdicts": [one for one in compared["verdicts"] if (one["method"], one["seed"]) in shown],
         "methods": [one for one in compared["methods"] if any(method == one["method"] for method, _ in shown)],
     }
@@ -74,7 +79,7 @@ def add_training(store: Store, studies: list[Study]) -> list[str]:
             t = iteration["t"]
             iteration["training"] = training_of(store, pinned, t)
             if iteration["training"] is None and f"train:{t}" in pinned.pins:
-                missing.append(f"the store {store.path} has no record of {pinned.id}'s train:{t}; {remedy([pinned])}")
+                missing.append(f"the store {store.path} has no record of {address(pinned.id, f'train:{t}')}; {remedy([pinned])}")
     return missing
 
 

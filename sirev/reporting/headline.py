@@ -12,12 +12,16 @@ from sirev.reporting.sections.rows import RunData, Study, in_words, measured, mo
 from sirev.reporting.sections.verdicts import (
     NO_NULL,
     Found,
+    after_holm,
     because,
     claims_in_words,
-    deciding,
+    decisive,
     interval,
+    no_verdict,
     outcome_name,
+    presented,
     verdicts_of,
+    without_pass_at_n,
     word,
 )
 from sirev.reporting.tables import ABSENT, fixed, p_equals, percent
@@ -40,13 +44,16 @@ Line = list[tuple[str, str]]
 """Pieces of text with their style: "", "bold", "dim", "up" or "down"."""
 
 
-def headline(studies: Sequence[Study], asked: str = "") -> list[Line]:
-    """The screen, a block for each study; `asked` are the options that `sirev report` takes to be about the same runs."""
+def headline(studies: Sequence[Study], asked: str = "", width: int = WIDTH) -> list[Line]:
+    """The screen, a block for each study, in lines of `width` characters; only commands may be longer.
+
+    `asked` are the options that `sirev report` takes to be about the same runs.
+    """
     lines: list[Line] = []
     for study in studies:
-        lines += [*([[]] if lines else []), *_of_study(study)]
+        lines += [*([[]] if lines else []), *(part for line in _of_study(study, width) for part in _folded(line, width))]
     if studies:
-        lines += [[], [("Next", "bold")], *_next(studies, asked)]
+        lines += [[], [("Next", "bold")], *_next(studies, asked, width)]
     return lines
 
 
@@ -55,22 +62,22 @@ def as_text(lines: Iterable[Line]) -> str:
     return "".join("".join(text for text, _ in line).rstrip() + "\n" for line in lines)
 
 
-def _of_study(study: Study) -> list[Line]:
+def _of_study(study: Study, width: int) -> list[Line]:
     found = verdicts_of([study])
     lines = [_title(study)]
     for run in runs_of([study]):
         if run["stopped"]:
             lines.append([(f"  {in_words(run)}: stopped at {run['stopped']}", "")])
     if not found:
-        return [*lines, [("  No verdict: no run has a model after M_1.", "")]]
-    lines += [[], *_changes(study, found)]
+        return [*lines, *_paragraphs([no_verdict(study)])]
+    lines += [[], *_changes(study, found, width)]
     if hidden := [*_gained(study, found), *_lost(study, found), *_agreement(study, found)]:
         lines += [[], [("What pass@1 hides", "bold")], *_paragraphs(hidden)]
     return [*lines, [], *_verdicts(study, found)]
 
 
 def _title(study: Study) -> Line:
-    runs = runs_of([study])
+    runs = runs_of([study]) or study["runs"]
     last = max(runs, key=lambda run: len(run["iterations"]))
     ends = [model_name(last, last["iterations"][i]["t"]) for i in (0, -1)]
     words = [f"{study['problems']:,} test problems", f"{ends[0]} → {ends[1]}"]
@@ -80,27 +87,34 @@ def _title(study: Study) -> Line:
     return [(f"{study['recipe']}: ", "bold"), (", ".join(words), "")]
 
 
-def _changes(study: Study, found: list[Found]) -> list[Line]:
-    """M_1 → M_T of each outcome, a line for each method; of several seeds their mean."""
+def _changes(study: Study, found: list[Found], width: int) -> list[Line]:
+    """M_1 → M_T of each outcome, a line for each method; of several seeds their mean. Columns that don't fit come below."""
     suites = [f"ood/{suite}" for suite in study["suites"]]
     names = ["pass_at_1", "pass_at_n", *(suites if len(suites) == 1 else [SUITES] if suites else []), "distinct"]
-    names = [name for name in names if name == SUITES or any(name in verdict["outcomes"] for _, verdict in found)]
+    names = [
+        name
+        for name in names
+        if name == SUITES or any(name in presented(verdict["outcomes"], study["headline"]) for _, verdict in found)
+    ]
     methods = list(dict.fromkeys(run["label"] for run, _ in found))
-    heads = [["", "", ""], *(_heads(name, study) for name in names)]
+    heads = [["", ""], *(_heads(name, study) for name in names)]
     rows: list[Line] = []
     for method in methods:
         outcomes = [verdict["outcomes"] for run, verdict in found if run["label"] == method]
         cells = (_suites(outcomes, suites) if name == SUITES else _cell([one.get(name) for one in outcomes]) for name in names)
         rows.append([(method, ""), *cells])
-    if len(methods) == 1 and all(measured(run) for run, _ in found):
-        heads, rows = heads[1:], [row[1:] for row in rows]
-    widths = [max(len(head[k]) for k in range(len(head))) for head in heads]
-    widths = [max(width, *(len(row[i][0]) for row in rows)) for i, width in enumerate(widths)]
+    labels = 0 if len(methods) == 1 and all(measured(run) for run, _ in found) else 1
+    wide = [max(*map(len, head), *(len(row[i][0]) for row in rows)) for i, head in enumerate(heads)]
+    parts: list[list[int]] = [[]]
+    for i in range(1, len(heads)):
+        if parts[-1] and sum(wide[j] + 2 for j in [*range(labels), *parts[-1], i]) > width:
+            parts.append([])
+        parts[-1].append(i)
     made: list[Line] = []
-    for k in range(2):
-        made.append([(f"  {head[k]:<{width}}", "dim") for head, width in zip(heads, widths, strict=True)])
-    for row in rows:
-        made.append([(f"  {text:<{width}}", style) for (text, style), width in zip(row, widths, strict=True)])
+    for part in parts:
+        columns = [*range(labels), *part]
+        made += [[(f"  {heads[i][k]:<{wide[i]}}", "dim") for i in columns] for k in range(2)]
+        made += [[(f"  {row[i][0]:<{wide[i]}}", row[i][1]) for i in columns] for row in rows]
     return made
 
 
@@ -164,7 +178,7 @@ def _lost(study: Study, found: list[Found]) -> list[str]:
 
 
 def _agreement(study: Study, found: list[Found]) -> list[str]:
-    """By how much two samples became likelier to agree, and why: of the run where most of it is narrowing."""
+    """By how much two samples became more likely to agree, and why: of the run where most of it is narrowing."""
     parts: list[tuple[float, float, str]] = []
     for run, _ in found:
         split = run["iterations"][-1]["split"]
@@ -177,18 +191,28 @@ def _agreement(study: Study, found: list[Found]) -> list[str]:
         return []
     narrowed, composed, among = max(parts)
     return [
-        f"Two samples of a problem are {fixed(narrowed + composed, 1)} points likelier to agree{among}: "
-        f"{fixed(composed, 1)} from another mix of right and wrong, {fixed(narrowed, 1)} from answers of one kind growing alike."
+        f"Two samples of a problem are {fixed(narrowed + composed, 1)} points more likely to agree{among}: "
+        f"{_part(composed, 'from a changed mix of right and wrong', 'because the mix of right and wrong changed')}, "
+        f"{_part(narrowed, 'from answers of one kind growing alike', 'because answers of one kind grew more varied')}."
     ]
+
+
+def _part(points_more: float, added: str, taken: str) -> str:
+    """A part of a sum, in words; one that is negative as what it takes away."""
+    return (
+        f"less {fixed(-points_more, 1)} {taken}"
+        if fixed(points_more, 1, sign=True).startswith("-")
+        else (f"{fixed(points_more, 1)} {added}")
+    )
 
 
 def _verdicts(study: Study, found: list[Found]) -> list[Line]:
     """The verdicts in words; runs with the same verdict for the same reason together."""
     groups: dict[tuple[str, ...], list[Found]] = {}
     for run, verdict in found:
-        decisive = deciding(verdict["verdict"], verdict["outcomes"], run["diversity_counts"])
-        results = [verdict["outcomes"][name]["is"] if name in verdict["outcomes"] else "" for name in ("pass_at_1", *decisive)]
-        groups.setdefault((word(verdict), *decisive, *results), []).append((run, verdict))
+        names = decisive(run, verdict)
+        results = [verdict["outcomes"][name]["is"] if name in verdict["outcomes"] else "" for name in ("pass_at_1", *names)]
+        groups.setdefault((word(verdict), *names, *results), []).append((run, verdict))
     lines: list[Line] = []
     for (said, *_), members in groups.items():
         who = f"  ({_together(members, found)})" if len(found) > 1 else ""
@@ -215,21 +239,25 @@ def _common(members: list[Found], found: list[Found]) -> str:
     run, verdict = members[0]
     verbs = {"up": "rose", "down": "fell", "same": "held", "can't tell": "is inconclusive"}
     said = []
-    for name in ("pass_at_1", *deciding(verdict["verdict"], verdict["outcomes"], run["diversity_counts"])):
+    for name in ("pass_at_1", *decisive(run, verdict)):
         result = verdict["outcomes"][name]["is"] if name in verdict["outcomes"] else "not measured"
         sentence = f"{outcome_name(name, run)} {verbs.get(result, 'was not measured')}"
         if result in ("down", "can't tell"):
-            bounds = _first(
-                [f"{_who(one, found)} {interval(name, other['outcomes'][name], bounds=True)}" for one, other in members]
-            )
+            bounds = _first([f"{_who(one, found)} {_bounds(name, other['outcomes'][name])}" for one, other in members])
             sentence += f" (95% CI in {'%' if name == 'distinct' else 'points'}: {bounds})"
         said.append(sentence)
-    return f"{'; '.join(said)}."
+    return f"{'; '.join([*said, *without_pass_at_n(run, verdict)])}."
+
+
+def _bounds(name: str, outcome: dict[str, Any]) -> str:
+    """The interval, and why a change is inconclusive that it shows."""
+    corrected = after_holm(outcome)
+    return interval(name, outcome, bounds=True) + (f" but {corrected} after Holm's correction" if corrected else "")
 
 
 def _detectable(study: Study, members: list[Found]) -> list[str]:
     """How large an inconclusive change of pass@N would have had to be."""
-    changes = [verdict["outcomes"].get("pass_at_n") for _, verdict in members]
+    changes = [presented(verdict["outcomes"], study["headline"]).get("pass_at_n") for _, verdict in members]
     smallest = [one["smallest"] for one in changes if one and one["is"] == "can't tell" and one["smallest"] is not None]
     if not smallest:
         return []
@@ -237,7 +265,7 @@ def _detectable(study: Study, members: list[Found]) -> list[str]:
     return [f"With {study['problems']:,} problems pass@{study['headline']} must change by about {least} points to show."]
 
 
-def _next(studies: Sequence[Study], asked: str) -> list[Line]:
+def _next(studies: Sequence[Study], asked: str, width: int) -> list[Line]:
     given = f" {asked}" if asked else ""
     steps = [(f"sirev report all{given}", "every table")]
     if len(studies) == 1:  # which is what a page is about
@@ -248,18 +276,28 @@ def _next(studies: Sequence[Study], asked: str) -> list[Line]:
         *(["--seed 0 --seed 1 --seed 2"] if few else []),
         *(["--null retrain"] if any(not any(run["null"] for run in study["runs"]) for study in iterated) else []),
     ]
+    longest = max(len(command) for command, _ in steps)
+    lines: list[Line] = [[("  ", ""), (f"{command:<{longest}}", ""), (f"  {what}", "dim")] for command, what in steps]
+    if any(sum(len(text) for text, _ in line) > width for line in lines):
+        lines = [[("  ", ""), (command, "")] for command, _ in steps]
     if lacking:
-        steps.append((f"the same sirev iterate with {' '.join(lacking)}", "for a claim"))
-    width = max((len(command) for command, _ in steps if len(command) <= 40), default=40)
-    return [[("  ", ""), (f"{command:<{width}}", ""), (f"  {what}", "dim")] for command, what in steps]
+        (claim,) = _paragraphs([f"for a claim: iterate the same with {' '.join(lacking)}"])
+        lines += _folded(claim, width)
+    return lines
 
 
 def _paragraphs(sentences: Iterable[str]) -> list[Line]:
-    wrapped = (
-        textwrap.wrap(sentence, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
-        for sentence in sentences
-    )
-    return [[(line, "")] for lines in wrapped for line in lines]
+    return [[(f"  {sentence}", "")] for sentence in sentences]
+
+
+def _folded(line: Line, width: int) -> list[Line]:
+    """A line of words broken between them where it is too long, bold to where it was at its beginning."""
+    text = "".join(piece for piece, _ in line)
+    if len(text) <= width or any(style not in ("", "bold") for _, style in line):
+        return [line]
+    bold = sum(len(piece) for piece, style in line if style == "bold")
+    first, *others = textwrap.wrap(text, width, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)
+    return [[(first[:bold], "bold"), (first[bold:], "")], *([(other, "")] for other in others)]
 
 
 def _who(run: RunData, found: list[Found]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sirev.reporting.sections import SECTIONS
+from sirev.reporting.sections.verdicts import OUTCOMES, VERDICTS, reworded
 
 COLUMNS = (
     "run",
@@ -102,7 +103,11 @@ def _statistics(values: Mapping[str, Any], above: str = "") -> Iterator[Row]:
 
 
 def _verdict(verdict: Mapping[str, Any]) -> Iterator[Row]:
-    yield {"statistic": "verdict", "text": verdict["verdict"], "reason": verdict["reason"]}
+    yield {
+        "statistic": "verdict",
+        "text": VERDICTS.get(verdict["verdict"], verdict["verdict"]),
+        "reason": reworded(verdict["reason"]),
+    }
     yield {"statistic": "verdict.narrower", "value": int(verdict["narrower"])}
     for name, outcome in verdict["outcomes"].items():
         change = {k: outcome["difference"][k] for k in ("value", "low", "high", "n", "reason")}
@@ -111,12 +116,17 @@ def _verdict(verdict: Mapping[str, Any]) -> Iterator[Row]:
             "unit": "change of share",
             **change,
             "p": outcome["holm"],
-            "text": outcome["is"],
+            "text": OUTCOMES.get(outcome["is"], outcome["is"]),
         }
 
 
 def _claim(claim: Mapping[str, Any]) -> Iterator[Row]:
-    yield {"statistic": "claim", "text": claim["claim"], "n": len(claim["seeds"]), "reason": claim["reason"]}
+    yield {
+        "statistic": "claim",
+        "text": VERDICTS.get(claim["claim"], claim["claim"]),
+        "n": len(claim["seeds"]),
+        "reason": reworded(claim["reason"]),
+    }
     for name, mean in claim["mean"].items():
         for over, change in (("problems", mean["difference"]), ("seeds", mean["seeds"])):
             values = {k: change[k] for k in ("value", "low", "high", "n", "reason")}

@@ -100,11 +100,11 @@ def _columns(table: TextTable) -> list[list[str]]:
 
 
 def _natural(column: list[str]) -> int:
-    return max(len(line) for cell in column for line in cell.split("\n"))
+    return max(1, *(len(line) for cell in column for line in cell.split("\n")))
 
 
 def _longest_word(cells: list[str]) -> int:
-    return max((len(word) for cell in cells for word in cell.split()), default=0)
+    return max((len(word) for cell in cells for word in cell.split()), default=1)
 
 
 def _least(column: list[str]) -> int:
@@ -112,7 +112,7 @@ def _least(column: list[str]) -> int:
     title, *cells = column
     whole = [len(cell) for cell in cells if not _is_sentence(cell)]
     told = [max(_longest_word([cell]), min(len(cell), SENTENCE)) for cell in cells if _is_sentence(cell)]
-    return max(min(_longest_word([title]), NAME), *whole, *told, 0)
+    return max(min(_longest_word([title]), NAME), *whole, *told, 1)
 
 
 def _is_sentence(cell: str) -> bool:

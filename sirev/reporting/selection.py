@@ -118,7 +118,7 @@ def others_in_words(
         others = [other for other in selection.others if other.recipe == recipe]
         if not others:
             continue
-        lines.append(f"{recipe} was run with {len(others) + 1} settings; this is the newest ({label}). The others:")
+        lines.append(f"{recipe} was run with {len(others) + 1} settings; this is the one run last ({label}). The others:")
         for i, other in enumerate(others, 2):
             words = ["sirev", "report", *([section] if section else []), *options]
             words += [word for run in ([other.digits] if other.digits else other.runs) for word in ("--run", run)]

@@ -140,7 +140,8 @@ class Report:
         `asked` are the options, but for the store's, with which `sirev report` is about the same runs: the screen names commands.
         """
         if self.section is None and self.against is None and not everything:
-            return print_lines(headline(self.studies, " ".join(filter(None, (asked, self.place)))))
+            options = " ".join(filter(None, (asked, self.place)))
+            return print_lines(lambda width: headline(self.studies, options, width))
         tables = self.tables()
         whole = self.against is None and self.section in (None, ALL)
         return print_tables([*tables[2:], tables[1], tables[0]] if whole else tables)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import itertools
 import sys
+from collections.abc import Callable
 from typing import Any
 
-from sirev.reporting.headline import Line
+from sirev.reporting.headline import WIDTH, Line
 from sirev.reporting.narrow import fit
 from sirev.reporting.tables import TextTable
 
+NARROWEST = 40
+"""Characters of a line for which a screen is still made."""
 STYLES = {"bold": "bold", "dim": "dim", "up": "bright_blue", "down": "orange3"}
 """Style of a piece of text -> how rich draws it. Blue for better and brown for worse, as on the page, for any eyes."""
 
@@ -30,21 +33,27 @@ def print_tables(tables: list[TextTable]) -> None:
     _written(console)
 
 
-def print_lines(lines: list[Line]) -> None:
-    """Print lines of styled text as they stand."""
+def print_lines(lines: Callable[[int], list[Line]]) -> None:
+    """Print lines of styled text that are made for a width: the terminal's, from 40 to 80 characters."""
     from rich.text import Text
 
     console = _console()
-    for line in lines:
+    for line in lines(max(NARROWEST, min(WIDTH, console.width))):
         console.print(Text.assemble(*((text, STYLES.get(style, "")) for text, style in line)), soft_wrap=True)
     _written(console)
 
 
 def _console() -> Any:
-    from rich.console import Console
+    """A console on the terminal, or on what FORCE_COLOR says is one; where there is none, one that gathers what is printed."""
+    from rich.console import Console as RichConsole
+
+    class Console(RichConsole):
+        def on_broken_pipe(self) -> None:  # rich would end the process with status 1
+            raise BrokenPipeError
 
     plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False, "force_jupyter": False}
-    return Console(**plain) if sys.stdout.isatty() else Console(**plain, file=io.StringIO(), width=400)
+    console = Console(**plain)
+    return console if console.is_terminal else Console(**plain, file=io.StringIO(), width=400)
 
 
 def _written(console: Any) -> None:

@@ -13,6 +13,7 @@ from sirev.errors import BadInput
 from sirev.reporting.answers import explorer, mends
 from sirev.reporting.facts import facts_of
 from sirev.reporting.figures import FIGURES, both_themes, describe, figures_of
+from sirev.reporting.output import written_file
 from sirev.reporting.page import render, tables_as_html
 from sirev.reporting.sections.rows import Study
 from sirev.reporting.summary import Report
@@ -65,9 +66,10 @@ def write_page(report: Report, store: Store, path: Path, draws: int = 8, told: C
 
 
 def check_output(path: Path) -> None:
-    """BadInput for a path that can't be a page."""
+    """BadInput for a path that can't be a page: a folder, a device, a pipe."""
     if path.is_dir():
         raise BadInput(f"--output {path}: is a folder; name a file in it, such as {path / 'report.html'}")
+    written_file(path)
 
 
 def _figures(study: Study) -> list[dict[str, Any]]:
@@ -79,6 +81,7 @@ def _figures(study: Study) -> list[dict[str, Any]]:
 
 
 def _publish(text: str, path: Path) -> None:
+    path = written_file(path)  # through a link, which stays one
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

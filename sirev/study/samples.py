@@ -28,6 +28,7 @@ from sirev.study.runner import Listener, Runner, os_reason
 from sirev.study.sample_checks import check_greedy, check_problems, is_greedy, notes, warnings
 from sirev.study.sample_sources import Given, Read, Source, sources
 from sirev.study.steps import GUESS
+from sirev.study.unsaid import without_unsaid
 from sirev.tasks.samples import NAMES, READERS, field_paths
 
 METHOD = "samples"
@@ -143,7 +144,8 @@ def measure(
     for line in notes(read, distinct):
         listener.note(run, line)
     told = tuple(_told(one, single, read) for one in sorted(read, key=lambda one: one.source.t))
-    return MeasuredRun(run.id, tuple(steps), compared["iterations"], tuple(runner.computed), told)
+    iterations = without_unsaid(opened, run, compared["iterations"])
+    return MeasuredRun(run.id, tuple(steps), iterations, tuple(runner.computed), told)
 
 
 def _told(one: Read, single: str, read: Sequence[Read]) -> StepRead:

@@ -20,7 +20,7 @@ def texts(width: int, verbose: bool = False) -> list[str]:
 def test_what_is_missing_comes_first_then_what_to_note_and_what_is_here() -> None:
     lines = texts(400)
     headings = [line for line in lines[:-1] if line and not line.startswith(" ")]
-    assert headings == ["Missing", "To note", "Here", "Not here, and not needed"]
+    assert headings == ["Missing", "Note", "Here", "Not here, and not needed"]
     assert lines[-1] == "some can't run here: 1 requirement is missing."
     assert not any("buy one" in line for line in lines)
 

@@ -26,7 +26,7 @@ def test_a_page_of_the_newest_settings_and_a_command_for_each_other(command: Com
     assert done.returncode == 0, done.stderr
     assert done.stdout == "my page.html\n"
     first, other, writing = done.stderr.splitlines()[:3]
-    assert first.startswith("sirev: mine was run with 2 settings; this is the newest")
+    assert first.startswith("sirev: mine was run with 2 settings; this is the one run last")
     assert writing == "sirev: writing my page.html ..."
     words = shlex.split(other, comments=True)
     old = Store(tmp_path / "store").runs.all()[0].id.rsplit("-", 1)[1]

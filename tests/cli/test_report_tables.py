@@ -38,7 +38,7 @@ def test_a_report_with_holes_says_so_on_stderr_and_ends_with_1(
     store.records.path(pin.key, pin.artifact).unlink()
     assert report(smoke_copy, "training", "json") == 1
     found = capsys.readouterr()
-    assert f"has no record of {dpo.id}'s train:3; compute them again with `sirev iterate" in found.err
+    assert f"has no record of {dpo.id}:3:train; compute them again with `sirev iterate" in found.err
     assert f"{dpo.id}'s train:3" in found.out
     assert report(smoke_copy, "accuracy") == 0
 
@@ -47,6 +47,6 @@ def test_other_settings_are_commands_on_stderr(smoke: Study, smoke_copy: Path, c
     sirev.iterate("tiny_smoke", methods=["sft"], overrides=["evaluation.draws.n=8"], store=smoke_copy)
     assert report(smoke_copy) == 0
     line, other = capsys.readouterr().err.splitlines()
-    assert line == "sirev: tiny_smoke was run with 2 settings; this is the newest (draws.n=8). The others:"
+    assert line == "sirev: tiny_smoke was run with 2 settings; this is the one run last (draws.n=8). The others:"
     digits = smoke.results[0].id.rpartition("-")[2]
     assert other == f"  sirev report --run {digits} --store {smoke_copy}  # draws.n=16"

@@ -23,7 +23,7 @@ def test_the_facts_of_an_iterated_study(smoke: Study) -> None:
     assert facts.title == "A small model on made-up word problems"
     assert facts.subtitle == "Recipe tiny_smoke"
     assert rows["Methods"] == "sft, dpo, sft-dpo"
-    assert rows["Rounds"] == "T = 3: M_1 to M_3"
+    assert rows["Models"] == "M_1 to M_3 (T = 3)"
     assert rows["Seeds"] == "0"
     assert rows["Training"] == "all parameters"
     assert rows["Test problems"] == "24"

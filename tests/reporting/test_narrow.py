@@ -93,6 +93,11 @@ def test_sentences_break_between_words_and_numbers_beside_them_do_not() -> None:
     check_whole(table)
 
 
+def test_an_empty_column_takes_the_one_character_that_it_is_drawn_with() -> None:
+    for part in fit(TextTable("T", ["bc - bb", "-c", "", ""], 3, [["", "-", "", "100.0 / 98.7 / 100.0"]]), 40):
+        check_whole(part, 40)
+
+
 NUMBERS = st.sampled_from(["–", "1", "33.3", INTERVAL, "1,024 of 1,319", "15.3 → 11.8", "100.0 / 98.7 / 100.0"])
 LABELS = st.text("abc -_", max_size=40)
 

@@ -119,7 +119,7 @@ def test_verdict_cards_say_what_is_missing_and_why() -> None:
     assert "M_1 trained again gains 31, 28, 33 and loses 30, 29, 35 problems." in page
     assert len(re.findall(r'<span class="badge"[^>]*>narrower</span>', page)) == 2
     empty = render({"verdicts": []}, facts=Facts("t", ""), tables_html="", figures=[], explorer=explorer_data([], {}))
-    assert "No verdict: no model was compared with M_1." in empty
+    assert "No verdict: no run has a model after M_1." in empty
 
 
 def bars(page: str) -> list[tuple[float, float, float, float, float]]:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from sirev.metrics.comparison.study import RunMeasures, Settings, compare
+from sirev.reporting.page.cards import verdicts_as_html
 from sirev.reporting.sections.nulls import nulls
 from sirev.reporting.sections.overview import overview
 from sirev.reporting.sections.pass_n import pass_n
-from sirev.reporting.sections.verdicts import outcomes, summary
+from sirev.reporting.sections.verdicts import outcomes, summary, verdicts
 from tests.metrics.comparison.studies import study
 
 
@@ -71,3 +72,11 @@ def test_null_models_have_a_row_each_and_where_there_are_none_it_says_so(gained:
 
 def test_the_overview_has_a_line_a_run(gained: dict[str, Any]) -> None:
     assert len(overview([gained]).rows) == 1
+
+
+def test_the_mean_change_of_diversity_over_seeds_is_relative_as_everywhere() -> None:
+    made = shown(study(np.random.default_rng(1), 200, later=0.2, distinct=(0.6, 0.3), seeds=(0, 1, 2)))
+    *_, over_seeds = verdicts([made])
+    row = next(row for row in over_seeds.rows if row[1] == "D variety")
+    assert row[4] == "-50.0%"
+    assert "variety of right answers −50.0%, over problems [" in verdicts_as_html(made)

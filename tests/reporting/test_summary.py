@@ -147,7 +147,7 @@ def test_of_several_settings_the_newest_are_shown_and_the_others_are_commands_to
     told = sirev.report(recipes=["tiny_smoke"], store=smoke_copy)
     assert [(run["label"], run["id"]) for run in told.runs] == [("sft", told.selection.shown[0][0].id)]
     line, other = others_in_words(told.selection, "html", smoke_copy, Path("x.html"))
-    assert line == "tiny_smoke was run with 2 settings; this is the newest (draws.n=8). The others:"
+    assert line == "tiny_smoke was run with 2 settings; this is the one run last (draws.n=8). The others:"
     digits = smoke.results[0].id.rpartition("-")[2]
     assert other == f"  sirev report html --run {digits} --store {smoke_copy} --output x-2.html  # draws.n=16"
     shown = sirev.report(runs=[digits], store=smoke_copy)
@@ -218,7 +218,7 @@ def test_what_the_store_lacks_is_named_with_what_mends_it(smoke: Study, smoke_co
     told = sirev.report("training", recipes=["tiny_smoke"], store=smoke_copy)
     (sentence,) = told.missing
     assert sentence.startswith(
-        f"the store {smoke_copy} has no record of {run.id}'s train:3; compute them again with `sirev iterate"
+        f"the store {smoke_copy} has no record of {run.id}:3:train; compute them again with `sirev iterate"
     )
     assert told.to_dict()["missing"] == [sentence]
     assert f"Missing: {sentence}." in told.text("markdown")

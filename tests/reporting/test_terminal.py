@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from rich.console import Console
 
 from sirev.reporting.tables import TextTable
-from sirev.reporting.terminal import as_rich
+from sirev.reporting.terminal import as_rich, print_tables
 
 
 def drawn(table: TextTable, width: int) -> list[str]:
@@ -28,3 +29,19 @@ def test_runs_stand_apart_only_if_they_have_several_rows(repeats: int, lines: in
     while not body[-1]:
         body.pop()
     assert len(body) == lines
+
+
+def test_what_forces_colour_is_a_terminal_of_its_width(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["tiny_smoke-sft-s0-0123abcd", "tiny_smoke-sft-dpo-s0-0123abcd"]
+    rows = [[name, "complete", "2026-11-28 22:34", "14.6 MB", "trained here"] for name in names]
+    table = TextTable("Runs", ["run", "state", "begun", "size", "model"], 1, rows)
+    print_tables([table])
+    assert capsys.readouterr().out.count(names[0]) == 1
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    print_tables([table])
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum(names[0] in line for line in lines) == 2

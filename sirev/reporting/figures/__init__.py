@@ -18,6 +18,7 @@ from sirev.reporting.figures.canvas import DARK, LIGHT, Ink, Sheet, style
 from sirev.reporting.figures.embedding import embedded, recoloured
 from sirev.reporting.figures.sentences import SENTENCES
 from sirev.reporting.figures.series import Comparison, methods, step_names
+from sirev.reporting.output import written_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,7 +76,7 @@ def write_figures(comparison: dict[str, Any], folder: Path, formats: Sequence[st
         figure = draw(comparison, name)
         for form in formats:
             path = folder / f"{name}.{form}"
-            path.write_bytes(_saved(figure, form, name, LIGHT))
+            written_file(path).write_bytes(_saved(figure, form, name, LIGHT))
             written.append(path)
     return written
 

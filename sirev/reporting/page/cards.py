@@ -9,7 +9,7 @@ from sirev.reporting.page.markup import escaped, get, signed
 from sirev.reporting.page.words import explained
 from sirev.reporting.pass_at_1 import pass_at_1_name
 from sirev.reporting.sections.rows import measured, model_name
-from sirev.reporting.sections.verdicts import NO_NULL, OUTCOMES, VERDICTS, because
+from sirev.reporting.sections.verdicts import NO_NULL, OUTCOMES, VERDICTS, because, mean_scale, no_verdict, presented, reworded
 from sirev.reporting.tables import p_equals, p_value
 
 SIGNS = {"progress": "▲", "reversal": "⇅", "regress": "▼", "no change": "=", "can't tell": "?"}
@@ -23,7 +23,7 @@ def verdicts_as_html(comparison: dict[str, Any]) -> str:
     """The claim about each method over its seeds, then a card for every method and seed."""
     verdicts = comparison.get("verdicts") or []
     if not verdicts:
-        return '<p class="none">No verdict: no model was compared with M_1.</p>'
+        return f'<p class="none">{escaped(no_verdict(comparison))}</p>'
     scale = scale_of(outcome for verdict in verdicts for outcome in (verdict.get("outcomes") or {}).values())
     cards = "".join(_card(verdict, scale, comparison) for verdict in verdicts)
     return f'{_claims(comparison)}<div class="cards">{cards}</div>{_legend(comparison, scale)}'
@@ -34,7 +34,7 @@ def _claims(comparison: dict[str, Any]) -> str:
     for claim in comparison.get("methods") or []:
         word = claim.get("claim")
         seeds = len(claim.get("seeds") or [])
-        why = (claim.get("reason") or "").replace("can't tell", VERDICTS["can't tell"])
+        why = reworded(claim.get("reason") or "")
         shown = escaped(VERDICTS.get(word, word))
         said = f'<b class="word {_class(word)}">{SIGNS.get(word, "")} {shown}</b>' if word else "<b>no claim</b>"
         count = "1 seed" if seeds == 1 else f"{seeds} seeds"
@@ -50,13 +50,15 @@ def _claims(comparison: dict[str, Any]) -> str:
 def _means(claim: dict[str, Any], comparison: dict[str, Any]) -> str:
     """Seed-averaged differences with both intervals: over problems, and over seeds."""
     parts = []
-    for outcome, mean in _sorted(claim.get("mean") or {}):
+    for outcome, mean in _sorted(presented(claim.get("mean") or {}, comparison.get("headline"))):
         problems, seeds = get(mean, "difference"), get(mean, "seeds")
         if get(problems, "value") is None:
             continue
-        text = f"{escaped(_name(outcome, comparison))} {_points(problems['value'])} points, over problems {_range(problems)}"
+        scale, unit = mean_scale(outcome, claim["method"], comparison.get("verdicts") or [])
+        change = f"{_points(problems['value'], scale)}{unit or ' points'}"
+        text = f"{escaped(_name(outcome, comparison))} {change}, over problems {_range(problems, scale)}"
         if get(seeds, "low") is not None:
-            text += f", over seeds {_range(seeds)}"
+            text += f", over seeds {_range(seeds, scale)}"
         parts.append(f"<li>{text}</li>")
     return f"<details><summary>Means over seeds</summary><ul>{''.join(parts)}</ul></details>" if parts else ""
 
@@ -65,7 +67,10 @@ def _card(verdict: dict[str, Any], scale: Scale, comparison: dict[str, Any]) -> 
     word, run = verdict["verdict"], _run(verdict, comparison)
     shown = VERDICTS.get(word, word)
     badge = f'<span class="badge"{explained("narrower")}>narrower</span>' if verdict.get("narrower") else ""
-    rows = "".join(_outcome(name, one, scale, comparison) for name, one in _sorted(verdict.get("outcomes") or {}))
+    rows = "".join(
+        _outcome(name, one, scale, comparison)
+        for name, one in _sorted(presented(verdict.get("outcomes") or {}, comparison.get("headline")))
+    )
     first, last = model_name(run, 1), model_name(run, verdict.get("t", "T"))
     table = (
         f'<table class="outcomes"><thead><tr><th scope="col">outcome</th><th scope="col"{explained("M_1")}>M_1</th>'

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sirev.metrics.verdict import SEEDS
 from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
 from sirev.reporting.sections.rows import RunData, Study, in_words, labels, measured, model_name, runs_of
-from sirev.reporting.tables import ABSENT, TextTable, between, fixed, p_value, points
+from sirev.reporting.tables import ABSENT, TextTable, between, fixed, p_equals, p_value, points
 
 VERDICTS = {"can't tell": "undecided"}
 """A comparison's word for a verdict -> the word that a reader sees, where that is another."""
 OUTCOMES = {"same": "held", "can't tell": "inconclusive"}
 """The same for an outcome."""
+WORDS = (("can't be told", "is inconclusive"), ("stayed the same", "held"), ("can't tell", "undecided"), ("can tell", "decides"))
+"""The same in a reason that a comparison gives."""
 NO_NULL = "no null run"
 """What a comparison says where there is none."""
 Found = tuple[RunData, dict[str, Any]]
@@ -43,13 +46,21 @@ def summary(studies: list[Study]) -> TextTable:
                 f"M_1 trained again gains {gained} and loses {lost}: the noise floor."
             )
     if not table.rows:
-        table.notes.append("none: no run has a model after M_1")
+        table.notes += dict.fromkeys(map(no_verdict, studies))
     if any(verdict["null"] == NO_NULL for _, verdict in iterated):
         table.notes.append("No null run: we don't know how much retraining or resampling alone would change.")
     table.notes += claims_in_words(studies)
     if adapted := _adapted(studies):
         table.notes.append(f"Trained with LoRA, which may understate the loss of diversity (arXiv 2405.09673): {adapted}.")
     return table
+
+
+def no_verdict(study: Study) -> str:
+    """Why a study has no verdict, in a sentence."""
+    runs = study.get("runs") or []
+    if runs and all(run["null"] for run in runs):
+        return "No verdict: null runs alone are shown; ask for the runs of a method too."
+    return "No verdict: no run has a model after M_1."
 
 
 def outcomes(studies: list[Study]) -> TextTable:
@@ -60,7 +71,8 @@ def outcomes(studies: list[Study]) -> TextTable:
         3,
     )
     for run, verdict in verdicts_of(studies):
-        for name, outcome in sorted(verdict["outcomes"].items(), key=lambda item: named(item[0], run["headline"])):
+        shown = presented(verdict["outcomes"], run["headline"])
+        for name, outcome in sorted(shown.items(), key=lambda item: named(item[0], run["headline"])):
             table.rows.append([*labels(run), named(name, run["headline"], pass_at_1_source([run])), *_change(name, outcome)])
             if reason := outcome["difference"]["reason"]:
                 table.notes.append(f"{in_words(run)}: {named(name, run['headline'])}: none: {reason}.")
@@ -97,11 +109,29 @@ def word(verdict: dict[str, Any]) -> str:
 
 def because(run: RunData, verdict: dict[str, Any]) -> str:
     """Why it is this verdict: pass@1, and the outcomes that decided; what is inconclusive with its interval."""
-    decisive = deciding(verdict["verdict"], verdict["outcomes"], run["diversity_counts"])
-    said = [_said(name, verdict["outcomes"], run) for name in ("pass_at_1", *decisive)]
+    said = [_said(name, verdict["outcomes"], run) for name in ("pass_at_1", *decisive(run, verdict))]
+    said += without_pass_at_n(run, verdict)
     if not any(name.startswith("ood/") for name in verdict["outcomes"]):
         said.append("out-of-distribution accuracy was not measured")
     return f"{'; '.join(said)}."
+
+
+def decisive(run: RunData, verdict: dict[str, Any]) -> list[str]:
+    """The outcomes that a reason names beside pass@1. pass@N of one sample per problem is among them only where it fell."""
+    names = deciding(verdict["verdict"], verdict["outcomes"], run["diversity_counts"])
+    fell = verdict["outcomes"].get("pass_at_n", {}).get("is") == "down"
+    return [name for name in names if name != "pass_at_n" or run["headline"] != 1 or fell]
+
+
+def without_pass_at_n(run: RunData, verdict: dict[str, Any]) -> list[str]:
+    """Why nothing is said of pass@N where a verdict is undecided for one sample per problem, as a list of at most one."""
+    undecided = run["headline"] == 1 and verdict["verdict"] == "can't tell"
+    return ["pass@N takes more than one sample per problem"] if undecided else []
+
+
+def presented(outcomes_of: dict[str, Any], headline: int | None) -> dict[str, Any]:
+    """The outcomes to show: of one sample per problem pass@N is one more estimate of pass@1, and is left out."""
+    return {name: one for name, one in outcomes_of.items() if name != "pass_at_n" or headline != 1}
 
 
 def deciding(verdict: str, outcomes_of: dict[str, Any], diversity_counts: bool) -> list[str]:
@@ -121,7 +151,8 @@ def outcome_name(name: str, run: RunData) -> str:
     """An outcome in a sentence."""
     source = pass_at_1_source([run])
     first = "pass@1" if source == GREEDY else f"pass@1 ({source})"
-    names = {"pass_at_1": first, "pass_at_n": f"pass@{run['headline']}", "distinct": "the variety of right answers"}
+    several = "the accuracy of one sample per problem" if run["headline"] == 1 else f"pass@{run['headline']}"
+    names = {"pass_at_1": first, "pass_at_n": several, "distinct": "the variety of right answers"}
     return names.get(name) or f"accuracy on {name.removeprefix('ood/')}"
 
 
@@ -141,6 +172,14 @@ def interval(name: str, outcome: dict[str, Any], *, bounds: bool = False) -> str
     return f"{value}{unit or ' points'}" + (f", 95% CI {low} to {high}" if low is not None and high is not None else "")
 
 
+def after_holm(outcome: dict[str, Any]) -> str:
+    """The corrected p of an inconclusive change whose interval excludes no change, "p=0.180"; else nothing."""
+    low, high = outcome["difference"]["low"], outcome["difference"]["high"]
+    if outcome["is"] != "can't tell" or outcome["holm"] is None or low is None or high is None or low <= 0 <= high:
+        return ""
+    return p_equals(outcome["holm"])
+
+
 def claims_in_words(studies: list[Study]) -> list[str]:
     """Why nothing is claimed of a method, a sentence for each reason; nothing of completions made elsewhere."""
     reasons: dict[str, list[str]] = {}
@@ -157,12 +196,18 @@ def claims_in_words(studies: list[Study]) -> list[str]:
     ]
 
 
+def reworded(reason: str) -> str:
+    """A comparison's reason in the words that a reader sees."""
+    for stored, shown in WORDS:
+        reason = reason.replace(stored, shown)
+    return reason
+
+
 def _no_claim(claim: dict[str, Any]) -> str:
     seeds = len(claim["seeds"])
     if seeds < SEEDS and len(set(claim["verdicts"])) == 1:
         return f"{seeds} seed{'' if seeds == 1 else 's'}; claims about a method need {SEEDS}"
-    reason: str = claim["reason"].replace("can't tell", "undecided").replace("can tell", "decides")
-    return f"no claim, as {reason}"
+    return f"no claim, as {reworded(claim['reason'])}"
 
 
 def _said(name: str, outcomes_of: dict[str, Any], run: RunData) -> str:
@@ -170,12 +215,28 @@ def _said(name: str, outcomes_of: dict[str, Any], run: RunData) -> str:
     result = outcome["is"] if outcome else "not measured"
     verbs = {"up": "rose", "down": "fell", "same": "held", "not measured": "was not measured"}
     sentence = f"{outcome_name(name, run)} {verbs.get(result, 'is inconclusive')}"
-    return sentence if outcome is None or result in ("up", "not measured") else f"{sentence} ({interval(name, outcome)})"
+    if outcome is None or result in ("up", "not measured"):
+        return sentence
+    corrected = after_holm(outcome)
+    if corrected:
+        return f"{sentence} after Holm's correction ({corrected}; {interval(name, outcome)})"
+    return f"{sentence} ({interval(name, outcome)})"
 
 
 def _scale(name: str, outcome: dict[str, Any]) -> tuple[float, str]:
     """What a change is divided by, and its unit where that is not points: the change of diversity is relative to M_1's."""
     return (outcome["base"], "%") if name == "distinct" and outcome["base"] else (1.0, "")
+
+
+def mean_scale(name: str, method: str, verdicts_: Iterable[dict[str, Any]]) -> tuple[float, str]:
+    """What a mean change over seeds is divided by, and its unit: for diversity the mean of M_1's values of the seeds, and "%"."""
+    bases = [one["outcomes"][name]["base"] for one in verdicts_ if one["method"] == method and name in one["outcomes"]]
+    known = [base for base in bases if base]
+    return (sum(known) / len(known), "%") if name == "distinct" and known and len(known) == len(bases) else (1.0, "")
+
+
+def _scaled(statistic: dict[str, Any], scale: float) -> Any:
+    return {**statistic, **{k: statistic[k] / scale for k in ("value", "low", "high") if statistic[k] is not None}}
 
 
 def _change(name: str, outcome: dict[str, Any]) -> list[str]:
@@ -185,14 +246,14 @@ def _change(name: str, outcome: dict[str, Any]) -> list[str]:
         return [ABSENT, "none", result, ABSENT, ABSENT]
     scale, unit = _scale(name, outcome)
     detectable = ABSENT if outcome["smallest"] is None else fixed(100 * outcome["smallest"] / scale, 1) + unit
-    shown: Any = {**difference, **{k: difference[k] / scale for k in ("value", "low", "high") if difference[k] is not None}}
+    shown = _scaled(difference, scale)
     base = fixed(100 * outcome["base"], 1)
     return [base, f"{points(shown)}{unit} {between(shown)}", result, p_value(outcome["holm"]), detectable]
 
 
 def _claims(studies: list[Study]) -> list[TextTable]:
     table = TextTable(
-        "Over seeds: mean change, with 95% intervals over problems and over seeds (points)",
+        "Over seeds: mean change, with 95% intervals over problems and over seeds (points; D: % of M_1's)",
         ["method", "outcome", "seeds", "claim", "mean", "over problems", "over seeds (t)"],
         2,
     )
@@ -200,19 +261,23 @@ def _claims(studies: list[Study]) -> list[TextTable]:
         for claim in study["methods"]:
             if len(claim["seeds"]) < 2:
                 continue
-            for name, mean in sorted(claim["mean"].items(), key=lambda item: named(item[0], study["headline"])):
+            for name, mean in sorted(
+                presented(claim["mean"], study["headline"]).items(), key=lambda item: named(item[0], study["headline"])
+            ):
+                scale, unit = mean_scale(name, claim["method"], study["verdicts"])
+                of_problems, of_seeds = (_scaled(mean[key], scale) for key in ("difference", "seeds"))
                 table.rows.append(
                     [
                         claim["method"],
                         named(name, study["headline"]),
                         " ".join(map(str, claim["seeds"])),
                         claim["claim"] or ABSENT,
-                        points(mean["difference"]),
-                        between(mean["difference"]),
-                        between(mean["seeds"]),
+                        points(of_problems) + (unit if of_problems["value"] is not None else ""),
+                        between(of_problems),
+                        between(of_seeds),
                     ]
                 )
-            reason = claim["reason"] if claim["claim"] else _no_claim(claim)
+            reason = reworded(claim["reason"]) if claim["claim"] else _no_claim(claim)
             table.notes.append(f"{claim['method']}: {reason}.")
     return [table] if table.rows else []
 

@@ -1,0 +1,66 @@
+"""What files of completions made elsewhere don't say: numbers that a comparison counts as if they had."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sirev.errors import SirevError
+from sirev.metrics.statistic import absent
+from sirev.store.runs import Run
+from sirev.store.store import Store
+
+FINISH = "not in the files: they don't say of every completion whether it was cut off"
+ANSWER = "not in the files: they have no answer as read from the completion"
+
+
+def without_unsaid(store: Store, run: Run, iterations: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The iterations of a run from files, shares that the files say nothing of being null with the reason.
+
+    These are the completions cut off, those without an answer, and gained problems whose first answer was unreadable. An
+    unknown end counts as complete in a comparison, and a missing answer as one that was read. Other runs stay as they are.
+    """
+    if not run.settings.get("steps"):
+        return iterations
+    greedy = {i["t"]: _unsaid(store, run, _pinned(run, "greedy", i["t"])) for i in iterations}
+    drawn = {i["t"]: _unsaid(store, run, _pinned(run, "file", i["t"])) for i in iterations}
+    made = []
+    for iteration in iterations:
+        t, first = iteration["t"], greedy[iterations[0]["t"]]
+        made.append(
+            {
+                **iteration,
+                **_nulled(iteration, drawn[t]),
+                "greedy": {**iteration["greedy"], **_nulled(iteration["greedy"], greedy[t])},
+                "improvement_set": {
+                    **iteration["improvement_set"],
+                    **_nulled(iteration["improvement_set"], {"format": first["unanswered"]} if "unanswered" in first else {}),
+                },
+            }
+        )
+    return made
+
+
+def _pinned(run: Run, kind: str, t: int) -> str:
+    """The step that read the completions of a kind; one file may be greedy answers or draws."""
+    names = [f"{folder}/{one}:{t}" for one in (kind, "file") for folder in ("samples/common", "samples")]
+    return next((name for name in names if name in run.pins), "")
+
+
+def _unsaid(store: Store, run: Run, step: str) -> dict[str, str]:
+    """Statistics of which the files of a step say nothing -> why."""
+    try:
+        summary = store.artifact(run.pins[step].artifact).json("summary.json")
+    except (KeyError, SirevError, OSError):  # not there any more: nobody can say
+        return {}
+    unsaid = {} if summary["finish"] else {"truncated": FINISH}
+    judged = run.settings.get("task") != {"name": "files"}  # by a grader, which says where it found no answer
+    return unsaid if judged or "answer" in summary["fields"] else unsaid | {"unanswered": ANSWER}
+
+
+def _nulled(statistics: dict[str, Any], unsaid: dict[str, str]) -> dict[str, Any]:
+    """The statistics that have a value without a source, as null with the reason."""
+    return {
+        name: dict(absent(reason))
+        for name, reason in unsaid.items()
+        if name in statistics and statistics[name]["value"] is not None
+    }
