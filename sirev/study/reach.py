@@ -17,7 +17,7 @@ from sirev.recipe import Recipe
 from sirev.recipe.sections import TaskSuite
 from sirev.recipe.tasks import Csqa, Data, OwnClass
 from sirev.study.findings import Finding, Remedy
-from sirev.tasks.files import local_file, upstream_split
+from sirev.tasks.files import local_file, require_distinct_files, upstream_split
 from sirev.trainers.base_models import NOT_THE_MODEL, PATTERNS, is_local, local_files, local_module_files
 
 
@@ -59,7 +59,10 @@ def data(recipe: Recipe, *, hub_only: bool = False) -> Iterator[Finding]:
         yield replace(found, need="data")
     for name, suite in recipe.evaluation.ood.items():
         if isinstance(suite, TaskSuite):
-            yield from _rows(f"data of {name}", f"evaluation.ood.{name}.task", suite.task, ("test",), hub_only)
+            key = f"evaluation.ood.{name}"
+            without = Remedy("go without", f"--set {key}=null")
+            for finding in _rows(f"data of {name}", f"{key}.task", suite.task, ("test",), hub_only):
+                yield finding if finding.well else replace(finding, remedies=(*finding.remedies, without))
 
 
 def _rows(what: str, key: str, task: Any, splits: tuple[str, ...], hub_only: bool) -> Iterator[Finding]:
@@ -76,6 +79,8 @@ def _source(what: str, key: str, task: str, named: Data, splits: tuple[str, ...]
     remedy = Remedy("name the files", f"--set {key}.path=FOLDER")
     try:
         given = {"train": named.train, "test": named.test}
+        if {"train", "test"} <= set(splits):
+            require_distinct_files(task, named.path, given, key)
         files = [local_file(named.path, given, upstream_split(task, split), key) for split in splits]
     except BadInput as error:
         return Finding(what, str(error), False, True, (remedy,))

@@ -101,6 +101,7 @@ def test_data_and_those_of_suites_are_looked_for_one_by_one(tmp_path: Path, hub:
     assert suite.found.startswith("DigitalLearningGmbH/MATH-lighteval at 0530c78699ea is not on this machine")
     assert suite.line().endswith(
         "; go online once, so that it is cached, or name local files: --set evaluation.ood.math_algebra.task.data.path=FOLDER"
+        ", or go without: --set evaluation.ood.math_algebra=null"
     )
 
 
