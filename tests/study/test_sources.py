@@ -316,7 +316,8 @@ def test_one_file_for_both_splits_is_refused(tmp_path: Path) -> None:
     twice = gsm8k(f"task.data.train={file}", f"task.data.test={file}")
     assert refused(Study(twice, tmp_path / "store")) == f"task.data: train and test are the same file, {file}"
     (finding,) = [one for one in reach.data(gsm8k(data=file)) if one.what == "data"]
-    assert finding.missing and "is one file; gsm8k needs a folder" in finding.found
+    assert finding.missing
+    assert "is one file; gsm8k needs a folder" in finding.found
 
 
 def test_a_test_set_with_the_content_of_the_training_set_is_refused(tmp_path: Path) -> None:
