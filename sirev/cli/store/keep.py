@@ -22,6 +22,7 @@ from sirev.study.comparing import joint_records
 from sirev.study.components import moment
 from sirev.study.keeping import keep_choice, models_to_drop
 from sirev.study.naming import artifact_named, run_named, suggest_of
+from sirev.study.remedies import require_store
 from sirev.study.states import States
 
 SCHEMA = 1
@@ -41,8 +42,7 @@ def gc(
         joint_records,
     )
     store = Store(path)
-    if not store.exists:
-        raise BadInput(f"the store {store.path} is empty")
+    require_store(store)
     found = survey(store, policy)
     nothing = not (found.objects or found.records or found.runs or found.hollow)
     if form == "table" and not nothing:
