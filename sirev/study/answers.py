@@ -92,6 +92,10 @@ def answers(
     `draws` per problem are given, "greedy", or the name of a suite of other problems (greedy). The store is that of the result,
     unless `store` names another. Raises BadInput where there is no such run, t or kind, or the store lacks the answers.
     """
+    if not isinstance(run, str) and not isinstance(getattr(run, "id", None), str) or isinstance(run, Store):
+        raise BadInput(f"run: expected what iterate or measure returned, or a run's id, got {type(run).__name__}")
+    if t is not None and not isinstance(t, int):
+        raise BadInput(f"t: expected a whole number, got {t!r}")
     if store is None and not isinstance(run, str):
         store = getattr(run, "store", None)
     opened = store if isinstance(store, Store) else Store(store)

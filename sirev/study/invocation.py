@@ -285,8 +285,8 @@ def _request(
         chosen += [one for one in found if one not in chosen]
     numbers = list(dict.fromkeys(seeds))
     for seed in numbers:
-        if seed < 0:
-            raise BadInput(f"seed {seed}: a seed is a whole number from 0")
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise BadInput(f"seed {seed!r}: a seed is a whole number from 0")
     if not chosen or not numbers:
         raise BadInput("nothing to run: no method or no seed was named")
     named = tuple(map(pinned_step, redo))

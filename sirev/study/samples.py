@@ -109,6 +109,9 @@ def measure(
     match the task or each other; StageFailed where a grader fails. A run is saved when it is complete.
     """
     greedy, fields = greedy or {}, fields or {}
+    _require_mapping("steps", steps, '{"M1": "m1.jsonl", "M2": "m2.jsonl"}')
+    _require_mapping("greedy", greedy, '{"M1": "m1-greedy.jsonl"}')
+    _require_mapping("fields", fields, '{"text": "response"}')
     settings, asked = _request(name, steps, greedy, task, data, split, grader, fields, reader, filter, answers, single)
     if unsafe_code:
         if asked is None:
@@ -247,6 +250,12 @@ class _Measuring:
                 arguments = {**graded, "grades": grades}
                 measured[f"{METHOD}/0/{t}/{what}"] = self.runner.step(f"measure/{what}:{t}", measures.STAGE, wants, arguments)
         return measured
+
+
+def _require_mapping(parameter: str, value: Any, example: str) -> None:
+    """BadInput where a caller from Python passes something else than a mapping."""
+    if not isinstance(value, Mapping):
+        raise BadInput(f"{parameter}: expected a mapping such as {example}, got {type(value).__name__}")
 
 
 def _request(
