@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import zlib
@@ -27,7 +28,7 @@ class Row:
 
 
 def read_jsonl(path: Path | str) -> list[Row]:
-    """The rows of a .jsonl file, or of a gzipped one if the name ends in .gz; blank lines are skipped.
+    """The rows of a .jsonl file, or of a gzipped one if the name ends in .gz; blank lines and a byte order mark are skipped.
 
     Raises BadInput naming file and line: not there, empty, not UTF-8, not JSON, not an object, cut off.
     """
@@ -43,7 +44,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         # Read as bytes: text mode would also end a line at a lone carriage return, which JSON allows as a blank.
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             for number, line in enumerate(file, 1):
-                yield number, line
+                yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise BadInput(f"{path}:{number + 1}: the gzip data is cut off or damaged: {one_line(error)}") from None
     except OSError as error:

@@ -94,7 +94,7 @@ def _json(path: Path) -> list[Row]:
     """A list of objects, or the one object of EvalPlus' results."""
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        value: Any = json.loads(raw.decode("utf-8"))
+        value: Any = json.loads(raw.decode("utf-8-sig"))
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise BadInput(f"{path}: the gzip data is cut off or damaged: {one_line(error)}") from None
     except OSError as error:
