@@ -155,6 +155,8 @@ def test_another_engine_is_offered_where_vllm_is_missing(tmp_path: Path, hub: Hu
     finding = found(load_recipe("mistral_gsm8k"), "vLLM", tmp_path)
     assert finding.status == "missing"
     assert finding.line().endswith("[vllm]', or sample without it, slowly: --set engine=transformers")
+    checkout = Path(__file__).resolve().parents[2]
+    assert f"pip install --constraint {checkout}/constraints-gpu.txt '{checkout}[vllm]'" in finding.line()
 
 
 def test_the_disk_that_is_asked_for_goes_with_the_size_of_the_model(tmp_path: Path, hub: HubCache) -> None:
