@@ -103,7 +103,7 @@ def on_the_hub(what: str, kind: hub.Kind, name: str, revision: str | None, key: 
         HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=hub.SECONDS)
         HfApi().auth_check(name, repo_type=kind)  # a gated one tells everybody what it is, and gives its files to few
     except GatedRepoError:
-        accept = Remedy(f"accept its licence at https://huggingface.co/{name}, then log in", login.command)
+        accept = Remedy(f"accept its licence at {hub.page(kind, name)}, then log in", login.command)
         return Finding(what, f"{at} is gated", False, True, (accept, local, *others))
     except RevisionNotFoundError:
         return Finding(
