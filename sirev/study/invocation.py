@@ -18,7 +18,7 @@ from sirev.store.artifacts import Artifact
 from sirev.store.digests import canonical_json
 from sirev.store.local_files import LocalFiles
 from sirev.store.provenance import now
-from sirev.store.runs import Run, pinned_step
+from sirev.store.runs import Run, pinned_step, step_title
 from sirev.store.store import Store
 from sirev.study.actions import names
 from sirev.study.algorithm import Outcome
@@ -289,9 +289,10 @@ def _request(
             raise BadInput(f"seed {seed!r}: a seed is a whole number from 0")
     if not chosen or not numbers:
         raise BadInput("nothing to run: no method or no seed was named")
-    named = tuple(map(pinned_step, redo))
-    for one in named:
-        stage, colon, t = one.partition(":")
+    typed = list(redo)
+    named = tuple(map(pinned_step, typed))
+    for one, name in zip(typed, named, strict=True):
+        stage, colon, t = name.partition(":")
         if stage not in STAGES:
             raise BadInput(f"--redo {one}: unknown stage {stage!r}{suggest(stage, sorted(STAGES))}")
         if colon and not (re.fullmatch(r"\d+", t) and int(t) <= recipe.T):
@@ -319,7 +320,7 @@ def _check_redo(redo: Sequence[str], planners: Sequence[Planner]) -> None:
         if not any(names(one, stage, step) for stage, step in steps):
             wanted = one.partition(":")[0]
             there = sorted({step.rpartition(":")[2] if ":" in step else "no t" for stage, step in steps if stage == wanted})
-            raise BadInput(f"--redo {one}: these runs have no such step (of {wanted} there is t = {', '.join(there)})")
+            raise BadInput(f"--redo {step_title(one)}: these runs have no such step (of {wanted} there is t = {', '.join(there)})")
 
 
 def _open_run(store: Store, recipe: Recipe, wanted: Wanted, invocation: str, redo: Sequence[str]) -> Run:
