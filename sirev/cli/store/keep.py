@@ -84,6 +84,11 @@ def rm(names: Sequence[str], path: Path | None) -> None:
         if kept := [pin.name for pin in pins if name in pin.runs]:
             raise BadInput(f"{name} is pinned; first run: sirev store unpin {kept[0]}")
         run = run_named(store, name)
+        if states.of(run) == "running" and not states.certain:
+            raise BadInput(
+                f"can't tell whether {name} is being computed: there is a lease in {store.path / 'leases'} that can't be read, or "
+                "no file locks; try again when no other sirev command uses this store"
+            )
         if states.of(run) == "running":
             raise BadInput(f"{name} is being computed; stop that first")
     for name in dict.fromkeys(names):
