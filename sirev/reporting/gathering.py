@@ -74,7 +74,7 @@ def add_training(store: Store, studies: list[Study]) -> list[str]:
             t = iteration["t"]
             iteration["training"] = training_of(store, pinned, t)
             if iteration["training"] is None and f"train:{t}" in pinned.pins:
-                missing.append(f"the store {store.path} has no record of {pinned.id}'s train:{t}; {remedy([pinned])}")
+                missing.append(f"the store {store.path} has no record of {pinned.id}'s train:{t}; {remedy(store, [pinned])}")
     return missing
 
 
