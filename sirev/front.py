@@ -28,7 +28,7 @@ def by_hand(function: Callable[..., Any]) -> Callable[..., Any]:
             if name in parameters and options.get(name) is not None:
                 options[name] = _several(options[name])
                 if name in CHOSEN and not options[name]:
-                    raise BadInput(f"{name}: no {name.removesuffix('s')} was named; leave {name} out for those of the last command")
+                    raise BadInput(f"{name}: no {name[:-1]} was named; leave {name} out for those of the last command")
         if "section" in parameters and arguments:
             arguments, options = _section_or_recipe(*arguments, **options)
         if "listener" in parameters and options.get("listener") is None and in_notebook():

@@ -86,8 +86,8 @@ def rm(names: Sequence[str], path: Path | None) -> None:
         run = run_named(store, name)
         if states.of(run) == "running" and not states.certain:
             raise BadInput(
-                f"can't tell whether {name} is being computed: there is a lease in {store.path / 'leases'} that can't be read, or "
-                "no file locks; try again when no other sirev command uses this store"
+                f"can't tell whether {name} is being computed: a lease in {store.path / 'leases'} can't be read, "
+                "or there are no file locks; try again when no other sirev command uses this store"
             )
         if states.of(run) == "running":
             raise BadInput(f"{name} is being computed; stop that first")
