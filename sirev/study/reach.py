@@ -114,7 +114,7 @@ def on_the_hub(what: str, kind: hub.Kind, name: str, revision: str | None, key: 
         return Finding(what, found, False, True, (login, local, *others))
     except Exception as error:  # whatever the Hub's library and its HTTP client raise where there is no network
         reason = re.sub(r"\s+", " ", str(error))[:120]
-        found = f"{at} is not on this machine, and the Hub can't be asked: {reason}"
+        found = f"{at} is not on this machine, and the Hub can't be reached: {reason}"
         return Finding(what, found, False, True, (Remedy("go online once, so that it is cached"), local, *others))
     return Finding(what, f"{at}, to be downloaded", True, True)
 

@@ -278,10 +278,10 @@ def _request(
             f"the name {name!r} becomes part of files' names: letters, digits, '_', '.' and '-', a letter or digit first"
         )
     if len(steps) < 2:
-        raise BadInput("name two steps at least, M_1 first: there is nothing to compare otherwise")
+        raise BadInput("name at least two steps, M_1 first: there is nothing to compare otherwise")
     for step in (*steps, *greedy):
         if not step.strip() or not step.isprintable():
-            raise BadInput(f"step {step!r}: a name that can be printed is wanted")
+            raise BadInput(f"step {step!r}: must be a name that can be printed")
         if step not in steps:
             raise BadInput(f"--greedy {step}: no such step{suggest(step, list(steps))}")
     if reader not in READERS:

@@ -34,7 +34,7 @@ def read_jsonl(path: Path | str) -> list[Row]:
     """
     rows = [Row(f"{path}:{number}", _parsed(f"{path}:{number}", line)) for number, line in _lines(Path(path)) if line.strip()]
     if not rows:
-        raise BadInput(f"{path}: holds no row; one JSON object a line is wanted")
+        raise BadInput(f"{path}: holds no row; expected one JSON object per line")
     return rows
 
 
@@ -102,9 +102,11 @@ def text(row: Row, field: str, *, empty: bool = False) -> str:
 
 def shown(value: object) -> str:
     """A value as a message quotes it: on one line, cut short, with its type unless that is plain to see."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
     said = ascii(value) if isinstance(value, str) else " ".join(repr(value).split())
     short = said if len(said) <= SHOWN else said[: SHOWN - 3] + "..."
-    return short if isinstance(value, str) or value is None else f"{short} ({type(value).__name__})"
+    return short if isinstance(value, str) else f"{short} ({type(value).__name__})"
 
 
 def one_line(error: BaseException) -> str:

@@ -88,7 +88,7 @@ def test_a_cached_model_is_on_this_machine_at_its_revision_alone(tmp_path: Path,
     for revision, well in ((COMMIT, True), ("null", True), ("main", True), (OTHER, False)):
         finding = found(gsm8k("model=some/model", f"model.revision={revision}"), "base model", tmp_path)
         assert (finding.well, finding.needed) == (well, True), finding
-        assert ("on this machine" if well else "is not on this machine, and the Hub can't be asked: ") in finding.found
+        assert ("on this machine" if well else "is not on this machine, and the Hub can't be reached: ") in finding.found
 
 
 def test_data_and_those_of_suites_are_looked_for_one_by_one(tmp_path: Path, hub: HubCache) -> None:

@@ -79,7 +79,7 @@ def test_text_names_place_field_and_what_was_found() -> None:
     assert refusal(lambda: text(row, "c")) == "f.jsonl:3: field 'c' is empty"
     assert refusal(lambda: text(row, "h")) == "f.jsonl:3: field 'h' is missing (there: a, b, c, d, e, f, g)"
     assert refusal(lambda: text(row, "e")) == "f.jsonl:3: field 'e' holds half of a surrogate pair: '\\ud800'"
-    assert refusal(lambda: text(row, "g")) == "f.jsonl:3: field 'g' must be a string, found None"
+    assert refusal(lambda: text(row, "g")) == "f.jsonl:3: field 'g' must be a string, found null"
     assert len(refusal(lambda: text(row, "f"))) < 130
 
 
