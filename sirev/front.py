@@ -6,11 +6,16 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+from sirev.errors import BadInput
 
 LISTS = ("methods", "seeds", "redo", "overlays", "overrides", "nulls", "recipes", "runs")
 """Parameters that take several values; a single one stands for a list of it."""
+
+CHOSEN = {"recipes", "runs"}
+"""Those that choose what is shown: an empty list is a choice of nothing, not of everything."""
 
 
 def by_hand(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -22,6 +27,8 @@ def by_hand(function: Callable[..., Any]) -> Callable[..., Any]:
         for name in LISTS:
             if name in parameters and options.get(name) is not None:
                 options[name] = _several(options[name])
+                if name in CHOSEN and not options[name]:
+                    raise BadInput(f"{name}: no {name[:-1]} was named; leave {name} out for those of the last command")
         if "section" in parameters and arguments:
             arguments, options = _section_or_recipe(*arguments, **options)
         if "listener" in parameters and options.get("listener") is None and in_notebook():
@@ -44,7 +51,7 @@ def in_notebook() -> bool:
 
 def _several(value: Any) -> Any:
     """A list, its finished runs by their ids; a mapping of overrides as it is."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return value
     if isinstance(value, str | int | os.PathLike) or not isinstance(value, Iterable):
         value = [value]

@@ -90,7 +90,7 @@ def snapshot(
     except HFValidationError:
         raise BadInput(f"{repository!r} is no name of a repository on the Hub, ORGANISATION/NAME") from None
     except GatedRepoError:
-        raise BadInput(f"{named} is gated: accept its licence at https://huggingface.co/{repository}, then {LOGIN}") from None
+        raise BadInput(f"{named} is gated: accept its licence at {page(kind, repository)}, then {LOGIN}") from None
     except RevisionNotFoundError:
         raise BadInput(f"{named}: the Hub has no such revision") from None
     except RepositoryNotFoundError:
@@ -105,6 +105,11 @@ def snapshot(
     if kind == "model" and (missing := missing_weights(folder)):
         raise BadInput(f"{named} is not whole on this machine: {', '.join(missing[:3])} missing; go online once")
     return folder
+
+
+def page(kind: Kind, repository: str) -> str:
+    """The address of a repository's page on the Hub, where its licence is accepted."""
+    return f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{repository}"
 
 
 def first_line(error: Exception) -> str:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import sys
-from types import SimpleNamespace
+from collections.abc import Callable
+from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
@@ -25,6 +27,30 @@ def test_one_value_stands_for_a_list_of_it(smoke: Study) -> None:
         assert [run["id"] for run in sirev.report(store=smoke.store, **options).runs] == [sft]
     with pytest.raises(BadInput, match="unknown method 'stf'; did you mean 'sft'"):
         sirev.plan("tiny_smoke", methods="stf", store=smoke.store)
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda at: sirev.measure("m", steps=["a.jsonl", "b.jsonl"], store=at), "steps: expected a mapping such as"),
+        (lambda at: sirev.measure("m", steps={"a": "a", "b": "b"}, fields="x", store=at), "fields: expected a mapping such as"),
+        (lambda at: sirev.iterate("tiny_smoke", seeds="0", store=at), "seed '0': a seed is a whole number from 0"),
+        (lambda at: sirev.answers(sirev.Store(at), "tiny"), "run: expected what iterate or measure returned, or a run's id"),
+        (lambda at: sirev.answers("tiny", "tiny", store=at), "t: expected a whole number, got 'tiny'"),
+        (lambda at: sirev.report(recipes=[], store=at), "recipes: no recipe was named"),
+        (lambda at: sirev.report(runs=[], store=at), "runs: no run was named"),
+    ],
+)
+def test_a_wrong_type_or_an_empty_choice_is_one_line(tmp_path: Path, call: Callable[[Path], object], line: str) -> None:
+    with pytest.raises(BadInput, match=line) as caught:
+        call(tmp_path / "store")
+    assert "\n" not in str(caught.value)
+
+
+def test_overrides_may_be_any_mapping(tmp_path: Path) -> None:
+    request = {"methods": "sft", "store": tmp_path / "store"}
+    plan = sirev.plan("tiny_smoke", overrides=MappingProxyType({"T": 2}), **request)
+    assert plan == sirev.plan("tiny_smoke", overrides="T=2", **request)
 
 
 def test_a_report_of_a_recipe_or_a_run_needs_no_option(smoke: Study) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sirev.errors import BadInput
-from sirev.hub import cached, snapshot
+from sirev.hub import cached, page, snapshot
 from tests.hub_cache import COMMIT, OTHER, HubCache
 
 
@@ -119,3 +119,8 @@ def test_without_a_revision_the_latest_one_that_is_cached_is_taken(hub: HubCache
 @pytest.mark.parametrize("name", ["not a name", "a/b/c", "-x/y", ""])
 def test_what_is_no_name_of_a_repository_is_refused(hub: HubCache, name: str) -> None:
     assert refused(name) == f"{name!r} is no name of a repository on the Hub, ORGANISATION/NAME"
+
+
+def test_the_page_of_a_data_set_is_below_datasets() -> None:
+    assert page("model", "some/gated") == "https://huggingface.co/some/gated"
+    assert page("dataset", "some/gated") == "https://huggingface.co/datasets/some/gated"

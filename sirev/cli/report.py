@@ -112,7 +112,7 @@ def _page(made: Report, store: Store, output: Path, draws: int) -> bool:
     page = write_page(made, store, output, draws, told)
     print(page.path, flush=True)
     if page.missing:
-        _say("the page lacks what the store lacks:", *page.missing, "mend with:", *(f"  {command}" for command in page.mends))
+        _say("the page lacks what the store lacks:", *page.missing, "to fix:", *(f"  {command}" for command in page.mends))
     return bool(page.missing)
 
 

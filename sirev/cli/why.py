@@ -73,7 +73,7 @@ def summary(found: Why, labels: Mapping[str, str]) -> list[str]:
 def in_brief(told: Told) -> str:
     """A reason in one line, for a note below a plan."""
     first = told.first
-    also = f"; so too {_few(told.others)}" if told.others else ""
+    also = f"; likewise {_few(told.others)}" if told.others else ""
     return "; ".join([f"{step_title(first.step)}: {'; '.join(_reasons(first))}{also}", *map(str.strip, _later(told.dependents))])
 
 
@@ -102,7 +102,7 @@ def _cause(told: Told, labels: Mapping[str, str]) -> list[str]:
     step = told.first
     lines = [_head(step, told.runs, labels), *(f"  {reason}" for reason in _reasons(step))]
     if told.others:
-        lines.append(f"  so too {_few(told.others)}")
+        lines.append(f"  likewise {_few(told.others)}")
     if step.nearest and step.cause == "changed":
         lines.append(f"  nearest: {step.nearest.words()}")
     return lines + _later(told.dependents)

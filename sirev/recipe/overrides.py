@@ -11,7 +11,7 @@ import yaml
 
 from sirev.errors import BadInput
 from sirev.recipe.reading import Loader
-from sirev.recipe.source import Keys, Source
+from sirev.recipe.source import SUITES, Keys, Source
 from sirev.recipe.structure import annotation_at, fields, places_of
 from sirev.recipe.suggest import did_you_mean, is_word_for, nearest, suggest
 
@@ -97,6 +97,10 @@ def lay_over(source: Source, override: str) -> None:
         value = yaml.load(text, Loader)
     except yaml.YAMLError:
         raise BadInput(f"--set {override}: {text!r} is not a YAML value") from None
+    there = source.value(SUITES)
+    suites = list(there) if isinstance(there, dict) else []
+    if keys[:-1] == SUITES and value is None and keys[-1] not in suites:
+        raise BadInput(f"--set {override}: there is no suite {keys[-1]!r} to remove{suggest(keys[-1], suites)}")
     for end in range(1, len(keys)):
         there = source.value(keys[:end])
         if there is not None and not isinstance(there, dict):

@@ -8,6 +8,8 @@ from typing import Any
 
 Keys = tuple[str, ...]
 
+SUITES = ("evaluation", "ood")
+"""Where a null removes what was said before: one suite, or all of them, as an empty mapping does."""
 KEPT = ("dtype", "context")
 """What stays of an engine's settings when another engine takes its place."""
 SHORT = ("model", "engine", "grader")
@@ -33,6 +35,13 @@ class Source:
             place = place[key]
         for key, value in data.items():
             here = (*keys, str(key))
+            self._origins[here] = origin
+            if here[:-1] == SUITES and value is None:
+                place.pop(key, None)
+                continue
+            if here == SUITES and (value is None or value == {}):
+                place[key] = {}
+                continue
             if here[-1] in SHORT and here != NO_SECTION and isinstance(value, str):
                 # Another model has no use for this one's revision, another engine none for its memory.
                 before = place.get(key)
@@ -45,7 +54,6 @@ class Source:
                 place[key] = {} if isinstance(value, dict) else value
                 if isinstance(value, dict):
                     self.merge(value, origin, here)
-            self._origins[here] = origin
 
     def place(self, keys: Sequence[str]) -> str:
         """Where a key was said, or where it would have to be."""

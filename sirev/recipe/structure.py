@@ -8,13 +8,12 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from sirev.recipe.fields import Section
 from sirev.recipe.sections import Recipe
-from sirev.recipe.source import Keys, Source
+from sirev.recipe.source import SUITES, Keys, Source
 from sirev.recipe.suggest import ALIASES
 
 PLACES = 4
 """How many places of a field are named."""
 ASIDE = (("model", "architecture"), ("model", "pretrain"))
-SUITES = ("evaluation", "ood")
 
 
 def sections(annotation: Any, value: Any) -> list[type[Section]]:

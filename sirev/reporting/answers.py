@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sirev.recipe import recipe_names
 from sirev.reporting.page import explorer_data
 from sirev.reporting.sections.rows import RunData, Study, in_words, measured
 from sirev.store.artifacts import Artifact
 from sirev.store.objects import DamagedObject
 from sirev.store.runs import Run, address
-from sirev.store.store import Store, default_path
+from sirev.store.store import Store
 from sirev.study.nulls import is_null
+from sirev.study.remedies import rerun, store_option
 
 
 @dataclass(frozen=True)
@@ -121,17 +120,7 @@ def mends(gaps: Sequence[Gap], store: Store) -> list[str]:
     commands = [] if all("on purpose" in gap.why for gap in gaps) else [f"sirev store verify --repair{at}"]
     for run in {gap.run.recipe: gap.run for gap in gaps}.values():
         ids = " ".join(dict.fromkeys(gap.run.id for gap in gaps if gap.run.recipe == run.recipe))
-        if run.settings.get("samples") is not None:
-            commands.append(f"sirev measure {shlex.quote(run.recipe)} --step ...{at}  # the same command as before")
-        elif run.recipe in recipe_names():
-            same = "with the same --method, --seed and --set as before"
-            commands.append(f"sirev iterate --recipe {run.recipe}{at}  # {same}")
-        else:  # a recipe's own file, or a recipe with another model
-            commands.append(f"sirev iterate ...{at}  # the command that made {run.id}")
+        again = rerun(run, store)
+        commands.append(f"{again.command}  # {again.note}")
         commands.append(f"sirev store pull URL {ids}{at}  # instead, from a store that has them")
     return commands
-
-
-def store_option(store: Store) -> str:
-    """ " --store DIR" for a command about a store that is not the default one."""
-    return "" if store.path == default_path() else f" --store {shlex.quote(str(store.path))}"

@@ -79,7 +79,8 @@ def add_training(store: Store, studies: list[Study]) -> list[str]:
             t = iteration["t"]
             iteration["training"] = training_of(store, pinned, t)
             if iteration["training"] is None and f"train:{t}" in pinned.pins:
-                missing.append(f"the store {store.path} has no record of {address(pinned.id, f'train:{t}')}; {remedy([pinned])}")
+                named = address(pinned.id, f"train:{t}")
+                missing.append(f"the store {store.path} has no record of {named}; {remedy(store, [pinned])}")
     return missing
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +20,12 @@ from sirev.reporting.selection import Selection, newest_settings, settings_apart
 from sirev.reporting.tables import TextTable, markdown, without_nothing
 from sirev.reporting.terminal import print_lines, print_tables
 from sirev.store.runs import Run
-from sirev.store.store import Store, default_path
+from sirev.store.store import Store
 from sirev.study.comparing import Watch, settings_of, silent, studies_of
 from sirev.study.frames import frame_of_csv
 from sirev.study.latest import latest_runs
 from sirev.study.naming import run_named
+from sirev.study.remedies import first_run, require_store, rerun, store_option
 
 SCHEMA = 2
 """Version of the JSON form; it grows when a field changes its meaning or goes away."""
@@ -177,13 +177,14 @@ def report(
     finished = [run for run in chosen if "compare" in run.pins and run.status != "running"]
     notes = tuple(f"{run.id} is not finished and left out; `sirev iterate` continues it" for run in chosen if run not in finished)
     if not finished:
-        raise BadInput(f"none of these runs is finished; continue with: sirev iterate --recipe {chosen[0].recipe}")
+        again = rerun(chosen[0], opened)
+        raise BadInput(f"none of these runs is finished; continue with: {again.command} ({again.note})")
     groups = studies_of(opened, finished)
     selection = Selection(groups, _labels_of(groups)) if named else newest_settings(opened, groups)
     studies, missing = gather(opened, selection, {run.id for run in finished}, watch)
     if section in ("training", ALL):
         missing += add_training(opened, studies)
-    place = "" if opened.path == default_path() else f"--store {shlex.quote(str(opened.path))}"
+    place = store_option(opened).strip()
     return Report(studies, section, notes, against, selection, place, tuple(missing))
 
 
@@ -198,9 +199,10 @@ def _labels_of(groups: list[list[Run]]) -> list[str]:
 
 def recorded_runs(store: Store) -> list[Run]:
     """All runs of a store; BadInput, saying what to run first, if there is none."""
+    require_store(store)
     runs = store.runs.all()
     if not runs:
-        raise BadInput(f"the store {store.path} holds no run yet; run first: sirev iterate --recipe tiny")
+        raise BadInput(f"the store {store.path} holds no run yet; run first: {first_run(store)}")
     return runs
 
 

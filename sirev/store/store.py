@@ -15,7 +15,7 @@ from typing import Any
 
 from sirev.errors import BadInput
 from sirev.store.artifacts import Artifact, Output, open_artifact, write_artifact
-from sirev.store.digests import sealed, unsealed
+from sirev.store.digests import is_digest, sealed, unsealed
 from sirev.store.files import is_regular, read_regular
 from sirev.store.hollow import Hollow
 from sirev.store.leases import Gate, Lease
@@ -167,7 +167,9 @@ class Store:
                 self._lease.hold(names)
 
     def artifact(self, digest: str) -> Artifact:
-        """The artifact of a manifest digest; DamagedObject if it is not whole."""
+        """The artifact of a manifest digest; DamagedObject if it is not whole, BadInput if that is no digest."""
+        if not is_digest(digest):
+            raise BadInput(f"{digest!r} is no digest of an artifact: give all 64 digits")
         if digest not in self._artifacts:
             self._artifacts[digest] = open_artifact(self.objects, digest)
         return self._artifacts[digest]

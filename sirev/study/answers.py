@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -92,6 +93,10 @@ def answers(
     `draws` per problem are given, "greedy", or the name of a suite of other problems (greedy). The store is that of the result,
     unless `store` names another. Raises BadInput where there is no such run, t or kind, or the store lacks the answers.
     """
+    if isinstance(run, Store) or not isinstance(run if isinstance(run, str) else getattr(run, "id", None), str):
+        raise BadInput(f"run: expected what iterate or measure returned, or a run's id, got {type(run).__name__}")
+    if t is not None and not isinstance(t, Integral):
+        raise BadInput(f"t: expected a whole number, got {t!r}")
     if store is None and not isinstance(run, str):
         store = getattr(run, "store", None)
     opened = store if isinstance(store, Store) else Store(store)

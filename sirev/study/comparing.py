@@ -17,6 +17,7 @@ from sirev.store.objects import DamagedObject
 from sirev.store.records import action_key
 from sirev.store.runs import Run
 from sirev.store.store import Store
+from sirev.study.remedies import rerun
 
 STEP = "compare"
 _SETTINGS = re.compile(r"-([0-9a-f]{8})(?=[-@]|$)")
@@ -103,7 +104,7 @@ def _joined(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
     actions = [record.action for record in records if record is not None]
     if len(actions) < len(runs):
         missing = next(run.id for run, record in zip(runs, records, strict=True) if record is None)
-        raise BadInput(f"the store {store.path} has no record of the comparison of {missing}; {remedy(runs)}")
+        raise BadInput(f"the store {store.path} has no record of the comparison of {missing}; {remedy(store, runs)}")
     if actions[0]["version"] != compare.STAGE.version or any(action["version"] != actions[0]["version"] for action in actions):
         old = next(run.id for run, action in zip(runs, actions, strict=True) if action["version"] != compare.STAGE.version)
         raise BadInput(f"{old} was compared by another version of sirev; run its `sirev iterate` again: it takes moments")
@@ -149,7 +150,7 @@ def _made(store: Store, runs: Sequence[Run], action: dict[str, Any], watch: Watc
     try:
         output = compare.run(parameters, inputs, _Context(len(runs), watch))  # type: ignore[arg-type]
     except DamagedObject as error:
-        raise BadInput(f"{str(error).partition(';')[0]}; {remedy(runs)}") from None
+        raise BadInput(f"{str(error).partition(';')[0]}; {remedy(store, runs)}") from None
     made: dict[str, Any] = json.loads(cast(bytes, output.files["comparison.json"]))
     with contextlib.suppress(OSError, BadInput):  # a store that may only be read
         store.publish(action, output)
@@ -160,11 +161,10 @@ def _lacking(store: Store, runs: Sequence[Run], name: str) -> str:
     """Which measures the store lacks, in the words of its runs, and what mends it. `name`: "METHOD/SEED/T/WHAT"."""
     method, seed, t, what = name.split("/", 3)
     run = next((run.id for run in runs if (run.method, str(run.seed)) == (method, seed)), method)
-    return f"the store {store.path} lacks the measures of {run}'s M_{t} ({what}); {remedy(runs)}"
+    return f"the store {store.path} lacks the measures of {run}'s M_{t} ({what}); {remedy(store, runs)}"
 
 
-def remedy(runs: Sequence[Run]) -> str:
+def remedy(store: Store, runs: Sequence[Run]) -> str:
     """What computes again what is missing."""
-    if any(run.settings.get("steps") for run in runs):
-        return "run the same `sirev measure` again to compute them"
-    return f"compute them again with `sirev iterate --recipe {runs[0].recipe}`, or pull or import the runs again"
+    again = rerun(runs[0], store)
+    return f"compute them again with `{again.command}` ({again.note}), or pull or import the runs again"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -112,7 +113,11 @@ def _pins() -> dict[str, str]:
 
 
 def _install(extra: str) -> Remedy:
-    return Remedy("install it", f"pip install '{_checkout() or 'sirev'}[{extra}]'")
+    checkout = _checkout()
+    pins = checkout / ("constraints-gpu.txt" if extra == "vllm" else "constraints.txt") if checkout else None
+    constrained = f"--constraint {shlex.quote(str(pins))} " if pins is not None and pins.is_file() else ""
+    package = shlex.quote(f"{checkout or 'sirev'}[{extra}]")
+    return Remedy("install it", f"pip install {constrained}{package}")
 
 
 def _gpu(recipe: Recipe | None, size: Footprint | None) -> Iterator[Finding]:

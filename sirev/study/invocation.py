@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from sirev.store.artifacts import Artifact
 from sirev.store.digests import canonical_json
 from sirev.store.local_files import LocalFiles
 from sirev.store.provenance import now
-from sirev.store.runs import Run, pinned_step
+from sirev.store.runs import Run, pinned_step, step_title
 from sirev.store.store import Store
 from sirev.study.actions import names
 from sirev.study.algorithm import Outcome
@@ -284,21 +285,25 @@ def _request(
             if one not in recipe.methods:
                 raise BadInput(f"the recipe {recipe.name} has no method {one!r} (it has: {', '.join(recipe.methods)})")
         chosen += [one for one in found if one not in chosen]
-    numbers = list(dict.fromkeys(seeds))
-    for seed in numbers:
-        if seed < 0:
-            raise BadInput(f"seed {seed}: a seed is a whole number from 0")
+    numbers = list(dict.fromkeys(map(_seed, seeds)))
     if not chosen or not numbers:
         raise BadInput("nothing to run: no method or no seed was named")
-    named = tuple(map(pinned_step, redo))
-    for one in named:
-        stage, colon, t = one.partition(":")
+    typed = list(redo)
+    named = tuple(map(pinned_step, typed))
+    for one, name in zip(typed, named, strict=True):
+        stage, colon, t = name.partition(":")
         if stage not in STAGES:
             raise BadInput(f"--redo {one}: unknown stage {stage!r}{suggest(stage, sorted(STAGES))}")
         if colon and not (re.fullmatch(r"\d+", t) and int(t) <= recipe.T):
             raise BadInput(f"--redo {one}: expected STAGE or t:STAGE, with t from 0 to {recipe.T}")
     courses = [*chosen, *null_methods(nulls, chosen, null_count)]
     return recipe, [Wanted(course, seed, null_count) for seed in numbers for course in courses], named
+
+
+def _seed(seed: Any) -> int:
+    if not isinstance(seed, Integral) or isinstance(seed, bool) or seed < 0:
+        raise BadInput(f"seed {seed!r}: a seed is a whole number from 0")
+    return int(seed)
 
 
 def _open_listener(listener: Listener, recipe: Recipe, store: Store, planners: Sequence[Planner], parallel: int) -> None:
@@ -320,7 +325,8 @@ def _check_redo(redo: Sequence[str], planners: Sequence[Planner]) -> None:
         if not any(names(one, stage, step) for stage, step in steps):
             wanted = one.partition(":")[0]
             there = sorted({step.rpartition(":")[2] if ":" in step else "no t" for stage, step in steps if stage == wanted})
-            raise BadInput(f"--redo {one}: these runs have no such step (of {wanted} there is t = {', '.join(there)})")
+            which = f"of {wanted} there is t = {', '.join(there)}"
+            raise BadInput(f"--redo {step_title(one)}: these runs have no such step ({which})")
 
 
 def _open_run(store: Store, recipe: Recipe, wanted: Wanted, invocation: str, redo: Sequence[str]) -> Run:

@@ -21,6 +21,7 @@ from sirev.store.files import is_regular
 from sirev.store.objects import DamagedObject
 from sirev.store.runs import Run, address, pinned_step, step_title
 from sirev.store.store import Store
+from sirev.study.remedies import first_run, require_store
 
 SHORTEST = 6
 """Hexadecimal digits that the beginning of a digest or a key must have."""
@@ -114,7 +115,8 @@ def _one_id(store: Store, name: str, ids: list[str]) -> str:
         return name
     found = [one for one in ids if name and one.startswith(name)]
     if not ids:
-        raise BadInput(f"the store {store.path} has no run {name!r}, nor any other yet; run first: sirev iterate --recipe tiny")
+        require_store(store)
+        raise BadInput(f"the store {store.path} has no run {name!r}, nor any other yet; run first: {first_run(store)}")
     if not found:
         raise BadInput(f"the store {store.path} has no run {name!r}{suggest_of(name, ids)}")
     if len(found) > 1:

@@ -44,7 +44,7 @@ def null_methods(nulls: Iterable[str], methods: Sequence[str], retrained: int) -
             raise BadInput(f"--null {null}: unknown null run{suggest(null, list(NULLS))}")
         found += [f"null-gold-{method}" for method in methods] if null == "gold" else [f"{PREFIX}{null}"]
     if retrained < RETRAINED:
-        raise BadInput(f"--null-count {retrained}: a noise floor takes {RETRAINED} trainings at least")
+        raise BadInput(f"--null-count {retrained}: a noise floor needs at least {RETRAINED} trainings")
     if retrained != RETRAINED and "retrain" not in named:
         raise BadInput(f"--null-count {retrained}: only --null retrain reads it")
     return list(dict.fromkeys(found))

@@ -17,7 +17,7 @@ from sirev.recipe import Recipe
 from sirev.recipe.sections import TaskSuite
 from sirev.recipe.tasks import Csqa, Data, OwnClass
 from sirev.study.findings import Finding, Remedy
-from sirev.tasks.files import local_file, upstream_split
+from sirev.tasks.files import local_file, require_distinct_files, upstream_split
 from sirev.trainers.base_models import NOT_THE_MODEL, PATTERNS, is_local, local_files, local_module_files
 
 
@@ -59,7 +59,10 @@ def data(recipe: Recipe, *, hub_only: bool = False) -> Iterator[Finding]:
         yield replace(found, need="data")
     for name, suite in recipe.evaluation.ood.items():
         if isinstance(suite, TaskSuite):
-            yield from _rows(f"data of {name}", f"evaluation.ood.{name}.task", suite.task, ("test",), hub_only)
+            key = f"evaluation.ood.{name}"
+            without = Remedy("go without", f"--set {key}=null")
+            for finding in _rows(f"data of {name}", f"{key}.task", suite.task, ("test",), hub_only):
+                yield finding if finding.well else replace(finding, remedies=(*finding.remedies, without))
 
 
 def _rows(what: str, key: str, task: Any, splits: tuple[str, ...], hub_only: bool) -> Iterator[Finding]:
@@ -76,6 +79,8 @@ def _source(what: str, key: str, task: str, named: Data, splits: tuple[str, ...]
     remedy = Remedy("name the files", f"--set {key}.path=FOLDER")
     try:
         given = {"train": named.train, "test": named.test}
+        if {"train", "test"} <= set(splits):
+            require_distinct_files(task, named.path, given, key)
         files = [local_file(named.path, given, upstream_split(task, split), key) for split in splits]
     except BadInput as error:
         return Finding(what, str(error), False, True, (remedy,))
@@ -98,7 +103,7 @@ def on_the_hub(what: str, kind: hub.Kind, name: str, revision: str | None, key: 
         HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=hub.SECONDS)
         HfApi().auth_check(name, repo_type=kind)  # a gated one tells everybody what it is, and gives its files to few
     except GatedRepoError:
-        accept = Remedy(f"accept its licence at https://huggingface.co/{name}, then log in", login.command)
+        accept = Remedy(f"accept its licence at {hub.page(kind, name)}, then log in", login.command)
         return Finding(what, f"{at} is gated", False, True, (accept, local, *others))
     except RevisionNotFoundError:
         return Finding(
@@ -109,7 +114,7 @@ def on_the_hub(what: str, kind: hub.Kind, name: str, revision: str | None, key: 
         return Finding(what, found, False, True, (login, local, *others))
     except Exception as error:  # whatever the Hub's library and its HTTP client raise where there is no network
         reason = re.sub(r"\s+", " ", str(error))[:120]
-        found = f"{at} is not on this machine, and the Hub can't be asked: {reason}"
+        found = f"{at} is not on this machine, and the Hub can't be reached: {reason}"
         return Finding(what, found, False, True, (Remedy("go online once, so that it is cached"), local, *others))
     return Finding(what, f"{at}, to be downloaded", True, True)
 

@@ -23,6 +23,7 @@ from sirev.study.crew import Crew
 from sirev.study.invocation import Quiet
 from sirev.study.naming import run_named
 from sirev.study.nulls import follow, retrained_in
+from sirev.study.remedies import rerun
 from sirev.study.runner import Listener, Runner, os_reason
 from sirev.study.steps import Known, Model, Steps, Unknown
 
@@ -98,7 +99,8 @@ def regrade(
 
 def _regraded(store: Store, run: Run, recipe: Recipe, listener: Listener) -> Regrading:
     if not any(name.startswith("grade/") for name in run.pins):
-        raise BadInput(f"the run {run.id} has graded nothing yet; go on with: sirev iterate --recipe {run.recipe}")
+        again = rerun(run, store)
+        raise BadInput(f"the run {run.id} has graded nothing yet; go on with: {again.command} ({again.note})")
     crew = Crew(f"regrade-{run.id}", embedded=recipe.model.pretrain is not None)
     regrader = Regrader(store, run, recipe, crew, listener)
     try:

@@ -110,6 +110,9 @@ def measure(
     match the task or each other; StageFailed where a grader fails. A run is saved when it is complete.
     """
     greedy, fields = greedy or {}, fields or {}
+    _require_mapping("steps", steps, '{"M1": "m1.jsonl", "M2": "m2.jsonl"}')
+    _require_mapping("greedy", greedy, '{"M1": "m1-greedy.jsonl"}')
+    _require_mapping("fields", fields, '{"text": "response"}')
     settings, asked = _request(name, steps, greedy, task, data, split, grader, fields, reader, filter, answers, single)
     if unsafe_code:
         if asked is None:
@@ -251,6 +254,12 @@ class _Measuring:
         return measured
 
 
+def _require_mapping(parameter: str, value: Any, example: str) -> None:
+    """BadInput where a caller from Python passes something else than a mapping."""
+    if not isinstance(value, Mapping):
+        raise BadInput(f"{parameter}: expected a mapping such as {example}, got {type(value).__name__}")
+
+
 def _request(
     name: str,
     steps: Mapping[str, Given],
@@ -271,10 +280,10 @@ def _request(
             f"the name {name!r} becomes part of files' names: letters, digits, '_', '.' and '-', a letter or digit first"
         )
     if len(steps) < 2:
-        raise BadInput("name two steps at least, M_1 first: there is nothing to compare otherwise")
+        raise BadInput("name at least two steps, M_1 first: there is nothing to compare otherwise")
     for step in (*steps, *greedy):
         if not step.strip() or not step.isprintable():
-            raise BadInput(f"step {step!r}: a name that can be printed is wanted")
+            raise BadInput(f"step {step!r}: must be a name that can be printed")
         if step not in steps:
             raise BadInput(f"--greedy {step}: no such step{suggest(step, list(steps))}")
     if reader not in READERS:

@@ -15,7 +15,7 @@ from sirev.recipe.tasks import Csqa, Data, DataTask, Gsm8k, Math, Mbpp, OwnClass
 from sirev.stages.dataset import DatasetParameters
 from sirev.stages.model import ModelParameters
 from sirev.store.local_files import LocalFiles
-from sirev.tasks.files import local_file, upstream_split
+from sirev.tasks.files import local_file, require_distinct_files, upstream_split
 from sirev.tasks.templates import RATIONALES
 from sirev.trainers.base_models import is_local, local_files, local_module_files
 
@@ -56,6 +56,20 @@ def dataset_parameters(
         dev=task.dev if base in ("train", "dev") else None,
         files=files,
     )
+
+
+def require_distinct_splits(task: DataTask, local: LocalFiles) -> None:
+    """BadInput where the training set and the test set are the same local file, or two files with the same content."""
+    if isinstance(task, OwnClass | Mbpp) or not task.data.local:
+        return
+    named = {"train": task.data.train, "test": task.data.test}
+    if task.data.path is None and not all(named.values()):  # the run says so where it reads the split without a file
+        return
+    require_distinct_files(task.name, task.data.path, named)
+    train, test = (local_file(task.data.path, named, split) for split in ("train", "test"))
+    digest = local.digest(train)
+    if digest is not None and digest == local.digest(test):
+        raise BadInput(f"task.data: {train} and {test} have the same content; the test set must not be the training set")
 
 
 def model_parameters(model: Model, local: LocalFiles) -> ModelParameters:

@@ -29,6 +29,11 @@ class States:
     def __init__(self, store: Store) -> None:
         self._living: Collection[str] | None = living(store.path)
 
+    @property
+    def certain(self) -> bool:
+        """Whether it can be told which runs are being computed."""
+        return self._living is not None
+
     def of(self, run: Run) -> State:
         """The run's state."""
         if run.status != "running":

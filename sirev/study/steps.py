@@ -18,7 +18,13 @@ from sirev.stages import agree, compare, dataset, embed, grade, measure, model, 
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact
 from sirev.store.local_files import LocalFiles
-from sirev.study.sources import dataset_parameters, embedding_parameters, model_parameters, template_of
+from sirev.study.sources import (
+    dataset_parameters,
+    embedding_parameters,
+    model_parameters,
+    require_distinct_splits,
+    template_of,
+)
 from sirev.tasks.files import FEW_SHOT, STOP
 
 
@@ -91,6 +97,8 @@ class Steps:
             key = f"evaluation.{split.replace('/', '.')}.task"
             parameters = dataset_parameters(suite.task, "test", self._local, key=key, template=words)
         else:
+            if self.recipe.evaluation.split == "test":
+                require_distinct_splits(task, self._local)
             parameters = dataset_parameters(task, split, self._local)
         return self._do(f"dataset/{split}", dataset.STAGE, parameters, {})
 

@@ -35,3 +35,17 @@ def local_file(path: str | None, named: Mapping[str, str | None], split: str, ke
         return folder
     packed = folder / f"{split}.jsonl.gz"
     return packed if packed.is_file() else folder / f"{split}.jsonl"
+
+
+def require_distinct_files(task: str, path: str | None, named: Mapping[str, str | None], key: str = "task.data") -> None:
+    """BadInput where the training and the test problems would come from one file; MBPP's one file holds all its splits."""
+    if task == "mbpp" or (path is None and not (named.get("train") and named.get("test"))):
+        return
+    train, test = (local_file(path, named, split, key) for split in ("train", "test"))
+    if train != test:
+        return
+    if named.get("train") and named.get("test"):
+        raise BadInput(f"{key}: train and test are the same file, {train}")
+    if named.get("train") or named.get("test"):
+        raise BadInput(f"{key}: {train} would be both train and test; name two files")
+    raise BadInput(f"{key}.path: {path} is one file; {task} needs a folder with train.jsonl and test.jsonl")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import zlib
@@ -27,13 +28,13 @@ class Row:
 
 
 def read_jsonl(path: Path | str) -> list[Row]:
-    """The rows of a .jsonl file, or of a gzipped one if the name ends in .gz; blank lines are skipped.
+    """The rows of a .jsonl file, or of a gzipped one if the name ends in .gz; blank lines and a byte order mark are skipped.
 
     Raises BadInput naming file and line: not there, empty, not UTF-8, not JSON, not an object, cut off.
     """
     rows = [Row(f"{path}:{number}", _parsed(f"{path}:{number}", line)) for number, line in _lines(Path(path)) if line.strip()]
     if not rows:
-        raise BadInput(f"{path}: holds no row; one JSON object a line is wanted")
+        raise BadInput(f"{path}: holds no row; expected one JSON object per line")
     return rows
 
 
@@ -43,7 +44,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         # Read as bytes: text mode would also end a line at a lone carriage return, which JSON allows as a blank.
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             for number, line in enumerate(file, 1):
-                yield number, line
+                yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise BadInput(f"{path}:{number + 1}: the gzip data is cut off or damaged: {one_line(error)}") from None
     except OSError as error:
@@ -101,9 +102,11 @@ def text(row: Row, field: str, *, empty: bool = False) -> str:
 
 def shown(value: object) -> str:
     """A value as a message quotes it: on one line, cut short, with its type unless that is plain to see."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
     said = ascii(value) if isinstance(value, str) else " ".join(repr(value).split())
     short = said if len(said) <= SHOWN else said[: SHOWN - 3] + "..."
-    return short if isinstance(value, str) or value is None else f"{short} ({type(value).__name__})"
+    return short if isinstance(value, str) else f"{short} ({type(value).__name__})"
 
 
 def one_line(error: BaseException) -> str:

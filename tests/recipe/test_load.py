@@ -397,8 +397,8 @@ SUITE = "{task: {name: gsm8k, data: {path: x}}, grader: gsm8k_strict}"
          "beside the task gsm8k has task and grader"),
         ("tiny", [f"evaluation.ood.more={SUITE}"], "evaluation.ood.more: {task, grader}: a suite beside the task arithmetic has "
          "levels and problems"),
-        ("mistral_gsm8k", ["evaluation.ood.math_algebra=null"], "evaluation.ood.math_algebra: None is not allowed: input should "
-         "be a valid dictionary or instance of LevelsSuite"),
+        ("mistral_gsm8k", ["evaluation.ood.math_algebr=null"], "there is no suite 'math_algebr' to remove; did you mean "
+         "'math_algebra'? (known: math_algebra)"),
         ("mistral_csqa", ["task.explanations.path=x"], "task.explanations: {path}: read only with rationales: ecqa"),
         ("mistral_csqa", ["task.rationales=none", "task.bootstrap=9"], "task.bootstrap: 9: read only with rationales: self"),
         ("mistral_gsm8k", ["engine=server"], "engine.url: missing: where is the server, such as http://localhost:8000/v1?"),
@@ -470,3 +470,21 @@ def test_keys_that_are_no_text_are_one_line(tmp_path: Path) -> None:
         path = tmp_path / "odd.yaml"
         path.write_text(find_recipe("tiny_smoke").read_text().replace("task:", "tsk:") + text)
         assert str(path) in refused(recipe=path)
+
+
+@pytest.mark.parametrize("setting", ["evaluation.ood.math_algebra=null", "evaluation.ood=null", "evaluation.ood={}"])
+def test_suites_can_be_removed(setting: str) -> None:
+    assert list(load_recipe("mistral_gsm8k").evaluation.ood) == ["math_algebra"]
+    assert load_recipe("mistral_gsm8k", [setting]).evaluation.ood == {}
+
+
+@pytest.mark.parametrize("ood", ["{}", "null", "{math_algebra: null}"])
+def test_an_overlay_can_remove_suites(tmp_path: Path, ood: str) -> None:
+    (tmp_path / "without.yaml").write_text(f"evaluation: {{ood: {ood}}}\n")
+    recipe = load_recipe("mistral_gsm8k", overlays=[tmp_path / "without.yaml"])
+    assert recipe.evaluation.ood == {}
+
+
+def test_a_removed_suite_makes_room_for_another() -> None:
+    recipe = load_recipe("tiny", ["evaluation.ood=null", "evaluation.ood.more={levels: [1], problems: 3}"])
+    assert list(recipe.evaluation.ood) == ["more"]

@@ -193,8 +193,12 @@ def test_what_is_not_there_is_one_clear_line(smoke: Study, request_: dict[str, A
 
 
 def test_an_empty_store_says_what_to_run_first(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="run first: sirev iterate --recipe tiny"):
-        sirev.report(store=tmp_path / "store")
+    path = tmp_path / "store"
+    with pytest.raises(BadInput, match=f"there is no store in {path}; run first: sirev iterate --recipe tiny --store {path}"):
+        sirev.report(store=path)
+    sirev.Store(path).create()
+    with pytest.raises(BadInput, match=f"holds no run yet; run first: sirev iterate --recipe tiny --store {path}"):
+        sirev.report(store=path)
 
 
 def test_an_unfinished_run_is_left_out_and_said(smoke: Study, smoke_copy: Path) -> None:

@@ -133,3 +133,9 @@ def test_a_record_from_elsewhere_never_counts_as_made_here_whatever_it_says(tmp_
     found = Store(store.path).lookup(KEY)
     assert found is not None
     assert found.digest == mine.digest
+
+
+@pytest.mark.parametrize("digest", ["2818f0db3771", "tiny:2:train", "g" * 64])
+def test_what_is_no_whole_digest_is_refused(tmp_path: Path, digest: str) -> None:
+    with pytest.raises(BadInput, match="give all 64 digits"):
+        Store(tmp_path).artifact(digest)

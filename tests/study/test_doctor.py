@@ -88,7 +88,7 @@ def test_a_cached_model_is_on_this_machine_at_its_revision_alone(tmp_path: Path,
     for revision, well in ((COMMIT, True), ("null", True), ("main", True), (OTHER, False)):
         finding = found(gsm8k("model=some/model", f"model.revision={revision}"), "base model", tmp_path)
         assert (finding.well, finding.needed) == (well, True), finding
-        assert ("on this machine" if well else "is not on this machine, and the Hub can't be asked: ") in finding.found
+        assert ("on this machine" if well else "is not on this machine, and the Hub can't be reached: ") in finding.found
 
 
 def test_data_and_those_of_suites_are_looked_for_one_by_one(tmp_path: Path, hub: HubCache) -> None:
@@ -101,6 +101,7 @@ def test_data_and_those_of_suites_are_looked_for_one_by_one(tmp_path: Path, hub:
     assert suite.found.startswith("DigitalLearningGmbH/MATH-lighteval at 0530c78699ea is not on this machine")
     assert suite.line().endswith(
         "; go online once, so that it is cached, or name local files: --set evaluation.ood.math_algebra.task.data.path=FOLDER"
+        ", or go without: --set evaluation.ood.math_algebra=null"
     )
 
 
@@ -154,6 +155,8 @@ def test_another_engine_is_offered_where_vllm_is_missing(tmp_path: Path, hub: Hu
     finding = found(load_recipe("mistral_gsm8k"), "vLLM", tmp_path)
     assert finding.status == "missing"
     assert finding.line().endswith("[vllm]', or sample without it, slowly: --set engine=transformers")
+    checkout = Path(__file__).resolve().parents[2]
+    assert f"pip install --constraint {checkout}/constraints-gpu.txt '{checkout}[vllm]'" in finding.line()
 
 
 def test_the_disk_that_is_asked_for_goes_with_the_size_of_the_model(tmp_path: Path, hub: HubCache) -> None:

@@ -214,7 +214,7 @@ def test_the_name_of_a_null_run_tells_the_number_of_trainings_where_it_is_not_th
     ("asked", "words"),
     [
         ({"nulls": ["retrian"]}, "unknown null run; did you mean 'retrain'"),
-        ({"nulls": ["retrain"], "null_count": 2}, "--null-count 2: a noise floor takes 3 trainings at least"),
+        ({"nulls": ["retrain"], "null_count": 2}, "--null-count 2: a noise floor needs at least 3 trainings"),
         ({"nulls": ["gold"], "null_count": 4}, "--null-count 4: only --null retrain reads it"),
     ],
 )

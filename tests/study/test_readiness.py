@@ -19,7 +19,7 @@ from tests.conftest import Command, Study, tree
 from tests.hub_cache import HubCache
 
 VLLM = ["engine=vllm"]
-MISSING = "can't be computed here: vLLM: not installed; install it: pip install '"
+MISSING = "can't be computed here: vLLM: not installed; install it: pip install --constraint "
 
 
 @pytest.fixture

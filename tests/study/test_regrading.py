@@ -327,4 +327,5 @@ def test_a_run_that_has_graded_nothing_says_how_to_go_on(tmp_path: Path) -> None
     made = MadeRun(tmp_path, "mistral_gsm8k")
     made.store.create()
     made.store.runs.save(made.run)
-    assert "has graded nothing yet; go on with: sirev iterate --recipe mistral_gsm8k" in refused(made.run.id, tmp_path)
+    said = refused(made.run.id, tmp_path)
+    assert f"has graded nothing yet; go on with: sirev iterate --recipe mistral_gsm8k --store {tmp_path} (with the same" in said

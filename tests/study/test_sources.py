@@ -17,6 +17,7 @@ from sirev.store.artifacts import Artifact
 from sirev.store.local_files import LocalFiles
 from sirev.store.runs import Run
 from sirev.store.store import Store
+from sirev.study import reach
 from sirev.study.crew import Crew
 from sirev.study.invocation import Quiet
 from sirev.study.runner import Runner, StepContext
@@ -305,6 +306,30 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     assert refused(Study(only, tmp_path / "store"), "test") == (
         "task.data: no file for the split test (name it: task.data.test, or a folder: task.data.path)"
     )
+
+
+def test_one_file_for_both_splits_is_refused(tmp_path: Path) -> None:
+    file = put(tmp_path / "train.jsonl", TRAIN)
+    for split in ("train", "test"):
+        line = refused(Study(gsm8k(data=file), tmp_path / "store"), split)
+        assert line == f"task.data.path: {file} is one file; gsm8k needs a folder with train.jsonl and test.jsonl"
+    twice = gsm8k(f"task.data.train={file}", f"task.data.test={file}")
+    assert refused(Study(twice, tmp_path / "store")) == f"task.data: train and test are the same file, {file}"
+    (finding,) = [one for one in reach.data(gsm8k(data=file)) if one.what == "data"]
+    assert finding.missing
+    assert "is one file; gsm8k needs a folder" in finding.found
+
+
+def test_a_test_set_with_the_content_of_the_training_set_is_refused(tmp_path: Path) -> None:
+    put(tmp_path / "train.jsonl", TRAIN)
+    put(tmp_path / "test.jsonl", TRAIN)
+    assert "have the same content; the test set must not be" in refused(Study(gsm8k(data=tmp_path), tmp_path / "store"), "test")
+
+
+def test_one_file_does_where_its_test_problems_are_not_read(tmp_path: Path) -> None:
+    file = put(tmp_path / "train.jsonl", TRAIN)
+    study = Study(gsm8k("task.dev=5", "evaluation.split=dev", data=file), tmp_path / "store")
+    assert (len(study.rows("train")), len(study.rows("dev"))) == (15, 5)
 
 
 def test_a_broken_row_ends_the_command_with_its_file_and_line(command: Command, tmp_path: Path) -> None:

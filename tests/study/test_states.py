@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 
 import sirev
+from sirev.cli.store import keep
 from sirev.errors import BadInput, StageFailed
 from sirev.stages import grade
+from sirev.store.leases import Lease
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.crew import Crew
@@ -163,3 +166,19 @@ def test_an_iterate_that_fails_is_a_failed_run_with_the_stage_in_its_reason(
     assert again.id == found.run
     assert listed(Store(smoke_copy))[again.id].state == "complete"
     assert listed(Store(smoke_copy))[again.id].reason is None
+
+
+def test_a_lease_without_names_leaves_open_what_is_being_computed(store: Store) -> None:
+    run = add(store)
+    lease = Lease(store.path)
+    lease.hold(["some-other-run"])
+    assert States(store).certain
+    assert state_of(store, run.id) == "interrupted"
+    (file,) = (store.path / "leases").glob("*-*")
+    os.truncate(file, 0)
+    assert not States(store).certain
+    with pytest.raises(BadInput, match=f"can't tell whether {run.id} is being computed"):
+        keep.rm([run.id], store.path)
+    lease.end()
+    keep.rm([run.id], store.path)
+    assert store.runs.ids() == []

@@ -85,7 +85,7 @@ def test_few_shot_prompts_show_each_letter_once_and_end_in_the_question() -> Non
         ({"answerKey": "F"}, "field 'answerKey' must be one of A, B, C, D, E, found 'F'"),
         ({"answerKey": "AB"}, "field 'answerKey' must be one of A, B, C, D, E, found 'AB'"),
         ({"answerKey": ""}, "field 'answerKey' must be one of A, B, C, D, E, found '' (the Hub's test split"),
-        ({"id": None}, "field 'id' must be a string, found None"),
+        ({"id": None}, "field 'id' must be a string, found null"),
         ({"question": 4}, "field 'question' must be a string, found 4 (int)"),
     ],
 )

@@ -33,7 +33,7 @@ def test_one_row() -> None:
     ("changed", "why"),
     [
         ({"task_id": "601"}, "field 'task_id' must be a whole number, found '601'"),
-        ({"task_id": None}, "field 'task_id' must be a whole number, found None"),
+        ({"task_id": None}, "field 'task_id' must be a whole number, found null"),
         ({"test_list": []}, "field 'test_list' must be a list of tests, found [] (list)"),
         ({"test_list": "assert"}, "field 'test_list' must be a list of tests, found 'assert'"),
         ({"test_list": ["assert f()", 1]}, "field 'test_list[1]' must be a string, found 1 (int)"),

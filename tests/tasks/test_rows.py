@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sirev.tasks.rows import Row, read_hub, read_jsonl, text
+from sirev.tasks.sample_files import read_rows
 from tests.hub_cache import COMMIT, OTHER, HubCache
 from tests.tasks.conftest import OnTheHub, refusal
 
@@ -42,6 +43,14 @@ def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, content: bytes, 
     assert refusal(lambda: read_jsonl(path)).startswith(f"{path}{line}: {why}")
 
 
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    for name, pack in (("a.jsonl", bytes), ("a.jsonl.gz", gzip.compress)):
+        (tmp_path / name).write_bytes(pack(b'\xef\xbb\xbf{"q": 1}\n{"q": 2}\n'))
+        assert [row.values for row in read_jsonl(tmp_path / name)] == [{"q": 1}, {"q": 2}]
+    (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf[{"q": 1}]')
+    assert [row.values for row in read_rows(tmp_path / "a.json", ".json")] == [{"q": 1}]
+
+
 def test_cut_off_damaged_and_false_gzip_files_are_refused(tmp_path: Path) -> None:
     whole = gzip.compress(b"".join(b'{"q": "%d"}\n' % (i * 7919 % 1000) for i in range(5000)))
     damaged = bytearray(whole)
@@ -70,7 +79,7 @@ def test_text_names_place_field_and_what_was_found() -> None:
     assert refusal(lambda: text(row, "c")) == "f.jsonl:3: field 'c' is empty"
     assert refusal(lambda: text(row, "h")) == "f.jsonl:3: field 'h' is missing (there: a, b, c, d, e, f, g)"
     assert refusal(lambda: text(row, "e")) == "f.jsonl:3: field 'e' holds half of a surrogate pair: '\\ud800'"
-    assert refusal(lambda: text(row, "g")) == "f.jsonl:3: field 'g' must be a string, found None"
+    assert refusal(lambda: text(row, "g")) == "f.jsonl:3: field 'g' must be a string, found null"
     assert len(refusal(lambda: text(row, "f"))) < 130
 
 

@@ -117,7 +117,7 @@ def test_all_forms_say_the_same(write: Write, tmp_path: Path) -> None:
             ":2: field 'text' (text) is missing (there: id, txt, correct)",
         ),
         ([{"id": "a", "text": 3, "correct": 1}], {}, ":1: field 'text' must be a string, found 3 (int)"),
-        ([{"id": "a", "text": ["x", None], "correct": [1, 0]}], {}, ":1: field 'text' must be a string, found None"),
+        ([{"id": "a", "text": ["x", None], "correct": [1, 0]}], {}, ":1: field 'text' must be a string, found null"),
         (
             [{"id": "a", "text": "x", "correct": 2}],
             {},
@@ -131,14 +131,14 @@ def test_all_forms_say_the_same(write: Write, tmp_path: Path) -> None:
         (
             [{"id": "a", "text": "x", "correct": None}],
             {},
-            ":1: field 'correct' must be true, false, 1, 0, 'pass' or 'fail', found None",
+            ":1: field 'correct' must be true, false, 1, 0, 'pass' or 'fail', found null",
         ),
         (
             [{"id": "a", "text": "x", "correct": "maybe"}],
             {},
             ":1: field 'correct' must be true, false, 1, 0, 'pass' or 'fail', found 'maybe'",
         ),
-        ([{"id": "a", "text": "x", "correct": [1, 0]}], {}, "found [1, 0] (list); one verdict is wanted for each completion"),
+        ([{"id": "a", "text": "x", "correct": [1, 0]}], {}, "found [1, 0] (list); expected one verdict per completion"),
         ([{"id": "a", "text": ["x", "y"], "correct": 1}], {}, ":1: field 'correct' must be a list beside 2 texts, found 1"),
         ([{"id": "a", "text": ["x", "y"], "correct": [1]}], {}, ":1: field 'correct' has 1 entries beside 2 texts"),
         ([{"id": "a", "text": [], "correct": []}], {}, ":1: field 'text' is an empty list: no completion"),
@@ -150,7 +150,7 @@ def test_all_forms_say_the_same(write: Write, tmp_path: Path) -> None:
         (
             [{"id": "a", "text": ["x"], "correct": [1]}] * 2,
             {},
-            ":2: the problem 'a' is also that of {path}:1; one row a problem is wanted",
+            ":2: the problem 'a' is also that of {path}:1; expected one row per problem",
         ),
         ([{"id": float("nan"), "text": "x", "correct": 1}], {}, ":1: field 'id' must be a string, found nan (float)"),
         ([{"id": " ", "text": "x", "correct": 1}], {}, ":1: field 'id' is empty"),
@@ -177,7 +177,7 @@ def test_what_can_not_be_read_is_one_clear_line(write: Write, rows: list[Any], f
     ("name", "content", "line"),
     [
         ("a.json", "{", "not JSON"),
-        ("a.json", "[]", "one JSON object or a list of them is wanted, found []"),
+        ("a.json", "[]", "expected one JSON object or a list of them, found []"),
         ("a.json", "[1]", "a.json[0]: not a JSON object but 1 (int)"),
         ("a.parquet", "no Parquet", "a.parquet: not Parquet:"),
         ("a.jsonl", "[1, 2]", ":1: not a JSON object but [1, 2] (list)"),

@@ -127,7 +127,8 @@ def _last_lines(outcome: _Outcome, count: int) -> list[str]:
     if (done := outcome.recomputed) is not None:
         alike, differ = len(done.alike), len(done.differences)
         what = f"{differ:,} differ" if differ else "all identical" if alike else "none could be"
-        lines.append(f"{alike + differ:,} of {done.deterministic:,} deterministic steps recomputed: {what}")
+        left_out = "; trainings and samplings are not recomputed"
+        lines.append(f"{alike + differ:,} of {done.deterministic:,} deterministic steps recomputed: {what}{left_out}")
         reasons: dict[str, list[str]] = defaultdict(list)
         for step, why in done.skipped.items():
             reasons[why].append(step)

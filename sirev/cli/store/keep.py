@@ -22,6 +22,7 @@ from sirev.study.comparing import joint_records
 from sirev.study.components import moment
 from sirev.study.keeping import keep_choice, models_to_drop
 from sirev.study.naming import artifact_named, run_named, suggest_of
+from sirev.study.remedies import require_store
 from sirev.study.states import States
 
 SCHEMA = 1
@@ -41,8 +42,7 @@ def gc(
         joint_records,
     )
     store = Store(path)
-    if not store.exists:
-        raise BadInput(f"the store {store.path} is empty")
+    require_store(store)
     found = survey(store, policy)
     nothing = not (found.objects or found.records or found.runs or found.hollow)
     if form == "table" and not nothing:
@@ -84,6 +84,11 @@ def rm(names: Sequence[str], path: Path | None) -> None:
         if kept := [pin.name for pin in pins if name in pin.runs]:
             raise BadInput(f"{name} is pinned; first run: sirev store unpin {kept[0]}")
         run = run_named(store, name)
+        if states.of(run) == "running" and not states.certain:
+            raise BadInput(
+                f"can't tell whether {name} is being computed: a lease in {store.path / 'leases'} can't be read, "
+                "or there are no file locks; try again when no other sirev command uses this store"
+            )
         if states.of(run) == "running":
             raise BadInput(f"{name} is being computed; stop that first")
     for name in dict.fromkeys(names):

@@ -28,6 +28,7 @@ from sirev.store.upkeep.pins import Pins
 from sirev.store.upkeep.reach import reach
 from sirev.study import history, naming
 from sirev.study.components import moment, shown
+from sirev.study.remedies import require_store
 from sirev.study.usage import Share, Space, Usage, usage
 
 if TYPE_CHECKING:
@@ -212,10 +213,7 @@ def _opened(path: Path | None, form: str) -> tuple[Store, bool]:
     """The store, and whether it is JSON that is wanted."""
     check_format(form)
     store = Store(path)
-    if not store.exists:
-        raise BadInput(
-            f"there is no store in {store.path}; run first: sirev iterate --recipe tiny, or name another with --store DIR"
-        )
+    require_store(store)
     return store, form == "json"
 
 

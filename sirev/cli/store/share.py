@@ -14,6 +14,7 @@ from sirev.store.sharing.moved import Moved
 from sirev.store.store import Store
 from sirev.study.keeping import keep_choice, models_to_drop
 from sirev.study.naming import runs_named
+from sirev.study.remedies import require_store
 
 
 def push(url: str, names: Sequence[str], keep_models: str | None, jobs: int, path: Path | None) -> None:
@@ -82,8 +83,7 @@ def import_(file: Path, path: Path | None) -> None:
 
 def _filled(path: Path | None) -> Store:
     store = Store(path)
-    if not store.exists:
-        raise BadInput(f"the store {store.path} is empty; to fill it: sirev iterate --recipe tiny")
+    require_store(store)
     return store
 
 

@@ -144,7 +144,7 @@ def reading(file: Path) -> Iterator[Reader]:
     except OSError as error:
         raise BadInput(f"it can't be read: {error.strerror or error}") from None
     if not start.startswith(_ZSTD):
-        kind = next((kind for magic, kind in _STARTS.items() if start.startswith(magic)), "no zstd file")
+        kind = next((kind for magic, kind in _STARTS.items() if start.startswith(magic)), "not a zstd file")
         kind = "a tar that is not compressed" if start[257:262] == b"ustar" else kind if start else "empty"
         raise BadInput(f"{NOT_OURS}: it is {kind}")
     with pa.OSFile(str(file), "rb") as raw, pa.CompressedInputStream(raw, "zstd") as stream:

@@ -456,7 +456,7 @@ HOSTILE: dict[str, tuple[Callable[[Files], bytes], str]] = {
     "tar that is not packed": (tarred, "a tar that is not compressed"),
     "gzip": (lambda f: gzip.compress(tarred(f)), "it is a gzip file"),
     "zip": (lambda f: b"PK\x03\x04" + bytes(100), "it is a zip file"),
-    "text": (lambda f: b"hello", "it is no zstd file"),
+    "text": (lambda f: b"hello", "it is not a zstd file"),
     "nothing": (lambda f: b"", "it is empty"),
     "archive of something else": (lambda f: packed(tarred({"README.md": b"hello"})), "`sirev store export` writes"),
     "zstd of something else": (lambda f: packed(b"hello " * 1000), "`sirev store export` writes"),
