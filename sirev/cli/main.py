@@ -89,8 +89,9 @@ def _leave(status: int) -> NoReturn:
     if "joblib" in sys.modules:
         from multiprocessing import active_children
 
-        for child in active_children():  # what is left of a pool that was broken off; the functions at exit wait for it
-            child.kill()
+        for pid in filter(None, (child.pid for child in active_children())):
+            with contextlib.suppress(OSError):  # not `child.kill`, which loky's children lack
+                os.kill(pid, signal.SIGKILL)  # left of a pool that was broken off; the functions at exit would wait for it
         atexit._run_exitfuncs()  # unlinks the semaphores that pools name, which a process that just vanishes leaves in /dev/shm
     try:
         sys.stdout.flush()

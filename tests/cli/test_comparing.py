@@ -13,6 +13,6 @@ def test_a_long_comparison_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch, c
             watch(2, done, 4)
     assert capsys.readouterr().err.splitlines() == [
         "sirev: comparing 2 runs (the store has no such comparison yet) ...",
-        "sirev: 2 of 4 models compared, about 20 s left",
-        "sirev: 4 of 4 models compared, about 0 s left",
+        "sirev: 2 of 4 models compared, 20 s left",
+        "sirev: 4 of 4 models compared, 0 s left",
     ]
