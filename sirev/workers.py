@@ -66,7 +66,8 @@ def spread(function: Callable[[T], R], items: Sequence[T]) -> Iterator[Iterator[
     if cores < 2:
         yield map(function, items)
         return
-    work = _Work(ProcessPoolExecutor(cores, initializer=die_with, initargs=(os.getpid(),), env=ENVIRONMENT))
+    settings: dict[str, Any] = {"initializer": die_with, "initargs": (os.getpid(),), "env": ENVIRONMENT}
+    work = _Work(_keeper.submit(ProcessPoolExecutor, cores, **settings).result())  # it starts a process of its own already
     _running.add(work)
     try:
         yield work.results(_keeper.submit(work.start, function, items).result())

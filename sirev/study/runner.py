@@ -146,7 +146,6 @@ class Runner:
             self.crew.check(self.run, name)
         self.crew.turn.release()
         try:
-            self.crew.open()
             # A collection beside this run is not to take it for an old one: what it found pinned is held by nothing else.
             self.store.hold([self.run.id, *(pin.artifact for pin in (*self._pins.values(), *self.run.pins.values()))])
             return self._compute_alone(name, stage, parameters, inputs, action, redo)
@@ -182,6 +181,7 @@ class Runner:
     ) -> Artifact:
         """What the stage makes, published. Call it with the action's lock held."""
         key = action_key(action)
+        self.crew.open()
         self.listener.step(self.run, name, "start")
         began, started = time.monotonic(), now()
         try:

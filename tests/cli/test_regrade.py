@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import sirev
+from sirev.store.runs import step_title
 from tests.conftest import SIREV, Command, Study, tree
 
 EXACT = ("--set", "evaluation.grader=exact")
@@ -26,7 +27,7 @@ def test_regrade_counts_by_step_and_lists_twenty_flips(command: Command, smoke: 
     assert f"{run}, regraded" in done.stdout
     for step in found.steps:
         counts = (step.answers, step.right_before, step.right_after, step.right_to_wrong, step.wrong_to_right, step.other_reasons)
-        assert re.search(rf"^ {step.step} +{' +'.join(map(str, counts))} *$", done.stdout, re.M)
+        assert re.search(rf"^ {step_title(step.step)} +{' +'.join(map(str, counts))} *$", done.stdout, re.M)
     total = sum(len(step.flips) for step in found.steps)
     assert total > 20
     assert f"Flipped: {total}" in done.stdout

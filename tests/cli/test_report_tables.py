@@ -39,7 +39,7 @@ def test_a_report_with_holes_says_so_on_stderr_and_ends_with_1(
     assert report(smoke_copy, "training", "json") == 1
     found = capsys.readouterr()
     assert f"has no record of {dpo.id}:3:train; compute them again with `sirev iterate" in found.err
-    assert f"{dpo.id}'s train:3" in found.out
+    assert f"{dpo.id}:3:train" in found.out
     assert report(smoke_copy, "accuracy") == 0
 
 

@@ -128,14 +128,15 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture
-def shimmed(shim: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+def shimmed(shim: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs `sirev` with the shim; keyword arguments say what it is to do."""
+    own = str(tmp_path_factory.mktemp("own"))  # a scratch folder without a lock is swept by whoever has locks
 
     def call(*arguments: object, **environment: object) -> subprocess.CompletedProcess[str]:
         given = {name: str(value) for name, value in environment.items()}
         done = subprocess.run(
             [SIREV, *map(str, arguments)],
-            env={**os.environ, **shim, **given, "NO_COLOR": "1"},
+            env={**os.environ, **shim, **given, "NO_COLOR": "1", "TMPDIR": own},
             capture_output=True,
             text=True,
             timeout=200,

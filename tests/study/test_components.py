@@ -81,8 +81,8 @@ def test_inputs_that_changed_for_one_reason_are_told_together() -> None:
     hotter = Change("parameter", "temperature", 0.7, 1.0)
     one = Change("input", "data", "a", "b", made_by="select:2", roots=(Root("sample/train:1", hotter, ("select:2",)),))
     other = Change("input", "init", "c", "d", made_by="train:1", roots=(Root("sample/train:0", hotter, ("train:1",)),))
-    assert in_words([one]) == ["input data changed: temperature 0.7 -> 1.0 at sample/train:1, by way of select:2"]
-    assert in_words([one, other]) == ["inputs data, init changed: temperature 0.7 -> 1.0 at sample/train:1, sample/train:0"]
+    assert in_words([one]) == ["input data changed: temperature 0.7 -> 1.0 at 1:sample/train, by way of 2:select"]
+    assert in_words([one, other]) == ["inputs data, init changed: temperature 0.7 -> 1.0 at 1:sample/train, 0:sample/train"]
 
 
 def test_long_values_and_digests_are_cut() -> None:
