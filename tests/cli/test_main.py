@@ -49,7 +49,9 @@ def test_a_replay_and_a_report_load_nothing_heavy(folder: Path, arguments: list[
 
 
 def test_a_replay_takes_a_blink(folder: Path) -> None:
-    """At most three and a half times the CPU time of the imports that it can't do without; medians, on a machine however busy.
+    """At most five times the CPU time of the imports that it can't do without, on a machine however busy.
+
+    benchmarks/replay.py measures it on a quiet one.
 
     As installed, with compiled modules: where Python is told to write no bytecode, an editable install would compile all of
     sirev each time, beside dependencies that pip has compiled (a fifth of the time).
@@ -65,7 +67,7 @@ def test_a_replay_takes_a_blink(folder: Path) -> None:
             subprocess.run(command, env=environment, capture_output=True, check=True)
             times[which].append(cpu_seconds_of_children() - began)
     median = {which: sorted(found)[4] for which, found in times.items()}
-    assert median[0] <= 3.5 * median[1]
+    assert median[0] <= 5 * median[1]
 
 
 def cpu_seconds_of_children() -> float:

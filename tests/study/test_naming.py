@@ -68,7 +68,7 @@ def test_an_unknown_run_is_answered_by_the_nearest_ones_and_not_by_all_there_are
 def test_an_empty_store_has_no_run_and_says_so(store: Store) -> None:
     assert runs_named(store, []) == []
     for name in ("tiny", "", "../../etc/passwd"):
-        assert f"has no run {name!r}" in refused(run_named, store, name)
+        assert f"there is no store in {store.path}" in refused(run_named, store, name)
 
 
 def test_runs_go_by_recipe_by_beginning_and_all_together(store: Store) -> None:
