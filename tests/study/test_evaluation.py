@@ -35,7 +35,7 @@ def asked(recipe: str, folder: Path, *overrides: str) -> tuple[Steps, Asked]:
     """The steps of a whole sft run, without any of them being computed."""
     (folder / "rows").mkdir()
     for split in ("train", "test"):
-        (folder / "rows" / f"{split}.jsonl").touch()
+        (folder / "rows" / f"{split}.jsonl").write_text(f'{{"split": "{split}"}}')
     loaded = load_recipe(recipe, [one.replace("rows}", f"{folder / 'rows'}}}") for one in overrides])
     executor = Asked()
     steps = Steps(loaded, 0, executor, LocalFiles(Objects(folder / "store")))
