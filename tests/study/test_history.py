@@ -46,7 +46,7 @@ def test_a_runs_steps_come_in_the_order_of_their_times(store: Store, run: Run) -
         "key": run.pins["train:2"].key,
         "artifact": run.pins["train:2"].artifact,
         "store": None,
-        "steps": [{"run": run.id, "step": "train:2"}],
+        "steps": [{"run": run.id, "step": "train:2", "address": f"{run.id}:2:train"}],
         "packages": {"torch": "2"},
         "hardware": None,
         "git": None,
