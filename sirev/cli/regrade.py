@@ -13,7 +13,7 @@ from sirev.cli.options import check_format
 from sirev.cli.progress import Progress
 from sirev.reporting.summary import FORMATS
 from sirev.reporting.tables import TextTable, markdown
-from sirev.reporting.terminal import print_tables
+from sirev.reporting.terminal import print_tables, write
 from sirev.store.runs import step_title
 from sirev.study.regrading import Regrading, regrade
 
@@ -36,11 +36,7 @@ def run(name: str, overrides: list[str], form: str, store: Path | None, unsafe_c
         for note in _missing(found):
             print(f"sirev: {note}", file=sys.stderr)
     text = _csv(found) if form == "csv" else _json(found) if form == "json" else markdown(_tables(found))
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:  # `sirev regrade --format csv | head`: one without a number, which Typer does not act upon
-        raise BrokenPipeError from None
+    write(text)
 
 
 def _tables(found: Regrading) -> list[TextTable]:
