@@ -2,7 +2,6 @@
 
 from sirev.recipe.load import (
     Overlays,
-    describe_recipes,
     find_recipe,
     load_recipe,
     name_with_model,
@@ -23,7 +22,6 @@ __all__ = [
     "Overrides",
     "Recipe",
     "allow_unsafe_code",
-    "describe_recipes",
     "find_recipe",
     "load_recipe",
     "name_with_model",

@@ -78,11 +78,6 @@ def read_recipe(
     return source
 
 
-def describe_recipes() -> dict[str, str]:
-    """The recipes that come with sirev, by name, with their descriptions."""
-    return {name: str(read_recipe(name).data.get("description", "")) for name in recipe_names()}
-
-
 def name_with_model(recipe: str | Path, model: str) -> str:
     """What a recipe is called when it is run with this model."""
     return str(read_recipe(recipe, model=model).value(("name",)))
