@@ -13,13 +13,10 @@ import traceback
 from typing import Any
 
 from sirev.errors import SirevError
-from sirev.parent import die_with
 
 
 def main() -> None:
     """Serve requests from stdin until it closes. Whatever libraries print goes to stderr, which is the log file."""
-    parent = int(sys.argv[1])
-    die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what it means
     events = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

@@ -10,22 +10,13 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput, SirevError
-
-# The kernel's parent-death signal fires when the *thread* that started the child ends, so all children are started
-# by one thread that lives as long as this process.
-_spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sirev-spawner")
-
-# Not `-m`, which would put the user's present folder first on the path, with whatever is called trl.py or random.py there.
-BOOT = f"import sys; sys.path.append({str(Path(__file__).parents[1])!r}); import sirev.child; sirev.child.main()"
-
+from sirev.spawning import environment, in_spawner, python, start
 
 class ChildFailed(SirevError):
     """The child's work raised, or the child died. `log` holds what it printed."""
@@ -104,32 +95,22 @@ class Resident:
         if self._killed:
             raise ChildFailed(f"the {self.role} process was stopped", self.log)
         if self._process is None or self._process.poll() is not None:
-            self._process = _spawner.submit(self._start).result()
+            self._process = in_spawner(self._start)
             self.starts += 1
             if self._killed:  # while it was starting
                 self._process.kill()
         return self._process
 
     def _start(self) -> subprocess.Popen[str]:
-        count = str(self.threads)
-        environment = {
-            **os.environ,
-            "OMP_NUM_THREADS": count,
-            "MKL_NUM_THREADS": count,
-            "TOKENIZERS_PARALLELISM": "false",
-            "PYTHONUNBUFFERED": "1",
-            # One GPU, the first that we may use: with several in sight transformers' trainer would spread over all.
-            "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],
-        }
+        settings: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        # One GPU, the first that we may use: with several in sight transformers' trainer would spread over all.
+        one_gpu = {"CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]}
         with self.log.open("a") as log:
-            return subprocess.Popen(
-                [sys.executable, "-P", "-c", BOOT, str(os.getpid())],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+            return start(
+                python("import sirev.child; sirev.child.main()"),
+                {**environment(self.threads), **one_gpu},
                 stderr=log,
-                text=True,
-                env=environment,
-                close_fds=True,
+                **settings,
             )
 
 

@@ -1,23 +1,26 @@
 """Worker processes that share a computation between the cores, and never outlive it.
 
-joblib keeps its workers for later calls. They hold the standard output of a command that has ended, so whoever reads it
-through a pipe waits for minutes; hence pools of our own, shut down with the work: at its end, on an error, on a signal.
+Not joblib's: it keeps workers for later calls, which hold the output of a command that has ended, so that whoever reads it
+through a pipe waits for minutes; and a pool of loky that is broken off as it starts hangs, or prints a traceback.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import signal
+import pickle
+import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager
-from pathlib import Path
 from subprocess import DEVNULL, PIPE
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
+
+from sirev.spawning import environment, in_spawner, python, start
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,27 +30,12 @@ class WorkersEnded(Exception):
     """The workers were ended before their work."""
 
 
-ENVIRONMENT = {
-    "PYTHONSAFEPATH": "1",  # nothing is imported from the present folder
-    **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),  # each worker has one core
-}
-
-POLL_SECONDS = 0.5
-"""How often whoever waits for a worker looks whether it was ended."""
-SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+class WorkerDied(Exception):
+    """A worker died at its work."""
 
 
-def _shield() -> None:
-    # Inherited by the workers from their first moment. Ctrl-C, `timeout` and schedulers signal the whole group; what that
-    # means the parent decides.
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-
-
-# The parent-death signal fires when the *thread* that started a worker ends, and Python's signal handlers run in the main
-# thread alone: what starts and ends pools is one thread that lives as long as this process, and that no signal breaks off.
-_keeper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sirev-workers", initializer=_shield)
-_running: set[_Work] = set()
-_processes: set[subprocess.Popen[str]] = set()
+_running: set[_Work[Any, Any]] = set()
+_processes: set[subprocess.Popen[Any]] = set()
 
 
 @contextmanager
@@ -55,68 +43,121 @@ def spread(function: Callable[[T], R], items: Sequence[T]) -> Iterator[Iterator[
     """Results of `function` for each item, in order, computed by one worker per core; in this process where there is one core.
 
     `function` and the items must be picklable. The workers end with the `with` block, whatever ends it. Raises WorkersEnded
-    after `end_workers`.
+    after `end_workers`, WorkerDied where the system killed one, and whatever `function` raises.
     """
-    import joblib  # a replay imports this module and spreads nothing
-    from joblib.externals.loky import ProcessPoolExecutor
-
-    from sirev.parent import die_with
+    import joblib  # knows how many cores a container may use; a replay imports this module and spreads nothing
 
     cores = min(joblib.cpu_count(), len(items))
     if cores < 2:
         yield map(function, items)
         return
-    settings: dict[str, Any] = {"initializer": die_with, "initargs": (os.getpid(),), "env": ENVIRONMENT}
-    work = _Work(_keeper.submit(ProcessPoolExecutor, cores, **settings).result())  # it starts a process of its own already
+    work = _Work(function, items)
     _running.add(work)
     try:
-        yield work.results(_keeper.submit(work.start, function, items).result())
-    except BaseException:
-        work.end()
-        raise
-    else:
-        _keeper.submit(work.pool.shutdown, wait=True).result()
+        work.begin(cores)
+        yield (future.result() for future in work.futures)
     finally:
+        work.end()
         _running.discard(work)
 
 
-class _Work:
-    """A pool of workers and what was asked of it."""
+class _Work(Generic[T, R]):
+    """Items, and the workers that take one after the other."""
 
-    def __init__(self, pool: Any) -> None:
-        self.pool = pool
+    def __init__(self, function: Callable[[T], R], items: Sequence[T]) -> None:
+        self.function = pickle.dumps(function)
+        self.items = items
+        self.futures: list[Future[R]] = [Future() for _ in items]
+        self.todo: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.processes: list[subprocess.Popen[bytes]] = []
         self.ended = threading.Event()
+        for index in range(len(items)):
+            self.todo.put(index)
 
-    def start(self, function: Callable[[T], R], items: Sequence[T]) -> list[Future[R]]:
-        """Begin; called by the keeper alone, as is `kill`."""
-        if self.ended.is_set():
-            raise WorkersEnded
-        return [self.pool.submit(function, item) for item in items]
-
-    def results(self, futures: Iterable[Future[R]]) -> Iterator[R]:
-        """Each result in its turn. Not by `pool.map`, which cancels what is left, and loky stumbles over cancelled futures."""
-        for future in futures:
-            while not wait([future], timeout=POLL_SECONDS).done:
-                if self.ended.is_set():
-                    raise WorkersEnded
-            try:
-                result = future.result()
-            except Exception as error:
-                if self.ended.is_set():  # loky has errors of its own for that
-                    raise WorkersEnded from error
-                raise
-            yield result
+    def begin(self, workers: int) -> None:
+        """Start the workers, each with a thread that hands it its items."""
+        for _ in range(workers):
+            threading.Thread(target=self._feed, daemon=True, name="sirev-worker").start()
 
     def end(self) -> None:
-        """End the workers at once."""
+        """End the workers at once, and whoever waits for them."""
         self.ended.set()
-        _keeper.submit(self.kill).result()
+        in_spawner(self._kill)
+        for process in self.processes:
+            process.wait()
+        for future in self.futures:
+            with contextlib.suppress(InvalidStateError):
+                future.set_exception(WorkersEnded())
 
-    def kill(self) -> None:
-        for process in list(self.pool._processes.values()):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)  # by ourselves: a pool that is broken off as it starts may never come to it
-        self.pool.shutdown(wait=False, kill_workers=True)
+    def _kill(self) -> None:
+        for process in self.processes:
+            process.kill()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        if self.ended.is_set():
+            raise WorkersEnded
+        command = python("import sirev.workers; sirev.workers.serve()")
+        process = start(command, environment(threads=1), shielded=True, stdin=PIPE, stdout=PIPE)
+        self.processes.append(process)
+        return process
+
+    def _feed(self) -> None:
+        process, index = None, None
+        try:
+            process = in_spawner(self._start)
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(self.function)
+            while True:
+                index = self.todo.get_nowait()
+                process.stdin.write(pickle.dumps(self.items[index]))
+                process.stdin.flush()
+                done, answer = pickle.load(process.stdout)
+                future, index = self.futures[index], None
+                with contextlib.suppress(InvalidStateError):  # the workers were ended meanwhile
+                    future.set_result(answer) if done else future.set_exception(answer)
+        except queue.Empty:
+            return
+        except BaseException as error:  # whoever waits must hear of it, whatever it is
+            self._fail(index, error)
+        finally:
+            for pipe in (process.stdin, process.stdout) if process else ():
+                with contextlib.suppress(OSError):  # what it had not read
+                    pipe.close()
+
+    def _fail(self, index: int | None, error: BaseException) -> None:
+        if self.ended.is_set():
+            error = WorkersEnded()
+        elif isinstance(error, EOFError | OSError | pickle.UnpicklingError):
+            error = WorkerDied("a worker process died, perhaps for want of memory")
+        for future in self.futures if index is None else [self.futures[index]]:
+            with contextlib.suppress(InvalidStateError):
+                future.set_exception(error)
+
+
+def serve() -> None:
+    """The worker's side: read a function, then items, and answer each; end with the input."""
+    items, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print is no answer
+    function = pickle.load(items)
+    with contextlib.suppress(EOFError):
+        while True:
+            item = pickle.load(items)
+            try:
+                answer = pickle.dumps((True, function(item)))
+            except BaseException as error:
+                error.add_note(f"In a worker process:\n{traceback.format_exc()}")
+                answer = _pickled(error)
+            answers.write(answer)
+            answers.flush()
+
+
+def _pickled(error: BaseException) -> bytes:
+    try:
+        pickle.loads(answer := pickle.dumps((False, error)))
+    except Exception:  # an exception with arguments of its own
+        return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
+    return answer
 
 
 def end_workers() -> None:
@@ -132,10 +173,9 @@ def run_python(code: str, seconds: float) -> subprocess.CompletedProcess[str]:
 
     Raises subprocess.TimeoutExpired after so many seconds.
     """
-    path = str(Path(__file__).parents[1])
-    boot = f"import sys; sys.path.append({path!r}); import sirev.parent; sirev.parent.die_with({os.getpid()})"
-    command = [sys.executable, "-P", "-c", f"{boot}\n{code}"]
-    process = _keeper.submit(lambda: subprocess.Popen(command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, text=True)).result()
+    command = python(code)
+    settings: dict[str, Any] = {"stdin": DEVNULL, "stdout": PIPE, "stderr": PIPE, "text": True}
+    process = in_spawner(lambda: start(command, environment(os.cpu_count() or 1), shielded=True, **settings))
     _processes.add(process)
     try:
         out, err = process.communicate(timeout=seconds)
@@ -144,7 +184,3 @@ def run_python(code: str, seconds: float) -> subprocess.CompletedProcess[str]:
         process.wait()
         _processes.discard(process)
     return subprocess.CompletedProcess(command, process.returncode, out, err)
-
-
-def _shut_down(pool: Any, kill_workers: bool = False) -> None:
-    _keeper.submit(pool.shutdown, wait=True, kill_workers=kill_workers).result()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sirev.workers import WorkersEnded, end_workers, run_python, spread
+from sirev.workers import WorkerDied, WorkersEnded, end_workers, run_python, spread
 from tests.conftest import alive, eventually
 
 
@@ -23,6 +23,23 @@ def refuse(number: int) -> int:
     return number
 
 
+class Odd(Exception):
+    """One that can't be made from its arguments alone."""
+
+    def __init__(self, one: int, other: int) -> None:
+        super().__init__(f"{one} and {other}")
+
+
+def odd(number: int) -> int:
+    raise Odd(number, number)
+
+
+def killed(number: int) -> int:
+    if number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
 def endless(path: str) -> None:
     Path(path).write_text(str(os.getpid()))
     threading.Event().wait()
@@ -32,6 +49,7 @@ def endless(path: str) -> None:
 def several_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     import joblib
 
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))  # where workers find this file
     monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
 
 
@@ -54,6 +72,22 @@ def test_one_core_computes_in_this_process(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_an_error_of_a_worker_is_raised_here() -> None:
     with pytest.raises(ValueError, match="three"), spread(refuse, list(range(6))) as results:
+        list(results)
+
+
+def test_where_an_error_was_raised_is_told() -> None:
+    with pytest.raises(ValueError) as raised, spread(refuse, list(range(6))) as results:
+        list(results)
+    assert 'raise ValueError("three")' in "".join(raised.value.__notes__)
+
+
+def test_an_error_that_cannot_be_sent_is_raised_as_its_words() -> None:
+    with pytest.raises(RuntimeError, match="Odd: 0 and 0"), spread(odd, [0, 1]) as results:
+        list(results)
+
+
+def test_a_worker_that_dies_is_an_error() -> None:
+    with pytest.raises(WorkerDied, match="want of memory"), spread(killed, list(range(6))) as results:
         list(results)
 
 

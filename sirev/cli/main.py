@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import gc
 import math
@@ -22,6 +21,8 @@ gc.set_threshold(100_000)
 
 RESUMABLE = {130: "interrupted", 143: "terminated", 129: "hung up"}
 """Exit statuses after which the same command goes on from where this one was -> what happened."""
+DECIDES_NUMBERS = ("NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES", "OPENBLAS_CORETYPE")
+"""Variables that numpy and its BLAS read as they are loaded: other instructions round otherwise."""
 AGAIN = 5.0
 """Seconds within which a second signal is taken for the same request."""
 
@@ -37,6 +38,8 @@ class Terminated(BaseException):
 def main() -> None:
     """Entry point: 0, 1 where a stage failed, 2 for bad input, 130 when interrupted, 143 and 129 for SIGTERM and SIGHUP."""
     status: int
+    for name in DECIDES_NUMBERS:
+        os.environ.pop(name, None)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup sirev ...` ignores SIGHUP, and goes on doing so
             signal.signal(number, _terminate)
@@ -86,13 +89,6 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 def _leave(status: int) -> NoReturn:
     """End the process without taking it apart piece by piece, which takes a replay a sixth of its time."""
-    if "joblib" in sys.modules:
-        from multiprocessing import active_children
-
-        for pid in filter(None, (child.pid for child in active_children())):
-            with contextlib.suppress(OSError):  # not `child.kill`, which loky's children lack
-                os.kill(pid, signal.SIGKILL)  # left of a pool that was broken off; the functions at exit would wait for it
-        atexit._run_exitfuncs()  # unlinks the semaphores that pools name, which a process that just vanishes leaves in /dev/shm
     try:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -57,6 +57,8 @@ def load(name: str, options: Mapping[str, Any] | None = None) -> Task:
 
 
 def _module(name: str, module_name: str) -> ModuleType:
+    # Python takes a file of the same second and size for the one that it compiled; a user's code is compiled each time.
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         if module_name.endswith(".py"):
             return _module_of_file(Path(module_name))
@@ -65,6 +67,8 @@ def _module(name: str, module_name: str) -> ModuleType:
         return importlib.import_module(module_name)
     except Exception as error:
         raise BadInput(f"{name}: {module_name} can't be imported: {_said(error)}") from None
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def _module_of_file(path: Path) -> ModuleType:

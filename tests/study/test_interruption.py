@@ -140,7 +140,7 @@ def test_ctrl_c_does_not_wait_for_another_process(tmp_path: Path) -> None:
     first = started(tmp_path / "store", "--set", "model.pretrain.sequences=400000")
     said(first, "running")
     second = started(tmp_path / "store", "--set", "model.pretrain.sequences=400000")
-    said(second, "waits for process")
+    said(second, "waiting for process")
     second.send_signal(signal.SIGINT)
     assert second.wait() == 130
     assert first.poll() is None
