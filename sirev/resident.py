@@ -18,6 +18,7 @@ from typing import Any
 from sirev.errors import BadInput, SirevError
 from sirev.spawning import environment, in_spawner, python, start
 
+
 class ChildFailed(SirevError):
     """The child's work raised, or the child died. `log` holds what it printed."""
 

@@ -47,7 +47,7 @@ SET = {
 }
 
 FURTHER = "SIREV_PASS_ENVIRONMENT"
-"""Names the variables, separated by commas, that children get as well; what they were is recorded beside each artifact."""
+"""Names the variables, separated by commas, that children get as well; which these were is recorded beside each artifact."""
 
 SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 

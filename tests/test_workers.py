@@ -76,7 +76,7 @@ def test_an_error_of_a_worker_is_raised_here() -> None:
 
 
 def test_where_an_error_was_raised_is_told() -> None:
-    with pytest.raises(ValueError) as raised, spread(refuse, list(range(6))) as results:
+    with pytest.raises(ValueError, match="three") as raised, spread(refuse, list(range(6))) as results:
         list(results)
     assert 'raise ValueError("three")' in "".join(raised.value.__notes__)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from sirev.errors import BadInput, SirevError, StageFailed
 from sirev.resident import ChildFailed
+from sirev.spawning import further
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.local_files import LocalFiles
@@ -243,6 +244,7 @@ class Runner:
             "packages": versions(PACKAGES),
             "hardware": hardware(),
             "git": git_state(Path(__file__).parent),
+            **({"environment": sorted(passed)} if (passed := further()) else {}),
             "started": started,
             "seconds": seconds,
         }

@@ -38,6 +38,7 @@ _PROVENANCE = {
     "packages": dict,
     "hardware": dict,
     "git": dict | None,
+    "environment": list,
     "notes": dict,
 }
 RUN_HAS = {
