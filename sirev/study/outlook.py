@@ -106,7 +106,8 @@ class Outlook:
             begun = self._begun.pop(work, None) if work else None
             if work and begun and computed:
                 share = 1 - (begun.first[1] if begun.first else 0.0)
-                self._seen[self.pieces[work].kind].append((self.pieces[work].size * share, now - begun.since))
+                if share > 0:  # else an earlier attempt had done all of it
+                    self._seen[self.pieces[work].kind].append((self.pieces[work].size * share, now - begun.since))
             self._finish(run, step)
 
     def end(self, run: str) -> None:
@@ -141,6 +142,8 @@ class Outlook:
         whole = piece.size / rate if rate else None
         if begun is None:
             return whole if whole is not None or piece.kind.startswith(LONG) else 0.0
+        if begun.last and begun.last[1] >= 1:
+            return 0.0
         if begun.first and begun.last and begun.last[1] - begun.first[1] >= EARLY * (1 - begun.first[1]):
             pace = (begun.last[1] - begun.first[1]) / max(begun.last[0] - begun.first[0], 1e-9)
             return max((1 - begun.last[1]) / pace - (now - begun.last[0]), 0.0)

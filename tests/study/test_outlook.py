@@ -74,6 +74,15 @@ def test_what_an_earlier_attempt_had_done_makes_no_rate() -> None:
     assert it.seconds_left(10) == pytest.approx(5 + 200 / (20 / 10) + 5)
 
 
+def test_a_step_that_an_earlier_attempt_had_all_but_ended_makes_no_rate_and_takes_no_time() -> None:
+    it = outlook(train=10.0, sample=10.0)
+    it.start("a", "train:1", 0)
+    it.progress("a", "train:1", 8, 8, 4)
+    assert it.seconds_left(4) == pytest.approx(5 + 20 + 5)
+    it.finish("a", "train:1", 5, computed=True)
+    assert it.seconds_left(5) == pytest.approx(5 + 20 + 5)
+
+
 def test_another_kind_of_training_lends_its_rate() -> None:
     it = outlook(sample=10.0)
     it.pieces["b train:2"] = Piece("train dpo", 400.0)
