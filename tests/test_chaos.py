@@ -84,7 +84,7 @@ class Command:
         allowed = {0} | ({-signal.SIGKILL} if asked == signal.SIGKILL else {STATUS[asked]} if asked in STATUS else set())
         if asked in STATUS:
             allowed.add(-asked)  # it came before the handlers were set
-        if self.words[0] != "iterate":
+        if self.words[0] != "iterate" or "--remote" in self.words:  # there may be nothing to show, or nowhere to pull from, yet
             allowed |= {1, 2}
         assert status in allowed, (self.words, asked, status, stderr)
         return f"{' '.join(self.words[:2])}: {'as asked' if status == 0 else status}"
