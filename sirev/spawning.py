@@ -40,6 +40,8 @@ SET = {
     "PYTHONUTF8": "1",
     "PYTHONUNBUFFERED": "1",
     "TOKENIZERS_PARALLELISM": "false",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
     # Numbers are computed in the precision that the recipe names, on every machine.
     "NVIDIA_TF32_OVERRIDE": "0",
     "ONEDNN_DEFAULT_FPMATH_MODE": "STRICT",
@@ -61,7 +63,7 @@ def environment(threads: int) -> dict[str, str]:
     count = str(threads)
     passed = {name: value for name, value in os.environ.items() if name in PASSED or name.startswith("HF_")}
     counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), count)
-    return {**SET, **counts, **passed, **further()}
+    return {**passed, **SET, **counts, **further()}
 
 
 def further() -> dict[str, str]:
