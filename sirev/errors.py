@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from sirev.printing import visible
+
 
 class SirevError(Exception):
     """Something failed that the user should read about in one line."""
 
     exit_status = 1
+
+    def __str__(self) -> str:
+        return visible(super().__str__(), lines=True)  # it quotes paths, data and what others wrote
 
 
 class BadInput(SirevError):
