@@ -11,15 +11,18 @@ from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 KEY = "SIREV_API_KEY"
 """The environment variable with a server's key. Not OPENAI_API_KEY: a key that is meant for somebody else must not go to whatever
 server a recipe names."""
-_CREDENTIALS = re.compile(r"\b(?!file:)([A-Za-z][A-Za-z0-9+.-]*://)(?:[^\s/?#]*@)?([^\s?#]*)(?:\?[^\s#]*)?(?:#\S*)?")
+_CREDENTIALS = re.compile(r"\b(?!file:)([A-Za-z][A-Za-z0-9+.-]*://)(?:[^\s/?#]*@)?([^\s?#]*)(?:\?[^\s#]*=[^\s#]*)?(?:#\S*=\S*)?")
+_MISTYPED = re.compile(r"(\burl\s*[=:]\s*)\S*@\S*")
 
 
 def without_credentials(text: str) -> str:
     """A text with the user, password, query and fragment of each URL in it left out: what may be read by anybody.
 
-    A query is left out whole, since tokens and signatures have many names there. Files' URLs have none of these.
+    A query is left out whole, since tokens and signatures have many names there. Files' URLs have none of these. A setting
+    `url` that has an @ elsewhere is left out whole: it is mistyped, and nobody knows which part is the password.
     """
-    return _CREDENTIALS.sub(r"\1\2", text) if "://" in text else text
+    text = _CREDENTIALS.sub(r"\1\2", text) if "://" in text else text
+    return _MISTYPED.sub(r"\1...", text) if "url" in text else text
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sirev.addresses import without_credentials
 from sirev.printing import visible
 
 
@@ -11,7 +12,7 @@ class SirevError(Exception):
     exit_status = 1
 
     def __str__(self) -> str:
-        return visible(super().__str__(), lines=True)  # it quotes paths, data and what others wrote
+        return visible(without_credentials(super().__str__()), lines=True)  # it quotes paths, data, addresses
 
 
 class BadInput(SirevError):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Discriminator, Field, Tag, field_serializer, model_validator
 
-from sirev.addresses import without_credentials
+from sirev.addresses import Address
 from sirev.recipe.fields import Count, Name, Rate, Section, Seed, Share, Warmup, Weight
 from sirev.recipe.tasks import Gsm8k, Level, Math, Mbpp, Task
 
@@ -265,7 +265,7 @@ class Engine(Section):
 
     @field_serializer("url", when_used="json")
     def _recorded(self, url: str | None) -> str | None:
-        return url and without_credentials(url)
+        return url and Address.of(url).url
 
 
 class Recipe(Section):

@@ -18,10 +18,11 @@ def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, neutral: bo
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([_neutral(cell) if neutral else cell for cell in row] for row in rows)
+    writer.writerows([_cell(cell, neutral) if isinstance(cell, str) else cell for cell in row] for row in rows)
     return sink.getvalue()
 
 
-def _neutral(cell: Any) -> Any:
-    formula = isinstance(cell, str) and cell.startswith(BEGINNINGS) and not NUMBER.fullmatch(cell)
-    return f"'{cell}" if formula else cell
+def _cell(text: str, neutral: bool) -> str:
+    formula = neutral and text.startswith(BEGINNINGS) and not NUMBER.fullmatch(text)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # an \r by itself the csv module does not quote: it would end the row
+    return f"'{text}" if formula else text

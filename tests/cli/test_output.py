@@ -51,14 +51,14 @@ def test_no_encoding_ends_a_command(command: Command, smoke_copy: Path, tmp_path
     for step in ("M1", "M2"):
         rows = [{"id": f"数{i}", "completion": "é", "correct": i < 4, "level": f"λ{i % 2} 数"} for i in range(8)]
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        (tmp_path / f"{step}数.jsonl").write_text(text, encoding="utf-8")
-    steps = [word for step in ("M1", "M2") for word in ("--step", f"{step}={tmp_path}/{step}数.jsonl")]
-    (tmp_path / "mine.yaml").write_text("defaults: [tiny_smoke]\ndescription: Übung 数\n", encoding="utf-8")
+        (tmp_path / f"{step}.jsonl").write_text(text, encoding="utf-8")
+    steps = [word for step in ("M1", "M2") for word in ("--step", f"{step}={tmp_path}/{step}.jsonl")]
+    (tmp_path / "mine.yaml").write_text("defaults: [paper, gsm8k]\ndescription: Übung 数\n", encoding="utf-8")
     for arguments in (
         ["measure", "mine", *steps, "--level", "level"],
         ["report", "all", "--recipe", "mine"],
         ["report", "all", "--recipe", "mine", "--format", "csv"],
-        ["report", "html", "--recipe", "mine", "--output", tmp_path / "数.html"],
+        ["report", "html", "--recipe", "mine", "--output", tmp_path / "page.html"],
         ["iterate", "tiny_smoke"],
         ["store", "ls"],
         ["doctor"],
@@ -73,7 +73,7 @@ def test_no_encoding_ends_a_command(command: Command, smoke_copy: Path, tmp_path
         assert "Traceback" not in said
         if arguments[0] == "recipes":
             assert "\\xDCbung \\u6570" in said  # read as UTF-8, whatever the locale
-    assert "<html" in (tmp_path / "数.html").read_text(encoding="utf-8")
+    assert "<html" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_what_no_encoding_has_is_spelled_out_not_lost() -> None:

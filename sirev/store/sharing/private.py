@@ -33,8 +33,9 @@ def _shareable(value: Any, name: str) -> Any:
     if not isinstance(value, str):
         return value
     if "://" in value:
-        value = without_credentials(value)
-    elif name in FILES or (name in EITHER and _LOCAL.match(value)):
+        shown = without_credentials(value)
+        return re.split("[?#]", shown)[0] if name == "url" else shown
+    if name in FILES or (name in EITHER and _LOCAL.match(value)):
         return f"./{_last(value)}"
     return value
 
