@@ -8,7 +8,6 @@ import pty
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,22 +18,12 @@ import sirev
 from sirev.printing import HIDDEN
 from sirev.store.digests import sealed
 from sirev.store.records import RECORD_FORMAT
+from tests.cli.several import program
 from tests.conftest import Study
 
 PAYLOAD = "\x1b]52;c;aGk=\x07\x1b]0;t\x07\x1b[35;45mM\x9b2J\x85\u202e\u2066\u200b\u2028\r[red]x[/red][link=http://x.y]:smile:\x7f"
 OWN = r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\r?\x1b\[2K|\x1b\[\d+A|\r(?=\x1b\[)"
 """What sirev may send: colours, and the moves of a bar."""
-PROGRAM = """
-import json, os, sys
-from sirev.cli import main
-for arguments in json.load(open(sys.argv[1])):
-    print(f"$ {arguments}", flush=True)
-    if (child := os.fork()) == 0:
-        sys.argv = ["sirev", *arguments]
-        main.main()
-    os.waitpid(child, 0)
-"""
-"""Runs one command after the other, each as `sirev` would, without importing everything anew."""
 
 
 @pytest.fixture(scope="module")
@@ -103,12 +92,12 @@ def commands(store: Path) -> list[list[str]]:
     return [[*one, "--store", str(store)] for one in asked]
 
 
-def on_a_terminal(program: Sequence[str], folder: Path) -> str:
+def on_a_terminal(asked: Sequence[str], folder: Path) -> str:
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(folder)
         kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-        os.execve(program[0], list(program), {**kept, "TERM": "xterm-256color", "COLUMNS": "100"})
+        os.execve(asked[0], list(asked), {**kept, "TERM": "xterm-256color", "COLUMNS": "100"})
     shown = b""
     try:
         while chunk := os.read(terminal, 65536):
@@ -121,18 +110,14 @@ def on_a_terminal(program: Sequence[str], folder: Path) -> str:
 
 @pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
 def test_no_control_character_of_a_text_gets_out(hostile: Path, tmp_path: Path, terminal: bool) -> None:
-    asked = tmp_path / "asked.json"
-    asked.write_text(json.dumps(commands(hostile)))
-    program = [sys.executable, "-c", PROGRAM, str(asked)]
+    asked = program(commands(hostile), tmp_path)
     if terminal:
-        shown = on_a_terminal(program, tmp_path)
+        shown = on_a_terminal(asked, tmp_path)
         assert "\x1b[" in shown, "no colour at all"
         assert "\x1b[35;45m" not in shown
         shown = re.sub(OWN, "", shown).replace("\r\n", "\n")
     else:
-        shown = subprocess.run(
-            program, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True
-        ).stdout.decode()
+        shown = subprocess.run(asked, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True).stdout.decode()
     for part in shown.split("$ [")[1:]:
         found = HIDDEN.findall(part.replace("\n", "").replace("\t", ""))
         assert not found, part
