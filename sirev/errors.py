@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from sirev.addresses import without_credentials
+from sirev.printing import visible
+
 
 class SirevError(Exception):
     """Something failed that the user should read about in one line."""
 
     exit_status = 1
+
+    def __str__(self) -> str:
+        return visible(without_credentials(super().__str__()), lines=True)  # it quotes paths, data, addresses
 
 
 class BadInput(SirevError):

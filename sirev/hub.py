@@ -49,7 +49,11 @@ def missing_weights(folder: Path) -> list[str]:
     if not (folder / "config.json").is_file() and any(folder.glob("*/*.safetensors")):
         return []  # of sentence-transformers: every module has its own folder, and none lies at the top
     try:
-        names = sorted(set(json.loads(index.read_text())["weight_map"].values())) if index.is_file() else ["model.safetensors"]
+        names = (
+            sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+            if index.is_file()
+            else ["model.safetensors"]
+        )
     except (ValueError, KeyError, AttributeError):
         return [index.name]
     return [name for name in names if not (folder / name).is_file()]

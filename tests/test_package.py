@@ -18,7 +18,10 @@ LAYER_OF = {
     **{name: name for name in LAYERS},
     "front": "cli",
     **dict.fromkeys(("engines", "trainers", "tasks", "grading", "metrics"), "work"),
-    **dict.fromkeys(("errors", "seeds", "shipped", "resident", "child", "parent", "spawning", "workers", "hub"), "ground"),
+    **dict.fromkeys(
+        ("addresses", "child", "errors", "hub", "parent", "printing", "resident", "seeds", "shipped", "spawning", "workers"),
+        "ground",
+    ),
     "__main__": "cli",
 }
 
@@ -77,3 +80,19 @@ def test_the_work_itself_does_not_know_the_store() -> None:
     for part in ("engines", "trainers", "tasks", "grading", "metrics"):
         for path in (ROOT / part).glob("*.py"):
             assert "sirev.store" not in path.read_text(), path
+
+
+ASCII = ("child.py", "resident.py")
+"""What a child and its parent say to each other is JSON in ASCII."""
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_text_files_are_utf_8_whatever_the_locale(path: Path) -> None:
+    calls = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+    for call in calls if path.name not in ASCII else ():
+        if any(keyword.arg == "encoding" for keyword in call.keywords):
+            continue
+        called = ast.unparse(call.func).rpartition(".")[2]
+        modes = [one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+        assert called not in ("read_text", "write_text"), f"{path}:{call.lineno}"
+        assert called not in ("open", "fdopen") or not any({*mode} <= {*"rwax+t"} for mode in modes), f"{path}:{call.lineno}"

@@ -30,6 +30,7 @@ from sirev.cli.options import (
 )
 from sirev.cli.positional import one_recipe, recipe_and_step, section_and_recipes
 from sirev.cli.store.app import app as store_app
+from sirev.printing import out
 
 app = typer.Typer(
     name="sirev",
@@ -52,7 +53,7 @@ def root(
     if version:
         from sirev import __version__
 
-        typer.echo(f"sirev {__version__}")
+        out(f"sirev {__version__}")
         raise typer.Exit
 
 

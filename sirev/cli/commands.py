@@ -6,6 +6,8 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from sirev.printing import visible
+
 PROGRAM = "sirev"  # whatever it is started by: the script, or python -m sirev
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 WORDS = {"help": "--help", "version": "--version"}
@@ -77,7 +79,7 @@ class Group(_Help, TyperGroup):
                 raise
             text = error.format_message()
             ending = " Try" if text.endswith("?") else "; try"
-            context.fail(f"{text.rstrip('.')}{ending} '{context.command_path} --help'")
+            context.fail(f"{visible(text.rstrip('.'), lines=True)}{ending} '{context.command_path} --help'")
 
     def invoke(self, ctx: Any) -> Any:
         """Run; where nobody reads the output any more, raise a BrokenPipeError without a number, which Typer leaves alone."""

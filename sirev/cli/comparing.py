@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from sirev.cli.progress import PLAIN_SECONDS, duration
+from sirev.printing import console, say, text_column
 
 
 class Comparing:
@@ -32,7 +33,7 @@ class Comparing:
             self._stop()
             self._began = self._said = now
             what = "1 run" if runs == 1 else f"{runs} runs"
-            print(f"sirev: comparing {what} (the store has no such comparison yet) ...", file=sys.stderr, flush=True)
+            say(f"sirev: comparing {what} (the store has no such comparison yet) ...")
             if sys.stderr.isatty():
                 self._bar = _bar()
                 self._task = self._bar.add_task("", total=models)
@@ -42,7 +43,7 @@ class Comparing:
         elif now - self._said >= PLAIN_SECONDS:
             self._said = now
             left = duration((now - self._began) * (models - done) / done)
-            print(f"sirev: {done} of {models} models compared, {left}", file=sys.stderr, flush=True)
+            say(f"sirev: {done} of {models} models compared, {left}")
 
     def _stop(self) -> None:
         if self._bar is not None:
@@ -52,8 +53,7 @@ class Comparing:
 
 
 def _bar() -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    columns = (BarColumn(bar_width=30), MofNCompleteColumn(), TextColumn("models"), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    columns = (BarColumn(bar_width=30), MofNCompleteColumn(), text_column("models"), TimeRemainingColumn())
+    return Progress(*columns, console=console(stderr=True), transient=True)

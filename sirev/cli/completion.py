@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from sirev.printing import visible
 from sirev.shipped import names_in, recipe_folder
 
 METHODS = ("sft", "dpo", "sft-dpo", "all")
@@ -52,7 +53,7 @@ def runs(ctx: Any, incomplete: str) -> list[str]:
         names = os.listdir(folder)
     except OSError:
         return []
-    return sorted(name.removesuffix(".json") for name in names if name.endswith(".json") and name.startswith(incomplete))
+    return sorted(name.removesuffix(".json") for name in _typed(names) if name.endswith(".json") and name.startswith(incomplete))
 
 
 def run_recipes(ctx: Any, incomplete: str) -> list[str]:
@@ -69,4 +70,9 @@ def runs_and_recipes(ctx: Any, incomplete: str) -> list[str]:
 def _files(incomplete: str) -> list[str]:
     folder, _, start = incomplete.rpartition("/")
     found = sorted(Path(folder or ".").glob(f"{start}*.y*ml")) if "*" not in start else []
-    return [str(path) if folder else path.name for path in found]
+    return list(_typed(str(path) if folder else path.name for path in found))
+
+
+def _typed(names: Iterable[str]) -> Iterator[str]:
+    """Those that somebody could have typed: what a terminal would act upon is not offered."""
+    return (name for name in names if visible(name) == name)

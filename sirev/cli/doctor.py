@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sirev.cli.lines import Line, print_styled, wrapped
 from sirev.cli.options import check_format
+from sirev.printing import out_json
 from sirev.recipe import load_recipe
 from sirev.store.store import Store
 from sirev.study.doctor import PACKAGE, examine
@@ -37,7 +37,7 @@ def run(
     if form == "json":
         can_run = None if name is None else missing == 0
         told = {"schema": SCHEMA, "recipe": name, "can_run": can_run, "findings": [finding.to_dict() for finding in findings]}
-        print(json.dumps(told, indent=2, ensure_ascii=False))
+        out_json(told)
     else:
         print_styled(lambda width: report(findings, name, width, verbose))
     return 1 if missing else 0

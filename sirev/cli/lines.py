@@ -8,6 +8,8 @@ import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from sirev.printing import console, out, visible
+
 UNLIMITED = 10_000
 """Columns where the output is no terminal."""
 
@@ -25,23 +27,22 @@ def print_lines(lines: Iterable[str]) -> None:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for line in lines:
         if width is None or len(line) <= width:
-            print(line)
+            out(line)
             continue
-        print("\n".join(wrapped(line, width, len(line) - len(line.lstrip()) + 2)))
+        out(*wrapped(visible(line), width, len(line) - len(line.lstrip()) + 2))
 
 
 def print_styled(lines: Callable[[int], Iterable[Line]]) -> None:
     """Print the lines that are made for a width; with their styles on a terminal, unless NO_COLOR is set."""
     if not sys.stdout.isatty():
         for line in lines(UNLIMITED):
-            print(line.text)
+            out(line.text)
         return
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False, markup=False, emoji=False)
+    terminal = console()
     for line in lines(shutil.get_terminal_size().columns):
-        console.print(Text(line.text, line.style), soft_wrap=True)
+        terminal.print(Text(visible(line.text), line.style), soft_wrap=True)
 
 
 def wrapped(line: str, width: int, indent: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Standard output that can't take everything: a terminal without some characters, a disk that is full."""
+"""Standard output that can't take everything: a terminal without some characters, a disk that is full; and tracebacks."""
 
 from __future__ import annotations
 
@@ -6,9 +6,34 @@ import codecs
 import errno
 import io
 import sys
+from types import TracebackType
+
+from sirev.printing import say
 
 PLAIN = str.maketrans(
-    {"−": "-", "–": "-", "—": "-", "─": "-", "→": "->", "…": "...", "≤": "<=", "≥": ">=", "×": "x", "·": "*", "“": '"', "”": '"'}
+    {
+        **dict.fromkeys("−–—─━", "-"),
+        **dict.fromkeys("│┃║", "|"),
+        **dict.fromkeys("‘’", "'"),
+        **dict.fromkeys("“”", '"'),
+        **{chr(0x2080 + digit): str(digit) for digit in range(10)},
+        "←": "<-",
+        "→": "->",
+        "↑": "^",
+        "↓": "v",
+        "⇅": "^v",
+        "▲": "^",
+        "▼": "v",
+        "ₜ": "t",
+        "…": "...",
+        "≤": "<=",
+        "≥": ">=",
+        "≠": "!=",
+        "≈": "~",
+        "±": "+-",
+        "×": "x",
+        "·": "*",
+    }
 )
 """Characters that a terminal may lack -> what stands in their place."""
 
@@ -18,18 +43,28 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def spell_out_what_is_lacking() -> None:
-    """From now on write what the terminal's encoding lacks, such as an arrow in Latin-1, as its nearest ASCII or "?"."""
+    """From now on write what the terminal's encoding lacks as its nearest ASCII, such as an arrow, or spelled out: \\u4e2d.
+
+    A traceback, which quotes data, goes out by the one door, too.
+    """
     codecs.register_error("sirev", _replaced)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
+        if isinstance(stream, io.TextIOWrapper):  # UTF-8 lacks bytes of a path that are none
             stream.reconfigure(errors="sirev")
+    sys.excepthook = _traceback
 
 
 def _replaced(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end].translate(PLAIN)
-    return text.encode("ascii", "replace").decode(), error.end
+    return text.encode("ascii", "backslashreplace").decode(), error.end
+
+
+def _traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    import traceback  # there is hardly ever one
+
+    say(*"".join(traceback.format_exception(kind, error, trace)).rstrip("\n").split("\n"))
 
 
 def complaint(error: OSError) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from sirev.cli.options import check_format
 from sirev.cli.units import count_text, size_text
 from sirev.cli.why import in_brief
 from sirev.errors import BadInput
+from sirev.printing import out_json
 from sirev.recipe import Recipe
 from sirev.reporting.tables import TextTable
 from sirev.reporting.terminal import print_tables
@@ -58,7 +58,7 @@ def run(
     estimate = planned.estimate(throughput)
     gpu = _gpu_bytes(gpu_memory, overlays)
     if form == "json":
-        print(json.dumps(_as_json(planned, estimate, gpu), indent=2, ensure_ascii=False))
+        out_json(_as_json(planned, estimate, gpu))
         return
     if steps:
         print_tables([_every_step(planned.states)])

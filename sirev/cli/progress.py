@@ -10,6 +10,7 @@ from collections import Counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from sirev.printing import console, say, text_column, visible
 from sirev.store.runs import Run, step_title
 from sirev.study.runner import State
 
@@ -202,20 +203,18 @@ def duration(seconds: float) -> str:
 
 def _say(line: str) -> None:
     with contextlib.suppress(OSError):  # nobody reads it any more: no reason to stop
-        print(line, file=sys.stderr, flush=True)
+        say(line)
 
 
 def _banner(text: str) -> None:
     from rich import box
-    from rich.console import Console
     from rich.panel import Panel
 
-    Console(stderr=True).print(Panel(text, title="WARNING", style="bold red", box=box.HEAVY, width=100))
+    console(stderr=True).print(Panel(visible(text), title="WARNING", style="bold red", box=box.HEAVY, width=100))
 
 
 def _bars() -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
+    from rich.progress import BarColumn, ProgressColumn, Task
     from rich.progress import Progress as Bars
     from rich.table import Column
     from rich.text import Text
@@ -231,15 +230,15 @@ def _bars() -> Any:
 
         def render(self, task: Task) -> Text:
             state = str(task.fields["state"])
-            return Text(f"{state}, {task.elapsed or 0:.0f} s" if state == "running" else state)
+            return Text(f"{state}, {task.elapsed or 0:.0f} s" if state == "running" else visible(state))
 
     # Columns of fixed width: names of steps come and go, and bars that jump can't be read.
     return Bars(
-        TextColumn("[bold]{task.description}"),
-        TextColumn("{task.fields[step]}", table_column=Column(width=20, no_wrap=True, overflow="ellipsis")),
+        text_column("{task.description}", "bold", no_wrap=None),
+        text_column("{task.fields[step]}", width=20, overflow="ellipsis"),
         Share(bar_width=10, table_column=Column(width=10)),
         State(table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
-        console=Console(stderr=True),
+        console=console(stderr=True),
         refresh_per_second=5,
         expand=True,
     )

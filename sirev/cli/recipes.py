@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any
 
 import yaml
 
 from sirev.cli.options import check_format
+from sirev.printing import out, out_json, write
 from sirev.recipe import load_recipe, overlay_names, recipe_names
 from sirev.recipe.load import names_a_model, read_recipe
 
@@ -26,13 +25,13 @@ def ls(form: str) -> None:
     overlays = overlay_names()
     if form == "json":
         listed = [{"name": name, "description": words, "names_model": name in whole} for name, words in told.items()]
-        _print_json({"recipes": listed, "overlays": [{"name": name, "description": words} for name, words in overlays.items()]})
+        out_json({"recipes": listed, "overlays": [{"name": name, "description": words} for name, words in overlays.items()]})
         return
     width = max(map(len, (*told, *overlays)))
     _print_group("Tasks, for a model of your own: --model ORGANISATION/NAME or --model FOLDER", tasks, width)
-    print()
+    out("")
     _print_group("Recipes", whole, width)
-    print()
+    out("")
     _print_group("Overlays, for --overlay", overlays, width)
 
 
@@ -47,19 +46,15 @@ def show(name: str, overrides: list[str], overlays: list[str], form: str) -> Non
         settings["name"] = source.value(("name",))
         del settings["model"]
     if form == "json":
-        _print_json(settings)
+        out_json(settings)
         return
-    print("# " + "\n# ".join(["Resolved from:", *source.origins()]))
+    out(*(f"# {line}" for line in ("Resolved from:", *source.origins())))
     if "model" not in settings:
-        print(f"# It names no model; `sirev iterate` asks for --model {ANY_MODEL} or --model FOLDER")
-    print(yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=120), end="")
+        out(f"# It names no model; `sirev iterate` asks for --model {ANY_MODEL} or --model FOLDER")
+    write(yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=120))
 
 
 def _print_group(title: str, lines: Mapping[str, str], width: int) -> None:
-    print(f"{title}:")
+    out(f"{title}:")
     for name, words in lines.items():
-        print(f"{name:<{width}}  {words}")
-
-
-def _print_json(told: Any) -> None:
-    print(json.dumps(told, indent=2, ensure_ascii=False))
+        out(f"{name:<{width}}  {words}")

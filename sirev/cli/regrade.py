@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from sirev.cli.options import check_format
 from sirev.cli.progress import Progress
+from sirev.printing import json_text, say, write
+from sirev.reporting.spreadsheet import as_csv
 from sirev.reporting.summary import FORMATS
 from sirev.reporting.tables import TextTable, markdown
-from sirev.reporting.terminal import print_tables, write
+from sirev.reporting.terminal import print_tables
 from sirev.store.runs import step_title
 from sirev.study.regrading import Regrading, regrade
 
@@ -34,7 +32,7 @@ def run(name: str, overrides: list[str], form: str, store: Path | None, unsafe_c
         return
     if form == "csv":  # which has no place for it
         for note in _missing(found):
-            print(f"sirev: {note}", file=sys.stderr)
+            say(f"sirev: {note}")
     text = _csv(found) if form == "csv" else _json(found) if form == "json" else markdown(_tables(found))
     write(text)
 
@@ -67,13 +65,10 @@ def _missing(found: Regrading) -> list[str]:
 
 
 def _json(found: Regrading) -> str:
-    return json.dumps({"schema": SCHEMA, **asdict(found)}, indent=2, ensure_ascii=False) + "\n"
+    return json_text({"schema": SCHEMA, **asdict(found)})
 
 
 def _csv(found: Regrading) -> str:
-    sink = io.StringIO()
-    writer = csv.writer(sink, lineterminator="\n")
-    writer.writerow(["run", "step", "problem", "draw", "before", "after"])
-    for step in found.steps:
-        writer.writerows([found.run, step.step, flip.problem, flip.draw, flip.before, flip.after] for flip in step.flips)
-    return sink.getvalue()
+    flips = [(step.step, flip) for step in found.steps for flip in step.flips]
+    rows = [[found.run, step, flip.problem, flip.draw, flip.before, flip.after] for step, flip in flips]
+    return as_csv(["run", "step", "problem", "draw", "before", "after"], rows)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from sirev.cli.comparing import Comparing
 from sirev.errors import BadInput
+from sirev.printing import out_path, say, write
 from sirev.recipe import suggest
 from sirev.reporting.sections import ALL, SECTIONS
 from sirev.reporting.selection import others_in_words
 from sirev.reporting.summary import FORMATS, Report, report
-from sirev.reporting.terminal import write
 from sirev.store.store import Store
 
 PATIENCE = 3.0
@@ -110,7 +110,7 @@ def _page(made: Report, store: Store, output: Path, draws: int) -> bool:
             _say(f"{line} ...")
 
     page = write_page(made, store, output, draws, told)
-    print(page.path, flush=True)
+    out_path(page.path)
     if page.missing:
         _say("the page lacks what the store lacks:", *page.missing, "to fix:", *(f"  {command}" for command in page.mends))
     return bool(page.missing)
@@ -124,11 +124,12 @@ def _figures(made: Report, output: Path) -> None:
     recipes = [str(study["recipe"]) for study in made.studies]
     for study, recipe in zip(made.studies, recipes, strict=True):
         name = recipe if recipes.count(recipe) == 1 else str(study["runs"][0]["id"])  # the same recipe with other settings
-        for path in write_figures(study, output / name if len(recipes) > 1 else output):
-            print(path, flush=True)
+        folder = re.sub(r"[^\w.@+-]|^\.+", "_", name)  # a run of another store may be of a recipe with any name
+        for path in write_figures(study, output / folder if len(recipes) > 1 else output):
+            out_path(path)
 
 
 def _say(*lines: str) -> None:
     """Lines for stderr; those that are indented are commands, to be copied as they stand."""
     for line in lines:
-        print(line if line.startswith("  ") else f"sirev: {line}", file=sys.stderr, flush=True)
+        say(line if line.startswith("  ") else f"sirev: {line}")

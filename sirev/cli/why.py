@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sirev.cli.lines import print_lines
 from sirev.cli.options import check_format
 from sirev.cli.units import count_text
+from sirev.printing import out_json
 from sirev.store.runs import step_title
 from sirev.study.components import moment
 from sirev.study.explanation import Explanation, Told, Why, has_to_run
@@ -36,7 +36,7 @@ def run(
     planned = plans(recipe, methods, overrides, seeds, store, (), overlays, False, nulls, null_count)
     found = explain(planned, which)
     if form == "json":
-        print(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+        out_json(found.to_dict())
         return
     labels = {
         planner.run.id: planner.run.method + (f" seed {planner.run.seed}" if len(set(seeds)) > 1 else "")

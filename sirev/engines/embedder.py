@@ -26,7 +26,7 @@ def embed(arguments: dict[str, Any], emit: Emit) -> dict[str, int]:
     """
     import numpy
 
-    texts = json.loads(Path(arguments["texts"]).read_text())
+    texts = json.loads(Path(arguments["texts"]).read_text(encoding="utf-8"))
     model = _model(arguments)
     step = BATCHES * arguments["batch_size"]
     parts = [numpy.zeros((0, 0), dtype=numpy.float32)] if not texts else []

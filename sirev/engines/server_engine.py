@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from sirev.addresses import KEY, Address, without_credentials
 from sirev.engines.protocol import Cell, Completion, Decoding, ended
 from sirev.engines.requests import Gatherer, Request, completed, requests, sampling, tokenised
 from sirev.errors import BadInput
@@ -44,8 +45,17 @@ class ServerEngine:
         self.folders = folders
         self.tokenizer = load_tokenizer(folders)
         self.model = server.served if folders.base is None else f"sirev-{name[:24]}"
+        address = Address.of(server.url)
+        self._url = address.url  # to show: without the credentials that server.url may have
         # Tries again are our own: after a restart the adapter has to be loaded before it makes sense.
-        self._client = OpenAI(base_url=server.url, api_key="none", max_retries=0, timeout=3600.0)
+        self._client = OpenAI(
+            base_url=address.url,
+            api_key="none",
+            default_headers=address.headers,
+            default_query=address.query,
+            max_retries=0,
+            timeout=3600.0,
+        )
         self._loading = threading.Lock()
         self._context: int | None = None
         self._patiently(lambda: self._require_model(fresh=True))
@@ -118,10 +128,10 @@ class ServerEngine:
                 trouble = str(error.__cause__ or error)
             except APIStatusError as error:
                 if error.status_code != 429 and error.status_code < 500:
-                    raise BadInput(f"the server {self.server.url} refuses: {' '.join(str(error).split())[:300]}") from None
+                    raise BadInput(f"the server {self._url} refuses: {_said(error)}{_login(error)}") from None
                 trouble = f"status {error.status_code}"
             if time.monotonic() + pause > until:
-                raise BadInput(f"the server {self.server.url} gives no answer: {trouble} (engine.patience_minutes)")
+                raise BadInput(f"the server {self._url} gives no answer: {trouble} (engine.patience_minutes)")
             time.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -136,7 +146,7 @@ class ServerEngine:
             try:
                 models = list(self._client.models.list())
             except NotFoundError:
-                raise BadInput(f"there is no OpenAI endpoint at {self.server.url} (engine.url: does it end in /v1?)") from None
+                raise BadInput(f"there is no OpenAI endpoint at {self._url} (engine.url: does it end in /v1?)") from None
             served = [model.id for model in models]
             self._context = next(
                 (n for m in models if m.id == self.server.served and (n := getattr(m, "max_model_len", None))), None
@@ -147,7 +157,7 @@ class ServerEngine:
                 with contextlib.suppress(NotFoundError):
                     self._client.post("/unload_lora_adapter", body={"lora_name": self.model}, cast_to=str)
             if self.folders.base is None or self.server.served not in served:
-                raise BadInput(f"the server {self.server.url} serves {', '.join(served)}, not {self.server.served} (model.name)")
+                raise BadInput(f"the server {self._url} serves {', '.join(served)}, not {self.server.served} (model.name)")
             self._load_adapter()
 
     def _load_adapter(self) -> None:
@@ -158,10 +168,19 @@ class ServerEngine:
             self._client.post("/load_lora_adapter", body=wanted, cast_to=str)
         except NotFoundError:
             raise BadInput(
-                f"the server {self.server.url} loads no adapters; start it with VLLM_ALLOW_RUNTIME_LORA_UPDATING=1 and "
+                f"the server {self._url} loads no adapters; start it with VLLM_ALLOW_RUNTIME_LORA_UPDATING=1 and "
                 "--enable-lora --max-lora-rank R, on a machine that sees this one's files"
             ) from None
         except APIStatusError as error:
             if error.status_code == 429 or error.status_code >= 503:
                 raise
-            raise BadInput(f"the server {self.server.url} can't load the adapter: {' '.join(str(error).split())[:300]}") from None
+            raise BadInput(f"the server {self._url} can't load the adapter: {_said(error)}") from None
+
+
+def _said(error: Exception) -> str:
+    """What the server said, in one line; some repeat the request, with what let it in."""
+    return without_credentials(" ".join(str(error).split()))[:300]
+
+
+def _login(error: Any) -> str:
+    return f"; its key is read from {KEY}" if error.status_code in (401, 403) else ""

@@ -44,7 +44,7 @@ class VllmEngine:
         import torch
         from vllm import LLM
 
-        config = json.loads((weights / "config.json").read_text())
+        config = json.loads((weights / "config.json").read_text(encoding="utf-8"))
         on_gpu = torch.cuda.is_available()
         lora = {"enable_lora": True, "max_lora_rank": rank, "max_loras": 1} if rank else {}
         self._llm: Any = LLM(
@@ -151,7 +151,7 @@ def _dtype(config: dict[str, Any], wanted: str) -> str:
 
 def lora_rank(adapter: Path) -> int:
     """The smallest rank limit of vLLM that an adapter fits under; BadInput if there is none."""
-    rank = int(json.loads((adapter / "adapter_config.json").read_text())["r"])
+    rank = int(json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))["r"])
     fitting = [limit for limit in RANKS if limit >= rank]
     if not fitting:
         raise BadInput(f"the adapter's LoRA rank {rank} is above vLLM's limit of {RANKS[-1]} (training.lora.r)")

@@ -81,7 +81,7 @@ def grade(arguments: dict[str, Any], emit: Emit) -> dict[str, int]:
     Further arguments: `grader`, `settings`, `workers`. Emits {"done", "total", "rate": answers a second} now and then, and
     {"warning"} before programs run unconfined; returns {"graded"}.
     """
-    pairs = [(text, gold) for text, gold in json.loads(Path(arguments["pairs"]).read_text())]
+    pairs = [(text, gold) for text, gold in json.loads(Path(arguments["pairs"]).read_text(encoding="utf-8"))]
     settings = arguments["settings"]
     if arguments["grader"] == "mbpp":
         from sirev.grading import mbpp
@@ -98,7 +98,7 @@ def grade(arguments: dict[str, Any], emit: Emit) -> dict[str, int]:
             emit({"done": done, "total": total, "rate": done / max(now - began, 1e-3)})
 
     graded = grade_all(arguments["grader"], pairs, settings, workers=arguments["workers"], progress=progress)
-    Path(arguments["out"]).write_text(json.dumps(graded.as_json()))
+    Path(arguments["out"]).write_text(json.dumps(graded.as_json()), encoding="utf-8")
     return {"graded": len(graded.grades)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -146,6 +147,8 @@ def _check_engine(recipe: Recipe, said: Said, complain: Complain) -> None:
             complain(("engine", field), f"read only with engine.name: {name}")
     if engine.name == "server" and engine.url is None:
         complain(("engine", "url"), "missing: where is the server, such as http://localhost:8000/v1?")
+    if engine.url is not None and not re.match(r"https?://[^\s/?#]+(?:/[^\s@]*)?\Z", engine.url):  # its value may be a secret
+        complain(("engine", "url"), "no address such as http://HOST:8000/v1 (in a user's name or password / is %2F and @ is %40)")
     if engine.name == "server" and recipe.training.parameters == "full":
         complain(("engine", "name"), "a server can load M_t's adapter but not its full weights; use vllm or transformers")
     lora = recipe.training.lora

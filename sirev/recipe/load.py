@@ -91,7 +91,7 @@ def names_a_model(source: Source) -> bool:
 def overlay_names() -> dict[str, str]:
     """The overlays that come with sirev, by name, with the comment at their top."""
     files = sorted((recipe_folder() / "overlays").glob("*.yaml"))
-    return {path.stem: path.read_text().partition("\n")[0].lstrip("# ") for path in files}
+    return {path.stem: path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") for path in files}
 
 
 def find_recipe(recipe: str | Path) -> Path:

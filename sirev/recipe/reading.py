@@ -28,7 +28,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     Raises BadInput naming the file if it can't be read, is not YAML, or holds no mapping.
     """
     try:
-        data = yaml.load(path.read_text(), Loader)
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader)
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: can't be read: {error}") from None
     except yaml.YAMLError as error:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, field_serializer, model_validator
 
+from sirev.addresses import Address
 from sirev.recipe.fields import Count, Name, Rate, Section, Seed, Share, Warmup, Weight
 from sirev.recipe.tasks import Gsm8k, Level, Math, Mbpp, Task
 
@@ -256,11 +257,15 @@ class Engine(Section):
     eager: bool = False
     """Run vLLM without compiled graphs: slower, but it starts at once."""
     url: str | None = None
-    """Of the server, up to and with /v1; read with `name: server` alone."""
+    """Of the server, up to and with /v1; read with `name: server` alone. A user and password in it are used, never recorded."""
     concurrency: Count = 64
     """Requests to the server at a time."""
     patience_minutes: Rate = 10.0
     """How long a server that does not answer is tried again."""
+
+    @field_serializer("url", when_used="json")
+    def _recorded(self, url: str | None) -> str | None:
+        return url and Address.of(url).url
 
 
 class Recipe(Section):

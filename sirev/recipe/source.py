@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sirev.addresses import without_credentials
+
 Keys = tuple[str, ...]
 
 SUITES = ("evaluation", "ood")
@@ -29,6 +31,7 @@ class Source:
 
     def merge(self, data: Mapping[str, Any], origin: str, keys: Keys = ()) -> None:
         """Lay `data` over what is there: mappings key by key, everything else as a whole."""
+        origin = without_credentials(origin)  # an override, say
         self._order.append(origin)
         place = self.data
         for key in keys:

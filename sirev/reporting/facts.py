@@ -13,6 +13,7 @@ from sirev.reporting.sections.rows import Study
 from sirev.store.provenance import now
 from sirev.store.records import Record
 from sirev.store.runs import Run
+from sirev.store.sharing.private import shareable
 from sirev.store.store import Store
 from sirev.study.nulls import is_null
 
@@ -48,7 +49,7 @@ def facts_of(study: Study, store: Store) -> Facts:
     shown = [run for run in runs if not is_null(run.method)] or runs
     if not shown:
         return Facts(str(study["recipe"]), "")
-    settings = shown[0].settings
+    settings = shareable(shown[0]).settings  # a page is shown to others
     records = [record for run in shown for record in _records(store, run)]
     measured = shown[0].settings.get("samples") is not None
     rows = [*(_measured(shown[0], store) if measured else _trained(settings, shown)), *_task(settings, study)]

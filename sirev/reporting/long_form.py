@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -68,15 +66,6 @@ def long_form(studies: Sequence[Mapping[str, Any]], verdicts: bool) -> list[Row]
             for claim in study["methods"]:
                 rows += ({"recipe": study["recipe"], "method": claim["method"], **row} for row in _claim(claim))
     return [{column: row.get(column) for column in COLUMNS} for row in rows]
-
-
-def as_csv(rows: Sequence[Row]) -> str:
-    """The rows with a header."""
-    sink = io.StringIO()
-    writer = csv.writer(sink, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([row[column] for column in COLUMNS] for row in rows)
-    return sink.getvalue()
 
 
 def _model(run: Mapping[str, Any], t: int) -> Row:

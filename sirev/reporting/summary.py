@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from sirev.errors import BadInput
+from sirev.printing import json_text
 from sirev.recipe import METHODS, suggest
 from sirev.reporting.gathering import add_training, gather
 from sirev.reporting.headline import headline
-from sirev.reporting.long_form import as_csv, long_form
+from sirev.reporting.long_form import COLUMNS, long_form
 from sirev.reporting.sections import ALL, ON_REQUEST, SECTIONS
 from sirev.reporting.sections.overview import overview
 from sirev.reporting.sections.rows import RunData, Study, measured, without_constants
 from sirev.reporting.selection import Selection, newest_settings, settings_apart
+from sirev.reporting.spreadsheet import as_csv
 from sirev.reporting.tables import TextTable, markdown, without_nothing
 from sirev.reporting.terminal import print_lines, print_tables
 from sirev.store.runs import Run
@@ -110,9 +111,9 @@ class Report:
         if self.against is not None and form in ("json", "csv"):
             raise BadInput(f"--against {self.against} is a table; --format {form} has your own numbers alone")
         if form == "json":
-            return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+            return json_text(self.to_dict())
         if form == "csv":
-            return as_csv(self.rows())
+            return self._csv(neutral=True)
         if form == "markdown":
             return markdown(self.tables())
         if form == "latex":
@@ -123,7 +124,10 @@ class Report:
 
     def to_pandas(self) -> Any:
         """The CSV form as a pandas.DataFrame, a row per statistic. BadInput where pandas is not installed."""
-        return frame_of_csv(self.text("csv"))
+        return frame_of_csv(self._csv(neutral=False))
+
+    def _csv(self, *, neutral: bool) -> str:
+        return as_csv(COLUMNS, ([row[column] for column in COLUMNS] for row in self.rows()), neutral=neutral)
 
     def __repr__(self) -> str:
         labels = ", ".join(f"{run['label']} seed {run['seed']}" for run in self.runs)

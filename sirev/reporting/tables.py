@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sirev.metrics.statistic import Statistic
+from sirev.printing import visible
 
 ABSENT = "–"
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 
 @dataclass
@@ -71,14 +74,26 @@ def without_nothing(table: TextTable) -> TextTable:
     return replace(table, rows=[]) if nothing and table.notes else table
 
 
+def shown(table: TextTable) -> TextTable:
+    """The table with what a text would do to a terminal spelled out; a cell is one line."""
+    cells = [[visible(cell) for cell in row] for row in (table.columns, table.notes, *table.rows)]
+    return replace(table, title=visible(table.title), columns=cells[0], notes=cells[1], rows=cells[2:])
+
+
 def markdown(tables: list[TextTable]) -> str:
     """The tables as GitHub's Markdown."""
     parts = []
     for table in tables:
         rule = ["---"] * table.labels + ["---:"] * (len(table.columns) - table.labels)
-        escaped = [[cell.replace("|", "\\|") for cell in cells] for cells in (table.columns, *table.rows)]
+        table = shown(table)
+        escaped = [list(map(_escaped, cells)) for cells in (table.columns, *table.rows)]
         lines = ["| " + " | ".join(cells) + " |" for cells in (escaped[0], rule, *escaped[1:])]
-        notes = [f"\n{note}" for note in table.notes]
+        notes = [f"\n{_escaped(note)}" for note in table.notes]
         lines = lines if table.rows else []
-        parts.append("\n".join([f"### {table.title}\n", *lines, *notes]))
+        parts.append("\n".join([f"### {_escaped(table.title)}\n", *lines, *notes]))
     return "\n\n".join(parts) + "\n"
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it stands where it could do harm: bars end a cell, tags and links come from data."""
+    return _TAG.sub("&lt;", text.replace("|", "\\|")).replace("](", "]\\(")

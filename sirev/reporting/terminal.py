@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from sirev.printing import console, visible, write
 from sirev.reporting.headline import WIDTH, Line
 from sirev.reporting.narrow import fit
-from sirev.reporting.tables import TextTable
+from sirev.reporting.tables import TextTable, shown
 
 NARROWEST = 40
 """Characters of a line for which a screen is still made."""
@@ -22,54 +23,38 @@ def print_tables(tables: list[TextTable]) -> None:
     """Print the tables to the terminal by rich; where the output is no terminal, as wide as they need."""
     from rich.text import Text
 
-    console = _console()
-    fitting = [part for table in tables for part in fit(table, console.width)]
+    terminal = _console()
+    fitting = [part for table in tables for part in fit(shown(table), terminal.width)]
     for i, table in enumerate(fitting):
         if i:
-            console.print()
-        console.print(as_rich(table) if table.rows else Text(table.title, style="bold"))
+            terminal.print()
+        terminal.print(as_rich(table) if table.rows else Text(table.title, style="bold"))
         for note in table.notes:
-            console.print(note, style="dim")
-    _written(console)
+            terminal.print(note, style="dim")
+    _written(terminal)
 
 
 def print_lines(lines: Callable[[int], list[Line]]) -> None:
     """Print lines of styled text that are made for a width: the terminal's, from 40 to 80 characters."""
     from rich.text import Text
 
-    console = _console()
-    for line in lines(max(NARROWEST, min(WIDTH, console.width))):
-        console.print(Text.assemble(*((text, STYLES.get(style, "")) for text, style in line)), soft_wrap=True)
-    _written(console)
+    terminal = _console()
+    for line in lines(max(NARROWEST, min(WIDTH, terminal.width))):
+        terminal.print(Text.assemble(*((visible(text), STYLES.get(style, "")) for text, style in line)), soft_wrap=True)
+    _written(terminal)
 
 
 def _console() -> Any:
     """A console on the terminal, or on what FORCE_COLOR says is one; where there is none, one that gathers what is printed."""
-    from rich.console import Console as RichConsole
-
-    class Console(RichConsole):
-        def on_broken_pipe(self) -> None:  # rich would end the process with status 1
-            raise BrokenPipeError
-
-    plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False, "force_jupyter": False}
-    console = Console(**plain)
-    return console if console.is_terminal else Console(**plain, file=io.StringIO(), width=400)
+    found = console(force_jupyter=False)
+    return found if found.is_terminal else console(force_jupyter=False, file=io.StringIO(), width=400)
 
 
-def _written(console: Any) -> None:
+def _written(terminal: Any) -> None:
     """Write what a console without a terminal has gathered, without the blanks that fill its lines."""
-    if isinstance(console.file, io.StringIO):
-        write("".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines()))
+    if isinstance(terminal.file, io.StringIO):
+        write("".join(f"{line.rstrip()}\n" for line in terminal.file.getvalue().splitlines()))
     sys.stdout.flush()
-
-
-def write(text: str) -> None:
-    """Write text to standard output, all of it, now; a broken pipe is one error, whatever the output's layers make of it."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:  # one without a number, which Typer does not act upon
-        raise BrokenPipeError from None
 
 
 def as_rich(table: TextTable) -> Any:

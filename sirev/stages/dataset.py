@@ -36,7 +36,7 @@ def run(parameters: DatasetParameters, inputs: Mapping[str, Artifact], context: 
     """A table `problems`: id, prompt, target (what follows the prompt in training), answer, level."""
     out = context.scratch / "problems.json"
     context.call("source", "sirev.tasks.load:load", {**asdict(parameters), "out": str(out)}, lambda event: None)
-    return Output(tables={"problems": Table(COLUMNS, json.loads(out.read_text()), ("id",))})
+    return Output(tables={"problems": Table(COLUMNS, json.loads(out.read_text(encoding="utf-8")), ("id",))})
 
 
 STAGE = Stage("dataset", 1, DatasetParameters, run)

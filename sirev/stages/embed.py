@@ -38,7 +38,7 @@ def run(parameters: EmbedParameters, inputs: Mapping[str, Artifact], context: Co
         right[problem].append(verdict["correct"])
         draws[problem].append(completion["draw"])
     asked, answered = context.scratch / "texts.json", context.scratch / "vectors.npy"
-    asked.write_text(json.dumps(list(places)))
+    asked.write_text(json.dumps(list(places)), encoding="utf-8")
     told = context.call(
         "engine",
         "sirev.engines.embedder:embed",

@@ -68,7 +68,7 @@ def run(parameters: GradeParameters, inputs: Mapping[str, Artifact], context: Co
 
 def _in_child(parameters: GradeParameters, pairs: list[tuple[str, str]], context: Context) -> Graded:
     asked, answered = context.scratch / "pairs.json", context.scratch / "grades.json"
-    asked.write_text(json.dumps(pairs))
+    asked.write_text(json.dumps(pairs), encoding="utf-8")
     settings = {f.name: getattr(parameters, f.name) for f in fields(parameters) if f.name not in ("grader", "grader_version")}
 
     def told(event: dict[str, Any]) -> None:
@@ -89,7 +89,7 @@ def _in_child(parameters: GradeParameters, pairs: list[tuple[str, str]], context
         },
         told,
     )
-    return Graded.of_json(json.loads(answered.read_text()))
+    return Graded.of_json(json.loads(answered.read_text(encoding="utf-8")))
 
 
 STAGE = Stage("grade", 1, GradeParameters, run)

@@ -59,7 +59,9 @@ def run(parameters: TrainParameters, inputs: Mapping[str, Artifact], context: Co
     if not rows:
         raise BadInput("train was given an empty training set")
     data = context.scratch / "examples.json"
-    data.write_text(json.dumps([{k: v for k, v in row.items() if k not in ("problem_id", "place")} for row in rows]))
+    data.write_text(
+        json.dumps([{k: v for k, v in row.items() if k not in ("problem_id", "place")} for row in rows]), encoding="utf-8"
+    )
     out = context.scratch / "model"
     out.mkdir()
     arguments: dict[str, Any] = {

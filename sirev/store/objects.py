@@ -236,7 +236,7 @@ def _held(path: Path) -> bool:
 
 def _read_stamp(path: Path) -> tuple[int, ...] | None:
     try:
-        return tuple(map(int, path.read_text().split()))
+        return tuple(map(int, path.read_text(encoding="utf-8").split()))
     except (OSError, ValueError):
         return None
 
@@ -245,4 +245,4 @@ def _write_stamp(path: Path, identity: tuple[int, int, int]) -> None:
     # A stamp only saves time: one that can't be written (a read-only store) or is torn is as good as none.
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(" ".join(map(str, identity)))
+        path.write_text(" ".join(map(str, identity)), encoding="utf-8")

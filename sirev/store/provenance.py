@@ -37,7 +37,7 @@ def hardware() -> dict[str, Any]:
     models = [
         line.partition(":")[2].strip()
         for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
-        for line in path.read_text().splitlines()
+        for line in path.read_text(encoding="utf-8").splitlines()
         if line.startswith("Model:")
     ]
     return found | ({"gpus": models} if models else {})

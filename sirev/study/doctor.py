@@ -106,7 +106,7 @@ def _pins() -> dict[str, str]:
     from packaging.utils import canonicalize_name
 
     file = Path(__file__).resolve().parents[2] / "constraints.txt"
-    lines = file.read_text().splitlines() if file.is_file() else []
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
     here = [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
     return {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in here}

@@ -20,7 +20,7 @@ def remember(store: Store, run_ids: list[str]) -> None:
         path = _path(store)
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_suffix(f".{os.getpid()}")
-        scratch.write_text(json.dumps({"newest": _newest(store.runs.all()), "runs": run_ids}))
+        scratch.write_text(json.dumps({"newest": _newest(store.runs.all()), "runs": run_ids}), encoding="utf-8")
         os.replace(scratch, path)
     except (OSError, RuntimeError):  # RuntimeError: there is no home folder
         pass
@@ -31,7 +31,7 @@ def latest_runs(store: Store) -> list[Run]:
     runs = store.runs.all()
     newest = _newest(runs)
     try:
-        noted = json.loads(_path(store).read_text())
+        noted = json.loads(_path(store).read_text(encoding="utf-8"))
         ids, seen = list(noted["runs"]), str(noted["newest"])
     except (OSError, RuntimeError, ValueError, KeyError, TypeError):
         ids, seen = [], ""

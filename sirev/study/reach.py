@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from sirev import hub
+from sirev.addresses import Address
 from sirev.errors import BadInput
 from sirev.recipe import Recipe
 from sirev.recipe.sections import TaskSuite
@@ -125,8 +127,14 @@ def _folder_for(key: str) -> str:
 
 def server(url: str) -> Finding:
     """Whether the server that is to sample answers, and with which models."""
+    address = Address.of(url)
+    url = address.url
     try:
-        with urllib.request.urlopen(f"{url}/models", timeout=hub.SECONDS) as answer:
+        query = f"?{urlencode(address.query)}" if address.query else ""
+        request = urllib.request.Request(f"{url}/models{query}")
+        for name, value in address.headers.items():
+            request.add_unredirected_header(name, value)  # where it is sent on to may be anybody
+        with urllib.request.urlopen(request, timeout=hub.SECONDS) as answer:
             served = [model["id"] for model in json.load(answer)["data"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         remedy = Remedy("start it, and name it by an address that ends in /v1", "--set engine.url=URL")

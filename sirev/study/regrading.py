@@ -210,7 +210,7 @@ def _recipe_of(run: Run, overrides: Sequence[str]) -> Recipe:
         _check_override(override, list(run.settings["evaluation"]["ood"]))
     with tempfile.TemporaryDirectory(prefix="sirev-regrade-", ignore_cleanup_errors=True) as folder:
         file = Path(folder) / "settings.yaml"
-        file.write_text(json.dumps(run.settings))  # JSON is YAML
+        file.write_text(json.dumps(run.settings), encoding="utf-8")  # JSON is YAML
         try:
             return load_recipe(file, overrides)
         except BadInput as error:  # an older sirev may have known fields and graders that this one does not

@@ -200,7 +200,7 @@ class Runner:
             if self.crew.stopping.is_set():  # what it worked with was taken from it
                 raise StageFailed(f"{self.run.id}: stopped in step {step_title(name)}") from error
             log = self.crew.scratch / f"{key[:16]}.log"
-            log.write_text(traceback.format_exc())
+            log.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
             raise self._failure(name, stage, key, f"{type(error).__name__}: {error}", log) from error
 
     def _pulled(self, key: str, artifact: str | None = None, files: bool = True) -> Artifact | None:

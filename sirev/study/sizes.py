@@ -95,7 +95,7 @@ def _config(model: Model) -> dict[str, Any] | None:
             return None
         file = Path(found)
     try:
-        config = json.loads(file.read_text())
+        config = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return config if isinstance(config, dict) else None

@@ -29,7 +29,7 @@ def load(arguments: dict[str, Any], emit: Emit) -> dict[str, int]:
         problems = rest if base == "train" else dev
     if arguments["limit"] is not None:
         problems = limited(problems, arguments["limit"], arguments["limit_seed"])
-    Path(arguments["out"]).write_text(json.dumps(problems))
+    Path(arguments["out"]).write_text(json.dumps(problems), encoding="utf-8")
     return {"problems": len(problems)}
 
 

@@ -93,14 +93,14 @@ def _locked(attempt: Path) -> IO[bytes] | None:
 def mark(checkpoint: Path) -> None:
     """Write the marker of a checkpoint whose files are all there."""
     scratch = checkpoint / f"{MARKER}.part"
-    scratch.write_text(json.dumps(_digests(checkpoint)))
+    scratch.write_text(json.dumps(_digests(checkpoint)), encoding="utf-8")
     scratch.rename(checkpoint / MARKER)
 
 
 def is_whole(checkpoint: Path) -> bool:
     """Whether every file is what the marker says."""
     try:
-        expected = json.loads((checkpoint / MARKER).read_text())
+        expected = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return bool(expected == _digests(checkpoint))

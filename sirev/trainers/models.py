@@ -97,7 +97,7 @@ def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
         if source.suffix == ".safetensors" or source.name in TOKENIZER_FILES:
             source.rename(folder / source.name)
         elif source.suffix == ".json":
-            (folder / source.name).write_text(_clean(json.loads(source.read_text())))
+            (folder / source.name).write_text(_clean(json.loads(source.read_text(encoding="utf-8"))), encoding="utf-8")
     for rest in scratch.iterdir():
         rest.unlink()
     scratch.rmdir()

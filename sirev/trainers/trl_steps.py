@@ -73,7 +73,7 @@ def make_trainer(arguments: dict[str, Any], *callbacks: TrainerCallback) -> tupl
     set_seed(arguments["seed"])
     init = ModelFolders.of(arguments["init"])
     tokenizer = load_tokenizer(init)
-    rows = json.loads(Path(arguments["data"]).read_text())
+    rows = json.loads(Path(arguments["data"]).read_text(encoding="utf-8"))
     limits = Limits(settings["max_prompt_tokens"], settings["max_completion_tokens"])
     tokenise = sft_examples if arguments["kind"] == "sft" else dpo_examples
     examples = tokenise(tokenizer, rows, limits, settings["chat_template"])

@@ -37,6 +37,17 @@ def test_commands_recipes_and_values_are_offered(command: Command, tmp_path: Pat
     assert offered(command, "sirev why tiny --format j") == ["json"]
 
 
+def test_a_name_that_a_terminal_would_act_upon_is_not_offered(command: Command, tmp_path: Path) -> None:
+    for name in ("times", "ti\x1b]0;t\x07", "ti\u202e"):
+        (tmp_path / f"{name}.yaml").write_text("")
+    (tmp_path / "runs").mkdir()
+    for name in ("tiny-sft-s0-0", "tiny-sft-s0-\x9b2J"):
+        (tmp_path / "runs" / f"{name}.json").write_text("")
+    assert offered(command, "sirev iterate tim") == ["times.yaml"]
+    assert offered(command, "sirev iterate ti") == ["tiny", "tiny_smoke", "times.yaml"]
+    assert offered(command, "sirev store show tiny", SIREV_STORE=str(tmp_path)) == ["tiny-sft-s0-0"]
+
+
 def test_runs_of_the_store_and_their_recipes_are_offered(command: Command, smoke: Study) -> None:
     store = {"SIREV_STORE": str(smoke.store.path)}
     ids = sorted(result.id for result in smoke.results)

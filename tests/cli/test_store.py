@@ -247,7 +247,7 @@ def test_names_that_would_steer_a_terminal_are_printed_as_what_they_are(command:
     store = Store(tmp_path / "store")
     made = store.publish({"stage": "train"}, Output(files={"a\x1b]0;owned\x07\nb": b"1"}))
     done = command("store", "get", made.digest, "--to", "out", "--store", store.path)
-    assert done.stdout == "'out/a\\x1b]0;owned\\x07\\nb'\n"
+    assert done.stdout == "out/a\\x1b]0;owned\\x07\\nb\n"
 
 
 @dataclass(frozen=True)

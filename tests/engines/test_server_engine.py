@@ -140,8 +140,10 @@ class Moody(BaseHTTPRequestHandler):
     refusals: list[int]
     together = 0
     most = 0
+    let_in: set[str | None]
 
     def do_GET(self) -> None:
+        type(self).let_in.add(self.headers["Authorization"])
         if not self.path.startswith("/v1/"):
             self._say(404, '{"detail": "Not Found"}')
             return
@@ -151,6 +153,7 @@ class Moody(BaseHTTPRequestHandler):
         import json
 
         kind = type(self)
+        kind.let_in.add(self.headers["Authorization"])
         kind.together += 1
         kind.most = max(kind.most, kind.together)
         asked: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -178,7 +181,7 @@ class Moody(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def moody() -> Iterator[tuple[str, type[Moody]]]:
-    kind = type("OwnMoody", (Moody,), {"refusals": [], "together": 0, "most": 0})
+    kind = type("OwnMoody", (Moody,), {"refusals": [], "together": 0, "most": 0, "let_in": set()})
     running = ThreadingHTTPServer(("127.0.0.1", 0), kind)
     threading.Thread(target=running.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{running.server_port}/v1", kind
@@ -198,6 +201,20 @@ def test_a_busy_or_failing_server_is_asked_again(moody: tuple[str, type[Moody]],
     kind.refusals = [429, 503, 500, 429]
     found = sampled(connected(url, tiny, served="m"), [Cell(PROMPTS, 0, 2)])
     assert len(found) == 40
+
+
+@pytest.mark.parametrize(("user", "header"), [("", "Bearer k3y"), ("me:s3cr3t@", "Basic bWU6czNjcjN0")])
+def test_the_key_of_the_environment_goes_along_unless_the_address_has_a_user(
+    moody: tuple[str, type[Moody]], tiny: ModelFolders, monkeypatch: pytest.MonkeyPatch, user: str, header: str
+) -> None:
+    url, kind = moody
+    monkeypatch.setenv("SIREV_API_KEY", "k3y")
+    sampled(connected(url.replace("//", f"//{user}") + "?token=s3cr3t", tiny, served="m"), [Cell(PROMPTS[:2], 0, 2)])
+    assert kind.let_in == {header}
+    kind.refusals = [401] * 2
+    with pytest.raises(BadInput, match=r"refuses: .*; its key is read from SIREV_API_KEY") as refused:
+        sampled(connected(url.replace("//", f"//{user}"), tiny, served="m"), [Cell(PROMPTS[:1], 0, 1)])
+    assert "s3cr3t" not in str(refused.value)
 
 
 def test_no_more_requests_go_out_at_a_time_than_allowed(moody: tuple[str, type[Moody]], tiny: ModelFolders) -> None:

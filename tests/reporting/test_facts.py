@@ -72,3 +72,15 @@ def test_the_facts_of_measured_completions(tmp_path: Path) -> None:
     assert rows["Test problems"] == "4"
     assert rows["Grader"] == "the files' own verdicts"
     assert "Engine" not in rows
+
+
+def test_a_page_names_a_local_model_and_local_data_without_their_folders(tmp_path: Path) -> None:
+    asked = ["model.name=/home/mallory/secret/model", "model.revision=null", "task.data.path=/home/mallory/rows"]
+    settings = load_recipe("mistral_gsm8k", overrides=asked).settings()
+    store = Store(tmp_path / "store")
+    store.create()
+    store.runs.save(Run("r-sft-s0-0123abcd", "mistral_gsm8k", "sft", 0, 1, settings, "2026", "complete"))
+    facts = facts_of({"recipe": "mistral_gsm8k", "runs": [{"id": "r-sft-s0-0123abcd"}]}, store)
+    assert facts.title == "model on GSM8K"
+    assert dict(facts.rows)["Model"] == "./model"
+    assert "mallory" not in str(facts)

@@ -13,6 +13,7 @@ from sirev.reporting.latex import escape, latex
 from sirev.reporting.tables import TextTable
 
 HOSTILE = "100 % & #1_a $x$ {b} ~ ^ \\ -- `` '' \" [c] *d |e| <f> → − ± – α é 中 ☃ M_1 M_{t-1} \\end{table} \\input{/etc/passwd}"
+HOSTILE += " \x1b]52;c;aGk=\x07 \x9b2J \u202e\u2066\u200b"
 TABLE = TextTable(
     "pass@1 of M_1 (%)",
     ["method_name", "seed", "M_1 → M_T", "M_T − M_1"],
@@ -83,6 +84,7 @@ def test_every_row_has_as_many_cells_as_columns_whatever_is_in_them() -> None:
     hostile = TextTable(HOSTILE, [HOSTILE] * 3, 1, [[HOSTILE] * 3] * 2, [HOSTILE])
     lines = latex([hostile, TABLE]).splitlines()
     assert [len(re.findall(r"(?<!\\)&", line)) for line in lines if line.endswith("\\\\")] == [2] * 3 + [3] * 3
+    assert all(line.isprintable() for line in lines)
     found = re.findall(r"(?<!\\)\\(begin|end)\{(\w+)\}", "\n".join(lines))
     assert found.count(("begin", "table")) == found.count(("end", "table")) == 2
     assert found.count(("begin", "tabular")) == found.count(("end", "tabular")) == 2

@@ -20,6 +20,13 @@ def test_cells_with_bars_do_not_break_markdown() -> None:
     assert r"| \|IS\| |" in markdown([TextTable("T", ["|IS|"], 0, [["3"]])])
 
 
+def test_what_data_put_into_markdown_is_text_of_one_line() -> None:
+    hostile = "a\x1b]52;c;aGk=\x07\nb\u2028\u202e<img src=x onerror=y>![t](http://x) <0.001"
+    table = TextTable(hostile, [hostile], 0, [[hostile]], [hostile])
+    shown = r"a\x1b]52;c;aGk=\x07\nb\u2028\u202e&lt;img src=x onerror=y>![t]\(http://x) <0.001"
+    assert markdown([table]).split("\n") == [f"### {shown}", "", f"| {shown} |", "| ---: |", f"| {shown} |", "", shown, ""]
+
+
 def test_what_is_absent_is_a_dash_and_never_a_zero() -> None:
     assert percent(absent("no draws")) == number(absent("no draws"), 2) == "–"
     assert percent(statistic(0.123, 9)) == "12.3"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 from sirev.cli.options import check_format
 from sirev.cli.units import size_text
 from sirev.errors import BadInput
+from sirev.printing import console, out, out_json, text_column
 from sirev.store.store import MARKER, Store, default_path
 from sirev.store.upkeep.findings import Damage, Findings
 from sirev.store.upkeep.repair import MISSING, marker_damage, mend_marker, repair
@@ -53,7 +53,7 @@ def verify(path: Path | None, mend: bool, count: int, form: str) -> int:
     check_format(form)
     outcome = _checked(path if path is not None else default_path(), mend, count)
     if form == "json":
-        print(json.dumps(_json(outcome), indent=2))
+        out_json(_json(outcome))
     else:
         _print(outcome, count)
     return outcome.status
@@ -100,19 +100,19 @@ def _print(outcome: _Outcome, count: int) -> None:
         )
         _list("Identical when recomputed", outcome.recomputed.alike)
     for line in _last_lines(outcome, count):
-        print(line)
+        out(line)
 
 
 def _list(title: str, lines: list[str]) -> None:
     """Lines below a title: paths are too long for a table's cells."""
     if not lines:
         return
-    print(f"{title}: {len(lines):,}")
+    out(f"{title}: {len(lines):,}")
     for line in lines[:SHOWN]:
-        print(f"  {line if line.isprintable() else ascii(line)}")  # a file's name may be anything
+        out(f"  {line}")
     if len(lines) > SHOWN:
-        print(f"  and {len(lines) - SHOWN:,} more; --format json lists all")
-    print()
+        out(f"  and {len(lines) - SHOWN:,} more; --format json lists all")
+    out("")
 
 
 def _line(damage: Damage, reason: str = "") -> str:
@@ -219,11 +219,10 @@ class _Progress:
         if not sys.stderr.isatty():
             return
         if self._bars is None:
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
-            columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[words]}"))
-            self._bars = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+            columns = (text_column("{task.description}"), BarColumn(bar_width=20), text_column("{task.fields[words]}"))
+            self._bars = Progress(*columns, TimeRemainingColumn(), console=console(stderr=True), transient=True)
             self._bars.start()
         if what not in self._tasks:
             self._tasks[what] = self._bars.add_task(what, total=max(total, 1), words="")

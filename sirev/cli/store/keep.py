@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from sirev.cli.options import check_format
 from sirev.cli.units import age_of, count_text, size_of, size_text
 from sirev.errors import BadInput
+from sirev.printing import out, out_json, say
 from sirev.recipe import suggest
 from sirev.reporting.tables import TextTable
 from sirev.reporting.terminal import print_tables
@@ -48,13 +48,13 @@ def gc(
     if form == "table" and not nothing:
         print_tables([_table(store, found)])
     if nothing:
-        print("sirev: nothing to delete", file=sys.stderr)
+        say("sirev: nothing to delete")
     deleted = not nothing and not dry_run and (yes or _agreed(found, form))
     if deleted:
         found = collect(store, policy)
-        print(f"sirev: {size_text(found.bytes)} freed", file=sys.stderr)
+        say(f"sirev: {size_text(found.bytes)} freed")
     if form == "json":
-        print(json.dumps({"schema": SCHEMA, "store": str(store.path), **_plain(found, deleted)}, indent=2, ensure_ascii=False))
+        out_json({"schema": SCHEMA, "store": str(store.path), **_plain(found, deleted)})
 
 
 def pin(name: str | None, tag: str | None, path: Path | None, form: str) -> None:
@@ -67,7 +67,7 @@ def pin(name: str | None, tag: str | None, path: Path | None, form: str) -> None
     store.create()
     with store.gate.shared():  # between a look and the pin nothing is collected
         made = _add(store, pins, name, tag)
-    print(f"sirev: pinned as {made.name}", file=sys.stderr)
+    say(f"sirev: pinned as {made.name}")
     return None
 
 
@@ -96,8 +96,8 @@ def rm(names: Sequence[str], path: Path | None) -> None:
             store.runs.remove(name)
         except OSError as error:
             raise BadInput(f"the run {name} in {store.path} can't be removed: {error.strerror}") from None
-        print(f"sirev: {name} removed", file=sys.stderr)
-    print("sirev: its results stay for other runs and for a rerun; to free the space: sirev store gc", file=sys.stderr)
+        say(f"sirev: {name} removed")
+    say("sirev: its results stay for other runs and for a rerun; to free the space: sirev store gc")
 
 
 def _add(store: Store, pins: Pins, name: str, tag: str | None) -> NamedPin:
@@ -122,17 +122,17 @@ def unpin(name: str, path: Path | None) -> None:
     names = [one.name for one in pins.all()]
     if name not in names or not pins.remove(name):  # by its whole name: what it keeps may be gone for good
         raise BadInput(f"the store {store.path} has no pin {name!r}{suggest(name, names)}; sirev store pin lists them")
-    print(f"sirev: unpinned {name}", file=sys.stderr)
+    say(f"sirev: unpinned {name}")
 
 
 def _agreed(found: Garbage, form: str) -> bool:
     if not sys.stdin.isatty() or form == "json":
-        print("sirev: nothing was deleted; to delete it, add --yes", file=sys.stderr)
+        say("sirev: nothing was deleted; to delete it, add --yes")
         return False
     try:
         answer = input(f"Delete {size_text(found.bytes)}? [y/N] ")
     except EOFError:
-        print()
+        out("")
         return False
     return answer.strip().lower() in ("y", "yes")
 
@@ -175,7 +175,7 @@ def _plain(found: Garbage, deleted: bool) -> dict[str, object]:
 def _list(pins: list[NamedPin], form: str, store: Store) -> None:
     if form == "json":
         told = {"schema": SCHEMA, "store": str(store.path), "pins": [asdict(one) for one in pins]}
-        print(json.dumps(told, indent=2, ensure_ascii=False))
+        out_json(told)
         return
     table = TextTable(f"Pins in {store.path}", ["pin", "keeps", "made"], 3)
     for one in pins:

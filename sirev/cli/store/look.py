@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path, PurePath
@@ -14,6 +12,7 @@ from sirev.cli.lines import print_lines
 from sirev.cli.options import check_format
 from sirev.cli.units import size_text
 from sirev.errors import BadInput
+from sirev.printing import out, out_json, out_path, say
 from sirev.recipe import suggest
 from sirev.reporting.summary import recorded_runs
 from sirev.reporting.tables import ABSENT, TextTable
@@ -105,7 +104,7 @@ def show(name: str, path: Path | None, form: str = "json") -> None:
     that have it, `in`. Who uses something is said as [{"run", "step", "address"}].
     """
     check_format(form)
-    print(json.dumps(_shown(Store(path), name), indent=2, ensure_ascii=False))
+    out_json(_shown(Store(path), name))
 
 
 def log(name: str | None, path: Path | None, form: str, everything: bool = False) -> None:
@@ -125,15 +124,15 @@ def log(name: str | None, path: Path | None, form: str, everything: bool = False
         return _print_json(store, {"log": [entry.to_dict() for entry in entries], "damaged": damaged})
     shards = [] if everything else [entry for entry in entries if entry.stage == SHARD and not entry.users]
     shown = [entry for entry in entries if entry not in shards] if shards else entries
-    print(f"{'computed (UTC)':16}  {'artifact':12}  {'seconds':>9}  step")
+    out(f"{'computed (UTC)':16}  {'artifact':12}  {'seconds':>9}  step")
     for entry in shown[-LOGGED:]:  # lines, as of a log: names are long, and somebody will look for one
-        print(_log_line(entry))
+        out(_log_line(entry))
     if len(shown) > LOGGED:
-        print(f"{len(shown) - LOGGED:,} earlier steps are not shown; --format json lists all", file=sys.stderr)
+        say(f"{len(shown) - LOGGED:,} earlier steps are not shown; --format json lists all")
     if shards:
-        print(f"{len(shards):,} shards of samplings are not shown; --all lists them", file=sys.stderr)
+        say(f"{len(shards):,} shards of samplings are not shown; --all lists them")
     if damaged:
-        print(f"{damaged:,} damaged records are left out; repair the store with: sirev store verify --repair", file=sys.stderr)
+        say(f"{damaged:,} damaged records are left out; repair the store with: sirev store verify --repair")
     return None
 
 
@@ -182,18 +181,18 @@ def path(run_id: str | None, step: str | None, path: Path | None) -> None:
     """The store's folder; of a run its file; of a step (RUN:t:step, or RUN and the step) its artifact's files and notes."""
     store = Store(path)
     if run_id is None:
-        print(store.path.resolve())
+        out_path(store.path.resolve())
         return
     if step is None and ":" not in run_id:
         run = naming.run_named(store, run_id)
-        print((store.path / "runs" / f"{run.id}.json").resolve())
+        out_path((store.path / "runs" / f"{run.id}.json").resolve())
         return
     found = naming.named(store, run_id if step is None else f"{run_id}:{step}")
     refuse_hollow(store, found.artifact)
     for name in found.artifact.manifest["files"]:
-        print(f"{name}\t{found.artifact.path(name).resolve()}")
+        out_path(found.artifact.path(name).resolve(), name)
     for name, digest in _notes(store, found).items():  # beside the artifact, not part of it
-        print(f"{name}\t{store.objects.checked(digest).resolve()}")
+        out_path(store.objects.checked(digest).resolve(), name)
 
 
 def get(name: str, to: Path, path: Path | None) -> None:
@@ -204,9 +203,9 @@ def get(name: str, to: Path, path: Path | None) -> None:
     store = Store(path)
     found = naming.named(store, name)
     for file in hand_out(store, found.artifact, to, _notes(store, found) if found.run else {}):
-        print(to / file if file.isprintable() else repr(str(to / file)))
+        out(to / file)
     for remark in _remarks(store, found, to):
-        print(f"sirev: {remark}", file=sys.stderr)
+        say(f"sirev: {remark}")
 
 
 def _opened(path: Path | None, form: str) -> tuple[Store, bool]:
@@ -218,7 +217,7 @@ def _opened(path: Path | None, form: str) -> tuple[Store, bool]:
 
 
 def _print_json(store: Store, value: dict[str, Any]) -> None:
-    print(json.dumps({"schema": SCHEMA, "store": str(store.path), **value}, indent=2, ensure_ascii=False))
+    out_json({"schema": SCHEMA, "store": str(store.path), **value})
 
 
 def _shown(store: Store, name: str) -> Any:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from sirev.cli.units import size_text
+from sirev.printing import console, say, text_column
 
 PLAIN_SECONDS = 10.0
 
@@ -51,19 +52,18 @@ class Moving:
                 self._bar.update(self._task, completed=done, description=self._words())
             elif time.monotonic() - self._said >= PLAIN_SECONDS:
                 self._said = time.monotonic()
-                print(f"sirev: {self._words()}", file=sys.stderr, flush=True)
+                say(f"sirev: {self._words()}")
 
     def _words(self) -> str:
         files = f"{self._what}: {self._files} of {self._all_files} files"
         return f"{files}, {size_text(self._bytes)} of {size_text(self._all_bytes)}" if self._all_bytes else files
 
     def _draw(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
         if self._bar is None:
-            columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            columns = (text_column("{task.description}"), BarColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=console(stderr=True), transient=True)
             self._bar.start()
             self._task = self._bar.add_task("", total=1)
         self._bar.reset(self._task, total=self._all_bytes or self._all_files, description=self._words())

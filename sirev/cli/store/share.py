@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from sirev.cli.store.moving import Moving
 from sirev.cli.units import count_text, size_text
 from sirev.errors import BadInput
+from sirev.printing import out, say
 from sirev.store.runs import Run
 from sirev.store.sharing.moved import Moved
 from sirev.store.store import Store
@@ -29,7 +29,7 @@ def push(url: str, names: Sequence[str], keep_models: str | None, jobs: int, pat
     with Moving() as moving:
         moved = send(store, remote, runs, models_to_drop(store, runs, keep), jobs, moving)
     _tell(moved, f"pushed to {url}", "everything was there")
-    print(f"next, on another machine: sirev store pull {url} {' '.join(_recipes(runs))}")
+    out(f"next, on another machine: sirev store pull {url} {' '.join(_recipes(runs))}")
 
 
 def pull(url: str, names: Sequence[str], keep_models: str | None, jobs: int, path: Path | None) -> None:
@@ -62,8 +62,8 @@ def export(names: Sequence[str], keep_models: str | None, path: Path | None) -> 
     keep, store = keep_choice(keep_models), _filled(path)
     runs = _finished(store, wanted)
     size = export_runs(store, runs, Path(file), models_to_drop(store, runs, keep))
-    print(f"{count_text(len(runs), 'run')} written to {file}, {size_text(size)}")
-    print(f"next, on another machine: sirev store import {Path(file).name}")
+    out(f"{count_text(len(runs), 'run')} written to {file}, {size_text(size)}")
+    out(f"next, on another machine: sirev store import {Path(file).name}")
 
 
 def import_(file: Path, path: Path | None) -> None:
@@ -72,12 +72,12 @@ def import_(file: Path, path: Path | None) -> None:
 
     store = Store(path)
     taken = import_file(store, file)
-    print(f"{count_text(len(taken.runs), 'run')} imported: {count_text(taken.objects, 'new file')}, {size_text(taken.bytes)}")
+    out(f"{count_text(len(taken.runs), 'run')} imported: {count_text(taken.objects, 'new file')}, {size_text(taken.bytes)}")
     if taken.here_already:
-        print(f"already here, left unchanged: {', '.join(taken.here_already)}")
+        out(f"already here, left unchanged: {', '.join(taken.here_already)}")
     if taken.hollow:
         whose = "1 model's weights are" if taken.hollow == 1 else f"{taken.hollow} models' weights are"
-        print(f"{whose} not included; the measurements are")
+        out(f"{whose} not included; the measurements are")
     _next(store, [*taken.runs, *taken.here_already], path)
 
 
@@ -94,7 +94,7 @@ def _finished(store: Store, names: Sequence[str]) -> list[Run]:
     for run in going:
         if any(run.id.startswith(name) and name != run.recipe for name in names):
             raise BadInput(f"the run {run.id} is not finished: finish it with `sirev iterate` first")
-        print(f"sirev: {run.id} is not finished and left out", file=sys.stderr)
+        say(f"sirev: {run.id} is not finished and left out")
     if not (finished := [run for run in runs if run not in going]):
         raise BadInput(f"the store {store.path} has no finished run to send")
     return finished
@@ -119,18 +119,18 @@ def _tell(moved: Moved, done: str, nothing: str) -> None:
     runs = count_text(len(moved.runs), "run")
     if moved.files:
         there = f"; {count_text(moved.there, 'file')} were there already" if moved.there else ""
-        print(f"{runs} {done}: {count_text(moved.files, 'file')}, {size_text(moved.bytes)}, {moved.seconds:.1f} s{there}")
+        out(f"{runs} {done}: {count_text(moved.files, 'file')}, {size_text(moved.bytes)}, {moved.seconds:.1f} s{there}")
     else:
-        print(f"{runs} {done}: {nothing} already, {count_text(moved.there, 'file')}, {moved.seconds:.1f} s")
+        out(f"{runs} {done}: {nothing} already, {count_text(moved.there, 'file')}, {moved.seconds:.1f} s")
     for sentence in moved.said:
-        print(f"sirev: {sentence}", file=sys.stderr)
+        say(f"sirev: {sentence}")
 
 
 def _next(store: Store, ids: Sequence[str], path: Path | None) -> None:
     runs = [run for run_id in ids if (run := store.runs.get(run_id))]
     where = f" --store {path}" if path is not None else ""
     for recipe in _recipes(runs):
-        print(f"next: sirev report --recipe {recipe}{where}")
+        out(f"next: sirev report --recipe {recipe}{where}")
 
 
 def _recipes(runs: Sequence[Run]) -> list[str]:

@@ -62,7 +62,7 @@ def render(
 
 def _part(name: str) -> str:
     # A browser reads line ends as \n before it hashes the script.
-    return files(__package__).joinpath(name).read_text("utf-8").replace("\r\n", "\n").strip()
+    return files(__package__).joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n").strip()
 
 
 def _figures(figures: list[dict[str, Any]]) -> str:

@@ -20,10 +20,11 @@ from sirev.store.digests import canonical_json, sha256
 from sirev.store.files import read_regular
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.objects import MEND, DamagedObject
-from sirev.store.runs import Run, parsed_run
+from sirev.store.runs import Run, parsed_run, run_bytes
 from sirev.store.sharing import foreign, listing, tarball
 from sirev.store.sharing.arrival import Arrival, receive
 from sirev.store.sharing.listing import Member
+from sirev.store.sharing.private import shareable
 from sirev.store.store import MARKER, Store
 from sirev.store.upkeep.reach import Reach, reach
 
@@ -98,7 +99,9 @@ def _sources(store: Store, runs: Sequence[Run], hollow: Collection[str]) -> dict
     """Every file of the archive but its index, and where its bytes are."""
     _hold(store, [run.id for run in runs])
     files = {run.id: _read(store.runs.root / f"{run.id}.json") for run in runs}  # may be written again meanwhile
-    found = reach(store, [parsed_run(raw, run_id, f"the run {run_id}") for run_id, raw in files.items()], hollow)
+    parsed = {run_id: parsed_run(raw, run_id, f"the run {run_id}") for run_id, raw in files.items()}
+    files |= {run_id: run_bytes(mine) for run_id, run in parsed.items() if (mine := shareable(run)) != run}
+    found = reach(store, list(parsed.values()), hollow)
     if found.missing:
         more = f" (and {len(found.missing) - 1} more)" if len(found.missing) > 1 else ""
         raise BadInput(f"the store {store.path} lacks what is to be exported: {found.missing[0]}{more}; {MEND}")

@@ -17,6 +17,7 @@ from sirev.store.objects import MEND, DamagedObject
 from sirev.store.runs import Run, run_bytes
 from sirev.store.sharing.backend import Missing, Progress, RemoteFailed, Silent, Upload
 from sirev.store.sharing.moved import Moved
+from sirev.store.sharing.private import shareable
 from sirev.store.sharing.remote import Remote, hollow_path, object_path, record_path, run_path
 from sirev.store.store import Store
 from sirev.store.upkeep.reach import Reach, reach
@@ -113,7 +114,7 @@ def _place(store: Store, remote: Remote, run: Run, there: set[str]) -> tuple[Upl
             return None, name
         name = own if count == 1 else f"{own}-{count}"
         count += 1
-    raw = run_bytes(replace(run, id=name))
+    raw = run_bytes(replace(shareable(run), id=name))
     return Upload(run_path(name), raw, len(raw), exclusive=True), name
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote
 
+from sirev.addresses import without_credentials
 from sirev.errors import BadInput
 from sirev.store.digests import is_digest
 from sirev.store.runs import Run, parsed_run
@@ -26,7 +27,7 @@ class Remote:
     """The shared store at `url`. Making one asks nothing of the network."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
+        self.url = without_credentials(url)
         self.backend: Backend = backend_of(url)
 
     def __repr__(self) -> str:
@@ -140,6 +141,10 @@ def backend_of(url: str) -> Backend:
         if not url:
             raise BadInput(f"an empty URL; it is {SCHEMES}")
         return Folder(Path(url).expanduser())
+    if scheme != "file" and without_credentials(url) != url:
+        raise BadInput(
+            f"{without_credentials(url)}: the URL of a shared store has no credentials in it; they are in the environment"
+        )
     match scheme:
         case "file":
             return Folder(Path("/" + unquote(rest.removeprefix("localhost")).lstrip("/")))
@@ -151,4 +156,4 @@ def backend_of(url: str) -> Backend:
             return Hub(rest.removeprefix("datasets/").strip("/"))
         case "hf":
             raise BadInput(f"{url}: only data sets can hold a store: hf://datasets/OWNER/NAME")
-    raise BadInput(f"{url}: sirev does not know {scheme}://; it is {SCHEMES}")
+    raise BadInput(f"{without_credentials(url)}: sirev does not know {scheme}://; it is {SCHEMES}")

@@ -1,0 +1,44 @@
+"""What of a run is nobody else's business: where files lie on this machine, and what opens a server."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from sirev.addresses import without_credentials
+from sirev.store.runs import Run
+
+FILES = ("path", "train", "test")
+"""Settings that name local files, whatever they look like."""
+EITHER = ("name", "model", "class", "file")
+"""Settings that may name one, next to things that are no secret: a model on the Hub, a class of an installed package."""
+_LOCAL = re.compile(r"[/~\\]|\.\.?[/\\]|[A-Za-z]:[/\\]|[^/]+/[^/]+/.|.*\.py:")
+
+
+def shareable(run: Run) -> Run:
+    """The run as it leaves this machine: of a local file or folder the name remains, of an address where it leads.
+
+    No key and no id knows them: what a file is, is said by its digest. A replay has the paths of its own recipe.
+    """
+    settings = _shareable(run.settings, "")
+    return run if settings == run.settings else replace(run, settings=settings)
+
+
+def _shareable(value: Any, name: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _shareable(one, str(key)) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_shareable(one, name) for one in value]
+    if not isinstance(value, str):
+        return value
+    if "://" in value:
+        shown = without_credentials(value)
+        return re.split("[?#]", shown)[0] if name == "url" else shown
+    if name in FILES or (name in EITHER and _LOCAL.match(value)):
+        return f"./{_last(value)}"
+    return value
+
+
+def _last(path: str) -> str:
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]

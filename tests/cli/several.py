@@ -1,0 +1,26 @@
+"""Several commands in one process of Python each a child of it, so that what they import is imported once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+PROGRAM = """
+import json, os, sys
+from sirev.cli import main
+for arguments in json.load(open(sys.argv[1])):
+    print(f"$ {arguments!a}", flush=True)
+    if (child := os.fork()) == 0:
+        sys.argv = ["sirev", *arguments]
+        main.main()
+    print("status", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+def program(commands: Sequence[Sequence[str]], folder: Path) -> list[str]:
+    """What to run: prints "$ [...]" before each command's output and "status N" after it. `folder` is for a file."""
+    asked = folder / "commands.json"
+    asked.write_text(json.dumps(commands))
+    return [sys.executable, "-c", PROGRAM, str(asked)]

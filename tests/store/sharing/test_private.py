@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sirev.store.runs import Run
+from sirev.store.sharing.private import shareable
+
+
+def shared(settings: dict[str, Any]) -> dict[str, Any]:
+    return shareable(Run("x-sft-s0-00000000", "x", "sft", 0, 1, settings, "2026")).settings
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/home/me/private/model", "./model"),
+        ("~/model/", "./model"),
+        ("../secret/model", "./model"),
+        ("a/b/model", "./model"),
+        ("C:\\Users\\me\\model", "./model"),
+        ("./model", "./model"),
+        ("mistralai/Mistral-7B-v0.1", "mistralai/Mistral-7B-v0.1"),
+        ("gsm8k", "gsm8k"),
+    ],
+)
+def test_a_local_model_keeps_its_name_alone(path: str, name: str) -> None:
+    assert shared({"model": {"name": path}}) == {"model": {"name": name}}
+    assert shared({"evaluation": {"embedding": {"model": path}}}) == {"evaluation": {"embedding": {"model": name}}}
+    assert shared(shared({"model": {"name": path}})) == {"model": {"name": name}}
+
+
+def test_data_and_classes_keep_theirs_and_nothing_else_changes() -> None:
+    data = {"path": "rows", "train": "/d/a.jsonl.gz", "test": None, "hub": "openai/gsm8k"}
+    told = shared({"task": {"name": "python", "class": "mine/tasks.py:Sums", "data": data, "limit": {"train": 3}}})
+    there = {"path": "./rows", "train": "./a.jsonl.gz", "test": None, "hub": "openai/gsm8k"}
+    assert told == {"task": {"name": "python", "class": "./tasks.py:Sums", "data": there, "limit": {"train": 3}}}
+    kept = {"task": {"class": "package.tasks:Sums", "prompt": "/no_think {question}"}, "T": 3, "seeds": ["/x"], "split": "test"}
+    run = Run("x-sft-s0-00000000", "x", "sft", 0, 1, kept, "2026")
+    assert shareable(run) is run
+
+
+def test_an_address_of_an_older_store_loses_what_lets_in() -> None:
+    assert shared({"engine": {"url": "http://user:s3cr3t@host:8000/v1?key=s3cr3t#x"}}) == {
+        "engine": {"url": "http://host:8000/v1"}
+    }
