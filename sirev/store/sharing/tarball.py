@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sirev.errors import BadInput
 
@@ -152,11 +152,11 @@ def reading(file: Path) -> Iterator[Reader]:
 
 
 @contextlib.contextmanager
-def writing(file: Path) -> Iterator[Writer]:
-    """A compressed file opened for writing, ended when all went well."""
+def writing(file: BinaryIO) -> Iterator[Writer]:
+    """A file that is open for writing, to be filled with a compressed stream that is ended when all went well."""
     import pyarrow as pa
 
-    with pa.OSFile(str(file), "wb") as raw, pa.CompressedOutputStream(raw, "zstd") as stream:
+    with pa.CompressedOutputStream(pa.PythonFile(file, "w"), "zstd") as stream:
         writer = Writer(stream)
         yield writer
         writer.end()
