@@ -104,6 +104,7 @@ def _parsed(raw: bytes, key: str, artifact: str, where: str) -> Record:
         record = Record(data["action"], data["artifact"], data["provenance"])
         notes = record.provenance.get("notes", {}).values()
         sound = record.key == key and record.artifact == artifact and data.keys() == FIELDS and all(map(is_digest, notes))
+        sound = sound and all(isinstance(record.action.get(part, {}), dict) for part in ("parameters", "inputs"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False
     if not sound:

@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from sirev.errors import BadInput, SirevError
 from sirev.store.artifacts import open_artifact
@@ -72,12 +71,12 @@ def export_runs(store: Store, runs: Sequence[Run], file: Path, hollow: Collectio
         if not file.parent.is_dir():
             raise BadInput(f"{file} can't be written: there is no folder {file.parent}")
         try:
-            with _beside(file) as (scratch, opened):
-                with tarball.writing(opened) as archive:
+            with _beside(file) as (scratch, fd):
+                with tarball.writing(fd) as archive:
                     archive.add(listing.INDEX, len(index), iter([index]))
                     for member in members:
                         archive.add(member.name, member.size, _reread(member, sources[member]))
-                _place(scratch, opened, file)
+                _place(scratch, fd, file)
         except OSError as error:
             raise BadInput(f"{file} can't be written: {error.strerror or error}") from None
     return file.stat().st_size
@@ -173,23 +172,22 @@ def _pieces(path: Path) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def _beside(file: Path) -> Iterator[tuple[Path, BinaryIO]]:
+def _beside(file: Path) -> Iterator[tuple[Path, int]]:
     """A new file in the same folder, gone at exit: others may write there, so it has a name at which nobody can have put a link,
     and is opened once."""
     fd, name = tempfile.mkstemp(prefix=f".{file.name[:100]}.", dir=file.parent)
     try:
-        with open(fd, "wb") as opened:
-            yield Path(name), opened
+        yield Path(name), fd
     finally:
+        os.close(fd)
         with contextlib.suppress(OSError):
             os.unlink(name)
 
 
-def _place(scratch: Path, opened: BinaryIO, file: Path) -> None:
+def _place(scratch: Path, fd: int, file: Path) -> None:
     """Give a finished file its name, on which nothing else may have come to lie meanwhile."""
-    opened.flush()
-    os.fchmod(opened.fileno(), 0o644)  # it is written to be given to others
-    os.fsync(opened.fileno())
+    os.fchmod(fd, 0o644)  # it is written to be given to others
+    os.fsync(fd)
     try:
         os.link(scratch, file)
     except FileExistsError:

@@ -17,6 +17,7 @@ from sirev.store.sharing.folder import Folder
 from sirev.store.sharing.foreign import META_BYTES, check_run
 from sirev.store.sharing.hub import Hub
 from sirev.store.store import ID_DIGITS, MARKER, STORE_FORMAT, marker_bytes, new_id
+from sirev.typed import typed
 
 SCHEMES = "a folder, file://, s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or hf://datasets/OWNER/NAME"
 
@@ -54,7 +55,9 @@ class Remote:
         if self.id is None:
             if patiently(self.backend.occupied):
                 raise BadInput(f"{self.url} is not a sirev store: it has files, but no {MARKER}; check the URL")
-            raise BadInput(f"{self.url} is not a sirev store: nothing is there; fill it with: sirev store push {self.url}")
+            raise BadInput(
+                f"{self.url} is not a sirev store: nothing is there; fill it with: {typed('sirev', 'store', 'push', self.url)}"
+            )
 
     def create(self) -> None:
         """Make the shared store if nothing is there; BadInput where something else is."""

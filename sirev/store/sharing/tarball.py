@@ -8,9 +8,10 @@ bytes.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from sirev.errors import BadInput
 
@@ -152,11 +153,11 @@ def reading(file: Path) -> Iterator[Reader]:
 
 
 @contextlib.contextmanager
-def writing(file: BinaryIO) -> Iterator[Writer]:
-    """A file that is open for writing, to be filled with a compressed stream that is ended when all went well."""
+def writing(fd: int) -> Iterator[Writer]:
+    """A file that is open for writing, to be filled with a compressed stream that is ended when all went well; it stays open."""
     import pyarrow as pa
 
-    with pa.CompressedOutputStream(pa.PythonFile(file, "w"), "zstd") as stream:
+    with open(os.dup(fd), "wb") as file, pa.CompressedOutputStream(pa.PythonFile(file, "w"), "zstd") as stream:
         writer = Writer(stream)
         yield writer
         writer.end()
