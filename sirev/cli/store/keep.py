@@ -16,8 +16,9 @@ from sirev.recipe import suggest
 from sirev.reporting.tables import TextTable
 from sirev.reporting.terminal import print_tables
 from sirev.store.store import Store
-from sirev.store.upkeep.gc import Garbage, Policy, collect, survey
+from sirev.store.upkeep.gc import Policy, collect, survey
 from sirev.store.upkeep.pins import NamedPin, Pins
+from sirev.store.upkeep.sweep import Garbage
 from sirev.study.comparing import joint_records
 from sirev.study.components import moment
 from sirev.study.keeping import keep_choice, models_to_drop
