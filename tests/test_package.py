@@ -19,7 +19,10 @@ LAYER_OF = {
     "front": "cli",
     **dict.fromkeys(("engines", "trainers", "tasks", "grading", "metrics"), "work"),
     **dict.fromkeys(
-        ("addresses", "child", "errors", "hub", "parent", "printing", "resident", "seeds", "shipped", "spawning", "workers"),
+        (
+            *("addresses", "child", "errors", "hub", "parent", "printing"),
+            *("resident", "seeds", "shipped", "spawning", "typed", "workers"),
+        ),
         "ground",
     ),
     "__main__": "cli",

@@ -16,6 +16,8 @@ NULLS = ("resample", "retrain", "gold")
 FORMATS = ("table", "markdown", "csv", "json", "latex")
 SECTIONS = ("all", "verdict", "null", "accuracy", "pass-n", "diversity", "ood", "coverage", "training", "html", "figures")
 
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]*")
+"""A run's id as a shell may be given it; `sirev.store.runs` says so too."""
 RUN_ID = re.compile(r"(.+?)-(?:sft-dpo|sft|dpo|samples|null-(?:resample|retrain|gold)(?:-\w+)*)(?:-\d+)?-s\d+-")
 """How a run's id begins: with its recipe's name, its method and its seed."""
 
@@ -53,7 +55,8 @@ def runs(ctx: Any, incomplete: str) -> list[str]:
         names = os.listdir(folder)
     except OSError:
         return []
-    return sorted(name.removesuffix(".json") for name in _typed(names) if name.endswith(".json") and name.startswith(incomplete))
+    ids = (name.removesuffix(".json") for name in names if name.endswith(".json") and name.startswith(incomplete))
+    return sorted(run_id for run_id in ids if ID.fullmatch(run_id))
 
 
 def run_recipes(ctx: Any, incomplete: str) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from sirev.reporting.sections import ALL, SECTIONS
 from sirev.reporting.selection import others_in_words
 from sirev.reporting.summary import FORMATS, Report, report
 from sirev.store.store import Store
+from sirev.typed import typed
 
 PATIENCE = 3.0
 """Seconds after which what is being done is told step by step."""
@@ -72,7 +72,7 @@ def run(
 def _options(recipes: list[str], methods: list[str], runs: list[str]) -> str:
     """The options that ask for the same runs."""
     named = {"--recipe": recipes, "--method": methods, "--run": runs}
-    return shlex.join(word for option, values in named.items() for value in values for word in (option, value))
+    return typed(*(word for option, values in named.items() for value in values for word in (option, value)))
 
 
 def _check(what: str, output: Path, recipes: list[str]) -> None:
@@ -82,7 +82,7 @@ def _check(what: str, output: Path, recipes: list[str]) -> None:
 
         check_output(output)
         if len(set(recipes)) > 1:
-            example = shlex.join(["sirev", "report", "html", "--recipe", recipes[0], "--output", str(output)])
+            example = typed("sirev", "report", "html", "--recipe", recipes[0], "--output", output)
             raise BadInput(f"a page is about one recipe, not {len(set(recipes))} ({', '.join(recipes)}); name one: {example}")
 
 

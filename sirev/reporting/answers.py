@@ -14,6 +14,7 @@ from sirev.store.runs import Run, address
 from sirev.store.store import Store
 from sirev.study.nulls import is_null
 from sirev.study.remedies import rerun, store_option
+from sirev.typed import typed
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,8 @@ def mends(gaps: Sequence[Gap], store: Store) -> list[str]:
     at = store_option(store)
     commands = [] if all("on purpose" in gap.why for gap in gaps) else [f"sirev store verify --repair{at}"]
     for run in {gap.run.recipe: gap.run for gap in gaps}.values():
-        ids = " ".join(dict.fromkeys(gap.run.id for gap in gaps if gap.run.recipe == run.recipe))
+        ids = dict.fromkeys(gap.run.id for gap in gaps if gap.run.recipe == run.recipe)
         again = rerun(run, store)
         commands.append(f"{again.command}  # {again.note}")
-        commands.append(f"sirev store pull URL {ids}{at}  # instead, from a store that has them")
+        commands.append(f"{typed('sirev', 'store', 'pull', 'URL', *ids)}{at}  # instead, from a store that has them")
     return commands

@@ -25,6 +25,7 @@ from sirev.reporting.sections.verdicts import (
     word,
 )
 from sirev.reporting.tables import ABSENT, fixed, p_equals, percent
+from sirev.typed import typed
 
 FEW = 4
 """Runs that a sentence names; of more it gives the number."""
@@ -269,7 +270,9 @@ def _next(studies: Sequence[Study], asked: str, width: int) -> list[Line]:
     given = f" {asked}" if asked else ""
     steps = [(f"sirev report all{given}", "every table")]
     if len(studies) == 1:  # which is what a page is about
-        steps.insert(0, (f"sirev report html{given} -o {studies[0]['recipe']}.html", "figures, tables, every answer"))
+        steps.insert(
+            0, (f"sirev report html{given} {typed('-o', studies[0]['recipe'] + '.html')}", "figures, tables, every answer")
+        )
     iterated = [study for study in studies if not all(map(measured, study["runs"]))]
     few = any(len(claim["seeds"]) < SEEDS for study in iterated for claim in study["methods"])
     lacking = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from sirev.study.comparing import settings_of
 from sirev.study.components import flat, moment, shown
 from sirev.study.latest import latest_runs
 from sirev.study.nulls import is_null
+from sirev.typed import typed
 
 NOT_SET = ("name", "description", "methods", "gpu", "samples")
 """Settings that are no label: they change no measure, or are digests."""
@@ -124,5 +124,5 @@ def others_in_words(
             words += [word for run in ([other.digits] if other.digits else other.runs) for word in ("--run", run)]
             words += ["--store", str(store)] if store is not None else []
             words += ["--output", str(output.with_stem(f"{output.stem}-{i}"))] if output is not None else []
-            lines.append(f"  {shlex.join(words)}  # {other.label}")
+            lines.append(f"  {typed(*words)}  # {other.label}")
     return lines

@@ -18,6 +18,7 @@ from sirev.reporting.page import render, tables_as_html
 from sirev.reporting.sections.rows import Study
 from sirev.reporting.summary import Report
 from sirev.store.store import Store
+from sirev.typed import typed
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,11 @@ def write_page(report: Report, store: Store, path: Path, draws: int = 8, told: C
     if len(report.studies) > 1:
         recipes = list(dict.fromkeys(str(study["recipe"]) for study in report.studies))
         if len(recipes) > 1:
-            raise BadInput(
-                f"a page is about one recipe, not {len(recipes)} ({', '.join(recipes)}); name one: --recipe {recipes[0]}"
-            )
-        one = report.studies[-1]["runs"][0]["id"]
+            option = typed("--recipe", recipes[0])
+            raise BadInput(f"a page is about one recipe, not {len(recipes)} ({', '.join(recipes)}); name one: {option}")
+        option = typed("--run", report.studies[-1]["runs"][0]["id"])
         raise BadInput(
-            f"a page is about one study, and these runs have {len(report.studies)} settings; name runs of one: --run {one}"
+            f"a page is about one study, and these runs have {len(report.studies)} settings; name runs of one: {option}"
         )
     study = report.studies[0]
     told("reading the answers")

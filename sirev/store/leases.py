@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sirev.errors import BadInput, SirevError
+from sirev.store.shared import NotPlain, make_private, open_lock
 
 PATIENCE_SECONDS = 600.0
 POLL_SECONDS = 0.05
@@ -30,6 +31,7 @@ class Gate:
     """The lock between those who use a store and the one who collects in it: `leases/lock`."""
 
     def __init__(self, root: Path) -> None:
+        self._root = root
         self._path = root / "leases" / _LOCK
 
     @contextlib.contextmanager
@@ -47,7 +49,9 @@ class Gate:
     @contextlib.contextmanager
     def _held(self, how: int) -> Iterator[bool]:
         try:
-            fd = self._opened()
+            fd = open_lock(self._root, self._path)
+        except NotPlain as error:
+            raise BadInput(f"{self._path}: {error.strerror}") from None
         except OSError:  # a store that can't be written: nothing is published or collected in it either
             yield False
             return
@@ -55,13 +59,6 @@ class Gate:
             yield self._wait(fd, how)
         finally:
             os.close(fd)
-
-    def _opened(self) -> int:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
-        except PermissionError:  # another user's, in a shared store: to lock it one need not write to it
-            return os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
 
     def _wait(self, fd: int, how: int) -> bool:
         patience = PATIENCE_SECONDS
@@ -85,6 +82,7 @@ class Lease:
     """The file of one process: `leases/PID-RANDOM`, a digest or a run's id a line; made when there is something to hold."""
 
     def __init__(self, root: Path) -> None:
+        self._root = root
         self._path = root / "leases" / f"{os.getpid()}-{secrets.token_hex(8)}"
         self._fd: int | None = None
         self._named: set[str] = set()
@@ -110,14 +108,12 @@ class Lease:
                 return
             if self._fd is None:
                 try:
-                    self._path.parent.mkdir(parents=True, exist_ok=True)
-                    fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+                    fd = make_private(self._root, self._path, os.O_WRONLY | os.O_APPEND)
                 except OSError as error:
                     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):  # who may only read can ask nobody to wait
                         return
-                    store = self._path.parents[1]
                     raise BadInput(
-                        f"the store {store} can't be written: {error.strerror}; name another with --store DIR"
+                        f"the store {self._root} can't be written: {error.strerror}; name another with --store DIR"
                     ) from None
                 with contextlib.suppress(OSError):  # without locks a collection spares what is young
                     fcntl.flock(fd, fcntl.LOCK_EX)

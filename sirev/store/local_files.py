@@ -65,10 +65,8 @@ class LocalFiles:
         digest = sums[""] if names is None else sha256(canonical_json(sums))
         entry = {"path": str(path), "digest": digest, "stats": stats, "names": None if names is None else sorted(files)}
         # In a store that can't be written it is hashed again next time.
-        with contextlib.suppress(OSError, BadInput), self.objects.temporary() as scratch:
-            scratch.write_bytes(sealed(entry))
-            self._file(path).parent.mkdir(parents=True, exist_ok=True)
-            scratch.replace(self._file(path))
+        with contextlib.suppress(OSError, BadInput):
+            self.objects.write(sealed(entry), self._file(path))
         return digest
 
     def _entry(self, path: Path) -> dict[str, Any] | None:
@@ -85,7 +83,7 @@ class LocalFiles:
             return None
         kinds = {"path": str, "digest": str, "stats": dict, "names": list | None}
         whole = entry.keys() == kinds.keys() and all(isinstance(entry[name], kind) for name, kind in kinds.items())
-        return entry if whole else None
+        return entry if whole and os.path.isabs(entry["path"]) else None
 
 
 def _stat(file: Path) -> list[int]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sirev.errors import BadInput
+from sirev.store.shared import NotPlain, open_lock
 
 HEARTBEAT_SECONDS = 5.0
 GIVE_UP_SECONDS = 60.0
@@ -25,16 +26,16 @@ SAY_AFTER_SECONDS = 0.5
 
 @contextlib.contextmanager
 def key_lock(
-    folder: Path, key: str, on_wait: Callable[[str], None] | None = None, stop: threading.Event | None = None
+    root: Path, key: str, on_wait: Callable[[str], None] | None = None, stop: threading.Event | None = None
 ) -> Iterator[bool]:
-    """Hold the lock of `key`; yields whether it is really held.
+    """Hold the lock of `key` in the store at `root`; yields whether it is really held.
 
     It is not after a holder fell silent for a minute, nor on a file system without flock, nor if `stop` was set while
     waiting. Tells `on_wait` in words for whom it waits, and when it does no longer since that one fell silent. Files
     opened here are not inherited by exec'd children, so a child can't keep a lock alive.
     """
-    path = folder / key
-    fd = _acquire(path, on_wait, stop or threading.Event())
+    path = root / "locks" / key
+    fd = _acquire(root, path, on_wait, stop or threading.Event())
     if fd is None:
         yield False
         return
@@ -45,19 +46,21 @@ def key_lock(
     finally:
         released.set()
         # Unlinked while still held: whoever opened the old file meanwhile notices that the name has moved on.
-        path.unlink(missing_ok=True)
+        _unlinked(path)
         os.close(fd)
 
 
-def _acquire(path: Path, on_wait: Callable[[str], None] | None, stop: threading.Event) -> int | None:
+def _acquire(root: Path, path: Path, on_wait: Callable[[str], None] | None, stop: threading.Event) -> int | None:
     seen, silent, waited, looked = -1, 0.0, 0.0, time.monotonic()
     told = ""
     while True:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            fd = _open(root, path)
         except OSError as error:
-            raise BadInput(f"the store's folder {path.parent} can't be written: {error.strerror}") from None
+            where = str(path) if isinstance(error, NotPlain) else f"the store's folder {path.parent} can't be written"
+            raise BadInput(f"{where}: {error.strerror}") from None
+        if fd is None:
+            return None
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -67,10 +70,9 @@ def _acquire(path: Path, on_wait: Callable[[str], None] | None, stop: threading.
             os.close(fd)
             return None
         else:
-            if _still_named(fd, path):
-                _sign(fd)
+            if _still_named(fd, path) and (_sign(fd) or not _unlinked(path)):
                 return fd
-            os.close(fd)
+            os.close(fd)  # another has the name by now, or nobody, since its owner is gone and only he could write to it
             continue
         # A machine that was suspended, holder and waiter alike, wakes up with its clock far ahead and the beat unchanged:
         # only the time that we were awake to see counts as silence.
@@ -89,11 +91,46 @@ def _acquire(path: Path, on_wait: Callable[[str], None] | None, stop: threading.
             return None
 
 
-def _sign(fd: int) -> None:
-    """Write into a lock's file who holds it, for those who wait to read."""
+def _open(root: Path, path: Path) -> int | None:
+    """The opened file of a lock; None for one that another user keeps to himself, since correctness never depends on it.
+
+    What is no plain file, or has another name besides, was put there to be written through: its name goes, and nothing else.
+    """
+    for last in (False, True):
+        try:
+            fd = open_lock(root, path)
+            if os.fstat(fd).st_nlink <= 1:
+                return fd
+            os.close(fd)
+        except NotPlain:
+            if last:
+                raise
+        except PermissionError:
+            if os.access(path.parent, os.W_OK):
+                return None
+            raise
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+    return None
+
+
+def _sign(fd: int) -> bool:
+    """Write into a lock's file who holds it, for those who wait to read; False if it may only be read, another user's."""
+    if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+        return False
     with contextlib.suppress(OSError):  # the disk may be full
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()} {os.uname().nodename}\n".encode(), 0)
+    return True
+
+
+def _unlinked(path: Path) -> bool:
+    """Take away the name of a lock that is held, so that one of this user's own can be made, which he can touch."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 def _holder(fd: int) -> str:
@@ -111,7 +148,7 @@ def _holder(fd: int) -> str:
 
 def _still_named(fd: int, path: Path) -> bool:
     try:
-        return os.fstat(fd).st_ino == path.stat().st_ino
+        return os.fstat(fd).st_ino == os.lstat(path).st_ino
     except FileNotFoundError:
         return False
 

@@ -21,6 +21,7 @@ from sirev.errors import BadInput, SirevError
 from sirev.store.copying import copy_file
 from sirev.store.digests import sha256, sha256_file
 from sirev.store.files import is_regular, read_regular
+from sirev.store.shared import make_folder, make_private
 
 STAMPED_FROM = 1 << 20
 """Objects of this many bytes or more leave a stamp of their check; hashing a smaller one costs less than the stamp."""
@@ -59,6 +60,14 @@ class Objects:
             return False
         return found.st_size == size and stat.S_ISREG(found.st_mode)
 
+    def keep(self, digest: str, size: int) -> bool:
+        """As `present`; a collection at work beside this, or that has no locks to go by, sees that somebody counts on it."""
+        if not self.present(digest, size):
+            return False
+        with contextlib.suppress(OSError):  # another user's
+            os.utime(self.path(digest), follow_symlinks=False)
+        return True
+
     def size(self, digest: str) -> int:
         """Bytes of an object; 0 if it is not there."""
         try:
@@ -89,7 +98,7 @@ class Objects:
         try:
             if read_regular(path) != data:
                 return False
-            os.utime(path)  # where there are no locks a collection goes by age
+            os.utime(path, follow_symlinks=False)  # where there are no locks a collection goes by age
         except OSError:
             return False
         return True
@@ -134,7 +143,7 @@ class Objects:
         finally:
             os.close(fd)
         for last in (False, True):
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.root, target.parent)
             try:
                 os.replace(scratch, target)
                 return
@@ -178,9 +187,14 @@ class Objects:
             if found != digest:
                 self._set_aside(path, digest)
             if large:
-                _write_stamp(stamp, identity)
+                self._write_stamp(stamp, identity)
         self._checked[digest] = identity
         return path
+
+    def _write_stamp(self, path: Path, identity: tuple[int, int, int]) -> None:
+        # A stamp only saves time: where none can be written, as in a store that may only be read, there is none.
+        with contextlib.suppress(OSError, BadInput):
+            self.write(" ".join(map(str, identity)).encode(), path)
 
     def _set_aside(self, path: Path, digest: str) -> None:
         try:
@@ -204,8 +218,7 @@ def _temporary(root: Path):  # type: ignore[no-untyped-def]
     folder = root / "tmp"
     path = folder / f"{os.getpid()}-{secrets.token_hex(8)}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        fd = make_private(root, path, os.O_WRONLY)
     except OSError as error:
         raise BadInput(f"the store {root} can't be written: {error.strerror}; name another with --store DIR") from None
     try:
@@ -236,13 +249,6 @@ def _held(path: Path) -> bool:
 
 def _read_stamp(path: Path) -> tuple[int, ...] | None:
     try:
-        return tuple(map(int, path.read_text(encoding="utf-8").split()))
+        return tuple(map(int, read_regular(path).split()))
     except (OSError, ValueError):
         return None
-
-
-def _write_stamp(path: Path, identity: tuple[int, int, int]) -> None:
-    # A stamp only saves time: one that can't be written (a read-only store) or is torn is as good as none.
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(" ".join(map(str, identity)), encoding="utf-8")

@@ -80,8 +80,8 @@ class Records:
 
     def names(self) -> Iterator[tuple[str, str]]:
         """Key and artifact of every record, from the files' names alone."""
-        for folder in sorted(_names(self._folder)):
-            for key in sorted(_names(f"{self._folder}/{folder}")):
+        for folder in _folders(self._folder):
+            for key in _folders(f"{self._folder}/{folder}"):
                 for name in sorted(_names(f"{self._folder}/{folder}/{key}")):
                     if name.endswith(".json"):
                         yield key, name.removesuffix(".json")
@@ -104,11 +104,21 @@ def _parsed(raw: bytes, key: str, artifact: str, where: str) -> Record:
         record = Record(data["action"], data["artifact"], data["provenance"])
         notes = record.provenance.get("notes", {}).values()
         sound = record.key == key and record.artifact == artifact and data.keys() == FIELDS and all(map(is_digest, notes))
+        sound = sound and all(isinstance(record.action.get(part, {}), dict) for part in ("parameters", "inputs"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False
     if not sound:
         raise DamagedRecord(f"{where} is damaged; {MEND}")
     return record
+
+
+def _folders(folder: str) -> list[str]:
+    """The folders in a folder, but no links to any: whoever deletes records must not do so elsewhere."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError:
+        return []
 
 
 def _names(folder: str) -> list[str]:

@@ -7,6 +7,7 @@ replays of a run use its pins alone, whatever other realisations the store gains
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,15 @@ from sirev.store.files import read_if_there
 from sirev.store.objects import MEND, Objects
 
 RUN_FORMAT = 1
+NAMES = {
+    "id": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,199}"),
+    "recipe": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,199}"),
+    "method": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,199}"),
+    "invocation": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@:+-]{0,199}"),
+    "step": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@:/+-]{0,299}"),
+}
+"""What a run's names are made of: they become parts of paths, of commands to copy and of what a terminal shows."""
+STATUSES = ("running", "complete", "stopped")
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,22 @@ def pinned_step(title: str) -> str:
     return f"{found[2]}:{int(found[1])}" if found else title
 
 
+def is_run_id(value: Any) -> bool:
+    """Whether a run's file can be called so."""
+    return _is_name("id", value)
+
+
+def odd_name(data: Mapping[str, Any]) -> str | None:
+    """What of a run's file is no name that sirev gives, in words; None if all are: its id, recipe, steps and so on."""
+    steps = (("step", step) for step in (*data["pins"], *data.get("redo", []), *data.get("redone", [])))
+    fields = ((field, data[field]) for field in ("id", "recipe", "method", "invocation"))
+    return next((f"the {field} {value!r:.80}" for field, value in (*fields, *steps) if not _is_name(field, value)), None)
+
+
+def _is_name(field: str, value: Any) -> bool:
+    return isinstance(value, str) and NAMES[field].fullmatch(value) is not None
+
+
 class Runs:
     """The run files below `root`/runs."""
 
@@ -81,6 +107,8 @@ class Runs:
 
     def get(self, run_id: str) -> Run | None:
         """The run of this id, None if the store has none."""
+        if not is_run_id(run_id):
+            return None
         path = self.root / f"{run_id}.json"
         raw = read_if_there(path, "the run file")
         if raw is None:
@@ -104,8 +132,8 @@ class Runs:
         (self.root / f"{run_id}.json").unlink(missing_ok=True)
 
     def ids(self) -> list[str]:
-        """The ids of all runs, sorted."""
-        return sorted(path.stem for path in self.root.glob("*.json"))
+        """The ids of all runs, sorted; a file that can't be a run's by its name is none."""
+        return sorted(path.stem for path in self.root.glob("*.json") if is_run_id(path.stem))
 
     def all(self) -> list[Run]:
         """All runs, by invocation (which begins with its time), then id."""
@@ -125,14 +153,17 @@ def parsed_run(raw: bytes, run_id: str, where: str) -> Run:
         if data["format"] > RUN_FORMAT:
             raise BadInput(f"{where} is of format {data['format']}, newer than this sirev reads ({RUN_FORMAT}): upgrade sirev")
         del data["format"]
+        odd = odd_name(data)
         pins = {step: Pin(**pin) for step, pin in data.pop("pins").items()}
         run = Run(pins=pins, **data)
-        texts = (run.id, run.recipe, run.method, run.invocation)
         digests = (digest for pin in pins.values() for digest in (pin.key, pin.artifact))
-        sound = run.id == run_id and isinstance(run.settings, dict) and all(isinstance(text, str) for text in texts)
-        sound = sound and all(map(is_digest, digests))
+        sound = run.id == run_id and isinstance(run.settings, dict) and all(map(is_digest, digests))
+        sound = sound and type(run.seed) is int and type(run.realisation) is int and run.status in STATUSES
+        sound = sound and isinstance(run.reason, str | None)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        sound = False
+        sound, odd = False, None
+    if odd is not None:
+        raise BadInput(f"{where} is damaged: {odd} is no name that sirev gives; {MEND} (what it pinned stays)")
     if not sound:
         raise BadInput(f"{where} is damaged; {MEND} (what it pinned stays)")
     return run

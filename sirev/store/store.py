@@ -24,8 +24,10 @@ from sirev.store.objects import MEND, DamagedObject, Objects
 from sirev.store.provenance import now
 from sirev.store.records import Record, Records, action_key
 from sirev.store.runs import Runs
+from sirev.store.shared import linked
 
 STORE_FORMAT = 1
+ID_DIGITS = 16
 MARKER = "sirev-store.json"
 FOLDERS = ("objects", "records", "runs", "hollow", "pins", "adopted", "leases", "locks", "tmp", "checked", "local", "logs")
 
@@ -33,6 +35,11 @@ FOLDERS = ("objects", "records", "runs", "hollow", "pins", "adopted", "leases", 
 def marker_bytes(store_id: str) -> bytes:
     """The file that makes a folder a store, of this id."""
     return sealed({"format": STORE_FORMAT, "id": store_id})
+
+
+def new_id() -> str:
+    """A name for a store that is made: random, given once."""
+    return secrets.token_hex(ID_DIGITS // 2)
 
 
 def default_path() -> Path:
@@ -45,6 +52,14 @@ def default_path() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sirev"
 
 
+def _require_text(path: Path) -> None:
+    """BadInput for a path that is no UTF-8: what is said of it could be neither printed nor written into a page, after hours."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise BadInput(f"the store {os.fsencode(path)!r} has a path that is not UTF-8; name another with --store DIR") from None
+
+
 class Store:
     """A content-addressed store in a folder. Opening one reads a marker and writes nothing.
 
@@ -53,6 +68,7 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self.path = Path(path) if path is not None else default_path()
+        _require_text(self.path)
         self.objects = Objects(self.path)
         self.records = Records(self.path, self.objects)
         self.runs = Runs(self.path, self.objects)
@@ -137,10 +153,7 @@ class Store:
         """BadInput if a folder of the store is a symbolic link: nothing is deleted behind one, whoever made it."""
         for name in FOLDERS:
             if (self.path / name).is_symlink():
-                raise BadInput(
-                    f"{self.path / name} is a symbolic link, and nothing is deleted behind one; to have a store on another disk, "
-                    "link the whole of it, or name it with --store"
-                )
+                raise BadInput(linked(self.path / name, "deleted"))
 
     @contextlib.contextmanager
     def leasing(self, runs: Iterable[str] = ()) -> Iterator[None]:
@@ -179,7 +192,7 @@ class Store:
     ) -> AbstractContextManager[bool]:
         """Hold the lock of an action's key while computing it; see `sirev.store.locks`."""
         self.create()
-        return key_lock(self.path / "locks", action_key(action), on_wait, stop)
+        return key_lock(self.path, action_key(action), on_wait, stop)
 
     @cached_property
     def id(self) -> str:
@@ -201,7 +214,8 @@ class Store:
         if self._marker is not None:
             return
         with self.objects.temporary() as scratch:
-            scratch.write_bytes(marker_bytes(secrets.token_hex(8)))
+            scratch.write_bytes(marker_bytes(new_id()))
+            os.chmod(scratch, 0o444)  # for all who may enter the folder, as every file of a store
             try:
                 os.link(scratch, self.path / MARKER)  # unlike a rename it fails where another process was first
             except FileExistsError:
@@ -223,8 +237,8 @@ class Store:
         try:
             data = unsealed(read_regular(marker))
             version = data["format"]
-            if type(version) is not int or not isinstance(data["id"], str):
-                raise ValueError("odd values")
+            if type(version) is not int or (version <= STORE_FORMAT and not is_digest(data["id"], ID_DIGITS)):
+                raise ValueError("odd values")  # an id becomes part of paths
         except (FileNotFoundError, NotADirectoryError):
             if self.path.exists() and not self.path.is_dir():
                 raise BadInput(f"the store {self.path} is not a folder; name another with --store DIR") from None

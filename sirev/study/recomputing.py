@@ -44,6 +44,9 @@ Not training, sampling and embedding, whose floating-point sums depend on the ha
 weights; not `samples`, whose file belongs to the user.
 """
 
+CONFINED = ("A", "B")
+"""The tiers of the sandbox that confine what a program does."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -85,17 +88,26 @@ class CantRecompute(SirevError):
     """A step can't be run again here, through no fault of the store's."""
 
 
-def recompute(store: Store, count: int, on_step: Callable[[str, int, int], None] | None = None) -> Recomputed:
+def recompute(
+    store: Store,
+    count: int,
+    on_step: Callable[[str, int, int], None] | None = None,
+    *,
+    unsafe_code: bool = False,
+    on_warning: Callable[[str], None] | None = None,
+) -> Recomputed:
     """Run up to `count` steps of the store's runs again and compare what they make, by its semantic digest.
 
     Which ones is random but the same for the same store, spread over the stages; more of them are the same and some more.
-    Those that can't be run again here are no part of the count. `on_step` is told the step, how many are done and `count`.
+    Those that can't be run again here are no part of the count. `on_step` is told the step, how many are done and `count`,
+    `on_warning` what the user must know at once. A store may be somebody else's, so programs that no sandbox confines and
+    classes of task are run for `unsafe_code` alone, whatever the store says.
     """
     found = Recomputed()
     crew = Crew("recompute", embedded=False)
     try:
         with tempfile.TemporaryDirectory(prefix="sirev-recompute-", ignore_cleanup_errors=True) as scratch:
-            again = _Again(store, crew, Path(scratch))
+            again = _Again(store, crew, Path(scratch), unsafe_code, _Warned(on_warning or (lambda text: None)))
             steps = again.steps(found)
             found.deterministic = len(steps)
             for step in _spread(steps):
@@ -117,11 +129,26 @@ def recompute(store: Store, count: int, on_step: Callable[[str, int, int], None]
     return found
 
 
+class _Warned(Quiet):
+    """A listener to warnings alone."""
+
+    def __init__(self, on_warning: Callable[[str], None]) -> None:
+        self._on_warning = on_warning
+        self._told: set[str] = set()
+
+    def warn(self, run: Run, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self._on_warning(text)
+
+
 @dataclass
 class _Again:
     store: Store
     crew: Crew
     scratch: Path
+    unsafe_code: bool
+    listener: _Warned
     said: dict[str, Artifact] = field(default_factory=dict)
     """Semantic digest -> an artifact here that has it."""
 
@@ -145,12 +172,15 @@ class _Again:
     def difference(self, step: _Step) -> str | None:
         """How what a step makes now differs from what is stored; None if it does not."""
         stage, action = STAGES[step.record.action["stage"]], step.record.action
-        if action["version"] != stage.version:
-            raise CantRecompute(f"it was made by version {action['version']} of the stage {stage.name}, not {stage.version}")
-        inputs = self._inputs(action)
-        parameters = self._parameters(stage, action)
-        _check_same(stage, action, parameters)
-        runner = Runner(self.store, replace(step.run, pins={}), self.crew, Quiet())
+        try:
+            if action["version"] != stage.version:
+                raise CantRecompute(f"it was made by version {action['version']} of the stage {stage.name}, not {stage.version}")
+            inputs = self._inputs(action)
+            parameters = self._parameters(stage, action)
+            _check_same(stage, action, parameters)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise CantRecompute(f"its record is none that sirev writes: {type(error).__name__}: {error}") from error
+        runner = Runner(self.store, replace(step.run, pins={}), self.crew, self.listener)
         with tempfile.TemporaryDirectory(dir=self.scratch, ignore_cleanup_errors=True) as folder:
             context = StepContext(runner, step.name, Path(folder), stage, step.record.key)
             try:
@@ -175,7 +205,14 @@ class _Again:
         """The stage's parameters that the action has; where rows of the user's lie is taken from what is remembered of them."""
         recorded = dict(action["parameters"])
         if stage is dataset.STAGE:
+            if recorded["task"] == "python" and not self.unsafe_code:
+                raise CantRecompute("its rows come from a class, whose code is run for --allow-unsafe-code alone")
             recorded["files"] = self._files(recorded["source"])
+            if recorded["task"] == "python":  # the class is keyed by the file that it is in
+                class_name = str(recorded["options"]["class"]).rpartition(":")[2]
+                recorded["files"] = {"class": f"{recorded['files']['rows']}:{class_name}"}
+        if stage is grade.STAGE and recorded.get("sandbox") not in (None, *CONFINED) and not self.unsafe_code:
+            raise CantRecompute("it asks for no sandbox, and programs run unconfined for --allow-unsafe-code alone")
         known = {one.name for one in fields(stage.parameters)}
         if odd := sorted(recorded.keys() - known):
             raise CantRecompute(f"this sirev knows no parameter {odd[0]} of the stage {stage.name}")
@@ -219,14 +256,10 @@ def _check_same(stage: Stage, action: Mapping[str, Any], parameters: Any) -> Non
         known = GRADERS.get(parameters.grader)
         if known is None or known.version != parameters.grader_version:
             raise CantRecompute(f"this sirev has no grader {parameters.grader} of version {parameters.grader_version}")
-        if parameters.sandbox == "none":
-            raise CantRecompute("it ran programs that nothing confined")
     if isinstance(parameters, measure.MeasureParameters):
         family = measure.FAMILIES.get(parameters.family)
         if family is None or family.version != parameters.family_version:
             raise CantRecompute(f"this sirev has no measures {parameters.family} of version {parameters.family_version}")
-    if isinstance(parameters, dataset.DatasetParameters) and "class" in parameters.options:
-        raise CantRecompute("its rows come from a class of the user's own")
     if action.get("env", versions(PACKAGES)) != versions(PACKAGES):
         raise CantRecompute("it was made by other versions of the packages, which its recipe keys (env: strict)")
     rebuilt = {**action, **stage.action(parameters, action["inputs"])}

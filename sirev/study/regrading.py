@@ -207,14 +207,30 @@ def _recipe_of(run: Run, overrides: Sequence[str]) -> Recipe:
     if "samples" in run.settings:
         raise BadInput(f"{run.id} holds completions made elsewhere; grade them anew by `sirev measure` with --task and --grader")
     for override in overrides:
-        _check_override(override, list(run.settings["evaluation"]["ood"]))
+        _check_override(override, list(_suites(run.settings)))
     with tempfile.TemporaryDirectory(prefix="sirev-regrade-", ignore_cleanup_errors=True) as folder:
         file = Path(folder) / "settings.yaml"
-        file.write_text(json.dumps(run.settings), encoding="utf-8")  # JSON is YAML
+        file.write_text(json.dumps(_confined(run.settings)), encoding="utf-8")  # JSON is YAML
         try:
             return load_recipe(file, overrides)
         except BadInput as error:  # an older sirev may have known fields and graders that this one does not
             raise BadInput(str(error).replace(str(file), f"the settings of the run {run.id}")) from None
+
+
+def _confined(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings in which no grader goes without a sandbox: a run may be a stranger's, whose word for that does not count."""
+    confined: dict[str, Any] = json.loads(json.dumps(settings))
+    sections = [confined.get("training"), confined.get("evaluation"), *_suites(confined).values()]
+    for grader in (section.get("grader") for section in sections if isinstance(section, dict)):
+        if isinstance(grader, dict) and grader.get("sandbox", "B") not in ("A", "B"):
+            grader["sandbox"] = "B"
+    return confined
+
+
+def _suites(settings: Mapping[str, Any]) -> dict[str, Any]:
+    evaluation = settings.get("evaluation")
+    suites = evaluation.get("ood") if isinstance(evaluation, dict) else None
+    return suites if isinstance(suites, dict) else {}
 
 
 def _check_override(override: str, suites: list[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
 import time
 import traceback
@@ -254,11 +253,10 @@ class Runner:
         if log is not None and log.is_file():
             kept = self.store.path / "logs" / f"{key[:16]}.log"
             try:
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(log, kept)
+                self.store.objects.write(log.read_bytes(), kept)
                 where = f"; log: {kept}"
-            except OSError as error:  # the disk may be full, which is why the stage failed
-                where = f"; its log could not be kept: {error.strerror}"
+            except (OSError, BadInput) as error:  # the disk may be full, which is why the stage failed
+                where = f"; its log could not be kept: {error.strerror if isinstance(error, OSError) else error}"
         fitting = [advice for name, said, advice in MEMORY_HINTS if name == stage.name and said.search(reason)]
         hint = f" ({fitting[0]})" if fitting else ""
         return StageFailed(

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 import time
 from pathlib import Path
@@ -15,6 +16,8 @@ from sirev.store.store import Store
 
 PREFIX = "sirev-scratch-"
 ABANDONED_SECONDS = 14 * 24 * 3600
+EMPTY_SECONDS = 3600
+"""The age at which an empty folder of attempts is nobody's: whoever makes one puts something in it within seconds."""
 
 
 class Scratch:
@@ -23,7 +26,7 @@ class Scratch:
     def __init__(self) -> None:
         sweep()
         made = Path(tempfile.mkdtemp(prefix="sirev-new-"))
-        self._lock = os.open(made / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+        self._lock = os.open(made / "lock", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW)
         with contextlib.suppress(OSError):  # without flock nobody sweeps either
             fcntl.flock(self._lock, fcntl.LOCK_EX)
         # Only a locked folder gets a name that others sweep up.
@@ -39,7 +42,7 @@ def attempts_folder(store: Store, key: str) -> Path:
     """Where the attempts at one action of a store leave what a later one goes on from; made if it is not there."""
     own = _attempts()
     own.mkdir(mode=0o700, exist_ok=True)
-    if own.is_symlink() or own.stat().st_uid != os.getuid():  # a checkpoint holds pickled states: somebody else's could run code
+    if not _own_folder(own):  # a checkpoint holds pickled states: somebody else's could run code
         raise BadInput(f"{own} belongs to somebody else; name another folder for scratch files by TMPDIR")
     folder = own / f"{store.id}-{key[:32]}"
     folder.mkdir(exist_ok=True)
@@ -50,9 +53,15 @@ def sweep() -> None:
     """Delete what killed processes left behind: scratch folders, and attempts that nobody went on with for weeks."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         _delete_unlocked(folder)
+    if not _own_folder(_attempts()):
+        return
+    for action in _attempts().glob("*"):
+        with contextlib.suppress(OSError):
+            if _own_folder(action) and _age(action) > EMPTY_SECONDS and not any(action.iterdir()):
+                action.rmdir()  # fails where somebody has just put something in it
     for attempt in _attempts().glob("*/attempt-*"):
         with contextlib.suppress(OSError):
-            if time.time() - attempt.stat().st_mtime > ABANDONED_SECONDS:
+            if _age(attempt) > ABANDONED_SECONDS:
                 _delete_unlocked(attempt)
                 attempt.parent.rmdir()
 
@@ -61,11 +70,29 @@ def _attempts() -> Path:
     return Path(tempfile.gettempdir()) / f"sirev-attempts-{os.getuid()}"
 
 
+def _own_folder(folder: Path) -> bool:
+    """Whether it is a folder, no link to one, and this user's."""
+    try:
+        status = os.lstat(folder)
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+
+
+def _age(path: Path) -> float:
+    """Seconds since something last changed in it."""
+    return time.time() - os.lstat(path).st_mtime
+
+
 def _delete_unlocked(folder: Path) -> None:
-    """Delete a folder whose lock can be had, so that whoever made it is gone. Models are large."""
+    """Delete a folder of this user's whose lock can be had, so that whoever made it is gone. Models are large."""
+    if not _own_folder(folder):  # the folder for temporary files is everybody's
+        return
     with contextlib.suppress(OSError):  # somebody else's, or already gone
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
+            if not stat.S_ISREG(os.fstat(lock).st_mode):
+                return
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder)
         finally:

@@ -47,12 +47,12 @@ def load(name: str, options: Mapping[str, Any] | None = None) -> Task:
     if not isinstance(found := getattr(module, class_name, None), type):
         known = [key for key, value in vars(module).items() if isinstance(value, type) and value.__module__ == module.__name__]
         raise BadInput(f"{name}: {module_name} has no class {class_name!r} (there: {', '.join(known) or 'none'})")
+    if not callable(getattr(found, "problems", None)):  # before it is called: making a Popen, say, runs a command
+        raise BadInput(f"{name}: has no method problems(split)")
     try:
-        task = found(**(options or {}))
+        task: Task = found(**(options or {}))
     except Exception as error:
         raise BadInput(f"{name}: can't be made with options {shown(dict(options or {}))}: {_said(error)}") from None
-    if not isinstance(task, Task):
-        raise BadInput(f"{name}: has no method problems(split)")
     return task
 
 

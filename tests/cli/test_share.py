@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
 
 from sirev.cli.store import moving
 from sirev.cli.store.moving import Moving
-from sirev.store.store import Store
+from sirev.store.digests import sealed, unsealed
+from sirev.store.store import MARKER, Store
 from tests.conftest import Command, Study
+from tests.store.sharing.small import small_store
 from tests.store.sharing.studies import add_run, contents
 
 
@@ -93,3 +96,45 @@ def test_iterate_reads_through_a_shared_store_and_says_what_came(smoke: Study, t
     wrong = command("iterate", "--recipe", "tiny_smoke", "--store", tmp_path / "other", "--remote", tmp_path / "nowhere")
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1), wrong.stderr
     assert not (tmp_path / "other").exists()
+
+
+def pasted(line: str) -> list[str]:
+    """The words of the command in a line, as a shell takes them."""
+    return shlex.split(line[line.index("sirev ") :].partition("  #")[0])
+
+
+def test_commands_to_paste_are_right_where_paths_have_blanks(tmp_path: Path, command: Command) -> None:
+    first, shared, second, nowhere = (tmp_path / f"{name} $(id) 'x" for name in ("first", "shared", "second", "nowhere"))
+    small_store(first)
+    pushed = command("store", "push", shared, "--store", first).stdout
+    assert pasted(pushed.splitlines()[-1]) == ["sirev", "store", "pull", str(shared), "small"]
+    pulled = command("store", "pull", shared, "--store", second).stdout
+    assert pasted(pulled.splitlines()[-1]) == ["sirev", "report", "--recipe", "small", "--store", str(second)]
+    exported = command("store", "export", "small", "a b.tar.zst", "--store", first).stdout
+    assert pasted(exported.splitlines()[-1]) == ["sirev", "store", "import", "a b.tar.zst"]
+    empty = command("report", "--store", nowhere).stderr.partition(", or name another")[0]
+    assert pasted(empty)[-1] == str(nowhere)
+    nowhere.mkdir()
+    unfilled = command("store", "pull", nowhere, "--store", second).stderr
+    assert pasted(unfilled[unfilled.index("fill it with: ") :]) == ["sirev", "store", "push", str(nowhere)]
+
+
+def test_a_run_whose_names_a_shell_would_run_is_not_pulled(tmp_path: Path, command: Command) -> None:
+    shared = small_store(tmp_path / "shared").path
+    for path in (shared / "runs").iterdir():
+        raw = sealed({**unsealed(path.read_bytes()), "recipe": "tiny; touch made #"})
+        path.unlink()
+        path.write_bytes(raw)
+    done = command("store", "pull", shared, "--store", tmp_path / "mine")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "the recipe 'tiny; touch made #' is no name that sirev gives" in done.stderr
+
+
+def test_a_shared_store_of_an_odd_id_is_refused(tmp_path: Path, command: Command) -> None:
+    shared = small_store(tmp_path / "shared").path
+    (shared / MARKER).unlink()
+    (shared / MARKER).write_text('{"format":1,"id":"../../x"}')
+    done = command("store", "pull", shared, "--store", tmp_path / "mine")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "is damaged; it should hold the store's format and id" in done.stderr

@@ -66,7 +66,7 @@ def test_who_waits_is_told_for_which_process_and_when_that_falls_silent(
 
 
 def test_a_lock_file_that_says_nothing_readable_is_waited_for_all_the_same(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
-    (tmp_path / "key").write_bytes(b"\xff\x1b[31m 7")
+    (tmp_path / "locks" / "key").write_bytes(b"\xff\x1b[31m 7")
     threading.Timer(1.0, holder.kill).start()
     waited: list[str] = []
     with key_lock(tmp_path, "key", on_wait=waited.append) as held:
@@ -107,14 +107,14 @@ def test_a_child_does_not_keep_the_lock_alive(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
-    with key_lock(tmp_path / "locks", "key"):
+    with key_lock(tmp_path, "key"):
         pass
     assert list((tmp_path / "locks").iterdir()) == []
 
 
 def test_a_folder_that_can_not_be_written_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "locks").write_text("I am a file")
-    with pytest.raises(BadInput, match="can't be written"), key_lock(tmp_path / "locks", "key"):
+    with pytest.raises(BadInput, match="can't be written"), key_lock(tmp_path, "key"):
         pass
 
 

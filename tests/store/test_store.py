@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import sirev
 from sirev.errors import BadInput
 from sirev.store import store as module
 from sirev.store.artifacts import Output
-from sirev.store.digests import sealed
+from sirev.store.digests import canonical_json, sealed
 from sirev.store.records import Record, action_key
 from sirev.store.store import Store, default_path
 
@@ -139,3 +140,17 @@ def test_a_record_from_elsewhere_never_counts_as_made_here_whatever_it_says(tmp_
 def test_what_is_no_whole_digest_is_refused(tmp_path: Path, digest: str) -> None:
     with pytest.raises(BadInput, match="give all 64 digits"):
         Store(tmp_path).artifact(digest)
+
+
+@pytest.mark.parametrize("given", ["../rel/trav", "/etc", "0123456789abcde", "0123456789ABCDEF", "0123456789abcdef\n", 7, ""])
+def test_an_id_that_sirev_does_not_give_is_a_damaged_marker(tmp_path: Path, given: object) -> None:
+    (tmp_path / "sirev-store.json").write_bytes(canonical_json({"format": 1, "id": given}))
+    with pytest.raises(BadInput, match=r"sirev-store.json is damaged; mend the store with: sirev store verify --repair"):
+        Store(tmp_path)
+
+
+def test_a_path_that_is_no_utf_8_is_one_clear_line_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"has a path that is not UTF-8; name another with --store DIR") as caught:
+        Store(os.fsdecode(os.fsencode(tmp_path) + b"/st\xffre"))
+    str(caught.value).encode()  # can be printed
+    assert list(tmp_path.iterdir()) == []

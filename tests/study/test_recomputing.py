@@ -160,13 +160,14 @@ def test_rows_of_the_users_are_read_again_as_long_as_they_are_as_they_were(tmp_p
 
 def test_programs_that_nothing_confined_are_not_run_again(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
-    parameters = {"grader": "mbpp", "grader_version": 1, "seconds": 1.0, "memory_mb": 512, "sandbox": "none", "prelude": True}
+    parameters = {"grader": "mbpp", "grader_version": 1, "seconds": 1.0, "memory_mb": 512, "sandbox": "C", "prelude": True}
     problems = store.publish({"stage": "source", "version": 0, "parameters": {}, "inputs": {}}, Output(files={"a": b"1"}))
     action = {"stage": "grade", "version": 1, "parameters": parameters, "inputs": {"problems": problems.semantic}}
     graded = store.publish(action, Output(files={"a": b"2"}))
     pins = {"source/test": Pin("0" * 64, problems.digest), "grade/draws:1": Pin(action_key(action), graded.digest)}
     store.runs.save(Run("code-sft-s0", "code", "sft", 0, 1, {"env": "any"}, "2026", "complete", pins=pins))
-    assert recompute(store, EVERYTHING).skipped == {"code-sft-s0:1:grade/draws": "it ran programs that nothing confined"}
+    why = "it asks for no sandbox, and programs run unconfined for --allow-unsafe-code alone"
+    assert recompute(store, EVERYTHING).skipped == {"code-sft-s0:1:grade/draws": why}
 
 
 @pytest.mark.parametrize("count", [0, 1])

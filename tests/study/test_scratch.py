@@ -13,7 +13,7 @@ import pytest
 
 from sirev.errors import BadInput
 from sirev.store.store import Store
-from sirev.study.scratch import ABANDONED_SECONDS, Scratch, attempts_folder, sweep
+from sirev.study.scratch import ABANDONED_SECONDS, EMPTY_SECONDS, Scratch, attempts_folder, sweep
 
 HOLD = """
 import time
@@ -71,3 +71,34 @@ def test_a_folder_of_attempts_that_is_somebody_elses_is_refused(tmp_path: Path, 
     (tmp_path / f"sirev-attempts-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(BadInput, match="belongs to somebody else; name another folder for scratch files by TMPDIR"):
         attempts_folder(Store(tmp_path / "store"), "key")
+
+
+def test_empty_folders_of_attempts_are_swept_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    store = Store(tmp_path / "store")
+    folders = {name: attempts_folder(store, name) for name in ("done", "just made", "at work")}
+    (folders["at work"] / "attempt-1").mkdir()
+    for name in ("done", "at work"):
+        os.utime(folders[name], (0, time.time() - EMPTY_SECONDS - 60))
+    sweep()
+    assert {name for name, folder in folders.items() if folder.exists()} == {"just made", "at work"}
+
+
+@pytest.mark.parametrize("bait", ["lock", "folder"])
+def test_links_in_the_folder_for_temporary_files_are_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bait: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "lock").write_text("")
+    (precious / "data").write_text("mine")
+    if bait == "folder":
+        (tmp_path / "sirev-scratch-x").symlink_to(precious)
+        os.utime(precious / "lock", (0, 0))
+    else:
+        (tmp_path / "sirev-scratch-x").mkdir()
+        (tmp_path / "sirev-scratch-x" / "lock").symlink_to(precious / "lock")
+    sweep()
+    assert (precious / "data").read_text() == "mine"
+    assert (tmp_path / "sirev-scratch-x").exists()  # nothing was locked by that name, so nobody can tell whose it is

@@ -67,6 +67,7 @@ def test_a_class_in_a_package_of_the_current_folder_is_found(tmp_path: Path, mon
         ("{file}:Ridles", "has no class 'Ridles' (there: Riddles, Given, Angry, Idle)"),
         ("{file}:constant", "has no class 'constant'"),
         ("{file}:Idle", "has no method problems(split)"),
+        ("subprocess:Popen", "has no method problems(split)"),  # which is told before anything is made of it
         ("{file}:Angry", "can't be made with options {} (dict): TypeError"),
     ],
 )

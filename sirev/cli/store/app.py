@@ -140,13 +140,19 @@ def verify(
     recompute: Annotated[
         int, typer.Option("--recompute", metavar="N", min=0, help="Also recompute N deterministic steps and compare.")
     ] = 0,
+    unsafe_code: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unsafe-code", help="With --recompute: run also the store's task classes and programs without a sandbox."
+        ),
+    ] = False,
     form: LookOption = "table",
     store: StoreOption = None,
 ) -> int:
     """Check every file and record; exit with 1 if any is damaged."""
     from sirev.cli.store import check
 
-    return check.verify(store, repair, recompute, form)
+    return check.verify(store, repair, recompute, form, unsafe_code)
 
 
 @app.command("gc", cls=Command, epilog=examples("sirev store gc --dry-run", "sirev store gc --older-than 30d --keep-models last"))

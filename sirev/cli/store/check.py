@@ -13,7 +13,7 @@ from typing import Any
 from sirev.cli.options import check_format
 from sirev.cli.units import size_text
 from sirev.errors import BadInput
-from sirev.printing import console, out, out_json, text_column
+from sirev.printing import console, out, out_json, say, text_column
 from sirev.store.store import MARKER, Store, default_path
 from sirev.store.upkeep.findings import Damage, Findings
 from sirev.store.upkeep.repair import MISSING, marker_damage, mend_marker, repair
@@ -44,14 +44,16 @@ class _Outcome:
         return 1 if self.left or (self.recomputed and self.recomputed.differences) else 0
 
 
-def verify(path: Path | None, mend: bool, count: int, form: str) -> int:
+def verify(path: Path | None, mend: bool, count: int, form: str, unsafe_code: bool = False) -> int:
     """Check the store, repair it if asked to, recompute `count` steps, print the findings. Returns the exit status.
 
     0 if all is well, 1 where something is damaged or missing, or a recomputed step differs. What a repair leaves to be computed
     or pulled again is no failure: that is what it is for.
     """
     check_format(form)
-    outcome = _checked(path if path is not None else default_path(), mend, count)
+    if unsafe_code and not count:
+        raise BadInput("--allow-unsafe-code goes with --recompute N: nothing else runs programs")
+    outcome = _checked(path if path is not None else default_path(), mend, count, unsafe_code)
     if form == "json":
         out_json(_json(outcome))
     else:
@@ -59,7 +61,7 @@ def verify(path: Path | None, mend: bool, count: int, form: str) -> int:
     return outcome.status
 
 
-def _checked(place: Path, mend: bool, count: int) -> _Outcome:
+def _checked(place: Path, mend: bool, count: int, unsafe_code: bool) -> _Outcome:
     dropped = []
     if (what := marker_damage(place)) is not None:  # a store whose marker can't be read can't be opened
         marker = Damage("marker", MARKER, what, "drop")
@@ -82,8 +84,12 @@ def _checked(place: Path, mend: bool, count: int) -> _Outcome:
             outcome.left = [(one, "") for one in outcome.found.damage]
         # A stage that came upon damaged bytes would drop them, which is for the user to ask for.
         if count and all(one.kind == "missing" for one, _ in outcome.left):
-            outcome.recomputed = recompute(store, count, progress.step)
+            outcome.recomputed = recompute(store, count, progress.step, unsafe_code=unsafe_code, on_warning=_warn)
     return outcome
+
+
+def _warn(text: str) -> None:
+    say(f"sirev: warning: {text}")
 
 
 def _print(outcome: _Outcome, count: int) -> None:

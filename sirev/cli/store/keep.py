@@ -16,14 +16,16 @@ from sirev.recipe import suggest
 from sirev.reporting.tables import TextTable
 from sirev.reporting.terminal import print_tables
 from sirev.store.store import Store
-from sirev.store.upkeep.gc import Garbage, Policy, collect, survey
+from sirev.store.upkeep.gc import Policy, collect, survey
 from sirev.store.upkeep.pins import NamedPin, Pins
+from sirev.store.upkeep.sweep import Garbage
 from sirev.study.comparing import joint_records
 from sirev.study.components import moment
 from sirev.study.keeping import keep_choice, models_to_drop
 from sirev.study.naming import artifact_named, run_named, suggest_of
 from sirev.study.remedies import require_store
 from sirev.study.states import States
+from sirev.typed import typed
 
 SCHEMA = 1
 """Version of the JSON forms."""
@@ -82,7 +84,7 @@ def rm(names: Sequence[str], path: Path | None) -> None:
             near = [one for one in ids if one.startswith(name)] or ids
             raise BadInput(f"the store {store.path} has no run {name!r}; give the whole id{suggest_of(name, near)}")
         if kept := [pin.name for pin in pins if name in pin.runs]:
-            raise BadInput(f"{name} is pinned; first run: sirev store unpin {kept[0]}")
+            raise BadInput(f"{name} is pinned; first run: {typed('sirev', 'store', 'unpin', kept[0])}")
         run = run_named(store, name)
         if states.of(run) == "running" and not states.certain:
             raise BadInput(

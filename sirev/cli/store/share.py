@@ -15,6 +15,7 @@ from sirev.store.store import Store
 from sirev.study.keeping import keep_choice, models_to_drop
 from sirev.study.naming import runs_named
 from sirev.study.remedies import require_store
+from sirev.typed import typed
 
 
 def push(url: str, names: Sequence[str], keep_models: str | None, jobs: int, path: Path | None) -> None:
@@ -29,7 +30,7 @@ def push(url: str, names: Sequence[str], keep_models: str | None, jobs: int, pat
     with Moving() as moving:
         moved = send(store, remote, runs, models_to_drop(store, runs, keep), jobs, moving)
     _tell(moved, f"pushed to {url}", "everything was there")
-    out(f"next, on another machine: sirev store pull {url} {' '.join(_recipes(runs))}")
+    out(f"next, on another machine: {typed('sirev', 'store', 'pull', url, *_recipes(runs))}")
 
 
 def pull(url: str, names: Sequence[str], keep_models: str | None, jobs: int, path: Path | None) -> None:
@@ -56,14 +57,16 @@ def export(names: Sequence[str], keep_models: str | None, path: Path | None) -> 
 
     *wanted, file = names
     if not file.endswith(ENDING):
-        shown = " ".join(one for one in names if not one.endswith(ENDING))
+        shown = [one for one in names if not one.endswith(ENDING)]
         archive = next((one for one in wanted if one.endswith(ENDING)), f"FILE{ENDING}")
-        raise BadInput(f"{file}: an archive's name ends in {ENDING}, and it comes last: sirev store export {shown} {archive}")
+        raise BadInput(
+            f"{file}: an archive's name ends in {ENDING}, and it comes last: {typed('sirev', 'store', 'export', *shown, archive)}"
+        )
     keep, store = keep_choice(keep_models), _filled(path)
     runs = _finished(store, wanted)
     size = export_runs(store, runs, Path(file), models_to_drop(store, runs, keep))
     out(f"{count_text(len(runs), 'run')} written to {file}, {size_text(size)}")
-    out(f"next, on another machine: sirev store import {Path(file).name}")
+    out(f"next, on another machine: {typed('sirev', 'store', 'import', Path(file).name)}")
 
 
 def import_(file: Path, path: Path | None) -> None:
@@ -108,10 +111,10 @@ def _check_order(command: str, url: str, names: Sequence[str], store: Store) -> 
     is_run = any(one == url or one.startswith(f"{url}-") for one in store.runs.ids())
     if place is None and not is_run:
         return
-    runs = " ".join([url, *(name for name in names if name != place)])
+    runs = [url, *(name for name in names if name != place)]
     raise BadInput(
         f"{url} is not a place to {command} {'to' if command == 'push' else 'from'}, which comes first: "
-        f"sirev store {command} {place or 'URL'} {runs}"
+        f"{typed('sirev', 'store', command, place or 'URL', *runs)}"
     )
 
 
@@ -128,9 +131,9 @@ def _tell(moved: Moved, done: str, nothing: str) -> None:
 
 def _next(store: Store, ids: Sequence[str], path: Path | None) -> None:
     runs = [run for run_id in ids if (run := store.runs.get(run_id))]
-    where = f" --store {path}" if path is not None else ""
+    where = ["--store", path] if path is not None else []
     for recipe in _recipes(runs):
-        out(f"next: sirev report --recipe {recipe}{where}")
+        out(f"next: {typed('sirev', 'report', '--recipe', recipe, *where)}")
 
 
 def _recipes(runs: Sequence[Run]) -> list[str]:

@@ -21,6 +21,7 @@ from sirev.store.files import read_regular
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.objects import MEND, DamagedObject
 from sirev.store.runs import Run, parsed_run, run_bytes
+from sirev.store.shared import make_folder
 from sirev.store.sharing import foreign, listing, tarball
 from sirev.store.sharing.arrival import Arrival, receive
 from sirev.store.sharing.listing import Member
@@ -70,18 +71,15 @@ def export_runs(store: Store, runs: Sequence[Run], file: Path, hollow: Collectio
             raise BadInput(f"{len(members)} files are too many for one archive; export fewer runs at a time")
         if not file.parent.is_dir():
             raise BadInput(f"{file} can't be written: there is no folder {file.parent}")
-        scratch = file.with_name(f".{file.name}.{os.getpid()}")
         try:
-            with tarball.writing(scratch) as archive:
-                archive.add(listing.INDEX, len(index), iter([index]))
-                for member in members:
-                    archive.add(member.name, member.size, _reread(member, sources[member]))
-            _place(scratch, file)
+            with _beside(file) as (scratch, fd):
+                with tarball.writing(fd) as archive:
+                    archive.add(listing.INDEX, len(index), iter([index]))
+                    for member in members:
+                        archive.add(member.name, member.size, _reread(member, sources[member]))
+                _place(scratch, fd, file)
         except OSError as error:
             raise BadInput(f"{file} can't be written: {error.strerror or error}") from None
-        finally:
-            with contextlib.suppress(OSError):
-                scratch.unlink(missing_ok=True)
     return file.stat().st_size
 
 
@@ -176,13 +174,23 @@ def _pieces(path: Path) -> Iterator[bytes]:
         raise DamagedObject(f"{path} can't be read: {error.strerror or error}; {MEND}") from None
 
 
-def _place(scratch: Path, file: Path) -> None:
-    """Give a finished file its name, on which nothing else may have come to lie meanwhile."""
-    fd = os.open(scratch, os.O_RDONLY)
+@contextlib.contextmanager
+def _beside(file: Path) -> Iterator[tuple[Path, int]]:
+    """A new file in the same folder, gone at exit: others may write there, so it has a name at which nobody can have put a link,
+    and is opened once."""
+    fd, name = tempfile.mkstemp(prefix=f".{file.name[:100]}.", dir=file.parent)
     try:
-        os.fsync(fd)
+        yield Path(name), fd
     finally:
         os.close(fd)
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+
+
+def _place(scratch: Path, fd: int, file: Path) -> None:
+    """Give a finished file its name, on which nothing else may have come to lie meanwhile."""
+    os.fchmod(fd, 0o644)  # it is written to be given to others
+    os.fsync(fd)
     try:
         os.link(scratch, file)
     except FileExistsError:
@@ -200,7 +208,7 @@ def _staging(store: Store) -> Iterator[Path]:
     with contextlib.ExitStack() as undo:
         try:
             if inside and not (root / "tmp").is_dir():
-                (root / "tmp").mkdir()
+                make_folder(root, root / "tmp")
                 undo.callback(_remove_if_empty, root / "tmp")
             folder = Path(tempfile.mkdtemp(prefix=f".{os.getpid()}-", dir=root / "tmp" if inside else within))
         except OSError as error:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.store.digests import canonical_json
+from sirev.store.digests import canonical_json, is_digest
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.sharing import foreign, listing, tarball
 from sirev.store.sharing.listing import INDEX, INDEX_BYTES, Member
-from sirev.store.store import STORE_FORMAT
+from sirev.store.store import ID_DIGITS, STORE_FORMAT
 
 RATIO, SLACK = 200, 64 << 20
 """How much may come out of a file: so many times its bytes, and so many bytes besides. Of stores about twice as much does."""
@@ -103,10 +103,10 @@ def _check_small(member: Member, raw: bytes, arrival: Arrival) -> None:
     if member.kind == "marker":
         marker = foreign.opened(raw, member.name)
         version = marker.get("format") if isinstance(marker, dict) else None
-        if not isinstance(version, int) or set(marker) != {"format", "id"} or not isinstance(marker["id"], str):
-            raise BadInput(f"refused: its {member.name} is no marker of a store")
-        if version > STORE_FORMAT:
+        if isinstance(version, int) and version > STORE_FORMAT:
             raise BadInput(f"it is of a store of format {version}; this sirev reads up to {STORE_FORMAT}: upgrade sirev")
+        if not isinstance(version, int) or set(marker) != {"format", "id"} or not is_digest(marker["id"], ID_DIGITS):
+            raise BadInput(f"refused: its {member.name} is no marker of a store")
     elif member.kind == "run":
         foreign.check_run(raw, member.stem)
         arrival.pins |= {(pin["key"], pin["artifact"]) for pin in foreign.parse(raw, member.name)["pins"].values()}

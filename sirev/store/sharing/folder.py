@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from sirev.store.files import read_regular
 from sirev.store.objects import Objects
+from sirev.store.shared import make_folder, make_private
 from sirev.store.sharing.backend import Missing, Progress, Refused, RemoteFailed, Upload, at_once, too_many
 
 PIECE = 4 << 20
@@ -76,9 +77,9 @@ class Folder:
         target, scratch = self.root / upload.path, self.root / "tmp" / f"{os.getpid()}-{secrets.token_hex(8)}"
         source = upload.checked()
         with self._errors(upload.path):
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.root, target.parent)
             try:
-                with _begun(scratch) as file:
+                with _begun(self.root, scratch) as file:
                     if isinstance(source, bytes):
                         file.write(source)
                     else:
@@ -118,11 +119,10 @@ def _plain(path: Path) -> Iterator[FileIO]:
         yield file
 
 
-def _begun(scratch: Path) -> BinaryIO:
+def _begun(root: Path, scratch: Path) -> BinaryIO:
     for last in (False, True):
-        scratch.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return scratch.open("xb")
+            return open(make_private(root, scratch, os.O_WRONLY), "wb")
         except FileNotFoundError:  # somebody who was done took the empty folder away in between
             if last:
                 raise

@@ -6,7 +6,6 @@ sirev, or a library that loads models, gets to see them. Nothing is unpickled or
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ from sirev.errors import BadInput
 from sirev.store.artifacts import MANIFEST_FORMAT
 from sirev.store.digests import canonical_json, is_digest, unsealed
 from sirev.store.records import RECORD_FORMAT, action_key
-from sirev.store.runs import RUN_FORMAT
+from sirev.store.runs import RUN_FORMAT, STATUSES, is_run_id, odd_name
 from sirev.store.sharing import contents
 
 META_BYTES = 16 << 20
@@ -25,11 +24,9 @@ META_BYTES = 16 << 20
 FILES = 100_000
 NAME_BYTES, PART_BYTES = 1024, 255
 COLUMN_TYPES = ("string", "int", "bool", "float")
-STATUSES = ("running", "complete", "stopped")
 ENDINGS = tuple(contents.CHECKS)
 """How the names of a store's files end: data and text, nothing that a loader would unpickle or run."""
 
-_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,199}")
 _PROVENANCE = {
     "recorded": str,
     "store": str,
@@ -132,6 +129,8 @@ def check_run(raw: bytes, run_id: str) -> None:
     redo = run.get("redo", []) + run.get("redone", [])
     if run.get("status", "running") not in STATUSES or not all(isinstance(one, str) for one in redo):
         _refuse(f"{what} has an odd status or redo")
+    if odd := odd_name(run):
+        _refuse(f"{what}: {odd} is no name that sirev gives")
     for step, pin in run["pins"].items():
         _fields(pin, f"{what}, step {step[:80]!r}", {"key": str, "artifact": str})
         if not step or not is_digest(pin["key"]) or not is_digest(pin["artifact"]):
@@ -162,11 +161,6 @@ def opened(raw: bytes, what: str) -> Any:
 def is_size(value: Any) -> bool:
     """Whether it is a number of bytes."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
-
-
-def is_run_id(value: Any) -> bool:
-    """Whether a run's file can be called so."""
-    return isinstance(value, str) and _RUN_ID.fullmatch(value) is not None
 
 
 def _check_table(name: str, table: Any, files: dict[str, Any]) -> None:

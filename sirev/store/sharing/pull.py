@@ -20,6 +20,7 @@ from sirev.store.sharing.moved import Moved
 from sirev.store.sharing.remote import Remote
 from sirev.store.sharing.taking import Files, Taker, files_of
 from sirev.store.store import Store
+from sirev.typed import typed
 
 Artifacts = Callable[[Store, Sequence[Run]], set[str]]
 LISTED = 8
@@ -145,7 +146,7 @@ def _runs(remote: Remote, names: Sequence[str], jobs: int) -> dict[str, tuple[Ru
     """The runs that the names mean, by id; see `pull`."""
     ids = remote.run_ids()
     if not ids:
-        raise BadInput(f"{remote.url} has no runs yet; fill it with: sirev store push {remote.url}")
+        raise BadInput(f"{remote.url} has no runs yet; fill it with: {typed('sirev', 'store', 'push', remote.url)}")
     read: dict[str, tuple[Run, bytes]] = {}
 
     def look(run_id: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,13 +11,14 @@ from urllib.parse import unquote
 from sirev.addresses import without_credentials
 from sirev.errors import BadInput
 from sirev.store.digests import is_digest
-from sirev.store.runs import Run, parsed_run
+from sirev.store.runs import Run, is_run_id, parsed_run
 from sirev.store.sharing.backend import Backend, Missing, Progress, Silent, Upload, patiently
 from sirev.store.sharing.bucket import Bucket
 from sirev.store.sharing.folder import Folder
-from sirev.store.sharing.foreign import META_BYTES, check_run, is_run_id
+from sirev.store.sharing.foreign import META_BYTES, check_run
 from sirev.store.sharing.hub import Hub
-from sirev.store.store import MARKER, STORE_FORMAT, marker_bytes
+from sirev.store.store import ID_DIGITS, MARKER, STORE_FORMAT, marker_bytes, new_id
+from sirev.typed import typed
 
 SCHEMES = "a folder, file://, s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or hf://datasets/OWNER/NAME"
 
@@ -43,20 +43,22 @@ class Remote:
         try:
             data = json.loads(raw)
             version, name = data["format"], data["id"]
-            if type(version) is not int or not isinstance(name, str):
+            if type(version) is not int or (version <= STORE_FORMAT and not is_digest(name, ID_DIGITS)):
                 raise ValueError("odd values")
         except (ValueError, KeyError, TypeError, RecursionError):
             raise BadInput(f"{self.url}/{MARKER} is damaged; it should hold the store's format and id as JSON") from None
         if version > STORE_FORMAT:
             raise BadInput(f"{self.url} has format {version}; this sirev reads up to {STORE_FORMAT}: upgrade sirev")
-        return name
+        return str(name)
 
     def require(self) -> None:
         """BadInput if there is no shared store."""
         if self.id is None:
             if patiently(self.backend.occupied):
                 raise BadInput(f"{self.url} is not a sirev store: it has files, but no {MARKER}; check the URL")
-            raise BadInput(f"{self.url} is not a sirev store: nothing is there; fill it with: sirev store push {self.url}")
+            raise BadInput(
+                f"{self.url} is not a sirev store: nothing is there; fill it with: {typed('sirev', 'store', 'push', self.url)}"
+            )
 
     def create(self) -> None:
         """Make the shared store if nothing is there; BadInput where something else is."""
@@ -64,7 +66,7 @@ class Remote:
             return
         if patiently(self.backend.occupied) and not self._appeared():
             raise BadInput(f"{self.url} has files but no {MARKER}, so it is no sirev store: name a new or empty folder in it")
-        raw = marker_bytes(secrets.token_hex(8))
+        raw = marker_bytes(new_id())
         self.backend.write([[Upload(MARKER, raw, len(raw), exclusive=True)]], 1, Silent())
         if not self._appeared():
             raise BadInput(f"{self.url} does not show what was just written to it")

@@ -64,7 +64,7 @@ class Taker:
 
     def missing(self, files: Files) -> Files:
         """Those of the files that are not here."""
-        return {digest: file for digest, file in files.items() if not self.store.objects.present(digest, file[0])}
+        return {digest: file for digest, file in files.items() if not self.store.objects.keep(digest, file[0])}
 
     def hollow_there(self, manifests: Mapping[str, dict[str, Any]], said: set[str]) -> set[str]:
         """The artifacts whose files can't be had: those of `said`, unless the files are here, or somebody brought them since."""

@@ -8,6 +8,7 @@ bytes.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -152,11 +153,11 @@ def reading(file: Path) -> Iterator[Reader]:
 
 
 @contextlib.contextmanager
-def writing(file: Path) -> Iterator[Writer]:
-    """A compressed file opened for writing, ended when all went well."""
+def writing(fd: int) -> Iterator[Writer]:
+    """A file that is open for writing, to be filled with a compressed stream that is ended when all went well; it stays open."""
     import pyarrow as pa
 
-    with pa.OSFile(str(file), "wb") as raw, pa.CompressedOutputStream(raw, "zstd") as stream:
+    with open(os.dup(fd), "wb") as file, pa.CompressedOutputStream(pa.PythonFile(file, "w"), "zstd") as stream:
         writer = Writer(stream)
         yield writer
         writer.end()

@@ -1,7 +1,7 @@
 """Garbage collection: what no run, pin or living process reaches is deleted, after somebody has seen what that is.
 
-Marking and sweeping happen with the store's gate held alone, so nothing becomes a root in between; records go before the
-objects that they lead to, so that a collection that is killed leaves nothing that promises what is gone.
+Marking happens with the store's gate held alone, so nothing becomes a root in between; what is marked is deleted in slices, see
+`sirev.store.upkeep.sweep`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from sirev.errors import BadInput
@@ -23,13 +23,10 @@ from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.store.upkeep.pins import Pins
 from sirev.store.upkeep.reach import Reach, add_artifact, add_record, reach
+from sirev.store.upkeep.sweep import MANIFEST_BYTES, PAUSE_SECONDS, Garbage, Sweep
 
 SPARED_SECONDS = 24 * 3600
 """Without locks nobody can tell who is at work: then whatever is younger than this is spared."""
-
-
-MANIFEST_BYTES = 64 << 20
-"""What is larger is no manifest, and not read to find that out."""
 
 
 @dataclass(frozen=True)
@@ -46,31 +43,6 @@ class Policy:
     max_size: int | None = None
     drop: Callable[[Store, list[Run]], Collection[str]] | None = None
     also: Callable[[Store, list[Run]], Iterable[tuple[str, str]]] | None = None
-
-
-@dataclass
-class Garbage:
-    """What a collection would delete: runs, records by (key, artifact), objects with their bytes, and what becomes hollow.
-
-    `kept_bytes` is what stays; `too_large` is set where the runs that must stay take more than the policy allows. `warnings`
-    say what the store lacks already.
-    """
-
-    runs: list[Run] = field(default_factory=list)
-    records: list[tuple[str, str]] = field(default_factory=list)
-    objects: dict[str, int] = field(default_factory=dict)
-    hollow: list[str] = field(default_factory=list)
-    hollow_files: int = 0
-    hollow_bytes: int = 0
-    kept_runs: int = 0
-    kept_bytes: int = 0
-    too_large: bool = False
-    warnings: list[str] = field(default_factory=list)
-
-    @property
-    def bytes(self) -> int:
-        """What deleting all of it frees."""
-        return sum(self.objects.values())
 
 
 def survey(store: Store, policy: Policy | None = None) -> Garbage:
@@ -91,14 +63,21 @@ def collect(store: Store, policy: Policy | None = None) -> Garbage:
     Raises BadInput, with nothing deleted, where a run or a pin can't be read, so that what it reaches is unknown.
     """
     store.check_no_links()
-    with store.gate.alone() as held:
-        found = _marked(store, policy or Policy(), held)
-        try:
-            _sweep(store, found)
+    try:
+        with store.gate.alone() as held:
+            sweep = Sweep(store)
+            found = _marked(store, policy or Policy(), held)
+            sweep.begin(found)
+            sweep.slice()
             sweep_leases(store.path)
-        except OSError as error:
-            raise BadInput(f"{error.filename}: can't be deleted: {error.strerror}") from None
-        return found
+        while not sweep.done:
+            time.sleep(PAUSE_SECONDS)
+            with store.gate.alone():
+                sweep.spare()
+                sweep.slice()
+    except OSError as error:
+        raise BadInput(f"{error.filename}: can't be deleted: {error.strerror}") from None
+    return found
 
 
 def _marked(store: Store, policy: Policy, locked: bool) -> Garbage:
@@ -125,12 +104,13 @@ def _marked(store: Store, policy: Policy, locked: bool) -> Garbage:
     garbage.runs = [run for run in runs if run.id not in staying]
     keep = {*reached.objects, *reached.artifacts, *live}
     explained = _explained(store, garbage, hollow, reached) if reached.lost else None
-    for digest, size, changed in _stored(store):
+    for digest, status in _stored(store):
         unknown = explained is not None and digest not in explained  # perhaps of what is lost
-        if digest in keep or unknown or (young is not None and changed > young):
-            garbage.kept_bytes += size
+        if digest in keep or unknown or (young is not None and status.st_mtime > young):
+            garbage.kept_bytes += status.st_size
         else:
-            garbage.objects[digest] = size
+            garbage.objects[digest] = status.st_size
+            garbage.seen[digest] = (status.st_mtime_ns, status.st_ino)
     gone = garbage.objects.keys()
     emptied = {digest: _files(reached.artifacts[digest]) & gone for digest in hollow & reached.artifacts.keys()}
     garbage.hollow = sorted(digest for digest, files in emptied.items() if files)
@@ -263,26 +243,8 @@ def _weights(store: Store, found: Reach) -> dict[str, int]:
     return {**found.objects, **{digest: store.objects.size(digest) for digest in found.artifacts}}
 
 
-def _sweep(store: Store, garbage: Garbage) -> None:
-    for digest in garbage.hollow:  # marked before its files go: a half swept one is no damage
-        store.hollow.add(digest)
-    for run in garbage.runs:
-        store.runs.remove(run.id)
-    for key, digest in garbage.records:
-        path = store.records.path(key, digest)
-        path.unlink(missing_ok=True)
-        (store.path / "adopted" / f"{key}.{digest}").unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # another realisation is in it
-            path.parent.rmdir()
-    store.objects.sweep_temporary()
-    for digest in garbage.objects:  # the last of what bears its name is the object itself, which a next collection would find
-        store.hollow.remove(digest)  # where it is the manifest of one
-        (store.path / "checked" / digest[:2] / digest[2:]).unlink(missing_ok=True)
-        store.objects.path(digest).unlink(missing_ok=True)
-
-
-def _stored(store: Store) -> Iterator[tuple[str, int, float]]:
-    """Digest, bytes and time of change of every object."""
+def _stored(store: Store) -> Iterator[tuple[str, os.stat_result]]:
+    """Every object by its digest."""
     root = f"{store.path}/objects"
     with contextlib.suppress(FileNotFoundError):
         for folder in sorted(os.listdir(root)):
@@ -291,8 +253,7 @@ def _stored(store: Store) -> Iterator[tuple[str, int, float]]:
             with contextlib.suppress(NotADirectoryError), os.scandir(f"{root}/{folder}") as entries:
                 for entry in entries:
                     if len(folder + entry.name) == 64 and entry.is_file(follow_symlinks=False):
-                        status = entry.stat(follow_symlinks=False)
-                        yield folder + entry.name, status.st_size, status.st_mtime
+                        yield folder + entry.name, entry.stat(follow_symlinks=False)
 
 
 def _older(store: Store, run: Run, seconds: float | None) -> bool:

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from sirev.errors import BadInput
-from sirev.store.digests import sealed, unsealed
+from sirev.store.digests import is_digest, sealed, unsealed
 from sirev.store.files import read_regular
 from sirev.store.objects import Objects
 from sirev.store.provenance import now
+from sirev.store.runs import is_run_id
 
 PIN_FORMAT = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}")
@@ -62,7 +63,8 @@ def parsed_pin(raw: bytes, name: str, where: str) -> NamedPin:
             raise BadInput(f"{where} is of format {data['format']}, newer than this sirev reads ({PIN_FORMAT}): upgrade sirev")
         del data["format"]
         pin = NamedPin(**data)
-        sound = pin.name == name and all(isinstance(one, str) for one in (*pin.runs, *pin.artifacts, pin.made))
+        sound = pin.name == name and _NAME.fullmatch(name) is not None and isinstance(pin.made, str)
+        sound = sound and all(map(is_run_id, pin.runs)) and all(map(is_digest, pin.artifacts))
     except (ValueError, KeyError, TypeError, RecursionError):
         sound = False
     if not sound:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.objects import DamagedObject, Objects
 from sirev.store.records import DamagedRecord
 from sirev.store.runs import parsed_run
-from sirev.store.store import MARKER, Store, marker_bytes
+from sirev.store.store import MARKER, Store, marker_bytes, new_id
 from sirev.store.upkeep.findings import Damage, Findings, Kind
 from sirev.store.upkeep.hashing import object_fault
 from sirev.store.upkeep.local import local_fault
@@ -89,7 +88,7 @@ def mend_marker(path: Path) -> str:
             marker.rmdir()
         except OSError as error:
             raise BadInput(f"{marker} is a folder, which can't be removed: {error.strerror}; move it away") from None
-    name = secrets.token_hex(8)
+    name = new_id()
     Objects(path).write(marker_bytes(name), marker)
     return name
 

@@ -24,7 +24,7 @@ from sirev.store.files import read_regular
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.records import DamagedRecord, Record
 from sirev.store.runs import RUN_FORMAT, Run, address, parsed_run
-from sirev.store.store import MARKER, STORE_FORMAT, Store
+from sirev.store.store import ID_DIGITS, MARKER, STORE_FORMAT, Store
 from sirev.store.upkeep.findings import Damage, Findings, Kind, Remark, Remedy
 from sirev.store.upkeep.hashing import Hashed, hash_objects, scan, what_it_is
 from sirev.store.upkeep.local import local_fault
@@ -372,7 +372,7 @@ def marker_fault(raw: bytes) -> str | None:
     version = data.get("format")
     if isinstance(version, int) and version > STORE_FORMAT:
         return None
-    sound = version == STORE_FORMAT and is_digest(data.get("id"), 16) and data.keys() == {"format", "id"}
+    sound = version == STORE_FORMAT and is_digest(data.get("id"), ID_DIGITS) and data.keys() == {"format", "id"}
     return None if sound else "does not hold the store's format and id"
 
 

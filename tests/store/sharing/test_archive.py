@@ -623,3 +623,27 @@ def test_an_import_that_is_killed_shows_no_run_that_is_not_whole_and_can_be_run_
         assert store.runs.ids() == ["small-a", "small-b"]
         assert all(store.lookup(pin.key, pin.artifact) for run in store.runs.all() for pin in run.pins.values())
     assert complete.count(True) == 1
+
+
+def test_links_at_names_that_can_be_guessed_are_not_written_through(small: Store, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    for number in (os.getpid(), 1, 2):
+        (shared / f".study.tar.zst.{number}").symlink_to(precious)
+    export_runs(small, small.runs.all(), shared / "study.tar.zst")
+    assert precious.read_text() == "mine"
+    assert [path.name for path in shared.iterdir() if not path.is_symlink()] == ["study.tar.zst"]
+    assert (shared / "study.tar.zst").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("field", ["recipe", "method", "invocation"])
+def test_names_that_a_shell_would_run_are_not_given_out(small: Store, tmp_path: Path, field: str) -> None:
+    odd = Store(shutil.copytree(small.path, tmp_path / "odd"))
+    path = odd.path / "runs" / "small-a.json"
+    raw = sealed({**unsealed(path.read_bytes()), field: "tiny; touch x #"})
+    path.unlink()
+    path.write_bytes(raw)
+    with pytest.raises(BadInput, match=f"the {field} 'tiny; touch x #' is no name that sirev gives"):
+        export_runs(odd, [run for run in small.runs.all() if run.id == "small-a"], tmp_path / "study.tar.zst")

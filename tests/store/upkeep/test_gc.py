@@ -14,8 +14,10 @@ from sirev.store.records import action_key
 from sirev.store.runs import Pin, Run
 from sirev.store.store import Store
 from sirev.store.tables import Table
+from sirev.store.upkeep import sweep
 from sirev.store.upkeep.gc import Policy, collect, survey
 from sirev.store.upkeep.pins import NamedPin, Pins
+from tests.store.soundness import assert_sound
 
 HOUR = 3600.0
 Make = Callable[..., Artifact]
@@ -241,3 +243,110 @@ def test_without_locks_whatever_is_young_is_spared(store: Store, monkeypatch: py
     for path in store.path.rglob("*"):
         os.utime(path, (time.time() - 48 * HOUR,) * 2)
     assert survey(Store(store.path)).records == [(action_key(action("select")), lost.digest)]
+
+
+Between = Callable[[Callable[[int], None]], list[int]]
+
+
+@pytest.fixture
+def between(monkeypatch: pytest.MonkeyPatch) -> Between:
+    """Has something happen after each slice of a collection, told its number; slices delete one thing each."""
+    monkeypatch.setattr(sweep, "SLICE_SECONDS", 0.0)
+    numbers: list[int] = []
+
+    def happens(what: Callable[[int], None]) -> list[int]:
+        def paused(_: float) -> None:
+            numbers.append(len(numbers))
+            what(numbers[-1])
+
+        monkeypatch.setattr("sirev.store.upkeep.gc.time.sleep", paused)
+        return numbers
+
+    return happens
+
+
+def littered(store: Store, count: int = 4) -> list[Artifact]:
+    """Artifacts that nothing reaches, each of two files, one of which all have."""
+    files = [{"file.json": f"{n}".encode(), "same.json": b"same"} for n in range(count)]
+    return [store.publish(action("select", n), Output(files=dict(one))) for n, one in enumerate(files)]
+
+
+def test_a_slice_begins_with_records_and_writers_get_in_between_two(store: Store, between: Between) -> None:
+    lost = littered(store)
+    gone: list[int] = []
+
+    def write(number: int) -> None:
+        with Store(store.path).gate.shared():  # which would wait for ten minutes if the collection held it
+            gone.append(sum(store.records.get(action_key(action("select", n)), one.digest) is None for n, one in enumerate(lost)))
+        publish(Store(store.path), "train", f"new {number}".encode(), number)
+        assert_sound(store.path)
+
+    numbers = between(write)
+    found = collect(store)
+    assert gone[:4] == [1, 2, 3, 4]
+    assert len(numbers) == len(found.records) + len(found.objects) - 1
+    assert len(list(Store(store.path).records.names())) == len(numbers)
+
+
+@pytest.mark.parametrize("when", range(8))
+@pytest.mark.parametrize("how", ["lease", "run", "pin", "nobody's"])
+def test_what_becomes_needed_between_two_slices_is_spared(store: Store, between: Between, how: str, when: int) -> None:
+    lost = littered(store)
+    n = max(range(4), key=lambda n: action_key(action("select", n)))  # whose record goes last
+    last, artifact = action_key(action("select", n)), lost[n]
+    other = Store(store.path)
+    with other.leasing():
+        publish(other, "train", b"so that its lease has begun")
+
+        def need(number: int) -> None:
+            if number != when:
+                return
+            if other.lookup(last) is None or how == "nobody's":  # its record is gone: it is made again, of objects half there
+                maker = Store(store.path) if how == "nobody's" else other
+                maker.publish(action("select", n), Output(files={"file.json": f"{n}".encode(), "same.json": b"same"}))
+            if how == "run":
+                a_run(other, "late", {"select:1": (action("select", n), artifact)})
+            if how == "pin":
+                Pins(store.path, store.objects).add(NamedPin("late", artifacts=[artifact.digest]))
+            if how != "lease":  # which is over then
+                assert other._lease is not None
+                other._lease.end()
+
+        between(need)
+        collect(store)
+        assert_sound(store.path)
+        there = Store(store.path).lookup(last)
+        if how == "nobody's":  # sound is enough
+            assert there is None or there.complete()
+        else:
+            assert there is not None
+            assert there.complete()
+
+
+@pytest.mark.parametrize("when", range(12))
+def test_a_collection_that_ends_between_two_slices_leaves_a_sound_store(store: Store, between: Between, when: int) -> None:
+    kept, _ = publish(store, "select", b"kept", 9), littered(store)
+    a_run(store, "one", {"select:1": (action("select", 9), kept)})
+
+    def end(number: int) -> None:
+        if number == when:
+            raise KeyboardInterrupt
+
+    between(end)
+    with pytest.raises(KeyboardInterrupt):
+        collect(store)
+    assert_sound(store.path)
+    collect(Store(store.path), Policy(older_than=None))
+
+
+def test_a_run_that_is_taken_up_again_between_two_slices_is_not_given_up(store: Store, between: Between) -> None:
+    runs = [a_run(store, f"run-{n}", {"select:1": (action("select", n), one)}) for n, one in enumerate(littered(store, 3))]
+    for run in runs:
+        touched(store, run, 1000)
+    lease = Lease(store.path)
+    between(lambda number: lease.hold(["run-2"]) if number == 0 else None)
+    found = collect(store, Policy(older_than=HOUR))
+    assert [run.id for run in found.runs] == ["run-0", "run-1"]
+    assert Store(store.path).lookup(action_key(action("select", 2))) is not None
+    assert_sound(store.path)
+    lease.end()

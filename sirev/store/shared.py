@@ -1,0 +1,99 @@
+"""Folders and lock files of a store that several users of a group may share, and that a stranger may have put together.
+
+As with git's core.sharedRepository, but without a setting: what is new gets the permissions and the group of the store's own
+folder, whatever the umask of whoever makes it. Nothing is made or written behind a symbolic link.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from pathlib import Path
+
+from sirev.errors import BadInput
+
+FOLDER_BITS = stat.S_ISGID | 0o775
+"""What new folders take of the mode of the store's own. Nobody but its owner and group is ever given the right to write."""
+FILE_BITS = 0o664
+
+
+class NotPlain(OSError):
+    """A symbolic link, a pipe or something else in the place of a plain file."""
+
+
+def make_folder(root: Path, folder: Path) -> None:
+    """Make a folder of the store in `root`, unless it is there. BadInput if a link is in its place, or leads to it."""
+    at = str(root)
+    if not os.path.isdir(at):
+        root.mkdir(parents=True, exist_ok=True)
+    for part in folder.relative_to(root).parts:
+        at = f"{at}/{part}"
+        try:
+            mode = os.lstat(at).st_mode
+        except FileNotFoundError:
+            with contextlib.suppress(FileExistsError):  # somebody else was quicker
+                os.mkdir(at)
+                _share(root, at, FOLDER_BITS)
+            continue
+        if stat.S_ISLNK(mode):
+            raise BadInput(linked(at, "written"))
+        if not stat.S_ISDIR(mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), at)
+
+
+def linked(path: str | Path, done: str) -> str:
+    """What to say of a folder of a store that is a symbolic link, behind which nothing is "written" or "deleted"."""
+    return (
+        f"{path} is a symbolic link, and nothing is {done} behind one; to have a store on another disk, "
+        "link the whole of it, or name it with --store"
+    )
+
+
+def open_lock(root: Path, path: Path) -> int:
+    """Open the file that is locked, made if it is not there; OSError if it can't be opened, NotPlain if it is no plain file.
+
+    Another user's may be opened for reading alone: to lock it one need not write to it.
+    """
+    make_folder(root, path.parent)
+    flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
+        except PermissionError:
+            fd = os.open(path, os.O_RDONLY | flags)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EMLINK):  # the last is how BSD calls the first
+            raise _not_plain(path) from None
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise _not_plain(path)
+    _share(root, fd, FILE_BITS)
+    return fd
+
+
+def make_private(root: Path, path: Path, flags: int) -> int:
+    """Make and open a file of one process, which others may read; OSError if it can't be made."""
+    make_folder(root, path.parent)
+    fd = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    _share(root, fd, FILE_BITS)
+    return fd
+
+
+def _not_plain(path: Path) -> NotPlain:
+    return NotPlain(errno.ELOOP, "it is no plain file; delete it", str(path))
+
+
+def _share(root: Path, made: str | int, bits: int) -> None:
+    """Give what this user has made the group and the permissions of the store; what is another's stays as it is."""
+    with contextlib.suppress(OSError):
+        own, new = os.stat(root), os.stat(made)
+        if new.st_uid != os.geteuid():
+            return
+        if new.st_gid != own.st_gid:
+            os.chown(made, -1, own.st_gid)  # who is no member of that group must not open this to his own
+        owners = 0o700 if stat.S_ISDIR(new.st_mode) else 0o600
+        if stat.S_IMODE(new.st_mode) != (wanted := (stat.S_IMODE(own.st_mode) & bits) | owners):
+            os.chmod(made, wanted)

@@ -1,0 +1,184 @@
+"""Deleting what a collection has marked, in slices: whoever wants to publish or look up is let in between two of them.
+
+Invariant: whatever is deleted was marked, and has not become needed since. The gate is held alone for the marking and for each
+slice, so in a slice nothing changes but by who asks no gate. Between two slices something that was marked can become needed in
+three ways only, and each leaves a trace that the next slice looks for before it deletes anything:
+
+- a process looked it up, published it or pulled it: then its lease names it, as long as that process is at work with it;
+- a run or a pin came to stand on it: then the run's or the pin's file is another one than when this was marked. Leases are
+  read before these files, since a process writes its run first and gives its lease back afterwards;
+- somebody without a lease stored the same bytes: then the object's file is another one, or was touched.
+
+What leads to something goes before what it leads to (marks, runs and records before objects), across all slices, so a collection
+that is killed between two of them leaves nothing that promises what is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sirev.store.leases import POLL_SECONDS, leased
+from sirev.store.objects import DamagedObject
+from sirev.store.records import DamagedRecord
+from sirev.store.runs import Run
+from sirev.store.store import Store
+from sirev.store.upkeep.pins import Pins
+from sirev.store.upkeep.reach import Reach, add_artifact, add_record, reach
+
+SLICE_SECONDS = 1.0
+"""How long a slice deletes; marking takes as long as it takes."""
+PAUSE_SECONDS = 3 * POLL_SECONDS
+"""Who waits for the gate looks every `POLL_SECONDS`, and must find it free."""
+MANIFEST_BYTES = 64 << 20
+"""What is larger is no manifest, and not read to find that out."""
+
+Seen = dict[str, tuple[int, int]]
+"""A file's name -> time of change in ns and inode."""
+
+
+@dataclass
+class Garbage:
+    """What a collection would delete: runs, records by (key, artifact), objects with their bytes, and what becomes hollow.
+
+    `kept_bytes` is what stays; `too_large` is set where the runs that must stay take more than the policy allows. `warnings`
+    say what the store lacks already. `seen` are the objects' files as they were marked.
+    """
+
+    runs: list[Run] = field(default_factory=list)
+    records: list[tuple[str, str]] = field(default_factory=list)
+    objects: dict[str, int] = field(default_factory=dict)
+    hollow: list[str] = field(default_factory=list)
+    hollow_files: int = 0
+    hollow_bytes: int = 0
+    kept_runs: int = 0
+    kept_bytes: int = 0
+    too_large: bool = False
+    warnings: list[str] = field(default_factory=list)
+    seen: Seen = field(default_factory=dict, repr=False)
+
+    @property
+    def bytes(self) -> int:
+        """What deleting all of it frees."""
+        return sum(self.objects.values())
+
+
+class Sweep:
+    """The deletion of some garbage. Make it before marking, with the gate held; call its methods with the gate held."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._roots = self._looked()
+        self._garbage = Garbage()
+        self._hollow: deque[str] = deque()
+        self._runs: deque[Run] = deque()
+        self._records: deque[tuple[str, str]] = deque()
+        self._objects: deque[str] = deque()
+
+    def begin(self, garbage: Garbage) -> None:
+        """What is to be deleted."""
+        self._garbage = garbage
+        self._hollow, self._runs = deque(garbage.hollow), deque(garbage.runs)
+        self._records, self._objects = deque(garbage.records), deque(garbage.objects)
+        self._store.objects.sweep_temporary()
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to delete."""
+        return not (self._hollow or self._runs or self._records or self._objects)
+
+    def slice(self) -> None:
+        """Delete for a while, at least one of what is left."""
+        until = time.monotonic() + SLICE_SECONDS
+        while not self.done:
+            if self._hollow:  # marked before its files go: a half swept one is no damage
+                self._store.hollow.add(self._hollow.popleft())
+            elif self._runs:
+                self._store.runs.remove(self._runs.popleft().id)
+            elif self._records:
+                self._record(*self._records.popleft())
+            else:
+                self._object(self._objects.popleft())
+            if time.monotonic() >= until:
+                return
+
+    def spare(self) -> None:
+        """Take out of what is left whatever is needed by now; see above. BadInput if a run or a pin can't be read."""
+        live = leased(self._store.path)
+        now = self._looked()
+        changed = {path for path, seen in now.items() if self._roots.get(path) != seen}
+        if not (live or changed):
+            return
+        runs = [run for run in self._store.runs.all() if f"runs/{run.id}.json" in changed]
+        pins = [pin for pin in Pins(self._store.path, self._store.objects).all() if f"pins/{pin.name}.json" in changed]
+        named = live.union(*(pin.artifacts for pin in pins))
+        staying = live.union((run.id for run in runs), *(pin.runs for pin in pins))
+        kept = {run.id for run in self._runs if run.id in staying}
+        runs += [run for run in self._runs if run.id in kept]
+        self._runs = deque(run for run in self._runs if run.id not in kept)
+        self._garbage.runs = [run for run in self._garbage.runs if run.id not in kept]
+        self._garbage.kept_runs += len(kept)
+        found = reach(self._store, runs, set(self._garbage.hollow) - named)
+        for digest in named:
+            if 0 < self._store.objects.size(digest) < MANIFEST_BYTES:
+                with contextlib.suppress(DamagedObject):
+                    add_artifact(self._store, found, digest)
+        self._hollow = deque(digest for digest in self._hollow if digest not in named)
+        self._garbage.hollow = [digest for digest in self._garbage.hollow if digest not in named]
+        self._spare_records(found)
+        keep = {*found.objects, *found.artifacts, *named}
+        for digest in [digest for digest in self._objects if digest in keep]:
+            self._keep_object(digest)
+        self._objects = deque(digest for digest in self._objects if digest not in keep)
+
+    def _spare_records(self, found: Reach) -> None:
+        spared = {one for one in self._records if one in found.records or one[1] in found.artifacts}
+        for key, digest in spared:
+            with contextlib.suppress(DamagedRecord):
+                if record := self._store.records.get(key, digest):
+                    add_record(self._store, found, record)
+        self._records = deque(one for one in self._records if one not in spared)
+        self._garbage.records = [one for one in self._garbage.records if one not in spared]
+
+    def _keep_object(self, digest: str) -> None:
+        self._garbage.kept_bytes += self._garbage.objects.pop(digest)
+
+    def _looked(self) -> Seen:
+        """The files of runs and pins as they are now."""
+        found: Seen = {}
+        for folder in ("runs", "pins"):
+            with contextlib.suppress(FileNotFoundError), os.scandir(self._store.path / folder) as entries:
+                for entry in entries:
+                    if (seen := file_seen(entry.path)) is not None:
+                        found[f"{folder}/{entry.name}"] = seen
+        return found
+
+    def _record(self, key: str, digest: str) -> None:
+        path = self._store.records.path(key, digest)
+        path.unlink(missing_ok=True)
+        (self._store.path / "adopted" / f"{key}.{digest}").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # another realisation is in it
+            path.parent.rmdir()
+
+    def _object(self, digest: str) -> None:
+        path = self._store.objects.path(digest)
+        if (seen := file_seen(path)) is not None and seen != self._garbage.seen.get(digest):
+            self._keep_object(digest)
+            return
+        # The last of what bears its name is the object itself, which a next collection would find.
+        self._store.hollow.remove(digest)  # where it is the manifest of one
+        (self._store.path / "checked" / digest[:2] / digest[2:]).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+
+
+def file_seen(path: str | Path) -> tuple[int, int] | None:
+    """What tells a file from another one of its name, and from itself before it was touched; None if it is not there."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino
