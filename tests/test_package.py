@@ -18,7 +18,9 @@ LAYER_OF = {
     **{name: name for name in LAYERS},
     "front": "cli",
     **dict.fromkeys(("engines", "trainers", "tasks", "grading", "metrics"), "work"),
-    **dict.fromkeys(("errors", "seeds", "shipped", "resident", "child", "parent", "workers", "hub"), "ground"),
+    **dict.fromkeys(
+        ("errors", "seeds", "shipped", "resident", "child", "parent", "workers", "hub", "inputs", "parquet"), "ground"
+    ),
     "__main__": "cli",
 }
 
