@@ -88,6 +88,7 @@ def unpacks_to_too_much(path: Path) -> str:
 
 def refuse_wide_encoding(path: Path, start: bytes) -> None:
     """BadInput for the beginning of a text in UTF-16 or UTF-32: by its mark, or by zeros, which no text in UTF-8 has."""
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in start[:4]:
+    zeros = start[:4].count(0)
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or zeros in (2, 3):
         wide = "UTF-32" if b"\0\0" in start[:4] else "UTF-16"
         raise BadInput(f"{path}: {wide}, where UTF-8 is wanted; convert it with: iconv -f {wide} -t UTF-8")
