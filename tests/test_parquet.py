@@ -16,8 +16,6 @@ def bomb(path: Path, rows: int, text: str = "A" * 200) -> Path:
     zeros = pa.array([0] * min(rows, 1_000_000), pa.int32())
     said = {"problem_id": "p", "text": text}
     words = {name: pa.DictionaryArray.from_arrays(zeros, pa.array([word])) for name, word in said.items()}
-        name: pa.DictionaryArray.from_arrays(zeros, pa.array([word])) for name, word in (("problem_id", "p"), ("text", text))
-    }
     batch = pa.table({**words, "draw": zeros.cast(pa.int64()), "tokens": zeros.cast(pa.int64())})
     with pq.ParquetWriter(path, batch.schema, compression="zstd", store_schema=False) as writer:
         for _ in range(rows // len(zeros)):

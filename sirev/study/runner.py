@@ -44,11 +44,7 @@ MEMORY_HINTS = (
         "to need less memory: lower training.memory.micro_batch_size, or set training.memory.gradient_checkpointing "
         "and training.memory.precompute_reference to true; --overlay 24gb does all three",
     ),
-    (
-        "grade",
-        re.compile(r"out of memory|want of memory|memoryerror", re.IGNORECASE),
-        "an answer may need more memory than there is",
-    ),
+    ("grade", re.compile(r"of memory|memoryerror", re.IGNORECASE), "an answer may need more memory than there is"),
 )
 """Stage, what the reason says, and which settings to change then; the first that fits is said."""
 

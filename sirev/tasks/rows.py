@@ -57,9 +57,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 if packed and unpacked > most:
                     raise BadInput(f"{path}:{number}: {unpacks_to_too_much(path)}")
                 if len(line) > LINE_BYTES:
-                    raise BadInput(
-                        f"{path}:{number}: a line of more than {LINE_BYTES:,} bytes; expected one JSON object per line"
-                    )
+                    raise BadInput(f"{path}:{number}: a line of more than {LINE_BYTES:,} bytes; expected one row per line")
                 if number == 1:
                     refuse_wide_encoding(path, line)
                     line = line.removeprefix(codecs.BOM_UTF8)

@@ -192,7 +192,7 @@ def test_a_file_that_is_no_recipe_is_named(tmp_path: Path, text: str, words: str
 
 def test_a_folder_or_bytes_are_no_recipe(tmp_path: Path) -> None:
     path = tmp_path / "bytes.yaml"
-    path.write_bytes(b"\xff\xfe\x00")
+    path.write_bytes(b"name: \xff\n")
     assert "can't be read" in refused(recipe=path)
 
 

@@ -149,7 +149,7 @@ def test_a_damaged_memory_is_as_good_as_none(local: LocalFiles, folder: Path, co
 def test_what_is_there_and_can_not_be_read_is_named(local: LocalFiles, folder: Path) -> None:
     with pytest.raises(BadInput) as caught:
         local.digest(folder)
-    assert str(caught.value) == f"{folder}: can't be read: Is a directory"
+    assert str(caught.value) == f"{folder}: is a folder, where a file is wanted"
 
 
 def test_a_store_that_can_not_be_written_only_forgets(file: Path, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_plain_and_gzipped_files_give_the_same_rows_with_their_lines(tmp_path: P
         (b'{"q": 1}\n[1, 2]\n', ":2", "not a JSON object but [1, 2] (list)"),
         (b'{"q": 1}\n"text"\n', ":2", "not a JSON object but 'text'"),
         (b'\n{"q": "\xff"}\n', ":2", "not UTF-8: byte 0xff at column 8"),
-        (b"[" * 100_000, ":1", "not JSON"),
+        (b"[" * 100_000, ":1", "JSON nested more than 100 levels deep"),
         (b"", "", "holds no row"),
         (b"\n \n", "", "holds no row"),
     ],
@@ -67,7 +67,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     assert (
         refusal(lambda: read_jsonl(tmp_path / "no.jsonl")) == f"{tmp_path / 'no.jsonl'}: can't be read: No such file or directory"
     )
-    assert "can't be read: Is a directory" in refusal(lambda: read_jsonl(tmp_path))
+    assert refusal(lambda: read_jsonl(tmp_path)) == f"{tmp_path}: is a folder, where a file is wanted"
 
 
 def test_text_names_place_field_and_what_was_found() -> None:
