@@ -9,18 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sirev.parquet import FREE_CELLS, TooLarge, read_batches
-
-
-def bomb(path: Path, rows: int, text: str = "A" * 200) -> Path:
-    """Equal rows: a few bytes a million. Read, its texts are plain strings, as those of any table."""
-    zeros = pa.array([0] * min(rows, 1_000_000), pa.int32())
-    said = {"problem_id": "p", "text": text}
-    words = {name: pa.DictionaryArray.from_arrays(zeros, pa.array([word])) for name, word in said.items()}
-    batch = pa.table({**words, "draw": zeros.cast(pa.int64()), "tokens": zeros.cast(pa.int64())})
-    with pq.ParquetWriter(path, batch.schema, compression="zstd", store_schema=False) as writer:
-        for _ in range(rows // len(zeros)):
-            writer.write_table(batch, row_group_size=len(zeros))
-    return path
+from tests.bombs import parquet_bomb
 
 
 def read(path: Path, rows: int | None = None) -> dict[str, list[Any]]:
@@ -56,7 +45,7 @@ def test_every_type_is_read_as_pyarrow_reads_it(tmp_path: Path) -> None:
 
 
 def test_20_million_equal_rows_in_a_small_file_are_refused_unread(tmp_path: Path) -> None:
-    path = bomb(tmp_path / "bomb.parquet", 20_000_000)
+    path = parquet_bomb(tmp_path / "bomb.parquet", 20_000_000)
     size = path.stat().st_size
     assert size < 2 << 20
     with pytest.raises(TooLarge) as caught:
@@ -66,13 +55,13 @@ def test_20_million_equal_rows_in_a_small_file_are_refused_unread(tmp_path: Path
 
 
 def test_a_bomb_in_many_files_is_refused_as_one(tmp_path: Path) -> None:
-    one = bomb(tmp_path / "0.parquet", 1_000_000)
+    one = parquet_bomb(tmp_path / "0.parquet", 1_000_000)
     with pytest.raises(TooLarge, match="rows with"):
         next(read_batches([one] * 10))
 
 
 def test_a_long_text_said_a_million_times_is_refused_before_it_is_written_out(tmp_path: Path) -> None:
-    path = bomb(tmp_path / "long.parquet", 1_000_000, text="A" * 10_000_000)
+    path = parquet_bomb(tmp_path / "long.parquet", 1_000_000, text="A" * 10_000_000)
     assert path.stat().st_size < 1 << 20
     before = pa.default_memory_pool().max_memory()
     with pytest.raises(TooLarge, match="bytes or more in"):
@@ -89,7 +78,7 @@ def test_the_same_in_lists_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_table_with_another_number_of_rows_than_was_said_is_refused_unread(tmp_path: Path) -> None:
-    path = bomb(tmp_path / "t.parquet", 1000)
+    path = parquet_bomb(tmp_path / "t.parquet", 1000)
     assert len(read(path, 1000)["draw"]) == 1000
     with pytest.raises(TooLarge, match="1,000 rows where its manifest says 999"):
         read(path, 999)
@@ -117,7 +106,7 @@ def test_honest_tables_that_repeat_themselves_are_read(tmp_path: Path, verdict: 
 
 
 def test_a_model_that_says_one_thing_all_the_time_is_read_and_takes_its_memory_once(tmp_path: Path) -> None:
-    path = bomb(tmp_path / "t.parquet", 300_000, text="So the answer is 4. " * 200)
+    path = parquet_bomb(tmp_path / "t.parquet", 300_000, text="So the answer is 4. " * 200)
     texts = read(path)["text"]
     assert len(texts) == 300_000
     assert len({id(text) for text in texts}) == 1

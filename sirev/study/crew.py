@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-from sirev.errors import StageFailed
+from sirev.errors import BadInput, StageFailed
 from sirev.resident import Resident
 from sirev.store.artifacts import Artifact
 from sirev.store.provenance import versions
@@ -116,6 +116,9 @@ class Crew:
         thread = threading.current_thread().name
         scratch = self.scratch
         part = ROLES[role]
+        if part in HEAVY and os.environ.get("PYTHONOPTIMIZE", "").isdigit() and int(os.environ["PYTHONOPTIMIZE"]) > 1:
+            told = f"PYTHONOPTIMIZE={os.environ['PYTHONOPTIMIZE']} takes the docstrings out of modules"
+            raise BadInput(f"{told}, and transformers reads its own: unset it, or set it to 1")
         small = self.embedded and not gpu()
         wanted = (thread, "worker" if small and part in HEAVY else part)
         with self._lock:
