@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from sirev.errors import BadInput
-from sirev.inputs import parse_json
 
 Kind = Literal["model", "dataset"]
 Patterns = Sequence[str]
@@ -49,7 +49,7 @@ def missing_weights(folder: Path) -> list[str]:
     if not (folder / "config.json").is_file() and any(folder.glob("*/*.safetensors")):
         return []  # of sentence-transformers: every module has its own folder, and none lies at the top
     try:
-        names = sorted(set(parse_json(index.read_bytes())["weight_map"].values())) if index.is_file() else ["model.safetensors"]
+        names = sorted(set(json.loads(index.read_text())["weight_map"].values())) if index.is_file() else ["model.safetensors"]
     except (ValueError, KeyError, AttributeError):
         return [index.name]
     return [name for name in names if not (folder / name).is_file()]

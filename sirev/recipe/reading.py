@@ -38,11 +38,11 @@ def parse(text: str) -> Any:
 
 def _check_size(text: str) -> None:
     """NotPlain for what is nested too deep or, its aliases written out, has too many values; looks at one event after another."""
-    sizes: dict[str, int | None] = {}  # anchor -> values at it; None while it is open
+    sizes: dict[str | None, int | None] = {}  # anchor -> values at it; None while it is open
     open_: list[tuple[str | None, int]] = []  # anchor, and values that came before it
     count = 0
     for event in yaml.parse(text, Loader):
-        line = f"line {event.start_mark.line + 1}"
+        line = f"line {event.start_mark.line + 1 if event.start_mark else 1}"
         if isinstance(event, yaml.AliasEvent):
             size = sizes.get(event.anchor, 0)
             if size is None:
