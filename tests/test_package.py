@@ -20,7 +20,7 @@ LAYER_OF = {
     **dict.fromkeys(("engines", "trainers", "tasks", "grading", "metrics"), "work"),
     **dict.fromkeys(
         (
-            *("addresses", "child", "errors", "hub", "parent", "printing"),
+            *("addresses", "child", "errors", "hub", "inputs", "parent", "parquet", "printing"),
             *("resident", "seeds", "shipped", "spawning", "typed", "workers"),
         ),
         "ground",

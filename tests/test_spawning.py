@@ -50,6 +50,7 @@ ODD = {
     "OMP_SCHEDULE": "dynamic",
     "TORCHDYNAMO_DISABLE": "1",
     "PYTHONHASHSEED": "7",
+    "PYTHONOPTIMIZE": "2",
     # other libraries, other words
     "USE_TORCH": "0",
     "USE_TF": "1",

@@ -63,6 +63,9 @@ def main() -> None:
             raise
         print(f"sirev: failed: {said}", file=sys.stderr)
         status = 1
+    except MemoryError:
+        print("sirev: failed: out of memory; what was computed is kept, and the same command goes on from there", file=sys.stderr)
+        status = 1
     except Exception as error:
         if not hasattr(error, "format_message"):  # Typer's own complaints about options
             raise

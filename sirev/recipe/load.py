@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from sirev.errors import BadInput
+from sirev.inputs import require_plain_file
 from sirev.recipe.checks import check
 from sirev.recipe.complaints import explain
 from sirev.recipe.naming import named_after
@@ -113,6 +114,7 @@ def _file(name: str | Path, folder: Path, kind: str, unknown: str) -> Path:
     text = str(name)
     if text.endswith((".yaml", ".yml")) or "/" in text:
         path = Path(text)
+        require_plain_file(path)
         if not path.is_file():
             shipped = folder / f"{path.stem}.yaml"
             hint = f"; the one that comes with sirev is called {path.stem}" if shipped.is_file() else _file_called(text)

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from sirev.errors import BadInput
-from sirev.recipe.reading import Loader
+from sirev.recipe.reading import NotPlain, parse
 from sirev.recipe.source import SUITES, Keys, Source
 from sirev.recipe.structure import annotation_at, fields, places_of
 from sirev.recipe.suggest import did_you_mean, is_word_for, nearest, suggest
@@ -81,8 +81,8 @@ def with_model(model: str | os.PathLike[str] | None, overrides: Overrides) -> li
 def _as_text(text: str) -> str:
     """A text as YAML that is read as this text: 1e3 and null are names as well."""
     try:
-        return text if yaml.load(text, Loader) == text else json.dumps(text, ensure_ascii=False)
-    except yaml.YAMLError:
+        return text if parse(text) == text else json.dumps(text, ensure_ascii=False)
+    except (yaml.YAMLError, ValueError, RecursionError):
         return json.dumps(text, ensure_ascii=False)
 
 
@@ -94,8 +94,10 @@ def lay_over(source: Source, override: str) -> None:
         raise BadInput(f"--set {override}: expected key.sub=value")
     _require_field(source, keys, override)
     try:
-        value = yaml.load(text, Loader)
-    except yaml.YAMLError:
+        value = parse(text)
+    except NotPlain as error:
+        raise BadInput(f"--set {name}: {error}") from None
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise BadInput(f"--set {override}: {text!r} is not a YAML value") from None
     there = source.value(SUITES)
     suites = list(there) if isinstance(there, dict) else []

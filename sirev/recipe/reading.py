@@ -9,6 +9,10 @@ from typing import Any
 import yaml
 
 from sirev.errors import BadInput
+from sirev.inputs import DEPTH, refuse_wide_encoding, require_plain_file
+
+VALUES = 100_000
+"""The most values that a recipe may have, an alias counting as often as it is used: the largest that comes with sirev has 200."""
 
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times as fast, where it was built
 
@@ -22,16 +26,62 @@ Loader.add_implicit_resolver(
 )
 
 
+class NotPlain(yaml.YAMLError):
+    """YAML that is far larger, or deeper, than it looks."""
+
+
+def parse(text: str) -> Any:
+    """The value of a YAML text; yaml.YAMLError or ValueError if it is none, NotPlain if it holds more than any recipe."""
+    _check_size(text)
+    return yaml.load(text, Loader)
+
+
+def _check_size(text: str) -> None:
+    """NotPlain for what is nested too deep or, its aliases written out, has too many values; looks at one event after another."""
+    sizes: dict[str | None, int | None] = {}  # anchor -> values at it; None while it is open
+    open_: list[tuple[str | None, int]] = []  # anchor, and values that came before it
+    count = 0
+    for event in yaml.parse(text, Loader):
+        line = f"line {event.start_mark.line + 1 if event.start_mark else 1}"
+        if isinstance(event, yaml.AliasEvent):
+            size = sizes.get(event.anchor, 0)
+            if size is None:
+                raise NotPlain(f"{line}: the alias *{event.anchor} is part of what it stands for")
+            count += size
+        elif isinstance(event, yaml.CollectionStartEvent):
+            open_.append((event.anchor, count))
+            if event.anchor:
+                sizes[event.anchor] = None
+            if len(open_) > DEPTH:
+                raise NotPlain(f"{line}: nested more than {DEPTH} levels deep")
+            count += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = open_.pop()
+            if anchor:
+                sizes[anchor] = count - before
+        elif isinstance(event, yaml.ScalarEvent):
+            count += 1
+            if event.anchor:
+                sizes[event.anchor] = 1
+        if count > VALUES:
+            raise NotPlain(f"{line}: more than {VALUES:,} values, its aliases written out")
+
+
 def read_mapping(path: Path) -> dict[str, Any]:
     """The fields of a recipe's file; paths in it that begin with ./ or ../ start from its own folder.
 
     Raises BadInput naming the file if it can't be read, is not YAML, or holds no mapping.
     """
+    require_plain_file(path)
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader)
+        raw = path.read_bytes()
+        refuse_wide_encoding(path, raw[:4])
+        data = parse(raw.decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: can't be read: {error}") from None
-    except yaml.YAMLError as error:
+    except NotPlain as error:
+        raise BadInput(f"{path}: {error}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: of a date such as 2026-13-45
         raise BadInput(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
         raise BadInput(f"{path}: a recipe is a mapping of fields, this is {type(data).__name__}")

@@ -6,7 +6,6 @@ bytes for everything else) and is what the keys of later actions hold.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
+from sirev.inputs import parse_json
 from sirev.store.digests import canonical_json, is_digest, sha256
 from sirev.store.files import read_regular
-from sirev.store.objects import DamagedObject, Objects, refuse_barred
+from sirev.store.objects import MEND, DamagedObject, Objects, refuse_barred
 from sirev.store.tables import Row, Table, from_parquet, rows_digest, to_parquet
 
 MANIFEST_FORMAT = 1
@@ -74,13 +74,21 @@ class Artifact:
         return self.objects.checked(self.manifest["files"][name]["sha256"])
 
     def json(self, name: str) -> Any:
-        """The value of a JSON file of the artifact."""
-        return json.loads(self.path(name).read_bytes())
+        """The value of a JSON file of the artifact; DamagedObject if it is none."""
+        try:
+            return parse_json(self.path(name).read_bytes())
+        except ValueError as error:
+            raise DamagedObject(f"artifact {self.digest[:12]}: {name} is no JSON that sirev wrote: {error}; {MEND}") from None
 
     def rows(self, table: str) -> list[Row]:
-        """The rows of a table, in the table's order."""
+        """The rows of a table, in the table's order; DamagedObject if they are not what the manifest says."""
         entry = self.manifest["tables"][table]
-        return from_parquet([self.path(part) for part in entry["parts"]], entry["order_by"])
+        paths = [self.path(part) for part in entry["parts"]]
+        try:
+            return from_parquet(paths, entry["order_by"], entry.get("rows"))
+        except (ValueError, KeyError, TypeError, NotImplementedError) as error:  # pyarrow's own are all of these kinds
+            told = " ".join(str(error).split()) or type(error).__name__
+            raise DamagedObject(f"artifact {self.digest[:12]}: the table {table!r} can't be read: {told}; {MEND}") from None
 
     def link_into(self, folder: Path) -> Path:
         """Lay the artifact out as a folder of symbolic links to its checked, read-only objects."""
@@ -127,8 +135,8 @@ def open_artifact(objects: Objects, digest: str) -> Artifact:
     if sha256(raw) != digest:
         raise DamagedObject(f"the manifest {digest[:12]} in {objects.root} is damaged")
     try:
-        manifest = json.loads(raw)
-    except (ValueError, RecursionError):
+        manifest = parse_json(raw)
+    except ValueError:
         manifest = None
     version = manifest.get("format") if isinstance(manifest, dict) else None
     if isinstance(version, int) and version > MANIFEST_FORMAT and "files" in manifest:

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sirev.inputs import parse_json
+
 _DIGITS = frozenset("0123456789abcdef")
 
 
@@ -44,7 +46,7 @@ def unsealed(raw: bytes) -> dict[str, Any]:
 
     Files that were written before there were sums have none.
     """
-    value = json.loads(raw)
+    value = parse_json(raw)
     if not isinstance(value, dict):
         raise ValueError("not a JSON object")
     told = value.pop("sum", None)

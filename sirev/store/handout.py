@@ -136,11 +136,13 @@ def _one_file(folder: Path, artifact: Artifact, name: str) -> None:
     parts = [folder / part for part in table["parts"]]
     target = folder / f"{_plain(name)}.parquet"
     try:
-        rows = from_parquet(parts, [])
+        rows = from_parquet(parts, [], table.get("rows"))
         ordered = sorted(rows, key=lambda row: tuple(row[column] for column in table["order_by"]))
         # A manifest's JSON sorts the names of columns; their order is the files', and an empty table has none to tell.
         columns = {column: table["columns"][column] for column in (rows[0] if rows else table["columns"])}
         right = rows_digest(columns, ordered) == table["rows_sha256"]
+    except MemoryError:
+        raise
     except Exception as error:  # pyarrow says in many ways that bytes are no Parquet
         raise DamagedObject(f"table {name} of artifact {artifact.digest[:12]} can't be read: {_line(error)}") from None
     if not right:

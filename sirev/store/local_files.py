@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
+from sirev.inputs import refuse_unless_plain
 from sirev.store.digests import canonical_json, sealed, sha256, sha256_file, unsealed
 from sirev.store.files import read_regular
 from sirev.store.objects import Objects
@@ -50,7 +51,7 @@ class LocalFiles:
         return known is not None and self._present(path, known["names"], known) == digest
 
     def _present(self, path: Path, names: Iterable[str] | None, known: dict[str, Any] | None) -> str | None:
-        """What `path` holds now, and remembers it; None if a file of it is not there. BadInput if one can't be read."""
+        """What `path` holds now, and remembers it; None if a file of it is not there. BadInput for one that can't be read."""
         try:
             files = {name: path / name for name in sorted(names)} if names is not None else {"": path}
             stats = {name: _stat(file) for name, file in files.items()}
@@ -88,4 +89,5 @@ class LocalFiles:
 
 def _stat(file: Path) -> list[int]:
     status = file.stat()
+    refuse_unless_plain(file, status.st_mode)
     return [status.st_size, status.st_mtime_ns, status.st_ino]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sirev.parquet import read_batches
 from sirev.store.digests import canonical_json
 
 Row = dict[str, Any]
@@ -54,12 +55,14 @@ def to_parquet(columns: dict[str, str], rows: Sequence[Row]) -> bytes:
     return sink.getvalue()
 
 
-def from_parquet(paths: Sequence[Path], order_by: Sequence[str]) -> list[Row]:
-    """The rows of one or several Parquet files, in table order."""
-    import pyarrow.parquet as pq
+def from_parquet(paths: Sequence[Path], order_by: Sequence[str], count: int | None = None) -> list[Row]:
+    """The rows of one or several Parquet files, in table order; `count` is how many there should be.
 
+    Raises TooLarge, a ValueError, before files are read that hold more than their bytes can honestly hold, or another number.
+    """
     rows: list[Row] = []
-    for path in paths:
-        rows.extend(pq.ParquetFile(path).read().to_pylist())
+    for columns in read_batches(paths, count):
+        names = list(columns)
+        rows.extend(dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True))
     rows.sort(key=lambda row: tuple(row[c] for c in order_by))
     return rows

@@ -44,7 +44,7 @@ MEMORY_HINTS = (
         "to need less memory: lower training.memory.micro_batch_size, or set training.memory.gradient_checkpointing "
         "and training.memory.precompute_reference to true; --overlay 24gb does all three",
     ),
-    ("grade", re.compile(r"want of memory|memoryerror", re.IGNORECASE), "an answer may need more memory than there is"),
+    ("grade", re.compile(r"of memory|memoryerror", re.IGNORECASE), "an answer may need more memory than there is"),
 )
 """Stage, what the reason says, and which settings to change then; the first that fits is said."""
 
@@ -195,6 +195,8 @@ class Runner:
             raise
         except OSError as error:
             raise self._failure(name, stage, key, os_reason(error), None) from error
+        except MemoryError as error:
+            raise self._failure(name, stage, key, "out of memory", None) from error
         except Exception as error:
             if self.crew.stopping.is_set():  # what it worked with was taken from it
                 raise StageFailed(f"{self.run.id}: stopped in step {step_title(name)}") from error

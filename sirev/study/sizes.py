@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sirev.inputs import parse_json
 from sirev.recipe.sections import Architecture, Lora, Model
 from sirev.trainers.base_models import is_local
 
@@ -95,7 +95,7 @@ def _config(model: Model) -> dict[str, Any] | None:
             return None
         file = Path(found)
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
+        config = parse_json(file.read_bytes()) if file.is_file() else None
     except (OSError, ValueError):
         return None
     return config if isinstance(config, dict) else None

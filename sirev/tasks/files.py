@@ -31,8 +31,8 @@ def local_file(path: str | None, named: Mapping[str, str | None], split: str, ke
     if path is None:
         raise BadInput(f"{key}: no file for the split {split} (name it: {key}.{split}, or a folder: {key}.path)")
     folder = Path(os.path.expanduser(path))
-    if folder.is_file() or folder.suffix in (".jsonl", ".gz"):
-        return folder
+    if (folder.exists() and not folder.is_dir()) or folder.suffix in (".jsonl", ".gz"):
+        return folder  # a pipe, say, is refused by whoever reads it
     packed = folder / f"{split}.jsonl.gz"
     return packed if packed.is_file() else folder / f"{split}.jsonl"
 

@@ -13,8 +13,13 @@ from typing import Any
 
 from sirev import hub
 from sirev.errors import BadInput
+from sirev.inputs import TooDeep, most_unpacked, parse_json, refuse_wide_encoding, require_plain_file, unpacks_to_too_much
 
 SHOWN = 60  # characters of a bad value that a message quotes
+LINE_BYTES = 1 << 28
+"""The longest line: 10,000 completions of one problem, 25 kB each. A file that is no JSONL may have one line alone."""
+INT64 = 1 << 63
+"""Whole numbers below it, and none below its negative, fit in a column of a table."""
 
 _INSTEAD = "or name local files by the `path` beside hub (task.data.path)"
 
@@ -39,12 +44,24 @@ def read_jsonl(path: Path | str) -> list[Row]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    number = 0
+    require_plain_file(path)
+    number = unpacked = 0
+    packed = path.suffix == ".gz"
     try:
+        most = most_unpacked(path) if packed else 0
         # Read as bytes: text mode would also end a line at a lone carriage return, which JSON allows as a blank.
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+        with gzip.open(path) if packed else path.open("rb") as file:
+            while line := file.readline(LINE_BYTES + 1):
+                number += 1
+                unpacked += len(line)
+                if packed and unpacked > most:
+                    raise BadInput(f"{path}:{number}: {unpacks_to_too_much(path)}")
+                if len(line) > LINE_BYTES:
+                    raise BadInput(f"{path}:{number}: a line of more than {LINE_BYTES:,} bytes; expected one row per line")
+                if number == 1:
+                    refuse_wide_encoding(path, line)
+                    line = line.removeprefix(codecs.BOM_UTF8)
+                yield number, line
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise BadInput(f"{path}:{number + 1}: the gzip data is cut off or damaged: {one_line(error)}") from None
     except OSError as error:
@@ -53,10 +70,12 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 def _parsed(where: str, line: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(line.decode("utf-8"))
+        value = parse_json(line.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise BadInput(f"{where}: not UTF-8: byte {line[error.start]:#04x} at column {error.start + 1}") from None
-    except (ValueError, RecursionError) as error:
+    except TooDeep as error:
+        raise BadInput(f"{where}: JSON {error}") from None
+    except ValueError as error:
         raise BadInput(f"{where}: not JSON: {one_line(error)}") from None
     if not isinstance(value, dict):
         raise BadInput(f"{where}: not a JSON object but {shown(value)}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import gzip
-import json
 import os
 import re
 import zlib
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
+from sirev.inputs import TooDeep, most_unpacked, parse_json, refuse_wide_encoding, require_plain_file, unpacks_to_too_much
+from sirev.parquet import TooLarge, read_batches
 from sirev.tasks.rows import Row, one_line, read_jsonl, shown
 
 FORMS = (".parquet", ".json", ".jsonl")
@@ -74,13 +75,16 @@ def read_rows(path: Path, form: str) -> list[Row]:
 
 
 def _parquet(path: Path) -> list[Row]:
-    import pyarrow.parquet as pq
-
+    require_plain_file(path)
     rows: list[Row] = []
     try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches():
-                rows += [Row(f"{path} row {len(rows) + i}", values) for i, values in enumerate(batch.to_pylist(), 1)]
+        for columns in read_batches([path]):
+            for values in zip(*columns.values(), strict=True):
+                rows.append(Row(f"{path} row {len(rows) + 1}", dict(zip(columns, values, strict=True))))
+    except MemoryError:
+        raise
+    except TooLarge as error:
+        raise BadInput(f"{path}: {error}") from None
     except OSError as error:
         raise BadInput(f"{path}: can't be read: {error.strerror or one_line(error)}") from None
     except Exception as error:  # whatever pyarrow raises
@@ -92,16 +96,20 @@ def _parquet(path: Path) -> list[Row]:
 
 def _json(path: Path) -> list[Row]:
     """A list of objects, or the one object of EvalPlus' results."""
+    require_plain_file(path)
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        value: Any = json.loads(raw.decode("utf-8-sig"))
+        raw = _unpacked(path) if path.suffix == ".gz" else path.read_bytes()
+        refuse_wide_encoding(path, raw[:4])
+        value: Any = parse_json(raw.decode("utf-8-sig"))
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise BadInput(f"{path}: the gzip data is cut off or damaged: {one_line(error)}") from None
     except OSError as error:
         raise BadInput(f"{path}: can't be read: {error.strerror or one_line(error)}") from None
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from None
-    except (ValueError, RecursionError) as error:
+    except TooDeep as error:
+        raise BadInput(f"{path}: JSON {error}") from None
+    except ValueError as error:
         raise BadInput(f"{path}: not JSON: {one_line(error)} (rows, one a line, belong in a .jsonl file)") from None
     if isinstance(value, dict):
         return [Row(str(path), value)]
@@ -111,3 +119,12 @@ def _json(path: Path) -> list[Row]:
         if not isinstance(one, dict):
             raise BadInput(f"{path}[{i}]: not a JSON object but {shown(one)}")
     return [Row(f"{path}[{i}]", one) for i, one in enumerate(value)]
+
+
+def _unpacked(path: Path) -> bytes:
+    most = most_unpacked(path)
+    with gzip.open(path) as file:
+        raw = file.read(most + 1)
+    if len(raw) > most:
+        raise BadInput(f"{path}: {unpacks_to_too_much(path)}")
+    return raw

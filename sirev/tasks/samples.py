@@ -8,7 +8,7 @@ from typing import Any
 
 from sirev.errors import BadInput
 from sirev.tasks.identity import content_id, plain
-from sirev.tasks.rows import Row, shown, text
+from sirev.tasks.rows import INT64, Row, shown, text
 from sirev.tasks.sample_files import read_rows
 from sirev.tasks.sample_identity import check_identity
 from sirev.tasks.sample_logs import detected, evalplus, lm_eval
@@ -177,7 +177,7 @@ def _add(problems: dict[str, Sampled], row: Row, found: Paths, listed: bool, bef
             text(Row(row.where, {".".join(found["text"]): one}), ".".join(found["text"]), empty=True),
             None if correct is _ABSENT else _verdict(row, found["correct"], correct),
             None if answer is _ABSENT else _plain_value(row, "answer", found["answer"], answer),
-            tokens if isinstance(tokens, int) and not isinstance(tokens, bool) and tokens >= 0 else -1,
+            _count(row, tokens),
             _ENDS.get(finish.lower(), "") if isinstance(finish, str) else "",
         )
         for one, correct, answer, tokens, finish in zip(*each.values(), strict=True)
@@ -225,6 +225,15 @@ def _plain_value(row: Row, what: str, path: Sequence[str], value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float) or value != value:
         raise BadInput(f"{row.where}: field {_shown(path)} ({what}) must be a text or a number, found {shown(value)}")
     return text(Row(row.where, {".".join(path): value}), ".".join(path), empty=True) if isinstance(value, str) else str(value)
+
+
+def _count(row: Row, value: Any) -> int:
+    """A number of tokens; -1 for what is none."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        return -1
+    if value >= INT64:
+        raise BadInput(f"{row.where}: a number of tokens must be below 2^63, found {shown(value)}")
+    return value
 
 
 def _verdict(row: Row, path: Sequence[str], value: Any) -> bool:

@@ -383,3 +383,61 @@ def test_the_package_installs_and_brings_its_recipes(tmp_path: Path) -> None:
     assert str(recipe_names()) in out
     assert out.strip().endswith("/sirev")
     assert (tmp_path / "site" / "bin" / "sirev").is_file()
+
+
+def ended(*arguments: object, seconds: float = 120, memory: int | None = None, **environment: str) -> tuple[int, list[str]]:
+    """Exit status and lines of the errors of a command that has so many bytes of memory."""
+    limit = None if memory is None else lambda: resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    done = subprocess.run(
+        [SIREV, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        preexec_fn=limit,
+        env={**os.environ, **environment},
+    )
+    return done.returncode, done.stderr.splitlines()
+
+
+def test_a_command_that_runs_out_of_memory_ends_in_a_line(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    (store / "runs").mkdir(parents=True)
+    (store / "sirev-store.json").write_text('{"format":1,"id":"0123456789abcdef"}')
+    with (store / "runs" / "large.json").open("wb") as file:
+        file.truncate(3 << 30)
+    told = "sirev: failed: out of memory; what was computed is kept, and the same command goes on from there"
+    assert ended("report", "--store", store, memory=1 << 30) == (1, [told])
+
+
+def test_a_stage_that_runs_out_of_memory_ends_in_a_line(tmp_path: Path) -> None:
+    for name in ("m1.json", "m2.json"):
+        (tmp_path / name).write_text("[" + "{}," * 20_000_000 + f'"{name}"]')  # becomes 1.5 GB
+    steps = ["--step", f"M1={tmp_path}/m1.json", "--step", f"M2={tmp_path}/m2.json"]
+    status, lines = ended("measure", "mine", *steps, "--store", tmp_path / "store", memory=1 << 30)
+    assert (status, len(lines)) == (1, 1)
+    assert re.fullmatch(r"sirev: failed: mine-\S+: step 1:samples/file .* failed: out of memory", lines[0])
+
+
+@pytest.mark.parametrize("name", ["m.jsonl", "m.jsonl.gz", "m.json", "m.parquet"])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    pipe = tmp_path / name
+    for other in ("m1.jsonl", "m2.jsonl"):
+        (tmp_path / other).write_text(f'{{"id": "a", "completion": "{other}"}}\n')
+    steps = ("--step", f"M1={tmp_path}/m1.jsonl", "--step", f"M2={tmp_path}/m2.jsonl")
+    told = f"{pipe}: is a pipe, where a file is wanted; it would have to be read twice: write it to a file first"
+    for arguments in (
+        ("measure", "mine", "--step", f"M1={pipe}", "--step", f"M2={pipe}"),
+        ("measure", "mine", *steps, "--task", "gsm8k", "--data", pipe),
+        ("iterate", "--recipe", "gsm8k", "--model", "a/b", "--set", f"task.data={{train: {pipe}, test: {pipe}.2}}"),
+    ):
+        assert ended(*arguments, "--store", tmp_path / "store") == (2, [f"sirev: error: {told}"])
+
+
+def test_a_number_that_no_column_holds_is_refused_with_its_line(tmp_path: Path) -> None:
+    for name in ("m1.jsonl", "m2.jsonl"):
+        row = {"id": name, "completion": "4", "correct": True, "tokens": 2**63}
+        (tmp_path / name).write_text(f"{json.dumps(row)}\n")
+    steps = ["--step", f"M1={tmp_path}/m1.jsonl", "--step", f"M2={tmp_path}/m2.jsonl"]
+    told = f"{tmp_path}/m1.jsonl:1: a number of tokens must be below 2^63, found 9223372036854775808 (int)"
+    assert ended("measure", "mine", *steps, "--store", tmp_path / "store") == (2, [f"sirev: error: {told}"])

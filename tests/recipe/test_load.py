@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -192,7 +193,7 @@ def test_a_file_that_is_no_recipe_is_named(tmp_path: Path, text: str, words: str
 
 def test_a_folder_or_bytes_are_no_recipe(tmp_path: Path) -> None:
     path = tmp_path / "bytes.yaml"
-    path.write_bytes(b"\xff\xfe\x00")
+    path.write_bytes(b"name: \xff\n")
     assert "can't be read" in refused(recipe=path)
 
 
@@ -488,3 +489,67 @@ def test_an_overlay_can_remove_suites(tmp_path: Path, ood: str) -> None:
 def test_a_removed_suite_makes_room_for_another() -> None:
     recipe = load_recipe("tiny", ["evaluation.ood=null", "evaluation.ood.more={levels: [1], problems: 3}"])
     assert list(recipe.evaluation.ood) == ["more"]
+
+
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)
+)
+"""Nine lines that stand for a billion values."""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (BOMB, "line 5: more than 100,000 values, its aliases written out"),
+        ("a: &a\n  b: *a\n", "line 2: the alias *a is part of what it stands for"),
+        ("a: &a [1, [*a]]\n", "line 1: the alias *a is part of what it stands for"),
+        ("a: " + "[" * 200 + "]" * 200, "line 1: nested more than 100 levels deep"),
+        ("\n".join("  " * i + "a:" for i in range(300)), "line 101: nested more than 100 levels deep"),
+        ("a: " + "[" * 5000, "not YAML: while increasing flow level exceeded maximum nesting depth"),
+        ("a: 2026-13-45\n", "not YAML: month must be in 1..12"),
+        ("a: " + "1" * 5000, "not YAML: Exceeds the limit"),
+    ],
+)
+def test_yaml_that_is_more_than_it_looks_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "bomb.yaml"
+    path.write_text(text)
+    assert refused(recipe=path).startswith(f"{path}: {told}")
+
+
+def test_an_override_that_is_more_than_it_looks_is_refused() -> None:
+    bomb = ", ".join(["&a0 [x]", *(f"&a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9))])
+    assert refused(f"methods=[{bomb}]") == "--set methods: line 1: more than 100,000 values, its aliases written out"
+    assert refused("methods=&a [*a]") == "--set methods: line 1: the alias *a is part of what it stands for"
+    assert refused(f"methods={'[' * 200}") == "--set methods: line 1: nested more than 100 levels deep"
+    assert refused("description=2026-13-45") == "--set description=2026-13-45: '2026-13-45' is not a YAML value"
+
+
+def test_an_alias_that_stands_for_a_few_settings_is_one_way_to_write_a_recipe(tmp_path: Path) -> None:
+    text = find_recipe("tiny_smoke").read_text()
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"{text}\nmethods: &all [sft, dpo]\nschedule: null\n")
+    assert load_recipe(path).methods == ["sft", "dpo"]
+    data = yaml.safe_load(text)
+    data["evaluation"]["grader"] = data["training"]["grader"] = {"name": "final_number"}
+    path.write_text(yaml.safe_dump(data))
+    assert "&id001" in path.read_text()
+    assert load_recipe(path).evaluation.grader.name == "final_number"
+
+
+def test_a_byte_order_mark_is_skipped_and_utf_16_named(tmp_path: Path) -> None:
+    text = find_recipe("tiny_smoke").read_text()
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert load_recipe(path) == load_recipe(written(tmp_path))
+    path.write_bytes(text.encode("utf-16"))
+    assert refused(recipe=path) == f"{path}: UTF-16, where UTF-8 is wanted; convert it with: iconv -f UTF-16 -t UTF-8"
+
+
+def test_a_pipe_is_no_recipe_and_no_overlay(tmp_path: Path) -> None:
+    path = tmp_path / "pipe.yaml"
+    os.mkfifo(path)
+    told = f"{path}: is a pipe, where a file is wanted; it would have to be read twice: write it to a file first"
+    assert refused(recipe=path) == told
+    with pytest.raises(BadInput) as caught:
+        load_recipe("tiny", overlays=[path])
+    assert str(caught.value) == told

@@ -8,6 +8,7 @@ from sirev.store.artifacts import Output, TableParts, open_artifact, write_artif
 from sirev.store.digests import canonical_json
 from sirev.store.objects import DamagedObject, Objects
 from sirev.store.tables import Table, to_parquet
+from tests.bombs import parquet_bomb
 
 COLUMNS = {"id": "string"}
 
@@ -75,3 +76,28 @@ def test_a_damaged_manifest_is_refused(objects: Objects) -> None:
     path.write_bytes(path.read_bytes().replace(b"1", b"2"))
     with pytest.raises(DamagedObject, match="damaged"):
         open_artifact(objects, artifact.digest)
+
+
+def test_a_table_that_is_not_what_its_manifest_says_is_refused_in_a_line(tmp_path: Path) -> None:
+    objects = Objects(tmp_path)
+    artifact = write_artifact(objects, Output(tables={"t": Table({"n": "int"}, [{"n": 1}, {"n": 2}], ("n",))}))
+    artifact.manifest["tables"]["t"]["rows"] = 3
+    named = f"artifact {artifact.digest[:12]}: the table 't' can't be read: "
+    with pytest.raises(DamagedObject) as caught:
+        artifact.rows("t")
+    assert str(caught.value) == f"{named}2 rows where its manifest says 3; mend the store with: sirev store verify --repair"
+    artifact.manifest["tables"]["t"]["rows"] = 20_000_000
+    artifact.manifest["files"]["t.parquet"]["sha256"] = objects.add(parquet_bomb(tmp_path / "bomb.parquet", 20_000_000))[0]
+    with pytest.raises(DamagedObject, match=f"{named}20,000,000 rows with 80,000,000 cells in "):
+        artifact.rows("t")
+    artifact.manifest["files"]["t.parquet"]["sha256"] = objects.add(b"PAR1 and nothing else")[0]
+    with pytest.raises(DamagedObject, match=named) as caught:
+        artifact.rows("t")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"[" * 200 + b"]" * 200, b"[" * 100_000, b"{"])
+def test_a_file_that_is_no_json_is_refused_in_a_line(tmp_path: Path, content: bytes) -> None:
+    artifact = write_artifact(Objects(tmp_path), Output(files={"measures.json": content}))
+    with pytest.raises(DamagedObject, match=f"artifact {artifact.digest[:12]}: measures.json is no JSON that sirev wrote: "):
+        artifact.json("measures.json")

@@ -147,6 +147,18 @@ def test_what_nobody_foresaw_is_a_failed_stage_too(smoke_copy: Path, monkeypatch
     assert "grade_light" in Path(str(caught.value).rpartition("log: ")[2]).read_text()
 
 
+def test_a_stage_that_runs_out_of_memory_says_so_and_what_to_do(smoke_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("sirev.stages.grade.grade_light", fail)
+    for path in (smoke_copy / "records").rglob("*.json"):
+        if '"stage":"grade"' in path.read_text():
+            path.unlink()
+    with pytest.raises(StageFailed, match=r"failed: out of memory \(an answer may need more memory than there is\)$"):
+        sirev.iterate("tiny_smoke", methods=["sft"], store=smoke_copy)
+
+
 def test_lora_without_settings_of_its_own_is_lora(smoke_copy: Path) -> None:
     (states,) = sirev.plan("tiny_smoke", methods=["sft"], overrides=["training.parameters=lora"], store=smoke_copy).values()
     assert states["train:1"] == "run"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+import re
 import time
 from functools import partial
 from pathlib import Path
@@ -8,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from sirev.tasks.rows import Row, read_hub, read_jsonl, text
-from sirev.tasks.sample_files import read_rows
+from sirev.tasks.sample_files import form_of, read_rows
+from tests.bombs import parquet_bomb
 from tests.hub_cache import COMMIT, OTHER, HubCache
 from tests.tasks.conftest import OnTheHub, refusal
 
@@ -32,7 +35,7 @@ def test_plain_and_gzipped_files_give_the_same_rows_with_their_lines(tmp_path: P
         (b'{"q": 1}\n[1, 2]\n', ":2", "not a JSON object but [1, 2] (list)"),
         (b'{"q": 1}\n"text"\n', ":2", "not a JSON object but 'text'"),
         (b'\n{"q": "\xff"}\n', ":2", "not UTF-8: byte 0xff at column 8"),
-        (b"[" * 100_000, ":1", "not JSON"),
+        (b"[" * 100_000, ":1", "JSON nested more than 100 levels deep"),
         (b"", "", "holds no row"),
         (b"\n \n", "", "holds no row"),
     ],
@@ -67,7 +70,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     assert (
         refusal(lambda: read_jsonl(tmp_path / "no.jsonl")) == f"{tmp_path / 'no.jsonl'}: can't be read: No such file or directory"
     )
-    assert "can't be read: Is a directory" in refusal(lambda: read_jsonl(tmp_path))
+    assert refusal(lambda: read_jsonl(tmp_path)) == f"{tmp_path}: is a folder, where a file is wanted"
 
 
 def test_text_names_place_field_and_what_was_found() -> None:
@@ -143,3 +146,55 @@ def test_a_folder_of_the_same_name_does_not_hide_the_hubs(hub: HubCache, tmp_pat
     (tmp_path / "openai" / "gsm8k" / "train.jsonl").write_text('{"q": "another"}')
     hub.dataset("openai/gsm8k", {"train": [{"q": "a"}]})
     assert [row.values for row in read_hub("openai/gsm8k", "main", COMMIT, "train")] == [{"q": "a"}]
+
+
+def test_utf_16_is_named(tmp_path: Path) -> None:
+    for name in ("a.jsonl", "a.json"):
+        (tmp_path / name).write_bytes('{"q": 1}\n'.encode("utf-16"))
+        told = refusal(lambda name=name: read_rows(tmp_path / name, form_of(tmp_path / name)))
+        assert told == f"{tmp_path / name}: UTF-16, where UTF-8 is wanted; convert it with: iconv -f UTF-16 -t UTF-8"
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.json", "a.json.gz", "a.parquet"])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    told = refusal(lambda: read_rows(tmp_path / name, form_of(tmp_path / name)))
+    assert told.startswith(f"{tmp_path / name}: is a pipe, where a file is wanted; it would have to be read twice")
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"q": "' + b"0" * 2_000_000 + b'"}', b"\n" * 2_000_000, b"[" + b'{"q": 1},' * 200_000 + b"0]"]
+)
+def test_gzip_that_unpacks_to_no_end_is_refused(tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sirev.inputs.GZIP_SLACK", 1_000_000)
+    for name, place in (("a.jsonl.gz", r":\d+"), ("a.json.gz", "")):
+        (tmp_path / name).write_bytes(gzip.compress(content))
+        told = refusal(lambda name=name: read_rows(tmp_path / name, form_of(tmp_path / name)))
+        size = (tmp_path / name).stat().st_size
+        assert re.fullmatch(
+            rf"{tmp_path / name}{place}: its {size:,} bytes unpack to more than {1_000_000 + 200 * size:,}; .*", told
+        )
+
+
+def test_a_file_of_one_endless_line_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sirev.tasks.rows.LINE_BYTES", 1000)
+    for name, pack in (("a.jsonl", bytes), ("a.jsonl.gz", gzip.compress)):
+        (tmp_path / name).write_bytes(pack(b'{"q": 1}\n' + b"0" * 1001))
+        assert refusal(lambda name=name: read_jsonl(tmp_path / name)).startswith(
+            f"{tmp_path / name}:2: a line of more than 1,000 bytes"
+        )
+        (tmp_path / name).write_bytes(pack(b'{"q": "' + b"0" * 990 + b'"}\n'))
+        assert len(read_jsonl(tmp_path / name)) == 1
+
+
+def test_a_parquet_bomb_is_refused_unread(tmp_path: Path) -> None:
+    path = parquet_bomb(tmp_path / "m.parquet", 20_000_000)
+    assert refusal(lambda: read_rows(path, ".parquet")).startswith(f"{path}: 20,000,000 rows with 80,000,000 cells in ")
+
+
+def test_deep_json_is_refused_with_its_line(tmp_path: Path) -> None:
+    deep = b'{"q": ' + b"[" * 200 + b"]" * 200 + b"}"
+    (tmp_path / "a.jsonl").write_bytes(b'{"q": 1}\n' + deep)
+    assert refusal(lambda: read_jsonl(tmp_path / "a.jsonl")) == f"{tmp_path}/a.jsonl:2: JSON nested more than 100 levels deep"
+    (tmp_path / "a.json").write_bytes(deep)
+    assert refusal(lambda: read_rows(tmp_path / "a.json", ".json")) == f"{tmp_path}/a.json: JSON nested more than 100 levels deep"

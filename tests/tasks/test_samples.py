@@ -358,3 +358,12 @@ def test_ids_that_name_completions_are_refused(write: Write) -> None:
     rows = [{"id": f"p{i}_{k}", "question": f"{i}?", "text": "x", "correct": 1} for i in range(4) for k in range(2)]
     assert "8 ids but 4 different questions, each under 2 ids" in refusal(lambda: said(write(*rows)))
     assert len(said(write(*rows), {"id": "question"})) == 4
+
+
+def test_a_number_of_tokens_beyond_the_column_is_refused_with_its_line(write: Write) -> None:
+    row = {"id": "a", "completion": "4", "correct": True, "tokens": 2**63 - 1}
+    assert said(write(row))[0].completions[0].tokens == 2**63 - 1
+    path = write(row, row | {"tokens": 2**63})
+    assert refusal(lambda: said(path)) == f"{path}:2: a number of tokens must be below 2^63, found 9223372036854775808 (int)"
+    path = write({"id": "a", "completion": ["4", "5"], "correct": [True, False], "tokens": [1, 10**30]})
+    assert refusal(lambda: said(path)).startswith(f"{path}:1: a number of tokens must be below 2^63, found 1000")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
-import json
 import pickletools
 import re
 import struct
@@ -15,10 +14,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from sirev import inputs
+
 JSON_BYTES = 64 << 20
 """A JSON file is parsed as a whole; the largest that a model brings, its tokenizer, has half of this."""
-DEPTH = 100
-"""How deep JSON may be nested: far more than there is, far less than what a parser or a printer stumbles over."""
 SAFETENSORS_HEADER = 100_000_000
 """The limit of the safetensors library itself."""
 CHUNK = 1 << 20
@@ -35,16 +34,11 @@ class NotWhatItSays(Exception):
 def parse_json(raw: bytes) -> Any:
     """The value of a JSON document in UTF-8; NotWhatItSays if it is none or is nested too deep."""
     try:
-        value = json.loads(raw.decode())
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise NotWhatItSays("no JSON" if isinstance(error, ValueError) else "JSON nested too deep") from None
-    level = [value]
-    for _ in range(DEPTH):
-        inner = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
-        level = [one for values in inner for one in values if isinstance(one, dict | list)]
-        if not level:
-            return value
-    raise NotWhatItSays("JSON nested too deep")
+        return inputs.parse_json(raw.decode())
+    except inputs.TooDeep:
+        raise NotWhatItSays("JSON nested too deep") from None
+    except ValueError:
+        raise NotWhatItSays("no JSON") from None
 
 
 def _json(path: Path) -> None:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from sirev.errors import BadInput
+from sirev.parquet import TooLarge, check_cells
 from sirev.store.artifacts import MANIFEST_FORMAT
 from sirev.store.digests import canonical_json, is_digest, unsealed
 from sirev.store.records import RECORD_FORMAT, action_key
@@ -177,6 +178,10 @@ def _check_table(name: str, table: Any, files: dict[str, Any]) -> None:
         _refuse(f"{what} has a part that is no Parquet file of the manifest")
     if not is_size(table["rows"]) or not is_digest(table["rows_sha256"]):
         _refuse(f"{what} has no proper number and digest of rows")
+    try:  # what is read later must have so many
+        check_cells(table["rows"], table["rows"] * max(1, len(columns)), sum(files[one]["size"] for one in parts))
+    except TooLarge as error:
+        _refuse(f"{what} claims {error}")
 
 
 def _check_apart(files: dict[str, Any], parts: set[str]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
+from sirev.inputs import what_it_is
 
 BLOCK = 512
 CHUNK = 1 << 20
@@ -139,7 +140,7 @@ def reading(file: Path) -> Iterator[Reader]:
 
     try:
         if not file.is_file():
-            raise BadInput("it is a folder" if file.is_dir() else "there is no such file")
+            raise BadInput(f"it is {what_it_is(file.stat().st_mode)}" if file.exists() else "there is no such file")
         with file.open("rb") as opened:
             start = opened.read(BLOCK)
     except OSError as error:

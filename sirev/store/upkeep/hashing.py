@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sirev.inputs import what_it_is
 from sirev.store.digests import is_digest
 from sirev.store.files import read_regular
 from sirev.store.upkeep.findings import Remark
@@ -176,9 +177,3 @@ def _unreadable(path: str, error: OSError) -> Fault:
         if not stat.S_ISREG(mode):
             return Fault(f"is {what_it_is(mode)} in the place of an object")
     return Fault(f"can't be read: {error.strerror or error}")
-
-
-def what_it_is(mode: int) -> str:
-    """What a file is that should be a plain one, in words."""
-    kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
-    return kinds.get(stat.S_IFMT(mode), "a device")

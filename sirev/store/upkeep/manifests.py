@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from sirev.inputs import parse_json
 from sirev.store.artifacts import MANIFEST_FORMAT, Artifact
 from sirev.store.digests import is_digest
 from sirev.store.objects import Objects
@@ -30,8 +30,8 @@ class Manifest:
 def manifest_of(raw: bytes, objects: Objects) -> Manifest:
     """What the bytes of a manifest say."""
     try:
-        data = json.loads(raw)
-    except (ValueError, RecursionError):
+        data = parse_json(raw)
+    except ValueError:
         return Manifest(fault="is no manifest")
     version = data.get("format") if isinstance(data, dict) else None
     if isinstance(version, int) and version > MANIFEST_FORMAT:

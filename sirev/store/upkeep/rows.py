@@ -18,6 +18,7 @@ from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
+from sirev.parquet import TooLarge, read_batches
 from sirev.store.digests import canonical_json
 from sirev.store.tables import to_parquet
 from sirev.workers import spread
@@ -25,8 +26,8 @@ from sirev.workers import spread
 SPREAD_FROM = 8 << 20
 """Bytes of Parquet from which the tables are spread over the cores: below, starting processes takes longer than it saves."""
 BATCH_BYTES = 1 << 20
-LINES = 4096
-"""Rows that are hashed at a time."""
+LINES, LINES_BYTES = 4096, 64 << 20
+"""Rows that are hashed at a time, and about the most that they have together."""
 
 
 @dataclass(frozen=True)
@@ -107,20 +108,18 @@ def wrong(objects: str, claim: Claim) -> str | None:
         paths = [
             f"{objects}/{digest[:2]}/{digest[2:]}" for digest, _ in claim.parts
         ]  # opened one at a time: there may be hundreds
-        schemas = [(pq.read_metadata(path).num_rows, pq.read_schema(path)) for path in paths]
-        rows = sum(count for count, _ in schemas)
-        if rows != entry["rows"]:  # before they are read: a small file may claim a great many
-            return f"has {rows:,} rows where its manifest says {entry['rows']:,}"
+        schemas = [pq.read_schema(path) for path in paths]
         # A manifest's names are sorted; rows are hashed in the order of the columns that the table was made with.
-        columns: dict[str, list[Any]] = {name: [] for name in (schemas[0][1].names if schemas else wanted.names)}
-        for path, (_, schema) in zip(paths, schemas, strict=True):
+        columns: dict[str, list[Any]] = {name: [] for name in (schemas[0].names if schemas else wanted.names)}
+        for schema in schemas:
             if sorted(schema.names) != sorted(wanted.names) or any(schema.field(n) != wanted.field(n) for n in wanted.names):
                 return "has other columns than its manifest says"
-            with pq.ParquetFile(path) as file:
-                table = file.read(use_threads=False)  # most are small: threads would only cost
+        for batch in read_batches(paths, entry["rows"]):
             for name, values in columns.items():
-                values.extend(table.column(name).to_pylist())
+                values.extend(batch[name])
         digest = _digest(entry["columns"], columns, entry["order_by"])
+    except TooLarge as error:
+        return f"has {error}"
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         if isinstance(error, MemoryError) or getattr(error, "errno", None) in PASSING:
             raise  # it says nothing about the rows
@@ -145,15 +144,19 @@ def _digest(kinds: dict[str, str], columns: dict[str, list[Any]], order_by: Sequ
         texts = [[one[i] for i in order] for one in texts]
     digest = hashlib.sha256(canonical_json(kinds) + b"\n")
     lines = map(",".join, zip(*texts, strict=True))
-    while batch := list(islice(lines, LINES)):
+    longest = sum(max(map(len, one), default=0) for one in texts)
+    at_once = max(1, min(LINES, LINES_BYTES // max(1, longest)))
+    while batch := list(islice(lines, at_once)):
         digest.update(("[" + "]\n[".join(batch) + "]\n").encode())
     return digest.hexdigest()
 
 
 def _strings(values: list[Any]) -> list[str]:
-    if None in values:
-        return ["null" if value is None else encode_basestring(value) for value in values]
-    return [*map(encode_basestring, values)]
+    told: dict[Any, str] = {None: "null"}  # equal texts are one object, however many there are
+    for value in values:
+        if value not in told:
+            told[value] = encode_basestring(value)
+    return [*map(told.__getitem__, values)]
 
 
 def _integers(values: list[Any]) -> list[str]:

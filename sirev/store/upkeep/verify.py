@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import stat
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
+from sirev.inputs import parse_json, what_it_is
 from sirev.store.digests import is_digest, unsealed
 from sirev.store.files import read_regular
 from sirev.store.hollow import HOLLOW_FORMAT
@@ -26,7 +26,7 @@ from sirev.store.records import DamagedRecord, Record
 from sirev.store.runs import RUN_FORMAT, Run, address, parsed_run
 from sirev.store.store import ID_DIGITS, MARKER, STORE_FORMAT, Store
 from sirev.store.upkeep.findings import Damage, Findings, Kind, Remark, Remedy
-from sirev.store.upkeep.hashing import Hashed, hash_objects, scan, what_it_is
+from sirev.store.upkeep.hashing import Hashed, hash_objects, scan
 from sirev.store.upkeep.local import local_fault
 from sirev.store.upkeep.manifests import Manifest, manifest_of
 from sirev.store.upkeep.pins import PIN_FORMAT, NamedPin, parsed_pin
@@ -378,8 +378,8 @@ def marker_fault(raw: bytes) -> str | None:
 
 def _json(raw: bytes) -> Any:
     try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
+        return parse_json(raw)
+    except ValueError:
         return None
 
 

@@ -330,3 +330,11 @@ def test_what_is_asked_of_a_run_is_what_a_run_has() -> None:
     optional = {f.name for f in fields(Run) if f.default is not MISSING or f.default_factory is not MISSING} - {"pins"}
     assert set(foreign.RUN_MAY_HAVE) == optional
     assert set(foreign.RUN_HAS) == {f.name for f in fields(Run)} - optional
+
+
+def test_a_table_that_claims_more_rows_than_its_bytes_can_hold_is_refused() -> None:
+    check_manifest(table(rows=1 << 24))
+    with pytest.raises(BadInput, match=r"^refused: the table 't' of a manifest claims 20,000,000 rows with 20,000,000 cells"):
+        check_manifest(table(rows=20_000_000))
+    with pytest.raises(BadInput, match=r"claims 5,000,000 rows with 20,000,000 cells"):
+        check_manifest(table(rows=5_000_000, columns=dict.fromkeys(["id", "a", "b", "c"], "int")))

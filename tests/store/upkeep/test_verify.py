@@ -22,6 +22,7 @@ from sirev.store.upkeep.hashing import hash_objects
 from sirev.store.upkeep.repair import marker_damage, mend_marker, repair
 from sirev.store.upkeep.rows import Claim, wrong
 from sirev.store.upkeep.verify import verify
+from tests.bombs import parquet_bomb
 from tests.conftest import Study, tree
 from tests.store.small_store import SmallStore, action, build
 
@@ -396,3 +397,15 @@ def test_many_tables_are_spread_over_the_cores_and_the_lie_among_them_is_found(t
     store.records.add(Record(action("source", {}, i=9), digest, {"recorded": "2020"}))
     (one,) = verify(store).damage
     assert digest in one.path
+
+
+def test_a_table_of_more_rows_than_its_bytes_can_hold_is_refused_unread(tmp_path: Path) -> None:
+    path = parquet_bomb(tmp_path / "bomb.parquet", 20_000_000)
+    digest = sha256(path.read_bytes())
+    target = tmp_path / digest[:2] / digest[2:]
+    target.parent.mkdir()
+    path.rename(target)
+    columns = {"problem_id": "string", "text": "string", "draw": "int", "tokens": "int"}
+    entry = {"columns": columns, "order_by": ["draw"], "rows": 20_000_000, "rows_sha256": "0" * 64}
+    said = wrong(str(tmp_path), Claim(entry, ((digest, target.stat().st_size),)))
+    assert str(said).startswith("has 20,000,000 rows with 80,000,000 cells in ")

@@ -1,0 +1,94 @@
+"""Input that somebody else wrote, bounded before it is opened or parsed: plain files, shallow JSON, gzip that unpacks to no end.
+
+Whatever is refused here is refused at once: a pipe would be waited for, and a few kilobytes can unpack to gigabytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from sirev.errors import BadInput
+
+DEPTH = 100
+"""How deep JSON and YAML may be nested: far more than there is, far less than what a parser or a printer stumbles over."""
+GZIP_RATIO, GZIP_SLACK = 200, 1 << 30
+"""How much may come out of a gzip file: so many times its bytes, and so many bytes besides.
+
+Completions shrink to a third. Those of a model that says one thing over and over shrink to a hundredth or less, but 300,000 of
+them, 2 kB each, are 600 MB: within what is free.
+"""
+
+
+class TooDeep(ValueError):
+    """JSON is nested too deep."""
+
+    def __init__(self) -> None:
+        super().__init__(f"nested more than {DEPTH} levels deep")
+
+
+def parse_json(raw: bytes | str) -> Any:
+    """The value of a JSON text; ValueError where it is none, TooDeep where whoever walks through it might stumble."""
+    try:
+        value = json.loads(raw)
+    except RecursionError:
+        raise TooDeep from None
+    brackets = raw.count(b"[") + raw.count(b"{") if isinstance(raw, bytes) else raw.count("[") + raw.count("{")
+    if brackets > DEPTH and not _is_shallow(value):  # with fewer it can't be deep
+        raise TooDeep
+    return value
+
+
+def _is_shallow(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEPTH):
+        inner = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [one for values in inner for one in values if isinstance(one, dict | list)]
+        if not level:
+            return True
+    return False
+
+
+def require_plain_file(path: str | Path) -> None:
+    """BadInput for what is no plain file, which is not opened for it. What is not there is left to whoever opens it."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return
+    refuse_unless_plain(path, mode)
+
+
+def refuse_unless_plain(path: str | Path, mode: int) -> None:
+    """As `require_plain_file`, for a mode that was looked up already."""
+    if stat.S_ISREG(mode):
+        return
+    # Such as /dev/stdin or <(...). The digest of an input is part of a key, so it is read before the step that needs it.
+    hint = "; it would have to be read twice: write it to a file first" if stat.S_ISFIFO(mode) else ""
+    raise BadInput(f"{path}: is {what_it_is(mode)}, where a file is wanted{hint}")
+
+
+def what_it_is(mode: int) -> str:
+    """What a file is that should be a plain one, in words."""
+    kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def most_unpacked(path: Path) -> int:
+    """How many bytes may come out of a gzip file."""
+    return GZIP_SLACK + GZIP_RATIO * path.stat().st_size
+
+
+def unpacks_to_too_much(path: Path) -> str:
+    """What is said of a gzip file that yields more."""
+    return f"its {path.stat().st_size:,} bytes unpack to more than {most_unpacked(path):,}; unpack it yourself if that is meant"
+
+
+def refuse_wide_encoding(path: Path, start: bytes) -> None:
+    """BadInput for the beginning of a text in UTF-16 or UTF-32: by its mark, or by zeros, which no text in UTF-8 has."""
+    zeros = start[:4].count(0)
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or zeros in (2, 3):
+        wide = "UTF-32" if b"\0\0" in start[:4] else "UTF-16"
+        raise BadInput(f"{path}: {wide}, where UTF-8 is wanted; convert it with: iconv -f {wide} -t UTF-8")
