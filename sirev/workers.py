@@ -121,7 +121,7 @@ class _Work(Generic[T, R]):
         except BaseException as error:  # whoever waits must hear of it, whatever it is
             self._fail(index, error)
         finally:
-            for pipe in (process.stdin, process.stdout) if process else ():
+            for pipe in filter(None, (process.stdin, process.stdout) if process else ()):
                 with contextlib.suppress(OSError):  # what it had not read
                     pipe.close()
 
