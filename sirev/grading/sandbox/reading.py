@@ -80,7 +80,7 @@ def _answers(program: Program, nonce: str, output: bytes) -> tuple[list[Any], tu
         if end == ["done"]:
             return answers, ("done", "")
         raised, kind, detail = end
-        return answers, (kind, stable(_as_in_any_tier(str(detail)))) if raised == "raised" and kind in _RAISED else None
+        return answers, (kind, stable(as_in_any_tier(str(detail)))) if raised == "raised" and kind in _RAISED else None
     except (wire.Garbled, values.Unfit, ValueError, TypeError, LookupError):
         return [], None
 
@@ -102,7 +102,7 @@ def stable(detail: str) -> str:
     return "".join(one if one.isprintable() else "\ufffd" for one in line)  # nor a lone surrogate, which no file takes
 
 
-def _as_in_any_tier(detail: str) -> str:
+def as_in_any_tier(detail: str) -> str:
     """What was raised, without what differs between tiers A and B: why a file outside can't be had, numbers of processes."""
     line = _OUTSIDE.sub(_NO_SUCH_FILE, detail[: 10 * LONGEST])
     line = _OF_A_FILE.sub("FileNotFoundError: ", line, count=1) if _OF_A_FILE.match(line) else line

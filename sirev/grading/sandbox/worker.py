@@ -88,9 +88,7 @@ def _take() -> dict[str, Any]:
     return request
 
 
-def _run(
-    names: dict[str, Any], confinement: confine.Confinement, seconds: int, wall: float, relay: Relay
-) -> dict[str, Any]:
+def _run(names: dict[str, Any], confinement: confine.Confinement, seconds: int, wall: float, relay: Relay) -> dict[str, Any]:
     """Run the program of the next request; what became of its process. What it wrote is in the relay."""
     answers, answering = os.pipe()
     errors, erring = os.pipe()

@@ -38,7 +38,7 @@ def nonces(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def programs() -> Iterator[Program]:
-    """Seven that answer with values, that hold what is asserted inside, that fail, write much and leave early; then one that looks."""
+    """Seven each that answer, hold what is asserted inside, fail, write much, leave early; then one that looks."""
     asked = tuple(claim.question for claim in claims(TESTS))
     for number, source in enumerate(PREDECESSORS):
         lines = parasites.marked(GOOD, f"{number}y")
