@@ -18,6 +18,8 @@ from tests.grading.hostile_texts import FUNCTIONS, SHAPES, growth, seconds
 
 LEAST = 0.005
 """CPU seconds below which a ratio is noise."""
+STEADY = 2.5
+"""A ratio above which it is looked at again: the least counts, since a machine is only ever too slow."""
 
 
 def main() -> None:
@@ -31,6 +33,8 @@ def main() -> None:
         grown, slowest = (0.0, ""), (0.0, "")
         for told, shape in SHAPES.items():
             length, ratio = growth(function, shape, most=most, enough=0.03)
+            for _ in range(4 if ratio > STEADY else 0):
+                ratio = min(ratio, growth(function, shape, most=most, enough=0.03)[1])
             took = seconds(function, shape(most))
             slowest = max(slowest, (took, told))
             if took * length / most >= LEAST:
