@@ -43,6 +43,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/put_get.py
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/grading.py
+	$(BIN)/python benchmarks/linear.py
 	$(BIN)/python benchmarks/measuring.py
 	$(BIN)/python benchmarks/page.py
 	$(BIN)/python benchmarks/sandbox.py

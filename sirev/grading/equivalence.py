@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from sirev.grading.verdict import Reason
 
-_PLAIN = re.compile(r"(-?)0*([0-9]*)(?:\.([0-9]*?)0*)?")
+_PLAIN = re.compile(r"(-?)([0-9]*)(?:\.([0-9]*))?")
 
 Pair = tuple[str, str]
 """A gold answer and the answer to judge, in this order: Math-Verify's comparison is not symmetric."""
@@ -64,7 +64,8 @@ def canonical(text: str) -> tuple[bool, str, str] | None:
     found = _PLAIN.fullmatch(text)
     if found is None or not any(character.isdigit() for character in text):
         return None
-    sign, whole, fraction = found.group(1), found.group(2), found.group(3) or ""
+    # Idle zeros are taken off here: a pattern that does it tries every way to share a row of zeros out.
+    sign, whole, fraction = found.group(1), found.group(2).lstrip("0"), (found.group(3) or "").rstrip("0")
     return bool(sign and (whole or fraction)), whole, fraction
 
 

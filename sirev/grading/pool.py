@@ -34,8 +34,9 @@ CHUNK = 16
 WALL = 10.0
 """The wall clock's limit, in limits of CPU seconds."""
 
-MEMORY = 4 << 30
-"""Bytes of address space of a worker; an expression that needs more is a MemoryError there and not the machine's end."""
+MOST_MEMORY, LEAST_MEMORY = 4 << 30, 512 << 20
+"""Bytes of address space of a worker; an expression that needs more is a MemoryError there and not the machine's end. The least
+is six times what the imports of sympy and the rest take."""
 
 START = 120.0
 """Seconds that starting a worker, with all its imports, may take on a loaded machine."""
@@ -135,11 +136,18 @@ def _outcome(future: Future[list[Reason]]) -> list[Reason] | Reason:
         return "error"
 
 
+def memory_of_each(workers: int) -> int:
+    """Bytes of address space for each of so many workers: at their worst all of them take half of this machine's memory."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(LEAST_MEMORY, min(MOST_MEMORY, machine // (2 * workers)))
+
+
 @contextlib.contextmanager
 def _pool(workers: int, prepare: Callable[[], None]) -> Iterator[ProcessPool]:
     # Spawned, not forked: the caller may have threads, and a forked worker would hold the caller's locks and pipes.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPool(workers, initializer=_start, initargs=(os.getpid(), prepare), context=context)
+    told = (os.getpid(), memory_of_each(workers), prepare)
+    pool = ProcessPool(workers, initializer=_start, initargs=told, context=context)
     with _fixed_hashes():
         try:
             yield pool
@@ -169,9 +177,9 @@ def _nothing() -> None:
 # The worker's side.
 
 
-def _start(parent: int, prepare: Callable[[], None]) -> None:
+def _start(parent: int, memory: int, prepare: Callable[[], None]) -> None:
     die_with(parent)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGPROF, _out_of_time)
     signal.signal(signal.SIGVTALRM, signal.SIG_DFL)  # ends the process, whatever it is busy with

@@ -35,6 +35,9 @@ def hostile(item: str) -> Reason:
             raise ValueError("no such thing")
         case "hungry":
             bytearray(8 << 30)
+        case "takes 2 GB":
+            bytearray(2 << 30)
+            return "right"
     return "right" if item == "good" else "wrong"
 
 

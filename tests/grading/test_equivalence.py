@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sirev.grading import extract
-from sirev.grading.equivalence import Pair, at_a_glance, by_math_verify, judge, prepare
+from sirev.grading.equivalence import Pair, at_a_glance, by_math_verify, canonical, judge, prepare
 from sirev.grading.pool import judge_all
 from sirev.grading.verdict import Reason
 from tests.grading.conftest import Published
@@ -41,6 +44,17 @@ def reasons(*pairs: Pair, seconds: float = 5, workers: int = 2) -> list[Reason]:
 )
 def test_equal_texts_and_plain_decimals_need_no_algebra(gold: str, answer: str, reason: Reason | None) -> None:
     assert at_a_glance((gold, answer)) == reason
+
+
+@settings(max_examples=3000, deadline=None)
+@given(st.text("-.0019 x", max_size=12))
+def test_a_plain_decimal_is_read_as_by_the_pattern_that_takes_cubic_time(text: str) -> None:
+    found = re.fullmatch(r"(-?)0*([0-9]*)(?:\.([0-9]*?)0*)?", text)
+    if found is None or not any(character.isdigit() for character in text):
+        assert canonical(text) is None
+    else:
+        sign, whole, fraction = found.group(1), found.group(2), found.group(3) or ""
+        assert canonical(text) == (bool(sign and (whole or fraction)), whole, fraction)
 
 
 def test_different_writings_of_one_value_are_right() -> None:

@@ -11,7 +11,7 @@ from sirev.errors import BadInput
 from sirev.grading import mbpp
 from sirev.grading.claims import claims
 from sirev.grading.mbpp import NO_CODE, Settings, grade_all, verdict
-from sirev.grading.sandbox import Ended, Found, Outcome, Tier, best_tier, confine, values, worker
+from sirev.grading.sandbox import Ended, Found, Outcome, Tier, best_tier, confine, programs, values
 from sirev.grading.sandbox.programs import WALL
 from sirev.grading.verdict import ANSWER_LIMIT, IN_PROCESS, RIGHT, Grade
 from sirev.recipe.sections import ProgramGrader
@@ -286,7 +286,7 @@ def test_the_numbers_of_the_page_are_ours() -> None:
         (confine.DESCRIPTORS, "64 descriptors"),
         (confine.THREADS, "64 threads"),
         (ANSWER_LIMIT, "200 characters of the program"),
-        (worker.KEPT_STDERR, "500 characters of stderr"),
+        (programs.KEPT_STDERR, "500 characters of stderr"),
     ):
         assert f"{number:g}" in said.replace(",", "")
         assert said in PAGE

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sirev.grading.pool import CHUNK, judge_all
+from sirev.grading.equivalence import by_math_verify, prepare
+from sirev.grading.pool import CHUNK, judge_all, memory_of_each
 from sirev.grading.verdict import Reason
 from tests.conftest import alive, eventually
 from tests.grading.judges import fail_to_start, hash_of, hostile, spin
@@ -53,6 +54,47 @@ def test_only_the_guilty_item_is_blamed(item: str, reason: Reason) -> None:
     reasons = judge_all(hostile, items, seconds=seconds, workers=1, judged=told.append)
     assert reasons == ["right", "wrong", reason, "right", "wrong"]
     assert sorted(told) == [0, 1, 2, 3, 4]
+
+
+GB = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("machine", "workers", "each"),
+    [
+        (64 * GB, 1, 4 * GB),
+        (64 * GB, 8, 4 * GB),
+        (64 * GB, 16, 2 * GB),
+        (16 * GB, 4, 2 * GB),
+        (8 * GB, 8, GB // 2),
+        (2 * GB, 16, GB // 2),
+    ],
+)
+def test_all_workers_take_half_of_the_machine_at_most(
+    machine: int, workers: int, each: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulate(machine, monkeypatch)
+    assert memory_of_each(workers) == each
+
+
+def simulate(memory: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of so many bytes."""
+    said = {"SC_PHYS_PAGES": memory >> 12, "SC_PAGE_SIZE": 1 << 12}
+    monkeypatch.setattr(os, "sysconf", lambda name, really=os.sysconf: said.get(name) or really(name))
+
+
+def test_a_bomb_on_a_small_machine_is_an_error_and_what_is_beside_it_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    items = ["good", "takes 2 GB", "bad", "good"]
+    assert judge_all(hostile, items, seconds=5, workers=2) == ["right", "right", "wrong", "right"]
+    simulate(2 * GB, monkeypatch)
+    assert judge_all(hostile, items, seconds=5, workers=2) == ["right", "error", "wrong", "right"]
+
+
+def test_algebra_has_room_in_the_least_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulate(GB, monkeypatch)
+    pairs = [(r"\frac{1}{2}", "0.5"), ("x^2-4", "(x-2)(x+2)"), ("2", r"\frac{1}{2}"), (r"10\sqrt{3}", r"10\sqrt3")]
+    found = judge_all(by_math_verify, pairs, seconds=20, workers=8, prepare=prepare)
+    assert found == ["right", "right", "wrong", "right"]
 
 
 def test_all_the_guilty_in_one_chunk_are_blamed() -> None:

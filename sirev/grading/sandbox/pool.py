@@ -19,7 +19,7 @@ from typing import Any
 
 from sirev.grading.sandbox import wire
 from sirev.grading.sandbox.confine import Tier
-from sirev.grading.sandbox.programs import Limits, Outcome, Program
+from sirev.grading.sandbox.programs import KEPT_STDERR, Limits, Outcome, Program
 from sirev.grading.sandbox.reading import outcome
 
 WORKER = "sirev.grading.sandbox.worker:main"
@@ -113,12 +113,12 @@ class Worker:
     def take(self) -> tuple[dict[str, Any], bytes]:
         """What it reports of the program in hand, as it came. Raises Lost."""
         try:
-            reply, output = wire.receive(self.output), wire.receive(self.output)
-            if reply is None or output is None or not isinstance(found := wire.parsed(reply), dict):
+            reply, output, stderr = (wire.receive(self.output) for _ in range(3))
+            if reply is None or output is None or stderr is None or not isinstance(found := wire.parsed(reply), dict):
                 raise Lost
         except (OSError, wire.Garbled):
             raise Lost from None
-        return found, output
+        return {**found, "stderr": stderr.decode(errors="replace")[:KEPT_STDERR]}, output
 
     def end(self) -> None:
         """End it at once, and whatever it runs."""

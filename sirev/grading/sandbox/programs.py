@@ -21,6 +21,8 @@ Ended = Literal[
 MemoryError. "killed": by a signal that was not ours, such as a segmentation fault. "no verdict": it left before it was done, or
 wrote what is no answer."""
 
+KEPT_STDERR = 500
+"""Characters of what a program writes to stderr."""
 WALL = 6.0
 """The wall clock's limit, in limits of CPU seconds: it ends programs that wait, and no honest one on a loaded machine."""
 

@@ -10,6 +10,18 @@ from sirev.grading.sandbox import values, wire
 from sirev.grading.sandbox.programs import Ended, Limits, Outcome, Program
 
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
+# What the kernel says of a file outside. In tier A it is not there; in B it may be, and is kept from the program.
+_NO_SUCH_FILE = "[Errno 2] No such file or directory"
+_FOLDERS = "bin|boot|dev|etc|home|lib|lib64|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|var"
+_OUTSIDE = re.compile(
+    r"\[Errno (?:1|2|6|13|17|19|20|21|30|36|40)\] [A-Z][A-Za-z -]{1,40}"
+    # A path of two parts or more, a folder of the root, or no path at all: a file of the root ends alike in both.
+    rf"""(?=: b?['"](?:/?[^/'"]+/+[^/'"]|/[^/'".]+['"]|(?:{_FOLDERS})['"])|$)"""
+)
+_OF_A_FILE = re.compile(rf"(?:(?:Permission|FileExists|IsADirectory|NotADirectory)Error|OSError): (?={re.escape(_NO_SUCH_FILE)})")
+_NOT_LOADED = re.compile(r"(?<=: cannot open shared object file: )Permission denied")
+_NUMBER = re.compile(r"((?:^|[^\w])/?proc/|/task/|uid not found: )[0-9]+")
+"""Of a process, a thread, or the user that a worker has become."""
 LONGEST = 200
 """Characters of what a reason says more."""
 _RAISED: dict[str, Ended] = {"memory": "memory", "syntax error": "syntax error", "exception": "exception"}
@@ -68,7 +80,7 @@ def _answers(program: Program, nonce: str, output: bytes) -> tuple[list[Any], tu
         if end == ["done"]:
             return answers, ("done", "")
         raised, kind, detail = end
-        return answers, (kind, stable(str(detail))) if raised == "raised" and kind in _RAISED else None
+        return answers, (kind, stable(as_in_any_tier(str(detail)))) if raised == "raised" and kind in _RAISED else None
     except (wire.Garbled, values.Unfit, ValueError, TypeError, LookupError):
         return [], None
 
@@ -88,6 +100,13 @@ def stable(detail: str) -> str:
     """What was said as one short printable line, without the addresses that differ from run to run."""
     line = _ADDRESS.sub("0x…", " ".join(detail[: 10 * LONGEST].split()))[:LONGEST]
     return "".join(one if one.isprintable() else "\ufffd" for one in line)  # nor a lone surrogate, which no file takes
+
+
+def as_in_any_tier(detail: str) -> str:
+    """What was raised, without what differs between tiers A and B: why a file outside can't be had, numbers of processes."""
+    line = _OUTSIDE.sub(_NO_SUCH_FILE, detail[: 10 * LONGEST])
+    line = _OF_A_FILE.sub("FileNotFoundError: ", line, count=1) if _OF_A_FILE.match(line) else line
+    return _NUMBER.sub(r"\1…", _NOT_LOADED.sub("No such file or directory", line))
 
 
 def _signal(number: int) -> str:

@@ -29,6 +29,18 @@ def send(descriptor: int, content: bytes) -> None:
         left = left[os.write(descriptor, left) :]
 
 
+def send_in_place(descriptor: int, *contents: bytes | memoryview) -> None:
+    """Write messages one after another, from where their contents lie: no copy of them is made, which would stay in memory."""
+    parts = [part for content in contents for part in (_HEAD.pack(len(content)), content)]
+    left = [memoryview(part) for part in parts if part]
+    while left:
+        written = os.writev(descriptor, left)
+        while left and written >= len(left[0]):
+            written -= len(left.pop(0))
+        if written:
+            left[0] = left[0][written:]
+
+
 def receive(descriptor: int) -> bytes | None:
     """The next message; None at the end. Raises Garbled for one that is cut off or too long."""
     head = _exactly(descriptor, _HEAD.size)

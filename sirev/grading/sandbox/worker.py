@@ -2,6 +2,9 @@
 
 Exec'd, not forked from whoever grades: a fork would inherit pipes, locks and memory. Requests and replies are messages
 (`wire`) on its standard input and output; it ends when the input does.
+
+What a worker holds every later program can read, since each is a fork of it. So it holds nothing: it forks as soon as a request
+is there, the fork takes the request from the pipe, and what the program writes passes through a `Relay`.
 """
 
 from __future__ import annotations
@@ -17,12 +20,14 @@ import time
 from typing import Any
 
 from sirev.grading.sandbox import confine, inside, wire
+from sirev.grading.sandbox.programs import KEPT_STDERR
+from sirev.grading.sandbox.relay import Kept, Relay
 from sirev.parent import die_with
 
 MOST_OUTPUT = 4 << 20
 """Bytes of answers after which a program is ended."""
-KEPT_STDERR = 500
-"""Characters."""
+_TAKEN = b"\x06"
+"""What a fork writes before its program runs: its request is out of the pipe, all of it, so the next one may come."""
 _CHANNEL = 3
 _REQUESTS, _REPLIES = 4, 5
 """Where a worker's own pipes are, so that its programs find the usual three descriptors where they expect them."""
@@ -32,7 +37,7 @@ def main() -> None:
     """`argv`: the number of the process that started it, the tier, CPU seconds, bytes of memory, seconds by the clock."""
     die_with(int(sys.argv[1]))
     tier, seconds, memory, wall = sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])
-    names = inside.prepare()
+    names, relay = inside.prepare(), Relay(len(_TAKEN) + MOST_OUTPUT + 1, 4 * KEPT_STDERR)
     _arrange_descriptors()
     try:
         confinement = confine.enter(tier)  # type: ignore[arg-type]
@@ -42,10 +47,13 @@ def main() -> None:
         os._exit(0)
     wire.send(_REPLIES, json.dumps({"tier": confinement.tier, "root_kept": confinement.root_kept}).encode())
     gc.freeze()  # what is here now is never garbage: a fork that looks through it would copy all of it
-    while (request := wire.receive(_REQUESTS)) is not None:
-        reply, output = _run(json.loads(request), names, confinement, seconds, wall)
-        wire.send(_REPLIES, json.dumps(reply).encode())
-        wire.send(_REPLIES, output)
+    while _asked():
+        reply = _run(names, confinement, seconds, wall, relay)
+        output, stderr = (kept.content for kept in relay.kept)
+        if output[: len(_TAKEN)] != _TAKEN:
+            break  # what is left of the request would be taken for the next one
+        wire.send_in_place(_REPLIES, json.dumps(reply).encode(), output[len(_TAKEN) :], stderr)
+        relay.clear()
     os._exit(0)
 
 
@@ -62,10 +70,26 @@ def _arrange_descriptors() -> None:
         os.open(os.devnull, os.O_RDWR)
 
 
-def _run(
-    request: dict[str, Any], names: dict[str, Any], confinement: confine.Confinement, seconds: int, wall: float
-) -> tuple[dict[str, Any], bytes]:
-    """Run one program; what became of its process, and what it wrote."""
+def _asked() -> bool:
+    """Wait for a request and leave it where it is; False at the end of them."""
+    poll = select.poll()
+    poll.register(_REQUESTS, select.POLLIN)
+    return any(event & select.POLLIN for _, event in poll.poll())
+
+
+def _take() -> dict[str, Any]:
+    """The request, by the fork that runs it, and the end of its way to others."""
+    content = wire.receive(_REQUESTS)
+    os.close(_REQUESTS)
+    if content is None:  # whoever grades is gone
+        os._exit(0)
+    os.write(_CHANNEL, _TAKEN)
+    request: dict[str, Any] = json.loads(content)
+    return request
+
+
+def _run(names: dict[str, Any], confinement: confine.Confinement, seconds: int, wall: float, relay: Relay) -> dict[str, Any]:
+    """Run the program of the next request; what became of its process. What it wrote is in the relay."""
     answers, answering = os.pipe()
     errors, erring = os.pipe()
     began, worker = time.monotonic(), os.getpid()
@@ -74,8 +98,9 @@ def _run(
         try:
             os.dup2(erring, 2)
             os.dup2(answering, _CHANNEL)
-            os.closerange(_CHANNEL + 1, 4 * confine.DESCRIPTORS)
+            os.closerange(_REPLIES, 4 * confine.DESCRIPTORS)
             confinement.confine_program(seconds, worker)
+            request = _take()
             if not request["prelude"]:
                 inside.forget_prelude(names)
             inside.run(names, request["parts"], request["questions"], request["nonce"], _CHANNEL)
@@ -85,20 +110,13 @@ def _run(
     os.close(erring)
     forked = _Fork(child)
     try:
-        output, stderr, stopped = _gather(forked, answers, errors, began + wall)
+        stopped = _gather(forked, answers, errors, relay, began + wall)
     finally:
         status, cpu = forked.end()
         os.close(answers)
         os.close(errors)
     _end_the_rest(child, confinement.tier)
-    reply = {
-        "status": status,
-        "stopped": stopped,
-        "cpu": cpu,
-        "wall": round(time.monotonic() - began, 4),
-        "stderr": stderr.decode(errors="replace")[:KEPT_STDERR],
-    }
-    return reply, output
+    return {"status": status, "stopped": stopped, "cpu": cpu, "wall": round(time.monotonic() - began, 4)}
 
 
 class _Fork:
@@ -124,9 +142,9 @@ class _Fork:
         return os.waitstatus_to_exitcode(status), round(usage.ru_utime + usage.ru_stime, 4)
 
 
-def _gather(child: _Fork, answers: int, errors: int, until: float) -> tuple[bytes, bytes, str]:
-    """All that a program writes until it has ended; "late" or "flood" where it has to be ended, else ""."""
-    output, stderr = bytearray(), bytearray()
+def _gather(child: _Fork, answers: int, errors: int, relay: Relay, until: float) -> str:
+    """Take all that a program writes until it has ended; "late" or "flood" where it has to be ended, else ""."""
+    output, stderr = relay.kept
     poll = select.poll()
     for descriptor in (answers, errors):
         os.set_blocking(descriptor, False)
@@ -138,34 +156,28 @@ def _gather(child: _Fork, answers: int, errors: int, until: float) -> tuple[byte
     try:
         while (left := until - time.monotonic()) > 0:
             for descriptor, _ in poll.poll(1000 * left if end >= 0 else 5):
-                if descriptor == answers and not _read(answers, output, MOST_OUTPUT + 1):
+                if descriptor == answers and not output.read(answers):
                     poll.unregister(answers)
-                if descriptor == errors and not _read(errors, stderr, 4 * KEPT_STDERR):
+                if descriptor == errors and not stderr.read(errors):
                     poll.unregister(errors)
             ended = child.ended()
             if ended:
                 # What it wrote last is still in the pipes.
-                while len(output) <= MOST_OUTPUT and _read(answers, output, MOST_OUTPUT + 1):
+                while not _too_much(output) and output.read(answers):
                     pass
-                _read(errors, stderr, 4 * KEPT_STDERR)
-            if len(output) > MOST_OUTPUT:
-                return bytes(output), bytes(stderr), "flood"
+                stderr.read(errors)
+            if _too_much(output):
+                return "flood"
             if ended:
-                return bytes(output), bytes(stderr), ""
-        return bytes(output), bytes(stderr), "late"
+                return ""
+        return "late"
     finally:
         if end >= 0:
             os.close(end)
 
 
-def _read(descriptor: int, into: bytearray, most: int) -> bool:
-    """Take what there is, keep up to `most` bytes in all; False at the end of the pipe or where there is nothing now."""
-    try:
-        part = os.read(descriptor, 1 << 16)
-    except BlockingIOError:
-        return False
-    into += part[: max(0, most - len(into))]
-    return bool(part)
+def _too_much(output: Kept) -> bool:
+    return len(output) > len(_TAKEN) + MOST_OUTPUT
 
 
 def _end_the_rest(child: int, tier: confine.Tier) -> None:

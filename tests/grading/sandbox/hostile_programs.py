@@ -25,6 +25,7 @@ from sirev.grading.sandbox.pool import Pool
 from sirev.grading.sandbox.syscalls import ARCHITECTURES
 from sirev.grading.sandbox.tiers import trouble
 from sirev.grading.verdict import IN_PROCESS, RIGHT
+from tests.grading.sandbox import parasites
 
 MARK = "sirev-hostile"
 """In the name of everything that a program tries to leave behind."""
@@ -74,6 +75,8 @@ class Hostile:
     """Whether it may be let loose with nothing but limits around it, to see that the trick works there."""
     machine: str = ""
     """What `uname -m` must say; "" for any."""
+    after: tuple[str, ...] = ()
+    """Honest programs that run right before it, in the same worker."""
 
 
 @dataclass(frozen=True)
@@ -883,9 +886,23 @@ KERNEL = {
     },
 }
 
+# What an earlier program left in memory would be a solution of these.
+PREDECESSORS = tuple(
+    parasites.marked(f"def f(x):\n    # draw {i}\n    return {SOLUTION}\nimport sys\nsys.stderr.write(text[0])", f"{i}x")
+    for i in range(7)
+)
+DRAWS = tuple(f"{'# of draw {i}, before the solution' * i * 9}\ndef f(x):\n    return {SOLUTION}\n" for i in range(7))
+PARASITES = {
+    "runs_its_predecessors": Hostile(parasites.RUNS_ITS_PREDECESSORS, after=DRAWS),
+    "repeats_its_predecessors_answers": Hostile(parasites.REPEATS_THEIR_ANSWERS, after=PREDECESSORS),
+    "finds_a_line_of_its_predecessors": Hostile(
+        f"{parasites.LINES}\ndef f(x):\n    return {SOLUTION} if lines else 0\n", after=PREDECESSORS
+    ),
+}
+
 HOSTILE: dict[str, Hostile] = {
     name: hostile
-    for table in (LEAVING, FORGED, PATCHED, LYING, LIMITED, FILES, SECRETS, PROCESSES, KERNEL)
+    for table in (LEAVING, FORGED, PATCHED, LYING, LIMITED, FILES, SECRETS, PROCESSES, KERNEL, PARASITES)
     for name, hostile in table.items()
     if hostile.machine in ("", platform.machine())
 }
@@ -1043,7 +1060,10 @@ class Pools:
     def hostile(self, name: str, place: Place) -> Tried:
         """Try one of HOSTILE."""
         hostile = HOSTILE[name]
-        return _tried(self._waiting if hostile.waits else self._hostile, place.fill(hostile.source), hostile.tests)
+        pool = self._waiting if hostile.waits else self._hostile
+        for source in hostile.after:
+            assert judged(pool, source) == RIGHT
+        return _tried(pool, place.fill(hostile.source), hostile.tests)
 
     def honest(self, name: str) -> Tried:
         """Try one of HONEST."""

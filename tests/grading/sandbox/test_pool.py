@@ -355,6 +355,16 @@ def test_a_worker_that_does_not_start_says_why_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_a_request_that_is_half_taken_ends_the_worker_and_is_no_part_of_the_next(
+    tier: Tier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ended the fork that took it, the machine's want of memory say."""
+    half = "import os; w._take = lambda: (os.read(4, 9), os._exit(0)); w.main()"
+    monkeypatch.setattr(pool_module, "BOOT", BOOT.replace("w.main()", half))
+    found = dict(run([asking("", "1")] * 3, LIMITS, workers=2, tier=tier))
+    assert [said(found[index]) for index in range(3)] == [("killed", "with its worker, twice", ())] * 3
+
+
 def test_workers_that_end_before_each_program_are_no_endless_loop(tier: Tier, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "BOOT", BOOT.replace("w.main()", "w.wire.receive = lambda d: None; w.main()"))
     try:

@@ -56,6 +56,12 @@ def test_messages_arrive_whole_and_in_order_however_the_pipe_cuts_them(messages:
         assert all_of(reading) == messages
 
 
+def test_messages_sent_in_place_are_messages() -> None:
+    contents = [b"", b"a", bytes(range(256)) * 3000, memoryview(b"xyz")[1:], b""]
+    with fed_by(lambda writing: wire.send_in_place(writing, *contents)) as reading:
+        assert all_of(reading) == list(map(bytes, contents))
+
+
 def test_a_message_larger_than_a_pipe_goes_through_it() -> None:
     content = bytes(range(256)) * 8000  # 2 MB; a pipe holds 64 KiB
     with fed_by(lambda writing: [wire.send(writing, content), wire.send(writing, b"")][0]) as reading:

@@ -1,0 +1,114 @@
+"""Texts that take a careless pattern quadratic time or worse, and every function that reads a model's text."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from functools import partial
+
+from sirev.grading import extract
+from sirev.grading.claims import claims
+from sirev.grading.equivalence import at_a_glance, canonical, tidy
+from sirev.grading.graders import GRADERS
+from sirev.grading.sandbox.reading import as_in_any_tier, stable
+from sirev.grading.session import grade_light
+from sirev.metrics.answers import votes
+from sirev.metrics.programs import normal_form
+
+
+def _graded(grader: str, text: str) -> object:
+    return grade_light(grader, [(text, "5")])
+
+
+def _repeated(one: str, length: int) -> str:
+    return one * (length // len(one))
+
+
+FUNCTIONS: dict[str, Callable[[str], object]] = {
+    "strict": extract.strict,
+    "flexible": extract.flexible,
+    "boxed": extract.boxed,
+    "after_mark": extract.after_mark,
+    "formula": extract.formula,
+    "letter": extract.letter,
+    "code": extract.code,
+    "number": extract.number,
+    "tidy": tidy,
+    "canonical": canonical,
+    "at_a_glance": lambda text: at_a_glance(("5", text)),
+    "at_a_glance, as gold": lambda text: at_a_glance((text, "5")),
+    **{f"grade by {name}": partial(_graded, name) for name, grader in GRADERS.items() if not grader.heavy},
+    "a reason": lambda text: stable(as_in_any_tier(text)),
+    "an exception's text": lambda text: stable(as_in_any_tier(f"PermissionError: [Errno 13] {text}: '/a/b'")),
+    "claims": lambda text: claims([text]),
+    "claims, of an assertion": lambda text: claims([f"assert f('{text}') == 1"]),
+    "votes": lambda text: votes([text, text + "x"]),
+    "normal_form": normal_form,
+}
+
+_REPEATED = (
+    *("#", "#### ", "####-", "#### 1", "####\n", "1", "1,", "1.", "1 ", "1) ", "0", "01", "-$", "$", "-", "1/2 ", "٣"),
+    *(
+        "\\boxed{",
+        "\\boxed",
+        "\\fbox ",
+        "{",
+        "}",
+        "{}",
+        "\\",
+        "\\(",
+        "\\right.",
+        "\\boxed{1}",
+        "`",
+        "```\n",
+        "```python\n",
+        "```a ",
+    ),
+    *("Answer:", "Answer: A ", "(", " ", "\t", "\n", "A", "def ", "def f(x):\n", "if a:\n", "=", "a=", "word ", "- ", "*", "a. "),
+    *("a.", "w'", "1 + ", "a+", "0x", "😀", "\0", "'", '"', "# ", "x = lambda ", "/proc/1", "[Errno 13] Ab: "),
+)
+_SHAPES: dict[str, Callable[[int], str]] = {
+    "zeros, then a letter": lambda n: "0" * n + "x",
+    "zeros around a point": lambda n: "0" * (n // 2) + "." + "0" * (n // 2) + " m",
+    "zeros and ones after a point": lambda n: "0." + "01" * (n // 2) + "x",
+    "a mark, blanks, a minus": lambda n: "####" + " " * n + "-",
+    "a box, blanks": lambda n: "\\boxed" + " " * n + "x",
+    "a box, braces": lambda n: "\\boxed{" + "{" * n,
+    "nested parentheses": lambda n: "(" * (n // 2) + "1" + ")" * (n // 2),
+    "nested lists": lambda n: "assert f(" + "[" * (n // 2) + "]" * (n // 2) + ")",
+    "an option, parentheses": lambda n: "Answer:" + "(" * n + "x",
+    "parentheses around an option": lambda n: "(" * n + "A" + "(" * n,
+    "a word, colons": lambda n: "a" + ":" * n + "\0",
+    "a word, stars": lambda n: "a." + "*" * n + "\0",
+    "a word, blanks": lambda n: "a" + " " * n + "\0",
+    "a definition, blanks": lambda n: "async" + " " * n + "x",
+    "a condition without an end": lambda n: "if " + "a" * n,
+    "a name, blanks": lambda n: "x" + " " * n + "= lambd",
+    "a long name": lambda n: "x" * n + " = lambd",
+}
+SHAPES: dict[str, Callable[[int], str]] = {
+    **{f"{one!r} again and again": partial(_repeated, one) for one in _REPEATED},
+    **_SHAPES,
+}
+
+
+def seconds(function: Callable[[str], object], text: str) -> float:
+    """CPU time of one call, whatever it raises."""
+    began = time.process_time()
+    with contextlib.suppress(ValueError, RecursionError, MemoryError):
+        function(text)
+    return time.process_time() - began
+
+
+def growth(function: Callable[[str], object], shape: Callable[[int], str], *, most: int, enough: float) -> tuple[int, float]:
+    """(length, how many times as long that takes as half of it).
+
+    Lengths are doubled until one takes `enough` seconds, up to `most`. The least of three times counts, since a machine is only
+    ever too slow.
+    """
+    length = 1 << 10
+    while seconds(function, shape(length)) < enough and length < most:
+        length *= 2
+    half, whole = (min(seconds(function, text) for _ in range(3)) for text in (shape(length // 2), shape(length)))
+    return length, whole / max(half, 1e-5)

@@ -1,0 +1,30 @@
+"""What reads a model's text takes time in proportion to its length: it runs outside all limits, and the text may be hostile."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.grading.hostile_texts import FUNCTIONS, SHAPES, growth
+
+MOST_GROWTH = 3.5
+"""For a text of twice the length; quadratic time is 4."""
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_twice_the_text_takes_twice_the_time(name: str) -> None:
+    for told, shape in SHAPES.items():
+        found = [growth(FUNCTIONS[name], shape, most=1 << 16, enough=0.005)]
+        while found[-1][1] > MOST_GROWTH and len(found) < 5:  # another process may have been in the way
+            found.append(growth(FUNCTIONS[name], shape, most=1 << 16, enough=0.005))
+        assert found[-1][1] <= MOST_GROWTH, f"{told}: {found}"
+
+
+def test_quadratic_time_would_be_noticed() -> None:
+    _, grown = growth(
+        lambda text: sum(text[:i].count("0") for i in range(0, len(text), 10)),
+        SHAPES["zeros, then a letter"],
+        most=1 << 16,
+        enough=0.1,
+    )
+    assert grown > MOST_GROWTH
+    assert len(SHAPES) >= 60
