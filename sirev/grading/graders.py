@@ -30,5 +30,5 @@ GRADERS: dict[str, Grader] = {
     "math": Grader(1, True, 'the last \\boxed{}, else what follows the last "####", as mathematics', _ALGEBRA),
     "letter": Grader(1, False, 'the option, A to E, after the last "Answer:"'),
     "exact": Grader(1, False, "the whole text, without blanks around it"),
-    "mbpp": Grader(1, True, "the program, run in a sandbox against the tests"),
+    "mbpp": Grader(2, True, "the program, run in a sandbox against the tests"),
 }
