@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from subprocess import DEVNULL, PIPE
 from typing import Any, Generic, TypeVar
 
+from sirev.errors import SirevError
 from sirev.spawning import environment, in_spawner, python, start
 
 T = TypeVar("T")
@@ -30,7 +31,7 @@ class WorkersEnded(Exception):
     """The workers were ended before their work."""
 
 
-class WorkerDied(Exception):
+class WorkerDied(SirevError):
     """A worker died at its work."""
 
 

@@ -99,3 +99,11 @@ def test_text_files_are_utf_8_whatever_the_locale(path: Path) -> None:
         modes = [one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
         assert called not in ("read_text", "write_text"), f"{path}:{call.lineno}"
         assert called not in ("open", "fdopen") or not any({*mode} <= {*"rwax+t"} for mode in modes), f"{path}:{call.lineno}"
+
+
+def test_python_m_sirev_imports_nothing_of_the_present_folder(tmp_path: Path) -> None:
+    for name in ("typer", "json", "numpy", "yaml"):
+        (tmp_path / f"{name}.py").write_text("open('imported', 'w')")
+    done = subprocess.run([sys.executable, "-m", "sirev", "recipes"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "tiny" in done.stdout
+    assert not (tmp_path / "imported").exists()

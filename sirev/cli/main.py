@@ -40,6 +40,7 @@ def main() -> None:
     status: int
     for name in DECIDES_NUMBERS:
         os.environ.pop(name, None)
+    os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1")
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup sirev ...` ignores SIGHUP, and goes on doing so
             signal.signal(number, _terminate)
@@ -64,7 +65,7 @@ def main() -> None:
         print(f"sirev: failed: {said}", file=sys.stderr)
         status = 1
     except MemoryError:
-        print("sirev: failed: out of memory; what was computed is kept, and the same command goes on from there", file=sys.stderr)
+        print("sirev: failed: out of memory", file=sys.stderr)
         status = 1
     except Exception as error:
         if not hasattr(error, "format_message"):  # Typer's own complaints about options

@@ -26,6 +26,7 @@ from sirev.study.actions import PACKAGES, find, in_env, step_action, to_redo
 from sirev.study.crew import Crew
 from sirev.study.scratch import attempts_folder
 from sirev.study.steps import Known
+from sirev.workers import WorkerDied
 
 if TYPE_CHECKING:
     from sirev.study.outlook import Outlook
@@ -191,6 +192,8 @@ class Runner:
                 return self.store.publish(action, output, self._provenance(started, seconds))
         except ChildFailed as error:
             raise self._failure(name, stage, key, str(error), error.log) from error
+        except WorkerDied as error:
+            raise self._failure(name, stage, key, str(error), None) from error
         except SirevError:
             raise
         except OSError as error:

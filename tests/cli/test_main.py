@@ -405,7 +405,7 @@ def test_a_command_that_runs_out_of_memory_ends_in_a_line(tmp_path: Path) -> Non
     (store / "sirev-store.json").write_text('{"format":1,"id":"0123456789abcdef"}')
     with (store / "runs" / "large.json").open("wb") as file:
         file.truncate(3 << 30)
-    told = "sirev: failed: out of memory; what was computed is kept, and the same command goes on from there"
+    told = "sirev: failed: out of memory"
     assert ended("report", "--store", store, memory=1 << 30) == (1, [told])
 
 
