@@ -55,6 +55,9 @@ SET = {
 FURTHER = "SIREV_PASS_ENVIRONMENT"
 """Names the variables, separated by commas, that children get as well; which these were is recorded beside each artifact."""
 
+COMPUTING = ("ACCELERATE_", "CUDA_", "FSDP_", "MKL_", "NCCL_", "OMP_", "TORCH_", "TRITON_", "VLLM_")
+"""How the names of such variables begin as may have been set for a reason."""
+
 SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 # A child asks the kernel to be killed when its parent ends (`sirev.parent`), and gets that signal when the *thread* that
@@ -74,6 +77,12 @@ def further() -> dict[str, str]:
     """The variables that `SIREV_PASS_ENVIRONMENT` names and that are set."""
     names = [name.strip() for name in os.environ.get(FURTHER, "").split(",")]
     return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def kept_back() -> list[str]:
+    """Variables of libraries that compute, which are set and which children don't get."""
+    given = environment(1)
+    return sorted(name for name in os.environ if name.startswith(COMPUTING) and name not in given)
 
 
 def python(code: str) -> list[str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sirev.recipe import Recipe
 from sirev.recipe.sections import ProgramGrader, TaskSuite
+from sirev.spawning import FURTHER, kept_back
 from sirev.store.provenance import versions
 from sirev.store.store import Store
 from sirev.study import reach
@@ -36,9 +37,16 @@ def examine(recipe: Recipe | None, store: Store) -> Iterator[Finding]:
     yield _python()
     yield from _packages()
     yield from findings(recipe, store)
+    yield from _environment()
     if recipe is not None and recipe.engine.name == "server":
         # Asked here alone: a run waits for a server that is not up yet (engine.patience_minutes).
         yield reach.server(str(recipe.engine.url))
+
+
+def _environment() -> Iterator[Finding]:
+    if names := kept_back():
+        told = f"{', '.join(names)}: set, and not passed to the processes that train and sample"
+        yield Finding("environment", told, False, False, (Remedy("pass them by name", f"{FURTHER}={','.join(names)}"),))
 
 
 def findings(recipe: Recipe | None, store: Store, needs: Collection[Need] | None = None) -> Iterator[Finding]:

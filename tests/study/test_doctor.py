@@ -46,6 +46,16 @@ def test_python_packages_and_store_are_looked_at_without_a_recipe(tmp_path: Path
     assert not (tmp_path / "store").exists()
 
 
+def test_variables_that_children_do_not_get_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("VLLM_ATTENTION_BACKEND", "ACCELERATE_MIXED_PRECISION", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+    (finding,) = [finding for finding in examine(None, Store(tmp_path)) if finding.what == "environment"]
+    assert finding.status == "note"
+    assert finding.found.startswith("ACCELERATE_MIXED_PRECISION, VLLM_ATTENTION_BACKEND: ")
+    monkeypatch.setenv(finding.remedies[0].command.partition("=")[0], finding.remedies[0].command.partition("=")[2])
+    assert not [finding for finding in examine(None, Store(tmp_path)) if finding.what == "environment"]
+
+
 def test_a_store_that_can_not_be_written_is_noted(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     finding = found(None, "store", tmp_path / "file" / "store")
