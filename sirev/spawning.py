@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -54,11 +55,25 @@ SET = {
 FURTHER = "SIREV_PASS_ENVIRONMENT"
 """Names the variables, separated by commas, that children get as well; which these were is recorded beside each artifact."""
 
+QUOTAS = (("/sys/fs/cgroup/cpu.max",), ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"))
+"""Files that hold microseconds of processor time and those of the period that they are for, of control groups 2 and 1."""
+
 SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 # A child asks the kernel to be killed when its parent ends (`sirev.parent`), and gets that signal when the *thread* that
 # started it ends. Python's handlers of signals run in the main thread alone, so nothing breaks this thread off either.
 _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sirev-spawner")
+
+
+def cores() -> int:
+    """The number of processors that this process may use: those it is bound to, as far as its container's quota goes."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for files in QUOTAS:
+        with contextlib.suppress(OSError, ValueError):  # no such container, or no quota: "max"
+            quota, period = (int(number) for file in files for number in Path(file).read_text(encoding="ascii").split())
+            if quota > 0 and period > 0:
+                count = min(count, -(-quota // period))
+    return count
 
 
 def environment(threads: int) -> dict[str, str]:

@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from sirev.spawning import environment, in_spawner, python, start
+from sirev.spawning import cores, environment, in_spawner, python, start
 from sirev.store.store import Store
 from tests.conftest import Command, Study, alive, eventually, semantic_digests
 
@@ -67,6 +67,20 @@ def test_no_result_depends_on_the_shell(smoke: Study, tmp_path: Path, command: C
     made = semantic_digests(Store(store))
     assert len(made) > 40
     assert made.items() <= semantic_digests(smoke.store).items()
+
+
+@pytest.mark.parametrize(
+    ("quota", "count"),
+    [(["250000 100000"], 3), (["50000 100000"], 1), (["max 100000"], 8), (["-1", "100000"], 8), (["200000", "100000"], 2)],
+)
+def test_cores_are_those_of_the_container(quota: list[str], count: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for number, text in enumerate(quota):
+        (tmp_path / str(number)).write_text(f"{text}\n")
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    monkeypatch.setattr(
+        "sirev.spawning.QUOTAS", [[str(tmp_path / "none")], [str(tmp_path / str(number)) for number in range(len(quota))]]
+    )
+    assert cores() == count
 
 
 def test_a_child_gets_what_it_needs_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from sirev.errors import StageFailed
 from sirev.resident import Resident
+from sirev.spawning import cores
 from sirev.store.artifacts import Artifact
 from sirev.store.provenance import versions
 from sirev.store.runs import Run
@@ -22,11 +23,6 @@ GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # of NVIDIA, of AMD, o
 ROLES = {"trainer": "trainer", "engine": "engine", "grader": "clerk", "source": "clerk"}
 """What a stage asks for -> the child that does it."""
 HEAVY = ("trainer", "engine")  # those that hold a model
-
-
-def cores() -> int:
-    """How many processors there are."""
-    return os.cpu_count() or 1
 
 
 @cache
@@ -130,7 +126,8 @@ class Crew:
                 self._held[wanted] = holding
             if wanted not in self._residents:
                 log = scratch / f"{'-'.join(wanted)}.log"
-                self._residents[wanted] = Resident(wanted[1], log, threads=1 if small else cores())
+                threads = 1 if small else os.cpu_count() or 1  # not `cores()`: on a CPU it may decide a sum's last bits
+                self._residents[wanted] = Resident(wanted[1], log, threads)
             return self._residents[wanted]
 
     def close(self) -> None:
