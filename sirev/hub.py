@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,11 @@ Patterns = Sequence[str]
 SECONDS = 10
 """How long the Hub may take to answer at all. Asked first, because a download without a network retries for 23 s."""
 LOGIN = "run `hf auth login` (once `huggingface-cli login`)"
+
+
+def is_local(name: str) -> bool:
+    """Whether a model's name is a path: one that exists, or that could be no repository on the Hub."""
+    return name.startswith(("/", "./", "../", "~")) or name.count("/") > 1 or os.path.isdir(name)
 
 
 def cached(

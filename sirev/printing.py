@@ -17,9 +17,12 @@ from typing import Any
 _HIDDEN = (
     "\x00-\x1f\x7f-\x9f"  # control characters, C0 and C1: escape sequences, and what moves the cursor
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional controls, which reorder a line
-    "\xad\u180e\u200b-\u200d\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb"  # of no width: two names that look the same
+    "\xad\u034f\u180b-\u180f\u200b-\u200d\u2060-\u2065\u206a-\u206f\ufeff\ufff0-\ufffb"  # no width: two names look the same
+    "\u115f\u1160\u17b4\u17b5\u3164\uffa0"  # fillers: letters, to every program, that nobody sees
+    "\ufe00-\ufe0d"  # selectors of variants, but for the two of emoji, which people write
     "\u2028\u2029"  # ends of lines, to some
-    "\U0001d173-\U0001d17a\U000e0000-\U000e007f"  # musical controls, and tags, which spell out text that nobody sees
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # controls of shorthand and of music
+    "\U000e0000-\U000e0fff"  # tags and more selectors, which spell out text that nobody sees
     "\ud800-\udfff"  # bytes of a path that are no UTF-8, and halves of characters, which no encoding takes
 )
 HIDDEN = re.compile(f"[{_HIDDEN}]")
@@ -30,7 +33,7 @@ HIDDEN_IN_LINES = re.compile(f"(?![\n\t])[{_HIDDEN}]")
 
 def visible(text: str, *, lines: bool = False) -> str:
     """The text with every character that is not seen but does something spelled out; with `lines` it keeps line ends and tabs."""
-    if text.isprintable():
+    if text.isascii() and text.isprintable():
         return text
     return (HIDDEN_IN_LINES if lines else HIDDEN).sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 

@@ -103,15 +103,16 @@ class Resident:
         return self._process
 
     def _start(self) -> subprocess.Popen[str]:
-        settings: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         # One GPU, the first that we may use: with several in sight transformers' trainer would spread over all.
         one_gpu = {"CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]}
         with self.log.open("a") as log:
             return start(
                 python("import sirev.child; sirev.child.main()"),
                 {**environment(self.threads), **one_gpu},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
                 stderr=log,
-                **settings,
+                text=True,
             )
 
 

@@ -65,6 +65,13 @@ SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sirev-spawner")
 
 
+def cores() -> int:
+    """The number of processors that this process may use: those it is bound to, as far as its container's quota goes."""
+    import joblib  # late: a replay computes nothing
+
+    return int(joblib.cpu_count())
+
+
 def environment(threads: int) -> dict[str, str]:
     """The environment of a child that computes on so many cores."""
     count = str(threads)

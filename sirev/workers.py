@@ -21,7 +21,7 @@ from subprocess import DEVNULL, PIPE
 from typing import Any, Generic, TypeVar
 
 from sirev.errors import SirevError
-from sirev.spawning import environment, in_spawner, python, start
+from sirev.spawning import cores, environment, in_spawner, python, start
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -46,16 +46,14 @@ def spread(function: Callable[[T], R], items: Sequence[T]) -> Iterator[Iterator[
     `function` and the items must be picklable. The workers end with the `with` block, whatever ends it. Raises WorkersEnded
     after `end_workers`, WorkerDied where the system killed one, and whatever `function` raises.
     """
-    import joblib  # knows how many cores a container may use; a replay imports this module and spreads nothing
-
-    cores = min(joblib.cpu_count(), len(items))
-    if cores < 2:
+    processes = min(cores(), len(items))
+    if processes < 2:
         yield map(function, items)
         return
     work = _Work(function, items)
     _running.add(work)
     try:
-        work.begin(cores)
+        work.begin(processes)
         yield (future.result() for future in work.futures)
     finally:
         work.end()
@@ -176,7 +174,7 @@ def run_python(code: str, seconds: float) -> subprocess.CompletedProcess[str]:
     """
     command = python(code)
     settings: dict[str, Any] = {"stdin": DEVNULL, "stdout": PIPE, "stderr": PIPE, "text": True}
-    process = in_spawner(lambda: start(command, environment(os.cpu_count() or 1), shielded=True, **settings))
+    process = in_spawner(lambda: start(command, environment(cores()), shielded=True, **settings))
     _processes.add(process)
     try:
         out, err = process.communicate(timeout=seconds)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sirev.errors import BadInput
-from sirev.hub import cached, page, snapshot
+from sirev.hub import cached, is_local, page, snapshot
 from tests.hub_cache import COMMIT, OTHER, HubCache
 
 
@@ -124,3 +124,22 @@ def test_what_is_no_name_of_a_repository_is_refused(hub: HubCache, name: str) ->
 def test_the_page_of_a_data_set_is_below_datasets() -> None:
     assert page("model", "some/gated") == "https://huggingface.co/some/gated"
     assert page("dataset", "some/gated") == "https://huggingface.co/datasets/some/gated"
+
+
+@pytest.mark.parametrize("name", ["/models/x", "./x", "../x", "~/x", "~nobody-of-that-name/x", "a/b/c", "here"])
+def test_a_path_is_local(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert is_local(name)
+
+
+@pytest.mark.parametrize("name", ["mistralai/Mistral-7B-v0.1", "gpt2", "not-here"])
+def test_a_name_on_the_hub_is_not_local(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert not is_local(name)
+
+
+def test_a_folder_hides_a_repository_of_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mistralai" / "Mistral-7B-v0.1").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert is_local("mistralai/Mistral-7B-v0.1")

@@ -14,8 +14,8 @@ from sirev.errors import BadInput
 from sirev.printing import HIDDEN, console, json_text, out, out_json, out_path, say, text_column, visible, write
 
 ROOT = Path(sirev.__file__).parent
-OWN = {"printing.py", "child.py", "cli/main.py"}
-"""The door itself; a child that speaks to its parent; errors on their way out, whose text is `visible` by itself."""
+OWN = {"printing.py", "child.py"}
+"""The door itself; a child that speaks to its parent."""
 DOORS = {"print", "echo", "secho", "pprint"}
 PAYLOAD = "a\x1b]52;c;aGk=\x07b\x9b2J\x85c\u202ed\u2066\u200be\u2028f\r\x7f\udcff\U000e0041"
 SHOWN = r"a\x1b]52;c;aGk=\x07b\x9b2J\x85c\u202ed\u2066\u200be\u2028f\r\x7f\udcff\U000e0041"
@@ -25,8 +25,13 @@ def test_what_acts_on_a_terminal_is_shown_and_what_people_write_stays() -> None:
     assert visible(PAYLOAD) == SHOWN
     assert visible("a\tb\nc") == r"a\tb\nc"
     assert visible("a\tb\nc\x1b", lines=True) == "a\tb\nc\\x1b"
-    for text in ("naïve 数学　λ→∞", "café 👍🏽", "non breaking", r"C:\new\x1b", "[red]"):
+    for text in ("naïve 数学　λ→∞", "café 👍🏽", "❤\ufe0f", "non breaking", r"C:\new\x1b", "[red]"):
         assert visible(text) == text
+
+
+@pytest.mark.parametrize("unseen", "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180d\u180f\u3164\uffa0\ufe00\ufff0\U0001bca0\U000e0100")
+def test_what_nobody_sees_is_shown_though_python_calls_it_printable(unseen: str) -> None:
+    assert visible(f"na{unseen}me") == f"na{ascii(unseen)[1:-1]}me"
 
 
 def test_every_way_out_shows(capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,10 +47,8 @@ def endless(path: str) -> None:
 
 @pytest.fixture(autouse=True)
 def several_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    import joblib
-
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))  # where workers find this file
-    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
+    monkeypatch.setattr("sirev.workers.cores", lambda: 2)
 
 
 def test_results_come_in_order_from_other_processes_that_end_with_the_block() -> None:
@@ -63,9 +61,7 @@ def test_results_come_in_order_from_other_processes_that_end_with_the_block() ->
 
 
 def test_one_core_computes_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    import joblib
-
-    monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
+    monkeypatch.setattr("sirev.workers.cores", lambda: 1)
     with spread(where, [1, 2]) as results:
         assert list(results) == [(1, os.getpid()), (2, os.getpid())]
 
@@ -124,7 +120,7 @@ def test_workers_of_a_killed_process_die_with_it(tmp_path: Path) -> None:
 
 
 def test_workers_import_nothing_from_the_present_folder(tmp_path: Path) -> None:
-    (tmp_path / "joblib.py").write_text("open('imported', 'w')")
+    (tmp_path / "queue.py").write_text("open('imported', 'w')")
     (tmp_path / "random.py").write_text("open('imported', 'w')")
     program = "from sirev.workers import spread\nwith spread(len, ['a', 'bc']) as results: print(list(results))"
     done = subprocess.run([sys.executable, "-P", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -16,8 +16,6 @@ NULLS = ("resample", "retrain", "gold")
 FORMATS = ("table", "markdown", "csv", "json", "latex")
 SECTIONS = ("all", "verdict", "null", "accuracy", "pass-n", "diversity", "ood", "coverage", "training", "html", "figures")
 
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]*")
-"""A run's id as a shell may be given it; `sirev.store.runs` says so too."""
 RUN_ID = re.compile(r"(.+?)-(?:sft-dpo|sft|dpo|samples|null-(?:resample|retrain|gold)(?:-\w+)*)(?:-\d+)?-s\d+-")
 """How a run's id begins: with its recipe's name, its method and its seed."""
 
@@ -48,6 +46,7 @@ def sections_and_recipes(ctx: Any, incomplete: str) -> list[str]:
 
 def runs(ctx: Any, incomplete: str) -> list[str]:
     """Ids of the runs in the store that the command names, else in the usual one."""
+    from sirev.store.runs import is_run_id
     from sirev.store.store import default_path
 
     folder = Path(ctx.params.get("store") or default_path()) / "runs"
@@ -56,7 +55,7 @@ def runs(ctx: Any, incomplete: str) -> list[str]:
     except OSError:
         return []
     ids = (name.removesuffix(".json") for name in names if name.endswith(".json") and name.startswith(incomplete))
-    return sorted(run_id for run_id in ids if ID.fullmatch(run_id))
+    return sorted(run_id for run_id in ids if is_run_id(run_id))
 
 
 def run_recipes(ctx: Any, incomplete: str) -> list[str]:

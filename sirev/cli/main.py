@@ -15,6 +15,7 @@ from typing import NoReturn
 from sirev.cli.app import app
 from sirev.cli.output import complaint, spell_out_what_is_lacking
 from sirev.errors import BadInput, SirevError
+from sirev.printing import say
 
 # Imports make many objects and hardly any garbage: at the usual threshold a replay spends 5 % of its time looking for some.
 gc.set_threshold(100_000)
@@ -49,8 +50,7 @@ def main() -> None:
         status = app(standalone_mode=False) or 0
         sys.stdout.flush()
     except SirevError as error:
-        for line in str(error).splitlines():
-            print(f"sirev: {'error' if isinstance(error, BadInput) else 'failed'}: {line}", file=sys.stderr)
+        say(*(f"sirev: {'error' if isinstance(error, BadInput) else 'failed'}: {line}" for line in str(error).splitlines()))
         status = error.exit_status
     except KeyboardInterrupt:
         status = 130
@@ -62,20 +62,20 @@ def main() -> None:
     except OSError as error:  # `sirev report > FILE` on a full disk
         if (said := complaint(error)) is None:
             raise
-        print(f"sirev: failed: {said}", file=sys.stderr)
+        say(f"sirev: failed: {said}")
         status = 1
     except MemoryError:
-        print("sirev: failed: out of memory", file=sys.stderr)
+        say("sirev: failed: out of memory")
         status = 1
     except Exception as error:
         if not hasattr(error, "format_message"):  # Typer's own complaints about options
             raise
         helping = type(error).__name__ == "NoArgsIsHelpError"  # `sirev` alone: its message is the whole help
-        print(f"{'' if helping else 'sirev: error: '}{error.format_message()}", file=sys.stderr)
+        say(*f"{'' if helping else 'sirev: error: '}{error.format_message()}".split("\n"))
         status = 2
     if status in RESUMABLE:
         with contextlib.suppress(OSError):  # after SIGHUP there may be no terminal to say it to
-            print(f"sirev: {RESUMABLE[status]}; run the same command again to continue", file=sys.stderr)
+            say(f"sirev: {RESUMABLE[status]}; run the same command again to continue")
     _leave(status)
 
 

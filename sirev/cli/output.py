@@ -6,7 +6,9 @@ import codecs
 import errno
 import io
 import sys
+import warnings
 from types import TracebackType
+from typing import TextIO
 
 from sirev.printing import say
 
@@ -45,13 +47,14 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 def spell_out_what_is_lacking() -> None:
     """From now on write what the terminal's encoding lacks as its nearest ASCII, such as an arrow, or spelled out: \\u4e2d.
 
-    A traceback, which quotes data, goes out by the one door, too.
+    Tracebacks and Python's warnings, which quote data, go out by the one door, too.
     """
     codecs.register_error("sirev", _replaced)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # UTF-8 lacks bytes of a path that are none
             stream.reconfigure(errors="sirev")
     sys.excepthook = _traceback
+    warnings.showwarning = _warning
 
 
 def _replaced(error: UnicodeError) -> tuple[str, int]:
@@ -65,6 +68,17 @@ def _traceback(kind: type[BaseException], error: BaseException, trace: Traceback
     import traceback  # there is hardly ever one
 
     say(*"".join(traceback.format_exception(kind, error, trace)).rstrip("\n").split("\n"))
+
+
+def _warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    say(*warnings.formatwarning(message, category, filename, lineno, line).rstrip("\n").split("\n"))
 
 
 def complaint(error: OSError) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 from typing import Any
@@ -124,8 +123,7 @@ def _figures(made: Report, output: Path) -> None:
     recipes = [str(study["recipe"]) for study in made.studies]
     for study, recipe in zip(made.studies, recipes, strict=True):
         name = recipe if recipes.count(recipe) == 1 else str(study["runs"][0]["id"])  # the same recipe with other settings
-        folder = re.sub(r"[^\w.@+-]|^\.+", "_", name)  # a run of another store may be of a recipe with any name
-        for path in write_figures(study, output / folder if len(recipes) > 1 else output):
+        for path in write_figures(study, output / name if len(recipes) > 1 else output):
             out_path(path)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from sirev.addresses import Address
 from sirev.errors import BadInput
 from sirev.recipe.complaints import outline
 from sirev.recipe.fields import Section
@@ -147,10 +148,19 @@ def _check_engine(recipe: Recipe, said: Said, complain: Complain) -> None:
             complain(("engine", field), f"read only with engine.name: {name}")
     if engine.name == "server" and engine.url is None:
         complain(("engine", "url"), "missing: where is the server, such as http://localhost:8000/v1?")
-    if engine.url is not None and not re.match(r"https?://[^\s/?#]+(?:/[^\s@]*)?\Z", engine.url):  # its value may be a secret
+    if engine.url is not None and not _is_address(engine.url):  # its value may be a secret
         complain(("engine", "url"), "no address such as http://HOST:8000/v1 (in a user's name or password / is %2F and @ is %40)")
     if engine.name == "server" and recipe.training.parameters == "full":
         complain(("engine", "name"), "a server can load M_t's adapter but not its full weights; use vllm or transformers")
     lora = recipe.training.lora
     if lora is not None and engine.name == "vllm" and lora.r > LORA_RANKS:
         complain(("training", "lora", "r"), f"vLLM serves ranks up to {LORA_RANKS}")
+
+
+def _is_address(url: str) -> bool:
+    """Whether a URL leads to a server; an @ behind the host is of a password that is not written as a URL asks for."""
+    try:
+        Address.of(url)
+    except ValueError:
+        return False
+    return re.fullmatch(r"(?i:https?)://[^\s/?#]+(?:[/?#][^\s@]*)?", url) is not None

@@ -115,8 +115,8 @@ def _graded(reader: _Reader, run: Run, sampled: str, graded: str, what: str) -> 
     ]
 
 
-def mends(gaps: Sequence[Gap], store: Store) -> list[str]:
-    """The commands that bring back what is missing, as a reader can type them."""
+def mends(gaps: Sequence[Gap], store: Store | None) -> list[str]:
+    """The commands that bring back what is missing, as a reader can type them; without a store, as a page shows them."""
     at = store_option(store)
     commands = [] if all("on purpose" in gap.why for gap in gaps) else [f"sirev store verify --repair{at}"]
     for run in {gap.run.recipe: gap.run for gap in gaps}.values():

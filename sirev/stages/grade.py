@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from sirev.grading.graders import GRADERS
 from sirev.grading.session import Graded, grade_light
 from sirev.recipe.sections import Grader
+from sirev.spawning import cores
 from sirev.stages.stage import Context, Stage, semantic
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.tables import Table
@@ -83,7 +83,7 @@ def _in_child(parameters: GradeParameters, pairs: list[tuple[str, str]], context
         {
             "grader": parameters.grader,
             "settings": {name: value for name, value in settings.items() if value is not None},
-            "workers": os.cpu_count() or 1,
+            "workers": cores(),
             "pairs": str(asked),
             "out": str(answered),
         },

@@ -24,11 +24,6 @@ ROLES = {"trainer": "trainer", "engine": "engine", "grader": "clerk", "source": 
 HEAVY = ("trainer", "engine")  # those that hold a model
 
 
-def cores() -> int:
-    """How many processors there are."""
-    return os.cpu_count() or 1
-
-
 @cache
 def gpu() -> bool:
     """Whether the children will work on a GPU; asked of the system, because torch is not imported here."""
@@ -96,7 +91,7 @@ class Crew:
 
         At most four, because each holds torch and a model in memory.
         """
-        return min(4, cores() + 1) if self.embedded and not gpu() else 1
+        return min(4, (os.cpu_count() or 1) + 1) if self.embedded and not gpu() else 1
 
     @property
     def scratch(self) -> Path:
@@ -130,7 +125,8 @@ class Crew:
                 self._held[wanted] = holding
             if wanted not in self._residents:
                 log = scratch / f"{'-'.join(wanted)}.log"
-                self._residents[wanted] = Resident(wanted[1], log, threads=1 if small else cores())
+                threads = 1 if small else os.cpu_count() or 1  # not `cores()`: on a CPU it may decide a sum's last bits
+                self._residents[wanted] = Resident(wanted[1], log, threads)
             return self._residents[wanted]
 
     def close(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from sirev.study import reach
 from sirev.study.crew import gpu
 from sirev.study.findings import Finding, Need, Remedy
 from sirev.study.footprint import Footprint, footprint, lean
+from sirev.typed import typed
 from sirev.workers import run_python
 
 SECONDS = 120  # for importing vLLM
@@ -123,9 +123,8 @@ def _pins() -> dict[str, str]:
 def _install(extra: str) -> Remedy:
     checkout = _checkout()
     pins = checkout / ("constraints-gpu.txt" if extra == "vllm" else "constraints.txt") if checkout else None
-    constrained = f"--constraint {shlex.quote(str(pins))} " if pins is not None and pins.is_file() else ""
-    package = shlex.quote(f"{checkout or 'sirev'}[{extra}]")
-    return Remedy("install it", f"pip install {constrained}{package}")
+    constrained = ("--constraint", pins) if pins is not None and pins.is_file() else ()
+    return Remedy("install it", typed("pip", "install", *constrained, f"{checkout or 'sirev'}[{extra}]"))
 
 
 def _gpu(recipe: Recipe | None, size: Footprint | None) -> Iterator[Finding]:

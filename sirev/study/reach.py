@@ -20,19 +20,19 @@ from sirev.recipe.sections import TaskSuite
 from sirev.recipe.tasks import Csqa, Data, OwnClass
 from sirev.study.findings import Finding, Remedy
 from sirev.tasks.files import local_file, require_distinct_files, upstream_split
-from sirev.trainers.base_models import NOT_THE_MODEL, PATTERNS, is_local, local_files, local_module_files
+from sirev.trainers.base_models import NOT_THE_MODEL, PATTERNS, local_files, local_module_files
 
 
 def base_model(recipe: Recipe, *, hub_only: bool = False) -> Iterator[Finding]:
     """M_0, unless it is made here; with `hub_only` nothing of one in a local folder."""
-    if (name := recipe.model.name) is not None and not (hub_only and is_local(name)):
+    if (name := recipe.model.name) is not None and not (hub_only and hub.is_local(name)):
         yield _model("base model", name, recipe.model.revision, "model", local_files)
 
 
 def embedding_model(recipe: Recipe, *, hub_only: bool = False) -> Iterator[Finding]:
     """The model that answers are embedded by, which a recipe can do without."""
     embedding = recipe.evaluation.embedding
-    if embedding is not None and not (hub_only and is_local(embedding.model)):
+    if embedding is not None and not (hub_only and hub.is_local(embedding.model)):
         without = Remedy("go without", "--set evaluation.embedding=null")
         key = "evaluation.embedding.model"
         yield _model("embedding model", embedding.model, embedding.revision, key, local_module_files, without)
@@ -41,7 +41,7 @@ def embedding_model(recipe: Recipe, *, hub_only: bool = False) -> Iterator[Findi
 def _model(
     what: str, name: str, revision: str | None, key: str, files_of: Callable[[Path], list[str]], *others: Remedy
 ) -> Finding:
-    if not is_local(name):
+    if not hub.is_local(name):
         return on_the_hub(what, "model", name, revision, key, *others)
     folder = Path(os.path.expanduser(name))
     try:

@@ -14,6 +14,7 @@ from typing import Any
 
 from sirev.errors import BadInput, SirevError
 from sirev.grading.graders import GRADERS
+from sirev.grading.sandbox.confine import CONFINED
 from sirev.stages import STAGES, agree, compare, dataset, grade, measure, select, source
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact, write_artifact
@@ -43,9 +44,6 @@ DETERMINISTIC: tuple[Stage, ...] = (
 Not training, sampling and embedding, whose floating-point sums depend on the hardware; not `model`, which only names
 weights; not `samples`, whose file belongs to the user.
 """
-
-CONFINED = ("A", "B")
-"""The tiers of the sandbox that confine what a program does."""
 
 
 @dataclass(frozen=True)

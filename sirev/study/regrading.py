@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput, StageFailed
+from sirev.grading.sandbox.confine import CONFINED
 from sirev.recipe import Overrides, Recipe, allow_unsafe_code, load_recipe, override_list, suggest
 from sirev.recipe.tasks import Arithmetic
 from sirev.stages import dataset, sample, source
@@ -222,7 +223,7 @@ def _confined(settings: dict[str, Any]) -> dict[str, Any]:
     confined: dict[str, Any] = json.loads(json.dumps(settings))
     sections = [confined.get("training"), confined.get("evaluation"), *_suites(confined).values()]
     for grader in (section.get("grader") for section in sections if isinstance(section, dict)):
-        if isinstance(grader, dict) and grader.get("sandbox", "B") not in ("A", "B"):
+        if isinstance(grader, dict) and grader.get("sandbox", "B") not in CONFINED:
             grader["sandbox"] = "B"
     return confined
 

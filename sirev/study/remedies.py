@@ -18,7 +18,7 @@ class Rerun(NamedTuple):
     note: str
 
 
-def rerun(run: Run, store: Store) -> Rerun:
+def rerun(run: Run, store: Store | None) -> Rerun:
     """The command that goes on with a run, or computes again what the store lacks of it; with "..." where it is not recorded."""
     at = store_option(store)
     if run.settings.get("samples") is not None or run.settings.get("steps"):
@@ -30,9 +30,9 @@ def rerun(run: Run, store: Store) -> Rerun:
     return Rerun(f"sirev iterate ...{at}", f"the command that made {run.id}")  # a file, or a recipe with another model
 
 
-def store_option(store: Store) -> str:
-    """ " --store DIR" for a command about a store that is not the default one."""
-    return "" if store.path == default_path() else f" {typed('--store', store.path)}"
+def store_option(store: Store | None) -> str:
+    """ " --store DIR" for a command about a store that is not the default one; for others to read (None) no folder is named."""
+    return "" if store is None or store.path == default_path() else f" {typed('--store', store.path)}"
 
 
 def first_run(store: Store) -> str:

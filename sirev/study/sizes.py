@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sirev.hub import is_local
 from sirev.inputs import parse_json
 from sirev.recipe.sections import Architecture, Lora, Model
-from sirev.trainers.base_models import is_local
 
 SHAPES = {
     "meta-llama/Llama-2-7b-hf": (4096, 11008, 32, 32, 32, 128, 32000, False),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
+from sirev.hub import is_local
 from sirev.recipe.sections import Embedding, Model
 from sirev.recipe.tasks import Csqa, Data, DataTask, Gsm8k, Math, Mbpp, OwnClass, OwnRows
 from sirev.stages.dataset import DatasetParameters
@@ -17,7 +18,7 @@ from sirev.stages.model import ModelParameters
 from sirev.store.local_files import LocalFiles
 from sirev.tasks.files import local_file, require_distinct_files, upstream_split
 from sirev.tasks.templates import RATIONALES
-from sirev.trainers.base_models import is_local, local_files, local_module_files
+from sirev.trainers.base_models import local_files, local_module_files
 
 
 def template_of(task: DataTask) -> str:

@@ -8,13 +8,12 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from sirev.errors import BadInput
 from sirev.tasks.rows import Row, one_line, shown, text
 
 
-@runtime_checkable
 class Task(Protocol):
     """What a user's class offers; the grader is named in the recipe."""
 

@@ -37,11 +37,6 @@ def local_module_files(folder: Path) -> list[str]:
     return names
 
 
-def is_local(name: str) -> bool:
-    """Whether a model's name is a path: one that exists, or that could be no repository on the Hub."""
-    return name.startswith(("/", "./", "../", "~")) or name.count("/") > 1 or Path(name).is_dir()
-
-
 def fetch(arguments: dict[str, Any], emit: Emit) -> dict[str, str]:
     """Have a Hub model on this machine: {"commit", "path"}. Arguments: `hub`, `revision` (None: main)."""
     path = snapshot(arguments["hub"], arguments["revision"])

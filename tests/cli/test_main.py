@@ -304,6 +304,7 @@ BAD = [
     (["plan", "--recipe", "mistral_gsm8k", "--set", "training.grader=letters"], "unknown name 'letters'; did you mean 'letter'"),
     (["recipes", "mistral_gsm8k", "--set", "engine=server"], "engine.url: missing"),
     (["recipes", "tinny"], "did you mean 'tiny'"),
+    (["recipes", "--a\x1b[2J"], r"No such option: --a\x1b[2J"),
     (["store", "ls"], "run first: sirev iterate --recipe tiny"),
     (["store", "show", "nothing"], "no run, key or artifact 'nothing'"),
     (["store", "show", "../../etc/passwd"], "no run, key or artifact"),

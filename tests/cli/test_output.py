@@ -76,9 +76,11 @@ def test_no_encoding_ends_a_command(smoke_copy: Path, tmp_path: Path, encoding: 
 def test_what_no_encoding_has_is_spelled_out_not_lost() -> None:
     program = (
         "from sirev.cli.output import spell_out_what_is_lacking as s; s(); print('数 ▲ λ₁ “x” –')\n"
+        "import warnings; warnings.warn('w\\x1b 数')\n"
         "raise ValueError('a\\x1b]0;t\\x07 数')"
     )
     done = subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True)
     assert done.stdout == b'\\u6570 ^ \\u03bb1 "x" -\n'
+    assert done.stderr.splitlines()[0].endswith(rb"UserWarning: w\x1b \u6570")
     assert done.stderr.splitlines()[-1] == rb"ValueError: a\x1b]0;t\x07 \u6570"
     assert done.returncode == 1

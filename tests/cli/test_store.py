@@ -236,11 +236,12 @@ def test_what_was_noted_beside_a_step_comes_with_it(command: Command, tmp_path: 
     store = Store(tmp_path / "store")
     made = store.publish({"stage": "grade"}, Output(files={"a": b"1"}, notes={"programs.jsonl.gz": b"said"}))
     pin = Pin(keys_of(store, made.digest)[0], made.digest)
-    store.runs.save(Run("mbpp-sft-s0", "mbpp", "sft", 0, 1, {}, invocation="", pins={"grade/draws:1": pin}))
+    store.runs.save(Run("mbpp-sft-s0", "mbpp", "sft", 0, 1, {}, invocation="test", pins={"grade/draws:1": pin}))
     assert command("store", "get", "mbpp:1:grade", "--to", "out", "--store", store.path).stdout == (
         "out/a\nout/notes/programs.jsonl.gz\n"
     )
     assert command("store", "get", made.digest, "--to", "alone", "--store", store.path).stdout == "alone/a\n"
+    assert command("store", "get", made.digest, "--to", "o\u3164d", "--store", store.path).stdout == "o\u3164d/a\n"  # whole
 
 
 def test_names_that_would_steer_a_terminal_are_printed_as_what_they_are(command: Command, tmp_path: Path) -> None:

@@ -36,6 +36,19 @@ def test_runs_of_several_studies_are_no_page(smoke_copy: Path, tmp_path: Path) -
     assert not (tmp_path / "report.html").exists()
 
 
+def test_an_incomplete_page_does_not_say_where_the_store_lies(smoke: Study, smoke_copy: Path, tmp_path: Path) -> None:
+    report = sirev.report(recipes=["tiny_smoke"], methods=["sft"], store=smoke_copy)
+    store = sirev.Store(smoke_copy)
+    run = store.runs.get(smoke.of("sft").id)
+    assert run is not None
+    store.objects.path(run.pins["sample/test/greedy:2"].artifact).unlink()
+    page = write_page(report, sirev.Store(smoke_copy), tmp_path / "report.html")
+    text = page.path.read_text()
+    assert "sirev store verify --repair</code>" in text
+    assert str(smoke_copy) not in text
+    assert page.mends[0] == f"sirev store verify --repair --store {smoke_copy}"
+
+
 def unpacked(page: str) -> list[Any]:
     """What the page's data elements hold."""
     return [json.loads(gzip.decompress(base64.b64decode(found))) for found in re.findall(r">(H4sI[^<]+)<", page)]

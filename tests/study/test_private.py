@@ -173,6 +173,17 @@ def test_an_address_that_is_none_is_refused_without_repeating_it(home: Path, url
     assert str(refused.value).count("engine.url=") == 1
 
 
+@pytest.mark.parametrize("url", ["http://[::1:8000/v1", "http://h\u2100:8000/v1", "http://h:8000x/v1"])
+def test_a_mistyped_address_is_one_line(home: Path, url: str) -> None:
+    with pytest.raises(sirev.BadInput, match="no address such as"):
+        load_recipe("gsm8k", overrides(home, url))
+
+
+@pytest.mark.parametrize("url", ["HTTP://host/v1", "http://host:8000?x=1", "http://[::1]:8000/v1"])
+def test_an_unusual_address_is_one(home: Path, url: str) -> None:
+    assert load_recipe("gsm8k", overrides(home, url)).engine.url == url
+
+
 def test_a_key_of_the_environment_lets_in_and_what_is_refused_says_where_it_is_read_from(
     home: Path, server: tuple[str, type[Guarded]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -32,6 +32,10 @@ class Angry(Given):
 class Idle:
     pass
 
+class Late:
+    def __init__(self):
+        self.problems = lambda split: []
+
 constant = 5
 """
 
@@ -64,9 +68,10 @@ def test_a_class_in_a_package_of_the_current_folder_is_found(tmp_path: Path, mon
         ("Riddles", 'a task class is named "package.module:Class"'),
         ("no_such_package.tasks:Riddles", "no_such_package.tasks can't be imported: ModuleNotFoundError"),
         ("no_such_file.py:Riddles", "no_such_file.py can't be imported: FileNotFoundError: no such file"),
-        ("{file}:Ridles", "has no class 'Ridles' (there: Riddles, Given, Angry, Idle)"),
+        ("{file}:Ridles", "has no class 'Ridles' (there: Riddles, Given, Angry, Idle, Late)"),
         ("{file}:constant", "has no class 'constant'"),
         ("{file}:Idle", "has no method problems(split)"),
+        ("{file}:Late", "has no method problems(split)"),
         ("subprocess:Popen", "has no method problems(split)"),  # which is told before anything is made of it
         ("{file}:Angry", "can't be made with options {} (dict): TypeError"),
     ],

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sirev.errors import BadInput
-from sirev.trainers.base_models import fetch, is_local, local_files, snapshot
+from sirev.trainers.base_models import fetch, local_files, snapshot
 from tests.hub_cache import COMMIT, OTHER, HubCache
 
 
@@ -43,25 +43,6 @@ def test_a_folder_without_a_configuration_or_without_safe_weights_is_refused(fol
     (folder / "config.json").unlink()
     assert refused(lambda: local_files(folder)) == f"model: {folder} holds no model: there is no config.json"
     assert "no config.json" in refused(lambda: local_files(folder / "nothing"))
-
-
-@pytest.mark.parametrize("name", ["/models/x", "./x", "../x", "~/x", "~nobody-of-that-name/x", "a/b/c", "here"])
-def test_a_path_is_local(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path)
-    assert is_local(name)
-
-
-@pytest.mark.parametrize("name", ["mistralai/Mistral-7B-v0.1", "gpt2", "not-here"])
-def test_a_name_on_the_hub_is_not_local(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert not is_local(name)
-
-
-def test_a_folder_hides_a_repository_of_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "mistralai" / "Mistral-7B-v0.1").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
-    assert is_local("mistralai/Mistral-7B-v0.1")
 
 
 def test_a_cached_model_is_found_by_commit_and_by_the_latest(hub: HubCache, folder: Path) -> None:

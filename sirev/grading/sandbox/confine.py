@@ -19,6 +19,8 @@ from sirev.grading.sandbox import kernel, private_root
 from sirev.grading.sandbox.syscalls import filter_for
 
 Tier = Literal["A", "B", "C"]
+CONFINED: tuple[Tier, ...] = ("A", "B")
+"""Those that confine what a program does."""
 
 DESCRIPTORS = 64
 THREADS = 64

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from sirev.addresses import without_credentials
+from sirev.hub import is_local
 from sirev.store.runs import Run
 
 FILES = ("path", "train", "test")
 """Settings that name local files, whatever they look like."""
 EITHER = ("name", "model", "class", "file")
 """Settings that may name one, next to things that are no secret: a model on the Hub, a class of an installed package."""
-_LOCAL = re.compile(r"[/~\\]|\.\.?[/\\]|[A-Za-z]:[/\\]|[^/]+/[^/]+/.|.*\.py:")
+_LOCAL = re.compile(r"[~\\]|\.\.?\\|[A-Za-z]:[/\\]|.*\.py:")
 
 
 def shareable(run: Run) -> Run:
@@ -32,12 +33,14 @@ def _shareable(value: Any, name: str) -> Any:
         return [_shareable(one, name) for one in value]
     if not isinstance(value, str):
         return value
-    if "://" in value:
+    if "://" in value and not value.startswith("file:"):
         shown = without_credentials(value)
         return re.split("[?#]", shown)[0] if name == "url" else shown
-    if name in FILES or (name in EITHER and _LOCAL.match(value)):
-        return f"./{_last(value)}"
-    return value
+    return f"./{_last(value)}" if name in FILES or (name in EITHER and _is_path(value, name)) else value
+
+
+def _is_path(value: str, name: str) -> bool:
+    return _LOCAL.match(value) is not None or ("/" in value and (name == "file" or is_local(value)))
 
 
 def _last(path: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sirev.inputs import what_it_is
+from sirev.spawning import cores
 from sirev.store.digests import is_digest
 from sirev.store.files import read_regular
 from sirev.store.upkeep.findings import Remark
@@ -49,7 +50,7 @@ def hash_objects(folder: Path, wanted: Collection[str], on_progress: Callable[[i
     files = sorted(_listed(folder, found), key=lambda file: -file[1])  # large ones first, or one would be waited for at the end
     total, done = sum(size for _, size in files), 0
     on_progress(0, total)
-    pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="sirev-verify")
+    pool = ThreadPoolExecutor(max_workers=cores(), thread_name_prefix="sirev-verify")
     try:
         futures = [pool.submit(_hash_chunk, str(folder), chunk, wanted) for chunk in _chunks(files)]
         for future in as_completed(futures):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,22 @@ def test_a_local_model_keeps_its_name_alone(path: str, name: str) -> None:
     assert shared({"model": {"name": path}}) == {"model": {"name": name}}
     assert shared({"evaluation": {"embedding": {"model": path}}}) == {"evaluation": {"embedding": {"model": name}}}
     assert shared(shared({"model": {"name": path}})) == {"model": {"name": name}}
+
+
+def test_a_folder_below_the_present_one_keeps_its_name_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models" / "secret").mkdir(parents=True)
+    (tmp_path / "arithmetic").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert shared({"model": {"name": "models/secret"}}) == {"model": {"name": "./secret"}}
+    assert shared({"task": {"name": "arithmetic"}}) == {"task": {"name": "arithmetic"}}
+    assert shared({"model": {"name": f"o/{'n' * 5000}"}}) == {"model": {"name": f"o/{'n' * 5000}"}}
+
+
+def test_a_file_keeps_its_name_alone_however_its_path_is_written() -> None:
+    assert shared({"samples": {"file m1": {"file": "out/M1.jsonl"}}}) == {"samples": {"file m1": {"file": "./M1.jsonl"}}}
+    assert shared({"samples": {"file m1": {"file": "M1.jsonl"}}}) == {"samples": {"file m1": {"file": "M1.jsonl"}}}
+    assert shared({"task": {"data": {"path": "file:///home/me/x"}}}) == {"task": {"data": {"path": "./x"}}}
+    assert shared({"model": {"name": "file:///home/me/x"}}) == {"model": {"name": "./x"}}
 
 
 def test_data_and_classes_keep_theirs_and_nothing_else_changes() -> None:
