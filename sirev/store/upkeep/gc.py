@@ -60,7 +60,8 @@ def deletable(store: Store, policy: Policy | None = None) -> Garbage:
 def collect(store: Store, policy: Policy | None = None) -> Garbage:
     """Delete what nothing reaches any more and what the policy gives up; returns what that was.
 
-    Raises BadInput, with nothing deleted, where a run or a pin can't be read, so that what it reaches is unknown.
+    Raises BadInput, with nothing deleted, where a run or a pin can't be read, or a file among the runs is no run's by its name,
+    so that what it reaches is unknown.
     """
     store.check_no_links()
     try:
@@ -82,6 +83,8 @@ def collect(store: Store, policy: Policy | None = None) -> Garbage:
 
 def _marked(store: Store, policy: Policy, locked: bool) -> Garbage:
     live = leased(store.path)
+    if strangers := store.runs.strangers():
+        raise BadInput(f"{strangers[0]} has no name of a run, so nobody knows what it needs: move it away; nothing is deleted")
     runs = store.runs.all()
     pins = Pins(store.path, store.objects).all()
     pinned = {run for pin in pins for run in pin.runs}

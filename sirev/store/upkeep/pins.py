@@ -14,7 +14,7 @@ from sirev.store.provenance import now
 from sirev.store.runs import is_run_id
 
 PIN_FORMAT = 1
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,249}")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Pins:
     def add(self, pin: NamedPin) -> None:
         """Write a pin; one of the same name is replaced. BadInput if the name can't be a file's."""
         if not _NAME.fullmatch(pin.name):
-            raise BadInput(f"{pin.name!r} can't name a pin: letters, digits and . _ @ + - are allowed, up to 200")
+            raise BadInput(f"{pin.name!r} can't name a pin: letters, digits and . _ @ + - are allowed, up to 250")
         self._objects.write(sealed({"format": PIN_FORMAT, **asdict(pin)}), self.root / f"{pin.name}.json")
 
     def remove(self, name: str) -> bool:
