@@ -21,7 +21,7 @@ from sirev.errors import BadInput, SirevError
 from sirev.store.copying import copy_file
 from sirev.store.digests import sha256, sha256_file
 from sirev.store.files import is_regular, read_regular
-from sirev.store.shared import make_folder, make_private
+from sirev.store.shared import make_folder, make_private, remove_file
 
 STAMPED_FROM = 1 << 20
 """Objects of this many bytes or more leave a stamp of their check; hashing a smaller one costs less than the stamp."""
@@ -198,8 +198,8 @@ class Objects:
 
     def _set_aside(self, path: Path, digest: str) -> None:
         try:
-            path.unlink()
-        except OSError as error:
+            remove_file(self.root, path)
+        except (OSError, BadInput) as error:
             raise DamagedObject(f"object {digest[:12]} in {self.root} is damaged and can't be removed: {error}") from None
         raise DamagedObject(
             f"object {digest[:12]} in {self.root} was damaged and is removed; "

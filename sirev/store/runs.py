@@ -16,6 +16,7 @@ from sirev.errors import BadInput
 from sirev.store.digests import is_digest, sealed, unsealed
 from sirev.store.files import read_if_there
 from sirev.store.objects import MEND, Objects
+from sirev.store.shared import remove_file
 
 RUN_FORMAT = 1
 NAMES = {
@@ -131,7 +132,7 @@ class Runs:
 
     def remove(self, run_id: str) -> None:
         """Forget a run; what it pinned stays until somebody collects it."""
-        (self.root / f"{run_id}.json").unlink(missing_ok=True)
+        remove_file(self._objects.root, self.root / f"{run_id}.json")
 
     def ids(self) -> list[str]:
         """The ids of all runs, sorted; a file that can't be a run's by its name is none."""

@@ -17,10 +17,11 @@ from sirev.store.artifacts import Output
 from sirev.store.leases import Gate
 from sirev.store.local_files import LocalFiles
 from sirev.store.locks import key_lock
-from sirev.store.objects import STAMPED_FROM, Objects
+from sirev.store.objects import STAMPED_FROM, DamagedObject, Objects
 from sirev.store.runs import Run
 from sirev.store.shared import make_folder
 from sirev.store.store import Store
+from sirev.store.upkeep.pins import Pins
 
 ACTION = {"stage": "made", "version": 1, "parameters": {}, "inputs": {}}
 GROUP = 54_321
@@ -195,6 +196,34 @@ def test_nothing_is_written_behind_a_link_in_the_place_of_a_folder(tmp_path: Pat
         with pytest.raises(BadInput, match=f"{folder} is a symbolic link, and nothing is written behind one"):
             work()
     assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["runs", "pins", "hollow"])
+def test_nothing_is_deleted_behind_a_link_in_the_place_of_a_folder(tmp_path: Path, folder: str) -> None:
+    store, outside = Store(tmp_path / "store"), tmp_path / "outside"
+    store.create()
+    outside.mkdir()
+    (outside / "mine.json").write_text("another store's")
+    (store.path / folder).symlink_to(outside)
+    remove = {"runs": store.runs.remove, "pins": Pins(store.path, store.objects).remove, "hollow": store.hollow.remove}[folder]
+    with pytest.raises(BadInput, match=f"{folder} is a symbolic link, and nothing is deleted behind one"):
+        remove("mine")
+    assert (outside / "mine.json").read_text() == "another store's"
+
+
+@pytest.mark.parametrize("folder", ["objects", "objects/ca"])
+def test_a_damaged_object_behind_a_link_is_not_removed(tmp_path: Path, folder: str) -> None:
+    store, outside = Store(tmp_path / "store"), tmp_path / "outside"
+    digest, _ = store.objects.add(b"a")
+    assert digest.startswith("ca")
+    path = store.objects.path(digest)
+    path.chmod(0o644)
+    path.write_bytes(b"b")
+    (store.path / folder).rename(outside)
+    (store.path / folder).symlink_to(outside)
+    with pytest.raises(DamagedObject, match=r"can't be removed: .* is a symbolic link"):
+        store.objects.checked(digest)
+    assert path.read_bytes() == b"b"
 
 
 def test_a_file_in_the_place_of_a_folder_is_an_error(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from sirev.store.leases import POLL_SECONDS, leased
 from sirev.store.objects import DamagedObject
 from sirev.store.records import DamagedRecord
 from sirev.store.runs import Run
+from sirev.store.shared import remove_file
 from sirev.store.store import Store
 from sirev.store.upkeep.pins import Pins
 from sirev.store.upkeep.reach import Reach, add_artifact, add_record, reach
@@ -159,8 +160,8 @@ class Sweep:
 
     def _record(self, key: str, digest: str) -> None:
         path = self._store.records.path(key, digest)
-        path.unlink(missing_ok=True)
-        (self._store.path / "adopted" / f"{key}.{digest}").unlink(missing_ok=True)
+        remove_file(self._store.path, path)
+        remove_file(self._store.path, self._store.path / "adopted" / f"{key}.{digest}")
         with contextlib.suppress(OSError):  # another realisation is in it
             path.parent.rmdir()
 
@@ -171,8 +172,8 @@ class Sweep:
             return
         # The last of what bears its name is the object itself, which a next collection would find.
         self._store.hollow.remove(digest)  # where it is the manifest of one
-        (self._store.path / "checked" / digest[:2] / digest[2:]).unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+        remove_file(self._store.path, self._store.path / "checked" / digest[:2] / digest[2:])
+        remove_file(self._store.path, path)
 
 
 def file_seen(path: str | Path) -> tuple[int, int] | None:

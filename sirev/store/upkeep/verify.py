@@ -24,6 +24,7 @@ from sirev.store.files import read_regular
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.records import DamagedRecord, Record
 from sirev.store.runs import RUN_FORMAT, Run, address, parsed_run
+from sirev.store.shared import remove_file
 from sirev.store.store import ID_DIGITS, MARKER, STORE_FORMAT, Store
 from sirev.store.upkeep.findings import Damage, Findings, Kind, Remark, Remedy
 from sirev.store.upkeep.hashing import Hashed, hash_objects, scan
@@ -170,8 +171,8 @@ class _Check:
             belongs = used[digest] or self.users.get(digest, [])
             self._damage("object", _object_path(digest), fault.what, remedy, belongs)
             if not fault.barred:  # disks rot without a new time of change: whoever opens it next must hash it
-                with contextlib.suppress(OSError):
-                    (self.store.path / "checked" / digest[:2] / digest[2:]).unlink()
+                with contextlib.suppress(OSError, BadInput):
+                    remove_file(self.store.path, self.store.path / "checked" / digest[:2] / digest[2:])
 
     def _artifacts(self) -> None:
         """Whether each record's artifact is whole, and what it claims to be."""
