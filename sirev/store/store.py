@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
+from sirev.inputs import require_utf8
 from sirev.store.artifacts import Artifact, Output, open_artifact, write_artifact
 from sirev.store.digests import is_digest, sealed, unsealed
 from sirev.store.files import is_regular, read_regular
@@ -52,14 +53,6 @@ def default_path() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sirev"
 
 
-def _require_text(path: Path) -> None:
-    """BadInput for a path that is no UTF-8: what is said of it could be neither printed nor written into a page, after hours."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise BadInput(f"the store {os.fsencode(path)!r} has a path that is not UTF-8; name another with --store DIR") from None
-
-
 class Store:
     """A content-addressed store in a folder. Opening one reads a marker and writes nothing.
 
@@ -68,7 +61,7 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self.path = Path(path) if path is not None else default_path()
-        _require_text(self.path)
+        require_utf8("the store", self.path, "name another with --store DIR")
         self.objects = Objects(self.path)
         self.records = Records(self.path, self.objects)
         self.runs = Runs(self.path, self.objects)

@@ -31,7 +31,7 @@ from sirev.store.upkeep.hashing import Hashed, hash_objects, scan
 from sirev.store.upkeep.local import local_fault
 from sirev.store.upkeep.manifests import Manifest, manifest_of
 from sirev.store.upkeep.pins import PIN_FORMAT, NamedPin, parsed_pin
-from sirev.store.upkeep.rows import Claim, false_claims
+from sirev.store.upkeep.rows import Claim, Unchecked, false_claims
 
 OnProgress = Callable[[str, int, int], None]
 """Told what is being checked ("objects", "tables"), and bytes done of bytes in all."""
@@ -223,7 +223,14 @@ class _Check:
                     of.append((artifact, name))
         objects = self.store.path / "objects"
         found = false_claims(objects, claims, lambda *at: self.on_progress("tables", *at)) if claims else {}
-        return {of[i][0]: f"is not what it claims: table {of[i][1]!r} {what}" for i, what in found.items()}
+        false: dict[str, str] = {}
+        for i, what in found.items():
+            artifact, name = of[i]
+            if isinstance(what, Unchecked):
+                self.found.unchecked.append(Remark(_object_path(artifact), f"its table {name!r} {what}"))
+            else:
+                false[artifact] = f"is not what it claims: table {name!r} {what}"
+        return false
 
     def _pinned_records(self) -> None:
         missing: dict[str, list[str]] = defaultdict(list)
