@@ -73,16 +73,21 @@ def open_lock(root: Path, path: Path) -> int:
     try:
         try:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
-        except PermissionError:
-            fd = os.open(path, os.O_RDONLY | flags)
+        except PermissionError as error:
+            try:
+                fd = os.open(path, os.O_RDONLY | flags)
+            except FileNotFoundError:
+                raise error from None
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EMLINK):  # the last is how BSD calls the first
             raise _not_plain(path) from None
         raise
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
         os.close(fd)
         raise _not_plain(path)
-    _share(root, fd, FILE_BITS)
+    if status.st_nlink == 1:  # else it may be a file of the user's that somebody linked here
+        _share(root, fd, FILE_BITS)
     return fd
 
 
