@@ -21,6 +21,8 @@ from sirev.store.objects import MEND, DamagedObject, Objects, refuse_barred
 from sirev.store.tables import Row, Table, check_readable, from_parquet, rows_digest, to_parquet
 
 MANIFEST_FORMAT = 1
+JSON_BYTES = 256 << 20
+"""The most a stage's JSON may have: that of measures has a few hundred bytes a problem."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,9 @@ class Artifact:
     def json(self, name: str) -> Any:
         """The value of a JSON file of the artifact; DamagedObject if it is none."""
         try:
-            return parse_json(self.path(name).read_bytes())
+            return parse_json(read_regular(self.path(name), JSON_BYTES))
+        except OSError as error:
+            raise BadInput(f"artifact {self.digest[:12]}: {name} can't be read: {error.strerror}") from None
         except ValueError as error:
             raise DamagedObject(f"artifact {self.digest[:12]}: {name} is no JSON that sirev wrote: {error}; {MEND}") from None
 

@@ -61,7 +61,7 @@ class Objects:
         return found.st_size == size and stat.S_ISREG(found.st_mode)
 
     def keep(self, digest: str, size: int) -> bool:
-        """As `present`; a collection at work beside this, or that has no locks to go by, sees that somebody counts on it."""
+        """As `present`, and touch it, so that a collection spares it."""
         if not self.present(digest, size):
             return False
         with contextlib.suppress(OSError):  # another user's
@@ -96,7 +96,7 @@ class Objects:
     def _holds(self, digest: str, data: bytes) -> bool:
         path = f"{self._folder}/{digest[:2]}/{digest[2:]}"
         try:
-            if read_regular(path) != data:
+            if read_regular(path, len(data)) != data:
                 return False
             os.utime(path, follow_symlinks=False)  # where there are no locks a collection goes by age
         except OSError:
@@ -208,8 +208,8 @@ class Objects:
 
 
 def refuse_barred(path: Path, error: OSError) -> None:
-    """BadInput if a file is there, or may be, and we are not allowed to read it: nothing is computed anew for that."""
-    if error.errno in (errno.EACCES, errno.EPERM):
+    """BadInput if a file is there, or may be, and is not ours to read, or too large: nothing is computed anew for that."""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EFBIG):
         raise BadInput(f"{path} can't be read: {error.strerror}") from None
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from sirev.errors import BadInput
 from sirev.store.digests import canonical_json, is_digest
+from sirev.store.files import META_BYTES
 from sirev.store.sharing import contents
-from sirev.store.sharing.foreign import META_BYTES, is_size
+from sirev.store.sharing.foreign import is_size
 from sirev.store.sharing.tarball import END, taken
 
 ARCHIVE_FORMAT = 1

@@ -11,11 +11,12 @@ from urllib.parse import unquote
 from sirev.addresses import without_credentials
 from sirev.errors import BadInput
 from sirev.store.digests import is_digest
+from sirev.store.files import META_BYTES
 from sirev.store.runs import Run, is_run_id, parsed_run
 from sirev.store.sharing.backend import Backend, Missing, Progress, Silent, Upload, patiently
 from sirev.store.sharing.bucket import Bucket
 from sirev.store.sharing.folder import Folder
-from sirev.store.sharing.foreign import META_BYTES, check_run
+from sirev.store.sharing.foreign import check_run
 from sirev.store.sharing.hub import Hub
 from sirev.store.store import ID_DIGITS, MARKER, STORE_FORMAT, marker_bytes, new_id
 from sirev.typed import typed

@@ -22,6 +22,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sirev.store.files import META_BYTES
 from sirev.store.leases import POLL_SECONDS, leased
 from sirev.store.objects import DamagedObject
 from sirev.store.records import DamagedRecord
@@ -35,9 +36,6 @@ SLICE_SECONDS = 1.0
 """How long a slice deletes; marking takes as long as it takes."""
 PAUSE_SECONDS = 3 * POLL_SECONDS
 """Who waits for the gate looks every `POLL_SECONDS`, and must find it free."""
-MANIFEST_BYTES = 64 << 20
-"""What is larger is no manifest, and not read to find that out."""
-
 Seen = dict[str, tuple[int, int]]
 """A file's name -> time of change in ns and inode."""
 
@@ -125,7 +123,7 @@ class Sweep:
         self._garbage.kept_runs += len(kept)
         found = reach(self._store, runs, set(self._garbage.hollow) - named)
         for digest in named:
-            if 0 < self._store.objects.size(digest) < MANIFEST_BYTES:
+            if 0 < self._store.objects.size(digest) <= META_BYTES:
                 with contextlib.suppress(DamagedObject):
                     add_artifact(self._store, found, digest)
         self._hollow = deque(digest for digest in self._hollow if digest not in named)

@@ -20,7 +20,7 @@ from typing import Any
 from sirev.errors import BadInput
 from sirev.inputs import parse_json, what_it_is
 from sirev.store.digests import is_digest, unsealed
-from sirev.store.files import read_regular
+from sirev.store.files import META_BYTES, read_regular
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.records import DamagedRecord, Record
 from sirev.store.runs import RUN_FORMAT, Run, address, parsed_run
@@ -193,6 +193,9 @@ class _Check:
             if manifest is not None and (what := manifest.fault or false.get(artifact) or self._wrong_size(manifest)):
                 self._damage("claim", path, f"its artifact {artifact[:12]} {what}", "drop", belongs)
                 continue
+            if manifest is None and artifact in self.hashed.whole:
+                self.found.unchecked.append(Remark(_object_path(artifact), f"a manifest of more than {META_BYTES:,} bytes"))
+                continue
             absent = [artifact] if manifest is None else self._absent(artifact, manifest)
             if absent and not self.users.get(artifact) and not self._barred(absent):
                 what = f"its artifact {artifact[:12]} lacks {_files(len(absent))}, and no run stands on it"
@@ -329,7 +332,7 @@ class _Check:
         except FileNotFoundError:
             return None
         except OSError as error:
-            barred = error.errno in (errno.EACCES, errno.EPERM)
+            barred = error.errno in (errno.EACCES, errno.EPERM, errno.EFBIG)
             what = f"can't be read: {error.strerror}" if barred else self._oddity(path) or f"can't be read: {error}"
             self._damage(kind, path, what, "hand" if barred else remedy)
             return None

@@ -15,6 +15,7 @@ from sirev import parquet
 from sirev.errors import BadInput
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.digests import canonical_json, sealed, sha256, unsealed
+from sirev.store.files import META_BYTES
 from sirev.store.records import Record, action_key
 from sirev.store.store import Store
 from sirev.store.tables import Row, Table, rows_digest, to_parquet
@@ -427,3 +428,19 @@ def test_a_table_that_is_larger_than_is_read_is_no_damage_and_never_dropped(
     assert one.path == f"objects/{artifact.digest[:2]}/{artifact.digest[2:]}"
     assert one.what.startswith("its table 't' has 1,000 rows with 1,000 cells in ")
     assert repair(store, found).dropped == []
+
+
+def test_a_manifest_larger_than_is_read_is_no_damage_and_never_dropped(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    large = tmp_path / "large"
+    large.touch()
+    os.truncate(large, META_BYTES + 1)
+    digest, _ = store.objects.add(large)
+    store.create()
+    store.records.add(Record(action("source", {}), digest, {"recorded": "2020"}))
+    found = verify(store)
+    assert found.whole
+    (one,) = found.unchecked
+    assert one.path == f"objects/{digest[:2]}/{digest[2:]}"
+    with pytest.raises(BadInput, match="can't be read"):
+        store.artifact(digest)
