@@ -25,7 +25,7 @@ from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.records import DamagedRecord, Record
 from sirev.store.runs import RUN_FORMAT, Run, address, parsed_run
 from sirev.store.shared import remove_file
-from sirev.store.store import ID_DIGITS, MARKER, STORE_FORMAT, Store
+from sirev.store.store import MARKER, Store, parse_marker
 from sirev.store.upkeep.findings import Damage, Findings, Kind, Remark, Remedy
 from sirev.store.upkeep.hashing import Hashed, hash_objects, scan
 from sirev.store.upkeep.local import local_fault
@@ -377,14 +377,10 @@ class _Check:
 def marker_fault(raw: bytes) -> str | None:
     """What is wrong with the bytes of a store's marker; None if it is sound, or of a newer format."""
     try:
-        data = unsealed(raw)
-    except (ValueError, RecursionError):
-        data = {}
-    version = data.get("format")
-    if isinstance(version, int) and version > STORE_FORMAT:
-        return None
-    sound = version == STORE_FORMAT and is_digest(data.get("id"), ID_DIGITS) and data.keys() == {"format", "id"}
-    return None if sound else "does not hold the store's format and id"
+        parse_marker(raw)
+    except ValueError:
+        return "does not hold the store's format and id"
+    return None
 
 
 def _json(raw: bytes) -> Any:
