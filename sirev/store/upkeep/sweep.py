@@ -4,7 +4,8 @@ Invariant: whatever is deleted was marked, and has not become needed since. The 
 slice, so in a slice nothing changes but by who asks no gate. Between two slices something that was marked can become needed in
 three ways only, and each leaves a trace that the next slice looks for before it deletes anything:
 
-- a process looked it up, published it or pulled it: then its lease names it, as long as that process is at work with it;
+- a process looked it up, published it or pulled it: then its lease names it, as long as that process is at work with it. One
+  that has computed nothing yet has no lease; with the gate shared it looks once more for all its run stands on, and saves it;
 - a run or a pin came to stand on it: then the run's or the pin's file is another one than when this was marked. Leases are
   read before these files, since a process writes its run first and gives its lease back afterwards;
 - somebody without a lease stored the same bytes: then the object's file is another one, or was touched.
