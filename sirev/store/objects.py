@@ -15,12 +15,13 @@ import secrets
 import shutil
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from sirev.errors import BadInput, SirevError
 from sirev.store.copying import copy_file
 from sirev.store.digests import sha256, sha256_file
-from sirev.store.files import is_regular, read_regular
+from sirev.store.files import is_regular, open_regular, read_regular
 from sirev.store.shared import make_folder, make_private, remove_file
 
 STAMPED_FROM = 1 << 20
@@ -83,10 +84,10 @@ class Objects:
         """
         if isinstance(source, bytes) and self._holds(digest := sha256(source), source):
             return digest, len(source)  # to look takes a twentieth of the time that writing it again does
-        with self.temporary() as scratch:
+        with _temporary(self.root) as (scratch, fd):
             if isinstance(source, bytes):
                 digest, size = sha256(source), len(source)
-                scratch.write_bytes(source)
+                _fill(fd, source)
             else:
                 with source.open("rb", buffering=0) as read:
                     digest, size = copy_file(read, scratch)
@@ -116,9 +117,11 @@ class Objects:
             self.publish(scratch, target)
         return size
 
-    def temporary(self) -> contextlib.AbstractContextManager[Path]:
+    @contextlib.contextmanager
+    def temporary(self) -> Iterator[Path]:
         """A path in the store's own tmp/, gone at exit unless it was published."""
-        return _temporary(self.root)
+        with _temporary(self.root) as (scratch, _):
+            yield scratch
 
     def sweep_temporary(self) -> None:
         """Delete what killed writers left in tmp/; what is a day old has no writer any more."""
@@ -136,7 +139,7 @@ class Objects:
 
         The folder is not synced: after a power failure an entry may be missing, which reads as "not computed".
         """
-        fd = os.open(scratch, os.O_RDONLY)
+        fd = open_regular(scratch)
         try:
             os.fsync(fd)
             os.fchmod(fd, 0o444)
@@ -153,8 +156,8 @@ class Objects:
 
     def write(self, data: bytes, target: Path) -> None:
         """Publish bytes under a name that is not their digest; what has it is replaced."""
-        with self.temporary() as scratch:
-            scratch.write_bytes(data)
+        with _temporary(self.root) as (scratch, fd):
+            _fill(fd, data)
             self.publish(scratch, target)
 
     def write_once(self, data: bytes, target: Path) -> bool:
@@ -214,7 +217,8 @@ def refuse_barred(path: Path, error: OSError) -> None:
 
 
 @contextlib.contextmanager
-def _temporary(root: Path):  # type: ignore[no-untyped-def]
+def _temporary(root: Path) -> Iterator[tuple[Path, int]]:
+    """A new file in tmp/, opened for writing: through the descriptor nothing is written elsewhere, whoever has the name."""
     folder = root / "tmp"
     path = folder / f"{os.getpid()}-{secrets.token_hex(8)}"
     try:
@@ -224,7 +228,7 @@ def _temporary(root: Path):  # type: ignore[no-untyped-def]
     try:
         with contextlib.suppress(OSError):  # held, so that nobody sweeps it up, whatever the clocks say
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        yield path
+        yield path, fd
     except OSError as error:
         if error.filename is None:  # a full disk says so of a file descriptor, which tells nobody which disk that is
             error.filename = str(root)
@@ -232,6 +236,13 @@ def _temporary(root: Path):  # type: ignore[no-untyped-def]
     finally:
         path.unlink(missing_ok=True)
         os.close(fd)
+
+
+def _fill(fd: int, data: bytes) -> None:
+    with open(fd, "wb", buffering=0, closefd=False) as file:
+        rest = memoryview(data)
+        while rest:  # of what does not fit on a disk, the system writes what does
+            rest = rest[file.write(rest) :]
 
 
 def _held(path: Path) -> bool:
