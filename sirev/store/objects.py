@@ -239,10 +239,9 @@ def _temporary(root: Path) -> Iterator[tuple[Path, int]]:
 
 
 def _fill(fd: int, data: bytes) -> None:
-    with open(fd, "wb", buffering=0, closefd=False) as file:
-        rest = memoryview(data)
-        while rest:  # of what does not fit on a disk, the system writes what does
-            rest = rest[file.write(rest) :]
+    rest = memoryview(data)
+    while rest:  # of what does not fit on a disk, the system writes what does
+        rest = rest[os.write(fd, rest) :]
 
 
 def _held(path: Path) -> bool:
