@@ -52,6 +52,14 @@ def _is_shallow(value: Any) -> bool:
     return False
 
 
+def require_utf8(what: str, path: Path, advice: str) -> None:
+    """BadInput for a path that is no UTF-8: what is said of it could be neither printed nor written into a page, after hours."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise BadInput(f"{what} {os.fsencode(path)!r} has a path that is not UTF-8; {advice}") from None
+
+
 def require_plain_file(path: str | Path) -> None:
     """BadInput for what is no plain file, which is not opened for it. What is not there is left to whoever opens it."""
     try:

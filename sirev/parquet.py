@@ -38,11 +38,17 @@ def check_cells(rows: int, cells: int, size: int) -> None:
         raise TooLarge(f"{rows:,} rows with {cells:,} cells in {size:,} bytes of Parquet, where at most {most:,} cells are read")
 
 
+def check_bytes(count: int, size: int) -> None:
+    """TooLarge unless a table of `size` bytes may have so many bytes of pages, or of texts."""
+    if count > (most := FREE_BYTES + BYTES_PER_BYTE * size):
+        raise TooLarge(f"{count:,} bytes or more in {size:,} bytes of Parquet, where at most {most:,} are read")
+
+
 def read_batches(paths: Sequence[str | Path], rows: int | None = None) -> Iterator[dict[str, list[Any]]]:
     """The columns of the files, some thousand rows at a time; equal texts are one object.
 
-    Raises TooLarge before anything is read of a file that is too large, or if there are not `rows` of them in all; else whatever
-    pyarrow raises for what is no Parquet.
+    Raises TooLarge before anything is read of a file that is too large, ValueError if there are not `rows` of them in all; else
+    whatever pyarrow raises for what is no Parquet.
     """
     import pyarrow.parquet as pq
 
@@ -52,7 +58,7 @@ def read_batches(paths: Sequence[str | Path], rows: int | None = None) -> Iterat
         footers.append(pq.read_metadata(path))
         bounds.add(footers[-1])
     if rows is not None and bounds.rows != rows:
-        raise TooLarge(f"{bounds.rows:,} rows where its manifest says {rows:,}")
+        raise ValueError(f"{bounds.rows:,} rows where its manifest says {rows:,}")
     words: dict[Any, Any] = {}
     for path, footer in zip(paths, footers, strict=True):
         flat, nested = _text_columns(footer)
@@ -80,16 +86,12 @@ class _Bounds:
             self.cells += sum(max(chunk.num_values, group.num_rows) for chunk in chunks)
             self.unpacked += sum(chunk.total_uncompressed_size for chunk in chunks)
         check_cells(self.rows, max(self.cells, self.rows), self.size)
-        self._check_bytes(self.unpacked)
+        check_bytes(self.unpacked, self.size)
 
     def add_texts(self, count: int) -> None:
         """Count the bytes of texts, before they are taken apart."""
         self.texts += count
-        self._check_bytes(self.texts)
-
-    def _check_bytes(self, count: int) -> None:
-        if count > (most := FREE_BYTES + BYTES_PER_BYTE * self.size):
-            raise TooLarge(f"{count:,} bytes or more in {self.size:,} bytes of Parquet, where at most {most:,} are read")
+        check_bytes(self.texts, self.size)
 
 
 def _text_columns(footer: Any) -> tuple[list[str], list[str]]:
@@ -113,6 +115,7 @@ def _text_columns(footer: Any) -> tuple[list[str], list[str]]:
 
 def _batch_rows(path: str | Path, footer: Any, i: int, texts: list[str]) -> int:
     """How many rows of a row group are unpacked at a time: each of them may have the longest text of its column's dictionary."""
+    import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -121,8 +124,12 @@ def _batch_rows(path: str | Path, footer: Any, i: int, texts: list[str]) -> int:
         return BATCH_ROWS
     with pq.ParquetFile(path, metadata=footer, read_dictionary=texts) as file:
         first = next(file.iter_batches(1, row_groups=[i], columns=texts, use_threads=False), None)
-    columns = [] if first is None else first.columns
-    longest = sum(pc.max(pc.binary_length(column.dictionary)).as_py() or 0 for column in columns)
+    columns = [] if first is None else [*zip(first.schema.names, first.columns, strict=True)]
+    words = {name: column.dictionary for name, column in columns if pa.types.is_dictionary(column.type)}
+    longest: int = sum(pc.max(pc.binary_length(dictionary)).as_py() or 0 for dictionary in words.values())
+    # Not every column is read as a dictionary, such as one of JSON: no text of it is longer than all of them together.
+    chunks = [group.column(j) for j in range(group.num_columns)]
+    longest += sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in {*texts} - words.keys())
     return max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, longest)))
 
 

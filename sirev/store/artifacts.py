@@ -14,12 +14,15 @@ from typing import Any
 
 from sirev.errors import BadInput
 from sirev.inputs import parse_json
+from sirev.parquet import TooLarge
 from sirev.store.digests import canonical_json, is_digest, sha256
 from sirev.store.files import read_regular
 from sirev.store.objects import MEND, DamagedObject, Objects, refuse_barred
-from sirev.store.tables import Row, Table, from_parquet, rows_digest, to_parquet
+from sirev.store.tables import Row, Table, check_readable, from_parquet, rows_digest, to_parquet
 
 MANIFEST_FORMAT = 1
+JSON_BYTES = 256 << 20
+"""The most a stage's JSON may have: that of measures has a few hundred bytes a problem."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +79,27 @@ class Artifact:
     def json(self, name: str) -> Any:
         """The value of a JSON file of the artifact; DamagedObject if it is none."""
         try:
-            return parse_json(self.path(name).read_bytes())
+            return parse_json(read_regular(self.path(name), JSON_BYTES))
+        except OSError as error:
+            raise BadInput(f"artifact {self.digest[:12]}: {name} can't be read: {error.strerror}") from None
         except ValueError as error:
             raise DamagedObject(f"artifact {self.digest[:12]}: {name} is no JSON that sirev wrote: {error}; {MEND}") from None
 
     def rows(self, table: str) -> list[Row]:
-        """The rows of a table, in the table's order; DamagedObject if they are not what the manifest says."""
+        """The rows of a table, in its order; DamagedObject if they are not what the manifest says, BadInput if too large."""
         entry = self.manifest["tables"][table]
         paths = [self.path(part) for part in entry["parts"]]
         try:
             return from_parquet(paths, entry["order_by"], entry.get("rows"))
-        except (ValueError, KeyError, TypeError, NotImplementedError) as error:  # pyarrow's own are all of these kinds
+        except TooLarge as error:
+            raise BadInput(f"artifact {self.digest[:12]}: the table {table!r} is too large to be read: {error}") from None
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            NotImplementedError,
+        ) as error:  # pyarrow's own are all of these kinds
             told = " ".join(str(error).split()) or type(error).__name__
             raise DamagedObject(f"artifact {self.digest[:12]}: the table {table!r} can't be read: {told}; {MEND}") from None
 
@@ -100,7 +113,7 @@ class Artifact:
 
 
 def write_artifact(objects: Objects, output: Output) -> Artifact:
-    """Store every file of `output`, then the manifest that names them."""
+    """Store every file of `output`, then the manifest that names them. BadInput for a table too large to be read again."""
     files: dict[str, dict[str, Any]] = {}
     tables: dict[str, dict[str, Any]] = {}
     for name, source in output.files.items():
@@ -109,9 +122,12 @@ def write_artifact(objects: Objects, output: Output) -> Artifact:
         rows_of = table.table if isinstance(table, TableParts) else table
         ordered = rows_of.ordered()
         if isinstance(table, TableParts):
+            _check_readable(name, rows_of, sum(size for _, size in table.parts.values()))
             parts = {_safe(path): _entry(*where) for path, where in table.parts.items()}
         else:
-            parts = {f"{name}.parquet": _entry(*objects.add(to_parquet(table.columns, ordered)))}
+            packed = to_parquet(table.columns, ordered)
+            _check_readable(name, rows_of, len(packed))
+            parts = {f"{name}.parquet": _entry(*objects.add(packed))}
         files.update(parts)
         tables[name] = {
             "columns": rows_of.columns,
@@ -123,6 +139,13 @@ def write_artifact(objects: Objects, output: Output) -> Artifact:
     manifest = {"format": MANIFEST_FORMAT, "files": files, "tables": tables}
     digest, _ = objects.add(canonical_json(manifest))
     return Artifact(digest, manifest, objects)
+
+
+def _check_readable(name: str, table: Table, size: int) -> None:
+    try:
+        check_readable(table.columns, table.rows, size)
+    except TooLarge as error:
+        raise BadInput(f"the table {name!r} would be too large to be read again: {error}; make fewer rows") from None
 
 
 def open_artifact(objects: Objects, digest: str) -> Artifact:

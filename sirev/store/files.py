@@ -9,34 +9,47 @@ from pathlib import Path
 
 from sirev.errors import BadInput
 
+META_BYTES = 16 << 20
+"""The most a manifest, a record or a run may have; a manifest of 100,000 files has about this."""
 # A store that came from elsewhere, or was tampered with, may hold a link that leads out of it, or a pipe that never ends.
-_FLAGS = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_FLAGS = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-def read_regular(path: str | Path) -> bytes:
-    """The bytes of a plain file; OSError if there is none: a symbolic link, a folder and a pipe are no plain files."""
-    fd = os.open(path, _FLAGS)
+def open_regular(path: str | Path, how: int = os.O_RDONLY) -> int:
+    """Open a plain file; OSError if there is none: a symbolic link, a folder and a pipe are no plain files."""
+    fd = os.open(path, how | _FLAGS)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.ELOOP, "it is no plain file", str(path))
+    return fd
+
+
+def read_regular(path: str | Path, most: int = META_BYTES) -> bytes:
+    """The bytes of a plain file, OSError as for `open_regular`, and (of errno EFBIG) for one of more than `most` bytes."""
+    fd = open_regular(path)
     try:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(f"{path} is no plain file")
         # A file that grows while it is read is read to its end all the same: what it holds is checked by whoever asked.
-        pieces = [os.read(fd, status.st_size + 1)]
-        while piece := os.read(fd, 1 << 20):
+        size = os.fstat(fd).st_size
+        pieces: list[bytes] = []
+        left = 0 if size > most else most + 1
+        while left and (piece := os.read(fd, min(left, 1 << 20 if pieces else size + 1))):
             pieces.append(piece)
+            left -= len(piece)
+        if not left:
+            raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
         return b"".join(pieces)
     finally:
         os.close(fd)
 
 
 def read_if_there(path: Path, what: str) -> bytes | None:
-    """The bytes of a file; None if it is not there, nothing for what is no plain file. BadInput if it may not be read."""
+    """The bytes of a file; None if it is not there, nothing for what is no plain file. BadInput if it can't be read."""
     try:
         return read_regular(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        if error.errno == errno.EACCES:
+        if error.errno in (errno.EACCES, errno.EFBIG):
             raise BadInput(f"{what} {path} can't be read: {error.strerror}") from None
         return b""  # of a link, say, or a folder
 

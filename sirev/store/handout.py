@@ -10,7 +10,6 @@ import contextlib
 import os
 import secrets
 import shutil
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +17,7 @@ from typing import BinaryIO
 from sirev.errors import BadInput
 from sirev.store.artifacts import Artifact
 from sirev.store.copying import copy_file
+from sirev.store.files import open_regular
 from sirev.store.objects import MEND, DamagedObject, Objects
 from sirev.store.store import Store
 from sirev.store.tables import from_parquet, rows_digest, to_parquet
@@ -112,12 +112,10 @@ def _copy(objects: Objects, digest: str, size: int | None, target: Path) -> None
 @contextlib.contextmanager
 def _opened(objects: Objects, digest: str) -> Iterator[BinaryIO]:
     try:
-        fd = os.open(objects.path(digest), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = open_regular(objects.path(digest))
     except OSError as error:
         raise _unreadable(objects, digest, error) from None
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise DamagedObject(f"object {digest[:12]} in {objects.root} is no plain file; {MEND}")
         with open(fd, "rb", buffering=0, closefd=False) as source:
             yield source
     finally:

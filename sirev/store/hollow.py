@@ -12,6 +12,7 @@ from pathlib import Path
 from sirev.store.digests import canonical_json
 from sirev.store.files import is_regular
 from sirev.store.objects import Objects
+from sirev.store.shared import remove_file
 
 HOLLOW_FORMAT = 1
 
@@ -36,4 +37,4 @@ class Hollow:
 
     def remove(self, digest: str) -> None:
         """Take the mark away: the files are back, or the artifact is gone altogether."""
-        (self.root / f"{digest}.json").unlink(missing_ok=True)
+        remove_file(self._objects.root, self.root / f"{digest}.json")

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sirev.errors import BadInput, SirevError
+from sirev.store.files import open_regular
 from sirev.store.shared import NotPlain, make_private, open_lock
 
 PATIENCE_SECONDS = 600.0
@@ -175,7 +176,7 @@ def _leases(root: Path) -> Iterator[tuple[Path, bytes | None]]:
         return
     for path in sorted(path for path in folder.glob("*-*") if _NAME.fullmatch(path.name)):
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            fd = open_regular(path)
         except FileNotFoundError:
             continue
         except OSError as error:

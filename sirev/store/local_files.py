@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.inputs import refuse_unless_plain
+from sirev.inputs import refuse_unless_plain, require_utf8
 from sirev.store.digests import canonical_json, sealed, sha256, sha256_file, unsealed
 from sirev.store.files import read_regular
 from sirev.store.objects import Objects
@@ -30,7 +30,7 @@ class LocalFiles:
         """What `path` holds: sha256 of a file's bytes, of a folder's `names` and their bytes.
 
         What it held when it was last read, if it is not there any more; None if it was never read either. BadInput if it
-        is there and can't be read.
+        is there and can't be read, or is not called by UTF-8.
         """
         path = Path(os.path.expanduser(path)).absolute()  # pathlib's own raises for a user who does not exist
         known = self._entry(path)
@@ -52,8 +52,10 @@ class LocalFiles:
 
     def _present(self, path: Path, names: Iterable[str] | None, known: dict[str, Any] | None) -> str | None:
         """What `path` holds now, and remembers it; None if a file of it is not there. BadInput for one that can't be read."""
+        files = {name: path / name for name in sorted(names)} if names is not None else {"": path}
+        for file in files.values():
+            require_utf8("the file", file, "rename it")
         try:
-            files = {name: path / name for name in sorted(names)} if names is not None else {"": path}
             stats = {name: _stat(file) for name, file in files.items()}
         except OSError:
             return None
@@ -74,6 +76,7 @@ class LocalFiles:
         return self._read(self._file(path))
 
     def _file(self, path: Path) -> Path:
+        require_utf8("the file", path, "rename it")
         return self.objects.root / "local" / f"{sha256(str(path).encode())[:32]}.json"
 
     @staticmethod

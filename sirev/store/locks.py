@@ -94,14 +94,11 @@ def _acquire(root: Path, path: Path, on_wait: Callable[[str], None] | None, stop
 def _open(root: Path, path: Path) -> int | None:
     """The opened file of a lock; None for one that another user keeps to himself, since correctness never depends on it.
 
-    What is no plain file, or has another name besides, was put there to be written through: its name goes, and nothing else.
+    What is no plain file was put there to be written through: its name goes, and nothing else.
     """
     for last in (False, True):
         try:
-            fd = open_lock(root, path)
-            if os.fstat(fd).st_nlink <= 1:
-                return fd
-            os.close(fd)
+            return open_lock(root, path)
         except NotPlain:
             if last:
                 raise
@@ -115,8 +112,11 @@ def _open(root: Path, path: Path) -> int | None:
 
 
 def _sign(fd: int) -> bool:
-    """Write into a lock's file who holds it, for those who wait to read; False if it may only be read, another user's."""
-    if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+    """Write into a lock's file who holds it, for those who wait to read; False if nothing is to be written there.
+
+    It may be another user's, which may only be read, or have another name besides: a file of the user's, or of a copied store.
+    """
+    if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY or os.fstat(fd).st_nlink > 1:
         return False
     with contextlib.suppress(OSError):  # the disk may be full
         os.ftruncate(fd, 0)

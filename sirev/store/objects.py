@@ -15,13 +15,14 @@ import secrets
 import shutil
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from sirev.errors import BadInput, SirevError
 from sirev.store.copying import copy_file
 from sirev.store.digests import sha256, sha256_file
-from sirev.store.files import is_regular, read_regular
-from sirev.store.shared import make_folder, make_private
+from sirev.store.files import is_regular, open_regular, read_regular
+from sirev.store.shared import make_folder, make_private, remove_file
 
 STAMPED_FROM = 1 << 20
 """Objects of this many bytes or more leave a stamp of their check; hashing a smaller one costs less than the stamp."""
@@ -61,7 +62,7 @@ class Objects:
         return found.st_size == size and stat.S_ISREG(found.st_mode)
 
     def keep(self, digest: str, size: int) -> bool:
-        """As `present`; a collection at work beside this, or that has no locks to go by, sees that somebody counts on it."""
+        """As `present`, and touch it, so that a collection spares it."""
         if not self.present(digest, size):
             return False
         with contextlib.suppress(OSError):  # another user's
@@ -83,10 +84,10 @@ class Objects:
         """
         if isinstance(source, bytes) and self._holds(digest := sha256(source), source):
             return digest, len(source)  # to look takes a twentieth of the time that writing it again does
-        with self.temporary() as scratch:
+        with _temporary(self.root) as (scratch, fd):
             if isinstance(source, bytes):
                 digest, size = sha256(source), len(source)
-                scratch.write_bytes(source)
+                _fill(fd, source)
             else:
                 with source.open("rb", buffering=0) as read:
                     digest, size = copy_file(read, scratch)
@@ -96,7 +97,7 @@ class Objects:
     def _holds(self, digest: str, data: bytes) -> bool:
         path = f"{self._folder}/{digest[:2]}/{digest[2:]}"
         try:
-            if read_regular(path) != data:
+            if read_regular(path, len(data)) != data:
                 return False
             os.utime(path, follow_symlinks=False)  # where there are no locks a collection goes by age
         except OSError:
@@ -116,9 +117,11 @@ class Objects:
             self.publish(scratch, target)
         return size
 
-    def temporary(self) -> contextlib.AbstractContextManager[Path]:
+    @contextlib.contextmanager
+    def temporary(self) -> Iterator[Path]:
         """A path in the store's own tmp/, gone at exit unless it was published."""
-        return _temporary(self.root)
+        with _temporary(self.root) as (scratch, _):
+            yield scratch
 
     def sweep_temporary(self) -> None:
         """Delete what killed writers left in tmp/; what is a day old has no writer any more."""
@@ -136,7 +139,7 @@ class Objects:
 
         The folder is not synced: after a power failure an entry may be missing, which reads as "not computed".
         """
-        fd = os.open(scratch, os.O_RDONLY)
+        fd = open_regular(scratch)
         try:
             os.fsync(fd)
             os.fchmod(fd, 0o444)
@@ -153,8 +156,8 @@ class Objects:
 
     def write(self, data: bytes, target: Path) -> None:
         """Publish bytes under a name that is not their digest; what has it is replaced."""
-        with self.temporary() as scratch:
-            scratch.write_bytes(data)
+        with _temporary(self.root) as (scratch, fd):
+            _fill(fd, data)
             self.publish(scratch, target)
 
     def write_once(self, data: bytes, target: Path) -> bool:
@@ -198,8 +201,8 @@ class Objects:
 
     def _set_aside(self, path: Path, digest: str) -> None:
         try:
-            path.unlink()
-        except OSError as error:
+            remove_file(self.root, path)
+        except (OSError, BadInput) as error:
             raise DamagedObject(f"object {digest[:12]} in {self.root} is damaged and can't be removed: {error}") from None
         raise DamagedObject(
             f"object {digest[:12]} in {self.root} was damaged and is removed; "
@@ -208,13 +211,14 @@ class Objects:
 
 
 def refuse_barred(path: Path, error: OSError) -> None:
-    """BadInput if a file is there, or may be, and we are not allowed to read it: nothing is computed anew for that."""
-    if error.errno in (errno.EACCES, errno.EPERM):
+    """BadInput if a file is there, or may be, and is not ours to read, or too large: nothing is computed anew for that."""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EFBIG):
         raise BadInput(f"{path} can't be read: {error.strerror}") from None
 
 
 @contextlib.contextmanager
-def _temporary(root: Path):  # type: ignore[no-untyped-def]
+def _temporary(root: Path) -> Iterator[tuple[Path, int]]:
+    """A new file in tmp/, opened for writing: through the descriptor nothing is written elsewhere, whoever has the name."""
     folder = root / "tmp"
     path = folder / f"{os.getpid()}-{secrets.token_hex(8)}"
     try:
@@ -224,7 +228,7 @@ def _temporary(root: Path):  # type: ignore[no-untyped-def]
     try:
         with contextlib.suppress(OSError):  # held, so that nobody sweeps it up, whatever the clocks say
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        yield path
+        yield path, fd
     except OSError as error:
         if error.filename is None:  # a full disk says so of a file descriptor, which tells nobody which disk that is
             error.filename = str(root)
@@ -232,6 +236,12 @@ def _temporary(root: Path):  # type: ignore[no-untyped-def]
     finally:
         path.unlink(missing_ok=True)
         os.close(fd)
+
+
+def _fill(fd: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:  # of what does not fit on a disk, the system writes what does
+        rest = rest[os.write(fd, rest) :]
 
 
 def _held(path: Path) -> bool:

@@ -16,11 +16,12 @@ from sirev.errors import BadInput
 from sirev.store.digests import is_digest, sealed, unsealed
 from sirev.store.files import read_if_there
 from sirev.store.objects import MEND, Objects
+from sirev.store.shared import remove_file
 
 RUN_FORMAT = 1
 NAMES = {
-    "id": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,199}"),
-    "recipe": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,199}"),
+    "id": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,249}"),  # with .json the longest name that a file can have
+    "recipe": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,249}"),
     "method": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,199}"),
     "invocation": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@:+-]{0,199}"),
     "step": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@:/+-]{0,299}"),
@@ -102,7 +103,9 @@ class Runs:
         self._parsed: dict[str, tuple[bytes, Run]] = {}
 
     def save(self, run: Run) -> None:
-        """Write the run's present state."""
+        """Write the run's present state. BadInput for an id that no run can have, since nobody would find it again."""
+        if not is_run_id(run.id):
+            raise BadInput(f"{run.id!r} can't be the id of a run: it becomes the name of a file")
         self._objects.write(run_bytes(run), self.root / f"{run.id}.json")
 
     def get(self, run_id: str) -> Run | None:
@@ -129,11 +132,15 @@ class Runs:
 
     def remove(self, run_id: str) -> None:
         """Forget a run; what it pinned stays until somebody collects it."""
-        (self.root / f"{run_id}.json").unlink(missing_ok=True)
+        remove_file(self._objects.root, self.root / f"{run_id}.json")
 
     def ids(self) -> list[str]:
         """The ids of all runs, sorted; a file that can't be a run's by its name is none."""
         return sorted(path.stem for path in self.root.glob("*.json") if is_run_id(path.stem))
+
+    def strangers(self) -> list[Path]:
+        """The files among those of runs that can't be a run's by their names, so that nobody knows what they stand on."""
+        return sorted(path for path in self.root.glob("*.json") if not is_run_id(path.stem))
 
     def all(self) -> list[Run]:
         """All runs, by invocation (which begins with its time), then id."""

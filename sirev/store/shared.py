@@ -1,7 +1,7 @@
 """Folders and lock files of a store that several users of a group may share, and that a stranger may have put together.
 
 As with git's core.sharedRepository, but without a setting: what is new gets the permissions and the group of the store's own
-folder, whatever the umask of whoever makes it. Nothing is made or written behind a symbolic link.
+folder, whatever the umask of whoever makes it. Nothing is made, written or deleted behind a symbolic link.
 """
 
 from __future__ import annotations
@@ -43,11 +43,23 @@ def make_folder(root: Path, folder: Path) -> None:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), at)
 
 
+def remove_file(root: Path, path: Path) -> bool:
+    """Delete a file of the store in `root`; whether it was there. BadInput if a folder on the way is a link."""
+    for folder in reversed(path.relative_to(root).parents[:-1]):
+        if (root / folder).is_symlink():
+            raise BadInput(linked(root / folder, "deleted"))
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def linked(path: str | Path, done: str) -> str:
     """What to say of a folder of a store that is a symbolic link, behind which nothing is "written" or "deleted"."""
     return (
         f"{path} is a symbolic link, and nothing is {done} behind one; to have a store on another disk, "
-        "link the whole of it, or name it with --store"
+        "link the store's whole folder instead, or name it with --store"
     )
 
 
@@ -61,16 +73,21 @@ def open_lock(root: Path, path: Path) -> int:
     try:
         try:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
-        except PermissionError:
-            fd = os.open(path, os.O_RDONLY | flags)
+        except PermissionError as error:
+            try:
+                fd = os.open(path, os.O_RDONLY | flags)
+            except FileNotFoundError:
+                raise error from None
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EMLINK):  # the last is how BSD calls the first
             raise _not_plain(path) from None
         raise
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
         os.close(fd)
         raise _not_plain(path)
-    _share(root, fd, FILE_BITS)
+    if status.st_nlink == 1:  # else it may be a file of the user's that somebody linked here
+        _share(root, fd, FILE_BITS)
     return fd
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
+from sirev.inputs import require_utf8
 from sirev.store.artifacts import Artifact, Output, open_artifact, write_artifact
 from sirev.store.digests import is_digest, sealed, unsealed
 from sirev.store.files import is_regular, read_regular
@@ -37,6 +38,21 @@ def marker_bytes(store_id: str) -> bytes:
     return sealed({"format": STORE_FORMAT, "id": store_id})
 
 
+def parse_marker(raw: bytes) -> tuple[int, str]:
+    """The format of a store and its id, "" where the format is newer than this sirev reads; ValueError if it is no marker."""
+    try:
+        data = unsealed(raw)
+        version = data["format"]
+    except (KeyError, RecursionError) as error:
+        raise ValueError("no marker") from error
+    if type(version) is int and version > STORE_FORMAT:
+        return version, ""
+    sound = type(version) is int and version == STORE_FORMAT and data.keys() == {"format", "id"}
+    if not (sound and is_digest(data["id"], ID_DIGITS)):  # an id becomes part of paths
+        raise ValueError("odd values")
+    return version, data["id"]
+
+
 def new_id() -> str:
     """A name for a store that is made: random, given once."""
     return secrets.token_hex(ID_DIGITS // 2)
@@ -52,14 +68,6 @@ def default_path() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sirev"
 
 
-def _require_text(path: Path) -> None:
-    """BadInput for a path that is no UTF-8: what is said of it could be neither printed nor written into a page, after hours."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise BadInput(f"the store {os.fsencode(path)!r} has a path that is not UTF-8; name another with --store DIR") from None
-
-
 class Store:
     """A content-addressed store in a folder. Opening one reads a marker and writes nothing.
 
@@ -68,14 +76,14 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self.path = Path(path) if path is not None else default_path()
-        _require_text(self.path)
+        require_utf8("the store", self.path, "name another with --store DIR")
         self.objects = Objects(self.path)
         self.records = Records(self.path, self.objects)
         self.runs = Runs(self.path, self.objects)
         self.hollow = Hollow(self.path, self.objects)
         self.gate = Gate(self.path)
         self._lease: Lease | None = None
-        self._marker = self._read_marker()
+        self._id = self._read_id()
         self._swept = False
         self._artifacts: dict[str, Artifact] = {}
 
@@ -85,7 +93,7 @@ class Store:
     @property
     def exists(self) -> bool:
         """Whether anything was ever stored here."""
-        return self._marker is not None
+        return self._id is not None
 
     def lookup(self, key: str, pinned: str | None = None) -> Artifact | None:
         """The artifact to use for a key, None if it has to be computed.
@@ -198,20 +206,20 @@ class Store:
     def id(self) -> str:
         """A random name given to the store when it was created: tells what was made here from what was pulled."""
         self.create()
-        assert self._marker is not None
-        return str(self._marker["id"])
+        assert self._id is not None
+        return self._id
 
     @property
     def known_id(self) -> str | None:
         """The `id`, None if the store is not made yet; makes nothing."""
-        return str(self._marker["id"]) if self._marker else None
+        return self._id
 
     def create(self) -> None:
         """Make the store if it is not there yet; safe against another process doing the same."""
         if not self._swept:
             self._swept = True
             self.objects.sweep_temporary()
-        if self._marker is not None:
+        if self._id is not None:
             return
         with self.objects.temporary() as scratch:
             scratch.write_bytes(marker_bytes(new_id()))
@@ -223,7 +231,7 @@ class Store:
             except OSError:  # a file system without hard links
                 if not (self.path / MARKER).exists():
                     os.replace(scratch, self.path / MARKER)
-        self._marker = self._read_marker()
+        self._id = self._read_id()
 
     def _complete(self, digest: str) -> Artifact | None:
         try:
@@ -232,13 +240,11 @@ class Store:
             return None
         return artifact if artifact.complete() or digest in self.hollow else None
 
-    def _read_marker(self) -> dict[str, Any] | None:
+    def _read_id(self) -> str | None:
+        """The store's id, None where there is no store."""
         marker = self.path / MARKER
         try:
-            data = unsealed(read_regular(marker))
-            version = data["format"]
-            if type(version) is not int or (version <= STORE_FORMAT and not is_digest(data["id"], ID_DIGITS)):
-                raise ValueError("odd values")  # an id becomes part of paths
+            version, store_id = parse_marker(read_regular(marker))
         except (FileNotFoundError, NotADirectoryError):
             if self.path.exists() and not self.path.is_dir():
                 raise BadInput(f"the store {self.path} is not a folder; name another with --store DIR") from None
@@ -247,8 +253,8 @@ class Store:
             if error.errno is not None and error.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
                 raise BadInput(f"the store {self.path} can't be read: {error.strerror}") from None
             raise BadInput(f"{marker} is no plain file; {MEND}") from None
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except ValueError:
             raise BadInput(f"{marker} is damaged; {MEND}") from None
         if version > STORE_FORMAT:
             raise BadInput(f"the store {self.path} has format {version}; this sirev reads up to {STORE_FORMAT}: upgrade sirev")
-        return dict(data)
+        return store_id

@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sirev.parquet import read_batches
+from sirev.parquet import check_bytes, check_cells, read_batches
 from sirev.store.digests import canonical_json
 
 Row = dict[str, Any]
 
 _TYPES = {"string": "string", "int": "int64", "bool": "bool_", "float": "float64"}
+
+CELL_BYTES = 9
+"""What Arrow has for a cell beside its text, about."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,20 @@ def to_parquet(columns: dict[str, str], rows: Sequence[Row]) -> bytes:
     return sink.getvalue()
 
 
+def check_readable(columns: dict[str, str], rows: Sequence[Row], size: int) -> None:
+    """TooLarge for rows that could be written as `size` bytes of Parquet, and then not be read."""
+    cells = len(rows) * max(1, len(columns))
+    check_cells(len(rows), cells, size)
+    texts = [name for name, kind in columns.items() if kind == "string"]
+    said = sum(len(row[name].encode()) for name in texts for row in rows if row[name])
+    check_bytes(said + CELL_BYTES * cells, size)
+
+
 def from_parquet(paths: Sequence[Path], order_by: Sequence[str], count: int | None = None) -> list[Row]:
     """The rows of one or several Parquet files, in table order; `count` is how many there should be.
 
-    Raises TooLarge, a ValueError, before files are read that hold more than their bytes can honestly hold, or another number.
+    Raises TooLarge, a ValueError, before files are read that hold more than their bytes can honestly hold; ValueError for
+    another number.
     """
     rows: list[Row] = []
     for columns in read_batches(paths, count):

@@ -230,7 +230,10 @@ class _Again:
             digest = one.get("sha256")
             if digest is None:
                 raise CantRecompute("its rows are the Hub's")
-            here = next((path for path in local.where(digest) if local.holds(path, digest)), None)
+            try:
+                here = next((path for path in local.where(digest) if local.holds(path, digest)), None)
+            except BadInput as error:  # a pipe, say, or a file that may not be read
+                raise CantRecompute(f"the file that its rows came from can't be read: {error}") from error
             if here is None:
                 raise CantRecompute("the file that its rows came from is not here any more, or has changed")
             files[what] = str(here)

@@ -16,6 +16,7 @@ from sirev.resident import ChildFailed
 from sirev.spawning import further
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact, Output
+from sirev.store.files import is_regular
 from sirev.store.local_files import LocalFiles
 from sirev.store.objects import DamagedObject
 from sirev.store.provenance import git_state, hardware, now, versions
@@ -132,8 +133,20 @@ class Runner:
         return record.provenance if record else {}
 
     def finish(self, status: Literal["complete", "stopped"], reason: str | None) -> None:
-        """Write the run's end, unless the store says the same already."""
-        if (self.run.status, self.run.reason) != (status, reason) or self.run.pins != self._pins:
+        """Write the run's end, unless the store says the same already.
+
+        Raises StageFailed where a collection beside this took what the run stands on: a process that computes nothing holds
+        nothing of what it found.
+        """
+        if (self.run.status, self.run.reason) == (status, reason) and self.run.pins == self._pins:
+            return
+        with self.store.gate.shared():
+            for name, pin in self.run.pins.items():
+                if not is_regular(self.store.records.path(pin.key, pin.artifact)):
+                    raise StageFailed(
+                        f"{self.run.id}: a collection in {self.store.path} took step {step_title(name)} meanwhile; "
+                        "run the same command again"
+                    )
             self.run.status, self.run.reason = status, reason
             self._save(self.run)
 

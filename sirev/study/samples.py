@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from sirev.errors import BadInput, StageFailed
 from sirev.recipe import suggest
+from sirev.recipe.fields import NAME_LENGTH
 from sirev.stages import compare, dataset, grade, samples
 from sirev.stages import measure as measures
 from sirev.store.artifacts import Artifact
@@ -36,7 +37,7 @@ METHOD = "samples"
 ANSWERS = ("math", "code", "text", "letters")
 SINGLE = ("greedy", "draw")
 """What a step's completions are where each problem has one."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{NAME_LENGTH - 1}}}")
 
 
 @dataclass(frozen=True)
@@ -277,7 +278,8 @@ def _request(
     """The checked request: the run's settings as far as the files don't matter, and the task that grades, if one does."""
     if not _NAME.fullmatch(name):
         raise BadInput(
-            f"the name {name!r} becomes part of files' names: letters, digits, '_', '.' and '-', a letter or digit first"
+            f"the name {name!r} becomes part of files' names: letters, digits, '_', '.' and '-', a letter or digit first, "
+            f"up to {NAME_LENGTH} characters"
         )
     if len(steps) < 2:
         raise BadInput("name at least two steps, M_1 first: there is nothing to compare otherwise")

@@ -12,12 +12,13 @@ import time
 from pathlib import Path
 
 from sirev.errors import BadInput
+from sirev.store.files import open_regular
 from sirev.store.store import Store
 
 PREFIX = "sirev-scratch-"
 ABANDONED_SECONDS = 14 * 24 * 3600
 EMPTY_SECONDS = 3600
-"""The age at which an empty folder of attempts is nobody's: whoever makes one puts something in it within seconds."""
+"""The age at which an empty folder of attempts goes. That harms nobody: `adopt` makes an attempt's parents anew."""
 
 
 class Scratch:
@@ -89,10 +90,8 @@ def _delete_unlocked(folder: Path) -> None:
     if not _own_folder(folder):  # the folder for temporary files is everybody's
         return
     with contextlib.suppress(OSError):  # somebody else's, or already gone
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        lock = open_regular(folder / "lock", os.O_RDWR)
         try:
-            if not stat.S_ISREG(os.fstat(lock).st_mode):
-                return
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder)
         finally:

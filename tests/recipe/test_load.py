@@ -415,6 +415,7 @@ SUITE = "{task: {name: gsm8k, data: {path: x}}, grader: gsm8k_strict}"
         ("tiny", ["evaluation.temperatures=[1.0, 1]"], "evaluation.temperatures: [1.0, 1]: a temperature is named twice"),
         ("tiny", ["evaluation.temperatures=[0.5, 0]"], "evaluation.temperatures.1: 0 is not allowed: input should be greater "
          "than 0"),
+        ("tiny", [f"name={'a' * 121}"], f"name: '{'a' * 121}' is not allowed: string should have at most 120 characters"),
         ("tiny", ["evaluation.verdict.margin=3"], "evaluation.verdict.margin: 3 is not allowed: input should be less than or "
          "equal to 1"),
         ("tiny", ["evaluation.verdict.margins=0.1"], "evaluation.verdict has no field 'margins'; did you mean 'margin'? (known: "

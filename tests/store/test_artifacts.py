@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from sirev import parquet
+from sirev.errors import BadInput
 from sirev.store.artifacts import Output, TableParts, open_artifact, write_artifact
 from sirev.store.digests import canonical_json
 from sirev.store.objects import DamagedObject, Objects
@@ -88,12 +90,31 @@ def test_a_table_that_is_not_what_its_manifest_says_is_refused_in_a_line(tmp_pat
     assert str(caught.value) == f"{named}2 rows where its manifest says 3; mend the store with: sirev store verify --repair"
     artifact.manifest["tables"]["t"]["rows"] = 20_000_000
     artifact.manifest["files"]["t.parquet"]["sha256"] = objects.add(parquet_bomb(tmp_path / "bomb.parquet", 20_000_000))[0]
-    with pytest.raises(DamagedObject, match=f"{named}20,000,000 rows with 80,000,000 cells in "):
+    with pytest.raises(BadInput, match=r"too large to be read: 20,000,000 rows with 80,000,000 cells in "):
         artifact.rows("t")
     artifact.manifest["files"]["t.parquet"]["sha256"] = objects.add(b"PAR1 and nothing else")[0]
     with pytest.raises(DamagedObject, match=named) as caught:
         artifact.rows("t")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+def test_a_table_that_could_not_be_read_again_is_not_written(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch, sharded: bool
+) -> None:
+    table = Table({"n": "int", "text": "string"}, [{"n": n, "text": "A" * 100} for n in range(20_000)], ("n",))
+    part = objects.add(to_parquet(table.columns, table.rows))
+    output = Output(tables={"t": TableParts(table, {"t/0.parquet": part}) if sharded else table})
+    write_artifact(objects, output)
+    monkeypatch.setattr(parquet, "CELLS_PER_BYTE", 0)
+    monkeypatch.setattr(parquet, "FREE_CELLS", 39_999)
+    with pytest.raises(BadInput, match="the table 't' would be too large to be read again: 20,000 rows with 40,000 cells"):
+        write_artifact(objects, output)
+    monkeypatch.setattr(parquet, "FREE_CELLS", 40_000)
+    monkeypatch.setattr(parquet, "BYTES_PER_BYTE", 0)
+    monkeypatch.setattr(parquet, "FREE_BYTES", 2_000_000)
+    with pytest.raises(BadInput, match="the table 't' would be too large to be read again: 2,360,000 bytes or more"):
+        write_artifact(objects, output)
 
 
 @pytest.mark.parametrize("content", [b"[" * 200 + b"]" * 200, b"[" * 100_000, b"{"])

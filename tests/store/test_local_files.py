@@ -176,3 +176,11 @@ def test_a_pipe_or_a_device_is_refused_and_not_waited_for(local: LocalFiles, tmp
             local.digest(path)
     with pytest.raises(BadInput, match=rf"^{tmp_path}/pipe: is a pipe"):
         local.digest(tmp_path, ["pipe"])  # of a model's folder, say
+
+
+def test_a_path_that_is_not_utf_8_is_refused_in_a_line(local: LocalFiles, file: Path, folder: Path) -> None:
+    name = os.fsdecode(b"\xffa.jsonl")
+    odd = file.rename(file.with_name(name))
+    for look in (lambda: local.digest(odd), lambda: local.remembers(odd), lambda: local.digest(folder, [name])):
+        with pytest.raises(BadInput, match="has a path that is not UTF-8; rename it"):
+            look()

@@ -7,6 +7,7 @@ import pytest
 
 from sirev.errors import BadInput
 from sirev.store import objects as module
+from sirev.store import shared
 from sirev.store.digests import sha256
 from sirev.store.objects import STAMPED_FROM, DamagedObject, Objects
 
@@ -126,3 +127,23 @@ def test_sweeping_follows_no_link_and_takes_nothing_that_is_not_ours(tmp_path: P
     Objects(root).sweep_temporary()
     assert "notes.txt" in {path.name for path in (root / "tmp").iterdir()}
     assert not (root / "tmp" / "12-0123456789abcdef").exists()
+
+
+def test_bytes_are_written_to_the_file_that_was_made_whatever_has_its_name_by_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    made = shared.make_private
+
+    def moved(root: Path, path: Path, flags: int) -> int:
+        fd = made(root, path, flags)
+        path.unlink()
+        path.symlink_to(precious)
+        return fd
+
+    monkeypatch.setattr(module, "make_private", moved)
+    for store in (lambda: Objects(tmp_path / "store").add(b"a"), lambda: Objects(tmp_path).write(b"a", tmp_path / "a")):
+        with pytest.raises(OSError, match="symbolic link"):
+            store()
+    assert precious.read_text() == "mine"

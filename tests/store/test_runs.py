@@ -98,3 +98,12 @@ def test_a_file_that_no_run_can_be_called_by_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "\x1b[2J.json").write_bytes(b"{}")
     assert (store.runs.ids(), store.runs.all(), store.runs.get("../sirev-store")) == ([], [], None)
+
+
+def test_a_run_of_the_longest_name_a_file_can_have_is_found_again_and_no_longer_one_is_written(runs: Runs) -> None:
+    runs.save(run("x" * 250))
+    assert runs.ids() == ["x" * 250]
+    assert runs.get("x" * 250) == run("x" * 250)
+    for odd in ("x" * 251, "a/b"):
+        with pytest.raises(BadInput, match="can't be the id of a run"):
+            runs.save(run(odd))

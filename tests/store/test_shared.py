@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +19,11 @@ from sirev.store.artifacts import Output
 from sirev.store.leases import Gate
 from sirev.store.local_files import LocalFiles
 from sirev.store.locks import key_lock
-from sirev.store.objects import STAMPED_FROM, Objects
+from sirev.store.objects import STAMPED_FROM, DamagedObject, Objects
 from sirev.store.runs import Run
-from sirev.store.shared import make_folder
+from sirev.store.shared import make_folder, open_lock
 from sirev.store.store import Store
+from sirev.store.upkeep.pins import Pins
 
 ACTION = {"stage": "made", "version": 1, "parameters": {}, "inputs": {}}
 GROUP = 54_321
@@ -135,9 +138,36 @@ def test_a_link_in_the_place_of_a_lock_is_not_written_through(tmp_path: Path, pr
         (locks / "key").symlink_to(precious)
     else:
         os.link(precious, locks / "key")
+    (tmp_path / "store").chmod(0o2775)
     with key_lock(tmp_path / "store", "key") as held:
         assert held
     assert precious.read_text() == "my key\n"
+    assert stat.S_IMODE(precious.stat().st_mode) == 0o600
+
+
+def test_a_lock_that_is_held_is_waited_for_though_its_file_has_another_name_besides(tmp_path: Path) -> None:
+    stop = threading.Event()
+    with key_lock(tmp_path, "key") as held:
+        assert held
+        os.link(tmp_path / "locks" / "key", tmp_path / "copy")
+        stop.set()
+        with key_lock(tmp_path, "key", stop=stop) as also:
+            assert not also
+    assert not (tmp_path / "locks" / "key").exists()
+
+
+def test_who_may_not_make_a_lock_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "locks").mkdir()
+    opened = os.open
+
+    def read_only(path: Path, flags: int, *mode: int) -> int:
+        if flags & os.O_CREAT:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", read_only)
+    with pytest.raises(PermissionError):
+        open_lock(tmp_path, tmp_path / "locks" / "key")
 
 
 def test_a_folder_in_the_place_of_a_lock_is_one_clear_line(tmp_path: Path) -> None:
@@ -195,6 +225,34 @@ def test_nothing_is_written_behind_a_link_in_the_place_of_a_folder(tmp_path: Pat
         with pytest.raises(BadInput, match=f"{folder} is a symbolic link, and nothing is written behind one"):
             work()
     assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["runs", "pins", "hollow"])
+def test_nothing_is_deleted_behind_a_link_in_the_place_of_a_folder(tmp_path: Path, folder: str) -> None:
+    store, outside = Store(tmp_path / "store"), tmp_path / "outside"
+    store.create()
+    outside.mkdir()
+    (outside / "mine.json").write_text("another store's")
+    (store.path / folder).symlink_to(outside)
+    remove = {"runs": store.runs.remove, "pins": Pins(store.path, store.objects).remove, "hollow": store.hollow.remove}[folder]
+    with pytest.raises(BadInput, match=f"{folder} is a symbolic link, and nothing is deleted behind one"):
+        remove("mine")
+    assert (outside / "mine.json").read_text() == "another store's"
+
+
+@pytest.mark.parametrize("folder", ["objects", "objects/ca"])
+def test_a_damaged_object_behind_a_link_is_not_removed(tmp_path: Path, folder: str) -> None:
+    store, outside = Store(tmp_path / "store"), tmp_path / "outside"
+    digest, _ = store.objects.add(b"a")
+    assert digest.startswith("ca")
+    path = store.objects.path(digest)
+    path.chmod(0o644)
+    path.write_bytes(b"b")
+    (store.path / folder).rename(outside)
+    (store.path / folder).symlink_to(outside)
+    with pytest.raises(DamagedObject, match=r"can't be removed: .* is a symbolic link"):
+        store.objects.checked(digest)
+    assert path.read_bytes() == b"b"
 
 
 def test_a_file_in_the_place_of_a_folder_is_an_error(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from sirev.store import store as module
 from sirev.store.artifacts import Output
 from sirev.store.digests import canonical_json, sealed
 from sirev.store.records import Record, action_key
-from sirev.store.store import Store, default_path
+from sirev.store.sharing.remote import Remote
+from sirev.store.store import Store, default_path, marker_bytes, parse_marker
 
 ACTION = {"stage": "train", "version": 1, "parameters": {}, "inputs": {}}
 KEY = action_key(ACTION)
@@ -154,3 +155,18 @@ def test_a_path_that_is_no_utf_8_is_one_clear_line_before_anything_is_made(tmp_p
         Store(os.fsdecode(os.fsencode(tmp_path) + b"/st\xffre"))
     str(caught.value).encode()  # can be printed
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_marker_means_the_same_to_whoever_reads_one(tmp_path: Path) -> None:
+    raw = marker_bytes("0123456789abcdef")
+    assert parse_marker(raw) == (1, "0123456789abcdef")
+    assert parse_marker(sealed({"format": 2, "name": "of another kind"})) == (2, "")
+    forged = raw.replace(b"0123", b"3210")  # its sum does not fit
+    for odd in (forged, sealed({"format": True, "id": "0123456789abcdef"}), canonical_json({"format": 1}), b"[" * 100_000):
+        with pytest.raises(ValueError, match=r"."):
+            parse_marker(odd)
+    (tmp_path / "sirev-store.json").write_bytes(forged)
+    with pytest.raises(BadInput, match=r"sirev-store.json is damaged"):
+        _ = Remote(str(tmp_path)).id
+    with pytest.raises(BadInput, match=r"sirev-store.json is damaged"):
+        Store(tmp_path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -152,7 +153,13 @@ def test_rows_of_the_users_are_read_again_as_long_as_they_are_as_they_were(tmp_p
     found = recompute(store, EVERYTHING)
     assert (found.differences, found.skipped) == ([], {})
     assert {stage_of(step) for step in found.alike} == {"task", "grade", "measure", "compare"}
-    data.write_text(data.read_text() + "\n")
+    away = data.rename(tmp_path / "away")
+    os.mkfifo(data)
+    found = recompute(store, EVERYTHING)
+    assert found.differences == []
+    (said,) = {*found.skipped.values()}
+    assert said.startswith(f"the file that its rows came from can't be read: {data}: is a pipe")
+    data.write_text(away.rename(data).read_text() + "\n")
     found = recompute(store, EVERYTHING)
     assert found.differences == []
     assert {*found.skipped.values()} == {"the file that its rows came from is not here any more, or has changed"}

@@ -4,12 +4,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 import sirev
 from sirev.errors import BadInput, StageFailed
 from sirev.store.store import Store
+from sirev.study.runner import Runner
 from tests.conftest import Study, semantic_digests, tree
 
 
@@ -278,3 +280,25 @@ def test_a_training_that_fails_for_another_reason_says_nothing_of_memory(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(StageFailed, match="ValueError: the loss is odd; log: "):
         sirev.iterate("tiny_smoke", methods=["sft"], overrides=["training.sft.learning_rate=1e-3"], store=smoke_copy)
+
+
+def test_a_run_of_hits_alone_is_not_saved_as_complete_if_a_collection_took_one_of_them(
+    smoke: Study, smoke_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, finish = Store(smoke_copy), Runner.finish
+    run_id = smoke.of("sft").id
+    store.runs.remove(run_id)
+
+    def collected(runner: Runner, status: Literal["complete", "stopped"], reason: str | None) -> None:
+        pin = runner.run.pins["compare"]
+        store.records.path(pin.key, pin.artifact).unlink()
+        finish(runner, status, reason)
+
+    monkeypatch.setattr(Runner, "finish", collected)
+    with pytest.raises(StageFailed, match="took step compare meanwhile; run the same command again"):
+        sirev.iterate("tiny_smoke", methods=["sft"], store=smoke_copy)
+    monkeypatch.undo()
+    left = store.runs.get(run_id)
+    assert left is None or left.status != "complete"
+    (result,) = sirev.iterate("tiny_smoke", methods=["sft"], store=smoke_copy)
+    assert result.computed == ("compare",)

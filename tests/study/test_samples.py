@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -308,6 +309,10 @@ def test_bad_requests_are_one_clear_line_and_make_no_store(tmp_path: Path) -> No
     store = tmp_path / "store"
     files = {"M1": write(tmp_path / "a.jsonl", 10, 4), "M2": write(tmp_path / "b.jsonl", 10, 7)}
     assert "becomes part of files' names" in refused("a/b", steps=files, store=store)
+    assert "up to 120 characters" in refused("a" * 121, steps=files, store=store)
+    odd = tmp_path / os.fsdecode(b"\xffa.jsonl")
+    odd.write_bytes(files["M1"].read_bytes())
+    assert "has a path that is not UTF-8; rename it" in refused("mine", steps={**files, "M1": odd}, store=store)
     assert "at least two steps" in refused("mine", steps={"M1": files["M1"]}, store=store)
     assert "there is no file" in refused("mine", steps={**files, "M3": tmp_path / "no.jsonl"}, store=store)
     assert "--greedy M3: no such step (known: M1, M2)" in refused("mine", steps=files, greedy={"M3": files["M1"]}, store=store)

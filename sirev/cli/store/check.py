@@ -97,7 +97,10 @@ def _print(outcome: _Outcome, count: int) -> None:
     _list("Damaged or missing", [_line(one, reason) for one, reason in outcome.left])
     _list("Dropped", [_line(one) for one in outcome.dropped])
     _list("Missing", [_line(one) for one in outcome.again])
-    _list("Newer format, which this version can't check (upgrade sirev)", [f"{one.path}: {one.what}" for one in found.unchecked])
+    _list(
+        "Newer than this version of sirev, or larger than it reads, and so not checked",
+        [f"{one.path}: {one.what}" for one in found.unchecked],
+    )
     _list("Remarks (no damage)", [f"{one.path}: {one.what}" for one in found.remarks])
     if outcome.recomputed is not None:
         _list(
@@ -169,7 +172,7 @@ def _last_lines(outcome: _Outcome, count: int) -> list[str]:
     elif outcome.dropped or outcome.again:
         state = f"{len(outcome.dropped):,} dropped" + (f", {len(outcome.again):,} missing" if outcome.again else "")
     else:
-        state = "no damage" + (f"; {len(found.unchecked):,} of a newer format not checked" if found.unchecked else "")
+        state = "no damage" + (f"; {len(found.unchecked):,} not checked" if found.unchecked else "")
     return [*lines, f"{checked}: {state}"]
 
 

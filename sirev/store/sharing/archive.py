@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -178,9 +179,10 @@ def _pieces(path: Path) -> Iterator[bytes]:
 def _beside(file: Path) -> Iterator[tuple[Path, int]]:
     """A new file in the same folder, gone at exit: others may write there, so it has a name at which nobody can have put a link,
     and is opened once."""
-    fd, name = tempfile.mkstemp(prefix=f".{file.name[:100]}.", dir=file.parent)
+    name = file.with_name(f".{file.name[:100]}.{secrets.token_hex(8)}")
+    fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)  # for whom the umask says
     try:
-        yield Path(name), fd
+        yield name, fd
     finally:
         os.close(fd)
         with contextlib.suppress(OSError):
@@ -189,7 +191,6 @@ def _beside(file: Path) -> Iterator[tuple[Path, int]]:
 
 def _place(scratch: Path, fd: int, file: Path) -> None:
     """Give a finished file its name, on which nothing else may have come to lie meanwhile."""
-    os.fchmod(fd, 0o644)  # it is written to be given to others
     os.fsync(fd)
     try:
         os.link(scratch, file)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.store.digests import canonical_json, is_digest
+from sirev.store.digests import canonical_json
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.sharing import foreign, listing, tarball
 from sirev.store.sharing.listing import INDEX, INDEX_BYTES, Member
-from sirev.store.store import ID_DIGITS, STORE_FORMAT
+from sirev.store.store import STORE_FORMAT, parse_marker
 
 RATIO, SLACK = 200, 64 << 20
 """How much may come out of a file: so many times its bytes, and so many bytes besides. Of stores about twice as much does."""
@@ -101,12 +101,12 @@ def _check_room(total: int, packed: int, folder: Path) -> None:
 
 def _check_small(member: Member, raw: bytes, arrival: Arrival) -> None:
     if member.kind == "marker":
-        marker = foreign.opened(raw, member.name)
-        version = marker.get("format") if isinstance(marker, dict) else None
-        if isinstance(version, int) and version > STORE_FORMAT:
+        try:
+            version, _ = parse_marker(raw)
+        except ValueError:
+            raise BadInput(f"refused: its {member.name} is no marker of a store") from None
+        if version > STORE_FORMAT:
             raise BadInput(f"it is of a store of format {version}; this sirev reads up to {STORE_FORMAT}: upgrade sirev")
-        if not isinstance(version, int) or set(marker) != {"format", "id"} or not is_digest(marker["id"], ID_DIGITS):
-            raise BadInput(f"refused: its {member.name} is no marker of a store")
     elif member.kind == "run":
         foreign.check_run(raw, member.stem)
         arrival.pins |= {(pin["key"], pin["artifact"]) for pin in foreign.parse(raw, member.name)["pins"].values()}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
-import stat
 from collections.abc import Callable, Collection, Iterator, Sequence
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
-from sirev.store.files import read_regular
+from sirev.store.files import open_regular, read_regular
 from sirev.store.objects import Objects
 from sirev.store.shared import make_folder, make_private
 from sirev.store.sharing.backend import Missing, Progress, Refused, RemoteFailed, Upload, at_once, too_many
@@ -42,9 +42,12 @@ class Folder:
 
     def read(self, path: str, limit: int) -> bytes:
         with self._errors(path):
-            if os.lstat(self.root / path).st_size > limit:
-                raise too_many(path, limit)
-            return read_regular(self.root / path)
+            try:
+                return read_regular(self.root / path, limit)
+            except OSError as error:
+                if error.errno == errno.EFBIG:
+                    raise too_many(path, limit) from None
+                raise
 
     def fetch(self, path: str, target: Path, size: int, moved: Callable[[int], None]) -> None:
         with self._errors(path), _plain(self.root / path) as source, target.open("wb") as file:
@@ -112,10 +115,7 @@ class Folder:
 
 @contextlib.contextmanager
 def _plain(path: Path) -> Iterator[FileIO]:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with FileIO(fd) as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise RemoteFailed(f"{path} is not a plain file")
+    with FileIO(open_regular(path)) as file:
         yield file
 
 

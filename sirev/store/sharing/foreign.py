@@ -16,12 +16,11 @@ from sirev.errors import BadInput
 from sirev.parquet import TooLarge, check_cells
 from sirev.store.artifacts import MANIFEST_FORMAT
 from sirev.store.digests import canonical_json, is_digest, unsealed
+from sirev.store.files import META_BYTES
 from sirev.store.records import RECORD_FORMAT, action_key
 from sirev.store.runs import RUN_FORMAT, STATUSES, is_run_id, odd_name
 from sirev.store.sharing import contents
 
-META_BYTES = 16 << 20
-"""The most a manifest, a record or a run may have; a manifest of 100,000 files has about this."""
 FILES = 100_000
 NAME_BYTES, PART_BYTES = 1024, 255
 COLUMN_TYPES = ("string", "int", "bool", "float")

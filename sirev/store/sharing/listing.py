@@ -9,8 +9,9 @@ from typing import Any
 
 from sirev.errors import BadInput
 from sirev.store.digests import canonical_json, is_digest
+from sirev.store.files import META_BYTES
 from sirev.store.sharing import contents
-from sirev.store.sharing.foreign import META_BYTES, is_size
+from sirev.store.sharing.foreign import is_size
 from sirev.store.sharing.tarball import END, taken
 
 ARCHIVE_FORMAT = 1
@@ -19,7 +20,7 @@ INDEX_BYTES = 64 << 20
 """The most that an index may have: enough for 400,000 files."""
 KINDS = {
     "marker": re.compile(r"sirev-store\.json"),
-    "run": re.compile(r"runs/([A-Za-z0-9][A-Za-z0-9_.@-]{0,199})\.json"),
+    "run": re.compile(r"runs/([A-Za-z0-9][A-Za-z0-9_.@-]{0,249})\.json"),
     "record": re.compile(r"records/([0-9a-f]{2})/(\1[0-9a-f]{62})/([0-9a-f]{64})\.json"),
     "hollow": re.compile(r"hollow/([0-9a-f]{64})\.json"),
     "object": re.compile(r"objects/([0-9a-f]{2})/([0-9a-f]{62})"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +10,14 @@ from urllib.parse import unquote
 from sirev.addresses import without_credentials
 from sirev.errors import BadInput
 from sirev.store.digests import is_digest
+from sirev.store.files import META_BYTES
 from sirev.store.runs import Run, is_run_id, parsed_run
 from sirev.store.sharing.backend import Backend, Missing, Progress, Silent, Upload, patiently
 from sirev.store.sharing.bucket import Bucket
 from sirev.store.sharing.folder import Folder
-from sirev.store.sharing.foreign import META_BYTES, check_run
+from sirev.store.sharing.foreign import check_run
 from sirev.store.sharing.hub import Hub
-from sirev.store.store import ID_DIGITS, MARKER, STORE_FORMAT, marker_bytes, new_id
+from sirev.store.store import MARKER, STORE_FORMAT, marker_bytes, new_id, parse_marker
 from sirev.typed import typed
 
 SCHEMES = "a folder, file://, s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or hf://datasets/OWNER/NAME"
@@ -41,15 +41,12 @@ class Remote:
         except Missing:
             return None
         try:
-            data = json.loads(raw)
-            version, name = data["format"], data["id"]
-            if type(version) is not int or (version <= STORE_FORMAT and not is_digest(name, ID_DIGITS)):
-                raise ValueError("odd values")
-        except (ValueError, KeyError, TypeError, RecursionError):
+            version, name = parse_marker(raw)
+        except ValueError:
             raise BadInput(f"{self.url}/{MARKER} is damaged; it should hold the store's format and id as JSON") from None
         if version > STORE_FORMAT:
             raise BadInput(f"{self.url} has format {version}; this sirev reads up to {STORE_FORMAT}: upgrade sirev")
-        return str(name)
+        return name
 
     def require(self) -> None:
         """BadInput if there is no shared store."""

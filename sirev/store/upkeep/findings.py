@@ -41,9 +41,9 @@ class Remark:
 class Findings:
     """What was checked, and what is wrong. `size` is in bytes, of all objects.
 
-    `unchecked` is of a format newer than this sirev reads: no damage, and never dropped. `remarks` are no damage either.
-    `leftovers` in tmp/ belong to writers that were killed, or are at work. `hollow` counts the artifacts whose files were given
-    up or left out on purpose.
+    `unchecked` is of a format newer than this sirev reads, or a table larger: no damage, and never dropped. `remarks` are
+    no damage either. `leftovers` in tmp/ belong to writers that were killed, or are at work. `hollow` counts the artifacts whose
+    files were given up or left out on purpose.
     """
 
     runs: int = 0

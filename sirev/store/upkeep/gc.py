@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sirev.errors import BadInput
 from sirev.store.artifacts import Artifact, open_artifact
+from sirev.store.files import META_BYTES
 from sirev.store.leases import leased, sweep_leases
 from sirev.store.objects import DamagedObject
 from sirev.store.records import DamagedRecord, Record
@@ -23,7 +24,7 @@ from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.store.upkeep.pins import Pins
 from sirev.store.upkeep.reach import Reach, add_artifact, add_record, reach
-from sirev.store.upkeep.sweep import MANIFEST_BYTES, PAUSE_SECONDS, Garbage, Sweep
+from sirev.store.upkeep.sweep import PAUSE_SECONDS, Garbage, Sweep
 
 SPARED_SECONDS = 24 * 3600
 """Without locks nobody can tell who is at work: then whatever is younger than this is spared."""
@@ -60,7 +61,8 @@ def deletable(store: Store, policy: Policy | None = None) -> Garbage:
 def collect(store: Store, policy: Policy | None = None) -> Garbage:
     """Delete what nothing reaches any more and what the policy gives up; returns what that was.
 
-    Raises BadInput, with nothing deleted, where a run or a pin can't be read, so that what it reaches is unknown.
+    Raises BadInput, with nothing deleted, where a run or a pin can't be read, or a file among the runs is no run's by its name,
+    so that what it reaches is unknown.
     """
     store.check_no_links()
     try:
@@ -82,6 +84,8 @@ def collect(store: Store, policy: Policy | None = None) -> Garbage:
 
 def _marked(store: Store, policy: Policy, locked: bool) -> Garbage:
     live = leased(store.path)
+    if strangers := store.runs.strangers():
+        raise BadInput(f"{strangers[0]} has no name of a run, so nobody knows what it needs: move it away; nothing is deleted")
     runs = store.runs.all()
     pins = Pins(store.path, store.objects).all()
     pinned = {run for pin in pins for run in pin.runs}
@@ -146,7 +150,7 @@ def _reached(store: Store, runs: list[Run], held: Iterable[str], hollow: Collect
     found = reach(store, runs, hollow)
     # A digest that is held may be an artifact's; of a large file it is not worth finding out.
     for digest in held:
-        if digest not in found.artifacts and 0 < store.objects.size(digest) < MANIFEST_BYTES:
+        if digest not in found.artifacts and 0 < store.objects.size(digest) <= META_BYTES:
             with contextlib.suppress(DamagedObject):
                 store.artifact(digest)
                 add_artifact(store, found, digest, hollow)
@@ -218,7 +222,7 @@ def _fitting(store: Store, kept: list[Run], firm: set[str], held: set[str], poli
     reaches = {run.id: _weights(store, reach(store, [run], hollow)) for run in kept}
     pinned = Reach()
     for digest in held:
-        if 0 < store.objects.size(digest) < MANIFEST_BYTES:
+        if 0 < store.objects.size(digest) <= META_BYTES:
             with contextlib.suppress(DamagedObject):
                 add_artifact(store, pinned, digest)
     reaches[""] = _weights(store, pinned)  # which stays whatever is given up

@@ -15,7 +15,7 @@ from pathlib import Path
 from sirev.inputs import what_it_is
 from sirev.spawning import cores
 from sirev.store.digests import is_digest
-from sirev.store.files import read_regular
+from sirev.store.files import META_BYTES, open_regular, read_regular
 from sirev.store.upkeep.findings import Remark
 
 CHUNK_FILES = 256
@@ -23,7 +23,6 @@ CHUNK_BYTES = 32 << 20
 """Objects are given to a thread in chunks of so many files or bytes: most are so small that a task for each would cost more."""
 WHOLE_READ = 1 << 20
 """Objects up to this size are read in one piece."""
-_FLAGS = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,10 @@ class Hashed:
 
 
 def hash_objects(folder: Path, wanted: Collection[str], on_progress: Callable[[int, int], None]) -> Hashed:
-    """Hash all objects below `folder`; of those `wanted` keep the bytes. Tells bytes done and bytes in all."""
+    """Hash all objects below `folder`; of those `wanted` keep the bytes, if a manifest can have so many.
+
+    Tells bytes done and bytes in all.
+    """
     found = Hashed()
     files = sorted(_listed(folder, found), key=lambda file: -file[1])  # large ones first, or one would be waited for at the end
     total, done = sum(size for _, size in files), 0
@@ -117,9 +119,10 @@ def _hash_chunk(
     whole: dict[str, int] = {}
     faults: dict[str, Fault] = {}
     raw: dict[str, bytes] = {}
-    for digest, _ in chunk:
+    for digest, listed in chunk:
         try:
-            size, data = _hash(f"{folder}/{digest[:2]}/{digest[2:]}", digest, keep=digest in wanted)
+            keep = digest in wanted and listed <= META_BYTES
+            size, data = _hash(f"{folder}/{digest[:2]}/{digest[2:]}", digest, keep=keep)
         except _Bad as bad:
             if bad.fault is not None:
                 faults[digest] = bad.fault
@@ -154,11 +157,9 @@ def _hash(path: str, digest: str, *, keep: bool) -> tuple[int, bytes | None]:
 
 
 def _size_and_sum(path: str) -> tuple[int, str]:
-    fd = os.open(path, _FLAGS)
+    fd = open_regular(path)
     try:
         status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError("no plain file")
         if status.st_size <= WHOLE_READ:
             data = os.read(fd, status.st_size + 1)
             if len(data) == status.st_size:

@@ -12,9 +12,10 @@ from sirev.store.files import read_regular
 from sirev.store.objects import Objects
 from sirev.store.provenance import now
 from sirev.store.runs import is_run_id
+from sirev.store.shared import remove_file
 
 PIN_FORMAT = 1
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,249}")
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,15 @@ class Pins:
     def add(self, pin: NamedPin) -> None:
         """Write a pin; one of the same name is replaced. BadInput if the name can't be a file's."""
         if not _NAME.fullmatch(pin.name):
-            raise BadInput(f"{pin.name!r} can't name a pin: letters, digits and . _ @ + - are allowed, up to 200")
+            raise BadInput(f"{pin.name!r} can't name a pin: letters, digits and . _ @ + - are allowed, up to 250")
         self._objects.write(sealed({"format": PIN_FORMAT, **asdict(pin)}), self.root / f"{pin.name}.json")
 
     def remove(self, name: str) -> bool:
         """Take a pin away; whether there was one."""
         try:
-            (self.root / f"{name}.json").unlink()
-        except FileNotFoundError:
-            return False
+            return remove_file(self._objects.root, self.root / f"{name}.json")
         except OSError as error:
             raise BadInput(f"{self.root / name}.json can't be deleted: {error.strerror}") from None
-        return True
 
     def all(self) -> list[NamedPin]:
         """Every pin, by name. BadInput if one can't be read: what it keeps would be unknown."""

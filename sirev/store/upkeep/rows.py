@@ -43,8 +43,12 @@ class Claim:
         return sum(size for _, size in self.parts)
 
 
+class Unchecked(str):
+    """Why the rows of a table can't be looked at, in words: they may be what its manifest says."""
+
+
 def false_claims(objects: Path, claims: Sequence[Claim], on_progress: Callable[[int, int], None]) -> dict[int, str]:
-    """What is wrong, by the place of the claim among `claims`. Parts must be whole objects below `objects`.
+    """What is wrong, or `Unchecked`, by the place of the claim among `claims`. Parts must be whole objects below `objects`.
 
     Equal claims are looked at once. Tells bytes done and bytes in all.
     """
@@ -119,7 +123,7 @@ def wrong(objects: str, claim: Claim) -> str | None:
                 values.extend(batch[name])
         digest = _digest(entry["columns"], columns, entry["order_by"])
     except TooLarge as error:
-        return f"has {error}"
+        return Unchecked(f"has {error}")
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         if isinstance(error, MemoryError) or getattr(error, "errno", None) in PASSING:
             raise  # it says nothing about the rows

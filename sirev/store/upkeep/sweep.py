@@ -4,7 +4,8 @@ Invariant: whatever is deleted was marked, and has not become needed since. The 
 slice, so in a slice nothing changes but by who asks no gate. Between two slices something that was marked can become needed in
 three ways only, and each leaves a trace that the next slice looks for before it deletes anything:
 
-- a process looked it up, published it or pulled it: then its lease names it, as long as that process is at work with it;
+- a process looked it up, published it or pulled it: then its lease names it, as long as that process is at work with it. One
+  that has computed nothing yet has no lease; with the gate shared it looks once more for all its run stands on, and saves it;
 - a run or a pin came to stand on it: then the run's or the pin's file is another one than when this was marked. Leases are
   read before these files, since a process writes its run first and gives its lease back afterwards;
 - somebody without a lease stored the same bytes: then the object's file is another one, or was touched.
@@ -22,10 +23,12 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sirev.store.files import META_BYTES
 from sirev.store.leases import POLL_SECONDS, leased
 from sirev.store.objects import DamagedObject
 from sirev.store.records import DamagedRecord
 from sirev.store.runs import Run
+from sirev.store.shared import remove_file
 from sirev.store.store import Store
 from sirev.store.upkeep.pins import Pins
 from sirev.store.upkeep.reach import Reach, add_artifact, add_record, reach
@@ -34,9 +37,6 @@ SLICE_SECONDS = 1.0
 """How long a slice deletes; marking takes as long as it takes."""
 PAUSE_SECONDS = 3 * POLL_SECONDS
 """Who waits for the gate looks every `POLL_SECONDS`, and must find it free."""
-MANIFEST_BYTES = 64 << 20
-"""What is larger is no manifest, and not read to find that out."""
-
 Seen = dict[str, tuple[int, int]]
 """A file's name -> time of change in ns and inode."""
 
@@ -124,7 +124,7 @@ class Sweep:
         self._garbage.kept_runs += len(kept)
         found = reach(self._store, runs, set(self._garbage.hollow) - named)
         for digest in named:
-            if 0 < self._store.objects.size(digest) < MANIFEST_BYTES:
+            if 0 < self._store.objects.size(digest) <= META_BYTES:
                 with contextlib.suppress(DamagedObject):
                     add_artifact(self._store, found, digest)
         self._hollow = deque(digest for digest in self._hollow if digest not in named)
@@ -159,8 +159,8 @@ class Sweep:
 
     def _record(self, key: str, digest: str) -> None:
         path = self._store.records.path(key, digest)
-        path.unlink(missing_ok=True)
-        (self._store.path / "adopted" / f"{key}.{digest}").unlink(missing_ok=True)
+        remove_file(self._store.path, path)
+        remove_file(self._store.path, self._store.path / "adopted" / f"{key}.{digest}")
         with contextlib.suppress(OSError):  # another realisation is in it
             path.parent.rmdir()
 
@@ -171,8 +171,8 @@ class Sweep:
             return
         # The last of what bears its name is the object itself, which a next collection would find.
         self._store.hollow.remove(digest)  # where it is the manifest of one
-        (self._store.path / "checked" / digest[:2] / digest[2:]).unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+        remove_file(self._store.path, self._store.path / "checked" / digest[:2] / digest[2:])
+        remove_file(self._store.path, path)
 
 
 def file_seen(path: str | Path) -> tuple[int, int] | None:

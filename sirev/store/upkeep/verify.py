@@ -20,17 +20,18 @@ from typing import Any
 from sirev.errors import BadInput
 from sirev.inputs import parse_json, what_it_is
 from sirev.store.digests import is_digest, unsealed
-from sirev.store.files import read_regular
+from sirev.store.files import META_BYTES, read_regular
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.records import DamagedRecord, Record
 from sirev.store.runs import RUN_FORMAT, Run, address, parsed_run
-from sirev.store.store import ID_DIGITS, MARKER, STORE_FORMAT, Store
+from sirev.store.shared import remove_file
+from sirev.store.store import MARKER, Store, parse_marker
 from sirev.store.upkeep.findings import Damage, Findings, Kind, Remark, Remedy
 from sirev.store.upkeep.hashing import Hashed, hash_objects, scan
 from sirev.store.upkeep.local import local_fault
 from sirev.store.upkeep.manifests import Manifest, manifest_of
 from sirev.store.upkeep.pins import PIN_FORMAT, NamedPin, parsed_pin
-from sirev.store.upkeep.rows import Claim, false_claims
+from sirev.store.upkeep.rows import Claim, Unchecked, false_claims
 
 OnProgress = Callable[[str, int, int], None]
 """Told what is being checked ("objects", "tables"), and bytes done of bytes in all."""
@@ -170,8 +171,8 @@ class _Check:
             belongs = used[digest] or self.users.get(digest, [])
             self._damage("object", _object_path(digest), fault.what, remedy, belongs)
             if not fault.barred:  # disks rot without a new time of change: whoever opens it next must hash it
-                with contextlib.suppress(OSError):
-                    (self.store.path / "checked" / digest[:2] / digest[2:]).unlink()
+                with contextlib.suppress(OSError, BadInput):
+                    remove_file(self.store.path, self.store.path / "checked" / digest[:2] / digest[2:])
 
     def _artifacts(self) -> None:
         """Whether each record's artifact is whole, and what it claims to be."""
@@ -191,6 +192,9 @@ class _Check:
                 continue
             if manifest is not None and (what := manifest.fault or false.get(artifact) or self._wrong_size(manifest)):
                 self._damage("claim", path, f"its artifact {artifact[:12]} {what}", "drop", belongs)
+                continue
+            if manifest is None and artifact in self.hashed.whole:
+                self.found.unchecked.append(Remark(_object_path(artifact), f"a manifest of more than {META_BYTES:,} bytes"))
                 continue
             absent = [artifact] if manifest is None else self._absent(artifact, manifest)
             if absent and not self.users.get(artifact) and not self._barred(absent):
@@ -222,7 +226,14 @@ class _Check:
                     of.append((artifact, name))
         objects = self.store.path / "objects"
         found = false_claims(objects, claims, lambda *at: self.on_progress("tables", *at)) if claims else {}
-        return {of[i][0]: f"is not what it claims: table {of[i][1]!r} {what}" for i, what in found.items()}
+        false: dict[str, str] = {}
+        for i, what in found.items():
+            artifact, name = of[i]
+            if isinstance(what, Unchecked):
+                self.found.unchecked.append(Remark(_object_path(artifact), f"its table {name!r} {what}"))
+            else:
+                false[artifact] = f"is not what it claims: table {name!r} {what}"
+        return false
 
     def _pinned_records(self) -> None:
         missing: dict[str, list[str]] = defaultdict(list)
@@ -321,7 +332,7 @@ class _Check:
         except FileNotFoundError:
             return None
         except OSError as error:
-            barred = error.errno in (errno.EACCES, errno.EPERM)
+            barred = error.errno in (errno.EACCES, errno.EPERM, errno.EFBIG)
             what = f"can't be read: {error.strerror}" if barred else self._oddity(path) or f"can't be read: {error}"
             self._damage(kind, path, what, "hand" if barred else remedy)
             return None
@@ -366,14 +377,10 @@ class _Check:
 def marker_fault(raw: bytes) -> str | None:
     """What is wrong with the bytes of a store's marker; None if it is sound, or of a newer format."""
     try:
-        data = unsealed(raw)
-    except (ValueError, RecursionError):
-        data = {}
-    version = data.get("format")
-    if isinstance(version, int) and version > STORE_FORMAT:
-        return None
-    sound = version == STORE_FORMAT and is_digest(data.get("id"), ID_DIGITS) and data.keys() == {"format", "id"}
-    return None if sound else "does not hold the store's format and id"
+        parse_marker(raw)
+    except ValueError:
+        return "does not hold the store's format and id"
+    return None
 
 
 def _json(raw: bytes) -> Any:

@@ -635,7 +635,16 @@ def test_links_at_names_that_can_be_guessed_are_not_written_through(small: Store
     export_runs(small, small.runs.all(), shared / "study.tar.zst")
     assert precious.read_text() == "mine"
     assert [path.name for path in shared.iterdir() if not path.is_symlink()] == ["study.tar.zst"]
-    assert (shared / "study.tar.zst").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644)])
+def test_who_may_read_an_archive_is_as_the_umask_says(small: Store, tmp_path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        export_runs(small, small.runs.all(), tmp_path / "study.tar.zst")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "study.tar.zst").stat().st_mode & 0o777 == mode
 
 
 @pytest.mark.parametrize("field", ["recipe", "method", "invocation"])

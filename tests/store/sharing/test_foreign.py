@@ -321,7 +321,7 @@ def test_a_run_of_another_id_or_form_is_refused(tmp_path: Path) -> None:
     for one in wrong:
         with pytest.raises(BadInput, match=r"^refused: "):
             check_run(canonical_json(one), "small-a")
-    for name in ("../x", "", ".hidden", "a/b", "x" * 201, "a\n"):
+    for name in ("../x", "", ".hidden", "a/b", "x" * 251, "a\n"):
         with pytest.raises(BadInput, match=r"^refused: "):
             check_run(canonical_json({**run, "id": name}), name)
 

@@ -350,3 +350,14 @@ def test_a_run_that_is_taken_up_again_between_two_slices_is_not_given_up(store: 
     assert Store(store.path).lookup(action_key(action("select", 2))) is not None
     assert_sound(store.path)
     lease.end()
+
+
+def test_nothing_is_deleted_beside_a_file_among_the_runs_that_is_no_runs_by_its_name(store: Store) -> None:
+    publish(store, "select", b"perhaps what it needs")
+    before = files_of(store)
+    (store.path / "runs").mkdir(exist_ok=True)
+    (store.path / "runs" / "_one.json").write_text("{}")
+    for look in (survey, collect):
+        with pytest.raises(BadInput, match="nothing is deleted"):
+            look(store)
+    assert files_of(store) == before | {"runs/_one.json"}

@@ -11,16 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sirev import parquet
 from sirev.errors import BadInput
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.digests import canonical_json, sealed, sha256, unsealed
+from sirev.store.files import META_BYTES
 from sirev.store.records import Record, action_key
 from sirev.store.store import Store
 from sirev.store.tables import Row, Table, rows_digest, to_parquet
 from sirev.store.upkeep.findings import Damage, Findings
 from sirev.store.upkeep.hashing import hash_objects
 from sirev.store.upkeep.repair import marker_damage, mend_marker, repair
-from sirev.store.upkeep.rows import Claim, wrong
+from sirev.store.upkeep.rows import Claim, Unchecked, wrong
 from sirev.store.upkeep.verify import verify
 from tests.bombs import parquet_bomb
 from tests.conftest import Study, tree
@@ -408,4 +410,37 @@ def test_a_table_of_more_rows_than_its_bytes_can_hold_is_refused_unread(tmp_path
     columns = {"problem_id": "string", "text": "string", "draw": "int", "tokens": "int"}
     entry = {"columns": columns, "order_by": ["draw"], "rows": 20_000_000, "rows_sha256": "0" * 64}
     said = wrong(str(tmp_path), Claim(entry, ((digest, target.stat().st_size),)))
+    assert isinstance(said, Unchecked)
     assert str(said).startswith("has 20,000,000 rows with 80,000,000 cells in ")
+
+
+def test_a_table_that_is_larger_than_is_read_is_no_damage_and_never_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "store")
+    table = Table({"n": "int"}, [{"n": n} for n in range(1000)], ("n",))
+    artifact = store.publish(action("source", {}), Output(tables={"t": table}))
+    monkeypatch.setattr(parquet, "FREE_CELLS", 10)
+    monkeypatch.setattr(parquet, "CELLS_PER_BYTE", 0)
+    found = verify(store)
+    assert found.whole
+    (one,) = found.unchecked
+    assert one.path == f"objects/{artifact.digest[:2]}/{artifact.digest[2:]}"
+    assert one.what.startswith("its table 't' has 1,000 rows with 1,000 cells in ")
+    assert repair(store, found).dropped == []
+
+
+def test_a_manifest_larger_than_is_read_is_no_damage_and_never_dropped(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    large = tmp_path / "large"
+    large.touch()
+    os.truncate(large, META_BYTES + 1)
+    digest, _ = store.objects.add(large)
+    store.create()
+    store.records.add(Record(action("source", {}), digest, {"recorded": "2020"}))
+    found = verify(store)
+    assert found.whole
+    (one,) = found.unchecked
+    assert one.path == f"objects/{digest[:2]}/{digest[2:]}"
+    with pytest.raises(BadInput, match="can't be read"):
+        store.artifact(digest)
