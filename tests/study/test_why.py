@@ -101,7 +101,7 @@ def test_a_strict_environment_names_the_packages_that_changed(smoke: Study, smok
     env = action["env"]
     older = {**action, "env": {**env, "trl": "0.0.1"}}
     pin = Pin(action_key(older), store.publish(older, Output(files={"any.txt": b""})).digest)
-    store.runs.save(replace(planner.run, id="tiny_smoke-sft-s0-00000000", pins={"source/train": pin}))
+    store.runs.save(replace(planner.run, id="tiny_smoke-sft-s0-00000000", invocation="2026", pins={"source/train": pin}))
     one = only(asked(store, *strict), "source/train")
     assert one.reasons() == [f"env: trl 0.0.1 -> {env['trl']}"]
 
