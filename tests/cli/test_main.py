@@ -401,13 +401,20 @@ def ended(*arguments: object, seconds: float = 120, memory: int | None = None, *
 
 
 def test_a_command_that_runs_out_of_memory_ends_in_a_line(tmp_path: Path) -> None:
+    with (tmp_path / "large.yaml").open("wb") as file:
+        file.truncate(3 << 30)
+    assert ended("recipes", tmp_path / "large.yaml", memory=1 << 30) == (1, ["sirev: failed: out of memory"])
+
+
+def test_a_run_too_large_for_any_is_refused_before_it_is_read(tmp_path: Path) -> None:
     store = tmp_path / "store"
     (store / "runs").mkdir(parents=True)
     (store / "sirev-store.json").write_text('{"format":1,"id":"0123456789abcdef"}')
     with (store / "runs" / "large.json").open("wb") as file:
         file.truncate(3 << 30)
-    told = "sirev: failed: out of memory"
-    assert ended("report", "--store", store, memory=1 << 30) == (1, [told])
+    status, lines = ended("report", "--store", store, memory=1 << 30)
+    assert (status, len(lines)) == (2, 1)
+    assert "16,777,216 bytes" in lines[0]
 
 
 def test_a_stage_that_runs_out_of_memory_ends_in_a_line(tmp_path: Path) -> None:
