@@ -32,6 +32,7 @@ USERS = (54_001, 54_002)
 WORK = """
 import os, sys
 number, umask = int(sys.argv[2]), int(sys.argv[3], 8)
+import joblib
 from sirev.store.artifacts import Output
 from sirev.store.runs import Run
 from sirev.store.store import Store

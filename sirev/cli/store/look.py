@@ -203,7 +203,7 @@ def get(name: str, to: Path, path: Path | None) -> None:
     store = Store(path)
     found = naming.named(store, name)
     for file in hand_out(store, found.artifact, to, _notes(store, found) if found.run else {}):
-        out_path(to / file)
+        out(to / file)
     for remark in _remarks(store, found, to):
         say(f"sirev: {remark}")
 
