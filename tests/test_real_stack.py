@@ -101,7 +101,7 @@ def test_a_full_replay_starts_no_process_and_writes_nothing(finished: Finished, 
 
 
 def test_reports_show_measures_and_trainings(finished: Finished, command: Command) -> None:
-    whole = command("report", "--store", finished.store.path)
+    whole = command("report", "all", "--store", finished.store.path)
     assert "Distinct-N" in whole.stdout
     trainings = command("report", "training", "--store", finished.store.path).stdout
     assert "dpo, LoRA" in trainings
