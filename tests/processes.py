@@ -1,9 +1,11 @@
-"""A command in a session of its own, and what is left of it afterwards."""
+"""A command in a session of its own, what is left of it afterwards, and what one prints on a terminal."""
 
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.conftest import SIREV, alive
@@ -20,6 +22,23 @@ def started(*arguments: object, cwd: Path, **environment: str) -> subprocess.Pop
         text=True,
         start_new_session=True,
     )
+
+
+def on_a_terminal(command: Sequence[str | Path], width: int, folder: Path | None = None, **environment: str) -> tuple[str, int]:
+    """What a command prints on a terminal of so many columns, and its exit status. `NO_COLOR` is as given, else unset."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(folder or ".")
+        kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        os.execve(command[0], [*map(str, command)], {**kept, "TERM": "xterm-256color", "COLUMNS": str(width), **environment})
+    shown = b""
+    try:
+        while chunk := os.read(terminal, 65536):
+            shown += chunk
+    except OSError:  # the end, on Linux
+        pass
+    os.close(terminal)
+    return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def of_session(leader: int) -> dict[int, str]:

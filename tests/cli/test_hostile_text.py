@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from sirev.store.digests import sealed
 from sirev.store.records import RECORD_FORMAT
 from tests.cli.several import program
 from tests.conftest import Study
+from tests.processes import on_a_terminal
 
 PAYLOAD = "\x1b]52;c;aGk=\x07\x1b]0;t\x07\x1b[35;45mM\x9b2J\x85\u202e\u2066\u200b\u2028\r[red]x[/red][link=http://x.y]:smile:\x7f"
 OWN = r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\r?\x1b\[2K|\x1b\[\d+A|\r(?=\x1b\[)"
@@ -92,27 +90,11 @@ def commands(store: Path) -> list[list[str]]:
     return [[*one, "--store", str(store)] for one in asked]
 
 
-def on_a_terminal(asked: Sequence[str], folder: Path) -> str:
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(folder)
-        kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-        os.execve(asked[0], list(asked), {**kept, "TERM": "xterm-256color", "COLUMNS": "100"})
-    shown = b""
-    try:
-        while chunk := os.read(terminal, 65536):
-            shown += chunk
-    except OSError:  # the end, on Linux
-        pass
-    os.waitpid(pid, 0)
-    return shown.decode()
-
-
 @pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
 def test_no_control_character_of_a_text_gets_out(hostile: Path, tmp_path: Path, terminal: bool) -> None:
     asked = program(commands(hostile), tmp_path)
     if terminal:
-        shown = on_a_terminal(asked, tmp_path)
+        shown, _ = on_a_terminal(asked, 100, tmp_path)
         assert "\x1b[" in shown, "no colour at all"
         assert "\x1b[35;45m" not in shown
         shown = re.sub(OWN, "", shown).replace("\r\n", "\n")

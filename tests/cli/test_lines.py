@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import os
-import pty
 import subprocess
 import sys
 
 import pytest
 
 from sirev.cli.lines import wrapped
+from tests.processes import on_a_terminal
 
 PROGRAM = (
     "from sirev.cli.lines import Line, print_styled\n"
@@ -15,24 +14,15 @@ PROGRAM = (
 )
 
 
-def on_a_terminal(**environment: str) -> str:
+def on_80_columns(**environment: str) -> str:
     """What the program prints on a terminal of 80 columns."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-        os.execve(sys.executable, [sys.executable, "-c", PROGRAM], {**kept, "COLUMNS": "80", "TERM": "xterm", **environment})
-    shown = b""
-    try:
-        while chunk := os.read(terminal, 65536):
-            shown += chunk
-    except OSError:  # the end, on Linux
-        pass
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    return shown.decode()
+    shown, status = on_a_terminal([sys.executable, "-c", PROGRAM], 80, **environment)
+    assert status == 0
+    return shown
 
 
 def test_a_terminal_has_colours_and_whole_lines_and_a_pipe_has_neither_width_nor_colour() -> None:
-    first, second, _ = on_a_terminal().split("\r\n")
+    first, second, _ = on_80_columns().split("\r\n")
     assert first == "\x1b[31m80 columns\x1b[0m"
     assert second == "[bold]" + "x" * 90  # neither broken nor read as markup
     piped = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stdout
@@ -41,7 +31,7 @@ def test_a_terminal_has_colours_and_whole_lines_and_a_pipe_has_neither_width_nor
 
 
 def test_no_color_is_respected() -> None:
-    assert on_a_terminal(NO_COLOR="1").startswith("80 columns\r\n")
+    assert on_80_columns(NO_COLOR="1").startswith("80 columns\r\n")
 
 
 @pytest.mark.parametrize("width", [20, 30, 60])

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import resource
 import shutil
@@ -15,6 +14,7 @@ import pytest
 import sirev
 from sirev.recipe import load_recipe, recipe_names
 from tests.conftest import SIREV, Command, Study, tree
+from tests.processes import on_a_terminal
 
 HEAVY = ("torch", "transformers", "datasets", "pyarrow", "trl", "peft", "numpy", "pandas")
 
@@ -96,25 +96,10 @@ def test_iterate_reports_plain_lines_where_there_is_no_terminal(command: Command
     assert "\x1b" not in done.stdout + done.stderr
 
 
-def on_a_terminal(*command: str) -> str:
-    """What a program prints on a terminal of 120 columns."""
-    shown = b""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.environ.update(COLUMNS="120", TERM="xterm-256color")
-        os.execv(command[0], command)
-    try:
-        while chunk := os.read(terminal, 65536):
-            shown += chunk
-    except OSError:
-        pass
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    return shown.decode()
-
-
 def test_iterate_shows_bars_on_a_terminal(smoke_copy: Path) -> None:
     arguments = ["--store", str(smoke_copy), "--method", "sft", "--set", "training.sft.learning_rate=1e-3"]
-    shown = on_a_terminal(str(SIREV), "iterate", "--recipe", "tiny_smoke", *arguments)
+    shown, status = on_a_terminal([SIREV, "iterate", "--recipe", "tiny_smoke", *arguments], 120)
+    assert status == 0
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
     assert "sft seed 0" in plain
     assert "2:train" in plain
