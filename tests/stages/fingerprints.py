@@ -2,8 +2,9 @@
 
 A fingerprint covers everything that a stage's `run` reaches by name inside sirev: functions, classes and constants,
 also those imported inside functions and those that a child process is asked for as "module:function". Comments,
-docstrings and formatting don't count, and it is the same on every Python version. The store is left out: its format
-has a number of its own.
+docstrings and formatting don't count, nor do the names of sirev's own functions and modules: what is only moved or
+renamed keeps its fingerprint. It is the same on every Python version. The store is left out: its format has a number of
+its own.
 
     python tests/stages/fingerprints.py                   writes fingerprints.json, for stages whose version was raised
     python tests/stages/fingerprints.py --same [COMMIT]   also for the others, if old and new code give equal artifacts
@@ -22,7 +23,6 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -73,70 +73,100 @@ def module(name: str) -> Module | None:
 
 
 def fingerprint(stage: str) -> str:
-    """sha256 over the normalised source of all that the `run` of a stage reaches."""
-    reached: dict[tuple[str, str], list[str]] = {}
-    waiting = [(f"sirev.stages.{stage}", "run")]
+    """The fingerprint of all that the `run` of a stage reaches."""
+    from sirev.stages import STAGES
+
+    return reached_from(STAGES[stage].run.__module__, "run")
+
+
+def reached_from(source: str, name: str) -> str:
+    """sha256 over the normalised source of a definition and of all that it reaches, in the order in which it is named."""
+    reader = _Reader()
+    reader.number((source, name))
+    texts: list[Any] = []
     touched: set[str] = set()
-    while waiting:
-        place = waiting.pop()
-        if place in reached or place[0].startswith(LEFT_OUT):
+    for home, name in reader.waiting:  # which grows while it is read
+        here = module(home)
+        if here is None:
             continue
-        home = module(place[0])
-        if home is None:
-            continue
-        if place[1] in home.imports and place[1] not in home.definitions:
-            waiting.append(_origin(*home.imports[place[1]]))
-            continue
-        statements = home.definitions.get(place[1], [])
-        reached[place] = [normalised(statement) for statement in statements]
-        if home.name not in touched:
-            touched.add(home.name)
-            reached[home.name, "import"] = [normalised(effect) for effect in home.effects]
-            statements = [*statements, *home.effects]
-        for statement in statements:
-            waiting.extend(_mentioned(home, statement))
-    text = json.dumps(sorted([*place, *code] for place, code in reached.items() if code))
-    return hashlib.sha256(text.encode()).hexdigest()
+        effects = here.effects if home not in touched else []
+        touched.add(home)
+        texts.append([reader.normalised(statement, here, top=True) for statement in (*here.definitions.get(name, []), *effects)])
+    return hashlib.sha256(json.dumps([text for text in texts if text]).encode()).hexdigest()
 
 
-def _mentioned(home: Module, statement: ast.stmt) -> Iterator[tuple[str, str]]:
-    """The places in sirev that a statement of `home` names."""
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Name):
-            if node.id in home.definitions:
-                yield home.name, node.id
-            elif node.id in home.imports:
-                yield _origin(*home.imports[node.id])
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in home.imports:
-            source, name = home.imports[node.value.id]
-            if module(f"{source}.{name}"):
-                yield f"{source}.{name}", node.attr
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from DOTTED.findall(node.value)
+def normalised(node: ast.AST) -> str:
+    """A syntax tree as text, by itself."""
+    return _Reader().normalised(node, Module("", ""))
+
+
+class _Reader:
+    """Normalises definitions; one of sirev's own is spoken of by number, so neither its name nor its module's counts."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[str, str]] = []
+        self._numbers: dict[tuple[str, str], int] = {}
+
+    def number(self, place: tuple[str, str]) -> int:
+        """The number of a definition: the same each time, a new one and a place in `waiting` at first."""
+        place = _defined_in(*place)
+        if place not in self._numbers:
+            self._numbers[place] = len(self._numbers)
+            self.waiting.append(place)
+        return self._numbers[place]
+
+    def normalised(self, node: Any, home: Module, top: bool = False) -> str:
+        """A syntax tree as text: without places, docstrings, imports of sirev and empty fields, which Pythons fill differently."""
+        if isinstance(node, list):
+            return "[" + ",".join(self.normalised(one, home) for one in node) + "]"
+        if isinstance(node, str):
+            return repr(DOTTED.sub(lambda found: f"#{self.number((found[1], found[2]))}", node))
+        if not isinstance(node, ast.AST):
+            return repr(node)
+        if isinstance(node, ast.Name | ast.Attribute) and (place := _named(home, node)) and not place[0].startswith(LEFT_OUT):
+            return f"#{self.number(place)}"
+        fields = []
+        for name, value in ast.iter_fields(node):
+            if name in ("ctx", "kind", "type_comment") or value is None or value == [] or (top and name == "name"):
+                continue
+            if isinstance(value, list):
+                value = [one for one in value if not (name == "body" and _is_text(one)) and not _is_own_import(one)]
+            fields.append(f"{name}={self.normalised(value, home)}")
+        return f"{type(node).__name__}({','.join(fields)})"
+
+
+def _named(home: Module, node: ast.Name | ast.Attribute) -> tuple[str, str] | None:
+    """The place in sirev that an expression of `home` names, None if it is none of sirev's."""
+    if isinstance(node, ast.Name):
+        if node.id in home.definitions:
+            return home.name, node.id
+        return _origin(*home.imports[node.id]) if node.id in home.imports else None
+    if isinstance(node.value, ast.Name) and node.value.id in home.imports:
+        source, name = home.imports[node.value.id]
+        if module(f"{source}.{name}"):
+            return f"{source}.{name}", node.attr
+    return None
+
+
+def _defined_in(source: str, name: str) -> tuple[str, str]:
+    """Where a name that may only be passed on by a module is defined."""
+    home = module(source)
+    while home is not None and name in home.imports and name not in home.definitions:
+        source, name = _origin(*home.imports[name])
+        home = module(source)
+    return source, name
 
 
 def _origin(source: str, name: str | None) -> tuple[str, str]:
     return (f"{source}.{name}", "") if module(f"{source}.{name}") else (source, str(name))
 
 
-def normalised(node: Any) -> str:
-    """A syntax tree as text: without places, docstrings and empty fields, which differ between Python versions."""
-    if isinstance(node, list):
-        return "[" + ",".join(map(normalised, node)) + "]"
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = []
-    for name, value in ast.iter_fields(node):
-        if name in ("ctx", "kind", "type_comment") or value is None or value == []:
-            continue
-        if name == "body" and isinstance(value, list) and value and _is_text(value[0]):
-            value = [statement for statement in value if not _is_text(statement)]
-        fields.append(f"{name}={normalised(value)}")
-    return f"{type(node).__name__}({','.join(fields)})"
-
-
 def _is_text(statement: ast.AST) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) and type(statement.value.value) is str
+
+
+def _is_own_import(statement: Any) -> bool:
+    return isinstance(statement, ast.ImportFrom) and (statement.module or "").split(".")[0] == "sirev"
 
 
 def current() -> dict[str, dict[str, Any]]:

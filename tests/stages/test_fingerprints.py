@@ -5,6 +5,8 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -57,9 +59,46 @@ def test_comments_docstrings_and_layout_do_not_count() -> None:
     assert normalised(ast.parse(one)) != normalised(ast.parse(other))
 
 
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A sirev of two modules in place of the real one."""
+    monkeypatch.setattr(fingerprints, "ROOT", tmp_path)
+    fingerprints.module.cache_clear()
+    (tmp_path / "sirev").mkdir()
+    (tmp_path / "sirev" / "a.py").write_text("from sirev.b import help\n\ndef run(x):\n    return help(x, 'sirev.b:late')\n")
+    (tmp_path / "sirev" / "b.py").write_text("def help(x, y):\n    return x + SIZE\n\ndef late():\n    pass\n\nSIZE = 1\n")
+    yield tmp_path / "sirev"
+    fingerprints.module.cache_clear()
+
+
+def test_what_is_moved_or_renamed_keeps_its_fingerprint(package: Path) -> None:
+    before = fingerprints.reached_from("sirev.a", "run")
+    (package / "c.py").write_text("WIDTH = 1\n\ndef aid(x, y):\n    return x + WIDTH\n")
+    (package / "d.py").write_text("from sirev.c import aid\n\ndef later():\n    pass\n")
+    (package / "b.py").unlink()
+    (package / "a.py").rename(package / "e.py")
+    code = "def go(x):\n    from sirev.d import aid\n    return aid(x, 'sirev.d:later')\n"
+    (package / "e.py").write_text(code)
+    fingerprints.module.cache_clear()
+    assert fingerprints.reached_from("sirev.e", "go") == before
+    (package / "c.py").write_text("WIDTH = 2\n\ndef aid(x, y):\n    return x + WIDTH\n")
+    fingerprints.module.cache_clear()
+    assert fingerprints.reached_from("sirev.e", "go") != before
+
+
+def test_two_functions_that_change_places_show(package: Path) -> None:
+    two = "def first(x):\n    return x\n\ndef second(x):\n    return -x\n\ndef run(x):\n    return {}(x) / {}(x)\n"
+    (package / "a.py").write_text(two.format("first", "second"))
+    before = fingerprints.reached_from("sirev.a", "run")
+    (package / "a.py").write_text(two.format("second", "first"))
+    fingerprints.module.cache_clear()
+    assert fingerprints.reached_from("sirev.a", "run") != before
+
+
 def test_every_python_gives_the_same_fingerprints() -> None:
-    program = "import fingerprints as f; print(*map(f.fingerprint, ('train', 'sample', 'measure')))"
-    expected = [fingerprint(stage) for stage in ("train", "sample", "measure")]
+    stages = [STAGES[name].run.__module__ for name in ("train", "sample", "measure")]
+    program = f"import fingerprints as f; print(*(f.reached_from(stage, 'run') for stage in {stages}))"
+    expected = [fingerprints.reached_from(stage, "run") for stage in stages]
     others = 0
     for version in ("3.12", "3.13", "3.14"):
         if python := shutil.which(f"python{version}"):
