@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from sirev.grading import extract
+from sirev.grading.dispatch import grade_all
 from sirev.grading.graders import GRADERS
-from sirev.grading.session import grade_all
 
 DATA = Path(os.environ.get("SIREV_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 SECONDS = 5.0

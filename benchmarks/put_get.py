@@ -28,7 +28,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sirev.store.artifacts import Artifact, Output, write_artifact
-from sirev.store.handout import hand_out
+from sirev.store.checkout import hand_out
 from sirev.store.objects import Objects
 from sirev.store.store import Store
 

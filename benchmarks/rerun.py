@@ -113,9 +113,9 @@ from sirev.store.digests import canonical_json
 from sirev.store.local_files import LocalFiles
 from sirev.store.runs import Run
 from sirev.store.store import Store
-from sirev.study.crew import Crew
-from sirev.study.invocation import Quiet
-from sirev.study.runner import Runner
+from sirev.execution.children import Crew
+from sirev.api.iterate import Quiet
+from sirev.execution.runner import Runner
 
 @dataclass(frozen=True)
 class File:

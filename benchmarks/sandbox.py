@@ -40,10 +40,10 @@ from typing import Any
 from grading import published
 
 from sirev.grading.claims import Claim, claims
+from sirev.grading.grade import IN_PROCESS, RIGHT
 from sirev.grading.mbpp import verdict
 from sirev.grading.sandbox import TIERS, Limits, Program, Tier, run
 from sirev.grading.sandbox.tiers import trouble
-from sirev.grading.verdict import IN_PROCESS, RIGHT
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = CHECKOUT / "build" / "benchmark-venv"

@@ -25,6 +25,7 @@ import sys
 import time
 from pathlib import Path
 
+from sirev.execution.actions import PACKAGES
 from sirev.recipe import load_recipe
 from sirev.store.artifacts import MANIFEST_FORMAT, Artifact
 from sirev.store.digests import canonical_json, sha256
@@ -32,7 +33,6 @@ from sirev.store.provenance import hardware, versions
 from sirev.store.records import RECORD_FORMAT, action_key
 from sirev.store.runs import Pin, Run
 from sirev.store.store import Store
-from sirev.study.actions import PACKAGES
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SIREV = str(Path(sys.executable).with_name("sirev"))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sirev import Store
-from sirev.engines import session
+from sirev.engines import dispatch
 from sirev.engines.requests import request_seed
 from sirev.engines.vllm_engine import VllmEngine
 from sirev.stages import sample, source
@@ -33,7 +33,7 @@ class Context:
         self.store, self.scratch, self.attempts = store, scratch, scratch
 
     def call(self, role: str, function: str, arguments: Mapping[str, Any], on_event: Callable[[Any], None]) -> Any:
-        return session.sample(json.loads(json.dumps(arguments)), lambda event: on_event(json.loads(json.dumps(event))))
+        return dispatch.sample(json.loads(json.dumps(arguments)), lambda event: on_event(json.loads(json.dumps(event))))
 
     def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:
         pass
@@ -81,7 +81,7 @@ def measure(asked: argparse.Namespace, folder: Path) -> None:
         ways["sirev"].append(output.provenance["tokens"] / (time.monotonic() - began))
         ways["vllm"].append(bare(asked, prompts, seed))
     medians = {way: statistics.median(rates[1:]) for way, rates in ways.items()}  # the first round starts the engine
-    print(f"engine starts: {session.loads}")
+    print(f"engine starts: {dispatch.loads}")
     for way, rate in medians.items():
         print(f"{way:<6} {rate:8,.0f} tokens/s  ({', '.join(f'{r:,.0f}' for r in ways[way][1:])})")
     print(f"sirev / vllm: {medians['sirev'] / medians['vllm']:.3f}")
@@ -91,8 +91,8 @@ def bare(asked: argparse.Namespace, prompts: list[str], seed: int) -> float:
     """Tokens/s of `LLM.generate` with the same requests."""
     from vllm import SamplingParams
 
-    assert session._loaded is not None
-    engine = session._loaded[1]
+    assert dispatch._loaded is not None
+    engine = dispatch._loaded[1]
     assert isinstance(engine, VllmEngine)
     end = engine.tokenizer.eos_token_id
     settings = [

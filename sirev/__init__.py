@@ -11,17 +11,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sirev.api.answers import Answers, answers
+    from sirev.api.iterate import RunResult, iterate, plan
+    from sirev.api.measure import MeasuredRun, measure
+    from sirev.api.regrade import Regrading, regrade
+    from sirev.api.why import why
     from sirev.errors import BadInput, SirevError, StageFailed
+    from sirev.execution.planner import Plan
+    from sirev.explain.explanation import Why
     from sirev.recipe import Recipe, load_recipe, recipe_names
     from sirev.reporting.summary import Report, report
     from sirev.store.store import Store
-    from sirev.study.answers import Answers, answers
-    from sirev.study.explanation import Why
-    from sirev.study.invocation import RunResult, iterate, plan
-    from sirev.study.planner import Plan
-    from sirev.study.regrading import Regrading, regrade
-    from sirev.study.samples import MeasuredRun, measure
-    from sirev.study.why import why
 
 __version__ = "0.1.0"
 
@@ -35,18 +35,18 @@ _HOMES = {
     "Report": "sirev.reporting.summary",
     "report": "sirev.reporting.summary",
     "Store": "sirev.store.store",
-    "Answers": "sirev.study.answers",
-    "answers": "sirev.study.answers",
-    "Plan": "sirev.study.planner",
-    "RunResult": "sirev.study.invocation",
-    "iterate": "sirev.study.invocation",
-    "plan": "sirev.study.invocation",
-    "Regrading": "sirev.study.regrading",
-    "regrade": "sirev.study.regrading",
-    "Why": "sirev.study.explanation",
-    "why": "sirev.study.why",
-    "MeasuredRun": "sirev.study.samples",
-    "measure": "sirev.study.samples",
+    "Answers": "sirev.api.answers",
+    "answers": "sirev.api.answers",
+    "Plan": "sirev.execution.planner",
+    "RunResult": "sirev.api.iterate",
+    "iterate": "sirev.api.iterate",
+    "plan": "sirev.api.iterate",
+    "Regrading": "sirev.api.regrade",
+    "regrade": "sirev.api.regrade",
+    "Why": "sirev.explain.explanation",
+    "why": "sirev.api.why",
+    "MeasuredRun": "sirev.api.measure",
+    "measure": "sirev.api.measure",
 }
 
 _BY_HAND = ("iterate", "measure", "plan", "regrade", "report", "why")

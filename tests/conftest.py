@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import sirev
+from sirev.api.iterate import RunResult
 from sirev.store.artifacts import Artifact
-from sirev.study.invocation import RunResult
 from tests.hub_cache import HubCache
 
 SIREV = Path(sys.executable).with_name("sirev")
@@ -25,7 +25,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="session", autouse=True)
 def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keeps the notes of `sirev.study.latest`, and any store that a test forgets to name, out of the user's folders."""
+    """Keeps the notes of `sirev.execution.latest_runs`, and any store that a test forgets to name, out of the user's folders."""
     folder = tmp_path_factory.mktemp("state")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder))

@@ -1,4 +1,4 @@
-"""Functions that a resident child is asked to run by the tests of `sirev.resident`."""
+"""Functions that a resident child is asked to run by the tests of `sirev.processes.resident`."""
 
 from __future__ import annotations
 

@@ -8,9 +8,9 @@ from types import MappingProxyType, SimpleNamespace
 import pytest
 
 import sirev
+from sirev.api.iterate import Quiet
 from sirev.errors import BadInput
 from sirev.store.runs import Run
-from sirev.study.invocation import Quiet
 from tests.conftest import Study
 
 SHORT = 400

@@ -109,7 +109,7 @@ def test_reports_show_measures_and_trainings(finished: Finished, command: Comman
 
 
 def test_a_plan_for_another_seed_counts_what_the_first_seed_took(finished: Finished, smollm2: Path) -> None:
-    from sirev.study.invocation import plans
+    from sirev.api.iterate import plans
 
     asked: dict[str, Any] = {"overrides": [f"model={smollm2}"], "store": finished.store, "seeds": [1]}
     planned = plans("smollm2_check", **asked).estimate()

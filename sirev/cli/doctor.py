@@ -7,11 +7,11 @@ from pathlib import Path
 
 from sirev.cli.lines import Line, print_styled, wrapped
 from sirev.cli.options import check_format
+from sirev.machine.doctor import PACKAGE, examine
+from sirev.machine.findings import Finding, Status
 from sirev.printing import out_json
 from sirev.recipe import load_recipe
 from sirev.store.store import Store
-from sirev.study.doctor import PACKAGE, examine
-from sirev.study.findings import Finding, Status
 
 SCHEMA = 1
 """Version of the JSON form."""

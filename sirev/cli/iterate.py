@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from sirev.api.iterate import iterate
 from sirev.cli.progress import Progress
 from sirev.reporting.summary import report
 from sirev.store.store import Store
-from sirev.study.invocation import iterate
 from sirev.study.nulls import RETRAINED
 
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sirev.api.measure import StepRead, measure
 from sirev.cli.lines import print_lines
 from sirev.cli.progress import Progress
 from sirev.errors import BadInput
 from sirev.reporting.summary import report
 from sirev.store.store import Store
-from sirev.study.sample_sources import file_names
-from sirev.study.samples import StepRead, measure
+from sirev.study.external.step_files import file_names
 
 
 def run(

@@ -108,6 +108,6 @@ RunArgument = Annotated[
 def check_format(form: str, known: Sequence[str] = ("table", "json")) -> None:
     """BadInput for a `--format` that a command does not have."""
     if form not in known:
-        from sirev.recipe import suggest  # pydantic; `sirev --help` has no use for it
+        from sirev.suggest import suggest
 
         raise BadInput(f"--format: unknown format {form!r}{suggest(form, list(known))}")

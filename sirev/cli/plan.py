@@ -9,25 +9,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from sirev.api.iterate import Plans, plans
+from sirev.api.why import explain
 from sirev.cli.lines import Line, print_styled, wrapped
 from sirev.cli.options import check_format
 from sirev.cli.units import count_text, size_text
 from sirev.cli.why import in_brief
 from sirev.errors import BadInput
+from sirev.execution.children import gpu as has_gpu
+from sirev.execution.estimate import Estimate
+from sirev.execution.footprint import GPU_SIZES, Footprint
+from sirev.explain.explanation import Told
+from sirev.machine.doctor import gpu_memory as memory_of_gpus
+from sirev.machine.doctor import least_tier, memory
 from sirev.printing import out_json
 from sirev.recipe import Recipe
 from sirev.reporting.tables import TextTable
 from sirev.reporting.terminal import print_tables
 from sirev.store.runs import step_title
-from sirev.study.crew import gpu as has_gpu
-from sirev.study.doctor import gpu_memory as memory_of_gpus
-from sirev.study.doctor import least_tier, memory
-from sirev.study.estimate import Estimate
-from sirev.study.explanation import Told
-from sirev.study.footprint import GPU_SIZES, Footprint
-from sirev.study.invocation import Plans, plans
 from sirev.study.nulls import RETRAINED
-from sirev.study.why import explain
 
 SCHEMA = 1
 """Version of the JSON form."""

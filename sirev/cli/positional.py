@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sirev.errors import BadInput
-from sirev.typed import typed
+from sirev.quoting import typed
 
 
 def one_recipe(command: str, word: str | None, option: str | None) -> str:
@@ -62,9 +62,8 @@ def section_and_recipes(
 
 def _check_word(word: str, sections: Sequence[str], store: Path | None) -> None:
     """BadInput for a run, and for what is nearer to a section than to any recipe that was run."""
-    from sirev.recipe import suggest
-    from sirev.recipe.suggest import nearest
     from sirev.store.store import Store
+    from sirev.suggest import nearest, suggest
 
     if word.endswith((".yaml", ".yml")):
         return

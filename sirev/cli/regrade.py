@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+from sirev.api.regrade import Regrading, regrade
 from sirev.cli.options import check_format
 from sirev.cli.progress import Progress
 from sirev.printing import json_text, say, write
@@ -13,7 +14,6 @@ from sirev.reporting.summary import FORMATS
 from sirev.reporting.tables import TextTable, markdown
 from sirev.reporting.terminal import print_tables
 from sirev.store.runs import step_title
-from sirev.study.regrading import Regrading, regrade
 
 SCHEMA = 1
 """Version of the JSON form; it grows when a field changes its meaning or goes away."""

@@ -6,15 +6,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sirev.cli.comparing import Comparing
+from sirev.cli.comparing_progress import Comparing
 from sirev.errors import BadInput
 from sirev.printing import out_path, say, write
-from sirev.recipe import suggest
+from sirev.quoting import typed
 from sirev.reporting.sections import ALL, SECTIONS
 from sirev.reporting.selection import others_in_words
 from sirev.reporting.summary import FORMATS, Report, report
 from sirev.store.store import Store
-from sirev.typed import typed
+from sirev.suggest import suggest
 
 PATIENCE = 3.0
 """Seconds after which what is being done is told step by step."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sirev.api.iterate import plans
+from sirev.api.why import explain
 from sirev.cli.lines import print_lines
 from sirev.cli.options import check_format
 from sirev.cli.units import count_text
+from sirev.explain.action_diff import moment
+from sirev.explain.explanation import Explanation, Told, Why, has_to_run
 from sirev.printing import out_json
 from sirev.store.runs import step_title
-from sirev.study.components import moment
-from sirev.study.explanation import Explanation, Told, Why, has_to_run
-from sirev.study.invocation import plans
-from sirev.study.why import explain
 
 FEW = 6
 """How many reasons, or steps of one name, are listed before they are only counted."""

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from sirev.grading.verdict import Reason
+from sirev.grading.grade import Reason
 
 _PLAIN = re.compile(r"(-?)([0-9]*)(?:\.([0-9]*))?")
 
@@ -25,7 +25,7 @@ def judge(pairs: Sequence[Pair], *, seconds: float, workers: int, progress: Call
     progress(done)
     hard = [pair for pair in counts if pair not in reasons]
     if hard:
-        from sirev.grading.pool import judge_all
+        from sirev.grading.judge_pool import judge_all
 
         def judged(index: int) -> None:
             nonlocal done
@@ -69,7 +69,7 @@ def canonical(text: str) -> tuple[bool, str, str] | None:
     return bool(sign and (whole or fraction)), whole, fraction
 
 
-# What follows runs in the workers of `sirev.grading.pool`.
+# What follows runs in the workers of `sirev.grading.judge_pool`.
 
 
 def prepare() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sirev.grading.equivalence import canonical
-from sirev.grading.verdict import Grade
+from sirev.grading.grade import Grade
 
 VERSION = 1
 

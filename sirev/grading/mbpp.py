@@ -11,9 +11,9 @@ from typing import Any
 from sirev.errors import BadInput
 from sirev.grading import extract
 from sirev.grading.claims import Claim, claims
+from sirev.grading.grade import IN_PROCESS, RIGHT, Grade, because
 from sirev.grading.sandbox import SAYS, TIERS, Found, Limits, Outcome, Program, Tier, best_tier, run
 from sirev.grading.sandbox.reading import stable
-from sirev.grading.verdict import IN_PROCESS, RIGHT, Grade, because
 
 NO_CODE = "no code found"
 

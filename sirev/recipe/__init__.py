@@ -10,9 +10,9 @@ from sirev.recipe.load import (
 )
 from sirev.recipe.overrides import Overrides, override_list, with_model
 from sirev.recipe.sections import METHODS, Kind, Method, Recipe
-from sirev.recipe.suggest import suggest
 from sirev.recipe.unsafe import allow_unsafe_code
 from sirev.shipped import recipe_folder
+from sirev.suggest import suggest
 
 __all__ = [
     "METHODS",

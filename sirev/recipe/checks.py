@@ -9,10 +9,10 @@ from typing import Any
 from sirev.addresses import Address
 from sirev.errors import BadInput
 from sirev.recipe.complaints import outline
+from sirev.recipe.draft import Keys, Source
 from sirev.recipe.fields import Section
 from sirev.recipe.sections import Grader, LevelsSuite, ProgramGrader, Recipe, TaskSuite
-from sirev.recipe.source import Keys, Source
-from sirev.recipe.tasks import Arithmetic, Csqa, Mbpp, OwnClass, OwnRows
+from sirev.recipe.task_sections import Arithmetic, Csqa, Mbpp, OwnClass, OwnRows
 
 Said = Callable[[Sequence[str]], Any]
 """What the recipe's files and overrides say under a key; None if nothing."""

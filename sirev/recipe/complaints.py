@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sirev.recipe.source import Keys, Source
+from sirev.recipe.draft import Keys, Source
 from sirev.recipe.structure import annotation_at, fields
-from sirev.recipe.suggest import suggest
+from sirev.suggest import suggest
 
 MISSING = ("missing", "union_tag_not_found")
 """What pydantic calls a field that is not there."""

@@ -12,14 +12,14 @@ from sirev.errors import BadInput
 from sirev.inputs import require_plain_file
 from sirev.recipe.checks import check
 from sirev.recipe.complaints import explain
-from sirev.recipe.naming import named_after
+from sirev.recipe.draft import Source
+from sirev.recipe.model_names import named_after
 from sirev.recipe.overrides import Overrides, lay_over, with_model
-from sirev.recipe.reading import read_mapping
 from sirev.recipe.sections import Recipe
-from sirev.recipe.source import Source
-from sirev.recipe.suggest import suggest
-from sirev.recipe.tasks import DEFAULT_GRADERS
+from sirev.recipe.task_sections import DEFAULT_GRADERS
+from sirev.recipe.yaml_reading import read_mapping
 from sirev.shipped import names_in, recipe_folder
+from sirev.suggest import suggest
 
 Overlays = Sequence[str | Path] | str | Path
 MODEL = ("model", "name")
@@ -37,7 +37,7 @@ def load_recipe(
 
     `overrides` are "key.sub=value" as after `--set`, or a mapping such as {"T": 3, "training.sft.epochs": 2}. `model` is the
     one to improve: ORGANISATION/NAME of the Hub, with @REVISION or without, or a folder. A recipe that is run with another
-    model than its own is called after it (`sirev.recipe.naming`), unless the overrides say what it is called.
+    model than its own is called after it (`sirev.recipe.model_names`), unless the overrides say what it is called.
 
     Raises BadInput naming the file (or the override), the key, its value and what is allowed.
     """

@@ -10,10 +10,10 @@ from typing import Any
 import yaml
 
 from sirev.errors import BadInput
-from sirev.recipe.reading import NotPlain, parse
-from sirev.recipe.source import SUITES, Keys, Source
+from sirev.recipe.draft import SUITES, Keys, Source
 from sirev.recipe.structure import annotation_at, fields, places_of
-from sirev.recipe.suggest import did_you_mean, is_word_for, nearest, suggest
+from sirev.recipe.yaml_reading import NotPlain, parse
+from sirev.suggest import did_you_mean, is_word_for, nearest, suggest
 
 Overrides = Mapping[str, Any] | Sequence[str] | str
 """`["training.sft.learning_rate=1e-4"]`, one such text, or a mapping: {"T": 3, "training": {"sft": {"epochs": 2}}}."""

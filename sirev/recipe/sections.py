@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, Tag, field_serializer, model_validato
 
 from sirev.addresses import Address
 from sirev.recipe.fields import Count, Name, Rate, Section, Seed, Share, Warmup, Weight
-from sirev.recipe.tasks import Gsm8k, Level, Math, Mbpp, Task
+from sirev.recipe.task_sections import Gsm8k, Level, Math, Mbpp, Task
 
 Method = Literal["sft", "dpo", "sft-dpo"]
 Kind = Literal["sft", "dpo"]

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
+from sirev.recipe.draft import SUITES, Keys, Source
 from sirev.recipe.fields import Section
 from sirev.recipe.sections import Recipe
-from sirev.recipe.source import SUITES, Keys, Source
-from sirev.recipe.suggest import ALIASES
+from sirev.suggest import ALIASES
 
 PLACES = 4
 """How many places of a field are named."""

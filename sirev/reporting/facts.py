@@ -9,7 +9,7 @@ from typing import Any
 
 from sirev import __version__
 from sirev.errors import SirevError
-from sirev.reporting.sections.rows import Study
+from sirev.reporting.sections.run_rows import Study
 from sirev.store.provenance import now
 from sirev.store.records import Record
 from sirev.store.runs import Run

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.reporting.sections.rows import RunData, Study, measured
+from sirev.reporting.sections.run_rows import RunData, Study, measured
 from sirev.reporting.selection import Selection
 from sirev.store.records import DamagedRecord
 from sirev.store.runs import Run, address
 from sirev.store.store import Store
 from sirev.study.comparing import Watch, comparison, remedy
+from sirev.study.external.unstated import without_unsaid
 from sirev.study.nulls import is_null
-from sirev.study.unsaid import without_unsaid
 
 
 def gather(store: Store, selection: Selection, chosen: set[str], watch: Watch) -> tuple[list[Study], list[str]]:

@@ -6,9 +6,10 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sirev.metrics.verdict import LEVEL, SEEDS
+from sirev.metrics.study_verdict import LEVEL, SEEDS
+from sirev.quoting import typed
 from sirev.reporting.pass_at_1 import pass_at_1_source
-from sirev.reporting.sections.rows import RunData, Study, in_words, measured, model_name, runs_of
+from sirev.reporting.sections.run_rows import RunData, Study, in_words, measured, model_name, runs_of
 from sirev.reporting.sections.verdicts import (
     NO_NULL,
     Found,
@@ -25,7 +26,6 @@ from sirev.reporting.sections.verdicts import (
     word,
 )
 from sirev.reporting.tables import ABSENT, fixed, p_equals, percent
-from sirev.typed import typed
 
 FEW = 4
 """Runs that a sentence names; of more it gives the number."""

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sirev.execution.latest_runs import latest_runs
+from sirev.explain.action_diff import flat, moment, shown
+from sirev.quoting import typed
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.comparing import settings_of
-from sirev.study.components import flat, moment, shown
-from sirev.study.latest import latest_runs
 from sirev.study.nulls import is_null
-from sirev.typed import typed
 
 NOT_SET = ("name", "description", "methods", "gpu", "samples")
 """Settings that are no label: they change no measure, or are digests."""

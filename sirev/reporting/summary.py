@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sirev.errors import BadInput
+from sirev.execution.latest_runs import latest_runs
+from sirev.explain.lookup import run_named
+from sirev.frames import frame_of_csv
 from sirev.printing import json_text
-from sirev.recipe import METHODS, suggest
+from sirev.recipe import METHODS
 from sirev.reporting.gathering import add_training, gather
 from sirev.reporting.headline import headline
 from sirev.reporting.long_form import COLUMNS, long_form
 from sirev.reporting.sections import ALL, ON_REQUEST, SECTIONS
 from sirev.reporting.sections.overview import overview
-from sirev.reporting.sections.rows import RunData, Study, measured, without_constants
+from sirev.reporting.sections.run_rows import RunData, Study, measured, without_constants
 from sirev.reporting.selection import Selection, newest_settings, settings_apart
 from sirev.reporting.spreadsheet import as_csv
 from sirev.reporting.tables import TextTable, markdown, without_nothing
@@ -23,10 +26,8 @@ from sirev.reporting.terminal import print_lines, print_tables
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.comparing import Watch, settings_of, silent, studies_of
-from sirev.study.frames import frame_of_csv
-from sirev.study.latest import latest_runs
-from sirev.study.naming import run_named
 from sirev.study.remedies import first_run, require_store, rerun, store_option
+from sirev.suggest import suggest
 
 SCHEMA = 2
 """Version of the JSON form; it grows when a field changes its meaning or goes away."""

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.reporting.answers import explorer, mends
+from sirev.quoting import typed
+from sirev.reporting.explorer_answers import explorer, mends
 from sirev.reporting.facts import facts_of
 from sirev.reporting.figures import FIGURES, both_themes, describe, figures_of
-from sirev.reporting.output import written_file
+from sirev.reporting.output_files import written_file
 from sirev.reporting.page import render, tables_as_html
-from sirev.reporting.sections.rows import Study
+from sirev.reporting.sections.run_rows import Study
 from sirev.reporting.summary import Report
 from sirev.store.store import Store
-from sirev.typed import typed
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,8 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
     `train`, `diversity`, `embedding`, `ood/SUITE`, `temperature/TEMPERATURE`.
     """
     # numpy and scipy, which a replay has no use for
+    from sirev.metrics.comparison.compare import RunMeasures, Settings, compare
     from sirev.metrics.comparison.measures import Measures
-    from sirev.metrics.comparison.study import RunMeasures, Settings, compare
 
     read: dict[str, list[dict[str, Any]]] = {}
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from sirev.grading.dispatch import Graded, grade_light
 from sirev.grading.graders import GRADERS
-from sirev.grading.session import Graded, grade_light
+from sirev.processes.spawning import cores
 from sirev.recipe.sections import Grader
-from sirev.spawning import cores
 from sirev.stages.stage import Context, Stage, semantic
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.tables import Table
@@ -79,7 +79,7 @@ def _in_child(parameters: GradeParameters, pairs: list[tuple[str, str]], context
 
     context.call(
         "grader",
-        "sirev.grading.session:grade",
+        "sirev.grading.dispatch:grade",
         {
             "grader": parameters.grader,
             "settings": {name: value for name, value in settings.items() if value is not None},

@@ -9,12 +9,13 @@ from itertools import compress, groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sirev.grading import equivalence, extract
-from sirev.grading.verdict import IN_PROCESS
-from sirev.metrics import answers, diversity, pairs, programs
+from sirev.grading.grade import IN_PROCESS
+from sirev.metrics import diversity, pairwise_diversity, programs
+from sirev.metrics.voting import RIGHT, majority, votes
+from sirev.processes.workers import spread
 from sirev.stages.stage import Context, Stage, semantic
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.digests import canonical_json
-from sirev.workers import spread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -132,7 +133,7 @@ def accuracy(draws: Sequence[Draw], kind: Kind) -> dict[str, Any]:
     """How many draws of a problem there are and are right, how they end, and how their votes fall.
 
     {"n", "correct", "in_process": right draws judged in process, "tokens": in all, null where one's number is not known,
-    "truncated", "unanswered", "votes": see `sirev.metrics.answers.votes`, "majority": {N: share of blocks}}. The last two are
+    "truncated", "unanswered", "votes": see `sirev.metrics.voting.votes`, "majority": {N: share of blocks}}. The last two are
     null where no grade of any problem holds a readable answer, and for programs, which nobody can vote on.
     """
     voting = kind.readable and kind.name != "code"
@@ -144,15 +145,15 @@ def accuracy(draws: Sequence[Draw], kind: Kind) -> dict[str, Any]:
         "tokens": None if any(one.tokens < 0 for one in draws) else sum(one.tokens for one in draws),
         "truncated": sum(one.truncated for one in draws),
         "unanswered": sum(one.reason in UNANSWERED for one in draws),
-        "votes": answers.votes(ballots) if voting else None,
-        "majority": answers.majority(ballots) if voting else None,
+        "votes": votes(ballots) if voting else None,
+        "majority": majority(ballots) if voting else None,
     }
 
 
 def ballot(draw: Draw) -> str | None:
-    """What a draw votes for, as in `sirev.metrics.answers`: plain decimals by their value, other wrong answers by their text."""
+    """What a draw votes for, as in `sirev.metrics.voting`: plain decimals by their value, other wrong answers by their text."""
     if draw.right:
-        return answers.RIGHT
+        return RIGHT
     text = equivalence.tidy(draw.answer)
     number = equivalence.canonical(text)
     return (f"{'-' * number[0]}{number[1]}.{number[2]}" if number else text) or None
@@ -163,8 +164,8 @@ def answer_diversity(draws: Sequence[Draw], kind: Kind) -> dict[str, Any]:
 
     {"all" | "correct" | "incorrect": {"answers": R, "distinct_n": {n}, "distinct_equations", "distinct_programs" (of the first
     PAPER_DRAWS), "matched": {"total": R, m: {"distinct_n": {n}, "distinct_equations", "distinct_programs"} | null where R < m}
-    (of all)}, "pairs": {"equations", "programs", "texts": see `sirev.metrics.pairs`}}. Equations are null unless answers are
-    mathematical, programs unless they are code.
+    (of all)}, "pairs": {"equations", "programs", "texts": see `sirev.metrics.pairwise_diversity`}}. Equations are null
+    unless answers are mathematical, programs unless they are code.
     """
     import numpy as np
 
@@ -181,7 +182,7 @@ def answer_diversity(draws: Sequence[Draw], kind: Kind) -> dict[str, Any]:
     compared = {**forms, "texts": texts}
     return {
         **{group: _unlikeness(grams, forms, chosen, chosen & first) for group, chosen in groups.items()},
-        "pairs": {name: None if one is None else pairs.of_forms(one, right) for name, one in compared.items()},
+        "pairs": {name: None if one is None else pairwise_diversity.of_forms(one, right) for name, one in compared.items()},
     }
 
 

@@ -90,7 +90,7 @@ def run(parameters: SampleParameters, inputs: Mapping[str, Artifact], context: C
 
         context.progress(done, total, "answers")
         request = _request(parameters, inputs, cells, missing, context)
-        starts = context.call("engine", "sirev.engines.session:sample", request, publish)["loads"]
+        starts = context.call("engine", "sirev.engines.dispatch:sample", request, publish)["loads"]
         seconds = time.monotonic() - began
     now = {"engine_starts": starts, "tokens_now": tokens, "seconds_now": round(seconds, 3)}
     return _assembled([shards[i] for i in range(len(cells))], cells, now)

@@ -16,9 +16,9 @@ from sirev.errors import BadInput
 from sirev.inputs import parse_json
 from sirev.parquet import TooLarge
 from sirev.store.digests import canonical_json, is_digest, sha256
-from sirev.store.files import read_regular
 from sirev.store.objects import MEND, DamagedObject, Objects, refuse_barred
 from sirev.store.tables import Row, Table, check_readable, from_parquet, rows_digest, to_parquet
+from sirev.store.untrusted_files import read_regular
 
 MANIFEST_FORMAT = 1
 JSON_BYTES = 256 << 20

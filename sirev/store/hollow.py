@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sirev.store.digests import canonical_json
-from sirev.store.files import is_regular
 from sirev.store.objects import Objects
 from sirev.store.shared import remove_file
+from sirev.store.untrusted_files import is_regular
 
 HOLLOW_FORMAT = 1
 

@@ -19,8 +19,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sirev.errors import BadInput, SirevError
-from sirev.store.files import open_regular
 from sirev.store.shared import NotPlain, make_private, open_lock
+from sirev.store.untrusted_files import open_regular
 
 PATIENCE_SECONDS = 600.0
 POLL_SECONDS = 0.05

@@ -16,8 +16,8 @@ from typing import Any
 from sirev.errors import BadInput
 from sirev.inputs import refuse_unless_plain, require_utf8
 from sirev.store.digests import canonical_json, sealed, sha256, sha256_file, unsealed
-from sirev.store.files import read_regular
 from sirev.store.objects import Objects
+from sirev.store.untrusted_files import read_regular
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from pathlib import Path
 from sirev.errors import BadInput, SirevError
 from sirev.store.copying import copy_file
 from sirev.store.digests import sha256, sha256_file
-from sirev.store.files import is_regular, open_regular, read_regular
 from sirev.store.shared import make_folder, make_private, remove_file
+from sirev.store.untrusted_files import is_regular, open_regular, read_regular
 
 STAMPED_FROM = 1 << 20
 """Objects of this many bytes or more leave a stamp of their check; hashing a smaller one costs less than the stamp."""

@@ -11,8 +11,8 @@ from typing import Any
 
 from sirev.errors import BadInput
 from sirev.store.digests import canonical_json, is_digest, sealed, sha256, unsealed
-from sirev.store.files import read_if_there
 from sirev.store.objects import MEND, Objects
+from sirev.store.untrusted_files import read_if_there
 
 RECORD_FORMAT = 1
 FIELDS = {"format", "action", "artifact", "provenance"}

@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from sirev.errors import BadInput
 from sirev.store.digests import is_digest, sealed, unsealed
-from sirev.store.files import read_if_there
 from sirev.store.objects import MEND, Objects
 from sirev.store.shared import remove_file
+from sirev.store.untrusted_files import read_if_there
 
 RUN_FORMAT = 1
 NAMES = {

@@ -17,7 +17,6 @@ from sirev.errors import BadInput
 from sirev.inputs import require_utf8
 from sirev.store.artifacts import Artifact, Output, open_artifact, write_artifact
 from sirev.store.digests import is_digest, sealed, unsealed
-from sirev.store.files import is_regular, read_regular
 from sirev.store.hollow import Hollow
 from sirev.store.leases import Gate, Lease
 from sirev.store.locks import key_lock
@@ -26,6 +25,7 @@ from sirev.store.provenance import now
 from sirev.store.records import Record, Records, action_key
 from sirev.store.runs import Runs
 from sirev.store.shared import linked
+from sirev.store.untrusted_files import is_regular, read_regular
 
 STORE_FORMAT = 1
 ID_DIGITS = 16

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, cast, get_args
 
 from sirev.errors import BadInput
-from sirev.recipe import Method, suggest
+from sirev.recipe import Method
 from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run
 from sirev.study.algorithm import Outcome, degenerate, early_end, iterations, self_improve
 from sirev.study.evaluation import Measures, evaluate
 from sirev.study.steps import Known, Model, Steps
+from sirev.suggest import suggest
 
 Null = Literal["resample", "retrain", "gold"]
 NULLS: tuple[Null, ...] = get_args(Null)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sirev.errors import BadInput
+from sirev.quoting import typed
 from sirev.recipe import recipe_names
 from sirev.store.runs import Run
 from sirev.store.store import Store, default_path
-from sirev.typed import typed
 
 
 class Rerun(NamedTuple):

@@ -12,20 +12,20 @@ from typing import Any, Literal, Protocol
 from sirev.errors import BadInput
 from sirev.recipe import Kind, Recipe
 from sirev.recipe.sections import Architecture, Decoding, Grader, LevelsSuite, Lora, Optimisation, ProgramGrader, TaskSuite
-from sirev.recipe.tasks import Arithmetic, Csqa, Mbpp, OwnClass, OwnRows
+from sirev.recipe.task_sections import Arithmetic, Csqa, Mbpp, OwnClass, OwnRows
 from sirev.seeds import derive_seed
 from sirev.stages import agree, compare, dataset, embed, grade, measure, model, pretrain, sample, select, source, train
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact
 from sirev.store.local_files import LocalFiles
-from sirev.study.sources import (
+from sirev.study.inputs import (
     dataset_parameters,
     embedding_parameters,
     model_parameters,
     require_distinct_splits,
     template_of,
 )
-from sirev.tasks.files import FEW_SHOT, STOP
+from sirev.tasks.splits import FEW_SHOT, STOP
 
 
 @dataclass(frozen=True)

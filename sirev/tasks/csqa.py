@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sirev.errors import BadInput
 from sirev.tasks.csqa_examples import EXAMPLES
-from sirev.tasks.identity import in_order, plain
+from sirev.tasks.problem_ids import in_order, plain
 from sirev.tasks.rows import Row, shown, text
 from sirev.tasks.templates import RATIONALES, named, render
 

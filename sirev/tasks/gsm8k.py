@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from sirev.errors import BadInput
-from sirev.tasks.identity import content_id, in_order, plain
+from sirev.tasks.problem_ids import content_id, in_order, plain
 from sirev.tasks.rows import Row, shown, text
 from sirev.tasks.templates import named, render
 

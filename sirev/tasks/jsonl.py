@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sirev.errors import BadInput
-from sirev.tasks.identity import content_id, in_order, plain
+from sirev.tasks.problem_ids import content_id, in_order, plain
 from sirev.tasks.rows import Row, text
 from sirev.tasks.templates import TEMPLATES, render
 

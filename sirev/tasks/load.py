@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sirev.tasks import csqa, gsm8k, hendrycks_math, jsonl, mbpp, own
-from sirev.tasks.files import FEW_SHOT, upstream_split
 from sirev.tasks.rows import Row, read_hub, read_jsonl
+from sirev.tasks.splits import FEW_SHOT, upstream_split
 from sirev.tasks.subset import hold_out, limited
 
 Emit = Callable[[dict[str, Any]], None]

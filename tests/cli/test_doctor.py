@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from sirev.cli.doctor import report
-from sirev.study.findings import Finding, Remedy
+from sirev.machine.findings import Finding, Remedy
 
 LONG = "--set evaluation.ood.a_suite_with_a_long_name.task.data.path=/a/folder/with/a/name/that/is/long/as/well"
 FINDINGS = [

@@ -50,7 +50,7 @@ def answers(tmp_path: Path) -> list[str]:
 
 
 def spreads(process: subprocess.Popen[str]) -> bool:
-    return any("sirev.workers" in line for line in of_session(process.pid).values())
+    return any("sirev.processes.workers" in line for line in of_session(process.pid).values())
 
 
 def nothing_left(process: subprocess.Popen[str], memory: set[str]) -> bool:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from sirev.api.measure import StepRead
 from sirev.cli.measure import run, what_was_read
 from sirev.errors import BadInput
-from sirev.study.samples import StepRead
 
 
 def test_a_step_is_named_with_its_file(tmp_path: Path) -> None:

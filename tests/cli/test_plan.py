@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from sirev.api.iterate import Plans, plans
 from sirev.cli.plan import summary
-from sirev.study.invocation import Plans, plans
 from tests.conftest import Command, Study
 
 PAPER = ["mistral_gsm8k", "llama2_math", "llama3_mbpp", "mistral_csqa"]

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from sirev.cli.store import look
+from sirev.cli.store import inspect
+from sirev.explain.history import keys_of
 from sirev.stages.model import REFERENCE, model_files
 from sirev.store.artifacts import Output
 from sirev.store.digests import canonical_json, sha256
@@ -21,7 +22,6 @@ from sirev.store.local_files import LocalFiles
 from sirev.store.runs import Pin, Run
 from sirev.store.store import Store
 from sirev.store.upkeep.pins import NamedPin, Pins
-from sirev.study.history import keys_of
 from tests.base_model import save_base_model
 from tests.conftest import Command, Study
 
@@ -63,7 +63,7 @@ def test_a_narrow_terminal_shows_whole_rows(
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("NO_COLOR", "1")
-    look.ls(smoke.store.path, "table")
+    inspect.ls(smoke.store.path, "table")
     lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
     assert max(map(len, lines)) <= 80
     assert sum(smoke.of("sft").id in line for line in lines) == 2  # in two tables, with all columns between them
@@ -116,8 +116,8 @@ def test_log_tells_a_runs_steps_in_their_order_and_everything_else(told: Callabl
 def test_a_long_log_shows_the_latest_and_says_what_it_leaves_out(
     smoke: Study, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(look, "LOGGED", 3)
-    look.log(None, smoke.store.path, "table")
+    monkeypatch.setattr(inspect, "LOGGED", 3)
+    inspect.log(None, smoke.store.path, "table")
     shown, said = capsys.readouterr()
     records = smoke.store.records.all()
     shards = sum(record.action["stage"] == "sample-shard" for record in records)
@@ -125,7 +125,7 @@ def test_a_long_log_shows_the_latest_and_says_what_it_leaves_out(
     assert f"{len(records) - shards - 3:,} earlier steps are not shown" in said
     assert f"{shards} shards of samplings are not shown; --all lists them" in said
     assert "compare" in shown
-    look.log(None, smoke.store.path, "table", everything=True)
+    inspect.log(None, smoke.store.path, "table", everything=True)
     assert f"{len(records) - 3:,} earlier steps are not shown" in capsys.readouterr().err
 
 

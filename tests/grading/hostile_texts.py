@@ -9,12 +9,12 @@ from functools import partial
 
 from sirev.grading import extract
 from sirev.grading.claims import claims
+from sirev.grading.dispatch import grade_light
 from sirev.grading.equivalence import at_a_glance, canonical, tidy
 from sirev.grading.graders import GRADERS
 from sirev.grading.sandbox.reading import as_in_any_tier, stable
-from sirev.grading.session import grade_light
-from sirev.metrics.answers import votes
 from sirev.metrics.programs import normal_form
+from sirev.metrics.voting import votes
 
 
 def _graded(grader: str, text: str) -> object:

@@ -1,4 +1,4 @@
-"""Judges that misbehave, for the workers of `sirev.grading.pool`, which import them by name."""
+"""Judges that misbehave, for the workers of `sirev.grading.judge_pool`, which import them by name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from sirev.grading.verdict import Reason
+from sirev.grading.grade import Reason
 
 
 def hostile(item: str) -> Reason:

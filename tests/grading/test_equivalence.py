@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from sirev.grading import extract
 from sirev.grading.equivalence import Pair, at_a_glance, by_math_verify, canonical, judge, prepare
-from sirev.grading.pool import judge_all
-from sirev.grading.verdict import Reason
+from sirev.grading.grade import Reason
+from sirev.grading.judge_pool import judge_all
 from tests.grading.conftest import Published
 
 

@@ -10,10 +10,10 @@ import pytest
 from sirev.errors import BadInput
 from sirev.grading import mbpp
 from sirev.grading.claims import claims
+from sirev.grading.grade import ANSWER_LIMIT, IN_PROCESS, RIGHT, Grade
 from sirev.grading.mbpp import NO_CODE, Settings, grade_all, verdict
 from sirev.grading.sandbox import Ended, Found, Outcome, Tier, best_tier, confine, programs, values
 from sirev.grading.sandbox.programs import WALL
-from sirev.grading.verdict import ANSWER_LIMIT, IN_PROCESS, RIGHT, Grade
 from sirev.recipe.sections import ProgramGrader
 from tests.grading.conftest import Published
 

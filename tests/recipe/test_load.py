@@ -10,7 +10,7 @@ from sirev.errors import BadInput
 from sirev.recipe import Recipe, find_recipe, load_recipe, overlay_names, recipe_folder, recipe_names
 from sirev.recipe.load import read_recipe
 from sirev.recipe.sections import TaskSuite
-from sirev.recipe.tasks import Gsm8k
+from sirev.recipe.task_sections import Gsm8k
 
 
 def refused(*overrides: str, recipe: str | Path = "tiny") -> str:

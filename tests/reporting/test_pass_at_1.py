@@ -7,13 +7,13 @@ import io
 
 import pytest
 
+from sirev.metrics.comparison.compare import RunMeasures, Settings, compare
 from sirev.metrics.comparison.measures import Measures
-from sirev.metrics.comparison.study import RunMeasures, Settings, compare
 from sirev.reporting.figures import SENTENCES
 from sirev.reporting.gathering import run_data
 from sirev.reporting.page.cards import verdicts_as_html
 from sirev.reporting.pass_at_1 import pass_at_1_name, pass_at_1_source
-from sirev.reporting.sections.rows import Study
+from sirev.reporting.sections.run_rows import Study
 from sirev.reporting.summary import Report
 from sirev.store.runs import Run
 from tests.metrics.comparison.studies import draws

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sirev.metrics.comparison.study import RunMeasures, Settings, compare
+from sirev.metrics.comparison.compare import RunMeasures, Settings, compare
 from sirev.reporting.page.cards import verdicts_as_html
 from sirev.reporting.sections.nulls import nulls
 from sirev.reporting.sections.overview import overview

@@ -106,6 +106,7 @@ class _Reader:
     def __init__(self) -> None:
         self.waiting: list[tuple[str, str]] = []
         self._numbers: dict[tuple[str, str], int] = {}
+        self._local: set[str] = set()
 
     def number(self, place: tuple[str, str]) -> int:
         """The number of a definition: the same each time, a new one and a place in `waiting` at first."""
@@ -116,15 +117,26 @@ class _Reader:
         return self._numbers[place]
 
     def normalised(self, node: Any, home: Module, top: bool = False) -> str:
-        """A syntax tree as text: without places, docstrings, imports of sirev and empty fields, which Pythons fill differently."""
+        """A syntax tree as text: without places, docstrings, imports of sirev, and empty fields, which Pythons differ in."""
         if isinstance(node, list):
             return "[" + ",".join(self.normalised(one, home) for one in node) + "]"
         if isinstance(node, str):
             return repr(DOTTED.sub(lambda found: f"#{self.number((found[1], found[2]))}", node))
         if not isinstance(node, ast.AST):
             return repr(node)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            outside, self._local = self._local, self._local | _bound(node)
+            try:
+                return self._fields(node, home, top)
+            finally:
+                self._local = outside
+        if _first_name(node) in self._local:
+            return self._fields(node, home, top)
         if isinstance(node, ast.Name | ast.Attribute) and (place := _named(home, node)) and not place[0].startswith(LEFT_OUT):
             return f"#{self.number(place)}"
+        return self._fields(node, home, top)
+
+    def _fields(self, node: ast.AST, home: Module, top: bool) -> str:
         fields = []
         for name, value in ast.iter_fields(node):
             if name in ("ctx", "kind", "type_comment") or value is None or value == [] or (top and name == "name"):
@@ -133,6 +145,21 @@ class _Reader:
                 value = [one for one in value if not (name == "body" and _is_text(one)) and not _is_own_import(one)]
             fields.append(f"{name}={self.normalised(value, home)}")
         return f"{type(node).__name__}({','.join(fields)})"
+
+
+def _first_name(node: ast.AST) -> str | None:
+    """`a` of the expressions `a` and `a.b`."""
+    node = node.value if isinstance(node, ast.Attribute) else node
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _bound(definition: ast.AST) -> set[str]:
+    """The names that a function binds itself, its arguments and what it assigns to, or a class, its fields."""
+    if isinstance(definition, ast.ClassDef):
+        return {one.target.id for one in definition.body if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)}
+    nodes = list(ast.walk(definition))
+    arguments = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    return arguments | {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
 def _named(home: Module, node: ast.Name | ast.Attribute) -> tuple[str, str] | None:

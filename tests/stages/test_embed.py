@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 import sirev
+from sirev.api.iterate import RunResult
 from sirev.errors import BadInput, StageFailed
 from sirev.stages import embed, grade, sample, source
 from sirev.store.artifacts import Artifact, Output, write_artifact
 from sirev.store.objects import Objects
 from sirev.store.records import Record
 from sirev.store.tables import Table
-from sirev.study.invocation import RunResult
 from tests.conftest import Study, tree
 from tests.hub_cache import COMMIT, HubCache
 

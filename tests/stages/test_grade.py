@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import sirev
+from sirev.processes.resident import Resident
 from sirev.recipe.sections import ProgramGrader, TextGrader
-from sirev.resident import Resident
 from sirev.stages.grade import parameters_for, run
 from sirev.stages.stage import keyed_parameters
 from sirev.store.artifacts import Artifact, Output

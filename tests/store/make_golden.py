@@ -21,7 +21,7 @@ from sirev.store.sharing.archive import export_runs
 from sirev.store.store import Store
 from sirev.store.upkeep.gc import Policy, collect
 from sirev.store.upkeep.pins import NamedPin, Pins
-from sirev.study.keeping import models_to_drop
+from sirev.study.keep_models import models_to_drop
 from tests.conftest import SIREV
 from tests.store.sharing.small import publish, small_artifacts
 

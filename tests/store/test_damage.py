@@ -20,9 +20,9 @@ from sirev.store.artifacts import Artifact
 from sirev.store.digests import sha256
 from sirev.store.records import action_key
 from sirev.store.store import Store
-from sirev.store.upkeep.findings import Findings
 from sirev.store.upkeep.repair import marker_damage, mend_marker, repair
 from sirev.store.upkeep.verify import verify
+from sirev.store.upkeep.verify_report import Findings
 from tests.conftest import Command, Study, semantic_digests, tree
 from tests.store.small_store import SmallStore, build
 

@@ -19,8 +19,8 @@ from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.records import RECORD_FORMAT, Record
 from sirev.store.runs import RUN_FORMAT, Pin
 from sirev.store.sharing.archive import import_file
-from sirev.store.sharing.foreign import ENDINGS
-from sirev.store.sharing.listing import ARCHIVE_FORMAT
+from sirev.store.sharing.archive_index import ARCHIVE_FORMAT
+from sirev.store.sharing.untrusted import ENDINGS
 from sirev.store.store import STORE_FORMAT, Store
 from sirev.store.upkeep.pins import PIN_FORMAT, Pins
 from sirev.store.upkeep.verify import verify

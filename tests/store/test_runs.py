@@ -8,7 +8,7 @@ from sirev.errors import BadInput
 from sirev.store.digests import sealed, unsealed
 from sirev.store.objects import Objects
 from sirev.store.runs import Pin, Run, Runs, parsed_run, run_bytes
-from sirev.store.sharing.foreign import check_run
+from sirev.store.sharing.untrusted import check_run
 from sirev.store.store import Store
 
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from sirev.cli.progress import Progress
+from sirev.execution.children import Crew
+from sirev.execution.runner import Runner
 from sirev.stages.stage import Context, Stage, semantic
 from sirev.store import locks
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.runs import Run
 from sirev.store.store import Store
-from sirev.study.crew import Crew
-from sirev.study.runner import Runner
 
 STEPS = 8
 HELD = 3

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 import sirev
+from sirev.api.iterate import RunResult, run_id
 from sirev.engines.transformers_engine import TransformersEngine
 from sirev.errors import BadInput
 from sirev.recipe import load_recipe
 from sirev.store.artifacts import Artifact
 from sirev.store.records import Record
 from sirev.store.runs import Run
-from sirev.study.invocation import RunResult, run_id
 from tests.conftest import Study, tree
 
 NULLS = ["resample", "retrain", "gold"]

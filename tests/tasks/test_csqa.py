@@ -6,8 +6,8 @@ import pytest
 
 from sirev.tasks.csqa import LETTERS, few_shot, problems
 from sirev.tasks.csqa_examples import EXAMPLES
-from sirev.tasks.files import STOP
 from sirev.tasks.rows import Row
+from sirev.tasks.splits import STOP
 from tests.tasks.conftest import OnTheHub, Published, assert_is_problem_set, refusal
 
 OPTIONS = ["shelf ", "pond", "attic", "oven", "cloud"]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from sirev.tasks.external.files import form_of, read_rows
 from sirev.tasks.rows import Row, read_hub, read_jsonl, text
-from sirev.tasks.sample_files import form_of, read_rows
 from tests.bombs import parquet_bomb
 from tests.hub_cache import COMMIT, OTHER, HubCache
 from tests.tasks.conftest import OnTheHub, refusal

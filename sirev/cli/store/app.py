@@ -35,9 +35,9 @@ RunsArgument = Annotated[
 @app.command("ls", cls=Command, epilog=examples("sirev store ls"))
 def ls(form: LookOption = "table", store: StoreOption = None) -> None:
     """List the runs, their size, and what is pinned."""
-    from sirev.cli.store import look
+    from sirev.cli.store import inspect
 
-    look.ls(store, form)
+    inspect.ls(store, form)
 
 
 @app.command("show", cls=Command, epilog=examples("sirev store show tiny-sft-s0"))
@@ -54,9 +54,9 @@ def show(
     store: StoreOption = None,
 ) -> None:
     """Show a run, an action, an artifact or a file, as JSON."""
-    from sirev.cli.store import look
+    from sirev.cli.store import inspect
 
-    look.show(name, store, form)
+    inspect.show(name, store, form)
 
 
 @app.command("log", cls=Command, epilog=examples("sirev store log tiny-sft-s0"))
@@ -70,17 +70,17 @@ def log(
     store: StoreOption = None,
 ) -> None:
     """List when each step was computed, and how long it took."""
-    from sirev.cli.store import look
+    from sirev.cli.store import inspect
 
-    look.log(name, store, form, everything)
+    inspect.log(name, store, form, everything)
 
 
 @app.command("du", cls=Command, epilog=examples("sirev store du"))
 def du(form: LookOption = "table", store: StoreOption = None) -> None:
     """Show disk usage by stage and by run."""
-    from sirev.cli.store import look
+    from sirev.cli.store import inspect
 
-    look.du(store, form)
+    inspect.du(store, form)
 
 
 @app.command("diff", cls=Command, epilog=examples("sirev store diff tiny-sft-s0 tiny-dpo-s0"))
@@ -91,9 +91,9 @@ def diff(
     store: StoreOption = None,
 ) -> None:
     """Show where two runs diverge, and what differs there."""
-    from sirev.cli.store import look
+    from sirev.cli.store import inspect
 
-    look.diff(first, second, store, form)
+    inspect.diff(first, second, store, form)
 
 
 @app.command("path", cls=Command, epilog=examples("sirev store path", "sirev store path tiny-sft-s0:5:train"))
@@ -110,9 +110,9 @@ def path(
     store: StoreOption = None,
 ) -> None:
     """Print the path of the store, or of a step's files."""
-    from sirev.cli.store import look
+    from sirev.cli.store import inspect
 
-    look.path(run, step, store)
+    inspect.path(run, step, store)
 
 
 @app.command("get", cls=Command, epilog=examples("sirev store get tiny-sft-s0:5:train --to model"))
@@ -127,9 +127,9 @@ def get(
     store: StoreOption = None,
 ) -> None:
     """Export an artifact as files: a model, or Parquet tables."""
-    from sirev.cli.store import look
+    from sirev.cli.store import inspect
 
-    look.get(name, to, store)
+    inspect.get(name, to, store)
 
 
 @app.command("verify", cls=Command, epilog=examples("sirev store verify", "sirev store verify --repair"))
@@ -150,9 +150,9 @@ def verify(
     store: StoreOption = None,
 ) -> int:
     """Check every file and record; exit with 1 if any is damaged."""
-    from sirev.cli.store import check
+    from sirev.cli.store import verify
 
-    return check.verify(store, repair, recompute, form, unsafe_code)
+    return verify.verify(store, repair, recompute, form, unsafe_code)
 
 
 @app.command("gc", cls=Command, epilog=examples("sirev store gc --dry-run", "sirev store gc --older-than 30d --keep-models last"))
@@ -170,9 +170,9 @@ def gc(
     store: StoreOption = None,
 ) -> None:
     """Delete what no run or pin uses, after showing it."""
-    from sirev.cli.store import keep
+    from sirev.cli.store import retention
 
-    keep.gc(store, older_than, max_size, keep_models, yes, dry_run, form)
+    retention.gc(store, older_than, max_size, keep_models, yes, dry_run, form)
 
 
 @app.command("rm", cls=Command, epilog=examples("sirev store rm tiny-sft-s0-1dcc2f30"))
@@ -181,9 +181,9 @@ def rm(
     store: StoreOption = None,
 ) -> None:
     """Remove runs; the next gc deletes what only they used."""
-    from sirev.cli.store import keep
+    from sirev.cli.store import retention
 
-    keep.rm(runs, store)
+    retention.rm(runs, store)
 
 
 @app.command("pin", cls=Command, epilog=examples("sirev store pin tiny-sft-s0 --tag paper"))
@@ -196,17 +196,17 @@ def pin(
     store: StoreOption = None,
 ) -> None:
     """Protect a run or an artifact from gc."""
-    from sirev.cli.store import keep
+    from sirev.cli.store import retention
 
-    keep.pin(name, tag, store, form)
+    retention.pin(name, tag, store, form)
 
 
 @app.command("unpin", cls=Command, epilog=examples("sirev store unpin paper"))
 def unpin(name: Annotated[str, typer.Argument(metavar="NAME", help="The pin's name.")], store: StoreOption = None) -> None:
     """Remove a pin; the next gc may delete what it protected."""
-    from sirev.cli.store import keep
+    from sirev.cli.store import retention
 
-    keep.unpin(name, store)
+    retention.unpin(name, store)
 
 
 @app.command("push", cls=Command, epilog=examples("sirev store push s3://bucket/study tiny --keep-models none"))
@@ -218,9 +218,9 @@ def push(
     store: StoreOption = None,
 ) -> None:
     """Upload runs to a shared store: only files it lacks."""
-    from sirev.cli.store import share
+    from sirev.cli.store import sync
 
-    share.push(url, runs or [], keep_models, jobs, store)
+    sync.push(url, runs or [], keep_models, jobs, store)
 
 
 @app.command("pull", cls=Command, epilog=examples("sirev store pull hf://datasets/ORG/NAME"))
@@ -232,9 +232,9 @@ def pull(
     store: StoreOption = None,
 ) -> None:
     """Download runs from a shared store, every file verified."""
-    from sirev.cli.store import share
+    from sirev.cli.store import sync
 
-    share.pull(url, runs or [], keep_models, jobs, store)
+    sync.pull(url, runs or [], keep_models, jobs, store)
 
 
 @app.command("export", cls=Command, epilog=examples("sirev store export tiny tiny.tar.zst --keep-models none"))
@@ -251,9 +251,9 @@ def export(
     store: StoreOption = None,
 ) -> None:
     """Write runs and everything they depend on to one archive."""
-    from sirev.cli.store import share
+    from sirev.cli.store import sync
 
-    share.export(names, keep_models, store)
+    sync.export(names, keep_models, store)
 
 
 @app.command("import", cls=Command, epilog=examples("sirev store import tiny.tar.zst"))
@@ -262,6 +262,6 @@ def import_(
     store: StoreOption = None,
 ) -> None:
     """Import runs from an archive, verified."""
-    from sirev.cli.store import share
+    from sirev.cli.store import sync
 
-    share.import_(file, store)
+    sync.import_(file, store)

@@ -22,7 +22,7 @@ from typing import Any
 from sirev.grading.sandbox import confine, inside, wire
 from sirev.grading.sandbox.programs import KEPT_STDERR
 from sirev.grading.sandbox.relay import Kept, Relay
-from sirev.parent import die_with
+from sirev.processes.parent_death import die_with
 
 MOST_OUTPUT = 4 << 20
 """Bytes of answers after which a program is ended."""

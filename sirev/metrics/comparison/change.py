@@ -13,8 +13,8 @@ from sirev.metrics.comparison.measures import Floats, Measures, Row, column, cou
 from sirev.metrics.comparison.model import NEEDS_GREEDY, NO_DRAWS, NO_GREEDY, Tree, pass_curve
 from sirev.metrics.comparison.sheet import Cell, Sheet
 from sirev.metrics.crossing import crossing
-from sirev.metrics.paired import change_interval, label_swap, mcnemar, sign_test, smallest_change
-from sirev.metrics.pairs import KINDS, Split, split
+from sirev.metrics.paired_tests import change_interval, label_swap, mcnemar, sign_test, smallest_change
+from sirev.metrics.pairwise_diversity import KINDS, Split, split
 from sirev.metrics.pass_at_n import pass_at_n_table, powers_of_two
 from sirev.metrics.reroll import chance_below, reroll_parts
 from sirev.metrics.statistic import Statistic, absent

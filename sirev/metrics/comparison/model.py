@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from sirev.metrics.answers import entropy
 from sirev.metrics.comparison.measures import GROUPS, SIZES, Floats, Measures, Row, column, counts, share_of, sorted_levels
 from sirev.metrics.comparison.sheet import Cell, Sheet
 from sirev.metrics.disparity import group_disparity
 from sirev.metrics.diversity import ORDERS
 from sirev.metrics.pass_at_n import pass_at_n_table, powers_of_two
+from sirev.metrics.voting import entropy
 
 Tree = dict[str, Any]
 """Names to cells, or to trees of them."""

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, cast
 from sirev.errors import BadInput
 from sirev.reporting.figures import accuracy, diversity, sampling
 from sirev.reporting.figures.canvas import DARK, LIGHT, Ink, Sheet, style
-from sirev.reporting.figures.embedding import embedded, recoloured
 from sirev.reporting.figures.sentences import SENTENCES
 from sirev.reporting.figures.series import Comparison, methods, step_names
-from sirev.reporting.output import written_file
+from sirev.reporting.figures.svg_element import embedded, recoloured
+from sirev.reporting.output_files import written_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sirev.metrics.statistic import Statistic, absent
-from sirev.reporting.sections.rows import measured
+from sirev.reporting.sections.run_rows import measured
 
 Comparison = dict[str, Any]
 Curve = list[tuple[float, Statistic]]

@@ -8,7 +8,7 @@ from sirev.reporting.page.bars import Scale, bar, scale_of
 from sirev.reporting.page.markup import escaped, get, signed
 from sirev.reporting.page.words import explained
 from sirev.reporting.pass_at_1 import pass_at_1_name
-from sirev.reporting.sections.rows import measured, model_name
+from sirev.reporting.sections.run_rows import measured, model_name
 from sirev.reporting.sections.verdicts import NO_NULL, OUTCOMES, VERDICTS, because, mean_scale, no_verdict, presented, reworded
 from sirev.reporting.tables import p_equals, p_value
 

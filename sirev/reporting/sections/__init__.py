@@ -8,7 +8,7 @@ from sirev.reporting.sections.accuracy import accuracy, coverage
 from sirev.reporting.sections.diversity import diversity, ood
 from sirev.reporting.sections.nulls import nulls
 from sirev.reporting.sections.pass_n import pass_n
-from sirev.reporting.sections.rows import Study
+from sirev.reporting.sections.run_rows import Study
 from sirev.reporting.sections.training import training
 from sirev.reporting.sections.verdicts import verdicts
 from sirev.reporting.tables import TextTable

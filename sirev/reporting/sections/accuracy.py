@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sirev.reporting.pass_at_1 import pass_at_1_source
-from sirev.reporting.sections.rows import (
+from sirev.reporting.sections.run_rows import (
     HEADS,
     RunData,
     Study,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sirev.metrics.diversity import ORDERS
-from sirev.reporting.sections.rows import HEADS, Study, cells, iterations, keys, measured, named, reasons, runs_of
+from sirev.reporting.sections.run_rows import HEADS, Study, cells, iterations, keys, measured, named, reasons, runs_of
 from sirev.reporting.tables import TextTable, between, percent, points, with_interval
 
 GROUPS = ("all", "correct", "incorrect")

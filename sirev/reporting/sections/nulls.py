@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sirev.reporting.sections.overview import form_of
-from sirev.reporting.sections.rows import RunData, Study, in_words, labels, measured
+from sirev.reporting.sections.run_rows import RunData, Study, in_words, labels, measured
 from sirev.reporting.tables import ABSENT, TextTable, between, percent, points
 
 KINDS = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from sirev.metrics.statistic import Statistic
 from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
-from sirev.reporting.sections.rows import RunData, Study, labels, runs_of
+from sirev.reporting.sections.run_rows import RunData, Study, labels, runs_of
 from sirev.reporting.tables import ABSENT, TextTable, percent
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sirev.metrics.pass_at_n import guessing
-from sirev.metrics.verdict import LEVEL
-from sirev.reporting.sections.rows import HEADS, Study, cells, in_words, iterations, keys, named, reasons, runs_of
+from sirev.metrics.study_verdict import LEVEL
+from sirev.reporting.sections.run_rows import HEADS, Study, cells, in_words, iterations, keys, named, reasons, runs_of
 from sirev.reporting.tables import ABSENT, TextTable, number, p_equals, p_value, percent
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sirev.reporting.sections.rows import HEADS, Study, iterations, measured, named, runs_of
+from sirev.reporting.sections.run_rows import HEADS, Study, iterations, measured, named, runs_of
 from sirev.reporting.tables import ABSENT, TextTable
 
 COUNTS = (("examples", "examples"), ("too long", "dropped"), ("steps", "steps"), ("tokens", "tokens"), ("seconds", "seconds"))

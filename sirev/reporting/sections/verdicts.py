@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sirev.metrics.verdict import SEEDS
+from sirev.metrics.study_verdict import SEEDS
 from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
-from sirev.reporting.sections.rows import RunData, Study, in_words, labels, measured, model_name, runs_of
+from sirev.reporting.sections.run_rows import RunData, Study, in_words, labels, measured, model_name, runs_of
 from sirev.reporting.tables import ABSENT, TextTable, between, fixed, p_equals, p_value, points
 
 VERDICTS = {"can't tell": "undecided"}
@@ -135,7 +135,7 @@ def presented(outcomes_of: dict[str, Any], headline: int | None) -> dict[str, An
 
 
 def deciding(verdict: str, outcomes_of: dict[str, Any], diversity_counts: bool) -> list[str]:
-    """The outcomes beside pass@1 that a verdict rests on, as `sirev.metrics.verdict.verdict` names them."""
+    """The outcomes beside pass@1 that a verdict rests on, as `sirev.metrics.study_verdict.verdict` names them."""
     guards = ["pass_at_n", *sorted(name for name in outcomes_of if name.startswith("ood/"))]
     guards += ["distinct"] if diversity_counts else []
     results = {name: outcomes_of[name]["is"] if name in outcomes_of else "not measured" for name in guards}

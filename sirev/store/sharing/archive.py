@@ -1,6 +1,7 @@
 """One file for an appendix: runs, and all that they stand on, written as FILE.tar.zst and taken in from one.
 
-Unpacked by any `tar`, such a file is a store. Taking it in believes nothing that it says: see `sirev.store.sharing.arrival`.
+Unpacked by any `tar`, such a file is a store. Taking it in believes nothing that it says: see
+`sirev.store.sharing.archive_reader`.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from pathlib import Path
 from sirev.errors import BadInput, SirevError
 from sirev.store.artifacts import open_artifact
 from sirev.store.digests import canonical_json, sha256
-from sirev.store.files import read_regular
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.objects import MEND, DamagedObject
 from sirev.store.runs import Run, parsed_run, run_bytes
 from sirev.store.shared import make_folder
-from sirev.store.sharing import foreign, listing, tarball
-from sirev.store.sharing.arrival import Arrival, receive
-from sirev.store.sharing.listing import Member
+from sirev.store.sharing import archive_index, tarball, untrusted
+from sirev.store.sharing.archive_index import Member
+from sirev.store.sharing.archive_reader import Arrival, receive
 from sirev.store.sharing.private import shareable
 from sirev.store.store import MARKER, Store
-from sirev.store.upkeep.reach import Reach, reach
+from sirev.store.untrusted_files import read_regular
+from sirev.store.upkeep.closure import Reach, reach
 
 ENDING = ".tar.zst"
 
@@ -66,16 +67,16 @@ def export_runs(store: Store, runs: Sequence[Run], file: Path, hollow: Collectio
         raise BadInput(f"the store {store.path} has no run to export")
     with store.leasing():
         sources = _sources(store, runs, hollow)
-        members = listing.in_order(sources)
-        index = listing.to_json(members)
-        if len(index) > listing.INDEX_BYTES:
+        members = archive_index.in_order(sources)
+        index = archive_index.to_json(members)
+        if len(index) > archive_index.INDEX_BYTES:
             raise BadInput(f"{len(members)} files are too many for one archive; export fewer runs at a time")
         if not file.parent.is_dir():
             raise BadInput(f"{file} can't be written: there is no folder {file.parent}")
         try:
             with _beside(file) as (scratch, fd):
                 with tarball.writing(fd) as archive:
-                    archive.add(listing.INDEX, len(index), iter([index]))
+                    archive.add(archive_index.INDEX, len(index), iter([index]))
                     for member in members:
                         archive.add(member.name, member.size, _reread(member, sources[member]))
                 _place(scratch, fd, file)
@@ -114,11 +115,11 @@ def _sources(store: Store, runs: Sequence[Run], hollow: Collection[str]) -> dict
 
     add(MARKER, store.path / MARKER)
     for run_id, raw in files.items():
-        foreign.check_run(raw, run_id)
+        untrusted.check_run(raw, run_id)
         add(f"runs/{run_id}.json", raw)
     for key, artifact in found.records:
         path = store.records.path(key, artifact)
-        foreign.check_record(_read(path), key, artifact)
+        untrusted.check_record(_read(path), key, artifact)
         add(f"records/{key[:2]}/{key}/{artifact}.json", path)
     for digest in found.hollow:
         add(f"hollow/{digest}.json", canonical_json({"format": HOLLOW_FORMAT, "artifact": digest}))
@@ -139,9 +140,9 @@ def _check_names(store: Store, found: Reach) -> None:
         if digest not in found.hollow and not artifact.complete():
             raise BadInput(f"the store {store.path} lacks files of artifact {digest[:12]}; {MEND}")
         try:
-            foreign.check_manifest(artifact.manifest)
+            untrusted.check_manifest(artifact.manifest)
             for name, entry in artifact.manifest["files"].items() if digest not in found.hollow else ():
-                foreign.check_file(name, store.objects.path(entry["sha256"]))
+                untrusted.check_file(name, store.objects.path(entry["sha256"]))
         except BadInput as error:
             raise BadInput(f"artifact {digest[:12]} of the store {store.path} can't be exported: {error}; {MEND}") from None
 

@@ -12,10 +12,10 @@ from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
-from sirev.store.files import open_regular, read_regular
 from sirev.store.objects import Objects
 from sirev.store.shared import make_folder, make_private
 from sirev.store.sharing.backend import Missing, Progress, Refused, RemoteFailed, Upload, at_once, too_many
+from sirev.store.untrusted_files import open_regular, read_regular
 
 PIECE = 4 << 20
 

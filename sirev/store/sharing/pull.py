@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sirev.errors import BadInput, SirevError
+from sirev.quoting import typed
 from sirev.store.runs import Run
 from sirev.store.sharing.backend import Missing, Progress, Silent, at_once
-from sirev.store.sharing.moved import Moved
+from sirev.store.sharing.download import Files, Taker, files_of
 from sirev.store.sharing.remote import Remote
-from sirev.store.sharing.taking import Files, Taker, files_of
+from sirev.store.sharing.transfer import Moved
 from sirev.store.store import Store
-from sirev.typed import typed
 
 Artifacts = Callable[[Store, Sequence[Run]], set[str]]
 LISTED = 8

@@ -16,11 +16,11 @@ from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.objects import MEND, DamagedObject
 from sirev.store.runs import Run, run_bytes
 from sirev.store.sharing.backend import Missing, Progress, RemoteFailed, Silent, Upload
-from sirev.store.sharing.moved import Moved
 from sirev.store.sharing.private import shareable
 from sirev.store.sharing.remote import Remote, hollow_path, object_path, record_path, run_path
+from sirev.store.sharing.transfer import Moved
 from sirev.store.store import Store
-from sirev.store.upkeep.reach import Reach, reach
+from sirev.store.upkeep.closure import Reach, reach
 
 TURNS = 5
 """How often a run looks for a name when another machine takes it at the same moment."""

@@ -9,16 +9,16 @@ from urllib.parse import unquote
 
 from sirev.addresses import without_credentials
 from sirev.errors import BadInput
+from sirev.quoting import typed
 from sirev.store.digests import is_digest
-from sirev.store.files import META_BYTES
 from sirev.store.runs import Run, is_run_id, parsed_run
 from sirev.store.sharing.backend import Backend, Missing, Progress, Silent, Upload, patiently
 from sirev.store.sharing.bucket import Bucket
 from sirev.store.sharing.folder import Folder
-from sirev.store.sharing.foreign import check_run
-from sirev.store.sharing.hub import Hub
+from sirev.store.sharing.hub_dataset import Hub
+from sirev.store.sharing.untrusted import check_run
 from sirev.store.store import MARKER, STORE_FORMAT, marker_bytes, new_id, parse_marker
-from sirev.typed import typed
+from sirev.store.untrusted_files import META_BYTES
 
 SCHEMES = "a folder, file://, s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or hf://datasets/OWNER/NAME"
 

@@ -16,14 +16,14 @@ from pathlib import Path
 
 from sirev.errors import BadInput
 from sirev.store.artifacts import Artifact, open_artifact
-from sirev.store.files import META_BYTES
 from sirev.store.leases import leased, sweep_leases
 from sirev.store.objects import DamagedObject
 from sirev.store.records import DamagedRecord, Record
 from sirev.store.runs import Run
 from sirev.store.store import Store
+from sirev.store.untrusted_files import META_BYTES
+from sirev.store.upkeep.closure import Reach, add_artifact, add_record, reach
 from sirev.store.upkeep.pins import Pins
-from sirev.store.upkeep.reach import Reach, add_artifact, add_record, reach
 from sirev.store.upkeep.sweep import PAUSE_SECONDS, Garbage, Sweep
 
 SPARED_SECONDS = 24 * 3600

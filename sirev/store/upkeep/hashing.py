@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sirev.inputs import what_it_is
-from sirev.spawning import cores
+from sirev.processes.spawning import cores
 from sirev.store.digests import is_digest
-from sirev.store.files import META_BYTES, open_regular, read_regular
-from sirev.store.upkeep.findings import Remark
+from sirev.store.untrusted_files import META_BYTES, open_regular, read_regular
+from sirev.store.upkeep.verify_report import Remark
 
 CHUNK_FILES = 256
 CHUNK_BYTES = 32 << 20

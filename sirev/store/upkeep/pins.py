@@ -8,11 +8,11 @@ from pathlib import Path
 
 from sirev.errors import BadInput
 from sirev.store.digests import is_digest, sealed, unsealed
-from sirev.store.files import read_regular
 from sirev.store.objects import Objects
 from sirev.store.provenance import now
 from sirev.store.runs import is_run_id
 from sirev.store.shared import remove_file
+from sirev.store.untrusted_files import read_regular
 
 PIN_FORMAT = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,249}")

@@ -16,16 +16,16 @@ from pathlib import Path
 from sirev.errors import BadInput
 from sirev.store.artifacts import open_artifact
 from sirev.store.digests import canonical_json
-from sirev.store.files import read_regular
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.objects import DamagedObject, Objects
 from sirev.store.records import DamagedRecord
 from sirev.store.runs import parsed_run
 from sirev.store.store import MARKER, Store, marker_bytes, new_id
-from sirev.store.upkeep.findings import Damage, Findings, Kind
+from sirev.store.untrusted_files import read_regular
 from sirev.store.upkeep.hashing import object_fault
 from sirev.store.upkeep.local import local_fault
 from sirev.store.upkeep.verify import marker_fault
+from sirev.store.upkeep.verify_report import Damage, Findings, Kind
 
 ORDER: tuple[Kind, ...] = ("marker", "object", "local digest", "hollow mark", "record", "claim", "remnant", "run")
 """Objects before the records that are remnants only without them; each run last, for it names all the others."""

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from sirev.parquet import TooLarge, read_batches
+from sirev.processes.workers import spread
 from sirev.store.digests import canonical_json
 from sirev.store.tables import to_parquet
-from sirev.workers import spread
 
 SPREAD_FROM = 8 << 20
 """Bytes of Parquet from which the tables are spread over the cores: below, starting processes takes longer than it saves."""

@@ -23,15 +23,15 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sirev.store.files import META_BYTES
 from sirev.store.leases import POLL_SECONDS, leased
 from sirev.store.objects import DamagedObject
 from sirev.store.records import DamagedRecord
 from sirev.store.runs import Run
 from sirev.store.shared import remove_file
 from sirev.store.store import Store
+from sirev.store.untrusted_files import META_BYTES
+from sirev.store.upkeep.closure import Reach, add_artifact, add_record, reach
 from sirev.store.upkeep.pins import Pins
-from sirev.store.upkeep.reach import Reach, add_artifact, add_record, reach
 
 SLICE_SECONDS = 1.0
 """How long a slice deletes; marking takes as long as it takes."""

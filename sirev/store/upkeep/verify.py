@@ -20,18 +20,18 @@ from typing import Any
 from sirev.errors import BadInput
 from sirev.inputs import parse_json, what_it_is
 from sirev.store.digests import is_digest, unsealed
-from sirev.store.files import META_BYTES, read_regular
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.records import DamagedRecord, Record
 from sirev.store.runs import RUN_FORMAT, Run, address, parsed_run
 from sirev.store.shared import remove_file
 from sirev.store.store import MARKER, Store, parse_marker
-from sirev.store.upkeep.findings import Damage, Findings, Kind, Remark, Remedy
+from sirev.store.untrusted_files import META_BYTES, read_regular
 from sirev.store.upkeep.hashing import Hashed, hash_objects, scan
 from sirev.store.upkeep.local import local_fault
 from sirev.store.upkeep.manifests import Manifest, manifest_of
 from sirev.store.upkeep.pins import PIN_FORMAT, NamedPin, parsed_pin
 from sirev.store.upkeep.rows import Claim, Unchecked, false_claims
+from sirev.store.upkeep.verify_report import Damage, Findings, Kind, Remark, Remedy
 
 OnProgress = Callable[[str, int, int], None]
 """Told what is being checked ("objects", "tables"), and bytes done of bytes in all."""

@@ -19,12 +19,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sirev.grading.claims import claims
+from sirev.grading.grade import IN_PROCESS, RIGHT
 from sirev.grading.mbpp import verdict
 from sirev.grading.sandbox import Limits, Program, Tier
 from sirev.grading.sandbox.pool import Pool
 from sirev.grading.sandbox.syscalls import ARCHITECTURES
 from sirev.grading.sandbox.tiers import trouble
-from sirev.grading.verdict import IN_PROCESS, RIGHT
 from tests.grading.sandbox import parasites
 
 MARK = "sirev-hostile"

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from sirev.grading.grade import RIGHT
 from sirev.grading.sandbox import kernel
-from sirev.grading.verdict import RIGHT
 from tests.conftest import eventually
 from tests.grading.sandbox.conftest import left_behind
 from tests.grading.sandbox.hostile_programs import HONEST, HOSTILE, SECRET, SECRET_NAME, Place, Tried, accepted

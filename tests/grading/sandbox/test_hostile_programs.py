@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from sirev.grading.grade import IN_PROCESS, RIGHT
 from sirev.grading.sandbox import Limits, Tier
 from sirev.grading.sandbox import pool as pool_module
 from sirev.grading.sandbox.pool import Pool
 from sirev.grading.sandbox.tiers import trouble
-from sirev.grading.verdict import IN_PROCESS, RIGHT
 from tests.grading.sandbox import hostile_programs
 from tests.grading.sandbox.hostile_programs import (
     FILES,

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from sirev.grading.claims import claims
+from sirev.grading.grade import RIGHT
 from sirev.grading.mbpp import verdict
 from sirev.grading.sandbox import Limits, Outcome, Program, Question, Tier, run
 from sirev.grading.sandbox.values import Opaque, encode
-from sirev.grading.verdict import RIGHT
 from tests.grading.conftest import Published
 
 MODEL = "gpt-3.5-turbo-0613"

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from sirev.grading.claims import claims
+from sirev.grading.grade import RIGHT
 from sirev.grading.mbpp import verdict
 from sirev.grading.sandbox import Limits, Outcome, Program, Question, Tier
 from sirev.grading.sandbox import pool as pool_module
 from sirev.grading.sandbox.pool import Pool
-from sirev.grading.verdict import RIGHT
 from tests.grading.sandbox import parasites
 from tests.grading.sandbox.hostile_programs import GOOD, MEMORY, PARASITES, PREDECESSORS, TESTS, idle
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from sirev.metrics.comparison.compare import RunMeasures
 from sirev.metrics.comparison.measures import Measures
-from sirev.metrics.comparison.study import RunMeasures
 
 KINDS = ("right-right", "mixed", "wrong-wrong")
 

@@ -22,7 +22,7 @@ from sirev.store.digests import canonical_json, sealed, sha256, unsealed
 from sirev.store.objects import DamagedObject
 from sirev.store.runs import Run
 from sirev.store.sharing.archive import export_runs, import_file
-from sirev.store.sharing.listing import INDEX_BYTES
+from sirev.store.sharing.archive_index import INDEX_BYTES
 from sirev.store.sharing.tarball import header
 from sirev.store.store import MARKER, Store
 from tests.conftest import Study, semantic_digests

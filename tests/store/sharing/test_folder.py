@@ -16,8 +16,8 @@ from sirev.store.runs import Run
 from sirev.store.sharing import backend
 from sirev.store.sharing.pull import LeaveOut, pull
 from sirev.store.sharing.push import push
+from sirev.store.sharing.read_through import PATIENCE, ReadThrough
 from sirev.store.sharing.remote import Remote, hollow_path, object_path, record_path, run_path
-from sirev.store.sharing.through import PATIENCE, ReadThrough
 from sirev.store.store import Store
 from tests.conftest import Command, tree
 from tests.store.sharing.studies import add_run, assert_sound, contents

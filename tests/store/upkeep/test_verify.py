@@ -15,15 +15,15 @@ from sirev import parquet
 from sirev.errors import BadInput
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.digests import canonical_json, sealed, sha256, unsealed
-from sirev.store.files import META_BYTES
 from sirev.store.records import Record, action_key
 from sirev.store.store import Store
 from sirev.store.tables import Row, Table, rows_digest, to_parquet
-from sirev.store.upkeep.findings import Damage, Findings
+from sirev.store.untrusted_files import META_BYTES
 from sirev.store.upkeep.hashing import hash_objects
 from sirev.store.upkeep.repair import marker_damage, mend_marker, repair
 from sirev.store.upkeep.rows import Claim, Unchecked, wrong
 from sirev.store.upkeep.verify import verify
+from sirev.store.upkeep.verify_report import Damage, Findings
 from tests.bombs import parquet_bomb
 from tests.conftest import Study, tree
 from tests.store.small_store import SmallStore, action, build

@@ -1,0 +1,173 @@
+"""The answers of a run's models with their grades, a row per completion, as `sirev.answers` gives them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Integral
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from sirev.errors import BadInput
+from sirev.explain.lookup import run_named
+from sirev.frames import data_frame
+from sirev.store.artifacts import Artifact
+from sirev.store.checkout import refuse_hollow
+from sirev.store.runs import Run, address
+from sirev.store.store import Store
+
+if TYPE_CHECKING:
+    from sirev.api.iterate import RunResult
+    from sirev.api.measure import MeasuredRun
+
+DRAWS, GREEDY = "draws", "greedy"
+COLUMNS = (
+    *("run", "t", "problem_id", "draw", "prompt", "target", "gold", "level"),
+    *("text", "answer", "correct", "reason", "tokens", "finish"),
+)
+
+
+@dataclass(frozen=True)
+class Answers(Sequence[dict[str, Any]]):
+    """Answers of the models of one run, in the order of t, problem and draw. Behaves as a list of rows.
+
+    A row is a dict of `run`, `t`, `problem_id`, `draw` (from 0), `prompt`, `target` and `gold` (the problem's solution and
+    answer, "" where it has none), `level`, `text` (the completion), `answer` (what the grader read in it, None if nothing),
+    `correct`, `reason` (of the grade), `tokens` and `finish` (why the completion ended). `kind` is "draws", "greedy" or the name
+    of a suite of other problems.
+    """
+
+    run: str
+    kind: str
+    rows: list[dict[str, Any]] = field(repr=False)
+
+    @overload
+    def __getitem__(self, at: int) -> dict[str, Any]: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[dict[str, Any]]: ...
+
+    def __getitem__(self, at: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        return self.rows[at]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.rows)
+
+    def __repr__(self) -> str:
+        ts = sorted({row["t"] for row in self.rows})
+        models = f"M_{ts[0]}" if len(ts) == 1 else f"M_{ts[0]} to M_{ts[-1]}" if ts else "no model"
+        problems = len({row["problem_id"] for row in self.rows})
+        right = Counter(row["correct"] for row in self.rows)[True]
+        return f"Answers({self.run}, {self.kind}, {models}: {len(self):,} answers to {problems:,} problems, {right:,} correct)"
+
+    def to_pandas(self) -> Any:
+        """A pandas.DataFrame with a row per answer. BadInput where pandas is not installed."""
+        return data_frame(self.rows, COLUMNS)
+
+
+def shown_result(run_id: str, iterations: Sequence[Mapping[str, Any]], computed: int, stopped: str | None = None) -> str:
+    """The repr of a finished run: its id, pass@1 of the first and last model, and how many steps were computed."""
+    ends = [iterations[0], iterations[-1]] if iterations else []
+    values = [one["pass_at_1"]["value"] for one in ends]
+    rose = f"pass@1 {' -> '.join(f'{100 * value:.1f}%' for value in values)}, " if values and None not in values else ""
+    models = f"M_{ends[0]['t']} to M_{ends[1]['t']}, " if ends else ""
+    why = f", stopped: {stopped}" if stopped else ""
+    return f"<{run_id}: {models}{rose}{computed:,} steps computed{why}>"
+
+
+def answers(
+    run: str | RunResult | MeasuredRun,
+    t: int | None = None,
+    *,
+    kind: str = DRAWS,
+    draws: int | None = None,
+    store: Store | str | Path | None = None,
+) -> Answers:
+    """The graded answers of M_t, or of every M_t, to the problems that the run's models are evaluated on.
+
+    `run` is what `iterate` or `measure` returned, or a run's id or the beginning of it. `kind` is "draws", of which the first
+    `draws` per problem are given, "greedy", or the name of a suite of other problems (greedy). The store is that of the result,
+    unless `store` names another. Raises BadInput where there is no such run, t or kind, or the store lacks the answers.
+    """
+    if isinstance(run, Store) or not isinstance(run if isinstance(run, str) else getattr(run, "id", None), str):
+        raise BadInput(f"run: expected what iterate or measure returned, or a run's id, got {type(run).__name__}")
+    if t is not None and not isinstance(t, Integral):
+        raise BadInput(f"t: expected a whole number, got {t!r}")
+    if store is None and not isinstance(run, str):
+        store = getattr(run, "store", None)
+    opened = store if isinstance(store, Store) else Store(store)
+    found = run_named(opened, run if isinstance(run, str) else run.id)
+    split = str(found.settings.get("evaluation", {}).get("split", "test"))
+    problems_of, sampled, graded = _steps(kind, split)
+    known = sorted(int(step.rpartition(":")[2]) for step in found.pins if step.rpartition(":")[0] == graded)
+    if not known:
+        kinds = sorted(_kinds(found, split))
+        raise BadInput(f"the run {found.id} has no answers of the kind {kind!r} (known: {', '.join(kinds) or 'none'})")
+    if t is not None and t not in known:
+        raise BadInput(f"the run {found.id} has no {kind} of M_{t}; t is one of {', '.join(map(str, known))}")
+    problems = {row["id"]: row for row in _problems(opened, found, problems_of)}
+    rows = [
+        row
+        for one in (known if t is None else [t])
+        for row in _rows(opened, found, one, f"{sampled}:{one}", f"{graded}:{one}", problems, draws)
+    ]
+    return Answers(found.id, kind, rows)
+
+
+def _steps(kind: str, split: str) -> tuple[str, str, str]:
+    """Where the problems, completions and grades of a kind of answers are: a split and two steps without their t."""
+    if kind == DRAWS:
+        return split, f"sample/{split}", "grade/draws"
+    if kind == GREEDY:
+        return split, f"sample/{split}/greedy", "grade/greedy"
+    return f"ood/{kind}", f"sample/ood/{kind}/greedy", f"grade/ood/{kind}"
+
+
+def _kinds(run: Run, split: str) -> set[str]:
+    graded = {step.rpartition(":")[0].removeprefix("grade/") for step in run.pins if step.startswith("grade/")}
+    named = {one.removeprefix("ood/") for one in graded if one in (DRAWS, GREEDY) or one.startswith("ood/")}
+    return {one for one in named if any(step.startswith(f"{_steps(one, split)[1]}:") for step in run.pins)}
+
+
+def _problems(store: Store, run: Run, split: str) -> list[dict[str, Any]]:
+    step = next((step for step in (f"source/{split}", f"dataset/{split}") if step in run.pins), None)
+    return _artifact(store, run, step).rows("problems") if step else []
+
+
+def _rows(
+    store: Store, run: Run, t: int, sampled: str, graded: str, problems: dict[str, dict[str, Any]], draws: int | None
+) -> Iterator[dict[str, Any]]:
+    completions, grades = _artifact(store, run, sampled), _artifact(store, run, graded)
+    for row, grade in zip(completions.rows("completions"), grades.rows("grades"), strict=True):
+        if draws is not None and row["draw"] >= draws:
+            continue
+        problem = problems.get(row["problem_id"], {})
+        yield {
+            "run": run.id,
+            "t": t,
+            "problem_id": row["problem_id"],
+            "draw": row["draw"],
+            "prompt": problem.get("prompt", ""),
+            "target": problem.get("target", ""),
+            "gold": problem.get("answer", ""),
+            "level": problem.get("level", ""),
+            "text": row["text"],
+            "answer": grade["answer"],
+            "correct": grade["correct"],
+            "reason": grade["reason"],
+            "tokens": row["tokens"],
+            "finish": row["finish"],
+        }
+
+
+def _artifact(store: Store, run: Run, step: str) -> Artifact:
+    pin = run.pins.get(step)
+    found = store.lookup(pin.key, pin.artifact) if pin else None
+    if found is None:
+        raise BadInput(f"the store {store.path} lacks {address(run.id, step)}: sirev store verify says what is missing")
+    refuse_hollow(store, found)
+    return found

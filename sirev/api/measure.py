@@ -1,0 +1,315 @@
+"""Measuring of completions made elsewhere: files take the place of the loop, everything after them is as in a run."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from sirev.api.answers import shown_result
+from sirev.api.iterate import Quiet
+from sirev.errors import BadInput, StageFailed
+from sirev.execution.children import Crew
+from sirev.execution.latest_runs import remember
+from sirev.execution.runner import Listener, Runner, os_reason
+from sirev.recipe.fields import NAME_LENGTH
+from sirev.stages import compare, dataset, grade, imported
+from sirev.stages import measure as measures
+from sirev.store.artifacts import Artifact
+from sirev.store.digests import canonical_json, sha256
+from sirev.store.local_files import LocalFiles
+from sirev.store.provenance import now
+from sirev.store.runs import Run
+from sirev.store.store import Store
+from sirev.study.external.comparability import check_greedy, check_problems, is_greedy, notes, warnings
+from sirev.study.external.step_files import Given, Read, Source, sources
+from sirev.study.external.unstated import without_unsaid
+from sirev.study.grading_task import GradingTask, grading_task
+from sirev.study.steps import GUESS
+from sirev.suggest import suggest
+from sirev.tasks.external.completions import NAMES, READERS, field_paths
+
+METHOD = "samples"
+"""The method of such a run: nobody here knows how its models came about."""
+ANSWERS = ("math", "code", "text", "letters")
+SINGLE = ("greedy", "draw")
+"""What a step's completions are where each problem has one."""
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{NAME_LENGTH - 1}}}")
+
+
+@dataclass(frozen=True)
+class StepRead:
+    """What was read for a step: its files, how many problems and completions, and from which fields.
+
+    `taken`: "greedy" or "draws". `fewest`, `most`: completions per problem. `fields`: what was read -> the field, a dotted path.
+    """
+
+    step: str
+    taken: str
+    files: tuple[str, ...]
+    problems: int
+    fewest: int
+    most: int
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class MeasuredRun:
+    """Measured completions: the id of their run in the store, and what `compare` says.
+
+    `steps` are the names of M_1 .. M_T, `iterations` the list of `sirev report --format json`; `computed` names the steps that
+    were not found in the store; `read` is what was read, a step's completions first, then its greedy answers.
+    """
+
+    id: str
+    steps: tuple[str, ...]
+    iterations: list[dict[str, Any]]
+    computed: tuple[str, ...]
+    read: tuple[StepRead, ...] = field(default=(), repr=False, compare=False)
+    method: str = METHOD
+    seed: int = 0
+
+    def __repr__(self) -> str:
+        return shown_result(self.id, self.iterations, len(self.computed))
+
+
+def measure(
+    name: str,
+    *,
+    steps: Mapping[str, Given],
+    greedy: Mapping[str, Given] | None = None,
+    task: str | None = None,
+    data: str | Path | None = None,
+    split: str = "test",
+    grader: str | None = None,
+    fields: Mapping[str, str] | None = None,
+    reader: str = "auto",
+    filter: str | None = None,
+    answers: str | None = None,
+    single: str = "greedy",
+    common: bool = False,
+    unsafe_code: bool = False,
+    store: Store | str | Path | None = None,
+    listener: Listener | None = None,
+) -> MeasuredRun:
+    """Measure and compare completions from files, a file for each model step, M_1 first; `sirev.report` then shows them.
+
+    `steps` and `greedy` map a step's name to its file: JSONL, JSONL.gz, Parquet or JSON, a row a completion or a row a problem
+    with lists; or to a folder, a pattern ("m1-*.jsonl") or a list, whose files are read as one. Several completions of a problem
+    are draws; a single one is the greedy answer, unless `greedy` names another file or `single` is "draw". Where there are no
+    greedy answers, pass@1 is the mean share of right draws. Verdicts come from the files, or from a `grader` on the problems of a
+    `task` ("gsm8k", "math", "mbpp", "csqa", "jsonl"), whose rows are the local file or folder `data`, else the Hub's. `fields`
+    are dotted paths for "id", "text", "correct", "level", "answer" (as read from the completion), "prompt" and "gold", where
+    `{step}` stands for the step's name; defaults are names in common use. `reader`: "auto", "rows", "lm-eval" or "evalplus";
+    `filter`: whose verdicts of an lm-eval log count. `answers`: "math", "code", "text" or "letters", which decides what
+    diversity means. `common`: compare the problems that all steps have, where some lack a few.
+
+    Raises BadInput, one line naming the place, for files that can't be read, whose ids name completions, or whose problems don't
+    match the task or each other; StageFailed where a grader fails. A run is saved when it is complete.
+    """
+    greedy, fields = greedy or {}, fields or {}
+    _require_mapping("steps", steps, '{"M1": "m1.jsonl", "M2": "m2.jsonl"}')
+    _require_mapping("greedy", greedy, '{"M1": "m1-greedy.jsonl"}')
+    _require_mapping("fields", fields, '{"text": "response"}')
+    settings, asked = _request(name, steps, greedy, task, data, split, grader, fields, reader, filter, answers, single)
+    if unsafe_code:
+        if asked is None:
+            raise BadInput("--allow-unsafe-code: there is no grader that runs programs")
+        asked = asked.unconfined()
+    settings |= ({"single": single} if single != "greedy" else {}) | ({"common": True} if common else {})
+    opened = store if isinstance(store, Store) else Store(store)
+    local = LocalFiles(opened.objects)
+    given = sources(steps, greedy, local, reader=reader, fields=fields, filter=filter, task=asked)
+    settings["samples"] = {f"{one.kind} {one.step}": one.settings() for one in given}
+    if asked is not None:
+        settings["task"] = asked.settings()
+    run_id = f"{name}-{METHOD}-s0-{sha256(canonical_json(settings))[:8]}"
+    for one in given:
+        settings["samples"][f"{one.kind} {one.step}"]["file"] = one.names  # to show: a file that moves is the same
+    run = opened.runs.get(run_id) or Run(run_id, name, METHOD, 0, 1, settings, f"{now()}-{secrets.token_hex(3)}")
+    crew = Crew(run.invocation, embedded=False)
+    listener = listener or Quiet()
+    runner = _SavedWhenComplete(opened, run, crew, listener)
+    try:
+        with crew.turn, opened.leasing():
+            measuring = _Measuring(runner, listener, asked, local, settings["answers"], single, common)
+            comparison, read = measuring.run(list(steps), given)
+            runner.finish("complete", None)
+    except OSError as error:  # the disk is full, say
+        raise StageFailed(f"{run.id}: {os_reason(error)}") from error
+    finally:  # also on Ctrl-C
+        crew.close()
+    remember(opened, [run.id])
+    (compared,) = comparison.json("comparison.json")["runs"]
+    distinct = compared["iterations"][-1]["against_m1"].get("distinct") if settings["answers"] != "letters" else None
+    for line in notes(read, distinct):
+        listener.note(run, line)
+    told = tuple(_told(one, single, read) for one in sorted(read, key=lambda one: one.source.t))
+    iterations = without_unsaid(opened, run, compared["iterations"])
+    return MeasuredRun(run.id, tuple(steps), iterations, tuple(runner.computed), told)
+
+
+def _told(one: Read, single: str, read: Sequence[Read]) -> StepRead:
+    found, source = one.summary, one.source
+    beside = any(other.source.kind == "greedy" and other.source.t == source.t for other in read)
+    taken = "greedy" if source.kind == "greedy" or (is_greedy(one, single) and not beside) else "draws"
+    at = {what: ".".join(found["fields"][what]) for what in NAMES if what in found["fields"]}
+    files = tuple(map(str, source.files))
+    return StepRead(source.step, taken, files, found["problems"], found["fewest"], found["most"], at)
+
+
+class _SavedWhenComplete(Runner):
+    """A runner that saves its run at its end alone: what is refused or interrupted leaves no run behind.
+
+    Nothing is lost by that, since steps are found by their keys.
+    """
+
+    def _save(self, run: Run) -> None:
+        if run.status != "running":
+            super()._save(run)
+
+
+@dataclass(frozen=True)
+class _Measuring:
+    """The steps of one run from files, named as those of an iterated run are, so that whatever reads one reads the other."""
+
+    runner: Runner
+    listener: Listener
+    task: GradingTask | None
+    local: LocalFiles
+    answers: str | None
+    """None: as the files' reader has it."""
+    single: str
+    common: bool
+
+    def run(self, steps: list[str], given: Sequence[Source]) -> tuple[Artifact, list[Read]]:
+        """The comparison, and what it was made of."""
+        inputs: dict[str, Artifact] = {}
+        if self.task is not None:
+            asked = self.task.dataset(self.local)
+            inputs = {"problems": self.runner.step(f"task/{self.task.split}", dataset.STAGE, asked, {})}
+        read = [self._read(source, inputs) for source in given]
+        check_greedy(read, self.single)
+        if self.common:
+            read = self._narrowed(read)
+        check_problems(read)
+        for warning in warnings(read, self.single):
+            self.listener.warn(self.runner.run, warning)
+        answers = self.answers or ("code" if all(one.summary["reader"] == "evalplus" for one in read) else "math")
+        parts = [self._parts(t, read) for t in range(1, len(steps) + 1)]
+        compared: dict[str, Artifact] = {}
+        for t, of_step in enumerate(parts, 1):
+            compared |= self._step(t, of_step, answers, read[0])
+        first = read[0]
+        self.runner.step("source/test", imported.STAGE, first.source.parameters, first.inputs)
+        settings = compare.CompareParameters(
+            runs=[{"method": METHOD, "seed": 0, "iterations": list(range(1, len(steps) + 1))}],
+            suites=[],
+            answers=answers,
+            guess=GUESS if self.task is not None and self.task.name == "csqa" else None,
+            from_draws=not any("greedy" in of_step for of_step in parts),
+        )
+        return self.runner.step("compare", compare.STAGE, settings, compared), read
+
+    def _read(self, source: Source, inputs: Mapping[str, Artifact], step: str = "samples") -> Read:
+        artifact = self.runner.step(f"{step}/{source.kind}:{source.t}", imported.STAGE, source.parameters, inputs)
+        return Read(source, artifact, artifact.json("summary.json"), inputs)
+
+    def _narrowed(self, read: list[Read]) -> list[Read]:
+        """The same with the problems alone that all have, where they have not the same already."""
+        if len({one.summary["ids"] for one in read}) == 1:
+            return read
+        narrowed = [self._read(one.source, one.narrowed_by(read), "samples/common") for one in read]
+        left = narrowed[0].summary["problems"]
+        gone = [f"{one.source.step} {one.summary['problems'] - left:,}" for one in read if one.summary["problems"] > left]
+        self.listener.note(self.runner.run, f"--common: {left:,} problems that every step has; left out: {', '.join(gone)}")
+        return narrowed
+
+    def _parts(self, t: int, read: Sequence[Read]) -> dict[Literal["greedy", "draws"], Read]:
+        """What a step has of greedy answers and draws."""
+        by_kind = {one.source.kind: one for one in read if one.source.t == t}
+        if "greedy" in by_kind:
+            return {"draws": by_kind["file"], "greedy": by_kind["greedy"]}
+        return {"greedy" if is_greedy(by_kind["file"], self.single) else "draws": by_kind["file"]}
+
+    def _step(self, t: int, parts: Mapping[Literal["greedy", "draws"], Read], answers: str, first: Read) -> dict[str, Artifact]:
+        """The measures of one step, as inputs of `compare`."""
+        measured = {}
+        for part, read in parts.items():
+            parameters = read.source.parameters
+            sampled = f"sample/test{'/greedy' if part == 'greedy' else ''}:{t}"
+            completions = self.runner.step(sampled, imported.STAGE, parameters, read.inputs)
+            graded = {"problems": first.artifact, "completions": completions}
+            if self.task is None:
+                grades = self.runner.step(f"grade/{part}:{t}", imported.STAGE, parameters, read.inputs)
+            else:
+                grades = self.runner.step(f"grade/{part}:{t}", grade.STAGE, grade.parameters_for(self.task.grader), graded)
+            families = {part: "accuracy"} | ({"diversity": "diversity"} if part == "draws" and answers != "letters" else {})
+            for what, family in families.items():
+                wants = measures.parameters_for(family, answers)
+                arguments = {**graded, "grades": grades}
+                measured[f"{METHOD}/0/{t}/{what}"] = self.runner.step(f"measure/{what}:{t}", measures.STAGE, wants, arguments)
+        return measured
+
+
+def _require_mapping(parameter: str, value: Any, example: str) -> None:
+    """BadInput where a caller from Python passes something else than a mapping."""
+    if not isinstance(value, Mapping):
+        raise BadInput(f"{parameter}: expected a mapping such as {example}, got {type(value).__name__}")
+
+
+def _request(
+    name: str,
+    steps: Mapping[str, Given],
+    greedy: Mapping[str, Given],
+    task: str | None,
+    data: str | Path | None,
+    split: str,
+    grader: str | None,
+    fields: Mapping[str, str],
+    reader: str,
+    chosen: str | None,
+    answers: str | None,
+    single: str,
+) -> tuple[dict[str, Any], GradingTask | None]:
+    """The checked request: the run's settings as far as the files don't matter, and the task that grades, if one does."""
+    if not _NAME.fullmatch(name):
+        raise BadInput(
+            f"the name {name!r} becomes part of files' names: letters, digits, '_', '.' and '-', a letter or digit first, "
+            f"up to {NAME_LENGTH} characters"
+        )
+    if len(steps) < 2:
+        raise BadInput("name at least two steps, M_1 first: there is nothing to compare otherwise")
+    for step in (*steps, *greedy):
+        if not step.strip() or not step.isprintable():
+            raise BadInput(f"step {step!r}: must be a name that can be printed")
+        if step not in steps:
+            raise BadInput(f"--greedy {step}: no such step{suggest(step, list(steps))}")
+    if reader not in READERS:
+        raise BadInput(f"--reader: unknown reader {reader!r}{suggest(reader, list(READERS))}")
+    if answers is not None and answers not in ANSWERS:
+        raise BadInput(f"--answers: unknown kind {answers!r}{suggest(answers, list(ANSWERS))}")
+    if single not in SINGLE:
+        raise BadInput(f"--single: unknown {single!r}{suggest(single, list(SINGLE))}")
+    if task is None and (data or grader):
+        raise BadInput(f"{'--data' if data else '--grader'} goes with --task, which says what the problems are")
+    if task is not None and "correct" in fields:
+        raise BadInput("--correct and --task: verdicts are either those of the file or made here")
+    field_paths(fields, "")
+    asked = grading_task(task, data, grader, split) if task is not None else None
+    settings = {
+        "name": name,
+        "task": {"name": "files"},
+        "training": {"parameters": "none"},
+        "evaluation": {"split": "test", "ood": {}},
+        "env": "any",
+        "T": len(steps),
+        "steps": list(steps),
+        "answers": answers or (asked.answers if asked else None),
+        "reader": reader,
+        "filter": chosen,
+    }
+    return settings, asked

@@ -1,0 +1,315 @@
+"""Recomputing a sample of a store's deterministic steps, to compare the results with the stored ones.
+
+Hashes show that nothing has changed since it was stored; this shows that what was stored is what its action makes. Nothing
+is written to the store.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from sirev.api.iterate import Quiet
+from sirev.errors import BadInput, SirevError
+from sirev.execution.actions import PACKAGES
+from sirev.execution.children import Crew
+from sirev.execution.runner import Runner, StepContext
+from sirev.grading.graders import GRADERS
+from sirev.grading.sandbox.confine import CONFINED
+from sirev.stages import STAGES, agree, compare, dataset, grade, measure, select, source
+from sirev.stages.stage import Stage
+from sirev.store.artifacts import Artifact, write_artifact
+from sirev.store.digests import sha256
+from sirev.store.local_files import LocalFiles
+from sirev.store.objects import DamagedObject, Objects
+from sirev.store.provenance import versions
+from sirev.store.records import Record, action_key
+from sirev.store.runs import Run, address
+from sirev.store.store import Store
+
+DETERMINISTIC: tuple[Stage, ...] = (
+    source.STAGE,
+    dataset.STAGE,
+    select.STAGE,
+    grade.STAGE,
+    measure.STAGE,
+    agree.STAGE,
+    compare.STAGE,
+)
+"""Stages that make the same of the same on every machine.
+
+Not training, sampling and embedding, whose floating-point sums depend on the hardware; not `model`, which only names
+weights; not `samples`, whose file belongs to the user.
+"""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A step that came out otherwise: `what` is the first file or table that differs, or why it does not come out at all."""
+
+    step: str
+    key: str
+    what: str
+
+
+@dataclass
+class Recomputed:
+    """Steps, as "RUN:t:step": those that are identical, those that are not, and why others could not be tried.
+
+    `deterministic` counts the store's steps of deterministic stages, those that several runs share once.
+    """
+
+    alike: list[str] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    deterministic: int = 0
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A pinned step of a deterministic stage; steps that several runs share are one, of the first of them."""
+
+    run: Run
+    name: str
+    record: Record
+    artifact: Artifact
+
+    @property
+    def title(self) -> str:
+        return address(self.run.id, self.name)
+
+
+class CantRecompute(SirevError):
+    """A step can't be run again here, through no fault of the store's."""
+
+
+def recompute(
+    store: Store,
+    count: int,
+    on_step: Callable[[str, int, int], None] | None = None,
+    *,
+    unsafe_code: bool = False,
+    on_warning: Callable[[str], None] | None = None,
+) -> Recomputed:
+    """Run up to `count` steps of the store's runs again and compare what they make, by its semantic digest.
+
+    Which ones is random but the same for the same store, spread over the stages; more of them are the same and some more.
+    Those that can't be run again here are no part of the count. `on_step` is told the step, how many are done and `count`,
+    `on_warning` what the user must know at once. A store may be somebody else's, so programs that no sandbox confines and
+    classes of task are run for `unsafe_code` alone, whatever the store says.
+    """
+    found = Recomputed()
+    crew = Crew("recompute", embedded=False)
+    try:
+        with tempfile.TemporaryDirectory(prefix="sirev-recompute-", ignore_cleanup_errors=True) as scratch:
+            again = _Again(store, crew, Path(scratch), unsafe_code, _Warned(on_warning or (lambda text: None)))
+            steps = again.steps(found)
+            found.deterministic = len(steps)
+            for step in _spread(steps):
+                if (done := len(found.alike) + len(found.differences)) >= count:
+                    break
+                if on_step:
+                    on_step(step.title, done, count)
+                try:
+                    what = again.difference(step)
+                except (CantRecompute, DamagedObject) as error:
+                    found.skipped[step.title] = str(error).partition(";")[0]
+                    continue
+                if what is None:
+                    found.alike.append(step.title)
+                else:
+                    found.differences.append(Difference(step.title, step.record.key, what))
+    finally:  # also on Ctrl-C
+        crew.close()
+    return found
+
+
+class _Warned(Quiet):
+    """A listener to warnings alone."""
+
+    def __init__(self, on_warning: Callable[[str], None]) -> None:
+        self._on_warning = on_warning
+        self._told: set[str] = set()
+
+    def warn(self, run: Run, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self._on_warning(text)
+
+
+@dataclass
+class _Again:
+    store: Store
+    crew: Crew
+    scratch: Path
+    unsafe_code: bool
+    listener: _Warned
+    said: dict[str, Artifact] = field(default_factory=dict)
+    """Semantic digest -> an artifact here that has it."""
+
+    def steps(self, found: Recomputed) -> list[_Step]:
+        """The pinned steps of deterministic stages, each once; those whose artifact is not here are skipped."""
+        steps: dict[tuple[str, str], _Step] = {}
+        names = {stage.name for stage in DETERMINISTIC}
+        for run in _runs(self.store, found):
+            for name, pin in run.pins.items():
+                try:
+                    record = self.store.records.get(pin.key, pin.artifact)
+                    artifact = self.store.artifact(pin.artifact)
+                except (BadInput, DamagedObject) as error:
+                    found.skipped[address(run.id, name)] = str(error).partition(";")[0]
+                    continue
+                self.said.setdefault(artifact.semantic, artifact)
+                if record is not None and record.action.get("stage") in names:
+                    steps.setdefault((pin.key, pin.artifact), _Step(run, name, record, artifact))
+        return list(steps.values())
+
+    def difference(self, step: _Step) -> str | None:
+        """How what a step makes now differs from what is stored; None if it does not."""
+        stage, action = STAGES[step.record.action["stage"]], step.record.action
+        try:
+            if action["version"] != stage.version:
+                raise CantRecompute(f"it was made by version {action['version']} of the stage {stage.name}, not {stage.version}")
+            inputs = self._inputs(action)
+            parameters = self._parameters(stage, action)
+            _check_same(stage, action, parameters)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise CantRecompute(f"its record is none that sirev writes: {type(error).__name__}: {error}") from error
+        runner = Runner(self.store, replace(step.run, pins={}), self.crew, self.listener)
+        with tempfile.TemporaryDirectory(dir=self.scratch, ignore_cleanup_errors=True) as folder:
+            context = StepContext(runner, step.name, Path(folder), stage, step.record.key)
+            try:
+                output = stage.run(parameters, inputs, context)
+            except SirevError as error:
+                raise CantRecompute(str(error).splitlines()[0]) from error
+            except OSError as error:
+                raise CantRecompute(error.strerror or str(error)) from error
+            except Exception as error:
+                # Its inputs, which are whole, are nothing that the stage could have made anything of.
+                return f"it can't be recomputed: {type(error).__name__}: {error}"
+            made = write_artifact(Objects(Path(folder) / "made"), output)
+            return None if made.semantic == step.artifact.semantic else _first_difference(step.artifact, made)
+
+    def _inputs(self, action: Mapping[str, Any]) -> dict[str, Artifact]:
+        lost = sorted(name for name, digest in action["inputs"].items() if digest not in self.said)
+        if lost:
+            raise CantRecompute(f"its input {lost[0]} is not in the store")
+        return {name: self.said[digest] for name, digest in action["inputs"].items()}
+
+    def _parameters(self, stage: Stage, action: Mapping[str, Any]) -> Any:
+        """The stage's parameters that the action has; where rows of the user's lie is taken from what is remembered of them."""
+        recorded = dict(action["parameters"])
+        if stage is dataset.STAGE:
+            if recorded["task"] == "python" and not self.unsafe_code:
+                raise CantRecompute("its rows come from a class, whose code is run for --allow-unsafe-code alone")
+            recorded["files"] = self._files(recorded["source"])
+            if recorded["task"] == "python":  # the class is keyed by the file that it is in
+                class_name = str(recorded["options"]["class"]).rpartition(":")[2]
+                recorded["files"] = {"class": f"{recorded['files']['rows']}:{class_name}"}
+        if stage is grade.STAGE and recorded.get("sandbox") not in (None, *CONFINED) and not self.unsafe_code:
+            raise CantRecompute("it asks for no sandbox, and programs run unconfined for --allow-unsafe-code alone")
+        known = {one.name for one in fields(stage.parameters)}
+        if odd := sorted(recorded.keys() - known):
+            raise CantRecompute(f"this sirev knows no parameter {odd[0]} of the stage {stage.name}")
+        for one in fields(stage.parameters):
+            absent = one.metadata.get("absent_means", MISSING)
+            if one.name not in recorded and one.metadata["semantic"] and _is_value(absent):
+                recorded[one.name] = absent
+        try:
+            return stage.parameters(**recorded)
+        except TypeError as error:
+            raise CantRecompute(f"its recorded parameters are not those of the stage {stage.name}") from error
+
+    def _files(self, sources: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+        local = LocalFiles(self.store.objects)
+        files = {}
+        for what, one in sources.items():
+            digest = one.get("sha256")
+            if digest is None:
+                raise CantRecompute("its rows are the Hub's")
+            try:
+                here = next((path for path in local.where(digest) if local.holds(path, digest)), None)
+            except BadInput as error:  # a pipe, say, or a file that may not be read
+                raise CantRecompute(f"the file that its rows came from can't be read: {error}") from error
+            if here is None:
+                raise CantRecompute("the file that its rows came from is not here any more, or has changed")
+            files[what] = str(here)
+        return files
+
+
+def _runs(store: Store, found: Recomputed) -> Iterator[Run]:
+    for name in store.runs.ids():
+        try:
+            run = store.runs.get(name)
+        except BadInput as error:  # of a newer format
+            found.skipped[name] = str(error)
+            continue
+        if run is not None:
+            yield run
+
+
+def _check_same(stage: Stage, action: Mapping[str, Any], parameters: Any) -> None:
+    """CantRecompute unless this sirev would do what was done then: its grader or measures, its parameters, its packages."""
+    if isinstance(parameters, grade.GradeParameters):
+        known = GRADERS.get(parameters.grader)
+        if known is None or known.version != parameters.grader_version:
+            raise CantRecompute(f"this sirev has no grader {parameters.grader} of version {parameters.grader_version}")
+    if isinstance(parameters, measure.MeasureParameters):
+        family = measure.FAMILIES.get(parameters.family)
+        if family is None or family.version != parameters.family_version:
+            raise CantRecompute(f"this sirev has no measures {parameters.family} of version {parameters.family_version}")
+    if action.get("env", versions(PACKAGES)) != versions(PACKAGES):
+        raise CantRecompute("it was made by other versions of the packages, which its recipe keys (env: strict)")
+    rebuilt = {**action, **stage.action(parameters, action["inputs"])}
+    if action_key(rebuilt) != action_key(dict(action)):
+        raise CantRecompute(f"its recorded parameters are not those of the stage {stage.name}")
+
+
+def _is_value(absent: Any) -> bool:
+    """Whether a parameter may be left out of the key: JSON values alone may be, a marker says never."""
+    return absent is None or isinstance(absent, bool | int | float | str | list | dict)
+
+
+def _spread(steps: list[_Step]) -> Iterator[_Step]:
+    """One of each stage in turn, in an order that is random and fixed by the keys."""
+    by_stage: dict[str, list[_Step]] = {}
+    for step in sorted(steps, key=lambda step: sha256(f"recompute {step.record.key}".encode())):
+        by_stage.setdefault(step.record.action["stage"], []).append(step)
+    queues = [by_stage[stage.name] for stage in DETERMINISTIC if stage.name in by_stage]
+    while queues := [queue for queue in queues if queue]:
+        for queue in queues:
+            yield queue.pop(0)
+
+
+def _first_difference(stored: Artifact, made: Artifact) -> str:
+    """The first table or file that is not the same in both, in words."""
+    old, new = stored.manifest["tables"], made.manifest["tables"]
+    for name in sorted(old.keys() | new.keys()):
+        if name not in old or name not in new:
+            return f"table {name!r} is only in the {'stored' if name in old else 'recomputed'} one"
+        if old[name]["rows_sha256"] != new[name]["rows_sha256"]:
+            return f"table {name!r}: {_first_row(stored.rows(name), made.rows(name), old[name]['order_by'])}"
+    old, new = stored.manifest["files"], made.manifest["files"]
+    parts = {part for one in (stored, made) for table in one.manifest["tables"].values() for part in table["parts"]}
+    for name in sorted((old.keys() | new.keys()) - parts):
+        if name not in old or name not in new:
+            return f"file {name!r} is only in the {'stored' if name in old else 'recomputed'} one"
+        if old[name]["sha256"] != new[name]["sha256"]:
+            return f"file {name!r} differs: {old[name]['size']:,} bytes stored, {new[name]['size']:,} recomputed"
+    return "its tables and files have other names"
+
+
+def _first_row(stored: list[dict[str, Any]], made: list[dict[str, Any]], order_by: list[str]) -> str:
+    if len(stored) != len(made):
+        return f"{len(stored):,} rows are stored, and recomputing gives {len(made):,}"
+    for one, other in zip(stored, made, strict=True):
+        if one != other:
+            column = next((name for name in other if one.get(name) != other[name]), None)
+            where = ", ".join(f"{name} {other.get(name)!r}" for name in order_by)
+            if column is None:
+                break
+            return f"at {where}, {column} is {one.get(column)!r:.80} and recomputing gives {other[column]!r:.80}"
+    return "its columns differ"

@@ -1,0 +1,248 @@
+"""Regrading: a run's own answers, graded by the graders that its recipe names now. Nothing is sampled or trained."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sirev.api.iterate import Quiet
+from sirev.errors import BadInput, StageFailed
+from sirev.execution.children import Crew
+from sirev.execution.runner import Listener, Runner, os_reason
+from sirev.explain.lookup import run_named
+from sirev.grading.sandbox.confine import CONFINED
+from sirev.recipe import Overrides, Recipe, allow_unsafe_code, load_recipe, override_list
+from sirev.recipe.task_sections import Arithmetic
+from sirev.stages import dataset, sample, source
+from sirev.stages.stage import Stage
+from sirev.store.artifacts import Artifact
+from sirev.store.local_files import LocalFiles
+from sirev.store.objects import DamagedObject
+from sirev.store.runs import Run
+from sirev.store.store import Store
+from sirev.study.nulls import follow, retrained_in
+from sirev.study.remedies import rerun
+from sirev.study.steps import Known, Model, Steps, Unknown
+from sirev.suggest import suggest
+
+ASKED = (source.STAGE, dataset.STAGE, sample.STAGE)
+"""The stages that made what is graded: problems and answers."""
+
+
+@dataclass(frozen=True)
+class Flip:
+    """An answer, by problem and draw, that was right and is wrong or the other way round, with the reasons given."""
+
+    problem: str
+    draw: int
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Regraded:
+    """The answers of one grade step: how many there are, how many were right and are right, and which flipped."""
+
+    step: str
+    answers: int
+    right_before: int
+    right_after: int
+    right_to_wrong: int
+    wrong_to_right: int
+    other_reasons: int
+    """Answers that are still wrong, but for another reason."""
+    flips: list[Flip]
+
+
+@dataclass(frozen=True)
+class Regrading:
+    """A run regraded, step by step in the order of the algorithm.
+
+    `missing` says of each step that could not be regraded why; `computed` names those whose grades the store did not have.
+    """
+
+    run: str
+    steps: list[Regraded]
+    missing: dict[str, str]
+    computed: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        flips = sum(len(step.flips) for step in self.steps)
+        return f"Regrading({self.run}: {len(self.steps)} steps, {flips:,} flips, {len(self.missing)} steps not regraded)"
+
+
+def regrade(
+    run: str,
+    *,
+    overrides: Overrides = (),
+    store: Store | str | Path | None = None,
+    unsafe_code: bool = False,
+    listener: Listener | None = None,
+) -> Regrading:
+    """Grade all answers of a run by the graders of its recipe under `overrides`, and say which verdicts flipped.
+
+    `run` is an id or the beginning of one; `overrides` are "key.sub=value" below the graders of training, evaluation and OOD
+    suites; `unsafe_code` lets programs run unconfined (`sirev.recipe.allow_unsafe_code`). Models, answers and the run itself
+    stay as they are; the new grades are kept in the store, where an `iterate` with the same overrides finds them. Raises
+    BadInput for what can't be regraded, StageFailed where a grader fails.
+    """
+    opened = store if isinstance(store, Store) else Store(store)
+    found = run_named(opened, run)
+    try:
+        recipe = _recipe_of(found, override_list(overrides))
+        return _regraded(opened, found, allow_unsafe_code(recipe) if unsafe_code else recipe, listener or Quiet())
+    except OSError as error:  # the disk is full, say
+        raise StageFailed(f"{found.id}: {os_reason(error)}") from error
+
+
+def _regraded(store: Store, run: Run, recipe: Recipe, listener: Listener) -> Regrading:
+    if not any(name.startswith("grade/") for name in run.pins):
+        again = rerun(run, store)
+        raise BadInput(f"the run {run.id} has graded nothing yet; go on with: {again.command} ({again.note})")
+    crew = Crew(f"regrade-{run.id}", embedded=recipe.model.pretrain is not None)
+    regrader = Regrader(store, run, recipe, crew, listener)
+    try:
+        with crew.turn, store.leasing():
+            follow(PinnedSteps(recipe, run.seed, regrader, LocalFiles(store.objects)), run.method, retrained_in(run))
+    finally:  # also on Ctrl-C
+        crew.close()
+    return Regrading(run.id, regrader.steps, regrader.missing, tuple(regrader.runner.computed))
+
+
+class PinnedSteps(Steps):
+    """The steps of a run that has its problems and M_0: what they came from is not asked for, and may be gone."""
+
+    def problems(self, split: str) -> Known:
+        stage = source.STAGE if isinstance(self.recipe.task, Arithmetic) else dataset.STAGE
+        return self._do(f"{stage.name}/{split}", stage, None, {})
+
+    def base_model(self) -> Model:
+        return Model(Unknown("M_0"))
+
+    def embedding_model(self) -> Known | None:
+        return None
+
+
+class GradeRunner(Runner):
+    """A runner that leaves the run's file as it is."""
+
+    def _save(self, run: Run) -> None:
+        pass
+
+
+class Regrader:
+    """Executes the grade steps that a run pinned, on the answers that it pinned.
+
+    All else stays unknown, D_t too: so no training set ends the algorithm early, and it comes by every grade step.
+    """
+
+    def __init__(self, store: Store, run: Run, recipe: Recipe, crew: Crew, listener: Listener) -> None:
+        self.store = store
+        self.run = run
+        # Of an unfinished `--redo grade`, nothing is redone here.
+        graded = replace(run, settings=recipe.settings(), status="complete", redo=[])
+        self.runner = GradeRunner(store, graded, crew, listener)
+        self.steps: list[Regraded] = []
+        self.missing: dict[str, str] = {}
+
+    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Known:
+        """What the run pinned, if it is problems or answers; grades are compared with those that it pinned."""
+        if stage in ASKED:
+            return self._pinned(name) or Unknown(name)
+        if stage.name == "grade" and name in self.run.pins:
+            answers = {what: artifact for what, artifact in inputs.items() if isinstance(artifact, Artifact)}
+            before = self._pinned(name)
+            lost = [what for what in inputs if what not in answers] or ([] if before else ["grades"])
+            if lost or before is None:
+                self.missing[name] = f"its {' and '.join(lost)} are not in the store any more"
+            elif self._graded(name) != {what: artifact.semantic for what, artifact in answers.items()}:
+                self.missing[name] = "its grades are of other answers: `sirev iterate` was interrupted before it graded these"
+            else:
+                self._regrade(name, stage, parameters, answers, before)
+        return Unknown(name)
+
+    def provenance(self, name: str) -> Mapping[str, Any]:
+        """Nothing: no training is asked about."""
+        return {}
+
+    def _regrade(self, name: str, stage: Stage, parameters: Any, answers: Mapping[str, Artifact], before: Artifact) -> None:
+        try:
+            self.steps.append(_compared(name, before, self.runner.step(name, stage, parameters, answers)))
+        except DamagedObject as error:
+            self.missing[name] = f"{str(error).partition(';')[0]}; `sirev iterate` computes it anew"
+
+    def _pinned(self, name: str) -> Artifact | None:
+        pin = self.run.pins.get(name)
+        return self.store.lookup(pin.key, pin.artifact) if pin else None
+
+    def _graded(self, name: str) -> dict[str, str]:
+        """The digests of what the run's own grades of a step were made from."""
+        pin = self.run.pins[name]
+        record = self.store.records.get(pin.key, pin.artifact)
+        return dict(record.action["inputs"]) if record else {}
+
+
+def _compared(step: str, before: Artifact, after: Artifact) -> Regraded:
+    """The same answers under two gradings, whose rows have one order."""
+    old = before.rows("grades")
+    new = old if after.semantic == before.semantic else after.rows("grades")
+    pairs = list(zip(old, new, strict=True))
+    flipped = [(b, a) for b, a in pairs if b["correct"] != a["correct"]]
+    return Regraded(
+        step=step,
+        answers=len(pairs),
+        right_before=sum(b["correct"] for b, _ in pairs),
+        right_after=sum(a["correct"] for _, a in pairs),
+        right_to_wrong=sum(b["correct"] for b, _ in flipped),
+        wrong_to_right=sum(a["correct"] for _, a in flipped),
+        other_reasons=sum(b["correct"] == a["correct"] and b["reason"] != a["reason"] for b, a in pairs),
+        flips=[Flip(b["problem_id"], b["draw"], b["reason"], a["reason"]) for b, a in flipped],
+    )
+
+
+def _recipe_of(run: Run, overrides: Sequence[str]) -> Recipe:
+    """The recipe that a run was made by, with other graders."""
+    if "samples" in run.settings:
+        raise BadInput(f"{run.id} holds completions made elsewhere; grade them anew by `sirev measure` with --task and --grader")
+    for override in overrides:
+        _check_override(override, list(_suites(run.settings)))
+    with tempfile.TemporaryDirectory(prefix="sirev-regrade-", ignore_cleanup_errors=True) as folder:
+        file = Path(folder) / "settings.yaml"
+        file.write_text(json.dumps(_confined(run.settings)), encoding="utf-8")  # JSON is YAML
+        try:
+            return load_recipe(file, overrides)
+        except BadInput as error:  # an older sirev may have known fields and graders that this one does not
+            raise BadInput(str(error).replace(str(file), f"the settings of the run {run.id}")) from None
+
+
+def _confined(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings in which no grader goes without a sandbox: a run may be a stranger's, whose word for that does not count."""
+    confined: dict[str, Any] = json.loads(json.dumps(settings))
+    sections = [confined.get("training"), confined.get("evaluation"), *_suites(confined).values()]
+    for grader in (section.get("grader") for section in sections if isinstance(section, dict)):
+        if isinstance(grader, dict) and grader.get("sandbox", "B") not in CONFINED:
+            grader["sandbox"] = "B"
+    return confined
+
+
+def _suites(settings: Mapping[str, Any]) -> dict[str, Any]:
+    evaluation = settings.get("evaluation")
+    suites = evaluation.get("ood") if isinstance(evaluation, dict) else None
+    return suites if isinstance(suites, dict) else {}
+
+
+def _check_override(override: str, suites: list[str]) -> None:
+    keys = override.partition("=")[0].split(".")
+    if keys[:2] in (["training", "grader"], ["evaluation", "grader"]):
+        return
+    if keys[:2] != ["evaluation", "ood"] or keys[3:4] != ["grader"]:
+        raise BadInput(
+            f"--set {override}: models and answers are held fixed; what can change is training.grader, evaluation.grader "
+            "and evaluation.ood.SUITE.grader"
+        )
+    if keys[2] not in suites:
+        raise BadInput(f"--set {override}: the run has no suite {keys[2]!r}{suggest(keys[2], suites)}")

@@ -1,0 +1,303 @@
+"""Why a step is a hit or a miss: what the store has of it, or what differs from the nearest that it has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from sirev.api.iterate import Plans, plans
+from sirev.errors import BadInput
+from sirev.execution.actions import names, to_redo
+from sirev.execution.planner import PlannedStep, Planner
+from sirev.explain.action_diff import distance, parts
+from sirev.explain.explanation import Explanation, Nearest, State, Why
+from sirev.explain.recorded import Course, Made, Recorded, Trace, Use
+from sirev.recipe import Overlays, Overrides, Recipe, with_model
+from sirev.stages import STAGES
+from sirev.store.artifacts import Artifact
+from sirev.store.objects import DamagedObject
+from sirev.store.runs import pinned_step
+from sirev.store.store import Store
+from sirev.store.untrusted_files import is_regular
+from sirev.study.nulls import RETRAINED
+from sirev.study.steps import Unknown
+from sirev.suggest import suggest
+
+
+def why(
+    recipe: Recipe | str | Path,
+    *,
+    which: str | None = None,
+    model: str | Path | None = None,
+    methods: Iterable[str] | None = None,
+    overrides: Overrides = (),
+    seeds: Iterable[int] = (0,),
+    store: Store | str | Path | None = None,
+    overlays: Overlays = (),
+    nulls: Iterable[str] = (),
+    null_count: int = RETRAINED,
+) -> Why:
+    """Why each step of an `iterate` with these arguments would be a hit or a miss; before and after it has run.
+
+    `which` is a step such as "2:train", a stage, "t:STAGE", a t, or RUN:t:step; without it all steps. Computes nothing and
+    writes nothing. Raises BadInput as `plan` does, and where there is no such step.
+    """
+    overrides = with_model(model, overrides)
+    return explain(plans(recipe, methods, overrides, seeds, store, (), overlays, False, nulls, null_count), which)
+
+
+def explain(plans: Plans, which: str | None = None) -> Why:
+    """Why each step of the planned runs is a hit or a miss.
+
+    `which` is a step such as "2:train", a stage, "t:STAGE", a t, or RUN:t:step; hits that it names are also told from what was
+    nearest when they were computed. BadInput where there is no such step.
+    """
+    looked = _Look(plans)
+    groups = looked.groups()
+    run_ids, name = _runs_and_step(plans, which)
+    wanted = [
+        steps
+        for steps in groups
+        if name is None or (_is_called(name, steps[0][1]) and any(planner.run.id in run_ids for planner, _ in steps))
+    ]
+    if not wanted:
+        known = list(dict.fromkeys(step.stage for (_, step), *_ in groups))
+        raise BadInput(
+            f"these runs have no step {which!r}; name one such as 2:train, a stage, or a t{suggest(which or '', known)}"
+        )
+    asked = set() if which is None else {id(steps) for steps in wanted}
+    told = {id(steps): looked.explanation(steps, full=id(steps) in asked) for steps in groups}
+    total: dict[State, int] = {"hit": 0, "miss": 0, "unknown": 0}
+    for one in told.values():
+        total[one.state] += 1
+    runs = tuple(planner.run.id for planner in plans.planners)
+    return Why(plans.recipe.name, runs, tuple(told[id(steps)] for steps in wanted), total)
+
+
+Shared = list[tuple[Planner, PlannedStep]]
+"""One step in all the runs that share it."""
+
+
+class _Look:
+    """Goes through the steps of several planned runs."""
+
+    def __init__(self, plans: Plans) -> None:
+        self.store: Store = plans.store
+        self.planners = plans.planners
+        self.recorded = Recorded(plans.store)
+        self._planned: dict[str, Course] = {}
+        self._earlier: dict[str, Course] = {}
+        self._traces: dict[tuple[str, str | None], Trace] = {}
+        self._upstream = {planner.run.id: _upstream(planner) for planner in plans.planners}
+
+    def groups(self) -> list[Shared]:
+        """Equal steps together, in the order of the algorithm: what several runs share, then what is one run's, by t."""
+        found: dict[tuple[str, ...], Shared] = {}
+        for planner in self.planners:
+            for step in planner.steps.values():
+                digest = step.artifact.digest if step.artifact else ""
+                found.setdefault((step.name, step.work, step.state, digest), []).append((planner, step))
+        return sorted(found.values(), key=lambda steps: _t(steps[0][1].name))
+
+    def explanation(self, steps: Shared, full: bool) -> Explanation:
+        """Of one step."""
+        planner, step = steps[0]
+        runs = tuple(planner.run.id for planner, _ in steps)
+        found = Explanation(step.name, step.stage, "unknown", runs, step.key, self._dependents.get(step.work, 0))
+        if step.artifact is not None:
+            return self._hit(found, planner, step, step.artifact, full)
+        found = replace(found, waits_for=tuple(n for n in self._waits(planner, step) if planner.steps[n].state == "run"))
+        if to_redo(planner.run, step.stage, step.name):
+            return replace(found, state="miss", cause="redo")
+        if step.key is not None:
+            found = replace(found, state="miss")
+            if troubles := self._troubles(step.key):
+                return replace(found, cause="damaged", troubles=tuple(troubles))
+        return self._missed(found, planner, step)
+
+    def _hit(self, found: Explanation, planner: Planner, step: PlannedStep, artifact: Artifact, full: bool) -> Explanation:
+        provenance = planner.provenance(step.name)
+        seconds, recorded = provenance.get("seconds"), str(provenance.get("recorded", ""))
+        found = replace(
+            found,
+            state="hit",
+            artifact=artifact.digest,
+            recorded=recorded,
+            seconds=float(seconds) if isinstance(seconds, int | float) else None,
+            here=provenance.get("store") == self._here,
+            hollow=self.store.is_hollow(artifact.digest),
+        )
+        near = self._nearest(planner, step, before=recorded) if full else None
+        if near is None:
+            return found
+        compared = self._compared(found, planner, step, *near)
+        return compared if _telling(compared, near[1], planner, step) else found
+
+    def _missed(self, found: Explanation, planner: Planner, step: PlannedStep) -> Explanation:
+        if step.key is None and parts(step.action, inputs=False) in self.recorded.settings(step.stage):
+            return found
+        near = self._nearest(planner, step)
+        if near is None:
+            return replace(found, state="miss", cause="new")
+        found = self._compared(replace(found, state="miss", cause="changed"), planner, step, *near)
+        return replace(found, cause="first") if self._is_first(planner, found) else found
+
+    def _is_first(self, planner: Planner, found: Explanation) -> bool:
+        """Whether this recipe had runs, but none with the step or none of this method: it differs in all that the run is."""
+        recipe, method = planner.run.recipe, planner.run.method
+        of_recipe = self.recorded.steps_of(recipe)
+        if not of_recipe or found.step not in of_recipe or self.recorded.steps_of(recipe, method):
+            return bool(of_recipe) and found.step not in of_recipe
+        # A step that methods share is another by one change alone.
+        return len(found.changes) > 1 or any(change.name.endswith(".method") for change in found.changes)
+
+    def _compared(self, found: Explanation, planner: Planner, step: PlannedStep, made: Made, use: Use | None) -> Explanation:
+        trace = self._trace(planner, use)
+        changes = trace.changes(made.action, step.action, step.name)
+        if step.key is None:  # of its inputs nothing can be said yet
+            changes = tuple(change for change in changes if change.kind != "input")
+        nearest = Nearest(made.key, made.artifact, made.recorded, use.run.id if use else None, use.step if use else None)
+        return replace(found, changes=changes, nearest=nearest)
+
+    def _nearest(self, planner: Planner, step: PlannedStep, before: str | None = None) -> tuple[Made, Use | None] | None:
+        """The recorded action that differs least, and the run to which it is nearest; the latest of several.
+
+        The same step of a run of the same recipe is nearer than another that differs in two components fewer, and a run of
+        the same method nearer than others. With `before`, only what was recorded earlier.
+        """
+        wanted = parts(step.action, inputs=step.key is not None)
+        best: tuple[float, Made, Use | None] | None = None
+        for made in self.recorded.of_stage(step.stage):
+            if made.key == step.key or (before is not None and made.recorded >= before):
+                continue
+            uses = [(_strangeness(use, planner, step), use) for use in self.recorded.uses(made)]
+            strange, use = min(uses, key=lambda one: (one[0], one[1].run.id), default=(STRANGER, None))
+            far = strange + distance(wanted, made.parts if step.key is not None else made.settings)
+            if best is None or far < best[0]:
+                best = far, made, use
+        return best[1:] if best else None
+
+    def _troubles(self, key: str) -> list[str]:
+        """What is wrong with each artifact that is recorded for a key."""
+        return [
+            f"recorded, but {trouble}: sirev store verify"
+            for record in self.store.records.realisations(key)
+            if (trouble := _trouble(self.store, record.artifact))
+        ]
+
+    def _trace(self, planner: Planner, use: Use | None) -> Trace:
+        new, old = planner.run.id, use.run.id if use else None
+        if (new, old) not in self._traces:
+            if new not in self._planned:
+                self._planned[new] = _course(self.recorded, planner)
+            if use and use.run.id not in self._earlier:
+                self._earlier[use.run.id] = self.recorded.course(use.run)
+            seeds = (use.run.seed, planner.run.seed) if use else None
+            self._traces[new, old] = Trace(self.recorded, self._earlier[old] if old else None, self._planned[new], seeds)
+        return self._traces[new, old]
+
+    def _waits(self, planner: Planner, step: PlannedStep) -> list[str]:
+        return self._upstream[planner.run.id][step.name]
+
+    @cached_property
+    def _here(self) -> str | None:
+        return self.store.known_id
+
+    @cached_property
+    def _dependents(self) -> dict[str, int]:
+        """Work -> how many steps, those that runs share counted once, can't be known before it is done."""
+        found: dict[str, set[tuple[str, str]]] = {}
+        for planner in self.planners:
+            for name, earlier in self._upstream[planner.run.id].items():
+                for one in earlier:
+                    found.setdefault(planner.steps[one].work, set()).add((name, planner.steps[name].work))
+        return {work: len(later) for work, later in found.items()}
+
+
+STRANGER = 2.0
+"""How many components' worth of distance lie between a step and what no run of its recipe has in its place."""
+
+OTHER_METHOD = 0.25
+
+
+def _strangeness(use: Use, planner: Planner, step: PlannedStep) -> float:
+    run = planner.run
+    if use.step != step.name:
+        return STRANGER
+    if use.run.recipe != run.recipe:
+        return STRANGER / 2
+    return OTHER_METHOD * (use.run.method != run.method) + 0.125 * (use.run.seed != run.seed)
+
+
+def _telling(found: Explanation, use: Use | None, planner: Planner, step: PlannedStep) -> bool:
+    """Whether what was nearest when a hit was computed says why it was: another method or step differs in all that it is."""
+    own = [change for change in found.changes if change.kind != "input"]
+    alike = use is None or use.step == step.name
+    return alike and (0 < len(own) <= STRANGER or (use is not None and _strangeness(use, planner, step) < OTHER_METHOD))
+
+
+def _upstream(planner: Planner) -> dict[str, list[str]]:
+    """Step -> all the earlier steps that are no hits and that it depends on, in order."""
+    by_work: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
+    for name, step in planner.steps.items():
+        by_work.setdefault(step.work, name)  # grades for a training set may be those of the evaluation as well
+        earlier: dict[str, None] = {}
+        for value in step.inputs.values():
+            if isinstance(value, Unknown) and (made_by := by_work.get(value.work)):
+                earlier.update(dict.fromkeys(found[made_by]))
+                earlier[made_by] = None
+        found[name] = list(earlier)
+    return found
+
+
+def _course(recorded: Recorded, planner: Planner) -> Course:
+    steps, semantic = {}, {}
+    for name, step in planner.steps.items():
+        if step.artifact is not None and step.key is not None:
+            made = recorded.get(step.key, step.artifact.digest)
+            steps[name] = made or Made(step.action, step.key, step.artifact.digest, "")
+            semantic[name] = step.artifact.semantic
+    return Course(steps, semantic)
+
+
+def _trouble(store: Store, digest: str) -> str | None:
+    """Why an artifact can't be used; None if it can."""
+    try:
+        artifact = store.artifact(digest)
+    except DamagedObject as error:
+        return str(error)
+    for name, entry in artifact.manifest["files"].items():
+        if not store.objects.present(entry["sha256"], entry["size"]):
+            path = store.objects.path(entry["sha256"])
+            if not os.path.lexists(path):
+                return f"its file {name} is missing"
+            if not is_regular(path):
+                return f"its file {name} is no plain file"
+            return f"its file {name} is damaged ({path.stat().st_size:,} bytes, not {entry['size']:,})"
+    return None
+
+
+def _runs_and_step(plans: Plans, which: str | None) -> tuple[set[str], str | None]:
+    """The runs that `which` is about, all of them unless it begins with RUN: (an id or its beginning), and the step's name."""
+    ids = {planner.run.id for planner in plans.planners}
+    if which is None:
+        return ids, None
+    run, colon, step = which.partition(":")
+    meant = {one for one in ids if run and one.startswith(run)}
+    if colon and meant and not run.isdecimal() and run.partition("/")[0] not in STAGES:
+        return meant, pinned_step(step)
+    return ids, pinned_step(which)
+
+
+def _is_called(which: str, step: PlannedStep) -> bool:
+    return which in (step.name, step.stage, step.name.rpartition(":")[2]) or names(which, step.stage, step.name)
+
+
+def _t(step: str) -> float:
+    """When a step's turn comes: what belongs to no t comes first, the comparison of all t last."""
+    _, colon, t = step.rpartition(":")
+    return float("inf") if step == "compare" else int(t) if colon and t.isdigit() else -1

@@ -1,0 +1,331 @@
+"""`sirev store ls|show|log|du|diff|path|get`: looking into a store. Sizes are in bytes, times UTC."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+from sirev.cli.lines import print_lines
+from sirev.cli.options import check_format
+from sirev.cli.units import size_text
+from sirev.errors import BadInput
+from sirev.explain import history, lookup
+from sirev.explain.action_diff import moment, shown
+from sirev.explain.disk_usage import Share, Space, Usage, usage
+from sirev.printing import out, out_json, out_path, say
+from sirev.reporting.summary import recorded_runs
+from sirev.reporting.tables import ABSENT, TextTable
+from sirev.reporting.terminal import print_tables
+from sirev.stages.model import REFERENCE
+from sirev.store.artifacts import Artifact
+from sirev.store.checkout import hand_out, refuse_hollow
+from sirev.store.local_files import LocalFiles
+from sirev.store.runs import Run, address
+from sirev.store.store import Store
+from sirev.store.upkeep.closure import reach
+from sirev.store.upkeep.pins import Pins
+from sirev.study.remedies import require_store
+from sirev.suggest import suggest
+
+if TYPE_CHECKING:
+    from sirev.explain.run_list import ListedRun
+
+SCHEMA = 1
+"""Version of the JSON forms; it grows when a field changes its meaning or goes away."""
+LOGGED = 1000
+"""Rows that the table of `log` has at most; JSON has all."""
+SHARD = "sample-shard"
+"""The stage whose results are parts of a sampling's: there are many, and no run has them as steps."""
+SET_SHOWN = 2
+"""Settings that a row of `ls` has at most; JSON has all."""
+SET_VALUE = 24
+"""Characters of a setting's value in a row of `ls`."""
+SPACES = {
+    "of runs": "used by runs",
+    "of pins": "kept by pins only",
+    "alongside": "alongside runs: shards, comparisons",
+    "deletable": "unused: sirev store gc deletes it",
+    "records": "records",
+    "other": "runs, pins, stamps, logs",
+}
+
+
+def ls(path: Path | None, form: str) -> None:
+    """A row per run, the latest last.
+
+    JSON: {"schema", "store", "runs": [...]}, each as `sirev.explain.run_list.ListedRun` says, and its file's "status".
+    """
+    from sirev.explain.run_list import listed_runs  # recipes, to compare settings with
+
+    store, as_json = _opened(path, form)
+    runs = recorded_runs(store)
+    listed = listed_runs(store, runs)
+    if as_json:
+        rows = [{**one.to_dict(), "status": run.status} for one, run in zip(listed, runs, strict=True)]
+        return _print_json(store, {"runs": rows})
+    return print_tables([_runs_table(store, listed)])
+
+
+def _runs_table(store: Store, listed: Sequence[ListedRun]) -> TextTable:
+    """The runs: on a narrow terminal their states first, then what tells them apart. Columns that say nothing are left out."""
+    columns: dict[str, list[str]] = {
+        "state": [one.state for one in listed],
+        "T": [ABSENT if one.T is None else str(one.T) for one in listed],
+        "begun (UTC)": [moment(one.begun) for one in listed],
+        "size": [size_text(one.size) for one in listed],
+        "model": ["" if one.model is None else PurePath(one.model).name or one.model for one in listed],
+        "set": [_set_text(one.set) for one in listed],
+        "pinned": [", ".join(one.pins) for one in listed],
+    }
+    columns = {title: [cell or ABSENT for cell in cells] for title, cells in columns.items() if any(cells)}
+    rows = [list(cells) for cells in zip([one.run for one in listed], *columns.values(), strict=True)]
+    notes = [f"{one.run} {one.state}: {one.reason}" for one in listed if one.reason and one.state in ("failed", "stopped")]
+    if any(one.state in ("interrupted", "failed") for one in listed):
+        notes.append("sirev iterate continues a run where it ended; sirev store rm RUN removes one.")
+    return TextTable(f"Runs in {store.path}", ["run", *columns], 1, rows, notes)
+
+
+def _set_text(found: Mapping[str, Any]) -> str:
+    """Settings for a cell, by the last parts of their paths: "T=2, sft.epochs=3 +4"."""
+    parts = [f"{'.'.join(path.split('.')[-2:])}={shown(value)[:SET_VALUE]}" for path, value in found.items()]
+    more = f" +{len(parts) - SET_SHOWN}" if len(parts) > SET_SHOWN else ""
+    return f"{', '.join(parts[:SET_SHOWN])}{more}"
+
+
+def show(name: str, path: Path | None, form: str = "json") -> None:
+    """A run, an action's realisations, an artifact, or a file of one, as JSON.
+
+    A run: its file, with `size`, `pinned` (by which pins), `hollow` (steps whose files were given up) and `missing` (in
+    words). A key: its records, each with `hollow` and `steps` (who uses it). An artifact: its manifest, with `artifact`,
+    `semantic`, `size`, `hollow`, `complete`, `keys` (of its records) and `steps`. A file: `object`, `size`, and the artifacts
+    that have it, `in`. Who uses something is said as [{"run", "step", "address"}].
+    """
+    check_format(form)
+    out_json(_shown(Store(path), name))
+
+
+def log(name: str | None, path: Path | None, form: str, everything: bool = False) -> None:
+    """What was computed when, the latest last: a run's steps, or all that is recorded.
+
+    Shards of samplings are counted but not listed, unless `everything` is asked for. JSON, which has them always: {"schema",
+    "store", "log": [...], "damaged"}, the entries as `sirev.explain.history.Entry.to_dict` says, `damaged` the number of records
+    that can't be read.
+    """
+    store, as_json = _opened(path, form)
+    damaged = 0
+    if name is None:
+        entries, damaged = history.whole_history(store)
+    else:
+        entries = history.history_of(store, lookup.run_named(store, name))
+    if as_json:
+        return _print_json(store, {"log": [entry.to_dict() for entry in entries], "damaged": damaged})
+    shards = [] if everything else [entry for entry in entries if entry.stage == SHARD and not entry.users]
+    shown = [entry for entry in entries if entry not in shards] if shards else entries
+    out(f"{'computed (UTC)':16}  {'artifact':12}  {'seconds':>9}  step")
+    for entry in shown[-LOGGED:]:  # lines, as of a log: names are long, and somebody will look for one
+        out(_log_line(entry))
+    if len(shown) > LOGGED:
+        say(f"{len(shown) - LOGGED:,} earlier steps are not shown; --format json lists all")
+    if shards:
+        say(f"{len(shards):,} shards of samplings are not shown; --all lists them")
+    if damaged:
+        say(f"{damaged:,} damaged records are left out; repair the store with: sirev store verify --repair")
+    return None
+
+
+def _log_line(entry: history.Entry) -> str:
+    steps = [address(run, step) for run, step in entry.users]
+    more = f" and {len(steps) - 1} more" if len(steps) > 1 else ""
+    seconds = "" if entry.seconds is None else f"{entry.seconds:,.1f}"
+    made = f"  computed in {entry.store}" if entry.store else "" if entry.provenance is not None else "  its record is gone"
+    when = moment(entry.when) if entry.when else ABSENT
+    return f"{when:16}  {entry.artifact[:12]}  {seconds:>9}  {f'{steps[0]}{more}' if steps else entry.stage}{made}"
+
+
+def du(path: Path | None, form: str) -> None:
+    """What takes the space.
+
+    JSON: {"schema", "store", "stages", "runs", "spaces", "missing", "total"} as `sirev.explain.disk_usage.Usage` says.
+    """
+    store, as_json = _opened(path, form)
+    found = usage(store)
+    if as_json:
+        return _print_json(store, found.to_dict())
+    stages = _shares_table("By stage", "stage", found.stages)
+    stages.notes.append("Files shared by several artifacts are counted once; only here: files of no other stage.")
+    runs = _shares_table("By run", "run", found.runs)
+    runs.notes.append("Only here: files of no other run.")
+    table = TextTable(f"Files in {store.path}", ["what", "files", "size", "on disk"], 1)
+    for name, space in [*_spaces(found).items(), ("total", found.total)]:
+        table.rows.append([SPACES.get(name, name), *_space(space)])
+    if found.missing:
+        table.notes.append(f"{len(found.missing):,} results that runs need are missing or damaged: sirev store verify")
+    return print_tables([one for one in (stages, runs) if one.rows] + [table])
+
+
+def diff(first: str, second: str, path: Path | None, form: str) -> None:
+    """Where two runs part. JSON: as `sirev.explain.run_diff.Difference.to_dict` says, with "schema" and "store"."""
+    from sirev.explain.run_diff import difference, lines
+
+    store, as_json = _opened(path, form)
+    found = difference(store, lookup.run_named(store, first), lookup.run_named(store, second))
+    if as_json:
+        return _print_json(store, found.to_dict())
+    return print_lines(lines(found))
+
+
+def path(run_id: str | None, step: str | None, path: Path | None) -> None:
+    """The store's folder; of a run its file; of a step (RUN:t:step, or RUN and the step) its artifact's files and notes."""
+    store = Store(path)
+    if run_id is None:
+        out_path(store.path.resolve())
+        return
+    if step is None and ":" not in run_id:
+        run = lookup.run_named(store, run_id)
+        out_path((store.path / "runs" / f"{run.id}.json").resolve())
+        return
+    found = lookup.named(store, run_id if step is None else f"{run_id}:{step}")
+    refuse_hollow(store, found.artifact)
+    for name in found.artifact.manifest["files"]:
+        out_path(found.artifact.path(name).resolve(), name)
+    for name, digest in _notes(store, found).items():  # beside the artifact, not part of it
+        out_path(store.objects.checked(digest).resolve(), name)
+
+
+def get(name: str, to: Path, path: Path | None) -> None:
+    """Hand an artifact out into a folder that is new or empty; prints the files, and to stderr what they need to be of use.
+
+    Named by a run's step, it comes with the notes beside it, in notes/.
+    """
+    store = Store(path)
+    found = lookup.named(store, name)
+    for file in hand_out(store, found.artifact, to, _notes(store, found) if found.run else {}):
+        out(to / file)
+    for remark in _remarks(store, found, to):
+        say(f"sirev: {remark}")
+
+
+def _opened(path: Path | None, form: str) -> tuple[Store, bool]:
+    """The store, and whether it is JSON that is wanted."""
+    check_format(form)
+    store = Store(path)
+    require_store(store)
+    return store, form == "json"
+
+
+def _print_json(store: Store, value: dict[str, Any]) -> None:
+    out_json({"schema": SCHEMA, "store": str(store.path), **value})
+
+
+def _shown(store: Store, name: str) -> Any:
+    if ":" in name:
+        return _shown_artifact(store, lookup.artifact_named(store, name))
+    ids = store.runs.ids()
+    digits = name.lower()
+    if name not in ids and re.fullmatch(rf"[0-9a-f]{{{lookup.SHORTEST},64}}", digits):
+        keys, objects = lookup.keys_beginning(store, digits), lookup.objects_beginning(store, digits)
+        if len(keys) + len(objects) > 1:
+            told = [f"key {key[:12]}" for key in keys] + [f"object {digest[:12]}" for digest in objects]
+            raise BadInput(f"{name!r} may mean several things in the store {store.path}: {lookup.listed(told)}")
+        if keys:
+            return [
+                {**asdict(record), "hollow": store.is_hollow(record.artifact), "steps": _steps(store, record.artifact)}
+                for record in store.records.realisations(keys[0])
+            ]
+        if objects:
+            artifact = lookup.artifact_if_any(store, objects[0])
+            return _shown_artifact(store, artifact) if artifact else _shown_file(store, objects[0])
+    if any(name and one.startswith(name) for one in ids):
+        return _shown_run(store, lookup.run_named(store, name))
+    raise BadInput(f"the store {store.path} has no run, key or artifact {name!r}{suggest(name, ids[-lookup.LISTED :])}")
+
+
+def _shown_run(store: Store, run: Run) -> dict[str, Any]:
+    found = reach(store, [run])
+    return {
+        **asdict(run),
+        "size": found.size,
+        "pinned": _pins(store, run),
+        "hollow": [step for step, pin in run.pins.items() if pin.artifact in found.hollow],
+        "missing": found.missing,
+    }
+
+
+def _shown_artifact(store: Store, artifact: Artifact) -> dict[str, Any]:
+    return {
+        "artifact": artifact.digest,
+        "semantic": artifact.semantic,
+        "size": artifact.size,
+        "hollow": store.is_hollow(artifact.digest),
+        "complete": artifact.complete(),
+        "keys": history.keys_of(store, artifact.digest),
+        "steps": _steps(store, artifact.digest),
+        **artifact.manifest,
+    }
+
+
+def _shown_file(store: Store, digest: str) -> dict[str, Any]:
+    held = [{"artifact": artifact, "file": name} for artifact, name in history.holders(store, digest)]
+    return {"object": digest, "size": store.objects.path(digest).stat().st_size, "in": held}
+
+
+def _steps(store: Store, artifact: str) -> list[dict[str, str]]:
+    return [{"run": run, "step": step, "address": address(run, step)} for run, step in history.users_of(store, artifact)]
+
+
+def _pins(store: Store, run: Run) -> list[str]:
+    return [pin.name for pin in Pins(store.path, store.objects).all() if run.id in pin.runs]
+
+
+def _notes(store: Store, found: lookup.Named) -> dict[str, str]:
+    record = store.records.get(found.key, found.artifact.digest) if found.key else None
+    return dict(record.provenance.get("notes", {})) if record else {}
+
+
+def _remarks(store: Store, found: lookup.Named, to: Path) -> Iterator[str]:
+    """What a model that was handed out stands for, or stands on."""
+    files = found.artifact.manifest["files"]
+    if REFERENCE in files:
+        yield f"{REFERENCE} stands for {_referred(store, found.artifact)}; its weights were never in the store"
+    if "adapter_config.json" in files:
+        runs = [found.run] if found.run else store.runs.all()
+        keys = [found.key] if found.key else history.keys_of(store, found.artifact.digest)
+        record = store.records.get(keys[0], found.artifact.digest) if keys else None
+        if record and (base := history.base_of(store, record, runs)):
+            run, step = base
+            artifact = store.artifact(run.pins[step].artifact)
+            named = _referred(store, artifact) if REFERENCE in artifact.manifest["files"] else address(run.id, step)
+            yield f"an adapter; its base model is {named}"
+
+
+def _referred(store: Store, artifact: Artifact) -> str:
+    reference = artifact.json(REFERENCE)
+    if "hub" in reference:
+        return f"the Hub's {reference['hub']} at commit {reference['commit']}"
+    places = LocalFiles(store.objects).where(reference["digest"])
+    where = f"last seen in {places[-1]}" if places else "never seen on this machine"
+    return f"the local model of digest {reference['digest'][:12]}, {where}"
+
+
+def _shares_table(title: str, what: str, shares: list[Share]) -> TextTable:
+    table = TextTable(title, [what, "artifacts", "size", "only here"], 1)
+    table.rows = [[one.name, f"{one.artifacts:,}", size_text(one.size), size_text(one.own)] for one in shares]
+    return table
+
+
+def _spaces(found: Usage) -> dict[str, Space]:
+    """The spaces as the table has them: what no run or pin reaches is told apart by whether gc would delete it."""
+    spaces: dict[str, Space] = {}
+    for name, space in found.spaces.items():
+        if name == "of none":
+            spaces |= {"alongside": space - found.deletable, "deletable": found.deletable}
+        else:
+            spaces[name] = space
+    return spaces
+
+
+def _space(space: Space) -> list[str]:
+    return [f"{space.files:,}", size_text(space.size), size_text(space.disk)]

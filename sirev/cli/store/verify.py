@@ -1,0 +1,238 @@
+"""`sirev store verify`: what is damaged, what was dropped, and whether recomputed steps are identical to the stored ones."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sirev.api.recompute import Recomputed, recompute
+from sirev.cli.options import check_format
+from sirev.cli.units import size_text
+from sirev.errors import BadInput
+from sirev.printing import console, out, out_json, say, text_column
+from sirev.store.store import MARKER, Store, default_path
+from sirev.store.upkeep.repair import MISSING, marker_damage, mend_marker, repair
+from sirev.store.upkeep.verify import verify as verified
+from sirev.store.upkeep.verify_report import Damage, Findings
+
+SCHEMA = 2
+"""Version of the JSON form; it grows when a field changes its meaning or goes away."""
+SHOWN = 20
+"""Lines of a kind that the table form lists; json lists all."""
+BELONGS = 3
+"""Steps that a line names; of more it gives the number."""
+NEW_ID = "the store has a new id: results computed here now count as computed elsewhere"
+
+
+@dataclass
+class _Outcome:
+    """`left` is damage that is still there, with the reason where dropping it failed; `again` what is to be made again."""
+
+    found: Findings
+    left: list[tuple[Damage, str]] = field(default_factory=list)
+    dropped: list[Damage] = field(default_factory=list)
+    again: list[Damage] = field(default_factory=list)
+    recomputed: Recomputed | None = None
+
+    @property
+    def status(self) -> int:
+        return 1 if self.left or (self.recomputed and self.recomputed.differences) else 0
+
+
+def verify(path: Path | None, mend: bool, count: int, form: str, unsafe_code: bool = False) -> int:
+    """Check the store, repair it if asked to, recompute `count` steps, print the findings. Returns the exit status.
+
+    0 if all is well, 1 where something is damaged or missing, or a recomputed step differs. What a repair leaves to be computed
+    or pulled again is no failure: that is what it is for.
+    """
+    check_format(form)
+    if unsafe_code and not count:
+        raise BadInput("--allow-unsafe-code goes with --recompute N: nothing else runs programs")
+    outcome = _checked(path if path is not None else default_path(), mend, count, unsafe_code)
+    if form == "json":
+        out_json(_json(outcome))
+    else:
+        _print(outcome, count)
+    return outcome.status
+
+
+def _checked(place: Path, mend: bool, count: int, unsafe_code: bool) -> _Outcome:
+    dropped = []
+    if (what := marker_damage(place)) is not None:  # a store whose marker can't be read can't be opened
+        marker = Damage("marker", MARKER, what, "drop")
+        if not mend and what != MISSING:
+            return _Outcome(Findings(damage=[marker]), [(marker, "nothing else was checked")])
+        if mend:
+            mend_marker(place)
+            dropped.append(marker)
+    store = Store(place)
+    if not store.exists and what is None:
+        raise BadInput(f"there is no store in {place}; choose another with --store DIR")
+    with _Progress() as progress:
+        outcome = _Outcome(verified(store, progress.told), dropped=dropped)
+        if mend:
+            mended = repair(store, outcome.found)
+            outcome.dropped += mended.dropped
+            outcome.left += [(one, "") for one in outcome.found.damage if one.remedy == "hand"] + mended.left
+            outcome.again = [one for one in outcome.found.damage if one.remedy == "again"]
+        else:
+            outcome.left = [(one, "") for one in outcome.found.damage]
+        # A stage that came upon damaged bytes would drop them, which is for the user to ask for.
+        if count and all(one.kind == "missing" for one, _ in outcome.left):
+            outcome.recomputed = recompute(store, count, progress.step, unsafe_code=unsafe_code, on_warning=_warn)
+    return outcome
+
+
+def _warn(text: str) -> None:
+    say(f"sirev: warning: {text}")
+
+
+def _print(outcome: _Outcome, count: int) -> None:
+    found = outcome.found
+    _list("Damaged or missing", [_line(one, reason) for one, reason in outcome.left])
+    _list("Dropped", [_line(one) for one in outcome.dropped])
+    _list("Missing", [_line(one) for one in outcome.again])
+    _list(
+        "Newer than this version of sirev, or larger than it reads, and so not checked",
+        [f"{one.path}: {one.what}" for one in found.unchecked],
+    )
+    _list("Remarks (no damage)", [f"{one.path}: {one.what}" for one in found.remarks])
+    if outcome.recomputed is not None:
+        _list(
+            "Different when recomputed",
+            [f"{one.step} (key {one.key[:12]}): {one.what}" for one in outcome.recomputed.differences],
+        )
+        _list("Identical when recomputed", outcome.recomputed.alike)
+    for line in _last_lines(outcome, count):
+        out(line)
+
+
+def _list(title: str, lines: list[str]) -> None:
+    """Lines below a title: paths are too long for a table's cells."""
+    if not lines:
+        return
+    out(f"{title}: {len(lines):,}")
+    for line in lines[:SHOWN]:
+        out(f"  {line}")
+    if len(lines) > SHOWN:
+        out(f"  and {len(lines) - SHOWN:,} more; --format json lists all")
+    out("")
+
+
+def _line(damage: Damage, reason: str = "") -> str:
+    belongs = ", ".join(damage.belongs[:BELONGS]) + _more(len(damage.belongs) - BELONGS)
+    failed = f"; {reason}" if reason else ""
+    return f"{damage.kind} {damage.path}: {damage.what}{failed}{f'; used by {belongs}' if belongs else ''}"
+
+
+def _last_lines(outcome: _Outcome, count: int) -> list[str]:
+    lines = []
+    found = outcome.found
+    if (done := outcome.recomputed) is not None:
+        alike, differ = len(done.alike), len(done.differences)
+        what = f"{differ:,} differ" if differ else "all identical" if alike else "none could be"
+        left_out = "; trainings and samplings are not recomputed"
+        lines.append(f"{alike + differ:,} of {done.deterministic:,} deterministic steps recomputed: {what}{left_out}")
+        reasons: dict[str, list[str]] = defaultdict(list)
+        for step, why in done.skipped.items():
+            reasons[why].append(step)
+        lines += [f"not recomputed: {steps[0]}{_more(len(steps) - 1)}: {why}" for why, steps in reasons.items()]
+    elif count:
+        lines.append("nothing was recomputed: repair the store first")
+    if found.hollow:
+        lines.append(
+            f"{_weights(found.hollow)} not in this store (removed, or left out when it was shared); their measurements are"
+        )
+    if found.leftovers:
+        lines.append(
+            f"{found.leftovers:,} temporary files ({size_text(found.leftover_size)}) of commands that are running or were killed"
+        )
+    if any(one.kind == "marker" for one in outcome.dropped):
+        lines.append(NEW_ID)
+    needed = list(
+        dict.fromkeys(step.partition(":")[0] for one in (*outcome.again, *outcome.dropped) for step in one.belongs if ":" in step)
+    )
+    if needed:
+        shown = ", ".join(needed[:BELONGS]) + _more(len(needed) - BELONGS)
+        lines.append(f"incomplete now, until `sirev iterate` or `sirev store pull` restores the missing steps: {shown}")
+    checked = f"{found.records:,} records, {found.objects:,} objects, {size_text(found.size)} checked in {found.seconds:.1f} s"
+    if outcome.left and not outcome.dropped and not outcome.again:
+        state = f"{len(outcome.left):,} damaged or missing"
+        if any(one.remedy == "drop" for one, _ in outcome.left):
+            state += "; remove the damaged files with: sirev store verify --repair"
+        elif any(one.remedy == "again" for one, _ in outcome.left):
+            state += "; to restore what is missing: `sirev iterate` computes it, `sirev store pull` downloads it"
+    elif outcome.left:
+        state = f"{len(outcome.left):,} still damaged"
+    elif outcome.dropped or outcome.again:
+        state = f"{len(outcome.dropped):,} dropped" + (f", {len(outcome.again):,} missing" if outcome.again else "")
+    else:
+        state = "no damage" + (f"; {len(found.unchecked):,} not checked" if found.unchecked else "")
+    return [*lines, f"{checked}: {state}"]
+
+
+def _weights(models: int) -> str:
+    return "the weights of 1 model are" if models == 1 else f"the weights of {models:,} models are"
+
+
+def _more(count: int) -> str:
+    return f" and {count:,} more" if count > 0 else ""
+
+
+def _json(outcome: _Outcome) -> dict[str, Any]:
+    found = outcome.found
+    counts = {name: getattr(found, name) for name in ("runs", "records", "objects", "size", "seconds", "hollow")}
+    return {
+        "schema": SCHEMA,
+        "whole": found.whole,
+        **counts,
+        "damage": [{**asdict(one), **({"not_dropped": reason} if reason else {})} for one, reason in outcome.left],
+        "dropped": [asdict(one) for one in outcome.dropped],
+        "missing": [asdict(one) for one in outcome.again],
+        "unchecked": [asdict(one) for one in found.unchecked],
+        "remarks": [asdict(one) for one in found.remarks],
+        "leftovers": {"files": found.leftovers, "size": found.leftover_size},
+        "recomputed": None if outcome.recomputed is None else asdict(outcome.recomputed),
+    }
+
+
+class _Progress:
+    """A bar on a terminal, nothing elsewhere; rich is loaded only where it is shown."""
+
+    def __init__(self) -> None:
+        self._bars: Any = None
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bars is not None:
+            with contextlib.suppress(OSError):  # the terminal is gone
+                self._bars.stop()
+
+    def told(self, what: str, done: int, total: int) -> None:
+        """Bytes of "objects" or "tables" that are checked."""
+        self._update(what, done, total, f"{size_text(done)} of {size_text(total)}")
+
+    def step(self, step: str, done: int, total: int) -> None:
+        """A step that is being recomputed."""
+        self._update("steps", done, total, step)
+
+    def _update(self, what: str, done: int, total: int, words: str) -> None:
+        if not sys.stderr.isatty():
+            return
+        if self._bars is None:
+            from rich.progress import BarColumn, Progress, TimeRemainingColumn
+
+            columns = (text_column("{task.description}"), BarColumn(bar_width=20), text_column("{task.fields[words]}"))
+            self._bars = Progress(*columns, TimeRemainingColumn(), console=console(stderr=True), transient=True)
+            self._bars.start()
+        if what not in self._tasks:
+            self._tasks[what] = self._bars.add_task(what, total=max(total, 1), words="")
+        self._bars.update(self._tasks[what], completed=done, words=words)

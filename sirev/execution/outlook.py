@@ -1,0 +1,164 @@
+"""How far an invocation is: steps done of all, and the time left at the rates seen."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sirev.execution.estimate import sizes
+from sirev.execution.planner import PlannedStep, Planner
+from sirev.recipe import Recipe
+from sirev.stages.train import TrainParameters
+from sirev.store.store import Store
+
+LONG = ("pretrain", "train", "sample", "embed")
+"""Stages without whose rates no time left is said; those of the others are counted once one of them was seen."""
+RECENT = 6
+"""Steps of a kind whose rate counts: runs that begin or end side by side change it."""
+EARLY = 0.05
+"""Share of a step before which its own progress predicts nothing: an engine that batches has finished next to nothing."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of work, which several runs may share: its `kind` has one rate, and `size` is in tokens or 1."""
+
+    kind: str
+    size: float
+
+
+@dataclass
+class _Begun:
+    """A piece that somebody is at: since when, and its last progress with the time and the share done then."""
+
+    since: float
+    first: tuple[float, float] | None = None
+    last: tuple[float, float] | None = None
+
+
+@dataclass
+class Outlook:
+    """Told of every step as a listener is, with the time in seconds by a clock that never goes back. Safe between threads.
+
+    `runs` has a run's pieces by step, in order; a run does one at a time, and at most `parallel` runs go on at once.
+    `rates` are units of size per second by kind, of earlier runs; those seen since count instead as soon as there are any.
+    """
+
+    runs: dict[str, dict[str, str]]
+    pieces: dict[str, Piece]
+    parallel: int
+    rates: dict[str, float] = field(default_factory=dict)
+    cached: int = 0
+    """Steps that were in the store at the beginning."""
+    _done: set[tuple[str, str]] = field(default_factory=set)
+    _made: set[str] = field(default_factory=set)
+    _begun: dict[str, _Begun] = field(default_factory=dict)
+    _seen: dict[str, deque[tuple[float, float]]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=RECENT)))
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @classmethod
+    def of(cls, recipe: Recipe, store: Store, planners: Sequence[Planner], parallel: int) -> Outlook:
+        """The outlook on planned runs."""
+        known = sizes(recipe, [planner.steps for planner in planners], store)
+        steps = {step.work: step for planner in planners for step in planner.steps.values()}
+        pieces = {work: Piece(_kind(step), known.tokens.get(work, 1.0)) for work, step in steps.items()}
+        runs = {planner.run.id: {name: step.work for name, step in planner.steps.items()} for planner in planners}
+        outlook = cls(runs, pieces, parallel, dict(known.rates))
+        for planner in planners:
+            for name, step in planner.steps.items():
+                if step.state == "hit":
+                    outlook.cached += 1
+                    outlook._finish(planner.run.id, name)
+        return outlook
+
+    @property
+    def total(self) -> int:
+        """Steps of all runs, those that runs share counted in each."""
+        return sum(map(len, self.runs.values()))
+
+    @property
+    def done(self) -> int:
+        """Steps of all runs that are found or computed."""
+        with self._lock:
+            return len(self._done)
+
+    def start(self, run: str, step: str, now: float) -> None:
+        """A step begins to be computed."""
+        with self._lock:
+            if work := self.runs.get(run, {}).get(step):
+                self._begun[work] = _Begun(now)
+
+    def progress(self, run: str, step: str, done: int, total: int, now: float) -> None:
+        """A step that is being computed is at `done` of `total`."""
+        with self._lock:
+            work = self.runs.get(run, {}).get(step)
+            if work in self._begun and total > 0:
+                begun = self._begun[work]
+                begun.last = (now, done / total)
+                begun.first = begun.first or begun.last  # what an earlier attempt had done took no time of this one
+
+    def finish(self, run: str, step: str, now: float, computed: bool) -> None:
+        """A step is there: `computed` just now, or found."""
+        with self._lock:
+            work = self.runs.get(run, {}).get(step)
+            begun = self._begun.pop(work, None) if work else None
+            if work and begun and computed:
+                share = 1 - (begun.first[1] if begun.first else 0.0)
+                if share > 0:  # else an earlier attempt had done all of it
+                    self._seen[self.pieces[work].kind].append((self.pieces[work].size * share, now - begun.since))
+            self._finish(run, step)
+
+    def end(self, run: str) -> None:
+        """A run has ended, perhaps before M_T: steps that it has not come to are none of its steps."""
+        with self._lock:
+            steps = self.runs.get(run, {})
+            self.runs[run] = {name: work for name, work in steps.items() if (run, name) in self._done}
+
+    def seconds_left(self, now: float) -> float | None:
+        """Seconds until the last run ends, from the rates seen; None while one of a long kind of step is not known."""
+        with self._lock:
+            left: dict[str, float] = {}
+            for work in {work for steps in self.runs.values() for work in steps.values()} - self._made:
+                seconds = self._left(work, now)
+                if seconds is None:
+                    return None
+                left[work] = seconds
+            if left and not any(left.values()):
+                return None  # no step like those that remain was seen yet
+            chains = [sum(left.get(work, 0.0) for work in steps.values()) for steps in self.runs.values()]
+            return max(max(chains, default=0.0), sum(left.values()) / self.parallel)
+
+    def _finish(self, run: str, step: str) -> None:
+        if work := self.runs.get(run, {}).get(step):
+            self._done.add((run, step))
+            self._made.add(work)
+
+    def _left(self, work: str, now: float) -> float | None:
+        """Seconds that a piece still takes; None if that is not known and matters."""
+        piece, begun = self.pieces[work], self._begun.get(work)
+        rate = self._rate(piece.kind)
+        whole = piece.size / rate if rate else None
+        if begun is None:
+            return whole if whole is not None or piece.kind.startswith(LONG) else 0.0
+        if begun.last and begun.last[1] >= 1:
+            return 0.0
+        if begun.first and begun.last and begun.last[1] - begun.first[1] >= EARLY * (1 - begun.first[1]):
+            pace = (begun.last[1] - begun.first[1]) / max(begun.last[0] - begun.first[0], 1e-9)
+            return max((1 - begun.last[1]) / pace - (now - begun.last[0]), 0.0)
+        if whole is None:
+            return None if piece.kind.startswith(LONG) else 0.0
+        return max(whole - (now - begun.since), 0.0)
+
+    def _rate(self, kind: str) -> float | None:
+        """Units of size per second: of this kind as seen, else of another training, else of earlier runs."""
+        alike = [kind, *(other for other in self._seen if other.startswith("train") and kind.startswith("train"))]
+        for one in alike:
+            if (seen := self._seen.get(one)) and (seconds := sum(took for _, took in seen)) > 0:
+                return sum(size for size, _ in seen) / seconds
+        return self.rates.get(kind.partition(" ")[0])
+
+
+def _kind(step: PlannedStep) -> str:
+    return f"train {step.parameters.kind}" if isinstance(step.parameters, TrainParameters) else step.stage

@@ -1,0 +1,83 @@
+"""What a run would do: every step looked up, none computed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sirev.execution.actions import find, step_action, to_redo
+from sirev.stages.stage import Stage
+from sirev.store.artifacts import Artifact
+from sirev.store.records import action_key
+from sirev.store.runs import Run
+from sirev.store.store import Store
+from sirev.study.steps import Known, Unknown
+
+StepState = Literal["hit", "run", "unknown"]
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """A step as far as it is known beforehand. `work` is equal for steps that two runs would share.
+
+    `action` has the inputs that are known; without a key there are others.
+    """
+
+    name: str
+    stage: str
+    parameters: Any
+    inputs: Mapping[str, Known]
+    state: StepState
+    artifact: Artifact | None
+    work: str
+    key: str | None
+    action: dict[str, Any]
+
+
+class Plan(dict[str, dict[str, StepState]]):
+    """What `iterate` would do: run id -> step -> "hit", "run", or "unknown" until an earlier step has run."""
+
+    def __repr__(self) -> str:
+        counts = Counter(state for steps in self.values() for state in steps.values())
+        states = ", ".join(f"{counts[state]:,} {state}" for state in ("hit", "run", "unknown"))
+        return f"Plan({', '.join(self)}: {counts.total():,} steps, {states})"
+
+
+class Planner:
+    """Says of each step whether it is a hit, would run, or is unknown until another has run."""
+
+    def __init__(self, store: Store, run: Run) -> None:
+        self.store = store
+        self.run = run
+        self.steps: dict[str, PlannedStep] = {}
+
+    @property
+    def states(self) -> dict[str, StepState]:
+        """Step -> its state."""
+        return {name: step.state for name, step in self.steps.items()}
+
+    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Known:
+        """The artifact if it is known already, else a stand-in for it."""
+        known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
+        state: StepState = "unknown"
+        artifact = key = None
+        action = step_action(self.run, stage, parameters, known)
+        if len(known) == len(inputs):
+            key = action_key(action)
+            artifact = None if to_redo(self.run, stage.name, name) else find(self.store, self.run.pins, name, key)
+            state = "hit" if artifact else "run"
+        # Two runs share a step if they would make the same of the same: unknown inputs are told apart by what makes them.
+        made_of = {k: v.semantic if isinstance(v, Artifact) else v.work for k, v in inputs.items()}
+        work = action_key(stage.action(parameters, made_of))
+        self.steps[name] = PlannedStep(name, stage.name, parameters, inputs, state, artifact, work, key, action)
+        return artifact or Unknown(work)
+
+    def provenance(self, name: str) -> Mapping[str, Any]:
+        """What was recorded beside the artifact of a step, if it was found."""
+        step = self.steps.get(name)
+        if step is None or step.artifact is None or step.key is None:
+            return {}
+        record = self.store.records.get(step.key, step.artifact.digest)
+        return record.provenance if record else {}

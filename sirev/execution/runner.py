@@ -1,0 +1,339 @@
+"""Runs steps through the store: each is looked up first and computed only if it is not there."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from sirev.errors import BadInput, SirevError, StageFailed
+from sirev.execution.actions import PACKAGES, find, in_env, step_action, to_redo
+from sirev.execution.children import Crew
+from sirev.execution.scratch import attempts_folder
+from sirev.processes.resident import ChildFailed
+from sirev.processes.spawning import further
+from sirev.processes.workers import WorkerDied
+from sirev.stages.stage import Stage
+from sirev.store.artifacts import Artifact, Output
+from sirev.store.local_files import LocalFiles
+from sirev.store.objects import DamagedObject
+from sirev.store.provenance import git_state, hardware, now, versions
+from sirev.store.records import action_key
+from sirev.store.runs import Pin, Run, step_title
+from sirev.store.store import Store
+from sirev.store.untrusted_files import is_regular
+from sirev.study.steps import Known
+
+if TYPE_CHECKING:
+    from sirev.execution.outlook import Outlook
+
+MEMORY_HINTS = (
+    # vLLM found too little left for what it keeps of prompts and answers: give it more, or need less.
+    ("sample", re.compile(r"cache blocks|kv cache", re.IGNORECASE), "raise engine.gpu_memory, or lower engine.context"),
+    (
+        "sample",
+        re.compile(r"memory", re.IGNORECASE),
+        "lower engine.gpu_memory (vllm) or engine.batch_size (transformers), or free what else is on the GPU",
+    ),
+    (
+        "train",
+        re.compile(r"out of memory|outofmemory|want of memory|memoryerror", re.IGNORECASE),
+        "to need less memory: lower training.memory.micro_batch_size, or set training.memory.gradient_checkpointing "
+        "and training.memory.precompute_reference to true; --overlay 24gb does all three",
+    ),
+    ("grade", re.compile(r"of memory|memoryerror", re.IGNORECASE), "an answer may need more memory than there is"),
+)
+"""Stage, what the reason says, and which settings to change then; the first that fits is said."""
+
+LARGE = ("pretrain", "train")
+"""Stages that make models: most that is read through needs none of them, so their files are pulled when something does."""
+
+State = Literal["hit", "start", "done"]
+
+
+class Listener(Protocol):
+    """Told what happens, from several threads at once."""
+
+    def begin(self, outlook: Outlook) -> None:
+        """Something has to be computed: the steps of all runs, and what is known of how long they take. Told first, and once."""
+
+    def step(self, run: Run, name: str, state: State) -> None:
+        """A step was found, begins, or was computed."""
+
+    def wait(self, run: Run, name: str, words: str) -> None:
+        """A step is being computed elsewhere, or no longer waits for that: "waiting for process 7 on that-machine"."""
+
+    def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
+        """A long step is at `done` of `total` units, at `rate` tokens a second; of a grade step, answers a second."""
+
+    def note(self, run: Run, text: str) -> None:
+        """Something the user should know about the run, one line."""
+
+    def warn(self, run: Run, text: str) -> None:
+        """Something that the user must know at once."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A step that was asked for, with the artifacts it was asked of."""
+
+    name: str
+    stage: Stage
+    parameters: Any
+    inputs: Mapping[str, Artifact]
+
+
+class Runner:
+    """Executes the steps of one run: pins first, then any realisation in the store, then the work itself."""
+
+    def __init__(self, store: Store, run: Run, crew: Crew, listener: Listener) -> None:
+        self.store = store
+        self.run = run
+        self.crew = crew
+        self.listener = listener
+        self.computed: list[str] = []
+        self._came_by: dict[str, Asked] = {}  # manifest digest -> the step that it is of, should its files be needed again
+        self._pins = dict(run.pins)  # those of an earlier invocation of this run
+        run.pins = {}
+
+    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Artifact:
+        """The artifact of a step; raises StageFailed, naming stage, key and log, if it can't be computed."""
+        if self.crew.stopping.is_set():
+            raise StageFailed(f"{self.run.id}: stopped before step {step_title(name)}")
+        if name in self.run.pins:  # asked for again, as the problems of a split are
+            return self.store.artifact(self.run.pins[name].artifact)
+        known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
+        action = step_action(self.run, stage, parameters, known)
+        key = action_key(action)
+        redo = to_redo(self.run, stage.name, name)
+        artifact = self.crew.redone.get(key) if redo else find(self.store, self._pins, name, key)
+        if artifact is not None:
+            self.listener.step(self.run, name, "hit")
+        else:
+            artifact = self._compute(name, stage, parameters, known, action, redo)
+        self.run.pins[name] = Pin(key, artifact.digest)
+        self._came_by[artifact.digest] = Asked(name, stage, parameters, known)
+        if redo:
+            self.run.redone.append(name)
+        if self.computed[-1:] == [name]:
+            self.run.status, self.run.reason = "running", None
+            # With the pins of steps not come to yet, so that an interruption does not forget them.
+            self._save(replace(self.run, pins={**self._pins, **self.run.pins}))
+        return artifact
+
+    def provenance(self, name: str) -> Mapping[str, Any]:
+        """What was recorded beside the artifact that this run has for a step."""
+        pin = self.run.pins.get(name)
+        record = self.store.records.get(pin.key, pin.artifact) if pin else None
+        return record.provenance if record else {}
+
+    def finish(self, status: Literal["complete", "stopped"], reason: str | None) -> None:
+        """Write the run's end, unless the store says the same already.
+
+        Raises StageFailed where a collection beside this took what the run stands on: a process that computes nothing holds
+        nothing of what it found.
+        """
+        if (self.run.status, self.run.reason) == (status, reason) and self.run.pins == self._pins:
+            return
+        with self.store.gate.shared():
+            for name, pin in self.run.pins.items():
+                if not is_regular(self.store.records.path(pin.key, pin.artifact)):
+                    raise StageFailed(
+                        f"{self.run.id}: a collection in {self.store.path} took step {step_title(name)} meanwhile; "
+                        "run the same command again"
+                    )
+            self.run.status, self.run.reason = status, reason
+            self._save(self.run)
+
+    def _save(self, run: Run) -> None:
+        self.store.runs.save(replace(run, invocation=self.crew.invocation))
+
+    def _compute(
+        self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Artifact], action: dict[str, Any], redo: bool
+    ) -> Artifact:
+        if self.crew.through is None:  # else the shared store may have it
+            self.crew.check(self.run, name)
+        self.crew.turn.release()
+        try:
+            # A collection beside this run is not to take it for an old one: what it found pinned is held by nothing else.
+            self.store.hold([self.run.id, *(pin.artifact for pin in (*self._pins.values(), *self.run.pins.values()))])
+            return self._compute_alone(name, stage, parameters, inputs, action, redo)
+        finally:
+            self.crew.turn.acquire()
+
+    def _compute_alone(
+        self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Artifact], action: dict[str, Any], redo: bool
+    ) -> Artifact:
+        key = action_key(action)
+        with self.store.lock(action, self._waiting(name), self.crew.stopping):
+            # Whoever held the lock before may have computed it meanwhile.
+            found = (
+                self.crew.redone.get(key) if redo else self.store.lookup(key) or self._pulled(key, files=stage.name not in LARGE)
+            )
+            if found is not None:
+                self.listener.step(self.run, name, "hit")
+                return found
+            if self.crew.through is not None:
+                self.crew.check(self.run, name)
+            self._fill(name, inputs)
+            if self.crew.stopping.is_set():
+                raise StageFailed(f"{self.run.id}: stopped before step {step_title(name)}")
+            artifact = self._worked(name, stage, parameters, inputs, action)
+            if redo:
+                self.crew.redone[key] = artifact
+        self.computed.append(name)
+        self.listener.step(self.run, name, "done")
+        return artifact
+
+    def _worked(
+        self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Artifact], action: dict[str, Any]
+    ) -> Artifact:
+        """What the stage makes, published. Call it with the action's lock held."""
+        key = action_key(action)
+        self.crew.open()
+        self.listener.step(self.run, name, "start")
+        began, started = time.monotonic(), now()
+        try:
+            with tempfile.TemporaryDirectory(dir=self.crew.scratch, ignore_cleanup_errors=True) as scratch:
+                output = stage.run(parameters, inputs, StepContext(self, name, Path(scratch), stage, key))
+                seconds = round(time.monotonic() - began, 3)
+                return self.store.publish(action, output, self._provenance(started, seconds))
+        except ChildFailed as error:
+            raise self._failure(name, stage, key, str(error), error.log) from error
+        except WorkerDied as error:
+            raise self._failure(name, stage, key, str(error), None) from error
+        except SirevError:
+            raise
+        except OSError as error:
+            raise self._failure(name, stage, key, os_reason(error), None) from error
+        except MemoryError as error:
+            raise self._failure(name, stage, key, "out of memory", None) from error
+        except Exception as error:
+            if self.crew.stopping.is_set():  # what it worked with was taken from it
+                raise StageFailed(f"{self.run.id}: stopped in step {step_title(name)}") from error
+            log = self.crew.scratch / f"{key[:16]}.log"
+            log.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
+            raise self._failure(name, stage, key, f"{type(error).__name__}: {error}", log) from error
+
+    def _pulled(self, key: str, artifact: str | None = None, files: bool = True) -> Artifact | None:
+        """What the shared store has for a key, if one is read through: any realisation, or the one named."""
+        return self.crew.through.fetch(key, artifact, files) if self.crew.through else None
+
+    def _fill(self, name: str, inputs: Mapping[str, Artifact]) -> None:
+        """Have the files of hollow inputs again, from the shared store or computed anew.
+
+        Raises StageFailed where that gives another artifact: what was made from the old one would not belong to it.
+        """
+        for artifact in inputs.values():
+            asked = self._came_by.get(artifact.digest)
+            if artifact.complete() or asked is None:
+                continue
+            action = step_action(self.run, asked.stage, asked.parameters, asked.inputs)
+            key = action_key(action)
+            with self.store.lock(action, self._waiting(asked.name), self.crew.stopping):
+                if artifact.complete() or self._pulled(key, artifact.digest):
+                    continue
+                self._fill(asked.name, asked.inputs)
+                self.listener.note(
+                    self.run, f"{step_title(asked.name)} is recomputed for {step_title(name)}: its files had been given up"
+                )
+                again = self._worked(asked.name, asked.stage, asked.parameters, asked.inputs, action)
+            self.computed.append(asked.name)
+            self.listener.step(self.run, asked.name, "done")
+            if again.semantic != artifact.semantic:
+                redo = step_title(f"{asked.stage.name}{asked.name[asked.name.rfind(':') :]}")
+                raise StageFailed(
+                    f"{self.run.id}: step {step_title(name)} needs the files of {step_title(asked.name)}, which had been given "
+                    "up, and recomputing them gave others, as training on a GPU can; pull them from where they still are "
+                    f"(--remote URL), or continue from a new realisation: --redo {redo}"
+                )
+
+    def _waiting(self, name: str) -> Callable[[str], None]:
+        return lambda words: self.listener.wait(self.run, name, words)
+
+    def _provenance(self, started: str, seconds: float) -> dict[str, Any]:
+        return {
+            "packages": versions(PACKAGES),
+            "hardware": hardware(),
+            "git": git_state(Path(__file__).parent),
+            **({"environment": sorted(passed)} if (passed := further()) else {}),
+            "started": started,
+            "seconds": seconds,
+        }
+
+    def _failure(self, name: str, stage: Stage, key: str, reason: str, log: Path | None) -> StageFailed:
+        where = ""
+        if log is not None and log.is_file():
+            kept = self.store.path / "logs" / f"{key[:16]}.log"
+            try:
+                self.store.objects.write(log.read_bytes(), kept)
+                where = f"; log: {kept}"
+            except (OSError, BadInput) as error:  # the disk may be full, which is why the stage failed
+                where = f"; its log could not be kept: {error.strerror if isinstance(error, OSError) else error}"
+        fitting = [advice for name, said, advice in MEMORY_HINTS if name == stage.name and said.search(reason)]
+        hint = f" ({fitting[0]})" if fitting else ""
+        return StageFailed(
+            f"{self.run.id}: step {step_title(name)} (stage {stage.name}, key {key[:12]}) failed: {reason}{hint}{where}"
+        )
+
+
+def os_reason(error: OSError) -> str:
+    """What the system said, and of which file: of two, the one that was to be written."""
+    path = error.filename2 or error.filename
+    return f"{error.strerror or error}{f': {path}' if path else ''}"
+
+
+@dataclass
+class StepContext:
+    """The runner's side of `sirev.stages.stage.Context`."""
+
+    runner: Runner
+    name: str
+    scratch: Path
+    stage: Stage
+    key: str
+
+    def call(self, role: str, function: str, arguments: Mapping[str, Any], on_event: Callable[[Any], None]) -> Any:
+        resident = self.runner.crew.resident(role, arguments.get("child"))
+        try:
+            return resident.call(function, arguments, on_event)
+        except ChildFailed:
+            resident.stop()  # what it still holds of the failed work, above all a GPU's memory, goes with it
+            raise
+
+    def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:
+        self.runner.listener.progress(self.runner.run, self.name, done, total, unit, rate)
+
+    def warn(self, text: str) -> None:
+        self.runner.listener.warn(self.runner.run, text)
+
+    @property
+    def attempts(self) -> Path:
+        return attempts_folder(self.runner.store, self.key)
+
+    def local_model(self, digest: str) -> Path:
+        local = LocalFiles(self.runner.store.objects)
+        places = local.where(digest)
+        for place in places:
+            if local.holds(place, digest):
+                return place
+        were = ", ".join(map(str, places)) or "a folder on another machine"
+        raise BadInput(f"the base model {digest[:12]} is not here any more, or has changed; it was {were}")
+
+    def stored(self, action: dict[str, Any]) -> Artifact | None:
+        # A redone sampling draws anew: shards of the realisation before would be that realisation again.
+        if to_redo(self.runner.run, self.stage.name, self.name):
+            return None
+        artifact = self.runner.store.lookup(action_key(in_env(self.runner.run, action)))
+        try:
+            return artifact if artifact and all(artifact.path(n) for n in artifact.manifest["files"]) else None
+        except DamagedObject:
+            return None
+
+    def keep(self, action: dict[str, Any], output: Output) -> Artifact:
+        return self.runner.store.publish(in_env(self.runner.run, action), output)

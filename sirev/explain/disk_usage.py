@@ -1,0 +1,175 @@
+"""What takes the space of a store: by stage, by run, and what no run reaches.
+
+Sizes of what runs reach come from manifests alone; only `usage` looks at the folders themselves. A byte is a file's
+length unless it says "on disk", which is what the file system gave it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sirev.errors import BadInput
+from sirev.execution.actions import stage_of
+from sirev.store.artifacts import Artifact
+from sirev.store.runs import Run
+from sirev.store.store import Store
+from sirev.store.upkeep.closure import Reach, add_artifact, reach
+from sirev.store.upkeep.gc import Policy, deletable
+from sirev.store.upkeep.pins import Pins
+from sirev.study.comparing import joint_records
+
+BLOCK = 512
+"""What st_blocks counts in, whatever the file system's own blocks are."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What the artifacts of one stage, or those of one run, take.
+
+    `size` counts each of their files once, in bytes; `own` are those files that no other stage (or run) has.
+    """
+
+    name: str
+    artifacts: int
+    size: int
+    own: int
+
+
+@dataclass(frozen=True)
+class Space:
+    """So many files of one kind: their length in bytes, and what they take on the disk."""
+
+    files: int = 0
+    size: int = 0
+    disk: int = 0
+
+    def __add__(self, other: Space) -> Space:
+        return Space(self.files + other.files, self.size + other.size, self.disk + other.disk)
+
+    def __sub__(self, other: Space) -> Space:
+        return Space(self.files - other.files, self.size - other.size, self.disk - other.disk)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """The space of a store.
+
+    `stages` largest first; `runs` as `store.runs.all` has them. `spaces`: "of runs" (what runs reach, manifests too),
+    "of pins" (what only `sirev store pin` keeps), "of none" (other objects), "records", and "other" (runs, pins, stamps,
+    logs, locks). Of those "of none", `deletable` are what a collection would delete; the rest are shards, comparisons, and what
+    a running process stands on. `missing` says what runs pin and the store has not.
+    """
+
+    stages: list[Share]
+    runs: list[Share]
+    spaces: dict[str, Space]
+    missing: list[str]
+    deletable: Space = Space()
+
+    @property
+    def total(self) -> Space:
+        """All files of the store."""
+        return sum(self.spaces.values(), Space())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form: the fields, each `Share` or `Space` as an object, and "total"."""
+        return {**asdict(self), "total": asdict(self.total)}
+
+
+def usage(store: Store) -> Usage:
+    """The space of everything in the store. Reads the records and manifests of runs, and the names of all files."""
+    runs = store.runs.all()
+    found = reach(store, runs)
+    kept = Reach()
+    for pin in Pins(store.path, store.objects).all():
+        for digest in pin.artifacts:
+            add_artifact(store, kept, digest)
+    of_runs = found.objects.keys() | found.artifacts.keys()
+    of_pins = kept.objects.keys() | kept.artifacts.keys()
+    spaces = dict.fromkeys(("of runs", "of pins", "of none", "records", "other"), Space())
+    garbage, of_garbage = _garbage(store), Space()
+    for folder, name, space in _files(str(store.path)):
+        kind = folder if folder == "records" else "other"
+        if folder == "objects":
+            kind = "of runs" if name in of_runs else "of pins" if name in of_pins else "of none"
+        spaces[kind] += space
+        of_garbage += space if kind == "of none" and name in garbage else Space()
+    missing = [*found.missing, *kept.missing]
+    return Usage(_by_stage(found, runs), run_shares(found, runs), spaces, missing, of_garbage)
+
+
+def _garbage(store: Store) -> Container[str]:
+    try:
+        return deletable(store, Policy(also=joint_records)).objects
+    except BadInput:  # another user's lease that can't be read: nothing would be deleted then
+        return ()
+
+
+def run_shares(found: Reach, runs: Sequence[Run]) -> list[Share]:
+    """What each of the runs reaches, of all that `found` says they reach together."""
+    objects = {run.id: objects_of(found, run) for run in runs}
+    artifacts = {run.id: len({pin.artifact for pin in run.pins.values()} & found.artifacts.keys()) for run in runs}
+    return _shares(found, objects, artifacts)
+
+
+def objects_of(found: Reach, run: Run) -> set[str]:
+    """The digests of the files that a run reaches: of its artifacts, and the notes beside them."""
+    digests: set[str] = set()
+    for pin in run.pins.values():
+        digests.update(_files_of(found, pin.artifact))
+        if record := found.records.get((pin.key, pin.artifact)):
+            digests.update(record.provenance.get("notes", {}).values())
+    return digests & found.objects.keys()
+
+
+def _by_stage(found: Reach, runs: Iterable[Run]) -> list[Share]:
+    objects: dict[str, set[str]] = {}
+    artifacts: dict[str, set[str]] = {}
+    for run in runs:
+        for step, pin in run.pins.items():
+            record = found.records.get((pin.key, pin.artifact))
+            # Where the record is damaged, the step's name tells: it begins with the stage's.
+            stage = str(record.action.get("stage")) if record else stage_of(step)
+            notes = record.provenance.get("notes", {}).values() if record else ()
+            objects.setdefault(stage, set()).update(found.objects.keys() & {*_files_of(found, pin.artifact), *notes})
+            artifacts.setdefault(stage, set()).update({pin.artifact} & found.artifacts.keys())
+    shares = _shares(found, objects, {stage: len(digests) for stage, digests in artifacts.items()})
+    return sorted(shares, key=lambda share: (-share.size, share.name))
+
+
+def _shares(found: Reach, objects: dict[str, set[str]], artifacts: dict[str, int]) -> list[Share]:
+    users = Counter(digest for digests in objects.values() for digest in digests)
+    return [
+        Share(
+            name,
+            artifacts[name],
+            sum(found.objects[digest] for digest in digests),
+            sum(found.objects[digest] for digest in digests if users[digest] == 1),
+        )
+        for name, digests in objects.items()
+    ]
+
+
+def _files_of(found: Reach, digest: str) -> Iterator[str]:
+    artifact: Artifact | None = found.artifacts.get(digest)
+    if artifact is not None and digest not in found.hollow:
+        yield from (entry["sha256"] for entry in artifact.manifest["files"].values())
+
+
+def _files(root: str) -> Iterator[tuple[str, str, Space]]:
+    """Every file below a store: the folder of the store that it is in, its name (an object's digest), what it takes.
+
+    What is deleted meanwhile is left out, and so is what can't be looked at.
+    """
+    for folder, _, names in os.walk(root):
+        top, _, below = folder[len(root) :].lstrip("/").partition("/")
+        for name in names:
+            try:
+                status = os.lstat(f"{folder}/{name}")
+            except OSError:
+                continue
+            yield top, f"{below}{name}" if top == "objects" else name, Space(1, status.st_size, status.st_blocks * BLOCK)

@@ -1,0 +1,133 @@
+"""What the store remembers: what was computed when and where, and which runs use an artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sirev.execution.actions import stage_of
+from sirev.store.objects import DamagedObject
+from sirev.store.records import DamagedRecord, Record
+from sirev.store.runs import Run, address
+from sirev.store.store import Store
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One realisation of an action.
+
+    `when` it began (UTC, sortable as text) and the `seconds` it took are None where nobody noted them; `store` is the id of
+    the store that made it, None for this one; `users` are the steps that use it, (run's id, step). `provenance` is the
+    record's; None where the record is missing or damaged.
+    """
+
+    stage: str
+    key: str
+    artifact: str
+    when: str | None
+    seconds: float | None
+    store: str | None
+    users: list[tuple[str, str]]
+    provenance: dict[str, Any] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form: {"when", "seconds", "stage", "key", "artifact", "store", "steps", "packages", "hardware", "git"}.
+
+        "store" is null for what was made here, "steps" a list of {"run", "step", "address"}; the last three are the
+        record's.
+        """
+        noted = self.provenance or {}
+        return {
+            **{name: getattr(self, name) for name in ("when", "seconds", "stage", "key", "artifact", "store")},
+            "steps": [{"run": run, "step": step, "address": address(run, step)} for run, step in self.users],
+            **{name: noted.get(name) for name in ("packages", "hardware", "git")},
+        }
+
+
+def history_of(store: Store, run: Run) -> list[Entry]:
+    """An entry for each step of a run, in the order in which they were computed; what is not dated comes first."""
+    found = []
+    for step, pin in run.pins.items():
+        try:
+            record = store.records.get(pin.key, pin.artifact)
+        except DamagedRecord:
+            record = None
+        if record is None:
+            stage = stage_of(step)
+            found.append(Entry(stage, pin.key, pin.artifact, None, None, None, [(run.id, step)], None))
+        else:
+            found.append(_entry(store, record, [(run.id, step)]))
+    return _in_time(found)
+
+
+def whole_history(store: Store) -> tuple[list[Entry], int]:
+    """An entry for each record of the store, the latest last; and how many records are damaged and left out."""
+    users: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for run in store.runs.all():
+        for step, pin in run.pins.items():
+            users.setdefault((pin.key, pin.artifact), []).append((run.id, step))
+    found, damaged = [], 0
+    for name in store.records.names():
+        try:
+            record = store.records.get(*name)
+        except DamagedRecord:
+            damaged += 1
+        else:
+            found += [_entry(store, record, users.get(name, []))] if record else []
+    return _in_time(found), damaged
+
+
+def users_of(store: Store, artifact: str) -> list[tuple[str, str]]:
+    """The steps that an artifact is pinned for: (run's id, step)."""
+    return [(run.id, step) for run in store.runs.all() for step, pin in run.pins.items() if pin.artifact == artifact]
+
+
+def keys_of(store: Store, artifact: str) -> list[str]:
+    """The keys that an artifact is recorded for."""
+    return [key for key, made in store.records.names() if made == artifact]
+
+
+def holders(store: Store, digest: str) -> list[tuple[str, str]]:
+    """The artifacts that have this file: (manifest's digest, name in it). Reads every manifest that a record names."""
+    found = []
+    for artifact in sorted({artifact for _, artifact in store.records.names()}):
+        try:
+            files = store.artifact(artifact).manifest["files"]
+        except DamagedObject:
+            continue
+        found += [(artifact, name) for name, entry in files.items() if entry["sha256"] == digest]
+    return found
+
+
+def base_of(store: Store, record: Record, runs: Iterable[Run]) -> tuple[Run, str] | None:
+    """The run and step of the base model that an adapter was trained on; None where none of `runs` has it."""
+    inputs = record.action.get("inputs", {})
+    wanted = inputs.get("init_base", inputs.get("init"))
+    for run in runs:
+        for step in (step for step in run.pins if step in ("model:0", "pretrain:0")):
+            try:
+                if store.artifact(run.pins[step].artifact).semantic == wanted:
+                    return run, step
+            except DamagedObject:
+                continue
+    return None
+
+
+def _entry(store: Store, record: Record, users: list[tuple[str, str]]) -> Entry:
+    noted = record.provenance
+    when, seconds, made_in = noted.get("started") or noted.get("recorded"), noted.get("seconds"), noted.get("store")
+    return Entry(
+        stage=str(record.action.get("stage")),
+        key=record.key,
+        artifact=record.artifact,
+        when=str(when) if when else None,
+        seconds=seconds if isinstance(seconds, int | float) else None,
+        store=None if made_in is None or made_in == store.known_id else str(made_in),
+        users=users,
+        provenance=noted,
+    )
+
+
+def _in_time(entries: list[Entry]) -> list[Entry]:
+    return sorted(entries, key=lambda entry: entry.when or "")

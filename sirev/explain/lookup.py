@@ -1,0 +1,220 @@
+"""What a user calls a run or an artifact: a name, a step, the beginning of an id or of a digest.
+
+A name that is the beginning of several things is refused with the candidates, never guessed at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sirev.errors import BadInput
+from sirev.store.artifacts import Artifact
+from sirev.store.digests import sha256_file
+from sirev.store.objects import DamagedObject
+from sirev.store.runs import Run, address, pinned_step, step_title
+from sirev.store.store import Store
+from sirev.store.untrusted_files import is_regular
+from sirev.study.remedies import first_run, require_store
+from sirev.suggest import suggest
+
+SHORTEST = 6
+"""Hexadecimal digits that the beginning of a digest or a key must have."""
+LISTED = 8
+"""Candidates that a line names; of more it gives the number."""
+LARGEST_MANIFEST = 64 << 20
+"""Bytes; what is larger is a file of an artifact and is not read to find that out."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """An artifact and how it was come by: `run` and `step` where a run's step was named, `key` where that is known."""
+
+    artifact: Artifact
+    run: Run | None = None
+    step: str | None = None
+    key: str | None = None
+
+
+def runs_named(store: Store, names: Sequence[str]) -> list[Run]:
+    """The runs that the names mean, each once, in the order of `store.runs.all`; without a name every run.
+
+    A name is a run's id, else a recipe's name, which means all its runs, else the beginning of one run's id. BadInput
+    where it is none of these, or the beginning of several.
+    """
+    if not names:
+        return store.runs.all()
+    ids = store.runs.ids()
+    found: dict[str, Run] = {}
+    for name in names:
+        found |= {run.id: run for run in _runs(store, name, ids)}
+    return sorted(found.values(), key=lambda run: (run.invocation, run.id))
+
+
+def run_named(store: Store, name: str) -> Run:
+    """The one run of this id, or whose id begins so; BadInput, naming those there are, if there is none or several."""
+    ids = store.runs.ids()
+    return _read(store, _one_id(store, name, ids))
+
+
+def artifact_named(store: Store, name: str) -> Artifact:
+    """The artifact of a name; see `named`."""
+    return named(store, name).artifact
+
+
+def named(store: Store, name: str) -> Named:
+    """An artifact by its digest, by the key of its action, or as a step of a run.
+
+    Of a digest or a key the first six digits will do. A step is RUN:t:step (`RUN:2:train`, `RUN:2:sample/test`, `RUN:compare`),
+    the same as the run pins it (`RUN:train:2`), or a beginning of the step's parts that only one step has (`RUN:2:select`).
+    BadInput where the name means nothing here or several things; DamagedObject where the artifact's manifest is not whole.
+    """
+    run, colon, step = name.partition(":")
+    if colon:
+        return _step(store, run_named(store, run), step, name)
+    digits = name.lower()
+    if re.fullmatch(rf"[0-9a-f]{{{SHORTEST},64}}", digits):
+        return _by_digest(store, digits, name)
+    if any(one.startswith(name) for one in store.runs.ids() if name):
+        found = run_named(store, name)
+        raise BadInput(f"{name} is a run; name a step of it, such as {address(found.id, _some_step(found))}")
+    raise BadInput(
+        f"the store {store.path} has no artifact {name!r}; name a digest (at least {SHORTEST} digits) or RUN:t:step, "
+        "such as RUN:2:train or RUN:compare"
+    )
+
+
+def _runs(store: Store, name: str, ids: list[str]) -> list[Run]:
+    if name not in ids:
+        # Ids begin with the recipe's name: no other run's file is read, so that a damaged one is in nobody's way.
+        likely = [one for one in ids if name and one.startswith(f"{name}-")]
+        if of_recipe := [run for one in likely if (run := _read(store, one)).recipe == name]:
+            return of_recipe
+        if not any(name and one.startswith(name) for one in ids):
+            raise BadInput(
+                f"the store {store.path} has no run or recipe {name!r}{suggest_of(name, [*_recipes(store, ids), *ids])}"
+            )
+    return [_read(store, _one_id(store, name, ids))]
+
+
+def _recipes(store: Store, ids: list[str]) -> list[str]:
+    found = set()
+    for one in ids:
+        with contextlib.suppress(BadInput):  # it is not this damaged run that was asked for
+            found.add(_read(store, one).recipe)
+    return sorted(found)
+
+
+def _one_id(store: Store, name: str, ids: list[str]) -> str:
+    if name in ids:
+        return name
+    found = [one for one in ids if name and one.startswith(name)]
+    if not ids:
+        require_store(store)
+        raise BadInput(f"the store {store.path} has no run {name!r}, nor any other yet; run first: {first_run(store)}")
+    if not found:
+        raise BadInput(f"the store {store.path} has no run {name!r}{suggest_of(name, ids)}")
+    if len(found) > 1:
+        raise BadInput(f"several runs begin with {name!r}: {listed(found)}")
+    return found[0]
+
+
+def _read(store: Store, run_id: str) -> Run:
+    run = store.runs.get(run_id)
+    if run is None:
+        raise BadInput(f"the run {run_id} in {store.path} is gone, or can't be read")
+    return run
+
+
+def _step(store: Store, run: Run, wanted: str, name: str) -> Named:
+    steps = _steps(run, wanted)
+    if not steps:
+        known = suggest_of(step_title(pinned_step(wanted)), [step_title(step) for step in run.pins])
+        raise BadInput(f"the run {run.id} has no step {wanted!r}{known}")
+    if len(steps) > 1:
+        raise BadInput(f"{name} means several steps of {run.id}: {listed(sorted(address(run.id, step) for step in steps))}")
+    pin = run.pins[steps[0]]
+    return Named(store.artifact(pin.artifact), run, steps[0], pin.key)
+
+
+def _steps(run: Run, wanted: str) -> list[str]:
+    """The steps of a run that `wanted` means: the one of that name, else all whose parts begin with its parts."""
+    asked = pinned_step(wanted)
+    if asked in run.pins:
+        return [asked]
+    stage, _, t = asked.partition(":")
+    return [
+        step
+        for step, (body, _, at) in ((step, step.partition(":")) for step in run.pins)
+        if body == stage or body.startswith(f"{stage}/")
+        if not t or at == t
+    ]
+
+
+def _some_step(run: Run) -> str:
+    return "compare" if "compare" in run.pins or not run.pins else next(iter(run.pins))
+
+
+def _by_digest(store: Store, digits: str, name: str) -> Named:
+    """The artifact whose manifest's digest begins so, or the one that is recorded for the key that begins so."""
+    objects = objects_beginning(store, digits)
+    manifests = [artifact for digest in objects if (artifact := artifact_if_any(store, digest))]
+    records = [record for key in keys_beginning(store, digits) for record in store.records.realisations(key)]
+    found = [Named(artifact) for artifact in manifests] + [Named(store.artifact(r.artifact), key=r.key) for r in records]
+    if len(found) > 1:
+        told = [f"artifact {one.artifact.digest[:12]}{f' of key {one.key[:12]}' if one.key else ''}" for one in found]
+        raise BadInput(f"{name!r} may mean several things in the store {store.path}: {listed(told)}")
+    if found:
+        return found[0]
+    if objects:
+        raise BadInput(f"{name} is no artifact but a file of one; sirev store show {objects[0][:12]} says of which")
+    raise BadInput(f"the store {store.path} has no artifact or key {name!r}; sirev store log lists what it has")
+
+
+def artifact_if_any(store: Store, digest: str) -> Artifact | None:
+    """The artifact of this digest; None if the object is whole, but a file of an artifact. DamagedObject if it is not whole."""
+    path = store.objects.path(digest)
+    if not is_regular(path) or path.stat().st_size > LARGEST_MANIFEST:
+        return None
+    try:
+        return store.artifact(digest)
+    except DamagedObject:
+        if sha256_file(path) != digest:
+            raise
+        return None
+
+
+def keys_beginning(store: Store, digits: str) -> list[str]:
+    """The keys that have records and begin so; `digits` are hexadecimal. One folder is looked at."""
+    return _beginning(store.path / "records" / digits[:2], digits)
+
+
+def objects_beginning(store: Store, digits: str) -> list[str]:
+    """The digests of objects that begin so; `digits` are hexadecimal. One folder is looked at."""
+    return [digits[:2] + rest for rest in _beginning(store.path / "objects" / digits[:2], digits[2:])]
+
+
+def _beginning(folder: Path, digits: str) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(folder) if name.startswith(digits))
+    except OSError:
+        return []
+
+
+def listed(candidates: Sequence[str]) -> str:
+    """The candidates of an ambiguous name, for one line: the first few, and how many more there are."""
+    more = len(candidates) - LISTED
+    return ", ".join(candidates[:LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def suggest_of(word: str, known: Sequence[str]) -> str:
+    """As `sirev.suggest`, with known names sorted; of many, only the nearest."""
+    if len(known) <= LISTED:
+        return suggest(word, sorted(known))
+    nearest = difflib.get_close_matches(word, known, n=LISTED, cutoff=0.0)
+    return f"{suggest(word, sorted(nearest)).removesuffix(')')} and {len(known) - LISTED} more)"

@@ -1,0 +1,272 @@
+"""What a store has recorded, as it is asked about when actions are compared: by stage, by run, by what was made."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from sirev.errors import BadInput, SirevError
+from sirev.explain.action_diff import Change, Parts, Root, changes, parts
+from sirev.stages import STAGES
+from sirev.store.digests import sha256
+from sirev.store.runs import Run
+from sirev.store.store import Store
+from sirev.store.untrusted_files import read_regular
+
+_ACTION = b'{"action":'
+_ACTION_END = re.compile(rb'"stage":"([^"\\]+)","version":\d+\}')
+"""Where an action begins and ends in a record, which is canonical JSON."""
+STAGE_ORDER = ("source", "dataset", "samples", "model", "pretrain", "select", "train", "sample", "grade", "measure", "embed")
+"""The stages as they follow each other at one t."""
+_RECORDED = re.compile(rb'"recorded":"([^"\\]+)"')
+
+
+@dataclass(frozen=True)
+class Made:
+    """An action, and the artifact (its manifest's digest) that was recorded for it, at a time."""
+
+    action: dict[str, Any]
+    key: str
+    artifact: str
+    recorded: str
+
+    @cached_property
+    def parts(self) -> Parts:
+        """Its components."""
+        return parts(self.action)
+
+    @cached_property
+    def settings(self) -> Parts:
+        """Its components but the inputs."""
+        return frozenset(part for part in self.parts if part[0] != "input")
+
+    @property
+    def sound(self) -> bool:
+        """Whether the action has the form of one: that its digest is right says nothing in a store that came from a stranger."""
+        try:
+            return bool(self.parts)
+        except (KeyError, TypeError, AttributeError, RecursionError):
+            return False
+
+
+class Use(NamedTuple):
+    """A run that has pinned something, and for which step."""
+
+    run: Run
+    step: str
+
+
+class Recorded:
+    """A view of a store that reads records only when they are asked for. What is damaged is passed over."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._of_stage: dict[str, list[Made]] = {}
+        self._settings: dict[str, set[Parts]] = {}
+        self._steps: dict[tuple[str, str | None], set[str]] = {}
+        self._makers: dict[str, dict[str, Made]] = {}
+
+    def get(self, key: str, artifact: str) -> Made | None:
+        """One realisation."""
+        try:
+            record = self.store.records.get(key, artifact)
+        except BadInput:
+            return None
+        made = Made(record.action, key, artifact, str(record.provenance.get("recorded", ""))) if record else None
+        return made if made and made.sound else None
+
+    def of_stage(self, stage: str) -> list[Made]:
+        """Every sound record of a stage, the latest first."""
+        if stage not in self._of_stage:
+            parsed = (Made(json.loads(action), *named) for action, *named in self._raw.get(stage, ()))
+            made = sorted((one for one in parsed if one.sound), key=lambda one: (one.key, one.artifact))
+            self._of_stage[stage] = sorted(made, key=lambda one: one.recorded, reverse=True)
+        return self._of_stage[stage]
+
+    def settings(self, stage: str) -> set[Parts]:
+        """All that was ever recorded of a stage's version, parameters and environment, whatever the inputs."""
+        if stage not in self._settings:
+            self._settings[stage] = {made.settings for made in self.of_stage(stage)}
+        return self._settings[stage]
+
+    def steps_of(self, recipe: str, method: str | None = None) -> set[str]:
+        """The steps that any run of a recipe, and method, has had."""
+        if (recipe, method) not in self._steps:
+            of_recipe = (use for uses in self._uses.values() for use in uses if use.run.recipe == recipe)
+            self._steps[recipe, method] = {use.step for use in of_recipe if method in (None, use.run.method)}
+        return self._steps[recipe, method]
+
+    def uses(self, made: Made) -> list[Use]:
+        """The runs that have pinned it."""
+        return self._uses.get((made.key, made.artifact), [])
+
+    def course(self, run: Run) -> Course:
+        """The steps of a run, as far as they are recorded, in the order of the algorithm."""
+        steps = {name: made for name, pin in run.pins.items() if (made := self.get(pin.key, pin.artifact))}
+        semantic = {name: self.semantic(made.artifact) for name, made in steps.items()}
+        return Course({name: steps[name] for name in in_order(steps, semantic)}, semantic)
+
+    def maker(self, stage: str, semantic: str) -> Made | None:
+        """The earliest record of a stage whose artifact says this."""
+        if stage not in self._makers:
+            makers = self._makers[stage] = {}
+            for made in reversed(self.of_stage(stage)):
+                if said := self.semantic(made.artifact):
+                    makers.setdefault(said, made)
+        return self._makers[stage].get(semantic)
+
+    def semantic(self, artifact: str) -> str | None:
+        """What the keys of later actions hold of an artifact; None if its manifest is not there."""
+        try:
+            return self.store.artifact(artifact).semantic
+        except (SirevError, KeyError, TypeError):
+            return None
+
+    @cached_property
+    def _raw(self) -> dict[str, list[tuple[bytes, str, str, str]]]:
+        """Stage -> (action, key, artifact, time) of its records, cut from their bytes: most need never be parsed."""
+        found = defaultdict(list)
+        root = str(self.store.records.root)  # joining strings is ten times as fast as joining paths
+        for key, artifact in self.store.records.names():
+            try:
+                raw = read_regular(f"{root}/{key[:2]}/{key}/{artifact}.json")
+            except OSError:
+                continue
+            for end in _ACTION_END.finditer(raw):
+                stage = end[1].decode(errors="replace")
+                if stage not in STAGES:  # the shards of a sampling are no steps
+                    break
+                action = raw[len(_ACTION) : end.end()]
+                if raw.startswith(_ACTION) and sha256(action) == key:  # not by chance within a string
+                    recorded = _RECORDED.findall(raw, end.end())
+                    found[stage].append((action, key, artifact, recorded[-1].decode() if recorded else ""))
+                    break
+        return found
+
+    @cached_property
+    def _uses(self) -> dict[tuple[str, str], list[Use]]:
+        found = defaultdict(list)
+        for run_id in self.store.runs.ids():
+            try:
+                run = self.store.runs.get(run_id)
+            except BadInput:
+                continue
+            for step, pin in run.pins.items() if run else ():
+                assert run is not None
+                found[pin.key, pin.artifact].append(Use(run, step))
+        return found
+
+
+class Course:
+    """Steps in the order in which they were taken, and what each made, as a semantic digest (None: not known)."""
+
+    def __init__(self, steps: Mapping[str, Made], semantic: Mapping[str, str | None]) -> None:
+        self.steps = steps
+        self.semantic = semantic
+        self._place = {name: place for place, name in enumerate(steps)}
+        self._made: dict[str, list[str]] = defaultdict(list)
+        for name in steps:
+            if (said := semantic[name]) is not None:
+                self._made[said].append(name)
+
+    def maker(self, semantic: str, before: str) -> str | None:
+        """The step that made this for the step `before`: of several that made the same, the last one that came first."""
+        names = self._made.get(semantic, [])
+        end = self._place.get(before, len(self._place))
+        return next((name for name in reversed(names) if self._place[name] < end), names[0] if names else None)
+
+    def made(self, semantic: str, like: str) -> Made | None:
+        """The action that made this: of the step called `like`, if it did."""
+        names = self._made.get(semantic, [])
+        return self.steps[like if like in names else names[0]] if names else None
+
+
+class Trace:
+    """Follows inputs that changed back to where they did: from the steps of `new` to those of `old`, if that is known."""
+
+    def __init__(self, recorded: Recorded, old: Course | None, new: Course, seeds: tuple[int, int] | None) -> None:
+        self._recorded = recorded
+        self._old = old
+        self._new = new
+        self._seeds = seeds
+        self._roots: dict[tuple[str, str], tuple[Root, ...]] = {}
+        if old is not None:
+            for name in new.steps:  # from the first on, so that no chain is ever followed deeper than to the step before
+                said = old.semantic.get(name)
+                if said and said != new.semantic[name]:
+                    self.roots(name, said)
+
+    def changes(self, old: Mapping[str, Any], new: Mapping[str, Any], step: str) -> tuple[Change, ...]:
+        """How the action of a step of `new` differs from `old`; of inputs, which step made them and what changed there."""
+        return tuple(self._traced(change, step) for change in changes(old, new, self._seeds))
+
+    def roots(self, step: str, old: str) -> tuple[Root, ...]:
+        """What changed at a step of `new`, or further back, since something in its place said `old`."""
+        if (step, old) not in self._roots:
+            self._roots[step, old] = ()  # artifacts that say the same could lead in a circle
+            self._roots[step, old] = tuple(self._found(step, old))
+        return self._roots[step, old]
+
+    def _found(self, step: str, old: str) -> Iterable[Root]:
+        new = self._new.steps[step]
+        before = self._old.made(old, step) if self._old else None
+        before = before or self._recorded.maker(new.action["stage"], old)
+        if before is None:
+            return [Root(step, Change("unrecorded", "", old, self._new.semantic[step]))]
+        if before.key == new.key:
+            return [Root(step, Change("realisation", "", before.recorded, new.recorded))]
+        found: dict[str, Root] = {}
+        for change in self.changes(before.action, new.action, step):
+            for root in change.roots or (Root(step, change),):
+                known = found.setdefault(name := f"{root.step} {root.change.identity}", root)
+                if len(root.via) < len(known.via):
+                    found[name] = root
+        return found.values()
+
+    def _traced(self, change: Change, step: str) -> Change:
+        made_by = self._new.maker(change.new, step) if change.kind == "input" and change.new else None
+        if made_by is None:
+            return change
+        roots = self.roots(made_by, change.old) if change.old else ()
+        ways = [root if root.step == made_by else replace(root, via=(made_by, *root.via)) for root in roots]
+        return replace(change, made_by=made_by, roots=tuple(ways))
+
+
+def in_order(steps: Mapping[str, Made], semantic: Mapping[str, str | None]) -> list[str]:
+    """The steps' names in the order of the algorithm, which a run's file does not keep: by t and kind, inputs always first."""
+    makers: dict[str, str] = {}
+    for name in sorted(steps, key=lambda name: _rank(name, steps[name])):
+        if (said := semantic[name]) is not None:
+            makers.setdefault(said, name)
+    needs = {
+        name: {makers[one] for one in made.action["inputs"].values() if one in makers} - {name} for name, made in steps.items()
+    }
+    needed_by = defaultdict(list)
+    for name, wanted in needs.items():
+        for one in wanted:
+            needed_by[one].append(name)
+    ready = [(_rank(name, steps[name]), name) for name, wanted in needs.items() if not wanted]
+    heapq.heapify(ready)
+    found: dict[str, None] = {}
+    while ready:
+        _, name = heapq.heappop(ready)
+        found[name] = None
+        for later in needed_by[name]:
+            needs[later].discard(name)
+            if not needs[later]:
+                heapq.heappush(ready, (_rank(later, steps[later]), later))
+    # Artifacts that say the same could make a circle.
+    return [*found, *sorted(steps.keys() - found.keys(), key=lambda name: _rank(name, steps[name]))]
+
+
+def _rank(name: str, made: Made) -> tuple[float, int, str]:
+    _, colon, t = name.rpartition(":")
+    stage = made.action["stage"]
+    last = float("inf") if stage == "compare" else -1.0
+    return (float(t) if colon and t.isdigit() else last, STAGE_ORDER.index(stage) if stage in STAGE_ORDER else 99, name)

@@ -1,0 +1,120 @@
+"""The runs of a store side by side, with what tells them apart: model, T, what was set, when, state, size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sirev.errors import BadInput
+from sirev.explain.action_diff import flat
+from sirev.explain.disk_usage import run_shares
+from sirev.explain.run_states import State, States
+from sirev.recipe import load_recipe, recipe_names
+from sirev.store.runs import Run
+from sirev.store.store import Store
+from sirev.store.upkeep.closure import reach
+from sirev.store.upkeep.pins import Pins
+
+NOT_SET = ("name", "description", "methods")
+"""Settings that every run of a recipe may have otherwise: they are in its id, or in other columns."""
+TRAINED_HERE = "trained here"
+"""The model of a recipe that pretrains its own."""
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """One run.
+
+    `model` is None where the completions came from files, `T` where the run does not say. `set` are the settings, by dotted
+    path, that differ from the recipe's own, or where that is not one of sirev's from those of the first run of that name.
+    `reason` says why the run stopped or failed; `size` is in bytes, of all files that it reaches, each counted once; `pins` are
+    the names of those that keep it; `begun` is when it was last computed, UTC.
+    """
+
+    run: str
+    recipe: str
+    method: str
+    seed: int
+    model: str | None
+    T: int | None
+    set: dict[str, Any]
+    state: State
+    reason: str | None
+    begun: str
+    steps: int
+    size: int
+    pins: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form: the fields."""
+        return asdict(self)
+
+
+def listed_runs(store: Store, runs: Sequence[Run]) -> list[ListedRun]:
+    """The runs in their order. Reads the records and manifests that they stand on."""
+    sizes = {share.name: share.size for share in run_shares(reach(store, runs), runs)}
+    pins = Pins(store.path, store.objects).all()
+    states = States(store)
+    bases = _bases(runs)
+    return [
+        ListedRun(
+            run=run.id,
+            recipe=run.recipe,
+            method=run.method,
+            seed=run.seed,
+            model=model_of(run.settings),
+            T=_whole(run.settings.get("T")),
+            set=_differences(run.settings, bases[run.recipe]),
+            state=states.of(run),
+            reason=run.reason,
+            begun=run.invocation[:32],
+            steps=len(run.pins),
+            size=sizes[run.id],
+            pins=[pin.name for pin in pins if run.id in pin.runs],
+        )
+        for run in runs
+    ]
+
+
+def model_of(settings: Mapping[str, Any]) -> str | None:
+    """The base model of a run: its name on the Hub, its folder, or that it is trained here; None where there is none."""
+    model = settings.get("model")
+    if not isinstance(model, Mapping):
+        return None
+    return str(model["name"]) if model.get("name") else TRAINED_HERE
+
+
+def _bases(runs: Sequence[Run]) -> dict[str, Mapping[str, Any]]:
+    """Recipe -> the settings that its runs are compared with."""
+    shipped = set(recipe_names())
+    bases: dict[str, Mapping[str, Any]] = {}
+    for run in sorted(runs, key=lambda run: (run.invocation, run.id)):
+        if run.recipe not in bases:
+            bases[run.recipe] = (_own(run.recipe) if run.recipe in shipped and "model" in run.settings else None) or run.settings
+    return bases
+
+
+def _own(recipe: str) -> Mapping[str, Any] | None:
+    try:
+        return load_recipe(recipe).settings()
+    except BadInput:  # it needs a choice, such as a model
+        return None
+
+
+def _differences(settings: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that are not the base's. A field that the base does not have, of another version of sirev, counts if it says
+    anything; the model, if it is another one, has a column of its own."""
+    left_out = {*NOT_SET, "model"} if model_of(settings) != model_of(base) else set(NOT_SET)
+    own = flat({name: value for name, value in settings.items() if name not in left_out})
+    usual = flat(base)
+    groups = {path[:end] for path in usual for end in range(len(path)) if path[end] == "."}
+    return {
+        path: value
+        for path, value in own.items()
+        if (usual[path] != value if path in usual else path in groups or value not in (None, [], {}, False, ""))
+    }
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) else None

@@ -1,0 +1,138 @@
+"""The one door to all graders: many completions, one list of grades. `grade` is its form for a resident child."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sirev.grading import extract, final_number
+from sirev.grading.grade import Grade, because
+from sirev.grading.graders import GRADERS
+
+Emit = Callable[[dict[str, Any]], None]
+Progress = Callable[[int, int], None]
+"""Told how many grades are done and how many there will be."""
+
+EVERY = 0.5
+"""Seconds between two events of `grade`."""
+
+
+@dataclass(frozen=True)
+class Graded:
+    """Grades in the order of what was graded, and what is not the same in every run, so no part of them.
+
+    `summary` is for all: the sandbox's tier, how many programs ran. `details` is empty or has an entry for each: the seconds
+    that a program took and the beginning of its stderr.
+    """
+
+    grades: list[Grade]
+    summary: dict[str, Any] = field(default_factory=dict)
+    details: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """For the way between processes."""
+        grades = [[one.correct, one.reason, one.answer] for one in self.grades]
+        return {"grades": grades, "summary": self.summary, "details": self.details}
+
+    @classmethod
+    def of_json(cls, data: Mapping[str, Any]) -> Graded:
+        """What `as_json` made JSON of."""
+        return cls([Grade(*one) for one in data["grades"]], data["summary"], data["details"])
+
+
+def grade_light(grader: str, pairs: Sequence[tuple[str, str]]) -> Graded:
+    """Grade (completion, gold) pairs by a grader that is not heavy: it costs a microsecond an answer."""
+    return Graded([_LIGHT[grader](text, gold) for text, gold in pairs])
+
+
+def grade_all(
+    grader: str, pairs: Sequence[tuple[str, str]], settings: Mapping[str, Any], *, workers: int, progress: Progress
+) -> Graded:
+    """Grade (completion, gold) pairs, in order.
+
+    `settings` are those of the recipe's grader: `seconds` of CPU time for one answer or program of a heavy one, and for
+    programs what `sirev.grading.mbpp.Settings` holds besides; `workers` is how many are judged at a time. Golds: `math`
+    takes the content of the gold \\boxed{}, `mbpp` JSON with "tests" and "setup", the others the bare answer. Raises KeyError
+    for an unknown grader, BadInput where programs can't be confined as they must be.
+    """
+    if not GRADERS[grader].heavy:
+        graded = grade_light(grader, pairs)
+        progress(len(pairs), len(pairs))
+        return graded
+
+    def done(count: int) -> None:
+        progress(count, len(pairs))
+
+    if grader == "mbpp":
+        from sirev.grading import mbpp
+
+        grades, summary, details = mbpp.grade_all(pairs, mbpp.Settings(**settings), workers=workers, progress=done)
+        return Graded(grades, summary, details)
+    return Graded(_as_mathematics(grader, pairs, settings["seconds"], workers, done))
+
+
+def grade(arguments: dict[str, Any], emit: Emit) -> dict[str, int]:
+    """Grade the file `pairs`, [[completion, gold], ...], into the file `out`, what `Graded.as_json` says.
+
+    Further arguments: `grader`, `settings`, `workers`. Emits {"done", "total", "rate": answers a second} now and then, and
+    {"warning"} before programs run unconfined; returns {"graded"}.
+    """
+    pairs = [(text, gold) for text, gold in json.loads(Path(arguments["pairs"]).read_text(encoding="utf-8"))]
+    settings = arguments["settings"]
+    if arguments["grader"] == "mbpp":
+        from sirev.grading import mbpp
+
+        if warning := mbpp.warning(settings["sandbox"]):
+            emit({"warning": warning})
+    began = last = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if done == total or now - last >= EVERY:
+            last = now
+            emit({"done": done, "total": total, "rate": done / max(now - began, 1e-3)})
+
+    graded = grade_all(arguments["grader"], pairs, settings, workers=arguments["workers"], progress=progress)
+    Path(arguments["out"]).write_text(json.dumps(graded.as_json()), encoding="utf-8")
+    return {"graded": len(graded.grades)}
+
+
+def _as_mathematics(
+    grader: str, pairs: Sequence[tuple[str, str]], seconds: float, workers: int, done: Callable[[int], None]
+) -> list[Grade]:
+    from sirev.grading import equivalence
+
+    read = _READ[grader]
+    answers = [read(text) for text, _ in pairs]
+    golds = [gold if grader == "math" else extract.number(gold) or gold for _, gold in pairs]
+    found = [(gold, answer) for gold, answer in zip(golds, answers, strict=True) if answer is not None]
+    missing = len(pairs) - len(found)
+    reasons = iter(equivalence.judge(found, seconds=seconds, workers=workers, progress=lambda n: done(missing + n)))
+    return [because("no answer found", None) if a is None else because(next(reasons), a) for a in answers]
+
+
+def _letter(text: str, gold: str) -> Grade:
+    answer = extract.letter(text)
+    if answer is None:
+        return because("no answer found", None)
+    return because("right" if answer == gold.strip() else "wrong", answer)
+
+
+def _exact(text: str, gold: str) -> Grade:
+    answer = text.strip()
+    if not answer:
+        return because("no answer found", None)
+    return because("right" if answer == gold.strip() else "wrong", answer)
+
+
+_READ: dict[str, Callable[[str], str | None]] = {
+    "gsm8k_strict": extract.strict,
+    "gsm8k_flexible": extract.flexible,
+    "math": extract.formula,
+}
+_LIGHT: dict[str, Callable[[str, str], Grade]] = {"final_number": final_number.grade, "letter": _letter, "exact": _exact}

@@ -1,0 +1,146 @@
+"""Whether this machine can compute what runs still lack, asked before the first of it is computed.
+
+A replay is never asked. What is looked at, and what to do about it, is `sirev.machine.doctor`'s.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from sirev.errors import BadInput
+from sirev.execution.actions import stage_of
+from sirev.execution.planner import PlannedStep, Planner
+from sirev.recipe import Recipe
+from sirev.stages.model import REFERENCE
+from sirev.store.artifacts import Artifact
+from sirev.store.runs import Run, step_title
+from sirev.store.store import Store
+from sirev.study.steps import Known, Unknown
+
+if TYPE_CHECKING:
+    from sirev.explain.recorded import Recorded
+    from sirev.machine.findings import Need
+
+RANDOM = ("train", "sample")
+"""Stages that give something else when they are computed again: what a shared store has of later steps is lost then."""
+NEEDY = (*RANDOM, "dataset", "model", "embed", "grade")
+"""Stages that need something of the machine; see `_needs`."""
+Steps = Mapping[str, PlannedStep]
+
+
+class Readiness:
+    """Refuses steps that this machine can't compute, or that lead to such as it can't; each step is looked at once."""
+
+    def __init__(self, recipe: Recipe, store: Store, plan: Callable[[], Iterable[Planner]], *, remote: bool) -> None:
+        """`plan` looks the steps of all runs up anew; `remote` says that what this store lacks may lie in a shared one."""
+        self._recipe = recipe
+        self._store = store
+        self._plan = plan
+        self._remote = remote
+        self._passed: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+
+    def check(self, run: Run, name: str) -> None:
+        """Raise BadInput, a line per missing thing, if step `name` of a run, or what has to follow it, can't be computed.
+
+        Without a shared store these are all steps that are sure to be computed. With one it is the step alone, and after a
+        training or a sampling what depends on it: everything else may still be found there.
+        """
+        with self._lock:
+            if (run.id, name) in self._passed or ((self._remote or self._passed) and stage_of(name) not in NEEDY):
+                return
+            planned = {planner.run.id: planner.steps for planner in self._plan()}
+            concerned = {id_: self._sure(steps, name if id_ == run.id else None) for id_, steps in planned.items()}
+            needs: dict[Need, list[str]] = {}
+            for id_, steps in concerned.items():
+                for step in steps:
+                    for need in _needs(planned[id_], step):
+                        needs.setdefault(need, []).append(step.name)
+            self._refuse(needs, self._pinned(planned.values()))
+            self._passed |= {(run.id, name), *((id_, step.name) for id_, steps in concerned.items() for step in steps)}
+
+    def _sure(self, steps: Steps, name: str | None) -> list[PlannedStep]:
+        """The steps of a run that are sure to be computed: the one that is about to be, and what has to be computed after it.
+
+        What is only unknown yet may turn out to be in the store, as after a lost result that can be computed again.
+        """
+        sure = {name}
+        if not self._remote:
+            from sirev.explain.recorded import Recorded  # a replay has no use for it
+
+            recorded = Recorded(self._store)
+            sure |= {step.name for step in steps.values() if step.state == "run" or _is_new(step, recorded)}
+        made: set[str] = set()
+        found = []
+        for step in steps.values():
+            follows = any(isinstance(value, Unknown) and value.work in made for value in step.inputs.values())
+            if step.name in sure or follows:
+                found.append(step)
+                if follows or step.stage in RANDOM:
+                    made.add(step.work)
+        return found
+
+    def _pinned(self, planned: Iterable[Steps]) -> Recipe:
+        """The recipe with models of the Hub at the commits that the store knows them by: those are loaded, not the latest."""
+        recipe = self._recipe
+        known = {
+            name: step.artifact.json(REFERENCE).get("commit")
+            for steps in planned
+            for name, step in steps.items()
+            if step.stage == "model" and step.artifact is not None
+        }
+        if commit := known.get("model:0"):
+            recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"revision": commit})})
+        embedding = recipe.evaluation.embedding
+        if embedding is not None and (commit := known.get("model/embedding")):
+            embedding = embedding.model_copy(update={"revision": commit})
+            recipe = recipe.model_copy(update={"evaluation": recipe.evaluation.model_copy(update={"embedding": embedding})})
+        return recipe
+
+    def _refuse(self, needs: Mapping[Need, list[str]], recipe: Recipe) -> None:
+        if not needs:
+            return
+        from sirev.machine.doctor import findings  # a replay has no use for it
+
+        missing = [finding for finding in findings(recipe, self._store, needs) if finding.missing]
+        if missing:
+            first = {need: step_title(steps[0]) for need, steps in needs.items()}
+            raise BadInput("\n".join(f"{first[f.need]} can't be computed here: {f.line()}" for f in missing if f.need))
+
+
+def _is_new(step: PlannedStep, recorded: Recorded) -> bool:
+    """Whether a step whose inputs are not known yet differs by itself from all that the store has of its stage."""
+    from sirev.explain.action_diff import parts  # a replay has no use for it
+
+    return step.state == "unknown" and parts(step.action, inputs=False) not in recorded.settings(step.stage)
+
+
+def _needs(steps: Steps, step: PlannedStep) -> Iterator[Need]:
+    """What a step needs of a machine."""
+    match step.stage:
+        case "dataset":
+            _, _, suite = step.name.partition("/ood/")
+            yield f"data of {suite}" if suite else "data"
+        case "model":
+            yield "embedding" if step.name == "model/embedding" else "model"
+        case "train":
+            yield from ("gpu", "training")
+        case "sample":
+            yield from ("gpu", "engine")
+        case "embed":
+            yield from ("gpu", "embedding")
+        case "grade" if step.parameters.sandbox is not None:
+            yield "sandbox"
+    if step.stage in RANDOM and any(_same(value, steps.get("model:0")) for value in step.inputs.values()):
+        yield "model"
+
+
+def _same(value: Known, step: PlannedStep | None) -> bool:
+    """Whether an input is what a step makes."""
+    if step is None:
+        return False
+    if isinstance(value, Artifact):
+        return step.artifact is not None and value.digest == step.artifact.digest
+    return value.work == step.work

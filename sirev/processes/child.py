@@ -1,0 +1,48 @@
+"""The child's side of `sirev.processes.resident`: reads requests, runs functions, dies when its parent does."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from typing import Any
+
+from sirev.errors import SirevError
+
+
+def main() -> None:
+    """Serve requests from stdin until it closes. Whatever libraries print goes to stderr, which is the log file."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what it means
+    events = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def send(message: dict[str, Any]) -> None:
+        events.write(json.dumps(message) + "\n")
+        events.flush()
+
+    requests: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_read, args=(requests,), daemon=True).start()
+    while True:
+        request = json.loads(requests.get())
+        module, name = request["function"].split(":")
+        try:
+            function = getattr(importlib.import_module(module), name)
+            result = function(request["arguments"], lambda event: send({"event": event}))
+        except SirevError as error:  # written for the user already
+            send({"error": str(error), "status": error.exit_status})
+        except Exception as error:
+            traceback.print_exc()
+            send({"error": f"{type(error).__name__}: {' '.join(str(error).split())[:400]}"})
+        else:
+            send({"result": result})
+
+
+def _read(requests: queue.Queue[str]) -> None:
+    for line in sys.stdin:
+        requests.put(line)
+    os._exit(1)

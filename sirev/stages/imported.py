@@ -1,0 +1,140 @@
+"""samples: completions made elsewhere, read from a file into the tables that sampling and grading would have made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sirev.errors import BadInput
+from sirev.stages import grade, sample, source
+from sirev.stages.stage import Context, Stage, operational, semantic
+from sirev.store.artifacts import Artifact, Output, TableParts
+from sirev.store.digests import canonical_json, sha256
+from sirev.store.tables import Table
+
+if TYPE_CHECKING:
+    from sirev.tasks.external.sampled import Completion, Sampled
+
+WITH = "with/"
+"""How the names of inputs begin that narrow completions to the problems that all of them have."""
+
+
+@dataclass(frozen=True)
+class SamplesParameters:
+    """What of a file is read, and how. `rows` is the file's sha256; `file`, where it lies, is no part of the key.
+
+    `more` are further files of the same step, each [sha256, form], which lie at `more_files`; their completions follow.
+    `fields` are keys from the row inwards for each field that was named; `filter` chooses among the verdicts of a log of
+    lm-evaluation-harness. With `task` the input `problems` is matched with those of the file, and verdicts are left to a
+    grader; `template` is the name of its prompts' template, or for a user's own task the template itself.
+    """
+
+    rows: str = semantic()
+    form: str = semantic()
+    reader: str = semantic()
+    fields: dict[str, list[str]] = semantic(default_factory=dict)
+    filter: str | None = semantic(default=None, absent_means=None)
+    task: str | None = semantic(default=None, absent_means=None)
+    template: str = semantic(default="", absent_means="")
+    more: list[list[str]] = semantic(default_factory=list, absent_means=[])
+    file: str = operational(default="")
+    more_files: list[str] = operational(default_factory=list)
+
+
+def run(parameters: SamplesParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
+    """Tables `problems`, `completions` (tokens -1 where unknown, finish "" where unknown) and, unless a task grades, `grades`.
+
+    With inputs named `with/...`, artifacts of this stage, it is the input `samples`, another one, narrowed to the problems that
+    all of these have.
+
+    `summary.json`: {"ids": digest of the problems' ids, "problems", "completions", "fewest", "most": completions of one problem,
+    "tokens", "finish": whether they are known of every completion, "reader": the one that read the file, "fields", "unused": see
+    `sirev.tasks.external.sampled.Reading`, "numbered": see `sirev.tasks.external.ids.numbered`}.
+    """
+    if any(name.startswith(WITH) for name in inputs):
+        return _narrowed(inputs)
+    from sirev.tasks.external import completions
+    from sirev.tasks.external.ids import numbered
+
+    files = [(parameters.file, parameters.form)]
+    files += [(file, form) for file, (_, form) in zip(parameters.more_files, parameters.more, strict=True)]
+    read = completions.read(
+        [(Path(file), form) for file, form in files],
+        parameters.fields,
+        graded=parameters.task is None,
+        reader=parameters.reader,
+        chosen=parameters.filter,
+    )
+    if parameters.task is None:
+        pairs = [(one, _problem(one)) for one in read.problems]
+    else:
+        from sirev.tasks.external.matching import matched
+        from sirev.tasks.templates import TEMPLATES
+
+        template = TEMPLATES.get(parameters.template, parameters.template)
+        task_problems = inputs["problems"].rows("problems")
+        pairs = [(one, dict(problem)) for one, problem in matched(read.problems, task_problems, parameters.task, template)]
+    each = [(problem["id"], i, answer) for one, problem in pairs for i, answer in enumerate(one.completions)]
+    tables: dict[str, list[dict[str, Any]]] = {
+        "problems": [problem for _, problem in pairs],
+        "completions": [_completion(*one) for one in each],
+    }
+    if parameters.task is None:
+        tables["grades"] = [_grade(*one) for one in each]
+    names = numbered(read.problems) if parameters.task is None else None  # a task's own ids name problems
+    more = {"reader": read.reader, "fields": read.fields, "unused": read.unused, "numbered": names}
+    return _output(tables, more)
+
+
+def _narrowed(inputs: Mapping[str, Artifact]) -> Output:
+    """The input `samples` with the problems alone that all inputs `with/...` have."""
+    samples = inputs["samples"]
+    each = [{row["id"] for row in one.rows("problems")} for name, one in inputs.items() if name.startswith(WITH)]
+    common = set.intersection(*each)
+    if not common:
+        raise BadInput("--common: no problem is in every step")
+    tables = {
+        name: [row for row in samples.rows(name) if row["id" if name == "problems" else "problem_id"] in common]
+        for name in samples.manifest["tables"]
+    }
+    summary = samples.json("summary.json")
+    return _output(tables, {name: summary[name] for name in ("reader", "fields", "unused", "numbered")})
+
+
+def _output(tables: Mapping[str, list[dict[str, Any]]], more: Mapping[str, Any]) -> Output:
+    """Rows as tables, with the summary of what they hold, to which `more` adds how it was read."""
+    forms = {"problems": (source.COLUMNS, ("id",)), "completions": (sample.COLUMNS, sample.ORDER)}
+    forms["grades"] = (grade.COLUMNS, sample.ORDER)
+    completions = tables["completions"]
+    counts = Counter(row["problem_id"] for row in completions).values()
+    summary = {
+        "ids": sha256(canonical_json(sorted(row["id"] for row in tables["problems"]))),
+        "problems": len(tables["problems"]),
+        "completions": len(completions),
+        "fewest": min(counts),
+        "most": max(counts),
+        "tokens": all(row["tokens"] >= 0 for row in completions),
+        "finish": all(row["finish"] for row in completions),
+        **more,
+    }
+    made: dict[str, Table | TableParts] = {name: Table(forms[name][0], rows, forms[name][1]) for name, rows in tables.items()}
+    return Output(tables=made, files={"summary.json": canonical_json(summary)}, provenance={"answers": len(completions)})
+
+
+def _problem(one: Sampled) -> dict[str, str]:
+    return {"id": one.id, "prompt": one.prompt, "target": "", "answer": one.gold, "level": one.level}
+
+
+def _completion(problem: str, draw: int, one: Completion) -> dict[str, Any]:
+    return {"problem_id": problem, "draw": draw, "text": one.text, "tokens": one.tokens, "finish": one.finish}
+
+
+def _grade(problem: str, draw: int, one: Completion) -> dict[str, Any]:
+    reason = "right" if one.correct else "no answer found" if one.answer == "" else "wrong"
+    return {"problem_id": problem, "draw": draw, "correct": bool(one.correct), "reason": reason, "answer": one.answer or ""}
+
+
+STAGE = Stage("samples", 2, SamplesParameters, run)

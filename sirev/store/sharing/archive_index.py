@@ -1,0 +1,111 @@
+"""What an archive lists at its beginning, `archive.json`: the files that follow, their order, sizes and digests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sirev.errors import BadInput
+from sirev.store.digests import canonical_json, is_digest
+from sirev.store.sharing import file_types
+from sirev.store.sharing.tarball import END, taken
+from sirev.store.sharing.untrusted import is_size
+from sirev.store.untrusted_files import META_BYTES
+
+ARCHIVE_FORMAT = 1
+INDEX = "archive.json"
+INDEX_BYTES = 64 << 20
+"""The most that an index may have: enough for 400,000 files."""
+KINDS = {
+    "marker": re.compile(r"sirev-store\.json"),
+    "run": re.compile(r"runs/([A-Za-z0-9][A-Za-z0-9_.@-]{0,249})\.json"),
+    "record": re.compile(r"records/([0-9a-f]{2})/(\1[0-9a-f]{62})/([0-9a-f]{64})\.json"),
+    "hollow": re.compile(r"hollow/([0-9a-f]{64})\.json"),
+    "object": re.compile(r"objects/([0-9a-f]{2})/([0-9a-f]{62})"),
+}
+"""What a member is -> how it is called; in the order in which they follow each other."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file of an archive: its name there, and in a store; its bytes and their sha256."""
+
+    name: str
+    size: int
+    sha256: str
+
+    @property
+    def kind(self) -> str:
+        """Which of KINDS; BadInput if it is none."""
+        for kind, pattern in KINDS.items():
+            if pattern.fullmatch(self.name):
+                return kind
+        raise BadInput(f"it lists {self.name[:200]!r}, which is no file of a store's")
+
+    @property
+    def stem(self) -> str:
+        """The last part of the name without its ending: a run's id, or a digest."""
+        return self.name.rpartition("/")[2].removesuffix(".json")
+
+    @property
+    def key(self) -> str:
+        """Of a record: the key that it is kept under."""
+        return self.name.split("/")[2]
+
+
+def in_order(members: Iterable[Member]) -> list[Member]:
+    """Marker, runs, records, hollow, manifests, all other objects; by name within each.
+
+    So a reader knows what every object is to be, and whether it may be, before it comes.
+    """
+    found = list(members)
+    manifests = {member.stem for member in found if member.kind == "record"}
+    places = {kind: place for place, kind in enumerate(KINDS)}
+    return sorted(found, key=lambda one: (places[one.kind], one.kind == "object" and one.sha256 not in manifests, one.name))
+
+
+def to_json(members: Collection[Member]) -> bytes:
+    """The index of an archive of these members."""
+    return canonical_json({"format": ARCHIVE_FORMAT, "members": [[one.name, one.size, one.sha256] for one in members]})
+
+
+def from_json(raw: bytes) -> list[Member]:
+    """The members that an index lists; BadInput if it is none, or lists what an archive can't hold."""
+    try:
+        index = file_types.parse_json(raw)
+    except file_types.NotWhatItSays as error:
+        raise BadInput(f"its {INDEX} is {error}") from None
+    version = index.get("format") if isinstance(index, dict) else None
+    if not is_size(version):
+        raise BadInput(f"its {INDEX} is no index of an archive")
+    if version != ARCHIVE_FORMAT:
+        raise BadInput(f"it has format {version}; this sirev reads {ARCHIVE_FORMAT}: upgrade sirev")
+    if set(index) != {"format", "members"} or not isinstance(index["members"], list):
+        raise BadInput(f"its {INDEX} should have format and members, and nothing else")
+    members = [_member(one) for one in index["members"]]
+    if len({member.name for member in members}) != len(members):
+        raise BadInput("it lists a file twice")
+    if members[:1] != [one for one in members if one.kind == "marker"] or members != in_order(members):
+        raise BadInput("its files are not in their order, the store's marker first")
+    return members
+
+
+def total(raw_index: bytes, members: Iterable[Member]) -> int:
+    """Bytes of the whole tar."""
+    return taken(INDEX, len(raw_index)) + sum(taken(one.name, one.size) for one in members) + len(END)
+
+
+def _member(listed: Any) -> Member:
+    if not (isinstance(listed, list) and len(listed) == 3 and isinstance(listed[0], str)):
+        raise BadInput(f"its {INDEX} lists something else than [name, size, sha256]")
+    member = Member(*listed)
+    if not is_size(member.size) or not is_digest(member.sha256):
+        raise BadInput(f"it lists {member.name[:200]!r} without a proper size and digest")
+    if member.kind == "object":
+        if member.name != f"objects/{member.sha256[:2]}/{member.sha256[2:]}":
+            raise BadInput(f"it lists {member.name} with another digest than its name")
+    elif member.size > META_BYTES:
+        raise BadInput(f"it lists {member.name} with {member.size} bytes, more than {META_BYTES}")
+    return member

@@ -1,0 +1,115 @@
+"""Reading through: what this store lacks is taken from a shared one before it is computed."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sirev.errors import BadInput, SirevError
+from sirev.store.artifacts import Artifact
+from sirev.store.sharing.backend import RemoteFailed, Silent
+from sirev.store.sharing.download import Files, Taker, files_of
+from sirev.store.sharing.remote import Remote
+from sirev.store.store import Store
+
+PATIENCE = 3
+"""Failures in a row after which the shared store is not asked again: each costs as long as the network takes to give up."""
+
+JOBS = 8
+
+
+class ReadThrough:
+    """Fetches from `remote` what `store` lacks. A failing one only warns: what it has can be computed here too."""
+
+    def __init__(self, store: Store, remote: Remote, warn: Callable[[str], None]) -> None:
+        self._store, self._remote, self._warn = store, remote, warn
+        self._failures = 0
+        self._asked = False
+        self._hollow: set[str] = set()
+        self._lock = threading.Lock()
+        self.artifacts = self.bytes = 0
+        """What came so far."""
+
+    def check(self) -> None:
+        """BadInput if the URL leads to no shared store; one that does not answer now may do so later."""
+        with contextlib.suppress(RemoteFailed):
+            self._open()
+
+    def fetch(self, key: str, artifact: str | None = None, files: bool = True) -> Artifact | None:
+        """The artifact of a key, from the shared store, checked and kept here; None if it can't be had there.
+
+        With `artifact` (a manifest digest) that realisation or none. Without `files` only what tells what it is: it is hollow
+        here until its files are needed. BadInput, until it was reached once, if the URL leads to no shared store.
+        """
+        if self._failures >= PATIENCE:
+            return None
+        try:
+            with self._lock:
+                self._open()
+            self._take(key, artifact, files)
+            self._failures = 0
+        except (SirevError, OSError) as error:
+            if isinstance(error, BadInput) and not self._asked:
+                raise
+            with self._lock:
+                self._failures += 1
+                last = "; it is not asked again in this run" if self._failures == PATIENCE else ""
+            self._warn(f"{error}{last}")
+            return None
+        found = self._store.lookup(key, artifact)
+        return found if found is None or not files or found.complete() else None
+
+    def _open(self) -> None:
+        if not self._asked:
+            self._remote.require()
+            self._hollow = self._remote.hollow()
+            self._asked = True
+
+    def _take(self, key: str, artifact: str | None, with_files: bool) -> None:
+        taker = Taker(self._store, self._remote, JOBS, Silent())
+        records = {}
+        for digest in self._remote.realisations(key):
+            if artifact in (None, digest):
+                with self._passing_over():
+                    records[digest] = taker.record(key, digest)
+        # The earliest, as everybody's lookup chooses, so that two who read through go on from the same.
+        for digest in sorted(records, key=lambda digest: (records[digest][1]["provenance"].get("recorded", ""), digest)):
+            with self._passing_over():
+                if self._realisation(taker, key, digest, *records[digest], with_files):
+                    with self._lock:
+                        self.artifacts += 1
+                        self.bytes += taker.bytes
+                    return
+
+    @contextlib.contextmanager
+    def _passing_over(self) -> Iterator[None]:
+        """One realisation that is not what it should be is in no other one's way."""
+        try:
+            yield
+        except BadInput as error:
+            self._warn(str(error))
+
+    def _realisation(self, taker: Taker, key: str, digest: str, raw: bytes, record: dict[str, Any], with_files: bool) -> bool:
+        """Take one; whether it could be had."""
+        store = self._store
+        store.create()
+        store.hold([digest])
+        manifest = taker.manifest(digest)
+        if with_files and taker.hollow_there({digest: manifest}, self._hollow):
+            return False
+        files: Files = taker.notes({(key, digest): record})
+        own: Files = {}
+        files_of(manifest, own)
+        whole = with_files or not taker.missing(own)
+        if whole:
+            files |= own
+        else:
+            store.hollow.add(digest)
+        store.hold(files)
+        taker.objects(taker.missing(files))
+        if whole:
+            store.hollow.remove(digest)
+        store.adopt_record(raw, key, digest)
+        return True

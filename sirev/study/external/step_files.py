@@ -1,0 +1,130 @@
+"""The files that `measure` was given, step by step, and what was read of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from sirev.errors import BadInput
+from sirev.stages.imported import WITH, SamplesParameters
+from sirev.store.artifacts import Artifact
+from sirev.store.local_files import LocalFiles
+from sirev.study.grading_task import GradingTask
+from sirev.tasks.external.completions import field_paths
+from sirev.tasks.external.files import files_at, form_of
+
+Given = str | Path | Sequence[str | Path]
+"""A file, a folder, a pattern, or several of them."""
+Kind = Literal["file", "greedy"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of one step: its completions (`kind` "file"), or its greedy answers beside draws."""
+
+    kind: Kind
+    step: str
+    t: int
+    files: tuple[Path, ...]
+    parameters: SamplesParameters
+
+    @property
+    def names(self) -> str:
+        """What the files are called, to show: "m1-0.jsonl and 3 more"."""
+        return file_names(self.files)
+
+    @property
+    def option(self) -> str:
+        """The option that named it, to quote in a message."""
+        return f"--{'greedy' if self.kind == 'greedy' else 'step'} {self.step}={', '.join(map(str, self.files))}"
+
+    def settings(self) -> dict[str, Any]:
+        """What it is, as part of a run's settings; where the files lie is left out."""
+        more = {"more": self.parameters.more} if self.parameters.more else {}
+        return {"sha256": self.parameters.rows, "fields": self.parameters.fields, **more}
+
+
+@dataclass(frozen=True)
+class Read:
+    """A source with the artifact that was read of it, and the inputs from which the stage makes that artifact."""
+
+    source: Source
+    artifact: Artifact
+    summary: Mapping[str, Any]
+    inputs: Mapping[str, Artifact]
+
+    @property
+    def single(self) -> bool:
+        """Whether each problem has one completion."""
+        return bool(self.summary["most"] == 1)
+
+    def narrowed_by(self, others: Sequence[Read]) -> dict[str, Artifact]:
+        """The inputs of the stage that narrow it to the problems that it and `others` have."""
+        named = {f"{WITH}{one.source.kind}:{one.source.t}": one.artifact for one in others}
+        return {**self.inputs, "samples": self.artifact, **named}
+
+
+def file_names(files: Sequence[str | Path]) -> str:
+    """The name of the first file, and how many there are besides."""
+    return f"{Path(files[0]).name}{f' and {len(files) - 1} more' if len(files) > 1 else ''}"
+
+
+def sources(
+    steps: Mapping[str, Given],
+    greedy: Mapping[str, Given],
+    local: LocalFiles,
+    *,
+    reader: str,
+    fields: Mapping[str, str],
+    filter: str | None,
+    task: GradingTask | None,
+) -> list[Source]:
+    """What was given, each file found and digested; BadInput for one that is not there, or that a step has twice."""
+    found: list[Source] = []
+    order = list(steps)
+    given: list[tuple[Kind, str, Given]] = [("file", step, one) for step, one in steps.items()]
+    given += [("greedy", step, one) for step, one in greedy.items()]
+    for kind, step, places in given:
+        files = [file for place in _listed(places) for file in files_at(place)]
+        if not files:
+            raise BadInput(f"{step}: names no file")
+        parameters = SamplesParameters(
+            rows="",
+            form="",
+            reader=reader,
+            fields=field_paths(fields, step),
+            filter=filter,
+            task=task.name if task else None,
+            template=task.template if task else "",
+        )
+        digests = _digests(step, files, local)
+        parameters = replace(
+            parameters,
+            rows=digests[0],
+            form=form_of(files[0]),
+            more=[[digest, form_of(path)] for digest, path in zip(digests[1:], files[1:], strict=True)],
+            file=str(files[0]),
+            more_files=[str(path) for path in files[1:]],
+        )
+        found.append(Source(kind, step, order.index(step) + 1, tuple(files), parameters))
+    return found
+
+
+def _listed(places: Given) -> list[str | Path]:
+    return [places] if isinstance(places, str | Path) else list(places)
+
+
+def _digests(step: str, files: Sequence[Path], local: LocalFiles) -> list[str]:
+    """The sha256 of each file of a step; BadInput where two are the same, whose completions would count twice."""
+    found: dict[str, Path] = {}
+    for path in files:
+        digest = local.digest(path)
+        if digest is None:
+            raise BadInput(f"{step}: there is no file {path}")
+        if digest in found:
+            same = "is given twice" if found[digest] == path else f"holds the same as {found[digest]}"
+            raise BadInput(f"{step}: {path} {same}; its completions would count twice")
+        found[digest] = path
+    return list(found)

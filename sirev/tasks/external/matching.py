@@ -1,0 +1,73 @@
+"""Which problem of a task a completion made elsewhere answers: by id, else by the text of the question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from sirev.errors import BadInput
+from sirev.tasks.external.sampled import Sampled
+from sirev.tasks.problem_ids import plain
+from sirev.tasks.rows import shown
+
+_MBPP_ID = re.compile(r"(?:mbpp[/_-])?0*(\d+)", re.IGNORECASE)
+
+
+def matched(
+    sampled: Sequence[Sampled], problems: Sequence[Mapping[str, str]], task: str, template: str
+) -> list[tuple[Sampled, Mapping[str, str]]]:
+    """Each problem of a file with the problem of the task that it is.
+
+    `template` is the text of the prompts' template, whose question is compared where no id fits. Raises BadInput, naming the
+    first and how many there are, for problems that the task does not have, and for two that are the same one.
+    """
+    by_id = {problem["id"]: problem for problem in problems}
+    by_question: dict[str, Mapping[str, str]] = {}
+    for known in problems:
+        by_question.setdefault(_words(known["prompt"]), known)
+        by_question.setdefault(_words(question_of(known["prompt"], template)), known)
+    found: list[tuple[Sampled, Mapping[str, str]]] = []
+    missing: list[Sampled] = []
+    seen: dict[str, Sampled] = {}
+    for one in sampled:
+        wordings = [by_question[words] for words in (_words(one.named), _words(one.prompt)) if words in by_question]
+        problem = by_id.get(_task_id(one.named, task)) or next(iter(wordings), None)
+        if problem is None:
+            missing.append(one)
+            continue
+        if other := seen.get(problem["id"]):
+            raise BadInput(
+                f"{one.where}: {shown(one.named)} is the same problem of {task} as {shown(other.named)} in {other.where}; if ids "
+                "name completions, name the field of the problem: --id FIELD"
+            )
+        seen[problem["id"]] = one
+        found.append((one, problem))
+    if missing:
+        first = missing[0]
+        few = f"{len(missing)} of {len(sampled)} problems are"
+        raise BadInput(
+            f"{first.where}: the problem {shown(first.named)} is none of the {len(problems)} of the task {task}, by id or by "
+            f"question ({few} not among them)"
+        )
+    return found
+
+
+def question_of(prompt: str, template: str) -> str:
+    """The question in a prompt made by a template; the prompt itself if it was made by another."""
+    before, _, after = template.partition("{question}")
+    between, more, _ = after.partition("{")
+    if not prompt.startswith(before) or not between:
+        return prompt
+    rest = prompt[len(before) :]
+    return rest.partition(between)[0] if more else rest.removesuffix(between)
+
+
+def _words(text: str) -> str:
+    """A text by which two are compared: mirrors differ in blanks and line ends."""
+    return " ".join(plain(text).split())
+
+
+def _task_id(named: str, task: str) -> str:
+    """MBPP's 11 is mbpp-0011 here and Mbpp/11 for EvalPlus."""
+    number = _MBPP_ID.fullmatch(named) if task == "mbpp" else None
+    return f"mbpp-{int(number[1]):04d}" if number else named

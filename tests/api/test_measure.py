@@ -1,0 +1,371 @@
+"""`sirev.measure` and `sirev measure`: completions from files, and the report of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sirev
+from sirev.api.iterate import Quiet
+from sirev.api.measure import MeasuredRun, StepRead, measure
+from sirev.errors import BadInput
+from sirev.stages.stage import Stage
+from sirev.store.runs import Run
+from tests.conftest import tree
+from tests.tasks.conftest import DATA
+
+MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
+
+
+def write(path: Path, problems: int, right: int, draws: int = 1, **more: Any) -> Path:
+    """A file of `problems` problems in which the first `right` have every draw right, the others none."""
+    rows = [
+        {"id": f"p{i:02d}", "completion": f"{i} + {i} = {2 * i + (i >= right)}, draw {draw}", "correct": i < right, **more}
+        for draw in range(draws)
+        for i in range(problems)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def refused(*arguments: Any, **options: Any) -> str:
+    with pytest.raises(BadInput) as caught:
+        measure(*arguments, **options)
+    line = str(caught.value)
+    assert "\n" not in line
+    return line
+
+
+class Noting(Quiet):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.warnings: list[str] = []
+
+    def note(self, run: Run, text: str) -> None:
+        self.notes.append(text)
+
+    def warn(self, run: Run, text: str) -> None:
+        self.warnings.append(text)
+
+
+def test_single_completions_are_greedy_answers(tmp_path: Path) -> None:
+    files = {"before": write(tmp_path / "a.jsonl", 10, 4), "after": write(tmp_path / "b.jsonl", 10, 7)}
+    found = measure("mine", steps=files, store=tmp_path / "store")
+    assert [i["pass_at_1"]["value"] for i in found.iterations] == [0.4, 0.7]
+    assert [i["improvement_set"]["size"] for i in found.iterations] == [0, 3]
+    assert found.iterations[1]["lost_set"]["size"] == 0
+    assert all(value["value"] is None and value["reason"] for value in found.iterations[1]["pass_at_n"].values())
+    assert found.read[0] == StepRead(
+        "before", "greedy", (str(files["before"]),), 10, 1, 1, {"id": "id", "text": "completion", "correct": "correct"}
+    )
+    assert found.steps == ("before", "after")
+
+
+def test_several_completions_are_draws(tmp_path: Path) -> None:
+    files = {"M1": write(tmp_path / "a.jsonl", 10, 4, draws=4), "M2": write(tmp_path / "b.jsonl", 10, 7, draws=2)}
+    found = measure("mine", steps=files, store=tmp_path / "store")
+    first, second = found.iterations
+    assert (first["mean_accuracy"]["value"], second["mean_accuracy"]["value"]) == (0.4, 0.7)
+    assert second["pass_at_n"]["2"]["value"] == 0.7
+    assert (first["pass_at_1"], second["pass_at_1"]) == (first["mean_accuracy"], second["mean_accuracy"])
+    assert [(one.step, one.taken, one.problems, one.most) for one in found.read] == [
+        ("M1", "draws", 10, 4),
+        ("M2", "draws", 10, 2),
+    ]
+    greedy = {"M1": write(tmp_path / "c.jsonl", 10, 5), "M2": write(tmp_path / "d.jsonl", 10, 6)}
+    both = measure("mine", steps=files, greedy=greedy, store=tmp_path / "store")
+    assert [i["pass_at_1"]["value"] for i in both.iterations] == [0.5, 0.6]
+    assert both.iterations[1]["mean_accuracy"]["value"] == 0.7
+    assert [one.taken for one in both.read] == ["draws", "greedy"] * 2
+    assert both.id != found.id
+
+
+def test_a_repeat_finds_everything_and_writes_nothing(tmp_path: Path) -> None:
+    files = {"M1": write(tmp_path / "a.jsonl", 10, 4), "M2": write(tmp_path / "b.jsonl", 10, 7)}
+    first = measure("mine", steps=files, store=tmp_path / "store")
+    before = tree(tmp_path / "store")
+    again = measure("mine", steps=files, store=tmp_path / "store")
+    assert again == MeasuredRun(first.id, first.steps, first.iterations, ())
+    assert tree(tmp_path / "store") == before
+    moved = {step: path.rename(tmp_path / f"moved{step}.jsonl") for step, path in files.items()}
+    assert measure("mine", steps=moved, store=tmp_path / "store") == again
+    files = moved
+    write(files["M2"], 10, 8)
+    changed = measure("mine", steps=files, store=tmp_path / "store")
+    assert changed.id != first.id
+    assert "samples/file:1" not in changed.computed
+    assert changed.iterations[1]["pass_at_1"]["value"] == 0.8
+
+
+def test_the_run_has_what_a_report_reads(tmp_path: Path) -> None:
+    files = {"M1": write(tmp_path / "a.jsonl", 10, 4, draws=4), "M2": write(tmp_path / "b.jsonl", 10, 7)}
+    store = sirev.Store(tmp_path / "store")
+    found = measure("mine", steps=files, store=store)
+    run = store.runs.get(found.id)
+    assert run is not None
+    assert (run.recipe, run.method, run.seed, run.status) == ("mine", "samples", 0, "complete")
+    assert run.settings["steps"] == ["M1", "M2"]
+    assert run.settings["training"] == {"parameters": "none"}
+    assert "a.jsonl" in json.dumps(run.settings)
+    assert str(tmp_path) not in json.dumps(run.settings)
+    for step, table in [
+        ("source/test", "problems"),
+        ("sample/test:1", "completions"),
+        ("grade/draws:1", "grades"),
+        ("sample/test/greedy:2", "completions"),
+        ("grade/greedy:2", "grades"),
+    ]:
+        assert store.artifact(run.pins[step].artifact).rows(table), step
+
+
+def test_a_task_grades(tmp_path: Path) -> None:
+    problems = [{"id": f"p{i}", "question": f"{i} + {i}?", "answer": str(2 * i), "level": str(i % 2)} for i in range(6)]
+    data = tmp_path / "task.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in problems))
+    files = {}
+    for step, right in (("M1", 2), ("M2", 5)):
+        rows = [{"question": row["question"], "output": f"#### {i * 2 + (i >= right)}"} for i, row in enumerate(problems)]
+        files[step] = tmp_path / f"{step}.jsonl"
+        files[step].write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options: dict[str, Any] = {"task": "jsonl", "data": data, "grader": "final_number"}
+    found = measure("mine", steps=files, store=tmp_path / "store", **options)
+    assert [round(i["pass_at_1"]["value"], 3) for i in found.iterations] == [0.333, 0.833]
+    assert found.iterations[0]["levels"]["1"]["n"] == 3
+    other = measure("mine", steps=files, store=tmp_path / "store", **{**options, "grader": "exact"})
+    assert [i["pass_at_1"]["value"] for i in other.iterations] == [0, 0]
+    assert not any(step.startswith("samples") for step in other.computed)
+    assert measure("mine", steps=files, store=tmp_path / "store", **options).computed == ()
+
+
+def test_problems_that_differ_are_named(tmp_path: Path) -> None:
+    files = {"M1": write(tmp_path / "a.jsonl", 10, 4), "M2": write(tmp_path / "b.jsonl", 12, 7)}
+    line = refused("mine", steps=files, store=tmp_path / "store")
+    assert line.startswith(f"{files['M2']}: M2 has other problems than M1 (12 and 10): 2 in M2 alone, such as 'p10'")
+    files["M2"] = write(tmp_path / "b.jsonl", 9, 7)
+    assert "1 in M1 alone, such as 'p09'" in refused("mine", steps=files, store=tmp_path / "store")
+    files["M2"] = write(tmp_path / "b.jsonl", 10, 7)
+    several = {"M2": write(tmp_path / "c.jsonl", 10, 7, draws=3)}
+    line = refused("mine", steps=files, greedy=several, store=tmp_path / "store")
+    assert f"--greedy M2={several['M2']}: a greedy answer is one per problem, and the problem 'p00' has 3" in line
+
+
+def test_the_problems_that_all_steps_have_can_be_compared(tmp_path: Path) -> None:
+    files = {"M1": write(tmp_path / "a.jsonl", 10, 4, draws=2), "M2": write(tmp_path / "b.jsonl", 8, 7, draws=2)}
+    assert refused("mine", steps=files, store=tmp_path / "store").endswith("--common compares the 8 problems that every step has")
+    listener = Noting()
+    found = measure("mine", steps=files, common=True, store=tmp_path / "store", listener=listener)
+    assert [i["pass_at_1"]["value"] for i in found.iterations] == [0.5, 0.875]
+    assert [one.problems for one in found.read] == [8, 8]
+    assert "--common: 8 problems that every step has; left out: M1 2" in listener.notes
+    assert measure("mine", steps=files, common=True, store=tmp_path / "store").computed == ()
+    same = {"M1": files["M1"], "M2": write(tmp_path / "c.jsonl", 10, 7, draws=2)}
+    assert not any("common" in step for step in measure("mine", steps=same, common=True, store=tmp_path / "store").computed)
+
+
+def test_other_ids_of_the_same_questions_are_mended_by_the_option_that_is_named(tmp_path: Path) -> None:
+    files = {}
+    for step, prefix in (("M1", "p"), ("M2", "q")):
+        rows = [{"id": f"{prefix}{i}", "question": f"What is {i}?", "output": "x", "correct": i < 3} for i in range(6)]
+        files[step] = tmp_path / f"{step}.jsonl"
+        files[step].write_text("".join(json.dumps(row) + "\n" for row in rows))
+    line = refused("mine", steps=files, store=tmp_path / "store")
+    assert line.endswith("their questions are the same, so let those name the problems: --id question")
+    found = measure("mine", steps=files, fields={"id": "question"}, store=tmp_path / "store")
+    assert found.iterations[0]["pass_at_1"]["value"] == 0.5
+
+
+def test_ids_that_name_completions_are_refused_or_shouted_about(tmp_path: Path) -> None:
+    def files(**more: Any) -> dict[str, Path]:
+        made = {}
+        for step in ("M1", "M2"):
+            rows = [
+                {"id": f"p{i:03d}_{k}", "completion": step, "correct": k < 3, **dict.fromkeys(more, f"{i}?")}
+                for i in range(40)
+                for k in range(8)
+            ]
+            made[step] = tmp_path / f"{step}{len(more)}.jsonl"
+            made[step].write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return made
+
+    known = files(question=True)
+    assert "320 ids but 40 different questions, each under 8 ids" in refused("mine", steps=known, store=tmp_path / "store")
+    grouped = measure("mine", steps=known, fields={"id": "question"}, store=tmp_path / "store")
+    assert [(one.problems, one.most) for one in grouped.read] == [(40, 8), (40, 8)]
+    listener = Noting()
+    measure("mine", steps=files(), store=tmp_path / "store", listener=listener)
+    (warning,) = listener.warnings
+    assert warning.startswith("M1, M2: the 320 ids are 40 names with 8 numbers each, such as 'p000_0' and 'p000_1'")
+    assert "--id FIELD" in warning
+    again = Noting()
+    measure("mine", steps=files(), store=tmp_path / "store", listener=again)
+    assert again.warnings == listener.warnings
+
+
+def test_greedy_answers_of_some_steps_alone_are_refused(tmp_path: Path) -> None:
+    files = {step: write(tmp_path / f"{step}.jsonl", 10, 4, draws=4, step=step) for step in ("M1", "M2", "M3")}
+    greedy = {"M1": write(tmp_path / "g.jsonl", 10, 5)}
+    line = refused("mine", steps=files, greedy=greedy, store=tmp_path / "store")
+    assert line.startswith("--greedy: M1 has greedy answers and M2, M3 have none")
+    assert "--greedy M2=FILE" in line
+    single = {"M1": files["M1"], "M2": write(tmp_path / "s.jsonl", 10, 7)}
+    found = measure("mine", steps=single, greedy=greedy, store=tmp_path / "store")
+    assert [i["pass_at_1"]["value"] for i in found.iterations] == [0.5, 0.7]
+
+
+def test_one_completion_beside_draws_is_shouted_about_unless_it_is_a_draw(tmp_path: Path) -> None:
+    files = {"M1": write(tmp_path / "a.jsonl", 10, 4, draws=8), "M2": write(tmp_path / "b.jsonl", 10, 7)}
+    listener = Noting()
+    found = measure("mine", steps=files, store=tmp_path / "store", listener=listener)
+    (warning,) = listener.warnings
+    assert warning.startswith("M1 has 8 draws per problem; M2 has one completion per problem, taken as the greedy answer")
+    assert "--greedy M1=FILE" in warning
+    assert "--single draw" in warning
+    assert found.iterations[1]["against_m1"]["pass_at_1"]["difference"]["value"] is None
+    drawn = measure("mine", steps=files, single="draw", store=tmp_path / "store", listener=(quiet := Noting()))
+    assert quiet.warnings == []
+    assert drawn.iterations[1]["against_m1"]["pass_at_1"]["difference"]["value"] == pytest.approx(0.3)
+    assert drawn.iterations[1]["against_m1"]["pass_at_n"]["difference"]["reason"] == "fewer than 2 draws"
+    assert "did you mean 'draw'" in refused("mine", steps=files, single="draws", store=tmp_path / "store")
+
+
+def test_several_files_of_a_step_are_its_draws(tmp_path: Path) -> None:
+    for seed in range(3):
+        write(tmp_path / f"m1-rs{seed}.jsonl", 10, 4, seed=seed)
+    two = [write(tmp_path / f"m2-{seed}.jsonl", 10, 7, seed=seed) for seed in range(2)]
+    found = measure("mine", steps={"M1": tmp_path / "m1-*.jsonl", "M2": two}, store=tmp_path / "store")
+    assert [(one.taken, len(one.files), one.most) for one in found.read] == [("draws", 3, 3), ("draws", 2, 2)]
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for path in two:
+        path.rename(folder / path.name)
+    moved = measure("mine", steps={"M1": str(tmp_path / "m1-*.jsonl"), "M2": folder}, store=tmp_path / "store")
+    assert (moved.id, moved.computed) == (found.id, ())
+
+
+def test_the_same_file_given_twice_is_noticed(tmp_path: Path) -> None:
+    one, two = write(tmp_path / "a.jsonl", 10, 4, draws=2), write(tmp_path / "b.jsonl", 10, 7, draws=2)
+    line = refused("mine", steps={"M1": [one, one], "M2": two}, store=tmp_path / "store")
+    assert line == f"M1: {one} is given twice; its completions would count twice"
+    copy = tmp_path / "copy.jsonl"
+    copy.write_bytes(one.read_bytes())
+    line = refused("mine", steps={"M1": [one, copy], "M2": two}, store=tmp_path / "store")
+    assert line == f"M1: {copy} holds the same as {one}; its completions would count twice"
+    listener = Noting()
+    measure("mine", steps={"M1": one, "M2": copy}, store=tmp_path / "store", listener=listener)
+    assert listener.warnings == [
+        f"--step M1={one} and --step M2={copy} hold the same completions, read in the same way: nothing can differ between them."
+    ]
+
+
+def test_fields_that_were_not_used_and_measures_that_can_not_be_had_are_noted(tmp_path: Path) -> None:
+    listener = Noting()
+    files = {step: write(tmp_path / f"{step}.jsonl", 40, 20 + t, draws=8, answer="7") for t, step in enumerate(("M1", "M2"))}
+    measure("mine", steps=files, store=tmp_path / "store", listener=listener)
+    assert listener.notes[0].startswith("field 'answer' was not used; if it is meant, name it: --gold answer")
+    assert "there are 8 draws per problem, all of which must be right" in listener.notes[1]
+    few = {step: write(tmp_path / f"few{step}.jsonl", 10, 4 + t, draws=16) for t, step in enumerate(("M1", "M2"))}
+    measure("mine", steps=few, store=tmp_path / "store", listener=(other := Noting()))
+    assert [note.rpartition(": ")[2] for note in other.notes] == ["there are 10 problems"]
+
+
+def test_what_is_refused_or_fails_leaves_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = sirev.Store(tmp_path / "store")
+    files = {"M1": write(tmp_path / "a.jsonl", 10, 4, draws=2), "M2": write(tmp_path / "b.jsonl", 9, 7, draws=2)}
+    for _ in range(2):
+        refused("mine", steps=files, store=store)
+        assert store.runs.all() == []
+
+    def interrupted(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    write(files["M2"], 10, 7, draws=2)
+    monkeypatch.setattr("sirev.api.measure.measures.STAGE", Stage("measure", 1, object, interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        measure("mine", steps=files, store=store)
+    assert store.runs.all() == []
+    monkeypatch.undo()
+    found = measure("mine", steps=files, store=store)
+    assert [(run.id, run.status) for run in store.runs.all()] == [(found.id, "complete")]
+
+
+def test_three_seeds_of_one_model_are_three_draws(tmp_path: Path) -> None:
+    folder = DATA / "samples"
+    if not (folder / "nemo_output-rs0.jsonl").is_file():
+        pytest.skip(f"no nemo_output-rs0.jsonl in {folder}; set SIREV_TEST_DATA to a folder of the published data sets")
+    fields = {"id": "problem", "text": "generation", "correct": "symbolic_correct"}
+    steps = {"one": [folder / f"nemo_output-rs{seed}.jsonl" for seed in (0, 1)], "all": folder / "nemo_output-rs*.jsonl"}
+    found = measure("nemo", steps=steps, fields=fields, store=tmp_path / "store")
+    assert [one.most for one in found.read] == [2, 3]
+    curve = found.iterations[1]["pass_at_n"]
+    assert (round(curve["1"]["value"], 3), round(curve["2"]["value"], 3)) == (0.713, 0.853)
+
+
+def test_bad_requests_are_one_clear_line_and_make_no_store(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    files = {"M1": write(tmp_path / "a.jsonl", 10, 4), "M2": write(tmp_path / "b.jsonl", 10, 7)}
+    assert "becomes part of files' names" in refused("a/b", steps=files, store=store)
+    assert "up to 120 characters" in refused("a" * 121, steps=files, store=store)
+    odd = tmp_path / os.fsdecode(b"\xffa.jsonl")
+    odd.write_bytes(files["M1"].read_bytes())
+    assert "has a path that is not UTF-8; rename it" in refused("mine", steps={**files, "M1": odd}, store=store)
+    assert "at least two steps" in refused("mine", steps={"M1": files["M1"]}, store=store)
+    assert "there is no file" in refused("mine", steps={**files, "M3": tmp_path / "no.jsonl"}, store=store)
+    assert "--greedy M3: no such step (known: M1, M2)" in refused("mine", steps=files, greedy={"M3": files["M1"]}, store=store)
+    assert "a name that can be printed" in refused("mine", steps={**files, "\x1b[31m": files["M1"]}, store=store)
+    assert "did you mean 'lm-eval'" in refused("mine", steps=files, reader="lmeval", store=store)
+    assert "unknown kind 'maths'; did you mean 'math'" in refused("mine", steps=files, answers="maths", store=store)
+    assert "did you mean 'gsm8k'" in refused("mine", steps=files, task="gsm8", store=store)
+    assert "--data goes with --task" in refused("mine", steps=files, data="x", store=store)
+    assert "--grader goes with --task" in refused("mine", steps=files, grader="exact", store=store)
+    assert "--correct and --task" in refused("mine", steps=files, task="gsm8k", fields={"correct": "x"}, store=store)
+    assert "--grader: missing" in refused("mine", steps=files, task="mbpp", store=store)
+    assert "graded by mbpp" in refused("mine", steps=files, task="mbpp", grader="exact", store=store)
+    assert "--data: missing" in refused("mine", steps=files, task="jsonl", grader="exact", store=store)
+    assert "unknown grader 'exat'; did you mean 'exact'" in refused("mine", steps=files, task="gsm8k", grader="exat", store=store)
+    assert "unknown split 'dev'" in refused("mine", steps=files, task="gsm8k", split="dev", store=store)
+    assert "runs no programs" in refused("mine", steps=files, task="gsm8k", unsafe_code=True, store=store)
+    assert "no grader that runs programs" in refused("mine", steps=files, unsafe_code=True, store=store)
+    assert not (store / "runs").exists()
+
+
+def test_a_broken_file_fails_before_anything_is_graded(tmp_path: Path) -> None:
+    (tmp_path / "b.jsonl").write_text('{"id": "p00", "completion": "x"}\n')
+    files = {"M1": write(tmp_path / "a.jsonl", 10, 4), "M2": tmp_path / "b.jsonl"}
+    assert f"{files['M2']}:1: no field for the verdict" in refused("mine", steps=files, store=tmp_path / "store")
+
+
+def test_programs_of_evalplus_are_compared_as_programs(tmp_path: Path) -> None:
+    files = {}
+    for step, status in (("M1", "fail"), ("M2", "pass")):
+        programs = {
+            f"HumanEval/{i}": [
+                {"solution": f"def f(x):\n    return x + {k}\n", "base_status": status, "plus_status": status} for k in range(4)
+            ]
+            for i in range(3)
+        }
+        files[step] = tmp_path / f"{step}_eval_results.json"
+        files[step].write_text(json.dumps({"eval": programs}, indent=1))
+    store = sirev.Store(tmp_path / "store")
+    found = measure("mine", steps=files, store=store)
+    assert [i["mean_accuracy"]["value"] for i in found.iterations] == [0, 1]
+    assert found.iterations[1]["diversity"]["correct"]["distinct_programs"]["value"] == 1
+    assert found.iterations[1]["diversity"]["correct"]["distinct_equations"]["value"] is None
+
+
+def test_the_four_published_models(tmp_path: Path) -> None:
+    path = DATA / "labelled" / "gsm8k_openai_model_solutions.jsonl.gz"
+    if not path.is_file():
+        pytest.skip(f"no {path.name} in {path.parent}; set SIREV_TEST_DATA to a folder of the published data sets")
+    fields = {"id": "question", "text": "{step}.solution", "correct": "{step}.is_correct"}
+    asked: dict[str, Any] = {"steps": dict.fromkeys(MODELS, path), "fields": fields, "store": tmp_path / "store"}
+    found = measure("openai", **asked)
+    right = [round(1319 * i["pass_at_1"]["value"]) for i in found.iterations]
+    assert right == [286, 515, 458, 742]
+    began = time.monotonic()
+    assert measure("openai", **asked).computed == ()
+    assert time.monotonic() - began < 2

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sirev
+from sirev.api.iterate import RunResult
+from sirev.errors import BadInput
+from sirev.grading.sandbox import Found, tiers
+from sirev.store.store import Store
+from tests.conftest import Command, Study, tree
+from tests.hub_cache import HubCache
+
+VLLM = ["engine=vllm"]
+MISSING = "can't be computed here: vLLM: not installed; install it: pip install --constraint "
+
+
+@pytest.fixture
+def without_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """vLLM can't be found by this process."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "vllm" else find(name, *rest))
+
+
+@pytest.fixture
+def sampled_by_vllm(smoke_copy: Path, without_vllm: None) -> Path:
+    """A finished store of tiny_smoke in which the answers are recorded as vLLM's."""
+    store = Store(smoke_copy)
+    for record in store.records.all():
+        if record.action["stage"] == "sample":
+            parameters = {**record.action["parameters"], "engine": "vllm"}
+            store.records.add(replace(record, action={**record.action, "parameters": parameters}))
+    return smoke_copy
+
+
+def iterated(store: Path, **asked: Any) -> RunResult:
+    (result,) = sirev.iterate("tiny_smoke", methods=["sft"], overrides=VLLM, store=store, **asked)
+    return result
+
+
+def refused(store: Path, **asked: Any) -> list[str]:
+    """The lines with which a run is refused; of what was computed nothing is left."""
+    before = tree(store / "records")
+    with pytest.raises(BadInput) as caught:
+        iterated(store, **asked)
+    assert tree(store / "records") == before
+    return str(caught.value).splitlines()
+
+
+def forget(store: Path, run: str, step: str) -> None:
+    """Take the record of a step out of a store."""
+    found = Store(store).runs.get(run)
+    assert found is not None
+    key = found.pins[step].key
+    shutil.rmtree(store / "records" / key[:2] / key)
+
+
+def test_an_engine_that_is_missing_is_told_before_anything_is_trained(tmp_path: Path, without_vllm: None) -> None:
+    (line,) = refused(tmp_path / "store")
+    assert line.startswith(f"1:sample/train {MISSING}")
+    assert line.endswith("[vllm]', or sample without it, slowly: --set engine=transformers")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("vllm") is not None, reason="vLLM is installed")
+def test_the_command_exits_with_2_and_makes_no_store(command: Command, tmp_path: Path) -> None:
+    done = command("iterate", "--recipe", "tiny_smoke", "--set", "engine=vllm", "--store", tmp_path / "store")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith(f"sirev: error: 1:sample/train {MISSING}")
+    assert not (tmp_path / "store").exists()
+
+
+def test_what_is_complete_replays_without_the_engine(sampled_by_vllm: Path) -> None:
+    assert iterated(sampled_by_vllm).computed == ()
+
+
+def test_only_what_the_missing_steps_need_is_looked_at(sampled_by_vllm: Path) -> None:
+    run = iterated(sampled_by_vllm).id
+    forget(sampled_by_vllm, run, "measure/greedy:3")
+    assert iterated(sampled_by_vllm).computed == ("measure/greedy:3",)
+    forget(sampled_by_vllm, run, "select:3")  # computed again it is the same, and so what follows is found
+    assert iterated(sampled_by_vllm).computed == ("select:3",)
+    forget(sampled_by_vllm, run, "train:3")
+    (line,) = refused(sampled_by_vllm)
+    assert line.startswith(f"3:sample/train {MISSING}")
+
+
+def test_what_a_shared_store_has_is_pulled_and_not_looked_at(sampled_by_vllm: Path, tmp_path: Path) -> None:
+    shared = str(sampled_by_vllm)
+    run = iterated(tmp_path / "first", remote=shared).id
+    iterated(sampled_by_vllm)
+    forget(sampled_by_vllm, run, "compare")
+    assert iterated(tmp_path / "second", remote=shared).computed == ("compare",)
+    forget(sampled_by_vllm, run, "train:3")
+    with pytest.raises(BadInput, match=f"^3:sample/train {MISSING}"):
+        iterated(tmp_path / "third", remote=shared)
+    made = {record.action["stage"] for record in Store(tmp_path / "third").records.all() if not record.provenance.get("pulled")}
+    assert "compare" not in made
+
+
+def test_all_that_is_missing_is_told_at_once(command: Command, tmp_path: Path, hub: HubCache) -> None:
+    done = command("iterate", "--recipe", "mistral_gsm8k", "--store", tmp_path / "store", CUDA_VISIBLE_DEVICES="")
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith("sirev: error: 1:train can't be computed here: GPU: none; ")
+    assert "sirev iterate --recipe tiny" in lines[0]
+    said = [line.removeprefix("sirev: error: ").partition(" is not on this machine")[0] for line in lines]
+    assert "0:model can't be computed here: base model: mistralai/Mistral-7B-v0.1 at 27d67f1b5f57" in said
+    assert "dataset/train can't be computed here: data: openai/gsm8k at 740312add88f" in said
+    assert any(line.startswith("dataset/ood/math_algebra can't be computed here: data of math_algebra: ") for line in said)
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(("allowed", "told"), [(False, True), (True, False)])
+def test_a_sandbox_that_is_too_weak_is_told_before_programs_are_sampled(
+    tmp_path: Path, hub: HubCache, monkeypatch: pytest.MonkeyPatch, allowed: bool, told: bool
+) -> None:
+    monkeypatch.setattr(tiers, "best_tier", lambda: Found("C", {"A": "off", "B": "off"}))
+    monkeypatch.setattr("sirev.grading.sandbox.best_tier", tiers.best_tier)
+    with pytest.raises(BadInput) as caught:
+        sirev.iterate("mistral_mbpp", store=tmp_path / "store", unsafe_code=allowed)
+    lines = [line for line in str(caught.value).splitlines() if "sandbox: tier C" in line]
+    assert [line.startswith("1:grade/greedy can't be computed here: ") for line in lines] == [True] * told
+
+
+def test_a_replay_looks_at_nothing(smoke: Study) -> None:
+    program = (
+        "import sys, sirev\n"
+        f"sirev.iterate('tiny_smoke', store={str(smoke.store.path)!r})\n"
+        "heavy = ('sirev.machine.doctor', 'sirev.machine.availability', 'urllib.request')\n"
+        "print([name for name in heavy if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
