@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 import sirev
+from tests.commands import of_session
 from tests.conftest import SIREV, Study, eventually, semantic_digests
-from tests.processes import of_session
 from tests.store.soundness import assert_sound
 
 AT_ONCE = 3

@@ -45,50 +45,64 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup sirev ...` ignores SIGHUP, and goes on doing so
             signal.signal(number, _terminate)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a background job ignores it
+        signal.signal(signal.SIGINT, _interrupt)
     spell_out_what_is_lacking()
     try:
         status = app(standalone_mode=False) or 0
         sys.stdout.flush()
-    except SirevError as error:
-        say(*(f"sirev: {'error' if isinstance(error, BadInput) else 'failed'}: {line}" for line in str(error).splitlines()))
-        status = error.exit_status
-    except KeyboardInterrupt:
-        status = 130
-    except Terminated as asked:
-        status = 128 + asked.number
-    except BrokenPipeError:  # `sirev report | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        status = 0
-    except OSError as error:  # `sirev report > FILE` on a full disk
-        if (said := complaint(error)) is None:
-            raise
-        say(f"sirev: failed: {said}")
-        status = 1
-    except MemoryError:
-        say("sirev: failed: out of memory")
-        status = 1
-    except Exception as error:
-        if not hasattr(error, "format_message"):  # Typer's own complaints about options
-            raise
-        helping = type(error).__name__ == "NoArgsIsHelpError"  # `sirev` alone: its message is the whole help
-        say(*f"{'' if helping else 'sirev: error: '}{error.format_message()}".split("\n"))
-        status = 2
+    except BaseException as error:
+        status = _status_of(error)
     if status in RESUMABLE:
         with contextlib.suppress(OSError):  # after SIGHUP there may be no terminal to say it to
             say(f"sirev: {RESUMABLE[status]}; run the same command again to continue")
     _leave(status)
 
 
+def _status_of(error: BaseException) -> int:
+    """Say what went wrong, in a line; the exit status for it. An error of sirev's own making is raised again."""
+    if _signal is not None:  # pydantic's core, for one, makes an error of its own of what a handler raises
+        return 128 + _signal
+    match error:
+        case KeyboardInterrupt():
+            return 130
+        case SirevError():
+            say(*(f"sirev: {'error' if isinstance(error, BadInput) else 'failed'}: {line}" for line in str(error).splitlines()))
+            return error.exit_status
+        case BrokenPipeError():  # `sirev report | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return 0
+        case OSError() if line := complaint(error):  # `sirev report > FILE` on a full disk
+            say(f"sirev: failed: {line}")
+            return 1
+        case MemoryError():
+            say("sirev: failed: out of memory")
+            return 1
+        case Exception() if hasattr(error, "format_message"):  # Typer's own complaints about options
+            helping = type(error).__name__ == "NoArgsIsHelpError"  # `sirev` alone: its message is the whole help
+            say(*f"{'' if helping else 'sirev: error: '}{error.format_message()}".split("\n"))
+            return 2
+    raise error
+
+
 _asked = -math.inf
 """When a signal last asked the command to end, by the monotonic clock."""
+_signal: int | None = None
+"""The signal that did."""
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    global _asked
+    global _asked, _signal
     if time.monotonic() - _asked < AGAIN:  # `timeout` and schedulers signal process and group: once is enough
         return
-    _asked = time.monotonic()
+    _asked, _signal = time.monotonic(), number
     raise Terminated(number)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    global _signal
+    _signal = number
+    raise KeyboardInterrupt
 
 
 def _leave(status: int) -> NoReturn:

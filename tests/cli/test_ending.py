@@ -17,8 +17,8 @@ import pytest
 from sirev.store.artifacts import Output
 from sirev.store.store import Store
 from sirev.store.tables import Table
+from tests.commands import of_session, shared_memory, started
 from tests.conftest import SIREV, Command, eventually, semantic_digests
-from tests.processes import of_session, shared_memory, started
 
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
@@ -55,6 +55,27 @@ def spreads(process: subprocess.Popen[str]) -> bool:
 
 def nothing_left(process: subprocess.Popen[str], memory: set[str]) -> bool:
     return eventually(lambda: not of_session(process.pid)) and shared_memory() <= memory
+
+
+@pytest.mark.parametrize("number", STATUS)
+def test_a_signal_that_a_library_makes_an_error_of_is_still_a_signal(number: signal.Signals) -> None:
+    """Pydantic's core does, while it builds a validator."""
+    program = f"""
+import os, time
+from sirev.cli import main
+
+def app(standalone_mode):
+    try:
+        os.kill(os.getpid(), {number:d})
+        time.sleep(10)
+    except BaseException as error:
+        raise ValueError(str(error)) from None
+
+main.app = app
+main.main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, "Traceback" in done.stderr) == (STATUS[number], False)
 
 
 def test_a_piped_verification_ends_with_its_last_line(large: Path, tmp_path: Path) -> None:

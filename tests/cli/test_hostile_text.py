@@ -16,8 +16,8 @@ from sirev.printing import HIDDEN
 from sirev.store.digests import sealed
 from sirev.store.records import RECORD_FORMAT
 from tests.cli.several import program
+from tests.commands import on_a_terminal
 from tests.conftest import Study
-from tests.processes import on_a_terminal
 
 PAYLOAD = "\x1b]52;c;aGk=\x07\x1b]0;t\x07\x1b[35;45mM\x9b2J\x85\u202e\u2066\u200b\u2028\r[red]x[/red][link=http://x.y]:smile:\x7f"
 OWN = r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\r?\x1b\[2K|\x1b\[\d+A|\r(?=\x1b\[)"

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from sirev.cli.lines import wrapped
-from tests.processes import on_a_terminal
+from tests.commands import on_a_terminal
 
 PROGRAM = (
     "from sirev.cli.lines import Line, print_styled\n"

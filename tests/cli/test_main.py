@@ -13,8 +13,8 @@ import pytest
 
 import sirev
 from sirev.recipe import load_recipe, recipe_names
+from tests.commands import on_a_terminal
 from tests.conftest import SIREV, Command, Study, tree
-from tests.processes import on_a_terminal
 
 HEAVY = ("torch", "transformers", "datasets", "pyarrow", "trl", "peft", "numpy", "pandas")
 

