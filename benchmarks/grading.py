@@ -20,7 +20,7 @@ from typing import Any
 
 from sirev.grading import extract
 from sirev.grading.dispatch import grade_all
-from sirev.grading.graders import GRADERS
+from sirev.grading.graders import GRADERS, Settings
 
 DATA = Path(os.environ.get("SIREV_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 SECONDS = 5.0
@@ -40,7 +40,7 @@ def main() -> None:
     for grader in GRADERS:
         pairs = random.Random(0).sample(found := list(answers(grader)), min(arguments.answers, len(found)))
         began = time.perf_counter()
-        settings = {"seconds": SECONDS}
+        settings = Settings(SECONDS)
         grades = grade_all(grader, pairs, settings, workers=arguments.workers, progress=lambda done, total: None).grades
         took = time.perf_counter() - began
         right, late = (sum(grade.reason in reasons for grade in grades) for reasons in (RIGHT, LATE))

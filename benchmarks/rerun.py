@@ -107,7 +107,8 @@ import gc
 gc.set_threshold(100_000)
 from dataclasses import dataclass
 import chain
-from sirev.stages.stage import Stage, semantic
+from sirev.parameters import semantic
+from sirev.stages.stage import Stage
 from sirev.store.artifacts import Output
 from sirev.store.digests import canonical_json
 from sirev.store.local_files import LocalFiles

@@ -12,7 +12,6 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from sirev import Store
 from sirev.engines import dispatch
 from sirev.engines.requests import request_seed
 from sirev.engines.vllm_engine import VllmEngine
+from sirev.processes.requests import Emit, Event, Request, Result, Work, as_json, messages_of, typed
 from sirev.stages import sample, source
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.tables import Table
@@ -32,8 +32,17 @@ class Context:
     def __init__(self, store: Store, scratch: Path) -> None:
         self.store, self.scratch, self.attempts = store, scratch, scratch
 
-    def call(self, role: str, function: str, arguments: Mapping[str, Any], on_event: Callable[[Any], None]) -> Any:
-        return dispatch.sample(json.loads(json.dumps(arguments)), lambda event: on_event(json.loads(json.dumps(event))))
+    def call(
+        self,
+        role: str,
+        work: Work[Request, Event, Result],
+        request: Request,
+        on_event: Emit[Event],
+        holding: str | None = None,
+    ) -> Result:
+        messages = messages_of(work)
+        there = typed(messages.request, json.loads(as_json(request)))
+        return work(there, lambda event: on_event(typed(messages.event, json.loads(as_json(event)))))
 
     def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:
         pass

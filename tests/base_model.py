@@ -5,16 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-SIZES = {
-    "hidden_size": 48,
-    "intermediate_size": 64,
-    "layers": 2,
-    "heads": 4,
-    "kv_heads": 2,
-    "head_dim": 8,
-    "initializer_range": 0.06,
-    "rope_theta": 10000.0,
-}
+from sirev.trainers.dispatch import ArchitectureParameters
+
+SIZES = ArchitectureParameters(
+    hidden_size=48,
+    intermediate_size=64,
+    layers=2,
+    heads=4,
+    kv_heads=2,
+    head_dim=8,
+    initializer_range=0.06,
+    rope_theta=10000.0,
+)
 
 
 def save_base_model(folder: Path, seed: int = 0) -> tuple[Any, Any]:

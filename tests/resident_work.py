@@ -4,42 +4,41 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from typing import Any
 
-Emit = Callable[[Any], None]
+from sirev.processes.requests import Emit
 
 
-def echo(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+def echo(request: dict[str, Any], emit: Emit[Any]) -> dict[str, Any]:
     print("noise")
     emit("half way")
-    return arguments
+    return request
 
 
-def pid(arguments: dict[str, Any], emit: Emit) -> int:
+def pid(request: dict[str, Any], emit: Emit[Any]) -> int:
     return os.getpid()
 
 
-def neighbours(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
+def neighbours(request: dict[str, Any], emit: Emit[Any]) -> dict[str, Any]:
     """Which of the processes `pids` are there together with this one."""
     from tests.conftest import alive
 
-    return {"pid": os.getpid(), "alive": [pid for pid in arguments["pids"] if alive(pid)]}
+    return {"pid": os.getpid(), "alive": [pid for pid in request["pids"] if alive(pid)]}
 
 
-def fail(arguments: dict[str, Any], emit: Emit) -> None:
+def fail(request: dict[str, Any], emit: Emit[Any]) -> None:
     raise ValueError("bad\nweights")
 
 
-def die(arguments: dict[str, Any], emit: Emit) -> None:
+def die(request: dict[str, Any], emit: Emit[Any]) -> None:
     os.abort()
 
 
-def sleep(arguments: dict[str, Any], emit: Emit) -> None:
+def sleep(request: dict[str, Any], emit: Emit[Any]) -> None:
     time.sleep(600)
 
 
-def die_talking(arguments: dict[str, Any], emit: Emit) -> None:
+def die_talking(request: dict[str, Any], emit: Emit[Any]) -> None:
     for number in range(3, 20):
         try:
             if "pipe" in os.readlink(f"/proc/self/fd/{number}"):
@@ -49,13 +48,13 @@ def die_talking(arguments: dict[str, Any], emit: Emit) -> None:
     os.abort()
 
 
-def talk_on(arguments: dict[str, Any], emit: Emit) -> None:
+def talk_on(request: dict[str, Any], emit: Emit[Any]) -> None:
     while True:
         emit("more")
         time.sleep(0.05)
 
 
-def use_random(arguments: dict[str, Any], emit: Emit) -> float:
+def use_random(request: dict[str, Any], emit: Emit[Any]) -> float:
     import random
 
     return 1 + random.random()

@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -87,7 +87,7 @@ def half_learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("half_learned")
     _, tokenizer = save_base_model(folder)
     torch.manual_seed(0)
-    model = build_model({**TINY, **SIZES}, tokenizer)
+    model = build_model(replace(TINY, **SIZES), tokenizer)
     texts, prompts = [], []
     for row in map(json.loads, (RECIPES / "check" / "train.jsonl").read_text().splitlines()):
         steps, _, number = re.sub(r"<<[^>]*>>", "", row["answer"]).rpartition("#### ")

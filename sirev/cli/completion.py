@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from sirev import training_kinds
 from sirev.printing import visible
 from sirev.shipped import names_in, recipe_folder
 
-METHODS = ("sft", "dpo", "sft-dpo", "all")
+METHODS = (*training_kinds.METHODS, "all")
 NULLS = ("resample", "retrain", "gold")
 FORMATS = ("table", "markdown", "csv", "json", "latex")
 SECTIONS = ("all", "verdict", "null", "accuracy", "pass-n", "diversity", "ood", "coverage", "training", "html", "figures")
 
-RUN_ID = re.compile(r"(.+?)-(?:sft-dpo|sft|dpo|samples|null-(?:resample|retrain|gold)(?:-\w+)*)(?:-\d+)?-s\d+-")
+_LONGEST_FIRST = "|".join(sorted(training_kinds.METHODS, key=len, reverse=True))
+RUN_ID = re.compile(rf"(.+?)-(?:{_LONGEST_FIRST}|samples|null-(?:resample|retrain|gold)(?:-\w+)*)(?:-\d+)?-s\d+-")
 """How a run's id begins: with its recipe's name, its method and its seed."""
 
 

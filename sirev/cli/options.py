@@ -32,7 +32,7 @@ MethodsOption = Annotated[
     list[str] | None,
     typer.Option(
         "--method",
-        metavar="sft|dpo|sft-dpo|all",
+        metavar="|".join(completion.METHODS),
         help="Default: every method of the recipe. Repeatable.",
         autocompletion=completion.words(completion.METHODS),
     ),

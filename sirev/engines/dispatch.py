@@ -3,75 +3,99 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from sirev.engines.protocol import Cell, Completion, Decoding, Engine, Prompt
-from sirev.trainers.models import ModelFolders
-
-Emit = Callable[[dict[str, Any]], None]
+from sirev.engines.protocol import Cell, Completion, Decoding, Engine
+from sirev.processes.requests import Emit
+from sirev.trainers.models import ModelFolders, ModelSource
 
 _loaded: tuple[str, Engine] | None = None
 loads = 0
 """How many engines this process has started."""
 
 
-def sample(arguments: dict[str, Any], emit: Emit) -> dict[str, int]:
-    """Answer all cells of a request of `sirev.stages.sample`; emits {"cell", "completions"} as each is complete.
+@dataclass(frozen=True)
+class SampleRequest:
+    """Cells for an engine to answer with a model; `model_name` tells models apart, "ADAPTER+BASE" for an adapter."""
 
-    Between them {"answers", "tokens"}: how much there is of cells that are not.
-    """
-    cells = [
-        Cell(tuple(Prompt(*pair) for pair in cell["prompts"]), cell["first_draw"], cell["draws"]) for cell in arguments["cells"]
-    ]
-    decoding = arguments["decoding"]
-    engine = _engine(arguments)
-    emit({"answers": 0, "tokens": 0})  # it is loaded; from here on it samples
+    engine: str
+    model: ModelSource
+    model_name: str
+    decoding: Decoding
+    dtype: str
+    options: dict[str, Any]
+    """What only the engine itself understands: context, memory, where a server is."""
+    seed: int
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class CellDone:
+    """An event: all completions of the cell of this index, as rows of the stage's table."""
+
+    cell: int
+    completions: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Underway:
+    """An event: how much there is of cells that are not done; nothing when the engine is loaded."""
+
+    answers: int
+    tokens: int
+
+
+def sample(request: SampleRequest, emit: Emit[CellDone | Underway]) -> int:
+    """Answer all cells; returns how many engines this process has started."""
+    engine = _engine(request)
+    emit(Underway(0, 0))  # it is loaded; from here on it samples
     engine.sample(
-        cells,
-        Decoding(**{**decoding, "stop": tuple(decoding["stop"])}),
-        arguments["seed"],
-        lambda index, completions: emit({"cell": index, "completions": [_row(c) for c in completions]}),
-        lambda answers, tokens: emit({"answers": answers, "tokens": tokens}),
+        request.cells,
+        request.decoding,
+        request.seed,
+        lambda index, completions: emit(CellDone(index, [_row(c) for c in completions])),
+        lambda answers, tokens: emit(Underway(answers, tokens)),
     )
-    return {"loads": loads}
+    return loads
 
 
-def _engine(arguments: dict[str, Any]) -> Engine:
+def _engine(request: SampleRequest) -> Engine:
     engines = {"transformers": _transformers, "vllm": _vllm, "server": _server}
-    if arguments["engine"] not in engines:
-        raise ValueError(f"unknown engine {arguments['engine']!r}")
-    return engines[arguments["engine"]](ModelFolders.of(arguments["model"]), arguments)
+    if request.engine not in engines:
+        raise ValueError(f"unknown engine {request.engine!r}")
+    return engines[request.engine](ModelFolders.of(request.model), request)
 
 
-def _transformers(folders: ModelFolders, arguments: dict[str, Any]) -> Engine:
+def _transformers(folders: ModelFolders, request: SampleRequest) -> Engine:
     def start() -> Engine:
         from sirev.engines.transformers_engine import TransformersEngine
 
-        return TransformersEngine(folders.path, folders.base, arguments["options"].get("batch_size"), arguments["dtype"])
+        return TransformersEngine(folders.path, folders.base, request.options.get("batch_size"), request.dtype)
 
-    return _kept(f"transformers/{arguments['model_name']}/{arguments['options']}/{arguments['dtype']}", start)
+    return _kept(f"transformers/{request.model_name}/{request.options}/{request.dtype}", start)
 
 
-def _vllm(folders: ModelFolders, arguments: dict[str, Any]) -> Engine:
+def _vllm(folders: ModelFolders, request: SampleRequest) -> Engine:
     from sirev.engines.vllm_engine import Options, VllmEngine, lora_rank
 
-    options = {k: v for k, v in arguments["options"].items() if k in Options.__dataclass_fields__}
+    options = {k: v for k, v in request.options.items() if k in Options.__dataclass_fields__}
     # An adapter of another M_t needs no new engine: the base weights stay.
     rank = lora_rank(folders.path) if folders.base is not None else None
     weights = folders.base or folders.path
-    name = f"vllm/{arguments['model_name'].rpartition('+')[2]}/{rank}/{options}/{arguments['dtype']}"
-    engine = _kept(name, lambda: VllmEngine(weights, rank, Options(dtype=arguments["dtype"], **options)))
+    name = f"vllm/{request.model_name.rpartition('+')[2]}/{rank}/{options}/{request.dtype}"
+    engine = _kept(name, lambda: VllmEngine(weights, rank, Options(dtype=request.dtype, **options)))
     assert isinstance(engine, VllmEngine)
     engine.use(folders)
     return engine
 
 
-def _server(folders: ModelFolders, arguments: dict[str, Any]) -> Engine:
+def _server(folders: ModelFolders, request: SampleRequest) -> Engine:
     from sirev.engines.server_engine import Server, ServerEngine
 
-    options = arguments["options"]
+    options = request.options
     server = Server(options["url"], options["concurrency"], options["patience_minutes"], options["served"])
-    return ServerEngine(server, folders, arguments["model_name"])
+    return ServerEngine(server, folders, request.model_name)
 
 
 def _kept(name: str, start: Callable[[], Engine]) -> Engine:

@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
 from sirev.errors import BadInput
 from sirev.execution.footprint import PROMPT_TOKENS, Footprint, footprint
 from sirev.execution.planner import PlannedStep, StepState
+from sirev.parameters import keyed_parameters
 from sirev.recipe import Recipe
-from sirev.stages.dataset import DatasetParameters
 from sirev.stages.sample import SampleParameters
-from sirev.stages.select import SelectParameters
+from sirev.stages.select import GOLD, SelectParameters
 from sirev.stages.source import SourceParameters
-from sirev.stages.stage import keyed_parameters
-from sirev.stages.train import TrainParameters
 from sirev.store.artifacts import Artifact
 from sirev.store.digests import canonical_json
 from sirev.store.provenance import hardware
 from sirev.store.records import Record
 from sirev.store.store import Store
 from sirev.study.steps import Known
+from sirev.tasks.load import DatasetParameters, ProblemsRequest, load
+from sirev.trainers.dispatch import TrainParameters
+from sirev.training_kinds import KINDS
 
 PUBLISHED = {
     "gsm8k": {"train": 7473, "test": 1319},
@@ -226,7 +228,7 @@ class _Counts:
         problems = self._problems(chosen.inputs["problems"])
         parameters = chosen.parameters
         assert isinstance(parameters, SelectParameters)
-        if parameters.kind == "gold":
+        if parameters.kind == GOLD:
             return problems
         sampled = chosen.inputs["completions"]
         if isinstance(sampled, Artifact):
@@ -235,7 +237,7 @@ class _Counts:
             sampling = self.work[sampled.work]
             n, problems = sampling.parameters.n, self.asked(sampling)
         self.found.assume(f"{RIGHT:.0%} of the draws on training problems are right")
-        each = n * (RIGHT if parameters.kind == "sft" else min(RIGHT, 1 - RIGHT))
+        each = KINDS[parameters.kind].expected(n * RIGHT, n * (1 - RIGHT))
         return round(problems * min(each, parameters.max_per_problem or each))
 
     def example_tokens(self, step: PlannedStep) -> float:
@@ -246,7 +248,7 @@ class _Counts:
             return float(mean(p["tokens"] / p["epochs"] / examples for p, examples in kept))
         limit = step.parameters.max_completion_tokens or 2 * PROMPT_TOKENS
         self.found.assume(f"a prompt takes {PROMPT_TOKENS} tokens")
-        return float((PROMPT_TOKENS + ANSWER_SHARE * limit) * (2 if step.parameters.kind == "dpo" else 1))
+        return float((PROMPT_TOKENS + ANSWER_SHARE * limit) * KINDS[step.parameters.kind].sequences)
 
     def _problems(self, problems: Known) -> int:
         if isinstance(problems, Artifact):
@@ -272,13 +274,11 @@ class _Counts:
 
     def _local_problems(self, parameters: DatasetParameters) -> int | None:
         """Problems that a split has in local files, read as the stage `dataset` reads them; None if they can't be read."""
-        from sirev.tasks.load import load  # a plan of something that is not local has no use for it
-
         name = canonical_json(keyed_parameters(parameters)).decode()
         if name not in self._local:
             try:
                 with tempfile.NamedTemporaryFile(prefix="sirev-plan-") as out:
-                    self._local[name] = load({**asdict(parameters), "out": out.name}, lambda event: None)["problems"]
+                    self._local[name] = load(ProblemsRequest(parameters, Path(out.name)), lambda event: None)
             except BadInput as error:
                 self.found.assume(f"{ASSUMED:,} problems in {parameters.split}, which can't be read: {error}")
                 self._local[name] = None

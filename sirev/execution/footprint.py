@@ -91,10 +91,10 @@ def footprint(recipe: Recipe) -> Footprint | None:
         held["adapter"] = own * trained
     held["gradients"] = own * trained
     held["optimizer"] = states * trained
-    has_dpo = any("dpo" in recipe.steps(method) for method in recipe.methods)
-    if has_dpo and not training.memory.precompute_reference:
-        held["DPO's reference"] = own * trained
-    held["activations"] = _activations(recipe, shape, width, has_dpo)
+    with_reference = [kind.title for kind in recipe.kinds() if kind.has_reference]
+    if with_reference and not training.memory.precompute_reference:
+        held[f"{with_reference[0]}'s reference"] = own * trained
+    held["activations"] = _activations(recipe, shape, width)
     sampled = WIDTHS[engine.dtype] if recipe.model.name else 4
     longest = prompt_tokens(recipe) + max(recipe.sampling.max_new_tokens, recipe.evaluation.draws.max_new_tokens)
     if engine.name == "vllm":  # refuses to start where one answer of the whole context does not fit
@@ -123,7 +123,7 @@ def prompt_tokens(recipe: Recipe) -> int:
     return recipe.training.max_prompt_tokens or PROMPT_TOKENS
 
 
-def _activations(recipe: Recipe, shape: Shape, width: int, has_dpo: bool) -> int:
+def _activations(recipe: Recipe, shape: Shape, width: int) -> int:
     """Activations of one micro-batch of longest examples, with attention that stores no scores (arXiv 2205.05198).
 
     A layer keeps 17 values per token and hidden unit (the paper's 34 bytes at 2 bytes each), or with gradient checkpointing
@@ -133,8 +133,8 @@ def _activations(recipe: Recipe, shape: Shape, width: int, has_dpo: bool) -> int
     memory = training.memory
     answer = training.max_completion_tokens or recipe.sampling.max_new_tokens
     tokens = prompt_tokens(recipe) + answer
-    whole = max(step.batch_size for step in (training.initial, training.sft, training.dpo) if step is not None)
-    tokens *= (memory.micro_batch_size or whole) * (2 if has_dpo else 1)
+    whole = max(settings.batch_size for settings in training.given().values())
+    tokens *= (memory.micro_batch_size or whole) * max(kind.sequences for kind in recipe.kinds())
     value = tokens * shape.hidden * width
     layers = shape.layers * value + 17 * value if memory.gradient_checkpointing else 17 * shape.layers * value
     return layers + 2 * 4 * tokens * shape.vocabulary

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from sirev.execution.estimate import sizes
 from sirev.execution.planner import PlannedStep, Planner
 from sirev.recipe import Recipe
-from sirev.stages.train import TrainParameters
 from sirev.store.store import Store
+from sirev.trainers.dispatch import TrainParameters
 
 LONG = ("pretrain", "train", "sample", "embed")
 """Stages without whose rates no time left is said; those of the others are counted once one of them was seen."""

@@ -15,6 +15,7 @@ from sirev.errors import BadInput, SirevError, StageFailed
 from sirev.execution.actions import PACKAGES, find, in_env, step_action, to_redo
 from sirev.execution.children import Crew
 from sirev.execution.scratch import attempts_folder
+from sirev.processes.requests import Emit, Event, Request, Result, Work
 from sirev.processes.resident import ChildFailed
 from sirev.processes.spawning import further
 from sirev.processes.workers import WorkerDied
@@ -298,10 +299,17 @@ class StepContext:
     stage: Stage
     key: str
 
-    def call(self, role: str, function: str, arguments: Mapping[str, Any], on_event: Callable[[Any], None]) -> Any:
-        resident = self.runner.crew.resident(role, arguments.get("child"))
+    def call(
+        self,
+        role: str,
+        work: Work[Request, Event, Result],
+        request: Request,
+        on_event: Emit[Event],
+        holding: str | None = None,
+    ) -> Result:
+        resident = self.runner.crew.resident(role, holding)
         try:
-            return resident.call(function, arguments, on_event)
+            return resident.call(work, request, on_event)
         except ChildFailed:
             resident.stop()  # what it still holds of the failed work, above all a GPU's memory, goes with it
             raise

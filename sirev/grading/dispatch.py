@@ -11,10 +11,10 @@ from typing import Any
 
 from sirev.grading import extract, final_number
 from sirev.grading.grade import Grade, because
-from sirev.grading.graders import GRADERS
+from sirev.grading.graders import GRADERS, Settings
+from sirev.processes.requests import Emit, Progress, Warned
 
-Emit = Callable[[dict[str, Any]], None]
-Progress = Callable[[int, int], None]
+Count = Callable[[int, int], None]
 """Told how many grades are done and how many there will be."""
 
 EVERY = 0.5
@@ -49,15 +49,12 @@ def grade_light(grader: str, pairs: Sequence[tuple[str, str]]) -> Graded:
     return Graded([_LIGHT[grader](text, gold) for text, gold in pairs])
 
 
-def grade_all(
-    grader: str, pairs: Sequence[tuple[str, str]], settings: Mapping[str, Any], *, workers: int, progress: Progress
-) -> Graded:
+def grade_all(grader: str, pairs: Sequence[tuple[str, str]], settings: Settings, *, workers: int, progress: Count) -> Graded:
     """Grade (completion, gold) pairs, in order.
 
-    `settings` are those of the recipe's grader: `seconds` of CPU time for one answer or program of a heavy one, and for
-    programs what `sirev.grading.mbpp.Settings` holds besides; `workers` is how many are judged at a time. Golds: `math`
-    takes the content of the gold \\boxed{}, `mbpp` JSON with "tests" and "setup", the others the bare answer. Raises KeyError
-    for an unknown grader, BadInput where programs can't be confined as they must be.
+    `settings` are read by heavy graders alone; `workers` is how many are judged at a time. Golds: `math` takes the content
+    of the gold \\boxed{}, `mbpp` JSON with "tests" and "setup", the others the bare answer. Raises KeyError for an unknown
+    grader, BadInput where programs can't be confined as they must be.
     """
     if not GRADERS[grader].heavy:
         graded = grade_light(grader, pairs)
@@ -70,24 +67,30 @@ def grade_all(
     if grader == "mbpp":
         from sirev.grading import mbpp
 
-        grades, summary, details = mbpp.grade_all(pairs, mbpp.Settings(**settings), workers=workers, progress=done)
+        grades, summary, details = mbpp.grade_all(pairs, settings, workers=workers, progress=done)
         return Graded(grades, summary, details)
-    return Graded(_as_mathematics(grader, pairs, settings["seconds"], workers, done))
+    return Graded(_as_mathematics(grader, pairs, settings.seconds, workers, done))
 
 
-def grade(arguments: dict[str, Any], emit: Emit) -> dict[str, int]:
-    """Grade the file `pairs`, [[completion, gold], ...], into the file `out`, what `Graded.as_json` says.
+@dataclass(frozen=True)
+class GradeRequest:
+    """Pairs to grade by a heavy grader: the file `pairs`, [[completion, gold], ...], into `out`, what `Graded.as_json` says."""
 
-    Further arguments: `grader`, `settings`, `workers`. Emits {"done", "total", "rate": answers a second} now and then, and
-    {"warning"} before programs run unconfined; returns {"graded"}.
-    """
-    pairs = [(text, gold) for text, gold in json.loads(Path(arguments["pairs"]).read_text(encoding="utf-8"))]
-    settings = arguments["settings"]
-    if arguments["grader"] == "mbpp":
+    grader: str
+    settings: Settings
+    pairs: Path
+    out: Path
+    workers: int
+
+
+def grade(request: GradeRequest, emit: Emit[Progress | Warned]) -> int:
+    """Grade a file and return how many grades there are; warns before programs run unconfined."""
+    pairs = [(text, gold) for text, gold in json.loads(request.pairs.read_text(encoding="utf-8"))]
+    if request.grader == "mbpp":
         from sirev.grading import mbpp
 
-        if warning := mbpp.warning(settings["sandbox"]):
-            emit({"warning": warning})
+        if warning := mbpp.warning(request.settings.sandbox):
+            emit(Warned(warning))
     began = last = time.monotonic()
 
     def progress(done: int, total: int) -> None:
@@ -95,11 +98,11 @@ def grade(arguments: dict[str, Any], emit: Emit) -> dict[str, int]:
         now = time.monotonic()
         if done == total or now - last >= EVERY:
             last = now
-            emit({"done": done, "total": total, "rate": done / max(now - began, 1e-3)})
+            emit(Progress(done, total, rate=done / max(now - began, 1e-3)))
 
-    graded = grade_all(arguments["grader"], pairs, settings, workers=arguments["workers"], progress=progress)
-    Path(arguments["out"]).write_text(json.dumps(graded.as_json()), encoding="utf-8")
-    return {"graded": len(graded.grades)}
+    graded = grade_all(request.grader, pairs, request.settings, workers=request.workers, progress=progress)
+    request.out.write_text(json.dumps(graded.as_json()), encoding="utf-8")
+    return len(graded.grades)
 
 
 def _as_mathematics(

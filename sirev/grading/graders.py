@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from sirev.grading import final_number
 
@@ -19,6 +20,18 @@ class Grader:
     """What it compares with the gold answer, in one line."""
     needs: tuple[str, ...] = ()
     """Distributions whose versions can change a verdict, to be recorded beside the grades."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a recipe says of its grader; all but `seconds` is read by those alone that run programs."""
+
+    seconds: float
+    """CPU time of one answer or program."""
+    memory_mb: int = 1024
+    sandbox: Literal["A", "B", "C"] = "B"
+    """The least tier that will do."""
+    prelude: bool = True
 
 
 _ALGEBRA = ("math-verify", "latex2sympy2_extended", "sympy")

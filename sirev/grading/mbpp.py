@@ -12,26 +12,11 @@ from sirev.errors import BadInput
 from sirev.grading import extract
 from sirev.grading.claims import Claim, claims
 from sirev.grading.grade import IN_PROCESS, RIGHT, Grade, because
+from sirev.grading.graders import Settings
 from sirev.grading.sandbox import SAYS, TIERS, Found, Limits, Outcome, Program, Tier, best_tier, run
 from sirev.grading.sandbox.reading import stable
 
 NO_CODE = "no code found"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a recipe says of grading programs; see `sirev.recipe.sections.ProgramGrader`."""
-
-    seconds: float
-    memory_mb: int = 1024
-    sandbox: Tier = "B"
-    """The least tier that will do."""
-    prelude: bool = True
-
-    @property
-    def limits(self) -> Limits:
-        """Of each program."""
-        return Limits(self.seconds, self.memory_mb << 20)
 
 
 @dataclass(frozen=True)
@@ -62,7 +47,7 @@ def grade_all(
     done = len(pairs) - counts.total()
     progress(done)
     programs = _programs(distinct, taken, settings.prelude)
-    for index, outcome in run(programs, settings.limits, workers=workers, tier=found.tier):
+    for index, outcome in run(programs, Limits(settings.seconds, settings.memory_mb << 20), workers=workers, tier=found.tier):
         code, tests = distinct[index]
         grade = because(verdict(outcome, taken[tests]), code)
         judged[code, tests] = grade, {"cpu": outcome.cpu, "wall": outcome.wall, "stderr": outcome.stderr}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import queue
@@ -13,6 +12,7 @@ import traceback
 from typing import Any
 
 from sirev.errors import SirevError
+from sirev.processes.requests import as_json, function_at, messages_of, typed
 
 
 def main() -> None:
@@ -22,17 +22,17 @@ def main() -> None:
     os.dup2(2, 1)
 
     def send(message: dict[str, Any]) -> None:
-        events.write(json.dumps(message) + "\n")
+        events.write(as_json(message) + "\n")
         events.flush()
 
     requests: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_read, args=(requests,), daemon=True).start()
     while True:
-        request = json.loads(requests.get())
-        module, name = request["function"].split(":")
+        asked = json.loads(requests.get())
         try:
-            function = getattr(importlib.import_module(module), name)
-            result = function(request["arguments"], lambda event: send({"event": event}))
+            work = function_at(asked["function"])
+            request = typed(messages_of(work).request, asked["request"])
+            result = work(request, lambda event: send({"event": event}))
         except SirevError as error:  # written for the user already
             send({"error": str(error), "status": error.exit_status})
         except Exception as error:

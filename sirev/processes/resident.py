@@ -11,11 +11,10 @@ import json
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from sirev.errors import BadInput, SirevError
+from sirev.processes.requests import Emit, Event, Request, Result, Work, address, as_json, messages_of, typed
 from sirev.processes.spawning import environment, in_spawner, python, start
 
 
@@ -39,17 +38,18 @@ class Resident:
         self._killed = False
         self._turn = threading.Lock()
 
-    def call(self, function: str, arguments: Mapping[str, Any], on_event: Callable[[Any], None]) -> Any:
-        """Run `function` ("module:name") in the child with `arguments`; events go to `on_event`, the result is returned.
+    def call(self, work: Work[Request, Event, Result], request: Request, on_event: Emit[Event]) -> Result:
+        """Run `work` in the child on a request; events go to `on_event`, the result is returned.
 
         Raises ChildFailed with the child's own one-line reason if the function raised or the child died.
         """
+        messages = messages_of(work)
         with self._turn:
             process = self._running()
             assert process.stdin is not None
             assert process.stdout is not None
             with contextlib.suppress(BrokenPipeError):  # it died meanwhile; what follows finds nothing to read
-                process.stdin.write(json.dumps({"function": function, "arguments": arguments}) + "\n")
+                process.stdin.write(as_json({"function": address(work), "request": request}) + "\n")
                 process.stdin.flush()
             try:
                 for line in process.stdout:
@@ -57,13 +57,14 @@ class Resident:
                         break  # it died in the middle of a message
                     message = json.loads(line)
                     if "event" in message:
-                        on_event(message["event"])
+                        on_event(typed(messages.event, message["event"]))
                     elif message.get("status") == BadInput.exit_status:
                         raise BadInput(message["error"])
                     elif "error" in message:
                         raise ChildFailed(message["error"], self.log)
                     else:
-                        return message["result"]
+                        result: Result = typed(messages.result, message["result"])
+                        return result
             except (ChildFailed, BadInput):
                 raise
             except BaseException:

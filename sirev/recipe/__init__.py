@@ -9,10 +9,11 @@ from sirev.recipe.load import (
     recipe_names,
 )
 from sirev.recipe.overrides import Overrides, override_list, with_model
-from sirev.recipe.sections import METHODS, Kind, Method, Recipe
+from sirev.recipe.sections import Recipe
 from sirev.recipe.unsafe import allow_unsafe_code
 from sirev.shipped import recipe_folder
 from sirev.suggest import suggest
+from sirev.training_kinds import METHODS, Kind, Method
 
 __all__ = [
     "METHODS",

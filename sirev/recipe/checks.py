@@ -13,6 +13,7 @@ from sirev.recipe.draft import Keys, Source
 from sirev.recipe.fields import Section
 from sirev.recipe.sections import Grader, LevelsSuite, ProgramGrader, Recipe, TaskSuite
 from sirev.recipe.task_sections import Arithmetic, Csqa, Mbpp, OwnClass, OwnRows
+from sirev.training_kinds import KINDS
 
 Said = Callable[[Sequence[str]], Any]
 """What the recipe's files and overrides say under a key; None if nothing."""
@@ -58,20 +59,20 @@ def _check_parameters(recipe: Recipe, source: Source, complain: Complain) -> Non
 
 
 def _check_methods(recipe: Recipe, complain: Complain) -> None:
-    kinds = {kind for method in recipe.methods for kind in recipe.steps(method)}
+    kinds = recipe.kinds()
     training, methods = recipe.training, ", ".join(recipe.methods)
-    for kind, step in (("sft", training.sft), ("dpo", training.dpo)):
-        if step is not None and kind not in kinds:
-            complain(("training", kind), f"no method of this recipe reads it (methods: {methods}, T: {recipe.T})")
-        if step is None and kind in kinds:
-            complain(("training", kind), f"missing, and required by the methods {methods}")
+    for kind in KINDS.values():
+        if training.of(kind) is not None and kind not in kinds:
+            complain(("training", kind.name), f"no method of this recipe reads it (methods: {methods}, T: {recipe.T})")
+        if training.of(kind) is None and kind in kinds:
+            complain(("training", kind.name), f"missing, and required by the methods {methods}")
     if recipe.schedule is not None and "sft-dpo" not in recipe.methods:
         complain(("schedule",), f"only the method sft-dpo reads it (methods: {methods})")
-    if training.memory.precompute_reference and "dpo" not in kinds:
-        complain(("training", "memory", "precompute_reference"), f"only DPO has a reference (methods: {methods})")
+    if training.memory.precompute_reference and not any(kind.has_reference for kind in kinds):
+        able = " or ".join(kind.title for kind in KINDS.values() if kind.has_reference)
+        complain(("training", "memory", "precompute_reference"), f"only {able} has a reference (methods: {methods})")
     micro = training.memory.micro_batch_size
-    trainings = {"initial": training.initial, "sft": training.sft, "dpo": training.dpo}
-    for part, size in ((part, one.batch_size) for part, one in trainings.items() if one is not None):
+    for part, size in ((part, settings.batch_size) for part, settings in training.given().items()):
         if micro is not None and micro < size and size % micro:
             complain(("training", "memory", "micro_batch_size"), f"training.{part}.batch_size ({size}) is no multiple")
     if len(set(recipe.methods)) < len(recipe.methods):

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_serializer, model_validator
 
 from sirev.addresses import Address
 from sirev.recipe.fields import Count, Name, Rate, Section, Seed, Share, Warmup, Weight
 from sirev.recipe.task_sections import Gsm8k, Level, Math, Mbpp, Task
-
-Method = Literal["sft", "dpo", "sft-dpo"]
-Kind = Literal["sft", "dpo"]
-METHODS: tuple[Method, ...] = get_args(Method)
+from sirev.training_kinds import KINDS, Kind, Method, TrainingKind
 
 
 class Architecture(Section):
@@ -162,6 +159,15 @@ class Training(Section):
     checkpoint_minutes: Annotated[float, Field(ge=0)] | None = 10.0
     """How often a training saves where it is; 0 after every step, null never. Not part of a key."""
 
+    def of(self, kind: TrainingKind) -> Any:
+        """The settings of a kind of self-improvement step, under its name; None where the recipe has none."""
+        return getattr(self, kind.name)
+
+    def given(self) -> dict[str, Optimisation]:
+        """The settings of every training that the recipe has, by their keys."""
+        steps: dict[str, Optimisation | None] = {kind.name: self.of(kind) for kind in KINDS.values()}
+        return {"initial": self.initial} | {name: step for name, step in steps.items() if step is not None}
+
 
 class Decoding(Section):
     """How answers are drawn at temperature > 0, or greedily at 0."""
@@ -291,10 +297,14 @@ class Recipe(Section):
     env: Literal["any", "strict"] = "any"
     """`strict` makes the versions of Python and of the packages that compute part of every key."""
 
-    def steps(self, method: Method) -> list[Kind]:
+    def steps(self, method: Method) -> list[TrainingKind]:
         """F_2 .. F_T of a method."""
         cycle: list[Kind] = (self.schedule or ["dpo", "sft"]) if method == "sft-dpo" else [method]
-        return [cycle[i % len(cycle)] for i in range(self.T - 1)]
+        return [KINDS[cycle[i % len(cycle)]] for i in range(self.T - 1)]
+
+    def kinds(self) -> list[TrainingKind]:
+        """The kinds of training that the methods take, each once."""
+        return list(dict.fromkeys(kind for method in self.methods for kind in self.steps(method)))
 
     def settings(self) -> dict[str, Any]:
         """Every value of the recipe as plain JSON, defaults filled in."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+from sirev.engines.embedder import EmbedRequest, embed
 from sirev.metrics.embedding import embedding_diversity
-from sirev.stages.model import model_folders
-from sirev.stages.stage import Context, Stage, operational
+from sirev.parameters import operational
+from sirev.stages.model import model_source
+from sirev.stages.stage import Context, Stage
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.digests import canonical_json
 
@@ -39,22 +41,17 @@ def run(parameters: EmbedParameters, inputs: Mapping[str, Artifact], context: Co
         draws[problem].append(completion["draw"])
     asked, answered = context.scratch / "texts.json", context.scratch / "vectors.npy"
     asked.write_text(json.dumps(list(places)), encoding="utf-8")
-    told = context.call(
+    digest = inputs["model"].digest
+    embedded = context.call(
         "engine",
-        "sirev.engines.embedder:embed",
-        {
-            "model": model_folders("model", inputs, context),
-            "child": f"embedder/{inputs['model'].digest}",
-            "name": inputs["model"].digest,
-            "texts": str(asked),
-            "batch_size": parameters.batch_size,
-            "out": str(answered),
-        },
-        lambda event: context.progress(event["done"], event["total"], "texts"),
+        embed,
+        EmbedRequest(model_source("model", inputs, context), digest, asked, parameters.batch_size, answered),
+        lambda event: context.progress(event.done, event.total, "texts"),
+        holding=f"embedder/{digest}",
     )
     vectors = numpy.load(answered, allow_pickle=False)
     problems = [{"id": x, "level": levels[x], **embedding_diversity(vectors[rows[x]], right[x], draws[x])} for x in sorted(rows)]
-    noted = {**told, "answers": len(completions), "texts": len(places)}
+    noted = {**asdict(embedded), "answers": len(completions), "texts": len(places)}
     return Output(files={"measures.json": canonical_json({"problems": problems})}, provenance=noted)
 
 

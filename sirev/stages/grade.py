@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
-from sirev.grading.dispatch import Graded, grade_light
-from sirev.grading.graders import GRADERS
+from sirev.grading import dispatch
+from sirev.grading.dispatch import Graded, GradeRequest, grade_light
+from sirev.grading.graders import GRADERS, Settings
+from sirev.parameters import semantic
+from sirev.processes.requests import Progress, Warned
 from sirev.processes.spawning import cores
 from sirev.recipe.sections import Grader
-from sirev.stages.stage import Context, Stage, semantic
+from sirev.stages.stage import Context, Stage
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.tables import Table
 
@@ -69,26 +71,16 @@ def run(parameters: GradeParameters, inputs: Mapping[str, Artifact], context: Co
 def _in_child(parameters: GradeParameters, pairs: list[tuple[str, str]], context: Context) -> Graded:
     asked, answered = context.scratch / "pairs.json", context.scratch / "grades.json"
     asked.write_text(json.dumps(pairs), encoding="utf-8")
-    settings = {f.name: getattr(parameters, f.name) for f in fields(parameters) if f.name not in ("grader", "grader_version")}
+    given = {field.name: value for field in fields(Settings) if (value := getattr(parameters, field.name)) is not None}
 
-    def told(event: dict[str, Any]) -> None:
-        if "warning" in event:
-            context.warn(event["warning"])
+    def on_event(event: Progress | Warned) -> None:
+        if isinstance(event, Warned):
+            context.warn(event.text)
         else:
-            context.progress(event["done"], event["total"], "answers", event["rate"])
+            context.progress(event.done, event.total, "answers", event.rate)
 
-    context.call(
-        "grader",
-        "sirev.grading.dispatch:grade",
-        {
-            "grader": parameters.grader,
-            "settings": {name: value for name, value in settings.items() if value is not None},
-            "workers": cores(),
-            "pairs": str(asked),
-            "out": str(answered),
-        },
-        told,
-    )
+    request = GradeRequest(parameters.grader, Settings(**given), asked, answered, workers=cores())
+    context.call("grader", dispatch.grade, request, on_event)
     return Graded.of_json(json.loads(answered.read_text(encoding="utf-8")))
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sirev.errors import BadInput
+from sirev.parameters import operational, semantic
 from sirev.stages import grade, sample, source
-from sirev.stages.stage import Context, Stage, operational, semantic
+from sirev.stages.stage import Context, Stage
 from sirev.store.artifacts import Artifact, Output, TableParts
 from sirev.store.digests import canonical_json, sha256
 from sirev.store.tables import Table

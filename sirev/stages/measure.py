@@ -12,8 +12,9 @@ from sirev.grading import equivalence, extract
 from sirev.grading.grade import IN_PROCESS
 from sirev.metrics import diversity, pairwise_diversity, programs
 from sirev.metrics.voting import RIGHT, majority, votes
+from sirev.parameters import semantic
 from sirev.processes.workers import spread
-from sirev.stages.stage import Context, Stage, semantic
+from sirev.stages.stage import Context, Stage
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.digests import canonical_json
 

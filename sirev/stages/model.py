@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from sirev.stages.stage import Context, Stage, semantic
+from sirev.parameters import semantic
+from sirev.stages.stage import Context, Stage
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.digests import canonical_json
+from sirev.trainers.base_models import FetchRequest, HubModel, fetch
+from sirev.trainers.models import ModelSource
 
 REFERENCE = "base_model.json"
 """{"hub": repository, "commit": its commit}, or {"digest": of a local folder's files}."""
@@ -30,8 +34,8 @@ def run(parameters: ModelParameters, inputs: Mapping[str, Artifact], context: Co
     """`base_model.json`. A Hub model is downloaded, unless this machine has it already: what is missing shows at once."""
     reference: dict[str, Any] = {"digest": parameters.digest}
     if parameters.hub is not None:
-        found = context.call("source", "sirev.trainers.base_models:fetch", asdict(parameters), lambda event: None)
-        reference = {"hub": parameters.hub, "commit": found["commit"]}
+        request = FetchRequest(parameters.hub, parameters.revision)
+        reference = asdict(context.call("source", fetch, request, lambda event: None))
     return Output(files={REFERENCE: canonical_json(reference)})
 
 
@@ -40,17 +44,17 @@ def model_files(folder: Any) -> dict[str, Any]:
     return {path.name: path for path in sorted(folder.iterdir())}
 
 
-def model_folders(name: str, inputs: Mapping[str, Artifact], context: Context) -> dict[str, Any]:
-    """The model input `name`, and its base if it has one, as folders for a child process; see `ModelFolders.of`."""
+def model_source(name: str, inputs: Mapping[str, Artifact], context: Context) -> ModelSource:
+    """The model input `name`, and its base if it has one, for a request to a child."""
     base = inputs.get(f"{name}_base")
-    return {"path": _folder(name, inputs[name], context), "base": _folder(f"{name}_base", base, context) if base else None}
+    return ModelSource(_place(name, inputs[name], context), _place(f"{name}_base", base, context) if base else None)
 
 
-def _folder(name: str, model: Artifact, context: Context) -> Any:
+def _place(name: str, model: Artifact, context: Context) -> Path | HubModel:
     if REFERENCE not in model.manifest["files"]:
-        return str(model.link_into(context.scratch / name))
+        return model.link_into(context.scratch / name)
     reference = model.json(REFERENCE)
-    return reference if "hub" in reference else str(context.local_model(reference["digest"]))
+    return HubModel(**reference) if "hub" in reference else context.local_model(reference["digest"])
 
 
 STAGE = Stage("model", 1, ModelParameters, run)

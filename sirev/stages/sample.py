@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sirev.stages.model import model_folders
-from sirev.stages.stage import Context, Stage, keyed_parameters, operational, semantic
+from sirev.engines import dispatch
+from sirev.engines.dispatch import CellDone, SampleRequest, Underway
+from sirev.engines.protocol import Cell, Decoding, Prompt
+from sirev.parameters import keyed_parameters, operational, semantic
+from sirev.stages.model import model_source
+from sirev.stages.stage import Context, Stage
 from sirev.store.artifacts import Artifact, Output, TableParts
 from sirev.store.digests import canonical_json, sha256
 from sirev.store.tables import Table
@@ -48,20 +52,13 @@ class SampleParameters:
     """What only the engine itself understands: context, memory, where a server is."""
 
 
-@dataclass(frozen=True)
-class _Cell:
-    prompts: list[tuple[str, str]]  # (problem id, prompt)
-    first_draw: int
-    draws: int
-
-
 def run(parameters: SampleParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
     """A table `completions`: problem_id, draw, text, tokens (without end of text), finish ("stop" or "length").
 
     Inputs: `model` (and `model_base` for an adapter) and `problems`, of which the first `parameters.problems`.
     """
     problems = inputs["problems"].rows("problems")[: parameters.problems]
-    whole = grid([(p["id"], p["prompt"]) for p in problems], parameters.n)
+    whole = grid([Prompt(p["id"], p["prompt"]) for p in problems], parameters.n)
     found = [part for cell in whole for part in _parts(cell, lambda cell: context.stored(_cell_action(parameters, inputs, cell)))]
     cells = [cell for cell, _ in found]
     actions = [_cell_action(parameters, inputs, cell) for cell in cells]
@@ -72,39 +69,41 @@ def run(parameters: SampleParameters, inputs: Mapping[str, Artifact], context: C
         total = sum(len(c.prompts) * c.draws for c in cells)
         done = total - sum(len(cells[i].prompts) * cells[i].draws for i in missing)
 
-        def publish(event: dict[str, Any]) -> None:
+        def publish(event: CellDone | Underway) -> None:
             nonlocal done, tokens, began
-            if "cell" not in event:
-                if not event["answers"]:
+            if isinstance(event, Underway):
+                if not event.answers:
                     began = time.monotonic()
                     return
-                rate = (tokens + event["tokens"]) / (time.monotonic() - began)
-                context.progress(done + event["answers"], total, "answers", rate)
+                rate = (tokens + event.tokens) / (time.monotonic() - began)
+                context.progress(done + event.answers, total, "answers", rate)
                 return
-            index = missing[event["cell"]]
-            table = Table(COLUMNS, event["completions"], ORDER)
+            index = missing[event.cell]
+            table = Table(COLUMNS, event.completions, ORDER)
             shards[index] = context.keep(actions[index], Output(tables={"completions": table}))
-            done += len(event["completions"])
-            tokens += sum(row["tokens"] for row in event["completions"])
+            done += len(event.completions)
+            tokens += sum(row["tokens"] for row in event.completions)
             context.progress(done, total, "answers", tokens / (time.monotonic() - began))
 
         context.progress(done, total, "answers")
-        request = _request(parameters, inputs, cells, missing, context)
-        starts = context.call("engine", "sirev.engines.dispatch:sample", request, publish)["loads"]
+        request = _request(parameters, inputs, [cells[i] for i in missing], context)
+        # An engine keeps its weights as long as it is asked about the same base.
+        holding = f"{parameters.engine}/{inputs.get('model_base', inputs['model']).digest}/{'model_base' in inputs}"
+        starts = context.call("engine", dispatch.sample, request, publish, holding)
         seconds = time.monotonic() - began
     now = {"engine_starts": starts, "tokens_now": tokens, "seconds_now": round(seconds, 3)}
     return _assembled([shards[i] for i in range(len(cells))], cells, now)
 
 
-def grid(prompts: list[tuple[str, str]], n: int) -> Iterator[_Cell]:
+def grid(prompts: Sequence[Prompt], n: int) -> Iterator[Cell]:
     """The cells that cover `n` draws of every prompt, all cells of one block of problems in a row."""
     borders = sorted({*range(0, n, CELL_DRAWS), *(border for border in DRAW_BORDERS if border < n), n})
     for start in range(0, len(prompts), CELL_PROBLEMS):
         for first, end in itertools.pairwise(borders):
-            yield _Cell(prompts[start : start + CELL_PROBLEMS], first, end - first)
+            yield Cell(tuple(prompts[start : start + CELL_PROBLEMS]), first, end - first)
 
 
-def _parts(cell: _Cell, stored: Callable[[_Cell], Artifact | None]) -> Iterator[tuple[_Cell, Artifact | None]]:
+def _parts(cell: Cell, stored: Callable[[Cell], Artifact | None]) -> Iterator[tuple[Cell, Artifact | None]]:
     """A cell with its shard; where it has none, first what an earlier sampling with a smaller N left of it."""
     for draws in range(cell.draws, 0, -1):
         part = replace(cell, draws=draws)
@@ -116,47 +115,45 @@ def _parts(cell: _Cell, stored: Callable[[_Cell], Artifact | None]) -> Iterator[
     yield cell, None
 
 
-def _cell_action(parameters: SampleParameters, inputs: Mapping[str, Artifact], cell: _Cell) -> dict[str, Any]:
+def _cell_action(parameters: SampleParameters, inputs: Mapping[str, Artifact], cell: Cell) -> dict[str, Any]:
     kept = keyed_parameters(replace(parameters, n=cell.draws, problems=None))
     digests = {name: inputs[name].semantic for name in ("model", "model_base") if name in inputs}
     return {
         "stage": "sample-shard",
         "version": VERSION,
         "parameters": {**kept, "first_draw": cell.first_draw},
-        "inputs": {**digests, "prompts": sha256(canonical_json(cell.prompts))},
+        "inputs": {**digests, "prompts": sha256(canonical_json([[prompt.problem_id, prompt.text] for prompt in cell.prompts]))},
     }
 
 
 def _request(
-    parameters: SampleParameters, inputs: Mapping[str, Artifact], cells: list[_Cell], missing: list[int], context: Context
-) -> dict[str, Any]:
-    return {
-        "engine": parameters.engine,
-        "model": model_folders("model", inputs, context),
-        # An engine keeps its weights as long as it is asked about the same base.
-        "child": f"{parameters.engine}/{inputs.get('model_base', inputs['model']).digest}/{'model_base' in inputs}",
-        "model_name": "+".join(inputs[name].digest for name in ("model", "model_base") if name in inputs),
-        "decoding": {
-            "temperature": parameters.temperature,
-            "top_p": parameters.top_p,
-            "max_new_tokens": parameters.max_new_tokens,
-            "stop": parameters.stop,
-            "chat": parameters.chat_template,
-        },
-        "dtype": parameters.dtype,
-        "options": parameters.options,
-        "seed": parameters.seed,
-        "cells": [{"prompts": cells[i].prompts, "first_draw": cells[i].first_draw, "draws": cells[i].draws} for i in missing],
-    }
+    parameters: SampleParameters, inputs: Mapping[str, Artifact], cells: Sequence[Cell], context: Context
+) -> SampleRequest:
+    return SampleRequest(
+        engine=parameters.engine,
+        model=model_source("model", inputs, context),
+        model_name="+".join(inputs[name].digest for name in ("model", "model_base") if name in inputs),
+        decoding=Decoding(
+            temperature=parameters.temperature,
+            top_p=parameters.top_p,
+            max_new_tokens=parameters.max_new_tokens,
+            stop=tuple(parameters.stop),
+            chat=parameters.chat_template,
+        ),
+        dtype=parameters.dtype,
+        options=parameters.options,
+        seed=parameters.seed,
+        cells=tuple(cells),
+    )
 
 
-def _assembled(shards: list[Artifact], cells: list[_Cell], now: dict[str, Any]) -> Output:
+def _assembled(shards: list[Artifact], cells: list[Cell], now: dict[str, Any]) -> Output:
     """One table over the shards' own files; nothing is copied. `now`: what this attempt did of it."""
     rows = [row for shard in shards for row in shard.rows("completions")]
     parts = {}
     for shard, cell in zip(shards, cells, strict=True):
         (entry,) = shard.manifest["files"].values()
-        parts[f"completions/{cell.prompts[0][0]}-{cell.first_draw:04d}.parquet"] = (entry["sha256"], entry["size"])
+        parts[f"completions/{cell.prompts[0].problem_id}-{cell.first_draw:04d}.parquet"] = (entry["sha256"], entry["size"])
     provenance = {
         "answers": len(rows),
         "tokens": sum(row["tokens"] for row in rows),

@@ -1,4 +1,4 @@
-"""select: the training set D_t: gold answers at t = 1, then correct answers (SFT) or pairs of answers (DPO)."""
+"""select: the training set D_t: gold answers at t = 1, then what its kind of training makes of right and wrong answers."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sirev.parameters import semantic
 from sirev.seeds import derive_seed
-from sirev.stages.stage import Context, Stage, semantic
+from sirev.stages.stage import Context, Stage
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.digests import canonical_json
 from sirev.store.tables import Row, Table
+from sirev.training_kinds import KINDS, SFT, TrainingKind
 
-SFT_COLUMNS = {"problem_id": "string", "place": "int", "prompt": "string", "completion": "string"}
-DPO_COLUMNS = {"problem_id": "string", "place": "int", "prompt": "string", "chosen": "string", "rejected": "string"}
+GOLD = "gold"
 
 
 @dataclass(frozen=True)
 class SelectParameters:
-    """`kind` is "gold", "sft" or "dpo"; `max_per_problem` counts answers, for dpo pairs; `seed` draws which."""
+    """`kind` is "gold" or a kind of training; `max_per_problem` counts examples, for dpo pairs; `seed` draws which."""
 
     kind: str = semantic()
     unique: bool = semantic(default=False)
@@ -31,14 +32,15 @@ def run(parameters: SelectParameters, inputs: Mapping[str, Artifact], context: C
     """A table `examples` and `summary.json`: {examples, problems, new, truncated, outcome}.
 
     Answers that were cut off at the length limit are left out and counted: training would end them where the model
-    did not. Inputs: `problems`; for sft and dpo also `completions` and `grades`, and optionally `previous`, the training set
+    did not. Inputs: `problems`; unless gold also `completions` and `grades`, and optionally `previous`, the training set
     that the answering model was trained on last, if of the same kind. The outcome is "ok" or why there is nothing
     to learn from: "no correct answer", "no pair", "nothing new" (every example was in `previous`).
     """
     problems = inputs["problems"].rows("problems")
-    if parameters.kind == "gold":
-        rows = [_example(p["id"], 0, p["prompt"], p["target"]) for p in problems]
-        return _output(SFT_COLUMNS, rows, None, "no problem", 0)
+    if parameters.kind == GOLD:
+        rows = [_example(SFT, p["id"], 0, p["prompt"], (p["target"],)) for p in problems]
+        return _output(SFT, rows, None, "no problem", 0)
+    kind = KINDS[parameters.kind]
     completions = inputs["completions"].rows("completions")
     truncated = sum(row["finish"] == "length" for row in completions)
     right, wrong = answers_by_problem(completions, inputs["grades"].rows("grades"))
@@ -47,20 +49,10 @@ def run(parameters: SelectParameters, inputs: Mapping[str, Artifact], context: C
     rows = []
     for problem_id, prompt in prompts.items():
         rng = random.Random(derive_seed(parameters.seed, problem_id))
-        good = _drawn(right[problem_id], parameters.unique, rng)
-        if parameters.kind == "sft":
-            chosen = good[: parameters.max_per_problem]
-            rows.extend(_example(problem_id, place, prompt, text) for place, text in enumerate(chosen))
-        else:
-            bad = _drawn(wrong[problem_id], parameters.unique, rng)
-            pairs = list(zip(good, bad, strict=False))[: parameters.max_per_problem]  # each answer in one pair at most
-            rows.extend(
-                {"problem_id": problem_id, "place": place, "prompt": prompt, "chosen": yes, "rejected": no}
-                for place, (yes, no) in enumerate(pairs)
-            )
-    if parameters.kind == "sft":
-        return _output(SFT_COLUMNS, rows, previous, "no correct answer", truncated)
-    return _output(DPO_COLUMNS, rows, previous, "no pair", truncated)
+        good, bad = (_drawn(answers[problem_id], parameters.unique, rng) for answers in (right, wrong))
+        chosen = list(kind.examples(good, bad))[: parameters.max_per_problem]
+        rows.extend(_example(kind, problem_id, place, prompt, answers) for place, answers in enumerate(chosen))
+    return _output(kind, rows, previous, kind.nothing, truncated)
 
 
 def answers_by_problem(
@@ -83,11 +75,12 @@ def _drawn(texts: list[str], unique: bool, rng: random.Random) -> list[str]:
     return pool
 
 
-def _example(problem_id: str, place: int, prompt: str, completion: str) -> Row:
-    return {"problem_id": problem_id, "place": place, "prompt": prompt, "completion": completion}
+def _example(kind: TrainingKind, problem_id: str, place: int, prompt: str, answers: tuple[str, ...]) -> Row:
+    return {"problem_id": problem_id, "place": place, "prompt": prompt, **dict(zip(kind.answers, answers, strict=True))}
 
 
-def _output(columns: dict[str, str], rows: list[Row], previous: list[Row] | None, empty: str, truncated: int) -> Output:
+def _output(kind: TrainingKind, rows: list[Row], previous: list[Row] | None, nothing: str, truncated: int) -> Output:
+    columns = {"problem_id": "string", "place": "int", "prompt": "string", **dict.fromkeys(kind.answers, "string")}
     texts = [name for name in columns if name != "place"]
 
     def identity(row: Row) -> tuple[str, ...]:
@@ -95,7 +88,7 @@ def _output(columns: dict[str, str], rows: list[Row], previous: list[Row] | None
 
     known = {identity(row) for row in previous or []}
     new = sum(identity(row) not in known for row in rows)
-    outcome = empty if not rows else "nothing new" if previous is not None and new == 0 else "ok"
+    outcome = nothing if not rows else "nothing new" if previous is not None and new == 0 else "ok"
     summary = {
         "examples": len(rows),
         "problems": len({row["problem_id"] for row in rows}),

@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from sirev.parameters import keyed_parameters
+from sirev.processes.requests import Emit, Event, Request, Result, Work
 from sirev.store.artifacts import Artifact, Output
-
-_NEVER = object()
-
-
-def semantic(
-    *, default: Any = dataclasses.MISSING, default_factory: Any = dataclasses.MISSING, absent_means: Any = _NEVER
-) -> Any:
-    """A parameter that changes the result, so it is part of the key.
-
-    `absent_means` lets a parameter be added later without changing old keys: the parameter is left out of the key
-    if and only if it equals this value. It is what older code did, whatever today's default is; never edit it.
-    """
-    metadata = {"semantic": True, "absent_means": absent_means}
-    return dataclasses.field(default=default, default_factory=default_factory, metadata=metadata)
-
-
-def operational(*, default: Any = dataclasses.MISSING, default_factory: Any = dataclasses.MISSING) -> Any:
-    """A parameter that does not change the result (batch sizes of inference, workers): never part of a key."""
-    return dataclasses.field(default=default, default_factory=default_factory, metadata={"semantic": False})
-
-
-def keyed_parameters(parameters: Any) -> dict[str, Any]:
-    """The parameters that belong in the key, as plain JSON values; groups of parameters likewise, field by field."""
-    found = {}
-    for field in dataclasses.fields(parameters):
-        value = getattr(parameters, field.name)
-        if field.metadata["semantic"] and value != field.metadata["absent_means"]:
-            found[field.name] = keyed_parameters(value) if dataclasses.is_dataclass(value) else value
-    return found
 
 
 class Context(Protocol):
@@ -55,8 +27,18 @@ class Context(Protocol):
         """Where the base model whose files have this digest lies; BadInput if it is not here any more."""
         ...
 
-    def call(self, role: str, function: str, arguments: Mapping[str, Any], on_event: Callable[[Any], None]) -> Any:
-        """Run a dotted function in the resident child that plays `role` ("source", "trainer", "engine", "grader")."""
+    def call(
+        self,
+        role: str,
+        work: Work[Request, Event, Result],
+        request: Request,
+        on_event: Emit[Event],
+        holding: str | None = None,
+    ) -> Result:
+        """Run a function in the resident child that plays `role` ("source", "trainer", "engine", "grader").
+
+        `holding` names what it will load, if that is to stay loaded: a child that holds something else is ended first.
+        """
         ...
 
     def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:

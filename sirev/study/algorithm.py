@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sirev.errors import BadInput
-from sirev.recipe import Kind, Method
+from sirev.recipe import Method
 from sirev.store.artifacts import Artifact
 from sirev.study.evaluation import Measures, evaluate
 from sirev.study.steps import Known, Model, Steps
+from sirev.training_kinds import SFT, TrainingKind
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Iteration:
     t: int
     model: Model
     draws: tuple[Known, Known]
-    kind: Kind
+    kind: TrainingKind
     data: Known | None
 
 
@@ -56,10 +57,10 @@ def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[
     data = steps.gold_answers(m0)
     if trouble := degenerate(data):  # M_0's own rationales may all miss the answer
         raise BadInput(f"there is nothing to train M_1 on: {trouble}")
-    m = steps.train(1, "sft", init=m0, data=data)  # M_1 <- SFT(M_0 | D)
+    m = steps.train(1, SFT, init=m0, data=data)  # M_1 <- SFT(M_0 | D)
     draws = steps.training_draws(1, m)
-    yield Iteration(1, m, draws, "sft", data)
-    learned = ("sft", data)  # what M_{t-1} was last trained on
+    yield Iteration(1, m, draws, SFT, data)
+    learned = (SFT, data)  # what M_{t-1} was last trained on
     for t in range(2, recipe.T + 1):
         kind = recipe.steps(method)[t - 2]
         answers = steps.grade(t - 1, "select", draws, recipe.training.grader)
@@ -72,7 +73,7 @@ def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[
         new = not trouble or trouble == "nothing new"  # else there is nothing to train on, and M_t is M_{t-1}
         if new:
             init = m if recipe.init_from == "previous" else m0
-            reference = m if kind == "dpo" else None  # always M_{t-1}, never the base model
+            reference = m if kind.has_reference else None  # DPO's is always M_{t-1}, never the base model
             m = steps.train(t, kind, init=init, data=data, reference=reference)  # M_t <- F_t(M_{t-1} | D_t)
             learned = (kind, data)
         draws = steps.training_draws(t, m)  # N answers y_ij per x_i from M_t

@@ -11,10 +11,10 @@ from sirev.grading.graders import GRADERS
 from sirev.recipe import load_recipe
 from sirev.recipe.sections import Grader, ProgramGrader, TextGrader
 from sirev.recipe.task_sections import DEFAULT_GRADERS, Csqa, Data, Gsm8k, Math, Mbpp, OwnRows
-from sirev.stages.dataset import DatasetParameters
 from sirev.store.local_files import LocalFiles
 from sirev.study.inputs import dataset_parameters, template_of
 from sirev.suggest import suggest
+from sirev.tasks.load import DatasetParameters
 
 Section = Gsm8k | Math | Mbpp | Csqa | OwnRows
 TaskName = Literal["gsm8k", "math", "mbpp", "csqa", "jsonl"]

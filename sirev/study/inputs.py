@@ -13,9 +13,9 @@ from sirev.errors import BadInput
 from sirev.hub import is_local
 from sirev.recipe.sections import Embedding, Model
 from sirev.recipe.task_sections import Csqa, Data, DataTask, Gsm8k, Math, Mbpp, OwnClass, OwnRows
-from sirev.stages.dataset import DatasetParameters
 from sirev.stages.model import ModelParameters
 from sirev.store.local_files import LocalFiles
+from sirev.tasks.load import DatasetParameters
 from sirev.tasks.splits import local_file, require_distinct_files, upstream_split
 from sirev.tasks.templates import RATIONALES
 from sirev.trainers.base_models import local_files, local_module_files

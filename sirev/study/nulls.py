@@ -17,6 +17,7 @@ from sirev.study.algorithm import Outcome, degenerate, early_end, iterations, se
 from sirev.study.evaluation import Measures, evaluate
 from sirev.study.steps import Known, Model, Steps
 from sirev.suggest import suggest
+from sirev.training_kinds import SFT
 
 Null = Literal["resample", "retrain", "gold"]
 NULLS: tuple[Null, ...] = get_args(Null)
@@ -117,4 +118,4 @@ def _first(steps: Steps) -> tuple[Model, Known, Model]:
     data = steps.gold_answers(m0)
     if trouble := degenerate(data):
         raise BadInput(f"there is nothing to train M_1 on: {trouble}")
-    return m0, data, steps.train(1, "sft", init=m0, data=data)
+    return m0, data, steps.train(1, SFT, init=m0, data=data)

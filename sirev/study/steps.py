@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from sirev.errors import BadInput
-from sirev.recipe import Kind, Recipe
+from sirev.recipe import Recipe
 from sirev.recipe.sections import Architecture, Decoding, Grader, LevelsSuite, Lora, Optimisation, ProgramGrader, TaskSuite
 from sirev.recipe.task_sections import Arithmetic, Csqa, Mbpp, OwnClass, OwnRows
 from sirev.seeds import derive_seed
@@ -26,6 +26,8 @@ from sirev.study.inputs import (
     template_of,
 )
 from sirev.tasks.splits import FEW_SHOT, STOP
+from sirev.trainers.dispatch import ArchitectureParameters, LoraParameters, PretrainParameters, TrainParameters
+from sirev.training_kinds import SFT, TrainingKind
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,8 @@ class Steps:
         named = self.recipe.model
         if named.pretrain is None:
             return Model(self._do("model:0", model.STAGE, model_parameters(named, self._local), {}))
-        sizes = pretrain.ArchitectureParameters(**(named.architecture or Architecture()).model_dump())
-        parameters = pretrain.PretrainParameters(architecture=sizes, threads=2, **named.pretrain.model_dump())
+        sizes = ArchitectureParameters(**(named.architecture or Architecture()).model_dump())
+        parameters = PretrainParameters(architecture=sizes, threads=2, **named.pretrain.model_dump())
         return Model(self._do("pretrain:0", pretrain.STAGE, parameters, {}))
 
     def gold_answers(self, m0: Model) -> Known:
@@ -143,7 +145,7 @@ class Steps:
         problems = self.problems("train")
         if isinstance(self.recipe.task, Csqa) and self.recipe.task.rationales == "self":
             return self._own_rationales(m0, problems, self.recipe.task.bootstrap)
-        return self._do("select:1", select.STAGE, select.SelectParameters("gold"), {"problems": problems})
+        return self._do("select:1", select.STAGE, select.SelectParameters(select.GOLD), {"problems": problems})
 
     def _own_rationales(self, m0: Model, problems: Known, n: int) -> Known:
         """One rationale of M_0, few-shot, that reaches the right letter, for each problem where there is one.
@@ -154,19 +156,19 @@ class Steps:
         decoding = Decoding(n=n, temperature=asked.temperature, top_p=asked.top_p, max_new_tokens=asked.max_new_tokens)
         examples = self._sample(0, m0, FEW_SHOT, decoding, stop=[STOP], chat=False)
         answers = self.grade(0, "rationales", examples, self.recipe.training.grader)
-        parameters = select.SelectParameters("sft", unique=True, max_per_problem=1, seed=derive_seed(self.seed, "select", 1))
+        parameters = select.SelectParameters(SFT.name, unique=True, max_per_problem=1, seed=derive_seed(self.seed, "select", 1))
         return self._do("select:1", select.STAGE, parameters, {**answers.inputs(), "problems": problems})
 
-    def select(self, t: int, kind: Kind, answers: Graded, previous: Known | None) -> Known:
+    def select(self, t: int, kind: TrainingKind, answers: Graded, previous: Known | None) -> Known:
         """D_t from answers of M_{t-1}; `previous` is D_{t-1} if M_{t-1} was trained by the same kind of step."""
-        wanted = self._settings(kind).select
-        parameters = select.SelectParameters(kind, wanted.unique, wanted.max_per_problem, derive_seed(self.seed, "select", t))
+        seed = derive_seed(self.seed, "select", t)
+        parameters = select.SelectParameters(kind.name, **self.recipe.training.of(kind).select.model_dump(), seed=seed)
         inputs = answers.inputs() | ({"previous": previous} if previous is not None else {})
         return self._do(f"select:{t}", select.STAGE, parameters, inputs)
 
-    def train(self, t: int, kind: Kind, init: Model, data: Known, reference: Model | None = None) -> Model:
-        """M_t, trained from `init` on `data`; for DPO against `reference`."""
-        settings = self.recipe.training.initial if t == 1 else self._settings(kind)
+    def train(self, t: int, kind: TrainingKind, init: Model, data: Known, reference: Model | None = None) -> Model:
+        """M_t, trained from `init` on `data`, against `reference` where the kind of training has one."""
+        settings = self.recipe.training.initial if t == 1 else self.recipe.training.of(kind)
         inputs = init.inputs("init") | {"data": data} | (reference.inputs("reference") if reference else {})
         return self._train(f"train:{t}", kind, settings, derive_seed(self.seed, "train", t), init, inputs)
 
@@ -174,9 +176,9 @@ class Steps:
         """M_1 trained once more, by other random numbers; the first time is t = 2 of a null run."""
         seed = derive_seed(self.seed, "train", 1, "null", t - 1)
         inputs = init.inputs("init") | {"data": data}
-        return self._train(f"train/null:{t}", "sft", self.recipe.training.initial, seed, init, inputs)
+        return self._train(f"train/null:{t}", SFT, self.recipe.training.initial, seed, init, inputs)
 
-    def train_on_gold(self, t: int, init: Model, data: Known, instead_of: tuple[Kind, Model, Known]) -> Model:
+    def train_on_gold(self, t: int, init: Model, data: Known, instead_of: tuple[TrainingKind, Model, Known]) -> Model:
         """A null M_t: SFT of `init` on gold answers for as many optimizer steps as a method's M_t took.
 
         `instead_of` is the kind of the method's step, its M_t, and the D_t that it was trained on.
@@ -185,11 +187,11 @@ class Steps:
         kind, trained, its_data = instead_of
         steps = None
         if isinstance(trained.weights, Artifact) and isinstance(its_data, Artifact):
-            steps = self._optimizer_steps(t, self._settings(kind), its_data)
+            steps = self._optimizer_steps(t, self.recipe.training.of(kind), its_data)
         else:  # for how many steps is not known before they are made
             inputs["instead_of"] = its_data if isinstance(trained.weights, Artifact) else trained.weights
-        settings = self.recipe.training.sft or self.recipe.training.initial
-        return self._train(f"train/null:{t}", "sft", settings, derive_seed(self.seed, "train", t, "null"), init, inputs, steps)
+        settings = self.recipe.training.of(SFT) or self.recipe.training.initial
+        return self._train(f"train/null:{t}", SFT, settings, derive_seed(self.seed, "train", t, "null"), init, inputs, steps)
 
     def _optimizer_steps(self, t: int, settings: Optimisation, data: Artifact) -> int:
         """How many optimizer steps the training of M_t took, from its examples but those dropped for their length."""
@@ -200,7 +202,7 @@ class Steps:
     def _train(
         self,
         name: str,
-        kind: Kind,
+        kind: TrainingKind,
         settings: Optimisation,
         seed: int,
         init: Model,
@@ -209,17 +211,11 @@ class Steps:
     ) -> Model:
         training = self.recipe.training
         lora = training.lora or Lora() if training.parameters == "lora" else None
-        parameters = train.TrainParameters(
-            kind=kind,
+        parameters = TrainParameters(
+            kind=kind.name,
             max_steps=steps,
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            learning_rate=settings.learning_rate,
-            warmup=settings.warmup,
             seed=seed,
-            beta=getattr(settings, "beta", None),
-            nll_weight=getattr(settings, "nll_weight", 0.0),
-            lora=train.LoraParameters(**lora.model_dump()) if lora else None,
+            lora=LoraParameters(**lora.model_dump()) if lora else None,
             optimizer=training.optimizer,
             dtype=training.dtype,
             max_prompt_tokens=training.max_prompt_tokens,
@@ -227,6 +223,7 @@ class Steps:
             chat_template=self.recipe.model.chat_template,
             checkpoint_minutes=training.checkpoint_minutes,
             **training.memory.model_dump(),
+            **settings.model_dump(exclude={"select"}),
         )
         weights = self._do(name, train.STAGE, parameters, inputs)
         return Model(weights, (init.base or init.weights) if lora else None)
@@ -304,9 +301,6 @@ class Steps:
         if isinstance(task, Mbpp) or (isinstance(task, OwnRows | OwnClass) and isinstance(grader, ProgramGrader)):
             return "code"
         return "text" if isinstance(task, OwnRows | OwnClass) and grader.name in ("letter", "exact") else "math"
-
-    def _settings(self, kind: Kind) -> Any:
-        return self.recipe.training.sft if kind == "sft" else self.recipe.training.dpo
 
     def _sample(
         self,

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sirev import hub
 from sirev.errors import BadInput
+from sirev.processes.requests import Emit
 
 PATTERNS = ("*.safetensors", "*.json", "*.model", "*.txt", "*.jinja")
 """What a model consists of. Never pickled weights; loading those would run whatever is in them."""
 NOT_THE_MODEL = ("original/*", "consolidated*")  # other people's formats of the same weights
 
-Emit = Callable[[dict[str, Any]], None]
+
+@dataclass(frozen=True)
+class HubModel:
+    """A repository of the Hub at a commit."""
+
+    hub: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class FetchRequest:
+    """A repository of the Hub at a revision; None is its main branch."""
+
+    hub: str
+    revision: str | None
 
 
 def local_files(folder: Path) -> list[str]:
@@ -37,10 +52,9 @@ def local_module_files(folder: Path) -> list[str]:
     return names
 
 
-def fetch(arguments: dict[str, Any], emit: Emit) -> dict[str, str]:
-    """Have a Hub model on this machine: {"commit", "path"}. Arguments: `hub`, `revision` (None: main)."""
-    path = snapshot(arguments["hub"], arguments["revision"])
-    return {"commit": path.name, "path": str(path)}
+def fetch(request: FetchRequest, emit: Emit[Any]) -> HubModel:
+    """Have a model of the Hub on this machine, and say at which commit; there are no events."""
+    return HubModel(request.hub, snapshot(request.hub, request.revision).name)
 
 
 def snapshot(repository: str, revision: str | None) -> Path:

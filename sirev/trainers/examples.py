@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sirev.trainers.tokens import answer_ids, prompt_ids
+
+Ids = list[int]
 
 
 @dataclass(frozen=True)
 class Examples:
     """Tokenised rows, how many were dropped for their length, and how many tokens one pass over the rows takes."""
 
-    rows: list[dict[str, Any]]
+    rows: list[dict[str, Ids]]
     dropped: int
     tokens: int
 
@@ -31,29 +33,22 @@ class Limits:
         return short and all(self.completion is None or len(answer) <= self.completion for answer in answers)
 
 
-def sft_examples(tokenizer: Any, data: Sequence[Mapping[str, str]], limits: Limits, chat: bool) -> Examples:
-    """Rows (prompt, completion) as input_ids and completion_mask, 1 where there is loss."""
+def tokenised(
+    tokenizer: Any,
+    data: Sequence[Mapping[str, str]],
+    answers: Sequence[str],
+    row: Callable[..., dict[str, Ids]],
+    limits: Limits,
+    chat: bool,
+) -> Examples:
+    """Rows of a prompt and of its answers, which stand in the columns `answers`, as what `row` makes of their tokens."""
     rows, dropped, tokens = [], 0, 0
-    for row in data:
-        prompt = prompt_ids(tokenizer, row["prompt"], chat)
-        answer = answer_ids(tokenizer, row["prompt"], row["completion"], chat)
-        if not limits.allow(prompt, answer):
+    for example in data:
+        prompt = prompt_ids(tokenizer, example["prompt"], chat)
+        written = [answer_ids(tokenizer, example["prompt"], example[name], chat) for name in answers]
+        if not limits.allow(prompt, *written):
             dropped += 1
             continue
-        rows.append({"input_ids": prompt + answer, "completion_mask": [0] * len(prompt) + [1] * len(answer)})
-        tokens += len(prompt) + len(answer)
-    return Examples(rows, dropped, tokens)
-
-
-def dpo_examples(tokenizer: Any, data: Sequence[Mapping[str, str]], limits: Limits, chat: bool) -> Examples:
-    """Rows (prompt, chosen, rejected) as prompt_ids, chosen_ids and rejected_ids."""
-    rows, dropped, tokens = [], 0, 0
-    for row in data:
-        prompt = prompt_ids(tokenizer, row["prompt"], chat)
-        chosen, rejected = (answer_ids(tokenizer, row["prompt"], row[which], chat) for which in ("chosen", "rejected"))
-        if not limits.allow(prompt, chosen, rejected):
-            dropped += 1
-            continue
-        rows.append({"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected})
-        tokens += 2 * len(prompt) + len(chosen) + len(rejected)
+        rows.append(row(prompt, *written))
+        tokens += sum(len(prompt) + len(answer) for answer in written)
     return Examples(rows, dropped, tokens)

@@ -11,11 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.trainers.base_models import snapshot
+from sirev.trainers.base_models import HubModel, snapshot
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 VARYING = {"_name_or_path", "transformers_version", "peft_version", "base_model_name_or_path", "revision"}
 """Fields of saved configurations that say where or by what version something was made."""
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model as a request names it, and its base if it is an adapter: each in a folder, or on the Hub."""
+
+    path: Path | HubModel
+    base: Path | HubModel | None = None
 
 
 @dataclass(frozen=True)
@@ -26,13 +34,13 @@ class ModelFolders:
     base: Path | None = None
 
     @classmethod
-    def of(cls, value: dict[str, Any]) -> ModelFolders:
-        """From the JSON form {"path": ..., "base": ...}, each a folder or {"hub", "commit"}; the latter is fetched."""
-        return cls(_folder(value["path"]), _folder(value["base"]) if value["base"] else None)
+    def of(cls, source: ModelSource) -> ModelFolders:
+        """Where a model is; what is on the Hub is fetched."""
+        return cls(_folder(source.path), _folder(source.base) if source.base else None)
 
 
-def _folder(value: Any) -> Path:
-    return Path(value) if isinstance(value, str) else snapshot(value["hub"], value["commit"])
+def _folder(place: Path | HubModel) -> Path:
+    return place if isinstance(place, Path) else snapshot(place.hub, place.commit)
 
 
 def load_tokenizer(model: ModelFolders) -> Any:

@@ -8,52 +8,47 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import torch
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
+from sirev.processes.requests import Emit, Progress
 from sirev.tasks import arithmetic
+from sirev.trainers.dispatch import ArchitectureParameters, Log, PretrainRequest
 from sirev.trainers.models import save_model
 
-Emit = Callable[[dict[str, Any]], None]
 IGNORED = -100  # label of a position without loss
 
 
-def pretrain(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
-    """Make M0 and save it into `arguments["out"]`; the other arguments are those of `sirev.stages.pretrain`.
-
-    Returns {"log": [{step, loss}]}, the loss in nats a token.
-    """
+def pretrain(request: PretrainRequest, emit: Emit[Progress]) -> Log:
+    """Make M0, save it and return its log; see `sirev.trainers.dispatch`."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(arguments["threads"])  # the weights are the same, bit for bit, with any number
+    torch.set_num_threads(request.parameters.threads)  # the weights are the same, bit for bit, with any number
     try:
-        return _pretrain(arguments, emit)
+        return _pretrain(request, emit)
     finally:
         torch.set_num_threads(threads)
 
 
-def _pretrain(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
-    set_seed(arguments["seed"])
+def _pretrain(request: PretrainRequest, emit: Emit[Progress]) -> Log:
+    settings = request.parameters
+    set_seed(settings.seed)
     tokenizer = build_tokenizer()
-    model = build_model(arguments["architecture"], tokenizer)
-    pairs = list(arithmetic.corpus(arguments["sequences"], arguments["levels"], arguments["seed"], arguments["equations_share"]))
+    model = build_model(settings.architecture, tokenizer)
+    pairs = list(arithmetic.corpus(settings.sequences, settings.levels, settings.seed, settings.equations_share))
     examples = [
         (prompt, [*completion, tokenizer.eos_token_id])
         for prompt, completion in zip(
             tokenizer([p for p, _ in pairs])["input_ids"], tokenizer([c for _, c in pairs])["input_ids"], strict=True
         )
     ]
-    size = arguments["batch_size"]
+    size = settings.batch_size
     steps = len(examples) // size
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=arguments["learning_rate"], betas=(0.9, 0.98), weight_decay=0.0, fused=True
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warmup_cosine(steps, arguments["warmup"]))
-    log = []
+    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warmup_cosine(steps, settings.warmup))
+    log: Log = []
     model.train()
     for step in range(steps):
         loss = _accumulate(model, examples[step * size : (step + 1) * size])
@@ -62,9 +57,9 @@ def _pretrain(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
         optimizer.zero_grad()
         if step % 100 == 99 or step == steps - 1:
             log.append({"step": step + 1, "loss": round(loss, 4) if math.isfinite(loss) else None})
-            emit({"step": step + 1, "steps": steps})
-    save_model(model, tokenizer, Path(arguments["out"]))
-    return {"log": log}
+            emit(Progress(step + 1, steps))
+    save_model(model, tokenizer, request.out)
+    return log
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
@@ -81,19 +76,19 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def build_model(architecture: dict[str, Any], tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+def build_model(architecture: ArchitectureParameters, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     """A randomly initialised Llama, fp32, with tied embeddings."""
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=architecture["hidden_size"],
-        intermediate_size=architecture["intermediate_size"],
-        num_hidden_layers=architecture["layers"],
-        num_attention_heads=architecture["heads"],
-        num_key_value_heads=architecture["kv_heads"],
-        head_dim=architecture["head_dim"],
-        initializer_range=architecture["initializer_range"],
+        hidden_size=architecture.hidden_size,
+        intermediate_size=architecture.intermediate_size,
+        num_hidden_layers=architecture.layers,
+        num_attention_heads=architecture.heads,
+        num_key_value_heads=architecture.kv_heads,
+        head_dim=architecture.head_dim,
+        initializer_range=architecture.initializer_range,
         max_position_embeddings=512,
-        rope_parameters={"rope_type": "default", "rope_theta": architecture["rope_theta"]},
+        rope_parameters={"rope_type": "default", "rope_theta": architecture.rope_theta},
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,

@@ -1,7 +1,4 @@
-"""The trainings of Algorithm 1 by TRL: SFT on prompts with one answer, DPO on prompts with a better and a worse one.
-
-Runs in a resident child; see `sirev.stages.train` for what it is given.
-"""
+"""The trainings of Algorithm 1 by TRL, whatever their kind; what each kind has of its own is in a module of its name."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ import gc
 import json
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,116 +14,85 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import TrainerCallback, set_seed
-from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
 from sirev.errors import BadInput
+from sirev.processes.requests import Emit, Progress
+from sirev.trainers import dpo, sft
 from sirev.trainers.checkpoints import Checkpoints, step_of
-from sirev.trainers.examples import Examples, Limits, dpo_examples, sft_examples
-from sirev.trainers.models import ModelFolders, load_merged, load_model, load_tokenizer, save_model
+from sirev.trainers.dispatch import Log, Trained, TrainParameters, TrainRequest
+from sirev.trainers.examples import Examples, Ids, Limits, tokenised
+from sirev.trainers.models import ModelFolders, load_model, load_tokenizer, save_model
+from sirev.training_kinds import KINDS
 
-Emit = Callable[[dict[str, Any]], None]
 LOGGED = 24
 
 
-class _Progress(TrainerCallback):
+@dataclass(frozen=True)
+class KindTrainer:
+    """How a kind of training is done by TRL."""
+
+    row: Callable[..., dict[str, Ids]]
+    """An example in the columns that its trainer takes, from the tokens of the prompt and of each answer."""
+    trainer: Callable[[TrainRequest, Any, dict[str, Any], dict[str, Any]], Any]
+    """The trainer, from the policy, the settings that all kinds have, and what every trainer is given."""
+
+
+TRAINERS = {"sft": KindTrainer(sft.row, sft.trainer), "dpo": KindTrainer(dpo.row, dpo.trainer)}
+
+
+class _Steps(TrainerCallback):
     """Passes steps on."""
 
-    def __init__(self, emit: Emit) -> None:
+    def __init__(self, emit: Emit[Progress]) -> None:
         self.emit = emit
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.emit({"step": state.global_step, "steps": state.max_steps})
+        self.emit(Progress(state.global_step, state.max_steps))
 
 
-def train(arguments: dict[str, Any], emit: Emit) -> dict[str, Any]:
-    """Train one step and save the model into `arguments["out"]`.
-
-    Arguments: `kind` "sft" or "dpo"; `init` and, for dpo, `reference` as model folders; `reference_is_init`;
-    `data`, a JSON file of rows (prompt, completion) or (prompt, chosen, rejected); `settings`, those of
-    `sirev.stages.train`; `seed`; `out`; `attempts`, a folder that outlives an interruption, from whose checkpoints it
-    goes on. Returns {"log": [{step, loss, ...}], thinned, "steps", "tokens" of all epochs, "dropped" for their length,
-    "resumed" at which step}.
-    """
+def train(request: TrainRequest, emit: Emit[Progress]) -> Trained:
+    """Train one step of Algorithm 1 and save the model; see `sirev.trainers.dispatch`."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()  # what the training before this one left in reference cycles
-    settings = arguments["settings"]
-    checkpoints = Checkpoints(Path(arguments["attempts"]), settings["checkpoint_minutes"])
+    settings = request.parameters
+    checkpoints = Checkpoints(request.attempts, settings.checkpoint_minutes)
     adopted = checkpoints.adopt()
-    progress = _Progress(emit)
-    trainer, examples = make_trainer({**arguments, "scratch": str(checkpoints.folder)}, progress, checkpoints)
+    trainer, examples = make_trainer(request, checkpoints.folder, _Steps(emit), checkpoints)
     trainer.train(resume_from_checkpoint=str(adopted) if adopted else None)
-    save_model(trainer.model, trainer.processing_class, Path(arguments["out"]))
+    save_model(trainer.model, trainer.processing_class, request.out)
     checkpoints.discard()
-    passes = settings["epochs"] if settings["max_steps"] is None else trainer.state.epoch
-    return {
-        "log": thinned([_finite(entry) for entry in trainer.state.log_history if "loss" in entry]),
-        "steps": trainer.state.global_step,
-        "tokens": round(examples.tokens * passes),
-        "dropped": examples.dropped,
-        "resumed": step_of(adopted) if adopted else None,
-    }
+    passes = settings.epochs if settings.max_steps is None else trainer.state.epoch
+    return Trained(
+        log=thinned([_finite(entry) for entry in trainer.state.log_history if "loss" in entry]),
+        steps=trainer.state.global_step,
+        tokens=round(examples.tokens * passes),
+        dropped=examples.dropped,
+        resumed=step_of(adopted) if adopted else None,
+    )
 
 
-def make_trainer(arguments: dict[str, Any], *callbacks: TrainerCallback) -> tuple[Any, Examples]:
-    """TRL's trainer, ready to train, and the examples it trains on; see `train` for the arguments."""
-    settings = arguments["settings"]
-    set_seed(arguments["seed"])
-    init = ModelFolders.of(arguments["init"])
+def make_trainer(request: TrainRequest, scratch: Path, *callbacks: TrainerCallback) -> tuple[Any, Examples]:
+    """TRL's trainer, ready to train, and the examples it trains on; checkpoints go into `scratch`."""
+    settings = request.parameters
+    set_seed(settings.seed)
+    init = ModelFolders.of(request.init)
     tokenizer = load_tokenizer(init)
-    rows = json.loads(Path(arguments["data"]).read_text(encoding="utf-8"))
-    limits = Limits(settings["max_prompt_tokens"], settings["max_completion_tokens"])
-    tokenise = sft_examples if arguments["kind"] == "sft" else dpo_examples
-    examples = tokenise(tokenizer, rows, limits, settings["chat_template"])
+    kind = TRAINERS[settings.kind]
+    data = json.loads(request.data.read_text(encoding="utf-8"))
+    limits = Limits(settings.max_prompt_tokens, settings.max_completion_tokens)
+    examples = tokenised(tokenizer, data, KINDS[settings.kind].answers, kind.row, limits, settings.chat_template)
     if not examples.rows:
         raise BadInput(
             f"all {examples.dropped} examples are longer than training.max_prompt_tokens or training.max_completion_tokens"
         )
     policy = _policy(init, settings)
-    common = _common_arguments(settings, arguments["seed"], arguments["scratch"], policy)
+    common = _common_arguments(settings, scratch, policy)
     given = {"train_dataset": Dataset.from_list(examples.rows), "processing_class": tokenizer, "callbacks": list(callbacks)}
-    if arguments["kind"] == "sft":
-        return SFTTrainer(policy, args=SFTConfig(**common, packing=False, completion_only_loss=True), **given), examples
-    losses = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, settings["nll_weight"]]} if settings["nll_weight"] else {}
-    config = DPOConfig(**common, beta=settings["beta"], precompute_ref_log_probs=settings["precompute_reference"], **losses)
-    trainer = _PairTrainer(policy, ref_model=_reference(arguments, policy), args=config, **given)
-    if settings["precompute_reference"]:
-        trainer.ref_model = None  # it has done its work, and TRL would hold it to the end
-    return trainer, examples
+    return kind.trainer(request, policy, common, given), examples
 
 
-class _PairTrainer(DPOTrainer):
-    """TRL's DPOTrainer on pairs that are tokens already, which its SFTTrainer takes but it does not.
-
-    A batch that goes through the model in parts has the loss of the whole. TRL takes the mean of the parts' means, which
-    is another number where one part has fewer pairs (an epoch's last batch) or, for the negative log-likelihood, tokens.
-    """
-
-    def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
-        return dataset
-
-    def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
-        parts, items = super().get_batch_samples(*args, **kwargs)
-        self._parts = [_pairs_and_tokens(part) for part in parts]
-        return parts, items
-
-    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        of_part = _pairs_and_tokens(inputs)
-        of_whole = [sum(sizes) for sizes in zip(*self._parts, strict=True)]
-        wanted = self.args.loss_weights or [1.0]  # of "sigmoid", a mean over pairs, and of "sft", one over tokens
-        self.loss_weights = [
-            weight * len(self._parts) * part / whole for weight, part, whole in zip(wanted, of_part, of_whole, strict=False)
-        ]
-        return super().compute_loss(model, inputs, *args, **kwargs)
-
-
-def _pairs_and_tokens(batch: dict[str, Any]) -> tuple[int, int]:
-    """How many pairs a batch has, and how many tokens the better answers: TRL puts those into its first half."""
-    pairs = len(batch["completion_mask"]) // 2
-    return pairs, int(batch["completion_mask"][:pairs].sum())
-
-
-def thinned(log: list[dict[str, float]]) -> list[dict[str, float]]:
+def thinned(log: Log) -> Log:
     """At most LOGGED entries, evenly spaced, the first and the last among them: a record is read at every replay."""
     last = len(log) - 1
     if last < LOGGED:
@@ -133,54 +100,42 @@ def thinned(log: list[dict[str, float]]) -> list[dict[str, float]]:
     return [log[round(i * last / (LOGGED - 1))] for i in range(LOGGED)]
 
 
-def _policy(init: ModelFolders, settings: dict[str, Any]) -> Any:
-    policy = load_model(init, trainable=True, dtype=settings["dtype"])
-    lora = settings["lora"]
+def _policy(init: ModelFolders, settings: TrainParameters) -> Any:
+    policy = load_model(init, trainable=True, dtype=settings.dtype)
+    lora = settings.lora
     if lora is not None and not isinstance(policy, PeftModel):
         config = LoraConfig(
             task_type="CAUSAL_LM",
-            r=lora["r"],
-            lora_alpha=lora["alpha"],
-            lora_dropout=lora["dropout"],
-            target_modules=lora["target_modules"],
+            r=lora.r,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules=lora.target_modules,
         )
         policy = get_peft_model(policy, config)
     return policy
 
 
-def _reference(arguments: dict[str, Any], policy: Any) -> Any:
-    """The frozen reference model; None where TRL has it: as its own copy of the policy's adapter, or, if it computes the
-    reference's log-probabilities before the first step, as the policy.
-
-    Otherwise never left to TRL for full weights: it would reload them from the path that the configuration happens to name.
-    """
-    at_hand = isinstance(policy, PeftModel) or arguments["settings"]["precompute_reference"]
-    if at_hand and arguments["reference_is_init"]:
-        return None
-    return load_merged(ModelFolders.of(arguments["reference"]), dtype=arguments["settings"]["dtype"]).eval()
-
-
-def _common_arguments(settings: dict[str, Any], seed: int, scratch: str, policy: Any) -> dict[str, Any]:
+def _common_arguments(settings: TrainParameters, scratch: Path, policy: Any) -> dict[str, Any]:
     cuda = torch.cuda.is_available()
-    at_once = min(settings["micro_batch_size"] or settings["batch_size"], settings["batch_size"])
-    if settings["batch_size"] % at_once:
-        raise BadInput(f"batch_size {settings['batch_size']} is no multiple of training.memory.micro_batch_size {at_once}")
+    at_once = min(settings.micro_batch_size or settings.batch_size, settings.batch_size)
+    if settings.batch_size % at_once:
+        raise BadInput(f"batch_size {settings.batch_size} is no multiple of training.memory.micro_batch_size {at_once}")
     return {
-        "output_dir": scratch,
-        "num_train_epochs": settings["epochs"],
-        "max_steps": settings["max_steps"] or -1,  # TRL goes through the examples as often as it takes
+        "output_dir": str(scratch),
+        "num_train_epochs": settings.epochs,
+        "max_steps": settings.max_steps or -1,  # TRL goes through the examples as often as it takes
         "per_device_train_batch_size": at_once,
-        "gradient_accumulation_steps": settings["batch_size"] // at_once,
-        "learning_rate": settings["learning_rate"],
+        "gradient_accumulation_steps": settings.batch_size // at_once,
+        "learning_rate": settings.learning_rate,
         "lr_scheduler_type": "cosine",
-        "warmup_steps": settings["warmup"],
-        "optim": settings["optimizer"],
-        "seed": seed,
-        "data_seed": seed,
+        "warmup_steps": settings.warmup,
+        "optim": settings.optimizer,
+        "seed": settings.seed,
+        "data_seed": settings.seed,
         # TRL's defaults are for large models on a GPU: bf16 even on a CPU, and checkpointing at the cost of time.
-        "bf16": cuda and (policy.dtype == torch.bfloat16 or settings["optimizer"] != "adamw_torch_fused"),
+        "bf16": cuda and (policy.dtype == torch.bfloat16 or settings.optimizer != "adamw_torch_fused"),
         "use_cpu": not cuda,
-        "gradient_checkpointing": settings["gradient_checkpointing"],
+        "gradient_checkpointing": settings.gradient_checkpointing,
         "max_length": None,
         "logging_steps": 1,
         "save_strategy": "no",
@@ -190,7 +145,7 @@ def _common_arguments(settings: dict[str, Any], seed: int, scratch: str, policy:
     }
 
 
-def _finite(entry: dict[str, Any]) -> dict[str, float]:
+def _finite(entry: dict[str, Any]) -> dict[str, float | None]:
     """A logged entry with its numbers alone."""
     return {key: float(value) for key, value in entry.items() if _is_number(value)}
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from sirev.engines.protocol import Prompt
-from sirev.stages.train import LoraParameters, TrainParameters
-from sirev.trainers.models import ModelFolders
+from sirev.trainers.dispatch import LoraParameters, TrainParameters, TrainRequest
+from sirev.trainers.models import ModelFolders, ModelSource
 from sirev.trainers.trl_steps import train
 
 QUESTIONS = [
@@ -42,16 +42,6 @@ def trained(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     (folder / "adapter").mkdir()
     lora = LoraParameters(r=4, alpha=8, dropout=0.0, target_modules=["q_proj", "v_proj", "down_proj"])
     settings = TrainParameters("sft", epochs=2, batch_size=4, learning_rate=5e-3, warmup=0.0, seed=1, lora=lora)
-    train(
-        {
-            "kind": "sft",
-            "init": {"path": str(smollm2), "base": None},
-            "data": str(folder / "data.json"),
-            "settings": asdict(settings),
-            "seed": 1,
-            "out": str(folder / "adapter"),
-            "attempts": str(folder / "attempts"),
-        },
-        lambda event: None,
-    )
+    asked = TrainRequest(settings, ModelSource(smollm2), folder / "data.json", folder / "adapter", folder / "attempts")
+    train(asked, lambda event: None)
     return Trained(ModelFolders(folder / "adapter", smollm2), rows)

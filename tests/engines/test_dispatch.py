@@ -1,25 +1,28 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sirev.engines import dispatch
+from sirev.engines.dispatch import CellDone, SampleRequest, Underway
+from sirev.engines.protocol import Cell, Decoding, Prompt
+from sirev.trainers.models import ModelSource
 from tests.conftest import Study
 
 
-def request(folder: Path, name: str, draws: int = 2) -> dict[str, Any]:
-    return {
-        "engine": "transformers",
-        "model": {"path": str(folder), "base": None},
-        "model_name": name,
-        "decoding": {"temperature": 0.75, "top_p": 0.95, "max_new_tokens": 8, "stop": [], "chat": False},
-        "dtype": "auto",
-        "options": {"batch_size": None},
-        "seed": 0,
-        "cells": [{"prompts": [["a", "Tom has 5 apples."]], "first_draw": d, "draws": 1} for d in range(draws)],
-    }
+def request(folder: Path, name: str, draws: int = 2) -> SampleRequest:
+    return SampleRequest(
+        engine="transformers",
+        model=ModelSource(folder),
+        model_name=name,
+        decoding=Decoding(temperature=0.75, top_p=0.95, max_new_tokens=8),
+        dtype="auto",
+        options={"batch_size": None},
+        seed=0,
+        cells=tuple(Cell((Prompt("a", "Tom has 5 apples."),), draw, 1) for draw in range(draws)),
+    )
 
 
 @pytest.fixture
@@ -29,16 +32,17 @@ def folder(smoke: Study, tmp_path: Path) -> Path:
 
 def test_everything_asked_of_one_model_in_a_row_is_one_load(folder: Path) -> None:
     before = dispatch.loads
-    events: list[dict[str, Any]] = []
+    events: list[CellDone | Underway] = []
     for _ in range(3):
         dispatch.sample(request(folder, "M_1"), events.append)
     assert dispatch.loads == before + 1
     dispatch.sample(request(folder, "M_2"), events.append)
     assert dispatch.loads == before + 2
-    assert [event["cell"] for event in events if "cell" in event] == [0, 1] * 4
-    assert {row["draw"] for event in events for row in event.get("completions", [])} == {0, 1}
+    done = [event for event in events if isinstance(event, CellDone)]
+    assert [event.cell for event in done] == [0, 1] * 4
+    assert {row["draw"] for event in done for row in event.completions} == {0, 1}
 
 
 def test_an_unknown_engine_is_refused(folder: Path) -> None:
     with pytest.raises(ValueError, match="unknown engine 'abacus'"):
-        dispatch.sample(request(folder, "M_3") | {"engine": "abacus"}, lambda event: None)
+        dispatch.sample(replace(request(folder, "M_3"), engine="abacus"), lambda event: None)

@@ -8,13 +8,14 @@ import pytest
 from sirev.errors import StageFailed
 from sirev.execution import children as module
 from sirev.execution.children import ROLES, Crew
+from tests import resident_work
 from tests.conftest import alive
 
 
 def asked(crew: Crew, role: str, *others: int) -> tuple[int, list[int]]:
     """The pid of the child that plays `role`, and which of `others` it finds alive."""
     resident = crew.resident(role)
-    found = resident.call("tests.resident_work:neighbours", {"pids": list(others)}, lambda event: None)
+    found = resident.call(resident_work.neighbours, {"pids": list(others)}, lambda event: None)
     return found["pid"], found["alive"]
 
 

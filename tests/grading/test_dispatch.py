@@ -9,9 +9,9 @@ import pytest
 
 from sirev.errors import BadInput
 from sirev.grading import extract, mbpp
-from sirev.grading.dispatch import Graded, grade, grade_all
+from sirev.grading.dispatch import Graded, GradeRequest, grade, grade_all
 from sirev.grading.grade import Grade
-from sirev.grading.graders import GRADERS
+from sirev.grading.graders import GRADERS, Settings
 from sirev.grading.sandbox import Found
 from sirev.processes.resident import Resident
 from tests.grading.conftest import Published
@@ -20,7 +20,7 @@ TESTS = '{"tests": ["assert f(1) == 2"]}'
 
 
 def graded(grader: str, *pairs: tuple[str, str], seconds: float = 10) -> list[Grade]:
-    return grade_all(grader, pairs, {"seconds": seconds}, workers=2, progress=lambda done, total: None).grades
+    return grade_all(grader, pairs, Settings(seconds), workers=2, progress=lambda done, total: None).grades
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_every_grader_takes_nothing_and_tells_its_progress(grader: str) -> None:
     told: list[tuple[int, int]] = []
     gold = TESTS if grader == "mbpp" else "1"
     assert graded(grader) == []
-    found = grade_all(grader, [("", gold)], {"seconds": 1}, workers=1, progress=lambda *counts: told.append(counts))
+    found = grade_all(grader, [("", gold)], Settings(1), workers=1, progress=lambda *counts: told.append(counts))
     assert found.grades == [Grade(False, "no code found" if grader == "mbpp" else "no answer found", "")]
     assert told[-1] == (1, 1)
 
@@ -79,24 +79,24 @@ def test_order_is_kept_among_answers_of_all_kinds() -> None:
 def test_a_resident_child_grades_files(tmp_path: Path) -> None:
     pairs, out = tmp_path / "pairs.json", tmp_path / "out.json"
     pairs.write_text(json.dumps([[r"\boxed{1/2}", "0.5"], ["\ud800", "1"], [r"\boxed{2}", r"\frac{1}{2}"]]))
-    arguments = {"grader": "math", "pairs": str(pairs), "settings": {"seconds": 5}, "workers": 2, "out": str(out)}
+    request = GradeRequest("math", Settings(5), pairs, out, workers=2)
     events: list[Any] = []
     child = Resident("grade", tmp_path / "log", threads=1)
     try:
-        assert child.call("sirev.grading.dispatch:grade", arguments, events.append) == {"graded": 3}
+        assert child.call(grade, request, events.append) == 3
     finally:
         child.stop()
     found = Graded.of_json(json.loads(out.read_text()))
     assert found == Graded([Grade(True, "right", "1/2"), Grade(False, "no answer found", ""), Grade(False, "wrong", "2")])
-    assert events[-1]["done"] == events[-1]["total"] == 3
-    assert events[-1]["rate"] > 0
+    assert events[-1].done == events[-1].total == 3
+    assert events[-1].rate > 0
 
 
 def test_programs_are_refused_where_they_can_not_be_confined_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mbpp, "best_tier", lambda: Found("C", {"A": "unshare: no", "B": "Landlock: no"}))
     line = r"tier B at least \(.*offers C \(.*no tier A: unshare: no; no tier B: Landlock: no.*--allow-unsafe-code"
     with pytest.raises(BadInput, match=line):
-        grade_all("mbpp", [("x", TESTS)], {"seconds": 1}, workers=1, progress=lambda done, total: None)
+        grade_all("mbpp", [("x", TESTS)], Settings(1), workers=1, progress=lambda done, total: None)
 
 
 def test_programs_run_unconfined_where_that_is_allowed_and_it_is_said_first(
@@ -105,9 +105,9 @@ def test_programs_run_unconfined_where_that_is_allowed_and_it_is_said_first(
     monkeypatch.setattr(mbpp, "best_tier", lambda: Found("C", {"A": "unshare: no", "B": "Landlock: no"}))
     (tmp_path / "pairs.json").write_text(json.dumps([["def f(x): return 2", TESTS]]))
     events: list[Any] = []
-    places = {"pairs": str(tmp_path / "pairs.json"), "out": str(tmp_path / "out.json")}
-    grade({"grader": "mbpp", "settings": {"seconds": 1, "sandbox": "C"}, "workers": 1, **places}, events.append)
-    assert "UNCONFINED" in events[0]["warning"]
+    places = {"pairs": tmp_path / "pairs.json", "out": tmp_path / "out.json"}
+    grade(GradeRequest("mbpp", Settings(1, sandbox="C"), **places, workers=1), events.append)
+    assert "UNCONFINED" in events[0].text
     found = Graded.of_json(json.loads((tmp_path / "out.json").read_text()))
     assert found.summary["sandbox"]["tier"] == "C"
     assert found.grades[0].correct
@@ -115,15 +115,9 @@ def test_programs_run_unconfined_where_that_is_allowed_and_it_is_said_first(
 
 def test_an_unknown_grader_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "pairs.json").write_text("[]")
-    arguments = {
-        "grader": "nope",
-        "pairs": str(tmp_path / "pairs.json"),
-        "settings": {"seconds": 1},
-        "workers": 1,
-        "out": "unused",
-    }
+    request = GradeRequest("nope", Settings(1), tmp_path / "pairs.json", tmp_path / "unused", workers=1)
     with pytest.raises(KeyError, match="nope"):
-        grade(arguments, lambda event: None)
+        grade(request, lambda event: None)
 
 
 def test_agreement_with_all_5276_labels_of_openai(published: Published) -> None:

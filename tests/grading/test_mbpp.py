@@ -11,7 +11,8 @@ from sirev.errors import BadInput
 from sirev.grading import mbpp
 from sirev.grading.claims import claims
 from sirev.grading.grade import ANSWER_LIMIT, IN_PROCESS, RIGHT, Grade
-from sirev.grading.mbpp import NO_CODE, Settings, grade_all, verdict
+from sirev.grading.graders import Settings
+from sirev.grading.mbpp import NO_CODE, grade_all, verdict
 from sirev.grading.sandbox import Ended, Found, Outcome, Tier, best_tier, confine, programs, values
 from sirev.grading.sandbox.programs import WALL
 from sirev.recipe.sections import ProgramGrader

@@ -10,14 +10,13 @@ from pathlib import Path
 import pytest
 
 from sirev.processes.resident import ChildFailed, Resident
+from tests import resident_work
 from tests.conftest import alive, eventually
-
-ECHO = "tests.resident_work:echo"
 
 
 @pytest.fixture
 def resident(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     made = Resident("worker", tmp_path / "log", threads=1)
     yield made
     made.stop()
@@ -25,13 +24,13 @@ def resident(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[n
 
 def test_events_come_before_the_result_and_prints_go_to_the_log(resident: Resident) -> None:
     events: list[object] = []
-    assert resident.call(ECHO, {"x": [1, "é"]}, events.append) == {"x": [1, "é"]}
+    assert resident.call(resident_work.echo, {"x": [1, "é"]}, events.append) == {"x": [1, "é"]}
     assert events == ["half way"]
     assert "noise" in resident.log.read_text()
 
 
 def test_one_child_serves_all_calls(resident: Resident) -> None:
-    pids = {resident.call("tests.resident_work:pid", {}, lambda event: None) for _ in range(3)}
+    pids = {resident.call(resident_work.pid, {}, lambda event: None) for _ in range(3)}
     assert len(pids) == 1
     assert pids != {os.getpid()}
     assert resident.starts == 1
@@ -39,25 +38,25 @@ def test_one_child_serves_all_calls(resident: Resident) -> None:
 
 def test_what_the_child_raises_is_one_line_and_the_child_goes_on(resident: Resident) -> None:
     with pytest.raises(ChildFailed, match=r"^ValueError: bad weights$"):
-        resident.call("tests.resident_work:fail", {}, lambda event: None)
+        resident.call(resident_work.fail, {}, lambda event: None)
     assert "Traceback" in resident.log.read_text()
-    assert resident.call(ECHO, {}, lambda event: None) == {}
+    assert resident.call(resident_work.echo, {}, lambda event: None) == {}
     assert resident.starts == 1
 
 
 def test_a_killed_child_is_a_failure_and_the_next_call_has_another(resident: Resident) -> None:
     with pytest.raises(ChildFailed, match="worker process died"):
-        resident.call("tests.resident_work:die", {}, lambda event: None)
-    assert resident.call(ECHO, {}, lambda event: None) == {}
+        resident.call(resident_work.die, {}, lambda event: None)
+    assert resident.call(resident_work.echo, {}, lambda event: None) == {}
     assert resident.starts == 2
 
 
 def test_kill_ends_a_call_from_another_thread(resident: Resident) -> None:
     threading.Timer(0.5, resident.kill).start()
     with pytest.raises(ChildFailed):
-        resident.call("tests.resident_work:sleep", {}, lambda event: None)
+        resident.call(resident_work.sleep, {}, lambda event: None)
     with pytest.raises(ChildFailed, match="stopped"):
-        resident.call(ECHO, {}, lambda event: None)
+        resident.call(resident_work.echo, {}, lambda event: None)
 
 
 def test_a_handler_that_fails_ends_the_child(resident: Resident) -> None:
@@ -65,19 +64,19 @@ def test_a_handler_that_fails_ends_the_child(resident: Resident) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        resident.call(ECHO, {}, full)
-    assert resident.call(ECHO, {}, lambda event: None) == {}
+        resident.call(resident_work.echo, {}, full)
+    assert resident.call(resident_work.echo, {}, lambda event: None) == {}
     assert resident.starts == 2
 
 
 def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
     program = (
-        "from pathlib import Path\nfrom sirev.processes.resident import Resident\n"
+        "from pathlib import Path\nfrom sirev.processes.resident import Resident\nfrom tests import resident_work\n"
         f"r = Resident('worker', Path({str(tmp_path / 'log')!r}), 1)\n"
-        "print(r.call('tests.resident_work:pid', {}, print), flush=True)\n"
-        "r.call('tests.resident_work:sleep', {}, print)\n"
+        "print(r.call(resident_work.pid, {}, print), flush=True)\n"
+        "r.call(resident_work.sleep, {}, print)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment)
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
@@ -89,7 +88,7 @@ def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
 
 def test_a_child_that_dies_in_the_middle_of_a_message_is_a_failure(resident: Resident) -> None:
     with pytest.raises(ChildFailed, match="worker process died"):
-        resident.call("tests.resident_work:die_talking", {}, lambda event: None)
+        resident.call(resident_work.die_talking, {}, lambda event: None)
 
 
 def test_a_handler_whose_reader_is_gone_ends_the_child(resident: Resident) -> None:
@@ -97,7 +96,7 @@ def test_a_handler_whose_reader_is_gone_ends_the_child(resident: Resident) -> No
         raise BrokenPipeError(32, "Broken pipe")
 
     with pytest.raises(BrokenPipeError):
-        resident.call("tests.resident_work:talk_on", {}, unread)
+        resident.call(resident_work.talk_on, {}, unread)
 
 
 def test_the_present_folder_is_not_on_the_path_of_the_child(
@@ -105,4 +104,4 @@ def test_the_present_folder_is_not_on_the_path_of_the_child(
 ) -> None:
     (tmp_path / "random.py").write_text("raise RuntimeError('somebody else')")
     monkeypatch.chdir(tmp_path)
-    assert resident.call("tests.resident_work:use_random", {}, lambda event: None) > 0
+    assert resident.call(resident_work.use_random, {}, lambda event: None) > 0

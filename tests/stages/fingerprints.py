@@ -31,7 +31,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN = Path(__file__).with_name("fingerprints.json")
-LEFT_OUT = ("sirev.store", "sirev.errors", "sirev.stages.stage")
+LEFT_OUT = ("sirev.store", "sirev.errors", "sirev.parameters", "sirev.stages.stage")
 DOTTED = re.compile(r"(sirev(?:\.\w+)+):(\w+)")
 
 

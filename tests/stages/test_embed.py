@@ -4,7 +4,6 @@ import importlib.util
 import itertools
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,10 @@ import pytest
 
 import sirev
 from sirev.api.iterate import RunResult
+from sirev.engines import embedder
+from sirev.engines.embedder import Embedded, EmbedRequest
 from sirev.errors import BadInput, StageFailed
+from sirev.processes.requests import Emit, Progress
 from sirev.stages import embed, grade, sample, source
 from sirev.store.artifacts import Artifact, Output, write_artifact
 from sirev.store.objects import Objects
@@ -55,14 +57,14 @@ class Child:
     scratch: Path
     asked: list[str] = field(default_factory=list)
 
-    def call(self, role: str, function: str, arguments: dict[str, Any], on_event: Callable[[Any], None]) -> Any:
+    def call(self, role: str, work: Any, request: EmbedRequest, on_event: Emit[Progress], holding: str | None) -> Embedded:
         import numpy
 
-        assert (role, function) == ("engine", "sirev.engines.embedder:embed")
-        self.asked = json.loads(Path(arguments["texts"]).read_text())
+        assert (role, work) == ("engine", embedder.embed)
+        self.asked = json.loads(request.texts.read_text())
         angles = numpy.array([len(text) for text in self.asked]) * numpy.pi / 2
-        numpy.save(arguments["out"], numpy.stack([numpy.cos(angles), numpy.sin(angles)], axis=1).astype(numpy.float32))
-        return {"dimensions": 2}
+        numpy.save(request.out, numpy.stack([numpy.cos(angles), numpy.sin(angles)], axis=1).astype(numpy.float32))
+        return Embedded(dimensions=2, longest=256)
 
 
 def test_equal_texts_are_embedded_once_and_count_as_often_as_they_were_drawn(tmp_path: Path) -> None:
@@ -87,7 +89,7 @@ def test_equal_texts_are_embedded_once_and_count_as_often_as_they_were_drawn(tmp
     child = Child(tmp_path)
     output = embed.run(embed.EmbedParameters(), inputs, child)  # type: ignore[arg-type]
     assert sorted(child.asked) == ["", "x", "xx"]
-    assert output.provenance == {"dimensions": 2, "answers": 6, "texts": 3}
+    assert output.provenance == {"dimensions": 2, "longest": 256, "answers": 6, "texts": 3}
     measures = json.loads(output.files["measures.json"])["problems"]  # type: ignore[arg-type]
     assert [(p["id"], p["level"]) for p in measures] == [("a", "2"), ("b", "2")]
     assert measures[0]["all"] == {"answers": 3, "sentence_bert": pytest.approx(2 / 3)}  # 0, 1 and 1 apart

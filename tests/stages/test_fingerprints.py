@@ -29,7 +29,7 @@ def test_changed_code_has_a_new_version(stage: str) -> None:
 @pytest.mark.parametrize(
     ("stage", "reached"),
     [
-        ("train", "sirev.trainers.trl_steps:make_trainer"),  # in a child process, named by a string
+        ("train", "sirev.trainers.trl_steps:make_trainer"),  # in a child process, imported there alone
         ("sample", "sirev.engines.kv_sampler:choose"),  # the engine is chosen by name and imported in a function
         ("source", "sirev.tasks.arithmetic:_verbal"),  # through a table of functions
         ("grade", "sirev.grading.final_number:_FINAL"),  # a constant

@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import sirev
+from sirev.parameters import keyed_parameters
+from sirev.processes.requests import Emit, Event, Request, Result, Work
 from sirev.processes.resident import Resident
 from sirev.recipe.sections import ProgramGrader, TextGrader
 from sirev.stages.grade import parameters_for, run
-from sirev.stages.stage import keyed_parameters
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.records import action_key
 from sirev.store.store import Store
@@ -95,8 +95,15 @@ class Here:
         self.scratch = self.attempts = scratch
         self.child = child
 
-    def call(self, role: str, function: str, arguments: Mapping[str, Any], on_event: Callable[[Any], None]) -> Any:
-        return self.child.call(function, arguments, on_event)
+    def call(
+        self,
+        role: str,
+        work: Work[Request, Event, Result],
+        request: Request,
+        on_event: Emit[Event],
+        holding: str | None = None,
+    ) -> Result:
+        return self.child.call(work, request, on_event)
 
     def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:
         assert done <= total

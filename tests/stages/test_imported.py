@@ -8,8 +8,9 @@ from typing import Any, cast
 import pytest
 
 from sirev.errors import BadInput
+from sirev.parameters import keyed_parameters
 from sirev.stages import grade, imported, sample, source
-from sirev.stages.stage import Context, keyed_parameters
+from sirev.stages.stage import Context
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.store import Store
 from sirev.store.tables import Table

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from sirev.metrics import diversity
+from sirev.parameters import keyed_parameters
 from sirev.stages import measure
 from sirev.stages.measure import FAMILIES, MeasureParameters, parameters_for
-from sirev.stages.stage import keyed_parameters
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.store import Store
 from sirev.store.tables import Table

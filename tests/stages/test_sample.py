@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 import sirev
+from sirev.engines.protocol import Prompt
 from sirev.stages.sample import CELL_DRAWS, CELL_PROBLEMS, grid
 from tests.conftest import Study, semantic_digests
 
-PROMPTS = [(f"p{i}", f"{i}?") for i in range(300)]
+PROMPTS = [Prompt(f"p{i}", f"{i}?") for i in range(300)]
 
 
 def draws(n: int) -> list[tuple[str, int]]:
-    return [(p, cell.first_draw + i) for cell in grid(PROMPTS, n) for p, _ in cell.prompts for i in range(cell.draws)]
+    return [(p.problem_id, cell.first_draw + i) for cell in grid(PROMPTS, n) for p in cell.prompts for i in range(cell.draws)]
 
 
 def test_the_grid_covers_every_draw_once() -> None:

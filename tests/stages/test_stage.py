@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from sirev.parameters import keyed_parameters, operational, semantic
 from sirev.stages import STAGES
-from sirev.stages.stage import Stage, keyed_parameters, operational, semantic
+from sirev.stages.stage import Stage
 from sirev.store.records import action_key
 
 

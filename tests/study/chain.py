@@ -17,7 +17,8 @@ from typing import Any
 from sirev.cli.progress import Progress
 from sirev.execution.children import Crew
 from sirev.execution.runner import Runner
-from sirev.stages.stage import Context, Stage, semantic
+from sirev.parameters import semantic
+from sirev.stages.stage import Context, Stage
 from sirev.store import locks
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.runs import Run

@@ -8,11 +8,11 @@ import pytest
 import torch
 from transformers import set_seed
 
-from sirev.trainers.models import save_model
+from sirev.trainers.models import ModelSource, save_model
 from sirev.trainers.pretrain import build_model, build_tokenizer
 from sirev.trainers.trl_steps import train
 from tests.trainers.test_models import SIZES
-from tests.trainers.training_requests import LORA, Model, request, sft_rows
+from tests.trainers.training_requests import LORA, request, sft_rows
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -25,18 +25,18 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Model:
+def base(tmp_path_factory: pytest.TempPathFactory) -> ModelSource:
     """A small model with random weights."""
     folder = tmp_path_factory.mktemp("base")
     set_seed(0)
     tokenizer = build_tokenizer()
     save_model(build_model(SIZES, tokenizer), tokenizer, folder)
-    return {"path": str(folder), "base": None}
+    return ModelSource(folder)
 
 
 @pytest.fixture(scope="session")
-def adapter(base: Model, tmp_path_factory: pytest.TempPathFactory) -> Model:
+def adapter(base: ModelSource, tmp_path_factory: pytest.TempPathFactory) -> ModelSource:
     """M_1 by LoRA: an adapter that is trained already, on `base`."""
     arguments = request(tmp_path_factory.mktemp("adapter"), "sft", base, sft_rows(20), lora=LORA, learning_rate=2e-2)
     train(arguments, lambda event: None)
-    return {"path": arguments["out"], "base": base["path"]}
+    return ModelSource(arguments.out, base.path)

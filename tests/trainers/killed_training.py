@@ -7,9 +7,10 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
+from sirev.processes.requests import Progress, typed
 from sirev.trainers import checkpoints
+from sirev.trainers.dispatch import TrainRequest
 from sirev.trainers.trl_steps import train
 
 
@@ -17,8 +18,8 @@ def main() -> None:
     request, last, moment = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     complete = checkpoints.mark
 
-    def on_step(event: dict[str, Any]) -> None:
-        if moment == "training" and event["step"] == last:
+    def on_step(event: Progress) -> None:
+        if moment == "training" and event.done == last:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def mark(checkpoint: Path) -> None:
@@ -27,7 +28,7 @@ def main() -> None:
         complete(checkpoint)
 
     checkpoints.mark = mark
-    train(json.loads(request.read_text()), on_step)
+    train(typed(TrainRequest, json.loads(request.read_text())), on_step)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sirev.errors import BadInput
-from sirev.trainers.base_models import fetch, local_files, snapshot
+from sirev.trainers.base_models import FetchRequest, HubModel, fetch, local_files, snapshot
 from tests.hub_cache import COMMIT, OTHER, HubCache
 
 
@@ -50,7 +50,7 @@ def test_a_cached_model_is_found_by_commit_and_by_the_latest(hub: HubCache, fold
     latest = hub.model("some/model", folder, COMMIT)
     assert snapshot("some/model", OTHER) == other
     assert snapshot("some/model", COMMIT) == snapshot("some/model", None) == latest
-    assert fetch({"hub": "some/model", "revision": None}, lambda event: None) == {"commit": COMMIT, "path": str(latest)}
+    assert fetch(FetchRequest("some/model", None), lambda event: None) == HubModel("some/model", COMMIT)
 
 
 def test_a_model_that_is_not_cached_is_refused_offline(hub: HubCache, folder: Path) -> None:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import json
 import math
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 import torch
 
+from sirev.processes.requests import Progress, as_json
 from sirev.trainers.checkpoints import MARKER, Checkpoints, is_whole, mark
+from sirev.trainers.dispatch import LoraParameters, TrainRequest
+from sirev.trainers.models import ModelSource
 from sirev.trainers.trl_steps import train
-from tests.trainers.training_requests import LORA, Model, dpo_rows, request, sft_rows, weights
+from tests.trainers.training_requests import LORA, dpo_rows, request, sft_rows, weights
 
 KILLED = Path(__file__).with_name("killed_training.py")
 LN_2 = math.log(2)
@@ -117,7 +120,7 @@ def test_a_save_leaves_one_checkpoint_and_no_reference_adapter_in_it(tmp_path: P
 CASES = {
     "sft": ("sft", "base", None),
     "dpo": ("dpo", "base", None),
-    "sft with a new adapter": ("sft", "base", LORA | {"dropout": 0.2}),
+    "sft with a new adapter": ("sft", "base", replace(LORA, dropout=0.2)),
     "dpo with a new adapter": ("dpo", "base", LORA),
     "sft of an adapter": ("sft", "adapter", LORA),
     "dpo of an adapter": ("dpo", "adapter", LORA),
@@ -126,7 +129,9 @@ QUICK = ("sft", "dpo of an adapter")  # the others take a process more each
 
 
 @pytest.fixture(params=[pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in CASES])
-def case(request: pytest.FixtureRequest, base: Model, adapter: Model) -> tuple[str, Model, dict[str, Any] | None]:
+def case(
+    request: pytest.FixtureRequest, base: ModelSource, adapter: ModelSource
+) -> tuple[str, ModelSource, LoraParameters | None]:
     kind, model, lora = CASES[request.param]
     return kind, {"base": base, "adapter": adapter}[model], lora
 
@@ -134,7 +139,7 @@ def case(request: pytest.FixtureRequest, base: Model, adapter: Model) -> tuple[s
 class Training:
     """A training of six steps in two epochs, and the same one without an interruption."""
 
-    def __init__(self, folder: Path, kind: str, model: Model, **settings: Any) -> None:
+    def __init__(self, folder: Path, kind: str, model: ModelSource, **settings: Any) -> None:
         self.folder = folder
         self.rows: list[dict[str, str]] = sft_rows(11) if kind == "sft" else dpo_rows(11)
         self.kind, self.model = kind, model
@@ -143,11 +148,11 @@ class Training:
         self.undisturbed = self._request("undisturbed")
         self.expected = train(self.undisturbed, lambda event: None)
 
-    def _request(self, name: str, **settings: Any) -> dict[str, Any]:
+    def _request(self, name: str, **settings: Any) -> TrainRequest:
         return request(self.folder / name, self.kind, self.model, self.rows, **self.settings, **settings)
 
     def killed(self, step: int, moment: str) -> None:
-        (self.folder / "request.json").write_text(json.dumps(self.arguments))
+        (self.folder / "request.json").write_text(as_json(self.arguments))
         command = [sys.executable, str(KILLED), str(self.folder / "request.json"), str(step), moment]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
@@ -155,43 +160,41 @@ class Training:
 
     def left(self) -> list[Path]:
         """The checkpoints that are there, whole or not."""
-        return sorted(Path(self.arguments["attempts"]).glob("attempt-*/checkpoint-*"))
+        return sorted(self.arguments.attempts.glob("attempt-*/checkpoint-*"))
 
     def goes_on_from(self, step: int | None) -> None:
         """The same request again takes up the checkpoint of `step`, and ends as if nothing had happened."""
-        events: list[dict[str, Any]] = []
+        events: list[Progress] = []
         result = train(self.arguments, events.append)
-        assert result["resumed"] == step
-        assert [event["step"] for event in events] == list(range((step or 0) + 1, 7))
-        assert [(e["step"], e["loss"]) for e in result["log"]] == [(e["step"], e["loss"]) for e in self.expected["log"]]
+        assert result.resumed == step
+        assert [event.done for event in events] == list(range((step or 0) + 1, 7))
+        assert [(e["step"], e["loss"]) for e in result.log] == [(e["step"], e["loss"]) for e in self.expected.log]
         expected = weights(self.undisturbed)
         assert all(torch.equal(weight, expected[name]) for name, weight in weights(self.arguments).items())
-        assert {k: v for k, v in result.items() if k not in ("log", "resumed")} == {
-            k: v for k, v in self.expected.items() if k not in ("log", "resumed")
-        }
-        assert not Path(self.arguments["attempts"]).exists()
+        assert replace(result, log=[], resumed=None) == replace(self.expected, log=[], resumed=None)
+        assert not self.arguments.attempts.exists()
 
 
-def test_a_killed_training_goes_on_bit_for_bit(case: tuple[str, Model, dict[str, Any] | None], tmp_path: Path) -> None:
+def test_a_killed_training_goes_on_bit_for_bit(case: tuple[str, ModelSource, LoraParameters | None], tmp_path: Path) -> None:
     kind, model, lora = case
     training = Training(tmp_path, kind, model, lora=lora)
-    assert [entry["step"] for entry in training.expected["log"]] == [1, 2, 3, 4, 5, 6]
+    assert [entry["step"] for entry in training.expected.log] == [1, 2, 3, 4, 5, 6]
     training.killed(5, "training")
     assert [path.name for path in training.left()] == ["checkpoint-4"]
     training.goes_on_from(4)
     if kind == "dpo":  # ln 2 again would mean that the policy had started over at the reference
-        assert training.expected["log"][0]["loss"] == pytest.approx(LN_2, abs=1e-4)
-        assert abs(training.expected["log"][4]["loss"] - LN_2) > 0.05
+        assert training.expected.log[0]["loss"] == pytest.approx(LN_2, abs=1e-4)
+        assert abs(training.expected.log[4]["loss"] - LN_2) > 0.05
 
 
-def test_a_training_killed_while_it_saves_goes_on_from_the_checkpoint_before(base: Model, tmp_path: Path) -> None:
+def test_a_training_killed_while_it_saves_goes_on_from_the_checkpoint_before(base: ModelSource, tmp_path: Path) -> None:
     training = Training(tmp_path, "dpo", base, lora=LORA)
     training.killed(3, "saving")
     assert [path.name for path in training.left()] == ["checkpoint-2", "checkpoint-3"]
     training.goes_on_from(2)
 
 
-def test_a_training_whose_checkpoint_was_cut_short_starts_over(base: Model, tmp_path: Path) -> None:
+def test_a_training_whose_checkpoint_was_cut_short_starts_over(base: ModelSource, tmp_path: Path) -> None:
     training = Training(tmp_path, "sft", base)
     training.killed(3, "training")
     (left,) = training.left()
@@ -200,15 +203,15 @@ def test_a_training_whose_checkpoint_was_cut_short_starts_over(base: Model, tmp_
     training.goes_on_from(None)
 
 
-def test_a_training_that_ran_out_of_memory_goes_on_in_smaller_parts(base: Model, tmp_path: Path) -> None:
+def test_a_training_that_ran_out_of_memory_goes_on_in_smaller_parts(base: ModelSource, tmp_path: Path) -> None:
     training = Training(tmp_path, "dpo", base)
     training.killed(4, "training")
     parts: list[int] = []
-    settings = training.arguments["settings"] | {"micro_batch_size": 1}
-    result = train(training.arguments | {"settings": settings}, lambda event: parts.append(event["step"]))
-    assert result["resumed"] == 3
+    settings = replace(training.arguments.parameters, micro_batch_size=1)
+    result = train(replace(training.arguments, parameters=settings), lambda event: parts.append(event.done))
+    assert result.resumed == 3
     assert parts == [4, 5, 6]
-    losses = [entry["loss"] for entry in training.expected["log"]]
-    assert [entry["loss"] for entry in result["log"]] == pytest.approx(losses, abs=1e-4)
+    losses = [entry["loss"] for entry in training.expected.log]
+    assert [entry["loss"] for entry in result.log] == pytest.approx(losses, abs=1e-4)
     expected = weights(training.undisturbed)
     assert all(torch.allclose(weight, expected[name], atol=1e-4) for name, weight in weights(training.arguments).items())

@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 
 from sirev.errors import BadInput
-from sirev.trainers.examples import Limits, dpo_examples, sft_examples
+from sirev.trainers import dpo, sft
+from sirev.trainers.examples import Examples, Limits, tokenised
+from sirev.trainers.models import ModelSource
 from sirev.trainers.pretrain import build_tokenizer
 from sirev.trainers.trl_steps import train
-from tests.trainers.training_requests import Model, request
+from sirev.training_kinds import DPO, SFT
+from tests.trainers.training_requests import request
 
 PROMPT = "Tom has 12 apples."  # 5 tokens
 SHORT, LONG = "12 apples", "12 + 7 = 19"  # 3 and 6 with the end of text
@@ -18,6 +21,14 @@ SHORT, LONG = "12 apples", "12 + 7 = 19"  # 3 and 6 with the end of text
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
     return build_tokenizer()
+
+
+def sft_examples(tokenizer: Any, rows: list[dict[str, str]], limits: Limits, chat: bool) -> Examples:
+    return tokenised(tokenizer, rows, SFT.answers, sft.row, limits, chat)
+
+
+def dpo_examples(tokenizer: Any, rows: list[dict[str, str]], limits: Limits, chat: bool) -> Examples:
+    return tokenised(tokenizer, rows, DPO.answers, dpo.row, limits, chat)
 
 
 def test_the_sizes_that_these_tests_count_on(tokenizer: Any) -> None:
@@ -35,9 +46,9 @@ def test_without_limits_everything_is_kept_and_counted(tokenizer: Any) -> None:
 
 @pytest.mark.parametrize(("limits", "kept"), [(Limits(prompt=5), 1), (Limits(prompt=4), 0)])
 def test_a_prompt_at_the_limit_is_kept_and_one_above_it_dropped(tokenizer: Any, limits: Limits, kept: int) -> None:
-    sft = sft_examples(tokenizer, [{"prompt": PROMPT, "completion": SHORT}], limits, chat=False)
-    dpo = dpo_examples(tokenizer, [{"prompt": PROMPT, "chosen": SHORT, "rejected": LONG}], limits, chat=False)
-    assert [(len(found.rows), found.dropped) for found in (sft, dpo)] == [(kept, 1 - kept)] * 2
+    single = sft_examples(tokenizer, [{"prompt": PROMPT, "completion": SHORT}], limits, chat=False)
+    pair = dpo_examples(tokenizer, [{"prompt": PROMPT, "chosen": SHORT, "rejected": LONG}], limits, chat=False)
+    assert [(len(found.rows), found.dropped) for found in (single, pair)] == [(kept, 1 - kept)] * 2
 
 
 def test_an_answer_at_the_limit_is_kept_with_its_end_of_text_and_one_above_it_dropped(tokenizer: Any) -> None:
@@ -61,12 +72,12 @@ def test_a_pair_is_dropped_for_either_of_its_answers(tokenizer: Any, chosen: str
 ROWS = [{"prompt": PROMPT, "completion": answer} for answer in (SHORT, SHORT, LONG)]
 
 
-def test_a_training_says_what_it_dropped_and_counts_the_tokens_of_all_epochs(base: Model, tmp_path: Path) -> None:
+def test_a_training_says_what_it_dropped_and_counts_the_tokens_of_all_epochs(base: ModelSource, tmp_path: Path) -> None:
     result = train(request(tmp_path, "sft", base, ROWS, max_completion_tokens=5, epochs=3), lambda event: None)
-    assert (result["dropped"], result["tokens"]) == (1, 3 * 2 * (5 + 3))
+    assert (result.dropped, result.tokens) == (1, 3 * 2 * (5 + 3))
 
 
-def test_a_training_of_which_every_example_is_too_long_names_the_limits(base: Model, tmp_path: Path) -> None:
+def test_a_training_of_which_every_example_is_too_long_names_the_limits(base: ModelSource, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"^all 3 examples are longer than training\.max_prompt_tokens or training\.max_comp"):
         train(request(tmp_path, "sft", base, ROWS, max_prompt_tokens=4), lambda event: None)
     assert not list((tmp_path / "out").iterdir())

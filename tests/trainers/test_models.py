@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,19 +9,20 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from sirev.errors import BadInput
+from sirev.trainers.dispatch import ArchitectureParameters
 from sirev.trainers.models import ModelFolders, load_merged, load_model, load_tokenizer, save_model
 from sirev.trainers.pretrain import build_model, build_tokenizer
 
-SIZES = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "layers": 1,
-    "heads": 1,
-    "kv_heads": 1,
-    "head_dim": 32,
-    "initializer_range": 0.06,
-    "rope_theta": 10000.0,
-}
+SIZES = ArchitectureParameters(
+    hidden_size=32,
+    intermediate_size=64,
+    layers=1,
+    heads=1,
+    kv_heads=1,
+    head_dim=32,
+    initializer_range=0.06,
+    rope_theta=10000.0,
+)
 
 
 def saved(folder: Path) -> tuple[object, Path]:
@@ -92,7 +94,7 @@ def test_weights_that_do_not_fit_their_configuration_are_refused_not_filled_up(t
 @pytest.mark.parametrize("change", ["of another width", "for other modules"])
 def test_an_adapter_that_does_not_fit_its_base_is_one_clear_line(tmp_path: Path, change: str) -> None:
     tokenizer = build_tokenizer()
-    other = build_model(SIZES | ({"hidden_size": 64} if change == "of another width" else {"layers": 2}), tokenizer)
+    other = build_model(replace(SIZES, **({"hidden_size": 64} if change == "of another width" else {"layers": 2})), tokenizer)
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     save_model(get_peft_model(other, LoraConfig(task_type="CAUSAL_LM", r=2, target_modules=["q_proj"])), tokenizer, adapter)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,15 @@ from torch import Tensor
 from sirev.engines.protocol import Cell, Completion, Decoding, Prompt
 from sirev.engines.transformers_engine import TransformersEngine
 from sirev.errors import BadInput
+from sirev.processes.requests import Progress
 from sirev.store.artifacts import Artifact
-from sirev.trainers.models import ModelFolders, load_merged, load_model, load_tokenizer
+from sirev.trainers.dispatch import LoraParameters, TrainRequest
+from sirev.trainers.examples import Examples
+from sirev.trainers.models import ModelFolders, ModelSource, load_merged, load_model, load_tokenizer
 from sirev.trainers.tokens import answer_ids, prompt_ids
 from sirev.trainers.trl_steps import LOGGED, make_trainer, thinned, train
 from tests.conftest import Study
-from tests.trainers.training_requests import LORA, SETTINGS, Model, dpo_rows, request, sft_rows, weights
+from tests.trainers.training_requests import LORA, SETTINGS, dpo_rows, request, sft_rows, weights
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +32,15 @@ def pinned(smoke: Study) -> dict[str, Artifact]:
     return {step: smoke.store.artifact(pin.artifact) for step, pin in run.pins.items()}
 
 
-def of_smoke(folder: Path, kind: str, init: Artifact, rows: list[dict[str, Any]], **settings: Any) -> dict[str, Any]:
+def of_smoke(folder: Path, kind: str, init: Artifact, rows: list[dict[str, Any]], **settings: Any) -> TrainRequest:
     """A request for a training on a model of the finished study."""
-    model = {"path": str(init.link_into(folder / "init")), "base": None}
+    model = ModelSource(init.link_into(folder / "init"))
     return request(folder, kind, model, rows, **settings)
+
+
+def made(asked: TrainRequest) -> tuple[Any, Examples]:
+    """A trainer that is not trained yet, and its examples."""
+    return make_trainer(asked, asked.attempts)
 
 
 def texts(rows: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
@@ -114,19 +122,19 @@ def dpo_rows_of(sampled: Sampled) -> list[dict[str, str]]:
 
 
 def test_sft_sees_the_tokens_that_sampling_saw_and_wrote(pinned: dict[str, Artifact], sampled: Sampled, tmp_path: Path) -> None:
-    trainer, _ = make_trainer(of_smoke(tmp_path, "sft", pinned["train:1"], sft_rows_of(sampled)))
+    trainer, _ = made(of_smoke(tmp_path, "sft", pinned["train:1"], sft_rows_of(sampled)))
     sft_sees_what_sampling_saw(trainer, sampled)
 
 
 def test_dpo_sees_the_tokens_that_sampling_saw_and_wrote(pinned: dict[str, Artifact], sampled: Sampled, tmp_path: Path) -> None:
     assert len(pairs(sampled)) > 5
-    trainer, _ = make_trainer(of_smoke(tmp_path, "dpo", pinned["train:1"], dpo_rows_of(sampled)))
+    trainer, _ = made(of_smoke(tmp_path, "dpo", pinned["train:1"], dpo_rows_of(sampled)))
     dpo_sees_what_sampling_saw(trainer, sampled)
 
 
 def test_gold_answers_are_tokens_of_the_same_form(pinned: dict[str, Artifact], tmp_path: Path) -> None:
     rows = pinned["select:1"].rows("examples")
-    trainer, _ = make_trainer(of_smoke(tmp_path, "sft", pinned["pretrain:0"], texts(rows, "prompt", "completion")))
+    trainer, _ = made(of_smoke(tmp_path, "sft", pinned["pretrain:0"], texts(rows, "prompt", "completion")))
     tokenizer = trainer.processing_class
     for row, example in zip(rows, trainer.train_dataset, strict=True):
         expected = [*tokenizer(row["prompt"])["input_ids"], *tokenizer(row["completion"])["input_ids"], tokenizer.eos_token_id]
@@ -140,19 +148,19 @@ def test_the_same_request_gives_the_same_weights(pinned: dict[str, Artifact], tm
     for attempt in ("one", "two"):
         arguments = of_smoke(tmp_path / attempt, "dpo", pinned["train:1"], rows)
         train(arguments, lambda event: None)
-        weights.append((Path(arguments["out"]) / "model.safetensors").read_bytes())
+        weights.append((arguments.out / "model.safetensors").read_bytes())
     assert weights[0] == weights[1]
 
 
 def test_lora_saves_an_adapter_and_reports_every_step(pinned: dict[str, Artifact], tmp_path: Path) -> None:
     rows = texts(pinned["select:1"].rows("examples"), "prompt", "completion")[:20]
-    events: list[dict[str, Any]] = []
+    events: list[Progress] = []
     arguments = of_smoke(tmp_path, "sft", pinned["pretrain:0"], rows, lora=LORA)
     result = train(arguments, events.append)
-    assert (Path(arguments["out"]) / "adapter_model.safetensors").is_file()
-    assert not (Path(arguments["out"]) / "model.safetensors").exists()
-    assert [event["step"] for event in events] == [1, 2, 3, 4, 5]
-    assert [entry["step"] for entry in result["log"]] == [1, 2, 3, 4, 5]
+    assert (arguments.out / "adapter_model.safetensors").is_file()
+    assert not (arguments.out / "model.safetensors").exists()
+    assert [event.done for event in events] == [1, 2, 3, 4, 5]
+    assert [entry["step"] for entry in result.log] == [1, 2, 3, 4, 5]
 
 
 def test_a_long_log_is_thinned_but_keeps_both_ends() -> None:
@@ -170,32 +178,34 @@ def test_a_training_that_diverges_says_so(pinned: dict[str, Artifact], tmp_path:
         train(arguments, lambda event: None)
 
 
-def no_event(event: dict[str, Any]) -> None:
+def no_event(event: Progress) -> None:
     """For whoever does not listen."""
 
 
-def trained(folder: Path, kind: str, model: Model, **settings: Any) -> tuple[list[float], dict[str, Tensor]]:
+def trained(folder: Path, kind: str, model: ModelSource, **settings: Any) -> tuple[list[float], dict[str, Tensor]]:
     """The loss of every step, and the weights, of a training on eleven examples: three steps an epoch, the last one short."""
     arguments = request(folder, kind, model, sft_rows(11) if kind == "sft" else dpo_rows(11), **FAST | settings)
     result = train(arguments, no_event)
-    return [entry["loss"] for entry in result["log"]], weights(arguments)
+    return [entry["loss"] for entry in result.log], weights(arguments)
 
 
 @pytest.mark.parametrize("kind", ["sft", "dpo"])
 @pytest.mark.parametrize("steps", [2, 3, 7])
-def test_a_number_of_steps_is_trained_exactly_whatever_the_epochs(base: Model, kind: str, steps: int, tmp_path: Path) -> None:
+def test_a_number_of_steps_is_trained_exactly_whatever_the_epochs(
+    base: ModelSource, kind: str, steps: int, tmp_path: Path
+) -> None:
     rows = sft_rows(11) if kind == "sft" else dpo_rows(11)
     whole = train(request(tmp_path / "epoch", kind, base, rows, **FAST | {"epochs": 1}), no_event)
-    assert whole["steps"] == 3
-    told: list[dict[str, Any]] = []
+    assert whole.steps == 3
+    told: list[Progress] = []
     result = train(request(tmp_path / "steps", kind, base, rows, **FAST, max_steps=steps), told.append)
-    assert (result["steps"], len(result["log"])) == (steps, steps)
-    assert told[-1] == {"step": steps, "steps": steps}
-    assert result["tokens"] == pytest.approx(whole["tokens"] * steps / 3, rel=0.1)
-    assert [entry["learning_rate"] for entry in result["log"]][-1] <= FAST["learning_rate"] / 2  # the schedule ends with them
+    assert (result.steps, len(result.log)) == (steps, steps)
+    assert told[-1] == Progress(steps, steps)
+    assert result.tokens == pytest.approx(whole.tokens * steps / 3, rel=0.1)
+    assert [entry["learning_rate"] for entry in result.log][-1] <= FAST["learning_rate"] / 2  # the schedule ends with them
 
 
-def test_as_many_steps_as_the_epochs_have_are_the_same_training(base: Model, tmp_path: Path) -> None:
+def test_as_many_steps_as_the_epochs_have_are_the_same_training(base: ModelSource, tmp_path: Path) -> None:
     assert close(trained(tmp_path / "epochs", "sft", base), trained(tmp_path / "steps", "sft", base, max_steps=6, epochs=1))
 
 
@@ -210,7 +220,7 @@ def close(one: tuple[list[float], dict[str, Tensor]], other: tuple[list[float], 
 
 
 @pytest.fixture
-def started(request: pytest.FixtureRequest, base: Model, adapter: Model) -> tuple[Model, dict[str, Any]]:
+def started(request: pytest.FixtureRequest, base: ModelSource, adapter: ModelSource) -> tuple[ModelSource, dict[str, Any]]:
     """A model to start from and whether it is trained by LoRA."""
     return {
         "full": (base, {}),
@@ -225,7 +235,7 @@ ALL_WAYS = pytest.mark.parametrize("started", ["full", "new adapter", "adapter"]
 @ALL_WAYS
 @pytest.mark.parametrize("precompute", [False, True])
 def test_dpo_begins_at_ln_2_because_its_reference_is_the_model_before(
-    started: tuple[Model, dict[str, Any]], precompute: bool, tmp_path: Path
+    started: tuple[ModelSource, dict[str, Any]], precompute: bool, tmp_path: Path
 ) -> None:
     model, lora = started
     losses, _ = trained(tmp_path, "dpo", model, **lora, precompute_reference=precompute)
@@ -234,7 +244,7 @@ def test_dpo_begins_at_ln_2_because_its_reference_is_the_model_before(
 
 
 @ALL_WAYS
-def test_a_reference_computed_before_gives_the_same_training(started: tuple[Model, dict[str, Any]], tmp_path: Path) -> None:
+def test_a_reference_computed_before_gives_the_same_training(started: tuple[ModelSource, dict[str, Any]], tmp_path: Path) -> None:
     model, lora = started
     during = trained(tmp_path / "during", "dpo", model, **lora)
     assert close(trained(tmp_path / "before", "dpo", model, **lora, precompute_reference=True), during)
@@ -242,11 +252,11 @@ def test_a_reference_computed_before_gives_the_same_training(started: tuple[Mode
 
 @pytest.mark.parametrize("reference_is_init", [True, False])
 def test_a_reference_computed_before_is_not_held_in_memory(
-    base: Model, adapter: Model, reference_is_init: bool, tmp_path: Path
+    base: ModelSource, adapter: ModelSource, reference_is_init: bool, tmp_path: Path
 ) -> None:
     arguments = request(tmp_path, "dpo", base, dpo_rows(8), precompute_reference=True)
-    arguments |= {"reference_is_init": reference_is_init, "reference": base if reference_is_init else adapter}
-    trainer, _ = make_trainer(arguments)
+    arguments = replace(arguments, reference_is_init=reference_is_init, reference=base if reference_is_init else adapter)
+    trainer, _ = made(arguments)
     assert trainer.ref_model is None
     trainer.train()
     assert trainer.accelerator._models == [trainer.model_wrapped]
@@ -255,11 +265,11 @@ def test_a_reference_computed_before_is_not_held_in_memory(
 @pytest.mark.parametrize("precompute", [False, True])
 @pytest.mark.parametrize("lora", [None, LORA])
 def test_a_reference_that_is_not_where_training_starts_is_the_one_that_counts(
-    base: Model, adapter: Model, lora: dict[str, Any] | None, precompute: bool, tmp_path: Path
+    base: ModelSource, adapter: ModelSource, lora: LoraParameters | None, precompute: bool, tmp_path: Path
 ) -> None:
     rows = dpo_rows(4)
     arguments = request(tmp_path, "dpo", base, rows, lora=lora, precompute_reference=precompute)
-    result = train(arguments | {"reference": adapter, "reference_is_init": False}, no_event)
+    result = train(replace(arguments, reference=adapter, reference_is_init=False), no_event)
     tokenizer = load_tokenizer(ModelFolders.of(base))
     policy, reference = (load_merged(ModelFolders.of(model)).eval() for model in (base, adapter))
     margins = [
@@ -269,8 +279,8 @@ def test_a_reference_that_is_not_where_training_starts_is_the_one_that_counts(
         )
         for row in rows
     ]
-    expected = sum(math.log1p(math.exp(-SETTINGS["beta"] * margin)) for margin in margins) / len(rows)
-    assert result["log"][0]["loss"] == pytest.approx(expected, abs=1e-5)
+    expected = sum(math.log1p(math.exp(-SETTINGS.beta * margin)) for margin in margins) / len(rows)
+    assert result.log[0]["loss"] == pytest.approx(expected, abs=1e-5)
     assert abs(expected - math.log(2)) > 1e-2
 
 
@@ -284,57 +294,59 @@ def answer_logp(model: Any, tokenizer: Any, row: dict[str, str], which: str) -> 
 
 @pytest.mark.parametrize("micro", [1, 2])
 @pytest.mark.parametrize(("kind", "nll_weight"), [("sft", 0.0), ("dpo", 0.0), ("dpo", 0.5)])
-def test_a_batch_in_parts_trains_as_the_whole_does(base: Model, kind: str, nll_weight: float, micro: int, tmp_path: Path) -> None:
+def test_a_batch_in_parts_trains_as_the_whole_does(
+    base: ModelSource, kind: str, nll_weight: float, micro: int, tmp_path: Path
+) -> None:
     whole = trained(tmp_path / "whole", kind, base, nll_weight=nll_weight)
     parts = trained(tmp_path / "parts", kind, base, nll_weight=nll_weight, micro_batch_size=micro)
     assert len(whole[0]) == 6
     assert close(parts, whole)
 
 
-def test_a_micro_batch_above_the_batch_is_the_batch(base: Model, tmp_path: Path) -> None:
-    trainer, _ = make_trainer(request(tmp_path, "sft", base, sft_rows(8), micro_batch_size=64))
+def test_a_micro_batch_above_the_batch_is_the_batch(base: ModelSource, tmp_path: Path) -> None:
+    trainer, _ = made(request(tmp_path, "sft", base, sft_rows(8), micro_batch_size=64))
     assert (trainer.args.per_device_train_batch_size, trainer.args.gradient_accumulation_steps) == (4, 1)
 
 
-def test_a_batch_that_micro_batches_do_not_fill_is_refused(base: Model, tmp_path: Path) -> None:
+def test_a_batch_that_micro_batches_do_not_fill_is_refused(base: ModelSource, tmp_path: Path) -> None:
     message = r"^batch_size 4 is no multiple of training\.memory\.micro_batch_size 3$"
     with pytest.raises(BadInput, match=message):
-        make_trainer(request(tmp_path, "sft", base, sft_rows(8), micro_batch_size=3))
+        made(request(tmp_path, "sft", base, sft_rows(8), micro_batch_size=3))
 
 
 @ALL_WAYS
 @pytest.mark.parametrize("kind", ["sft", "dpo"])
-def test_gradient_checkpointing_changes_no_weight(started: tuple[Model, dict[str, Any]], kind: str, tmp_path: Path) -> None:
+def test_gradient_checkpointing_changes_no_weight(started: tuple[ModelSource, dict[str, Any]], kind: str, tmp_path: Path) -> None:
     model, lora = started
     plain = trained(tmp_path / "plain", kind, model, **lora)
     assert close(trained(tmp_path / "checkpointing", kind, model, **lora, gradient_checkpointing=True), plain)
 
 
-def test_nll_weight_adds_the_loss_of_the_better_answers_to_that_of_dpo(base: Model, tmp_path: Path) -> None:
+def test_nll_weight_adds_the_loss_of_the_better_answers_to_that_of_dpo(base: ModelSource, tmp_path: Path) -> None:
     rows = dpo_rows(4)
     result = train(request(tmp_path, "dpo", base, rows, nll_weight=0.25), no_event)
     tokenizer = load_tokenizer(ModelFolders.of(base))
     model = load_model(ModelFolders.of(base)).eval()
     tokens = sum(len(answer_ids(tokenizer, row["prompt"], row["chosen"])) for row in rows)
     nll = -sum(answer_logp(model, tokenizer, row, "chosen") for row in rows) / tokens
-    assert result["log"][0]["loss"] == pytest.approx(math.log(2) + 0.25 * nll, abs=1e-5)
+    assert result.log[0]["loss"] == pytest.approx(math.log(2) + 0.25 * nll, abs=1e-5)
 
 
 @pytest.mark.parametrize(("dtype", "expected"), [("bfloat16", torch.bfloat16), ("auto", torch.float32)])
 def test_weights_are_trained_and_saved_in_the_dtype_asked_for(
-    base: Model, dtype: str, expected: torch.dtype, tmp_path: Path
+    base: ModelSource, dtype: str, expected: torch.dtype, tmp_path: Path
 ) -> None:
     arguments = request(tmp_path, "dpo", base, dpo_rows(4), dtype=dtype)
-    trainer, _ = make_trainer(arguments)
+    trainer, _ = made(arguments)
     assert trainer.model.dtype == trainer.ref_model.dtype == expected
     train(arguments, no_event)
     assert {weight.dtype for weight in weights(arguments).values()} == {expected}
 
 
-def test_an_adapter_is_trained_on_and_its_base_is_left_as_it_is(base: Model, adapter: Model, tmp_path: Path) -> None:
-    before = load_file(Path(adapter["path"]) / "adapter_model.safetensors")
+def test_an_adapter_is_trained_on_and_its_base_is_left_as_it_is(base: ModelSource, adapter: ModelSource, tmp_path: Path) -> None:
+    before = load_file(adapter.path / "adapter_model.safetensors")
     arguments = request(tmp_path, "dpo", adapter, dpo_rows(8), lora=LORA, learning_rate=1e-2)
-    trainer, _ = make_trainer(arguments)
+    trainer, _ = made(arguments)
     state = {name: weight.clone() for name, weight in trainer.model.named_parameters()}
     trainer.train()
     changed = {name for name, weight in trainer.model.named_parameters() if not torch.equal(weight, state[name])}
@@ -354,17 +366,17 @@ def test_a_real_model_learns_by_sft_and_then_by_dpo_from_the_tokens_it_wrote(smo
     cell = Cell(tuple(Prompt(str(i), text) for i, text in enumerate(texts)), 0, 3)
     engine.sample([cell], Decoding(0.7, 0.9, 32, chat=chat), 0, lambda _, found: written.extend(found))
     sampled = Sampled(engine, {str(i): text for i, text in enumerate(texts)}, written, chat)
-    lora = {"r": 8, "alpha": 16, "dropout": 0.0, "target_modules": ["q_proj", "v_proj"]}
+    lora = LoraParameters(r=8, alpha=16, dropout=0.0, target_modules=["q_proj", "v_proj"])
     settings = {"lora": lora, "chat_template": chat, "batch_size": 9, "epochs": 3, "learning_rate": 1e-3, "warmup": 0}
 
-    first = request(tmp_path / "1", "sft", {"path": str(smollm2), "base": None}, sft_rows_of(sampled), **settings)
-    sft_sees_what_sampling_saw(make_trainer(first)[0], sampled)
-    losses = [entry["loss"] for entry in train(first, no_event)["log"]]
+    first = request(tmp_path / "1", "sft", ModelSource(smollm2), sft_rows_of(sampled), **settings)
+    sft_sees_what_sampling_saw(made(first)[0], sampled)
+    losses = [entry["loss"] for entry in train(first, no_event).log]
     assert losses[-1] < losses[0]
 
-    m1 = {"path": first["out"], "base": str(smollm2)}
+    m1 = ModelSource(first.out, smollm2)
     second = request(tmp_path / "2", "dpo", m1, dpo_rows_of(sampled), **settings, micro_batch_size=1)
-    dpo_sees_what_sampling_saw(make_trainer(second)[0], sampled)
-    losses = [entry["loss"] for entry in train(second, no_event)["log"]]
+    dpo_sees_what_sampling_saw(made(second)[0], sampled)
+    losses = [entry["loss"] for entry in train(second, no_event).log]
     assert losses[0] == pytest.approx(math.log(2), abs=1e-4)
     assert losses[-1] < losses[0] - 1e-2

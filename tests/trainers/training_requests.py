@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file
 from torch import Tensor
 
-from sirev.stages.train import TrainParameters
+from sirev.trainers.dispatch import LoraParameters, TrainParameters, TrainRequest
+from sirev.trainers.models import ModelSource
 
-SETTINGS = asdict(
-    TrainParameters("sft", epochs=1, batch_size=4, learning_rate=5e-4, warmup=0.1, seed=1, beta=0.3, checkpoint_minutes=None)
+SETTINGS = TrainParameters(
+    "sft", epochs=1, batch_size=4, learning_rate=5e-4, warmup=0.1, seed=1, beta=0.3, checkpoint_minutes=None
 )
-LORA = {"r": 4, "alpha": 8, "dropout": 0.0, "target_modules": ["q_proj", "v_proj"]}
-Model = dict[str, Any]
+LORA = LoraParameters(r=4, alpha=8, dropout=0.0, target_modules=["q_proj", "v_proj"])
 
 NAMES = ("Tom", "Ann", "Max", "Eva")
 
@@ -37,25 +37,22 @@ def dpo_rows(count: int) -> list[dict[str, str]]:
     ]
 
 
-def request(folder: Path, kind: str, model: Model, rows: list[dict[str, Any]], **settings: Any) -> dict[str, Any]:
-    """The arguments of `sirev.trainers.trl_steps.train`; `settings` are those that differ from SETTINGS."""
+def request(folder: Path, kind: str, model: ModelSource, rows: list[dict[str, Any]], **settings: Any) -> TrainRequest:
+    """A request for a training; `settings` are those that differ from SETTINGS."""
     (folder / "out").mkdir(parents=True)
     (folder / "data.json").write_text(json.dumps(rows))
-    return {
-        "kind": kind,
-        "init": model,
-        "reference": model,
-        "reference_is_init": True,
-        "data": str(folder / "data.json"),
-        "settings": SETTINGS | settings,
-        "seed": 1,
-        "out": str(folder / "out"),
-        "scratch": str(folder / "scratch"),
-        "attempts": str(folder / "attempts"),
-    }
+    return TrainRequest(
+        replace(SETTINGS, kind=kind, **settings),
+        init=model,
+        data=folder / "data.json",
+        out=folder / "out",
+        attempts=folder / "attempts",
+        reference=model,
+        reference_is_init=True,
+    )
 
 
-def weights(arguments: dict[str, Any]) -> dict[str, Tensor]:
+def weights(asked: TrainRequest) -> dict[str, Tensor]:
     """What a training saved, full weights or an adapter."""
-    (file,) = Path(arguments["out"]).glob("*.safetensors")
+    (file,) = asked.out.glob("*.safetensors")
     return dict(load_file(file))

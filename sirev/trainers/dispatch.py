@@ -1,0 +1,132 @@
+"""The one door to all trainings, for a child process: what each is asked, and who does it. Importing this imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sirev.parameters import operational, semantic
+from sirev.processes.requests import Emit, Progress
+from sirev.trainers.models import ModelSource
+
+Log = list[dict[str, float | None]]
+"""What a training noted of some of its steps: {step, loss, ...}; null is no finite number."""
+
+
+@dataclass(frozen=True)
+class LoraParameters:
+    """PEFT LoRA; see `sirev.recipe.Lora`."""
+
+    r: int = semantic()
+    alpha: int = semantic()
+    dropout: float = semantic()
+    target_modules: list[str] = semantic()
+
+
+@dataclass(frozen=True)
+class TrainParameters:
+    """One training. `beta` and `nll_weight` are DPO's; `lora` is null for full parameters; see `sirev.recipe.Training`."""
+
+    kind: str = semantic()
+    epochs: int = semantic()
+    batch_size: int = semantic()
+    learning_rate: float = semantic()
+    warmup: float = semantic()
+    seed: int = semantic()
+    beta: float | None = semantic(default=None, absent_means=None)
+    nll_weight: float = semantic(default=0.0, absent_means=0.0)
+    lora: LoraParameters | None = semantic(default=None, absent_means=None)
+    optimizer: str = semantic(default="adamw_torch_fused", absent_means="adamw_torch_fused")
+    dtype: str = semantic(default="auto", absent_means="auto")
+    max_prompt_tokens: int | None = semantic(default=None, absent_means=None)
+    max_completion_tokens: int | None = semantic(default=None, absent_means=None)
+    chat_template: bool = semantic(default=False, absent_means=False)
+    max_steps: int | None = semantic(default=None, absent_means=None)
+    """Optimizer steps, instead of as many as `epochs` are."""
+    micro_batch_size: int | None = operational(default=None)
+    gradient_checkpointing: bool = operational(default=False)
+    precompute_reference: bool = operational(default=False)
+    checkpoint_minutes: float | None = operational(default=None)
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """One training of a model."""
+
+    parameters: TrainParameters
+    init: ModelSource
+    data: Path
+    """A JSON file of rows: {"prompt", and the columns of the kind of training}."""
+    out: Path
+    """The folder that the model is saved into."""
+    attempts: Path
+    """A folder that outlives an interruption, from whose checkpoints the training goes on."""
+    reference: ModelSource | None = None
+    """The frozen model that the loss compares with, where the kind of training has one."""
+    reference_is_init: bool = False
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How a training went."""
+
+    log: Log
+    """Thinned, the first and the last step among what is left."""
+    steps: int
+    tokens: int
+    """Of all epochs."""
+    dropped: int
+    """Examples left out for their length."""
+    resumed: int | None
+    """The step after which an earlier attempt was taken up."""
+
+
+def train(request: TrainRequest, emit: Emit[Progress]) -> Trained:
+    """Train one step of Algorithm 1 and save the model; events count optimizer steps."""
+    from sirev.trainers import trl_steps
+
+    return trl_steps.train(request, emit)
+
+
+@dataclass(frozen=True)
+class ArchitectureParameters:
+    """Sizes of the embedded Llama; see `sirev.recipe.Architecture`."""
+
+    hidden_size: int = semantic()
+    intermediate_size: int = semantic()
+    layers: int = semantic()
+    heads: int = semantic()
+    kv_heads: int = semantic()
+    head_dim: int = semantic()
+    initializer_range: float = semantic()
+    rope_theta: float = semantic()
+
+
+@dataclass(frozen=True)
+class PretrainParameters:
+    """Sizes of the model and how long it learns; see `sirev.recipe.Pretrain`."""
+
+    architecture: ArchitectureParameters = semantic()
+    sequences: int = semantic()
+    levels: list[int] = semantic()
+    equations_share: float = semantic()
+    batch_size: int = semantic()
+    learning_rate: float = semantic()
+    warmup: float = semantic()
+    seed: int = semantic()
+    threads: int = operational(default=1)
+
+
+@dataclass(frozen=True)
+class PretrainRequest:
+    """The making of the embedded recipe's M0, saved into the folder `out`."""
+
+    parameters: PretrainParameters
+    out: Path
+
+
+def pretrain(request: PretrainRequest, emit: Emit[Progress]) -> Log:
+    """Make M0, save it and return its log, with the loss in nats a token; events count steps."""
+    from sirev.trainers import pretrain
+
+    return pretrain.pretrain(request, emit)
