@@ -22,13 +22,13 @@ def trainer(request: TrainRequest, policy: Any, common: dict[str, Any], given: d
     settings = request.parameters
     nll = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, settings.nll_weight]} if settings.nll_weight else {}
     config = DPOConfig(**common, beta=settings.beta, precompute_ref_log_probs=settings.precompute_reference, **nll)
-    made = _PairTrainer(policy, ref_model=_reference(request, policy), args=config, **given)
+    made = _PairTrainer(policy, ref_model=reference(request, policy), args=config, **given)
     if settings.precompute_reference:
         made.ref_model = None  # it has done its work, and TRL would hold it to the end
     return made
 
 
-def _reference(request: TrainRequest, policy: Any) -> Any:
+def reference(request: TrainRequest, policy: Any) -> Any:
     """The frozen reference model; None where TRL has it: as its own copy of the policy's adapter, or, if it computes the
     reference's log-probabilities before the first step, as the policy.
 
