@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+import venv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.conftest import Study, tree
-from tests.light_install import PROJECT, LightInstall
+from tests.light_install import CHECKOUT, PROJECT, LightInstall
 
 TRAINING = {canonicalize_name(Requirement(line).name) for line in PROJECT["optional-dependencies"]["train"]}
 Light = Callable[..., subprocess.CompletedProcess[str]]
@@ -145,3 +147,19 @@ def test_rows_of_the_hub_name_the_package_that_reads_them(light: Light, tmp_path
     steps = ("--step", "M1=m.jsonl", "--step", "M2=m.jsonl")
     (line,) = light("measure", "mine", *steps, "--task", "gsm8k", "--store", "store", status=2).stderr.splitlines()
     assert "rows of the Hub need datasets, which is not installed: pip install datasets, or " in line
+
+
+@pytest.mark.slow
+def test_pip_installs_that_and_no_more(install: LightInstall, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(CHECKOUT, source, ignore=shutil.ignore_patterns(".*", "cache", "*cache*"))
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    pip = [python, "-m", "pip", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "--quiet", "--constraint", CHECKOUT / "constraints.txt", source], check=True)
+    listed = json.loads(subprocess.run([*pip, "list", "--format", "json"], capture_output=True, check=True).stdout)
+    assert {canonicalize_name(one["name"]) for one in listed} - {"pip", "setuptools"} == {"sirev", *install.packages}
+    light = caller(python, tmp_path)
+    light("doctor")
+    (line,) = light("iterate", "tiny", "--store", "store", status=2).stderr.splitlines()
+    assert line.endswith("; install them: pip install 'sirev[train]'")  # of no checkout
