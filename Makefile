@@ -72,7 +72,7 @@ $(VENV)/.made:
 # Torch comes first and by itself, so that its index serves nothing else; what it needs comes with the rest.
 $(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
 	$(CONSTRAINED) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX) --no-deps) torch
-	$(CONSTRAINED) --editable .
+	$(CONSTRAINED) --editable '.[train]'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

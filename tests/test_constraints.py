@@ -29,7 +29,9 @@ CPU, GPU = pins("constraints.txt"), pins("constraints-gpu.txt")
 
 
 def requirements(extras: Iterable[str]) -> list[Requirement]:
-    return [Requirement(line) for line in [*PROJECT["dependencies"], *(line for extra in extras for line in EXTRAS[extra])]]
+    """Those of sirev and of extras; an extra that holds another one names sirev itself, which has no pin."""
+    lines = [*PROJECT["dependencies"], *(line for extra in extras for line in EXTRAS[extra])]
+    return [wanted for line in lines if (wanted := Requirement(line)).name != PROJECT["name"]]
 
 
 @pytest.mark.parametrize(("found", "extras"), [(CPU, EXTRAS.keys() - {"vllm"}), (GPU, EXTRAS.keys())], ids=["cpu", "gpu"])
@@ -53,3 +55,8 @@ def test_the_vllm_tested_on_a_cpu_is_the_release_that_a_gpu_gets() -> None:
 def test_a_pin_admits_the_builds_of_torch_for_a_cpu() -> None:
     """Such a build has a local version (+cpu), which only a pin without one admits."""
     assert all(Requirement(f"torch=={version}").specifier.contains(f"{version}+cpu") for version in CPU["torch"])
+
+
+def test_what_serves_training_alone_brings_what_trains() -> None:
+    """So that one extra is enough, and the constraints of a checkout hold all that `make` installs."""
+    assert {name for name, lines in EXTRAS.items() if "sirev[train]" in lines} == {"vllm", "server", "full", "dev"}

@@ -16,12 +16,11 @@ from sirev.cli.options import check_format
 from sirev.cli.units import count_text, size_text
 from sirev.cli.why import in_brief
 from sirev.errors import BadInput
-from sirev.execution.children import gpu as has_gpu
 from sirev.execution.estimate import Estimate
 from sirev.execution.footprint import GPU_SIZES, Footprint
 from sirev.explain.explanation import Told
+from sirev.machine.doctor import could_use_gpu, least_tier, memory
 from sirev.machine.doctor import gpu_memory as memory_of_gpus
-from sirev.machine.doctor import least_tier, memory
 from sirev.printing import out_json
 from sirev.recipe import Recipe
 from sirev.reporting.tables import TextTable
@@ -213,7 +212,7 @@ def _gpu_bytes(asked: float | None, overlays: Sequence[str]) -> float | None:
     for overlay in overlays:
         if named := re.fullmatch(r"(\d+)gb", overlay):
             return int(named[1]) * 1e9
-    return gpus[0][1] if has_gpu() and (gpus := memory_of_gpus()) else None
+    return gpus[0][1] if could_use_gpu() and (gpus := memory_of_gpus()) else None
 
 
 def _rates(given: list[str]) -> dict[str, float]:

@@ -27,9 +27,13 @@ HEAVY = ("trainer", "engine")  # those that hold a model
 @cache
 def gpu() -> bool:
     """Whether the children will work on a GPU; asked of the system, because torch is not imported here."""
-    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1") or not any(Path(device).exists() for device in GPU_DEVICES):
-        return False
-    return not versions(("torch",)).get("torch", "+cpu").endswith("+cpu")
+    return gpu_device() and not versions(("torch",)).get("torch", "+cpu").endswith("+cpu")
+
+
+def gpu_device() -> bool:
+    """Whether there is a GPU that this process may use, with or without a torch that can."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return not hidden and any(Path(device).exists() for device in GPU_DEVICES)
 
 
 class Through(Protocol):

@@ -12,18 +12,22 @@ from dataclasses import replace
 from functools import partial
 from importlib import metadata, util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sirev.execution.children import gpu
+from sirev.execution.children import gpu, gpu_device
 from sirev.execution.footprint import Footprint, footprint, lean
+from sirev.extras import install_command
 from sirev.machine import availability
 from sirev.machine.findings import Finding, Need, Remedy
 from sirev.processes.spawning import FURTHER, kept_back
 from sirev.processes.workers import run_python
-from sirev.quoting import typed
 from sirev.recipe import Recipe
 from sirev.recipe.sections import ProgramGrader, TaskSuite
 from sirev.store.provenance import versions
 from sirev.store.store import Store
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 SECONDS = 120  # for importing vLLM
 LEAST = 0.5e9
@@ -35,7 +39,7 @@ PACKAGE = "package"
 def examine(recipe: Recipe | None, store: Store) -> Iterator[Finding]:
     """Look at everything, in the order in which it matters."""
     yield _python()
-    yield from _packages()
+    yield from _packages(recipe)
     yield from findings(recipe, store)
     yield from _environment()
     if recipe is not None and recipe.engine.name == "server":
@@ -57,6 +61,7 @@ def findings(recipe: Recipe | None, store: Store, needs: Collection[Need] | None
     size = footprint(recipe) if recipe is not None else None
     hub_only = needs is not None
     looks: list[tuple[Need, Callable[[], Iterator[Finding]]]] = [
+        ("libraries", partial(_libraries, recipe)),
         ("gpu", partial(_gpu, recipe, size)),
         ("engine", partial(_engine, recipe, trial=needs is None or "training" in needs)),
         ("training", partial(_optimizer, recipe)),
@@ -65,7 +70,7 @@ def findings(recipe: Recipe | None, store: Store, needs: Collection[Need] | None
         ("sandbox", partial(_sandbox, recipe)),
     ]
     if recipe is not None:
-        looks[3:3] = [
+        looks[4:4] = [
             ("model", partial(availability.base_model, recipe, hub_only=hub_only)),
             ("embedding", partial(availability.embedding_model, recipe, hub_only=hub_only)),
             ("data", partial(availability.data, recipe, hub_only=hub_only)),
@@ -82,30 +87,34 @@ def _python() -> Finding:
     return Finding("Python", version, sys.version_info >= (3, 11), True, (Remedy("install Python 3.11 or newer"),))
 
 
-def _packages() -> Iterator[Finding]:
-    from packaging.requirements import Requirement
+def _packages(recipe: Recipe | None) -> Iterator[Finding]:
+    """The packages that sirev requires and those that training adds; of the latter `_libraries` tells which are not here."""
     from packaging.utils import canonicalize_name
 
     pins = _pins()
-    for line in metadata.requires("sirev") or []:
-        wanted = Requirement(line)
-        if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
-            continue
+    training = [wanted for wanted in _requirements("train") if _version(wanted.name)]
+    for wanted in (*_requirements(), *training):
         what, remedy = f"{PACKAGE} {wanted.name}", Remedy("install it", f"pip install '{wanted.name}{wanted.specifier}'")
+        needed = recipe is not None or wanted not in training
         version = _version(wanted.name)
         if version is None:
-            yield Finding(what, "not installed", False, True, (remedy,))
+            yield Finding(what, "not installed", False, needed, (remedy,))
             continue
         well = wanted.specifier.contains(version, prereleases=True)
         pin = pins.get(canonicalize_name(wanted.name))
         apart = f" (tested with {pin})" if pin and pin != version.partition("+")[0] else ""
-        yield Finding(what, f"{version}{apart}", well, True, (remedy,))
+        yield Finding(what, f"{version}{apart}", well, needed, (remedy,))
 
 
-def _checkout() -> Path | None:
-    """The folder of the checkout that this sirev runs from; None in an installed package."""
-    folder = Path(__file__).resolve().parents[2]
-    return folder if (folder / "pyproject.toml").is_file() else None
+def _requirements(extra: str = "") -> list[Requirement]:
+    """What sirev itself requires, or what an extra adds to that, by the metadata of the installed package."""
+    from packaging.requirements import Requirement
+
+    def applies(wanted: Requirement, extra: str) -> bool:
+        return wanted.marker is None or wanted.marker.evaluate({"extra": extra})
+
+    found = [Requirement(line) for line in metadata.requires("sirev") or []]
+    return [one for one in found if applies(one, extra) and not (extra and applies(one, ""))]
 
 
 def _pins() -> dict[str, str]:
@@ -121,15 +130,35 @@ def _pins() -> dict[str, str]:
 
 
 def _install(extra: str) -> Remedy:
-    checkout = _checkout()
-    pins = checkout / ("constraints-gpu.txt" if extra == "vllm" else "constraints.txt") if checkout else None
-    constrained = ("--constraint", pins) if pins is not None and pins.is_file() else ()
-    return Remedy("install it", typed("pip", "install", *constrained, f"{checkout or 'sirev'}[{extra}]"))
+    return Remedy("install it", install_command(extra))
+
+
+def _missing(*extras: str) -> list[str]:
+    """The packages of extras that are not installed."""
+    names = (wanted.name for extra in extras for wanted in _requirements(extra))
+    return sorted({name for name in names if _version(name) is None})
+
+
+def _extras(recipe: Recipe | None) -> tuple[str, ...]:
+    """The extras whose packages a recipe's steps need; each brings those of `train`."""
+    engine = recipe.engine.name if recipe is not None else ""
+    paged = recipe is not None and recipe.training.optimizer == "paged_adamw_8bit"
+    return (*(("full",) if paged else ()), *((engine,) if engine in ("server", "vllm") else ())) or ("train",)
+
+
+def _libraries(recipe: Recipe | None) -> Iterator[Finding]:
+    """The libraries that train, sample and embed, where they are missing: all that a recipe takes, by one command."""
+    if not _missing("train"):
+        return
+    missing = ", ".join(_missing("train", *_extras(recipe)))
+    aside = "" if recipe is not None else "; sirev iterate needs them"
+    remedy = Remedy("install them", install_command(*_extras(recipe)))
+    yield Finding("libraries", f"{missing} not installed{aside}", recipe is None, recipe is not None, (remedy,), True)
 
 
 def _gpu(recipe: Recipe | None, size: Footprint | None) -> Iterator[Finding]:
     needed = recipe is not None and recipe.gpu == "required"
-    if not gpu():
+    if not could_use_gpu():
         found = "none that torch can use" if shutil.which("nvidia-smi") else "none"
         remedies = (
             Remedy("run it on a machine with one, or take the results from a store that has them", "--remote URL"),
@@ -149,6 +178,11 @@ def _gpu(recipe: Recipe | None, size: Footprint | None) -> Iterator[Finding]:
     yield Finding("GPU", found, True, needed)
     if recipe is not None and size is not None:
         yield memory(recipe, size, gpus[0][1])
+
+
+def could_use_gpu() -> bool:
+    """Whether there is a GPU for the torch that is installed here, or for the one that will be."""
+    return gpu() or (_version("torch") is None and gpu_device())
 
 
 def memory(recipe: Recipe, size: Footprint, total: float) -> Finding:
@@ -187,6 +221,8 @@ def gpu_memory() -> list[tuple[str, float, float]]:
 
 def _engine(recipe: Recipe | None, *, trial: bool) -> Iterator[Finding]:
     """What samples. With `trial` vLLM is imported by a child process, which takes it half a minute."""
+    if recipe is not None and _missing("train"):  # `_libraries` tells of the engine's too
+        return
     needed = recipe is not None and recipe.engine.name == "vllm"
     if recipe is not None and recipe.engine.name == "server":
         version = _version("openai")
@@ -218,7 +254,7 @@ def _import_trouble() -> str:
 
 
 def _optimizer(recipe: Recipe | None) -> Iterator[Finding]:
-    if recipe is not None and recipe.training.optimizer == "paged_adamw_8bit":
+    if recipe is not None and recipe.training.optimizer == "paged_adamw_8bit" and not _missing("train"):
         version = _version("bitsandbytes")
         other = Remedy("use another optimizer, which needs more memory", "--set training.optimizer=adamw_torch_fused")
         yield Finding("bitsandbytes", version or "not installed", version is not None, True, (_install("full"), other))

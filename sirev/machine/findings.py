@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Need = str
-"""What a step may need of a machine: "gpu", "engine", "training", "model", "embedding", "sandbox", "data", "data of SUITE"."""
+"""What a step may need of a machine: libraries, gpu, engine, training, model, embedding, sandbox, data, or "data of SUITE"."""
 Status = Literal["ok", "missing", "note", "absent"]
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 RANDOM = ("train", "sample")
 """Stages that give something else when they are computed again: what a shared store has of later steps is lost then."""
-NEEDY = (*RANDOM, "dataset", "model", "embed", "grade")
+NEEDY = (*RANDOM, "pretrain", "dataset", "model", "embed", "grade")
 """Stages that need something of the machine; see `_needs`."""
 Steps = Mapping[str, PlannedStep]
 
@@ -125,12 +125,14 @@ def _needs(steps: Steps, step: PlannedStep) -> Iterator[Need]:
             yield f"data of {suite}" if suite else "data"
         case "model":
             yield "embedding" if step.name == "model/embedding" else "model"
+        case "pretrain":
+            yield "libraries"
         case "train":
-            yield from ("gpu", "training")
+            yield from ("libraries", "gpu", "training")
         case "sample":
-            yield from ("gpu", "engine")
+            yield from ("libraries", "gpu", "engine")
         case "embed":
-            yield from ("gpu", "embedding")
+            yield from ("libraries", "gpu", "embedding")
         case "grade" if step.parameters.sandbox is not None:
             yield "sandbox"
     if step.stage in RANDOM and any(_same(value, steps.get("model:0")) for value in step.inputs.values()):

@@ -8,6 +8,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +86,12 @@ def _parsed(where: str, line: bytes) -> dict[str, Any]:
 def read_hub(repo: str, config: str | None, revision: str | None, split: str) -> list[Row]:
     """The rows of one split of a data set on the Hub.
 
-    Raises BadInput, saying what to do, where the data set can't be had: gated, not there, offline, no such split.
+    Raises BadInput, saying what to do, where the data set can't be had: gated, not there, offline, no such split; and,
+    before it is fetched, where the package that reads it is missing.
     """
     name = f"{repo}@{revision or 'main'} {split}"
+    if find_spec("datasets") is None:
+        raise BadInput(f"{name}: rows of the Hub need datasets, which is not installed: pip install datasets, {_INSTEAD}")
     try:
         # Not load_dataset(repo, revision=...): offline that takes the latest revision it has, whichever was asked for.
         folder = hub.snapshot("dataset", repo, revision)

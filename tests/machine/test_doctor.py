@@ -214,6 +214,24 @@ def test_the_driver_is_asked_for_the_memory(tmp_path: Path, monkeypatch: pytest.
     assert found(recipe, "GPU", tmp_path).found == "there, but nvidia-smi does not answer"
 
 
+def test_a_gpu_counts_before_a_torch_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "gpu", lambda: False)
+    monkeypatch.setattr(doctor, "gpu_device", lambda: True)
+    assert not doctor.could_use_gpu()  # the torch that is here is for CPUs
+    monkeypatch.setattr(doctor, "versions", lambda packages: {})
+    assert doctor.could_use_gpu()
+
+
+def test_what_trains_is_told_in_one_finding_with_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = doctor.versions
+    monkeypatch.setattr(doctor, "versions", lambda packages: {} if packages[0] in ("trl", "vllm") else versions(packages))
+    recipe = load_recipe("mistral_gsm8k")
+    libraries = [finding for finding in doctor.findings(recipe, Store(tmp_path), ("libraries", "engine")) if finding.missing]
+    (line,) = [finding.line() for finding in libraries]
+    assert line.startswith("libraries: trl, vllm not installed; install them: pip install ")
+    assert line.endswith("[vllm]'")
+
+
 def sized(recipe: Recipe) -> Footprint:
     size = footprint(recipe)
     assert size is not None
