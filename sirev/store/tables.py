@@ -19,6 +19,7 @@ from sirev.store.digests import canonical_json
 Row = dict[str, Any]
 
 _TYPES = {"string": "string", "int": "int64", "bool": "bool_", "float": "float64"}
+COLUMN_TYPES = tuple(_TYPES)
 
 CELL_BYTES = 9
 """What Arrow has for a cell beside its text, about."""
