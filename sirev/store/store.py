@@ -222,15 +222,15 @@ class Store:
         if self._id is not None:
             return
         with self.objects.temporary() as scratch:
-            scratch.write_bytes(marker_bytes(new_id()))
-            os.chmod(scratch, 0o444)  # for all who may enter the folder, as every file of a store
+            scratch.fill(marker_bytes(new_id()))
+            os.fchmod(scratch.fd, 0o444)  # for all who may enter the folder, as every file of a store
             try:
-                os.link(scratch, self.path / MARKER)  # unlike a rename it fails where another process was first
+                os.link(scratch.path, self.path / MARKER)  # unlike a rename it fails where another process was first
             except FileExistsError:
                 pass
             except OSError:  # a file system without hard links
                 if not (self.path / MARKER).exists():
-                    os.replace(scratch, self.path / MARKER)
+                    os.replace(scratch.path, self.path / MARKER)
         self._id = self._read_id()
 
     def _complete(self, digest: str) -> Artifact | None:
