@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import secrets
 import shutil
@@ -23,7 +24,7 @@ from sirev.store.digests import canonical_json, sha256
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.objects import MEND, DamagedObject
 from sirev.store.runs import Run, parsed_run, run_bytes
-from sirev.store.shared import make_folder
+from sirev.store.shared import make_folder, place_new
 from sirev.store.sharing import archive_index, tarball, untrusted
 from sirev.store.sharing.archive_index import Member, of_kind
 from sirev.store.sharing.archive_reader import receive
@@ -79,7 +80,9 @@ def export_runs(store: Store, runs: Sequence[Run], file: Path, hollow: Collectio
                     archive.add(archive_index.INDEX, len(index), iter([index]))
                     for member in members:
                         archive.add(member.name, member.size, _reread(member, sources[member]))
-                _place(scratch, fd, file)
+                os.fsync(fd)
+                if not place_new(scratch, file):
+                    raise BadInput(f"{file} is there already; delete it, or name another file")
         except OSError as error:
             raise BadInput(f"{file} can't be written: {error.strerror or error}") from None
     return file.stat().st_size
@@ -184,24 +187,16 @@ def _read(path: Path) -> bytes:
 
 def _reread(member: Member, source: bytes | Path) -> Iterator[bytes]:
     """The bytes of a member, hashed on their way; DamagedObject if they are not those listed."""
-    digest, left = hashlib.sha256(), member.size
-    for piece in [source] if isinstance(source, bytes) else _pieces(source):
-        digest.update(piece)
-        left -= len(piece)
-        if left < 0:
-            break
-        yield piece
-    if left or digest.hexdigest() != member.sha256:
-        raise DamagedObject(f"{source if isinstance(source, Path) else member.name} is damaged; {MEND}")
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
+    digest, where = hashlib.sha256(), source if isinstance(source, Path) else member.name
     try:
-        with path.open("rb") as file:
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
             while piece := file.read(tarball.CHUNK):
+                digest.update(piece)
                 yield piece
     except OSError as error:
-        raise DamagedObject(f"{path} can't be read: {error.strerror or error}; {MEND}") from None
+        raise DamagedObject(f"{where} can't be read: {error.strerror or error}; {MEND}") from None
+    if digest.hexdigest() != member.sha256:
+        raise DamagedObject(f"{where} is damaged; {MEND}")
 
 
 @contextlib.contextmanager
@@ -216,17 +211,6 @@ def _beside(file: Path) -> Iterator[tuple[Path, int]]:
         os.close(fd)
         with contextlib.suppress(OSError):
             os.unlink(name)
-
-
-def _place(scratch: Path, fd: int, file: Path) -> None:
-    """Give a finished file its name, on which nothing else may have come to lie meanwhile."""
-    os.fsync(fd)
-    try:
-        os.link(scratch, file)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        os.rename(scratch, file)
 
 
 @contextlib.contextmanager
