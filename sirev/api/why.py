@@ -131,10 +131,7 @@ class _Look:
             hollow=self.store.is_hollow(artifact.digest),
         )
         near = self._nearest(planner, step, before=recorded) if full else None
-        if near is None:
-            return found
-        compared = self._compared(found, planner, step, *near)
-        return compared if _telling(compared, near[1], planner, step) else found
+        return self._compared(found, planner, step, *near) if near and _telling(*near, planner, step) else found
 
     def _missed(self, found: Explanation, planner: Planner, step: PlannedStep) -> Explanation:
         if step.key is None and parts(step.action, inputs=False) in self.recorded.settings(step.stage):
@@ -163,22 +160,26 @@ class _Look:
         return replace(found, changes=changes, nearest=nearest)
 
     def _nearest(self, planner: Planner, step: PlannedStep, before: str | None = None) -> tuple[Made, Use | None] | None:
-        """The recorded action that differs least, and the run to which it is nearest; the latest of several.
+        """The recorded action in which the fewest components differ, and a run that has it: see `Explanation`.
 
-        The same step of a run of the same recipe is nearer than another that differs in two components fewer, and a run of
-        the same method nearer than others. With `before`, only what was recorded earlier.
+        With `before`, only what was recorded earlier.
         """
-        wanted = parts(step.action, inputs=step.key is not None)
-        best: tuple[float, Made, Use | None] | None = None
-        for made in self.recorded.of_stage(step.stage):
-            if made.key == step.key or (before is not None and made.recorded >= before):
-                continue
-            uses = [(_strangeness(use, planner, step), use) for use in self.recorded.uses(made)]
-            strange, use = min(uses, key=lambda one: (one[0], one[1].run.id), default=(STRANGER, None))
-            far = strange + distance(wanted, made.parts if step.key is not None else made.settings)
-            if best is None or far < best[0]:
-                best = far, made, use
-        return best[1:] if best else None
+        components = parts(step.action, inputs=step.key is not None)
+
+        def rank(candidate: tuple[Made, Use | None]) -> tuple[int, bool, bool]:
+            made, use = candidate
+            run = use.run if use else planner.run
+            far = distance(components, made.parts if step.key is not None else made.settings)
+            return far, run.method != planner.run.method, run.seed != planner.run.seed
+
+        candidates = [
+            (made, use)
+            for made in self.recorded.of_stage(step.stage)  # the latest first, which the first of the least then is
+            if made.key != step.key and (before is None or made.recorded < before)
+            for use in self.recorded.uses(made) or (None,)
+        ]
+        in_place = [candidate for candidate in candidates if _in_place(candidate[1], planner, step)]
+        return min(in_place or candidates, key=rank, default=None)
 
     def _troubles(self, key: str) -> list[str]:
         """What is wrong with each artifact that is recorded for a key."""
@@ -217,26 +218,16 @@ class _Look:
         return {work: len(later) for work, later in found.items()}
 
 
-STRANGER = 2.0
-"""How many components' worth of distance lie between a step and what no run of its recipe has in its place."""
-
-OTHER_METHOD = 0.25
-
-
-def _strangeness(use: Use, planner: Planner, step: PlannedStep) -> float:
-    run = planner.run
-    if use.step != step.name:
-        return STRANGER
-    if use.run.recipe != run.recipe:
-        return STRANGER / 2
-    return OTHER_METHOD * (use.run.method != run.method) + 0.125 * (use.run.seed != run.seed)
+def _in_place(use: Use | None, planner: Planner, step: PlannedStep) -> bool:
+    """Whether it is the same step of a run of the same recipe."""
+    return use is not None and use.step == step.name and use.run.recipe == planner.run.recipe
 
 
-def _telling(found: Explanation, use: Use | None, planner: Planner, step: PlannedStep) -> bool:
+def _telling(made: Made, use: Use | None, planner: Planner, step: PlannedStep) -> bool:
     """Whether what was nearest when a hit was computed says why it was: another method or step differs in all that it is."""
-    own = [change for change in found.changes if change.kind != "input"]
-    alike = use is None or use.step == step.name
-    return alike and (0 < len(own) <= STRANGER or (use is not None and _strangeness(use, planner, step) < OTHER_METHOD))
+    if use is None or not _in_place(use, planner, step):
+        return False
+    return use.run.method == planner.run.method or distance(parts(step.action, inputs=False), made.settings) == 1
 
 
 def _upstream(planner: Planner) -> dict[str, list[str]]:

@@ -37,7 +37,9 @@ class Explanation:
     """What is known of a step that one or several of the runs share.
 
     `state` is "unknown" where earlier steps, `waits_for`, have to run first and may yield what was seen before; a step that
-    differs by itself is a "miss" all the same. `cause` of a miss: "changed" from `nearest` by `changes`; the "first" step of
+    differs by itself is a "miss" all the same. `nearest` is the action in which the fewest components differ, of those that runs
+    of this recipe have for the same step, else of all that are recorded of its stage; of several, one of a run of the same
+    method, then of the same seed, then the latest. `cause` of a miss: "changed" from `nearest` by `changes`; the "first" step of
     its name in any run of this recipe, or of this method if that never ran; "new", where nothing of its stage was stored yet;
     "damaged", and `troubles` say how; "redo". A hit has `artifact`, `recorded`, `seconds` (None: not noted), `here` (or pulled
     from another store), `hollow` (its files were given up, its digest is kept), and if it was asked for, how it differs from

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import json
 import re
@@ -9,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
 from sirev.errors import BadInput, SirevError
@@ -247,22 +249,17 @@ def in_order(steps: Mapping[str, Made], semantic: Mapping[str, str | None]) -> l
     needs = {
         name: {makers[one] for one in made.action["inputs"].values() if one in makers} - {name} for name, made in steps.items()
     }
-    needed_by = defaultdict(list)
-    for name, wanted in needs.items():
-        for one in wanted:
-            needed_by[one].append(name)
-    ready = [(_rank(name, steps[name]), name) for name, wanted in needs.items() if not wanted]
-    heapq.heapify(ready)
-    found: dict[str, None] = {}
-    while ready:
-        _, name = heapq.heappop(ready)
-        found[name] = None
-        for later in needed_by[name]:
-            needs[later].discard(name)
-            if not needs[later]:
-                heapq.heappush(ready, (_rank(later, steps[later]), later))
-    # Artifacts that say the same could make a circle.
-    return [*found, *sorted(steps.keys() - found.keys(), key=lambda name: _rank(name, steps[name]))]
+    sorter = TopologicalSorter(needs)
+    with contextlib.suppress(CycleError):  # artifacts that say the same could make a circle
+        sorter.prepare()
+    found: list[str] = []
+    ready: list[tuple[tuple[float, int, str], str]] = []
+    while sorter.is_active():
+        for name in sorter.get_ready():
+            heapq.heappush(ready, (_rank(name, steps[name]), name))
+        found.append(heapq.heappop(ready)[1])
+        sorter.done(found[-1])
+    return [*found, *sorted(steps.keys() - set(found), key=lambda name: _rank(name, steps[name]))]
 
 
 def _rank(name: str, made: Made) -> tuple[float, int, str]:

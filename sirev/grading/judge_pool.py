@@ -23,6 +23,7 @@ from typing import TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from sirev.grading.grade import Reason
+from sirev.processes.memory import memory
 from sirev.processes.parent_death import die_with
 
 T = TypeVar("T")
@@ -137,9 +138,8 @@ def _outcome(future: Future[list[Reason]]) -> list[Reason] | Reason:
 
 
 def memory_of_each(workers: int) -> int:
-    """Bytes of address space for each of so many workers: at their worst all of them take half of this machine's memory."""
-    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(LEAST_MEMORY, min(MOST_MEMORY, machine // (2 * workers)))
+    """Bytes of address space for each of so many workers: at their worst all of them take half of what there is."""
+    return max(LEAST_MEMORY, min(MOST_MEMORY, memory() // (2 * workers)))
 
 
 @contextlib.contextmanager
@@ -177,9 +177,9 @@ def _nothing() -> None:
 # The worker's side.
 
 
-def _start(parent: int, memory: int, prepare: Callable[[], None]) -> None:
+def _start(parent: int, most: int, prepare: Callable[[], None]) -> None:
     die_with(parent)
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGPROF, _out_of_time)
     signal.signal(signal.SIGVTALRM, signal.SIG_DFL)  # ends the process, whatever it is busy with

@@ -16,8 +16,9 @@ from sirev.errors import BadInput
 from sirev.inputs import parse_json
 from sirev.parquet import TooLarge
 from sirev.store.digests import canonical_json, is_digest, sha256
+from sirev.store.forms import is_size, odd_fields
 from sirev.store.objects import MEND, DamagedObject, Objects, refuse_barred
-from sirev.store.tables import Row, Table, check_readable, from_parquet, rows_digest, to_parquet
+from sirev.store.tables import COLUMN_TYPES, Row, Table, check_readable, from_parquet, rows_digest, to_parquet
 from sirev.store.untrusted_files import read_regular
 
 MANIFEST_FORMAT = 1
@@ -167,31 +168,58 @@ def open_artifact(objects: Objects, digest: str) -> Artifact:
         raise BadInput(f"{told}; this sirev reads up to {MANIFEST_FORMAT}: upgrade sirev")
     if version != MANIFEST_FORMAT:
         raise DamagedObject(f"object {digest[:12]} in {objects.root} is not a manifest of format {MANIFEST_FORMAT}")
-    if not _well_formed(manifest):
-        raise DamagedObject(f"object {digest[:12]} in {objects.root} is no manifest that sirev wrote")
-    for name in manifest["files"]:
-        _safe(name)
+    if odd := odd_manifest(manifest):
+        raise DamagedObject(f"object {digest[:12]} in {objects.root} is no manifest that sirev wrote: {odd}")
     return Artifact(digest, manifest, objects)
 
 
-def _well_formed(manifest: dict[str, Any]) -> bool:
-    # It may come from somebody else's store: a digest must not lead to a path, and whoever asks for a table must find one.
-    try:
-        files, tables = manifest["files"], manifest["tables"]
-        return all(is_digest(one["sha256"]) and isinstance(one["size"], int) for one in files.values()) and all(
-            is_digest(one["rows_sha256"]) and all(part in files for part in one["parts"]) and isinstance(one["order_by"], list)
-            for one in tables.values()
-        )
-    except (KeyError, TypeError, AttributeError):
-        return False
+def odd_manifest(manifest: Any) -> str | None:
+    """How a manifest differs from those that sirev writes, in words; None if it does not. Its names may be too odd to take in."""
+    if odd := odd_fields(manifest, {"format": int, "files": dict, "tables": dict}):
+        return f"a manifest {odd}"
+    files: dict[str, Any] = manifest["files"]
+    sizes: dict[str, int] = {}
+    for name, entry in files.items():
+        if not _is_safe(name):
+            return f"file name {name!r:.200} is unsafe: it leads out of its folder"
+        if odd := odd_fields(entry, {"sha256": str, "size": int}):
+            return f"the file {name!r} of a manifest {odd}"
+        digest, size = entry["sha256"], entry["size"]
+        if not is_digest(digest) or not is_size(size) or sizes.setdefault(digest, size) != size:
+            return f"the file {name!r} of a manifest has no proper digest and size"
+    for name, table in manifest["tables"].items():
+        if odd := _odd_table(table, files):
+            return f"the table {name[:80]!r} of a manifest {odd}"
+    return None
+
+
+def _odd_table(table: Any, files: dict[str, Any]) -> str | None:
+    kinds = {"columns": dict, "order_by": list, "parts": list, "rows": int, "rows_sha256": str}
+    if odd := odd_fields(table, kinds):
+        return odd
+    columns, parts = table["columns"], table["parts"]
+    if not all(isinstance(kind, str) and kind in COLUMN_TYPES for kind in columns.values()):
+        return f"has a column that is none of {', '.join(COLUMN_TYPES)}"
+    if not all(isinstance(column, str) and column in columns for column in table["order_by"]):
+        return "is ordered by a column that it has not"
+    in_files = all(isinstance(part, str) and part in files and part.endswith(".parquet") for part in parts)
+    if not in_files or len({*parts}) != len(parts):
+        return "has a part that is no Parquet file of the manifest"
+    if not is_size(table["rows"]) or not is_digest(table["rows_sha256"]):
+        return "has no proper number and digest of rows"
+    return None
 
 
 def _entry(digest: str, size: int) -> dict[str, Any]:
     return {"sha256": digest, "size": size}
 
 
-def _safe(name: str) -> str:
+def _is_safe(name: str) -> bool:
     # A manifest may come from somebody else's store: it must not name a file outside the folder it is laid out in.
-    if any(part in ("", ".", "..") for part in name.split("/")):
+    return not any(part in ("", ".", "..") for part in name.split("/"))
+
+
+def _safe(name: str) -> str:
+    if not _is_safe(name):
         raise DamagedObject(f"unsafe file name in a manifest: {name!r}")
     return name

@@ -12,7 +12,6 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
 
 from sirev.errors import BadInput
 from sirev.store.artifacts import Artifact
@@ -103,27 +102,14 @@ def _filled(store: Store, to: Path) -> Iterator[Path]:
 def _copy(objects: Objects, digest: str, size: int | None, target: Path) -> None:
     """Copy an object to a new file; DamagedObject unless what was copied is what `digest` (and `size`) say."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _opened(objects, digest) as source:
-        found, length = copy_file(source, target, durable=False)
-    if found != digest or length != (length if size is None else size):
-        raise DamagedObject(f"object {digest[:12]} in {objects.root} is damaged; {MEND}")
-
-
-@contextlib.contextmanager
-def _opened(objects: Objects, digest: str) -> Iterator[BinaryIO]:
     try:
         fd = open_regular(objects.path(digest))
     except OSError as error:
-        raise _unreadable(objects, digest, error) from None
-    try:
-        with open(fd, "rb", buffering=0, closefd=False) as source:
-            yield source
-    finally:
-        os.close(fd)
-
-
-def _unreadable(objects: Objects, digest: str, error: OSError) -> DamagedObject:
-    return DamagedObject(f"object {digest[:12]} can't be read from {objects.root}: {error.strerror}; {MEND}")
+        raise DamagedObject(f"object {digest[:12]} can't be read from {objects.root}: {error.strerror}; {MEND}") from None
+    with open(fd, "rb", buffering=0) as source:
+        found, length = copy_file(source, target, durable=False)
+    if found != digest or length != (length if size is None else size):
+        raise DamagedObject(f"object {digest[:12]} in {objects.root} is damaged; {MEND}")
 
 
 def _one_file(folder: Path, artifact: Artifact, name: str) -> None:

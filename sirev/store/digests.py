@@ -9,6 +9,7 @@ from typing import Any
 
 from sirev.inputs import parse_json
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _DIGITS = frozenset("0123456789abcdef")
 
 
@@ -18,7 +19,7 @@ def canonical_json(value: Any) -> bytes:
     Integers and floats stay distinct (1 is not 1.0), floats are written as the shortest text that reads back
     equal. NaN and infinity raise ValueError: they have no JSON form and no equality.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _CANONICAL.encode(value).encode()
 
 
 def is_digest(text: object, digits: int = 64) -> bool:

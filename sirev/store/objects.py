@@ -16,6 +16,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from sirev.errors import BadInput, SirevError
@@ -38,6 +39,25 @@ MEND = "mend the store with: sirev store verify --repair"
 
 class DamagedObject(SirevError):
     """An object's bytes are not those its name promises, or are gone."""
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """A file in the making, opened once: others may write to its folder, and put a link in the place of `path`."""
+
+    path: Path
+    fd: int
+
+    @property
+    def opened(self) -> Path:
+        """A name by which the same file is opened again, whatever lies at `path` by then; that itself where there is no /proc."""
+        return own if (own := Path(f"/proc/self/fd/{self.fd}")).exists() else self.path
+
+    def fill(self, data: bytes) -> None:
+        """Write bytes at its end."""
+        rest = memoryview(data)
+        while rest:  # of what does not fit on a disk, the system writes what does
+            rest = rest[os.write(self.fd, rest) :]
 
 
 class Objects:
@@ -84,14 +104,14 @@ class Objects:
         """
         if isinstance(source, bytes) and self._holds(digest := sha256(source), source):
             return digest, len(source)  # to look takes a twentieth of the time that writing it again does
-        with _temporary(self.root) as (scratch, fd):
+        with self.temporary() as scratch:
             if isinstance(source, bytes):
                 digest, size = sha256(source), len(source)
-                _fill(fd, source)
+                scratch.fill(source)
             else:
                 with source.open("rb", buffering=0) as read:
-                    digest, size = copy_file(read, scratch)
-            self.publish(scratch, self.path(digest))
+                    digest, size = copy_file(read, scratch.opened)
+            self.publish(scratch.path, self.path(digest))
         return digest, size
 
     def _holds(self, digest: str, data: bytes) -> bool:
@@ -118,10 +138,24 @@ class Objects:
         return size
 
     @contextlib.contextmanager
-    def temporary(self) -> Iterator[Path]:
-        """A path in the store's own tmp/, gone at exit unless it was published."""
-        with _temporary(self.root) as (scratch, _):
-            yield scratch
+    def temporary(self) -> Iterator[Scratch]:
+        """A new file in the store's own tmp/, gone at exit unless it was published."""
+        path = self.root / "tmp" / f"{os.getpid()}-{secrets.token_hex(8)}"
+        try:
+            fd = make_private(self.root, path, os.O_RDWR)
+        except OSError as error:
+            raise BadInput(f"the store {self.root} can't be written: {error.strerror}; name another with --store DIR") from None
+        try:
+            with contextlib.suppress(OSError):  # held, so that nobody sweeps it up, whatever the clocks say
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            yield Scratch(path, fd)
+        except OSError as error:
+            if error.filename is None:  # a full disk says so of a file descriptor, which tells nobody which disk that is
+                error.filename = str(self.root)
+            raise
+        finally:
+            path.unlink(missing_ok=True)
+            os.close(fd)
 
     def sweep_temporary(self) -> None:
         """Delete what killed writers left in tmp/; what is a day old has no writer any more."""
@@ -156,9 +190,9 @@ class Objects:
 
     def write(self, data: bytes, target: Path) -> None:
         """Publish bytes under a name that is not their digest; what has it is replaced."""
-        with _temporary(self.root) as (scratch, fd):
-            _fill(fd, data)
-            self.publish(scratch, target)
+        with self.temporary() as scratch:
+            scratch.fill(data)
+            self.publish(scratch.path, target)
 
     def write_once(self, data: bytes, target: Path) -> bool:
         """As `write`, unless there is such a file already; whether it was written."""
@@ -214,34 +248,6 @@ def refuse_barred(path: Path, error: OSError) -> None:
     """BadInput if a file is there, or may be, and is not ours to read, or too large: nothing is computed anew for that."""
     if error.errno in (errno.EACCES, errno.EPERM, errno.EFBIG):
         raise BadInput(f"{path} can't be read: {error.strerror}") from None
-
-
-@contextlib.contextmanager
-def _temporary(root: Path) -> Iterator[tuple[Path, int]]:
-    """A new file in tmp/, opened for writing: through the descriptor nothing is written elsewhere, whoever has the name."""
-    folder = root / "tmp"
-    path = folder / f"{os.getpid()}-{secrets.token_hex(8)}"
-    try:
-        fd = make_private(root, path, os.O_WRONLY)
-    except OSError as error:
-        raise BadInput(f"the store {root} can't be written: {error.strerror}; name another with --store DIR") from None
-    try:
-        with contextlib.suppress(OSError):  # held, so that nobody sweeps it up, whatever the clocks say
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        yield path, fd
-    except OSError as error:
-        if error.filename is None:  # a full disk says so of a file descriptor, which tells nobody which disk that is
-            error.filename = str(root)
-        raise
-    finally:
-        path.unlink(missing_ok=True)
-        os.close(fd)
-
-
-def _fill(fd: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:  # of what does not fit on a disk, the system writes what does
-        rest = rest[os.write(fd, rest) :]
 
 
 def _held(path: Path) -> bool:

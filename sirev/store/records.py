@@ -11,11 +11,23 @@ from typing import Any
 
 from sirev.errors import BadInput
 from sirev.store.digests import canonical_json, is_digest, sealed, sha256, unsealed
+from sirev.store.forms import odd_fields
 from sirev.store.objects import MEND, Objects
 from sirev.store.untrusted_files import read_if_there
 
 RECORD_FORMAT = 1
-FIELDS = {"format", "action", "artifact", "provenance"}
+_FIELDS = {"format": int, "action": dict, "artifact": str, "provenance": dict}
+_PROVENANCE = {
+    "recorded": str,
+    "store": str,
+    "started": str,
+    "seconds": int | float,
+    "packages": dict,
+    "hardware": dict,
+    "git": dict | None,
+    "environment": list,
+    "notes": dict,
+}
 
 
 class DamagedRecord(BadInput):
@@ -101,15 +113,30 @@ def _parsed(raw: bytes, key: str, artifact: str, where: str) -> Record:
         data = unsealed(raw)
         if data["format"] > RECORD_FORMAT:
             raise BadInput(f"{where} is of format {data['format']}, newer than this sirev reads ({RECORD_FORMAT}): upgrade sirev")
-        record = Record(data["action"], data["artifact"], data["provenance"])
-        notes = record.provenance.get("notes", {}).values()
-        sound = record.key == key and record.artifact == artifact and data.keys() == FIELDS and all(map(is_digest, notes))
-        sound = sound and all(isinstance(record.action.get(part, {}), dict) for part in ("parameters", "inputs"))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        sound = odd_record(data, key, artifact) is None
+    except (ValueError, KeyError, TypeError, RecursionError):
         sound = False
     if not sound:
         raise DamagedRecord(f"{where} is damaged; {MEND}")
-    return record
+    return Record(data["action"], data["artifact"], data["provenance"])
+
+
+def odd_record(data: Any, key: str, artifact: str) -> str | None:
+    """How a record differs from what sirev writes for this key and artifact, in words; None if it does not."""
+    if odd := odd_fields(data, _FIELDS):
+        return odd
+    action, provenance = data["action"], data["provenance"]
+    if data["artifact"] != artifact or not is_digest(artifact) or action_key(action) != key:
+        return "is of another action or artifact"
+    if not isinstance(action.get("stage"), str) or type(action.get("version", 1)) is not int:
+        return "names no stage, or an odd version"
+    if not all(isinstance(action.get(part, {}), dict) for part in ("parameters", "inputs")):
+        return "has odd parameters or inputs"
+    if odd := odd_fields({name: provenance[name] for name in provenance.keys() & _PROVENANCE.keys()}, {}, _PROVENANCE):
+        return odd
+    return next(
+        (f"has a note {name!r} without a digest" for name, one in provenance.get("notes", {}).items() if not is_digest(one)), None
+    )
 
 
 def _folders(folder: str) -> list[str]:

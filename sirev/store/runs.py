@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from sirev.errors import BadInput
 from sirev.store.digests import is_digest, sealed, unsealed
+from sirev.store.forms import odd_fields
 from sirev.store.objects import MEND, Objects
 from sirev.store.shared import remove_file
 from sirev.store.untrusted_files import read_if_there
@@ -28,6 +29,14 @@ NAMES = {
 }
 """What a run's names are made of: they become parts of paths, of commands to copy and of what a terminal shows."""
 STATUSES = ("running", "complete", "stopped")
+RUN_HAS = {
+    **dict.fromkeys(("id", "recipe", "method", "invocation"), str),
+    "seed": int,
+    "realisation": int,
+    "settings": dict,
+    "pins": dict,
+}
+RUN_MAY_HAVE = {"status": str, "reason": str | None, "redo": list, "redone": list}
 
 
 @dataclass(frozen=True)
@@ -159,18 +168,35 @@ def parsed_run(raw: bytes, run_id: str, where: str) -> Run:
         data = unsealed(raw)
         if data["format"] > RUN_FORMAT:
             raise BadInput(f"{where} is of format {data['format']}, newer than this sirev reads ({RUN_FORMAT}): upgrade sirev")
-        del data["format"]
-        odd = odd_name(data)
-        pins = {step: Pin(**pin) for step, pin in data.pop("pins").items()}
-        run = Run(pins=pins, **data)
-        digests = (digest for pin in pins.values() for digest in (pin.key, pin.artifact))
-        sound = run.id == run_id and isinstance(run.settings, dict) and all(map(is_digest, digests))
-        sound = sound and type(run.seed) is int and type(run.realisation) is int and run.status in STATUSES
-        sound = sound and isinstance(run.reason, str | None)
+        sound = odd_run(data, run_id) is None
+        odd = None if sound else odd_name(data)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound, odd = False, None
     if odd is not None:
         raise BadInput(f"{where} is damaged: {odd} is no name that sirev gives; {MEND} (what it pinned stays)")
     if not sound:
         raise BadInput(f"{where} is damaged; {MEND} (what it pinned stays)")
-    return run
+    del data["format"]
+    return Run(**{**data, "pins": {step: Pin(**pin) for step, pin in data["pins"].items()}})
+
+
+def odd_run(data: Any, run_id: str) -> str | None:
+    """How the object in a run's file differs from what sirev writes for this id, in words; None if it does not."""
+    if odd := odd_fields(data, {"format": int, **RUN_HAS}, RUN_MAY_HAVE):
+        return odd
+    if data["id"] != run_id or not is_run_id(run_id):
+        return f"calls itself {data['id'][:80]!r}"
+    settings = data["settings"]
+    if not isinstance(settings.get("env", ""), str) or not isinstance(settings.get("evaluation", {}), dict):
+        return "has odd settings"
+    redo = data.get("redo", []) + data.get("redone", [])
+    if data.get("status", "running") not in STATUSES or not all(isinstance(step, str) for step in redo):
+        return "has an odd status or redo"
+    if odd := odd_name(data):
+        return f"has an odd name: {odd} is no name that sirev gives"
+    for step, pin in data["pins"].items():
+        if odd := odd_fields(pin, {"key": str, "artifact": str}):
+            return f"pins something else at step {step[:80]!r}, which {odd}"
+        if not is_digest(pin["key"]) or not is_digest(pin["artifact"]):
+            return f"pins no proper key and artifact for step {step[:80]!r}"
+    return None

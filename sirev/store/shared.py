@@ -99,6 +99,19 @@ def make_private(root: Path, path: Path, flags: int) -> int:
     return fd
 
 
+def place_new(scratch: Path, target: Path) -> bool:
+    """Give a finished file its name, unless something else has it: a link fails then, a rename does not. Whether it was given."""
+    try:
+        os.link(scratch, target)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links: the best there is, no more than a moment between look and rename
+        if os.path.lexists(target):
+            return False
+        os.replace(scratch, target)
+    return True
+
+
 def _not_plain(path: Path) -> NotPlain:
     return NotPlain(errno.ELOOP, "it is no plain file; delete it", str(path))
 

@@ -24,7 +24,7 @@ from sirev.store.objects import MEND, DamagedObject, Objects
 from sirev.store.provenance import now
 from sirev.store.records import Record, Records, action_key
 from sirev.store.runs import Runs
-from sirev.store.shared import linked
+from sirev.store.shared import linked, place_new
 from sirev.store.untrusted_files import is_regular, read_regular
 
 STORE_FORMAT = 1
@@ -222,15 +222,9 @@ class Store:
         if self._id is not None:
             return
         with self.objects.temporary() as scratch:
-            scratch.write_bytes(marker_bytes(new_id()))
-            os.chmod(scratch, 0o444)  # for all who may enter the folder, as every file of a store
-            try:
-                os.link(scratch, self.path / MARKER)  # unlike a rename it fails where another process was first
-            except FileExistsError:
-                pass
-            except OSError:  # a file system without hard links
-                if not (self.path / MARKER).exists():
-                    os.replace(scratch, self.path / MARKER)
+            scratch.fill(marker_bytes(new_id()))
+            os.fchmod(scratch.fd, 0o444)  # for all who may enter the folder, as every file of a store
+            place_new(scratch.path, self.path / MARKER)  # another process may have been first
         self._id = self._read_id()
 
     def _complete(self, digest: str) -> Artifact | None:

@@ -19,6 +19,7 @@ from sirev.store.digests import canonical_json
 Row = dict[str, Any]
 
 _TYPES = {"string": "string", "int": "int64", "bool": "bool_", "float": "float64"}
+COLUMN_TYPES = tuple(_TYPES)
 
 CELL_BYTES = 9
 """What Arrow has for a cell beside its text, about."""
@@ -39,10 +40,14 @@ class Table:
 
 def rows_digest(columns: dict[str, str], ordered_rows: Iterable[Row]) -> str:
     """sha256 over the columns and the rows, one canonical JSON line each."""
+    return values_digest(columns, ([row[name] for name in columns] for row in ordered_rows))
+
+
+def values_digest(columns: dict[str, str], ordered_rows: Iterable[Sequence[Any]]) -> str:
+    """As `rows_digest`, of rows that are values in the order of the table's columns, which `columns` need not be in."""
     digest = hashlib.sha256(canonical_json(columns) + b"\n")
-    names = list(columns)
-    for row in ordered_rows:
-        digest.update(canonical_json([row[name] for name in names]) + b"\n")
+    for values in ordered_rows:
+        digest.update(canonical_json(values) + b"\n")
     return digest.hexdigest()
 
 

@@ -12,6 +12,7 @@ import pytest
 from sirev.grading.equivalence import by_math_verify, prepare
 from sirev.grading.grade import Reason
 from sirev.grading.judge_pool import CHUNK, judge_all, memory_of_each
+from sirev.processes import memory as memory_of_this_process
 from tests.conftest import alive, eventually
 from tests.grading.judges import fail_to_start, hash_of, hostile, spin
 
@@ -79,6 +80,7 @@ def test_all_workers_take_half_of_the_machine_at_most(
 
 def simulate(memory: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine of so many bytes."""
+    monkeypatch.setattr(memory_of_this_process, "GROUPS", Path("/none"))
     said = {"SC_PHYS_PAGES": memory >> 12, "SC_PAGE_SIZE": 1 << 12}
     monkeypatch.setattr(os, "sysconf", lambda name, really=os.sysconf: said.get(name) or really(name))
 

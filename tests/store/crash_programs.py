@@ -152,8 +152,8 @@ def adopt(store: Path) -> None:
     with opened.leasing():
         for content in (b"1", manifest):
             with opened.objects.temporary() as scratch:
-                scratch.write_bytes(content)
-                opened.objects.adopt(scratch, sha256(content))
+                scratch.fill(content)
+                opened.objects.adopt(scratch.path, sha256(content))
         record = Record(action(1), sha256(manifest), {"recorded": MADE, "store": "elsewhere"})
         raw = sealed({"format": 1, "action": record.action, "artifact": record.artifact, "provenance": record.provenance})
         opened.records.adopt(raw, record.key, record.artifact)

@@ -211,7 +211,7 @@ def test_a_clock_that_is_ahead_takes_nothing_from_who_is_writing(
     store = sirev.Store(smoke_copy)
     ahead = -2 * ABANDONED_SECONDS
     with store.objects.temporary() as scratch:
-        scratch.write_bytes(b"on the way")
+        scratch.fill(b"on the way")
         shimmed("iterate", "--recipe", "tiny_smoke", "--method", "sft", "--set", "T=2", "--store", smoke_copy, CLOCK_BACK=ahead)
-        store.objects.publish(scratch, smoke_copy / "objects" / "published")
+        store.objects.publish(scratch.path, smoke_copy / "objects" / "published")
     assert (smoke_copy / "objects" / "published").read_bytes() == b"on the way"

@@ -16,13 +16,14 @@ import pytest
 
 from sirev.errors import BadInput
 from sirev.store.artifacts import Output
+from sirev.store.copying import copy_file
 from sirev.store.leases import Gate
 from sirev.store.local_files import LocalFiles
 from sirev.store.locks import key_lock
 from sirev.store.objects import STAMPED_FROM, DamagedObject, Objects
 from sirev.store.runs import Run
 from sirev.store.shared import make_folder, open_lock
-from sirev.store.store import Store
+from sirev.store.store import MARKER, Store
 from sirev.store.upkeep.pins import Pins
 
 ACTION = {"stage": "made", "version": 1, "parameters": {}, "inputs": {}}
@@ -35,7 +36,7 @@ number, umask = int(sys.argv[2]), int(sys.argv[3], 8)
 import joblib
 from sirev.store.artifacts import Output
 from sirev.store.runs import Run
-from sirev.store.store import Store
+from sirev.store.store import MARKER, Store
 from sirev.store.upkeep.gc import collect
 from sirev.store.upkeep.verify import verify
 {drop}
@@ -254,6 +255,22 @@ def test_a_damaged_object_behind_a_link_is_not_removed(tmp_path: Path, folder: s
     with pytest.raises(DamagedObject, match=r"can't be removed: .* is a symbolic link"):
         store.objects.checked(digest)
     assert path.read_bytes() == b"b"
+
+
+def test_a_link_that_takes_the_place_of_a_file_in_the_making_is_not_written_through(tmp_path: Path) -> None:
+    store, precious = Store(tmp_path / "store"), tmp_path / "precious"
+    store.create()
+    precious.write_text("mine")
+    with store.objects.temporary() as scratch:
+        scratch.path.unlink()
+        scratch.path.symlink_to(precious)
+        scratch.fill(b"a")
+        with (tmp_path / "store" / MARKER).open("rb", buffering=0) as read:
+            copy_file(read, scratch.opened)
+        assert scratch.opened.read_bytes() == (tmp_path / "store" / MARKER).read_bytes()
+        with pytest.raises(OSError, match="symbolic links"):
+            store.objects.publish(scratch.path, store.path / "objects" / "published")
+    assert precious.read_text() == "mine"
 
 
 def test_a_file_in_the_place_of_a_folder_is_an_error(tmp_path: Path) -> None:

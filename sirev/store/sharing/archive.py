@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sirev.errors import BadInput, SirevError
 from sirev.store.artifacts import open_artifact
@@ -22,14 +24,13 @@ from sirev.store.digests import canonical_json, sha256
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.objects import MEND, DamagedObject
 from sirev.store.runs import Run, parsed_run, run_bytes
-from sirev.store.shared import make_folder
+from sirev.store.shared import make_folder, place_new
 from sirev.store.sharing import archive_index, tarball, untrusted
-from sirev.store.sharing.archive_index import Member
-from sirev.store.sharing.archive_reader import Arrival, receive
+from sirev.store.sharing.archive_index import Member, of_kind
+from sirev.store.sharing.archive_reader import receive
 from sirev.store.sharing.private import shareable
 from sirev.store.store import MARKER, Store
-from sirev.store.untrusted_files import read_regular
-from sirev.store.upkeep.closure import Reach, reach
+from sirev.store.untrusted_files import is_regular, read_regular
 
 ENDING = ".tar.zst"
 
@@ -79,7 +80,9 @@ def export_runs(store: Store, runs: Sequence[Run], file: Path, hollow: Collectio
                     archive.add(archive_index.INDEX, len(index), iter([index]))
                     for member in members:
                         archive.add(member.name, member.size, _reread(member, sources[member]))
-                _place(scratch, fd, file)
+                os.fsync(fd)
+                if not place_new(scratch, file):
+                    raise BadInput(f"{file} is there already; delete it, or name another file")
         except OSError as error:
             raise BadInput(f"{file} can't be written: {error.strerror or error}") from None
     return file.stat().st_size
@@ -89,62 +92,90 @@ def import_file(store: Store, file: Path) -> Imported:
     """Take in the runs of an archive; what is here already stays. BadInput, with nothing written, if it is not all right."""
     with _staging(store) as folder:
         try:
-            arrived = receive(file, folder)
+            members = receive(file, folder)
+            theirs = Store(folder)
+            listed = _contents(
+                theirs, {one.stem: _read(folder / one.name) for one in of_kind("run", members)}, set(theirs.hollow)
+            )
+            if besides := [one.name for one in members if one not in listed]:
+                raise BadInput(f"refused: it holds {besides[0]}, which none of its runs stands on")
         except BadInput as error:
             raise BadInput(f"{file}: {error}") from None
-        return _take_in(store, arrived)
+        return _take_in(store, theirs, members)
 
 
 def _sources(store: Store, runs: Sequence[Run], hollow: Collection[str]) -> dict[Member, bytes | Path]:
-    """Every file of the archive but its index, and where its bytes are."""
     _hold(store, [run.id for run in runs])
     files = {run.id: _read(store.runs.root / f"{run.id}.json") for run in runs}  # may be written again meanwhile
     parsed = {run_id: parsed_run(raw, run_id, f"the run {run_id}") for run_id, raw in files.items()}
     files |= {run_id: run_bytes(mine) for run_id, run in parsed.items() if (mine := shareable(run)) != run}
-    found = reach(store, list(parsed.values()), hollow)
-    if found.missing:
-        more = f" (and {len(found.missing) - 1} more)" if len(found.missing) > 1 else ""
-        raise BadInput(f"the store {store.path} lacks what is to be exported: {found.missing[0]}{more}; {MEND}")
-    _hold(store, [*found.artifacts, *found.objects])
-    _check_names(store, found)
-    sources: dict[Member, bytes | Path] = {}
+    try:
+        found = _contents(store, files, hollow)
+    except BadInput as error:
+        raise BadInput(f"the store {store.path} can't be exported: {error}; {MEND}") from None
+    _hold(store, [one.sha256 for one in of_kind("object", found)])
+    return found
 
-    def add(name: str, source: bytes | Path) -> None:
+
+def _contents(store: Store, runs: Mapping[str, bytes], hollow: Collection[str]) -> dict[Member, bytes | Path]:
+    """Every file but the index of an archive of these runs (id -> file), and where its bytes are.
+
+    It is asked of a store before it is exported, and of what an archive unpacks to: what is not among it has no place in one.
+    BadInput if a file is missing, or is not fit to be taken in.
+    """
+    sources: dict[Member, bytes | Path] = {}
+    objects: dict[str, set[str]] = {}
+
+    def add(name: str, source: bytes | Path) -> Any:
         raw = source if isinstance(source, bytes) else _read(source)
         sources[Member(name, len(raw), sha256(raw))] = source
+        return raw
 
     add(MARKER, store.path / MARKER)
-    for run_id, raw in files.items():
-        untrusted.check_run(raw, run_id)
+    pins: set[tuple[str, str]] = set()
+    for run_id, raw in runs.items():
         add(f"runs/{run_id}.json", raw)
-    for key, artifact in found.records:
+        untrusted.check_run(raw, run_id)
+        pins |= {(pin["key"], pin["artifact"]) for pin in untrusted.parse(raw, f"the run {run_id}")["pins"].values()}
+    for key, artifact in sorted(pins):
         path = store.records.path(key, artifact)
-        untrusted.check_record(_read(path), key, artifact)
-        add(f"records/{key[:2]}/{key}/{artifact}.json", path)
-    for digest in found.hollow:
-        add(f"hollow/{digest}.json", canonical_json({"format": HOLLOW_FORMAT, "artifact": digest}))
-    sizes = {**found.objects, **{digest: store.objects.size(digest) for digest in found.artifacts}}
-    for digest, size in sizes.items():
-        sources[Member(f"objects/{digest[:2]}/{digest[2:]}", size, digest)] = store.objects.path(digest)
+        if not is_regular(path):
+            raise BadInput(f"it lacks the record of key {key[:12]} and artifact {artifact[:12]}, which a run of it pins")
+        raw = add(f"records/{key[:2]}/{key}/{artifact}.json", path)
+        untrusted.check_record(raw, key, artifact)
+        for name, digest in untrusted.parse(raw, path.name)["provenance"].get("notes", {}).items():
+            objects.setdefault(digest, set()).add(name)
+    for artifact in sorted({artifact for _, artifact in pins}):
+        objects.setdefault(artifact, set())
+        manifest = untrusted.parse(_read(_object(store, artifact)), f"the manifest {artifact[:12]}")
+        untrusted.check_manifest(manifest)
+        files = manifest["files"]
+        lost = [(name, one) for name, one in files.items() if not store.objects.present(one["sha256"], one["size"])]
+        if artifact in hollow or (lost and artifact in store.hollow):
+            add(f"hollow/{artifact}.json", canonical_json({"format": HOLLOW_FORMAT, "artifact": artifact}))
+            continue
+        for name, one in files.items():
+            objects.setdefault(one["sha256"], set()).add(name)
+        for name, one in lost:
+            if size := store.objects.size(one["sha256"]):
+                raise BadInput(f"{name} of artifact {artifact[:12]} has {size} bytes, not {one['size']}")
+    for digest, names in objects.items():
+        path = _object(store, digest)
+        for name in sorted(names):
+            untrusted.check_file(name, path)
+        sources[Member(f"objects/{digest[:2]}/{digest[2:]}", store.objects.size(digest), digest)] = path
     return sources
+
+
+def _object(store: Store, digest: str) -> Path:
+    if not is_regular(path := store.objects.path(digest)):
+        raise BadInput(f"it lacks object {digest[:12]}, which its runs stand on")
+    return path
 
 
 def _hold(store: Store, names: Iterable[str]) -> None:
     with contextlib.suppress(OSError):  # a store that may only be read is not collected in either
         store.hold(names)
-
-
-def _check_names(store: Store, found: Reach) -> None:
-    """What could not be taken in again should not be given out either."""
-    for digest, artifact in found.artifacts.items():
-        if digest not in found.hollow and not artifact.complete():
-            raise BadInput(f"the store {store.path} lacks files of artifact {digest[:12]}; {MEND}")
-        try:
-            untrusted.check_manifest(artifact.manifest)
-            for name, entry in artifact.manifest["files"].items() if digest not in found.hollow else ():
-                untrusted.check_file(name, store.objects.path(entry["sha256"]))
-        except BadInput as error:
-            raise BadInput(f"artifact {digest[:12]} of the store {store.path} can't be exported: {error}; {MEND}") from None
 
 
 def _read(path: Path) -> bytes:
@@ -156,24 +187,16 @@ def _read(path: Path) -> bytes:
 
 def _reread(member: Member, source: bytes | Path) -> Iterator[bytes]:
     """The bytes of a member, hashed on their way; DamagedObject if they are not those listed."""
-    digest, left = hashlib.sha256(), member.size
-    for piece in [source] if isinstance(source, bytes) else _pieces(source):
-        digest.update(piece)
-        left -= len(piece)
-        if left < 0:
-            break
-        yield piece
-    if left or digest.hexdigest() != member.sha256:
-        raise DamagedObject(f"{source if isinstance(source, Path) else member.name} is damaged; {MEND}")
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
+    digest, where = hashlib.sha256(), source if isinstance(source, Path) else member.name
     try:
-        with path.open("rb") as file:
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
             while piece := file.read(tarball.CHUNK):
+                digest.update(piece)
                 yield piece
     except OSError as error:
-        raise DamagedObject(f"{path} can't be read: {error.strerror or error}; {MEND}") from None
+        raise DamagedObject(f"{where} can't be read: {error.strerror or error}; {MEND}") from None
+    if digest.hexdigest() != member.sha256:
+        raise DamagedObject(f"{where} is damaged; {MEND}")
 
 
 @contextlib.contextmanager
@@ -188,17 +211,6 @@ def _beside(file: Path) -> Iterator[tuple[Path, int]]:
         os.close(fd)
         with contextlib.suppress(OSError):
             os.unlink(name)
-
-
-def _place(scratch: Path, fd: int, file: Path) -> None:
-    """Give a finished file its name, on which nothing else may have come to lie meanwhile."""
-    os.fsync(fd)
-    try:
-        os.link(scratch, file)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        os.rename(scratch, file)
 
 
 @contextlib.contextmanager
@@ -224,33 +236,34 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _take_in(store: Store, arrived: Arrival) -> Imported:
+def _take_in(store: Store, theirs: Store, members: Sequence[Member]) -> Imported:
     """Publish what was found right: files before what leads to them."""
-    objects = arrived.of("object")
-    manifests = set(arrived.manifests)
+    objects, records = of_kind("object", members), of_kind("record", members)
+    manifests, hollow = {one.stem for one in records}, {one.stem for one in of_kind("hollow", members)}
+    runs = {one.stem: _read(theirs.path / one.name) for one in of_kind("run", members)}
     try:
         store.create()
         with store.leasing():
-            store.hold([*(member.sha256 for member in objects), *(member.stem for member in arrived.of("run"))])
-            new = [member for member in objects if not store.objects.present(member.sha256, member.size)]
-            for member in sorted(objects, key=lambda one: one.sha256 in manifests):
-                store.objects.adopt(arrived.files[member], member.sha256)
-            _mark_hollow(store, manifests, arrived.hollow)
-            records = sum(store.adopt_record(arrived.files[one].read_bytes(), one.key, one.stem) for one in arrived.of("record"))
-            runs = {one.stem: arrived.files[one].read_bytes() for one in arrived.of("run")}
+            store.hold([*(one.sha256 for one in objects), *runs])
+            new = [one for one in objects if not store.objects.present(one.sha256, one.size)]
+            for one in sorted(objects, key=lambda one: one.sha256 in manifests):
+                store.objects.adopt(theirs.path / one.name, one.sha256)
+            _mark_hollow(store, manifests, hollow)
+            taken_records = sum(store.adopt_record(_read(theirs.path / one.name), one.key, one.stem) for one in records)
             taken = {run_id: store.runs.adopt(raw, run_id) for run_id, raw in runs.items()}
     except OSError as error:
         raise SirevError(f"the store {store.path} can't be written: {error.strerror or error}; run this again") from None
     here = [run for run, is_new in taken.items() if not is_new]
-    theirs = {run: parsed_run(runs[run], run, f"the run {run}") for run in here}
     return Imported(
         runs=[run for run, is_new in taken.items() if is_new],
         here_already=here,
-        differing=[run for run in here if (mine := store.runs.get(run)) is None or mine.pins != theirs[run].pins],
-        records=records,
+        differing=[
+            run for run in here if (mine := store.runs.get(run)) is None or mine.pins != parsed_run(runs[run], run, run).pins
+        ],
+        records=taken_records,
         objects=len(new),
-        bytes=sum(member.size for member in new),
-        hollow=len(arrived.hollow),
+        bytes=sum(one.size for one in new),
+        hollow=len(hollow),
     )
 
 

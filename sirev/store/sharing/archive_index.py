@@ -9,9 +9,9 @@ from typing import Any
 
 from sirev.errors import BadInput
 from sirev.store.digests import canonical_json, is_digest
+from sirev.store.forms import is_size
 from sirev.store.sharing import file_types
 from sirev.store.sharing.tarball import END, taken
-from sirev.store.sharing.untrusted import is_size
 from sirev.store.untrusted_files import META_BYTES
 
 ARCHIVE_FORMAT = 1
@@ -64,6 +64,11 @@ def in_order(members: Iterable[Member]) -> list[Member]:
     manifests = {member.stem for member in found if member.kind == "record"}
     places = {kind: place for place, kind in enumerate(KINDS)}
     return sorted(found, key=lambda one: (places[one.kind], one.kind == "object" and one.sha256 not in manifests, one.name))
+
+
+def of_kind(kind: str, members: Iterable[Member]) -> list[Member]:
+    """The members of a kind, in their order."""
+    return [member for member in members if member.kind == kind]
 
 
 def to_json(members: Collection[Member]) -> bytes:

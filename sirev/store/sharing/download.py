@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -55,8 +56,8 @@ class Taker:
         check_manifest(manifest)
         if self._local(digest) is None:
             with self.store.objects.temporary() as scratch:
-                scratch.write_bytes(raw)
-                self.store.objects.adopt(scratch, digest)
+                scratch.fill(raw)
+                self.store.objects.adopt(scratch.path, digest)
             self._count(len(raw))
         else:
             self._count(here=True)
@@ -113,8 +114,8 @@ class Taker:
                     self.progress.advance(0, count)
 
                 try:
-                    self.remote.backend.fetch(path, scratch, size, moved)
-                    if scratch.stat().st_size != size or sha256_file(scratch) != digest:
+                    self.remote.backend.fetch(path, scratch.opened, size, moved)
+                    if os.fstat(scratch.fd).st_size != size or sha256_file(scratch.opened) != digest:
                         raise _wrong(self.remote, path)
                 except BaseException:
                     self.progress.advance(0, -come)
@@ -123,8 +124,8 @@ class Taker:
 
             self._named(lambda: patiently(attempt), path)
             for name in sorted(names):
-                check_file(name, scratch)
-            self.store.objects.adopt(scratch, digest)
+                check_file(name, scratch.opened)
+            self.store.objects.adopt(scratch.path, digest)
         self._count(size)
 
     def _sound(self, digest: str) -> bytes:

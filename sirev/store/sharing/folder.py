@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sirev.store.objects import Objects
-from sirev.store.shared import make_folder, make_private
+from sirev.store.shared import make_folder, make_private, place_new
 from sirev.store.sharing.backend import Missing, Progress, Refused, RemoteFailed, Upload, at_once, too_many
 from sirev.store.untrusted_files import open_regular, read_regular
 
@@ -94,7 +94,7 @@ class Folder:
                 if not upload.exclusive:
                     os.replace(scratch, target)
                     return True
-                return _link(scratch, target)
+                return place_new(scratch, target)
             finally:
                 scratch.unlink(missing_ok=True)
 
@@ -127,16 +127,3 @@ def _begun(root: Path, scratch: Path) -> BinaryIO:
             if last:
                 raise
     raise AssertionError
-
-
-def _link(scratch: Path, target: Path) -> bool:
-    """Give a finished file its name unless somebody was first: unlike a rename, a link fails then."""
-    try:
-        os.link(scratch, target)
-    except FileExistsError:
-        return False
-    except OSError:  # a file system without hard links: the best there is, no more than a moment between look and rename
-        if os.path.lexists(target):
-            return False
-        os.replace(scratch, target)
-    return True

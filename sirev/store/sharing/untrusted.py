@@ -7,64 +7,37 @@ sirev, or a library that loads models, gets to see them. Nothing is unpickled or
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NoReturn
 
 from sirev.errors import BadInput
 from sirev.parquet import TooLarge, check_cells
-from sirev.store.artifacts import MANIFEST_FORMAT
-from sirev.store.digests import canonical_json, is_digest, unsealed
-from sirev.store.records import RECORD_FORMAT, action_key
-from sirev.store.runs import RUN_FORMAT, STATUSES, is_run_id, odd_name
+from sirev.store.artifacts import MANIFEST_FORMAT, odd_manifest
+from sirev.store.digests import canonical_json, unsealed
+from sirev.store.forms import is_size
+from sirev.store.records import RECORD_FORMAT, odd_record
+from sirev.store.runs import RUN_FORMAT, odd_run
 from sirev.store.sharing import file_types
 from sirev.store.untrusted_files import META_BYTES
 
 FILES = 100_000
 NAME_BYTES, PART_BYTES = 1024, 255
-COLUMN_TYPES = ("string", "int", "bool", "float")
 ENDINGS = tuple(file_types.CHECKS)
 """How the names of a store's files end: data and text, nothing that a loader would unpickle or run."""
-
-_PROVENANCE = {
-    "recorded": str,
-    "store": str,
-    "started": str,
-    "seconds": int | float,
-    "packages": dict,
-    "hardware": dict,
-    "git": dict | None,
-    "environment": list,
-    "notes": dict,
-}
-RUN_HAS = {
-    **dict.fromkeys(("id", "recipe", "method", "invocation"), str),
-    "seed": int,
-    "realisation": int,
-    "settings": dict,
-    "pins": dict,
-}
-RUN_MAY_HAVE = {"status": str, "reason": str | None, "redo": list, "redone": list}
 
 
 def check_manifest(manifest: Any) -> None:
     """BadInput unless it is a manifest as sirev writes them, with safe names, of files that can't run code."""
-    _form(manifest, "a manifest", MANIFEST_FORMAT, {"files": dict, "tables": dict})
+    _check_format(manifest, "a manifest", MANIFEST_FORMAT)
+    if odd := odd_manifest(manifest):
+        _refuse(odd)
     if max(len(manifest["files"]), len(manifest["tables"])) > FILES:
         _refuse(f"a manifest of more than {FILES} files")
-    sizes: dict[str, int] = {}
-    for name, entry in manifest["files"].items():
+    for name in manifest["files"]:
         check_name(name)
-        _fields(entry, f"the file {name!r} of a manifest", {"sha256": str, "size": int})
-        digest, size = entry["sha256"], entry["size"]
-        if not is_digest(digest) or not is_size(size) or sizes.setdefault(digest, size) != size:
-            _refuse(f"the file {name!r} of a manifest has no proper digest and size")
-    parts: set[str] = set()
     for name, table in manifest["tables"].items():
-        _check_table(name, table, manifest["files"])
-        parts.update(table["parts"])
-    _check_apart(manifest["files"], parts)
+        _check_claim(f"the table {name[:80]!r} of a manifest", table, manifest["files"])
+    _check_apart(manifest["files"], {part for table in manifest["tables"].values() for part in table["parts"]})
 
 
 def check_name(name: Any) -> None:
@@ -98,43 +71,20 @@ def check_record(raw: bytes, key: str, artifact: str) -> None:
     """BadInput unless it is the record of this key and artifact, of a form that all of sirev can read."""
     what = f"the record of key {key[:12]}"
     record = opened(raw, what)
-    _form(record, what, RECORD_FORMAT, {"action": dict, "artifact": str, "provenance": dict})
-    if record["artifact"] != artifact or not is_digest(artifact) or action_key(record["action"]) != key:
-        _refuse(f"{what} is of another action or artifact")
-    action = record["action"]
-    if not isinstance(action.get("stage"), str) or type(action.get("version", 1)) is not int:
-        _refuse(f"{what} names no stage, or an odd version")
-    if not all(isinstance(action.get(name, {}), dict) for name in ("parameters", "inputs")):
-        _refuse(f"{what} has odd parameters or inputs")
-    for name, kind in _PROVENANCE.items():
-        value = record["provenance"].get(name)
-        if name in record["provenance"] and (not isinstance(value, kind) or isinstance(value, bool)):
-            _refuse(f"{what} has an odd {name!r}: {value!r}"[:200])
-    for name, digest in record["provenance"].get("notes", {}).items():
+    _check_format(record, what, RECORD_FORMAT)
+    if odd := odd_record(record, key, artifact):
+        _refuse(f"{what} {odd}")
+    for name in record["provenance"].get("notes", {}):
         check_name(name)
-        if not is_digest(digest):
-            _refuse(f"{what} has a note {name!r} without a digest")
 
 
 def check_run(raw: bytes, run_id: str) -> None:
     """BadInput unless it is the run of this id, of a form that all of sirev can read."""
     what = f"the run {run_id[:80]!r}"
     run = opened(raw, what)
-    _form(run, what, RUN_FORMAT, RUN_HAS, RUN_MAY_HAVE)
-    if run["id"] != run_id or not is_run_id(run_id):
-        _refuse(f"{what} calls itself {run['id'][:80]!r}")
-    settings = run["settings"]
-    if not isinstance(settings.get("env", ""), str) or not isinstance(settings.get("evaluation", {}), dict):
-        _refuse(f"{what} has odd settings")
-    redo = run.get("redo", []) + run.get("redone", [])
-    if run.get("status", "running") not in STATUSES or not all(isinstance(one, str) for one in redo):
-        _refuse(f"{what} has an odd status or redo")
-    if odd := odd_name(run):
-        _refuse(f"{what}: {odd} is no name that sirev gives")
-    for step, pin in run["pins"].items():
-        _fields(pin, f"{what}, step {step[:80]!r}", {"key": str, "artifact": str})
-        if not step or not is_digest(pin["key"]) or not is_digest(pin["artifact"]):
-            _refuse(f"{what} pins no proper key and artifact for step {step[:80]!r}")
+    _check_format(run, what, RUN_FORMAT)
+    if odd := odd_run(run, run_id):
+        _refuse(f"{what} {odd}")
 
 
 def parse(raw: bytes, what: str) -> Any:
@@ -158,27 +108,11 @@ def opened(raw: bytes, what: str) -> Any:
         _refuse(f"{what} is damaged: {error}")
 
 
-def is_size(value: Any) -> bool:
-    """Whether it is a number of bytes."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
-
-
-def _check_table(name: str, table: Any, files: dict[str, Any]) -> None:
-    what = f"the table {name[:80]!r} of a manifest"
-    _fields(table, what, {"columns": dict, "order_by": list, "parts": list, "rows": int, "rows_sha256": str})
-    columns, parts = table["columns"], table["parts"]
-    if not all(kind in COLUMN_TYPES for kind in columns.values()):
-        _refuse(f"{what} has a column that is none of {', '.join(COLUMN_TYPES)}")
-    if not all(isinstance(one, str) and one in columns for one in table["order_by"]):
-        _refuse(f"{what} is ordered by a column that it has not")
-    if not all(isinstance(one, str) and one in files and one.endswith(".parquet") for one in parts) or len({*parts}) != len(
-        parts
-    ):
-        _refuse(f"{what} has a part that is no Parquet file of the manifest")
-    if not is_size(table["rows"]) or not is_digest(table["rows_sha256"]):
-        _refuse(f"{what} has no proper number and digest of rows")
+def _check_claim(what: str, table: dict[str, Any], files: dict[str, Any]) -> None:
     try:  # what is read later must have so many
-        check_cells(table["rows"], table["rows"] * max(1, len(columns)), sum(files[one]["size"] for one in parts))
+        check_cells(
+            table["rows"], table["rows"] * max(1, len(table["columns"])), sum(files[part]["size"] for part in table["parts"])
+        )
     except TooLarge as error:
         _refuse(f"{what} claims {error}")
 
@@ -208,23 +142,12 @@ def _check_index(path: Path) -> None:
             _refuse(f"file name {shard!r}: the index of a model's weights must name .safetensors files beside it")
 
 
-def _form(
-    value: Any, what: str, newest: int, kinds: Mapping[str, Any], may_have: Mapping[str, Any] = MappingProxyType({})
-) -> None:
+def _check_format(value: Any, what: str, newest: int) -> None:
     version = value.get("format") if isinstance(value, dict) else None
     if not is_size(version):
         _refuse(f"{what} has no format")
     if version != newest:
         _refuse(f"{what} is of format {version}; this sirev reads {newest}: upgrade sirev")
-    _fields(value, what, {"format": int, **kinds}, may_have)
-
-
-def _fields(value: Any, what: str, kinds: Mapping[str, Any], may_have: Mapping[str, Any] = MappingProxyType({})) -> None:
-    if not isinstance(value, dict) or not kinds.keys() <= value.keys() <= kinds.keys() | may_have.keys():
-        _refuse(f"{what} should have {', '.join(kinds)} and nothing else")
-    for name, found in value.items():
-        if not isinstance(found, kinds.get(name) or may_have[name]) or isinstance(found, bool):
-            _refuse(f"{what} has an odd {name!r}: {found!r}"[:200])
 
 
 def _refuse(message: str) -> NoReturn:

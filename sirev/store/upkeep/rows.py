@@ -7,27 +7,22 @@ results without a single damaged byte.
 from __future__ import annotations
 
 import errno
-import hashlib
 import io
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import chain, islice
-from json.encoder import encode_basestring
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from sirev.parquet import TooLarge, read_batches
 from sirev.processes.workers import spread
 from sirev.store.digests import canonical_json
-from sirev.store.tables import to_parquet
+from sirev.store.tables import to_parquet, values_digest
 
 SPREAD_FROM = 8 << 20
 """Bytes of Parquet from which the tables are spread over the cores: below, starting processes takes longer than it saves."""
-BATCH_BYTES = 1 << 20
-LINES, LINES_BYTES = 4096, 64 << 20
-"""Rows that are hashed at a time, and about the most that they have together."""
 
 
 @dataclass(frozen=True)
@@ -55,46 +50,19 @@ def false_claims(objects: Path, claims: Sequence[Claim], on_progress: Callable[[
     places: dict[bytes, list[int]] = {}
     for i, claim in enumerate(claims):
         places.setdefault(canonical_json([claim.entry, [digest for digest, _ in claim.parts]]), []).append(i)
-    unique = [(claims[at[0]], at) for at in places.values()]
-    total = sum(claim.size for claim, _ in unique)
+    unique = [claims[at[0]] for at in places.values()]
+    total = sum(claim.size for claim in unique)
     on_progress(0, total)
     found: dict[int, str] = {}
     done = 0
-    batches = _batches([claim for claim, _ in unique])
-    with _all_wrong(str(objects), batches, total) as answers:
-        for (claim, at), wrong in zip(unique, answers, strict=True):
+    check = partial(wrong, str(objects))
+    with spread(check, unique) if total >= SPREAD_FROM else nullcontext(map(check, unique)) as answers:
+        for claim, at, fault in zip(unique, places.values(), answers, strict=True):
             done += claim.size
             on_progress(done, total)
-            if wrong is not None:
-                found.update(dict.fromkeys(at, wrong))
+            if fault is not None:
+                found.update(dict.fromkeys(at, fault))
     return found
-
-
-def _batches(claims: Sequence[Claim]) -> list[list[Claim]]:
-    batches: list[list[Claim]] = [[]]
-    held = 0
-    for claim in claims:
-        batches[-1].append(claim)
-        held += claim.size
-        if held >= BATCH_BYTES:
-            batches.append([])
-            held = 0
-    return [batch for batch in batches if batch]
-
-
-@contextmanager
-def _all_wrong(objects: str, batches: list[list[Claim]], total: int) -> Iterator[Iterator[str | None]]:
-    """`wrong` of each claim, in order, as it is found."""
-    check = partial(_wrong_of, objects)
-    if total < SPREAD_FROM:
-        yield chain.from_iterable(map(check, batches))
-        return
-    with spread(check, batches) as answers:
-        yield chain.from_iterable(answers)
-
-
-def _wrong_of(objects: str, claims: list[Claim]) -> list[str | None]:
-    return [wrong(objects, claim) for claim in claims]
 
 
 PASSING = (errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOMEM)
@@ -114,14 +82,15 @@ def wrong(objects: str, claim: Claim) -> str | None:
         ]  # opened one at a time: there may be hundreds
         schemas = [pq.read_schema(path) for path in paths]
         # A manifest's names are sorted; rows are hashed in the order of the columns that the table was made with.
-        columns: dict[str, list[Any]] = {name: [] for name in (schemas[0].names if schemas else wanted.names)}
+        names = schemas[0].names if schemas else wanted.names
         for schema in schemas:
             if sorted(schema.names) != sorted(wanted.names) or any(schema.field(n) != wanted.field(n) for n in wanted.names):
                 return "has other columns than its manifest says"
-        for batch in read_batches(paths, entry["rows"]):
-            for name, values in columns.items():
-                values.extend(batch[name])
-        digest = _digest(entry["columns"], columns, entry["order_by"])
+        batches = (zip(*map(batch.__getitem__, names), strict=True) for batch in read_batches(paths, entry["rows"]))
+        rows = list(chain.from_iterable(batches))
+        by = [names.index(name) for name in entry["order_by"]]
+        rows.sort(key=lambda row: [row[at] for at in by])
+        digest = values_digest(entry["columns"], rows)
     except TooLarge as error:
         return Unchecked(f"has {error}")
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
@@ -136,51 +105,3 @@ def _schema(columns: tuple[tuple[str, str], ...]) -> Any:
     import pyarrow.parquet as pq
 
     return pq.read_schema(io.BytesIO(to_parquet(dict(columns), [])))
-
-
-def _digest(kinds: dict[str, str], columns: dict[str, list[Any]], order_by: Sequence[str]) -> str:
-    """As `sirev.store.tables.rows_digest` of the ordered rows, several times as fast: column by column, many lines at a time."""
-    count = len(next(iter(columns.values()), []))
-    by = [columns[name] for name in order_by]
-    order = sorted(range(count), key=list(zip(*by, strict=True)).__getitem__) if by else range(count)
-    texts = [_TEXT[kinds[name]](values) for name, values in columns.items()]
-    if by and order != list(range(count)):
-        texts = [[one[i] for i in order] for one in texts]
-    digest = hashlib.sha256(canonical_json(kinds) + b"\n")
-    lines = map(",".join, zip(*texts, strict=True))
-    longest = sum(max(map(len, one), default=0) for one in texts)
-    at_once = max(1, min(LINES, LINES_BYTES // max(1, longest)))
-    while batch := list(islice(lines, at_once)):
-        digest.update(("[" + "]\n[".join(batch) + "]\n").encode())
-    return digest.hexdigest()
-
-
-def _strings(values: list[Any]) -> list[str]:
-    told: dict[Any, str] = {None: "null"}  # equal texts are one object, however many there are
-    for value in values:
-        if value not in told:
-            told[value] = encode_basestring(value)
-    return [*map(told.__getitem__, values)]
-
-
-def _integers(values: list[Any]) -> list[str]:
-    if None in values:
-        return ["null" if value is None else str(value) for value in values]
-    return [*map(str, values)]
-
-
-def _floats(values: list[Any]) -> list[str]:
-    return [canonical_json(value).decode() for value in values]
-
-
-def _booleans(values: list[Any]) -> list[str]:
-    return ["null" if value is None else "true" if value else "false" for value in values]
-
-
-_TEXT: dict[str, Callable[[list[Any]], list[str]]] = {
-    "string": _strings,
-    "int": _integers,
-    "float": _floats,
-    "bool": _booleans,
-}
-"""A column's values as canonical JSON has them."""

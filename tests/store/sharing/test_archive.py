@@ -256,9 +256,9 @@ def test_a_damaged_store_is_not_exported(small: Store, tmp_path: Path) -> None:
         path.write_bytes(data)
 
     assert "is damaged" in spoiled(flip)
-    assert "lacks files" in spoiled(lambda store: store.objects.path(_file(store, "measures.json")).unlink())
-    assert "can't be read: No such file" in spoiled(lambda store: store.objects.path(_note(store)).unlink())
-    assert "lacks what is to be exported" in spoiled(lambda store: store.records.path(*_record(store)).unlink())
+    assert "lacks object" in spoiled(lambda store: store.objects.path(_file(store, "measures.json")).unlink())
+    assert "lacks object" in spoiled(lambda store: store.objects.path(_note(store)).unlink())
+    assert "lacks the record" in spoiled(lambda store: store.records.path(*_record(store)).unlink())
 
 
 def _artifact(store: Store, stage: str) -> str:
@@ -355,8 +355,10 @@ def _without(files: Files, beginning: str) -> bytes:
     return built({name: data for name, data in files.items() if name != gone})
 
 
-def _renamed(files: Files, old: str, new: str) -> bytes:
-    return built({new if name == old else name: data for name, data in files.items()})
+def _rekeyed(files: Files, old: str, new: str) -> bytes:
+    """An archive in which a record lies under another key, which the runs pin."""
+    moved = {name.replace(f"{old[:2]}/{old}", f"{new[:2]}/{new}"): data for name, data in files.items()}
+    return built({name: _pointed(data, old, new) if name.startswith("runs/") else data for name, data in moved.items()})
 
 
 def _first(files: Files, beginning: str) -> str:
@@ -436,7 +438,7 @@ HOSTILE: dict[str, tuple[Callable[[Files], bytes], str]] = {
         lambda f: packed(tarred({n: b"X" + d[1:] if n == list(f)[-1] else d for n, d in f.items()})),
         "has other bytes than are listed",
     ),
-    "size too small": (lambda f: _listed(f, lambda members: members[-1].__setitem__(1, members[-1][1] - 1)), "bytes, not"),
+    "size too small": (lambda f: _listed(f, lambda members: members[-1].__setitem__(1, members[-1][1] - 1)), "something else"),
     "size too large": (lambda f: _listed(f, lambda members: members[1].__setitem__(1, members[1][1] + 1)), "something else"),
     "size below nothing": (lambda f: _listed(f, _set(1, 1, -5)), "proper size"),
     "size that is no number": (lambda f: _listed(f, _set(1, 1, True)), "proper size"),
@@ -492,7 +494,7 @@ HOSTILE: dict[str, tuple[Callable[[Files], bytes], str]] = {
     "record that is missing": (lambda f: _without(f, "records/"), "lacks the record"),
     "record that nothing pins": (lambda f: built({n: d for n, d in f.items() if n != "runs/small-b.json"}), "none of its runs"),
     "record with another key": (
-        lambda f: _renamed(f, _first(f, "records/"), f"records/00/{'0' * 64}/{_first(f, 'records/')[-69:]}"),
+        lambda f: _rekeyed(f, _first(f, "records/").split("/")[2], "0" * 64),
         "another action or artifact",
     ),
     "record of another artifact": (lambda f: _changed_record(f, artifact="0" * 64), "another action or artifact"),
@@ -507,7 +509,11 @@ HOSTILE: dict[str, tuple[Callable[[Files], bytes], str]] = {
     ),
     "run that is deep JSON": (lambda f: _with(f, "runs/small-a.json", b"[" * 100_000), "nested too deep"),
     "no run": (lambda f: built({n: d for n, d in f.items() if not n.startswith("runs/")}), "no run"),
-    "mark of something else": (lambda f: _with(f, f"hollow/{'0' * 64}.json", b"{}"), "does not say what its name does"),
+    "mark of something else": (lambda f: _with(f, f"hollow/{'0' * 64}.json", b"{}"), "none of its runs stands on"),
+    "mark that does not say what its name does": (
+        lambda f: _with(f, f"hollow/{_first(f, 'records/')[-69:-5]}.json", b"{}"),
+        "none of its runs stands on",
+    ),
     "mark that nothing needs": (
         lambda f: _with(f, f"hollow/{'0' * 64}.json", canonical_json({"format": 1, "artifact": "0" * 64})),
         "none of its runs stands on",

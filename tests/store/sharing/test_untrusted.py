@@ -14,8 +14,7 @@ import pytest
 
 from sirev.errors import BadInput
 from sirev.store.digests import canonical_json, sha256, unsealed
-from sirev.store.runs import Run
-from sirev.store.sharing import untrusted
+from sirev.store.runs import RUN_HAS, RUN_MAY_HAVE, Run
 from sirev.store.sharing.file_types import JSON_BYTES
 from sirev.store.sharing.untrusted import META_BYTES, check_file, check_manifest, check_name, check_record, check_run
 from sirev.store.store import Store
@@ -328,8 +327,8 @@ def test_a_run_of_another_id_or_form_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_asked_of_a_run_is_what_a_run_has() -> None:
     optional = {f.name for f in fields(Run) if f.default is not MISSING or f.default_factory is not MISSING} - {"pins"}
-    assert set(untrusted.RUN_MAY_HAVE) == optional
-    assert set(untrusted.RUN_HAS) == {f.name for f in fields(Run)} - optional
+    assert set(RUN_MAY_HAVE) == optional
+    assert set(RUN_HAS) == {f.name for f in fields(Run)} - optional
 
 
 def test_a_table_that_claims_more_rows_than_its_bytes_can_hold_is_refused() -> None:
