@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import importlib.util
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -18,6 +21,7 @@ import sirev
 from sirev.api.iterate import RunResult
 from sirev.store.artifacts import Artifact
 from tests.hub_cache import HubCache
+from tests.warm_children import warm_children
 
 SIREV = Path(sys.executable).with_name("sirev")
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -30,6 +34,13 @@ def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder))
         patch.setenv("SIREV_STORE", str(folder / "store"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_children() -> Iterator[None]:
+    """Spares most runs of this process the import of torch and TRL."""
+    with warm_children():
         yield
 
 
@@ -51,9 +62,25 @@ class Study:
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """Computed once for all tests; use `smoke_copy` to change anything."""
-    store = sirev.Store(tmp_path_factory.mktemp("smoke") / "store")
-    return Study(store, sirev.iterate("tiny_smoke", store=store))
+    """Computed once for all tests, by whichever process asks first; use `smoke_copy` to change anything."""
+    with common_folder(tmp_path_factory, "smoke") as common:
+        if not (common / "results").exists():
+            results = sirev.iterate("tiny_smoke", store=common / "store")
+            (common / "results").write_bytes(pickle.dumps(results))
+    store = sirev.Store(shutil.copytree(common / "store", tmp_path_factory.mktemp("smoke") / "store"))
+    sirev.iterate("tiny_smoke", store=store)  # what was run last, for this process too
+    return Study(store, pickle.loads((common / "results").read_bytes()))
+
+
+@contextlib.contextmanager
+def common_folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
+    """A folder of all processes that run these tests, for one of them at a time."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"common-{name}"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
 
 
 @pytest.fixture
