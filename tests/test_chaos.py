@@ -150,8 +150,8 @@ def undisturbed(smoke: Study, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 
 @pytest.mark.slow
-def test_a_minute_of_chaos_loses_nothing(undisturbed: dict[str, str], tmp_path: Path) -> None:
-    assert survives_chaos(undisturbed, tmp_path, seconds=60, seed=0).total() > AT_ONCE
+def test_twenty_seconds_of_chaos_lose_nothing(undisturbed: dict[str, str], tmp_path: Path) -> None:
+    assert survives_chaos(undisturbed, tmp_path, seconds=20, seed=0).total() > AT_ONCE
 
 
 @pytest.mark.soak

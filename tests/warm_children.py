@@ -28,8 +28,9 @@ from sirev.processes.resident import Resident
 from sirev.processes.spawning import environment, python, start
 
 HEAVY = ("torch", "transformers", "trl", "peft", "sirev.trainers.trl_steps", "sirev.trainers.pretrain", "sirev.engines.dispatch")
-OWN = ("TMPDIR",)
-"""Variables that are read when they are needed, so that a forked child may have its own."""
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+OWN = (*THREADS, "TMPDIR")
+"""Variables that a forked child may have of its own: they are read late, or can be set late."""
 
 
 class Stem:
@@ -146,6 +147,7 @@ def attend(parent: int, own: dict[str, str], descriptors: list[int]) -> NoReturn
             for name in OWN:
                 os.environ.pop(name, None)
             os.environ.update(own)
+            importlib.import_module("torch").set_num_threads(int(own[THREADS[0]]))
             main()
         finally:
             os._exit(1)
