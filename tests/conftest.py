@@ -20,8 +20,8 @@ import pytest
 import sirev
 from sirev.api.iterate import RunResult
 from sirev.store.artifacts import Artifact
+from tests.forked import Forks
 from tests.hub_cache import HubCache
-from tests.warm_children import warm_children
 
 SIREV = Path(sys.executable).with_name("sirev")
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -38,10 +38,11 @@ def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick_children() -> Iterator[None]:
-    """Spares most runs of this process the import of torch and TRL."""
-    with warm_children():
-        yield
+def forks(own_state: None) -> Iterator[Forks]:
+    """Spares most runs the import of torch and TRL, and most commands that of all else."""
+    forks = Forks()
+    with forks.for_runs():
+        yield forks
 
 
 @dataclass(frozen=True)
@@ -91,13 +92,16 @@ def smoke_copy(smoke: Study, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Command:
-    """Runs the installed `sirev` with arguments, in an empty folder; keyword arguments are environment variables."""
+def command(tmp_path: Path, forks: Forks) -> Command:
+    """Runs `sirev` with arguments, in an empty folder; keyword arguments are environment variables."""
 
     def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        variables = {**os.environ, "NO_COLOR": "1", **environment}
+        if forks.suits(variables):
+            return forks.run(list(map(str, arguments)), tmp_path, variables)
         return subprocess.run(
             [SIREV, *map(str, arguments)],
-            env={**os.environ, "NO_COLOR": "1", **environment},
+            env=variables,
             cwd=tmp_path,
             capture_output=True,
             text=True,

@@ -385,7 +385,7 @@ def resident():
     children = pathlib.Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
     return [int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * page for pid in ("self", *children)]
 held = "x" * 100_000  # of a program and of its answer: who keeps either grows by it
-sources = (f"# {held}\ndef f(x): return [x, {i}, 'x' * 100_000]" for i in itertools.count())
+sources = (f"# {held}\\ndef f(x): return [x, {i}, 'x' * 100_000]" for i in itertools.count())
 programs = (Program((source,), (Question("value", "f(1)"),)) for source in sources)
 seen, right = bytearray(count), 0
 for number, (index, outcome) in enumerate(run(itertools.islice(programs, count), Limits(2), workers=2, tier=tier), 1):
