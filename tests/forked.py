@@ -131,6 +131,10 @@ class Forks:
             patch.setattr(children, "Resident", _warm(self._surroundings, lambda: self._children.socket))
             yield
 
+    def resident(self, log: Path) -> Resident:
+        """A child of its own, which trains or samples."""
+        return _warm(self._surroundings, lambda: self._children.socket)("worker", log, threads=1)
+
     def suits(self, wanted: Mapping[str, str]) -> bool:
         """Whether a command with these variables can be forked."""
         ours, theirs = ({k: v for k, v in one.items() if not k.startswith(LATE)} for one in (self._commands.environment, wanted))

@@ -48,10 +48,10 @@ def test_six_processes_compute_each_step_of_a_chain_once(tmp_path: Path) -> None
     assert list((store.path / "tmp").iterdir()) == []
 
 
-@pytest.mark.slow
-def test_four_processes_compute_each_step_of_a_study_once(smoke: Study, tmp_path: Path) -> None:
+@pytest.mark.soak
+def test_eight_processes_compute_each_step_of_a_study_once(smoke: Study, tmp_path: Path) -> None:
     command = [SIREV, "iterate", "--recipe", "tiny_smoke", "--method", "sft", "--store", tmp_path / "store"]
-    ended = at_once(command, 4)
+    ended = at_once(command, 8)
     counts = [re.search(r"(\d+) steps cached, (\d+) computed", stderr) for _, stderr in ended]
     run = smoke.store.runs.get(smoke.of("sft").id)
     assert run is not None

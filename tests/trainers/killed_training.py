@@ -1,11 +1,10 @@
-"""A training in a process of its own, which is killed as a test wants it: REQUEST STEP "training" or "saving"."""
+"""A training in a process of its own, which is killed as a test wants it: at a step, while "training" or "saving"."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ from sirev.trainers import checkpoints
 from sirev.trainers.trl_steps import train
 
 
-def main() -> None:
-    request, last, moment = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+def run(arguments: dict[str, Any], _: Callable[[Any], None]) -> None:
+    last, moment = arguments["step"], arguments["moment"]
     complete = checkpoints.mark
 
     def on_step(event: dict[str, Any]) -> None:
@@ -27,8 +26,4 @@ def main() -> None:
         complete(checkpoint)
 
     checkpoints.mark = mark
-    train(json.loads(request.read_text()), on_step)
-
-
-if __name__ == "__main__":
-    main()
+    train(arguments["request"], on_step)
