@@ -37,7 +37,7 @@ ROOMS = ("cli", "api", "reporting", "explain", "study", "metrics", "store", "rec
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 OWN = (*THREADS, "TMPDIR")
 """Variables that a child may have of its own: they are read late, or can be set late."""
-LATE = ("PYTEST_", "SIREV_", "XDG_", "TMPDIR", "NO_COLOR", "COLUMNS")
+LATE = ("AWS_", "PYTEST_", "SIREV_", "XDG_", "TMPDIR", "NO_COLOR", "COLUMNS")
 """How the names of variables begin that a command may have of its own."""
 
 
