@@ -21,11 +21,14 @@ demo: $(VENV)/.installed
 	$(BIN)/sirev iterate tiny
 	$(BIN)/sirev report html tiny --output reports/tiny.html
 
+# Threads of torch wait by spinning: two processes on two cores have one each.
+PYTEST_TWICE = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow and not soak"
+	$(PYTEST_TWICE) -m "not slow and not soak"
 
 test-slow: $(VENV)/.installed-real-stack
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "slow and not vllm"
+	$(PYTEST_TWICE) -m "slow and not vllm"
 	$(BIN)/python -m pytest -m "slow and vllm"
 
 soak: $(VENV)/.installed-dev

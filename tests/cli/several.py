@@ -7,11 +7,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-PROGRAM = """
-import json, os, sys
+from tests.forked import LIGHT
+
+PROGRAM = f"""
+import importlib, json, os, sys
 from sirev.cli import main
+for name in {(*LIGHT, "sirev.cli.iterate", "sirev.cli.report")}:
+    importlib.import_module(name)
 for arguments in json.load(open(sys.argv[1])):
-    print(f"$ {arguments!a}", flush=True)
+    print(f"$ {{arguments!a}}", flush=True)
     if (child := os.fork()) == 0:
         sys.argv = ["sirev", *arguments]
         main.main()

@@ -93,7 +93,7 @@ def test_bad_input_is_one_line(command: Command, smoke: Study, options: list[str
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_collections_beside_a_running_iterate_take_nothing_from_it(smoke: Study, tmp_path: Path) -> None:
     store = tmp_path / "store"
     iterate = [SIREV, "iterate", "--recipe", "tiny_smoke", "--method", "sft", "--store", store]

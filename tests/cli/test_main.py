@@ -342,7 +342,7 @@ def test_a_damaged_record_is_named_and_the_command_it_names_mends_the_store(comm
 
 
 def test_a_failed_stage_is_one_line_and_status_1(command: Command, smoke_copy: Path) -> None:
-    broken = Path(__file__).parents[1] / "study" / "broken_trl"
+    broken = Path(__file__).parents[1] / "execution" / "broken_trl"
     done = command(
         *("iterate", "--recipe", "tiny_smoke", "--method", "sft", "--store", smoke_copy),
         *("--set", "training.sft.learning_rate=1e-3"),

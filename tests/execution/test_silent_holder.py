@@ -95,7 +95,7 @@ main()
 """
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_study_goes_on_without_one_that_was_stopped_with_its_children(smoke: Study, tmp_path: Path) -> None:
     asked = ["iterate", "--recipe", "tiny_smoke", "--method", "sft", "--store", str(tmp_path / "store")]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

@@ -159,7 +159,7 @@ def test_another_way_to_write_a_fraction_changes_no_verdict(published: Published
     assert reasons(*pairs, seconds=20) == ["right"] * len(some)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_math_verify_alone_takes_every_gold_for_itself_but_the_empty_one(published: Published) -> None:
     every = golds(published)
     found = judge_all(by_math_verify, [(gold, gold) for gold in every], seconds=20, workers=2, prepare=prepare)

@@ -189,12 +189,12 @@ def study(seed: int, n: int, effects: list[dict[str, float]]) -> list[dict[str, 
 
 
 def test_exchangeable_models_are_rarely_said_to_have_changed() -> None:
-    studies = [study(seed, 150, [NO_EFFECT] * 3) for seed in range(1_000)]
+    studies = [study(seed, 150, [NO_EFFECT] * 3) for seed in range(250)]
     said = [[verdict(found, diversity_counts=seed % 2 == 1)[0] for found in one] for seed, one in enumerate(studies)]
     alarms = sum(any(word in ("progress", "reversal", "regress") for word in one) for one in said)
     narrower = sum(any(verdict(found)[1] for found in one) for one in studies)
-    assert alarms <= 65
-    assert narrower <= 65
+    assert alarms <= 16  # 6.5 %
+    assert narrower <= 16
     assert alarms + narrower > 0  # it is a test that can find something
 
 
@@ -206,17 +206,17 @@ def test_changes_of_twice_the_margin_are_found_with_enough_problems() -> None:
         "no change": NO_EFFECT,
     }
     found: Counter[str] = Counter()
-    for seed in range(100):
+    for seed in range(25):
         one = study(seed, 4_000, list(effects.values()))
         found.update(name for name, outcomes in zip(effects, one, strict=True) if verdict(outcomes)[0] == name)
-    assert all(found[name] >= 80 for name in effects), found
+    assert all(found[name] >= 20 for name in effects), found
 
 
 def test_a_change_of_exactly_the_margin_is_rarely_called_the_same() -> None:
     effect = {"pass_at_1": -MARGIN, "pass_at_n": -MARGIN, "ood/algebra": MARGIN, "distinct": -DIVERSITY_MARGIN}
     same: Counter[str] = Counter()
-    for seed in range(500):
+    for seed in range(125):
         for outcomes in study(seed, 1_000, [effect] * 2):
             same.update(outcome for outcome, found in outcomes.items() if found == "same")
-    assert all(same[outcome] <= 60 for outcome in OUTCOMES), same  # of 1,000, where 50 are allowed
-    assert same["pass_at_1"] > 10  # and it is a margin that the data could reach
+    assert all(same[outcome] <= 15 for outcome in OUTCOMES), same  # of 250, where 12.5 are allowed
+    assert same["pass_at_1"] > 2  # and it is a margin that the data could reach

@@ -42,9 +42,9 @@ def test_a_run_on_a_full_disk_says_which_and_goes_on_once_there_is_space(smoke: 
 
 
 @pytest.mark.slow
-def test_a_whole_study_on_a_full_disk_says_which_and_goes_on_once_there_is_space(smoke: Study, tmp_path: Path) -> None:
-    told = within("iterated", tmp_path, smoke.store.path, "all", 0, 2, 5, 10, 20, 40, 80, 120, 160, 240, 300, timeout=900)
-    assert told.count(" 1 sirev: failed: ") >= 8
+def test_a_whole_run_on_a_full_disk_says_which_and_goes_on_once_there_is_space(smoke: Study, tmp_path: Path) -> None:
+    told = within("iterated", tmp_path, smoke.store.path, "all", 0, 10, 40, 120, 240, timeout=900)
+    assert told.count(" 1 sirev: failed: ") >= 4
 
 
 def test_a_disk_that_may_only_be_read_replays_and_says_clearly_what_it_can_not_do(smoke: Study, tmp_path: Path) -> None:

@@ -18,9 +18,12 @@ def value(iteration: dict[str, Any], *path: str) -> float:
     return float(found["value"])
 
 
-@pytest.mark.slow
-def test_pass_at_1_rises_while_answers_grow_alike(tmp_path: Path) -> None:
-    results = {result.method: result.iterations for result in sirev.iterate("tiny", store=tmp_path / "store")}
+@pytest.mark.parametrize(
+    "methods", [pytest.param(["sft"], marks=pytest.mark.slow), pytest.param(None, marks=pytest.mark.soak, id="all")]
+)
+def test_pass_at_1_rises_while_answers_grow_alike(methods: list[str] | None, tmp_path: Path) -> None:
+    found = sirev.iterate("tiny", methods=methods, store=tmp_path / "store")
+    results = {result.method: result.iterations for result in found}
     gains = {method: value(last, "pass_at_1") - value(first, "pass_at_1") for method, (first, *_, last) in results.items()}
     first, *_, last = results["sft"]
     assert gains["sft"] >= 0.10

@@ -1,21 +1,30 @@
-"""A training in a process of its own, which is killed as a test wants it: REQUEST STEP "training" or "saving"."""
+"""A training in a process of its own, which is killed as a test wants it: at a step, while "training" or "saving"."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from sirev.processes.requests import Progress, typed
+from sirev.processes.requests import Emit, Progress
 from sirev.trainers import checkpoints
 from sirev.trainers.dispatch import TrainRequest
 from sirev.trainers.trl_steps import train
 
 
-def main() -> None:
-    request, last, moment = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+@dataclass(frozen=True)
+class KilledTraining:
+    """A training that is to die at a step, while it trains or while it saves."""
+
+    request: TrainRequest
+    step: int
+    moment: str
+
+
+def run(killed: KilledTraining, _: Emit[Progress]) -> None:
+    """Train, and die where that was asked for."""
+    last, moment = killed.step, killed.moment
     complete = checkpoints.mark
 
     def on_step(event: Progress) -> None:
@@ -28,8 +37,4 @@ def main() -> None:
         complete(checkpoint)
 
     checkpoints.mark = mark
-    train(typed(TrainRequest, json.loads(request.read_text())), on_step)
-
-
-if __name__ == "__main__":
-    main()
+    train(killed.request, on_step)

@@ -1,10 +1,6 @@
 from __future__ import annotations
 
 import math
-import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,14 +9,16 @@ from typing import Any
 import pytest
 import torch
 
-from sirev.processes.requests import Progress, as_json
+from sirev.processes.requests import Progress
+from sirev.processes.resident import ChildFailed
 from sirev.trainers.checkpoints import MARKER, Checkpoints, is_whole, mark
 from sirev.trainers.dispatch import LoraParameters, TrainRequest
 from sirev.trainers.models import ModelSource
 from sirev.trainers.trl_steps import train
+from tests.forked import Forks
+from tests.trainers import killed_training
 from tests.trainers.training_requests import LORA, dpo_rows, request, sft_rows, weights
 
-KILLED = Path(__file__).with_name("killed_training.py")
 LN_2 = math.log(2)
 
 
@@ -139,7 +137,8 @@ def case(
 class Training:
     """A training of six steps in two epochs, and the same one without an interruption."""
 
-    def __init__(self, folder: Path, kind: str, model: ModelSource, **settings: Any) -> None:
+    def __init__(self, forks: Forks, folder: Path, kind: str, model: ModelSource, **settings: Any) -> None:
+        self.forks = forks
         self.folder = folder
         self.rows: list[dict[str, str]] = sft_rows(11) if kind == "sft" else dpo_rows(11)
         self.kind, self.model = kind, model
@@ -152,11 +151,9 @@ class Training:
         return request(self.folder / name, self.kind, self.model, self.rows, **self.settings, **settings)
 
     def killed(self, step: int, moment: str) -> None:
-        (self.folder / "request.json").write_text(as_json(self.arguments))
-        command = [sys.executable, str(KILLED), str(self.folder / "request.json"), str(step), moment]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-        assert done.returncode == -signal.SIGKILL, done.stderr
+        killed = killed_training.KilledTraining(self.arguments, step, moment)
+        with pytest.raises(ChildFailed, match="killed"):
+            self.forks.resident(self.folder / "log").call(killed_training.run, killed, lambda event: None)
 
     def left(self) -> list[Path]:
         """The checkpoints that are there, whole or not."""
@@ -175,9 +172,11 @@ class Training:
         assert not self.arguments.attempts.exists()
 
 
-def test_a_killed_training_goes_on_bit_for_bit(case: tuple[str, ModelSource, LoraParameters | None], tmp_path: Path) -> None:
+def test_a_killed_training_goes_on_bit_for_bit(
+    case: tuple[str, ModelSource, LoraParameters | None], forks: Forks, tmp_path: Path
+) -> None:
     kind, model, lora = case
-    training = Training(tmp_path, kind, model, lora=lora)
+    training = Training(forks, tmp_path, kind, model, lora=lora)
     assert [entry["step"] for entry in training.expected.log] == [1, 2, 3, 4, 5, 6]
     training.killed(5, "training")
     assert [path.name for path in training.left()] == ["checkpoint-4"]
@@ -187,15 +186,17 @@ def test_a_killed_training_goes_on_bit_for_bit(case: tuple[str, ModelSource, Lor
         assert abs(training.expected.log[4]["loss"] - LN_2) > 0.05
 
 
-def test_a_training_killed_while_it_saves_goes_on_from_the_checkpoint_before(base: ModelSource, tmp_path: Path) -> None:
-    training = Training(tmp_path, "dpo", base, lora=LORA)
+def test_a_training_killed_while_it_saves_goes_on_from_the_checkpoint_before(
+    base: ModelSource, forks: Forks, tmp_path: Path
+) -> None:
+    training = Training(forks, tmp_path, "dpo", base, lora=LORA)
     training.killed(3, "saving")
     assert [path.name for path in training.left()] == ["checkpoint-2", "checkpoint-3"]
     training.goes_on_from(2)
 
 
-def test_a_training_whose_checkpoint_was_cut_short_starts_over(base: ModelSource, tmp_path: Path) -> None:
-    training = Training(tmp_path, "sft", base)
+def test_a_training_whose_checkpoint_was_cut_short_starts_over(base: ModelSource, forks: Forks, tmp_path: Path) -> None:
+    training = Training(forks, tmp_path, "sft", base)
     training.killed(3, "training")
     (left,) = training.left()
     with (left / "model.safetensors").open("r+b") as file:
@@ -203,8 +204,8 @@ def test_a_training_whose_checkpoint_was_cut_short_starts_over(base: ModelSource
     training.goes_on_from(None)
 
 
-def test_a_training_that_ran_out_of_memory_goes_on_in_smaller_parts(base: ModelSource, tmp_path: Path) -> None:
-    training = Training(tmp_path, "dpo", base)
+def test_a_training_that_ran_out_of_memory_goes_on_in_smaller_parts(base: ModelSource, forks: Forks, tmp_path: Path) -> None:
+    training = Training(forks, tmp_path, "dpo", base)
     training.killed(4, "training")
     parts: list[int] = []
     settings = replace(training.arguments.parameters, micro_batch_size=1)

@@ -62,16 +62,20 @@ def test_a_program_that_takes_a_third_of_its_limit_is_done_on_a_loaded_machine(t
     assert list(map(said, loaded)) == list(map(said, alone))
 
 
-@pytest.mark.parametrize("repeats", [pytest.param(1, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.soak)])
-def test_five_hundred_programs_end_the_same_on_a_loaded_machine(repeats: int, tier: Tier, published: Published) -> None:
+@pytest.mark.parametrize(
+    ("count", "repeats"), [pytest.param(100, 1, marks=pytest.mark.slow), pytest.param(500, 20, marks=pytest.mark.soak)]
+)
+def test_hundreds_of_programs_end_the_same_on_a_loaded_machine(
+    count: int, repeats: int, tier: Tier, published: Published
+) -> None:
     rows = [row for row in published("labelled/mbpp_ldb_seeds.jsonl.gz") if row["model"] == MODEL]
-    asked = [_asked(row["solution"], row["test"]) for row in rows]
-    assert len(asked) == 500
+    asked = [_asked(row["solution"], row["test"]) for row in rows[:: len(rows) // count]]
+    assert len(asked) == count
     programs = [program for program, _ in asked]
     limits = Limits(17)
     alone = outcomes(programs, limits, tier)
     reasons = [verdict(outcome, claims(tests)) for outcome, (_, tests) in zip(alone, asked, strict=True)]
-    assert 300 < reasons.count(RIGHT) < 500
+    assert 0.6 * count < reasons.count(RIGHT) < count
     for _ in range(repeats):
         with busy():
             loaded = outcomes(programs, limits, tier)

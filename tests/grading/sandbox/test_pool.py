@@ -384,11 +384,13 @@ page = os.sysconf("SC_PAGE_SIZE")
 def resident():
     children = pathlib.Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
     return [int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * page for pid in ("self", *children)]
-programs = (Program((f"def f(x): return [x, {i}, 'x' * 1000]",), (Question("value", "f(1)"),)) for i in itertools.count())
+held = "x" * 100_000  # of a program and of its answer: who keeps either grows by it
+sources = (f"# {held}\\ndef f(x): return [x, {i}, 'x' * 100_000]" for i in itertools.count())
+programs = (Program((source,), (Question("value", "f(1)"),)) for source in sources)
 seen, right = bytearray(count), 0
 for number, (index, outcome) in enumerate(run(itertools.islice(programs, count), Limits(2), workers=2, tier=tier), 1):
     seen[index] += 1
-    right += outcome.answers == ([1, index, "x" * 1000],)
+    right += outcome.answers == ([1, index, held],)
     if number == min(500, count // 2):
         before = resident()
     if number == count - 10:
@@ -397,14 +399,7 @@ print(json.dumps({"once": seen == b"\\1" * count, "right": right, "before": befo
 """
 
 
-@pytest.mark.parametrize(
-    "count",
-    [
-        1_000,
-        pytest.param(20_000, marks=pytest.mark.slow),
-        pytest.param(100_000, marks=pytest.mark.soak),
-    ],
-)
+@pytest.mark.parametrize("count", [1_000, pytest.param(100_000, marks=pytest.mark.soak)])
 def test_memory_does_not_grow_with_the_number_of_programs(count: int, tier: Tier) -> None:
     ran = subprocess.run([sys.executable, "-c", MEASURED, str(count), tier], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
