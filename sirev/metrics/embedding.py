@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sirev.metrics.diversity import PAPER_DRAWS
+
 if TYPE_CHECKING:
     import numpy
-
-FIRST = 50
-"""Draws whose answers the groups are made of: as many as the paper has. Pairs are of all draws."""
 
 
 def embedding_diversity(vectors: numpy.ndarray, right: Sequence[bool], draws: Sequence[int]) -> dict[str, Any]:
@@ -27,7 +26,7 @@ def embedding_diversity(vectors: numpy.ndarray, right: Sequence[bool], draws: Se
 
     whole = numpy.asarray(vectors, dtype=numpy.float64)
     unit = whole / numpy.linalg.norm(whole, axis=1, keepdims=True)
-    is_right, early = numpy.asarray(right, dtype=bool), numpy.asarray(draws) < FIRST
+    is_right, early = numpy.asarray(right, dtype=bool), numpy.asarray(draws) < PAPER_DRAWS
     groups = {"all": early, "correct": early & is_right, "incorrect": early & ~is_right}
     found: dict[str, Any] = {
         name: {"answers": int(chosen.sum()), "sentence_bert": unlikeness(unit[chosen])} for name, chosen in groups.items()

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sirev.metrics.statistic import Statistic, absent
+from sirev.metrics.statistic import Statistic, absent, mean_over_seeds
 from sirev.reporting.sections.run_rows import measured
 
 Comparison = dict[str, Any]
@@ -86,28 +86,13 @@ def over_n(node: Any, *path: str) -> Curve:
 def mean(curves: Sequence[Curve]) -> Curve:
     """The mean over seeds at each abscissa where every seed has a value; a single curve is its own mean.
 
-    The ends of its interval are the means of the seeds' ends: the uncertainty over problems of one seed, which is no
-    smaller than that of the mean. The scatter over seeds is seen from their own lines.
+    The scatter over seeds is seen from their own lines.
     """
     if len(curves) == 1:
         return list(curves[0])
     found = [dict(curve) for curve in curves]
     places = sorted(set().union(*found)) if found else []
-    return [(x, _mean([curve.get(x, absent("not every seed has it")) for curve in found])) for x in places]
-
-
-def _mean(stats: list[Statistic]) -> Statistic:
-    for one in stats:
-        if one["value"] is None:
-            return one
-    value = _average([one["value"] for one in stats])
-    low, high = _average([one["low"] for one in stats]), _average([one["high"] for one in stats])
-    return {"value": value, "low": low, "high": high, "n": min(one["n"] for one in stats), "reason": None}
-
-
-def _average(found: list[float | None]) -> float | None:
-    there = [one for one in found if one is not None]
-    return sum(there) / len(there) if len(there) == len(found) else None
+    return [(x, mean_over_seeds([curve.get(x, absent("not every seed has it")) for curve in found])) for x in places]
 
 
 def values(curve: Curve) -> list[float]:
