@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sirev.errors import BadInput
+from sirev.metrics.comparison.nulls import is_null
 from sirev.reporting.sections.run_rows import RunData, Study, measured
 from sirev.reporting.selection import Selection
 from sirev.store.records import DamagedRecord
@@ -12,7 +13,6 @@ from sirev.store.runs import Run, address
 from sirev.store.store import Store
 from sirev.study.comparing import Watch, comparison, remedy
 from sirev.study.external.unstated import without_unsaid
-from sirev.study.nulls import is_null
 
 
 def gather(store: Store, selection: Selection, chosen: set[str], watch: Watch) -> tuple[list[Study], list[str]]:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sirev.metrics.embedding import embedding_diversity
+from sirev.metrics.families.embedding import embedding_diversity
 from sirev.stages.model import model_folders
 from sirev.stages.stage import Context, Stage, operational
 from sirev.store.artifacts import Artifact, Output

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sirev.metrics.diversity import ORDERS
+from sirev.metrics.distinct import ORDERS
 from sirev.reporting.sections.run_rows import HEADS, Study, cells, iterations, keys, measured, named, reasons, runs_of
 from sirev.reporting.tables import TextTable, between, percent, points, with_interval
 

@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 
 ORDERS = (1, 2, 3, 4, 5)
 """The n of the n-grams whose mean is reported as Distinct-N."""
-PAPER_DRAWS = 50
-"""The first so many draws of a problem make values comparable with the paper's (arXiv 2407.05013), which has 50."""
-SIZES = (4, 8, 16)
-"""The numbers of answers m at which diversity is size-matched."""
-GROUPS = {"all": "an", "correct": "a correct", "incorrect": "an incorrect"}
-"""The sets of answers that diversity is measured over, with the article to say that there is none."""
 
 _NUMBER = r"\d++(?:,\d{3}(?!\d))*+(?:\.\d++)?+"
 _TOKEN = re.compile(rf"[^\W\d]\w*+|{_NUMBER}|\n|\S")

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from sirev.metrics.diversity import PAPER_DRAWS
-from sirev.metrics.embedding import by_kind_of_pair, embedding_diversity, unlikeness
+from sirev.metrics.families.diversity import PAPER_DRAWS
+from sirev.metrics.families.embedding import by_kind_of_pair, embedding_diversity, unlikeness
 
 
 def cosine(one: np.ndarray, other: np.ndarray) -> float:
