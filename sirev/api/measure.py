@@ -15,6 +15,7 @@ from sirev.errors import BadInput, StageFailed
 from sirev.execution.children import Crew
 from sirev.execution.latest_runs import remember
 from sirev.execution.runner import Listener, Runner, os_reason
+from sirev.metrics.comparison.contents import Iteration
 from sirev.metrics.families import of_draws
 from sirev.recipe.fields import NAME_LENGTH
 from sirev.stages import compare, dataset, grade, imported
@@ -67,7 +68,7 @@ class MeasuredRun:
 
     id: str
     steps: tuple[str, ...]
-    iterations: list[dict[str, Any]]
+    iterations: list[Iteration]
     computed: tuple[str, ...]
     read: tuple[StepRead, ...] = field(default=(), repr=False, compare=False)
     method: str = METHOD

@@ -13,8 +13,9 @@ from importlib.resources import files
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.metrics.statistic import Statistic, absent, mean_over_seeds
+from sirev.metrics.statistic import Statistic, mean_over_seeds
 from sirev.recipe import METHODS
+from sirev.reporting.sections.run_rows import RunData, Study, at
 from sirev.reporting.tables import ABSENT, TextTable, fixed, percent, with_interval
 
 PAPER: dict[str, Any] = json.loads(files("sirev.reporting").joinpath("published.json").read_text(encoding="utf-8"))
@@ -101,7 +102,7 @@ def published(recipe_name: str, settings: Mapping[str, Any] | None = None) -> Pu
 
 
 def against_paper(
-    comparisons: Sequence[tuple[str, Mapping[str, Any]]], settings: Mapping[str, Mapping[str, Any]] | None = None
+    comparisons: Sequence[tuple[str, Study]], settings: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[TextTable]:
     """The paper's numbers next to your own: for each (recipe name, comparison) its tables of pass@1, of coverage and, where
     the paper's figures allow to read them off, of shapes.
@@ -147,7 +148,7 @@ def standard_error(per_cent: float, problems: int) -> float:
     return math.sqrt(per_cent * (100 - per_cent) / problems)
 
 
-def _accuracy(name: str, row: Published, runs: list[dict[str, Any]], settings: Mapping[str, Any]) -> TextTable:
+def _accuracy(name: str, row: Published, runs: list[RunData], settings: Mapping[str, Any]) -> TextTable:
     table = TextTable(
         f"{name} against the paper ({row.model}, {row.task}): pass@1, greedy (%)",
         ["method", "seed", "model", "published", "ours", "ours − published, points", "with the published number's error"],
@@ -184,7 +185,7 @@ def _accuracy(name: str, row: Published, runs: list[dict[str, Any]], settings: M
     return table
 
 
-def _accuracy_notes(row: Published, runs: list[dict[str, Any]], settings: Mapping[str, Any]) -> list[str]:
+def _accuracy_notes(row: Published, runs: list[RunData], settings: Mapping[str, Any]) -> list[str]:
     notes = [
         f"published ± 1.96 binomial standard errors for {row.problems} problems. ours − published: our interval less the "
         "published number, taken as fixed; in the last column its error is added in quadrature, as for independent numbers.",
@@ -220,7 +221,7 @@ def _accuracy_notes(row: Published, runs: list[dict[str, Any]], settings: Mappin
     return notes
 
 
-def _coverage(name: str, row: Published, runs: list[dict[str, Any]]) -> TextTable:
+def _coverage(name: str, row: Published, runs: list[RunData]) -> TextTable:
     table = TextTable(
         f"{name} against the paper: correct answer coverage of M_1 (%)",
         ["reading", "split", "seed", "published", "ours", "ours − published, points"],
@@ -245,13 +246,13 @@ def _coverage(name: str, row: Published, runs: list[dict[str, Any]]) -> TextTabl
     return table
 
 
-def _shapes(name: str, row: Published, runs: list[dict[str, Any]]) -> TextTable:
+def _shapes(name: str, row: Published, runs: list[RunData]) -> TextTable:
     table = TextTable(
         f"{name} against the paper's figures: M_1 → M_T", ["what", "method", "seed", "published, read off", "ours"], 3
     )
     for shape in row.shapes:
         for method, chosen in _by_method(runs):
-            ends = [{run["seed"]: _at(run["iterations"][i], shape.path) for run in chosen} for i in (0, -1)]
+            ends = [{run["seed"]: at(run["iterations"][i], shape.path) for run in chosen} for i in (0, -1)]
             theirs = f"{shape.first:g} → {shape.last[method]:g}"
             for (seed, first), (_, last) in zip(*map(_with_mean, ends), strict=True):
                 ours = [percent(first), percent(last)]
@@ -267,7 +268,7 @@ def _shapes(name: str, row: Published, runs: list[dict[str, Any]]) -> TextTable:
     return table
 
 
-def _by_method(runs: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def _by_method(runs: list[RunData]) -> Iterator[tuple[str, list[RunData]]]:
     for method in METHODS:
         if chosen := [run for run in runs if run["method"] == method]:
             yield method, sorted(chosen, key=lambda run: int(run["seed"]))
@@ -277,16 +278,6 @@ def _with_mean(by_seed: Mapping[int, Statistic]) -> list[tuple[str, Statistic]]:
     """Each seed's statistic by its seed as text, and, of several, their mean."""
     lines = [(str(seed), found) for seed, found in by_seed.items()]
     return [*lines, ("mean", mean_over_seeds([found for _, found in lines]))] if len(lines) > 1 else lines
-
-
-def _at(iteration: Mapping[str, Any], path: tuple[str, ...]) -> Statistic:
-    found: Any = iteration
-    for key in path:
-        if key not in found:
-            return absent("not measured")
-        found = found[key]
-    statistic: Statistic = found
-    return statistic
 
 
 def _interval(found: Statistic) -> str:

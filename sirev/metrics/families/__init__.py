@@ -7,6 +7,8 @@ FAMILIES: dict[str, Family] = {family.name: family for family in (accuracy.FAMIL
 """Every family by its name."""
 SHOWN = (accuracy.SHOWN, diversity.SHOWN, embedding.SHOWN)
 """What reports show of each. No stage reads it: another header changes no result."""
+VARIETIES = tuple(variety for shown in SHOWN for variety in shown.varieties)
+"""Distinct-N, then what says more than words, the most telling first."""
 
 
 def of_draws(answers: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sirev.metrics.families.family import Compared, Draw, Family, Kind, Tree
 from sirev.metrics.families.measures import Row, column, counts, share_of, sorted_levels
-from sirev.metrics.families.shown import LARGEST, Column, Shown, Table
+from sirev.metrics.families.shown import LARGEST, Column, Remark, Shown, Table
 from sirev.metrics.pass_at_n import pass_at_n_table, powers_of_two
 from sirev.metrics.voting import entropy, majority, votes
 
@@ -123,6 +123,12 @@ SHOWN = Shown(
                 Column("no answer %", ("unanswered",)),
             ),
             ("mean: correct samples. maj@N: the most frequent of N answers is correct. entropy: of the answers to one problem.",),
+            (
+                Remark(
+                    ("in_process",),
+                    "{}% of the correct programs were judged in their own process, which a program could deceive.",
+                ),
+            ),
         ),
     ),
     units={"entropy": "bits", "tokens": "tokens"},

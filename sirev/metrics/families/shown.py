@@ -22,12 +22,21 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """A note about each model that has more than none of a share; "{}" in it is the share in %."""
+
+    path: tuple[str, ...]
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Table:
-    """A table with a row per model; notes go below it."""
+    """A table with a row per model; remarks and notes go below it."""
 
     title: str
     columns: tuple[Column, ...]
     notes: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True)
