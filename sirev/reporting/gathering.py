@@ -8,7 +8,7 @@ from typing import Any, cast
 from sirev.errors import BadInput
 from sirev.metrics.comparison.contents import ComparedRun, Comparison, Iteration
 from sirev.metrics.comparison.nulls import is_null
-from sirev.reporting.sections.run_rows import Model, RunData, Study, Training, measured
+from sirev.reporting.sections.run_rows import ModelData, RunData, Study, Training, measured
 from sirev.reporting.selection import Selection
 from sirev.store.records import DamagedRecord
 from sirev.store.runs import Run, address
@@ -70,7 +70,7 @@ def run_data(run: Run, compared: ComparedRun, iterations: Sequence[Iteration]) -
         "remark": run.reason if run.status == "complete" else None,
         "steps": run.settings.get("steps"),
         **compared,
-        "iterations": [cast(Model, iteration) for iteration in iterations],
+        "iterations": [cast(ModelData, iteration) for iteration in iterations],
     }
 
 

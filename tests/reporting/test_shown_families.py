@@ -9,7 +9,7 @@ import pytest
 from sirev.metrics.families.shown import LARGEST, Column, Figure, Panel, Remark, Shown, Table
 from sirev.reporting.figures.accuracy import over_iterations
 from sirev.reporting.figures.canvas import Sheet
-from sirev.reporting.sections import run_rows
+from sirev.reporting.sections import shown_families
 from tests.reporting.test_figures import comparison, lines, missing, texts, there
 
 WORDS = Panel("words per answer", ("length", "words"), share=False)
@@ -34,7 +34,7 @@ LENGTH = Shown(
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    monkeypatch.setattr(run_rows, "SHOWN", (LENGTH,))
+    monkeypatch.setattr(shown_families, "SHOWN", (LENGTH,))
     found = comparison(last=2, names=("sft",))["runs"]
     for run in found:
         run |= {"label": run["method"], "null": False, "steps": None}
@@ -46,18 +46,18 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_its_table_has_a_row_per_model_with_remarks_before_notes(runs: list[Any]) -> None:
-    (table,) = run_rows.family_tables("accuracy", runs)
+    (table,) = shown_families.family_tables("accuracy", runs)
     assert table.columns == ["method", "seed", "model", "words", "short %", "within 16 %"]
     assert table.rows == [["sft", "0", "M_1", "10.0", "0.0", "75.0"], ["sft", "0", "M_2", "20.0", "25.0", "–"]]
     assert table.notes == ["sft, seed 0, M_2: 25.0% of the answers are one word.", "short: of one word."]
-    assert run_rows.family_tables("diversity", runs) == []
+    assert shown_families.family_tables("diversity", runs) == []
 
 
 def test_a_column_of_numbers_that_no_model_has_is_left_out(runs: list[Any]) -> None:
     for run in runs:
         for iteration in run["iterations"]:
             iteration["length"]["within"] = {}
-    (table,) = run_rows.family_tables("accuracy", runs)
+    (table,) = shown_families.family_tables("accuracy", runs)
     assert table.columns[3:] == ["words", "short %"]
 
 

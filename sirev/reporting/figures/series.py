@@ -13,7 +13,7 @@ from typing import Any
 from sirev.metrics.comparison.contents import Field, ImprovementSet
 from sirev.metrics.comparison.nulls import is_null
 from sirev.metrics.statistic import Statistic, absent, mean_over_seeds
-from sirev.reporting.sections.run_rows import Model, RunData, Study, measured
+from sirev.reporting.sections.run_rows import ModelData, RunData, Study, measured
 
 Curve = list[tuple[float, Statistic]]
 """Statistics over t, or over N of pass@N, in ascending order of the abscissa."""
@@ -50,7 +50,7 @@ def _grouped(runs: Iterable[RunData]) -> list[Method]:
     return [Method(name, runs, place) for place, (name, runs) in enumerate(by_name.items())]
 
 
-def iteration(run: RunData, t: int) -> Model | None:
+def iteration(run: RunData, t: int) -> ModelData | None:
     """M_t's entry in a run; None if there is none."""
     return next((i for i in run.get("iterations", []) if i["t"] == t), None)
 

@@ -9,7 +9,8 @@ from sirev.reporting.sections.accuracy import accuracy, coverage
 from sirev.reporting.sections.diversity import diversity, ood
 from sirev.reporting.sections.nulls import nulls
 from sirev.reporting.sections.pass_n import pass_n
-from sirev.reporting.sections.run_rows import Study, family_tables, runs_of
+from sirev.reporting.sections.run_rows import Study, runs_of
+from sirev.reporting.sections.shown_families import family_tables
 from sirev.reporting.sections.training import training
 from sirev.reporting.sections.verdicts import verdicts
 from sirev.reporting.tables import TextTable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sirev.metrics.comparison.nulls import GOLD, RESAMPLE, RETRAIN
 from sirev.reporting.sections.overview import form_of
-from sirev.reporting.sections.run_rows import Model, RunData, Study, in_words, labels, measured
+from sirev.reporting.sections.run_rows import ModelData, RunData, Study, in_words, labels, measured
 from sirev.reporting.tables import ABSENT, TextTable, between, percent, points
 
 KINDS = {
@@ -52,7 +52,7 @@ def nulls(studies: list[Study]) -> list[TextTable]:
     return [table]
 
 
-def _row(run: RunData, iteration: Model) -> list[str]:
+def _row(run: RunData, iteration: ModelData) -> list[str]:
     changes = iteration["against_m1"]
     sizes = [iteration["improvement_set"]["size"], iteration["lost_set"]["size"]]
     differences = [changes[name]["difference"] for name in ("pass_at_1", "pass_at_n")]

@@ -9,7 +9,7 @@ from sirev.metrics.families import VARIETIES
 from sirev.metrics.families.diversity import PAPER_DRAWS
 from sirev.metrics.statistic import Statistic
 from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
-from sirev.reporting.sections.run_rows import Model, Study, at, labels, runs_of
+from sirev.reporting.sections.run_rows import ModelData, Study, at, labels, runs_of
 from sirev.reporting.tables import ABSENT, TextTable, percent
 
 
@@ -67,6 +67,6 @@ def form_of(group: GroupDiversity) -> Statistic:
     return next((one for one in found if one["value"] is not None), found[0])
 
 
-def _change(first: Model, last: Model, pick: Callable[[GroupDiversity], Statistic]) -> str:
+def _change(first: ModelData, last: ModelData, pick: Callable[[GroupDiversity], Statistic]) -> str:
     ends = [percent(pick(iteration["diversity"]["all"])) for iteration in (first, last)]
     return ABSENT if ends == [ABSENT, ABSENT] else " → ".join(ends)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import reduce
-from operator import getitem
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict
 
 from sirev.metrics.comparison.contents import ComparisonHead, Iteration, RunHead
-from sirev.metrics.families import SHOWN
-from sirev.metrics.families.shown import LARGEST, Column, Table
 from sirev.metrics.statistic import Statistic, absent
-from sirev.reporting.tables import ABSENT, TextTable, number, percent
+from sirev.reporting.tables import ABSENT, TextTable
 
 
 class Training(TypedDict):
@@ -27,7 +23,7 @@ class Training(TypedDict):
     log: list[dict[str, Any]]
 
 
-class Model(Iteration, total=False):
+class ModelData(Iteration, total=False):
     """M_t of a run as reports show it; how it was trained only where that was asked for."""
 
     training: Training | None
@@ -48,7 +44,7 @@ class RunData(RunHead):
     label: str
     remark: str | None
     steps: list[str] | None
-    iterations: list[Model]
+    iterations: list[ModelData]
 
 
 class Study(ComparisonHead):
@@ -63,7 +59,7 @@ def runs_of(studies: Iterable[Study]) -> list[RunData]:
     return [run for study in studies for run in study["runs"] if not run["null"]]
 
 
-def iterations(runs: Iterable[RunData]) -> Iterator[tuple[RunData, Model]]:
+def iterations(runs: Iterable[RunData]) -> Iterator[tuple[RunData, ModelData]]:
     """Every run with each of its iterations."""
     for run in runs:
         for iteration in run["iterations"]:
@@ -139,37 +135,6 @@ def at(node: Any, path: Iterable[str]) -> Statistic:
         node = node[key]
     statistic: Statistic = node
     return statistic
-
-
-def family_tables(section: str, runs: Sequence[RunData]) -> list[TextTable]:
-    """The tables that families of metrics have in a section, a row per model."""
-    return [_drawn(table, runs) for shown in SHOWN if shown.section == section for table in shown.tables]
-
-
-def _drawn(table: Table, runs: Sequence[RunData]) -> TextTable:
-    columns = [column for one in table.columns if (column := _written_out(one, runs)) is not None]
-    drawn = TextTable(table.title, [*HEADS, *(column.header for column in columns)], len(HEADS), notes=[*table.notes])
-    remarks = []
-    for run, model in iterations(runs):
-        drawn.rows.append([*named(run, model["t"]), *(_cell(at(model, column.path), column) for column in columns)])
-        of_model = [(one.sentence, at(model, one.path)) for one in table.remarks]
-        remarks += [f"{in_words(run, model['t'])}: {said.format(percent(share))}" for said, share in of_model if share["value"]]
-    drawn.notes[:0] = remarks
-    return drawn
-
-
-def _cell(statistic: Statistic, column: Column) -> str:
-    return percent(statistic, column.places) if column.form == "percent" else number(statistic, column.places)
-
-
-def _written_out(column: Column, runs: Sequence[RunData]) -> Column | None:
-    """A column with the largest number that any model has in the place of LARGEST; None where there is none."""
-    if LARGEST not in column.path:
-        return column
-    i = column.path.index(LARGEST)
-    above, below = column.path[:i], column.path[i + 1 :]
-    largest = keys(reduce(getitem, above, cast(Any, model)) for _, model in iterations(runs))[-1:]
-    return replace(column, header=column.header.format(*largest), path=(*above, *largest, *below)) if largest else None
 
 
 def reasons(found: Iterable[Statistic]) -> list[str]:
