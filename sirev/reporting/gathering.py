@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 from sirev.errors import BadInput
-from sirev.metrics.comparison.contents import ComparedRun, Comparison, Iteration
+from sirev.metrics.comparison.contents import ComparedRun, Comparison
 from sirev.metrics.comparison.nulls import is_null
 from sirev.reporting.sections.run_rows import ModelData, RunData, Study, Training, measured
 from sirev.reporting.selection import Selection
@@ -48,7 +47,7 @@ def _study(store: Store, group: list[Run], chosen: set[str], watch: Watch) -> St
         "recipe": group[0].recipe,
         **compared,
         "runs": [
-            run_data(known[at], one, without_unsaid(store, known[at], one["iterations"]))
+            run_data(known[at], {**one, "iterations": without_unsaid(store, known[at], one["iterations"])})
             for one in compared["runs"]
             if (at := (one["method"], one["seed"])) in shown
         ],
@@ -57,7 +56,7 @@ def _study(store: Store, group: list[Run], chosen: set[str], watch: Watch) -> St
     }
 
 
-def run_data(run: Run, compared: ComparedRun, iterations: Sequence[Iteration]) -> RunData:
+def run_data(run: Run, compared: ComparedRun) -> RunData:
     """A run of a comparison as the tables take it."""
     return {
         "id": run.id,
@@ -70,7 +69,7 @@ def run_data(run: Run, compared: ComparedRun, iterations: Sequence[Iteration]) -
         "remark": run.reason if run.status == "complete" else None,
         "steps": run.settings.get("steps"),
         **compared,
-        "iterations": [cast(ModelData, iteration) for iteration in iterations],
+        "iterations": [cast(ModelData, iteration) for iteration in compared["iterations"]],
     }
 
 

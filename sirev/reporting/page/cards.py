@@ -111,7 +111,7 @@ def _null(verdict: Verdict) -> str:
 
 def _run(verdict: Verdict, comparison: Study) -> JudgedRun | None:
     """The run that a verdict is about, with its study's settings as `because` wants them; None where it is not there."""
-    return next((run for run, of in verdicts_of([comparison]) if of == verdict), None) if comparison.get("runs") else None
+    return next((run for run, of in verdicts_of([comparison]) if of is verdict), None) if comparison.get("runs") else None
 
 
 def _outcome(name: str, outcome: JudgedChange, scale: Scale, comparison: Study) -> str:
