@@ -31,7 +31,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from sirev.metrics.diversity import n_grams, tokens
+from sirev.metrics.distinct import n_grams, tokens
 from sirev.stages import compare, measure
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.store import Store

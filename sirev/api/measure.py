@@ -15,6 +15,8 @@ from sirev.errors import BadInput, StageFailed
 from sirev.execution.children import Crew
 from sirev.execution.latest_runs import remember
 from sirev.execution.runner import Listener, Runner, os_reason
+from sirev.metrics.comparison.contents import Iteration
+from sirev.metrics.families import of_draws
 from sirev.recipe.fields import NAME_LENGTH
 from sirev.stages import compare, dataset, grade, imported
 from sirev.stages import measure as measures
@@ -66,7 +68,7 @@ class MeasuredRun:
 
     id: str
     steps: tuple[str, ...]
-    iterations: list[dict[str, Any]]
+    iterations: list[Iteration]
     computed: tuple[str, ...]
     read: tuple[StepRead, ...] = field(default=(), repr=False, compare=False)
     method: str = METHOD
@@ -247,7 +249,7 @@ class _Measuring:
                 grades = self.runner.step(f"grade/{part}:{t}", imported.STAGE, parameters, read.inputs)
             else:
                 grades = self.runner.step(f"grade/{part}:{t}", grade.STAGE, grade.parameters_for(self.task.grader), graded)
-            families = {part: "accuracy"} | ({"diversity": "diversity"} if part == "draws" and answers != "letters" else {})
+            families = {part: "accuracy"} | ({name: name for name in of_draws(answers)} if part == "draws" else {})
             for what, family in families.items():
                 wants = measures.parameters_for(family, answers)
                 arguments = {**graded, "grades": grades}

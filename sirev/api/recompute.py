@@ -19,6 +19,7 @@ from sirev.execution.children import Crew
 from sirev.execution.runner import Runner, StepContext
 from sirev.grading.graders import GRADERS
 from sirev.grading.sandbox.confine import CONFINED
+from sirev.metrics.families import FAMILIES
 from sirev.stages import STAGES, agree, compare, dataset, grade, measure, select, source
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact, write_artifact
@@ -258,7 +259,7 @@ def _check_same(stage: Stage, action: Mapping[str, Any], parameters: Any) -> Non
         if known is None or known.version != parameters.grader_version:
             raise CantRecompute(f"this sirev has no grader {parameters.grader} of version {parameters.grader_version}")
     if isinstance(parameters, measure.MeasureParameters):
-        family = measure.FAMILIES.get(parameters.family)
+        family = FAMILIES.get(parameters.family)
         if family is None or family.version != parameters.family_version:
             raise CantRecompute(f"this sirev has no measures {parameters.family} of version {parameters.family_version}")
     if action.get("env", versions(PACKAGES)) != versions(PACKAGES):

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from sirev.metrics.statistic import Statistic, absent, bounded, statistic
+from sirev.metrics.statistic import Statistic, absent, bounded
 
 Floats = npt.NDArray[np.float64]
 
@@ -104,36 +104,6 @@ def clopper_pearson(c: int, n: int, level: float = 0.95) -> tuple[float, float]:
     low = float(stats.beta.ppf(tail, c, n - c + 1)) if c else 0.0
     high = float(stats.beta.ppf(1 - tail, c + 1, n - c)) if c < n else 1.0
     return low, high
-
-
-def mean_statistics(values: Floats, resamples: Resamples, reasons: str | Sequence[str]) -> list[Statistic]:
-    """The mean over problems of each column of `values` (n, K), with its interval; NaN leaves a problem out.
-
-    Clopper-Pearson where every value is 0 or 1 (a bootstrap of ten right out of ten would claim certainty), percentile
-    bootstrap elsewhere; no interval for one problem. Where a column is empty, its reason says so: one for all or one each.
-    """
-    columns = values.shape[1]
-    said = [reasons] * columns if isinstance(reasons, str) else list(reasons)
-    if len(said) != columns:
-        raise ValueError(f"{len(said)} reasons for {columns} columns")
-    present = [values[~np.isnan(values[:, j]), j] for j in range(columns)]
-    binary = [bool(np.isin(column, (0.0, 1.0)).all()) for column in present]
-    open_ = [j for j in range(columns) if len(present[j]) > 1 and not binary[j] and np.ptp(present[j]) > 0]
-    bounds = {}
-    if open_:
-        bounds = dict(zip(open_, map(interval, resamples.means(values[:, open_]).T), strict=True))
-    return [absent(said[j]) if not len(column) else _mean(column, binary[j], bounds.get(j)) for j, column in enumerate(present)]
-
-
-def _mean(column: Floats, binary: bool, bounds: tuple[float, float] | None) -> Statistic:
-    value, n = float(column.mean()), len(column)
-    if binary:
-        return bounded(value, *clopper_pearson(int(column.sum()), n), n)
-    if bounds is not None:
-        return bounded(value, *bounds, n)
-    if n > 1 and np.ptp(column) == 0:
-        return bounded(value, value, value, n)
-    return statistic(value, n)
 
 
 def t_interval(values: Sequence[float], level: float = 0.95) -> Statistic:

@@ -52,16 +52,3 @@ def chance_below(n: Counts, c: Counts, gained: Any, k: int, seed: int, replicate
     drawn = np.argpartition(-keys, size - 1, axis=1)[:, :size]
     means = value[drawn].mean(axis=1)
     return float((1 + (means <= observed + 1e-12).sum()) / (1 + replicates))
-
-
-def reroll(n: Counts, c: Counts, ks: Sequence[int]) -> Floats:
-    """The re-roll curve at each N of `ks`, (K,): sum over W of c [1 - C(n-c, N) / C(n-1, N)] over the sum of c.
-
-    M_1's pass@N on the problems that one more of its own draws would solve, that draw left out. NaN where no draw is right.
-    """
-    numerators, weights = reroll_parts(n, c, ks)
-    present = ~np.isnan(numerators)
-    above = np.where(present, numerators, 0.0).sum(axis=0)
-    below = np.where(present, weights[:, None], 0.0).sum(axis=0)
-    curve: Floats = np.divide(above, below, out=np.full(len(ks), np.nan), where=below > 0)
-    return curve

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TypedDict
 
 
@@ -19,11 +19,6 @@ class Statistic(TypedDict):
     reason: str | None
 
 
-def statistic(value: float, n: int) -> Statistic:
-    """A value computed from `n` problems."""
-    return {"value": value, "low": None, "high": None, "n": n, "reason": None}
-
-
 def bounded(value: float, low: float, high: float, n: int) -> Statistic:
     """A value computed from `n` problems, with its interval."""
     return {"value": value, "low": low, "high": high, "n": n, "reason": None}
@@ -34,9 +29,20 @@ def absent(reason: str, n: int = 0) -> Statistic:
     return {"value": None, "low": None, "high": None, "n": n, "reason": reason}
 
 
-def mean(values: Iterable[float | None], reason: str) -> Statistic:
-    """The mean over problems, those with None left out; `reason` is said if none is left."""
-    present = [v for v in values if v is not None]
-    if not present:
-        return absent(reason)
-    return statistic(sum(present) / len(present), len(present))
+def mean_over_seeds(of_seeds: Sequence[Statistic]) -> Statistic:
+    """The mean of a statistic over seeds; none if a seed has none.
+
+    The bounds are the means of the seeds' bounds. Seeds share the problems, and the standard deviation of a mean is at
+    most the mean of the standard deviations (Minkowski), so the interval is never too narrow for the problems; it says
+    nothing of how seeds differ.
+    """
+    if without := next((one for one in of_seeds if one["value"] is None), None):
+        return without
+    values, lows, highs = ([one[key] for one in of_seeds] for key in ("value", "low", "high"))
+    least = min(one["n"] for one in of_seeds)
+    return {"value": _mean(values), "low": _mean(lows), "high": _mean(highs), "n": least, "reason": None}
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if len(known) == len(values) else None

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, field_serializer, model_validator
 
 from sirev.addresses import Address
+from sirev.margins import DIVERSITY_MARGIN, MARGIN
 from sirev.recipe.fields import Count, Name, Rate, Section, Seed, Share, Warmup, Weight
 from sirev.recipe.task_sections import Gsm8k, Level, Math, Mbpp, Task
 from sirev.training_kinds import KINDS, Kind, Method, TrainingKind
@@ -226,9 +227,9 @@ class Embedding(Section):
 class Verdict(Section):
     """When two models count as the same, in the report's verdict. Nothing but the comparison is computed anew with it."""
 
-    margin: Share = 0.03
+    margin: Share = MARGIN
     """Shares (pass@1, pass@N, OOD accuracy) are the same where the 90 % interval of their difference lies within this."""
-    diversity_margin: Share = 0.1
+    diversity_margin: Share = DIVERSITY_MARGIN
     """Likewise of diversity, as a share of M_1's."""
     diversity_counts: bool = False
     """Whether a loss of diversity alone makes a reversal or a regress, as in the paper."""

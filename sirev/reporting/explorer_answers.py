@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sirev.metrics.comparison.nulls import is_null
 from sirev.quoting import typed
 from sirev.reporting.page import explorer_data
 from sirev.reporting.sections.run_rows import RunData, Study, in_words, measured
@@ -13,7 +14,6 @@ from sirev.store.artifacts import Artifact
 from sirev.store.objects import DamagedObject
 from sirev.store.runs import Run, address
 from sirev.store.store import Store
-from sirev.study.nulls import is_null
 from sirev.study.remedies import rerun, store_option
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from sirev import __version__
 from sirev.errors import SirevError
+from sirev.metrics.comparison.nulls import is_null
 from sirev.reporting.sections.run_rows import Study
 from sirev.store.provenance import now
 from sirev.store.records import Record
 from sirev.store.runs import Run
 from sirev.store.sharing.private import shareable
 from sirev.store.store import Store
-from sirev.study.nulls import is_null
 
 TASKS = {
     "arithmetic": "made-up word problems",

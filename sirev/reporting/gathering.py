@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from sirev.errors import BadInput
-from sirev.reporting.sections.run_rows import RunData, Study, measured
+from sirev.metrics.comparison.contents import ComparedRun, Comparison
+from sirev.metrics.comparison.nulls import is_null
+from sirev.reporting.sections.run_rows import ModelData, RunData, Study, Training, measured
 from sirev.reporting.selection import Selection
 from sirev.store.records import DamagedRecord
 from sirev.store.runs import Run, address
 from sirev.store.store import Store
 from sirev.study.comparing import Watch, comparison, remedy
 from sirev.study.external.unstated import without_unsaid
-from sirev.study.nulls import is_null
 
 
 def gather(store: Store, selection: Selection, chosen: set[str], watch: Watch) -> tuple[list[Study], list[str]]:
@@ -21,22 +22,24 @@ def gather(store: Store, selection: Selection, chosen: set[str], watch: Watch) -
     Raises BadInput if none is left, as where the store lacks what the only one is made of.
     """
     studies: list[Study] = []
+    labels: list[str] = []
     missing: list[str] = []
     error: BadInput | None = None
     for group, label in zip(selection.shown, selection.labels, strict=True):
         try:
-            studies.append(_study(store, group, chosen, watch) | {"_apart": label})
+            studies.append(_study(store, group, chosen, watch))
+            labels.append(label)
         except BadInput as why:
             error = why
             missing.append(f"{group[0].recipe} is left out: {why}")
     if error is not None and not studies:
         raise error
-    return _labelled(studies), missing
+    return _labelled(studies, labels), missing
 
 
 def _study(store: Store, group: list[Run], chosen: set[str], watch: Watch) -> Study:
     """The comparison of a whole study, narrowed to the runs chosen and the null runs of their seeds."""
-    compared = without_minus_zero(comparison(store, group, watch))
+    compared: Comparison = without_minus_zero(comparison(store, group, watch))
     known = {(run.method, run.seed): run for run in group}
     seeds = {run.seed for run in group if run.id in chosen}
     shown = {at for at, run in known.items() if run.id in chosen or (is_null(run.method) and run.seed in seeds)}
@@ -53,7 +56,7 @@ def _study(store: Store, group: list[Run], chosen: set[str], watch: Watch) -> St
     }
 
 
-def run_data(run: Run, compared: dict[str, Any]) -> RunData:
+def run_data(run: Run, compared: ComparedRun) -> RunData:
     """A run of a comparison as the tables take it."""
     return {
         "id": run.id,
@@ -66,6 +69,7 @@ def run_data(run: Run, compared: dict[str, Any]) -> RunData:
         "remark": run.reason if run.status == "complete" else None,
         "steps": run.settings.get("steps"),
         **compared,
+        "iterations": [cast(ModelData, iteration) for iteration in compared["iterations"]],
     }
 
 
@@ -84,7 +88,7 @@ def add_training(store: Store, studies: list[Study]) -> list[str]:
     return missing
 
 
-def training_of(store: Store, run: Run, t: int) -> dict[str, Any] | None:
+def training_of(store: Store, run: Run, t: int) -> Training | None:
     """What the record of M_t's training says: by what it was trained, its counts, its log; None if there is none."""
     pin = run.pins.get(f"train:{t}")
     try:
@@ -96,7 +100,11 @@ def training_of(store: Store, run: Run, t: int) -> dict[str, Any] | None:
     asked, noted = record.action["parameters"], record.provenance
     return {
         "by": f"{asked['kind']}, {'LoRA' if 'lora' in asked else 'all parameters'}",
-        **{name: noted.get(name) for name in ("examples", "dropped", "steps", "tokens", "seconds")},
+        "examples": noted.get("examples"),
+        "dropped": noted.get("dropped"),
+        "steps": noted.get("steps"),
+        "tokens": noted.get("tokens"),
+        "seconds": noted.get("seconds"),
         "log": noted.get("log", []),
     }
 
@@ -110,16 +118,15 @@ def without_minus_zero(tree: Any) -> Any:
     return [without_minus_zero(value) for value in tree] if isinstance(tree, list) else tree
 
 
-def _labelled(studies: list[Study]) -> list[Study]:
+def _labelled(studies: list[Study], apart: list[str]) -> list[Study]:
     """Give each run the shortest label that tells it from the others: its method, with the recipe, with what was set.
 
     Completions made elsewhere have no method; they go by the name of their comparison.
     """
     recipes = [study["recipe"] for study in studies]
-    for study in studies:
+    for study, label in zip(studies, apart, strict=True):
         recipe = study["recipe"] if len(set(recipes)) > 1 else ""
-        apart = study.pop("_apart")
-        settings = apart if recipes.count(study["recipe"]) > 1 else ""
+        settings = label if recipes.count(study["recipe"]) > 1 else ""
         for run in study["runs"]:
             words = [study["recipe"], settings] if measured(run) else [recipe, run["method"], settings]
             run["label"] = " ".join(word for word in words if word)

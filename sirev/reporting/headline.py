@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
+from sirev.metrics.comparison.contents import JudgedChange
+from sirev.metrics.families.diversity import FORMS
 from sirev.metrics.study_verdict import LEVEL, SEEDS
 from sirev.quoting import typed
 from sirev.reporting.pass_at_1 import pass_at_1_source
@@ -38,7 +39,7 @@ WIDTH = 80
 MARKS = {"up": "up", "down": "down", "same": "held", "can't tell": "?"}
 """An outcome -> the word beside its numbers."""
 STYLES = {"up": "up", "down": "down", "held": "", "?": "dim", "mixed": "dim"}
-SPLIT = ("equations", "programs", "sentence_bert", "texts")
+SPLIT = (*FORMS, "sentence_bert", "texts")
 """Measures by which answers differ, the most telling first."""
 
 Line = list[tuple[str, str]]
@@ -133,21 +134,25 @@ def _heads(name: str, study: Study) -> list[str]:
     return ["OOD, greedy", f"{len(study['suites'])} suites"]
 
 
-def _suites(outcomes: Sequence[dict[str, Any]], suites: Sequence[str]) -> tuple[str, str]:
+def _suites(outcomes: Sequence[Mapping[str, JudgedChange]], suites: Sequence[str]) -> tuple[str, str]:
     """How many of several suites went which way, over all seeds, and the style of the worst."""
     marks = [MARKS[one[suite]["is"]] for one in outcomes for suite in suites if suite in one and one[suite]["is"] in MARKS]
     said = [f"{marks.count(mark)} {mark}" for mark in ("down", "?", "held", "up") if mark in marks]
     return (", ".join(said), STYLES[said[0].split()[1]]) if said else (ABSENT, "dim")
 
 
-def _cell(outcomes: Sequence[dict[str, Any] | None]) -> tuple[str, str]:
+def _cell(outcomes: Sequence[JudgedChange | None]) -> tuple[str, str]:
     """M_1 → M_T and whether that is up or down, and its style."""
-    known = [one for one in outcomes if one is not None and one["difference"]["value"] is not None and one["base"] is not None]
-    if not known or len(known) < len(outcomes):
+    changes = [
+        (one["base"], one["difference"]["value"], MARKS[one["is"]])
+        for one in outcomes
+        if one is not None and one["difference"]["value"] is not None and one["base"] is not None
+    ]
+    if not changes or len(changes) < len(outcomes):
         return ABSENT, "dim"
-    first = sum(one["base"] for one in known) / len(known)
-    last = first + sum(one["difference"]["value"] for one in known) / len(known)
-    marks = {MARKS[one["is"]] for one in known}
+    first = sum(base for base, _, _ in changes) / len(changes)
+    last = first + sum(change for _, change, _ in changes) / len(changes)
+    marks = {mark for _, _, mark in changes}
     mark = marks.pop() if len(marks) == 1 else "mixed"
     return f"{fixed(100 * first, 1)} → {fixed(100 * last, 1)} {mark}", STYLES[mark]
 
@@ -250,7 +255,7 @@ def _common(members: list[Found], found: list[Found]) -> str:
     return f"{'; '.join([*said, *without_pass_at_n(run, verdict)])}."
 
 
-def _bounds(name: str, outcome: dict[str, Any]) -> str:
+def _bounds(name: str, outcome: JudgedChange) -> str:
     """The interval, and why a change is inconclusive that it shows."""
     corrected = after_holm(outcome)
     return interval(name, outcome, bounds=True) + (f" but {corrected} after Holm's correction" if corrected else "")

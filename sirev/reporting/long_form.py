@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sirev.metrics.families import SHOWN
 from sirev.reporting.sections import SECTIONS
 from sirev.reporting.sections.verdicts import OUTCOMES, VERDICTS, reworded
 
@@ -28,8 +29,7 @@ COLUMNS = (
 """`value`, `low`, `high`, `n` and `p` are numbers or missing; words stand in `text`, why a value is missing in `reason`.
 `step` is the name that M_t was given, of completions made elsewhere."""
 UNITS = {
-    "entropy": "bits",
-    "tokens": "tokens",
+    **{part: unit for shown in SHOWN for part, unit in shown.units.items()},
     "crossing": "samples",
     "seconds": "seconds",
     **dict.fromkeys(("size", "examples", "dropped", "steps"), "count"),

@@ -1,57 +1,35 @@
 """The numbers of arXiv 2407.05013 (Wu, Li, Liu: "Progress or Regress?"), and your own next to them.
 
-Nothing is computed from completions here: your own numbers come from comparisons, the paper's are the data below.
+Nothing is computed from completions here: your own numbers come from comparisons, the paper's are in published.json.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.metrics.statistic import Statistic
+from sirev.metrics.statistic import Statistic, mean_over_seeds
+from sirev.recipe import METHODS
+from sirev.reporting.sections.run_rows import RunData, Study, at
 from sirev.reporting.tables import ABSENT, TextTable, fixed, percent, with_interval
 
-MODELS = {"llama2": "llama2-7b", "mistral": "mistral-7b", "llama3": "llama3-8b"}
+PAPER: dict[str, Any] = json.loads(files("sirev.reporting").joinpath("published.json").read_text(encoding="utf-8"))
+"""A row a model and task: its coverage (a share), pass@1 in % of M_1 and the best of each method, all as the table of Figure 2
+prints them; "shapes" and "reached", read off the other figures; "inconsistencies" where the paper's figures and its table
+disagree, or a number fits no reading."""
+MODELS: dict[str, str] = PAPER["models"]
 """First part of a recipe's name -> the paper's model."""
-TEST_PROBLEMS = {"csqa": 1221, "gsm8k": 1319, "math": 5000, "mbpp": 500}
+TEST_PROBLEMS: dict[str, int] = PAPER["test_problems"]
 """Problems of each test set, for the sampling error of a published number."""
-METHODS = ("sft", "dpo", "sft-dpo")
-T = 5
+T: int = PAPER["T"]
 """The paper's last iteration."""
 Z = 1.959964
 """Half width of a 95 % interval in standard errors."""
-
-# coverage (share); pass@1 in %: M_1, best SFT, best DPO, best SFT-DPO
-FIGURE_2: dict[tuple[str, str], tuple[float, float, float, float, float]] = {
-    ("llama2-7b", "csqa"): (0.828, 65.36, 72.15, 73.39, 74.11),
-    ("llama2-7b", "gsm8k"): (0.398, 41.60, 53.91, 48.52, 52.91),
-    ("llama2-7b", "math"): (0.167, 5.88, 8.10, 6.64, 7.30),
-    ("llama2-7b", "mbpp"): (0.539, 19.0, 21.4, 23.6, 22.0),
-    ("mistral-7b", "csqa"): (0.875, 73.38, 77.81, 79.85, 79.60),
-    ("mistral-7b", "gsm8k"): (0.627, 61.79, 68.92, 70.96, 72.78),
-    ("mistral-7b", "math"): (0.143, 11.56, 15.38, 15.26, 17.58),
-    ("mistral-7b", "mbpp"): (0.629, 35.2, 35.8, 37.0, 36.4),
-    ("llama3-8b", "csqa"): (0.825, 75.35, 78.05, 79.03, 80.51),
-    ("llama3-8b", "gsm8k"): (0.802, 66.41, 69.06, 70.96, 73.31),
-    ("llama3-8b", "math"): (0.281, 15.28, 18.68, 15.66, 17.70),
-    ("llama3-8b", "mbpp"): (0.545, 44.2, 44.8, 46.4, 45.6),
-}
-"""The table of Figure 2, as printed."""
-
-INCONSISTENT: dict[tuple[str, str], tuple[str, ...]] = {
-    ("llama2-7b", "csqa"): ("Figure 1 has 73.79 for the best of iterative DPO, the table 73.39.",),
-    ("llama2-7b", "math"): ("Figure 1 prints a gain of +5.02 for iterative SFT, its own end points differ by 2.22.",),
-    ("llama2-7b", "mbpp"): ("The coverage of 53.9% with M_1 at 19.0% fits neither reading of coverage well.",),
-    ("mistral-7b", "math"): ("M_1 is 13.88 by the gains of Figure 1, 11.56 in the table.",),
-    ("llama3-8b", "csqa"): ("Figure 1 prints a gain of +4.01 for iterative SFT, its own end points differ by 2.70.",),
-    ("llama3-8b", "gsm8k"): ("Figure 1 prints a gain of +7.13 for iterative SFT-DPO, its own end points differ by 6.90.",),
-    ("llama3-8b", "math"): ("Figure 1 prints a gain of +6.7 for iterative SFT, its own end points differ by 3.40.",),
-    ("llama3-8b", "mbpp"): ("Figure 1 prints a gain of +0.4 for iterative SFT, its own end points differ by 0.6.",),
-}
-"""Where the paper's figures and its table disagree, or a number fits no reading; the table's numbers are kept."""
 
 
 @dataclass(frozen=True)
@@ -66,38 +44,6 @@ class Shape:
     """Where an iteration of a comparison has it."""
 
 
-SHAPES: dict[tuple[str, str], tuple[Shape, ...]] = {
-    ("mistral-7b", "gsm8k"): (
-        Shape(
-            "SentenceBERT diversity of right answers, %",
-            71,
-            {"sft": 43, "dpo": 58, "sft-dpo": 47},
-            ("diversity", "correct", "sentence_bert"),
-        ),
-        Shape(
-            "Distinct N-grams of right answers, %",
-            42,
-            {"sft": 17, "dpo": 28, "sft-dpo": 17},
-            ("diversity", "correct", "distinct_n", "mean"),
-        ),
-        Shape(
-            "MATH algebra (OOD), %",
-            15.3,
-            {"sft": 11.8, "dpo": 17.8, "sft-dpo": 12.1},
-            ("ood", "math_algebra", "accuracy"),
-        ),
-        Shape(
-            "group disparity, MATH algebra, %",
-            91.5,
-            {"sft": 94.5, "dpo": 92.8, "sft-dpo": 92.0},
-            ("ood", "math_algebra", "group_disparity"),
-        ),
-    )
-}
-REACHED: dict[str, tuple[int, int]] = {"gsm8k": (98, 100), "csqa": (98, 100), "math": (81, 96), "mbpp": (89, 100)}
-"""M_1's pass@64 on every IS(t) of mistral-7b, in %: least and largest, read off the figures."""
-
-
 @dataclass(frozen=True)
 class Published:
     """What the paper says of one model on one task. Coverage is a share, accuracies are in per cent."""
@@ -109,9 +55,18 @@ class Published:
     """pass@1 of M_1."""
     best: dict[str, float]
     """Method -> its largest pass@1 over t."""
-    shapes: tuple[Shape, ...]
-    reached: tuple[int, int] | None
-    inconsistencies: tuple[str, ...]
+    shapes: tuple[Shape, ...] = ()
+    reached: tuple[int, int] | None = None
+    """M_1's pass@64 on every IS(t), in %: least and largest."""
+    inconsistencies: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Published:
+        """A row of the data."""
+        shapes = tuple(Shape(one["name"], one["first"], one["last"], tuple(one["path"])) for one in row.get("shapes", ()))
+        reached = (row["reached"][0], row["reached"][1]) if "reached" in row else None
+        plain = (row["model"], row["task"], row["coverage"], row["first"], row["best"])
+        return cls(*plain, shapes, reached, tuple(row.get("inconsistencies", ())))
 
     @property
     def problems(self) -> int:
@@ -142,18 +97,12 @@ def published(recipe_name: str, settings: Mapping[str, Any] | None = None) -> Pu
     the settings, or without them by the second part. None where the paper has no such row."""
     model, _, rest = recipe_name.partition("_")
     task = (settings or {}).get("task", {}).get("name") or rest.partition("_")[0]
-    row = (MODELS.get(model, ""), task)
-    if row not in FIGURE_2:
-        return None
-    coverage, first, *best = FIGURE_2[row]
-    reached = REACHED[task] if row[0] == "mistral-7b" else None
-    return Published(
-        *row, coverage, first, dict(zip(METHODS, best, strict=True)), SHAPES.get(row, ()), reached, INCONSISTENT.get(row, ())
-    )
+    wanted = (MODELS.get(model, ""), task)
+    return next((Published.of(row) for row in PAPER["rows"] if (row["model"], row["task"]) == wanted), None)
 
 
 def against_paper(
-    comparisons: Sequence[tuple[str, Mapping[str, Any]]], settings: Mapping[str, Mapping[str, Any]] | None = None
+    comparisons: Sequence[tuple[str, Study]], settings: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[TextTable]:
     """The paper's numbers next to your own: for each (recipe name, comparison) its tables of pass@1, of coverage and, where
     the paper's figures allow to read them off, of shapes.
@@ -175,25 +124,6 @@ def against_paper(
             if row.shapes or row.reached:
                 tables.append(_shapes(name, row, runs))
     return tables
-
-
-def mean_over_seeds(found: Sequence[Statistic]) -> Statistic:
-    """The mean of a statistic over seeds; none if a seed has none.
-
-    The bounds are the means of the seeds' bounds. Seeds share the problems, and the standard deviation of a mean is at
-    most the mean of the standard deviations (Minkowski), so the interval is never too narrow for the problems; it says
-    nothing of how seeds differ.
-    """
-    if without := next((s for s in found if s["value"] is None), None):
-        return without
-    values, lows, highs = ([s[key] for s in found] for key in ("value", "low", "high"))
-    return {
-        "value": _mean(values),
-        "low": _mean(lows),
-        "high": _mean(highs),
-        "n": min(s["n"] for s in found),
-        "reason": None,
-    }
 
 
 def difference(ours: Statistic, theirs: float, problems: int) -> tuple[float, tuple[float, float], tuple[float, float]] | None:
@@ -218,7 +148,7 @@ def standard_error(per_cent: float, problems: int) -> float:
     return math.sqrt(per_cent * (100 - per_cent) / problems)
 
 
-def _accuracy(name: str, row: Published, runs: list[dict[str, Any]], settings: Mapping[str, Any]) -> TextTable:
+def _accuracy(name: str, row: Published, runs: list[RunData], settings: Mapping[str, Any]) -> TextTable:
     table = TextTable(
         f"{name} against the paper ({row.model}, {row.task}): pass@1, greedy (%)",
         ["method", "seed", "model", "published", "ours", "ours − published, points", "with the published number's error"],
@@ -255,7 +185,7 @@ def _accuracy(name: str, row: Published, runs: list[dict[str, Any]], settings: M
     return table
 
 
-def _accuracy_notes(row: Published, runs: list[dict[str, Any]], settings: Mapping[str, Any]) -> list[str]:
+def _accuracy_notes(row: Published, runs: list[RunData], settings: Mapping[str, Any]) -> list[str]:
     notes = [
         f"published ± 1.96 binomial standard errors for {row.problems} problems. ours − published: our interval less the "
         "published number, taken as fixed; in the last column its error is added in quadrature, as for independent numbers.",
@@ -291,7 +221,7 @@ def _accuracy_notes(row: Published, runs: list[dict[str, Any]], settings: Mappin
     return notes
 
 
-def _coverage(name: str, row: Published, runs: list[dict[str, Any]]) -> TextTable:
+def _coverage(name: str, row: Published, runs: list[RunData]) -> TextTable:
     table = TextTable(
         f"{name} against the paper: correct answer coverage of M_1 (%)",
         ["reading", "split", "seed", "published", "ours", "ours − published, points"],
@@ -316,13 +246,13 @@ def _coverage(name: str, row: Published, runs: list[dict[str, Any]]) -> TextTabl
     return table
 
 
-def _shapes(name: str, row: Published, runs: list[dict[str, Any]]) -> TextTable:
+def _shapes(name: str, row: Published, runs: list[RunData]) -> TextTable:
     table = TextTable(
         f"{name} against the paper's figures: M_1 → M_T", ["what", "method", "seed", "published, read off", "ours"], 3
     )
     for shape in row.shapes:
         for method, chosen in _by_method(runs):
-            ends = [{run["seed"]: _at(run["iterations"][i], shape.path) for run in chosen} for i in (0, -1)]
+            ends = [{run["seed"]: at(run["iterations"][i], shape.path) for run in chosen} for i in (0, -1)]
             theirs = f"{shape.first:g} → {shape.last[method]:g}"
             for (seed, first), (_, last) in zip(*map(_with_mean, ends), strict=True):
                 ours = [percent(first), percent(last)]
@@ -338,7 +268,7 @@ def _shapes(name: str, row: Published, runs: list[dict[str, Any]]) -> TextTable:
     return table
 
 
-def _by_method(runs: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def _by_method(runs: list[RunData]) -> Iterator[tuple[str, list[RunData]]]:
     for method in METHODS:
         if chosen := [run for run in runs if run["method"] == method]:
             yield method, sorted(chosen, key=lambda run: int(run["seed"]))
@@ -348,20 +278,6 @@ def _with_mean(by_seed: Mapping[int, Statistic]) -> list[tuple[str, Statistic]]:
     """Each seed's statistic by its seed as text, and, of several, their mean."""
     lines = [(str(seed), found) for seed, found in by_seed.items()]
     return [*lines, ("mean", mean_over_seeds([found for _, found in lines]))] if len(lines) > 1 else lines
-
-
-def _at(iteration: Mapping[str, Any], path: tuple[str, ...]) -> Statistic:
-    found: Any = iteration
-    for key in path:
-        if key not in found:
-            return {"value": None, "low": None, "high": None, "n": 0, "reason": "not measured"}
-        found = found[key]
-    statistic: Statistic = found
-    return statistic
-
-
-def _mean(values: Sequence[Any]) -> float | None:
-    return None if any(v is None for v in values) else sum(values) / len(values)
 
 
 def _interval(found: Statistic) -> str:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from sirev.execution.latest_runs import latest_runs
 from sirev.explain.action_diff import flat, moment, shown
+from sirev.metrics.comparison.nulls import is_null
 from sirev.quoting import typed
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.comparing import settings_of
-from sirev.study.nulls import is_null
 
 NOT_SET = ("name", "description", "methods", "gpu", "samples")
 """Settings that are no label: they change no measure, or are digests."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -98,7 +98,8 @@ class Report:
         for study in self.studies:
             runs = []
             for run in study["runs"]:
-                iterations = [{"t": i["t"], **{field: i[field] for field in wanted}} for i in run["iterations"]]
+                models: list[Mapping[str, Any]] = [*run["iterations"]]
+                iterations = [{"t": model["t"], **{field: model[field] for field in wanted}} for model in models]
                 runs.append({**{k: v for k, v in run.items() if k != "label"}, "iterations": iterations})
             told.append({**study, "runs": runs})
         return {"schema": SCHEMA, "studies": told, "notes": list(self.notes), "missing": list(self.missing)}

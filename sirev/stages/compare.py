@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from sirev.margins import DIVERSITY_MARGIN, MARGIN
+from sirev.metrics.families import FAMILIES
+from sirev.metrics.families.measures import Measures
 from sirev.parameters import semantic
 from sirev.stages.stage import Context, Stage
 from sirev.store.artifacts import Artifact, Output
@@ -24,8 +27,8 @@ class CompareParameters:
     """What an answer is: "math", "code", "text", or "letters", whose diversity means nothing."""
     guess: float | None = semantic(default=None, absent_means=None)
     """The chance that a guess is right, where answers can be guessed."""
-    margin: float = semantic(default=0.03, absent_means=0.03)
-    diversity_margin: float = semantic(default=0.1, absent_means=0.1)
+    margin: float = semantic(default=MARGIN, absent_means=0.03)
+    diversity_margin: float = semantic(default=DIVERSITY_MARGIN, absent_means=0.1)
     diversity_counts: bool = semantic(default=False, absent_means=False)
     replicates: int = semantic(default=10_000, absent_means=10_000)
     seed: int = semantic(default=0, absent_means=0)
@@ -38,11 +41,11 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
     """`comparison.json`, as docs/report.md documents it.
 
     Inputs, for each run and t, as far as they were asked for: measures "METHOD/SEED/T/WHAT" with WHAT `greedy`, `draws`,
-    `train`, `diversity`, `embedding`, `ood/SUITE`, `temperature/TEMPERATURE`.
+    `train`, `ood/SUITE`, `temperature/TEMPERATURE`, or the name of a family other than accuracy.
     """
     # numpy and scipy, which a replay has no use for
-    from sirev.metrics.comparison.compare import RunMeasures, Settings, compare
-    from sirev.metrics.comparison.measures import Measures
+    from sirev.metrics.comparison.compare import compare
+    from sirev.metrics.comparison.inputs import RunMeasures, Settings
 
     read: dict[str, list[dict[str, Any]]] = {}
 
@@ -59,8 +62,9 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
             names = [name.removeprefix(f"{at}/{prefix}/") for name in inputs if name.startswith(f"{at}/{prefix}/")]
             return {name: rows for name in sorted(names) if (rows := measures(f"{at}/{prefix}/{name}")) is not None}
 
-        one = {what: measures(f"{at}/{what}") for what in ("greedy", "draws", "train", "diversity", "embedding")}
-        return Measures(**one, ood=group("ood"), temperatures=group("temperature"))
+        accuracy = {what: measures(f"{at}/{what}") for what in ("greedy", "draws", "train")}
+        others = {name: rows for name in FAMILIES if (rows := measures(f"{at}/{name}")) is not None}
+        return Measures(**accuracy, families=others, ood=group("ood"), temperatures=group("temperature"))
 
     runs = [
         RunMeasures(one["method"], one["seed"], {t: model(f"{one['method']}/{one['seed']}/{t}") for t in one["iterations"]})

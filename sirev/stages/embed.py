@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from sirev.engines.embedder import EmbedRequest, embed
-from sirev.metrics.embedding import embedding_diversity
+from sirev.metrics.families.embedding import embedding_diversity
 from sirev.parameters import operational
 from sirev.stages.model import model_source
 from sirev.stages.stage import Context, Stage

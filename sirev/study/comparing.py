@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from sirev.errors import BadInput
+from sirev.metrics.comparison.contents import Comparison
 from sirev.recipe import METHODS
 from sirev.stages import compare
 from sirev.store.artifacts import Artifact
@@ -74,7 +75,7 @@ def silent(runs: int, done: int, models: int) -> None:
     """A watch that says nothing."""
 
 
-def comparison(store: Store, runs: Sequence[Run], watch: Watch = silent) -> dict[str, Any]:
+def comparison(store: Store, runs: Sequence[Run], watch: Watch = silent) -> Comparison:
     """What `compare` says of finished runs of one study together.
 
     It is looked up; if nobody has asked for it yet, or its files are damaged or lost, it is made of the runs' measures and kept,
@@ -84,7 +85,7 @@ def comparison(store: Store, runs: Sequence[Run], watch: Watch = silent) -> dict
     with contextlib.suppress(DamagedObject):
         found = store.artifact(runs[0].pins[STEP].artifact) if len(runs) == 1 else store.lookup(action_key(joined))
         if found is not None:
-            return dict(found.json("comparison.json"))
+            return cast(Comparison, found.json("comparison.json"))
     return _made(store, runs, joined, watch)
 
 
@@ -128,7 +129,7 @@ class _Context:
         self.watch(self.runs, done, total)
 
 
-def _made(store: Store, runs: Sequence[Run], action: dict[str, Any], watch: Watch) -> dict[str, Any]:
+def _made(store: Store, runs: Sequence[Run], action: dict[str, Any], watch: Watch) -> Comparison:
     here: dict[str, Artifact] = {}
     for run in runs:
         for name, pin in run.pins.items():
@@ -151,7 +152,7 @@ def _made(store: Store, runs: Sequence[Run], action: dict[str, Any], watch: Watc
         output = compare.run(parameters, inputs, _Context(len(runs), watch))  # type: ignore[arg-type]
     except DamagedObject as error:
         raise BadInput(f"{str(error).partition(';')[0]}; {remedy(store, runs)}") from None
-    made: dict[str, Any] = json.loads(cast(bytes, output.files["comparison.json"]))
+    made: Comparison = json.loads(cast(bytes, output.files["comparison.json"]))
     with contextlib.suppress(OSError, BadInput):  # a store that may only be read
         store.publish(action, output)
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sirev.metrics.families import of_draws
 from sirev.study.steps import Known, Model, Steps
 
 Measures = dict[str, Known]
@@ -25,8 +26,8 @@ def evaluate(
     if training_draws is not None:
         train = steps.grade(t, "train", training_draws, asked.grader)
         measures["train"] = steps.measure(t, "train", "accuracy", train)
-    if steps.answers != "letters":
-        measures["diversity"] = steps.measure(t, "diversity", "diversity", draws)
+    for family in of_draws(steps.answers):
+        measures[family] = steps.measure(t, family, family, draws)
     for suite in sorted(asked.ood):
         own = getattr(asked.ood[suite], "grader", asked.grader)
         answers = steps.grade(t, f"ood/{suite}", steps.greedy(t, model, suite, again=again), own)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, cast, get_args
 
 from sirev.errors import BadInput
+from sirev.metrics.comparison.nulls import GOLD, NULL, RESAMPLE, RETRAIN
 from sirev.recipe import Method
 from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run
@@ -23,17 +24,16 @@ Null = Literal["resample", "retrain", "gold"]
 NULLS: tuple[Null, ...] = get_args(Null)
 RETRAINED = 3
 """How often M_1 is trained again, at least and unless more is asked for."""
-PREFIX = "null-"
 
 
 def follow(steps: Steps, method: str, retrained: int = RETRAINED) -> Outcome:
     """The course of a run: a method's, or a null run's."""
-    if method == "null-resample":
+    if method == RESAMPLE:
         return resample(steps)
-    if method == "null-retrain":
+    if method == RETRAIN:
         return retrain(steps, retrained)
-    if method.startswith("null-gold-"):
-        return gold(steps, cast(Method, method.removeprefix("null-gold-")))
+    if method.startswith(GOLD):
+        return gold(steps, cast(Method, method.removeprefix(GOLD)))
     return self_improve(steps, cast(Method, method))
 
 
@@ -44,17 +44,12 @@ def null_methods(nulls: Iterable[str], methods: Sequence[str], retrained: int) -
     for null in named:
         if null not in NULLS:
             raise BadInput(f"--null {null}: unknown null run{suggest(null, list(NULLS))}")
-        found += [f"null-gold-{method}" for method in methods] if null == "gold" else [f"{PREFIX}{null}"]
+        found += [f"{GOLD}{method}" for method in methods] if null == "gold" else [f"{NULL}{null}"]
     if retrained < RETRAINED:
         raise BadInput(f"--null-count {retrained}: a noise floor needs at least {RETRAINED} trainings")
     if retrained != RETRAINED and "retrain" not in named:
         raise BadInput(f"--null-count {retrained}: only --null retrain reads it")
     return list(dict.fromkeys(found))
-
-
-def is_null(method: str) -> bool:
-    """Whether a run of this name is a null run."""
-    return method.startswith(PREFIX)
 
 
 def retrained_in(run: Run) -> int:
@@ -73,7 +68,7 @@ def resample(steps: Steps) -> Outcome:
     }
     agreement = steps.agree(1, asked)
     said = said_of(agreement) if isinstance(agreement, Artifact) else None
-    return Outcome(steps.compare("null-resample", measures), None, {1: said} if said else {}, said)
+    return Outcome(steps.compare(RESAMPLE, measures), None, {1: said} if said else {}, said)
 
 
 def said_of(agreement: Artifact) -> str:
@@ -89,7 +84,7 @@ def retrain(steps: Steps, count: int) -> Outcome:
     measures: dict[int, Measures] = {1: evaluate(steps, 1, m1)}
     for t in range(2, count + 2):
         measures[t] = evaluate(steps, t, steps.train_again(t, init=m0, data=data))
-    return Outcome(steps.compare("null-retrain", measures), None, {})
+    return Outcome(steps.compare(RETRAIN, measures), None, {})
 
 
 def gold(steps: Steps, method: Method) -> Outcome:
@@ -108,7 +103,7 @@ def gold(steps: Steps, method: Method) -> Outcome:
             init = null if steps.recipe.init_from == "previous" else steps.base_model()
             null = steps.train_on_gold(m.t, init, answers, instead_of=(m.kind, m.model, m.data))
         measures[m.t] = evaluate(steps, m.t, null)
-    return Outcome(steps.compare(f"null-gold-{method}", measures), early_end(steps, max(measures), notes), notes)
+    return Outcome(steps.compare(f"{GOLD}{method}", measures), early_end(steps, max(measures), notes), notes)
 
 
 def _first(steps: Steps) -> tuple[Model, Known, Model]:

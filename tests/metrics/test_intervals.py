@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sirev.metrics import intervals
-from sirev.metrics.intervals import Resamples, clopper_pearson, interval, mean_statistics, t_interval
-from sirev.metrics.statistic import absent, bounded, statistic
+from sirev.metrics.intervals import Resamples, clopper_pearson, interval, t_interval
+from sirev.metrics.statistic import absent, bounded
 
 NAN = float("nan")
 
@@ -91,22 +91,6 @@ def test_clopper_pearson_refuses_what_is_no_share() -> None:
     for c, n in ((3, 2), (-1, 2), (0, 0)):
         with pytest.raises(ValueError, match="is no share"):
             clopper_pearson(c, n)
-
-
-def test_each_mean_has_the_interval_that_fits_it() -> None:
-    values = np.array([[1.0, 0.2, 0.5, NAN, NAN], [1.0, 0.4, 0.5, NAN, 0.3], [NAN, 0.9, 0.5, NAN, NAN]])
-    resamples = Resamples(3, seed=0)
-    binary, share, equal, none, one = mean_statistics(values, resamples, ["a", "b", "c", "d", "e"])
-    assert binary == bounded(1.0, *clopper_pearson(2, 2), 2)
-    expected = interval(resamples.means(values[:, 1:2])[:, 0])
-    assert expected is not None
-    assert share == bounded(pytest.approx(0.5), *expected, 3)
-    assert equal == bounded(0.5, 0.5, 0.5, 3)
-    assert none == absent("d")
-    assert one == statistic(0.3, 1)
-    assert mean_statistics(values[:, 3:4], resamples, "nobody answered") == [absent("nobody answered")]
-    with pytest.raises(ValueError, match="2 reasons for 5 columns"):
-        mean_statistics(values, resamples, ["a", "b"])
 
 
 def test_resampling_draws_would_bias_pass_at_k_and_problems_do_not() -> None:

@@ -50,7 +50,7 @@ def comparison() -> dict[str, Any]:
     up = outcome(0.071, "up", 0.0000412, test="McNemar, exact")
     return {
         "schema": 2, "problems": 1319, "answers": "math", "headline": 32,
-        "settings": {"margin": 0.03, "diversity_margin": 0.1, "replicates": 10_000},
+        "settings": {"margin": 0.03, "diversity_margin": 0.1, "diversity_counts": False, "replicates": 10_000},
         "verdicts": [
             verdict("sft", "reversal", True, "Greedy pass@1 went up while pass@32 and OOD accuracy went down.", {
                 "ood/math-algebra": outcome(-0.041, "down", 0.011), "pass_at_1": up, "pass_at_n": outcome(-0.052, "down", 0.0021),

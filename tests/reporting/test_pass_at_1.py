@@ -7,8 +7,9 @@ import io
 
 import pytest
 
-from sirev.metrics.comparison.compare import RunMeasures, Settings, compare
-from sirev.metrics.comparison.measures import Measures
+from sirev.metrics.comparison.compare import compare
+from sirev.metrics.comparison.inputs import RunMeasures, Settings
+from sirev.metrics.families.measures import Measures
 from sirev.reporting.figures import SENTENCES
 from sirev.reporting.gathering import run_data
 from sirev.reporting.page.cards import verdicts_as_html

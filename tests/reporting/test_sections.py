@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sirev.metrics.comparison.compare import RunMeasures, Settings, compare
+from sirev.metrics.comparison.compare import compare
+from sirev.metrics.comparison.inputs import RunMeasures, Settings
 from sirev.reporting.page.cards import verdicts_as_html
 from sirev.reporting.sections.nulls import nulls
 from sirev.reporting.sections.overview import overview

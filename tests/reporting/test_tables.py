@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from sirev.metrics.statistic import absent, statistic
+from sirev.metrics.statistic import Statistic, absent
 from sirev.reporting.tables import (
     TextTable,
     between,
@@ -14,6 +14,10 @@ from sirev.reporting.tables import (
     with_interval,
     without_nothing,
 )
+
+
+def statistic(value: float, n: int) -> Statistic:
+    return {"value": value, "low": None, "high": None, "n": n, "reason": None}
 
 
 def test_cells_with_bars_do_not_break_markdown() -> None:

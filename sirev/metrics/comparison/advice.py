@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from sirev.metrics.comparison.contents import Advice, Coverage
 
 HALF = 0.5
 
 
-def advice(coverage: Mapping[str, Any]) -> dict[str, Any]:
+def advice(coverage: Coverage) -> Advice:
     """Which methods the paper's rule names for a first model of this correct answer coverage, and why or why none.
 
     arXiv 2407.05013, section 4.2: above 0.5, iterative DPO or SFT-DPO gives the best M_t, else iterative SFT. The paper
@@ -17,12 +16,14 @@ def advice(coverage: Mapping[str, Any]) -> dict[str, Any]:
     SFT-DPO was best.
     """
     readings = [coverage[reading][split] for reading in ("mass", "solved") for split in ("train", "test")]
-    if missing := [found["reason"] for found in readings if found["value"] is None]:
+    if missing := [reading["reason"] for reading in readings if reading["value"] is None]:
         return {"methods": None, "reason": f"coverage is not known on both splits: {missing[0]}"}
-    known = [found for found in readings if found["low"] is not None and found["high"] is not None]
-    if len(known) == len(readings) and all(found["low"] > HALF for found in known):
+    lows = [reading["low"] for reading in readings if reading["low"] is not None]
+    highs = [reading["high"] for reading in readings if reading["high"] is not None]
+    bounded = len(lows) == len(highs) == len(readings)
+    if bounded and min(lows) > HALF:
         return {"methods": "dpo or sft-dpo", "reason": "both readings of coverage are above 0.5 on both splits"}
-    if len(known) == len(readings) and all(found["high"] < HALF for found in known):
+    if bounded and max(highs) < HALF:
         return {
             "methods": "sft",
             "reason": "both readings of coverage are below 0.5 on both splits (the paper's own exception: mistral-7b on MATH)",

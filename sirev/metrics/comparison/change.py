@@ -1,29 +1,32 @@
-"""M_t against M_1 on the same problems: what was gained and lost, what M_1 could do already, where diversity went."""
+"""M_t against M_1 on the same problems: what was gained and lost, and what M_1 could do already."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sirev.metrics.comparison.measures import Floats, Measures, Row, column, counts
-from sirev.metrics.comparison.model import NEEDS_GREEDY, NO_DRAWS, NO_GREEDY, Tree, pass_curve
-from sirev.metrics.comparison.sheet import Cell, Sheet
+from sirev.metrics.comparison.contents import Change, Crossing, NewSkill, Reach
 from sirev.metrics.crossing import crossing
+from sirev.metrics.families.accuracy import NO_DRAWS, NO_GREEDY, pass_curve
+from sirev.metrics.families.family import Tree
+from sirev.metrics.families.measures import Measures, Row, column, counts
 from sirev.metrics.paired_tests import change_interval, label_swap, mcnemar, sign_test, smallest_change
-from sirev.metrics.pairwise_diversity import KINDS, Split, split
 from sirev.metrics.pass_at_n import pass_at_n_table, powers_of_two
 from sirev.metrics.reroll import chance_below, reroll_parts
+from sirev.metrics.sheet import Cell, Sheet
 from sirev.metrics.statistic import Statistic, absent
 
+Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+NEEDS_GREEDY = "not measured: needs greedy answers"
+"""Why there is no improvement set where pass@1 is estimated from draws."""
 NO_GAIN = "none: M_t gains no problem over M_1"
 NEW_AT = 8
 """The largest N at which IS(t) is tested against re-roll: one N, so that nobody can pick one."""
-NOT_TESTED: dict[str, Any] = {"N": None, "p": None, "holm": None}
 
 
 def improvement(sheet: Sheet, first: Measures, later: Measures, seed: int, from_draws: bool = False) -> Tree:
@@ -69,21 +72,25 @@ def improvement(sheet: Sheet, first: Measures, later: Measures, seed: int, from_
             },
             "reroll": curve,
             "below_reroll": {k: sheet.derived(lambda one, other: one - other, [small[k], curve[k]], none) for k in curve},
-            "new": _new(of, right, wrong, gained, controls, seed) if not from_draws else {**NOT_TESTED, "reason": none},
+            "new": _new(of, right, wrong, gained, controls, seed) if not from_draws else _untested(None, none),
             "format": sheet.mean(np.where(gained, cut, np.nan), none),
         },
         "lost_set": {"size": None if size is None else int(lost.sum())} | ({"reason": none} if from_draws else {}),
     }
 
 
-def _new(of: Any, right: Any, wrong: Mask, gained: Mask, controls: list[int], seed: int) -> dict[str, Any]:
+def _new(of: Any, right: Any, wrong: Mask, gained: Mask, controls: list[int], seed: int) -> NewSkill:
     """Whether M_1's pass@N on IS(t), at one N of at most NEW_AT, is below what re-rolling would give: one-sided p."""
     sizes = [k for k in controls if k <= NEW_AT]
     enough = wrong & (of >= 2 * sizes[-1]) if sizes else wrong
     if not sizes or not (gained & enough).any():
-        return {"N": sizes[-1] if sizes else None, "p": None, "holm": None, "reason": NO_DRAWS if not sizes else NO_GAIN}
+        return _untested(sizes[-1], NO_GAIN) if sizes else _untested(None, NO_DRAWS)
     p = chance_below(of[enough], right[enough], gained[enough], sizes[-1], seed)
     return {"N": sizes[-1], "p": p, "holm": None, "reason": None}
+
+
+def _untested(n: int | None, reason: str) -> NewSkill:
+    return {"N": n, "p": None, "holm": None, "reason": reason}
 
 
 def _unreadable(row: Row) -> float | None:
@@ -92,14 +99,13 @@ def _unreadable(row: Row) -> float | None:
     return float(row["unanswered"] > 0 or row["truncated"] > 0)
 
 
-def reach(first: Measures, later: Measures) -> dict[str, Any]:
+def reach(first: Measures, later: Measures) -> Reach:
     """Problems that only M_t, only M_1 ever solves among equally many draws, by the exact sign test."""
-    nothing: dict[str, Any] = {"gained": None, "lost": None, "p": None}
     if first.draws is None or later.draws is None:
-        return {**nothing, "reason": NO_DRAWS}
+        return {"gained": None, "lost": None, "p": None, "reason": NO_DRAWS}
     pairs = list(zip(first.draws, later.draws, strict=True))
     if any(one["n"] != other["n"] for one, other in pairs):
-        return {**nothing, "reason": "M_1 and M_t have different numbers of draws"}
+        return {"gained": None, "lost": None, "p": None, "reason": "M_1 and M_t have different numbers of draws"}
     gained = sum(one["correct"] == 0 < other["correct"] for one, other in pairs)
     lost = sum(other["correct"] == 0 < one["correct"] for one, other in pairs)
     return {"gained": gained, "lost": lost, "p": sign_test(gained, lost), "reason": None}
@@ -125,7 +131,7 @@ def curves(sheet: Sheet, first: Measures, later: Measures) -> Curves:
     return Curves(sizes, *cells)
 
 
-def where_they_cross(sheet: Sheet, found: Curves) -> dict[str, Any]:
+def where_they_cross(sheet: Sheet, found: Curves) -> Crossing:
     """The k at which M_t's pass@k falls to M_1's, though it is above at k = 1."""
     if not found.sizes:
         return {**absent(NO_DRAWS), "share": None}
@@ -133,27 +139,6 @@ def where_they_cross(sheet: Sheet, found: Curves) -> dict[str, Any]:
     replicates = [np.column_stack([sheet.replicates_of(cell) for cell in cells]) for cells in (found.first, found.later)]
     statistic, share = crossing(values[0], values[1], found.sizes, replicates[0], replicates[1], sheet.n)
     return {**statistic, "share": share}
-
-
-def split_of_loss(sheet: Sheet, first: Measures, later: Measures) -> Tree:
-    """Where the change of pairwise diversity came from: other kinds of pairs, or likeness within a kind."""
-    trees = {}
-    for name in ("equations", "programs", "texts", "sentence_bert"):
-        of_first, of_later = (m.embedding if name == "sentence_bert" else m.diversity for m in (first, later))
-        if not of_first or not of_later or not of_first[0]["pairs"].get(name) or not of_later[0]["pairs"].get(name):
-            continue
-        found = [split(one["pairs"][name], other["pairs"][name]) for one, other in zip(of_first, of_later, strict=True)]
-
-        def cell(pick: Callable[[Split], float], found: list[Split | None] = found) -> Cell:
-            values = np.array([np.nan if one is None else pick(one) for one in found])
-            return sheet.mean(values, "no problem has two answers at both", binomial=False)
-
-        trees[name] = {
-            "change": cell(lambda one: one["change"]),
-            "composition": cell(lambda one: one["composition"]),
-            "narrowing": {kind: cell(lambda one, kind=kind: one["narrowing"][kind]) for kind in KINDS},  # type: ignore[misc]
-        }
-    return trees
 
 
 @dataclass(frozen=True)
@@ -176,7 +161,7 @@ class Outcome:
         return self.sheet.mean(self.differences, self.reason, binomial=False)
 
 
-def judged(outcome: Outcome, cell: Cell, seed: int, permutations: int) -> dict[str, Any]:
+def judged(outcome: Outcome, cell: Cell, seed: int, permutations: int) -> Change:
     """The change of an outcome, whose differences are `cell`: with its intervals, test, and what could have been seen."""
     differences = outcome.differences
     difference: Statistic = outcome.sheet.settle(cell)

@@ -9,21 +9,25 @@ import io
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from sirev.errors import BadInput
+from sirev.metrics.families import SHOWN
 from sirev.reporting.figures import accuracy, diversity, sampling
 from sirev.reporting.figures.canvas import DARK, LIGHT, Ink, Sheet, style
 from sirev.reporting.figures.sentences import SENTENCES
-from sirev.reporting.figures.series import Comparison, methods, step_names
+from sirev.reporting.figures.series import methods, step_names
 from sirev.reporting.figures.svg_element import embedded, recoloured
 from sirev.reporting.output_files import written_file
+from sirev.reporting.sections.run_rows import Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FIGURES: dict[str, tuple[str, Callable[[Sheet, dict[str, Any]], None]]] = {
+OF_FAMILIES = {figure.name: figure for shown in SHOWN for figure in shown.figures}
+FIGURES: dict[str, tuple[str, Callable[[Sheet, Study], None]]] = {
     "pass-at-1": ("pass@1 over iterations", accuracy.pass_at_1),
     "coverage": ("M₁'s coverage, and each method's gains", accuracy.coverage),
     "improvement": ("Newly solved problems: were they within M₁'s reach?", sampling.improvement),
@@ -31,18 +35,21 @@ FIGURES: dict[str, tuple[str, Callable[[Sheet, dict[str, Any]], None]]] = {
     "diversity": ("Diversity of answers over iterations", diversity.diversity),
     "trade-off": ("Accuracy against diversity", diversity.trade_off),
     "ood": ("Out-of-distribution accuracy", accuracy.ood),
+    **{name: (figure.title, partial(accuracy.over_iterations, panels=figure.panels)) for name, figure in OF_FAMILIES.items()},
 }
 """Name -> (title, what draws it on a sheet), in the order of a report."""
 
 FORMATS = ("svg", "pdf", "png")
 
 
-def figures_of(comparison: Comparison) -> list[str]:
+def figures_of(comparison: Study) -> list[str]:
     """The figures that a comparison has something for: "ood" only where a suite of other problems was evaluated."""
-    return [name for name in FIGURES if name != "ood" or comparison.get("suites")]
+    fields = {field for run in comparison["runs"] for iteration in run["iterations"] for field in iteration}
+    lacking = {name for name, figure in OF_FAMILIES.items() if figure.panels[0].path[0] not in fields}
+    return [name for name in FIGURES if name not in lacking and (name != "ood" or comparison.get("suites"))]
 
 
-def draw(comparison: dict[str, Any], name: str, *, dark: bool = False, titled: bool = True) -> Figure:
+def draw(comparison: Study, name: str, *, dark: bool = False, titled: bool = True) -> Figure:
     """One figure of a comparison as a matplotlib `Figure` with an Agg canvas, laid out.
 
     A figure for which the comparison has no value says "none" and the reason. Raises `BadInput` for an unknown name.
@@ -50,7 +57,7 @@ def draw(comparison: dict[str, Any], name: str, *, dark: bool = False, titled: b
     return _drawn(comparison, name, DARK if dark else LIGHT, titled).figure
 
 
-def _drawn(comparison: dict[str, Any], name: str, ink: Ink, titled: bool) -> Sheet:
+def _drawn(comparison: Study, name: str, ink: Ink, titled: bool) -> Sheet:
     if name not in FIGURES:
         raise BadInput(f"no figure {name!r} (known: {', '.join(FIGURES)})")
     title, onto = FIGURES[name]
@@ -62,7 +69,7 @@ def _drawn(comparison: dict[str, Any], name: str, ink: Ink, titled: bool) -> She
         return sheet
 
 
-def write_figures(comparison: dict[str, Any], folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+def write_figures(comparison: Study, folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Every figure that there is something for, in every format, as FOLDER/NAME.FORMAT; the paths written.
 
     The same comparison gives the same bytes (with the same matplotlib). Raises `BadInput` for an unknown format.
@@ -81,7 +88,7 @@ def write_figures(comparison: dict[str, Any], folder: Path, formats: Sequence[st
     return written
 
 
-def svg(comparison: dict[str, Any], name: str, dark: bool = False) -> str:
+def svg(comparison: Study, name: str, dark: bool = False) -> str:
     """One figure as an <svg> element to put into a web page: no prolog, no title line, transparent, text as text.
 
     Its ids begin with the figure's name (and -dark), so that many fit on a page; its style rules reach no further than itself.
@@ -91,7 +98,7 @@ def svg(comparison: dict[str, Any], name: str, dark: bool = False) -> str:
     return _element(file, comparison, name, dark)
 
 
-def both_themes(comparison: dict[str, Any], name: str) -> tuple[str, str] | None:
+def both_themes(comparison: Study, name: str) -> tuple[str, str] | None:
     """A figure as `svg` gives it, for light and dark paper; None where it has no value at all."""
     sheet = _drawn(comparison, name, LIGHT, titled=False)
     if not sheet.figure.axes:
@@ -112,11 +119,11 @@ def _transparent(figure: Figure, name: str, dark: bool) -> str:
     return _saved(figure, "svg", _own(name, dark), DARK if dark else LIGHT).decode("utf-8")
 
 
-def _element(file: str, comparison: dict[str, Any], name: str, dark: bool) -> str:
+def _element(file: str, comparison: Study, name: str, dark: bool) -> str:
     return embedded(file, _own(name, dark), describe(comparison, name))
 
 
-def describe(comparison: dict[str, Any], name: str) -> str:
+def describe(comparison: Study, name: str) -> str:
     """A sentence that says what a figure shows, with its main numbers, for those who can't see it."""
     if name not in FIGURES:
         raise BadInput(f"no figure {name!r} (known: {', '.join(FIGURES)})")

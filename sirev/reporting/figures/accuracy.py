@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sirev.metrics.comparison.nulls import GOLD, NULL, RESAMPLE, RETRAIN
+from sirev.metrics.families.shown import Panel
 from sirev.metrics.statistic import Statistic, absent
 from sirev.reporting.figures.canvas import MARKERS, Sheet, room, share_limits, short
 from sirev.reporting.figures.series import (
-    Comparison,
     Method,
     iteration,
     mean,
@@ -15,11 +17,13 @@ from sirev.reporting.figures.series import (
     nulls,
     numbers,
     over_t,
+    path_of,
     stat,
     times,
     values,
 )
 from sirev.reporting.pass_at_1 import pass_at_1_name
+from sirev.reporting.sections.run_rows import Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,17 +31,19 @@ if TYPE_CHECKING:
 SEED_NOTE = "Thin lines: seeds; thick: their mean, with the mean of their intervals."
 
 
-def draw_nulls(sheet: Sheet, panel: Axes, comparison: Comparison, x: float, *path: str, label: bool = True) -> None:
+def draw_nulls(
+    sheet: Sheet, panel: Axes, comparison: Study, x: float, path: tuple[str, ...], *, label: bool = True, scale: float = 100
+) -> None:
     """Null runs of one statistic: M_1 trained or drawn again as bands, training on gold solutions as grey lines up to t = `x`."""
-    for kind, verb in (("retrain", "retrained"), ("resample", "redrawn")):
-        runs = [run for group in nulls(comparison, kind) for run in group.runs]
-        found = [value for run in runs for value in values(over_t(run, *path))]
-        sheet.band(panel, found, f"null-{kind}", x, f"M₁ {verb}" if label else "")
-    for group in nulls(comparison, "gold"):
+    for name, verb in ((RETRAIN, "retrained"), (RESAMPLE, "redrawn")):
+        runs = [run for group in nulls(comparison, name) for run in group.runs]
+        found = [value for run in runs for value in values(over_t(run, path))]
+        sheet.band(panel, found, name, x, f"M₁ {verb}" if label else "", scale)
+    for group in nulls(comparison, GOLD):
         for run in group.runs:
-            name = group.name.removeprefix("null-")
-            look: dict[str, Any] = {"lw": 0.9, "ls": (0, (4, 2)), "marker": ".", "zorder": 2}
-            within = [(t, one) for t, one in over_t(run, *path) if t <= x]
+            name = group.name.removeprefix(NULL)
+            look: dict[str, Any] = {"lw": 0.9, "ls": (0, (4, 2)), "marker": ".", "zorder": 2, "scale": scale}
+            within = [(t, one) for t, one in over_t(run, path) if t <= x]
             sheet.line(panel, within, group.name, sheet.ink.null, label=short(name) if label else "", **look)
 
 
@@ -53,22 +59,31 @@ def shifts(found: list[Method], ts: list[int], share: float = 0.018) -> list[flo
     return [(method.place - (len(found) - 1) / 2) * step for method in found]
 
 
-def pass_at_1(sheet: Sheet, comparison: Comparison) -> None:
+def pass_at_1(sheet: Sheet, comparison: Study) -> None:
     """pass@1 over t, a line per method."""
+    over_iterations(sheet, comparison, [Panel(f"{pass_at_1_name(comparison['runs'])} (%)", path_of("pass_at_1"))])
+
+
+def over_iterations(sheet: Sheet, comparison: Study, panels: Sequence[Panel]) -> None:
+    """Statistics over t, a panel each and in it a line per method."""
     found = methods(comparison)
     ts = times(found)
-    [[panel]] = sheet.panels(1, 1, 5.2, 3.0)
-    sheet.x_of_t(panel, ts)
-    draw_nulls(sheet, panel, comparison, ts[-1] if ts else 1, "pass_at_1")
-    for method, shift in zip(found, shifts(found, ts), strict=True):
-        sheet.method(panel, method, [over_t(run, "pass_at_1") for run in method.runs], interval="caps", shift=shift)
-    panel.set_ylabel(f"{pass_at_1_name(comparison['runs'])} (%)")
-    share_limits([panel])
+    row = sheet.panels(1, len(panels), 5.2, 3.0)[0]
+    for panel, shown in zip(row, panels, strict=True):
+        scale = 100 if shown.share else 1
+        sheet.x_of_t(panel, ts)
+        draw_nulls(sheet, panel, comparison, ts[-1] if ts else 1, shown.path, scale=scale)
+        for method, shift in zip(found, shifts(found, ts), strict=True):
+            curves = [over_t(run, shown.path) for run in method.runs]
+            sheet.method(panel, method, curves, interval="caps", shift=shift, scale=scale)
+        panel.set_ylabel(shown.axis)
+        if shown.share:
+            share_limits([panel])
     sheet.notes.append("Bars: 95% intervals over problems.")
     seeds_note(sheet, found)
 
 
-def coverage(sheet: Sheet, comparison: Comparison) -> None:
+def coverage(sheet: Sheet, comparison: Study) -> None:
     """Left: M_1's coverage in both readings on both splits. Right: each method's best and last gain over M_1."""
     from matplotlib.ticker import MaxNLocator
 
@@ -125,9 +140,9 @@ def _readings(sheet: Sheet, panel: Axes, found: list[Method]) -> None:
 
 
 def _advice(found: list[Method]) -> str:
-    advice: dict[str, Any] = next((run["advice"] for method in found for run in method.runs if run.get("advice")), {})
-    said = f"advises {advice['methods']}" if advice.get("methods") else "gives no advice here"
-    reason = f": {advice['reason']}" if advice.get("reason") else ""
+    advice = next((run["advice"] for method in found for run in method.runs if run.get("advice")), None)
+    said = f"advises {advice['methods']}" if advice and advice["methods"] else "gives no advice here"
+    reason = f": {advice['reason']}" if advice and advice["reason"] else ""
     return f"The paper's rule (the side of 50% that coverage lies on) {said}{reason}."
 
 
@@ -155,7 +170,7 @@ def best_gain(method: Method) -> tuple[int | None, Statistic]:
     return -negative, one
 
 
-def ood(sheet: Sheet, comparison: Comparison) -> None:
+def ood(sheet: Sheet, comparison: Study) -> None:
     """A row a suite: accuracy over t, accuracy by level in a panel a method, group disparity."""
     found, suites = methods(comparison), list(comparison.get("suites") or [])
     if not suites or not found:
@@ -170,10 +185,10 @@ def ood(sheet: Sheet, comparison: Comparison) -> None:
         for panel in by_level[1:]:
             panel.sharey(by_level[0])
             panel.tick_params(labelleft=False)
-        draw_nulls(sheet, whole, comparison, ts[-1] if ts else 1, "ood", suite, "accuracy", label=False)
+        draw_nulls(sheet, whole, comparison, ts[-1] if ts else 1, path_of("ood", suite, "accuracy"), label=False)
         for method, shift in zip(found, shifts(found, ts, 0.03), strict=True):
             for panel, key, scale in ((whole, "accuracy", 100), (disparity, "group_disparity", 100)):
-                curves = [over_t(run, "ood", suite, key) for run in method.runs]
+                curves = [over_t(run, path_of("ood", suite, key)) for run in method.runs]
                 sheet.method(panel, method, curves, interval="caps", shift=shift, scale=scale)
             _levels(sheet, by_level[method.place], method, suite)
         whole.set_ylabel(f"{short(suite, 30)}\naccuracy (%)")
@@ -187,22 +202,24 @@ def ood(sheet: Sheet, comparison: Comparison) -> None:
             for panel, method in zip(by_level, found, strict=True):
                 panel.set_title(f"{short(method.name)}, by level")
     sheet.notes.append("Group disparity: what the hardest level loses of the easiest level's accuracy. Bars: 95% intervals.")
-    if any(
-        i.get("ood", {}).get(suite, {}).get("levels") for m in found for r in m.runs for i in r["iterations"] for suite in suites
-    ):
+    if any(_levels_of(method, suite) for method in found for suite in suites):
         sheet.notes.append("By level: the numbers at line ends are levels.")
     seeds_note(sheet, found)
 
 
+def _levels_of(method: Method, suite: str) -> list[str]:
+    suites = [i.get("ood", {}) for run in method.runs for i in run["iterations"]]
+    return numbers({level for one in suites if suite in one for level in one[suite].get("levels", {})})
+
+
 def _levels(sheet: Sheet, panel: Axes, method: Method, suite: str) -> None:
-    by_suite = [i.get("ood", {}).get(suite, {}) for run in method.runs for i in run["iterations"]]
-    levels = numbers({level for measured in by_suite for level in measured.get("levels", {})})
+    levels = _levels_of(method, suite)
     if not levels:
         sheet.heed(panel, [absent("the suite has no levels")])
     for place, level in enumerate(levels):
         full = sheet.colour(method)
         colour = sheet.shade(full, 0.45 + 0.55 * (len(levels) - place) / len(levels))
-        curve = mean([over_t(run, "ood", suite, "levels", level) for run in method.runs])
+        curve = mean([over_t(run, path_of("ood", suite, "levels", level)) for run in method.runs])
         sheet.line(
             panel, curve, f"{method.name}, level {level}", colour, label=short(level, 8), label_colour=full, marker=".", lw=1.3
         )

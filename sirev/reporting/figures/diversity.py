@@ -5,96 +5,95 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from sirev.metrics.comparison.nulls import is_null
+from sirev.metrics.families import VARIETIES
+from sirev.metrics.families.diversity import GROUPS, PAPER_DRAWS
+from sirev.metrics.families.shown import Variety
+from sirev.metrics.study_verdict import MATCHED
 from sirev.reporting.figures.accuracy import draw_nulls, seeds_note
 from sirev.reporting.figures.canvas import MARKERS, Sheet, room, share_limits, short
 from sirev.reporting.figures.series import (
-    GROUPS,
-    Comparison,
     Curve,
     Method,
     has_values,
     mean,
     methods,
     over_t,
+    path_of,
     times,
 )
 from sirev.reporting.pass_at_1 import pass_at_1_name
+from sirev.reporting.sections.run_rows import Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MEASURES = {
-    "distinct_n": ("Distinct-N (%)", ("distinct_n", "mean")),
-    "distinct_equations": ("distinct equation lists (%)", ("distinct_equations",)),
-    "distinct_programs": ("distinct programs (%)", ("distinct_programs",)),
-    "sentence_bert": ("SentenceBERT diversity (%)", ("sentence_bert",)),
-}
-"""Measure -> (axis label, its keys in a comparison); each is a share, 0 where all answers are alike."""
-SIZE = "8"
+DISTINCT_N = VARIETIES[0]
+OF_FORMS = tuple(variety for variety in VARIETIES[1:] if variety.matched)
+"""What says more than Distinct-N and is size-matched too."""
+SIZE = str(MATCHED)
 """Answers of each problem that the size-matched values rest on."""
 
 
-def diversity(sheet: Sheet, comparison: Comparison) -> None:
+def diversity(sheet: Sheet, comparison: Study) -> None:
     """A row a measure, a column a group of answers; solid over up to 50 draws, dashed size-matched."""
     found = methods(comparison)
     ts = times(found)
-    rows = [key for key, (_, path) in MEASURES.items() if has_values(_all_curves(found, path))] or ["distinct_n"]
+    rows = [variety for variety in VARIETIES if has_values(_all_curves(found, variety.path))] or [DISTINCT_N]
     grid = sheet.panels(len(rows), len(GROUPS), 2.6 + room(found), 2.1, sharey="row", sharex=True)
-    for key, panels in zip(rows, grid, strict=True):
-        axis, path = MEASURES[key]
+    for variety, panels in zip(rows, grid, strict=True):
         for group, panel in zip(GROUPS, panels, strict=True):
-            sheet.x_of_t(panel, ts, "iteration t" if key == rows[-1] else "")
-            if key == rows[0]:
+            sheet.x_of_t(panel, ts, "iteration t" if variety is rows[-1] else "")
+            if variety is rows[0]:
                 panel.set_title(f"{group} answers")
-            draw_nulls(sheet, panel, comparison, ts[-1] if ts else 1, "diversity", group, *path, label=False)
+            draw_nulls(sheet, panel, comparison, ts[-1] if ts else 1, path_of("diversity", group, *variety.path), label=False)
             for method in found:
-                curves = [over_t(run, "diversity", group, *path) for run in method.runs]
+                curves = [over_t(run, path_of("diversity", group, *variety.path)) for run in method.runs]
                 sheet.method(panel, method, curves, interval="band", label=True)
-                _matched(sheet, panel, method, group, path)
-        panels[0].set_ylabel(axis)
+                _matched(sheet, panel, method, group, variety)
+        panels[0].set_ylabel(variety.axis)
         share_limits(panels)
-    dashed = any(has_values(_all_curves(found, ("matched", SIZE, *MEASURES[key][1]))) for key in rows)
+    dashed = any(has_values(_all_curves(found, ("matched", SIZE, *variety.path))) for variety in rows)
     matched = f"Dashed: size-matched, m = {SIZE} answers to each problem. " if dashed else ""
-    sheet.notes.append(f"Solid: up to the first 50 draws. {matched}Bands: 95% intervals.")
-    if any(str(run["method"]).startswith("null-") for run in comparison.get("runs", [])):
+    sheet.notes.append(f"Solid: up to the first {PAPER_DRAWS} draws. {matched}Bands: 95% intervals.")
+    if any(is_null(run["method"]) for run in comparison.get("runs", [])):
         sheet.notes.append("Grey: null runs.")
     seeds_note(sheet, found)
 
 
 def _all_curves(found: list[Method], path: tuple[str, ...]) -> list[Curve]:
-    return [over_t(run, "diversity", group, *path) for method in found for run in method.runs for group in GROUPS]
+    return [over_t(run, path_of("diversity", group, *path)) for method in found for run in method.runs for group in GROUPS]
 
 
-def _matched(sheet: Sheet, panel: Axes, method: Method, group: str, path: tuple[str, ...]) -> None:
-    curve = mean([over_t(run, "diversity", group, "matched", SIZE, *path) for run in method.runs])
+def _matched(sheet: Sheet, panel: Axes, method: Method, group: str, variety: Variety) -> None:
+    curve = mean([over_t(run, path_of("diversity", group, "matched", SIZE, *variety.path)) for run in method.runs])
     if has_values([curve]):
         marker: dict[str, Any] = {"marker": MARKERS[method.place % len(MARKERS)], "markersize": 2.5, "markeredgewidth": 0}
         sheet.line(panel, curve, f"{method.name}, m = {SIZE}", sheet.colour(method), ls=(0, (3, 1.5)), lw=1.1, **marker)
 
 
-def trade_off(sheet: Sheet, comparison: Comparison) -> None:
+def trade_off(sheet: Sheet, comparison: Study) -> None:
     """pass@1 against the diversity of right answers, M_1 to M_T by arrows: over the first 50 draws, and size-matched."""
     from matplotlib.ticker import MaxNLocator
 
     found = methods(comparison)
     panels = sheet.panels(1, 2, 3.4 + room(found), 3.1, sharey=True)[0]
     for panel, title, prefix in zip(
-        panels, ("up to 50 draws", f"size-matched, m = {SIZE}"), ((), ("matched", SIZE)), strict=True
+        panels, (f"up to {PAPER_DRAWS} draws", f"size-matched, m = {SIZE}"), ((), ("matched", SIZE)), strict=True
     ):
-        key = _measure(found, prefix)
-        axis, path = MEASURES[key]
+        shown = _most_telling(found, prefix)
+        path = path_of("diversity", "correct", *prefix, *shown.path)
         panel.set_title(title)
-        panel.set_xlabel(f"{axis.removesuffix(' (%)')} of correct answers (%)")
+        panel.set_xlabel(f"{shown.axis.removesuffix(' (%)')} of correct answers (%)")
         panel.grid(True, axis="both")
         panel.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
         for method in found:
             for run in method.runs:
-                spread = over_t(run, "diversity", "correct", *prefix, *path)
-                thin = len(method.runs) > 1
-                _path(sheet, panel, method, spread, over_t(run, "pass_at_1"), f"{method.name}, seed {run['seed']}", thin=thin)
+                spread, right = over_t(run, path), over_t(run, path_of("pass_at_1"))
+                _path(sheet, panel, method, spread, right, f"{method.name}, seed {run['seed']}", thin=len(method.runs) > 1)
             if len(method.runs) > 1:
-                spread = mean([over_t(run, "diversity", "correct", *prefix, *path) for run in method.runs])
-                _path(sheet, panel, method, spread, mean([over_t(run, "pass_at_1") for run in method.runs]), method.name)
+                spread = mean([over_t(run, path) for run in method.runs])
+                _path(sheet, panel, method, spread, mean([over_t(run, path_of("pass_at_1")) for run in method.runs]), method.name)
         _make_room(panel, found)
     panels[0].set_ylabel(f"{pass_at_1_name(comparison['runs'])} (%)")
     share_limits(panels)
@@ -116,12 +115,13 @@ def _make_room(panel: Axes, found: list[Method]) -> None:
     panel.set_xticks([float(tick) for tick in panel.get_xticks() if 0 <= tick <= high + 0.15 * span])  # no share is below 0
 
 
-def _measure(found: list[Method], prefix: tuple[str, ...]) -> str:
-    """The measure of reasoning if there is one: equation lists, programs, else Distinct-N."""
-    for key in ("distinct_equations", "distinct_programs"):
-        if has_values(over_t(run, "diversity", "correct", *prefix, *MEASURES[key][1]) for method in found for run in method.runs):
-            return key
-    return "distinct_n"
+def _most_telling(found: list[Method], prefix: tuple[str, ...]) -> Variety:
+    """The variety of reasoning if it was measured: of equation lists, programs, else Distinct-N."""
+    runs = [run for method in found for run in method.runs]
+    for variety in OF_FORMS:
+        if has_values(over_t(run, path_of("diversity", "correct", *prefix, *variety.path)) for run in runs):
+            return variety
+    return DISTINCT_N
 
 
 def _path(sheet: Sheet, panel: Axes, method: Method, spread: Curve, right: Curve, name: str, *, thin: bool = False) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from sirev.reporting.figures.accuracy import seeds_note
 from sirev.reporting.figures.canvas import STEP_NAME, Sheet, share_limits, short
 from sirev.reporting.figures.series import (
-    Comparison,
     Curve,
     Method,
     has_values,
+    improvement_set,
     iteration,
     mean,
     methods,
@@ -19,6 +19,7 @@ from sirev.reporting.figures.series import (
     over_n,
     stat,
 )
+from sirev.reporting.sections.run_rows import Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 RE_ROLL, STILL_WRONG = "re-roll", "still wrong"
 
 
-def improvement(sheet: Sheet, comparison: Comparison) -> None:
+def improvement(sheet: Sheet, comparison: Study) -> None:
     """M_1's pass@N on every IS(t), beside the problems that stay wrong and its own re-roll; a panel per method."""
     found = methods(comparison)
     panels = sheet.panels(1, max(1, len(found)), 2.75, 2.9, sharey=True)[0]
@@ -36,7 +37,7 @@ def improvement(sheet: Sheet, comparison: Comparison) -> None:
     for panel, method in zip(panels, found, strict=False):
         panel.set_title(f"{short(method.name)}{_sizes(method)}")
         for t in range(2, method.last + 1):
-            parts = [iteration(run, t).get("improvement_set", {}) for run in method.runs]
+            parts = [improvement_set(run, t) for run in method.runs]
             curves = [over_n(part, "m1_pass_at_n") for part in parts]
             ns |= _abscissas(curves)
             newest = t == method.last
@@ -68,7 +69,7 @@ def improvement(sheet: Sheet, comparison: Comparison) -> None:
 
 
 def _controls(sheet: Sheet, panel: Axes, method: Method) -> set[float]:
-    parts = [iteration(run, method.last).get("improvement_set", {}) for run in method.runs]
+    parts = [improvement_set(run, method.last) for run in method.runs]
     dashed, dotted = (0, (5, 2)), (0, (1, 1.4))
     reroll, rest = [over_n(part, "reroll") for part in parts], [over_n(part, "rest", "m1_pass_at_n") for part in parts]
     for curves, label, ls, ink in ((reroll, RE_ROLL, dashed, sheet.ink.text), (rest, STILL_WRONG, dotted, sheet.ink.muted)):
@@ -79,15 +80,15 @@ def _controls(sheet: Sheet, panel: Axes, method: Method) -> set[float]:
 
 def _sizes(method: Method) -> str:
     """How many problems are in IS(T)."""
-    parts = [iteration(run, method.last).get("improvement_set", {}) for run in method.runs]
-    sizes = sorted({int(part["size"]) for part in parts if part.get("size") is not None})
+    parts = [improvement_set(run, method.last) for run in method.runs]
+    sizes = sorted({part["size"] for part in parts if part and part["size"] is not None})
     if method.last < 2 or not sizes:
         return ""
     count = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     return f": {count} {'problem' if count == '1' else 'problems'} in IS({method.last})"
 
 
-def pass_at_k(sheet: Sheet, comparison: Comparison) -> None:
+def pass_at_k(sheet: Sheet, comparison: Study) -> None:
     """pass@k of M_1 .. M_T with the k where M_T falls to M_1, a panel a method; below, other temperatures if there are any."""
     found = methods(comparison)
     heats = numbers({heat for m in found for run in m.runs for i in run["iterations"] for heat in i.get("temperatures") or {}})
@@ -160,7 +161,7 @@ def _crossings(sheet: Sheet, panel: Axes, method: Method) -> bool:
     return marked
 
 
-def _guessing(sheet: Sheet, panel: Axes, comparison: Comparison, ns: set[float]) -> None:
+def _guessing(sheet: Sheet, panel: Axes, comparison: Study, ns: set[float]) -> None:
     """What guessing alone gives, 1 - (1 - guess)^N."""
     guess = comparison.get("guess")
     if guess is None or not ns:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 
+from sirev.metrics.families import SHOWN
+from sirev.metrics.families.shown import Figure
 from sirev.metrics.statistic import Statistic, absent
 from sirev.reporting.figures.accuracy import best_gain, gain
 from sirev.reporting.figures.canvas import short
-from sirev.reporting.figures.diversity import SIZE
-from sirev.reporting.figures.series import Comparison, Method, iteration, mean, methods, over_n, over_t, stat
+from sirev.reporting.figures.diversity import DISTINCT_N, OF_FORMS, SIZE
+from sirev.reporting.figures.series import Method, improvement_set, iteration, mean, methods, over_n, over_t, path_of, stat
 from sirev.reporting.pass_at_1 import pass_at_1_name
+from sirev.reporting.sections.run_rows import Study
 
 
 def _percent(one: Statistic, sign: str = "") -> str:
     return "none" if one["value"] is None else f"{100 * one['value']:{sign}z.1f}".replace("+0.0", "0.0")
 
 
-def _from_to(method: Method, *path: str) -> str | None:
+def _from_to(method: Method, path: Iterable[str], form: Callable[[Statistic], str] = _percent) -> str | None:
     """ "sft 61.8 to 68.9": the first and the last value over t, the mean over seeds."""
-    curve = [one for _, one in mean([over_t(run, *path) for run in method.runs]) if one["value"] is not None]
-    return f"{short(method.name)} {_percent(curve[0])} to {_percent(curve[-1])}" if curve else None
+    curve = [one for _, one in mean([over_t(run, path) for run in method.runs]) if one["value"] is not None]
+    return f"{short(method.name)} {form(curve[0])} to {form(curve[-1])}" if curve else None
 
 
 def _sentence(beginning: str, parts: list[str | None], looked_at: Iterable[Statistic]) -> str:
@@ -32,21 +36,22 @@ def _sentence(beginning: str, parts: list[str | None], looked_at: Iterable[Stati
     return f"{beginning}: none, {reasons.most_common(1)[0][0] if reasons else 'nothing was measured'}."
 
 
-def _all(comparison: Comparison, *path: str) -> list[Statistic]:
-    return [one for method in methods(comparison) for run in method.runs for _, one in over_t(run, *path)]
+def _all(comparison: Study, path: Iterable[str]) -> list[Statistic]:
+    return [one for method in methods(comparison) for run in method.runs for _, one in over_t(run, path)]
 
 
-def _named(comparison: Comparison) -> str:
+def _named(comparison: Study) -> str:
     """What pass@1 is called at the beginning of a sentence: "Greedy pass@1", or "pass@1, mean of 8 draws"."""
     return pass_at_1_name(comparison["runs"]).replace("greedy", "Greedy", 1)
 
 
-def _pass_at_1(comparison: Comparison) -> str:
-    parts = [_from_to(method, "pass_at_1") for method in methods(comparison)]
-    return _sentence(f"{_named(comparison)} in % from M₁ to the last model", parts, _all(comparison, "pass_at_1"))
+def _pass_at_1(comparison: Study) -> str:
+    path = path_of("pass_at_1")
+    parts = [_from_to(method, path) for method in methods(comparison)]
+    return _sentence(f"{_named(comparison)} in % from M₁ to the last model", parts, _all(comparison, path))
 
 
-def _coverage(comparison: Comparison) -> str:
+def _coverage(comparison: Study) -> str:
     found = methods(comparison)
     parts: list[str | None] = []
     for reading, split in ((reading, split) for reading in ("mass", "solved") for split in ("train", "test")):
@@ -58,16 +63,15 @@ def _coverage(comparison: Comparison) -> str:
             parts.append(
                 f"{short(method.name)} gains {_percent(last, '+')} points at the last t (best {_percent(best, '+')} at t = {t})"
             )
-    return _sentence(
-        "Coverage of correct answers by M₁ in %, and gains in pass@1", parts, _all(comparison, "coverage", "mass", "test")
-    )
+    looked_at = _all(comparison, path_of("coverage", "mass", "test"))
+    return _sentence("Coverage of correct answers by M₁ in %, and gains in pass@1", parts, looked_at)
 
 
-def _improvement(comparison: Comparison) -> str:
+def _improvement(comparison: Study) -> str:
     parts: list[str | None] = []
     tried: list[Statistic] = []
     for method in methods(comparison):
-        sets = [iteration(run, method.last).get("improvement_set", {}) for run in method.runs]
+        sets = [improvement_set(run, method.last) for run in method.runs]
         curve = [(n, one) for n, one in mean([over_n(part, "m1_pass_at_n") for part in sets]) if one["value"] is not None]
         tried += [one for part in sets for _, one in over_n(part, "m1_pass_at_n")]
         if curve:
@@ -82,7 +86,7 @@ def _improvement(comparison: Comparison) -> str:
     return _sentence("M₁'s pass@N in % on the problems that the last model newly solved", parts, tried)
 
 
-def _pass_at_k(comparison: Comparison) -> str:
+def _pass_at_k(comparison: Study) -> str:
     parts: list[str | None] = []
     for method in methods(comparison):
         first = mean([over_n(iteration(run, 1), "pass_at_n") for run in method.runs])
@@ -94,42 +98,53 @@ def _pass_at_k(comparison: Comparison) -> str:
             at = ", ".join(f"{c:g}" for c in crossings if c is not None)
             crossed = f", crossing at k = {at}" if at else ""
             parts.append(f"{short(method.name)} {_percent(before)} to {_percent(after)} at k = {k:g}{crossed}")
-    return _sentence("pass@k in % of M₁ and of the last model", parts, _all(comparison, "pass_at_n", "1"))
+    return _sentence("pass@k in % of M₁ and of the last model", parts, _all(comparison, path_of("pass_at_n", "1")))
 
 
-def _diversity(comparison: Comparison) -> str:
-    path = ("diversity", "correct", "distinct_n", "mean")
-    parts = [_from_to(method, *path) for method in methods(comparison)]
-    return _sentence("Distinct-N of correct answers in % from M₁ to the last model", parts, _all(comparison, *path))
+def _diversity(comparison: Study) -> str:
+    path = path_of("diversity", "correct", "distinct_n", "mean")
+    parts = [_from_to(method, path) for method in methods(comparison)]
+    return _sentence("Distinct-N of correct answers in % from M₁ to the last model", parts, _all(comparison, path))
 
 
-def _trade_off(comparison: Comparison) -> str:
+def _trade_off(comparison: Study) -> str:
     parts: list[str | None] = []
     for method in methods(comparison):
-        accuracy = _from_to(method, "pass_at_1")
-        for path in (("distinct_equations",), ("distinct_programs",), ("distinct_n", "mean")):
-            spread = _from_to(method, "diversity", "correct", "matched", SIZE, *path)
+        accuracy = _from_to(method, path_of("pass_at_1"))
+        for variety in (*OF_FORMS, DISTINCT_N):
+            spread = _from_to(method, path_of("diversity", "correct", "matched", SIZE, *variety.path))
             if accuracy and spread:
                 parts.append(f"{accuracy} with a diversity of {spread.removeprefix(short(method.name) + ' ')}")
                 break
     beginning = f"{_named(comparison)} against the size-matched diversity (m = {SIZE}) of correct answers, in %"
-    return _sentence(beginning, parts, _all(comparison, "diversity", "correct", "matched", SIZE, "distinct_n", "mean"))
+    return _sentence(beginning, parts, _all(comparison, path_of("diversity", "correct", "matched", SIZE, *DISTINCT_N.path)))
 
 
-def _ood(comparison: Comparison) -> str:
+def _ood(comparison: Study) -> str:
     suites = comparison.get("suites") or []
     parts = [
         f"{short(suite)}: {part}" if len(suites) > 1 else part
         for suite in suites
         for method in methods(comparison)
-        if (part := _from_to(method, "ood", suite, "accuracy"))
+        if (part := _from_to(method, path_of("ood", suite, "accuracy")))
     ]
-    looked_at = [one for suite in suites for one in _all(comparison, "ood", suite, "accuracy")]
+    looked_at = [one for suite in suites for one in _all(comparison, path_of("ood", suite, "accuracy"))]
     looked_at = looked_at or [absent("no suite of other problems was evaluated")]
     return _sentence("Out-of-distribution accuracy in % from M₁ to the last model", list(parts), looked_at)
 
 
-SENTENCES: dict[str, Callable[[Comparison], str]] = {
+def _over_iterations(comparison: Study, figure: Figure) -> str:
+    first = figure.panels[0]
+    form = _percent if first.share else _number
+    parts = [_from_to(method, first.path, form) for method in methods(comparison)]
+    return _sentence(f"{figure.sentence} from M₁ to the last model", parts, _all(comparison, first.path))
+
+
+def _number(one: Statistic) -> str:
+    return "none" if one["value"] is None else f"{one['value']:.1f}"
+
+
+SENTENCES: dict[str, Callable[[Study], str]] = {
     "pass-at-1": _pass_at_1,
     "coverage": _coverage,
     "improvement": _improvement,
@@ -137,5 +152,6 @@ SENTENCES: dict[str, Callable[[Comparison], str]] = {
     "diversity": _diversity,
     "trade-off": _trade_off,
     "ood": _ood,
+    **{figure.name: partial(_over_iterations, figure=figure) for shown in SHOWN for figure in shown.figures},
 }
 """Figure -> its sentence."""

@@ -1,6 +1,6 @@
 """What the figures read out of a comparison: runs by method, statistics by path, curves and their mean over seeds.
 
-Plain Python, nothing is drawn here. A comparison is the JSON of the `compare` artifact; shares are in 0..1.
+Plain Python, nothing is drawn here. Shares are in 0..1.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sirev.metrics.statistic import Statistic, absent
-from sirev.reporting.sections.run_rows import measured
+from sirev.metrics.comparison.contents import Field, ImprovementSet
+from sirev.metrics.comparison.nulls import is_null
+from sirev.metrics.statistic import Statistic, absent, mean_over_seeds
+from sirev.reporting.sections.run_rows import ModelData, RunData, Study, measured
 
-Comparison = dict[str, Any]
 Curve = list[tuple[float, Statistic]]
 """Statistics over t, or over N of pass@N, in ascending order of the abscissa."""
-
-NULL = "null-"
-GROUPS = ("all", "correct", "incorrect")
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class Method:
     """A method's runs, one a seed, and its place among the methods, which gives its colour and marker."""
 
     name: str
-    runs: list[dict[str, Any]]
+    runs: list[RunData]
     place: int
 
     @property
@@ -35,26 +33,32 @@ class Method:
         return min((_times(run)[-1] if _times(run) else 0 for run in self.runs), default=0)
 
 
-def methods(comparison: Comparison) -> list[Method]:
+def methods(comparison: Study) -> list[Method]:
     """The methods in the order of the comparison's runs, null runs left out."""
-    return _grouped(run for run in comparison.get("runs", []) if not str(run["method"]).startswith(NULL))
+    return _grouped(run for run in comparison.get("runs", []) if not is_null(run["method"]))
 
 
-def nulls(comparison: Comparison, kind: str) -> list[Method]:
-    """Null runs of one kind: "resample", "retrain", "gold" (one entry for each method whose steps it copies)."""
-    return _grouped(run for run in comparison.get("runs", []) if str(run["method"]).startswith(NULL + kind))
+def nulls(comparison: Study, name: str) -> list[Method]:
+    """Null runs whose name begins so: of training on gold solutions one entry for each method whose steps they copy."""
+    return _grouped(run for run in comparison.get("runs", []) if run["method"].startswith(name))
 
 
-def _grouped(runs: Iterable[dict[str, Any]]) -> list[Method]:
-    by_name: dict[str, list[dict[str, Any]]] = {}
+def _grouped(runs: Iterable[RunData]) -> list[Method]:
+    by_name: dict[str, list[RunData]] = {}
     for run in runs:
         by_name.setdefault(str(run["label"] if measured(run) else run["method"]), []).append(run)
     return [Method(name, runs, place) for place, (name, runs) in enumerate(by_name.items())]
 
 
-def iteration(run: dict[str, Any], t: int) -> dict[str, Any]:
-    """M_t's entry in a run; empty if there is none."""
-    return next((i for i in run.get("iterations", []) if i["t"] == t), {})
+def iteration(run: RunData, t: int) -> ModelData | None:
+    """M_t's entry in a run; None if there is none."""
+    return next((i for i in run.get("iterations", []) if i["t"] == t), None)
+
+
+def improvement_set(run: RunData, t: int) -> ImprovementSet | None:
+    """What M_t gained over M_1; None where it is not known."""
+    found = iteration(run, t)
+    return found.get("improvement_set") if found else None
 
 
 def stat(node: Any, *path: str) -> Statistic:
@@ -69,7 +73,12 @@ def stat(node: Any, *path: str) -> Statistic:
     return {"value": float(node["value"]), "low": low, "high": high, "n": int(node.get("n") or 0), "reason": None}
 
 
-def over_t(run: dict[str, Any], *path: str) -> Curve:
+def path_of(field: Field, *keys: str) -> tuple[str, ...]:
+    """The path of a statistic in an iteration, its first key being one that there is."""
+    return (field, *keys)
+
+
+def over_t(run: RunData, path: Iterable[str]) -> Curve:
     """One statistic of every M_t of a run."""
     return [(float(i["t"]), stat(i, *path)) for i in run.get("iterations", [])]
 
@@ -86,28 +95,13 @@ def over_n(node: Any, *path: str) -> Curve:
 def mean(curves: Sequence[Curve]) -> Curve:
     """The mean over seeds at each abscissa where every seed has a value; a single curve is its own mean.
 
-    The ends of its interval are the means of the seeds' ends: the uncertainty over problems of one seed, which is no
-    smaller than that of the mean. The scatter over seeds is seen from their own lines.
+    The scatter over seeds is seen from their own lines.
     """
     if len(curves) == 1:
         return list(curves[0])
     found = [dict(curve) for curve in curves]
     places = sorted(set().union(*found)) if found else []
-    return [(x, _mean([curve.get(x, absent("not every seed has it")) for curve in found])) for x in places]
-
-
-def _mean(stats: list[Statistic]) -> Statistic:
-    for one in stats:
-        if one["value"] is None:
-            return one
-    value = _average([one["value"] for one in stats])
-    low, high = _average([one["low"] for one in stats]), _average([one["high"] for one in stats])
-    return {"value": value, "low": low, "high": high, "n": min(one["n"] for one in stats), "reason": None}
-
-
-def _average(found: list[float | None]) -> float | None:
-    there = [one for one in found if one is not None]
-    return sum(there) / len(there) if len(there) == len(found) else None
+    return [(x, mean_over_seeds([curve.get(x, absent("not every seed has it")) for curve in found])) for x in places]
 
 
 def values(curve: Curve) -> list[float]:
@@ -131,7 +125,7 @@ def times(found: Iterable[Method]) -> list[int]:
     return sorted({t for method in found for run in method.runs for t in _times(run)})
 
 
-def _times(run: dict[str, Any]) -> list[int]:
+def _times(run: RunData) -> list[int]:
     return [int(i["t"]) for i in run.get("iterations", [])]
 
 

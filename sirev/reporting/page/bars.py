@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+
+from sirev.metrics.comparison.contents import JudgedChange
 
 WIDTH, HEIGHT, INSET = 240, 20, 7
 LEAST = 2.0
@@ -15,28 +16,28 @@ Scale = tuple[float, float]
 """The two ends of the bars, in margins: a bar of every outcome then shows its own margin as a band of the same width."""
 
 
-def scale_of(outcomes: Iterable[dict[str, Any]]) -> Scale:
+def scale_of(outcomes: Iterable[JudgedChange]) -> Scale:
     """The scale that holds the values and intervals of all outcomes, zero, and the margins."""
     ends = [-LEAST, LEAST]
     for outcome in outcomes:
         if margin := outcome.get("margin"):
-            difference: dict[str, Any] = outcome.get("difference") or {}
-            ends += [difference[end] / margin for end in ("value", "low", "high") if difference.get(end) is not None]
+            known = (outcome["difference"][end] for end in ("value", "low", "high"))
+            ends += [end / margin for end in known if end is not None]
     free = PADDING * (max(ends) - min(ends))
     return min(ends) - free, max(ends) + free
 
 
-def bar(outcome: dict[str, Any], scale: Scale) -> str:
-    """An outcome's interval and value on a line, with zero and the margin of "same" as a band; "" without a margin."""
+def bar(outcome: JudgedChange, scale: Scale) -> str:
+    """An outcome's interval and value on a line, with zero and the margin of "same" as a band; "" without a margin or a value."""
     margin, difference = outcome.get("margin"), outcome["difference"]
-    if not margin:
+    if not margin or difference["value"] is None:
         return ""
     first, last = scale
 
     def x(value: float) -> float:
         return round(float(INSET + (value / margin - first) / (last - first) * (WIDTH - 2 * INSET)), 1)
 
-    middle, low, high = HEIGHT / 2, difference.get("low"), difference.get("high")
+    middle, low, high = HEIGHT / 2, difference["low"], difference["high"]
     line = ""
     if low is not None and high is not None:
         line = f'<line class="span" x1="{x(low)}" x2="{x(high)}" y1="{middle}" y2="{middle}"/>'

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar
 
+from sirev.metrics.comparison.contents import Claim, JudgedChange, Noise, Verdict
+from sirev.metrics.statistic import Statistic
 from sirev.reporting.page.bars import Scale, bar, scale_of
 from sirev.reporting.page.markup import escaped, get, signed
 from sirev.reporting.page.words import explained
 from sirev.reporting.pass_at_1 import pass_at_1_name
-from sirev.reporting.sections.run_rows import measured, model_name
-from sirev.reporting.sections.verdicts import NO_NULL, OUTCOMES, VERDICTS, because, mean_scale, no_verdict, presented, reworded
+from sirev.reporting.sections.run_rows import Study, measured, model_name
+from sirev.reporting.sections.verdicts import (
+    NO_NULL,
+    OUTCOMES,
+    VERDICTS,
+    JudgedRun,
+    because,
+    mean_scale,
+    no_verdict,
+    presented,
+    reworded,
+    verdicts_of,
+)
 from sirev.reporting.tables import p_equals, p_value
 
+T = TypeVar("T")
 SIGNS = {"progress": "▲", "reversal": "⇅", "regress": "▼", "no change": "=", "can't tell": "?"}
 """Beside each verdict's colour, for those who can't tell colours apart."""
 MOVES = {"up": "▲", "down": "▼", "same": "=", "can't tell": "?", "not measured": "–"}
@@ -19,7 +33,7 @@ ORDER = ("pass_at_1", "pass_at_n", "ood", "distinct", "mean_accuracy")
 LETTERS = dict(zip(ORDER, "ABCD", strict=False))
 
 
-def verdicts_as_html(comparison: dict[str, Any]) -> str:
+def verdicts_as_html(comparison: Study) -> str:
     """The claim about each method over its seeds, then a card for every method and seed."""
     verdicts = comparison.get("verdicts") or []
     if not verdicts:
@@ -29,14 +43,15 @@ def verdicts_as_html(comparison: dict[str, Any]) -> str:
     return f'{_claims(comparison)}<div class="cards">{cards}</div>{_legend(comparison, scale)}'
 
 
-def _claims(comparison: dict[str, Any]) -> str:
+def _claims(comparison: Study) -> str:
     rows = []
     for claim in comparison.get("methods") or []:
         word = claim.get("claim")
         seeds = len(claim.get("seeds") or [])
         why = reworded(claim.get("reason") or "")
-        shown = escaped(VERDICTS.get(word, word))
-        said = f'<b class="word {_class(word)}">{SIGNS.get(word, "")} {shown}</b>' if word else "<b>no claim</b>"
+        said = "<b>no claim</b>"
+        if word:
+            said = f'<b class="word {_class(word)}">{SIGNS.get(word, "")} {escaped(VERDICTS.get(word, word))}</b>'
         count = "1 seed" if seeds == 1 else f"{seeds} seeds"
         rows.append(
             f'<li><span class="who">{escaped(claim["method"])}</span>{said}<span class="seeds">{count}</span>'
@@ -47,7 +62,7 @@ def _claims(comparison: dict[str, Any]) -> str:
     return f'<h3>Over seeds</h3><ul class="claims">{"".join(rows)}</ul><h3>Each method and seed</h3>'
 
 
-def _means(claim: dict[str, Any], comparison: dict[str, Any]) -> str:
+def _means(claim: Claim, comparison: Study) -> str:
     """Seed-averaged differences with both intervals: over problems, and over seeds."""
     parts = []
     for outcome, mean in _sorted(presented(claim.get("mean") or {}, comparison.get("headline"))):
@@ -63,7 +78,7 @@ def _means(claim: dict[str, Any], comparison: dict[str, Any]) -> str:
     return f"<details><summary>Means over seeds</summary><ul>{''.join(parts)}</ul></details>" if parts else ""
 
 
-def _card(verdict: dict[str, Any], scale: Scale, comparison: dict[str, Any]) -> str:
+def _card(verdict: Verdict, scale: Scale, comparison: Study) -> str:
     word, run = verdict["verdict"], _run(verdict, comparison)
     shown = VERDICTS.get(word, word)
     badge = f'<span class="badge"{explained("narrower")}>narrower</span>' if verdict.get("narrower") else ""
@@ -71,70 +86,63 @@ def _card(verdict: dict[str, Any], scale: Scale, comparison: dict[str, Any]) -> 
         _outcome(name, one, scale, comparison)
         for name, one in _sorted(presented(verdict.get("outcomes") or {}, comparison.get("headline")))
     )
-    first, last = model_name(run, 1), model_name(run, verdict.get("t", "T"))
+    first, last = (model_name(run, t) if run else f"M_{t}" for t in (1, verdict["t"]))
+    elsewhere = run is not None and measured(run)
     table = (
         f'<table class="outcomes"><thead><tr><th scope="col">outcome</th><th scope="col"{explained("M_1")}>M_1</th>'
         f'<th scope="col">change, 95% interval</th><th scope="col"{explained("p")}>p, Holm</th>'
         f'<th scope="col"{explained("result")}>result</th></tr></thead><tbody>{rows}</tbody></table>'
     )
-    who = run["label"] if measured(run) else f"{verdict['method']}, seed {verdict['seed']}"
+    who = run["label"] if run and elsewhere else f"{verdict['method']}, seed {verdict['seed']}"
     why = because(run, verdict) if run else verdict.get("reason") or ""
     return (
         f'<article class="card {_class(word)}"><header><span class="who">{escaped(who)}</span>'
         f'<span class="steps"{explained("M_1")}>{escaped(first)} → {escaped(last)}</span></header>'
         f'<p class="verdict"><span class="word"{explained(shown)}><span aria-hidden="true">{SIGNS.get(word, "?")}</span> '
         f'{escaped(shown)}</span>{badge}</p><p class="why">{escaped(why)}</p>{table if rows else ""}'
-        f"{'' if measured(run) else _null(verdict)}</article>"
+        f"{'' if elsewhere else _null(verdict)}</article>"
     )
 
 
-def _null(verdict: dict[str, Any]) -> str:
+def _null(verdict: Verdict) -> str:
     told = escaped(verdict.get("null") or NO_NULL)
     return f'<p class="null"><b{explained("null run")}>Null:</b> {told}{_noise(verdict.get("noise"))}</p>'
 
 
-def _run(verdict: dict[str, Any], comparison: dict[str, Any]) -> dict[str, Any]:
-    """The run that a verdict is about, with its study's settings as `because` wants them; empty where it is not there."""
-    same: list[dict[str, Any]] = [
-        run
-        for run in comparison.get("runs") or []
-        if (run.get("method"), run.get("seed")) == (verdict["method"], verdict["seed"])
-    ]
-    settings = comparison.get("settings") or {}
-    more = {"headline": comparison.get("headline"), "diversity_counts": settings.get("diversity_counts")}
-    return {**same[0], **more} if same else {}
+def _run(verdict: Verdict, comparison: Study) -> JudgedRun | None:
+    """The run that a verdict is about, with its study's settings as `because` wants them; None where it is not there."""
+    return next((run for run, of in verdicts_of([comparison]) if of is verdict), None) if comparison.get("runs") else None
 
 
-def _outcome(name: str, outcome: dict[str, Any], scale: Scale, comparison: dict[str, Any]) -> str:
-    difference, move = outcome.get("difference") or {}, outcome.get("is") or "not measured"
+def _outcome(name: str, outcome: JudgedChange, scale: Scale, comparison: Study) -> str:
+    difference, move = outcome["difference"], outcome["is"]
     letter = LETTERS.get(_kind(name), "")
     head = f'<th scope="row"{explained(_kind(name))}><span class="letter">{letter}</span> {escaped(_name(name, comparison))}</th>'
     sign = f'<span aria-hidden="true">{MOVES.get(move, "")}</span>'
     moved = f'<td class="move {_class(move)}">{sign} {escaped(OUTCOMES.get(move, move))}</td>'
-    if difference.get("value") is None:
-        why = difference.get("reason") or "not measured"
+    if (value := difference["value"]) is None:
+        why = difference["reason"] or "not measured"
         return f'<tr>{head}<td></td><td class="missing" colspan="2">none: {escaped(why)}</td>{moved}</tr>'
     base = outcome.get("base")
-    if isinstance(base, dict):
-        base = base.get("value")
     relative = float(base) if _kind(name) == "distinct" and base else None
     unit = "%" if relative else ""
     first = "" if base is None else f"{100 * base:.1f}%"
     small = ""
-    if move == "can't tell" and outcome.get("smallest") is not None:
-        least = 100 * outcome["smallest"] / (relative or 1)
+    if move == "can't tell" and (smallest := outcome.get("smallest")) is not None:
+        least = 100 * smallest / (relative or 1)
         small = f'<span class="smallest">smallest detectable change: {least:.1f}{unit or " points"}</span>'
-    p = outcome.get("p") if outcome.get("holm") is None else outcome["holm"]
-    told = f' title="{escaped(outcome["test"])}; {p_equals(outcome["p"])} before Holm"' if outcome.get("test") else ""
+    p, test = outcome.get("p"), outcome.get("test")
+    told = f' title="{escaped(test)}; {p_equals(p)} before Holm"' if test and p is not None else ""
+    corrected = p if outcome.get("holm") is None else outcome["holm"]
     return (
-        f'<tr>{head}<td class="base">{first}</td><td class="difference"><b>{_points(difference["value"], relative)}{unit}</b> '
+        f'<tr>{head}<td class="base">{first}</td><td class="difference"><b>{_points(value, relative)}{unit}</b> '
         f'<span class="interval">{_range(difference, relative)}</span>{bar(outcome, scale)}{small}</td>'
-        f'<td class="p"{told}>{escaped(p_value(p))}</td>'
+        f'<td class="p"{told}>{escaped(p_value(corrected))}</td>'
         f"{moved}</tr>"
     )
 
 
-def _legend(comparison: dict[str, Any], scale: Scale) -> str:
+def _legend(comparison: Study, scale: Scale) -> str:
     settings = comparison.get("settings") or {}
     parts = ["Changes are M_T − M_1 in percentage points; D, the share of right answers that are distinct, in % of M_1's."]
     margin, relative = settings.get("margin"), settings.get("diversity_margin")
@@ -152,14 +160,14 @@ def _legend(comparison: dict[str, Any], scale: Scale) -> str:
     return f'<p class="notes">{escaped(" ".join(parts))}</p>'
 
 
-def _noise(noise: dict[str, Any] | None) -> str:
+def _noise(noise: Noise | None) -> str:
     if not noise or not noise.get("gained"):
         return ""
-    gained, lost = (", ".join(map(str, noise.get(side) or [])) or "none" for side in ("gained", "lost"))
+    gained, lost = (", ".join(map(str, counts)) or "none" for counts in (noise["gained"], noise["lost"]))
     return escaped(f"; M_1 trained again gains {gained} and loses {lost} problems.")
 
 
-def _sorted(outcomes: dict[str, Any]) -> list[tuple[str, Any]]:
+def _sorted(outcomes: dict[str, T]) -> list[tuple[str, T]]:
     return sorted(outcomes.items(), key=lambda item: (ORDER.index(_kind(item[0])) if _kind(item[0]) in ORDER else 9, item[0]))
 
 
@@ -167,7 +175,7 @@ def _kind(outcome: str) -> str:
     return outcome.partition("/")[0]
 
 
-def _name(outcome: str, comparison: dict[str, Any]) -> str:
+def _name(outcome: str, comparison: Study) -> str:
     kind, _, suite = outcome.partition("/")
     names = {
         "pass_at_1": pass_at_1_name(comparison.get("runs") or []),
@@ -184,7 +192,7 @@ def _points(value: float, of: float | None = None, places: int = 1) -> str:
     return signed(100 * value / (of or 1), places)
 
 
-def _range(statistic: dict[str, Any], of: float | None = None) -> str:
+def _range(statistic: Statistic, of: float | None = None) -> str:
     low, high = statistic.get("low"), statistic.get("high")
     return "" if low is None or high is None else f"[{_points(low, of)}, {_points(high, of)}]"
 

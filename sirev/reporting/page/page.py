@@ -20,6 +20,7 @@ from sirev.reporting.facts import Facts
 from sirev.reporting.page.cards import verdicts_as_html
 from sirev.reporting.page.head import head_as_html
 from sirev.reporting.page.markup import escaped
+from sirev.reporting.sections.run_rows import Study
 
 STYLES = ("page.css", "head.css", "explorer.css", "print.css")
 SCRIPTS = ("theme.js", "data.js", "highlight.js", "answers.js", "explorer.js", "votes.js", "audit.js", "controls.js")
@@ -29,7 +30,7 @@ WIDE, WIDEST = 520.0, 612.0
 
 
 def render(
-    comparison: dict[str, Any],
+    comparison: Study,
     *,
     facts: Facts,
     tables_html: str,
@@ -92,7 +93,7 @@ def _size(svg: str) -> str:
     return ' class="wide widest"' if width > WIDEST else ' class="wide"' if width > WIDE else ""
 
 
-def _data(explorer: dict[str, Any], comparison: dict[str, Any], *, lost: bool) -> str:
+def _data(explorer: dict[str, Any], comparison: Study, *, lost: bool) -> str:
     ids = [run.get("id") for run in comparison.get("runs") or []]
     study = hashlib.sha256(json.dumps(ids).encode()).hexdigest()[:16]  # a reader's votes are kept under it
     index = {**explorer["index"], "kind": comparison.get("answers") or "text", "study": study, "lost": lost}

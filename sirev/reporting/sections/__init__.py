@@ -4,39 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sirev.metrics.families import SHOWN
 from sirev.reporting.sections.accuracy import accuracy, coverage
 from sirev.reporting.sections.diversity import diversity, ood
 from sirev.reporting.sections.nulls import nulls
 from sirev.reporting.sections.pass_n import pass_n
-from sirev.reporting.sections.run_rows import Study
+from sirev.reporting.sections.run_rows import Study, runs_of
+from sirev.reporting.sections.shown_families import family_tables
 from sirev.reporting.sections.training import training
 from sirev.reporting.sections.verdicts import verdicts
 from sirev.reporting.tables import TextTable
 
-SECTIONS: dict[str, tuple[Callable[[list[Study]], list[TextTable]], tuple[str, ...]]] = {
+Tables = Callable[[list[Study]], list[TextTable]]
+
+
+def _with_families(name: str, own: Tables, fields: tuple[str, ...]) -> tuple[Tables, tuple[str, ...]]:
+    """A section with the tables and fields that families of metrics have in it, after its own."""
+    more = tuple(field for shown in SHOWN if shown.section == name for field in shown.fields)
+    return lambda studies: [*own(studies), *family_tables(name, runs_of(studies))], (*fields, *more)
+
+
+_OWN: dict[str, tuple[Tables, tuple[str, ...]]] = {
     "verdict": (verdicts, ("against_m1",)),
     "null": (nulls, ("against_m1", "improvement_set", "lost_set")),
-    "accuracy": (
-        accuracy,
-        (
-            "pass_at_1",
-            "levels",
-            "greedy",
-            "mean_accuracy",
-            "majority",
-            "entropy",
-            "tokens",
-            "truncated",
-            "unanswered",
-            "in_process",
-        ),
-    ),
+    "accuracy": (accuracy, ()),
     "pass-n": (pass_n, ("pass_at_n", "improvement_set", "lost_set", "reach", "crossing", "temperatures")),
-    "diversity": (diversity, ("diversity", "split")),
+    "diversity": (diversity, ()),
     "ood": (ood, ("ood",)),
     "coverage": (coverage, ("coverage",)),
     "training": (training, ("training",)),
 }
+SECTIONS = {name: _with_families(name, *own) for name, own in _OWN.items()}
 """Section -> (its tables, its fields of an iteration in the JSON)."""
 ON_REQUEST = ("training",)
 """Sections that a report shows only when they, or all, are asked for."""

@@ -1,4 +1,4 @@
-"""pass@1 overall and by level, and what the samples are like; correct answer coverage with the paper's advice."""
+"""pass@1 overall and by level; correct answer coverage with the paper's advice."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from sirev.reporting.sections.run_rows import (
     named,
     runs_of,
 )
-from sirev.reporting.tables import ABSENT, TextTable, number, percent, points, with_interval
+from sirev.reporting.tables import ABSENT, TextTable, percent, points, with_interval
 
 
 def accuracy(studies: list[Study]) -> list[TextTable]:
-    """pass@1 of every M_t, overall and by level, and how its samples end."""
+    """pass@1 of every M_t, overall and by level."""
     runs = runs_of(studies)
-    return [pass_at_1_table(runs), *_levels(runs), _draws(runs)]
+    return [pass_at_1_table(runs), *_levels(runs)]
 
 
 def pass_at_1_table(runs: list[RunData]) -> TextTable:
     """pass@1 by t and method."""
     last = max((len(run["iterations"]) for run in runs), default=1)
-    steps = {tuple(run["steps"]) for run in runs if measured(run)}
+    steps = {tuple(run["steps"]) for run in runs if run["steps"]}
     same = len(steps) == 1 and all(map(measured, runs))  # else a column would have several names
     models = [model_name(runs[0], t) if same else f"M_{t}" for t in range(1, last + 1)]
     table = TextTable(
@@ -56,34 +56,6 @@ def _levels(runs: list[RunData]) -> list[TextTable]:
     for run, iteration in iterations(runs):
         table.rows.append([*named(run, iteration["t"]), *cells(iteration["levels"], levels, percent)])
     return [table]
-
-
-def _draws(runs: list[RunData]) -> TextTable:
-    votes = keys(i["majority"] for run in runs for i in run["iterations"])
-    most = votes[-1:]
-    columns = ["mean %", *(f"maj@{n} %" for n in most), "entropy, bits", "tokens", "cut off %", "no answer %"]
-    table = TextTable("Test samples", [*HEADS, *columns], 3)
-    for run, iteration in iterations(runs):
-        table.rows.append(
-            [
-                *named(run, iteration["t"]),
-                percent(iteration["mean_accuracy"]),
-                *cells(iteration["majority"], most, percent),
-                number(iteration["entropy"], 2),
-                number(iteration["tokens"], 1),
-                percent(iteration["truncated"]),
-                percent(iteration["unanswered"]),
-            ]
-        )
-        if iteration["in_process"]["value"]:
-            table.notes.append(
-                f"{in_words(run, iteration['t'])}: {percent(iteration['in_process'])}% of the correct programs were judged in "
-                "their own process, which a program could deceive."
-            )
-    table.notes.append(
-        "mean: correct samples. maj@N: the most frequent of N answers is correct. entropy: of the answers to one problem."
-    )
-    return table
 
 
 def coverage(studies: list[Study]) -> list[TextTable]:

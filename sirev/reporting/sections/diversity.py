@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from sirev.metrics.diversity import ORDERS
-from sirev.reporting.sections.run_rows import HEADS, Study, cells, iterations, keys, measured, named, reasons, runs_of
+from sirev.metrics.distinct import ORDERS
+from sirev.metrics.families import VARIETIES
+from sirev.metrics.families.diversity import FORMS, GROUPS, PAPER_DRAWS
+from sirev.metrics.families.shown import Variety
+from sirev.metrics.pairwise_diversity import KINDS
+from sirev.metrics.study_verdict import MATCHED
+from sirev.reporting.sections.run_rows import (
+    HEADS,
+    Study,
+    at,
+    cells,
+    iterations,
+    keys,
+    measured,
+    named,
+    reasons,
+    runs_of,
+)
 from sirev.reporting.tables import TextTable, between, percent, points, with_interval
 
-GROUPS = ("all", "correct", "incorrect")
-MEASURES = {"distinct_equations": "equations", "distinct_programs": "programs", "sentence_bert": "SBERT"}
-KINDS = ("right-right", "mixed", "wrong-wrong")
-MATCHED = "8"
+SIZE = str(MATCHED)
 """The number of answers m whose size-matched values the table shows; JSON and CSV have the others."""
+DISTINCT_N, *OTHERS = VARIETIES
 
 
 def diversity(studies: list[Study]) -> list[TextTable]:
@@ -18,16 +32,16 @@ def diversity(studies: list[Study]) -> list[TextTable]:
     return [_as_in_the_paper(studies), _matched(studies), *_split(studies)]
 
 
-def _present(studies: list[Study]) -> dict[str, str]:
-    found = [group for _, i in iterations(runs_of(studies)) for group in i["diversity"].values()]
-    return {name: title for name, title in MEASURES.items() if any(group[name]["value"] is not None for group in found)}
+def _present(studies: list[Study]) -> list[Variety]:
+    groups = [group for _, i in iterations(runs_of(studies)) for group in i["diversity"].values()]
+    return [variety for variety in OTHERS if any(at(group, variety.path)["value"] is not None for group in groups)]
 
 
 def _as_in_the_paper(studies: list[Study]) -> TextTable:
     shown = _present(studies)
     table = TextTable(
-        "Diversity of up to 50 test samples, as in the paper (%; 100 is all different)",
-        [*HEADS, "of", *(f"D-{n}" for n in ORDERS), "mean", *shown.values(), "problems"],
+        f"Diversity of up to {PAPER_DRAWS} test samples, as in the paper (%; 100 is all different)",
+        [*HEADS, "of", *(f"D-{n}" for n in ORDERS), "mean", *(variety.header for variety in shown), "problems"],
         4,
     )
     absent = []
@@ -35,7 +49,7 @@ def _as_in_the_paper(studies: list[Study]) -> TextTable:
         for group in GROUPS:
             found = iteration["diversity"][group]
             values = cells(found["distinct_n"], [*map(str, ORDERS), "mean"], percent)
-            others = [percent(found[name]) for name in shown]
+            others = [percent(at(found, variety.path)) for variety in shown]
             table.rows.append([*named(run, iteration["t"]), group, *values, *others, str(found["distinct_n"]["1"]["n"])])
             absent += reasons(found["distinct_n"].values())
     table.notes += [f"none: {reason}" for reason in dict.fromkeys(absent)]
@@ -49,28 +63,28 @@ def _as_in_the_paper(studies: list[Study]) -> TextTable:
 
 
 def _matched(studies: list[Study]) -> TextTable:
-    shown = {name: title for name, title in _present(studies).items() if name != "sentence_bert"}
+    shown = [DISTINCT_N, *(variety for variety in _present(studies) if variety.matched)]
     table = TextTable(
         f"Size-matched diversity: how many of {MATCHED} answers are distinct (%)",
-        [*HEADS, "of", "Distinct-N", *shown.values(), "problems"],
+        [*HEADS, "of", *(variety.header for variety in shown), "problems"],
         4,
     )
     absent = []
     for run, iteration in iterations(runs_of(studies)):
         for group in GROUPS:
-            found = iteration["diversity"][group]["matched"][MATCHED]
-            rests = run["matched"][MATCHED][group]
+            found = iteration["diversity"][group]["matched"][SIZE]
+            rests = run["matched"][SIZE][group]
             if rests["reason"]:
                 absent.append(rests["reason"])
                 continue
-            values = [found["distinct_n"]["mean"], *(found[name] for name in shown)]
+            values = [at(found, variety.path) for variety in shown]
             problems = f"{rests['problems']} ({100 * rests['share']:.0f}%)"
             table.rows.append([*named(run, iteration["t"]), group, *map(with_interval, values), problems])
     table.notes += [f"none: {reason}" for reason in dict.fromkeys(absent)]
     table.notes.append("Only problems that have that many such answers at every t and method, so that the numbers compare.")
     for study in studies:
         for run in {run["seed"]: run for run in study["runs"] if not run["null"]}.values():
-            rests = run["matched"][MATCHED]["correct"]
+            rests = run["matched"][SIZE]["correct"]
             if not rests["reason"] and any(rests["levels"]):
                 by_level = ", ".join(f"{level}: {count}" for level, count in rests["levels"].items())
                 of = "" if measured(run) else f", seed {run['seed']}"
@@ -87,7 +101,7 @@ def _split(studies: list[Study]) -> list[TextTable]:
     for run, iteration in iterations(runs_of(studies)):
         pairs = iteration["split"]
         for name, found in pairs.items():
-            if name == "texts" and len(pairs.keys() & {"equations", "programs"}):
+            if name == "texts" and pairs.keys() & FORMS.keys():
                 continue  # texts nearly always differ: what they say matters
             parts = [found["change"], found["composition"], *(found["narrowing"][kind] for kind in KINDS)]
             shown = ["none" if part["value"] is None else f"{points(part)} {between(part)}" for part in parts]

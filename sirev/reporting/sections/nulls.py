@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from sirev.metrics.comparison.nulls import GOLD, RESAMPLE, RETRAIN
 from sirev.reporting.sections.overview import form_of
-from sirev.reporting.sections.run_rows import RunData, Study, in_words, labels, measured
+from sirev.reporting.sections.run_rows import ModelData, RunData, Study, in_words, labels, measured
 from sirev.reporting.tables import ABSENT, TextTable, between, percent, points
 
 KINDS = {
-    "null-resample": "M_1 sampled again",
-    "null-retrain": "M_1 trained again",
-    "null-gold": "trained on gold solutions",
+    RESAMPLE: "M_1 sampled again",
+    RETRAIN: "M_1 trained again",
+    GOLD.removesuffix("-"): "trained on gold solutions",
 }
 
 
@@ -53,7 +52,7 @@ def nulls(studies: list[Study]) -> list[TextTable]:
     return [table]
 
 
-def _row(run: RunData, iteration: dict[str, Any]) -> list[str]:
+def _row(run: RunData, iteration: ModelData) -> list[str]:
     changes = iteration["against_m1"]
     sizes = [iteration["improvement_set"]["size"], iteration["lost_set"]["size"]]
     differences = [changes[name]["difference"] for name in ("pass_at_1", "pass_at_n")]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from sirev.metrics.comparison.contents import GroupDiversity
+from sirev.metrics.families import VARIETIES
+from sirev.metrics.families.diversity import PAPER_DRAWS
 from sirev.metrics.statistic import Statistic
 from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
-from sirev.reporting.sections.run_rows import RunData, Study, labels, runs_of
+from sirev.reporting.sections.run_rows import ModelData, Study, at, labels, runs_of
 from sirev.reporting.tables import ABSENT, TextTable, percent
 
 
@@ -53,18 +55,18 @@ def overview(studies: list[Study]) -> TextTable:
     table.notes.append(f"pass@1: {source}. gained, lost: test problems that only M_T, only M_1 gets right{needs}.")
     if named:
         table.notes.append(
-            f"gained, solved by M_1: M_1's pass@N on the gained problems, N = {named}. Diversity of up to 50 test samples: "
-            "100 is all different; forms: equation lists, else programs, else SentenceBERT."
+            f"gained, solved by M_1: M_1's pass@N on the gained problems, N = {named}. Diversity of up to {PAPER_DRAWS} test "
+            "samples: 100 is all different; forms: equation lists, else programs, else SentenceBERT."
         )
     return table
 
 
-def form_of(group: dict[str, Any]) -> Statistic:
+def form_of(group: GroupDiversity) -> Statistic:
     """The diversity of what answers say: of equation lists, else of programs, else of sentence embeddings."""
-    found: list[Statistic] = [group[name] for name in ("distinct_equations", "distinct_programs", "sentence_bert")]
+    found = [at(group, variety.path) for variety in VARIETIES[1:]]
     return next((one for one in found if one["value"] is not None), found[0])
 
 
-def _change(first: RunData, last: RunData, pick: Callable[[dict[str, Any]], Statistic]) -> str:
+def _change(first: ModelData, last: ModelData, pick: Callable[[GroupDiversity], Statistic]) -> str:
     ends = [percent(pick(iteration["diversity"]["all"])) for iteration in (first, last)]
     return ABSENT if ends == [ABSENT, ABSENT] else " → ".join(ends)

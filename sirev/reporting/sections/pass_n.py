@@ -48,16 +48,17 @@ def _gained(studies: list[Study]) -> TextTable:
         table.rows.append([*row, "W \\ IS(t)", counted[1], *cells(gained["rest"]["m1_pass_at_n"], later, percent)])
         table.rows.append([*row, "re-roll", ABSENT, *cells(gained["reroll"], later, percent)])
         absent += reasons(gained["m1_pass_at_n"].values())
-        if gained["new"]["p"] is not None:
-            tested[in_words(run, iteration["t"])] = gained["new"]["holm"]
-            at.add(gained["new"]["N"])
+        new = gained["new"]
+        if new["holm"] is not None and new["N"] is not None:
+            tested[in_words(run, iteration["t"])] = new["holm"]
+            at.add(new["N"])
     table.notes += list(dict.fromkeys(absent))
     table.notes.append(
         "W: problems that M_1 gets wrong greedily. re-roll: M_1's pass@N on the problems of W that one more of its samples would "
         "solve, that sample left out."
     )
-    new = [f"{name} ({p_equals(p)})" for name, p in tested.items() if p <= LEVEL]
-    said = f"{'; '.join(new)}, after Holm" if new else "none" if tested else "none could be tested"
+    shown = [f"{name} ({p_equals(p)})" for name, p in tested.items() if p <= LEVEL]
+    said = f"{'; '.join(shown)}, after Holm" if shown else "none" if tested else "none could be tested"
     where = f" at N = {', '.join(map(str, sorted(at)))}" if at else ""
     table.notes.append(f"Only IS(t) significantly below re-roll{where} is evidence of a new skill: {said}.")
     return table

@@ -4,15 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
-from sirev.metrics.statistic import Statistic
+from sirev.metrics.comparison.contents import ComparisonHead, Iteration, RunHead
+from sirev.metrics.statistic import Statistic, absent
 from sirev.reporting.tables import ABSENT, TextTable
 
-RunData = dict[str, Any]
-"""A run as reports show it: one of a comparison's runs, with "id", "recipe", "label", "parameters", "status", "stopped"."""
-Study = dict[str, Any]
-"""A comparison of runs of one recipe, as `compare` writes it, its runs being RunData."""
+
+class Training(TypedDict):
+    """How a model was trained, as its record says: counts, seconds, and what the trainer logged."""
+
+    by: str
+    examples: float | None
+    dropped: float | None
+    steps: float | None
+    tokens: float | None
+    seconds: float | None
+    log: list[dict[str, Any]]
+
+
+class ModelData(Iteration, total=False):
+    """M_t of a run as reports show it; how it was trained only where that was asked for."""
+
+    training: Training | None
+
+
+class RunData(RunHead):
+    """A run as reports show it: one of a comparison's runs, with what the store knows of it and the label to name it by.
+
+    `steps` are the names that M_1, M_2, ... of measured completions were given.
+    """
+
+    id: str
+    recipe: str
+    status: str
+    stopped: str | None
+    parameters: str
+    null: bool
+    label: str
+    remark: str | None
+    steps: list[str] | None
+    iterations: list[ModelData]
+
+
+class Study(ComparisonHead):
+    """A comparison of runs of one recipe as reports show it, narrowed to the runs that were asked for."""
+
+    recipe: str
+    runs: list[RunData]
 
 
 def runs_of(studies: Iterable[Study]) -> list[RunData]:
@@ -20,7 +59,7 @@ def runs_of(studies: Iterable[Study]) -> list[RunData]:
     return [run for study in studies for run in study["runs"] if not run["null"]]
 
 
-def iterations(runs: Iterable[RunData]) -> Iterator[tuple[RunData, dict[str, Any]]]:
+def iterations(runs: Iterable[RunData]) -> Iterator[tuple[RunData, ModelData]]:
     """Every run with each of its iterations."""
     for run in runs:
         for iteration in run["iterations"]:
@@ -31,27 +70,28 @@ HEADS = ["method", "seed", "model"]
 """Titles of the columns that name a model of a run."""
 
 
-def measured(run: Mapping[str, Any]) -> bool:
+def measured(run: RunData) -> bool:
     """Whether the completions were made elsewhere (`sirev measure`): nothing is known then of methods, seeds or training."""
     return bool(run.get("steps"))
 
 
-def labels(run: Mapping[str, Any]) -> list[str]:
+def labels(run: RunData) -> list[str]:
     """The cells that name a run."""
     return [run["label"], str(run["seed"])]
 
 
-def model_name(run: Mapping[str, Any], t: int) -> str:
+def model_name(run: RunData, t: int) -> str:
     """M_t, with the name that a user gave it."""
-    return f"M_{t} {run['steps'][t - 1]}" if measured(run) else f"M_{t}"
+    steps = run.get("steps")
+    return f"M_{t} {steps[t - 1]}" if steps else f"M_{t}"
 
 
-def named(run: Mapping[str, Any], t: int) -> list[str]:
+def named(run: RunData, t: int) -> list[str]:
     """The cells that name a model of a run."""
     return [*labels(run), model_name(run, t)]
 
 
-def in_words(run: Mapping[str, Any], t: int | None = None) -> str:
+def in_words(run: RunData, t: int | None = None) -> str:
     """A run, or its M_t, in a sentence."""
     words = [run["label"]] if measured(run) else [run["label"], f"seed {run['seed']}"]
     return ", ".join(words if t is None else [*words, model_name(run, t)])
@@ -85,6 +125,16 @@ def keys(maps: Iterable[Mapping[str, Any]]) -> list[str]:
 def cells(found: Mapping[str, Statistic], wanted: Iterable[str], form: Callable[[Statistic], str]) -> list[str]:
     """The statistics of the wanted keys in this form."""
     return [form(found[key]) if key in found else ABSENT for key in wanted]
+
+
+def at(node: Any, path: Iterable[str]) -> Statistic:
+    """The statistic at a path of keys; one without a value where there is none."""
+    for key in path:
+        if key not in node:
+            return absent("not measured")
+        node = node[key]
+    statistic: Statistic = node
+    return statistic
 
 
 def reasons(found: Iterable[Statistic]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sirev.reporting.sections.run_rows import HEADS, Study, iterations, measured, named, runs_of
 from sirev.reporting.tables import ABSENT, TextTable
 
-COUNTS = (("examples", "examples"), ("too long", "dropped"), ("steps", "steps"), ("tokens", "tokens"), ("seconds", "seconds"))
+COUNTS = ("examples", "too long", "steps", "tokens", "seconds")
 CURVES = (
     ("loss", "loss", 3),
     ("logp chosen", "logps/chosen", 1),
@@ -16,7 +16,7 @@ CURVES = (
 
 def training(studies: list[Study]) -> list[TextTable]:
     """How each M_t was trained: what on, how long, and where the losses went."""
-    titles = [title for title, *_ in (*COUNTS, *CURVES)]
+    titles = [*COUNTS, *(title for title, *_ in CURVES)]
     table = TextTable("Training of M_t", [*HEADS, "by", *titles], 4)
     runs = runs_of(studies)
     if all(map(measured, runs)):
@@ -27,7 +27,8 @@ def training(studies: list[Study]) -> list[TextTable]:
         cells = [ABSENT] * (1 + len(titles))
         if found is not None:
             ends = [*found["log"][:1], *found["log"][-1:]]
-            counts = [ABSENT if found[name] is None else f"{found[name]:,.0f}" for _, name in COUNTS]
+            counted = (found["examples"], found["dropped"], found["steps"], found["tokens"], found["seconds"])
+            counts = [ABSENT if count is None else f"{count:,.0f}" for count in counted]
             curves = [
                 " → ".join(f"{end[name]:.{places}f}" for end in ends if name in end) or ABSENT for _, name, places in CURVES
             ]

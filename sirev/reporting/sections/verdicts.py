@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
+from sirev.metrics.comparison.contents import Claim, JudgedChange, Verdict
+from sirev.metrics.statistic import Statistic
 from sirev.metrics.study_verdict import SEEDS
 from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
 from sirev.reporting.sections.run_rows import RunData, Study, in_words, labels, measured, model_name, runs_of
 from sirev.reporting.tables import ABSENT, TextTable, between, fixed, p_equals, p_value, points
 
+T = TypeVar("T")
 VERDICTS = {"can't tell": "undecided"}
 """A comparison's word for a verdict -> the word that a reader sees, where that is another."""
 OUTCOMES = {"same": "held", "can't tell": "inconclusive"}
@@ -18,7 +21,16 @@ WORDS = (("can't be told", "is inconclusive"), ("stayed the same", "held"), ("ca
 """The same in a reason that a comparison gives."""
 NO_NULL = "no null run"
 """What a comparison says where there is none."""
-Found = tuple[RunData, dict[str, Any]]
+
+
+class JudgedRun(RunData):
+    """A run with the settings of its study that its verdict is told by."""
+
+    headline: int
+    diversity_counts: bool
+
+
+Found = tuple[JudgedRun, Verdict]
 """A run and its verdict."""
 
 
@@ -102,12 +114,12 @@ def named(outcome: str, headline: int, source: str = GREEDY) -> str:
     return fixed_names.get(outcome, f"C {outcome.removeprefix('ood/')}")
 
 
-def word(verdict: dict[str, Any]) -> str:
+def word(verdict: Verdict) -> str:
     """The verdict as a reader sees it, such as "undecided, narrower"."""
     return f"{VERDICTS.get(verdict['verdict'], verdict['verdict'])}{', narrower' if verdict['narrower'] else ''}"
 
 
-def because(run: RunData, verdict: dict[str, Any]) -> str:
+def because(run: JudgedRun, verdict: Verdict) -> str:
     """Why it is this verdict: pass@1, and the outcomes that decided; what is inconclusive with its interval."""
     said = [_said(name, verdict["outcomes"], run) for name in ("pass_at_1", *decisive(run, verdict))]
     said += without_pass_at_n(run, verdict)
@@ -116,25 +128,25 @@ def because(run: RunData, verdict: dict[str, Any]) -> str:
     return f"{'; '.join(said)}."
 
 
-def decisive(run: RunData, verdict: dict[str, Any]) -> list[str]:
+def decisive(run: JudgedRun, verdict: Verdict) -> list[str]:
     """The outcomes that a reason names beside pass@1. pass@N of one sample per problem is among them only where it fell."""
     names = deciding(verdict["verdict"], verdict["outcomes"], run["diversity_counts"])
-    fell = verdict["outcomes"].get("pass_at_n", {}).get("is") == "down"
+    fell = "pass_at_n" in verdict["outcomes"] and verdict["outcomes"]["pass_at_n"]["is"] == "down"
     return [name for name in names if name != "pass_at_n" or run["headline"] != 1 or fell]
 
 
-def without_pass_at_n(run: RunData, verdict: dict[str, Any]) -> list[str]:
+def without_pass_at_n(run: JudgedRun, verdict: Verdict) -> list[str]:
     """Why nothing is said of pass@N where a verdict is undecided for one sample per problem, as a list of at most one."""
     undecided = run["headline"] == 1 and verdict["verdict"] == "can't tell"
     return ["pass@N takes more than one sample per problem"] if undecided else []
 
 
-def presented(outcomes_of: dict[str, Any], headline: int | None) -> dict[str, Any]:
+def presented(outcomes_of: Mapping[str, T], headline: int | None) -> dict[str, T]:
     """The outcomes to show: of one sample per problem pass@N is one more estimate of pass@1, and is left out."""
     return {name: one for name, one in outcomes_of.items() if name != "pass_at_n" or headline != 1}
 
 
-def deciding(verdict: str, outcomes_of: dict[str, Any], diversity_counts: bool) -> list[str]:
+def deciding(verdict: str, outcomes_of: Mapping[str, JudgedChange], diversity_counts: bool) -> list[str]:
     """The outcomes beside pass@1 that a verdict rests on, as `sirev.metrics.study_verdict.verdict` names them."""
     guards = ["pass_at_n", *sorted(name for name in outcomes_of if name.startswith("ood/"))]
     guards += ["distinct"] if diversity_counts else []
@@ -147,7 +159,7 @@ def deciding(verdict: str, outcomes_of: dict[str, Any], diversity_counts: bool) 
     return lost + [name for name in guards if results[name] not in ("same", "up", "down")]
 
 
-def outcome_name(name: str, run: RunData) -> str:
+def outcome_name(name: str, run: JudgedRun) -> str:
     """An outcome in a sentence."""
     source = pass_at_1_source([run])
     first = "pass@1" if source == GREEDY else f"pass@1 ({source})"
@@ -156,23 +168,21 @@ def outcome_name(name: str, run: RunData) -> str:
     return names.get(name) or f"accuracy on {name.removeprefix('ood/')}"
 
 
-def interval(name: str, outcome: dict[str, Any], *, bounds: bool = False) -> str:
+def interval(name: str, outcome: JudgedChange, *, bounds: bool = False) -> str:
     """A change with its interval, in a sentence: "+1.5 points, 95% CI -1.0 to +4.0"; of "distinct" it is relative, in %.
 
     With `bounds` the interval alone, "-1.0 to +4.0".
     """
     scale, unit = _scale(name, outcome)
     difference = outcome["difference"]
-    value, low, high = (
-        None if difference[key] is None else fixed(100 * difference[key] / scale, 1, sign=True)
-        for key in ("value", "low", "high")
-    )
+    ends = (difference[key] for key in ("value", "low", "high"))
+    value, low, high = (None if end is None else fixed(100 * end / scale, 1, sign=True) for end in ends)
     if bounds:
         return f"{low or '…'} to {high or '…'}"
     return f"{value}{unit or ' points'}" + (f", 95% CI {low} to {high}" if low is not None and high is not None else "")
 
 
-def after_holm(outcome: dict[str, Any]) -> str:
+def after_holm(outcome: JudgedChange) -> str:
     """The corrected p of an inconclusive change whose interval excludes no change, "p=0.180"; else nothing."""
     low, high = outcome["difference"]["low"], outcome["difference"]["high"]
     if outcome["is"] != "can't tell" or outcome["holm"] is None or low is None or high is None or low <= 0 <= high:
@@ -203,14 +213,14 @@ def reworded(reason: str) -> str:
     return reason
 
 
-def _no_claim(claim: dict[str, Any]) -> str:
+def _no_claim(claim: Claim) -> str:
     seeds = len(claim["seeds"])
     if seeds < SEEDS and len(set(claim["verdicts"])) == 1:
         return f"{seeds} seed{'' if seeds == 1 else 's'}; claims about a method need {SEEDS}"
     return f"no claim, as {reworded(claim['reason'])}"
 
 
-def _said(name: str, outcomes_of: dict[str, Any], run: RunData) -> str:
+def _said(name: str, outcomes_of: Mapping[str, JudgedChange], run: JudgedRun) -> str:
     outcome = outcomes_of.get(name)
     result = outcome["is"] if outcome else "not measured"
     verbs = {"up": "rose", "down": "fell", "same": "held", "not measured": "was not measured"}
@@ -223,23 +233,24 @@ def _said(name: str, outcomes_of: dict[str, Any], run: RunData) -> str:
     return f"{sentence} ({interval(name, outcome)})"
 
 
-def _scale(name: str, outcome: dict[str, Any]) -> tuple[float, str]:
+def _scale(name: str, outcome: JudgedChange) -> tuple[float, str]:
     """What a change is divided by, and its unit where that is not points: the change of diversity is relative to M_1's."""
     return (outcome["base"], "%") if name == "distinct" and outcome["base"] else (1.0, "")
 
 
-def mean_scale(name: str, method: str, verdicts_: Iterable[dict[str, Any]]) -> tuple[float, str]:
+def mean_scale(name: str, method: str, verdicts_: Iterable[Verdict]) -> tuple[float, str]:
     """What a mean change over seeds is divided by, and its unit: for diversity the mean of M_1's values of the seeds, and "%"."""
     bases = [one["outcomes"][name]["base"] for one in verdicts_ if one["method"] == method and name in one["outcomes"]]
     known = [base for base in bases if base]
     return (sum(known) / len(known), "%") if name == "distinct" and known and len(known) == len(bases) else (1.0, "")
 
 
-def _scaled(statistic: dict[str, Any], scale: float) -> Any:
-    return {**statistic, **{k: statistic[k] / scale for k in ("value", "low", "high") if statistic[k] is not None}}
+def _scaled(statistic: Statistic, scale: float) -> Statistic:
+    value, low, high = (None if end is None else end / scale for end in (statistic[key] for key in ("value", "low", "high")))
+    return {**statistic, "value": value, "low": low, "high": high}
 
 
-def _change(name: str, outcome: dict[str, Any]) -> list[str]:
+def _change(name: str, outcome: JudgedChange) -> list[str]:
     difference = outcome["difference"]
     result = OUTCOMES.get(outcome["is"], outcome["is"])
     if difference["value"] is None:
@@ -247,7 +258,7 @@ def _change(name: str, outcome: dict[str, Any]) -> list[str]:
     scale, unit = _scale(name, outcome)
     detectable = ABSENT if outcome["smallest"] is None else fixed(100 * outcome["smallest"] / scale, 1) + unit
     shown = _scaled(difference, scale)
-    base = fixed(100 * outcome["base"], 1)
+    base = ABSENT if outcome["base"] is None else fixed(100 * outcome["base"], 1)
     return [base, f"{points(shown)}{unit} {between(shown)}", result, p_value(outcome["holm"]), detectable]
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
 
 from sirev.errors import SirevError
+from sirev.metrics.comparison.contents import Iteration
 from sirev.metrics.statistic import absent
 from sirev.store.runs import Run
 from sirev.store.store import Store
 
+T = TypeVar("T", bound=Mapping[str, Any])
 FINISH = "not in the files: they don't say of every completion whether it was cut off"
 ANSWER = "not in the files: they have no answer as read from the completion"
 
 
-def without_unsaid(store: Store, run: Run, iterations: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def without_unsaid(store: Store, run: Run, iterations: list[Iteration]) -> list[Iteration]:
     """The iterations of a run from files, shares that the files say nothing of being null with the reason.
 
     These are the completions cut off, those without an answer, and gained problems whose first answer was unreadable. An
@@ -26,17 +29,11 @@ def without_unsaid(store: Store, run: Run, iterations: list[dict[str, Any]]) -> 
     made = []
     for iteration in iterations:
         t, first = iteration["t"], greedy[iterations[0]["t"]]
-        made.append(
-            {
-                **iteration,
-                **_nulled(iteration, drawn[t]),
-                "greedy": {**iteration["greedy"], **_nulled(iteration["greedy"], greedy[t])},
-                "improvement_set": {
-                    **iteration["improvement_set"],
-                    **_nulled(iteration["improvement_set"], {"format": first["unanswered"]} if "unanswered" in first else {}),
-                },
-            }
-        )
+        known = _nulled(iteration, drawn[t])
+        known["greedy"] = _nulled(iteration["greedy"], greedy[t])
+        unreadable = {"format": first["unanswered"]} if "unanswered" in first else {}
+        known["improvement_set"] = _nulled(iteration["improvement_set"], unreadable)
+        made.append(known)
     return made
 
 
@@ -57,10 +54,9 @@ def _unsaid(store: Store, run: Run, step: str) -> dict[str, str]:
     return unsaid if judged or "answer" in summary["fields"] else unsaid | {"unanswered": ANSWER}
 
 
-def _nulled(statistics: dict[str, Any], unsaid: dict[str, str]) -> dict[str, Any]:
-    """The statistics that have a value without a source, as null with the reason."""
-    return {
-        name: dict(absent(reason))
-        for name, reason in unsaid.items()
-        if name in statistics and statistics[name]["value"] is not None
+def _nulled(statistics: T, unsaid: dict[str, str]) -> T:
+    """The statistics, those that have a value without a source being null with the reason."""
+    nulled = {
+        name: absent(reason) for name, reason in unsaid.items() if name in statistics and statistics[name]["value"] is not None
     }
+    return cast(T, {**statistics, **nulled})

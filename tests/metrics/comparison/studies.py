@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sirev.metrics.comparison.compare import RunMeasures
-from sirev.metrics.comparison.measures import Measures
+from sirev.metrics.comparison.inputs import RunMeasures
+from sirev.metrics.families.measures import Measures
 
 KINDS = ("right-right", "mixed", "wrong-wrong")
 
@@ -108,7 +108,7 @@ def study(
             greedy=greedy(dict(zip(ids, rng.binomial(1, chances).tolist(), strict=True))),
             draws=draws(n, right),
             train=draws(n, right),
-            diversity=diversity(n, right, unlike),
+            families={"diversity": diversity(n, right, unlike)},
             ood={"suite": greedy(dict(zip(ids, rng.binomial(1, np.clip(chance + suite, 0, 1)).tolist(), strict=True)))},
         )
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sirev.metrics.comparison.compare import RunMeasures, Settings, compare, rounded
-from sirev.metrics.comparison.measures import Measures
+from sirev.metrics.comparison.compare import compare, rounded
+from sirev.metrics.comparison.inputs import RunMeasures, Settings
+from sirev.metrics.families.measures import Measures
 from sirev.store.digests import canonical_json
 from tests.metrics.comparison.studies import diversity, draws, greedy, study
 
@@ -23,14 +24,14 @@ def by_hand() -> dict[str, Any]:
         greedy=greedy({"a": 1, "b": 1, "c": 0, "d": 0}, levels, unanswered=("c",)),
         draws=draws(4, {"a": 4, "b": 2, "c": 1, "d": 0}),
         train=draws(4, {"x": 0, "y": 1}),
-        diversity=diversity(4, {"a": 4, "b": 2, "c": 1, "d": 0}, 0.5),
+        families={"diversity": diversity(4, {"a": 4, "b": 2, "c": 1, "d": 0}, 0.5)},
         ood={"suite": greedy({"e": 1, "f": 1, "g": 1, "h": 0}, {"e": "1", "f": "1", "g": "2", "h": "2"})},
     )
     later = Measures(
         greedy=greedy({"a": 0, "b": 1, "c": 1, "d": 0}, levels),
         draws=draws(4, {"a": 3, "b": 4, "c": 4, "d": 0}),
         train=draws(4, {"x": 4, "y": 4}),
-        diversity=diversity(4, {"a": 3, "b": 4, "c": 4, "d": 0}, 0.25),
+        families={"diversity": diversity(4, {"a": 3, "b": 4, "c": 4, "d": 0}, 0.25)},
         ood={"suite": greedy({"e": 1, "f": 0, "g": 0, "h": 0}, {"e": "1", "f": "1", "g": "2", "h": "2"})},
     )
     return compare([RunMeasures("sft", 0, {1: first, 2: later})], "math", None, QUICK)

@@ -4,35 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 Row = Mapping[str, Any]
-Floats = NDArray[np.float64]
-
-GROUPS = {"all": "an", "correct": "a correct", "incorrect": "an incorrect"}
-"""The sets of answers that diversity is measured over, with the article to say that there is none."""
-SIZES = (4, 8, 16)
-"""The numbers of answers m at which diversity is size-matched."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Measures:
-    """What was measured of one M_t: rows by problem id, each list empty or None where it was not asked for."""
+    """What was measured of one M_t: rows by problem id, each list empty or None where it was not asked for.
+
+    `greedy`, `draws`, `train`, `ood` and `temperatures` are accuracies, `families` the other families' measures of the draws.
+    """
 
     greedy: Sequence[Row] | None
     draws: Sequence[Row] | None
     train: Sequence[Row] | None = None
-    diversity: Sequence[Row] | None = None
-    embedding: Sequence[Row] | None = None
+    families: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     ood: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     temperatures: Mapping[str, Sequence[Row]] = field(default_factory=dict)
 
 
-def column(rows: Sequence[Row] | None, pick: Callable[[Row], float | None], n: int) -> Floats:
+def column(rows: Sequence[T] | None, pick: Callable[[T], float | None], n: int) -> Floats:
     """One number a row, NaN for None; all NaN where there are no rows."""
+    import numpy as np
+
     if rows is None:
         return np.full(n, np.nan)
     return np.array([np.nan if (value := pick(row)) is None else value for row in rows], dtype=np.float64)
@@ -40,6 +42,8 @@ def column(rows: Sequence[Row] | None, pick: Callable[[Row], float | None], n: i
 
 def counts(rows: Sequence[Row] | None, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """How many answers each problem has and how many of them are right; zeros where there are none."""
+    import numpy as np
+
     if rows is None:
         return np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     return np.array([row["n"] for row in rows], dtype=np.int64), np.array([row["correct"] for row in rows], dtype=np.int64)

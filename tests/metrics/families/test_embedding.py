@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from sirev.metrics.embedding import FIRST, by_kind_of_pair, embedding_diversity, unlikeness
+from sirev.metrics.families.diversity import PAPER_DRAWS
+from sirev.metrics.families.embedding import by_kind_of_pair, embedding_diversity, unlikeness
 
 
 def cosine(one: np.ndarray, other: np.ndarray) -> float:
@@ -33,7 +34,7 @@ def test_the_sums_are_the_means_over_all_pairs() -> None:
     vectors = (rng.normal(size=(9, 12)) * rng.uniform(0.5, 2, size=(9, 1)))[rng.integers(9, size=answers)].astype(np.float32)
     right = [bool(x) for x in rng.integers(2, size=answers)]
     found = embedding_diversity(vectors, right, range(answers))
-    early = list(zip(vectors, right, strict=True))[:FIRST]
+    early = list(zip(vectors, right, strict=True))[:PAPER_DRAWS]
     groups = {
         "all": [v for v, _ in early],
         "correct": [v for v, is_right in early if is_right],

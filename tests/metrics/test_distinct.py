@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sirev.metrics import diversity
-from sirev.metrics.diversity import (
+from sirev.metrics import distinct
+from sirev.metrics.distinct import (
     ORDERS,
     distinct_share,
     equations,
@@ -76,8 +76,8 @@ def test_n_grams_are_those_of_tuples(answers: list[str], data: st.DataObject) ->
 def test_n_grams_too_many_for_one_number_are_sorted_another_way(answers: list[str]) -> None:
     quick = [(one.distinct, sorted(one.held_by().tolist())) for one in n_grams(answers)]
     with pytest.MonkeyPatch.context() as patch:
-        ascending = diversity._ascending
-        patch.setattr(diversity, "_ascending", lambda code, whole, codes: ascending(code, whole, 2**63))
+        ascending = distinct._ascending
+        patch.setattr(distinct, "_ascending", lambda code, whole, codes: ascending(code, whole, 2**63))
         assert [(one.distinct, sorted(one.held_by().tolist())) for one in n_grams(answers)] == quick
 
 

@@ -1,7 +1,8 @@
-"""How unlike answers are by what they mean: 1 - the mean cosine of their embeddings, by group and by kind of pair.
+"""Embedding: how unlike answers are by what they mean, 1 - the mean cosine of their embeddings, by group and by kind of pair.
 
-All from sums of vectors, so that the time is linear in the number of answers: over the R answers of a group the cosines of
-all ordered pairs, an answer with itself among them, add up to |sum e|^2.
+The stage `embed` measures it, since a model must read the answers first. All from sums of vectors, so that the time is linear in
+the number of answers: over the R answers of a group the cosines of all ordered pairs, an answer with itself among them, add up to
+|sum e|^2.
 """
 
 from __future__ import annotations
@@ -9,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sirev.metrics.families.diversity import GROUPS, PAPER_DRAWS, splits
+from sirev.metrics.families.family import Compared, Family, Tree
+from sirev.metrics.families.measures import column
+from sirev.metrics.families.shown import Shown, Variety
+
 if TYPE_CHECKING:
     import numpy
 
-FIRST = 50
-"""Draws whose answers the groups are made of: as many as the paper has. Pairs are of all draws."""
+    from sirev.metrics.sheet import Cell
 
 
 def embedding_diversity(vectors: numpy.ndarray, right: Sequence[bool], draws: Sequence[int]) -> dict[str, Any]:
-    """What the family "embedding" says of one problem's answers.
+    """The measures of one problem's answers.
 
     `vectors` has a row an answer, of any length but 0: (answers, dimensions); `right` and `draws` say of each answer
     whether it is right and which draw it is. Returns, for "all", "correct" and "incorrect", {"answers": R among the first
@@ -27,7 +32,7 @@ def embedding_diversity(vectors: numpy.ndarray, right: Sequence[bool], draws: Se
 
     whole = numpy.asarray(vectors, dtype=numpy.float64)
     unit = whole / numpy.linalg.norm(whole, axis=1, keepdims=True)
-    is_right, early = numpy.asarray(right, dtype=bool), numpy.asarray(draws) < FIRST
+    is_right, early = numpy.asarray(right, dtype=bool), numpy.asarray(draws) < PAPER_DRAWS
     groups = {"all": early, "correct": early & is_right, "incorrect": early & ~is_right}
     found: dict[str, Any] = {
         name: {"answers": int(chosen.sum()), "sentence_bert": unlikeness(unit[chosen])} for name, chosen in groups.items()
@@ -69,3 +74,21 @@ def _pairs(count: int) -> int:
 def _rounded(value: float) -> float:
     """To what single precision, in which models compute, can mean; equal answers are 0 apart."""
     return max(0.0, round(value, 9))
+
+
+def statistics(compared: Compared) -> Tree:
+    """Beside the other diversity of all, correct and incorrect answers, and the parts of its change."""
+    split = splits(compared, FAMILY, ("sentence_bert",))
+    return {"diversity": {group: {"sentence_bert": _of_group(compared, group)} for group in GROUPS}, "split": split}
+
+
+def _of_group(compared: Compared, group: str) -> Cell:
+    rows, sheet = FAMILY.rows(compared.model), compared.sheet
+    few = "no problem has two answers" if group == "all" else f"no problem has two {group} answers"
+    none = "no sentence embeddings were asked for" if rows is None else few
+    return sheet.mean(column(rows, lambda row: row[group]["sentence_bert"], sheet.n), none, binomial=False)
+
+
+FAMILY = Family("embedding", statistics)
+
+SHOWN = Shown(section="diversity", varieties=(Variety("SBERT", "SentenceBERT diversity (%)", ("sentence_bert",), matched=False),))

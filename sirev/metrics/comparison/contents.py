@@ -1,0 +1,296 @@
+"""What a comparison holds, field by field: `comparison.json` as docs/report.md documents it."""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired, TypedDict
+
+from sirev.metrics.statistic import Statistic
+
+ByN = dict[str, Statistic]
+"""N as text -> a statistic; of Distinct-N also "mean"."""
+
+
+class GreedyEnds(TypedDict):
+    """How greedy answers end."""
+
+    truncated: Statistic
+    unanswered: Statistic
+    tokens: Statistic
+
+
+class NewSkill(TypedDict):
+    """The test of IS(t) against re-roll at one N."""
+
+    N: int | None
+    p: float | None
+    holm: float | None
+    reason: str | None
+
+
+class StillWrong(TypedDict):
+    """The problems that M_1 and M_t get wrong."""
+
+    size: int | None
+    m1_pass_at_n: ByN
+
+
+class ImprovementSet(TypedDict):
+    """IS(t), the problems that M_t gains over M_1, with its controls."""
+
+    size: int | None
+    m1_pass_at_n: ByN
+    rest: StillWrong
+    reroll: ByN
+    below_reroll: ByN
+    new: NewSkill
+    format: Statistic
+
+
+class LostSet(TypedDict):
+    """LS(t), the problems that M_t loses against M_1."""
+
+    size: int | None
+    reason: NotRequired[str]
+
+
+class Reach(TypedDict):
+    """Problems that only M_t, only M_1 ever solves."""
+
+    gained: int | None
+    lost: int | None
+    p: float | None
+    reason: str | None
+
+
+class Crossing(Statistic):
+    """The k at which M_t's pass@k falls to M_1's."""
+
+    share: float | None
+
+
+class OnSplits(TypedDict):
+    """A reading of coverage."""
+
+    train: Statistic
+    test: Statistic
+
+
+class Coverage(TypedDict):
+    """Correct answer coverage in both readings."""
+
+    mass: OnSplits
+    solved: OnSplits
+
+
+class DistinctShares(TypedDict):
+    """Shares of answers, or of their n-grams, that are distinct."""
+
+    distinct_n: ByN
+    distinct_equations: Statistic
+    distinct_programs: Statistic
+
+
+class GroupDiversity(DistinctShares):
+    """The diversity of all, the right or the wrong answers; `matched` by the number of answers m as text."""
+
+    sentence_bert: Statistic
+    matched: dict[str, DistinctShares]
+
+
+class Parts(TypedDict):
+    """Where the change of pairwise diversity came from; `narrowing` by kind of pair."""
+
+    change: Statistic
+    composition: Statistic
+    narrowing: dict[str, Statistic]
+
+
+class AtTemperature(TypedDict):
+    """What draws at another temperature tell."""
+
+    pass_at_n: ByN
+
+
+class SuiteAccuracy(TypedDict):
+    """Accuracy on a suite of other problems."""
+
+    accuracy: Statistic
+    levels: dict[str, Statistic]
+    group_disparity: Statistic
+
+
+class Change(TypedDict):
+    """The change of an outcome against M_1; `within` are the bounds of its 90 % interval."""
+
+    difference: Statistic
+    within: list[float] | None
+    p: float | None
+    test: str | None
+    smallest: float | None
+    base: float | None
+
+
+class Iteration(TypedDict):
+    """M_t, alone and against M_1. A family of metrics may add fields of its own, which its `SHOWN` names."""
+
+    t: int
+    pass_at_1: Statistic
+    levels: dict[str, Statistic]
+    greedy: GreedyEnds
+    pass_at_n: ByN
+    majority: ByN
+    mean_accuracy: Statistic
+    entropy: Statistic
+    tokens: Statistic
+    truncated: Statistic
+    unanswered: Statistic
+    in_process: Statistic
+    improvement_set: ImprovementSet
+    lost_set: LostSet
+    reach: Reach
+    crossing: Crossing
+    coverage: Coverage
+    diversity: dict[str, GroupDiversity]
+    split: dict[str, Parts]
+    temperatures: dict[str, AtTemperature]
+    ood: dict[str, SuiteAccuracy]
+    against_m1: dict[str, Change]
+
+
+Field = Literal[
+    "pass_at_1",
+    "levels",
+    "greedy",
+    "pass_at_n",
+    "majority",
+    "mean_accuracy",
+    "entropy",
+    "tokens",
+    "truncated",
+    "unanswered",
+    "in_process",
+    "improvement_set",
+    "lost_set",
+    "reach",
+    "crossing",
+    "coverage",
+    "diversity",
+    "split",
+    "temperatures",
+    "ood",
+    "against_m1",
+]
+"""A field of an iteration, where a statistic is named by its path."""
+
+
+class Advice(TypedDict):
+    """Which methods the paper's rule names."""
+
+    methods: str | None
+    reason: str
+
+
+class MatchedProblems(TypedDict):
+    """The problems that size-matched values of a group rest on; `levels` counts them."""
+
+    problems: int
+    share: float
+    levels: dict[str, int]
+    reason: str | None
+
+
+class RunHead(TypedDict):
+    """A run but for its iterations; `matched`: m -> group."""
+
+    method: str
+    seed: int
+    advice: Advice
+    matched: dict[str, dict[str, MatchedProblems]]
+    pass_at_1_from: NotRequired[str]
+
+
+class ComparedRun(RunHead):
+    """A run, a method's or a null run, model by model."""
+
+    iterations: list[Iteration]
+
+
+_Result = TypedDict("_Result", {"is": str})  # a word that no class can have for a field
+
+
+class JudgedChange(Change, _Result):
+    """An outcome of a verdict: "up", "down", "same", "can't tell" or "not measured"."""
+
+    holm: float | None
+    margin: float
+
+
+class Noise(TypedDict):
+    """How many problems M_1 gained and lost when it was trained again."""
+
+    gained: list[int | None]
+    lost: list[int | None]
+
+
+class Verdict(TypedDict):
+    """The verdict on M_T of one run."""
+
+    method: str
+    seed: int
+    t: int
+    verdict: str
+    narrower: bool
+    reason: str
+    outcomes: dict[str, JudgedChange]
+    null: str
+    noise: Noise | None
+
+
+class MeanChange(TypedDict):
+    """The mean change over seeds: over problems, and over seeds."""
+
+    difference: Statistic
+    seeds: Statistic
+
+
+class Claim(TypedDict):
+    """What is claimed of a method over its seeds."""
+
+    method: str
+    seeds: list[int]
+    verdicts: list[str]
+    claim: str | None
+    reason: str
+    mean: dict[str, MeanChange]
+
+
+class Judging(TypedDict):
+    """How changes were judged."""
+
+    margin: float
+    diversity_margin: float
+    diversity_counts: bool
+    replicates: int
+    bootstrap_seed: int
+    permutation_seed: int
+
+
+class ComparisonHead(TypedDict):
+    """A comparison but for its runs."""
+
+    schema: int
+    problems: int
+    answers: str
+    guess: float | None
+    headline: int
+    levels: list[str]
+    suites: list[str]
+    settings: Judging
+    verdicts: list[Verdict]
+    methods: list[Claim]
+
+
+class Comparison(ComparisonHead):
+    """Runs on the same problems against each other."""
+
+    runs: list[ComparedRun]

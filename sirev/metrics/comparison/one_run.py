@@ -1,0 +1,125 @@
+"""One run of a comparison, model by model: each M_t alone and against M_1, and its last changes as they are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from sirev.metrics.comparison.advice import advice
+from sirev.metrics.comparison.change import (
+    Curves,
+    Outcome,
+    curves,
+    improvement,
+    judged,
+    outcomes,
+    reach,
+    where_they_cross,
+)
+from sirev.metrics.comparison.contents import Change, ComparedRun, Coverage, Iteration
+from sirev.metrics.comparison.inputs import RunMeasures, Settings
+from sirev.metrics.comparison.other_problems import NO_TRAIN, coverage, suite
+from sirev.metrics.comparison.size_matched import Eligible, distinct_right_answers, matched_problems
+from sirev.metrics.families import FAMILIES
+from sirev.metrics.families.accuracy import NO_DRAWS, pass_curve
+from sirev.metrics.families.family import Compared, Tree
+from sirev.metrics.families.measures import Measures
+from sirev.metrics.pass_at_n import powers_of_two
+from sirev.metrics.statistic import Statistic, absent
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the runs of a comparison have in common; `headline` is the N of the pass@N that verdicts rest on."""
+
+    levels: Sequence[str]
+    answers: str
+    headline: int
+    settings: Settings
+
+
+@dataclass
+class Judged:
+    """A run's outcomes at its last t, as values a problem and as judged; t -> how many problems M_t gained and lost."""
+
+    run: RunMeasures
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    changes: dict[str, Change] = field(default_factory=dict)
+    gained: dict[int, tuple[int | None, int | None]] = field(default_factory=dict)
+
+
+def compare_run(run: RunMeasures, shared: Shared, eligible: Eligible, done: Callable[[], None]) -> tuple[ComparedRun, Judged]:
+    """A run as a comparison holds it, and its last outcomes. `done` is called after each model."""
+    iterations: list[Iteration] = []
+    last = Judged(run)
+    for t in run.models:
+        iteration, last.outcomes = _iteration(run, t, shared, eligible)
+        last.changes = iteration["against_m1"]
+        last.gained[t] = (iteration["improvement_set"]["size"], iteration["lost_set"]["size"])
+        iterations.append(iteration)
+        done()
+    compared: ComparedRun = {
+        "method": run.method,
+        "seed": run.seed,
+        "advice": advice(iterations[0]["coverage"]),
+        "matched": matched_problems(eligible, shared.levels),
+        "iterations": iterations,
+    }
+    if shared.settings.from_draws:
+        compared["pass_at_1_from"] = run.draws_averaged
+    return compared, last
+
+
+def _iteration(run: RunMeasures, t: int, shared: Shared, eligible: Eligible) -> tuple[Iteration, dict[str, Outcome]]:
+    """M_t, and its outcomes; M_1 has none."""
+    settings, model = shared.settings, run.models[t]
+    first_t, first = next(iter(run.models.items()))
+    is_first = t == first_t
+    sheet = settings.sheet(len(shared.levels))
+    suites = {name: settings.sheet(len(rows)) for name, rows in model.ood.items()}
+    tree: Tree = {"t": t, **improvement(sheet, first, model, settings.seed, settings.from_draws)}
+    tree["temperatures"] = {
+        name: {"pass_at_n": pass_curve(sheet, rows, list(powers_of_two(max(row["n"] for row in rows))))}
+        for name, rows in model.temperatures.items()
+    }
+    compared = Compared(sheet, model, first, is_first, shared.levels, shared.answers, eligible, settings.from_draws)
+    for family in FAMILIES.values():
+        _join(tree, family.statistics(compared))
+    on_test = coverage(sheet, model.draws, NO_DRAWS)
+    of_both, found = Curves([], [], []), dict[str, Outcome]()
+    if not is_first:
+        matched = distinct_right_answers(first, model, shared.answers, eligible, sheet.n)
+        found = outcomes(sheet, suites, first, model, shared.headline, matched, settings.from_draws)
+        of_both = curves(sheet, first, model)
+    cells = {name: outcome.cell() for name, outcome in found.items()}  # before the sheet is settled: all at once
+    iteration = cast(Iteration, sheet.settle(tree))
+    iteration["reach"] = reach(first, model)
+    itself = absent("M_1 is not compared with itself")
+    iteration["crossing"] = {**itself, "share": None} if is_first else where_they_cross(sheet, of_both)
+    iteration["coverage"] = _coverage(sheet.settle(on_test), model, settings)
+    iteration["ood"] = {name: suites[name].settle(suite(suites[name], rows)) for name, rows in model.ood.items()}
+    iteration["against_m1"] = {
+        name: judged(outcome, cells[name], settings.seed, settings.replicates) for name, outcome in found.items()
+    }
+    return iteration, found
+
+
+def _join(tree: Tree, more: Tree) -> None:
+    """Put what a family says into the tree of all, node by node."""
+    for name, node in more.items():
+        if isinstance(node, dict) and name in tree:
+            _join(tree[name], node)
+        else:
+            tree[name] = node
+
+
+def _coverage(on_test: dict[str, Statistic], model: Measures, settings: Settings) -> Coverage:
+    on_train: Any = dict.fromkeys(("mass", "solved"), absent(NO_TRAIN))
+    if model.train:
+        sheet = settings.sheet(len(model.train))
+        on_train = sheet.settle(coverage(sheet, model.train, NO_TRAIN))
+    return {
+        "mass": {"train": on_train["mass"], "test": on_test["mass"]},
+        "solved": {"train": on_train["solved"], "test": on_test["solved"]},
+    }

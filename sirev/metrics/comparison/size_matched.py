@@ -1,0 +1,66 @@
+"""Diversity at equal numbers of answers: the problems that it rests on, the same for all t and methods of a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sirev.metrics.comparison.contents import MatchedProblems
+from sirev.metrics.comparison.inputs import RunMeasures
+from sirev.metrics.families import diversity
+from sirev.metrics.families.diversity import GROUPS, SIZES, distinct_right
+from sirev.metrics.families.measures import Measures, column, sorted_levels
+from sirev.metrics.study_verdict import FEWEST, MATCHED
+
+if TYPE_CHECKING:
+    from sirev.metrics.families.measures import Floats
+
+Eligible = dict[str, dict[str, tuple[NDArray[np.bool_], str]]]
+"""m -> group -> (mask over problems, why there is none, or "")."""
+
+
+def eligible_problems(runs: Sequence[RunMeasures], n: int) -> Eligible:
+    """The problems with at least m answers of a group at every t and method: those that size-matched values rest on."""
+    methods = [run for run in runs if not run.null] or list(runs)
+    models = [rows for run in methods for m in run.models.values() if (rows := diversity.FAMILY.rows(m)) is not None]
+    eligible: Eligible = {}
+    for m in SIZES:
+        eligible[str(m)] = {}
+        for group in GROUPS:
+            mask = np.full(n, bool(models))
+            for rows in models:
+                mask &= np.array([row[group]["matched"]["total"] >= m for row in rows])
+            count = int(mask.sum())
+            kind = "" if group == "all" else f"{group} "
+            why = f"{count} problems have {m} {kind}answers at every t and method; {FEWEST} are needed" if count < FEWEST else ""
+            why = why if models else "no draws whose diversity could be measured"
+            eligible[str(m)][group] = (np.zeros(n, dtype=bool) if why else mask, why)
+    return eligible
+
+
+def matched_problems(eligible: Eligible, levels: Sequence[str]) -> dict[str, dict[str, MatchedProblems]]:
+    """How many problems size-matched values rest on, their share, and their levels."""
+    return {m: {group: _counted(*found, levels) for group, found in groups.items()} for m, groups in eligible.items()}
+
+
+def _counted(mask: NDArray[np.bool_], why: str, levels: Sequence[str]) -> MatchedProblems:
+    of = [level for level, ok in zip(levels, mask, strict=True) if ok]
+    counted = {level: of.count(level) for level in sorted_levels(levels)}
+    return {"problems": len(of), "share": len(of) / len(levels), "levels": counted, "reason": why or None}
+
+
+def distinct_right_answers(
+    first: Measures, later: Measures, answers: str, eligible: Eligible, n: int
+) -> tuple[Floats, Floats, str]:
+    """Size-matched distinct right answers of M_1 and M_t, one number a problem, and what is said where there is none."""
+    mask, why = eligible[str(MATCHED)]["correct"]
+    of_both = [diversity.FAMILY.rows(measures) for measures in (first, later)]
+    was, now = (np.where(mask, column(rows, lambda row: distinct_right(row, answers, MATCHED), n), np.nan) for rows in of_both)
+    if answers == "letters":
+        why = "an answer is an option's letter alone"
+    elif None in of_both:
+        why = "no draws were given"
+    return was, now, why or f"no problem has such values for {MATCHED} right answers"

@@ -1,0 +1,225 @@
+"""Diversity: how unlike all, the right and the wrong draws of a problem are, by what they say and how they say it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from itertools import compress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sirev.metrics import distinct, pairwise_diversity
+from sirev.metrics.families.accuracy import NO_DRAWS
+from sirev.metrics.families.family import Compared, Draw, Family, Kind, Tree
+from sirev.metrics.families.measures import Row, column
+from sirev.metrics.families.shown import Shown, Variety
+from sirev.metrics.pairwise_diversity import KINDS, Split
+from sirev.metrics.programs import normal_form
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from sirev.metrics.sheet import Cell, Sheet
+
+    Chosen = NDArray[np.bool_]
+    """(draws of a problem): whether each is one of a group."""
+
+PAPER_DRAWS = 50
+"""The first so many draws of a problem make values comparable with the paper's (arXiv 2407.05013), which has 50."""
+SIZES = (4, 8, 16)
+"""The numbers of answers m at which diversity is size-matched."""
+GROUPS = {"all": "an", "correct": "a correct", "incorrect": "an incorrect"}
+"""The sets of answers that diversity is measured over, with the article to say that there is none."""
+
+
+class Form(NamedTuple):
+    """What answers of a kind say, apart from their words: two answers of the same form are one."""
+
+    answers: str
+    """The kind of answers that has it."""
+    otherwise: str
+    """What is said of the others."""
+    text: Callable[[Draw], str]
+    of: Callable[[str], Hashable]
+    """The form of such a text."""
+
+
+FORMS = {
+    "equations": Form("math", "the task is no mathematical one", lambda draw: draw.text, distinct.equations),
+    "programs": Form("code", "the answers are no programs", lambda draw: draw.program, normal_form),
+}
+FORM_FIELDS = tuple(f"distinct_{name}" for name in FORMS)
+"""Where the measures have the share of different forms."""
+
+Forms = dict[str, list[Hashable] | None]
+"""Name in FORMS -> that of each answer, or None where the answers are of another kind."""
+
+
+def measure(draws: Sequence[Draw], kind: Kind) -> dict[str, Any]:
+    """How unlike all, the right and the wrong draws of a problem are, as shares.
+
+    {"all" | "correct" | "incorrect": {"answers": R, "distinct_n": {n}, "distinct_equations", "distinct_programs" (of the first
+    PAPER_DRAWS), "matched": {"total": R, m: {"distinct_n": {n}, "distinct_equations", "distinct_programs"} | null where R < m}
+    (of all)}, "pairs": {"equations", "programs", "texts": see `sirev.metrics.pairwise_diversity`}}. Equations are null
+    unless answers are mathematical, programs unless they are code.
+    """
+    import numpy as np
+
+    texts = [draw.text for draw in draws]
+    forms: Forms = {
+        name: _forms([form.text(draw) for draw in draws], form.of) if kind.name == form.answers else None
+        for name, form in FORMS.items()
+    }
+    right = [draw.right for draw in draws]
+    first = np.fromiter((draw.draw < PAPER_DRAWS for draw in draws), bool, len(draws))
+    correct = np.array(right, bool)
+    groups = {"all": np.ones(len(draws), bool), "correct": correct, "incorrect": ~correct}
+    grams = list(distinct.n_grams(texts))
+    compared = {**forms, "texts": texts}
+    return {
+        **{group: _unlikeness(grams, forms, chosen, chosen & first) for group, chosen in groups.items()},
+        "pairs": {name: None if one is None else pairwise_diversity.of_forms(one, right) for name, one in compared.items()},
+    }
+
+
+def _unlikeness(grams: Sequence[distinct.Grams], forms: Forms, chosen: Chosen, early: Chosen) -> dict[str, Any]:
+    """What is said of one group: the `early` of its answers alone, and all that are `chosen`, size-matched."""
+    n_grams = [(one.held_by(early), int(one.totals[early].sum())) for one in grams]
+    early_forms, chosen_forms = _only(forms, early), _only(forms, chosen)
+    return {
+        "answers": int(early.sum()),
+        "distinct_n": {
+            str(n): int((held > 0).sum()) / total if total else None
+            for n, (held, total) in zip(distinct.ORDERS, n_grams, strict=True)
+        },
+        **{f"distinct_{name}": None if one is None else distinct.distinct_share(one) for name, one in early_forms.items()},
+        "matched": _matched(grams, chosen_forms, chosen),
+    }
+
+
+def _matched(grams: Sequence[distinct.Grams], forms: Forms, chosen: Chosen) -> dict[str, Any]:
+    answers = int(chosen.sum())
+    sizes = [m for m in SIZES if m <= answers]
+    n_grams = [(distinct.histogram(one.held_by(chosen)), int(one.totals[chosen].sum())) for one in grams if sizes]
+    whole = {name: None if one is None else distinct.histogram_of_forms(one) for name, one in forms.items()}
+    values = {
+        str(m): {
+            "distinct_n": {
+                str(n): distinct.expected_distinct(holding, answers, m, total)
+                for n, (holding, total) in zip(distinct.ORDERS, n_grams, strict=True)
+            },
+            **{
+                f"distinct_{name}": None if one is None else distinct.expected_distinct(one, answers, m, answers)
+                for name, one in whole.items()
+            },
+        }
+        for m in sizes
+    }
+    return {"total": answers, **dict.fromkeys(map(str, SIZES)), **values}
+
+
+def _only(forms: Forms, chosen: Chosen) -> Forms:
+    return {name: None if one is None else [*compress(one, chosen)] for name, one in forms.items()}
+
+
+def _forms(texts: Sequence[str], form: Callable[[str], Hashable]) -> list[Hashable]:
+    """Each text's form; equal texts are looked at once."""
+    known = {text: form(text) for text in dict.fromkeys(texts)}
+    return [known[text] for text in texts]
+
+
+def statistics(compared: Compared) -> Tree:
+    """Diversity of all, correct and incorrect answers, as in the paper and size-matched; where M_t lost it against M_1."""
+    names = (*FORMS, "texts")
+    return {"diversity": {group: _of_group(compared, group) for group in GROUPS}, "split": splits(compared, FAMILY, names)}
+
+
+def _of_group(compared: Compared, group: str) -> Tree:
+    sheet, answers, rows = compared.sheet, compared.answers, FAMILY.rows(compared.model)
+    none = NO_DRAWS if rows is None else f"no problem has {GROUPS[group]} answer"
+    if answers == "letters":
+        none = "an answer is an option's letter alone"
+    tree = _shares(sheet, rows, answers, none, lambda row: row[group])
+    tree["matched"] = {}
+    for m in map(str, SIZES):
+        mask, why = compared.eligible[m][group]
+        having = [row if ok else None for row, ok in zip(rows, mask, strict=True)] if rows is not None else None
+        tree["matched"][m] = _shares(
+            sheet, having, answers, none if rows is None else why, lambda row, m=m: row[group]["matched"][m] if row else None
+        )
+    return tree
+
+
+def _shares(sheet: Sheet, rows: Any, answers: str, none: str, of: Any) -> Tree:
+    """Distinct-N for each n and their mean, distinct equation lists and programs, from what `of` picks of a row."""
+    by_n = {
+        str(n): sheet.mean(
+            column(rows, lambda row, n=n: (of(row) or {"distinct_n": {}})["distinct_n"].get(str(n)), sheet.n),  # type: ignore[misc]
+            none or f"no answer of {n} tokens",
+            binomial=False,
+        )
+        for n in distinct.ORDERS
+    }
+    tree: Tree = {
+        "distinct_n": {**by_n, "mean": sheet.derived(lambda *means: sum(means) / len(means), list(by_n.values()), none)}
+    }
+    for name, form in zip(FORM_FIELDS, FORMS.values(), strict=True):
+        tree[name] = sheet.mean(
+            column(rows, lambda row, name=name: (of(row) or {}).get(name), sheet.n),  # type: ignore[misc]
+            none if answers in (form.answers, "letters") else form.otherwise,
+            binomial=False,
+        )
+    return tree
+
+
+def splits(compared: Compared, family: Family, names: Sequence[str]) -> Tree:
+    """Where the change of a family's pairwise diversity came from: other kinds of pairs, or likeness within a kind.
+
+    `names` of pairs -> its parts; none for M_1 itself, nor where a model has no such pairs.
+    """
+    first, later = family.rows(compared.first), family.rows(compared.model)
+    if compared.is_first or not first or not later:
+        return {}
+    return {
+        name: _split(compared.sheet, first, later, name)
+        for name in names
+        if first[0]["pairs"].get(name) and later[0]["pairs"].get(name)
+    }
+
+
+def _split(sheet: Sheet, first: Sequence[Row], later: Sequence[Row], name: str) -> Tree:
+    split = pairwise_diversity.split
+    changes = [split(one["pairs"][name], other["pairs"][name]) for one, other in zip(first, later, strict=True)]
+
+    def cell(pick: Callable[[Split], float]) -> Cell:
+        values = column(changes, lambda one: None if one is None else pick(one), sheet.n)
+        return sheet.mean(values, "no problem has two answers at both", binomial=False)
+
+    return {
+        "change": cell(lambda one: one["change"]),
+        "composition": cell(lambda one: one["composition"]),
+        "narrowing": {kind: cell(lambda one, kind=kind: one["narrowing"][kind]) for kind in KINDS},  # type: ignore[misc]
+    }
+
+
+def distinct_right(row: Mapping[str, Any], answers: str, m: int) -> float | None:
+    """Size-matched distinct right answers of a problem: equation lists, programs, else the mean of Distinct-1 to 5."""
+    matched = row["correct"]["matched"][str(m)]
+    if matched is None:
+        return None
+    if answers == "text":
+        grams = list(matched["distinct_n"].values())
+        return None if None in grams else float(sum(grams) / len(grams))
+    return matched["distinct_programs" if answers == "code" else "distinct_equations"]  # type: ignore[no-any-return]
+
+
+FAMILY = Family("diversity", statistics, measure, version=2, costly=True)
+
+SHOWN = Shown(
+    section="diversity",
+    fields=("diversity", "split"),
+    varieties=(
+        Variety("Distinct-N", "Distinct-N (%)", ("distinct_n", "mean")),
+        Variety("equations", "distinct equation lists (%)", ("distinct_equations",)),
+        Variety("programs", "distinct programs (%)", ("distinct_programs",)),
+    ),
+)

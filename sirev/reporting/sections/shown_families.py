@@ -1,0 +1,46 @@
+"""The tables that families of metrics say they have in reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
+from operator import getitem
+from typing import Any, cast
+
+from sirev.metrics.families import SHOWN
+from sirev.metrics.families.shown import LARGEST, Column, Table
+from sirev.metrics.statistic import Statistic
+from sirev.reporting.sections.run_rows import HEADS, RunData, at, in_words, iterations, keys, named
+from sirev.reporting.tables import TextTable, number, percent
+
+
+def family_tables(section: str, runs: Sequence[RunData]) -> list[TextTable]:
+    """The tables that families of metrics have in a section, a row per model."""
+    return [_drawn(table, runs) for shown in SHOWN if shown.section == section for table in shown.tables]
+
+
+def _drawn(table: Table, runs: Sequence[RunData]) -> TextTable:
+    columns = [column for one in table.columns if (column := _written_out(one, runs)) is not None]
+    drawn = TextTable(table.title, [*HEADS, *(column.header for column in columns)], len(HEADS), notes=[*table.notes])
+    remarks = []
+    for run, model in iterations(runs):
+        drawn.rows.append([*named(run, model["t"]), *(_cell(at(model, column.path), column) for column in columns)])
+        of_model = [(one.sentence, at(model, one.path)) for one in table.remarks]
+        remarks += [f"{in_words(run, model['t'])}: {said.format(percent(share))}" for said, share in of_model if share["value"]]
+    drawn.notes[:0] = remarks
+    return drawn
+
+
+def _cell(statistic: Statistic, column: Column) -> str:
+    return percent(statistic, column.places) if column.form == "percent" else number(statistic, column.places)
+
+
+def _written_out(column: Column, runs: Sequence[RunData]) -> Column | None:
+    """A column with the largest number that any model has in the place of LARGEST; None where there is none."""
+    if LARGEST not in column.path:
+        return column
+    i = column.path.index(LARGEST)
+    above, below = column.path[:i], column.path[i + 1 :]
+    largest = keys(reduce(getitem, above, cast(Any, model)) for _, model in iterations(runs))[-1:]
+    return replace(column, header=column.header.format(*largest), path=(*above, *largest, *below)) if largest else None
