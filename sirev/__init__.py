@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sirev.api.answers import Answers, answers
-    from sirev.api.iterate import RunResult, iterate, plan
+    from sirev.api.iterate import RunResult, iterate
     from sirev.api.measure import MeasuredRun, measure
+    from sirev.api.plan import plan
     from sirev.api.regrade import Regrading, regrade
     from sirev.api.why import why
     from sirev.errors import BadInput, SirevError, StageFailed
@@ -40,7 +41,7 @@ _HOMES = {
     "Plan": "sirev.execution.planner",
     "RunResult": "sirev.api.iterate",
     "iterate": "sirev.api.iterate",
-    "plan": "sirev.api.iterate",
+    "plan": "sirev.api.plan",
     "Regrading": "sirev.api.regrade",
     "regrade": "sirev.api.regrade",
     "Why": "sirev.explain.explanation",

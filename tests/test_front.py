@@ -8,8 +8,8 @@ from types import MappingProxyType, SimpleNamespace
 import pytest
 
 import sirev
-from sirev.api.iterate import Quiet
 from sirev.errors import BadInput
+from sirev.execution.listener import Listener
 from sirev.store.runs import Run
 from tests.conftest import Study
 
@@ -78,7 +78,7 @@ def test_what_a_cell_ends_in_is_shown_in_short(smoke: Study) -> None:
 def test_a_notebook_shows_progress_unless_a_listener_is_passed(
     smoke: Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Counting(Quiet):
+    class Counting(Listener):
         hits = 0
 
         def step(self, run: Run, name: str, state: str) -> None:

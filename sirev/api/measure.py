@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sirev.api.answers import shown_result
-from sirev.api.iterate import Quiet
 from sirev.errors import BadInput, StageFailed
 from sirev.execution.children import Crew
 from sirev.execution.latest_runs import remember
-from sirev.execution.runner import Listener, Runner, os_reason
+from sirev.execution.listener import Listener
+from sirev.execution.runner import Runner, os_reason
 from sirev.recipe.fields import NAME_LENGTH
 from sirev.stages import compare, dataset, grade, imported
 from sirev.stages import measure as measures
@@ -131,7 +131,7 @@ def measure(
         settings["samples"][f"{one.kind} {one.step}"]["file"] = one.names  # to show: a file that moves is the same
     run = opened.runs.get(run_id) or Run(run_id, name, METHOD, 0, 1, settings, f"{now()}-{secrets.token_hex(3)}")
     crew = Crew(run.invocation, embedded=False)
-    listener = listener or Quiet()
+    listener = listener or Listener()
     runner = _SavedWhenComplete(opened, run, crew, listener)
     try:
         with crew.turn, opened.leasing():

@@ -84,11 +84,23 @@ def iterate(
     Trains M_1 .. M_T by each method of the recipe, evaluates every model, and ends with the verdicts. An interrupted run
     continues where it stopped.
     """
+    from sirev.api.request import Request
     from sirev.cli.iterate import run
 
-    named = one_recipe("iterate", recipe, recipe_option)
-    asked = (named, method, _overrides(model, overrides), seed or [0], store, redo or [], overlay or [], unsafe_code)
-    run(*asked, null or [], null_count, remote)
+    request = Request.of(
+        one_recipe("iterate", recipe, recipe_option),
+        model=model,
+        methods=method,
+        overrides=overrides or (),
+        seeds=seed or (0,),
+        store=store,
+        redo=redo or (),
+        overlays=overlay or (),
+        unsafe_code=unsafe_code,
+        nulls=null or (),
+        null_count=null_count,
+    )
+    run(request, remote)
 
 
 @app.command(
@@ -119,24 +131,23 @@ def plan(
 
     Estimates hours, memory and disk, and whether it fits on the GPU. Runs nothing.
     """
+    from sirev.api.request import Request
     from sirev.cli.plan import run
 
-    run(
+    request = Request.of(
         one_recipe("plan", recipe, recipe_option),
-        method,
-        _overrides(model, overrides),
-        seed or [0],
-        store,
-        redo or [],
-        overlay or [],
-        rates or [],
-        unsafe_code,
-        null or [],
-        null_count,
-        gpu_memory,
-        steps,
-        form,
+        model=model,
+        methods=method,
+        overrides=overrides or (),
+        seeds=seed or (0,),
+        store=store,
+        redo=redo or (),
+        overlays=overlay or (),
+        unsafe_code=unsafe_code,
+        nulls=null or (),
+        null_count=null_count,
     )
+    run(request, overlay or (), rates or (), gpu_memory, steps, form)
 
 
 @app.command(cls=Command, epilog=examples("sirev why tiny", "sirev why tiny 2:train --set training.sft.learning_rate=1e-3"))
@@ -161,11 +172,22 @@ def why(
 
     Of a step that would be recomputed, shows how it differs from the nearest one in the store.
     """
+    from sirev.api.request import Request
     from sirev.cli.why import run
 
     named, which = recipe_and_step("why", [word for word in (recipe, step) if word is not None], recipe_option)
-    told = (named, which, method, _overrides(model, overrides), seed or [0], store, overlay or [])
-    run(*told, null or [], null_count, form)
+    request = Request.of(
+        named,
+        model=model,
+        methods=method,
+        overrides=overrides or (),
+        seeds=seed or (0,),
+        store=store,
+        overlays=overlay or (),
+        nulls=null or (),
+        null_count=null_count,
+    )
+    run(request, which, form)
 
 
 @app.command(

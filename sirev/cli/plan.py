@@ -6,10 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from sirev.api.iterate import Plans, plans
+from sirev.api.plan import Plans, plans
+from sirev.api.request import Request
 from sirev.api.why import explain
 from sirev.cli.lines import Line, print_styled, wrapped
 from sirev.cli.options import check_format
@@ -27,7 +27,6 @@ from sirev.recipe import Recipe
 from sirev.reporting.tables import TextTable
 from sirev.reporting.terminal import print_tables
 from sirev.store.runs import step_title
-from sirev.study.nulls import RETRAINED
 
 SCHEMA = 1
 """Version of the JSON form."""
@@ -36,25 +35,12 @@ HEADING = 10
 
 
 def run(
-    recipe: str,
-    methods: list[str] | None,
-    overrides: list[str],
-    seeds: list[int],
-    store: Path | None,
-    redo: list[str],
-    overlays: list[str],
-    rates: list[str],
-    unsafe_code: bool,
-    nulls: list[str] | None = None,
-    null_count: int = RETRAINED,
-    gpu_memory: float | None = None,
-    steps: bool = False,
-    form: str = "table",
+    request: Request, overlays: Sequence[str], rates: Sequence[str], gpu_memory: float | None, steps: bool, form: str
 ) -> None:
     """Print a row per stage and what the steps to run take; with `steps` a row per step and a column per run."""
     check_format(form)
     throughput = _rates(rates)
-    planned = plans(recipe, methods, overrides, seeds, store, redo, overlays, unsafe_code, nulls or (), null_count)
+    planned = plans(request)
     estimate = planned.estimate(throughput)
     gpu = _gpu_bytes(gpu_memory, overlays)
     if form == "json":
@@ -216,7 +202,7 @@ def _gpu_bytes(asked: float | None, overlays: Sequence[str]) -> float | None:
     return gpus[0][1] if has_gpu() and (gpus := memory_of_gpus()) else None
 
 
-def _rates(given: list[str]) -> dict[str, float]:
+def _rates(given: Sequence[str]) -> dict[str, float]:
     found = {}
     for one in given:
         stage, _, rate = one.partition("=")

@@ -10,7 +10,7 @@ from collections import Counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from sirev.execution.runner import State
+from sirev.execution.listener import Listener, State
 from sirev.printing import console, say, text_column, visible
 from sirev.store.runs import Run, step_title
 
@@ -25,7 +25,7 @@ WHOLE = "all"
 """The row about all runs together."""
 
 
-class Progress:
+class Progress(Listener):
     """Listens to the runs of one invocation. Rich is loaded only once there is something to wait for."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Progress:
                 self._bars.stop()
 
     def begin(self, outlook: Outlook) -> None:
-        """See `sirev.execution.runner.Listener`."""
+        """See `sirev.execution.listener.Listener`."""
         with self._lock:
             self._outlook = outlook
             runs = f"{len(outlook.runs)} runs" if len(outlook.runs) > 1 else "1 run"
@@ -60,7 +60,7 @@ class Progress:
             _say(f"{runs}, {outlook.total:,} steps: {outlook.cached:,} cached, {outlook.total - outlook.cached:,} to go{about}")
 
     def step(self, run: Run, name: str, state: State) -> None:
-        """See `sirev.execution.runner.Listener`."""
+        """See `sirev.execution.listener.Listener`."""
         with self._lock:
             self._count(run, name, state)
             if state == "hit":
@@ -77,7 +77,7 @@ class Progress:
                 self._whole_line()
 
     def wait(self, run: Run, name: str, words: str) -> None:
-        """See `sirev.execution.runner.Listener`."""
+        """See `sirev.execution.listener.Listener`."""
         with self._lock:
             if sys.stderr.isatty():
                 self._refresh(run, name, words, begin=True)
@@ -85,7 +85,7 @@ class Progress:
                 self._line(run, step_title(name), words)
 
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
-        """See `sirev.execution.runner.Listener`."""
+        """See `sirev.execution.listener.Listener`."""
         with self._lock:
             now = time.monotonic()
             if self._outlook is not None:
@@ -106,12 +106,12 @@ class Progress:
                 self._whole_line()
 
     def note(self, run: Run, text: str) -> None:
-        """See `sirev.execution.runner.Listener`."""
+        """See `sirev.execution.listener.Listener`."""
         with self._lock:
             self._notes.append(f"{_title(run)}: {text}")
 
     def warn(self, run: Run, text: str) -> None:
-        """See `sirev.execution.runner.Listener`. Once per invocation, however many steps and runs it concerns."""
+        """See `sirev.execution.listener.Listener`. Once per invocation, however many steps and runs it concerns."""
         with self._lock:
             if text in self._warned:
                 return

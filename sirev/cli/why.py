@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from sirev.api.iterate import plans
+from sirev.api.plan import plans
+from sirev.api.request import Request
 from sirev.api.why import explain
 from sirev.cli.lines import print_lines
 from sirev.cli.options import check_format
@@ -19,27 +19,16 @@ FEW = 6
 """How many reasons, or steps of one name, are listed before they are only counted."""
 
 
-def run(
-    recipe: str,
-    which: str | None,
-    methods: list[str] | None,
-    overrides: list[str],
-    seeds: list[int],
-    store: Path | None,
-    overlays: list[str],
-    nulls: list[str],
-    null_count: int,
-    form: str,
-) -> None:
+def run(request: Request, which: str | None, form: str) -> None:
     """Print the sum and the first misses; with `which` those steps in full."""
     check_format(form)
-    planned = plans(recipe, methods, overrides, seeds, store, (), overlays, False, nulls, null_count)
+    planned = plans(request)
     found = explain(planned, which)
     if form == "json":
         out_json(found.to_dict())
         return
     labels = {
-        planner.run.id: planner.run.method + (f" seed {planner.run.seed}" if len(set(seeds)) > 1 else "")
+        planner.run.id: planner.run.method + (f" seed {planner.run.seed}" if len(request.seeds) > 1 else "")
         for planner in planned.planners
     }
     told = [line for step in found.steps for line in in_full(step, labels)] if which else [*summary(found, labels)]

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import sirev
-from sirev.api.iterate import Quiet
 from sirev.api.measure import MeasuredRun, StepRead, measure
 from sirev.errors import BadInput
+from sirev.execution.listener import Listener
 from sirev.stages.stage import Stage
 from sirev.store.runs import Run
 from tests.conftest import tree
@@ -41,7 +41,7 @@ def refused(*arguments: Any, **options: Any) -> str:
     return line
 
 
-class Noting(Quiet):
+class Noting(Listener):
     def __init__(self) -> None:
         self.notes: list[str] = []
         self.warnings: list[str] = []

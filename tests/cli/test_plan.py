@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sirev.api.iterate import Plans, plans
+from sirev.api.plan import Plans, plans
+from sirev.api.request import Request
 from sirev.cli.plan import summary
 from tests.conftest import Command, Study
 
@@ -18,13 +19,13 @@ def texts(planned: Plans, gpu: float | None = None, width: int = 80) -> list[str
 
 @pytest.mark.parametrize("recipe", PAPER)
 def test_it_answers_in_20_lines_of_80_columns(recipe: str, smoke: Study) -> None:
-    lines = texts(plans(recipe, store=smoke.store))
+    lines = texts(plans(Request.of(recipe, store=smoke.store)))
     assert len(lines) <= 20
     assert max(map(len, lines)) <= 80
 
 
 def test_a_stage_is_a_row_with_what_is_cached(smoke: Study) -> None:
-    lines = texts(plans("tiny_smoke", store=smoke.store, overrides=["training.sft.learning_rate=1e-3"]))
+    lines = texts(plans(Request.of("tiny_smoke", store=smoke.store, overrides=["training.sft.learning_rate=1e-3"])))
     (row,) = [line.split() for line in lines if line.startswith("train ")]
     steps, cached, to_run, unknown = map(int, row[1:5])
     assert steps == cached + to_run + unknown
@@ -34,7 +35,7 @@ def test_a_stage_is_a_row_with_what_is_cached(smoke: Study) -> None:
 
 
 def test_a_finished_study_is_its_table(smoke: Study) -> None:
-    *_, last = texts(plans("tiny_smoke", store=smoke.store))
+    *_, last = texts(plans(Request.of("tiny_smoke", store=smoke.store)))
     assert last == "Nothing is left to compute."
 
 
@@ -53,13 +54,13 @@ def test_a_finished_study_is_its_table(smoke: Study) -> None:
     ],
 )
 def test_whether_it_fits(recipe: str, overlays: list[str], gpu: float | None, words: str, tmp_path: Path) -> None:
-    lines = texts(plans(recipe, store=tmp_path / "store", overlays=overlays), gpu, 400)
+    lines = texts(plans(Request.of(recipe, store=tmp_path / "store", overlays=overlays)), gpu, 400)
     assert any(line.startswith(words) for line in lines)
     assert not any("256 answers" in line for line in lines)
 
 
 def test_a_recipe_that_never_ran_is_not_compared_with_another_one(smoke: Study) -> None:
-    lines = texts(plans("mistral_gsm8k", store=smoke.store))
+    lines = texts(plans(Request.of("mistral_gsm8k", store=smoke.store)))
     assert not any(line.startswith("Because") or "->" in line for line in lines)
 
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from sirev.cli.units import size_text
 from sirev.printing import console, say, text_column
+from sirev.store.sharing.backend import Progress
 
 PLAIN_SECONDS = 10.0
 
 
-class Moving:
-    """Told by several threads how many files and bytes have moved; see `sirev.store.sharing.backend.Progress`."""
+class Moving(Progress):
+    """Told by several threads how many files and bytes have moved."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -59,11 +60,12 @@ class Moving:
         return f"{files}, {size_text(self._bytes)} of {size_text(self._all_bytes)}" if self._all_bytes else files
 
     def _draw(self) -> None:
-        from rich.progress import BarColumn, Progress, TimeRemainingColumn
+        from rich.progress import BarColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
 
         if self._bar is None:
             columns = (text_column("{task.description}"), BarColumn(), TimeRemainingColumn())
-            self._bar = Progress(*columns, console=console(stderr=True), transient=True)
+            self._bar = Bars(*columns, console=console(stderr=True), transient=True)
             self._bar.start()
             self._task = self._bar.add_task("", total=1)
         self._bar.reset(self._task, total=self._all_bytes or self._all_files, description=self._words())

@@ -16,7 +16,7 @@ from typing import Any
 from sirev.errors import BadInput, SirevError
 from sirev.quoting import typed
 from sirev.store.runs import Run
-from sirev.store.sharing.backend import Missing, Progress, Silent, at_once
+from sirev.store.sharing.backend import Missing, Progress, at_once
 from sirev.store.sharing.download import Files, Taker, files_of
 from sirev.store.sharing.remote import Remote
 from sirev.store.sharing.transfer import Moved
@@ -54,7 +54,7 @@ def pull(
     store.create()
     try:
         with store.leasing():
-            taker = Taker(store, remote, jobs, progress or Silent())
+            taker = Taker(store, remote, jobs, progress or Progress())
             _take(taker, _wanted(store, found, moved), leave_out, moved)
     except OSError as error:
         raise SirevError(
