@@ -13,13 +13,14 @@ from sirev.api.request import Request
 from sirev.api.why import explain
 from sirev.cli.lines import Line, print_styled, wrapped
 from sirev.cli.options import check_format
-from sirev.cli.units import count_text, size_text
+from sirev.cli.units import short_count, size_text, time_in_all
 from sirev.cli.why import in_brief
 from sirev.errors import BadInput
 from sirev.execution.children import gpu as has_gpu
 from sirev.execution.estimate import Estimate
 from sirev.execution.footprint import GPU_SIZES, Footprint
 from sirev.explain.explanation import Told
+from sirev.listing import count_text
 from sirev.machine.doctor import gpu_memory as memory_of_gpus
 from sirev.machine.doctor import least_tier, memory
 from sirev.printing import out_json
@@ -69,8 +70,8 @@ def summary(planned: Plans, estimate: Estimate, gpu: float | None, width: int) -
 def _stages(estimate: Estimate) -> Iterator[Line]:
     """A row per stage. A step that several runs share counts once."""
     work = {
-        "sample": f"{_short(estimate.answers)} answers, {_short(estimate.sampled_tokens)} tokens",
-        "train": f"{_short(estimate.examples)} examples, {_short(estimate.trained_tokens)} tokens",
+        "sample": f"{short_count(estimate.answers)} answers, {short_count(estimate.sampled_tokens)} tokens",
+        "train": f"{short_count(estimate.examples)} examples, {short_count(estimate.trained_tokens)} tokens",
     }
     yield Line(f"{'stage':<8}{'steps':>7}{'cached':>8}{'to run':>8}{'unknown':>9}{'hours':>9}  what", "dim")
     for stage, of in estimate.states.items():
@@ -107,17 +108,11 @@ def _hours(estimate: Estimate) -> str:
     if missing := [stage for stage in asked if stage not in known]:
         rates = " ".join(f"--rate {stage}=N" for stage in missing)
         return "; ".join([*told, f"{'the rest ' if told else ''}not known without rates: {rates} (tokens/s)"])
-    return f"{', '.join(told)}: {_duration(sum(known.values()))}" if told else "few: nothing is to be trained or sampled"
+    return f"{', '.join(told)}: {time_in_all(sum(known.values()))}" if told else "few: nothing is to be trained or sampled"
 
 
 def _two_digits(hours: float) -> str:
     return f"{hours:,.1f}" if hours >= 1 else f"{hours:.2f}"
-
-
-def _duration(hours: float) -> str:
-    if hours < 1:
-        return f"about {max(1, round(60 * hours))} min in all"
-    return f"about {hours:,.0f} h in all" if hours < 48 else f"about {hours / 24:,.1f} days in all"
 
 
 def _to_sample(size: Footprint) -> str:
@@ -213,12 +208,3 @@ def _rates(given: Sequence[str]) -> dict[str, float]:
         if stage not in ("sample", "train") or not found[stage] > 0:
             raise BadInput(f"--rate {one}: expected sample=TOKENS/S or train=TOKENS/S, such as sample=9000")
     return found
-
-
-def _short(count: int) -> str:
-    """A count with three digits: 7,473, 1.15M."""
-    for scale, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if count >= scale:
-            value = count / (1e3 if unit == "k" else scale)
-            return f"{value:.3g}{unit}" if value < 1000 else f"{value:,.0f}{unit}"
-    return f"{count:,}"

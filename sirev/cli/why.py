@@ -9,9 +9,10 @@ from sirev.api.request import Request
 from sirev.api.why import explain
 from sirev.cli.lines import print_lines
 from sirev.cli.options import check_format
-from sirev.cli.units import count_text
+from sirev.cli.units import time_taken
 from sirev.explain.action_diff import moment
 from sirev.explain.explanation import Explanation, Told, Why, has_to_run
+from sirev.listing import count_text, listed
 from sirev.printing import out_json
 from sirev.store.runs import step_title
 
@@ -113,16 +114,9 @@ def _later(count: int) -> list[str]:
 
 
 def _where(step: Explanation) -> str:
-    took = "" if step.seconds is None else f" in {_duration(step.seconds)}"
+    took = "" if step.seconds is None else f" in {time_taken(step.seconds)}"
     return f"here{took}" if step.here else f"in another store{took}, pulled from there"
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def _few(steps: Sequence[str]) -> str:
-    return ", ".join(map(step_title, steps[:FEW])) + (f" and {len(steps) - FEW} more" if len(steps) > FEW else "")
+    return listed([*map(step_title, steps)], FEW)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sirev.errors import BadInput
+from sirev.listing import listed
 from sirev.store.artifacts import Artifact
 from sirev.store.digests import sha256_file
 from sirev.store.objects import DamagedObject
@@ -120,7 +121,7 @@ def _one_id(store: Store, name: str, ids: list[str]) -> str:
     if not found:
         raise BadInput(f"the store {store.path} has no run {name!r}{suggest_of(name, ids)}")
     if len(found) > 1:
-        raise BadInput(f"several runs begin with {name!r}: {listed(found)}")
+        raise BadInput(f"several runs begin with {name!r}: {listed(found, LISTED)}")
     return found[0]
 
 
@@ -137,7 +138,9 @@ def _step(store: Store, run: Run, wanted: str, name: str) -> Named:
         known = suggest_of(step_title(pinned_step(wanted)), [step_title(step) for step in run.pins])
         raise BadInput(f"the run {run.id} has no step {wanted!r}{known}")
     if len(steps) > 1:
-        raise BadInput(f"{name} means several steps of {run.id}: {listed(sorted(address(run.id, step) for step in steps))}")
+        raise BadInput(
+            f"{name} means several steps of {run.id}: {listed(sorted(address(run.id, step) for step in steps), LISTED)}"
+        )
     pin = run.pins[steps[0]]
     return Named(store.artifact(pin.artifact), run, steps[0], pin.key)
 
@@ -168,7 +171,7 @@ def _by_digest(store: Store, digits: str, name: str) -> Named:
     found = [Named(artifact) for artifact in manifests] + [Named(store.artifact(r.artifact), key=r.key) for r in records]
     if len(found) > 1:
         told = [f"artifact {one.artifact.digest[:12]}{f' of key {one.key[:12]}' if one.key else ''}" for one in found]
-        raise BadInput(f"{name!r} may mean several things in the store {store.path}: {listed(told)}")
+        raise BadInput(f"{name!r} may mean several things in the store {store.path}: {listed(told, LISTED)}")
     if found:
         return found[0]
     if objects:
@@ -204,12 +207,6 @@ def _beginning(folder: Path, digits: str) -> list[str]:
         return sorted(name for name in os.listdir(folder) if name.startswith(digits))
     except OSError:
         return []
-
-
-def listed(candidates: Sequence[str]) -> str:
-    """The candidates of an ambiguous name, for one line: the first few, and how many more there are."""
-    more = len(candidates) - LISTED
-    return ", ".join(candidates[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def suggest_of(word: str, known: Sequence[str]) -> str:

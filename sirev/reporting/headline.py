@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from sirev.listing import listed
 from sirev.metrics.study_verdict import LEVEL, SEEDS
 from sirev.quoting import typed
 from sirev.reporting.pass_at_1 import pass_at_1_source
@@ -317,4 +318,4 @@ def _among(run: RunData, found: list[Found]) -> str:
 
 def _first(parts: Sequence[str]) -> str:
     """The parts, as many as a screen has room for: of several seeds there are many."""
-    return ", ".join(parts[:FEW]) + (f" and {len(parts) - FEW} more" if len(parts) > FEW else "")
+    return listed(parts, FEW)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sirev.execution.latest_runs import latest_runs
 from sirev.explain.action_diff import flat, moment, shown
+from sirev.listing import listed
 from sirev.quoting import typed
 from sirev.store.runs import Run
 from sirev.store.store import Store
@@ -89,9 +90,7 @@ def settings_apart(groups: Sequence[Sequence[Run]]) -> list[str]:
     labels = []
     for one in settings:
         words = [f"{name}={one.get(path, 'none')}" for name, path in zip(names, differing, strict=True)]
-        labels.append(
-            " ".join(words[:LABEL_SETTINGS]) + (f" and {len(words) - LABEL_SETTINGS} more" if words[LABEL_SETTINGS:] else "")
-        )
+        labels.append(listed(words, LABEL_SETTINGS, " "))
     if len(set(labels)) == len(groups):
         return labels
     times = [moment(max(run.invocation for run in group)) for group in groups]

@@ -15,6 +15,7 @@ from sirev.errors import BadInput
 from sirev.explain import history, lookup
 from sirev.explain.action_diff import moment, shown
 from sirev.explain.disk_usage import Share, Space, Usage, usage
+from sirev.listing import listed
 from sirev.printing import out, out_json, out_path, say
 from sirev.reporting.summary import recorded_runs
 from sirev.reporting.tables import ABSENT, TextTable
@@ -138,11 +139,10 @@ def log(name: str | None, path: Path | None, form: str, everything: bool = False
 
 def _log_line(entry: history.Entry) -> str:
     steps = [address(run, step) for run, step in entry.users]
-    more = f" and {len(steps) - 1} more" if len(steps) > 1 else ""
     seconds = "" if entry.seconds is None else f"{entry.seconds:,.1f}"
     made = f"  computed in {entry.store}" if entry.store else "" if entry.provenance is not None else "  its record is gone"
     when = moment(entry.when) if entry.when else ABSENT
-    return f"{when:16}  {entry.artifact[:12]}  {seconds:>9}  {f'{steps[0]}{more}' if steps else entry.stage}{made}"
+    return f"{when:16}  {entry.artifact[:12]}  {seconds:>9}  {listed(steps, 1) or entry.stage}{made}"
 
 
 def du(path: Path | None, form: str) -> None:
@@ -229,7 +229,7 @@ def _shown(store: Store, name: str) -> Any:
         keys, objects = lookup.keys_beginning(store, digits), lookup.objects_beginning(store, digits)
         if len(keys) + len(objects) > 1:
             told = [f"key {key[:12]}" for key in keys] + [f"object {digest[:12]}" for digest in objects]
-            raise BadInput(f"{name!r} may mean several things in the store {store.path}: {lookup.listed(told)}")
+            raise BadInput(f"{name!r} may mean several things in the store {store.path}: {listed(told, lookup.LISTED)}")
         if keys:
             return [
                 {**asdict(record), "hollow": store.is_hollow(record.artifact), "steps": _steps(store, record.artifact)}

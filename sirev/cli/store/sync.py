@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sirev.cli.store.transfer_progress import Moving
-from sirev.cli.units import count_text, size_text
+from sirev.cli.units import size_text
 from sirev.errors import BadInput
 from sirev.explain.lookup import runs_named
+from sirev.listing import count_text
 from sirev.printing import out, say
 from sirev.quoting import typed
 from sirev.store.runs import Run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sirev.listing import count_text
 from sirev.reporting.page.bars import Scale, bar, scale_of
 from sirev.reporting.page.markup import escaped, get, signed
 from sirev.reporting.page.words import explained
@@ -37,7 +38,7 @@ def _claims(comparison: dict[str, Any]) -> str:
         why = reworded(claim.get("reason") or "")
         shown = escaped(VERDICTS.get(word, word))
         said = f'<b class="word {_class(word)}">{SIGNS.get(word, "")} {shown}</b>' if word else "<b>no claim</b>"
-        count = "1 seed" if seeds == 1 else f"{seeds} seeds"
+        count = count_text(seeds, "seed")
         rows.append(
             f'<li><span class="who">{escaped(claim["method"])}</span>{said}<span class="seeds">{count}</span>'
             f'<span class="why">{escaped(why)}</span>{_means(claim, comparison)}</li>'
