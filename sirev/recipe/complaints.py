@@ -14,8 +14,6 @@ from sirev.suggest import suggest
 
 MISSING = ("missing", "union_tag_not_found")
 """What pydantic calls a field that is not there."""
-LISTED = 8
-"""Missing fields that a line names."""
 
 
 def explain(error: ValidationError, source: Source) -> str:
@@ -32,7 +30,7 @@ def explain(error: ValidationError, source: Source) -> str:
         complaints = [complaint for complaint in found if complaint["type"] in MISSING]
         missing = [name for complaint in complaints for name in _missing(complaint, source, place)]
         said = len(missing)
-        line = _no_model(source) if missing == ["model"] else f"{place}: {listed(missing, LISTED)}: missing, and required"
+        line = _no_model(source) if missing == ["model"] else f"{place}: {listed(missing)}: missing, and required"
     elif first["type"] == "union_tag_invalid":
         tag = str(first["ctx"]["tag"])
         known = [name.strip().strip("'") for name in first["ctx"]["expected_tags"].split(",")]

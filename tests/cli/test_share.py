@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -79,6 +80,7 @@ def test_a_reviewer_pulls_a_study_without_its_models_and_makes_the_page(smoke: S
     assert command("store", "push", shared, "tiny_smoke", "--store", smoke.store.path).returncode == 0
     pulled = command("store", "pull", shared, "tiny_smoke", "--keep-models", "none", "--store", mine)
     assert pulled.returncode == 0, pulled.stderr
+    assert re.search(r"the weights of \d models were left out; the measurements are here", pulled.stderr)
     page = command("report", "html", "--recipe", "tiny_smoke", "-o", "report.html", "--store", mine)
     assert page.returncode == 0, page.stderr
     assert (tmp_path / "report.html").stat().st_size > 100_000

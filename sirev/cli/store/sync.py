@@ -126,6 +126,8 @@ def _tell(moved: Moved, done: str, nothing: str) -> None:
         out(f"{runs} {done}: {count_text(moved.files, 'file')}, {size_text(moved.bytes)}, {moved.seconds:.1f} s{there}")
     else:
         out(f"{runs} {done}: {nothing} already, {count_text(moved.there, 'file')}, {moved.seconds:.1f} s")
+    if moved.hollow:
+        say(f"sirev: the weights of {count_text(moved.hollow, 'model')} were left out; the measurements are here")
     for sentence in moved.said:
         say(f"sirev: {sentence}")
 

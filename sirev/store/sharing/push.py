@@ -41,7 +41,7 @@ def push(
     """
     started, progress = time.monotonic(), progress or Progress()
     if unfinished := [run.id for run in runs if run.status == "running"]:
-        raise BadInput(f"the run {unfinished[0]} is not finished: finish it with `sirev iterate` first")
+        raise BadInput(f"the run {unfinished[0]} is not finished")
     reached = reach(store, runs, hollow)
     if reached.missing:
         raise BadInput(f"can't push what is not whole: {reached.missing[0]}")

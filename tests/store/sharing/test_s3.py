@@ -306,6 +306,6 @@ def test_the_commands_say_what_moved_and_what_to_do_next(tmp_path: Path, bucket:
     assert f"next: sirev report --recipe small --store {tmp_path / 'second'}" in done.stdout
     done = command("store", "pull", bucket, "smelt", "--store", tmp_path / "second")
     assert done.returncode == 2
-    assert "has no run or recipe 'smelt'; it has small-sft-s0" in done.stderr
+    assert "has no run or recipe 'smelt' (known: small-sft-s0)" in done.stderr
     key = action_key({"stage": "train", "version": 1, "parameters": {"t": 1}, "inputs": {}})
     assert Store(tmp_path / "second").lookup(key) is not None
