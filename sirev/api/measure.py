@@ -15,6 +15,7 @@ from sirev.execution.children import Crew
 from sirev.execution.latest_runs import remember
 from sirev.execution.listener import Listener
 from sirev.execution.runner import Runner, os_reason
+from sirev.recipe import recipe_names
 from sirev.recipe.fields import NAME_LENGTH
 from sirev.stages import compare, dataset, grade, imported
 from sirev.stages import measure as measures
@@ -108,7 +109,8 @@ def measure(
     diversity means. `common`: compare the problems that all steps have, where some lack a few.
 
     Raises BadInput, one line naming the place, for files that can't be read, whose ids name completions, or whose problems don't
-    match the task or each other; StageFailed where a grader fails. A run is saved when it is complete.
+    match the task or each other, and for the `name` of a recipe; StageFailed where a grader fails. A run is saved when it is
+    complete.
     """
     greedy, fields = greedy or {}, fields or {}
     _require_mapping("steps", steps, '{"M1": "m1.jsonl", "M2": "m2.jsonl"}')
@@ -121,6 +123,7 @@ def measure(
         asked = asked.unconfined()
     settings |= ({"single": single} if single != "greedy" else {}) | ({"common": True} if common else {})
     opened = store if isinstance(store, Store) else Store(store)
+    _check_no_recipe(name, opened)
     local = LocalFiles(opened.objects)
     given = sources(steps, greedy, local, reader=reader, fields=fields, filter=filter, task=asked)
     settings["samples"] = {f"{one.kind} {one.step}": one.settings() for one in given}
@@ -253,6 +256,13 @@ class _Measuring:
                 arguments = {**graded, "grades": grades}
                 measured[f"{METHOD}/0/{t}/{what}"] = self.runner.step(f"measure/{what}:{t}", measures.STAGE, wants, arguments)
         return measured
+
+
+def _check_no_recipe(name: str, store: Store) -> None:
+    """BadInput for the name of a recipe: sirev's own, or one that has runs in the store."""
+    runs = (store.runs.get(run_id) for run_id in store.runs.ids() if run_id.startswith(f"{name}-"))
+    if name in recipe_names() or any(run and run.recipe == name and run.method != METHOD for run in runs):
+        raise BadInput(f"the name {name!r} is a recipe's, and `sirev report {name}` would mean both; choose another")
 
 
 def _require_mapping(parameter: str, value: Any, example: str) -> None:
