@@ -96,3 +96,8 @@ def test_a_notebook_shows_progress_unless_a_listener_is_passed(
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: None))  # imported, but nobody is there
     sirev.iterate("tiny_smoke", **asked)
     assert capsys.readouterr().err == ""
+
+
+def test_a_script_shows_progress_if_it_asks_for_it(smoke: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    sirev.iterate("tiny_smoke", methods="sft", store=smoke.store, listener=sirev.Progress())
+    assert capsys.readouterr().err.count("0 computed") == 1

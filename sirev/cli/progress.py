@@ -26,7 +26,7 @@ WHOLE = "all"
 
 
 class Progress(Bars, Listener):
-    """Listens to the runs of one invocation, and shows how far they are: `with Progress() as progress: ...`."""
+    """Listens to the runs of one invocation, and shows how far they are; one for each call."""
 
     transient = False
     refreshed = 5
