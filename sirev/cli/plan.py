@@ -156,7 +156,9 @@ def _is_akin(planned: Plans, told: Told) -> bool:
         return True
     near = told.first.nearest
     run = planned.store.runs.get(near.run) if near and near.run else None
-    return run is not None and (run.recipe == planned.recipe.name or _kind(run.settings) == _kind(planned.recipe.settings()))
+    if run is None or "samples" in run.settings:  # of completions made elsewhere no recipe is known
+        return False
+    return run.recipe == planned.recipe.name or _kind(run.settings) == _kind(planned.recipe.settings())
 
 
 def _kind(settings: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sirev.api.measure import measure
 from sirev.api.plan import Plans, plans
 from sirev.api.request import Request
 from sirev.cli.plan import summary
+from sirev.store.store import Store
 from tests.conftest import Command, Study
 
 PAPER = ["mistral_gsm8k", "llama2_math", "llama3_mbpp", "mistral_csqa"]
@@ -79,3 +82,15 @@ def test_json_has_stages_runs_and_the_estimate(command: Command, smoke: Study) -
     assert told["estimate"]["steps"]["train"] > 0
     assert told["estimate"]["footprint"]["to_train"] > 0
     assert command("plan", "--recipe", "tiny_smoke", "--format", "yaml").returncode == 2
+
+
+@pytest.mark.parametrize("name", ["tiny_smoke", "other"])
+def test_completions_made_elsewhere_are_no_earlier_run_of_the_recipe(name: str, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    rows = [{"id": f"p{i}", "completion": str(i), "correct": i > 5} for i in range(10)]
+    for step in ("M1", "M2"):
+        (tmp_path / f"{step}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    measured = store.runs.get(measure("mine", steps={s: tmp_path / f"{s}.jsonl" for s in ("M1", "M2")}, store=store).id)
+    assert measured is not None
+    store.runs.save(replace(measured, id=measured.id.replace("mine", name), recipe=name))
+    assert any(line.startswith("Hours") for line in texts(plans(Request.of("tiny_smoke", store=store))))
