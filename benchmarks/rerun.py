@@ -115,7 +115,7 @@ from sirev.store.local_files import LocalFiles
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.execution.children import Crew
-from sirev.api.iterate import Quiet
+from sirev.execution.listener import Listener
 from sirev.execution.runner import Runner
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ source, step = Stage("source", 1, File, read), Stage("step", 1, Number, compute)
 store = Store(chain.HERE / "store")
 run = store.runs.get("chain") or Run("chain", "chain", "sft", 0, 1, {"env": "recorded"}, "")
 crew = Crew("benchmark")
-runner = Runner(store, run, crew, Quiet())
+runner = Runner(store, run, crew, Listener())
 with crew.turn:
     value = runner.step("source", source, File(LocalFiles(store.objects).digest(chain.HERE / "input.json")), {})
     chain.begin()

@@ -2,7 +2,8 @@
 
 `load_recipe`, `iterate`, `measure`, `plan`, `regrade`, `report`, `why` and `Store` do everything that the command line does;
 `answers` gives the graded answers of a run. Where a list is expected, a single value will do: `seeds=0`, `methods="sft"`. In a
-notebook progress is shown unless a listener is passed.
+notebook progress is shown unless a listener is passed; in a script `listener=Progress()` shows it, and a class that inherits
+`Listener` hears of it.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sirev.api.answers import Answers, answers
-    from sirev.api.iterate import RunResult, iterate, plan
+    from sirev.api.iterate import RunResult, iterate
     from sirev.api.measure import MeasuredRun, measure
+    from sirev.api.plan import plan
     from sirev.api.regrade import Regrading, regrade
     from sirev.api.why import why
+    from sirev.cli.progress import Progress
     from sirev.errors import BadInput, SirevError, StageFailed
+    from sirev.execution.listener import Listener
     from sirev.execution.planner import Plan
     from sirev.explain.explanation import Why
     from sirev.recipe import Recipe, load_recipe, recipe_names
@@ -37,10 +41,12 @@ _HOMES = {
     "Store": "sirev.store.store",
     "Answers": "sirev.api.answers",
     "answers": "sirev.api.answers",
+    "Listener": "sirev.execution.listener",
     "Plan": "sirev.execution.planner",
+    "Progress": "sirev.cli.progress",
     "RunResult": "sirev.api.iterate",
     "iterate": "sirev.api.iterate",
-    "plan": "sirev.api.iterate",
+    "plan": "sirev.api.plan",
     "Regrading": "sirev.api.regrade",
     "regrade": "sirev.api.regrade",
     "Why": "sirev.explain.explanation",
@@ -55,8 +61,10 @@ _BY_HAND = ("iterate", "measure", "plan", "regrade", "report", "why")
 __all__ = [
     "Answers",
     "BadInput",
+    "Listener",
     "MeasuredRun",
     "Plan",
+    "Progress",
     "Recipe",
     "Regrading",
     "Report",

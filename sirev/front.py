@@ -31,13 +31,15 @@ def by_hand(function: Callable[..., Any]) -> Callable[..., Any]:
                     raise BadInput(f"{name}: no {name[:-1]} was named; leave {name} out for those of the last command")
         if "section" in parameters and arguments:
             arguments, options = _section_or_recipe(*arguments, **options)
-        if "listener" in parameters and options.get("listener") is None and in_notebook():
+        if "listener" in parameters and (options.get("listener") is not None or in_notebook()):
             from sirev.cli.progress import Progress
 
-            with Progress() as progress:
-                result = function(*arguments, **{**options, "listener": progress})
-            progress.summary()
-            return result
+            listener = options["listener"] = options.get("listener") or Progress()
+            if isinstance(listener, Progress):
+                with listener:
+                    result = function(*arguments, **options)
+                listener.summary()
+                return result
         return function(*arguments, **options)
 
     return call

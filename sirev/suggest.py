@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
+from sirev.listing import LISTED, and_more
+
 ALIASES = {
     "lr": "learning_rate",
     "bs": "batch_size",
@@ -68,3 +70,11 @@ def suggest(word: str, known: Sequence[str]) -> str:
     """The nearest known names, and all of them."""
     hint = did_you_mean(nearest(word, known))
     return f"{hint} (known: {', '.join(known)})" if known else hint
+
+
+def suggest_of(word: str, known: Sequence[str]) -> str:
+    """As `suggest`, with known names sorted; of many, only the nearest."""
+    if len(known) <= LISTED:
+        return suggest(word, sorted(known))
+    close = difflib.get_close_matches(word, known, n=LISTED, cutoff=0.0)
+    return f"{suggest(word, sorted(close)).removesuffix(')')}{and_more(len(known) - LISTED)})"

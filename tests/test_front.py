@@ -8,8 +8,8 @@ from types import MappingProxyType, SimpleNamespace
 import pytest
 
 import sirev
-from sirev.api.iterate import Quiet
 from sirev.errors import BadInput
+from sirev.execution.listener import Listener
 from sirev.store.runs import Run
 from tests.conftest import Study
 
@@ -78,7 +78,7 @@ def test_what_a_cell_ends_in_is_shown_in_short(smoke: Study) -> None:
 def test_a_notebook_shows_progress_unless_a_listener_is_passed(
     smoke: Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Counting(Quiet):
+    class Counting(Listener):
         hits = 0
 
         def step(self, run: Run, name: str, state: str) -> None:
@@ -96,3 +96,8 @@ def test_a_notebook_shows_progress_unless_a_listener_is_passed(
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: None))  # imported, but nobody is there
     sirev.iterate("tiny_smoke", **asked)
     assert capsys.readouterr().err == ""
+
+
+def test_a_script_shows_progress_if_it_asks_for_it(smoke: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    sirev.iterate("tiny_smoke", methods="sft", store=smoke.store, listener=sirev.Progress())
+    assert capsys.readouterr().err.count("0 computed") == 1

@@ -107,10 +107,11 @@ def test_reports_show_measures_and_trainings(finished: Finished, command: Comman
 
 
 def test_a_plan_for_another_seed_counts_what_the_first_seed_took(finished: Finished, smollm2: Path) -> None:
-    from sirev.api.iterate import plans
+    from sirev.api.plan import plans
+    from sirev.api.request import Request
 
     asked: dict[str, Any] = {"overrides": [f"model={smollm2}"], "store": finished.store, "seeds": [1]}
-    planned = plans("smollm2_check", **asked).estimate()
+    planned = plans(Request.of("smollm2_check", **asked)).estimate()
     records = [finished.record(step) for step in finished.run.pins if step.startswith("sample/")]
     assert planned.answers == sum(record.provenance["answers"] for record in records)
     assert planned.sampled_tokens == pytest.approx(sum(record.provenance["tokens"] for record in records), rel=0.01)

@@ -16,6 +16,7 @@ from sirev.store.artifacts import Artifact
 from sirev.store.checkout import refuse_hollow
 from sirev.store.runs import Run, address
 from sirev.store.store import Store
+from sirev.study.remedies import OR_RECOMPUTE
 
 if TYPE_CHECKING:
     from sirev.api.iterate import RunResult
@@ -169,5 +170,5 @@ def _artifact(store: Store, run: Run, step: str) -> Artifact:
     found = store.lookup(pin.key, pin.artifact) if pin else None
     if found is None:
         raise BadInput(f"the store {store.path} lacks {address(run.id, step)}: sirev store verify says what is missing")
-    refuse_hollow(store, found)
+    refuse_hollow(store, found, OR_RECOMPUTE)
     return found

@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sirev.api.answers import DRAWS, Answers, shown_result
 from sirev.api.answers import answers as answers_of
+from sirev.api.request import Request
 from sirev.errors import BadInput, SirevError, StageFailed
-from sirev.execution.actions import names
 from sirev.execution.children import Crew, Through
 from sirev.execution.latest_runs import remember
-from sirev.execution.planner import Plan, Planner, StepState
-from sirev.execution.runner import Listener, Runner, State, os_reason
+from sirev.execution.listener import Listener
+from sirev.execution.planner import Planner
+from sirev.execution.runner import Runner, os_reason
 from sirev.explain.run_states import failure_noted
 from sirev.machine.readiness import Readiness
 from sirev.processes.workers import end_workers
-from sirev.recipe import METHODS, Overlays, Overrides, Recipe, allow_unsafe_code, load_recipe, with_model
-from sirev.stages import STAGES
+from sirev.recipe import Overlays, Overrides, Recipe
 from sirev.store.artifacts import Artifact
-from sirev.store.digests import canonical_json
-from sirev.store.local_files import LocalFiles
 from sirev.store.provenance import now
-from sirev.store.runs import Run, pinned_step, step_title
+from sirev.store.runs import Run
 from sirev.store.store import Store
-from sirev.study.algorithm import Outcome
 from sirev.study.comparing import comparison, studies_of
-from sirev.study.nulls import RETRAINED, follow, null_methods
-from sirev.study.steps import Steps
-from sirev.suggest import suggest
-
-if TYPE_CHECKING:
-    from sirev.execution.estimate import Estimate
-    from sirev.execution.outlook import Outlook
+from sirev.study.nulls import RETRAINED
 
 
 @dataclass(frozen=True)
@@ -66,41 +54,6 @@ class RunResult:
     def answers(self, t: int | None = None, *, kind: str = DRAWS, draws: int | None = None) -> Answers:
         """The graded answers of M_t, or of every M_t; see `sirev.answers`."""
         return answers_of(self, t, kind=kind, draws=draws)
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A run that is asked for; `retrained` is how often null-retrain trains M_1 again."""
-
-    method: str
-    seed: int
-    retrained: int = RETRAINED
-
-    def follow(self, steps: Steps) -> Outcome:
-        """Go through its steps."""
-        return follow(steps, self.method, self.retrained)
-
-
-class Quiet:
-    """A listener that says nothing."""
-
-    def begin(self, outlook: Outlook) -> None:
-        pass
-
-    def step(self, run: Run, name: str, state: State) -> None:
-        pass
-
-    def wait(self, run: Run, name: str, words: str) -> None:
-        pass
-
-    def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
-        pass
-
-    def note(self, run: Run, text: str) -> None:
-        pass
-
-    def warn(self, run: Run, text: str) -> None:
-        pass
 
 
 def iterate(
@@ -130,247 +83,67 @@ def iterate(
     `remote` is the URL of a shared store: what it holds is pulled and checked, not computed.
     Raises BadInput for what can't be run, or not on this machine, and StageFailed once every run that could go on has ended.
     """
-    overrides = with_model(model, overrides)
-    recipe, wanted, redo = _request(recipe, overrides, overlays, methods, seeds, redo, unsafe_code, nulls, null_count)
-    opened = store if isinstance(store, Store) else Store(store)
-    listener = listener or Quiet()
+    request = Request.of(
+        recipe,
+        model=model,
+        methods=methods,
+        overrides=overrides,
+        seeds=seeds,
+        store=store,
+        redo=redo,
+        overlays=overlays,
+        unsafe_code=unsafe_code,
+        nulls=nulls,
+        null_count=null_count,
+    )
+    return execute(request, remote, listener)
+
+
+def execute(request: Request, remote: str | None = None, listener: Listener | None = None) -> list[RunResult]:
+    """Bring every run of a request to its end; see `iterate`."""
+    recipe, store, listener = request.recipe, request.store, listener or Listener()
     crew = Crew(f"{now()}-{secrets.token_hex(3)}", embedded=recipe.model.pretrain is not None)
-    runs = [_open_run(opened, recipe, one, crew.invocation, redo) for one in wanted]
-    asked = list(zip(wanted, runs, strict=True))
-    begun = [(one, replace(run, pins=dict(run.pins), redone=list(run.redone))) for one, run in asked]  # a runner changes its own
+    runs = request.runs(crew.invocation)
+    begun = [replace(run, pins=dict(run.pins), redone=list(run.redone)) for run in runs]  # a runner changes its own
 
     def looked_up() -> list[Planner]:
-        return [_planned(opened, recipe, one, run) for one, run in begun]
+        return [request.planner(run) for run in begun]
 
-    if redo:
-        _check_redo(redo, looked_up())
-    crew.opening = lambda: _open_listener(listener, recipe, opened, looked_up(), crew.parallel)
-    crew.check = Readiness(recipe, opened, looked_up, remote=remote is not None).check
+    if request.redo:
+        request.check_redo(looked_up())
+    crew.opening = lambda: _open_listener(listener, request, looked_up(), crew.parallel)
+    crew.check = Readiness(recipe, store, looked_up, remote=remote is not None).check
     for run in runs:  # what an interrupted --redo made already
         for pin in (run.pins[name] for name in run.redone if name in run.pins):
-            if artifact := opened.lookup(pin.key, pin.artifact):
+            if artifact := store.lookup(pin.key, pin.artifact):
                 crew.redone[pin.key] = artifact
     if remote is not None:
-        crew.through = _through(opened, remote, runs[0], listener)
-    with opened.leasing(run.id for run in runs):
-        futures = _all_runs(opened, recipe, asked, crew, listener)
+        crew.through = _through(store, remote, runs[0], listener)
+    with store.leasing(run.id for run in runs):
+        futures = _all_runs(request, runs, crew, listener)
         errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
     if crew.through is not None:
         listener.note(runs[0], f"{crew.through.artifacts} results pulled from {remote}, {crew.through.bytes:,} bytes")
     if errors:
         raise _summary(errors)
-    remember(opened, [run.id for run in runs])
-    for group in studies_of(opened, runs):
-        comparison(opened, group)  # found, from then on, by whoever reports on these runs
+    remember(store, [run.id for run in runs])
+    for group in studies_of(store, runs):
+        comparison(store, group)  # found, from then on, by whoever reports on these runs
     return [future.result() for future in futures]
 
 
-def plan(
-    recipe: Recipe | str | Path,
-    *,
-    model: str | Path | None = None,
-    methods: Iterable[str] | None = None,
-    overrides: Overrides = (),
-    seeds: Iterable[int] = (0,),
-    store: Store | str | Path | None = None,
-    redo: Iterable[str] = (),
-    overlays: Overlays = (),
-    unsafe_code: bool = False,
-    nulls: Iterable[str] = (),
-    null_count: int = RETRAINED,
-) -> dict[str, dict[str, StepState]]:
-    """What `iterate` would do: run id -> step -> "hit", "run", or "unknown" until an earlier step has run."""
-    overrides = with_model(model, overrides)
-    return Plan(plans(recipe, methods, overrides, seeds, store, redo, overlays, unsafe_code, nulls, null_count).states)
-
-
-@dataclass(frozen=True)
-class Plans:
-    """The runs of a request, planned: what would happen to each step, and what all of it would take."""
-
-    recipe: Recipe
-    store: Store
-    planners: list[Planner]
-
-    @property
-    def states(self) -> dict[str, dict[str, StepState]]:
-        """Run id -> step -> its state."""
-        return {planner.run.id: planner.states for planner in self.planners}
-
-    def estimate(self, rates: Mapping[str, float] | None = None) -> Estimate:
-        """What `iterate` would still take; `rates` are tokens/s of "sample" and "train", else those of earlier runs."""
-        from sirev.execution.estimate import estimate  # a replay has no use for it
-
-        return estimate(self.recipe, [planner.steps for planner in self.planners], self.store, rates or {})
-
-
-def plans(
-    recipe: Recipe | str | Path,
-    methods: Iterable[str] | None = None,
-    overrides: Overrides = (),
-    seeds: Iterable[int] = (0,),
-    store: Store | str | Path | None = None,
-    redo: Iterable[str] = (),
-    overlays: Overlays = (),
-    unsafe_code: bool = False,
-    nulls: Iterable[str] = (),
-    null_count: int = RETRAINED,
-) -> Plans:
-    """Look every step of every run up, and compute none."""
-    loaded, wanted, named = _request(recipe, overrides, overlays, methods, seeds, redo, unsafe_code, nulls, null_count)
-    opened = store if isinstance(store, Store) else Store(store)
-    runs = [_open_run(opened, loaded, one, "", named) for one in wanted]
-    planners = [_planned(opened, loaded, one, run) for one, run in zip(wanted, runs, strict=True)]
-    _check_redo(named, planners)
-    return Plans(loaded, opened, planners)
-
-
-OUTSIDE_RUN_IDS = (
-    ("name",),
-    ("description",),
-    ("methods",),
-    ("gpu",),
-    ("training", "memory"),
-    ("training", "checkpoint_minutes"),
-    ("evaluation", "verdict"),
-    ("evaluation", "embedding", "batch_size"),
-)
-"""What a recipe says that changes no measure: the same run goes on with another of it."""
-ABSENT_IN_RUN_IDS: dict[tuple[str, str], Any] = {("evaluation", "temperatures"): [], ("evaluation", "embedding"): None}
-"""Fields that came later, left out at the value that means what was done before there was such a field."""
-
-
-def run_id(recipe: Recipe, method: str, seed: int, retrained: int = RETRAINED) -> str:
-    """The id of a run's first realisation: its names, and a digest of all that the recipe says of this method."""
-    settings = recipe.settings()
-    for (section, field), absent in ABSENT_IN_RUN_IDS.items():
-        if settings[section][field] == absent:
-            del settings[section][field]
-    for *path, field in OUTSIDE_RUN_IDS:
-        place = settings
-        for key in path:
-            place = place.get(key, {})
-        place.pop(field, None)
-    if settings["engine"] is not None:
-        settings["engine"] = {field: settings["engine"][field] for field in ("name", "dtype")}
-    digest = hashlib.sha256(canonical_json(settings)).hexdigest()[:8]
-    count = f"-{retrained}" if method == "null-retrain" and retrained != RETRAINED else ""
-    return f"{recipe.name}-{method}{count}-s{seed}-{digest}"
-
-
-def _request(
-    recipe: Recipe | str | Path,
-    overrides: Overrides,
-    overlays: Overlays,
-    methods: Iterable[str] | None,
-    seeds: Iterable[int],
-    redo: Iterable[str],
-    unsafe_code: bool,
-    nulls: Iterable[str],
-    null_count: int,
-) -> tuple[Recipe, list[Wanted], tuple[str, ...]]:
-    """The checked request: recipe, its runs, and what to redo."""
-    if isinstance(recipe, Recipe):
-        if overrides or overlays:
-            raise BadInput("overrides and overlays go with a recipe's name or file, not with a loaded recipe")
-    else:
-        recipe = load_recipe(recipe, overrides, overlays)
-    if unsafe_code:
-        recipe = allow_unsafe_code(recipe)
-    chosen: list[str] = []
-    for method in recipe.methods if methods is None else methods:
-        if method != "all" and method not in METHODS:
-            raise BadInput(f"unknown method {method!r}{suggest(method, [*METHODS, 'all'])}")
-        found: list[Any] = list(recipe.methods) if method == "all" else [method]
-        for one in found:
-            if one not in recipe.methods:
-                raise BadInput(f"the recipe {recipe.name} has no method {one!r} (it has: {', '.join(recipe.methods)})")
-        chosen += [one for one in found if one not in chosen]
-    numbers = list(dict.fromkeys(map(_seed, seeds)))
-    if not chosen or not numbers:
-        raise BadInput("nothing to run: no method or no seed was named")
-    typed = list(redo)
-    named = tuple(map(pinned_step, typed))
-    for one, name in zip(typed, named, strict=True):
-        stage, colon, t = name.partition(":")
-        if stage not in STAGES:
-            raise BadInput(f"--redo {one}: unknown stage {stage!r}{suggest(stage, sorted(STAGES))}")
-        if colon and not (re.fullmatch(r"\d+", t) and int(t) <= recipe.T):
-            raise BadInput(f"--redo {one}: expected STAGE or t:STAGE, with t from 0 to {recipe.T}")
-    courses = [*chosen, *null_methods(nulls, chosen, null_count)]
-    return recipe, [Wanted(course, seed, null_count) for seed in numbers for course in courses], named
-
-
-def _seed(seed: Any) -> int:
-    if not isinstance(seed, Integral) or isinstance(seed, bool) or seed < 0:
-        raise BadInput(f"seed {seed!r}: a seed is a whole number from 0")
-    return int(seed)
-
-
-def _open_listener(listener: Listener, recipe: Recipe, store: Store, planners: Sequence[Planner], parallel: int) -> None:
+def _open_listener(listener: Listener, request: Request, planners: Sequence[Planner], parallel: int) -> None:
     from sirev.execution.outlook import Outlook  # a replay has no use for it
 
-    listener.begin(Outlook.of(recipe, store, planners, parallel))
+    listener.begin(Outlook.of(request.recipe, request.store, planners, parallel))
 
 
-def _planned(store: Store, recipe: Recipe, wanted: Wanted, run: Run) -> Planner:
-    planner = Planner(store, run)
-    wanted.follow(Steps(recipe, run.seed, planner, LocalFiles(store.objects)))
-    return planner
-
-
-def _check_redo(redo: Sequence[str], planners: Sequence[Planner]) -> None:
-    """Every --redo must name some step of some run."""
-    steps = {(step.stage, step.name) for planner in planners for step in planner.steps.values()}
-    for one in redo:
-        if not any(names(one, stage, step) for stage, step in steps):
-            wanted = one.partition(":")[0]
-            there = sorted({step.rpartition(":")[2] if ":" in step else "no t" for stage, step in steps if stage == wanted})
-            which = f"of {wanted} there is t = {', '.join(there)}"
-            raise BadInput(f"--redo {step_title(one)}: these runs have no such step ({which})")
-
-
-def _open_run(store: Store, recipe: Recipe, wanted: Wanted, invocation: str, redo: Sequence[str]) -> Run:
-    """The latest realisation of a run as far as it got; with `redo` one more, starting from its pins.
-
-    An unfinished realisation that the same `redo` began goes on.
-    """
-    base = run_id(recipe, wanted.method, wanted.seed, wanted.retrained)
-    there = [n for name in store.runs.ids() if (n := _realisation(base, name))]
-    latest = max(there, default=0)
-    old = store.runs.get(_name(base, latest)) if latest else None
-    if old is not None and (not redo or (old.status == "running" and old.redo == list(redo))):
-        return old
-    return Run(
-        id=_name(base, latest + 1),
-        recipe=recipe.name,
-        method=wanted.method,
-        seed=wanted.seed,
-        realisation=latest + 1,
-        settings=recipe.settings(),
-        invocation=invocation,
-        redo=list(redo),
-        pins=dict(old.pins) if old else {},
-    )
-
-
-def _name(base: str, realisation: int) -> str:
-    return base if realisation == 1 else f"{base}-r{realisation}"
-
-
-def _realisation(base: str, name: str) -> int | None:
-    found = re.fullmatch(re.escape(base) + r"(?:-r(\d+))?", name)
-    return int(found[1] or 1) if found else None
-
-
-def _all_runs(
-    store: Store, recipe: Recipe, asked: Sequence[tuple[Wanted, Run]], crew: Crew, listener: Listener
-) -> list[Future[RunResult]]:
+def _all_runs(request: Request, runs: Sequence[Run], crew: Crew, listener: Listener) -> list[Future[RunResult]]:
     """Every run brought to its end, side by side; of those that failed, or were not begun, the future says so."""
-    pool = ThreadPoolExecutor(max_workers=min(crew.parallel, len(asked)), thread_name_prefix="sirev-run")
+    pool = ThreadPoolExecutor(max_workers=min(crew.parallel, len(runs)), thread_name_prefix="sirev-run")
     futures: list[Future[RunResult]] = []
     try:
-        futures = [pool.submit(_one_run, store, recipe, one, run, crew, listener) for one, run in asked]
+        futures = [pool.submit(_one_run, request, run, crew, listener) for run in runs]
         pending = set(futures)
         while pending:
             done, pending = wait(pending, return_when=FIRST_EXCEPTION)
@@ -394,11 +167,12 @@ def _through(store: Store, url: str, run: Run, listener: Listener) -> Through:
     return through
 
 
-def _one_run(store: Store, recipe: Recipe, wanted: Wanted, run: Run, crew: Crew, listener: Listener) -> RunResult:
+def _one_run(request: Request, run: Run, crew: Crew, listener: Listener) -> RunResult:
+    store = request.store
     runner = Runner(store, run, crew, listener)
     try:
         with failure_noted(store, run, crew), crew.turn:
-            outcome = wanted.follow(Steps(recipe, run.seed, runner, LocalFiles(store.objects)))
+            outcome = request.follow(run, runner)
             runner.finish("stopped" if outcome.stopped else "complete", outcome.stopped or outcome.remark)
     except OSError as error:  # the disk is full, say
         raise StageFailed(f"{run.id}: {os_reason(error)}") from error

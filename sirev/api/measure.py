@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sirev.api.answers import shown_result
-from sirev.api.iterate import Quiet
 from sirev.errors import BadInput, StageFailed
 from sirev.execution.children import Crew
 from sirev.execution.latest_runs import remember
-from sirev.execution.runner import Listener, Runner, os_reason
+from sirev.execution.listener import Listener
+from sirev.execution.runner import Runner, os_reason
 from sirev.metrics.comparison.contents import Iteration
 from sirev.metrics.families import of_draws
+from sirev.recipe import recipe_names
 from sirev.recipe.fields import NAME_LENGTH
 from sirev.stages import compare, dataset, grade, imported
 from sirev.stages import measure as measures
@@ -110,7 +111,8 @@ def measure(
     diversity means. `common`: compare the problems that all steps have, where some lack a few.
 
     Raises BadInput, one line naming the place, for files that can't be read, whose ids name completions, or whose problems don't
-    match the task or each other; StageFailed where a grader fails. A run is saved when it is complete.
+    match the task or each other, and for the `name` of a recipe; StageFailed where a grader fails. A run is saved when it is
+    complete.
     """
     greedy, fields = greedy or {}, fields or {}
     _require_mapping("steps", steps, '{"M1": "m1.jsonl", "M2": "m2.jsonl"}')
@@ -123,6 +125,7 @@ def measure(
         asked = asked.unconfined()
     settings |= ({"single": single} if single != "greedy" else {}) | ({"common": True} if common else {})
     opened = store if isinstance(store, Store) else Store(store)
+    _check_no_recipe(name, opened)
     local = LocalFiles(opened.objects)
     given = sources(steps, greedy, local, reader=reader, fields=fields, filter=filter, task=asked)
     settings["samples"] = {f"{one.kind} {one.step}": one.settings() for one in given}
@@ -133,7 +136,7 @@ def measure(
         settings["samples"][f"{one.kind} {one.step}"]["file"] = one.names  # to show: a file that moves is the same
     run = opened.runs.get(run_id) or Run(run_id, name, METHOD, 0, 1, settings, f"{now()}-{secrets.token_hex(3)}")
     crew = Crew(run.invocation, embedded=False)
-    listener = listener or Quiet()
+    listener = listener or Listener()
     runner = _SavedWhenComplete(opened, run, crew, listener)
     try:
         with crew.turn, opened.leasing():
@@ -255,6 +258,13 @@ class _Measuring:
                 arguments = {**graded, "grades": grades}
                 measured[f"{METHOD}/0/{t}/{what}"] = self.runner.step(f"measure/{what}:{t}", measures.STAGE, wants, arguments)
         return measured
+
+
+def _check_no_recipe(name: str, store: Store) -> None:
+    """BadInput for the name of a recipe: sirev's own, or one that has runs in the store."""
+    runs = (store.runs.get(run_id) for run_id in store.runs.ids() if run_id.startswith(f"{name}-"))
+    if name in recipe_names() or any(run and run.recipe == name and run.method != METHOD for run in runs):
+        raise BadInput(f"the name {name!r} is a recipe's, and `sirev report {name}` would mean both; choose another")
 
 
 def _require_mapping(parameter: str, value: Any, example: str) -> None:

@@ -12,10 +12,10 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from sirev.api.iterate import Quiet
 from sirev.errors import BadInput, SirevError
 from sirev.execution.actions import PACKAGES
 from sirev.execution.children import Crew
+from sirev.execution.listener import Listener
 from sirev.execution.runner import Runner, StepContext
 from sirev.grading.graders import GRADERS
 from sirev.grading.sandbox.confine import CONFINED
@@ -128,7 +128,7 @@ def recompute(
     return found
 
 
-class _Warned(Quiet):
+class _Warned(Listener):
     """A listener to warnings alone."""
 
     def __init__(self, on_warning: Callable[[str], None]) -> None:

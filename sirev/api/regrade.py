@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sirev.api.iterate import Quiet
 from sirev.errors import BadInput, StageFailed
 from sirev.execution.children import Crew
-from sirev.execution.runner import Listener, Runner, os_reason
+from sirev.execution.listener import Listener
+from sirev.execution.runner import Runner, os_reason
 from sirev.explain.lookup import run_named
 from sirev.grading.sandbox.confine import CONFINED
 from sirev.recipe import Overrides, Recipe, allow_unsafe_code, load_recipe, override_list
@@ -94,7 +94,7 @@ def regrade(
     found = run_named(opened, run)
     try:
         recipe = _recipe_of(found, override_list(overrides))
-        return _regraded(opened, found, allow_unsafe_code(recipe) if unsafe_code else recipe, listener or Quiet())
+        return _regraded(opened, found, allow_unsafe_code(recipe) if unsafe_code else recipe, listener or Listener())
     except OSError as error:  # the disk is full, say
         raise StageFailed(f"{found.id}: {os_reason(error)}") from error
 

@@ -8,14 +8,15 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from sirev.api.iterate import Plans, plans
+from sirev.api.plan import Plans, plans
+from sirev.api.request import Request
 from sirev.errors import BadInput
 from sirev.execution.actions import names, to_redo
 from sirev.execution.planner import PlannedStep, Planner
 from sirev.explain.action_diff import distance, parts
 from sirev.explain.explanation import Explanation, Nearest, State, Why
 from sirev.explain.recorded import Course, Made, Recorded, Trace, Use
-from sirev.recipe import Overlays, Overrides, Recipe, with_model
+from sirev.recipe import Overlays, Overrides, Recipe
 from sirev.stages import STAGES
 from sirev.store.artifacts import Artifact
 from sirev.store.objects import DamagedObject
@@ -45,8 +46,18 @@ def why(
     `which` is a step such as "2:train", a stage, "t:STAGE", a t, or RUN:t:step; without it all steps. Computes nothing and
     writes nothing. Raises BadInput as `plan` does, and where there is no such step.
     """
-    overrides = with_model(model, overrides)
-    return explain(plans(recipe, methods, overrides, seeds, store, (), overlays, False, nulls, null_count), which)
+    request = Request.of(
+        recipe,
+        model=model,
+        methods=methods,
+        overrides=overrides,
+        seeds=seeds,
+        store=store,
+        overlays=overlays,
+        nulls=nulls,
+        null_count=null_count,
+    )
+    return explain(plans(request), which)
 
 
 def explain(plans: Plans, which: str | None = None) -> Why:

@@ -9,6 +9,7 @@ import typer
 
 from sirev.cli import completion
 from sirev.cli.commands import SETTINGS, Command, Group, examples
+from sirev.cli.measure import measure
 from sirev.cli.options import (
     FormatOption,
     LookOption,
@@ -84,11 +85,23 @@ def iterate(
     Trains M_1 .. M_T by each method of the recipe, evaluates every model, and ends with the verdicts. An interrupted run
     continues where it stopped.
     """
+    from sirev.api.request import Request
     from sirev.cli.iterate import run
 
-    named = one_recipe("iterate", recipe, recipe_option)
-    asked = (named, method, _overrides(model, overrides), seed or [0], store, redo or [], overlay or [], unsafe_code)
-    run(*asked, null or [], null_count, remote)
+    request = Request.of(
+        one_recipe("iterate", recipe, recipe_option),
+        model=model,
+        methods=method,
+        overrides=overrides or (),
+        seeds=seed or (0,),
+        store=store,
+        redo=redo or (),
+        overlays=overlay or (),
+        unsafe_code=unsafe_code,
+        nulls=null or (),
+        null_count=null_count,
+    )
+    run(request, remote)
 
 
 @app.command(
@@ -119,24 +132,23 @@ def plan(
 
     Estimates hours, memory and disk, and whether it fits on the GPU. Runs nothing.
     """
+    from sirev.api.request import Request
     from sirev.cli.plan import run
 
-    run(
+    request = Request.of(
         one_recipe("plan", recipe, recipe_option),
-        method,
-        _overrides(model, overrides),
-        seed or [0],
-        store,
-        redo or [],
-        overlay or [],
-        rates or [],
-        unsafe_code,
-        null or [],
-        null_count,
-        gpu_memory,
-        steps,
-        form,
+        model=model,
+        methods=method,
+        overrides=overrides or (),
+        seeds=seed or (0,),
+        store=store,
+        redo=redo or (),
+        overlays=overlay or (),
+        unsafe_code=unsafe_code,
+        nulls=null or (),
+        null_count=null_count,
     )
+    run(request, overlay or (), rates or (), gpu_memory, steps, form)
 
 
 @app.command(cls=Command, epilog=examples("sirev why tiny", "sirev why tiny 2:train --set training.sft.learning_rate=1e-3"))
@@ -161,11 +173,22 @@ def why(
 
     Of a step that would be recomputed, shows how it differs from the nearest one in the store.
     """
+    from sirev.api.request import Request
     from sirev.cli.why import run
 
     named, which = recipe_and_step("why", [word for word in (recipe, step) if word is not None], recipe_option)
-    told = (named, which, method, _overrides(model, overrides), seed or [0], store, overlay or [])
-    run(*told, null or [], null_count, form)
+    request = Request.of(
+        named,
+        model=model,
+        methods=method,
+        overrides=overrides or (),
+        seeds=seed or (0,),
+        store=store,
+        overlays=overlay or (),
+        nulls=null or (),
+        null_count=null_count,
+    )
+    run(request, which, form)
 
 
 @app.command(
@@ -286,81 +309,13 @@ def report(
     return show(section, recipes, method or [], run or [], form, store, output, against, draws)
 
 
-@app.command(
+app.command(
     cls=Command,
     epilog=examples(
         "sirev measure mine --step base=base.jsonl --step tuned=tuned.jsonl",
         "sirev measure mine --step M1=m1.jsonl --step M2=m2.jsonl --task gsm8k",
     ),
-)
-def measure(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call the comparison.")],
-    step: Annotated[
-        list[str],
-        typer.Option(
-            "--step", metavar="STEP=FILE", help="Samples of a model step, M_1 first: a file, folder or pattern. Repeatable."
-        ),
-    ],
-    greedy: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--greedy", metavar="STEP=FILE", help="Its greedy answers, next to the samples; for all steps or none. Repeatable."
-        ),
-    ] = None,
-    single: Annotated[
-        str, typer.Option("--single", metavar="greedy|draw", help="How to treat a single answer per problem.")
-    ] = "greedy",
-    common: Annotated[bool, typer.Option("--common", help="Use only the problems that every step has.")] = False,
-    task: Annotated[
-        str | None,
-        typer.Option("--task", metavar="TASK", help="Grade by gsm8k, math, mbpp, csqa or jsonl, instead of by the files."),
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option("--data", metavar="PATH", help="The task's rows: a file or a folder. Default: the Hub.")
-    ] = None,
-    split: Annotated[str, typer.Option("--split", metavar="test|train", help="Split of the task.")] = "test",
-    grader: Annotated[str | None, typer.Option("--grader", metavar="NAME", help="Default: the task's own grader.")] = None,
-    id_: Annotated[
-        str | None,
-        typer.Option("--id", metavar="FIELD", help="Field with the problem's id. In any FIELD, {step} is the step's name."),
-    ] = None,
-    text: Annotated[str | None, typer.Option("--text", metavar="FIELD", help="Field with the answer, or a list of them.")] = None,
-    correct: Annotated[
-        str | None, typer.Option("--correct", metavar="FIELD", help="Field that says whether the answer is correct.")
-    ] = None,
-    level: Annotated[str | None, typer.Option("--level", metavar="FIELD", help="Field with the problem's level.")] = None,
-    answer: Annotated[
-        str | None, typer.Option("--answer", metavar="FIELD", help="Field with the final answer read from the text.")
-    ] = None,
-    prompt: Annotated[
-        str | None, typer.Option("--prompt", metavar="FIELD", help="Field with the problem's text, to display.")
-    ] = None,
-    gold: Annotated[
-        str | None, typer.Option("--gold", metavar="FIELD", help="Field with the correct answer, to display.")
-    ] = None,
-    reader: Annotated[
-        str, typer.Option("--reader", metavar="NAME", help="What wrote the files: auto, rows, lm-eval or evalplus.")
-    ] = "auto",
-    chosen: Annotated[
-        str | None, typer.Option("--filter", metavar="NAME", help="Which filter's grades to use from an lm-eval log.")
-    ] = None,
-    answers: Annotated[
-        str | None,
-        typer.Option("--answers", metavar="KIND", help="What diversity compares: math, code, text or letters."),
-    ] = None,
-    store: StoreOption = None,
-    unsafe_code: UnsafeOption = False,
-) -> None:
-    """Report on samples you already have, one file per model step.
-
-    docs/samples.md describes the files.
-    """
-    from sirev.cli.measure import run
-
-    fields = {"id": id_, "text": text, "correct": correct, "level": level, "answer": answer, "prompt": prompt, "gold": gold}
-    asked = {"task": task, "data": data, "split": split, "grader": grader}
-    options = {"reader": reader, "filter": chosen, "answers": answers, "single": single, "common": common}
-    run(name, step, greedy or [], asked, fields, store, unsafe_code=unsafe_code, **options)
+)(measure)
 
 
 @app.command(cls=Command, epilog=examples("sirev regrade mistral_gsm8k-sft-s0 --set evaluation.grader=gsm8k_flexible"))

@@ -1,18 +1,87 @@
-"""`sirev measure`: the report of completions made elsewhere."""
+"""`sirev measure`: the report of completions made elsewhere. What it takes is here; the work is imported when it is called."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from sirev.api.measure import StepRead, measure
+import typer
+
 from sirev.cli.lines import print_lines
-from sirev.cli.progress import Progress
+from sirev.cli.options import StoreOption, UnsafeOption
 from sirev.errors import BadInput
-from sirev.reporting.summary import report
-from sirev.store.store import Store
-from sirev.study.external.step_files import file_names
+
+if TYPE_CHECKING:
+    from sirev.api.measure import StepRead
+
+
+def measure(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call the comparison.")],
+    step: Annotated[
+        list[str],
+        typer.Option(
+            "--step", metavar="STEP=FILE", help="Samples of a model step, M_1 first: a file, folder or pattern. Repeatable."
+        ),
+    ],
+    greedy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--greedy", metavar="STEP=FILE", help="Its greedy answers, next to the samples; for all steps or none. Repeatable."
+        ),
+    ] = None,
+    single: Annotated[
+        str, typer.Option("--single", metavar="greedy|draw", help="How to treat a single answer per problem.")
+    ] = "greedy",
+    common: Annotated[bool, typer.Option("--common", help="Use only the problems that every step has.")] = False,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", metavar="TASK", help="Grade by gsm8k, math, mbpp, csqa or jsonl, instead of by the files."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="PATH", help="The task's rows: a file or a folder. Default: the Hub.")
+    ] = None,
+    split: Annotated[str, typer.Option("--split", metavar="test|train", help="Split of the task.")] = "test",
+    grader: Annotated[str | None, typer.Option("--grader", metavar="NAME", help="Default: the task's own grader.")] = None,
+    id_: Annotated[
+        str | None,
+        typer.Option("--id", metavar="FIELD", help="Field with the problem's id. In any FIELD, {step} is the step's name."),
+    ] = None,
+    text: Annotated[str | None, typer.Option("--text", metavar="FIELD", help="Field with the answer, or a list of them.")] = None,
+    correct: Annotated[
+        str | None, typer.Option("--correct", metavar="FIELD", help="Field that says whether the answer is correct.")
+    ] = None,
+    level: Annotated[str | None, typer.Option("--level", metavar="FIELD", help="Field with the problem's level.")] = None,
+    answer: Annotated[
+        str | None, typer.Option("--answer", metavar="FIELD", help="Field with the final answer read from the text.")
+    ] = None,
+    prompt: Annotated[
+        str | None, typer.Option("--prompt", metavar="FIELD", help="Field with the problem's text, to display.")
+    ] = None,
+    gold: Annotated[
+        str | None, typer.Option("--gold", metavar="FIELD", help="Field with the correct answer, to display.")
+    ] = None,
+    reader: Annotated[
+        str, typer.Option("--reader", metavar="NAME", help="What wrote the files: auto, rows, lm-eval or evalplus.")
+    ] = "auto",
+    chosen: Annotated[
+        str | None, typer.Option("--filter", metavar="NAME", help="Which filter's grades to use from an lm-eval log.")
+    ] = None,
+    answers: Annotated[
+        str | None,
+        typer.Option("--answers", metavar="KIND", help="What diversity compares: math, code, text or letters."),
+    ] = None,
+    store: StoreOption = None,
+    unsafe_code: UnsafeOption = False,
+) -> None:
+    """Report on samples you already have, one file per model step.
+
+    docs/samples.md describes the files.
+    """
+    fields = {"id": id_, "text": text, "correct": correct, "level": level, "answer": answer, "prompt": prompt, "gold": gold}
+    asked = {"task": task, "data": data, "split": split, "grader": grader}
+    options = {"reader": reader, "filter": chosen, "answers": answers, "single": single, "common": common}
+    run(name, step, greedy or [], asked, fields, store, unsafe_code=unsafe_code, **options)
 
 
 def run(
@@ -25,6 +94,11 @@ def run(
     **options: Any,
 ) -> None:
     """Measure, then print what was read and the screen of `sirev report`, which names the command that writes a page."""
+    from sirev.api.measure import measure
+    from sirev.cli.progress import Progress
+    from sirev.reporting.summary import report
+    from sirev.store.store import Store
+
     opened = Store(store)
     named = {field: path for field, path in fields.items() if path is not None}
     with Progress() as progress:
@@ -48,6 +122,8 @@ def what_was_read(read: Sequence[StepRead], named: Mapping[str, str]) -> list[st
 
     `named`: the fields that options named, shown as they were given there.
     """
+    from sirev.study.external.step_files import file_names
+
     lines = ["Read:"]
     fields: dict[str, list[str]] = {}
     for one in read:

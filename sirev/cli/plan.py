@@ -6,19 +6,20 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from sirev.api.iterate import Plans, plans
+from sirev.api.plan import Plans, plans
+from sirev.api.request import Request
 from sirev.api.why import explain
 from sirev.cli.lines import Line, print_styled, wrapped
 from sirev.cli.options import check_format
-from sirev.cli.units import count_text, size_text
+from sirev.cli.units import short_count, size_text, time_in_all
 from sirev.cli.why import in_brief
 from sirev.errors import BadInput
 from sirev.execution.estimate import Estimate
 from sirev.execution.footprint import GPU_SIZES, Footprint
 from sirev.explain.explanation import Told
+from sirev.listing import count_text
 from sirev.machine.doctor import could_use_gpu, least_tier, memory
 from sirev.machine.doctor import gpu_memory as memory_of_gpus
 from sirev.printing import out_json
@@ -26,7 +27,6 @@ from sirev.recipe import Recipe
 from sirev.reporting.tables import TextTable
 from sirev.reporting.terminal import print_tables
 from sirev.store.runs import step_title
-from sirev.study.nulls import RETRAINED
 
 SCHEMA = 1
 """Version of the JSON form."""
@@ -35,25 +35,12 @@ HEADING = 10
 
 
 def run(
-    recipe: str,
-    methods: list[str] | None,
-    overrides: list[str],
-    seeds: list[int],
-    store: Path | None,
-    redo: list[str],
-    overlays: list[str],
-    rates: list[str],
-    unsafe_code: bool,
-    nulls: list[str] | None = None,
-    null_count: int = RETRAINED,
-    gpu_memory: float | None = None,
-    steps: bool = False,
-    form: str = "table",
+    request: Request, overlays: Sequence[str], rates: Sequence[str], gpu_memory: float | None, steps: bool, form: str
 ) -> None:
     """Print a row per stage and what the steps to run take; with `steps` a row per step and a column per run."""
     check_format(form)
     throughput = _rates(rates)
-    planned = plans(recipe, methods, overrides, seeds, store, redo, overlays, unsafe_code, nulls or (), null_count)
+    planned = plans(request)
     estimate = planned.estimate(throughput)
     gpu = _gpu_bytes(gpu_memory, overlays)
     if form == "json":
@@ -82,8 +69,8 @@ def summary(planned: Plans, estimate: Estimate, gpu: float | None, width: int) -
 def _stages(estimate: Estimate) -> Iterator[Line]:
     """A row per stage. A step that several runs share counts once."""
     work = {
-        "sample": f"{_short(estimate.answers)} answers, {_short(estimate.sampled_tokens)} tokens",
-        "train": f"{_short(estimate.examples)} examples, {_short(estimate.trained_tokens)} tokens",
+        "sample": f"{short_count(estimate.answers)} answers, {short_count(estimate.sampled_tokens)} tokens",
+        "train": f"{short_count(estimate.examples)} examples, {short_count(estimate.trained_tokens)} tokens",
     }
     yield Line(f"{'stage':<8}{'steps':>7}{'cached':>8}{'to run':>8}{'unknown':>9}{'hours':>9}  what", "dim")
     for stage, of in estimate.states.items():
@@ -120,17 +107,11 @@ def _hours(estimate: Estimate) -> str:
     if missing := [stage for stage in asked if stage not in known]:
         rates = " ".join(f"--rate {stage}=N" for stage in missing)
         return "; ".join([*told, f"{'the rest ' if told else ''}not known without rates: {rates} (tokens/s)"])
-    return f"{', '.join(told)}: {_duration(sum(known.values()))}" if told else "few: nothing is to be trained or sampled"
+    return f"{', '.join(told)}: {time_in_all(sum(known.values()))}" if told else "few: nothing is to be trained or sampled"
 
 
 def _two_digits(hours: float) -> str:
     return f"{hours:,.1f}" if hours >= 1 else f"{hours:.2f}"
-
-
-def _duration(hours: float) -> str:
-    if hours < 1:
-        return f"about {max(1, round(60 * hours))} min in all"
-    return f"about {hours:,.0f} h in all" if hours < 48 else f"about {hours / 24:,.1f} days in all"
 
 
 def _to_sample(size: Footprint) -> str:
@@ -174,7 +155,9 @@ def _is_akin(planned: Plans, told: Told) -> bool:
         return True
     near = told.first.nearest
     run = planned.store.runs.get(near.run) if near and near.run else None
-    return run is not None and (run.recipe == planned.recipe.name or _kind(run.settings) == _kind(planned.recipe.settings()))
+    if run is None or "samples" in run.settings:  # of completions made elsewhere no recipe is known
+        return False
+    return run.recipe == planned.recipe.name or _kind(run.settings) == _kind(planned.recipe.settings())
 
 
 def _kind(settings: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -215,7 +198,7 @@ def _gpu_bytes(asked: float | None, overlays: Sequence[str]) -> float | None:
     return gpus[0][1] if could_use_gpu() and (gpus := memory_of_gpus()) else None
 
 
-def _rates(given: list[str]) -> dict[str, float]:
+def _rates(given: Sequence[str]) -> dict[str, float]:
     found = {}
     for one in given:
         stage, _, rate = one.partition("=")
@@ -226,12 +209,3 @@ def _rates(given: list[str]) -> dict[str, float]:
         if stage not in ("sample", "train") or not found[stage] > 0:
             raise BadInput(f"--rate {one}: expected sample=TOKENS/S or train=TOKENS/S, such as sample=9000")
     return found
-
-
-def _short(count: int) -> str:
-    """A count with three digits: 7,473, 1.15M."""
-    for scale, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if count >= scale:
-            value = count / (1e3 if unit == "k" else scale)
-            return f"{value:.3g}{unit}" if value < 1000 else f"{value:,.0f}{unit}"
-    return f"{count:,}"

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import threading
 import time
 from collections import Counter
-from types import TracebackType
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sirev.execution.runner import State
-from sirev.printing import console, say, text_column, visible
+from sirev.cli.bars import Bars, say_if_read
+from sirev.cli.units import time_left
+from sirev.execution.listener import Listener, State
+from sirev.listing import count_text
+from sirev.printing import console, text_column, visible
 from sirev.store.runs import Run, step_title
 
 if TYPE_CHECKING:
     from sirev.execution.outlook import Outlook
 
-PLAIN_SECONDS = 15.0  # between two lines about the same long step, or about the whole, where there is no terminal
 EARLY = 0.05  # share of a step before which no time left is guessed
 LONG = ("pretrain", "train", "sample")
 """Stages that get a line of their own where there is no terminal; the others take no time."""
@@ -25,67 +25,62 @@ WHOLE = "all"
 """The row about all runs together."""
 
 
-class Progress:
-    """Listens to the runs of one invocation. Rich is loaded only once there is something to wait for."""
+class Progress(Bars, Listener):
+    """Listens to the runs of one invocation, and shows how far they are; one for each call."""
+
+    transient = False
+    refreshed = 5
+    expanded = True
 
     def __init__(self) -> None:
+        super().__init__()
         self._lock = threading.Lock()
         self._began = time.monotonic()
         self._hits: Counter[str] = Counter()
         self._computed: Counter[str] = Counter()
         self._since: dict[tuple[str, str], float] = {}
-        self._said: dict[str, float] = {}
         self._first: dict[tuple[str, str], tuple[float, int]] = {}
         self._notes: list[str] = []
         self._warned: set[str] = set()
         self._outlook: Outlook | None = None
-        self._bars: Any = None
-        self._tasks: dict[str, Any] = {}
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._bars is not None:
-            with contextlib.suppress(OSError):  # the terminal is gone, which is no reason to end otherwise
-                self._bars.stop()
 
     def begin(self, outlook: Outlook) -> None:
-        """See `sirev.execution.runner.Listener`."""
+        """See `sirev.execution.listener.Listener`."""
         with self._lock:
             self._outlook = outlook
-            runs = f"{len(outlook.runs)} runs" if len(outlook.runs) > 1 else "1 run"
+            runs = count_text(len(outlook.runs), "run")
             left = outlook.seconds_left(time.monotonic())
-            about = "" if left is None else f", {duration(left)}"
-            _say(f"{runs}, {outlook.total:,} steps: {outlook.cached:,} cached, {outlook.total - outlook.cached:,} to go{about}")
+            about = "" if left is None else f", {time_left(left)}"
+            total, cached = outlook.total, outlook.cached
+            say_if_read(f"{runs}, {total:,} steps: {cached:,} cached, {total - cached:,} to go{about}")
 
     def step(self, run: Run, name: str, state: State) -> None:
-        """See `sirev.execution.runner.Listener`."""
+        """See `sirev.execution.listener.Listener`."""
         with self._lock:
             self._count(run, name, state)
             if state == "hit":
                 self._refresh(run, name, "cached")
                 return
             words = {"start": "running", "done": "done"}[state]
-            if sys.stderr.isatty():
+            if self.on_terminal:
                 self._refresh(run, name, words, begin=True)
             elif name == "compare" and state == "done":
                 self._line(run, "finished", f"{self._computed[run.id]} steps computed, {self._hits[run.id]} cached")
             elif name.startswith("pretrain") or (name.startswith(LONG) and state != "start"):
                 self._line(run, step_title(name), words, self._since.get((run.id, name)))
-            if state == "done" and not sys.stderr.isatty():
+            if state == "done" and not self.on_terminal:
                 self._whole_line()
 
     def wait(self, run: Run, name: str, words: str) -> None:
-        """See `sirev.execution.runner.Listener`."""
+        """See `sirev.execution.listener.Listener`."""
         with self._lock:
-            if sys.stderr.isatty():
+            if self.on_terminal:
                 self._refresh(run, name, words, begin=True)
             elif "another run" not in words:  # runs of one invocation wait for what they share; that is no news
                 self._line(run, step_title(name), words)
 
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
-        """See `sirev.execution.runner.Listener`."""
+        """See `sirev.execution.listener.Listener`."""
         with self._lock:
             now = time.monotonic()
             if self._outlook is not None:
@@ -94,41 +89,65 @@ class Progress:
             began, before = self._first.setdefault((run.id, name), (now, done))
             # At the very beginning the guess would frighten: an engine that batches has finished next to nothing.
             early = done - before < EARLY * (total - before)
-            left = "" if early else f", {duration((now - began) * (total - done) / max(done - before, 1))}"
+            left = "" if early else f", {time_left((now - began) * (total - done) / max(done - before, 1))}"
             words = f"{done:,} of {total:,} {unit}"
-            if self._bars is not None:
-                self._bars.update(self._tasks[run.id], total=total, completed=done, step=step_title(name), state=words + left)
+            if self.shown:
+                self.show(run.id, description=_title(run), total=total, completed=done, step=step_title(name), state=words + left)
                 self._update_whole(now)
                 return
-            if now - max(self._said.get(run.id, 0.0), self._since.get((run.id, name), now)) >= PLAIN_SECONDS:
+            if self.due(run.id, self._since.get((run.id, name), now), now):
                 speed = f", {rate:,.0f} {unit if name.startswith('grade') else 'tokens'}/s" if rate else ""
                 self._line(run, step_title(name), f"{words}{speed}{left}")
                 self._whole_line()
 
     def note(self, run: Run, text: str) -> None:
-        """See `sirev.execution.runner.Listener`."""
+        """See `sirev.execution.listener.Listener`."""
         with self._lock:
             self._notes.append(f"{_title(run)}: {text}")
 
     def warn(self, run: Run, text: str) -> None:
-        """See `sirev.execution.runner.Listener`. Once per invocation, however many steps and runs it concerns."""
+        """See `sirev.execution.listener.Listener`. Once per invocation, however many steps and runs it concerns."""
         with self._lock:
             if text in self._warned:
                 return
             self._warned.add(text)
-            if self._bars is not None:
-                self._bars.stop()
-            _banner(text)
-            if self._bars is not None:
-                self._bars.start()
+            with self.aside():
+                _banner(text)
 
     def summary(self) -> None:
         """How many steps were cached and computed, and what there is to know about the runs."""
         computed, hits = sum(self._computed.values()), sum(self._hits.values())
         seconds = time.monotonic() - self._began
-        _say(f"{hits} steps cached, {computed} computed, {seconds:.1f} s")
+        say_if_read(f"{hits} steps cached, {computed} computed, {seconds:.1f} s")
         for note in self._notes:
-            _say(f"note: {note}")
+            say_if_read(f"note: {note}")
+
+    def columns(self) -> Sequence[Any]:
+        """See `Bars`."""
+        from rich.progress import BarColumn, ProgressColumn, Task
+        from rich.table import Column
+        from rich.text import Text
+
+        class Share(BarColumn):
+            """A bar where it is known how much there is to do; an empty place, not a full bar, where it is not."""
+
+            def render(self, task: Task) -> Any:
+                return super().render(task) if task.total else Text("")
+
+        class State(ProgressColumn):
+            """What a run is doing, with the seconds it has been at it where nothing else tells how far it is."""
+
+            def render(self, task: Task) -> Text:
+                state = str(task.fields["state"])
+                return Text(f"{state}, {task.elapsed or 0:.0f} s" if state == "running" else visible(state))
+
+        # Columns of fixed width: names of steps come and go, and bars that jump can't be read.
+        return (
+            text_column("{task.description}", "bold", no_wrap=None),
+            text_column("{task.fields[step]}", width=20, overflow="ellipsis"),
+            Share(bar_width=10, table_column=Column(width=10)),
+            State(table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+        )
 
     def _count(self, run: Run, name: str, state: State) -> None:
         now = time.monotonic()
@@ -147,63 +166,39 @@ class Progress:
 
     def _line(self, run: Run, name: str, words: str, since: float | None = None) -> None:
         now = time.monotonic()
-        self._said[run.id] = now
         took = f" in {now - since:.1f} s" if words == "done" and since is not None else ""
-        _say(f"{_title(run)}  {name}  {words}{took}")
+        self.line(run.id, f"{_title(run)}  {name}  {words}{took}", now)
 
     def _whole_line(self) -> None:
         """How far all runs are, every now and then."""
         now = time.monotonic()
-        if self._outlook is not None and now - self._said.get(WHOLE, self._began) >= PLAIN_SECONDS:
-            self._said[WHOLE] = now
-            _say(self._whole(now))
+        if self._outlook is not None and self.due(WHOLE, self._began, now):
+            self.line(WHOLE, self._whole(now), now)
 
     def _whole(self, now: float) -> str:
         assert self._outlook is not None
         left = self._outlook.seconds_left(now)
-        about = "" if left is None else f", {duration(left)}"
+        about = "" if left is None else f", {time_left(left)}"
         return f"{self._outlook.done:,} of {self._outlook.total:,} steps{about}"
 
     def _refresh(self, run: Run, name: str, words: str, begin: bool = False) -> None:
-        if self._bars is None:
+        if not self.shown:
             if not begin:
                 return
-            self._bars = _bars()
-            self._bars.start()
             if self._outlook is not None:
-                self._tasks[WHOLE] = self._bars.add_task(WHOLE, step="", state="")
-        if run.id not in self._tasks:
-            self._tasks[run.id] = self._bars.add_task(_title(run), total=None, step="", state="")
-        task = self._tasks[run.id]
-        if words == "running":
-            self._bars.reset(task, total=None)
+                self.show(WHOLE, step="", state="")
         if name == "compare" and words in ("done", "cached"):
             counts = f"{self._computed[run.id]} computed, {self._hits[run.id]} cached"
-            self._bars.update(task, total=1, completed=1, step="finished", state=counts)
+            self.show(run.id, description=_title(run), total=1, completed=1, step="finished", state=counts)
         else:
-            self._bars.update(task, step=step_title(name), state=words)
+            self.show(run.id, again=words == "running", description=_title(run), step=step_title(name), state=words)
         self._update_whole(time.monotonic())
 
     def _update_whole(self, now: float) -> None:
-        if self._outlook is not None and WHOLE in self._tasks:
+        if self._outlook is not None and self.has(WHOLE):
             steps, _, left = self._whole(now).partition(", ")
             done, total = self._outlook.done, self._outlook.total
-            self._bars.update(self._tasks[WHOLE], total=total, completed=done, step=steps, state=left)
-
-
-def duration(seconds: float) -> str:
-    """A time left, as exact as a guess can be: "8 s left", "about 3 min left", "about 2 h left", "about 3 days left"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s left"
-    if seconds < 90 * 60:
-        return f"about {seconds / 60:.0f} min left"
-    hours = seconds / 3600
-    return f"about {hours:.0f} h left" if hours < 48 else f"about {hours / 24:.0f} days left"
-
-
-def _say(line: str) -> None:
-    with contextlib.suppress(OSError):  # nobody reads it any more: no reason to stop
-        say(line)
+            self.show(WHOLE, total=total, completed=done, step=steps, state=left)
 
 
 def _banner(text: str) -> None:
@@ -211,37 +206,6 @@ def _banner(text: str) -> None:
     from rich.panel import Panel
 
     console(stderr=True).print(Panel(visible(text), title="WARNING", style="bold red", box=box.HEAVY, width=100))
-
-
-def _bars() -> Any:
-    from rich.progress import BarColumn, ProgressColumn, Task
-    from rich.progress import Progress as Bars
-    from rich.table import Column
-    from rich.text import Text
-
-    class Share(BarColumn):
-        """A bar where it is known how much there is to do; an empty place, not a full bar, where it is not."""
-
-        def render(self, task: Task) -> Any:
-            return super().render(task) if task.total else Text("")
-
-    class State(ProgressColumn):
-        """What a run is doing, with the seconds it has been at it where nothing else tells how far it is."""
-
-        def render(self, task: Task) -> Text:
-            state = str(task.fields["state"])
-            return Text(f"{state}, {task.elapsed or 0:.0f} s" if state == "running" else visible(state))
-
-    # Columns of fixed width: names of steps come and go, and bars that jump can't be read.
-    return Bars(
-        text_column("{task.description}", "bold", no_wrap=None),
-        text_column("{task.fields[step]}", width=20, overflow="ellipsis"),
-        Share(bar_width=10, table_column=Column(width=10)),
-        State(table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
-        console=console(stderr=True),
-        refresh_per_second=5,
-        expand=True,
-    )
 
 
 def _title(run: Run) -> str:

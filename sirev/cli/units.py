@@ -1,4 +1,4 @@
-"""Sizes and ages as people write them."""
+"""Sizes, durations and ages as people write them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,38 @@ def size_text(size: float) -> str:
     return f"{size:.0f} B"
 
 
-def count_text(count: int, what: str) -> str:
-    """How many, with the word for one or several: 1 run, 3 runs."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
+def short_count(count: int) -> str:
+    """A count with three digits: 7,473, 1.15M."""
+    for scale, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if count >= scale:
+            value = count / (1e3 if unit == "k" else scale)
+            return f"{value:.3g}{unit}" if value < 1000 else f"{value:,.0f}{unit}"
+    return f"{count:,}"
+
+
+def time_taken(seconds: float) -> str:
+    """A time that something took: "3.5 s", "14 min", "2 h 5 min"."""
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def time_left(seconds: float) -> str:
+    """A time left, as exact as a guess can be: "8 s left", "about 3 min left", "about 2 h left", "about 3 days left"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s left"
+    if seconds < 90 * 60:
+        return f"about {seconds / 60:.0f} min left"
+    hours = seconds / 3600
+    return f"about {hours:.0f} h left" if hours < 48 else f"about {hours / 24:.0f} days left"
+
+
+def time_in_all(hours: float) -> str:
+    """An estimate of all that is to do: "about 8 min in all", "about 2 h in all", "about 3.1 days in all"."""
+    if hours < 1:
+        return f"about {max(1, round(60 * hours))} min in all"
+    return f"about {hours:,.0f} h in all" if hours < 48 else f"about {hours / 24:,.1f} days in all"
 
 
 def size_of(option: str, text: str | None) -> int | None:

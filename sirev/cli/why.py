@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from sirev.api.iterate import plans
+from sirev.api.plan import plans
+from sirev.api.request import Request
 from sirev.api.why import explain
 from sirev.cli.lines import print_lines
 from sirev.cli.options import check_format
-from sirev.cli.units import count_text
+from sirev.cli.units import time_taken
 from sirev.explain.action_diff import moment
 from sirev.explain.explanation import Explanation, Told, Why, has_to_run
+from sirev.listing import count_text, listed
 from sirev.printing import out_json
 from sirev.store.runs import step_title
 
@@ -19,27 +20,16 @@ FEW = 6
 """How many reasons, or steps of one name, are listed before they are only counted."""
 
 
-def run(
-    recipe: str,
-    which: str | None,
-    methods: list[str] | None,
-    overrides: list[str],
-    seeds: list[int],
-    store: Path | None,
-    overlays: list[str],
-    nulls: list[str],
-    null_count: int,
-    form: str,
-) -> None:
+def run(request: Request, which: str | None, form: str) -> None:
     """Print the sum and the first misses; with `which` those steps in full."""
     check_format(form)
-    planned = plans(recipe, methods, overrides, seeds, store, (), overlays, False, nulls, null_count)
+    planned = plans(request)
     found = explain(planned, which)
     if form == "json":
         out_json(found.to_dict())
         return
     labels = {
-        planner.run.id: planner.run.method + (f" seed {planner.run.seed}" if len(set(seeds)) > 1 else "")
+        planner.run.id: planner.run.method + (f" seed {planner.run.seed}" if len(request.seeds) > 1 else "")
         for planner in planned.planners
     }
     told = [line for step in found.steps for line in in_full(step, labels)] if which else [*summary(found, labels)]
@@ -124,16 +114,9 @@ def _later(count: int) -> list[str]:
 
 
 def _where(step: Explanation) -> str:
-    took = "" if step.seconds is None else f" in {_duration(step.seconds)}"
+    took = "" if step.seconds is None else f" in {time_taken(step.seconds)}"
     return f"here{took}" if step.here else f"in another store{took}, pulled from there"
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def _few(steps: Sequence[str]) -> str:
-    return ", ".join(map(step_title, steps[:FEW])) + (f" and {len(steps) - FEW} more" if len(steps) > FEW else "")
+    return listed([*map(step_title, steps)], FEW)

@@ -131,7 +131,8 @@ class _History:
         self._same_size: set[str] = set()
         """Keys of trainings in runs that asked as many problems as often: a short trial tells nothing of numbers."""
         for run in store.runs.all():
-            if run.recipe != recipe.name or _model(run.settings) != _model(settings):
+            measured = "samples" in run.settings  # completions made elsewhere, under the recipe's name
+            if measured or run.recipe != recipe.name or _model(run.settings) != _model(settings):
                 continue
             there = {(pin.key, pin.artifact): name for name, pin in run.pins.items() if name.startswith(("sample/", "train:"))}
             pins |= there

@@ -9,11 +9,12 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal
 
 from sirev.errors import BadInput, SirevError, StageFailed
 from sirev.execution.actions import PACKAGES, find, in_env, step_action, to_redo
 from sirev.execution.children import Crew
+from sirev.execution.listener import Listener
 from sirev.execution.scratch import attempts_folder
 from sirev.processes.requests import Emit, Event, Request, Result, Work
 from sirev.processes.resident import ChildFailed
@@ -29,9 +30,6 @@ from sirev.store.runs import Pin, Run, step_title
 from sirev.store.store import Store
 from sirev.store.untrusted_files import is_regular
 from sirev.study.steps import Known
-
-if TYPE_CHECKING:
-    from sirev.execution.outlook import Outlook
 
 MEMORY_HINTS = (
     # vLLM found too little left for what it keeps of prompts and answers: give it more, or need less.
@@ -53,30 +51,6 @@ MEMORY_HINTS = (
 
 LARGE = ("pretrain", "train")
 """Stages that make models: most that is read through needs none of them, so their files are pulled when something does."""
-
-State = Literal["hit", "start", "done"]
-
-
-class Listener(Protocol):
-    """Told what happens, from several threads at once."""
-
-    def begin(self, outlook: Outlook) -> None:
-        """Something has to be computed: the steps of all runs, and what is known of how long they take. Told first, and once."""
-
-    def step(self, run: Run, name: str, state: State) -> None:
-        """A step was found, begins, or was computed."""
-
-    def wait(self, run: Run, name: str, words: str) -> None:
-        """A step is being computed elsewhere, or no longer waits for that: "waiting for process 7 on that-machine"."""
-
-    def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
-        """A long step is at `done` of `total` units, at `rate` tokens a second; of a grade step, answers a second."""
-
-    def note(self, run: Run, text: str) -> None:
-        """Something the user should know about the run, one line."""
-
-    def warn(self, run: Run, text: str) -> None:
-        """Something that the user must know at once."""
 
 
 @dataclass(frozen=True)

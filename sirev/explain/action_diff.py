@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sirev.listing import and_more, listed
 from sirev.stages import STAGES
 from sirev.store.digests import canonical_json
 from sirev.store.runs import step_title
@@ -194,11 +195,10 @@ def _because(roots: Sequence[Root]) -> str:
     said = [
         same[0].words()
         if len(same) == 1
-        else f"{same[0].change.words()} at {', '.join(step_title(root.step) for root in same[:FEW])}"
-        + (f" and {len(same) - FEW} more" if len(same) > FEW else "")
+        else f"{same[0].change.words()} at {listed([step_title(root.step) for root in same], FEW)}"
         for same in alike.values()
     ]
-    more = f"; and {len(said) - FEW} more" if len(said) > FEW else ""
+    more = f";{and_more(len(said) - FEW)}" if len(said) > FEW else ""
     return f": {'; '.join(said[:FEW])}{more}" if said else ""
 
 

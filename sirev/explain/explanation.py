@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sirev.explain.action_diff import Change, in_words, moment
+from sirev.listing import listed
 from sirev.store.runs import address, step_title
 
 SCHEMA = 1
@@ -134,8 +135,7 @@ class Why:
 
 def has_to_run(steps: Sequence[str]) -> str:
     """Such as "1:train has to run first"."""
-    few = ", ".join(map(step_title, steps[:3])) + (f" and {len(steps) - 3} more" if len(steps) > 3 else "")
-    return f"{few} {'has' if len(steps) == 1 else 'have'} to run first"
+    return f"{listed([*map(step_title, steps)], 3)} {'has' if len(steps) == 1 else 'have'} to run first"
 
 
 def _told(same: Sequence[Explanation]) -> Told:

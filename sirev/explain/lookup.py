@@ -6,7 +6,6 @@ A name that is the beginning of several things is refused with the candidates, n
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 import re
 from collections.abc import Sequence
@@ -14,19 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sirev.errors import BadInput
+from sirev.listing import listed
 from sirev.store.artifacts import Artifact
 from sirev.store.digests import sha256_file
+from sirev.store.naming import one_run, runs_meant
 from sirev.store.objects import DamagedObject
 from sirev.store.runs import Run, address, pinned_step, step_title
 from sirev.store.store import Store
 from sirev.store.untrusted_files import is_regular
 from sirev.study.remedies import first_run, require_store
-from sirev.suggest import suggest
+from sirev.suggest import suggest_of
 
 SHORTEST = 6
 """Hexadecimal digits that the beginning of a digest or a key must have."""
-LISTED = 8
-"""Candidates that a line names; of more it gives the number."""
 LARGEST_MANIFEST = 64 << 20
 """Bytes; what is larger is a file of an artifact and is not read to find that out."""
 
@@ -90,16 +89,10 @@ def named(store: Store, name: str) -> Named:
 
 
 def _runs(store: Store, name: str, ids: list[str]) -> list[Run]:
-    if name not in ids:
-        # Ids begin with the recipe's name: no other run's file is read, so that a damaged one is in nobody's way.
-        likely = [one for one in ids if name and one.startswith(f"{name}-")]
-        if of_recipe := [run for one in likely if (run := _read(store, one)).recipe == name]:
-            return of_recipe
-        if not any(name and one.startswith(name) for one in ids):
-            raise BadInput(
-                f"the store {store.path} has no run or recipe {name!r}{suggest_of(name, [*_recipes(store, ids), *ids])}"
-            )
-    return [_read(store, _one_id(store, name, ids))]
+    meant = runs_meant(name, ids, lambda run_id: _read(store, run_id).recipe)
+    if not meant:
+        raise BadInput(f"the store {store.path} has no run or recipe {name!r}{suggest_of(name, [*_recipes(store, ids), *ids])}")
+    return [_read(store, run_id) for run_id in meant]
 
 
 def _recipes(store: Store, ids: list[str]) -> list[str]:
@@ -111,17 +104,12 @@ def _recipes(store: Store, ids: list[str]) -> list[str]:
 
 
 def _one_id(store: Store, name: str, ids: list[str]) -> str:
-    if name in ids:
-        return name
-    found = [one for one in ids if name and one.startswith(name)]
     if not ids:
         require_store(store)
         raise BadInput(f"the store {store.path} has no run {name!r}, nor any other yet; run first: {first_run(store)}")
-    if not found:
+    if not (meant := one_run(name, ids)):
         raise BadInput(f"the store {store.path} has no run {name!r}{suggest_of(name, ids)}")
-    if len(found) > 1:
-        raise BadInput(f"several runs begin with {name!r}: {listed(found)}")
-    return found[0]
+    return meant[0]
 
 
 def _read(store: Store, run_id: str) -> Run:
@@ -204,17 +192,3 @@ def _beginning(folder: Path, digits: str) -> list[str]:
         return sorted(name for name in os.listdir(folder) if name.startswith(digits))
     except OSError:
         return []
-
-
-def listed(candidates: Sequence[str]) -> str:
-    """The candidates of an ambiguous name, for one line: the first few, and how many more there are."""
-    more = len(candidates) - LISTED
-    return ", ".join(candidates[:LISTED]) + (f" and {more} more" if more > 0 else "")
-
-
-def suggest_of(word: str, known: Sequence[str]) -> str:
-    """As `sirev.suggest`, with known names sorted; of many, only the nearest."""
-    if len(known) <= LISTED:
-        return suggest(word, sorted(known))
-    nearest = difflib.get_close_matches(word, known, n=LISTED, cutoff=0.0)
-    return f"{suggest(word, sorted(nearest)).removesuffix(')')} and {len(known) - LISTED} more)"

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from sirev.explain.action_diff import Change, in_words, leaves
 from sirev.explain.recorded import Course, Recorded, Trace, in_order
+from sirev.listing import count_text
 from sirev.store.runs import Run, step_title
 from sirev.store.store import Store
 
@@ -153,14 +154,10 @@ def _merged(old: Course, new: Course) -> list[str]:
 
 
 def _listed(steps: Sequence[str]) -> str:
-    return f"{_steps(len(steps))}: {', '.join(map(step_title, steps[:FEW]))}{' …' if len(steps) > FEW else ''}"
+    return f"{count_text(len(steps), 'step')}: {', '.join(map(step_title, steps[:FEW]))}{' …' if len(steps) > FEW else ''}"
 
 
 def _no_difference(found: Difference) -> str:
     if not (found.only_a or found.only_b or found.unrecorded):
-        return f"no difference: all {_steps(len(found.equal))} are identical"
-    return f"no difference in the {_steps(len(found.equal))} that both have"
-
-
-def _steps(count: int) -> str:
-    return f"{count} step{'' if count == 1 else 's'}"
+        return f"no difference: all {count_text(len(found.equal), 'step')} are identical"
+    return f"no difference in the {count_text(len(found.equal), 'step')} that both have"

@@ -7,14 +7,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from sirev.listing import listed
 from sirev.recipe.draft import Keys, Source
 from sirev.recipe.structure import annotation_at, fields
 from sirev.suggest import suggest
 
 MISSING = ("missing", "union_tag_not_found")
 """What pydantic calls a field that is not there."""
-LISTED = 8
-"""Missing fields that a line names."""
 
 
 def explain(error: ValidationError, source: Source) -> str:
@@ -31,7 +30,7 @@ def explain(error: ValidationError, source: Source) -> str:
         complaints = [complaint for complaint in found if complaint["type"] in MISSING]
         missing = [name for complaint in complaints for name in _missing(complaint, source, place)]
         said = len(missing)
-        line = _no_model(source) if missing == ["model"] else f"{place}: {_listed(missing)}: missing, and required"
+        line = _no_model(source) if missing == ["model"] else f"{place}: {listed(missing)}: missing, and required"
     elif first["type"] == "union_tag_invalid":
         tag = str(first["ctx"]["tag"])
         known = [name.strip().strip("'") for name in first["ctx"]["expected_tags"].split(",")]
@@ -55,11 +54,6 @@ def _missing(complaint: Any, source: Source, place: str) -> list[str]:
     if source.place(keys) != place:
         return []
     return [".".join(keys) + ("" if complaint["type"] == "missing" else ".name")]
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - LISTED
-    return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def outline(value: Any) -> str | None:

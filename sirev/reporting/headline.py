@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
+from sirev.listing import listed
 from sirev.metrics.comparison.contents import JudgedChange
 from sirev.metrics.families.diversity import FORMS
 from sirev.metrics.study_verdict import LEVEL, SEEDS
@@ -322,4 +323,4 @@ def _among(run: RunData, found: list[Found]) -> str:
 
 def _first(parts: Sequence[str]) -> str:
     """The parts, as many as a screen has room for: of several seeds there are many."""
-    return ", ".join(parts[:FEW]) + (f" and {len(parts) - FEW} more" if len(parts) > FEW else "")
+    return listed(parts, FEW)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sirev.execution.latest_runs import latest_runs
 from sirev.explain.action_diff import flat, moment, shown
+from sirev.listing import listed
 from sirev.metrics.comparison.nulls import is_null
 from sirev.quoting import typed
 from sirev.store.runs import Run
@@ -80,6 +81,13 @@ def settings_apart(groups: Sequence[Sequence[Run]]) -> list[str]:
     """What tells each of several studies of a recipe from the others: "T=2", else when it was run; "" for a single one."""
     if len(groups) < 2:
         return [""] * len(groups)
+    verbs = ["measure" if "samples" in group[0].settings else "iterate" for group in groups]
+    if len(set(verbs)) > 1:  # a recipe of the user's own can be called like a comparison of completions
+        labels_of = {
+            verb: iter(settings_apart([group for group, its in zip(groups, verbs, strict=True) if its == verb]))
+            for verb in set(verbs)
+        }
+        return [f"by sirev {verb} {next(labels_of[verb])}".strip() for verb in verbs]
     settings = [{path: shown(value) for path, value in flat(group[0].settings).items()} for group in groups]
     paths = [path for path in dict.fromkeys(path for one in settings for path in one) if path.partition(".")[0] not in NOT_SET]
     differing = [path for path in paths if len({one.get(path) for one in settings}) > 1]
@@ -89,9 +97,7 @@ def settings_apart(groups: Sequence[Sequence[Run]]) -> list[str]:
     labels = []
     for one in settings:
         words = [f"{name}={one.get(path, 'none')}" for name, path in zip(names, differing, strict=True)]
-        labels.append(
-            " ".join(words[:LABEL_SETTINGS]) + (f" and {len(words) - LABEL_SETTINGS} more" if words[LABEL_SETTINGS:] else "")
-        )
+        labels.append(listed(words, LABEL_SETTINGS, " "))
     if len(set(labels)) == len(groups):
         return labels
     times = [moment(max(run.invocation for run in group)) for group in groups]

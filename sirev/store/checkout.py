@@ -50,12 +50,12 @@ def hand_out(store: Store, artifact: Artifact, to: Path, notes: Mapping[str, str
         return {path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def refuse_hollow(store: Store, artifact: Artifact) -> None:
-    """BadInput, saying what to do, for an artifact whose files were given up on purpose."""
+def refuse_hollow(store: Store, artifact: Artifact, otherwise: str = "") -> None:
+    """BadInput, saying what to do, for an artifact whose files were given up on purpose; `otherwise` ends the line."""
     if store.is_hollow(artifact.digest):
         raise BadInput(
-            f"the files of artifact {artifact.digest[:12]} were given up to save space (--keep-models); "
-            "restore them from a shared store: sirev store pull URL RUN, or recompute them: sirev iterate --redo t:STAGE"
+            f"the files of artifact {artifact.digest[:12]} were given up to save space; "
+            f"restore them from a shared store: sirev store pull URL RUN{otherwise}"
         )
 
 

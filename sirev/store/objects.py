@@ -208,7 +208,7 @@ class Objects:
             status = os.lstat(path)
         except OSError as error:
             refuse_barred(path, error)
-            raise DamagedObject(f"object {digest[:12]} is missing from {self.root}; run `sirev iterate` again") from error
+            raise DamagedObject(f"object {digest[:12]} is missing from {self.root}; {MEND}") from error
         if not stat.S_ISREG(status.st_mode):
             self._set_aside(path, digest)
         identity = (status.st_size, status.st_mtime_ns, status.st_ino)

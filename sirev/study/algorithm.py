@@ -52,12 +52,7 @@ def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[
     `notes` is told, by t, where a D_t has nothing to teach.
     """
     recipe = steps.recipe
-    steps.all_problems()
-    m0 = steps.base_model()
-    data = steps.gold_answers(m0)
-    if trouble := degenerate(data):  # M_0's own rationales may all miss the answer
-        raise BadInput(f"there is nothing to train M_1 on: {trouble}")
-    m = steps.train(1, SFT, init=m0, data=data)  # M_1 <- SFT(M_0 | D)
+    m0, data, m = first_models(steps)
     draws = steps.training_draws(1, m)
     yield Iteration(1, m, draws, SFT, data)
     learned = (SFT, data)  # what M_{t-1} was last trained on
@@ -78,6 +73,16 @@ def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[
             learned = (kind, data)
         draws = steps.training_draws(t, m)  # N answers y_ij per x_i from M_t
         yield Iteration(t, m, draws, kind, data if new else None)
+
+
+def first_models(steps: Steps) -> tuple[Model, Known, Model]:
+    """M_0, D, and M_1 <- SFT(M_0 | D)."""
+    steps.all_problems()
+    m0 = steps.base_model()
+    data = steps.gold_answers(m0)
+    if trouble := degenerate(data):  # M_0's own rationales may all miss the answer
+        raise BadInput(f"there is nothing to train M_1 on: {trouble}")
+    return m0, data, steps.train(1, SFT, init=m0, data=data)
 
 
 def early_end(steps: Steps, last: int, notes: dict[int, str]) -> str | None:

@@ -14,11 +14,10 @@ from sirev.metrics.comparison.nulls import GOLD, NULL, RESAMPLE, RETRAIN
 from sirev.recipe import Method
 from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run
-from sirev.study.algorithm import Outcome, degenerate, early_end, iterations, self_improve
+from sirev.study.algorithm import Outcome, early_end, first_models, iterations, self_improve
 from sirev.study.evaluation import Measures, evaluate
-from sirev.study.steps import Known, Model, Steps
+from sirev.study.steps import Steps
 from sirev.suggest import suggest
-from sirev.training_kinds import SFT
 
 Null = Literal["resample", "retrain", "gold"]
 NULLS: tuple[Null, ...] = get_args(Null)
@@ -59,7 +58,7 @@ def retrained_in(run: Run) -> int:
 
 def resample(steps: Steps) -> Outcome:
     """M_1 asked twice. Its draws show the noise of sampling; its greedy answers must be the same, or the engine is at fault."""
-    _, _, m1 = _first(steps)
+    _, _, m1 = first_models(steps)
     measures = {1: evaluate(steps, 1, m1), 2: evaluate(steps, 2, m1, again=True)}
     suites: list[str | None] = [None, *sorted(steps.recipe.evaluation.ood)]
     asked = {
@@ -80,7 +79,7 @@ def said_of(agreement: Artifact) -> str:
 
 def retrain(steps: Steps, count: int) -> Outcome:
     """M_1 trained `count` times more from M_0, by other random numbers: what two trainings that are alike differ by."""
-    m0, data, m1 = _first(steps)
+    m0, data, m1 = first_models(steps)
     measures: dict[int, Measures] = {1: evaluate(steps, 1, m1)}
     for t in range(2, count + 2):
         measures[t] = evaluate(steps, t, steps.train_again(t, init=m0, data=data))
@@ -104,13 +103,3 @@ def gold(steps: Steps, method: Method) -> Outcome:
             null = steps.train_on_gold(m.t, init, answers, instead_of=(m.kind, m.model, m.data))
         measures[m.t] = evaluate(steps, m.t, null)
     return Outcome(steps.compare(f"{GOLD}{method}", measures), early_end(steps, max(measures), notes), notes)
-
-
-def _first(steps: Steps) -> tuple[Model, Known, Model]:
-    """M_0, D and M_1."""
-    steps.all_problems()
-    m0 = steps.base_model()
-    data = steps.gold_answers(m0)
-    if trouble := degenerate(data):
-        raise BadInput(f"there is nothing to train M_1 on: {trouble}")
-    return m0, data, steps.train(1, SFT, init=m0, data=data)

@@ -10,6 +10,9 @@ from sirev.recipe import recipe_names
 from sirev.store.runs import Run
 from sirev.store.store import Store, default_path
 
+OR_RECOMPUTE = ", or recompute them: sirev iterate --redo t:STAGE"
+"""What to do, besides a pull, about files of an artifact that were given up."""
+
 
 class Rerun(NamedTuple):
     """A command, and in words what it leaves open."""

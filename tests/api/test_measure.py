@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 import sirev
-from sirev.api.iterate import Quiet
 from sirev.api.measure import MeasuredRun, StepRead, measure
 from sirev.errors import BadInput
+from sirev.execution.listener import Listener
 from sirev.stages.stage import Stage
+from sirev.store.provenance import now
 from sirev.store.runs import Run
+from sirev.store.store import Store
 from tests.conftest import tree
 from tests.tasks.conftest import DATA
 
@@ -41,7 +43,7 @@ def refused(*arguments: Any, **options: Any) -> str:
     return line
 
 
-class Noting(Quiet):
+class Noting(Listener):
     def __init__(self) -> None:
         self.notes: list[str] = []
         self.warnings: list[str] = []
@@ -51,6 +53,16 @@ class Noting(Quiet):
 
     def warn(self, run: Run, text: str) -> None:
         self.warnings.append(text)
+
+
+def test_a_recipes_name_is_refused_since_a_report_of_it_would_be_about_two_things(tmp_path: Path) -> None:
+    files = {"before": write(tmp_path / "a.jsonl", 10, 4), "after": write(tmp_path / "b.jsonl", 10, 7)}
+    store = Store(tmp_path / "store")
+    assert "'tiny' is a recipe's, and `sirev report tiny` would mean both" in refused("tiny", steps=files, store=store)
+    assert not store.exists
+    store.runs.save(Run("own-sft-s0-12345678", "own", "sft", 0, 1, {}, f"{now()}-abcdef"))
+    assert "'own' is a recipe's" in refused("own", steps=files, store=store)
+    assert measure("ow", steps=files, store=store).id == measure("ow", steps=files, store=store).id
 
 
 def test_single_completions_are_greedy_answers(tmp_path: Path) -> None:

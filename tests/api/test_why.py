@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import sirev
-from sirev.api.iterate import plans
+from sirev.api.plan import plans
+from sirev.api.request import Request
 from sirev.api.why import explain
 from sirev.errors import BadInput
 from sirev.explain.explanation import Explanation, Why
@@ -22,7 +23,7 @@ from tests.conftest import Study, tree
 
 
 def asked(store: Any, *overrides: str, which: str | None = None, **request: Any) -> Why:
-    return explain(plans("tiny_smoke", overrides=overrides, store=store, **request), which)
+    return explain(plans(Request.of("tiny_smoke", overrides=overrides, store=store, **request)), which)
 
 
 def only(found: Why, step: str) -> Explanation:
@@ -96,7 +97,7 @@ def test_a_strict_environment_names_the_packages_that_changed(smoke: Study, smok
     strict = ["env=strict"]
     assert reasons(asked(smoke.store, *strict))["source/train"] == ["env none -> strict"]
     store = sirev.Store(smoke_copy)
-    planner = plans("tiny_smoke", overrides=strict, store=store).planners[0]
+    planner = plans(Request.of("tiny_smoke", overrides=strict, store=store)).planners[0]
     action = planner.steps["source/train"].action
     env = action["env"]
     older = {**action, "env": {**env, "trl": "0.0.1"}}
@@ -135,8 +136,8 @@ def test_an_input_that_changed_is_followed_back_to_its_cause(smoke_copy: Path) -
 
 def publish_another(store: sirev.Store, step: str, *overrides: str) -> None:
     """Record another result for a step of sft that would run: the finished one with its last text changed."""
-    (finished,) = plans("tiny_smoke", methods=["sft"], store=store).planners
-    (planner,) = plans("tiny_smoke", methods=["sft"], overrides=overrides, store=store).planners
+    (finished,) = plans(Request.of("tiny_smoke", methods=["sft"], store=store)).planners
+    (planner,) = plans(Request.of("tiny_smoke", methods=["sft"], overrides=overrides, store=store)).planners
     assert planner.steps[step].state == "run"
     artifact = finished.steps[step].artifact
     assert artifact is not None
@@ -161,7 +162,7 @@ def test_a_lost_maker_of_an_earlier_input_is_said(smoke_copy: Path) -> None:
         pin = run.pins["select:2"]
         store.records.path(pin.key, pin.artifact).unlink(missing_ok=True)
     fewer = "training.sft.select.max_per_problem=3"
-    (planner,) = plans("tiny_smoke", methods=["sft"], overrides=[fewer], store=store).planners
+    (planner,) = plans(Request.of("tiny_smoke", methods=["sft"], overrides=[fewer], store=store)).planners
     store.publish(planner.steps["select:2"].action, Output(files={"summary.json": canonical_json({"outcome": "ok"})}))
     one = only(asked(store, fewer, methods=["sft"]), "train:2")
     assert one.reasons() == ["input data changed: what made the earlier one is not in the store at 2:select"]

@@ -22,7 +22,7 @@ def test_a_warning_is_a_banner_at_once_and_only_once(capsys: pytest.CaptureFixtu
 def test_grading_tells_answers_a_second_and_the_time_left(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sirev.cli.progress.PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr(Progress, "lines_every", 0.0)
     with Progress() as progress:
         progress.step(a_run("sft"), "grade/draws:1", "start")
         progress.progress(a_run("sft"), "grade/draws:1", 0, 2000, "answers", 0.0)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
 import pytest
 
-from sirev.cli.store import transfer_progress
 from sirev.cli.store.transfer_progress import Moving
 from sirev.store.digests import sealed, unsealed
 from sirev.store.store import MARKER, Store
@@ -54,11 +54,11 @@ def test_bad_input_is_one_line(tmp_path: Path, command: Command) -> None:
 
 
 def test_without_a_terminal_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(transfer_progress, "PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr(Moving, "lines_every", 0.0)
     with Moving() as told:
         told.begin("pulling", 3, 5_000_000)
         told.advance(1, 2_000_000)
-        monkeypatch.setattr(transfer_progress, "PLAIN_SECONDS", 1e9)
+        monkeypatch.setattr(Moving, "lines_every", 1e9)
         told.advance(1, 3_000_000)
     assert capsys.readouterr().err == "sirev: pulling: 1 of 3 files, 2.0 MB of 5.0 MB\n"
 
@@ -80,6 +80,7 @@ def test_a_reviewer_pulls_a_study_without_its_models_and_makes_the_page(smoke: S
     assert command("store", "push", shared, "tiny_smoke", "--store", smoke.store.path).returncode == 0
     pulled = command("store", "pull", shared, "tiny_smoke", "--keep-models", "none", "--store", mine)
     assert pulled.returncode == 0, pulled.stderr
+    assert re.search(r"the weights of \d models were left out; the measurements are here", pulled.stderr)
     page = command("report", "html", "--recipe", "tiny_smoke", "-o", "report.html", "--store", mine)
     assert page.returncode == 0, page.stderr
     assert (tmp_path / "report.html").stat().st_size > 100_000

@@ -299,6 +299,7 @@ def test_a_model_that_was_given_up_says_how_to_get_it_back(command: Command, tra
         done = command("store", *arguments, "--store", store.path)
         assert (done.returncode, done.stderr.count("\n"), done.stdout) == (2, 1, "")
         assert "were given up to save space" in done.stderr
+        assert "or recompute them: sirev iterate --redo t:STAGE" in done.stderr
     assert not (tmp_path / "out").exists()
     shown = json.loads(command("store", "show", "mine:1:train", "--store", store.path).stdout)
     assert (shown["hollow"], shown["complete"]) == (True, False)

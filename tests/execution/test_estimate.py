@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 import sirev
-from sirev.api.iterate import plans
+from sirev.api.plan import plans
+from sirev.api.request import Request
 from sirev.execution.estimate import Estimate
 from sirev.store.records import Record
 from tests.conftest import Command, Study
@@ -19,7 +20,7 @@ NOTHING_SAMPLED = ("an answer takes 40% of max_new_tokens", "50% of the draws on
 def planned(
     store: sirev.Store | Path, recipe: str = "tiny_smoke", rates: dict[str, float] | None = None, **asked: object
 ) -> Estimate:
-    return plans(recipe, store=store, **asked).estimate(rates)  # type: ignore[arg-type]
+    return plans(Request.of(recipe, store=store, **asked)).estimate(rates)  # type: ignore[arg-type]
 
 
 def records(store: sirev.Store, *stages: str) -> list[Record]:

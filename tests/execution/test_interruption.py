@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import sirev
-from sirev.api.iterate import plan
+from sirev.api.plan import plan
 from sirev.store.runs import step_title
 from sirev.trainers.checkpoints import MARKER
 from tests.conftest import SIREV, Study, alive, eventually, semantic_digests

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sirev.api.iterate import plans
+from sirev.api.plan import plans
+from sirev.api.request import Request
 from sirev.execution.outlook import Outlook, Piece
 from sirev.recipe import load_recipe
 from sirev.store.store import Store
@@ -102,7 +103,7 @@ def test_shared_steps_count_in_each_run_and_a_run_that_ends_early_has_no_more() 
 
 def test_the_outlook_on_a_real_plan_has_all_its_steps(tmp_path: Path) -> None:
     recipe = load_recipe("tiny_smoke")
-    planned = plans(recipe, store=Store(tmp_path))
+    planned = plans(Request.of(recipe, store=Store(tmp_path)))
     it = Outlook.of(recipe, planned.store, planned.planners, parallel=3)
     assert it.total == sum(map(len, planned.states.values()))
     assert (it.cached, it.done, it.seconds_left(0)) == (0, 0, None)
@@ -111,7 +112,7 @@ def test_the_outlook_on_a_real_plan_has_all_its_steps(tmp_path: Path) -> None:
 
 def test_a_finished_study_has_nothing_left(smoke_copy: Path) -> None:
     recipe = load_recipe("tiny_smoke")
-    planned = plans(recipe, store=smoke_copy)
+    planned = plans(Request.of(recipe, store=smoke_copy))
     it = Outlook.of(recipe, planned.store, planned.planners, parallel=3)
     assert it.done == it.total == it.cached
     assert it.seconds_left(0) == 0

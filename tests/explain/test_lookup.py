@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from sirev.errors import BadInput, SirevError
-from sirev.explain.lookup import LISTED, artifact_named, named, run_named, runs_named
+from sirev.explain.lookup import artifact_named, named, run_named, runs_named
+from sirev.listing import LISTED
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.digests import canonical_json, sha256
 from sirev.store.objects import DamagedObject

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import sirev
-from sirev.api.iterate import plans
+from sirev.api.plan import plans
+from sirev.api.request import Request
 from sirev.explain.recorded import Recorded
 from sirev.explain.run_diff import Difference, difference, lines
 from sirev.stages import source
@@ -55,7 +56,7 @@ def test_what_follows_is_told_with_what_it_goes_back_to(smoke: Study) -> None:
 
 
 def test_steps_are_in_the_order_of_the_algorithm_though_files_sort_them(smoke: Study) -> None:
-    (planner,) = plans("tiny_smoke", methods=["sft"], store=smoke.store).planners
+    (planner,) = plans(Request.of("tiny_smoke", methods=["sft"], store=smoke.store)).planners
     course = Recorded(smoke.store).course(run_of(smoke, "sft"))
     place = {name: i for i, name in enumerate(course.steps)}
     assert set(place) == set(planner.steps)
@@ -72,7 +73,8 @@ def test_steps_are_in_the_order_of_the_algorithm_though_files_sort_them(smoke: S
 
 def test_a_setting_that_differs_is_named_with_the_first_step_it_changes(smoke: Study, smoke_copy: Path) -> None:
     store = sirev.Store(smoke_copy)
-    (planner,) = plans("tiny_smoke", methods=["sft"], overrides=["training.sft.learning_rate=1e-4"], store=store).planners
+    request = Request.of("tiny_smoke", methods=["sft"], overrides=["training.sft.learning_rate=1e-4"], store=store)
+    (planner,) = plans(request).planners
     step = planner.steps["train:2"]
     assert step.key is not None
     pins = {name: Pin(one.key, one.artifact.digest) for name, one in planner.steps.items() if one.key and one.artifact}

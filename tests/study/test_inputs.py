@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 import sirev
-from sirev.api.iterate import Quiet
 from sirev.errors import BadInput
 from sirev.execution.children import Crew
+from sirev.execution.listener import Listener
 from sirev.execution.runner import Runner, StepContext
 from sirev.machine import availability
 from sirev.recipe import Recipe, load_recipe
@@ -96,7 +96,7 @@ class Study:
         return Path(model.model_folders("init", {"init": artifact}, context)["path"])
 
     def _runner(self, crew: Crew) -> Runner:
-        return Runner(self.store, Run("run", "recipe", "sft", 0, 1, self.recipe.settings(), "test"), crew, Quiet())
+        return Runner(self.store, Run("run", "recipe", "sft", 0, 1, self.recipe.settings(), "test"), crew, Listener())
 
     def _do(self, step: Any) -> tuple[Artifact, list[str]]:
         crew = Crew("test", embedded=False)

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 import sirev
-from sirev.api.iterate import RunResult, run_id
+from sirev.api.iterate import RunResult
 from sirev.engines.transformers_engine import TransformersEngine
 from sirev.errors import BadInput
+from sirev.execution.run_ids import run_id
 from sirev.recipe import load_recipe
 from sirev.store.artifacts import Artifact
 from sirev.store.records import Record

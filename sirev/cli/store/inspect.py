@@ -15,6 +15,7 @@ from sirev.errors import BadInput
 from sirev.explain import history, lookup
 from sirev.explain.action_diff import moment, shown
 from sirev.explain.disk_usage import Share, Space, Usage, usage
+from sirev.listing import LISTED, listed
 from sirev.printing import out, out_json, out_path, say
 from sirev.reporting.summary import recorded_runs
 from sirev.reporting.tables import ABSENT, TextTable
@@ -27,7 +28,7 @@ from sirev.store.runs import Run, address
 from sirev.store.store import Store
 from sirev.store.upkeep.closure import reach
 from sirev.store.upkeep.pins import Pins
-from sirev.study.remedies import require_store
+from sirev.study.remedies import OR_RECOMPUTE, require_store
 from sirev.suggest import suggest
 
 if TYPE_CHECKING:
@@ -138,11 +139,10 @@ def log(name: str | None, path: Path | None, form: str, everything: bool = False
 
 def _log_line(entry: history.Entry) -> str:
     steps = [address(run, step) for run, step in entry.users]
-    more = f" and {len(steps) - 1} more" if len(steps) > 1 else ""
     seconds = "" if entry.seconds is None else f"{entry.seconds:,.1f}"
     made = f"  computed in {entry.store}" if entry.store else "" if entry.provenance is not None else "  its record is gone"
     when = moment(entry.when) if entry.when else ABSENT
-    return f"{when:16}  {entry.artifact[:12]}  {seconds:>9}  {f'{steps[0]}{more}' if steps else entry.stage}{made}"
+    return f"{when:16}  {entry.artifact[:12]}  {seconds:>9}  {listed(steps, 1) or entry.stage}{made}"
 
 
 def du(path: Path | None, form: str) -> None:
@@ -188,7 +188,7 @@ def path(run_id: str | None, step: str | None, path: Path | None) -> None:
         out_path((store.path / "runs" / f"{run.id}.json").resolve())
         return
     found = lookup.named(store, run_id if step is None else f"{run_id}:{step}")
-    refuse_hollow(store, found.artifact)
+    refuse_hollow(store, found.artifact, OR_RECOMPUTE)
     for name in found.artifact.manifest["files"]:
         out_path(found.artifact.path(name).resolve(), name)
     for name, digest in _notes(store, found).items():  # beside the artifact, not part of it
@@ -202,6 +202,7 @@ def get(name: str, to: Path, path: Path | None) -> None:
     """
     store = Store(path)
     found = lookup.named(store, name)
+    refuse_hollow(store, found.artifact, OR_RECOMPUTE)
     for file in hand_out(store, found.artifact, to, _notes(store, found) if found.run else {}):
         out(to / file)
     for remark in _remarks(store, found, to):
@@ -229,7 +230,7 @@ def _shown(store: Store, name: str) -> Any:
         keys, objects = lookup.keys_beginning(store, digits), lookup.objects_beginning(store, digits)
         if len(keys) + len(objects) > 1:
             told = [f"key {key[:12]}" for key in keys] + [f"object {digest[:12]}" for digest in objects]
-            raise BadInput(f"{name!r} may mean several things in the store {store.path}: {lookup.listed(told)}")
+            raise BadInput(f"{name!r} may mean several things in the store {store.path}: {listed(told)}")
         if keys:
             return [
                 {**asdict(record), "hollow": store.is_hollow(record.artifact), "steps": _steps(store, record.artifact)}
@@ -240,7 +241,7 @@ def _shown(store: Store, name: str) -> Any:
             return _shown_artifact(store, artifact) if artifact else _shown_file(store, objects[0])
     if any(name and one.startswith(name) for one in ids):
         return _shown_run(store, lookup.run_named(store, name))
-    raise BadInput(f"the store {store.path} has no run, key or artifact {name!r}{suggest(name, ids[-lookup.LISTED :])}")
+    raise BadInput(f"the store {store.path} has no run, key or artifact {name!r}{suggest(name, ids[-LISTED:])}")
 
 
 def _shown_run(store: Store, run: Run) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from sirev.cli.options import check_format
-from sirev.cli.units import age_of, count_text, size_of, size_text
+from sirev.cli.units import age_of, size_of, size_text
 from sirev.errors import BadInput
 from sirev.explain.action_diff import moment
-from sirev.explain.lookup import artifact_named, run_named, suggest_of
+from sirev.explain.lookup import artifact_named, run_named
 from sirev.explain.run_states import States
+from sirev.listing import count_text
 from sirev.printing import out, out_json, say
 from sirev.quoting import typed
 from sirev.reporting.tables import TextTable
@@ -25,7 +26,7 @@ from sirev.store.upkeep.sweep import Garbage
 from sirev.study.comparing import joint_records
 from sirev.study.keep_models import keep_choice, models_to_drop
 from sirev.study.remedies import require_store
-from sirev.suggest import suggest
+from sirev.suggest import suggest, suggest_of
 
 SCHEMA = 1
 """Version of the JSON forms."""

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sirev.cli.store.transfer_progress import Moving
-from sirev.cli.units import count_text, size_text
+from sirev.cli.units import size_text
 from sirev.errors import BadInput
 from sirev.explain.lookup import runs_named
+from sirev.listing import count_text
 from sirev.printing import out, say
 from sirev.quoting import typed
 from sirev.store.runs import Run
@@ -125,6 +126,8 @@ def _tell(moved: Moved, done: str, nothing: str) -> None:
         out(f"{runs} {done}: {count_text(moved.files, 'file')}, {size_text(moved.bytes)}, {moved.seconds:.1f} s{there}")
     else:
         out(f"{runs} {done}: {nothing} already, {count_text(moved.there, 'file')}, {moved.seconds:.1f} s")
+    if moved.hollow:
+        say(f"sirev: the weights of {count_text(moved.hollow, 'model')} were left out; the measurements are here")
     for sentence in moved.said:
         say(f"sirev: {sentence}")
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from sirev.api.recompute import Recomputed, recompute
+from sirev.cli.bars import Bars
 from sirev.cli.options import check_format
 from sirev.cli.units import size_text
 from sirev.errors import BadInput
-from sirev.printing import console, out, out_json, say, text_column
+from sirev.listing import listed
+from sirev.printing import out, out_json, say, text_column
 from sirev.store.store import MARKER, Store, default_path
 from sirev.store.upkeep.repair import MISSING, marker_damage, mend_marker, repair
 from sirev.store.upkeep.verify import verify as verified
@@ -125,7 +125,7 @@ def _list(title: str, lines: list[str]) -> None:
 
 
 def _line(damage: Damage, reason: str = "") -> str:
-    belongs = ", ".join(damage.belongs[:BELONGS]) + _more(len(damage.belongs) - BELONGS)
+    belongs = listed(damage.belongs, BELONGS)
     failed = f"; {reason}" if reason else ""
     return f"{damage.kind} {damage.path}: {damage.what}{failed}{f'; used by {belongs}' if belongs else ''}"
 
@@ -141,7 +141,7 @@ def _last_lines(outcome: _Outcome, count: int) -> list[str]:
         reasons: dict[str, list[str]] = defaultdict(list)
         for step, why in done.skipped.items():
             reasons[why].append(step)
-        lines += [f"not recomputed: {steps[0]}{_more(len(steps) - 1)}: {why}" for why, steps in reasons.items()]
+        lines += [f"not recomputed: {listed(steps, 1)}: {why}" for why, steps in reasons.items()]
     elif count:
         lines.append("nothing was recomputed: repair the store first")
     if found.hollow:
@@ -158,7 +158,7 @@ def _last_lines(outcome: _Outcome, count: int) -> list[str]:
         dict.fromkeys(step.partition(":")[0] for one in (*outcome.again, *outcome.dropped) for step in one.belongs if ":" in step)
     )
     if needed:
-        shown = ", ".join(needed[:BELONGS]) + _more(len(needed) - BELONGS)
+        shown = listed(needed, BELONGS)
         lines.append(f"incomplete now, until `sirev iterate` or `sirev store pull` restores the missing steps: {shown}")
     checked = f"{found.records:,} records, {found.objects:,} objects, {size_text(found.size)} checked in {found.seconds:.1f} s"
     if outcome.left and not outcome.dropped and not outcome.again:
@@ -180,10 +180,6 @@ def _weights(models: int) -> str:
     return "the weights of 1 model are" if models == 1 else f"the weights of {models:,} models are"
 
 
-def _more(count: int) -> str:
-    return f" and {count:,} more" if count > 0 else ""
-
-
 def _json(outcome: _Outcome) -> dict[str, Any]:
     found = outcome.found
     counts = {name: getattr(found, name) for name in ("runs", "records", "objects", "size", "seconds", "hollow")}
@@ -201,20 +197,8 @@ def _json(outcome: _Outcome) -> dict[str, Any]:
     }
 
 
-class _Progress:
-    """A bar on a terminal, nothing elsewhere; rich is loaded only where it is shown."""
-
-    def __init__(self) -> None:
-        self._bars: Any = None
-        self._tasks: dict[str, Any] = {}
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._bars is not None:
-            with contextlib.suppress(OSError):  # the terminal is gone
-                self._bars.stop()
+class _Progress(Bars):
+    """Bars on a terminal, nothing elsewhere."""
 
     def told(self, what: str, done: int, total: int) -> None:
         """Bytes of "objects" or "tables" that are checked."""
@@ -224,15 +208,13 @@ class _Progress:
         """A step that is being recomputed."""
         self._update("steps", done, total, step)
 
-    def _update(self, what: str, done: int, total: int, words: str) -> None:
-        if not sys.stderr.isatty():
-            return
-        if self._bars is None:
-            from rich.progress import BarColumn, Progress, TimeRemainingColumn
+    def columns(self) -> Sequence[Any]:
+        """See `Bars`."""
+        from rich.progress import BarColumn, TimeRemainingColumn
 
-            columns = (text_column("{task.description}"), BarColumn(bar_width=20), text_column("{task.fields[words]}"))
-            self._bars = Progress(*columns, TimeRemainingColumn(), console=console(stderr=True), transient=True)
-            self._bars.start()
-        if what not in self._tasks:
-            self._tasks[what] = self._bars.add_task(what, total=max(total, 1), words="")
-        self._bars.update(self._tasks[what], completed=done, words=words)
+        words = text_column("{task.fields[words]}")
+        return text_column("{task.description}"), BarColumn(bar_width=20), words, TimeRemainingColumn()
+
+    def _update(self, what: str, done: int, total: int, words: str) -> None:
+        if self.on_terminal:
+            self.show(what, total=max(total, 1), completed=done, words=words)

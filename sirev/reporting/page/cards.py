@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from sirev.listing import count_text
 from sirev.metrics.comparison.contents import Claim, JudgedChange, Noise, Verdict
 from sirev.metrics.statistic import Statistic
 from sirev.reporting.page.bars import Scale, bar, scale_of
@@ -52,7 +53,7 @@ def _claims(comparison: Study) -> str:
         said = "<b>no claim</b>"
         if word:
             said = f'<b class="word {_class(word)}">{SIGNS.get(word, "")} {escaped(VERDICTS.get(word, word))}</b>'
-        count = "1 seed" if seeds == 1 else f"{seeds} seeds"
+        count = count_text(seeds, "seed")
         rows.append(
             f'<li><span class="who">{escaped(claim["method"])}</span>{said}<span class="seeds">{count}</span>'
             f'<span class="why">{escaped(why)}</span>{_means(claim, comparison)}</li>'

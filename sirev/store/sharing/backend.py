@@ -69,24 +69,14 @@ class Upload:
         return source
 
 
-class Progress(Protocol):
-    """Who is told how far it is; called from several threads."""
+class Progress:
+    """Told how far it is, from several threads at once, and ignores it: inherit it and define what is to be heard."""
 
     def begin(self, what: str, files: int, size: int) -> None:
         """So many files and bytes are to move now."""
 
     def advance(self, files: int, size: int) -> None:
         """So many more have moved; less than none where an attempt is begun again."""
-
-
-class Silent:
-    """Tells nobody."""
-
-    def begin(self, what: str, files: int, size: int) -> None:
-        """Nothing."""
-
-    def advance(self, files: int, size: int) -> None:
-        """Nothing."""
 
 
 class Backend(Protocol):

@@ -7,7 +7,6 @@ not fetched again.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,15 +14,16 @@ from typing import Any
 
 from sirev.errors import BadInput, SirevError
 from sirev.quoting import typed
+from sirev.store.naming import runs_meant
 from sirev.store.runs import Run
-from sirev.store.sharing.backend import Missing, Progress, Silent, at_once
+from sirev.store.sharing.backend import Missing, Progress, at_once
 from sirev.store.sharing.download import Files, Taker, files_of
 from sirev.store.sharing.remote import Remote
 from sirev.store.sharing.transfer import Moved
 from sirev.store.store import Store
+from sirev.suggest import suggest_of
 
 Artifacts = Callable[[Store, Sequence[Run]], set[str]]
-LISTED = 8
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def pull(
     store.create()
     try:
         with store.leasing():
-            taker = Taker(store, remote, jobs, progress or Silent())
+            taker = Taker(store, remote, jobs, progress or Progress())
             _take(taker, _wanted(store, found, moved), leave_out, moved)
     except OSError as error:
         raise SirevError(
@@ -105,8 +105,7 @@ def _take(taker: Taker, runs: dict[str, tuple[Run, bytes]], leave_out: LeaveOut 
     for run_id, (_, run_raw) in runs.items():
         taker.files += store.runs.adopt(run_raw, run_id)
         moved.runs.append(run_id)
-    if without := sum(digest in store.hollow for digest in manifests):
-        moved.said.append(f"the weights of {without} model{'s' if without > 1 else ''} were left out; the measurements are here")
+    moved.hollow = sum(digest in store.hollow for digest in manifests)
 
 
 def _adopt(store: Store, pin: tuple[str, str], raw: bytes) -> None:
@@ -158,23 +157,10 @@ def _runs(remote: Remote, names: Sequence[str], jobs: int) -> dict[str, tuple[Ru
     at_once(look, likely, jobs)
     if not names:
         return {run_id: read[run_id] for run_id in ids if run_id in read}
-    found: dict[str, tuple[Run, bytes]] = {}
+    meant: dict[str, tuple[Run, bytes]] = {}
     for name in names:
-        found |= _meant(remote, name, ids, read)
-    return found
-
-
-def _meant(remote: Remote, name: str, ids: list[str], read: dict[str, tuple[Run, bytes]]) -> dict[str, tuple[Run, bytes]]:
-    if name in read:
-        return {name: read[name]}
-    if of_recipe := {run_id: one for run_id, one in read.items() if one[0].recipe == name}:
-        return of_recipe
-    begin = [run_id for run_id in read if name and run_id.startswith(name)]
-    if len(begin) == 1:
-        return {begin[0]: read[begin[0]]}
-    if begin:
-        shown = ", ".join(sorted(begin)[:LISTED]) + (f" and {len(begin) - LISTED} more" if len(begin) > LISTED else "")
-        raise BadInput(f"several runs of {remote.url} begin with {name!r}: {shown}")
-    close = difflib.get_close_matches(name, ids, 1, 0.5)
-    hint = f"; did you mean {close[0]}?" if close else f"; it has {', '.join(ids[:LISTED])}"
-    raise BadInput(f"{remote.url} has no run or recipe {name!r}{hint}")
+        of_name = runs_meant(name, list(read), lambda run_id: read[run_id][0].recipe, f"of {remote.url} ")
+        if not of_name:
+            raise BadInput(f"{remote.url} has no run or recipe {name!r}{suggest_of(name, ids)}")
+        meant |= {run_id: read[run_id] for run_id in of_name}
+    return meant

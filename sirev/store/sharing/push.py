@@ -15,7 +15,7 @@ from sirev.store.digests import canonical_json
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.objects import MEND, DamagedObject
 from sirev.store.runs import Run, run_bytes
-from sirev.store.sharing.backend import Missing, Progress, RemoteFailed, Silent, Upload
+from sirev.store.sharing.backend import Missing, Progress, RemoteFailed, Upload
 from sirev.store.sharing.private import shareable
 from sirev.store.sharing.remote import Remote, hollow_path, object_path, record_path, run_path
 from sirev.store.sharing.transfer import Moved
@@ -39,9 +39,9 @@ def push(
     Raises BadInput for a run that is not finished and for a place that is no shared store, DamagedObject or BadInput where
     something here is damaged, RemoteFailed where the other side fails. What was sent by then need not be sent again.
     """
-    started, progress = time.monotonic(), progress or Silent()
+    started, progress = time.monotonic(), progress or Progress()
     if unfinished := [run.id for run in runs if run.status == "running"]:
-        raise BadInput(f"the run {unfinished[0]} is not finished: finish it with `sirev iterate` first")
+        raise BadInput(f"the run {unfinished[0]} is not finished")
     reached = reach(store, runs, hollow)
     if reached.missing:
         raise BadInput(f"can't push what is not whole: {reached.missing[0]}")

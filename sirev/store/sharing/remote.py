@@ -12,7 +12,7 @@ from sirev.errors import BadInput
 from sirev.quoting import typed
 from sirev.store.digests import is_digest
 from sirev.store.runs import Run, is_run_id, parsed_run
-from sirev.store.sharing.backend import Backend, Missing, Progress, Silent, Upload, patiently
+from sirev.store.sharing.backend import Backend, Missing, Progress, Upload, patiently
 from sirev.store.sharing.bucket import Bucket
 from sirev.store.sharing.folder import Folder
 from sirev.store.sharing.hub_dataset import Hub
@@ -64,7 +64,7 @@ class Remote:
         if patiently(self.backend.occupied) and not self._appeared():
             raise BadInput(f"{self.url} has files but no {MARKER}, so it is no sirev store: name a new or empty folder in it")
         raw = marker_bytes(new_id())
-        self.backend.write([[Upload(MARKER, raw, len(raw), exclusive=True)]], 1, Silent())
+        self.backend.write([[Upload(MARKER, raw, len(raw), exclusive=True)]], 1, Progress())
         if not self._appeared():
             raise BadInput(f"{self.url} does not show what was just written to it")
 

@@ -12,7 +12,7 @@ Kind = Literal["object", "record", "claim", "remnant", "run", "pin", "hollow mar
 no run stands on. "missing": something that is not there though a run or a pin stands on it.
 """
 Remedy = Literal["drop", "again", "hand"]
-"""What mends it: `repair` drops it; `sirev iterate` computes it, or a pull brings it, again; a person must look."""
+"""What mends it: `repair` drops it; it is computed, or a pull brings it, again; a person must look."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sirev.errors import BadInput
+from sirev.listing import listed
 from sirev.stages.imported import WITH, SamplesParameters
 from sirev.store.artifacts import Artifact
 from sirev.store.local_files import LocalFiles
@@ -68,7 +69,7 @@ class Read:
 
 def file_names(files: Sequence[str | Path]) -> str:
     """The name of the first file, and how many there are besides."""
-    return f"{Path(files[0]).name}{f' and {len(files) - 1} more' if len(files) > 1 else ''}"
+    return listed([Path(file).name for file in files], 1)
 
 
 def sources(

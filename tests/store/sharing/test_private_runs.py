@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import sirev
-from sirev.api.iterate import run_id
+from sirev.execution.run_ids import run_id
 from sirev.machine.doctor import examine
 from sirev.recipe import load_recipe
 from sirev.recipe.load import read_recipe

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 import sirev
-from sirev.api.iterate import Quiet
 from sirev.errors import BadInput
+from sirev.execution.listener import Listener
 from sirev.store.store import Store
 from sirev.store.upkeep.verify import verify
 from tests.conftest import Study, semantic_digests
 
 
-class Heard(Quiet):
+class Heard(Listener):
     def __init__(self) -> None:
         self.warnings: list[str] = []
 

@@ -1,0 +1,55 @@
+"""Run ids: a recipe's name, method and seed, and a digest of all that the recipe says; then the number of the realisation."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from sirev.recipe import Recipe
+from sirev.store.digests import canonical_json
+from sirev.study.nulls import RETRAINED
+
+OUTSIDE_RUN_IDS = (
+    ("name",),
+    ("description",),
+    ("methods",),
+    ("gpu",),
+    ("training", "memory"),
+    ("training", "checkpoint_minutes"),
+    ("evaluation", "verdict"),
+    ("evaluation", "embedding", "batch_size"),
+)
+"""What a recipe says that changes no measure: the same run goes on with another of it."""
+ABSENT_IN_RUN_IDS: dict[tuple[str, str], Any] = {("evaluation", "temperatures"): [], ("evaluation", "embedding"): None}
+"""Fields that came later, left out at the value that means what was done before there was such a field."""
+
+
+def run_id(recipe: Recipe, method: str, seed: int, retrained: int = RETRAINED) -> str:
+    """The id of a run's first realisation: its names, and a digest of all that the recipe says of this method."""
+    settings = recipe.settings()
+    for (section, field), absent in ABSENT_IN_RUN_IDS.items():
+        if settings[section][field] == absent:
+            del settings[section][field]
+    for *path, field in OUTSIDE_RUN_IDS:
+        place = settings
+        for key in path:
+            place = place.get(key, {})
+        place.pop(field, None)
+    if settings["engine"] is not None:
+        settings["engine"] = {field: settings["engine"][field] for field in ("name", "dtype")}
+    digest = hashlib.sha256(canonical_json(settings)).hexdigest()[:8]
+    count = f"-{retrained}" if method == "null-retrain" and retrained != RETRAINED else ""
+    return f"{recipe.name}-{method}{count}-s{seed}-{digest}"
+
+
+def realisation_id(first: str, realisation: int) -> str:
+    """The id of a later realisation of the run whose first one has the id `first`."""
+    return first if realisation == 1 else f"{first}-r{realisation}"
+
+
+def latest_realisation(first: str, ids: Iterable[str]) -> int:
+    """The number of the latest realisation among `ids`; 0 if there is none."""
+    form = re.compile(re.escape(first) + r"(?:-r(\d+))?")
+    return max((int(match[1] or 1) for name in ids if (match := form.fullmatch(name))), default=0)
