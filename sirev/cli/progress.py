@@ -10,8 +10,10 @@ from collections import Counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from sirev.execution.actions import stage_of
 from sirev.execution.runner import State
 from sirev.printing import console, say, text_column, visible
+from sirev.stages import STAGES
 from sirev.store.runs import Run, step_title
 
 if TYPE_CHECKING:
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 
 PLAIN_SECONDS = 15.0  # between two lines about the same long step, or about the whole, where there is no terminal
 EARLY = 0.05  # share of a step before which no time left is guessed
-LONG = ("pretrain", "train", "sample")
-"""Stages that get a line of their own where there is no terminal; the others take no time."""
 WHOLE = "all"
 """The row about all runs together."""
 
@@ -71,7 +71,7 @@ class Progress:
                 self._refresh(run, name, words, begin=True)
             elif name == "compare" and state == "done":
                 self._line(run, "finished", f"{self._computed[run.id]} steps computed, {self._hits[run.id]} cached")
-            elif name.startswith("pretrain") or (name.startswith(LONG) and state != "start"):
+            elif stage_of(name) == "pretrain" or (_is_long(name) and state != "start"):
                 self._line(run, step_title(name), words, self._since.get((run.id, name)))
             if state == "done" and not sys.stderr.isatty():
                 self._whole_line()
@@ -242,6 +242,11 @@ def _bars() -> Any:
         refresh_per_second=5,
         expand=True,
     )
+
+
+def _is_long(step: str) -> bool:
+    stage = STAGES.get(stage_of(step))
+    return stage is not None and stage.long
 
 
 def _title(run: Run) -> str:

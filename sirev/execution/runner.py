@@ -50,9 +50,6 @@ MEMORY_HINTS = (
 )
 """Stage, what the reason says, and which settings to change then; the first that fits is said."""
 
-LARGE = ("pretrain", "train")
-"""Stages that make models: most that is read through needs none of them, so their files are pulled when something does."""
-
 State = Literal["hit", "start", "done"]
 
 
@@ -171,9 +168,9 @@ class Runner:
     ) -> Artifact:
         key = action_key(action)
         with self.store.lock(action, self._waiting(name), self.crew.stopping):
-            # Whoever held the lock before may have computed it meanwhile.
+            # Whoever held the lock before may have computed it meanwhile. A model's files are pulled once something needs them.
             found = (
-                self.crew.redone.get(key) if redo else self.store.lookup(key) or self._pulled(key, files=stage.name not in LARGE)
+                self.crew.redone.get(key) if redo else self.store.lookup(key) or self._pulled(key, files=not stage.makes_model)
             )
             if found is not None:
                 self.listener.step(self.run, name, "hit")

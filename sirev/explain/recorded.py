@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -22,8 +23,6 @@ from sirev.store.untrusted_files import read_regular
 _ACTION = b'{"action":'
 _ACTION_END = re.compile(rb'"stage":"([^"\\]+)","version":\d+\}')
 """Where an action begins and ends in a record, which is canonical JSON."""
-STAGE_ORDER = ("source", "dataset", "samples", "model", "pretrain", "select", "train", "sample", "grade", "measure", "embed")
-"""The stages as they follow each other at one t."""
 _RECORDED = re.compile(rb'"recorded":"([^"\\]+)"')
 
 
@@ -269,4 +268,5 @@ def _rank(name: str, made: Made) -> tuple[float, int, str]:
     _, colon, t = name.rpartition(":")
     stage = made.action["stage"]
     last = float("inf") if stage == "compare" else -1.0
-    return (float(t) if colon and t.isdigit() else last, STAGE_ORDER.index(stage) if stage in STAGE_ORDER else 99, name)
+    place = STAGES[stage].place if stage in STAGES else sys.maxsize
+    return (float(t) if colon and t.isdigit() else last, place, name)

@@ -13,6 +13,7 @@ from sirev.errors import BadInput
 from sirev.execution.actions import stage_of
 from sirev.execution.planner import PlannedStep, Planner
 from sirev.recipe import Recipe
+from sirev.stages import STAGES
 from sirev.stages.model import REFERENCE
 from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run, step_title
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     from sirev.explain.recorded import Recorded
     from sirev.machine.findings import Need
 
-RANDOM = ("train", "sample")
-"""Stages that give something else when they are computed again: what a shared store has of later steps is lost then."""
-NEEDY = (*RANDOM, "dataset", "model", "embed", "grade")
-"""Stages that need something of the machine; see `_needs`."""
 Steps = Mapping[str, PlannedStep]
 
 
@@ -49,7 +46,7 @@ class Readiness:
         training or a sampling what depends on it: everything else may still be found there.
         """
         with self._lock:
-            if (run.id, name) in self._passed or ((self._remote or self._passed) and stage_of(name) not in NEEDY):
+            if (run.id, name) in self._passed or ((self._remote or self._passed) and not STAGES[stage_of(name)].needs):
                 return
             planned = {planner.run.id: planner.steps for planner in self._plan()}
             concerned = {id_: self._sure(steps, name if id_ == run.id else None) for id_, steps in planned.items()}
@@ -78,7 +75,7 @@ class Readiness:
             follows = any(isinstance(value, Unknown) and value.work in made for value in step.inputs.values())
             if step.name in sure or follows:
                 found.append(step)
-                if follows or step.stage in RANDOM:
+                if follows or STAGES[step.stage].needs_gpu:  # what a shared store has of later steps may be lost then
                     made.add(step.work)
         return found
 
@@ -118,22 +115,16 @@ def _is_new(step: PlannedStep, recorded: Recorded) -> bool:
 
 
 def _needs(steps: Steps, step: PlannedStep) -> Iterator[Need]:
-    """What a step needs of a machine."""
-    match step.stage:
-        case "dataset":
-            _, _, suite = step.name.partition("/ood/")
-            yield f"data of {suite}" if suite else "data"
-        case "model":
-            yield "embedding" if step.name == "model/embedding" else "model"
-        case "train":
-            yield from ("gpu", "training")
-        case "sample":
-            yield from ("gpu", "engine")
-        case "embed":
-            yield from ("gpu", "embedding")
-        case "grade" if step.parameters.sandbox is not None:
-            yield "sandbox"
-    if step.stage in RANDOM and any(_same(value, steps.get("model:0")) for value in step.inputs.values()):
+    """What a step needs of a machine: its stage's needs, each as it is for this step."""
+    _, _, suite = step.name.partition("/ood/")
+    for need in STAGES[step.stage].needs:
+        if need == "data" and suite:
+            yield f"data of {suite}"
+        elif need == "model" and step.name == "model/embedding":
+            yield "embedding"
+        elif need != "sandbox" or step.parameters.sandbox is not None:
+            yield need
+    if any(_same(value, steps.get("model:0")) for value in step.inputs.values()):
         yield "model"
 
 

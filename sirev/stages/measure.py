@@ -251,4 +251,4 @@ FAMILIES: dict[str, Family] = {
     "diversity": Family(2, answer_diversity, True),
 }
 
-STAGE = Stage("measure", 2, MeasureParameters, run)
+STAGE = Stage("measure", 2, MeasureParameters, run, place=100, deterministic=True)

@@ -53,4 +53,4 @@ def _folder(name: str, model: Artifact, context: Context) -> Any:
     return reference if "hub" in reference else str(context.local_model(reference["digest"]))
 
 
-STAGE = Stage("model", 1, ModelParameters, run)
+STAGE = Stage("model", 1, ModelParameters, run, place=40, needs=("model",))

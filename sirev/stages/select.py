@@ -109,4 +109,4 @@ def _output(columns: dict[str, str], rows: list[Row], previous: list[Row] | None
     )
 
 
-STAGE = Stage("select", 1, SelectParameters, run)
+STAGE = Stage("select", 1, SelectParameters, run, place=60, deterministic=True)
