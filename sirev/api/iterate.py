@@ -12,10 +12,9 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sirev.api.answers import DRAWS, Answers, shown_result
+from sirev.api.answers import Answers, shown_result
 from sirev.api.answers import answers as answers_of
 from sirev.errors import BadInput, SirevError, StageFailed
-from sirev.execution.actions import names
 from sirev.execution.children import Crew, Through
 from sirev.execution.latest_runs import remember
 from sirev.execution.planner import Plan, Planner, StepState
@@ -34,6 +33,7 @@ from sirev.store.store import Store
 from sirev.study.algorithm import Outcome
 from sirev.study.comparing import comparison, studies_of
 from sirev.study.nulls import RETRAINED, follow, null_methods
+from sirev.study.step_names import DRAWS, asked_parts, is_asked, parse_step
 from sirev.study.steps import Steps
 from sirev.suggest import suggest
 
@@ -292,10 +292,10 @@ def _request(
     typed = list(redo)
     named = tuple(map(pinned_step, typed))
     for one, name in zip(typed, named, strict=True):
-        stage, colon, t = name.partition(":")
+        stage, t = asked_parts(name)
         if stage not in STAGES:
             raise BadInput(f"--redo {one}: unknown stage {stage!r}{suggest(stage, sorted(STAGES))}")
-        if colon and not (re.fullmatch(r"\d+", t) and int(t) <= recipe.T):
+        if t is not None and not (re.fullmatch(r"\d+", t) and int(t) <= recipe.T):
             raise BadInput(f"--redo {one}: expected STAGE or t:STAGE, with t from 0 to {recipe.T}")
     courses = [*chosen, *null_methods(nulls, chosen, null_count)]
     return recipe, [Wanted(course, seed, null_count) for seed in numbers for course in courses], named
@@ -323,10 +323,10 @@ def _check_redo(redo: Sequence[str], planners: Sequence[Planner]) -> None:
     """Every --redo must name some step of some run."""
     steps = {(step.stage, step.name) for planner in planners for step in planner.steps.values()}
     for one in redo:
-        if not any(names(one, stage, step) for stage, step in steps):
-            wanted = one.partition(":")[0]
-            there = sorted({step.rpartition(":")[2] if ":" in step else "no t" for stage, step in steps if stage == wanted})
-            which = f"of {wanted} there is t = {', '.join(there)}"
+        if not any(is_asked(one, stage, step) for stage, step in steps):
+            asked, _ = asked_parts(one)
+            ts = [parse_step(step).t for stage, step in steps if stage == asked]
+            which = f"of {asked} there is t = {', '.join(sorted({'no t' if t is None else str(t) for t in ts}))}"
             raise BadInput(f"--redo {step_title(one)}: these runs have no such step ({which})")
 
 

@@ -28,6 +28,7 @@ from sirev.study.external.comparability import check_greedy, check_problems, is_
 from sirev.study.external.step_files import Given, Read, Source, sources
 from sirev.study.external.unstated import without_unsaid
 from sirev.study.grading_task import GradingTask, grading_task
+from sirev.study.step_names import COMPARISON, answer_steps, import_step, measuring_step, problems_step
 from sirev.study.steps import GUESS
 from sirev.suggest import suggest
 from sirev.tasks.external.completions import NAMES, READERS, field_paths
@@ -37,6 +38,8 @@ METHOD = "samples"
 ANSWERS = ("math", "code", "text", "letters")
 SINGLE = ("greedy", "draw")
 """What a step's completions are where each problem has one."""
+SPLIT = "test"
+"""The split that the steps of such a run name, whichever its problems are of."""
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{NAME_LENGTH - 1}}}")
 
 
@@ -190,7 +193,7 @@ class _Measuring:
         inputs: dict[str, Artifact] = {}
         if self.task is not None:
             asked = self.task.dataset(self.local)
-            inputs = {"problems": self.runner.step(f"task/{self.task.split}", dataset.STAGE, asked, {})}
+            inputs = {"problems": self.runner.step(problems_step("task", self.task.split), dataset.STAGE, asked, {})}
         read = [self._read(source, inputs) for source in given]
         check_greedy(read, self.single)
         if self.common:
@@ -204,7 +207,7 @@ class _Measuring:
         for t, of_step in enumerate(parts, 1):
             compared |= self._step(t, of_step, answers, read[0])
         first = read[0]
-        self.runner.step("source/test", imported.STAGE, first.source.parameters, first.inputs)
+        self.runner.step(problems_step("source", SPLIT), imported.STAGE, first.source.parameters, first.inputs)
         settings = compare.CompareParameters(
             runs=[{"method": METHOD, "seed": 0, "iterations": list(range(1, len(steps) + 1))}],
             suites=[],
@@ -212,17 +215,18 @@ class _Measuring:
             guess=GUESS if self.task is not None and self.task.name == "csqa" else None,
             from_draws=not any("greedy" in of_step for of_step in parts),
         )
-        return self.runner.step("compare", compare.STAGE, settings, compared), read
+        return self.runner.step(COMPARISON, compare.STAGE, settings, compared), read
 
-    def _read(self, source: Source, inputs: Mapping[str, Artifact], step: str = "samples") -> Read:
-        artifact = self.runner.step(f"{step}/{source.kind}:{source.t}", imported.STAGE, source.parameters, inputs)
+    def _read(self, source: Source, inputs: Mapping[str, Artifact], *, common: bool = False) -> Read:
+        step = import_step(source.kind, source.t, common=common)
+        artifact = self.runner.step(step, imported.STAGE, source.parameters, inputs)
         return Read(source, artifact, artifact.json("summary.json"), inputs)
 
     def _narrowed(self, read: list[Read]) -> list[Read]:
         """The same with the problems alone that all have, where they have not the same already."""
         if len({one.summary["ids"] for one in read}) == 1:
             return read
-        narrowed = [self._read(one.source, one.narrowed_by(read), "samples/common") for one in read]
+        narrowed = [self._read(one.source, one.narrowed_by(read), common=True) for one in read]
         left = narrowed[0].summary["problems"]
         gone = [f"{one.source.step} {one.summary['problems'] - left:,}" for one in read if one.summary["problems"] > left]
         self.listener.note(self.runner.run, f"--common: {left:,} problems that every step has; left out: {', '.join(gone)}")
@@ -240,18 +244,18 @@ class _Measuring:
         measured = {}
         for part, read in parts.items():
             parameters = read.source.parameters
-            sampled = f"sample/test{'/greedy' if part == 'greedy' else ''}:{t}"
-            completions = self.runner.step(sampled, imported.STAGE, parameters, read.inputs)
+            steps = answer_steps(part, SPLIT, t)
+            completions = self.runner.step(steps.completions, imported.STAGE, parameters, read.inputs)
             graded = {"problems": first.artifact, "completions": completions}
             if self.task is None:
-                grades = self.runner.step(f"grade/{part}:{t}", imported.STAGE, parameters, read.inputs)
+                grades = self.runner.step(steps.grades, imported.STAGE, parameters, read.inputs)
             else:
-                grades = self.runner.step(f"grade/{part}:{t}", grade.STAGE, grade.parameters_for(self.task.grader), graded)
+                grades = self.runner.step(steps.grades, grade.STAGE, grade.parameters_for(self.task.grader), graded)
             families = {part: "accuracy"} | ({"diversity": "diversity"} if part == "draws" and answers != "letters" else {})
             for what, family in families.items():
                 wants = measures.parameters_for(family, answers)
                 arguments = {**graded, "grades": grades}
-                measured[f"{METHOD}/0/{t}/{what}"] = self.runner.step(f"measure/{what}:{t}", measures.STAGE, wants, arguments)
+                measured[f"{METHOD}/0/{t}/{what}"] = self.runner.step(measuring_step(what, t), measures.STAGE, wants, arguments)
         return measured
 
 

@@ -26,6 +26,7 @@ from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.nulls import follow, retrained_in
 from sirev.study.remedies import rerun
+from sirev.study.step_names import problems_step, stage_of
 from sirev.study.steps import Known, Model, Steps, Unknown
 from sirev.suggest import suggest
 
@@ -100,7 +101,7 @@ def regrade(
 
 
 def _regraded(store: Store, run: Run, recipe: Recipe, listener: Listener) -> Regrading:
-    if not any(name.startswith("grade/") for name in run.pins):
+    if not any(stage_of(step) == "grade" for step in run.pins):
         again = rerun(run, store)
         raise BadInput(f"the run {run.id} has graded nothing yet; go on with: {again.command} ({again.note})")
     crew = Crew(f"regrade-{run.id}", embedded=recipe.model.pretrain is not None)
@@ -118,7 +119,7 @@ class PinnedSteps(Steps):
 
     def problems(self, split: str) -> Known:
         stage = source.STAGE if isinstance(self.recipe.task, Arithmetic) else dataset.STAGE
-        return self._do(f"{stage.name}/{split}", stage, None, {})
+        return self._do(problems_step(stage.name, split), stage, None, {})
 
     def base_model(self) -> Model:
         return Model(Unknown("M_0"))

@@ -10,11 +10,11 @@ from collections import Counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from sirev.execution.actions import stage_of
 from sirev.execution.runner import State
 from sirev.printing import console, say, text_column, visible
 from sirev.stages import STAGES
 from sirev.store.runs import Run, step_title
+from sirev.study.step_names import COMPARISON, stage_of
 
 if TYPE_CHECKING:
     from sirev.execution.outlook import Outlook
@@ -69,7 +69,7 @@ class Progress:
             words = {"start": "running", "done": "done"}[state]
             if sys.stderr.isatty():
                 self._refresh(run, name, words, begin=True)
-            elif name == "compare" and state == "done":
+            elif name == COMPARISON and state == "done":
                 self._line(run, "finished", f"{self._computed[run.id]} steps computed, {self._hits[run.id]} cached")
             elif stage_of(name) == "pretrain" or (_is_long(name) and state != "start"):
                 self._line(run, step_title(name), words, self._since.get((run.id, name)))
@@ -101,7 +101,7 @@ class Progress:
                 self._update_whole(now)
                 return
             if now - max(self._said.get(run.id, 0.0), self._since.get((run.id, name), now)) >= PLAIN_SECONDS:
-                speed = f", {rate:,.0f} {unit if name.startswith('grade') else 'tokens'}/s" if rate else ""
+                speed = f", {rate:,.0f} {unit if stage_of(name) == 'grade' else 'tokens'}/s" if rate else ""
                 self._line(run, step_title(name), f"{words}{speed}{left}")
                 self._whole_line()
 
@@ -142,7 +142,7 @@ class Progress:
             self._outlook.start(run.id, name, now)
         else:
             self._outlook.finish(run.id, name, now, computed=state == "done")
-            if name == "compare":
+            if name == COMPARISON:
                 self._outlook.end(run.id)
 
     def _line(self, run: Run, name: str, words: str, since: float | None = None) -> None:
@@ -177,7 +177,7 @@ class Progress:
         task = self._tasks[run.id]
         if words == "running":
             self._bars.reset(task, total=None)
-        if name == "compare" and words in ("done", "cached"):
+        if name == COMPARISON and words in ("done", "cached"):
             counts = f"{self._computed[run.id]} computed, {self._hits[run.id]} cached"
             self._bars.update(task, total=1, completed=1, step="finished", state=counts)
         else:

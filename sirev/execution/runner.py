@@ -27,6 +27,7 @@ from sirev.store.records import action_key
 from sirev.store.runs import Pin, Run, step_title
 from sirev.store.store import Store
 from sirev.store.untrusted_files import is_regular
+from sirev.study.step_names import StepName, parse_step
 from sirev.study.steps import Known
 
 if TYPE_CHECKING:
@@ -243,7 +244,7 @@ class Runner:
             self.computed.append(asked.name)
             self.listener.step(self.run, asked.name, "done")
             if again.semantic != artifact.semantic:
-                redo = step_title(f"{asked.stage.name}{asked.name[asked.name.rfind(':') :]}")
+                redo = step_title(str(StepName(asked.stage.name, t=parse_step(asked.name).t)))
                 raise StageFailed(
                     f"{self.run.id}: step {step_title(name)} needs the files of {step_title(asked.name)}, which had been given "
                     "up, and recomputing them gave others, as training on a GPU can; pull them from where they still are "

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.execution.actions import stage_of
 from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run
 from sirev.store.store import Store
@@ -21,6 +20,7 @@ from sirev.store.upkeep.closure import Reach, add_artifact, reach
 from sirev.store.upkeep.gc import Policy, deletable
 from sirev.store.upkeep.pins import Pins
 from sirev.study.comparing import joint_records
+from sirev.study.step_names import stage_of
 
 BLOCK = 512
 """What st_blocks counts in, whatever the file system's own blocks are."""

@@ -19,6 +19,7 @@ from sirev.store.digests import sha256
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.store.untrusted_files import read_regular
+from sirev.study.step_names import parse_step
 
 _ACTION = b'{"action":'
 _ACTION_END = re.compile(rb'"stage":"([^"\\]+)","version":\d+\}')
@@ -265,8 +266,5 @@ def in_order(steps: Mapping[str, Made], semantic: Mapping[str, str | None]) -> l
 
 
 def _rank(name: str, made: Made) -> tuple[float, int, str]:
-    _, colon, t = name.rpartition(":")
     stage = made.action["stage"]
-    last = float("inf") if stage == "compare" else -1.0
-    place = STAGES[stage].place if stage in STAGES else sys.maxsize
-    return (float(t) if colon and t.isdigit() else last, place, name)
+    return parse_step(name).turn, STAGES[stage].place if stage in STAGES else sys.maxsize, name

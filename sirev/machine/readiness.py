@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from sirev.errors import BadInput
-from sirev.execution.actions import stage_of
 from sirev.execution.planner import PlannedStep, Planner
 from sirev.recipe import Recipe
 from sirev.stages import STAGES
@@ -18,6 +17,7 @@ from sirev.stages.model import REFERENCE
 from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run, step_title
 from sirev.store.store import Store
+from sirev.study.step_names import BASE_MODEL, EMBEDDING_MODEL, parse_step, stage_of, suite_of
 from sirev.study.steps import Known, Unknown
 
 if TYPE_CHECKING:
@@ -88,10 +88,10 @@ class Readiness:
             for name, step in steps.items()
             if step.stage == "model" and step.artifact is not None
         }
-        if commit := known.get("model:0"):
+        if commit := known.get(BASE_MODEL):
             recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"revision": commit})})
         embedding = recipe.evaluation.embedding
-        if embedding is not None and (commit := known.get("model/embedding")):
+        if embedding is not None and (commit := known.get(EMBEDDING_MODEL)):
             embedding = embedding.model_copy(update={"revision": commit})
             recipe = recipe.model_copy(update={"evaluation": recipe.evaluation.model_copy(update={"embedding": embedding})})
         return recipe
@@ -116,15 +116,15 @@ def _is_new(step: PlannedStep, recorded: Recorded) -> bool:
 
 def _needs(steps: Steps, step: PlannedStep) -> Iterator[Need]:
     """What a step needs of a machine: its stage's needs, each as it is for this step."""
-    _, _, suite = step.name.partition("/ood/")
+    suite = suite_of(parse_step(step.name).what)
     for need in STAGES[step.stage].needs:
         if need == "data" and suite:
             yield f"data of {suite}"
-        elif need == "model" and step.name == "model/embedding":
+        elif need == "model" and step.name == EMBEDDING_MODEL:
             yield "embedding"
         elif need != "sandbox" or step.parameters.sandbox is not None:
             yield need
-    if any(_same(value, steps.get("model:0")) for value in step.inputs.values()):
+    if any(_same(value, steps.get(BASE_MODEL)) for value in step.inputs.values()):
         yield "model"
 
 

@@ -8,6 +8,7 @@ from sirev.errors import SirevError
 from sirev.metrics.statistic import absent
 from sirev.store.runs import Run
 from sirev.store.store import Store
+from sirev.study.step_names import import_step
 
 FINISH = "not in the files: they don't say of every completion whether it was cut off"
 ANSWER = "not in the files: they have no answer as read from the completion"
@@ -42,7 +43,7 @@ def without_unsaid(store: Store, run: Run, iterations: list[dict[str, Any]]) -> 
 
 def _pinned(run: Run, kind: str, t: int) -> str:
     """The step that read the completions of a kind; one file may be greedy answers or draws."""
-    names = [f"{folder}/{one}:{t}" for one in (kind, "file") for folder in ("samples/common", "samples")]
+    names = [import_step(one, t, common=common) for one in (kind, "file") for common in (True, False)]
     return next((name for name in names if name in run.pins), "")
 
 
