@@ -24,7 +24,7 @@ from sirev.store.store import Store
 from sirev.store.untrusted_files import is_regular
 from sirev.study.nulls import RETRAINED
 from sirev.study.step_names import is_called, parse_step, stage_of
-from sirev.study.steps import Unknown
+from sirev.study.steps import Planned
 from sirev.suggest import suggest
 
 
@@ -249,7 +249,7 @@ def _upstream(planner: Planner) -> dict[str, list[str]]:
         by_work.setdefault(step.work, name)  # grades for a training set may be those of the evaluation as well
         earlier: dict[str, None] = {}
         for value in step.inputs.values():
-            if isinstance(value, Unknown) and (made_by := by_work.get(value.work)):
+            if isinstance(value, Planned) and (made_by := by_work.get(value.work)):
                 earlier.update(dict.fromkeys(found[made_by]))
                 earlier[made_by] = None
         found[name] = list(earlier)

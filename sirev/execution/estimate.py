@@ -28,7 +28,7 @@ from sirev.store.provenance import hardware
 from sirev.store.records import Record
 from sirev.store.store import Store
 from sirev.study.step_names import StepName, parse_step, stage_of, training_step
-from sirev.study.steps import Known
+from sirev.study.steps import StepResult
 
 PUBLISHED = {
     "gsm8k": {"train": 7473, "test": 1319},
@@ -256,7 +256,7 @@ class _Counts:
         self.found.assume(f"a prompt takes {PROMPT_TOKENS} tokens")
         return float((PROMPT_TOKENS + ANSWER_SHARE * limit) * (2 if step.parameters.kind == "dpo" else 1))
 
-    def _problems(self, problems: Known) -> int:
+    def _problems(self, problems: StepResult) -> int:
         if isinstance(problems, Artifact):
             return int(problems.manifest["tables"]["problems"]["rows"])
         parameters = self.work[problems.work].parameters

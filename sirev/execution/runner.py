@@ -28,7 +28,7 @@ from sirev.store.runs import Pin, Run, step_title
 from sirev.store.store import Store
 from sirev.store.untrusted_files import is_regular
 from sirev.study.step_names import StepName, parse_step
-from sirev.study.steps import Known
+from sirev.study.steps import StepResult
 
 if TYPE_CHECKING:
     from sirev.execution.outlook import Outlook
@@ -99,7 +99,7 @@ class Runner:
         self._pins = dict(run.pins)  # those of an earlier invocation of this run
         run.pins = {}
 
-    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Artifact:
+    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> Artifact:
         """The artifact of a step; raises StageFailed, naming stage, key and log, if it can't be computed."""
         if self.crew.stopping.is_set():
             raise StageFailed(f"{self.run.id}: stopped before step {step_title(name)}")

@@ -18,7 +18,7 @@ from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run, step_title
 from sirev.store.store import Store
 from sirev.study.step_names import BASE_MODEL, EMBEDDING_MODEL, parse_step, stage_of, suite_of
-from sirev.study.steps import Known, Unknown
+from sirev.study.steps import Planned, StepResult
 
 if TYPE_CHECKING:
     from sirev.explain.recorded import Recorded
@@ -72,7 +72,7 @@ class Readiness:
         made: set[str] = set()
         found = []
         for step in steps.values():
-            follows = any(isinstance(value, Unknown) and value.work in made for value in step.inputs.values())
+            follows = any(isinstance(value, Planned) and value.work in made for value in step.inputs.values())
             if step.name in sure or follows:
                 found.append(step)
                 if follows or STAGES[step.stage].needs_gpu:  # what a shared store has of later steps may be lost then
@@ -128,7 +128,7 @@ def _needs(steps: Steps, step: PlannedStep) -> Iterator[Need]:
         yield "model"
 
 
-def _same(value: Known, step: PlannedStep | None) -> bool:
+def _same(value: StepResult, step: PlannedStep | None) -> bool:
     """Whether an input is what a step makes."""
     if step is None:
         return False

@@ -9,7 +9,7 @@ from sirev.errors import BadInput
 from sirev.recipe import Kind, Method
 from sirev.store.artifacts import Artifact
 from sirev.study.evaluation import Measures, evaluate
-from sirev.study.steps import Known, Model, Steps
+from sirev.study.steps import Model, StepResult, Steps
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Outcome:
     `remark` is what the run's file is to say of one that came to its end.
     """
 
-    comparison: Known
+    comparison: StepResult
     stopped: str | None
     notes: dict[int, str]
     remark: str | None = None
@@ -31,9 +31,9 @@ class Iteration:
 
     t: int
     model: Model
-    draws: tuple[Known, Known]
+    draws: tuple[StepResult, StepResult]
     kind: Kind
-    data: Known | None
+    data: StepResult | None
 
 
 def self_improve(steps: Steps, method: Method) -> Outcome:
@@ -84,7 +84,7 @@ def early_end(steps: Steps, last: int, notes: dict[int, str]) -> str | None:
     return f"t = {last + 1}: {notes[last + 1]}" if last < steps.recipe.T else None
 
 
-def degenerate(data: Known) -> str | None:
+def degenerate(data: StepResult) -> str | None:
     """Why a training set teaches nothing: "no correct answer", "no pair", "nothing new"; None if it does or is unknown."""
     if not isinstance(data, Artifact):
         return None

@@ -16,7 +16,7 @@ from sirev.store.runs import Run
 from sirev.study.algorithm import Outcome, degenerate, early_end, iterations, self_improve
 from sirev.study.evaluation import Measures, evaluate
 from sirev.study.step_names import GREEDY, parse_step, suite_split
-from sirev.study.steps import Known, Model, Steps
+from sirev.study.steps import Model, StepResult, Steps
 from sirev.suggest import suggest
 
 Null = Literal["resample", "retrain", "gold"]
@@ -111,7 +111,7 @@ def gold(steps: Steps, method: Method) -> Outcome:
     return Outcome(steps.compare(f"null-gold-{method}", measures), early_end(steps, max(measures), notes), notes)
 
 
-def _first(steps: Steps) -> tuple[Model, Known, Model]:
+def _first(steps: Steps) -> tuple[Model, StepResult, Model]:
     """M_0, D and M_1."""
     steps.all_problems()
     m0 = steps.base_model()

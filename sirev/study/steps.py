@@ -30,13 +30,13 @@ from sirev.tasks.splits import FEW_SHOT, STOP
 
 
 @dataclass(frozen=True)
-class Unknown:
+class Planned:
     """Stands for an artifact that a plan can't name, because it would first have to be computed, by `work`."""
 
     work: str
 
 
-Known = Artifact | Unknown
+StepResult = Artifact | Planned
 Answers = Literal["math", "code", "text", "letters"]
 GUESS = 0.2
 """How often guessing is right where an answer is one of CommonsenseQA's five options."""
@@ -45,7 +45,7 @@ GUESS = 0.2
 class Executor(Protocol):
     """Turns a named step into its artifact: by looking it up, by computing it, or (a plan) by saying which."""
 
-    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Known: ...
+    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> StepResult: ...
 
     def provenance(self, name: str) -> Mapping[str, Any]:
         """What was recorded beside the artifact of a step; nothing where there is none."""
@@ -56,10 +56,10 @@ class Executor(Protocol):
 class Model:
     """M_t: full weights, or an adapter and the base it sits on."""
 
-    weights: Known
-    base: Known | None = None
+    weights: StepResult
+    base: StepResult | None = None
 
-    def inputs(self, name: str) -> dict[str, Known]:
+    def inputs(self, name: str) -> dict[str, StepResult]:
         """This model as the input `name` of a stage."""
         return {name: self.weights} if self.base is None else {name: self.weights, f"{name}_base": self.base}
 
@@ -68,11 +68,11 @@ class Model:
 class Graded:
     """Answers and their verdicts, with the problems they answer."""
 
-    problems: Known
-    completions: Known
-    grades: Known
+    problems: StepResult
+    completions: StepResult
+    grades: StepResult
 
-    def inputs(self) -> dict[str, Known]:
+    def inputs(self) -> dict[str, StepResult]:
         """As inputs of `select` and `measure`."""
         return {"problems": self.problems, "completions": self.completions, "grades": self.grades}
 
@@ -87,7 +87,7 @@ class Steps:
         self._provenance = executor.provenance
         self._local = local
 
-    def problems(self, split: str) -> Known:
+    def problems(self, split: str) -> StepResult:
         """The problems of "train", "test", "dev" or "ood/SUITE"."""
         task = self.recipe.task
         if isinstance(task, Arithmetic):
@@ -110,7 +110,7 @@ class Steps:
             self.problems(split)
         self.embedding_model()
 
-    def embedding_model(self) -> Known | None:
+    def embedding_model(self) -> StepResult | None:
         """The model that answers are embedded by; None where nothing is."""
         named = self.recipe.evaluation.embedding
         if named is None or self.answers == "letters":
@@ -121,7 +121,7 @@ class Steps:
         except BadInput as error:
             raise BadInput(f"evaluation.embedding.{error}; or go without: --set evaluation.embedding=null") from None
 
-    def _embedded_problems(self, task: Arithmetic, split: str) -> Known:
+    def _embedded_problems(self, task: Arithmetic, split: str) -> StepResult:
         levels, n = task.levels, task.train if split == "train" else task.test
         if (named := step_names.suite_of(split)) is not None:
             suite = self.recipe.evaluation.ood[named]
@@ -140,14 +140,14 @@ class Steps:
         parameters = pretrain.PretrainParameters(architecture=sizes, threads=2, **named.pretrain.model_dump())
         return Model(self._do(step_names.PRETRAINED_MODEL, pretrain.STAGE, parameters, {}))
 
-    def gold_answers(self, m0: Model) -> Known:
+    def gold_answers(self, m0: Model) -> StepResult:
         """D: every training problem with its gold answer; for CommonsenseQA possibly with a rationale of M_0's own."""
         problems = self.problems("train")
         if isinstance(self.recipe.task, Csqa) and self.recipe.task.rationales == "self":
             return self._own_rationales(m0, problems, self.recipe.task.bootstrap)
         return self._do(step_names.selection_step(1), select.STAGE, select.SelectParameters("gold"), {"problems": problems})
 
-    def _own_rationales(self, m0: Model, problems: Known, n: int) -> Known:
+    def _own_rationales(self, m0: Model, problems: StepResult, n: int) -> StepResult:
         """One rationale of M_0, few-shot, that reaches the right letter, for each problem where there is one.
 
         STaR (arXiv 2203.14465) without its second round: M_0 is never shown the gold answer.
@@ -159,26 +159,26 @@ class Steps:
         parameters = select.SelectParameters("sft", unique=True, max_per_problem=1, seed=derive_seed(self.seed, "select", 1))
         return self._do(step_names.selection_step(1), select.STAGE, parameters, {**answers.inputs(), "problems": problems})
 
-    def select(self, t: int, kind: Kind, answers: Graded, previous: Known | None) -> Known:
+    def select(self, t: int, kind: Kind, answers: Graded, previous: StepResult | None) -> StepResult:
         """D_t from answers of M_{t-1}; `previous` is D_{t-1} if M_{t-1} was trained by the same kind of step."""
         wanted = self._settings(kind).select
         parameters = select.SelectParameters(kind, wanted.unique, wanted.max_per_problem, derive_seed(self.seed, "select", t))
         inputs = answers.inputs() | ({"previous": previous} if previous is not None else {})
         return self._do(step_names.selection_step(t), select.STAGE, parameters, inputs)
 
-    def train(self, t: int, kind: Kind, init: Model, data: Known, reference: Model | None = None) -> Model:
+    def train(self, t: int, kind: Kind, init: Model, data: StepResult, reference: Model | None = None) -> Model:
         """M_t, trained from `init` on `data`; for DPO against `reference`."""
         settings = self.recipe.training.initial if t == 1 else self._settings(kind)
         inputs = init.inputs("init") | {"data": data} | (reference.inputs("reference") if reference else {})
         return self._train(step_names.training_step(t), kind, settings, derive_seed(self.seed, "train", t), init, inputs)
 
-    def train_again(self, t: int, init: Model, data: Known) -> Model:
+    def train_again(self, t: int, init: Model, data: StepResult) -> Model:
         """M_1 trained once more, by other random numbers; the first time is t = 2 of a null run."""
         seed = derive_seed(self.seed, "train", 1, "null", t - 1)
         inputs = init.inputs("init") | {"data": data}
         return self._train(step_names.training_step(t, null=True), "sft", self.recipe.training.initial, seed, init, inputs)
 
-    def train_on_gold(self, t: int, init: Model, data: Known, instead_of: tuple[Kind, Model, Known]) -> Model:
+    def train_on_gold(self, t: int, init: Model, data: StepResult, instead_of: tuple[Kind, Model, StepResult]) -> Model:
         """A null M_t: SFT of `init` on gold answers for as many optimizer steps as a method's M_t took.
 
         `instead_of` is the kind of the method's step, its M_t, and the D_t that it was trained on.
@@ -207,7 +207,7 @@ class Steps:
         settings: Optimisation,
         seed: int,
         init: Model,
-        inputs: Mapping[str, Known],
+        inputs: Mapping[str, StepResult],
         steps: int | None = None,
     ) -> Model:
         training = self.recipe.training
@@ -234,11 +234,13 @@ class Steps:
         weights = self._do(name, train.STAGE, parameters, inputs)
         return Model(weights, (init.base or init.weights) if lora else None)
 
-    def training_draws(self, t: int, model: Model) -> tuple[Known, Known]:
+    def training_draws(self, t: int, model: Model) -> tuple[StepResult, StepResult]:
         """N draws of M_t on the training problems: (problems, completions)."""
         return self._sample(t, model, "train", self.recipe.sampling, first=self.recipe.sampling.problems)
 
-    def test_draws(self, t: int, model: Model, *, temperature: float | None = None, again: bool = False) -> tuple[Known, Known]:
+    def test_draws(
+        self, t: int, model: Model, *, temperature: float | None = None, again: bool = False
+    ) -> tuple[StepResult, StepResult]:
         """The evaluation's draws of M_t on the problems it is evaluated on; M_1's drawn `again` by other random numbers."""
         asked = self.recipe.evaluation.draws
         if temperature is None:
@@ -246,7 +248,7 @@ class Steps:
         asked = asked.model_copy(update={"temperature": temperature})
         return self._sample(t, model, self.recipe.evaluation.split, asked, how=str(temperature), again=again)
 
-    def greedy(self, t: int, model: Model, suite: str | None = None, *, again: bool = False) -> tuple[Known, Known]:
+    def greedy(self, t: int, model: Model, suite: str | None = None, *, again: bool = False) -> tuple[StepResult, StepResult]:
         """M_t's greedy answers to the problems it is evaluated on, or to an OOD suite's; `again` looks none up."""
         asked = self.recipe.evaluation.draws
         limit = getattr(self.recipe.evaluation.ood[suite], "max_new_tokens", None) if suite else None
@@ -254,20 +256,20 @@ class Steps:
         split = step_names.suite_split(suite) if suite else self.recipe.evaluation.split
         return self._sample(t, model, split, decoding, how=step_names.GREEDY, again=again)
 
-    def grade(self, t: int, what: str, answers: tuple[Known, Known], grader: Grader) -> Graded:
+    def grade(self, t: int, what: str, answers: tuple[StepResult, StepResult], grader: Grader) -> Graded:
         """Verdicts on answers by a grader of the recipe."""
         problems, completions = answers
         inputs = {"problems": problems, "completions": completions}
         grades = self._do(step_names.grading_step(what, t), grade.STAGE, grade.parameters_for(grader), inputs)
         return Graded(problems, completions, grades)
 
-    def measure(self, t: int, what: str, family: str, answers: Graded) -> Known:
+    def measure(self, t: int, what: str, family: str, answers: Graded) -> StepResult:
         """One family of statistics of M_t's answers."""
         answers_are = "text" if self.answers == "letters" else self.answers
         parameters = measure.parameters_for(family, answers_are)
         return self._do(step_names.measuring_step(what, t), measure.STAGE, parameters, answers.inputs())
 
-    def embed(self, t: int, answers: Graded) -> Known | None:
+    def embed(self, t: int, answers: Graded) -> StepResult | None:
         """How unlike M_t's answers are by the recipe's embedding model; None where it has none."""
         model = self.embedding_model()
         if model is None or self.recipe.evaluation.embedding is None:
@@ -275,13 +277,13 @@ class Steps:
         parameters = embed.EmbedParameters(self.recipe.evaluation.embedding.batch_size)
         return self._do(step_names.embedding_step(t), embed.STAGE, parameters, {**answers.inputs(), "model": model})
 
-    def agree(self, t: int, asked: Mapping[str, tuple[Known, Known]]) -> Known:
+    def agree(self, t: int, asked: Mapping[str, tuple[StepResult, StepResult]]) -> StepResult:
         """Whether what was asked twice was answered alike: what was asked -> the first and the second completions."""
         first = {f"first/{what}": pair[0] for what, pair in asked.items()}
         again = {f"again/{what}": pair[1] for what, pair in asked.items()}
         return self._do(step_names.agreement_step(t), agree.STAGE, agree.AgreeParameters(), first | again)
 
-    def compare(self, method: str, measures: Mapping[int, Mapping[str, Known]]) -> Known:
+    def compare(self, method: str, measures: Mapping[int, Mapping[str, StepResult]]) -> StepResult:
         """All of a run's measures against each other; a null run's under its own name."""
         verdict = self.recipe.evaluation.verdict
         parameters = compare.CompareParameters(
@@ -323,7 +325,7 @@ class Steps:
         chat: bool | None = None,
         how: str = "",
         again: bool = False,
-    ) -> tuple[Known, Known]:
+    ) -> tuple[StepResult, StepResult]:
         greedy = asked.temperature == 0
         purpose: tuple[str | int, ...] = ("sample", 1, split, "null") if again else ("sample", t, split)
         engine = self.recipe.engine
