@@ -13,18 +13,18 @@ from sirev.store.store import Store
 from sirev.study.step_names import COMPARISON, parse_step, stage_of
 from sirev.suggest import suggest
 
-Keep = Literal["all", "last", "best", "none"]
+KeepModels = Literal["all", "last", "best", "none"]
 
 
-def keep_choice(text: str | None) -> Keep:
+def keep_choice(text: str | None) -> KeepModels:
     """The choice that `--keep-models` names, "all" where it is not given; BadInput for anything else."""
-    for choice in get_args(Keep):
+    for choice in get_args(KeepModels):
         if text in (choice, None):
             return "all" if text is None else choice
-    raise BadInput(f"--keep-models {text}: expected last, best, none or all{suggest(str(text), list(get_args(Keep)))}")
+    raise BadInput(f"--keep-models {text}: expected last, best, none or all{suggest(str(text), list(get_args(KeepModels)))}")
 
 
-def models_to_drop(store: Store, runs: Sequence[Run], keep: Keep) -> set[str]:
+def models_to_drop(store: Store, runs: Sequence[Run], keep: KeepModels) -> set[str]:
     """Manifest digests of the models that `runs` trained (or pretrained) and that are not to be kept.
 
     "last" keeps M_T, "best" the M_t with the highest greedy pass@1, the earliest of equals, and each the M_0 that it was
