@@ -12,7 +12,7 @@ from sirev.cli.progress import Progress
 from sirev.errors import BadInput
 from sirev.reporting.summary import report
 from sirev.store.store import Store
-from sirev.study.external.step_files import file_names
+from sirev.study.external.model_files import file_names
 
 
 def run(

@@ -57,7 +57,7 @@ class Progress:
             runs = f"{len(outlook.runs)} runs" if len(outlook.runs) > 1 else "1 run"
             left = outlook.seconds_left(time.monotonic())
             about = "" if left is None else f", {duration(left)}"
-            _say(f"{runs}, {outlook.total:,} steps: {outlook.cached:,} cached, {outlook.total - outlook.cached:,} to go{about}")
+            _say(f"{runs}, {outlook.total:,} steps: {outlook.hits:,} cached, {outlook.total - outlook.hits:,} to go{about}")
 
     def step(self, run: Run, name: str, state: State) -> None:
         """See `sirev.execution.runner.Listener`."""

@@ -204,8 +204,8 @@ class _Counts:
         """Expected tokens of all answers of a sampling, or of all examples of a training over its epochs."""
         if isinstance(step.parameters, SampleParameters):
             return self.asked(step) * step.parameters.n * self.answer_tokens(step)
-        steps, epochs = step.parameters.max_steps, step.parameters.epochs
-        seen = self.examples(step) * epochs if steps is None else steps * step.parameters.batch_size
+        optimizer_steps, epochs = step.parameters.max_steps, step.parameters.epochs
+        seen = self.examples(step) * epochs if optimizer_steps is None else optimizer_steps * step.parameters.batch_size
         return float(seen * self.example_tokens(step))
 
     def asked(self, step: PlannedStep) -> int:

@@ -91,7 +91,7 @@ def footprint(recipe: Recipe) -> Footprint | None:
         held["adapter"] = own * trained
     held["gradients"] = own * trained
     held["optimizer"] = states * trained
-    has_dpo = any("dpo" in recipe.steps(method) for method in recipe.methods)
+    has_dpo = any("dpo" in recipe.kinds(method) for method in recipe.methods)
     if has_dpo and not training.memory.precompute_reference:
         held["DPO's reference"] = own * trained
     held["activations"] = _activations(recipe, shape, width, has_dpo)

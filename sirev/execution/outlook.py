@@ -63,7 +63,7 @@ class Outlook:
     pieces: dict[str, Piece]
     parallel: int
     rates: dict[str, float] = field(default_factory=dict)
-    cached: int = 0
+    hits: int = 0
     """Steps that were in the store at the beginning."""
     _done: set[tuple[str, str]] = field(default_factory=set)
     _made: set[str] = field(default_factory=set)
@@ -82,7 +82,7 @@ class Outlook:
         for planner in planners:
             for name, step in planner.steps.items():
                 if step.state == "hit":
-                    outlook.cached += 1
+                    outlook.hits += 1
                     outlook._finish(planner.run.id, name)
         return outlook
 

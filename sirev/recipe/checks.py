@@ -58,7 +58,7 @@ def _check_parameters(recipe: Recipe, source: Source, complain: Complain) -> Non
 
 
 def _check_methods(recipe: Recipe, complain: Complain) -> None:
-    kinds = {kind for method in recipe.methods for kind in recipe.steps(method)}
+    kinds = {kind for method in recipe.methods for kind in recipe.kinds(method)}
     training, methods = recipe.training, ", ".join(recipe.methods)
     for kind, step in (("sft", training.sft), ("dpo", training.dpo)):
         if step is not None and kind not in kinds:

@@ -291,7 +291,7 @@ class Recipe(Section):
     env: Literal["any", "strict"] = "any"
     """`strict` makes the versions of Python and of the packages that compute part of every key."""
 
-    def steps(self, method: Method) -> list[Kind]:
+    def kinds(self, method: Method) -> list[Kind]:
         """F_2 .. F_T of a method."""
         cycle: list[Kind] = (self.schedule or ["dpo", "sft"]) if method == "sft-dpo" else [method]
         return [cycle[i % len(cycle)] for i in range(self.T - 1)]

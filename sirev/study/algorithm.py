@@ -61,7 +61,7 @@ def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[
     yield Iteration(1, m, draws, "sft", data)
     learned = ("sft", data)  # what M_{t-1} was last trained on
     for t in range(2, recipe.T + 1):
-        kind = recipe.steps(method)[t - 2]
+        kind = recipe.kinds(method)[t - 2]
         answers = steps.grade(t - 1, "select", draws, recipe.training.grader)
         previous = learned[1] if learned[0] == kind else None
         data = steps.select(t, kind, answers, previous)  # D_t: the correct ones, or (correct, incorrect) pairs

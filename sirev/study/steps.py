@@ -185,14 +185,14 @@ class Steps:
         """
         inputs = init.inputs("init") | {"data": data}
         kind, trained, its_data = instead_of
-        steps = None
+        optimizer_steps = None
         if isinstance(trained.weights, Artifact) and isinstance(its_data, Artifact):
-            steps = self._optimizer_steps(t, self._settings(kind), its_data)
+            optimizer_steps = self._optimizer_steps(t, self._settings(kind), its_data)
         else:  # for how many steps is not known before they are made
             inputs["instead_of"] = its_data if isinstance(trained.weights, Artifact) else trained.weights
         settings = self.recipe.training.sft or self.recipe.training.initial
         seed = derive_seed(self.seed, "train", t, "null")
-        return self._train(step_names.training_step(t, null=True), "sft", settings, seed, init, inputs, steps)
+        return self._train(step_names.training_step(t, null=True), "sft", settings, seed, init, inputs, optimizer_steps)
 
     def _optimizer_steps(self, t: int, settings: Optimisation, data: Artifact) -> int:
         """How many optimizer steps the training of M_t took, from its examples but those dropped for their length."""
@@ -208,13 +208,13 @@ class Steps:
         seed: int,
         init: Model,
         inputs: Mapping[str, StepResult],
-        steps: int | None = None,
+        optimizer_steps: int | None = None,
     ) -> Model:
         training = self.recipe.training
         lora = training.lora or Lora() if training.parameters == "lora" else None
         parameters = train.TrainParameters(
             kind=kind,
-            max_steps=steps,
+            max_steps=optimizer_steps,
             epochs=settings.epochs,
             batch_size=settings.batch_size,
             learning_rate=settings.learning_rate,

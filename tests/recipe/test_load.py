@@ -84,9 +84,9 @@ def test_an_override_reaches_a_section_that_the_file_leaves_out() -> None:
 
 def test_the_order_of_sft_dpo_is_dpo_first_then_in_turn() -> None:
     recipe = load_recipe("tiny")
-    assert recipe.steps("sft-dpo") == ["dpo", "sft", "dpo", "sft"]
-    assert recipe.steps("dpo") == ["dpo"] * 4
-    assert load_recipe("tiny", ["schedule=[sft, dpo]"]).steps("sft-dpo") == ["sft", "dpo", "sft", "dpo"]
+    assert recipe.kinds("sft-dpo") == ["dpo", "sft", "dpo", "sft"]
+    assert recipe.kinds("dpo") == ["dpo"] * 4
+    assert load_recipe("tiny", ["schedule=[sft, dpo]"]).kinds("sft-dpo") == ["sft", "dpo", "sft", "dpo"]
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **files: str) -> Path
 def test_the_grid_is_the_papers(name: str) -> None:
     recipe = load_recipe(name)
     assert (recipe.T, recipe.methods, recipe.gpu) == (5, ["sft", "dpo", "sft-dpo"], "required")
-    assert recipe.steps("sft-dpo") == ["dpo", "sft", "dpo", "sft"]
+    assert recipe.kinds("sft-dpo") == ["dpo", "sft", "dpo", "sft"]
     assert (recipe.sampling.n, recipe.sampling.temperature, recipe.sampling.top_p) == (50, 0.75, 0.95)
     draws = recipe.evaluation.draws
     assert (draws.n, draws.temperature, draws.top_p) == (64, 0.75, 0.95)
