@@ -132,7 +132,7 @@ def read(parameters, inputs, context):
 def compute(parameters, inputs, context):
     return Output(files={"value.json": canonical_json(chain.step(parameters.number, inputs["value"].json("value.json")))})
 
-source, step = Stage("source", 1, File, read), Stage("step", 1, Number, compute)
+source, step = Stage("source", 1, File, read, place=0), Stage("step", 1, Number, compute, place=1)
 store = Store(chain.HERE / "store")
 run = store.runs.get("chain") or Run("chain", "chain", "sft", 0, 1, {"env": "recorded"}, "")
 crew = Crew("benchmark")

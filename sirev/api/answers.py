@@ -17,12 +17,12 @@ from sirev.store.checkout import refuse_hollow
 from sirev.store.runs import Run, address
 from sirev.store.store import Store
 from sirev.study.remedies import OR_RECOMPUTE
+from sirev.study.step_names import DRAWS, AnswerSteps, answer_kinds, answer_steps, problems_among
 
 if TYPE_CHECKING:
     from sirev.api.iterate import RunResult
     from sirev.api.measure import MeasuredRun
 
-DRAWS, GREEDY = "draws", "greedy"
 COLUMNS = (
     *("run", "t", "problem_id", "draw", "prompt", "target", "gold", "level"),
     *("text", "answer", "correct", "reason", "tokens", "finish"),
@@ -103,46 +103,30 @@ def answers(
     opened = store if isinstance(store, Store) else Store(store)
     found = run_named(opened, run if isinstance(run, str) else run.id)
     split = str(found.settings.get("evaluation", {}).get("split", "test"))
-    problems_of, sampled, graded = _steps(kind, split)
-    known = sorted(int(step.rpartition(":")[2]) for step in found.pins if step.rpartition(":")[0] == graded)
+    kinds = answer_kinds(found.pins, split)
+    known = kinds.get(kind, [])
     if not known:
-        kinds = sorted(_kinds(found, split))
-        raise BadInput(f"the run {found.id} has no answers of the kind {kind!r} (known: {', '.join(kinds) or 'none'})")
+        raise BadInput(f"the run {found.id} has no answers of the kind {kind!r} (known: {', '.join(sorted(kinds)) or 'none'})")
     if t is not None and t not in known:
         raise BadInput(f"the run {found.id} has no {kind} of M_{t}; t is one of {', '.join(map(str, known))}")
-    problems = {row["id"]: row for row in _problems(opened, found, problems_of)}
+    problems = {row["id"]: row for row in _problems(opened, found, answer_steps(kind, split, known[0]).split)}
     rows = [
         row
         for one in (known if t is None else [t])
-        for row in _rows(opened, found, one, f"{sampled}:{one}", f"{graded}:{one}", problems, draws)
+        for row in _rows(opened, found, one, answer_steps(kind, split, one), problems, draws)
     ]
     return Answers(found.id, kind, rows)
 
 
-def _steps(kind: str, split: str) -> tuple[str, str, str]:
-    """Where the problems, completions and grades of a kind of answers are: a split and two steps without their t."""
-    if kind == DRAWS:
-        return split, f"sample/{split}", "grade/draws"
-    if kind == GREEDY:
-        return split, f"sample/{split}/greedy", "grade/greedy"
-    return f"ood/{kind}", f"sample/ood/{kind}/greedy", f"grade/ood/{kind}"
-
-
-def _kinds(run: Run, split: str) -> set[str]:
-    graded = {step.rpartition(":")[0].removeprefix("grade/") for step in run.pins if step.startswith("grade/")}
-    named = {one.removeprefix("ood/") for one in graded if one in (DRAWS, GREEDY) or one.startswith("ood/")}
-    return {one for one in named if any(step.startswith(f"{_steps(one, split)[1]}:") for step in run.pins)}
-
-
 def _problems(store: Store, run: Run, split: str) -> list[dict[str, Any]]:
-    step = next((step for step in (f"source/{split}", f"dataset/{split}") if step in run.pins), None)
+    step = problems_among(run.pins, split)
     return _artifact(store, run, step).rows("problems") if step else []
 
 
 def _rows(
-    store: Store, run: Run, t: int, sampled: str, graded: str, problems: dict[str, dict[str, Any]], draws: int | None
+    store: Store, run: Run, t: int, steps: AnswerSteps, problems: dict[str, dict[str, Any]], draws: int | None
 ) -> Iterator[dict[str, Any]]:
-    completions, grades = _artifact(store, run, sampled), _artifact(store, run, graded)
+    completions, grades = _artifact(store, run, steps.completions), _artifact(store, run, steps.grades)
     for row, grade in zip(completions.rows("completions"), grades.rows("grades"), strict=True):
         if draws is not None and row["draw"] >= draws:
             continue

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sirev.api.answers import DRAWS, Answers, shown_result
+from sirev.api.answers import Answers, shown_result
 from sirev.api.answers import answers as answers_of
 from sirev.api.request import Request
 from sirev.errors import BadInput, SirevError, StageFailed
@@ -28,6 +28,7 @@ from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.comparing import comparison, studies_of
 from sirev.study.nulls import RETRAINED
+from sirev.study.step_names import DRAWS
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,10 @@ from sirev.store.provenance import now
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.external.comparability import check_greedy, check_problems, is_greedy, notes, warnings
-from sirev.study.external.step_files import Given, Read, Source, sources
+from sirev.study.external.model_files import Given, Read, Source, sources
 from sirev.study.external.unstated import without_unsaid
 from sirev.study.grading_task import GradingTask, grading_task
+from sirev.study.step_names import COMPARISON, answer_steps, import_step, measuring_step, problems_step
 from sirev.study.steps import GUESS
 from sirev.suggest import suggest
 from sirev.tasks.external.completions import NAMES, READERS, field_paths
@@ -39,13 +40,15 @@ METHOD = "samples"
 """The method of such a run: nobody here knows how its models came about."""
 ANSWERS = ("math", "code", "text", "letters")
 SINGLE = ("greedy", "draw")
-"""What a step's completions are where each problem has one."""
+"""What a model's completions are where each problem has one."""
+SPLIT = "test"
+"""The split that the steps of such a run name, whichever its problems are of."""
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{NAME_LENGTH - 1}}}")
 
 
 @dataclass(frozen=True)
 class StepRead:
-    """What was read for a step: its files, how many problems and completions, and from which fields.
+    """What was read for a model, the `step` of that name: its files, how many problems and completions, and from which fields.
 
     `taken`: "greedy" or "draws". `fewest`, `most`: completions per problem. `fields`: what was read -> the field, a dotted path.
     """
@@ -128,12 +131,12 @@ def measure(
     _check_no_recipe(name, opened)
     local = LocalFiles(opened.objects)
     given = sources(steps, greedy, local, reader=reader, fields=fields, filter=filter, task=asked)
-    settings["samples"] = {f"{one.kind} {one.step}": one.settings() for one in given}
+    settings["samples"] = {f"{one.kind} {one.model}": one.settings() for one in given}
     if asked is not None:
         settings["task"] = asked.settings()
     run_id = f"{name}-{METHOD}-s0-{sha256(canonical_json(settings))[:8]}"
     for one in given:
-        settings["samples"][f"{one.kind} {one.step}"]["file"] = one.names  # to show: a file that moves is the same
+        settings["samples"][f"{one.kind} {one.model}"]["file"] = one.names  # to show: a file that moves is the same
     run = opened.runs.get(run_id) or Run(run_id, name, METHOD, 0, 1, settings, f"{now()}-{secrets.token_hex(3)}")
     crew = Crew(run.invocation, embedded=False)
     listener = listener or Listener()
@@ -141,7 +144,7 @@ def measure(
     try:
         with crew.turn, opened.leasing():
             measuring = _Measuring(runner, listener, asked, local, settings["answers"], single, common)
-            comparison, read = measuring.run(list(steps), given)
+            comparison, read = measuring.run(len(steps), given)
             runner.finish("complete", None)
     except OSError as error:  # the disk is full, say
         raise StageFailed(f"{run.id}: {os_reason(error)}") from error
@@ -163,7 +166,7 @@ def _told(one: Read, single: str, read: Sequence[Read]) -> StepRead:
     taken = "greedy" if source.kind == "greedy" or (is_greedy(one, single) and not beside) else "draws"
     at = {what: ".".join(found["fields"][what]) for what in NAMES if what in found["fields"]}
     files = tuple(map(str, source.files))
-    return StepRead(source.step, taken, files, found["problems"], found["fewest"], found["most"], at)
+    return StepRead(source.model, taken, files, found["problems"], found["fewest"], found["most"], at)
 
 
 class _SavedWhenComplete(Runner):
@@ -190,12 +193,12 @@ class _Measuring:
     single: str
     common: bool
 
-    def run(self, steps: list[str], given: Sequence[Source]) -> tuple[Artifact, list[Read]]:
+    def run(self, models: int, given: Sequence[Source]) -> tuple[Artifact, list[Read]]:
         """The comparison, and what it was made of."""
         inputs: dict[str, Artifact] = {}
         if self.task is not None:
             asked = self.task.dataset(self.local)
-            inputs = {"problems": self.runner.step(f"task/{self.task.split}", dataset.STAGE, asked, {})}
+            inputs = {"problems": self.runner.step(problems_step("task", self.task.split), dataset.STAGE, asked, {})}
         read = [self._read(source, inputs) for source in given]
         check_greedy(read, self.single)
         if self.common:
@@ -204,59 +207,60 @@ class _Measuring:
         for warning in warnings(read, self.single):
             self.listener.warn(self.runner.run, warning)
         answers = self.answers or ("code" if all(one.summary["reader"] == "evalplus" for one in read) else "math")
-        parts = [self._parts(t, read) for t in range(1, len(steps) + 1)]
+        parts = [self._parts(t, read) for t in range(1, models + 1)]
         compared: dict[str, Artifact] = {}
-        for t, of_step in enumerate(parts, 1):
-            compared |= self._step(t, of_step, answers, read[0])
+        for t, of_model in enumerate(parts, 1):
+            compared |= self._model(t, of_model, answers, read[0])
         first = read[0]
-        self.runner.step("source/test", imported.STAGE, first.source.parameters, first.inputs)
+        self.runner.step(problems_step("source", SPLIT), imported.STAGE, first.source.parameters, first.inputs)
         settings = compare.CompareParameters(
-            runs=[{"method": METHOD, "seed": 0, "iterations": list(range(1, len(steps) + 1))}],
+            runs=[{"method": METHOD, "seed": 0, "iterations": list(range(1, models + 1))}],
             suites=[],
             answers=answers,
             guess=GUESS if self.task is not None and self.task.name == "csqa" else None,
-            from_draws=not any("greedy" in of_step for of_step in parts),
+            from_draws=not any("greedy" in of_model for of_model in parts),
         )
-        return self.runner.step("compare", compare.STAGE, settings, compared), read
+        return self.runner.step(COMPARISON, compare.STAGE, settings, compared), read
 
-    def _read(self, source: Source, inputs: Mapping[str, Artifact], step: str = "samples") -> Read:
-        artifact = self.runner.step(f"{step}/{source.kind}:{source.t}", imported.STAGE, source.parameters, inputs)
+    def _read(self, source: Source, inputs: Mapping[str, Artifact], *, common: bool = False) -> Read:
+        step = import_step(source.kind, source.t, common=common)
+        artifact = self.runner.step(step, imported.STAGE, source.parameters, inputs)
         return Read(source, artifact, artifact.json("summary.json"), inputs)
 
     def _narrowed(self, read: list[Read]) -> list[Read]:
         """The same with the problems alone that all have, where they have not the same already."""
         if len({one.summary["ids"] for one in read}) == 1:
             return read
-        narrowed = [self._read(one.source, one.narrowed_by(read), "samples/common") for one in read]
+        narrowed = [self._read(one.source, one.narrowed_by(read), common=True) for one in read]
         left = narrowed[0].summary["problems"]
-        gone = [f"{one.source.step} {one.summary['problems'] - left:,}" for one in read if one.summary["problems"] > left]
+        gone = [f"{one.source.model} {one.summary['problems'] - left:,}" for one in read if one.summary["problems"] > left]
         self.listener.note(self.runner.run, f"--common: {left:,} problems that every step has; left out: {', '.join(gone)}")
         return narrowed
 
     def _parts(self, t: int, read: Sequence[Read]) -> dict[Literal["greedy", "draws"], Read]:
-        """What a step has of greedy answers and draws."""
+        """What a model has of greedy answers and draws."""
         by_kind = {one.source.kind: one for one in read if one.source.t == t}
         if "greedy" in by_kind:
             return {"draws": by_kind["file"], "greedy": by_kind["greedy"]}
         return {"greedy" if is_greedy(by_kind["file"], self.single) else "draws": by_kind["file"]}
 
-    def _step(self, t: int, parts: Mapping[Literal["greedy", "draws"], Read], answers: str, first: Read) -> dict[str, Artifact]:
-        """The measures of one step, as inputs of `compare`."""
+    def _model(self, t: int, parts: Mapping[Literal["greedy", "draws"], Read], answers: str, first: Read) -> dict[str, Artifact]:
+        """The measures of one model, as inputs of `compare`."""
         measured = {}
         for part, read in parts.items():
             parameters = read.source.parameters
-            sampled = f"sample/test{'/greedy' if part == 'greedy' else ''}:{t}"
-            completions = self.runner.step(sampled, imported.STAGE, parameters, read.inputs)
+            steps = answer_steps(part, SPLIT, t)
+            completions = self.runner.step(steps.completions, imported.STAGE, parameters, read.inputs)
             graded = {"problems": first.artifact, "completions": completions}
             if self.task is None:
-                grades = self.runner.step(f"grade/{part}:{t}", imported.STAGE, parameters, read.inputs)
+                grades = self.runner.step(steps.grades, imported.STAGE, parameters, read.inputs)
             else:
-                grades = self.runner.step(f"grade/{part}:{t}", grade.STAGE, grade.parameters_for(self.task.grader), graded)
+                grades = self.runner.step(steps.grades, grade.STAGE, grade.parameters_for(self.task.grader), graded)
             families = {part: "accuracy"} | ({name: name for name in of_draws(answers)} if part == "draws" else {})
             for what, family in families.items():
                 wants = measures.parameters_for(family, answers)
                 arguments = {**graded, "grades": grades}
-                measured[f"{METHOD}/0/{t}/{what}"] = self.runner.step(f"measure/{what}:{t}", measures.STAGE, wants, arguments)
+                measured[f"{METHOD}/0/{t}/{what}"] = self.runner.step(measuring_step(what, t), measures.STAGE, wants, arguments)
         return measured
 
 
@@ -275,7 +279,7 @@ def _require_mapping(parameter: str, value: Any, example: str) -> None:
 
 def _request(
     name: str,
-    steps: Mapping[str, Given],
+    models: Mapping[str, Given],
     greedy: Mapping[str, Given],
     task: str | None,
     data: str | Path | None,
@@ -293,13 +297,13 @@ def _request(
             f"the name {name!r} becomes part of files' names: letters, digits, '_', '.' and '-', a letter or digit first, "
             f"up to {NAME_LENGTH} characters"
         )
-    if len(steps) < 2:
+    if len(models) < 2:
         raise BadInput("name at least two steps, M_1 first: there is nothing to compare otherwise")
-    for step in (*steps, *greedy):
-        if not step.strip() or not step.isprintable():
-            raise BadInput(f"step {step!r}: must be a name that can be printed")
-        if step not in steps:
-            raise BadInput(f"--greedy {step}: no such step{suggest(step, list(steps))}")
+    for model in (*models, *greedy):
+        if not model.strip() or not model.isprintable():
+            raise BadInput(f"step {model!r}: must be a name that can be printed")
+        if model not in models:
+            raise BadInput(f"--greedy {model}: no such step{suggest(model, list(models))}")
     if reader not in READERS:
         raise BadInput(f"--reader: unknown reader {reader!r}{suggest(reader, list(READERS))}")
     if answers is not None and answers not in ANSWERS:
@@ -318,8 +322,8 @@ def _request(
         "training": {"parameters": "none"},
         "evaluation": {"split": "test", "ood": {}},
         "env": "any",
-        "T": len(steps),
-        "steps": list(steps),
+        "T": len(models),
+        "steps": list(models),
         "answers": answers or (asked.answers if asked else None),
         "reader": reader,
         "filter": chosen,

@@ -20,7 +20,7 @@ from sirev.execution.runner import Runner, StepContext
 from sirev.grading.graders import GRADERS
 from sirev.grading.sandbox.confine import CONFINED
 from sirev.metrics.families import FAMILIES
-from sirev.stages import STAGES, agree, compare, dataset, grade, measure, select, source
+from sirev.stages import STAGES, dataset, grade, measure
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact, write_artifact
 from sirev.store.digests import sha256
@@ -30,21 +30,6 @@ from sirev.store.provenance import versions
 from sirev.store.records import Record, action_key
 from sirev.store.runs import Run, address
 from sirev.store.store import Store
-
-DETERMINISTIC: tuple[Stage, ...] = (
-    source.STAGE,
-    dataset.STAGE,
-    select.STAGE,
-    grade.STAGE,
-    measure.STAGE,
-    agree.STAGE,
-    compare.STAGE,
-)
-"""Stages that make the same of the same on every machine.
-
-Not training, sampling and embedding, whose floating-point sums depend on the hardware; not `model`, which only names
-weights; not `samples`, whose file belongs to the user.
-"""
 
 
 @dataclass(frozen=True)
@@ -154,7 +139,6 @@ class _Again:
     def steps(self, found: Recomputed) -> list[_Step]:
         """The pinned steps of deterministic stages, each once; those whose artifact is not here are skipped."""
         steps: dict[tuple[str, str], _Step] = {}
-        names = {stage.name for stage in DETERMINISTIC}
         for run in _runs(self.store, found):
             for name, pin in run.pins.items():
                 try:
@@ -164,7 +148,7 @@ class _Again:
                     found.skipped[address(run.id, name)] = str(error).partition(";")[0]
                     continue
                 self.said.setdefault(artifact.semantic, artifact)
-                if record is not None and record.action.get("stage") in names:
+                if record is not None and _is_deterministic(record):
                     steps.setdefault((pin.key, pin.artifact), _Step(run, name, record, artifact))
         return list(steps.values())
 
@@ -241,6 +225,11 @@ class _Again:
         return files
 
 
+def _is_deterministic(record: Record) -> bool:
+    stage = STAGES.get(str(record.action.get("stage")))
+    return stage is not None and stage.deterministic
+
+
 def _runs(store: Store, found: Recomputed) -> Iterator[Run]:
     for name in store.runs.ids():
         try:
@@ -279,7 +268,7 @@ def _spread(steps: list[_Step]) -> Iterator[_Step]:
     by_stage: dict[str, list[_Step]] = {}
     for step in sorted(steps, key=lambda step: sha256(f"recompute {step.record.key}".encode())):
         by_stage.setdefault(step.record.action["stage"], []).append(step)
-    queues = [by_stage[stage.name] for stage in DETERMINISTIC if stage.name in by_stage]
+    queues = [by_stage[name] for name in STAGES if name in by_stage]
     while queues := [queue for queue in queues if queue]:
         for queue in queues:
             yield queue.pop(0)

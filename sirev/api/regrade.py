@@ -26,7 +26,8 @@ from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.nulls import follow, retrained_in
 from sirev.study.remedies import rerun
-from sirev.study.steps import Known, Model, Steps, Unknown
+from sirev.study.step_names import problems_step, stage_of
+from sirev.study.steps import Model, Planned, StepResult, Steps
 from sirev.suggest import suggest
 
 ASKED = (source.STAGE, dataset.STAGE, sample.STAGE)
@@ -100,7 +101,7 @@ def regrade(
 
 
 def _regraded(store: Store, run: Run, recipe: Recipe, listener: Listener) -> Regrading:
-    if not any(name.startswith("grade/") for name in run.pins):
+    if not any(stage_of(step) == "grade" for step in run.pins):
         again = rerun(run, store)
         raise BadInput(f"the run {run.id} has graded nothing yet; go on with: {again.command} ({again.note})")
     crew = Crew(f"regrade-{run.id}", embedded=recipe.model.pretrain is not None)
@@ -116,14 +117,14 @@ def _regraded(store: Store, run: Run, recipe: Recipe, listener: Listener) -> Reg
 class PinnedSteps(Steps):
     """The steps of a run that has its problems and M_0: what they came from is not asked for, and may be gone."""
 
-    def problems(self, split: str) -> Known:
+    def problems(self, split: str) -> StepResult:
         stage = source.STAGE if isinstance(self.recipe.task, Arithmetic) else dataset.STAGE
-        return self._do(f"{stage.name}/{split}", stage, None, {})
+        return self._do(problems_step(stage.name, split), stage, None, {})
 
     def base_model(self) -> Model:
-        return Model(Unknown("M_0"))
+        return Model(Planned("M_0"))
 
-    def embedding_model(self) -> Known | None:
+    def embedding_model(self) -> StepResult | None:
         return None
 
 
@@ -149,10 +150,10 @@ class Regrader:
         self.steps: list[Regraded] = []
         self.missing: dict[str, str] = {}
 
-    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Known:
+    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> StepResult:
         """What the run pinned, if it is problems or answers; grades are compared with those that it pinned."""
         if stage in ASKED:
-            return self._pinned(name) or Unknown(name)
+            return self._pinned(name) or Planned(name)
         if stage.name == "grade" and name in self.run.pins:
             answers = {what: artifact for what, artifact in inputs.items() if isinstance(artifact, Artifact)}
             before = self._pinned(name)
@@ -163,7 +164,7 @@ class Regrader:
                 self.missing[name] = "its grades are of other answers: `sirev iterate` was interrupted before it graded these"
             else:
                 self._regrade(name, stage, parameters, answers, before)
-        return Unknown(name)
+        return Planned(name)
 
     def provenance(self, name: str) -> Mapping[str, Any]:
         """Nothing: no training is asked about."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.execution.actions import names
 from sirev.execution.planner import Planner
 from sirev.execution.run_ids import latest_realisation, realisation_id, run_id
 from sirev.recipe import METHODS, Overlays, Overrides, Recipe, allow_unsafe_code, load_recipe, with_model
@@ -20,6 +19,7 @@ from sirev.store.runs import Run, pinned_step, step_title
 from sirev.store.store import Store
 from sirev.study.algorithm import Outcome
 from sirev.study.nulls import RETRAINED, follow, null_methods
+from sirev.study.step_names import asked_parts, is_asked, parse_step
 from sirev.study.steps import Executor, Steps
 from sirev.suggest import suggest
 
@@ -90,10 +90,10 @@ class Request:
         """BadInput where a step to redo is a step of none of the runs."""
         steps = {(step.stage, step.name) for planner in planners for step in planner.steps.values()}
         for redone in self.redo:
-            if not any(names(redone, stage, step) for stage, step in steps):
-                of_stage = redone.partition(":")[0]
-                ts = sorted({step.rpartition(":")[2] if ":" in step else "no t" for stage, step in steps if stage == of_stage})
-                which = f"of {of_stage} there is t = {', '.join(ts)}"
+            if not any(is_asked(redone, stage, step) for stage, step in steps):
+                of_stage, _ = asked_parts(redone)
+                ts = [parse_step(step).t for stage, step in steps if stage == of_stage]
+                which = f"of {of_stage} there is t = {', '.join(sorted({'no t' if t is None else str(t) for t in ts}))}"
                 raise BadInput(f"--redo {step_title(redone)}: these runs have no such step ({which})")
 
     def _run(self, method: str, seed: int, invocation: str) -> Run:
@@ -138,9 +138,9 @@ def _seed(seed: Any) -> int:
 def _step_to_redo(recipe: Recipe, typed: str) -> str:
     """A step as a run pins it, from "STAGE" or "t:STAGE"."""
     step = pinned_step(typed)
-    stage, colon, t = step.partition(":")
+    stage, t = asked_parts(step)
     if stage not in STAGES:
         raise BadInput(f"--redo {typed}: unknown stage {stage!r}{suggest(stage, sorted(STAGES))}")
-    if colon and not (re.fullmatch(r"\d+", t) and int(t) <= recipe.T):
+    if t is not None and not (re.fullmatch(r"\d+", t) and int(t) <= recipe.T):
         raise BadInput(f"--redo {typed}: expected STAGE or t:STAGE, with t from 0 to {recipe.T}")
     return step

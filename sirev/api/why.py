@@ -11,7 +11,7 @@ from pathlib import Path
 from sirev.api.plan import Plans, plans
 from sirev.api.request import Request
 from sirev.errors import BadInput
-from sirev.execution.actions import names, to_redo
+from sirev.execution.actions import to_redo
 from sirev.execution.planner import PlannedStep, Planner
 from sirev.explain.action_diff import distance, parts
 from sirev.explain.explanation import Explanation, Nearest, State, Why
@@ -20,11 +20,12 @@ from sirev.recipe import Overlays, Overrides, Recipe
 from sirev.stages import STAGES
 from sirev.store.artifacts import Artifact
 from sirev.store.objects import DamagedObject
-from sirev.store.runs import pinned_step
+from sirev.store.runs import address_parts, pinned_step
 from sirev.store.store import Store
 from sirev.store.untrusted_files import is_regular
 from sirev.study.nulls import RETRAINED
-from sirev.study.steps import Unknown
+from sirev.study.step_names import is_called, parse_step, stage_of
+from sirev.study.steps import Planned
 from sirev.suggest import suggest
 
 
@@ -72,7 +73,8 @@ def explain(plans: Plans, which: str | None = None) -> Why:
     wanted = [
         steps
         for steps in groups
-        if name is None or (_is_called(name, steps[0][1]) and any(planner.run.id in run_ids for planner, _ in steps))
+        if name is None
+        or (is_called(name, steps[0][1].stage, steps[0][1].name) and any(planner.run.id in run_ids for planner, _ in steps))
     ]
     if not wanted:
         known = list(dict.fromkeys(step.stage for (_, step), *_ in groups))
@@ -111,7 +113,7 @@ class _Look:
             for step in planner.steps.values():
                 digest = step.artifact.digest if step.artifact else ""
                 found.setdefault((step.name, step.work, step.state, digest), []).append((planner, step))
-        return sorted(found.values(), key=lambda steps: _t(steps[0][1].name))
+        return sorted(found.values(), key=lambda steps: parse_step(steps[0][1].name).turn)
 
     def explanation(self, steps: Shared, full: bool) -> Explanation:
         """Of one step."""
@@ -249,7 +251,7 @@ def _upstream(planner: Planner) -> dict[str, list[str]]:
         by_work.setdefault(step.work, name)  # grades for a training set may be those of the evaluation as well
         earlier: dict[str, None] = {}
         for value in step.inputs.values():
-            if isinstance(value, Unknown) and (made_by := by_work.get(value.work)):
+            if isinstance(value, Planned) and (made_by := by_work.get(value.work)):
                 earlier.update(dict.fromkeys(found[made_by]))
                 earlier[made_by] = None
         found[name] = list(earlier)
@@ -288,18 +290,8 @@ def _runs_and_step(plans: Plans, which: str | None) -> tuple[set[str], str | Non
     ids = {planner.run.id for planner in plans.planners}
     if which is None:
         return ids, None
-    run, colon, step = which.partition(":")
+    run, step = address_parts(which)
     meant = {one for one in ids if run and one.startswith(run)}
-    if colon and meant and not run.isdecimal() and run.partition("/")[0] not in STAGES:
+    if step is not None and meant and not run.isdecimal() and stage_of(run) not in STAGES:
         return meant, pinned_step(step)
     return ids, pinned_step(which)
-
-
-def _is_called(which: str, step: PlannedStep) -> bool:
-    return which in (step.name, step.stage, step.name.rpartition(":")[2]) or names(which, step.stage, step.name)
-
-
-def _t(step: str) -> float:
-    """When a step's turn comes: what belongs to no t comes first, the comparison of all t last."""
-    _, colon, t = step.rpartition(":")
-    return float("inf") if step == "compare" else int(t) if colon and t.isdigit() else -1

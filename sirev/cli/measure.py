@@ -122,7 +122,7 @@ def what_was_read(read: Sequence[StepRead], named: Mapping[str, str]) -> list[st
 
     `named`: the fields that options named, shown as they were given there.
     """
-    from sirev.study.external.step_files import file_names
+    from sirev.study.external.model_files import file_names
 
     lines = ["Read:"]
     fields: dict[str, list[str]] = {}

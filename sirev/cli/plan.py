@@ -27,6 +27,7 @@ from sirev.recipe import Recipe
 from sirev.reporting.tables import TextTable
 from sirev.reporting.terminal import print_tables
 from sirev.store.runs import step_title
+from sirev.study.step_names import parse_step
 
 SCHEMA = 1
 """Version of the JSON form."""
@@ -167,7 +168,7 @@ def _kind(settings: Mapping[str, Any]) -> tuple[Any, ...]:
 def _every_step(states: Mapping[str, Mapping[str, str]]) -> TextTable:
     """A row per step, a column per run."""
     steps = list(dict.fromkeys(step for run in states.values() for step in run))
-    steps.sort(key=lambda step: (step == "compare", int(step.rpartition(":")[2]) if ":" in step else 0))
+    steps.sort(key=lambda step: max(parse_step(step).turn, 0))
     table = TextTable("Nothing is run", ["step", *states], 1 + len(states))
     table.rows = [[step_title(step), *(run.get(step, "") for run in states.values())] for step in steps]
     counts = Counter(state for run in states.values() for state in run.values())

@@ -13,14 +13,14 @@ from sirev.cli.units import time_left
 from sirev.execution.listener import Listener, State
 from sirev.listing import count_text
 from sirev.printing import console, text_column, visible
+from sirev.stages import STAGES
 from sirev.store.runs import Run, step_title
+from sirev.study.step_names import COMPARISON, stage_of
 
 if TYPE_CHECKING:
     from sirev.execution.outlook import Outlook
 
 EARLY = 0.05  # share of a step before which no time left is guessed
-LONG = ("pretrain", "train", "sample")
-"""Stages that get a line of their own where there is no terminal; the others take no time."""
 WHOLE = "all"
 """The row about all runs together."""
 
@@ -51,8 +51,8 @@ class Progress(Bars, Listener):
             runs = count_text(len(outlook.runs), "run")
             left = outlook.seconds_left(time.monotonic())
             about = "" if left is None else f", {time_left(left)}"
-            total, cached = outlook.total, outlook.cached
-            say_if_read(f"{runs}, {total:,} steps: {cached:,} cached, {total - cached:,} to go{about}")
+            total, hits = outlook.total, outlook.hits
+            say_if_read(f"{runs}, {total:,} steps: {hits:,} cached, {total - hits:,} to go{about}")
 
     def step(self, run: Run, name: str, state: State) -> None:
         """See `sirev.execution.listener.Listener`."""
@@ -64,9 +64,9 @@ class Progress(Bars, Listener):
             words = {"start": "running", "done": "done"}[state]
             if self.on_terminal:
                 self._refresh(run, name, words, begin=True)
-            elif name == "compare" and state == "done":
+            elif name == COMPARISON and state == "done":
                 self._line(run, "finished", f"{self._computed[run.id]} steps computed, {self._hits[run.id]} cached")
-            elif name.startswith("pretrain") or (name.startswith(LONG) and state != "start"):
+            elif stage_of(name) == "pretrain" or (_is_long(name) and state != "start"):
                 self._line(run, step_title(name), words, self._since.get((run.id, name)))
             if state == "done" and not self.on_terminal:
                 self._whole_line()
@@ -96,7 +96,7 @@ class Progress(Bars, Listener):
                 self._update_whole(now)
                 return
             if self.due(run.id, self._since.get((run.id, name), now), now):
-                speed = f", {rate:,.0f} {unit if name.startswith('grade') else 'tokens'}/s" if rate else ""
+                speed = f", {rate:,.0f} {unit if stage_of(name) == 'grade' else 'tokens'}/s" if rate else ""
                 self._line(run, step_title(name), f"{words}{speed}{left}")
                 self._whole_line()
 
@@ -161,7 +161,7 @@ class Progress(Bars, Listener):
             self._outlook.start(run.id, name, now)
         else:
             self._outlook.finish(run.id, name, now, computed=state == "done")
-            if name == "compare":
+            if name == COMPARISON:
                 self._outlook.end(run.id)
 
     def _line(self, run: Run, name: str, words: str, since: float | None = None) -> None:
@@ -187,7 +187,7 @@ class Progress(Bars, Listener):
                 return
             if self._outlook is not None:
                 self.show(WHOLE, step="", state="")
-        if name == "compare" and words in ("done", "cached"):
+        if name == COMPARISON and words in ("done", "cached"):
             counts = f"{self._computed[run.id]} computed, {self._hits[run.id]} cached"
             self.show(run.id, description=_title(run), total=1, completed=1, step="finished", state=counts)
         else:
@@ -206,6 +206,11 @@ def _banner(text: str) -> None:
     from rich.panel import Panel
 
     console(stderr=True).print(Panel(visible(text), title="WARNING", style="bold red", box=box.HEAVY, width=100))
+
+
+def _is_long(step: str) -> bool:
+    stage = STAGES.get(stage_of(step))
+    return stage is not None and stage.long
 
 
 def _title(run: Run) -> str:

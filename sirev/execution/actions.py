@@ -11,6 +11,7 @@ from sirev.store.artifacts import Artifact
 from sirev.store.provenance import versions
 from sirev.store.runs import Pin, Run
 from sirev.store.store import Store
+from sirev.study.step_names import is_asked
 
 PACKAGES = (
     *("sirev", "torch", "transformers", "trl", "peft", "accelerate", "tokenizers", "numpy", "pyarrow", "datasets"),
@@ -40,15 +41,4 @@ def find(store: Store, pins: Mapping[str, Pin], name: str, key: str) -> Artifact
 
 def to_redo(run: Run, stage: str, step: str) -> bool:
     """Whether a step of an unfinished run is still to be computed anew, because `--redo` named it."""
-    return run.status == "running" and step not in run.redone and any(names(one, stage, step) for one in run.redo)
-
-
-def names(redo: str, stage: str, step: str) -> bool:
-    """Whether `--redo STAGE` or `--redo STAGE:t` names this step."""
-    wanted, colon, t = redo.partition(":")
-    return wanted == stage and (not colon or step.endswith(f":{t}"))
-
-
-def stage_of(step: str) -> str:
-    """The stage of a step by its name: of sample/test:2, sample."""
-    return step.partition(":")[0].partition("/")[0]
+    return run.status == "running" and step not in run.redone and any(is_asked(asked, stage, step) for asked in run.redo)

@@ -26,7 +26,8 @@ from sirev.store.digests import canonical_json
 from sirev.store.provenance import hardware
 from sirev.store.records import Record
 from sirev.store.store import Store
-from sirev.study.steps import Known
+from sirev.study.step_names import StepName, parse_step, stage_of, training_step
+from sirev.study.steps import StepResult
 from sirev.tasks.load import DatasetParameters, ProblemsRequest, load
 from sirev.trainers.dispatch import TrainParameters
 from sirev.training_kinds import KINDS
@@ -134,7 +135,7 @@ class _History:
             measured = "samples" in run.settings  # completions made elsewhere, under the recipe's name
             if measured or run.recipe != recipe.name or _model(run.settings) != _model(settings):
                 continue
-            there = {(pin.key, pin.artifact): name for name, pin in run.pins.items() if name.startswith(("sample/", "train:"))}
+            there = {(pin.key, pin.artifact): step for step, pin in run.pins.items() if _is_work(parse_step(step))}
             pins |= there
             if _size(run.settings) == _size(settings):
                 self._same_size.update(key for key, _ in there)
@@ -144,8 +145,8 @@ class _History:
                 self._steps.append((name, record))
 
     def answer_tokens(self, what: str) -> float | None:
-        """Mean tokens of an answer in the samplings "sample/WHAT", for any t."""
-        noted = [r.provenance for name, r in self._steps if name.partition(":")[0] == what and r.provenance.get("answers")]
+        """Mean tokens of an answer in the samplings of a name without its t."""
+        noted = [r.provenance for name, r in self._steps if parse_step(name).without_t == what and r.provenance.get("answers")]
         return sum(p["tokens"] for p in noted) / sum(p["answers"] for p in noted) if noted else None
 
     def trainings(self, kind: str, first: bool) -> list[Mapping[str, Any]]:
@@ -153,17 +154,24 @@ class _History:
         return [
             {**r.provenance, "epochs": r.action["parameters"]["epochs"], "same_size": r.key in self._same_size}
             for name, r in self._steps
-            if name.startswith("train:")
-            and (name == "train:1") == first
+            if stage_of(name) == "train"
+            and (name == training_step(1)) == first
             and r.action["parameters"]["kind"] == kind
             and r.provenance.get("tokens")
         ]
 
     def rate(self, stage: str) -> float | None:
         """Median tokens/s of a stage's steps on hardware like this."""
-        noted = [r.provenance for name, r in self._steps if name.startswith(stage) and r.provenance.get("hardware") == hardware()]
+        noted = [
+            r.provenance for name, r in self._steps if stage_of(name) == stage and r.provenance.get("hardware") == hardware()
+        ]
         rates = [rate for p in noted if (rate := _rate(p))]
         return median(rates) if rates else None
+
+
+def _is_work(step: StepName) -> bool:
+    """A sampling, or a training of a method's own."""
+    return step.stage in ("sample", "train") and not step.is_null
 
 
 def _model(settings: Mapping[str, Any]) -> Any:
@@ -199,8 +207,8 @@ class _Counts:
         """Expected tokens of all answers of a sampling, or of all examples of a training over its epochs."""
         if isinstance(step.parameters, SampleParameters):
             return self.asked(step) * step.parameters.n * self.answer_tokens(step)
-        steps, epochs = step.parameters.max_steps, step.parameters.epochs
-        seen = self.examples(step) * epochs if steps is None else steps * step.parameters.batch_size
+        optimizer_steps, epochs = step.parameters.max_steps, step.parameters.epochs
+        seen = self.examples(step) * epochs if optimizer_steps is None else optimizer_steps * step.parameters.batch_size
         return float(seen * self.example_tokens(step))
 
     def asked(self, step: PlannedStep) -> int:
@@ -211,7 +219,7 @@ class _Counts:
 
     def answer_tokens(self, step: PlannedStep) -> float:
         """Expected tokens of an answer."""
-        if (tokens := self.history.answer_tokens(step.name.partition(":")[0])) is not None:
+        if (tokens := self.history.answer_tokens(parse_step(step.name).without_t)) is not None:
             self.found.assume("lengths of answers and sizes of training sets as in earlier runs here")
             return tokens
         self.found.assume(f"an answer takes {ANSWER_SHARE:.0%} of max_new_tokens")
@@ -222,7 +230,7 @@ class _Counts:
         data = step.inputs["data"]
         if isinstance(data, Artifact):
             return int(data.manifest["tables"]["examples"]["rows"])
-        past = self.history.trainings(step.parameters.kind, step.name == "train:1")
+        past = self.history.trainings(step.parameters.kind, step.name == training_step(1))
         if examples := [float(p["examples"]) for p in past if p["same_size"]]:
             return round(mean(examples))
         chosen = self.work[data.work]
@@ -243,7 +251,7 @@ class _Counts:
 
     def example_tokens(self, step: PlannedStep) -> float:
         """Expected tokens of an example, prompt and answer; of a DPO pair, both."""
-        if past := self.history.trainings(step.parameters.kind, step.name == "train:1"):
+        if past := self.history.trainings(step.parameters.kind, step.name == training_step(1)):
             self.found.assume("lengths of answers and sizes of training sets as in earlier runs here")
             kept = [(p, max(p["examples"] - (p.get("dropped") or 0), 1)) for p in past]
             return float(mean(p["tokens"] / p["epochs"] / examples for p, examples in kept))
@@ -251,7 +259,7 @@ class _Counts:
         self.found.assume(f"a prompt takes {PROMPT_TOKENS} tokens")
         return float((PROMPT_TOKENS + ANSWER_SHARE * limit) * KINDS[step.parameters.kind].sequences)
 
-    def _problems(self, problems: Known) -> int:
+    def _problems(self, problems: StepResult) -> int:
         if isinstance(problems, Artifact):
             return int(problems.manifest["tables"]["problems"]["rows"])
         parameters = self.work[problems.work].parameters

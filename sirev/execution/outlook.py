@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from sirev.execution.estimate import sizes
 from sirev.execution.planner import PlannedStep, Planner
 from sirev.recipe import Recipe
+from sirev.stages import STAGES
 from sirev.store.store import Store
 from sirev.trainers.dispatch import TrainParameters
 
-LONG = ("pretrain", "train", "sample", "embed")
-"""Stages without whose rates no time left is said; those of the others are counted once one of them was seen."""
 RECENT = 6
 """Steps of a kind whose rate counts: runs that begin or end side by side change it."""
 EARLY = 0.05
@@ -23,10 +22,24 @@ EARLY = 0.05
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of work, which several runs may share: its `kind` has one rate, and `size` is in tokens or 1."""
+    """A piece of work, which several runs may share: its `kind` has one rate, and `size` is in tokens or 1.
+
+    A kind is a stage, and of trainings "train KIND". Without the rate of one that is `long` no time left is said; those of the
+    others are counted once one of them was seen.
+    """
 
     kind: str
     size: float
+
+    @property
+    def stage(self) -> str:
+        """The stage of its steps."""
+        return self.kind.partition(" ")[0]
+
+    @property
+    def long(self) -> bool:
+        """Whether its stage is."""
+        return STAGES[self.stage].long
 
 
 @dataclass
@@ -50,7 +63,7 @@ class Outlook:
     pieces: dict[str, Piece]
     parallel: int
     rates: dict[str, float] = field(default_factory=dict)
-    cached: int = 0
+    hits: int = 0
     """Steps that were in the store at the beginning."""
     _done: set[tuple[str, str]] = field(default_factory=set)
     _made: set[str] = field(default_factory=set)
@@ -69,7 +82,7 @@ class Outlook:
         for planner in planners:
             for name, step in planner.steps.items():
                 if step.state == "hit":
-                    outlook.cached += 1
+                    outlook.hits += 1
                     outlook._finish(planner.run.id, name)
         return outlook
 
@@ -138,26 +151,25 @@ class Outlook:
     def _left(self, work: str, now: float) -> float | None:
         """Seconds that a piece still takes; None if that is not known and matters."""
         piece, begun = self.pieces[work], self._begun.get(work)
-        rate = self._rate(piece.kind)
+        rate = self._rate(piece)
         whole = piece.size / rate if rate else None
         if begun is None:
-            return whole if whole is not None or piece.kind.startswith(LONG) else 0.0
+            return whole if whole is not None or piece.long else 0.0
         if begun.last and begun.last[1] >= 1:
             return 0.0
         if begun.first and begun.last and begun.last[1] - begun.first[1] >= EARLY * (1 - begun.first[1]):
             pace = (begun.last[1] - begun.first[1]) / max(begun.last[0] - begun.first[0], 1e-9)
             return max((1 - begun.last[1]) / pace - (now - begun.last[0]), 0.0)
         if whole is None:
-            return None if piece.kind.startswith(LONG) else 0.0
+            return None if piece.long else 0.0
         return max(whole - (now - begun.since), 0.0)
 
-    def _rate(self, kind: str) -> float | None:
-        """Units of size per second: of this kind as seen, else of another training, else of earlier runs."""
-        alike = [kind, *(other for other in self._seen if other.startswith("train") and kind.startswith("train"))]
-        for one in alike:
-            if (seen := self._seen.get(one)) and (seconds := sum(took for _, took in seen)) > 0:
+    def _rate(self, piece: Piece) -> float | None:
+        """Units of size per second: of this kind as seen, else of another kind of its stage, else of earlier runs."""
+        for kind in (piece.kind, *(kind for kind in self._seen if kind.startswith(f"{piece.stage} "))):
+            if (seen := self._seen.get(kind)) and (seconds := sum(took for _, took in seen)) > 0:
                 return sum(size for size, _ in seen) / seconds
-        return self.rates.get(kind.partition(" ")[0])
+        return self.rates.get(piece.stage)
 
 
 def _kind(step: PlannedStep) -> str:

@@ -13,7 +13,7 @@ from sirev.store.artifacts import Artifact
 from sirev.store.records import action_key
 from sirev.store.runs import Run
 from sirev.store.store import Store
-from sirev.study.steps import Known, Unknown
+from sirev.study.steps import Planned, StepResult
 
 StepState = Literal["hit", "run", "unknown"]
 
@@ -28,7 +28,7 @@ class PlannedStep:
     name: str
     stage: str
     parameters: Any
-    inputs: Mapping[str, Known]
+    inputs: Mapping[str, StepResult]
     state: StepState
     artifact: Artifact | None
     work: str
@@ -58,7 +58,7 @@ class Planner:
         """Step -> its state."""
         return {name: step.state for name, step in self.steps.items()}
 
-    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Known:
+    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> StepResult:
         """The artifact if it is known already, else a stand-in for it."""
         known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
         state: StepState = "unknown"
@@ -72,7 +72,7 @@ class Planner:
         made_of = {k: v.semantic if isinstance(v, Artifact) else v.work for k, v in inputs.items()}
         work = action_key(stage.action(parameters, made_of))
         self.steps[name] = PlannedStep(name, stage.name, parameters, inputs, state, artifact, work, key, action)
-        return artifact or Unknown(work)
+        return artifact or Planned(work)
 
     def provenance(self, name: str) -> Mapping[str, Any]:
         """What was recorded beside the artifact of a step, if it was found."""

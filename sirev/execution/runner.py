@@ -29,7 +29,8 @@ from sirev.store.records import action_key
 from sirev.store.runs import Pin, Run, step_title
 from sirev.store.store import Store
 from sirev.store.untrusted_files import is_regular
-from sirev.study.steps import Known
+from sirev.study.step_names import StepName, parse_step
+from sirev.study.steps import StepResult
 
 MEMORY_HINTS = (
     # vLLM found too little left for what it keeps of prompts and answers: give it more, or need less.
@@ -48,9 +49,6 @@ MEMORY_HINTS = (
     ("grade", re.compile(r"of memory|memoryerror", re.IGNORECASE), "an answer may need more memory than there is"),
 )
 """Stage, what the reason says, and which settings to change then; the first that fits is said."""
-
-LARGE = ("pretrain", "train")
-"""Stages that make models: most that is read through needs none of them, so their files are pulled when something does."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class Runner:
         self._pins = dict(run.pins)  # those of an earlier invocation of this run
         run.pins = {}
 
-    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Artifact:
+    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> Artifact:
         """The artifact of a step; raises StageFailed, naming stage, key and log, if it can't be computed."""
         if self.crew.stopping.is_set():
             raise StageFailed(f"{self.run.id}: stopped before step {step_title(name)}")
@@ -146,9 +144,9 @@ class Runner:
     ) -> Artifact:
         key = action_key(action)
         with self.store.lock(action, self._waiting(name), self.crew.stopping):
-            # Whoever held the lock before may have computed it meanwhile.
+            # Whoever held the lock before may have computed it meanwhile. A model's files are pulled once something needs them.
             found = (
-                self.crew.redone.get(key) if redo else self.store.lookup(key) or self._pulled(key, files=stage.name not in LARGE)
+                self.crew.redone.get(key) if redo else self.store.lookup(key) or self._pulled(key, files=not stage.makes_model)
             )
             if found is not None:
                 self.listener.step(self.run, name, "hit")
@@ -221,7 +219,7 @@ class Runner:
             self.computed.append(asked.name)
             self.listener.step(self.run, asked.name, "done")
             if again.semantic != artifact.semantic:
-                redo = step_title(f"{asked.stage.name}{asked.name[asked.name.rfind(':') :]}")
+                redo = step_title(str(StepName(asked.stage.name, t=parse_step(asked.name).t)))
                 raise StageFailed(
                     f"{self.run.id}: step {step_title(name)} needs the files of {step_title(asked.name)}, which had been given "
                     "up, and recomputing them gave others, as training on a GPU can; pull them from where they still are "

@@ -13,14 +13,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.execution.actions import stage_of
 from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.store.upkeep.closure import Reach, add_artifact, reach
 from sirev.store.upkeep.gc import Policy, deletable
-from sirev.store.upkeep.pins import Pins
+from sirev.store.upkeep.keeps import Keeps
 from sirev.study.comparing import joint_records
+from sirev.study.step_names import stage_of
 
 BLOCK = 512
 """What st_blocks counts in, whatever the file system's own blocks are."""
@@ -85,8 +85,8 @@ def usage(store: Store) -> Usage:
     runs = store.runs.all()
     found = reach(store, runs)
     kept = Reach()
-    for pin in Pins(store.path, store.objects).all():
-        for digest in pin.artifacts:
+    for keep in Keeps(store.path, store.objects).all():
+        for digest in keep.artifacts:
             add_artifact(store, kept, digest)
     of_runs = found.objects.keys() | found.artifacts.keys()
     of_pins = kept.objects.keys() | kept.artifacts.keys()

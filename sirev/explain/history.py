@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sirev.execution.actions import stage_of
 from sirev.store.objects import DamagedObject
 from sirev.store.records import DamagedRecord, Record
 from sirev.store.runs import Run, address
 from sirev.store.store import Store
+from sirev.study.step_names import BASE_MODEL, PRETRAINED_MODEL, stage_of
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def base_of(store: Store, record: Record, runs: Iterable[Run]) -> tuple[Run, str
     inputs = record.action.get("inputs", {})
     wanted = inputs.get("init_base", inputs.get("init"))
     for run in runs:
-        for step in (step for step in run.pins if step in ("model:0", "pretrain:0")):
+        for step in (step for step in run.pins if step in (BASE_MODEL, PRETRAINED_MODEL)):
             try:
                 if store.artifact(run.pins[step].artifact).semantic == wanted:
                     return run, step

@@ -18,10 +18,11 @@ from sirev.store.artifacts import Artifact
 from sirev.store.digests import sha256_file
 from sirev.store.naming import one_run, runs_meant
 from sirev.store.objects import DamagedObject
-from sirev.store.runs import Run, address, pinned_step, step_title
+from sirev.store.runs import Run, address, address_parts, pinned_step, step_title
 from sirev.store.store import Store
 from sirev.store.untrusted_files import is_regular
 from sirev.study.remedies import first_run, require_store
+from sirev.study.step_names import COMPARISON, steps_beginning
 from sirev.suggest import suggest_of
 
 SHORTEST = 6
@@ -73,8 +74,8 @@ def named(store: Store, name: str) -> Named:
     the same as the run pins it (`RUN:train:2`), or a beginning of the step's parts that only one step has (`RUN:2:select`).
     BadInput where the name means nothing here or several things; DamagedObject where the artifact's manifest is not whole.
     """
-    run, colon, step = name.partition(":")
-    if colon:
+    run, step = address_parts(name)
+    if step is not None:
         return _step(store, run_named(store, run), step, name)
     digits = name.lower()
     if re.fullmatch(rf"[0-9a-f]{{{SHORTEST},64}}", digits):
@@ -133,19 +134,11 @@ def _step(store: Store, run: Run, wanted: str, name: str) -> Named:
 def _steps(run: Run, wanted: str) -> list[str]:
     """The steps of a run that `wanted` means: the one of that name, else all whose parts begin with its parts."""
     asked = pinned_step(wanted)
-    if asked in run.pins:
-        return [asked]
-    stage, _, t = asked.partition(":")
-    return [
-        step
-        for step, (body, _, at) in ((step, step.partition(":")) for step in run.pins)
-        if body == stage or body.startswith(f"{stage}/")
-        if not t or at == t
-    ]
+    return [asked] if asked in run.pins else steps_beginning(asked, run.pins)
 
 
 def _some_step(run: Run) -> str:
-    return "compare" if "compare" in run.pins or not run.pins else next(iter(run.pins))
+    return COMPARISON if COMPARISON in run.pins or not run.pins else next(iter(run.pins))
 
 
 def _by_digest(store: Store, digits: str, name: str) -> Named:

@@ -6,6 +6,7 @@ import contextlib
 import heapq
 import json
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -20,12 +21,11 @@ from sirev.store.digests import sha256
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.store.untrusted_files import read_regular
+from sirev.study.step_names import parse_step
 
 _ACTION = b'{"action":'
 _ACTION_END = re.compile(rb'"stage":"([^"\\]+)","version":\d+\}')
 """Where an action begins and ends in a record, which is canonical JSON."""
-STAGE_ORDER = ("source", "dataset", "samples", "model", "pretrain", "select", "train", "sample", "grade", "measure", "embed")
-"""The stages as they follow each other at one t."""
 _RECORDED = re.compile(rb'"recorded":"([^"\\]+)"')
 
 
@@ -263,7 +263,5 @@ def in_order(steps: Mapping[str, Made], semantic: Mapping[str, str | None]) -> l
 
 
 def _rank(name: str, made: Made) -> tuple[float, int, str]:
-    _, colon, t = name.rpartition(":")
     stage = made.action["stage"]
-    last = float("inf") if stage == "compare" else -1.0
-    return (float(t) if colon and t.isdigit() else last, STAGE_ORDER.index(stage) if stage in STAGE_ORDER else 99, name)
+    return parse_step(name).turn, STAGES[stage].place if stage in STAGES else sys.maxsize, name

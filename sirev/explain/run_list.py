@@ -14,7 +14,7 @@ from sirev.recipe import load_recipe, recipe_names
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.store.upkeep.closure import reach
-from sirev.store.upkeep.pins import Pins
+from sirev.store.upkeep.keeps import Keeps
 
 NOT_SET = ("name", "description", "methods")
 """Settings that every run of a recipe may have otherwise: they are in its id, or in other columns."""
@@ -54,7 +54,7 @@ class ListedRun:
 def listed_runs(store: Store, runs: Sequence[Run]) -> list[ListedRun]:
     """The runs in their order. Reads the records and manifests that they stand on."""
     sizes = {share.name: share.size for share in run_shares(reach(store, runs), runs)}
-    pins = Pins(store.path, store.objects).all()
+    keeps = Keeps(store.path, store.objects).all()
     states = States(store)
     bases = _bases(runs)
     return [
@@ -71,7 +71,7 @@ def listed_runs(store: Store, runs: Sequence[Run]) -> list[ListedRun]:
             begun=run.invocation[:32],
             steps=len(run.pins),
             size=sizes[run.id],
-            pins=[pin.name for pin in pins if run.id in pin.runs],
+            pins=[keep.name for keep in keeps if run.id in keep.runs],
         )
         for run in runs
     ]

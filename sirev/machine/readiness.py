@@ -10,23 +10,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from sirev.errors import BadInput
-from sirev.execution.actions import stage_of
 from sirev.execution.planner import PlannedStep, Planner
 from sirev.recipe import Recipe
+from sirev.stages import STAGES
 from sirev.stages.model import REFERENCE
 from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run, step_title
 from sirev.store.store import Store
-from sirev.study.steps import Known, Unknown
+from sirev.study.step_names import BASE_MODEL, EMBEDDING_MODEL, parse_step, stage_of, suite_of
+from sirev.study.steps import Planned, StepResult
 
 if TYPE_CHECKING:
     from sirev.explain.recorded import Recorded
     from sirev.machine.findings import Need
 
-RANDOM = ("train", "sample")
-"""Stages that give something else when they are computed again: what a shared store has of later steps is lost then."""
-NEEDY = (*RANDOM, "pretrain", "dataset", "model", "embed", "grade")
-"""Stages that need something of the machine; see `_needs`."""
 Steps = Mapping[str, PlannedStep]
 
 
@@ -49,7 +46,7 @@ class Readiness:
         training or a sampling what depends on it: everything else may still be found there.
         """
         with self._lock:
-            if (run.id, name) in self._passed or ((self._remote or self._passed) and stage_of(name) not in NEEDY):
+            if (run.id, name) in self._passed or ((self._remote or self._passed) and not STAGES[stage_of(name)].needs):
                 return
             planned = {planner.run.id: planner.steps for planner in self._plan()}
             concerned = {id_: self._sure(steps, name if id_ == run.id else None) for id_, steps in planned.items()}
@@ -75,10 +72,10 @@ class Readiness:
         made: set[str] = set()
         found = []
         for step in steps.values():
-            follows = any(isinstance(value, Unknown) and value.work in made for value in step.inputs.values())
+            follows = any(isinstance(value, Planned) and value.work in made for value in step.inputs.values())
             if step.name in sure or follows:
                 found.append(step)
-                if follows or step.stage in RANDOM:
+                if follows or STAGES[step.stage].needs_gpu:  # what a shared store has of later steps may be lost then
                     made.add(step.work)
         return found
 
@@ -91,10 +88,10 @@ class Readiness:
             for name, step in steps.items()
             if step.stage == "model" and step.artifact is not None
         }
-        if commit := known.get("model:0"):
+        if commit := known.get(BASE_MODEL):
             recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"revision": commit})})
         embedding = recipe.evaluation.embedding
-        if embedding is not None and (commit := known.get("model/embedding")):
+        if embedding is not None and (commit := known.get(EMBEDDING_MODEL)):
             embedding = embedding.model_copy(update={"revision": commit})
             recipe = recipe.model_copy(update={"evaluation": recipe.evaluation.model_copy(update={"embedding": embedding})})
         return recipe
@@ -118,28 +115,20 @@ def _is_new(step: PlannedStep, recorded: Recorded) -> bool:
 
 
 def _needs(steps: Steps, step: PlannedStep) -> Iterator[Need]:
-    """What a step needs of a machine."""
-    match step.stage:
-        case "dataset":
-            _, _, suite = step.name.partition("/ood/")
-            yield f"data of {suite}" if suite else "data"
-        case "model":
-            yield "embedding" if step.name == "model/embedding" else "model"
-        case "pretrain":
-            yield "libraries"
-        case "train":
-            yield from ("libraries", "gpu", "training")
-        case "sample":
-            yield from ("libraries", "gpu", "engine")
-        case "embed":
-            yield from ("libraries", "gpu", "embedding")
-        case "grade" if step.parameters.sandbox is not None:
-            yield "sandbox"
-    if step.stage in RANDOM and any(_same(value, steps.get("model:0")) for value in step.inputs.values()):
+    """What a step needs of a machine: its stage's needs, each as it is for this step."""
+    suite = suite_of(parse_step(step.name).what)
+    for need in STAGES[step.stage].needs:
+        if need == "data" and suite:
+            yield f"data of {suite}"
+        elif need == "model" and step.name == EMBEDDING_MODEL:
+            yield "embedding"
+        elif need != "sandbox" or step.parameters.sandbox is not None:
+            yield need
+    if any(_same(value, steps.get(BASE_MODEL)) for value in step.inputs.values()):
         yield "model"
 
 
-def _same(value: Known, step: PlannedStep | None) -> bool:
+def _same(value: StepResult, step: PlannedStep | None) -> bool:
     """Whether an input is what a step makes."""
     if step is None:
         return False

@@ -298,14 +298,14 @@ class Recipe(Section):
     env: Literal["any", "strict"] = "any"
     """`strict` makes the versions of Python and of the packages that compute part of every key."""
 
-    def steps(self, method: Method) -> list[TrainingKind]:
+    def schedule_of(self, method: Method) -> list[TrainingKind]:
         """F_2 .. F_T of a method."""
         cycle: list[Kind] = (self.schedule or ["dpo", "sft"]) if method == "sft-dpo" else [method]
         return [KINDS[cycle[i % len(cycle)]] for i in range(self.T - 1)]
 
     def kinds(self) -> list[TrainingKind]:
         """The kinds of training that the methods take, each once."""
-        return list(dict.fromkeys(kind for method in self.methods for kind in self.steps(method)))
+        return list(dict.fromkeys(kind for method in self.methods for kind in self.schedule_of(method)))
 
     def settings(self) -> dict[str, Any]:
         """Every value of the recipe as plain JSON, defaults filled in."""

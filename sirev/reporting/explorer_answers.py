@@ -15,6 +15,7 @@ from sirev.store.objects import DamagedObject
 from sirev.store.runs import Run, address
 from sirev.store.store import Store
 from sirev.study.remedies import rerun, store_option
+from sirev.study.step_names import DRAWS, GREEDY, AnswerSteps, answer_steps, problems_among
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ def explorer(study: Study, store: Store, draws: int) -> tuple[dict[str, Any], li
 
 def _problems(reader: _Reader, run: Run) -> list[dict[str, Any]]:
     split = run.settings["evaluation"]["split"]
-    step = f"source/{split}" if f"source/{split}" in run.pins else f"dataset/{split}"
-    return reader.rows(run, step, "problems", "the problems") or []
+    step = problems_among(run.pins, split)
+    return (reader.rows(run, step, "problems", "the problems") if step else None) or []
 
 
 def _answers(reader: _Reader, run: Run, of: RunData, draws: int) -> dict[int, Any]:
@@ -89,8 +90,8 @@ def _answers(reader: _Reader, run: Run, of: RunData, draws: int) -> dict[int, An
     steps = {}
     for t in (iteration["t"] for iteration in of["iterations"]):
         model = in_words(of, t)
-        greedy = _graded(reader, run, f"sample/{split}/greedy:{t}", f"grade/greedy:{t}", f"greedy answers of {model}")
-        drawn = _graded(reader, run, f"sample/{split}:{t}", f"grade/draws:{t}", f"draws of {model}")
+        greedy = _graded(reader, run, answer_steps(GREEDY, split, t), f"greedy answers of {model}")
+        drawn = _graded(reader, run, answer_steps(DRAWS, split, t), f"draws of {model}")
         several: dict[str, list[Any]] = {}
         counts: dict[str, list[int]] = {}
         for id_, answer in drawn or []:
@@ -103,9 +104,9 @@ def _answers(reader: _Reader, run: Run, of: RunData, draws: int) -> dict[int, An
     return steps
 
 
-def _graded(reader: _Reader, run: Run, sampled: str, graded: str, what: str) -> list[tuple[str, dict[str, Any]]] | None:
-    completions = reader.rows(run, sampled, "completions", what)
-    grades = reader.rows(run, graded, "grades", f"grades of the {what}")
+def _graded(reader: _Reader, run: Run, steps: AnswerSteps, what: str) -> list[tuple[str, dict[str, Any]]] | None:
+    completions = reader.rows(run, steps.completions, "completions", what)
+    grades = reader.rows(run, steps.grades, "grades", f"grades of the {what}")
     if completions is None or grades is None:
         return None
     pairs = zip(completions, grades, strict=True)

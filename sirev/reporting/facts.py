@@ -16,6 +16,7 @@ from sirev.store.records import Record
 from sirev.store.runs import Run
 from sirev.store.sharing.private import shareable
 from sirev.store.store import Store
+from sirev.study.step_names import import_step, parse_step
 
 TASKS = {
     "arithmetic": "made-up word problems",
@@ -73,7 +74,7 @@ def _records(store: Store, run: Run) -> list[Record]:
     """The records of a run's comparison and of the steps that an engine or a trainer made."""
     found = []
     for step, pin in run.pins.items():
-        if step == "compare" or step.startswith(("train:", "sample/")):
+        if (name := parse_step(step)).stage in ("compare", "train", "sample") and not name.is_null:
             try:
                 record = store.records.get(pin.key, pin.artifact)
             except SirevError:  # a damaged one: its facts are not known
@@ -122,7 +123,7 @@ def _measured(run: Run, store: Store) -> list[tuple[str, str]]:
         for t, name in enumerate(names, 1):
             source = _get(run.settings, "samples", f"{kind} {name}")
             if source:
-                told.append(f"M_{t} {name}: {source.get('file', 'a file')}{_count(store, run, f'samples/{kind}:{t}')}")
+                told.append(f"M_{t} {name}: {source.get('file', 'a file')}{_count(store, run, import_step(kind, t))}")
         rows.append((word, "; ".join(told)))
     return rows
 

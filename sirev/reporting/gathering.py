@@ -14,6 +14,7 @@ from sirev.store.runs import Run, address
 from sirev.store.store import Store
 from sirev.study.comparing import Watch, comparison, remedy
 from sirev.study.external.unstated import without_unsaid
+from sirev.study.step_names import training_step
 
 
 def gather(store: Store, selection: Selection, chosen: set[str], watch: Watch) -> tuple[list[Study], list[str]]:
@@ -82,15 +83,15 @@ def add_training(store: Store, studies: list[Study]) -> list[str]:
         for iteration in run["iterations"]:
             t = iteration["t"]
             iteration["training"] = training_of(store, pinned, t)
-            if iteration["training"] is None and f"train:{t}" in pinned.pins:
-                named = address(pinned.id, f"train:{t}")
+            if iteration["training"] is None and training_step(t) in pinned.pins:
+                named = address(pinned.id, training_step(t))
                 missing.append(f"the store {store.path} has no record of {named}; {remedy(store, [pinned])}")
     return missing
 
 
 def training_of(store: Store, run: Run, t: int) -> Training | None:
     """What the record of M_t's training says: by what it was trained, its counts, its log; None if there is none."""
-    pin = run.pins.get(f"train:{t}")
+    pin = run.pins.get(training_step(t))
     try:
         record = store.records.get(pin.key, pin.artifact) if pin else None
     except DamagedRecord:

@@ -27,6 +27,7 @@ from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.comparing import Watch, settings_of, silent, studies_of
 from sirev.study.remedies import first_run, require_store, rerun, store_option
+from sirev.study.step_names import COMPARISON
 from sirev.suggest import suggest
 
 SCHEMA = 2
@@ -180,7 +181,7 @@ def report(
     opened = store if isinstance(store, Store) else Store(store)
     named = list(runs)
     chosen = _chosen(opened, list(recipes), list(methods), named)
-    finished = [run for run in chosen if "compare" in run.pins and run.status != "running"]
+    finished = [run for run in chosen if COMPARISON in run.pins and run.status != "running"]
     notes = tuple(f"{run.id} is not finished and left out; `sirev iterate` continues it" for run in chosen if run not in finished)
     if not finished:
         again = rerun(chosen[0], opened)

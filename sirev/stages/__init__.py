@@ -1,9 +1,12 @@
-"""The stages, one file each."""
+"""The stages, one file each: a module with a `STAGE` is one."""
 
-from sirev.stages import agree, compare, dataset, embed, grade, imported, measure, model, pretrain, sample, select, source, train
+from importlib import import_module
+from pkgutil import iter_modules
 
-STAGES = {
-    module.STAGE.name: module.STAGE
-    for module in (source, dataset, imported, model, pretrain, select, train, sample, grade, measure, embed, agree, compare)
-}
-"""Every stage by its name."""
+from sirev.stages.stage import Stage
+
+_MODULES = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
+_FOUND: list[Stage] = [module.STAGE for module in _MODULES if hasattr(module, "STAGE")]
+
+STAGES = {stage.name: stage for stage in sorted(_FOUND, key=lambda stage: stage.place)}
+"""Every stage by its name, in their order."""

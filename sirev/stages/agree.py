@@ -33,4 +33,4 @@ def run(parameters: AgreeParameters, inputs: Mapping[str, Artifact], context: Co
     return Output(files={"agreement.json": canonical_json({"answers": answers, "differ": differ})})
 
 
-STAGE = Stage("agree", 1, AgreeParameters, run)
+STAGE = Stage("agree", 1, AgreeParameters, run, place=120, deterministic=True)

@@ -84,4 +84,4 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
     return Output(files={"comparison.json": canonical_json(comparison)})
 
 
-STAGE = Stage("compare", 2, CompareParameters, run)
+STAGE = Stage("compare", 2, CompareParameters, run, place=130, deterministic=True)

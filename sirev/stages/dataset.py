@@ -22,4 +22,4 @@ def run(parameters: DatasetParameters, inputs: Mapping[str, Artifact], context: 
     return Output(tables={"problems": Table(COLUMNS, json.loads(out.read_text(encoding="utf-8")), ("id",))})
 
 
-STAGE = Stage("dataset", 1, DatasetParameters, run)
+STAGE = Stage("dataset", 1, DatasetParameters, run, place=20, deterministic=True, needs=("data",))

@@ -55,4 +55,4 @@ def run(parameters: EmbedParameters, inputs: Mapping[str, Artifact], context: Co
     return Output(files={"measures.json": canonical_json({"problems": problems})}, provenance=noted)
 
 
-STAGE = Stage("embed", 1, EmbedParameters, run)
+STAGE = Stage("embed", 1, EmbedParameters, run, place=110, long=True, needs=("libraries", "gpu", "embedding"))

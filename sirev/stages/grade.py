@@ -84,4 +84,4 @@ def _in_child(parameters: GradeParameters, pairs: list[tuple[str, str]], context
     return Graded.of_json(json.loads(answered.read_text(encoding="utf-8")))
 
 
-STAGE = Stage("grade", 1, GradeParameters, run)
+STAGE = Stage("grade", 1, GradeParameters, run, place=90, deterministic=True, needs=("sandbox",))

@@ -138,4 +138,4 @@ def _grade(problem: str, draw: int, one: Completion) -> dict[str, Any]:
     return {"problem_id": problem, "draw": draw, "correct": bool(one.correct), "reason": reason, "answer": one.answer or ""}
 
 
-STAGE = Stage("samples", 2, SamplesParameters, run)
+STAGE = Stage("samples", 2, SamplesParameters, run, place=30, long=True)

@@ -57,4 +57,4 @@ def _place(name: str, model: Artifact, context: Context) -> Path | HubModel:
     return HubModel(**reference) if "hub" in reference else context.local_model(reference["digest"])
 
 
-STAGE = Stage("model", 1, ModelParameters, run)
+STAGE = Stage("model", 1, ModelParameters, run, place=40, needs=("model",))

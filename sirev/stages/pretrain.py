@@ -19,4 +19,4 @@ def run(parameters: PretrainParameters, inputs: Mapping[str, Artifact], context:
     return Output(files=model_files(out), provenance={"log": log})
 
 
-STAGE = Stage("pretrain", 1, PretrainParameters, run)
+STAGE = Stage("pretrain", 1, PretrainParameters, run, place=50, makes_model=True, long=True, needs=("libraries",))

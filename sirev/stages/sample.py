@@ -163,4 +163,4 @@ def _assembled(shards: list[Artifact], cells: list[Cell], now: dict[str, Any]) -
     return Output(tables={"completions": TableParts(Table(COLUMNS, rows, ORDER), parts)}, provenance=provenance)
 
 
-STAGE = Stage("sample", VERSION, SampleParameters, run)
+STAGE = Stage("sample", VERSION, SampleParameters, run, place=80, long=True, needs=("libraries", "gpu", "engine"))

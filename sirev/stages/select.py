@@ -102,4 +102,4 @@ def _output(kind: TrainingKind, rows: list[Row], previous: list[Row] | None, not
     )
 
 
-STAGE = Stage("select", 1, SelectParameters, run)
+STAGE = Stage("select", 1, SelectParameters, run, place=60, deterministic=True)

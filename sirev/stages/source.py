@@ -33,4 +33,4 @@ def run(parameters: SourceParameters, inputs: Mapping[str, Artifact], context: C
     return Output(tables={"problems": Table(COLUMNS, rows, ("id",))})
 
 
-STAGE = Stage("source", 1, SourceParameters, run)
+STAGE = Stage("source", 1, SourceParameters, run, place=10, deterministic=True)

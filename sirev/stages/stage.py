@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -60,12 +60,31 @@ class Context(Protocol):
 
 @dataclass(frozen=True)
 class Stage:
-    """`run(parameters, inputs, context)` does the work; `version` changes whenever equal input may give another result."""
+    """`run(parameters, inputs, context)` does the work; `version` changes whenever equal input may give another result.
+
+    What is true of all steps of a stage stands here, and no table of stages elsewhere repeats it.
+    """
 
     name: str
     version: int
     parameters: type
     run: Callable[[Any, Mapping[str, Artifact], Context], Output]
+    _: KW_ONLY
+    place: int
+    """Its place among the stages, at one t or at none; the numbers have gaps for stages to come."""
+    deterministic: bool = False
+    """It makes the same of the same on every machine."""
+    makes_model: bool = False
+    """It makes weights: large files, which most readers of a run never need."""
+    long: bool = False
+    """Its steps may take long: each gets a line where there is no terminal, and without its rate no time left is said."""
+    needs: tuple[str, ...] = ()
+    """Needs of a machine that its steps may have; see `sirev.machine.findings.Need`."""
+
+    @property
+    def needs_gpu(self) -> bool:
+        """It computes on a GPU where there is one, and there the same may come out otherwise the next time."""
+        return "gpu" in self.needs
 
     def action(self, parameters: Any, inputs: Mapping[str, str]) -> dict[str, Any]:
         """This stage applied to parameters and input digests (semantic ones), as it is hashed into the key."""

@@ -42,4 +42,4 @@ def run(parameters: TrainParameters, inputs: Mapping[str, Artifact], context: Co
     return Output(files=model_files(out), provenance={**asdict(trained), "examples": len(rows)})
 
 
-STAGE = Stage("train", 1, TrainParameters, run)
+STAGE = Stage("train", 1, TrainParameters, run, place=70, makes_model=True, long=True, needs=("libraries", "gpu", "training"))

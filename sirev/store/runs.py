@@ -81,6 +81,12 @@ def address(run_id: str, step: str) -> str:
     return f"{run_id}:{step_title(step)}"
 
 
+def address_parts(text: str) -> tuple[str, str | None]:
+    """The run and the step of an address, as they are typed; no step where a run alone is named."""
+    run, colon, step = text.partition(":")
+    return run, step if colon else None
+
+
 def pinned_step(title: str) -> str:
     """A step's name in a run's pins, from `step_title` or from the name itself: `5:train` is `train:5`."""
     found = re.fullmatch(r"(\d+):(.+)", title)

@@ -9,7 +9,7 @@ from sirev.errors import BadInput
 from sirev.recipe import Method
 from sirev.store.artifacts import Artifact
 from sirev.study.evaluation import Measures, evaluate
-from sirev.study.steps import Known, Model, Steps
+from sirev.study.steps import Model, StepResult, Steps
 from sirev.training_kinds import SFT, TrainingKind
 
 
@@ -20,7 +20,7 @@ class Outcome:
     `remark` is what the run's file is to say of one that came to its end.
     """
 
-    comparison: Known
+    comparison: StepResult
     stopped: str | None
     notes: dict[int, str]
     remark: str | None = None
@@ -32,9 +32,9 @@ class Iteration:
 
     t: int
     model: Model
-    draws: tuple[Known, Known]
+    draws: tuple[StepResult, StepResult]
     kind: TrainingKind
-    data: Known | None
+    data: StepResult | None
 
 
 def self_improve(steps: Steps, method: Method) -> Outcome:
@@ -57,7 +57,7 @@ def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[
     yield Iteration(1, m, draws, SFT, data)
     learned = (SFT, data)  # what M_{t-1} was last trained on
     for t in range(2, recipe.T + 1):
-        kind = recipe.steps(method)[t - 2]
+        kind = recipe.schedule_of(method)[t - 2]
         answers = steps.grade(t - 1, "select", draws, recipe.training.grader)
         previous = learned[1] if learned[0] == kind else None
         data = steps.select(t, kind, answers, previous)  # D_t: the correct ones, or (correct, incorrect) pairs
@@ -75,7 +75,7 @@ def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[
         yield Iteration(t, m, draws, kind, data if new else None)
 
 
-def first_models(steps: Steps) -> tuple[Model, Known, Model]:
+def first_models(steps: Steps) -> tuple[Model, StepResult, Model]:
     """M_0, D, and M_1 <- SFT(M_0 | D)."""
     steps.all_problems()
     m0 = steps.base_model()
@@ -90,7 +90,7 @@ def early_end(steps: Steps, last: int, notes: dict[int, str]) -> str | None:
     return f"t = {last + 1}: {notes[last + 1]}" if last < steps.recipe.T else None
 
 
-def degenerate(data: Known) -> str | None:
+def degenerate(data: StepResult) -> str | None:
     """Why a training set teaches nothing: "no correct answer", "no pair", "nothing new"; None if it does or is unknown."""
     if not isinstance(data, Artifact):
         return None

@@ -19,8 +19,8 @@ from sirev.store.records import action_key
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.remedies import rerun
+from sirev.study.step_names import COMPARISON, stage_of
 
-STEP = "compare"
 _SETTINGS = re.compile(r"-([0-9a-f]{8})(?=[-@]|$)")
 
 
@@ -32,7 +32,7 @@ def studies_of(store: Store, runs: Sequence[Run]) -> list[list[Run]]:
     """
     wanted = {run.id for run in runs}
     recipes = {run.recipe for run in runs}  # of others no record need be read
-    finished = [run for run in store.runs.all() if run.recipe in recipes and STEP in run.pins and run.status != "running"]
+    finished = [run for run in store.runs.all() if run.recipe in recipes and COMPARISON in run.pins and run.status != "running"]
     there = [run for run in finished if run.id in wanted or _version(store, run) == compare.STAGE.version]
     order: dict[str, int] = {method: i for i, method in enumerate(METHODS)}
     there.sort(key=lambda run: (run.recipe, order.get(run.method, len(order)), run.method, run.seed, run.invocation, run.id))
@@ -41,7 +41,7 @@ def studies_of(store: Store, runs: Sequence[Run]) -> list[list[Run]]:
 
 def _version(store: Store, run: Run) -> int | None:
     """By which version of the stage a run was compared."""
-    record = store.records.get(run.pins[STEP].key, run.pins[STEP].artifact)
+    record = store.records.get(run.pins[COMPARISON].key, run.pins[COMPARISON].artifact)
     return record.action.get("version") if record else None
 
 
@@ -83,7 +83,7 @@ def comparison(store: Store, runs: Sequence[Run], watch: Watch = silent) -> Comp
     """
     joined = _joined(store, runs)
     with contextlib.suppress(DamagedObject):
-        found = store.artifact(runs[0].pins[STEP].artifact) if len(runs) == 1 else store.lookup(action_key(joined))
+        found = store.artifact(runs[0].pins[COMPARISON].artifact) if len(runs) == 1 else store.lookup(action_key(joined))
         if found is not None:
             return cast(Comparison, found.json("comparison.json"))
     return _made(store, runs, joined, watch)
@@ -101,7 +101,7 @@ def joint_records(store: Store, runs: Sequence[Run]) -> list[tuple[str, str]]:
 
 def _joined(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
     """The action that compares finished runs of one study together."""
-    records = [store.records.get(run.pins[STEP].key, run.pins[STEP].artifact) for run in runs]
+    records = [store.records.get(run.pins[COMPARISON].key, run.pins[COMPARISON].artifact) for run in runs]
     actions = [record.action for record in records if record is not None]
     if len(actions) < len(runs):
         missing = next(run.id for run, record in zip(runs, records, strict=True) if record is None)
@@ -133,7 +133,7 @@ def _made(store: Store, runs: Sequence[Run], action: dict[str, Any], watch: Watc
     here: dict[str, Artifact] = {}
     for run in runs:
         for name, pin in run.pins.items():
-            if name.startswith(("measure/", "embed/")):
+            if stage_of(name) in ("measure", "embed"):
                 try:
                     artifact = store.artifact(pin.artifact)
                 except DamagedObject:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from sirev.metrics.families import of_draws
-from sirev.study.steps import Known, Model, Steps
+from sirev.study.steps import Model, StepResult, Steps
 
-Measures = dict[str, Known]
+Measures = dict[str, StepResult]
 """What was measured -> its artifact, as `sirev.stages.compare` names them."""
 
 
 def evaluate(
-    steps: Steps, t: int, model: Model, training_draws: tuple[Known, Known] | None = None, *, again: bool = False
+    steps: Steps, t: int, model: Model, training_draws: tuple[StepResult, StepResult] | None = None, *, again: bool = False
 ) -> Measures:
     """Greedy answers for pass@1 (also on every OOD suite, by its own grader); draws for pass@N, coverage and diversity.
 

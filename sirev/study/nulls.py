@@ -16,6 +16,7 @@ from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run
 from sirev.study.algorithm import Outcome, early_end, first_models, iterations, self_improve
 from sirev.study.evaluation import Measures, evaluate
+from sirev.study.step_names import GREEDY, parse_step, suite_split
 from sirev.study.steps import Steps
 from sirev.suggest import suggest
 
@@ -53,7 +54,7 @@ def null_methods(nulls: Iterable[str], methods: Sequence[str], retrained: int) -
 
 def retrained_in(run: Run) -> int:
     """How many models a run of null-retrain trained."""
-    return sum(name.startswith("train/null:") for name in run.pins) or RETRAINED
+    return sum(parse_step(step).is_null for step in run.pins) or RETRAINED
 
 
 def resample(steps: Steps) -> Outcome:
@@ -62,7 +63,7 @@ def resample(steps: Steps) -> Outcome:
     measures = {1: evaluate(steps, 1, m1), 2: evaluate(steps, 2, m1, again=True)}
     suites: list[str | None] = [None, *sorted(steps.recipe.evaluation.ood)]
     asked = {
-        f"ood/{suite}" if suite else "greedy": (steps.greedy(1, m1, suite)[1], steps.greedy(2, m1, suite, again=True)[1])
+        suite_split(suite) if suite else GREEDY: (steps.greedy(1, m1, suite)[1], steps.greedy(2, m1, suite, again=True)[1])
         for suite in suites
     }
     agreement = steps.agree(1, asked)

@@ -18,6 +18,7 @@ from sirev.stages import agree, compare, dataset, embed, grade, measure, model, 
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact
 from sirev.store.local_files import LocalFiles
+from sirev.study import step_names
 from sirev.study.inputs import (
     dataset_parameters,
     embedding_parameters,
@@ -31,13 +32,13 @@ from sirev.training_kinds import SFT, TrainingKind
 
 
 @dataclass(frozen=True)
-class Unknown:
+class Planned:
     """Stands for an artifact that a plan can't name, because it would first have to be computed, by `work`."""
 
     work: str
 
 
-Known = Artifact | Unknown
+StepResult = Artifact | Planned
 Answers = Literal["math", "code", "text", "letters"]
 GUESS = 0.2
 """How often guessing is right where an answer is one of CommonsenseQA's five options."""
@@ -46,7 +47,7 @@ GUESS = 0.2
 class Executor(Protocol):
     """Turns a named step into its artifact: by looking it up, by computing it, or (a plan) by saying which."""
 
-    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Known: ...
+    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> StepResult: ...
 
     def provenance(self, name: str) -> Mapping[str, Any]:
         """What was recorded beside the artifact of a step; nothing where there is none."""
@@ -57,10 +58,10 @@ class Executor(Protocol):
 class Model:
     """M_t: full weights, or an adapter and the base it sits on."""
 
-    weights: Known
-    base: Known | None = None
+    weights: StepResult
+    base: StepResult | None = None
 
-    def inputs(self, name: str) -> dict[str, Known]:
+    def inputs(self, name: str) -> dict[str, StepResult]:
         """This model as the input `name` of a stage."""
         return {name: self.weights} if self.base is None else {name: self.weights, f"{name}_base": self.base}
 
@@ -69,11 +70,11 @@ class Model:
 class Graded:
     """Answers and their verdicts, with the problems they answer."""
 
-    problems: Known
-    completions: Known
-    grades: Known
+    problems: StepResult
+    completions: StepResult
+    grades: StepResult
 
-    def inputs(self) -> dict[str, Known]:
+    def inputs(self) -> dict[str, StepResult]:
         """As inputs of `select` and `measure`."""
         return {"problems": self.problems, "completions": self.completions, "grades": self.grades}
 
@@ -88,12 +89,13 @@ class Steps:
         self._provenance = executor.provenance
         self._local = local
 
-    def problems(self, split: str) -> Known:
+    def problems(self, split: str) -> StepResult:
         """The problems of "train", "test", "dev" or "ood/SUITE"."""
         task = self.recipe.task
         if isinstance(task, Arithmetic):
             return self._embedded_problems(task, split)
-        suite = self.recipe.evaluation.ood[split.removeprefix("ood/")] if split.startswith("ood/") else None
+        named = step_names.suite_of(split)
+        suite = self.recipe.evaluation.ood[named] if named is not None else None
         if isinstance(suite, TaskSuite):
             words = suite.template or template_of(task)
             key = f"evaluation.{split.replace('/', '.')}.task"
@@ -102,52 +104,52 @@ class Steps:
             if self.recipe.evaluation.split == "test":
                 require_distinct_splits(task, self._local)
             parameters = dataset_parameters(task, split, self._local)
-        return self._do(f"dataset/{split}", dataset.STAGE, parameters, {})
+        return self._do(step_names.problems_step("dataset", split), dataset.STAGE, parameters, {})
 
     def all_problems(self) -> None:
         """All that the run will read: what is missing or broken shows before hours of training, not after."""
-        for split in ("train", self.recipe.evaluation.split, *(f"ood/{name}" for name in self.recipe.evaluation.ood)):
+        for split in ("train", self.recipe.evaluation.split, *map(step_names.suite_split, self.recipe.evaluation.ood)):
             self.problems(split)
         self.embedding_model()
 
-    def embedding_model(self) -> Known | None:
+    def embedding_model(self) -> StepResult | None:
         """The model that answers are embedded by; None where nothing is."""
         named = self.recipe.evaluation.embedding
         if named is None or self.answers == "letters":
             return None
         parameters = embedding_parameters(named, self._local)
         try:
-            return self._do("model/embedding", model.STAGE, parameters, {})
+            return self._do(step_names.EMBEDDING_MODEL, model.STAGE, parameters, {})
         except BadInput as error:
             raise BadInput(f"evaluation.embedding.{error}; or go without: --set evaluation.embedding=null") from None
 
-    def _embedded_problems(self, task: Arithmetic, split: str) -> Known:
+    def _embedded_problems(self, task: Arithmetic, split: str) -> StepResult:
         levels, n = task.levels, task.train if split == "train" else task.test
-        if split.startswith("ood/"):
-            suite = self.recipe.evaluation.ood[split.removeprefix("ood/")]
+        if (named := step_names.suite_of(split)) is not None:
+            suite = self.recipe.evaluation.ood[named]
             assert isinstance(suite, LevelsSuite)
             levels, n = suite.levels, suite.problems
         weights = task.style_weights.model_dump() if split == "train" else {}
         parameters = source.SourceParameters(task.name, split, n, levels, task.data_seed, weights)
-        return self._do(f"source/{split}", source.STAGE, parameters, {})
+        return self._do(step_names.problems_step("source", split), source.STAGE, parameters, {})
 
     def base_model(self) -> Model:
         """M_0."""
         named = self.recipe.model
         if named.pretrain is None:
-            return Model(self._do("model:0", model.STAGE, model_parameters(named, self._local), {}))
+            return Model(self._do(step_names.BASE_MODEL, model.STAGE, model_parameters(named, self._local), {}))
         sizes = ArchitectureParameters(**(named.architecture or Architecture()).model_dump())
         parameters = PretrainParameters(architecture=sizes, threads=2, **named.pretrain.model_dump())
-        return Model(self._do("pretrain:0", pretrain.STAGE, parameters, {}))
+        return Model(self._do(step_names.PRETRAINED_MODEL, pretrain.STAGE, parameters, {}))
 
-    def gold_answers(self, m0: Model) -> Known:
+    def gold_answers(self, m0: Model) -> StepResult:
         """D: every training problem with its gold answer; for CommonsenseQA possibly with a rationale of M_0's own."""
         problems = self.problems("train")
         if isinstance(self.recipe.task, Csqa) and self.recipe.task.rationales == "self":
             return self._own_rationales(m0, problems, self.recipe.task.bootstrap)
-        return self._do("select:1", select.STAGE, select.SelectParameters(select.GOLD), {"problems": problems})
+        return self._do(step_names.selection_step(1), select.STAGE, select.SelectParameters(select.GOLD), {"problems": problems})
 
-    def _own_rationales(self, m0: Model, problems: Known, n: int) -> Known:
+    def _own_rationales(self, m0: Model, problems: StepResult, n: int) -> StepResult:
         """One rationale of M_0, few-shot, that reaches the right letter, for each problem where there is one.
 
         STaR (arXiv 2203.14465) without its second round: M_0 is never shown the gold answer.
@@ -157,46 +159,47 @@ class Steps:
         examples = self._sample(0, m0, FEW_SHOT, decoding, stop=[STOP], chat=False)
         answers = self.grade(0, "rationales", examples, self.recipe.training.grader)
         parameters = select.SelectParameters(SFT.name, unique=True, max_per_problem=1, seed=derive_seed(self.seed, "select", 1))
-        return self._do("select:1", select.STAGE, parameters, {**answers.inputs(), "problems": problems})
+        return self._do(step_names.selection_step(1), select.STAGE, parameters, {**answers.inputs(), "problems": problems})
 
-    def select(self, t: int, kind: TrainingKind, answers: Graded, previous: Known | None) -> Known:
+    def select(self, t: int, kind: TrainingKind, answers: Graded, previous: StepResult | None) -> StepResult:
         """D_t from answers of M_{t-1}; `previous` is D_{t-1} if M_{t-1} was trained by the same kind of step."""
         seed = derive_seed(self.seed, "select", t)
         parameters = select.SelectParameters(kind.name, **self.recipe.training.of(kind).select.model_dump(), seed=seed)
         inputs = answers.inputs() | ({"previous": previous} if previous is not None else {})
-        return self._do(f"select:{t}", select.STAGE, parameters, inputs)
+        return self._do(step_names.selection_step(t), select.STAGE, parameters, inputs)
 
-    def train(self, t: int, kind: TrainingKind, init: Model, data: Known, reference: Model | None = None) -> Model:
+    def train(self, t: int, kind: TrainingKind, init: Model, data: StepResult, reference: Model | None = None) -> Model:
         """M_t, trained from `init` on `data`, against `reference` where the kind of training has one."""
         settings = self.recipe.training.initial if t == 1 else self.recipe.training.of(kind)
         inputs = init.inputs("init") | {"data": data} | (reference.inputs("reference") if reference else {})
-        return self._train(f"train:{t}", kind, settings, derive_seed(self.seed, "train", t), init, inputs)
+        return self._train(step_names.training_step(t), kind, settings, derive_seed(self.seed, "train", t), init, inputs)
 
-    def train_again(self, t: int, init: Model, data: Known) -> Model:
+    def train_again(self, t: int, init: Model, data: StepResult) -> Model:
         """M_1 trained once more, by other random numbers; the first time is t = 2 of a null run."""
         seed = derive_seed(self.seed, "train", 1, "null", t - 1)
         inputs = init.inputs("init") | {"data": data}
-        return self._train(f"train/null:{t}", SFT, self.recipe.training.initial, seed, init, inputs)
+        return self._train(step_names.training_step(t, null=True), SFT, self.recipe.training.initial, seed, init, inputs)
 
-    def train_on_gold(self, t: int, init: Model, data: Known, instead_of: tuple[TrainingKind, Model, Known]) -> Model:
+    def train_on_gold(self, t: int, init: Model, data: StepResult, instead_of: tuple[TrainingKind, Model, StepResult]) -> Model:
         """A null M_t: SFT of `init` on gold answers for as many optimizer steps as a method's M_t took.
 
         `instead_of` is the kind of the method's step, its M_t, and the D_t that it was trained on.
         """
         inputs = init.inputs("init") | {"data": data}
         kind, trained, its_data = instead_of
-        steps = None
+        optimizer_steps = None
         if isinstance(trained.weights, Artifact) and isinstance(its_data, Artifact):
-            steps = self._optimizer_steps(t, self.recipe.training.of(kind), its_data)
+            optimizer_steps = self._optimizer_steps(t, self.recipe.training.of(kind), its_data)
         else:  # for how many steps is not known before they are made
             inputs["instead_of"] = its_data if isinstance(trained.weights, Artifact) else trained.weights
         settings = self.recipe.training.of(SFT) or self.recipe.training.initial
-        return self._train(f"train/null:{t}", SFT, settings, derive_seed(self.seed, "train", t, "null"), init, inputs, steps)
+        seed = derive_seed(self.seed, "train", t, "null")
+        return self._train(step_names.training_step(t, null=True), SFT, settings, seed, init, inputs, optimizer_steps)
 
     def _optimizer_steps(self, t: int, settings: Optimisation, data: Artifact) -> int:
         """How many optimizer steps the training of M_t took, from its examples but those dropped for their length."""
         rows = int(data.manifest["tables"]["examples"]["rows"])
-        kept = rows - int(self._provenance(f"train:{t}").get("dropped") or 0)
+        kept = rows - int(self._provenance(step_names.training_step(t)).get("dropped") or 0)
         return settings.epochs * -(-kept // settings.batch_size)
 
     def _train(
@@ -206,14 +209,14 @@ class Steps:
         settings: Optimisation,
         seed: int,
         init: Model,
-        inputs: Mapping[str, Known],
-        steps: int | None = None,
+        inputs: Mapping[str, StepResult],
+        optimizer_steps: int | None = None,
     ) -> Model:
         training = self.recipe.training
         lora = training.lora or Lora() if training.parameters == "lora" else None
         parameters = TrainParameters(
             kind=kind.name,
-            max_steps=steps,
+            max_steps=optimizer_steps,
             seed=seed,
             lora=LoraParameters(**lora.model_dump()) if lora else None,
             optimizer=training.optimizer,
@@ -228,54 +231,56 @@ class Steps:
         weights = self._do(name, train.STAGE, parameters, inputs)
         return Model(weights, (init.base or init.weights) if lora else None)
 
-    def training_draws(self, t: int, model: Model) -> tuple[Known, Known]:
+    def training_draws(self, t: int, model: Model) -> tuple[StepResult, StepResult]:
         """N draws of M_t on the training problems: (problems, completions)."""
         return self._sample(t, model, "train", self.recipe.sampling, first=self.recipe.sampling.problems)
 
-    def test_draws(self, t: int, model: Model, *, temperature: float | None = None, again: bool = False) -> tuple[Known, Known]:
+    def test_draws(
+        self, t: int, model: Model, *, temperature: float | None = None, again: bool = False
+    ) -> tuple[StepResult, StepResult]:
         """The evaluation's draws of M_t on the problems it is evaluated on; M_1's drawn `again` by other random numbers."""
         asked = self.recipe.evaluation.draws
         if temperature is None:
             return self._sample(t, model, self.recipe.evaluation.split, asked, again=again)
         asked = asked.model_copy(update={"temperature": temperature})
-        return self._sample(t, model, self.recipe.evaluation.split, asked, what=f"/{temperature}", again=again)
+        return self._sample(t, model, self.recipe.evaluation.split, asked, how=str(temperature), again=again)
 
-    def greedy(self, t: int, model: Model, suite: str | None = None, *, again: bool = False) -> tuple[Known, Known]:
+    def greedy(self, t: int, model: Model, suite: str | None = None, *, again: bool = False) -> tuple[StepResult, StepResult]:
         """M_t's greedy answers to the problems it is evaluated on, or to an OOD suite's; `again` looks none up."""
         asked = self.recipe.evaluation.draws
         limit = getattr(self.recipe.evaluation.ood[suite], "max_new_tokens", None) if suite else None
         decoding = Decoding(n=1, temperature=0.0, top_p=1.0, max_new_tokens=limit or asked.max_new_tokens)
-        split = f"ood/{suite}" if suite else self.recipe.evaluation.split
-        return self._sample(t, model, split, decoding, what="/greedy", again=again)
+        split = step_names.suite_split(suite) if suite else self.recipe.evaluation.split
+        return self._sample(t, model, split, decoding, how=step_names.GREEDY, again=again)
 
-    def grade(self, t: int, what: str, answers: tuple[Known, Known], grader: Grader) -> Graded:
+    def grade(self, t: int, what: str, answers: tuple[StepResult, StepResult], grader: Grader) -> Graded:
         """Verdicts on answers by a grader of the recipe."""
         problems, completions = answers
         inputs = {"problems": problems, "completions": completions}
-        grades = self._do(f"grade/{what}:{t}", grade.STAGE, grade.parameters_for(grader), inputs)
+        grades = self._do(step_names.grading_step(what, t), grade.STAGE, grade.parameters_for(grader), inputs)
         return Graded(problems, completions, grades)
 
-    def measure(self, t: int, what: str, family: str, answers: Graded) -> Known:
+    def measure(self, t: int, what: str, family: str, answers: Graded) -> StepResult:
         """One family of statistics of M_t's answers."""
         answers_are = "text" if self.answers == "letters" else self.answers
         parameters = measure.parameters_for(family, answers_are)
-        return self._do(f"measure/{what}:{t}", measure.STAGE, parameters, answers.inputs())
+        return self._do(step_names.measuring_step(what, t), measure.STAGE, parameters, answers.inputs())
 
-    def embed(self, t: int, answers: Graded) -> Known | None:
+    def embed(self, t: int, answers: Graded) -> StepResult | None:
         """How unlike M_t's answers are by the recipe's embedding model; None where it has none."""
         model = self.embedding_model()
         if model is None or self.recipe.evaluation.embedding is None:
             return None
         parameters = embed.EmbedParameters(self.recipe.evaluation.embedding.batch_size)
-        return self._do(f"embed/draws:{t}", embed.STAGE, parameters, {**answers.inputs(), "model": model})
+        return self._do(step_names.embedding_step(t), embed.STAGE, parameters, {**answers.inputs(), "model": model})
 
-    def agree(self, t: int, asked: Mapping[str, tuple[Known, Known]]) -> Known:
+    def agree(self, t: int, asked: Mapping[str, tuple[StepResult, StepResult]]) -> StepResult:
         """Whether what was asked twice was answered alike: what was asked -> the first and the second completions."""
         first = {f"first/{what}": pair[0] for what, pair in asked.items()}
         again = {f"again/{what}": pair[1] for what, pair in asked.items()}
-        return self._do(f"agree:{t}", agree.STAGE, agree.AgreeParameters(), first | again)
+        return self._do(step_names.agreement_step(t), agree.STAGE, agree.AgreeParameters(), first | again)
 
-    def compare(self, method: str, measures: Mapping[int, Mapping[str, Known]]) -> Known:
+    def compare(self, method: str, measures: Mapping[int, Mapping[str, StepResult]]) -> StepResult:
         """All of a run's measures against each other; a null run's under its own name."""
         verdict = self.recipe.evaluation.verdict
         parameters = compare.CompareParameters(
@@ -290,7 +295,7 @@ class Steps:
         inputs = {
             f"{method}/{self.seed}/{t}/{what}": artifact for t, found in measures.items() for what, artifact in found.items()
         }
-        return self._do("compare", compare.STAGE, parameters, inputs)
+        return self._do(step_names.COMPARISON, compare.STAGE, parameters, inputs)
 
     @property
     def answers(self) -> Answers:
@@ -312,9 +317,9 @@ class Steps:
         first: int | None = None,
         stop: Sequence[str] = (),
         chat: bool | None = None,
-        what: str = "",
+        how: str = "",
         again: bool = False,
-    ) -> tuple[Known, Known]:
+    ) -> tuple[StepResult, StepResult]:
         greedy = asked.temperature == 0
         purpose: tuple[str | int, ...] = ("sample", 1, split, "null") if again else ("sample", t, split)
         engine = self.recipe.engine
@@ -333,5 +338,5 @@ class Steps:
             options={**engine.model_dump(exclude={"name", "dtype"}), "served": self.recipe.model.name},
         )
         problems = self.problems(split)
-        name = f"sample/{split}{what}:{t}"
+        name = step_names.sampling_step(split, t, how)
         return problems, self._do(name, sample.STAGE, parameters, model.inputs("model") | {"problems": problems})

@@ -296,7 +296,7 @@ def test_what_is_refused_or_fails_leaves_no_run(tmp_path: Path, monkeypatch: pyt
         raise KeyboardInterrupt
 
     write(files["M2"], 10, 7, draws=2)
-    monkeypatch.setattr("sirev.api.measure.measures.STAGE", Stage("measure", 1, object, interrupted))
+    monkeypatch.setattr("sirev.api.measure.measures.STAGE", Stage("measure", 1, object, interrupted, place=0))
     with pytest.raises(KeyboardInterrupt):
         measure("mine", steps=files, store=store)
     assert store.runs.all() == []

@@ -18,7 +18,7 @@ from sirev.store.artifacts import Output
 from sirev.store.digests import canonical_json, sha256
 from sirev.store.runs import Pin, Run
 from sirev.store.store import Store
-from sirev.store.upkeep.pins import NamedPin, Pins
+from sirev.store.upkeep.keeps import Keep, Keeps
 from tests.base_model import save_base_model
 from tests.conftest import Command, Study
 from tests.store.adapter_run import Trained, adapter_run
@@ -38,7 +38,7 @@ def told(command: Command, smoke: Study) -> Callable[..., Any]:
 
 def test_ls_lists_runs_with_their_sizes_and_pins(told: Callable[..., Any], smoke: Study, smoke_copy: Path) -> None:
     store = Store(smoke_copy)
-    Pins(store.path, store.objects).add(NamedPin("paper", runs=[smoke.of("dpo").id]))
+    Keeps(store.path, store.objects).add(Keep("paper", runs=[smoke.of("dpo").id]))
     listed = told("ls", "--format", "json", store=smoke_copy)
     assert (listed["schema"], listed["store"]) == (1, str(smoke_copy))
     assert {(row["state"], row["status"], row["model"], row["T"]) for row in listed["runs"]} == {

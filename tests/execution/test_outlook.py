@@ -106,7 +106,7 @@ def test_the_outlook_on_a_real_plan_has_all_its_steps(tmp_path: Path) -> None:
     planned = plans(Request.of(recipe, store=Store(tmp_path)))
     it = Outlook.of(recipe, planned.store, planned.planners, parallel=3)
     assert it.total == sum(map(len, planned.states.values()))
-    assert (it.cached, it.done, it.seconds_left(0)) == (0, 0, None)
+    assert (it.hits, it.done, it.seconds_left(0)) == (0, 0, None)
     assert all(piece.size > 1 for piece in it.pieces.values() if piece.kind.startswith(("sample", "train")))
 
 
@@ -114,5 +114,5 @@ def test_a_finished_study_has_nothing_left(smoke_copy: Path) -> None:
     recipe = load_recipe("tiny_smoke")
     planned = plans(Request.of(recipe, store=smoke_copy))
     it = Outlook.of(recipe, planned.store, planned.planners, parallel=3)
-    assert it.done == it.total == it.cached
+    assert it.done == it.total == it.hits
     assert it.seconds_left(0) == 0

@@ -10,7 +10,7 @@ from sirev.store.artifacts import Artifact, Output
 from sirev.store.runs import Pin, Run
 from sirev.store.store import Store
 from sirev.store.upkeep.closure import reach
-from sirev.store.upkeep.pins import NamedPin, Pins
+from sirev.store.upkeep.keeps import Keep, Keeps
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_what_no_run_reaches_is_told_from_what_a_pin_keeps(filled: Store) -> Non
     loose = filled.publish({"stage": "train"}, Output(files={"loose": b"l" * 300}))
     before = usage(filled).spaces
     assert before["of none"] == Space(2, 300 + filled.objects.size(loose.digest), before["of none"].disk)
-    Pins(filled.path, filled.objects).add(NamedPin("keep", artifacts=[loose.digest]))
+    Keeps(filled.path, filled.objects).add(Keep("keep", artifacts=[loose.digest]))
     after = usage(filled).spaces
     assert after["of pins"] == before["of none"]
     assert after["of none"] == Space()

@@ -89,9 +89,9 @@ def test_an_override_reaches_a_section_that_the_file_leaves_out() -> None:
 
 def test_the_order_of_sft_dpo_is_dpo_first_then_in_turn() -> None:
     recipe = load_recipe("tiny")
-    assert names(recipe.steps("sft-dpo")) == ["dpo", "sft", "dpo", "sft"]
-    assert names(recipe.steps("dpo")) == ["dpo"] * 4
-    assert names(load_recipe("tiny", ["schedule=[sft, dpo]"]).steps("sft-dpo")) == ["sft", "dpo", "sft", "dpo"]
+    assert names(recipe.schedule_of("sft-dpo")) == ["dpo", "sft", "dpo", "sft"]
+    assert names(recipe.schedule_of("dpo")) == ["dpo"] * 4
+    assert names(load_recipe("tiny", ["schedule=[sft, dpo]"]).schedule_of("sft-dpo")) == ["sft", "dpo", "sft", "dpo"]
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **files: str) -> Path
 def test_the_grid_is_the_papers(name: str) -> None:
     recipe = load_recipe(name)
     assert (recipe.T, recipe.methods, recipe.gpu) == (5, ["sft", "dpo", "sft-dpo"], "required")
-    assert names(recipe.steps("sft-dpo")) == ["dpo", "sft", "dpo", "sft"]
+    assert names(recipe.schedule_of("sft-dpo")) == ["dpo", "sft", "dpo", "sft"]
     assert (recipe.sampling.n, recipe.sampling.temperature, recipe.sampling.top_p) == (50, 0.75, 0.95)
     draws = recipe.evaluation.draws
     assert (draws.n, draws.temperature, draws.top_p) == (64, 0.75, 0.95)

@@ -26,7 +26,7 @@ class New:
 
 
 def key(parameters: Any) -> str:
-    return action_key(Stage("train", 1, type(parameters), lambda *_: None).action(parameters, {}))  # type: ignore[arg-type, return-value]
+    return action_key(Stage("train", 1, type(parameters), lambda *_: None, place=0).action(parameters, {}))  # type: ignore[arg-type, return-value]
 
 
 def test_a_new_parameter_leaves_old_keys_alone() -> None:
@@ -43,7 +43,7 @@ def test_what_does_not_change_the_result_is_not_in_the_key() -> None:
 
 
 def test_version_and_inputs_are_in_the_key() -> None:
-    one, two = Stage("train", 1, Old, None), Stage("train", 2, Old, None)  # type: ignore[arg-type]
+    one, two = Stage("train", 1, Old, None, place=0), Stage("train", 2, Old, None, place=0)  # type: ignore[arg-type]
     assert action_key(one.action(Old(1), {})) != action_key(two.action(Old(1), {}))
     assert action_key(one.action(Old(1), {"data": "a"})) != action_key(one.action(Old(1), {"data": "b"}))
 
@@ -57,6 +57,16 @@ def test_every_parameter_of_every_stage_says_whether_it_is_keyed(stage: Stage) -
 def test_the_stages_are_those_of_the_design() -> None:
     work = ["source", "dataset", "samples", "model", "pretrain", "select", "train", "sample", "grade"]
     assert list(STAGES) == [*work, "measure", "embed", "agree", "compare"]
+
+
+def test_what_is_true_of_a_stage_stands_with_it() -> None:
+    assert [stage.place for stage in STAGES.values()] == sorted({stage.place for stage in STAGES.values()})
+    alike = {name for name, stage in STAGES.items() if stage.deterministic}
+    # Not `model`, which only names weights, nor `samples`, whose file belongs to the user.
+    assert alike == {"source", "dataset", "select", "grade", "measure", "agree", "compare"}
+    assert {name for name, stage in STAGES.items() if stage.makes_model} == {"pretrain", "train"}
+    assert {name for name, stage in STAGES.items() if stage.needs_gpu} == {"train", "sample", "embed"}
+    assert not any(stage.deterministic for stage in STAGES.values() if stage.needs_gpu)  # sums depend on the hardware
 
 
 @dataclass(frozen=True)

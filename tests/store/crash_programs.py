@@ -20,7 +20,7 @@ from sirev.store.runs import Pin, Run
 from sirev.store.store import Store
 from sirev.store.tables import Table, to_parquet
 from sirev.store.upkeep.gc import Policy, collect
-from sirev.store.upkeep.pins import NamedPin, Pins
+from sirev.store.upkeep.keeps import Keep, Keeps
 
 MADE = "2026-01-01T00:00:00.000000+00:00"
 TEXT = {"id": "string", "correct": "bool"}
@@ -183,9 +183,9 @@ def pin(store: Path) -> None:
     """Pin a run, then pin it anew, then take the first pin away."""
     opened = Store(store)
     save_run(store)
-    pins = Pins(store, opened.objects)
+    pins = Keeps(store, opened.objects)
     for name, runs in (("first", ["tiny-sft-s0-12345678"]), ("second", []), ("second", ["tiny-sft-s0-12345678"])):
-        pins.add(NamedPin(name, runs, made=MADE))
+        pins.add(Keep(name, runs, made=MADE))
     pins.remove("first")
 
 

@@ -20,7 +20,7 @@ from sirev.store.digests import canonical_json
 from sirev.store.sharing.archive import export_runs
 from sirev.store.store import Store
 from sirev.store.upkeep.gc import Policy, collect
-from sirev.store.upkeep.pins import NamedPin, Pins
+from sirev.store.upkeep.keeps import Keep, Keeps
 from sirev.study.keep_models import models_to_drop
 from tests.conftest import SIREV
 from tests.store.sharing.small import publish, small_artifacts
@@ -40,7 +40,7 @@ def make(folder: Path) -> None:
         synthetic = small_artifacts(store, 1)
         again, _ = publish(store, "measure", Output(files={"measures.json": canonical_json({"value": 7})}), 1)
         artifacts = [*(artifact.digest for artifact, _ in synthetic.values()), again.digest]
-        Pins(store.path, store.objects).add(NamedPin("one-of-everything", [], artifacts))
+        Keeps(store.path, store.objects).add(Keep("one-of-everything", [], artifacts))
         collect(store, Policy(drop=lambda opened, runs: models_to_drop(opened, runs, "none")))
         for name in KEPT:
             source = store.path / name

@@ -17,7 +17,7 @@ from sirev.store.records import action_key
 from sirev.store.runs import Pin, Run
 from sirev.store.store import Store
 from sirev.store.tables import Table
-from sirev.store.upkeep.pins import NamedPin, Pins
+from sirev.store.upkeep.keeps import Keep, Keeps
 
 COLUMNS = {"problem_id": "string", "draw": "int", "text": "string", "tokens": "int"}
 ORDER = ("problem_id", "draw")
@@ -106,7 +106,7 @@ def build(path: Path) -> SmallStore:
     for i, name in enumerate(names):
         pinned = {step: Pin(action_key(actions[step]), made[step].digest) for step in actions if not step.startswith("shard/")}
         store.runs.save(Run(name, "small", "sft", i, 1, {"env": "any"}, f"2026-01-0{i + 1}", "complete", pins=pinned))
-    Pins(store.path, store.objects).add(NamedPin("paper", [names[0]], [made["train:1"].digest]))
+    Keeps(store.path, store.objects).add(Keep("paper", [names[0]], [made["train:1"].digest]))
     store.hollow.add(given_up.digest)
     store.objects.path(given_up.manifest["files"]["model.safetensors"]["sha256"]).unlink()
     data = path / "data.jsonl"

@@ -22,7 +22,7 @@ from sirev.store.sharing.archive import import_file
 from sirev.store.sharing.archive_index import ARCHIVE_FORMAT
 from sirev.store.sharing.untrusted import ENDINGS
 from sirev.store.store import STORE_FORMAT, Store
-from sirev.store.upkeep.pins import PIN_FORMAT, Pins
+from sirev.store.upkeep.keeps import KEEP_FORMAT, Keeps
 from sirev.store.upkeep.verify import verify
 from tests.conftest import Command, semantic_digests, tree
 from tests.store import plain_reader
@@ -63,7 +63,7 @@ def test_the_golden_store_has_one_of_everything(golden: Path) -> None:
     assert any(len(store.records.realisations(record.key)) == 2 for record in records)
     assert len(list(store.hollow)) == 3
     assert store.runs.ids() == [RUN]
-    assert [pin.name for pin in Pins(golden, store.objects).all()] == ["one-of-everything"]
+    assert [pin.name for pin in Keeps(golden, store.objects).all()] == ["one-of-everything"]
 
 
 def test_the_golden_store_verifies(golden: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_reader_written_from_the_document_agrees_with_sirev(golden: Path, plai
     assert plain.marker["id"] == store.id
     assert plain.hollow == set(store.hollow)
     assert all(not store.artifact(digest).complete() for digest in plain.hollow)
-    (pin,) = Pins(golden, store.objects).all()
+    (pin,) = Keeps(golden, store.objects).all()
     assert plain.pins == {pin.name: {"format": 1, **pin.__dict__}}
     run = store.runs.get(RUN)
     assert run is not None
@@ -177,7 +177,7 @@ def test_the_golden_run_is_reported_and_replayed_as_long_as_its_stages_are_those
         ("store", "sirev-store.json", STORE_FORMAT),
         ("run", f"runs/{RUN}.json", RUN_FORMAT),
         ("record", "records", RECORD_FORMAT),
-        ("pin", "pins/one-of-everything.json", PIN_FORMAT),
+        ("pin", "pins/one-of-everything.json", KEEP_FORMAT),
     ],
 )
 def test_a_newer_format_is_named_and_left_alone(golden: Path, what: str, path: str, newest: int) -> None:
@@ -190,7 +190,7 @@ def test_a_newer_format_is_named_and_left_alone(golden: Path, what: str, path: s
         store = Store(golden)
         store.runs.all()
         store.records.all()
-        Pins(golden, store.objects).all()
+        Keeps(golden, store.objects).all()
 
     with pytest.raises(BadInput, match=rf"format {newest + 1}.*upgrade sirev"):
         read()
@@ -205,7 +205,7 @@ def test_the_document_has_the_formats_of_this_version() -> None:
         "record": RECORD_FORMAT,
         "run": RUN_FORMAT,
         "hollow": HOLLOW_FORMAT,
-        "pin": PIN_FORMAT,
+        "pin": KEEP_FORMAT,
         "archive": ARCHIVE_FORMAT,
     }
     assert all(f"`{ending}`" in PAGE for ending in ENDINGS)

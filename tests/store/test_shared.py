@@ -24,7 +24,7 @@ from sirev.store.objects import STAMPED_FROM, DamagedObject, Objects
 from sirev.store.runs import Run
 from sirev.store.shared import make_folder, open_lock
 from sirev.store.store import MARKER, Store
-from sirev.store.upkeep.pins import Pins
+from sirev.store.upkeep.keeps import Keeps
 
 ACTION = {"stage": "made", "version": 1, "parameters": {}, "inputs": {}}
 GROUP = 54_321
@@ -236,7 +236,7 @@ def test_nothing_is_deleted_behind_a_link_in_the_place_of_a_folder(tmp_path: Pat
     outside.mkdir()
     (outside / "mine.json").write_text("another store's")
     (store.path / folder).symlink_to(outside)
-    remove = {"runs": store.runs.remove, "pins": Pins(store.path, store.objects).remove, "hollow": store.hollow.remove}[folder]
+    remove = {"runs": store.runs.remove, "pins": Keeps(store.path, store.objects).remove, "hollow": store.hollow.remove}[folder]
     with pytest.raises(BadInput, match=f"{folder} is a symbolic link, and nothing is deleted behind one"):
         remove("mine")
     assert (outside / "mine.json").read_text() == "another store's"

@@ -45,7 +45,7 @@ def main(store: Store, hold: Path | None) -> list[str]:
         before = inputs["before"].json("number.json") if inputs else 0
         return Output(files={"number.json": json.dumps(before + parameters.number).encode()})
 
-    stage = Stage("train", 1, Parameters, work)
+    stage = Stage("train", 1, Parameters, work, place=0)
     run = store.runs.get("chain") or Run("chain", "chain", "sft", 0, 1, {"env": "any"}, "2026")
     crew = Crew("2026")
     with Progress() as progress, crew.turn, store.leasing():

@@ -12,7 +12,7 @@ from sirev.stages.stage import Stage
 from sirev.store.local_files import LocalFiles
 from sirev.store.objects import Objects
 from sirev.study.algorithm import self_improve
-from sirev.study.steps import Known, Steps, Unknown
+from sirev.study.steps import Planned, StepResult, Steps
 
 OWN = "task={name: jsonl, data: {path: rows}}"
 
@@ -23,9 +23,9 @@ class Asked:
     def __init__(self) -> None:
         self.steps: dict[str, tuple[Any, list[str]]] = {}
 
-    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Known]) -> Known:
+    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> StepResult:
         self.steps[name] = (parameters, list(inputs))
-        return Unknown(name)
+        return Planned(name)
 
     def provenance(self, name: str) -> Mapping[str, Any]:
         return {}

@@ -10,11 +10,11 @@ from sirev.store.records import Record
 from sirev.store.store import Store
 from sirev.store.upkeep.gc import Policy, collect
 from sirev.study.comparing import joint_records
-from sirev.study.keep_models import Keep, keep_choice, models_to_drop
+from sirev.study.keep_models import KeepModels, keep_choice, models_to_drop
 from tests.conftest import Study, tree
 
 
-def give_up(store: Store, keep: Keep) -> set[str]:
+def give_up(store: Store, keep: KeepModels) -> set[str]:
     """Collect with `--keep-models`; the digests of the models that are hollow now."""
     collect(store, Policy(drop=lambda opened, runs: models_to_drop(opened, runs, keep), also=joint_records))
     return set(Store(store.path).hollow)

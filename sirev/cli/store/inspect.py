@@ -27,7 +27,7 @@ from sirev.store.local_files import LocalFiles
 from sirev.store.runs import Run, address
 from sirev.store.store import Store
 from sirev.store.upkeep.closure import reach
-from sirev.store.upkeep.pins import Pins
+from sirev.store.upkeep.keeps import Keeps
 from sirev.study.remedies import OR_RECOMPUTE, require_store
 from sirev.suggest import suggest
 
@@ -99,7 +99,7 @@ def _set_text(found: Mapping[str, Any]) -> str:
 def show(name: str, path: Path | None, form: str = "json") -> None:
     """A run, an action's realisations, an artifact, or a file of one, as JSON.
 
-    A run: its file, with `size`, `pinned` (by which pins), `hollow` (steps whose files were given up) and `missing` (in
+    A run: its file, with `size`, `pinned` (by which keeps), `hollow` (steps whose files were given up) and `missing` (in
     words). A key: its records, each with `hollow` and `steps` (who uses it). An artifact: its manifest, with `artifact`,
     `semantic`, `size`, `hollow`, `complete`, `keys` (of its records) and `steps`. A file: `object`, `size`, and the artifacts
     that have it, `in`. Who uses something is said as [{"run", "step", "address"}].
@@ -249,7 +249,7 @@ def _shown_run(store: Store, run: Run) -> dict[str, Any]:
     return {
         **asdict(run),
         "size": found.size,
-        "pinned": _pins(store, run),
+        "pinned": _keeps(store, run),
         "hollow": [step for step, pin in run.pins.items() if pin.artifact in found.hollow],
         "missing": found.missing,
     }
@@ -277,8 +277,8 @@ def _steps(store: Store, artifact: str) -> list[dict[str, str]]:
     return [{"run": run, "step": step, "address": address(run, step)} for run, step in history.users_of(store, artifact)]
 
 
-def _pins(store: Store, run: Run) -> list[str]:
-    return [pin.name for pin in Pins(store.path, store.objects).all() if run.id in pin.runs]
+def _keeps(store: Store, run: Run) -> list[str]:
+    return [keep.name for keep in Keeps(store.path, store.objects).all() if run.id in keep.runs]
 
 
 def _notes(store: Store, found: lookup.Named) -> dict[str, str]:

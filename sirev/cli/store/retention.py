@@ -21,7 +21,7 @@ from sirev.reporting.tables import TextTable
 from sirev.reporting.terminal import print_tables
 from sirev.store.store import Store
 from sirev.store.upkeep.gc import Policy, collect, survey
-from sirev.store.upkeep.pins import NamedPin, Pins
+from sirev.store.upkeep.keeps import Keep, Keeps
 from sirev.store.upkeep.sweep import Garbage
 from sirev.study.comparing import joint_records
 from sirev.study.keep_models import keep_choice, models_to_drop
@@ -64,12 +64,12 @@ def pin(name: str | None, tag: str | None, path: Path | None, form: str) -> None
     """Pin a run or an artifact under a name; without one list the pins."""
     check_format(form)
     store = Store(path)
-    pins = Pins(store.path, store.objects)
+    keeps = Keeps(store.path, store.objects)
     if name is None:
-        return _list(pins.all(), form, store)
+        return _list(keeps.all(), form, store)
     store.create()
     with store.gate.shared():  # between a look and the pin nothing is collected
-        made = _add(store, pins, name, tag)
+        made = _add(store, keeps, name, tag)
     say(f"sirev: pinned as {made.name}")
     return None
 
@@ -78,13 +78,13 @@ def rm(names: Sequence[str], path: Path | None) -> None:
     """Remove runs, by their whole ids; a later gc frees the space. BadInput for one that is pinned, or being computed."""
     store = Store(path)
     ids = store.runs.ids()
-    pins = Pins(store.path, store.objects).all()
+    keeps = Keeps(store.path, store.objects).all()
     states = States(store)
     for name in names:
         if name not in ids:
             near = [one for one in ids if one.startswith(name)] or ids
             raise BadInput(f"the store {store.path} has no run {name!r}; give the whole id{suggest_of(name, near)}")
-        if kept := [pin.name for pin in pins if name in pin.runs]:
+        if kept := [keep.name for keep in keeps if name in keep.runs]:
             raise BadInput(f"{name} is pinned; first run: {typed('sirev', 'store', 'unpin', kept[0])}")
         run = run_named(store, name)
         if states.of(run) == "running" and not states.certain:
@@ -103,27 +103,27 @@ def rm(names: Sequence[str], path: Path | None) -> None:
     say("sirev: its results stay for other runs and for a rerun; to free the space: sirev store gc")
 
 
-def _add(store: Store, pins: Pins, name: str, tag: str | None) -> NamedPin:
+def _add(store: Store, keeps: Keeps, name: str, tag: str | None) -> Keep:
     if re.fullmatch(r"[0-9a-f]{6,64}", name) or ":" in name:
         digest = artifact_named(store, name).digest
-        made = NamedPin(digest[:16] if tag is None else tag, artifacts=[digest])
+        made = Keep(digest[:16] if tag is None else tag, artifacts=[digest])
     else:
         run = run_named(store, name)
-        made = NamedPin(run.id if tag is None else tag, runs=[run.id])
-    there = {one.name: one for one in pins.all()}.get(made.name)
+        made = Keep(run.id if tag is None else tag, runs=[run.id])
+    there = {one.name: one for one in keeps.all()}.get(made.name)
     if there is not None:  # a tag may name several
         runs, artifacts = ([*dict.fromkeys(pair)] for pair in (there.runs + made.runs, there.artifacts + made.artifacts))
-        made = NamedPin(made.name, runs, artifacts)
-    pins.add(made)
+        made = Keep(made.name, runs, artifacts)
+    keeps.add(made)
     return made
 
 
 def unpin(name: str, path: Path | None) -> None:
     """Remove a pin."""
     store = Store(path)
-    pins = Pins(store.path, store.objects)
-    names = [one.name for one in pins.all()]
-    if name not in names or not pins.remove(name):  # by its whole name: what it keeps may be gone for good
+    keeps = Keeps(store.path, store.objects)
+    names = [one.name for one in keeps.all()]
+    if name not in names or not keeps.remove(name):  # by its whole name: what it keeps may be gone for good
         raise BadInput(f"the store {store.path} has no pin {name!r}{suggest(name, names)}; sirev store pin lists them")
     say(f"sirev: unpinned {name}")
 
@@ -175,15 +175,15 @@ def _plain(found: Garbage, deleted: bool) -> dict[str, object]:
     }
 
 
-def _list(pins: list[NamedPin], form: str, store: Store) -> None:
+def _list(keeps: list[Keep], form: str, store: Store) -> None:
     if form == "json":
-        told = {"schema": SCHEMA, "store": str(store.path), "pins": [asdict(one) for one in pins]}
+        told = {"schema": SCHEMA, "store": str(store.path), "pins": [asdict(one) for one in keeps]}
         out_json(told)
         return
     table = TextTable(f"Pins in {store.path}", ["pin", "keeps", "made"], 3)
-    for one in pins:
+    for one in keeps:
         kept = [*one.runs, *(f"artifact {digest[:12]}" for digest in one.artifacts)]
         table.rows.append([one.name, ", ".join(kept), moment(one.made)])
-    if not pins:
+    if not keeps:
         table.notes.append("none; to keep a run: sirev store pin RUN")
     print_tables([table])

@@ -15,6 +15,7 @@ from sirev.cli.units import size_text
 from sirev.errors import BadInput
 from sirev.listing import listed
 from sirev.printing import out, out_json, say, text_column
+from sirev.store.runs import address_parts
 from sirev.store.store import MARKER, Store, default_path
 from sirev.store.upkeep.repair import MISSING, marker_damage, mend_marker, repair
 from sirev.store.upkeep.verify import verify as verified
@@ -155,7 +156,9 @@ def _last_lines(outcome: _Outcome, count: int) -> list[str]:
     if any(one.kind == "marker" for one in outcome.dropped):
         lines.append(NEW_ID)
     needed = list(
-        dict.fromkeys(step.partition(":")[0] for one in (*outcome.again, *outcome.dropped) for step in one.belongs if ":" in step)
+        dict.fromkeys(
+            run for one in (*outcome.again, *outcome.dropped) for run, step in map(address_parts, one.belongs) if step is not None
+        )
     )
     if needed:
         shown = listed(needed, BELONGS)

@@ -23,7 +23,7 @@ from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.store.untrusted_files import META_BYTES
 from sirev.store.upkeep.closure import Reach, add_artifact, add_record, reach
-from sirev.store.upkeep.pins import Pins
+from sirev.store.upkeep.keeps import Keeps
 from sirev.store.upkeep.sweep import PAUSE_SECONDS, Garbage, Sweep
 
 SPARED_SECONDS = 24 * 3600
@@ -87,12 +87,12 @@ def _marked(store: Store, policy: Policy, locked: bool) -> Garbage:
     if strangers := store.runs.strangers():
         raise BadInput(f"{strangers[0]} has no name of a run, so nobody knows what it needs: move it away; nothing is deleted")
     runs = store.runs.all()
-    pins = Pins(store.path, store.objects).all()
-    pinned = {run for pin in pins for run in pin.runs}
-    firm = {run.id for run in runs if run.status == "running" or run.id in live or run.id in pinned}
+    keeps = Keeps(store.path, store.objects).all()
+    kept_runs = {run for keep in keeps for run in keep.runs}
+    firm = {run.id for run in runs if run.status == "running" or run.id in live or run.id in kept_runs}
     garbage = Garbage()
     kept = [run for run in runs if run.id in firm or not _older(store, run, policy.older_than)]
-    held = live | {digest for pin in pins for digest in pin.artifacts}
+    held = live | {digest for keep in keeps for digest in keep.artifacts}
     if policy.max_size is not None:
         kept = _fitting(store, kept, firm, held, policy)
     hollow = _to_drop(store, kept, firm, held, policy)

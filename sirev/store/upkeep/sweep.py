@@ -31,7 +31,7 @@ from sirev.store.shared import remove_file
 from sirev.store.store import Store
 from sirev.store.untrusted_files import META_BYTES
 from sirev.store.upkeep.closure import Reach, add_artifact, add_record, reach
-from sirev.store.upkeep.pins import Pins
+from sirev.store.upkeep.keeps import Keeps
 
 SLICE_SECONDS = 1.0
 """How long a slice deletes; marking takes as long as it takes."""
@@ -114,9 +114,9 @@ class Sweep:
         if not (live or changed):
             return
         runs = [run for run in self._store.runs.all() if f"runs/{run.id}.json" in changed]
-        pins = [pin for pin in Pins(self._store.path, self._store.objects).all() if f"pins/{pin.name}.json" in changed]
-        named = live.union(*(pin.artifacts for pin in pins))
-        staying = live.union((run.id for run in runs), *(pin.runs for pin in pins))
+        keeps = [keep for keep in Keeps(self._store.path, self._store.objects).all() if f"pins/{keep.name}.json" in changed]
+        named = live.union(*(keep.artifacts for keep in keeps))
+        staying = live.union((run.id for run in runs), *(keep.runs for keep in keeps))
         kept = {run.id for run in self._runs if run.id in staying}
         runs += [run for run in self._runs if run.id in kept]
         self._runs = deque(run for run in self._runs if run.id not in kept)

@@ -27,9 +27,9 @@ from sirev.store.shared import remove_file
 from sirev.store.store import MARKER, Store, parse_marker
 from sirev.store.untrusted_files import META_BYTES, read_regular
 from sirev.store.upkeep.hashing import Hashed, hash_objects, scan
+from sirev.store.upkeep.keeps import KEEP_FORMAT, Keep, parsed_keep
 from sirev.store.upkeep.local import local_fault
 from sirev.store.upkeep.manifests import Manifest, manifest_of
-from sirev.store.upkeep.pins import PIN_FORMAT, NamedPin, parsed_pin
 from sirev.store.upkeep.rows import Claim, Unchecked, false_claims
 from sirev.store.upkeep.verify_report import Damage, Findings, Kind, Remark, Remedy
 
@@ -60,7 +60,7 @@ class _Check:
     on_progress: OnProgress
     found: Findings = field(default_factory=Findings)
     runs: dict[str, Run] = field(default_factory=dict)
-    pins: list[NamedPin] = field(default_factory=list)
+    keeps: list[Keep] = field(default_factory=list)
     hollow: set[str] = field(default_factory=set)
     records: dict[tuple[str, str], Record] = field(default_factory=dict)
     odd_records: set[tuple[str, str]] = field(default_factory=set)
@@ -75,7 +75,7 @@ class _Check:
         # named by something read here is there when its turn comes.
         self._marker()
         self._runs()
-        self._pins()
+        self._keeps()
         self._hollow_marks()
         self._records()
         self._objects()
@@ -106,20 +106,20 @@ class _Check:
                 self.users[pin.artifact].append(address(name, step))
         self.found.runs = len(self.runs)
 
-    def _pins(self) -> None:
+    def _keeps(self) -> None:
         for path, name in self._json_files("pins"):
             raw = self._read(path, "pin", "hand")
-            if raw is None or self._newer(path, raw, PIN_FORMAT):
+            if raw is None or self._newer(path, raw, KEEP_FORMAT):
                 continue
             try:
-                pin = parsed_pin(raw, name, path)
+                keep = parsed_keep(raw, name, path)
             except BadInput:
                 self._damage("pin", path, "is no pin of this name: delete it, and pin again what it was to keep", "hand")
                 continue
-            self.pins.append(pin)
-            for digest in pin.artifacts:
+            self.keeps.append(keep)
+            for digest in keep.artifacts:
                 self.users[digest].append(f"pin {name}")
-            for run in pin.runs:
+            for run in keep.runs:
                 if run not in self.runs and not os.path.lexists(self.store.path / "runs" / f"{run}.json"):
                     self._damage("missing", f"runs/{run}.json", "is not there, though it is pinned", "again", [f"pin {name}"])
 
@@ -204,12 +204,12 @@ class _Check:
             for digest in absent:
                 missing[digest] += belongs
         recorded = {artifact for _, artifact in self.records}
-        for pin in self.pins:
-            for artifact in pin.artifacts:
+        for keep in self.keeps:
+            for artifact in keep.artifacts:
                 if artifact not in recorded:
                     manifest = self.manifests.get(artifact)
                     for digest in [artifact] if manifest is None else self._absent(artifact, manifest):
-                        missing[digest].append(f"pin {pin.name}")
+                        missing[digest].append(f"pin {keep.name}")
         for digest, belongs in missing.items():
             if digest not in self.hashed.faults:  # which are named already
                 self._damage("missing", _object_path(digest), "is not there", "again", belongs)

@@ -1,4 +1,4 @@
-"""Whether what was read of several steps can be compared, said before anything is graded."""
+"""Whether what was read of several models can be compared, said before anything is graded."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 from sirev.errors import BadInput
 from sirev.metrics.study_verdict import FEWEST, MATCHED
-from sirev.study.external.step_files import Read
+from sirev.study.external.model_files import Read
 from sirev.tasks.problem_ids import plain
 
 
 def check_greedy(read: Sequence[Read], single: str) -> None:
-    """Raise BadInput where greedy answers are several of one problem, or were given for some steps alone."""
+    """Raise BadInput where greedy answers are several of one problem, or were given for some models alone."""
     for one in read:
         if one.source.kind == "greedy" and not one.single:
             rows = one.artifact.rows("completions")
@@ -23,9 +23,9 @@ def check_greedy(read: Sequence[Read], single: str) -> None:
             )
     given = {one.source.t for one in read if one.source.kind == "greedy"}
     files = [one for one in read if one.source.kind == "file" and one.source.t not in given]
-    lacking = [one.source.step for one in files if not is_greedy(one, single)]
+    lacking = [one.source.model for one in files if not is_greedy(one, single)]
     if given and lacking:
-        having = ", ".join(one.source.step for one in read if one.source.kind == "greedy")
+        having = ", ".join(one.source.model for one in read if one.source.kind == "greedy")
         raise BadInput(
             f"--greedy: {having} {_have(len(given))} greedy answers and {', '.join(lacking)} {_have(len(lacking))} none, so they "
             f"can't be compared; give those too (--greedy {lacking[0]}=FILE), or none: pass@1 is then the mean of the draws"
@@ -33,7 +33,7 @@ def check_greedy(read: Sequence[Read], single: str) -> None:
 
 
 def is_greedy(one: Read, single: str) -> bool:
-    """Whether a step's completions, with no others named beside them, are taken as its greedy answers."""
+    """Whether a model's completions, with no others named beside them, are taken as its greedy answers."""
     return one.single and single == "greedy"
 
 
@@ -54,13 +54,13 @@ def _other_problems(one: Read, first: Read, read: Sequence[Read]) -> str:
     odd = [
         f"{len(more)} in {where} alone, such as {_named(more[0])}"
         for where, more in (
-            (one.source.step, [row for id_, row in mine.items() if id_ not in theirs]),
-            (first.source.step, [row for id_, row in theirs.items() if id_ not in mine]),
+            (one.source.model, [row for id_, row in mine.items() if id_ not in theirs]),
+            (first.source.model, [row for id_, row in theirs.items() if id_ not in mine]),
         )
         if more
     ]
     line = (
-        f"{one.source.parameters.file}: {one.source.step} has other problems than {first.source.step} ({len(mine)} and "
+        f"{one.source.parameters.file}: {one.source.model} has other problems than {first.source.model} ({len(mine)} and "
         f"{len(theirs)}): {'; '.join(odd)}; "
     )
     shared = len(mine.keys() & theirs.keys())
@@ -91,11 +91,11 @@ def _numbered(read: Sequence[Read]) -> list[str]:
     named = [one for one in read if one.summary["numbered"]]
     if not named:
         return []
-    found, steps = named[0].summary["numbered"], ", ".join(dict.fromkeys(one.source.step for one in named))
+    found, models = named[0].summary["numbered"], ", ".join(dict.fromkeys(one.source.model for one in named))
     return [
-        f"{steps}: the {named[0].summary['problems']:,} ids are {found['names']:,} names with {found['each']} numbers each, such "
-        f"as {' and '.join(map(repr, found['such']))}. If they name completions, each counts as a problem, and no interval or "
-        "test holds: name the field of the problem by --id FIELD, or leave the number out of the ids."
+        f"{models}: the {named[0].summary['problems']:,} ids are {found['names']:,} names with {found['each']} numbers each, "
+        f"such as {' and '.join(map(repr, found['such']))}. If they name completions, each counts as a problem, and no "
+        "interval or test holds: name the field of the problem by --id FIELD, or leave the number out of the ids."
     ]
 
 
@@ -114,17 +114,17 @@ def _same_files(read: Sequence[Read]) -> list[str]:
 
 
 def _unlike(read: Sequence[Read], single: str) -> list[str]:
-    """Steps with draws beside steps with one completion per problem, which are taken as greedy answers."""
+    """Models with draws beside models with one completion per problem, which are taken as greedy answers."""
     greedy = {one.source.t for one in read if one.source.kind == "greedy"}
     files = [one for one in read if one.source.kind == "file" and one.source.t not in greedy]
     ones, drawn = [one for one in files if is_greedy(one, single)], [one for one in files if not is_greedy(one, single)]
     if not ones or not drawn:
         return []
-    several = "; ".join(f"{one.source.step} has {counted(one.summary)} per problem" for one in drawn)
-    names = ", ".join(one.source.step for one in ones)
+    several = "; ".join(f"{one.source.model} has {counted(one.summary)} per problem" for one in drawn)
+    names = ", ".join(one.source.model for one in ones)
     return [
         f"{several}; {names} {_have(len(ones))} one completion per problem, taken as the greedy answer. The two are not "
-        f"compared: pass@1 needs greedy answers of every step (--greedy {drawn[0].source.step}=FILE), or, if the completions of "
+        f"compared: pass@1 needs greedy answers of every step (--greedy {drawn[0].source.model}=FILE), or, if the completions of "
         f"{names} are draws too, --single draw."
     ]
 
@@ -138,7 +138,7 @@ def counted(summary: Mapping[str, Any]) -> str:
 def notes(read: Sequence[Read], distinct: Mapping[str, Any] | None) -> list[str]:
     """What is worth knowing: fields that were not used, and why the diversity of right answers was not measured.
 
-    `distinct` is the change of that outcome at the last step, None where there is no such measure.
+    `distinct` is the change of that outcome at the last model, None where there is no such measure.
     """
     said = []
     unused: dict[str, Sequence[str]] = {name: options for one in read for name, options in one.summary["unused"].items()}

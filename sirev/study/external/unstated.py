@@ -10,6 +10,7 @@ from sirev.metrics.comparison.contents import Iteration
 from sirev.metrics.statistic import absent
 from sirev.store.runs import Run
 from sirev.store.store import Store
+from sirev.study.step_names import import_step
 
 T = TypeVar("T", bound=Mapping[str, Any])
 FINISH = "not in the files: they don't say of every completion whether it was cut off"
@@ -39,7 +40,7 @@ def without_unsaid(store: Store, run: Run, iterations: list[Iteration]) -> list[
 
 def _pinned(run: Run, kind: str, t: int) -> str:
     """The step that read the completions of a kind; one file may be greedy answers or draws."""
-    names = [f"{folder}/{one}:{t}" for one in (kind, "file") for folder in ("samples/common", "samples")]
+    names = [import_step(one, t, common=common) for one in (kind, "file") for common in (True, False)]
     return next((name for name in names if name in run.pins), "")
 
 

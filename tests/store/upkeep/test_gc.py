@@ -16,7 +16,7 @@ from sirev.store.store import Store
 from sirev.store.tables import Table
 from sirev.store.upkeep import sweep
 from sirev.store.upkeep.gc import Policy, collect, survey
-from sirev.store.upkeep.pins import NamedPin, Pins
+from sirev.store.upkeep.keeps import Keep, Keeps
 from tests.store.soundness import assert_sound
 
 HOUR = 3600.0
@@ -103,7 +103,7 @@ def test_a_pinned_artifact_keeps_what_it_was_made_of(store: Store) -> None:
     data, other = publish(store, "select", b"data"), publish(store, "select", b"other", 1)
     model = publish(store, "train", b"one realisation", data=data)
     graded = publish(store, "grade", b"grades", model=model)
-    Pins(store.path, store.objects).add(NamedPin("table 3".replace(" ", "-"), artifacts=[graded.digest]))
+    Keeps(store.path, store.objects).add(Keep("table 3".replace(" ", "-"), artifacts=[graded.digest]))
     collect(store)
     fresh = Store(store.path)
     assert fresh.lookup(action_key(action("train", data=data))) is not None
@@ -117,7 +117,7 @@ def test_runs_are_given_up_by_age_but_for_pinned_and_unfinished_ones(store: Stor
     for i, (name, artifact) in enumerate(made.items()):
         runs[name] = a_run(store, name, {"train:1": (action("train", i), artifact)}, "running" if name == "going" else "complete")
         touched(store, runs[name], 1 if name == "new" else 100)
-    Pins(store.path, store.objects).add(NamedPin("keep", runs=["pinned"]))
+    Keeps(store.path, store.objects).add(Keep("keep", runs=["pinned"]))
     found = collect(store, Policy(older_than=50 * HOUR))
     assert [run.id for run in found.runs] == ["old"]
     assert store.runs.ids() == ["going", "new", "pinned"]
@@ -135,7 +135,7 @@ def test_the_oldest_runs_are_given_up_until_the_rest_fits(store: Store) -> None:
     assert [run.id for run in found.runs] == ["a"]
     assert not found.too_large
     assert survey(store, Policy(max_size=100)).runs[0].id == "b"
-    Pins(store.path, store.objects).add(NamedPin("keep", runs=["b", "c"]))
+    Keeps(store.path, store.objects).add(Keep("keep", runs=["b", "c"]))
     assert survey(store, Policy(max_size=100)).too_large
     assert not survey(store, Policy(max_size=100)).runs
 
@@ -160,7 +160,7 @@ def test_models_that_are_not_to_be_kept_become_hollow_and_their_run_stays_whole(
 def test_a_pinned_run_keeps_its_models(store: Store) -> None:
     model = publish(store, "train", b"weights")
     a_run(store, "one", {"train:1": (action("train"), model)})
-    Pins(store.path, store.objects).add(NamedPin("keep", runs=["one"]))
+    Keeps(store.path, store.objects).add(Keep("keep", runs=["one"]))
     assert not collect(store, Policy(drop=lambda _, runs: {model.digest} if runs else set())).hollow
     assert model.complete()
 
@@ -222,7 +222,7 @@ def test_a_second_collection_has_nothing_to_do(store: Store) -> None:
 def test_nothing_is_deleted_where_what_is_kept_can_not_be_known(store: Store, which: str) -> None:
     kept = publish(store, "select", b"kept")
     a_run(store, "one", {"select:1": (action("select"), kept)})
-    Pins(store.path, store.objects).add(NamedPin("keep", runs=["one"]))
+    Keeps(store.path, store.objects).add(Keep("keep", runs=["one"]))
     path = store.path / ("runs/one.json" if which == "run" else "pins/keep.json")
     path.chmod(0o644)
     path.write_text("{")
@@ -307,7 +307,7 @@ def test_what_becomes_needed_between_two_slices_is_spared(store: Store, between:
             if how == "run":
                 a_run(other, "late", {"select:1": (action("select", n), artifact)})
             if how == "pin":
-                Pins(store.path, store.objects).add(NamedPin("late", artifacts=[artifact.digest]))
+                Keeps(store.path, store.objects).add(Keep("late", artifacts=[artifact.digest]))
             if how != "lease":  # which is over then
                 assert other._lease is not None
                 other._lease.end()

@@ -1,4 +1,4 @@
-"""The files that `measure` was given, step by step, and what was read of them."""
+"""The files that `measure` was given, model by model, and what was read of them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Kind = Literal["file", "greedy"]
 
 @dataclass(frozen=True)
 class Source:
-    """The files of one step: its completions (`kind` "file"), or its greedy answers beside draws."""
+    """The files of one model: its completions (`kind` "file"), or its greedy answers beside draws."""
 
     kind: Kind
-    step: str
+    model: str
     t: int
     files: tuple[Path, ...]
     parameters: SamplesParameters
@@ -39,7 +39,7 @@ class Source:
     @property
     def option(self) -> str:
         """The option that named it, to quote in a message."""
-        return f"--{'greedy' if self.kind == 'greedy' else 'step'} {self.step}={', '.join(map(str, self.files))}"
+        return f"--{'greedy' if self.kind == 'greedy' else 'step'} {self.model}={', '.join(map(str, self.files))}"
 
     def settings(self) -> dict[str, Any]:
         """What it is, as part of a run's settings; where the files lie is left out."""
@@ -73,7 +73,7 @@ def file_names(files: Sequence[str | Path]) -> str:
 
 
 def sources(
-    steps: Mapping[str, Given],
+    models: Mapping[str, Given],
     greedy: Mapping[str, Given],
     local: LocalFiles,
     *,
@@ -82,25 +82,25 @@ def sources(
     filter: str | None,
     task: GradingTask | None,
 ) -> list[Source]:
-    """What was given, each file found and digested; BadInput for one that is not there, or that a step has twice."""
+    """What was given, each file found and digested; BadInput for one that is not there, or that a model has twice."""
     found: list[Source] = []
-    order = list(steps)
-    given: list[tuple[Kind, str, Given]] = [("file", step, one) for step, one in steps.items()]
-    given += [("greedy", step, one) for step, one in greedy.items()]
-    for kind, step, places in given:
+    order = list(models)
+    given: list[tuple[Kind, str, Given]] = [("file", model, one) for model, one in models.items()]
+    given += [("greedy", model, one) for model, one in greedy.items()]
+    for kind, model, places in given:
         files = [file for place in _listed(places) for file in files_at(place)]
         if not files:
-            raise BadInput(f"{step}: names no file")
+            raise BadInput(f"{model}: names no file")
         parameters = SamplesParameters(
             rows="",
             form="",
             reader=reader,
-            fields=field_paths(fields, step),
+            fields=field_paths(fields, model),
             filter=filter,
             task=task.name if task else None,
             template=task.template if task else "",
         )
-        digests = _digests(step, files, local)
+        digests = _digests(model, files, local)
         parameters = replace(
             parameters,
             rows=digests[0],
@@ -109,7 +109,7 @@ def sources(
             file=str(files[0]),
             more_files=[str(path) for path in files[1:]],
         )
-        found.append(Source(kind, step, order.index(step) + 1, tuple(files), parameters))
+        found.append(Source(kind, model, order.index(model) + 1, tuple(files), parameters))
     return found
 
 
@@ -117,15 +117,15 @@ def _listed(places: Given) -> list[str | Path]:
     return [places] if isinstance(places, str | Path) else list(places)
 
 
-def _digests(step: str, files: Sequence[Path], local: LocalFiles) -> list[str]:
-    """The sha256 of each file of a step; BadInput where two are the same, whose completions would count twice."""
+def _digests(model: str, files: Sequence[Path], local: LocalFiles) -> list[str]:
+    """The sha256 of each file of a model; BadInput where two are the same, whose completions would count twice."""
     found: dict[str, Path] = {}
     for path in files:
         digest = local.digest(path)
         if digest is None:
-            raise BadInput(f"{step}: there is no file {path}")
+            raise BadInput(f"{model}: there is no file {path}")
         if digest in found:
             same = "is given twice" if found[digest] == path else f"holds the same as {found[digest]}"
-            raise BadInput(f"{step}: {path} {same}; its completions would count twice")
+            raise BadInput(f"{model}: {path} {same}; its completions would count twice")
         found[digest] = path
     return list(found)

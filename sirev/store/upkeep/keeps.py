@@ -1,4 +1,4 @@
-"""Pins: what is kept by name, whatever a collection is asked to give up."""
+"""Keeps: roots of the garbage collection by name, whatever it is asked to give up; `sirev store pin` makes them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from sirev.store.runs import is_run_id
 from sirev.store.shared import remove_file
 from sirev.store.untrusted_files import read_regular
 
-PIN_FORMAT = 1
+KEEP_FORMAT = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,249}")
 
 
 @dataclass(frozen=True)
-class NamedPin:
+class Keep:
     """Runs, by id, and artifacts, by manifest digest, that `name` keeps; `made` is when, UTC."""
 
     name: str
@@ -28,46 +28,46 @@ class NamedPin:
     made: str = field(default_factory=now)
 
 
-class Pins:
-    """The pins below `root`/pins, a JSON file each."""
+class Keeps:
+    """The keeps below `root`/pins, a JSON file each."""
 
     def __init__(self, root: Path, objects: Objects) -> None:
         self.root = root / "pins"
         self._objects = objects
 
-    def add(self, pin: NamedPin) -> None:
-        """Write a pin; one of the same name is replaced. BadInput if the name can't be a file's."""
-        if not _NAME.fullmatch(pin.name):
-            raise BadInput(f"{pin.name!r} can't name a pin: letters, digits and . _ @ + - are allowed, up to 250")
-        self._objects.write(sealed({"format": PIN_FORMAT, **asdict(pin)}), self.root / f"{pin.name}.json")
+    def add(self, keep: Keep) -> None:
+        """Write a keep; one of the same name is replaced. BadInput if the name can't be a file's."""
+        if not _NAME.fullmatch(keep.name):
+            raise BadInput(f"{keep.name!r} can't name a pin: letters, digits and . _ @ + - are allowed, up to 250")
+        self._objects.write(sealed({"format": KEEP_FORMAT, **asdict(keep)}), self.root / f"{keep.name}.json")
 
     def remove(self, name: str) -> bool:
-        """Take a pin away; whether there was one."""
+        """Take a keep away; whether there was one."""
         try:
             return remove_file(self._objects.root, self.root / f"{name}.json")
         except OSError as error:
             raise BadInput(f"{self.root / name}.json can't be deleted: {error.strerror}") from None
 
-    def all(self) -> list[NamedPin]:
-        """Every pin, by name. BadInput if one can't be read: what it keeps would be unknown."""
-        return [parsed_pin(_read(path), path.stem, str(path)) for path in sorted(self.root.glob("*.json"))]
+    def all(self) -> list[Keep]:
+        """Every keep, by name. BadInput if one can't be read: what it keeps would be unknown."""
+        return [parsed_keep(_read(path), path.stem, str(path)) for path in sorted(self.root.glob("*.json"))]
 
 
-def parsed_pin(raw: bytes, name: str, where: str) -> NamedPin:
-    """The pin that a file's bytes describe; BadInput, naming `where` they are from, if they are not of a pin of this name."""
+def parsed_keep(raw: bytes, name: str, where: str) -> Keep:
+    """The keep that a file's bytes describe; BadInput, naming `where` they are from, if they are not of one of this name."""
     try:
         data = unsealed(raw)
-        if data["format"] > PIN_FORMAT:
-            raise BadInput(f"{where} is of format {data['format']}, newer than this sirev reads ({PIN_FORMAT}): upgrade sirev")
+        if data["format"] > KEEP_FORMAT:
+            raise BadInput(f"{where} is of format {data['format']}, newer than this sirev reads ({KEEP_FORMAT}): upgrade sirev")
         del data["format"]
-        pin = NamedPin(**data)
-        sound = pin.name == name and _NAME.fullmatch(name) is not None and isinstance(pin.made, str)
-        sound = sound and all(map(is_run_id, pin.runs)) and all(map(is_digest, pin.artifacts))
+        keep = Keep(**data)
+        sound = keep.name == name and _NAME.fullmatch(name) is not None and isinstance(keep.made, str)
+        sound = sound and all(map(is_run_id, keep.runs)) and all(map(is_digest, keep.artifacts))
     except (ValueError, KeyError, TypeError, RecursionError):
         sound = False
     if not sound:
         raise BadInput(f"the pin {where} is damaged; delete it, and pin again what it was to keep: sirev store pin RUN")
-    return pin
+    return keep
 
 
 def _read(path: Path) -> bytes:

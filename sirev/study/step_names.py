@@ -1,0 +1,180 @@
+"""The names of a run's steps: STAGE[/WHAT][:t], such as "train:2", "sample/test/greedy:1", "model/embedding" or "compare".
+
+They are built and taken apart here alone. How one is shown and typed, its t first, is `sirev.store.runs.step_title`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+COMPARISON = "compare"
+"""The last step of a run."""
+BASE_MODEL = "model:0"
+PRETRAINED_MODEL = "pretrain:0"
+EMBEDDING_MODEL = "model/embedding"
+DRAWS, GREEDY = "draws", "greedy"
+"""Kinds of graded answers; the others are suites of other problems."""
+_SUITE, _NULL, _COMMON = "ood/", "null", "common/"
+
+
+class StepName(NamedTuple):
+    """The parts of a step's name; no t where the step belongs to none."""
+
+    stage: str
+    what: str = ""
+    t: int | None = None
+
+    def __str__(self) -> str:
+        name = f"{self.stage}/{self.what}" if self.what else self.stage
+        return name if self.t is None else f"{name}:{self.t}"
+
+    @property
+    def without_t(self) -> str:
+        """What the steps of every t have in common."""
+        return str(self._replace(t=None))
+
+    @property
+    def is_null(self) -> bool:
+        """A training of a null run's own."""
+        return self.what == _NULL
+
+    @property
+    def turn(self) -> float:
+        """Its t, for sorting: what belongs to none comes first, the comparison of all last."""
+        if self.t is not None:
+            return self.t
+        return math.inf if self.stage == COMPARISON else -1
+
+
+def parse_step(step: str) -> StepName:
+    """The parts of a step's name; a t that is no number is part of the stage or of what is asked."""
+    name, colon, t = step.rpartition(":")
+    numbered = bool(colon) and t.isdecimal()
+    stage, _, what = (name if numbered else step).partition("/")
+    return StepName(stage, what, int(t) if numbered else None)
+
+
+def stage_of(step: str) -> str:
+    """The stage that a step is named after: of sample/test:2, sample."""
+    return parse_step(step).stage
+
+
+def problems_step(stage: str, split: str) -> str:
+    """The problems of a split, which may be that of a suite."""
+    return str(StepName(stage, split))
+
+
+def selection_step(t: int) -> str:
+    """D_t."""
+    return str(StepName("select", t=t))
+
+
+def training_step(t: int, *, null: bool = False) -> str:
+    """M_t; with `null` the one that a null run trains."""
+    return str(StepName("train", _NULL if null else "", t))
+
+
+def sampling_step(split: str, t: int, how: str = "") -> str:
+    """Answers of M_t to a split's problems: draws, or `how` else: "greedy", or a temperature of a sweep."""
+    return str(StepName("sample", f"{split}/{how}" if how else split, t))
+
+
+def grading_step(what: str, t: int) -> str:
+    """Grades of some of M_t's answers."""
+    return str(StepName("grade", what, t))
+
+
+def measuring_step(what: str, t: int) -> str:
+    """Statistics of some of M_t's answers."""
+    return str(StepName("measure", what, t))
+
+
+def embedding_step(t: int) -> str:
+    """Embedded draws of M_t."""
+    return str(StepName("embed", DRAWS, t))
+
+
+def agreement_step(t: int) -> str:
+    """M_t's answers to what it was asked twice."""
+    return str(StepName("agree", t=t))
+
+
+def import_step(kind: str, t: int, *, common: bool = False) -> str:
+    """Completions read from the files of M_t, of a kind; `common`: to the problems alone that all models have."""
+    return str(StepName("samples", f"{_COMMON if common else ''}{kind}", t))
+
+
+def suite_split(suite: str) -> str:
+    """The split of a suite of other problems."""
+    return f"{_SUITE}{suite}"
+
+
+def suite_of(split: str) -> str | None:
+    """The suite whose problems a split has; None if they are the task's own."""
+    return split.removeprefix(_SUITE) if split.startswith(_SUITE) else None
+
+
+class AnswerSteps(NamedTuple):
+    """The steps of M_t's answers of one kind, and the split of their problems."""
+
+    split: str
+    completions: str
+    grades: str
+
+
+def answer_steps(kind: str, split: str, t: int) -> AnswerSteps:
+    """The steps of M_t's "draws", its "greedy" answers or its greedy answers to a suite; `split` is the evaluation's."""
+    if kind == DRAWS:
+        return AnswerSteps(split, sampling_step(split, t), grading_step(DRAWS, t))
+    if kind == GREEDY:
+        return AnswerSteps(split, sampling_step(split, t, GREEDY), grading_step(GREEDY, t))
+    own = suite_split(kind)
+    return AnswerSteps(own, sampling_step(own, t, GREEDY), grading_step(own, t))
+
+
+def answer_kinds(steps: Iterable[str], split: str) -> dict[str, list[int]]:
+    """The kinds of answers that a run has both sampled and graded, each with its ts."""
+    pinned = set(steps)
+    kinds: dict[str, list[int]] = {}
+    for name in sorted((parse_step(step) for step in pinned), key=lambda name: name.turn):
+        kind = name.what if name.what in (DRAWS, GREEDY) else suite_of(name.what)
+        if name.stage == "grade" and name.t is not None and kind and answer_steps(kind, split, name.t).completions in pinned:
+            kinds.setdefault(kind, []).append(name.t)
+    return kinds
+
+
+def problems_among(steps: Iterable[str], split: str) -> str | None:
+    """The step of a split's problems, wherever they came from; None if there is none."""
+    pinned = set(steps)
+    return next((step for stage in ("source", "dataset") if (step := problems_step(stage, split)) in pinned), None)
+
+
+def asked_parts(asked: str) -> tuple[str, str | None]:
+    """STAGE and t of what a user typed as STAGE[:t], unchecked."""
+    stage, colon, t = asked.partition(":")
+    return stage, t if colon else None
+
+
+def is_asked(asked: str, stage: str, step: str) -> bool:
+    """Whether STAGE or STAGE:t means a step of a stage."""
+    asked_stage, t = asked_parts(asked)
+    return asked_stage == stage and (t is None or _is_of(t, step))
+
+
+def is_called(asked: str, stage: str, step: str) -> bool:
+    """Whether a step's name, its stage, STAGE:t, or its t alone means it."""
+    return asked == step or is_asked(asked, stage, step) or _is_of(asked, step)
+
+
+def steps_beginning(asked: str, steps: Iterable[str]) -> list[str]:
+    """The steps whose parts begin with the parts of `asked`, at its t if it has one."""
+    parts, t = asked_parts(asked)
+    alike = [step for step in steps if f"{parse_step(step).without_t}/".startswith(f"{parts}/")]
+    return [step for step in alike if not t or _is_of(t, step)]
+
+
+def _is_of(t: str, step: str) -> bool:
+    name = parse_step(step)
+    return name.t is not None and t == str(name.t)
