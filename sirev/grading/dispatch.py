@@ -11,7 +11,7 @@ from typing import Any
 
 from sirev.grading import extract, final_number
 from sirev.grading.grade import Grade, because
-from sirev.grading.graders import GRADERS
+from sirev.grading.graders import GRADERS, OWN
 
 Emit = Callable[[dict[str, Any]], None]
 Progress = Callable[[int, int], None]
@@ -55,9 +55,9 @@ def grade_all(
     """Grade (completion, gold) pairs, in order.
 
     `settings` are those of the recipe's grader: `seconds` of CPU time for one answer or program of a heavy one, and for
-    programs what `sirev.grading.mbpp.Settings` holds besides; `workers` is how many are judged at a time. Golds: `math`
-    takes the content of the gold \\boxed{}, `mbpp` JSON with "tests" and "setup", the others the bare answer. Raises KeyError
-    for an unknown grader, BadInput where programs can't be confined as they must be.
+    programs what `sirev.grading.mbpp.Settings` holds besides, for the user's own the `function`; `workers` is how many are
+    judged at a time. Golds: `math` takes the content of the gold \\boxed{}, `mbpp` JSON with "tests" and "setup", the others
+    the bare answer. Raises KeyError for an unknown grader, BadInput where programs can't be confined as they must be.
     """
     if not GRADERS[grader].heavy:
         graded = grade_light(grader, pairs)
@@ -72,6 +72,10 @@ def grade_all(
 
         grades, summary, details = mbpp.grade_all(pairs, mbpp.Settings(**settings), workers=workers, progress=done)
         return Graded(grades, summary, details)
+    if grader == OWN:
+        from sirev.grading import own
+
+        return Graded(own.grade_all(pairs, settings["function"], settings["seconds"], workers=workers, progress=done))
     return Graded(_as_mathematics(grader, pairs, settings["seconds"], workers, done))
 
 

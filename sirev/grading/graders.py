@@ -21,6 +21,8 @@ class Grader:
     """Distributions whose versions can change a verdict, to be recorded beside the grades."""
 
 
+OWN = "python"
+"""The grader that is a function of the user's."""
 _ALGEBRA = ("math-verify", "latex2sympy2_extended", "sympy")
 
 GRADERS: dict[str, Grader] = {
@@ -31,4 +33,5 @@ GRADERS: dict[str, Grader] = {
     "letter": Grader(1, False, 'the option, A to E, after the last "Answer:"'),
     "exact": Grader(1, False, "the whole text, without blanks around it"),
     "mbpp": Grader(2, True, "the program, run in a sandbox against the tests"),
+    OWN: Grader(1, True, "whatever a function of your own compares"),
 }

@@ -13,11 +13,10 @@ from typing import Any
 from sirev.errors import BadInput
 from sirev.metrics.statistic import Statistic
 from sirev.reporting.tables import ABSENT, TextTable, fixed, percent, with_interval
+from sirev.tasks.registry import TASKS
 
 MODELS = {"llama2": "llama2-7b", "mistral": "mistral-7b", "llama3": "llama3-8b"}
 """First part of a recipe's name -> the paper's model."""
-TEST_PROBLEMS = {"csqa": 1221, "gsm8k": 1319, "math": 5000, "mbpp": 500}
-"""Problems of each test set, for the sampling error of a published number."""
 METHODS = ("sft", "dpo", "sft-dpo")
 T = 5
 """The paper's last iteration."""
@@ -40,6 +39,8 @@ FIGURE_2: dict[tuple[str, str], tuple[float, float, float, float, float]] = {
     ("llama3-8b", "mbpp"): (0.545, 44.2, 44.8, 46.4, 45.6),
 }
 """The table of Figure 2, as printed."""
+TEST_PROBLEMS = {task: TASKS[task].published["test"] for task in sorted({task for _, task in FIGURE_2})}
+"""Problems of each test set, for the sampling error of a published number."""
 
 INCONSISTENT: dict[tuple[str, str], tuple[str, ...]] = {
     ("llama2-7b", "csqa"): ("Figure 1 has 73.79 for the best of iterative DPO, the table 73.39.",),

@@ -9,9 +9,10 @@ from typing import Any
 
 from sirev.grading.dispatch import Graded, grade_light
 from sirev.grading.graders import GRADERS
+from sirev.own_code import keyed_name
 from sirev.processes.spawning import cores
-from sirev.recipe.sections import Grader
-from sirev.stages.stage import Context, Stage, semantic
+from sirev.recipe.sections import Grader, OwnGrader
+from sirev.stages.stage import Context, Stage, operational, semantic
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.tables import Table
 
@@ -22,6 +23,7 @@ COLUMNS = {"problem_id": "string", "draw": "int", "correct": "bool", "reason": "
 class GradeParameters:
     """Which grader judges, and its version: a changed grader regrades and never samples. `seconds` of CPU an answer may take.
 
+    `function` and `code` are of a function of the user's: its name, and the digest of its source file, which lies at `file`.
     The others are of graders that run programs alone. `sandbox` is the least tier that will do: which one was used is
     provenance, so that grades made in a better one are found.
     """
@@ -32,12 +34,17 @@ class GradeParameters:
     memory_mb: int | None = semantic(default=None, absent_means=None)
     sandbox: str | None = semantic(default=None, absent_means=None)
     prelude: bool | None = semantic(default=None, absent_means=None)
+    function: str | None = semantic(default=None, absent_means=None)
+    code: str | None = semantic(default=None, absent_means=None)
+    file: str = operational(default="")
 
 
-def parameters_for(grader: Grader) -> GradeParameters:
-    """The parameters of a recipe's grader; one that takes no time has no limit."""
+def parameters_for(grader: Grader, code: str | None = None) -> GradeParameters:
+    """The parameters of a recipe's grader; one that takes no time has no limit. `code` digests the user's function's file."""
     known = GRADERS[grader.name]
     settings = grader.model_dump(exclude={"name"}) if known.heavy else {}
+    if isinstance(grader, OwnGrader):
+        settings |= {"function": keyed_name(grader.function), "code": code, "file": grader.function}
     return GradeParameters(grader.name, known.version, **settings)
 
 
@@ -69,7 +76,9 @@ def run(parameters: GradeParameters, inputs: Mapping[str, Artifact], context: Co
 def _in_child(parameters: GradeParameters, pairs: list[tuple[str, str]], context: Context) -> Graded:
     asked, answered = context.scratch / "pairs.json", context.scratch / "grades.json"
     asked.write_text(json.dumps(pairs), encoding="utf-8")
-    settings = {f.name: getattr(parameters, f.name) for f in fields(parameters) if f.name not in ("grader", "grader_version")}
+    apart = ("grader", "grader_version", "function", "code", "file")
+    settings = {f.name: getattr(parameters, f.name) for f in fields(parameters) if f.name not in apart}
+    settings["function"] = parameters.file or None
 
     def told(event: dict[str, Any]) -> None:
         if "warning" in event:

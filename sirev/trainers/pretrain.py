@@ -16,7 +16,7 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
-from sirev.tasks import arithmetic
+from sirev.tasks.core import arithmetic
 from sirev.trainers.models import save_model
 
 Emit = Callable[[dict[str, Any]], None]

@@ -10,7 +10,7 @@ from sirev.errors import BadInput
 from sirev.recipe import Recipe, find_recipe, load_recipe, overlay_names, recipe_folder, recipe_names
 from sirev.recipe.load import read_recipe
 from sirev.recipe.sections import TaskSuite
-from sirev.recipe.task_sections import Gsm8k
+from sirev.tasks.core.gsm8k import Gsm8k
 
 
 def refused(*overrides: str, recipe: str | Path = "tiny") -> str:
@@ -390,7 +390,7 @@ SUITE = "{task: {name: gsm8k, data: {path: x}}, grader: gsm8k_strict}"
         ("mistral_gsm8k", ["evaluation.ood.math_algebra.grader=mbpp"],
          "evaluation.ood.math_algebra.grader.name: mbpp: it runs programs, which the task math does not ask "
          "for"),
-        ("mistral_gsm8k", ["task.subjects=[Algebra]"], "task has no field 'subjects' (known: data, limit, dev, name, "
+        ("mistral_gsm8k", ["task.subjects=[Algebra]"], "task has no field 'subjects' (known: name, limit, dev, data, "
          "calculator)"),
         ("mistral_gsm8k", ["task.data.pth=x"], "task.data has no field 'pth'; did you mean 'path'? (known: hub, config, "
          "revision, path, train, test)"),
@@ -433,7 +433,7 @@ def test_a_bad_value_is_blamed_on_the_file_that_says_it(tmp_path: Path, monkeypa
     line = refused("task.name=gsmk", recipe="mistral_gsm8k")
     assert line == (
         "--set task.name=gsmk: task.name: unknown name 'gsmk'; did you mean 'gsm8k'? "
-        "(known: arithmetic, gsm8k, math, mbpp, csqa, jsonl, python)"
+        "(known: arithmetic, csqa, gsm8k, jsonl, math, mbpp, python)"
     )
     assert refused("task.rationales=ecqa", recipe="mistral_csqa") == (
         f"{folder}/defaults/csqa.yaml: task: {{name, rationales, bootstrap, data}} is not allowed: "
@@ -459,7 +459,7 @@ def test_a_misspelt_field_of_a_task_lists_the_fields_of_that_task(tmp_path: Path
     data["task"]["calculator"] = True
     path = written_from(tmp_path, data)
     line = refused(recipe=path)
-    assert line == f"{path}: task.calculator: no such field (known: data, limit, dev, name, subjects, levels)"
+    assert line == f"{path}: task.calculator: no such field (known: name, limit, dev, data, subjects, levels)"
 
 
 def test_ecqa_explanations_and_the_letter_alone_need_no_more_than_their_own_settings() -> None:
