@@ -17,7 +17,7 @@ from sirev.errors import BadInput
 
 
 def source_files(name: str) -> Iterator[Path]:
-    """Where the source of a module may be: from the current folder, else wherever Python finds it."""
+    """Places of a module's source: in the current folder, else where Python finds it."""
     module = name.rpartition(":")[0]
     if module.endswith(".py"):
         yield Path(module)

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any
+from typing import Any, cast
 
 from sirev.errors import BadInput
 from sirev.grading.grade import ANSWER_LIMIT, REASON_LIMIT, RIGHT, Grade, because
@@ -24,7 +24,7 @@ Function = Callable[[str, str], Any]
 
 @dataclass(frozen=True)
 class Failure:
-    """Why there is no grade, in one line."""
+    """The reason for there being no grade, in one line."""
 
     why: str
 
@@ -61,7 +61,7 @@ def grade_all(
 
 
 def as_grade(given: object) -> Grade:
-    """What a function returned, as a grade; ValueError in one line if it is none."""
+    """The grade that a function returned; ValueError in one line if it is none."""
     if isinstance(given, bool):
         return because(RIGHT if given else "wrong", None)
     if not isinstance(given, Grade):
@@ -80,16 +80,17 @@ def as_grade(given: object) -> Grade:
 
 def _named(function: str) -> Function:
     module, name = load(function, "grader function")
-    if not callable(found := getattr(module, name, None)) or isinstance(found, type):
-        functions = [key for key, value in vars(module).items() if _is_function_of(value, module.__name__)]
+    if not _is_function(attribute := getattr(module, name, None)):
+        own = [(key, value) for key, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__]
+        functions = [key for key, value in own if _is_function(value)]
         raise BadInput(
             f"{function}: {function.rpartition(':')[0]} has no function {name!r} (there: {', '.join(functions) or 'none'})"
         )
-    return found  # type: ignore[no-any-return]
+    return cast(Function, attribute)
 
 
-def _is_function_of(value: object, module: str) -> bool:
-    return callable(value) and not isinstance(value, type) and getattr(value, "__module__", None) == module
+def _is_function(value: object) -> bool:
+    return callable(value) and not isinstance(value, type)
 
 
 # What follows runs in the workers of `sirev.grading.judge_pool`.

@@ -13,8 +13,8 @@ from sirev.tasks.task import Task
 
 def _tasks() -> dict[str, type[Task]]:
     names = sorted(module.name for module in pkgutil.iter_modules(core.__path__, f"{core.__name__}."))
-    found: list[type[Task]] = [importlib.import_module(name).TASK for name in names]
-    return {get_args(task.model_fields["name"].annotation)[0]: task for task in found}
+    tasks: list[type[Task]] = [importlib.import_module(name).TASK for name in names]
+    return {get_args(task.model_fields["name"].annotation)[0]: task for task in tasks}
 
 
 TASKS = _tasks()

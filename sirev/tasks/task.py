@@ -43,7 +43,7 @@ class Data(Section):
 
     @property
     def local(self) -> bool:
-        """Whether the rows come from local files."""
+        """True if the rows come from local files."""
         return bool(self.path or self.train or self.test)
 
     @property
@@ -62,9 +62,9 @@ class Limit(Section):
 
 @dataclass(frozen=True)
 class Asked:
-    """What `Task.read` is asked for: the problems of a split, in the words of a template, from rows that are read when called.
+    """A request for the problems of a split, in the words of a template, from rows that are read when called.
 
-    `options` are its `problem_options`; `code` is where a class of the user's lies.
+    `options` are the task's `problem_options`; `code` names a class of the user's and its file.
     """
 
     split: str
@@ -80,29 +80,29 @@ class Task(Section):
     name: str
 
     title: ClassVar[str] = ""
-    """How a page calls it; empty: by its name."""
+    """Its name on a page; empty: the same as in a recipe."""
     default_grader: ClassVar[str | None] = None
     """The grader of a recipe that names none."""
     programs: ClassVar[bool | None] = False
-    """Whether answers are programs, which are run to grade them; None: the recipe's grader decides."""
+    """True: answers are programs, which are run to grade them; None: the recipe's grader decides."""
     guess: ClassVar[float | None] = None
-    """How often guessing is right, where an answer is one of a few options."""
+    """Share of guesses that are right, where an answer is one of a few options."""
     splits: ClassVar[Mapping[str, str]] = {"train": "train", "test": "test"}
     """The published splits, and what each is called on the Hub. A dev split is held out of train unless there is one."""
     published: ClassVar[Mapping[str, int]] = {}
     """Problems of the published splits, for plans made before the data is here and the sampling error of published numbers."""
     one_file: ClassVar[bool] = False
-    """Whether one local file holds all splits."""
+    """One local file holds all splits."""
     templates: ClassVar[Mapping[str, str]] = {}
     """Prompt templates by name (`sirev.tasks.templates`)."""
     suite: ClassVar[bool] = False
-    """Whether it may be an out-of-distribution suite of another task."""
+    """It may be an out-of-distribution suite of another task."""
     embedded: ClassVar[bool] = False
-    """Whether its problems are made from a seed, and a model small enough can be pretrained on its words."""
+    """Its problems are made from a seed, and a small model can be pretrained on its words."""
     own: ClassVar[bool] = False
-    """Whether it is the user's: there is no published data set."""
+    """It is the user's: there is no published data set."""
     runs_code: ClassVar[bool] = False
-    """Whether problems come from code of the user's, which a store's word alone never runs."""
+    """Its problems come from code of the user's, which a store's word alone never runs."""
 
     @staticmethod
     def read(asked: Asked) -> Problems:
@@ -137,7 +137,7 @@ class Task(Section):
 
     @property
     def limits(self) -> Limit:
-        """How many problems of each split are taken."""
+        """The number of problems that are taken of each split."""
         return Limit()
 
     @property
@@ -165,14 +165,11 @@ class Task(Section):
         return {}
 
     def problem_options(self) -> dict[str, Any]:
-        """What else of the task decides which problems come out, as part of the key; null where it has no such choice."""
+        """Further choices that decide which problems come out, as part of the key."""
         return {}
 
     def generated(self, split: str, levels: list[int] | None, n: int | None) -> dict[str, Any] | None:
-        """What the problems of a split are made from, of other levels than its own and `n` of them if given.
-
-        None where problems are read.
-        """
+        """Parameters that the problems of a split are made from, with `n` and `levels` of a suite; None where they are read."""
         return None
 
     def answers(self, grader: str) -> Answers:
