@@ -75,7 +75,7 @@ def as_grade(given: object) -> Grade:
         raise ValueError(f"a Grade's reason must have 1 to {REASON_LIMIT} characters, got {shown(given.reason)}")
     if given.reason in WRONG if given.correct else given.reason == RIGHT:
         raise ValueError(f"a Grade can't be {'correct' if given.correct else 'incorrect'} for the reason {given.reason!r}")
-    return Grade(given.correct, given.reason, given.answer[:ANSWER_LIMIT])
+    return Grade(given.correct, str(given.reason), str(given.answer)[:ANSWER_LIMIT])
 
 
 def _named(function: str) -> Function:
@@ -113,3 +113,5 @@ def _judge(function: str, pair: tuple[str, str]) -> Grade | Failure:
         return as_grade(given)
     except ValueError as error:
         return Failure(str(error))
+    except Exception as error:  # of what was returned, when it is to be shown
+        return Failure(f"returned what can't be shown: {raised(error)}")
