@@ -20,7 +20,7 @@ from typing import Any
 
 from sirev.grading import extract
 from sirev.grading.dispatch import grade_all
-from sirev.grading.graders import GRADERS, Settings
+from sirev.grading.graders import GRADERS, OWN, Settings
 
 DATA = Path(os.environ.get("SIREV_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 SECONDS = 5.0
@@ -37,7 +37,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"workers {arguments.workers}, {SECONDS:g} CPU seconds an answer, {'real' if DATA.is_dir() else 'made-up'} answers")
     print(f"{'grader':24}{'answers':>8}{'distinct':>9}{'right':>7}{'timeout':>9}{'seconds':>9}{'answers/s':>11}")
-    for grader in GRADERS:
+    for grader in (name for name in GRADERS if name != OWN):
         pairs = random.Random(0).sample(found := list(answers(grader)), min(arguments.answers, len(found)))
         began = time.perf_counter()
         settings = Settings(SECONDS)

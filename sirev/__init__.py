@@ -1,9 +1,9 @@
 """sirev: did a self-improving language model make progress or regress?
 
 `load_recipe`, `iterate`, `measure`, `plan`, `regrade`, `report`, `why` and `Store` do everything that the command line does;
-`answers` gives the graded answers of a run. Where a list is expected, a single value will do: `seeds=0`, `methods="sft"`. In a
-notebook progress is shown unless a listener is passed; in a script `listener=Progress()` shows it, and a class that inherits
-`Listener` hears of it.
+`answers` gives the graded answers of a run, and a grader of your own returns a `Grade`. Where a list is expected, a single
+value will do: `seeds=0`, `methods="sft"`. In a notebook progress is shown unless a listener is passed; in a script
+`listener=Progress()` shows it, and a class that inherits `Listener` hears of it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sirev.execution.listener import Listener
     from sirev.execution.planner import Plan
     from sirev.explain.explanation import Why
+    from sirev.grading.grade import Grade
     from sirev.recipe import Recipe, load_recipe, recipe_names
     from sirev.reporting.summary import Report, report
     from sirev.store.store import Store
@@ -39,6 +40,7 @@ _HOMES = {
     "Report": "sirev.reporting.summary",
     "report": "sirev.reporting.summary",
     "Store": "sirev.store.store",
+    "Grade": "sirev.grading.grade",
     "Answers": "sirev.api.answers",
     "answers": "sirev.api.answers",
     "Listener": "sirev.execution.listener",
@@ -61,6 +63,7 @@ _BY_HAND = ("iterate", "measure", "plan", "regrade", "report", "why")
 __all__ = [
     "Answers",
     "BadInput",
+    "Grade",
     "Listener",
     "MeasuredRun",
     "Plan",

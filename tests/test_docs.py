@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from sirev.grading.grade import Grade
+from sirev.own_code import load
 from sirev.recipe import Recipe, load_recipe
-from sirev.tasks import jsonl, own
+from sirev.recipe.sections import OwnGrader
+from sirev.tasks.core import jsonl, python
 from sirev.tasks.rows import read_jsonl
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "tasks.md").read_text()
@@ -47,8 +50,8 @@ def test_the_example_of_a_python_task_is_a_whole_recipe(tmp_path: Path, monkeypa
     (tmp_path / "doubling.yaml").write_text(block("yaml", "doubling.py:Doubling"))
     task = load_recipe("doubling.yaml").task
     assert task.name == "python"
-    train = own.problems(task.class_, "train", task.options)
-    test = own.problems(task.class_, "test", task.options)
+    train = python.problems(task.class_, "train", task.options)
+    test = python.problems(task.class_, "test", task.options)
     assert len(train) == len(test) == 50
     assert not {problem["id"] for problem in train} & {problem["id"] for problem in test}
     assert train[21]["target"] == "#### 42"
@@ -58,3 +61,16 @@ def test_every_grader_is_in_the_table() -> None:
     from sirev.grading.graders import GRADERS
 
     assert all(f"`{name}`" in PAGE for name in GRADERS)
+
+
+def test_the_example_of_a_grader_grades(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: Recipe) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "closeness.py").write_text(block("python", "def close"))
+    named = load_recipe("sums.yaml", ["evaluation.grader=closeness.py:close"]).evaluation.grader
+    assert isinstance(named, OwnGrader)
+    close = getattr(*load(named.function, "grader function"))
+    assert [close(text, "100") for text in ("it is 95", "it is 50", "no idea")] == [
+        Grade(True, "close enough", "95"),
+        Grade(False, "too far off", "50"),
+        Grade(False, "no number at the end", ""),
+    ]

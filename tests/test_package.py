@@ -15,8 +15,8 @@ HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "pyarrow", "numpy",
 
 ROOMS = (
     *("__init__", "__main__", "front", "cli", "api", "reporting", "machine", "explain", "execution", "study", "stages"),
-    *("engines", "trainers", "tasks", "grading", "metrics"),  # the work itself
-    *("store", "processes", "recipe"),
+    *("engines", "trainers", "grading", "metrics"),  # the work itself
+    *("store", "recipe", "tasks", "processes"),
 )
 """From the roof down; a module imports from its own room or from those after it. What is not here stands on the ground."""
 WORK = ("engines", "trainers", "tasks", "grading", "metrics")

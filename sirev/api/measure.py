@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sirev.api.answers import shown_result
 from sirev.errors import BadInput, StageFailed
@@ -15,10 +15,10 @@ from sirev.execution.children import Crew
 from sirev.execution.latest_runs import remember
 from sirev.execution.listener import Listener
 from sirev.execution.runner import Runner, os_reason
+from sirev.fields import NAME_LENGTH
 from sirev.metrics.comparison.contents import Iteration
 from sirev.metrics.families import of_draws
 from sirev.recipe import recipe_names
-from sirev.recipe.fields import NAME_LENGTH
 from sirev.stages import compare, dataset, grade, imported
 from sirev.stages import measure as measures
 from sirev.store.artifacts import Artifact
@@ -32,13 +32,13 @@ from sirev.study.external.model_files import Given, Read, Source, sources
 from sirev.study.external.unstated import without_unsaid
 from sirev.study.grading_task import GradingTask, grading_task
 from sirev.study.step_names import COMPARISON, answer_steps, import_step, measuring_step, problems_step
-from sirev.study.steps import GUESS
 from sirev.suggest import suggest
 from sirev.tasks.external.completions import NAMES, READERS, field_paths
+from sirev.tasks.task import Answers
 
 METHOD = "samples"
 """The method of such a run: nobody here knows how its models came about."""
-ANSWERS = ("math", "code", "text", "letters")
+ANSWERS: tuple[Answers, ...] = get_args(Answers)
 SINGLE = ("greedy", "draw")
 """What a model's completions are where each problem has one."""
 SPLIT = "test"
@@ -107,8 +107,8 @@ def measure(
     with lists; or to a folder, a pattern ("m1-*.jsonl") or a list, whose files are read as one. Several completions of a problem
     are draws; a single one is the greedy answer, unless `greedy` names another file or `single` is "draw". Where there are no
     greedy answers, pass@1 is the mean share of right draws. Verdicts come from the files, or from a `grader` on the problems of a
-    `task` ("gsm8k", "math", "mbpp", "csqa", "jsonl"), whose rows are the local file or folder `data`, else the Hub's. `fields`
-    are dotted paths for "id", "text", "correct", "level", "answer" (as read from the completion), "prompt" and "gold", where
+    `task` ("gsm8k", say, or "jsonl": your own), whose rows are the local file or folder `data`, else the Hub's. `fields` are
+    dotted paths for "id", "text", "correct", "level", "answer" (as read from the completion), "prompt" and "gold", where
     `{step}` stands for the step's name; defaults are names in common use. `reader`: "auto", "rows", "lm-eval" or "evalplus";
     `filter`: whose verdicts of an lm-eval log count. `answers`: "math", "code", "text" or "letters", which decides what
     diversity means. `common`: compare the problems that all steps have, where some lack a few.
@@ -217,7 +217,7 @@ class _Measuring:
             runs=[{"method": METHOD, "seed": 0, "iterations": list(range(1, models + 1))}],
             suites=[],
             answers=answers,
-            guess=GUESS if self.task is not None and self.task.name == "csqa" else None,
+            guess=self.task.section.guess if self.task is not None else None,
             from_draws=not any("greedy" in of_model for of_model in parts),
         )
         return self.runner.step(COMPARISON, compare.STAGE, settings, compared), read
@@ -255,7 +255,7 @@ class _Measuring:
             if self.task is None:
                 grades = self.runner.step(steps.grades, imported.STAGE, parameters, read.inputs)
             else:
-                grades = self.runner.step(steps.grades, grade.STAGE, grade.parameters_for(self.task.grader), graded)
+                grades = self.runner.step(steps.grades, grade.STAGE, self.task.grading(self.local), graded)
             families = {part: "accuracy"} | ({name: name for name in of_draws(answers)} if part == "draws" else {})
             for what, family in families.items():
                 wants = measures.parameters_for(family, answers)

@@ -17,7 +17,7 @@ from sirev.execution.actions import PACKAGES
 from sirev.execution.children import Crew
 from sirev.execution.listener import Listener
 from sirev.execution.runner import Runner, StepContext
-from sirev.grading.graders import GRADERS
+from sirev.grading.graders import GRADERS, OWN
 from sirev.grading.sandbox.confine import CONFINED
 from sirev.metrics.families import FAMILIES
 from sirev.stages import STAGES, dataset, grade, measure
@@ -30,6 +30,7 @@ from sirev.store.provenance import versions
 from sirev.store.records import Record, action_key
 from sirev.store.runs import Run, address
 from sirev.store.store import Store
+from sirev.tasks.registry import TASKS
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ def recompute(
 
     Which ones is random but the same for the same store, spread over the stages; more of them are the same and some more.
     Those that can't be run again here are no part of the count. `on_step` is told the step, how many are done and `count`,
-    `on_warning` what the user must know at once. A store may be somebody else's, so programs that no sandbox confines and
-    classes of task are run for `unsafe_code` alone, whatever the store says.
+    `on_warning` what the user must know at once. A store may be somebody else's, so programs that no sandbox confines, classes
+    of task and functions that grade are run for `unsafe_code` alone, whatever the store says.
     """
     found = Recomputed()
     crew = Crew("recompute", embedded=False)
@@ -188,12 +189,19 @@ class _Again:
         """The stage's parameters that the action has; where rows of the user's lie is taken from what is remembered of them."""
         recorded = dict(action["parameters"])
         if stage is dataset.STAGE:
-            if recorded["task"] == "python" and not self.unsafe_code:
+            runs_code = TASKS[recorded["task"]].runs_code
+            if runs_code and not self.unsafe_code:
                 raise CantRecompute("its rows come from a class, whose code is run for --allow-unsafe-code alone")
             recorded["files"] = self._files(recorded["source"])
-            if recorded["task"] == "python":  # the class is keyed by the file that it is in
+            if runs_code:  # the class is keyed by the file that it is in
                 class_name = str(recorded["options"]["class"]).rpartition(":")[2]
                 recorded["files"] = {"class": f"{recorded['files']['rows']}:{class_name}"}
+        if stage is grade.STAGE and recorded.get("grader") == OWN:
+            if not self.unsafe_code:
+                raise CantRecompute("its grades come from a function, whose code is run for --allow-unsafe-code alone")
+            function = str(recorded["function"]).rpartition(":")[2]
+            file = self._files({"function": {"sha256": recorded["code"]}}, "its grader")["function"]
+            recorded["file"] = f"{file}:{function}"
         if stage is grade.STAGE and recorded.get("sandbox") not in (None, *CONFINED) and not self.unsafe_code:
             raise CantRecompute("it asks for no sandbox, and programs run unconfined for --allow-unsafe-code alone")
         known = {one.name for one in fields(stage.parameters)}
@@ -208,7 +216,7 @@ class _Again:
         except TypeError as error:
             raise CantRecompute(f"its recorded parameters are not those of the stage {stage.name}") from error
 
-    def _files(self, sources: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    def _files(self, sources: Mapping[str, Mapping[str, Any]], came: str = "its rows") -> dict[str, str]:
         local = LocalFiles(self.store.objects)
         files = {}
         for what, one in sources.items():
@@ -218,9 +226,9 @@ class _Again:
             try:
                 here = next((path for path in local.where(digest) if local.holds(path, digest)), None)
             except BadInput as error:  # a pipe, say, or a file that may not be read
-                raise CantRecompute(f"the file that its rows came from can't be read: {error}") from error
+                raise CantRecompute(f"the file that {came} came from can't be read: {error}") from error
             if here is None:
-                raise CantRecompute("the file that its rows came from is not here any more, or has changed")
+                raise CantRecompute(f"the file that {came} came from is not here any more, or has changed")
             files[what] = str(here)
         return files
 

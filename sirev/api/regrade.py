@@ -16,7 +16,8 @@ from sirev.execution.runner import Runner, os_reason
 from sirev.explain.lookup import run_named
 from sirev.grading.sandbox.confine import CONFINED
 from sirev.recipe import Overrides, Recipe, allow_unsafe_code, load_recipe, override_list
-from sirev.recipe.task_sections import Arithmetic
+from sirev.recipe.sections import Grader, OwnGrader
+from sirev.recipe.yaml_reading import parse
 from sirev.stages import dataset, sample, source
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact
@@ -26,8 +27,8 @@ from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.nulls import follow, retrained_in
 from sirev.study.remedies import rerun
-from sirev.study.step_names import problems_step, stage_of
-from sirev.study.steps import Model, Planned, StepResult, Steps
+from sirev.study.step_names import grading_step, problems_step, stage_of
+from sirev.study.steps import Graded, Model, Planned, StepResult, Steps
 from sirev.suggest import suggest
 
 ASKED = (source.STAGE, dataset.STAGE, sample.STAGE)
@@ -87,20 +88,23 @@ def regrade(
     """Grade all answers of a run by the graders of its recipe under `overrides`, and say which verdicts flipped.
 
     `run` is an id or the beginning of one; `overrides` are "key.sub=value" below the graders of training, evaluation and OOD
-    suites; `unsafe_code` lets programs run unconfined (`sirev.recipe.allow_unsafe_code`). Models, answers and the run itself
-    stay as they are; the new grades are kept in the store, where an `iterate` with the same overrides finds them. Raises
+    suites; `unsafe_code` lets programs run unconfined (`sirev.recipe.allow_unsafe_code`), and runs functions that the run's
+    recipe has for graders, as is done without it for those that `overrides` name. Models, answers and the run itself stay as
+    they are; the new grades are kept in the store, where an `iterate` with the same overrides finds them. Raises
     BadInput for what can't be regraded, StageFailed where a grader fails.
     """
     opened = store if isinstance(store, Store) else Store(store)
     found = run_named(opened, run)
+    named = override_list(overrides)
     try:
-        recipe = _recipe_of(found, override_list(overrides))
-        return _regraded(opened, found, allow_unsafe_code(recipe) if unsafe_code else recipe, listener or Listener())
+        recipe = _recipe_of(found, named)
+        trusted = None if unsafe_code else _functions_named_by(named)
+        return _regraded(opened, found, allow_unsafe_code(recipe) if unsafe_code else recipe, trusted, listener or Listener())
     except OSError as error:  # the disk is full, say
         raise StageFailed(f"{found.id}: {os_reason(error)}") from error
 
 
-def _regraded(store: Store, run: Run, recipe: Recipe, listener: Listener) -> Regrading:
+def _regraded(store: Store, run: Run, recipe: Recipe, trusted: frozenset[str] | None, listener: Listener) -> Regrading:
     if not any(stage_of(step) == "grade" for step in run.pins):
         again = rerun(run, store)
         raise BadInput(f"the run {run.id} has graded nothing yet; go on with: {again.command} ({again.note})")
@@ -108,17 +112,32 @@ def _regraded(store: Store, run: Run, recipe: Recipe, listener: Listener) -> Reg
     regrader = Regrader(store, run, recipe, crew, listener)
     try:
         with crew.turn, store.leasing():
-            follow(PinnedSteps(recipe, run.seed, regrader, LocalFiles(store.objects)), run.method, retrained_in(run))
+            follow(PinnedSteps(recipe, run.seed, regrader, LocalFiles(store.objects), trusted), run.method, retrained_in(run))
     finally:  # also on Ctrl-C
         crew.close()
     return Regrading(run.id, regrader.steps, regrader.missing, tuple(regrader.runner.computed))
 
 
 class PinnedSteps(Steps):
-    """The steps of a run that has its problems and M_0: what they came from is not asked for, and may be gone."""
+    """The steps of a run that has its problems and M_0: what they came from is not asked for, and may be gone.
+
+    Of the user's own graders those in `trusted` are run; None trusts all.
+    """
+
+    def __init__(self, recipe: Recipe, seed: int, regrader: Regrader, local: LocalFiles, trusted: frozenset[str] | None) -> None:
+        super().__init__(recipe, seed, regrader, local)
+        self._regrader = regrader
+        self._trusted = trusted
+
+    def grade(self, t: int, what: str, answers: tuple[StepResult, StepResult], grader: Grader) -> Graded:
+        if not isinstance(grader, OwnGrader) or self._trusted is None or grader.function in self._trusted:
+            return super().grade(t, what, answers, grader)
+        name = grading_step(what, t)
+        self._regrader.leave(name, "its grader is a function that the run names, whose code is run for --allow-unsafe-code alone")
+        return Graded(*answers, Planned(name))
 
     def problems(self, split: str) -> StepResult:
-        stage = source.STAGE if isinstance(self.recipe.task, Arithmetic) else dataset.STAGE
+        stage = source.STAGE if self.recipe.task.embedded else dataset.STAGE
         return self._do(problems_step(stage.name, split), stage, None, {})
 
     def base_model(self) -> Model:
@@ -165,6 +184,11 @@ class Regrader:
             else:
                 self._regrade(name, stage, parameters, answers, before)
         return Planned(name)
+
+    def leave(self, name: str, why: str) -> None:
+        """Say why a step that the run graded is not regraded."""
+        if name in self.run.pins:
+            self.missing[name] = why
 
     def provenance(self, name: str) -> Mapping[str, Any]:
         """Nothing: no training is asked about."""
@@ -218,6 +242,13 @@ def _recipe_of(run: Run, overrides: Sequence[str]) -> Recipe:
             return load_recipe(file, overrides)
         except BadInput as error:  # an older sirev may have known fields and graders that this one does not
             raise BadInput(str(error).replace(str(file), f"the settings of the run {run.id}")) from None
+
+
+def _functions_named_by(overrides: Sequence[str]) -> frozenset[str]:
+    """The functions that overrides name as graders: that is a word of the user's, not of the store's."""
+    values = [parse(override.partition("=")[2]) for override in overrides]
+    named = [value.get("function") if isinstance(value, dict) else value for value in values]
+    return frozenset(one for one in named if isinstance(one, str))
 
 
 def _confined(settings: dict[str, Any]) -> dict[str, Any]:

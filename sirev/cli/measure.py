@@ -36,7 +36,7 @@ def measure(
     common: Annotated[bool, typer.Option("--common", help="Use only the problems that every step has.")] = False,
     task: Annotated[
         str | None,
-        typer.Option("--task", metavar="TASK", help="Grade by gsm8k, math, mbpp, csqa or jsonl, instead of by the files."),
+        typer.Option("--task", metavar="TASK", help="Grade by a task, such as gsm8k or jsonl, instead of by the files."),
     ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", metavar="PATH", help="The task's rows: a file or a folder. Default: the Hub.")

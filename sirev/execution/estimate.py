@@ -29,17 +29,10 @@ from sirev.store.store import Store
 from sirev.study.step_names import StepName, parse_step, stage_of, training_step
 from sirev.study.steps import StepResult
 from sirev.tasks.load import DatasetParameters, ProblemsRequest, load
+from sirev.tasks.registry import TASKS
 from sirev.trainers.dispatch import TrainParameters
 from sirev.training_kinds import KINDS
 
-PUBLISHED = {
-    "gsm8k": {"train": 7473, "test": 1319},
-    "math": {"train": 7500, "test": 5000},
-    "mbpp": {"train": 374, "test": 500, "dev": 90},
-    "csqa": {"train": 9741, "test": 1221},
-}
-"""Problems of the published splits, for plans made before the data is here."""
-MATH_ALGEBRA = 1187  # of the 5,000 test problems of MATH
 ANSWER_SHARE = 0.4  # of max_new_tokens
 RIGHT = 0.5  # of the draws
 ASSUMED = 1000  # problems of a split that is neither published nor here
@@ -273,9 +266,7 @@ class _Counts:
             return parameters.limit
         if split == "dev" and parameters.dev is not None:
             return parameters.dev
-        if parameters.options.get("subjects") == ["Algebra"] and split == "test":
-            return MATH_ALGEBRA
-        count = PUBLISHED.get(parameters.task, {}).get(split)
+        count = TASKS[parameters.task].size(split, parameters.options)
         if count is None:
             self.found.assume(f"{ASSUMED:,} problems in {parameters.split}, which is not read yet")
             return ASSUMED

@@ -11,7 +11,7 @@ from typing import Any
 
 from sirev.grading import extract, final_number
 from sirev.grading.grade import Grade, because
-from sirev.grading.graders import GRADERS, Settings
+from sirev.grading.graders import GRADERS, OWN, Settings
 from sirev.processes.requests import Emit, Progress, Warned
 
 Count = Callable[[int, int], None]
@@ -69,6 +69,10 @@ def grade_all(grader: str, pairs: Sequence[tuple[str, str]], settings: Settings,
 
         grades, summary, details = mbpp.grade_all(pairs, settings, workers=workers, progress=done)
         return Graded(grades, summary, details)
+    if grader == OWN:
+        from sirev.grading import own
+
+        return Graded(own.grade_all(pairs, settings.function, settings.seconds, workers=workers, progress=done))
     return Graded(_as_mathematics(grader, pairs, settings.seconds, workers, done))
 
 

@@ -11,6 +11,8 @@ Reason = Literal["right", "wrong", "no answer found", "timeout", "error"]
 RIGHT, IN_PROCESS = "right", "right, in process"
 """IN_PROCESS: right as far as the program that was judged can be trusted, since some test ran beside it."""
 
+REASON_LIMIT = 200
+"""Characters of a reason that a user's own grader gives."""
 ANSWER_LIMIT = 200
 """Characters of an answer that are kept: a completion that repeats itself must not double the size of the store."""
 

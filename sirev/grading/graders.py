@@ -32,8 +32,12 @@ class Settings:
     sandbox: Literal["A", "B", "C"] = "B"
     """The least tier that will do."""
     prelude: bool = True
+    function: str = ""
+    """The user's function: "package.module:function" or "file.py:function"."""
 
 
+OWN = "python"
+"""The grader that is a function of the user's."""
 _ALGEBRA = ("math-verify", "latex2sympy2_extended", "sympy")
 
 GRADERS: dict[str, Grader] = {
@@ -44,4 +48,5 @@ GRADERS: dict[str, Grader] = {
     "letter": Grader(1, False, 'the option, A to E, after the last "Answer:"'),
     "exact": Grader(1, False, "the whole text, without blanks around it"),
     "mbpp": Grader(2, True, "the program, run in a sandbox against the tests"),
+    OWN: Grader(1, True, "whatever a function of your own compares"),
 }

@@ -27,7 +27,8 @@ from sirev.processes.memory import memory
 from sirev.processes.parent_death import die_with
 
 T = TypeVar("T")
-Judge = Callable[[T], Reason]
+R = TypeVar("R")
+Judge = Callable[[T], R]
 
 CHUNK = 16
 """Answers handed to a worker at a time: handing over costs little beside sixteen, and a death costs no more than them."""
@@ -55,22 +56,22 @@ class OutOfTime(BaseException):
 
 
 def judge_all(
-    judge: Judge[T],
+    judge: Judge[T, R],
     items: Sequence[T],
     *,
     seconds: float,
     workers: int,
     prepare: Callable[[], None] | None = None,
     judged: Callable[[int], None] | None = None,
-) -> list[Reason]:
+) -> list[R | Reason]:
     """What `judge` says of each item, in order; "timeout" and "error" are the pool's own.
 
     `judge` and `prepare`, which each worker calls once, are functions of an importable module. `judged` is told the
     index of each item as it is done. The workers are fresh interpreters and end with the call.
     """
-    reasons: dict[int, Reason] = {}
+    reasons: dict[int, R | Reason] = {}
 
-    def note(index: int, reason: Reason) -> None:
+    def note(index: int, reason: R | Reason) -> None:
         reasons[index] = reason
         if judged is not None:
             judged(index)
@@ -88,11 +89,11 @@ def judge_all(
 
 def _attempt(
     pool: ProcessPool,
-    judge: Judge[T],
+    judge: Judge[T, R],
     items: Sequence[T],
     todo: list[int],
     seconds: float,
-    note: Callable[[int, Reason], None],
+    note: Callable[[int, R | Reason], None],
 ) -> None:
     chunks = [todo[first : first + CHUNK] for first in range(0, len(todo), CHUNK)]
     suspects: list[int] = []
@@ -107,10 +108,10 @@ def _attempt(
 
 
 def _outcomes(
-    pool: ProcessPool, judge: Judge[T], items: Sequence[T], chunks: list[list[int]], seconds: float
-) -> Iterator[tuple[list[int], list[Reason] | Reason]]:
+    pool: ProcessPool, judge: Judge[T, R], items: Sequence[T], chunks: list[list[int]], seconds: float
+) -> Iterator[tuple[list[int], list[R | Reason] | Reason]]:
     """Each chunk with its items' reasons or, where its worker died, the reason of that death. In order of completion."""
-    futures: dict[Future[list[Reason]], list[int]] = {}
+    futures: dict[Future[list[R | Reason]], list[int]] = {}
     for chunk in chunks:
         limit = WALL * seconds * len(chunk)
         futures[pool.schedule(_judge_chunk, (judge, [items[i] for i in chunk], seconds), timeout=limit)] = chunk
@@ -124,7 +125,7 @@ def _outcomes(
             yield futures[future], _outcome(future)
 
 
-def _outcome(future: Future[list[Reason]]) -> list[Reason] | Reason:
+def _outcome(future: Future[list[R | Reason]]) -> list[R | Reason] | Reason:
     try:
         return future.result()
     except TimeoutError:
@@ -190,11 +191,11 @@ def _out_of_time(signum: int, frame: FrameType | None) -> None:
     raise OutOfTime
 
 
-def _judge_chunk(judge: Judge[T], items: Sequence[T], seconds: float) -> list[Reason]:
+def _judge_chunk(judge: Judge[T, R], items: Sequence[T], seconds: float) -> list[R | Reason]:
     return [_judge_one(judge, item, seconds) for item in items]
 
 
-def _judge_one(judge: Judge[T], item: T, seconds: float) -> Reason:
+def _judge_one(judge: Judge[T, R], item: T, seconds: float) -> R | Reason:
     try:
         # Again and again, since a library's bare `except` can swallow the first.
         signal.setitimer(signal.ITIMER_PROF, seconds, 0.1)

@@ -9,7 +9,6 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 from sirev import hub
@@ -18,8 +17,8 @@ from sirev.errors import BadInput
 from sirev.machine.findings import Finding, Remedy
 from sirev.recipe import Recipe
 from sirev.recipe.sections import TaskSuite
-from sirev.recipe.task_sections import Csqa, Data, OwnClass
-from sirev.tasks.splits import local_file, require_distinct_files, upstream_split
+from sirev.tasks.splits import local_file, require_distinct_files
+from sirev.tasks.task import Data, Task
 from sirev.trainers.base_models import NOT_THE_MODEL, PATTERNS, local_files, local_module_files
 
 
@@ -56,9 +55,9 @@ def data(recipe: Recipe, *, hub_only: bool = False) -> Iterator[Finding]:
     """The rows of the task and of its out-of-distribution suites; `need` tells the two apart."""
     task = recipe.task
     yield from _rows("data", "task", task, ("train", recipe.evaluation.split), hub_only)
-    if isinstance(task, Csqa) and task.explanations is not None and not (hub_only and task.explanations.local):
-        found = _source("explanations", "task.explanations", "csqa", task.explanations, ("train",))
-        yield replace(found, need="data")
+    for field, source in task.sources().items():
+        if field != "data" and not (hub_only and source.local):
+            yield replace(_source(field, f"task.{field}", task, source, ("train",)), need="data")
     for name, suite in recipe.evaluation.ood.items():
         if isinstance(suite, TaskSuite):
             key = f"evaluation.ood.{name}"
@@ -67,23 +66,23 @@ def data(recipe: Recipe, *, hub_only: bool = False) -> Iterator[Finding]:
                 yield finding if finding.well else replace(finding, remedies=(*finding.remedies, without))
 
 
-def _rows(what: str, key: str, task: Any, splits: tuple[str, ...], hub_only: bool) -> Iterator[Finding]:
-    if isinstance(task, OwnClass):
-        yield Finding(what, f"made by {task.class_}", True, False, need=what)
-    elif isinstance(named := getattr(task, "data", None), Data) and not (hub_only and named.local):
-        yield replace(_source(what, f"{key}.data", task.name, named, splits), need=what)
+def _rows(what: str, key: str, task: Task, splits: tuple[str, ...], hub_only: bool) -> Iterator[Finding]:
+    if task.code is not None:
+        yield Finding(what, f"made by {task.code}", True, False, need=what)
+    named = task.sources().get("data")
+    if named is not None and not (hub_only and named.local):
+        yield replace(_source(what, f"{key}.data", task, named, splits), need=what)
 
 
-def _source(what: str, key: str, task: str, named: Data, splits: tuple[str, ...]) -> Finding:
+def _source(what: str, key: str, task: Task, named: Data, splits: tuple[str, ...]) -> Finding:
     if not named.local:
         assert named.hub is not None
         return on_the_hub(what, "dataset", named.hub, named.revision, f"{key}.path")
     remedy = Remedy("name the files", f"--set {key}.path=FOLDER")
     try:
-        given = {"train": named.train, "test": named.test}
-        if {"train", "test"} <= set(splits):
-            require_distinct_files(task, named.path, given, key)
-        files = [local_file(named.path, given, upstream_split(task, split), key) for split in splits]
+        if {"train", "test"} <= set(splits) and not task.one_file:
+            require_distinct_files(task.name, named.path, named.files, key)
+        files = [local_file(named.path, named.files, task.upstream(split), key) for split in splits]
     except BadInput as error:
         return Finding(what, str(error), False, True, (remedy,))
     missing = [str(file) for file in dict.fromkeys(files) if not file.is_file()]

@@ -8,11 +8,11 @@ from typing import Any
 
 from sirev.addresses import Address
 from sirev.errors import BadInput
+from sirev.fields import Section
 from sirev.recipe.complaints import outline
 from sirev.recipe.draft import Keys, Source
-from sirev.recipe.fields import Section
 from sirev.recipe.sections import Grader, LevelsSuite, ProgramGrader, Recipe, TaskSuite
-from sirev.recipe.task_sections import Arithmetic, Csqa, Mbpp, OwnClass, OwnRows
+from sirev.tasks.task import Task
 from sirev.training_kinds import KINDS
 
 Said = Callable[[Sequence[str]], Any]
@@ -81,32 +81,29 @@ def _check_methods(recipe: Recipe, complain: Complain) -> None:
 
 def _check_task(recipe: Recipe, said: Said, complain: Complain) -> None:
     task = recipe.task
-    embedded = isinstance(task, Arithmetic)
-    if recipe.sampling.problems is not None and isinstance(task, Arithmetic) and recipe.sampling.problems > task.train:
-        complain(("sampling", "problems"), f"the training set has {task.train} problems (task.train)")
-    if recipe.evaluation.split == "dev" and not isinstance(task, Mbpp) and getattr(task, "dev", None) is None:
+    asked, there = recipe.sampling.problems, task.training_problems
+    if asked is not None and there is not None and asked > there:
+        complain(("sampling", "problems"), f"the training set has {there} problems (task.train)")
+    if recipe.evaluation.split == "dev" and "dev" not in task.splits and task.held_out is None:
         complain(("evaluation", "split"), "needs task.dev, the number of problems to keep out of the training split")
-    if isinstance(task, Mbpp) and task.dev is not None:
-        complain(("task", "dev"), "MBPP has a validation split of its own; evaluation.split: dev uses it")
-    if isinstance(task, Csqa) and task.rationales != "ecqa" and task.explanations is not None:
-        complain(("task", "explanations"), "read only with rationales: ecqa")
-    if isinstance(task, Csqa) and task.rationales != "self" and _changed(task, said, "task", "bootstrap"):
-        complain(("task", "bootstrap"), "read only with rationales: self")
+    for field, why in task.unread().items():
+        if _changed(task, said, "task", field):
+            complain(("task", field), why)
     _check_grader(task, recipe.training.grader, ("training", "grader"), complain)
     _check_grader(task, recipe.evaluation.grader, ("evaluation", "grader"), complain)
     for name, suite in recipe.evaluation.ood.items():
-        if isinstance(suite, LevelsSuite) != embedded:
-            kind = "levels and problems" if embedded else "task and grader"
+        if isinstance(suite, LevelsSuite) != task.embedded:
+            kind = "levels and problems" if task.embedded else "task and grader"
             complain(("evaluation", "ood", name), f"a suite beside the task {task.name} has {kind}")
         if isinstance(suite, TaskSuite):
             _check_grader(suite.task, suite.grader, ("evaluation", "ood", name, "grader"), complain)
 
 
-def _check_grader(task: Any, grader: Grader, keys: Keys, complain: Complain) -> None:
+def _check_grader(task: Task, grader: Grader, keys: Keys, complain: Complain) -> None:
     runs_programs = isinstance(grader, ProgramGrader)
-    if isinstance(task, Mbpp) and not runs_programs:
-        complain((*keys, "name"), "the task mbpp is graded by mbpp alone")
-    if runs_programs and not isinstance(task, Mbpp | OwnRows | OwnClass):
+    if task.programs and not runs_programs:
+        complain((*keys, "name"), f"the task {task.name} is graded by mbpp alone")
+    if runs_programs and task.programs is False:
         complain((*keys, "name"), f"it runs programs, which the task {task.name} does not ask for")
 
 
@@ -118,7 +115,7 @@ def _changed(section: Section, said: Said, *keys: str) -> bool:
 def _check_model(recipe: Recipe, complain: Complain) -> None:
     if recipe.model.pretrain is None:
         return
-    if not isinstance(recipe.task, Arithmetic):
+    if not recipe.task.embedded:
         complain(("model", "pretrain"), "a model made here knows the words of the embedded task alone")
     sizes = recipe.model.architecture
     if sizes is not None and sizes.heads % sizes.kv_heads:

@@ -15,7 +15,7 @@ SUITES = ("evaluation", "ood")
 KEPT = ("dtype", "context")
 """What stays of an engine's settings when another engine takes its place."""
 SHORT = ("model", "engine", "grader")
-"""Sections that may be written as their name alone: `model: mistralai/Mistral-7B-v0.1`."""
+"""Sections that may be written as their name alone: `model: mistralai/Mistral-7B-v0.1`; a grader as `file.py:function`."""
 NO_SECTION = ("evaluation", "embedding", "model")
 """A field of the same name that is a name already."""
 
@@ -49,7 +49,8 @@ class Source:
                 # Another model has no use for this one's revision, another engine none for its memory.
                 before = place.get(key)
                 kept = {field: v for field, v in before.items() if field in KEPT} if isinstance(before, dict) else {}
-                value = {"name": value, **(kept if key == "engine" else {})}
+                own = {"name": "python", "function": value} if key == "grader" and ":" in value else None
+                value = own or {"name": value, **(kept if key == "engine" else {})}
                 place.pop(key, None)
             if isinstance(value, dict) and isinstance(place.get(key), dict):
                 self.merge(value, origin, here)

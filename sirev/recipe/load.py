@@ -16,10 +16,10 @@ from sirev.recipe.draft import Source
 from sirev.recipe.model_names import named_after
 from sirev.recipe.overrides import Overrides, lay_over, with_model
 from sirev.recipe.sections import Recipe
-from sirev.recipe.task_sections import DEFAULT_GRADERS
 from sirev.recipe.yaml_reading import read_mapping
 from sirev.shipped import names_in, recipe_folder
 from sirev.suggest import suggest
+from sirev.tasks.registry import TASKS
 
 Overlays = Sequence[str | Path] | str | Path
 MODEL = ("model", "name")
@@ -71,8 +71,9 @@ def read_recipe(
     new_model = source.value(MODEL)
     if isinstance(new_model, str) and new_model != own_model and isinstance(name, str) and source.value(("name",)) == name:
         source.data["name"] = named_after(name, own_model if isinstance(own_model, str) else None, new_model)
-    task = source.value(("task", "name"))
-    if grader := DEFAULT_GRADERS.get(task) if isinstance(task, str) else None:
+    name_of_task = source.value(("task", "name"))
+    task = TASKS.get(name_of_task) if isinstance(name_of_task, str) else None
+    if grader := task.default_grader if task else None:
         for part in ("training", "evaluation"):
             if isinstance(source.data.get(part), dict):
                 source.data[part].setdefault("grader", {"name": grader})

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_serializer, model_validator
 
 from sirev.addresses import Address
+from sirev.fields import Count, Name, Rate, Section, Seed, Share, Warmup, Weight
 from sirev.margins import DIVERSITY_MARGIN, MARGIN
-from sirev.recipe.fields import Count, Name, Rate, Section, Seed, Share, Warmup, Weight
-from sirev.recipe.task_sections import Gsm8k, Level, Math, Mbpp, Task
+from sirev.tasks.core.arithmetic import Level
+from sirev.tasks.registry import SUITES, TASKS
+from sirev.tasks.task import Task
 from sirev.training_kinds import KINDS, Kind, Method, TrainingKind
+
+if TYPE_CHECKING:
+    AnyTask = Task
+    SuiteTask = Task
+else:  # each task validates what a recipe says of it
+    AnyTask = Annotated[reduce(or_, TASKS.values()), Field(discriminator="name")]
+    SuiteTask = Annotated[reduce(or_, SUITES.values()), Field(discriminator="name")]
 
 
 class Architecture(Section):
@@ -135,8 +146,18 @@ class ProgramGrader(Section):
     """Start each program with the usual imports, which model-written answers take for granted."""
 
 
+class OwnGrader(Section):
+    """Calls a function of the user's: (completion, answer) -> True, False or a `sirev.Grade` (docs/tasks.md)."""
+
+    name: Literal["python"]
+    function: str
+    """`package.module:function` or `file.py:function`."""
+    seconds: Rate = 10.0
+    """CPU time that one answer may take."""
+
+
 # Who says whether an answer is right.
-Grader = Annotated[TextGrader | ProgramGrader, Field(discriminator="name")]
+Grader = Annotated[TextGrader | ProgramGrader | OwnGrader, Field(discriminator="name")]
 
 
 class Training(Section):
@@ -196,9 +217,9 @@ class LevelsSuite(Section):
 class TaskSuite(Section):
     """An out-of-distribution suite from another task's test split, put in the words of the trained task."""
 
-    task: Annotated[Gsm8k | Math | Mbpp, Field(discriminator="name")]
+    task: SuiteTask
     template: Name | None = None
-    """The prompt template, one of `sirev.tasks.templates`; null takes that of the recipe's own task."""
+    """The prompt template, one of `sirev.tasks.registry`; null takes that of the recipe's own task."""
     grader: Grader
     max_new_tokens: Count | None = None
 
@@ -282,7 +303,7 @@ class Recipe(Section):
     description: str = ""
     gpu: Literal["required", "optional"] = "optional"
     """`required` refuses to compute anything where there is none, before anything is downloaded."""
-    task: Task
+    task: AnyTask
     model: Model
     methods: Annotated[list[Method], Field(min_length=1)]
     T: Annotated[int, Field(ge=2)]

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
+from sirev.fields import Section
 from sirev.recipe.draft import SUITES, Keys, Source
-from sirev.recipe.fields import Section
 from sirev.recipe.sections import Recipe
 from sirev.suggest import ALIASES
 

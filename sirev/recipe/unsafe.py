@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sirev.errors import BadInput
-from sirev.recipe.sections import Grader, ProgramGrader, Recipe, TaskSuite
+from sirev.recipe.sections import Grader, OwnGrader, ProgramGrader, Recipe, TaskSuite
 
 
 def allow_unsafe_code(recipe: Recipe) -> Recipe:
@@ -14,7 +14,7 @@ def allow_unsafe_code(recipe: Recipe) -> Recipe:
     training, evaluation = recipe.training, recipe.evaluation
     suites = {name: suite for name, suite in evaluation.ood.items() if isinstance(suite, TaskSuite)}
     graders = [training.grader, evaluation.grader, *(suite.grader for suite in suites.values())]
-    if not any(isinstance(grader, ProgramGrader) for grader in graders):
+    if not any(isinstance(grader, ProgramGrader | OwnGrader) for grader in graders):
         raise BadInput(f"--allow-unsafe-code: the recipe {recipe.name} runs no programs")
     ood = {name: suite.model_copy(update={"grader": _unconfined(suite.grader)}) for name, suite in suites.items()}
     return recipe.model_copy(

@@ -17,17 +17,8 @@ from sirev.store.runs import Run
 from sirev.store.sharing.private import shareable
 from sirev.store.store import Store
 from sirev.study.step_names import import_step, parse_step
+from sirev.tasks.registry import TASKS
 
-TASKS = {
-    "arithmetic": "made-up word problems",
-    "gsm8k": "GSM8K",
-    "math": "MATH",
-    "mbpp": "MBPP",
-    "csqa": "CommonsenseQA",
-    "jsonl": "problems of your own",
-    "files": "problems of the files",
-}
-"""A task's name in a recipe -> what it is called; others go by their own name."""
 ENGINES = {"vllm": "vllm", "transformers": "transformers"}
 """An engine's name -> the package whose version is told."""
 REVISION = 12
@@ -143,7 +134,9 @@ def _count(store: Store, run: Run, step: str) -> str:
 
 def _task_name(settings: dict[str, Any]) -> str:
     name = str(_get(settings, "task", "name") or "")
-    return TASKS.get(name, name)
+    if name == "files":  # completions without a task
+        return "problems of the files"
+    return TASKS[name].title or name if name in TASKS else name
 
 
 def _task(settings: dict[str, Any], study: Study) -> list[tuple[str, str]]:
@@ -188,7 +181,8 @@ def _versions(settings: dict[str, Any], records: Sequence[Record], *, measured: 
     engine = str(_get(settings, "engine", "name") or "")
     versions = _all(_get(record.provenance, "packages", ENGINES.get(engine, engine)) for record in records)
     gpus = _all(gpu for record in records for gpu in _get(record.provenance, "hardware", "gpus") or [])
-    grader = _get(settings, "evaluation", "grader", "name") or _get(settings, "task", "grader", "name")
+    named = _get(settings, "evaluation", "grader") or _get(settings, "task", "grader") or {}
+    grader = named.get("function") or named.get("name")
     where = f"; {', '.join(gpus)}" if gpus else ""
     return [
         ("Engine", "" if measured or not engine else f"{engine} {' and '.join(versions)}".strip() + where),

@@ -17,6 +17,7 @@ from sirev.metrics.statistic import Statistic, mean_over_seeds
 from sirev.recipe import METHODS
 from sirev.reporting.sections.run_rows import RunData, Study, at
 from sirev.reporting.tables import ABSENT, TextTable, fixed, percent, with_interval
+from sirev.tasks.registry import TASKS
 
 PAPER: dict[str, Any] = json.loads(files("sirev.reporting").joinpath("published.json").read_text(encoding="utf-8"))
 """A row a model and task: its coverage (a share), pass@1 in % of M_1 and the best of each method, all as the table of Figure 2
@@ -24,7 +25,7 @@ prints them; "shapes" and "reached", read off the other figures; "inconsistencie
 disagree, or a number fits no reading."""
 MODELS: dict[str, str] = PAPER["models"]
 """First part of a recipe's name -> the paper's model."""
-TEST_PROBLEMS: dict[str, int] = PAPER["test_problems"]
+TEST_PROBLEMS = {name: task.published["test"] for name, task in TASKS.items() if "test" in task.published}
 """Problems of each test set, for the sampling error of a published number."""
 T: int = PAPER["T"]
 """The paper's last iteration."""

@@ -9,10 +9,11 @@ from dataclasses import dataclass, fields
 from sirev.grading import dispatch
 from sirev.grading.dispatch import Graded, GradeRequest, grade_light
 from sirev.grading.graders import GRADERS, Settings
-from sirev.parameters import semantic
+from sirev.own_code import keyed_name
+from sirev.parameters import operational, semantic
 from sirev.processes.requests import Progress, Warned
 from sirev.processes.spawning import cores
-from sirev.recipe.sections import Grader
+from sirev.recipe.sections import Grader, OwnGrader
 from sirev.stages.stage import Context, Stage
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.tables import Table
@@ -24,6 +25,7 @@ COLUMNS = {"problem_id": "string", "draw": "int", "correct": "bool", "reason": "
 class GradeParameters:
     """Which grader judges, and its version: a changed grader regrades and never samples. `seconds` of CPU an answer may take.
 
+    `function` and `code` are of a function of the user's: its name, and the digest of its source file, which lies at `file`.
     The others are of graders that run programs alone. `sandbox` is the least tier that will do: which one was used is
     provenance, so that grades made in a better one are found.
     """
@@ -34,12 +36,17 @@ class GradeParameters:
     memory_mb: int | None = semantic(default=None, absent_means=None)
     sandbox: str | None = semantic(default=None, absent_means=None)
     prelude: bool | None = semantic(default=None, absent_means=None)
+    function: str | None = semantic(default=None, absent_means=None)
+    code: str | None = semantic(default=None, absent_means=None)
+    file: str = operational(default="")
 
 
-def parameters_for(grader: Grader) -> GradeParameters:
-    """The parameters of a recipe's grader; one that takes no time has no limit."""
+def parameters_for(grader: Grader, code: str | None = None) -> GradeParameters:
+    """The parameters of a recipe's grader; one that takes no time has no limit. `code` digests the user's function's file."""
     known = GRADERS[grader.name]
     settings = grader.model_dump(exclude={"name"}) if known.heavy else {}
+    if isinstance(grader, OwnGrader):
+        settings |= {"function": keyed_name(grader.function), "code": code, "file": grader.function}
     return GradeParameters(grader.name, known.version, **settings)
 
 
@@ -71,7 +78,8 @@ def run(parameters: GradeParameters, inputs: Mapping[str, Artifact], context: Co
 def _in_child(parameters: GradeParameters, pairs: list[tuple[str, str]], context: Context) -> Graded:
     asked, answered = context.scratch / "pairs.json", context.scratch / "grades.json"
     asked.write_text(json.dumps(pairs), encoding="utf-8")
-    given = {field.name: value for field in fields(Settings) if (value := getattr(parameters, field.name)) is not None}
+    named = {field.name: getattr(parameters, field.name) for field in fields(Settings) if field.name != "function"}
+    given = {name: value for name, value in named.items() if value is not None}
 
     def on_event(event: Progress | Warned) -> None:
         if isinstance(event, Warned):
@@ -79,7 +87,8 @@ def _in_child(parameters: GradeParameters, pairs: list[tuple[str, str]], context
         else:
             context.progress(event.done, event.total, "answers", event.rate)
 
-    request = GradeRequest(parameters.grader, Settings(**given), asked, answered, workers=cores())
+    settings = Settings(**given, function=parameters.file)
+    request = GradeRequest(parameters.grader, settings, asked, answered, workers=cores())
     context.call("grader", dispatch.grade, request, on_event)
     return Graded.of_json(json.loads(answered.read_text(encoding="utf-8")))
 

@@ -73,7 +73,7 @@ def run(parameters: SamplesParameters, inputs: Mapping[str, Artifact], context: 
         pairs = [(one, _problem(one)) for one in read.problems]
     else:
         from sirev.tasks.external.matching import matched
-        from sirev.tasks.templates import TEMPLATES
+        from sirev.tasks.registry import TEMPLATES
 
         template = TEMPLATES.get(parameters.template, parameters.template)
         task_problems = inputs["problems"].rows("problems")

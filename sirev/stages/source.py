@@ -27,7 +27,7 @@ class SourceParameters:
 
 def run(parameters: SourceParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
     """A table `problems`: id, prompt, target (what follows the prompt in training), answer, level."""
-    from sirev.tasks import arithmetic
+    from sirev.tasks.core import arithmetic
 
     rows = arithmetic.problems(parameters.split, parameters.n, parameters.levels, parameters.data_seed, parameters.style_weights)
     return Output(tables={"problems": Table(COLUMNS, rows, ("id",))})

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast
 
 from sirev.errors import BadInput
-from sirev.grading.graders import GRADERS
-from sirev.recipe import load_recipe
-from sirev.recipe.sections import Grader, ProgramGrader, TextGrader
-from sirev.recipe.task_sections import DEFAULT_GRADERS, Csqa, Data, Gsm8k, Math, Mbpp, OwnRows
+from sirev.grading.graders import GRADERS, OWN
+from sirev.recipe.load import read_recipe
+from sirev.recipe.sections import Grader, OwnGrader, ProgramGrader, TextGrader
+from sirev.stages.grade import GradeParameters
 from sirev.store.local_files import LocalFiles
-from sirev.study.inputs import dataset_parameters, template_of
+from sirev.study.inputs import dataset_parameters, grade_parameters
 from sirev.suggest import suggest
 from sirev.tasks.load import DatasetParameters
+from sirev.tasks.registry import TASKS
+from sirev.tasks.task import DataTask
 
-Section = Gsm8k | Math | Mbpp | Csqa | OwnRows
-TaskName = Literal["gsm8k", "math", "mbpp", "csqa", "jsonl"]
-TASKS: tuple[TaskName, ...] = get_args(TaskName)
-ANSWERS = {"gsm8k": "math", "math": "math", "mbpp": "code", "csqa": "text", "jsonl": "math"}
-_RECIPES = "mistral"
-"""Whose recipes name each task's data set on the Hub, pinned."""
+GRADING: dict[str, type[DataTask]] = {name: task for name, task in TASKS.items() if issubclass(task, DataTask)}
+"""The tasks whose problems can be read without a recipe of the user's."""
+NAMED = [name for name in GRADERS if name != OWN]
 
 
 @dataclass(frozen=True)
 class GradingTask:
     """A task's section as a recipe has it, one split of it, and its grader's section."""
 
-    section: Section
+    section: DataTask
     split: str
     grader: Grader
 
@@ -39,16 +38,20 @@ class GradingTask:
     @property
     def template(self) -> str:
         """The name of the template of its prompts; a user's own task has the template itself."""
-        return self.section.prompt if isinstance(self.section, OwnRows) else template_of(self.section)
+        return self.section.prompt_template
 
     @property
     def answers(self) -> str:
         """What an answer is, for measures of diversity."""
-        return ANSWERS[self.name]
+        return self.section.answers(self.grader.name)
 
     def dataset(self, local: LocalFiles) -> DatasetParameters:
         """The parameters of the stage `dataset` for its problems."""
         return dataset_parameters(self.section, self.split, local, key="--data")
+
+    def grading(self, local: LocalFiles) -> GradeParameters:
+        """The parameters of the stage `grade` for its grader."""
+        return grade_parameters(self.grader, local)
 
     def unconfined(self) -> GradingTask:
         """The same with programs run even where they can't be confined."""
@@ -66,25 +69,34 @@ class GradingTask:
 
 def grading_task(name: str, data: str | Path | None, grader: str | None, split: str) -> GradingTask:
     """The task `name` with the rows of a local file or folder `data`, else of the Hub; BadInput for what can't be."""
-    if name not in TASKS:
-        raise BadInput(f"--task: unknown task {name!r}{suggest(name, list(TASKS))}")
+    if name not in GRADING:
+        raise BadInput(f"--task: unknown task {name!r}{suggest(name, list(GRADING))}")
     if split not in ("train", "test"):
         raise BadInput(f"--split: unknown split {split!r} (known: train, test)")
-    if grader is None and name not in DEFAULT_GRADERS:
-        why = "it runs programs that a model wrote, which is to be said in so many words" if name == "mbpp" else "it has no own"
-        raise BadInput(f"--grader: missing, and required by the task {name}: {why} (known: {', '.join(GRADERS)})")
-    chosen = grader or DEFAULT_GRADERS[name]
-    if chosen not in GRADERS:
-        raise BadInput(f"--grader: unknown grader {chosen!r}{suggest(chosen, list(GRADERS))}")
-    if (name == "mbpp") != (chosen == "mbpp") and not (name == "jsonl" and chosen == "mbpp"):
+    task = GRADING[name]
+    chosen = grader or task.default_grader
+    if chosen is None:
+        why = "it runs programs that a model wrote, which is to be said in so many words" if task.programs else "it has no own"
+        raise BadInput(f"--grader: missing, and required by the task {name}: {why} (known: {', '.join(NAMED)})")
+    own = ":" in chosen
+    if not own and chosen not in NAMED:
+        raise BadInput(f"--grader: unknown grader {chosen!r}{suggest(chosen, NAMED)}")
+    if task.programs is not None and task.programs != (chosen == "mbpp"):
         raise BadInput(f"--grader {chosen}: not for the task {name}; programs, and they alone, are graded by mbpp")
-    if name == "jsonl":
-        if data is None:
-            raise BadInput("--data: missing, and required by the task jsonl: a file of rows with question and answer")
-        section: Section = OwnRows(name="jsonl", data=Data(path=str(data)))
-    else:
-        section = cast(Section, load_recipe(f"{_RECIPES}_{name}").task)
-        if data is not None:
-            section = section.model_copy(update={"data": Data(path=str(data))})
-    made: Grader = ProgramGrader(name="mbpp") if chosen == "mbpp" else TextGrader(name=cast(Any, chosen))
-    return GradingTask(section, split, made)
+    return GradingTask(_section(task, name, data), split, _grader(chosen))
+
+
+def _section(task: type[DataTask], name: str, data: str | Path | None) -> DataTask:
+    """The section of a recipe: that of the task's recipe, which names its data set on the Hub, pinned."""
+    if data is None and task.own:
+        raise BadInput(f"--data: missing, and required by the task {name}: a file of rows with question and answer")
+    fields = {"name": name} if task.own else read_recipe(name).value(("task",))
+    if data is not None:
+        fields = {**fields, "data": {"path": str(data)}}
+    return task.model_validate(fields)
+
+
+def _grader(name: str) -> Grader:
+    if ":" in name:
+        return OwnGrader(name="python", function=name)
+    return ProgramGrader(name="mbpp") if name == "mbpp" else TextGrader(name=cast(Any, name))

@@ -2,75 +2,72 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
 from sirev.hub import is_local
-from sirev.recipe.sections import Embedding, Model
-from sirev.recipe.task_sections import Csqa, Data, DataTask, Gsm8k, Math, Mbpp, OwnClass, OwnRows
+from sirev.own_code import source_files
+from sirev.recipe.sections import Embedding, Grader, Model, OwnGrader
+from sirev.stages import grade
 from sirev.stages.model import ModelParameters
 from sirev.store.local_files import LocalFiles
 from sirev.tasks.load import DatasetParameters
-from sirev.tasks.splits import local_file, require_distinct_files, upstream_split
-from sirev.tasks.templates import RATIONALES
+from sirev.tasks.splits import local_file, require_distinct_files
+from sirev.tasks.task import Data, Task
 from sirev.trainers.base_models import local_files, local_module_files
 
 
-def template_of(task: DataTask) -> str:
-    """The name of the prompt template of a task; a user's own brings its words itself."""
-    if isinstance(task, Csqa):
-        return RATIONALES[task.rationales]
-    return task.name if isinstance(task, Gsm8k | Math | Mbpp) else ""
-
-
 def dataset_parameters(
-    task: DataTask, split: str, local: LocalFiles, *, key: str = "task", template: str | None = None
+    task: Task, split: str, local: LocalFiles, *, key: str = "task", template: str | None = None
 ) -> DatasetParameters:
     """The parameters of the stage `dataset` for a split of the task that a recipe has under `key`.
 
     BadInput where a local file is not there and never was.
     """
     base = split.partition("/")[0]
-    limit = {"train": task.limit.train, "test": task.limit.test}.get(base)
+    limit = {"train": task.limits.train, "test": task.limits.test}.get(base)
     source: dict[str, Any] = {}
     files: dict[str, str] = {}
-    if isinstance(task, OwnClass):
-        source["rows"] = {"sha256": _digest_of_class(local, task.class_)}
-        files["class"] = task.class_
-    else:
-        _add_source(source, files, "rows", task.data, upstream_split(task.name, split), local, f"{key}.data")
-    if isinstance(task, Csqa) and task.rationales == "ecqa" and task.explanations is not None:
-        _add_source(source, files, "explanations", task.explanations, "train", local, f"{key}.explanations")
+    if task.code is not None:
+        source["rows"] = {"sha256": code_digest(local, task.code, f"{key}.class")}
+        files["class"] = task.code
+    for field, data in task.sources().items():
+        what, upstream = ("rows", task.upstream(split)) if field == "data" else (field, "train")
+        _add_source(source, files, what, data, upstream, local, f"{key}.{field}")
     return DatasetParameters(
         task=task.name,
         split=split,
         source=source,
-        template=template or template_of(task),
-        options=_options(task),
+        template=template or task.template,
+        options=task.problem_options(),
         limit=limit,
-        limit_seed=task.limit.seed if limit else 0,
-        dev=task.dev if base in ("train", "dev") else None,
+        limit_seed=task.limits.seed if limit else 0,
+        dev=task.held_out if base in ("train", "dev") else None,
         files=files,
     )
 
 
-def require_distinct_splits(task: DataTask, local: LocalFiles) -> None:
+def require_distinct_splits(task: Task, local: LocalFiles) -> None:
     """BadInput where the training set and the test set are the same local file, or two files with the same content."""
-    if isinstance(task, OwnClass | Mbpp) or not task.data.local:
+    data = task.sources().get("data")
+    if task.one_file or data is None or not data.local:
         return
-    named = {"train": task.data.train, "test": task.data.test}
-    if task.data.path is None and not all(named.values()):  # the run says so where it reads the split without a file
+    if data.path is None and not all(data.files.values()):  # the run says so where it reads the split without a file
         return
-    require_distinct_files(task.name, task.data.path, named)
-    train, test = (local_file(task.data.path, named, split) for split in ("train", "test"))
+    require_distinct_files(task.name, data.path, data.files)
+    train, test = (local_file(data.path, data.files, split) for split in ("train", "test"))
     digest = local.digest(train)
     if digest is not None and digest == local.digest(test):
         raise BadInput(f"task.data: {train} and {test} have the same content; the test set must not be the training set")
+
+
+def grade_parameters(grader: Grader, local: LocalFiles) -> grade.GradeParameters:
+    """The parameters of the stage `grade` for a recipe's grader; a function of the user's is known by its source file."""
+    code = code_digest(local, grader.function, "grader.function") if isinstance(grader, OwnGrader) else None
+    return grade.parameters_for(grader, code)
 
 
 def model_parameters(model: Model, local: LocalFiles) -> ModelParameters:
@@ -105,7 +102,7 @@ def _add_source(
     if not data.local:
         source[what] = {"hub": data.hub, "config": data.config, "revision": data.revision}
         return
-    file = local_file(data.path, {"train": data.train, "test": data.test}, split, key)
+    file = local_file(data.path, data.files, split, key)
     digest = local.digest(file)
     if digest is None:
         raise BadInput(f"{key}: there is no file {file}")
@@ -113,38 +110,10 @@ def _add_source(
     source[what] = {"sha256": digest}
 
 
-def _digest_of_class(local: LocalFiles, name: str) -> str:
-    """The digest of the source file of a user's task class, which stands for it in the key."""
-    module = name.rpartition(":")[0]
-    for file in _module_files(module):
+def code_digest(local: LocalFiles, name: str, key: str) -> str:
+    """The digest of the source file of a user's class or function, which stands for it in the key."""
+    for file in source_files(name):
         if digest := local.digest(file):
             return digest
-    raise BadInput(f"task.class: {name!r} is neither a file nor an importable module, followed by :CLASS")
-
-
-def _module_files(module: str) -> Iterator[Path]:
-    """Where a module's source may be: from the current folder, else wherever Python finds it."""
-    if module.endswith(".py"):
-        yield Path(module)
-    elif module:
-        here = Path(*module.split("."))
-        yield from (here.with_suffix(".py"), here / "__init__.py")
-        with contextlib.suppress(ImportError, ValueError):
-            if (spec := importlib.util.find_spec(module)) and spec.origin:
-                yield Path(spec.origin)
-
-
-def _options(task: DataTask) -> dict[str, Any]:
-    """What else of the task decides which problems come out; null where the task has no such choice."""
-    if isinstance(task, Gsm8k):
-        return {"calculator": task.calculator}
-    if isinstance(task, Math):
-        return {"subjects": task.subjects, "levels": task.levels}
-    if isinstance(task, Csqa):
-        return {"rationales": task.rationales}
-    if isinstance(task, OwnRows):
-        return {"prompt": task.prompt, "target": task.target}
-    if isinstance(task, OwnClass):
-        file, _, name = task.class_.rpartition(":")
-        return {"class": name if file.endswith(".py") else task.class_, "options": task.options}
-    return {}
+    expected = "CLASS" if key.endswith(".class") else "FUNCTION"
+    raise BadInput(f"{key}: {name!r} is neither a file nor an importable module, followed by :{expected}")

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from sirev.errors import BadInput
 from sirev.recipe import Recipe
-from sirev.recipe.sections import Architecture, Decoding, Grader, LevelsSuite, Lora, Optimisation, ProgramGrader, TaskSuite
-from sirev.recipe.task_sections import Arithmetic, Csqa, Mbpp, OwnClass, OwnRows
+from sirev.recipe.sections import Architecture, Decoding, Grader, LevelsSuite, Lora, Optimisation, TaskSuite
 from sirev.seeds import derive_seed
 from sirev.stages import agree, compare, dataset, embed, grade, measure, model, pretrain, sample, select, source, train
 from sirev.stages.stage import Stage
@@ -22,11 +21,12 @@ from sirev.study import step_names
 from sirev.study.inputs import (
     dataset_parameters,
     embedding_parameters,
+    grade_parameters,
     model_parameters,
     require_distinct_splits,
-    template_of,
 )
 from sirev.tasks.splits import FEW_SHOT, STOP
+from sirev.tasks.task import Answers
 from sirev.trainers.dispatch import ArchitectureParameters, LoraParameters, PretrainParameters, TrainParameters
 from sirev.training_kinds import SFT, TrainingKind
 
@@ -39,9 +39,6 @@ class Planned:
 
 
 StepResult = Artifact | Planned
-Answers = Literal["math", "code", "text", "letters"]
-GUESS = 0.2
-"""How often guessing is right where an answer is one of CommonsenseQA's five options."""
 
 
 class Executor(Protocol):
@@ -92,12 +89,14 @@ class Steps:
     def problems(self, split: str) -> StepResult:
         """The problems of "train", "test", "dev" or "ood/SUITE"."""
         task = self.recipe.task
-        if isinstance(task, Arithmetic):
-            return self._embedded_problems(task, split)
         named = step_names.suite_of(split)
         suite = self.recipe.evaluation.ood[named] if named is not None else None
+        levels, n = (suite.levels, suite.problems) if isinstance(suite, LevelsSuite) else (None, None)
+        if made_from := task.generated(split, levels, n):
+            made = source.SourceParameters(task.name, split, **made_from)
+            return self._do(step_names.problems_step("source", split), source.STAGE, made, {})
         if isinstance(suite, TaskSuite):
-            words = suite.template or template_of(task)
+            words = suite.template or task.template
             key = f"evaluation.{split.replace('/', '.')}.task"
             parameters = dataset_parameters(suite.task, "test", self._local, key=key, template=words)
         else:
@@ -123,16 +122,6 @@ class Steps:
         except BadInput as error:
             raise BadInput(f"evaluation.embedding.{error}; or go without: --set evaluation.embedding=null") from None
 
-    def _embedded_problems(self, task: Arithmetic, split: str) -> StepResult:
-        levels, n = task.levels, task.train if split == "train" else task.test
-        if (named := step_names.suite_of(split)) is not None:
-            suite = self.recipe.evaluation.ood[named]
-            assert isinstance(suite, LevelsSuite)
-            levels, n = suite.levels, suite.problems
-        weights = task.style_weights.model_dump() if split == "train" else {}
-        parameters = source.SourceParameters(task.name, split, n, levels, task.data_seed, weights)
-        return self._do(step_names.problems_step("source", split), source.STAGE, parameters, {})
-
     def base_model(self) -> Model:
         """M_0."""
         named = self.recipe.model
@@ -143,10 +132,10 @@ class Steps:
         return Model(self._do(step_names.PRETRAINED_MODEL, pretrain.STAGE, parameters, {}))
 
     def gold_answers(self, m0: Model) -> StepResult:
-        """D: every training problem with its gold answer; for CommonsenseQA possibly with a rationale of M_0's own."""
+        """D: every training problem with its gold answer, or with a rationale of M_0's own."""
         problems = self.problems("train")
-        if isinstance(self.recipe.task, Csqa) and self.recipe.task.rationales == "self":
-            return self._own_rationales(m0, problems, self.recipe.task.bootstrap)
+        if draws := self.recipe.task.rationale_draws:
+            return self._own_rationales(m0, problems, draws)
         return self._do(step_names.selection_step(1), select.STAGE, select.SelectParameters(select.GOLD), {"problems": problems})
 
     def _own_rationales(self, m0: Model, problems: StepResult, n: int) -> StepResult:
@@ -257,7 +246,7 @@ class Steps:
         """Verdicts on answers by a grader of the recipe."""
         problems, completions = answers
         inputs = {"problems": problems, "completions": completions}
-        grades = self._do(step_names.grading_step(what, t), grade.STAGE, grade.parameters_for(grader), inputs)
+        grades = self._do(step_names.grading_step(what, t), grade.STAGE, grade_parameters(grader, self._local), inputs)
         return Graded(problems, completions, grades)
 
     def measure(self, t: int, what: str, family: str, answers: Graded) -> StepResult:
@@ -287,7 +276,7 @@ class Steps:
             runs=[{"method": method, "seed": self.seed, "iterations": sorted(measures)}],
             answers=self.answers,
             suites=sorted(self.recipe.evaluation.ood),
-            guess=GUESS if isinstance(self.recipe.task, Csqa) else None,
+            guess=self.recipe.task.guess,
             margin=verdict.margin,
             diversity_margin=verdict.diversity_margin,
             diversity_counts=verdict.diversity_counts,
@@ -299,13 +288,8 @@ class Steps:
 
     @property
     def answers(self) -> Answers:
-        """What an answer is, which decides how its diversity is measured: an option's letter alone has none."""
-        task, grader = self.recipe.task, self.recipe.evaluation.grader
-        if isinstance(task, Csqa):
-            return "letters" if task.rationales == "none" else "text"
-        if isinstance(task, Mbpp) or (isinstance(task, OwnRows | OwnClass) and isinstance(grader, ProgramGrader)):
-            return "code"
-        return "text" if isinstance(task, OwnRows | OwnClass) and grader.name in ("letter", "exact") else "math"
+        """What an answer is, which decides how its diversity is measured."""
+        return self.recipe.task.answers(self.recipe.evaluation.grader.name)
 
     def _sample(
         self,

@@ -9,15 +9,10 @@ from typing import Any
 
 from sirev.parameters import operational, semantic
 from sirev.processes.requests import Emit
-from sirev.tasks import csqa, gsm8k, hendrycks_math, jsonl, mbpp, own
+from sirev.tasks.registry import TASKS, template_named
 from sirev.tasks.rows import Row, read_hub, read_jsonl
-from sirev.tasks.splits import FEW_SHOT, upstream_split
 from sirev.tasks.subset import hold_out, limited
-
-Problems = list[dict[str, str]]
-
-HUB_SPLITS = {"csqa": {"test": "validation"}, "mbpp": {"dev": "validation"}}
-"""What a split is called on the Hub, where it is not called the same."""
+from sirev.tasks.task import Asked
 
 
 @dataclass(frozen=True)
@@ -46,40 +41,24 @@ class ProblemsRequest:
 
 def load(request: ProblemsRequest, emit: Emit[Any]) -> int:
     """Write the problems of a split and return how many there are; there are no events."""
-    asked = request.parameters
-    base = asked.split.partition("/")[0]
-    problems = _problems(asked)
-    if asked.dev is not None and base in ("train", "dev"):
-        rest, dev = hold_out(problems, asked.dev, 0)
+    parameters = request.parameters
+    task, split = TASKS[parameters.task], parameters.split
+    base = split.partition("/")[0]
+
+    def rows(field: str) -> list[Row]:
+        """The rows of the split, or those of another field, from the local file if one is named, else from the Hub."""
+        what, upstream = ("rows", task.splits[task.upstream(split)]) if field == "data" else (field, "train")
+        if path := parameters.files.get(what):
+            return read_jsonl(path)
+        source = parameters.source[what]
+        return read_hub(source["hub"], source["config"], source["revision"], upstream)
+
+    wording = template_named(parameters.template) if parameters.template else ""
+    problems = task.read(Asked(split, wording, parameters.options, rows, parameters.files.get("class", "")))
+    if parameters.dev is not None and base in ("train", "dev"):
+        rest, dev = hold_out(problems, parameters.dev, 0)
         problems = rest if base == "train" else dev
-    if asked.limit is not None:
-        problems = limited(problems, asked.limit, asked.limit_seed)
+    if parameters.limit is not None:
+        problems = limited(problems, parameters.limit, parameters.limit_seed)
     request.out.write_text(json.dumps(problems), encoding="utf-8")
     return len(problems)
-
-
-def _problems(asked: DatasetParameters) -> Problems:
-    task, split, options, template = asked.task, asked.split, asked.options, asked.template
-    if task == "python":
-        return own.problems(asked.files["class"], upstream_split(task, split), options["options"])
-    rows = _rows(asked, "rows", HUB_SPLITS.get(task, {}).get(upstream_split(task, split), upstream_split(task, split)))
-    if task == "gsm8k":
-        return gsm8k.problems(rows, calculator=options["calculator"], template=template)
-    if task == "math":
-        return hendrycks_math.problems(rows, subjects=options["subjects"], levels=options["levels"], template=template)
-    if task == "mbpp":
-        return mbpp.problems(rows, split, template=template)
-    if task == "jsonl":
-        return jsonl.problems(rows, options["prompt"], options["target"])
-    if split == FEW_SHOT:
-        return csqa.few_shot(rows)
-    explained = _rows(asked, "explanations", "train") if options["rationales"] == "ecqa" else None
-    return csqa.problems(rows, split, rationales=options["rationales"], explanations=explained, template=template)
-
-
-def _rows(asked: DatasetParameters, what: str, split: str) -> list[Row]:
-    """The rows of a split, or ECQA's explanations, from the local file if one is named, else from the Hub."""
-    if path := asked.files.get(what):
-        return read_jsonl(path)
-    source = asked.source[what]
-    return read_hub(source["hub"], source["config"], source["revision"], split)

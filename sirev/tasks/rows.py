@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import json
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -45,6 +43,9 @@ def read_jsonl(path: Path | str) -> list[Row]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    import gzip  # not for a recipe, which knows all tasks and reads no row
+    import zlib
+
     require_plain_file(path)
     number = unpacked = 0
     packed = path.suffix == ".gz"

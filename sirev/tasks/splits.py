@@ -14,12 +14,6 @@ STOP = "\n\nQuestion:"
 """Where a few-shot completion ends: a base model would go on with a question of its own."""
 
 
-def upstream_split(task: str, split: str) -> str:
-    """The published split that a split's problems come from: a dev split is taken out of train, unless there is one."""
-    base = split.partition("/")[0]
-    return "train" if base == "dev" and task != "mbpp" else base
-
-
 def local_file(path: str | None, named: Mapping[str, str | None], split: str, key: str = "task.data") -> Path:
     """The local file of an upstream split: the one named for it, or in the folder `path`, or `path` itself.
 
@@ -38,8 +32,8 @@ def local_file(path: str | None, named: Mapping[str, str | None], split: str, ke
 
 
 def require_distinct_files(task: str, path: str | None, named: Mapping[str, str | None], key: str = "task.data") -> None:
-    """BadInput where the training and the test problems would come from one file; MBPP's one file holds all its splits."""
-    if task == "mbpp" or (path is None and not (named.get("train") and named.get("test"))):
+    """BadInput where the training and the test problems would come from one file, which is not for a task with `one_file`."""
+    if path is None and not (named.get("train") and named.get("test")):
         return
     train, test = (local_file(path, named, split, key) for split in ("train", "test"))
     if train != test:

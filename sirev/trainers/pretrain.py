@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
 from sirev.processes.requests import Emit, Progress
-from sirev.tasks import arithmetic
+from sirev.tasks.core import arithmetic
 from sirev.trainers.dispatch import ArchitectureParameters, Log, PretrainRequest
 from sirev.trainers.models import save_model
 

@@ -154,6 +154,38 @@ def test_a_task_grades(tmp_path: Path) -> None:
     assert measure("mine", steps=files, store=tmp_path / "store", **options).computed == ()
 
 
+def test_a_grader_of_the_users_own_is_known_by_the_content_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / "task.jsonl").write_text("".join(json.dumps({"question": f"{i}?", "answer": str(i)}) + "\n" for i in range(4)))
+    files = {}
+    for step, right in (("M1", 1), ("M2", 3)):
+        rows = [{"question": f"{i}?", "output": f"{i + 10 * (i >= right)}"} for i in range(4)]
+        files[step] = tmp_path / f"{step}.jsonl"
+        files[step].write_text("".join(json.dumps(row) + "\n" for row in rows))
+    judge = tmp_path / "judge.py"
+    judge.write_text("def same(completion, answer):\n    return completion == answer\n")
+    options: dict[str, Any] = {"task": "jsonl", "data": tmp_path / "task.jsonl", "store": tmp_path / "store"}
+
+    def measured(name: str = "same") -> MeasuredRun:
+        return measure("mine", steps=files, grader=f"{judge}:{name}", **options)
+
+    found = measured()
+    assert [i["pass_at_1"]["value"] for i in found.iterations] == [0.25, 0.75]
+    assert measured().computed == ()
+    judge.write_text("def same(completion, answer):\n    return True\n")
+    again = measured()
+    assert [i["pass_at_1"]["value"] for i in again.iterations] == [1, 1]
+    assert not any(step.startswith(("samples", "sample", "task")) for step in again.computed)
+    (record, *_) = [one for one in sirev.Store(tmp_path / "store").records.all() if one.action["stage"] == "grade"]
+    assert record.action["parameters"].keys() == {"grader", "grader_version", "seconds", "function", "code"}
+    assert record.action["parameters"]["function"] == "same"
+    with pytest.raises(BadInput, match=r"judge\.py has no function 'other' \(there: same\)"):
+        measured("other")
+    judge.unlink()
+    assert measured().computed == ()
+    nowhere = refused("mine", steps=files, grader="nowhere.py:same", **options)
+    assert nowhere == "grader.function: 'nowhere.py:same' is neither a file nor an importable module, followed by :FUNCTION"
+
+
 def test_problems_that_differ_are_named(tmp_path: Path) -> None:
     files = {"M1": write(tmp_path / "a.jsonl", 10, 4), "M2": write(tmp_path / "b.jsonl", 12, 7)}
     line = refused("mine", steps=files, store=tmp_path / "store")

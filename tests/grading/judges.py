@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from sirev.grading.grade import Reason
+from sirev.grading.grade import Grade, Reason
 
 
 def hostile(item: str) -> Reason:
@@ -59,6 +59,14 @@ def tell_and_sleep(folder: str) -> Reason:
     Path(folder, str(os.getpid())).touch()
     time.sleep(1e6)
     return "right"
+
+
+def last_word(completion: str, answer: str) -> Grade:
+    """A user's own grader: right if a text ends in the answer."""
+    if not completion:
+        return Grade(False, "no answer found", "")
+    word = completion.split()[-1]
+    return Grade(word == answer, "right" if word == answer else "wrong", word)
 
 
 def fail_to_start() -> None:

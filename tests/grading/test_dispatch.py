@@ -17,10 +17,15 @@ from sirev.processes.resident import Resident
 from tests.grading.conftest import Published
 
 TESTS = '{"tests": ["assert f(1) == 2"]}'
+OWN = "tests.grading.judges:last_word"
+
+
+def settings_of(grader: str, seconds: float) -> Settings:
+    return Settings(seconds, function=OWN if grader == "python" else "")
 
 
 def graded(grader: str, *pairs: tuple[str, str], seconds: float = 10) -> list[Grade]:
-    return grade_all(grader, pairs, Settings(seconds), workers=2, progress=lambda done, total: None).grades
+    return grade_all(grader, pairs, settings_of(grader, seconds), workers=2, progress=lambda done, total: None).grades
 
 
 @pytest.mark.parametrize(
@@ -44,6 +49,7 @@ def graded(grader: str, *pairs: tuple[str, str], seconds: float = 10) -> list[Gr
         ("exact", " yes\n", "yes", Grade(True, "right", "yes")),
         ("exact", "Yes", "yes", Grade(False, "wrong", "Yes")),
         ("exact", " ", "yes", Grade(False, "no answer found", "")),
+        ("python", "so it is 7", "7", Grade(True, "right", "7")),
         ("mbpp", "def f(x): return 2", TESTS, Grade(True, "right", "def f(x): return 2")),
         ("mbpp", "def f(x): return 3", TESTS, Grade(False, "failed assertion: 1", "def f(x): return 3")),
         ("mbpp", "x = 1", '{"tests": ["assert x == 1"]}', Grade(True, "right, in process", "x = 1")),
@@ -58,7 +64,7 @@ def test_every_grader_takes_nothing_and_tells_its_progress(grader: str) -> None:
     told: list[tuple[int, int]] = []
     gold = TESTS if grader == "mbpp" else "1"
     assert graded(grader) == []
-    found = grade_all(grader, [("", gold)], Settings(1), workers=1, progress=lambda *counts: told.append(counts))
+    found = grade_all(grader, [("", gold)], settings_of(grader, 1), workers=1, progress=lambda *counts: told.append(counts))
     assert found.grades == [Grade(False, "no code found" if grader == "mbpp" else "no answer found", "")]
     assert told[-1] == (1, 1)
 

@@ -8,9 +8,10 @@ import yaml
 
 from sirev.errors import BadInput
 from sirev.recipe import Recipe, find_recipe, load_recipe, overlay_names, recipe_folder, recipe_names
-from sirev.recipe.load import read_recipe
-from sirev.recipe.sections import TaskSuite
-from sirev.recipe.task_sections import Gsm8k
+from sirev.recipe.load import names_a_model, read_recipe
+from sirev.recipe.sections import OwnGrader, TaskSuite
+from sirev.tasks import registry
+from sirev.tasks.core.gsm8k import Gsm8k
 from sirev.training_kinds import TrainingKind
 
 
@@ -35,8 +36,8 @@ def written(tmp_path: Path, **changes: object) -> Path:
 
 
 TASKS = ["csqa", "gsm8k", "math", "mbpp"]
-"""Recipes that name no model."""
-WHOLE = [name for name in recipe_names() if name not in TASKS]
+"""The paper's."""
+WHOLE = [name for name in recipe_names() if names_a_model(read_recipe(name))]
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -395,7 +396,7 @@ SUITE = "{task: {name: gsm8k, data: {path: x}}, grader: gsm8k_strict}"
         ("mistral_gsm8k", ["evaluation.ood.math_algebra.grader=mbpp"],
          "evaluation.ood.math_algebra.grader.name: mbpp: it runs programs, which the task math does not ask "
          "for"),
-        ("mistral_gsm8k", ["task.subjects=[Algebra]"], "task has no field 'subjects' (known: data, limit, dev, name, "
+        ("mistral_gsm8k", ["task.subjects=[Algebra]"], "task has no field 'subjects' (known: name, limit, dev, data, "
          "calculator)"),
         ("mistral_gsm8k", ["task.data.pth=x"], "task.data has no field 'pth'; did you mean 'path'? (known: hub, config, "
          "revision, path, train, test)"),
@@ -433,12 +434,24 @@ def test_what_does_not_go_together_is_one_line_that_names_the_last_override(reci
     assert refused(*overrides, recipe=recipe) == f"--set {overrides[-1]}: {line}"
 
 
+def test_a_grader_of_the_users_own_is_named_by_its_function(tmp_path: Path) -> None:
+    path = written(tmp_path, evaluation={"grader": "./judge.py:close", "draws": {"n": 4, "max_new_tokens": 8}})
+    assert load_recipe(path).evaluation.grader == OwnGrader(name="python", function=f"{tmp_path / 'judge.py'}:close")
+    recipe = load_recipe("mistral_gsm8k", ["training.grader=mine.judges:close", "training.grader.seconds=3"])
+    assert recipe.training.grader == OwnGrader(name="python", function="mine.judges:close", seconds=3)
+    assert refused("evaluation.grader=judge.py:close", recipe="mistral_mbpp") == (
+        "--set evaluation.grader=judge.py:close: evaluation.grader.name: python: the task mbpp is graded by mbpp alone"
+    )
+    assert refused("evaluation.grader=python", recipe="mistral_gsm8k").endswith(
+        "evaluation.grader.function: missing, and required"
+    )
+
+
 def test_a_bad_value_is_blamed_on_the_file_that_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = recipe_folder()
     line = refused("task.name=gsmk", recipe="mistral_gsm8k")
     assert line == (
-        "--set task.name=gsmk: task.name: unknown name 'gsmk'; did you mean 'gsm8k'? "
-        "(known: arithmetic, gsm8k, math, mbpp, csqa, jsonl, python)"
+        f"--set task.name=gsmk: task.name: unknown name 'gsmk'; did you mean 'gsm8k'? (known: {', '.join(registry.TASKS)})"
     )
     assert refused("task.rationales=ecqa", recipe="mistral_csqa") == (
         f"{folder}/defaults/csqa.yaml: task: {{name, rationales, bootstrap, data}} is not allowed: "
@@ -464,7 +477,7 @@ def test_a_misspelt_field_of_a_task_lists_the_fields_of_that_task(tmp_path: Path
     data["task"]["calculator"] = True
     path = written_from(tmp_path, data)
     line = refused(recipe=path)
-    assert line == f"{path}: task.calculator: no such field (known: data, limit, dev, name, subjects, levels)"
+    assert line == f"{path}: task.calculator: no such field (known: name, limit, dev, data, subjects, levels)"
 
 
 def test_ecqa_explanations_and_the_letter_alone_need_no_more_than_their_own_settings() -> None:

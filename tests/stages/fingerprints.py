@@ -46,6 +46,9 @@ class Module:
         for statement in ast.parse(source).body:
             if isinstance(statement, ast.FunctionDef | ast.ClassDef):
                 self._define(statement.name, statement)
+            if isinstance(statement, ast.ClassDef):
+                for method in (one for one in statement.body if isinstance(one, ast.FunctionDef)):
+                    self._define(f"{statement.name}.{method.name}", method)
             elif isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
                 targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
                 for target in targets:
@@ -79,6 +82,14 @@ def fingerprint(stage: str) -> str:
     from sirev.stages import STAGES
 
     return reached_from(STAGES[stage].run.__module__, "run")
+
+
+def of_task(name: str) -> str:
+    """The fingerprint of how a task reads its problems; that of `dataset` holds none, so that a new task changes none."""
+    from sirev.tasks.registry import TASKS
+
+    task = TASKS[name]
+    return reached_from(task.__module__, f"{task.__name__}.read")
 
 
 def reached_from(source: str, name: str) -> str:
@@ -199,10 +210,14 @@ def _is_own_import(statement: Any) -> bool:
 
 
 def current() -> dict[str, dict[str, Any]]:
-    """Version and fingerprint of every stage as the code is now."""
+    """Version and fingerprint of every stage, and of every task that `dataset` reads, as the code is now."""
     from sirev.stages import STAGES
+    from sirev.tasks.registry import TASKS
 
-    return {name: {"version": stage.version, "fingerprint": fingerprint(name)} for name, stage in sorted(STAGES.items())}
+    found = {name: (stage.version, fingerprint(name)) for name, stage in STAGES.items()}
+    read = (name for name, task in TASKS.items() if not task.embedded)
+    found |= {f"dataset of {name}": (STAGES["dataset"].version, of_task(name)) for name in read}
+    return {name: {"version": version, "fingerprint": code} for name, (version, code) in sorted(found.items())}
 
 
 EVERY_STAGE = """

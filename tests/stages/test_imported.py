@@ -14,7 +14,7 @@ from sirev.stages.stage import Context
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.store import Store
 from sirev.store.tables import Table
-from sirev.tasks import gsm8k
+from sirev.tasks.core import gsm8k
 from sirev.tasks.rows import Row
 
 ROWS = [

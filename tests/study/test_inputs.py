@@ -449,6 +449,7 @@ def test_a_cached_model_is_known_by_its_commit(tmp_path: Path, hub: HubCache) ->
 def test_a_local_model_learns_a_task_of_the_users_own_and_is_named_when_it_is_gone(tmp_path: Path) -> None:
     put(tmp_path / "train.jsonl", [{"question": f"{i}?", "answer": str(i)} for i in range(4)])
     put(tmp_path / "test.jsonl", [{"question": f"{i}?", "answer": str(i)} for i in range(4, 6)])
+    (tmp_path / "judge.py").write_text("def same(completion, answer):\n    return completion.strip() == answer\n")
     save_base_model(tmp_path / "model")
     recipe = own(
         tmp_path,
@@ -460,12 +461,13 @@ def test_a_local_model_learns_a_task_of_the_users_own_and_is_named_when_it_is_go
         T=2,
         schedule=None,
         sampling={"n": 2, "max_new_tokens": 4},
-        training={"grader": "exact", "parameters": "full", "lora": None, "dtype": "float32", "dpo": None},
+        training={"grader": "./judge.py:same", "parameters": "full", "lora": None, "dtype": "float32", "dpo": None},
         evaluation={"grader": "exact", "draws": {"n": 2, "max_new_tokens": 4}, "embedding": None},
     )
     (result,) = sirev.iterate(recipe, store=tmp_path / "store")
     assert "train:1" in result.computed
     (tmp_path / "model").rename(tmp_path / "elsewhere")
+    (tmp_path / "judge.py").unlink()
     (replay,) = sirev.iterate(recipe, store=tmp_path / "store")
     assert replay.computed == ()
     with pytest.raises(BadInput, match="is not here any more, or has changed; it was "):

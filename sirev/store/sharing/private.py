@@ -12,8 +12,8 @@ from sirev.store.runs import Run
 
 FILES = ("path", "train", "test")
 """Settings that name local files, whatever they look like."""
-EITHER = ("name", "model", "class", "file")
-"""Settings that may name one, next to things that are no secret: a model on the Hub, a class of an installed package."""
+EITHER = ("name", "model", "class", "function", "file")
+"""Settings that may name one, next to what is no secret: a model on the Hub, a class or function of an installed package."""
 _LOCAL = re.compile(r"[~\\]|\.\.?\\|[A-Za-z]:[/\\]|.*\.py:")
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from sirev.errors import BadInput
 from sirev.tasks.external.sampled import Sampled
 from sirev.tasks.problem_ids import plain
+from sirev.tasks.registry import TASKS
 from sirev.tasks.rows import shown
-
-_MBPP_ID = re.compile(r"(?:mbpp[/_-])?0*(\d+)", re.IGNORECASE)
 
 
 def matched(
@@ -31,7 +29,7 @@ def matched(
     seen: dict[str, Sampled] = {}
     for one in sampled:
         wordings = [by_question[words] for words in (_words(one.named), _words(one.prompt)) if words in by_question]
-        problem = by_id.get(_task_id(one.named, task)) or next(iter(wordings), None)
+        problem = by_id.get(TASKS[task].problem_id(one.named)) or next(iter(wordings), None)
         if problem is None:
             missing.append(one)
             continue
@@ -65,9 +63,3 @@ def question_of(prompt: str, template: str) -> str:
 def _words(text: str) -> str:
     """A text by which two are compared: mirrors differ in blanks and line ends."""
     return " ".join(plain(text).split())
-
-
-def _task_id(named: str, task: str) -> str:
-    """MBPP's 11 is mbpp-0011 here and Mbpp/11 for EvalPlus."""
-    number = _MBPP_ID.fullmatch(named) if task == "mbpp" else None
-    return f"mbpp-{int(number[1]):04d}" if number else named

@@ -53,7 +53,10 @@ def test_data_and_classes_keep_theirs_and_nothing_else_changes() -> None:
     told = shared({"task": {"name": "python", "class": "mine/tasks.py:Sums", "data": data, "limit": {"train": 3}}})
     there = {"path": "./rows", "train": "./a.jsonl.gz", "test": None, "hub": "openai/gsm8k"}
     assert told == {"task": {"name": "python", "class": "./tasks.py:Sums", "data": there, "limit": {"train": 3}}}
+    grader = {"grader": {"name": "python", "function": "mine/judge.py:close"}}
+    assert shared({"training": grader}) == {"training": {"grader": {"name": "python", "function": "./judge.py:close"}}}
     kept = {"task": {"class": "package.tasks:Sums", "prompt": "/no_think {question}"}, "T": 3, "seeds": ["/x"], "split": "test"}
+    kept["training"] = {"grader": {"function": "package.judges:close"}}
     run = Run("x-sft-s0-00000000", "x", "sft", 0, 1, kept, "2026")
     assert shareable(run) is run
 

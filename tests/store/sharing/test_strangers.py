@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sirev.api.recompute import recompute
+from sirev.api.regrade import regrade
 from sirev.recipe import load_recipe
 from sirev.stages import dataset, grade, sample, source
 from sirev.stages.stage import Stage
@@ -158,3 +159,51 @@ def test_a_record_that_lacks_what_a_stage_needs_is_one_line(tmp_path: Path, para
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     assert "study-sft-s0:dataset/test: its record is none that sirev writes: " in done.stdout
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> tuple[Store, Path]:
+    """A run that says of itself that a function grades, and the file that this function makes."""
+    store, made, code = Store(tmp_path / "store"), tmp_path / "made", tmp_path / "store" / "evil.py"
+    store.create()
+    code.write_text(f"open({str(made)!r}, 'w').close()\ndef judge(completion, answer): return True\n")
+    settings = load_recipe("mistral_gsm8k", [f"evaluation.grader={code}:judge"]).settings()
+    row = {"problem_id": "11", "draw": 0, "text": "#### a", "tokens": 3, "finish": "stop"}
+    of_problems, rows = pinned(store, dataset.STAGE, {"task": "gsm8k"}, {}, problems())
+    answers = Output(tables={"completions": Table(SAMPLED, [row], ("problem_id", "draw"))})
+    of_sample, completions = pinned(store, sample.STAGE, {"x": 1}, {}, answers)
+    verdict = {"problem_id": "11", "draw": 0, "correct": False, "reason": "x", "answer": ""}
+    grades = Output(tables={"grades": Table(grade.COLUMNS, [verdict], ("problem_id", "draw"))})
+    digest = LocalFiles(store.objects).digest(code)
+    parameters = grade.GradeParameters("python", 1, 10.0, function="judge", code=digest)
+    of_grade, _ = pinned(store, grade.STAGE, parameters, {"problems": rows, "completions": completions}, grades)
+    pins = {"dataset/test": of_problems, "sample/test/greedy:1": of_sample, "grade/greedy:1": of_grade}
+    store.runs.save(Run("study-sft-s0", "mistral_gsm8k", "sft", 0, 1, settings, "2026", "complete", pins=pins))
+    return store, made
+
+
+def test_verify_recompute_runs_no_function_of_the_stores(judged: tuple[Store, Path]) -> None:
+    store, made = judged
+    why = f"its grades come from a function, whose code is run for {ALLOW} alone"
+    assert recompute(store, 5).skipped["study-sft-s0:1:grade/greedy"] == why
+    assert not made.exists()
+    found = recompute(store, 5, unsafe_code=True)
+    assert made.exists()
+    assert [one.what for one in found.differences] == [
+        "table 'grades': at problem_id '11', draw 0, correct is False and recomputing gives True"
+    ]
+
+
+def test_regrade_runs_no_function_of_the_stores_but_one_that_is_named(judged: tuple[Store, Path], tmp_path: Path) -> None:
+    store, made = judged
+    why = f"its grader is a function that the run names, whose code is run for {ALLOW} alone"
+    for overrides in ([], ["evaluation.grader.seconds=5"], ["evaluation.grader={name: python, seconds: 6}"]):
+        found = regrade("study", overrides=overrides, store=store)
+        assert (found.steps, found.missing) == ([], {"grade/greedy:1": why})
+    assert not made.exists()
+    mine = tmp_path / "mine.py"
+    mine.write_text("def judge(completion, answer):\n    return completion.endswith(answer)\n")
+    (step,) = regrade("study", overrides=[f"evaluation.grader={mine}:judge"], store=store).steps
+    assert (step.wrong_to_right, made.exists()) == (1, False)
+    (step,) = regrade("study", overrides=["evaluation.grader.seconds=7"], store=store, unsafe_code=True).steps
+    assert (step.wrong_to_right, made.exists()) == (1, True)

@@ -11,7 +11,7 @@ import pytest
 from sirev.tasks.external.completions import Sampled, field_paths, read
 from sirev.tasks.external.files import form_of
 from sirev.tasks.external.matching import matched, question_of
-from sirev.tasks.templates import TEMPLATES
+from sirev.tasks.registry import TEMPLATES
 from tests.tasks.conftest import DATA, refusal
 
 Write = Callable[..., Path]

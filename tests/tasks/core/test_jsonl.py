@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sirev.tasks.jsonl import problems
+from sirev.tasks.core.jsonl import problems
 from sirev.tasks.rows import Row
 from tests.tasks.conftest import assert_is_problem_set, refusal
 

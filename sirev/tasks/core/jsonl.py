@@ -3,18 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, ClassVar, Literal
 
 from sirev.errors import BadInput
 from sirev.tasks.problem_ids import content_id, in_order, plain
 from sirev.tasks.rows import Row, text
-from sirev.tasks.templates import TEMPLATES, render
+from sirev.tasks.task import Asked, DataTask, OwnTask, Problems
+from sirev.tasks.templates import render
+
+PROMPT = "Question: {question}\nAnswer:\n"
+TARGET = "{solution}"
 
 
-def problems(
-    rows: Iterable[Row],
-    template: str = TEMPLATES["question"],
-    target_template: str = "{solution}",
-) -> list[dict[str, str]]:
+class OwnRows(OwnTask, DataTask):
+    """A user's own task as JSONL: question, answer and, if there are any, level, solution and id."""
+
+    name: Literal["jsonl"]
+    prompt: str = PROMPT
+    target: str = TARGET
+    """What M_1 is trained to write: may hold {solution} (the answer, where a row has none) and {answer}."""
+
+    title = "problems of your own"
+    templates: ClassVar = {"question": PROMPT}
+
+    @staticmethod
+    def read(asked: Asked) -> Problems:
+        return problems(asked.rows("data"), asked.options["prompt"], asked.options["target"])
+
+    @property
+    def template(self) -> str:
+        return ""
+
+    @property
+    def prompt_template(self) -> str:
+        return self.prompt
+
+    def problem_options(self) -> dict[str, Any]:
+        return {"prompt": self.prompt, "target": self.target}
+
+
+TASK = OwnRows
+
+
+def problems(rows: Iterable[Row], template: str = PROMPT, target_template: str = TARGET) -> Problems:
     """Problem rows by id; the templates are texts, and only {question}, {solution} and {answer} are filled in.
 
     A row without `solution` has its answer for one. A row without `id` is named by a digest of what it says, so exact

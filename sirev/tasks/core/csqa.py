@@ -4,14 +4,91 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from pydantic import model_validator
 
 from sirev.errors import BadInput
+from sirev.fields import Count
 from sirev.tasks.csqa_examples import EXAMPLES
 from sirev.tasks.problem_ids import in_order, plain
 from sirev.tasks.rows import Row, shown, text
-from sirev.tasks.templates import RATIONALES, named, render
+from sirev.tasks.splits import FEW_SHOT
+from sirev.tasks.task import Answers, Asked, Data, DataTask, Problems
+from sirev.tasks.templates import render
 
 LETTERS = "ABCDE"
+TEMPLATES = {
+    "csqa_letter": "Answer the question with the letter of the best option.\n\nQuestion: {question}\n{options}\nAnswer:\n",
+    "csqa_rationale": (
+        'Reason about the question, then end with a line "Answer: X", where X is the letter of the best option.\n\n'
+        "Question: {question}\n{options}\nReasoning:\n"
+    ),
+    "csqa_few_shot": "Question: {question}\n{options}\nReasoning:\n",
+}
+RATIONALES = {"none": "csqa_letter", "ecqa": "csqa_rationale", "self": "csqa_rationale"}
+"""Where a rationale comes from, if there is one -> the template that asks for it."""
+
+
+class Csqa(DataTask):
+    """CommonsenseQA (Talmor et al. 2019, arXiv 1811.00937); its dev split is the test set, as usual.
+
+    `rationales` says what M_1 is trained on: `ecqa` explanations (Aggarwal et al. 2021), `self`-made ones by few-shot
+    rejection from M_0 (STaR, arXiv 2203.14465, never shown the gold answer), or `none`: the letter alone.
+    """
+
+    name: Literal["csqa"]
+    rationales: Literal["ecqa", "self", "none"]
+    explanations: Data | None = None
+    """ECQA's rows (id, explanation); read with `rationales: ecqa` alone."""
+    bootstrap: Count = 8
+    """Draws a problem that self-made rationales are chosen from; read with `rationales: self` alone."""
+
+    title = "CommonsenseQA"
+    default_grader = "letter"
+    guess = 0.2
+    splits: ClassVar = {"train": "train", "test": "validation"}
+    published: ClassVar = {"train": 9741, "test": 1221}
+    templates: ClassVar = TEMPLATES
+
+    @model_validator(mode="after")
+    def _explained(self) -> Csqa:
+        if self.rationales == "ecqa" and self.explanations is None:
+            raise ValueError("rationales: ecqa needs `explanations`, where ECQA's rows are")
+        return self
+
+    @staticmethod
+    def read(asked: Asked) -> Problems:
+        if asked.split == FEW_SHOT:
+            return few_shot(asked.rows("data"))
+        rationales = asked.options["rationales"]
+        explained = asked.rows("explanations") if rationales == "ecqa" else None
+        return problems(asked.rows("data"), asked.split, rationales=rationales, explanations=explained, template=asked.wording)
+
+    @property
+    def template(self) -> str:
+        return RATIONALES[self.rationales]
+
+    @property
+    def rationale_draws(self) -> int | None:
+        return self.bootstrap if self.rationales == "self" else None
+
+    def sources(self) -> dict[str, Data]:
+        explained = self.explanations if self.rationales == "ecqa" else None
+        return {"data": self.data, **({"explanations": explained} if explained is not None else {})}
+
+    def problem_options(self) -> dict[str, Any]:
+        return {"rationales": self.rationales}
+
+    def answers(self, grader: str) -> Answers:
+        return "letters" if self.rationales == "none" else "text"
+
+    def unread(self) -> dict[str, str]:
+        readers = {"explanations": "ecqa", "bootstrap": "self"}
+        return {field: f"read only with rationales: {one}" for field, one in readers.items() if self.rationales != one}
+
+
+TASK = Csqa
 
 
 @dataclass(frozen=True)
@@ -31,7 +108,7 @@ def problems(
     rationales: str = "none",
     explanations: Iterable[Row] | None = None,
     template: str | None = None,
-) -> list[dict[str, str]]:
+) -> Problems:
     """Problem rows from the upstream JSONL or the Hub's shape, by id, which is the data set's own.
 
     The answer is the letter. Targets by `rationales`: "none" the letter alone; "ecqa" the explanation and a line
@@ -41,18 +118,18 @@ def problems(
     """
     if rationales not in RATIONALES:
         raise BadInput(f"rationales: unknown {rationales!r} (known: {', '.join(RATIONALES)})")
-    wording = named(template or RATIONALES[rationales])
+    wording = template or TEMPLATES[RATIONALES[rationales]]
     questions = [_question(row) for row in rows]
     targets = _targets(questions, rationales, split, explanations)
     return in_order(_problem(q, render(wording, **_fields(q)), targets[q.id]) for q in questions if q.id in targets)
 
 
-def few_shot(rows: Iterable[Row]) -> list[dict[str, str]]:
+def few_shot(rows: Iterable[Row]) -> Problems:
     """The same problems by the same ids, for a base model: worked examples stand before the question, the target is "".
 
     Sampling must stop at STOP. What comes back is a rationale and a line "Answer: X", as the "ecqa" targets are.
     """
-    template = named("csqa_few_shot")
+    template = TEMPLATES["csqa_few_shot"]
     examples = "".join(f"{render(template, **_fields(q))}{reasoning}\nAnswer: {q.letter}\n\n" for q, reasoning in _examples())
     return in_order(_problem(q, examples + render(template, **_fields(q)), "") for q in map(_question, rows))
 

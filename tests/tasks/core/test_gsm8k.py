@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sirev.tasks.gsm8k import problems
+from sirev.tasks.core.gsm8k import problems
 from sirev.tasks.rows import Row
 from tests.tasks.conftest import OnTheHub, Published, assert_is_problem_set, refusal
 

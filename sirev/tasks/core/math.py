@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 from sirev.errors import BadInput
 from sirev.tasks.problem_ids import content_id, in_order, plain
 from sirev.tasks.rows import Row, shown, text
-from sirev.tasks.templates import named, render
+from sirev.tasks.task import Asked, DataTask, Problems
+from sirev.tasks.templates import render
 
+PROMPT = "Solve the problem step by step. Put the final answer in \\boxed{}.\n\nProblem: {question}\nSolution:\n"
 SUBJECTS = (
     "Algebra",
     "Counting & Probability",
@@ -20,10 +23,40 @@ SUBJECTS = (
     "Precalculus",
 )
 LEVELS = ("1", "2", "3", "4", "5", "?")  # two problems are published as "Level ?"
+ALGEBRA = 1187  # of the 5,000 test problems
 
 _BOX = re.compile(r"\\boxed(?![a-zA-Z])\s*")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _UNBRACED = re.compile(r"[^\s$]+")
+
+
+class Math(DataTask):
+    """MATH (Hendrycks et al. 2021, arXiv 2103.03874), whole or some subjects and levels of it."""
+
+    name: Literal["math"]
+    subjects: list[str] | None = None
+    levels: list[str] | None = None
+
+    title = "MATH"
+    default_grader = "math"
+    published: ClassVar = {"train": 7500, "test": 5000}
+    templates: ClassVar = {"math": PROMPT}
+    suite = True
+
+    @staticmethod
+    def read(asked: Asked) -> Problems:
+        options = asked.options
+        return problems(asked.rows("data"), subjects=options["subjects"], levels=options["levels"], template=asked.wording)
+
+    @classmethod
+    def size(cls, split: str, options: Mapping[str, Any]) -> int | None:
+        return ALGEBRA if options.get("subjects") == ["Algebra"] and split == "test" else cls.published.get(split)
+
+    def problem_options(self) -> dict[str, Any]:
+        return {"subjects": self.subjects, "levels": self.levels}
+
+
+TASK = Math
 
 
 def problems(
@@ -31,8 +64,8 @@ def problems(
     *,
     subjects: Sequence[str] | None = None,
     levels: Sequence[str] | None = None,
-    template: str = "math",
-) -> list[dict[str, str]]:
+    template: str = PROMPT,
+) -> Problems:
     """Problem rows from `problem`, `solution`, `level` and `type`, by id; of `subjects` and `levels` alone if given.
 
     The target is the solution as it is, the answer what its last box holds: "" in two published train problems, whose
@@ -40,9 +73,8 @@ def problems(
     """
     _known("subjects", subjects, SUBJECTS)
     _known("levels", levels, LEVELS)
-    wording = named(template)
     of_subjects = (row for row in rows if subjects is None or text(row, "type") in subjects)
-    found = in_order(_problem(row, wording) for row in of_subjects)
+    found = in_order(_problem(row, template) for row in of_subjects)
     wanted = [problem for problem in found if levels is None or problem["level"] in levels]
     if not wanted:
         raise BadInput(f"no MATH problem is left of subjects {subjects or 'all'}, levels {levels or 'all'}")

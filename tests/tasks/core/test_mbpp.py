@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from sirev.tasks.mbpp import problems
+from sirev.tasks.core.mbpp import problems
 from sirev.tasks.rows import Row
 from tests.tasks.conftest import OnTheHub, Published, assert_is_problem_set, refusal
 

@@ -3,26 +3,68 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
+from typing import ClassVar, Literal
 
 from sirev.errors import BadInput
 from sirev.tasks.problem_ids import in_order, plain
 from sirev.tasks.rows import Row, shown, text
-from sirev.tasks.templates import named, render
+from sirev.tasks.task import Asked, DataTask, Problems
+from sirev.tasks.templates import render
 
+PROMPT = (
+    "Write Python code for the task so that the tests pass. Write nothing but the code.\n\n"
+    "Task: {question}\nTests:\n{tests}\nCode:\n"
+)
 SPLITS = {"train": range(601, 975), "test": range(11, 511), "dev": range(511, 601)}
 """task_id of each split; 1 to 10 are the paper's few-shot prompts."""
 
+_GIVEN_ID = re.compile(r"(?:mbpp[/_-])?0*(\d+)", re.IGNORECASE)
 
-def problems(rows: Iterable[Row], split: str, *, template: str = "mbpp") -> list[dict[str, str]]:
+
+class Mbpp(DataTask):
+    """MBPP (Austin et al. 2021, arXiv 2108.07732): task_id 601-974 train, 11-510 test, 511-600 dev.
+
+    No grader is its default: to run model-written programs is said in so many words.
+    """
+
+    name: Literal["mbpp"]
+
+    title = "MBPP"
+    programs = True
+    splits: ClassVar = {"train": "train", "test": "test", "dev": "validation"}
+    published: ClassVar = {"train": 374, "test": 500, "dev": 90}
+    one_file = True
+    templates: ClassVar = {"mbpp": PROMPT}
+    suite = True
+
+    @staticmethod
+    def read(asked: Asked) -> Problems:
+        return problems(asked.rows("data"), asked.split, template=asked.wording)
+
+    @classmethod
+    def problem_id(cls, given: str) -> str:
+        """The 11 of one file and the Mbpp/11 of EvalPlus are mbpp-0011."""
+        number = _GIVEN_ID.fullmatch(given)
+        return f"mbpp-{int(number[1]):04d}" if number else given
+
+    def unread(self) -> dict[str, str]:
+        return {"dev": "MBPP has a validation split of its own; evaluation.split: dev uses it"}
+
+
+TASK = Mbpp
+
+
+def problems(rows: Iterable[Row], split: str, *, template: str = PROMPT) -> Problems:
     """Problem rows of one split from `task_id`, `text`, `code`, `test_list` and `test_setup_code`, by id.
 
     The answer is canonical JSON {"setup": code to run after the solution, "tests": [three asserts]}.
     """
     if split not in SPLITS:
         raise BadInput(f"MBPP has no split {split!r} (known: {', '.join(SPLITS)})")
-    wording, ids = named(template), SPLITS[split]
-    found = in_order(_problem(row, wording) for row in rows if _task_id(row) in ids)
+    ids = SPLITS[split]
+    found = in_order(_problem(row, template) for row in rows if _task_id(row) in ids)
     if not found:
         raise BadInput(f"no row of MBPP's {split} split (task_id {ids[0]} to {ids[-1]}) among those given")
     return found

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from sirev.tasks.hendrycks_math import SUBJECTS, last_boxed, problems
+from sirev.tasks.core.math import SUBJECTS, last_boxed, problems
 from sirev.tasks.rows import Row
 from tests.tasks.conftest import OnTheHub, Published, assert_is_problem_set, refusal
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sirev.tasks.own import problems
+from sirev.tasks.core.python import problems
 from tests.tasks.conftest import refusal
 
 CODE = """

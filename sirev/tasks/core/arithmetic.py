@@ -11,6 +11,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from sirev.fields import Count, Section, Seed, Weight
+from sirev.tasks.task import Task
 
 LARGEST = 99  # numbers 0..99 are one token each; nothing a solution writes may exceed it
 LARGEST_TOTAL = 40
@@ -27,6 +33,57 @@ SEPARATORS = (",", ";", ".", "then", "and")
 STYLES = ("long", "step", "end", "sums", "verbal", "pluses")
 
 PAD, EOS, UNK = "<pad>", "<eos>", "<unk>"
+
+Level = Annotated[int, Field(ge=1, le=7)]
+
+
+class StyleWeights(Section):
+    """How often the gold solutions use each style of working."""
+
+    long: Weight = 1.0
+    step: Weight = 1.0
+    end: Weight = 1.0
+    sums: Weight = 1.0
+    verbal: Weight = 1.0
+    pluses: Weight = 1.0
+
+    @model_validator(mode="after")
+    def _some(self) -> StyleWeights:
+        if not any(self.model_dump().values()):
+            raise ValueError("one style at least must have a weight above 0")
+        return self
+
+
+class Arithmetic(Task):
+    """The embedded task. A problem's level is its number of events."""
+
+    name: Literal["arithmetic"]
+    data_seed: Seed = 0
+    levels: Annotated[list[Level], Field(min_length=1)]
+    train: Count
+    """Problems of the training set D, each with one gold solution."""
+    test: Count
+    style_weights: StyleWeights = StyleWeights()
+
+    title = "made-up word problems"
+    default_grader = "final_number"
+    embedded = True
+
+    @property
+    def training_problems(self) -> int | None:
+        return self.train
+
+    def generated(self, split: str, levels: list[int] | None, n: int | None) -> dict[str, Any] | None:
+        training = split == "train"
+        return {
+            "n": n or (self.train if training else self.test),
+            "levels": levels or self.levels,
+            "data_seed": self.data_seed,
+            "style_weights": self.style_weights.model_dump() if training else {},
+        }
+
+
+TASK = Arithmetic
 
 
 @dataclass(frozen=True)

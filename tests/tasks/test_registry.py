@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import sirev
+from sirev.recipe import load_recipe
+from sirev.tasks.registry import SUITES, TASKS, TEMPLATES
+from sirev.tasks.task import DataTask
+from tests.test_package import imported
+
+PUBLISHED = [name for name, task in TASKS.items() if task.published]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_is_called_as_its_file(name: str) -> None:
+    assert TASKS[name].__module__ == f"sirev.tasks.core.{name}"
+
+
+def test_templates_of_two_tasks_have_two_names() -> None:
+    assert len(TEMPLATES) == sum(len(task.templates) for task in TASKS.values())
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_task_has_a_recipe_of_its_name_a_title_and_sizes_of_its_splits(name: str) -> None:
+    task = load_recipe(name, model="some/model").task
+    assert type(task) is TASKS[name]
+    assert task.title
+    assert task.published.keys() == task.splits.keys()
+    assert task.template in task.templates
+
+
+def test_suites_are_tasks_with_rows() -> None:
+    assert all(issubclass(task, DataTask) for task in SUITES.values())
+
+
+def test_nothing_but_its_own_file_knows_a_task() -> None:
+    """The embedded one apart, on whose words a model is pretrained."""
+    root = Path(sirev.__file__).parent
+    known = {
+        name.rpartition(".")[2]
+        for path in root.rglob("*.py")
+        for name in imported(path.read_text())
+        if name.startswith("sirev.tasks.core.")
+    }
+    assert known == {"arithmetic"}
