@@ -28,7 +28,7 @@ from sirev.store.provenance import now
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.external.comparability import check_greedy, check_problems, is_greedy, notes, warnings
-from sirev.study.external.model_files import Given, Read, Source, sources
+from sirev.study.external.model_files import Given, ModelFiles, Read, sources
 from sirev.study.external.unstated import without_unsaid
 from sirev.study.grading_task import GradingTask, grading_task
 from sirev.study.step_names import COMPARISON, answer_steps, import_step, measuring_step, problems_step
@@ -38,10 +38,10 @@ from sirev.tasks.task import Answers
 
 METHOD = "samples"
 """The method of such a run: nobody here knows how its models came about."""
-ANSWERS: tuple[Answers, ...] = get_args(Answers)
+_ANSWERS: tuple[Answers, ...] = get_args(Answers)
 SINGLE = ("greedy", "draw")
 """What a model's completions are where each problem has one."""
-SPLIT = "test"
+_SPLIT = "test"
 """The split that the steps of such a run name, whichever its problems are of."""
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{NAME_LENGTH - 1}}}")
 
@@ -193,7 +193,7 @@ class _Measuring:
     single: str
     common: bool
 
-    def run(self, models: int, given: Sequence[Source]) -> tuple[Artifact, list[Read]]:
+    def run(self, models: int, given: Sequence[ModelFiles]) -> tuple[Artifact, list[Read]]:
         """The comparison, and what it was made of."""
         inputs: dict[str, Artifact] = {}
         if self.task is not None:
@@ -212,7 +212,7 @@ class _Measuring:
         for t, of_model in enumerate(parts, 1):
             compared |= self._model(t, of_model, answers, read[0])
         first = read[0]
-        self.runner.step(problems_step("source", SPLIT), imported.STAGE, first.source.parameters, first.inputs)
+        self.runner.step(problems_step("source", _SPLIT), imported.STAGE, first.source.parameters, first.inputs)
         settings = compare.CompareParameters(
             runs=[{"method": METHOD, "seed": 0, "iterations": list(range(1, models + 1))}],
             suites=[],
@@ -222,7 +222,7 @@ class _Measuring:
         )
         return self.runner.step(COMPARISON, compare.STAGE, settings, compared), read
 
-    def _read(self, source: Source, inputs: Mapping[str, Artifact], *, common: bool = False) -> Read:
+    def _read(self, source: ModelFiles, inputs: Mapping[str, Artifact], *, common: bool = False) -> Read:
         step = import_step(source.kind, source.t, common=common)
         artifact = self.runner.step(step, imported.STAGE, source.parameters, inputs)
         return Read(source, artifact, artifact.json("summary.json"), inputs)
@@ -249,7 +249,7 @@ class _Measuring:
         measured = {}
         for part, read in parts.items():
             parameters = read.source.parameters
-            steps = answer_steps(part, SPLIT, t)
+            steps = answer_steps(part, _SPLIT, t)
             completions = self.runner.step(steps.completions, imported.STAGE, parameters, read.inputs)
             graded = {"problems": first.artifact, "completions": completions}
             if self.task is None:
@@ -306,8 +306,8 @@ def _request(
             raise BadInput(f"--greedy {model}: no such step{suggest(model, list(models))}")
     if reader not in READERS:
         raise BadInput(f"--reader: unknown reader {reader!r}{suggest(reader, list(READERS))}")
-    if answers is not None and answers not in ANSWERS:
-        raise BadInput(f"--answers: unknown kind {answers!r}{suggest(answers, list(ANSWERS))}")
+    if answers is not None and answers not in _ANSWERS:
+        raise BadInput(f"--answers: unknown kind {answers!r}{suggest(answers, list(_ANSWERS))}")
     if single not in SINGLE:
         raise BadInput(f"--single: unknown {single!r}{suggest(single, list(SINGLE))}")
     if task is None and (data or grader):

@@ -17,7 +17,7 @@ from sirev.explain.lookup import run_named
 from sirev.grading.sandbox.confine import CONFINED
 from sirev.recipe import Overrides, Recipe, allow_unsafe_code, load_recipe, override_list
 from sirev.recipe.sections import Grader, OwnGrader
-from sirev.recipe.yaml_reading import parse
+from sirev.recipe.yaml_reading import parse_yaml
 from sirev.stages import dataset, sample, source
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact
@@ -28,7 +28,7 @@ from sirev.store.store import Store
 from sirev.study.nulls import follow, retrained_in
 from sirev.study.remedies import rerun
 from sirev.study.step_names import grading_step, problems_step, stage_of
-from sirev.study.steps import Graded, Model, Planned, StepResult, Steps
+from sirev.study.steps import GradedAnswers, ModelWeights, Planned, StepResult, Steps
 from sirev.suggest import suggest
 
 ASKED = (source.STAGE, dataset.STAGE, sample.STAGE)
@@ -129,19 +129,19 @@ class PinnedSteps(Steps):
         self._regrader = regrader
         self._trusted = trusted
 
-    def grade(self, t: int, what: str, answers: tuple[StepResult, StepResult], grader: Grader) -> Graded:
+    def grade(self, t: int, what: str, answers: tuple[StepResult, StepResult], grader: Grader) -> GradedAnswers:
         if not isinstance(grader, OwnGrader) or self._trusted is None or grader.function in self._trusted:
             return super().grade(t, what, answers, grader)
         name = grading_step(what, t)
         self._regrader.leave(name, "its grader is a function that the run names, whose code is run for --allow-unsafe-code alone")
-        return Graded(*answers, Planned(name))
+        return GradedAnswers(*answers, Planned(name))
 
     def problems(self, split: str) -> StepResult:
         stage = source.STAGE if self.recipe.task.embedded else dataset.STAGE
         return self._do(problems_step(stage.name, split), stage, None, {})
 
-    def base_model(self) -> Model:
-        return Model(Planned("M_0"))
+    def base_model(self) -> ModelWeights:
+        return ModelWeights(Planned("M_0"))
 
     def embedding_model(self) -> StepResult | None:
         return None
@@ -246,7 +246,7 @@ def _recipe_of(run: Run, overrides: Sequence[str]) -> Recipe:
 
 def _functions_named_by(overrides: Sequence[str]) -> frozenset[str]:
     """The functions that overrides name as graders: that is a word of the user's, not of the store's."""
-    values = [parse(override.partition("=")[2]) for override in overrides]
+    values = [parse_yaml(override.partition("=")[2]) for override in overrides]
     named = [value.get("function") if isinstance(value, dict) else value for value in values]
     return frozenset(one for one in named if isinstance(one, str))
 

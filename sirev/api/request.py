@@ -17,7 +17,7 @@ from sirev.stages import STAGES
 from sirev.store.local_files import LocalFiles
 from sirev.store.runs import Run, pinned_step, step_title
 from sirev.store.store import Store
-from sirev.study.algorithm import Outcome
+from sirev.study.algorithm import RunOutcome
 from sirev.study.nulls import RETRAINED, follow, null_methods
 from sirev.study.step_names import asked_parts, is_asked, parse_step
 from sirev.study.steps import Executor, Steps
@@ -76,7 +76,7 @@ class Request:
         """Every run as far as it got; with `redo` another realisation of each, which begins with the pins of the last."""
         return [self._run(method, seed, invocation) for seed in self.seeds for method in self.methods]
 
-    def follow(self, run: Run, executor: Executor) -> Outcome:
+    def follow(self, run: Run, executor: Executor) -> RunOutcome:
         """Have the steps of a run done by an executor."""
         return follow(Steps(self.recipe, run.seed, executor, LocalFiles(self.store.objects)), run.method, self.null_count)
 

@@ -252,7 +252,7 @@ def report(
             "--method",
             metavar="METHOD",
             help="Only this method. Repeatable.",
-            autocompletion=completion.words(completion.METHODS),
+            autocompletion=completion.words(completion.METHOD_WORDS),
         ),
     ] = None,
     run: Annotated[
@@ -270,7 +270,7 @@ def report(
             "--format",
             metavar="FORMAT",
             help="table, markdown, csv, json or latex.",
-            autocompletion=completion.words(completion.FORMATS),
+            autocompletion=completion.words(completion.FORMAT_WORDS),
         ),
     ] = "table",
     output: Annotated[
@@ -350,12 +350,12 @@ def recipes(
 
     What is shown is itself a recipe: save it, change it, and pass the file to `sirev iterate`.
     """
-    from sirev.cli.recipes import ls, show
+    from sirev.cli.recipes import list_recipes, show_recipe
 
     if recipe is None:
-        ls(form)
+        list_recipes(form)
     else:
-        show(recipe, _overrides(model, overrides), overlay or [], form)
+        show_recipe(recipe, _overrides(model, overrides), overlay or [], form)
 
 
 def _overrides(model: str | None, overrides: list[str] | None) -> list[str]:

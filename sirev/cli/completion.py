@@ -12,10 +12,10 @@ from sirev import training_kinds
 from sirev.printing import visible
 from sirev.shipped import names_in, recipe_folder
 
-METHODS = (*training_kinds.METHODS, "all")
+METHOD_WORDS = (*training_kinds.METHODS, "all")
 NULLS = ("resample", "retrain", "gold")
-FORMATS = ("table", "markdown", "csv", "json", "latex")
-SECTIONS = ("all", "verdict", "null", "accuracy", "pass-n", "diversity", "ood", "coverage", "training", "html", "figures")
+FORMAT_WORDS = ("table", "markdown", "csv", "json", "latex")
+SECTION_WORDS = ("all", "verdict", "null", "accuracy", "pass-n", "diversity", "ood", "coverage", "training", "html", "figures")
 
 _LONGEST_FIRST = "|".join(sorted(training_kinds.METHODS, key=len, reverse=True))
 RUN_ID = re.compile(rf"(.+?)-(?:{_LONGEST_FIRST}|samples|null-(?:resample|retrain|gold)(?:-\w+)*)(?:-\d+)?-s\d+-")
@@ -43,7 +43,7 @@ def overlays(incomplete: str) -> list[str]:
 
 def sections_and_recipes(ctx: Any, incomplete: str) -> list[str]:
     """Sections of a report, and the recipes that the store has runs of."""
-    return [*words(SECTIONS)(incomplete), *run_recipes(ctx, incomplete)]
+    return [*words(SECTION_WORDS)(incomplete), *run_recipes(ctx, incomplete)]
 
 
 def runs(ctx: Any, incomplete: str) -> list[str]:

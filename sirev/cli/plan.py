@@ -29,7 +29,7 @@ from sirev.reporting.terminal import print_tables
 from sirev.store.runs import step_title
 from sirev.study.step_names import parse_step
 
-SCHEMA = 1
+_SCHEMA = 1
 """Version of the JSON form."""
 HEADING = 10
 """Columns of the headings below the table."""
@@ -50,10 +50,10 @@ def run(
     if steps:
         print_tables([_every_step(planned.states)])
         return
-    print_styled(lambda width: summary(planned, estimate, gpu, width))
+    print_styled(lambda width: plan_lines(planned, estimate, gpu, width))
 
 
-def summary(planned: Plans, estimate: Estimate, gpu: float | None, width: int) -> Iterator[Line]:
+def plan_lines(planned: Plans, estimate: Estimate, gpu: float | None, width: int) -> Iterator[Line]:
     """What is asked first, in at most 20 lines of 80 columns: what is cached, how long the rest takes, whether it fits."""
     counts = {state: sum(of[state] for of in estimate.states.values()) for state in ("hit", "run", "unknown")}
     total = count_text(sum(counts.values()), "step")
@@ -186,7 +186,7 @@ def _as_json(planned: Plans, estimate: Estimate, gpu: float | None) -> dict[str,
         totals = {"to_train": size.to_train, "to_sample": size.to_sample, "scratch": size.scratch}
         found["footprint"] = {**asdict(size), **totals, "smallest_gpu_gb": size.smallest(), "gpu_bytes": gpu, "fits": fits}
     stages = found.pop("states")
-    return {"schema": SCHEMA, "recipe": planned.recipe.name, "stages": stages, "runs": planned.states, "estimate": found}
+    return {"schema": _SCHEMA, "recipe": planned.recipe.name, "stages": stages, "runs": planned.states, "estimate": found}
 
 
 def _gpu_bytes(asked: float | None, overlays: Sequence[str]) -> float | None:

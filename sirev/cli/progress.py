@@ -20,7 +20,7 @@ from sirev.study.step_names import COMPARISON, stage_of
 if TYPE_CHECKING:
     from sirev.execution.outlook import Outlook
 
-EARLY = 0.05  # share of a step before which no time left is guessed
+_EARLY = 0.05  # share of a step before which no time left is guessed
 WHOLE = "all"
 """The row about all runs together."""
 
@@ -88,7 +88,7 @@ class Progress(Bars, Listener):
             # What was done before counts for nothing: an earlier attempt did it.
             began, before = self._first.setdefault((run.id, name), (now, done))
             # At the very beginning the guess would frighten: an engine that batches has finished next to nothing.
-            early = done - before < EARLY * (total - before)
+            early = done - before < _EARLY * (total - before)
             left = "" if early else f", {time_left((now - began) * (total - done) / max(done - before, 1))}"
             words = f"{done:,} of {total:,} {unit}"
             if self.shown:

@@ -16,7 +16,7 @@ from sirev.listing import count_text, listed
 from sirev.printing import out_json
 from sirev.store.runs import step_title
 
-FEW = 6
+_FEW = 6
 """How many reasons, or steps of one name, are listed before they are only counted."""
 
 
@@ -32,11 +32,11 @@ def run(request: Request, which: str | None, form: str) -> None:
         planner.run.id: planner.run.method + (f" seed {planner.run.seed}" if len(request.seeds) > 1 else "")
         for planner in planned.planners
     }
-    told = [line for step in found.steps for line in in_full(step, labels)] if which else [*summary(found, labels)]
+    told = [line for step in found.steps for line in in_full(step, labels)] if which else [*why_lines(found, labels)]
     print_lines(told)
 
 
-def summary(found: Why, labels: Mapping[str, str]) -> list[str]:
+def why_lines(found: Why, labels: Mapping[str, str]) -> list[str]:
     """How many hits, and what misses by itself."""
     total = found.total
     steps = sum(total.values())
@@ -53,10 +53,10 @@ def summary(found: Why, labels: Mapping[str, str]) -> list[str]:
         counts.append(f"{total['unknown']} unknown until those have run")
     lines = [f"{shared}: {', '.join(counts)}"]
     causes = found.causes()
-    for told in causes[:FEW]:
+    for told in causes[:_FEW]:
         lines += ["", *_cause(told, labels)]
-    if len(causes) > FEW:
-        lines += ["", f"and {len(causes) - FEW} more reasons: add a step, a stage or a t"]
+    if len(causes) > _FEW:
+        lines += ["", f"and {len(causes) - _FEW} more reasons: add a step, a stage or a t"]
     return lines
 
 
@@ -119,4 +119,4 @@ def _where(step: Explanation) -> str:
 
 
 def _few(steps: Sequence[str]) -> str:
-    return listed([*map(step_title, steps)], FEW)
+    return listed([*map(step_title, steps)], _FEW)

@@ -34,7 +34,7 @@ from sirev.trainers.dispatch import TrainParameters
 from sirev.training_kinds import KINDS
 
 ANSWER_SHARE = 0.4  # of max_new_tokens
-RIGHT = 0.5  # of the draws
+_RIGHT = 0.5  # of the draws
 ASSUMED = 1000  # problems of a split that is neither published nor here
 BYTES_A_TOKEN = 2.0  # of a completion in the store, compressed
 
@@ -238,8 +238,8 @@ class _Counts:
         else:
             sampling = self.work[sampled.work]
             n, problems = sampling.parameters.n, self.asked(sampling)
-        self.found.assume(f"{RIGHT:.0%} of the draws on training problems are right")
-        each = KINDS[parameters.kind].expected(n * RIGHT, n * (1 - RIGHT))
+        self.found.assume(f"{_RIGHT:.0%} of the draws on training problems are right")
+        each = KINDS[parameters.kind].expected(n * _RIGHT, n * (1 - _RIGHT))
         return round(problems * min(each, parameters.max_per_problem or each))
 
     def example_tokens(self, step: PlannedStep) -> float:

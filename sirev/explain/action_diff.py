@@ -20,9 +20,9 @@ ChangeKind = Literal["stage", "version", "parameter", "seed", "input", "env", "r
 Parts = frozenset[tuple[str, str, str]]
 """The components of an action, each (kind, name, value as text), to be compared quickly with thousands of others."""
 
-LONGEST = 48
+_LONGEST = 48
 """Characters of a value that are shown; digests are cut to 12."""
-FEW = 3
+_FEW = 3
 """How many of several names, or of several causes, are told one by one."""
 
 
@@ -47,7 +47,7 @@ class Change:
 
     def words(self) -> str:
         """Such as "learning_rate 5e-05 -> 0.0001"."""
-        old, new = (shown(v) if self.missing != side else "(absent)" for side, v in (("old", self.old), ("new", self.new)))
+        old, new = (short_value(v) if self.missing != side else "(absent)" for side, v in (("old", self.old), ("new", self.new)))
         match self.kind:
             case "stage":
                 return f"made by the stage {new}, before by {old}"
@@ -89,7 +89,7 @@ class Root:
     def words(self) -> str:
         """Such as "temperature 0.75 -> 0.9 at 1:sample/train, by way of 1:grade/select, 2:select"."""
         steps = [step_title(step) for step in reversed(self.via)]
-        if len(steps) > FEW:
+        if len(steps) > _FEW:
             steps = [steps[0], f"… {steps[-1]} ({len(steps)} steps)"]
         return f"{self.change.words()} at {step_title(self.step)}" + (f", by way of {', '.join(steps)}" if steps else "")
 
@@ -144,7 +144,7 @@ def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     return found
 
 
-def in_words(found: Iterable[Change]) -> list[str]:
+def changes_in_words(found: Iterable[Change]) -> list[str]:
     """Changes in words; inputs that changed for the same reason are told together."""
     said: list[str] = []
     inputs: dict[tuple[str | None, ...], list[Change]] = {}
@@ -158,7 +158,7 @@ def in_words(found: Iterable[Change]) -> list[str]:
         if len(alike) == 1:
             said.append(alike[0].words())
             continue
-        many = f"{len(alike)} inputs" if len(alike) > FEW else f"inputs {', '.join(one.name for one in alike)}"
+        many = f"{len(alike)} inputs" if len(alike) > _FEW else f"inputs {', '.join(one.name for one in alike)}"
         became = {"old": "are new", "new": "are gone", None: "changed"}[alike[0].missing]
         # By which ways a change came here is another thing for each input.
         roots = {(root.step, root.change.identity): Root(root.step, root.change) for one in alike for root in one.roots}
@@ -166,20 +166,20 @@ def in_words(found: Iterable[Change]) -> list[str]:
     return said
 
 
-def shown(value: Any) -> str:
+def short_value(value: Any) -> str:
     """A value as short as one can tell it from others."""
     if value is None:
         return "none"
     if isinstance(value, Mapping) and value:
-        text = f"({', '.join(f'{name} {shown(one)}' for name, one in value.items())})"
+        text = f"({', '.join(f'{name} {short_value(one)}' for name, one in value.items())})"
     elif _group(value):
-        text = ", ".join(map(shown, value))
+        text = ", ".join(map(short_value, value))
     else:
         text = value if isinstance(value, str) and value else canonical_json(value).decode()
     if len(text) == 64 and set(text) <= set("0123456789abcdef"):
         return text[:12]
     text = " ".join(text.split())
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def moment(recorded: str) -> str:
@@ -195,11 +195,11 @@ def _because(roots: Sequence[Root]) -> str:
     said = [
         same[0].words()
         if len(same) == 1
-        else f"{same[0].change.words()} at {listed([step_title(root.step) for root in same], FEW)}"
+        else f"{same[0].change.words()} at {listed([step_title(root.step) for root in same], _FEW)}"
         for same in alike.values()
     ]
-    more = f";{and_more(len(said) - FEW)}" if len(said) > FEW else ""
-    return f": {'; '.join(said[:FEW])}{more}" if said else ""
+    more = f";{and_more(len(said) - _FEW)}" if len(said) > _FEW else ""
+    return f": {'; '.join(said[:_FEW])}{more}" if said else ""
 
 
 def _parameters(old: Mapping[str, Any], new: Mapping[str, Any], seeds: tuple[int, int] | None) -> list[Change]:

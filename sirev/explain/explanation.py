@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sirev.explain.action_diff import Change, in_words, moment
+from sirev.explain.action_diff import Change, changes_in_words, moment
 from sirev.listing import listed
 from sirev.store.runs import address, step_title
 
-SCHEMA = 1
+_SCHEMA = 1
 """Version of the JSON form."""
 
-State = Literal["hit", "miss", "unknown"]
+CacheState = Literal["hit", "miss", "unknown"]
 Cause = Literal["changed", "first", "new", "damaged", "redo"]
 
 
@@ -49,7 +49,7 @@ class Explanation:
 
     step: str
     stage: str
-    state: State
+    state: CacheState
     runs: tuple[str, ...]
     key: str | None
     dependents: int = 0
@@ -83,8 +83,8 @@ class Explanation:
             case "damaged":
                 return list(self.troubles)
             case "first":
-                return ["no earlier run of this recipe had this step", *in_words(self.changes)]
-        return in_words(self.changes) or [has_to_run(self.waits_for)]
+                return ["no earlier run of this recipe had this step", *changes_in_words(self.changes)]
+        return changes_in_words(self.changes) or [has_to_run(self.waits_for)]
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
@@ -110,7 +110,7 @@ class Why:
     recipe: str
     runs: tuple[str, ...]
     steps: tuple[Explanation, ...]
-    total: dict[State, int] = field(default_factory=dict)
+    total: dict[CacheState, int] = field(default_factory=dict)
     """How many steps are hits and so on, also those that were not asked about."""
 
     def __repr__(self) -> str:
@@ -130,7 +130,7 @@ class Why:
     def to_dict(self) -> dict[str, Any]:
         """The JSON form: `total` counts every step of the runs, also those that are not among `steps`."""
         steps = [step.to_dict() for step in self.steps]
-        return {"schema": SCHEMA, "recipe": self.recipe, "runs": list(self.runs), "total": self.total, "steps": steps}
+        return {"schema": _SCHEMA, "recipe": self.recipe, "runs": list(self.runs), "total": self.total, "steps": steps}
 
 
 def has_to_run(steps: Sequence[str]) -> str:

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sirev.explain.action_diff import Change, in_words, leaves
-from sirev.explain.recorded import Course, Recorded, Trace, in_order
+from sirev.explain.action_diff import Change, changes_in_words, leaves
+from sirev.explain.recorded import Course, Recorded, Trace, algorithm_order
 from sirev.listing import count_text
 from sirev.store.runs import Run, step_title
 from sirev.store.store import Store
 
-SCHEMA = 1
+_SCHEMA = 1
 """Version of the JSON form."""
 
-FEW = 8
+_FEW = 8
 """How many steps are named before they are only counted."""
 
 How = Literal["apart", "follows", "same result"]
@@ -65,7 +65,7 @@ class Difference:
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; `first` is the step where the runs part."""
         return {
-            "schema": SCHEMA,
+            "schema": _SCHEMA,
             "a": self.a,
             "b": self.b,
             "first": self.first.step if self.first else None,
@@ -78,7 +78,7 @@ class Difference:
         }
 
 
-def difference(store: Store, a: Run, b: Run) -> Difference:
+def run_difference(store: Store, a: Run, b: Run) -> Difference:
     """How run `b` differs from run `a`, from what both have pinned and recorded; nothing needs to be whole but that."""
     recorded = Recorded(store)
     old, new = recorded.course(a), recorded.course(b)
@@ -122,11 +122,11 @@ def lines(found: Difference) -> list[str]:
         said.append(_no_difference(found))
     else:
         said.append(f"the runs diverge at {step_title(found.first.step)}:")
-        said += [f"  {words}" for words in in_words(found.first.changes)]
+        said += [f"  {words}" for words in changes_in_words(found.first.changes)]
     apart = [parting for parting in found.partings[1:] if parting.how == "apart"]
     if apart:
         said.append("also different on their own:")
-        said += [f"  {step_title(parting.step)}: {'; '.join(in_words(_own(parting)))}" for parting in apart]
+        said += [f"  {step_title(parting.step)}: {'; '.join(changes_in_words(_own(parting)))}" for parting in apart]
     same = [parting.step for parting in found.partings if parting.how == "same result"]
     told = {
         "different as a consequence": [parting.step for parting in found.partings[1:] if parting.how == "follows"],
@@ -150,11 +150,11 @@ def _own(parting: Parting) -> list[Change]:
 def _merged(old: Course, new: Course) -> list[str]:
     """The steps of both in the order of the algorithm."""
     steps = {**old.steps, **new.steps}
-    return in_order(steps, {**old.semantic, **new.semantic})
+    return algorithm_order(steps, {**old.semantic, **new.semantic})
 
 
 def _listed(steps: Sequence[str]) -> str:
-    return f"{count_text(len(steps), 'step')}: {', '.join(map(step_title, steps[:FEW]))}{' …' if len(steps) > FEW else ''}"
+    return f"{count_text(len(steps), 'step')}: {', '.join(map(step_title, steps[:_FEW]))}{' …' if len(steps) > _FEW else ''}"
 
 
 def _no_difference(found: Difference) -> str:

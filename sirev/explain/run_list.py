@@ -9,14 +9,14 @@ from typing import Any
 from sirev.errors import BadInput
 from sirev.explain.action_diff import flat
 from sirev.explain.disk_usage import run_shares
-from sirev.explain.run_states import State, States
+from sirev.explain.run_states import RunState, States
 from sirev.recipe import load_recipe, recipe_names
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.store.upkeep.closure import reach
 from sirev.store.upkeep.keeps import Keeps
 
-NOT_SET = ("name", "description", "methods")
+_NOT_SET = ("name", "description", "methods")
 """Settings that every run of a recipe may have otherwise: they are in its id, or in other columns."""
 TRAINED_HERE = "trained here"
 """The model of a recipe that pretrains its own."""
@@ -39,7 +39,7 @@ class ListedRun:
     model: str | None
     T: int | None
     set: dict[str, Any]
-    state: State
+    state: RunState
     reason: str | None
     begun: str
     steps: int
@@ -105,7 +105,7 @@ def _own(recipe: str) -> Mapping[str, Any] | None:
 def _differences(settings: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that are not the base's. A field that the base does not have, of another version of sirev, counts if it says
     anything; the model, if it is another one, has a column of its own."""
-    left_out = {*NOT_SET, "model"} if model_of(settings) != model_of(base) else set(NOT_SET)
+    left_out = {*_NOT_SET, "model"} if model_of(settings) != model_of(base) else set(_NOT_SET)
     own = flat({name: value for name, value in settings.items() if name not in left_out})
     usual = flat(base)
     groups = {path[:end] for path in usual for end in range(len(path)) if path[end] == "."}

@@ -30,20 +30,20 @@ T = TypeVar("T")
 R = TypeVar("R")
 Judge = Callable[[T], R]
 
-CHUNK = 16
+PAIRS_AT_A_TIME = 16
 """Answers handed to a worker at a time: handing over costs little beside sixteen, and a death costs no more than them."""
 
-WALL = 10.0
+_WALL = 10.0
 """The wall clock's limit, in limits of CPU seconds."""
 
 MOST_MEMORY, LEAST_MEMORY = 4 << 30, 512 << 20
 """Bytes of address space of a worker; an expression that needs more is a MemoryError there and not the machine's end. The least
 is six times what the imports of sympy and the rest take."""
 
-START = 120.0
+_START = 120.0
 """Seconds that starting a worker, with all its imports, may take on a loaded machine."""
 
-ATTEMPTS = 3
+_ATTEMPTS = 3
 """How often a pool that broke down as a whole is replaced by another."""
 
 
@@ -76,14 +76,14 @@ def judge_all(
         if judged is not None:
             judged(index)
 
-    for _ in range(ATTEMPTS):
+    for _ in range(_ATTEMPTS):
         if len(reasons) == len(items):
             break
         with contextlib.suppress(PoolLost), _pool(min(workers, len(items)), prepare or _nothing) as pool:
             _attempt(pool, judge, items, [i for i in range(len(items)) if i not in reasons], seconds, note)
     else:
         if len(reasons) < len(items):
-            raise RuntimeError(f"the grading processes failed {ATTEMPTS} times; what they printed says why")
+            raise RuntimeError(f"the grading processes failed {_ATTEMPTS} times; what they printed says why")
     return [reasons[index] for index in range(len(items))]
 
 
@@ -95,7 +95,7 @@ def _attempt(
     seconds: float,
     note: Callable[[int, R | Reason], None],
 ) -> None:
-    chunks = [todo[first : first + CHUNK] for first in range(0, len(todo), CHUNK)]
+    chunks = [todo[first : first + PAIRS_AT_A_TIME] for first in range(0, len(todo), PAIRS_AT_A_TIME)]
     suspects: list[int] = []
     for chunk, outcome in _outcomes(pool, judge, items, chunks, seconds):
         if isinstance(outcome, list):
@@ -113,12 +113,12 @@ def _outcomes(
     """Each chunk with its items' reasons or, where its worker died, the reason of that death. In order of completion."""
     futures: dict[Future[list[R | Reason]], list[int]] = {}
     for chunk in chunks:
-        limit = WALL * seconds * len(chunk)
+        limit = _WALL * seconds * len(chunk)
         futures[pool.schedule(_judge_chunk, (judge, [items[i] for i in chunk], seconds), timeout=limit)] = chunk
     pending = set(futures)
     while pending:
         # A worker that dies before the pool knows what it took leaves a future that never completes.
-        done, pending = wait(pending, timeout=WALL * seconds * CHUNK + START, return_when=FIRST_COMPLETED)
+        done, pending = wait(pending, timeout=_WALL * seconds * PAIRS_AT_A_TIME + _START, return_when=FIRST_COMPLETED)
         if not done:
             raise PoolLost
         for future in done:

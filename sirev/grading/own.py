@@ -13,7 +13,7 @@ from functools import cache, partial
 from typing import Any, cast
 
 from sirev.errors import BadInput
-from sirev.grading.grade import ANSWER_LIMIT, REASON_LIMIT, RIGHT, Grade, because
+from sirev.grading.grade import ANSWER_LIMIT, REASON_LIMIT, RIGHT, Grade, grade_because
 from sirev.own_code import load, raised
 from sirev.tasks.rows import shown
 
@@ -57,13 +57,13 @@ def grade_all(
     for (text, gold), outcome in zip(pairs, outcomes, strict=True):
         if isinstance(outcome, Failure):
             raise BadInput(f"{function}: {outcome.why}, given {shown(text)} and the answer {shown(gold)}")
-    return [outcome if isinstance(outcome, Grade) else because(str(outcome), None) for outcome in outcomes]
+    return [outcome if isinstance(outcome, Grade) else grade_because(str(outcome), None) for outcome in outcomes]
 
 
 def as_grade(given: object) -> Grade:
     """The grade that a function returned; ValueError in one line if it is none."""
     if isinstance(given, bool):
-        return because(RIGHT if given else "wrong", None)
+        return grade_because(RIGHT if given else "wrong", None)
     if not isinstance(given, Grade):
         raise ValueError(f"expected True, False or a sirev.Grade, got {shown(given)}")
     if not isinstance(given.correct, bool):

@@ -15,10 +15,10 @@ import numpy.typing as npt
 from sirev.metrics.pass_at_n import pass_at_n_table
 
 Counts = npt.NDArray[np.integer[Any]]
-Floats = npt.NDArray[np.float64]
+_Floats = npt.NDArray[np.float64]
 
 
-def reroll_parts(n: Counts, c: Counts, ks: Sequence[int]) -> tuple[Floats, Floats]:
+def reroll_parts(n: Counts, c: Counts, ks: Sequence[int]) -> tuple[_Floats, _Floats]:
     """Numerators (P, K) and weights (P,) whose sums over problems make the re-roll curve, for `Resamples.ratios`.
 
     `n` and `c` (P,): draws and right draws of the problems W that M_1 gets wrong greedily. One more draw solves problem x with

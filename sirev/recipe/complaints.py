@@ -12,11 +12,11 @@ from sirev.recipe.draft import Keys, Source
 from sirev.recipe.structure import annotation_at, fields
 from sirev.suggest import suggest
 
-MISSING = ("missing", "union_tag_not_found")
+_MISSING = ("missing", "union_tag_not_found")
 """What pydantic calls a field that is not there."""
 
 
-def explain(error: ValidationError, source: Source) -> str:
+def explain_error(error: ValidationError, source: Source) -> str:
     """The first complaint of pydantic; of missing fields all that belong in the same file."""
     found = error.errors(include_url=False)
     first = found[0]
@@ -26,8 +26,8 @@ def explain(error: ValidationError, source: Source) -> str:
     if first["type"] == "extra_forbidden":
         known = list(fields(annotation_at(source, keys[:-1]), source.value(keys[:-1])) or {})
         line = f"{place}: {field}: no such field{suggest(keys[-1], known)}"
-    elif first["type"] in MISSING:
-        complaints = [complaint for complaint in found if complaint["type"] in MISSING]
+    elif first["type"] in _MISSING:
+        complaints = [complaint for complaint in found if complaint["type"] in _MISSING]
         missing = [name for complaint in complaints for name in _missing(complaint, source, place)]
         said = len(missing)
         line = _no_model(source) if missing == ["model"] else f"{place}: {listed(missing)}: missing, and required"

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sirev.errors import BadInput
 from sirev.inputs import require_plain_file
 from sirev.recipe.checks import check
-from sirev.recipe.complaints import explain
+from sirev.recipe.complaints import explain_error
 from sirev.recipe.draft import Source
 from sirev.recipe.model_names import named_after
 from sirev.recipe.overrides import Overrides, lay_over, with_model
@@ -22,7 +22,7 @@ from sirev.suggest import suggest
 from sirev.tasks.registry import TASKS
 
 Overlays = Sequence[str | Path] | str | Path
-MODEL = ("model", "name")
+_MODEL = ("model", "name")
 
 
 def recipe_names() -> list[str]:
@@ -45,7 +45,7 @@ def load_recipe(
     try:
         loaded = Recipe.model_validate(source.data)
     except ValidationError as error:
-        raise BadInput(explain(error, source)) from None
+        raise BadInput(explain_error(error, source)) from None
     check(loaded, source)
     return loaded
 
@@ -62,13 +62,13 @@ def read_recipe(
     for path in (_part("defaults", name) for name in names):
         source.merge(read_mapping(path), str(path))
     source.merge({"name": source.path.stem, **own}, str(source.path))
-    name, own_model = source.value(("name",)), source.value(MODEL)
+    name, own_model = source.value(("name",)), source.value(_MODEL)
     overlays = [overlays] if isinstance(overlays, str | Path) else overlays
     for path in (_part("overlays", overlay) for overlay in overlays):
         source.merge(read_mapping(path), str(path))
     for override in with_model(model, overrides):
         lay_over(source, override)
-    new_model = source.value(MODEL)
+    new_model = source.value(_MODEL)
     if isinstance(new_model, str) and new_model != own_model and isinstance(name, str) and source.value(("name",)) == name:
         source.data["name"] = named_after(name, own_model if isinstance(own_model, str) else None, new_model)
     name_of_task = source.value(("task", "name"))

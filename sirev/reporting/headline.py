@@ -29,30 +29,30 @@ from sirev.reporting.sections.verdicts import (
 )
 from sirev.reporting.tables import ABSENT, fixed, p_equals, percent
 
-FEW = 4
+_FEW = 4
 """Runs that a sentence names; of more it gives the number."""
-SUITES = "suites"
+_SUITES = "suites"
 """In the place of an outcome: several OOD suites, which have one column."""
-LONGEST = 16
+_LONGEST = 16
 """Characters of a suite's name in the head of a column."""
 WIDTH = 80
 """Characters of a line."""
 MARKS = {"up": "up", "down": "down", "same": "held", "can't tell": "?"}
 """An outcome -> the word beside its numbers."""
-STYLES = {"up": "up", "down": "down", "held": "", "?": "dim", "mixed": "dim"}
-SPLIT = (*FORMS, "sentence_bert", "texts")
+_STYLES = {"up": "up", "down": "down", "held": "", "?": "dim", "mixed": "dim"}
+_SPLIT = (*FORMS, "sentence_bert", "texts")
 """Measures by which answers differ, the most telling first."""
 
-Line = list[tuple[str, str]]
+HeadlineLine = list[tuple[str, str]]
 """Pieces of text with their style: "", "bold", "dim", "up" or "down"."""
 
 
-def headline(studies: Sequence[Study], asked: str = "", width: int = WIDTH) -> list[Line]:
+def headline(studies: Sequence[Study], asked: str = "", width: int = WIDTH) -> list[HeadlineLine]:
     """The screen, a block for each study, in lines of `width` characters; only commands may be longer.
 
     `asked` are the options that `sirev report` takes to be about the same runs.
     """
-    lines: list[Line] = []
+    lines: list[HeadlineLine] = []
     for study in studies:
         lines += [*([[]] if lines else []), *(part for line in _of_study(study, width) for part in _folded(line, width))]
     if studies:
@@ -60,12 +60,12 @@ def headline(studies: Sequence[Study], asked: str = "", width: int = WIDTH) -> l
     return lines
 
 
-def as_text(lines: Iterable[Line]) -> str:
+def as_text(lines: Iterable[HeadlineLine]) -> str:
     """The lines without their styles."""
     return "".join("".join(text for text, _ in line).rstrip() + "\n" for line in lines)
 
 
-def _of_study(study: Study, width: int) -> list[Line]:
+def _of_study(study: Study, width: int) -> list[HeadlineLine]:
     found = verdicts_of([study])
     lines = [_title(study)]
     for run in runs_of([study]):
@@ -79,7 +79,7 @@ def _of_study(study: Study, width: int) -> list[Line]:
     return [*lines, [], *_verdicts(study, found)]
 
 
-def _title(study: Study) -> Line:
+def _title(study: Study) -> HeadlineLine:
     runs = runs_of([study]) or study["runs"]
     last = max(runs, key=lambda run: len(run["iterations"]))
     ends = [model_name(last, last["iterations"][i]["t"]) for i in (0, -1)]
@@ -90,21 +90,21 @@ def _title(study: Study) -> Line:
     return [(f"{study['recipe']}: ", "bold"), (", ".join(words), "")]
 
 
-def _changes(study: Study, found: list[Found], width: int) -> list[Line]:
+def _changes(study: Study, found: list[Found], width: int) -> list[HeadlineLine]:
     """M_1 → M_T of each outcome, a line for each method; of several seeds their mean. Columns that don't fit come below."""
     suites = [f"ood/{suite}" for suite in study["suites"]]
-    names = ["pass_at_1", "pass_at_n", *(suites if len(suites) == 1 else [SUITES] if suites else []), "distinct"]
+    names = ["pass_at_1", "pass_at_n", *(suites if len(suites) == 1 else [_SUITES] if suites else []), "distinct"]
     names = [
         name
         for name in names
-        if name == SUITES or any(name in presented(verdict["outcomes"], study["headline"]) for _, verdict in found)
+        if name == _SUITES or any(name in presented(verdict["outcomes"], study["headline"]) for _, verdict in found)
     ]
     methods = list(dict.fromkeys(run["label"] for run, _ in found))
     heads = [["", ""], *(_heads(name, study) for name in names)]
-    rows: list[Line] = []
+    rows: list[HeadlineLine] = []
     for method in methods:
         outcomes = [verdict["outcomes"] for run, verdict in found if run["label"] == method]
-        cells = (_suites(outcomes, suites) if name == SUITES else _cell([one.get(name) for one in outcomes]) for name in names)
+        cells = (_suites(outcomes, suites) if name == _SUITES else _cell([one.get(name) for one in outcomes]) for name in names)
         rows.append([(method, ""), *cells])
     labels = 0 if len(methods) == 1 and all(measured(run) for run, _ in found) else 1
     wide = [max(*map(len, head), *(len(row[i][0]) for row in rows)) for i, head in enumerate(heads)]
@@ -113,7 +113,7 @@ def _changes(study: Study, found: list[Found], width: int) -> list[Line]:
         if parts[-1] and sum(wide[j] + 2 for j in [*range(labels), *parts[-1], i]) > width:
             parts.append([])
         parts[-1].append(i)
-    made: list[Line] = []
+    made: list[HeadlineLine] = []
     for part in parts:
         columns = [*range(labels), *part]
         made += [[(f"  {heads[i][k]:<{wide[i]}}", "dim") for i in columns] for k in range(2)]
@@ -131,7 +131,7 @@ def _heads(name: str, study: Study) -> list[str]:
         case ["distinct", _, _]:
             return ["variety % of", "right answers"]
         case ["ood", _, suite]:
-            return ["OOD %, greedy", suite if len(suite) <= LONGEST else f"{suite[: LONGEST - 1]}…"]
+            return ["OOD %, greedy", suite if len(suite) <= _LONGEST else f"{suite[: _LONGEST - 1]}…"]
     return ["OOD, greedy", f"{len(study['suites'])} suites"]
 
 
@@ -139,7 +139,7 @@ def _suites(outcomes: Sequence[Mapping[str, JudgedChange]], suites: Sequence[str
     """How many of several suites went which way, over all seeds, and the style of the worst."""
     marks = [MARKS[one[suite]["is"]] for one in outcomes for suite in suites if suite in one and one[suite]["is"] in MARKS]
     said = [f"{marks.count(mark)} {mark}" for mark in ("down", "?", "held", "up") if mark in marks]
-    return (", ".join(said), STYLES[said[0].split()[1]]) if said else (ABSENT, "dim")
+    return (", ".join(said), _STYLES[said[0].split()[1]]) if said else (ABSENT, "dim")
 
 
 def _cell(outcomes: Sequence[JudgedChange | None]) -> tuple[str, str]:
@@ -155,7 +155,7 @@ def _cell(outcomes: Sequence[JudgedChange | None]) -> tuple[str, str]:
     last = first + sum(change for _, change, _ in changes) / len(changes)
     marks = {mark for _, _, mark in changes}
     mark = marks.pop() if len(marks) == 1 else "mixed"
-    return f"{fixed(100 * first, 1)} → {fixed(100 * last, 1)} {mark}", STYLES[mark]
+    return f"{fixed(100 * first, 1)} → {fixed(100 * last, 1)} {mark}", _STYLES[mark]
 
 
 def _gained(study: Study, found: list[Found]) -> list[str]:
@@ -189,7 +189,7 @@ def _agreement(study: Study, found: list[Found]) -> list[str]:
     parts: list[tuple[float, float, str]] = []
     for run, _ in found:
         split = run["iterations"][-1]["split"]
-        measure = next((split[name] for name in SPLIT if name in split), None)
+        measure = next((split[name] for name in _SPLIT if name in split), None)
         if measure is None or measure["composition"]["value"] is None or (measure["change"]["high"] or 0.0) >= 0:
             continue  # not known, or no loss that the problems could not have shown by chance
         narrowing = sum(one["value"] for one in measure["narrowing"].values() if one["value"] is not None)
@@ -213,14 +213,14 @@ def _part(points_more: float, added: str, taken: str) -> str:
     )
 
 
-def _verdicts(study: Study, found: list[Found]) -> list[Line]:
+def _verdicts(study: Study, found: list[Found]) -> list[HeadlineLine]:
     """The verdicts in words; runs with the same verdict for the same reason together."""
     groups: dict[tuple[str, ...], list[Found]] = {}
     for run, verdict in found:
         names = decisive(run, verdict)
         results = [verdict["outcomes"][name]["is"] if name in verdict["outcomes"] else "" for name in ("pass_at_1", *names)]
         groups.setdefault((word(verdict), *names, *results), []).append((run, verdict))
-    lines: list[Line] = []
+    lines: list[HeadlineLine] = []
     for (said, *_), members in groups.items():
         who = f"  ({_together(members, found)})" if len(found) > 1 else ""
         lines.append([("Verdict: ", "bold"), (said, "bold"), (who, "")])
@@ -272,7 +272,7 @@ def _detectable(study: Study, members: list[Found]) -> list[str]:
     return [f"With {study['problems']:,} problems pass@{study['headline']} must change by about {least} points to show."]
 
 
-def _next(studies: Sequence[Study], asked: str, width: int) -> list[Line]:
+def _next(studies: Sequence[Study], asked: str, width: int) -> list[HeadlineLine]:
     given = f" {asked}" if asked else ""
     steps = [(f"sirev report all{given}", "every table")]
     if len(studies) == 1:  # which is what a page is about
@@ -286,7 +286,7 @@ def _next(studies: Sequence[Study], asked: str, width: int) -> list[Line]:
         *(["--null retrain"] if any(not any(run["null"] for run in study["runs"]) for study in iterated) else []),
     ]
     longest = max(len(command) for command, _ in steps)
-    lines: list[Line] = [[("  ", ""), (f"{command:<{longest}}", ""), (f"  {what}", "dim")] for command, what in steps]
+    lines: list[HeadlineLine] = [[("  ", ""), (f"{command:<{longest}}", ""), (f"  {what}", "dim")] for command, what in steps]
     if any(sum(len(text) for text, _ in line) > width for line in lines):
         lines = [[("  ", ""), (command, "")] for command, _ in steps]
     if lacking:
@@ -295,11 +295,11 @@ def _next(studies: Sequence[Study], asked: str, width: int) -> list[Line]:
     return lines
 
 
-def _paragraphs(sentences: Iterable[str]) -> list[Line]:
+def _paragraphs(sentences: Iterable[str]) -> list[HeadlineLine]:
     return [[(f"  {sentence}", "")] for sentence in sentences]
 
 
-def _folded(line: Line, width: int) -> list[Line]:
+def _folded(line: HeadlineLine, width: int) -> list[HeadlineLine]:
     """A line of words broken between them where it is too long, bold to where it was at its beginning."""
     text = "".join(piece for piece, _ in line)
     if len(text) <= width or any(style not in ("", "bold") for _, style in line):
@@ -323,4 +323,4 @@ def _among(run: RunData, found: list[Found]) -> str:
 
 def _first(parts: Sequence[str]) -> str:
     """The parts, as many as a screen has room for: of several seeds there are many."""
-    return listed(parts, FEW)
+    return listed(parts, _FEW)

@@ -9,7 +9,7 @@ from sirev.metrics.families import SHOWN
 from sirev.reporting.sections import SECTIONS
 from sirev.reporting.sections.verdicts import OUTCOMES, VERDICTS, reworded
 
-COLUMNS = (
+REPORT_COLUMNS = (
     "run",
     "recipe",
     "method",
@@ -38,19 +38,19 @@ UNITS = {
     **dict.fromkeys(("difference", "smallest", "below_reroll", "change", "composition", "narrowing"), "change of share"),
 }
 """Part of a statistic's name -> its unit. All else is a share, from 0 to 1."""
-WORDS = ("reason", "test", "training")
+_WORDS = ("reason", "test", "training")
 """Fields that are no numbers: without a value they have no row."""
 
-Row = dict[str, Any]
+LongRow = dict[str, Any]
 
 
-def long_form(studies: Sequence[Mapping[str, Any]], verdicts: bool) -> list[Row]:
+def long_form(studies: Sequence[Mapping[str, Any]], verdicts: bool) -> list[LongRow]:
     """A row for each value of the iterations, pass@1 first; with `verdicts` also for verdicts, outcomes and claims.
 
     `studies` are those of a report's JSON form. Shares and their changes are from 0 to 1 and -1 to 1. The `text` of pass@1 is
     what it is estimated from where that is not the greedy answers.
     """
-    rows: list[Row] = []
+    rows: list[LongRow] = []
     for study in studies:
         for run in study["runs"]:
             named = {"run": run["id"], "recipe": run["recipe"], "method": run["method"], "seed": run["seed"]}
@@ -65,10 +65,10 @@ def long_form(studies: Sequence[Mapping[str, Any]], verdicts: bool) -> list[Row]
         if verdicts:
             for claim in study["methods"]:
                 rows += ({"recipe": study["recipe"], "method": claim["method"], **row} for row in _claim(claim))
-    return [{column: row.get(column) for column in COLUMNS} for row in rows]
+    return [{column: row.get(column) for column in REPORT_COLUMNS} for row in rows]
 
 
-def _model(run: Mapping[str, Any], t: int) -> Row:
+def _model(run: Mapping[str, Any], t: int) -> LongRow:
     return {"t": t, "step": run["steps"][t - 1] if run.get("steps") else None}
 
 
@@ -77,7 +77,7 @@ def _in_order(iteration: Mapping[str, Any]) -> dict[str, Any]:
     return first | {field: value for field, value in iteration.items() if field != "t"}
 
 
-def _statistics(values: Mapping[str, Any], above: str = "") -> Iterator[Row]:
+def _statistics(values: Mapping[str, Any], above: str = "") -> Iterator[LongRow]:
     """Every number and word below, by its dotted name; lists are left out."""
     for key, value in values.items():
         name = f"{above}{key}"
@@ -87,11 +87,11 @@ def _statistics(values: Mapping[str, Any], above: str = "") -> Iterator[Row]:
             yield {"statistic": name, "unit": _unit(name), **{k: value.get(k) for k in ("value", "low", "high", "n", "reason")}}
         elif isinstance(value, str):
             yield {"statistic": name, "text": value}
-        elif not isinstance(value, list) and not (value is None and key in WORDS):
+        elif not isinstance(value, list) and not (value is None and key in _WORDS):
             yield {"statistic": name, "unit": _unit(name), "value": value}
 
 
-def _verdict(verdict: Mapping[str, Any]) -> Iterator[Row]:
+def _verdict(verdict: Mapping[str, Any]) -> Iterator[LongRow]:
     yield {
         "statistic": "verdict",
         "text": VERDICTS.get(verdict["verdict"], verdict["verdict"]),
@@ -109,7 +109,7 @@ def _verdict(verdict: Mapping[str, Any]) -> Iterator[Row]:
         }
 
 
-def _claim(claim: Mapping[str, Any]) -> Iterator[Row]:
+def _claim(claim: Mapping[str, Any]) -> Iterator[LongRow]:
     yield {
         "statistic": "claim",
         "text": VERDICTS.get(claim["claim"], claim["claim"]),

@@ -34,7 +34,7 @@ Z = 1.959964
 
 
 @dataclass(frozen=True)
-class Shape:
+class PublishedShape:
     """A quantity at M_1 and at M_5 of each method, read off a figure of the paper."""
 
     name: str
@@ -56,7 +56,7 @@ class Published:
     """pass@1 of M_1."""
     best: dict[str, float]
     """Method -> its largest pass@1 over t."""
-    shapes: tuple[Shape, ...] = ()
+    shapes: tuple[PublishedShape, ...] = ()
     reached: tuple[int, int] | None = None
     """M_1's pass@64 on every IS(t), in %: least and largest."""
     inconsistencies: tuple[str, ...] = ()
@@ -64,7 +64,9 @@ class Published:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Published:
         """A row of the data."""
-        shapes = tuple(Shape(one["name"], one["first"], one["last"], tuple(one["path"])) for one in row.get("shapes", ()))
+        shapes = tuple(
+            PublishedShape(one["name"], one["first"], one["last"], tuple(one["path"])) for one in row.get("shapes", ())
+        )
         reached = (row["reached"][0], row["reached"][1]) if "reached" in row else None
         plain = (row["model"], row["task"], row["coverage"], row["first"], row["best"])
         return cls(*plain, shapes, reached, tuple(row.get("inconsistencies", ())))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sirev.execution.latest_runs import latest_runs
-from sirev.explain.action_diff import flat, moment, shown
+from sirev.explain.action_diff import flat, moment, short_value
 from sirev.listing import listed
 from sirev.metrics.comparison.nulls import is_null
 from sirev.quoting import typed
@@ -15,12 +15,12 @@ from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.comparing import settings_of
 
-NOT_SET = ("name", "description", "methods", "gpu", "samples")
+_NOT_SET = ("name", "description", "methods", "gpu", "samples")
 """Settings that are no label: they change no measure, or are digests."""
 LABEL_SETTINGS = 3
 """Settings that a label names; of more it says that there are others."""
 
-SHORT = 4
+_SHORT = 4
 """Letters of a setting's own name that say too little without the group it is in, such as draws.n."""
 
 
@@ -88,11 +88,11 @@ def settings_apart(groups: Sequence[Sequence[Run]]) -> list[str]:
             for verb in set(verbs)
         }
         return [f"by sirev {verb} {next(labels_of[verb])}".strip() for verb in verbs]
-    settings = [{path: shown(value) for path, value in flat(group[0].settings).items()} for group in groups]
-    paths = [path for path in dict.fromkeys(path for one in settings for path in one) if path.partition(".")[0] not in NOT_SET]
+    settings = [{path: short_value(value) for path, value in flat(group[0].settings).items()} for group in groups]
+    paths = [path for path in dict.fromkeys(path for one in settings for path in one) if path.partition(".")[0] not in _NOT_SET]
     differing = [path for path in paths if len({one.get(path) for one in settings}) > 1]
     ends = [path.rpartition(".")[2] for path in differing]
-    ends = [end if len(end) > SHORT else ".".join(path.split(".")[-2:]) for path, end in zip(differing, ends, strict=True)]
+    ends = [end if len(end) > _SHORT else ".".join(path.split(".")[-2:]) for path, end in zip(differing, ends, strict=True)]
     names = [end if ends.count(end) == 1 else path for path, end in zip(differing, ends, strict=True)]
     labels = []
     for one in settings:

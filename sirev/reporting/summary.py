@@ -15,14 +15,14 @@ from sirev.printing import json_text
 from sirev.recipe import METHODS
 from sirev.reporting.gathering import add_training, gather
 from sirev.reporting.headline import headline
-from sirev.reporting.long_form import COLUMNS, long_form
+from sirev.reporting.long_form import REPORT_COLUMNS, long_form
 from sirev.reporting.sections import ALL, ON_REQUEST, SECTIONS
 from sirev.reporting.sections.overview import overview
 from sirev.reporting.sections.run_rows import RunData, Study, measured, without_constants
 from sirev.reporting.selection import Selection, newest_settings, settings_apart
 from sirev.reporting.spreadsheet import as_csv
 from sirev.reporting.tables import TextTable, markdown, without_nothing
-from sirev.reporting.terminal import print_lines, print_tables
+from sirev.reporting.terminal import print_tables, print_to_width
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.comparing import Watch, settings_of, silent, studies_of
@@ -30,7 +30,7 @@ from sirev.study.remedies import first_run, require_store, rerun, store_option
 from sirev.study.step_names import COMPARISON
 from sirev.suggest import suggest
 
-SCHEMA = 2
+_SCHEMA = 2
 """Version of the JSON form; it grows when a field changes its meaning or goes away."""
 
 Format = Literal["table", "markdown", "csv", "json", "latex"]
@@ -103,7 +103,7 @@ class Report:
                 iterations = [{"t": model["t"], **{field: model[field] for field in wanted}} for model in models]
                 runs.append({**{k: v for k, v in run.items() if k != "label"}, "iterations": iterations})
             told.append({**study, "runs": runs})
-        return {"schema": SCHEMA, "studies": told, "notes": list(self.notes), "missing": list(self.missing)}
+        return {"schema": _SCHEMA, "studies": told, "notes": list(self.notes), "missing": list(self.missing)}
 
     def rows(self) -> list[dict[str, Any]]:
         """The numbers in long form, one row per value, as docs/report.md documents the CSV; numbers are numbers or None."""
@@ -130,7 +130,7 @@ class Report:
         return frame_of_csv(self._csv(neutral=False))
 
     def _csv(self, *, neutral: bool) -> str:
-        return as_csv(COLUMNS, ([row[column] for column in COLUMNS] for row in self.rows()), neutral=neutral)
+        return as_csv(REPORT_COLUMNS, ([row[column] for column in REPORT_COLUMNS] for row in self.rows()), neutral=neutral)
 
     def __repr__(self) -> str:
         labels = ", ".join(f"{run['label']} seed {run['seed']}" for run in self.runs)
@@ -148,7 +148,7 @@ class Report:
         """
         if self.section is None and self.against is None and not everything:
             options = " ".join(filter(None, (asked, self.place)))
-            return print_lines(lambda width: headline(self.studies, options, width))
+            return print_to_width(lambda width: headline(self.studies, options, width))
         tables = self.tables()
         whole = self.against is None and self.section in (None, ALL)
         return print_tables([*tables[2:], tables[1], tables[0]] if whole else tables)

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from sirev.printing import console, visible, write
-from sirev.reporting.headline import WIDTH, Line
+from sirev.reporting.headline import WIDTH, HeadlineLine
 from sirev.reporting.narrow import fit
-from sirev.reporting.tables import TextTable, shown
+from sirev.reporting.tables import TextTable, printable_table
 
-NARROWEST = 40
+_NARROWEST = 40
 """Characters of a line for which a screen is still made."""
-STYLES = {"bold": "bold", "dim": "dim", "up": "bright_blue", "down": "orange3"}
+_STYLES = {"bold": "bold", "dim": "dim", "up": "bright_blue", "down": "orange3"}
 """Style of a piece of text -> how rich draws it. Blue for better and brown for worse, as on the page, for any eyes."""
 
 
@@ -24,7 +24,7 @@ def print_tables(tables: list[TextTable]) -> None:
     from rich.text import Text
 
     terminal = _console()
-    fitting = [part for table in tables for part in fit(shown(table), terminal.width)]
+    fitting = [part for table in tables for part in fit(printable_table(table), terminal.width)]
     for i, table in enumerate(fitting):
         if i:
             terminal.print()
@@ -34,13 +34,13 @@ def print_tables(tables: list[TextTable]) -> None:
     _written(terminal)
 
 
-def print_lines(lines: Callable[[int], list[Line]]) -> None:
+def print_to_width(lines: Callable[[int], list[HeadlineLine]]) -> None:
     """Print lines of styled text that are made for a width: the terminal's, from 40 to 80 characters."""
     from rich.text import Text
 
     terminal = _console()
-    for line in lines(max(NARROWEST, min(WIDTH, terminal.width))):
-        terminal.print(Text.assemble(*((visible(text), STYLES.get(style, "")) for text, style in line)), soft_wrap=True)
+    for line in lines(max(_NARROWEST, min(WIDTH, terminal.width))):
+        terminal.print(Text.assemble(*((visible(text), _STYLES.get(style, "")) for text, style in line)), soft_wrap=True)
     _written(terminal)
 
 

@@ -18,7 +18,7 @@ from sirev.stages.stage import Context, Stage
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.tables import Table
 
-COLUMNS = {"problem_id": "string", "draw": "int", "correct": "bool", "reason": "string", "answer": "string"}
+GRADE_COLUMNS = {"problem_id": "string", "draw": "int", "correct": "bool", "reason": "string", "answer": "string"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class GradeParameters:
     file: str = operational(default="")
 
 
-def parameters_for(grader: Grader, code: str | None = None) -> GradeParameters:
+def grade_parameters(grader: Grader, code: str | None = None) -> GradeParameters:
     """The parameters of a recipe's grader; one that takes no time has no limit. `code` digests the user's function's file."""
     known = GRADERS[grader.name]
     settings = grader.model_dump(exclude={"name"}) if known.heavy else {}
@@ -63,7 +63,7 @@ def run(parameters: GradeParameters, inputs: Mapping[str, Artifact], context: Co
         {"problem_id": c["problem_id"], "draw": c["draw"], "correct": g.correct, "reason": g.reason, "answer": g.answer}
         for c, g in zip(completions, graded.grades, strict=True)
     ]
-    output = Output(tables={"grades": Table(COLUMNS, rows, ("problem_id", "draw"))}, provenance=graded.summary)
+    output = Output(tables={"grades": Table(GRADE_COLUMNS, rows, ("problem_id", "draw"))}, provenance=graded.summary)
     if graded.details:
         import gzip  # a replay has no use for it
 

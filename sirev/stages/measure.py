@@ -12,7 +12,7 @@ from sirev.grading import equivalence, extract
 from sirev.grading.grade import IN_PROCESS
 from sirev.metrics.families import FAMILIES
 from sirev.metrics.families.family import Draw, Kind
-from sirev.metrics.voting import RIGHT
+from sirev.metrics.voting import RIGHT_VOTE
 from sirev.parameters import semantic
 from sirev.processes.workers import spread
 from sirev.stages.stage import Context, Stage
@@ -100,7 +100,7 @@ def _measured(measure: Measure, drawn: list[tuple[str, list[Draw]]], kind: Kind)
 def ballot(right: bool, answer: str) -> str | None:
     """What a draw votes for, as in `sirev.metrics.voting`: plain decimals by their value, other wrong answers by their text."""
     if right:
-        return RIGHT
+        return RIGHT_VOTE
     text = equivalence.tidy(answer)
     number = equivalence.canonical(text)
     return (f"{'-' * number[0]}{number[1]}.{number[2]}" if number else text) or None

@@ -67,7 +67,7 @@ def require_distinct_splits(task: Task, local: LocalFiles) -> None:
 def grade_parameters(grader: Grader, local: LocalFiles) -> grade.GradeParameters:
     """The parameters of the stage `grade` for a recipe's grader; a function of the user's is known by its source file."""
     code = code_digest(local, grader.function, "grader.function") if isinstance(grader, OwnGrader) else None
-    return grade.parameters_for(grader, code)
+    return grade.grade_parameters(grader, code)
 
 
 def model_parameters(model: Model, local: LocalFiles) -> ModelParameters:

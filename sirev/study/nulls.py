@@ -14,19 +14,19 @@ from sirev.metrics.comparison.nulls import GOLD, NULL, RESAMPLE, RETRAIN
 from sirev.recipe import Method
 from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run
-from sirev.study.algorithm import Outcome, early_end, first_models, iterations, self_improve
-from sirev.study.evaluation import Measures, evaluate
-from sirev.study.step_names import GREEDY, parse_step, suite_split
+from sirev.study.algorithm import RunOutcome, early_end, first_models, iterations, self_improve
+from sirev.study.evaluation import MeasureResults, evaluate
+from sirev.study.step_names import GREEDY_ANSWERS, parse_step, suite_split
 from sirev.study.steps import Steps
 from sirev.suggest import suggest
 
 Null = Literal["resample", "retrain", "gold"]
-NULLS: tuple[Null, ...] = get_args(Null)
+_NULLS: tuple[Null, ...] = get_args(Null)
 RETRAINED = 3
 """How often M_1 is trained again, at least and unless more is asked for."""
 
 
-def follow(steps: Steps, method: str, retrained: int = RETRAINED) -> Outcome:
+def follow(steps: Steps, method: str, retrained: int = RETRAINED) -> RunOutcome:
     """The course of a run: a method's, or a null run's."""
     if method == RESAMPLE:
         return resample(steps)
@@ -42,8 +42,8 @@ def null_methods(nulls: Iterable[str], methods: Sequence[str], retrained: int) -
     found: list[str] = []
     named = list(nulls)
     for null in named:
-        if null not in NULLS:
-            raise BadInput(f"--null {null}: unknown null run{suggest(null, list(NULLS))}")
+        if null not in _NULLS:
+            raise BadInput(f"--null {null}: unknown null run{suggest(null, list(_NULLS))}")
         found += [f"{GOLD}{method}" for method in methods] if null == "gold" else [f"{NULL}{null}"]
     if retrained < RETRAINED:
         raise BadInput(f"--null-count {retrained}: a noise floor needs at least {RETRAINED} trainings")
@@ -57,18 +57,21 @@ def retrained_in(run: Run) -> int:
     return sum(parse_step(step).is_null for step in run.pins) or RETRAINED
 
 
-def resample(steps: Steps) -> Outcome:
+def resample(steps: Steps) -> RunOutcome:
     """M_1 asked twice. Its draws show the noise of sampling; its greedy answers must be the same, or the engine is at fault."""
     _, _, m1 = first_models(steps)
     measures = {1: evaluate(steps, 1, m1), 2: evaluate(steps, 2, m1, again=True)}
     suites: list[str | None] = [None, *sorted(steps.recipe.evaluation.ood)]
     asked = {
-        suite_split(suite) if suite else GREEDY: (steps.greedy(1, m1, suite)[1], steps.greedy(2, m1, suite, again=True)[1])
+        suite_split(suite) if suite else GREEDY_ANSWERS: (
+            steps.greedy(1, m1, suite)[1],
+            steps.greedy(2, m1, suite, again=True)[1],
+        )
         for suite in suites
     }
     agreement = steps.agree(1, asked)
     said = said_of(agreement) if isinstance(agreement, Artifact) else None
-    return Outcome(steps.compare(RESAMPLE, measures), None, {1: said} if said else {}, said)
+    return RunOutcome(steps.compare(RESAMPLE, measures), None, {1: said} if said else {}, said)
 
 
 def said_of(agreement: Artifact) -> str:
@@ -78,22 +81,22 @@ def said_of(agreement: Artifact) -> str:
     return f"greedy answers of M_1 asked twice: {found}"
 
 
-def retrain(steps: Steps, count: int) -> Outcome:
+def retrain(steps: Steps, count: int) -> RunOutcome:
     """M_1 trained `count` times more from M_0, by other random numbers: what two trainings that are alike differ by."""
     m0, data, m1 = first_models(steps)
-    measures: dict[int, Measures] = {1: evaluate(steps, 1, m1)}
+    measures: dict[int, MeasureResults] = {1: evaluate(steps, 1, m1)}
     for t in range(2, count + 2):
         measures[t] = evaluate(steps, t, steps.train_again(t, init=m0, data=data))
-    return Outcome(steps.compare(RETRAIN, measures), None, {})
+    return RunOutcome(steps.compare(RETRAIN, measures), None, {})
 
 
-def gold(steps: Steps, method: Method) -> Outcome:
+def gold(steps: Steps, method: Method) -> RunOutcome:
     """M'_1 = M_1, then SFT of M'_{t-1} on gold answers for the optimizer steps of the method's M_t: training alone.
 
     Where the method had nothing to train on, nor does this: it ends, or goes on with the same model, as the method did.
     """
     notes: dict[int, str] = {}
-    measures: dict[int, Measures] = {}
+    measures: dict[int, MeasureResults] = {}
     for m in iterations(steps, method, notes):
         if m.t == 1:
             null = m.model
@@ -103,4 +106,4 @@ def gold(steps: Steps, method: Method) -> Outcome:
             init = null if steps.recipe.init_from == "previous" else steps.base_model()
             null = steps.train_on_gold(m.t, init, answers, instead_of=(m.kind, m.model, m.data))
         measures[m.t] = evaluate(steps, m.t, null)
-    return Outcome(steps.compare(f"{GOLD}{method}", measures), early_end(steps, max(measures), notes), notes)
+    return RunOutcome(steps.compare(f"{GOLD}{method}", measures), early_end(steps, max(measures), notes), notes)

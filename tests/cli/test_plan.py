@@ -9,7 +9,7 @@ import pytest
 from sirev.api.measure import measure
 from sirev.api.plan import Plans, plans
 from sirev.api.request import Request
-from sirev.cli.plan import summary
+from sirev.cli.plan import plan_lines
 from sirev.store.store import Store
 from tests.conftest import Command, Study
 
@@ -17,7 +17,7 @@ PAPER = ["mistral_gsm8k", "llama2_math", "llama3_mbpp", "mistral_csqa"]
 
 
 def texts(planned: Plans, gpu: float | None = None, width: int = 80) -> list[str]:
-    return [line.text for line in summary(planned, planned.estimate(), gpu, width)]
+    return [line.text for line in plan_lines(planned, planned.estimate(), gpu, width)]
 
 
 @pytest.mark.parametrize("recipe", PAPER)

@@ -7,16 +7,16 @@ import pytest
 
 from sirev.metrics.intervals import Resamples
 from sirev.metrics.pass_at_n import pass_at_n
-from sirev.metrics.reroll import Counts, Floats, chance_below, reroll_parts
+from sirev.metrics.reroll import Counts, _Floats, chance_below, reroll_parts
 
 
-def reroll(n: Counts, c: Counts, ks: Sequence[int]) -> Floats:
+def reroll(n: Counts, c: Counts, ks: Sequence[int]) -> _Floats:
     """The re-roll curve at each N of `ks`, (K,), as a comparison makes it of its parts; NaN where no draw is right."""
     numerators, weights = reroll_parts(n, c, ks)
     present = ~np.isnan(numerators)
     above = np.where(present, numerators, 0.0).sum(axis=0)
     below = np.where(present, weights[:, None], 0.0).sum(axis=0)
-    curve: Floats = np.divide(above, below, out=np.full(len(ks), np.nan), where=below > 0)
+    curve: _Floats = np.divide(above, below, out=np.full(len(ks), np.nan), where=below > 0)
     return curve
 
 

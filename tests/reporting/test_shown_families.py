@@ -8,7 +8,7 @@ import pytest
 
 from sirev.metrics.families.shown import LARGEST, Column, Figure, Panel, Remark, Shown, Table
 from sirev.reporting.figures.accuracy import over_iterations
-from sirev.reporting.figures.canvas import Sheet
+from sirev.reporting.figures.canvas import FigureSheet
 from sirev.reporting.sections import shown_families
 from tests.reporting.test_figures import comparison, lines, missing, texts, there
 
@@ -62,7 +62,7 @@ def test_a_column_of_numbers_that_no_model_has_is_left_out(runs: list[Any]) -> N
 
 
 def test_its_figure_draws_values_that_are_no_shares_as_they_are(runs: list[Any]) -> None:
-    sheet = Sheet(names=["sft"])
+    sheet = FigureSheet(names=["sft"])
     over_iterations(sheet, {"runs": runs}, [WORDS])  # type: ignore[typeddict-item]
     figure = sheet.close()
     assert list(lines(figure)["0: sft"].get_ydata()) == pytest.approx([10.0, 20.0])
@@ -72,6 +72,6 @@ def test_its_figure_draws_values_that_are_no_shares_as_they_are(runs: list[Any])
 def test_without_a_value_its_figure_says_why(runs: list[Any]) -> None:
     for iteration in runs[0]["iterations"]:
         iteration["length"]["words"] = missing("no draws were given")
-    sheet = Sheet(names=["sft"])
+    sheet = FigureSheet(names=["sft"])
     over_iterations(sheet, {"runs": runs}, [WORDS])  # type: ignore[typeddict-item]
     assert any("no draws were given" in text for text in texts(sheet.close()))

@@ -13,8 +13,8 @@ from sirev.cli.options import check_format
 from sirev.cli.units import size_text
 from sirev.errors import BadInput
 from sirev.explain import history, lookup
-from sirev.explain.action_diff import moment, shown
-from sirev.explain.disk_usage import Share, Space, Usage, usage
+from sirev.explain.action_diff import moment, short_value
+from sirev.explain.disk_usage import Space, StageShare, Usage, usage
 from sirev.listing import LISTED, listed
 from sirev.printing import out, out_json, out_path, say
 from sirev.reporting.summary import recorded_runs
@@ -34,9 +34,9 @@ from sirev.suggest import suggest
 if TYPE_CHECKING:
     from sirev.explain.run_list import ListedRun
 
-SCHEMA = 1
+_SCHEMA = 1
 """Version of the JSON forms; it grows when a field changes its meaning or goes away."""
-LOGGED = 1000
+LOG_LINES = 1000
 """Rows that the table of `log` has at most; JSON has all."""
 SHARD = "sample-shard"
 """The stage whose results are parts of a sampling's: there are many, and no run has them as steps."""
@@ -91,7 +91,7 @@ def _runs_table(store: Store, listed: Sequence[ListedRun]) -> TextTable:
 
 def _set_text(found: Mapping[str, Any]) -> str:
     """Settings for a cell, by the last parts of their paths: "T=2, sft.epochs=3 +4"."""
-    parts = [f"{'.'.join(path.split('.')[-2:])}={shown(value)[:SET_VALUE]}" for path, value in found.items()]
+    parts = [f"{'.'.join(path.split('.')[-2:])}={short_value(value)[:SET_VALUE]}" for path, value in found.items()]
     more = f" +{len(parts) - SET_SHOWN}" if len(parts) > SET_SHOWN else ""
     return f"{', '.join(parts[:SET_SHOWN])}{more}"
 
@@ -126,10 +126,10 @@ def log(name: str | None, path: Path | None, form: str, everything: bool = False
     shards = [] if everything else [entry for entry in entries if entry.stage == SHARD and not entry.users]
     shown = [entry for entry in entries if entry not in shards] if shards else entries
     out(f"{'computed (UTC)':16}  {'artifact':12}  {'seconds':>9}  step")
-    for entry in shown[-LOGGED:]:  # lines, as of a log: names are long, and somebody will look for one
+    for entry in shown[-LOG_LINES:]:  # lines, as of a log: names are long, and somebody will look for one
         out(_log_line(entry))
-    if len(shown) > LOGGED:
-        say(f"{len(shown) - LOGGED:,} earlier steps are not shown; --format json lists all")
+    if len(shown) > LOG_LINES:
+        say(f"{len(shown) - LOG_LINES:,} earlier steps are not shown; --format json lists all")
     if shards:
         say(f"{len(shards):,} shards of samplings are not shown; --all lists them")
     if damaged:
@@ -168,10 +168,10 @@ def du(path: Path | None, form: str) -> None:
 
 def diff(first: str, second: str, path: Path | None, form: str) -> None:
     """Where two runs part. JSON: as `sirev.explain.run_diff.Difference.to_dict` says, with "schema" and "store"."""
-    from sirev.explain.run_diff import difference, lines
+    from sirev.explain.run_diff import lines, run_difference
 
     store, as_json = _opened(path, form)
-    found = difference(store, lookup.run_named(store, first), lookup.run_named(store, second))
+    found = run_difference(store, lookup.run_named(store, first), lookup.run_named(store, second))
     if as_json:
         return _print_json(store, found.to_dict())
     return print_lines(lines(found))
@@ -218,7 +218,7 @@ def _opened(path: Path | None, form: str) -> tuple[Store, bool]:
 
 
 def _print_json(store: Store, value: dict[str, Any]) -> None:
-    out_json({"schema": SCHEMA, "store": str(store.path), **value})
+    out_json({"schema": _SCHEMA, "store": str(store.path), **value})
 
 
 def _shown(store: Store, name: str) -> Any:
@@ -311,7 +311,7 @@ def _referred(store: Store, artifact: Artifact) -> str:
     return f"the local model of digest {reference['digest'][:12]}, {where}"
 
 
-def _shares_table(title: str, what: str, shares: list[Share]) -> TextTable:
+def _shares_table(title: str, what: str, shares: list[StageShare]) -> TextTable:
     table = TextTable(title, [what, "artifacts", "size", "only here"], 1)
     table.rows = [[one.name, f"{one.artifacts:,}", size_text(one.size), size_text(one.own)] for one in shares]
     return table

@@ -10,12 +10,12 @@ from typing import Any
 from sirev.cli.bars import Bars
 from sirev.cli.units import size_text
 from sirev.printing import text_column
-from sirev.store.sharing.backend import Progress
+from sirev.store.sharing.backend import TransferProgress
 
 TRANSFER = "transfer"
 
 
-class Moving(Bars, Progress):
+class Moving(Bars, TransferProgress):
     """Told by several threads how many files and bytes have moved."""
 
     lines_every = 10.0

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sirev.errors import BadInput
 from sirev.metrics.families import SHOWN
 from sirev.reporting.figures import accuracy, diversity, sampling
-from sirev.reporting.figures.canvas import DARK, LIGHT, Ink, Sheet, style
+from sirev.reporting.figures.canvas import DARK, LIGHT, FigureSheet, Ink, style
 from sirev.reporting.figures.sentences import SENTENCES
 from sirev.reporting.figures.series import methods, step_names
 from sirev.reporting.figures.svg_element import embedded, recoloured
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OF_FAMILIES = {figure.name: figure for shown in SHOWN for figure in shown.figures}
-FIGURES: dict[str, tuple[str, Callable[[Sheet, Study], None]]] = {
+FIGURES: dict[str, tuple[str, Callable[[FigureSheet, Study], None]]] = {
     "pass-at-1": ("pass@1 over iterations", accuracy.pass_at_1),
-    "coverage": ("M₁'s coverage, and each method's gains", accuracy.coverage),
-    "improvement": ("Newly solved problems: were they within M₁'s reach?", sampling.improvement),
+    "coverage": ("M₁'s coverage, and each method's gains", accuracy.coverage_figure),
+    "improvement": ("Newly solved problems: were they within M₁'s reach?", sampling.improvement_figure),
     "pass-at-k": ("pass@k of every model", sampling.pass_at_k),
-    "diversity": ("Diversity of answers over iterations", diversity.diversity),
+    "diversity": ("Diversity of answers over iterations", diversity.diversity_figure),
     "trade-off": ("Accuracy against diversity", diversity.trade_off),
-    "ood": ("Out-of-distribution accuracy", accuracy.ood),
+    "ood": ("Out-of-distribution accuracy", accuracy.ood_figure),
     **{name: (figure.title, partial(accuracy.over_iterations, panels=figure.panels)) for name, figure in OF_FAMILIES.items()},
 }
 """Name -> (title, what draws it on a sheet), in the order of a report."""
 
-FORMATS = ("svg", "pdf", "png")
+_FORMATS = ("svg", "pdf", "png")
 
 
 def figures_of(comparison: Study) -> list[str]:
@@ -57,26 +57,26 @@ def draw(comparison: Study, name: str, *, dark: bool = False, titled: bool = Tru
     return _drawn(comparison, name, DARK if dark else LIGHT, titled).figure
 
 
-def _drawn(comparison: Study, name: str, ink: Ink, titled: bool) -> Sheet:
+def _drawn(comparison: Study, name: str, ink: Ink, titled: bool) -> FigureSheet:
     if name not in FIGURES:
         raise BadInput(f"no figure {name!r} (known: {', '.join(FIGURES)})")
     title, onto = FIGURES[name]
     with _styled(ink):
         found = methods(comparison)
-        sheet = Sheet(ink, title if titled else None, [method.name for method in found], step_names(found))
+        sheet = FigureSheet(ink, title if titled else None, [method.name for method in found], step_names(found))
         onto(sheet, comparison)
         sheet.close()
         return sheet
 
 
-def write_figures(comparison: Study, folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+def write_figures(comparison: Study, folder: Path, formats: Sequence[str] = _FORMATS) -> list[Path]:
     """Every figure that there is something for, in every format, as FOLDER/NAME.FORMAT; the paths written.
 
     The same comparison gives the same bytes (with the same matplotlib). Raises `BadInput` for an unknown format.
     """
-    unknown = [form for form in formats if form not in FORMATS]
+    unknown = [form for form in formats if form not in _FORMATS]
     if unknown:
-        raise BadInput(f"no figure format {unknown[0]!r} (known: {', '.join(FORMATS)})")
+        raise BadInput(f"no figure format {unknown[0]!r} (known: {', '.join(_FORMATS)})")
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name in figures_of(comparison):

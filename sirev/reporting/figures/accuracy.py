@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 from sirev.metrics.comparison.nulls import GOLD, NULL, RESAMPLE, RETRAIN
 from sirev.metrics.families.shown import Panel
 from sirev.metrics.statistic import Statistic, absent
-from sirev.reporting.figures.canvas import MARKERS, Sheet, room, share_limits, short
+from sirev.reporting.figures.canvas import MARKERS, FigureSheet, room_for_names, share_limits, short
 from sirev.reporting.figures.series import (
-    Method,
+    MethodRuns,
     iteration,
-    mean,
     methods,
-    nulls,
+    null_groups,
     numbers,
     over_t,
     path_of,
+    seeds_mean,
     stat,
     times,
     values,
@@ -32,14 +32,14 @@ SEED_NOTE = "Thin lines: seeds; thick: their mean, with the mean of their interv
 
 
 def draw_nulls(
-    sheet: Sheet, panel: Axes, comparison: Study, x: float, path: tuple[str, ...], *, label: bool = True, scale: float = 100
+    sheet: FigureSheet, panel: Axes, comparison: Study, x: float, path: tuple[str, ...], *, label: bool = True, scale: float = 100
 ) -> None:
     """Null runs of one statistic: M_1 trained or drawn again as bands, training on gold solutions as grey lines up to t = `x`."""
     for name, verb in ((RETRAIN, "retrained"), (RESAMPLE, "redrawn")):
-        runs = [run for group in nulls(comparison, name) for run in group.runs]
+        runs = [run for group in null_groups(comparison, name) for run in group.runs]
         found = [value for run in runs for value in values(over_t(run, path))]
         sheet.band(panel, found, name, x, f"M₁ {verb}" if label else "", scale)
-    for group in nulls(comparison, GOLD):
+    for group in null_groups(comparison, GOLD):
         for run in group.runs:
             name = group.name.removeprefix(NULL)
             look: dict[str, Any] = {"lw": 0.9, "ls": (0, (4, 2)), "marker": ".", "zorder": 2, "scale": scale}
@@ -47,24 +47,24 @@ def draw_nulls(
             sheet.line(panel, within, group.name, sheet.ink.null, label=short(name) if label else "", **look)
 
 
-def seeds_note(sheet: Sheet, found: list[Method]) -> None:
+def seeds_note(sheet: FigureSheet, found: list[MethodRuns]) -> None:
     """Say how several seeds are drawn, where there are several."""
     if any(len(method.runs) > 1 for method in found):
         sheet.notes.append(SEED_NOTE)
 
 
-def shifts(found: list[Method], ts: list[int], share: float = 0.018) -> list[float]:
+def shifts(found: list[MethodRuns], ts: list[int], share: float = 0.018) -> list[float]:
     """Sideways shifts, `share` of the axis apart, that keep intervals off each other; M_1 is the same model for all methods."""
     step = share * (ts[-1] - ts[0] if len(ts) > 1 else 1)
     return [(method.place - (len(found) - 1) / 2) * step for method in found]
 
 
-def pass_at_1(sheet: Sheet, comparison: Study) -> None:
+def pass_at_1(sheet: FigureSheet, comparison: Study) -> None:
     """pass@1 over t, a line per method."""
     over_iterations(sheet, comparison, [Panel(f"{pass_at_1_name(comparison['runs'])} (%)", path_of("pass_at_1"))])
 
 
-def over_iterations(sheet: Sheet, comparison: Study, panels: Sequence[Panel]) -> None:
+def over_iterations(sheet: FigureSheet, comparison: Study, panels: Sequence[Panel]) -> None:
     """Statistics over t, a panel each and in it a line per method."""
     found = methods(comparison)
     ts = times(found)
@@ -83,7 +83,7 @@ def over_iterations(sheet: Sheet, comparison: Study, panels: Sequence[Panel]) ->
     seeds_note(sheet, found)
 
 
-def coverage(sheet: Sheet, comparison: Study) -> None:
+def coverage_figure(sheet: FigureSheet, comparison: Study) -> None:
     """Left: M_1's coverage in both readings on both splits. Right: each method's best and last gain over M_1."""
     from matplotlib.ticker import MaxNLocator
 
@@ -118,7 +118,7 @@ def coverage(sheet: Sheet, comparison: Study) -> None:
         sheet.notes.append(_advice(found))
 
 
-def _readings(sheet: Sheet, panel: Axes, found: list[Method]) -> None:
+def _readings(sheet: FigureSheet, panel: Axes, found: list[MethodRuns]) -> None:
     rows = [(reading, split) for reading in ("mass", "solved") for split in ("train", "test")]
     by_seed = {run["seed"]: run for method in found for run in method.runs}
     spread, size = 0.6 / max(1, len(by_seed)), 4.5 if len(by_seed) == 1 else 3
@@ -139,14 +139,14 @@ def _readings(sheet: Sheet, panel: Axes, found: list[Method]) -> None:
     panel.grid(False, axis="y")
 
 
-def _advice(found: list[Method]) -> str:
+def _advice(found: list[MethodRuns]) -> str:
     advice = next((run["advice"] for method in found for run in method.runs if run.get("advice")), None)
     said = f"advises {advice['methods']}" if advice and advice["methods"] else "gives no advice here"
     reason = f": {advice['reason']}" if advice and advice["reason"] else ""
     return f"The paper's rule (the side of 50% that coverage lies on) {said}{reason}."
 
 
-def gain(method: Method, t: int | None) -> Statistic:
+def gain(method: MethodRuns, t: int | None) -> Statistic:
     """M_t's pass@1 less M_1's in 0..1, the mean over seeds, with the paired interval of the comparison where it has one."""
     if t is None or t < 2:
         return absent("M_1 is the only model")
@@ -157,10 +157,10 @@ def gain(method: Method, t: int | None) -> Statistic:
         if paired["value"] is None and here["value"] is not None and first["value"] is not None:
             paired = {"value": here["value"] - first["value"], "low": None, "high": None, "n": here["n"], "reason": None}
         found.append([(float(t), paired)])
-    return mean(found)[0][1]
+    return seeds_mean(found)[0][1]
 
 
-def best_gain(method: Method) -> tuple[int | None, Statistic]:
+def best_gain(method: MethodRuns) -> tuple[int | None, Statistic]:
     """The t of the largest gain (the earliest of equals), and the gain; a maximum over t, so it flatters."""
     gains = [(t, gain(method, t)) for t in range(2, method.last + 1)]
     there = [(one["value"], -t, one) for t, one in gains if one["value"] is not None]
@@ -170,7 +170,7 @@ def best_gain(method: Method) -> tuple[int | None, Statistic]:
     return -negative, one
 
 
-def ood(sheet: Sheet, comparison: Study) -> None:
+def ood_figure(sheet: FigureSheet, comparison: Study) -> None:
     """A row a suite: accuracy over t, accuracy by level in a panel a method, group disparity."""
     found, suites = methods(comparison), list(comparison.get("suites") or [])
     if not suites or not found:
@@ -178,7 +178,7 @@ def ood(sheet: Sheet, comparison: Study) -> None:
         sheet.reason = "no suite of other problems was evaluated"
         return
     ts = times(found)
-    grid = sheet.panels(len(suites), len(found) + 2, 1.9 + room(found), 2.2)
+    grid = sheet.panels(len(suites), len(found) + 2, 1.9 + room_for_names(found), 2.2)
     for suite, (whole, *by_level, disparity) in zip(suites, grid, strict=True):
         for panel in (whole, *by_level, disparity):
             sheet.x_of_t(panel, ts, "iteration t" if suite == suites[-1] else "")
@@ -207,19 +207,19 @@ def ood(sheet: Sheet, comparison: Study) -> None:
     seeds_note(sheet, found)
 
 
-def _levels_of(method: Method, suite: str) -> list[str]:
+def _levels_of(method: MethodRuns, suite: str) -> list[str]:
     suites = [i.get("ood", {}) for run in method.runs for i in run["iterations"]]
     return numbers({level for one in suites if suite in one for level in one[suite].get("levels", {})})
 
 
-def _levels(sheet: Sheet, panel: Axes, method: Method, suite: str) -> None:
+def _levels(sheet: FigureSheet, panel: Axes, method: MethodRuns, suite: str) -> None:
     levels = _levels_of(method, suite)
     if not levels:
         sheet.heed(panel, [absent("the suite has no levels")])
     for place, level in enumerate(levels):
         full = sheet.colour(method)
         colour = sheet.shade(full, 0.45 + 0.55 * (len(levels) - place) / len(levels))
-        curve = mean([over_t(run, path_of("ood", suite, "levels", level)) for run in method.runs])
+        curve = seeds_mean([over_t(run, path_of("ood", suite, "levels", level)) for run in method.runs])
         sheet.line(
             panel, curve, f"{method.name}, level {level}", colour, label=short(level, 8), label_colour=full, marker=".", lw=1.3
         )

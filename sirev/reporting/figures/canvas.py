@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sirev.metrics.statistic import Statistic
 from sirev.reporting.figures.labels import LABEL_SHIFT, move_apart
-from sirev.reporting.figures.series import Curve, Method, mean, model, values
+from sirev.reporting.figures.series import Curve, MethodRuns, model, seeds_mean, values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +34,7 @@ METHOD_COLOURS = {"sft": "blue", "dpo": "vermilion", "sft-dpo": "green"}
 """One's eye finds a method by its colour in every study; other names take what is left of a comparison, in order."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P")
-NARROWEST = 4.6
+_NARROWEST = 4.6
 """Inches that a title and notes need at least."""
 LED = 3.0
 """Points by which a label is moved before a thin line leads from it to its own line."""
@@ -104,7 +104,7 @@ def style(ink: Ink, hash_salt: str = "sirev") -> dict[str, Any]:
 
 
 @dataclass
-class Sheet:
+class FigureSheet:
     """A figure under way; `names` are the methods that get colours, `steps` the names of M_1, M_2, ... if they have any.
 
     It remembers which panels got a value; `close` writes in the others why they have none.
@@ -147,14 +147,14 @@ class Sheet:
         from matplotlib.ticker import MaxNLocator
 
         self._width = width
-        self.figure.set_size_inches(max(NARROWEST, width * columns), height * rows + (0.3 if self.title else 0.1))
+        self.figure.set_size_inches(max(_NARROWEST, width * columns), height * rows + (0.3 if self.title else 0.1))
         grid = self.figure.subplots(rows, columns, squeeze=False, **sharing)
         for panel in (panel for row in grid for panel in row):
             self._panels.append(panel)
             panel.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
         return [list(row) for row in grid]
 
-    def colour(self, method: Method) -> str:
+    def colour(self, method: MethodRuns) -> str:
         """The method's colour, the same in every figure of a comparison and, for the paper's methods, in every study."""
         own = OKABE_ITO[self._colours[method.name]]
         return self._twinned(*(mixed(own, "#ffffff", 1 - ink.lift) for ink in (self.ink, DARK)))
@@ -207,7 +207,7 @@ class Sheet:
             end = max(i for i, value in enumerate(y) if value == value)
             self.label(panel, curve[end][0], y[end], label, label_colour or colour, leader=colour)
 
-    def method(self, panel: Axes, method: Method, curves: Sequence[Curve], *, label: bool = True, **look: Any) -> None:
+    def method(self, panel: Axes, method: MethodRuns, curves: Sequence[Curve], *, label: bool = True, **look: Any) -> None:
         """A method's thick line, with its seeds' thin ones where there are several."""
         colour = self.colour(method)
         shift = look.pop("shift", 0)
@@ -217,7 +217,7 @@ class Sheet:
                 self.line(panel, curve, f"{method.name}, seed {run['seed']}", colour, shift=shift, **thin)
         text = short(method.name) if label else ""
         marker = {"marker": MARKERS[method.place % len(MARKERS)], "markeredgewidth": 0}
-        self.line(panel, mean(curves), method.name, colour, shift=shift, label=text, **{**marker, **look})
+        self.line(panel, seeds_mean(curves), method.name, colour, shift=shift, label=text, **{**marker, **look})
 
     def band(self, panel: Axes, found: list[float], name: str, x: float, label: str = "", scale: float = 100) -> None:
         """The range of a null run's values as a grey band, labelled beside `x`; none for a range of no height."""
@@ -377,7 +377,7 @@ def share_limits(panels: Sequence[Axes]) -> None:
         panel.set_ylim(max(low, -1.5), min(high, 101.5))
 
 
-def room(found: Sequence[Method]) -> float:
+def room_for_names(found: Sequence[MethodRuns]) -> float:
     """Inches by which panels are wider for methods' names that are longer than "sft-dpo"."""
     return 0.06 * max([0, *(len(short(method.name)) - 7 for method in found)])
 

@@ -11,15 +11,15 @@ from sirev.metrics.families.diversity import GROUPS, PAPER_DRAWS
 from sirev.metrics.families.shown import Variety
 from sirev.metrics.study_verdict import MATCHED
 from sirev.reporting.figures.accuracy import draw_nulls, seeds_note
-from sirev.reporting.figures.canvas import MARKERS, Sheet, room, share_limits, short
+from sirev.reporting.figures.canvas import MARKERS, FigureSheet, room_for_names, share_limits, short
 from sirev.reporting.figures.series import (
     Curve,
-    Method,
+    MethodRuns,
     has_values,
-    mean,
     methods,
     over_t,
     path_of,
+    seeds_mean,
     times,
 )
 from sirev.reporting.pass_at_1 import pass_at_1_name
@@ -35,12 +35,12 @@ SIZE = str(MATCHED)
 """Answers of each problem that the size-matched values rest on."""
 
 
-def diversity(sheet: Sheet, comparison: Study) -> None:
+def diversity_figure(sheet: FigureSheet, comparison: Study) -> None:
     """A row a measure, a column a group of answers; solid over up to 50 draws, dashed size-matched."""
     found = methods(comparison)
     ts = times(found)
     rows = [variety for variety in VARIETIES if has_values(_all_curves(found, variety.path))] or [DISTINCT_N]
-    grid = sheet.panels(len(rows), len(GROUPS), 2.6 + room(found), 2.1, sharey="row", sharex=True)
+    grid = sheet.panels(len(rows), len(GROUPS), 2.6 + room_for_names(found), 2.1, sharey="row", sharex=True)
     for variety, panels in zip(rows, grid, strict=True):
         for group, panel in zip(GROUPS, panels, strict=True):
             sheet.x_of_t(panel, ts, "iteration t" if variety is rows[-1] else "")
@@ -61,23 +61,23 @@ def diversity(sheet: Sheet, comparison: Study) -> None:
     seeds_note(sheet, found)
 
 
-def _all_curves(found: list[Method], path: tuple[str, ...]) -> list[Curve]:
+def _all_curves(found: list[MethodRuns], path: tuple[str, ...]) -> list[Curve]:
     return [over_t(run, path_of("diversity", group, *path)) for method in found for run in method.runs for group in GROUPS]
 
 
-def _matched(sheet: Sheet, panel: Axes, method: Method, group: str, variety: Variety) -> None:
-    curve = mean([over_t(run, path_of("diversity", group, "matched", SIZE, *variety.path)) for run in method.runs])
+def _matched(sheet: FigureSheet, panel: Axes, method: MethodRuns, group: str, variety: Variety) -> None:
+    curve = seeds_mean([over_t(run, path_of("diversity", group, "matched", SIZE, *variety.path)) for run in method.runs])
     if has_values([curve]):
         marker: dict[str, Any] = {"marker": MARKERS[method.place % len(MARKERS)], "markersize": 2.5, "markeredgewidth": 0}
         sheet.line(panel, curve, f"{method.name}, m = {SIZE}", sheet.colour(method), ls=(0, (3, 1.5)), lw=1.1, **marker)
 
 
-def trade_off(sheet: Sheet, comparison: Study) -> None:
+def trade_off(sheet: FigureSheet, comparison: Study) -> None:
     """pass@1 against the diversity of right answers, M_1 to M_T by arrows: over the first 50 draws, and size-matched."""
     from matplotlib.ticker import MaxNLocator
 
     found = methods(comparison)
-    panels = sheet.panels(1, 2, 3.4 + room(found), 3.1, sharey=True)[0]
+    panels = sheet.panels(1, 2, 3.4 + room_for_names(found), 3.1, sharey=True)[0]
     for panel, title, prefix in zip(
         panels, (f"up to {PAPER_DRAWS} draws", f"size-matched, m = {SIZE}"), ((), ("matched", SIZE)), strict=True
     ):
@@ -92,8 +92,15 @@ def trade_off(sheet: Sheet, comparison: Study) -> None:
                 spread, right = over_t(run, path), over_t(run, path_of("pass_at_1"))
                 _path(sheet, panel, method, spread, right, f"{method.name}, seed {run['seed']}", thin=len(method.runs) > 1)
             if len(method.runs) > 1:
-                spread = mean([over_t(run, path) for run in method.runs])
-                _path(sheet, panel, method, spread, mean([over_t(run, path_of("pass_at_1")) for run in method.runs]), method.name)
+                spread = seeds_mean([over_t(run, path) for run in method.runs])
+                _path(
+                    sheet,
+                    panel,
+                    method,
+                    spread,
+                    seeds_mean([over_t(run, path_of("pass_at_1")) for run in method.runs]),
+                    method.name,
+                )
         _make_room(panel, found)
     panels[0].set_ylabel(f"{pass_at_1_name(comparison['runs'])} (%)")
     share_limits(panels)
@@ -101,7 +108,7 @@ def trade_off(sheet: Sheet, comparison: Study) -> None:
     seeds_note(sheet, found)
 
 
-def _make_room(panel: Axes, found: list[Method]) -> None:
+def _make_room(panel: Axes, found: list[MethodRuns]) -> None:
     """Free space left of the leftmost point for a method's name, and some on the right for M_1's."""
     points = [float(x) for line in panel.get_lines() for x in cast(Any, line.get_xdata())]
     if not points:
@@ -110,12 +117,12 @@ def _make_room(panel: Axes, found: list[Method]) -> None:
     low, high = min(points), max(points)
     span = max(high - low, 1.0)
     longest = max(len(short(method.name)) for method in found)
-    share = (0.3 + 0.062 * longest) / (2.9 + room(found))  # of the panel's width in inches
+    share = (0.3 + 0.062 * longest) / (2.9 + room_for_names(found))  # of the panel's width in inches
     panel.set_xlim(low - span * 1.15 * share / (1 - share), high + 0.15 * span)
     panel.set_xticks([float(tick) for tick in panel.get_xticks() if 0 <= tick <= high + 0.15 * span])  # no share is below 0
 
 
-def _most_telling(found: list[Method], prefix: tuple[str, ...]) -> Variety:
+def _most_telling(found: list[MethodRuns], prefix: tuple[str, ...]) -> Variety:
     """The variety of reasoning if it was measured: of equation lists, programs, else Distinct-N."""
     runs = [run for method in found for run in method.runs]
     for variety in OF_FORMS:
@@ -124,7 +131,9 @@ def _most_telling(found: list[Method], prefix: tuple[str, ...]) -> Variety:
     return DISTINCT_N
 
 
-def _path(sheet: Sheet, panel: Axes, method: Method, spread: Curve, right: Curve, name: str, *, thin: bool = False) -> None:
+def _path(
+    sheet: FigureSheet, panel: Axes, method: MethodRuns, spread: Curve, right: Curve, name: str, *, thin: bool = False
+) -> None:
     accuracy = {t: one["value"] for t, one in right if one["value"] is not None}
     points = [(int(t), 100 * one["value"], 100 * accuracy[t]) for t, one in spread if one["value"] is not None and t in accuracy]
     if not points:

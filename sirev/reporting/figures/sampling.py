@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sirev.reporting.figures.accuracy import seeds_note
-from sirev.reporting.figures.canvas import STEP_NAME, Sheet, share_limits, short
+from sirev.reporting.figures.canvas import STEP_NAME, FigureSheet, share_limits, short
 from sirev.reporting.figures.series import (
     Curve,
-    Method,
+    MethodRuns,
     has_values,
     improvement_set,
     iteration,
-    mean,
     methods,
     model,
     numbers,
     over_n,
+    seeds_mean,
     stat,
 )
 from sirev.reporting.sections.run_rows import Study
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 RE_ROLL, STILL_WRONG = "re-roll", "still wrong"
 
 
-def improvement(sheet: Sheet, comparison: Study) -> None:
+def improvement_figure(sheet: FigureSheet, comparison: Study) -> None:
     """M_1's pass@N on every IS(t), beside the problems that stay wrong and its own re-roll; a panel per method."""
     found = methods(comparison)
     panels = sheet.panels(1, max(1, len(found)), 2.75, 2.9, sharey=True)[0]
@@ -48,7 +48,7 @@ def improvement(sheet: Sheet, comparison: Study) -> None:
                 for run, curve in zip(method.runs, curves, strict=True):
                     sheet.line(panel, curve, f"IS({t}), seed {run['seed']}", colour, lw=0.6, alpha=0.6)
             named = f" {short(sheet.steps[t - 1], STEP_NAME)}" if t <= len(sheet.steps) else ""
-            sheet.line(panel, mean(curves), f"IS({t})", colour, label=f"IS({t}){named}", label_colour=full, **look)
+            sheet.line(panel, seeds_mean(curves), f"IS({t})", colour, label=f"IS({t}){named}", label_colour=full, **look)
         if method.last >= 2:
             ns |= _controls(sheet, panel, method)
         _guessing(sheet, panel, comparison, ns)
@@ -68,17 +68,17 @@ def improvement(sheet: Sheet, comparison: Study) -> None:
     seeds_note(sheet, found)
 
 
-def _controls(sheet: Sheet, panel: Axes, method: Method) -> set[float]:
+def _controls(sheet: FigureSheet, panel: Axes, method: MethodRuns) -> set[float]:
     parts = [improvement_set(run, method.last) for run in method.runs]
     dashed, dotted = (0, (5, 2)), (0, (1, 1.4))
     reroll, rest = [over_n(part, "reroll") for part in parts], [over_n(part, "rest", "m1_pass_at_n") for part in parts]
     for curves, label, ls, ink in ((reroll, RE_ROLL, dashed, sheet.ink.text), (rest, STILL_WRONG, dotted, sheet.ink.muted)):
         if has_values(curves):  # the panel's reason for being empty is that of IS(t)
-            sheet.line(panel, mean(curves), label, ink, label=label, ls=ls, lw=1.3, interval="band", solid_capstyle="butt")
+            sheet.line(panel, seeds_mean(curves), label, ink, label=label, ls=ls, lw=1.3, interval="band", solid_capstyle="butt")
     return _abscissas(reroll + rest)
 
 
-def _sizes(method: Method) -> str:
+def _sizes(method: MethodRuns) -> str:
     """How many problems are in IS(T)."""
     parts = [improvement_set(run, method.last) for run in method.runs]
     sizes = sorted({part["size"] for part in parts if part and part["size"] is not None})
@@ -88,7 +88,7 @@ def _sizes(method: Method) -> str:
     return f": {count} {'problem' if count == '1' else 'problems'} in IS({method.last})"
 
 
-def pass_at_k(sheet: Sheet, comparison: Study) -> None:
+def pass_at_k(sheet: FigureSheet, comparison: Study) -> None:
     """pass@k of M_1 .. M_T with the k where M_T falls to M_1, a panel a method; below, other temperatures if there are any."""
     found = methods(comparison)
     heats = numbers({heat for m in found for run in m.runs for i in run["iterations"] for heat in i.get("temperatures") or {}})
@@ -107,7 +107,7 @@ def pass_at_k(sheet: Sheet, comparison: Study) -> None:
             if len(curves) > 1 and t == method.last:
                 for run, curve in zip(method.runs, curves, strict=True):
                     sheet.line(panel, curve, f"{model(t)}, seed {run['seed']}", colour, lw=0.6, alpha=0.6)
-            sheet.line(panel, mean(curves), model(t), colour, label=sheet.model(t), label_colour=full, **look)
+            sheet.line(panel, seeds_mean(curves), model(t), colour, label=sheet.model(t), label_colour=full, **look)
         _guessing(sheet, panel, comparison, ns)
     for panel, method in zip(rows[1] if heats else [], found, strict=False):
         _heats(sheet, panel, method, heats)
@@ -121,18 +121,18 @@ def pass_at_k(sheet: Sheet, comparison: Study) -> None:
     seeds_note(sheet, found)
 
 
-def _heats(sheet: Sheet, panel: Axes, method: Method, heats: list[str]) -> None:
+def _heats(sheet: FigureSheet, panel: Axes, method: MethodRuns, heats: list[str]) -> None:
     for t in sorted({1, method.last}):
         colour = sheet.ink.text if t == 1 else sheet.colour(method)
         first = [over_n(iteration(run, t), "pass_at_n") for run in method.runs]
-        sheet.line(panel, mean(first), f"{model(t)}, first temperature", colour, label=model(t), lw=1.2)
+        sheet.line(panel, seeds_mean(first), f"{model(t)}, first temperature", colour, label=model(t), lw=1.2)
         for place, heat in enumerate(heats):
             curves = [over_n(iteration(run, t), "temperatures", heat, "pass_at_n") for run in method.runs]
             ls = ((0, (4, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)))[place % 3]
-            sheet.line(panel, mean(curves), f"{model(t)} at {heat}", colour, label=f"{model(t)} at {heat}", lw=1.4, ls=ls)
+            sheet.line(panel, seeds_mean(curves), f"{model(t)} at {heat}", colour, label=f"{model(t)} at {heat}", lw=1.4, ls=ls)
 
 
-def _crossings(sheet: Sheet, panel: Axes, method: Method) -> bool:
+def _crossings(sheet: FigureSheet, panel: Axes, method: MethodRuns) -> bool:
     """Marks on the panel's floor, and whether there are any; where it does not cross, the reason is in the tables."""
     colour, marked = sheet.colour(method), False
     for place, run in enumerate(method.runs):
@@ -161,7 +161,7 @@ def _crossings(sheet: Sheet, panel: Axes, method: Method) -> bool:
     return marked
 
 
-def _guessing(sheet: Sheet, panel: Axes, comparison: Study, ns: set[float]) -> None:
+def _guessing(sheet: FigureSheet, panel: Axes, comparison: Study, ns: set[float]) -> None:
     """What guessing alone gives, 1 - (1 - guess)^N."""
     guess = comparison.get("guess")
     if guess is None or not ns:
@@ -175,7 +175,7 @@ def _abscissas(curves: list[Curve]) -> set[float]:
     return {n for curve in curves for n, _ in curve}
 
 
-def _finish(sheet: Sheet, panels: list[Axes], ns: set[float], y: str, x: str) -> None:
+def _finish(sheet: FigureSheet, panels: list[Axes], ns: set[float], y: str, x: str) -> None:
     for panel in panels:
         sheet.x_of_n(panel, sorted(ns), x)
     panels[0].set_ylabel(y)

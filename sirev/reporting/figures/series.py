@@ -20,7 +20,7 @@ Curve = list[tuple[float, Statistic]]
 
 
 @dataclass(frozen=True)
-class Method:
+class MethodRuns:
     """A method's runs, one a seed, and its place among the methods, which gives its colour and marker."""
 
     name: str
@@ -33,21 +33,21 @@ class Method:
         return min((_times(run)[-1] if _times(run) else 0 for run in self.runs), default=0)
 
 
-def methods(comparison: Study) -> list[Method]:
+def methods(comparison: Study) -> list[MethodRuns]:
     """The methods in the order of the comparison's runs, null runs left out."""
     return _grouped(run for run in comparison.get("runs", []) if not is_null(run["method"]))
 
 
-def nulls(comparison: Study, name: str) -> list[Method]:
+def null_groups(comparison: Study, name: str) -> list[MethodRuns]:
     """Null runs whose name begins so: of training on gold solutions one entry for each method whose steps they copy."""
     return _grouped(run for run in comparison.get("runs", []) if run["method"].startswith(name))
 
 
-def _grouped(runs: Iterable[RunData]) -> list[Method]:
+def _grouped(runs: Iterable[RunData]) -> list[MethodRuns]:
     by_name: dict[str, list[RunData]] = {}
     for run in runs:
         by_name.setdefault(str(run["label"] if measured(run) else run["method"]), []).append(run)
-    return [Method(name, runs, place) for place, (name, runs) in enumerate(by_name.items())]
+    return [MethodRuns(name, runs, place) for place, (name, runs) in enumerate(by_name.items())]
 
 
 def iteration(run: RunData, t: int) -> ModelData | None:
@@ -92,7 +92,7 @@ def over_n(node: Any, *path: str) -> Curve:
     return [(float(n), stat(node, n)) for n in sorted((n for n in node if n.isdigit()), key=int)]
 
 
-def mean(curves: Sequence[Curve]) -> Curve:
+def seeds_mean(curves: Sequence[Curve]) -> Curve:
     """The mean over seeds at each abscissa where every seed has a value; a single curve is its own mean.
 
     The scatter over seeds is seen from their own lines.
@@ -114,13 +114,13 @@ def has_values(curves: Iterable[Curve]) -> bool:
     return any(values(curve) for curve in curves)
 
 
-def step_names(found: Iterable[Method]) -> list[str]:
+def step_names(found: Iterable[MethodRuns]) -> list[str]:
     """The names of M_1, M_2, ... that measured completions came with; empty where the runs have none, or not the same."""
     names = {tuple(run.get("steps") or ()) for method in found for run in method.runs}
     return list(names.pop()) if len(names) == 1 else []
 
 
-def times(found: Iterable[Method]) -> list[int]:
+def times(found: Iterable[MethodRuns]) -> list[int]:
     """All t of some methods."""
     return sorted({t for method in found for run in method.runs for t in _times(run)})
 

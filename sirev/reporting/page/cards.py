@@ -8,7 +8,7 @@ from sirev.listing import count_text
 from sirev.metrics.comparison.contents import Claim, JudgedChange, Noise, Verdict
 from sirev.metrics.statistic import Statistic
 from sirev.reporting.page.bars import Scale, bar, scale_of
-from sirev.reporting.page.markup import escaped, get, signed
+from sirev.reporting.page.markup import escaped, signed, value_at
 from sirev.reporting.page.words import explained
 from sirev.reporting.pass_at_1 import pass_at_1_name
 from sirev.reporting.sections.run_rows import Study, measured, model_name
@@ -30,8 +30,8 @@ T = TypeVar("T")
 SIGNS = {"progress": "▲", "reversal": "⇅", "regress": "▼", "no change": "=", "can't tell": "?"}
 """Beside each verdict's colour, for those who can't tell colours apart."""
 MOVES = {"up": "▲", "down": "▼", "same": "=", "can't tell": "?", "not measured": "–"}
-ORDER = ("pass_at_1", "pass_at_n", "ood", "distinct", "mean_accuracy")
-LETTERS = dict(zip(ORDER, "ABCD", strict=False))
+_ORDER = ("pass_at_1", "pass_at_n", "ood", "distinct", "mean_accuracy")
+_LETTERS = dict(zip(_ORDER, "ABCD", strict=False))
 
 
 def verdicts_as_html(comparison: Study) -> str:
@@ -67,13 +67,13 @@ def _means(claim: Claim, comparison: Study) -> str:
     """Seed-averaged differences with both intervals: over problems, and over seeds."""
     parts = []
     for outcome, mean in _sorted(presented(claim.get("mean") or {}, comparison.get("headline"))):
-        problems, seeds = get(mean, "difference"), get(mean, "seeds")
-        if get(problems, "value") is None:
+        problems, seeds = value_at(mean, "difference"), value_at(mean, "seeds")
+        if value_at(problems, "value") is None:
             continue
         scale, unit = mean_scale(outcome, claim["method"], comparison.get("verdicts") or [])
         change = f"{_points(problems['value'], scale)}{unit or ' points'}"
         text = f"{escaped(_name(outcome, comparison))} {change}, over problems {_range(problems, scale)}"
-        if get(seeds, "low") is not None:
+        if value_at(seeds, "low") is not None:
             text += f", over seeds {_range(seeds, scale)}"
         parts.append(f"<li>{text}</li>")
     return f"<details><summary>Means over seeds</summary><ul>{''.join(parts)}</ul></details>" if parts else ""
@@ -117,7 +117,7 @@ def _run(verdict: Verdict, comparison: Study) -> JudgedRun | None:
 
 def _outcome(name: str, outcome: JudgedChange, scale: Scale, comparison: Study) -> str:
     difference, move = outcome["difference"], outcome["is"]
-    letter = LETTERS.get(_kind(name), "")
+    letter = _LETTERS.get(_kind(name), "")
     head = f'<th scope="row"{explained(_kind(name))}><span class="letter">{letter}</span> {escaped(_name(name, comparison))}</th>'
     sign = f'<span aria-hidden="true">{MOVES.get(move, "")}</span>'
     moved = f'<td class="move {_class(move)}">{sign} {escaped(OUTCOMES.get(move, move))}</td>'
@@ -169,7 +169,7 @@ def _noise(noise: Noise | None) -> str:
 
 
 def _sorted(outcomes: dict[str, T]) -> list[tuple[str, T]]:
-    return sorted(outcomes.items(), key=lambda item: (ORDER.index(_kind(item[0])) if _kind(item[0]) in ORDER else 9, item[0]))
+    return sorted(outcomes.items(), key=lambda item: (_ORDER.index(_kind(item[0])) if _kind(item[0]) in _ORDER else 9, item[0]))
 
 
 def _kind(outcome: str) -> str:

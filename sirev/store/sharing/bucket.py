@@ -16,16 +16,16 @@ from sirev.errors import BadInput, SirevError
 from sirev.store.sharing.backend import (
     Flaky,
     Missing,
-    Progress,
     Refused,
     RemoteFailed,
+    TransferProgress,
     Upload,
     at_once,
     patiently,
     too_many,
 )
 
-PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs")}
+_PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs")}
 """The package that serves a scheme, and the extra of sirev that brings it."""
 
 CREDENTIALS = {
@@ -33,7 +33,7 @@ CREDENTIALS = {
     "gs": "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS",
 }
 
-ATTEMPTS = 3
+_ATTEMPTS = 3
 """Of s3fs at each part of a large file; what fails otherwise is tried again here."""
 
 _NO_CREDENTIALS = {
@@ -104,7 +104,7 @@ class Bucket:
         with self._errors(path):
             self._files.get_file(f"{self.place}/{path}", str(target), callback=_Counter(path, size, moved))
 
-    def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: Progress) -> set[str]:
+    def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: TransferProgress) -> set[str]:
         there: set[str] = set()
 
         def put(upload: Upload) -> None:
@@ -171,7 +171,7 @@ class _Taken(RemoteFailed):
 def _file_system(scheme: str) -> Any:
     import fsspec
 
-    package, extra = PACKAGES[scheme]
+    package, extra = _PACKAGES[scheme]
     logging.getLogger(package).setLevel(logging.CRITICAL)  # what goes wrong is said here, in a line
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
     if scheme == "s3":
@@ -185,7 +185,7 @@ def _file_system(scheme: str) -> Any:
             raise Refused(f"no credentials for {scheme}://: {CREDENTIALS[scheme]}") from error
         raise
     if scheme == "s3":
-        files.retries = ATTEMPTS
+        files.retries = _ATTEMPTS
     return files
 
 

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput, SirevError
-from sirev.store.sharing.backend import Flaky, Missing, Progress, Refused, RemoteFailed, Upload, patiently, too_many
+from sirev.store.sharing.backend import Flaky, Missing, Refused, RemoteFailed, TransferProgress, Upload, patiently, too_many
 
 COMMIT_FILES = 1000
 COMMIT_BYTES = 10 << 30
 """At most so many files, and about so many bytes, go into one commit."""
 
 ASKED_AT_ONCE = 500
-TURNS = 8
+_TURNS = 8
 """How often the last commit is tried again after somebody else's."""
 
 FURNITURE = {".gitattributes", ".gitignore", "README.md", "LICENSE"}
@@ -71,7 +71,7 @@ class Hub:
             HfFileSystem(skip_instance_cache=True).get_file(f"datasets/{self.repository}/{path}", str(target))
         moved(listed)
 
-    def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: Progress) -> set[str]:
+    def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: TransferProgress) -> set[str]:
         self._sizes = None
         uploads = [upload for group in groups for upload in group]
         for batch in _batches([upload for upload in uploads if not upload.exclusive]):
@@ -80,9 +80,9 @@ class Hub:
                 progress.advance(1, upload.size)
         return self._last([upload for upload in uploads if upload.exclusive], jobs, progress)
 
-    def _last(self, uploads: list[Upload], jobs: int, progress: Progress) -> set[str]:
+    def _last(self, uploads: list[Upload], jobs: int, progress: TransferProgress) -> set[str]:
         there: set[str] = set()
-        for _ in range(TURNS):
+        for _ in range(_TURNS):
             head = patiently(self._head)
             there = patiently(lambda head=head: self._among([upload.path for upload in uploads], head))  # type: ignore[misc]
             new = [upload for upload in uploads if upload.path not in there]
@@ -90,7 +90,7 @@ class Hub:
                 for upload in uploads:
                     progress.advance(1, upload.size)
                 return there
-        raise RemoteFailed(f"{self.url} was changed by others {TURNS} times while this was pushed: push again later")
+        raise RemoteFailed(f"{self.url} was changed by others {_TURNS} times while this was pushed: push again later")
 
     def _commit(self, uploads: Sequence[Upload], jobs: int, parent: str | None) -> bool:
         """Whether it was made, which it is not where `parent` is the head no more."""

@@ -15,14 +15,14 @@ from sirev.store.digests import canonical_json
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.objects import MEND, DamagedObject
 from sirev.store.runs import Run, run_bytes
-from sirev.store.sharing.backend import Missing, Progress, RemoteFailed, Upload
+from sirev.store.sharing.backend import Missing, RemoteFailed, TransferProgress, Upload
 from sirev.store.sharing.private import shareable
 from sirev.store.sharing.remote import Remote, hollow_path, object_path, record_path, run_path
 from sirev.store.sharing.transfer import Moved
 from sirev.store.store import Store
 from sirev.store.upkeep.closure import Reach, reach
 
-TURNS = 5
+_TURNS = 5
 """How often a run looks for a name when another machine takes it at the same moment."""
 
 
@@ -32,14 +32,14 @@ def push(
     runs: Sequence[Run],
     hollow: Collection[str] = (),
     jobs: int = 8,
-    progress: Progress | None = None,
+    progress: TransferProgress | None = None,
 ) -> Moved:
     """Copy finished runs to a shared store; the files of the artifacts in `hollow` (manifest digests) stay here.
 
     Raises BadInput for a run that is not finished and for a place that is no shared store, DamagedObject or BadInput where
     something here is damaged, RemoteFailed where the other side fails. What was sent by then need not be sent again.
     """
-    started, progress = time.monotonic(), progress or Progress()
+    started, progress = time.monotonic(), progress or TransferProgress()
     if unfinished := [run.id for run in runs if run.status == "running"]:
         raise BadInput(f"the run {unfinished[0]} is not finished")
     reached = reach(store, runs, hollow)
@@ -72,10 +72,10 @@ def _send(
     there: set[str],
     moved: Moved,
     jobs: int,
-    progress: Progress,
+    progress: TransferProgress,
 ) -> None:
     left = list(runs)
-    for _ in range(TURNS):
+    for _ in range(_TURNS):
         placed = {run.id: _place(store, remote, run, there) for run in left}
         uploads = {run_id: upload for run_id, (upload, _) in placed.items() if upload}
         groups = [*groups, list(uploads.values())]
@@ -98,7 +98,7 @@ def _send(
         if not left:
             return
         groups, there = [], there | lost
-    raise RemoteFailed(f"others took the names of runs at {remote.url} {TURNS} times while this was pushed: push again")
+    raise RemoteFailed(f"others took the names of runs at {remote.url} {_TURNS} times while this was pushed: push again")
 
 
 def _place(store: Store, remote: Remote, run: Run, there: set[str]) -> tuple[Upload | None, str]:

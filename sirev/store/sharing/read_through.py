@@ -9,7 +9,7 @@ from typing import Any
 
 from sirev.errors import BadInput, SirevError
 from sirev.store.artifacts import Artifact
-from sirev.store.sharing.backend import Progress, RemoteFailed
+from sirev.store.sharing.backend import RemoteFailed, TransferProgress
 from sirev.store.sharing.download import Files, Taker, files_of
 from sirev.store.sharing.remote import Remote
 from sirev.store.store import Store
@@ -68,7 +68,7 @@ class ReadThrough:
             self._asked = True
 
     def _take(self, key: str, artifact: str | None, with_files: bool) -> None:
-        taker = Taker(self._store, self._remote, JOBS, Progress())
+        taker = Taker(self._store, self._remote, JOBS, TransferProgress())
         records = {}
         for digest in self._remote.realisations(key):
             if artifact in (None, digest):

@@ -12,7 +12,7 @@ from sirev.errors import BadInput
 from sirev.quoting import typed
 from sirev.store.digests import is_digest
 from sirev.store.runs import Run, is_run_id, parsed_run
-from sirev.store.sharing.backend import Backend, Missing, Progress, Upload, patiently
+from sirev.store.sharing.backend import Backend, Missing, TransferProgress, Upload, patiently
 from sirev.store.sharing.bucket import Bucket
 from sirev.store.sharing.folder import Folder
 from sirev.store.sharing.hub_dataset import Hub
@@ -64,7 +64,7 @@ class Remote:
         if patiently(self.backend.occupied) and not self._appeared():
             raise BadInput(f"{self.url} has files but no {MARKER}, so it is no sirev store: name a new or empty folder in it")
         raw = marker_bytes(new_id())
-        self.backend.write([[Upload(MARKER, raw, len(raw), exclusive=True)]], 1, Progress())
+        self.backend.write([[Upload(MARKER, raw, len(raw), exclusive=True)]], 1, TransferProgress())
         if not self._appeared():
             raise BadInput(f"{self.url} does not show what was just written to it")
 
@@ -108,7 +108,7 @@ class Remote:
         """
         return self.backend.sizes(sorted({"/".join(path.split("/")[:2]) for path in paths}), jobs)
 
-    def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: Progress) -> set[str]:
+    def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: TransferProgress) -> set[str]:
         """Write files, one group after the other; returns the paths of exclusive ones that were there already."""
         return self.backend.write(groups, jobs, progress)
 

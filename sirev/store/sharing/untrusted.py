@@ -20,7 +20,7 @@ from sirev.store.runs import RUN_FORMAT, odd_run
 from sirev.store.sharing import file_types
 from sirev.store.untrusted_files import META_BYTES
 
-FILES = 100_000
+_FILES = 100_000
 NAME_BYTES, PART_BYTES = 1024, 255
 ENDINGS = tuple(file_types.CHECKS)
 """How the names of a store's files end: data and text, nothing that a loader would unpickle or run."""
@@ -31,8 +31,8 @@ def check_manifest(manifest: Any) -> None:
     _check_format(manifest, "a manifest", MANIFEST_FORMAT)
     if odd := odd_manifest(manifest):
         _refuse(odd)
-    if max(len(manifest["files"]), len(manifest["tables"])) > FILES:
-        _refuse(f"a manifest of more than {FILES} files")
+    if max(len(manifest["files"]), len(manifest["tables"])) > _FILES:
+        _refuse(f"a manifest of more than {_FILES} files")
     for name in manifest["files"]:
         check_name(name)
     for name, table in manifest["tables"].items():

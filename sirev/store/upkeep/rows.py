@@ -21,12 +21,12 @@ from sirev.processes.workers import spread
 from sirev.store.digests import canonical_json
 from sirev.store.tables import to_parquet, values_digest
 
-SPREAD_FROM = 8 << 20
+_SPREAD_FROM = 8 << 20
 """Bytes of Parquet from which the tables are spread over the cores: below, starting processes takes longer than it saves."""
 
 
 @dataclass(frozen=True)
-class Claim:
+class TableClaim:
     """What a manifest says of one table: its entry there, and the digests and sizes in bytes of its parts."""
 
     entry: dict[str, Any]
@@ -42,7 +42,7 @@ class Unchecked(str):
     """Why the rows of a table can't be looked at, in words: they may be what its manifest says."""
 
 
-def false_claims(objects: Path, claims: Sequence[Claim], on_progress: Callable[[int, int], None]) -> dict[int, str]:
+def false_claims(objects: Path, claims: Sequence[TableClaim], on_progress: Callable[[int, int], None]) -> dict[int, str]:
     """What is wrong, or `Unchecked`, by the place of the claim among `claims`. Parts must be whole objects below `objects`.
 
     Equal claims are looked at once. Tells bytes done and bytes in all.
@@ -56,7 +56,7 @@ def false_claims(objects: Path, claims: Sequence[Claim], on_progress: Callable[[
     found: dict[int, str] = {}
     done = 0
     check = partial(wrong, str(objects))
-    with spread(check, unique) if total >= SPREAD_FROM else nullcontext(map(check, unique)) as answers:
+    with spread(check, unique) if total >= _SPREAD_FROM else nullcontext(map(check, unique)) as answers:
         for claim, at, fault in zip(unique, places.values(), answers, strict=True):
             done += claim.size
             on_progress(done, total)
@@ -69,7 +69,7 @@ PASSING = (errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.EIO, err
 """Errors of the moment or of the machine."""
 
 
-def wrong(objects: str, claim: Claim) -> str | None:
+def wrong(objects: str, claim: TableClaim) -> str | None:
     """What the rows of a table are that its manifest does not say; None if they are what it says."""
     import pyarrow as pa
     import pyarrow.parquet as pq

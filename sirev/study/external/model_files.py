@@ -14,18 +14,18 @@ from sirev.store.artifacts import Artifact
 from sirev.store.local_files import LocalFiles
 from sirev.study.grading_task import GradingTask
 from sirev.tasks.external.completions import field_paths
-from sirev.tasks.external.files import files_at, form_of
+from sirev.tasks.external.files import file_form, files_at
 
 Given = str | Path | Sequence[str | Path]
 """A file, a folder, a pattern, or several of them."""
-Kind = Literal["file", "greedy"]
+FilesKind = Literal["file", "greedy"]
 
 
 @dataclass(frozen=True)
-class Source:
+class ModelFiles:
     """The files of one model: its completions (`kind` "file"), or its greedy answers beside draws."""
 
-    kind: Kind
+    kind: FilesKind
     model: str
     t: int
     files: tuple[Path, ...]
@@ -51,7 +51,7 @@ class Source:
 class Read:
     """A source with the artifact that was read of it, and the inputs from which the stage makes that artifact."""
 
-    source: Source
+    source: ModelFiles
     artifact: Artifact
     summary: Mapping[str, Any]
     inputs: Mapping[str, Artifact]
@@ -81,11 +81,11 @@ def sources(
     fields: Mapping[str, str],
     filter: str | None,
     task: GradingTask | None,
-) -> list[Source]:
+) -> list[ModelFiles]:
     """What was given, each file found and digested; BadInput for one that is not there, or that a model has twice."""
-    found: list[Source] = []
+    found: list[ModelFiles] = []
     order = list(models)
-    given: list[tuple[Kind, str, Given]] = [("file", model, one) for model, one in models.items()]
+    given: list[tuple[FilesKind, str, Given]] = [("file", model, one) for model, one in models.items()]
     given += [("greedy", model, one) for model, one in greedy.items()]
     for kind, model, places in given:
         files = [file for place in _listed(places) for file in files_at(place)]
@@ -104,12 +104,12 @@ def sources(
         parameters = replace(
             parameters,
             rows=digests[0],
-            form=form_of(files[0]),
-            more=[[digest, form_of(path)] for digest, path in zip(digests[1:], files[1:], strict=True)],
+            form=file_form(files[0]),
+            more=[[digest, file_form(path)] for digest, path in zip(digests[1:], files[1:], strict=True)],
             file=str(files[0]),
             more_files=[str(path) for path in files[1:]],
         )
-        found.append(Source(kind, model, order.index(model) + 1, tuple(files), parameters))
+        found.append(ModelFiles(kind, model, order.index(model) + 1, tuple(files), parameters))
     return found
 
 

@@ -11,7 +11,7 @@ from pydantic import model_validator
 from sirev.errors import BadInput
 from sirev.fields import Count
 from sirev.tasks.csqa_examples import EXAMPLES
-from sirev.tasks.problem_ids import in_order, plain
+from sirev.tasks.problem_ids import plain, problems_in_order
 from sirev.tasks.rows import Row, shown, text
 from sirev.tasks.splits import FEW_SHOT
 from sirev.tasks.task import Answers, Asked, Data, DataTask, Problems
@@ -121,7 +121,7 @@ def problems(
     wording = template or TEMPLATES[RATIONALES[rationales]]
     questions = [_question(row) for row in rows]
     targets = _targets(questions, rationales, split, explanations)
-    return in_order(_problem(q, render(wording, **_fields(q)), targets[q.id]) for q in questions if q.id in targets)
+    return problems_in_order(_problem(q, render(wording, **_fields(q)), targets[q.id]) for q in questions if q.id in targets)
 
 
 def few_shot(rows: Iterable[Row]) -> Problems:
@@ -131,7 +131,7 @@ def few_shot(rows: Iterable[Row]) -> Problems:
     """
     template = TEMPLATES["csqa_few_shot"]
     examples = "".join(f"{render(template, **_fields(q))}{reasoning}\nAnswer: {q.letter}\n\n" for q, reasoning in _examples())
-    return in_order(_problem(q, examples + render(template, **_fields(q)), "") for q in map(_question, rows))
+    return problems_in_order(_problem(q, examples + render(template, **_fields(q)), "") for q in map(_question, rows))
 
 
 def _examples() -> list[tuple[Question, str]]:

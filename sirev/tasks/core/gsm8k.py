@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 from sirev.errors import BadInput
-from sirev.tasks.problem_ids import content_id, in_order, plain
+from sirev.tasks.problem_ids import content_id, plain, problems_in_order
 from sirev.tasks.rows import Row, shown, text
 from sirev.tasks.task import Asked, DataTask, Problems
 from sirev.tasks.templates import render
@@ -50,7 +50,7 @@ def problems(rows: Iterable[Row], *, calculator: bool = False, template: str = P
     `calculator` keeps the marks <<3*4=12>> in the target. The answer is N without thousands separators, in the target
     too. The id is a digest of the question and the solution without marks, so mirrors that dropped the marks share it.
     """
-    return in_order(_problem(row, calculator, template) for row in rows)
+    return problems_in_order(_problem(row, calculator, template) for row in rows)
 
 
 def _problem(row: Row, calculator: bool, template: str) -> dict[str, str]:

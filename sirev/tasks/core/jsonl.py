@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 from sirev.errors import BadInput
-from sirev.tasks.problem_ids import content_id, in_order, plain
+from sirev.tasks.problem_ids import content_id, plain, problems_in_order
 from sirev.tasks.rows import Row, text
 from sirev.tasks.task import Asked, DataTask, OwnTask, Problems
 from sirev.tasks.templates import render
@@ -58,7 +58,7 @@ def problems(rows: Iterable[Row], template: str = PROMPT, target_template: str =
         found.append(_problem(row, template, target_template))
         if "id" in row.values:
             _unseen(seen, found[-1]["id"], row.where)
-    return in_order(found)
+    return problems_in_order(found)
 
 
 def check_templates(template: str, target_template: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from sirev.errors import BadInput
-from sirev.tasks.problem_ids import content_id, in_order, plain
+from sirev.tasks.problem_ids import content_id, plain, problems_in_order
 from sirev.tasks.rows import Row, shown, text
 from sirev.tasks.task import Asked, DataTask, Problems
 from sirev.tasks.templates import render
@@ -74,7 +74,7 @@ def problems(
     _known("subjects", subjects, SUBJECTS)
     _known("levels", levels, LEVELS)
     of_subjects = (row for row in rows if subjects is None or text(row, "type") in subjects)
-    found = in_order(_problem(row, template) for row in of_subjects)
+    found = problems_in_order(_problem(row, template) for row in of_subjects)
     wanted = [problem for problem in found if levels is None or problem["level"] in levels]
     if not wanted:
         raise BadInput(f"no MATH problem is left of subjects {subjects or 'all'}, levels {levels or 'all'}")

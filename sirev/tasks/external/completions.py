@@ -10,7 +10,7 @@ from sirev.errors import BadInput
 from sirev.tasks.external.files import read_rows
 from sirev.tasks.external.ids import check_identity
 from sirev.tasks.external.logs import detected, evalplus, lm_eval
-from sirev.tasks.external.sampled import QUESTIONS, Completion, Paths, Reading, Sampled
+from sirev.tasks.external.sampled import QUESTIONS, ImportedCompletion, Paths, Reading, Sampled
 from sirev.tasks.problem_ids import content_id, plain
 from sirev.tasks.rows import INT64, Row, shown, text
 
@@ -32,7 +32,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 A bare `answer` is not among them: half of the files mean the gold answer by it. Neither are two texts or two verdicts told
 apart: a row that has both is refused unless one is named.
 """
-FIELDS = ("id", "text", "correct", "level", "answer", "prompt", "gold")
+_FIELDS = ("id", "text", "correct", "level", "answer", "prompt", "gold")
 """Those that can be named."""
 REQUIRED = {"id": "problem", "text": "completion", "correct": "verdict"}
 """Those that must be there, and what they are."""
@@ -63,8 +63,8 @@ _ENDS = {"stop": "stop", "eos": "stop", "end_turn": "stop", "length": "length", 
 def field_paths(fields: Mapping[str, str], step: str) -> dict[str, list[str]]:
     """Dotted paths as keys, `{step}` filled in; the name of a step may hold dots."""
     for name, path in fields.items():
-        if name not in FIELDS:
-            raise BadInput(f"no field {name!r} can be named (known: {', '.join(FIELDS)})")
+        if name not in _FIELDS:
+            raise BadInput(f"no field {name!r} can be named (known: {', '.join(_FIELDS)})")
         if not path or not all(path.split(".")):
             raise BadInput(f"--{name} {path!r}: must be a field's name, or names joined by dots")
     return {name: [part.replace("{step}", step) for part in path.split(".")] for name, path in fields.items()}
@@ -173,7 +173,7 @@ def _add(problems: dict[str, Sampled], row: Row, found: Paths, listed: bool, bef
                 f"{row.where}: {what} of the problem {shown(named)} is {shown(value)} here and {other} in {problem.where}"
             )
     problem.completions += [
-        Completion(
+        ImportedCompletion(
             text(Row(row.where, {".".join(found["text"]): one}), ".".join(found["text"]), empty=True),
             None if correct is _ABSENT else _verdict(row, found["correct"], correct),
             None if answer is _ABSENT else _plain_value(row, "answer", found["answer"], answer),

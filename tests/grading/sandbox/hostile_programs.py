@@ -20,7 +20,7 @@ from pathlib import Path
 
 from sirev.grading.claims import claims
 from sirev.grading.grade import IN_PROCESS, RIGHT
-from sirev.grading.mbpp import verdict
+from sirev.grading.mbpp import program_verdict
 from sirev.grading.sandbox import Limits, Program, Tier
 from sirev.grading.sandbox.pool import Pool
 from sirev.grading.sandbox.syscalls import ARCHITECTURES
@@ -1025,7 +1025,7 @@ for _ in range(5):
 class Tried:
     """What `verdict` says of a program and of `AFTER`, which ran next; whether in the same worker, still alive."""
 
-    verdict: str
+    program_verdict: str
     after: str
     same_worker: bool
 
@@ -1039,7 +1039,7 @@ def judged(pool: Pool, source: str, tests: tuple[str, ...] = TESTS) -> str:
     """The verdict on one program."""
     taken = claims(tests)
     ((_, outcome),) = pool.run([Program((source,), tuple(claim.question for claim in taken))])
-    return verdict(outcome, taken)
+    return program_verdict(outcome, taken)
 
 
 class Pools:

@@ -16,7 +16,7 @@ from sirev.errors import BadInput, SirevError
 from sirev.store.digests import sealed, unsealed
 from sirev.store.records import action_key
 from sirev.store.sharing import backend
-from sirev.store.sharing.backend import Progress, Upload
+from sirev.store.sharing.backend import TransferProgress, Upload
 from sirev.store.sharing.pull import pull
 from sirev.store.sharing.push import push
 from sirev.store.sharing.remote import Remote, object_path
@@ -72,7 +72,7 @@ def test_only_what_is_missing_moves(tmp_path: Path, remote: Remote, pushed: Stor
 def test_a_damaged_object_there_is_replaced_and_a_record_never(tmp_path: Path, remote: Remote, pushed: Store) -> None:
     pin = pushed.runs.all()[0].pins["train:1"]
     weights = pushed.artifact(pin.artifact).manifest["files"]["adapter_model.safetensors"]["sha256"]
-    remote.backend.write([[Upload(object_path(weights), b"half", 4)]], 1, Progress())
+    remote.backend.write([[Upload(object_path(weights), b"half", 4)]], 1, TransferProgress())
     before = remote.record(pin.key, pin.artifact)
     other = Store(tmp_path / "second")
     with pytest.raises(SirevError, match="other bytes than its name says"):
@@ -91,7 +91,7 @@ def test_an_exclusive_write_does_not_replace(remote: Remote, pushed: Store) -> N
     one = Upload("runs/x.json", b"one", 3, exclusive=True)
     two = Upload("runs/x.json", b"two", 3, exclusive=True)
     with ThreadPoolExecutor(2) as pool:
-        lost = list(pool.map(lambda upload: remote.write([[upload]], 1, Progress()), [one, two]))
+        lost = list(pool.map(lambda upload: remote.write([[upload]], 1, TransferProgress()), [one, two]))
     assert sorted(map(len, lost)) == [0, 1]
     assert remote.backend.read("runs/x.json", 10) == (b"one" if not lost[0] else b"two")
 
@@ -101,10 +101,10 @@ def test_a_large_file_goes_in_parts_and_comes_back(tmp_path: Path, remote: Remot
     file = tmp_path / "large"
     file.write_bytes(data)
     upload = Upload("objects/aa/large", file, len(data), exclusive=True)
-    assert remote.write([[upload]], 1, Progress()) == set()
+    assert remote.write([[upload]], 1, TransferProgress()) == set()
     remote.backend.fetch(upload.path, tmp_path / "back", len(data), lambda _: None)
     assert (tmp_path / "back").read_bytes() == data
-    assert remote.write([[upload]], 1, Progress()) == {upload.path}
+    assert remote.write([[upload]], 1, TransferProgress()) == {upload.path}
     assert any("uploadId" in path for _, path in proxy.seen)
 
 
@@ -280,7 +280,7 @@ def test_bad_places_are_one_clear_line(
         push(pushed, Remote(bucket.removesuffix("/store")), pushed.runs.all())
     with pytest.raises(BadInput, match="needs a bucket"):
         Remote("s3://")
-    Remote(f"{bucket}/newer").backend.write([[Upload("sirev-store.json", b'{"format":99,"id":"x"}', 22)]], 1, Progress())
+    Remote(f"{bucket}/newer").backend.write([[Upload("sirev-store.json", b'{"format":99,"id":"x"}', 22)]], 1, TransferProgress())
     with pytest.raises(BadInput, match="has format 99; this sirev reads up to 1: upgrade sirev"):
         pull(pushed, Remote(f"{bucket}/newer"))
     done = command("store", "pull", bucket, "--store", tmp_path / "x", AWS_ENDPOINT_URL="http://127.0.0.1:9")
