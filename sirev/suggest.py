@@ -28,7 +28,7 @@ ALIASES = {
 """Other words for fields of a recipe, in lower case."""
 SHORTEST_PART = 3
 """Letters that a part of a name must have to stand for it."""
-FEW = 4
+_FEW = 4
 """Names that a part may stand for, to be worth a suggestion."""
 SLIP = 0.8
 """From which likeness on (of difflib) a word is a misspelt name rather than a part of others."""
@@ -51,7 +51,7 @@ def nearest(word: str, known: Sequence[str]) -> list[str]:
     containing = [name for fold, name in folded.items() if len(meant) >= SHORTEST_PART and meant in fold]
     close = difflib.get_close_matches(meant, folded, n=1)
     is_slip = bool(difflib.get_close_matches(meant, folded, n=1, cutoff=SLIP))
-    if not is_slip and 0 < len(containing) <= FEW:
+    if not is_slip and 0 < len(containing) <= _FEW:
         return containing
     return [folded[close[0]]] if close else []
 

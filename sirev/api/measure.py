@@ -35,10 +35,10 @@ from sirev.tasks.external.completions import NAMES, READERS, field_paths
 
 METHOD = "samples"
 """The method of such a run: nobody here knows how its models came about."""
-ANSWERS = ("math", "code", "text", "letters")
+_ANSWERS = ("math", "code", "text", "letters")
 SINGLE = ("greedy", "draw")
 """What a model's completions are where each problem has one."""
-SPLIT = "test"
+_SPLIT = "test"
 """The split that the steps of such a run name, whichever its problems are of."""
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{NAME_LENGTH - 1}}}")
 
@@ -207,7 +207,7 @@ class _Measuring:
         for t, of_model in enumerate(parts, 1):
             compared |= self._model(t, of_model, answers, read[0])
         first = read[0]
-        self.runner.step(problems_step("source", SPLIT), imported.STAGE, first.source.parameters, first.inputs)
+        self.runner.step(problems_step("source", _SPLIT), imported.STAGE, first.source.parameters, first.inputs)
         settings = compare.CompareParameters(
             runs=[{"method": METHOD, "seed": 0, "iterations": list(range(1, models + 1))}],
             suites=[],
@@ -244,7 +244,7 @@ class _Measuring:
         measured = {}
         for part, read in parts.items():
             parameters = read.source.parameters
-            steps = answer_steps(part, SPLIT, t)
+            steps = answer_steps(part, _SPLIT, t)
             completions = self.runner.step(steps.completions, imported.STAGE, parameters, read.inputs)
             graded = {"problems": first.artifact, "completions": completions}
             if self.task is None:
@@ -294,8 +294,8 @@ def _request(
             raise BadInput(f"--greedy {model}: no such step{suggest(model, list(models))}")
     if reader not in READERS:
         raise BadInput(f"--reader: unknown reader {reader!r}{suggest(reader, list(READERS))}")
-    if answers is not None and answers not in ANSWERS:
-        raise BadInput(f"--answers: unknown kind {answers!r}{suggest(answers, list(ANSWERS))}")
+    if answers is not None and answers not in _ANSWERS:
+        raise BadInput(f"--answers: unknown kind {answers!r}{suggest(answers, list(_ANSWERS))}")
     if single not in SINGLE:
         raise BadInput(f"--single: unknown {single!r}{suggest(single, list(SINGLE))}")
     if task is None and (data or grader):

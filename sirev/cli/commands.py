@@ -10,7 +10,7 @@ from sirev.printing import visible
 
 PROGRAM = "sirev"  # whatever it is started by: the script, or python -m sirev
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
-WORDS = {"help": "--help", "version": "--version"}
+_WORDS = {"help": "--help", "version": "--version"}
 """What others have as commands -> the option of `sirev` that it is here."""
 
 
@@ -90,8 +90,8 @@ class Group(_Help, TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take `sirev help COMMAND` for `sirev COMMAND --help`, and `sirev version` likewise."""
-        if ctx.parent is None and args and args[0] in WORDS:
-            args = [*args[1:], WORDS[args[0]]]
+        if ctx.parent is None and args and args[0] in _WORDS:
+            args = [*args[1:], _WORDS[args[0]]]
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

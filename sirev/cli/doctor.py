@@ -13,9 +13,9 @@ from sirev.printing import out_json
 from sirev.recipe import load_recipe
 from sirev.store.store import Store
 
-SCHEMA = 1
+_SCHEMA = 1
 """Version of the JSON form."""
-SECTIONS: dict[Status, tuple[str, str]] = {
+_SECTIONS: dict[Status, tuple[str, str]] = {
     "missing": ("Missing", "bold red"),
     "note": ("Note", "bold yellow"),
     "ok": ("Here", "bold green"),
@@ -36,7 +36,7 @@ def run(
     name = loaded.name if loaded else None
     if form == "json":
         can_run = None if name is None else missing == 0
-        told = {"schema": SCHEMA, "recipe": name, "can_run": can_run, "findings": [finding.to_dict() for finding in findings]}
+        told = {"schema": _SCHEMA, "recipe": name, "can_run": can_run, "findings": [finding.to_dict() for finding in findings]}
         out_json(told)
     else:
         print_styled(lambda width: report(findings, name, width, verbose))
@@ -47,7 +47,7 @@ def report(findings: Sequence[Finding], recipe: str | None, width: int, verbose:
     """The lines to print; only commands are longer than `width`."""
     shown = findings if verbose else _without_packages(findings)
     column = 2 + max(len(finding.what) for finding in shown) + 2
-    for status, (heading, style) in SECTIONS.items():
+    for status, (heading, style) in _SECTIONS.items():
         if told := [finding for finding in shown if finding.status == status]:
             yield Line(heading, style)
             for finding in told:

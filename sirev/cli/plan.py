@@ -30,7 +30,7 @@ from sirev.store.runs import step_title
 from sirev.study.nulls import RETRAINED
 from sirev.study.step_names import parse_step
 
-SCHEMA = 1
+_SCHEMA = 1
 """Version of the JSON form."""
 HEADING = 10
 """Columns of the headings below the table."""
@@ -204,7 +204,7 @@ def _as_json(planned: Plans, estimate: Estimate, gpu: float | None) -> dict[str,
         totals = {"to_train": size.to_train, "to_sample": size.to_sample, "scratch": size.scratch}
         found["footprint"] = {**asdict(size), **totals, "smallest_gpu_gb": size.smallest(), "gpu_bytes": gpu, "fits": fits}
     stages = found.pop("states")
-    return {"schema": SCHEMA, "recipe": planned.recipe.name, "stages": stages, "runs": planned.states, "estimate": found}
+    return {"schema": _SCHEMA, "recipe": planned.recipe.name, "stages": stages, "runs": planned.states, "estimate": found}
 
 
 def _gpu_bytes(asked: float | None, overlays: Sequence[str]) -> float | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sirev.execution.outlook import Outlook
 
 PLAIN_SECONDS = 15.0  # between two lines about the same long step, or about the whole, where there is no terminal
-EARLY = 0.05  # share of a step before which no time left is guessed
+_EARLY = 0.05  # share of a step before which no time left is guessed
 WHOLE = "all"
 """The row about all runs together."""
 
@@ -93,7 +93,7 @@ class Progress:
             # What was done before counts for nothing: an earlier attempt did it.
             began, before = self._first.setdefault((run.id, name), (now, done))
             # At the very beginning the guess would frighten: an engine that batches has finished next to nothing.
-            early = done - before < EARLY * (total - before)
+            early = done - before < _EARLY * (total - before)
             left = "" if early else f", {duration((now - began) * (total - done) / max(done - before, 1))}"
             words = f"{done:,} of {total:,} {unit}"
             if self._bars is not None:

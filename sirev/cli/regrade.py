@@ -15,9 +15,9 @@ from sirev.reporting.tables import TextTable, markdown
 from sirev.reporting.terminal import print_tables
 from sirev.store.runs import step_title
 
-SCHEMA = 1
+_SCHEMA = 1
 """Version of the JSON form; it grows when a field changes its meaning or goes away."""
-SHOWN = 20
+_SHOWN = 20
 """Flips that the table form lists; csv and json list all."""
 
 
@@ -54,9 +54,9 @@ def _tables(found: Regrading) -> list[TextTable]:
     if not rows:
         table.notes.append("Nothing flipped.")
         return [table]
-    flips = TextTable(f"Flipped: {len(rows):,}", ["step", "problem", "draw", "reason"], 4, rows[:SHOWN])
-    if len(rows) > SHOWN:
-        flips.notes.append(f"{len(rows) - SHOWN:,} more; --format csv and --format json list all.")
+    flips = TextTable(f"Flipped: {len(rows):,}", ["step", "problem", "draw", "reason"], 4, rows[:_SHOWN])
+    if len(rows) > _SHOWN:
+        flips.notes.append(f"{len(rows) - _SHOWN:,} more; --format csv and --format json list all.")
     return [table, flips]
 
 
@@ -65,7 +65,7 @@ def _missing(found: Regrading) -> list[str]:
 
 
 def _json(found: Regrading) -> str:
-    return json_text({"schema": SCHEMA, **asdict(found)})
+    return json_text({"schema": _SCHEMA, **asdict(found)})
 
 
 def _csv(found: Regrading) -> str:

@@ -16,9 +16,9 @@ from sirev.reporting.summary import FORMATS, Report, report
 from sirev.store.store import Store
 from sirev.suggest import suggest
 
-PATIENCE = 3.0
+_PATIENCE = 3.0
 """Seconds after which what is being done is told step by step."""
-DRAWS = 8
+_DRAWS = 8
 """Draws of each problem that a page shows unless told otherwise."""
 FILES = {"html": "a page, such as report.html", "figures": "a folder"}
 """What a report can be written as, instead of a section to print -> what `--output` then names."""
@@ -57,7 +57,7 @@ def run(
     with Comparing() as watch:
         made = report(None if written else section, **asked, store=opened, watch=watch)
     options = [word for method in methods for word in ("--method", method)]
-    options += ["--draws", str(draws)] if section == "html" and draws != DRAWS else []
+    options += ["--draws", str(draws)] if section == "html" and draws != _DRAWS else []
     _say(*made.notes, *made.missing, *others_in_words(made.selection, section, store, output, options))
     if output is not None:
         return _write(section or "", made, opened, output, draws)
@@ -105,7 +105,7 @@ def _page(made: Report, store: Store, output: Path, draws: int) -> bool:
     since = time.monotonic()
 
     def told(line: str) -> None:
-        if time.monotonic() - since > PATIENCE:
+        if time.monotonic() - since > _PATIENCE:
             _say(f"{line} ...")
 
     page = write_page(made, store, output, draws, told)

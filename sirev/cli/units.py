@@ -6,7 +6,7 @@ import re
 
 from sirev.errors import BadInput
 
-SIZES = {"B": 1.0, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KIB": 2.0**10, "MIB": 2.0**20, "GIB": 2.0**30, "TIB": 2.0**40}
+_SIZES = {"B": 1.0, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KIB": 2.0**10, "MIB": 2.0**20, "GIB": 2.0**30, "TIB": 2.0**40}
 AGES = {"m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
 
 
@@ -30,9 +30,9 @@ def size_of(option: str, text: str | None) -> int | None:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text.strip())
     unit = found[2].upper() or "B" if found else ""
     unit = unit if unit.endswith("B") else f"{unit}B"
-    if found is None or unit not in SIZES:
+    if found is None or unit not in _SIZES:
         raise BadInput(f"{option} {text}: expected a size such as 50GB, 800MB or 2TiB")
-    return int(float(found[1]) * SIZES[unit])
+    return int(float(found[1]) * _SIZES[unit])
 
 
 def age_of(option: str, text: str | None) -> float | None:

@@ -15,7 +15,7 @@ from sirev.explain.explanation import Explanation, Told, Why, has_to_run
 from sirev.printing import out_json
 from sirev.store.runs import step_title
 
-FEW = 6
+_FEW = 6
 """How many reasons, or steps of one name, are listed before they are only counted."""
 
 
@@ -63,10 +63,10 @@ def summary(found: Why, labels: Mapping[str, str]) -> list[str]:
         counts.append(f"{total['unknown']} unknown until those have run")
     lines = [f"{shared}: {', '.join(counts)}"]
     causes = found.causes()
-    for told in causes[:FEW]:
+    for told in causes[:_FEW]:
         lines += ["", *_cause(told, labels)]
-    if len(causes) > FEW:
-        lines += ["", f"and {len(causes) - FEW} more reasons: add a step, a stage or a t"]
+    if len(causes) > _FEW:
+        lines += ["", f"and {len(causes) - _FEW} more reasons: add a step, a stage or a t"]
     return lines
 
 
@@ -136,4 +136,4 @@ def _duration(seconds: float) -> str:
 
 
 def _few(steps: Sequence[str]) -> str:
-    return ", ".join(map(step_title, steps[:FEW])) + (f" and {len(steps) - FEW} more" if len(steps) > FEW else "")
+    return ", ".join(map(step_title, steps[:_FEW])) + (f" and {len(steps) - _FEW} more" if len(steps) > _FEW else "")

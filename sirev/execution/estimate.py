@@ -39,7 +39,7 @@ PUBLISHED = {
 """Problems of the published splits, for plans made before the data is here."""
 MATH_ALGEBRA = 1187  # of the 5,000 test problems of MATH
 ANSWER_SHARE = 0.4  # of max_new_tokens
-RIGHT = 0.5  # of the draws
+_RIGHT = 0.5  # of the draws
 ASSUMED = 1000  # problems of a split that is neither published nor here
 BYTES_A_TOKEN = 2.0  # of a completion in the store, compressed
 
@@ -242,8 +242,8 @@ class _Counts:
         else:
             sampling = self.work[sampled.work]
             n, problems = sampling.parameters.n, self.asked(sampling)
-        self.found.assume(f"{RIGHT:.0%} of the draws on training problems are right")
-        each = n * (RIGHT if parameters.kind == "sft" else min(RIGHT, 1 - RIGHT))
+        self.found.assume(f"{_RIGHT:.0%} of the draws on training problems are right")
+        each = n * (_RIGHT if parameters.kind == "sft" else min(_RIGHT, 1 - _RIGHT))
         return round(problems * min(each, parameters.max_per_problem or each))
 
     def example_tokens(self, step: PlannedStep) -> float:

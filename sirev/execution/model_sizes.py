@@ -19,7 +19,7 @@ SHAPES = {
 }
 """The models of the recipes that come with sirev, so that a plan needs no download; as `Shape`."""
 
-SIZES = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "vocab_size")
+_SIZES = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "vocab_size")
 """Fields of a config.json that must be there for a shape to be known."""
 
 
@@ -74,7 +74,7 @@ def shape_of(model: Model) -> Shape | None:
     if config is None:
         return Shape(*SHAPES[model.name]) if model.name in SHAPES else None
     said = {**config, "num_key_value_heads": config.get("num_key_value_heads") or config.get("num_attention_heads")}
-    sizes: list[Any] = [said.get(field) for field in SIZES]
+    sizes: list[Any] = [said.get(field) for field in _SIZES]
     if not all(isinstance(size, int) and size > 0 for size in sizes):
         return None
     hidden, intermediate, layers, heads, kv_heads, vocabulary = sizes

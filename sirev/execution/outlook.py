@@ -16,7 +16,7 @@ from sirev.store.store import Store
 
 RECENT = 6
 """Steps of a kind whose rate counts: runs that begin or end side by side change it."""
-EARLY = 0.05
+_EARLY = 0.05
 """Share of a step before which its own progress predicts nothing: an engine that batches has finished next to nothing."""
 
 
@@ -157,7 +157,7 @@ class Outlook:
             return whole if whole is not None or piece.long else 0.0
         if begun.last and begun.last[1] >= 1:
             return 0.0
-        if begun.first and begun.last and begun.last[1] - begun.first[1] >= EARLY * (1 - begun.first[1]):
+        if begun.first and begun.last and begun.last[1] - begun.first[1] >= _EARLY * (1 - begun.first[1]):
             pace = (begun.last[1] - begun.first[1]) / max(begun.last[0] - begun.first[0], 1e-9)
             return max((1 - begun.last[1]) / pace - (now - begun.last[0]), 0.0)
         if whole is None:

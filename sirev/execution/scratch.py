@@ -15,7 +15,7 @@ from sirev.errors import BadInput
 from sirev.store.store import Store
 from sirev.store.untrusted_files import open_regular
 
-PREFIX = "sirev-scratch-"
+_PREFIX = "sirev-scratch-"
 ABANDONED_SECONDS = 14 * 24 * 3600
 EMPTY_SECONDS = 3600
 """The age at which an empty folder of attempts goes. That harms nobody: `adopt` makes an attempt's parents anew."""
@@ -31,7 +31,7 @@ class Scratch:
         with contextlib.suppress(OSError):  # without flock nobody sweeps either
             fcntl.flock(self._lock, fcntl.LOCK_EX)
         # Only a locked folder gets a name that others sweep up.
-        self.path = made.rename(made.with_name(made.name.replace("sirev-new-", PREFIX)))
+        self.path = made.rename(made.with_name(made.name.replace("sirev-new-", _PREFIX)))
 
     def remove(self) -> None:
         """Delete the folder and all in it."""
@@ -52,7 +52,7 @@ def attempts_folder(store: Store, key: str) -> Path:
 
 def sweep() -> None:
     """Delete what killed processes left behind: scratch folders, and attempts that nobody went on with for weeks."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         _delete_unlocked(folder)
     if not _own_folder(_attempts()):
         return

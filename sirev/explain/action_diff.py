@@ -19,9 +19,9 @@ ChangeKind = Literal["stage", "version", "parameter", "seed", "input", "env", "r
 Parts = frozenset[tuple[str, str, str]]
 """The components of an action, each (kind, name, value as text), to be compared quickly with thousands of others."""
 
-LONGEST = 48
+_LONGEST = 48
 """Characters of a value that are shown; digests are cut to 12."""
-FEW = 3
+_FEW = 3
 """How many of several names, or of several causes, are told one by one."""
 
 
@@ -88,7 +88,7 @@ class Root:
     def words(self) -> str:
         """Such as "temperature 0.75 -> 0.9 at 1:sample/train, by way of 1:grade/select, 2:select"."""
         steps = [step_title(step) for step in reversed(self.via)]
-        if len(steps) > FEW:
+        if len(steps) > _FEW:
             steps = [steps[0], f"… {steps[-1]} ({len(steps)} steps)"]
         return f"{self.change.words()} at {step_title(self.step)}" + (f", by way of {', '.join(steps)}" if steps else "")
 
@@ -157,7 +157,7 @@ def in_words(found: Iterable[Change]) -> list[str]:
         if len(alike) == 1:
             said.append(alike[0].words())
             continue
-        many = f"{len(alike)} inputs" if len(alike) > FEW else f"inputs {', '.join(one.name for one in alike)}"
+        many = f"{len(alike)} inputs" if len(alike) > _FEW else f"inputs {', '.join(one.name for one in alike)}"
         became = {"old": "are new", "new": "are gone", None: "changed"}[alike[0].missing]
         # By which ways a change came here is another thing for each input.
         roots = {(root.step, root.change.identity): Root(root.step, root.change) for one in alike for root in one.roots}
@@ -178,7 +178,7 @@ def shown(value: Any) -> str:
     if len(text) == 64 and set(text) <= set("0123456789abcdef"):
         return text[:12]
     text = " ".join(text.split())
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def moment(recorded: str) -> str:
@@ -194,12 +194,12 @@ def _because(roots: Sequence[Root]) -> str:
     said = [
         same[0].words()
         if len(same) == 1
-        else f"{same[0].change.words()} at {', '.join(step_title(root.step) for root in same[:FEW])}"
-        + (f" and {len(same) - FEW} more" if len(same) > FEW else "")
+        else f"{same[0].change.words()} at {', '.join(step_title(root.step) for root in same[:_FEW])}"
+        + (f" and {len(same) - _FEW} more" if len(same) > _FEW else "")
         for same in alike.values()
     ]
-    more = f"; and {len(said) - FEW} more" if len(said) > FEW else ""
-    return f": {'; '.join(said[:FEW])}{more}" if said else ""
+    more = f"; and {len(said) - _FEW} more" if len(said) > _FEW else ""
+    return f": {'; '.join(said[:_FEW])}{more}" if said else ""
 
 
 def _parameters(old: Mapping[str, Any], new: Mapping[str, Any], seeds: tuple[int, int] | None) -> list[Change]:

@@ -22,7 +22,7 @@ from sirev.store.upkeep.keeps import Keeps
 from sirev.study.comparing import joint_records
 from sirev.study.step_names import stage_of
 
-BLOCK = 512
+_BLOCK = 512
 """What st_blocks counts in, whatever the file system's own blocks are."""
 
 
@@ -172,4 +172,4 @@ def _files(root: str) -> Iterator[tuple[str, str, Space]]:
                 status = os.lstat(f"{folder}/{name}")
             except OSError:
                 continue
-            yield top, f"{below}{name}" if top == "objects" else name, Space(1, status.st_size, status.st_blocks * BLOCK)
+            yield top, f"{below}{name}" if top == "objects" else name, Space(1, status.st_size, status.st_blocks * _BLOCK)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sirev.explain.action_diff import Change, in_words, moment
 from sirev.store.runs import address, step_title
 
-SCHEMA = 1
+_SCHEMA = 1
 """Version of the JSON form."""
 
 State = Literal["hit", "miss", "unknown"]
@@ -127,7 +127,7 @@ class Why:
     def to_dict(self) -> dict[str, Any]:
         """The JSON form: `total` counts every step of the runs, also those that are not among `steps`."""
         steps = [step.to_dict() for step in self.steps]
-        return {"schema": SCHEMA, "recipe": self.recipe, "runs": list(self.runs), "total": self.total, "steps": steps}
+        return {"schema": _SCHEMA, "recipe": self.recipe, "runs": list(self.runs), "total": self.total, "steps": steps}
 
 
 def has_to_run(steps: Sequence[str]) -> str:

@@ -11,10 +11,10 @@ from sirev.explain.recorded import Course, Recorded, Trace, in_order
 from sirev.store.runs import Run, step_title
 from sirev.store.store import Store
 
-SCHEMA = 1
+_SCHEMA = 1
 """Version of the JSON form."""
 
-FEW = 8
+_FEW = 8
 """How many steps are named before they are only counted."""
 
 How = Literal["apart", "follows", "same result"]
@@ -64,7 +64,7 @@ class Difference:
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; `first` is the step where the runs part."""
         return {
-            "schema": SCHEMA,
+            "schema": _SCHEMA,
             "a": self.a,
             "b": self.b,
             "first": self.first.step if self.first else None,
@@ -153,7 +153,7 @@ def _merged(old: Course, new: Course) -> list[str]:
 
 
 def _listed(steps: Sequence[str]) -> str:
-    return f"{_steps(len(steps))}: {', '.join(map(step_title, steps[:FEW]))}{' …' if len(steps) > FEW else ''}"
+    return f"{_steps(len(steps))}: {', '.join(map(step_title, steps[:_FEW]))}{' …' if len(steps) > _FEW else ''}"
 
 
 def _no_difference(found: Difference) -> str:

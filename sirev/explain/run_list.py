@@ -16,7 +16,7 @@ from sirev.store.store import Store
 from sirev.store.upkeep.closure import reach
 from sirev.store.upkeep.keeps import Keeps
 
-NOT_SET = ("name", "description", "methods")
+_NOT_SET = ("name", "description", "methods")
 """Settings that every run of a recipe may have otherwise: they are in its id, or in other columns."""
 TRAINED_HERE = "trained here"
 """The model of a recipe that pretrains its own."""
@@ -105,7 +105,7 @@ def _own(recipe: str) -> Mapping[str, Any] | None:
 def _differences(settings: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that are not the base's. A field that the base does not have, of another version of sirev, counts if it says
     anything; the model, if it is another one, has a column of its own."""
-    left_out = {*NOT_SET, "model"} if model_of(settings) != model_of(base) else set(NOT_SET)
+    left_out = {*_NOT_SET, "model"} if model_of(settings) != model_of(base) else set(_NOT_SET)
     own = flat({name: value for name, value in settings.items() if name not in left_out})
     usual = flat(base)
     groups = {path[:end] for path in usual for end in range(len(path)) if path[end] == "."}

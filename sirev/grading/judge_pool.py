@@ -31,17 +31,17 @@ Judge = Callable[[T], Reason]
 CHUNK = 16
 """Answers handed to a worker at a time: handing over costs little beside sixteen, and a death costs no more than them."""
 
-WALL = 10.0
+_WALL = 10.0
 """The wall clock's limit, in limits of CPU seconds."""
 
 MOST_MEMORY, LEAST_MEMORY = 4 << 30, 512 << 20
 """Bytes of address space of a worker; an expression that needs more is a MemoryError there and not the machine's end. The least
 is six times what the imports of sympy and the rest take."""
 
-START = 120.0
+_START = 120.0
 """Seconds that starting a worker, with all its imports, may take on a loaded machine."""
 
-ATTEMPTS = 3
+_ATTEMPTS = 3
 """How often a pool that broke down as a whole is replaced by another."""
 
 
@@ -74,14 +74,14 @@ def judge_all(
         if judged is not None:
             judged(index)
 
-    for _ in range(ATTEMPTS):
+    for _ in range(_ATTEMPTS):
         if len(reasons) == len(items):
             break
         with contextlib.suppress(PoolLost), _pool(min(workers, len(items)), prepare or _nothing) as pool:
             _attempt(pool, judge, items, [i for i in range(len(items)) if i not in reasons], seconds, note)
     else:
         if len(reasons) < len(items):
-            raise RuntimeError(f"the grading processes failed {ATTEMPTS} times; what they printed says why")
+            raise RuntimeError(f"the grading processes failed {_ATTEMPTS} times; what they printed says why")
     return [reasons[index] for index in range(len(items))]
 
 
@@ -111,12 +111,12 @@ def _outcomes(
     """Each chunk with its items' reasons or, where its worker died, the reason of that death. In order of completion."""
     futures: dict[Future[list[Reason]], list[int]] = {}
     for chunk in chunks:
-        limit = WALL * seconds * len(chunk)
+        limit = _WALL * seconds * len(chunk)
         futures[pool.schedule(_judge_chunk, (judge, [items[i] for i in chunk], seconds), timeout=limit)] = chunk
     pending = set(futures)
     while pending:
         # A worker that dies before the pool knows what it took leaves a future that never completes.
-        done, pending = wait(pending, timeout=WALL * seconds * CHUNK + START, return_when=FIRST_COMPLETED)
+        done, pending = wait(pending, timeout=_WALL * seconds * CHUNK + _START, return_when=FIRST_COMPLETED)
         if not done:
             raise PoolLost
         for future in done:

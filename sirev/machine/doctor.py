@@ -25,8 +25,8 @@ from sirev.recipe.sections import ProgramGrader, TaskSuite
 from sirev.store.provenance import versions
 from sirev.store.store import Store
 
-SECONDS = 120  # for importing vLLM
-LEAST = 0.5e9
+_SECONDS = 120  # for importing vLLM
+_LEAST = 0.5e9
 """Bytes of scratch that any recipe may take. Less than that is no reason to refuse a run, as other programs come and go."""
 PACKAGE = "package"
 """How the finding of a package that sirev requires begins: there are two dozen of them."""
@@ -211,9 +211,9 @@ def _engine(recipe: Recipe | None, *, trial: bool) -> Iterator[Finding]:
 def _import_trouble() -> str:
     """Why vLLM can't be imported; "" if it can."""
     try:
-        done = run_python("import vllm", SECONDS)
+        done = run_python("import vllm", _SECONDS)
     except subprocess.TimeoutExpired:
-        return f"no end after {SECONDS} s"
+        return f"no end after {_SECONDS} s"
     return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["it died"])[-1]
 
 
@@ -238,18 +238,18 @@ def _store(store: Store, size: Footprint | None) -> Iterator[Finding]:
         return
     free = shutil.disk_usage(place).free
     model = size.model if size else 0
-    found = f"{store.path}, {_gb(free)} free" + (f"; each model takes {_gb(model)}" if model >= LEAST else "")
-    short = model >= LEAST and free < model
+    found = f"{store.path}, {_gb(free)} free" + (f"; each model takes {_gb(model)}" if model >= _LEAST else "")
+    short = model >= _LEAST and free < model
     yield Finding("store", found, not short, short, remedies)
 
 
 def _scratch(size: Footprint | None) -> Iterator[Finding]:
     folder = tempfile.gettempdir()
     free = shutil.disk_usage(folder).free
-    wanted = max(size.scratch if size else 0, LEAST)
+    wanted = max(size.scratch if size else 0, _LEAST)
     remedy = Remedy(f"name a folder with {_gb(wanted)}", "export TMPDIR=FOLDER")
     found = f"{folder}, {_gb(free)} free; checkpoints of a training take up to {_gb(wanted)}"
-    yield Finding("scratch", found, free >= wanted, wanted > LEAST, (remedy,))
+    yield Finding("scratch", found, free >= wanted, wanted > _LEAST, (remedy,))
 
 
 def _gb(size: float) -> str:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-LONGEST = 100_000
+_LONGEST = 100_000
 """Characters. A longer text is its own normal form: no answer is so long, and the parser's memory grows with it."""
 
-DEEPEST = 300
+_DEEPEST = 300
 """Nodes of the syntax tree within each other. Far below the depth at which Python itself gives up, which depends on how deep the
 caller's own stack is: so the same text always has the same normal form."""
 
@@ -37,7 +37,7 @@ def normal_form(code: str) -> str:
     is no Python, or that Python itself can't take apart, is its own normal form, without the blanks around it.
     """
     plain = code.strip()
-    if len(plain) > LONGEST:
+    if len(plain) > _LONGEST:
         return plain
     try:
         with warnings.catch_warnings():
@@ -88,7 +88,7 @@ def _written(tree: ast.Module) -> Iterator[str]:
     stack: list[tuple[Any, _Scope, int]] = [(tree, module, 0)]
     while stack:
         item, scope, depth = stack.pop()
-        if depth > DEEPEST:
+        if depth > _DEEPEST:
             raise _TooDeep
         if isinstance(item, list):
             yield f"[{len(item)}"

@@ -11,9 +11,9 @@ from sirev.recipe.draft import Keys, Source
 from sirev.recipe.structure import annotation_at, fields
 from sirev.suggest import suggest
 
-MISSING = ("missing", "union_tag_not_found")
+_MISSING = ("missing", "union_tag_not_found")
 """What pydantic calls a field that is not there."""
-LISTED = 8
+_LISTED = 8
 """Missing fields that a line names."""
 
 
@@ -27,8 +27,8 @@ def explain(error: ValidationError, source: Source) -> str:
     if first["type"] == "extra_forbidden":
         known = list(fields(annotation_at(source, keys[:-1]), source.value(keys[:-1])) or {})
         line = f"{place}: {field}: no such field{suggest(keys[-1], known)}"
-    elif first["type"] in MISSING:
-        complaints = [complaint for complaint in found if complaint["type"] in MISSING]
+    elif first["type"] in _MISSING:
+        complaints = [complaint for complaint in found if complaint["type"] in _MISSING]
         missing = [name for complaint in complaints for name in _missing(complaint, source, place)]
         said = len(missing)
         line = _no_model(source) if missing == ["model"] else f"{place}: {_listed(missing)}: missing, and required"
@@ -58,8 +58,8 @@ def _missing(complaint: Any, source: Source, place: str) -> list[str]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = len(names) - LISTED
-    return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def outline(value: Any) -> str | None:

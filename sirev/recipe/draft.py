@@ -12,9 +12,9 @@ Keys = tuple[str, ...]
 
 SUITES = ("evaluation", "ood")
 """Where a null removes what was said before: one suite, or all of them, as an empty mapping does."""
-KEPT = ("dtype", "context")
+_KEPT = ("dtype", "context")
 """What stays of an engine's settings when another engine takes its place."""
-SHORT = ("model", "engine", "grader")
+_SHORT = ("model", "engine", "grader")
 """Sections that may be written as their name alone: `model: mistralai/Mistral-7B-v0.1`."""
 NO_SECTION = ("evaluation", "embedding", "model")
 """A field of the same name that is a name already."""
@@ -45,10 +45,10 @@ class Source:
             if here == SUITES and (value is None or value == {}):
                 place[key] = {}
                 continue
-            if here[-1] in SHORT and here != NO_SECTION and isinstance(value, str):
+            if here[-1] in _SHORT and here != NO_SECTION and isinstance(value, str):
                 # Another model has no use for this one's revision, another engine none for its memory.
                 before = place.get(key)
-                kept = {field: v for field, v in before.items() if field in KEPT} if isinstance(before, dict) else {}
+                kept = {field: v for field, v in before.items() if field in _KEPT} if isinstance(before, dict) else {}
                 value = {"name": value, **(kept if key == "engine" else {})}
                 place.pop(key, None)
             if isinstance(value, dict) and isinstance(place.get(key), dict):

@@ -22,7 +22,7 @@ from sirev.shipped import names_in, recipe_folder
 from sirev.suggest import suggest
 
 Overlays = Sequence[str | Path] | str | Path
-MODEL = ("model", "name")
+_MODEL = ("model", "name")
 
 
 def recipe_names() -> list[str]:
@@ -62,13 +62,13 @@ def read_recipe(
     for path in (_part("defaults", name) for name in names):
         source.merge(read_mapping(path), str(path))
     source.merge({"name": source.path.stem, **own}, str(source.path))
-    name, own_model = source.value(("name",)), source.value(MODEL)
+    name, own_model = source.value(("name",)), source.value(_MODEL)
     overlays = [overlays] if isinstance(overlays, str | Path) else overlays
     for path in (_part("overlays", overlay) for overlay in overlays):
         source.merge(read_mapping(path), str(path))
     for override in with_model(model, overrides):
         lay_over(source, override)
-    new_model = source.value(MODEL)
+    new_model = source.value(_MODEL)
     if isinstance(new_model, str) and new_model != own_model and isinstance(name, str) and source.value(("name",)) == name:
         source.data["name"] = named_after(name, own_model if isinstance(own_model, str) else None, new_model)
     task = source.value(("task", "name"))

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-LONGEST = 60
+_LONGEST = 60
 """Characters of a model's name that go into the recipe's."""
 SNAPSHOT = re.compile(r"/models--(?:[^/]+--)?([^/]+)/snapshots/[^/]+/?$")
 """A model in the Hub's cache, whose folder is called by its commit."""
@@ -18,7 +18,7 @@ def model_slug(model: str) -> str:
     last = cached[1] if cached else model.rstrip("/").rpartition("/")[2]
     if last in ("", ".", "..", "~"):
         last = Path(os.path.expanduser(model)).resolve().name
-    slug = re.sub(r"[^a-z0-9_.-]+", "-", last.lower())[:LONGEST].strip("-._")
+    slug = re.sub(r"[^a-z0-9_.-]+", "-", last.lower())[:_LONGEST].strip("-._")
     return slug or "model"
 
 

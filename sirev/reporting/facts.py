@@ -18,7 +18,7 @@ from sirev.store.store import Store
 from sirev.study.nulls import is_null
 from sirev.study.step_names import import_step, parse_step
 
-TASKS = {
+_TASKS = {
     "arithmetic": "made-up word problems",
     "gsm8k": "GSM8K",
     "math": "MATH",
@@ -143,7 +143,7 @@ def _count(store: Store, run: Run, step: str) -> str:
 
 def _task_name(settings: dict[str, Any]) -> str:
     name = str(_get(settings, "task", "name") or "")
-    return TASKS.get(name, name)
+    return _TASKS.get(name, name)
 
 
 def _task(settings: dict[str, Any], study: Study) -> list[tuple[str, str]]:

@@ -27,18 +27,18 @@ from sirev.reporting.sections.verdicts import (
 )
 from sirev.reporting.tables import ABSENT, fixed, p_equals, percent
 
-FEW = 4
+_FEW = 4
 """Runs that a sentence names; of more it gives the number."""
-SUITES = "suites"
+_SUITES = "suites"
 """In the place of an outcome: several OOD suites, which have one column."""
-LONGEST = 16
+_LONGEST = 16
 """Characters of a suite's name in the head of a column."""
 WIDTH = 80
 """Characters of a line."""
 MARKS = {"up": "up", "down": "down", "same": "held", "can't tell": "?"}
 """An outcome -> the word beside its numbers."""
-STYLES = {"up": "up", "down": "down", "held": "", "?": "dim", "mixed": "dim"}
-SPLIT = ("equations", "programs", "sentence_bert", "texts")
+_STYLES = {"up": "up", "down": "down", "held": "", "?": "dim", "mixed": "dim"}
+_SPLIT = ("equations", "programs", "sentence_bert", "texts")
 """Measures by which answers differ, the most telling first."""
 
 Line = list[tuple[str, str]]
@@ -91,18 +91,18 @@ def _title(study: Study) -> Line:
 def _changes(study: Study, found: list[Found], width: int) -> list[Line]:
     """M_1 → M_T of each outcome, a line for each method; of several seeds their mean. Columns that don't fit come below."""
     suites = [f"ood/{suite}" for suite in study["suites"]]
-    names = ["pass_at_1", "pass_at_n", *(suites if len(suites) == 1 else [SUITES] if suites else []), "distinct"]
+    names = ["pass_at_1", "pass_at_n", *(suites if len(suites) == 1 else [_SUITES] if suites else []), "distinct"]
     names = [
         name
         for name in names
-        if name == SUITES or any(name in presented(verdict["outcomes"], study["headline"]) for _, verdict in found)
+        if name == _SUITES or any(name in presented(verdict["outcomes"], study["headline"]) for _, verdict in found)
     ]
     methods = list(dict.fromkeys(run["label"] for run, _ in found))
     heads = [["", ""], *(_heads(name, study) for name in names)]
     rows: list[Line] = []
     for method in methods:
         outcomes = [verdict["outcomes"] for run, verdict in found if run["label"] == method]
-        cells = (_suites(outcomes, suites) if name == SUITES else _cell([one.get(name) for one in outcomes]) for name in names)
+        cells = (_suites(outcomes, suites) if name == _SUITES else _cell([one.get(name) for one in outcomes]) for name in names)
         rows.append([(method, ""), *cells])
     labels = 0 if len(methods) == 1 and all(measured(run) for run, _ in found) else 1
     wide = [max(*map(len, head), *(len(row[i][0]) for row in rows)) for i, head in enumerate(heads)]
@@ -129,7 +129,7 @@ def _heads(name: str, study: Study) -> list[str]:
         case ["distinct", _, _]:
             return ["variety % of", "right answers"]
         case ["ood", _, suite]:
-            return ["OOD %, greedy", suite if len(suite) <= LONGEST else f"{suite[: LONGEST - 1]}…"]
+            return ["OOD %, greedy", suite if len(suite) <= _LONGEST else f"{suite[: _LONGEST - 1]}…"]
     return ["OOD, greedy", f"{len(study['suites'])} suites"]
 
 
@@ -137,7 +137,7 @@ def _suites(outcomes: Sequence[dict[str, Any]], suites: Sequence[str]) -> tuple[
     """How many of several suites went which way, over all seeds, and the style of the worst."""
     marks = [MARKS[one[suite]["is"]] for one in outcomes for suite in suites if suite in one and one[suite]["is"] in MARKS]
     said = [f"{marks.count(mark)} {mark}" for mark in ("down", "?", "held", "up") if mark in marks]
-    return (", ".join(said), STYLES[said[0].split()[1]]) if said else (ABSENT, "dim")
+    return (", ".join(said), _STYLES[said[0].split()[1]]) if said else (ABSENT, "dim")
 
 
 def _cell(outcomes: Sequence[dict[str, Any] | None]) -> tuple[str, str]:
@@ -149,7 +149,7 @@ def _cell(outcomes: Sequence[dict[str, Any] | None]) -> tuple[str, str]:
     last = first + sum(one["difference"]["value"] for one in known) / len(known)
     marks = {MARKS[one["is"]] for one in known}
     mark = marks.pop() if len(marks) == 1 else "mixed"
-    return f"{fixed(100 * first, 1)} → {fixed(100 * last, 1)} {mark}", STYLES[mark]
+    return f"{fixed(100 * first, 1)} → {fixed(100 * last, 1)} {mark}", _STYLES[mark]
 
 
 def _gained(study: Study, found: list[Found]) -> list[str]:
@@ -183,7 +183,7 @@ def _agreement(study: Study, found: list[Found]) -> list[str]:
     parts: list[tuple[float, float, str]] = []
     for run, _ in found:
         split = run["iterations"][-1]["split"]
-        measure = next((split[name] for name in SPLIT if name in split), None)
+        measure = next((split[name] for name in _SPLIT if name in split), None)
         if measure is None or measure["composition"]["value"] is None or (measure["change"]["high"] or 0.0) >= 0:
             continue  # not known, or no loss that the problems could not have shown by chance
         narrowing = sum(one["value"] for one in measure["narrowing"].values() if one["value"] is not None)
@@ -317,4 +317,4 @@ def _among(run: RunData, found: list[Found]) -> str:
 
 def _first(parts: Sequence[str]) -> str:
     """The parts, as many as a screen has room for: of several seeds there are many."""
-    return ", ".join(parts[:FEW]) + (f" and {len(parts) - FEW} more" if len(parts) > FEW else "")
+    return ", ".join(parts[:_FEW]) + (f" and {len(parts) - _FEW} more" if len(parts) > _FEW else "")

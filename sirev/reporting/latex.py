@@ -54,12 +54,12 @@ SPECIAL = {
     "§": "\\S{}",
     "°": "$^\\circ$",
 }
-KEPT = frozenset("ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿ")
+_KEPT = frozenset("ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿ")
 """Letters that LaTeX reads as they are, in UTF-8 and with T1 fonts."""
 
 TWICE = frozenset("-',")
 """Characters that TeX's fonts draw as another one where two of them meet: -- is a dash."""
-MODEL = re.compile(r"\bM_(?:\{([a-z0-9+-]+)\}|([a-z0-9]+)\b)", re.ASCII | re.IGNORECASE)
+_MODEL = re.compile(r"\bM_(?:\{([a-z0-9+-]+)\}|([a-z0-9]+)\b)", re.ASCII | re.IGNORECASE)
 MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
 
 
@@ -76,7 +76,7 @@ def escape(text: str) -> str:
     """
     text = MINUS.sub("−", " ".join(text.split()))
     parts, end = [], 0
-    for match in MODEL.finditer(text):
+    for match in _MODEL.finditer(text):
         parts += [_characters(text[end : match.start()]), f"$M_{{{match[1] or match[2]}}}$"]
         end = match.end()
     return "".join([*parts, _characters(text[end:])])
@@ -90,7 +90,7 @@ def _characters(text: str) -> str:
 def _character(char: str) -> str:
     if char in SPECIAL:
         return SPECIAL[char]
-    if char in KEPT or (char.isascii() and char.isprintable()):
+    if char in _KEPT or (char.isascii() and char.isprintable()):
         return char
     plain = "".join(c for c in unicodedata.normalize("NFKD", char) if c.isascii() and c.isprintable())
     return "".join(SPECIAL.get(c, c) for c in plain) or f"{{[}}U+{ord(char):04X}{{]}}"

@@ -38,7 +38,7 @@ UNITS = {
     **dict.fromkeys(("difference", "smallest", "below_reroll", "change", "composition", "narrowing"), "change of share"),
 }
 """Part of a statistic's name -> its unit. All else is a share, from 0 to 1."""
-WORDS = ("reason", "test", "training")
+_WORDS = ("reason", "test", "training")
 """Fields that are no numbers: without a value they have no row."""
 
 Row = dict[str, Any]
@@ -87,7 +87,7 @@ def _statistics(values: Mapping[str, Any], above: str = "") -> Iterator[Row]:
             yield {"statistic": name, "unit": _unit(name), **{k: value.get(k) for k in ("value", "low", "high", "n", "reason")}}
         elif isinstance(value, str):
             yield {"statistic": name, "text": value}
-        elif not isinstance(value, list) and not (value is None and key in WORDS):
+        elif not isinstance(value, list) and not (value is None and key in _WORDS):
             yield {"statistic": name, "unit": _unit(name), "value": value}
 
 

@@ -12,7 +12,7 @@ from sirev.reporting.tables import TextTable
 
 SENTENCE = 24
 """Least width of a column of sentences: narrower, they are ladders of words."""
-NAME = 16
+_NAME = 16
 """Longest word of a column's title that stays whole."""
 
 
@@ -31,7 +31,7 @@ def fit(table: TextTable, width: int) -> list[TextTable]:
     if numbers and table.labels and drawn_width([*labels, max(numbers)]) > width:
         table = _turned(table)
         columns = _columns(table)
-        labels = [min(_longest_word(columns[0]), NAME)]
+        labels = [min(_longest_word(columns[0]), _NAME)]
         numbers = [_least(column) for column in columns[1:]]
     return _cut(table, columns, labels, numbers, width)
 
@@ -112,7 +112,7 @@ def _least(column: list[str]) -> int:
     title, *cells = column
     whole = [len(cell) for cell in cells if not _is_sentence(cell)]
     told = [max(_longest_word([cell]), min(len(cell), SENTENCE)) for cell in cells if _is_sentence(cell)]
-    return max(min(_longest_word([title]), NAME), *whole, *told, 1)
+    return max(min(_longest_word([title]), _NAME), *whole, *told, 1)
 
 
 def _is_sentence(cell: str) -> bool:

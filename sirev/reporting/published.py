@@ -66,7 +66,7 @@ class Shape:
     """Where an iteration of a comparison has it."""
 
 
-SHAPES: dict[tuple[str, str], tuple[Shape, ...]] = {
+_SHAPES: dict[tuple[str, str], tuple[Shape, ...]] = {
     ("mistral-7b", "gsm8k"): (
         Shape(
             "SentenceBERT diversity of right answers, %",
@@ -148,7 +148,7 @@ def published(recipe_name: str, settings: Mapping[str, Any] | None = None) -> Pu
     coverage, first, *best = FIGURE_2[row]
     reached = REACHED[task] if row[0] == "mistral-7b" else None
     return Published(
-        *row, coverage, first, dict(zip(METHODS, best, strict=True)), SHAPES.get(row, ()), reached, INCONSISTENT.get(row, ())
+        *row, coverage, first, dict(zip(METHODS, best, strict=True)), _SHAPES.get(row, ()), reached, INCONSISTENT.get(row, ())
     )
 
 

@@ -14,12 +14,12 @@ from sirev.store.store import Store
 from sirev.study.comparing import settings_of
 from sirev.study.nulls import is_null
 
-NOT_SET = ("name", "description", "methods", "gpu", "samples")
+_NOT_SET = ("name", "description", "methods", "gpu", "samples")
 """Settings that are no label: they change no measure, or are digests."""
 LABEL_SETTINGS = 3
 """Settings that a label names; of more it says that there are others."""
 
-SHORT = 4
+_SHORT = 4
 """Letters of a setting's own name that say too little without the group it is in, such as draws.n."""
 
 
@@ -81,10 +81,10 @@ def settings_apart(groups: Sequence[Sequence[Run]]) -> list[str]:
     if len(groups) < 2:
         return [""] * len(groups)
     settings = [{path: shown(value) for path, value in flat(group[0].settings).items()} for group in groups]
-    paths = [path for path in dict.fromkeys(path for one in settings for path in one) if path.partition(".")[0] not in NOT_SET]
+    paths = [path for path in dict.fromkeys(path for one in settings for path in one) if path.partition(".")[0] not in _NOT_SET]
     differing = [path for path in paths if len({one.get(path) for one in settings}) > 1]
     ends = [path.rpartition(".")[2] for path in differing]
-    ends = [end if len(end) > SHORT else ".".join(path.split(".")[-2:]) for path, end in zip(differing, ends, strict=True)]
+    ends = [end if len(end) > _SHORT else ".".join(path.split(".")[-2:]) for path, end in zip(differing, ends, strict=True)]
     names = [end if ends.count(end) == 1 else path for path, end in zip(differing, ends, strict=True)]
     labels = []
     for one in settings:

@@ -30,7 +30,7 @@ from sirev.study.remedies import first_run, require_store, rerun, store_option
 from sirev.study.step_names import COMPARISON
 from sirev.suggest import suggest
 
-SCHEMA = 2
+_SCHEMA = 2
 """Version of the JSON form; it grows when a field changes its meaning or goes away."""
 
 Format = Literal["table", "markdown", "csv", "json", "latex"]
@@ -102,7 +102,7 @@ class Report:
                 iterations = [{"t": i["t"], **{field: i[field] for field in wanted}} for i in run["iterations"]]
                 runs.append({**{k: v for k, v in run.items() if k != "label"}, "iterations": iterations})
             told.append({**study, "runs": runs})
-        return {"schema": SCHEMA, "studies": told, "notes": list(self.notes), "missing": list(self.missing)}
+        return {"schema": _SCHEMA, "studies": told, "notes": list(self.notes), "missing": list(self.missing)}
 
     def rows(self) -> list[dict[str, Any]]:
         """The numbers in long form, one row per value, as docs/report.md documents the CSV; numbers are numbers or None."""

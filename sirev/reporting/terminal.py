@@ -13,9 +13,9 @@ from sirev.reporting.headline import WIDTH, Line
 from sirev.reporting.narrow import fit
 from sirev.reporting.tables import TextTable, shown
 
-NARROWEST = 40
+_NARROWEST = 40
 """Characters of a line for which a screen is still made."""
-STYLES = {"bold": "bold", "dim": "dim", "up": "bright_blue", "down": "orange3"}
+_STYLES = {"bold": "bold", "dim": "dim", "up": "bright_blue", "down": "orange3"}
 """Style of a piece of text -> how rich draws it. Blue for better and brown for worse, as on the page, for any eyes."""
 
 
@@ -39,8 +39,8 @@ def print_lines(lines: Callable[[int], list[Line]]) -> None:
     from rich.text import Text
 
     terminal = _console()
-    for line in lines(max(NARROWEST, min(WIDTH, terminal.width))):
-        terminal.print(Text.assemble(*((visible(text), STYLES.get(style, "")) for text, style in line)), soft_wrap=True)
+    for line in lines(max(_NARROWEST, min(WIDTH, terminal.width))):
+        terminal.print(Text.assemble(*((visible(text), _STYLES.get(style, "")) for text, style in line)), soft_wrap=True)
     _written(terminal)
 
 

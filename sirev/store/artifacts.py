@@ -21,7 +21,7 @@ from sirev.store.tables import Row, Table, check_readable, from_parquet, rows_di
 from sirev.store.untrusted_files import read_regular
 
 MANIFEST_FORMAT = 1
-JSON_BYTES = 256 << 20
+_JSON_BYTES = 256 << 20
 """The most a stage's JSON may have: that of measures has a few hundred bytes a problem."""
 
 
@@ -79,7 +79,7 @@ class Artifact:
     def json(self, name: str) -> Any:
         """The value of a JSON file of the artifact; DamagedObject if it is none."""
         try:
-            return parse_json(read_regular(self.path(name), JSON_BYTES))
+            return parse_json(read_regular(self.path(name), _JSON_BYTES))
         except OSError as error:
             raise BadInput(f"artifact {self.digest[:12]}: {name} can't be read: {error.strerror}") from None
         except ValueError as error:

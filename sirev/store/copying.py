@@ -16,7 +16,7 @@ from sirev.store.digests import sha256_file
 
 BEHIND_FROM = 128 << 20
 """Bytes from which hashing in a thread of its own is quicker, also where the other cores are busy."""
-PIECE = 16 << 20
+_PIECE = 16 << 20
 SYNC_EVERY = 256 << 20
 BUFFER = 1 << 20
 
@@ -59,7 +59,7 @@ def copy_file(read: BinaryIO, target: Path, durable: bool = True) -> tuple[str, 
 def _copy_piece(read: int, write: int) -> int:
     """Copy on from where both files stand; the number of bytes, 0 at the end."""
     try:
-        return os.copy_file_range(read, write, PIECE)
+        return os.copy_file_range(read, write, _PIECE)
     except (AttributeError, OSError):  # another system, or two file systems: what is really wrong shows below
         rest = memoryview(os.read(read, BUFFER))
         count = len(rest)

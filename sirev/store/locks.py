@@ -19,7 +19,7 @@ from sirev.store.shared import NotPlain, open_lock
 
 HEARTBEAT_SECONDS = 5.0
 GIVE_UP_SECONDS = 60.0
-POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 SAY_AFTER_SECONDS = 0.5
 """Waiting for less is not worth a word; by then the holder has signed, too."""
 
@@ -87,7 +87,7 @@ def _acquire(root: Path, path: Path, on_wait: Callable[[str], None] | None, stop
             if on_wait:
                 on_wait(f"continuing without {holder}, silent for {GIVE_UP_SECONDS:.0f} s")
             return None
-        if stop.wait(POLL_SECONDS):
+        if stop.wait(_POLL_SECONDS):
             return None
 
 

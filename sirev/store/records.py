@@ -15,7 +15,7 @@ from sirev.store.objects import MEND, Objects
 from sirev.store.untrusted_files import read_if_there
 
 RECORD_FORMAT = 1
-FIELDS = {"format", "action", "artifact", "provenance"}
+_FIELDS = {"format", "action", "artifact", "provenance"}
 
 
 class DamagedRecord(BadInput):
@@ -103,7 +103,7 @@ def _parsed(raw: bytes, key: str, artifact: str, where: str) -> Record:
             raise BadInput(f"{where} is of format {data['format']}, newer than this sirev reads ({RECORD_FORMAT}): upgrade sirev")
         record = Record(data["action"], data["artifact"], data["provenance"])
         notes = record.provenance.get("notes", {}).values()
-        sound = record.key == key and record.artifact == artifact and data.keys() == FIELDS and all(map(is_digest, notes))
+        sound = record.key == key and record.artifact == artifact and data.keys() == _FIELDS and all(map(is_digest, notes))
         sound = sound and all(isinstance(record.action.get(part, {}), dict) for part in ("parameters", "inputs"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False

@@ -19,7 +19,7 @@ from sirev.store.shared import remove_file
 from sirev.store.untrusted_files import read_if_there
 
 RUN_FORMAT = 1
-NAMES = {
+_NAMES = {
     "id": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,249}"),  # with .json the longest name that a file can have
     "recipe": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,249}"),
     "method": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,199}"),
@@ -97,7 +97,7 @@ def odd_name(data: Mapping[str, Any]) -> str | None:
 
 
 def _is_name(field: str, value: Any) -> bool:
-    return isinstance(value, str) and NAMES[field].fullmatch(value) is not None
+    return isinstance(value, str) and _NAMES[field].fullmatch(value) is not None
 
 
 class Runs:

@@ -18,8 +18,8 @@ from sirev.suggest import suggest
 
 Section = Gsm8k | Math | Mbpp | Csqa | OwnRows
 TaskName = Literal["gsm8k", "math", "mbpp", "csqa", "jsonl"]
-TASKS: tuple[TaskName, ...] = get_args(TaskName)
-ANSWERS = {"gsm8k": "math", "math": "math", "mbpp": "code", "csqa": "text", "jsonl": "math"}
+_TASKS: tuple[TaskName, ...] = get_args(TaskName)
+_ANSWERS = {"gsm8k": "math", "math": "math", "mbpp": "code", "csqa": "text", "jsonl": "math"}
 _RECIPES = "mistral"
 """Whose recipes name each task's data set on the Hub, pinned."""
 
@@ -44,7 +44,7 @@ class GradingTask:
     @property
     def answers(self) -> str:
         """What an answer is, for measures of diversity."""
-        return ANSWERS[self.name]
+        return _ANSWERS[self.name]
 
     def dataset(self, local: LocalFiles) -> DatasetParameters:
         """The parameters of the stage `dataset` for its problems."""
@@ -66,8 +66,8 @@ class GradingTask:
 
 def grading_task(name: str, data: str | Path | None, grader: str | None, split: str) -> GradingTask:
     """The task `name` with the rows of a local file or folder `data`, else of the Hub; BadInput for what can't be."""
-    if name not in TASKS:
-        raise BadInput(f"--task: unknown task {name!r}{suggest(name, list(TASKS))}")
+    if name not in _TASKS:
+        raise BadInput(f"--task: unknown task {name!r}{suggest(name, list(_TASKS))}")
     if split not in ("train", "test"):
         raise BadInput(f"--split: unknown split {split!r} (known: train, test)")
     if grader is None and name not in DEFAULT_GRADERS:

@@ -20,10 +20,10 @@ from sirev.study.steps import Model, StepResult, Steps
 from sirev.suggest import suggest
 
 Null = Literal["resample", "retrain", "gold"]
-NULLS: tuple[Null, ...] = get_args(Null)
+_NULLS: tuple[Null, ...] = get_args(Null)
 RETRAINED = 3
 """How often M_1 is trained again, at least and unless more is asked for."""
-PREFIX = "null-"
+_PREFIX = "null-"
 
 
 def follow(steps: Steps, method: str, retrained: int = RETRAINED) -> Outcome:
@@ -42,9 +42,9 @@ def null_methods(nulls: Iterable[str], methods: Sequence[str], retrained: int) -
     found: list[str] = []
     named = list(nulls)
     for null in named:
-        if null not in NULLS:
-            raise BadInput(f"--null {null}: unknown null run{suggest(null, list(NULLS))}")
-        found += [f"null-gold-{method}" for method in methods] if null == "gold" else [f"{PREFIX}{null}"]
+        if null not in _NULLS:
+            raise BadInput(f"--null {null}: unknown null run{suggest(null, list(_NULLS))}")
+        found += [f"null-gold-{method}" for method in methods] if null == "gold" else [f"{_PREFIX}{null}"]
     if retrained < RETRAINED:
         raise BadInput(f"--null-count {retrained}: a noise floor needs at least {RETRAINED} trainings")
     if retrained != RETRAINED and "retrain" not in named:
@@ -54,7 +54,7 @@ def null_methods(nulls: Iterable[str], methods: Sequence[str], retrained: int) -
 
 def is_null(method: str) -> bool:
     """Whether a run of this name is a null run."""
-    return method.startswith(PREFIX)
+    return method.startswith(_PREFIX)
 
 
 def retrained_in(run: Run) -> int:

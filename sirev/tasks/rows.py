@@ -15,7 +15,7 @@ from sirev import hub
 from sirev.errors import BadInput
 from sirev.inputs import TooDeep, most_unpacked, parse_json, refuse_wide_encoding, require_plain_file, unpacks_to_too_much
 
-SHOWN = 60  # characters of a bad value that a message quotes
+_SHOWN = 60  # characters of a bad value that a message quotes
 LINE_BYTES = 1 << 28
 """The longest line: 10,000 completions of one problem, 25 kB each. A file that is no JSONL may have one line alone."""
 INT64 = 1 << 63
@@ -124,7 +124,7 @@ def shown(value: object) -> str:
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     said = ascii(value) if isinstance(value, str) else " ".join(repr(value).split())
-    short = said if len(said) <= SHOWN else said[: SHOWN - 3] + "..."
+    short = said if len(said) <= _SHOWN else said[: _SHOWN - 3] + "..."
     return short if isinstance(value, str) else f"{short} ({type(value).__name__})"
 
 

@@ -33,7 +33,7 @@ from sirev.suggest import suggest
 if TYPE_CHECKING:
     from sirev.explain.run_list import ListedRun
 
-SCHEMA = 1
+_SCHEMA = 1
 """Version of the JSON forms; it grows when a field changes its meaning or goes away."""
 LOGGED = 1000
 """Rows that the table of `log` has at most; JSON has all."""
@@ -217,7 +217,7 @@ def _opened(path: Path | None, form: str) -> tuple[Store, bool]:
 
 
 def _print_json(store: Store, value: dict[str, Any]) -> None:
-    out_json({"schema": SCHEMA, "store": str(store.path), **value})
+    out_json({"schema": _SCHEMA, "store": str(store.path), **value})
 
 
 def _shown(store: Store, name: str) -> Any:

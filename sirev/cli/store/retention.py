@@ -27,7 +27,7 @@ from sirev.study.keep_models import keep_choice, models_to_drop
 from sirev.study.remedies import require_store
 from sirev.suggest import suggest
 
-SCHEMA = 1
+_SCHEMA = 1
 """Version of the JSON forms."""
 
 
@@ -56,7 +56,7 @@ def gc(
         found = collect(store, policy)
         say(f"sirev: {size_text(found.bytes)} freed")
     if form == "json":
-        out_json({"schema": SCHEMA, "store": str(store.path), **_plain(found, deleted)})
+        out_json({"schema": _SCHEMA, "store": str(store.path), **_plain(found, deleted)})
 
 
 def pin(name: str | None, tag: str | None, path: Path | None, form: str) -> None:
@@ -176,7 +176,7 @@ def _plain(found: Garbage, deleted: bool) -> dict[str, object]:
 
 def _list(keeps: list[Keep], form: str, store: Store) -> None:
     if form == "json":
-        told = {"schema": SCHEMA, "store": str(store.path), "pins": [asdict(one) for one in keeps]}
+        told = {"schema": _SCHEMA, "store": str(store.path), "pins": [asdict(one) for one in keeps]}
         out_json(told)
         return
     table = TextTable(f"Pins in {store.path}", ["pin", "keeps", "made"], 3)

@@ -21,9 +21,9 @@ from sirev.store.upkeep.repair import MISSING, marker_damage, mend_marker, repai
 from sirev.store.upkeep.verify import verify as verified
 from sirev.store.upkeep.verify_report import Damage, Findings
 
-SCHEMA = 2
+_SCHEMA = 2
 """Version of the JSON form; it grows when a field changes its meaning or goes away."""
-SHOWN = 20
+_SHOWN = 20
 """Lines of a kind that the table form lists; json lists all."""
 BELONGS = 3
 """Steps that a line names; of more it gives the number."""
@@ -118,10 +118,10 @@ def _list(title: str, lines: list[str]) -> None:
     if not lines:
         return
     out(f"{title}: {len(lines):,}")
-    for line in lines[:SHOWN]:
+    for line in lines[:_SHOWN]:
         out(f"  {line}")
-    if len(lines) > SHOWN:
-        out(f"  and {len(lines) - SHOWN:,} more; --format json lists all")
+    if len(lines) > _SHOWN:
+        out(f"  and {len(lines) - _SHOWN:,} more; --format json lists all")
     out("")
 
 
@@ -191,7 +191,7 @@ def _json(outcome: _Outcome) -> dict[str, Any]:
     found = outcome.found
     counts = {name: getattr(found, name) for name in ("runs", "records", "objects", "size", "seconds", "hollow")}
     return {
-        "schema": SCHEMA,
+        "schema": _SCHEMA,
         "whole": found.whole,
         **counts,
         "damage": [{**asdict(one), **({"not_dropped": reason} if reason else {})} for one, reason in outcome.left],

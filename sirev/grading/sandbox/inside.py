@@ -25,16 +25,16 @@ from functools import lru_cache, reduce
 from itertools import accumulate, chain, combinations, groupby, permutations, product
 from typing import *
 """
-NAME = "program"
+_NAME = "program"
 LONGEST_LINE = 200
 
 
 def prepare() -> dict[str, Any]:
     """The namespace that every program starts in, made once a worker: each fork has a copy of its own anyway."""
-    module = types.ModuleType(NAME)
+    module = types.ModuleType(_NAME)
     exec(compile(PRELUDE, "<prelude>", "exec"), module.__dict__)
-    sys.modules[NAME] = module
-    sys.argv[:] = [NAME]
+    sys.modules[_NAME] = module
+    sys.argv[:] = [_NAME]
     return module.__dict__
 
 
@@ -59,7 +59,7 @@ def run(names: dict[str, Any], parts: Sequence[str], questions: Sequence[tuple[s
         for part in parts:
             # Each by itself, so that no open quote swallows what follows.
             compiling = True
-            code = compile(part, f"<{NAME}>", "exec", dont_inherit=True)
+            code = compile(part, f"<{_NAME}>", "exec", dont_inherit=True)
             compiling = False
             exec(code, names)
         for kind, source in questions:

@@ -22,7 +22,7 @@ _OF_A_FILE = re.compile(rf"(?:(?:Permission|FileExists|IsADirectory|NotADirector
 _NOT_LOADED = re.compile(r"(?<=: cannot open shared object file: )Permission denied")
 _NUMBER = re.compile(r"((?:^|[^\w])/?proc/|/task/|uid not found: )[0-9]+")
 """Of a process, a thread, or the user that a worker has become."""
-LONGEST = 200
+_LONGEST = 200
 """Characters of what a reason says more."""
 _RAISED: dict[str, Ended] = {"memory": "memory", "syntax error": "syntax error", "exception": "exception"}
 _MOST = 0.5
@@ -98,13 +98,13 @@ def _answer(kind: str, given: Any) -> Any:
 
 def stable(detail: str) -> str:
     """What was said as one short printable line, without the addresses that differ from run to run."""
-    line = _ADDRESS.sub("0x…", " ".join(detail[: 10 * LONGEST].split()))[:LONGEST]
+    line = _ADDRESS.sub("0x…", " ".join(detail[: 10 * _LONGEST].split()))[:_LONGEST]
     return "".join(one if one.isprintable() else "\ufffd" for one in line)  # nor a lone surrogate, which no file takes
 
 
 def as_in_any_tier(detail: str) -> str:
     """What was raised, without what differs between tiers A and B: why a file outside can't be had, numbers of processes."""
-    line = _OUTSIDE.sub(_NO_SUCH_FILE, detail[: 10 * LONGEST])
+    line = _OUTSIDE.sub(_NO_SUCH_FILE, detail[: 10 * _LONGEST])
     line = _OF_A_FILE.sub("FileNotFoundError: ", line, count=1) if _OF_A_FILE.match(line) else line
     return _NUMBER.sub(r"\1…", _NOT_LOADED.sub("No such file or directory", line))
 

@@ -34,7 +34,7 @@ FIGURES: dict[str, tuple[str, Callable[[Sheet, dict[str, Any]], None]]] = {
 }
 """Name -> (title, what draws it on a sheet), in the order of a report."""
 
-FORMATS = ("svg", "pdf", "png")
+_FORMATS = ("svg", "pdf", "png")
 
 
 def figures_of(comparison: Comparison) -> list[str]:
@@ -62,14 +62,14 @@ def _drawn(comparison: dict[str, Any], name: str, ink: Ink, titled: bool) -> She
         return sheet
 
 
-def write_figures(comparison: dict[str, Any], folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+def write_figures(comparison: dict[str, Any], folder: Path, formats: Sequence[str] = _FORMATS) -> list[Path]:
     """Every figure that there is something for, in every format, as FOLDER/NAME.FORMAT; the paths written.
 
     The same comparison gives the same bytes (with the same matplotlib). Raises `BadInput` for an unknown format.
     """
-    unknown = [form for form in formats if form not in FORMATS]
+    unknown = [form for form in formats if form not in _FORMATS]
     if unknown:
-        raise BadInput(f"no figure format {unknown[0]!r} (known: {', '.join(FORMATS)})")
+        raise BadInput(f"no figure format {unknown[0]!r} (known: {', '.join(_FORMATS)})")
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name in figures_of(comparison):

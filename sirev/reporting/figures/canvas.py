@@ -34,7 +34,7 @@ METHOD_COLOURS = {"sft": "blue", "dpo": "vermilion", "sft-dpo": "green"}
 """One's eye finds a method by its colour in every study; other names take what is left of a comparison, in order."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P")
-NARROWEST = 4.6
+_NARROWEST = 4.6
 """Inches that a title and notes need at least."""
 LED = 3.0
 """Points by which a label is moved before a thin line leads from it to its own line."""
@@ -147,7 +147,7 @@ class Sheet:
         from matplotlib.ticker import MaxNLocator
 
         self._width = width
-        self.figure.set_size_inches(max(NARROWEST, width * columns), height * rows + (0.3 if self.title else 0.1))
+        self.figure.set_size_inches(max(_NARROWEST, width * columns), height * rows + (0.3 if self.title else 0.1))
         grid = self.figure.subplots(rows, columns, squeeze=False, **sharing)
         for panel in (panel for row in grid for panel in row):
             self._panels.append(panel)

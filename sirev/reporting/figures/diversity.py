@@ -23,7 +23,7 @@ from sirev.reporting.pass_at_1 import pass_at_1_name
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MEASURES = {
+_MEASURES = {
     "distinct_n": ("Distinct-N (%)", ("distinct_n", "mean")),
     "distinct_equations": ("distinct equation lists (%)", ("distinct_equations",)),
     "distinct_programs": ("distinct programs (%)", ("distinct_programs",)),
@@ -38,10 +38,10 @@ def diversity(sheet: Sheet, comparison: Comparison) -> None:
     """A row a measure, a column a group of answers; solid over up to 50 draws, dashed size-matched."""
     found = methods(comparison)
     ts = times(found)
-    rows = [key for key, (_, path) in MEASURES.items() if has_values(_all_curves(found, path))] or ["distinct_n"]
+    rows = [key for key, (_, path) in _MEASURES.items() if has_values(_all_curves(found, path))] or ["distinct_n"]
     grid = sheet.panels(len(rows), len(GROUPS), 2.6 + room(found), 2.1, sharey="row", sharex=True)
     for key, panels in zip(rows, grid, strict=True):
-        axis, path = MEASURES[key]
+        axis, path = _MEASURES[key]
         for group, panel in zip(GROUPS, panels, strict=True):
             sheet.x_of_t(panel, ts, "iteration t" if key == rows[-1] else "")
             if key == rows[0]:
@@ -53,7 +53,7 @@ def diversity(sheet: Sheet, comparison: Comparison) -> None:
                 _matched(sheet, panel, method, group, path)
         panels[0].set_ylabel(axis)
         share_limits(panels)
-    dashed = any(has_values(_all_curves(found, ("matched", SIZE, *MEASURES[key][1]))) for key in rows)
+    dashed = any(has_values(_all_curves(found, ("matched", SIZE, *_MEASURES[key][1]))) for key in rows)
     matched = f"Dashed: size-matched, m = {SIZE} answers to each problem. " if dashed else ""
     sheet.notes.append(f"Solid: up to the first 50 draws. {matched}Bands: 95% intervals.")
     if any(str(run["method"]).startswith("null-") for run in comparison.get("runs", [])):
@@ -82,7 +82,7 @@ def trade_off(sheet: Sheet, comparison: Comparison) -> None:
         panels, ("up to 50 draws", f"size-matched, m = {SIZE}"), ((), ("matched", SIZE)), strict=True
     ):
         key = _measure(found, prefix)
-        axis, path = MEASURES[key]
+        axis, path = _MEASURES[key]
         panel.set_title(title)
         panel.set_xlabel(f"{axis.removesuffix(' (%)')} of correct answers (%)")
         panel.grid(True, axis="both")
@@ -119,7 +119,9 @@ def _make_room(panel: Axes, found: list[Method]) -> None:
 def _measure(found: list[Method], prefix: tuple[str, ...]) -> str:
     """The measure of reasoning if there is one: equation lists, programs, else Distinct-N."""
     for key in ("distinct_equations", "distinct_programs"):
-        if has_values(over_t(run, "diversity", "correct", *prefix, *MEASURES[key][1]) for method in found for run in method.runs):
+        if has_values(
+            over_t(run, "diversity", "correct", *prefix, *_MEASURES[key][1]) for method in found for run in method.runs
+        ):
             return key
     return "distinct_n"
 

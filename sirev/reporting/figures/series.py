@@ -17,7 +17,7 @@ Comparison = dict[str, Any]
 Curve = list[tuple[float, Statistic]]
 """Statistics over t, or over N of pass@N, in ascending order of the abscissa."""
 
-NULL = "null-"
+_NULL = "null-"
 GROUPS = ("all", "correct", "incorrect")
 
 
@@ -37,12 +37,12 @@ class Method:
 
 def methods(comparison: Comparison) -> list[Method]:
     """The methods in the order of the comparison's runs, null runs left out."""
-    return _grouped(run for run in comparison.get("runs", []) if not str(run["method"]).startswith(NULL))
+    return _grouped(run for run in comparison.get("runs", []) if not str(run["method"]).startswith(_NULL))
 
 
 def nulls(comparison: Comparison, kind: str) -> list[Method]:
     """Null runs of one kind: "resample", "retrain", "gold" (one entry for each method whose steps it copies)."""
-    return _grouped(run for run in comparison.get("runs", []) if str(run["method"]).startswith(NULL + kind))
+    return _grouped(run for run in comparison.get("runs", []) if str(run["method"]).startswith(_NULL + kind))
 
 
 def _grouped(runs: Iterable[dict[str, Any]]) -> list[Method]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import escape
 
-REFERENCE = r'((?:xlink:)?href="#|url\(#)([^")]+)'
+_REFERENCE = r'((?:xlink:)?href="#|url\(#)([^")]+)'
 
 
 def embedded(file: str, own: str, sentence: str) -> str:
@@ -16,7 +16,7 @@ def embedded(file: str, own: str, sentence: str) -> str:
     element = file[file.index("<svg") :].strip()
     element = re.sub(r"\s*<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
     tags = re.compile(r"<[^<>]*>")  # ids live in tags; text between them may look like anything
-    used = {found[1] for tag in tags.findall(element) for found in re.findall(REFERENCE, tag)}
+    used = {found[1] for tag in tags.findall(element) for found in re.findall(_REFERENCE, tag)}
     element = tags.sub(lambda tag: _renamed(tag[0], own, used), element)
     element = element.replace('<style type="text/css">*{', f'<style type="text/css">#{own} *{{')
     opening, rest = element.split(">", 1)
@@ -34,4 +34,4 @@ def recoloured(file: str, colours: dict[str, str]) -> str:
 
 def _renamed(tag: str, own: str, used: set[str]) -> str:
     tag = re.sub(r'\sid="([^"]*)"', lambda found: f' id="{own}-{found[1]}"' if found[1] in used else "", tag)
-    return re.sub(REFERENCE, rf"\1{own}-\2", tag)
+    return re.sub(_REFERENCE, rf"\1{own}-\2", tag)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 WIDTH, HEIGHT, INSET = 240, 20, 7
-LEAST = 2.0
+_LEAST = 2.0
 """Margins on either side of zero that a scale shows at least."""
 PADDING = 0.04
 """Share of a scale left free beyond the outermost value."""
@@ -17,7 +17,7 @@ Scale = tuple[float, float]
 
 def scale_of(outcomes: Iterable[dict[str, Any]]) -> Scale:
     """The scale that holds the values and intervals of all outcomes, zero, and the margins."""
-    ends = [-LEAST, LEAST]
+    ends = [-_LEAST, _LEAST]
     for outcome in outcomes:
         if margin := outcome.get("margin"):
             difference: dict[str, Any] = outcome.get("difference") or {}

@@ -15,8 +15,8 @@ from sirev.reporting.tables import p_equals, p_value
 SIGNS = {"progress": "▲", "reversal": "⇅", "regress": "▼", "no change": "=", "can't tell": "?"}
 """Beside each verdict's colour, for those who can't tell colours apart."""
 MOVES = {"up": "▲", "down": "▼", "same": "=", "can't tell": "?", "not measured": "–"}
-ORDER = ("pass_at_1", "pass_at_n", "ood", "distinct", "mean_accuracy")
-LETTERS = dict(zip(ORDER, "ABCD", strict=False))
+_ORDER = ("pass_at_1", "pass_at_n", "ood", "distinct", "mean_accuracy")
+_LETTERS = dict(zip(_ORDER, "ABCD", strict=False))
 
 
 def verdicts_as_html(comparison: dict[str, Any]) -> str:
@@ -107,7 +107,7 @@ def _run(verdict: dict[str, Any], comparison: dict[str, Any]) -> dict[str, Any]:
 
 def _outcome(name: str, outcome: dict[str, Any], scale: Scale, comparison: dict[str, Any]) -> str:
     difference, move = outcome.get("difference") or {}, outcome.get("is") or "not measured"
-    letter = LETTERS.get(_kind(name), "")
+    letter = _LETTERS.get(_kind(name), "")
     head = f'<th scope="row"{explained(_kind(name))}><span class="letter">{letter}</span> {escaped(_name(name, comparison))}</th>'
     sign = f'<span aria-hidden="true">{MOVES.get(move, "")}</span>'
     moved = f'<td class="move {_class(move)}">{sign} {escaped(OUTCOMES.get(move, move))}</td>'
@@ -160,7 +160,7 @@ def _noise(noise: dict[str, Any] | None) -> str:
 
 
 def _sorted(outcomes: dict[str, Any]) -> list[tuple[str, Any]]:
-    return sorted(outcomes.items(), key=lambda item: (ORDER.index(_kind(item[0])) if _kind(item[0]) in ORDER else 9, item[0]))
+    return sorted(outcomes.items(), key=lambda item: (_ORDER.index(_kind(item[0])) if _kind(item[0]) in _ORDER else 9, item[0]))
 
 
 def _kind(outcome: str) -> str:

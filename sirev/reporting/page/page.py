@@ -21,7 +21,7 @@ from sirev.reporting.page.cards import verdicts_as_html
 from sirev.reporting.page.head import head_as_html
 from sirev.reporting.page.markup import escaped
 
-STYLES = ("page.css", "head.css", "explorer.css", "print.css")
+_STYLES = ("page.css", "head.css", "explorer.css", "print.css")
 SCRIPTS = ("theme.js", "data.js", "highlight.js", "answers.js", "explorer.js", "votes.js", "audit.js", "controls.js")
 """Parts of one script, in this order, inside one function of their own."""
 WIDE, WIDEST = 520.0, 612.0
@@ -50,7 +50,7 @@ def render(
         head=head_as_html(facts, missing, mends),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        style="\n".join(_part(name) for name in STYLES),
+        style="\n".join(_part(name) for name in _STYLES),
         verdicts=verdicts_as_html(comparison),
         figures=_figures(figures),
         tables=tables_html or '<p class="none">No tables.</p>',

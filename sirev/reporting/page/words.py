@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sirev.reporting.page.markup import definitions, escaped
 
-WORDS = {
+_WORDS = {
     "M_1": "the model trained on the human solutions, or the first of the files measured; every change is against it.",
     "M_T": "the last model. M_t is the model after t − 1 rounds of training on its own answers.",
     "greedy": "one answer to each problem at temperature 0, the model's likeliest.",
@@ -23,7 +23,7 @@ WORDS = {
 }
 """Word -> what it means, in the order of reading."""
 
-VERDICTS = {
+_VERDICTS = {
     "progress": "pass@1 rose, and pass@N and OOD accuracy rose or held.",
     "reversal": "pass@1 rose, and pass@N or OOD accuracy fell.",
     "regress": "pass@1 fell; or it held, and pass@N or OOD accuracy fell.",
@@ -32,13 +32,13 @@ VERDICTS = {
 }
 
 _HINTS = {
-    **WORDS,
-    **VERDICTS,
-    "pass_at_1": WORDS["pass@1"],
-    "pass_at_n": WORDS["pass@N"],
-    "ood": WORDS["OOD"],
-    "distinct": WORDS["variety"],
-    "p": WORDS["p, Holm"],
+    **_WORDS,
+    **_VERDICTS,
+    "pass_at_1": _WORDS["pass@1"],
+    "pass_at_n": _WORDS["pass@N"],
+    "ood": _WORDS["OOD"],
+    "distinct": _WORDS["variety"],
+    "p": _WORDS["p, Holm"],
     "result": "up, down: significant at 5% after Holm; held: the 90% interval lies within the margin; inconclusive: neither.",
 }
 
@@ -50,7 +50,7 @@ def explained(word: str) -> str:
 
 def glossary() -> str:
     """All words and verdicts as a list that opens."""
-    rows, verdicts = (definitions((word, _sentence(text)) for word, text in known.items()) for known in (WORDS, VERDICTS))
+    rows, verdicts = (definitions((word, _sentence(text)) for word, text in known.items()) for known in (_WORDS, _VERDICTS))
     return (
         '<details class="glossary" id="glossary"><summary>How to read this page</summary>'
         "<p>Each card compares the last model with the first on the same problems. The word is the verdict; below it stand the "

@@ -25,7 +25,7 @@ from sirev.store.sharing.backend import (
     too_many,
 )
 
-PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs")}
+_PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs")}
 """The package that serves a scheme, and the extra of sirev that brings it."""
 
 CREDENTIALS = {
@@ -33,7 +33,7 @@ CREDENTIALS = {
     "gs": "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS",
 }
 
-ATTEMPTS = 3
+_ATTEMPTS = 3
 """Of s3fs at each part of a large file; what fails otherwise is tried again here."""
 
 _NO_CREDENTIALS = {
@@ -171,7 +171,7 @@ class _Taken(RemoteFailed):
 def _file_system(scheme: str) -> Any:
     import fsspec
 
-    package, extra = PACKAGES[scheme]
+    package, extra = _PACKAGES[scheme]
     logging.getLogger(package).setLevel(logging.CRITICAL)  # what goes wrong is said here, in a line
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
     if scheme == "s3":
@@ -185,7 +185,7 @@ def _file_system(scheme: str) -> Any:
             raise Refused(f"no credentials for {scheme}://: {CREDENTIALS[scheme]}") from error
         raise
     if scheme == "s3":
-        files.retries = ATTEMPTS
+        files.retries = _ATTEMPTS
     return files
 
 

@@ -20,7 +20,7 @@ JSON_BYTES = 64 << 20
 """A JSON file is parsed as a whole; the largest that a model brings, its tokenizer, has half of this."""
 SAFETENSORS_HEADER = 100_000_000
 """The limit of the safetensors library itself."""
-CHUNK = 1 << 20
+_CHUNK = 1 << 20
 OPCODES = 10_000
 """How far text is read as if it were a pickle; one that builds an object shows it in the first few dozen."""
 NAMES_CODE = frozenset({"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"})
@@ -59,14 +59,14 @@ def _packed_lines(path: Path) -> None:
             raise NotWhatItSays("no gzip")
     try:
         with gzip.open(path) as file:
-            _not_executable(file.read(CHUNK))
+            _not_executable(file.read(_CHUNK))
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise NotWhatItSays("no gzip") from None
 
 
 def _any(path: Path) -> None:
     with path.open("rb") as file:
-        _not_executable(file.read(CHUNK))
+        _not_executable(file.read(_CHUNK))
 
 
 def _parquet(path: Path) -> None:
@@ -117,11 +117,11 @@ def _span(name: str, tensor: Any) -> tuple[int, int]:
 def _check_text(file: BinaryIO) -> None:
     """UTF-8 throughout, and nothing in disguise."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    first = file.read(CHUNK)
+    first = file.read(_CHUNK)
     _not_executable(first)
     try:
         decoder.decode(first)
-        while piece := file.read(CHUNK):
+        while piece := file.read(_CHUNK):
             decoder.decode(piece)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:

@@ -17,7 +17,7 @@ from sirev.store.shared import make_folder, make_private
 from sirev.store.sharing.backend import Missing, Progress, Refused, RemoteFailed, Upload, at_once, too_many
 from sirev.store.untrusted_files import open_regular, read_regular
 
-PIECE = 4 << 20
+_PIECE = 4 << 20
 
 
 class Folder:
@@ -52,7 +52,7 @@ class Folder:
     def fetch(self, path: str, target: Path, size: int, moved: Callable[[int], None]) -> None:
         with self._errors(path), _plain(self.root / path) as source, target.open("wb") as file:
             left = size
-            while piece := source.read(min(PIECE, left + 1)):
+            while piece := source.read(min(_PIECE, left + 1)):
                 left -= len(piece)
                 if left < 0:
                     raise too_many(path, size)
@@ -87,7 +87,7 @@ class Folder:
                         file.write(source)
                     else:
                         with source.open("rb") as local:
-                            shutil.copyfileobj(local, file, PIECE)
+                            shutil.copyfileobj(local, file, _PIECE)
                     file.flush()
                     os.fsync(file.fileno())
                     os.fchmod(file.fileno(), 0o444)

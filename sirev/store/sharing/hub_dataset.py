@@ -20,7 +20,7 @@ COMMIT_BYTES = 10 << 30
 """At most so many files, and about so many bytes, go into one commit."""
 
 ASKED_AT_ONCE = 500
-TURNS = 8
+_TURNS = 8
 """How often the last commit is tried again after somebody else's."""
 
 FURNITURE = {".gitattributes", ".gitignore", "README.md", "LICENSE"}
@@ -82,7 +82,7 @@ class Hub:
 
     def _last(self, uploads: list[Upload], jobs: int, progress: Progress) -> set[str]:
         there: set[str] = set()
-        for _ in range(TURNS):
+        for _ in range(_TURNS):
             head = patiently(self._head)
             there = patiently(lambda head=head: self._among([upload.path for upload in uploads], head))  # type: ignore[misc]
             new = [upload for upload in uploads if upload.path not in there]
@@ -90,7 +90,7 @@ class Hub:
                 for upload in uploads:
                     progress.advance(1, upload.size)
                 return there
-        raise RemoteFailed(f"{self.url} was changed by others {TURNS} times while this was pushed: push again later")
+        raise RemoteFailed(f"{self.url} was changed by others {_TURNS} times while this was pushed: push again later")
 
     def _commit(self, uploads: Sequence[Upload], jobs: int, parent: str | None) -> bool:
         """Whether it was made, which it is not where `parent` is the head no more."""

@@ -10,7 +10,7 @@ from sirev.addresses import without_credentials
 from sirev.hub import is_local
 from sirev.store.runs import Run
 
-FILES = ("path", "train", "test")
+_FILES = ("path", "train", "test")
 """Settings that name local files, whatever they look like."""
 EITHER = ("name", "model", "class", "file")
 """Settings that may name one, next to things that are no secret: a model on the Hub, a class of an installed package."""
@@ -36,7 +36,7 @@ def _shareable(value: Any, name: str) -> Any:
     if "://" in value and not value.startswith("file:"):
         shown = without_credentials(value)
         return re.split("[?#]", shown)[0] if name == "url" else shown
-    return f"./{_last(value)}" if name in FILES or (name in EITHER and _is_path(value, name)) else value
+    return f"./{_last(value)}" if name in _FILES or (name in EITHER and _is_path(value, name)) else value
 
 
 def _is_path(value: str, name: str) -> bool:

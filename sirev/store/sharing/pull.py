@@ -23,7 +23,7 @@ from sirev.store.sharing.transfer import Moved
 from sirev.store.store import Store
 
 Artifacts = Callable[[Store, Sequence[Run]], set[str]]
-LISTED = 8
+_LISTED = 8
 
 
 @dataclass(frozen=True)
@@ -173,8 +173,8 @@ def _meant(remote: Remote, name: str, ids: list[str], read: dict[str, tuple[Run,
     if len(begin) == 1:
         return {begin[0]: read[begin[0]]}
     if begin:
-        shown = ", ".join(sorted(begin)[:LISTED]) + (f" and {len(begin) - LISTED} more" if len(begin) > LISTED else "")
+        shown = ", ".join(sorted(begin)[:_LISTED]) + (f" and {len(begin) - _LISTED} more" if len(begin) > _LISTED else "")
         raise BadInput(f"several runs of {remote.url} begin with {name!r}: {shown}")
     close = difflib.get_close_matches(name, ids, 1, 0.5)
-    hint = f"; did you mean {close[0]}?" if close else f"; it has {', '.join(ids[:LISTED])}"
+    hint = f"; did you mean {close[0]}?" if close else f"; it has {', '.join(ids[:_LISTED])}"
     raise BadInput(f"{remote.url} has no run or recipe {name!r}{hint}")

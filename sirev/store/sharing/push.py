@@ -22,7 +22,7 @@ from sirev.store.sharing.transfer import Moved
 from sirev.store.store import Store
 from sirev.store.upkeep.closure import Reach, reach
 
-TURNS = 5
+_TURNS = 5
 """How often a run looks for a name when another machine takes it at the same moment."""
 
 
@@ -75,7 +75,7 @@ def _send(
     progress: Progress,
 ) -> None:
     left = list(runs)
-    for _ in range(TURNS):
+    for _ in range(_TURNS):
         placed = {run.id: _place(store, remote, run, there) for run in left}
         uploads = {run_id: upload for run_id, (upload, _) in placed.items() if upload}
         groups = [*groups, list(uploads.values())]
@@ -98,7 +98,7 @@ def _send(
         if not left:
             return
         groups, there = [], there | lost
-    raise RemoteFailed(f"others took the names of runs at {remote.url} {TURNS} times while this was pushed: push again")
+    raise RemoteFailed(f"others took the names of runs at {remote.url} {_TURNS} times while this was pushed: push again")
 
 
 def _place(store: Store, remote: Remote, run: Run, there: set[str]) -> tuple[Upload | None, str]:

@@ -16,9 +16,9 @@ from typing import Any
 from sirev.errors import BadInput
 from sirev.inputs import what_it_is
 
-BLOCK = 512
+_BLOCK = 512
 CHUNK = 1 << 20
-END = bytes(2 * BLOCK)
+END = bytes(2 * _BLOCK)
 NOT_OURS = "not an archive that `sirev store export` writes"
 _OCTAL_SIZES = 8**11
 _STARTS = {b"\x1f\x8b": "a gzip file", b"PK\x03\x04": "a zip file", b"BZh": "a bzip2 file", b"\xfd7zXZ": "an xz file"}
@@ -35,7 +35,7 @@ def header(name: str, size: int, kind: bytes = b"0") -> bytes:
         told = name.encode() + b"\0"
         return header("././@LongLink", len(told), b"L") + padded(told) + header(name[:100], size, kind)
     number = b"%011o\0" % size if size < _OCTAL_SIZES else b"\x80" + size.to_bytes(11, "big")
-    block = bytearray(BLOCK)
+    block = bytearray(_BLOCK)
     for at, field in (
         (0, last.encode()),
         (100, b"0000444\0" + b"0000000\0" * 2 + number + b"%011o\0" % 0 + b" " * 8 + kind),
@@ -49,12 +49,12 @@ def header(name: str, size: int, kind: bytes = b"0") -> bytes:
 
 def padded(data: bytes) -> bytes:
     """Bytes filled up with zeros to whole blocks."""
-    return data + bytes(-len(data) % BLOCK)
+    return data + bytes(-len(data) % _BLOCK)
 
 
 def taken(name: str, size: int) -> int:
     """Bytes of a tar that a member takes."""
-    return len(header(name, size)) + size + -size % BLOCK
+    return len(header(name, size)) + size + -size % _BLOCK
 
 
 class Writer:
@@ -72,7 +72,7 @@ class Writer:
             self._stream.write(piece)
         if left:
             raise ValueError(f"{name} has {size - left} bytes, not {size}")
-        self._stream.write(bytes(-size % BLOCK))
+        self._stream.write(bytes(-size % _BLOCK))
 
     def end(self) -> None:
         """What a tar ends with."""
@@ -87,7 +87,7 @@ class Reader:
 
     def first(self, name: str, most: int) -> bytes:
         """The bytes of the first member, which must be called so and have at most so many of them."""
-        block = self._exactly(BLOCK)
+        block = self._exactly(_BLOCK)
         digits = block[124:135]
         size = int(digits, 8) if digits.isdigit() and not set(digits) & set(b"89") else -1
         if size < 0 or block != header(name, size):
@@ -114,7 +114,7 @@ class Reader:
             piece = self._exactly(min(left, CHUNK))
             left -= len(piece)
             yield piece
-        if any(self._exactly(-size % BLOCK)):
+        if any(self._exactly(-size % _BLOCK)):
             raise BadInput("it holds bytes between its members")
 
     def _exactly(self, count: int) -> bytes:
@@ -142,7 +142,7 @@ def reading(file: Path) -> Iterator[Reader]:
         if not file.is_file():
             raise BadInput(f"it is {what_it_is(file.stat().st_mode)}" if file.exists() else "there is no such file")
         with file.open("rb") as opened:
-            start = opened.read(BLOCK)
+            start = opened.read(_BLOCK)
     except OSError as error:
         raise BadInput(f"it can't be read: {error.strerror or error}") from None
     if not start.startswith(_ZSTD):

@@ -21,7 +21,7 @@ from sirev.store.runs import RUN_FORMAT, STATUSES, is_run_id, odd_name
 from sirev.store.sharing import file_types
 from sirev.store.untrusted_files import META_BYTES
 
-FILES = 100_000
+_FILES = 100_000
 NAME_BYTES, PART_BYTES = 1024, 255
 COLUMN_TYPES = ("string", "int", "bool", "float")
 ENDINGS = tuple(file_types.CHECKS)
@@ -51,8 +51,8 @@ RUN_MAY_HAVE = {"status": str, "reason": str | None, "redo": list, "redone": lis
 def check_manifest(manifest: Any) -> None:
     """BadInput unless it is a manifest as sirev writes them, with safe names, of files that can't run code."""
     _form(manifest, "a manifest", MANIFEST_FORMAT, {"files": dict, "tables": dict})
-    if max(len(manifest["files"]), len(manifest["tables"])) > FILES:
-        _refuse(f"a manifest of more than {FILES} files")
+    if max(len(manifest["files"]), len(manifest["tables"])) > _FILES:
+        _refuse(f"a manifest of more than {_FILES} files")
     sizes: dict[str, int] = {}
     for name, entry in manifest["files"].items():
         check_name(name)

@@ -27,7 +27,7 @@ from sirev.store.upkeep.local import local_fault
 from sirev.store.upkeep.verify import marker_fault
 from sirev.store.upkeep.verify_report import Damage, Findings, Kind
 
-ORDER: tuple[Kind, ...] = ("marker", "object", "local digest", "hollow mark", "record", "claim", "remnant", "run")
+_ORDER: tuple[Kind, ...] = ("marker", "object", "local digest", "hollow mark", "record", "claim", "remnant", "run")
 """Objects before the records that are remnants only without them; each run last, for it names all the others."""
 
 MISSING = "is missing"
@@ -47,7 +47,7 @@ def repair(store: Store, findings: Findings) -> Repaired:
     store.check_no_links()
     told = Repaired()
     droppable = [one for one in findings.damage if one.remedy == "drop"]
-    for damage in sorted(droppable, key=lambda one: ORDER.index(one.kind)):
+    for damage in sorted(droppable, key=lambda one: _ORDER.index(one.kind)):
         try:
             if damage.kind == "marker":
                 mend_marker(store.path)

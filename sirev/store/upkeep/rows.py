@@ -23,9 +23,9 @@ from sirev.processes.workers import spread
 from sirev.store.digests import canonical_json
 from sirev.store.tables import to_parquet
 
-SPREAD_FROM = 8 << 20
+_SPREAD_FROM = 8 << 20
 """Bytes of Parquet from which the tables are spread over the cores: below, starting processes takes longer than it saves."""
-BATCH_BYTES = 1 << 20
+_BATCH_BYTES = 1 << 20
 LINES, LINES_BYTES = 4096, 64 << 20
 """Rows that are hashed at a time, and about the most that they have together."""
 
@@ -76,7 +76,7 @@ def _batches(claims: Sequence[Claim]) -> list[list[Claim]]:
     for claim in claims:
         batches[-1].append(claim)
         held += claim.size
-        if held >= BATCH_BYTES:
+        if held >= _BATCH_BYTES:
             batches.append([])
             held = 0
     return [batch for batch in batches if batch]
@@ -86,7 +86,7 @@ def _batches(claims: Sequence[Claim]) -> list[list[Claim]]:
 def _all_wrong(objects: str, batches: list[list[Claim]], total: int) -> Iterator[Iterator[str | None]]:
     """`wrong` of each claim, in order, as it is found."""
     check = partial(_wrong_of, objects)
-    if total < SPREAD_FROM:
+    if total < _SPREAD_FROM:
         yield chain.from_iterable(map(check, batches))
         return
     with spread(check, batches) as answers:

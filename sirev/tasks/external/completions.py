@@ -32,7 +32,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 A bare `answer` is not among them: half of the files mean the gold answer by it. Neither are two texts or two verdicts told
 apart: a row that has both is refused unless one is named.
 """
-FIELDS = ("id", "text", "correct", "level", "answer", "prompt", "gold")
+_FIELDS = ("id", "text", "correct", "level", "answer", "prompt", "gold")
 """Those that can be named."""
 REQUIRED = {"id": "problem", "text": "completion", "correct": "verdict"}
 """Those that must be there, and what they are."""
@@ -44,7 +44,7 @@ MEANT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("difficulty", "grade_level"), ("level",)),
     **dict.fromkeys(("instruction", "query", "input"), ("prompt",)),
 }
-"""Names whose meaning is too uncertain to read them unasked -> what they may be, of `FIELDS`."""
+"""Names whose meaning is too uncertain to read them unasked -> what they may be, of `_FIELDS`."""
 
 _LONGEST_ID = 100
 _VERDICTS = {
@@ -63,8 +63,8 @@ _ENDS = {"stop": "stop", "eos": "stop", "end_turn": "stop", "length": "length", 
 def field_paths(fields: Mapping[str, str], step: str) -> dict[str, list[str]]:
     """Dotted paths as keys, `{step}` filled in; the name of a step may hold dots."""
     for name, path in fields.items():
-        if name not in FIELDS:
-            raise BadInput(f"no field {name!r} can be named (known: {', '.join(FIELDS)})")
+        if name not in _FIELDS:
+            raise BadInput(f"no field {name!r} can be named (known: {', '.join(_FIELDS)})")
         if not path or not all(path.split(".")):
             raise BadInput(f"--{name} {path!r}: must be a field's name, or names joined by dots")
     return {name: [part.replace("{step}", step) for part in path.split(".")] for name, path in fields.items()}

@@ -16,7 +16,7 @@ from sirev.tasks.rows import Row, shown
 
 METRICS = ("exact_match", "acc", "math_verify", "pass_at_1", "pass@1")
 """Metrics of lm-evaluation-harness that are 0 or 1 for one answer, where a log does not list its metrics."""
-QUESTIONS = ("question", "problem", "text", "query", "prompt")
+_QUESTIONS = ("question", "problem", "text", "query", "prompt")
 """What a data set calls the question that a `doc` holds."""
 
 
@@ -80,7 +80,7 @@ def _texts(row: Row) -> list[str]:
 
 
 def _question(doc: dict[str, Any]) -> str | None:
-    return next((doc[name] for name in QUESTIONS if isinstance(doc.get(name), str)), None)
+    return next((doc[name] for name in _QUESTIONS if isinstance(doc.get(name), str)), None)
 
 
 def _request(arguments: Any) -> str | None:
