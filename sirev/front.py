@@ -32,9 +32,9 @@ def by_hand(function: Callable[..., Any]) -> Callable[..., Any]:
         if "section" in parameters and arguments:
             arguments, options = _section_or_recipe(*arguments, **options)
         if "listener" in parameters and options.get("listener") is None and in_notebook():
-            from sirev.cli.progress import Progress
+            from sirev.cli.progress import RunProgress
 
-            with Progress() as progress:
+            with RunProgress() as progress:
                 result = function(*arguments, **{**options, "listener": progress})
             progress.summary()
             return result

@@ -10,7 +10,7 @@ from typing import Literal
 
 from sirev.errors import BadInput
 
-Kind = Literal["model", "dataset"]
+RepositoryKind = Literal["model", "dataset"]
 Patterns = Sequence[str]
 SECONDS = 10
 """How long the Hub may take to answer at all. Asked first, because a download without a network retries for 23 s."""
@@ -23,7 +23,7 @@ def is_local(name: str) -> bool:
 
 
 def cached(
-    kind: Kind,
+    kind: RepositoryKind,
     repository: str,
     revision: str | None,
     wanted: Patterns | None = None,
@@ -40,7 +40,13 @@ def cached(
 
 
 def _folder(
-    kind: Kind, repository: str, revision: str | None, wanted: Patterns | None, unwanted: Patterns | None, *, local: bool
+    kind: RepositoryKind,
+    repository: str,
+    revision: str | None,
+    wanted: Patterns | None,
+    unwanted: Patterns | None,
+    *,
+    local: bool,
 ) -> Path:
     """The snapshot's folder, as huggingface_hub has it or fetches it; with `local` it fetches nothing."""
     from huggingface_hub import snapshot_download
@@ -66,7 +72,7 @@ def missing_weights(folder: Path) -> list[str]:
 
 
 def snapshot(
-    kind: Kind,
+    kind: RepositoryKind,
     repository: str,
     revision: str | None,
     wanted: Patterns | None = None,
@@ -117,7 +123,7 @@ def snapshot(
     return folder
 
 
-def page(kind: Kind, repository: str) -> str:
+def page(kind: RepositoryKind, repository: str) -> str:
     """The address of a repository's page on the Hub, where its licence is accepted."""
     return f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{repository}"
 

@@ -18,7 +18,7 @@ from sirev.errors import BadInput, SirevError, StageFailed
 from sirev.execution.children import Crew, Through
 from sirev.execution.latest_runs import remember
 from sirev.execution.planner import Plan, Planner, StepState
-from sirev.execution.runner import Listener, Runner, State, os_reason
+from sirev.execution.runner import Listener, Runner, StepEvent, os_reason
 from sirev.explain.run_states import failure_noted
 from sirev.machine.readiness import Readiness
 from sirev.processes.workers import end_workers
@@ -30,7 +30,7 @@ from sirev.store.local_files import LocalFiles
 from sirev.store.provenance import now
 from sirev.store.runs import Run, pinned_step, step_title
 from sirev.store.store import Store
-from sirev.study.algorithm import Outcome
+from sirev.study.algorithm import RunOutcome
 from sirev.study.comparing import comparison, studies_of
 from sirev.study.nulls import RETRAINED, follow, null_methods
 from sirev.study.step_names import DRAWS, asked_parts, is_asked, parse_step
@@ -76,7 +76,7 @@ class Wanted:
     seed: int
     retrained: int = RETRAINED
 
-    def follow(self, steps: Steps) -> Outcome:
+    def follow(self, steps: Steps) -> RunOutcome:
         """Go through its steps."""
         return follow(steps, self.method, self.retrained)
 
@@ -87,7 +87,7 @@ class Quiet:
     def begin(self, outlook: Outlook) -> None:
         pass
 
-    def step(self, run: Run, name: str, state: State) -> None:
+    def step(self, run: Run, name: str, state: StepEvent) -> None:
         pass
 
     def wait(self, run: Run, name: str, words: str) -> None:

@@ -25,7 +25,7 @@ from sirev.store.provenance import now
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.external.comparability import check_greedy, check_problems, is_greedy, notes, warnings
-from sirev.study.external.model_files import Given, Read, Source, sources
+from sirev.study.external.model_files import Given, ModelFiles, Read, sources
 from sirev.study.external.unstated import without_unsaid
 from sirev.study.grading_task import GradingTask, grading_task
 from sirev.study.step_names import COMPARISON, answer_steps, import_step, measuring_step, problems_step
@@ -188,7 +188,7 @@ class _Measuring:
     single: str
     common: bool
 
-    def run(self, models: int, given: Sequence[Source]) -> tuple[Artifact, list[Read]]:
+    def run(self, models: int, given: Sequence[ModelFiles]) -> tuple[Artifact, list[Read]]:
         """The comparison, and what it was made of."""
         inputs: dict[str, Artifact] = {}
         if self.task is not None:
@@ -217,7 +217,7 @@ class _Measuring:
         )
         return self.runner.step(COMPARISON, compare.STAGE, settings, compared), read
 
-    def _read(self, source: Source, inputs: Mapping[str, Artifact], *, common: bool = False) -> Read:
+    def _read(self, source: ModelFiles, inputs: Mapping[str, Artifact], *, common: bool = False) -> Read:
         step = import_step(source.kind, source.t, common=common)
         artifact = self.runner.step(step, imported.STAGE, source.parameters, inputs)
         return Read(source, artifact, artifact.json("summary.json"), inputs)

@@ -32,7 +32,7 @@ from sirev.store.store import Store
 
 
 @dataclass(frozen=True)
-class Difference:
+class StepDifference:
     """A step that came out otherwise: `what` is the first file or table that differs, or why it does not come out at all."""
 
     step: str
@@ -48,7 +48,7 @@ class Recomputed:
     """
 
     alike: list[str] = field(default_factory=list)
-    differences: list[Difference] = field(default_factory=list)
+    differences: list[StepDifference] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     deterministic: int = 0
 
@@ -106,7 +106,7 @@ def recompute(
                 if what is None:
                     found.alike.append(step.title)
                 else:
-                    found.differences.append(Difference(step.title, step.record.key, what))
+                    found.differences.append(StepDifference(step.title, step.record.key, what))
     finally:  # also on Ctrl-C
         crew.close()
     return found

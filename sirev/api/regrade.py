@@ -27,7 +27,7 @@ from sirev.store.store import Store
 from sirev.study.nulls import follow, retrained_in
 from sirev.study.remedies import rerun
 from sirev.study.step_names import problems_step, stage_of
-from sirev.study.steps import Model, Planned, StepResult, Steps
+from sirev.study.steps import ModelWeights, Planned, StepResult, Steps
 from sirev.suggest import suggest
 
 ASKED = (source.STAGE, dataset.STAGE, sample.STAGE)
@@ -121,8 +121,8 @@ class PinnedSteps(Steps):
         stage = source.STAGE if isinstance(self.recipe.task, Arithmetic) else dataset.STAGE
         return self._do(problems_step(stage.name, split), stage, None, {})
 
-    def base_model(self) -> Model:
-        return Model(Planned("M_0"))
+    def base_model(self) -> ModelWeights:
+        return ModelWeights(Planned("M_0"))
 
     def embedding_model(self) -> StepResult | None:
         return None

@@ -13,7 +13,7 @@ from sirev.errors import BadInput
 from sirev.execution.actions import to_redo
 from sirev.execution.planner import PlannedStep, Planner
 from sirev.explain.action_diff import distance, parts
-from sirev.explain.explanation import Explanation, Nearest, State, Why
+from sirev.explain.explanation import CacheState, Explanation, Nearest, Why
 from sirev.explain.recorded import Course, Made, Recorded, Trace, Use
 from sirev.recipe import Overlays, Overrides, Recipe, with_model
 from sirev.stages import STAGES
@@ -72,7 +72,7 @@ def explain(plans: Plans, which: str | None = None) -> Why:
         )
     asked = set() if which is None else {id(steps) for steps in wanted}
     told = {id(steps): looked.explanation(steps, full=id(steps) in asked) for steps in groups}
-    total: dict[State, int] = {"hit": 0, "miss": 0, "unknown": 0}
+    total: dict[CacheState, int] = {"hit": 0, "miss": 0, "unknown": 0}
     for one in told.values():
         total[one.state] += 1
     runs = tuple(planner.run.id for planner in plans.planners)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sirev.api.iterate import iterate
-from sirev.cli.progress import Progress
+from sirev.cli.progress import RunProgress
 from sirev.reporting.summary import report
 from sirev.store.store import Store
 from sirev.study.nulls import RETRAINED
@@ -29,7 +29,7 @@ def run(
     opened = Store(store)
     asked: dict[str, Any] = {"methods": methods, "overrides": overrides, "seeds": seeds, "redo": redo, "overlays": overlays}
     asked |= {"nulls": nulls or [], "null_count": null_count, "remote": remote}
-    with Progress() as progress:
+    with RunProgress() as progress:
         results = iterate(recipe, **asked, unsafe_code=unsafe_code, store=opened, listener=progress)
     progress.summary()
     report(runs=[result.id for result in results], store=opened).print()

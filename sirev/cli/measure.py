@@ -8,7 +8,7 @@ from typing import Any
 
 from sirev.api.measure import StepRead, measure
 from sirev.cli.lines import print_lines
-from sirev.cli.progress import Progress
+from sirev.cli.progress import RunProgress
 from sirev.errors import BadInput
 from sirev.reporting.summary import report
 from sirev.store.store import Store
@@ -27,7 +27,7 @@ def run(
     """Measure, then print what was read and the screen of `sirev report`, which names the command that writes a page."""
     opened = Store(store)
     named = {field: path for field, path in fields.items() if path is not None}
-    with Progress() as progress:
+    with RunProgress() as progress:
         found = measure(
             name,
             steps=_files("--step", steps),

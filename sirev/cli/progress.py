@@ -10,7 +10,7 @@ from collections import Counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from sirev.execution.runner import State
+from sirev.execution.runner import StepEvent
 from sirev.printing import console, say, text_column, visible
 from sirev.stages import STAGES
 from sirev.store.runs import Run, step_title
@@ -25,7 +25,7 @@ WHOLE = "all"
 """The row about all runs together."""
 
 
-class Progress:
+class RunProgress:
     """Listens to the runs of one invocation. Rich is loaded only once there is something to wait for."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Progress:
         self._bars: Any = None
         self._tasks: dict[str, Any] = {}
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> RunProgress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -59,7 +59,7 @@ class Progress:
             about = "" if left is None else f", {duration(left)}"
             _say(f"{runs}, {outlook.total:,} steps: {outlook.hits:,} cached, {outlook.total - outlook.hits:,} to go{about}")
 
-    def step(self, run: Run, name: str, state: State) -> None:
+    def step(self, run: Run, name: str, state: StepEvent) -> None:
         """See `sirev.execution.runner.Listener`."""
         with self._lock:
             self._count(run, name, state)
@@ -130,7 +130,7 @@ class Progress:
         for note in self._notes:
             _say(f"note: {note}")
 
-    def _count(self, run: Run, name: str, state: State) -> None:
+    def _count(self, run: Run, name: str, state: StepEvent) -> None:
         now = time.monotonic()
         if state == "start":
             self._since[run.id, name] = now
@@ -225,7 +225,7 @@ def _bars() -> Any:
         def render(self, task: Task) -> Any:
             return super().render(task) if task.total else Text("")
 
-    class State(ProgressColumn):
+    class StepEvent(ProgressColumn):
         """What a run is doing, with the seconds it has been at it where nothing else tells how far it is."""
 
         def render(self, task: Task) -> Text:
@@ -237,7 +237,7 @@ def _bars() -> Any:
         text_column("{task.description}", "bold", no_wrap=None),
         text_column("{task.fields[step]}", width=20, overflow="ellipsis"),
         Share(bar_width=10, table_column=Column(width=10)),
-        State(table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+        StepEvent(table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
         console=console(stderr=True),
         refresh_per_second=5,
         expand=True,

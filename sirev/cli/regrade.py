@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sirev.api.regrade import Regrading, regrade
 from sirev.cli.options import check_format
-from sirev.cli.progress import Progress
+from sirev.cli.progress import RunProgress
 from sirev.printing import json_text, say, write
 from sirev.reporting.spreadsheet import as_csv
 from sirev.reporting.summary import FORMATS
@@ -24,7 +24,7 @@ _SHOWN = 20
 def run(name: str, overrides: list[str], form: str, store: Path | None, unsafe_code: bool) -> None:
     """Regrade and print the counts of every step, then the flips; what was not regraded is said with them."""
     check_format(form, FORMATS)
-    with Progress() as progress:
+    with RunProgress() as progress:
         found = regrade(name, overrides=overrides, store=store, unsafe_code=unsafe_code, listener=progress)
     progress.summary()
     if form == "table":

@@ -51,7 +51,7 @@ MEMORY_HINTS = (
 )
 """Stage, what the reason says, and which settings to change then; the first that fits is said."""
 
-State = Literal["hit", "start", "done"]
+StepEvent = Literal["hit", "start", "done"]
 
 
 class Listener(Protocol):
@@ -60,7 +60,7 @@ class Listener(Protocol):
     def begin(self, outlook: Outlook) -> None:
         """Something has to be computed: the steps of all runs, and what is known of how long they take. Told first, and once."""
 
-    def step(self, run: Run, name: str, state: State) -> None:
+    def step(self, run: Run, name: str, state: StepEvent) -> None:
         """A step was found, begins, or was computed."""
 
     def wait(self, run: Run, name: str, words: str) -> None:

@@ -27,7 +27,7 @@ _BLOCK = 512
 
 
 @dataclass(frozen=True)
-class Share:
+class StageShare:
     """What the artifacts of one stage, or those of one run, take.
 
     `size` counts each of their files once, in bytes; `own` are those files that no other stage (or run) has.
@@ -64,8 +64,8 @@ class Usage:
     a running process stands on. `missing` says what runs pin and the store has not.
     """
 
-    stages: list[Share]
-    runs: list[Share]
+    stages: list[StageShare]
+    runs: list[StageShare]
     spaces: dict[str, Space]
     missing: list[str]
     deletable: Space = Space()
@@ -76,7 +76,7 @@ class Usage:
         return sum(self.spaces.values(), Space())
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form: the fields, each `Share` or `Space` as an object, and "total"."""
+        """The JSON form: the fields, each `StageShare` or `Space` as an object, and "total"."""
         return {**asdict(self), "total": asdict(self.total)}
 
 
@@ -109,7 +109,7 @@ def _garbage(store: Store) -> Container[str]:
         return ()
 
 
-def run_shares(found: Reach, runs: Sequence[Run]) -> list[Share]:
+def run_shares(found: Reach, runs: Sequence[Run]) -> list[StageShare]:
     """What each of the runs reaches, of all that `found` says they reach together."""
     objects = {run.id: objects_of(found, run) for run in runs}
     artifacts = {run.id: len({pin.artifact for pin in run.pins.values()} & found.artifacts.keys()) for run in runs}
@@ -126,7 +126,7 @@ def objects_of(found: Reach, run: Run) -> set[str]:
     return digests & found.objects.keys()
 
 
-def _by_stage(found: Reach, runs: Iterable[Run]) -> list[Share]:
+def _by_stage(found: Reach, runs: Iterable[Run]) -> list[StageShare]:
     objects: dict[str, set[str]] = {}
     artifacts: dict[str, set[str]] = {}
     for run in runs:
@@ -141,10 +141,10 @@ def _by_stage(found: Reach, runs: Iterable[Run]) -> list[Share]:
     return sorted(shares, key=lambda share: (-share.size, share.name))
 
 
-def _shares(found: Reach, objects: dict[str, set[str]], artifacts: dict[str, int]) -> list[Share]:
+def _shares(found: Reach, objects: dict[str, set[str]], artifacts: dict[str, int]) -> list[StageShare]:
     users = Counter(digest for digests in objects.values() for digest in digests)
     return [
-        Share(
+        StageShare(
             name,
             artifacts[name],
             sum(found.objects[digest] for digest in digests),

@@ -12,7 +12,7 @@ from sirev.store.runs import address, step_title
 _SCHEMA = 1
 """Version of the JSON form."""
 
-State = Literal["hit", "miss", "unknown"]
+CacheState = Literal["hit", "miss", "unknown"]
 Cause = Literal["changed", "first", "new", "damaged", "redo"]
 
 
@@ -46,7 +46,7 @@ class Explanation:
 
     step: str
     stage: str
-    state: State
+    state: CacheState
     runs: tuple[str, ...]
     key: str | None
     dependents: int = 0
@@ -107,7 +107,7 @@ class Why:
     recipe: str
     runs: tuple[str, ...]
     steps: tuple[Explanation, ...]
-    total: dict[State, int] = field(default_factory=dict)
+    total: dict[CacheState, int] = field(default_factory=dict)
     """How many steps are hits and so on, also those that were not asked about."""
 
     def __repr__(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from sirev.errors import BadInput
 from sirev.explain.action_diff import flat
 from sirev.explain.disk_usage import run_shares
-from sirev.explain.run_states import State, States
+from sirev.explain.run_states import RunState, States
 from sirev.recipe import load_recipe, recipe_names
 from sirev.store.runs import Run
 from sirev.store.store import Store
@@ -39,7 +39,7 @@ class ListedRun:
     model: str | None
     T: int | None
     set: dict[str, Any]
-    state: State
+    state: RunState
     reason: str | None
     begun: str
     steps: int

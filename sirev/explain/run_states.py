@@ -14,7 +14,7 @@ from sirev.store.leases import living
 from sirev.store.runs import Run
 from sirev.store.store import Store
 
-State = Literal["complete", "stopped", "running", "interrupted", "failed"]
+RunState = Literal["complete", "stopped", "running", "interrupted", "failed"]
 LONGEST_REASON = 500
 """Characters of a failure's reason that are kept."""
 
@@ -34,7 +34,7 @@ class States:
         """Whether it can be told which runs are being computed."""
         return self._living is not None
 
-    def of(self, run: Run) -> State:
+    def of(self, run: Run) -> RunState:
         """The run's state."""
         if run.status != "running":
             return run.status

@@ -55,7 +55,7 @@ def grade_all(
     """Grade (completion, gold) pairs, in order.
 
     `settings` are those of the recipe's grader: `seconds` of CPU time for one answer or program of a heavy one, and for
-    programs what `sirev.grading.mbpp.Settings` holds besides; `workers` is how many are judged at a time. Golds: `math`
+    programs what `sirev.grading.mbpp.ProgramSettings` holds besides; `workers` is how many are judged at a time. Golds: `math`
     takes the content of the gold \\boxed{}, `mbpp` JSON with "tests" and "setup", the others the bare answer. Raises KeyError
     for an unknown grader, BadInput where programs can't be confined as they must be.
     """
@@ -70,7 +70,7 @@ def grade_all(
     if grader == "mbpp":
         from sirev.grading import mbpp
 
-        grades, summary, details = mbpp.grade_all(pairs, mbpp.Settings(**settings), workers=workers, progress=done)
+        grades, summary, details = mbpp.grade_all(pairs, mbpp.ProgramSettings(**settings), workers=workers, progress=done)
         return Graded(grades, summary, details)
     return Graded(_as_mathematics(grader, pairs, settings["seconds"], workers, done))
 

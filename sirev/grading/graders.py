@@ -8,7 +8,7 @@ from sirev.grading import final_number
 
 
 @dataclass(frozen=True)
-class Grader:
+class RegisteredGrader:
     """What the rest of sirev needs to know of a grader before it runs."""
 
     version: int
@@ -23,12 +23,12 @@ class Grader:
 
 _ALGEBRA = ("math-verify", "latex2sympy2_extended", "sympy")
 
-GRADERS: dict[str, Grader] = {
-    "final_number": Grader(final_number.VERSION, False, 'the integer after the last "####"'),
-    "gsm8k_strict": Grader(1, True, 'the number after the last "#### ", as mathematics', _ALGEBRA),
-    "gsm8k_flexible": Grader(1, True, "the last number in the text, as mathematics", _ALGEBRA),
-    "math": Grader(1, True, 'the last \\boxed{}, else what follows the last "####", as mathematics', _ALGEBRA),
-    "letter": Grader(1, False, 'the option, A to E, after the last "Answer:"'),
-    "exact": Grader(1, False, "the whole text, without blanks around it"),
-    "mbpp": Grader(2, True, "the program, run in a sandbox against the tests"),
+GRADERS: dict[str, RegisteredGrader] = {
+    "final_number": RegisteredGrader(final_number.VERSION, False, 'the integer after the last "####"'),
+    "gsm8k_strict": RegisteredGrader(1, True, 'the number after the last "#### ", as mathematics', _ALGEBRA),
+    "gsm8k_flexible": RegisteredGrader(1, True, "the last number in the text, as mathematics", _ALGEBRA),
+    "math": RegisteredGrader(1, True, 'the last \\boxed{}, else what follows the last "####", as mathematics', _ALGEBRA),
+    "letter": RegisteredGrader(1, False, 'the option, A to E, after the last "Answer:"'),
+    "exact": RegisteredGrader(1, False, "the whole text, without blanks around it"),
+    "mbpp": RegisteredGrader(2, True, "the program, run in a sandbox against the tests"),
 }

@@ -19,7 +19,7 @@ NO_CODE = "no code found"
 
 
 @dataclass(frozen=True)
-class Settings:
+class ProgramSettings:
     """What a recipe says of grading programs; see `sirev.recipe.sections.ProgramGrader`."""
 
     seconds: float
@@ -43,7 +43,7 @@ class Tests:
 
 
 def grade_all(
-    pairs: Sequence[tuple[str, str]], settings: Settings, *, workers: int, progress: Callable[[int], None]
+    pairs: Sequence[tuple[str, str]], settings: ProgramSettings, *, workers: int, progress: Callable[[int], None]
 ) -> tuple[list[Grade], dict[str, Any], list[dict[str, Any]]]:
     """Grade (completion, gold) pairs, in order; a gold is JSON {"tests": ["assert ...", ...], "setup": "..."}.
 

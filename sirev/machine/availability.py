@@ -91,7 +91,7 @@ def _source(what: str, key: str, task: str, named: Data, splits: tuple[str, ...]
     return Finding(what, found, not missing, True, (remedy,))
 
 
-def on_the_hub(what: str, kind: hub.Kind, name: str, revision: str | None, key: str, *others: Remedy) -> Finding:
+def on_the_hub(what: str, kind: hub.RepositoryKind, name: str, revision: str | None, key: str, *others: Remedy) -> Finding:
     """Whether a repository is in the Hub's cache on this machine, or could be fetched."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError

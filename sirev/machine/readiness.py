@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sirev.explain.recorded import Recorded
     from sirev.machine.findings import Need
 
-Steps = Mapping[str, PlannedStep]
+PlannedSteps = Mapping[str, PlannedStep]
 
 
 class Readiness:
@@ -58,7 +58,7 @@ class Readiness:
             self._refuse(needs, self._pinned(planned.values()))
             self._passed |= {(run.id, name), *((id_, step.name) for id_, steps in concerned.items() for step in steps)}
 
-    def _sure(self, steps: Steps, name: str | None) -> list[PlannedStep]:
+    def _sure(self, steps: PlannedSteps, name: str | None) -> list[PlannedStep]:
         """The steps of a run that are sure to be computed: the one that is about to be, and what has to be computed after it.
 
         What is only unknown yet may turn out to be in the store, as after a lost result that can be computed again.
@@ -79,7 +79,7 @@ class Readiness:
                     made.add(step.work)
         return found
 
-    def _pinned(self, planned: Iterable[Steps]) -> Recipe:
+    def _pinned(self, planned: Iterable[PlannedSteps]) -> Recipe:
         """The recipe with models of the Hub at the commits that the store knows them by: those are loaded, not the latest."""
         recipe = self._recipe
         known = {
@@ -114,7 +114,7 @@ def _is_new(step: PlannedStep, recorded: Recorded) -> bool:
     return step.state == "unknown" and parts(step.action, inputs=False) not in recorded.settings(step.stage)
 
 
-def _needs(steps: Steps, step: PlannedStep) -> Iterator[Need]:
+def _needs(steps: PlannedSteps, step: PlannedStep) -> Iterator[Need]:
     """What a step needs of a machine: its stage's needs, each as it is for this step."""
     suite = suite_of(parse_step(step.name).what)
     for need in STAGES[step.stage].needs:

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from sirev.metrics.statistic import Statistic, absent
 
-Floats = npt.NDArray[np.float64]
+_Floats = npt.NDArray[np.float64]
 
 
-def crossing_point(first: Floats, later: Floats, ks: Sequence[int]) -> float | None:
+def crossing_point(first: _Floats, later: _Floats, ks: Sequence[int]) -> float | None:
     """The smallest k where `later` (K,) is at or below `first` although it is above at the smallest of the increasing `ks`.
 
     Read between two neighbouring k as if both curves were straight in log2 k, as they are drawn, so that the answer does not
@@ -23,7 +23,7 @@ def crossing_point(first: Floats, later: Floats, ks: Sequence[int]) -> float | N
 
 
 def crossing(
-    first: Floats, later: Floats, ks: Sequence[int], first_replicates: Floats, later_replicates: Floats, n: int
+    first: _Floats, later: _Floats, ks: Sequence[int], first_replicates: _Floats, later_replicates: _Floats, n: int
 ) -> tuple[Statistic, float | None]:
     """The crossing of two curves (K,) with a 95 % percentile interval, and the share of replicates that cross.
 
@@ -44,7 +44,7 @@ def crossing(
     return {"value": value, "low": low, "high": high, "n": n, "reason": beyond}, share
 
 
-def _crossings(first: Floats, later: Floats, ks: Sequence[int]) -> Floats:
+def _crossings(first: _Floats, later: _Floats, ks: Sequence[int]) -> _Floats:
     """The crossing in each row of (R, K): ks[0] where later is not above there, inf where never, NaN where unknown."""
     above = later - first
     ends = above <= 0  # False where NaN: a k for which there are too few draws ends nothing
@@ -60,7 +60,7 @@ def _crossings(first: Floats, later: Floats, ks: Sequence[int]) -> Floats:
     return found
 
 
-def _finite(replicates: Floats, level: float) -> float | None:
+def _finite(replicates: _Floats, level: float) -> float | None:
     """The quantile of sorted replicates, one of them, so that none is interpolated between a k and infinity."""
     if not len(replicates):
         return None

@@ -15,7 +15,7 @@ from scipy import stats
 
 from sirev.metrics.statistic import Statistic, absent, bounded, statistic
 
-Floats = npt.NDArray[np.float64]
+_Floats = npt.NDArray[np.float64]
 
 BLOCK = 2**22
 """Counts drawn at once, replicates x problems: 32 MiB as floats."""
@@ -36,14 +36,14 @@ class Resamples:
         self.replicates = replicates
         self._kept: list[npt.NDArray[np.uint8]] = []
 
-    def means(self, values: Floats) -> Floats:
+    def means(self, values: _Floats) -> _Floats:
         """Mean over problems of each column of `values` (n, K) in each replicate: (replicates, K).
 
         NaN leaves a problem out of its column: a mean is the sum of what was drawn over the number drawn, NaN if none was.
         """
         return self.ratios(values, np.ones(self.n))
 
-    def ratios(self, numerators: Floats, weights: Floats) -> Floats:
+    def ratios(self, numerators: _Floats, weights: _Floats) -> _Floats:
         """Sum of `numerators` (n, K) over the sum of `weights` (n,) in each replicate: (replicates, K).
 
         NaN leaves a problem out of its column, its weight with it; NaN where the weights drawn sum to 0.
@@ -63,7 +63,7 @@ class Resamples:
         above, below = sums[:, :columns], np.broadcast_to(sums[:, columns:], (self.replicates, columns))
         return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
 
-    def _counts(self) -> Iterator[Floats]:
+    def _counts(self) -> Iterator[_Floats]:
         """Blocks of counts, (rows, n)."""
         if self._kept:
             yield from (block.astype(np.float64) for block in self._kept)
@@ -87,7 +87,7 @@ class Resamples:
             yield np.bincount(drawn.ravel(), minlength=size * self.n).reshape(size, self.n)
 
 
-def interval(replicates: Floats, level: float = 0.95) -> tuple[float, float] | None:
+def interval(replicates: _Floats, level: float = 0.95) -> tuple[float, float] | None:
     """Percentile interval of one statistic's bootstrap replicates (R,). None where more than half of them are NaN."""
     present = replicates[~np.isnan(replicates)]
     if not len(present) or 2 * len(present) < len(replicates):
@@ -106,7 +106,7 @@ def clopper_pearson(c: int, n: int, level: float = 0.95) -> tuple[float, float]:
     return low, high
 
 
-def mean_statistics(values: Floats, resamples: Resamples, reasons: str | Sequence[str]) -> list[Statistic]:
+def mean_statistics(values: _Floats, resamples: Resamples, reasons: str | Sequence[str]) -> list[Statistic]:
     """The mean over problems of each column of `values` (n, K), with its interval; NaN leaves a problem out.
 
     Clopper-Pearson where every value is 0 or 1 (a bootstrap of ten right out of ten would claim certainty), percentile
@@ -125,7 +125,7 @@ def mean_statistics(values: Floats, resamples: Resamples, reasons: str | Sequenc
     return [absent(said[j]) if not len(column) else _mean(column, binary[j], bounds.get(j)) for j, column in enumerate(present)]
 
 
-def _mean(column: Floats, binary: bool, bounds: tuple[float, float] | None) -> Statistic:
+def _mean(column: _Floats, binary: bool, bounds: tuple[float, float] | None) -> Statistic:
     value, n = float(column.mean()), len(column)
     if binary:
         return bounded(value, *clopper_pearson(int(column.sum()), n), n)

@@ -16,7 +16,7 @@ from scipy.special import bdtr, betaincinv, ndtri
 
 from sirev.metrics.intervals import BLOCK, interval
 
-Floats = npt.NDArray[np.float64]
+_Floats = npt.NDArray[np.float64]
 K = TypeVar("K")
 
 POWER = 2.8
@@ -36,7 +36,7 @@ def mcnemar(b: int, c: int) -> float:
     return sign_test(b, c)
 
 
-def label_swap(differences: Floats, seed: int, permutations: int = 10_000) -> Floats:
+def label_swap(differences: _Floats, seed: int, permutations: int = 10_000) -> _Floats:
     """Two-sided p of each column of `differences` (n, K) when models may swap labels within each problem: (K,).
 
     A swap turns the sign of a problem's difference, in all columns at once. p = (1 + #{|T*| >= |T|}) / (1 + permutations),
@@ -55,11 +55,11 @@ def label_swap(differences: Floats, seed: int, permutations: int = 10_000) -> Fl
         turned = np.unpackbits(packed, count=size * n).reshape(size, n).astype(np.float64)
         sums = present.sum(axis=0) - 2.0 * (turned @ present)
         reached += (np.abs(sums) >= least).sum(axis=0)
-    result: Floats = (1.0 + reached) / (1.0 + permutations)
+    result: _Floats = (1.0 + reached) / (1.0 + permutations)
     return result
 
 
-def change_interval(differences: Floats, replicates: Floats, level: float = 0.90) -> tuple[float, float] | None:
+def change_interval(differences: _Floats, replicates: _Floats, level: float = 0.90) -> tuple[float, float] | None:
     """Interval of the mean difference M_t - M_1, for the claim that it lies within a margin; None without problems.
 
     `differences` (n,) in -1..1; `replicates` (R,): bootstrap replicates of their mean, or of whatever the margin is about in
@@ -90,7 +90,7 @@ def change_interval(differences: Floats, replicates: Floats, level: float = 0.90
     return low, high
 
 
-def smallest_change(differences: Floats) -> float | None:
+def smallest_change(differences: _Floats) -> float | None:
     """The smallest mean difference that these data would have shown as one: 2.8 of its standard errors.
 
     None for fewer than two problems, or if all differ alike: no spread is seen then, which is not a spread of 0.
@@ -111,7 +111,7 @@ def holm(ps: Mapping[K, float]) -> dict[K, float]:
     return {key: adjusted[key] for key in ps}
 
 
-def _gaffke(differences: Floats, tail: float) -> float:
+def _gaffke(differences: _Floats, tail: float) -> float:
     """The quantile `tail` of sum w_i d_i over `differences` and -1, w Dirichlet(1, ..., 1).
 
     With e = d + 1: w is a vector of exponentials over their sum, so P(sum w e <= q) = P(S <= 0) with S = sum E_i (e_i - q),

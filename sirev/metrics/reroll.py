@@ -15,10 +15,10 @@ import numpy.typing as npt
 from sirev.metrics.pass_at_n import pass_at_n_table
 
 Counts = npt.NDArray[np.integer[Any]]
-Floats = npt.NDArray[np.float64]
+_Floats = npt.NDArray[np.float64]
 
 
-def reroll_parts(n: Counts, c: Counts, ks: Sequence[int]) -> tuple[Floats, Floats]:
+def reroll_parts(n: Counts, c: Counts, ks: Sequence[int]) -> tuple[_Floats, _Floats]:
     """Numerators (P, K) and weights (P,) whose sums over problems make the re-roll curve, for `Resamples.ratios`.
 
     `n` and `c` (P,): draws and right draws of the problems W that M_1 gets wrong greedily. One more draw solves problem x with
@@ -54,7 +54,7 @@ def chance_below(n: Counts, c: Counts, gained: Any, k: int, seed: int, replicate
     return float((1 + (means <= observed + 1e-12).sum()) / (1 + replicates))
 
 
-def reroll(n: Counts, c: Counts, ks: Sequence[int]) -> Floats:
+def reroll(n: Counts, c: Counts, ks: Sequence[int]) -> _Floats:
     """The re-roll curve at each N of `ks`, (K,): sum over W of c [1 - C(n-c, N) / C(n-1, N)] over the sum of c.
 
     M_1's pass@N on the problems that one more of its own draws would solve, that draw left out. NaN where no draw is right.
@@ -63,5 +63,5 @@ def reroll(n: Counts, c: Counts, ks: Sequence[int]) -> Floats:
     present = ~np.isnan(numerators)
     above = np.where(present, numerators, 0.0).sum(axis=0)
     below = np.where(present, weights[:, None], 0.0).sum(axis=0)
-    curve: Floats = np.divide(above, below, out=np.full(len(ks), np.nan), where=below > 0)
+    curve: _Floats = np.divide(above, below, out=np.full(len(ks), np.nan), where=below > 0)
     return curve

@@ -12,7 +12,7 @@ import yaml
 from sirev.errors import BadInput
 from sirev.recipe.draft import SUITES, Keys, Source
 from sirev.recipe.structure import annotation_at, fields, places_of
-from sirev.recipe.yaml_reading import NotPlain, parse
+from sirev.recipe.yaml_reading import NotPlainYaml, parse
 from sirev.suggest import did_you_mean, is_word_for, nearest, suggest
 
 Overrides = Mapping[str, Any] | Sequence[str] | str
@@ -95,7 +95,7 @@ def lay_over(source: Source, override: str) -> None:
     _require_field(source, keys, override)
     try:
         value = parse(text)
-    except NotPlain as error:
+    except NotPlainYaml as error:
         raise BadInput(f"--set {name}: {error}") from None
     except (yaml.YAMLError, ValueError, RecursionError):
         raise BadInput(f"--set {override}: {text!r} is not a YAML value") from None

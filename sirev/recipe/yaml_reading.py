@@ -26,7 +26,7 @@ Loader.add_implicit_resolver(
 )
 
 
-class NotPlain(yaml.YAMLError):
+class NotPlainYaml(yaml.YAMLError):
     """YAML that is far larger, or deeper, than it looks."""
 
 
@@ -46,14 +46,14 @@ def _check_size(text: str) -> None:
         if isinstance(event, yaml.AliasEvent):
             size = sizes.get(event.anchor, 0)
             if size is None:
-                raise NotPlain(f"{line}: the alias *{event.anchor} is part of what it stands for")
+                raise NotPlainYaml(f"{line}: the alias *{event.anchor} is part of what it stands for")
             count += size
         elif isinstance(event, yaml.CollectionStartEvent):
             open_.append((event.anchor, count))
             if event.anchor:
                 sizes[event.anchor] = None
             if len(open_) > DEPTH:
-                raise NotPlain(f"{line}: nested more than {DEPTH} levels deep")
+                raise NotPlainYaml(f"{line}: nested more than {DEPTH} levels deep")
             count += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             anchor, before = open_.pop()
@@ -64,7 +64,7 @@ def _check_size(text: str) -> None:
             if event.anchor:
                 sizes[event.anchor] = 1
         if count > VALUES:
-            raise NotPlain(f"{line}: more than {VALUES:,} values, its aliases written out")
+            raise NotPlainYaml(f"{line}: more than {VALUES:,} values, its aliases written out")
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         data = parse(raw.decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: can't be read: {error}") from None
-    except NotPlain as error:
+    except NotPlainYaml as error:
         raise BadInput(f"{path}: {error}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: of a date such as 2026-13-45
         raise BadInput(f"{path}: not YAML: {' '.join(str(error).split())}") from None

@@ -41,16 +41,16 @@ _STYLES = {"up": "up", "down": "down", "held": "", "?": "dim", "mixed": "dim"}
 _SPLIT = ("equations", "programs", "sentence_bert", "texts")
 """Measures by which answers differ, the most telling first."""
 
-Line = list[tuple[str, str]]
+HeadlineLine = list[tuple[str, str]]
 """Pieces of text with their style: "", "bold", "dim", "up" or "down"."""
 
 
-def headline(studies: Sequence[Study], asked: str = "", width: int = WIDTH) -> list[Line]:
+def headline(studies: Sequence[Study], asked: str = "", width: int = WIDTH) -> list[HeadlineLine]:
     """The screen, a block for each study, in lines of `width` characters; only commands may be longer.
 
     `asked` are the options that `sirev report` takes to be about the same runs.
     """
-    lines: list[Line] = []
+    lines: list[HeadlineLine] = []
     for study in studies:
         lines += [*([[]] if lines else []), *(part for line in _of_study(study, width) for part in _folded(line, width))]
     if studies:
@@ -58,12 +58,12 @@ def headline(studies: Sequence[Study], asked: str = "", width: int = WIDTH) -> l
     return lines
 
 
-def as_text(lines: Iterable[Line]) -> str:
+def as_text(lines: Iterable[HeadlineLine]) -> str:
     """The lines without their styles."""
     return "".join("".join(text for text, _ in line).rstrip() + "\n" for line in lines)
 
 
-def _of_study(study: Study, width: int) -> list[Line]:
+def _of_study(study: Study, width: int) -> list[HeadlineLine]:
     found = verdicts_of([study])
     lines = [_title(study)]
     for run in runs_of([study]):
@@ -77,7 +77,7 @@ def _of_study(study: Study, width: int) -> list[Line]:
     return [*lines, [], *_verdicts(study, found)]
 
 
-def _title(study: Study) -> Line:
+def _title(study: Study) -> HeadlineLine:
     runs = runs_of([study]) or study["runs"]
     last = max(runs, key=lambda run: len(run["iterations"]))
     ends = [model_name(last, last["iterations"][i]["t"]) for i in (0, -1)]
@@ -88,7 +88,7 @@ def _title(study: Study) -> Line:
     return [(f"{study['recipe']}: ", "bold"), (", ".join(words), "")]
 
 
-def _changes(study: Study, found: list[Found], width: int) -> list[Line]:
+def _changes(study: Study, found: list[Found], width: int) -> list[HeadlineLine]:
     """M_1 → M_T of each outcome, a line for each method; of several seeds their mean. Columns that don't fit come below."""
     suites = [f"ood/{suite}" for suite in study["suites"]]
     names = ["pass_at_1", "pass_at_n", *(suites if len(suites) == 1 else [_SUITES] if suites else []), "distinct"]
@@ -99,7 +99,7 @@ def _changes(study: Study, found: list[Found], width: int) -> list[Line]:
     ]
     methods = list(dict.fromkeys(run["label"] for run, _ in found))
     heads = [["", ""], *(_heads(name, study) for name in names)]
-    rows: list[Line] = []
+    rows: list[HeadlineLine] = []
     for method in methods:
         outcomes = [verdict["outcomes"] for run, verdict in found if run["label"] == method]
         cells = (_suites(outcomes, suites) if name == _SUITES else _cell([one.get(name) for one in outcomes]) for name in names)
@@ -111,7 +111,7 @@ def _changes(study: Study, found: list[Found], width: int) -> list[Line]:
         if parts[-1] and sum(wide[j] + 2 for j in [*range(labels), *parts[-1], i]) > width:
             parts.append([])
         parts[-1].append(i)
-    made: list[Line] = []
+    made: list[HeadlineLine] = []
     for part in parts:
         columns = [*range(labels), *part]
         made += [[(f"  {heads[i][k]:<{wide[i]}}", "dim") for i in columns] for k in range(2)]
@@ -207,14 +207,14 @@ def _part(points_more: float, added: str, taken: str) -> str:
     )
 
 
-def _verdicts(study: Study, found: list[Found]) -> list[Line]:
+def _verdicts(study: Study, found: list[Found]) -> list[HeadlineLine]:
     """The verdicts in words; runs with the same verdict for the same reason together."""
     groups: dict[tuple[str, ...], list[Found]] = {}
     for run, verdict in found:
         names = decisive(run, verdict)
         results = [verdict["outcomes"][name]["is"] if name in verdict["outcomes"] else "" for name in ("pass_at_1", *names)]
         groups.setdefault((word(verdict), *names, *results), []).append((run, verdict))
-    lines: list[Line] = []
+    lines: list[HeadlineLine] = []
     for (said, *_), members in groups.items():
         who = f"  ({_together(members, found)})" if len(found) > 1 else ""
         lines.append([("Verdict: ", "bold"), (said, "bold"), (who, "")])
@@ -266,7 +266,7 @@ def _detectable(study: Study, members: list[Found]) -> list[str]:
     return [f"With {study['problems']:,} problems pass@{study['headline']} must change by about {least} points to show."]
 
 
-def _next(studies: Sequence[Study], asked: str, width: int) -> list[Line]:
+def _next(studies: Sequence[Study], asked: str, width: int) -> list[HeadlineLine]:
     given = f" {asked}" if asked else ""
     steps = [(f"sirev report all{given}", "every table")]
     if len(studies) == 1:  # which is what a page is about
@@ -280,7 +280,7 @@ def _next(studies: Sequence[Study], asked: str, width: int) -> list[Line]:
         *(["--null retrain"] if any(not any(run["null"] for run in study["runs"]) for study in iterated) else []),
     ]
     longest = max(len(command) for command, _ in steps)
-    lines: list[Line] = [[("  ", ""), (f"{command:<{longest}}", ""), (f"  {what}", "dim")] for command, what in steps]
+    lines: list[HeadlineLine] = [[("  ", ""), (f"{command:<{longest}}", ""), (f"  {what}", "dim")] for command, what in steps]
     if any(sum(len(text) for text, _ in line) > width for line in lines):
         lines = [[("  ", ""), (command, "")] for command, _ in steps]
     if lacking:
@@ -289,11 +289,11 @@ def _next(studies: Sequence[Study], asked: str, width: int) -> list[Line]:
     return lines
 
 
-def _paragraphs(sentences: Iterable[str]) -> list[Line]:
+def _paragraphs(sentences: Iterable[str]) -> list[HeadlineLine]:
     return [[(f"  {sentence}", "")] for sentence in sentences]
 
 
-def _folded(line: Line, width: int) -> list[Line]:
+def _folded(line: HeadlineLine, width: int) -> list[HeadlineLine]:
     """A line of words broken between them where it is too long, bold to where it was at its beginning."""
     text = "".join(piece for piece, _ in line)
     if len(text) <= width or any(style not in ("", "bold") for _, style in line):

@@ -41,16 +41,16 @@ UNITS = {
 _WORDS = ("reason", "test", "training")
 """Fields that are no numbers: without a value they have no row."""
 
-Row = dict[str, Any]
+LongRow = dict[str, Any]
 
 
-def long_form(studies: Sequence[Mapping[str, Any]], verdicts: bool) -> list[Row]:
+def long_form(studies: Sequence[Mapping[str, Any]], verdicts: bool) -> list[LongRow]:
     """A row for each value of the iterations, pass@1 first; with `verdicts` also for verdicts, outcomes and claims.
 
     `studies` are those of a report's JSON form. Shares and their changes are from 0 to 1 and -1 to 1. The `text` of pass@1 is
     what it is estimated from where that is not the greedy answers.
     """
-    rows: list[Row] = []
+    rows: list[LongRow] = []
     for study in studies:
         for run in study["runs"]:
             named = {"run": run["id"], "recipe": run["recipe"], "method": run["method"], "seed": run["seed"]}
@@ -68,7 +68,7 @@ def long_form(studies: Sequence[Mapping[str, Any]], verdicts: bool) -> list[Row]
     return [{column: row.get(column) for column in COLUMNS} for row in rows]
 
 
-def _model(run: Mapping[str, Any], t: int) -> Row:
+def _model(run: Mapping[str, Any], t: int) -> LongRow:
     return {"t": t, "step": run["steps"][t - 1] if run.get("steps") else None}
 
 
@@ -77,7 +77,7 @@ def _in_order(iteration: Mapping[str, Any]) -> dict[str, Any]:
     return first | {field: value for field, value in iteration.items() if field != "t"}
 
 
-def _statistics(values: Mapping[str, Any], above: str = "") -> Iterator[Row]:
+def _statistics(values: Mapping[str, Any], above: str = "") -> Iterator[LongRow]:
     """Every number and word below, by its dotted name; lists are left out."""
     for key, value in values.items():
         name = f"{above}{key}"
@@ -91,7 +91,7 @@ def _statistics(values: Mapping[str, Any], above: str = "") -> Iterator[Row]:
             yield {"statistic": name, "unit": _unit(name), "value": value}
 
 
-def _verdict(verdict: Mapping[str, Any]) -> Iterator[Row]:
+def _verdict(verdict: Mapping[str, Any]) -> Iterator[LongRow]:
     yield {
         "statistic": "verdict",
         "text": VERDICTS.get(verdict["verdict"], verdict["verdict"]),
@@ -109,7 +109,7 @@ def _verdict(verdict: Mapping[str, Any]) -> Iterator[Row]:
         }
 
 
-def _claim(claim: Mapping[str, Any]) -> Iterator[Row]:
+def _claim(claim: Mapping[str, Any]) -> Iterator[LongRow]:
     yield {
         "statistic": "claim",
         "text": VERDICTS.get(claim["claim"], claim["claim"]),

@@ -55,7 +55,7 @@ INCONSISTENT: dict[tuple[str, str], tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Shape:
+class PublishedShape:
     """A quantity at M_1 and at M_5 of each method, read off a figure of the paper."""
 
     name: str
@@ -66,27 +66,27 @@ class Shape:
     """Where an iteration of a comparison has it."""
 
 
-_SHAPES: dict[tuple[str, str], tuple[Shape, ...]] = {
+_SHAPES: dict[tuple[str, str], tuple[PublishedShape, ...]] = {
     ("mistral-7b", "gsm8k"): (
-        Shape(
+        PublishedShape(
             "SentenceBERT diversity of right answers, %",
             71,
             {"sft": 43, "dpo": 58, "sft-dpo": 47},
             ("diversity", "correct", "sentence_bert"),
         ),
-        Shape(
+        PublishedShape(
             "Distinct N-grams of right answers, %",
             42,
             {"sft": 17, "dpo": 28, "sft-dpo": 17},
             ("diversity", "correct", "distinct_n", "mean"),
         ),
-        Shape(
+        PublishedShape(
             "MATH algebra (OOD), %",
             15.3,
             {"sft": 11.8, "dpo": 17.8, "sft-dpo": 12.1},
             ("ood", "math_algebra", "accuracy"),
         ),
-        Shape(
+        PublishedShape(
             "group disparity, MATH algebra, %",
             91.5,
             {"sft": 94.5, "dpo": 92.8, "sft-dpo": 92.0},
@@ -109,7 +109,7 @@ class Published:
     """pass@1 of M_1."""
     best: dict[str, float]
     """Method -> its largest pass@1 over t."""
-    shapes: tuple[Shape, ...]
+    shapes: tuple[PublishedShape, ...]
     reached: tuple[int, int] | None
     inconsistencies: tuple[str, ...]
 

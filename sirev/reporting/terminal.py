@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sirev.printing import console, visible, write
-from sirev.reporting.headline import WIDTH, Line
+from sirev.reporting.headline import WIDTH, HeadlineLine
 from sirev.reporting.narrow import fit
 from sirev.reporting.tables import TextTable, shown
 
@@ -34,7 +34,7 @@ def print_tables(tables: list[TextTable]) -> None:
     _written(terminal)
 
 
-def print_lines(lines: Callable[[int], list[Line]]) -> None:
+def print_lines(lines: Callable[[int], list[HeadlineLine]]) -> None:
     """Print lines of styled text that are made for a width: the terminal's, from 40 to 80 characters."""
     from rich.text import Text
 

@@ -16,7 +16,7 @@ from sirev.store.digests import canonical_json, sha256
 from sirev.store.tables import Table
 
 if TYPE_CHECKING:
-    from sirev.tasks.external.sampled import Completion, Sampled
+    from sirev.tasks.external.sampled import ImportedCompletion, Sampled
 
 WITH = "with/"
 """How the names of inputs begin that narrow completions to the problems that all of them have."""
@@ -128,11 +128,11 @@ def _problem(one: Sampled) -> dict[str, str]:
     return {"id": one.id, "prompt": one.prompt, "target": "", "answer": one.gold, "level": one.level}
 
 
-def _completion(problem: str, draw: int, one: Completion) -> dict[str, Any]:
+def _completion(problem: str, draw: int, one: ImportedCompletion) -> dict[str, Any]:
     return {"problem_id": problem, "draw": draw, "text": one.text, "tokens": one.tokens, "finish": one.finish}
 
 
-def _grade(problem: str, draw: int, one: Completion) -> dict[str, Any]:
+def _grade(problem: str, draw: int, one: ImportedCompletion) -> dict[str, Any]:
     reason = "right" if one.correct else "no answer found" if one.answer == "" else "wrong"
     return {"problem_id": problem, "draw": draw, "correct": bool(one.correct), "reason": reason, "answer": one.answer or ""}
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from sirev.errors import BadInput
 from sirev.recipe import Kind, Method
 from sirev.store.artifacts import Artifact
-from sirev.study.evaluation import Measures, evaluate
-from sirev.study.steps import Model, StepResult, Steps
+from sirev.study.evaluation import MeasureResults, evaluate
+from sirev.study.steps import ModelWeights, StepResult, Steps
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """How a run ended: the comparison of its models, and why it stopped early or what it met on the way, if it did.
 
     `remark` is what the run's file is to say of one that came to its end.
@@ -30,19 +30,19 @@ class Iteration:
     """M_t, the draws of it that D_{t+1} is made from, and the D_t that a step of `kind` trained it on, if there was one."""
 
     t: int
-    model: Model
+    model: ModelWeights
     draws: tuple[StepResult, StepResult]
     kind: Kind
     data: StepResult | None
 
 
-def self_improve(steps: Steps, method: Method) -> Outcome:
+def self_improve(steps: Steps, method: Method) -> RunOutcome:
     """Algorithm 1, and what every M_t is asked."""
     notes: dict[int, str] = {}
-    measures: dict[int, Measures] = {}
+    measures: dict[int, MeasureResults] = {}
     for m in iterations(steps, method, notes):
         measures[m.t] = evaluate(steps, m.t, m.model, m.draws)
-    return Outcome(steps.compare(method, measures), early_end(steps, max(measures), notes), notes)
+    return RunOutcome(steps.compare(method, measures), early_end(steps, max(measures), notes), notes)
 
 
 def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[Iteration]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from sirev.study.steps import Model, StepResult, Steps
+from sirev.study.steps import ModelWeights, StepResult, Steps
 
-Measures = dict[str, StepResult]
+MeasureResults = dict[str, StepResult]
 """What was measured -> its artifact, as `sirev.stages.compare` names them."""
 
 
 def evaluate(
-    steps: Steps, t: int, model: Model, training_draws: tuple[StepResult, StepResult] | None = None, *, again: bool = False
-) -> Measures:
+    steps: Steps, t: int, model: ModelWeights, training_draws: tuple[StepResult, StepResult] | None = None, *, again: bool = False
+) -> MeasureResults:
     """Greedy answers for pass@1 (also on every OOD suite, by its own grader); draws for pass@N, coverage and diversity.
 
     A null run's model has no training draws, and no sweep of temperatures. M_1 asked `again` answers anew.

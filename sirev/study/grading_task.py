@@ -16,7 +16,7 @@ from sirev.store.local_files import LocalFiles
 from sirev.study.inputs import dataset_parameters, template_of
 from sirev.suggest import suggest
 
-Section = Gsm8k | Math | Mbpp | Csqa | OwnRows
+GraderSection = Gsm8k | Math | Mbpp | Csqa | OwnRows
 TaskName = Literal["gsm8k", "math", "mbpp", "csqa", "jsonl"]
 _TASKS: tuple[TaskName, ...] = get_args(TaskName)
 _ANSWERS = {"gsm8k": "math", "math": "math", "mbpp": "code", "csqa": "text", "jsonl": "math"}
@@ -28,7 +28,7 @@ _RECIPES = "mistral"
 class GradingTask:
     """A task's section as a recipe has it, one split of it, and its grader's section."""
 
-    section: Section
+    section: GraderSection
     split: str
     grader: Grader
 
@@ -81,9 +81,9 @@ def grading_task(name: str, data: str | Path | None, grader: str | None, split: 
     if name == "jsonl":
         if data is None:
             raise BadInput("--data: missing, and required by the task jsonl: a file of rows with question and answer")
-        section: Section = OwnRows(name="jsonl", data=Data(path=str(data)))
+        section: GraderSection = OwnRows(name="jsonl", data=Data(path=str(data)))
     else:
-        section = cast(Section, load_recipe(f"{_RECIPES}_{name}").task)
+        section = cast(GraderSection, load_recipe(f"{_RECIPES}_{name}").task)
         if data is not None:
             section = section.model_copy(update={"data": Data(path=str(data))})
     made: Grader = ProgramGrader(name="mbpp") if chosen == "mbpp" else TextGrader(name=cast(Any, chosen))

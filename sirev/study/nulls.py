@@ -13,10 +13,10 @@ from sirev.errors import BadInput
 from sirev.recipe import Method
 from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run
-from sirev.study.algorithm import Outcome, degenerate, early_end, iterations, self_improve
-from sirev.study.evaluation import Measures, evaluate
+from sirev.study.algorithm import RunOutcome, degenerate, early_end, iterations, self_improve
+from sirev.study.evaluation import MeasureResults, evaluate
 from sirev.study.step_names import GREEDY, parse_step, suite_split
-from sirev.study.steps import Model, StepResult, Steps
+from sirev.study.steps import ModelWeights, StepResult, Steps
 from sirev.suggest import suggest
 
 Null = Literal["resample", "retrain", "gold"]
@@ -26,7 +26,7 @@ RETRAINED = 3
 _PREFIX = "null-"
 
 
-def follow(steps: Steps, method: str, retrained: int = RETRAINED) -> Outcome:
+def follow(steps: Steps, method: str, retrained: int = RETRAINED) -> RunOutcome:
     """The course of a run: a method's, or a null run's."""
     if method == "null-resample":
         return resample(steps)
@@ -62,7 +62,7 @@ def retrained_in(run: Run) -> int:
     return sum(parse_step(step).is_null for step in run.pins) or RETRAINED
 
 
-def resample(steps: Steps) -> Outcome:
+def resample(steps: Steps) -> RunOutcome:
     """M_1 asked twice. Its draws show the noise of sampling; its greedy answers must be the same, or the engine is at fault."""
     _, _, m1 = _first(steps)
     measures = {1: evaluate(steps, 1, m1), 2: evaluate(steps, 2, m1, again=True)}
@@ -73,7 +73,7 @@ def resample(steps: Steps) -> Outcome:
     }
     agreement = steps.agree(1, asked)
     said = said_of(agreement) if isinstance(agreement, Artifact) else None
-    return Outcome(steps.compare("null-resample", measures), None, {1: said} if said else {}, said)
+    return RunOutcome(steps.compare("null-resample", measures), None, {1: said} if said else {}, said)
 
 
 def said_of(agreement: Artifact) -> str:
@@ -83,22 +83,22 @@ def said_of(agreement: Artifact) -> str:
     return f"greedy answers of M_1 asked twice: {found}"
 
 
-def retrain(steps: Steps, count: int) -> Outcome:
+def retrain(steps: Steps, count: int) -> RunOutcome:
     """M_1 trained `count` times more from M_0, by other random numbers: what two trainings that are alike differ by."""
     m0, data, m1 = _first(steps)
-    measures: dict[int, Measures] = {1: evaluate(steps, 1, m1)}
+    measures: dict[int, MeasureResults] = {1: evaluate(steps, 1, m1)}
     for t in range(2, count + 2):
         measures[t] = evaluate(steps, t, steps.train_again(t, init=m0, data=data))
-    return Outcome(steps.compare("null-retrain", measures), None, {})
+    return RunOutcome(steps.compare("null-retrain", measures), None, {})
 
 
-def gold(steps: Steps, method: Method) -> Outcome:
+def gold(steps: Steps, method: Method) -> RunOutcome:
     """M'_1 = M_1, then SFT of M'_{t-1} on gold answers for the optimizer steps of the method's M_t: training alone.
 
     Where the method had nothing to train on, nor does this: it ends, or goes on with the same model, as the method did.
     """
     notes: dict[int, str] = {}
-    measures: dict[int, Measures] = {}
+    measures: dict[int, MeasureResults] = {}
     for m in iterations(steps, method, notes):
         if m.t == 1:
             null = m.model
@@ -108,10 +108,10 @@ def gold(steps: Steps, method: Method) -> Outcome:
             init = null if steps.recipe.init_from == "previous" else steps.base_model()
             null = steps.train_on_gold(m.t, init, answers, instead_of=(m.kind, m.model, m.data))
         measures[m.t] = evaluate(steps, m.t, null)
-    return Outcome(steps.compare(f"null-gold-{method}", measures), early_end(steps, max(measures), notes), notes)
+    return RunOutcome(steps.compare(f"null-gold-{method}", measures), early_end(steps, max(measures), notes), notes)
 
 
-def _first(steps: Steps) -> tuple[Model, StepResult, Model]:
+def _first(steps: Steps) -> tuple[ModelWeights, StepResult, ModelWeights]:
     """M_0, D and M_1."""
     steps.all_problems()
     m0 = steps.base_model()

@@ -37,7 +37,7 @@ class Planned:
 
 
 StepResult = Artifact | Planned
-Answers = Literal["math", "code", "text", "letters"]
+AnswerKind = Literal["math", "code", "text", "letters"]
 GUESS = 0.2
 """How often guessing is right where an answer is one of CommonsenseQA's five options."""
 
@@ -53,7 +53,7 @@ class Executor(Protocol):
 
 
 @dataclass(frozen=True)
-class Model:
+class ModelWeights:
     """M_t: full weights, or an adapter and the base it sits on."""
 
     weights: StepResult
@@ -65,7 +65,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Graded:
+class GradedAnswers:
     """Answers and their verdicts, with the problems they answer."""
 
     problems: StepResult
@@ -131,23 +131,23 @@ class Steps:
         parameters = source.SourceParameters(task.name, split, n, levels, task.data_seed, weights)
         return self._do(step_names.problems_step("source", split), source.STAGE, parameters, {})
 
-    def base_model(self) -> Model:
+    def base_model(self) -> ModelWeights:
         """M_0."""
         named = self.recipe.model
         if named.pretrain is None:
-            return Model(self._do(step_names.BASE_MODEL, model.STAGE, model_parameters(named, self._local), {}))
+            return ModelWeights(self._do(step_names.BASE_MODEL, model.STAGE, model_parameters(named, self._local), {}))
         sizes = pretrain.ArchitectureParameters(**(named.architecture or Architecture()).model_dump())
         parameters = pretrain.PretrainParameters(architecture=sizes, threads=2, **named.pretrain.model_dump())
-        return Model(self._do(step_names.PRETRAINED_MODEL, pretrain.STAGE, parameters, {}))
+        return ModelWeights(self._do(step_names.PRETRAINED_MODEL, pretrain.STAGE, parameters, {}))
 
-    def gold_answers(self, m0: Model) -> StepResult:
+    def gold_answers(self, m0: ModelWeights) -> StepResult:
         """D: every training problem with its gold answer; for CommonsenseQA possibly with a rationale of M_0's own."""
         problems = self.problems("train")
         if isinstance(self.recipe.task, Csqa) and self.recipe.task.rationales == "self":
             return self._own_rationales(m0, problems, self.recipe.task.bootstrap)
         return self._do(step_names.selection_step(1), select.STAGE, select.SelectParameters("gold"), {"problems": problems})
 
-    def _own_rationales(self, m0: Model, problems: StepResult, n: int) -> StepResult:
+    def _own_rationales(self, m0: ModelWeights, problems: StepResult, n: int) -> StepResult:
         """One rationale of M_0, few-shot, that reaches the right letter, for each problem where there is one.
 
         STaR (arXiv 2203.14465) without its second round: M_0 is never shown the gold answer.
@@ -159,26 +159,30 @@ class Steps:
         parameters = select.SelectParameters("sft", unique=True, max_per_problem=1, seed=derive_seed(self.seed, "select", 1))
         return self._do(step_names.selection_step(1), select.STAGE, parameters, {**answers.inputs(), "problems": problems})
 
-    def select(self, t: int, kind: Kind, answers: Graded, previous: StepResult | None) -> StepResult:
+    def select(self, t: int, kind: Kind, answers: GradedAnswers, previous: StepResult | None) -> StepResult:
         """D_t from answers of M_{t-1}; `previous` is D_{t-1} if M_{t-1} was trained by the same kind of step."""
         wanted = self._settings(kind).select
         parameters = select.SelectParameters(kind, wanted.unique, wanted.max_per_problem, derive_seed(self.seed, "select", t))
         inputs = answers.inputs() | ({"previous": previous} if previous is not None else {})
         return self._do(step_names.selection_step(t), select.STAGE, parameters, inputs)
 
-    def train(self, t: int, kind: Kind, init: Model, data: StepResult, reference: Model | None = None) -> Model:
+    def train(
+        self, t: int, kind: Kind, init: ModelWeights, data: StepResult, reference: ModelWeights | None = None
+    ) -> ModelWeights:
         """M_t, trained from `init` on `data`; for DPO against `reference`."""
         settings = self.recipe.training.initial if t == 1 else self._settings(kind)
         inputs = init.inputs("init") | {"data": data} | (reference.inputs("reference") if reference else {})
         return self._train(step_names.training_step(t), kind, settings, derive_seed(self.seed, "train", t), init, inputs)
 
-    def train_again(self, t: int, init: Model, data: StepResult) -> Model:
+    def train_again(self, t: int, init: ModelWeights, data: StepResult) -> ModelWeights:
         """M_1 trained once more, by other random numbers; the first time is t = 2 of a null run."""
         seed = derive_seed(self.seed, "train", 1, "null", t - 1)
         inputs = init.inputs("init") | {"data": data}
         return self._train(step_names.training_step(t, null=True), "sft", self.recipe.training.initial, seed, init, inputs)
 
-    def train_on_gold(self, t: int, init: Model, data: StepResult, instead_of: tuple[Kind, Model, StepResult]) -> Model:
+    def train_on_gold(
+        self, t: int, init: ModelWeights, data: StepResult, instead_of: tuple[Kind, ModelWeights, StepResult]
+    ) -> ModelWeights:
         """A null M_t: SFT of `init` on gold answers for as many optimizer steps as a method's M_t took.
 
         `instead_of` is the kind of the method's step, its M_t, and the D_t that it was trained on.
@@ -206,10 +210,10 @@ class Steps:
         kind: Kind,
         settings: Optimisation,
         seed: int,
-        init: Model,
+        init: ModelWeights,
         inputs: Mapping[str, StepResult],
         optimizer_steps: int | None = None,
-    ) -> Model:
+    ) -> ModelWeights:
         training = self.recipe.training
         lora = training.lora or Lora() if training.parameters == "lora" else None
         parameters = train.TrainParameters(
@@ -232,14 +236,14 @@ class Steps:
             **training.memory.model_dump(),
         )
         weights = self._do(name, train.STAGE, parameters, inputs)
-        return Model(weights, (init.base or init.weights) if lora else None)
+        return ModelWeights(weights, (init.base or init.weights) if lora else None)
 
-    def training_draws(self, t: int, model: Model) -> tuple[StepResult, StepResult]:
+    def training_draws(self, t: int, model: ModelWeights) -> tuple[StepResult, StepResult]:
         """N draws of M_t on the training problems: (problems, completions)."""
         return self._sample(t, model, "train", self.recipe.sampling, first=self.recipe.sampling.problems)
 
     def test_draws(
-        self, t: int, model: Model, *, temperature: float | None = None, again: bool = False
+        self, t: int, model: ModelWeights, *, temperature: float | None = None, again: bool = False
     ) -> tuple[StepResult, StepResult]:
         """The evaluation's draws of M_t on the problems it is evaluated on; M_1's drawn `again` by other random numbers."""
         asked = self.recipe.evaluation.draws
@@ -248,7 +252,9 @@ class Steps:
         asked = asked.model_copy(update={"temperature": temperature})
         return self._sample(t, model, self.recipe.evaluation.split, asked, how=str(temperature), again=again)
 
-    def greedy(self, t: int, model: Model, suite: str | None = None, *, again: bool = False) -> tuple[StepResult, StepResult]:
+    def greedy(
+        self, t: int, model: ModelWeights, suite: str | None = None, *, again: bool = False
+    ) -> tuple[StepResult, StepResult]:
         """M_t's greedy answers to the problems it is evaluated on, or to an OOD suite's; `again` looks none up."""
         asked = self.recipe.evaluation.draws
         limit = getattr(self.recipe.evaluation.ood[suite], "max_new_tokens", None) if suite else None
@@ -256,20 +262,20 @@ class Steps:
         split = step_names.suite_split(suite) if suite else self.recipe.evaluation.split
         return self._sample(t, model, split, decoding, how=step_names.GREEDY, again=again)
 
-    def grade(self, t: int, what: str, answers: tuple[StepResult, StepResult], grader: Grader) -> Graded:
+    def grade(self, t: int, what: str, answers: tuple[StepResult, StepResult], grader: Grader) -> GradedAnswers:
         """Verdicts on answers by a grader of the recipe."""
         problems, completions = answers
         inputs = {"problems": problems, "completions": completions}
         grades = self._do(step_names.grading_step(what, t), grade.STAGE, grade.parameters_for(grader), inputs)
-        return Graded(problems, completions, grades)
+        return GradedAnswers(problems, completions, grades)
 
-    def measure(self, t: int, what: str, family: str, answers: Graded) -> StepResult:
+    def measure(self, t: int, what: str, family: str, answers: GradedAnswers) -> StepResult:
         """One family of statistics of M_t's answers."""
         answers_are = "text" if self.answers == "letters" else self.answers
         parameters = measure.parameters_for(family, answers_are)
         return self._do(step_names.measuring_step(what, t), measure.STAGE, parameters, answers.inputs())
 
-    def embed(self, t: int, answers: Graded) -> StepResult | None:
+    def embed(self, t: int, answers: GradedAnswers) -> StepResult | None:
         """How unlike M_t's answers are by the recipe's embedding model; None where it has none."""
         model = self.embedding_model()
         if model is None or self.recipe.evaluation.embedding is None:
@@ -301,7 +307,7 @@ class Steps:
         return self._do(step_names.COMPARISON, compare.STAGE, parameters, inputs)
 
     @property
-    def answers(self) -> Answers:
+    def answers(self) -> AnswerKind:
         """What an answer is, which decides how its diversity is measured: an option's letter alone has none."""
         task, grader = self.recipe.task, self.recipe.evaluation.grader
         if isinstance(task, Csqa):
@@ -316,7 +322,7 @@ class Steps:
     def _sample(
         self,
         t: int,
-        model: Model,
+        model: ModelWeights,
         split: str,
         asked: Decoding,
         *,

@@ -15,7 +15,7 @@ LETTERS = "ABCDE"
 
 
 @dataclass(frozen=True)
-class Question:
+class CsqaQuestion:
     """One question as the prompts need it, whichever shape the row had."""
 
     id: str
@@ -57,20 +57,20 @@ def few_shot(rows: Iterable[Row]) -> list[dict[str, str]]:
     return in_order(_problem(q, examples + render(template, **_fields(q)), "") for q in map(_question, rows))
 
 
-def _examples() -> list[tuple[Question, str]]:
-    return [(Question("", e.stem, e.options, e.letter), e.reasoning) for e in EXAMPLES]
+def _examples() -> list[tuple[CsqaQuestion, str]]:
+    return [(CsqaQuestion("", e.stem, e.options, e.letter), e.reasoning) for e in EXAMPLES]
 
 
-def _fields(question: Question) -> dict[str, str]:
+def _fields(question: CsqaQuestion) -> dict[str, str]:
     options = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, question.options, strict=True))
     return {"question": question.stem, "options": options}
 
 
-def _problem(question: Question, prompt: str, target: str) -> dict[str, str]:
+def _problem(question: CsqaQuestion, prompt: str, target: str) -> dict[str, str]:
     return {"id": question.id, "prompt": prompt, "target": target, "answer": question.letter, "level": ""}
 
 
-def _targets(questions: list[Question], rationales: str, split: str, explanations: Iterable[Row] | None) -> dict[str, str]:
+def _targets(questions: list[CsqaQuestion], rationales: str, split: str, explanations: Iterable[Row] | None) -> dict[str, str]:
     if rationales == "none":
         return {q.id: q.letter for q in questions}
     if split != "train":
@@ -95,7 +95,7 @@ def _explained(rows: Iterable[Row]) -> dict[str, str]:
     return found
 
 
-def _question(row: Row) -> Question:
+def _question(row: Row) -> CsqaQuestion:
     nested = row.values.get("question")
     inner = Row(row.where, nested) if isinstance(nested, dict) else row  # upstream nests what the Hub has flat
     stem = text(inner, "stem" if inner is not row else "question")
@@ -103,7 +103,7 @@ def _question(row: Row) -> Question:
     if letter not in tuple(LETTERS):
         hint = " (the Hub's test split is published without answers: use validation)" if not letter else ""
         raise BadInput(f"{row.where}: field 'answerKey' must be one of {', '.join(LETTERS)}, found {shown(letter)}{hint}")
-    return Question(text(row, "id"), plain(stem), _options(inner), letter)
+    return CsqaQuestion(text(row, "id"), plain(stem), _options(inner), letter)
 
 
 def _options(row: Row) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from sirev.tasks.splits import FEW_SHOT, upstream_split
 from sirev.tasks.subset import hold_out, limited
 
 Emit = Callable[[dict[str, Any]], None]
-Problems = list[dict[str, str]]
+ProblemRows = list[dict[str, str]]
 
 HUB_SPLITS = {"csqa": {"test": "validation"}, "mbpp": {"dev": "validation"}}
 """What a split is called on the Hub, where it is not called the same."""
@@ -33,7 +33,7 @@ def load(arguments: dict[str, Any], emit: Emit) -> dict[str, int]:
     return {"problems": len(problems)}
 
 
-def _problems(task: str, split: str, arguments: dict[str, Any]) -> Problems:
+def _problems(task: str, split: str, arguments: dict[str, Any]) -> ProblemRows:
     options, template = arguments["options"], arguments["template"]
     if task == "python":
         return own.problems(arguments["files"]["class"], upstream_split(task, split), options["options"])

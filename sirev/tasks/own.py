@@ -14,7 +14,7 @@ from sirev.errors import BadInput
 from sirev.tasks.rows import Row, one_line, shown, text
 
 
-class Task(Protocol):
+class OwnTask(Protocol):
     """What a user's class offers; the grader is named in the recipe."""
 
     def problems(self, split: str) -> Iterable[Mapping[str, str]]:
@@ -37,7 +37,7 @@ def problems(name: str, split: str, options: Mapping[str, Any] | None = None) ->
     return _checked([_row(f"{name} {split}[{i}]", values) for i, values in enumerate(given)])
 
 
-def load(name: str, options: Mapping[str, Any] | None = None) -> Task:
+def load(name: str, options: Mapping[str, Any] | None = None) -> OwnTask:
     """An instance of the named class; BadInput if there is none or it has no method `problems`."""
     module_name, _, class_name = name.rpartition(":")
     if not module_name or not class_name:
@@ -49,7 +49,7 @@ def load(name: str, options: Mapping[str, Any] | None = None) -> Task:
     if not callable(getattr(found, "problems", None)):  # before it is called: making a Popen, say, runs a command
         raise BadInput(f"{name}: has no method problems(split)")
     try:
-        task: Task = found(**(options or {}))
+        task: OwnTask = found(**(options or {}))
     except Exception as error:
         raise BadInput(f"{name}: can't be made with options {shown(dict(options or {}))}: {_said(error)}") from None
     return task

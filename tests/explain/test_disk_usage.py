@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sirev.explain.disk_usage import Share, Space, run_shares, usage
+from sirev.explain.disk_usage import Space, StageShare, run_shares, usage
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.runs import Pin, Run
 from sirev.store.store import Store
@@ -49,11 +49,11 @@ def filled(store: Store) -> Store:
 def test_what_several_have_is_counted_once_in_each_and_in_the_total(filled: Store) -> None:
     found = usage(filled)
     assert found.stages == [
-        Share("train", 2, 1000 + 2000 + 10, 3000),
-        Share("pretrain", 1, 110, 100),
-        Share("grade", 1, 7 + 5, 7 + 5),
+        StageShare("train", 2, 1000 + 2000 + 10, 3000),
+        StageShare("pretrain", 1, 110, 100),
+        StageShare("grade", 1, 7 + 5, 7 + 5),
     ]
-    assert found.runs == [Share("one", 2, 1110, 1000), Share("two", 3, 2110 + 12, 2012)]
+    assert found.runs == [StageShare("one", 2, 1110, 1000), StageShare("two", 3, 2110 + 12, 2012)]
     manifests = sum(filled.objects.size(pin.artifact) for run in filled.runs.all() for step, pin in run.pins.items())
     manifests -= filled.objects.size(filled.runs.all()[0].pins["pretrain:0"].artifact)
     # weights, tokenizer, two models, a grade, its note, and four manifests
@@ -95,7 +95,7 @@ def test_files_that_were_given_up_take_no_space(filled: Store) -> None:
     filled.hollow.add(model.digest)
     filled.objects.path(model.manifest["files"]["b"]["sha256"]).unlink()
     found = usage(filled)
-    assert [share for share in found.stages if share.name == "train"] == [Share("train", 2, 1010, 1000)]
+    assert [share for share in found.stages if share.name == "train"] == [StageShare("train", 2, 1010, 1000)]
     assert [share.size for share in found.runs] == [1110, 110 + 12]
     assert found.missing == []
 
@@ -106,7 +106,7 @@ def test_what_is_missing_is_said_and_the_rest_still_counted(filled: Store) -> No
     filled.objects.path(two.pins["train:1"].artifact).unlink()
     filled.records.path(two.pins["grade/test:1"].key, two.pins["grade/test:1"].artifact).unlink()
     found = usage(Store(filled.path))
-    assert [share for share in found.stages if share.name == "grade"] == [Share("grade", 1, 7, 7)]  # by its step; no note
+    assert [share for share in found.stages if share.name == "grade"] == [StageShare("grade", 1, 7, 7)]  # by its step; no note
     assert len(found.missing) == 2
     assert any(two.pins["train:1"].artifact[:12] in line for line in found.missing)
 
@@ -116,7 +116,7 @@ def test_shares_of_runs_read_no_other_runs_records(filled: Store) -> None:
     (filled.path / "records" / "00" / ("0" * 64)).mkdir(parents=True, exist_ok=True)
     (filled.path / "records" / "00" / ("0" * 64) / f"{'1' * 64}.json").write_text("damaged")
     (one,) = [run for run in filled.runs.all() if run.id == "one"]
-    assert run_shares(reach(filled, [one]), [one]) == [Share("one", 2, 1110, 1110)]
+    assert run_shares(reach(filled, [one]), [one]) == [StageShare("one", 2, 1110, 1110)]
 
 
 def test_the_json_form_has_every_field(filled: Store) -> None:

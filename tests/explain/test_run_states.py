@@ -16,7 +16,7 @@ from sirev.cli.store import retention
 from sirev.errors import BadInput, StageFailed
 from sirev.execution.children import Crew
 from sirev.explain.run_list import ListedRun, listed_runs
-from sirev.explain.run_states import LONGEST_REASON, State, States, failure_noted
+from sirev.explain.run_states import LONGEST_REASON, RunState, States, failure_noted
 from sirev.stages import grade
 from sirev.store.leases import Lease
 from sirev.store.runs import Run
@@ -48,7 +48,7 @@ def add(store: Store, run_id: str = "tiny-sft-s0-aaaa", **more: Any) -> Run:
     return run
 
 
-def state_of(store: Store, run_id: str) -> State:
+def state_of(store: Store, run_id: str) -> RunState:
     run = store.runs.get(run_id)
     assert run is not None
     return States(store).of(run)

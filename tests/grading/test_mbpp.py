@@ -11,13 +11,13 @@ from sirev.errors import BadInput
 from sirev.grading import mbpp
 from sirev.grading.claims import claims
 from sirev.grading.grade import ANSWER_LIMIT, IN_PROCESS, RIGHT, Grade
-from sirev.grading.mbpp import NO_CODE, Settings, grade_all, verdict
+from sirev.grading.mbpp import NO_CODE, ProgramSettings, grade_all, verdict
 from sirev.grading.sandbox import Ended, Found, Outcome, Tier, best_tier, confine, programs, values
 from sirev.grading.sandbox.programs import WALL
 from sirev.recipe.sections import ProgramGrader
 from tests.grading.conftest import Published
 
-SETTINGS = Settings(5, sandbox="C")
+SETTINGS = ProgramSettings(5, sandbox="C")
 """C: these programs are harmless, and the best tier of the machine is taken anyway."""
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "sandbox.md").read_text()
 """What these tests hold the page to is what a reader could not see to be wrong."""
@@ -32,7 +32,7 @@ def gold(*tests: str, setup: str = "") -> str:
 GOLD = gold("assert f(1) == 2", "assert f(2) == 3")
 
 
-def graded(pairs: list[tuple[str, str]], settings: Settings = SETTINGS, workers: int = 2) -> list[Grade]:
+def graded(pairs: list[tuple[str, str]], settings: ProgramSettings = SETTINGS, workers: int = 2) -> list[Grade]:
     return grade_all(pairs, settings, workers=workers, progress=lambda done: None)[0]
 
 
@@ -155,7 +155,7 @@ def test_setup_runs_after_the_program() -> None:
 
 
 def test_without_the_prelude_a_program_has_only_its_own_imports() -> None:
-    bare = Settings(5, sandbox="C", prelude=False)
+    bare = ProgramSettings(5, sandbox="C", prelude=False)
     code = "def f(x: int) -> int:\n    return math.floor(x) + 1"
     pairs = [(code, GOLD), ("import math\n" + code, GOLD)]
     assert [grade.reason for grade in graded(pairs, bare)] == ["exception: NameError: name 'math' is not defined", RIGHT]
@@ -227,7 +227,7 @@ def test_a_machine_that_offers_less_than_is_asked_runs_nothing(monkeypatch: pyte
     asked: list[Tier] = ["A", "B"]
     for least in asked:
         with pytest.raises(BadInput, match=r"unshare: Operation not permitted.*Landlock.*--allow-unsafe-code"):
-            graded([(F, GOLD)], Settings(5, sandbox=least))
+            graded([(F, GOLD)], ProgramSettings(5, sandbox=least))
 
 
 def solutions(published: Published) -> dict[int, tuple[str, str]]:
@@ -240,7 +240,9 @@ def solutions(published: Published) -> dict[int, tuple[str, str]]:
 def test_every_reference_solution_is_right(published: Published) -> None:
     rows = solutions(published)
     assert len(rows) == 974
-    reasons = dict(zip(rows, (grade.reason for grade in graded(list(rows.values()), Settings(17, sandbox="C"))), strict=True))
+    reasons = dict(
+        zip(rows, (grade.reason for grade in graded(list(rows.values()), ProgramSettings(17, sandbox="C"))), strict=True)
+    )
     # 590 expects the sum of a real and an imaginary number, 596 calls sys.getsizeof on both sides.
     assert {task: why for task, why in reasons.items() if why != RIGHT} == {590: IN_PROCESS, 596: IN_PROCESS}
 
@@ -248,7 +250,7 @@ def test_every_reference_solution_is_right(published: Published) -> None:
 def labelled(published: Published, models: set[str], prelude: bool) -> dict[tuple[str, int], tuple[bool, Grade]]:
     """(model, task) -> its label and our grade. The tests of a task are one text here, so they run in process."""
     rows: list[dict[str, Any]] = [row for row in published("labelled/mbpp_ldb_seeds.jsonl.gz") if row["model"] in models]
-    grades = graded([(row["solution"], gold(row["test"])) for row in rows], Settings(3, sandbox="C", prelude=prelude))
+    grades = graded([(row["solution"], gold(row["test"])) for row in rows], ProgramSettings(3, sandbox="C", prelude=prelude))
     return {(row["model"], row["task_id"]): (row["is_solved"], grade) for row, grade in zip(rows, grades, strict=True)}
 
 

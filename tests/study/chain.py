@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sirev.cli.progress import Progress
+from sirev.cli.progress import RunProgress
 from sirev.execution.children import Crew
 from sirev.execution.runner import Runner
 from sirev.stages.stage import Context, Stage, semantic
@@ -47,7 +47,7 @@ def main(store: Store, hold: Path | None) -> list[str]:
     stage = Stage("train", 1, Parameters, work, place=0)
     run = store.runs.get("chain") or Run("chain", "chain", "sft", 0, 1, {"env": "any"}, "2026")
     crew = Crew("2026")
-    with Progress() as progress, crew.turn, store.leasing():
+    with RunProgress() as progress, crew.turn, store.leasing():
         runner = Runner(store, run, crew, progress)
         inputs: dict[str, Any] = {}
         for number in range(1, STEPS + 1):

@@ -79,11 +79,13 @@ def test_the_first_dpo_loss_is_ln_2_because_the_reference_is_the_model_before(sm
 
 
 def test_the_first_dpo_loss_is_not_ln_2_against_m0(smoke_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sirev.study.steps import Model, Steps
+    from sirev.study.steps import ModelWeights, Steps
 
     train = Steps.train
 
-    def against_m0(self: Steps, t: int, kind: str, init: Model, data: Artifact, reference: Model | None = None) -> Model:
+    def against_m0(
+        self: Steps, t: int, kind: str, init: ModelWeights, data: Artifact, reference: ModelWeights | None = None
+    ) -> ModelWeights:
         return train(self, t, kind, init, data, self.base_model() if reference else None)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Steps, "train", against_m0)

@@ -14,7 +14,7 @@ from sirev.cli.units import size_text
 from sirev.errors import BadInput
 from sirev.explain import history, lookup
 from sirev.explain.action_diff import moment, shown
-from sirev.explain.disk_usage import Share, Space, Usage, usage
+from sirev.explain.disk_usage import Space, StageShare, Usage, usage
 from sirev.printing import out, out_json, out_path, say
 from sirev.reporting.summary import recorded_runs
 from sirev.reporting.tables import ABSENT, TextTable
@@ -310,7 +310,7 @@ def _referred(store: Store, artifact: Artifact) -> str:
     return f"the local model of digest {reference['digest'][:12]}, {where}"
 
 
-def _shares_table(title: str, what: str, shares: list[Share]) -> TextTable:
+def _shares_table(title: str, what: str, shares: list[StageShare]) -> TextTable:
     table = TextTable(title, [what, "artifacts", "size", "only here"], 1)
     table.rows = [[one.name, f"{one.artifacts:,}", size_text(one.size), size_text(one.own)] for one in shares]
     return table

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sirev.errors import BadInput
 from sirev.reporting.figures import accuracy, diversity, sampling
-from sirev.reporting.figures.canvas import DARK, LIGHT, Ink, Sheet, style
+from sirev.reporting.figures.canvas import DARK, LIGHT, FigureSheet, Ink, style
 from sirev.reporting.figures.sentences import SENTENCES
 from sirev.reporting.figures.series import Comparison, methods, step_names
 from sirev.reporting.figures.svg_element import embedded, recoloured
@@ -23,7 +23,7 @@ from sirev.reporting.output_files import written_file
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FIGURES: dict[str, tuple[str, Callable[[Sheet, dict[str, Any]], None]]] = {
+FIGURES: dict[str, tuple[str, Callable[[FigureSheet, dict[str, Any]], None]]] = {
     "pass-at-1": ("pass@1 over iterations", accuracy.pass_at_1),
     "coverage": ("M₁'s coverage, and each method's gains", accuracy.coverage),
     "improvement": ("Newly solved problems: were they within M₁'s reach?", sampling.improvement),
@@ -50,13 +50,13 @@ def draw(comparison: dict[str, Any], name: str, *, dark: bool = False, titled: b
     return _drawn(comparison, name, DARK if dark else LIGHT, titled).figure
 
 
-def _drawn(comparison: dict[str, Any], name: str, ink: Ink, titled: bool) -> Sheet:
+def _drawn(comparison: dict[str, Any], name: str, ink: Ink, titled: bool) -> FigureSheet:
     if name not in FIGURES:
         raise BadInput(f"no figure {name!r} (known: {', '.join(FIGURES)})")
     title, onto = FIGURES[name]
     with _styled(ink):
         found = methods(comparison)
-        sheet = Sheet(ink, title if titled else None, [method.name for method in found], step_names(found))
+        sheet = FigureSheet(ink, title if titled else None, [method.name for method in found], step_names(found))
         onto(sheet, comparison)
         sheet.close()
         return sheet

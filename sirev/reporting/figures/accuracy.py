@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sirev.metrics.statistic import Statistic, absent
-from sirev.reporting.figures.canvas import MARKERS, Sheet, room, share_limits, short
+from sirev.reporting.figures.canvas import MARKERS, FigureSheet, room, share_limits, short
 from sirev.reporting.figures.series import (
     Comparison,
-    Method,
+    MethodRuns,
     iteration,
     mean,
     methods,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SEED_NOTE = "Thin lines: seeds; thick: their mean, with the mean of their intervals."
 
 
-def draw_nulls(sheet: Sheet, panel: Axes, comparison: Comparison, x: float, *path: str, label: bool = True) -> None:
+def draw_nulls(sheet: FigureSheet, panel: Axes, comparison: Comparison, x: float, *path: str, label: bool = True) -> None:
     """Null runs of one statistic: M_1 trained or drawn again as bands, training on gold solutions as grey lines up to t = `x`."""
     for kind, verb in (("retrain", "retrained"), ("resample", "redrawn")):
         runs = [run for group in nulls(comparison, kind) for run in group.runs]
@@ -41,19 +41,19 @@ def draw_nulls(sheet: Sheet, panel: Axes, comparison: Comparison, x: float, *pat
             sheet.line(panel, within, group.name, sheet.ink.null, label=short(name) if label else "", **look)
 
 
-def seeds_note(sheet: Sheet, found: list[Method]) -> None:
+def seeds_note(sheet: FigureSheet, found: list[MethodRuns]) -> None:
     """Say how several seeds are drawn, where there are several."""
     if any(len(method.runs) > 1 for method in found):
         sheet.notes.append(SEED_NOTE)
 
 
-def shifts(found: list[Method], ts: list[int], share: float = 0.018) -> list[float]:
+def shifts(found: list[MethodRuns], ts: list[int], share: float = 0.018) -> list[float]:
     """Sideways shifts, `share` of the axis apart, that keep intervals off each other; M_1 is the same model for all methods."""
     step = share * (ts[-1] - ts[0] if len(ts) > 1 else 1)
     return [(method.place - (len(found) - 1) / 2) * step for method in found]
 
 
-def pass_at_1(sheet: Sheet, comparison: Comparison) -> None:
+def pass_at_1(sheet: FigureSheet, comparison: Comparison) -> None:
     """pass@1 over t, a line per method."""
     found = methods(comparison)
     ts = times(found)
@@ -68,7 +68,7 @@ def pass_at_1(sheet: Sheet, comparison: Comparison) -> None:
     seeds_note(sheet, found)
 
 
-def coverage(sheet: Sheet, comparison: Comparison) -> None:
+def coverage(sheet: FigureSheet, comparison: Comparison) -> None:
     """Left: M_1's coverage in both readings on both splits. Right: each method's best and last gain over M_1."""
     from matplotlib.ticker import MaxNLocator
 
@@ -103,7 +103,7 @@ def coverage(sheet: Sheet, comparison: Comparison) -> None:
         sheet.notes.append(_advice(found))
 
 
-def _readings(sheet: Sheet, panel: Axes, found: list[Method]) -> None:
+def _readings(sheet: FigureSheet, panel: Axes, found: list[MethodRuns]) -> None:
     rows = [(reading, split) for reading in ("mass", "solved") for split in ("train", "test")]
     by_seed = {run["seed"]: run for method in found for run in method.runs}
     spread, size = 0.6 / max(1, len(by_seed)), 4.5 if len(by_seed) == 1 else 3
@@ -124,14 +124,14 @@ def _readings(sheet: Sheet, panel: Axes, found: list[Method]) -> None:
     panel.grid(False, axis="y")
 
 
-def _advice(found: list[Method]) -> str:
+def _advice(found: list[MethodRuns]) -> str:
     advice: dict[str, Any] = next((run["advice"] for method in found for run in method.runs if run.get("advice")), {})
     said = f"advises {advice['methods']}" if advice.get("methods") else "gives no advice here"
     reason = f": {advice['reason']}" if advice.get("reason") else ""
     return f"The paper's rule (the side of 50% that coverage lies on) {said}{reason}."
 
 
-def gain(method: Method, t: int | None) -> Statistic:
+def gain(method: MethodRuns, t: int | None) -> Statistic:
     """M_t's pass@1 less M_1's in 0..1, the mean over seeds, with the paired interval of the comparison where it has one."""
     if t is None or t < 2:
         return absent("M_1 is the only model")
@@ -145,7 +145,7 @@ def gain(method: Method, t: int | None) -> Statistic:
     return mean(found)[0][1]
 
 
-def best_gain(method: Method) -> tuple[int | None, Statistic]:
+def best_gain(method: MethodRuns) -> tuple[int | None, Statistic]:
     """The t of the largest gain (the earliest of equals), and the gain; a maximum over t, so it flatters."""
     gains = [(t, gain(method, t)) for t in range(2, method.last + 1)]
     there = [(one["value"], -t, one) for t, one in gains if one["value"] is not None]
@@ -155,7 +155,7 @@ def best_gain(method: Method) -> tuple[int | None, Statistic]:
     return -negative, one
 
 
-def ood(sheet: Sheet, comparison: Comparison) -> None:
+def ood(sheet: FigureSheet, comparison: Comparison) -> None:
     """A row a suite: accuracy over t, accuracy by level in a panel a method, group disparity."""
     found, suites = methods(comparison), list(comparison.get("suites") or [])
     if not suites or not found:
@@ -194,7 +194,7 @@ def ood(sheet: Sheet, comparison: Comparison) -> None:
     seeds_note(sheet, found)
 
 
-def _levels(sheet: Sheet, panel: Axes, method: Method, suite: str) -> None:
+def _levels(sheet: FigureSheet, panel: Axes, method: MethodRuns, suite: str) -> None:
     by_suite = [i.get("ood", {}).get(suite, {}) for run in method.runs for i in run["iterations"]]
     levels = numbers({level for measured in by_suite for level in measured.get("levels", {})})
     if not levels:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sirev.metrics.statistic import Statistic
 from sirev.reporting.figures.labels import LABEL_SHIFT, move_apart
-from sirev.reporting.figures.series import Curve, Method, mean, model, values
+from sirev.reporting.figures.series import Curve, MethodRuns, mean, model, values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,7 +104,7 @@ def style(ink: Ink, hash_salt: str = "sirev") -> dict[str, Any]:
 
 
 @dataclass
-class Sheet:
+class FigureSheet:
     """A figure under way; `names` are the methods that get colours, `steps` the names of M_1, M_2, ... if they have any.
 
     It remembers which panels got a value; `close` writes in the others why they have none.
@@ -154,7 +154,7 @@ class Sheet:
             panel.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
         return [list(row) for row in grid]
 
-    def colour(self, method: Method) -> str:
+    def colour(self, method: MethodRuns) -> str:
         """The method's colour, the same in every figure of a comparison and, for the paper's methods, in every study."""
         own = OKABE_ITO[self._colours[method.name]]
         return self._twinned(*(mixed(own, "#ffffff", 1 - ink.lift) for ink in (self.ink, DARK)))
@@ -207,7 +207,7 @@ class Sheet:
             end = max(i for i, value in enumerate(y) if value == value)
             self.label(panel, curve[end][0], y[end], label, label_colour or colour, leader=colour)
 
-    def method(self, panel: Axes, method: Method, curves: Sequence[Curve], *, label: bool = True, **look: Any) -> None:
+    def method(self, panel: Axes, method: MethodRuns, curves: Sequence[Curve], *, label: bool = True, **look: Any) -> None:
         """A method's thick line, with its seeds' thin ones where there are several."""
         colour = self.colour(method)
         shift = look.pop("shift", 0)
@@ -377,7 +377,7 @@ def share_limits(panels: Sequence[Axes]) -> None:
         panel.set_ylim(max(low, -1.5), min(high, 101.5))
 
 
-def room(found: Sequence[Method]) -> float:
+def room(found: Sequence[MethodRuns]) -> float:
     """Inches by which panels are wider for methods' names that are longer than "sft-dpo"."""
     return 0.06 * max([0, *(len(short(method.name)) - 7 for method in found)])
 

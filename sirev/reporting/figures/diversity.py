@@ -6,12 +6,12 @@ import itertools
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from sirev.reporting.figures.accuracy import draw_nulls, seeds_note
-from sirev.reporting.figures.canvas import MARKERS, Sheet, room, share_limits, short
+from sirev.reporting.figures.canvas import MARKERS, FigureSheet, room, share_limits, short
 from sirev.reporting.figures.series import (
     GROUPS,
     Comparison,
     Curve,
-    Method,
+    MethodRuns,
     has_values,
     mean,
     methods,
@@ -34,7 +34,7 @@ SIZE = "8"
 """Answers of each problem that the size-matched values rest on."""
 
 
-def diversity(sheet: Sheet, comparison: Comparison) -> None:
+def diversity(sheet: FigureSheet, comparison: Comparison) -> None:
     """A row a measure, a column a group of answers; solid over up to 50 draws, dashed size-matched."""
     found = methods(comparison)
     ts = times(found)
@@ -61,18 +61,18 @@ def diversity(sheet: Sheet, comparison: Comparison) -> None:
     seeds_note(sheet, found)
 
 
-def _all_curves(found: list[Method], path: tuple[str, ...]) -> list[Curve]:
+def _all_curves(found: list[MethodRuns], path: tuple[str, ...]) -> list[Curve]:
     return [over_t(run, "diversity", group, *path) for method in found for run in method.runs for group in GROUPS]
 
 
-def _matched(sheet: Sheet, panel: Axes, method: Method, group: str, path: tuple[str, ...]) -> None:
+def _matched(sheet: FigureSheet, panel: Axes, method: MethodRuns, group: str, path: tuple[str, ...]) -> None:
     curve = mean([over_t(run, "diversity", group, "matched", SIZE, *path) for run in method.runs])
     if has_values([curve]):
         marker: dict[str, Any] = {"marker": MARKERS[method.place % len(MARKERS)], "markersize": 2.5, "markeredgewidth": 0}
         sheet.line(panel, curve, f"{method.name}, m = {SIZE}", sheet.colour(method), ls=(0, (3, 1.5)), lw=1.1, **marker)
 
 
-def trade_off(sheet: Sheet, comparison: Comparison) -> None:
+def trade_off(sheet: FigureSheet, comparison: Comparison) -> None:
     """pass@1 against the diversity of right answers, M_1 to M_T by arrows: over the first 50 draws, and size-matched."""
     from matplotlib.ticker import MaxNLocator
 
@@ -102,7 +102,7 @@ def trade_off(sheet: Sheet, comparison: Comparison) -> None:
     seeds_note(sheet, found)
 
 
-def _make_room(panel: Axes, found: list[Method]) -> None:
+def _make_room(panel: Axes, found: list[MethodRuns]) -> None:
     """Free space left of the leftmost point for a method's name, and some on the right for M_1's."""
     points = [float(x) for line in panel.get_lines() for x in cast(Any, line.get_xdata())]
     if not points:
@@ -116,7 +116,7 @@ def _make_room(panel: Axes, found: list[Method]) -> None:
     panel.set_xticks([float(tick) for tick in panel.get_xticks() if 0 <= tick <= high + 0.15 * span])  # no share is below 0
 
 
-def _measure(found: list[Method], prefix: tuple[str, ...]) -> str:
+def _measure(found: list[MethodRuns], prefix: tuple[str, ...]) -> str:
     """The measure of reasoning if there is one: equation lists, programs, else Distinct-N."""
     for key in ("distinct_equations", "distinct_programs"):
         if has_values(
@@ -126,7 +126,9 @@ def _measure(found: list[Method], prefix: tuple[str, ...]) -> str:
     return "distinct_n"
 
 
-def _path(sheet: Sheet, panel: Axes, method: Method, spread: Curve, right: Curve, name: str, *, thin: bool = False) -> None:
+def _path(
+    sheet: FigureSheet, panel: Axes, method: MethodRuns, spread: Curve, right: Curve, name: str, *, thin: bool = False
+) -> None:
     accuracy = {t: one["value"] for t, one in right if one["value"] is not None}
     points = [(int(t), 100 * one["value"], 100 * accuracy[t]) for t, one in spread if one["value"] is not None and t in accuracy]
     if not points:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sirev.reporting.figures.accuracy import seeds_note
-from sirev.reporting.figures.canvas import STEP_NAME, Sheet, share_limits, short
+from sirev.reporting.figures.canvas import STEP_NAME, FigureSheet, share_limits, short
 from sirev.reporting.figures.series import (
     Comparison,
     Curve,
-    Method,
+    MethodRuns,
     has_values,
     iteration,
     mean,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 RE_ROLL, STILL_WRONG = "re-roll", "still wrong"
 
 
-def improvement(sheet: Sheet, comparison: Comparison) -> None:
+def improvement(sheet: FigureSheet, comparison: Comparison) -> None:
     """M_1's pass@N on every IS(t), beside the problems that stay wrong and its own re-roll; a panel per method."""
     found = methods(comparison)
     panels = sheet.panels(1, max(1, len(found)), 2.75, 2.9, sharey=True)[0]
@@ -67,7 +67,7 @@ def improvement(sheet: Sheet, comparison: Comparison) -> None:
     seeds_note(sheet, found)
 
 
-def _controls(sheet: Sheet, panel: Axes, method: Method) -> set[float]:
+def _controls(sheet: FigureSheet, panel: Axes, method: MethodRuns) -> set[float]:
     parts = [iteration(run, method.last).get("improvement_set", {}) for run in method.runs]
     dashed, dotted = (0, (5, 2)), (0, (1, 1.4))
     reroll, rest = [over_n(part, "reroll") for part in parts], [over_n(part, "rest", "m1_pass_at_n") for part in parts]
@@ -77,7 +77,7 @@ def _controls(sheet: Sheet, panel: Axes, method: Method) -> set[float]:
     return _abscissas(reroll + rest)
 
 
-def _sizes(method: Method) -> str:
+def _sizes(method: MethodRuns) -> str:
     """How many problems are in IS(T)."""
     parts = [iteration(run, method.last).get("improvement_set", {}) for run in method.runs]
     sizes = sorted({int(part["size"]) for part in parts if part.get("size") is not None})
@@ -87,7 +87,7 @@ def _sizes(method: Method) -> str:
     return f": {count} {'problem' if count == '1' else 'problems'} in IS({method.last})"
 
 
-def pass_at_k(sheet: Sheet, comparison: Comparison) -> None:
+def pass_at_k(sheet: FigureSheet, comparison: Comparison) -> None:
     """pass@k of M_1 .. M_T with the k where M_T falls to M_1, a panel a method; below, other temperatures if there are any."""
     found = methods(comparison)
     heats = numbers({heat for m in found for run in m.runs for i in run["iterations"] for heat in i.get("temperatures") or {}})
@@ -120,7 +120,7 @@ def pass_at_k(sheet: Sheet, comparison: Comparison) -> None:
     seeds_note(sheet, found)
 
 
-def _heats(sheet: Sheet, panel: Axes, method: Method, heats: list[str]) -> None:
+def _heats(sheet: FigureSheet, panel: Axes, method: MethodRuns, heats: list[str]) -> None:
     for t in sorted({1, method.last}):
         colour = sheet.ink.text if t == 1 else sheet.colour(method)
         first = [over_n(iteration(run, t), "pass_at_n") for run in method.runs]
@@ -131,7 +131,7 @@ def _heats(sheet: Sheet, panel: Axes, method: Method, heats: list[str]) -> None:
             sheet.line(panel, mean(curves), f"{model(t)} at {heat}", colour, label=f"{model(t)} at {heat}", lw=1.4, ls=ls)
 
 
-def _crossings(sheet: Sheet, panel: Axes, method: Method) -> bool:
+def _crossings(sheet: FigureSheet, panel: Axes, method: MethodRuns) -> bool:
     """Marks on the panel's floor, and whether there are any; where it does not cross, the reason is in the tables."""
     colour, marked = sheet.colour(method), False
     for place, run in enumerate(method.runs):
@@ -160,7 +160,7 @@ def _crossings(sheet: Sheet, panel: Axes, method: Method) -> bool:
     return marked
 
 
-def _guessing(sheet: Sheet, panel: Axes, comparison: Comparison, ns: set[float]) -> None:
+def _guessing(sheet: FigureSheet, panel: Axes, comparison: Comparison, ns: set[float]) -> None:
     """What guessing alone gives, 1 - (1 - guess)^N."""
     guess = comparison.get("guess")
     if guess is None or not ns:
@@ -174,7 +174,7 @@ def _abscissas(curves: list[Curve]) -> set[float]:
     return {n for curve in curves for n, _ in curve}
 
 
-def _finish(sheet: Sheet, panels: list[Axes], ns: set[float], y: str, x: str) -> None:
+def _finish(sheet: FigureSheet, panels: list[Axes], ns: set[float], y: str, x: str) -> None:
     for panel in panels:
         sheet.x_of_n(panel, sorted(ns), x)
     panels[0].set_ylabel(y)

@@ -9,7 +9,7 @@ from sirev.metrics.statistic import Statistic, absent
 from sirev.reporting.figures.accuracy import best_gain, gain
 from sirev.reporting.figures.canvas import short
 from sirev.reporting.figures.diversity import SIZE
-from sirev.reporting.figures.series import Comparison, Method, iteration, mean, methods, over_n, over_t, stat
+from sirev.reporting.figures.series import Comparison, MethodRuns, iteration, mean, methods, over_n, over_t, stat
 from sirev.reporting.pass_at_1 import pass_at_1_name
 
 
@@ -17,7 +17,7 @@ def _percent(one: Statistic, sign: str = "") -> str:
     return "none" if one["value"] is None else f"{100 * one['value']:{sign}z.1f}".replace("+0.0", "0.0")
 
 
-def _from_to(method: Method, *path: str) -> str | None:
+def _from_to(method: MethodRuns, *path: str) -> str | None:
     """ "sft 61.8 to 68.9": the first and the last value over t, the mean over seeds."""
     curve = [one for _, one in mean([over_t(run, *path) for run in method.runs]) if one["value"] is not None]
     return f"{short(method.name)} {_percent(curve[0])} to {_percent(curve[-1])}" if curve else None

@@ -22,7 +22,7 @@ GROUPS = ("all", "correct", "incorrect")
 
 
 @dataclass(frozen=True)
-class Method:
+class MethodRuns:
     """A method's runs, one a seed, and its place among the methods, which gives its colour and marker."""
 
     name: str
@@ -35,21 +35,21 @@ class Method:
         return min((_times(run)[-1] if _times(run) else 0 for run in self.runs), default=0)
 
 
-def methods(comparison: Comparison) -> list[Method]:
+def methods(comparison: Comparison) -> list[MethodRuns]:
     """The methods in the order of the comparison's runs, null runs left out."""
     return _grouped(run for run in comparison.get("runs", []) if not str(run["method"]).startswith(_NULL))
 
 
-def nulls(comparison: Comparison, kind: str) -> list[Method]:
+def nulls(comparison: Comparison, kind: str) -> list[MethodRuns]:
     """Null runs of one kind: "resample", "retrain", "gold" (one entry for each method whose steps it copies)."""
     return _grouped(run for run in comparison.get("runs", []) if str(run["method"]).startswith(_NULL + kind))
 
 
-def _grouped(runs: Iterable[dict[str, Any]]) -> list[Method]:
+def _grouped(runs: Iterable[dict[str, Any]]) -> list[MethodRuns]:
     by_name: dict[str, list[dict[str, Any]]] = {}
     for run in runs:
         by_name.setdefault(str(run["label"] if measured(run) else run["method"]), []).append(run)
-    return [Method(name, runs, place) for place, (name, runs) in enumerate(by_name.items())]
+    return [MethodRuns(name, runs, place) for place, (name, runs) in enumerate(by_name.items())]
 
 
 def iteration(run: dict[str, Any], t: int) -> dict[str, Any]:
@@ -120,13 +120,13 @@ def has_values(curves: Iterable[Curve]) -> bool:
     return any(values(curve) for curve in curves)
 
 
-def step_names(found: Iterable[Method]) -> list[str]:
+def step_names(found: Iterable[MethodRuns]) -> list[str]:
     """The names of M_1, M_2, ... that measured completions came with; empty where the runs have none, or not the same."""
     names = {tuple(run.get("steps") or ()) for method in found for run in method.runs}
     return list(names.pop()) if len(names) == 1 else []
 
 
-def times(found: Iterable[Method]) -> list[int]:
+def times(found: Iterable[MethodRuns]) -> list[int]:
     """All t of some methods."""
     return sorted({t for method in found for run in method.runs for t in _times(run)})
 

@@ -7,7 +7,7 @@ from typing import Any
 
 Answer = Mapping[str, Any]
 """{"text", "correct", "reason"}"""
-Steps = Mapping[int, Mapping[str, Any]]
+AnswersByStep = Mapping[int, Mapping[str, Any]]
 """t -> {"greedy": {id: Answer}, "draws": {id: [Answer, ...]}, "counts": {id: [right, of]}, "lost": [...]}.
 
 "counts" if `draws` are not all; "lost" names those of "greedy" and "draws" that were made and that the store lacks.
@@ -23,7 +23,7 @@ ABSENT = -1
 
 
 def explorer_data(
-    problems: Sequence[Mapping[str, Any]], answers: Mapping[str, Steps], names: Mapping[str, Sequence[str]] | None = None
+    problems: Sequence[Mapping[str, Any]], answers: Mapping[str, AnswersByStep], names: Mapping[str, Sequence[str]] | None = None
 ) -> dict[str, Any]:
     """What `render` packs into the page.
 
@@ -45,7 +45,9 @@ def explorer_data(
     return {"index": index, "chunks": chunks}
 
 
-def _run(label: str, steps: Steps, problems: Sequence[Mapping[str, Any]], draws: int, names: Sequence[str]) -> dict[str, Any]:
+def _run(
+    label: str, steps: AnswersByStep, problems: Sequence[Mapping[str, Any]], draws: int, names: Sequence[str]
+) -> dict[str, Any]:
     """`names` and `lost`: of each step its name and what the store lacks of it. `right`: for each step and problem, bit 0 if the
     greedy answer is right, bit i if the i-th draw is; without a greedy answer -1 less these bits.
     """
@@ -69,7 +71,7 @@ def _counts(draws: Sequence[Answer]) -> list[int]:
 
 
 def _chunk(
-    problems: Sequence[Mapping[str, Any]], answers: Mapping[str, Steps], reasons: dict[str, int], draws: int, longest: int
+    problems: Sequence[Mapping[str, Any]], answers: Mapping[str, AnswersByStep], reasons: dict[str, int], draws: int, longest: int
 ) -> dict[str, Any]:
     texts: dict[str, int] = {}
     rows: list[list[list[list[int]]]] = []
@@ -95,7 +97,7 @@ def _kept(step: Mapping[str, Any], problem: str, draws: int) -> list[Answer | No
     return [greedy.get(problem), *(drawn.get(problem) or ())[:draws]]
 
 
-def _characters(problems: Sequence[Mapping[str, Any]], answers: Mapping[str, Steps], draws: int, longest: int) -> int:
+def _characters(problems: Sequence[Mapping[str, Any]], answers: Mapping[str, AnswersByStep], draws: int, longest: int) -> int:
     total = 0
     for problem in problems:
         steps = [step for run in answers.values() for step in run.values()]

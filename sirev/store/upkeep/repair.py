@@ -25,9 +25,9 @@ from sirev.store.untrusted_files import read_regular
 from sirev.store.upkeep.hashing import object_fault
 from sirev.store.upkeep.local import local_fault
 from sirev.store.upkeep.verify import marker_fault
-from sirev.store.upkeep.verify_report import Damage, Findings, Kind
+from sirev.store.upkeep.verify_report import Damage, DamageKind, Findings
 
-_ORDER: tuple[Kind, ...] = ("marker", "object", "local digest", "hollow mark", "record", "claim", "remnant", "run")
+_ORDER: tuple[DamageKind, ...] = ("marker", "object", "local digest", "hollow mark", "record", "claim", "remnant", "run")
 """Objects before the records that are remnants only without them; each run last, for it names all the others."""
 
 MISSING = "is missing"
@@ -145,7 +145,7 @@ def _local(store: Store, damage: Damage) -> bool:
     return True
 
 
-STILL: dict[Kind, Callable[[Store, Damage], bool]] = {
+STILL: dict[DamageKind, Callable[[Store, Damage], bool]] = {
     "object": _object,
     "record": _record,
     "claim": _claim,

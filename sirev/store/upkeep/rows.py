@@ -31,7 +31,7 @@ LINES, LINES_BYTES = 4096, 64 << 20
 
 
 @dataclass(frozen=True)
-class Claim:
+class TableClaim:
     """What a manifest says of one table: its entry there, and the digests and sizes in bytes of its parts."""
 
     entry: dict[str, Any]
@@ -47,7 +47,7 @@ class Unchecked(str):
     """Why the rows of a table can't be looked at, in words: they may be what its manifest says."""
 
 
-def false_claims(objects: Path, claims: Sequence[Claim], on_progress: Callable[[int, int], None]) -> dict[int, str]:
+def false_claims(objects: Path, claims: Sequence[TableClaim], on_progress: Callable[[int, int], None]) -> dict[int, str]:
     """What is wrong, or `Unchecked`, by the place of the claim among `claims`. Parts must be whole objects below `objects`.
 
     Equal claims are looked at once. Tells bytes done and bytes in all.
@@ -70,8 +70,8 @@ def false_claims(objects: Path, claims: Sequence[Claim], on_progress: Callable[[
     return found
 
 
-def _batches(claims: Sequence[Claim]) -> list[list[Claim]]:
-    batches: list[list[Claim]] = [[]]
+def _batches(claims: Sequence[TableClaim]) -> list[list[TableClaim]]:
+    batches: list[list[TableClaim]] = [[]]
     held = 0
     for claim in claims:
         batches[-1].append(claim)
@@ -83,7 +83,7 @@ def _batches(claims: Sequence[Claim]) -> list[list[Claim]]:
 
 
 @contextmanager
-def _all_wrong(objects: str, batches: list[list[Claim]], total: int) -> Iterator[Iterator[str | None]]:
+def _all_wrong(objects: str, batches: list[list[TableClaim]], total: int) -> Iterator[Iterator[str | None]]:
     """`wrong` of each claim, in order, as it is found."""
     check = partial(_wrong_of, objects)
     if total < _SPREAD_FROM:
@@ -93,7 +93,7 @@ def _all_wrong(objects: str, batches: list[list[Claim]], total: int) -> Iterator
         yield chain.from_iterable(answers)
 
 
-def _wrong_of(objects: str, claims: list[Claim]) -> list[str | None]:
+def _wrong_of(objects: str, claims: list[TableClaim]) -> list[str | None]:
     return [wrong(objects, claim) for claim in claims]
 
 
@@ -101,7 +101,7 @@ PASSING = (errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.EIO, err
 """Errors of the moment or of the machine."""
 
 
-def wrong(objects: str, claim: Claim) -> str | None:
+def wrong(objects: str, claim: TableClaim) -> str | None:
     """What the rows of a table are that its manifest does not say; None if they are what it says."""
     import pyarrow as pa
     import pyarrow.parquet as pq

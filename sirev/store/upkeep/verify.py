@@ -30,8 +30,8 @@ from sirev.store.upkeep.hashing import Hashed, hash_objects, scan
 from sirev.store.upkeep.keeps import KEEP_FORMAT, Keep, parsed_keep
 from sirev.store.upkeep.local import local_fault
 from sirev.store.upkeep.manifests import Manifest, manifest_of
-from sirev.store.upkeep.rows import Claim, Unchecked, false_claims
-from sirev.store.upkeep.verify_report import Damage, Findings, Kind, Remark, Remedy
+from sirev.store.upkeep.rows import TableClaim, Unchecked, false_claims
+from sirev.store.upkeep.verify_report import Damage, DamageKind, DamageRemedy, Findings, Remark
 
 OnProgress = Callable[[str, int, int], None]
 """Told what is being checked ("objects", "tables"), and bytes done of bytes in all."""
@@ -167,7 +167,7 @@ class _Check:
                 for digest in {artifact, *notes, *(digest for digest, _ in files)} & self.hashed.faults.keys():
                     used[digest] += self._belongs(key, artifact)
         for digest, fault in self.hashed.faults.items():
-            remedy: Remedy = "hand" if fault.barred else "drop"
+            remedy: DamageRemedy = "hand" if fault.barred else "drop"
             belongs = used[digest] or self.users.get(digest, [])
             self._damage("object", _object_path(digest), fault.what, remedy, belongs)
             if not fault.barred:  # disks rot without a new time of change: whoever opens it next must hash it
@@ -216,13 +216,13 @@ class _Check:
 
     def _false_claims(self) -> dict[str, str]:
         """Artifact -> which table of it does not hold what the manifest says."""
-        claims: list[Claim] = []
+        claims: list[TableClaim] = []
         of: list[tuple[str, str]] = []
         for artifact, manifest in self.manifests.items():
             for name, entry in manifest.tables.items():
                 parts = tuple(manifest.files[part] for part in entry["parts"])
                 if all(self.hashed.whole.get(digest) == size for digest, size in parts):
-                    claims.append(Claim(entry, parts))
+                    claims.append(TableClaim(entry, parts))
                     of.append((artifact, name))
         objects = self.store.path / "objects"
         found = false_claims(objects, claims, lambda *at: self.on_progress("tables", *at)) if claims else {}
@@ -325,7 +325,7 @@ class _Check:
             else:
                 self._remark(f"{folder}/{entry.name}", "belongs to nothing")
 
-    def _read(self, path: str, kind: Kind, remedy: Remedy) -> bytes | None:
+    def _read(self, path: str, kind: DamageKind, remedy: DamageRemedy) -> bytes | None:
         """The bytes of a plain file; else it is damage, unless it is gone."""
         try:
             return read_regular(self.store.path / path)
@@ -367,7 +367,7 @@ class _Check:
     def _record_path(self, key: str, artifact: str) -> str:
         return f"records/{key[:2]}/{key}/{artifact}.json"
 
-    def _damage(self, kind: Kind, path: str, what: str, remedy: Remedy, belongs: list[str] | None = None) -> None:
+    def _damage(self, kind: DamageKind, path: str, what: str, remedy: DamageRemedy, belongs: list[str] | None = None) -> None:
         self.found.damage.append(Damage(kind, path, what, remedy, tuple(dict.fromkeys(belongs or ()))))
 
     def _remark(self, path: str, what: str) -> None:

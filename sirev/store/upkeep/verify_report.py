@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["object", "record", "claim", "remnant", "run", "pin", "hollow mark", "local digest", "marker", "missing"]
+DamageKind = Literal["object", "record", "claim", "remnant", "run", "pin", "hollow mark", "local digest", "marker", "missing"]
 """What is damaged, by the place it has in the store.
 
 "claim": a whole record, whose artifact can't be what it says. "remnant": a record whose artifact is not whole and that
 no run stands on. "missing": something that is not there though a run or a pin stands on it.
 """
-Remedy = Literal["drop", "again", "hand"]
+DamageRemedy = Literal["drop", "again", "hand"]
 """What mends it: `repair` drops it; `sirev iterate` computes it, or a pull brings it, again; a person must look."""
 
 
@@ -22,10 +22,10 @@ class Damage:
     `belongs` names what stands on it: "RUN:t:step", "pin NAME", or "STAGE KEY" for a record that no run pins.
     """
 
-    kind: Kind
+    kind: DamageKind
     path: str
     what: str
-    remedy: Remedy
+    remedy: DamageRemedy
     belongs: tuple[str, ...] = ()
 
 

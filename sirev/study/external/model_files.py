@@ -17,14 +17,14 @@ from sirev.tasks.external.files import files_at, form_of
 
 Given = str | Path | Sequence[str | Path]
 """A file, a folder, a pattern, or several of them."""
-Kind = Literal["file", "greedy"]
+FilesKind = Literal["file", "greedy"]
 
 
 @dataclass(frozen=True)
-class Source:
+class ModelFiles:
     """The files of one model: its completions (`kind` "file"), or its greedy answers beside draws."""
 
-    kind: Kind
+    kind: FilesKind
     model: str
     t: int
     files: tuple[Path, ...]
@@ -50,7 +50,7 @@ class Source:
 class Read:
     """A source with the artifact that was read of it, and the inputs from which the stage makes that artifact."""
 
-    source: Source
+    source: ModelFiles
     artifact: Artifact
     summary: Mapping[str, Any]
     inputs: Mapping[str, Artifact]
@@ -80,11 +80,11 @@ def sources(
     fields: Mapping[str, str],
     filter: str | None,
     task: GradingTask | None,
-) -> list[Source]:
+) -> list[ModelFiles]:
     """What was given, each file found and digested; BadInput for one that is not there, or that a model has twice."""
-    found: list[Source] = []
+    found: list[ModelFiles] = []
     order = list(models)
-    given: list[tuple[Kind, str, Given]] = [("file", model, one) for model, one in models.items()]
+    given: list[tuple[FilesKind, str, Given]] = [("file", model, one) for model, one in models.items()]
     given += [("greedy", model, one) for model, one in greedy.items()]
     for kind, model, places in given:
         files = [file for place in _listed(places) for file in files_at(place)]
@@ -108,7 +108,7 @@ def sources(
             file=str(files[0]),
             more_files=[str(path) for path in files[1:]],
         )
-        found.append(Source(kind, model, order.index(model) + 1, tuple(files), parameters))
+        found.append(ModelFiles(kind, model, order.index(model) + 1, tuple(files), parameters))
     return found
 
 

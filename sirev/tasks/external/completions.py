@@ -10,7 +10,7 @@ from sirev.errors import BadInput
 from sirev.tasks.external.files import read_rows
 from sirev.tasks.external.ids import check_identity
 from sirev.tasks.external.logs import detected, evalplus, lm_eval
-from sirev.tasks.external.sampled import QUESTIONS, Completion, Paths, Reading, Sampled
+from sirev.tasks.external.sampled import QUESTIONS, ImportedCompletion, Paths, Reading, Sampled
 from sirev.tasks.problem_ids import content_id, plain
 from sirev.tasks.rows import INT64, Row, shown, text
 
@@ -173,7 +173,7 @@ def _add(problems: dict[str, Sampled], row: Row, found: Paths, listed: bool, bef
                 f"{row.where}: {what} of the problem {shown(named)} is {shown(value)} here and {other} in {problem.where}"
             )
     problem.completions += [
-        Completion(
+        ImportedCompletion(
             text(Row(row.where, {".".join(found["text"]): one}), ".".join(found["text"]), empty=True),
             None if correct is _ABSENT else _verdict(row, found["correct"], correct),
             None if answer is _ABSENT else _plain_value(row, "answer", found["answer"], answer),

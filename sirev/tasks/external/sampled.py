@@ -13,7 +13,7 @@ Paths = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
-class Completion:
+class ImportedCompletion:
     """One completion. `correct` None: not judged yet; `answer` None: nobody says, "" none was read; `tokens` -1: unknown."""
 
     text: str
@@ -33,7 +33,7 @@ class Sampled:
     prompt: str
     gold: str
     level: str
-    completions: list[Completion] = field(default_factory=list)
+    completions: list[ImportedCompletion] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

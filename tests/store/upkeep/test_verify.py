@@ -21,7 +21,7 @@ from sirev.store.tables import Row, Table, rows_digest, to_parquet
 from sirev.store.untrusted_files import META_BYTES
 from sirev.store.upkeep.hashing import hash_objects
 from sirev.store.upkeep.repair import marker_damage, mend_marker, repair
-from sirev.store.upkeep.rows import Claim, Unchecked, wrong
+from sirev.store.upkeep.rows import TableClaim, Unchecked, wrong
 from sirev.store.upkeep.verify import verify
 from sirev.store.upkeep.verify_report import Damage, Findings
 from tests.bombs import parquet_bomb
@@ -375,12 +375,12 @@ def test_rows_are_hashed_as_they_were_when_the_table_was_made(tmp_path_factory: 
         "rows": len(rows),
         "rows_sha256": rows_digest(columns, table.ordered()),
     }
-    claim = Claim(entry, ((digest, len(content)),))
+    claim = TableClaim(entry, ((digest, len(content)),))
     assert wrong(str(objects), claim) is None
-    assert wrong(str(objects), Claim({**entry, "rows": len(rows) + 1}, claim.parts)) is not None
-    assert wrong(str(objects), Claim({**entry, "rows_sha256": "0" * 64}, claim.parts)) is not None
-    assert wrong(str(objects), Claim({**entry, "columns": {**columns, "n": "float"}}, claim.parts)) is not None
-    assert wrong(str(objects), Claim({**entry, "order_by": ["none"]}, claim.parts)) is not None
+    assert wrong(str(objects), TableClaim({**entry, "rows": len(rows) + 1}, claim.parts)) is not None
+    assert wrong(str(objects), TableClaim({**entry, "rows_sha256": "0" * 64}, claim.parts)) is not None
+    assert wrong(str(objects), TableClaim({**entry, "columns": {**columns, "n": "float"}}, claim.parts)) is not None
+    assert wrong(str(objects), TableClaim({**entry, "order_by": ["none"]}, claim.parts)) is not None
 
 
 def test_many_tables_are_spread_over_the_cores_and_the_lie_among_them_is_found(tmp_path: Path) -> None:
@@ -409,7 +409,7 @@ def test_a_table_of_more_rows_than_its_bytes_can_hold_is_refused_unread(tmp_path
     path.rename(target)
     columns = {"problem_id": "string", "text": "string", "draw": "int", "tokens": "int"}
     entry = {"columns": columns, "order_by": ["draw"], "rows": 20_000_000, "rows_sha256": "0" * 64}
-    said = wrong(str(tmp_path), Claim(entry, ((digest, target.stat().st_size),)))
+    said = wrong(str(tmp_path), TableClaim(entry, ((digest, target.stat().st_size),)))
     assert isinstance(said, Unchecked)
     assert str(said).startswith("has 20,000,000 rows with 80,000,000 cells in ")
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from sirev.tasks.external.ids import check_identity, numbered
-from sirev.tasks.external.sampled import Completion, Sampled
+from sirev.tasks.external.sampled import ImportedCompletion, Sampled
 from tests.tasks.conftest import refusal
 
 
 def problem(named: str, prompt: str = "", gold: str = "", draws: int = 1) -> Sampled:
-    return Sampled(named, named, f"f.jsonl:{named}", prompt, gold, "", [Completion("x", True, None)] * draws)
+    return Sampled(named, named, f"f.jsonl:{named}", prompt, gold, "", [ImportedCompletion("x", True, None)] * draws)
 
 
 def checked(problems: list[Sampled], field: str = "id") -> None:
