@@ -64,7 +64,7 @@ def word_problems() -> Iterator[Pair]:
     """Solutions that end in "A: N"."""
     if rows := published("labelled/gsm8k_openai_model_solutions.jsonl.gz"):
         for row in rows:
-            gold = extract.number(row["ground_truth"].rpartition("A: ")[2])
+            gold = extract.number_in(row["ground_truth"].rpartition("A: ")[2])
             yield from ((value["solution"], gold or "") for value in row.values() if isinstance(value, dict))
     else:
         yield from ((f"{i} + {i} = <<{i}+{i}={2 * i}>>{2 * i}\nA: {2 * i}", str(2 * i + i % 2)) for i in range(5000))

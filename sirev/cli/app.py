@@ -395,12 +395,12 @@ def recipes(
 
     What is shown is itself a recipe: save it, change it, and pass the file to `sirev iterate`.
     """
-    from sirev.cli.recipes import ls, show
+    from sirev.cli.recipes import list_recipes, show_recipe
 
     if recipe is None:
-        ls(form)
+        list_recipes(form)
     else:
-        show(recipe, _overrides(model, overrides), overlay or [], form)
+        show_recipe(recipe, _overrides(model, overrides), overlay or [], form)
 
 
 def _overrides(model: str | None, overrides: list[str] | None) -> list[str]:

@@ -39,11 +39,11 @@ def run(
         told = {"schema": _SCHEMA, "recipe": name, "can_run": can_run, "findings": [finding.to_dict() for finding in findings]}
         out_json(told)
     else:
-        print_styled(lambda width: report(findings, name, width, verbose))
+        print_styled(lambda width: report_lines(findings, name, width, verbose))
     return 1 if missing else 0
 
 
-def report(findings: Sequence[Finding], recipe: str | None, width: int, verbose: bool = False) -> Iterator[Line]:
+def report_lines(findings: Sequence[Finding], recipe: str | None, width: int, verbose: bool = False) -> Iterator[Line]:
     """The lines to print; only commands are longer than `width`."""
     shown = findings if verbose else _without_packages(findings)
     column = 2 + max(len(finding.what) for finding in shown) + 2

@@ -64,10 +64,10 @@ def run(
     if steps:
         print_tables([_every_step(planned.states)])
         return
-    print_styled(lambda width: summary(planned, estimate, gpu, width))
+    print_styled(lambda width: plan_lines(planned, estimate, gpu, width))
 
 
-def summary(planned: Plans, estimate: Estimate, gpu: float | None, width: int) -> Iterator[Line]:
+def plan_lines(planned: Plans, estimate: Estimate, gpu: float | None, width: int) -> Iterator[Line]:
     """What is asked first, in at most 20 lines of 80 columns: what is cached, how long the rest takes, whether it fits."""
     counts = {state: sum(of[state] for of in estimate.states.values()) for state in ("hit", "run", "unknown")}
     total = count_text(sum(counts.values()), "step")

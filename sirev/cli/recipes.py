@@ -15,7 +15,7 @@ ANY_MODEL = "ORGANISATION/NAME"
 """Stands for the model of a task recipe while its other settings are looked at."""
 
 
-def ls(form: str) -> None:
+def list_recipes(form: str) -> None:
     """A line for each recipe, those without a model by themselves, then one for each overlay."""
     check_format(form)
     sources = {name: read_recipe(name) for name in recipe_names()}
@@ -35,7 +35,7 @@ def ls(form: str) -> None:
     _print_group("Overlays, for --overlay", overlays, width)
 
 
-def show(name: str, overrides: list[str], overlays: list[str], form: str) -> None:
+def show_recipe(name: str, overrides: list[str], overlays: list[str], form: str) -> None:
     """The resolved recipe as YAML or JSON: every setting with its value, and the files it came from, in their order."""
     check_format(form)
     source = read_recipe(name, overrides, overlays)

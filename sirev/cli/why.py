@@ -42,11 +42,11 @@ def run(
         planner.run.id: planner.run.method + (f" seed {planner.run.seed}" if len(set(seeds)) > 1 else "")
         for planner in planned.planners
     }
-    told = [line for step in found.steps for line in in_full(step, labels)] if which else [*summary(found, labels)]
+    told = [line for step in found.steps for line in in_full(step, labels)] if which else [*why_lines(found, labels)]
     print_lines(told)
 
 
-def summary(found: Why, labels: Mapping[str, str]) -> list[str]:
+def why_lines(found: Why, labels: Mapping[str, str]) -> list[str]:
     """How many hits, and what misses by itself."""
     total = found.total
     steps = sum(total.values())

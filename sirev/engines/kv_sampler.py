@@ -166,7 +166,7 @@ def _from_most_probable(
 
 
 @torch.inference_mode()
-def decode(
+def decode_tokens(
     model: Any,
     prefill: Prefill,
     draws: Sequence[tuple[int, np.ndarray]],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from sirev.engines.kv_sampler import ATTENTION, Prefill, decode, uniforms
+from sirev.engines.kv_sampler import ATTENTION, Prefill, decode_tokens, uniforms
 from sirev.engines.protocol import Cell, Completion, Decoding, ended, room
 from sirev.trainers.models import ModelFolders, load_merged, load_tokenizer
 from sirev.trainers.tokens import answer_text, prompt_ids
@@ -73,7 +73,7 @@ class TransformersEngine:
                 (place, uniforms(seed, problem_id, draw, decoding.max_new_tokens))
                 for place, problem_id, draw in wanted[start : start + size]
             ]
-            answers += decode(
+            answers += decode_tokens(
                 self.model,
                 prefill,
                 rows,

@@ -143,7 +143,7 @@ def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     return found
 
 
-def in_words(found: Iterable[Change]) -> list[str]:
+def changes_in_words(found: Iterable[Change]) -> list[str]:
     """Changes in words; inputs that changed for the same reason are told together."""
     said: list[str] = []
     inputs: dict[tuple[str | None, ...], list[Change]] = {}

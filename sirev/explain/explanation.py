@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sirev.explain.action_diff import Change, in_words, moment
+from sirev.explain.action_diff import Change, changes_in_words, moment
 from sirev.store.runs import address, step_title
 
 _SCHEMA = 1
@@ -80,8 +80,8 @@ class Explanation:
             case "damaged":
                 return list(self.troubles)
             case "first":
-                return ["no earlier run of this recipe had this step", *in_words(self.changes)]
-        return in_words(self.changes) or [has_to_run(self.waits_for)]
+                return ["no earlier run of this recipe had this step", *changes_in_words(self.changes)]
+        return changes_in_words(self.changes) or [has_to_run(self.waits_for)]
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""

@@ -110,7 +110,7 @@ class Recorded:
         """The steps of a run, as far as they are recorded, in the order of the algorithm."""
         steps = {name: made for name, pin in run.pins.items() if (made := self.get(pin.key, pin.artifact))}
         semantic = {name: self.semantic(made.artifact) for name, made in steps.items()}
-        return Course({name: steps[name] for name in in_order(steps, semantic)}, semantic)
+        return Course({name: steps[name] for name in algorithm_order(steps, semantic)}, semantic)
 
     def maker(self, stage: str, semantic: str) -> Made | None:
         """The earliest record of a stage whose artifact says this."""
@@ -238,7 +238,7 @@ class Trace:
         return replace(change, made_by=made_by, roots=tuple(ways))
 
 
-def in_order(steps: Mapping[str, Made], semantic: Mapping[str, str | None]) -> list[str]:
+def algorithm_order(steps: Mapping[str, Made], semantic: Mapping[str, str | None]) -> list[str]:
     """The steps' names in the order of the algorithm, which a run's file does not keep: by t and kind, inputs always first."""
     makers: dict[str, str] = {}
     for name in sorted(steps, key=lambda name: _rank(name, steps[name])):

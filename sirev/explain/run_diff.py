@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sirev.explain.action_diff import Change, in_words, leaves
-from sirev.explain.recorded import Course, Recorded, Trace, in_order
+from sirev.explain.action_diff import Change, changes_in_words, leaves
+from sirev.explain.recorded import Course, Recorded, Trace, algorithm_order
 from sirev.store.runs import Run, step_title
 from sirev.store.store import Store
 
@@ -77,7 +77,7 @@ class Difference:
         }
 
 
-def difference(store: Store, a: Run, b: Run) -> Difference:
+def run_difference(store: Store, a: Run, b: Run) -> Difference:
     """How run `b` differs from run `a`, from what both have pinned and recorded; nothing needs to be whole but that."""
     recorded = Recorded(store)
     old, new = recorded.course(a), recorded.course(b)
@@ -121,11 +121,11 @@ def lines(found: Difference) -> list[str]:
         said.append(_no_difference(found))
     else:
         said.append(f"the runs diverge at {step_title(found.first.step)}:")
-        said += [f"  {words}" for words in in_words(found.first.changes)]
+        said += [f"  {words}" for words in changes_in_words(found.first.changes)]
     apart = [parting for parting in found.partings[1:] if parting.how == "apart"]
     if apart:
         said.append("also different on their own:")
-        said += [f"  {step_title(parting.step)}: {'; '.join(in_words(_own(parting)))}" for parting in apart]
+        said += [f"  {step_title(parting.step)}: {'; '.join(changes_in_words(_own(parting)))}" for parting in apart]
     same = [parting.step for parting in found.partings if parting.how == "same result"]
     told = {
         "different as a consequence": [parting.step for parting in found.partings[1:] if parting.how == "follows"],
@@ -149,7 +149,7 @@ def _own(parting: Parting) -> list[Change]:
 def _merged(old: Course, new: Course) -> list[str]:
     """The steps of both in the order of the algorithm."""
     steps = {**old.steps, **new.steps}
-    return in_order(steps, {**old.semantic, **new.semantic})
+    return algorithm_order(steps, {**old.semantic, **new.semantic})
 
 
 def _listed(steps: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sirev.grading import extract, final_number
-from sirev.grading.grade import Grade, because
+from sirev.grading.grade import Grade, grade_because
 from sirev.grading.graders import GRADERS
 
 Emit = Callable[[dict[str, Any]], None]
@@ -70,7 +70,7 @@ def grade_all(
     if grader == "mbpp":
         from sirev.grading import mbpp
 
-        grades, summary, details = mbpp.grade_all(pairs, mbpp.ProgramSettings(**settings), workers=workers, progress=done)
+        grades, summary, details = mbpp.grade_programs(pairs, mbpp.ProgramSettings(**settings), workers=workers, progress=done)
         return Graded(grades, summary, details)
     return Graded(_as_mathematics(grader, pairs, settings["seconds"], workers, done))
 
@@ -109,25 +109,25 @@ def _as_mathematics(
 
     read = _READ[grader]
     answers = [read(text) for text, _ in pairs]
-    golds = [gold if grader == "math" else extract.number(gold) or gold for _, gold in pairs]
+    golds = [gold if grader == "math" else extract.number_in(gold) or gold for _, gold in pairs]
     found = [(gold, answer) for gold, answer in zip(golds, answers, strict=True) if answer is not None]
     missing = len(pairs) - len(found)
     reasons = iter(equivalence.judge(found, seconds=seconds, workers=workers, progress=lambda n: done(missing + n)))
-    return [because("no answer found", None) if a is None else because(next(reasons), a) for a in answers]
+    return [grade_because("no answer found", None) if a is None else grade_because(next(reasons), a) for a in answers]
 
 
 def _letter(text: str, gold: str) -> Grade:
     answer = extract.letter(text)
     if answer is None:
-        return because("no answer found", None)
-    return because("right" if answer == gold.strip() else "wrong", answer)
+        return grade_because("no answer found", None)
+    return grade_because("right" if answer == gold.strip() else "wrong", answer)
 
 
 def _exact(text: str, gold: str) -> Grade:
     answer = text.strip()
     if not answer:
-        return because("no answer found", None)
-    return because("right" if answer == gold.strip() else "wrong", answer)
+        return grade_because("no answer found", None)
+    return grade_because("right" if answer == gold.strip() else "wrong", answer)
 
 
 _READ: dict[str, Callable[[str], str | None]] = {
@@ -135,4 +135,8 @@ _READ: dict[str, Callable[[str], str | None]] = {
     "gsm8k_flexible": extract.flexible,
     "math": extract.formula,
 }
-_LIGHT: dict[str, Callable[[str, str], Grade]] = {"final_number": final_number.grade, "letter": _letter, "exact": _exact}
+_LIGHT: dict[str, Callable[[str, str], Grade]] = {
+    "final_number": final_number.grade_final_number,
+    "letter": _letter,
+    "exact": _exact,
+}

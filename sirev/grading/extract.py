@@ -29,7 +29,7 @@ _PROSE = re.compile(r"(?:[ \t]*(?:[-*>]+ +|\d+[.)] +))?[*_]*[^\W\d_][\w'-]*(?:[,
 _DELIMITERS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
 
 
-def number(text: str) -> str | None:
+def number_in(text: str) -> str | None:
     """A number as plain decimal digits: without blanks, dollar sign, commas and a full stop at the end; else None."""
     digits = text.strip().replace("$", "").replace(",", "").removesuffix(".")
     return digits if _DECIMAL.fullmatch(digits) else None
@@ -38,7 +38,7 @@ def number(text: str) -> str | None:
 def strict(text: str) -> str | None:
     """The number after the last "#### ", as GSM8K's own answers have it (the harness takes the first such mark)."""
     found = _STRICT.findall(text)
-    return number(found[-1]) if found else None
+    return number_in(found[-1]) if found else None
 
 
 def flexible(text: str) -> str | None:
@@ -49,7 +49,7 @@ def flexible(text: str) -> str | None:
     A fraction "1/5" is still two numbers, of which the last counts.
     """
     found = _FLEXIBLE.findall(text)
-    return number(found[-1]) if found else None
+    return number_in(found[-1]) if found else None
 
 
 def boxed(text: str) -> str | None:

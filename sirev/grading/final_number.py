@@ -12,7 +12,7 @@ VERSION = 1
 _FINAL = re.compile(r"####\s*(-?\d+)")
 
 
-def grade(text: str, gold: str) -> Grade:
+def grade_final_number(text: str, gold: str) -> Grade:
     """Grade one completion; `gold` is an integer in decimal digits."""
     found = _FINAL.findall(text)
     if not found:

@@ -24,6 +24,6 @@ class Grade:
     answer: str
 
 
-def because(reason: str, answer: str | None) -> Grade:
+def grade_because(reason: str, answer: str | None) -> Grade:
     """The grade that follows from a reason; the answer is cut to ANSWER_LIMIT characters."""
     return Grade(reason in (RIGHT, IN_PROCESS), reason, (answer or "")[:ANSWER_LIMIT])

@@ -11,7 +11,7 @@ from typing import Any
 from sirev.errors import BadInput
 from sirev.grading import extract
 from sirev.grading.claims import Claim, claims
-from sirev.grading.grade import IN_PROCESS, RIGHT, Grade, because
+from sirev.grading.grade import IN_PROCESS, RIGHT, Grade, grade_because
 from sirev.grading.sandbox import SAYS, TIERS, Found, Limits, Outcome, Program, Tier, best_tier, run
 from sirev.grading.sandbox.reading import stable
 
@@ -42,7 +42,7 @@ class Tests:
     tests: tuple[str, ...]
 
 
-def grade_all(
+def grade_programs(
     pairs: Sequence[tuple[str, str]], settings: ProgramSettings, *, workers: int, progress: Callable[[int], None]
 ) -> tuple[list[Grade], dict[str, Any], list[dict[str, Any]]]:
     """Grade (completion, gold) pairs, in order; a gold is JSON {"tests": ["assert ...", ...], "setup": "..."}.
@@ -64,11 +64,11 @@ def grade_all(
     programs = _programs(distinct, taken, settings.prelude)
     for index, outcome in run(programs, settings.limits, workers=workers, tier=found.tier):
         code, tests = distinct[index]
-        grade = because(verdict(outcome, taken[tests]), code)
+        grade = grade_because(verdict(outcome, taken[tests]), code)
         judged[code, tests] = grade, {"cpu": outcome.cpu, "wall": outcome.wall, "stderr": outcome.stderr}
         done += counts[code, tests]
         progress(done)
-    grades = [because(NO_CODE, None) if one is None else judged[one][0] for one in asked]
+    grades = [grade_because(NO_CODE, None) if one is None else judged[one][0] for one in asked]
     reasons = Counter(grade.reason for grade in grades)
     summary = {
         "tier": found.tier,

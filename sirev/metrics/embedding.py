@@ -21,7 +21,7 @@ def embedding_diversity(vectors: numpy.ndarray, right: Sequence[bool], draws: Se
 
     `vectors` has a row an answer, of any length but 0: (answers, dimensions); `right` and `draws` say of each answer
     whether it is right and which draw it is. Returns, for "all", "correct" and "incorrect", {"answers": R among the first
-    50 draws, "sentence_bert": see `unlikeness`}, and "pairs": {"sentence_bert": see `by_kind_of_pair`} of all draws.
+    50 draws, "sentence_bert": see `embedding_unlikeness`}, and "pairs": {"sentence_bert": see `by_kind_of_pair`} of all draws.
     """
     import numpy
 
@@ -30,12 +30,13 @@ def embedding_diversity(vectors: numpy.ndarray, right: Sequence[bool], draws: Se
     is_right, early = numpy.asarray(right, dtype=bool), numpy.asarray(draws) < FIRST
     groups = {"all": early, "correct": early & is_right, "incorrect": early & ~is_right}
     found: dict[str, Any] = {
-        name: {"answers": int(chosen.sum()), "sentence_bert": unlikeness(unit[chosen])} for name, chosen in groups.items()
+        name: {"answers": int(chosen.sum()), "sentence_bert": embedding_unlikeness(unit[chosen])}
+        for name, chosen in groups.items()
     }
     return {**found, "pairs": {"sentence_bert": by_kind_of_pair(unit[is_right], unit[~is_right])}}
 
 
-def unlikeness(unit: numpy.ndarray) -> float | None:
+def embedding_unlikeness(unit: numpy.ndarray) -> float | None:
     """1 - mean cosine over the pairs of different answers: 1 - (|sum e|^2 - R) / (R (R - 1)), in 0..2; None where R < 2.
 
     `unit`: vectors of length 1, (R, dimensions). After the SentenceBERT diversity of Tevet and Berant (arXiv 2004.02990),
@@ -56,9 +57,9 @@ def by_kind_of_pair(right: numpy.ndarray, wrong: numpy.ndarray) -> dict[str, lis
     mixed = len(right) * len(wrong)
     apart = _rounded(1 - float(right.sum(axis=0) @ wrong.sum(axis=0)) / mixed) if mixed else None
     return {
-        "right-right": [_pairs(len(right)), unlikeness(right)],
+        "right-right": [_pairs(len(right)), embedding_unlikeness(right)],
         "mixed": [mixed, apart],
-        "wrong-wrong": [_pairs(len(wrong)), unlikeness(wrong)],
+        "wrong-wrong": [_pairs(len(wrong)), embedding_unlikeness(wrong)],
     }
 
 

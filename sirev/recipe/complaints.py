@@ -17,7 +17,7 @@ _LISTED = 8
 """Missing fields that a line names."""
 
 
-def explain(error: ValidationError, source: Source) -> str:
+def explain_error(error: ValidationError, source: Source) -> str:
     """The first complaint of pydantic; of missing fields all that belong in the same file."""
     found = error.errors(include_url=False)
     first = found[0]

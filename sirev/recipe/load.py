@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sirev.errors import BadInput
 from sirev.inputs import require_plain_file
 from sirev.recipe.checks import check
-from sirev.recipe.complaints import explain
+from sirev.recipe.complaints import explain_error
 from sirev.recipe.draft import Source
 from sirev.recipe.model_names import named_after
 from sirev.recipe.overrides import Overrides, lay_over, with_model
@@ -45,7 +45,7 @@ def load_recipe(
     try:
         loaded = Recipe.model_validate(source.data)
     except ValidationError as error:
-        raise BadInput(explain(error, source)) from None
+        raise BadInput(explain_error(error, source)) from None
     check(loaded, source)
     return loaded
 

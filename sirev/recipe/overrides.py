@@ -12,7 +12,7 @@ import yaml
 from sirev.errors import BadInput
 from sirev.recipe.draft import SUITES, Keys, Source
 from sirev.recipe.structure import annotation_at, fields, places_of
-from sirev.recipe.yaml_reading import NotPlainYaml, parse
+from sirev.recipe.yaml_reading import NotPlainYaml, parse_yaml
 from sirev.suggest import did_you_mean, is_word_for, nearest, suggest
 
 Overrides = Mapping[str, Any] | Sequence[str] | str
@@ -81,7 +81,7 @@ def with_model(model: str | os.PathLike[str] | None, overrides: Overrides) -> li
 def _as_text(text: str) -> str:
     """A text as YAML that is read as this text: 1e3 and null are names as well."""
     try:
-        return text if parse(text) == text else json.dumps(text, ensure_ascii=False)
+        return text if parse_yaml(text) == text else json.dumps(text, ensure_ascii=False)
     except (yaml.YAMLError, ValueError, RecursionError):
         return json.dumps(text, ensure_ascii=False)
 
@@ -94,7 +94,7 @@ def lay_over(source: Source, override: str) -> None:
         raise BadInput(f"--set {override}: expected key.sub=value")
     _require_field(source, keys, override)
     try:
-        value = parse(text)
+        value = parse_yaml(text)
     except NotPlainYaml as error:
         raise BadInput(f"--set {name}: {error}") from None
     except (yaml.YAMLError, ValueError, RecursionError):

@@ -30,7 +30,7 @@ class NotPlainYaml(yaml.YAMLError):
     """YAML that is far larger, or deeper, than it looks."""
 
 
-def parse(text: str) -> Any:
+def parse_yaml(text: str) -> Any:
     """The value of a YAML text; yaml.YAMLError or ValueError if it is none, NotPlain if it holds more than any recipe."""
     _check_size(text)
     return yaml.load(text, Loader)
@@ -76,7 +76,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     try:
         raw = path.read_bytes()
         refuse_wide_encoding(path, raw[:4])
-        data = parse(raw.decode("utf-8-sig"))
+        data = parse_yaml(raw.decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: can't be read: {error}") from None
     except NotPlainYaml as error:

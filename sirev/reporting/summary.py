@@ -22,7 +22,7 @@ from sirev.reporting.sections.run_rows import RunData, Study, measured, without_
 from sirev.reporting.selection import Selection, newest_settings, settings_apart
 from sirev.reporting.spreadsheet import as_csv
 from sirev.reporting.tables import TextTable, markdown, without_nothing
-from sirev.reporting.terminal import print_lines, print_tables
+from sirev.reporting.terminal import print_tables, print_to_width
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.comparing import Watch, settings_of, silent, studies_of
@@ -147,7 +147,7 @@ class Report:
         """
         if self.section is None and self.against is None and not everything:
             options = " ".join(filter(None, (asked, self.place)))
-            return print_lines(lambda width: headline(self.studies, options, width))
+            return print_to_width(lambda width: headline(self.studies, options, width))
         tables = self.tables()
         whole = self.against is None and self.section in (None, ALL)
         return print_tables([*tables[2:], tables[1], tables[0]] if whole else tables)

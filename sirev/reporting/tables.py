@@ -74,7 +74,7 @@ def without_nothing(table: TextTable) -> TextTable:
     return replace(table, rows=[]) if nothing and table.notes else table
 
 
-def shown(table: TextTable) -> TextTable:
+def printable_table(table: TextTable) -> TextTable:
     """The table with what a text would do to a terminal spelled out; a cell is one line."""
     cells = [[visible(cell) for cell in row] for row in (table.columns, table.notes, *table.rows)]
     return replace(table, title=visible(table.title), columns=cells[0], notes=cells[1], rows=cells[2:])
@@ -85,7 +85,7 @@ def markdown(tables: list[TextTable]) -> str:
     parts = []
     for table in tables:
         rule = ["---"] * table.labels + ["---:"] * (len(table.columns) - table.labels)
-        table = shown(table)
+        table = printable_table(table)
         escaped = [list(map(_escaped, cells)) for cells in (table.columns, *table.rows)]
         lines = ["| " + " | ".join(cells) + " |" for cells in (escaped[0], rule, *escaped[1:])]
         notes = [f"\n{_escaped(note)}" for note in table.notes]

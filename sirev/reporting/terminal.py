@@ -11,7 +11,7 @@ from typing import Any
 from sirev.printing import console, visible, write
 from sirev.reporting.headline import WIDTH, HeadlineLine
 from sirev.reporting.narrow import fit
-from sirev.reporting.tables import TextTable, shown
+from sirev.reporting.tables import TextTable, printable_table
 
 _NARROWEST = 40
 """Characters of a line for which a screen is still made."""
@@ -24,7 +24,7 @@ def print_tables(tables: list[TextTable]) -> None:
     from rich.text import Text
 
     terminal = _console()
-    fitting = [part for table in tables for part in fit(shown(table), terminal.width)]
+    fitting = [part for table in tables for part in fit(printable_table(table), terminal.width)]
     for i, table in enumerate(fitting):
         if i:
             terminal.print()
@@ -34,7 +34,7 @@ def print_tables(tables: list[TextTable]) -> None:
     _written(terminal)
 
 
-def print_lines(lines: Callable[[int], list[HeadlineLine]]) -> None:
+def print_to_width(lines: Callable[[int], list[HeadlineLine]]) -> None:
     """Print lines of styled text that are made for a width: the terminal's, from 40 to 80 characters."""
     from rich.text import Text
 

@@ -27,7 +27,7 @@ def problems(name: str, split: str, options: Mapping[str, Any] | None = None) ->
     Raises BadInput in one line: no such module or class, the class failed, a row lacks a field or holds no string, two
     rows share an id.
     """
-    task = load(name, options)
+    task = load_own(name, options)
     try:
         given = list(task.problems(split))
     except Exception as error:  # a user's code may raise anything
@@ -37,7 +37,7 @@ def problems(name: str, split: str, options: Mapping[str, Any] | None = None) ->
     return _checked([_row(f"{name} {split}[{i}]", values) for i, values in enumerate(given)])
 
 
-def load(name: str, options: Mapping[str, Any] | None = None) -> OwnTask:
+def load_own(name: str, options: Mapping[str, Any] | None = None) -> OwnTask:
     """An instance of the named class; BadInput if there is none or it has no method `problems`."""
     module_name, _, class_name = name.rpartition(":")
     if not module_name or not class_name:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from sirev.cli.doctor import report
+from sirev.cli.doctor import report_lines
 from sirev.machine.findings import Finding, Remedy
 
 LONG = "--set evaluation.ood.a_suite_with_a_long_name.task.data.path=/a/folder/with/a/name/that/is/long/as/well"
@@ -14,7 +14,7 @@ FINDINGS = [
 
 
 def texts(width: int, verbose: bool = False) -> list[str]:
-    return [line.text for line in report(FINDINGS, "some", width, verbose)]
+    return [line.text for line in report_lines(FINDINGS, "some", width, verbose)]
 
 
 def test_what_is_missing_comes_first_then_what_to_note_and_what_is_here() -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from sirev.api.iterate import Plans, plans
-from sirev.cli.plan import summary
+from sirev.cli.plan import plan_lines
 from tests.conftest import Command, Study
 
 PAPER = ["mistral_gsm8k", "llama2_math", "llama3_mbpp", "mistral_csqa"]
 
 
 def texts(planned: Plans, gpu: float | None = None, width: int = 80) -> list[str]:
-    return [line.text for line in summary(planned, planned.estimate(), gpu, width)]
+    return [line.text for line in plan_lines(planned, planned.estimate(), gpu, width)]
 
 
 @pytest.mark.parametrize("recipe", PAPER)

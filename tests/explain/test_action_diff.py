@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sirev.explain.action_diff import Change, Root, changes, distance, in_words, leaves, parts, shown
+from sirev.explain.action_diff import Change, Root, changes, changes_in_words, distance, leaves, parts, shown
 
 TRAIN: dict[str, Any] = {
     "stage": "train",
@@ -40,7 +40,7 @@ def test_equal_actions_do_not_differ() -> None:
     ],
 )
 def test_each_component_is_told_in_words(new: dict[str, Any], said: list[str]) -> None:
-    assert in_words(changes(TRAIN, new)) == said
+    assert changes_in_words(changes(TRAIN, new)) == said
 
 
 def test_a_parameter_left_out_of_the_key_stands_for_its_value() -> None:
@@ -50,7 +50,7 @@ def test_a_parameter_left_out_of_the_key_stands_for_its_value() -> None:
 
 def test_packages_of_a_strict_environment_are_told_one_by_one_and_are_one_step_away() -> None:
     old, new = ({**TRAIN, "env": {"trl": trl, "torch": torch}} for trl, torch in (("1.16.0", "2.12"), ("1.17.0", "2.13")))
-    assert in_words(changes(old, new)) == ["env: torch 2.12 -> 2.13", "env: trl 1.16.0 -> 1.17.0"]
+    assert changes_in_words(changes(old, new)) == ["env: torch 2.12 -> 2.13", "env: trl 1.16.0 -> 1.17.0"]
     assert distance(parts(old), parts(new)) == 1
 
 
@@ -81,8 +81,10 @@ def test_inputs_that_changed_for_one_reason_are_told_together() -> None:
     hotter = Change("parameter", "temperature", 0.7, 1.0)
     one = Change("input", "data", "a", "b", made_by="select:2", roots=(Root("sample/train:1", hotter, ("select:2",)),))
     other = Change("input", "init", "c", "d", made_by="train:1", roots=(Root("sample/train:0", hotter, ("train:1",)),))
-    assert in_words([one]) == ["input data changed: temperature 0.7 -> 1.0 at 1:sample/train, by way of 2:select"]
-    assert in_words([one, other]) == ["inputs data, init changed: temperature 0.7 -> 1.0 at 1:sample/train, 0:sample/train"]
+    assert changes_in_words([one]) == ["input data changed: temperature 0.7 -> 1.0 at 1:sample/train, by way of 2:select"]
+    assert changes_in_words([one, other]) == [
+        "inputs data, init changed: temperature 0.7 -> 1.0 at 1:sample/train, 0:sample/train"
+    ]
 
 
 def test_long_values_and_digests_are_cut() -> None:

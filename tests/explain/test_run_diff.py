@@ -9,7 +9,7 @@ import pytest
 import sirev
 from sirev.api.iterate import plans
 from sirev.explain.recorded import Recorded
-from sirev.explain.run_diff import Difference, difference, lines
+from sirev.explain.run_diff import Difference, lines, run_difference
 from sirev.stages import source
 from sirev.store.artifacts import Output
 from sirev.store.runs import Pin, Run
@@ -23,7 +23,7 @@ def run_of(smoke: Study, method: str) -> Run:
 
 
 def of_methods(smoke: Study, one: str, other: str) -> Difference:
-    return difference(smoke.store, run_of(smoke, one), run_of(smoke, other))
+    return run_difference(smoke.store, run_of(smoke, one), run_of(smoke, other))
 
 
 def test_a_run_does_not_part_from_itself(smoke: Study) -> None:
@@ -77,7 +77,7 @@ def test_a_setting_that_differs_is_named_with_the_first_step_it_changes(smoke: S
     assert step.key is not None
     pins = {name: Pin(one.key, one.artifact.digest) for name, one in planner.steps.items() if one.key and one.artifact}
     pins["train:2"] = Pin(step.key, store.publish(step.action, Output(files={"model.safetensors": b"x"})).digest)
-    found = difference(store, run_of(smoke, "sft"), replace(planner.run, pins=pins))
+    found = run_difference(store, run_of(smoke, "sft"), replace(planner.run, pins=pins))
     assert [change.words() for change in found.settings] == ["training.sft.learning_rate 0.002 -> 0.0001"]
     assert [parting.step for parting in found.partings] == ["train:2"]
     assert "compare" in found.only_a
@@ -90,7 +90,7 @@ def test_another_realisation_is_told_and_not_taken_for_another_action(smoke: Stu
     record = store.records.get(a.pins["train:2"].key, a.pins["train:2"].artifact)
     assert record is not None
     again = store.publish(record.action, Output(files={"model.safetensors": b"another"}))
-    found = difference(store, a, replace(a, pins={**a.pins, "train:2": Pin(a.pins["train:2"].key, again.digest)}))
+    found = run_difference(store, a, replace(a, pins={**a.pins, "train:2": Pin(a.pins["train:2"].key, again.digest)}))
     (parting,) = found.partings
     assert (parting.step, parting.how, [change.kind for change in parting.changes]) == ("train:2", "apart", ["realisation"])
     assert any("another realisation, made" in line for line in lines(found))
@@ -105,7 +105,7 @@ def test_another_action_with_the_same_result_is_told_apart(
     sirev.iterate("tiny_smoke", methods=["sft"], store=store)
     after = store.runs.get(before.id)
     assert after is not None
-    found = difference(store, before, after)
+    found = run_difference(store, before, after)
     assert {parting.step.partition("/")[0] for parting in found.partings} == {"source"}
     assert {parting.how for parting in found.partings} == {"same result"}
     assert "train:1" in found.equal
@@ -115,7 +115,7 @@ def test_steps_whose_record_is_gone_are_named(smoke: Study, smoke_copy: Path) ->
     store = sirev.Store(smoke_copy)
     a, b = run_of(smoke, "sft"), run_of(smoke, "dpo")
     store.records.path(b.pins["train:3"].key, b.pins["train:3"].artifact).unlink()
-    found = difference(store, a, b)
+    found = run_difference(store, a, b)
     assert found.unrecorded == ("train:3",)
     assert "no longer recorded: 1 step: 3:train" in lines(found)
 

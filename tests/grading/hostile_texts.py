@@ -33,7 +33,7 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "formula": extract.formula,
     "letter": extract.letter,
     "code": extract.code,
-    "number": extract.number,
+    "number": extract.number_in,
     "tidy": tidy,
     "canonical": canonical,
     "at_a_glance": lambda text: at_a_glance(("5", text)),

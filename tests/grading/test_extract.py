@@ -140,7 +140,7 @@ def test_every_gsm8k_answer_is_read_both_ways(published: Published) -> None:
     rows = published("gsm8k_train.jsonl.gz") + published("gsm8k_test.jsonl")
     assert len(rows) == 8792
     for row in rows:
-        gold = extract.number(row["answer"].rpartition("#### ")[2])
+        gold = extract.number_in(row["answer"].rpartition("#### ")[2])
         assert gold is not None
         assert extract.strict(row["answer"]) == extract.flexible(row["answer"]) == gold
 

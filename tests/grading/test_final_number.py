@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sirev.grading.final_number import grade
+from sirev.grading.final_number import grade_final_number
 
 
 @pytest.mark.parametrize(
@@ -20,5 +20,5 @@ from sirev.grading.final_number import grade
     ],
 )
 def test_the_number_after_the_last_mark_counts(text: str, correct: bool, reason: str, answer: str) -> None:
-    verdict = grade(text, "19")
+    verdict = grade_final_number(text, "19")
     assert (verdict.correct, verdict.reason, verdict.answer) == (correct, reason, answer)

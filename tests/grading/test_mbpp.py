@@ -11,7 +11,7 @@ from sirev.errors import BadInput
 from sirev.grading import mbpp
 from sirev.grading.claims import claims
 from sirev.grading.grade import ANSWER_LIMIT, IN_PROCESS, RIGHT, Grade
-from sirev.grading.mbpp import NO_CODE, ProgramSettings, grade_all, verdict
+from sirev.grading.mbpp import NO_CODE, ProgramSettings, grade_programs, verdict
 from sirev.grading.sandbox import Ended, Found, Outcome, Tier, best_tier, confine, programs, values
 from sirev.grading.sandbox.programs import WALL
 from sirev.recipe.sections import ProgramGrader
@@ -33,7 +33,7 @@ GOLD = gold("assert f(1) == 2", "assert f(2) == 3")
 
 
 def graded(pairs: list[tuple[str, str]], settings: ProgramSettings = SETTINGS, workers: int = 2) -> list[Grade]:
-    return grade_all(pairs, settings, workers=workers, progress=lambda done: None)[0]
+    return grade_programs(pairs, settings, workers=workers, progress=lambda done: None)[0]
 
 
 def reason(code: str, *tests: str, setup: str = "") -> str:
@@ -167,7 +167,7 @@ def test_pairs_keep_their_order_and_equal_ones_run_once() -> None:
     wrong = "def f(x): return 0"
     other = gold("assert f(1) == 0")
     pairs = [(F, GOLD), (" \n", GOLD), (wrong, GOLD), (F, GOLD), (f"{F}\nIt adds one.", GOLD), (wrong, other), ("", GOLD)]
-    grades, summary, details = grade_all(pairs, SETTINGS, workers=2, progress=told.append)
+    grades, summary, details = grade_programs(pairs, SETTINGS, workers=2, progress=told.append)
     assert [g.reason for g in grades] == [RIGHT, NO_CODE, "failed assertion: 1", RIGHT, RIGHT, RIGHT, NO_CODE]
     assert [g.correct for g in grades] == [True, False, False, True, True, True, False]
     assert [g.answer.strip() for g in grades] == [F.strip(), "", wrong, F.strip(), F.strip(), wrong, ""]
@@ -182,7 +182,7 @@ def test_pairs_keep_their_order_and_equal_ones_run_once() -> None:
 def test_the_summary_counts_what_passed_on_whose_word() -> None:
     loose = gold("assert f(1) == f(1)")
     pairs = [(F, GOLD), (F, loose), (F, loose), ("def f(x): return 0", GOLD), ("", GOLD)]
-    _, summary, _ = grade_all(pairs, SETTINGS, workers=2, progress=lambda done: None)
+    _, summary, _ = grade_programs(pairs, SETTINGS, workers=2, progress=lambda done: None)
     found = summary["sandbox"]
     assert (found["programs"], found["passed"], found["passed_in_process"]) == (3, 3, 2)
     assert found["tier"] in ("A", "B", "C")
@@ -191,7 +191,7 @@ def test_the_summary_counts_what_passed_on_whose_word() -> None:
 
 def test_what_a_program_writes_to_stderr_is_kept_in_part() -> None:
     code = "import sys\nsys.stderr.write('here\\n' * 1000)\n" + F
-    grades, _, details = grade_all([(code, GOLD)], SETTINGS, workers=1, progress=lambda done: None)
+    grades, _, details = grade_programs([(code, GOLD)], SETTINGS, workers=1, progress=lambda done: None)
     assert grades[0].reason == RIGHT
     assert details[0]["stderr"] == ("here\n" * 1000)[:500]
 
@@ -209,7 +209,7 @@ def test_a_program_too_long_for_a_message_is_wrong_and_the_next_is_right() -> No
 
 def test_nothing_to_grade_is_nothing() -> None:
     told: list[int] = []
-    grades, summary, details = grade_all([], SETTINGS, workers=2, progress=told.append)
+    grades, summary, details = grade_programs([], SETTINGS, workers=2, progress=told.append)
     assert (grades, details, summary["sandbox"]["programs"]) == ([], [], 0)
     assert told == [0]
 

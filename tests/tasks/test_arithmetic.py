@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from sirev.grading.final_number import grade
+from sirev.grading.final_number import grade_final_number
 from sirev.metrics.diversity import equations
 from sirev.tasks import arithmetic
 
@@ -28,7 +28,7 @@ def test_every_style_is_correct_in_every_equation_and_uses_known_words(style: st
     for i, story in enumerate(STORIES):
         rng = random.Random(i)
         text = arithmetic.solution(rng, story, style)
-        assert grade(text, str(story.answer)).correct, text
+        assert grade_final_number(text, str(story.answer)).correct, text
         for equation in equations(text):
             left, right = equation.split("=")
             assert eval(left) == int(right), text

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sirev.tasks.external.files import form_of, read_rows
+from sirev.tasks.external.files import file_form, read_rows
 from sirev.tasks.rows import Row, read_hub, read_jsonl, text
 from tests.bombs import parquet_bomb
 from tests.hub_cache import COMMIT, OTHER, HubCache
@@ -151,14 +151,14 @@ def test_a_folder_of_the_same_name_does_not_hide_the_hubs(hub: HubCache, tmp_pat
 def test_utf_16_is_named(tmp_path: Path) -> None:
     for name in ("a.jsonl", "a.json"):
         (tmp_path / name).write_bytes('{"q": 1}\n'.encode("utf-16"))
-        told = refusal(lambda name=name: read_rows(tmp_path / name, form_of(tmp_path / name)))
+        told = refusal(lambda name=name: read_rows(tmp_path / name, file_form(tmp_path / name)))
         assert told == f"{tmp_path / name}: UTF-16, where UTF-8 is wanted; convert it with: iconv -f UTF-16 -t UTF-8"
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.json", "a.json.gz", "a.parquet"])
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)
-    told = refusal(lambda: read_rows(tmp_path / name, form_of(tmp_path / name)))
+    told = refusal(lambda: read_rows(tmp_path / name, file_form(tmp_path / name)))
     assert told.startswith(f"{tmp_path / name}: is a pipe, where a file is wanted; it would have to be read twice")
 
 
@@ -169,7 +169,7 @@ def test_gzip_that_unpacks_to_no_end_is_refused(tmp_path: Path, content: bytes, 
     monkeypatch.setattr("sirev.inputs.GZIP_SLACK", 1_000_000)
     for name, place in (("a.jsonl.gz", r":\d+"), ("a.json.gz", "")):
         (tmp_path / name).write_bytes(gzip.compress(content))
-        told = refusal(lambda name=name: read_rows(tmp_path / name, form_of(tmp_path / name)))
+        told = refusal(lambda name=name: read_rows(tmp_path / name, file_form(tmp_path / name)))
         size = (tmp_path / name).stat().st_size
         assert re.fullmatch(
             rf"{tmp_path / name}{place}: its {size:,} bytes unpack to more than {1_000_000 + 200 * size:,}; .*", told

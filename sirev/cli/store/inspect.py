@@ -168,10 +168,10 @@ def du(path: Path | None, form: str) -> None:
 
 def diff(first: str, second: str, path: Path | None, form: str) -> None:
     """Where two runs part. JSON: as `sirev.explain.run_diff.Difference.to_dict` says, with "schema" and "store"."""
-    from sirev.explain.run_diff import difference, lines
+    from sirev.explain.run_diff import lines, run_difference
 
     store, as_json = _opened(path, form)
-    found = difference(store, lookup.run_named(store, first), lookup.run_named(store, second))
+    found = run_difference(store, lookup.run_named(store, first), lookup.run_named(store, second))
     if as_json:
         return _print_json(store, found.to_dict())
     return print_lines(lines(found))

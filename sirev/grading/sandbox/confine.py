@@ -151,7 +151,7 @@ def _enter_namespaces(paths: list[str]) -> bool:
             kernel.unshare(kernel.CLONE_NEWNS)
             rooted = True
         if rooted:
-            private_root.enter(paths)
+            private_root.enter_private_root(paths)
         _change_user()
         kernel.set_dumpable(True)  # or /proc/self would belong to root, and the maps could not be written
     uid, gid = os.geteuid(), os.getegid()
@@ -164,7 +164,7 @@ def _enter_namespaces(paths: list[str]) -> bool:
             os.close(descriptor)
     os.close(me)
     if not rooted:
-        private_root.enter(paths)
+        private_root.enter_private_root(paths)
     return _counts_processes_apart()
 
 

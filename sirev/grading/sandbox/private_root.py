@@ -31,7 +31,7 @@ def readable() -> list[str]:
     return [path for path in wanted if path != "/"]
 
 
-def enter(paths: list[str]) -> None:
+def enter_private_root(paths: list[str]) -> None:
     """Make a root of these paths and of `DEVICES`, in a mount namespace that is this process's own; the present folder is it."""
     kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.mount("sirev", _BASE, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=0755,size=1m")

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 FIGURES: dict[str, tuple[str, Callable[[FigureSheet, dict[str, Any]], None]]] = {
     "pass-at-1": ("pass@1 over iterations", accuracy.pass_at_1),
-    "coverage": ("M₁'s coverage, and each method's gains", accuracy.coverage),
-    "improvement": ("Newly solved problems: were they within M₁'s reach?", sampling.improvement),
+    "coverage": ("M₁'s coverage, and each method's gains", accuracy.coverage_figure),
+    "improvement": ("Newly solved problems: were they within M₁'s reach?", sampling.improvement_figure),
     "pass-at-k": ("pass@k of every model", sampling.pass_at_k),
-    "diversity": ("Diversity of answers over iterations", diversity.diversity),
+    "diversity": ("Diversity of answers over iterations", diversity.diversity_figure),
     "trade-off": ("Accuracy against diversity", diversity.trade_off),
-    "ood": ("Out-of-distribution accuracy", accuracy.ood),
+    "ood": ("Out-of-distribution accuracy", accuracy.ood_figure),
 }
 """Name -> (title, what draws it on a sheet), in the order of a report."""
 

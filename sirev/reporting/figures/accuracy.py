@@ -10,11 +10,11 @@ from sirev.reporting.figures.series import (
     Comparison,
     MethodRuns,
     iteration,
-    mean,
     methods,
-    nulls,
+    null_groups,
     numbers,
     over_t,
+    seeds_mean,
     stat,
     times,
     values,
@@ -30,10 +30,10 @@ SEED_NOTE = "Thin lines: seeds; thick: their mean, with the mean of their interv
 def draw_nulls(sheet: FigureSheet, panel: Axes, comparison: Comparison, x: float, *path: str, label: bool = True) -> None:
     """Null runs of one statistic: M_1 trained or drawn again as bands, training on gold solutions as grey lines up to t = `x`."""
     for kind, verb in (("retrain", "retrained"), ("resample", "redrawn")):
-        runs = [run for group in nulls(comparison, kind) for run in group.runs]
+        runs = [run for group in null_groups(comparison, kind) for run in group.runs]
         found = [value for run in runs for value in values(over_t(run, *path))]
         sheet.band(panel, found, f"null-{kind}", x, f"M₁ {verb}" if label else "")
-    for group in nulls(comparison, "gold"):
+    for group in null_groups(comparison, "gold"):
         for run in group.runs:
             name = group.name.removeprefix("null-")
             look: dict[str, Any] = {"lw": 0.9, "ls": (0, (4, 2)), "marker": ".", "zorder": 2}
@@ -68,7 +68,7 @@ def pass_at_1(sheet: FigureSheet, comparison: Comparison) -> None:
     seeds_note(sheet, found)
 
 
-def coverage(sheet: FigureSheet, comparison: Comparison) -> None:
+def coverage_figure(sheet: FigureSheet, comparison: Comparison) -> None:
     """Left: M_1's coverage in both readings on both splits. Right: each method's best and last gain over M_1."""
     from matplotlib.ticker import MaxNLocator
 
@@ -142,7 +142,7 @@ def gain(method: MethodRuns, t: int | None) -> Statistic:
         if paired["value"] is None and here["value"] is not None and first["value"] is not None:
             paired = {"value": here["value"] - first["value"], "low": None, "high": None, "n": here["n"], "reason": None}
         found.append([(float(t), paired)])
-    return mean(found)[0][1]
+    return seeds_mean(found)[0][1]
 
 
 def best_gain(method: MethodRuns) -> tuple[int | None, Statistic]:
@@ -155,7 +155,7 @@ def best_gain(method: MethodRuns) -> tuple[int | None, Statistic]:
     return -negative, one
 
 
-def ood(sheet: FigureSheet, comparison: Comparison) -> None:
+def ood_figure(sheet: FigureSheet, comparison: Comparison) -> None:
     """A row a suite: accuracy over t, accuracy by level in a panel a method, group disparity."""
     found, suites = methods(comparison), list(comparison.get("suites") or [])
     if not suites or not found:
@@ -202,7 +202,7 @@ def _levels(sheet: FigureSheet, panel: Axes, method: MethodRuns, suite: str) -> 
     for place, level in enumerate(levels):
         full = sheet.colour(method)
         colour = sheet.shade(full, 0.45 + 0.55 * (len(levels) - place) / len(levels))
-        curve = mean([over_t(run, "ood", suite, "levels", level) for run in method.runs])
+        curve = seeds_mean([over_t(run, "ood", suite, "levels", level) for run in method.runs])
         sheet.line(
             panel, curve, f"{method.name}, level {level}", colour, label=short(level, 8), label_colour=full, marker=".", lw=1.3
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sirev.metrics.statistic import Statistic
 from sirev.reporting.figures.labels import LABEL_SHIFT, move_apart
-from sirev.reporting.figures.series import Curve, MethodRuns, mean, model, values
+from sirev.reporting.figures.series import Curve, MethodRuns, model, seeds_mean, values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -217,7 +217,7 @@ class FigureSheet:
                 self.line(panel, curve, f"{method.name}, seed {run['seed']}", colour, shift=shift, **thin)
         text = short(method.name) if label else ""
         marker = {"marker": MARKERS[method.place % len(MARKERS)], "markeredgewidth": 0}
-        self.line(panel, mean(curves), method.name, colour, shift=shift, label=text, **{**marker, **look})
+        self.line(panel, seeds_mean(curves), method.name, colour, shift=shift, label=text, **{**marker, **look})
 
     def band(self, panel: Axes, found: list[float], name: str, x: float, label: str = "", scale: float = 100) -> None:
         """The range of a null run's values as a grey band, labelled beside `x`; none for a range of no height."""

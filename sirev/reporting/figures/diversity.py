@@ -13,9 +13,9 @@ from sirev.reporting.figures.series import (
     Curve,
     MethodRuns,
     has_values,
-    mean,
     methods,
     over_t,
+    seeds_mean,
     times,
 )
 from sirev.reporting.pass_at_1 import pass_at_1_name
@@ -34,7 +34,7 @@ SIZE = "8"
 """Answers of each problem that the size-matched values rest on."""
 
 
-def diversity(sheet: FigureSheet, comparison: Comparison) -> None:
+def diversity_figure(sheet: FigureSheet, comparison: Comparison) -> None:
     """A row a measure, a column a group of answers; solid over up to 50 draws, dashed size-matched."""
     found = methods(comparison)
     ts = times(found)
@@ -66,7 +66,7 @@ def _all_curves(found: list[MethodRuns], path: tuple[str, ...]) -> list[Curve]:
 
 
 def _matched(sheet: FigureSheet, panel: Axes, method: MethodRuns, group: str, path: tuple[str, ...]) -> None:
-    curve = mean([over_t(run, "diversity", group, "matched", SIZE, *path) for run in method.runs])
+    curve = seeds_mean([over_t(run, "diversity", group, "matched", SIZE, *path) for run in method.runs])
     if has_values([curve]):
         marker: dict[str, Any] = {"marker": MARKERS[method.place % len(MARKERS)], "markersize": 2.5, "markeredgewidth": 0}
         sheet.line(panel, curve, f"{method.name}, m = {SIZE}", sheet.colour(method), ls=(0, (3, 1.5)), lw=1.1, **marker)
@@ -93,8 +93,8 @@ def trade_off(sheet: FigureSheet, comparison: Comparison) -> None:
                 thin = len(method.runs) > 1
                 _path(sheet, panel, method, spread, over_t(run, "pass_at_1"), f"{method.name}, seed {run['seed']}", thin=thin)
             if len(method.runs) > 1:
-                spread = mean([over_t(run, "diversity", "correct", *prefix, *path) for run in method.runs])
-                _path(sheet, panel, method, spread, mean([over_t(run, "pass_at_1") for run in method.runs]), method.name)
+                spread = seeds_mean([over_t(run, "diversity", "correct", *prefix, *path) for run in method.runs])
+                _path(sheet, panel, method, spread, seeds_mean([over_t(run, "pass_at_1") for run in method.runs]), method.name)
         _make_room(panel, found)
     panels[0].set_ylabel(f"{pass_at_1_name(comparison['runs'])} (%)")
     share_limits(panels)

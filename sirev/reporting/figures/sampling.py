@@ -12,11 +12,11 @@ from sirev.reporting.figures.series import (
     MethodRuns,
     has_values,
     iteration,
-    mean,
     methods,
     model,
     numbers,
     over_n,
+    seeds_mean,
     stat,
 )
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 RE_ROLL, STILL_WRONG = "re-roll", "still wrong"
 
 
-def improvement(sheet: FigureSheet, comparison: Comparison) -> None:
+def improvement_figure(sheet: FigureSheet, comparison: Comparison) -> None:
     """M_1's pass@N on every IS(t), beside the problems that stay wrong and its own re-roll; a panel per method."""
     found = methods(comparison)
     panels = sheet.panels(1, max(1, len(found)), 2.75, 2.9, sharey=True)[0]
@@ -47,7 +47,7 @@ def improvement(sheet: FigureSheet, comparison: Comparison) -> None:
                 for run, curve in zip(method.runs, curves, strict=True):
                     sheet.line(panel, curve, f"IS({t}), seed {run['seed']}", colour, lw=0.6, alpha=0.6)
             named = f" {short(sheet.steps[t - 1], STEP_NAME)}" if t <= len(sheet.steps) else ""
-            sheet.line(panel, mean(curves), f"IS({t})", colour, label=f"IS({t}){named}", label_colour=full, **look)
+            sheet.line(panel, seeds_mean(curves), f"IS({t})", colour, label=f"IS({t}){named}", label_colour=full, **look)
         if method.last >= 2:
             ns |= _controls(sheet, panel, method)
         _guessing(sheet, panel, comparison, ns)
@@ -73,7 +73,7 @@ def _controls(sheet: FigureSheet, panel: Axes, method: MethodRuns) -> set[float]
     reroll, rest = [over_n(part, "reroll") for part in parts], [over_n(part, "rest", "m1_pass_at_n") for part in parts]
     for curves, label, ls, ink in ((reroll, RE_ROLL, dashed, sheet.ink.text), (rest, STILL_WRONG, dotted, sheet.ink.muted)):
         if has_values(curves):  # the panel's reason for being empty is that of IS(t)
-            sheet.line(panel, mean(curves), label, ink, label=label, ls=ls, lw=1.3, interval="band", solid_capstyle="butt")
+            sheet.line(panel, seeds_mean(curves), label, ink, label=label, ls=ls, lw=1.3, interval="band", solid_capstyle="butt")
     return _abscissas(reroll + rest)
 
 
@@ -106,7 +106,7 @@ def pass_at_k(sheet: FigureSheet, comparison: Comparison) -> None:
             if len(curves) > 1 and t == method.last:
                 for run, curve in zip(method.runs, curves, strict=True):
                     sheet.line(panel, curve, f"{model(t)}, seed {run['seed']}", colour, lw=0.6, alpha=0.6)
-            sheet.line(panel, mean(curves), model(t), colour, label=sheet.model(t), label_colour=full, **look)
+            sheet.line(panel, seeds_mean(curves), model(t), colour, label=sheet.model(t), label_colour=full, **look)
         _guessing(sheet, panel, comparison, ns)
     for panel, method in zip(rows[1] if heats else [], found, strict=False):
         _heats(sheet, panel, method, heats)
@@ -124,11 +124,11 @@ def _heats(sheet: FigureSheet, panel: Axes, method: MethodRuns, heats: list[str]
     for t in sorted({1, method.last}):
         colour = sheet.ink.text if t == 1 else sheet.colour(method)
         first = [over_n(iteration(run, t), "pass_at_n") for run in method.runs]
-        sheet.line(panel, mean(first), f"{model(t)}, first temperature", colour, label=model(t), lw=1.2)
+        sheet.line(panel, seeds_mean(first), f"{model(t)}, first temperature", colour, label=model(t), lw=1.2)
         for place, heat in enumerate(heats):
             curves = [over_n(iteration(run, t), "temperatures", heat, "pass_at_n") for run in method.runs]
             ls = ((0, (4, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)))[place % 3]
-            sheet.line(panel, mean(curves), f"{model(t)} at {heat}", colour, label=f"{model(t)} at {heat}", lw=1.4, ls=ls)
+            sheet.line(panel, seeds_mean(curves), f"{model(t)} at {heat}", colour, label=f"{model(t)} at {heat}", lw=1.4, ls=ls)
 
 
 def _crossings(sheet: FigureSheet, panel: Axes, method: MethodRuns) -> bool:

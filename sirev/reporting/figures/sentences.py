@@ -9,7 +9,7 @@ from sirev.metrics.statistic import Statistic, absent
 from sirev.reporting.figures.accuracy import best_gain, gain
 from sirev.reporting.figures.canvas import short
 from sirev.reporting.figures.diversity import SIZE
-from sirev.reporting.figures.series import Comparison, MethodRuns, iteration, mean, methods, over_n, over_t, stat
+from sirev.reporting.figures.series import Comparison, MethodRuns, iteration, methods, over_n, over_t, seeds_mean, stat
 from sirev.reporting.pass_at_1 import pass_at_1_name
 
 
@@ -19,7 +19,7 @@ def _percent(one: Statistic, sign: str = "") -> str:
 
 def _from_to(method: MethodRuns, *path: str) -> str | None:
     """ "sft 61.8 to 68.9": the first and the last value over t, the mean over seeds."""
-    curve = [one for _, one in mean([over_t(run, *path) for run in method.runs]) if one["value"] is not None]
+    curve = [one for _, one in seeds_mean([over_t(run, *path) for run in method.runs]) if one["value"] is not None]
     return f"{short(method.name)} {_percent(curve[0])} to {_percent(curve[-1])}" if curve else None
 
 
@@ -68,11 +68,11 @@ def _improvement(comparison: Comparison) -> str:
     tried: list[Statistic] = []
     for method in methods(comparison):
         sets = [iteration(run, method.last).get("improvement_set", {}) for run in method.runs]
-        curve = [(n, one) for n, one in mean([over_n(part, "m1_pass_at_n") for part in sets]) if one["value"] is not None]
+        curve = [(n, one) for n, one in seeds_mean([over_n(part, "m1_pass_at_n") for part in sets]) if one["value"] is not None]
         tried += [one for part in sets for _, one in over_n(part, "m1_pass_at_n")]
         if curve:
             n, one = curve[-1]
-            reroll = dict(mean([over_n(part, "reroll") for part in sets]))
+            reroll = dict(seeds_mean([over_n(part, "reroll") for part in sets]))
             common = [m for m, here in curve if reroll.get(m, stat({}))["value"] is not None]
             beside = ""
             if common:
@@ -85,8 +85,8 @@ def _improvement(comparison: Comparison) -> str:
 def _pass_at_k(comparison: Comparison) -> str:
     parts: list[str | None] = []
     for method in methods(comparison):
-        first = mean([over_n(iteration(run, 1), "pass_at_n") for run in method.runs])
-        last = dict(mean([over_n(iteration(run, method.last), "pass_at_n") for run in method.runs]))
+        first = seeds_mean([over_n(iteration(run, 1), "pass_at_n") for run in method.runs])
+        last = dict(seeds_mean([over_n(iteration(run, method.last), "pass_at_n") for run in method.runs]))
         ends = [(k, one, last[k]) for k, one in first if one["value"] is not None and last.get(k, stat({}))["value"] is not None]
         if ends:
             k, before, after = ends[-1]

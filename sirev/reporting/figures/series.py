@@ -40,7 +40,7 @@ def methods(comparison: Comparison) -> list[MethodRuns]:
     return _grouped(run for run in comparison.get("runs", []) if not str(run["method"]).startswith(_NULL))
 
 
-def nulls(comparison: Comparison, kind: str) -> list[MethodRuns]:
+def null_groups(comparison: Comparison, kind: str) -> list[MethodRuns]:
     """Null runs of one kind: "resample", "retrain", "gold" (one entry for each method whose steps it copies)."""
     return _grouped(run for run in comparison.get("runs", []) if str(run["method"]).startswith(_NULL + kind))
 
@@ -83,7 +83,7 @@ def over_n(node: Any, *path: str) -> Curve:
     return [(float(n), stat(node, n)) for n in sorted((n for n in node if n.isdigit()), key=int)]
 
 
-def mean(curves: Sequence[Curve]) -> Curve:
+def seeds_mean(curves: Sequence[Curve]) -> Curve:
     """The mean over seeds at each abscissa where every seed has a value; a single curve is its own mean.
 
     The ends of its interval are the means of the seeds' ends: the uncertainty over problems of one seed, which is no

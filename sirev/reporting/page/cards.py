@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sirev.reporting.page.bars import Scale, bar, scale_of
-from sirev.reporting.page.markup import escaped, get, signed
+from sirev.reporting.page.markup import escaped, signed, value_at
 from sirev.reporting.page.words import explained
 from sirev.reporting.pass_at_1 import pass_at_1_name
 from sirev.reporting.sections.run_rows import measured, model_name
@@ -51,13 +51,13 @@ def _means(claim: dict[str, Any], comparison: dict[str, Any]) -> str:
     """Seed-averaged differences with both intervals: over problems, and over seeds."""
     parts = []
     for outcome, mean in _sorted(presented(claim.get("mean") or {}, comparison.get("headline"))):
-        problems, seeds = get(mean, "difference"), get(mean, "seeds")
-        if get(problems, "value") is None:
+        problems, seeds = value_at(mean, "difference"), value_at(mean, "seeds")
+        if value_at(problems, "value") is None:
             continue
         scale, unit = mean_scale(outcome, claim["method"], comparison.get("verdicts") or [])
         change = f"{_points(problems['value'], scale)}{unit or ' points'}"
         text = f"{escaped(_name(outcome, comparison))} {change}, over problems {_range(problems, scale)}"
-        if get(seeds, "low") is not None:
+        if value_at(seeds, "low") is not None:
             text += f", over seeds {_range(seeds, scale)}"
         parts.append(f"<li>{text}</li>")
     return f"<details><summary>Means over seeds</summary><ul>{''.join(parts)}</ul></details>" if parts else ""

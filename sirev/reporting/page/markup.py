@@ -25,7 +25,7 @@ def signed(value: float, places: int) -> str:
     return text[1:] if not float(text.replace("−", "-")) else text
 
 
-def get(data: Mapping[str, Any] | None, *path: str) -> Any:
+def value_at(data: Mapping[str, Any] | None, *path: str) -> Any:
     """What lies at `path`, or None where a part of it is missing or null."""
     found: Any = data
     for name in path:

@@ -13,7 +13,7 @@ from sirev.store.artifacts import Artifact
 from sirev.store.local_files import LocalFiles
 from sirev.study.grading_task import GradingTask
 from sirev.tasks.external.completions import field_paths
-from sirev.tasks.external.files import files_at, form_of
+from sirev.tasks.external.files import file_form, files_at
 
 Given = str | Path | Sequence[str | Path]
 """A file, a folder, a pattern, or several of them."""
@@ -103,8 +103,8 @@ def sources(
         parameters = replace(
             parameters,
             rows=digests[0],
-            form=form_of(files[0]),
-            more=[[digest, form_of(path)] for digest, path in zip(digests[1:], files[1:], strict=True)],
+            form=file_form(files[0]),
+            more=[[digest, file_form(path)] for digest, path in zip(digests[1:], files[1:], strict=True)],
             file=str(files[0]),
             more_files=[str(path) for path in files[1:]],
         )

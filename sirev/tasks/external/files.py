@@ -23,7 +23,7 @@ NOT_READ = (
 """Endings of names that say plainly that a file is of no such form; others are read as JSONL."""
 
 
-def form_of(path: Path) -> str:
+def file_form(path: Path) -> str:
     """How a file is written, by its name: ".jsonl", ".json" or ".parquet"; a .gz at the end says nothing about it.
 
     BadInput for the name of a file of another kind, such as CSV.

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sirev.tasks.external.completions import Sampled, field_paths, read
-from sirev.tasks.external.files import form_of
+from sirev.tasks.external.files import file_form
 from sirev.tasks.external.matching import matched, question_of
 from sirev.tasks.templates import TEMPLATES
 from tests.tasks.conftest import DATA, refusal
@@ -33,7 +33,7 @@ def write(tmp_path: Path) -> Write:
 
 def said(path: Path, fields: dict[str, str] | None = None, step: str = "M1", **options: Any) -> list[Sampled]:
     options.setdefault("graded", True)
-    return read([(path, form_of(path))], field_paths(fields or {}, step), **options).problems
+    return read([(path, file_form(path))], field_paths(fields or {}, step), **options).problems
 
 
 def draws(problem: Sampled) -> list[tuple[str, bool | None]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sirev.tasks.external.files import files_at, form_of
+from sirev.tasks.external.files import file_form, files_at
 from tests.tasks.conftest import refusal
 
 
@@ -45,9 +45,9 @@ def test_places_that_name_no_file_are_refused(shards: Path) -> None:
 
 @pytest.mark.parametrize(("name", "kind"), [("m.csv", "CSV"), ("m.csv.gz", "CSV"), ("M.XLSX", "XLSX"), ("m.pkl", "PKL")])
 def test_files_of_other_kinds_are_refused_by_their_names(name: str, kind: str) -> None:
-    assert refusal(lambda: form_of(Path(name))) == f"{name}: {kind} is not read; JSONL, JSON or Parquet"
+    assert refusal(lambda: file_form(Path(name))) == f"{name}: {kind} is not read; JSONL, JSON or Parquet"
 
 
 @pytest.mark.parametrize(("name", "form"), [("a.json.gz", ".json"), ("a.JSONL", ".jsonl"), ("a.txt", ".jsonl"), ("a", ".jsonl")])
 def test_the_name_says_how_a_file_is_written(name: str, form: str) -> None:
-    assert form_of(Path(name)) == form
+    assert file_form(Path(name)) == form
