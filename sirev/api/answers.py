@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sirev.api.iterate import RunResult
     from sirev.api.measure import MeasuredRun
 
-COLUMNS = (
+ANSWER_COLUMNS = (
     *("run", "t", "problem_id", "draw", "prompt", "target", "gold", "level"),
     *("text", "answer", "correct", "reason", "tokens", "finish"),
 )
@@ -66,7 +66,7 @@ class Answers(Sequence[dict[str, Any]]):
 
     def to_pandas(self) -> Any:
         """A pandas.DataFrame with a row per answer. BadInput where pandas is not installed."""
-        return data_frame(self.rows, COLUMNS)
+        return data_frame(self.rows, ANSWER_COLUMNS)
 
 
 def shown_result(run_id: str, iterations: Sequence[Mapping[str, Any]], computed: int, stopped: str | None = None) -> str:

@@ -229,7 +229,7 @@ def report(
             "--method",
             metavar="METHOD",
             help="Only this method. Repeatable.",
-            autocompletion=completion.words(completion.METHODS),
+            autocompletion=completion.words(completion.METHOD_WORDS),
         ),
     ] = None,
     run: Annotated[
@@ -247,7 +247,7 @@ def report(
             "--format",
             metavar="FORMAT",
             help="table, markdown, csv, json or latex.",
-            autocompletion=completion.words(completion.FORMATS),
+            autocompletion=completion.words(completion.FORMAT_WORDS),
         ),
     ] = "table",
     output: Annotated[

@@ -11,10 +11,10 @@ from typing import Any
 from sirev.printing import visible
 from sirev.shipped import names_in, recipe_folder
 
-METHODS = ("sft", "dpo", "sft-dpo", "all")
+METHOD_WORDS = ("sft", "dpo", "sft-dpo", "all")
 NULLS = ("resample", "retrain", "gold")
-FORMATS = ("table", "markdown", "csv", "json", "latex")
-SECTIONS = ("all", "verdict", "null", "accuracy", "pass-n", "diversity", "ood", "coverage", "training", "html", "figures")
+FORMAT_WORDS = ("table", "markdown", "csv", "json", "latex")
+SECTION_WORDS = ("all", "verdict", "null", "accuracy", "pass-n", "diversity", "ood", "coverage", "training", "html", "figures")
 
 RUN_ID = re.compile(r"(.+?)-(?:sft-dpo|sft|dpo|samples|null-(?:resample|retrain|gold)(?:-\w+)*)(?:-\d+)?-s\d+-")
 """How a run's id begins: with its recipe's name, its method and its seed."""
@@ -41,7 +41,7 @@ def overlays(incomplete: str) -> list[str]:
 
 def sections_and_recipes(ctx: Any, incomplete: str) -> list[str]:
     """Sections of a report, and the recipes that the store has runs of."""
-    return [*words(SECTIONS)(incomplete), *run_recipes(ctx, incomplete)]
+    return [*words(SECTION_WORDS)(incomplete), *run_recipes(ctx, incomplete)]
 
 
 def runs(ctx: Any, incomplete: str) -> list[str]:

@@ -34,7 +34,7 @@ MethodsOption = Annotated[
         "--method",
         metavar="sft|dpo|sft-dpo|all",
         help="Default: every method of the recipe. Repeatable.",
-        autocompletion=completion.words(completion.METHODS),
+        autocompletion=completion.words(completion.METHOD_WORDS),
     ),
 ]
 SetOption = Annotated[
@@ -88,7 +88,7 @@ RatesOption = Annotated[
 LookOption = Annotated[
     str,
     typer.Option(
-        "--format", metavar="table|json", help="Output format.", autocompletion=completion.words(completion.FORMATS[::3])
+        "--format", metavar="table|json", help="Output format.", autocompletion=completion.words(completion.FORMAT_WORDS[::3])
     ),
 ]
 FormatOption = Annotated[
@@ -97,7 +97,7 @@ FormatOption = Annotated[
         "--format",
         metavar="table|markdown|csv|json",
         help="Output format.",
-        autocompletion=completion.words(completion.FORMATS[:4]),
+        autocompletion=completion.words(completion.FORMAT_WORDS[:4]),
     ),
 ]
 RunArgument = Annotated[

@@ -16,7 +16,7 @@ from sirev.store.store import Store
 from sirev.store.untrusted_files import open_regular
 
 _PREFIX = "sirev-scratch-"
-ABANDONED_SECONDS = 14 * 24 * 3600
+STALE_SECONDS = 14 * 24 * 3600
 EMPTY_SECONDS = 3600
 """The age at which an empty folder of attempts goes. That harms nobody: `adopt` makes an attempt's parents anew."""
 
@@ -62,7 +62,7 @@ def sweep() -> None:
                 action.rmdir()  # fails where somebody has just put something in it
     for attempt in _attempts().glob("*/attempt-*"):
         with contextlib.suppress(OSError):
-            if _age(attempt) > ABANDONED_SECONDS:
+            if _age(attempt) > STALE_SECONDS:
                 _delete_unlocked(attempt)
                 attempt.parent.rmdir()
 

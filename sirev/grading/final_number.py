@@ -7,7 +7,7 @@ import re
 from sirev.grading.equivalence import canonical
 from sirev.grading.grade import Grade
 
-VERSION = 1
+FINAL_NUMBER_VERSION = 1
 
 _FINAL = re.compile(r"####\s*(-?\d+)")
 

@@ -24,7 +24,7 @@ class RegisteredGrader:
 _ALGEBRA = ("math-verify", "latex2sympy2_extended", "sympy")
 
 GRADERS: dict[str, RegisteredGrader] = {
-    "final_number": RegisteredGrader(final_number.VERSION, False, 'the integer after the last "####"'),
+    "final_number": RegisteredGrader(final_number.FINAL_NUMBER_VERSION, False, 'the integer after the last "####"'),
     "gsm8k_strict": RegisteredGrader(1, True, 'the number after the last "#### ", as mathematics', _ALGEBRA),
     "gsm8k_flexible": RegisteredGrader(1, True, "the last number in the text, as mathematics", _ALGEBRA),
     "math": RegisteredGrader(1, True, 'the last \\boxed{}, else what follows the last "####", as mathematics', _ALGEBRA),

@@ -28,7 +28,7 @@ from sirev.processes.parent_death import die_with
 T = TypeVar("T")
 Judge = Callable[[T], Reason]
 
-CHUNK = 16
+PAIRS_AT_A_TIME = 16
 """Answers handed to a worker at a time: handing over costs little beside sixteen, and a death costs no more than them."""
 
 _WALL = 10.0
@@ -93,7 +93,7 @@ def _attempt(
     seconds: float,
     note: Callable[[int, Reason], None],
 ) -> None:
-    chunks = [todo[first : first + CHUNK] for first in range(0, len(todo), CHUNK)]
+    chunks = [todo[first : first + PAIRS_AT_A_TIME] for first in range(0, len(todo), PAIRS_AT_A_TIME)]
     suspects: list[int] = []
     for chunk, outcome in _outcomes(pool, judge, items, chunks, seconds):
         if isinstance(outcome, list):
@@ -116,7 +116,7 @@ def _outcomes(
     pending = set(futures)
     while pending:
         # A worker that dies before the pool knows what it took leaves a future that never completes.
-        done, pending = wait(pending, timeout=_WALL * seconds * CHUNK + _START, return_when=FIRST_COMPLETED)
+        done, pending = wait(pending, timeout=_WALL * seconds * PAIRS_AT_A_TIME + _START, return_when=FIRST_COMPLETED)
         if not done:
             raise PoolLost
         for future in done:

@@ -13,7 +13,7 @@ from typing import TypedDict
 
 from sirev.metrics.pass_at_n import powers_of_two
 
-RIGHT = ""
+RIGHT_VOTE = ""
 """The ballot for the right answer. No wrong answer is an empty text: that is no answer."""
 
 
@@ -28,7 +28,7 @@ class Votes(TypedDict):
 def votes(ballots: Sequence[str | None]) -> Votes:
     """How the ballots fall."""
     counts = Counter(ballots)
-    right, none = counts.pop(RIGHT, 0), counts.pop(None, 0)
+    right, none = counts.pop(RIGHT_VOTE, 0), counts.pop(None, 0)
     return {"right": right, "wrong": sorted(counts.values(), reverse=True), "none": none}
 
 
@@ -49,7 +49,7 @@ def majority(ballots: Sequence[str | None]) -> dict[str, float]:
 
 def _elected(block: Sequence[str | None]) -> float:
     """1 where the right answer has the most votes, a share of it where others have as many, else 0."""
-    right = block.count(RIGHT)
+    right = block.count(RIGHT_VOTE)
     if not right:
         return 0.0
     counts = Counter(block)

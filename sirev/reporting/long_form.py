@@ -8,7 +8,7 @@ from typing import Any
 from sirev.reporting.sections import SECTIONS
 from sirev.reporting.sections.verdicts import OUTCOMES, VERDICTS, reworded
 
-COLUMNS = (
+REPORT_COLUMNS = (
     "run",
     "recipe",
     "method",
@@ -65,7 +65,7 @@ def long_form(studies: Sequence[Mapping[str, Any]], verdicts: bool) -> list[Long
         if verdicts:
             for claim in study["methods"]:
                 rows += ({"recipe": study["recipe"], "method": claim["method"], **row} for row in _claim(claim))
-    return [{column: row.get(column) for column in COLUMNS} for row in rows]
+    return [{column: row.get(column) for column in REPORT_COLUMNS} for row in rows]
 
 
 def _model(run: Mapping[str, Any], t: int) -> LongRow:

@@ -18,7 +18,7 @@ MODELS = {"llama2": "llama2-7b", "mistral": "mistral-7b", "llama3": "llama3-8b"}
 """First part of a recipe's name -> the paper's model."""
 TEST_PROBLEMS = {"csqa": 1221, "gsm8k": 1319, "math": 5000, "mbpp": 500}
 """Problems of each test set, for the sampling error of a published number."""
-METHODS = ("sft", "dpo", "sft-dpo")
+PUBLISHED_METHODS = ("sft", "dpo", "sft-dpo")
 T = 5
 """The paper's last iteration."""
 Z = 1.959964
@@ -148,7 +148,13 @@ def published(recipe_name: str, settings: Mapping[str, Any] | None = None) -> Pu
     coverage, first, *best = FIGURE_2[row]
     reached = REACHED[task] if row[0] == "mistral-7b" else None
     return Published(
-        *row, coverage, first, dict(zip(METHODS, best, strict=True)), _SHAPES.get(row, ()), reached, INCONSISTENT.get(row, ())
+        *row,
+        coverage,
+        first,
+        dict(zip(PUBLISHED_METHODS, best, strict=True)),
+        _SHAPES.get(row, ()),
+        reached,
+        INCONSISTENT.get(row, ()),
     )
 
 
@@ -169,7 +175,7 @@ def against_paper(
     tables: list[TextTable] = []
     for name, comparison in comparisons:
         row = rows[name]
-        runs = [run for run in comparison["runs"] if run["method"] in METHODS and not run.get("null")]
+        runs = [run for run in comparison["runs"] if run["method"] in PUBLISHED_METHODS and not run.get("null")]
         if row is not None and runs:
             tables += [_accuracy(name, row, runs, of.get(name, {})), _coverage(name, row, runs)]
             if row.shapes or row.reached:
@@ -280,7 +286,9 @@ def _accuracy_notes(row: Published, runs: list[dict[str, Any]], settings: Mappin
             "(arXiv 2405.09673)."
         )
     error = standard_error(row.first, row.problems)
-    gains = [f"{method} {row.best[method] - row.first:+.2f}" for method in METHODS if row.best[method] - row.first < error]
+    gains = [
+        f"{method} {row.best[method] - row.first:+.2f}" for method in PUBLISHED_METHODS if row.best[method] - row.first < error
+    ]
     if gains:
         notes.append(
             f"Published gains over M_1 below one standard error of a number here ({error:.1f} points): {', '.join(gains)}."
@@ -339,7 +347,7 @@ def _shapes(name: str, row: Published, runs: list[dict[str, Any]]) -> TextTable:
 
 
 def _by_method(runs: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    for method in METHODS:
+    for method in PUBLISHED_METHODS:
         if chosen := [run for run in runs if run["method"] == method]:
             yield method, sorted(chosen, key=lambda run: int(run["seed"]))
 

@@ -15,7 +15,7 @@ from sirev.printing import json_text
 from sirev.recipe import METHODS
 from sirev.reporting.gathering import add_training, gather
 from sirev.reporting.headline import headline
-from sirev.reporting.long_form import COLUMNS, long_form
+from sirev.reporting.long_form import REPORT_COLUMNS, long_form
 from sirev.reporting.sections import ALL, ON_REQUEST, SECTIONS
 from sirev.reporting.sections.overview import overview
 from sirev.reporting.sections.run_rows import RunData, Study, measured, without_constants
@@ -129,7 +129,7 @@ class Report:
         return frame_of_csv(self._csv(neutral=False))
 
     def _csv(self, *, neutral: bool) -> str:
-        return as_csv(COLUMNS, ([row[column] for column in COLUMNS] for row in self.rows()), neutral=neutral)
+        return as_csv(REPORT_COLUMNS, ([row[column] for column in REPORT_COLUMNS] for row in self.rows()), neutral=neutral)
 
     def __repr__(self) -> str:
         labels = ", ".join(f"{run['label']} seed {run['seed']}" for run in self.runs)

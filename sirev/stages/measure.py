@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sirev.grading import equivalence, extract
 from sirev.grading.grade import IN_PROCESS
 from sirev.metrics import diversity, pairwise_diversity, programs
-from sirev.metrics.voting import RIGHT, majority, votes
+from sirev.metrics.voting import RIGHT_VOTE, majority, votes
 from sirev.processes.workers import spread
 from sirev.stages.stage import Context, Stage, semantic
 from sirev.store.artifacts import Artifact, Output
@@ -153,7 +153,7 @@ def accuracy(draws: Sequence[Draw], kind: Kind) -> dict[str, Any]:
 def ballot(draw: Draw) -> str | None:
     """What a draw votes for, as in `sirev.metrics.voting`: plain decimals by their value, other wrong answers by their text."""
     if draw.right:
-        return RIGHT
+        return RIGHT_VOTE
     text = equivalence.tidy(draw.answer)
     number = equivalence.canonical(text)
     return (f"{'-' * number[0]}{number[1]}.{number[2]}" if number else text) or None

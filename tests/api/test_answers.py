@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import sirev
-from sirev.api.answers import COLUMNS
+from sirev.api.answers import ANSWER_COLUMNS
 from sirev.errors import BadInput
 from sirev.store.store import Store
 from tests.conftest import Study
@@ -53,7 +53,7 @@ def test_a_data_frame_has_a_row_per_answer(smoke: Study) -> None:
     pytest.importorskip("pandas")
     found = smoke.of("sft").answers(1)
     frame = found.to_pandas()
-    assert [*frame.columns] == [*COLUMNS]
+    assert [*frame.columns] == [*ANSWER_COLUMNS]
     assert len(frame) == len(found)
     assert frame["correct"].mean() == pytest.approx(sum(row["correct"] for row in found) / len(found))
     numbers = sirev.report(recipes="tiny_smoke", store=smoke.store).to_pandas()

@@ -76,10 +76,10 @@ def test_the_recipe_of_a_run_is_read_off_its_id(run_id: str, recipe: str) -> Non
 
 
 def test_what_is_offered_is_what_there_is() -> None:
-    assert (*METHODS, "all") == completion.METHODS
+    assert (*METHODS, "all") == completion.METHOD_WORDS
     assert get_args(Null) == completion.NULLS
-    assert completion.FORMATS == FORMATS
-    assert (ALL, *SECTIONS, *FILES) == completion.SECTIONS
+    assert completion.FORMAT_WORDS == FORMATS
+    assert (ALL, *SECTIONS, *FILES) == completion.SECTION_WORDS
     assert completion.recipes("") == [*recipe_names(), *(path.name for path in sorted(Path().glob("*.y*ml")))]
 
 

@@ -54,11 +54,11 @@ def test_bad_input_is_one_line(tmp_path: Path, command: Command) -> None:
 
 
 def test_without_a_terminal_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(transfer_progress, "PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr(transfer_progress, "TRANSFER_SECONDS", 0.0)
     with Moving() as told:
         told.begin("pulling", 3, 5_000_000)
         told.advance(1, 2_000_000)
-        monkeypatch.setattr(transfer_progress, "PLAIN_SECONDS", 1e9)
+        monkeypatch.setattr(transfer_progress, "TRANSFER_SECONDS", 1e9)
         told.advance(1, 3_000_000)
     assert capsys.readouterr().err == "sirev: pulling: 1 of 3 files, 2.0 MB of 5.0 MB\n"
 

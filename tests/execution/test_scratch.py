@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sirev.errors import BadInput
-from sirev.execution.scratch import ABANDONED_SECONDS, EMPTY_SECONDS, Scratch, attempts_folder, sweep
+from sirev.execution.scratch import EMPTY_SECONDS, STALE_SECONDS, Scratch, attempts_folder, sweep
 from sirev.store.store import Store
 
 HOLD = """
@@ -57,7 +57,7 @@ def test_attempts_that_nobody_went_on_with_for_weeks_are_swept_up(tmp_path: Path
         folder.mkdir()
         (folder / "lock").touch()
     for name in ("old", "held"):
-        os.utime(attempts[name], (0, time.time() - ABANDONED_SECONDS - 60))
+        os.utime(attempts[name], (0, time.time() - STALE_SECONDS - 60))
     with (attempts["held"] / "lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         sweep()

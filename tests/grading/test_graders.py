@@ -34,4 +34,4 @@ def test_what_graders_need_is_installed_and_has_a_version() -> None:
 
 
 def test_the_embedded_tasks_grader_keeps_its_version() -> None:
-    assert GRADERS["final_number"].version == final_number.VERSION == 1
+    assert GRADERS["final_number"].version == final_number.FINAL_NUMBER_VERSION == 1

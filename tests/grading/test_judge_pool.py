@@ -11,7 +11,7 @@ import pytest
 
 from sirev.grading.equivalence import by_math_verify, prepare
 from sirev.grading.grade import Reason
-from sirev.grading.judge_pool import CHUNK, judge_all, memory_of_each
+from sirev.grading.judge_pool import PAIRS_AT_A_TIME, judge_all, memory_of_each
 from tests.conftest import alive, eventually
 from tests.grading.judges import fail_to_start, hash_of, hostile, spin
 
@@ -23,7 +23,7 @@ from tests.grading.judges import spin, tell_and_sleep
 
 
 def test_reasons_keep_the_order_of_the_items_and_each_is_told_once() -> None:
-    items = ["good" if i % 3 else "bad" for i in range(5 * CHUNK + 3)]
+    items = ["good" if i % 3 else "bad" for i in range(5 * PAIRS_AT_A_TIME + 3)]
     told: list[int] = []
     reasons = judge_all(hostile, items, seconds=5, workers=2, judged=told.append)
     assert reasons == ["right" if item == "good" else "wrong" for item in items]
@@ -116,7 +116,7 @@ def test_a_busy_machine_changes_no_verdict() -> None:
 
 
 def test_sets_have_the_same_order_in_every_worker() -> None:
-    items = [f"item {i}" for i in range(3 * CHUNK)]
+    items = [f"item {i}" for i in range(3 * PAIRS_AT_A_TIME)]
     before = os.environ.get("PYTHONHASHSEED")
     assert judge_all(hash_of, items, seconds=5, workers=2) == judge_all(hash_of, items, seconds=5, workers=1)
     assert os.environ.get("PYTHONHASHSEED") == before

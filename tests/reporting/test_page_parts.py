@@ -11,7 +11,7 @@ import pytest
 
 from sirev.reporting.facts import Facts
 from sirev.reporting.page import explorer, explorer_data, render, tables_as_html
-from sirev.reporting.page.bars import WIDTH
+from sirev.reporting.page.bars import BAR_WIDTH
 from sirev.reporting.tables import TextTable
 from tests.reporting.page_data import HOSTILE, answers, comparison, hostile_answers, outcome, problems, whole_page
 
@@ -29,11 +29,11 @@ def test_each_text_is_kept_once_and_every_answer_is_found_again() -> None:
     index = data["index"]
     assert len(data["chunks"]) == 2
     for i, problem in enumerate(some):
-        chunk = data["chunks"][i // explorer.CHUNK]
+        chunk = data["chunks"][i // explorer.PROBLEMS_PER_CHUNK]
         assert len(set(chunk["texts"])) == len(chunk["texts"])
         for r, run in enumerate(given.values()):
             for s, step in enumerate(run.values()):
-                cell = chunk["rows"][i % explorer.CHUNK][r][s]
+                cell = chunk["rows"][i % explorer.PROBLEMS_PER_CHUNK][r][s]
                 wanted = [step["greedy"][problem["id"]], *step["draws"][problem["id"]]]
                 texts = [chunk["texts"][text] for text in cell[::2]]
                 assert texts == [a["text"] for a in wanted]
@@ -63,7 +63,7 @@ def test_a_missing_answer_is_marked_as_missing() -> None:
     assert bits < 0
     right = [answer["correct"] for answer in given["sft 0"][3]["draws"][some[1]["id"]]]
     assert [bool((-1 - bits) >> k & 1) for k in range(1, 9)] == right, "its draws are there"
-    assert data["chunks"][0]["rows"][1][0][2][0] == explorer.ABSENT
+    assert data["chunks"][0]["rows"][1][0][2][0] == explorer.ABSENT_INDEX
 
 
 def test_a_page_keeps_fewer_draws_and_shorter_texts_rather_than_grow_past_its_budget(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +150,7 @@ def test_large_changes_are_drawn_where_they_are_with_their_whole_intervals_on_on
     ):
         assert [begin, value, end] == pytest.approx([zero + points * x for x in (low, at, high)], abs=0.2)
         assert [left, right] == pytest.approx([zero - 3 * points, zero + 3 * points], abs=0.2)
-        assert 0 < begin < end < WIDTH
+        assert 0 < begin < end < BAR_WIDTH
     assert '+51.5</b> <span class="interval">[+44.0, +59.0]</span>' in page
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _SCHEMA = 1
 """Version of the JSON forms; it grows when a field changes its meaning or goes away."""
-LOGGED = 1000
+LOG_LINES = 1000
 """Rows that the table of `log` has at most; JSON has all."""
 SHARD = "sample-shard"
 """The stage whose results are parts of a sampling's: there are many, and no run has them as steps."""
@@ -125,10 +125,10 @@ def log(name: str | None, path: Path | None, form: str, everything: bool = False
     shards = [] if everything else [entry for entry in entries if entry.stage == SHARD and not entry.users]
     shown = [entry for entry in entries if entry not in shards] if shards else entries
     out(f"{'computed (UTC)':16}  {'artifact':12}  {'seconds':>9}  step")
-    for entry in shown[-LOGGED:]:  # lines, as of a log: names are long, and somebody will look for one
+    for entry in shown[-LOG_LINES:]:  # lines, as of a log: names are long, and somebody will look for one
         out(_log_line(entry))
-    if len(shown) > LOGGED:
-        say(f"{len(shown) - LOGGED:,} earlier steps are not shown; --format json lists all")
+    if len(shown) > LOG_LINES:
+        say(f"{len(shown) - LOG_LINES:,} earlier steps are not shown; --format json lists all")
     if shards:
         say(f"{len(shards):,} shards of samplings are not shown; --all lists them")
     if damaged:

@@ -12,7 +12,7 @@ from typing import Any
 from sirev.cli.units import size_text
 from sirev.printing import console, say, text_column
 
-PLAIN_SECONDS = 10.0
+TRANSFER_SECONDS = 10.0
 
 
 class Moving:
@@ -50,7 +50,7 @@ class Moving:
             if self._bar is not None:
                 done = self._bytes if self._all_bytes else self._files
                 self._bar.update(self._task, completed=done, description=self._words())
-            elif time.monotonic() - self._said >= PLAIN_SECONDS:
+            elif time.monotonic() - self._said >= TRANSFER_SECONDS:
                 self._said = time.monotonic()
                 say(f"sirev: {self._words()}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-WIDTH, HEIGHT, INSET = 240, 20, 7
+BAR_WIDTH, HEIGHT, INSET = 240, 20, 7
 _LEAST = 2.0
 """Margins on either side of zero that a scale shows at least."""
 PADDING = 0.04
@@ -34,14 +34,14 @@ def bar(outcome: dict[str, Any], scale: Scale) -> str:
     first, last = scale
 
     def x(value: float) -> float:
-        return round(float(INSET + (value / margin - first) / (last - first) * (WIDTH - 2 * INSET)), 1)
+        return round(float(INSET + (value / margin - first) / (last - first) * (BAR_WIDTH - 2 * INSET)), 1)
 
     middle, low, high = HEIGHT / 2, difference.get("low"), difference.get("high")
     line = ""
     if low is not None and high is not None:
         line = f'<line class="span" x1="{x(low)}" x2="{x(high)}" y1="{middle}" y2="{middle}"/>'
     return (
-        f'<svg class="bar" viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden="true" focusable="false">'
+        f'<svg class="bar" viewBox="0 0 {BAR_WIDTH} {HEIGHT}" aria-hidden="true" focusable="false">'
         f'<rect class="margin" x="{x(-margin)}" width="{round(x(margin) - x(-margin), 1)}" y="3" height="{HEIGHT - 6}"/>'
         f'<line class="zero" x1="{x(0)}" x2="{x(0)}" y1="1" y2="{HEIGHT - 1}"/>{line}'
         f'<circle cx="{x(difference["value"])}" cy="{middle}" r="4.5"/></svg>'

@@ -13,13 +13,13 @@ AnswersByStep = Mapping[int, Mapping[str, Any]]
 "counts" if `draws` are not all; "lost" names those of "greedy" and "draws" that were made and that the store lacks.
 """
 
-CHUNK = 32
+PROBLEMS_PER_CHUNK = 32
 """Problems per chunk: opening one takes a few milliseconds, and its texts, being alike, compress well together."""
 TEXT_BUDGET = 27_000_000
 """Characters of distinct texts in a page; once packed at most about a third of it in bytes, for solutions of word problems."""
 PLANS = ((8, 200_000), (4, 100_000), (2, 50_000), (1, 20_000), (1, 4_000), (0, 1_000))
 """(draws, characters per text) that are kept; the first that the budget allows. Draws fit into the bits of a JS integer."""
-ABSENT = -1
+ABSENT_INDEX = -1
 
 
 def explorer_data(
@@ -34,12 +34,15 @@ def explorer_data(
     """
     plan = next((plan for plan in PLANS if _characters(problems, answers, *plan) <= TEXT_BUDGET), PLANS[-1])
     reasons: dict[str, int] = {}
-    chunks = [_chunk(problems[at : at + CHUNK], answers, reasons, *plan) for at in range(0, len(problems), CHUNK)]
+    chunks = [
+        _chunk(problems[at : at + PROBLEMS_PER_CHUNK], answers, reasons, *plan)
+        for at in range(0, len(problems), PROBLEMS_PER_CHUNK)
+    ]
     index = {
         "problems": {name: [_text(problem.get(name)) for problem in problems] for name in ("id", "level", "prompt", "answer")},
         "runs": [_run(label, steps, problems, plan[0], (names or {}).get(label, ())) for label, steps in answers.items()],
         "reasons": list(reasons),
-        "chunk": CHUNK,
+        "chunk": PROBLEMS_PER_CHUNK,
         "draws": plan[0],
     }
     return {"index": index, "chunks": chunks}
@@ -83,7 +86,7 @@ def _chunk(
                 cell: list[int] = []
                 for answer in _kept(step, problem["id"], draws):
                     if answer is None:
-                        cell += [ABSENT, 0]
+                        cell += [ABSENT_INDEX, 0]
                         continue
                     reason = reasons.setdefault(_text(answer.get("reason")), len(reasons))
                     cell += [texts.setdefault(_text(answer["text"]), len(texts)), 2 * reason + bool(answer["correct"])]
