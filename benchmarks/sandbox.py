@@ -41,7 +41,7 @@ from grading import published
 
 from sirev.grading.claims import Claim, claims
 from sirev.grading.grade import IN_PROCESS, RIGHT
-from sirev.grading.mbpp import verdict
+from sirev.grading.mbpp import program_verdict
 from sirev.grading.sandbox import TIERS, Limits, Program, Tier, run
 from sirev.grading.sandbox.tiers import trouble
 
@@ -330,7 +330,7 @@ def verdicts(programs: Iterable[Asked], tier: Tier, workers: int) -> Generator[t
             yield Program(program.parts, tuple(claim.question for claim in pending[index]))
 
     for index, outcome in run(coming(), LIMITS, workers=workers, tier=tier):
-        yield index, verdict(outcome, pending.pop(index))
+        yield index, program_verdict(outcome, pending.pop(index))
 
 
 def sirevs(programs: Iterable[Made]) -> Iterator[Asked]:

@@ -250,7 +250,7 @@ class _Measuring:
             if self.task is None:
                 grades = self.runner.step(steps.grades, imported.STAGE, parameters, read.inputs)
             else:
-                grades = self.runner.step(steps.grades, grade.STAGE, grade.parameters_for(self.task.grader), graded)
+                grades = self.runner.step(steps.grades, grade.STAGE, grade.grade_parameters(self.task.grader), graded)
             families = {part: "accuracy"} | ({"diversity": "diversity"} if part == "draws" and answers != "letters" else {})
             for what, family in families.items():
                 wants = measures.parameters_for(family, answers)

@@ -46,7 +46,7 @@ class Change:
 
     def words(self) -> str:
         """Such as "learning_rate 5e-05 -> 0.0001"."""
-        old, new = (shown(v) if self.missing != side else "(absent)" for side, v in (("old", self.old), ("new", self.new)))
+        old, new = (short_value(v) if self.missing != side else "(absent)" for side, v in (("old", self.old), ("new", self.new)))
         match self.kind:
             case "stage":
                 return f"made by the stage {new}, before by {old}"
@@ -165,14 +165,14 @@ def changes_in_words(found: Iterable[Change]) -> list[str]:
     return said
 
 
-def shown(value: Any) -> str:
+def short_value(value: Any) -> str:
     """A value as short as one can tell it from others."""
     if value is None:
         return "none"
     if isinstance(value, Mapping) and value:
-        text = f"({', '.join(f'{name} {shown(one)}' for name, one in value.items())})"
+        text = f"({', '.join(f'{name} {short_value(one)}' for name, one in value.items())})"
     elif _group(value):
-        text = ", ".join(map(shown, value))
+        text = ", ".join(map(short_value, value))
     else:
         text = value if isinstance(value, str) and value else canonical_json(value).decode()
     if len(text) == 64 and set(text) <= set("0123456789abcdef"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Reason = Literal["right", "wrong", "no answer found", "timeout", "error"]
-"""Why an answer is right or wrong. Of programs there is more to say: see `sirev.grading.mbpp.verdict`."""
+"""Why an answer is right or wrong. Of programs there is more to say: see `sirev.grading.mbpp.program_verdict`."""
 
 RIGHT, IN_PROCESS = "right", "right, in process"
 """IN_PROCESS: right as far as the program that was judged can be trusted, since some test ran beside it."""

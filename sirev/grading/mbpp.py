@@ -64,7 +64,7 @@ def grade_programs(
     programs = _programs(distinct, taken, settings.prelude)
     for index, outcome in run(programs, settings.limits, workers=workers, tier=found.tier):
         code, tests = distinct[index]
-        grade = grade_because(verdict(outcome, taken[tests]), code)
+        grade = grade_because(program_verdict(outcome, taken[tests]), code)
         judged[code, tests] = grade, {"cpu": outcome.cpu, "wall": outcome.wall, "stderr": outcome.stderr}
         done += counts[code, tests]
         progress(done)
@@ -102,7 +102,7 @@ def _accepted(least: Tier) -> Found:
     return found
 
 
-def verdict(outcome: Outcome, tests: Sequence[Claim]) -> str:
+def program_verdict(outcome: Outcome, tests: Sequence[Claim]) -> str:
     """The reason of a grade: RIGHT, IN_PROCESS, or what went wrong first.
 
     "KIND" or "KIND: more": a failed assertion with its number (from 1), an exception with its type and last line, a syntax

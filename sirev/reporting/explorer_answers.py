@@ -15,7 +15,7 @@ from sirev.store.runs import Run, address
 from sirev.store.store import Store
 from sirev.study.nulls import is_null
 from sirev.study.remedies import rerun, store_option
-from sirev.study.step_names import DRAWS, GREEDY, AnswerSteps, answer_steps, problems_among
+from sirev.study.step_names import DRAWS, GREEDY_ANSWERS, AnswerSteps, answer_steps, problems_among
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _answers(reader: _Reader, run: Run, of: RunData, draws: int) -> dict[int, An
     steps = {}
     for t in (iteration["t"] for iteration in of["iterations"]):
         model = in_words(of, t)
-        greedy = _graded(reader, run, answer_steps(GREEDY, split, t), f"greedy answers of {model}")
+        greedy = _graded(reader, run, answer_steps(GREEDY_ANSWERS, split, t), f"greedy answers of {model}")
         drawn = _graded(reader, run, answer_steps(DRAWS, split, t), f"draws of {model}")
         several: dict[str, list[Any]] = {}
         counts: dict[str, list[int]] = {}

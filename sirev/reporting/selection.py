@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sirev.execution.latest_runs import latest_runs
-from sirev.explain.action_diff import flat, moment, shown
+from sirev.explain.action_diff import flat, moment, short_value
 from sirev.quoting import typed
 from sirev.store.runs import Run
 from sirev.store.store import Store
@@ -80,7 +80,7 @@ def settings_apart(groups: Sequence[Sequence[Run]]) -> list[str]:
     """What tells each of several studies of a recipe from the others: "T=2", else when it was run; "" for a single one."""
     if len(groups) < 2:
         return [""] * len(groups)
-    settings = [{path: shown(value) for path, value in flat(group[0].settings).items()} for group in groups]
+    settings = [{path: short_value(value) for path, value in flat(group[0].settings).items()} for group in groups]
     paths = [path for path in dict.fromkeys(path for one in settings for path in one) if path.partition(".")[0] not in _NOT_SET]
     differing = [path for path in paths if len({one.get(path) for one in settings}) > 1]
     ends = [path.rpartition(".")[2] for path in differing]

@@ -15,7 +15,7 @@ from sirev.reporting.explorer_answers import explorer, mends
 from sirev.reporting.facts import facts_of
 from sirev.reporting.figures import FIGURES, both_themes, describe, figures_of
 from sirev.reporting.output_files import written_file
-from sirev.reporting.page import render, tables_as_html
+from sirev.reporting.page import render_page, tables_as_html
 from sirev.reporting.sections.run_rows import Study
 from sirev.reporting.summary import Report
 from sirev.store.store import Store
@@ -52,7 +52,7 @@ def write_page(report: Report, store: Store, path: Path, draws: int = 8, told: C
     data, gaps = explorer(study, store, draws)
     lacking = tuple(map(str, gaps))
     told("drawing the figures")
-    text = render(
+    text = render_page(
         study,
         facts=facts_of(study, store),
         tables_html=tables_as_html(report.tables()),

@@ -15,7 +15,7 @@ from sirev.stages.stage import Context, Stage, semantic
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.tables import Table
 
-COLUMNS = {"problem_id": "string", "draw": "int", "correct": "bool", "reason": "string", "answer": "string"}
+GRADE_COLUMNS = {"problem_id": "string", "draw": "int", "correct": "bool", "reason": "string", "answer": "string"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class GradeParameters:
     prelude: bool | None = semantic(default=None, absent_means=None)
 
 
-def parameters_for(grader: Grader) -> GradeParameters:
+def grade_parameters(grader: Grader) -> GradeParameters:
     """The parameters of a recipe's grader; one that takes no time has no limit."""
     known = GRADERS[grader.name]
     settings = grader.model_dump(exclude={"name"}) if known.heavy else {}
@@ -54,7 +54,7 @@ def run(parameters: GradeParameters, inputs: Mapping[str, Artifact], context: Co
         {"problem_id": c["problem_id"], "draw": c["draw"], "correct": g.correct, "reason": g.reason, "answer": g.answer}
         for c, g in zip(completions, graded.grades, strict=True)
     ]
-    output = Output(tables={"grades": Table(COLUMNS, rows, ("problem_id", "draw"))}, provenance=graded.summary)
+    output = Output(tables={"grades": Table(GRADE_COLUMNS, rows, ("problem_id", "draw"))}, provenance=graded.summary)
     if graded.details:
         import gzip  # a replay has no use for it
 

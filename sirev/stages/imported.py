@@ -106,8 +106,8 @@ def _narrowed(inputs: Mapping[str, Artifact]) -> Output:
 
 def _output(tables: Mapping[str, list[dict[str, Any]]], more: Mapping[str, Any]) -> Output:
     """Rows as tables, with the summary of what they hold, to which `more` adds how it was read."""
-    forms = {"problems": (source.COLUMNS, ("id",)), "completions": (sample.COLUMNS, sample.ORDER)}
-    forms["grades"] = (grade.COLUMNS, sample.ORDER)
+    forms = {"problems": (source.COLUMNS, ("id",)), "completions": (sample.COMPLETION_COLUMNS, sample.ORDER)}
+    forms["grades"] = (grade.GRADE_COLUMNS, sample.ORDER)
     completions = tables["completions"]
     counts = Counter(row["problem_id"] for row in completions).values()
     summary = {

@@ -30,7 +30,7 @@ UNANSWERED = ("no answer found", "no code found")
 PAPER_DRAWS = 50
 """The first so many draws of a problem make values comparable with the paper's (arXiv 2407.05013), which has 50."""
 
-SIZES = (4, 8, 16)
+MATCHED_SIZES = (4, 8, 16)
 """The m of size-matched diversity."""
 
 SPREAD_FROM = 20_000
@@ -63,7 +63,7 @@ class Draw(NamedTuple):
     answer: str
 
 
-class Kind(NamedTuple):
+class AnswerType(NamedTuple):
     """What the answers of all problems measured are."""
 
     name: str
@@ -72,7 +72,7 @@ class Kind(NamedTuple):
     """Whether grades say what each draw answered: those made elsewhere may only say that it is right or wrong."""
 
 
-Measure = Callable[[Sequence[Draw], Kind], dict[str, Any]]
+Measure = Callable[[Sequence[Draw], AnswerType], dict[str, Any]]
 Measured = tuple[str, dict[str, Any]]
 """Problem id, and what a family says of it."""
 
@@ -94,7 +94,7 @@ def run(parameters: MeasureParameters, inputs: Mapping[str, Artifact], context: 
     drawn = _by_problem(inputs)
     every = [one for _, draws in drawn for one in draws]
     readable = any(one.answer for one in every) or all(one.reason in UNANSWERED for one in every)
-    kind = Kind(parameters.answers, readable)
+    kind = AnswerType(parameters.answers, readable)
     family = FAMILIES[parameters.family]
     work = _spread if family.costly and len(every) >= SPREAD_FROM else _measured
     measured = work(family.measure, drawn, kind)
@@ -118,18 +118,18 @@ def _by_problem(inputs: Mapping[str, Artifact]) -> list[tuple[str, list[Draw]]]:
     ]
 
 
-def _spread(measure: Measure, drawn: list[tuple[str, list[Draw]]], kind: Kind) -> list[Measured]:
+def _spread(measure: Measure, drawn: list[tuple[str, list[Draw]]], kind: AnswerType) -> list[Measured]:
     """What `_measured` says, by all cores."""
     batches = [drawn[i : i + BATCH] for i in range(0, len(drawn), BATCH)]
     with spread(partial(_measured, measure, kind=kind), batches) as measured:
         return [one for batch in measured for one in batch]
 
 
-def _measured(measure: Measure, drawn: list[tuple[str, list[Draw]]], kind: Kind) -> list[Measured]:
+def _measured(measure: Measure, drawn: list[tuple[str, list[Draw]]], kind: AnswerType) -> list[Measured]:
     return [(problem, measure(draws, kind)) for problem, draws in drawn]
 
 
-def accuracy(draws: Sequence[Draw], kind: Kind) -> dict[str, Any]:
+def accuracy(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
     """How many draws of a problem there are and are right, how they end, and how their votes fall.
 
     {"n", "correct", "in_process": right draws judged in process, "tokens": in all, null where one's number is not known,
@@ -159,7 +159,7 @@ def ballot(draw: Draw) -> str | None:
     return (f"{'-' * number[0]}{number[1]}.{number[2]}" if number else text) or None
 
 
-def answer_diversity(draws: Sequence[Draw], kind: Kind) -> dict[str, Any]:
+def answer_diversity(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
     """How unlike all, the right and the wrong draws of a problem are, as shares.
 
     {"all" | "correct" | "incorrect": {"answers": R, "distinct_n": {n}, "distinct_equations", "distinct_programs" (of the first
@@ -203,7 +203,7 @@ def _unlikeness(grams: Sequence[diversity.Grams], forms: Forms, chosen: Chosen, 
 
 def _matched(grams: Sequence[diversity.Grams], forms: Forms, chosen: Chosen) -> dict[str, Any]:
     answers = int(chosen.sum())
-    sizes = [m for m in SIZES if m <= answers]
+    sizes = [m for m in MATCHED_SIZES if m <= answers]
     n_grams = [(diversity.histogram(one.held_by(chosen)), int(one.totals[chosen].sum())) for one in grams if sizes]
     whole = {name: None if one is None else diversity.histogram_of_forms(one) for name, one in forms.items()}
     values = {
@@ -219,7 +219,7 @@ def _matched(grams: Sequence[diversity.Grams], forms: Forms, chosen: Chosen) -> 
         }
         for m in sizes
     }
-    return {"total": answers, **dict.fromkeys(map(str, SIZES)), **values}
+    return {"total": answers, **dict.fromkeys(map(str, MATCHED_SIZES)), **values}
 
 
 def _only(forms: Forms, chosen: Chosen) -> Forms:

@@ -24,7 +24,7 @@ CELL_DRAWS = 16
 DRAW_BORDERS = (8, 50)  # besides every multiple of CELL_DRAWS: growing N from 8 to 16 or from 50 to 64 keeps every shard
 """The grid; part of the stage version, because batches never cross a cell's border."""
 
-COLUMNS = {"problem_id": "string", "draw": "int", "text": "string", "tokens": "int", "finish": "string"}
+COMPLETION_COLUMNS = {"problem_id": "string", "draw": "int", "text": "string", "tokens": "int", "finish": "string"}
 ORDER = ("problem_id", "draw")
 
 
@@ -82,7 +82,7 @@ def run(parameters: SampleParameters, inputs: Mapping[str, Artifact], context: C
                 context.progress(done + event["answers"], total, "answers", rate)
                 return
             index = missing[event["cell"]]
-            table = Table(COLUMNS, event["completions"], ORDER)
+            table = Table(COMPLETION_COLUMNS, event["completions"], ORDER)
             shards[index] = context.keep(actions[index], Output(tables={"completions": table}))
             done += len(event["completions"])
             tokens += sum(row["tokens"] for row in event["completions"])
@@ -163,7 +163,7 @@ def _assembled(shards: list[Artifact], cells: list[_Cell], now: dict[str, Any]) 
         "truncated": sum(row["finish"] == "length" for row in rows),
         **now,
     }
-    return Output(tables={"completions": TableParts(Table(COLUMNS, rows, ORDER), parts)}, provenance=provenance)
+    return Output(tables={"completions": TableParts(Table(COMPLETION_COLUMNS, rows, ORDER), parts)}, provenance=provenance)
 
 
 STAGE = Stage("sample", VERSION, SampleParameters, run, place=80, long=True, needs=("gpu", "engine"))

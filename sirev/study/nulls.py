@@ -15,7 +15,7 @@ from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run
 from sirev.study.algorithm import RunOutcome, degenerate, early_end, iterations, self_improve
 from sirev.study.evaluation import MeasureResults, evaluate
-from sirev.study.step_names import GREEDY, parse_step, suite_split
+from sirev.study.step_names import GREEDY_ANSWERS, parse_step, suite_split
 from sirev.study.steps import ModelWeights, StepResult, Steps
 from sirev.suggest import suggest
 
@@ -68,7 +68,10 @@ def resample(steps: Steps) -> RunOutcome:
     measures = {1: evaluate(steps, 1, m1), 2: evaluate(steps, 2, m1, again=True)}
     suites: list[str | None] = [None, *sorted(steps.recipe.evaluation.ood)]
     asked = {
-        suite_split(suite) if suite else GREEDY: (steps.greedy(1, m1, suite)[1], steps.greedy(2, m1, suite, again=True)[1])
+        suite_split(suite) if suite else GREEDY_ANSWERS: (
+            steps.greedy(1, m1, suite)[1],
+            steps.greedy(2, m1, suite, again=True)[1],
+        )
         for suite in suites
     }
     agreement = steps.agree(1, asked)

@@ -14,7 +14,7 @@ COMPARISON = "compare"
 BASE_MODEL = "model:0"
 PRETRAINED_MODEL = "pretrain:0"
 EMBEDDING_MODEL = "model/embedding"
-DRAWS, GREEDY = "draws", "greedy"
+DRAWS, GREEDY_ANSWERS = "draws", "greedy"
 """Kinds of graded answers; the others are suites of other problems."""
 _SUITE, _NULL, _COMMON = "ood/", "null", "common/"
 
@@ -128,10 +128,10 @@ def answer_steps(kind: str, split: str, t: int) -> AnswerSteps:
     """The steps of M_t's "draws", its "greedy" answers or its greedy answers to a suite; `split` is the evaluation's."""
     if kind == DRAWS:
         return AnswerSteps(split, sampling_step(split, t), grading_step(DRAWS, t))
-    if kind == GREEDY:
-        return AnswerSteps(split, sampling_step(split, t, GREEDY), grading_step(GREEDY, t))
+    if kind == GREEDY_ANSWERS:
+        return AnswerSteps(split, sampling_step(split, t, GREEDY_ANSWERS), grading_step(GREEDY_ANSWERS, t))
     own = suite_split(kind)
-    return AnswerSteps(own, sampling_step(own, t, GREEDY), grading_step(own, t))
+    return AnswerSteps(own, sampling_step(own, t, GREEDY_ANSWERS), grading_step(own, t))
 
 
 def answer_kinds(steps: Iterable[str], split: str) -> dict[str, list[int]]:
@@ -139,7 +139,7 @@ def answer_kinds(steps: Iterable[str], split: str) -> dict[str, list[int]]:
     pinned = set(steps)
     kinds: dict[str, list[int]] = {}
     for name in sorted((parse_step(step) for step in pinned), key=lambda name: name.turn):
-        kind = name.what if name.what in (DRAWS, GREEDY) else suite_of(name.what)
+        kind = name.what if name.what in (DRAWS, GREEDY_ANSWERS) else suite_of(name.what)
         if name.stage == "grade" and name.t is not None and kind and answer_steps(kind, split, name.t).completions in pinned:
             kinds.setdefault(kind, []).append(name.t)
     return kinds

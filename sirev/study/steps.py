@@ -260,13 +260,13 @@ class Steps:
         limit = getattr(self.recipe.evaluation.ood[suite], "max_new_tokens", None) if suite else None
         decoding = Decoding(n=1, temperature=0.0, top_p=1.0, max_new_tokens=limit or asked.max_new_tokens)
         split = step_names.suite_split(suite) if suite else self.recipe.evaluation.split
-        return self._sample(t, model, split, decoding, how=step_names.GREEDY, again=again)
+        return self._sample(t, model, split, decoding, how=step_names.GREEDY_ANSWERS, again=again)
 
     def grade(self, t: int, what: str, answers: tuple[StepResult, StepResult], grader: Grader) -> GradedAnswers:
         """Verdicts on answers by a grader of the recipe."""
         problems, completions = answers
         inputs = {"problems": problems, "completions": completions}
-        grades = self._do(step_names.grading_step(what, t), grade.STAGE, grade.parameters_for(grader), inputs)
+        grades = self._do(step_names.grading_step(what, t), grade.STAGE, grade.grade_parameters(grader), inputs)
         return GradedAnswers(problems, completions, grades)
 
     def measure(self, t: int, what: str, family: str, answers: GradedAnswers) -> StepResult:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sirev.errors import BadInput
 from sirev.tasks.csqa_examples import EXAMPLES
-from sirev.tasks.problem_ids import in_order, plain
+from sirev.tasks.problem_ids import plain, problems_in_order
 from sirev.tasks.rows import Row, shown, text
 from sirev.tasks.templates import RATIONALES, named, render
 
@@ -44,7 +44,7 @@ def problems(
     wording = named(template or RATIONALES[rationales])
     questions = [_question(row) for row in rows]
     targets = _targets(questions, rationales, split, explanations)
-    return in_order(_problem(q, render(wording, **_fields(q)), targets[q.id]) for q in questions if q.id in targets)
+    return problems_in_order(_problem(q, render(wording, **_fields(q)), targets[q.id]) for q in questions if q.id in targets)
 
 
 def few_shot(rows: Iterable[Row]) -> list[dict[str, str]]:
@@ -54,7 +54,7 @@ def few_shot(rows: Iterable[Row]) -> list[dict[str, str]]:
     """
     template = named("csqa_few_shot")
     examples = "".join(f"{render(template, **_fields(q))}{reasoning}\nAnswer: {q.letter}\n\n" for q, reasoning in _examples())
-    return in_order(_problem(q, examples + render(template, **_fields(q)), "") for q in map(_question, rows))
+    return problems_in_order(_problem(q, examples + render(template, **_fields(q)), "") for q in map(_question, rows))
 
 
 def _examples() -> list[tuple[CsqaQuestion, str]]:

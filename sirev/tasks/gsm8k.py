@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from sirev.errors import BadInput
-from sirev.tasks.problem_ids import content_id, in_order, plain
+from sirev.tasks.problem_ids import content_id, plain, problems_in_order
 from sirev.tasks.rows import Row, shown, text
 from sirev.tasks.templates import named, render
 
@@ -21,7 +21,7 @@ def problems(rows: Iterable[Row], *, calculator: bool = False, template: str = "
     too. The id is a digest of the question and the solution without marks, so mirrors that dropped the marks share it.
     """
     wording = named(template)
-    return in_order(_problem(row, calculator, wording) for row in rows)
+    return problems_in_order(_problem(row, calculator, wording) for row in rows)
 
 
 def _problem(row: Row, calculator: bool, template: str) -> dict[str, str]:

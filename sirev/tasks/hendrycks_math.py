@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from sirev.errors import BadInput
-from sirev.tasks.problem_ids import content_id, in_order, plain
+from sirev.tasks.problem_ids import content_id, plain, problems_in_order
 from sirev.tasks.rows import Row, shown, text
 from sirev.tasks.templates import named, render
 
@@ -42,7 +42,7 @@ def problems(
     _known("levels", levels, LEVELS)
     wording = named(template)
     of_subjects = (row for row in rows if subjects is None or text(row, "type") in subjects)
-    found = in_order(_problem(row, wording) for row in of_subjects)
+    found = problems_in_order(_problem(row, wording) for row in of_subjects)
     wanted = [problem for problem in found if levels is None or problem["level"] in levels]
     if not wanted:
         raise BadInput(f"no MATH problem is left of subjects {subjects or 'all'}, levels {levels or 'all'}")

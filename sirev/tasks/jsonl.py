@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sirev.errors import BadInput
-from sirev.tasks.problem_ids import content_id, in_order, plain
+from sirev.tasks.problem_ids import content_id, plain, problems_in_order
 from sirev.tasks.rows import Row, text
 from sirev.tasks.templates import TEMPLATES, render
 
@@ -27,7 +27,7 @@ def problems(
         found.append(_problem(row, template, target_template))
         if "id" in row.values:
             _unseen(seen, found[-1]["id"], row.where)
-    return in_order(found)
+    return problems_in_order(found)
 
 
 def check_templates(template: str, target_template: str) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 
 from sirev.errors import BadInput
-from sirev.tasks.problem_ids import in_order, plain
+from sirev.tasks.problem_ids import plain, problems_in_order
 from sirev.tasks.rows import Row, shown, text
 from sirev.tasks.templates import named, render
 
@@ -22,7 +22,7 @@ def problems(rows: Iterable[Row], split: str, *, template: str = "mbpp") -> list
     if split not in SPLITS:
         raise BadInput(f"MBPP has no split {split!r} (known: {', '.join(SPLITS)})")
     wording, ids = named(template), SPLITS[split]
-    found = in_order(_problem(row, wording) for row in rows if _task_id(row) in ids)
+    found = problems_in_order(_problem(row, wording) for row in rows if _task_id(row) in ids)
     if not found:
         raise BadInput(f"no row of MBPP's {split} split (task_id {ids[0]} to {ids[-1]}) among those given")
     return found

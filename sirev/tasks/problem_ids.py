@@ -13,7 +13,7 @@ def content_id(prefix: str, *parts: str) -> str:
     return f"{prefix}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:12]}"
 
 
-def in_order(problems: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+def problems_in_order(problems: Iterable[dict[str, str]]) -> list[dict[str, str]]:
     """The problems by id. A problem that is there several times is kept once, as published at its lowest level.
 
     BadInput if two that differ in prompt or answer share an id.

@@ -69,7 +69,7 @@ def test_grades_that_lie_are_found_though_every_digest_is_right(smoke: Study, sm
     rows = honest.rows("grades")
     at = next(i for i, row in enumerate(rows) if not row["correct"])
     rows[at] = {**rows[at], "correct": True}
-    repinned(store, run, "grade/draws:2", Output(tables={"grades": Table(grade.COLUMNS, rows, ("problem_id", "draw"))}))
+    repinned(store, run, "grade/draws:2", Output(tables={"grades": Table(grade.GRADE_COLUMNS, rows, ("problem_id", "draw"))}))
     assert verify(Store(smoke_copy)).whole
     found = recompute(Store(smoke_copy), EVERYTHING)
     (difference,) = found.differences

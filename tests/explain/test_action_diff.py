@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sirev.explain.action_diff import Change, Root, changes, changes_in_words, distance, leaves, parts, shown
+from sirev.explain.action_diff import Change, Root, changes, changes_in_words, distance, leaves, parts, short_value
 
 TRAIN: dict[str, Any] = {
     "stage": "train",
@@ -88,6 +88,6 @@ def test_inputs_that_changed_for_one_reason_are_told_together() -> None:
 
 
 def test_long_values_and_digests_are_cut() -> None:
-    assert shown("0123456789abcdef" * 4) == "0123456789ab"
-    assert len(shown("word " * 100)) < 60
-    assert (shown(None), shown(""), shown(True), shown([1, 2])) == ("none", '""', "true", "[1,2]")
+    assert short_value("0123456789abcdef" * 4) == "0123456789ab"
+    assert len(short_value("word " * 100)) < 60
+    assert (short_value(None), short_value(""), short_value(True), short_value([1, 2])) == ("none", '""', "true", "[1,2]")

@@ -11,7 +11,7 @@ from sirev.errors import BadInput
 from sirev.grading import mbpp
 from sirev.grading.claims import claims
 from sirev.grading.grade import ANSWER_LIMIT, IN_PROCESS, RIGHT, Grade
-from sirev.grading.mbpp import NO_CODE, ProgramSettings, grade_programs, verdict
+from sirev.grading.mbpp import NO_CODE, ProgramSettings, grade_programs, program_verdict
 from sirev.grading.sandbox import Ended, Found, Outcome, Tier, best_tier, confine, programs, values
 from sirev.grading.sandbox.programs import WALL
 from sirev.recipe.sections import ProgramGrader
@@ -75,13 +75,13 @@ def outcome(*answers: object, ended: Ended = "done", detail: str = "") -> Outcom
     ],
 )
 def test_the_reason_is_what_went_wrong_first(tests: list[str], ran: Outcome, why: str | None) -> None:
-    found = verdict(ran, claims(tests))
+    found = program_verdict(ran, claims(tests))
     assert found == why if why else found.startswith("exception: TypeError")
 
 
 @pytest.mark.parametrize("text", ["y" * 10_000, "a\nb", "a\x1b[31m", "\ud800", "\u202e", "\0"])
 def test_a_reason_is_one_short_line_that_a_table_can_hold(text: str) -> None:
-    why = verdict(outcome("x" + text), claims(["assert float(f(1)) == 1"]))
+    why = program_verdict(outcome("x" + text), claims(["assert float(f(1)) == 1"]))
     assert_fit(why)
     assert_fit(reason(f"raise ValueError({text!r} + 'x')", "assert f(1) == 2"))
     assert_fit(reason(f"class Odd(Exception): pass\nOdd.__name__ = {text!r} + 'x'\nraise Odd", "assert f(1) == 2"))

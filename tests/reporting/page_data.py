@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 from sirev.reporting.facts import Facts
-from sirev.reporting.page import render, tables_as_html
+from sirev.reporting.page import render_page, tables_as_html
 from sirev.reporting.tables import TextTable
 
 HOSTILE = (
@@ -162,4 +162,4 @@ FACTS = Facts('sirev: <i>tiny</i> & "more"', "Recipe <tiny>", [("Model", "org/<b
 
 def whole_page(explorer: dict[str, Any], figures: list[dict[str, Any]] = FIGURES, **more: Any) -> str:
     tables = tables_as_html(TABLES)
-    return render(comparison(), facts=FACTS, tables_html=tables, figures=figures, explorer=explorer, **more)
+    return render_page(comparison(), facts=FACTS, tables_html=tables, figures=figures, explorer=explorer, **more)

@@ -15,7 +15,7 @@ import pytest
 
 from sirev.metrics.diversity import equations
 from sirev.reporting.facts import Facts
-from sirev.reporting.page import explorer_data, render
+from sirev.reporting.page import explorer_data, render_page
 from tests.reporting.page_data import HOSTILE, hostile_answers, problems, whole_page
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
@@ -250,7 +250,9 @@ def test_of_programs_the_lines_are_marked_that_m_1_lacks(page: Page) -> None:
     given = {
         "sft 0": {t: {"greedy": {one[0]["id"]: {"text": text, "correct": True, "reason": "right"}}} for t, text in texts.items()}
     }
-    made = render({"answers": "code"}, facts=Facts("code", ""), tables_html="", figures=[], explorer=explorer_data(one, given))
+    made = render_page(
+        {"answers": "code"}, facts=Facts("code", ""), tables_html="", figures=[], explorer=explorer_data(one, given)
+    )
     (page.folder / "code.html").write_text(made, encoding="utf-8")
     page.open("code.html")
     marks = page.js(

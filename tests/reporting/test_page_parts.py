@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sirev.reporting.facts import Facts
-from sirev.reporting.page import explorer, explorer_data, render, tables_as_html
+from sirev.reporting.page import explorer, explorer_data, render_page, tables_as_html
 from sirev.reporting.page.bars import BAR_WIDTH
 from sirev.reporting.tables import TextTable
 from tests.reporting.page_data import HOSTILE, answers, comparison, hostile_answers, outcome, problems, whole_page
@@ -118,7 +118,7 @@ def test_verdict_cards_say_what_is_missing_and_why() -> None:
     assert "&lt;0.001</td>" in page
     assert "M_1 trained again gains 31, 28, 33 and loses 30, 29, 35 problems." in page
     assert len(re.findall(r'<span class="badge"[^>]*>narrower</span>', page)) == 2
-    empty = render({"verdicts": []}, facts=Facts("t", ""), tables_html="", figures=[], explorer=explorer_data([], {}))
+    empty = render_page({"verdicts": []}, facts=Facts("t", ""), tables_html="", figures=[], explorer=explorer_data([], {}))
     assert "No verdict: no run has a model after M_1." in empty
 
 
@@ -141,7 +141,7 @@ def test_large_changes_are_drawn_where_they_are_with_their_whole_intervals_on_on
         "pass_at_1": outcome(-0.2, "down", 0.0001, half=0.1),
         "pass_at_n": outcome(0.0, "same", 0.9, half=0.01),
     }
-    page = render(made, facts=Facts("t", ""), tables_html="", figures=[], explorer=explorer_data([], {}))
+    page = render_page(made, facts=Facts("t", ""), tables_html="", figures=[], explorer=explorer_data([], {}))
     large, fall, none = bars(page)[:3]
     zero = none[2]
     points = (large[2] - zero) / 51.5  # the width of a point
@@ -157,7 +157,7 @@ def test_large_changes_are_drawn_where_they_are_with_their_whole_intervals_on_on
 def test_a_page_has_one_unit_for_a_quantity_and_no_negative_zero() -> None:
     made = comparison()
     made["verdicts"][1]["outcomes"] = {"pass_at_1": outcome(-0.0001, "same", 0.9, half=0.0002)}
-    page = render(made, facts=Facts("t", ""), tables_html="", figures=[], explorer=explorer_data([], {}))
+    page = render_page(made, facts=Facts("t", ""), tables_html="", figures=[], explorer=explorer_data([], {}))
     assert '<b>−24.9%</b> <span class="interval">[−31.6, −18.2]</span>' in page, "D in % of M_1's, as in the tables"
     assert '<td class="base">45.0%</td>' in page
     assert "<b>0.0</b>" in page
@@ -191,7 +191,7 @@ def test_names_of_steps_stand_on_the_cards() -> None:
     made["recipe"] = "mine"
     steps = ["base", "a", "b", "c", "round-4"]
     made["runs"] = [{"id": "mine-samples", "label": "mine", "method": "sft", "seed": 0, "steps": steps}]
-    page = render(made, facts=Facts("t", ""), tables_html="", figures=[], explorer=explorer_data([], {}))
+    page = render_page(made, facts=Facts("t", ""), tables_html="", figures=[], explorer=explorer_data([], {}))
     assert "M_1 base → M_5 round-4" in page
     assert '<span class="who">mine</span>' in page
     assert "M_1 → M_5" in page, "of runs without names"

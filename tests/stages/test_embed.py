@@ -72,12 +72,12 @@ def test_equal_texts_are_embedded_once_and_count_as_often_as_they_were_drawn(tmp
     tables = {
         "problems": Table(source.COLUMNS, [dict.fromkeys(source.COLUMNS, "") | {"id": x, "level": "2"} for x in texts], ("id",)),
         "completions": Table(
-            sample.COLUMNS,
+            sample.COMPLETION_COLUMNS,
             [{"problem_id": x, "draw": i, "text": text, "tokens": 1, "finish": "stop"} for x, i, text in draws],
             sample.ORDER,
         ),
         "grades": Table(
-            grade.COLUMNS,
+            grade.GRADE_COLUMNS,
             [{"problem_id": x, "draw": i, "correct": i > 0, "reason": "", "answer": ""} for x, i, _ in draws],
             ("problem_id", "draw"),
         ),

@@ -9,7 +9,7 @@ from typing import Any
 import sirev
 from sirev.processes.resident import Resident
 from sirev.recipe.sections import ProgramGrader, TextGrader
-from sirev.stages.grade import parameters_for, run
+from sirev.stages.grade import grade_parameters, run
 from sirev.stages.stage import keyed_parameters
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.records import action_key
@@ -65,7 +65,7 @@ def test_grades_of_programs_hold_nothing_that_varies_and_the_rest_is_recorded_be
     for attempt in ("one", "two"):
         child = Resident("grader", tmp_path / f"{attempt}.log", threads=1)
         context = Here(tmp_path / attempt, child)
-        output = run(parameters_for(ProgramGrader(name="mbpp")), inputs, context)
+        output = run(grade_parameters(ProgramGrader(name="mbpp")), inputs, context)
         child.stop()
         artifact = store.publish({"stage": attempt}, output)
         record = store.records.get(action_key({"stage": attempt}), artifact.digest)
@@ -121,4 +121,4 @@ def written(store: Store, name: str, rows: list[dict[str, Any]], order: tuple[st
 
 def keys(**grader: Any) -> dict[str, Any]:
     kind = ProgramGrader if grader["name"] == "mbpp" else TextGrader
-    return keyed_parameters(parameters_for(kind(**grader)))
+    return keyed_parameters(grade_parameters(kind(**grader)))

@@ -36,7 +36,7 @@ def test_the_tables_are_those_of_a_run(tmp_path: Path) -> None:
     artifact = made(tmp_path, ROWS)
     tables = artifact.manifest["tables"]
     assert tables["problems"]["columns"] == source.COLUMNS
-    assert (tables["completions"]["columns"], tables["grades"]["columns"]) == (sample.COLUMNS, grade.COLUMNS)
+    assert (tables["completions"]["columns"], tables["grades"]["columns"]) == (sample.COMPLETION_COLUMNS, grade.GRADE_COLUMNS)
     assert artifact.rows("problems") == [
         {"id": "a", "prompt": "A?", "target": "", "answer": "7", "level": "2"},
         {"id": "b", "prompt": "", "target": "", "answer": "", "level": ""},

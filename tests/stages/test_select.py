@@ -37,8 +37,10 @@ def answers(objects: Objects) -> Make:
         order = ("problem_id", "draw")
         return {
             "problems": write_artifact(objects, Output(tables={"problems": Table(source.COLUMNS, problems, ("id",))})),
-            "completions": write_artifact(objects, Output(tables={"completions": Table(sample.COLUMNS, completions, order)})),
-            "grades": write_artifact(objects, Output(tables={"grades": Table(grade.COLUMNS, verdicts, order)})),
+            "completions": write_artifact(
+                objects, Output(tables={"completions": Table(sample.COMPLETION_COLUMNS, completions, order)})
+            ),
+            "grades": write_artifact(objects, Output(tables={"grades": Table(grade.GRADE_COLUMNS, verdicts, order)})),
         }
 
     return make

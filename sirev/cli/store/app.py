@@ -152,7 +152,7 @@ def verify(
     """Check every file and record; exit with 1 if any is damaged."""
     from sirev.cli.store import verify
 
-    return verify.verify(store, repair, recompute, form, unsafe_code)
+    return verify.verify_store(store, repair, recompute, form, unsafe_code)
 
 
 @app.command("gc", cls=Command, epilog=examples("sirev store gc --dry-run", "sirev store gc --older-than 30d --keep-models last"))
@@ -220,7 +220,7 @@ def push(
     """Upload runs to a shared store: only files it lacks."""
     from sirev.cli.store import sync
 
-    sync.push(url, runs or [], keep_models, jobs, store)
+    sync.push_runs(url, runs or [], keep_models, jobs, store)
 
 
 @app.command("pull", cls=Command, epilog=examples("sirev store pull hf://datasets/ORG/NAME"))
@@ -234,7 +234,7 @@ def pull(
     """Download runs from a shared store, every file verified."""
     from sirev.cli.store import sync
 
-    sync.pull(url, runs or [], keep_models, jobs, store)
+    sync.pull_runs(url, runs or [], keep_models, jobs, store)
 
 
 @app.command("export", cls=Command, epilog=examples("sirev store export tiny tiny.tar.zst --keep-models none"))

@@ -13,7 +13,7 @@ from sirev.cli.options import check_format
 from sirev.cli.units import size_text
 from sirev.errors import BadInput
 from sirev.explain import history, lookup
-from sirev.explain.action_diff import moment, shown
+from sirev.explain.action_diff import moment, short_value
 from sirev.explain.disk_usage import Space, StageShare, Usage, usage
 from sirev.printing import out, out_json, out_path, say
 from sirev.reporting.summary import recorded_runs
@@ -90,7 +90,7 @@ def _runs_table(store: Store, listed: Sequence[ListedRun]) -> TextTable:
 
 def _set_text(found: Mapping[str, Any]) -> str:
     """Settings for a cell, by the last parts of their paths: "T=2, sft.epochs=3 +4"."""
-    parts = [f"{'.'.join(path.split('.')[-2:])}={shown(value)[:SET_VALUE]}" for path, value in found.items()]
+    parts = [f"{'.'.join(path.split('.')[-2:])}={short_value(value)[:SET_VALUE]}" for path, value in found.items()]
     more = f" +{len(parts) - SET_SHOWN}" if len(parts) > SET_SHOWN else ""
     return f"{', '.join(parts[:SET_SHOWN])}{more}"
 

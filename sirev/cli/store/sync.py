@@ -18,7 +18,7 @@ from sirev.study.keep_models import keep_choice, models_to_drop
 from sirev.study.remedies import require_store
 
 
-def push(url: str, names: Sequence[str], keep_models: str | None, jobs: int, path: Path | None) -> None:
+def push_runs(url: str, names: Sequence[str], keep_models: str | None, jobs: int, path: Path | None) -> None:
     """Send runs, without the models that are not to be kept."""
     from sirev.store.sharing.push import push as send
     from sirev.store.sharing.remote import Remote
@@ -33,7 +33,7 @@ def push(url: str, names: Sequence[str], keep_models: str | None, jobs: int, pat
     out(f"next, on another machine: {typed('sirev', 'store', 'pull', url, *_recipes(runs))}")
 
 
-def pull(url: str, names: Sequence[str], keep_models: str | None, jobs: int, path: Path | None) -> None:
+def pull_runs(url: str, names: Sequence[str], keep_models: str | None, jobs: int, path: Path | None) -> None:
     """Copy runs from a shared store, without the models that are not to be kept."""
     from sirev.store.sharing.pull import LeaveOut
     from sirev.store.sharing.pull import pull as take

@@ -16,7 +16,7 @@ TRANSFER_SECONDS = 10.0
 
 
 class Moving:
-    """Told by several threads how many files and bytes have moved; see `sirev.store.sharing.backend.Progress`."""
+    """Told by several threads how many files and bytes have moved; see `sirev.store.sharing.backend.TransferProgress`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

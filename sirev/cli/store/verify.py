@@ -45,7 +45,7 @@ class _Outcome:
         return 1 if self.left or (self.recomputed and self.recomputed.differences) else 0
 
 
-def verify(path: Path | None, mend: bool, count: int, form: str, unsafe_code: bool = False) -> int:
+def verify_store(path: Path | None, mend: bool, count: int, form: str, unsafe_code: bool = False) -> int:
     """Check the store, repair it if asked to, recompute `count` steps, print the findings. Returns the exit status.
 
     0 if all is well, 1 where something is damaged or missing, or a recomputed step differs. What a repair leaves to be computed

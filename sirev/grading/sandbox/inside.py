@@ -29,7 +29,7 @@ _NAME = "program"
 LONGEST_LINE = 200
 
 
-def prepare() -> dict[str, Any]:
+def prepared_namespace() -> dict[str, Any]:
     """The namespace that every program starts in, made once a worker: each fork has a copy of its own anyway."""
     module = types.ModuleType(_NAME)
     exec(compile(PRELUDE, "<prelude>", "exec"), module.__dict__)

@@ -81,7 +81,7 @@ class Worker:
             selector.register(self.output, selectors.EVENT_READ)
             ready = selector.select(START)
         try:
-            message = wire.receive(self.output) if ready else None
+            message = wire.receive_message(self.output) if ready else None
             hello = wire.parsed(message) if message else None
         except wire.Garbled:
             hello = None
@@ -113,7 +113,7 @@ class Worker:
     def take(self) -> tuple[dict[str, Any], bytes]:
         """What it reports of the program in hand, as it came. Raises Lost."""
         try:
-            reply, output, stderr = (wire.receive(self.output) for _ in range(3))
+            reply, output, stderr = (wire.receive_message(self.output) for _ in range(3))
             if reply is None or output is None or stderr is None or not isinstance(found := wire.parsed(reply), dict):
                 raise Lost
         except (OSError, wire.Garbled):

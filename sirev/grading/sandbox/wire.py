@@ -41,7 +41,7 @@ def send_in_place(descriptor: int, *contents: bytes | memoryview) -> None:
             left[0] = left[0][written:]
 
 
-def receive(descriptor: int) -> bytes | None:
+def receive_message(descriptor: int) -> bytes | None:
     """The next message; None at the end. Raises Garbled for one that is cut off or too long."""
     head = _exactly(descriptor, _HEAD.size)
     if not head:

@@ -37,7 +37,7 @@ def main() -> None:
     """`argv`: the number of the process that started it, the tier, CPU seconds, bytes of memory, seconds by the clock."""
     die_with(int(sys.argv[1]))
     tier, seconds, memory, wall = sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])
-    names, relay = inside.prepare(), Relay(len(_TAKEN) + MOST_OUTPUT + 1, 4 * KEPT_STDERR)
+    names, relay = inside.prepared_namespace(), Relay(len(_TAKEN) + MOST_OUTPUT + 1, 4 * KEPT_STDERR)
     _arrange_descriptors()
     try:
         confinement = confine.enter(tier)  # type: ignore[arg-type]
@@ -79,7 +79,7 @@ def _asked() -> bool:
 
 def _take() -> dict[str, Any]:
     """The request, by the fork that runs it, and the end of its way to others."""
-    content = wire.receive(_REQUESTS)
+    content = wire.receive_message(_REQUESTS)
     os.close(_REQUESTS)
     if content is None:  # whoever grades is gone
         os._exit(0)

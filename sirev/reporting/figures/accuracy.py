@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sirev.metrics.statistic import Statistic, absent
-from sirev.reporting.figures.canvas import MARKERS, FigureSheet, room, share_limits, short
+from sirev.reporting.figures.canvas import MARKERS, FigureSheet, room_for_names, share_limits, short
 from sirev.reporting.figures.series import (
     Comparison,
     MethodRuns,
@@ -163,7 +163,7 @@ def ood_figure(sheet: FigureSheet, comparison: Comparison) -> None:
         sheet.reason = "no suite of other problems was evaluated"
         return
     ts = times(found)
-    grid = sheet.panels(len(suites), len(found) + 2, 1.9 + room(found), 2.2)
+    grid = sheet.panels(len(suites), len(found) + 2, 1.9 + room_for_names(found), 2.2)
     for suite, (whole, *by_level, disparity) in zip(suites, grid, strict=True):
         for panel in (whole, *by_level, disparity):
             sheet.x_of_t(panel, ts, "iteration t" if suite == suites[-1] else "")

@@ -377,7 +377,7 @@ def share_limits(panels: Sequence[Axes]) -> None:
         panel.set_ylim(max(low, -1.5), min(high, 101.5))
 
 
-def room(found: Sequence[MethodRuns]) -> float:
+def room_for_names(found: Sequence[MethodRuns]) -> float:
     """Inches by which panels are wider for methods' names that are longer than "sft-dpo"."""
     return 0.06 * max([0, *(len(short(method.name)) - 7 for method in found)])
 

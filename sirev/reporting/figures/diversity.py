@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from sirev.reporting.figures.accuracy import draw_nulls, seeds_note
-from sirev.reporting.figures.canvas import MARKERS, FigureSheet, room, share_limits, short
+from sirev.reporting.figures.canvas import MARKERS, FigureSheet, room_for_names, share_limits, short
 from sirev.reporting.figures.series import (
     GROUPS,
     Comparison,
@@ -39,7 +39,7 @@ def diversity_figure(sheet: FigureSheet, comparison: Comparison) -> None:
     found = methods(comparison)
     ts = times(found)
     rows = [key for key, (_, path) in _MEASURES.items() if has_values(_all_curves(found, path))] or ["distinct_n"]
-    grid = sheet.panels(len(rows), len(GROUPS), 2.6 + room(found), 2.1, sharey="row", sharex=True)
+    grid = sheet.panels(len(rows), len(GROUPS), 2.6 + room_for_names(found), 2.1, sharey="row", sharex=True)
     for key, panels in zip(rows, grid, strict=True):
         axis, path = _MEASURES[key]
         for group, panel in zip(GROUPS, panels, strict=True):
@@ -77,7 +77,7 @@ def trade_off(sheet: FigureSheet, comparison: Comparison) -> None:
     from matplotlib.ticker import MaxNLocator
 
     found = methods(comparison)
-    panels = sheet.panels(1, 2, 3.4 + room(found), 3.1, sharey=True)[0]
+    panels = sheet.panels(1, 2, 3.4 + room_for_names(found), 3.1, sharey=True)[0]
     for panel, title, prefix in zip(
         panels, ("up to 50 draws", f"size-matched, m = {SIZE}"), ((), ("matched", SIZE)), strict=True
     ):
@@ -111,7 +111,7 @@ def _make_room(panel: Axes, found: list[MethodRuns]) -> None:
     low, high = min(points), max(points)
     span = max(high - low, 1.0)
     longest = max(len(short(method.name)) for method in found)
-    share = (0.3 + 0.062 * longest) / (2.9 + room(found))  # of the panel's width in inches
+    share = (0.3 + 0.062 * longest) / (2.9 + room_for_names(found))  # of the panel's width in inches
     panel.set_xlim(low - span * 1.15 * share / (1 - share), high + 0.15 * span)
     panel.set_xticks([float(tick) for tick in panel.get_xticks() if 0 <= tick <= high + 0.15 * span])  # no share is below 0
 

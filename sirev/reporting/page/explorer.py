@@ -25,7 +25,7 @@ ABSENT_INDEX = -1
 def explorer_data(
     problems: Sequence[Mapping[str, Any]], answers: Mapping[str, AnswersByStep], names: Mapping[str, Sequence[str]] | None = None
 ) -> dict[str, Any]:
-    """What `render` packs into the page.
+    """What `render_page` packs into the page.
 
     problems: {"id", "level", "prompt", "answer"}, in the order of the list. answers: "METHOD seed" -> Steps, the first t of each
     being M_1. names: "METHOD seed" -> the names of its M_1, M_2, ... if they have any. An answer that is missing is shown as

@@ -28,7 +28,7 @@ WIDE, WIDEST = 520.0, 612.0
 """Points beyond which a figure is given both columns of a page of less than 1,500 pixels, and of any page."""
 
 
-def render(
+def render_page(
     comparison: dict[str, Any],
     *,
     facts: Facts,

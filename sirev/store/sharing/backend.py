@@ -69,7 +69,7 @@ class Upload:
         return source
 
 
-class Progress(Protocol):
+class TransferProgress(Protocol):
     """Who is told how far it is; called from several threads."""
 
     def begin(self, what: str, files: int, size: int) -> None:
@@ -104,7 +104,7 @@ class Backend(Protocol):
     def fetch(self, path: str, target: Path, size: int, moved: Callable[[int], None]) -> None:
         """Copy a file to a local one; RemoteFailed, early, if it has more than `size` bytes. Says how many have come."""
 
-    def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: Progress) -> set[str]:
+    def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: TransferProgress) -> set[str]:
         """Write files, each whole or not at all, one group after the other; returns the exclusive ones that were there."""
 
 

@@ -16,9 +16,9 @@ from sirev.errors import BadInput, SirevError
 from sirev.store.sharing.backend import (
     Flaky,
     Missing,
-    Progress,
     Refused,
     RemoteFailed,
+    TransferProgress,
     Upload,
     at_once,
     patiently,
@@ -104,7 +104,7 @@ class Bucket:
         with self._errors(path):
             self._files.get_file(f"{self.place}/{path}", str(target), callback=_Counter(path, size, moved))
 
-    def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: Progress) -> set[str]:
+    def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: TransferProgress) -> set[str]:
         there: set[str] = set()
 
         def put(upload: Upload) -> None:

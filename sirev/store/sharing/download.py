@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sirev.errors import BadInput
 from sirev.store.digests import sha256, sha256_file
 from sirev.store.records import DamagedRecord
-from sirev.store.sharing.backend import Flaky, Missing, Progress, RemoteFailed, at_once, patiently
+from sirev.store.sharing.backend import Flaky, Missing, RemoteFailed, TransferProgress, at_once, patiently
 from sirev.store.sharing.remote import Remote, object_path, record_path
 from sirev.store.sharing.untrusted import check_file, check_manifest, check_record, parse
 from sirev.store.store import Store
@@ -27,7 +27,7 @@ Files = dict[str, tuple[int, set[str]]]
 class Taker:
     """Takes from `remote` into `store`; counts what it took."""
 
-    def __init__(self, store: Store, remote: Remote, jobs: int, progress: Progress) -> None:
+    def __init__(self, store: Store, remote: Remote, jobs: int, progress: TransferProgress) -> None:
         self.store, self.remote, self.jobs, self.progress = store, remote, jobs, progress
         self.files = self.bytes = self.there = 0
         self._lock = threading.Lock()

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from sirev.store.objects import Objects
 from sirev.store.shared import make_folder, make_private
-from sirev.store.sharing.backend import Missing, Progress, Refused, RemoteFailed, Upload, at_once, too_many
+from sirev.store.sharing.backend import Missing, Refused, RemoteFailed, TransferProgress, Upload, at_once, too_many
 from sirev.store.untrusted_files import open_regular, read_regular
 
 _PIECE = 4 << 20
@@ -59,7 +59,7 @@ class Folder:
                 file.write(piece)
                 moved(len(piece))
 
-    def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: Progress) -> set[str]:
+    def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: TransferProgress) -> set[str]:
         there: set[str] = set()
 
         def put(upload: Upload) -> None:

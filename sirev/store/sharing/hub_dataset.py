@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput, SirevError
-from sirev.store.sharing.backend import Flaky, Missing, Progress, Refused, RemoteFailed, Upload, patiently, too_many
+from sirev.store.sharing.backend import Flaky, Missing, Refused, RemoteFailed, TransferProgress, Upload, patiently, too_many
 
 COMMIT_FILES = 1000
 COMMIT_BYTES = 10 << 30
@@ -71,7 +71,7 @@ class Hub:
             HfFileSystem(skip_instance_cache=True).get_file(f"datasets/{self.repository}/{path}", str(target))
         moved(listed)
 
-    def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: Progress) -> set[str]:
+    def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: TransferProgress) -> set[str]:
         self._sizes = None
         uploads = [upload for group in groups for upload in group]
         for batch in _batches([upload for upload in uploads if not upload.exclusive]):
@@ -80,7 +80,7 @@ class Hub:
                 progress.advance(1, upload.size)
         return self._last([upload for upload in uploads if upload.exclusive], jobs, progress)
 
-    def _last(self, uploads: list[Upload], jobs: int, progress: Progress) -> set[str]:
+    def _last(self, uploads: list[Upload], jobs: int, progress: TransferProgress) -> set[str]:
         there: set[str] = set()
         for _ in range(_TURNS):
             head = patiently(self._head)

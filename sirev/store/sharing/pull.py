@@ -16,7 +16,7 @@ from typing import Any
 from sirev.errors import BadInput, SirevError
 from sirev.quoting import typed
 from sirev.store.runs import Run
-from sirev.store.sharing.backend import Missing, Progress, Silent, at_once
+from sirev.store.sharing.backend import Missing, Silent, TransferProgress, at_once
 from sirev.store.sharing.download import Files, Taker, files_of
 from sirev.store.sharing.remote import Remote
 from sirev.store.sharing.transfer import Moved
@@ -40,7 +40,7 @@ def pull(
     names: Sequence[str] = (),
     leave_out: LeaveOut | None = None,
     jobs: int = 8,
-    progress: Progress | None = None,
+    progress: TransferProgress | None = None,
 ) -> Moved:
     """Take the runs that `names` mean (ids, their beginnings, recipes; without any, every run) from a shared store.
 

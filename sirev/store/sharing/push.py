@@ -15,7 +15,7 @@ from sirev.store.digests import canonical_json
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.objects import MEND, DamagedObject
 from sirev.store.runs import Run, run_bytes
-from sirev.store.sharing.backend import Missing, Progress, RemoteFailed, Silent, Upload
+from sirev.store.sharing.backend import Missing, RemoteFailed, Silent, TransferProgress, Upload
 from sirev.store.sharing.private import shareable
 from sirev.store.sharing.remote import Remote, hollow_path, object_path, record_path, run_path
 from sirev.store.sharing.transfer import Moved
@@ -32,7 +32,7 @@ def push(
     runs: Sequence[Run],
     hollow: Collection[str] = (),
     jobs: int = 8,
-    progress: Progress | None = None,
+    progress: TransferProgress | None = None,
 ) -> Moved:
     """Copy finished runs to a shared store; the files of the artifacts in `hollow` (manifest digests) stay here.
 
@@ -72,7 +72,7 @@ def _send(
     there: set[str],
     moved: Moved,
     jobs: int,
-    progress: Progress,
+    progress: TransferProgress,
 ) -> None:
     left = list(runs)
     for _ in range(_TURNS):

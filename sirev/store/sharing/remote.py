@@ -12,7 +12,7 @@ from sirev.errors import BadInput
 from sirev.quoting import typed
 from sirev.store.digests import is_digest
 from sirev.store.runs import Run, is_run_id, parsed_run
-from sirev.store.sharing.backend import Backend, Missing, Progress, Silent, Upload, patiently
+from sirev.store.sharing.backend import Backend, Missing, Silent, TransferProgress, Upload, patiently
 from sirev.store.sharing.bucket import Bucket
 from sirev.store.sharing.folder import Folder
 from sirev.store.sharing.hub_dataset import Hub
@@ -108,7 +108,7 @@ class Remote:
         """
         return self.backend.sizes(sorted({"/".join(path.split("/")[:2]) for path in paths}), jobs)
 
-    def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: Progress) -> set[str]:
+    def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: TransferProgress) -> set[str]:
         """Write files, one group after the other; returns the paths of exclusive ones that were there already."""
         return self.backend.write(groups, jobs, progress)
 

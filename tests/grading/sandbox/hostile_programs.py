@@ -20,7 +20,7 @@ from pathlib import Path
 
 from sirev.grading.claims import claims
 from sirev.grading.grade import IN_PROCESS, RIGHT
-from sirev.grading.mbpp import verdict
+from sirev.grading.mbpp import program_verdict
 from sirev.grading.sandbox import Limits, Program, Tier
 from sirev.grading.sandbox.pool import Pool
 from sirev.grading.sandbox.syscalls import ARCHITECTURES
@@ -67,7 +67,7 @@ class Hostile:
 
     source: str
     ends: Ends = WRONG
-    """What `verdict` may say of it; nothing: anything but a pass."""
+    """What `program_verdict` may say of it; nothing: anything but a pass."""
     tests: tuple[str, ...] = TESTS
     waits: bool = False
     """Whether only the clock ends it."""
@@ -1023,7 +1023,7 @@ for _ in range(5):
 
 @dataclass(frozen=True)
 class Tried:
-    """What `verdict` says of a program and of `AFTER`, which ran next; whether in the same worker, still alive."""
+    """What `program_verdict` says of a program and of `AFTER`, which ran next; whether in the same worker, still alive."""
 
     verdict: str
     after: str
@@ -1039,7 +1039,7 @@ def judged(pool: Pool, source: str, tests: tuple[str, ...] = TESTS) -> str:
     """The verdict on one program."""
     taken = claims(tests)
     ((_, outcome),) = pool.run([Program((source,), tuple(claim.question for claim in taken))])
-    return verdict(outcome, taken)
+    return program_verdict(outcome, taken)
 
 
 class Pools:

@@ -12,7 +12,7 @@ import pytest
 
 from sirev.grading.claims import claims
 from sirev.grading.grade import RIGHT
-from sirev.grading.mbpp import verdict
+from sirev.grading.mbpp import program_verdict
 from sirev.grading.sandbox import Limits, Outcome, Program, Question, Tier, run
 from sirev.grading.sandbox.values import Opaque, encode
 from tests.grading.conftest import Published
@@ -70,7 +70,7 @@ def test_five_hundred_programs_end_the_same_on_a_loaded_machine(repeats: int, ti
     programs = [program for program, _ in asked]
     limits = Limits(17)
     alone = outcomes(programs, limits, tier)
-    reasons = [verdict(outcome, claims(tests)) for outcome, (_, tests) in zip(alone, asked, strict=True)]
+    reasons = [program_verdict(outcome, claims(tests)) for outcome, (_, tests) in zip(alone, asked, strict=True)]
     assert 300 < reasons.count(RIGHT) < 500
     for _ in range(repeats):
         with busy():

@@ -9,7 +9,7 @@ import pytest
 
 from sirev.grading.claims import claims
 from sirev.grading.grade import RIGHT
-from sirev.grading.mbpp import verdict
+from sirev.grading.mbpp import program_verdict
 from sirev.grading.sandbox import Limits, Outcome, Program, Question, Tier
 from sirev.grading.sandbox import pool as pool_module
 from sirev.grading.sandbox.pool import Pool
@@ -78,5 +78,5 @@ def test_the_verdict_on_a_parasite_is_the_same_with_and_without_predecessors(nam
         with Pool(tier, Limits(1, MEMORY), 1) as pool:
             sources = [*before, hostile.source]
             outcomes = dict(pool.run(Program((source,), questions) for source in sources))
-            found.append([verdict(outcomes[index], taken) for index in range(len(sources))])
+            found.append([program_verdict(outcomes[index], taken) for index in range(len(sources))])
     assert found == [["failed assertion: 1"], [*[RIGHT] * len(hostile.after), "failed assertion: 1"]]

@@ -37,7 +37,7 @@ def fed_by(write: Callable[[int], None]) -> Iterator[int]:
 
 def all_of(descriptor: int) -> list[bytes]:
     found = []
-    while (message := wire.receive(descriptor)) is not None:
+    while (message := wire.receive_message(descriptor)) is not None:
         found.append(message)
     return found
 
@@ -74,7 +74,7 @@ def test_a_stream_that_is_cut_off_is_garbled(content: bytes, data: st.DataObject
     message = wire.pack(content)
     cut = data.draw(st.integers(1, len(message) - 1))
     with fed_by(lambda writing: os.write(writing, message[:cut]) and None) as reading, pytest.raises(wire.Garbled):
-        wire.receive(reading)
+        wire.receive_message(reading)
 
 
 def test_a_message_too_long_is_not_waited_for() -> None:
@@ -82,7 +82,7 @@ def test_a_message_too_long_is_not_waited_for() -> None:
     try:
         os.write(writing, (wire.LONGEST + 1).to_bytes(4, "big"))
         with pytest.raises(wire.Garbled):
-            wire.receive(reading)
+            wire.receive_message(reading)
     finally:
         os.close(reading)
         os.close(writing)

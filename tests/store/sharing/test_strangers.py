@@ -73,7 +73,7 @@ def programs(tmp_path: Path) -> tuple[Store, Path]:
     answers = Output(tables={"completions": Table(SAMPLED, [row], ("problem_id", "draw"))})
     of_sample, completions = pinned(store, sample.STAGE, {"x": 1}, {}, answers)
     verdict = {"problem_id": "11", "draw": 0, "correct": False, "reason": "x", "answer": ""}
-    grades = Output(tables={"grades": Table(grade.COLUMNS, [verdict], ("problem_id", "draw"))})
+    grades = Output(tables={"grades": Table(grade.GRADE_COLUMNS, [verdict], ("problem_id", "draw"))})
     parameters = grade.GradeParameters("mbpp", grade.GRADERS["mbpp"].version, 17.0, 1024, "C", True)
     of_grade, _ = pinned(store, grade.STAGE, parameters, {"problems": rows, "completions": completions}, grades)
     pins = {"dataset/test": of_problems, "sample/test/greedy:1": of_sample, "grade/greedy:1": of_grade}
