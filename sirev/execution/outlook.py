@@ -38,7 +38,7 @@ class Piece:
 
     @property
     def long(self) -> bool:
-        """Whether its stage is."""
+        """True of the steps of a long stage."""
         return STAGES[self.stage].long
 
 
