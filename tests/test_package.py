@@ -121,3 +121,38 @@ def test_python_m_sirev_imports_nothing_of_the_present_folder(tmp_path: Path) ->
     done = subprocess.run([sys.executable, "-m", "sirev", "recipes"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "tiny" in done.stdout
     assert not (tmp_path / "imported").exists()
+
+
+COMMANDS = ("cli/app.py", "cli/store/app.py")
+"""The tables of commands, whose functions are named after what they run."""
+SHARED_NAMES = {"run", "problems", "STAGE", "main"}
+"""What many modules have on purpose: a stage's or a command's work, a task's problems, a stage, a process's beginning."""
+SAID_TWICE = 22
+"""Other public names that several modules give to different things, at most."""
+
+
+def public_names(code: str) -> set[str]:
+    """The functions, classes and constants that a module defines for others; type variables mean nothing outside."""
+    names: set[str] = set()
+    for statement in ast.parse(code).body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(statement.name)
+        elif isinstance(statement, ast.Assign | ast.AnnAssign) and "TypeVar(" not in ast.unparse(statement):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            names |= {node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
+    return {name for name in names if not name.startswith("_")}
+
+
+def test_public_names_are_what_a_module_defines_for_others() -> None:
+    code = "from a import b\nA, _B = 1, 2\nC: int = 3\nT = TypeVar('T')\ndef d(): e = 4\nclass F: g = 5\nA.h = 6\n"
+    assert public_names(code) == {"A", "C", "d", "F"}
+
+
+def test_few_names_mean_two_things() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in ROOT.rglob("*.py"):
+        if (place := path.relative_to(ROOT).as_posix()) not in COMMANDS:
+            for name in public_names(path.read_text(encoding="utf-8")) - SHARED_NAMES:
+                homes.setdefault(name, []).append(place)
+    twice = {name: places for name, places in sorted(homes.items()) if len(places) > 1}
+    assert len(twice) <= SAID_TWICE, twice

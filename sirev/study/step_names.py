@@ -158,13 +158,13 @@ def asked_parts(asked: str) -> tuple[str, str | None]:
 
 
 def is_asked(asked: str, stage: str, step: str) -> bool:
-    """Whether STAGE or STAGE:t means a step of a stage."""
+    """True if STAGE or STAGE:t, as it was typed, means a step of a stage."""
     asked_stage, t = asked_parts(asked)
     return asked_stage == stage and (t is None or _is_of(t, step))
 
 
 def is_called(asked: str, stage: str, step: str) -> bool:
-    """Whether a step's name, its stage, STAGE:t, or its t alone means it."""
+    """True if what was typed is a step's name, its stage, STAGE:t, or its t alone."""
     return asked == step or is_asked(asked, stage, step) or _is_of(asked, step)
 
 

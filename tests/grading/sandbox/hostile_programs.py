@@ -1025,7 +1025,7 @@ for _ in range(5):
 class Tried:
     """What `verdict` says of a program and of `AFTER`, which ran next; whether in the same worker, still alive."""
 
-    program_verdict: str
+    verdict: str
     after: str
     same_worker: bool
 
