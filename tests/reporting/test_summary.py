@@ -13,9 +13,10 @@ import pytest
 import sirev
 from sirev.errors import BadInput
 from sirev.reporting.headline import as_text, headline
-from sirev.reporting.sections import SECTIONS
+from sirev.reporting.sections import SECTIONS, run_rows
 from sirev.reporting.selection import others_in_words
 from tests.conftest import Study
+from tests.typed import misfits
 
 STATISTIC = {"value", "low", "high", "n", "reason"}
 
@@ -78,6 +79,11 @@ def test_without_a_section_a_terminal_gets_one_screen_and_all_on_request(
         "t",
         *(field for _, fields in SECTIONS.values() for field in fields),
     }
+
+
+def test_what_a_report_is_made_from_is_what_its_types_say(smoke: Study) -> None:
+    (study,) = sirev.report("all", recipes=["tiny_smoke"], store=smoke.store).studies
+    assert list(misfits(study, run_rows.Study)) == []
 
 
 def test_one_seed_is_named_once_and_not_in_every_row(smoke: Study) -> None:

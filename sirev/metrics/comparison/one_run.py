@@ -87,12 +87,12 @@ def _iteration(run: RunMeasures, t: int, shared: Shared, eligible: Eligible) -> 
     for family in FAMILIES.values():
         _join(tree, family.statistics(compared))
     on_test = coverage(sheet, model.draws, NO_DRAWS)
-    of_both, found = Curves([], [], []), dict[str, Outcome]()
+    of_both, paired = Curves([], [], []), dict[str, Outcome]()
     if not is_first:
         matched = distinct_right_answers(first, model, shared.answers, eligible, sheet.n)
-        found = outcomes(sheet, suites, first, model, shared.headline, matched, settings.from_draws)
+        paired = outcomes(sheet, suites, first, model, shared.headline, matched, settings.from_draws)
         of_both = curves(sheet, first, model)
-    cells = {name: outcome.cell() for name, outcome in found.items()}  # before the sheet is settled: all at once
+    cells = {name: outcome.cell() for name, outcome in paired.items()}  # before the sheet is settled: all at once
     iteration = cast(Iteration, sheet.settle(tree))
     iteration["reach"] = reach(first, model)
     itself = absent("M_1 is not compared with itself")
@@ -100,9 +100,9 @@ def _iteration(run: RunMeasures, t: int, shared: Shared, eligible: Eligible) -> 
     iteration["coverage"] = _coverage(sheet.settle(on_test), model, settings)
     iteration["ood"] = {name: suites[name].settle(suite(suites[name], rows)) for name, rows in model.ood.items()}
     iteration["against_m1"] = {
-        name: judged(outcome, cells[name], settings.seed, settings.replicates) for name, outcome in found.items()
+        name: judged(outcome, cells[name], settings.seed, settings.replicates) for name, outcome in paired.items()
     }
-    return iteration, found
+    return iteration, paired
 
 
 def _join(tree: Tree, more: Tree) -> None:

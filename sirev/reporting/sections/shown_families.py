@@ -22,14 +22,20 @@ def family_tables(section: str, runs: Sequence[RunData]) -> list[TextTable]:
 
 def _drawn(table: Table, runs: Sequence[RunData]) -> TextTable:
     columns = [column for one in table.columns if (column := _written_out(one, runs)) is not None]
-    drawn = TextTable(table.title, [*HEADS, *(column.header for column in columns)], len(HEADS), notes=[*table.notes])
-    remarks = []
+    drawn = TextTable(table.title, [*HEADS, *(column.header for column in columns)], len(HEADS))
     for run, model in iterations(runs):
         drawn.rows.append([*named(run, model["t"]), *(_cell(at(model, column.path), column) for column in columns)])
-        of_model = [(one.sentence, at(model, one.path)) for one in table.remarks]
-        remarks += [f"{in_words(run, model['t'])}: {said.format(percent(share))}" for said, share in of_model if share["value"]]
-    drawn.notes[:0] = remarks
+    drawn.notes = [*_remarks(table, runs), *table.notes]
     return drawn
+
+
+def _remarks(table: Table, runs: Sequence[RunData]) -> list[str]:
+    return [
+        f"{in_words(run, model['t'])}: {remark.sentence.format(percent(share))}"
+        for run, model in iterations(runs)
+        for remark in table.remarks
+        if (share := at(model, remark.path))["value"]
+    ]
 
 
 def _cell(statistic: Statistic, column: Column) -> str:
