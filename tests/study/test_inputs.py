@@ -93,7 +93,9 @@ class Study:
     def local_model(self, artifact: Artifact, scratch: Path) -> Path:
         """Where a stage would find a local base model."""
         context = StepContext(self._runner(Crew("test", embedded=False)), "train:1", scratch, model.STAGE, "0" * 64)
-        return Path(model.model_folders("init", {"init": artifact}, context)["path"])
+        place = model.model_source("init", {"init": artifact}, context).path
+        assert isinstance(place, Path)
+        return place
 
     def _runner(self, crew: Crew) -> Runner:
         return Runner(self.store, Run("run", "recipe", "sft", 0, 1, self.recipe.settings(), "test"), crew, Listener())

@@ -23,6 +23,7 @@ from sirev.store.records import action_key
 from sirev.store.runs import Pin, Run
 from sirev.store.store import Store
 from sirev.store.tables import Table
+from sirev.tasks.load import DatasetParameters
 from tests.conftest import SIREV
 
 ALLOW = "--allow-unsafe-code"
@@ -132,7 +133,7 @@ def test_verify_recompute_runs_no_class_of_the_stores(tmp_path: Path, form: str)
         (store.path / "local").mkdir()
         (store.path / "local" / f"{sha256(str(bait).encode())[:32]}.json").write_bytes(sealed(memory))
         rows, options = {"class": {"sha256": sha256(b"dummy")}}, {"options": {}}
-    parameters = dataset.DatasetParameters("python", "test", rows, "", options)
+    parameters = DatasetParameters("python", "test", rows, "", options)
     pin, _ = pinned(store, dataset.STAGE, parameters, {}, problems())
     store.runs.save(Run("study-sft-s0", "x", "sft", 0, 1, {"env": "any"}, "2026", "complete", pins={"dataset/test": pin}))
     found = recompute(store, 5)
