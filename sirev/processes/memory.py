@@ -19,13 +19,13 @@ def memory() -> int:
 def _limits() -> Iterator[int]:
     """Limits of the control groups, of version 1 or 2, that this process is in, and of those that they are in."""
     with contextlib.suppress(OSError):  # another system, or none are mounted
-        for line in GROUPS.read_text().splitlines():
+        for line in GROUPS.read_text(encoding="utf-8", errors="replace").splitlines():
             _, controllers, path = line.split(":", 2)
-            if controllers not in ("", "memory"):
+            if controllers and "memory" not in controllers.split(","):
                 continue
             base, name = (MOUNT / "memory", "memory.limit_in_bytes") if controllers else (MOUNT, "memory.max")
             group = PurePosixPath(path)
             for folder in (group, *group.parents):
                 # A container may see its own group as the whole mount; "max" is no limit.
                 with contextlib.suppress(OSError, ValueError):
-                    yield int((base / str(folder).lstrip("/") / name).read_text())
+                    yield int((base / str(folder).lstrip("/") / name).read_bytes())
