@@ -35,9 +35,11 @@ LIGHT = ("numpy", "pyarrow.parquet", "rich.progress", "rich.table", "scipy.stats
 """Libraries of commands; with them come all modules of `ROOMS`."""
 ROOMS = ("cli", "api", "reporting", "explain", "study", "metrics", "store", "recipe")
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-OWN = (*THREADS, "TMPDIR")
+IMPORTS = ("TORCHINDUCTOR_CACHE_DIR", "VLLM_LOGGING_LEVEL", "KMP_", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK")
+"""Variables that torch, TRL and sirev set for themselves."""
+OWN = (*THREADS, "TMPDIR", *IMPORTS)
 """Variables that a child may have of its own: they are read late, or can be set late."""
-LATE = ("AWS_", "PYTEST_", "SIREV_", "XDG_", "TMPDIR", "NO_COLOR", "COLUMNS")
+LATE = ("AWS_", "PYTEST_", "SIREV_", "XDG_", "TMPDIR", "NO_COLOR", "COLUMNS", *IMPORTS)
 """How the names of variables begin that a command may have of its own."""
 
 
