@@ -37,7 +37,7 @@ ROOMS = ("cli", "api", "reporting", "explain", "study", "metrics", "store", "rec
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 IMPORTS = ("TORCHINDUCTOR_CACHE_DIR", "VLLM_LOGGING_LEVEL", "KMP_", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK")
 """Variables that torch, TRL and sirev set for themselves."""
-OWN = (*THREADS, "TMPDIR", *IMPORTS)
+OWN = (*THREADS, "TMPDIR", "PYTHONPATH", *IMPORTS)
 """Variables that a child may have of its own: they are read late, or can be set late."""
 LATE = ("AWS_", "PYTEST_", "SIREV_", "XDG_", "TMPDIR", "NO_COLOR", "COLUMNS", *IMPORTS)
 """How the names of variables begin that a command may have of its own."""
@@ -212,7 +212,12 @@ def _attend(parent: int, request: Any, descriptors: list[int], function: Callabl
 
 
 def child(own: dict[str, str], _: list[int]) -> None:
-    """Serve as the child of a run."""
+    """Serve as the child of a run; from a path of its own it may import another TRL."""
+    if (path := own.get("PYTHONPATH", "")) != os.environ.get("PYTHONPATH", ""):
+        sys.path[:0] = path.split(os.pathsep)
+        for name in [*sys.modules]:
+            if name.partition(".")[0] == "trl" or name == "sirev.trainers.trl_steps":
+                del sys.modules[name]
     for name in OWN:
         os.environ.pop(name, None)
     os.environ.update(own)
