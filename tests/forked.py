@@ -172,6 +172,7 @@ def serve(descriptor: int, function: Callable[[Any, list[int]], NoReturn]) -> No
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever runs the tests
     stem = socket.socket(fileno=descriptor)
     parent = os.getpid()
     while True:
@@ -194,6 +195,7 @@ def _attend(parent: int, request: Any, descriptors: list[int], function: Callabl
     forked = os.fork()
     if forked == 0:
         die_with(attendant)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             os.close(word)
             for number, one in enumerate(its[:3]):
