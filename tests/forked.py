@@ -35,9 +35,11 @@ LIGHT = ("numpy", "pyarrow.parquet", "rich.progress", "rich.table", "scipy.stats
 """Libraries of commands; with them come all modules of `ROOMS`."""
 ROOMS = ("cli", "api", "reporting", "explain", "study", "metrics", "store", "recipe")
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-OWN = (*THREADS, "TMPDIR")
+IMPORTS = ("TORCHINDUCTOR_CACHE_DIR", "VLLM_LOGGING_LEVEL", "KMP_", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK")
+"""Variables that torch, TRL and sirev set for themselves."""
+OWN = (*THREADS, "TMPDIR", "PYTHONPATH", *IMPORTS)
 """Variables that a child may have of its own: they are read late, or can be set late."""
-LATE = ("AWS_", "PYTEST_", "SIREV_", "XDG_", "TMPDIR", "NO_COLOR", "COLUMNS")
+LATE = ("AWS_", "PYTEST_", "SIREV_", "XDG_", "TMPDIR", "NO_COLOR", "COLUMNS", *IMPORTS)
 """How the names of variables begin that a command may have of its own."""
 
 
@@ -170,6 +172,7 @@ def serve(descriptor: int, function: Callable[[Any, list[int]], NoReturn]) -> No
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever runs the tests
     stem = socket.socket(fileno=descriptor)
     parent = os.getpid()
     while True:
@@ -192,6 +195,7 @@ def _attend(parent: int, request: Any, descriptors: list[int], function: Callabl
     forked = os.fork()
     if forked == 0:
         die_with(attendant)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             os.close(word)
             for number, one in enumerate(its[:3]):
@@ -210,7 +214,12 @@ def _attend(parent: int, request: Any, descriptors: list[int], function: Callabl
 
 
 def child(own: dict[str, str], _: list[int]) -> None:
-    """Serve as the child of a run."""
+    """Serve as the child of a run; from a path of its own it may import another TRL."""
+    if (path := own.get("PYTHONPATH", "")) != os.environ.get("PYTHONPATH", ""):
+        sys.path[:0] = path.split(os.pathsep)
+        for name in [*sys.modules]:
+            if name.partition(".")[0] == "trl" or name == "sirev.trainers.trl_steps":
+                del sys.modules[name]
     for name in OWN:
         os.environ.pop(name, None)
     os.environ.update(own)
