@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 import sirev
-from sirev.engines.protocol import Cell, Completion, Decoding, Prompt
+from sirev.engines.protocol import Cell, Completion, DecodingSettings, Prompt
 from sirev.engines.transformers_engine import TransformersEngine
 from sirev.stages.sample import grid
 
@@ -72,7 +72,7 @@ def ours(engine: TransformersEngine, texts: list[str]) -> int:
         Cell(tuple(Prompt(*prompt) for prompt in cell.prompts), cell.first_draw, cell.draws)
         for cell in grid([(str(i), text) for i, text in enumerate(texts)], DRAWS)
     ]
-    engine.sample(cells, Decoding(0.75, 0.95, LIMIT), 0, lambda _, completions: written.extend(completions))
+    engine.sample(cells, DecodingSettings(0.75, 0.95, LIMIT), 0, lambda _, completions: written.extend(completions))
     return sum(len(completion.token_ids) for completion in written)
 
 

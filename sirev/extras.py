@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sirev.quoting import typed
+from sirev.quoting import as_typed
 
 
 def install_command(*extras: str) -> str:
@@ -12,7 +12,7 @@ def install_command(*extras: str) -> str:
     folder = _checkout()
     pins = folder / ("constraints-gpu.txt" if "vllm" in extras else "constraints.txt") if folder else None
     constrained = ("--constraint", pins) if pins is not None and pins.is_file() else ()
-    return typed("pip", "install", *constrained, f"{folder or 'sirev'}[{','.join(extras)}]")
+    return as_typed("pip", "install", *constrained, f"{folder or 'sirev'}[{','.join(extras)}]")
 
 
 def _checkout() -> Path | None:

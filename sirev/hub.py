@@ -71,7 +71,7 @@ def missing_weights(folder: Path) -> list[str]:
     return [name for name in names if not (folder / name).is_file()]
 
 
-def snapshot(
+def repository_snapshot(
     kind: RepositoryKind,
     repository: str,
     revision: str | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 
-def typed(*words: object) -> str:
+def as_typed(*words: object) -> str:
     """Words as a shell takes them: `sirev report --store 'my store'`. A recipe's name or a path may be a stranger's, or have
     blanks."""
     return shlex.join(map(str, words))

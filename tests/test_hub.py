@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sirev.errors import BadInput
-from sirev.hub import cached, is_local, page, snapshot
+from sirev.hub import cached, is_local, page, repository_snapshot
 from tests.hub_cache import COMMIT, OTHER, HubCache
 
 
@@ -50,7 +50,7 @@ def answering(hub: HubCache, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubCac
 
 def refused(repository: str, revision: str | None = COMMIT) -> str:
     with pytest.raises(BadInput) as caught:
-        snapshot("model", repository, revision)
+        repository_snapshot("model", repository, revision)
     line = str(caught.value)
     assert "\n" not in line
     return line
@@ -73,7 +73,7 @@ def test_what_is_cached_is_used_although_the_hub_refuses(answering: HubCache, tm
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.safetensors").touch()
     folder = answering.model("some/gated", tmp_path / "model")
-    assert snapshot("model", "some/gated", COMMIT) == folder
+    assert repository_snapshot("model", "some/gated", COMMIT) == folder
     assert "is gated" in refused("some/gated", OTHER)
 
 
@@ -105,7 +105,7 @@ def test_a_model_of_modules_with_a_folder_each_is_whole_without_weights_at_the_t
     folder = hub.model("some/model", tmp_path / "model")
     assert "is not whole on this machine: model.safetensors missing" in refused("some/model")
     (folder / "0_StaticEmbedding" / "model.safetensors").touch()
-    assert snapshot("model", "some/model", COMMIT) == folder
+    assert repository_snapshot("model", "some/model", COMMIT) == folder
 
 
 def test_without_a_revision_the_latest_one_that_is_cached_is_taken(hub: HubCache, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_without_a_revision_the_latest_one_that_is_cached_is_taken(hub: HubCache
     (tmp_path / "model" / "model.safetensors").touch()
     hub.model("some/model", tmp_path / "model", OTHER)
     latest = hub.model("some/model", tmp_path / "model", COMMIT)
-    assert snapshot("model", "some/model", None) == latest
+    assert repository_snapshot("model", "some/model", None) == latest
 
 
 @pytest.mark.parametrize("name", ["not a name", "a/b/c", "-x/y", ""])

@@ -14,7 +14,7 @@ from sirev.explain.lookup import run_named
 from sirev.frames import data_frame
 from sirev.store.artifacts import Artifact
 from sirev.store.checkout import refuse_hollow
-from sirev.store.runs import Run, address
+from sirev.store.runs import Run, run_address
 from sirev.store.store import Store
 from sirev.study.remedies import OR_RECOMPUTE
 from sirev.study.step_names import DRAWS, AnswerSteps, answer_kinds, answer_steps, problems_among
@@ -153,6 +153,6 @@ def _artifact(store: Store, run: Run, step: str) -> Artifact:
     pin = run.pins.get(step)
     found = store.lookup(pin.key, pin.artifact) if pin else None
     if found is None:
-        raise BadInput(f"the store {store.path} lacks {address(run.id, step)}: sirev store verify says what is missing")
+        raise BadInput(f"the store {store.path} lacks {run_address(run.id, step)}: sirev store verify says what is missing")
     refuse_hollow(store, found, OR_RECOMPUTE)
     return found

@@ -33,7 +33,7 @@ from sirev.study.external.unstated import without_unsaid
 from sirev.study.grading_task import GradingTask, grading_task
 from sirev.study.step_names import COMPARISON, answer_steps, import_step, measuring_step, problems_step
 from sirev.suggest import suggest
-from sirev.tasks.external.completions import NAMES, READERS, field_paths
+from sirev.tasks.external.completions import FIELD_NAMES, READERS, field_paths
 from sirev.tasks.task import Answers
 
 METHOD = "samples"
@@ -164,7 +164,7 @@ def _told(one: Read, single: str, read: Sequence[Read]) -> StepRead:
     found, source = one.summary, one.source
     beside = any(other.source.kind == "greedy" and other.source.t == source.t for other in read)
     taken = "greedy" if source.kind == "greedy" or (is_greedy(one, single) and not beside) else "draws"
-    at = {what: ".".join(found["fields"][what]) for what in NAMES if what in found["fields"]}
+    at = {what: ".".join(found["fields"][what]) for what in FIELD_NAMES if what in found["fields"]}
     files = tuple(map(str, source.files))
     return StepRead(source.model, taken, files, found["problems"], found["fewest"], found["most"], at)
 

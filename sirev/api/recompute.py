@@ -28,7 +28,7 @@ from sirev.store.local_files import LocalFiles
 from sirev.store.objects import DamagedObject, Objects
 from sirev.store.provenance import versions
 from sirev.store.records import Record, action_key
-from sirev.store.runs import Run, address
+from sirev.store.runs import Run, run_address
 from sirev.store.store import Store
 from sirev.tasks.registry import TASKS
 
@@ -66,7 +66,7 @@ class _Step:
 
     @property
     def title(self) -> str:
-        return address(self.run.id, self.name)
+        return run_address(self.run.id, self.name)
 
 
 class CantRecompute(SirevError):
@@ -146,7 +146,7 @@ class _Again:
                     record = self.store.records.get(pin.key, pin.artifact)
                     artifact = self.store.artifact(pin.artifact)
                 except (BadInput, DamagedObject) as error:
-                    found.skipped[address(run.id, name)] = str(error).partition(";")[0]
+                    found.skipped[run_address(run.id, name)] = str(error).partition(";")[0]
                     continue
                 self.said.setdefault(artifact.semantic, artifact)
                 if record is not None and _is_deterministic(record):

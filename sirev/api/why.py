@@ -90,7 +90,7 @@ def explain(plans: Plans, which: str | None = None) -> Why:
     return Why(plans.recipe.name, runs, tuple(told[id(steps)] for steps in wanted), total)
 
 
-Shared = list[tuple[Planner, PlannedStep]]
+SharedStep = list[tuple[Planner, PlannedStep]]
 """One step in all the runs that share it."""
 
 
@@ -106,16 +106,16 @@ class _Look:
         self._traces: dict[tuple[str, str | None], Trace] = {}
         self._upstream = {planner.run.id: _upstream(planner) for planner in plans.planners}
 
-    def groups(self) -> list[Shared]:
+    def groups(self) -> list[SharedStep]:
         """Equal steps together, in the order of the algorithm: what several runs share, then what is one run's, by t."""
-        found: dict[tuple[str, ...], Shared] = {}
+        found: dict[tuple[str, ...], SharedStep] = {}
         for planner in self.planners:
             for step in planner.steps.values():
                 digest = step.artifact.digest if step.artifact else ""
                 found.setdefault((step.name, step.work, step.state, digest), []).append((planner, step))
         return sorted(found.values(), key=lambda steps: parse_step(steps[0][1].name).turn)
 
-    def explanation(self, steps: Shared, full: bool) -> Explanation:
+    def explanation(self, steps: SharedStep, full: bool) -> Explanation:
         """Of one step."""
         planner, step = steps[0]
         runs = tuple(planner.run.id for planner, _ in steps)

@@ -11,7 +11,7 @@ from sirev.cli.units import time_left
 from sirev.listing import count_text
 from sirev.printing import text_column
 
-MODELS = "models"
+_MODELS = "models"
 
 
 class Comparing(Bars):
@@ -29,12 +29,12 @@ class Comparing(Bars):
             self._began = now
             say_if_read(f"sirev: comparing {count_text(runs, 'run')} (the store has no such comparison yet) ...")
             if self.on_terminal:
-                self.show(MODELS, total=models)
+                self.show(_MODELS, total=models)
         elif self.shown:
-            self.show(MODELS, completed=done)
-        elif self.due(MODELS, self._began, now):
+            self.show(_MODELS, completed=done)
+        elif self.due(_MODELS, self._began, now):
             left = time_left((now - self._began) * (models - done) / done)
-            self.line(MODELS, f"sirev: {done} of {models} models compared, {left}", now)
+            self.line(_MODELS, f"sirev: {done} of {models} models compared, {left}", now)
 
     def columns(self) -> Sequence[Any]:
         """See `Bars`."""

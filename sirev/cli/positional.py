@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sirev.errors import BadInput
-from sirev.quoting import typed
+from sirev.quoting import as_typed
 
 
 def one_recipe(command: str, word: str | None, option: str | None) -> str:
@@ -55,7 +55,7 @@ def section_and_recipes(
         from sirev.recipe import name_with_model
 
         if not named:
-            raise BadInput(f"--model {model}: with which recipe? {typed('sirev', 'report', 'RECIPE', '--model', model)}")
+            raise BadInput(f"--model {model}: with which recipe? {as_typed('sirev', 'report', 'RECIPE', '--model', model)}")
         named = [name_with_model(recipe, model) for recipe in named]
     return (chosen[0] if chosen else None), named
 
@@ -70,6 +70,6 @@ def _check_word(word: str, sections: Sequence[str], store: Path | None) -> None:
     runs = Store(store).runs.all()
     of_runs = sorted({run.recipe for run in runs})
     if word not in of_runs and any(run.id.startswith(word) and len(word) > len(run.recipe) for run in runs):
-        raise BadInput(f"{word} is a run: {typed('sirev', 'report', '--run', word)}")
+        raise BadInput(f"{word} is a run: {as_typed('sirev', 'report', '--run', word)}")
     if word not in of_runs and not nearest(word, of_runs) and nearest(word, sections):
         raise BadInput(f"unknown section {word!r}{suggest(word, sections)}")

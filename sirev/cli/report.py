@@ -9,7 +9,7 @@ from typing import Any
 from sirev.cli.comparing_progress import Comparing
 from sirev.errors import BadInput
 from sirev.printing import out_path, say, write
-from sirev.quoting import typed
+from sirev.quoting import as_typed
 from sirev.reporting.sections import ALL, SECTIONS
 from sirev.reporting.selection import others_in_words
 from sirev.reporting.summary import FORMATS, Report, report
@@ -71,7 +71,7 @@ def run(
 def _options(recipes: list[str], methods: list[str], runs: list[str]) -> str:
     """The options that ask for the same runs."""
     named = {"--recipe": recipes, "--method": methods, "--run": runs}
-    return typed(*(word for option, values in named.items() for value in values for word in (option, value)))
+    return as_typed(*(word for option, values in named.items() for value in values for word in (option, value)))
 
 
 def _check(what: str, output: Path, recipes: list[str]) -> None:
@@ -81,7 +81,7 @@ def _check(what: str, output: Path, recipes: list[str]) -> None:
 
         check_output(output)
         if len(set(recipes)) > 1:
-            example = typed("sirev", "report", "html", "--recipe", recipes[0], "--output", output)
+            example = as_typed("sirev", "report", "html", "--recipe", recipes[0], "--output", output)
             raise BadInput(f"a page is about one recipe, not {len(set(recipes))} ({', '.join(recipes)}); name one: {example}")
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sirev.engines.protocol import Cell, Completion, Decoding, Engine
+from sirev.engines.protocol import Cell, Completion, DecodingSettings, SamplingEngine
 from sirev.processes.requests import Emit
 from sirev.trainers.models import ModelFolders, ModelSource
 
-_loaded: tuple[str, Engine] | None = None
+_loaded: tuple[str, SamplingEngine] | None = None
 loads = 0
 """How many engines this process has started."""
 
@@ -22,7 +22,7 @@ class SampleRequest:
     engine: str
     model: ModelSource
     model_name: str
-    decoding: Decoding
+    decoding: DecodingSettings
     dtype: str
     options: dict[str, Any]
     """What only the engine itself understands: context, memory, where a server is."""
@@ -60,15 +60,15 @@ def sample(request: SampleRequest, emit: Emit[CellDone | Underway]) -> int:
     return loads
 
 
-def _engine(request: SampleRequest) -> Engine:
+def _engine(request: SampleRequest) -> SamplingEngine:
     engines = {"transformers": _transformers, "vllm": _vllm, "server": _server}
     if request.engine not in engines:
         raise ValueError(f"unknown engine {request.engine!r}")
     return engines[request.engine](ModelFolders.of(request.model), request)
 
 
-def _transformers(folders: ModelFolders, request: SampleRequest) -> Engine:
-    def start() -> Engine:
+def _transformers(folders: ModelFolders, request: SampleRequest) -> SamplingEngine:
+    def start() -> SamplingEngine:
         from sirev.engines.transformers_engine import TransformersEngine
 
         return TransformersEngine(folders.path, folders.base, request.options.get("batch_size"), request.dtype)
@@ -76,7 +76,7 @@ def _transformers(folders: ModelFolders, request: SampleRequest) -> Engine:
     return _kept(f"transformers/{request.model_name}/{request.options}/{request.dtype}", start)
 
 
-def _vllm(folders: ModelFolders, request: SampleRequest) -> Engine:
+def _vllm(folders: ModelFolders, request: SampleRequest) -> SamplingEngine:
     from sirev.engines.vllm_engine import Options, VllmEngine, lora_rank
 
     options = {k: v for k, v in request.options.items() if k in Options.__dataclass_fields__}
@@ -90,7 +90,7 @@ def _vllm(folders: ModelFolders, request: SampleRequest) -> Engine:
     return engine
 
 
-def _server(folders: ModelFolders, request: SampleRequest) -> Engine:
+def _server(folders: ModelFolders, request: SampleRequest) -> SamplingEngine:
     from sirev.engines.server_engine import Server, ServerEngine
 
     options = request.options
@@ -98,7 +98,7 @@ def _server(folders: ModelFolders, request: SampleRequest) -> Engine:
     return ServerEngine(server, folders, request.model_name)
 
 
-def _kept(name: str, start: Callable[[], Engine]) -> Engine:
+def _kept(name: str, start: Callable[[], SamplingEngine]) -> SamplingEngine:
     """The loaded engine if it is the one of this name, else a new one in its place."""
     global _loaded, loads
     if _loaded is None or _loaded[0] != name:

@@ -18,7 +18,7 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Decoding:
+class DecodingSettings:
     """How answers are drawn. Temperature 0 is greedy decoding; `top_p` then has no effect.
 
     An answer ends before the first of the `stop` strings that it holds, if it does not end by itself. With `chat` a
@@ -55,13 +55,13 @@ class Completion:
     finish: str
 
 
-class Engine(Protocol):
+class SamplingEngine(Protocol):
     """A loaded model that answers cells. A draw depends on (seed, problem_id, draw index), never on its neighbours."""
 
     def sample(
         self,
         cells: Sequence[Cell],
-        decoding: Decoding,
+        decoding: DecodingSettings,
         seed: int,
         publish: Callable[[int, list[Completion]], None],
         progress: Callable[[int, int], None] = lambda answers, tokens: None,
@@ -81,7 +81,7 @@ def ended(problem_id: str, draw: int, text: str, ids: Sequence[int], finish: str
     return Completion(problem_id, draw, text, tuple(ids), finish)
 
 
-def room(problem_id: str, prompt: Sequence[int], decoding: Decoding, context: int) -> int:
+def room(problem_id: str, prompt: Sequence[int], decoding: DecodingSettings, context: int) -> int:
     """New tokens that an answer may have: as many as asked for, or as still fit into the context beside the prompt.
 
     Raises BadInput, naming the problem, where none fits. An answer that ends for want of room is cut off, "length".

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sirev.engines.protocol import Cell, Completion, Decoding, ended, room
+from sirev.engines.protocol import Cell, Completion, DecodingSettings, ended, room
 from sirev.trainers.tokens import answer_text, prompt_ids
 
 PROGRESS_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Request:
+class CellRequest:
     """Contiguous draws of one problem, from one cell or several."""
 
     problem_id: str
@@ -24,21 +24,21 @@ class Request:
     draws: int
 
 
-def requests(cells: Sequence[Cell]) -> Iterator[Request]:
+def requests(cells: Sequence[Cell]) -> Iterator[CellRequest]:
     """One request a problem for all its draws that lie side by side in the cells, in the order of the cells."""
-    waiting: list[Request] = []
+    waiting: list[CellRequest] = []
     for cell in cells:
         same = [request.problem_id for request in waiting] == [prompt.problem_id for prompt in cell.prompts]
         if waiting and same and waiting[0].first_draw + waiting[0].draws == cell.first_draw:
-            waiting = [Request(r.problem_id, r.text, r.first_draw, r.draws + cell.draws) for r in waiting]
+            waiting = [CellRequest(r.problem_id, r.text, r.first_draw, r.draws + cell.draws) for r in waiting]
         else:
             yield from waiting
-            waiting = [Request(p.problem_id, p.text, cell.first_draw, cell.draws) for p in cell.prompts]
+            waiting = [CellRequest(p.problem_id, p.text, cell.first_draw, cell.draws) for p in cell.prompts]
     yield from waiting
 
 
 def tokenised(
-    tokenizer: Any, asked: Sequence[Request], decoding: Decoding, context: int | None
+    tokenizer: Any, asked: Sequence[CellRequest], decoding: DecodingSettings, context: int | None
 ) -> dict[str, tuple[list[int], int]]:
     """Problem -> its prompt's tokens and how many new ones it may have; BadInput before anything is sampled.
 
@@ -59,7 +59,7 @@ def request_seed(seed: int, problem_id: str) -> int:
     return int.from_bytes(digest[:8], "big") >> 2  # room for the draws below 2^63
 
 
-def sampling(request: Request, decoding: Decoding, seed: int, limit: int) -> dict[str, Any]:
+def sampling(request: CellRequest, decoding: DecodingSettings, seed: int, limit: int) -> dict[str, Any]:
     """How a request is drawn, in the names that vLLM's SamplingParams and OpenAI's endpoint share."""
     greedy = decoding.temperature == 0
     return {
@@ -73,7 +73,13 @@ def sampling(request: Request, decoding: Decoding, seed: int, limit: int) -> dic
 
 
 def completed(
-    tokenizer: Any, request: Request, before: Sequence[int], ids: Sequence[int], index: int, reason: str, decoding: Decoding
+    tokenizer: Any,
+    request: CellRequest,
+    before: Sequence[int],
+    ids: Sequence[int],
+    index: int,
+    reason: str,
+    decoding: DecodingSettings,
 ) -> Completion:
     """The answer number `index` of a request, from its tokens after the prompt's and the reason why they end."""
     ids = list(ids)

@@ -17,8 +17,8 @@ from functools import partial
 from typing import Any
 
 from sirev.addresses import KEY, Address, without_credentials
-from sirev.engines.protocol import Cell, Completion, Decoding, ended
-from sirev.engines.requests import Gatherer, Request, completed, requests, sampling, tokenised
+from sirev.engines.protocol import Cell, Completion, DecodingSettings, ended
+from sirev.engines.requests import CellRequest, Gatherer, completed, requests, sampling, tokenised
 from sirev.errors import BadInput
 from sirev.trainers.models import ModelFolders, load_tokenizer
 
@@ -63,12 +63,12 @@ class ServerEngine:
     def sample(
         self,
         cells: Sequence[Cell],
-        decoding: Decoding,
+        decoding: DecodingSettings,
         seed: int,
         publish: Callable[[int, list[Completion]], None],
         progress: Callable[[int, int], None] = lambda answers, tokens: None,
     ) -> None:
-        """Answer the cells, a problem's draws side by side in one request; see `sirev.engines.protocol.Engine`."""
+        """Answer the cells, a problem's draws side by side in one request; see `sirev.engines.protocol.SamplingEngine`."""
         gatherer = Gatherer(cells, publish, progress)
         todo = list(requests(cells))
         prompts = tokenised(self.tokenizer, todo, decoding, self._context)
@@ -89,7 +89,9 @@ class ServerEngine:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _ask(self, request: Request, prompt: tuple[list[int], int], decoding: Decoding, seed: int) -> list[Completion]:
+    def _ask(
+        self, request: CellRequest, prompt: tuple[list[int], int], decoding: DecodingSettings, seed: int
+    ) -> list[Completion]:
         before, limit = prompt
         response = self._client.completions.create(
             model=self.model,
@@ -103,7 +105,7 @@ class ServerEngine:
             raise ValueError(f"the server gave {len(choices)} answers of {request.draws} to {request.problem_id}")
         return [self._completion(request, before, choice, decoding) for choice in choices]
 
-    def _completion(self, request: Request, before: list[int], choice: Any, decoding: Decoding) -> Completion:
+    def _completion(self, request: CellRequest, before: list[int], choice: Any, decoding: DecodingSettings) -> Completion:
         ids = getattr(choice, "token_ids", None)
         if ids is not None:
             return completed(self.tokenizer, request, before, ids, choice.index, choice.finish_reason, decoding)

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from sirev.engines.kv_sampler import ATTENTION, Prefill, decode_tokens, uniforms
-from sirev.engines.protocol import Cell, Completion, Decoding, ended, room
+from sirev.engines.protocol import Cell, Completion, DecodingSettings, ended, room
 from sirev.trainers.models import ModelFolders, load_merged, load_tokenizer
 from sirev.trainers.tokens import answer_text, prompt_ids
 
@@ -31,12 +31,12 @@ class TransformersEngine:
     def sample(
         self,
         cells: Sequence[Cell],
-        decoding: Decoding,
+        decoding: DecodingSettings,
         seed: int,
         publish: Callable[[int, list[Completion]], None],
         progress: Callable[[int, int], None] = lambda answers, tokens: None,
     ) -> None:
-        """Answer the cells in order; see `sirev.engines.protocol.Engine`."""
+        """Answer the cells in order; see `sirev.engines.protocol.SamplingEngine`."""
         self._check(cells, decoding)
         read: tuple[tuple[str, ...], list[list[int]], Prefill] | None = None
         for index, cell in enumerate(cells):
@@ -46,7 +46,7 @@ class TransformersEngine:
                 read = (texts, ids, self._prefill(ids))
             publish(index, self._answer(cell, read[1], read[2], decoding, seed))
 
-    def _check(self, cells: Sequence[Cell], decoding: Decoding) -> None:
+    def _check(self, cells: Sequence[Cell], decoding: DecodingSettings) -> None:
         """Refuse a prompt that is too long before anything is sampled."""
         context = getattr(self.model.config, "max_position_embeddings", sys.maxsize)
         for prompt in dict.fromkeys(prompt for cell in cells for prompt in cell.prompts):
@@ -59,7 +59,7 @@ class TransformersEngine:
         return Prefill(self.model, prompts, pad)
 
     def _answer(
-        self, cell: Cell, prompts: Sequence[Sequence[int]], prefill: Prefill, decoding: Decoding, seed: int
+        self, cell: Cell, prompts: Sequence[Sequence[int]], prefill: Prefill, decoding: DecodingSettings, seed: int
     ) -> list[Completion]:
         wanted = [
             (place, prompt.problem_id, draw)

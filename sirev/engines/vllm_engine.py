@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sirev.engines.protocol import Cell, Completion, Decoding
-from sirev.engines.requests import Gatherer, Request, completed, requests, sampling, tokenised
+from sirev.engines.protocol import Cell, Completion, DecodingSettings
+from sirev.engines.requests import CellRequest, Gatherer, completed, requests, sampling, tokenised
 from sirev.errors import BadInput
 from sirev.trainers.models import ModelFolders, load_tokenizer
 
@@ -85,18 +85,18 @@ class VllmEngine:
     def sample(
         self,
         cells: Sequence[Cell],
-        decoding: Decoding,
+        decoding: DecodingSettings,
         seed: int,
         publish: Callable[[int, list[Completion]], None],
         progress: Callable[[int, int], None] = lambda answers, tokens: None,
     ) -> None:
-        """Answer the cells, a problem's draws side by side in one request; see `sirev.engines.protocol.Engine`."""
+        """Answer the cells, a problem's draws side by side in one request; see `sirev.engines.protocol.SamplingEngine`."""
         gatherer = Gatherer(cells, publish, progress)
         engine = self._llm.llm_engine
         todo = list(requests(cells))
         prompts = tokenised(self.tokenizer, todo, decoding, self._context)
         waiting = iter(todo)
-        asked: dict[str, tuple[Request, list[int]]] = {}
+        asked: dict[str, tuple[CellRequest, list[int]]] = {}
         more = True
         while more or asked:
             while more and len(asked) < QUEUE:
@@ -123,7 +123,7 @@ class VllmEngine:
 
         return tokens_input(ids)
 
-    def _parameters(self, request: Request, decoding: Decoding, seed: int, limit: int) -> Any:
+    def _parameters(self, request: CellRequest, decoding: DecodingSettings, seed: int, limit: int) -> Any:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 

@@ -19,7 +19,7 @@ from sirev.execution.planner import PlannedStep, StepState
 from sirev.parameters import keyed_parameters
 from sirev.recipe import Recipe
 from sirev.stages.sample import SampleParameters
-from sirev.stages.select import GOLD, SelectParameters
+from sirev.stages.select import GOLD_ANSWERS, SelectParameters
 from sirev.stages.source import SourceParameters
 from sirev.store.artifacts import Artifact
 from sirev.store.digests import canonical_json
@@ -28,7 +28,7 @@ from sirev.store.records import Record
 from sirev.store.store import Store
 from sirev.study.step_names import StepName, parse_step, stage_of, training_step
 from sirev.study.steps import StepResult
-from sirev.tasks.load import DatasetParameters, ProblemsRequest, load
+from sirev.tasks.load import DatasetParameters, ProblemsRequest, load_problems
 from sirev.tasks.registry import TASKS
 from sirev.trainers.dispatch import TrainParameters
 from sirev.training_kinds import KINDS
@@ -230,7 +230,7 @@ class _Counts:
         problems = self._problems(chosen.inputs["problems"])
         parameters = chosen.parameters
         assert isinstance(parameters, SelectParameters)
-        if parameters.kind == GOLD:
+        if parameters.kind == GOLD_ANSWERS:
             return problems
         sampled = chosen.inputs["completions"]
         if isinstance(sampled, Artifact):
@@ -278,7 +278,7 @@ class _Counts:
         if name not in self._local:
             try:
                 with tempfile.NamedTemporaryFile(prefix="sirev-plan-") as out:
-                    self._local[name] = load(ProblemsRequest(parameters, Path(out.name)), lambda event: None)
+                    self._local[name] = load_problems(ProblemsRequest(parameters, Path(out.name)), lambda event: None)
             except BadInput as error:
                 self.found.assume(f"{ASSUMED:,} problems in {parameters.split}, which can't be read: {error}")
                 self._local[name] = None

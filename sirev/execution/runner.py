@@ -52,7 +52,7 @@ MEMORY_HINTS = (
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedStep:
     """A step that was asked for, with the artifacts it was asked of."""
 
     name: str
@@ -70,7 +70,7 @@ class Runner:
         self.crew = crew
         self.listener = listener
         self.computed: list[str] = []
-        self._came_by: dict[str, Asked] = {}  # manifest digest -> the step that it is of, should its files be needed again
+        self._came_by: dict[str, AskedStep] = {}  # manifest digest -> the step that it is of, should its files be needed again
         self._pins = dict(run.pins)  # those of an earlier invocation of this run
         run.pins = {}
 
@@ -90,7 +90,7 @@ class Runner:
         else:
             artifact = self._compute(name, stage, parameters, known, action, redo)
         self.run.pins[name] = Pin(key, artifact.digest)
-        self._came_by[artifact.digest] = Asked(name, stage, parameters, known)
+        self._came_by[artifact.digest] = AskedStep(name, stage, parameters, known)
         if redo:
             self.run.redone.append(name)
         if self.computed[-1:] == [name]:

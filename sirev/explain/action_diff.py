@@ -17,7 +17,7 @@ from sirev.store.runs import step_title
 
 ChangeKind = Literal["stage", "version", "parameter", "seed", "input", "env", "realisation", "unrecorded"]
 
-Parts = frozenset[tuple[str, str, str]]
+ActionParts = frozenset[tuple[str, str, str]]
 """The components of an action, each (kind, name, value as text), to be compared quickly with thousands of others."""
 
 _LONGEST = 48
@@ -27,7 +27,7 @@ _FEW = 3
 
 
 @dataclass(frozen=True)
-class Change:
+class ComponentChange:
     """One component that differs. `old` and `new` are values; of an input, what it said, as a semantic digest.
 
     A "parameter" is named by its dotted path; one that is not in a key stands for a value all the same (`absent_means`),
@@ -83,7 +83,7 @@ class Root:
     """What an input's change goes back to: `change` at `step`, whose result came here by way of the steps `via`, last first."""
 
     step: str
-    change: Change
+    change: ComponentChange
     via: tuple[str, ...] = ()
 
     def words(self) -> str:
@@ -98,26 +98,26 @@ class Root:
         return {"step": self.step, "change": self.change.to_dict(), "via": list(self.via)}
 
 
-def changes(old: Mapping[str, Any], new: Mapping[str, Any], seeds: tuple[int, int] | None = None) -> list[Change]:
+def changes(old: Mapping[str, Any], new: Mapping[str, Any], seeds: tuple[int, int] | None = None) -> list[ComponentChange]:
     """How the action `new` differs from `old`, in a fixed order; inputs by their digests alone.
 
     `seeds` are those of the two runs that the actions belong to, if they belong to any.
     """
     if old["stage"] != new["stage"]:
-        return [Change("stage", "", old["stage"], new["stage"])]
+        return [ComponentChange("stage", "", old["stage"], new["stage"])]
     found = []
     if old["version"] != new["version"]:
-        found.append(Change("version", "", old["version"], new["version"]))
+        found.append(ComponentChange("version", "", old["version"], new["version"]))
     found += _parameters(old, new, seeds)
     before, after = old.get("env"), new.get("env")
     if (before is None) != (after is None):
-        found.append(Change("env", "env", "strict" if before else "none", "strict" if after else "none"))
+        found.append(ComponentChange("env", "env", "strict" if before else "none", "strict" if after else "none"))
     else:
         found += leaves("env", before or {}, after or {})
     return found + leaves("input", old["inputs"], new["inputs"])
 
 
-def parts(action: Mapping[str, Any], *, inputs: bool = True) -> Parts:
+def parts(action: Mapping[str, Any], *, inputs: bool = True) -> ActionParts:
     """The components of an action; without its inputs where they are not known yet."""
     found = {("version", "", str(action["version"]))}
     kinds = {"parameter": action["parameters"], "env": action.get("env", {}), "input": action["inputs"] if inputs else {}}
@@ -127,7 +127,7 @@ def parts(action: Mapping[str, Any], *, inputs: bool = True) -> Parts:
     return frozenset(found)
 
 
-def distance(one: Parts, other: Parts) -> int:
+def distance(one: ActionParts, other: ActionParts) -> int:
     """How many components differ; another environment is one, however many packages it is another of."""
     return len({(kind, "" if kind == "env" else name) for kind, name, _ in one ^ other})
 
@@ -144,10 +144,10 @@ def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     return found
 
 
-def changes_in_words(found: Iterable[Change]) -> list[str]:
+def changes_in_words(found: Iterable[ComponentChange]) -> list[str]:
     """Changes in words; inputs that changed for the same reason are told together."""
     said: list[str] = []
-    inputs: dict[tuple[str | None, ...], list[Change]] = {}
+    inputs: dict[tuple[str | None, ...], list[ComponentChange]] = {}
     for change in found:
         if change.kind != "input":
             said.append(change.words())
@@ -202,13 +202,13 @@ def _because(roots: Sequence[Root]) -> str:
     return f": {'; '.join(said[:_FEW])}{more}" if said else ""
 
 
-def _parameters(old: Mapping[str, Any], new: Mapping[str, Any], seeds: tuple[int, int] | None) -> list[Change]:
+def _parameters(old: Mapping[str, Any], new: Mapping[str, Any], seeds: tuple[int, int] | None) -> list[ComponentChange]:
     stands_for = _absent(new["stage"])
     found = []
     for change in leaves("parameter", stands_for | old["parameters"], stands_for | new["parameters"]):
         # A comparison names the seeds of its runs as they are.
         if change.name.rpartition(".")[2] == "seed" and seeds and seeds[0] != seeds[1]:
-            change = Change("seed", "seed", *seeds)
+            change = ComponentChange("seed", "seed", *seeds)
         found.append(change)
     return found
 
@@ -221,7 +221,7 @@ def _absent(stage: str) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is None or isinstance(value, bool | int | float | str | list)}
 
 
-def leaves(kind: ChangeKind, old: Mapping[str, Any], new: Mapping[str, Any], above: str = "") -> list[Change]:
+def leaves(kind: ChangeKind, old: Mapping[str, Any], new: Mapping[str, Any], above: str = "") -> list[ComponentChange]:
     """The values that differ, by dotted path; groups that both sides have are compared inside."""
     found = []
     for name in sorted(old.keys() | new.keys()):
@@ -230,11 +230,11 @@ def leaves(kind: ChangeKind, old: Mapping[str, Any], new: Mapping[str, Any], abo
         if groups[0] and groups[1]:
             found += leaves(kind, groups[0], groups[1], f"{above}{name}.")
         elif name not in old:
-            found.append(Change(kind, f"{above}{name}", None, after, "old"))
+            found.append(ComponentChange(kind, f"{above}{name}", None, after, "old"))
         elif name not in new:
-            found.append(Change(kind, f"{above}{name}", before, None, "new"))
+            found.append(ComponentChange(kind, f"{above}{name}", before, None, "new"))
         elif canonical_json(before) != canonical_json(after):
-            found.append(Change(kind, f"{above}{name}", before, after))
+            found.append(ComponentChange(kind, f"{above}{name}", before, after))
     return found
 
 

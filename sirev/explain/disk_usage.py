@@ -16,7 +16,7 @@ from sirev.errors import BadInput
 from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run
 from sirev.store.store import Store
-from sirev.store.upkeep.closure import Reach, add_artifact, reach
+from sirev.store.upkeep.closure import Closure, add_artifact, closure_of
 from sirev.store.upkeep.gc import Policy, deletable
 from sirev.store.upkeep.keeps import Keeps
 from sirev.study.comparing import joint_records
@@ -83,8 +83,8 @@ class Usage:
 def usage(store: Store) -> Usage:
     """The space of everything in the store. Reads the records and manifests of runs, and the names of all files."""
     runs = store.runs.all()
-    found = reach(store, runs)
-    kept = Reach()
+    found = closure_of(store, runs)
+    kept = Closure()
     for keep in Keeps(store.path, store.objects).all():
         for digest in keep.artifacts:
             add_artifact(store, kept, digest)
@@ -109,14 +109,14 @@ def _garbage(store: Store) -> Container[str]:
         return ()
 
 
-def run_shares(found: Reach, runs: Sequence[Run]) -> list[StageShare]:
+def run_shares(found: Closure, runs: Sequence[Run]) -> list[StageShare]:
     """What each of the runs reaches, of all that `found` says they reach together."""
     objects = {run.id: objects_of(found, run) for run in runs}
     artifacts = {run.id: len({pin.artifact for pin in run.pins.values()} & found.artifacts.keys()) for run in runs}
     return _shares(found, objects, artifacts)
 
 
-def objects_of(found: Reach, run: Run) -> set[str]:
+def objects_of(found: Closure, run: Run) -> set[str]:
     """The digests of the files that a run reaches: of its artifacts, and the notes beside them."""
     digests: set[str] = set()
     for pin in run.pins.values():
@@ -126,7 +126,7 @@ def objects_of(found: Reach, run: Run) -> set[str]:
     return digests & found.objects.keys()
 
 
-def _by_stage(found: Reach, runs: Iterable[Run]) -> list[StageShare]:
+def _by_stage(found: Closure, runs: Iterable[Run]) -> list[StageShare]:
     objects: dict[str, set[str]] = {}
     artifacts: dict[str, set[str]] = {}
     for run in runs:
@@ -141,7 +141,7 @@ def _by_stage(found: Reach, runs: Iterable[Run]) -> list[StageShare]:
     return sorted(shares, key=lambda share: (-share.size, share.name))
 
 
-def _shares(found: Reach, objects: dict[str, set[str]], artifacts: dict[str, int]) -> list[StageShare]:
+def _shares(found: Closure, objects: dict[str, set[str]], artifacts: dict[str, int]) -> list[StageShare]:
     users = Counter(digest for digests in objects.values() for digest in digests)
     return [
         StageShare(
@@ -154,7 +154,7 @@ def _shares(found: Reach, objects: dict[str, set[str]], artifacts: dict[str, int
     ]
 
 
-def _files_of(found: Reach, digest: str) -> Iterator[str]:
+def _files_of(found: Closure, digest: str) -> Iterator[str]:
     artifact: Artifact | None = found.artifacts.get(digest)
     if artifact is not None and digest not in found.hollow:
         yield from (entry["sha256"] for entry in artifact.manifest["files"].values())

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sirev.explain.action_diff import Change, changes_in_words, moment
+from sirev.explain.action_diff import ComponentChange, changes_in_words, moment
 from sirev.listing import listed
-from sirev.store.runs import address, step_title
+from sirev.store.runs import run_address, step_title
 
 _SCHEMA = 1
 """Version of the JSON form."""
@@ -29,7 +29,7 @@ class Nearest:
 
     def words(self) -> str:
         """Such as "tiny-sft-s0-1dcc2f30:2:train, made 2026-11-25 07:09"."""
-        what = address(self.run, self.step) if self.run and self.step else f"the action {self.key[:12]}, which no run has"
+        what = run_address(self.run, self.step) if self.run and self.step else f"the action {self.key[:12]}, which no run has"
         return f"{what}, made {moment(self.recorded)}"
 
 
@@ -54,7 +54,7 @@ class Explanation:
     key: str | None
     dependents: int = 0
     cause: Cause | None = None
-    changes: tuple[Change, ...] = ()
+    changes: tuple[ComponentChange, ...] = ()
     nearest: Nearest | None = None
     troubles: tuple[str, ...] = ()
     waits_for: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from typing import Any
 
 from sirev.store.objects import DamagedObject
 from sirev.store.records import DamagedRecord, Record
-from sirev.store.runs import Run, address
+from sirev.store.runs import Run, run_address
 from sirev.store.store import Store
 from sirev.study.step_names import BASE_MODEL, PRETRAINED_MODEL, stage_of
 
@@ -40,7 +40,7 @@ class Entry:
         noted = self.provenance or {}
         return {
             **{name: getattr(self, name) for name in ("when", "seconds", "stage", "key", "artifact", "store")},
-            "steps": [{"run": run, "step": step, "address": address(run, step)} for run, step in self.users],
+            "steps": [{"run": run, "step": step, "address": run_address(run, step)} for run, step in self.users],
             **{name: noted.get(name) for name in ("packages", "hardware", "git")},
         }
 

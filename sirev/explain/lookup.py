@@ -18,7 +18,7 @@ from sirev.store.artifacts import Artifact
 from sirev.store.digests import sha256_file
 from sirev.store.naming import one_run, runs_meant
 from sirev.store.objects import DamagedObject
-from sirev.store.runs import Run, address, address_parts, pinned_step, step_title
+from sirev.store.runs import Run, address_parts, pinned_step, run_address, step_title
 from sirev.store.store import Store
 from sirev.store.untrusted_files import is_regular
 from sirev.study.remedies import first_run, require_store
@@ -82,7 +82,7 @@ def named(store: Store, name: str) -> Named:
         return _by_digest(store, digits, name)
     if any(one.startswith(name) for one in store.runs.ids() if name):
         found = run_named(store, name)
-        raise BadInput(f"{name} is a run; name a step of it, such as {address(found.id, _some_step(found))}")
+        raise BadInput(f"{name} is a run; name a step of it, such as {run_address(found.id, _some_step(found))}")
     raise BadInput(
         f"the store {store.path} has no artifact {name!r}; name a digest (at least {SHORTEST} digits) or RUN:t:step, "
         "such as RUN:2:train or RUN:compare"
@@ -126,7 +126,7 @@ def _step(store: Store, run: Run, wanted: str, name: str) -> Named:
         known = suggest_of(step_title(pinned_step(wanted)), [step_title(step) for step in run.pins])
         raise BadInput(f"the run {run.id} has no step {wanted!r}{known}")
     if len(steps) > 1:
-        raise BadInput(f"{name} means several steps of {run.id}: {listed(sorted(address(run.id, step) for step in steps))}")
+        raise BadInput(f"{name} means several steps of {run.id}: {listed(sorted(run_address(run.id, step) for step in steps))}")
     pin = run.pins[steps[0]]
     return Named(store.artifact(pin.artifact), run, steps[0], pin.key)
 

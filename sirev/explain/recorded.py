@@ -15,7 +15,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
 from sirev.errors import BadInput, SirevError
-from sirev.explain.action_diff import Change, Parts, Root, changes, parts
+from sirev.explain.action_diff import ActionParts, ComponentChange, Root, changes, parts
 from sirev.stages import STAGES
 from sirev.store.digests import sha256
 from sirev.store.runs import Run
@@ -39,12 +39,12 @@ class Made:
     recorded: str
 
     @cached_property
-    def parts(self) -> Parts:
+    def parts(self) -> ActionParts:
         """Its components."""
         return parts(self.action)
 
     @cached_property
-    def settings(self) -> Parts:
+    def settings(self) -> ActionParts:
         """Its components but the inputs."""
         return frozenset(part for part in self.parts if part[0] != "input")
 
@@ -70,7 +70,7 @@ class Recorded:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._of_stage: dict[str, list[Made]] = {}
-        self._settings: dict[str, set[Parts]] = {}
+        self._settings: dict[str, set[ActionParts]] = {}
         self._steps: dict[tuple[str, str | None], set[str]] = {}
         self._makers: dict[str, dict[str, Made]] = {}
 
@@ -91,7 +91,7 @@ class Recorded:
             self._of_stage[stage] = sorted(made, key=lambda one: one.recorded, reverse=True)
         return self._of_stage[stage]
 
-    def settings(self, stage: str) -> set[Parts]:
+    def settings(self, stage: str) -> set[ActionParts]:
         """All that was ever recorded of a stage's version, parameters and environment, whatever the inputs."""
         if stage not in self._settings:
             self._settings[stage] = {made.settings for made in self.of_stage(stage)}
@@ -204,7 +204,7 @@ class Trace:
                 if said and said != new.semantic[name]:
                     self.roots(name, said)
 
-    def changes(self, old: Mapping[str, Any], new: Mapping[str, Any], step: str) -> tuple[Change, ...]:
+    def changes(self, old: Mapping[str, Any], new: Mapping[str, Any], step: str) -> tuple[ComponentChange, ...]:
         """How the action of a step of `new` differs from `old`; of inputs, which step made them and what changed there."""
         return tuple(self._traced(change, step) for change in changes(old, new, self._seeds))
 
@@ -220,9 +220,9 @@ class Trace:
         before = self._old.made(old, step) if self._old else None
         before = before or self._recorded.maker(new.action["stage"], old)
         if before is None:
-            return [Root(step, Change("unrecorded", "", old, self._new.semantic[step]))]
+            return [Root(step, ComponentChange("unrecorded", "", old, self._new.semantic[step]))]
         if before.key == new.key:
-            return [Root(step, Change("realisation", "", before.recorded, new.recorded))]
+            return [Root(step, ComponentChange("realisation", "", before.recorded, new.recorded))]
         found: dict[str, Root] = {}
         for change in self.changes(before.action, new.action, step):
             for root in change.roots or (Root(step, change),):
@@ -231,7 +231,7 @@ class Trace:
                     found[name] = root
         return found.values()
 
-    def _traced(self, change: Change, step: str) -> Change:
+    def _traced(self, change: ComponentChange, step: str) -> ComponentChange:
         made_by = self._new.maker(change.new, step) if change.kind == "input" and change.new else None
         if made_by is None:
             return change

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sirev.explain.action_diff import Change, changes_in_words, leaves
+from sirev.explain.action_diff import ComponentChange, changes_in_words, leaves
 from sirev.explain.recorded import Course, Recorded, Trace, algorithm_order
 from sirev.listing import count_text
 from sirev.store.runs import Run, step_title
@@ -31,7 +31,7 @@ class Parting:
 
     step: str
     how: How
-    changes: tuple[Change, ...]
+    changes: tuple[ComponentChange, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
@@ -50,7 +50,7 @@ class Difference:
 
     a: str
     b: str
-    settings: tuple[Change, ...]
+    settings: tuple[ComponentChange, ...]
     equal: tuple[str, ...]
     partings: tuple[Parting, ...]
     only_a: tuple[str, ...]
@@ -93,7 +93,7 @@ def run_difference(store: Store, a: Run, b: Run) -> Difference:
             continue
         changes = trace.changes(one.action, other.action, step)
         if one.key == other.key:
-            changes = (Change("realisation", "", one.recorded, other.recorded),)
+            changes = (ComponentChange("realisation", "", one.recorded, other.recorded),)
         how: How = "follows" if all(change.kind == "input" and change.missing is None for change in changes) else "apart"
         if old.semantic[step] is not None and old.semantic[step] == new.semantic[step]:
             how = "same result"
@@ -143,7 +143,7 @@ def _asked(run: Run) -> dict[str, Any]:
     return {**run.settings, "method": run.method, "seed": run.seed}
 
 
-def _own(parting: Parting) -> list[Change]:
+def _own(parting: Parting) -> list[ComponentChange]:
     return [change for change in parting.changes if change.kind != "input" or change.missing]
 
 

@@ -13,7 +13,7 @@ from sirev.explain.run_states import RunState, States
 from sirev.recipe import load_recipe, recipe_names
 from sirev.store.runs import Run
 from sirev.store.store import Store
-from sirev.store.upkeep.closure import reach
+from sirev.store.upkeep.closure import closure_of
 from sirev.store.upkeep.keeps import Keeps
 
 _NOT_SET = ("name", "description", "methods")
@@ -53,7 +53,7 @@ class ListedRun:
 
 def listed_runs(store: Store, runs: Sequence[Run]) -> list[ListedRun]:
     """The runs in their order. Reads the records and manifests that they stand on."""
-    sizes = {share.name: share.size for share in run_shares(reach(store, runs), runs)}
+    sizes = {share.name: share.size for share in run_shares(closure_of(store, runs), runs)}
     keeps = Keeps(store.path, store.objects).all()
     states = States(store)
     bases = _bases(runs)

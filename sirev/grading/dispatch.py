@@ -14,7 +14,7 @@ from sirev.grading.grade import Grade, grade_because
 from sirev.grading.graders import GRADERS, OWN, Settings
 from sirev.processes.requests import Emit, Progress, Warned
 
-Count = Callable[[int, int], None]
+GradeCount = Callable[[int, int], None]
 """Told how many grades are done and how many there will be."""
 
 EVERY = 0.5
@@ -49,7 +49,7 @@ def grade_light(grader: str, pairs: Sequence[tuple[str, str]]) -> Graded:
     return Graded([_LIGHT[grader](text, gold) for text, gold in pairs])
 
 
-def grade_all(grader: str, pairs: Sequence[tuple[str, str]], settings: Settings, *, workers: int, progress: Count) -> Graded:
+def grade_all(grader: str, pairs: Sequence[tuple[str, str]], settings: Settings, *, workers: int, progress: GradeCount) -> Graded:
     """Grade (completion, gold) pairs, in order.
 
     `settings` are read by heavy graders alone; `workers` is how many are judged at a time. Golds: `math` takes the content
@@ -72,7 +72,7 @@ def grade_all(grader: str, pairs: Sequence[tuple[str, str]], settings: Settings,
     if grader == OWN:
         from sirev.grading import own
 
-        return Graded(own.grade_all(pairs, settings.function, settings.seconds, workers=workers, progress=done))
+        return Graded(own.grade_by_function(pairs, settings.function, settings.seconds, workers=workers, progress=done))
     return Graded(_as_mathematics(grader, pairs, settings.seconds, workers, done))
 
 

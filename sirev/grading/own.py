@@ -29,7 +29,7 @@ class Failure:
     why: str
 
 
-def grade_all(
+def grade_by_function(
     pairs: Sequence[tuple[str, str]], function: str, seconds: float, *, workers: int, progress: Callable[[int], None]
 ) -> list[Grade]:
     """The grades of (completion, gold) pairs, in order; "timeout" is wrong, as is "error", where the process died of an answer.

@@ -177,7 +177,7 @@ def _gpu(recipe: Recipe | None, size: Footprint | None) -> Iterator[Finding]:
     found = "; ".join(f"{name}, {total / 1e9:.0f} GB, {free / 1e9:.0f} GB free" for name, total, free in gpus)
     yield Finding("GPU", found, True, needed)
     if recipe is not None and size is not None:
-        yield memory(recipe, size, gpus[0][1])
+        yield machine_memory(recipe, size, gpus[0][1])
 
 
 def could_use_gpu() -> bool:
@@ -185,7 +185,7 @@ def could_use_gpu() -> bool:
     return gpu() or (_version("torch") is None and gpu_device())
 
 
-def memory(recipe: Recipe, size: Footprint, total: float) -> Finding:
+def machine_memory(recipe: Recipe, size: Footprint, total: float) -> Finding:
     """Whether a GPU of so many bytes suffices. What does not fit even without activations, which are estimated, can't run."""
     found = f"about {size.to_train / 1e9:.1f} GB to train"
     if size.to_sample:

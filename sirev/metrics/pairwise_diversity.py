@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any, TypedDict
 
-KINDS = ("right-right", "mixed", "wrong-wrong")
+PAIR_KINDS = ("right-right", "mixed", "wrong-wrong")
 
 Pairs = dict[str, list[Any]]
 """Kind -> [number of pairs, their mean unlikeness or None where there is no pair]."""
@@ -58,7 +58,7 @@ def split(first: Pairs, later: Pairs) -> Split | None:
         return None
     before_all = after_all = composition = 0.0
     narrowing = {}
-    for kind in KINDS:
+    for kind in PAIR_KINDS:
         (n, before), (later_n, after) = first[kind], later[kind]
         weight, later_weight = n / totals[0], later_n / totals[1]
         before = (after if after is not None else 0.0) if before is None else before

@@ -18,17 +18,17 @@ from sirev.metrics.statistic import Statistic, absent
 
 Values = NDArray[np.float64]
 """One number a problem; NaN where the problem has none."""
-Function = Callable[..., Any]
+ColumnFunction = Callable[..., Any]
 """Of the means of some columns, numbers or arrays of replicates alike."""
 
 
 @dataclass(frozen=True, eq=False)
-class Cell:
+class SheetCell:
     """Stands in a tree of results for a statistic that is computed when the sheet is settled."""
 
     index: int
-    parts: tuple[Cell, ...] = ()
-    function: Function | None = None
+    parts: tuple[SheetCell, ...] = ()
+    function: ColumnFunction | None = None
     reason: str = ""
     binomial: bool = True
 
@@ -44,24 +44,24 @@ class Sheet:
         self._means: list[float] = []
         self._replicates: Values | None = None
 
-    def mean(self, values: Values, reason: str, *, binomial: bool = True) -> Cell:
+    def mean(self, values: Values, reason: str, *, binomial: bool = True) -> SheetCell:
         """The mean of `values` over the problems that have one; `reason` is said where none has.
 
         `binomial` False is for differences, which are no shares even if all of them are 0 or 1.
         """
         self._columns.append(np.asarray(values, dtype=np.float64))
-        return Cell(len(self._columns) - 1, reason=reason, binomial=binomial)
+        return SheetCell(len(self._columns) - 1, reason=reason, binomial=binomial)
 
-    def derived(self, function: Function, parts: Sequence[Cell], reason: str) -> Cell:
+    def derived(self, function: ColumnFunction, parts: Sequence[SheetCell], reason: str) -> SheetCell:
         """What `function` makes of the means of `parts`; `reason` is said where that is no number."""
-        return Cell(-1, tuple(parts), function, reason)
+        return SheetCell(-1, tuple(parts), function, reason)
 
     def settle(self, tree: Any) -> Any:
         """The tree with a statistic in the place of every cell."""
         self._compute()
         return self._settled(tree)
 
-    def replicates_of(self, cell: Cell) -> Values:
+    def replicates_of(self, cell: SheetCell) -> Values:
         """The bootstrap's replicates of a cell, NaN where it has no value."""
         self._compute()
         assert self._replicates is not None
@@ -72,7 +72,7 @@ class Sheet:
             values = np.asarray(cell.function(*(self.replicates_of(part) for part in cell.parts)), dtype=np.float64)
         return np.where(np.isfinite(values), values, np.nan)
 
-    def value_of(self, cell: Cell) -> float:
+    def value_of(self, cell: SheetCell) -> float:
         """The value of a cell, NaN where it has none."""
         self._compute()
         if cell.function is None:
@@ -92,13 +92,13 @@ class Sheet:
         self._replicates = found if self._replicates is None else np.column_stack([self._replicates, found])
 
     def _settled(self, tree: Any) -> Any:
-        if isinstance(tree, Cell):
+        if isinstance(tree, SheetCell):
             return self._statistic(tree)
         if isinstance(tree, dict):
             return {key: self._settled(value) for key, value in tree.items()}
         return [self._settled(value) for value in tree] if isinstance(tree, list) else tree
 
-    def _statistic(self, cell: Cell) -> Statistic:
+    def _statistic(self, cell: SheetCell) -> Statistic:
         value, n = self.value_of(cell), self._count(cell)
         if not np.isfinite(value):
             return absent(cell.reason, n)
@@ -112,7 +112,7 @@ class Sheet:
         bounds = (interval(self.replicates_of(cell)) if n > 1 else None) or (None, None)
         return {"value": value, "low": bounds[0], "high": bounds[1], "n": n, "reason": None}
 
-    def _count(self, cell: Cell) -> int:
+    def _count(self, cell: SheetCell) -> int:
         if cell.function is None:
             return int((~np.isnan(self._columns[cell.index])).sum())
         return min(self._count(part) for part in cell.parts)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-GROUPS, MOUNT = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+_GROUPS, MOUNT = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 """Where Linux says which control groups this process is in, and shows all that there are."""
 
 
@@ -19,7 +19,7 @@ def memory() -> int:
 def _limits() -> Iterator[int]:
     """Limits of the control groups, of version 1 or 2, that this process is in, and of those that they are in."""
     with contextlib.suppress(OSError):  # another system, or none are mounted
-        for line in GROUPS.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in _GROUPS.read_text(encoding="utf-8", errors="replace").splitlines():
             _, controllers, path = line.split(":", 2)
             if controllers and "memory" not in controllers.split(","):
                 continue

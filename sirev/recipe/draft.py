@@ -10,7 +10,7 @@ from sirev.addresses import without_credentials
 
 Keys = tuple[str, ...]
 
-SUITES = ("evaluation", "ood")
+SUITE_KEYS = ("evaluation", "ood")
 """Where a null removes what was said before: one suite, or all of them, as an empty mapping does."""
 _KEPT = ("dtype", "context")
 """What stays of an engine's settings when another engine takes its place."""
@@ -39,10 +39,10 @@ class Source:
         for key, value in data.items():
             here = (*keys, str(key))
             self._origins[here] = origin
-            if here[:-1] == SUITES and value is None:
+            if here[:-1] == SUITE_KEYS and value is None:
                 place.pop(key, None)
                 continue
-            if here == SUITES and (value is None or value == {}):
+            if here == SUITE_KEYS and (value is None or value == {}):
                 place[key] = {}
                 continue
             if here[-1] in _SHORT and here != NO_SECTION and isinstance(value, str):

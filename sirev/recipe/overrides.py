@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from sirev.errors import BadInput
-from sirev.recipe.draft import SUITES, Keys, Source
+from sirev.recipe.draft import SUITE_KEYS, Keys, Source
 from sirev.recipe.structure import annotation_at, fields, places_of
 from sirev.recipe.yaml_reading import NotPlainYaml, parse_yaml
 from sirev.suggest import did_you_mean, is_word_for, nearest, suggest
@@ -99,9 +99,9 @@ def lay_over(source: Source, override: str) -> None:
         raise BadInput(f"--set {name}: {error}") from None
     except (yaml.YAMLError, ValueError, RecursionError):
         raise BadInput(f"--set {override}: {text!r} is not a YAML value") from None
-    there = source.value(SUITES)
+    there = source.value(SUITE_KEYS)
     suites = list(there) if isinstance(there, dict) else []
-    if keys[:-1] == SUITES and value is None and keys[-1] not in suites:
+    if keys[:-1] == SUITE_KEYS and value is None and keys[-1] not in suites:
         raise BadInput(f"--set {override}: there is no suite {keys[-1]!r} to remove{suggest(keys[-1], suites)}")
     for end in range(1, len(keys)):
         there = source.value(keys[:end])

@@ -7,7 +7,7 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from sirev.fields import Section
-from sirev.recipe.draft import SUITES, Keys, Source
+from sirev.recipe.draft import SUITE_KEYS, Keys, Source
 from sirev.recipe.sections import Recipe
 from sirev.suggest import ALIASES
 
@@ -61,7 +61,7 @@ def places_of(field: str, source: Source) -> list[str]:
     win, and of these the ones that are not about how a model is made.
     """
     meant = {field.casefold(), ALIASES.get(field.casefold(), field).casefold()}
-    found = [keys for keys in _walk(Recipe, source, ()) if keys[-1].casefold() in meant and keys[:2] != SUITES]
+    found = [keys for keys in _walk(Recipe, source, ()) if keys[-1].casefold() in meant and keys[:2] != SUITE_KEYS]
     found = [keys for keys in found if source.value(keys[:-1]) is not None] or found
     found = [keys for keys in found if keys[:2] not in ASIDE] or found
     return [".".join(keys) for keys in found][:PLACES]

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sirev.metrics.comparison.nulls import is_null
-from sirev.quoting import typed
+from sirev.quoting import as_typed
 from sirev.reporting.page import explorer_data
 from sirev.reporting.sections.run_rows import RunData, Study, in_words, measured
 from sirev.store.artifacts import Artifact
 from sirev.store.objects import DamagedObject
-from sirev.store.runs import Run, address
+from sirev.store.runs import Run, run_address
 from sirev.store.store import Store
 from sirev.study.remedies import rerun, store_option
 from sirev.study.step_names import DRAWS, GREEDY_ANSWERS, AnswerSteps, answer_steps, problems_among
@@ -28,7 +28,7 @@ class Gap:
     why: str
 
     def __str__(self) -> str:
-        return f"{self.what} ({address(self.run.id, self.step)}): {self.why}"
+        return f"{self.what} ({run_address(self.run.id, self.step)}): {self.why}"
 
 
 @dataclass
@@ -124,5 +124,5 @@ def mends(gaps: Sequence[Gap], store: Store | None) -> list[str]:
         ids = dict.fromkeys(gap.run.id for gap in gaps if gap.run.recipe == run.recipe)
         again = rerun(run, store)
         commands.append(f"{again.command}  # {again.note}")
-        commands.append(f"{typed('sirev', 'store', 'pull', 'URL', *ids)}{at}  # instead, from a store that has them")
+        commands.append(f"{as_typed('sirev', 'store', 'pull', 'URL', *ids)}{at}  # instead, from a store that has them")
     return commands

@@ -7,10 +7,10 @@ from typing import Any, cast
 from sirev.errors import BadInput
 from sirev.metrics.comparison.contents import ComparedRun, Comparison
 from sirev.metrics.comparison.nulls import is_null
-from sirev.reporting.sections.run_rows import ModelData, RunData, Study, Training, measured
+from sirev.reporting.sections.run_rows import ModelData, RunData, Study, TrainingRow, measured
 from sirev.reporting.selection import Selection
 from sirev.store.records import DamagedRecord
-from sirev.store.runs import Run, address
+from sirev.store.runs import Run, run_address
 from sirev.store.store import Store
 from sirev.study.comparing import Watch, comparison, remedy
 from sirev.study.external.unstated import without_unsaid
@@ -84,12 +84,12 @@ def add_training(store: Store, studies: list[Study]) -> list[str]:
             t = iteration["t"]
             iteration["training"] = training_of(store, pinned, t)
             if iteration["training"] is None and training_step(t) in pinned.pins:
-                named = address(pinned.id, training_step(t))
+                named = run_address(pinned.id, training_step(t))
                 missing.append(f"the store {store.path} has no record of {named}; {remedy(store, [pinned])}")
     return missing
 
 
-def training_of(store: Store, run: Run, t: int) -> Training | None:
+def training_of(store: Store, run: Run, t: int) -> TrainingRow | None:
     """What the record of M_t's training says: by what it was trained, its counts, its log; None if there is none."""
     pin = run.pins.get(training_step(t))
     try:

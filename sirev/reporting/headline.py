@@ -9,7 +9,7 @@ from sirev.listing import listed
 from sirev.metrics.comparison.contents import JudgedChange
 from sirev.metrics.families.diversity import FORMS
 from sirev.metrics.study_verdict import LEVEL, SEEDS
-from sirev.quoting import typed
+from sirev.quoting import as_typed
 from sirev.reporting.pass_at_1 import pass_at_1_source
 from sirev.reporting.sections.run_rows import RunData, Study, in_words, measured, model_name, runs_of
 from sirev.reporting.sections.verdicts import (
@@ -19,7 +19,7 @@ from sirev.reporting.sections.verdicts import (
     because,
     claims_in_words,
     decisive,
-    interval,
+    interval_text,
     no_verdict,
     outcome_name,
     presented,
@@ -259,7 +259,7 @@ def _common(members: list[Found], found: list[Found]) -> str:
 def _bounds(name: str, outcome: JudgedChange) -> str:
     """The interval, and why a change is inconclusive that it shows."""
     corrected = after_holm(outcome)
-    return interval(name, outcome, bounds=True) + (f" but {corrected} after Holm's correction" if corrected else "")
+    return interval_text(name, outcome, bounds=True) + (f" but {corrected} after Holm's correction" if corrected else "")
 
 
 def _detectable(study: Study, members: list[Found]) -> list[str]:
@@ -277,7 +277,7 @@ def _next(studies: Sequence[Study], asked: str, width: int) -> list[HeadlineLine
     steps = [(f"sirev report all{given}", "every table")]
     if len(studies) == 1:  # which is what a page is about
         steps.insert(
-            0, (f"sirev report html{given} {typed('-o', studies[0]['recipe'] + '.html')}", "figures, tables, every answer")
+            0, (f"sirev report html{given} {as_typed('-o', studies[0]['recipe'] + '.html')}", "figures, tables, every answer")
         )
     iterated = [study for study in studies if not all(map(measured, study["runs"]))]
     few = any(len(claim["seeds"]) < SEEDS for study in iterated for claim in study["methods"])

@@ -10,7 +10,7 @@ from sirev.execution.latest_runs import latest_runs
 from sirev.explain.action_diff import flat, moment, short_value
 from sirev.listing import listed
 from sirev.metrics.comparison.nulls import is_null
-from sirev.quoting import typed
+from sirev.quoting import as_typed
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.comparing import settings_of
@@ -130,5 +130,5 @@ def others_in_words(
             words += [word for run in ([other.digits] if other.digits else other.runs) for word in ("--run", run)]
             words += ["--store", str(store)] if store is not None else []
             words += ["--output", str(output.with_stem(f"{output.stem}-{i}"))] if output is not None else []
-            lines.append(f"  {typed(*words)}  # {other.label}")
+            lines.append(f"  {as_typed(*words)}  # {other.label}")
     return lines

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.quoting import typed
+from sirev.quoting import as_typed
 from sirev.reporting.explorer_answers import explorer, mends
 from sirev.reporting.facts import facts_of
 from sirev.reporting.figures import FIGURES, both_themes, describe, figures_of
@@ -41,9 +41,9 @@ def write_page(report: Report, store: Store, path: Path, draws: int = 8, told: C
     if len(report.studies) > 1:
         recipes = list(dict.fromkeys(str(study["recipe"]) for study in report.studies))
         if len(recipes) > 1:
-            option = typed("--recipe", recipes[0])
+            option = as_typed("--recipe", recipes[0])
             raise BadInput(f"a page is about one recipe, not {len(recipes)} ({', '.join(recipes)}); name one: {option}")
-        option = typed("--run", report.studies[-1]["runs"][0]["id"])
+        option = as_typed("--run", report.studies[-1]["runs"][0]["id"])
         raise BadInput(
             f"a page is about one study, and these runs have {len(report.studies)} settings; name runs of one: {option}"
         )

@@ -45,7 +45,7 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
     """
     # numpy and scipy, which a replay has no use for
     from sirev.metrics.comparison.compare import compare
-    from sirev.metrics.comparison.inputs import RunMeasures, Settings
+    from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
 
     read: dict[str, list[dict[str, Any]]] = {}
 
@@ -70,7 +70,7 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
         RunMeasures(one["method"], one["seed"], {t: model(f"{one['method']}/{one['seed']}/{t}") for t in one["iterations"]})
         for one in parameters.runs
     ]
-    settings = Settings(
+    settings = ComparisonSettings(
         parameters.margin,
         parameters.diversity_margin,
         parameters.diversity_counts,

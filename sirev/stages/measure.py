@@ -11,7 +11,7 @@ from typing import Any
 from sirev.grading import equivalence, extract
 from sirev.grading.grade import IN_PROCESS
 from sirev.metrics.families import FAMILIES
-from sirev.metrics.families.family import Draw, Kind
+from sirev.metrics.families.family import AnswerType, Draw
 from sirev.metrics.voting import RIGHT_VOTE
 from sirev.parameters import semantic
 from sirev.processes.workers import spread
@@ -39,7 +39,7 @@ class MeasureParameters:
     """What an answer is: "math" (its equations are compared too), "code" (its programs are) or "text"."""
 
 
-Measure = Callable[[Sequence[Draw], Kind], dict[str, Any]]
+Measure = Callable[[Sequence[Draw], AnswerType], dict[str, Any]]
 Measured = tuple[str, dict[str, Any]]
 """Problem id, and what a family says of it."""
 
@@ -60,7 +60,7 @@ def run(parameters: MeasureParameters, inputs: Mapping[str, Artifact], context: 
     # Both tables are in the order of problem and draw.
     rows = list(zip(inputs["completions"].rows("completions"), inputs["grades"].rows("grades"), strict=True))
     readable = any(grade["answer"] for _, grade in rows) or all(grade["reason"] in UNANSWERED for _, grade in rows)
-    kind = Kind(parameters.answers, readable)
+    kind = AnswerType(parameters.answers, readable)
     drawn = [
         (problem, [_draw(*row, kind) for row in of_problem])
         for problem, of_problem in groupby(rows, key=lambda row: str(row[0]["problem_id"]))
@@ -71,7 +71,7 @@ def run(parameters: MeasureParameters, inputs: Mapping[str, Artifact], context: 
     return Output(files={"measures.json": canonical_json({"problems": problems})})
 
 
-def _draw(completion: Mapping[str, Any], grade: Mapping[str, Any], kind: Kind) -> Draw:
+def _draw(completion: Mapping[str, Any], grade: Mapping[str, Any], kind: AnswerType) -> Draw:
     """A completion and its grade, as families read them."""
     return Draw(
         text=completion["text"],
@@ -86,14 +86,14 @@ def _draw(completion: Mapping[str, Any], grade: Mapping[str, Any], kind: Kind) -
     )
 
 
-def _spread(measure: Measure, drawn: list[tuple[str, list[Draw]]], kind: Kind) -> list[Measured]:
+def _spread(measure: Measure, drawn: list[tuple[str, list[Draw]]], kind: AnswerType) -> list[Measured]:
     """What `_measured` says, by all cores."""
     batches = [drawn[i : i + BATCH] for i in range(0, len(drawn), BATCH)]
     with spread(partial(_measured, measure, kind=kind), batches) as measured:
         return [one for batch in measured for one in batch]
 
 
-def _measured(measure: Measure, drawn: list[tuple[str, list[Draw]]], kind: Kind) -> list[Measured]:
+def _measured(measure: Measure, drawn: list[tuple[str, list[Draw]]], kind: AnswerType) -> list[Measured]:
     return [(problem, measure(draws, kind)) for problem, draws in drawn]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sirev.engines import dispatch
 from sirev.engines.dispatch import CellDone, SampleRequest, Underway
-from sirev.engines.protocol import Cell, Decoding, Prompt
+from sirev.engines.protocol import Cell, DecodingSettings, Prompt
 from sirev.parameters import keyed_parameters, operational, semantic
 from sirev.stages.model import model_source
 from sirev.stages.stage import Context, Stage
@@ -133,7 +133,7 @@ def _request(
         engine=parameters.engine,
         model=model_source("model", inputs, context),
         model_name="+".join(inputs[name].digest for name in ("model", "model_base") if name in inputs),
-        decoding=Decoding(
+        decoding=DecodingSettings(
             temperature=parameters.temperature,
             top_p=parameters.top_p,
             max_new_tokens=parameters.max_new_tokens,

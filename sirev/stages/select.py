@@ -12,10 +12,10 @@ from sirev.seeds import derive_seed
 from sirev.stages.stage import Context, Stage
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.digests import canonical_json
-from sirev.store.tables import Row, Table
+from sirev.store.tables import Table, TableRow
 from sirev.training_kinds import KINDS, SFT, TrainingKind
 
-GOLD = "gold"
+GOLD_ANSWERS = "gold"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def run(parameters: SelectParameters, inputs: Mapping[str, Artifact], context: C
     to learn from: "no correct answer", "no pair", "nothing new" (every example was in `previous`).
     """
     problems = inputs["problems"].rows("problems")
-    if parameters.kind == GOLD:
+    if parameters.kind == GOLD_ANSWERS:
         rows = [_example(SFT, p["id"], 0, p["prompt"], (p["target"],)) for p in problems]
         return _output(SFT, rows, None, "no problem", 0)
     kind = KINDS[parameters.kind]
@@ -56,7 +56,7 @@ def run(parameters: SelectParameters, inputs: Mapping[str, Artifact], context: C
 
 
 def answers_by_problem(
-    completions: list[Row], grades: list[Row]
+    completions: list[TableRow], grades: list[TableRow]
 ) -> tuple[defaultdict[str, list[str]], defaultdict[str, list[str]]]:
     """The texts of correct and of incorrect answers that came to an end, each by problem and in the order of draws."""
     right: defaultdict[str, list[str]] = defaultdict(list)
@@ -75,15 +75,15 @@ def _drawn(texts: list[str], unique: bool, rng: random.Random) -> list[str]:
     return pool
 
 
-def _example(kind: TrainingKind, problem_id: str, place: int, prompt: str, answers: tuple[str, ...]) -> Row:
+def _example(kind: TrainingKind, problem_id: str, place: int, prompt: str, answers: tuple[str, ...]) -> TableRow:
     return {"problem_id": problem_id, "place": place, "prompt": prompt, **dict(zip(kind.answers, answers, strict=True))}
 
 
-def _output(kind: TrainingKind, rows: list[Row], previous: list[Row] | None, nothing: str, truncated: int) -> Output:
+def _output(kind: TrainingKind, rows: list[TableRow], previous: list[TableRow] | None, nothing: str, truncated: int) -> Output:
     columns = {"problem_id": "string", "place": "int", "prompt": "string", **dict.fromkeys(kind.answers, "string")}
     texts = [name for name in columns if name != "place"]
 
-    def identity(row: Row) -> tuple[str, ...]:
+    def identity(row: TableRow) -> tuple[str, ...]:
         return tuple(row[name].strip() for name in texts)
 
     known = {identity(row) for row in previous or []}

@@ -18,7 +18,7 @@ from sirev.parquet import TooLarge
 from sirev.store.digests import canonical_json, is_digest, sha256
 from sirev.store.forms import is_size, odd_fields
 from sirev.store.objects import MEND, DamagedObject, Objects, refuse_barred
-from sirev.store.tables import COLUMN_TYPES, Row, Table, check_readable, from_parquet, rows_digest, to_parquet
+from sirev.store.tables import COLUMN_TYPES, Table, TableRow, check_readable, from_parquet, rows_digest, to_parquet
 from sirev.store.untrusted_files import read_regular
 
 MANIFEST_FORMAT = 1
@@ -86,7 +86,7 @@ class Artifact:
         except ValueError as error:
             raise DamagedObject(f"artifact {self.digest[:12]}: {name} is no JSON that sirev wrote: {error}; {MEND}") from None
 
-    def rows(self, table: str) -> list[Row]:
+    def rows(self, table: str) -> list[TableRow]:
         """The rows of a table, in its order; DamagedObject if they are not what the manifest says, BadInput if too large."""
         entry = self.manifest["tables"][table]
         paths = [self.path(part) for part in entry["parts"]]

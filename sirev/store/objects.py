@@ -42,7 +42,7 @@ class DamagedObject(SirevError):
 
 
 @dataclass(frozen=True)
-class Scratch:
+class ObjectScratch:
     """A file in the making, opened once: others may write to its folder, and put a link in the place of `path`."""
 
     path: Path
@@ -138,7 +138,7 @@ class Objects:
         return size
 
     @contextlib.contextmanager
-    def temporary(self) -> Iterator[Scratch]:
+    def temporary(self) -> Iterator[ObjectScratch]:
         """A new file in the store's own tmp/, gone at exit unless it was published."""
         path = self.root / "tmp" / f"{os.getpid()}-{secrets.token_hex(8)}"
         try:
@@ -148,7 +148,7 @@ class Objects:
         try:
             with contextlib.suppress(OSError):  # held, so that nobody sweeps it up, whatever the clocks say
                 fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            yield Scratch(path, fd)
+            yield ObjectScratch(path, fd)
         except OSError as error:
             if error.filename is None:  # a full disk says so of a file descriptor, which tells nobody which disk that is
                 error.filename = str(self.root)

@@ -76,7 +76,7 @@ def step_title(step: str) -> str:
     return f"{t}:{name}" if colon and t.isdecimal() else step
 
 
-def address(run_id: str, step: str) -> str:
+def run_address(run_id: str, step: str) -> str:
     """The one way in which a step of a run is printed, RUN:t:step: `tiny-sft-s0-1dcc2f30:5:train`, or RUN:compare without a t."""
     return f"{run_id}:{step_title(step)}"
 

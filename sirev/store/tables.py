@@ -16,7 +16,7 @@ from typing import Any
 from sirev.parquet import check_bytes, check_cells, read_batches
 from sirev.store.digests import canonical_json
 
-Row = dict[str, Any]
+TableRow = dict[str, Any]
 
 _TYPES = {"string": "string", "int": "int64", "bool": "bool_", "float": "float64"}
 COLUMN_TYPES = tuple(_TYPES)
@@ -30,15 +30,15 @@ class Table:
     """Rows with named, typed columns ("string", "int", "bool", "float") in the order of the `order_by` columns."""
 
     columns: dict[str, str]
-    rows: Sequence[Row]
+    rows: Sequence[TableRow]
     order_by: tuple[str, ...]
 
-    def ordered(self) -> list[Row]:
+    def ordered(self) -> list[TableRow]:
         """The rows in the table's own order."""
         return sorted(self.rows, key=lambda row: tuple(row[c] for c in self.order_by))
 
 
-def rows_digest(columns: dict[str, str], ordered_rows: Iterable[Row]) -> str:
+def rows_digest(columns: dict[str, str], ordered_rows: Iterable[TableRow]) -> str:
     """sha256 over the columns and the rows, one canonical JSON line each."""
     return values_digest(columns, ([row[name] for name in columns] for row in ordered_rows))
 
@@ -51,7 +51,7 @@ def values_digest(columns: dict[str, str], ordered_rows: Iterable[Sequence[Any]]
     return digest.hexdigest()
 
 
-def to_parquet(columns: dict[str, str], rows: Sequence[Row]) -> bytes:
+def to_parquet(columns: dict[str, str], rows: Sequence[TableRow]) -> bytes:
     """The rows as one Parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -63,7 +63,7 @@ def to_parquet(columns: dict[str, str], rows: Sequence[Row]) -> bytes:
     return sink.getvalue()
 
 
-def check_readable(columns: dict[str, str], rows: Sequence[Row], size: int) -> None:
+def check_readable(columns: dict[str, str], rows: Sequence[TableRow], size: int) -> None:
     """TooLarge for rows that could be written as `size` bytes of Parquet, and then not be read."""
     cells = len(rows) * max(1, len(columns))
     check_cells(len(rows), cells, size)
@@ -72,13 +72,13 @@ def check_readable(columns: dict[str, str], rows: Sequence[Row], size: int) -> N
     check_bytes(said + CELL_BYTES * cells, size)
 
 
-def from_parquet(paths: Sequence[Path], order_by: Sequence[str], count: int | None = None) -> list[Row]:
+def from_parquet(paths: Sequence[Path], order_by: Sequence[str], count: int | None = None) -> list[TableRow]:
     """The rows of one or several Parquet files, in table order; `count` is how many there should be.
 
     Raises TooLarge, a ValueError, before files are read that hold more than their bytes can honestly hold; ValueError for
     another number.
     """
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     for columns in read_batches(paths, count):
         names = list(columns)
         rows.extend(dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True))

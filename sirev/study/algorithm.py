@@ -27,7 +27,7 @@ class RunOutcome:
 
 
 @dataclass(frozen=True)
-class Iteration:
+class LoopIteration:
     """M_t, the draws of it that D_{t+1} is made from, and the D_t that a step of `kind` trained it on, if there was one."""
 
     t: int
@@ -46,7 +46,7 @@ def self_improve(steps: Steps, method: Method) -> RunOutcome:
     return RunOutcome(steps.compare(method, measures), early_end(steps, max(measures), notes), notes)
 
 
-def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[Iteration]:
+def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[LoopIteration]:
     """M_1 <- SFT(M_0 | D), then M_t <- F_t(M_{t-1} | D_t) with D_t from answers sampled from M_{t-1}.
 
     `notes` is told, by t, where a D_t has nothing to teach.
@@ -54,7 +54,7 @@ def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[
     recipe = steps.recipe
     m0, data, m = first_models(steps)
     draws = steps.training_draws(1, m)
-    yield Iteration(1, m, draws, SFT, data)
+    yield LoopIteration(1, m, draws, SFT, data)
     learned = (SFT, data)  # what M_{t-1} was last trained on
     for t in range(2, recipe.T + 1):
         kind = recipe.schedule_of(method)[t - 2]
@@ -72,7 +72,7 @@ def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[
             m = steps.train(t, kind, init=init, data=data, reference=reference)  # M_t <- F_t(M_{t-1} | D_t)
             learned = (kind, data)
         draws = steps.training_draws(t, m)  # N answers y_ij per x_i from M_t
-        yield Iteration(t, m, draws, kind, data if new else None)
+        yield LoopIteration(t, m, draws, kind, data if new else None)
 
 
 def first_models(steps: Steps) -> tuple[ModelWeights, StepResult, ModelWeights]:

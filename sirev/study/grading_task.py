@@ -12,7 +12,7 @@ from sirev.recipe.load import read_recipe
 from sirev.recipe.sections import Grader, OwnGrader, ProgramGrader, TextGrader
 from sirev.stages.grade import GradeParameters
 from sirev.store.local_files import LocalFiles
-from sirev.study.inputs import dataset_parameters, grade_parameters
+from sirev.study.inputs import dataset_parameters, grading_parameters
 from sirev.suggest import suggest
 from sirev.tasks.load import DatasetParameters
 from sirev.tasks.registry import TASKS
@@ -51,7 +51,7 @@ class GradingTask:
 
     def grading(self, local: LocalFiles) -> GradeParameters:
         """The parameters of the stage `grade` for its grader."""
-        return grade_parameters(self.grader, local)
+        return grading_parameters(self.grader, local)
 
     def unconfined(self) -> GradingTask:
         """The same with programs run even where they can't be confined."""

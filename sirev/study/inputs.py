@@ -64,7 +64,7 @@ def require_distinct_splits(task: Task, local: LocalFiles) -> None:
         raise BadInput(f"task.data: {train} and {test} have the same content; the test set must not be the training set")
 
 
-def grade_parameters(grader: Grader, local: LocalFiles) -> grade.GradeParameters:
+def grading_parameters(grader: Grader, local: LocalFiles) -> grade.GradeParameters:
     """The parameters of the stage `grade` for a recipe's grader; a function of the user's is known by its source file."""
     code = code_digest(local, grader.function, "grader.function") if isinstance(grader, OwnGrader) else None
     return grade.grade_parameters(grader, code)

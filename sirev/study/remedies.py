@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sirev.errors import BadInput
-from sirev.quoting import typed
+from sirev.quoting import as_typed
 from sirev.recipe import recipe_names
 from sirev.store.runs import Run
 from sirev.store.store import Store, default_path
@@ -25,17 +25,17 @@ def rerun(run: Run, store: Store | None) -> Rerun:
     """The command that goes on with a run, or computes again what the store lacks of it; with "..." where it is not recorded."""
     at = store_option(store)
     if run.settings.get("samples") is not None or run.settings.get("steps"):
-        return Rerun(f"{typed('sirev', 'measure', run.recipe, '--step', '...')}{at}", "the same command as before")
+        return Rerun(f"{as_typed('sirev', 'measure', run.recipe, '--step', '...')}{at}", "the same command as before")
     if run.recipe in recipe_names():
         return Rerun(
-            f"{typed('sirev', 'iterate', '--recipe', run.recipe)}{at}", "with the same --method, --seed and --set as before"
+            f"{as_typed('sirev', 'iterate', '--recipe', run.recipe)}{at}", "with the same --method, --seed and --set as before"
         )
     return Rerun(f"sirev iterate ...{at}", f"the command that made {run.id}")  # a file, or a recipe with another model
 
 
 def store_option(store: Store | None) -> str:
     """ " --store DIR" for a command about a store that is not the default one; for others to read (None) no folder is named."""
-    return "" if store is None or store.path == default_path() else f" {typed('--store', store.path)}"
+    return "" if store is None or store.path == default_path() else f" {as_typed('--store', store.path)}"
 
 
 def first_run(store: Store) -> str:

@@ -21,7 +21,7 @@ from sirev.study import step_names
 from sirev.study.inputs import (
     dataset_parameters,
     embedding_parameters,
-    grade_parameters,
+    grading_parameters,
     model_parameters,
     require_distinct_splits,
 )
@@ -136,7 +136,9 @@ class Steps:
         problems = self.problems("train")
         if draws := self.recipe.task.rationale_draws:
             return self._own_rationales(m0, problems, draws)
-        return self._do(step_names.selection_step(1), select.STAGE, select.SelectParameters(select.GOLD), {"problems": problems})
+        return self._do(
+            step_names.selection_step(1), select.STAGE, select.SelectParameters(select.GOLD_ANSWERS), {"problems": problems}
+        )
 
     def _own_rationales(self, m0: ModelWeights, problems: StepResult, n: int) -> StepResult:
         """One rationale of M_0, few-shot, that reaches the right letter, for each problem where there is one.
@@ -252,7 +254,7 @@ class Steps:
         """Verdicts on answers by a grader of the recipe."""
         problems, completions = answers
         inputs = {"problems": problems, "completions": completions}
-        grades = self._do(step_names.grading_step(what, t), grade.STAGE, grade_parameters(grader, self._local), inputs)
+        grades = self._do(step_names.grading_step(what, t), grade.STAGE, grading_parameters(grader, self._local), inputs)
         return GradedAnswers(problems, completions, grades)
 
     def measure(self, t: int, what: str, family: str, answers: GradedAnswers) -> StepResult:

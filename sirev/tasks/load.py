@@ -39,7 +39,7 @@ class ProblemsRequest:
     out: Path
 
 
-def load(request: ProblemsRequest, emit: Emit[Any]) -> int:
+def load_problems(request: ProblemsRequest, emit: Emit[Any]) -> int:
     """Write the problems of a split and return how many there are; there are no events."""
     parameters = request.parameters
     task, split = TASKS[parameters.task], parameters.split

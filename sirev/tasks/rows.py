@@ -95,7 +95,7 @@ def read_hub(repo: str, config: str | None, revision: str | None, split: str) ->
         raise BadInput(f"{name}: rows of the Hub need datasets, which is not installed: pip install datasets, {_INSTEAD}")
     try:
         # Not load_dataset(repo, revision=...): offline that takes the latest revision it has, whichever was asked for.
-        folder = hub.snapshot("dataset", repo, revision)
+        folder = hub.repository_snapshot("dataset", repo, revision)
     except BadInput as error:
         raise BadInput(f"data set: {error}, {_INSTEAD}") from None
     import datasets

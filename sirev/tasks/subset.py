@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 from sirev.errors import BadInput
 
-Problems = Sequence[dict[str, str]]
+ProblemRows = Sequence[dict[str, str]]
 
 
-def limited(problems: Problems, n: int, seed: int) -> list[dict[str, str]]:
+def limited(problems: ProblemRows, n: int, seed: int) -> list[dict[str, str]]:
     """`n` problems drawn with `seed`, in their given order; a smaller `n` with the same seed draws a part of them."""
     return _split(problems, n, seed)[0]
 
 
-def hold_out(problems: Problems, n: int, seed: int) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+def hold_out(problems: ProblemRows, n: int, seed: int) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """(rest, dev): `n` problems drawn with `seed` as dev, and all others, both in their given order."""
     dev, rest = _split(problems, n, seed)
     if not rest:
@@ -23,7 +23,7 @@ def hold_out(problems: Problems, n: int, seed: int) -> tuple[list[dict[str, str]
     return rest, dev
 
 
-def _split(problems: Problems, n: int, seed: int) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+def _split(problems: ProblemRows, n: int, seed: int) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     if not 1 <= n <= len(problems):
         raise BadInput(f"{n} problems were asked for, {len(problems)} are there")
     # By a hash of each id rather than by shuffling: another problem more or less moves no other in or out of line.

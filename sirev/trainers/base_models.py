@@ -60,6 +60,6 @@ def fetch(request: FetchRequest, emit: Emit[Any]) -> HubModel:
 def snapshot(repository: str, revision: str | None) -> Path:
     """The folder of a Hub model at a revision, named by its commit; downloaded unless the local cache has it."""
     try:
-        return hub.snapshot("model", repository, revision, PATTERNS, NOT_THE_MODEL)
+        return hub.repository_snapshot("model", repository, revision, PATTERNS, NOT_THE_MODEL)
     except BadInput as error:
         raise BadInput(f"model: {error}, or name a local folder") from None

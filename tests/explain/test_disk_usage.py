@@ -9,7 +9,7 @@ from sirev.explain.disk_usage import Space, StageShare, run_shares, usage
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.runs import Pin, Run
 from sirev.store.store import Store
-from sirev.store.upkeep.closure import reach
+from sirev.store.upkeep.closure import closure_of
 from sirev.store.upkeep.keeps import Keep, Keeps
 
 
@@ -116,7 +116,7 @@ def test_shares_of_runs_read_no_other_runs_records(filled: Store) -> None:
     (filled.path / "records" / "00" / ("0" * 64)).mkdir(parents=True, exist_ok=True)
     (filled.path / "records" / "00" / ("0" * 64) / f"{'1' * 64}.json").write_text("damaged")
     (one,) = [run for run in filled.runs.all() if run.id == "one"]
-    assert run_shares(reach(filled, [one]), [one]) == [StageShare("one", 2, 1110, 1110)]
+    assert run_shares(closure_of(filled, [one]), [one]) == [StageShare("one", 2, 1110, 1110)]
 
 
 def test_the_json_form_has_every_field(filled: Store) -> None:

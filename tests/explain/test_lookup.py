@@ -12,7 +12,7 @@ from sirev.listing import LISTED
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.digests import canonical_json, sha256
 from sirev.store.objects import DamagedObject
-from sirev.store.runs import Pin, Run, address, pinned_step, step_title
+from sirev.store.runs import Pin, Run, pinned_step, run_address, step_title
 from sirev.store.store import Store
 
 STEPS = ("pretrain:0", "train:2", "sample/train:2", "sample/test:2", "sample/test/greedy:2", "source/test", "compare")
@@ -122,10 +122,10 @@ def test_an_artifact_goes_by_run_and_step(store: Store, name: str, step: str) ->
 @pytest.mark.parametrize("step", STEPS)
 def test_what_is_printed_of_a_step_is_its_address(store: Store, step: str) -> None:
     run = run_of(store, "tiny-sft-s0-abcd")
-    found = named(store, address(run.id, step))
+    found = named(store, run_address(run.id, step))
     assert (found.step, pinned_step(step_title(step))) == (step, step)
     t = step.partition(":")[2]
-    assert address(run.id, step).split(":")[1] == (t or step)
+    assert run_address(run.id, step).split(":")[1] == (t or step)
 
 
 def test_several_steps_are_listed_and_an_unknown_one_gets_a_suggestion(store: Store) -> None:

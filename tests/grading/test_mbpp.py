@@ -282,7 +282,7 @@ def test_the_numbers_of_the_page_are_ours() -> None:
         (grader.seconds, "(17: ten times"),
         (grader.memory_mb, "own (1024)"),
         (values.MOST, "10,000\n  items"),
-        (values.LARGEST >> 10, "256 Ki characters"),
+        (values.LARGEST_VALUE >> 10, "256 Ki characters"),
         (values.DEEPEST, "40 levels"),
         (confine.DESCRIPTORS, "64 descriptors"),
         (confine.THREADS, "64 threads"),

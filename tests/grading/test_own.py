@@ -6,7 +6,7 @@ import pytest
 
 from sirev.errors import BadInput
 from sirev.grading.grade import Grade
-from sirev.grading.own import as_grade, grade_all
+from sirev.grading.own import as_grade, grade_by_function
 
 JUDGE = """
 import os, signal, sys
@@ -56,7 +56,7 @@ def file(tmp_path: Path) -> Path:
 
 def graded(function: str, *completions: str, answer: str = "100", seconds: float = 10) -> list[Grade]:
     pairs = [(completion, answer) for completion in completions]
-    return grade_all(pairs, function, seconds, workers=2, progress=lambda done: None)
+    return grade_by_function(pairs, function, seconds, workers=2, progress=lambda done: None)
 
 
 def refusal(function: str, *completions: str) -> str:
@@ -69,7 +69,7 @@ def refusal(function: str, *completions: str) -> str:
 def test_a_function_that_returns_grades(file: Path) -> None:
     told: list[int] = []
     pairs = [("it is 95", "100"), ("about 50", "100"), ("none", "100")]
-    found = grade_all(pairs, f"{file}:close", 10, workers=2, progress=told.append)
+    found = grade_by_function(pairs, f"{file}:close", 10, workers=2, progress=told.append)
     assert found == [
         Grade(True, "close enough", "95" * 100),
         Grade(False, "wrong", "50" * 100),

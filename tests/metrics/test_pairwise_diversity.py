@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sirev.metrics.pairwise_diversity import KINDS, of_forms, split, unlikeness
+from sirev.metrics.pairwise_diversity import PAIR_KINDS, of_forms, split, unlikeness
 
 ANSWERS = st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=9)
 SHARE = st.floats(0, 1)
@@ -27,7 +27,7 @@ def test_worked_by_hand() -> None:
 
 @given(ANSWERS)
 def test_they_are_the_pairs_taken_one_by_one(answers: list[tuple[str, bool]]) -> None:
-    one_by_one: dict[str, list[bool]] = {kind: [] for kind in KINDS}
+    one_by_one: dict[str, list[bool]] = {kind: [] for kind in PAIR_KINDS}
     for (form, right), (other, other_right) in combinations(answers, 2):
         kind = "mixed" if right != other_right else "right-right" if right else "wrong-wrong"
         one_by_one[kind].append(form != other)
@@ -61,7 +61,7 @@ def test_the_parts_add_up_exactly(first: list[tuple[str, bool]], later: list[tup
 
 @given(*[st.lists(st.tuples(st.integers(1, 2000), SHARE), min_size=3, max_size=3) for _ in range(2)])
 def test_they_add_up_for_any_weights(first: list[tuple[int, float]], later: list[tuple[int, float]]) -> None:
-    before, after = ({kind: [*pair] for kind, pair in zip(KINDS, found, strict=True)} for found in (first, later))
+    before, after = ({kind: [*pair] for kind, pair in zip(PAIR_KINDS, found, strict=True)} for found in (first, later))
     found = split(before, after)
     assert found is not None
     assert found["composition"] + sum(found["narrowing"].values()) == pytest.approx(found["change"], abs=1e-12)
@@ -70,4 +70,4 @@ def test_they_add_up_for_any_weights(first: list[tuple[int, float]], later: list
 def test_pairs_that_stay_as_they_are_narrow_by_nothing() -> None:
     # Only the shares of the kinds change: right answers are all alike, wrong ones all different.
     found = split({"right-right": [0, None], "mixed": [4, 1.0], "wrong-wrong": [6, 1.0]}, pairs_of([("a", True)] * 5))
-    assert found == {"change": -1.0, "composition": -1.0, "narrowing": dict.fromkeys(KINDS, 0.0)}
+    assert found == {"change": -1.0, "composition": -1.0, "narrowing": dict.fromkeys(PAIR_KINDS, 0.0)}

@@ -8,7 +8,7 @@ import io
 import pytest
 
 from sirev.metrics.comparison.compare import compare
-from sirev.metrics.comparison.inputs import RunMeasures, Settings
+from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
 from sirev.metrics.families.measures import Measures
 from sirev.reporting.figures import SENTENCES
 from sirev.reporting.gathering import run_data
@@ -24,7 +24,7 @@ from tests.metrics.comparison.studies import draws
 def study() -> Study:
     """Two steps of which draws alone are known."""
     models = {t: Measures(None, draws(8, {f"p{i:02d}": min(8, i % 6 + t) for i in range(60)})) for t in (1, 2)}
-    found = compare([RunMeasures("samples", 0, models)], "text", None, Settings(replicates=200, from_draws=True))
+    found = compare([RunMeasures("samples", 0, models)], "text", None, ComparisonSettings(replicates=200, from_draws=True))
     settings = {"training": {"parameters": "none"}, "steps": ["before", "after"]}
     run = Run("mine-samples-s0-00000000", "mine", "samples", 0, 1, settings, "", "complete")
     return {"recipe": "mine", **found, "runs": [run_data(run, one) for one in found["runs"]]}

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from sirev.metrics.comparison.compare import compare
-from sirev.metrics.comparison.inputs import RunMeasures, Settings
+from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
 from sirev.reporting.page.cards import verdicts_as_html
 from sirev.reporting.sections.nulls import nulls
 from sirev.reporting.sections.overview import overview
 from sirev.reporting.sections.pass_n import pass_n
-from sirev.reporting.sections.verdicts import outcomes, summary, verdicts
+from sirev.reporting.sections.verdicts import outcome_rows, summary, verdicts
 from tests.metrics.comparison.studies import study
 
 
 def shown(runs: list[RunMeasures], parameters: str = "full") -> dict[str, Any]:
     """A comparison with what a report adds to it."""
-    told = compare(runs, "math", None, Settings(replicates=200))
+    told = compare(runs, "math", None, ComparisonSettings(replicates=200))
     added = {
         "id": "",
         "recipe": "r",
@@ -52,7 +52,7 @@ def test_adapters_are_named_once_where_they_may_understate_a_loss() -> None:
 
 
 def test_outcomes_stand_in_their_order_with_seeds_printed(gained: dict[str, Any]) -> None:
-    table = outcomes([gained])
+    table = outcome_rows([gained])
     assert [row[2] for row in table.rows] == ["A pass@1", "B pass@32", "C suite", "D variety"]
     assert "seed 0" in table.notes[-1]
 

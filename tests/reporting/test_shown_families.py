@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sirev.metrics.families.shown import LARGEST, Column, Figure, Panel, Remark, Shown, Table
+from sirev.metrics.families.shown import LARGEST_K, Column, Figure, Panel, Remark, Shown, ShownTable
 from sirev.reporting.figures.accuracy import over_iterations
 from sirev.reporting.figures.canvas import FigureSheet
 from sirev.reporting.sections import shown_families
@@ -17,12 +17,12 @@ LENGTH = Shown(
     section="accuracy",
     fields=("length",),
     tables=(
-        Table(
+        ShownTable(
             "Length of answers",
             (
                 Column("words", ("length", "words"), "number", 1),
                 Column("short %", ("length", "short")),
-                Column("within {} %", ("length", "within", LARGEST)),
+                Column("within {} %", ("length", "within", LARGEST_K)),
             ),
             ("short: of one word.",),
             (Remark(("length", "short"), "{}% of the answers are one word."),),

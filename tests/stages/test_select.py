@@ -10,7 +10,7 @@ from sirev.stages import grade, sample, select, source
 from sirev.stages.select import SelectParameters
 from sirev.store.artifacts import Artifact, Output, write_artifact
 from sirev.store.objects import Objects
-from sirev.store.tables import Row, Table
+from sirev.store.tables import Table, TableRow
 
 Make = Callable[[dict[str, list[str]]], dict[str, Artifact]]
 
@@ -46,7 +46,7 @@ def answers(objects: Objects) -> Make:
     return make
 
 
-def chosen(objects: Objects, parameters: SelectParameters, inputs: dict[str, Artifact]) -> tuple[list[Row], dict[str, Any]]:
+def chosen(objects: Objects, parameters: SelectParameters, inputs: dict[str, Artifact]) -> tuple[list[TableRow], dict[str, Any]]:
     artifact = write_artifact(objects, select.run(parameters, inputs, None))  # type: ignore[arg-type]
     return artifact.rows("examples"), artifact.json("summary.json")
 

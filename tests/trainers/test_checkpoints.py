@@ -11,7 +11,7 @@ import torch
 
 from sirev.processes.requests import Progress
 from sirev.processes.resident import ChildFailed
-from sirev.trainers.checkpoints import MARKER, Checkpoints, is_whole, mark
+from sirev.trainers.checkpoints import CHECKPOINT_MARKER, Checkpoints, is_whole, mark
 from sirev.trainers.dispatch import LoraParameters, TrainRequest
 from sirev.trainers.models import ModelSource
 from sirev.trainers.trl_steps import train
@@ -86,7 +86,7 @@ def test_a_spoilt_checkpoint_is_not_adopted_but_the_whole_one_before_it(tmp_path
         case "added":
             (folder / "more").write_text("")
         case "marker":
-            (folder / MARKER).write_text((folder / MARKER).read_text()[:-5])
+            (folder / CHECKPOINT_MARKER).write_text((folder / CHECKPOINT_MARKER).read_text()[:-5])
     assert not is_whole(folder)
     adopted = Checkpoints(tmp_path, None).adopt()
     assert adopted is not None
@@ -111,7 +111,7 @@ def test_a_save_leaves_one_checkpoint_and_no_reference_adapter_in_it(tmp_path: P
         (folder / "weights").write_text("")
         checkpoints.on_save(None, SimpleNamespace(global_step=step), None)
     assert [path.name for path in checkpoints.folder.iterdir()] == ["checkpoint-2"]
-    assert sorted(path.name for path in folder.iterdir()) == [MARKER, "weights"]
+    assert sorted(path.name for path in folder.iterdir()) == [CHECKPOINT_MARKER, "weights"]
     assert is_whole(folder)
 
 

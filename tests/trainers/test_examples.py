@@ -7,7 +7,7 @@ import pytest
 
 from sirev.errors import BadInput
 from sirev.trainers import dpo, sft
-from sirev.trainers.examples import Examples, Limits, tokenised
+from sirev.trainers.examples import Examples, TokenLimits, tokenised_rows
 from sirev.trainers.models import ModelSource
 from sirev.trainers.pretrain import build_tokenizer
 from sirev.trainers.trl_steps import train
@@ -23,12 +23,12 @@ def tokenizer() -> Any:
     return build_tokenizer()
 
 
-def sft_examples(tokenizer: Any, rows: list[dict[str, str]], limits: Limits, chat: bool) -> Examples:
-    return tokenised(tokenizer, rows, SFT.answers, sft.row, limits, chat)
+def sft_examples(tokenizer: Any, rows: list[dict[str, str]], limits: TokenLimits, chat: bool) -> Examples:
+    return tokenised_rows(tokenizer, rows, SFT.answers, sft.row, limits, chat)
 
 
-def dpo_examples(tokenizer: Any, rows: list[dict[str, str]], limits: Limits, chat: bool) -> Examples:
-    return tokenised(tokenizer, rows, DPO.answers, dpo.row, limits, chat)
+def dpo_examples(tokenizer: Any, rows: list[dict[str, str]], limits: TokenLimits, chat: bool) -> Examples:
+    return tokenised_rows(tokenizer, rows, DPO.answers, dpo.row, limits, chat)
 
 
 def test_the_sizes_that_these_tests_count_on(tokenizer: Any) -> None:
@@ -37,15 +37,15 @@ def test_the_sizes_that_these_tests_count_on(tokenizer: Any) -> None:
 
 def test_without_limits_everything_is_kept_and_counted(tokenizer: Any) -> None:
     rows = [{"prompt": PROMPT, "completion": SHORT}, {"prompt": PROMPT, "completion": LONG}]
-    examples = sft_examples(tokenizer, rows, Limits(), chat=False)
+    examples = sft_examples(tokenizer, rows, TokenLimits(), chat=False)
     assert (len(examples.rows), examples.dropped, examples.tokens) == (2, 0, 5 + 3 + 5 + 6)
     pair = [{"prompt": PROMPT, "chosen": SHORT, "rejected": LONG}]
-    examples = dpo_examples(tokenizer, pair, Limits(), chat=False)
+    examples = dpo_examples(tokenizer, pair, TokenLimits(), chat=False)
     assert (len(examples.rows), examples.dropped, examples.tokens) == (1, 0, 5 + 3 + 5 + 6)  # the prompt goes in twice
 
 
-@pytest.mark.parametrize(("limits", "kept"), [(Limits(prompt=5), 1), (Limits(prompt=4), 0)])
-def test_a_prompt_at_the_limit_is_kept_and_one_above_it_dropped(tokenizer: Any, limits: Limits, kept: int) -> None:
+@pytest.mark.parametrize(("limits", "kept"), [(TokenLimits(prompt=5), 1), (TokenLimits(prompt=4), 0)])
+def test_a_prompt_at_the_limit_is_kept_and_one_above_it_dropped(tokenizer: Any, limits: TokenLimits, kept: int) -> None:
     single = sft_examples(tokenizer, [{"prompt": PROMPT, "completion": SHORT}], limits, chat=False)
     pair = dpo_examples(tokenizer, [{"prompt": PROMPT, "chosen": SHORT, "rejected": LONG}], limits, chat=False)
     assert [(len(found.rows), found.dropped) for found in (single, pair)] == [(kept, 1 - kept)] * 2
@@ -53,9 +53,9 @@ def test_a_prompt_at_the_limit_is_kept_and_one_above_it_dropped(tokenizer: Any, 
 
 def test_an_answer_at_the_limit_is_kept_with_its_end_of_text_and_one_above_it_dropped(tokenizer: Any) -> None:
     rows = [{"prompt": PROMPT, "completion": SHORT}, {"prompt": PROMPT, "completion": LONG}]
-    examples = sft_examples(tokenizer, rows, Limits(completion=6), chat=False)
+    examples = sft_examples(tokenizer, rows, TokenLimits(completion=6), chat=False)
     assert (len(examples.rows), examples.dropped) == (2, 0)
-    examples = sft_examples(tokenizer, rows, Limits(completion=5), chat=False)
+    examples = sft_examples(tokenizer, rows, TokenLimits(completion=5), chat=False)
     assert (examples.dropped, examples.tokens) == (1, 5 + 3)
     assert examples.rows[0]["completion_mask"] == [0] * 5 + [1] * 3
     assert examples.rows[0]["input_ids"][-1] == tokenizer.eos_token_id
@@ -64,8 +64,8 @@ def test_an_answer_at_the_limit_is_kept_with_its_end_of_text_and_one_above_it_dr
 @pytest.mark.parametrize(("chosen", "rejected"), [(SHORT, LONG), (LONG, SHORT), (LONG, LONG)])
 def test_a_pair_is_dropped_for_either_of_its_answers(tokenizer: Any, chosen: str, rejected: str) -> None:
     rows = [{"prompt": PROMPT, "chosen": chosen, "rejected": rejected}, {"prompt": PROMPT, "chosen": SHORT, "rejected": SHORT}]
-    assert dpo_examples(tokenizer, rows, Limits(completion=6), chat=False).dropped == 0
-    examples = dpo_examples(tokenizer, rows, Limits(completion=5), chat=False)
+    assert dpo_examples(tokenizer, rows, TokenLimits(completion=6), chat=False).dropped == 0
+    examples = dpo_examples(tokenizer, rows, TokenLimits(completion=5), chat=False)
     assert (len(examples.rows), examples.dropped, examples.tokens) == (1, 1, 5 + 3 + 5 + 3)
 
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from sirev.engines.protocol import Cell, Completion, Decoding, Prompt
+from sirev.engines.protocol import Cell, Completion, DecodingSettings, Prompt
 from sirev.engines.transformers_engine import TransformersEngine
 from sirev.errors import BadInput
 from sirev.processes.requests import Progress
@@ -69,7 +69,7 @@ def sampled(pinned: dict[str, Artifact], tmp_path_factory: pytest.TempPathFactor
     engine = TransformersEngine(pinned["train:1"].link_into(tmp_path_factory.mktemp("m1") / "model"), None)
     written: list[Completion] = []
     prompts = tuple(Prompt(row["id"], row["prompt"]) for row in problems)
-    engine.sample([Cell(prompts, 0, 4)], Decoding(0.75, 0.95, 24), 0, lambda _, found: written.extend(found))
+    engine.sample([Cell(prompts, 0, 4)], DecodingSettings(0.75, 0.95, 24), 0, lambda _, found: written.extend(found))
     stopped = [completion for completion in written if completion.finish == "stop"]
     assert len(stopped) > 10
     return Sampled(engine, {prompt.problem_id: prompt.text for prompt in prompts}, stopped)
@@ -364,7 +364,7 @@ def test_a_real_model_learns_by_sft_and_then_by_dpo_from_the_tokens_it_wrote(smo
     texts = [f"What is the capital of {country}? Answer in one short sentence.\n" for country in ("France", "Japan", "Peru")]
     written: list[Completion] = []
     cell = Cell(tuple(Prompt(str(i), text) for i, text in enumerate(texts)), 0, 3)
-    engine.sample([cell], Decoding(0.7, 0.9, 32, chat=chat), 0, lambda _, found: written.extend(found))
+    engine.sample([cell], DecodingSettings(0.7, 0.9, 32, chat=chat), 0, lambda _, found: written.extend(found))
     sampled = Sampled(engine, {str(i): text for i, text in enumerate(texts)}, written, chat)
     lora = LoraParameters(r=8, alpha=16, dropout=0.0, target_modules=["q_proj", "v_proj"])
     settings = {"lora": lora, "chat_template": chat, "batch_size": 9, "epochs": 3, "learning_rate": 1e-3, "warmup": 0}

@@ -24,9 +24,9 @@ from sirev.stages.model import REFERENCE
 from sirev.store.artifacts import Artifact
 from sirev.store.checkout import hand_out, refuse_hollow
 from sirev.store.local_files import LocalFiles
-from sirev.store.runs import Run, address
+from sirev.store.runs import Run, run_address
 from sirev.store.store import Store
-from sirev.store.upkeep.closure import reach
+from sirev.store.upkeep.closure import closure_of
 from sirev.store.upkeep.keeps import Keeps
 from sirev.study.remedies import OR_RECOMPUTE, require_store
 from sirev.suggest import suggest
@@ -138,7 +138,7 @@ def log(name: str | None, path: Path | None, form: str, everything: bool = False
 
 
 def _log_line(entry: history.Entry) -> str:
-    steps = [address(run, step) for run, step in entry.users]
+    steps = [run_address(run, step) for run, step in entry.users]
     seconds = "" if entry.seconds is None else f"{entry.seconds:,.1f}"
     made = f"  computed in {entry.store}" if entry.store else "" if entry.provenance is not None else "  its record is gone"
     when = moment(entry.when) if entry.when else ABSENT
@@ -245,7 +245,7 @@ def _shown(store: Store, name: str) -> Any:
 
 
 def _shown_run(store: Store, run: Run) -> dict[str, Any]:
-    found = reach(store, [run])
+    found = closure_of(store, [run])
     return {
         **asdict(run),
         "size": found.size,
@@ -274,7 +274,7 @@ def _shown_file(store: Store, digest: str) -> dict[str, Any]:
 
 
 def _steps(store: Store, artifact: str) -> list[dict[str, str]]:
-    return [{"run": run, "step": step, "address": address(run, step)} for run, step in history.users_of(store, artifact)]
+    return [{"run": run, "step": step, "address": run_address(run, step)} for run, step in history.users_of(store, artifact)]
 
 
 def _keeps(store: Store, run: Run) -> list[str]:
@@ -298,7 +298,7 @@ def _remarks(store: Store, found: lookup.Named, to: Path) -> Iterator[str]:
         if record and (base := history.base_of(store, record, runs)):
             run, step = base
             artifact = store.artifact(run.pins[step].artifact)
-            named = _referred(store, artifact) if REFERENCE in artifact.manifest["files"] else address(run.id, step)
+            named = _referred(store, artifact) if REFERENCE in artifact.manifest["files"] else run_address(run.id, step)
             yield f"an adapter; its base model is {named}"
 
 

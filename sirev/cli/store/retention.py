@@ -16,7 +16,7 @@ from sirev.explain.lookup import artifact_named, run_named
 from sirev.explain.run_states import States
 from sirev.listing import count_text
 from sirev.printing import out, out_json, say
-from sirev.quoting import typed
+from sirev.quoting import as_typed
 from sirev.reporting.tables import TextTable
 from sirev.reporting.terminal import print_tables
 from sirev.store.store import Store
@@ -85,7 +85,7 @@ def rm(names: Sequence[str], path: Path | None) -> None:
             near = [one for one in ids if one.startswith(name)] or ids
             raise BadInput(f"the store {store.path} has no run {name!r}; give the whole id{suggest_of(name, near)}")
         if kept := [keep.name for keep in keeps if name in keep.runs]:
-            raise BadInput(f"{name} is pinned; first run: {typed('sirev', 'store', 'unpin', kept[0])}")
+            raise BadInput(f"{name} is pinned; first run: {as_typed('sirev', 'store', 'unpin', kept[0])}")
         run = run_named(store, name)
         if states.of(run) == "running" and not states.certain:
             raise BadInput(

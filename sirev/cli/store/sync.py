@@ -11,7 +11,7 @@ from sirev.errors import BadInput
 from sirev.explain.lookup import runs_named
 from sirev.listing import count_text
 from sirev.printing import out, say
-from sirev.quoting import typed
+from sirev.quoting import as_typed
 from sirev.store.runs import Run
 from sirev.store.sharing.transfer import Moved
 from sirev.store.store import Store
@@ -31,7 +31,7 @@ def push_runs(url: str, names: Sequence[str], keep_models: str | None, jobs: int
     with Moving() as moving:
         moved = send(store, remote, runs, models_to_drop(store, runs, keep), jobs, moving)
     _tell(moved, f"pushed to {url}", "everything was there")
-    out(f"next, on another machine: {typed('sirev', 'store', 'pull', url, *_recipes(runs))}")
+    out(f"next, on another machine: {as_typed('sirev', 'store', 'pull', url, *_recipes(runs))}")
 
 
 def pull_runs(url: str, names: Sequence[str], keep_models: str | None, jobs: int, path: Path | None) -> None:
@@ -60,14 +60,13 @@ def export(names: Sequence[str], keep_models: str | None, path: Path | None) -> 
     if not file.endswith(ENDING):
         shown = [one for one in names if not one.endswith(ENDING)]
         archive = next((one for one in wanted if one.endswith(ENDING)), f"FILE{ENDING}")
-        raise BadInput(
-            f"{file}: an archive's name ends in {ENDING}, and it comes last: {typed('sirev', 'store', 'export', *shown, archive)}"
-        )
+        command = as_typed("sirev", "store", "export", *shown, archive)
+        raise BadInput(f"{file}: an archive's name ends in {ENDING}, and it comes last: {command}")
     keep, store = keep_choice(keep_models), _filled(path)
     runs = _finished(store, wanted)
     size = export_runs(store, runs, Path(file), models_to_drop(store, runs, keep))
     out(f"{count_text(len(runs), 'run')} written to {file}, {size_text(size)}")
-    out(f"next, on another machine: {typed('sirev', 'store', 'import', Path(file).name)}")
+    out(f"next, on another machine: {as_typed('sirev', 'store', 'import', Path(file).name)}")
 
 
 def import_(file: Path, path: Path | None) -> None:
@@ -115,7 +114,7 @@ def _check_order(command: str, url: str, names: Sequence[str], store: Store) -> 
     runs = [url, *(name for name in names if name != place)]
     raise BadInput(
         f"{url} is not a place to {command} {'to' if command == 'push' else 'from'}, which comes first: "
-        f"{typed('sirev', 'store', command, place or 'URL', *runs)}"
+        f"{as_typed('sirev', 'store', command, place or 'URL', *runs)}"
     )
 
 
@@ -136,7 +135,7 @@ def _next(store: Store, ids: Sequence[str], path: Path | None) -> None:
     runs = [run for run_id in ids if (run := store.runs.get(run_id))]
     where = ["--store", path] if path is not None else []
     for recipe in _recipes(runs):
-        out(f"next: {typed('sirev', 'report', '--recipe', recipe, *where)}")
+        out(f"next: {as_typed('sirev', 'report', '--recipe', recipe, *where)}")
 
 
 def _recipes(runs: Sequence[Run]) -> list[str]:

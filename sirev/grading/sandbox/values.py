@@ -20,7 +20,7 @@ DEEPEST = 40
 MOST = 10_000
 """Items of a value in all, those of a range included. Sets whose members collide on purpose take quadratic time, so no more."""
 
-LARGEST = 256 << 10
+LARGEST_VALUE = 256 << 10
 """Characters of a value's texts, bytes of its numbers."""
 
 LARGEST_EXPONENT = 10_000
@@ -49,7 +49,7 @@ class Opaque:
 class _Budget:
     def __init__(self) -> None:
         self.items = MOST
-        self.size = LARGEST
+        self.size = LARGEST_VALUE
 
     def spend(self, items: int, size: int = 0) -> None:
         self.items -= items
@@ -94,7 +94,7 @@ def _integer(value: int, depth: int, budget: _Budget) -> Any:
     value = int.__index__(value)
     if -_SAFE_INTEGER < value < _SAFE_INTEGER:
         return value
-    if int.bit_length(value) > 4 * LARGEST:
+    if int.bit_length(value) > 4 * LARGEST_VALUE:
         raise _TooLarge
     text = int.__format__(value, "x")
     budget.spend(0, len(text))

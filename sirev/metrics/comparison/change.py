@@ -13,11 +13,11 @@ from sirev.metrics.comparison.contents import Change, Crossing, NewSkill, Reach
 from sirev.metrics.crossing import crossing
 from sirev.metrics.families.accuracy import NO_DRAWS, NO_GREEDY, pass_curve
 from sirev.metrics.families.family import Tree
-from sirev.metrics.families.measures import Measures, Row, column, counts
+from sirev.metrics.families.measures import MeasureRow, Measures, column, counts
 from sirev.metrics.paired_tests import change_interval, label_swap, mcnemar, sign_test, smallest_change
 from sirev.metrics.pass_at_n import pass_at_n_table, powers_of_two
 from sirev.metrics.reroll import chance_below, reroll_parts
-from sirev.metrics.sheet import Cell, Sheet
+from sirev.metrics.sheet import Sheet, SheetCell
 from sirev.metrics.statistic import Statistic, absent
 
 Floats = NDArray[np.float64]
@@ -93,7 +93,7 @@ def _untested(n: int | None, reason: str) -> NewSkill:
     return {"N": n, "p": None, "holm": None, "reason": reason}
 
 
-def _unreadable(row: Row) -> float | None:
+def _unreadable(row: MeasureRow) -> float | None:
     if row.get("unanswered") is None or row.get("truncated") is None:
         return None
     return float(row["unanswered"] > 0 or row["truncated"] > 0)
@@ -116,8 +116,8 @@ class Curves:
     """pass@k of M_1 and of M_t at every k that both have draws for."""
 
     sizes: list[int]
-    first: list[Cell]
-    later: list[Cell]
+    first: list[SheetCell]
+    later: list[SheetCell]
 
 
 def curves(sheet: Sheet, first: Measures, later: Measures) -> Curves:
@@ -156,12 +156,12 @@ class Outcome:
         """M_t's minus M_1's, NaN where a problem lacks one."""
         return self.later - self.first
 
-    def cell(self) -> Cell:
+    def cell(self) -> SheetCell:
         """The mean difference, on the outcome's sheet."""
         return self.sheet.mean(self.differences, self.reason, binomial=False)
 
 
-def judged(outcome: Outcome, cell: Cell, seed: int, permutations: int) -> Change:
+def judged(outcome: Outcome, cell: SheetCell, seed: int, permutations: int) -> Change:
     """The change of an outcome, whose differences are `cell`: with its intervals, test, and what could have been seen."""
     differences = outcome.differences
     difference: Statistic = outcome.sheet.settle(cell)
@@ -200,10 +200,10 @@ def outcomes(
     pass@1 is of greedy answers, or `from_draws` the mean accuracy itself.
     """
 
-    def greedy(rows: Sequence[Row] | None, n: int) -> Floats:
+    def greedy(rows: Sequence[MeasureRow] | None, n: int) -> Floats:
         return column(rows, lambda row: float(row["correct"] > 0), n)
 
-    def pass_n(rows: Sequence[Row] | None) -> Floats:
+    def pass_n(rows: Sequence[MeasureRow] | None) -> Floats:
         found: Floats = pass_at_n_table(*counts(rows, sheet.n), [headline])[:, 0]
         return found
 

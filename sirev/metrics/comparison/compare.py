@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from sirev.metrics.comparison.contents import Comparison
-from sirev.metrics.comparison.inputs import RunMeasures, Settings
+from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
 from sirev.metrics.comparison.one_run import Shared, compare_run
 from sirev.metrics.comparison.size_matched import eligible_problems
 from sirev.metrics.comparison.verdicts import claim_over_seeds, correct_new_skills, verdict_on
@@ -27,7 +27,7 @@ def compare(
     runs: Sequence[RunMeasures],
     answers: str,
     guess: float | None,
-    settings: Settings,
+    settings: ComparisonSettings,
     done: Callable[[int], None] = lambda models: None,
 ) -> Comparison:
     """The comparison of runs on the same problems, as `docs/report.md` documents it. `answers` is "math", "code", "text" or

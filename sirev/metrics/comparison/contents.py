@@ -232,7 +232,7 @@ class Noise(TypedDict):
     lost: list[int | None]
 
 
-class Verdict(TypedDict):
+class StudyVerdict(TypedDict):
     """The verdict on M_T of one run."""
 
     method: str
@@ -286,7 +286,7 @@ class ComparisonHead(TypedDict):
     levels: list[str]
     suites: list[str]
     settings: Judging
-    verdicts: list[Verdict]
+    verdicts: list[StudyVerdict]
     methods: list[Claim]
 
 

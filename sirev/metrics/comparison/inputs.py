@@ -12,7 +12,7 @@ from sirev.metrics.sheet import Sheet
 
 
 @dataclass(frozen=True)
-class Settings:
+class ComparisonSettings:
     """How changes are judged: margins within which they count as none, and the random numbers.
 
     `from_draws`: there are no greedy answers, and pass@1 is estimated by the mean share of right draws.

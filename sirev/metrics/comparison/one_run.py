@@ -18,8 +18,8 @@ from sirev.metrics.comparison.change import (
     where_they_cross,
 )
 from sirev.metrics.comparison.contents import Change, ComparedRun, Coverage, Iteration
-from sirev.metrics.comparison.inputs import RunMeasures, Settings
-from sirev.metrics.comparison.other_problems import NO_TRAIN, coverage, suite
+from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
+from sirev.metrics.comparison.other_problems import NO_TRAIN, coverage_statistic, suite
 from sirev.metrics.comparison.size_matched import Eligible, distinct_right_answers, matched_problems
 from sirev.metrics.families import FAMILIES
 from sirev.metrics.families.accuracy import NO_DRAWS, pass_curve
@@ -36,7 +36,7 @@ class Shared:
     levels: Sequence[str]
     answers: str
     headline: int
-    settings: Settings
+    settings: ComparisonSettings
 
 
 @dataclass
@@ -86,7 +86,7 @@ def _iteration(run: RunMeasures, t: int, shared: Shared, eligible: Eligible) -> 
     compared = Compared(sheet, model, first, is_first, shared.levels, shared.answers, eligible, settings.from_draws)
     for family in FAMILIES.values():
         _join(tree, family.statistics(compared))
-    on_test = coverage(sheet, model.draws, NO_DRAWS)
+    on_test = coverage_statistic(sheet, model.draws, NO_DRAWS)
     of_both, paired = Curves([], [], []), dict[str, Outcome]()
     if not is_first:
         matched = distinct_right_answers(first, model, shared.answers, eligible, sheet.n)
@@ -114,11 +114,11 @@ def _join(tree: Tree, more: Tree) -> None:
             tree[name] = node
 
 
-def _coverage(on_test: dict[str, Statistic], model: Measures, settings: Settings) -> Coverage:
+def _coverage(on_test: dict[str, Statistic], model: Measures, settings: ComparisonSettings) -> Coverage:
     on_train: Any = dict.fromkeys(("mass", "solved"), absent(NO_TRAIN))
     if model.train:
         sheet = settings.sheet(len(model.train))
-        on_train = sheet.settle(coverage(sheet, model.train, NO_TRAIN))
+        on_train = sheet.settle(coverage_statistic(sheet, model.train, NO_TRAIN))
     return {
         "mass": {"train": on_train["mass"], "test": on_test["mass"]},
         "solved": {"train": on_train["solved"], "test": on_test["solved"]},

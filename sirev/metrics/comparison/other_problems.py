@@ -9,13 +9,13 @@ import numpy as np
 from sirev.metrics.disparity import group_disparity
 from sirev.metrics.families.accuracy import by_level
 from sirev.metrics.families.family import Tree
-from sirev.metrics.families.measures import Row, column, share_of
-from sirev.metrics.sheet import Cell, Sheet
+from sirev.metrics.families.measures import MeasureRow, column, share_of
+from sirev.metrics.sheet import Sheet, SheetCell
 
 NO_TRAIN = "no draws on training problems"
 
 
-def coverage(sheet: Sheet, rows: Sequence[Row] | None, reason: str) -> dict[str, Cell]:
+def coverage_statistic(sheet: Sheet, rows: Sequence[MeasureRow] | None, reason: str) -> dict[str, SheetCell]:
     """Correct answer coverage in both readings: `mass`, the mean share of right draws, and `solved`, problems with one."""
     return {
         "mass": sheet.mean(column(rows, share_of("correct"), sheet.n), reason),
@@ -23,7 +23,7 @@ def coverage(sheet: Sheet, rows: Sequence[Row] | None, reason: str) -> dict[str,
     }
 
 
-def suite(sheet: Sheet, rows: Sequence[Row]) -> Tree:
+def suite(sheet: Sheet, rows: Sequence[MeasureRow]) -> Tree:
     """Accuracy of an OOD suite, whole and by level, and the group disparity between its easiest and hardest level."""
     levels = [row["level"] for row in rows]
     right = column(rows, lambda row: row["correct"] / row["n"], sheet.n)

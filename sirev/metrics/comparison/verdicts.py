@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sirev.metrics.comparison.contents import Change, Claim, ComparedRun, JudgedChange, MeanChange, Noise, Verdict
-from sirev.metrics.comparison.inputs import Settings
+from sirev.metrics.comparison.contents import Change, Claim, ComparedRun, JudgedChange, MeanChange, Noise, StudyVerdict
+from sirev.metrics.comparison.inputs import ComparisonSettings
 from sirev.metrics.comparison.nulls import NULL, RETRAIN, nulls_of
 from sirev.metrics.comparison.one_run import Judged
 from sirev.metrics.intervals import t_interval
@@ -28,7 +28,7 @@ def correct_new_skills(runs: Sequence[ComparedRun]) -> None:
             one["holm"] = adjusted.get(at)
 
 
-def verdict_on(judged: Judged, methods: Sequence[Judged], nulls: Sequence[Judged], settings: Settings) -> Verdict:
+def verdict_on(judged: Judged, methods: Sequence[Judged], nulls: Sequence[Judged], settings: ComparisonSettings) -> StudyVerdict:
     """The verdict on M_T of one run; Holm's correction is over the outcomes and methods of its seed."""
     run = judged.run
     outcomes = _corrected(judged, [other for other in methods if other.run.seed == run.seed], settings)
@@ -49,7 +49,7 @@ def verdict_on(judged: Judged, methods: Sequence[Judged], nulls: Sequence[Judged
     }
 
 
-def _corrected(judged: Judged, of_seed: Sequence[Judged], settings: Settings) -> dict[str, JudgedChange]:
+def _corrected(judged: Judged, of_seed: Sequence[Judged], settings: ComparisonSettings) -> dict[str, JudgedChange]:
     """The outcomes of a verdict, their p corrected over those of all methods of the seed."""
     tested = {
         (other.run.method, name): change["p"]
@@ -72,7 +72,9 @@ def _noise(nulls: Sequence[Judged]) -> Noise | None:
     return None if gained is None else {"gained": [one for one, _ in gained], "lost": [one for _, one in gained]}
 
 
-def claim_over_seeds(method: str, methods: Sequence[Judged], verdicts: Sequence[Verdict], settings: Settings) -> Claim:
+def claim_over_seeds(
+    method: str, methods: Sequence[Judged], verdicts: Sequence[StudyVerdict], settings: ComparisonSettings
+) -> Claim:
     """What is claimed of a method over its seeds: the mean change with an interval over problems and one over seeds."""
     of_method = [judged for judged in methods if judged.run.method == method]
     by_seed = {one["seed"]: one for one in verdicts if one["method"] == method}
@@ -94,7 +96,7 @@ def claim_over_seeds(method: str, methods: Sequence[Judged], verdicts: Sequence[
     }
 
 
-def _mean(name: str, seeds: Sequence[Judged], settings: Settings) -> MeanChange | None:
+def _mean(name: str, seeds: Sequence[Judged], settings: ComparisonSettings) -> MeanChange | None:
     """The mean change of an outcome; None where the seeds have not the same problems."""
     outcomes = [judged.outcomes[name] for judged in seeds if name in judged.outcomes]
     if len({outcome.sheet.n for outcome in outcomes}) > 1:
@@ -107,7 +109,7 @@ def _mean(name: str, seeds: Sequence[Judged], settings: Settings) -> MeanChange 
     return {"difference": sheet.settle(cell), "seeds": over_seeds}
 
 
-def _margin(name: str, change: Change, settings: Settings) -> float:
+def _margin(name: str, change: Change, settings: ComparisonSettings) -> float:
     return settings.diversity_margin * (change["base"] or 0.0) if name == "distinct" else settings.margin
 
 

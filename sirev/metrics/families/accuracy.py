@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sirev.metrics.families.family import Compared, Draw, Family, Kind, Tree
-from sirev.metrics.families.measures import Row, column, counts, share_of, sorted_levels
-from sirev.metrics.families.shown import LARGEST, Column, Remark, Shown, Table
+from sirev.metrics.families.family import AnswerType, Compared, Draw, Family, Tree
+from sirev.metrics.families.measures import MeasureRow, column, counts, share_of, sorted_levels
+from sirev.metrics.families.shown import LARGEST_K, Column, Remark, Shown, ShownTable
 from sirev.metrics.pass_at_n import pass_at_n_table, powers_of_two
 from sirev.metrics.voting import entropy, majority, votes
 
 if TYPE_CHECKING:
     from sirev.metrics.families.measures import Floats
-    from sirev.metrics.sheet import Cell, Sheet
+    from sirev.metrics.sheet import Sheet, SheetCell
 
 NO_GREEDY, NO_DRAWS = "no greedy answers were given", "no draws were given"
 
 
-def measure(draws: Sequence[Draw], kind: Kind) -> dict[str, Any]:
+def measure(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
     """How many draws of a problem there are and are right, how they end, and how their votes fall.
 
     {"n", "correct", "in_process": right draws judged in process, "tokens": in all, null where one's number is not known,
@@ -58,7 +58,7 @@ def statistics(compared: Compared) -> Tree:
     }
 
 
-def by_level(sheet: Sheet, right: Floats, levels: Sequence[str], reason: str) -> dict[str, Cell]:
+def by_level(sheet: Sheet, right: Floats, levels: Sequence[str], reason: str) -> dict[str, SheetCell]:
     """Accuracy of each level, easiest first."""
     import numpy as np
 
@@ -66,7 +66,7 @@ def by_level(sheet: Sheet, right: Floats, levels: Sequence[str], reason: str) ->
     return {level: sheet.mean(np.where(of == level, right, np.nan), reason) for level in sorted_levels(levels)}
 
 
-def _of_draws(sheet: Sheet, rows: Sequence[Row] | None) -> Tree:
+def _of_draws(sheet: Sheet, rows: Sequence[MeasureRow] | None) -> Tree:
     """pass@N, majorities, entropy, lengths, coverage of the test problems."""
     n = sheet.n
     of, _ = counts(rows, n)
@@ -91,7 +91,9 @@ def _of_draws(sheet: Sheet, rows: Sequence[Row] | None) -> Tree:
     }
 
 
-def pass_curve(sheet: Sheet, rows: Sequence[Row] | None, sizes: Sequence[int], only: Any = None, none: str = NO_DRAWS) -> Tree:
+def pass_curve(
+    sheet: Sheet, rows: Sequence[MeasureRow] | None, sizes: Sequence[int], only: Any = None, none: str = NO_DRAWS
+) -> Tree:
     """Mean pass@N for each N of `sizes`; over the problems of the mask `only`, `none` being the reason if it is empty."""
     import numpy as np
 
@@ -112,11 +114,11 @@ SHOWN = Shown(
         *("tokens", "truncated", "unanswered", "in_process"),
     ),
     tables=(
-        Table(
+        ShownTable(
             "Test samples",
             (
                 Column("mean %", ("mean_accuracy",)),
-                Column("maj@{} %", ("majority", LARGEST)),
+                Column("maj@{} %", ("majority", LARGEST_K)),
                 Column("entropy, bits", ("entropy",), "number", 2),
                 Column("tokens", ("tokens",), "number", 1),
                 Column("cut off %", ("truncated",)),

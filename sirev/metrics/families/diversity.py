@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sirev.metrics import distinct, pairwise_diversity
 from sirev.metrics.families.accuracy import NO_DRAWS
-from sirev.metrics.families.family import Compared, Draw, Family, Kind, Tree
-from sirev.metrics.families.measures import Row, column
+from sirev.metrics.families.family import AnswerType, Compared, Draw, Family, Tree
+from sirev.metrics.families.measures import MeasureRow, column
 from sirev.metrics.families.shown import Shown, Variety
-from sirev.metrics.pairwise_diversity import KINDS, Split
+from sirev.metrics.pairwise_diversity import PAIR_KINDS, Split
 from sirev.metrics.programs import normal_form
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from sirev.metrics.sheet import Cell, Sheet
+    from sirev.metrics.sheet import Sheet, SheetCell
 
     Chosen = NDArray[np.bool_]
     """(draws of a problem): whether each is one of a group."""
@@ -54,7 +54,7 @@ Forms = dict[str, list[Hashable] | None]
 """Name in FORMS -> that of each answer, or None where the answers are of another kind."""
 
 
-def measure(draws: Sequence[Draw], kind: Kind) -> dict[str, Any]:
+def measure(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
     """How unlike all, the right and the wrong draws of a problem are, as shares.
 
     {"all" | "correct" | "incorrect": {"answers": R, "distinct_n": {n}, "distinct_equations", "distinct_programs" (of the first
@@ -186,18 +186,18 @@ def splits(compared: Compared, family: Family, names: Sequence[str]) -> Tree:
     }
 
 
-def _split(sheet: Sheet, first: Sequence[Row], later: Sequence[Row], name: str) -> Tree:
+def _split(sheet: Sheet, first: Sequence[MeasureRow], later: Sequence[MeasureRow], name: str) -> Tree:
     split = pairwise_diversity.split
     changes = [split(one["pairs"][name], other["pairs"][name]) for one, other in zip(first, later, strict=True)]
 
-    def cell(pick: Callable[[Split], float]) -> Cell:
+    def cell(pick: Callable[[Split], float]) -> SheetCell:
         values = column(changes, lambda one: None if one is None else pick(one), sheet.n)
         return sheet.mean(values, "no problem has two answers at both", binomial=False)
 
     return {
         "change": cell(lambda one: one["change"]),
         "composition": cell(lambda one: one["composition"]),
-        "narrowing": {kind: cell(lambda one, kind=kind: one["narrowing"][kind]) for kind in KINDS},  # type: ignore[misc]
+        "narrowing": {kind: cell(lambda one, kind=kind: one["narrowing"][kind]) for kind in PAIR_KINDS},  # type: ignore[misc]
     }
 
 

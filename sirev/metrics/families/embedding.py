@@ -18,7 +18,7 @@ from sirev.metrics.families.shown import Shown, Variety
 if TYPE_CHECKING:
     import numpy
 
-    from sirev.metrics.sheet import Cell
+    from sirev.metrics.sheet import SheetCell
 
 
 def embedding_diversity(vectors: numpy.ndarray, right: Sequence[bool], draws: Sequence[int]) -> dict[str, Any]:
@@ -35,12 +35,13 @@ def embedding_diversity(vectors: numpy.ndarray, right: Sequence[bool], draws: Se
     is_right, early = numpy.asarray(right, dtype=bool), numpy.asarray(draws) < PAPER_DRAWS
     groups = {"all": early, "correct": early & is_right, "incorrect": early & ~is_right}
     found: dict[str, Any] = {
-        name: {"answers": int(chosen.sum()), "sentence_bert": unlikeness(unit[chosen])} for name, chosen in groups.items()
+        name: {"answers": int(chosen.sum()), "sentence_bert": embedding_unlikeness(unit[chosen])}
+        for name, chosen in groups.items()
     }
     return {**found, "pairs": {"sentence_bert": by_kind_of_pair(unit[is_right], unit[~is_right])}}
 
 
-def unlikeness(unit: numpy.ndarray) -> float | None:
+def embedding_unlikeness(unit: numpy.ndarray) -> float | None:
     """1 - mean cosine over the pairs of different answers: 1 - (|sum e|^2 - R) / (R (R - 1)), in 0..2; None where R < 2.
 
     `unit`: vectors of length 1, (R, dimensions). After the SentenceBERT diversity of Tevet and Berant (arXiv 2004.02990),
@@ -61,9 +62,9 @@ def by_kind_of_pair(right: numpy.ndarray, wrong: numpy.ndarray) -> dict[str, lis
     mixed = len(right) * len(wrong)
     apart = _rounded(1 - float(right.sum(axis=0) @ wrong.sum(axis=0)) / mixed) if mixed else None
     return {
-        "right-right": [_pairs(len(right)), unlikeness(right)],
+        "right-right": [_pairs(len(right)), embedding_unlikeness(right)],
         "mixed": [mixed, apart],
-        "wrong-wrong": [_pairs(len(wrong)), unlikeness(wrong)],
+        "wrong-wrong": [_pairs(len(wrong)), embedding_unlikeness(wrong)],
     }
 
 
@@ -82,7 +83,7 @@ def statistics(compared: Compared) -> Tree:
     return {"diversity": {group: {"sentence_bert": _of_group(compared, group)} for group in GROUPS}, "split": split}
 
 
-def _of_group(compared: Compared, group: str) -> Cell:
+def _of_group(compared: Compared, group: str) -> SheetCell:
     rows, sheet = FAMILY.rows(compared.model), compared.sheet
     few = "no problem has two answers" if group == "all" else f"no problem has two {group} answers"
     none = "no sentence embeddings were asked for" if rows is None else few

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sirev.metrics.families.measures import Measures, Row
+from sirev.metrics.families.measures import MeasureRow, Measures
 
 if TYPE_CHECKING:
     from sirev.metrics.sheet import Sheet
@@ -37,7 +37,7 @@ class Draw(NamedTuple):
     """The program in the text, where answers are code."""
 
 
-class Kind(NamedTuple):
+class AnswerType(NamedTuple):
     """What the answers of all problems measured are."""
 
     name: str
@@ -76,7 +76,7 @@ class Family:
     name: str
     statistics: Callable[[Compared], Tree]
     """Fields of M_t in a comparison; where several families have the same field, it is a tree and holds what each says."""
-    measure: Callable[[Sequence[Draw], Kind], dict[str, Any]] | None = None
+    measure: Callable[[Sequence[Draw], AnswerType], dict[str, Any]] | None = None
     """What it says of one problem, from its draws; None where a stage of its own measures it, as `sirev.stages.embed` does."""
     version: int = 0
     costly: bool = False
@@ -84,6 +84,6 @@ class Family:
     of_letters: bool = False
     """Whether it means anything where an answer is an option's letter alone."""
 
-    def rows(self, measures: Measures) -> Sequence[Row] | None:
+    def rows(self, measures: Measures) -> Sequence[MeasureRow] | None:
         """Its measures of one model."""
         return measures.families.get(self.name)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-Row = Mapping[str, Any]
+MeasureRow = Mapping[str, Any]
 T = TypeVar("T")
 
 
@@ -23,12 +23,12 @@ class Measures:
     `greedy`, `draws`, `train`, `ood` and `temperatures` are accuracies, `families` the other families' measures of the draws.
     """
 
-    greedy: Sequence[Row] | None
-    draws: Sequence[Row] | None
-    train: Sequence[Row] | None = None
-    families: Mapping[str, Sequence[Row]] = field(default_factory=dict)
-    ood: Mapping[str, Sequence[Row]] = field(default_factory=dict)
-    temperatures: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    greedy: Sequence[MeasureRow] | None
+    draws: Sequence[MeasureRow] | None
+    train: Sequence[MeasureRow] | None = None
+    families: Mapping[str, Sequence[MeasureRow]] = field(default_factory=dict)
+    ood: Mapping[str, Sequence[MeasureRow]] = field(default_factory=dict)
+    temperatures: Mapping[str, Sequence[MeasureRow]] = field(default_factory=dict)
 
 
 def column(rows: Sequence[T] | None, pick: Callable[[T], float | None], n: int) -> Floats:
@@ -40,7 +40,7 @@ def column(rows: Sequence[T] | None, pick: Callable[[T], float | None], n: int) 
     return np.array([np.nan if (value := pick(row)) is None else value for row in rows], dtype=np.float64)
 
 
-def counts(rows: Sequence[Row] | None, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def counts(rows: Sequence[MeasureRow] | None, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """How many answers each problem has and how many of them are right; zeros where there are none."""
     import numpy as np
 
@@ -49,7 +49,7 @@ def counts(rows: Sequence[Row] | None, n: int) -> tuple[NDArray[np.int64], NDArr
     return np.array([row["n"] for row in rows], dtype=np.int64), np.array([row["correct"] for row in rows], dtype=np.int64)
 
 
-def share_of(name: str) -> Callable[[Row], float | None]:
+def share_of(name: str) -> Callable[[MeasureRow], float | None]:
     """Picks a count over the number of answers, such as the share of them that was cut off."""
     return lambda row: row[name] / row["n"] if row.get(name) is not None and row["n"] else None
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-LARGEST = "*"
+LARGEST_K = "*"
 """In a path, in the place of a number as text: the largest that any model has. A header says it where it has "{}"."""
 
 
@@ -30,7 +30,7 @@ class Remark:
 
 
 @dataclass(frozen=True)
-class Table:
+class ShownTable:
     """A table with a row per model; remarks and notes go below it."""
 
     title: str
@@ -77,7 +77,7 @@ class Shown:
 
     section: str
     fields: tuple[str, ...] = ()
-    tables: tuple[Table, ...] = ()
+    tables: tuple[ShownTable, ...] = ()
     figures: tuple[Figure, ...] = ()
     varieties: tuple[Variety, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)

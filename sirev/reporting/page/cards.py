@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from sirev.listing import count_text
-from sirev.metrics.comparison.contents import Claim, JudgedChange, Noise, Verdict
+from sirev.metrics.comparison.contents import Claim, JudgedChange, Noise, StudyVerdict
 from sirev.metrics.statistic import Statistic
 from sirev.reporting.page.bars import Scale, bar, scale_of
 from sirev.reporting.page.markup import escaped, signed, value_at
@@ -79,7 +79,7 @@ def _means(claim: Claim, comparison: Study) -> str:
     return f"<details><summary>Means over seeds</summary><ul>{''.join(parts)}</ul></details>" if parts else ""
 
 
-def _card(verdict: Verdict, scale: Scale, comparison: Study) -> str:
+def _card(verdict: StudyVerdict, scale: Scale, comparison: Study) -> str:
     word, run = verdict["verdict"], _run(verdict, comparison)
     shown = VERDICTS.get(word, word)
     badge = f'<span class="badge"{explained("narrower")}>narrower</span>' if verdict.get("narrower") else ""
@@ -105,12 +105,12 @@ def _card(verdict: Verdict, scale: Scale, comparison: Study) -> str:
     )
 
 
-def _null(verdict: Verdict) -> str:
+def _null(verdict: StudyVerdict) -> str:
     told = escaped(verdict.get("null") or NO_NULL)
     return f'<p class="null"><b{explained("null run")}>Null:</b> {told}{_noise(verdict.get("noise"))}</p>'
 
 
-def _run(verdict: Verdict, comparison: Study) -> JudgedRun | None:
+def _run(verdict: StudyVerdict, comparison: Study) -> JudgedRun | None:
     """The run that a verdict is about, with its study's settings as `because` wants them; None where it is not there."""
     return next((run for run, of in verdicts_of([comparison]) if of is verdict), None) if comparison.get("runs") else None
 

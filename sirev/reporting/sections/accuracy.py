@@ -9,7 +9,7 @@ from sirev.reporting.sections.run_rows import (
     Study,
     cells,
     in_words,
-    iterations,
+    iteration_rows,
     keys,
     labels,
     measured,
@@ -53,7 +53,7 @@ def _levels(runs: list[RunData]) -> list[TextTable]:
     if len(levels) < 2:
         return []
     table = TextTable(f"pass@1 by level, {pass_at_1_source(runs)} (%)", [*HEADS, *(f"level {level}" for level in levels)], 3)
-    for run, iteration in iterations(runs):
+    for run, iteration in iteration_rows(runs):
         table.rows.append([*named(run, iteration["t"]), *cells(iteration["levels"], levels, percent)])
     return [table]
 
@@ -64,7 +64,7 @@ def coverage(studies: list[Study]) -> list[TextTable]:
         "Correct answer coverage of M_t's samples (%)", [*HEADS, "mass, train", "mass, test", "solved, train", "solved, test"], 3
     )
     runs = runs_of(studies)
-    for run, iteration in iterations(runs):
+    for run, iteration in iteration_rows(runs):
         readings = [iteration["coverage"][reading][split] for reading in ("mass", "solved") for split in ("train", "test")]
         table.rows.append([*named(run, iteration["t"]), *map(percent, readings)])
     table.notes.append(

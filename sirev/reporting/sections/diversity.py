@@ -6,14 +6,14 @@ from sirev.metrics.distinct import ORDERS
 from sirev.metrics.families import VARIETIES
 from sirev.metrics.families.diversity import FORMS, GROUPS, PAPER_DRAWS
 from sirev.metrics.families.shown import Variety
-from sirev.metrics.pairwise_diversity import KINDS
+from sirev.metrics.pairwise_diversity import PAIR_KINDS
 from sirev.metrics.study_verdict import MATCHED
 from sirev.reporting.sections.run_rows import (
     HEADS,
     Study,
     at,
     cells,
-    iterations,
+    iteration_rows,
     keys,
     measured,
     named,
@@ -33,7 +33,7 @@ def diversity(studies: list[Study]) -> list[TextTable]:
 
 
 def _present(studies: list[Study]) -> list[Variety]:
-    groups = [group for _, i in iterations(runs_of(studies)) for group in i["diversity"].values()]
+    groups = [group for _, i in iteration_rows(runs_of(studies)) for group in i["diversity"].values()]
     return [variety for variety in OTHERS if any(at(group, variety.path)["value"] is not None for group in groups)]
 
 
@@ -45,7 +45,7 @@ def _as_in_the_paper(studies: list[Study]) -> TextTable:
         4,
     )
     absent = []
-    for run, iteration in iterations(runs_of(studies)):
+    for run, iteration in iteration_rows(runs_of(studies)):
         for group in GROUPS:
             found = iteration["diversity"][group]
             values = cells(found["distinct_n"], [*map(str, ORDERS), "mean"], percent)
@@ -70,7 +70,7 @@ def _matched(studies: list[Study]) -> TextTable:
         4,
     )
     absent = []
-    for run, iteration in iterations(runs_of(studies)):
+    for run, iteration in iteration_rows(runs_of(studies)):
         for group in GROUPS:
             found = iteration["diversity"][group]["matched"][SIZE]
             rests = run["matched"][SIZE][group]
@@ -95,15 +95,15 @@ def _matched(studies: list[Study]) -> TextTable:
 def _split(studies: list[Study]) -> list[TextTable]:
     table = TextTable(
         "Where the change in pairwise diversity came from, M_t against M_1 (points)",
-        [*HEADS, "pairs differ in", "change", "composition", *(f"narrowing {kind}" for kind in KINDS)],
+        [*HEADS, "pairs differ in", "change", "composition", *(f"narrowing {kind}" for kind in PAIR_KINDS)],
         4,
     )
-    for run, iteration in iterations(runs_of(studies)):
+    for run, iteration in iteration_rows(runs_of(studies)):
         pairs = iteration["split"]
         for name, found in pairs.items():
             if name == "texts" and pairs.keys() & FORMS.keys():
                 continue  # texts nearly always differ: what they say matters
-            parts = [found["change"], found["composition"], *(found["narrowing"][kind] for kind in KINDS)]
+            parts = [found["change"], found["composition"], *(found["narrowing"][kind] for kind in PAIR_KINDS)]
             shown = ["none" if part["value"] is None else f"{points(part)} {between(part)}" for part in parts]
             table.rows.append([*named(run, iteration["t"]), name, *shown])
     table.notes.append(
@@ -116,8 +116,8 @@ def ood(studies: list[Study]) -> list[TextTable]:
     """Accuracy out of distribution, overall and by level, and the group disparity."""
     tables = []
     runs = runs_of(studies)
-    for suite in sorted({suite for _, iteration in iterations(runs) for suite in iteration["ood"]}):
-        having = [(run, i["ood"][suite], i["t"]) for run, i in iterations(runs) if suite in i["ood"]]
+    for suite in sorted({suite for _, iteration in iteration_rows(runs) for suite in iteration["ood"]}):
+        having = [(run, i["ood"][suite], i["t"]) for run, i in iteration_rows(runs) if suite in i["ood"]]
         levels = keys(found["levels"] for _, found, _ in having)
         table = TextTable(
             f"Out of distribution: {suite}, greedy (%)",

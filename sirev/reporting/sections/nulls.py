@@ -7,7 +7,7 @@ from sirev.reporting.sections.overview import form_of
 from sirev.reporting.sections.run_rows import ModelData, RunData, Study, in_words, labels, measured
 from sirev.reporting.tables import ABSENT, TextTable, between, percent, points
 
-KINDS = {
+NULL_KINDS = {
     RESAMPLE: "M_1 sampled again",
     RETRAIN: "M_1 trained again",
     GOLD.removesuffix("-"): "trained on gold solutions",
@@ -40,7 +40,7 @@ def nulls(studies: list[Study]) -> list[TextTable]:
             if run["remark"]:
                 table.notes.append(f"{in_words(run)}: {run['remark']}.")
         if any(run["null"] for run in study["runs"]):
-            table.notes.append(f"N = {study['headline']}. {'; '.join(f'{name}: {says}' for name, says in KINDS.items())}.")
+            table.notes.append(f"N = {study['headline']}. {'; '.join(f'{name}: {says}' for name, says in NULL_KINDS.items())}.")
             table.notes.append(
                 "gained, lost: test problems that only this model, only M_1 gets right. Gold solutions train for as many "
                 "optimizer steps as the method's M_t took. Diversity: of all answers; 100 is all different."

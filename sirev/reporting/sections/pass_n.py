@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sirev.metrics.pass_at_n import guessing
 from sirev.metrics.study_verdict import LEVEL
-from sirev.reporting.sections.run_rows import HEADS, Study, cells, in_words, iterations, keys, named, reasons, runs_of
+from sirev.reporting.sections.run_rows import HEADS, Study, cells, in_words, iteration_rows, keys, named, reasons, runs_of
 from sirev.reporting.tables import ABSENT, TextTable, number, p_equals, p_value, percent
 
 
@@ -17,7 +17,7 @@ def _overall(studies: list[Study]) -> TextTable:
     runs = runs_of(studies)
     sizes = keys(i["pass_at_n"] for run in runs for i in run["iterations"])
     table = TextTable("pass@N of M_t on test, from samples (%)", [*HEADS, *(f"N={n}" for n in sizes)], 3)
-    for run, iteration in iterations(runs):
+    for run, iteration in iteration_rows(runs):
         table.rows.append([*named(run, iteration["t"]), *cells(iteration["pass_at_n"], sizes, percent)])
     for guess in sorted({study["guess"] for study in studies if study["guess"]}):
         table.rows.append(["guessing", "", "", *(f"{100 * guessing(guess, int(n)):.1f}" for n in sizes)])
@@ -37,7 +37,7 @@ def _gained(studies: list[Study]) -> TextTable:
     absent = []
     tested: dict[str, float] = {}
     at: set[int] = set()
-    for run, iteration in iterations(runs):
+    for run, iteration in iteration_rows(runs):
         if iteration["t"] == run["iterations"][0]["t"]:
             continue
         gained = iteration["improvement_set"]
@@ -70,7 +70,7 @@ def _reach(studies: list[Study]) -> TextTable:
         [*HEADS, "gained", "lost", "unreadable %", "reach gained", "reach lost", "p", "curves cross at k"],
         3,
     )
-    for run, iteration in iterations(runs_of(studies)):
+    for run, iteration in iteration_rows(runs_of(studies)):
         if iteration["t"] == run["iterations"][0]["t"]:
             continue
         reach, crossing, gained = iteration["reach"], iteration["crossing"], iteration["improvement_set"]
@@ -98,7 +98,7 @@ def _reach(studies: list[Study]) -> TextTable:
 
 
 def _sweep(studies: list[Study]) -> list[TextTable]:
-    swept = [(run, i) for run, i in iterations(runs_of(studies)) if i["temperatures"]]
+    swept = [(run, i) for run, i in iteration_rows(runs_of(studies)) if i["temperatures"]]
     if not swept:
         return []
     sizes = keys(found["pass_at_n"] for _, i in swept for found in i["temperatures"].values())

@@ -11,7 +11,7 @@ from sirev.metrics.statistic import Statistic, absent
 from sirev.reporting.tables import ABSENT, TextTable
 
 
-class Training(TypedDict):
+class TrainingRow(TypedDict):
     """How a model was trained, as its record says: counts, seconds, and what the trainer logged."""
 
     by: str
@@ -26,7 +26,7 @@ class Training(TypedDict):
 class ModelData(Iteration, total=False):
     """M_t of a run as reports show it; how it was trained only where that was asked for."""
 
-    training: Training | None
+    training: TrainingRow | None
 
 
 class RunData(RunHead):
@@ -59,7 +59,7 @@ def runs_of(studies: Iterable[Study]) -> list[RunData]:
     return [run for study in studies for run in study["runs"] if not run["null"]]
 
 
-def iterations(runs: Iterable[RunData]) -> Iterator[tuple[RunData, ModelData]]:
+def iteration_rows(runs: Iterable[RunData]) -> Iterator[tuple[RunData, ModelData]]:
     """Every run with each of its iterations."""
     for run in runs:
         for iteration in run["iterations"]:

@@ -9,9 +9,9 @@ from operator import getitem
 from typing import Any, cast
 
 from sirev.metrics.families import SHOWN
-from sirev.metrics.families.shown import LARGEST, Column, Table
+from sirev.metrics.families.shown import LARGEST_K, Column, ShownTable
 from sirev.metrics.statistic import Statistic
-from sirev.reporting.sections.run_rows import HEADS, RunData, at, in_words, iterations, keys, named
+from sirev.reporting.sections.run_rows import HEADS, RunData, at, in_words, iteration_rows, keys, named
 from sirev.reporting.tables import TextTable, number, percent
 
 
@@ -20,19 +20,19 @@ def family_tables(section: str, runs: Sequence[RunData]) -> list[TextTable]:
     return [_drawn(table, runs) for shown in SHOWN if shown.section == section for table in shown.tables]
 
 
-def _drawn(table: Table, runs: Sequence[RunData]) -> TextTable:
+def _drawn(table: ShownTable, runs: Sequence[RunData]) -> TextTable:
     columns = [column for one in table.columns if (column := _written_out(one, runs)) is not None]
     drawn = TextTable(table.title, [*HEADS, *(column.header for column in columns)], len(HEADS))
-    for run, model in iterations(runs):
+    for run, model in iteration_rows(runs):
         drawn.rows.append([*named(run, model["t"]), *(_cell(at(model, column.path), column) for column in columns)])
     drawn.notes = [*_remarks(table, runs), *table.notes]
     return drawn
 
 
-def _remarks(table: Table, runs: Sequence[RunData]) -> list[str]:
+def _remarks(table: ShownTable, runs: Sequence[RunData]) -> list[str]:
     return [
         f"{in_words(run, model['t'])}: {remark.sentence.format(percent(share))}"
-        for run, model in iterations(runs)
+        for run, model in iteration_rows(runs)
         for remark in table.remarks
         if (share := at(model, remark.path))["value"]
     ]
@@ -44,9 +44,9 @@ def _cell(statistic: Statistic, column: Column) -> str:
 
 def _written_out(column: Column, runs: Sequence[RunData]) -> Column | None:
     """A column with the largest number that any model has in the place of LARGEST; None where there is none."""
-    if LARGEST not in column.path:
+    if LARGEST_K not in column.path:
         return column
-    i = column.path.index(LARGEST)
+    i = column.path.index(LARGEST_K)
     above, below = column.path[:i], column.path[i + 1 :]
-    largest = keys(reduce(getitem, above, cast(Any, model)) for _, model in iterations(runs))[-1:]
+    largest = keys(reduce(getitem, above, cast(Any, model)) for _, model in iteration_rows(runs))[-1:]
     return replace(column, header=column.header.format(*largest), path=(*above, *largest, *below)) if largest else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sirev.reporting.sections.run_rows import HEADS, Study, iterations, measured, named, runs_of
+from sirev.reporting.sections.run_rows import HEADS, Study, iteration_rows, measured, named, runs_of
 from sirev.reporting.tables import ABSENT, TextTable
 
 COUNTS = ("examples", "too long", "steps", "tokens", "seconds")
@@ -22,7 +22,7 @@ def training(studies: list[Study]) -> list[TextTable]:
     if all(map(measured, runs)):
         table.notes.append("none: completions made elsewhere were not trained here")
         return [table]
-    for run, iteration in iterations(runs):
+    for run, iteration in iteration_rows(runs):
         found = iteration["training"]
         cells = [ABSENT] * (1 + len(titles))
         if found is not None:

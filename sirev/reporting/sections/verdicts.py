@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from sirev.metrics.comparison.contents import Claim, JudgedChange, Verdict
+from sirev.metrics.comparison.contents import Claim, JudgedChange, StudyVerdict
 from sirev.metrics.statistic import Statistic
 from sirev.metrics.study_verdict import SEEDS
 from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
@@ -30,13 +30,13 @@ class JudgedRun(RunData):
     diversity_counts: bool
 
 
-Found = tuple[JudgedRun, Verdict]
+Found = tuple[JudgedRun, StudyVerdict]
 """A run and its verdict."""
 
 
 def verdicts(studies: list[Study]) -> list[TextTable]:
     """A line for each run, then the outcomes that decided, then what holds over seeds."""
-    return [summary(studies), outcomes(studies), *_claims(studies)]
+    return [summary(studies), outcome_rows(studies), *_claims(studies)]
 
 
 def summary(studies: list[Study]) -> TextTable:
@@ -75,7 +75,7 @@ def no_verdict(study: Study) -> str:
     return "No verdict: no run has a model after M_1."
 
 
-def outcomes(studies: list[Study]) -> TextTable:
+def outcome_rows(studies: list[Study]) -> TextTable:
     """Each outcome of a verdict: the change, its interval, its test, and the smallest change that would have shown."""
     table = TextTable(
         "Evidence for the verdicts (points; D: % of M_1's)",
@@ -114,12 +114,12 @@ def named(outcome: str, headline: int, source: str = GREEDY) -> str:
     return fixed_names.get(outcome, f"C {outcome.removeprefix('ood/')}")
 
 
-def word(verdict: Verdict) -> str:
+def word(verdict: StudyVerdict) -> str:
     """The verdict as a reader sees it, such as "undecided, narrower"."""
     return f"{VERDICTS.get(verdict['verdict'], verdict['verdict'])}{', narrower' if verdict['narrower'] else ''}"
 
 
-def because(run: JudgedRun, verdict: Verdict) -> str:
+def because(run: JudgedRun, verdict: StudyVerdict) -> str:
     """Why it is this verdict: pass@1, and the outcomes that decided; what is inconclusive with its interval."""
     said = [_said(name, verdict["outcomes"], run) for name in ("pass_at_1", *decisive(run, verdict))]
     said += without_pass_at_n(run, verdict)
@@ -128,14 +128,14 @@ def because(run: JudgedRun, verdict: Verdict) -> str:
     return f"{'; '.join(said)}."
 
 
-def decisive(run: JudgedRun, verdict: Verdict) -> list[str]:
+def decisive(run: JudgedRun, verdict: StudyVerdict) -> list[str]:
     """The outcomes that a reason names beside pass@1. pass@N of one sample per problem is among them only where it fell."""
     names = deciding(verdict["verdict"], verdict["outcomes"], run["diversity_counts"])
     fell = "pass_at_n" in verdict["outcomes"] and verdict["outcomes"]["pass_at_n"]["is"] == "down"
     return [name for name in names if name != "pass_at_n" or run["headline"] != 1 or fell]
 
 
-def without_pass_at_n(run: JudgedRun, verdict: Verdict) -> list[str]:
+def without_pass_at_n(run: JudgedRun, verdict: StudyVerdict) -> list[str]:
     """Why nothing is said of pass@N where a verdict is undecided for one sample per problem, as a list of at most one."""
     undecided = run["headline"] == 1 and verdict["verdict"] == "can't tell"
     return ["pass@N takes more than one sample per problem"] if undecided else []
@@ -168,7 +168,7 @@ def outcome_name(name: str, run: JudgedRun) -> str:
     return names.get(name) or f"accuracy on {name.removeprefix('ood/')}"
 
 
-def interval(name: str, outcome: JudgedChange, *, bounds: bool = False) -> str:
+def interval_text(name: str, outcome: JudgedChange, *, bounds: bool = False) -> str:
     """A change with its interval, in a sentence: "+1.5 points, 95% CI -1.0 to +4.0"; of "distinct" it is relative, in %.
 
     With `bounds` the interval alone, "-1.0 to +4.0".
@@ -229,8 +229,8 @@ def _said(name: str, outcomes_of: Mapping[str, JudgedChange], run: JudgedRun) ->
         return sentence
     corrected = after_holm(outcome)
     if corrected:
-        return f"{sentence} after Holm's correction ({corrected}; {interval(name, outcome)})"
-    return f"{sentence} ({interval(name, outcome)})"
+        return f"{sentence} after Holm's correction ({corrected}; {interval_text(name, outcome)})"
+    return f"{sentence} ({interval_text(name, outcome)})"
 
 
 def _scale(name: str, outcome: JudgedChange) -> tuple[float, str]:
@@ -238,7 +238,7 @@ def _scale(name: str, outcome: JudgedChange) -> tuple[float, str]:
     return (outcome["base"], "%") if name == "distinct" and outcome["base"] else (1.0, "")
 
 
-def mean_scale(name: str, method: str, verdicts_: Iterable[Verdict]) -> tuple[float, str]:
+def mean_scale(name: str, method: str, verdicts_: Iterable[StudyVerdict]) -> tuple[float, str]:
     """What a mean change over seeds is divided by, and its unit: for diversity the mean of M_1's values of the seeds, and "%"."""
     bases = [one["outcomes"][name]["base"] for one in verdicts_ if one["method"] == method and name in one["outcomes"]]
     known = [base for base in bases if base]

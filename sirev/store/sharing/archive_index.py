@@ -18,7 +18,7 @@ ARCHIVE_FORMAT = 1
 INDEX = "archive.json"
 INDEX_BYTES = 64 << 20
 """The most that an index may have: enough for 400,000 files."""
-KINDS = {
+FILE_KINDS = {
     "marker": re.compile(r"sirev-store\.json"),
     "run": re.compile(r"runs/([A-Za-z0-9][A-Za-z0-9_.@-]{0,249})\.json"),
     "record": re.compile(r"records/([0-9a-f]{2})/(\1[0-9a-f]{62})/([0-9a-f]{64})\.json"),
@@ -39,7 +39,7 @@ class Member:
     @property
     def kind(self) -> str:
         """Which of KINDS; BadInput if it is none."""
-        for kind, pattern in KINDS.items():
+        for kind, pattern in FILE_KINDS.items():
             if pattern.fullmatch(self.name):
                 return kind
         raise BadInput(f"it lists {self.name[:200]!r}, which is no file of a store's")
@@ -62,7 +62,7 @@ def in_order(members: Iterable[Member]) -> list[Member]:
     """
     found = list(members)
     manifests = {member.stem for member in found if member.kind == "record"}
-    places = {kind: place for place, kind in enumerate(KINDS)}
+    places = {kind: place for place, kind in enumerate(FILE_KINDS)}
     return sorted(found, key=lambda one: (places[one.kind], one.kind == "object" and one.sha256 not in manifests, one.name))
 
 
@@ -79,7 +79,7 @@ def to_json(members: Collection[Member]) -> bytes:
 def from_json(raw: bytes) -> list[Member]:
     """The members that an index lists; BadInput if it is none, or lists what an archive can't hold."""
     try:
-        index = file_types.parse_json(raw)
+        index = file_types.parse_untrusted_json(raw)
     except file_types.NotWhatItSays as error:
         raise BadInput(f"its {INDEX} is {error}") from None
     version = index.get("format") if isinstance(index, dict) else None

@@ -31,7 +31,7 @@ class NotWhatItSays(Exception):
     """A file holds something else than its name promises."""
 
 
-def parse_json(raw: bytes) -> Any:
+def parse_untrusted_json(raw: bytes) -> Any:
     """The value of a JSON document in UTF-8; NotWhatItSays if it is none or is nested too deep."""
     try:
         return inputs.parse_json(raw.decode())
@@ -44,7 +44,7 @@ def parse_json(raw: bytes) -> Any:
 def _json(path: Path) -> None:
     if (size := path.stat().st_size) > JSON_BYTES:
         raise NotWhatItSays(f"JSON of {size} bytes, more than {JSON_BYTES}")
-    parse_json(path.read_bytes())
+    parse_untrusted_json(path.read_bytes())
 
 
 def _text(path: Path) -> None:
@@ -90,7 +90,7 @@ def _safetensors(path: Path) -> None:
         if length > min(SAFETENSORS_HEADER, size - 8):
             raise NotWhatItSays("no safetensors")
         raw = file.read(length)
-    header = parse_json(raw) if raw.startswith(b"{") else None
+    header = parse_untrusted_json(raw) if raw.startswith(b"{") else None
     if not isinstance(header, dict):
         raise NotWhatItSays("no safetensors")
     notes = header.pop("__metadata__", {})

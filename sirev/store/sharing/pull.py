@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sirev.errors import BadInput, SirevError
-from sirev.quoting import typed
+from sirev.quoting import as_typed
 from sirev.store.naming import runs_meant
 from sirev.store.runs import Run
 from sirev.store.sharing.backend import Missing, TransferProgress, at_once
@@ -145,7 +145,7 @@ def _runs(remote: Remote, names: Sequence[str], jobs: int) -> dict[str, tuple[Ru
     """The runs that the names mean, by id; see `pull`."""
     ids = remote.run_ids()
     if not ids:
-        raise BadInput(f"{remote.url} has no runs yet; fill it with: {typed('sirev', 'store', 'push', remote.url)}")
+        raise BadInput(f"{remote.url} has no runs yet; fill it with: {as_typed('sirev', 'store', 'push', remote.url)}")
     read: dict[str, tuple[Run, bytes]] = {}
 
     def look(run_id: str) -> None:

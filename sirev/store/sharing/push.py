@@ -20,7 +20,7 @@ from sirev.store.sharing.private import shareable
 from sirev.store.sharing.remote import Remote, hollow_path, object_path, record_path, run_path
 from sirev.store.sharing.transfer import Moved
 from sirev.store.store import Store
-from sirev.store.upkeep.closure import Reach, reach
+from sirev.store.upkeep.closure import Closure, closure_of
 
 _TURNS = 5
 """How often a run looks for a name when another machine takes it at the same moment."""
@@ -42,7 +42,7 @@ def push(
     started, progress = time.monotonic(), progress or TransferProgress()
     if unfinished := [run.id for run in runs if run.status == "running"]:
         raise BadInput(f"the run {unfinished[0]} is not finished")
-    reached = reach(store, runs, hollow)
+    reached = closure_of(store, runs, hollow)
     if reached.missing:
         raise BadInput(f"can't push what is not whole: {reached.missing[0]}")
     remote.create()
@@ -125,7 +125,7 @@ def _pins_there(remote: Remote, name: str) -> object:
         return None
 
 
-def _payloads(store: Store, reached: Reach, there: dict[str, int]) -> list[Upload]:
+def _payloads(store: Store, reached: Closure, there: dict[str, int]) -> list[Upload]:
     todo = {digest: size for digest, size in reached.objects.items() if there.get(object_path(digest)) != size}
     for digest, size in todo.items():
         if not store.objects.present(digest, size):
@@ -135,7 +135,7 @@ def _payloads(store: Store, reached: Reach, there: dict[str, int]) -> list[Uploa
     return [Upload(object_path(digest), store.objects.path(digest), todo[digest], digest) for digest in largest]
 
 
-def _manifests(store: Store, reached: Reach, there: dict[str, int]) -> list[Upload]:
+def _manifests(store: Store, reached: Closure, there: dict[str, int]) -> list[Upload]:
     sizes = {digest: store.objects.size(digest) for digest in reached.artifacts}
     uploads = [
         Upload(object_path(digest), store.objects.path(digest), size, digest)
@@ -152,7 +152,7 @@ def _manifests(store: Store, reached: Reach, there: dict[str, int]) -> list[Uplo
     return uploads
 
 
-def _records(store: Store, reached: Reach, there: dict[str, int]) -> list[Upload]:
+def _records(store: Store, reached: Closure, there: dict[str, int]) -> list[Upload]:
     uploads = []
     for key, artifact in reached.records:
         if (path := record_path(key, artifact)) not in there:

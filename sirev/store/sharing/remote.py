@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from sirev.addresses import without_credentials
 from sirev.errors import BadInput
-from sirev.quoting import typed
+from sirev.quoting import as_typed
 from sirev.store.digests import is_digest
 from sirev.store.runs import Run, is_run_id, parsed_run
 from sirev.store.sharing.backend import Backend, Missing, TransferProgress, Upload, patiently
@@ -54,7 +54,7 @@ class Remote:
             if patiently(self.backend.occupied):
                 raise BadInput(f"{self.url} is not a sirev store: it has files, but no {MARKER}; check the URL")
             raise BadInput(
-                f"{self.url} is not a sirev store: nothing is there; fill it with: {typed('sirev', 'store', 'push', self.url)}"
+                f"{self.url} is not a sirev store: nothing is there; fill it with: {as_typed('sirev', 'store', 'push', self.url)}"
             )
 
     def create(self) -> None:

@@ -92,7 +92,7 @@ def parse(raw: bytes, what: str) -> Any:
     if len(raw) > META_BYTES:
         _refuse(f"{what} has {len(raw)} bytes, more than {META_BYTES}")
     try:
-        value = file_types.parse_json(raw)
+        value = file_types.parse_untrusted_json(raw)
         canonical_json(value)  # NaN, and halves of a surrogate pair, can be read but neither hashed nor printed
     except (file_types.NotWhatItSays, ValueError, RecursionError) as error:
         _refuse(f"{what} is no proper JSON: {error}")
@@ -132,7 +132,7 @@ def _check_apart(files: dict[str, Any], parts: set[str]) -> None:
 
 def _check_index(path: Path) -> None:
     """The index of weights in several files must not lead a loader to a file of another kind."""
-    index = file_types.parse_json(path.read_bytes())
+    index = file_types.parse_untrusted_json(path.read_bytes())
     shards = index.get("weight_map", {}) if isinstance(index, dict) else None
     if not isinstance(shards, dict) or not all(isinstance(shard, str) for shard in shards.values()):
         _refuse(f"{path.name}: it is no index of weights")

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from sirev.store.artifacts import Artifact
 from sirev.store.objects import DamagedObject
 from sirev.store.records import DamagedRecord, Record
-from sirev.store.runs import Run, address
+from sirev.store.runs import Run, run_address
 from sirev.store.store import Store
 
 
 @dataclass
-class Reach:
+class Closure:
     """What `reach` found.
 
     `records` by (key, artifact), `artifacts` by manifest digest, `objects` the files of artifacts and the notes beside
@@ -36,17 +36,17 @@ class Reach:
         return sum(self.objects.values())
 
 
-def reach(store: Store, runs: Sequence[Run], hollow: Collection[str] = ()) -> Reach:
+def closure_of(store: Store, runs: Sequence[Run], hollow: Collection[str] = ()) -> Closure:
     """All that the runs pin. The files of artifacts in `hollow` are left out, unless another artifact has them too."""
-    found = Reach(list(runs))
+    found = Closure(list(runs))
     for run in runs:
         for step, pin in run.pins.items():
             if (pin.key, pin.artifact) not in found.records:
-                _add(store, found, pin.key, pin.artifact, address(run.id, step), hollow)
+                _add(store, found, pin.key, pin.artifact, run_address(run.id, step), hollow)
     return found
 
 
-def add_artifact(store: Store, found: Reach, digest: str, hollow: Collection[str] = ()) -> None:
+def add_artifact(store: Store, found: Closure, digest: str, hollow: Collection[str] = ()) -> None:
     """Reach an artifact by its digest too."""
     if digest in found.artifacts:
         return
@@ -63,14 +63,14 @@ def add_artifact(store: Store, found: Reach, digest: str, hollow: Collection[str
         found.objects[entry["sha256"]] = entry["size"]
 
 
-def add_record(store: Store, found: Reach, record: Record) -> None:
+def add_record(store: Store, found: Closure, record: Record) -> None:
     """Reach a record, and the notes that it names."""
     found.records[record.key, record.artifact] = record
     for note in record.provenance.get("notes", {}).values():
         found.objects[note] = store.objects.size(note)
 
 
-def _add(store: Store, found: Reach, key: str, digest: str, where: str, hollow: Collection[str]) -> None:
+def _add(store: Store, found: Closure, key: str, digest: str, where: str, hollow: Collection[str]) -> None:
     try:
         record = store.records.get(key, digest)
     except DamagedRecord as error:

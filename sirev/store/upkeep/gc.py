@@ -22,7 +22,7 @@ from sirev.store.records import DamagedRecord, Record
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.store.untrusted_files import META_BYTES
-from sirev.store.upkeep.closure import Reach, add_artifact, add_record, reach
+from sirev.store.upkeep.closure import Closure, add_artifact, add_record, closure_of
 from sirev.store.upkeep.keeps import Keeps
 from sirev.store.upkeep.sweep import PAUSE_SECONDS, Garbage, Sweep
 
@@ -130,7 +130,7 @@ def _files(artifact: Artifact) -> set[str]:
     return {entry["sha256"] for entry in artifact.manifest["files"].values()}
 
 
-def _explained(store: Store, garbage: Garbage, hollow: set[str], reached: Reach) -> set[str]:
+def _explained(store: Store, garbage: Garbage, hollow: set[str], reached: Closure) -> set[str]:
     """The objects that are known to belong to what goes. Of the others nobody knows, where a manifest that is to stay is lost."""
     found = {digest for _, digest in garbage.records}
     opened = [artifact for digest in set(found) if (artifact := _opened(store, digest))]
@@ -145,9 +145,9 @@ def _to_drop(store: Store, kept: list[Run], firm: set[str], held: set[str], poli
     return set(policy.drop(store, [run for run in kept if run.id not in firm])) - needed
 
 
-def _reached(store: Store, runs: list[Run], held: Iterable[str], hollow: Collection[str]) -> Reach:
+def _reached(store: Store, runs: list[Run], held: Iterable[str], hollow: Collection[str]) -> Closure:
     """Everything that the roots lead to, and what that was made of."""
-    found = reach(store, runs, hollow)
+    found = closure_of(store, runs, hollow)
     # A digest that is held may be an artifact's; of a large file it is not worth finding out.
     for digest in held:
         if digest not in found.artifacts and 0 < store.objects.size(digest) <= META_BYTES:
@@ -158,7 +158,7 @@ def _reached(store: Store, runs: list[Run], held: Iterable[str], hollow: Collect
     return found
 
 
-def _add_origins(store: Store, found: Reach, hollow: Collection[str]) -> None:
+def _add_origins(store: Store, found: Closure, hollow: Collection[str]) -> None:
     """Keep what is kept derivable from: the inputs of its records.
 
     A run pins all of its steps, so that this finds something new only for artifacts pinned by themselves, and the whole store is
@@ -193,7 +193,7 @@ def _semantics(store: Store, digests: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-def _free_records(store: Store, reached: Reach, garbage: Garbage, live: set[str], young: float | None) -> None:
+def _free_records(store: Store, reached: Closure, garbage: Garbage, live: set[str], young: float | None) -> None:
     """Sort the records that nothing reaches: one whose files are kept anyway stays too, for it costs nothing.
 
     So the shards of a sampling stay beside its table, and a larger N goes on from them.
@@ -219,8 +219,8 @@ def _free_records(store: Store, reached: Reach, garbage: Garbage, live: set[str]
 def _fitting(store: Store, kept: list[Run], firm: set[str], held: set[str], policy: Policy) -> list[Run]:
     """The runs that stay once the oldest were given up until all fits, without the models that are not to be kept."""
     hollow = _to_drop(store, kept, firm, held, policy)
-    reaches = {run.id: _weights(store, reach(store, [run], hollow)) for run in kept}
-    pinned = Reach()
+    reaches = {run.id: _weights(store, closure_of(store, [run], hollow)) for run in kept}
+    pinned = Closure()
     for digest in held:
         if 0 < store.objects.size(digest) <= META_BYTES:
             with contextlib.suppress(DamagedObject):
@@ -242,7 +242,7 @@ def _fitting(store: Store, kept: list[Run], firm: set[str], held: set[str], poli
     return [run for run in kept if run.id not in given_up]
 
 
-def _weights(store: Store, found: Reach) -> dict[str, int]:
+def _weights(store: Store, found: Closure) -> dict[str, int]:
     """Bytes of all that was reached, manifests too."""
     return {**found.objects, **{digest: store.objects.size(digest) for digest in found.artifacts}}
 

@@ -16,7 +16,7 @@ from sirev.inputs import what_it_is
 from sirev.processes.spawning import cores
 from sirev.store.digests import is_digest
 from sirev.store.untrusted_files import META_BYTES, open_regular, read_regular
-from sirev.store.upkeep.verify_report import Remark
+from sirev.store.upkeep.verify_report import VerifyRemark
 
 CHUNK_FILES = 256
 CHUNK_BYTES = 32 << 20
@@ -39,7 +39,7 @@ class Hashed:
 
     whole: dict[str, int] = field(default_factory=dict)
     faults: dict[str, Fault] = field(default_factory=dict)
-    strangers: list[Remark] = field(default_factory=list)
+    strangers: list[VerifyRemark] = field(default_factory=list)
     raw: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -80,12 +80,12 @@ def _listed(folder: Path, found: Hashed) -> Iterator[tuple[str, int]]:
     """Digest and size of every object; what is in the place of one and no file is a fault, anything else a stranger."""
     for group in scan(folder):
         if not (is_digest(group.name, 2) and group.is_dir(follow_symlinks=False)):
-            found.strangers.append(Remark(f"objects/{group.name}", "is no object"))
+            found.strangers.append(VerifyRemark(f"objects/{group.name}", "is no object"))
             continue
         for entry in scan(Path(group.path)):
             digest = group.name + entry.name
             if not is_digest(digest):
-                found.strangers.append(Remark(f"objects/{group.name}/{entry.name}", "is no object"))
+                found.strangers.append(VerifyRemark(f"objects/{group.name}/{entry.name}", "is no object"))
                 continue
             with contextlib.suppress(FileNotFoundError):  # dropped meanwhile by who is at work beside
                 yield digest, entry.stat(follow_symlinks=False).st_size

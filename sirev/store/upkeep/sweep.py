@@ -30,7 +30,7 @@ from sirev.store.runs import Run
 from sirev.store.shared import remove_file
 from sirev.store.store import Store
 from sirev.store.untrusted_files import META_BYTES
-from sirev.store.upkeep.closure import Reach, add_artifact, add_record, reach
+from sirev.store.upkeep.closure import Closure, add_artifact, add_record, closure_of
 from sirev.store.upkeep.keeps import Keeps
 
 SLICE_SECONDS = 1.0
@@ -122,7 +122,7 @@ class Sweep:
         self._runs = deque(run for run in self._runs if run.id not in kept)
         self._garbage.runs = [run for run in self._garbage.runs if run.id not in kept]
         self._garbage.kept_runs += len(kept)
-        found = reach(self._store, runs, set(self._garbage.hollow) - named)
+        found = closure_of(self._store, runs, set(self._garbage.hollow) - named)
         for digest in named:
             if 0 < self._store.objects.size(digest) <= META_BYTES:
                 with contextlib.suppress(DamagedObject):
@@ -135,7 +135,7 @@ class Sweep:
             self._keep_object(digest)
         self._objects = deque(digest for digest in self._objects if digest not in keep)
 
-    def _spare_records(self, found: Reach) -> None:
+    def _spare_records(self, found: Closure) -> None:
         spared = {one for one in self._records if one in found.records or one[1] in found.artifacts}
         for key, digest in spared:
             with contextlib.suppress(DamagedRecord):

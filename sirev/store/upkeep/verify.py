@@ -22,7 +22,7 @@ from sirev.inputs import parse_json, what_it_is
 from sirev.store.digests import is_digest, unsealed
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.records import DamagedRecord, Record
-from sirev.store.runs import RUN_FORMAT, Run, address, parsed_run
+from sirev.store.runs import RUN_FORMAT, Run, parsed_run, run_address
 from sirev.store.shared import remove_file
 from sirev.store.store import MARKER, Store, parse_marker
 from sirev.store.untrusted_files import META_BYTES, read_regular
@@ -31,7 +31,7 @@ from sirev.store.upkeep.keeps import KEEP_FORMAT, Keep, parsed_keep
 from sirev.store.upkeep.local import local_fault
 from sirev.store.upkeep.manifests import Manifest, manifest_of
 from sirev.store.upkeep.rows import TableClaim, Unchecked, false_claims
-from sirev.store.upkeep.verify_report import Damage, DamageKind, DamageRemedy, Findings, Remark
+from sirev.store.upkeep.verify_report import Damage, DamageKind, DamageRemedy, Findings, VerifyRemark
 
 OnProgress = Callable[[str, int, int], None]
 """Told what is being checked ("objects", "tables"), and bytes done of bytes in all."""
@@ -103,7 +103,7 @@ class _Check:
                 self._damage("run", path, "is not what the file of this run should be", "drop")
                 continue
             for step, pin in run.pins.items():
-                self.users[pin.artifact].append(address(name, step))
+                self.users[pin.artifact].append(run_address(name, step))
         self.found.runs = len(self.runs)
 
     def _keeps(self) -> None:
@@ -188,13 +188,13 @@ class _Check:
                 if digest not in self.hashed.whole and digest not in self.hashed.faults:
                     self._remark(path, f"its note {name} is gone; no result depends on it")
             if manifest is not None and manifest.newer:
-                self.found.unchecked.append(Remark(_object_path(artifact), f"a manifest of format {manifest.newer}"))
+                self.found.unchecked.append(VerifyRemark(_object_path(artifact), f"a manifest of format {manifest.newer}"))
                 continue
             if manifest is not None and (what := manifest.fault or false.get(artifact) or self._wrong_size(manifest)):
                 self._damage("claim", path, f"its artifact {artifact[:12]} {what}", "drop", belongs)
                 continue
             if manifest is None and artifact in self.hashed.whole:
-                self.found.unchecked.append(Remark(_object_path(artifact), f"a manifest of more than {META_BYTES:,} bytes"))
+                self.found.unchecked.append(VerifyRemark(_object_path(artifact), f"a manifest of more than {META_BYTES:,} bytes"))
                 continue
             absent = [artifact] if manifest is None else self._absent(artifact, manifest)
             if absent and not self.users.get(artifact) and not self._barred(absent):
@@ -230,7 +230,7 @@ class _Check:
         for i, what in found.items():
             artifact, name = of[i]
             if isinstance(what, Unchecked):
-                self.found.unchecked.append(Remark(_object_path(artifact), f"its table {name!r} {what}"))
+                self.found.unchecked.append(VerifyRemark(_object_path(artifact), f"its table {name!r} {what}"))
             else:
                 false[artifact] = f"is not what it claims: table {name!r} {what}"
         return false
@@ -241,7 +241,7 @@ class _Check:
             for step, pin in run.pins.items():
                 at = (pin.key, pin.artifact)
                 if at not in self.records and at not in self.odd_records:
-                    missing[self._record_path(*at)].append(address(name, step))
+                    missing[self._record_path(*at)].append(run_address(name, step))
         for path, belongs in missing.items():
             self._damage("missing", path, "is not there", "again", belongs)
 
@@ -294,7 +294,7 @@ class _Check:
 
     def _steps_of(self, key: str, artifact: str) -> list[str]:
         at = (key, artifact)
-        return [address(n, step) for n, run in self.runs.items() for step, p in run.pins.items() if (p.key, p.artifact) == at]
+        return [run_address(n, step) for n, run in self.runs.items() for step, p in run.pins.items() if (p.key, p.artifact) == at]
 
     def _record_files(self) -> Iterator[tuple[str, str, str]]:
         """Key, artifact and path of each record; what else is among them is remarked."""
@@ -351,7 +351,7 @@ class _Check:
             return False
         if not isinstance(version, int) or version <= newest:
             return False
-        self.found.unchecked.append(Remark(path, f"of format {version}"))
+        self.found.unchecked.append(VerifyRemark(path, f"of format {version}"))
         return True
 
     def _barred_or_newer(self, path: str, error: BadInput) -> None:
@@ -362,7 +362,7 @@ class _Check:
         except (KeyError, TypeError):
             self._damage("record", path, str(error), "hand")
         else:
-            self.found.unchecked.append(Remark(path, f"of format {version}"))
+            self.found.unchecked.append(VerifyRemark(path, f"of format {version}"))
 
     def _record_path(self, key: str, artifact: str) -> str:
         return f"records/{key[:2]}/{key}/{artifact}.json"
@@ -371,7 +371,7 @@ class _Check:
         self.found.damage.append(Damage(kind, path, what, remedy, tuple(dict.fromkeys(belongs or ()))))
 
     def _remark(self, path: str, what: str) -> None:
-        self.found.remarks.append(Remark(path, what))
+        self.found.remarks.append(VerifyRemark(path, what))
 
 
 def marker_fault(raw: bytes) -> str | None:

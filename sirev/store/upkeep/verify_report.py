@@ -30,7 +30,7 @@ class Damage:
 
 
 @dataclass(frozen=True)
-class Remark:
+class VerifyRemark:
     """Something worth knowing that is no damage: `path` below the store, and `what` in words."""
 
     path: str
@@ -52,8 +52,8 @@ class Findings:
     size: int = 0
     seconds: float = 0.0
     damage: list[Damage] = field(default_factory=list)
-    unchecked: list[Remark] = field(default_factory=list)
-    remarks: list[Remark] = field(default_factory=list)
+    unchecked: list[VerifyRemark] = field(default_factory=list)
+    remarks: list[VerifyRemark] = field(default_factory=list)
     leftovers: int = 0
     leftover_size: int = 0
     hollow: int = 0

@@ -18,10 +18,10 @@ from pydantic import Field, model_validator
 from sirev.fields import Count, Section, Seed, Weight
 from sirev.tasks.task import Task
 
-LARGEST = 99  # numbers 0..99 are one token each; nothing a solution writes may exceed it
+LARGEST_NUMBER = 99  # numbers 0..99 are one token each; nothing a solution writes may exceed it
 LARGEST_TOTAL = 40
 
-NAMES = ("Tom", "Ann", "Ben", "Eva", "Max", "Ida", "Leo", "Mia")
+PERSONS = ("Tom", "Ann", "Ben", "Eva", "Max", "Ida", "Leo", "Mia")
 PRONOUNS = ("he", "she", "he", "she", "he", "she", "he", "she")
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 THINGS = ("apples", "books", "cards", "coins", "eggs", "pens", "shells", "stamps")
@@ -115,10 +115,10 @@ def vocabulary() -> list[str]:
     """All tokens of the task, in id order: the special ones, the numbers 0..99, then words and signs."""
     words = {"has", "gets", "of", "How", "many", "now", "?", ".", "####", "+", "-", "*", "=", "plus", "minus", "is"}
     words.update(("starts", "with", "takes", "away", "adds"))
-    for group in (NAMES, PRONOUNS, DAYS, THINGS, GAINS, LOSSES, PACKS, SEPARATORS):
+    for group in (PERSONS, PRONOUNS, DAYS, THINGS, GAINS, LOSSES, PACKS, SEPARATORS):
         words.update(group)
     words.update(w for lead in LEAD_INS for w in lead.split())
-    return [PAD, EOS, UNK, *map(str, range(LARGEST + 1)), *sorted(words)]
+    return [PAD, EOS, UNK, *map(str, range(LARGEST_NUMBER + 1)), *sorted(words)]
 
 
 def draw_story(rng: random.Random, level: int) -> Story:
@@ -142,9 +142,9 @@ def draw_story(rng: random.Random, level: int) -> Story:
 
 def question(rng: random.Random, story: Story) -> str:
     """The story in words, e.g. "Tom has 12 apples. Monday he buys 7. Tuesday he gets 3 bags of 4. How many apples now?"."""
-    who = rng.randrange(len(NAMES))
+    who = rng.randrange(len(PERSONS))
     thing = rng.choice(THINGS)
-    sentences = [f"{NAMES[who]} has {story.start} {thing}."]
+    sentences = [f"{PERSONS[who]} has {story.start} {thing}."]
     for day, event in zip(DAYS, story.events, strict=False):
         if event.count > 1:
             deed = f"gets {event.count} {rng.choice(PACKS)} of {event.size}"
@@ -209,7 +209,7 @@ def _end(rng: random.Random, story: Story) -> list[str]:
     total = story.start
     for event in story.events[::-1]:
         total += event.sign * event.amount
-        if not 0 <= total <= LARGEST:  # no negative numbers in the vocabulary: take the gains first instead
+        if not 0 <= total <= LARGEST_NUMBER:  # no negative numbers in the vocabulary: take the gains first instead
             return _pluses(rng, story)
     return _running(rng, story, tuple(range(len(story.events)))[::-1])
 

@@ -18,7 +18,7 @@ from sirev.tasks.task import Answers, Asked, Data, DataTask, Problems
 from sirev.tasks.templates import render
 
 LETTERS = "ABCDE"
-TEMPLATES = {
+CSQA_TEMPLATES = {
     "csqa_letter": "Answer the question with the letter of the best option.\n\nQuestion: {question}\n{options}\nAnswer:\n",
     "csqa_rationale": (
         'Reason about the question, then end with a line "Answer: X", where X is the letter of the best option.\n\n'
@@ -49,7 +49,7 @@ class Csqa(DataTask):
     guess = 0.2
     splits: ClassVar = {"train": "train", "test": "validation"}
     published: ClassVar = {"train": 9741, "test": 1221}
-    templates: ClassVar = TEMPLATES
+    templates: ClassVar = CSQA_TEMPLATES
 
     @model_validator(mode="after")
     def _explained(self) -> Csqa:
@@ -92,7 +92,7 @@ TASK = Csqa
 
 
 @dataclass(frozen=True)
-class Question:
+class CsqaQuestion:
     """One question as the prompts need it, whichever shape the row had."""
 
     id: str
@@ -118,7 +118,7 @@ def problems(
     """
     if rationales not in RATIONALES:
         raise BadInput(f"rationales: unknown {rationales!r} (known: {', '.join(RATIONALES)})")
-    wording = template or TEMPLATES[RATIONALES[rationales]]
+    wording = template or CSQA_TEMPLATES[RATIONALES[rationales]]
     questions = [_question(row) for row in rows]
     targets = _targets(questions, rationales, split, explanations)
     return problems_in_order(_problem(q, render(wording, **_fields(q)), targets[q.id]) for q in questions if q.id in targets)
@@ -129,25 +129,25 @@ def few_shot(rows: Iterable[Row]) -> Problems:
 
     Sampling must stop at STOP. What comes back is a rationale and a line "Answer: X", as the "ecqa" targets are.
     """
-    template = TEMPLATES["csqa_few_shot"]
+    template = CSQA_TEMPLATES["csqa_few_shot"]
     examples = "".join(f"{render(template, **_fields(q))}{reasoning}\nAnswer: {q.letter}\n\n" for q, reasoning in _examples())
     return problems_in_order(_problem(q, examples + render(template, **_fields(q)), "") for q in map(_question, rows))
 
 
-def _examples() -> list[tuple[Question, str]]:
-    return [(Question("", e.stem, e.options, e.letter), e.reasoning) for e in EXAMPLES]
+def _examples() -> list[tuple[CsqaQuestion, str]]:
+    return [(CsqaQuestion("", e.stem, e.options, e.letter), e.reasoning) for e in EXAMPLES]
 
 
-def _fields(question: Question) -> dict[str, str]:
+def _fields(question: CsqaQuestion) -> dict[str, str]:
     options = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, question.options, strict=True))
     return {"question": question.stem, "options": options}
 
 
-def _problem(question: Question, prompt: str, target: str) -> dict[str, str]:
+def _problem(question: CsqaQuestion, prompt: str, target: str) -> dict[str, str]:
     return {"id": question.id, "prompt": prompt, "target": target, "answer": question.letter, "level": ""}
 
 
-def _targets(questions: list[Question], rationales: str, split: str, explanations: Iterable[Row] | None) -> dict[str, str]:
+def _targets(questions: list[CsqaQuestion], rationales: str, split: str, explanations: Iterable[Row] | None) -> dict[str, str]:
     if rationales == "none":
         return {q.id: q.letter for q in questions}
     if split != "train":
@@ -172,7 +172,7 @@ def _explained(rows: Iterable[Row]) -> dict[str, str]:
     return found
 
 
-def _question(row: Row) -> Question:
+def _question(row: Row) -> CsqaQuestion:
     nested = row.values.get("question")
     inner = Row(row.where, nested) if isinstance(nested, dict) else row  # upstream nests what the Hub has flat
     stem = text(inner, "stem" if inner is not row else "question")
@@ -180,7 +180,7 @@ def _question(row: Row) -> Question:
     if letter not in tuple(LETTERS):
         hint = " (the Hub's test split is published without answers: use validation)" if not letter else ""
         raise BadInput(f"{row.where}: field 'answerKey' must be one of {', '.join(LETTERS)}, found {shown(letter)}{hint}")
-    return Question(text(row, "id"), plain(stem), _options(inner), letter)
+    return CsqaQuestion(text(row, "id"), plain(stem), _options(inner), letter)
 
 
 def _options(row: Row) -> tuple[str, ...]:

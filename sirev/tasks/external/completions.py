@@ -16,7 +16,7 @@ from sirev.tasks.rows import INT64, Row, shown, text
 
 READERS = ("auto", "rows", "lm-eval", "evalplus")
 TEXTS = ("text", "completion", "solution", "response", "output", "generation")
-NAMES: dict[str, tuple[str, ...]] = {
+FIELD_NAMES: dict[str, tuple[str, ...]] = {
     "id": ("problem_id", "id", "task_id", "doc_id", "question", "prompt"),
     "text": (*TEXTS, *(f"{name}s" for name in TEXTS)),
     "correct": ("correct", "is_correct", "passed", "pass"),
@@ -117,14 +117,14 @@ def _unused(rows: Sequence[Row], found: Paths, graded: bool) -> dict[str, Sequen
     used = {at[0] for at in found.values()}
     options = {name: [what for what in MEANT[name] if what not in found] for name in there if name in MEANT and name not in used}
     unused: dict[str, Sequence[str]] = {name: wanted for name, wanted in options.items() if wanted}
-    return unused if graded else unused | {name: [] for name in there if name in NAMES["correct"] and name not in used}
+    return unused if graded else unused | {name: [] for name in there if name in FIELD_NAMES["correct"] and name not in used}
 
 
 def _guessed(rows: Sequence[Row], paths: Paths, kind: str, graded: bool) -> dict[str, list[str]]:
     """The default names that the rows have; BadInput where one is needed and the first row has none or several."""
     found: dict[str, list[str]] = {}
     first, anywhere = rows[0], {name for row in rows for name in row.values}
-    for what, names in NAMES.items():
+    for what, names in FIELD_NAMES.items():
         there = [name for name in names if name in (first.values if what in REQUIRED else anywhere)]
         if what in paths or (what == "correct" and not graded):
             continue

@@ -15,7 +15,7 @@ from sirev.inputs import TooDeep, most_unpacked, parse_json, refuse_wide_encodin
 from sirev.parquet import TooLarge, read_batches
 from sirev.tasks.rows import Row, one_line, read_jsonl, shown
 
-FORMS = (".parquet", ".json", ".jsonl")
+FILE_FORMS = (".parquet", ".json", ".jsonl")
 NOT_READ = (
     *(".csv", ".tsv", ".xls", ".xlsx", ".ods", ".arrow", ".feather", ".pkl", ".pickle", ".pt", ".npy", ".npz"),
     *(".yaml", ".yml", ".xml", ".html", ".md", ".zip", ".tar", ".tgz", ".zst", ".xz", ".bz2"),
@@ -31,7 +31,7 @@ def file_form(path: Path) -> str:
     suffix = _suffix(path)
     if suffix in NOT_READ:
         raise BadInput(f"{path}: {suffix[1:].upper()} is not read; JSONL, JSON or Parquet")
-    return suffix if suffix in FORMS else ".jsonl"
+    return suffix if suffix in FILE_FORMS else ".jsonl"
 
 
 def _suffix(path: Path) -> str:
@@ -46,10 +46,10 @@ def files_at(place: str | Path) -> list[Path]:
     """
     path = Path(os.path.expanduser(place))
     if path.is_dir():
-        found = [one for one in path.iterdir() if one.is_file() and not one.name.startswith(".") and _suffix(one) in FORMS]
+        found = [one for one in path.iterdir() if one.is_file() and not one.name.startswith(".") and _suffix(one) in FILE_FORMS]
         kinds = sorted({_suffix(one) for one in found})
         if not found:
-            raise BadInput(f"{place}: the folder holds no {', '.join(FORMS[:-1])} or {FORMS[-1]} file")
+            raise BadInput(f"{place}: the folder holds no {', '.join(FILE_FORMS[:-1])} or {FILE_FORMS[-1]} file")
         if len(kinds) > 1:
             raise BadInput(
                 f"{place}: the folder holds {' and '.join(kinds)} files; choose by a pattern, such as {path / '*'}{kinds[-1]}"

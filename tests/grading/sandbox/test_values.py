@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sirev.grading.sandbox import values
-from sirev.grading.sandbox.values import DEEPEST, LARGEST, MOST, Opaque, Unfit, decode, encode
+from sirev.grading.sandbox.values import DEEPEST, LARGEST_VALUE, MOST, Opaque, Unfit, decode, encode
 
 MATE = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 """Two halves of one character, which JSON can't tell from the character."""
@@ -261,10 +261,15 @@ def test_a_decimal_comes_out_unless_it_is_longer_than_memory_as_a_number() -> No
 
 
 def test_so_long_a_text_comes_out_and_no_longer() -> None:
-    assert come_out("x" * LARGEST) == "x" * LARGEST
-    assert come_out(b"x" * (LARGEST // 2)) == b"x" * (LARGEST // 2)
-    assert come_out(1 << (4 * LARGEST - 2)) == 1 << (4 * LARGEST - 2)
-    for value in ("x" * (LARGEST + 1), b"x" * LARGEST, 1 << (4 * LARGEST + 4), ["x" * (LARGEST // 2)] * 3):
+    assert come_out("x" * LARGEST_VALUE) == "x" * LARGEST_VALUE
+    assert come_out(b"x" * (LARGEST_VALUE // 2)) == b"x" * (LARGEST_VALUE // 2)
+    assert come_out(1 << (4 * LARGEST_VALUE - 2)) == 1 << (4 * LARGEST_VALUE - 2)
+    for value in (
+        "x" * (LARGEST_VALUE + 1),
+        b"x" * LARGEST_VALUE,
+        1 << (4 * LARGEST_VALUE + 4),
+        ["x" * (LARGEST_VALUE // 2)] * 3,
+    ):
         assert isinstance(come_out(value), Opaque)
 
 
@@ -379,7 +384,7 @@ def test_what_is_nested_too_deeply_is_unfit() -> None:
         {"set": list(range(2 * MOST))},
         {"dict": [[n, n] for n in range(2 * MOST)]},
         {"tuple": [{"list": [0] * MOST}, {"list": [0] * MOST}]},
-        {"int": "f" * (2 * LARGEST)},
+        {"int": "f" * (2 * LARGEST_VALUE)},
         {"range": [0, 10**12, 1]},
     ],
     ids=lambda content: json.dumps(content)[:20],

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from sirev.metrics.comparison.compare import compare, rounded
-from sirev.metrics.comparison.inputs import RunMeasures, Settings
+from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
 from sirev.metrics.families.measures import Measures
 from sirev.store.digests import canonical_json
 from tests.metrics.comparison.studies import diversity, draws, greedy, study
 
-QUICK = Settings(replicates=400)
+QUICK = ComparisonSettings(replicates=400)
 
 
 @pytest.fixture
@@ -133,10 +133,10 @@ def test_draws_alone_leave_pass_at_1_out() -> None:
     assert last["mean_accuracy"]["value"] == 0.5
 
 
-FROM_DRAWS = Settings(replicates=400, from_draws=True)
+FROM_DRAWS = ComparisonSettings(replicates=400, from_draws=True)
 
 
-def drawn(n: int, first: dict[str, int], later: dict[str, int], settings: Settings = FROM_DRAWS) -> dict[str, Any]:
+def drawn(n: int, first: dict[str, int], later: dict[str, int], settings: ComparisonSettings = FROM_DRAWS) -> dict[str, Any]:
     """Two models of which draws alone are known, so many of them right."""
     models = {1: Measures(greedy=None, draws=draws(n, first)), 2: Measures(greedy=None, draws=draws(n, later))}
     return compare([RunMeasures("samples", 0, models)], "letters", None, settings)
@@ -177,7 +177,7 @@ def test_models_that_are_alike_are_rarely_told_apart_by_their_draws() -> None:
     for _ in range(60):
         chances = generator.beta(0.5, 0.5, 60)
         right = [dict(zip(map(str, range(60)), map(int, generator.binomial(8, chances)), strict=True)) for _ in range(2)]
-        (verdict,) = drawn(8, *right, Settings(replicates=200, from_draws=True))["verdicts"]
+        (verdict,) = drawn(8, *right, ComparisonSettings(replicates=200, from_draws=True))["verdicts"]
         up += verdict["outcomes"]["pass_at_1"]["is"] in ("up", "down")
     assert up <= 6  # 5 % of 60 is 3, and Holm's correction makes it fewer
 

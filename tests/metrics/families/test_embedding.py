@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sirev.metrics.families.diversity import PAPER_DRAWS
-from sirev.metrics.families.embedding import by_kind_of_pair, embedding_diversity, unlikeness
+from sirev.metrics.families.embedding import by_kind_of_pair, embedding_diversity, embedding_unlikeness
 
 
 def cosine(one: np.ndarray, other: np.ndarray) -> float:
@@ -20,7 +20,7 @@ def mean_unlikeness(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float:
 def test_a_hand_worked_example() -> None:
     # Cosines of the three pairs: 0 between the axes, 0.6 and 0.8 with the third.
     unit = np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
-    assert unlikeness(unit) == pytest.approx(1 - (0 + 0.6 + 0.8) / 3)
+    assert embedding_unlikeness(unit) == pytest.approx(1 - (0 + 0.6 + 0.8) / 3)
     assert by_kind_of_pair(unit[:2], unit[2:]) == {
         "right-right": [1, pytest.approx(1.0)],
         "mixed": [2, pytest.approx(1 - (0.6 + 0.8) / 2)],

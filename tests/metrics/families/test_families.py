@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from sirev.metrics.comparison.compare import compare
-from sirev.metrics.comparison.inputs import RunMeasures, Settings
+from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
 from sirev.metrics.families import FAMILIES, SHOWN, of_draws
-from sirev.metrics.families.family import Compared, Draw, Family, Kind, Tree
+from sirev.metrics.families.family import AnswerType, Compared, Draw, Family, Tree
 from sirev.metrics.families.measures import Measures, column
-from sirev.metrics.families.shown import LARGEST
+from sirev.metrics.families.shown import LARGEST_K
 from tests.metrics.comparison.studies import draws, greedy, study
 
 
-def measure(draws: Sequence[Draw], kind: Kind) -> dict[str, Any]:
+def measure(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
     return {"words": sum(len(draw.text.split()) for draw in draws) / len(draws)}
 
 
@@ -50,7 +50,7 @@ def test_a_registered_family_is_in_the_comparison_with_its_interval(length: Fami
         rows = [{"id": name, "words": words + i} for i, name in enumerate("abcd")]
         return Measures(greedy(dict.fromkeys("abcd", 1)), draws(4, dict.fromkeys("abcd", 2)), families={"length": rows})
 
-    found = compare([RunMeasures("sft", 0, {1: model(3.0), 2: model(5.0)})], "math", None, Settings(replicates=100))
+    found = compare([RunMeasures("sft", 0, {1: model(3.0), 2: model(5.0)})], "math", None, ComparisonSettings(replicates=100))
     for iteration, mean in zip(found["runs"][0]["iterations"], (4.5, 6.5), strict=True):
         words = iteration["length"]["words"]  # type: ignore[typeddict-item]
         assert (words["value"], words["n"]) == (mean, 4)
@@ -58,25 +58,27 @@ def test_a_registered_family_is_in_the_comparison_with_its_interval(length: Fami
 
 
 def test_runs_from_before_a_family_was_there_say_why_they_lack_it(length: Family) -> None:
-    found = compare(study(np.random.default_rng(0), 40), "math", None, Settings(replicates=100))
+    found = compare(study(np.random.default_rng(0), 40), "math", None, ComparisonSettings(replicates=100))
     words = found["runs"][0]["iterations"][0]["length"]["words"]  # type: ignore[typeddict-item]
     assert (words["value"], words["reason"]) == (None, "no draws were given")
 
 
 def test_families_that_share_a_field_are_joined_in_it() -> None:
-    group = compare(study(np.random.default_rng(0), 40), "math", None, Settings(replicates=100))["runs"][0]["iterations"][0]
+    group = compare(study(np.random.default_rng(0), 40), "math", None, ComparisonSettings(replicates=100))["runs"][0][
+        "iterations"
+    ][0]
     assert group["diversity"]["correct"].keys() == {
         *("distinct_n", "distinct_equations", "distinct_programs", "sentence_bert", "matched")
     }
 
 
 def test_what_reports_show_is_in_a_comparison() -> None:
-    found: Any = compare(study(np.random.default_rng(0), 40), "math", None, Settings(replicates=100))
+    found: Any = compare(study(np.random.default_rng(0), 40), "math", None, ComparisonSettings(replicates=100))
     iteration = found["runs"][0]["iterations"][1]
 
     def there(node: Any, path: Sequence[str]) -> bool:
         for key in path:
-            node = node[max(node, key=int) if key == LARGEST else key]
+            node = node[max(node, key=int) if key == LARGEST_K else key]
         return {"value", "low", "high", "n", "reason"} <= node.keys()
 
     for shown in SHOWN:

@@ -6,7 +6,7 @@ from sirev.store.artifacts import Output
 from sirev.store.records import action_key
 from sirev.store.runs import Pin, Run
 from sirev.store.store import Store
-from sirev.store.upkeep.closure import reach
+from sirev.store.upkeep.closure import closure_of
 
 MODEL = {"stage": "train", "version": 1, "parameters": {}, "inputs": {}}
 GRADES = {"stage": "grade", "version": 1, "parameters": {}, "inputs": {}}
@@ -24,7 +24,7 @@ def made(path: Path) -> tuple[Store, Run]:
 
 def test_a_run_reaches_records_manifests_files_and_notes(tmp_path: Path) -> None:
     store, run = made(tmp_path)
-    found = reach(store, [run, run])
+    found = closure_of(store, [run, run])
     assert {record.action["stage"] for record in found.records.values()} == {"train", "grade"}
     assert set(found.artifacts) == {pin.artifact for pin in run.pins.values()}
     assert sorted(found.objects.values()) == [2, 2, 5, 7]
@@ -38,7 +38,7 @@ def test_files_of_hollow_artifacts_are_left_out_but_not_what_others_have_too(tmp
     config = store.publish(shared, Output(files={"reference.json": b"{}"}))
     run.pins["model:0"] = Pin(action_key(shared), config.digest)
     model = run.pins["train:1"].artifact
-    found = reach(store, [run], {model})
+    found = closure_of(store, [run], {model})
     assert found.hollow == {model}
     assert model in found.artifacts
     assert sorted(found.objects.values()) == [2, 2, 5]
@@ -49,6 +49,6 @@ def test_what_a_run_pins_and_the_store_lacks_is_said(tmp_path: Path) -> None:
     pin = run.pins["grade:1"]
     store.records.path(pin.key, pin.artifact).unlink()
     store.objects.path(pin.artifact).unlink()
-    found = reach(Store(tmp_path), [run])
+    found = closure_of(Store(tmp_path), [run])
     assert any("one:1:grade" in text for text in found.missing)
     assert any(pin.artifact[:12] in text and "missing" in text for text in found.missing)

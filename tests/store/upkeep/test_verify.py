@@ -17,7 +17,7 @@ from sirev.store.artifacts import Artifact, Output
 from sirev.store.digests import canonical_json, sealed, sha256, unsealed
 from sirev.store.records import Record, action_key
 from sirev.store.store import Store
-from sirev.store.tables import Row, Table, rows_digest, to_parquet
+from sirev.store.tables import Table, TableRow, rows_digest, to_parquet
 from sirev.store.untrusted_files import META_BYTES
 from sirev.store.upkeep.hashing import hash_objects
 from sirev.store.upkeep.repair import marker_damage, mend_marker, repair
@@ -361,7 +361,9 @@ def test_a_marker_of_a_newer_format_is_left_to_a_newer_sirev(small: SmallStore) 
         max_size=12,
     )
 )
-def test_rows_are_hashed_as_they_were_when_the_table_was_made(tmp_path_factory: pytest.TempPathFactory, rows: list[Row]) -> None:
+def test_rows_are_hashed_as_they_were_when_the_table_was_made(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[TableRow]
+) -> None:
     columns = {"name": "string", "n": "int", "x": "float", "yes": "bool"}
     table = Table(columns, rows, ("n", "name"))
     content = to_parquet(columns, rows)  # in another order than the table's
