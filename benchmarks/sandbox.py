@@ -39,7 +39,7 @@ from typing import Any
 
 from grading import published
 
-from sirev.grading.claims import TestClaim, claims
+from sirev.grading.claims import AssertionClaim, claims
 from sirev.grading.grade import IN_PROCESS, RIGHT
 from sirev.grading.mbpp import program_verdict
 from sirev.grading.sandbox import TIERS, Limits, Program, Tier, run
@@ -322,7 +322,7 @@ def made() -> Iterator[Made]:
 
 def verdicts(programs: Iterable[Asked], tier: Tier, workers: int) -> Generator[tuple[int, str]]:
     """(index, what the sandbox and the comparison outside of it make of the program), as they end."""
-    pending: dict[int, list[TestClaim]] = {}
+    pending: dict[int, list[AssertionClaim]] = {}
 
     def coming() -> Iterator[Program]:
         for index, program in enumerate(programs):

@@ -38,7 +38,7 @@ _SINGLETONS = (None, True, False, ...)
 
 
 @dataclass(frozen=True)
-class TestClaim:
+class AssertionClaim:
     """One test: the question it puts to the program, and the expression that decides about the value (None: decided inside)."""
 
     question: Question
@@ -51,13 +51,13 @@ class TestClaim:
         return self.decides is None or bool(_evaluate(self.decides, self.asked, value))
 
 
-def claims(tests: Sequence[str]) -> list[TestClaim]:
+def claims(tests: Sequence[str]) -> list[AssertionClaim]:
     """A claim for each test, in order."""
     return [_claim(test) for test in tests]
 
 
-def _claim(test: str) -> TestClaim:
-    inside = TestClaim(Question("holds", test))
+def _claim(test: str) -> AssertionClaim:
+    inside = AssertionClaim(Question("holds", test))
     try:
         statements = ast.parse(test).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -69,7 +69,7 @@ def _claim(test: str) -> TestClaim:
         return inside
     # Of a built-in on literals the test itself may be the owner, as of `set([1, 2])`, or the program, as of its own `sum(1, 2)`.
     asked = calls or builtins
-    return TestClaim(Question("value", ast.unparse(asked[0])), statement.test, asked[0]) if len(asked) == 1 else inside
+    return AssertionClaim(Question("value", ast.unparse(asked[0])), statement.test, asked[0]) if len(asked) == 1 else inside
 
 
 def _fits(node: ast.expr, calls: list[ast.Call], builtins: list[ast.Call]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sirev.errors import BadInput
 from sirev.grading import extract
-from sirev.grading.claims import TestClaim, claims
+from sirev.grading.claims import AssertionClaim, claims
 from sirev.grading.grade import IN_PROCESS, RIGHT, Grade, grade_because
 from sirev.grading.graders import Settings
 from sirev.grading.sandbox import SAYS, TIERS, Found, Limits, Outcome, Program, Tier, best_tier, run
@@ -87,7 +87,7 @@ def _accepted(least: Tier) -> Found:
     return found
 
 
-def program_verdict(outcome: Outcome, tests: Sequence[TestClaim]) -> str:
+def program_verdict(outcome: Outcome, tests: Sequence[AssertionClaim]) -> str:
     """The reason of a grade: RIGHT, IN_PROCESS, or what went wrong first.
 
     "KIND" or "KIND: more": a failed assertion with its number (from 1), an exception with its type and last line, a syntax
@@ -109,7 +109,9 @@ def program_verdict(outcome: Outcome, tests: Sequence[TestClaim]) -> str:
     return f"{outcome.ended}: {outcome.detail}" if outcome.detail else outcome.ended
 
 
-def _programs(distinct: Sequence[tuple[str, Tests]], taken: Mapping[Tests, list[TestClaim]], prelude: bool) -> Iterator[Program]:
+def _programs(
+    distinct: Sequence[tuple[str, Tests]], taken: Mapping[Tests, list[AssertionClaim]], prelude: bool
+) -> Iterator[Program]:
     for code, tests in distinct:
         parts = (code, tests.setup) if tests.setup else (code,)
         yield Program(parts, tuple(claim.question for claim in taken[tests]), prelude)

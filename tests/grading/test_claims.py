@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sirev.grading.claims import TestClaim, claims
+from sirev.grading.claims import AssertionClaim, claims
 from sirev.grading.sandbox import values
 from tests.grading.conftest import Published
 
 
-def claim(test: str) -> TestClaim:
+def claim(test: str) -> AssertionClaim:
     (found,) = claims([test])
     return found
 
@@ -125,7 +125,7 @@ def test_a_builtin_on_literals_is_the_programs_where_nothing_else_is(test: str, 
     ],
 )
 def test_these_run_inside_as_they_are(test: str) -> None:
-    assert claim(test) == TestClaim(claim(test).question)
+    assert claim(test) == AssertionClaim(claim(test).question)
     assert (claim(test).question.kind, claim(test).question.source) == ("holds", test)
     assert claim(test).holds(None)
 
