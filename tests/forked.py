@@ -109,7 +109,7 @@ class Warm(Resident):
         from_child, events = os.pipe()
         with self.log.open("a") as log:
             own = {name: wanted[name] for name in OWN if name in wanted}
-            child = Forked(type(self).stem(), own, [requests, events, log.fileno()])
+            child = Forked(type(self).stem(), [os.getcwd(), own], [requests, events, log.fileno()])
         os.close(requests)
         os.close(events)
         child.stdin, child.stdout = os.fdopen(to_child, "w"), os.fdopen(from_child)
@@ -213,8 +213,10 @@ def _attend(parent: int, request: Any, descriptors: list[int], function: Callabl
     os._exit(0)
 
 
-def child(own: dict[str, str], _: list[int]) -> None:
+def child(request: Any, _: list[int]) -> None:
     """Serve as the child of a run; from a path of its own it may import another TRL."""
+    folder, own = request
+    os.chdir(folder)
     if (path := own.get("PYTHONPATH", "")) != os.environ.get("PYTHONPATH", ""):
         sys.path[:0] = path.split(os.pathsep)
         for name in [*sys.modules]:

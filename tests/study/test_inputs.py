@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -279,7 +280,7 @@ def test_an_own_class_in_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("module", ["riddles", "package.riddles", "package"])
 def test_an_own_class_in_a_module_of_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.path", ["/nowhere"])
+    monkeypatch.setattr("sys.path", [path for path in sys.path if path])  # a copy, without the current folder
     (tmp_path / "package").mkdir()
     for file in ("riddles.py", "package/riddles.py", "package/__init__.py"):
         (tmp_path / file).write_text(RIDDLES)
