@@ -284,7 +284,7 @@ class MadeRun:
 
     def pin(self, step: str, output: Output, inputs: Mapping[str, str] | None = None) -> Artifact:
         """Store what a step made, and pin it."""
-        action = {"made": step, "inputs": dict(inputs or {})}
+        action = {"stage": "made", "parameters": {"step": step}, "inputs": dict(inputs or {})}
         artifact = self.store.publish(action, output)
         self.run.pins[step] = Pin(action_key(action), artifact.digest)
         self.store.runs.save(self.run)
