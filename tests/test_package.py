@@ -162,3 +162,14 @@ def test_few_names_mean_two_things() -> None:
                 homes.setdefault(name, []).append(place)
     twice = {name: places for name, places in sorted(homes.items()) if len(places) > 1}
     assert len(twice) <= SAID_TWICE, twice
+
+
+def test_the_sandbox_can_be_lifted_out() -> None:
+    """It needs nothing else of sirev but that a child ends with its parent."""
+    needed = {
+        name for path in (ROOT / "grading" / "sandbox").rglob("*.py") for name in imported(path.read_text(encoding="utf-8"))
+    }
+    assert {name for name in needed if not name.startswith("sirev.grading.sandbox")} == {"sirev.processes.parent_death"}
+    loaded = modules_after("import sirev.grading.sandbox as s; s.run, s.best_tier, s.Program")
+    outside = {name for name in loaded if name.split(".")[0] == "sirev" and not name.startswith("sirev.grading.sandbox")}
+    assert outside <= {"sirev", "sirev.grading", "sirev.processes", "sirev.processes.parent_death"}
