@@ -1,4 +1,4 @@
-"""What the sections of a recipe are made of."""
+"""Base class and field types of a recipe's sections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the library's functions are called by hand: one value where a list is expected, and progress in a notebook."""
+"""Conveniences of the library's functions: one value where a list is expected, and progress in a notebook."""
 
 from __future__ import annotations
 

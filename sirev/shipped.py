@@ -1,4 +1,4 @@
-"""Where the files lie that come with sirev. Imports nothing heavy: tab completion asks here too."""
+"""Places of the files that come with sirev. Imports nothing heavy: tab completion asks here too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a line about an unknown name ends."""
+"""Suggestions after an unknown name."""
 
 from __future__ import annotations
 

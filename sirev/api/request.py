@@ -1,4 +1,4 @@
-"""What `iterate`, `plan` and `why` are asked for, checked: a recipe, which runs of it, and the store that they are in."""
+"""The checked request of `iterate`, `plan` and `why`: a recipe, which runs of it, and their store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands of `sirev` take. What they do is imported when they are called: nothing heavy before it is needed."""
+"""Options of the commands of `sirev`. The work is imported when a command is called: nothing heavy before it is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How commands read their words and show their help: one line about a mistake, and what would have been right."""
+"""Parsing and help of commands: one line about a mistake, and what would have been right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command shows while it compares runs that have not been compared together yet: a bar, or plain lines elsewhere."""
+"""Progress of comparing runs that have not been compared together yet: a bar, or plain lines without a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the shell offers at the Tab key: recipes, methods, sections, runs. Nothing heavy is imported for it."""
+"""Completions at the Tab key: recipes, methods, sections, runs. Imports nothing heavy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the words of a command that are no options mean: a recipe, a step, a section."""
+"""Positional words of a command: a recipe, a step, a section."""
 
 from __future__ import annotations
 

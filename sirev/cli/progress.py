@@ -1,4 +1,4 @@
-"""What `sirev iterate` shows while it runs: bars on a terminal, plain lines elsewhere."""
+"""Progress of `sirev iterate`: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every engine is asked and what it gives back; the stages above know no engine by more than this."""
+"""The interface of engines: requests, answers, and no more; the stages above know an engine by nothing else."""
 
 from __future__ import annotations
 

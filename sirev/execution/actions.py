@@ -1,4 +1,4 @@
-"""From a step to its action, and to the artifact that a run is to use for it."""
+"""The action of a step, and the artifact that a run is to use for it."""
 
 from __future__ import annotations
 

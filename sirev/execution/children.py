@@ -1,4 +1,4 @@
-"""What the runs of one invocation share: the children that do the work, a scratch folder, the word to stop."""
+"""Shared by the runs of one invocation: child processes, a scratch folder, the stop flag."""
 
 from __future__ import annotations
 

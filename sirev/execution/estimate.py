@@ -1,4 +1,4 @@
-"""What a plan would take: answers and tokens, memory, disk, hours; each number with what it rests on.
+"""Estimates of a plan: answers and tokens, memory, disk, hours; each number with what it rests on.
 
 Counts come from the recipe; lengths, sizes of training sets and rates from earlier runs of the recipe in this store
 where there are any, else from assumptions that are named.

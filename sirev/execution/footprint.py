@@ -1,4 +1,4 @@
-"""How much memory and disk a recipe's model takes, in bytes; from its shape and the recipe alone, nothing is measured."""
+"""Memory and disk of a recipe's model in bytes, from its shape and the recipe alone; nothing is measured."""
 
 from __future__ import annotations
 

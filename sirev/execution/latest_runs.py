@@ -1,4 +1,4 @@
-"""Which runs the last `iterate` was about, so that a report need not be told.
+"""The runs of the last `iterate`, so that a report need not be told.
 
 Kept outside of the store, because a replay that finds everything must leave the store untouched.
 """

@@ -1,4 +1,4 @@
-"""How far an invocation is: steps done of all, and the time left at the rates seen."""
+"""Progress of an invocation: steps done of all, and the time left at the rates seen."""
 
 from __future__ import annotations
 

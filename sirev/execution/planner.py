@@ -1,4 +1,4 @@
-"""What a run would do: every step looked up, none computed."""
+"""The plan of a run: every step looked up, none computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an action is made of, and how two of them differ: stage, version, parameters, inputs, environment.
+"""The components of an action, and the difference of two: stage, version, parameters, inputs, environment.
 
 Only actions are looked at here, never a store: where an input came from is told by `sirev.explain.recorded`.
 """

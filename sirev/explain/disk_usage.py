@@ -1,4 +1,4 @@
-"""What takes the space of a store: by stage, by run, and what no run reaches.
+"""Disk usage of a store: by stage, by run, and what no run reaches.
 
 Sizes of what runs reach come from manifests alone; only `usage` looks at the folders themselves. A byte is a file's
 length unless it says "on disk", which is what the file system gave it.

@@ -1,4 +1,4 @@
-"""What is known of the steps of a plan: which are hits, and of the others why not."""
+"""Explanations of a plan's steps: cached, or why not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the store remembers: what was computed when and where, and which runs use an artifact."""
+"""History of a store: what was computed when and where, and which runs use an artifact."""
 
 from __future__ import annotations
 

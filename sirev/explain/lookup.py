@@ -1,4 +1,4 @@
-"""What a user calls a run or an artifact: a name, a step, the beginning of an id or of a digest.
+"""Lookup by a user's name for a run or an artifact: an id, a step, the beginning of an id or of a digest.
 
 A name that is the beginning of several things is refused with the candidates, never guessed at.
 """

@@ -1,4 +1,4 @@
-"""What a store has recorded, as it is asked about when actions are compared: by stage, by run, by what was made."""
+"""An index of recorded actions, for comparing them: by stage, by run, by what was made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where two runs part: the first step that differs, what differs there, and what follows from it."""
+"""The difference of two runs: the first step that differs, what differs there, and what follows from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an answer equals the gold answer as mathematics: exactly for equal texts and numbers, by Math-Verify for the rest."""
+"""Equality of an answer and the gold answer as mathematics: exact for equal texts and numbers, else by Math-Verify."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""Where the answer stands in a completion: the number, the \boxed{}, the letter or the code that the model committed to.
+r"""Extraction of the answer from a completion: the number, the \boxed{}, the letter or the code that the model committed to.
 
 Nothing here judges. Each function returns what it read, or None where the completion holds no answer of that form.
 """

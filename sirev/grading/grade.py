@@ -1,4 +1,4 @@
-"""What every grader says of a completion: right or wrong, why, and what it read as the answer."""
+"""A grade: correct or not, the reason, and the answer that was read."""
 
 from __future__ import annotations
 

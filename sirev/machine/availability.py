@@ -1,4 +1,4 @@
-"""Whether what a recipe reads from elsewhere can be had here: models, data sets, a server."""
+"""Availability of what a recipe reads from elsewhere: models, data sets, a server."""
 
 from __future__ import annotations
 

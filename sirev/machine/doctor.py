@@ -1,4 +1,4 @@
-"""What this machine has for sirev, and whether a recipe can run on it."""
+"""Inspection of this machine, and of its fitness for a recipe."""
 
 from __future__ import annotations
 

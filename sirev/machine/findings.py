@@ -1,4 +1,4 @@
-"""What a look at this machine finds: one finding per thing, each with what to do about it."""
+"""Findings of an inspection: one per thing, each with its remedy."""
 
 from __future__ import annotations
 

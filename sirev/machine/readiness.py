@@ -1,4 +1,4 @@
-"""Whether this machine can compute what runs still lack, asked before the first of it is computed.
+"""Readiness of this machine for the steps that runs still lack, asked before the first of them is computed.
 
 A replay is never asked. What is looked at, and what to do about it, is `sirev.machine.doctor`'s.
 """

@@ -1,4 +1,4 @@
-"""Where a later model's pass@k curve falls to that of the first. Imported by what computes alone."""
+"""The k at which a later model's pass@k falls to that of the first. Needs numpy: import only from code that computes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What accuracy by level says of a model."""
+"""Disparity of accuracy between levels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How unlike the answers to one problem are. Each measure is a share: 1 is all different, near 0 all alike.
+"""Distinct shares of the answers to one problem: 1 is all different, near 0 all alike.
 
 What is counted distinct are n-grams of tokens, or the form of a whole answer (its equation list, its program). Values over sets
 of different sizes are not comparable, since all of them fall as a set grows: `expected_distinct` takes the sizes out.

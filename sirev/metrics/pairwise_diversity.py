@@ -1,4 +1,4 @@
-"""How unlike pairs of answers to one problem are, by kind of pair, and what a change of it is made of.
+"""Diversity of pairs of answers to one problem, by kind of pair, and the parts of its change.
 
 A pair is right-right, mixed or wrong-wrong. D is the mean unlikeness over all pairs: D = sum over kinds of w_k * D_k, where w_k
 is the kind's share of the pairs. So D changes where the kinds' shares do (composition), and where pairs of one kind grow alike

@@ -1,4 +1,4 @@
-"""When two programs are one: their Python is equal up to formatting, comments, docstrings and names. Nothing is run."""
+"""Equality of programs up to formatting, comments, docstrings and names. Nothing is run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one more draw of the same model would gain: the control beside pass@N on an improvement set.
+"""The re-roll control: what one more draw of the same model would gain, beside pass@N on an improvement set.
 
 IS(t) holds problems that M_1 got wrong and M_t gets right. M_1's pass@N on them is high even if M_t learnt nothing, since
 problems that a second attempt solves are those within M_1's reach. Imported by what computes alone.

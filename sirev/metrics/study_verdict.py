@@ -1,4 +1,4 @@
-"""What the outcomes of M_T against M_1 add up to: progress, reversal, regress, no change, or can't tell."""
+"""The verdict on the outcomes of M_T against M_1: progress, reversal, regress, no change, or can't tell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the draws of one problem answer: how the votes fall, what a majority of them says, and how uncertain they are.
+"""Votes of the draws of one problem: their distribution, the majority's answer, and their entropy.
 
 A ballot is what one draw votes for: RIGHT, the text of a wrong answer, or None for a draw that no answer could be read from.
 All right answers are one answer, however they are written.

@@ -1,4 +1,4 @@
-"""What passes between a process and its children: dataclasses on both sides, JSON lines in ASCII on the way.
+"""Messages between a process and its children: dataclasses on both sides, JSON lines in ASCII on the way.
 
 A function that a child is asked for takes a request and a way to emit events, and returns a result. Both sides read its
 annotations, so neither looks a field up by name.

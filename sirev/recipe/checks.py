@@ -1,4 +1,4 @@
-"""What the sections of a recipe can't check alone: every field must be read by something, and what is read be there."""
+"""Checks between the sections of a recipe: every field is read by something, and what is read is there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a recipe, as one line in the recipe's own words."""
+"""Errors of a recipe, as one line in the recipe's own words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recipe is called that is run with another model than its own."""
+"""The name of a recipe that is run with another model than its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which fields a recipe has at a place, and where in a recipe there is a field of a given name."""
+"""The fields of a recipe: which there are at a place, and where a field of a given name is."""
 
 from __future__ import annotations
 

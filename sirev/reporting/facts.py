@@ -1,4 +1,4 @@
-"""What a study was: its model, data, sampling, training, versions and dates, from the store alone."""
+"""Facts of a study: model, data, sampling, training, versions and dates, from the store alone."""
 
 from __future__ import annotations
 

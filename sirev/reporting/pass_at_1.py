@@ -1,4 +1,4 @@
-"""What reports call pass@1: of greedy answers, or estimated from draws where there are none."""
+"""The source of pass@1 in reports: greedy answers, or draws where there are none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which settings of a recipe a report is about, and how runs of other settings are told apart."""
+"""The settings of a recipe that a report is about, and what tells runs of other settings apart."""
 
 from __future__ import annotations
 

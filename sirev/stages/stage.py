@@ -1,4 +1,4 @@
-"""What a stage is: a named, versioned function from parameters and artifacts to one artifact."""
+"""A stage: a named, versioned function from parameters and artifacts to one artifact."""
 
 from __future__ import annotations
 

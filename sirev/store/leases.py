@@ -1,4 +1,4 @@
-"""What a running process stands on and no run's file names yet, so that a collection beside it leaves it alone.
+"""Leases: temporary roots of running processes, for what no run's file names yet, so that a collection spares it.
 
 As the temporary roots of Nix: the process appends digests to a file of its own, which it holds by a lock; a file whose
 lock can be had belonged to a process that is gone. `Gate` keeps a collection and the moments in which something becomes

@@ -1,4 +1,4 @@
-"""What happened when an action ran: recorded beside its result, never part of a key or an artifact."""
+"""Provenance of an action: recorded beside its result, never part of a key or an artifact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of every M_t, and what is measured of its answers."""
+"""The evaluation of every M_t: what is asked, and what is measured of its answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a recipe's problems and base model come from, as parameters of their stages: what they are, not where they lie."""
+"""Inputs of a study, problems and base model, as parameters of their stages: content, not location."""
 
 from __future__ import annotations
 

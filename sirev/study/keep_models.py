@@ -1,4 +1,4 @@
-"""Which of a run's models to keep: they are the large files, and what was measured of them stays without them."""
+"""The choice of models to keep: they are the large files, and what was measured of them stays without them."""
 
 from __future__ import annotations
 

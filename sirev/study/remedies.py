@@ -1,4 +1,4 @@
-"""What mends it, as a reader can type it: how to make a store's runs, or to compute again what a store lacks."""
+"""Remedies as commands to type: for making a store's runs, or computing again what a store lacks."""
 
 from __future__ import annotations
 

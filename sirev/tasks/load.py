@@ -1,4 +1,4 @@
-"""From a task's rows, wherever they are, to the problems of one split; runs in a child process."""
+"""Loading of a task's rows, wherever they are, as the problems of one split; runs in a child process."""
 
 from __future__ import annotations
 

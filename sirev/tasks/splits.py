@@ -1,4 +1,4 @@
-"""Which published split and which local file a split's problems come from. Imports nothing heavy: every replay asks."""
+"""The published split and the local file behind a split. Imports nothing heavy: every replay asks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From text to tokens and back, in one place for trainers and engines: both must see exactly the same.
+"""Tokenisation, in one place for trainers and engines: both must see exactly the same.
 
 A prompt and its answer are tokenised together, because many tokenizers treat the beginning of a text in a way of
 their own, and split at the prompt's end.

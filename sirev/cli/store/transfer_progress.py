@@ -1,4 +1,4 @@
-"""What a push or a pull shows while it goes on: a bar on a terminal, a line every ten seconds elsewhere."""
+"""Progress of a push or a pull: a bar on a terminal, a line every ten seconds elsewhere."""
 
 from __future__ import annotations
 

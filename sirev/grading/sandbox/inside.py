@@ -1,4 +1,4 @@
-"""Where a program runs: in a process of its own, forked from a worker, that ends with it.
+"""The inside of a program's process: forked from a worker, ends with it.
 
 Everything here happens under the program's eyes and can be changed by it. What is believed of it, outside, is only what a
 lie could not have guessed: see `sirev.grading.sandbox`.

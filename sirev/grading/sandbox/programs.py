@@ -1,4 +1,4 @@
-"""What is asked of the sandbox, and what it answers."""
+"""Questions to the sandbox, and its answers."""
 
 from __future__ import annotations
 

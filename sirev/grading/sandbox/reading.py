@@ -1,4 +1,4 @@
-"""From what a worker reports of a program to its outcome. All of it may be a lie; what is believed is said here."""
+"""A worker's report of a program, read as its outcome. All of it may be a lie; what is believed is said here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a program writes, on its way through a worker: in memory that later programs do not see.
+"""Relay of a program's output through a worker, in memory that later programs do not see.
 
 A fork shows a program the whole memory of its worker, what is no longer in use included. So bytes of a program never become
 an object here: the kernel puts them into a mapping, and takes them from there, that is empty in every fork of the worker.

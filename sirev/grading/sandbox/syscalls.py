@@ -1,4 +1,4 @@
-"""Which system calls a program may make, on x86-64 and on aarch64, as a filter for the kernel (seccomp's BPF).
+"""Filter of system calls for programs, on x86-64 and on aarch64 (seccomp's BPF).
 
 Own tables instead of libseccomp: its Python binding needs a shared library of the system, and a filter is made anew for every
 program (it names the program's own process), which has to cost microseconds.

@@ -1,4 +1,4 @@
-"""Which tier this machine offers: found by putting each around a worker and trying to get out."""
+"""Tiers of the sandbox: the best of this machine is found by putting each around a worker and trying to get out."""
 
 from __future__ import annotations
 

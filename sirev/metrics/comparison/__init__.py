@@ -1,1 +1,1 @@
-"""From the measures of models to what can be said of them: the content of a comparison, without the store."""
+"""The content of a comparison, computed from the measures of models; without the store."""

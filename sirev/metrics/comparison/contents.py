@@ -1,4 +1,4 @@
-"""What a comparison holds, field by field: `comparison.json` as docs/report.md documents it."""
+"""Types of a comparison, field by field: `comparison.json` as docs/report.md documents it."""
 
 from __future__ import annotations
 

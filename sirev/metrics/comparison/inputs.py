@@ -1,4 +1,4 @@
-"""What is compared: the measures of runs on the same problems; and how changes are judged."""
+"""Inputs of a comparison: the measures of runs on the same problems, and the settings by which changes are judged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of answers to a set of problems of its own: coverage of training and test problems, skill out of distribution."""
+"""Statistics of answers to other sets of problems: coverage of training and test problems, skill out of distribution."""
 
 from __future__ import annotations
 

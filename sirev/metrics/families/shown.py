@@ -1,4 +1,4 @@
-"""What reports show of a family of metrics, as plain data: `sirev.reporting` draws it."""
+"""Presentation of a family of metrics in reports, as plain data that `sirev.reporting` draws."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each figure shows, in a sentence with its main numbers."""
+"""A sentence for each figure, with its main numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the figures read out of a comparison: runs by method, statistics by path, curves and their mean over seeds.
+"""Series for figures, read out of a comparison: runs by method, statistics by path, curves and their mean over seeds.
 
 Plain Python, nothing is drawn here. Shares are in 0..1.
 """

@@ -1,4 +1,4 @@
-"""What the sections share: runs and their iterations as rows of a table."""
+"""Runs and their iterations as rows of a table, for all sections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How each M_t was trained: what on, how long, and where the losses went."""
+"""The training of each M_t: its examples, its duration, and its losses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an archive lists at its beginning, `archive.json`: the files that follow, their order, sizes and digests."""
+"""The index at an archive's beginning, `archive.json`: the files that follow, their order, sizes and digests."""
 
 from __future__ import annotations
 

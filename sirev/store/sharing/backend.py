@@ -1,4 +1,4 @@
-"""What a shared store is kept in: the few things asked of a folder, an object store or the Hub, and how they fail.
+"""The interface of a shared store's backend: a folder, an object store or the Hub, and their failures.
 
 Paths are relative to the shared store's root, with slashes. Whoever implements this raises nothing but the errors below.
 """

@@ -1,4 +1,4 @@
-"""Whether a file's bytes are what its name's ending says; never by the libraries that would load it."""
+"""Checks that a file's bytes are what its name's ending says, without the libraries that would load it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a run is nobody else's business: where files lie on this machine, and what opens a server."""
+"""Removal of private parts from a run that is shared: local paths and credentials."""
 
 from __future__ import annotations
 

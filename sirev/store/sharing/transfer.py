@@ -1,4 +1,4 @@
-"""What a push, a pull or an import did."""
+"""The result of a push, a pull or an import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may come from elsewhere: which manifests, records, runs and files of somebody else's store are let in.
+"""Admission of what comes from elsewhere: manifests, records, runs and files of somebody else's store.
 
 A digest says that bytes are those that were named, not that they are harmless. So they are looked at before anything else of
 sirev, or a library that loads models, gets to see them. Nothing is unpickled or executed to find out.

@@ -1,4 +1,4 @@
-"""What runs stand on: the records, artifacts and files that their pins lead to."""
+"""The closure of runs: the records, artifacts and files that their pins lead to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether what a store remembers of the user's own files is true."""
+"""Verification of what a store remembers of the user's own files."""
 
 from __future__ import annotations
 

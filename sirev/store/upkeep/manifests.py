@@ -1,4 +1,4 @@
-"""What a manifest says, read without trust: bytes that hash to their name can still be no manifest, or a lying one."""
+"""Manifests read without trust: bytes that hash to their name can still be no manifest, or a lying one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the rows of an artifact's tables are those that its manifest names.
+"""Verification that the rows of an artifact's tables are those that its manifest names.
 
 The keys of later actions hold a table's digest of rows, not of bytes: a manifest that lies about it would lead to wrong
 results without a single damaged byte.

@@ -1,4 +1,4 @@
-"""What a verification of a store says."""
+"""The report of a verification."""
 
 from __future__ import annotations
 

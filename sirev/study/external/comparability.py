@@ -1,4 +1,4 @@
-"""Whether what was read of several models can be compared, said before anything is graded."""
+"""Checks that the files of several models can be compared, before anything is graded."""
 
 from __future__ import annotations
 

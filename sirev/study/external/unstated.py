@@ -1,4 +1,4 @@
-"""What files of completions made elsewhere don't say: numbers that a comparison counts as if they had."""
+"""Numbers that files of imported completions don't state, although a comparison counts them."""
 
 from __future__ import annotations
 

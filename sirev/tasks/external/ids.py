@@ -1,4 +1,4 @@
-"""Whether the ids of a file name problems, as they must, or single completions: then each would count as a problem."""
+"""Checks that the ids of a file name problems, not single completions: each would then count as a problem."""
 
 from __future__ import annotations
 

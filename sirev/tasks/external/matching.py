@@ -1,4 +1,4 @@
-"""Which problem of a task a completion made elsewhere answers: by id, else by the text of the question."""
+"""Matching of imported completions with a task's problems: by id, else by the text of the question."""
 
 from __future__ import annotations
 
