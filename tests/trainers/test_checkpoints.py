@@ -118,10 +118,9 @@ CASES = {
     "sft of an adapter": ("sft", "adapter", LORA),
     "dpo of an adapter": ("dpo", "adapter", LORA),
 }
-QUICK = ("sft", "dpo of an adapter")  # the others take a process more each
 
 
-@pytest.fixture(params=[pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in CASES])
+@pytest.fixture(params=CASES)
 def case(request: pytest.FixtureRequest, base: Model, adapter: Model) -> tuple[str, Model, dict[str, Any] | None]:
     kind, model, lora = CASES[request.param]
     return kind, {"base": base, "adapter": adapter}[model], lora
