@@ -123,10 +123,9 @@ CASES = {
     "sft of an adapter": ("sft", "adapter", LORA),
     "dpo of an adapter": ("dpo", "adapter", LORA),
 }
-QUICK = ("sft", "dpo of an adapter")  # the others take a process more each
 
 
-@pytest.fixture(params=[pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in CASES])
+@pytest.fixture(params=CASES)
 def case(
     request: pytest.FixtureRequest, base: ModelSource, adapter: ModelSource
 ) -> tuple[str, ModelSource, LoraParameters | None]:
