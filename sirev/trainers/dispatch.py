@@ -15,7 +15,7 @@ Log = list[dict[str, float | None]]
 
 @dataclass(frozen=True)
 class LoraParameters:
-    """PEFT LoRA; see `sirev.recipe.Lora`."""
+    """PEFT LoRA; see `sirev.recipe.sections.Lora`."""
 
     r: int = semantic()
     alpha: int = semantic()
@@ -25,7 +25,7 @@ class LoraParameters:
 
 @dataclass(frozen=True)
 class TrainParameters:
-    """One training. `beta` and `nll_weight` are DPO's; `lora` is null for full parameters; see `sirev.recipe.Training`."""
+    """One training. `beta` and `nll_weight` are DPO's; `lora` is null for full parameters; see `sirev.recipe.sections.Training`."""
 
     kind: str = semantic()
     epochs: int = semantic()
@@ -90,7 +90,7 @@ def train(request: TrainRequest, emit: Emit[Progress]) -> Trained:
 
 @dataclass(frozen=True)
 class ArchitectureParameters:
-    """Sizes of the embedded Llama; see `sirev.recipe.Architecture`."""
+    """Sizes of the embedded Llama; see `sirev.recipe.sections.Architecture`."""
 
     hidden_size: int = semantic()
     intermediate_size: int = semantic()
@@ -104,7 +104,7 @@ class ArchitectureParameters:
 
 @dataclass(frozen=True)
 class PretrainParameters:
-    """Sizes of the model and how long it learns; see `sirev.recipe.Pretrain`."""
+    """Sizes of the model and how long it learns; see `sirev.recipe.sections.Pretrain`."""
 
     architecture: ArchitectureParameters = semantic()
     sequences: int = semantic()

@@ -114,7 +114,7 @@ def test_log_tells_a_runs_steps_in_their_order_and_everything_else(told: Callabl
 def test_a_long_log_shows_the_latest_and_says_what_it_leaves_out(
     smoke: Study, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inspect, "LOGGED", 3)
+    monkeypatch.setattr(inspect, "LOG_LINES", 3)
     inspect.log(None, smoke.store.path, "table")
     shown, said = capsys.readouterr()
     records = smoke.store.records.all()

@@ -80,7 +80,7 @@ def test_all_workers_take_half_of_the_machine_at_most(
 
 def simulate(memory: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine of so many bytes."""
-    monkeypatch.setattr(memory_of_this_process, "GROUPS", Path("/none"))
+    monkeypatch.setattr(memory_of_this_process, "_GROUPS", Path("/none"))
     said = {"SC_PHYS_PAGES": memory >> 12, "SC_PAGE_SIZE": 1 << 12}
     monkeypatch.setattr(os, "sysconf", lambda name, really=os.sysconf: said.get(name) or really(name))
 

@@ -29,7 +29,7 @@ MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 def test_a_control_group_that_allows_less_than_the_machine_has_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, groups: str | None, limits: dict[str, str], expected: int
 ) -> None:
-    monkeypatch.setattr(memory, "GROUPS", tmp_path / "groups")
+    monkeypatch.setattr(memory, "_GROUPS", tmp_path / "groups")
     monkeypatch.setattr(memory, "MOUNT", tmp_path / "mount")
     if groups is not None:
         (tmp_path / "groups").write_text(f"{groups}\n")
