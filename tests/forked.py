@@ -31,6 +31,7 @@ from sirev.processes.spawning import environment, in_spawner, python, start
 
 HEAVY = ("torch", "transformers", "trl", "peft", "sirev.trainers.trl_steps", "sirev.trainers.pretrain", "sirev.engines.dispatch")
 """Modules of children."""
+USE_TRL = ("sirev.trainers.trl_steps", "sirev.trainers.sft", "sirev.trainers.dpo")
 LIGHT = ("numpy", "pyarrow.parquet", "rich.progress", "rich.table", "scipy.stats", "joblib", "yaml", "fsspec")
 """Libraries of commands; with them come all modules of `ROOMS`."""
 ROOMS = ("cli", "api", "reporting", "explain", "study", "metrics", "store", "recipe")
@@ -220,8 +221,11 @@ def child(request: Any, _: list[int]) -> None:
     if (path := own.get("PYTHONPATH", "")) != os.environ.get("PYTHONPATH", ""):
         sys.path[:0] = path.split(os.pathsep)
         for name in [*sys.modules]:
-            if name.partition(".")[0] == "trl" or name == "sirev.trainers.trl_steps":
+            if name.partition(".")[0] == "trl" or name in USE_TRL:
                 del sys.modules[name]
+                package, _, module = name.rpartition(".")
+                if package in sys.modules:  # `from package import module` asks here first
+                    vars(sys.modules[package]).pop(module, None)
     for name in OWN:
         os.environ.pop(name, None)
     os.environ.update(own)

@@ -211,7 +211,7 @@ def test_a_store_that_can_not_be_written_is_one_clear_line(tmp_path: Path) -> No
 
 READER = """
 import os, sys, sirev
-import sirev.machine.doctor, sirev.execution.outlook
+import sirev.machine.doctor, sirev.execution.outlook, sirev.explain.recorded
 sirev.plan("tiny_smoke", store="/nowhere")  # imports all there is to import, while it still may
 for path in sys.argv[2:]:
     os.chmod(path, 0o555)
@@ -235,7 +235,7 @@ def test_a_read_only_store_replays_and_says_clearly_what_it_can_not_do(smoke_cop
     for path in (*above[:-1], *folders):
         path.chmod(0o755)
     assert done.stdout.splitlines()[:1] == ["0 computed"], done.stderr
-    assert "can't be written" in done.stdout.splitlines()[1]
+    assert "can't be written" in done.stdout.splitlines()[1], done.stderr
     assert str(smoke_copy) in done.stdout.splitlines()[1]
 
 

@@ -243,7 +243,7 @@ for name, shift in (("before", 0), ("after", 1)):
 sirev.measure("rows", steps={name: folder / f"{name}.jsonl" for name in ("before", "after")}, store=store)
 
 stage = lambda pin: store.records.get(pin.key, pin.artifact).action["stage"]
-print(json.dumps({f"{stage(pin)} {run.id} {step}": store.artifact(pin.artifact).semantic
+print(json.dumps({f"{stage(pin)} {run.recipe} {run.method} {step}": store.artifact(pin.artifact).semantic
                   for run in store.runs.all() for step, pin in run.pins.items()}))
 """
 """Runs that between them need every stage. Prints, by stage, run and step, the semantic digests of their artifacts."""

@@ -366,7 +366,7 @@ def test_a_request_that_is_half_taken_ends_the_worker_and_is_no_part_of_the_next
 
 
 def test_workers_that_end_before_each_program_are_no_endless_loop(tier: Tier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool_module, "BOOT", BOOT.replace("w.main()", "w.wire.receive = lambda d: None; w.main()"))
+    monkeypatch.setattr(pool_module, "BOOT", BOOT.replace("w.main()", "w.wire.receive_message = lambda d: None; w.main()"))
     try:
         ended = [outcome.ended for _, outcome in run([asking("", "1")] * 3, LIMITS, workers=2, tier=tier)]
     except NoWorker:
