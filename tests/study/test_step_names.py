@@ -88,12 +88,14 @@ def test_the_answers_of_a_run_are_those_sampled_and_graded() -> None:
 NO_STEPS = {
     "api/recompute.py": "FILE:CLASS",
     "grading/sandbox/pool.py": "a function as MODULE:NAME",
-    "processes/child.py": "a function as MODULE:NAME",
+    "grading/own.py": "FILE:FUNCTION",
+    "own_code.py": "FILE:CLASS and FILE:FUNCTION",
+    "processes/memory.py": "a line of /proc/self/cgroup",
+    "processes/requests.py": "a function as MODULE:NAME",
     "store/provenance.py": "a line of /proc/cpuinfo",
     "store/runs.py": "a step as it is shown, t first, and RUN:t:STEP",
-    "study/inputs.py": "FILE:CLASS",
     "tasks/external/completions.py": "verdicts of other tools",
-    "tasks/own.py": "FILE:CLASS",
+    "tasks/core/python.py": "FILE:CLASS",
     "tasks/splits.py": "a split",
 }
 """What other modules take apart at a colon, or build that looks like a step's name."""
