@@ -25,7 +25,7 @@ class LoraParameters:
 
 @dataclass(frozen=True)
 class TrainParameters:
-    """One training. `beta` and `nll_weight` are DPO's; `lora` is null for full parameters; see `sirev.recipe.sections.Training`."""
+    """One training. `beta` and `nll_weight` are DPO's; `lora` is null for full parameters; see `Training` of a recipe."""
 
     kind: str = semantic()
     epochs: int = semantic()
