@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from sirev.hub import is_local
 from sirev.inputs import parse_json
 from sirev.recipe.sections import Architecture, Lora, Model
-
-SHAPES = {
-    "meta-llama/Llama-2-7b-hf": (4096, 11008, 32, 32, 32, 128, 32000, False),
-    "mistralai/Mistral-7B-v0.1": (4096, 14336, 32, 32, 8, 128, 32000, False),
-    "meta-llama/Meta-Llama-3-8B": (4096, 14336, 32, 32, 8, 128, 128256, False),
-    "HuggingFaceTB/SmolLM2-135M-Instruct": (576, 1536, 30, 9, 3, 64, 49152, True),
-}
-"""The models of the recipes that come with sirev, so that a plan needs no download; as `Shape`."""
 
 _SIZES = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "vocab_size")
 """Fields of a config.json that must be there for a shape to be known."""
@@ -65,6 +60,13 @@ class Shape:
         return 2 * self.layers * self.kv_heads * self.head_dim * width
 
 
+@cache
+def shipped_shapes() -> dict[str, Shape]:
+    """The shapes of the models that sirev's recipes name, so that a plan needs no download."""
+    text = files("sirev.execution").joinpath("model_shapes.json").read_text(encoding="utf-8")
+    return {name: Shape(**sizes) for name, sizes in json.loads(text).items()}
+
+
 def shape_of(model: Model) -> Shape | None:
     """The shape of a recipe's base model; None if neither sirev nor this machine knows it."""
     if model.name is None:
@@ -72,7 +74,7 @@ def shape_of(model: Model) -> Shape | None:
         return Shape(a.hidden_size, a.intermediate_size, a.layers, a.heads, a.kv_heads, a.head_dim, 200, True)
     config = _config(model)
     if config is None:
-        return Shape(*SHAPES[model.name]) if model.name in SHAPES else None
+        return shipped_shapes().get(model.name)
     said = {**config, "num_key_value_heads": config.get("num_key_value_heads") or config.get("num_attention_heads")}
     sizes: list[Any] = [said.get(field) for field in _SIZES]
     if not all(isinstance(size, int) and size > 0 for size in sizes):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sirev.execution.model_sizes import SHAPES, Shape, shape_of
+from sirev.execution.model_sizes import Shape, shape_of, shipped_shapes
 from sirev.recipe.sections import Architecture, Lora, Model, Pretrain
 from tests.base_model import save_base_model
 from tests.hub_cache import COMMIT, HubCache
@@ -28,7 +28,7 @@ def test_the_models_of_the_recipes_are_known_without_a_download(hub: HubCache, n
 
 
 def test_every_known_model_has_its_shape() -> None:
-    assert all(Shape(*sizes).heads % Shape(*sizes).kv_heads == 0 for sizes in SHAPES.values())
+    assert all(shape.heads % shape.kv_heads == 0 for shape in shipped_shapes().values())
 
 
 def test_a_local_model_is_counted_by_its_configuration(tmp_path: Path) -> None:
