@@ -5,6 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def checkout() -> Path | None:
+    """The folder of the checkout that this sirev runs from; None in an installed package."""
+    folder = Path(__file__).resolve().parents[1]
+    return folder if (folder / "pyproject.toml").is_file() and (folder / "recipes").is_dir() else None
+
+
 def recipe_folder() -> Path:
     """The folder of the recipes that come with sirev: the installed package's, or the checkout's."""
     installed = Path(__file__).parent / "recipes"

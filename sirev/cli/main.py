@@ -31,10 +31,6 @@ AGAIN = 5.0
 class Terminated(BaseException):
     """A signal that asks the command to end. No Exception, so that nothing on the way takes it for a failure of its own."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
 
 def main() -> None:
     """Entry point: 0, 1 where a stage failed, 2 for bad input, 130 when interrupted, 143 and 129 for SIGTERM and SIGHUP."""
@@ -96,7 +92,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     if time.monotonic() - _asked < AGAIN:  # `timeout` and schedulers signal process and group: once is enough
         return
     _asked, _signal = time.monotonic(), number
-    raise Terminated(number)
+    raise Terminated
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -20,7 +20,7 @@ from sirev.execution.estimate import Estimate
 from sirev.execution.footprint import GPU_SIZES, Footprint
 from sirev.explain.explanation import Told
 from sirev.listing import count_text
-from sirev.machine.doctor import could_use_gpu, least_tier, machine_memory
+from sirev.machine.doctor import could_use_gpu, gpu_memory_finding, least_tier
 from sirev.machine.doctor import gpu_memory as memory_of_gpus
 from sirev.printing import out_json
 from sirev.recipe import Recipe
@@ -134,9 +134,8 @@ def _fits(recipe: Recipe, size: Footprint, gpu: float | None) -> str:
     if size.fits(gpu):
         return f"{on}: yes{_at_a_time(size, gpu)}"
     short = [word for word, well in (("train", size.trains_on(gpu)), ("sample", size.samples_on(gpu))) if not well]
-    return (
-        f"{on}: no, too little to {' and to '.join(short)}; {', or '.join(map(str, machine_memory(recipe, size, gpu).remedies))}"
-    )
+    remedies = gpu_memory_finding(recipe, size, gpu).remedies
+    return f"{on}: no, too little to {' and to '.join(short)}; {', or '.join(map(str, remedies))}"
 
 
 def _at_a_time(size: Footprint, gpu: float) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import partial
 from importlib import metadata, util
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sirev.execution.children import gpu, gpu_device
@@ -23,6 +22,7 @@ from sirev.processes.spawning import FURTHER, kept_back
 from sirev.processes.workers import run_python
 from sirev.recipe import Recipe
 from sirev.recipe.sections import ProgramGrader, TaskSuite
+from sirev.shipped import checkout
 from sirev.store.provenance import versions
 from sirev.store.store import Store
 
@@ -122,8 +122,8 @@ def _pins() -> dict[str, str]:
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    file = Path(__file__).resolve().parents[2] / "constraints.txt"
-    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    file = (folder := checkout()) and folder / "constraints.txt"
+    lines = file.read_text(encoding="utf-8").splitlines() if file and file.is_file() else []
     pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
     here = [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
     return {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in here}
@@ -177,7 +177,7 @@ def _gpu(recipe: Recipe | None, size: Footprint | None) -> Iterator[Finding]:
     found = "; ".join(f"{name}, {total / 1e9:.0f} GB, {free / 1e9:.0f} GB free" for name, total, free in gpus)
     yield Finding("GPU", found, True, needed)
     if recipe is not None and size is not None:
-        yield machine_memory(recipe, size, gpus[0][1])
+        yield gpu_memory_finding(recipe, size, gpus[0][1])
 
 
 def could_use_gpu() -> bool:
@@ -185,7 +185,7 @@ def could_use_gpu() -> bool:
     return gpu() or (_version("torch") is None and gpu_device())
 
 
-def machine_memory(recipe: Recipe, size: Footprint, total: float) -> Finding:
+def gpu_memory_finding(recipe: Recipe, size: Footprint, total: float) -> Finding:
     """Whether a GPU of so many bytes suffices. What does not fit even without activations, which are estimated, can't run."""
     found = f"about {size.to_train / 1e9:.1f} GB to train"
     if size.to_sample:

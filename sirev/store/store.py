@@ -15,6 +15,7 @@ from typing import Any
 
 from sirev.errors import BadInput
 from sirev.inputs import require_utf8
+from sirev.shipped import checkout
 from sirev.store.artifacts import Artifact, Output, open_artifact, write_artifact
 from sirev.store.digests import is_digest, sealed, unsealed
 from sirev.store.hollow import Hollow
@@ -62,9 +63,8 @@ def default_path() -> Path:
     """$SIREV_STORE, else cache/ of the checkout that sirev is imported from, else the user's cache folder."""
     if named := os.environ.get("SIREV_STORE"):
         return Path(named)
-    checkout = Path(__file__).resolve().parents[2]
-    if (checkout / "pyproject.toml").is_file() and (checkout / "recipes").is_dir():
-        return checkout / "cache"
+    if (folder := checkout()) is not None:
+        return folder / "cache"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sirev"
 
 

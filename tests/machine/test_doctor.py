@@ -12,7 +12,7 @@ from sirev.execution.children import gpu
 from sirev.execution.footprint import Footprint, footprint
 from sirev.grading.sandbox import TIERS, Found, Tier, tiers
 from sirev.machine import doctor
-from sirev.machine.doctor import examine, machine_memory
+from sirev.machine.doctor import examine, gpu_memory_finding
 from sirev.machine.findings import Finding
 from sirev.recipe import Recipe, load_recipe
 from sirev.store.store import Store
@@ -194,7 +194,7 @@ def test_the_disk_that_is_asked_for_goes_with_the_size_of_the_model(tmp_path: Pa
 )
 def test_whether_the_memory_of_a_gpu_suffices(overlays: list[str], size: int, status: str, words: str) -> None:
     recipe = load_recipe("mistral_gsm8k", overlays=overlays)
-    finding = machine_memory(recipe, sized(recipe), size * 1e9)
+    finding = gpu_memory_finding(recipe, sized(recipe), size * 1e9)
     assert finding.status == status
     assert words in finding.line()
 

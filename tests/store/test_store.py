@@ -9,7 +9,6 @@ import pytest
 
 import sirev
 from sirev.errors import BadInput
-from sirev.store import store as module
 from sirev.store.artifacts import Output
 from sirev.store.digests import canonical_json, sealed
 from sirev.store.records import Record, action_key
@@ -114,7 +113,7 @@ def test_default_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_path() == tmp_path / "named"
     monkeypatch.delenv("SIREV_STORE")
     assert default_path() == Path(sirev.__file__).resolve().parents[1] / "cache"  # tests run in a checkout
-    monkeypatch.setattr(module, "__file__", str(tmp_path / "site-packages" / "sirev" / "store" / "store.py"))
+    monkeypatch.setattr("sirev.shipped.__file__", str(tmp_path / "site-packages" / "sirev" / "shipped.py"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
     assert default_path() == tmp_path / "user" / "sirev"
 

@@ -43,7 +43,7 @@ def _cell(statistic: Statistic, column: Column) -> str:
 
 
 def _written_out(column: Column, runs: Sequence[RunData]) -> Column | None:
-    """A column with the largest number that any model has in the place of LARGEST; None where there is none."""
+    """A column with the largest number that any model has in the place of LARGEST_K; None where there is none."""
     if LARGEST_K not in column.path:
         return column
     i = column.path.index(LARGEST_K)
