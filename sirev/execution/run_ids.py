@@ -25,6 +25,8 @@ OUTSIDE_RUN_IDS = (
 ABSENT_IN_RUN_IDS: dict[tuple[str, ...], Any] = {
     ("evaluation", "temperatures"): [],
     ("evaluation", "embedding"): None,
+    ("evaluation", "ood", "*", "draws"): None,
+    ("evaluation", "ood", "*", "draws_at"): "ends",
     ("evaluation", "ood", "*", "question"): "forward",
     ("task", "disjoint"): False,
     ("model", "pretrain", "inverse_share"): 0.0,
@@ -41,10 +43,8 @@ def run_id(recipe: Recipe, method: str, seed: int, retrained: int = RETRAINED) -
             if place.get(field, _NOTHING) == absent:
                 del place[field]
     for *path, field in OUTSIDE_RUN_IDS:
-        place = settings
-        for key in path:
-            place = place.get(key, {})
-        place.pop(field, None)
+        for place in _places(settings, path):
+            place.pop(field, None)
     if settings["engine"] is not None:
         settings["engine"] = {field: settings["engine"][field] for field in ("name", "dtype")}
     digest = hashlib.sha256(canonical_json(settings)).hexdigest()[:8]

@@ -41,7 +41,7 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
     """`comparison.json`, as docs/report.md documents it.
 
     Inputs, for each run and t, as far as they were asked for: measures "METHOD/SEED/T/WHAT" with WHAT `greedy`, `draws`,
-    `train`, `ood/SUITE`, `temperature/TEMPERATURE`, or the name of a family other than accuracy.
+    `train`, `ood/SUITE`, `ood_draws/SUITE`, `temperature/TEMPERATURE`, or the name of a family other than accuracy.
     """
     # numpy and scipy, which a replay has no use for
     from sirev.metrics.comparison.compare import compare
@@ -64,7 +64,8 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
 
         accuracy = {what: measures(f"{at}/{what}") for what in ("greedy", "draws", "train")}
         others = {name: rows for name in FAMILIES if (rows := measures(f"{at}/{name}")) is not None}
-        return Measures(**accuracy, families=others, ood=group("ood"), temperatures=group("temperature"))
+        suites, drawn, temperatures = (group(prefix) for prefix in ("ood", "ood_draws", "temperature"))
+        return Measures(**accuracy, families=others, ood=suites, ood_draws=drawn, temperatures=temperatures)
 
     runs = [
         RunMeasures(one["method"], one["seed"], {t: model(f"{one['method']}/{one['seed']}/{t}") for t in one["iterations"]})
