@@ -129,7 +129,7 @@ class Steps:
             return ModelWeights(self._do(step_names.BASE_MODEL, model.STAGE, model_parameters(named, self._local), {}))
         sizes = ArchitectureParameters(**(named.architecture or Architecture()).model_dump())
         made_from = {**named.pretrain.model_dump(), **self.recipe.task.corpus_options()}
-        parameters = PretrainParameters(architecture=sizes, threads=2, **made_from)
+        parameters = PretrainParameters(architecture=sizes, threads=1, **made_from)
         return ModelWeights(self._do(step_names.PRETRAINED_MODEL, pretrain.STAGE, parameters, {}))
 
     def gold_answers(self, m0: ModelWeights) -> StepResult:
