@@ -246,14 +246,14 @@ class Embedding(Section):
 
 
 class Verdict(Section):
-    """When two models count as the same, in the report's verdict. Nothing but the comparison is computed anew with it."""
+    """How changes are judged in the report's verdict. Nothing but the comparison is computed anew with it."""
 
     margin: Share = MARGIN
-    """Shares (pass@1, pass@N, OOD accuracy) are the same where the 90 % interval of their difference lies within this."""
+    """Shares (pass@1, pass@N, OOD accuracy) have held where a loss of this is excluded; less for pass@N near its ceiling."""
     diversity_margin: Share = DIVERSITY_MARGIN
     """Likewise of diversity, as a share of M_1's."""
-    diversity_counts: bool = False
-    """Whether a loss of diversity alone makes a reversal or a regress, as in the paper."""
+    diversity_counts: bool = True
+    """Whether a loss of diversity alone makes a reversal or a regress, as in the paper; false is the strict reading."""
 
 
 class Evaluation(Section):

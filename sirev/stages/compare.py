@@ -62,21 +62,29 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
             names = [name.removeprefix(f"{at}/{prefix}/") for name in inputs if name.startswith(f"{at}/{prefix}/")]
             return {name: rows for name in sorted(names) if (rows := measures(f"{at}/{prefix}/{name}")) is not None}
 
-        accuracy = {what: measures(f"{at}/{what}") for what in ("greedy", "draws", "train")}
+        greedy, draws, train = (measures(f"{at}/{what}") for what in ("greedy", "draws", "train"))
         others = {name: rows for name in FAMILIES if (rows := measures(f"{at}/{name}")) is not None}
-        return Measures(**accuracy, families=others, ood=group("ood"), temperatures=group("temperature"))
+        return Measures(
+            greedy,
+            draws,
+            train,
+            families=others,
+            ood=group("ood"),
+            temperatures=group("temperature"),
+            ood_draws=group("ood_draws"),
+        )
 
     runs = [
         RunMeasures(one["method"], one["seed"], {t: model(f"{one['method']}/{one['seed']}/{t}") for t in one["iterations"]})
         for one in parameters.runs
     ]
     settings = ComparisonSettings(
-        parameters.margin,
-        parameters.diversity_margin,
-        parameters.diversity_counts,
-        parameters.replicates,
-        parameters.seed,
-        parameters.from_draws,
+        margin=parameters.margin,
+        diversity_margin=parameters.diversity_margin,
+        diversity_counts=parameters.diversity_counts,
+        replicates=parameters.replicates,
+        seed=parameters.seed,
+        from_draws=parameters.from_draws,
     )
     models = sum(len(one.models) for one in runs)
     done = partial(context.progress, total=models, unit="models")
@@ -84,4 +92,4 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
     return Output(files={"comparison.json": canonical_json(comparison)})
 
 
-STAGE = Stage("compare", 2, CompareParameters, run, place=130, deterministic=True)
+STAGE = Stage("compare", 3, CompareParameters, run, place=130, deterministic=True)

@@ -71,7 +71,7 @@ def improvement(sheet: Sheet, first: Measures, later: Measures, seed: int, from_
                 "m1_pass_at_n": pass_curve(sheet, first.draws, controls, rest, "none: M_t solves all that M_1 does not"),
             },
             "reroll": curve,
-            "below_reroll": {k: sheet.derived(lambda one, other: one - other, [small[k], curve[k]], none) for k in curve},
+            "shortfall": {k: sheet.derived(lambda one, other: other - one, [small[k], curve[k]], none) for k in curve},
             "new": _new(of, right, wrong, gained, controls, seed) if not from_draws else _untested(None, none),
             "format": sheet.mean(np.where(gained, cut, np.nan), none),
         },
@@ -86,11 +86,11 @@ def _new(of: Any, right: Any, wrong: Mask, gained: Mask, controls: list[int], se
     if not sizes or not (gained & enough).any():
         return _untested(sizes[-1], NO_GAIN) if sizes else _untested(None, NO_DRAWS)
     p = chance_below(of[enough], right[enough], gained[enough], sizes[-1], seed)
-    return {"N": sizes[-1], "p": p, "holm": None, "reason": None}
+    return {"N": sizes[-1], "p": p, "holm": None, "bound": None, "reason": None}
 
 
 def _untested(n: int | None, reason: str) -> NewSkill:
-    return {"N": n, "p": None, "holm": None, "reason": reason}
+    return {"N": n, "p": None, "holm": None, "bound": None, "reason": reason}
 
 
 def _unreadable(row: MeasureRow) -> float | None:

@@ -24,6 +24,8 @@ class NewSkill(TypedDict):
     N: int | None
     p: float | None
     holm: float | None
+    bound: float | None
+    """The upper one-sided 95 % bound of the shortfall at N."""
     reason: str | None
 
 
@@ -41,7 +43,7 @@ class ImprovementSet(TypedDict):
     m1_pass_at_n: ByN
     rest: StillWrong
     reroll: ByN
-    below_reroll: ByN
+    shortfall: ByN
     new: NewSkill
     format: Statistic
 
@@ -117,6 +119,7 @@ class SuiteAccuracy(TypedDict):
     accuracy: Statistic
     levels: dict[str, Statistic]
     group_disparity: Statistic
+    reach: NotRequired[Reach]
 
 
 class Change(TypedDict):
@@ -130,6 +133,17 @@ class Change(TypedDict):
     base: float | None
 
 
+class VotingBaseline(TypedDict):
+    """What M_1's vote of N draws gives without training: maj@N (arXiv 2203.11171), and its share of the gain in pass@1.
+
+    `share`: (maj@N(M_1) - pass@1(M_1)) / (pass@1(M_t) - pass@1(M_1)) (arXiv 2412.02674), where pass@1 rose.
+    """
+
+    N: int | None
+    first: Statistic
+    share: Statistic
+
+
 class Iteration(TypedDict):
     """M_t, alone and against M_1. A family of metrics may add fields of its own, which its `SHOWN` names."""
 
@@ -139,6 +153,7 @@ class Iteration(TypedDict):
     greedy: GreedyEnds
     pass_at_n: ByN
     majority: ByN
+    voting: VotingBaseline
     mean_accuracy: Statistic
     entropy: Statistic
     tokens: Statistic
@@ -163,6 +178,7 @@ Field = Literal[
     "greedy",
     "pass_at_n",
     "majority",
+    "voting",
     "mean_accuracy",
     "entropy",
     "tokens",
@@ -221,12 +237,14 @@ _Result = TypedDict("_Result", {"is": str})  # a word that no class can have for
 class JudgedChange(Change, _Result):
     """An outcome of a verdict: "up", "held", "down", "open" or "not measured".
 
-    `bound` is the one-sided 95 % bound that decides "held": the loss beyond it is excluded. `margin` is in the same units.
+    `bound` is the lower one-sided 95 % bound, which decides "held": a loss beyond it is excluded. `margin` is in the same units.
+    `shrank`: adjusted p of the exact sign test on reach, of pass@N where M_T reaches fewer problems.
     """
 
     holm: float | None
     margin: float
     bound: float | None
+    shrank: float | None
 
 
 class Noise(TypedDict):
@@ -239,8 +257,9 @@ class Noise(TypedDict):
 class NewOrSelected(_Result):
     """Observation 1, whether M_T's new solutions are new: "NEW", "SELECTED", "OPEN" or "not measured".
 
-    At one N: M_1's pass@N on IS(T), what its own luck would give (`reroll`), and `shortfall`, luck's minus IS(T)'s; SELECTED needs
-    `bound`, the upper one-sided 95 % bound of the shortfall, below `margin`. `solved`: M_1's pass@N on IS(T) at the largest N.
+    At one N: M_1's pass@N on IS(T), what its own luck would give (`reroll`), and `shortfall`, luck's minus IS(T)'s; SELECTED
+    needs `bound`, the upper one-sided 95 % bound of the shortfall, below `margin`. `solved`: M_1's pass@N on IS(T) at the largest
+    N.
     """
 
     N: int | None
@@ -277,15 +296,6 @@ class Observations(TypedDict):
     reach: Observed
 
 
-class VotingBaseline(TypedDict):
-    """M_1's majority of N draws beside pass@1 of M_T: what voting alone gives, as a share of the gain (arXiv 2203.11171)."""
-
-    N: int | None
-    first: Statistic
-    later: Statistic
-    share: Statistic
-
-
 class StudyVerdict(TypedDict):
     """The verdict on M_T of one run.
 
@@ -305,7 +315,6 @@ class StudyVerdict(TypedDict):
     observations: Observations
     observed: int
     observable: int
-    voting: VotingBaseline
     null: str
     noise: Noise | None
 
@@ -328,6 +337,9 @@ class Claim(TypedDict):
     verdicts: list[str]
     claim: str | None
     possible: list[str]
+    observations: Observations
+    observed: int
+    observable: int
     reason: str
     mean: dict[str, MeanChange]
 
@@ -338,6 +350,7 @@ class Judging(TypedDict):
     margin: float
     diversity_margin: float
     diversity_counts: bool
+    new_margin: float
     replicates: int
     bootstrap_seed: int
     permutation_seed: int

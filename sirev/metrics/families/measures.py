@@ -20,7 +20,8 @@ T = TypeVar("T")
 class Measures:
     """What was measured of one M_t: rows by problem id, each list empty or None where it was not asked for.
 
-    `greedy`, `draws`, `train`, `ood` and `temperatures` are accuracies, `families` the other families' measures of the draws.
+    `greedy`, `draws`, `train`, `ood`, `ood_draws` and `temperatures` are accuracies, the `ood` ones by suite of other problems,
+    greedy and drawn; `families` are the other families' measures of the draws.
     """
 
     greedy: Sequence[MeasureRow] | None
@@ -29,6 +30,7 @@ class Measures:
     families: Mapping[str, Sequence[MeasureRow]] = field(default_factory=dict)
     ood: Mapping[str, Sequence[MeasureRow]] = field(default_factory=dict)
     temperatures: Mapping[str, Sequence[MeasureRow]] = field(default_factory=dict)
+    ood_draws: Mapping[str, Sequence[MeasureRow]] = field(default_factory=dict)
 
 
 def column(rows: Sequence[T] | None, pick: Callable[[T], float | None], n: int) -> Floats:
