@@ -207,14 +207,23 @@ class Sampling(Decoding):
     """Only the first so many training problems are asked; null asks all."""
 
 
-class LevelsSuite(Section):
+class AskedSuite(Section):
+    """How an out-of-distribution suite is asked; greedily in any case."""
+
+    draws: Count | None = None
+    """Answers also drawn of each problem, as in `evaluation.draws` but for their number; null draws none."""
+    draws_at: Literal["ends", "every"] = "ends"
+    """Which models they are drawn from: M_1 and M_T, or every M_t."""
+
+
+class LevelsSuite(AskedSuite):
     """An out-of-distribution suite of the embedded task: other levels than it trains on."""
 
     levels: Annotated[list[Level], Field(min_length=1)]
     problems: Count
 
 
-class TaskSuite(Section):
+class TaskSuite(AskedSuite):
     """An out-of-distribution suite from another task's test split, put in the words of the trained task."""
 
     task: SuiteTask

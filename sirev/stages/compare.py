@@ -41,7 +41,7 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
     """`comparison.json`, as docs/report.md documents it.
 
     Inputs, for each run and t, as far as they were asked for: measures "METHOD/SEED/T/WHAT" with WHAT `greedy`, `draws`,
-    `train`, `ood/SUITE`, `temperature/TEMPERATURE`, or the name of a family other than accuracy.
+    `train`, `ood/SUITE`, `ood_draws/SUITE`, `temperature/TEMPERATURE`, or the name of a family other than accuracy.
     """
     # numpy and scipy, which a replay has no use for
     from sirev.metrics.comparison.compare import compare

@@ -240,6 +240,17 @@ class Steps:
         asked = asked.model_copy(update={"temperature": temperature})
         return self._sample(t, model, self.recipe.evaluation.split, asked, how=str(temperature), again=again)
 
+    def suite_draws(
+        self, t: int, model: ModelWeights, suite: str, *, again: bool = False
+    ) -> tuple[StepResult, StepResult] | None:
+        """The draws of M_t on an OOD suite; None where the recipe wants none."""
+        own, asked = self.recipe.evaluation.ood[suite], self.recipe.evaluation.draws
+        if own.draws is None:
+            return None
+        limit = getattr(own, "max_new_tokens", None) or asked.max_new_tokens
+        decoding = asked.model_copy(update={"n": own.draws, "max_new_tokens": limit})
+        return self._sample(t, model, step_names.suite_split(suite), decoding, again=again)
+
     def greedy(
         self, t: int, model: ModelWeights, suite: str | None = None, *, again: bool = False
     ) -> tuple[StepResult, StepResult]:

@@ -114,12 +114,23 @@ class AtTemperature(TypedDict):
 
 
 class SuiteAccuracy(TypedDict):
-    """Accuracy on a suite of other problems."""
+    """Accuracy on a suite of other problems: of greedy answers, and of draws where M_t was asked for some.
+
+    `disparity_change`: the group disparity of M_t less M_1's, over the same resampled problems. Names that begin with `mean_` are
+    of the mean share of right draws.
+    """
 
     accuracy: Statistic
     levels: dict[str, Statistic]
     group_disparity: Statistic
+    disparity_change: Statistic
+    pass_at_n: NotRequired[ByN]
+    mean_accuracy: NotRequired[Statistic]
+    mean_levels: NotRequired[dict[str, Statistic]]
+    mean_group_disparity: NotRequired[Statistic]
+    mean_disparity_change: NotRequired[Statistic]
     reach: NotRequired[Reach]
+    crossing: NotRequired[Crossing]
 
 
 class Change(TypedDict):

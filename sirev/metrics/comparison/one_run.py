@@ -17,7 +17,16 @@ from sirev.metrics.comparison.change import (
     reach,
     where_they_cross,
 )
-from sirev.metrics.comparison.contents import Change, ComparedRun, Coverage, ImprovementSet, Iteration, Reach
+from sirev.metrics.comparison.contents import (
+    Change,
+    ComparedRun,
+    Coverage,
+    Crossing,
+    ImprovementSet,
+    Iteration,
+    Reach,
+    SuiteAccuracy,
+)
 from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
 from sirev.metrics.comparison.other_problems import NO_TRAIN, coverage_statistic, suite
 from sirev.metrics.comparison.size_matched import Eligible, distinct_right_answers, matched_problems
@@ -26,6 +35,7 @@ from sirev.metrics.families.accuracy import NO_DRAWS, pass_curve
 from sirev.metrics.families.family import Compared, Tree
 from sirev.metrics.families.measures import Measures
 from sirev.metrics.pass_at_n import powers_of_two
+from sirev.metrics.sheet import Sheet
 from sirev.metrics.statistic import Statistic, absent
 
 
@@ -111,14 +121,29 @@ def _iteration(run: RunMeasures, t: int, shared: Shared, eligible: Eligible) -> 
     cells = {name: outcome.cell() for name, outcome in paired.items()}  # before the sheet is settled: all at once
     iteration = cast(Iteration, sheet.settle(tree))
     iteration["reach"] = reach(first, model)
-    itself = absent("M_1 is not compared with itself")
-    iteration["crossing"] = {**itself, "share": None} if is_first else where_they_cross(sheet, of_both)
+    iteration["crossing"] = _crossing(sheet, of_both, is_first)
     iteration["coverage"] = _coverage(sheet.settle(on_test), model, settings)
-    iteration["ood"] = {name: suites[name].settle(suite(suites[name], rows)) for name, rows in model.ood.items()}
+    iteration["ood"] = {name: _on_suite(on, first.on_suite(name), model.on_suite(name), is_first) for name, on in suites.items()}
     iteration["against_m1"] = {
         name: judged(outcome, cells[name], settings.seed, settings.replicates) for name, outcome in paired.items()
     }
     return iteration, paired
+
+
+def _crossing(sheet: Sheet, of_both: Curves, is_first: bool) -> Crossing:
+    itself = absent("M_1 is not compared with itself")
+    return {**itself, "share": None} if is_first else where_they_cross(sheet, of_both)
+
+
+def _on_suite(sheet: Sheet, first: Measures, model: Measures, is_first: bool) -> SuiteAccuracy:
+    """What M_t's answers to a suite of other problems tell."""
+    tree = suite(sheet, first, model, is_first)
+    of_both = Curves([], [], []) if is_first else curves(sheet, first, model)  # before the sheet is settled: all at once
+    found = cast(SuiteAccuracy, sheet.settle(tree))
+    if model.draws:
+        found["reach"] = reach(first, model)
+        found["crossing"] = _crossing(sheet, of_both, is_first)
+    return found
 
 
 def _join(tree: Tree, more: Tree) -> None:
