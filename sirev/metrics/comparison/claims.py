@@ -40,8 +40,9 @@ def claims(
     """A claim for each method that has a verdict.
 
     The differences of a problem are averaged over the seeds and judged like those of one seed, with Holm's correction over the
-    methods. A change is up or down where also the t interval over seeds (S - 1 degrees of freedom) lies on that side of 0, and where it
-    is larger than any change of M_1 trained again, if there is such a null run; held where also the seeds exclude the loss.
+    methods. A change is up or down where the t interval over seeds (S - 1 degrees of freedom) lies on that side of 0 too, and
+    where it is larger than any change of M_1 trained again, if there is such a null run; held where the seeds exclude the loss
+    too.
     """
     names = list(dict.fromkeys(one["method"] for one in verdicts))
     of = {name: [one for one in methods if one.run.method == name] for name in names}

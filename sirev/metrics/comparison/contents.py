@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict, final
 
 from sirev.metrics.statistic import Statistic
 
@@ -307,6 +307,7 @@ class Observations(TypedDict):
     reach: Observed
 
 
+@final
 class StudyVerdict(TypedDict):
     """The verdict on M_T of one run.
 
@@ -340,6 +341,7 @@ class MeanChange(JudgedChange):
     noise: float | None
 
 
+@final
 class Claim(TypedDict):
     """What is claimed of a method over its seeds, from changes pooled over them."""
 
