@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sirev.margins import DIVERSITY_MARGIN, MARGIN
+from sirev.margins import DIVERSITY_MARGIN, MARGIN, NEW_MARGIN
 from sirev.metrics.families import FAMILIES
 from sirev.metrics.families.measures import Measures
 from sirev.parameters import semantic
@@ -35,6 +35,7 @@ class CompareParameters:
     """Of the bootstrap and of the permutations."""
     from_draws: bool = semantic(default=False, absent_means=False)
     """Whether pass@1 is estimated from draws, no model having greedy answers."""
+    new_margin: float = semantic(default=NEW_MARGIN, absent_means=0.05)
 
 
 def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
@@ -77,6 +78,7 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
         parameters.replicates,
         parameters.seed,
         parameters.from_draws,
+        parameters.new_margin,
     )
     models = sum(len(one.models) for one in runs)
     done = partial(context.progress, total=models, unit="models")

@@ -57,6 +57,7 @@ def compare(
             "margin": settings.margin,
             "diversity_margin": settings.diversity_margin,
             "diversity_counts": settings.diversity_counts,
+            "new_margin": settings.new_margin,
             "replicates": settings.replicates,
             "bootstrap_seed": settings.seed,
             "permutation_seed": settings.seed,

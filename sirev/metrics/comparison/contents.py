@@ -19,10 +19,11 @@ class GreedyEnds(TypedDict):
 
 
 class NewSkill(TypedDict):
-    """The test of IS(t) against re-roll at one N."""
+    """The test of IS(t) against luck at one N: p that it is no harder; `bound`, the upper one-sided 95 % bound of `shortfall`."""
 
     N: int | None
     p: float | None
+    bound: float | None
     holm: float | None
     reason: str | None
 
@@ -35,13 +36,16 @@ class StillWrong(TypedDict):
 
 
 class ImprovementSet(TypedDict):
-    """IS(t), the problems that M_t gains over M_1, with its controls."""
+    """IS(t), the problems that M_t gains over M_1, with its controls.
+
+    `reroll`: M_1's pass@N on equally many problems that luck gains, with a 95 % band; `shortfall`: `reroll` minus IS(t)'s.
+    """
 
     size: int | None
     m1_pass_at_n: ByN
     rest: StillWrong
     reroll: ByN
-    below_reroll: ByN
+    shortfall: ByN
     new: NewSkill
     format: Statistic
 
@@ -338,6 +342,7 @@ class Judging(TypedDict):
     margin: float
     diversity_margin: float
     diversity_counts: bool
+    new_margin: float
     replicates: int
     bootstrap_seed: int
     permutation_seed: int
