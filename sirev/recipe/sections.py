@@ -10,7 +10,7 @@ from pydantic import Discriminator, Field, Tag, field_serializer, model_validato
 
 from sirev.addresses import Address
 from sirev.fields import Count, Name, Rate, Section, Seed, Share, Warmup, Weight
-from sirev.margins import DIVERSITY_MARGIN, MARGIN
+from sirev.margins import DIVERSITY_MARGIN, MARGIN, NEW_MARGIN
 from sirev.tasks.core.arithmetic import Level
 from sirev.tasks.registry import SUITES, TASKS
 from sirev.tasks.task import Task
@@ -261,6 +261,8 @@ class Verdict(Section):
     """Shares (pass@1, pass@N, OOD accuracy) have held where a loss of this is excluded; less for pass@N near its ceiling."""
     diversity_margin: Share = DIVERSITY_MARGIN
     """Likewise of diversity, as a share of M_1's."""
+    new_margin: Share = NEW_MARGIN
+    """What M_T gained was within M_1's reach where M_1's pass@N on it is proven to be no further than this below luck's."""
     diversity_counts: bool = True
     """Whether a loss of diversity alone makes a reversal or a regress, as in the paper; false is the strict reading."""
 

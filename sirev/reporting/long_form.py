@@ -34,7 +34,9 @@ UNITS = {
     **dict.fromkeys(("size", "examples", "dropped", "steps"), "count"),
     **dict.fromkeys(("reach.gained", "reach.lost", "new.N"), "count"),
     **dict.fromkeys(("p", "holm"), "probability"),
-    **dict.fromkeys(("difference", "smallest", "shortfall", "change", "composition", "narrowing"), "change of share"),
+    **dict.fromkeys(
+        ("difference", "smallest", "shortfall", "new.bound", "change", "composition", "narrowing"), "change of share"
+    ),
 }
 """Part of a statistic's name -> its unit. All else is a share, from 0 to 1."""
 _WORDS = ("reason", "test", "training")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sirev.margins import DIVERSITY_MARGIN, MARGIN
+from sirev.margins import DIVERSITY_MARGIN, MARGIN, NEW_MARGIN
 from sirev.metrics.families import FAMILIES
 from sirev.metrics.families.measures import Measures
 from sirev.parameters import semantic
@@ -35,6 +35,7 @@ class CompareParameters:
     """Of the bootstrap and of the permutations."""
     from_draws: bool = semantic(default=False, absent_means=False)
     """Whether pass@1 is estimated from draws, no model having greedy answers."""
+    new_margin: float = semantic(default=NEW_MARGIN, absent_means=0.05)
 
 
 def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
@@ -82,6 +83,7 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
         margin=parameters.margin,
         diversity_margin=parameters.diversity_margin,
         diversity_counts=parameters.diversity_counts,
+        new_margin=parameters.new_margin,
         replicates=parameters.replicates,
         seed=parameters.seed,
         from_draws=parameters.from_draws,

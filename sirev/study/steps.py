@@ -299,6 +299,7 @@ class Steps:
             margin=verdict.margin,
             diversity_margin=verdict.diversity_margin,
             diversity_counts=verdict.diversity_counts,
+            new_margin=verdict.new_margin,
         )
         inputs = {
             f"{method}/{self.seed}/{t}/{what}": artifact for t, found in measures.items() for what, artifact in found.items()

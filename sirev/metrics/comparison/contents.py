@@ -19,10 +19,11 @@ class GreedyEnds(TypedDict):
 
 
 class NewSkill(TypedDict):
-    """The test of IS(t) against re-roll at one N."""
+    """The test of IS(t) against luck at one N: p that it is no harder; `bound`, the upper one-sided 95 % bound of `shortfall`."""
 
     N: int | None
     p: float | None
+    bound: float | None
     holm: float | None
     bound: float | None
     """The upper one-sided 95 % bound of the shortfall at N."""
@@ -37,7 +38,10 @@ class StillWrong(TypedDict):
 
 
 class ImprovementSet(TypedDict):
-    """IS(t), the problems that M_t gains over M_1, with its controls."""
+    """IS(t), the problems that M_t gains over M_1, with its controls.
+
+    `reroll`: M_1's pass@N on equally many problems that luck gains, with a 95 % band; `shortfall`: `reroll` minus IS(t)'s.
+    """
 
     size: int | None
     m1_pass_at_n: ByN

@@ -104,7 +104,7 @@ def _iteration(run: RunMeasures, t: int, shared: Shared, eligible: Eligible) -> 
     is_first = t == first_t
     sheet = settings.sheet(len(shared.levels))
     suites = {name: settings.sheet(len(rows)) for name, rows in model.ood.items()}
-    tree: Tree = {"t": t, **improvement(sheet, first, model, settings.seed, settings.from_draws)}
+    tree: Tree = {"t": t, **improvement(sheet, first, model, settings)}
     tree["temperatures"] = {
         name: {"pass_at_n": pass_curve(sheet, rows, list(powers_of_two(max(row["n"] for row in rows))))}
         for name, rows in model.temperatures.items()

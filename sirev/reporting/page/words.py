@@ -17,7 +17,7 @@ _WORDS = {
     "margin": "the loss that “held” excludes, by a one-sided 95% bound.",
     "IS(t)": "improvement set: problems that M_t gets right and M_1 wrong, both greedy.",
     "LS(t)": "lost set: problems that M_1 gets right and M_t wrong, both greedy.",
-    "re-roll": "a control for IS(t): M_1 on as many problems as its own luck would solve.",
+    "re-roll": "the control for IS(t): M_1 on equally many problems that it gets wrong and would solve by drawing again.",
     "null run": "a run in which nothing improves itself: how much the numbers change by retraining or resampling alone.",
     "p, Holm": "the chance of a difference this large if nothing had changed, corrected for the number of tests.",
 }

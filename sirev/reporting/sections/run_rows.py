@@ -66,6 +66,13 @@ def iteration_rows(runs: Iterable[RunData]) -> Iterator[tuple[RunData, ModelData
             yield run, iteration
 
 
+def later_rows(runs: Iterable[RunData]) -> Iterator[tuple[RunData, ModelData]]:
+    """Every run with each of its iterations but M_1, which is not compared with itself."""
+    for run in runs:
+        for iteration in run["iterations"][1:]:
+            yield run, iteration
+
+
 HEADS = ["method", "seed", "model"]
 """Titles of the columns that name a model of a run."""
 
