@@ -279,6 +279,8 @@ class Evaluation(Section):
     grader: Grader
     embedding: Embedding | None = None
     """Null measures no such diversity. Nor is any measured where an answer is an option's letter alone."""
+    score: bool = True
+    """Whether M_T's answers and M_1's own are scored under M_1: how likely each is (docs/report.md). A server gives no scores."""
     verdict: Verdict = Verdict()
 
 

@@ -23,7 +23,6 @@ class NewSkill(TypedDict):
 
     N: int | None
     p: float | None
-    bound: float | None
     holm: float | None
     bound: float | None
     """The upper one-sided 95 % bound of the shortfall at N."""
@@ -137,6 +136,24 @@ class SuiteAccuracy(TypedDict):
     crossing: NotRequired[Crossing]
 
 
+class OwnLikelihood(TypedDict):
+    """Perplexity of M_1's own answers: right greedy ones, draws, right draws on IS(t) and on what it gets wrong greedily."""
+
+    greedy: Statistic
+    draws: Statistic
+    gained: Statistic
+    missed: Statistic
+
+
+class Likelihood(TypedDict):
+    """Perplexity under M_1 of M_t's right greedy answers, on IS(t) and all, beside M_1's own; `ratio`: `gained` over `missed`."""
+
+    gained: Statistic
+    right: Statistic
+    first: OwnLikelihood
+    ratio: Statistic
+
+
 class Change(TypedDict):
     """The change of an outcome against M_1; `within` are the bounds of its 90 % interval."""
 
@@ -182,6 +199,7 @@ class Iteration(TypedDict):
     coverage: Coverage
     diversity: dict[str, GroupDiversity]
     split: dict[str, Parts]
+    likelihood: Likelihood
     temperatures: dict[str, AtTemperature]
     ood: dict[str, SuiteAccuracy]
     against_m1: dict[str, Change]
@@ -207,6 +225,7 @@ Field = Literal[
     "coverage",
     "diversity",
     "split",
+    "likelihood",
     "temperatures",
     "ood",
     "against_m1",
