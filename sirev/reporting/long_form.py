@@ -35,6 +35,7 @@ UNITS = {
     **dict.fromkeys(("size", "examples", "dropped", "steps"), "count"),
     **dict.fromkeys(("reach.gained", "reach.lost", "new.N"), "count"),
     **dict.fromkeys(("p", "holm"), "probability"),
+    **dict.fromkeys(("disparity_change", "mean_disparity_change"), "change of share"),
     **dict.fromkeys(("difference", "smallest", "below_reroll", "change", "composition", "narrowing"), "change of share"),
 }
 """Part of a statistic's name -> its unit. All else is a share, from 0 to 1."""

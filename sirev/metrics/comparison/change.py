@@ -199,8 +199,8 @@ def outcomes(
 ) -> dict[str, Outcome]:
     """The outcomes compared: pass@1, pass@N, mean accuracy, each OOD suite, size-matched distinct right answers.
 
-    pass@1 is of greedy answers, or `from_draws` the mean accuracy itself. A suite with draws of both models has pass@N too, at the
-    largest power of two that all its problems have draws for.
+    pass@1 is of greedy answers, or `from_draws` the mean accuracy itself. A suite with draws of both models has pass@N too, at
+    the largest power of two that all its problems have draws for.
     """
 
     def greedy(rows: Sequence[MeasureRow] | None, n: int) -> Floats:

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from sirev.metrics.pass_at_n import guessing
 from sirev.metrics.study_verdict import LEVEL
-from sirev.reporting.sections.run_rows import HEADS, Study, cells, in_words, iteration_rows, keys, named, reasons, runs_of
-from sirev.reporting.tables import ABSENT, TextTable, number, p_equals, p_value, percent
+from sirev.reporting.sections.run_rows import (
+    HEADS,
+    Study,
+    cells,
+    crossing_cell,
+    in_words,
+    iteration_rows,
+    keys,
+    named,
+    reach_cells,
+    reasons,
+    runs_of,
+)
+from sirev.reporting.tables import ABSENT, TextTable, p_equals, percent
 
 
 def pass_n(studies: list[Study]) -> list[TextTable]:
@@ -75,18 +87,13 @@ def _reach(studies: list[Study]) -> TextTable:
             continue
         reach, crossing, gained = iteration["reach"], iteration["crossing"], iteration["improvement_set"]
         counted = [gained["size"], iteration["lost_set"]["size"]]
-        at = ABSENT
-        if crossing["value"] is not None:
-            high = "…" if crossing["high"] is None else f"{crossing['high']:.0f}"
-            at = f"{crossing['value']:.0f} [{number({**crossing, 'value': crossing['low']}, 0)}, {high}]"
         table.rows.append(
             [
                 *named(run, iteration["t"]),
                 *(ABSENT if one is None else str(one) for one in counted),
                 percent(gained["format"]),
-                *(ABSENT if reach[name] is None else str(reach[name]) for name in ("gained", "lost")),
-                p_value(reach["p"]),
-                at,
+                *reach_cells(reach),
+                crossing_cell(crossing),
             ]
         )
     table.notes.append(
