@@ -37,6 +37,7 @@ UNITS = {
     **dict.fromkeys(
         ("difference", "smallest", "shortfall", "new.bound", "change", "composition", "narrowing"), "change of share"
     ),
+    **dict.fromkeys(("disparity_change", "mean_disparity_change"), "change of share"),
 }
 """Part of a statistic's name -> its unit. All else is a share, from 0 to 1."""
 _WORDS = ("reason", "test", "training")
