@@ -52,7 +52,7 @@ def _claims(comparison: Study) -> str:
         why = reworded(claim.get("reason") or "")
         said = "<b>no claim</b>"
         if word:
-            said = f'<b class="word {_class(word)}">{SIGNS.get(word, "")} {escaped(VERDICTS.get(word, word))}</b>'
+            said = f'<b class="word {verdict_class(word)}">{SIGNS.get(word, "")} {escaped(VERDICTS.get(word, word))}</b>'
         count = count_text(seeds, "seed")
         rows.append(
             f'<li><span class="who">{escaped(claim["method"])}</span>{said}<span class="seeds">{count}</span>'
@@ -97,7 +97,7 @@ def _card(verdict: StudyVerdict, scale: Scale, comparison: Study) -> str:
     who = run["label"] if run and elsewhere else f"{verdict['method']}, seed {verdict['seed']}"
     why = because(run, verdict) if run else verdict.get("reason") or ""
     return (
-        f'<article class="card {_class(word)}"><header><span class="who">{escaped(who)}</span>'
+        f'<article class="card {verdict_class(word)}"><header><span class="who">{escaped(who)}</span>'
         f'<span class="steps"{explained("M_1")}>{escaped(first)} → {escaped(last)}</span></header>'
         f'<p class="verdict"><span class="word"{explained(shown)}><span aria-hidden="true">{SIGNS.get(word, "?")}</span> '
         f'{escaped(shown)}</span>{badge}</p><p class="why">{escaped(why)}</p>{table if rows else ""}'
@@ -120,7 +120,7 @@ def _outcome(name: str, outcome: JudgedChange, scale: Scale, comparison: Study) 
     letter = _LETTERS.get(_kind(name), "")
     head = f'<th scope="row"{explained(_kind(name))}><span class="letter">{letter}</span> {escaped(_name(name, comparison))}</th>'
     sign = f'<span aria-hidden="true">{MOVES.get(move, "")}</span>'
-    moved = f'<td class="move {_class(move)}">{sign} {escaped(OUTCOMES.get(move, move))}</td>'
+    moved = f'<td class="move {verdict_class(move)}">{sign} {escaped(OUTCOMES.get(move, move))}</td>'
     if (value := difference["value"]) is None:
         why = difference["reason"] or "not measured"
         return f'<tr>{head}<td></td><td class="missing" colspan="2">none: {escaped(why)}</td>{moved}</tr>'
@@ -198,5 +198,5 @@ def _range(statistic: Statistic, of: float | None = None) -> str:
     return "" if low is None or high is None else f"[{_points(low, of)}, {_points(high, of)}]"
 
 
-def _class(word: object) -> str:
+def verdict_class(word: object) -> str:
     return "is-" + "".join(sign if sign.isalnum() else "-" for sign in str(word).replace("'", ""))
