@@ -134,7 +134,7 @@ def _variety(found: Observed, outcomes: Mapping[str, JudgedChange], study: Study
     ends = (difference["value"], difference["low"], difference["high"])
     value, low, high = (None if end is None else end / base for end in ends)
     relative: Statistic = {**difference, "value": value, "low": low, "high": high}
-    said = f"of {MATCHED} right answers {_ends(one)}% differ ({_signed(relative['value'])}% {_between(relative, 0)})"
+    said = f"of {MATCHED} right answers {_ends(one)}% differ ({_signed(relative['value'], 0)}% {_between(relative, 0)})"
     margin = f"{fixed(100 * study['settings']['diversity_margin'], 0)}%"
     counted = "" if study["settings"]["diversity_counts"] else "; not counted"
     return said + _decided(found["is"], f"a loss of {margin}") + counted
@@ -224,8 +224,8 @@ def _ends(one: JudgedChange) -> str:
     return f"{fixed(100 * base, 1)} → {fixed(100 * (base + change), 1)}"
 
 
-def _signed(value: float | None) -> str:
-    return "–" if value is None else fixed(100 * value, 1, sign=True)
+def _signed(value: float | None, places: int = 1) -> str:
+    return "–" if value is None else fixed(100 * value, places, sign=True)
 
 
 def _between(one: Statistic, places: int = 1) -> str:
@@ -234,15 +234,15 @@ def _between(one: Statistic, places: int = 1) -> str:
 
 
 def perplexity_in_words(run: RunData) -> str:
-    """Perplexity under M_1 of what M_T newly solves, beside that of M_1's own right samples; "" where it was not measured."""
+    """Perplexity under M_1 of what M_T newly solves, beside that of M_1's own samples; "" where it was not measured."""
     likelihood = run["iterations"][-1].get("likelihood")
     if not likelihood:
         return ""
-    gained, own = at(likelihood, ("gained",)), at(likelihood, ("own",))
+    gained, own = at(likelihood, ("gained",)), at(likelihood, ("first", "draws"))
     if gained["value"] is None or own["value"] is None:
         return ""
     ends = [fixed(one["value"], 2) for one in (gained, own) if one["value"] is not None]
-    return f"M_1's perplexity: {ends[0]} of the gained answers, {ends[1]} of its own right samples"
+    return f"M_1's perplexity: {ends[0]} of the gained answers, {ends[1]} of its own samples"
 
 
 def seeds_in_words(claim: Claim) -> str:

@@ -51,7 +51,7 @@ def _claims(comparison: Study) -> str:
         why = claim.get("reason") or ""
         said = "<b>no claim</b>"
         if word:
-            said = f'<b class="word {_class(word)}">{SIGNS.get(word, "")} {escaped(headline_words([word]))}</b>'
+            said = f'<b class="word {verdict_class(word)}">{SIGNS.get(word, "")} {escaped(headline_words([word]))}</b>'
         count = count_text(seeds, "seed")
         rows.append(
             f'<li><span class="who">{escaped(claim["method"])}</span>{said}<span class="seeds">{count}</span>'
@@ -96,7 +96,7 @@ def _card(verdict: StudyVerdict, scale: Scale, comparison: Study) -> str:
     who = run["label"] if run and elsewhere else f"{verdict['method']}, seed {verdict['seed']}"
     why = because(run, verdict) if run else verdict.get("reason") or ""
     return (
-        f'<article class="card {_class(word)}"><header><span class="who">{escaped(who)}</span>'
+        f'<article class="card {verdict_class(word)}"><header><span class="who">{escaped(who)}</span>'
         f'<span class="steps"{explained("M_1")}>{escaped(first)} → {escaped(last)}</span></header>'
         f'<p class="verdict"><span class="word"{explained(shown)}><span aria-hidden="true">{SIGNS.get(word, "?")}</span> '
         f"{escaped(shown)}</span>{badge}</p>{_observations(verdict, run, comparison)}"
@@ -110,7 +110,7 @@ def _observations(verdict: StudyVerdict, run: JudgedRun | None, comparison: Stud
     if run is None:
         return ""
     items = [
-        f'<li class="{_class(line.result)}"><span class="question">{line.number} {escaped(line.question)}</span> '
+        f'<li class="{verdict_class(line.result)}"><span class="question">{line.number} {escaped(line.question)}</span> '
         f"<b>{escaped(line.result)}</b> {escaped(line.evidence)}</li>"
         for line in observation_lines(comparison, run, verdict)
     ]
@@ -133,7 +133,7 @@ def _outcome(name: str, outcome: JudgedChange, scale: Scale, comparison: Study) 
     letter = _LETTERS.get(_kind(name), "")
     head = f'<th scope="row"{explained(_kind(name))}><span class="letter">{letter}</span> {escaped(_name(name, comparison))}</th>'
     sign = f'<span aria-hidden="true">{MOVES.get(move, "")}</span>'
-    moved = f'<td class="move {_class(move)}">{sign} {escaped(move)}</td>'
+    moved = f'<td class="move {verdict_class(move)}">{sign} {escaped(move)}</td>'
     if (value := difference["value"]) is None:
         why = difference["reason"] or "not measured"
         return f'<tr>{head}<td></td><td class="missing" colspan="2">none: {escaped(why)}</td>{moved}</tr>'
@@ -212,5 +212,5 @@ def _range(statistic: Statistic, of: float | None = None) -> str:
     return "" if low is None or high is None else f"[{_points(low, of)}, {_points(high, of)}]"
 
 
-def _class(word: object) -> str:
+def verdict_class(word: object) -> str:
     return "is-" + "".join(sign if sign.isalnum() else "-" for sign in str(word).replace("'", ""))
