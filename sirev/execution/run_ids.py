@@ -19,11 +19,14 @@ OUTSIDE_RUN_IDS = (
     ("training", "memory"),
     ("training", "checkpoint_minutes"),
     ("evaluation", "verdict"),
+    ("evaluation", "score"),
     ("evaluation", "embedding", "batch_size"),
 )
 """What a recipe says that changes no measure: the same run goes on with another of it."""
 ABSENT_IN_RUN_IDS: dict[tuple[str, str], Any] = {("evaluation", "temperatures"): [], ("evaluation", "embedding"): None}
 """Fields that came later, left out at the value that means what was done before there was such a field."""
+ABSENT_IN_SUITES: dict[str, Any] = {"draws": None, "draws_at": "ends"}
+"""Likewise those of a suite of other problems."""
 
 
 def run_id(recipe: Recipe, method: str, seed: int, retrained: int = RETRAINED) -> str:
@@ -32,6 +35,9 @@ def run_id(recipe: Recipe, method: str, seed: int, retrained: int = RETRAINED) -
     for (section, field), absent in ABSENT_IN_RUN_IDS.items():
         if settings[section][field] == absent:
             del settings[section][field]
+    for suite in settings["evaluation"]["ood"].values():
+        for field in [field for field, absent in ABSENT_IN_SUITES.items() if suite.get(field) == absent]:
+            del suite[field]
     for *path, field in OUTSIDE_RUN_IDS:
         place = settings
         for key in path:

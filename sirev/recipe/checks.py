@@ -95,6 +95,8 @@ def _check_task(recipe: Recipe, said: Said, complain: Complain) -> None:
         if isinstance(suite, LevelsSuite) != task.embedded:
             kind = "levels and problems" if task.embedded else "task and grader"
             complain(("evaluation", "ood", name), f"a suite beside the task {task.name} has {kind}")
+        if suite.draws is None and _changed(suite, said, "evaluation", "ood", name, "draws_at"):
+            complain(("evaluation", "ood", name, "draws_at"), "read only with draws, the number of answers to a problem")
         if isinstance(suite, TaskSuite):
             _check_grader(suite.task, suite.grader, ("evaluation", "ood", name, "grader"), complain)
 

@@ -24,6 +24,15 @@ def test_fields_that_came_later_leave_the_names_of_older_runs_alone() -> None:
     assert run_id(load_recipe("tiny_smoke"), "dpo", 2) == "tiny_smoke-dpo-s2-a1c41dd4"
 
 
+def test_draws_on_a_suite_are_in_a_runs_name_and_without_them_it_is_as_before_there_were_any() -> None:
+    ids = [
+        run_id(load_recipe("tiny", [f"evaluation.ood.levels_1_to_6.{one}" for one in asked]), "sft", 0)
+        for asked in ([], ["draws=null"], ["draws=8"], ["draws=16"], ["draws=8", "draws_at=every"])
+    ]
+    assert ids[0] == ids[1] == "tiny-sft-s0-1dcc2f30"
+    assert len(set(ids[1:])) == 4
+
+
 def test_what_is_measured_besides_is_in_a_runs_name_and_how_it_is_judged_is_not() -> None:
     plain = run_id(load_recipe("tiny"), "sft", 0)
     verdict = ["evaluation.verdict.margin=0.05", "evaluation.verdict.diversity_counts=true"]

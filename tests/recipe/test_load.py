@@ -406,6 +406,8 @@ SUITE = "{task: {name: gsm8k, data: {path: x}}, grader: gsm8k_strict}"
          "levels and problems"),
         ("mistral_gsm8k", ["evaluation.ood.math_algebr=null"], "there is no suite 'math_algebr' to remove; did you mean "
          "'math_algebra'? (known: math_algebra)"),
+        ("tiny", ["evaluation.ood.levels_1_to_6.draws_at=every"], "evaluation.ood.levels_1_to_6.draws_at: every: read only with "
+         "draws, the number of answers to a problem"),
         ("mistral_csqa", ["task.explanations.path=x"], "task.explanations: {path}: read only with rationales: ecqa"),
         ("mistral_csqa", ["task.rationales=none", "task.bootstrap=9"], "task.bootstrap: 9: read only with rationales: self"),
         ("mistral_gsm8k", ["engine=server"], "engine.url: missing: where is the server, such as http://localhost:8000/v1?"),

@@ -14,8 +14,10 @@ from sirev.reporting.figures.series import (
     MethodRuns,
     iteration,
     methods,
+    model,
     null_groups,
     numbers,
+    over_n,
     over_t,
     path_of,
     seeds_mean,
@@ -184,8 +186,12 @@ def ood_figure(sheet: FigureSheet, comparison: Study) -> None:
         sheet.reason = "no suite of other problems was evaluated"
         return
     ts = times(found)
-    grid = sheet.panels(len(suites), len(found) + 2, 1.9 + room_for_names(found), 2.2)
-    for suite, (whole, *by_level, disparity) in zip(suites, grid, strict=True):
+    drawn = any("pass_at_n" in one for method in found for suite in suites for one in _on_suite(method, suite))
+    grid = sheet.panels(len(suites), len(found) + 2 + drawn, 1.9 + room_for_names(found), 2.2)
+    for suite, row in zip(suites, grid, strict=True):
+        if drawn:
+            _pass_at_k(sheet, row.pop(), found, suite, titled=suite == suites[0])
+        whole, *by_level, disparity = row
         for panel in (whole, *by_level, disparity):
             sheet.x_of_t(panel, ts, "iteration t" if suite == suites[-1] else "")
         for panel in by_level[1:]:
@@ -212,7 +218,30 @@ def ood_figure(sheet: FigureSheet, comparison: Study) -> None:
     sheet.notes.append("Group disparity: what the hardest level loses of the easiest level's accuracy. Bars: 95% intervals.")
     if any(_levels_of(method, suite) for method in found for suite in suites):
         sheet.notes.append("By level: the numbers at line ends are levels.")
+    if drawn:
+        sheet.notes.append("pass@k: from samples, of M₁ and the last model.")
     seeds_note(sheet, found)
+
+
+def _on_suite(method: MethodRuns, suite: str) -> list[Any]:
+    """What every model's answers to a suite tell."""
+    return [found for run in method.runs for i in run["iterations"] if (found := i.get("ood", {}).get(suite))]
+
+
+def _pass_at_k(sheet: FigureSheet, panel: Axes, found: list[MethodRuns], suite: str, *, titled: bool) -> None:
+    """pass@k of the draws on a suite, of M_1 and of each method's last model."""
+    first = [over_n(iteration(run, 1), "ood", suite, "pass_at_n") for run in found[0].runs]
+    curves = [(model(1), sheet.ink.text, seeds_mean(first))]
+    for method in found:
+        last = [over_n(iteration(run, method.last), "ood", suite, "pass_at_n") for run in method.runs]
+        curves += [(short(method.name), sheet.colour(method), seeds_mean(last))] if method.last > 1 else []
+    for name, colour, curve in curves:
+        sheet.line(panel, curve, name, colour, label=name, interval="band")
+    sheet.x_of_n(panel, sorted({n for _, _, curve in curves for n, _ in curve}), "draws k")
+    panel.set_ylabel("pass@k (%)")
+    share_limits([panel])
+    if titled:
+        panel.set_title("from samples")
 
 
 def _levels_of(method: MethodRuns, suite: str) -> list[str]:

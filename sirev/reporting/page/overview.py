@@ -8,11 +8,12 @@ from typing import Any
 
 from sirev.metrics.comparison.contents import StudyVerdict
 from sirev.reporting.facts import Facts
+from sirev.reporting.observed import verdict_in_words
 from sirev.reporting.page.cards import SIGNS, verdict_class, verdicts_as_html
 from sirev.reporting.page.markup import definitions, escaped
 from sirev.reporting.page.page import NO_TABLES, figures_as_html, whole_page
 from sirev.reporting.sections.run_rows import Study
-from sirev.reporting.sections.verdicts import VERDICTS, no_verdict
+from sirev.reporting.sections.verdicts import no_verdict
 
 _SCRIPTS = ("theme.js",)
 
@@ -66,7 +67,7 @@ def _headlines(parts: Sequence[Part]) -> str:
 def _headline(verdict: StudyVerdict, several: bool) -> str:
     word = verdict["verdict"]
     who = f"{verdict['method']}, seed {verdict['seed']}" if several else verdict["method"]
-    shown = f"{SIGNS.get(word, '')} {VERDICTS.get(word, word)}".strip()
+    shown = f"{SIGNS.get(word, '')} {verdict_in_words(verdict)}".strip()
     return f'<li class="{verdict_class(word)}"><span class="who">{escaped(who)}</span> <b class="word">{escaped(shown)}</b></li>'
 
 

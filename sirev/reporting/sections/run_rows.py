@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypedDict
 
-from sirev.metrics.comparison.contents import ComparisonHead, Iteration, RunHead
+from sirev.metrics.comparison.contents import ComparisonHead, Crossing, Iteration, Reach, RunHead
 from sirev.metrics.statistic import Statistic, absent
-from sirev.reporting.tables import ABSENT, TextTable
+from sirev.reporting.tables import ABSENT, TextTable, number, p_value
 
 
 class TrainingRow(TypedDict):
@@ -73,6 +73,13 @@ def iteration_rows(runs: Iterable[RunData]) -> Iterator[tuple[RunData, ModelData
     """Every run with each of its iterations."""
     for run in runs:
         for iteration in run["iterations"]:
+            yield run, iteration
+
+
+def later_rows(runs: Iterable[RunData]) -> Iterator[tuple[RunData, ModelData]]:
+    """Every run with each of its iterations but M_1, which is not compared with itself."""
+    for run in runs:
+        for iteration in run["iterations"][1:]:
             yield run, iteration
 
 
@@ -145,6 +152,19 @@ def at(node: Any, path: Iterable[str]) -> Statistic:
         node = node[key]
     statistic: Statistic = node
     return statistic
+
+
+def reach_cells(reach: Reach) -> list[str]:
+    """Problems that only M_t, only M_1 ever solves, and p."""
+    return [*(ABSENT if one is None else str(one) for one in (reach["gained"], reach["lost"])), p_value(reach["p"])]
+
+
+def crossing_cell(crossing: Crossing) -> str:
+    """The k at which two curves cross, with its interval; a bound beyond the last k is left open."""
+    if crossing["value"] is None:
+        return ABSENT
+    high = "…" if crossing["high"] is None else f"{crossing['high']:.0f}"
+    return f"{crossing['value']:.0f} [{number({**crossing, 'value': crossing['low']}, 0)}, {high}]"
 
 
 def reasons(found: Iterable[Statistic]) -> list[str]:
