@@ -19,6 +19,7 @@ OUTSIDE_RUN_IDS = (
     ("training", "memory"),
     ("training", "checkpoint_minutes"),
     ("evaluation", "verdict"),
+    ("evaluation", "score"),
     ("evaluation", "embedding", "batch_size"),
 )
 """What a recipe says that changes no measure: the same run goes on with another of it."""

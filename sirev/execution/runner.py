@@ -99,6 +99,13 @@ class Runner:
             self._save(replace(self.run, pins={**self._pins, **self.run.pins}))
         return artifact
 
+    def at_hand(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> bool:
+        """See `sirev.study.steps.Executor`; what a shared store may have is at hand."""
+        known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
+        key = action_key(step_action(self.run, stage, parameters, known))
+        found = self.crew.through is not None or find(self.store, self._pins, name, key) is not None
+        return found or all(artifact.complete() for artifact in known.values())
+
     def provenance(self, name: str) -> Mapping[str, Any]:
         """What was recorded beside the artifact that this run has for a step."""
         pin = self.run.pins.get(name)

@@ -10,7 +10,7 @@ from pydantic import Discriminator, Field, Tag, field_serializer, model_validato
 
 from sirev.addresses import Address
 from sirev.fields import Count, Name, Rate, Section, Seed, Share, Warmup, Weight
-from sirev.margins import DIVERSITY_MARGIN, MARGIN
+from sirev.margins import DIVERSITY_MARGIN, MARGIN, NEW_MARGIN
 from sirev.tasks.core.arithmetic import Level
 from sirev.tasks.registry import SUITES, TASKS
 from sirev.tasks.task import Task
@@ -255,14 +255,16 @@ class Embedding(Section):
 
 
 class Verdict(Section):
-    """When two models count as the same, in the report's verdict. Nothing but the comparison is computed anew with it."""
+    """How changes are judged in the report's verdict. Nothing but the comparison is computed anew with it."""
 
     margin: Share = MARGIN
-    """Shares (pass@1, pass@N, OOD accuracy) are the same where the 90 % interval of their difference lies within this."""
+    """Shares (pass@1, pass@N, OOD accuracy) have held where a loss of this is excluded; less for pass@N near its ceiling."""
     diversity_margin: Share = DIVERSITY_MARGIN
     """Likewise of diversity, as a share of M_1's."""
-    diversity_counts: bool = False
-    """Whether a loss of diversity alone makes a reversal or a regress, as in the paper."""
+    new_margin: Share = NEW_MARGIN
+    """What M_T gained was within M_1's reach where M_1's pass@N on it is proven to be no further than this below luck's."""
+    diversity_counts: bool = True
+    """Whether a loss of diversity alone makes a reversal or a regress, as in the paper; false is the strict reading."""
 
 
 class Evaluation(Section):
@@ -277,6 +279,8 @@ class Evaluation(Section):
     grader: Grader
     embedding: Embedding | None = None
     """Null measures no such diversity. Nor is any measured where an answer is an option's letter alone."""
+    score: bool = True
+    """Whether M_T's answers and M_1's own are scored under M_1: how likely each is (docs/report.md). A server gives no scores."""
     verdict: Verdict = Verdict()
 
 

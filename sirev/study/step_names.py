@@ -91,6 +91,11 @@ def measuring_step(what: str, t: int) -> str:
     return str(StepName("measure", what, t))
 
 
+def scoring_step(what: str, t: int) -> str:
+    """Log-probabilities of some of M_t's answers under M_1."""
+    return str(StepName("score", what, t))
+
+
 def embedding_step(t: int) -> str:
     """Embedded draws of M_t."""
     return str(StepName("embed", DRAWS, t))

@@ -55,7 +55,7 @@ def test_adapters_are_named_once_where_they_may_understate_a_loss() -> None:
 
 def test_outcomes_stand_in_their_order_with_seeds_printed(gained: dict[str, Any]) -> None:
     table = outcome_rows([gained])
-    assert [row[2] for row in table.rows] == ["A pass@1", "B pass@32", "C suite", "D variety"]
+    assert [row[2] for row in table.rows] == ["A pass@1", "B pass@32", "C suite, greedy", "D variety"]
     assert "seed 0" in table.notes[-1]
 
 

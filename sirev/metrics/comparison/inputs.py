@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sirev.margins import DIVERSITY_MARGIN, MARGIN
+from sirev.margins import DIVERSITY_MARGIN, MARGIN, NEW_MARGIN
 from sirev.metrics.comparison.nulls import is_null
 from sirev.metrics.families.measures import Measures
 from sirev.metrics.sheet import Sheet
@@ -20,7 +20,8 @@ class ComparisonSettings:
 
     margin: float = MARGIN
     diversity_margin: float = DIVERSITY_MARGIN
-    diversity_counts: bool = False
+    diversity_counts: bool = True
+    new_margin: float = NEW_MARGIN
     replicates: int = 10_000
     seed: int = 0
     from_draws: bool = False

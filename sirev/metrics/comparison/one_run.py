@@ -17,7 +17,16 @@ from sirev.metrics.comparison.change import (
     reach,
     where_they_cross,
 )
-from sirev.metrics.comparison.contents import Change, ComparedRun, Coverage, Crossing, Iteration, SuiteAccuracy
+from sirev.metrics.comparison.contents import (
+    Change,
+    ComparedRun,
+    Coverage,
+    Crossing,
+    ImprovementSet,
+    Iteration,
+    Reach,
+    SuiteAccuracy,
+)
 from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
 from sirev.metrics.comparison.other_problems import NO_TRAIN, coverage_statistic, suite
 from sirev.metrics.comparison.size_matched import Eligible, distinct_right_answers, matched_problems
@@ -48,6 +57,17 @@ class Judged:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     changes: dict[str, Change] = field(default_factory=dict)
     gained: dict[int, tuple[int | None, int | None]] = field(default_factory=dict)
+    reaches: dict[str, Reach] = field(default_factory=dict)
+    """Reach of M_T against M_1, by the outcome that it belongs to."""
+    every_change: list[dict[str, Change]] = field(default_factory=list)
+    """The changes of every M_t after M_1."""
+    last: Iteration | None = None
+
+    @property
+    def gained_set(self) -> ImprovementSet:
+        """IS(T)."""
+        assert self.last is not None
+        return self.last["improvement_set"]
 
 
 def compare_run(run: RunMeasures, shared: Shared, eligible: Eligible, done: Callable[[], None]) -> tuple[ComparedRun, Judged]:
@@ -56,7 +76,12 @@ def compare_run(run: RunMeasures, shared: Shared, eligible: Eligible, done: Call
     last = Judged(run)
     for t in run.models:
         iteration, last.outcomes = _iteration(run, t, shared, eligible)
-        last.changes = iteration["against_m1"]
+        last.changes, last.last = iteration["against_m1"], iteration
+        if last.changes:
+            last.every_change.append(last.changes)
+            last.reaches = {"pass_at_n": iteration["reach"]}
+            of_suites = {suite: one["reach"] for suite, one in iteration["ood"].items() if "reach" in one}
+            last.reaches |= {f"ood_pass_at_n/{suite}": reach for suite, reach in of_suites.items()}
         last.gained[t] = (iteration["improvement_set"]["size"], iteration["lost_set"]["size"])
         iterations.append(iteration)
         done()
@@ -79,7 +104,7 @@ def _iteration(run: RunMeasures, t: int, shared: Shared, eligible: Eligible) -> 
     is_first = t == first_t
     sheet = settings.sheet(len(shared.levels))
     suites = {name: settings.sheet(len(rows)) for name, rows in model.ood.items()}
-    tree: Tree = {"t": t, **improvement(sheet, first, model, settings.seed, settings.from_draws)}
+    tree: Tree = {"t": t, **improvement(sheet, first, model, settings)}
     tree["temperatures"] = {
         name: {"pass_at_n": pass_curve(sheet, rows, list(powers_of_two(max(row["n"] for row in rows))))}
         for name, rows in model.temperatures.items()

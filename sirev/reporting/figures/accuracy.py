@@ -9,6 +9,7 @@ from sirev.metrics.comparison.nulls import GOLD, NULL, RESAMPLE, RETRAIN
 from sirev.metrics.families.shown import Panel
 from sirev.metrics.statistic import Statistic, absent
 from sirev.reporting.figures.canvas import MARKERS, FigureSheet, room_for_names, share_limits, short
+from sirev.reporting.figures.paper import beside
 from sirev.reporting.figures.series import (
     MethodRuns,
     has_values,
@@ -79,6 +80,8 @@ def over_iterations(sheet: FigureSheet, comparison: Study, panels: Sequence[Pane
         for method, shift in zip(found, shifts(found, ts), strict=True):
             curves = [over_t(run, shown.path) for run in method.runs]
             sheet.method(panel, method, curves, interval="caps", shift=shift, scale=scale)
+        if shown.path == path_of("pass_at_1"):
+            beside(sheet, panel, shown.path, found, 1)
         panel.set_ylabel(shown.axis)
         if shown.share:
             share_limits([panel])
@@ -126,6 +129,9 @@ def _readings(sheet: FigureSheet, panel: Axes, found: list[MethodRuns]) -> None:
     by_seed = {run["seed"]: run for method in found for run in method.runs}
     spread, size = 0.6 / max(1, len(by_seed)), 4.5 if len(by_seed) == 1 else 3
     panel.axvline(50, color=sheet.ink.muted, lw=0.8, ls=(0, (4, 2)), zorder=1)
+    if sheet.published is not None:
+        panel.axvline(100 * sheet.published.coverage, color=sheet.ink.null, lw=1.4, zorder=1, label="published")
+        sheet.notes.append(f"Grey line: the coverage that the paper names, {100 * sheet.published.coverage:.1f}%.")
     for row, (reading, split) in enumerate(rows):
         covered = [stat(iteration(run, 1), "coverage", reading, split) for run in by_seed.values()]
         for i, one in enumerate(covered):
@@ -198,6 +204,8 @@ def ood_figure(sheet: FigureSheet, comparison: Study) -> None:
                 curves = [over_t(run, path_of("ood", suite, key)) for run in method.runs]
                 sheet.method(panel, method, curves, interval="caps", shift=shift, scale=scale)
             _levels(sheet, by_level[method.place], method, suite)
+        for panel, key in ((whole, "accuracy"), (disparity, "group_disparity")):
+            beside(sheet, panel, path_of("ood", suite, key), found, 5)
         whole.set_ylabel(f"{short(suite, 30)}\naccuracy (%)")
         by_level[0].set_ylabel("accuracy by level (%)")
         disparity.set_ylabel("group disparity (%)")

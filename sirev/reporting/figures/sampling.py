@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sirev.reporting.figures.accuracy import seeds_note
-from sirev.reporting.figures.canvas import STEP_NAME, FigureSheet, share_limits, short
+from sirev.reporting.figures.canvas import MARKERS, STEP_NAME, FigureSheet, share_limits, short
 from sirev.reporting.figures.series import (
     Curve,
     MethodRuns,
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 RE_ROLL, STILL_WRONG = "re-roll", "still wrong"
+_STYLES: tuple[Any, ...] = ("-", (0, (6, 1.5)), (0, (3, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (1.5, 1)))
+"""Of IS(T), IS(T-1), ...: they differ in line and marker too, not in shade alone."""
 
 
 def improvement_figure(sheet: FigureSheet, comparison: Study) -> None:
@@ -42,8 +44,14 @@ def improvement_figure(sheet: FigureSheet, comparison: Study) -> None:
             ns |= _abscissas(curves)
             newest = t == method.last
             full = sheet.colour(method)
-            colour = sheet.shade(full, 0.45 + 0.55 * (t - 1) / max(1, method.last - 1))
-            look = {"interval": "band", "marker": "o", "markersize": 3.5} if newest else {"lw": 1.1}
+            colour = full if newest else sheet.shade(full, 0.45 + 0.4 * (t - 1) / max(1, method.last - 1))
+            place = method.last - t  # the last one is solid, with dots, in every figure
+            look: dict[str, Any] = {
+                "marker": MARKERS[place % len(MARKERS)],
+                "markersize": 3.5,
+                "ls": _STYLES[place % len(_STYLES)],
+            }
+            look |= {"interval": "band"} if newest else {"lw": 1.1}
             if len(curves) > 1 and newest:
                 for run, curve in zip(method.runs, curves, strict=True):
                     sheet.line(panel, curve, f"IS({t}), seed {run['seed']}", colour, lw=0.6, alpha=0.6)
@@ -59,12 +67,12 @@ def improvement_figure(sheet: FigureSheet, comparison: Study) -> None:
     drawn = {str(line.get_label()) for panel in panels for line in panel.get_lines()}
     if RE_ROLL in drawn:
         sheet.notes.append(
-            "re-roll: M₁ on problems that one more of its own draws would solve. Only IS(t) clearly below it is evidence of "
-            "something new."
+            "re-roll: M₁ on as many problems as the last IS(t) has, chosen by luck: those that it gets wrong and would "
+            "solve by drawing again. Only IS(t) below its band is evidence of something new."
         )
     if STILL_WRONG in drawn:
         sheet.notes.append("still wrong: problems that both M₁ and the last model get wrong.")
-    sheet.notes.append("Bands: 95% intervals.")
+    sheet.notes.append("Bands: 95% intervals; of re-roll: 95% of its sets of problems.")
     seeds_note(sheet, found)
 
 

@@ -59,10 +59,27 @@ def runs_of(studies: Iterable[Study]) -> list[RunData]:
     return [run for study in studies for run in study["runs"] if not run["null"]]
 
 
+def names_of(studies: Iterable[Study]) -> list[str]:
+    """A name for each study: its recipe, or of one recipe with several settings the first run's id."""
+    shown = list(studies)
+    recipes = [str(study["recipe"]) for study in shown]
+    return [
+        recipe if recipes.count(recipe) == 1 else str(study["runs"][0]["id"])
+        for study, recipe in zip(shown, recipes, strict=True)
+    ]
+
+
 def iteration_rows(runs: Iterable[RunData]) -> Iterator[tuple[RunData, ModelData]]:
     """Every run with each of its iterations."""
     for run in runs:
         for iteration in run["iterations"]:
+            yield run, iteration
+
+
+def later_rows(runs: Iterable[RunData]) -> Iterator[tuple[RunData, ModelData]]:
+    """Every run with each of its iterations but M_1, which is not compared with itself."""
+    for run in runs:
+        for iteration in run["iterations"][1:]:
             yield run, iteration
 
 
