@@ -124,8 +124,10 @@ def test_the_order_of_sft_dpo_is_dpo_first_then_in_turn() -> None:
         (["model.architecture.kv_heads=3"], ["model.architecture", "heads (4) must be a multiple of kv_heads (3)"]),
         (["model.architecture.head_dim=7"], ["model.architecture", "head_dim (7) must be even"]),
         (["task.levels=[9]"], ["task.levels", "less than or equal to 7"]),
+        (["model.pretrain.inverse_share=0.9"], ["model.pretrain", "of 1 together at most"]),
+        (["evaluation.ood.longer.question=upside_down"], ["evaluation.ood.longer.question", "inverse"]),
         (["task.style_weights.haiku=1"], ["task.style_weights has no field 'haiku'"]),
-        (["evaluation.ood.levels_1_to_6.prblems=3"], ["levels_1_to_6 has no field 'prblems'", "did you mean 'problems'"]),
+        (["evaluation.ood.longer.prblems=3"], ["longer has no field 'prblems'", "did you mean 'problems'"]),
         (["name=a/b"], ["name", "a/b"]),
         (["evaluation.ood={a:b: {levels: [1], problems: 3}}"], ["evaluation.ood"]),
         (["evaluation.ood.more=3"], ["evaluation.ood.more", "3"]),
@@ -409,7 +411,7 @@ SUITE = "{task: {name: gsm8k, data: {path: x}}, grader: gsm8k_strict}"
          "'math_algebra'? (known: math_algebra)"),
         ("mistral_mbpp", ["task={name: humaneval, data: {path: x}}"], "task.name: humaneval: it has no problems to train on; it "
          "may be a suite beside another task (evaluation.ood)"),
-        ("tiny", ["evaluation.ood.levels_1_to_6.draws_at=every"], "evaluation.ood.levels_1_to_6.draws_at: every: read only with "
+        ("tiny", ["evaluation.ood.longer={draws: null, draws_at: every}"], "evaluation.ood.longer.draws_at: every: read only with "
          "draws, the number of answers to a problem"),
         ("mistral_csqa", ["task.explanations.path=x"], "task.explanations: {path}: read only with rationales: ecqa"),
         ("mistral_csqa", ["task.rationales=none", "task.bootstrap=9"], "task.bootstrap: 9: read only with rationales: self"),
