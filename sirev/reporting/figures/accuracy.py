@@ -9,7 +9,7 @@ from sirev.metrics.comparison.nulls import GOLD, NULL, RESAMPLE, RETRAIN
 from sirev.metrics.families.shown import Panel
 from sirev.metrics.statistic import Statistic, absent
 from sirev.reporting.figures.canvas import MARKERS, FigureSheet, room_for_names, share_limits, short
-from sirev.reporting.figures.paper import beside
+from sirev.reporting.figures.paper import draw_beside
 from sirev.reporting.figures.series import (
     MethodRuns,
     has_values,
@@ -81,7 +81,7 @@ def over_iterations(sheet: FigureSheet, comparison: Study, panels: Sequence[Pane
             curves = [over_t(run, shown.path) for run in method.runs]
             sheet.method(panel, method, curves, interval="caps", shift=shift, scale=scale)
         if shown.path == path_of("pass_at_1"):
-            beside(sheet, panel, shown.path, found, 1)
+            draw_beside(sheet, panel, shown.path, found, 1)
         panel.set_ylabel(shown.axis)
         if shown.share:
             share_limits([panel])
@@ -205,7 +205,7 @@ def ood_figure(sheet: FigureSheet, comparison: Study) -> None:
                 sheet.method(panel, method, curves, interval="caps", shift=shift, scale=scale)
             _levels(sheet, by_level[method.place], method, suite)
         for panel, key in ((whole, "accuracy"), (disparity, "group_disparity")):
-            beside(sheet, panel, path_of("ood", suite, key), found, 5)
+            draw_beside(sheet, panel, path_of("ood", suite, key), found, 5)
         whole.set_ylabel(f"{short(suite, 30)}\naccuracy (%)")
         by_level[0].set_ylabel("accuracy by level (%)")
         disparity.set_ylabel("group disparity (%)")

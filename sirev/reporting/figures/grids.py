@@ -6,7 +6,7 @@ Studies of other recipes than the paper's stand side by side, a panel a recipe.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sirev.recipe import METHODS
@@ -15,8 +15,8 @@ from sirev.reporting.figures.canvas import MARKERS, FigureSheet, share_limits, s
 from sirev.reporting.figures.diversity import DISTINCT_N
 from sirev.reporting.figures.paper import draw_published, exactly, published_note
 from sirev.reporting.figures.series import MethodRuns, iteration, methods, over_t, path_of, stat, times
-from sirev.reporting.published import MODELS, TEST_PROBLEMS, Published, T
-from sirev.reporting.sections.run_rows import Study
+from sirev.reporting.published import MODELS, TEST_PROBLEMS, Published, T, published
+from sirev.reporting.sections.run_rows import Study, names_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,25 +50,24 @@ class Cell:
 Grid = list[list[Cell | None]]
 
 
-def arranged(studies: Sequence[Study], published: Mapping[str, Published]) -> Grid:
+def arranged(studies: Sequence[Study], beside: Mapping[str, Published]) -> Grid:
     """The panels: of the paper's recipes rows of models and columns of tasks, of others one after the other.
 
-    `published`: recipe -> what the paper has for it. Without studies the grid is the paper's own.
+    `beside`: recipe -> what the paper has for it, to stand beside. Without studies the grid is the paper's own.
     """
     if not studies:
-        return _by_model_and_task([Cell("", None, row) for row in published.values()])
-    recipes = [study["recipe"] for study in studies]
-    cells = [Cell(str(study["recipe"]), study, published.get(str(study["recipe"]))) for study in studies]
-    if all(cell.published for cell in cells) and len(set(recipes)) == len(recipes):
-        return _by_model_and_task(cells)
+        return _by_model_and_task({(row.model, row.task): Cell("", None, row) for row in beside.values()})
+    cells = [Cell(name, study, beside.get(str(study["recipe"]))) for study, name in zip(studies, names_of(studies), strict=True)]
+    places = [published(cell.title) for cell in cells]
+    if all(places):
+        return _by_model_and_task({(row.model, row.task): cell for row, cell in zip(places, cells, strict=True) if row})
     return [list(cells[i : i + _ACROSS]) for i in range(0, len(cells), _ACROSS)]
 
 
-def _by_model_and_task(cells: list[Cell]) -> Grid:
-    at = {(cell.published.model, cell.published.task): cell for cell in cells if cell.published}
+def _by_model_and_task(at: Mapping[tuple[str, str], Cell]) -> Grid:
     models = [model for model in MODELS.values() if any(one == model for one, _ in at)]
     tasks = [task for task in TEST_PROBLEMS if any(one == task for _, one in at)]
-    named = {place: Cell(f"{place[0]}, {place[1]}", cell.study, cell.published) for place, cell in at.items()}
+    named = {place: replace(cell, title=f"{place[0]}, {place[1]}") for place, cell in at.items()}
     return [[named.get((model, task)) for task in tasks] for model in models]
 
 
