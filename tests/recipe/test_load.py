@@ -411,8 +411,8 @@ SUITE = "{task: {name: gsm8k, data: {path: x}}, grader: gsm8k_strict}"
          "'math_algebra'? (known: math_algebra)"),
         ("mistral_mbpp", ["task={name: humaneval, data: {path: x}}"], "task.name: humaneval: it has no problems to train on; it "
          "may be a suite beside another task (evaluation.ood)"),
-        ("tiny", ["evaluation.ood.longer={draws: null, draws_at: every}"], "evaluation.ood.longer.draws_at: every: read only with "
-         "draws, the number of answers to a problem"),
+        ("tiny", ["evaluation.ood.longer={draws: null, draws_at: every}"], "evaluation.ood.longer.draws_at: every: read only "
+         "with draws, the number of answers to a problem"),
         ("mistral_csqa", ["task.explanations.path=x"], "task.explanations: {path}: read only with rationales: ecqa"),
         ("mistral_csqa", ["task.rationales=none", "task.bootstrap=9"], "task.bootstrap: 9: read only with rationales: self"),
         ("mistral_gsm8k", ["engine=server"], "engine.url: missing: where is the server, such as http://localhost:8000/v1?"),
