@@ -11,7 +11,7 @@ from pydantic import Discriminator, Field, Tag, field_serializer, model_validato
 from sirev.addresses import Address
 from sirev.fields import Count, Name, Rate, Section, Seed, Share, Warmup, Weight
 from sirev.margins import DIVERSITY_MARGIN, MARGIN, NEW_MARGIN
-from sirev.tasks.core.arithmetic import Level
+from sirev.tasks.core.arithmetic import Level, Question
 from sirev.tasks.registry import SUITES, TASKS
 from sirev.tasks.task import Task
 from sirev.training_kinds import KINDS, Kind, Method, TrainingKind
@@ -44,9 +44,17 @@ class Pretrain(Section):
     sequences: Count
     levels: Annotated[list[Level], Field(min_length=1)]
     equations_share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    inverse_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Problems that ask for the start of a story, of all sequences; the training set has none of them."""
     batch_size: Count = 16
     learning_rate: Rate = 3e-3
     warmup: Warmup = 0.05
+
+    @model_validator(mode="after")
+    def _no_more_than_all(self) -> Pretrain:
+        if self.equations_share + self.inverse_share > 1:
+            raise ValueError("equations_share and inverse_share are shares of the same sequences, of 1 together at most")
+        return self
 
 
 class Model(Section):
@@ -217,10 +225,12 @@ class AskedSuite(Section):
 
 
 class LevelsSuite(AskedSuite):
-    """An out-of-distribution suite of the embedded task: other levels than it trains on."""
+    """An out-of-distribution suite of the embedded task: other levels than it trains on, or the other question."""
 
     levels: Annotated[list[Level], Field(min_length=1)]
     problems: Count
+    question: Question = "forward"
+    """`inverse`: the end of a story is told and its start is wanted."""
 
 
 class TaskSuite(AskedSuite):

@@ -30,6 +30,7 @@ _FLOOR = 2
 """Margins above nothing below which accuracy has no room to fall: it is at the floor."""
 _FEW = 3
 """Suites that a sentence names."""
+_OTHER_VARIETIES = {"distinct_n": "Distinct-N", "sentence_bert": "SentenceBERT"}
 QUESTIONS = {
     "new_or_selected": "new or selected?",
     "variety": "variety",
@@ -80,7 +81,7 @@ def observation_lines(study: Study, run: RunData, judgement: Judgement) -> list[
     found = judgement["observations"]
     evidence = {
         "new_or_selected": _new_or_selected(found["new_or_selected"]),
-        "variety": _variety(found["variety"], outcomes, study),
+        "variety": _variety(found["variety"], outcomes, study, run),
         "other_problems": _other_problems(found["other_problems"], outcomes, run, study),
         "reach": _reach(found["reach"], outcomes, study, run),
     }
@@ -113,7 +114,7 @@ def gain_in_words(outcome: JudgedChange | None) -> str:
 
 def _new_or_selected(found: NewOrSelected) -> str:
     if found["is"] == NOT_MEASURED:
-        return found["reason"] or "not measured"
+        return (found["reason"] or "not measured").removeprefix("none: ")
     said = f"M_1 solves {percent(found['solved'], 0)}% of the {found['size']} gained within {found['largest']} samples"
     ends = f"{percent(found['m1_pass_at_n'], 0)} beside {percent(found['reroll'], 0)}% in {found['N']}"
     if found["is"] == NEW:
@@ -126,7 +127,7 @@ def _new_or_selected(found: NewOrSelected) -> str:
     return f"{said}; beside its own luck {ends}{bound}"
 
 
-def _variety(found: Observed, outcomes: Mapping[str, JudgedChange], study: Study) -> str:
+def _variety(found: Observed, outcomes: Mapping[str, JudgedChange], study: Study, run: RunData) -> str:
     if found["is"] == NOT_MEASURED:
         return found["reason"] or "not measured"
     one = outcomes["distinct"]
@@ -137,7 +138,22 @@ def _variety(found: Observed, outcomes: Mapping[str, JudgedChange], study: Study
     said = f"of {MATCHED} right answers {_ends(one)}% differ ({_signed(relative['value'], 0)}% {_between(relative, 0)})"
     margin = f"{fixed(100 * study['settings']['diversity_margin'], 0)}%"
     counted = "" if study["settings"]["diversity_counts"] else "; not counted"
-    return said + _decided(found["is"], f"a loss of {margin}") + counted
+    return said + _decided(found["is"], f"a loss of {margin}") + counted + _disagreement(found["is"], run)
+
+
+def _disagreement(result: str, run: RunData) -> str:
+    """Other measures of variety whose 95 % interval says something else."""
+    said = []
+    for name, words in _OTHER_VARIETIES.items():
+        change = run["iterations"][-1]["against_m1"].get(f"variety/{name}")
+        if change is None or change["base"] is None or change["difference"]["low"] is None:
+            continue
+        low, high = change["difference"]["low"] or 0.0, change["difference"]["high"] or 0.0
+        found = FELL if high < 0 else ROSE if low > 0 else "HELD"
+        if result in (FELL, ROSE) and found != result:
+            relative = (change["difference"]["value"] or 0.0) / (change["base"] or 1.0)
+            said.append(f"; {words} disagrees ({_signed(relative, 0)}%)")
+    return "".join(said)
 
 
 def _other_problems(found: Observed, outcomes: Mapping[str, JudgedChange], run: RunData, study: Study) -> str:

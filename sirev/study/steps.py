@@ -96,8 +96,8 @@ class Steps:
         task = self.recipe.task
         named = step_names.suite_of(split)
         suite = self.recipe.evaluation.ood[named] if named is not None else None
-        levels, n = (suite.levels, suite.problems) if isinstance(suite, LevelsSuite) else (None, None)
-        if made_from := task.generated(split, levels, n):
+        made_for = (suite.levels, suite.problems, suite.question) if isinstance(suite, LevelsSuite) else (None, None, "forward")
+        if made_from := task.generated(split, *made_for):
             made = source.SourceParameters(task.name, split, **made_from)
             return self._do(step_names.problems_step("source", split), source.STAGE, made, {})
         if isinstance(suite, TaskSuite):
@@ -133,7 +133,8 @@ class Steps:
         if named.pretrain is None:
             return ModelWeights(self._do(step_names.BASE_MODEL, model.STAGE, model_parameters(named, self._local), {}))
         sizes = ArchitectureParameters(**(named.architecture or Architecture()).model_dump())
-        parameters = PretrainParameters(architecture=sizes, threads=2, **named.pretrain.model_dump())
+        made_from = {**named.pretrain.model_dump(), **self.recipe.task.corpus_options()}
+        parameters = PretrainParameters(architecture=sizes, threads=1, **made_from)
         return ModelWeights(self._do(step_names.PRETRAINED_MODEL, pretrain.STAGE, parameters, {}))
 
     def gold_answers(self, m0: ModelWeights) -> StepResult:

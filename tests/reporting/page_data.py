@@ -44,11 +44,10 @@ def outcome(
             "base": 0.418, "bound": within and within[0], "shrank": None, "test": None, **more}  # fmt: skip
 
 
-def new_or_selected(is_: str) -> dict[str, Any]:
-    n = None if is_ == "not measured" else 8
-    return {"is": is_, "N": n, "largest": n and 32, "size": n and 108, "solved": stat(n and 0.96),
-            "m1_pass_at_n": stat(n and 0.76), "reroll": stat(n and 0.75), "shortfall": stat(n and -0.01), "bound": n and 0.01, "margin": 0.05, "p": n and 0.9,
-            "holm": n and 1.0, "reason": None if n else "needs greedy answers"}  # fmt: skip
+def new_or_selected(word: str) -> dict[str, Any]:
+    values = {"solved": 0.96, "m1_pass_at_n": 0.76, "reroll": 0.75, "shortfall": -0.01}
+    found = {"is": word, "N": 8, "largest": 32, "size": 108, "bound": 0.01, "margin": 0.05, "p": 0.9, "holm": 1.0, "reason": None}
+    return {**found, **{name: stat(value) for name, value in values.items()}}
 
 
 def observed(outcomes: dict[str, Any], names: list[str]) -> dict[str, Any]:

@@ -72,28 +72,28 @@ SUITE = "evaluation.ood.levels_1_to_3"
 
 
 def test_a_suite_is_drawn_from_at_both_ends_and_nothing_known_is_asked_again(smoke_copy: Path) -> None:
-    overrides = [f"{SUITE}.draws=4"]
+    overrides = [f"{SUITE}.draws=8"]
     (result,) = sirev.iterate("tiny_smoke", methods=["sft"], overrides=overrides, store=smoke_copy)
     steps = ("sample/ood/levels_1_to_3", "grade/ood/levels_1_to_3/draws", "measure/ood/levels_1_to_3/draws")
     assert list(result.computed) == [*(f"{step}:{t}" for t in (1, 3) for step in steps), "compare"]
     for t in (1, 3):
         found = result.iterations[t - 1]["ood"]["levels_1_to_3"]
-        assert set(found["pass_at_n"]) == {"1", "2", "4"}
+        assert set(found["pass_at_n"]) == {"1", "2", "4", "8"}
         assert found["pass_at_n"]["1"]["value"] == pytest.approx(found["mean_accuracy"]["value"])
     assert "pass_at_n" not in result.iterations[1]["ood"]["levels_1_to_3"]
     drawn = sirev.answers(result, 3, kind="levels_1_to_3/draws")
     right = sum(row["correct"] for row in drawn)
-    assert len(drawn) == 12 * 4
+    assert len(drawn) == 12 * 8
     assert result.iterations[2]["ood"]["levels_1_to_3"]["mean_accuracy"]["value"] == pytest.approx(right / len(drawn))
 
 
 def test_draws_of_a_suite_are_decoded_as_the_others_by_seeds_of_their_own(tmp_path: Path) -> None:
-    _, executor = asked("tiny", tmp_path, "evaluation.ood.levels_1_to_6.draws=8", "evaluation.draws.temperature=0.5")
-    suite, usual = (executor.steps[f"sample/{split}:5"][0] for split in ("ood/levels_1_to_6", "test"))
-    assert (suite.n, usual.n) == (8, 32)
+    _, executor = asked("tiny", tmp_path, "evaluation.ood.longer.draws=8", "evaluation.draws.temperature=0.5")
+    suite, usual = (executor.steps[f"sample/{split}:5"][0] for split in ("ood/longer", "test"))
+    assert (suite.n, usual.n) == (8, 16)
     assert (suite.temperature, suite.top_p, suite.max_new_tokens) == (0.5, usual.top_p, usual.max_new_tokens)
-    assert suite.seed not in (usual.seed, executor.steps["sample/ood/levels_1_to_6:1"][0].seed)
-    assert "sample/ood/levels_1_to_6:2" not in executor.steps
+    assert suite.seed not in (usual.seed, executor.steps["sample/ood/longer:1"][0].seed)
+    assert "sample/ood/longer:2" not in executor.steps
 
 
 def test_a_suite_may_be_drawn_from_at_every_model(tmp_path: Path) -> None:
@@ -106,13 +106,13 @@ def test_a_suite_may_be_drawn_from_at_every_model(tmp_path: Path) -> None:
 
 
 def test_null_models_are_drawn_from_on_a_suite_where_what_they_stand_beside_is(tmp_path: Path) -> None:
-    loaded = load_recipe("tiny", ["evaluation.ood.levels_1_to_6.draws=8"])
+    loaded = load_recipe("tiny", ["evaluation.ood.longer.draws=8"])
     drawn = {}
     for null in ("null-resample", "null-retrain", "null-gold-sft"):
         executor = Asked()
         follow(Steps(loaded, 0, executor, LocalFiles(Objects(tmp_path))), null)
-        drawn[null] = {step for step in executor.steps if step.startswith("sample/ood/levels_1_to_6:")}
-    of = "sample/ood/levels_1_to_6"
+        drawn[null] = {step for step in executor.steps if step.startswith("sample/ood/longer:")}
+    of = "sample/ood/longer"
     assert drawn["null-resample"] == {f"{of}:1", f"{of}:2"}
     assert drawn["null-retrain"] == {f"{of}:{t}" for t in (1, 2, 3, 4)}
     assert drawn["null-gold-sft"] == {f"{of}:1", f"{of}:5"}

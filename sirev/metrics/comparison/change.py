@@ -162,6 +162,8 @@ class Outcome:
     later: Floats
     reason: str
     greedy: bool = False
+    share: bool = True
+    """Whether the numbers are shares, whose differences have exact bounds."""
 
     @property
     def differences(self) -> Floats:
@@ -180,9 +182,10 @@ def judged(outcome: Outcome, cell: SheetCell, seed: int, permutations: int) -> C
     present = differences[~np.isnan(differences)]
     if difference["value"] is None:
         return {"difference": difference, "within": None, "p": None, "test": None, "smallest": None, "base": None}
-    if np.ptp(present) == 0 and (bounds := change_interval(present, outcome.sheet.replicates_of(cell), 0.95)):
+    replicates = outcome.sheet.replicates_of(cell)
+    if outcome.share and np.ptp(present) == 0 and (bounds := change_interval(present, replicates, 0.95)):
         difference = {**difference, "low": bounds[0], "high": bounds[1]}  # the bootstrap's has no width
-    within = change_interval(present, outcome.sheet.replicates_of(cell))
+    within = change_interval(present, replicates) if outcome.share else None
     if outcome.greedy:
         p, test = mcnemar(int((present > 0).sum()), int((present < 0).sum())), "McNemar, exact"
     else:

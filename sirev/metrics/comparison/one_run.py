@@ -29,7 +29,7 @@ from sirev.metrics.comparison.contents import (
 )
 from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
 from sirev.metrics.comparison.other_problems import NO_TRAIN, coverage_statistic, suite
-from sirev.metrics.comparison.size_matched import Eligible, distinct_right_answers, matched_problems
+from sirev.metrics.comparison.size_matched import Eligible, distinct_right_answers, matched_problems, other_varieties
 from sirev.metrics.families import FAMILIES
 from sirev.metrics.families.accuracy import NO_DRAWS, pass_curve
 from sirev.metrics.families.family import Compared, Tree
@@ -117,6 +117,7 @@ def _iteration(run: RunMeasures, t: int, shared: Shared, eligible: Eligible) -> 
     if not is_first:
         matched = distinct_right_answers(first, model, shared.answers, eligible, sheet.n)
         paired = outcomes(sheet, suites, first, model, shared.headline, matched, settings.from_draws)
+        paired |= other_varieties(sheet, first, model, shared.answers, eligible)
         of_both = curves(sheet, first, model)
     cells = {name: outcome.cell() for name, outcome in paired.items()}  # before the sheet is settled: all at once
     iteration = cast(Iteration, sheet.settle(tree))

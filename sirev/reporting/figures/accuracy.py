@@ -12,6 +12,7 @@ from sirev.reporting.figures.canvas import MARKERS, FigureSheet, room_for_names,
 from sirev.reporting.figures.paper import draw_beside
 from sirev.reporting.figures.series import (
     MethodRuns,
+    has_values,
     iteration,
     methods,
     model,
@@ -235,6 +236,8 @@ def _pass_at_k(sheet: FigureSheet, panel: Axes, found: list[MethodRuns], suite: 
     for method in found:
         last = [over_n(iteration(run, method.last), "ood", suite, "pass_at_n") for run in method.runs]
         curves += [(short(method.name), sheet.colour(method), seeds_mean(last))] if method.last > 1 else []
+    if not has_values(curve for _, _, curve in curves):
+        sheet.heed(panel, [absent("the suite was not drawn from")])
     for name, colour, curve in curves:
         sheet.line(panel, curve, name, colour, label=name, interval="band")
     sheet.x_of_n(panel, sorted({n for _, _, curve in curves for n, _ in curve}), "draws k")
