@@ -149,7 +149,7 @@ def _judged(means: _Floats, observed: float, shortfalls: _Floats, size: int, pro
     least, most, bound = (float(end) for end in np.quantile(shortfalls, [0.025, 0.975, 1 - LEVEL]))
     hull = min(least, low - observed), max(most, _most(means, observed, size, LEVEL / 2))
     return Luck(
-        reroll=bounded(mean, min(low, mean), max(high, mean), problems)  # of one problem, the band may be a point,
+        reroll=bounded(mean, min(low, mean), max(high, mean), problems),  # one problem's band may be a point
         shortfall=bounded(mean - observed, *hull, size),
         bound=max(bound, _most(means, observed, size, LEVEL)),
         p=float((1 + (means <= observed + 1e-12).sum()) / (1 + len(means))),

@@ -58,8 +58,22 @@ def test_outcomes_stand_in_their_order_with_seeds_printed(gained: dict[str, Any]
 
 
 def test_evidence_of_something_new_is_said_or_denied_at_one_n(gained: dict[str, Any]) -> None:
-    notes = pass_n([gained])[1].notes
-    assert any(note.startswith("Only IS(t) significantly below re-roll at N = 8") for note in notes)
+    table = pass_n([gained])[2]
+    assert table.columns[3:] == ["N", "IS(t)", "re-roll", "shortfall", "95%", "at most", "p"]
+    (row,) = table.rows
+    told = gained["runs"][0]["iterations"][1]["improvement_set"]
+    assert row[3] == "8"
+    assert row[8] == f"{100 * told['new']['bound']:+.1f}"
+    word = "Proven to be within 5 points of luck, so selected: " if told["new"]["bound"] < 0.05 else "so partly new: none"
+    assert any(word in note for note in table.notes)
+
+
+def test_nothing_gained_is_a_row_with_its_reason(gained: dict[str, Any]) -> None:
+    made = shown(study(np.random.default_rng(1), 40))
+    made["runs"][0]["iterations"][1] = made["runs"][0]["iterations"][0] | {"t": 2}
+    table = pass_n([made])[2]
+    assert table.rows[0][3:] == ["–"] * 7
+    assert "none: M_t gains no problem over M_1" in table.notes
 
 
 def test_null_models_have_a_row_each_and_where_there_are_none_it_says_so(gained: dict[str, Any]) -> None:

@@ -95,7 +95,8 @@ def test_what_an_answer_is_decides_how_its_diversity_is_measured(
 
 
 def test_the_margins_of_the_recipe_judge(tmp_path: Path) -> None:
-    overrides = ["evaluation.verdict.margin=0.05", "evaluation.verdict.diversity_margin=0.2"]
+    overrides = [f"evaluation.verdict.{name}" for name in ("margin=0.05", "diversity_margin=0.2", "new_margin=0.1")]
     _, executor = asked("tiny", tmp_path, *overrides, "evaluation.verdict.diversity_counts=true")
     compared, _ = executor.steps["compare"]
-    assert (compared.margin, compared.diversity_margin, compared.diversity_counts) == (0.05, 0.2, True)
+    assert (compared.margin, compared.diversity_margin, compared.new_margin) == (0.05, 0.2, 0.1)
+    assert compared.diversity_counts
