@@ -218,6 +218,7 @@ class _Measuring:
             suites=[],
             answers=answers,
             guess=self.task.section.guess if self.task is not None else None,
+            diversity_counts=True,
             from_draws=not any("greedy" in of_model for of_model in parts),
         )
         return self.runner.step(COMPARISON, compare.STAGE, settings, compared), read

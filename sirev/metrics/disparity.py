@@ -11,3 +11,8 @@ def group_disparity(easiest: Any, hardest: Any) -> Any:
     Numbers or arrays of numpy; no finite number where the easiest is 0. Always to be shown with both its parts.
     """
     return (easiest - hardest) / easiest
+
+
+def disparity_change(easiest: Any, hardest: Any, first_easiest: Any, first_hardest: Any) -> Any:
+    """The group disparity of a later model less that of the first, from the four accuracies; a loss is positive."""
+    return group_disparity(easiest, hardest) - group_disparity(first_easiest, first_hardest)

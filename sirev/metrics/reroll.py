@@ -62,7 +62,8 @@ def luck(n: Counts, c: Counts, size: int) -> _Floats:
         return found
 
     tilt = float(brentq(lambda tilt: float(weight @ chances(tilt)) - size, -60.0, 60.0))
-    return chances(tilt)[of.reshape(-1)]
+    found: _Floats = chances(tilt)[of.reshape(-1)]
+    return found
 
 
 def subset_means(values: _Floats, chances: _Floats, size: int, seed: int, replicates: int) -> _Floats:

@@ -1,104 +1,130 @@
-"""The verdict on the outcomes of M_T against M_1: progress, reversal, regress, no change, or can't tell."""
+"""The verdict on M_T against M_1: what each outcome did, and the words that the data allow."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 LEVEL = 0.05
-"""Of the tests, after Holm over outcomes and methods."""
+"""Of the tests, after Holm."""
 SEEDS = 3
-"""Seeds that have to agree before anything is said of a method."""
+"""Seeds that a claim about a method is pooled over, at least."""
 MATCHED = 8
 """The number of right answers among which different ones are counted, for the diversity that verdicts rest on."""
 FEWEST = 30
 """Problems that a size-matched value needs at least."""
+PROGRESS, REVERSAL, REGRESS, NO_CHANGE = WORDS = ("progress", "reversal", "regress", "no change")
+INCONCLUSIVE = "inconclusive"
+"""Where all four words remain possible."""
+UP, HELD, DOWN, OPEN, NOT_MEASURED = "up", "held", "down", "open", "not measured"
 
-_NAMES = {"pass_at_n": "pass@N", "distinct": "the diversity of right answers"}
+_ROSE, _SAME, _FELL = "rose", "same", "fell"
+_WORD: Final = {
+    (_ROSE, False): PROGRESS,
+    (_ROSE, True): REVERSAL,
+    (_SAME, False): NO_CHANGE,
+    (_SAME, True): REGRESS,
+    (_FELL, False): REGRESS,
+    (_FELL, True): REGRESS,
+}
+"""How pass@1 went, and whether anything else fell -> the word of arXiv 2407.05013."""
+_NAMES = {"pass_at_n": "pass@N", "distinct": "the variety of right answers"}
+_VERBS = {UP: "rose", HELD: "held", DOWN: "fell", OPEN: "is open", NOT_MEASURED: "was not measured"}
 
 
-def classify(change: Mapping[str, Any], holm: float | None, margin: float) -> str:
-    """ "up", "down", "same", "can't tell" or "not measured", for one outcome of M_T against M_1.
+def classify(change: Mapping[str, Any], holm: float | None, margin: float, shrank: float | None = None) -> str:
+    """ "up", "held", "down", "open" or "not measured", for one outcome of M_T against M_1.
 
-    `change`: its `difference` (a statistic) and `within`, the bounds of the 90 % interval or null, both in the units of
-    `margin`; `holm`: adjusted p, None without a test. Same: the interval lies inside +-margin, two one-sided tests at 5 %
-    (Schuirmann 1987). It goes first: a change that is significant and too small to matter is no change.
+    `change`: its `difference` (a statistic) and `within`, the bounds of the 90 % interval or null, in the units of `margin`;
+    `holm`: adjusted p, None without a test; `shrank`: adjusted p of the exact sign test on reach where M_T reaches fewer
+    problems, which makes it down whatever the margin.
+
+    Held: the lower bound, one-sided at 95 %, lies above -margin, so that a loss of the margin or more is excluded
+    (non-inferiority). Up: significant, and not shown to be smaller than the margin. Down: significant and not held.
     """
     value = change["difference"]["value"]
     if value is None:
-        return "not measured"
-    within = change["within"]
-    if within is not None and -margin < within[0] and within[1] < margin:
-        return "same"
-    if holm is None or holm > LEVEL or value == 0:
-        return "can't tell"
-    return "up" if value > 0 else "down"
+        return NOT_MEASURED
+    if shrank is not None and shrank <= LEVEL:
+        return DOWN
+    low, high = change["within"] or (-1.0, 1.0)
+    significant = holm is not None and holm <= LEVEL
+    held = low > -margin
+    if significant and value > 0 and not (held and high < margin):
+        return UP
+    if held:
+        return HELD
+    return DOWN if significant and value < 0 else OPEN
 
 
-def verdict(outcomes: Mapping[str, str], diversity_counts: bool = False, pass_at_1: str = "pass@1") -> tuple[str, bool, str]:
-    """The verdict, whether answers became narrower, and the reason in one sentence.
+def possible(outcomes: Mapping[str, Mapping[str, Any]], variety_counts: bool = True) -> list[str]:
+    """The smallest set of `WORDS` that the outcomes allow, in their order.
 
-    `outcomes`: what `classify` said of "pass_at_1" (A), "pass_at_n" (B), any number of "ood/SUITE" (C) and "distinct" (D). C is
-    down if one suite is, held if all are same or up; a study without a suite is judged on A and B. Progress: A up, B and C held.
-    Reversal: A up, B or C down. Regress: A down, or A same and B or C down. No change: A same, B and C held. All else: can't
-    tell. D down says narrower beside the verdict; with `diversity_counts` D is judged like B and C, as in arXiv 2407.05013.
-    `pass_at_1` is what the reason calls A.
-
-    A verdict that names a change needs an outcome that is up or down, so Holm's 5 % bounds its chance where nothing changed.
-    A verdict that needs "same" needs many problems: in the simulated studies of the tests, with a margin of 3 points and changes
-    of 6, 1,300 problems give the right verdict in 41 to 96 % of studies, 2,000 in more than 80 %, 3,000 in 98 %.
+    `outcomes`: name -> {"is", "within", "margin"}, of "pass_at_1", "pass_at_n", "distinct", and of suites of other problems
+    "ood/SUITE" and "ood_pass_at_n/SUITE". Reversal: pass@1 rose and something else fell; progress: it rose and nothing fell;
+    regress: it fell, or did not rise and something fell; no change: neither. An open outcome may have held or fallen; pass@1 may
+    have done what its 90 % interval reaches beyond the margin. Variety counts as in arXiv 2407.05013 unless `variety_counts` is
+    false. Other problems and variety that were not measured are left out, pass@N stays open.
     """
-    suites = sorted(name for name in outcomes if name.startswith("ood/"))
-    narrower = outcomes.get("distinct") == "down"
-    guards = {name: outcomes.get(name, "not measured") for name in ["pass_at_n", *suites]}
-    if diversity_counts:
-        guards["distinct"] = outcomes.get("distinct", "not measured")
-    greedy = outcomes.get("pass_at_1", "not measured")
-    lost = [name for name, found in guards.items() if found == "down"]
-    unknown = [name for name, found in guards.items() if found not in ("same", "up", "down")]
-    aside = "" if suites else "; out-of-distribution accuracy was not measured"
-
-    def said(word: str, names: Sequence[str]) -> tuple[str, bool, str]:
-        told = {"pass_at_1": greedy, **{name: guards[name] for name in names}}
-        parts = [f"{pass_at_1 if name == 'pass_at_1' else _name(name)} {_is(found)}" for name, found in told.items()]
-        return word, narrower, f"{_join(parts)}{aside}."
-
-    if greedy == "down":
-        return said("regress", lost)
-    if greedy in ("up", "same") and lost:
-        return said("reversal" if greedy == "up" else "regress", lost)
-    if greedy in ("up", "same") and not unknown:
-        return said("progress" if greedy == "up" else "no change", list(guards))
-    return said("can't tell", unknown if greedy in ("up", "same") else [*lost, *unknown])
+    results = {name: outcomes[name]["is"] if name in outcomes else NOT_MEASURED for name in guards(outcomes, variety_counts)}
+    if DOWN in results.values():
+        lost = [True]
+    elif OPEN in results.values() or results["pass_at_n"] == NOT_MEASURED:
+        lost = [False, True]
+    else:
+        lost = [False]
+    found = {_WORD[move, one] for move in _moves(outcomes.get("pass_at_1")) for one in lost}
+    return [word for word in WORDS if word in found]
 
 
-def claim(verdicts: Sequence[str]) -> tuple[str | None, str]:
-    """What may be said of a method from the verdicts of its seeds, None for nothing, and why.
+def _moves(pass_at_1: Mapping[str, Any] | None) -> list[str]:
+    """How pass@1 may have gone."""
+    if pass_at_1 is None or pass_at_1["is"] == NOT_MEASURED:
+        return [_ROSE, _SAME, _FELL]
+    if pass_at_1["is"] in (UP, DOWN):
+        return [_ROSE if pass_at_1["is"] == UP else _FELL]
+    low, high = pass_at_1["within"] or (-1.0, 1.0)
+    margin = pass_at_1["margin"]
+    return [_SAME, *([_ROSE] if high >= margin else []), *([_FELL] if low <= -margin else [])]
 
-    All seeds have to agree, at least three of them: to take the three of five that do would be to choose among seeds.
-    """
-    seeds = f"{len(verdicts)} seed{'' if len(verdicts) == 1 else 's'}"
-    kinds = sorted(set(verdicts))
-    if not verdicts:
-        return None, "no seed has a verdict"
-    if len(kinds) > 1:
-        counts = _join([f"{verdicts.count(kind)} {kind}" for kind in kinds])
-        return None, f"its {seeds} disagree: {counts}"
-    if len(verdicts) < SEEDS:
-        return None, f"{seeds} of the {SEEDS} that a claim needs: {kinds[0]}"
-    if kinds == ["can't tell"]:
-        return None, f"none of its {seeds} can tell"
-    return kinds[0], f"all {seeds} say {kinds[0]}"
+
+def guards(outcomes: Mapping[str, Any], variety_counts: bool = True) -> list[str]:
+    """The outcomes beside pass@1 that may not fall."""
+    others = sorted(name for name in outcomes if is_of_suite(name))
+    return ["pass_at_n", *others, *(["distinct"] if variety_counts and "distinct" in outcomes else [])]
+
+
+def is_of_suite(outcome: str) -> bool:
+    """Whether an outcome is about a suite of other problems."""
+    return outcome.startswith(("ood/", "ood_pass_at_n/"))
+
+
+def deciding(outcomes: Mapping[str, Mapping[str, Any]], variety_counts: bool = True) -> list[str]:
+    """The outcomes beside pass@1 that a verdict rests on: what fell; else what is open; else all that held."""
+    results = {name: outcomes[name]["is"] if name in outcomes else NOT_MEASURED for name in guards(outcomes, variety_counts)}
+    if fell := [name for name, found in results.items() if found == DOWN]:
+        return fell
+    unknown = [name for name, found in results.items() if found == OPEN or (name, found) == ("pass_at_n", NOT_MEASURED)]
+    return unknown or [name for name, found in results.items() if found != NOT_MEASURED]
+
+
+def in_one_word(words: Sequence[str]) -> str:
+    """A set of words as a verdict: the only one, several joined by "or", or "inconclusive"."""
+    return INCONCLUSIVE if set(words) == set(WORDS) else " or ".join(words)
+
+
+def reason(outcomes: Mapping[str, Mapping[str, Any]], variety_counts: bool = True, pass_at_1: str = "pass@1") -> str:
+    """The outcomes that decided, in one sentence; `pass_at_1` is what the first is called."""
+    names = ["pass_at_1", *deciding(outcomes, variety_counts)]
+    found = [(name, outcomes[name]["is"] if name in outcomes else NOT_MEASURED) for name in names]
+    said = [f"{pass_at_1 if name == 'pass_at_1' else _name(name)} {_VERBS[result]}" for name, result in found]
+    if not any(is_of_suite(name) for name in outcomes):
+        said.append("other problems were not measured")
+    if variety_counts and outcomes.get("distinct", {"is": NOT_MEASURED})["is"] == NOT_MEASURED:
+        said.append("the variety of right answers was not measured")
+    return f"{'; '.join(said)}."
 
 
 def _name(outcome: str) -> str:
-    return _NAMES.get(outcome) or f"accuracy on {outcome.removeprefix('ood/')}"
-
-
-def _is(found: str) -> str:
-    words = {"up": "went up", "down": "went down", "same": "stayed the same", "not measured": "was not measured"}
-    return words.get(found, "can't be told")
-
-
-def _join(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    kind, _, suite = outcome.partition("/")
+    return _NAMES.get(outcome) or f"{'accuracy' if kind == 'ood' else 'pass@N'} on {suite}"

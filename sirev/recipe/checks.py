@@ -81,6 +81,8 @@ def _check_methods(recipe: Recipe, complain: Complain) -> None:
 
 def _check_task(recipe: Recipe, said: Said, complain: Complain) -> None:
     task = recipe.task
+    if "train" not in task.splits:
+        complain(("task", "name"), "it has no problems to train on; it may be a suite beside another task (evaluation.ood)")
     asked, there = recipe.sampling.problems, task.training_problems
     if asked is not None and there is not None and asked > there:
         complain(("sampling", "problems"), f"the training set has {there} problems (task.train)")
@@ -95,6 +97,8 @@ def _check_task(recipe: Recipe, said: Said, complain: Complain) -> None:
         if isinstance(suite, LevelsSuite) != task.embedded:
             kind = "levels and problems" if task.embedded else "task and grader"
             complain(("evaluation", "ood", name), f"a suite beside the task {task.name} has {kind}")
+        if suite.draws is None and _changed(suite, said, "evaluation", "ood", name, "draws_at"):
+            complain(("evaluation", "ood", name, "draws_at"), "read only with draws, the number of answers to a problem")
         if isinstance(suite, TaskSuite):
             _check_grader(suite.task, suite.grader, ("evaluation", "ood", name, "grader"), complain)
 

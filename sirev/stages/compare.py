@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from sirev.margins import DIVERSITY_MARGIN, MARGIN, NEW_MARGIN
-from sirev.metrics.families import FAMILIES
+from sirev.metrics.families import FAMILIES, likelihood
 from sirev.metrics.families.measures import Measures
 from sirev.parameters import semantic
 from sirev.stages.stage import Context, Stage
@@ -42,7 +42,8 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
     """`comparison.json`, as docs/report.md documents it.
 
     Inputs, for each run and t, as far as they were asked for: measures "METHOD/SEED/T/WHAT" with WHAT `greedy`, `draws`,
-    `train`, `ood/SUITE`, `temperature/TEMPERATURE`, or the name of a family other than accuracy.
+    `train`, `ood/SUITE`, `ood_draws/SUITE`, `temperature/TEMPERATURE`, the name of a family other than accuracy, or
+    `likelihood/draws`.
     """
     # numpy and scipy, which a replay has no use for
     from sirev.metrics.comparison.compare import compare
@@ -63,22 +64,30 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
             names = [name.removeprefix(f"{at}/{prefix}/") for name in inputs if name.startswith(f"{at}/{prefix}/")]
             return {name: rows for name in sorted(names) if (rows := measures(f"{at}/{prefix}/{name}")) is not None}
 
-        accuracy = {what: measures(f"{at}/{what}") for what in ("greedy", "draws", "train")}
-        others = {name: rows for name in FAMILIES if (rows := measures(f"{at}/{name}")) is not None}
-        return Measures(**accuracy, families=others, ood=group("ood"), temperatures=group("temperature"))
+        greedy, draws, train = (measures(f"{at}/{what}") for what in ("greedy", "draws", "train"))
+        others = {name: rows for name in (*FAMILIES, likelihood.OF_DRAWS) if (rows := measures(f"{at}/{name}")) is not None}
+        return Measures(
+            greedy,
+            draws,
+            train,
+            families=others,
+            ood=group("ood"),
+            temperatures=group("temperature"),
+            ood_draws=group("ood_draws"),
+        )
 
     runs = [
         RunMeasures(one["method"], one["seed"], {t: model(f"{one['method']}/{one['seed']}/{t}") for t in one["iterations"]})
         for one in parameters.runs
     ]
     settings = ComparisonSettings(
-        parameters.margin,
-        parameters.diversity_margin,
-        parameters.diversity_counts,
-        parameters.replicates,
-        parameters.seed,
-        parameters.from_draws,
-        parameters.new_margin,
+        margin=parameters.margin,
+        diversity_margin=parameters.diversity_margin,
+        diversity_counts=parameters.diversity_counts,
+        new_margin=parameters.new_margin,
+        replicates=parameters.replicates,
+        seed=parameters.seed,
+        from_draws=parameters.from_draws,
     )
     models = sum(len(one.models) for one in runs)
     done = partial(context.progress, total=models, unit="models")
@@ -86,4 +95,4 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
     return Output(files={"comparison.json": canonical_json(comparison)})
 
 
-STAGE = Stage("compare", 2, CompareParameters, run, place=130, deterministic=True)
+STAGE = Stage("compare", 3, CompareParameters, run, place=130, deterministic=True)

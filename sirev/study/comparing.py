@@ -21,6 +21,8 @@ from sirev.store.store import Store
 from sirev.study.remedies import rerun
 from sirev.study.step_names import COMPARISON, stage_of
 
+_COMPARABLE = (2, compare.STAGE.version)
+"""Versions of the stage whose runs are compared: those of version 2 anew, from the measures that they pinned."""
 _SETTINGS = re.compile(r"-([0-9a-f]{8})(?=[-@]|$)")
 
 
@@ -33,7 +35,7 @@ def studies_of(store: Store, runs: Sequence[Run]) -> list[list[Run]]:
     wanted = {run.id for run in runs}
     recipes = {run.recipe for run in runs}  # of others no record need be read
     finished = [run for run in store.runs.all() if run.recipe in recipes and COMPARISON in run.pins and run.status != "running"]
-    there = [run for run in finished if run.id in wanted or _version(store, run) == compare.STAGE.version]
+    there = [run for run in finished if run.id in wanted or _version(store, run) in _COMPARABLE]
     order: dict[str, int] = {method: i for i, method in enumerate(METHODS)}
     there.sort(key=lambda run: (run.recipe, order.get(run.method, len(order)), run.method, run.seed, run.invocation, run.id))
     return [group for group in studies(there) if any(run.id in wanted for run in group)]
@@ -83,7 +85,8 @@ def comparison(store: Store, runs: Sequence[Run], watch: Watch = silent) -> Comp
     """
     joined = _joined(store, runs)
     with contextlib.suppress(DamagedObject):
-        found = store.artifact(runs[0].pins[COMPARISON].artifact) if len(runs) == 1 else store.lookup(action_key(joined))
+        pinned = len(runs) == 1 and _version(store, runs[0]) == compare.STAGE.version
+        found = store.artifact(runs[0].pins[COMPARISON].artifact) if pinned else store.lookup(action_key(joined))
         if found is not None:
             return cast(Comparison, found.json("comparison.json"))
     return _made(store, runs, joined, watch)
@@ -106,15 +109,26 @@ def _joined(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
     if len(actions) < len(runs):
         missing = next(run.id for run, record in zip(runs, records, strict=True) if record is None)
         raise BadInput(f"the store {store.path} has no record of the comparison of {missing}; {remedy(store, runs)}")
-    if actions[0]["version"] != compare.STAGE.version or any(action["version"] != actions[0]["version"] for action in actions):
-        old = next(run.id for run, action in zip(runs, actions, strict=True) if action["version"] != compare.STAGE.version)
+    if any(action["version"] not in _COMPARABLE for action in actions):
+        old = next(run.id for run, action in zip(runs, actions, strict=True) if action["version"] not in _COMPARABLE)
         raise BadInput(f"{old} was compared by another version of sirev; run its `sirev iterate` again: it takes moments")
+    actions = [_of_this_version(action) for action in actions]
     joined = {**actions[0], "parameters": dict(actions[0]["parameters"]), "inputs": {}}
     joined["parameters"]["runs"] = [one for action in actions for one in action["parameters"]["runs"]]
     joined["parameters"]["suites"] = sorted({suite for action in actions for suite in action["parameters"]["suites"]})
     for action in actions:
         joined["inputs"] |= action["inputs"]
     return joined
+
+
+def _of_this_version(action: dict[str, Any]) -> dict[str, Any]:
+    """The action by which the same measures are compared now.
+
+    Version 2 left out of a record that variety does not count: it was the default, and the default is now that it does.
+    """
+    if action["version"] == compare.STAGE.version:
+        return action
+    return {**action, "version": compare.STAGE.version, "parameters": {**action["parameters"], "diversity_counts": True}}
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def retrained_in(run: Run) -> int:
 def resample(steps: Steps) -> RunOutcome:
     """M_1 asked twice. Its draws show the noise of sampling; its greedy answers must be the same, or the engine is at fault."""
     _, _, m1 = first_models(steps)
-    measures = {1: evaluate(steps, 1, m1), 2: evaluate(steps, 2, m1, again=True)}
+    measures = {1: evaluate(steps, 1, m1), 2: evaluate(steps, 2, m1, again=True, like_first=True)}
     suites: list[str | None] = [None, *sorted(steps.recipe.evaluation.ood)]
     asked = {
         suite_split(suite) if suite else GREEDY_ANSWERS: (
@@ -86,7 +86,7 @@ def retrain(steps: Steps, count: int) -> RunOutcome:
     m0, data, m1 = first_models(steps)
     measures: dict[int, MeasureResults] = {1: evaluate(steps, 1, m1)}
     for t in range(2, count + 2):
-        measures[t] = evaluate(steps, t, steps.train_again(t, init=m0, data=data))
+        measures[t] = evaluate(steps, t, steps.train_again(t, init=m0, data=data), like_first=True)
     return RunOutcome(steps.compare(RETRAIN, measures), None, {})
 
 

@@ -15,8 +15,8 @@ BASE_MODEL = "model:0"
 PRETRAINED_MODEL = "pretrain:0"
 EMBEDDING_MODEL = "model/embedding"
 DRAWS, GREEDY_ANSWERS = "draws", "greedy"
-"""Kinds of graded answers; the others are suites of other problems."""
-_SUITE, _NULL, _COMMON = "ood/", "null", "common/"
+"""Kinds of graded answers; the others are suites of other problems, SUITE (greedy) and SUITE/draws."""
+_SUITE, _DRAWN, _NULL, _COMMON = "ood/", f"/{DRAWS}", "null", "common/"
 
 
 class StepName(NamedTuple):
@@ -91,6 +91,11 @@ def measuring_step(what: str, t: int) -> str:
     return str(StepName("measure", what, t))
 
 
+def scoring_step(what: str, t: int) -> str:
+    """Log-probabilities of some of M_t's answers under M_1."""
+    return str(StepName("score", what, t))
+
+
 def embedding_step(t: int) -> str:
     """Embedded draws of M_t."""
     return str(StepName("embed", DRAWS, t))
@@ -116,6 +121,11 @@ def suite_of(split: str) -> str | None:
     return split.removeprefix(_SUITE) if split.startswith(_SUITE) else None
 
 
+def drawn_suite(suite: str) -> str:
+    """The kind of the answers drawn to a suite, beside the greedy ones, which are called as the suite is."""
+    return f"{suite}{_DRAWN}"
+
+
 class AnswerSteps(NamedTuple):
     """The steps of M_t's answers of one kind, and the split of their problems."""
 
@@ -125,13 +135,14 @@ class AnswerSteps(NamedTuple):
 
 
 def answer_steps(kind: str, split: str, t: int) -> AnswerSteps:
-    """The steps of M_t's "draws", its "greedy" answers or its greedy answers to a suite; `split` is the evaluation's."""
+    """The steps of M_t's answers of a kind: "draws", "greedy", SUITE or SUITE/draws; `split` is the evaluation's."""
     if kind == DRAWS:
         return AnswerSteps(split, sampling_step(split, t), grading_step(DRAWS, t))
     if kind == GREEDY_ANSWERS:
         return AnswerSteps(split, sampling_step(split, t, GREEDY_ANSWERS), grading_step(GREEDY_ANSWERS, t))
-    own = suite_split(kind)
-    return AnswerSteps(own, sampling_step(own, t, GREEDY_ANSWERS), grading_step(own, t))
+    own = suite_split(kind.removesuffix(_DRAWN))
+    how = "" if kind.endswith(_DRAWN) else GREEDY_ANSWERS
+    return AnswerSteps(own, sampling_step(own, t, how), grading_step(suite_split(kind), t))
 
 
 def answer_kinds(steps: Iterable[str], split: str) -> dict[str, list[int]]:

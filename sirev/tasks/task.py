@@ -168,9 +168,14 @@ class Task(Section):
         """Further choices that decide which problems come out, as part of the key."""
         return {}
 
-    def generated(self, split: str, levels: list[int] | None, n: int | None) -> dict[str, Any] | None:
-        """Parameters that the problems of a split are made from, with `n` and `levels` of a suite; None where they are read."""
+    def generated(self, split: str, levels: list[int] | None, n: int | None, question: str) -> dict[str, Any] | None:
+        """Parameters that the problems of a split are made from, with `n`, `levels` and `question` of a suite; None where they
+        are read."""
         return None
+
+    def corpus_options(self) -> dict[str, Any]:
+        """What the task, and not `model.pretrain`, decides about the corpus that a model made here learns from."""
+        return {}
 
     def answers(self, grader: str) -> Answers:
         """The kind of its answers under a grader."""

@@ -278,6 +278,23 @@ def test_ood_has_a_row_a_suite() -> None:
     assert [text.replace("\n", " ") for text in texts(figure)].count("none: the suite has no levels") == 4
 
 
+def test_a_suite_with_draws_has_the_curves_of_both_ends_beside_it() -> None:
+    made = comparison(names=("sft", "dpo"))
+    made["suites"] = ["algebra", "svamp"]
+    for run in made["runs"]:
+        for i in run["iterations"]:
+            i["ood"]["svamp"] = {"accuracy": there(0.5), "levels": {}, "group_disparity": missing("the suite has no levels")}
+            if i["t"] in (1, 5):
+                i["ood"]["algebra"]["pass_at_n"] = grown(0.1 + 0.01 * i["t"], 0.5 - 0.05 * i["t"])
+    figure = draw(made, "ood")
+    assert len(figure.axes) == 10
+    drawn = lines(figure)
+    assert {name for name in drawn if name.startswith("4: ")} == {"4: M₁", "4: sft", "4: dpo"}
+    assert drawn["4: dpo"].get_ydata()[0] == pytest.approx(15)
+    assert drawn["4: M₁"].get_ydata()[0] == pytest.approx(11)
+    assert [text.replace("\n", " ") for text in texts(figure)].count("none: the suite was not drawn from") == 1
+
+
 def test_names_of_steps_stand_on_axes_and_lines() -> None:
     made = comparison(last=3, names=("sft",))
     made["runs"][0] |= {"label": "mine", "steps": ["base", "round-1", "round-2, with a name that is long"]}

@@ -139,7 +139,7 @@ def test_large_changes_are_drawn_where_they_are_with_their_whole_intervals_on_on
     made["verdicts"][0]["outcomes"] = {"pass_at_1": outcome(0.515, "up", 0.0001, half=0.075)}
     made["verdicts"][1]["outcomes"] = {
         "pass_at_1": outcome(-0.2, "down", 0.0001, half=0.1),
-        "pass_at_n": outcome(0.0, "same", 0.9, half=0.01),
+        "pass_at_n": outcome(0.0, "held", 0.9, half=0.01),
     }
     page = render_page(made, facts=Facts("t", ""), tables_html="", figures=[], explorer=explorer_data([], {}))
     large, fall, none = bars(page)[:3]
@@ -156,7 +156,7 @@ def test_large_changes_are_drawn_where_they_are_with_their_whole_intervals_on_on
 
 def test_a_page_has_one_unit_for_a_quantity_and_no_negative_zero() -> None:
     made = comparison()
-    made["verdicts"][1]["outcomes"] = {"pass_at_1": outcome(-0.0001, "same", 0.9, half=0.0002)}
+    made["verdicts"][1]["outcomes"] = {"pass_at_1": outcome(-0.0001, "held", 0.9, half=0.0002)}
     page = render_page(made, facts=Facts("t", ""), tables_html="", figures=[], explorer=explorer_data([], {}))
     assert '<b>−24.9%</b> <span class="interval">[−31.6, −18.2]</span>' in page, "D in % of M_1's, as in the tables"
     assert '<td class="base">45.0%</td>' in page

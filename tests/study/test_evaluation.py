@@ -12,6 +12,7 @@ from sirev.stages.stage import Stage
 from sirev.store.local_files import LocalFiles
 from sirev.store.objects import Objects
 from sirev.study.algorithm import self_improve
+from sirev.study.nulls import follow
 from sirev.study.steps import Planned, StepResult, Steps
 
 OWN = "task={name: jsonl, data: {path: rows}}"
@@ -26,6 +27,9 @@ class Asked:
     def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> StepResult:
         self.steps[name] = (parameters, list(inputs))
         return Planned(name)
+
+    def at_hand(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> bool:
+        return True
 
     def provenance(self, name: str) -> Mapping[str, Any]:
         return {}
@@ -62,6 +66,56 @@ def test_a_sweep_draws_from_the_first_and_the_last_model_at_each_temperature(smo
     assert compared is not None
     names = [name for name in compared.action["inputs"] if "temperature" in name]
     assert names == [f"sft/0/{t}/temperature/{temperature}" for t in (1, 3) for temperature in (0.5, 1.0)]
+
+
+SUITE = "evaluation.ood.levels_1_to_3"
+
+
+def test_a_suite_is_drawn_from_at_both_ends_and_nothing_known_is_asked_again(smoke_copy: Path) -> None:
+    overrides = [f"{SUITE}.draws=8"]
+    (result,) = sirev.iterate("tiny_smoke", methods=["sft"], overrides=overrides, store=smoke_copy)
+    steps = ("sample/ood/levels_1_to_3", "grade/ood/levels_1_to_3/draws", "measure/ood/levels_1_to_3/draws")
+    assert list(result.computed) == [*(f"{step}:{t}" for t in (1, 3) for step in steps), "compare"]
+    for t in (1, 3):
+        found = result.iterations[t - 1]["ood"]["levels_1_to_3"]
+        assert set(found["pass_at_n"]) == {"1", "2", "4", "8"}
+        assert found["pass_at_n"]["1"]["value"] == pytest.approx(found["mean_accuracy"]["value"])
+    assert "pass_at_n" not in result.iterations[1]["ood"]["levels_1_to_3"]
+    drawn = sirev.answers(result, 3, kind="levels_1_to_3/draws")
+    right = sum(row["correct"] for row in drawn)
+    assert len(drawn) == 12 * 8
+    assert result.iterations[2]["ood"]["levels_1_to_3"]["mean_accuracy"]["value"] == pytest.approx(right / len(drawn))
+
+
+def test_draws_of_a_suite_are_decoded_as_the_others_by_seeds_of_their_own(tmp_path: Path) -> None:
+    _, executor = asked("tiny", tmp_path, "evaluation.ood.longer.draws=8", "evaluation.draws.temperature=0.5")
+    suite, usual = (executor.steps[f"sample/{split}:5"][0] for split in ("ood/longer", "test"))
+    assert (suite.n, usual.n) == (8, 16)
+    assert (suite.temperature, suite.top_p, suite.max_new_tokens) == (0.5, usual.top_p, usual.max_new_tokens)
+    assert suite.seed not in (usual.seed, executor.steps["sample/ood/longer:1"][0].seed)
+    assert "sample/ood/longer:2" not in executor.steps
+
+
+def test_a_suite_may_be_drawn_from_at_every_model(tmp_path: Path) -> None:
+    suite = "evaluation.ood.math_algebra"
+    _, executor = asked("mistral_gsm8k", tmp_path, f"{suite}.draws=4", f"{suite}.draws_at=every")
+    drawn = [step for step in executor.steps if step.startswith("sample/ood/math_algebra:")]
+    assert drawn == [f"sample/ood/math_algebra:{t}" for t in range(1, 6)]
+    assert executor.steps[drawn[0]][0].max_new_tokens == 1024  # the suite's own
+    assert executor.steps["grade/ood/math_algebra/draws:2"][0] == executor.steps["grade/ood/math_algebra:2"][0]
+
+
+def test_null_models_are_drawn_from_on_a_suite_where_what_they_stand_beside_is(tmp_path: Path) -> None:
+    loaded = load_recipe("tiny", ["evaluation.ood.longer.draws=8"])
+    drawn = {}
+    for null in ("null-resample", "null-retrain", "null-gold-sft"):
+        executor = Asked()
+        follow(Steps(loaded, 0, executor, LocalFiles(Objects(tmp_path))), null)
+        drawn[null] = {step for step in executor.steps if step.startswith("sample/ood/longer:")}
+    of = "sample/ood/longer"
+    assert drawn["null-resample"] == {f"{of}:1", f"{of}:2"}
+    assert drawn["null-retrain"] == {f"{of}:{t}" for t in (1, 2, 3, 4)}
+    assert drawn["null-gold-sft"] == {f"{of}:1", f"{of}:5"}
 
 
 @pytest.mark.parametrize(

@@ -77,9 +77,10 @@ def test_the_beginning_of_a_name_means_all_steps_below_it() -> None:
 
 
 def test_the_answers_of_a_run_are_those_sampled_and_graded() -> None:
-    kinds = {"draws": [1, 2], "greedy": [1], "hard": [1]}
+    kinds = {"draws": [1, 2], "greedy": [1], "hard": [1], "hard/draws": [1]}
     steps = [step for kind, ts in kinds.items() for t in ts for step in answer_steps(kind, "dev", t)[1:]]
     assert "sample/ood/hard/greedy:1" in steps
+    assert answer_steps("hard/draws", "dev", 2) == ("ood/hard", "sample/ood/hard:2", "grade/ood/hard/draws:2")
     assert answer_kinds([*steps, "grade/select:1", "grade/train:1", "grade/ood/lost:1", "sample/train:1"], "dev") == kinds
     assert problems_among(["source/test", "dataset/dev"], "dev") == "dataset/dev"
     assert problems_among(["source/test"], "dev") is None

@@ -27,6 +27,8 @@ Mask = NDArray[np.bool_]
 NEEDS_GREEDY = "not measured: needs greedy answers"
 """Why there is no improvement set where pass@1 is estimated from draws."""
 NO_GAIN = "none: M_t gains no problem over M_1"
+OOD_PASS_N = "ood_pass_at_n/"
+"""How the outcome of pass@N on a suite is called, before the suite's name."""
 NO_OTHERS = "none: M_t gains all that M_1 gets wrong, so luck has no others to choose"
 NEW_AT = 8
 """The largest N at which IS(t) is tested against luck: one N, so that nobody can pick one."""
@@ -160,6 +162,8 @@ class Outcome:
     later: Floats
     reason: str
     greedy: bool = False
+    share: bool = True
+    """Whether the numbers are shares, whose differences have exact bounds."""
 
     @property
     def differences(self) -> Floats:
@@ -178,9 +182,10 @@ def judged(outcome: Outcome, cell: SheetCell, seed: int, permutations: int) -> C
     present = differences[~np.isnan(differences)]
     if difference["value"] is None:
         return {"difference": difference, "within": None, "p": None, "test": None, "smallest": None, "base": None}
-    if np.ptp(present) == 0 and (bounds := change_interval(present, outcome.sheet.replicates_of(cell), 0.95)):
+    replicates = outcome.sheet.replicates_of(cell)
+    if outcome.share and np.ptp(present) == 0 and (bounds := change_interval(present, replicates, 0.95)):
         difference = {**difference, "low": bounds[0], "high": bounds[1]}  # the bootstrap's has no width
-    within = change_interval(present, outcome.sheet.replicates_of(cell))
+    within = change_interval(present, replicates) if outcome.share else None
     if outcome.greedy:
         p, test = mcnemar(int((present > 0).sum()), int((present < 0).sum())), "McNemar, exact"
     else:
@@ -207,19 +212,20 @@ def outcomes(
 ) -> dict[str, Outcome]:
     """The outcomes compared: pass@1, pass@N, mean accuracy, each OOD suite, size-matched distinct right answers.
 
-    pass@1 is of greedy answers, or `from_draws` the mean accuracy itself.
+    pass@1 is of greedy answers, or `from_draws` the mean accuracy itself. A suite with draws of both models has pass@N too, at
+    the largest power of two that all its problems have draws for.
     """
 
     def greedy(rows: Sequence[MeasureRow] | None, n: int) -> Floats:
         return column(rows, lambda row: float(row["correct"] > 0), n)
 
-    def pass_n(rows: Sequence[MeasureRow] | None) -> Floats:
-        found: Floats = pass_at_n_table(*counts(rows, sheet.n), [headline])[:, 0]
+    def pass_n(rows: Sequence[MeasureRow] | None, n: int, k: int) -> Floats:
+        found: Floats = pass_at_n_table(*counts(rows, n), [k])[:, 0]
         return found
 
     was, now = (column(m.draws, lambda row: row["correct"] / row["n"], sheet.n) for m in (first, later))
     few = f"fewer than {headline} draws" if first.draws is not None and later.draws is not None else NO_DRAWS
-    several = [pass_n(m.draws) for m in (first, later)]
+    several = [pass_n(m.draws, sheet.n, headline) for m in (first, later)]
     if from_draws and headline == 1:  # pass@1 again, which is no second outcome
         several, few = [np.full(sheet.n, np.nan)] * 2, "fewer than 2 draws"
     mean = Outcome(sheet, was, now, NO_DRAWS)
@@ -234,4 +240,9 @@ def outcomes(
     for name, of_suite in suites.items():
         was, now = (greedy(m.ood.get(name), of_suite.n) for m in (first, later))
         found[f"ood/{name}"] = Outcome(of_suite, was, now, "no answers to the suite", True)
+        drawn = [m.ood_draws.get(name) for m in (first, later)]
+        if all(drawn):
+            k = max(powers_of_two(min(row["n"] for rows in drawn for row in rows or ())))
+            was, now = (pass_n(rows, of_suite.n, k) for rows in drawn)
+            found[f"{OOD_PASS_N}{name}"] = Outcome(of_suite, was, now, NO_DRAWS)
     return found

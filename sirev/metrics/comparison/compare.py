@@ -7,15 +7,16 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+from sirev.metrics.comparison.claims import claims
 from sirev.metrics.comparison.contents import Comparison
 from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
 from sirev.metrics.comparison.one_run import Shared, compare_run
 from sirev.metrics.comparison.size_matched import eligible_problems
-from sirev.metrics.comparison.verdicts import claim_over_seeds, correct_new_skills, verdict_on
+from sirev.metrics.comparison.verdicts import correct_new_skills, verdict_on
 from sirev.metrics.families.measures import sorted_levels
 from sirev.metrics.pass_at_n import powers_of_two
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the comparison's form; it grows when a field changes its meaning or goes away."""
 HEADLINE = 32
 """N of the pass@N that verdicts rest on; the largest power of two below it where there are fewer draws."""
@@ -44,7 +45,6 @@ def compare(
     nulls = [one for one in judged if one.run.null]
     correct_new_skills([one for run, one in zip(runs, compared, strict=True) if not run.null])
     verdicts = [verdict_on(one, methods, nulls, settings) for one in methods if len(one.run.models) > 1]
-    names = dict.fromkeys(verdict["method"] for verdict in verdicts)
     comparison: Comparison = {
         "schema": SCHEMA,
         "problems": len(levels),
@@ -64,7 +64,7 @@ def compare(
         },
         "runs": list(compared),
         "verdicts": verdicts,
-        "methods": [claim_over_seeds(name, methods, verdicts, settings) for name in names],
+        "methods": claims(methods, nulls, verdicts, settings),
     }
     return cast(Comparison, rounded(comparison))
 

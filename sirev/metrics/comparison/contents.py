@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict, final
 
 from sirev.metrics.statistic import Statistic
 
@@ -23,8 +23,9 @@ class NewSkill(TypedDict):
 
     N: int | None
     p: float | None
-    bound: float | None
     holm: float | None
+    bound: float | None
+    """The upper one-sided 95 % bound of the shortfall at N."""
     reason: str | None
 
 
@@ -116,11 +117,41 @@ class AtTemperature(TypedDict):
 
 
 class SuiteAccuracy(TypedDict):
-    """Accuracy on a suite of other problems."""
+    """Accuracy on a suite of other problems: of greedy answers, and of draws where M_t was asked for some.
+
+    `disparity_change`: the group disparity of M_t less M_1's, over the same resampled problems. Names that begin with `mean_` are
+    of the mean share of right draws.
+    """
 
     accuracy: Statistic
     levels: dict[str, Statistic]
     group_disparity: Statistic
+    disparity_change: Statistic
+    pass_at_n: NotRequired[ByN]
+    mean_accuracy: NotRequired[Statistic]
+    mean_levels: NotRequired[dict[str, Statistic]]
+    mean_group_disparity: NotRequired[Statistic]
+    mean_disparity_change: NotRequired[Statistic]
+    reach: NotRequired[Reach]
+    crossing: NotRequired[Crossing]
+
+
+class OwnLikelihood(TypedDict):
+    """Perplexity of M_1's own answers: right greedy ones, draws, right draws on IS(t) and on what it gets wrong greedily."""
+
+    greedy: Statistic
+    draws: Statistic
+    gained: Statistic
+    missed: Statistic
+
+
+class Likelihood(TypedDict):
+    """Perplexity under M_1 of M_t's right greedy answers, on IS(t) and all, beside M_1's own; `ratio`: `gained` over `missed`."""
+
+    gained: Statistic
+    right: Statistic
+    first: OwnLikelihood
+    ratio: Statistic
 
 
 class Change(TypedDict):
@@ -134,6 +165,17 @@ class Change(TypedDict):
     base: float | None
 
 
+class VotingBaseline(TypedDict):
+    """What M_1's vote of N draws gives without training: maj@N (arXiv 2203.11171), and its share of the gain in pass@1.
+
+    `share`: (maj@N(M_1) - pass@1(M_1)) / (pass@1(M_t) - pass@1(M_1)) (arXiv 2412.02674), where pass@1 rose.
+    """
+
+    N: int | None
+    first: Statistic
+    share: Statistic
+
+
 class Iteration(TypedDict):
     """M_t, alone and against M_1. A family of metrics may add fields of its own, which its `SHOWN` names."""
 
@@ -143,6 +185,7 @@ class Iteration(TypedDict):
     greedy: GreedyEnds
     pass_at_n: ByN
     majority: ByN
+    voting: VotingBaseline
     mean_accuracy: Statistic
     entropy: Statistic
     tokens: Statistic
@@ -156,6 +199,7 @@ class Iteration(TypedDict):
     coverage: Coverage
     diversity: dict[str, GroupDiversity]
     split: dict[str, Parts]
+    likelihood: Likelihood
     temperatures: dict[str, AtTemperature]
     ood: dict[str, SuiteAccuracy]
     against_m1: dict[str, Change]
@@ -167,6 +211,7 @@ Field = Literal[
     "greedy",
     "pass_at_n",
     "majority",
+    "voting",
     "mean_accuracy",
     "entropy",
     "tokens",
@@ -180,6 +225,7 @@ Field = Literal[
     "coverage",
     "diversity",
     "split",
+    "likelihood",
     "temperatures",
     "ood",
     "against_m1",
@@ -225,12 +271,14 @@ _Result = TypedDict("_Result", {"is": str})  # a word that no class can have for
 class JudgedChange(Change, _Result):
     """An outcome of a verdict: "up", "held", "down", "open" or "not measured".
 
-    `bound` is the one-sided 95 % bound that decides "held": the loss beyond it is excluded. `margin` is in the same units.
+    `bound` is the lower one-sided 95 % bound, which decides "held": a loss beyond it is excluded. `margin` is in the same units.
+    `shrank`: adjusted p of the exact sign test on reach, of pass@N where M_T reaches fewer problems.
     """
 
     holm: float | None
     margin: float
     bound: float | None
+    shrank: float | None
 
 
 class Noise(TypedDict):
@@ -243,8 +291,9 @@ class Noise(TypedDict):
 class NewOrSelected(_Result):
     """Observation 1, whether M_T's new solutions are new: "NEW", "SELECTED", "OPEN" or "not measured".
 
-    At one N: M_1's pass@N on IS(T), what its own luck would give (`reroll`), and `shortfall`, luck's minus IS(T)'s; SELECTED needs
-    `bound`, the upper one-sided 95 % bound of the shortfall, below `margin`. `solved`: M_1's pass@N on IS(T) at the largest N.
+    At one N: M_1's pass@N on IS(T), what its own luck would give (`reroll`), and `shortfall`, luck's minus IS(T)'s; SELECTED
+    needs `bound`, the upper one-sided 95 % bound of the shortfall, below `margin`. `solved`: M_1's pass@N on IS(T) at the largest
+    N.
     """
 
     N: int | None
@@ -281,15 +330,7 @@ class Observations(TypedDict):
     reach: Observed
 
 
-class VotingBaseline(TypedDict):
-    """M_1's majority of N draws beside pass@1 of M_T: what voting alone gives, as a share of the gain (arXiv 2203.11171)."""
-
-    N: int | None
-    first: Statistic
-    later: Statistic
-    share: Statistic
-
-
+@final
 class StudyVerdict(TypedDict):
     """The verdict on M_T of one run.
 
@@ -309,7 +350,6 @@ class StudyVerdict(TypedDict):
     observations: Observations
     observed: int
     observable: int
-    voting: VotingBaseline
     null: str
     noise: Noise | None
 
@@ -324,6 +364,7 @@ class MeanChange(JudgedChange):
     noise: float | None
 
 
+@final
 class Claim(TypedDict):
     """What is claimed of a method over its seeds, from changes pooled over them."""
 
@@ -332,6 +373,9 @@ class Claim(TypedDict):
     verdicts: list[str]
     claim: str | None
     possible: list[str]
+    observations: Observations
+    observed: int
+    observable: int
     reason: str
     mean: dict[str, MeanChange]
 

@@ -20,11 +20,11 @@ class ComparisonSettings:
 
     margin: float = MARGIN
     diversity_margin: float = DIVERSITY_MARGIN
-    diversity_counts: bool = False
+    diversity_counts: bool = True
+    new_margin: float = NEW_MARGIN
     replicates: int = 10_000
     seed: int = 0
     from_draws: bool = False
-    new_margin: float = NEW_MARGIN
 
     def sheet(self, n: int) -> Sheet:
         """An empty sheet of `n` problems."""

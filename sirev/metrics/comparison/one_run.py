@@ -17,15 +17,25 @@ from sirev.metrics.comparison.change import (
     reach,
     where_they_cross,
 )
-from sirev.metrics.comparison.contents import Change, ComparedRun, Coverage, Iteration
+from sirev.metrics.comparison.contents import (
+    Change,
+    ComparedRun,
+    Coverage,
+    Crossing,
+    ImprovementSet,
+    Iteration,
+    Reach,
+    SuiteAccuracy,
+)
 from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
 from sirev.metrics.comparison.other_problems import NO_TRAIN, coverage_statistic, suite
-from sirev.metrics.comparison.size_matched import Eligible, distinct_right_answers, matched_problems
+from sirev.metrics.comparison.size_matched import Eligible, distinct_right_answers, matched_problems, other_varieties
 from sirev.metrics.families import FAMILIES
 from sirev.metrics.families.accuracy import NO_DRAWS, pass_curve
 from sirev.metrics.families.family import Compared, Tree
 from sirev.metrics.families.measures import Measures
 from sirev.metrics.pass_at_n import powers_of_two
+from sirev.metrics.sheet import Sheet
 from sirev.metrics.statistic import Statistic, absent
 
 
@@ -47,6 +57,17 @@ class Judged:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     changes: dict[str, Change] = field(default_factory=dict)
     gained: dict[int, tuple[int | None, int | None]] = field(default_factory=dict)
+    reaches: dict[str, Reach] = field(default_factory=dict)
+    """Reach of M_T against M_1, by the outcome that it belongs to."""
+    every_change: list[dict[str, Change]] = field(default_factory=list)
+    """The changes of every M_t after M_1."""
+    last: Iteration | None = None
+
+    @property
+    def gained_set(self) -> ImprovementSet:
+        """IS(T)."""
+        assert self.last is not None
+        return self.last["improvement_set"]
 
 
 def compare_run(run: RunMeasures, shared: Shared, eligible: Eligible, done: Callable[[], None]) -> tuple[ComparedRun, Judged]:
@@ -55,7 +76,12 @@ def compare_run(run: RunMeasures, shared: Shared, eligible: Eligible, done: Call
     last = Judged(run)
     for t in run.models:
         iteration, last.outcomes = _iteration(run, t, shared, eligible)
-        last.changes = iteration["against_m1"]
+        last.changes, last.last = iteration["against_m1"], iteration
+        if last.changes:
+            last.every_change.append(last.changes)
+            last.reaches = {"pass_at_n": iteration["reach"]}
+            of_suites = {suite: one["reach"] for suite, one in iteration["ood"].items() if "reach" in one}
+            last.reaches |= {f"ood_pass_at_n/{suite}": reach for suite, reach in of_suites.items()}
         last.gained[t] = (iteration["improvement_set"]["size"], iteration["lost_set"]["size"])
         iterations.append(iteration)
         done()
@@ -91,18 +117,34 @@ def _iteration(run: RunMeasures, t: int, shared: Shared, eligible: Eligible) -> 
     if not is_first:
         matched = distinct_right_answers(first, model, shared.answers, eligible, sheet.n)
         paired = outcomes(sheet, suites, first, model, shared.headline, matched, settings.from_draws)
+        paired |= other_varieties(sheet, first, model, shared.answers, eligible)
         of_both = curves(sheet, first, model)
     cells = {name: outcome.cell() for name, outcome in paired.items()}  # before the sheet is settled: all at once
     iteration = cast(Iteration, sheet.settle(tree))
     iteration["reach"] = reach(first, model)
-    itself = absent("M_1 is not compared with itself")
-    iteration["crossing"] = {**itself, "share": None} if is_first else where_they_cross(sheet, of_both)
+    iteration["crossing"] = _crossing(sheet, of_both, is_first)
     iteration["coverage"] = _coverage(sheet.settle(on_test), model, settings)
-    iteration["ood"] = {name: suites[name].settle(suite(suites[name], rows)) for name, rows in model.ood.items()}
+    iteration["ood"] = {name: _on_suite(on, first.on_suite(name), model.on_suite(name), is_first) for name, on in suites.items()}
     iteration["against_m1"] = {
         name: judged(outcome, cells[name], settings.seed, settings.replicates) for name, outcome in paired.items()
     }
     return iteration, paired
+
+
+def _crossing(sheet: Sheet, of_both: Curves, is_first: bool) -> Crossing:
+    itself = absent("M_1 is not compared with itself")
+    return {**itself, "share": None} if is_first else where_they_cross(sheet, of_both)
+
+
+def _on_suite(sheet: Sheet, first: Measures, model: Measures, is_first: bool) -> SuiteAccuracy:
+    """What M_t's answers to a suite of other problems tell."""
+    tree = suite(sheet, first, model, is_first)
+    of_both = Curves([], [], []) if is_first else curves(sheet, first, model)  # before the sheet is settled: all at once
+    found = cast(SuiteAccuracy, sheet.settle(tree))
+    if model.draws:
+        found["reach"] = reach(first, model)
+        found["crossing"] = _crossing(sheet, of_both, is_first)
+    return found
 
 
 def _join(tree: Tree, more: Tree) -> None:

@@ -1,22 +1,22 @@
-"""Verdicts on M_T of each run, and what may be claimed of a method over its seeds."""
+"""Verdicts on M_T of each run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from sirev.metrics.comparison.contents import Change, Claim, ComparedRun, JudgedChange, MeanChange, Noise, StudyVerdict
+from sirev.margins import near_ceiling
+from sirev.metrics.comparison.contents import Change, ComparedRun, JudgedChange, Noise, Reach, StudyVerdict
 from sirev.metrics.comparison.inputs import ComparisonSettings
 from sirev.metrics.comparison.nulls import NULL, RETRAIN, nulls_of
+from sirev.metrics.comparison.observations import counted, observations
 from sirev.metrics.comparison.one_run import Judged
-from sirev.metrics.intervals import t_interval
 from sirev.metrics.paired_tests import holm
-from sirev.metrics.statistic import absent
-from sirev.metrics.study_verdict import claim, classify, verdict
+from sirev.metrics.study_verdict import DOWN, classify, in_one_word, is_of_suite, possible, reason
 
-JUDGED = ("pass_at_1", "pass_at_n", "distinct")
-"""The outcomes that a verdict rests on, beside the OOD suites."""
+FIRST_JUDGED = "pass_at_1"
+"""The outcome that is judged first, by Holm over the methods; the others guard it, by Holm over them and the methods."""
+_REACH = "reach of "
+"""Before an outcome's name: the exact sign test on the problems that M_1 and M_T ever solve."""
 
 
 def correct_new_skills(runs: Sequence[ComparedRun]) -> None:
@@ -29,41 +29,80 @@ def correct_new_skills(runs: Sequence[ComparedRun]) -> None:
 
 
 def verdict_on(judged: Judged, methods: Sequence[Judged], nulls: Sequence[Judged], settings: ComparisonSettings) -> StudyVerdict:
-    """The verdict on M_T of one run; Holm's correction is over the outcomes and methods of its seed."""
+    """The verdict on M_T of one run, its tests corrected over the methods of its seed."""
     run = judged.run
-    outcomes = _corrected(judged, [other for other in methods if other.run.seed == run.seed], settings)
+    of_seed = {other.run.method: other for other in methods if other.run.seed == run.seed}
+    outcomes = corrected(
+        {method: other.changes for method, other in of_seed.items()},
+        {method: other.reaches for method, other in of_seed.items()},
+        settings,
+    )[run.method]
+    words = possible(outcomes, settings.diversity_counts)
+    found = observations(outcomes, judged.gained_set, settings.new_margin)
+    holding, measured = counted(found)
     pass_at_1 = f"pass@1 ({run.draws_averaged})" if settings.from_draws else "pass@1"
-    results = {name: outcome["is"] for name, outcome in outcomes.items()}
-    word, narrower, reason = verdict(results, settings.diversity_counts, pass_at_1)
     beside = [null for null in nulls if null.run.seed == run.seed and null.run.method in nulls_of(run.method)]
     return {
         "method": run.method,
         "seed": run.seed,
         "t": max(run.models),
-        "verdict": word,
-        "narrower": narrower,
-        "reason": reason,
+        "verdict": in_one_word(words),
+        "possible": words,
+        "narrower": "distinct" in outcomes and outcomes["distinct"]["is"] == DOWN,
+        "reason": reason(outcomes, settings.diversity_counts, pass_at_1),
         "outcomes": outcomes,
+        "observations": found,
+        "observed": holding,
+        "observable": measured,
         "null": ", ".join(sorted({null.run.method.removeprefix(NULL) for null in beside})) or "no null run",
         "noise": _noise(beside),
     }
 
 
-def _corrected(judged: Judged, of_seed: Sequence[Judged], settings: ComparisonSettings) -> dict[str, JudgedChange]:
-    """The outcomes of a verdict, their p corrected over those of all methods of the seed."""
-    tested = {
-        (other.run.method, name): change["p"]
-        for other in of_seed
-        for name, change in other.changes.items()
-        if _counts(name) and change["p"] is not None
+def corrected(
+    changes: Mapping[str, Mapping[str, Change]], reaches: Mapping[str, Mapping[str, Reach]], settings: ComparisonSettings
+) -> dict[str, dict[str, JudgedChange]]:
+    """The outcomes that verdicts rest on, by method and name, judged in two steps.
+
+    pass@1 by Holm over the methods; then its guards, the exact sign tests on `reaches` among them, by Holm over all guards of all
+    methods. Outcomes that do not compete with each other do not weaken each other.
+    """
+    judged = {method: {name: one for name, one in found.items() if counts(name)} for method, found in changes.items()}
+    ps = {(method, name): one["p"] for method, found in judged.items() for name, one in found.items()}
+    shrinking = {
+        (method, f"{_REACH}{name}"): one["p"]
+        for method, found in reaches.items()
+        for name, one in found.items()
+        if one["gained"] is not None and one["lost"] is not None and one["lost"] > one["gained"]
     }
-    adjusted = holm(tested)
-    outcomes: dict[str, JudgedChange] = {}
-    for name, change in judged.changes.items():
-        if _counts(name):
-            p, margin = adjusted.get((judged.run.method, name)), _margin(name, change, settings)
-            outcomes[name] = {**change, "holm": p, "margin": margin, "is": classify(change, p, margin)}
-    return outcomes
+    known = {key: p for key, p in (ps | shrinking).items() if p is not None}
+    adjusted = holm({key: p for key, p in known.items() if key[1] == FIRST_JUDGED})
+    adjusted |= holm({key: p for key, p in known.items() if key[1] != FIRST_JUDGED})
+
+    def judge(method: str, name: str, change: Change) -> JudgedChange:
+        p, shrank = adjusted.get((method, name)), adjusted.get((method, f"{_REACH}{name}"))
+        return _judged(change, p, shrank, _margin(name, change, settings))
+
+    return {method: {name: judge(method, name, one) for name, one in found.items()} for method, found in judged.items()}
+
+
+def _judged(change: Change, p: float | None, shrank: float | None, margin: float) -> JudgedChange:
+    return {
+        **change,
+        "holm": p,
+        "margin": margin,
+        "bound": change["within"][0] if change["within"] else None,
+        "shrank": shrank,
+        "is": classify(change, p, margin, shrank),
+    }
+
+
+def _margin(name: str, change: Change, settings: ComparisonSettings) -> float:
+    """The loss that "held" excludes: relative for variety, smaller near the ceiling for pass@N."""
+    base = change["base"] or 0.0
+    if name == "distinct":
+        return settings.diversity_margin * base
+    return near_ceiling(settings.margin, base) if "pass_at_n" in name else settings.margin
 
 
 def _noise(nulls: Sequence[Judged]) -> Noise | None:
@@ -72,46 +111,6 @@ def _noise(nulls: Sequence[Judged]) -> Noise | None:
     return None if gained is None else {"gained": [one for one, _ in gained], "lost": [one for _, one in gained]}
 
 
-def claim_over_seeds(
-    method: str, methods: Sequence[Judged], verdicts: Sequence[StudyVerdict], settings: ComparisonSettings
-) -> Claim:
-    """What is claimed of a method over its seeds: the mean change with an interval over problems and one over seeds."""
-    of_method = [judged for judged in methods if judged.run.method == method]
-    by_seed = {one["seed"]: one for one in verdicts if one["method"] == method}
-    # A seed that ended at M_1 has no verdict: to leave it out would be to choose among seeds.
-    words = [by_seed[one.run.seed]["verdict"] if one.run.seed in by_seed else "no verdict" for one in of_method]
-    claimed, reason = claim(words)
-    last = sorted({one["t"] for one in by_seed.values()})
-    if claimed is not None and len(last) > 1:
-        claimed, reason = None, f"its seeds ended at different t: {', '.join(map(str, last))}"
-    with_outcomes = [judged for judged in of_method if judged.outcomes]
-    means = {name: _mean(name, with_outcomes, settings) for name in with_outcomes[0].outcomes if _counts(name)}
-    return {
-        "method": method,
-        "seeds": [one.run.seed for one in of_method],
-        "verdicts": words,
-        "claim": claimed,
-        "reason": reason,
-        "mean": {name: mean for name, mean in means.items() if mean is not None},
-    }
-
-
-def _mean(name: str, seeds: Sequence[Judged], settings: ComparisonSettings) -> MeanChange | None:
-    """The mean change of an outcome; None where the seeds have not the same problems."""
-    outcomes = [judged.outcomes[name] for judged in seeds if name in judged.outcomes]
-    if len({outcome.sheet.n for outcome in outcomes}) > 1:
-        return None
-    sheet = settings.sheet(outcomes[0].sheet.n)
-    averaged = np.mean([outcome.differences for outcome in outcomes], axis=0)  # NaN where a seed has none
-    cell = sheet.mean(averaged, outcomes[0].reason, binomial=False)
-    values = [value for judged in seeds if (value := judged.changes[name]["difference"]["value"]) is not None]
-    over_seeds = t_interval(values) if len(values) == len(seeds) else absent("some seed has no value")
-    return {"difference": sheet.settle(cell), "seeds": over_seeds}
-
-
-def _margin(name: str, change: Change, settings: ComparisonSettings) -> float:
-    return settings.diversity_margin * (change["base"] or 0.0) if name == "distinct" else settings.margin
-
-
-def _counts(name: str) -> bool:
-    return name in JUDGED or name.startswith("ood/")
+def counts(name: str) -> bool:
+    """Whether a verdict rests on an outcome."""
+    return name in (FIRST_JUDGED, "pass_at_n", "distinct") or is_of_suite(name)

@@ -55,7 +55,30 @@ def statistics(compared: Compared) -> Tree:
             "tokens": sheet.mean(column(model.greedy, share_of("tokens"), sheet.n), "no lengths were given"),
         },
         **_of_draws(sheet, model.draws),
+        "voting": _voting(compared, right),
     }
+
+
+def _voting(compared: Compared, right: Floats) -> Tree:
+    """What M_1's vote of all its draws gives, and its share of M_t's gain; `right` is M_t's pass@1 per problem."""
+    import numpy as np
+
+    sheet, first = compared.sheet, compared.first
+    none = NO_DRAWS if first.draws is None else "the answers are no single values that could be counted"
+    sizes = [max(map(int, row["majority"])) for row in first.draws or () if row.get("majority")]
+    n = min(sizes, default=0)
+    voted = sheet.mean(column(first.draws, lambda row: (row.get("majority") or {}).get(str(n)), sheet.n), none)
+    if n < 2 or compared.is_first:
+        why = none if not sizes else "a vote takes several draws" if n < 2 else "M_1 is not compared with itself"
+        return {"N": n if n > 1 else None, "first": voted, "share": sheet.mean(np.full(sheet.n, np.nan), why)}
+    rows = first.draws if compared.from_draws else first.greedy
+    before = sheet.mean(column(rows, lambda row: row["correct"] / row["n"], sheet.n), NO_GREEDY)
+
+    def share(vote: Any, was: Any, now: Any) -> Any:
+        return np.where(now > was, (vote - was) / (now - was), np.nan)
+
+    parts = [voted, before, sheet.mean(right, NO_GREEDY)]
+    return {"N": n, "first": voted, "share": sheet.derived(share, parts, "pass@1 did not rise")}
 
 
 def by_level(sheet: Sheet, right: Floats, levels: Sequence[str], reason: str) -> dict[str, SheetCell]:
@@ -110,7 +133,7 @@ FAMILY = Family("accuracy", statistics, measure, version=2, of_letters=True)
 SHOWN = Shown(
     section="accuracy",
     fields=(
-        *("pass_at_1", "levels", "greedy", "mean_accuracy", "majority", "entropy"),
+        *("pass_at_1", "levels", "greedy", "mean_accuracy", "majority", "voting", "entropy"),
         *("tokens", "truncated", "unanswered", "in_process"),
     ),
     tables=(

@@ -20,7 +20,8 @@ T = TypeVar("T")
 class Measures:
     """What was measured of one M_t: rows by problem id, each list empty or None where it was not asked for.
 
-    `greedy`, `draws`, `train`, `ood` and `temperatures` are accuracies, `families` the other families' measures of the draws.
+    `greedy`, `draws`, `train`, `ood` (greedy), `ood_draws` and `temperatures` are accuracies, `families` the other families'
+    measures of the draws.
     """
 
     greedy: Sequence[MeasureRow] | None
@@ -28,7 +29,12 @@ class Measures:
     train: Sequence[MeasureRow] | None = None
     families: Mapping[str, Sequence[MeasureRow]] = field(default_factory=dict)
     ood: Mapping[str, Sequence[MeasureRow]] = field(default_factory=dict)
+    ood_draws: Mapping[str, Sequence[MeasureRow]] = field(default_factory=dict)
     temperatures: Mapping[str, Sequence[MeasureRow]] = field(default_factory=dict)
+
+    def on_suite(self, suite: str) -> Measures:
+        """What was measured on a suite of other problems, as `greedy` and `draws`."""
+        return Measures(self.ood.get(suite), self.ood_draws.get(suite))
 
 
 def column(rows: Sequence[T] | None, pick: Callable[[T], float | None], n: int) -> Floats:

@@ -9,12 +9,16 @@ from sirev.metrics.comparison.nulls import GOLD, NULL, RESAMPLE, RETRAIN
 from sirev.metrics.families.shown import Panel
 from sirev.metrics.statistic import Statistic, absent
 from sirev.reporting.figures.canvas import MARKERS, FigureSheet, room_for_names, share_limits, short
+from sirev.reporting.figures.paper import draw_beside
 from sirev.reporting.figures.series import (
     MethodRuns,
+    has_values,
     iteration,
     methods,
+    model,
     null_groups,
     numbers,
+    over_n,
     over_t,
     path_of,
     seeds_mean,
@@ -76,6 +80,8 @@ def over_iterations(sheet: FigureSheet, comparison: Study, panels: Sequence[Pane
         for method, shift in zip(found, shifts(found, ts), strict=True):
             curves = [over_t(run, shown.path) for run in method.runs]
             sheet.method(panel, method, curves, interval="caps", shift=shift, scale=scale)
+        if shown.path == path_of("pass_at_1"):
+            draw_beside(sheet, panel, shown.path, found, 1)
         panel.set_ylabel(shown.axis)
         if shown.share:
             share_limits([panel])
@@ -123,6 +129,9 @@ def _readings(sheet: FigureSheet, panel: Axes, found: list[MethodRuns]) -> None:
     by_seed = {run["seed"]: run for method in found for run in method.runs}
     spread, size = 0.6 / max(1, len(by_seed)), 4.5 if len(by_seed) == 1 else 3
     panel.axvline(50, color=sheet.ink.muted, lw=0.8, ls=(0, (4, 2)), zorder=1)
+    if sheet.published is not None:
+        panel.axvline(100 * sheet.published.coverage, color=sheet.ink.null, lw=1.4, zorder=1, label="published")
+        sheet.notes.append(f"Grey line: the coverage that the paper names, {100 * sheet.published.coverage:.1f}%.")
     for row, (reading, split) in enumerate(rows):
         covered = [stat(iteration(run, 1), "coverage", reading, split) for run in by_seed.values()]
         for i, one in enumerate(covered):
@@ -178,8 +187,12 @@ def ood_figure(sheet: FigureSheet, comparison: Study) -> None:
         sheet.reason = "no suite of other problems was evaluated"
         return
     ts = times(found)
-    grid = sheet.panels(len(suites), len(found) + 2, 1.9 + room_for_names(found), 2.2)
-    for suite, (whole, *by_level, disparity) in zip(suites, grid, strict=True):
+    drawn = any("pass_at_n" in one for method in found for suite in suites for one in _on_suite(method, suite))
+    grid = sheet.panels(len(suites), len(found) + 2 + drawn, 1.9 + room_for_names(found), 2.2)
+    for suite, row in zip(suites, grid, strict=True):
+        if drawn:
+            _pass_at_k(sheet, row.pop(), found, suite, titled=suite == suites[0])
+        whole, *by_level, disparity = row
         for panel in (whole, *by_level, disparity):
             sheet.x_of_t(panel, ts, "iteration t" if suite == suites[-1] else "")
         for panel in by_level[1:]:
@@ -191,6 +204,8 @@ def ood_figure(sheet: FigureSheet, comparison: Study) -> None:
                 curves = [over_t(run, path_of("ood", suite, key)) for run in method.runs]
                 sheet.method(panel, method, curves, interval="caps", shift=shift, scale=scale)
             _levels(sheet, by_level[method.place], method, suite)
+        for panel, key in ((whole, "accuracy"), (disparity, "group_disparity")):
+            draw_beside(sheet, panel, path_of("ood", suite, key), found, 5)
         whole.set_ylabel(f"{short(suite, 30)}\naccuracy (%)")
         by_level[0].set_ylabel("accuracy by level (%)")
         disparity.set_ylabel("group disparity (%)")
@@ -204,7 +219,32 @@ def ood_figure(sheet: FigureSheet, comparison: Study) -> None:
     sheet.notes.append("Group disparity: what the hardest level loses of the easiest level's accuracy. Bars: 95% intervals.")
     if any(_levels_of(method, suite) for method in found for suite in suites):
         sheet.notes.append("By level: the numbers at line ends are levels.")
+    if drawn:
+        sheet.notes.append("pass@k: from samples, of M₁ and the last model.")
     seeds_note(sheet, found)
+
+
+def _on_suite(method: MethodRuns, suite: str) -> list[Any]:
+    """What every model's answers to a suite tell."""
+    return [found for run in method.runs for i in run["iterations"] if (found := i.get("ood", {}).get(suite))]
+
+
+def _pass_at_k(sheet: FigureSheet, panel: Axes, found: list[MethodRuns], suite: str, *, titled: bool) -> None:
+    """pass@k of the draws on a suite, of M_1 and of each method's last model."""
+    first = [over_n(iteration(run, 1), "ood", suite, "pass_at_n") for run in found[0].runs]
+    curves = [(model(1), sheet.ink.text, seeds_mean(first))]
+    for method in found:
+        last = [over_n(iteration(run, method.last), "ood", suite, "pass_at_n") for run in method.runs]
+        curves += [(short(method.name), sheet.colour(method), seeds_mean(last))] if method.last > 1 else []
+    if not has_values(curve for _, _, curve in curves):
+        sheet.heed(panel, [absent("the suite was not drawn from")])
+    for name, colour, curve in curves:
+        sheet.line(panel, curve, name, colour, label=name, interval="band")
+    sheet.x_of_n(panel, sorted({n for _, _, curve in curves for n, _ in curve}), "draws k")
+    panel.set_ylabel("pass@k (%)")
+    share_limits([panel])
+    if titled:
+        panel.set_title("from samples")
 
 
 def _levels_of(method: MethodRuns, suite: str) -> list[str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sirev.metrics.statistic import Statistic
 from sirev.reporting.figures.labels import LABEL_SHIFT, move_apart
 from sirev.reporting.figures.series import Curve, MethodRuns, model, seeds_mean, values
+from sirev.reporting.published import Published
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,7 +106,8 @@ def style(ink: Ink, hash_salt: str = "sirev") -> dict[str, Any]:
 
 @dataclass
 class FigureSheet:
-    """A figure under way; `names` are the methods that get colours, `steps` the names of M_1, M_2, ... if they have any.
+    """A figure under way; `names` are the methods that get colours, `steps` the names of M_1, M_2, ... if they have any,
+    `published` what the paper has for the same model and task, where it is to stand beside.
 
     It remembers which panels got a value; `close` writes in the others why they have none.
     """
@@ -114,6 +116,7 @@ class FigureSheet:
     title: str | None = None
     names: Sequence[str] = ()
     steps: Sequence[str] = ()
+    published: Published | None = None
     notes: list[str] = field(default_factory=list)
     reason: str = "nothing was measured"
     figure: Figure = field(init=False)
@@ -153,6 +156,11 @@ class FigureSheet:
             self._panels.append(panel)
             panel.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
         return [list(row) for row in grid]
+
+    def drop(self, panel: Axes) -> None:
+        """Take a panel away, so that its place stays empty."""
+        self._panels.remove(panel)
+        panel.remove()
 
     def colour(self, method: MethodRuns) -> str:
         """The method's colour, the same in every figure of a comparison and, for the paper's methods, in every study."""

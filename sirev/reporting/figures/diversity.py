@@ -12,6 +12,7 @@ from sirev.metrics.families.shown import Variety
 from sirev.metrics.study_verdict import MATCHED
 from sirev.reporting.figures.accuracy import draw_nulls, seeds_note
 from sirev.reporting.figures.canvas import MARKERS, FigureSheet, room_for_names, share_limits, short
+from sirev.reporting.figures.paper import draw_beside
 from sirev.reporting.figures.series import (
     Curve,
     MethodRuns,
@@ -51,6 +52,7 @@ def diversity_figure(sheet: FigureSheet, comparison: Study) -> None:
                 curves = [over_t(run, path_of("diversity", group, *variety.path)) for run in method.runs]
                 sheet.method(panel, method, curves, interval="band", label=True)
                 _matched(sheet, panel, method, group, variety)
+            draw_beside(sheet, panel, path_of("diversity", group, *variety.path), found, 4)
         panels[0].set_ylabel(variety.axis)
         share_limits(panels)
     dashed = any(has_values(_all_curves(found, ("matched", SIZE, *variety.path))) for variety in rows)

@@ -7,6 +7,8 @@ from typing import TypeVar
 from sirev.listing import count_text
 from sirev.metrics.comparison.contents import Claim, JudgedChange, Noise, StudyVerdict
 from sirev.metrics.statistic import Statistic
+from sirev.metrics.study_verdict import OPEN
+from sirev.reporting.observed import headline_words, observation_lines, perplexity_in_words, verdict_in_words, voting_in_words
 from sirev.reporting.page.bars import Scale, bar, scale_of
 from sirev.reporting.page.markup import escaped, signed, value_at
 from sirev.reporting.page.words import explained
@@ -14,24 +16,21 @@ from sirev.reporting.pass_at_1 import pass_at_1_name
 from sirev.reporting.sections.run_rows import Study, measured, model_name
 from sirev.reporting.sections.verdicts import (
     NO_NULL,
-    OUTCOMES,
-    VERDICTS,
     JudgedRun,
     because,
     mean_scale,
     no_verdict,
     presented,
-    reworded,
     verdicts_of,
 )
 from sirev.reporting.tables import p_equals, p_value
 
 T = TypeVar("T")
-SIGNS = {"progress": "▲", "reversal": "⇅", "regress": "▼", "no change": "=", "can't tell": "?"}
+SIGNS = {"progress": "▲", "reversal": "⇅", "regress": "▼", "no change": "="}
 """Beside each verdict's colour, for those who can't tell colours apart."""
-MOVES = {"up": "▲", "down": "▼", "same": "=", "can't tell": "?", "not measured": "–"}
-_ORDER = ("pass_at_1", "pass_at_n", "ood", "distinct", "mean_accuracy")
-_LETTERS = dict(zip(_ORDER, "ABCD", strict=False))
+MOVES = {"up": "▲", "down": "▼", "held": "=", "open": "?", "not measured": "–"}
+_ORDER = ("pass_at_1", "pass_at_n", "ood", "ood_pass_at_n", "distinct", "mean_accuracy")
+_LETTERS = dict(zip(_ORDER, "ABCCD", strict=False))
 
 
 def verdicts_as_html(comparison: Study) -> str:
@@ -49,10 +48,10 @@ def _claims(comparison: Study) -> str:
     for claim in comparison.get("methods") or []:
         word = claim.get("claim")
         seeds = len(claim.get("seeds") or [])
-        why = reworded(claim.get("reason") or "")
+        why = claim.get("reason") or ""
         said = "<b>no claim</b>"
         if word:
-            said = f'<b class="word {_class(word)}">{SIGNS.get(word, "")} {escaped(VERDICTS.get(word, word))}</b>'
+            said = f'<b class="word {verdict_class(word)}">{SIGNS.get(word, "")} {escaped(headline_words([word]))}</b>'
         count = count_text(seeds, "seed")
         rows.append(
             f'<li><span class="who">{escaped(claim["method"])}</span>{said}<span class="seeds">{count}</span>'
@@ -81,7 +80,7 @@ def _means(claim: Claim, comparison: Study) -> str:
 
 def _card(verdict: StudyVerdict, scale: Scale, comparison: Study) -> str:
     word, run = verdict["verdict"], _run(verdict, comparison)
-    shown = VERDICTS.get(word, word)
+    shown = verdict_in_words(verdict)
     badge = f'<span class="badge"{explained("narrower")}>narrower</span>' if verdict.get("narrower") else ""
     rows = "".join(
         _outcome(name, one, scale, comparison)
@@ -97,12 +96,26 @@ def _card(verdict: StudyVerdict, scale: Scale, comparison: Study) -> str:
     who = run["label"] if run and elsewhere else f"{verdict['method']}, seed {verdict['seed']}"
     why = because(run, verdict) if run else verdict.get("reason") or ""
     return (
-        f'<article class="card {_class(word)}"><header><span class="who">{escaped(who)}</span>'
+        f'<article class="card {verdict_class(word)}"><header><span class="who">{escaped(who)}</span>'
         f'<span class="steps"{explained("M_1")}>{escaped(first)} → {escaped(last)}</span></header>'
         f'<p class="verdict"><span class="word"{explained(shown)}><span aria-hidden="true">{SIGNS.get(word, "?")}</span> '
-        f'{escaped(shown)}</span>{badge}</p><p class="why">{escaped(why)}</p>{table if rows else ""}'
+        f"{escaped(shown)}</span>{badge}</p>{_observations(verdict, run, comparison)}"
+        f'<p class="why">{escaped(why)}</p>{table if rows else ""}'
         f"{'' if elsewhere else _null(verdict)}</article>"
     )
+
+
+def _observations(verdict: StudyVerdict, run: JudgedRun | None, comparison: Study) -> str:
+    """The paper's three observations and reach, each with its evidence; then what voting and likelihood say."""
+    if run is None:
+        return ""
+    items = [
+        f'<li class="{verdict_class(line.result)}"><span class="question">{line.number} {escaped(line.question)}</span> '
+        f"<b>{escaped(line.result)}</b> {escaped(line.evidence)}</li>"
+        for line in observation_lines(comparison, run, verdict)
+    ]
+    items += [f"<li>{escaped(said)}</li>" for said in (voting_in_words(run), perplexity_in_words(run)) if said]
+    return f'<ul class="observations">{"".join(items)}</ul>'
 
 
 def _null(verdict: StudyVerdict) -> str:
@@ -120,7 +133,7 @@ def _outcome(name: str, outcome: JudgedChange, scale: Scale, comparison: Study) 
     letter = _LETTERS.get(_kind(name), "")
     head = f'<th scope="row"{explained(_kind(name))}><span class="letter">{letter}</span> {escaped(_name(name, comparison))}</th>'
     sign = f'<span aria-hidden="true">{MOVES.get(move, "")}</span>'
-    moved = f'<td class="move {_class(move)}">{sign} {escaped(OUTCOMES.get(move, move))}</td>'
+    moved = f'<td class="move {verdict_class(move)}">{sign} {escaped(move)}</td>'
     if (value := difference["value"]) is None:
         why = difference["reason"] or "not measured"
         return f'<tr>{head}<td></td><td class="missing" colspan="2">none: {escaped(why)}</td>{moved}</tr>'
@@ -129,7 +142,7 @@ def _outcome(name: str, outcome: JudgedChange, scale: Scale, comparison: Study) 
     unit = "%" if relative else ""
     first = "" if base is None else f"{100 * base:.1f}%"
     small = ""
-    if move == "can't tell" and (smallest := outcome.get("smallest")) is not None:
+    if move == OPEN and (smallest := outcome.get("smallest")) is not None:
         least = 100 * smallest / (relative or 1)
         small = f'<span class="smallest">smallest detectable change: {least:.1f}{unit or " points"}</span>'
     p, test = outcome.get("p"), outcome.get("test")
@@ -151,8 +164,8 @@ def _legend(comparison: Study, scale: Scale) -> str:
         ends = [f"{_points(scale[0] * one, places=0)} to {_points(scale[1] * one, places=0)}" for one in (margin, relative)]
         parts.append(f"All bars have one scale, {ends[0]} points (D: {ends[1]}%).")
         parts.append(
-            f"Shaded: the margin, ±{100 * margin:g} points (D: ±{100 * relative:g}%); “held” means that the 90% interval lies "
-            "within it."
+            f"Shaded: the margin, ±{100 * margin:g} points (D: ±{100 * relative:g}%), less for pass@N near its ceiling; “held” "
+            "means that a loss of the margin is excluded, one-sided at 95%."
         )
     if comparison.get("problems") is not None:
         parts.append(f"{comparison['problems']:,} test problems.")
@@ -182,6 +195,7 @@ def _name(outcome: str, comparison: Study) -> str:
         "pass_at_1": pass_at_1_name(comparison.get("runs") or []),
         "pass_at_n": f"pass@{comparison.get('headline', 'N')}",
         "ood": f"OOD, {suite}",
+        "ood_pass_at_n": f"OOD, {suite}, pass@N",
         "distinct": "variety of right answers",
         "mean_accuracy": "mean accuracy of draws",
     }
@@ -198,5 +212,5 @@ def _range(statistic: Statistic, of: float | None = None) -> str:
     return "" if low is None or high is None else f"[{_points(low, of)}, {_points(high, of)}]"
 
 
-def _class(word: object) -> str:
+def verdict_class(word: object) -> str:
     return "is-" + "".join(sign if sign.isalnum() else "-" for sign in str(word).replace("'", ""))

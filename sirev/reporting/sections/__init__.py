@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from sirev.metrics.families import SHOWN
 from sirev.reporting.sections.accuracy import accuracy, coverage
-from sirev.reporting.sections.diversity import diversity, ood
+from sirev.reporting.sections.diversity import diversity
 from sirev.reporting.sections.nulls import nulls
+from sirev.reporting.sections.ood import ood
 from sirev.reporting.sections.pass_n import pass_n
 from sirev.reporting.sections.run_rows import Study, runs_of
 from sirev.reporting.sections.shown_families import family_tables

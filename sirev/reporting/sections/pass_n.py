@@ -9,15 +9,17 @@ from sirev.reporting.sections.run_rows import (
     HEADS,
     Study,
     cells,
+    crossing_cell,
     in_words,
     iteration_rows,
     keys,
     later_rows,
     named,
+    reach_cells,
     reasons,
     runs_of,
 )
-from sirev.reporting.tables import ABSENT, TextTable, between, fixed, number, p_equals, p_value, percent, points, with_interval
+from sirev.reporting.tables import ABSENT, TextTable, between, fixed, p_equals, p_value, percent, points, with_interval
 
 
 def pass_n(studies: list[Study]) -> list[TextTable]:
@@ -112,18 +114,13 @@ def _reach(studies: list[Study]) -> TextTable:
     for run, iteration in later_rows(runs_of(studies)):
         reach, crossing, gained = iteration["reach"], iteration["crossing"], iteration["improvement_set"]
         counted = [gained["size"], iteration["lost_set"]["size"]]
-        at = ABSENT
-        if crossing["value"] is not None:
-            high = "…" if crossing["high"] is None else f"{crossing['high']:.0f}"
-            at = f"{crossing['value']:.0f} [{number({**crossing, 'value': crossing['low']}, 0)}, {high}]"
         table.rows.append(
             [
                 *named(run, iteration["t"]),
                 *(ABSENT if one is None else str(one) for one in counted),
                 percent(gained["format"]),
-                *(ABSENT if reach[name] is None else str(reach[name]) for name in ("gained", "lost")),
-                p_value(reach["p"]),
-                at,
+                *reach_cells(reach),
+                crossing_cell(crossing),
             ]
         )
     table.notes.append(

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypedDict
 
-from sirev.metrics.comparison.contents import ComparisonHead, Iteration, RunHead
+from sirev.metrics.comparison.contents import ComparisonHead, Crossing, Iteration, Reach, RunHead
 from sirev.metrics.statistic import Statistic, absent
-from sirev.reporting.tables import ABSENT, TextTable
+from sirev.reporting.tables import ABSENT, TextTable, number, p_value
 
 
 class TrainingRow(TypedDict):
@@ -57,6 +57,16 @@ class Study(ComparisonHead):
 def runs_of(studies: Iterable[Study]) -> list[RunData]:
     """All runs but null runs."""
     return [run for study in studies for run in study["runs"] if not run["null"]]
+
+
+def names_of(studies: Iterable[Study]) -> list[str]:
+    """A name for each study: its recipe, or of one recipe with several settings the first run's id."""
+    shown = list(studies)
+    recipes = [str(study["recipe"]) for study in shown]
+    return [
+        recipe if recipes.count(recipe) == 1 else str(study["runs"][0]["id"])
+        for study, recipe in zip(shown, recipes, strict=True)
+    ]
 
 
 def iteration_rows(runs: Iterable[RunData]) -> Iterator[tuple[RunData, ModelData]]:
@@ -142,6 +152,19 @@ def at(node: Any, path: Iterable[str]) -> Statistic:
         node = node[key]
     statistic: Statistic = node
     return statistic
+
+
+def reach_cells(reach: Reach) -> list[str]:
+    """Problems that only M_t, only M_1 ever solves, and p."""
+    return [*(ABSENT if one is None else str(one) for one in (reach["gained"], reach["lost"])), p_value(reach["p"])]
+
+
+def crossing_cell(crossing: Crossing) -> str:
+    """The k at which two curves cross, with its interval; a bound beyond the last k is left open."""
+    if crossing["value"] is None:
+        return ABSENT
+    high = "…" if crossing["high"] is None else f"{crossing['high']:.0f}"
+    return f"{crossing['value']:.0f} [{number({**crossing, 'value': crossing['low']}, 0)}, {high}]"
 
 
 def reasons(found: Iterable[Statistic]) -> list[str]:

@@ -34,12 +34,12 @@ def greedy(
     ]
 
 
-def draws(n: int, right: Mapping[str, int]) -> list[dict[str, Any]]:
+def draws(n: int, right: Mapping[str, int], levels: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     """`n` draws of each problem, so many of them right; all wrong ones agree."""
     return [
         {
             "id": x,
-            "level": "1",
+            "level": (levels or {}).get(x, "1"),
             "n": n,
             "correct": c,
             "in_process": 0,

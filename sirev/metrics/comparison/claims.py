@@ -1,0 +1,181 @@
+"""What may be claimed of a method over its seeds, from changes pooled over them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sirev.metrics.comparison.change import Outcome, judged
+from sirev.metrics.comparison.contents import Change, Claim, JudgedChange, MeanChange, Reach, StudyVerdict
+from sirev.metrics.comparison.inputs import ComparisonSettings
+from sirev.metrics.comparison.nulls import RETRAIN
+from sirev.metrics.comparison.observations import counted, observations, over_seeds
+from sirev.metrics.comparison.one_run import Judged
+from sirev.metrics.comparison.verdicts import corrected, counts
+from sirev.metrics.families.measures import MeasureRow
+from sirev.metrics.intervals import t_interval
+from sirev.metrics.paired_tests import sign_test
+from sirev.metrics.statistic import Statistic, absent
+from sirev.metrics.study_verdict import DOWN, HELD, OPEN, SEEDS, UP, in_one_word, possible, reason
+
+_ONE_SIDED = 0.90
+"""Level of a two-sided interval whose bounds are one-sided at 95 %."""
+
+
+class Pooled(NamedTuple):
+    """Changes of a method averaged over its seeds, by outcome: over problems, over seeds, and the seeds' one-sided bound."""
+
+    changes: dict[str, Change]
+    seeds: dict[str, Statistic]
+    lows: dict[str, float | None]
+    reaches: dict[str, Reach]
+
+
+def claims(
+    methods: Sequence[Judged], nulls: Sequence[Judged], verdicts: Sequence[StudyVerdict], settings: ComparisonSettings
+) -> list[Claim]:
+    """A claim for each method that has a verdict.
+
+    The differences of a problem are averaged over the seeds and judged like those of one seed, with Holm's correction over the
+    methods. A change is up or down where the t interval over seeds (S - 1 degrees of freedom) lies on that side of 0 too, and
+    where it is larger than any change of M_1 trained again, if there is such a null run; held where the seeds exclude the loss
+    too.
+    """
+    names = list(dict.fromkeys(one["method"] for one in verdicts))
+    of = {name: [one for one in methods if one.run.method == name] for name in names}
+    pooled = {name: _pooled([one for one in seeds if one.outcomes], settings) for name, seeds in of.items()}
+    judged_all = corrected(
+        {name: one.changes for name, one in pooled.items()}, {name: one.reaches for name, one in pooled.items()}, settings
+    )
+    retrained = [null for null in nulls if null.run.method == RETRAIN]
+    return [_claim(name, of[name], pooled[name], judged_all[name], retrained, verdicts, settings) for name in names]
+
+
+def _claim(
+    method: str,
+    seeds: Sequence[Judged],
+    pooled: Pooled,
+    outcomes: Mapping[str, JudgedChange],
+    retrained: Sequence[Judged],
+    verdicts: Sequence[StudyVerdict],
+    settings: ComparisonSettings,
+) -> Claim:
+    by_seed = {one["seed"]: one for one in verdicts if one["method"] == method}
+    mean: dict[str, MeanChange] = {}
+    for name, one in outcomes.items():
+        noise = _noise(name, retrained)
+        over = pooled.seeds[name]
+        found = one["is"] if len(seeds) < 2 else _over_seeds(one, over, pooled.lows[name], noise)
+        mean[name] = {**one, "is": found, "seeds": over, "noise": noise}
+    words = possible(mean, settings.diversity_counts)
+    pass_at_1 = "pass@1 (mean of draws)" if settings.from_draws else "pass@1"
+    seen = observations(mean, seeds[-1].gained_set, settings.new_margin)
+    of_seeds = over_seeds([one["observations"]["new_or_selected"] for one in by_seed.values()])
+    if of_seeds is not None:
+        seen = {**seen, "new_or_selected": of_seeds}
+    holding, measured = counted(seen)
+    # A seed that ended at M_1 has no verdict: to leave it out would be to choose among seeds.
+    said = [by_seed[one.run.seed]["verdict"] if one.run.seed in by_seed else "no verdict" for one in seeds]
+    why = _why_none(said, by_seed, pooled) or (
+        "" if len(words) == 1 else f"{in_one_word(words)}, pooled over {len(seeds)} seeds: "
+    )
+    return {
+        "method": method,
+        "seeds": [one.run.seed for one in seeds],
+        "verdicts": said,
+        "claim": None if why else words[0],
+        "possible": words,
+        "observations": seen,
+        "observed": holding,
+        "observable": measured,
+        "reason": why if why and not why.endswith(": ") else f"{why}{reason(mean, settings.diversity_counts, pass_at_1)}",
+        "mean": mean,
+    }
+
+
+def _why_none(said: Sequence[str], by_seed: Mapping[int, StudyVerdict], pooled: Pooled) -> str:
+    """Why nothing may be claimed, whatever the pooled changes say; else nothing."""
+    seeds = f"{len(said)} seed{'' if len(said) == 1 else 's'}"
+    last = sorted({one["t"] for one in by_seed.values()})
+    if "no verdict" in said:
+        return f"{said.count('no verdict')} of its {seeds} ended at M_1"
+    if len(last) > 1:
+        return f"its seeds ended at different t: {', '.join(map(str, last))}"
+    if len(said) < SEEDS:
+        return f"{seeds} of the {SEEDS} that a claim needs"
+    return "" if pooled.changes else "its seeds have not the same problems"
+
+
+def _over_seeds(one: JudgedChange, seeds: Statistic, low: float | None, noise: float | None) -> str:
+    """What a pooled outcome is once the spread over seeds and the noise of training are heard too."""
+    value, found = one["difference"]["value"], one["is"]
+    ends = seeds["low"], seeds["high"]
+    held = low is not None and low > -one["margin"] and (one["bound"] or -1.0) > -one["margin"]
+    if found in (UP, DOWN) and value is not None:
+        beyond = noise is None or abs(value) > noise
+        one_side = ends[0] is not None and ends[1] is not None and (ends[0] > 0 if found == UP else ends[1] < 0)
+        if beyond and one_side:
+            return found
+        found = HELD
+    return OPEN if found == HELD and not held else found
+
+
+def _pooled(seeds: Sequence[Judged], settings: ComparisonSettings) -> Pooled:
+    names = [name for name in seeds[0].outcomes if counts(name) and all(name in one.outcomes for one in seeds)]
+    changes: dict[str, Change] = {}
+    over: dict[str, Statistic] = {}
+    lows: dict[str, float | None] = {}
+    for name in names:
+        outcomes = [one.outcomes[name] for one in seeds]
+        if len({outcome.sheet.n for outcome in outcomes}) > 1:
+            return Pooled({}, {}, {}, {})
+        sheet = settings.sheet(outcomes[0].sheet.n)
+        # NaN where a seed has none: the mean is over problems that all seeds tell of.
+        first, later = (np.mean([getattr(one, side) for one in outcomes], axis=0) for side in ("first", "later"))
+        averaged = Outcome(sheet, first, later, outcomes[0].reason)
+        changes[name] = judged(averaged, averaged.cell(), settings.seed, settings.replicates)
+        values = [value for one in seeds if (value := one.changes[name]["difference"]["value"]) is not None]
+        complete = len(values) == len(seeds)
+        over[name] = t_interval(values) if complete else absent("some seed has no value")
+        lows[name] = t_interval(values, _ONE_SIDED)["low"] if complete else None
+    return Pooled(changes, over, lows, _reaches(seeds))
+
+
+def _reaches(seeds: Sequence[Judged]) -> dict[str, Reach]:
+    """Problems that more seeds' M_T, or more seeds' M_1 reach, by the exact sign test: of the test and of suites with draws."""
+    found: dict[str, Reach] = {}
+    for name in seeds[0].reaches:
+        signs = [_gained_reach(*_ends(one, name)) for one in seeds]
+        if all(one is not None for one in signs):
+            total = np.sum([one for one in signs if one is not None], axis=0)
+            gained, lost = int((total > 0).sum()), int((total < 0).sum())
+            found[name] = {"gained": gained, "lost": lost, "p": sign_test(gained, lost), "reason": None}
+    return found
+
+
+def _ends(one: Judged, name: str) -> tuple[Sequence[MeasureRow] | None, Sequence[MeasureRow] | None]:
+    """The draws of M_1 and M_T that a reach is about."""
+    models = list(one.run.models.values())
+    _, _, suite = name.partition("/")
+    first, last = models[0], models[-1]
+    return (first.ood_draws.get(suite), last.ood_draws.get(suite)) if suite else (first.draws, last.draws)
+
+
+def _gained_reach(first: Sequence[MeasureRow] | None, last: Sequence[MeasureRow] | None) -> NDArray[np.int64] | None:
+    """1 where only M_T reaches a problem, -1 where only M_1 does, else 0; None without as many draws of both."""
+    if first is None or last is None or any(a["n"] != b["n"] for a, b in zip(first, last, strict=True)):
+        return None
+    return np.array([int(b["correct"] > 0) - int(a["correct"] > 0) for a, b in zip(first, last, strict=True)])
+
+
+def _noise(name: str, retrained: Sequence[Judged]) -> float | None:
+    """The largest change of an outcome when M_1 was trained again, over all seeds and times."""
+    found = [abs(value) for one in retrained for changes in one.every_change if (value := _value(changes, name)) is not None]
+    return max(found, default=None)
+
+
+def _value(changes: Mapping[str, Change], name: str) -> float | None:
+    return changes[name]["difference"]["value"] if name in changes else None
