@@ -73,6 +73,41 @@ class Crossing(Statistic):
     share: float | None
 
 
+class Support(TypedDict):
+    """The problems that M_1 (`first`) and M_t (`later`) solve in k draws; only M_1: `shrinkage`; only M_t: `expansion`."""
+
+    k: int | None
+    first: float | None
+    later: float | None
+    shrinkage: float | None
+    expansion: float | None
+    retention: Statistic
+    reason: str | None
+
+
+class Bin(TypedDict):
+    """The success of M_1 and M_t on problems of one difficulty; `problems` is how many are expected there."""
+
+    problems: float | None
+    first: Statistic
+    later: Statistic
+    change: Statistic
+
+
+class Composition(TypedDict):
+    """Shares of M_t's right draws on training problems, by M_1's success there and by level."""
+
+    bins: dict[str, Statistic]
+    levels: dict[str, Statistic]
+
+
+class Drift(TypedDict):
+    """Success on the test by how often M_1 solves a problem, and what training sets are made of."""
+
+    test: dict[str, Bin]
+    train: Composition
+
+
 class OnSplits(TypedDict):
     """A reading of coverage."""
 
@@ -134,6 +169,7 @@ class SuiteAccuracy(TypedDict):
     mean_disparity_change: NotRequired[Statistic]
     reach: NotRequired[Reach]
     crossing: NotRequired[Crossing]
+    support: NotRequired[Support]
 
 
 class OwnLikelihood(TypedDict):
@@ -196,7 +232,9 @@ class Iteration(TypedDict):
     lost_set: LostSet
     reach: Reach
     crossing: Crossing
+    support: Support
     coverage: Coverage
+    drift: Drift
     diversity: dict[str, GroupDiversity]
     split: dict[str, Parts]
     likelihood: Likelihood
@@ -222,7 +260,9 @@ Field = Literal[
     "lost_set",
     "reach",
     "crossing",
+    "support",
     "coverage",
+    "drift",
     "diversity",
     "split",
     "likelihood",
