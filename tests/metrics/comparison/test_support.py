@@ -39,7 +39,7 @@ def test_of_more_draws_any_k_count() -> None:
     assert (found["k"], found["later"]) == (4, 3.0)
     assert found["first"] == pytest.approx(sum(chances.values()))
     assert found["shrinkage"] == pytest.approx(chances["b"])
-    assert found["expansion"] == pytest.approx(1.0)
+    assert found["expansion"] == pytest.approx(1.0 + 1 - chances["c"])
     assert found["retention"]["value"] == pytest.approx(1 - chances["b"] / sum(chances.values()))
     assert found["retention"]["low"] < found["retention"]["value"] < found["retention"]["high"]
 
