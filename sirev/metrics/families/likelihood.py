@@ -1,7 +1,7 @@
 """Likelihood: the perplexity, under M_1, of what M_t answers. Low where M_t says what M_1 might have said itself.
 
-PPL_{M_1}(y | x) = exp(-1/|y| sum_i log p_{M_1}(y_i | x, y_<i)) (Yue et al. 2025, arXiv 2504.13837, section 4.1), over all tokens of
-the answers of a group at once. The stage `score` gives the log-probabilities, since a model must read the answers first.
+PPL_{M_1}(y | x) = exp(-1/|y| sum_i log p_{M_1}(y_i | x, y_<i)) (Yue et al. 2025, arXiv 2504.13837), over all tokens of the
+answers of a group at once. The stage `score` gives the log-probabilities, since a model must read the answers first.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def statistics(compared: Compared) -> Tree:
     """Perplexity under M_1 of M_t's right greedy answers on IS(t) and of all of them, beside that of M_1's own.
 
     `first`: of M_1's right greedy answers, of its draws, and of its right draws on IS(t) and on W, the problems that it gets
-    wrong greedily. `ratio` is that of IS(t) over that of M_1's right draws on W; below 1, M_t's new answers are likelier under M_1
-    than what M_1 itself says where it is right against its habit.
+    wrong greedily. `ratio` is that of IS(t) over that of M_1's right draws on W; below 1, M_t's new answers are likelier under
+    M_1 than what M_1 itself says where it is right against its habit.
     """
     import numpy as np
 
