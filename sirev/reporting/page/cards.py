@@ -23,7 +23,7 @@ from sirev.reporting.page.markup import escaped, signed, value_at
 from sirev.reporting.page.words import explained
 from sirev.reporting.pass_at_1 import pass_at_1_name
 from sirev.reporting.sections.run_rows import Study, measured, model_name
-from sirev.reporting.sections.verdicts import NO_NULL, JudgedRun, mean_scale, no_verdict, presented, verdicts_of
+from sirev.reporting.sections.verdicts import NO_NULL, JudgedRun, caveats, mean_scale, no_verdict, presented, verdicts_of
 from sirev.reporting.tables import p_equals, p_value
 
 T = TypeVar("T")
@@ -50,7 +50,9 @@ def verdicts_as_html(comparison: Study) -> str:
     for method in dict.fromkeys(verdict["method"] for verdict in verdicts):
         of_method = [verdict for verdict in verdicts if verdict["method"] == method]
         cards.append(_card(of_method, claims.get(method), scale, comparison))
-    return f'<div class="cards">{"".join(cards)}</div>{_legend(comparison, scale)}'
+    said = caveats([comparison]) if comparison.get("runs") else []
+    notes = f'<p class="notes">{escaped(" ".join(said))}</p>' if said else ""
+    return f'<div class="cards">{"".join(cards)}</div>{notes}{_legend(comparison, scale)}'
 
 
 def _card(verdicts: list[StudyVerdict], claim: Claim | None, scale: Scale, comparison: Study) -> str:
