@@ -111,8 +111,8 @@ def _why_none(said: Sequence[str], by_seed: Mapping[int, StudyVerdict], pooled: 
 def _over_seeds(one: JudgedChange, seeds: Statistic, within: Sequence[float] | None, noise: float | None) -> JudgedChange:
     """A pooled outcome once the spread over seeds and the noise of training are heard too.
 
-    `within`: the 90 % t interval over seeds. What it reaches is not excluded, so that "within" and "bound" become the hull of both
-    intervals: else a change of the margin could be called none only because the problems are many.
+    `within`: the 90 % t interval over seeds. What it reaches is not excluded, so that "within" and "bound" become the hull of
+    both intervals: else a change of the margin could be called none only because the problems are many.
     """
     value, found = one["difference"]["value"], one["is"]
     both = [*(one["within"] or (-1.0, 1.0)), *(within or (-1.0, 1.0))]
