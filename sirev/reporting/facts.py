@@ -10,6 +10,7 @@ from typing import Any
 from sirev import __version__
 from sirev.errors import SirevError
 from sirev.metrics.comparison.nulls import is_null
+from sirev.reporting.overlap import sentences
 from sirev.reporting.sections.run_rows import Study
 from sirev.store.provenance import now
 from sirev.store.records import Record
@@ -172,6 +173,7 @@ def _task(settings: dict[str, Any], study: Study) -> list[tuple[str, str]]:
         ("Data", _data(settings)),
         ("Test problems", problems),
         ("Other problems (OOD)", suites),
+        ("In training data", " ".join(sentences(overlap)) if (overlap := study.get("overlap")) else ""),
     ]
 
 

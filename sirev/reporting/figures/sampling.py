@@ -68,11 +68,11 @@ def improvement_figure(sheet: FigureSheet, comparison: Study) -> None:
     if RE_ROLL in drawn:
         sheet.notes.append(
             "re-roll: M₁ on as many problems as the last IS(t) has, chosen by luck: those that it gets wrong and would "
-            "solve by drawing again. Only IS(t) below its band is evidence of something new."
+            "solve by drawing again. Its band holds 95% of such sets; only IS(t) below it is evidence of something new."
         )
     if STILL_WRONG in drawn:
         sheet.notes.append("still wrong: problems that both M₁ and the last model get wrong.")
-    sheet.notes.append("Bands: 95% intervals; of re-roll: 95% of its sets of problems.")
+    sheet.notes.append("Bands: 95% intervals.")
     seeds_note(sheet, found)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from sirev.metrics.comparison.contents import ComparisonHead, Crossing, Iteration, Reach, RunHead
+from sirev.metrics.overlap import Overlap
 from sirev.metrics.statistic import Statistic, absent
 from sirev.reporting.tables import ABSENT, TextTable, number, p_value
 
@@ -52,6 +53,8 @@ class Study(ComparisonHead):
 
     recipe: str
     runs: list[RunData]
+    overlap: NotRequired[Overlap | None]
+    """What training data hold of the problems asked; null where the runs did not look."""
 
 
 def runs_of(studies: Iterable[Study]) -> list[RunData]:
