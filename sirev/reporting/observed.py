@@ -23,8 +23,8 @@ from sirev.metrics.study_verdict import (
     WORDS,
     is_of_suite,
 )
-from sirev.reporting.sections.run_rows import RunData, Study, at
-from sirev.reporting.tables import fixed, p_equals, percent
+from sirev.reporting.sections.run_rows import RunData, Study, at, suite_in_words
+from sirev.reporting.tables import ABSENT, fixed, p_equals, percent
 
 _FLOOR = 2
 """Margins above nothing below which accuracy has no room to fall: it is at the floor."""
@@ -47,6 +47,14 @@ class ObservationLine(NamedTuple):
     question: str
     result: str
     evidence: str
+
+
+def as_shown(line: ObservationLine) -> ObservationLine:
+    """The line as a reader sees it: of what was not measured a dash, and why."""
+    if line.result != NOT_MEASURED:
+        return line
+    said = line.evidence if line.evidence.startswith(NOT_MEASURED) else f"{NOT_MEASURED}: {line.evidence}"
+    return line._replace(result=ABSENT, evidence=said)
 
 
 Judgement = StudyVerdict | Claim
@@ -167,7 +175,7 @@ def _other_problems(found: Observed, outcomes: Mapping[str, JudgedChange], run: 
     for suite in suites[:_FEW]:
         of_suite = [name for name in (f"ood_pass_at_n/{suite}", f"ood/{suite}") if name in names]
         parts = [_of_suite(name, outcomes[name], run, study) for name in of_suite] + _disparity(run, suite)
-        shown.append(f"{suite}: {', '.join(parts)}")
+        shown.append(f"{suite_in_words(suite)}: {', '.join(parts)}")
     more = len(suites) - _FEW
     return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
 

@@ -13,7 +13,6 @@ from sirev.reporting.figures.paper import draw_beside
 from sirev.reporting.figures.series import (
     MethodRuns,
     has_values,
-    in_words,
     iteration,
     methods,
     model,
@@ -28,7 +27,7 @@ from sirev.reporting.figures.series import (
     values,
 )
 from sirev.reporting.pass_at_1 import pass_at_1_name
-from sirev.reporting.sections.run_rows import Study
+from sirev.reporting.sections.run_rows import Study, suite_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -214,8 +213,8 @@ def ood_figure(sheet: FigureSheet, comparison: Study) -> None:
             draw_beside(sheet, panel, path_of("ood", suite, key), found, 5)
         if drawn:
             _pass_at_k(sheet, more[0], found, suite)
-        of = f"{in_words(short(suite, 30))}: " if len(suites) > 1 else ""
-        whole.set_title(f"{of}greedy, overall" if of else f"{in_words(short(suite, 30))}, greedy")
+        of = f"{suite_in_words(short(suite, 30))}: " if len(suites) > 1 else ""
+        whole.set_title(f"{of}greedy, overall" if of else f"{suite_in_words(short(suite, 30))}, greedy")
         disparity.set_title(f"{of}group disparity")
         for panel, method in zip(by_level, found, strict=True):
             panel.set_title(f"{of}{short(method.name)}, by level")

@@ -139,11 +139,6 @@ def model(t: float) -> str:
     return "M" + str(int(t)).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
 
-def in_words(name: str) -> str:
-    """An identifier as words: "levels_1_to_6" is "levels 1 to 6"."""
-    return name.replace("_", " ").strip() or name
-
-
 def draws_of(found: Iterable[MethodRuns]) -> int:
     """How many answers were drawn to a problem, at most; 0 where nothing says so.
 

@@ -10,6 +10,7 @@ from sirev.metrics.statistic import Statistic
 from sirev.metrics.study_verdict import OPEN
 from sirev.reporting.observed import (
     Judgement,
+    as_shown,
     gain_in_words,
     observation_lines,
     outcomes_of,
@@ -22,7 +23,7 @@ from sirev.reporting.page.bars import Scale, bar, scale_of
 from sirev.reporting.page.markup import escaped, signed, value_at
 from sirev.reporting.page.words import explained
 from sirev.reporting.pass_at_1 import pass_at_1_name
-from sirev.reporting.sections.run_rows import Study, measured, model_name
+from sirev.reporting.sections.run_rows import Study, measured, model_name, suite_in_words
 from sirev.reporting.sections.verdicts import NO_NULL, JudgedRun, caveats, mean_scale, no_verdict, presented, verdicts_of
 from sirev.reporting.tables import p_equals, p_value
 
@@ -125,7 +126,7 @@ def _observations(judgement: Judgement, run: JudgedRun | None, comparison: Study
     rows = "".join(
         f'<div class="{verdict_class(line.result)}"><dt><span class="number">{line.number}</span>{escaped(line.question)}</dt>'
         f'<dd class="result">{escaped(line.result)}</dd><dd class="evidence">{_text(line.evidence)}</dd></div>'
-        for line in observation_lines(comparison, run, judgement)
+        for line in map(as_shown, observation_lines(comparison, run, judgement))
     )
     return f'<dl class="observations">{rows}</dl>'
 
@@ -263,8 +264,8 @@ def _name(outcome: str, comparison: Study) -> str:
     names = {
         "pass_at_1": pass_at_1_name(comparison.get("runs") or []),
         "pass_at_n": f"pass@{comparison.get('headline', 'N')}",
-        "ood": f"OOD, {suite}",
-        "ood_pass_at_n": f"OOD, {suite}, pass@N",
+        "ood": f"OOD, {suite_in_words(suite)}",
+        "ood_pass_at_n": f"OOD, {suite_in_words(suite)}, pass@N",
         "distinct": "variety of right answers",
         "mean_accuracy": "mean accuracy of draws",
     }
