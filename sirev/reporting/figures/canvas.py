@@ -37,6 +37,8 @@ METHOD_COLOURS = {"sft": "blue", "dpo": "vermilion", "sft-dpo": "green"}
 MARKERS = ("o", "s", "^", "D", "v", "P")
 _NARROWEST = 4.6
 """Inches that a title and notes need at least."""
+NOTE_LINE = 0.12
+"""Inches of a line of notes below the panels."""
 LED = 3.0
 """Points by which a label is moved before a thin line leads from it to its own line."""
 STEP_NAME = 12
@@ -345,9 +347,10 @@ class FigureSheet:
         if any(panel in self._panels and panel.get_ylim()[0] > 0 and id(panel) in self._drawn for panel in self._shares):
             self.notes.append("A vertical axis that does not begin at 0 shows differences that would not be seen from there.")
         if self.notes:
-            wide = int(self.figure.get_size_inches()[0] * 15.5)
-            text = "\n".join(line for note in self.notes for line in textwrap.wrap(note, wide))
-            self.figure.supxlabel(text, x=0.01, ha="left", fontsize=7, color=self.ink.muted)
+            width, height = self.figure.get_size_inches()
+            lines = [line for note in self.notes for line in textwrap.wrap(note, int(width * 15.5))]
+            self.figure.set_size_inches(width, height + NOTE_LINE * max(0, len(lines) - 2))  # not at the panels' cost
+            self.figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7, color=self.ink.muted)
         engine = self.figure.get_layout_engine()
         assert engine is not None
         for _ in range(2 if self._panels else 0):  # the constraints settle at the second pass, which heeds where labels went

@@ -113,7 +113,7 @@ def pass_at_1_grid(sheet: FigureSheet, grid: Grid) -> None:
 
 def gains_grid(sheet: FigureSheet, grid: Grid) -> None:
     """Each method's gain in pass@1 at the last t beside M_1's coverage; the paper's Figure 2."""
-    panels = _panels(sheet, grid, 2.25, 1.35)
+    panels = _panels(sheet, grid, 2.25, 1.5)
     for panel, cell in panels:
         panel.axvline(0, color=sheet.ink.muted, lw=0.8, zorder=1)
         shown = cell.methods

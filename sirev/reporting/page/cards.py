@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TypeVar
 
 from sirev.metrics.comparison.contents import Claim, JudgedChange, Noise, StudyVerdict
@@ -20,7 +19,7 @@ from sirev.reporting.observed import (
     voting_in_words,
 )
 from sirev.reporting.page.bars import Scale, bar, scale_of
-from sirev.reporting.page.markup import escaped, signed, value_at
+from sirev.reporting.page.markup import escaped, signed, value_at, with_minus
 from sirev.reporting.page.words import explained
 from sirev.reporting.pass_at_1 import pass_at_1_name
 from sirev.reporting.sections.run_rows import Study, measured, model_name, suite_in_words
@@ -71,7 +70,7 @@ def _card(verdicts: list[StudyVerdict], claim: Claim | None, scale: Scale, compa
         behind += "".join(_seed(one, scale, comparison) for one in verdicts) + _means(claim, comparison)
     else:
         behind = _evidence(verdict, scale, comparison, "Evidence")
-    beside = "".join(f"<li>{_text(_capital(one.rstrip('.')))}.</li>" for one in said if one)
+    beside = "".join(f"<li>{with_minus(_capital(one.rstrip('.')))}.</li>" for one in said if one)
     beside += "" if elsewhere or pooled else f"<li>{_null(verdict)}</li>"
     return (
         f'<article class="card {verdict_class(headline_class(judgement))}"><header><h3 class="who">{escaped(who)}'
@@ -111,7 +110,7 @@ def _word(judgement: Judgement, comparison: Study) -> str:
 
 def _gain(judgement: Judgement, run: JudgedRun | None) -> str:
     name = pass_at_1_name([run] if run else [])
-    return f'<p class="gain">{escaped(name)} {_text(gain_in_words(outcomes_of(judgement).get("pass_at_1")))}</p>'
+    return f'<p class="gain">{escaped(name)} {with_minus(gain_in_words(outcomes_of(judgement).get("pass_at_1")))}</p>'
 
 
 def _ends(run: JudgedRun | None, verdict: StudyVerdict) -> str:
@@ -125,7 +124,7 @@ def _observations(judgement: Judgement, run: JudgedRun | None, comparison: Study
         return ""
     rows = "".join(
         f'<div class="{verdict_class(line.result)}"><dt><span class="number">{line.number}</span>{escaped(line.question)}</dt>'
-        f'<dd class="result">{escaped(line.result)}</dd><dd class="evidence">{_text(line.evidence)}</dd></div>'
+        f'<dd class="result">{escaped(line.result)}</dd><dd class="evidence">{with_minus(line.evidence)}</dd></div>'
         for line in map(as_shown, observation_lines(comparison, run, judgement))
     )
     return f'<dl class="observations">{rows}</dl>'
@@ -169,11 +168,6 @@ def _means(claim: Claim, comparison: Study) -> str:
 
 def _list(name: str, items: str) -> str:
     return f'<ul class="{name}">{items}</ul>' if items else ""
-
-
-def _text(words: str) -> str:
-    """Words with numbers, escaped; a hyphen before a number is a minus."""
-    return re.sub(r"(?<![\w.])-(?=\d)", "−", escaped(words))
 
 
 def _capital(text: str) -> str:

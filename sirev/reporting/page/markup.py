@@ -19,6 +19,11 @@ def _by_number(sign: re.Match[str]) -> str:
     return f"[U+{ord(sign.group()):04X}]"
 
 
+def with_minus(words: str) -> str:
+    """Words with numbers, escaped; a hyphen before a number is a minus."""
+    return re.sub(r"(?<![\w.])-(?=\d)", "−", escaped(words))
+
+
 def signed(value: float, places: int) -> str:
     """A difference with its sign: a true minus, and no sign at all where it rounds to zero."""
     text = f"{value:+.{places}f}".replace("-", "−")
