@@ -26,9 +26,9 @@ def _of_split(split: str, found: SplitOverlap, n: int | None) -> list[str]:
         if known["whole"]:
             parts.append(f"{_counted(whole, place)} problems of {name} occur in {PLACES[place]}{_by_level(found, place)}")
         if n is not None and known["half"]:
-            begin = "" if parts else f"of {whole['problems']:,} problems of {name} "
+            of = "" if parts else f" of {whole['problems']:,} problems of {name}"
             where = "" if parts else f" with {PLACES[place]}"
-            parts.append(f"{begin}{known['half']:,} share half of their {n}-grams{where}")
+            parts.append(f"{known['half']:,}{of} share half of their {n}-grams{where}")
         if parts:
             lines.append("; ".join(parts) + ".")
     places = " or ".join(PLACES[place] for place in whole["known"])

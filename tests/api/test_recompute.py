@@ -50,7 +50,7 @@ def test_every_deterministic_step_of_a_study_comes_out_the_same_and_nothing_is_w
     found = recompute(smoke.store, EVERYTHING)
     assert (found.differences, found.skipped) == ([], {})
     assert len(found.alike) == found.deterministic == len(steps_of(smoke.store))
-    assert {"source", "select", "grade", "measure", "compare"} == {stage_of(step) for step in found.alike}
+    assert {"source", "overlap", "select", "grade", "measure", "compare"} == {stage_of(step) for step in found.alike}
     assert tree(smoke.store.path) == before
 
 

@@ -16,7 +16,7 @@ from sirev.metrics.crossing import crossing
 from sirev.metrics.families.accuracy import NO_DRAWS, NO_GREEDY, pass_curve
 from sirev.metrics.families.family import Tree
 from sirev.metrics.families.measures import MeasureRow, Measures, column, counts
-from sirev.metrics.paired_tests import change_interval, label_swap, mcnemar, sign_test, smallest_change
+from sirev.metrics.paired_tests import change_interval, label_swap, mcnemar, sign_test, smallest_change, widening
 from sirev.metrics.pass_at_n import pass_at_n_table, powers_of_two
 from sirev.metrics.reroll import Luck, against_luck
 from sirev.metrics.sheet import Sheet, SheetCell
@@ -181,7 +181,15 @@ def judged(outcome: Outcome, cell: SheetCell, seed: int, permutations: int) -> C
     difference: Statistic = outcome.sheet.settle(cell)
     present = differences[~np.isnan(differences)]
     if difference["value"] is None:
-        return {"difference": difference, "within": None, "p": None, "test": None, "smallest": None, "base": None}
+        return {
+            "difference": difference,
+            "within": None,
+            "p": None,
+            "test": None,
+            "smallest": None,
+            "base": None,
+            "widening": None,
+        }
     replicates = outcome.sheet.replicates_of(cell)
     if outcome.share and np.ptp(present) == 0 and (bounds := change_interval(present, replicates, 0.95)):
         difference = {**difference, "low": bounds[0], "high": bounds[1]}  # the bootstrap's has no width
@@ -198,6 +206,7 @@ def judged(outcome: Outcome, cell: SheetCell, seed: int, permutations: int) -> C
         "test": test,
         "smallest": smallest_change(present),
         "base": float(np.mean(outcome.first[~np.isnan(differences)])),
+        "widening": widening(outcome.first[~np.isnan(differences)], present),
     }
 
 

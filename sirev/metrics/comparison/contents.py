@@ -191,7 +191,10 @@ class Likelihood(TypedDict):
 
 
 class Change(TypedDict):
-    """The change of an outcome against M_1; `within` are the bounds of its 90 % interval."""
+    """The change of an outcome against M_1; `within` are the bounds of its 90 % interval.
+
+    `widening`: how much wider the interval is against a margin that is a share of what M_1 leaves unsolved, an estimate itself.
+    """
 
     difference: Statistic
     within: list[float] | None
@@ -199,6 +202,7 @@ class Change(TypedDict):
     test: str | None
     smallest: float | None
     base: float | None
+    widening: float | None
 
 
 class VotingBaseline(TypedDict):
@@ -396,6 +400,8 @@ class StudyVerdict(TypedDict):
 
 class MeanChange(JudgedChange):
     """The per-problem differences averaged over seeds, judged; `seeds`: the t interval over seeds.
+
+    `within` and `bound` are of the hull of the 90 % intervals over problems and over seeds.
 
     `noise`: the largest change of M_1 trained again, where a null run tells; "up" and "down" lie beyond it.
     """
