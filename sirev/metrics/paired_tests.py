@@ -106,7 +106,7 @@ def widening(first: _Floats, differences: _Floats) -> float | None:
     """Standard error of the difference plus UNSOLVED_SHARE of what M_1 leaves unsolved, over the difference's; at least 1.
 
     `first` (n,) are M_1's values. Held against a margin that is such a share, "later - first > -share (1 - first)" is about one
-    mean, of later - first + share (1 - first); its error is larger than the difference's, since luck of M_1 that raises the
+        mean, of later - first + share (1 - first); its error is larger than the difference's, since luck of M_1 that raises the
     margin raises the difference too. Without it a loss of the margin is called held in up to 8 % of simulated studies. None where
     no problem differs.
     """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sirev.recipe import METHODS
 from sirev.reporting.figures.accuracy import gain, seeds_note
-from sirev.reporting.figures.canvas import MARKERS, FigureSheet, share_limits, short
+from sirev.reporting.figures.canvas import MARKERS, FigureSheet, short
 from sirev.reporting.figures.diversity import DISTINCT_N
 from sirev.reporting.figures.paper import draw_published, exactly, published_note
 from sirev.reporting.figures.series import MethodRuns, iteration, methods, over_t, path_of, stat, times
@@ -101,7 +101,7 @@ def _over_t(sheet: FigureSheet, panel: Axes, cell: Cell, path: tuple[str, ...], 
             sheet.method(panel, method, [over_t(run, path) for run in method.runs], interval=interval)
     if cell.published is not None:
         draw_published(sheet, panel, cell.published, path, cell.methods, alone=cell.study is None)
-    share_limits([panel])
+    sheet.share_limits([panel])
 
 
 def pass_at_1_grid(sheet: FigureSheet, grid: Grid) -> None:
@@ -179,7 +179,7 @@ def diversity_grid(sheet: FigureSheet, grid: Grid) -> None:
             panel.set_title(f"{short(cell.title, 30)}\n{name}")
             _over_t(sheet, panel, cell, path, "band")
             shown_panels.append(panel)
-    share_limits(shown_panels)
+    sheet.share_limits(shown_panels)
     _finish(sheet, grid, "Diversity of right answers (%) over iteration t.", [4])
 
 
