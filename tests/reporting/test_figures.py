@@ -352,7 +352,7 @@ def test_a_diversity_of_fewer_draws_than_the_papers_is_not_said_to_be_of_fifty()
     for i in made["runs"][0]["iterations"]:
         i["pass_at_n"], i["majority"] = grown(0.5, 0.5, ns=NS[:5]), {"1": there(0.5), "24": there(0.6)}
     said = " ".join(texts(draw(made, "diversity")) + [axes.get_title(loc="left") for axes in draw(made, "trade-off").axes])
-    assert said.count("all 24 draws") == 2
+    assert said.count("all 24 draws") >= 2
     assert "50 draws" not in said
 
 
@@ -371,7 +371,7 @@ def test_an_axis_of_shares_begins_at_0_or_its_note_says_so() -> None:
 
 def test_m_1_is_a_line_to_compare_with() -> None:
     reference = lines(draw(comparison(), "ood"))["0: M₁'s"]
-    assert set(reference.get_ydata()) == {pytest.approx(15.3)}
+    assert list(reference.get_ydata()) == pytest.approx([15.3, 15.3])
     assert "0: M₁'s" in lines(draw(comparison(), "pass-at-1"))
 
 

@@ -154,7 +154,7 @@ def test_several_seeds_are_one_card_with_a_part_for_each() -> None:
     assert '<h3 class="who">sft<span class="steps"' in page
     assert "seeds 0, 1, 2, M_1 → M_2" in page
     assert page.count('<dl class="observations">') == 4  # pooled, and of each seed
-    assert "<summary>Pooled over seeds: changes, bounds, tests</summary>" in page
+    assert "<summary>Evidence, pooled over seeds</summary>" in page
     assert "over seeds [" in page
 
 

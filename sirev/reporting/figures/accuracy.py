@@ -97,7 +97,7 @@ def coverage_figure(sheet: FigureSheet, comparison: Study) -> None:
     from matplotlib.ticker import MaxNLocator
 
     found = methods(comparison)
-    [[left, right]] = sheet.panels(1, 2, 3.5, max(2.1, 1.1 + 0.36 * len(found)))
+    [[left, right]] = sheet.panels(1, 2, 2.9, max(2.1, 1.1 + 0.36 * len(found)))
     _readings(sheet, left, found)
     right.axvline(0, color=sheet.ink.muted, lw=0.8, zorder=1)
     elsewhere = False  # whether some best t is not the last

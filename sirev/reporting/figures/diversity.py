@@ -89,7 +89,7 @@ def trade_off(sheet: FigureSheet, comparison: Study) -> None:
     from matplotlib.ticker import MaxNLocator
 
     found = methods(comparison)
-    panels = sheet.panels(1, 2, 3.6, 3.1, sharey=True)[0]
+    panels = sheet.panels(1, 2, 3.75, 2.9, sharey=True)[0]
     titles = (_drawn(found), f"size-matched, m = {SIZE}")
     for panel, title, prefix in zip(panels, titles, ((), ("matched", SIZE)), strict=True):
         shown = _most_telling(found, prefix)

@@ -66,7 +66,7 @@ def _card(verdicts: list[StudyVerdict], claim: Claim | None, scale: Scale, compa
     said = [voting_in_words(run), perplexity_in_words(run)] if run else []
     if pooled and claim is not None:
         said += [seeds_in_words(claim), *([] if claim["claim"] else [f"no claim: {claim['reason']}"])]
-        behind = _evidence(claim, scale, comparison, "Pooled over seeds")
+        behind = _evidence(claim, scale, comparison, "Evidence, pooled over seeds")
         behind += "".join(_seed(one, scale, comparison) for one in verdicts) + _means(claim, comparison)
     else:
         behind = _evidence(verdict, scale, comparison, "Evidence")
@@ -77,7 +77,7 @@ def _card(verdicts: list[StudyVerdict], claim: Claim | None, scale: Scale, compa
         f'<span class="steps"{explained("M_1")}>{"" if elsewhere else f"{of_seeds}, "}{ends}</span></h3>'
         f"{_gain(judgement, run)}{_word(judgement, comparison)}</header>"
         f"{_observations(judgement, run, comparison)}"
-        f"{_list('beside', beside)}{behind}</article>"
+        f'<div class="foot">{_list("beside", beside)}{behind}</div></article>'
     )
 
 
@@ -133,7 +133,7 @@ def _observations(judgement: Judgement, run: JudgedRun | None, comparison: Study
 def _evidence(judgement: Judgement, scale: Scale, comparison: Study, title: str) -> str:
     """The outcomes with their intervals, bounds and tests, opened on request."""
     table = _table(judgement, scale, comparison)
-    return f'<details class="behind"><summary>{title}: changes, bounds, tests</summary>{table}</details>' if table else ""
+    return f'<details class="behind"><summary>{title}</summary>{table}</details>' if table else ""
 
 
 def _table(judgement: Judgement, scale: Scale, comparison: Study) -> str:
