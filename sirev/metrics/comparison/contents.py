@@ -193,7 +193,7 @@ class Likelihood(TypedDict):
 class Change(TypedDict):
     """The change of an outcome against M_1; `within` are the bounds of its 90 % interval.
 
-    `widening`: how much wider the interval is against a margin that is a share of what M_1 leaves unsolved, an estimate itself.
+    `widening`: how much wider the interval is against a margin that is a share of what M_1 leaves unsolved, itself an estimate.
     """
 
     difference: Statistic
