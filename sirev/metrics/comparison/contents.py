@@ -190,6 +190,21 @@ class Likelihood(TypedDict):
     ratio: Statistic
 
 
+class FalseEquations(TypedDict):
+    """The share of some draws with a false equation, and of those with any that could be evaluated."""
+
+    false: Statistic
+    checked: Statistic
+
+
+class Process(TypedDict):
+    """The equations of right and of wrong draws, and CoT-pass@k (arXiv 2506.14245)."""
+
+    right: FalseEquations
+    wrong: FalseEquations
+    pass_at_n: ByN
+
+
 class Change(TypedDict):
     """The change of an outcome against M_1; `within` are the bounds of its 90 % interval.
 
@@ -242,6 +257,7 @@ class Iteration(TypedDict):
     diversity: dict[str, GroupDiversity]
     split: dict[str, Parts]
     likelihood: Likelihood
+    process: Process
     temperatures: dict[str, AtTemperature]
     ood: dict[str, SuiteAccuracy]
     against_m1: dict[str, Change]
@@ -270,6 +286,7 @@ Field = Literal[
     "diversity",
     "split",
     "likelihood",
+    "process",
     "temperatures",
     "ood",
     "against_m1",
