@@ -103,12 +103,11 @@ def smallest_change(differences: _Floats) -> float | None:
 
 
 def widening(first: _Floats, differences: _Floats) -> float | None:
-    """Standard error of the difference plus UNSOLVED_SHARE of what M_1 leaves unsolved, over the difference's; at least 1.
+    """How much wider an interval is against a margin that is a share of what M_1 leaves unsolved; at least 1.
 
-    `first` (n,) are M_1's values. Held against a margin that is such a share, "later - first > -share (1 - first)" is about one
-    mean, of later - first + share (1 - first); its error is larger than the difference's, since luck of M_1 that raises the
-    margin raises the difference too. Without it a loss of the margin is called held in up to 8 % of simulated studies. None where
-    no problem differs.
+    `first` (n,) are M_1's values. "later - first > -share (1 - first)" is about one mean, of later - first + share (1 - first),
+    `UNSOLVED_SHARE` being the share. Its error is larger than the difference's: luck of M_1 that raises the margin raises the
+    difference too. Without it a loss of the margin is called held in up to 8 % of simulated studies. None where all differ alike.
     """
     if len(differences) < 2 or np.ptp(differences) == 0:
         return None

@@ -1,11 +1,11 @@
 """Simulated studies by a latent-skill model, at the sizes of arXiv 2407.05013, judged by sirev's own rule.
 
 A problem x of a world has a skill s_x ~ N(mean, spread^2 - TAU^2). M_1's skill on it is s_x + N(0, TAU^2); that of M_T is
-mean + shift + slope * (s_x - mean) + N(0, TAU^2), each model and seed with noise of its own, so that M_T with shift 0 and slope 1
-is exchangeable with M_1. A draw is right with the logistic chance of the skill; the greedy answer with that of `sharpness` times
-the skill, as a mode is right more often than a draw where draws are mostly right. Shift and slope are found for a wanted change
-of pass@1 and of pass@32: a slope above 1 sharpens, which raises pass@1 and lowers reach. Seeds of a method may differ by a random
-shift. The worlds' means and spreads give Mistral 7B's M_1 of the paper; its pass@32 is partly a guess.
+mean + shift + slope * (s_x - mean) + N(0, TAU^2), each model and seed with noise of its own, so that M_T with shift 0 and
+slope 1 is exchangeable with M_1. A draw is right with the logistic chance of the skill; the greedy answer with that of
+`sharpness` times the skill, as a mode is right more often than a draw where draws are mostly right. Shift and slope are found
+for a wanted change of pass@1 and of pass@32: a slope above 1 sharpens, which raises pass@1 and lowers reach. Seeds of a method
+may differ by a random shift. The worlds' means and spreads give Mistral 7B's M_1 of the paper; its pass@32 is partly a guess.
 
 Real: McNemar's test, Holm's correction, the sign test on reach, Gaffke's bounds, margins, verdicts and claims. In studies of one
 seed the bootstrap's percentiles and the label swap are replaced by their normal limits, for speed; claims are computed

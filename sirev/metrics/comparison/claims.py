@@ -40,9 +40,9 @@ def claims(
     """A claim for each method that has a verdict.
 
     The differences of a problem are averaged over the seeds and judged like those of one seed, with Holm's correction over the
-    methods. A change is up or down where the t interval over seeds (S - 1 degrees of freedom) lies on that side of 0 too, and
-    where it is larger than any change of M_1 trained again, if there is such a null run; held where the seeds exclude the loss
-    too.
+    methods. A change is up or down where also the t interval over seeds (S - 1 degrees of freedom) lies on that side of 0, and
+    where it is larger than any change of M_1 trained again, if there is such a null run; held where also the seeds exclude the
+    loss.
     """
     names = list(dict.fromkeys(one["method"] for one in verdicts))
     of = {name: [one for one in methods if one.run.method == name] for name in names}
@@ -111,8 +111,8 @@ def _why_none(said: Sequence[str], by_seed: Mapping[int, StudyVerdict], pooled: 
 def _over_seeds(one: JudgedChange, seeds: Statistic, within: Sequence[float] | None, noise: float | None) -> JudgedChange:
     """A pooled outcome once the spread over seeds and the noise of training are heard too.
 
-    `within`: the 90 % t interval over seeds. What it reaches is not excluded, so that "within" and "bound" become the hull of
-    both intervals: else a change of the margin could be called none only because the problems are many.
+    `within`: the 90 % t interval over seeds. What it reaches is not excluded, so that "within" and "bound" become those of the
+    hull of both intervals: else a change of the margin could be called none only because the problems are many.
     """
     value, found = one["difference"]["value"], one["is"]
     both = [*(one["within"] or (-1.0, 1.0)), *(within or (-1.0, 1.0))]

@@ -190,10 +190,25 @@ class Likelihood(TypedDict):
     ratio: Statistic
 
 
+class FalseEquations(TypedDict):
+    """The share of some draws with a false equation, and of those with any that could be evaluated."""
+
+    false: Statistic
+    checked: Statistic
+
+
+class Process(TypedDict):
+    """The equations of right and of wrong draws, and CoT-pass@k (arXiv 2506.14245)."""
+
+    right: FalseEquations
+    wrong: FalseEquations
+    pass_at_n: ByN
+
+
 class Change(TypedDict):
     """The change of an outcome against M_1; `within` are the bounds of its 90 % interval.
 
-    `widening`: how much wider the interval is against a margin that is a share of what M_1 leaves unsolved, an estimate itself.
+    `widening`: how much wider the interval is against a margin that is a share of what M_1 leaves unsolved, itself an estimate.
     """
 
     difference: Statistic
@@ -242,6 +257,7 @@ class Iteration(TypedDict):
     diversity: dict[str, GroupDiversity]
     split: dict[str, Parts]
     likelihood: Likelihood
+    process: Process
     temperatures: dict[str, AtTemperature]
     ood: dict[str, SuiteAccuracy]
     against_m1: dict[str, Change]
@@ -270,6 +286,7 @@ Field = Literal[
     "diversity",
     "split",
     "likelihood",
+    "process",
     "temperatures",
     "ood",
     "against_m1",

@@ -26,7 +26,9 @@ Floats = NDArray[np.float64]
 BINS = ("0", "0-25", "25-50", "50-75", "75-100", "100")
 """Bins of M_1's share of right draws, in %: never right, up to a quarter, ..., always right."""
 ITSELF = "M_1 is not compared with itself"
-EMPTY = "no problem is that hard for M_1"
+FEWEST = 5
+"""Problems, as expected over all halves, that a bin needs for a mean."""
+EMPTY = f"fewer than {FEWEST} problems are that hard for M_1"
 NO_RIGHT = "no draw is right"
 
 
@@ -68,9 +70,13 @@ def success_by_bin(
     now = split.first if is_first else split.weights * column(later, share_of("correct"), sheet.n)[:, None]
     found: dict[str, Tree] = {}
     for i, name in enumerate(BINS):
+        problems = float(np.nansum(split.weights[:, i]))
+        if problems < FEWEST:
+            found[name] = {"problems": problems, **dict.fromkeys(("first", "later", "change"), absent(EMPTY))}
+            continue
         weight, was, is_now = (sheet.mean(values[:, i], EMPTY, binomial=False) for values in (split.weights, split.first, now))
         found[name] = {
-            "problems": float(np.nansum(split.weights[:, i])),
+            "problems": problems,
             "first": sheet.derived(_share, [was, weight], EMPTY),
             "later": sheet.derived(_share, [is_now, weight], EMPTY),
             "change": absent(ITSELF) if is_first else sheet.derived(_change, [is_now, was, weight], EMPTY),

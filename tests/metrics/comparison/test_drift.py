@@ -58,10 +58,13 @@ def test_hard_problems_forgotten_are_a_fall_in_their_bins_alone() -> None:
 
 
 def test_the_first_model_shows_its_own_values_and_no_change() -> None:
-    rows = draws(8, {"a": 0, "b": 4, "c": 8})
+    rows = draws(8, {f"{c}{i}": c for c in (0, 4, 8) for i in range(30)})
     found = by_bin(rows, rows, is_first=True)
     assert all(one["first"] == one["later"] for one in found.values())
-    assert {one["change"]["reason"] for one in found.values()} == {"M_1 is not compared with itself"}
+    assert found["0"]["change"]["reason"] == "M_1 is not compared with itself"
+    assert found["0-25"]["first"]["value"] is not None
+    assert found["75-100"]["problems"] == 0
+    assert found["75-100"]["first"]["reason"] == "fewer than 5 problems are that hard for M_1"
     assert by_bin(rows, None)["0"]["first"]["reason"] == "no draws were given"
 
 
