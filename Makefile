@@ -18,7 +18,7 @@ CONSTRAINED := $(PIP) --constraint constraints.txt
 .PHONY: demo test test-slow soak lint bench constraints resolve clean
 
 demo: $(VENV)/.installed
-	$(BIN)/sirev iterate tiny
+	$(BIN)/sirev iterate tiny --null retrain
 	$(BIN)/sirev report html tiny --output reports/tiny.html
 
 # Threads of torch wait by spinning: two processes on two cores have one each.

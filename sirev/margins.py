@@ -7,7 +7,7 @@ MARGIN = 0.03
 DIVERSITY_MARGIN = 0.1
 """Of diversity, as a share of M_1's."""
 NEW_MARGIN = 0.05
-"""Of pass@N on an improvement set, against what luck would give."""
+"""Of pass@N on the improvement set, below what luck gives: where more is excluded, its problems were within M_1's reach."""
 UNSOLVED_SHARE, LEAST_MARGIN = 0.25, 0.01
 """Near the ceiling the margin of pass@N is this share of what M_1 leaves unsolved, but no less than the second number."""
 

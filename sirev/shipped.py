@@ -17,6 +17,15 @@ def recipe_folder() -> Path:
     return installed if installed.is_dir() else Path(__file__).resolve().parents[1] / "recipes"
 
 
+def model_archive(key: str, artifact: str | None = None) -> Path | None:
+    """The archive of the base model that the action of this key makes, if it comes with sirev: models/KEY/ARTIFACT.tar.zst.
+
+    With `artifact` (a manifest digest) that realisation or none.
+    """
+    found = sorted((recipe_folder() / "models" / key).glob("*.tar.zst"))
+    return next((file for file in found if artifact in (None, file.name.partition(".")[0])), None)
+
+
 def names_in(folder: Path) -> list[str]:
     """The names of the YAML files in a folder, without their ending."""
     return sorted(path.stem for path in folder.glob("*.yaml"))

@@ -35,8 +35,8 @@ class Answers(Sequence[dict[str, Any]]):
 
     A row is a dict of `run`, `t`, `problem_id`, `draw` (from 0), `prompt`, `target` and `gold` (the problem's solution and
     answer, "" where it has none), `level`, `text` (the completion), `answer` (what the grader read in it, None if nothing),
-    `correct`, `reason` (of the grade), `tokens` and `finish` (why the completion ended). `kind` is "draws", "greedy" or the name
-    of a suite of other problems.
+    `correct`, `reason` (of the grade), `tokens` and `finish` (why the completion ended). `kind` is "draws", "greedy", the name
+    of a suite of other problems, or SUITE/draws.
     """
 
     run: str
@@ -91,8 +91,9 @@ def answers(
     """The graded answers of M_t, or of every M_t, to the problems that the run's models are evaluated on.
 
     `run` is what `iterate` or `measure` returned, or a run's id or the beginning of it. `kind` is "draws", of which the first
-    `draws` per problem are given, "greedy", or the name of a suite of other problems (greedy). The store is that of the result,
-    unless `store` names another. Raises BadInput where there is no such run, t or kind, or the store lacks the answers.
+    `draws` per problem are given, "greedy", or of a suite of other problems its name (greedy) or SUITE/draws. The store is that
+    of the result, unless `store` names another. Raises BadInput where there is no such run, t or kind, or the store lacks the
+    answers.
     """
     if isinstance(run, Store) or not isinstance(run if isinstance(run, str) else getattr(run, "id", None), str):
         raise BadInput(f"run: expected what iterate or measure returned, or a run's id, got {type(run).__name__}")

@@ -17,6 +17,7 @@ from sirev.explain.action_diff import distance, parts
 from sirev.explain.explanation import CacheState, Explanation, Nearest, Why
 from sirev.explain.recorded import Course, Made, Recorded, Trace, Use
 from sirev.recipe import Overlays, Overrides, Recipe
+from sirev.shipped import model_archive
 from sirev.stages import STAGES
 from sirev.store.artifacts import Artifact
 from sirev.store.objects import DamagedObject
@@ -127,6 +128,8 @@ class _Look:
             return replace(found, state="miss", cause="redo")
         if step.key is not None:
             found = replace(found, state="miss")
+            if model_archive(step.key) is not None:
+                return replace(found, cause="shipped")
             if troubles := self._troubles(step.key):
                 return replace(found, cause="damaged", troubles=tuple(troubles))
         return self._missed(found, planner, step)
@@ -141,6 +144,7 @@ class _Look:
             recorded=recorded,
             seconds=float(seconds) if isinstance(seconds, int | float) else None,
             here=provenance.get("store") == self._here,
+            shipped=step.key is not None and model_archive(step.key, artifact.digest) is not None,
             hollow=self.store.is_hollow(artifact.digest),
         )
         near = self._nearest(planner, step, before=recorded) if full else None

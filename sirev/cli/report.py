@@ -11,6 +11,7 @@ from sirev.errors import BadInput
 from sirev.printing import out_path, say, write
 from sirev.quoting import as_typed
 from sirev.reporting.sections import ALL, SECTIONS
+from sirev.reporting.sections.run_rows import names_of
 from sirev.reporting.selection import others_in_words
 from sirev.reporting.summary import FORMATS, Report, report
 from sirev.store.store import Store
@@ -48,11 +49,11 @@ def run(
         raise BadInput(f"sirev report {section} needs --output: {FILES[section or '']}")
     if output is not None and not written:
         raise BadInput("--output goes with html or figures; a section is printed")
-    if written and (form != "table" or against is not None):
-        raise BadInput(f"--format and --against go with tables, not with {section}")
+    if written and form != "table":
+        raise BadInput(f"--format goes with tables, not with {section}")
     asked: dict[str, Any] = {"recipes": recipes, "methods": methods, "runs": runs, "against": against}
     if output is not None:
-        _check(section or "", output, recipes)
+        _check(section or "", output)
     opened = Store(store)
     with Comparing() as watch:
         made = report(None if written else section, **asked, store=opened, watch=watch)
@@ -74,15 +75,12 @@ def _options(recipes: list[str], methods: list[str], runs: list[str]) -> str:
     return as_typed(*(word for option, values in named.items() for value in values for word in (option, value)))
 
 
-def _check(what: str, output: Path, recipes: list[str]) -> None:
+def _check(what: str, output: Path) -> None:
     """BadInput for what can't be written, before anything is computed for it."""
     if what == "html":
         from sirev.reporting.web import check_output
 
         check_output(output)
-        if len(set(recipes)) > 1:
-            example = as_typed("sirev", "report", "html", "--recipe", recipes[0], "--output", output)
-            raise BadInput(f"a page is about one recipe, not {len(set(recipes))} ({', '.join(recipes)}); name one: {example}")
 
 
 def _write(what: str, made: Report, store: Store, output: Path, draws: int) -> int:
@@ -116,14 +114,17 @@ def _page(made: Report, store: Store, output: Path, draws: int) -> bool:
 
 
 def _figures(made: Report, output: Path) -> None:
-    """Write the figures of each study, in a folder of its own where there are several."""
-    from sirev.reporting.figures import write_figures
+    """Write the figures of each study, in a folder of its own where there are several, and then those of all side by side."""
+    from sirev.reporting.figures import write_figures, write_grids
+    from sirev.reporting.figures.grids import arranged
 
     _say(f"drawing figures into {output} ...")
-    recipes = [str(study["recipe"]) for study in made.studies]
-    for study, recipe in zip(made.studies, recipes, strict=True):
-        name = recipe if recipes.count(recipe) == 1 else str(study["runs"][0]["id"])  # the same recipe with other settings
-        for path in write_figures(study, output / name if len(recipes) > 1 else output):
+    if len(made.studies) != 1:
+        for path in write_grids(arranged(made.studies, made.published), output):
+            out_path(path)
+    for study, name in zip(made.studies, names_of(made.studies), strict=True):
+        folder = output / name if len(made.studies) > 1 else output
+        for path in write_figures(study, folder, published=made.published.get(str(study["recipe"]))):
             out_path(path)
 
 

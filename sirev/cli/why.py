@@ -115,7 +115,8 @@ def _later(count: int) -> list[str]:
 
 def _where(step: Explanation) -> str:
     took = "" if step.seconds is None else f" in {time_taken(step.seconds)}"
-    return f"here{took}" if step.here else f"in another store{took}, pulled from there"
+    came = "it comes with sirev" if step.shipped else "pulled from there"
+    return f"here{took}" if step.here else f"in another store{took}; {came}"
 
 
 def _few(steps: Sequence[str]) -> str:

@@ -1,18 +1,22 @@
-"""The child's side of sampling: keeps the engine of one M_t loaded between the requests about it."""
+"""The child's side of sampling and scoring: keeps the engine of one M_t loaded between the requests about it."""
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
-from sirev.engines.protocol import Cell, Completion, DecodingSettings, SamplingEngine
-from sirev.processes.requests import Emit
+from sirev.engines.protocol import AnswerTokens, Cell, Completion, DecodingSettings, SamplingEngine, ScoringEngine
+from sirev.processes.requests import Emit, Progress
 from sirev.trainers.models import ModelFolders, ModelSource
 
 _loaded: tuple[str, SamplingEngine] | None = None
 loads = 0
 """How many engines this process has started."""
+PROGRESS_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -60,14 +64,67 @@ def sample(request: SampleRequest, emit: Emit[CellDone | Underway]) -> int:
     return loads
 
 
-def _engine(request: SampleRequest) -> SamplingEngine:
+@dataclass(frozen=True)
+class ScoreRequest:
+    """Answers to score under a model; `engine`, `model_name`, `dtype` and `options` are as in `SampleRequest`."""
+
+    engine: str
+    model: ModelSource
+    model_name: str
+    dtype: str
+    options: dict[str, Any]
+    chat: bool
+    """Whether a prompt is put to the model as a user's turn."""
+    answers: Path
+    """A JSON file: a list of [prompt, answer, whether it came to its end]."""
+    out: Path
+    """The JSON file to write: a list of [tokens, log-probability] in the same order."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """How many answers were longer than the model reads, so that their beginnings alone were scored; engines started so far."""
+
+    shortened: int
+    starts: int
+
+
+def score(request: ScoreRequest, emit: Emit[Progress]) -> Scored:
+    """Score answers as they are tokenised in training, with their end of text where they came to one; events count answers."""
+    from sirev.trainers.tokens import answer_ids, prompt_ids
+
+    asked = json.loads(request.answers.read_text(encoding="utf-8"))
+    engine = cast(ScoringEngine, _engine(request))
+    began = time.monotonic()
+    emit(Progress(0, len(asked)))
+    whole = []
+    for prompt, answer, ended in asked:
+        ids = answer_ids(engine.tokenizer, prompt, answer, request.chat)
+        before = tuple(prompt_ids(engine.tokenizer, prompt, request.chat))
+        whole.append(AnswerTokens(before, tuple(ids if ended else ids[:-1])))
+    answers = [one.cut(engine.reads) for one in whole]
+    said = time.monotonic()
+
+    def progress(done: int) -> None:
+        nonlocal said
+        if time.monotonic() - said > PROGRESS_SECONDS:
+            said = time.monotonic()
+            emit(Progress(done, len(asked), done / (said - began)))
+
+    found = engine.log_probabilities(answers, progress)
+    rows = [[len(one.answer), value] for one, value in zip(answers, found, strict=True)]
+    request.out.write_text(json.dumps(rows), encoding="utf-8")
+    return Scored(sum(one != cut for one, cut in zip(whole, answers, strict=True)), loads)
+
+
+def _engine(request: SampleRequest | ScoreRequest) -> SamplingEngine:
     engines = {"transformers": _transformers, "vllm": _vllm, "server": _server}
     if request.engine not in engines:
         raise ValueError(f"unknown engine {request.engine!r}")
     return engines[request.engine](ModelFolders.of(request.model), request)
 
 
-def _transformers(folders: ModelFolders, request: SampleRequest) -> SamplingEngine:
+def _transformers(folders: ModelFolders, request: SampleRequest | ScoreRequest) -> SamplingEngine:
     def start() -> SamplingEngine:
         from sirev.engines.transformers_engine import TransformersEngine
 
@@ -76,7 +133,7 @@ def _transformers(folders: ModelFolders, request: SampleRequest) -> SamplingEngi
     return _kept(f"transformers/{request.model_name}/{request.options}/{request.dtype}", start)
 
 
-def _vllm(folders: ModelFolders, request: SampleRequest) -> SamplingEngine:
+def _vllm(folders: ModelFolders, request: SampleRequest | ScoreRequest) -> SamplingEngine:
     from sirev.engines.vllm_engine import Options, VllmEngine, lora_rank
 
     options = {k: v for k, v in request.options.items() if k in Options.__dataclass_fields__}
@@ -90,7 +147,7 @@ def _vllm(folders: ModelFolders, request: SampleRequest) -> SamplingEngine:
     return engine
 
 
-def _server(folders: ModelFolders, request: SampleRequest) -> SamplingEngine:
+def _server(folders: ModelFolders, request: SampleRequest | ScoreRequest) -> SamplingEngine:
     from sirev.engines.server_engine import Server, ServerEngine
 
     options = request.options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from sirev.errors import BadInput
 
@@ -69,6 +69,38 @@ class SamplingEngine(Protocol):
         """Answer every cell, calling `publish(cell index, completions)` once for each as soon as it is complete.
 
         `progress(answers, tokens)` may be told meanwhile what there is of the cells that are not.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class AnswerTokens:
+    """An answer as a model is trained on it: the tokens of its prompt, and its own, with the end of text where it came to one."""
+
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]
+
+    def cut(self, context: int) -> AnswerTokens:
+        """As much of it as a model of this context reads; of an answer that is too long, the beginning."""
+        return AnswerTokens(self.prompt, self.answer[: max(context - len(self.prompt), 0)])
+
+
+class ScoringEngine(Protocol):
+    """A loaded model that says how likely answers are under it, whoever wrote them."""
+
+    tokenizer: Any
+
+    @property
+    def reads(self) -> int:
+        """The longest prompt and answer together that it scores, in tokens."""
+        ...
+
+    def log_probabilities(
+        self, answers: Sequence[AnswerTokens], progress: Callable[[int], None] = lambda answers: None
+    ) -> list[float]:
+        """log p(answer | prompt) of each, in nats: the sum over the answer's tokens at temperature 1, 0 for an empty answer.
+
+        No answer is longer than the engine `reads`. `progress` is told how many are done.
         """
         ...
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 
 from sirev.engines.kv_sampler import ATTENTION, Prefill, decode_tokens, uniforms
-from sirev.engines.protocol import Cell, Completion, DecodingSettings, ended, room
+from sirev.engines.protocol import AnswerTokens, Cell, Completion, DecodingSettings, ended, room
+from sirev.engines.scorer import log_probabilities
 from sirev.trainers.models import ModelFolders, load_merged, load_tokenizer
 from sirev.trainers.tokens import answer_text, prompt_ids
 
@@ -85,3 +86,14 @@ class TransformersEngine:
             ended(problem_id, draw, answer_text(self.tokenizer, prompts[place], ids), ids, finish, decoding.stop)
             for (place, problem_id, draw), (ids, finish) in zip(wanted, answers, strict=True)
         ]
+
+    @property
+    def reads(self) -> int:
+        """See `sirev.engines.protocol.ScoringEngine`."""
+        return int(getattr(self.model.config, "max_position_embeddings", sys.maxsize))
+
+    def log_probabilities(
+        self, answers: Sequence[AnswerTokens], progress: Callable[[int], None] = lambda answers: None
+    ) -> list[float]:
+        """In batches of at most `batch_size` answers; see `sirev.engines.protocol.ScoringEngine`."""
+        return log_probabilities(self.model, answers, self.batch_size, progress)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sirev.engines.protocol import Cell, Completion, DecodingSettings
+from sirev.engines.protocol import AnswerTokens, Cell, Completion, DecodingSettings
 from sirev.engines.requests import CellRequest, Gatherer, completed, requests, sampling, tokenised
 from sirev.errors import BadInput
 from sirev.trainers.models import ModelFolders, load_tokenizer
@@ -117,6 +117,45 @@ class VllmEngine:
                         gatherer.add(
                             completed(self.tokenizer, request, ids, one.token_ids, one.index, one.finish_reason, decoding)
                         )
+
+    @property
+    def reads(self) -> int:
+        """See `sirev.engines.protocol.ScoringEngine`; vLLM wants room for one new token."""
+        return self._context - 1
+
+    def log_probabilities(
+        self, answers: Sequence[AnswerTokens], progress: Callable[[int], None] = lambda answers: None
+    ) -> list[float]:
+        """Answers as parts of prompts, whose tokens' log-probabilities vLLM gives; see `sirev.engines.protocol.ScoringEngine`."""
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        asked = SamplingParams(
+            max_tokens=1, temperature=0.0, prompt_logprobs=0, detokenize=False, output_kind=RequestOutputKind.FINAL_ONLY
+        )
+        engine = self._llm.llm_engine
+        found = [0.0] * len(answers)
+        waiting = iter([place for place, one in enumerate(answers) if one.answer])
+        done, running, more = sum(not one.answer for one in answers), 0, True
+        while more or running:
+            while more and running < QUEUE:
+                place = next(waiting, None)
+                if place is None:
+                    more = False
+                    break
+                one = answers[place]
+                engine.add_request(f"score/{place}", self._prompt([*one.prompt, *one.answer]), asked, lora_request=self._lora)
+                running += 1
+            for output in engine.step():
+                if output.finished:
+                    place = int(output.request_id.split("/")[1])
+                    one = answers[place]
+                    told = output.prompt_logprobs[len(one.prompt) :]
+                    found[place] = sum(of_token[id_].logprob for id_, of_token in zip(one.answer, told, strict=True))
+                    running -= 1
+                    done += 1
+                    progress(done)
+        return found
 
     def _prompt(self, ids: list[int]) -> Any:
         from vllm.inputs import tokens_input

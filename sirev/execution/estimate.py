@@ -18,6 +18,7 @@ from sirev.execution.footprint import PROMPT_TOKENS, Footprint, footprint
 from sirev.execution.planner import PlannedStep, StepState
 from sirev.parameters import keyed_parameters
 from sirev.recipe import Recipe
+from sirev.shipped import model_archive
 from sirev.stages.sample import SampleParameters
 from sirev.stages.select import GOLD_ANSWERS, SelectParameters
 from sirev.stages.source import SourceParameters
@@ -25,6 +26,7 @@ from sirev.store.artifacts import Artifact
 from sirev.store.digests import canonical_json
 from sirev.store.provenance import hardware
 from sirev.store.records import Record
+from sirev.store.runs import step_title
 from sirev.store.store import Store
 from sirev.study.step_names import StepName, parse_step, stage_of, training_step
 from sirev.study.steps import StepResult
@@ -77,6 +79,9 @@ def estimate(recipe: Recipe, plans: Iterable[Mapping[str, PlannedStep]], store: 
         of_stage = found.states.setdefault(step.stage, {"hit": 0, "run": 0, "unknown": 0})
         of_stage[step.state] += 1
         if step.state == "hit":
+            continue
+        if step.key is not None and model_archive(step.key) is not None:
+            found.assume(f"{step_title(step.name)} comes with sirev: it is taken in, not computed")
             continue
         found.steps[step.stage] = found.steps.get(step.stage, 0) + 1
         if isinstance(step.parameters, SampleParameters):

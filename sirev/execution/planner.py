@@ -74,6 +74,14 @@ class Planner:
         self.steps[name] = PlannedStep(name, stage.name, parameters, inputs, state, artifact, work, key, action)
         return artifact or Planned(work)
 
+    def at_hand(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> bool:
+        """See `sirev.study.steps.Executor`; what is still to be computed will be at hand."""
+        known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
+        if all(artifact.complete() for artifact in known.values()):
+            return True
+        key = action_key(step_action(self.run, stage, parameters, known))
+        return len(known) == len(inputs) and find(self.store, self.run.pins, name, key) is not None
+
     def provenance(self, name: str) -> Mapping[str, Any]:
         """What was recorded beside the artifact of a step, if it was found."""
         step = self.steps.get(name)

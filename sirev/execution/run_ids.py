@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sirev.recipe import Recipe
@@ -19,34 +19,51 @@ OUTSIDE_RUN_IDS = (
     ("training", "memory"),
     ("training", "checkpoint_minutes"),
     ("evaluation", "verdict"),
+    ("evaluation", "score"),
     ("evaluation", "embedding", "batch_size"),
+    ("evaluation", "overlap_n"),
 )
 """What a recipe says that changes no measure: the same run goes on with another of it."""
-ABSENT_IN_RUN_IDS: dict[tuple[str, str], Any] = {("evaluation", "temperatures"): [], ("evaluation", "embedding"): None}
-"""Fields that came later, left out at the value that means what was done before there was such a field."""
-ABSENT_IN_SUITES: dict[str, Any] = {"draws": None, "draws_at": "ends"}
-"""Likewise those of a suite of other problems."""
+ABSENT_IN_RUN_IDS: dict[tuple[str, ...], Any] = {
+    ("evaluation", "temperatures"): [],
+    ("evaluation", "embedding"): None,
+    ("evaluation", "ood", "*", "draws"): None,
+    ("evaluation", "ood", "*", "draws_at"): "ends",
+    ("evaluation", "ood", "*", "question"): "forward",
+    ("task", "disjoint"): False,
+    ("model", "pretrain", "inverse_share"): 0.0,
+}
+"""Fields that came later, left out at the value that means what was done before there was such a field; `*` is every name."""
+_NOTHING = object()
 
 
 def run_id(recipe: Recipe, method: str, seed: int, retrained: int = RETRAINED) -> str:
     """The id of a run's first realisation: its names, and a digest of all that the recipe says of this method."""
     settings = recipe.settings()
-    for (section, field), absent in ABSENT_IN_RUN_IDS.items():
-        if settings[section][field] == absent:
-            del settings[section][field]
-    for suite in settings["evaluation"]["ood"].values():
-        for field in [field for field, absent in ABSENT_IN_SUITES.items() if suite.get(field) == absent]:
-            del suite[field]
+    for (*path, field), absent in ABSENT_IN_RUN_IDS.items():
+        for place in _places(settings, path):
+            if place.get(field, _NOTHING) == absent:
+                del place[field]
     for *path, field in OUTSIDE_RUN_IDS:
-        place = settings
-        for key in path:
-            place = place.get(key, {})
-        place.pop(field, None)
+        for place in _places(settings, path):
+            place.pop(field, None)
     if settings["engine"] is not None:
         settings["engine"] = {field: settings["engine"][field] for field in ("name", "dtype")}
     digest = hashlib.sha256(canonical_json(settings)).hexdigest()[:8]
     count = f"-{retrained}" if method == "null-retrain" and retrained != RETRAINED else ""
     return f"{recipe.name}-{method}{count}-s{seed}-{digest}"
+
+
+def _places(settings: Any, path: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The sections of settings at a path; none where the recipe has none there."""
+    if not isinstance(settings, dict):
+        return
+    if not path:
+        yield settings
+        return
+    first, *rest = path
+    for inner in settings.values() if first == "*" else [settings.get(first)]:
+        yield from _places(inner, rest)
 
 
 def realisation_id(first: str, realisation: int) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sirev.errors import BadInput, SirevError, StageFailed
+from sirev.execution import shipped_models
 from sirev.execution.actions import PACKAGES, find, in_env, step_action, to_redo
 from sirev.execution.children import Crew
 from sirev.execution.listener import Listener
@@ -39,6 +40,11 @@ MEMORY_HINTS = (
         "sample",
         re.compile(r"memory", re.IGNORECASE),
         "lower engine.gpu_memory (vllm) or engine.batch_size (transformers), or free what else is on the GPU",
+    ),
+    (
+        "score",
+        re.compile(r"memory", re.IGNORECASE),
+        "lower engine.batch_size (transformers), or do without: --set evaluation.score=false",
     ),
     (
         "train",
@@ -98,6 +104,22 @@ class Runner:
             # With the pins of steps not come to yet, so that an interruption does not forget them.
             self._save(replace(self.run, pins={**self._pins, **self.run.pins}))
         return artifact
+
+    def at_hand(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> bool:
+        """See `sirev.study.steps.Executor`; what is not at hand is noted."""
+        known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
+        key = action_key(step_action(self.run, stage, parameters, known))
+        if find(self.store, self._pins, name, key) is not None or self._pulled(key) is not None:
+            return True
+        if self.crew.through is None and not all(artifact.complete() for artifact in known.values()):
+            self.listener.note(self.run, f"{step_title(name)} is left out: files that it reads were given up")
+            return False
+        try:
+            self.crew.check(self.run, name)
+        except BadInput as lacking:
+            self.listener.note(self.run, f"{step_title(name)} is left out: {lacking}")
+            return False
+        return True
 
     def provenance(self, name: str) -> Mapping[str, Any]:
         """What was recorded beside the artifact that this run has for a step."""
@@ -194,7 +216,12 @@ class Runner:
             raise self._failure(name, stage, key, f"{type(error).__name__}: {error}", log) from error
 
     def _pulled(self, key: str, artifact: str | None = None, files: bool = True) -> Artifact | None:
-        """What the shared store has for a key, if one is read through: any realisation, or the one named."""
+        """What the shared store has for a key, if one is read through: any realisation, or the one named.
+
+        A base model that comes with sirev is in none; its files may have been given up here, though.
+        """
+        if artifact is not None and (shipped := shipped_models.take(self.store, key, artifact)) is not None:
+            return shipped
         return self.crew.through.fetch(key, artifact, files) if self.crew.through else None
 
     def _fill(self, name: str, inputs: Mapping[str, Artifact]) -> None:

@@ -14,7 +14,7 @@ _SCHEMA = 1
 """Version of the JSON form."""
 
 CacheState = Literal["hit", "miss", "unknown"]
-Cause = Literal["changed", "first", "new", "damaged", "redo"]
+Cause = Literal["changed", "first", "new", "damaged", "redo", "shipped"]
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,9 @@ class Explanation:
     of this recipe have for the same step, else of all that are recorded of its stage; of several, one of a run of the same
     method, then of the same seed, then the latest. `cause` of a miss: "changed" from `nearest` by `changes`; the "first" step of
     its name in any run of this recipe, or of this method if that never ran; "new", where nothing of its stage was stored yet;
-    "damaged", and `troubles` say how; "redo". A hit has `artifact`, `recorded`, `seconds` (None: not noted), `here` (or pulled
-    from another store), `hollow` (its files were given up, its digest is kept), and if it was asked for, how it differs from
+    "damaged", and `troubles` say how; "redo"; "shipped", where it comes with sirev and is taken in, not computed. A hit has
+    `artifact`, `recorded`, `seconds` (None: not noted), `here` (or from another store, from which it was pulled unless it is
+    `shipped` with sirev), `hollow` (its files were given up, its digest is kept), and if it was asked for, how it differs from
     what was nearest when it was computed. `dependents` counts the later steps that can't be known before this one has run.
     """
 
@@ -62,12 +63,13 @@ class Explanation:
     recorded: str | None = None
     seconds: float | None = None
     here: bool | None = None
+    shipped: bool = False
     hollow: bool = False
 
     @property
     def reason(self) -> tuple[str, ...]:
         """Equal for steps that miss for the same reason."""
-        if self.cause in ("first", "new", "redo"):
+        if self.cause in ("first", "new", "redo", "shipped"):
             return (self.cause,)
         roots = [f"{root.step} {root.change.identity}" for change in self.changes for root in change.roots]
         own = [change.identity for change in self.changes if not change.roots]
@@ -78,6 +80,8 @@ class Explanation:
         match self.cause:
             case "new":
                 return ["nothing like it was stored yet"]
+            case "shipped":
+                return ["it comes with sirev: it is taken in, not computed"]
             case "redo":
                 return ["--redo asks for another realisation, whatever is stored"]
             case "damaged":

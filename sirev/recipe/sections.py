@@ -10,8 +10,8 @@ from pydantic import Discriminator, Field, Tag, field_serializer, model_validato
 
 from sirev.addresses import Address
 from sirev.fields import Count, Name, Rate, Section, Seed, Share, Warmup, Weight
-from sirev.margins import DIVERSITY_MARGIN, MARGIN
-from sirev.tasks.core.arithmetic import Level
+from sirev.margins import DIVERSITY_MARGIN, MARGIN, NEW_MARGIN
+from sirev.tasks.core.arithmetic import Level, Question
 from sirev.tasks.registry import SUITES, TASKS
 from sirev.tasks.task import Task
 from sirev.training_kinds import KINDS, Kind, Method, TrainingKind
@@ -44,9 +44,17 @@ class Pretrain(Section):
     sequences: Count
     levels: Annotated[list[Level], Field(min_length=1)]
     equations_share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    inverse_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Problems that ask for the start of a story, of all sequences; the training set has none of them."""
     batch_size: Count = 16
     learning_rate: Rate = 3e-3
     warmup: Warmup = 0.05
+
+    @model_validator(mode="after")
+    def _no_more_than_all(self) -> Pretrain:
+        if self.equations_share + self.inverse_share > 1:
+            raise ValueError("equations_share and inverse_share are shares of the same sequences, of 1 together at most")
+        return self
 
 
 class Model(Section):
@@ -217,10 +225,12 @@ class AskedSuite(Section):
 
 
 class LevelsSuite(AskedSuite):
-    """An out-of-distribution suite of the embedded task: other levels than it trains on."""
+    """An out-of-distribution suite of the embedded task: other levels than it trains on, or the other question."""
 
     levels: Annotated[list[Level], Field(min_length=1)]
     problems: Count
+    question: Question = "forward"
+    """`inverse`: the end of a story is told and its start is wanted."""
 
 
 class TaskSuite(AskedSuite):
@@ -261,6 +271,8 @@ class Verdict(Section):
     """Shares (pass@1, pass@N, OOD accuracy) have held where a loss of this is excluded; less for pass@N near its ceiling."""
     diversity_margin: Share = DIVERSITY_MARGIN
     """Likewise of diversity, as a share of M_1's."""
+    new_margin: Share = NEW_MARGIN
+    """What M_T gained was within M_1's reach where M_1's pass@N on it is proven to be no further than this below luck's."""
     diversity_counts: bool = True
     """Whether a loss of diversity alone makes a reversal or a regress, as in the paper; false is the strict reading."""
 
@@ -277,6 +289,11 @@ class Evaluation(Section):
     grader: Grader
     embedding: Embedding | None = None
     """Null measures no such diversity. Nor is any measured where an answer is an option's letter alone."""
+    overlap_n: Count = 8
+    """Words of the n-grams by which the problems asked are looked for in the training set: 8 as in arXiv 2204.02311, 13 in
+    arXiv 2005.14165. The embedded task's are compared as wholes. It changes nothing that a model is asked."""
+    score: bool = True
+    """Whether M_T's answers and M_1's own are scored under M_1: how likely each is (docs/report.md). A server gives no scores."""
     verdict: Verdict = Verdict()
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from sirev.metrics.families import SHOWN
 from sirev.reporting.sections import SECTIONS
-from sirev.reporting.sections.verdicts import OUTCOMES, VERDICTS, reworded
 
 REPORT_COLUMNS = (
     "run",
@@ -33,9 +32,14 @@ UNITS = {
     "crossing": "samples",
     "seconds": "seconds",
     **dict.fromkeys(("size", "examples", "dropped", "steps"), "count"),
-    **dict.fromkeys(("reach.gained", "reach.lost", "new.N"), "count"),
+    **dict.fromkeys(("reach.gained", "reach.lost", "new.N", "problems"), "count"),
+    **dict.fromkeys([f"support.{name}" for name in ("first", "later", "shrinkage", "expansion")], "count"),
+    "support.k": "samples",
     **dict.fromkeys(("p", "holm"), "probability"),
-    **dict.fromkeys(("difference", "smallest", "shortfall", "change", "composition", "narrowing"), "change of share"),
+    **dict.fromkeys(
+        ("difference", "smallest", "shortfall", "new.bound", "change", "composition", "narrowing"), "change of share"
+    ),
+    **dict.fromkeys(("disparity_change", "mean_disparity_change"), "change of share"),
 }
 """Part of a statistic's name -> its unit. All else is a share, from 0 to 1."""
 _WORDS = ("reason", "test", "training")
@@ -94,10 +98,11 @@ def _statistics(values: Mapping[str, Any], above: str = "") -> Iterator[LongRow]
 def _verdict(verdict: Mapping[str, Any]) -> Iterator[LongRow]:
     yield {
         "statistic": "verdict",
-        "text": VERDICTS.get(verdict["verdict"], verdict["verdict"]),
-        "reason": reworded(verdict["reason"]),
+        "text": verdict["verdict"],
+        "reason": verdict["reason"],
     }
     yield {"statistic": "verdict.narrower", "value": int(verdict["narrower"])}
+    yield from _observations("verdict", verdict)
     for name, outcome in verdict["outcomes"].items():
         change = {k: outcome["difference"][k] for k in ("value", "low", "high", "n", "reason")}
         yield {
@@ -105,17 +110,25 @@ def _verdict(verdict: Mapping[str, Any]) -> Iterator[LongRow]:
             "unit": "change of share",
             **change,
             "p": outcome["holm"],
-            "text": OUTCOMES.get(outcome["is"], outcome["is"]),
+            "text": outcome["is"],
         }
+
+
+def _observations(above: str, judged: Mapping[str, Any]) -> Iterator[LongRow]:
+    """Each observation by its word, and how many of the paper's three hold of those measured."""
+    for name, found in judged["observations"].items():
+        yield {"statistic": f"{above}.observations.{name}", "text": found["is"], "reason": found["reason"]}
+    yield {"statistic": f"{above}.observed", "unit": "count", "value": judged["observed"], "n": judged["observable"]}
 
 
 def _claim(claim: Mapping[str, Any]) -> Iterator[LongRow]:
     yield {
         "statistic": "claim",
-        "text": VERDICTS.get(claim["claim"], claim["claim"]),
+        "text": claim["claim"],
         "n": len(claim["seeds"]),
-        "reason": reworded(claim["reason"]),
+        "reason": claim["reason"],
     }
+    yield from _observations("claim", claim)
     for name, mean in claim["mean"].items():
         for over, change in (("problems", mean["difference"]), ("seeds", mean["seeds"])):
             values = {k: change[k] for k in ("value", "low", "high", "n", "reason")}

@@ -1,28 +1,25 @@
-"""The numbers of arXiv 2407.05013 (Wu, Li, Liu: "Progress or Regress?"), and your own next to them.
+"""The numbers of arXiv 2407.05013 (Wu, Li, Liu: "Progress or Regress?"): published.json, and what it is looked up by.
 
-Nothing is computed from completions here: your own numbers come from comparisons, the paper's are in published.json.
+`sirev.reporting.against_paper` puts one's own numbers beside them.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.metrics.statistic import Statistic, mean_over_seeds
-from sirev.recipe import METHODS
-from sirev.reporting.sections.run_rows import RunData, Study, at
-from sirev.reporting.tables import ABSENT, TextTable, fixed, percent, with_interval
 from sirev.tasks.registry import TASKS
 
 PAPER: dict[str, Any] = json.loads(files("sirev.reporting").joinpath("published.json").read_text(encoding="utf-8"))
-"""A row a model and task: its coverage (a share), pass@1 in % of M_1 and the best of each method, all as the table of Figure 2
-prints them; "shapes" and "reached", read off the other figures; "inconsistencies" where the paper's figures and its table
-disagree, or a number fits no reading."""
+"""A row per model and task: its coverage (a share), pass@1 in % of M_1 and the best of each method, all as the table of Figure 2
+prints them; pass@1 of M_1 to M_5 by method ("over_t") read off Figure 1; "shapes" and "reached", read off the other figures;
+"inconsistencies" where the paper's figures and its table disagree, or a number fits no reading. "read_off" says how each figure
+was read, and how far it may be off."""
 MODELS: dict[str, str] = PAPER["models"]
 """First part of a recipe's name -> the paper's model."""
 TEST_PROBLEMS = {name: task.published["test"] for name, task in TASKS.items() if "test" in task.published}
@@ -31,6 +28,10 @@ T: int = PAPER["T"]
 """The paper's last iteration."""
 Z = 1.959964
 """Half width of a 95 % interval in standard errors."""
+PASS_AT_1 = ("pass_at_1",)
+"""Where an iteration of a comparison has pass@1."""
+
+Path = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,14 @@ class PublishedShape:
     """A quantity at M_1 and at M_5 of each method, read off a figure of the paper."""
 
     name: str
+    figure: int
     first: float
     """In %."""
     last: dict[str, float]
-    path: tuple[str, ...]
+    path: Path
     """Where an iteration of a comparison has it."""
+    between: dict[str, dict[int, float]] = field(default_factory=dict)
+    """Method -> t -> the value, where a point between the ends says what the ends don't."""
 
 
 @dataclass(frozen=True)
@@ -56,20 +60,26 @@ class Published:
     """pass@1 of M_1."""
     best: dict[str, float]
     """Method -> its largest pass@1 over t."""
+    over_t: dict[str, list[float]]
+    """Method -> pass@1 of M_1 to M_5, read off Figure 1; M_1 too, so that a curve is of one source."""
     shapes: tuple[PublishedShape, ...] = ()
     reached: tuple[int, int] | None = None
     """M_1's pass@64 on every IS(t), in %: least and largest."""
     inconsistencies: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Published:
         """A row of the data."""
-        shapes = tuple(
-            PublishedShape(one["name"], one["first"], one["last"], tuple(one["path"])) for one in row.get("shapes", ())
-        )
+        shapes = tuple(_shape(one) for one in row.get("shapes", ()))
         reached = (row["reached"][0], row["reached"][1]) if "reached" in row else None
-        plain = (row["model"], row["task"], row["coverage"], row["first"], row["best"])
-        return cls(*plain, shapes, reached, tuple(row.get("inconsistencies", ())))
+        plain = (row["model"], row["task"], row["coverage"], row["first"], row["best"], row["over_t"])
+        return cls(*plain, shapes, reached, tuple(row.get("inconsistencies", ())), tuple(row.get("notes", ())))
+
+    @property
+    def recipe(self) -> str:
+        """The name of the recipe that reruns it."""
+        return f"{next(prefix for prefix, model in MODELS.items() if model == self.model)}_{self.task}"
 
     @property
     def problems(self) -> int:
@@ -94,56 +104,50 @@ class Published:
             f"{' or '.join(self.advised)}, yet {self.winner} is best at {self.best[self.winner]}."
         )
 
+    def at(self, method: str, t: int) -> float | None:
+        """pass@1 of M_t in %, read off Figure 1; None where the paper has no such t."""
+        curve = self.over_t.get(method, [])
+        return curve[t - 1] if 1 <= t <= len(curve) else None
+
+    def error(self, method: str) -> float:
+        """By how many points a value of `at` may be off, at most."""
+        return float(PAPER["read_off"]["1"]["error"][self.task][method])
+
+    def curves(self, path: Path) -> dict[str, list[tuple[int, float]]]:
+        """Method -> (t, value in %) of what lies at a path of an iteration; {} where the paper's figures do not show it."""
+        if path == PASS_AT_1:
+            return {method: list(enumerate(curve, 1)) for method, curve in self.over_t.items()}
+        found = next((shape for shape in self.shapes if shape.path == path), None)
+        if found is None:
+            return {}
+        return {
+            method: [(1, found.first), *sorted(found.between.get(method, {}).items()), (T, last)]
+            for method, last in found.last.items()
+        }
+
+
+def _shape(row: Mapping[str, Any]) -> PublishedShape:
+    between = {method: {int(t): value for t, value in points.items()} for method, points in row.get("between", {}).items()}
+    return PublishedShape(row["name"], row["figure"], row["first"], row["last"], tuple(row["path"]), between)
+
+
+ROWS: dict[str, Published] = {row.recipe: row for row in map(Published.of, PAPER["rows"])}
+"""Name of the recipe that reruns it -> a row of the data, all twelve."""
+
 
 def published(recipe_name: str, settings: Mapping[str, Any] | None = None) -> Published | None:
     """What the paper has for a recipe: the model by the first part of its name (llama2_, mistral_, llama3_), the task by
     the settings, or without them by the second part. None where the paper has no such row."""
     model, _, rest = recipe_name.partition("_")
     task = (settings or {}).get("task", {}).get("name") or rest.partition("_")[0]
-    wanted = (MODELS.get(model, ""), task)
-    return next((Published.of(row) for row in PAPER["rows"] if (row["model"], row["task"]) == wanted), None)
+    return ROWS.get(f"{model}_{task}")
 
 
-def against_paper(
-    comparisons: Sequence[tuple[str, Study]], settings: Mapping[str, Mapping[str, Any]] | None = None
-) -> list[TextTable]:
-    """The paper's numbers next to your own: for each (recipe name, comparison) its tables of pass@1, of coverage and, where
-    the paper's figures allow to read them off, of shapes.
-
-    Of a comparison only "runs" is read; null runs are left out. `settings` has a recipe's settings by its name. Raises
-    BadInput, before anything is made, for a recipe of which the paper says nothing.
-    """
-    of = settings or {}
-    rows = {name: published(name, of.get(name)) for name, _ in comparisons}
-    if unknown := [name for name, row in rows.items() if row is None]:
-        known = ", ".join(f"{model}_{task}" for model in MODELS for task in TEST_PROBLEMS)
-        raise BadInput(f"the paper has no numbers for the recipe {unknown[0]!r} (it has: {known})")
-    tables: list[TextTable] = []
-    for name, comparison in comparisons:
-        row = rows[name]
-        runs = [run for run in comparison["runs"] if run["method"] in METHODS and not run.get("null")]
-        if row is not None and runs:
-            tables += [_accuracy(name, row, runs, of.get(name, {})), _coverage(name, row, runs)]
-            if row.shapes or row.reached:
-                tables.append(_shapes(name, row, runs))
-    return tables
-
-
-def difference(ours: Statistic, theirs: float, problems: int) -> tuple[float, tuple[float, float], tuple[float, float]] | None:
-    """Ours - published in points (`theirs` in %), with two 95 % intervals; None where ours has no value or interval.
-
-    The first takes the published number as fixed: our interval, moved. The second adds its own binomial error for
-    `problems` test problems, in quadrature to each side, as for independent numbers (MOVER: Zou and Donner 2008,
-    Statistics in Medicine 27:1693). Both were measured on the same problems, so that one is rather too wide.
-    """
-    value, low, high = ours["value"], ours["low"], ours["high"]
-    if value is None or low is None or high is None:
-        return None
-    value, low, high = 100 * value, 100 * low, 100 * high
-    error = Z * standard_error(theirs, problems)
-    gap = value - theirs
-    both = gap - math.hypot(value - low, error), gap + math.hypot(high - value, error)
-    return gap, (low - theirs, high - theirs), both
+def published_or_refused(recipe_name: str, settings: Mapping[str, Any] | None = None) -> Published:
+    """What the paper has for a recipe. Raises BadInput, which names the recipes it has, where there is no such row."""
+    if (found := published(recipe_name, settings)) is None:
+        raise BadInput(f"the paper has no numbers for the recipe {recipe_name!r} (it has: {', '.join(ROWS)})")
+    return found
 
 
 def standard_error(per_cent: float, problems: int) -> float:
@@ -151,141 +155,84 @@ def standard_error(per_cent: float, problems: int) -> float:
     return math.sqrt(per_cent * (100 - per_cent) / problems)
 
 
-def _accuracy(name: str, row: Published, runs: list[RunData], settings: Mapping[str, Any]) -> TextTable:
-    table = TextTable(
-        f"{name} against the paper ({row.model}, {row.task}): pass@1, greedy (%)",
-        ["method", "seed", "model", "published", "ours", "ours − published, points", "with the published number's error"],
-        3,
-    )
-
-    def add(method: str, seed: str, model: str, ours: Statistic, theirs: float | None) -> None:
-        cells = [ABSENT, _interval(ours), ABSENT, ABSENT]
-        if theirs is not None:
-            cells[0] = f"{theirs:.{1 if row.task == 'mbpp' else 2}f} ± {Z * standard_error(theirs, row.problems):.1f}"
-            if found := difference(ours, theirs, row.problems):
-                gap, alone, both = found
-                cells[2:] = [f"{fixed(gap, 1, sign=True)} {_bounds(alone)}", _bounds(both)]
-            elif ours["value"] is not None:
-                cells[2] = fixed(100 * ours["value"] - theirs, 1, sign=True)
-        table.rows.append([method, seed, model, *cells])
-
-    first_of = {run["seed"]: run["iterations"][0]["pass_at_1"] for run in reversed(runs)}
-    for seed, ours in _with_mean(dict(sorted(first_of.items()))):
-        add("all", seed, "M_1", ours, row.first)
-    for method, chosen in _by_method(runs):
-        best, last, at = {}, {}, {}
-        for run in chosen:
-            if later := [i for i in run["iterations"] if i["t"] > 1]:
-                top = max(later, key=lambda i: -1 if i["pass_at_1"]["value"] is None else i["pass_at_1"]["value"])
-                best[run["seed"]], last[run["seed"]] = top["pass_at_1"], later[-1]["pass_at_1"]
-                at[str(run["seed"])] = f" (M_{top['t']})"
-        for seed, ours in _with_mean(best):
-            add(method, seed, f"best M_t{at.get(seed, '')}", ours, row.best[method])
-        ends = {run["iterations"][-1]["t"] for run in chosen}
-        for seed, ours in _with_mean(last):
-            add(method, seed, f"M_{max(ends)}" if len(ends) == 1 else "M_T", ours, None)
-    table.notes = _accuracy_notes(row, runs, settings)
-    return table
+def how_read(figures: Iterable[int]) -> list[str]:
+    """A sentence for each figure of the paper that says how it was read."""
+    return [f"{PAPER['read_off'][str(figure)]['how']}." for figure in sorted(set(figures))]
 
 
-def _accuracy_notes(row: Published, runs: list[RunData], settings: Mapping[str, Any]) -> list[str]:
-    notes = [
-        f"published ± 1.96 binomial standard errors for {row.problems} problems. ours − published: our interval less the "
-        "published number, taken as fixed; in the last column its error is added in quadrature, as for independent numbers.",
-        "best M_t: the largest over t > 1 on the test set, on both sides, so both are too high (winner's curse); the paper's "
-        "table has no M_T.",
-    ]
-    lasts = sorted({run["iterations"][-1]["t"] for run in runs} - {T})
-    if lasts:
-        notes.append(
-            f"The paper's maximum is over M_2 to M_{T}; here a run ends at {', '.join(f'M_{t}' for t in lasts)}: "
-            "another number of chances to be lucky."
-        )
-    measured = {run["iterations"][0]["pass_at_1"]["n"] for run in runs}
-    if measured != {row.problems}:
-        notes.append(f"Ours on {', '.join(map(str, sorted(measured)))} problems, not on the {row.problems} of the test set.")
-    if len({run["seed"] for run in runs}) > 1:
-        notes.append("mean: over seeds; its interval is for the problems, not for how seeds differ.")
-    training = settings.get("training", {}).get("parameters")
-    if "lora" in {training, *(run.get("parameters") for run in runs)}:
-        notes.append(
-            "Ours trained by LoRA, the paper trained all parameters: LoRA learns less and keeps answers more diverse "
-            "(arXiv 2405.09673)."
-        )
-    error = standard_error(row.first, row.problems)
-    gains = [f"{method} {row.best[method] - row.first:+.2f}" for method in METHODS if row.best[method] - row.first < error]
-    if gains:
-        notes.append(
-            f"Published gains over M_1 below one standard error of a number here ({error:.1f} points): {', '.join(gains)}."
-        )
-    if row.exception:
-        notes.append(row.exception)
-    notes += [f"The paper against itself: {sentence}" for sentence in row.inconsistencies]
-    return notes
+def as_data(rows: Mapping[str, Published], methods: Iterable[str]) -> dict[str, Any]:
+    """The JSON form of some rows by recipe, for some methods: shares in 0..1, as everywhere in JSON."""
+    chosen = list(methods)
+    return {
+        "source": PAPER["source"],
+        "T": T,
+        "read_off": {figure: _read_off(one) for figure, one in PAPER["read_off"].items()},
+        "rows": [_row(recipe, row, chosen) for recipe, row in rows.items()],
+    }
 
 
-def _coverage(name: str, row: Published, runs: list[RunData]) -> TextTable:
-    table = TextTable(
-        f"{name} against the paper: correct answer coverage of M_1 (%)",
-        ["reading", "split", "seed", "published", "ours", "ours − published, points"],
-        3,
-    )
-    first_of = dict(sorted({run["seed"]: run["iterations"][0]["coverage"] for run in reversed(runs)}.items()))
-    for reading in ("mass", "solved"):
-        for split in ("train", "test"):
-            for seed, ours in _with_mean({seed: found[reading][split] for seed, found in first_of.items()}):
-                gap = ABSENT
-                if (value := ours["value"]) is not None:
-                    gap = fixed(100 * (value - row.coverage), 1, sign=True)
-                    if ours["low"] is not None and ours["high"] is not None:
-                        gap += f" {_bounds((100 * (ours['low'] - row.coverage), 100 * (ours['high'] - row.coverage)))}"
-                table.rows.append([reading, split, seed, f"{100 * row.coverage:.1f}", _interval(ours), gap])
-    best = "the table agrees" if row.exception is None else f"but the table's best is {row.winner}"
-    table.notes = [
-        "The paper does not say which reading or split its number is, nor how far it may be off: our interval less that number. "
-        "mass: right draws / draws; solved: problems with a right draw.",
-        f"The paper's rule, above 50% dpo or sft-dpo, else sft: here {' or '.join(row.advised)}; {best}.",
-    ]
-    return table
+def _read_off(one: Mapping[str, Any]) -> dict[str, Any]:
+    error = one.get("error")
+    if isinstance(error, Mapping):
+        error = {task: {method: _share(points) for method, points in of.items()} for task, of in error.items()}
+    return {"how": one["how"], "error": error if error is None or isinstance(error, dict) else _share(error)}
 
 
-def _shapes(name: str, row: Published, runs: list[RunData]) -> TextTable:
-    table = TextTable(
-        f"{name} against the paper's figures: M_1 → M_T", ["what", "method", "seed", "published, read off", "ours"], 3
-    )
-    for shape in row.shapes:
-        for method, chosen in _by_method(runs):
-            ends = [{run["seed"]: at(run["iterations"][i], shape.path) for run in chosen} for i in (0, -1)]
-            theirs = f"{shape.first:g} → {shape.last[method]:g}"
-            for (seed, first), (_, last) in zip(*map(_with_mean, ends), strict=True):
-                ours = [percent(first), percent(last)]
-                table.rows.append([shape.name, method, seed, theirs, " → ".join(ours)])
-    if row.reached is not None:
-        for run in runs:
-            sets = [i["improvement_set"]["m1_pass_at_n"].get("64") for i in run["iterations"] if i["t"] > 1]
-            values = [100 * s["value"] for s in sets if s is not None and s["value"] is not None]
-            ours_range = f"{min(values):.1f} – {max(values):.1f}" if values else ABSENT
-            cells = [f"{row.reached[0]} – {row.reached[1]}", ours_range]
-            table.rows.append(["M_1's pass@64 on IS(t), %", run["method"], str(run["seed"]), *cells])
-    table.notes = ["Published values are read off the figures by eye, at M_1 and M_5; the range is over every IS(t)."]
-    return table
+def _row(recipe: str, row: Published, methods: list[str]) -> dict[str, Any]:
+    return {
+        "recipe": recipe,
+        "model": row.model,
+        "task": row.task,
+        "problems": row.problems,
+        "coverage": row.coverage,
+        "first": _share(row.first),
+        "best": {method: _share(row.best[method]) for method in methods},
+        "pass_at_1": {method: [_share(value) for value in row.over_t[method]] for method in methods},
+        "shapes": [
+            {
+                "statistic": ".".join(shape.path),
+                "figure": shape.figure,
+                "over_t": {method: {str(t): _share(value) for t, value in row.curves(shape.path)[method]} for method in methods},
+            }
+            for shape in row.shapes
+        ],
+        "reached": None if row.reached is None else [_share(end) for end in row.reached],
+        "inconsistencies": list(row.inconsistencies),
+        "notes": list(row.notes),
+    }
 
 
-def _by_method(runs: list[RunData]) -> Iterator[tuple[str, list[RunData]]]:
-    for method in METHODS:
-        if chosen := [run for run in runs if run["method"] == method]:
-            yield method, sorted(chosen, key=lambda run: int(run["seed"]))
+def _share(per_cent: float) -> float:
+    return round(per_cent / 100, 6)
 
 
-def _with_mean(by_seed: Mapping[int, Statistic]) -> list[tuple[str, Statistic]]:
-    """Each seed's statistic by its seed as text, and, of several, their mean."""
-    lines = [(str(seed), found) for seed, found in by_seed.items()]
-    return [*lines, ("mean", mean_over_seeds([found for _, found in lines]))] if len(lines) > 1 else lines
+def as_rows(rows: Mapping[str, Published], methods: Iterable[str]) -> list[dict[str, Any]]:
+    """Some rows in long form, a published value each, as the CSV has it: what is read off says so in `text`.
+
+    `low` and `high` of an accuracy are 1.96 binomial standard errors for the published test set away.
+    """
+    made: list[dict[str, Any]] = []
+    for recipe, row in rows.items():
+        made.append({"recipe": recipe, "t": 1, "statistic": "published.coverage", "value": row.coverage, "unit": "share"})
+        accuracy = {"n": row.problems, "unit": "share"}
+        made.append({"recipe": recipe, "t": 1, "statistic": "published.pass_at_1", **accuracy, **_with_error(row.first, row)})
+        for method in methods:
+            named = {"recipe": recipe, "method": method}
+            best = _with_error(row.best[method], row)
+            made.append({**named, "statistic": "published.best_pass_at_1", **accuracy, **best})
+            read = {**accuracy, "text": f"read off Figure 1, within {row.error(method):g} points"}
+            for t, value in enumerate(row.over_t[method], 1):
+                made.append({**named, "t": t, "statistic": "published.pass_at_1", **read, **_with_error(value, row)})
+            for shape in row.shapes:
+                said = {
+                    "statistic": f"published.{'.'.join(shape.path)}",
+                    "unit": "share",
+                    "text": f"read off Figure {shape.figure}",
+                }
+                made += [{**named, "t": t, "value": _share(value), **said} for t, value in row.curves(shape.path)[method]]
+    return made
 
 
-def _interval(found: Statistic) -> str:
-    return percent(found) if found["low"] is None or found["high"] is None else with_interval(found)
-
-
-def _bounds(pair: tuple[float, float]) -> str:
-    return f"[{fixed(pair[0], 1, sign=True)}, {fixed(pair[1], 1, sign=True)}]"
+def _with_error(per_cent: float, row: Published) -> dict[str, float]:
+    half = Z * standard_error(per_cent, row.problems)
+    return {"value": _share(per_cent), "low": _share(per_cent - half), "high": _share(per_cent + half)}

@@ -12,10 +12,12 @@ from sirev.execution.latest_runs import latest_runs
 from sirev.explain.lookup import run_named
 from sirev.frames import frame_of_csv
 from sirev.printing import json_text
+from sirev.quoting import as_typed
 from sirev.recipe import METHODS
 from sirev.reporting.gathering import add_training, gather
 from sirev.reporting.headline import headline
 from sirev.reporting.long_form import REPORT_COLUMNS, long_form
+from sirev.reporting.published import Published
 from sirev.reporting.sections import ALL, ON_REQUEST, SECTIONS
 from sirev.reporting.sections.overview import overview
 from sirev.reporting.sections.run_rows import RunData, Study, measured, without_constants
@@ -30,7 +32,7 @@ from sirev.study.remedies import first_run, require_store, rerun, store_option
 from sirev.study.step_names import COMPARISON
 from sirev.suggest import suggest
 
-_SCHEMA = 2
+_SCHEMA = 3
 """Version of the JSON form; it grows when a field changes its meaning or goes away."""
 
 Format = Literal["table", "markdown", "csv", "json", "latex"]
@@ -40,7 +42,7 @@ FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json", "latex")
 @dataclass(frozen=True)
 class Report:
     """What the store says of some runs: a section, "all" of them, or None for what a terminal shows on one screen and other
-    forms show but for what is on request; `against` "paper" has the published numbers instead."""
+    forms show but for what is on request. `against` "paper": beside the published numbers, or without studies those alone."""
 
     studies: list[Study]
     section: str | None
@@ -52,6 +54,10 @@ class Report:
     """The option that names the store to `sirev report`; "" for the default one."""
     missing: tuple[str, ...] = ()
     """What the report leaves out because the store lacks what it rests on, each with what mends it."""
+    published: Mapping[str, Published] = field(default_factory=dict)
+    """Recipe -> what the paper has for it, where the report is against the paper."""
+    methods: tuple[str, ...] = METHODS
+    """The methods of which published numbers are shown."""
 
     @property
     def runs(self) -> list[RunData]:
@@ -60,10 +66,8 @@ class Report:
 
     def tables(self) -> list[TextTable]:
         """The report's tables, most telling first."""
-        if self.against == "paper":
-            from sirev.reporting.published import against_paper
-
-            return against_paper([(study["recipe"], study) for study in self.studies])
+        if self.against is not None:
+            return self._against_tables()
         if self.section is not None and self.section != ALL:
             tables = SECTIONS[self.section][0](self.studies)
         else:
@@ -78,6 +82,20 @@ class Report:
             tables[0].notes += [f"Missing: {sentence}." for sentence in self.missing]
         return tables
 
+    def _against_tables(self) -> list[TextTable]:
+        from sirev.reporting.against_paper import against_paper, paper_alone
+
+        whole = self.section == ALL
+        if not self.studies:
+            tables = paper_alone(list(self.published.values()), self.methods, whole=whole)
+            if not whole:
+                tables[0].notes.append(
+                    f"Every t, and the other figures: {as_typed('sirev', 'report', ALL, '--against', 'paper')}"
+                )
+            return tables
+        settings = {group[0].recipe: group[0].settings for group in self.selection.shown}
+        return against_paper([(study["recipe"], study) for study in self.studies], settings, every_t=whole)
+
     def _shows(self, section: str) -> bool:
         """Whether the whole report has a section: one that is on request if all was asked for, and if it has anything to say."""
         if section in ("null", "training") and all(map(measured, self.runs)):
@@ -85,10 +103,10 @@ class Report:
         return section not in ON_REQUEST or self.section == ALL
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form, as docs/report.md documents it: {"schema": 2, "studies": [...], ...}.
+        """The JSON form, as docs/report.md documents it: {"schema": 3, "studies": [...], ...}.
 
         A run's iterations hold "t" and the fields of the sections asked for; every statistic is {"value", "low", "high",
-        "n", "reason"}, shares in 0..1.
+        "n", "reason"}, shares in 0..1. Against the paper "published" has its numbers.
         """
         wanted = [
             field for name, (_, fields) in SECTIONS.items() if name not in ON_REQUEST or self.section == ALL for field in fields
@@ -103,16 +121,24 @@ class Report:
                 iterations = [{"t": model["t"], **{field: model[field] for field in wanted}} for model in models]
                 runs.append({**{k: v for k, v in run.items() if k != "label"}, "iterations": iterations})
             told.append({**study, "runs": runs})
-        return {"schema": _SCHEMA, "studies": told, "notes": list(self.notes), "missing": list(self.missing)}
+        whole = {"schema": _SCHEMA, "studies": told, "notes": list(self.notes), "missing": list(self.missing)}
+        if self.against is not None:
+            from sirev.reporting.published import as_data
+
+            whole["published"] = as_data(self.published, self.methods)
+        return whole
 
     def rows(self) -> list[dict[str, Any]]:
         """The numbers in long form, one row per value, as docs/report.md documents the CSV; numbers are numbers or None."""
-        return long_form(self.to_dict()["studies"], self.section in (None, ALL, "verdict"))
+        rows = long_form(self.to_dict()["studies"], self.section in (None, ALL, "verdict"))
+        if self.against is not None:
+            from sirev.reporting.published import as_rows
+
+            rows += [{column: row.get(column) for column in REPORT_COLUMNS} for row in as_rows(self.published, self.methods)]
+        return rows
 
     def text(self, form: Format) -> str:
         """The report as "markdown", "csv" (one row per value), "json" or "latex"; "table" is for `print`."""
-        if self.against is not None and form in ("json", "csv"):
-            raise BadInput(f"--against {self.against} is a table; --format {form} has your own numbers alone")
         if form == "json":
             return json_text(self.to_dict())
         if form == "csv":
@@ -135,6 +161,8 @@ class Report:
     def __repr__(self) -> str:
         labels = ", ".join(f"{run['label']} seed {run['seed']}" for run in self.runs)
         about = " and ".join(dict.fromkeys(str(study["recipe"]) for study in self.studies))
+        if not self.runs:
+            return f"Report(the paper alone: {', '.join(self.published)}; .print() shows it, .to_pandas() has its numbers)"
         return f"Report({about}: {labels}; section {self.section or 'all'}; .print() shows it, .to_pandas() has its numbers)"
 
     def _repr_markdown_(self) -> str:
@@ -167,8 +195,9 @@ def report(
     """Report on finished runs of the store: those named, else those of the recipes, else what the last `iterate` did.
 
     Of a recipe that was run with several settings the newest are shown; `Report.selection` names the others. Null
-    runs come with the runs of their recipe and settings. `against="paper"` puts the published numbers beside them. `watch`
-    hears of runs that have to be compared first. What the store lacks is left out and named in `Report.missing`.
+    runs come with the runs of their recipe and settings. `against="paper"` puts the published numbers beside runs of the
+    paper's recipes; where none was run it shows those numbers alone. `watch` hears of runs that have to be compared first. What
+    the store lacks is left out and named in `Report.missing`.
 
     Raises BadInput where nothing matches or nothing is left, or a section, method, recipe or run is unknown.
     """
@@ -176,13 +205,21 @@ def report(
         raise BadInput(f"unknown section {section!r}{suggest(str(section), [ALL, *SECTIONS])}")
     if against not in (None, "paper"):
         raise BadInput(f"--against: unknown {against!r} (known: paper)")
-    if against is not None and section is not None:
+    if against is not None and section not in (None, ALL):
         raise BadInput(f"--against {against} has tables of its own; leave out {section!r}")
     opened = store if isinstance(store, Store) else Store(store)
     named = list(runs)
-    chosen = _chosen(opened, list(recipes), list(methods), named)
+    wanted = list(methods)
+    published: dict[str, Published] = {}
+    if against is None:
+        chosen = _chosen(opened, list(recipes), wanted, named)
+    else:
+        chosen, published = _of_the_paper(opened, list(recipes), wanted, named)
+    of_paper = tuple(method for method in METHODS if not wanted or method in wanted or "all" in wanted)
     finished = [run for run in chosen if COMPARISON in run.pins and run.status != "running"]
     notes = tuple(f"{run.id} is not finished and left out; `sirev iterate` continues it" for run in chosen if run not in finished)
+    if not finished and published:
+        return Report([], section, notes, against, published=published, methods=of_paper)
     if not finished:
         again = rerun(chosen[0], opened)
         raise BadInput(f"none of these runs is finished; continue with: {again.command} ({again.note})")
@@ -192,7 +229,7 @@ def report(
     if section in ("training", ALL):
         missing += add_training(opened, studies)
     place = store_option(opened).strip()
-    return Report(studies, section, notes, against, selection, place, tuple(missing))
+    return Report(studies, section, notes, against, selection, place, tuple(missing), published, of_paper)
 
 
 def _labels_of(groups: list[list[Run]]) -> list[str]:
@@ -213,6 +250,41 @@ def recorded_runs(store: Store) -> list[Run]:
     return runs
 
 
+def _of_the_paper(
+    store: Store, recipes: list[str], methods: list[str], run_ids: list[str]
+) -> tuple[list[Run], dict[str, Published]]:
+    """Runs of recipes that the paper has, and its rows for them by recipe; without such runs, those asked for or all of them.
+
+    Without names: those of the last command that are such runs, else all such runs. BadInput for a name of anything else.
+    """
+    from sirev.reporting.published import ROWS, published, published_or_refused
+
+    def row(run: Run) -> Published | None:
+        return published(run.recipe, run.settings)
+
+    recipes = [_recipe_name(recipe) for recipe in recipes]
+    everything = store.runs.all() if store.exists else []
+    run_of = [recipe for recipe in recipes if any(run.recipe == recipe for run in everything)]
+    alone = {recipe: published_or_refused(recipe) for recipe in recipes if recipe not in run_of}
+    if run_ids or run_of:
+        chosen = _chosen(store, run_of, methods, run_ids)
+        return chosen, {run.recipe: published_or_refused(run.recipe, run.settings) for run in chosen} | alone
+    _check_methods(methods)
+    found = [] if recipes else [run for run in latest_runs(store) if row(run)] or [run for run in everything if row(run)]
+    found = [run for run in found if not methods or "all" in methods or run.method in methods]
+    return found, {run.recipe: known for run in found if (known := row(run))} or alone or dict(ROWS)
+
+
+def _recipe_name(recipe: str) -> str:
+    return Path(recipe).stem if recipe.endswith((".yaml", ".yml")) else recipe
+
+
+def _check_methods(methods: Iterable[str]) -> None:
+    for method in methods:
+        if method != "all" and method not in METHODS:
+            raise BadInput(f"unknown method {method!r}{suggest(method, [*METHODS, 'all'])}")
+
+
 def _chosen(store: Store, recipes: list[str], methods: list[str], run_ids: list[str]) -> list[Run]:
     """The runs asked for, finished or not. `run_ids` win over `recipes`: each a run's id or its beginning, or the eight digits
     of some settings, which mean all runs with these settings.
@@ -221,13 +293,11 @@ def _chosen(store: Store, recipes: list[str], methods: list[str], run_ids: list[
     with_settings = {name: [run for run in everything if settings_of(run) == name] for name in run_ids}
     named = [run for name in run_ids for run in with_settings[name] or [run_named(store, name)]]
     known = sorted({run.recipe for run in everything})
-    recipes = [Path(recipe).stem if recipe.endswith((".yaml", ".yml")) else recipe for recipe in recipes]
+    recipes = [_recipe_name(recipe) for recipe in recipes]
     for recipe in recipes:
         if recipe not in known:
             raise BadInput(f"the store {store.path} has no run of a recipe {recipe!r}{suggest(recipe, known)}")
-    for method in methods:
-        if method != "all" and method not in METHODS:
-            raise BadInput(f"unknown method {method!r}{suggest(method, [*METHODS, 'all'])}")
+    _check_methods(methods)
     if named:
         found = [run for run in everything if run in named]
     elif recipes:

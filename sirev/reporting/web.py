@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,13 @@ from sirev.errors import BadInput
 from sirev.quoting import as_typed
 from sirev.reporting.explorer_answers import explorer, mends
 from sirev.reporting.facts import facts_of
-from sirev.reporting.figures import FIGURES, both_themes, describe, figures_of
+from sirev.reporting.figures import FIGURES, both_themes, both_themes_of_grid, describe, describe_grid, figures_of
+from sirev.reporting.figures.grids import GRIDS, arranged
 from sirev.reporting.output_files import written_file
-from sirev.reporting.page import render_page, tables_as_html
-from sirev.reporting.sections.run_rows import Study
+from sirev.reporting.page import Part, render_overview, render_page, tables_as_html
+from sirev.reporting.published import PAPER
+from sirev.reporting.sections import ALL
+from sirev.reporting.sections.run_rows import Study, names_of
 from sirev.reporting.summary import Report
 from sirev.store.store import Store
 
@@ -33,20 +36,14 @@ class Page:
 def write_page(report: Report, store: Store, path: Path, draws: int = 8, told: Callable[[str], None] = lambda line: None) -> Page:
     """Write the report as one self-contained HTML file.
 
-    The page shows the greedy answer and the first `draws` draws of every problem. Answers that the store no longer has are
-    named on the page and in what is returned. `told` hears what is being done. Raises BadInput for runs of several recipes
-    or settings: a page is about one study.
+    The page of a single study shows the greedy answer and the first `draws` draws of every problem. Answers that the store no
+    longer has are named on the page and in what is returned. Several studies stand side by side first, then each in a part of its
+    own, without answers; so do the paper's numbers alone, of a report against the paper without studies. `told` hears what is
+    being done.
     """
     check_output(path)
-    if len(report.studies) > 1:
-        recipes = list(dict.fromkeys(str(study["recipe"]) for study in report.studies))
-        if len(recipes) > 1:
-            option = as_typed("--recipe", recipes[0])
-            raise BadInput(f"a page is about one recipe, not {len(recipes)} ({', '.join(recipes)}); name one: {option}")
-        option = as_typed("--run", report.studies[-1]["runs"][0]["id"])
-        raise BadInput(
-            f"a page is about one study, and these runs have {len(report.studies)} settings; name runs of one: {option}"
-        )
+    if len(report.studies) != 1:
+        return _overview(report, store, path, told)
     study = report.studies[0]
     told("reading the answers")
     data, gaps = explorer(study, store, draws)
@@ -55,14 +52,42 @@ def write_page(report: Report, store: Store, path: Path, draws: int = 8, told: C
     text = render_page(
         study,
         facts=facts_of(study, store),
-        tables_html=tables_as_html(report.tables()),
-        figures=_figures(study),
+        tables_html=_tables(report),
+        figures=_figures(study, report),
         explorer=data,
         missing=lacking,
         mends=mends(gaps, None),  # others read it: where the store lies is not their business
     )
     _publish(text, path)
     return Page(path, lacking, tuple(mends(gaps, store)))
+
+
+def _overview(report: Report, store: Store, path: Path, told: Callable[[str], None]) -> Page:
+    told("drawing the figures of all studies")
+    grid = arranged(report.studies, report.published)
+    figures = [
+        _figure(name, title, describe_grid(grid, name), both_themes_of_grid(grid, name)) for name, (title, _) in GRIDS.items()
+    ]
+    parts = []
+    for study, name in zip(report.studies, names_of(report.studies), strict=True):
+        told(f"drawing the figures of {name}")
+        asked = ("--recipe", name) if name == study["recipe"] else ("--run", name)
+        command = as_typed("sirev", "report", "html", *asked, "--output", f"{name}.html")
+        parts.append(Part(name, study, facts_of(study, store), _figures(study, report), command))
+    title = f"{len(parts)} studies" if parts else "Progress or regress? The published numbers"
+    lead = ", ".join(part.name for part in parts) or PAPER["source"]
+    _publish(render_overview(title, lead, figures, parts, _tables(report), report.missing), path)
+    return Page(path)
+
+
+def _tables(report: Report) -> str:
+    """All tables of a page but the summary of verdicts, which are its cards; of a report against the paper first those that
+    say so."""
+    own = replace(report, against=None).tables()[1:] if report.studies else []
+    if own:
+        own[0].notes += [f"Missing: {sentence}." for sentence in report.missing]
+    beside = replace(report, section=None if report.studies else ALL).tables() if report.against is not None else []
+    return tables_as_html([*beside, *own])
 
 
 def check_output(path: Path) -> None:
@@ -72,12 +97,14 @@ def check_output(path: Path) -> None:
     written_file(path)
 
 
-def _figures(study: Study) -> list[dict[str, Any]]:
-    found = []
-    for name in figures_of(study):
-        light, dark = both_themes(study, name) or (None, None)
-        found.append({"name": name, "title": FIGURES[name][0], "alt": describe(study, name), "light": light, "dark": dark})
-    return found
+def _figures(study: Study, report: Report) -> list[dict[str, Any]]:
+    row = report.published.get(str(study["recipe"]))
+    return [_figure(name, FIGURES[name][0], describe(study, name), both_themes(study, name, row)) for name in figures_of(study)]
+
+
+def _figure(name: str, title: str, alt: str, drawn: tuple[str, str] | None) -> dict[str, Any]:
+    light, dark = drawn or (None, None)
+    return {"name": name, "title": title, "alt": alt, "light": light, "dark": dark}
 
 
 def _publish(text: str, path: Path) -> None:

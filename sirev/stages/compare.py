@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sirev.margins import DIVERSITY_MARGIN, MARGIN
-from sirev.metrics.families import FAMILIES
+from sirev.margins import DIVERSITY_MARGIN, MARGIN, NEW_MARGIN
+from sirev.metrics.families import FAMILIES, likelihood
 from sirev.metrics.families.measures import Measures
 from sirev.parameters import semantic
 from sirev.stages.stage import Context, Stage
@@ -35,13 +35,15 @@ class CompareParameters:
     """Of the bootstrap and of the permutations."""
     from_draws: bool = semantic(default=False, absent_means=False)
     """Whether pass@1 is estimated from draws, no model having greedy answers."""
+    new_margin: float = semantic(default=NEW_MARGIN, absent_means=0.05)
 
 
 def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
     """`comparison.json`, as docs/report.md documents it.
 
     Inputs, for each run and t, as far as they were asked for: measures "METHOD/SEED/T/WHAT" with WHAT `greedy`, `draws`,
-    `train`, `ood/SUITE`, `ood_draws/SUITE`, `temperature/TEMPERATURE`, or the name of a family other than accuracy.
+    `train`, `ood/SUITE`, `ood_draws/SUITE`, `temperature/TEMPERATURE`, the name of a family other than accuracy, or
+    `likelihood/draws`.
     """
     # numpy and scipy, which a replay has no use for
     from sirev.metrics.comparison.compare import compare
@@ -63,7 +65,7 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
             return {name: rows for name in sorted(names) if (rows := measures(f"{at}/{prefix}/{name}")) is not None}
 
         greedy, draws, train = (measures(f"{at}/{what}") for what in ("greedy", "draws", "train"))
-        others = {name: rows for name in FAMILIES if (rows := measures(f"{at}/{name}")) is not None}
+        others = {name: rows for name in (*FAMILIES, likelihood.OF_DRAWS) if (rows := measures(f"{at}/{name}")) is not None}
         return Measures(
             greedy,
             draws,
@@ -82,6 +84,7 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
         margin=parameters.margin,
         diversity_margin=parameters.diversity_margin,
         diversity_counts=parameters.diversity_counts,
+        new_margin=parameters.new_margin,
         replicates=parameters.replicates,
         seed=parameters.seed,
         from_draws=parameters.from_draws,

@@ -52,7 +52,7 @@ def parameters_for(family: str, answers: str = "math") -> MeasureParameters:
 def run(parameters: MeasureParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
     """`measures.json`: {"problems": [{"id", "level", ...}]}, in the order of ids.
 
-    Inputs: `problems`, `completions`, `grades`.
+    Inputs: `problems`, `completions`, `grades`, and `scores` for a family that is about how likely answers are.
     """
     family = FAMILIES[parameters.family]
     assert family.measure is not None
@@ -61,8 +61,13 @@ def run(parameters: MeasureParameters, inputs: Mapping[str, Artifact], context: 
     rows = list(zip(inputs["completions"].rows("completions"), inputs["grades"].rows("grades"), strict=True))
     readable = any(grade["answer"] for _, grade in rows) or all(grade["reason"] in UNANSWERED for _, grade in rows)
     kind = AnswerType(parameters.answers, readable)
+    scores = (
+        {(s["problem_id"], s["draw"]): (s["tokens"], s["logprob"]) for s in inputs["scores"].rows("scores")}
+        if ("scores" in inputs)
+        else {}
+    )
     drawn = [
-        (problem, [_draw(*row, kind) for row in of_problem])
+        (problem, [_draw(*row, kind, scores) for row in of_problem])
         for problem, of_problem in groupby(rows, key=lambda row: str(row[0]["problem_id"]))
     ]
     work = _spread if family.costly and len(rows) >= SPREAD_FROM else _measured
@@ -71,8 +76,10 @@ def run(parameters: MeasureParameters, inputs: Mapping[str, Artifact], context: 
     return Output(files={"measures.json": canonical_json({"problems": problems})})
 
 
-def _draw(completion: Mapping[str, Any], grade: Mapping[str, Any], kind: AnswerType) -> Draw:
-    """A completion and its grade, as families read them."""
+def _draw(
+    completion: Mapping[str, Any], grade: Mapping[str, Any], kind: AnswerType, scores: Mapping[tuple[str, int], tuple[int, float]]
+) -> Draw:
+    """A completion, its grade and its score where it has one, as families read them."""
     return Draw(
         text=completion["text"],
         draw=completion["draw"],
@@ -83,6 +90,7 @@ def _draw(completion: Mapping[str, Any], grade: Mapping[str, Any], kind: AnswerT
         unanswered=grade["reason"] in UNANSWERED,
         ballot=ballot(grade["correct"], grade["answer"]) if kind.can_vote else None,
         program=extract.code(completion["text"]) or "" if kind.name == "code" else "",
+        score=scores.get((completion["problem_id"], completion["draw"])),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from sirev.parameters import semantic
 from sirev.stages.stage import Context, Stage
@@ -23,13 +24,23 @@ class SourceParameters:
     levels: list[int] = semantic()
     data_seed: int = semantic()
     style_weights: dict[str, float] = semantic()
+    question: Literal["forward", "inverse"] = semantic(default="forward", absent_means="forward")
+    disjoint: bool = semantic(default=False, absent_means=False)
 
 
 def run(parameters: SourceParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
     """A table `problems`: id, prompt, target (what follows the prompt in training), answer, level."""
     from sirev.tasks.core import arithmetic
 
-    rows = arithmetic.problems(parameters.split, parameters.n, parameters.levels, parameters.data_seed, parameters.style_weights)
+    rows = arithmetic.problems(
+        parameters.split,
+        parameters.n,
+        parameters.levels,
+        parameters.data_seed,
+        parameters.style_weights,
+        asked=parameters.question,
+        disjoint=parameters.disjoint,
+    )
     return Output(tables={"problems": Table(COLUMNS, rows, ("id",))})
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sirev.errors import BadInput
 from sirev.recipe import Method
 from sirev.store.artifacts import Artifact
-from sirev.study.evaluation import MeasureResults, evaluate
+from sirev.study.evaluation import MeasureResults, evaluate, scored_last
 from sirev.study.steps import ModelWeights, StepResult, Steps
 from sirev.training_kinds import SFT, TrainingKind
 
@@ -41,8 +41,13 @@ def self_improve(steps: Steps, method: Method) -> RunOutcome:
     """Algorithm 1, and what every M_t is asked."""
     notes: dict[int, str] = {}
     measures: dict[int, MeasureResults] = {}
+    first: ModelWeights | None = None
     for m in iterations(steps, method, notes):
-        measures[m.t] = evaluate(steps, m.t, m.model, m.draws)
+        first = first or m.model
+        measures[m.t] = evaluate(steps, m.t, m.model, m.draws, first=first)
+    assert first is not None
+    if 1 < m.t < steps.recipe.T:  # the run ended early
+        measures[m.t] |= scored_last(steps, m.t, m.model, first)
     return RunOutcome(steps.compare(method, measures), early_end(steps, max(measures), notes), notes)
 
 
@@ -78,6 +83,7 @@ def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[
 def first_models(steps: Steps) -> tuple[ModelWeights, StepResult, ModelWeights]:
     """M_0, D, and M_1 <- SFT(M_0 | D)."""
     steps.all_problems()
+    steps.overlap()
     m0 = steps.base_model()
     data = steps.gold_answers(m0)
     if trouble := degenerate(data):  # M_0's own rationales may all miss the answer

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from sirev.metrics.families import of_draws
-from sirev.study.step_names import drawn_suite, suite_split
-from sirev.study.steps import ModelWeights, StepResult, Steps
+from sirev.metrics.families import likelihood, of_draws
+from sirev.study.step_names import DRAWS, GREEDY_ANSWERS, drawn_suite, suite_split
+from sirev.study.steps import GradedAnswers, ModelWeights, StepResult, Steps
 
 MeasureResults = dict[str, StepResult]
 """What was measured -> its artifact, as `sirev.stages.compare` names them."""
+SCORED_DRAWS = 4
+"""Of M_1's draws so many per problem are scored: a perplexity is a mean over thousands of tokens, and needs no more."""
 
 
 def evaluate(
@@ -16,13 +18,15 @@ def evaluate(
     model: ModelWeights,
     training_draws: tuple[StepResult, StepResult] | None = None,
     *,
+    first: ModelWeights | None = None,
     again: bool = False,
     like_first: bool = False,
 ) -> MeasureResults:
     """Greedy answers for pass@1 (also on every OOD suite, by its own grader); draws for pass@N, coverage and diversity.
 
-    A null run's model has no training draws, and no sweep of temperatures. M_1 asked `again` answers anew. `like_first`: a null
-    run's model that stands beside M_1, so that it is asked all that M_1 is.
+    `first` is M_1, under which answers of M_1 and M_T are scored. A null run's model has no training draws, no sweep of
+    temperatures and no scores. M_1 asked `again` answers anew. `like_first`: a null run's model that stands beside M_1, so that
+    it is asked all that M_1 is.
     """
     asked = steps.recipe.evaluation
     at_an_end = like_first or t in (1, steps.recipe.T)
@@ -49,7 +53,26 @@ def evaluate(
         what = f"temperature/{temperature}"
         answers = steps.grade(t, what, steps.test_draws(t, model, temperature=temperature), asked.grader)
         measures[what] = steps.measure(t, what, "accuracy", answers)
+    if first is not None and t in (1, steps.recipe.T):
+        measures |= _scored(steps, t, greedy, draws, first)
     # Last: on a GPU another model takes the place of the one that answers.
     if (embedded := steps.embed(t, draws)) is not None:
         measures["embedding"] = embedded
+    return measures
+
+
+def scored_last(steps: Steps, t: int, model: ModelWeights, first: ModelWeights) -> MeasureResults:
+    """M_t's greedy answers scored under M_1, where a run ended at this t before T."""
+    greedy = steps.grade(t, "greedy", steps.greedy(t, model), steps.recipe.evaluation.grader)
+    return _scored(steps, t, greedy, None, first)
+
+
+def _scored(steps: Steps, t: int, greedy: GradedAnswers, draws: GradedAnswers | None, first: ModelWeights) -> MeasureResults:
+    """How likely M_t's greedy answers are under M_1, and at t = 1 also some of M_1's own draws."""
+    measures: MeasureResults = {}
+    if (scores := steps.score(t, GREEDY_ANSWERS, greedy, first)) is not None:
+        name = likelihood.FAMILY.name
+        measures[name] = steps.measure(t, name, name, greedy, scores)
+    if t == 1 and draws is not None and (scores := steps.score(t, DRAWS, draws, first, SCORED_DRAWS)) is not None:
+        measures[likelihood.OF_DRAWS] = steps.measure(t, likelihood.OF_DRAWS, likelihood.FAMILY.name, draws, scores)
     return measures

@@ -14,6 +14,7 @@ COMPARISON = "compare"
 BASE_MODEL = "model:0"
 PRETRAINED_MODEL = "pretrain:0"
 EMBEDDING_MODEL = "model/embedding"
+OVERLAP = "overlap"
 DRAWS, GREEDY_ANSWERS = "draws", "greedy"
 """Kinds of graded answers; the others are suites of other problems, SUITE (greedy) and SUITE/draws."""
 _SUITE, _DRAWN, _NULL, _COMMON = "ood/", f"/{DRAWS}", "null", "common/"
@@ -89,6 +90,11 @@ def grading_step(what: str, t: int) -> str:
 def measuring_step(what: str, t: int) -> str:
     """Statistics of some of M_t's answers."""
     return str(StepName("measure", what, t))
+
+
+def scoring_step(what: str, t: int) -> str:
+    """Log-probabilities of some of M_t's answers under M_1."""
+    return str(StepName("score", what, t))
 
 
 def embedding_step(t: int) -> str:

@@ -10,10 +10,26 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sirev.errors import BadInput
+from sirev.metrics.overlap import TRAINING
 from sirev.recipe import Recipe
 from sirev.recipe.sections import Architecture, Decoding, Grader, LevelsSuite, Lora, Optimisation, TaskSuite
 from sirev.seeds import derive_seed
-from sirev.stages import agree, compare, dataset, embed, grade, measure, model, pretrain, sample, select, source, train
+from sirev.stages import (
+    agree,
+    compare,
+    dataset,
+    embed,
+    grade,
+    measure,
+    model,
+    overlap,
+    pretrain,
+    sample,
+    score,
+    select,
+    source,
+    train,
+)
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact
 from sirev.store.local_files import LocalFiles
@@ -45,6 +61,10 @@ class Executor(Protocol):
     """Turns a named step into its artifact: by looking it up, by computing it, or (a plan) by saying which."""
 
     def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> StepResult: ...
+
+    def at_hand(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> bool:
+        """Whether a step is found, or can be computed here without computing anew an input whose files were given up."""
+        ...
 
     def provenance(self, name: str) -> Mapping[str, Any]:
         """What was recorded beside the artifact of a step; nothing where there is none."""
@@ -83,6 +103,7 @@ class Steps:
         self.recipe = recipe
         self.seed = seed
         self._do = executor.step
+        self._at_hand = executor.at_hand
         self._provenance = executor.provenance
         self._local = local
 
@@ -91,8 +112,8 @@ class Steps:
         task = self.recipe.task
         named = step_names.suite_of(split)
         suite = self.recipe.evaluation.ood[named] if named is not None else None
-        levels, n = (suite.levels, suite.problems) if isinstance(suite, LevelsSuite) else (None, None)
-        if made_from := task.generated(split, levels, n):
+        made_for = (suite.levels, suite.problems, suite.question) if isinstance(suite, LevelsSuite) else (None, None, "forward")
+        if made_from := task.generated(split, *made_for):
             made = source.SourceParameters(task.name, split, **made_from)
             return self._do(step_names.problems_step("source", split), source.STAGE, made, {})
         if isinstance(suite, TaskSuite):
@@ -107,9 +128,27 @@ class Steps:
 
     def all_problems(self) -> None:
         """All that the run will read: what is missing or broken shows before hours of training, not after."""
-        for split in ("train", self.recipe.evaluation.split, *map(step_names.suite_split, self.recipe.evaluation.ood)):
+        self.problems("train")
+        for split in self.evaluated_splits():
             self.problems(split)
         self.embedding_model()
+
+    def evaluated_splits(self) -> list[str]:
+        """The splits that models are asked: that of the evaluation, and those of the OOD suites."""
+        return [self.recipe.evaluation.split, *map(step_names.suite_split, self.recipe.evaluation.ood)]
+
+    def overlap(self) -> StepResult:
+        """What the training set, and the corpus of an M_0 made here, hold of the problems that models are asked."""
+        task, pretrained = self.recipe.task, self.recipe.model.pretrain
+        corpus = None
+        if pretrained is not None:
+            shares = pretrained.model_dump(include={"levels", "seed", "equations_share", "inverse_share"})
+            corpus = {"n": pretrained.sequences, **shares, **task.corpus_options()}
+        # Of the few words of the embedded task any eight stand somewhere in its corpus.
+        n = None if task.embedded else self.recipe.evaluation.overlap_n
+        inputs = {f"{overlap.PROBLEMS}{split}": self.problems(split) for split in self.evaluated_splits()}
+        parameters = overlap.OverlapParameters(task.name, n, corpus)
+        return self._do(step_names.OVERLAP, overlap.STAGE, parameters, {**inputs, TRAINING: self.problems("train")})
 
     def embedding_model(self) -> StepResult | None:
         """The model that answers are embedded by; None where nothing is."""
@@ -128,7 +167,8 @@ class Steps:
         if named.pretrain is None:
             return ModelWeights(self._do(step_names.BASE_MODEL, model.STAGE, model_parameters(named, self._local), {}))
         sizes = ArchitectureParameters(**(named.architecture or Architecture()).model_dump())
-        parameters = PretrainParameters(architecture=sizes, threads=2, **named.pretrain.model_dump())
+        made_from = {**named.pretrain.model_dump(), **self.recipe.task.corpus_options()}
+        parameters = PretrainParameters(architecture=sizes, threads=1, **made_from)
         return ModelWeights(self._do(step_names.PRETRAINED_MODEL, pretrain.STAGE, parameters, {}))
 
     def gold_answers(self, m0: ModelWeights) -> StepResult:
@@ -268,11 +308,32 @@ class Steps:
         grades = self._do(step_names.grading_step(what, t), grade.STAGE, grading_parameters(grader, self._local), inputs)
         return GradedAnswers(problems, completions, grades)
 
-    def measure(self, t: int, what: str, family: str, answers: GradedAnswers) -> StepResult:
-        """One family of statistics of M_t's answers."""
+    def measure(self, t: int, what: str, family: str, answers: GradedAnswers, scores: StepResult | None = None) -> StepResult:
+        """One family of statistics of M_t's answers, and of their scores where it is about these."""
         answers_are = "text" if self.answers == "letters" else self.answers
         parameters = measure.parameters_for(family, answers_are)
-        return self._do(step_names.measuring_step(what, t), measure.STAGE, parameters, answers.inputs())
+        inputs = answers.inputs() | ({"scores": scores} if scores is not None else {})
+        return self._do(step_names.measuring_step(what, t), measure.STAGE, parameters, inputs)
+
+    def score(self, t: int, what: str, answers: GradedAnswers, by: ModelWeights, draws: int | None = None) -> StepResult | None:
+        """How likely M_t's answers, `draws` of each problem at most, are under the model `by`.
+
+        None where the recipe asks for no scores, where a server samples, which gives none, and where they can't be had: a run
+        that was finished before there were scores is replayed without its model's files or its engine.
+        """
+        engine = self.recipe.engine
+        if not self.recipe.evaluation.score or engine.name == "server":
+            return None
+        parameters = score.ScoreParameters(
+            engine=engine.name,
+            dtype=engine.dtype,
+            chat_template=self.recipe.model.chat_template,
+            draws=draws,
+            options=self._engine_options(),
+        )
+        inputs = by.inputs("model") | {"problems": answers.problems, "completions": answers.completions}
+        step = (step_names.scoring_step(what, t), score.STAGE, parameters, inputs)
+        return self._do(*step) if self._at_hand(*step) else None
 
     def embed(self, t: int, answers: GradedAnswers) -> StepResult | None:
         """How unlike M_t's answers are by the recipe's embedding model; None where it has none."""
@@ -299,6 +360,7 @@ class Steps:
             margin=verdict.margin,
             diversity_margin=verdict.diversity_margin,
             diversity_counts=verdict.diversity_counts,
+            new_margin=verdict.new_margin,
         )
         inputs = {
             f"{method}/{self.seed}/{t}/{what}": artifact for t, found in measures.items() for what, artifact in found.items()
@@ -338,8 +400,12 @@ class Steps:
             stop=list(stop),
             chat_template=self.recipe.model.chat_template if chat is None else chat,
             repeat=1 if greedy and again else 0,
-            options={**engine.model_dump(exclude={"name", "dtype"}), "served": self.recipe.model.name},
+            options=self._engine_options(),
         )
         problems = self.problems(split)
         name = step_names.sampling_step(split, t, how)
         return problems, self._do(name, sample.STAGE, parameters, model.inputs("model") | {"problems": problems})
+
+    def _engine_options(self) -> dict[str, Any]:
+        """What only the engine itself understands: the same for whatever it is asked, so that it is started once."""
+        return {**self.recipe.engine.model_dump(exclude={"name", "dtype"}), "served": self.recipe.model.name}

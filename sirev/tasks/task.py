@@ -5,6 +5,7 @@ A task of sirev's own is one file in `sirev.tasks.core`; nothing else names it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -115,6 +116,11 @@ class Task(Section):
         base = split.partition("/")[0]
         return "train" if base == "dev" and "dev" not in cls.splits else base
 
+    @staticmethod
+    def normal_form(text: str) -> list[str]:
+        """The words and signs of a prompt by which problems are told to be the same, to see what training data hold of them."""
+        return re.findall(r"\w+|[-+*/=<>^%]", text.lower())
+
     @classmethod
     def size(cls, split: str, options: Mapping[str, Any]) -> int | None:
         """Published problems of a split under `options`; None if not known."""
@@ -168,9 +174,14 @@ class Task(Section):
         """Further choices that decide which problems come out, as part of the key."""
         return {}
 
-    def generated(self, split: str, levels: list[int] | None, n: int | None) -> dict[str, Any] | None:
-        """Parameters that the problems of a split are made from, with `n` and `levels` of a suite; None where they are read."""
+    def generated(self, split: str, levels: list[int] | None, n: int | None, question: str) -> dict[str, Any] | None:
+        """Parameters that the problems of a split are made from, with `n`, `levels` and `question` of a suite; None where they
+        are read."""
         return None
+
+    def corpus_options(self) -> dict[str, Any]:
+        """What the task, and not `model.pretrain`, decides about the corpus that a model made here learns from."""
+        return {}
 
     def answers(self, grader: str) -> Answers:
         """The kind of its answers under a grader."""

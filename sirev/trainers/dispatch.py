@@ -114,6 +114,8 @@ class PretrainParameters:
     learning_rate: float = semantic()
     warmup: float = semantic()
     seed: int = semantic()
+    inverse_share: float = semantic(default=0.0, absent_means=0.0)
+    disjoint: bool = semantic(default=False, absent_means=False)
     threads: int = operational(default=1)
 
 

@@ -37,7 +37,8 @@ def _pretrain(request: PretrainRequest, emit: Emit[Progress]) -> Log:
     set_seed(settings.seed)
     tokenizer = build_tokenizer()
     model = build_model(settings.architecture, tokenizer)
-    pairs = list(arithmetic.corpus(settings.sequences, settings.levels, settings.seed, settings.equations_share))
+    shares = settings.equations_share, settings.inverse_share
+    pairs = list(arithmetic.corpus(settings.sequences, settings.levels, settings.seed, *shares, settings.disjoint))
     examples = [
         (prompt, [*completion, tokenizer.eos_token_id])
         for prompt, completion in zip(

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from sirev.execution.run_ids import latest_realisation, realisation_id, run_id
 from sirev.recipe import load_recipe
+
+OLDER = Path(__file__).parent / "older"
+"""Recipes as they were before some fields were there."""
 
 
 def test_a_run_is_named_by_what_the_recipe_says_not_by_its_description() -> None:
@@ -19,14 +24,24 @@ def test_what_changes_no_result_is_in_no_runs_name() -> None:
 
 
 def test_fields_that_came_later_leave_the_names_of_older_runs_alone() -> None:
-    # As runs were named before there were temperatures, embeddings and verdicts in a recipe.
-    assert run_id(load_recipe("tiny"), "sft", 0) == "tiny-sft-s0-1dcc2f30"
-    assert run_id(load_recipe("tiny_smoke"), "dpo", 2) == "tiny_smoke-dpo-s2-a1c41dd4"
+    # As runs were named before there were temperatures, embeddings, verdicts and inverse questions in a recipe.
+    assert run_id(load_recipe(OLDER / "tiny.yaml"), "sft", 0) == "tiny-sft-s0-1dcc2f30"
+    assert run_id(load_recipe(OLDER / "tiny_smoke.yaml"), "dpo", 2) == "tiny_smoke-dpo-s2-a1c41dd4"
+
+
+def test_what_is_asked_and_what_is_kept_apart_are_in_a_runs_name() -> None:
+    changes = (
+        [],
+        ["task.disjoint=true"],
+        ["model.pretrain.inverse_share=0.1"],
+        ["evaluation.ood.levels_1_to_6.question=inverse"],
+    )
+    assert len({run_id(load_recipe(OLDER / "tiny.yaml", one), "sft", 0) for one in changes}) == len(changes)
 
 
 def test_draws_on_a_suite_are_in_a_runs_name_and_without_them_it_is_as_before_there_were_any() -> None:
     ids = [
-        run_id(load_recipe("tiny", [f"evaluation.ood.levels_1_to_6.{one}" for one in asked]), "sft", 0)
+        run_id(load_recipe(OLDER / "tiny.yaml", [f"evaluation.ood.levels_1_to_6.{one}" for one in asked]), "sft", 0)
         for asked in ([], ["draws=null"], ["draws=8"], ["draws=16"], ["draws=8", "draws_at=every"])
     ]
     assert ids[0] == ids[1] == "tiny-sft-s0-1dcc2f30"

@@ -1,100 +1,125 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from sirev.metrics.intervals import Resamples
-from sirev.metrics.pass_at_n import pass_at_n
-from sirev.metrics.reroll import Counts, _Floats, chance_below, reroll_parts
+from sirev.metrics.reroll import Luck, against_luck, luck, subset_means
+
+Floats = npt.NDArray[np.float64]
+DRAWS = 32
 
 
-def reroll(n: Counts, c: Counts, ks: Sequence[int]) -> _Floats:
-    """The re-roll curve at each N of `ks`, (K,), as a comparison makes it of its parts; NaN where no draw is right."""
-    numerators, weights = reroll_parts(n, c, ks)
-    present = ~np.isnan(numerators)
-    above = np.where(present, numerators, 0.0).sum(axis=0)
-    below = np.where(present, weights[:, None], 0.0).sum(axis=0)
-    curve: _Floats = np.divide(above, below, out=np.full(len(ks), np.nan), where=below > 0)
-    return curve
+def wrong_problems(rng: np.random.Generator, problems: int) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Chances of the problems that M_1 gets wrong greedily, its likeliest answer, and right draws of `DRAWS`."""
+    chance = 1 / (1 + np.exp(-rng.normal(-1.5, 2.5, problems)))
+    chance = chance[rng.random(problems) > chance**1.5]
+    return chance, rng.binomial(DRAWS, chance)
 
 
-def test_it_is_pass_at_n_of_the_other_draws_where_each_right_draw_is_the_one_more() -> None:
-    n, c, k = 5, np.array([0, 1, 3, 5]), 2
-    told = []
-    for right in c:
-        draws = [True] * right + [False] * (n - right)
-        for taken in range(n):
-            if draws[taken]:
-                others = draws[:taken] + draws[taken + 1 :]
-                told.append(pass_at_n(n - 1, sum(others), k))
-    assert reroll(np.full(4, n), c, [k])[0] == pytest.approx(np.mean(told))
+def test_luck_prefers_what_is_often_solved_and_may_gain_what_never_was() -> None:
+    c = np.array([0] * 20 + [1, 3, 8, 16, 31, 32])
+    chances = luck(np.full(26, 32), c, 4)
+    assert chances.sum() == pytest.approx(4)
+    assert chances[0] > 0
+    assert (np.diff(chances[19:]) >= 0).all()
+    assert chances[-1] < 1
 
 
-def test_worked_by_hand() -> None:
-    # c = 1: the one right draw is the one more, the others hold none. c = 2: one of the 3 others is right.
-    assert reroll(np.array([4, 4]), np.array([1, 2]), [1, 2]).tolist() == pytest.approx([2 * (1 / 3) / 3, 2 * (2 / 3) / 3])
-
-
-def test_it_predicts_m1_on_what_a_redrawn_greedy_answer_gains() -> None:
-    """M_1 again, one answer a problem: its "improvement set" is what luck solves, and the curve is M_1's pass@N there."""
+@pytest.mark.parametrize("factor", [1.0, 10.0])
+def test_it_is_pass_at_n_on_what_luck_gains_whose_chances_are_known(factor: float) -> None:
+    """Not 1 to 6 points too low, as odds of (c + 1/2) / (n - c + 1/2) and a draw left out would make it."""
     rng = np.random.default_rng(0)
-    problems, n, ks = 400_000, 16, [1, 2, 4, 8]
-    chance = rng.beta(0.4, 0.8, problems)
-    c = rng.binomial(n, chance)
-    gained = rng.random(problems) < chance
-    from sirev.metrics.pass_at_n import pass_at_n_table
+    errors = []
+    for _ in range(12):
+        chance, c = wrong_problems(rng, 1_500)
+        odds = factor * chance / (1 - chance)
+        true = odds / (1 + odds)
+        n = np.full(len(c), DRAWS)
+        chances = luck(n, c, round(true.sum()))
+        from sirev.metrics.pass_at_n import pass_at_n_table
 
-    on_gained = pass_at_n_table(np.full(problems, n), c, ks)[gained].mean(axis=0)
-    on_all = pass_at_n_table(np.full(problems, n), c, ks).mean(axis=0)
-    curve = reroll(np.full(problems, n), c, ks)
-    assert curve == pytest.approx(on_gained, abs=0.004)
-    assert (curve > on_all + 0.1).all()  # what luck gains is easy: the reason for this control
-
-
-def test_parts_make_the_curve_and_its_replicates() -> None:
-    n, c = np.full(6, 8), np.array([0, 1, 2, 4, 7, 8])
-    parts, weights = reroll_parts(n, c, [2, 4])
-    assert parts.sum(axis=0) / weights.sum() == pytest.approx(reroll(n, c, [2, 4]))
-    drawn = np.random.default_rng(2).integers(0, 6, size=(20, 6))
-    expected = np.array([reroll(n[row], c[row], [2, 4]) for row in drawn])
-    assert Resamples(6, seed=2, replicates=20).ratios(parts, weights) == pytest.approx(expected)
+        told = chances @ pass_at_n_table(n, c, [8])[:, 0] / chances.sum()
+        errors.append(told - true @ (1 - (1 - chance) ** 8) / true.sum())
+    assert abs(np.mean(errors)) < 0.005
 
 
-def test_unequal_numbers_of_draws_weigh_a_problem_by_its_chance() -> None:
-    # Both have an even chance; 2 of 4 draws and 4 of 8. One more draw solves each equally often.
-    single = [reroll(np.array([n]), np.array([c]), [1])[0] for n, c in ((4, 2), (8, 4))]
-    assert reroll(np.array([4, 8]), np.array([2, 4]), [1])[0] == pytest.approx(np.mean(single))
-    # N = 4 is more than the 3 others of the first: it is left out.
-    assert reroll(np.array([4, 8]), np.array([2, 4]), [4])[0] == pytest.approx(reroll(np.array([8]), np.array([4]), [4])[0])
+def test_subsets_have_the_size_and_the_distribution_of_independent_gains_of_that_number() -> None:
+    chances, values = np.array([0.1, 0.1, 0.5, 0.9, 0.3]), np.array([0.0, 0.0, 0.25, 1.0, 0.5])
+    found = subset_means(np.column_stack([values, np.ones(5)]), chances, 2, 0, 40_000)
+    assert (found[:, 1] == 1.0).all()
+    odds = chances / (1 - chances)
+    weight = {pair: odds[list(pair)].prod() for pair in combinations(range(5), 2)}
+    expected: dict[float, float] = {}
+    for pair, one in weight.items():
+        mean = float(values[list(pair)].mean())
+        expected[mean] = expected.get(mean, 0.0) + one / sum(weight.values())
+    drawn, share = np.unique(found[:, 0], return_counts=True)
+    assert set(drawn) == set(expected)
+    assert share / 40_000 == pytest.approx([expected[float(mean)] for mean in drawn], abs=0.01)
 
 
-def test_no_right_draw_has_no_curve() -> None:
-    assert np.isnan(reroll(np.array([4, 4]), np.array([0, 0]), [1, 2])).all()
-    assert np.isnan(reroll(np.array([], dtype=int), np.array([], dtype=int), [1])).all()
-    assert np.isnan(reroll(np.array([4]), np.array([2]), [4])).all()
+def told(n: Any, c: Any, gained: Any, seed: int = 0, replicates: int = 400) -> Luck:
+    return against_luck(np.asarray(n), np.asarray(c), np.asarray(gained), [8], seed, replicates)[0]
 
 
-def gains(rng: np.random.Generator, problems: int, new: float) -> float:
-    """p for a second model that re-rolls M_1, or whose gains are, in the share `new`, of problems taken at random."""
-    chance = rng.beta(0.4, 1.2, problems)
-    wrong = rng.random(problems) >= chance  # M_1's greedy answer
-    c = rng.binomial(64, chance)[wrong]
-    gained = rng.random(wrong.sum()) < np.where(rng.random(wrong.sum()) < new, 0.4, chance[wrong])
-    if not gained.any():
-        return 1.0
-    return chance_below(np.full(len(c), 64), c, gained, 8, int(rng.integers(2**31)), 200)
+def studies(number: int, problems: int, new: float, seed: int, replicates: int = 300) -> list[Luck]:
+    """M_2 gains what luck gives, but in the share `new` problems that M_1 solves in less than 1 % of draws."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(number):
+        chance, c = wrong_problems(rng, problems)
+        gained = rng.random(len(chance)) < (1 - new) * chance
+        hard = np.flatnonzero((chance < 0.01) & ~gained)
+        gained[rng.choice(hard, min(len(hard), rng.binomial(round(chance.sum()), new)), replace=False)] = True
+        found.append(told(np.full(len(c), DRAWS), c, gained, int(rng.integers(2**31)), replicates))
+    return found
 
 
-def test_re_rolling_is_rarely_called_new_and_gains_beyond_reach_are() -> None:
-    rng = np.random.default_rng(1)
-    for problems in (20, 200):
-        assert np.mean([gains(rng, problems, 0.0) <= 0.05 for _ in range(400)]) < 0.08
-    assert np.mean([gains(rng, 200, 0.7) <= 0.05 for _ in range(100)]) > 0.8
+def test_luck_is_rarely_called_new_and_often_selected() -> None:
+    found = studies(100, 1_300, 0.0, 1)
+    assert np.mean([one.p <= 0.05 for one in found]) < 0.1  # 5 %, and two standard errors
+    assert np.mean([one.bound < 0.05 for one in found]) > 0.6
+    assert np.mean([one.p <= 0.05 for one in studies(200, 60, 0.0, 2)]) < 0.09
 
 
-def test_one_problem_gained_that_was_never_solved_is_no_evidence() -> None:
-    c = np.array([0] * 10 + [5] * 10)
-    gained = np.arange(20) == 0
-    assert chance_below(np.full(20, 64), c, gained, 8, 1) > 0.05
+def test_a_tenth_of_new_problems_is_found_and_never_called_selected() -> None:
+    found = studies(60, 1_300, 0.1, 3)
+    assert np.mean([one.p <= 0.05 for one in found]) > 0.8
+    assert np.mean([one.bound < 0.05 for one in found]) == 0
+
+
+def test_five_points_too_few_are_called_selected_in_few_studies() -> None:
+    found = studies(100, 1_300, 0.06, 4)
+    assert np.mean([one.shortfall["value"] for one in found]) == pytest.approx(0.05, abs=0.01)
+    assert np.mean([one.bound < 0.05 for one in found]) < 0.1
+    few = studies(200, 60, 0.06, 5)
+    assert np.mean([one.bound < 0.05 for one in few]) < 0.08
+
+
+def test_one_problem_gained_that_was_never_solved_is_no_evidence_where_many_are_nearly_out_of_reach() -> None:
+    found = told([32] * 100, [0] * 90 + [1] * 10, np.arange(100) == 0)
+    assert found.p > 0.05
+
+
+def test_what_is_easier_than_luck_falls_short_by_less_than_nothing() -> None:
+    found = told([32] * 60, [0] * 20 + [2] * 20 + [30] * 20, np.arange(60) >= 40)
+    assert found.shortfall["value"] < 0
+    assert found.p == 1.0
+
+
+def test_problems_may_have_different_numbers_of_draws_and_all_of_them_right() -> None:
+    n, c = np.array([16, 32, 64] * 20), np.array([0, 8, 64] * 20)
+    found = told(n, c, np.arange(60) % 2 == 0)
+    assert 0 < found.reroll["low"] <= found.reroll["value"] <= found.reroll["high"] < 1
+    assert found == told(n, c, np.arange(60) % 2 == 0)
+    assert (found.reroll["n"], found.shortfall["n"]) == (60, 30)
+
+
+def test_luck_needs_a_choice() -> None:
+    for gained in (np.zeros(3, dtype=bool), np.ones(3, dtype=bool)):
+        with pytest.raises(ValueError, match="luck has no choice"):
+            told([16] * 3, [1, 2, 3], gained)

@@ -39,39 +39,86 @@ def outcome(
     value: float | None, is_: str, p: float | None, margin: float = 0.03, half: float = 0.02, **more: Any
 ) -> dict[str, Any]:
     difference = stat(value, half, "no suite was evaluated")
-    return {"difference": difference, "p": p, "holm": p, "is": is_, "margin": margin, "smallest": 0.029, "base": 0.418, **more}
+    within = None if value is None else [value - 0.8 * half, value + 0.8 * half]
+    return {"difference": difference, "within": within, "p": p, "holm": p, "is": is_, "margin": margin, "smallest": 0.029,
+            "base": 0.418, "bound": within and within[0], "shrank": None, "test": None, **more}  # fmt: skip
+
+
+def new_or_selected(word: str) -> dict[str, Any]:
+    values = {"solved": 0.96, "m1_pass_at_n": 0.76, "reroll": 0.75, "shortfall": -0.01}
+    found = {"is": word, "N": 8, "largest": 32, "size": 108, "bound": 0.01, "margin": 0.05, "p": 0.9, "holm": 1.0, "reason": None}
+    return {**found, **{name: stat(value) for name, value in values.items()}}
+
+
+def observed(outcomes: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    said = {"up": "ROSE", "held": "HELD", "down": "FELL", "open": "OPEN"}
+    found = [(name, outcomes[name]["is"]) for name in names if name in outcomes and outcomes[name]["is"] in said]
+    word = next((said[move] for move in ("down", "open", "up", "held") if move in dict(found).values()), "not measured")
+    decided = [name for name, move in found if said[move] == word]
+    return {"is": word, "decided": decided, "open": [], "reason": None if found else "no draws were given"}
+
+
+def observations(outcomes: dict[str, Any], new: str = "SELECTED") -> dict[str, Any]:
+    suites = [name for name in outcomes if name.startswith("ood")]
+    return {"new_or_selected": new_or_selected(new), "variety": observed(outcomes, ["distinct"]),
+            "other_problems": observed(outcomes, suites), "reach": observed(outcomes, ["pass_at_n"])}  # fmt: skip
+
+
+def run_of(method: str, **more: Any) -> dict[str, Any]:
+    """A run with what cards read of its last model."""
+    last = {"t": 5, "against_m1": {}, "ood": {}, "improvement_set": {"size": 108},
+            "lost_set": {"size": 9}, "reach": {"gained": 2, "lost": 9},
+            "voting": {"N": 32, "first": stat(0.638), "share": stat(0.61)},
+            "likelihood": {"gained": stat(1.27), "first": {"draws": stat(1.48)}}}  # fmt: skip
+    return {
+        "id": f"{method}-s0",
+        "label": method,
+        "method": method,
+        "seed": 0,
+        "null": False,
+        "parameters": "full",
+        "steps": None,
+        "iterations": [last],
+        **more,
+    }
 
 
 def comparison() -> dict[str, Any]:
     def verdict(method: str, word: str, narrower: bool, reason: str, outcomes: dict[str, Any], **more: Any) -> dict[str, Any]:
-        return {"method": method, "seed": 0, "t": 5, "verdict": word, "narrower": narrower, "reason": reason,
-                "outcomes": outcomes, "null": "no null run", "noise": None, **more}  # fmt: skip
+        return {"method": method, "seed": 0, "t": 5, "verdict": word, "possible": word.split(" or "), "narrower": narrower,
+                "reason": reason, "outcomes": outcomes, "observations": observations(outcomes), "observed": 1 + narrower,
+                "observable": 3, "null": "no null run", "noise": None, **more}  # fmt: skip
 
     up = outcome(0.071, "up", 0.0000412, test="McNemar, exact")
     return {
-        "schema": 2, "problems": 1319, "answers": "math", "headline": 32,
-        "settings": {"margin": 0.03, "diversity_margin": 0.1, "diversity_counts": False, "replicates": 10_000},
+        "schema": 3, "problems": 1319, "answers": "math", "headline": 32,
+        "settings": {"margin": 0.03, "diversity_margin": 0.1, "new_margin": 0.05, "diversity_counts": False,
+                     "replicates": 10_000},
+        "runs": [run_of("sft"), run_of("dpo")],
         "verdicts": [
-            verdict("sft", "reversal", True, "Greedy pass@1 went up while pass@32 and OOD accuracy went down.", {
+            verdict("sft", "reversal", True, "pass@1 rose; pass@N fell.", {
                 "ood/math-algebra": outcome(-0.041, "down", 0.011), "pass_at_1": up, "pass_at_n": outcome(-0.052, "down", 0.0021),
                 "distinct": outcome(-0.112, "down", 0.0004, 0.045, 0.03, base=0.45)},
                 null="retrain, K = 3", noise={"gained": [31, 28, 33], "lost": [30, 29, 35]}),
-            verdict("dpo", "progress", False, "Greedy pass@1 went up; pass@32 and OOD accuracy stayed the same.", {
-                "pass_at_1": up, "pass_at_n": outcome(0.004, "same", 0.6, half=0.013),
-                "ood/math-algebra": outcome(0.012, "same", 0.4, half=0.015),
-                "distinct": outcome(-0.003, "same", 0.81, 0.045, 0.03, base=0.45)}),
-            verdict("sft-dpo", "can't tell", False, "Greedy pass@1 is neither known to have moved nor to have stayed.", {
-                "pass_at_1": outcome(0.021, "can't tell", 0.12, half=0.028),
-                "pass_at_n": outcome(-0.004, "same", 0.7, half=0.012),
+            verdict("dpo", "progress", False, "pass@1 rose; pass@N held; accuracy on math-algebra held.", {
+                "pass_at_1": up, "pass_at_n": outcome(0.004, "held", 0.6, half=0.013),
+                "ood/math-algebra": outcome(0.012, "held", 0.4, half=0.015),
+                "distinct": outcome(-0.003, "held", 0.81, 0.045, 0.03, base=0.45)}),
+            verdict("sft-dpo", "progress or no change", False, "pass@1 is open.", {
+                "pass_at_1": outcome(0.021, "open", 0.12, half=0.028),
+                "pass_at_n": outcome(-0.004, "held", 0.7, half=0.012),
                 "ood/math-algebra": outcome(None, "not measured", None),
-                "distinct": outcome(-0.01, "same", 0.5, 0.045, 0.025, base=0.45)}),
-            verdict("<b>own</b>", "regress", True, "Greedy pass@1 went down. <script>window.hacked = 6</script>", {
+                "distinct": outcome(-0.01, "held", 0.5, 0.045, 0.025, base=0.45)}),
+            verdict("<b>own</b>", "regress", True, "pass@1 fell. <script>window.hacked = 6</script>", {
                 "pass_at_1": outcome(-0.09, "down", 0.0001)}),
         ],
         "methods": [
-            {"method": "sft", "seeds": [0, 1, 2], "claim": "reversal", "reason": "All three seeds say reversal.",
-             "mean": {"pass_at_1": {"difference": stat(0.068, 0.015), "seeds": stat(0.068, 0.03)}}},
-            {"method": "dpo", "seeds": [0], "claim": None, "reason": "One seed; a claim needs three that agree.", "mean": {}},
+            {"method": "sft", "seeds": [0, 1, 2], "claim": "reversal", "possible": ["reversal"], "verdicts": ["reversal"] * 3,
+             "reason": "pass@1 rose; pass@N fell.", "observations": observations({}), "observed": 1, "observable": 1,
+             "mean": {"pass_at_1": {**outcome(0.068, "up", 0.001, half=0.015), "seeds": stat(0.068, 0.03), "noise": None}}},
+            {"method": "dpo", "seeds": [0], "claim": None, "possible": ["progress"], "verdicts": ["progress"],
+             "observations": observations({}), "observed": 1, "observable": 1,
+             "reason": "1 seed of the 3 that a claim needs", "mean": {}},
         ],
     }  # fmt: skip
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,49 +17,101 @@ def screen(*studies: dict[str, Any], asked: str = "") -> list[str]:
     return as_text(headline(studies, asked)).splitlines()
 
 
+def words(*studies: dict[str, Any]) -> str:
+    """The screen in one line."""
+    return " ".join(" ".join(screen(*studies)).split())
+
+
 def test_three_methods_fit_one_screen() -> None:
     made = shown(
         study(np.random.default_rng(1), 400, later=0.2, ood=-0.2, methods=("sft", "dpo", "sft-dpo"), distinct=(0.6, 0.3))
     )
     lines = screen(made)
-    assert len(lines) <= 26
+    assert len(lines) <= 44
     assert all(len(line) <= WIDTH for line in lines)
     text = " ".join(" ".join(lines).split())
-    assert text.startswith("r: 400 test problems, M_1 → M_2, seed 0")
-    assert "Verdict: reversal, narrower (sft, dpo, sft-dpo)" in text
-    assert "pass@1 rose; accuracy on suite fell (95% CI in points: sft -" in text
-    assert "1 seed; claims about a method need 3. No null run." in text
+    assert text.startswith("r: 400 test problems, M_1 → M_2, seed 0 sft pass@1 ")
+    assert len(re.findall("SELF-IMPROVEMENT REVERSAL, [23] of 3", text)) == 3
+    assert len(re.findall("2 variety +FELL +of 8 right answers 60.0 → 30.0% differ", "\n".join(lines))) == 3
+    assert "3 other problems FELL suite: greedy " in text
+    assert "1 seed; claims about a method need 3. No null run" in text
 
 
-def test_what_went_up_or_down_is_marked_and_styled() -> None:
-    made = shown(study(np.random.default_rng(1), 400, later=0.2, ood=-0.2))
-    pieces = {text.strip(): style for line in headline([made]) for text, style in line}
-    assert {style for text, style in pieces.items() if text.endswith(" up")} == {"up"}
-    assert {style for text, style in pieces.items() if text.endswith(" down")} == {"down"}
+def test_what_an_observation_found_is_styled() -> None:
+    made = shown(study(np.random.default_rng(1), 400, later=0.2, ood=-0.2, distinct=(0.6, 0.3)))
+    styles = {text.strip(): style for line in headline([made]) for text, style in line if text.strip()}
+    assert {styles["FELL"], styles["ROSE"]} == {"down", "up"}
+    assert next(style for text, style in styles.items() if text.startswith("SELF-IMPROVEMENT")) == "down"
 
 
-def test_an_inconclusive_change_has_its_interval_and_the_smallest_that_would_show() -> None:
-    made = shown(study(np.random.default_rng(3), 60, later=0.0))
-    text = " ".join(" ".join(screen(made)).split())
-    assert "Verdict: undecided pass@1" in text
-    assert "pass@32 is inconclusive (" in text
-    assert " points, 95% CI " in text
-    assert "With 60 problems pass@32 must change by about" in text
-    assert "can't" not in text
+def test_an_outcome_has_the_bound_that_decided() -> None:
+    held = words(shown(study(np.random.default_rng(1), 1000, later=0.05)))
+    assert re.search(r"reach on test HELD pass@32 [\d.]+ → [\d.]+%; a loss of 1.0 points is excluded", held)
+    assert "a loss of 10% is excluded" in held
+    few = words(shown(study(np.random.default_rng(3), 60)))
+    assert re.search(r"INCONCLUSIVE, \d of 3", few)
+    assert re.search(r"a loss of [\d.]+ points is not excluded: [\d.]+ are possible", few)
+    assert "can't" not in few
 
 
-def test_seeds_are_averaged_and_disagreement_is_said() -> None:
-    made = shown(study(np.random.default_rng(1), 300, later=0.2, ood=-0.2, seeds=(0, 1, 2)))
+def test_of_several_seeds_what_is_pooled_over_them_is_shown_and_the_word_of_each() -> None:
+    made = shown(study(np.random.default_rng(1), 300, later=0.2, ood=-0.2, distinct=(0.6, 0.3), seeds=(0, 1, 2)))
     lines = screen(made)
-    assert sum(line.startswith("  sft ") for line in lines) == 1
+    assert sum(line.startswith("sft ") for line in lines) == 1
     assert "seeds 0, 1, 2" in lines[0]
     assert not any("--seed" in line for line in lines)
-    many = screen(shown(study(np.random.default_rng(1), 300, later=0.2, methods=("sft", "dpo", "sft-dpo"), seeds=(0, 1, 2))))
-    assert len(many) <= 30
-    assert all(len(line) <= WIDTH for line in many)
-    text = " ".join(" ".join(many).split())
-    assert "and 5 more" in text
-    assert "(sft, dpo, sft-dpo)" in text
+    assert "Seeds 0, 1, 2: each reversal" in words(made)
+    (claim,) = made["methods"]
+    value = claim["mean"]["pass_at_1"]["difference"]["value"]
+    assert f"({100 * value:+.1f} [" in words(made)
+
+
+def test_variety_that_does_not_count_is_said() -> None:
+    made = shown(study(np.random.default_rng(1), 300, later=0.2, distinct=(0.6, 0.3)))
+    assert "not counted" not in words(made)
+    made["settings"]["diversity_counts"] = False
+    assert re.search(r"2 variety FELL of 8 right answers .*; not counted", words(made))
+
+
+def test_a_suite_without_room_to_fall_is_at_the_floor() -> None:
+    made = shown(study(np.random.default_rng(1), 300, later=0.2))
+    outcome = made["verdicts"][0]["outcomes"]["ood/suite"]
+    outcome |= {"base": 0.04, "is": "held"}
+    outcome["difference"] |= {"value": 0.0}
+    made["verdicts"][0]["observations"]["other_problems"] |= {"is": "HELD", "decided": ["ood/suite"]}
+    assert "suite: greedy 4.0 → 4.0%, at the floor" in words(made)
+
+
+def test_several_suites_are_named_those_that_decided_first() -> None:
+    made = shown(study(np.random.default_rng(1), 400, later=0.2, ood=-0.2))
+    for verdict in made["verdicts"]:
+        for name in ("a", "b", "c"):
+            verdict["outcomes"][f"ood/{name}"] = {**verdict["outcomes"]["ood/suite"], "is": "open"}
+    said = words(made)
+    assert said.index("suite: greedy") < said.index("a: greedy")
+    assert "and 1 more" in said
+
+
+def test_a_method_without_suites_says_that_they_were_not_measured() -> None:
+    (run,) = study(np.random.default_rng(1), 60)
+    alone = {t: replace(model, ood={}) for t, model in run.models.items()}
+    said = words(shown([replace(run, models=alone)]))
+    assert "3 other problems – not measured: the study has no suite of other problems" in said
+
+
+def test_of_one_sample_per_problem_reach_was_not_measured() -> None:
+    made = shown(study(np.random.default_rng(1), 60, n=1, later=0.2, seeds=(0, 1)))
+    tables = verdicts([made])
+    assert not any("B pass@1" in cell for table in tables for row in table.rows for cell in row)
+    assert "B" not in re.findall(r'<span class="letter">(.)</span>', verdicts_as_html(made))
+
+
+def test_a_narrow_screen_breaks_between_words() -> None:
+    made = shown(study(np.random.default_rng(1), 400, later=0.2, ood=-0.2, methods=("sft", "sft-dpo"), distinct=(0.6, 0.3)))
+    wide, narrow = headline([made]), headline([made], width=56)
+    assert all(len(line.rstrip()) <= 56 for line in as_text(narrow).splitlines() if "sirev report" not in line)
+    left_out = {"figures,", "tables,", "every", "answer", "table"}  # what the commands give
+    assert set(as_text(wide).split()) <= {*as_text(narrow).split()} | left_out
 
 
 def test_completions_made_elsewhere_go_by_their_step_names_without_method_seed_or_null_run() -> None:
@@ -88,20 +141,6 @@ def test_without_a_model_after_the_first_there_is_no_verdict() -> None:
     assert "sft, seed 0: stopped at no example was selected" in text
 
 
-def test_several_suites_have_one_column_and_a_long_name_is_cut() -> None:
-    made = shown(study(np.random.default_rng(1), 400, later=0.2, ood=-0.2))
-    for verdict in made["verdicts"]:
-        verdict["outcomes"]["ood/other"] = {**verdict["outcomes"]["ood/suite"], "is": "can't tell"}
-    made["suites"] = ["other", "suite"]
-    text = as_text(headline([made]))
-    assert "2 suites" in text
-    assert "1 down, 1 ?" in text
-    for verdict in made["verdicts"]:
-        verdict["outcomes"]["ood/a_suite_of_a_long_name"] = verdict["outcomes"].pop("ood/suite")
-    made["suites"] = ["a_suite_of_a_long_name"]
-    assert "a_suite_of_a_lo…" in as_text(headline([made]))
-
-
 def test_a_page_is_offered_for_one_study_alone() -> None:
     made = shown(study(np.random.default_rng(1), 60))
     assert "report html" in as_text(headline([made]))
@@ -115,48 +154,3 @@ def test_null_runs_alone_are_named_as_such() -> None:
     assert text.startswith("r: 60 test problems, M_1 → M_2, seed 0\n")
     assert "No verdict: null runs alone are shown; ask for the runs of a method too." in text
     assert no_verdict(made) in summary([made]).notes
-
-
-def test_a_negative_part_of_agreement_is_what_it_takes_away() -> None:
-    made = shown(study(np.random.default_rng(1), 200, later=0.2, distinct=(0.6, 0.3)))
-    text = " ".join(as_text(headline([made])).split())
-    assert " points more likely to agree: " in text
-    split = made["runs"][0]["iterations"][-1]["split"]["equations"]
-    for part in split["narrowing"].values():
-        part["value"] = 0.011 if part["value"] is not None else None
-    split["composition"]["value"] = -0.2
-    text = " ".join(as_text(headline([made])).split())
-    assert "from a changed mix of right and wrong, less " in text
-    assert "because answers of one kind grew more varied." in text
-
-
-def test_an_interval_without_zero_that_holms_correction_leaves_inconclusive_says_so() -> None:
-    made = shown(study(np.random.default_rng(3), 60, later=0.0))
-    outcome = made["verdicts"][0]["outcomes"]["pass_at_n"]
-    outcome |= {"is": "can't tell", "holm": 0.18}
-    outcome["difference"] |= {"value": 0.025, "low": 0.005, "high": 0.05}
-    reason = "pass@32 is inconclusive after Holm's correction (p=0.180; +2.5 points, 95% CI +0.5 to +5.0)"
-    assert reason in " ".join(" ".join(screen(made)).split())
-    outcome["difference"]["low"] = -0.005
-    assert "pass@32 is inconclusive (+2.5 points, 95% CI -0.5 to +5.0)" in " ".join(" ".join(screen(made)).split())
-
-
-def test_of_one_sample_per_problem_pass_at_n_is_left_out_and_said_to_take_more() -> None:
-    made = shown(study(np.random.default_rng(1), 60, n=1, later=0.2, seeds=(0, 1)))
-    text = " ".join(" ".join(screen(made)).split())
-    assert text.count("pass@1 %") == 1
-    assert "pass@N takes more than one sample per problem" in text
-    assert "pass@1 must change" not in text
-    tables = verdicts([made])
-    assert not any("B pass@1" in cell for table in tables for row in table.rows for cell in row)
-    assert "B" not in re.findall(r'<span class="letter">(.)</span>', verdicts_as_html(made))
-
-
-def test_a_narrow_screen_breaks_between_words_and_moves_columns_below() -> None:
-    made = shown(study(np.random.default_rng(1), 400, later=0.2, ood=-0.2, methods=("sft", "sft-dpo"), distinct=(0.6, 0.3)))
-    wide, narrow = headline([made]), headline([made], width=44)
-    assert all(len(line.rstrip()) <= 44 for line in as_text(narrow).splitlines() if "sirev report" not in line)
-    left_out = {"figures,", "tables,", "every", "answer", "table"}  # what the commands give
-    assert set(as_text(wide).split()) <= {*as_text(narrow).split()} | left_out
-    cells = {text.strip() for line in wide for text, style in line if style in ("up", "down")}
-    assert cells == {text.strip() for line in narrow for text, style in line if style in ("up", "down")}

@@ -124,16 +124,15 @@ def test_csv_holds_the_verdicts_and_its_number_columns_are_numbers(smoke: Study,
         for column in ("value", "low", "high", "n", "p"):
             assert row[column] != "-0.0"
             assert row[column] == "" or float(row[column]) is not None
-    words = {"can't tell": "inconclusive", "same": "held"}
     said = {(row["method"], row["statistic"]): row for row in rows if row["statistic"].startswith("verdict")}
     for verdict in told.studies[0]["verdicts"]:
-        assert said[verdict["method"], "verdict"]["text"] == (
-            "undecided" if verdict["verdict"] == "can't tell" else verdict["verdict"]
-        )
+        assert said[verdict["method"], "verdict"]["text"] == verdict["verdict"]
+        observed = said[verdict["method"], "verdict.observations.variety"]
+        assert observed["text"] == verdict["observations"]["variety"]["is"]
         outcome = verdict["outcomes"]["pass_at_n"]
         row = said[verdict["method"], "verdict.pass_at_n"]
         assert [float(row[k]) for k in ("value", "low", "high")] == [outcome["difference"][k] for k in ("value", "low", "high")]
-        assert (float(row["p"]), row["text"]) == (outcome["holm"], words.get(outcome["is"], outcome["is"]))
+        assert (float(row["p"]), row["text"]) == (outcome["holm"], outcome["is"])
 
 
 def test_markdown_is_well_formed(smoke: Study) -> None:

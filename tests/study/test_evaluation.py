@@ -12,9 +12,11 @@ from sirev.stages.stage import Stage
 from sirev.store.local_files import LocalFiles
 from sirev.store.objects import Objects
 from sirev.study.algorithm import self_improve
+from sirev.study.evaluation import SCORED_DRAWS
 from sirev.study.nulls import follow
 from sirev.study.steps import Planned, StepResult, Steps
 
+MODEL = ("model", "model_base")
 OWN = "task={name: jsonl, data: {path: rows}}"
 
 
@@ -27,6 +29,9 @@ class Asked:
     def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> StepResult:
         self.steps[name] = (parameters, list(inputs))
         return Planned(name)
+
+    def at_hand(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> bool:
+        return True
 
     def provenance(self, name: str) -> Mapping[str, Any]:
         return {}
@@ -69,28 +74,28 @@ SUITE = "evaluation.ood.levels_1_to_3"
 
 
 def test_a_suite_is_drawn_from_at_both_ends_and_nothing_known_is_asked_again(smoke_copy: Path) -> None:
-    overrides = [f"{SUITE}.draws=4"]
+    overrides = [f"{SUITE}.draws=8"]
     (result,) = sirev.iterate("tiny_smoke", methods=["sft"], overrides=overrides, store=smoke_copy)
     steps = ("sample/ood/levels_1_to_3", "grade/ood/levels_1_to_3/draws", "measure/ood/levels_1_to_3/draws")
     assert list(result.computed) == [*(f"{step}:{t}" for t in (1, 3) for step in steps), "compare"]
     for t in (1, 3):
         found = result.iterations[t - 1]["ood"]["levels_1_to_3"]
-        assert set(found["pass_at_n"]) == {"1", "2", "4"}
+        assert set(found["pass_at_n"]) == {"1", "2", "4", "8"}
         assert found["pass_at_n"]["1"]["value"] == pytest.approx(found["mean_accuracy"]["value"])
     assert "pass_at_n" not in result.iterations[1]["ood"]["levels_1_to_3"]
     drawn = sirev.answers(result, 3, kind="levels_1_to_3/draws")
     right = sum(row["correct"] for row in drawn)
-    assert len(drawn) == 12 * 4
+    assert len(drawn) == 12 * 8
     assert result.iterations[2]["ood"]["levels_1_to_3"]["mean_accuracy"]["value"] == pytest.approx(right / len(drawn))
 
 
 def test_draws_of_a_suite_are_decoded_as_the_others_by_seeds_of_their_own(tmp_path: Path) -> None:
-    _, executor = asked("tiny", tmp_path, "evaluation.ood.levels_1_to_6.draws=8", "evaluation.draws.temperature=0.5")
-    suite, usual = (executor.steps[f"sample/{split}:5"][0] for split in ("ood/levels_1_to_6", "test"))
-    assert (suite.n, usual.n) == (8, 32)
+    _, executor = asked("tiny", tmp_path, "evaluation.ood.longer.draws=8", "evaluation.draws.temperature=0.5")
+    suite, usual = (executor.steps[f"sample/{split}:5"][0] for split in ("ood/longer", "test"))
+    assert (suite.n, usual.n) == (8, 16)
     assert (suite.temperature, suite.top_p, suite.max_new_tokens) == (0.5, usual.top_p, usual.max_new_tokens)
-    assert suite.seed not in (usual.seed, executor.steps["sample/ood/levels_1_to_6:1"][0].seed)
-    assert "sample/ood/levels_1_to_6:2" not in executor.steps
+    assert suite.seed not in (usual.seed, executor.steps["sample/ood/longer:1"][0].seed)
+    assert "sample/ood/longer:2" not in executor.steps
 
 
 def test_a_suite_may_be_drawn_from_at_every_model(tmp_path: Path) -> None:
@@ -103,13 +108,13 @@ def test_a_suite_may_be_drawn_from_at_every_model(tmp_path: Path) -> None:
 
 
 def test_null_models_are_drawn_from_on_a_suite_where_what_they_stand_beside_is(tmp_path: Path) -> None:
-    loaded = load_recipe("tiny", ["evaluation.ood.levels_1_to_6.draws=8"])
+    loaded = load_recipe("tiny", ["evaluation.ood.longer.draws=8"])
     drawn = {}
     for null in ("null-resample", "null-retrain", "null-gold-sft"):
         executor = Asked()
         follow(Steps(loaded, 0, executor, LocalFiles(Objects(tmp_path))), null)
-        drawn[null] = {step for step in executor.steps if step.startswith("sample/ood/levels_1_to_6:")}
-    of = "sample/ood/levels_1_to_6"
+        drawn[null] = {step for step in executor.steps if step.startswith("sample/ood/longer:")}
+    of = "sample/ood/longer"
     assert drawn["null-resample"] == {f"{of}:1", f"{of}:2"}
     assert drawn["null-retrain"] == {f"{of}:{t}" for t in (1, 2, 3, 4)}
     assert drawn["null-gold-sft"] == {f"{of}:1", f"{of}:5"}
@@ -146,7 +151,35 @@ def test_what_an_answer_is_decides_how_its_diversity_is_measured(
 
 
 def test_the_margins_of_the_recipe_judge(tmp_path: Path) -> None:
-    overrides = ["evaluation.verdict.margin=0.05", "evaluation.verdict.diversity_margin=0.2"]
+    overrides = [f"evaluation.verdict.{name}" for name in ("margin=0.05", "diversity_margin=0.2", "new_margin=0.1")]
     _, executor = asked("tiny", tmp_path, *overrides, "evaluation.verdict.diversity_counts=true")
     compared, _ = executor.steps["compare"]
-    assert (compared.margin, compared.diversity_margin, compared.diversity_counts) == (0.05, 0.2, True)
+    assert (compared.margin, compared.diversity_margin, compared.new_margin) == (0.05, 0.2, 0.1)
+    assert compared.diversity_counts
+
+
+def test_answers_of_the_first_and_the_last_model_are_scored_under_the_first(tmp_path: Path) -> None:
+    steps, executor = asked("mistral_gsm8k", tmp_path)
+    scored = {name for name in executor.steps if name.startswith("score")}
+    assert scored == {"score/greedy:1", "score/draws:1", f"score/greedy:{steps.recipe.T}"}
+    parameters, inputs = executor.steps["score/draws:1"]
+    assert (parameters.engine, parameters.draws, set(inputs)) == ("vllm", SCORED_DRAWS, {*MODEL, "problems", "completions"})
+    assert parameters.options == executor.steps["sample/test:1"][0].options  # the same engine, started once
+    assert executor.steps["measure/likelihood:5"][1] == ["problems", "completions", "grades", "scores"]
+    assert {name for name in executor.steps["compare"][1] if "likelihood" in name} == {
+        *("sft/0/1/likelihood", "sft/0/1/likelihood/draws", "sft/0/5/likelihood")
+    }
+
+
+@pytest.mark.parametrize("overrides", [["evaluation.score=false"], ["engine={name: server, url: http://localhost:8000/v1}"]])
+def test_nothing_is_scored_where_nobody_asks_or_a_server_samples(overrides: list[str], tmp_path: Path) -> None:
+    _, executor = asked("mistral_gsm8k", tmp_path, *overrides)
+    assert not any(name.startswith("score") or "likelihood" in name for name in executor.steps)
+
+
+def test_a_model_between_is_scored_where_the_run_ends_at_it(smoke_copy: Path) -> None:
+    overrides = ["sampling.temperature=0.001", "training.sft.learning_rate=1e-12", "training.sft.select.max_per_problem=null"]
+    (result,) = sirev.iterate("tiny_smoke", methods=["sft"], overrides=overrides, store=smoke_copy)
+    assert result.stopped == "t = 3: nothing new"
+    assert "score/greedy:2" in result.computed
+    assert result.iterations[-1]["likelihood"]["right"]["n"] == result.iterations[0]["likelihood"]["right"]["n"] > 0

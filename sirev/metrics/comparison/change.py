@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sirev.metrics.comparison.contents import Change, Crossing, NewSkill, Reach
+from sirev.metrics.comparison.inputs import ComparisonSettings
 from sirev.metrics.crossing import crossing
 from sirev.metrics.families.accuracy import NO_DRAWS, NO_GREEDY, pass_curve
 from sirev.metrics.families.family import Tree
 from sirev.metrics.families.measures import MeasureRow, Measures, column, counts
 from sirev.metrics.paired_tests import change_interval, label_swap, mcnemar, sign_test, smallest_change, widening
 from sirev.metrics.pass_at_n import pass_at_n_table, powers_of_two
-from sirev.metrics.reroll import chance_below, reroll_parts
+from sirev.metrics.reroll import Luck, against_luck
 from sirev.metrics.sheet import Sheet, SheetCell
 from sirev.metrics.statistic import Statistic, absent
 
@@ -27,19 +29,20 @@ NEEDS_GREEDY = "not measured: needs greedy answers"
 NO_GAIN = "none: M_t gains no problem over M_1"
 OOD_PASS_N = "ood_pass_at_n/"
 """How the outcome of pass@N on a suite is called, before the suite's name."""
+NO_OTHERS = "none: M_t gains all that M_1 gets wrong, so luck has no others to choose"
 NEW_AT = 8
-"""The largest N at which IS(t) is tested against re-roll: one N, so that nobody can pick one."""
+"""The largest N at which IS(t) is tested against luck: one N, so that nobody can pick one."""
 
 
-def improvement(sheet: Sheet, first: Measures, later: Measures, seed: int, from_draws: bool = False) -> Tree:
-    """IS(t) and LS(t), M_1's pass@N on IS(t) and its controls; see `sirev.metrics.reroll` for the curve to beat.
+def improvement(sheet: Sheet, first: Measures, later: Measures, settings: ComparisonSettings) -> Tree:
+    """IS(t) and LS(t), M_1's pass@N on IS(t) and its controls; see `sirev.metrics.reroll` for the one that luck gives.
 
-    Both sets are of greedy answers; `from_draws` says that there are none in the whole study, as their reason then does.
+    Both sets are of greedy answers; where there are none in the whole study, their reason says so.
     """
     if first.greedy is None or later.greedy is None:
         size: int | None = None
         gained = lost = wrong = np.zeros(sheet.n, dtype=bool)
-        none = NEEDS_GREEDY if from_draws else NO_GREEDY
+        none = NEEDS_GREEDY if settings.from_draws else NO_GREEDY
     else:
         was, now = (np.array([row["correct"] > 0 for row in rows]) for rows in (first.greedy, later.greedy))
         gained, lost, wrong = now & ~was, was & ~now, ~was
@@ -49,50 +52,57 @@ def improvement(sheet: Sheet, first: Measures, later: Measures, seed: int, from_
     most = int(of.max(initial=0))
     sizes = [k for k in powers_of_two(most) if k > 1]
     controls = [k for k in powers_of_two(most) if 2 * k <= most]
-    parts, weights = reroll_parts(of, right, controls)
-    unsolved = none if none != NO_GAIN else "none: M_1 has no right draw on what it gets wrong"
-    w = np.where(wrong, 1.0, np.nan)
-    curve = {
-        str(k): sheet.derived(
-            lambda top, bottom: top / bottom,
-            # A problem with too few draws for this N has no weight either.
-            [sheet.mean(parts[:, i] * w, none), sheet.mean(np.where(np.isnan(parts[:, i]), np.nan, weights) * w, none)],
-            unsolved if first.draws is not None else NO_DRAWS,
-        )
-        for i, k in enumerate(controls)
-    }
-    on_gained = pass_curve(sheet, first.draws, sizes, gained, none)
-    small = pass_curve(sheet, first.draws, controls, gained, none)
+    luck = _luck(of, right, wrong, gained, controls, settings) if size else dict[int, Luck | str].fromkeys(controls, none)
     cut = column(first.greedy, _unreadable, sheet.n)
     return {
         "improvement_set": {
             "size": size,
-            "m1_pass_at_n": on_gained,
+            "m1_pass_at_n": pass_curve(sheet, first.draws, sizes, gained, none),
             "rest": {
                 "size": None if size is None else int(rest.sum()),
                 "m1_pass_at_n": pass_curve(sheet, first.draws, controls, rest, "none: M_t solves all that M_1 does not"),
             },
-            "reroll": curve,
-            "shortfall": {k: sheet.derived(lambda one, other: other - one, [small[k], curve[k]], none) for k in curve},
-            "new": _new(of, right, wrong, gained, controls, seed) if not from_draws else _untested(None, none),
+            "reroll": {str(k): absent(at) if isinstance(at, str) else at.reroll for k, at in luck.items()},
+            "shortfall": {str(k): absent(at) if isinstance(at, str) else at.shortfall for k, at in luck.items()},
+            "new": _untested(none) if size is None else _new({k: at for k, at in luck.items() if k <= NEW_AT}),
             "format": sheet.mean(np.where(gained, cut, np.nan), none),
         },
-        "lost_set": {"size": None if size is None else int(lost.sum())} | ({"reason": none} if from_draws else {}),
+        "lost_set": {"size": None if size is None else int(lost.sum())} | ({"reason": none} if settings.from_draws else {}),
     }
 
 
-def _new(of: Any, right: Any, wrong: Mask, gained: Mask, controls: list[int], seed: int) -> NewSkill:
-    """Whether M_1's pass@N on IS(t), at one N of at most NEW_AT, is below what re-rolling would give: one-sided p."""
-    sizes = [k for k in controls if k <= NEW_AT]
-    enough = wrong & (of >= 2 * sizes[-1]) if sizes else wrong
-    if not sizes or not (gained & enough).any():
-        return _untested(sizes[-1], NO_GAIN) if sizes else _untested(None, NO_DRAWS)
-    p = chance_below(of[enough], right[enough], gained[enough], sizes[-1], seed)
-    return {"N": sizes[-1], "p": p, "holm": None, "bound": None, "reason": None}
+def _luck(
+    of: Any, right: Any, wrong: Mask, gained: Mask, controls: Sequence[int], settings: ComparisonSettings
+) -> dict[int, Luck | str]:
+    """IS(t) against luck at each N, of the problems with 2 N draws, or why there is none."""
+    enough = {k: wrong & (of >= 2 * k) for k in controls}
+    found: dict[int, Luck | str] = {}
+    for _, group in groupby(controls, lambda k: int(enough[k].sum())):  # the same number is the same problems
+        ks = list(group)
+        among = enough[ks[0]]
+        if not (gained & among).any():
+            found |= dict.fromkeys(ks, "none: too few draws of the problems gained")
+        elif not (among & ~gained).any():
+            found |= dict.fromkeys(ks, NO_OTHERS)
+        else:
+            counted = of[among], right[among], gained[among]
+            found |= zip(ks, against_luck(*counted, ks, settings.seed, settings.replicates), strict=True)
+    return found
 
 
-def _untested(n: int | None, reason: str) -> NewSkill:
-    return {"N": n, "p": None, "holm": None, "bound": None, "reason": reason}
+def _new(luck: Mapping[int, Luck | str]) -> NewSkill:
+    """The test of IS(t) against luck at the largest N given."""
+    if not luck:
+        return _untested(NO_DRAWS)
+    n = max(luck)
+    found = luck[n]
+    if isinstance(found, str):
+        return _untested(found, n)
+    return {"N": n, "p": found.p, "bound": found.bound, "holm": None, "reason": None}
+
+
+def _untested(reason: str, n: int | None = None) -> NewSkill:
+    return {"N": n, "p": None, "bound": None, "holm": None, "reason": reason}
 
 
 def _unreadable(row: MeasureRow) -> float | None:
@@ -152,6 +162,8 @@ class Outcome:
     later: Floats
     reason: str
     greedy: bool = False
+    share: bool = True
+    """Whether the numbers are shares, whose differences have exact bounds."""
 
     @property
     def differences(self) -> Floats:
@@ -178,9 +190,10 @@ def judged(outcome: Outcome, cell: SheetCell, seed: int, permutations: int) -> C
             "base": None,
             "widening": None,
         }
-    if np.ptp(present) == 0 and (bounds := change_interval(present, outcome.sheet.replicates_of(cell), 0.95)):
+    replicates = outcome.sheet.replicates_of(cell)
+    if outcome.share and np.ptp(present) == 0 and (bounds := change_interval(present, replicates, 0.95)):
         difference = {**difference, "low": bounds[0], "high": bounds[1]}  # the bootstrap's has no width
-    within = change_interval(present, outcome.sheet.replicates_of(cell))
+    within = change_interval(present, replicates) if outcome.share else None
     if outcome.greedy:
         p, test = mcnemar(int((present > 0).sum()), int((present < 0).sum())), "McNemar, exact"
     else:

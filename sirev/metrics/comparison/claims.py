@@ -79,7 +79,7 @@ def _claim(
     # A seed that ended at M_1 has no verdict: to leave it out would be to choose among seeds.
     said = [by_seed[one.run.seed]["verdict"] if one.run.seed in by_seed else "no verdict" for one in seeds]
     why = _why_none(said, by_seed, pooled) or (
-        "" if len(words) == 1 else f"pooled over {len(seeds)} seeds the data allow {in_one_word(words)}: "
+        "" if len(words) == 1 else f"{in_one_word(words)}, pooled over {len(seeds)} seeds: "
     )
     return {
         "method": method,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict, final
 
 from sirev.metrics.statistic import Statistic
 
@@ -19,7 +19,7 @@ class GreedyEnds(TypedDict):
 
 
 class NewSkill(TypedDict):
-    """The test of IS(t) against re-roll at one N."""
+    """The test of IS(t) against luck at one N: p that it is no harder; `bound`, the upper one-sided 95 % bound of `shortfall`."""
 
     N: int | None
     p: float | None
@@ -37,7 +37,10 @@ class StillWrong(TypedDict):
 
 
 class ImprovementSet(TypedDict):
-    """IS(t), the problems that M_t gains over M_1, with its controls."""
+    """IS(t), the problems that M_t gains over M_1, with its controls.
+
+    `reroll`: M_1's pass@N on equally many problems that luck gains, with a 95 % band; `shortfall`: `reroll` minus IS(t)'s.
+    """
 
     size: int | None
     m1_pass_at_n: ByN
@@ -68,6 +71,41 @@ class Crossing(Statistic):
     """The k at which M_t's pass@k falls to M_1's."""
 
     share: float | None
+
+
+class Support(TypedDict):
+    """The problems that M_1 (`first`) and M_t (`later`) solve in k draws; only M_1: `shrinkage`; only M_t: `expansion`."""
+
+    k: int | None
+    first: float | None
+    later: float | None
+    shrinkage: float | None
+    expansion: float | None
+    retention: Statistic
+    reason: str | None
+
+
+class Bin(TypedDict):
+    """The success of M_1 and M_t on problems of one difficulty; `problems` is how many are expected there."""
+
+    problems: float | None
+    first: Statistic
+    later: Statistic
+    change: Statistic
+
+
+class Composition(TypedDict):
+    """Shares of M_t's right draws on training problems, by M_1's success there and by level."""
+
+    bins: dict[str, Statistic]
+    levels: dict[str, Statistic]
+
+
+class Drift(TypedDict):
+    """Success on the test by how often M_1 solves a problem, and what training sets are made of."""
+
+    test: dict[str, Bin]
+    train: Composition
 
 
 class OnSplits(TypedDict):
@@ -131,6 +169,40 @@ class SuiteAccuracy(TypedDict):
     mean_disparity_change: NotRequired[Statistic]
     reach: NotRequired[Reach]
     crossing: NotRequired[Crossing]
+    support: NotRequired[Support]
+
+
+class OwnLikelihood(TypedDict):
+    """Perplexity of M_1's own answers: right greedy ones, draws, right draws on IS(t) and on what it gets wrong greedily."""
+
+    greedy: Statistic
+    draws: Statistic
+    gained: Statistic
+    missed: Statistic
+
+
+class Likelihood(TypedDict):
+    """Perplexity under M_1 of M_t's right greedy answers, on IS(t) and all, beside M_1's own; `ratio`: `gained` over `missed`."""
+
+    gained: Statistic
+    right: Statistic
+    first: OwnLikelihood
+    ratio: Statistic
+
+
+class FalseEquations(TypedDict):
+    """The share of some draws with a false equation, and of those with any that could be evaluated."""
+
+    false: Statistic
+    checked: Statistic
+
+
+class Process(TypedDict):
+    """The equations of right and of wrong draws, and CoT-pass@k (arXiv 2506.14245)."""
+
+    right: FalseEquations
+    wrong: FalseEquations
+    pass_at_n: ByN
 
 
 class Change(TypedDict):
@@ -179,9 +251,13 @@ class Iteration(TypedDict):
     lost_set: LostSet
     reach: Reach
     crossing: Crossing
+    support: Support
     coverage: Coverage
+    drift: Drift
     diversity: dict[str, GroupDiversity]
     split: dict[str, Parts]
+    likelihood: Likelihood
+    process: Process
     temperatures: dict[str, AtTemperature]
     ood: dict[str, SuiteAccuracy]
     against_m1: dict[str, Change]
@@ -204,9 +280,13 @@ Field = Literal[
     "lost_set",
     "reach",
     "crossing",
+    "support",
     "coverage",
+    "drift",
     "diversity",
     "split",
+    "likelihood",
+    "process",
     "temperatures",
     "ood",
     "against_m1",
@@ -311,6 +391,7 @@ class Observations(TypedDict):
     reach: Observed
 
 
+@final
 class StudyVerdict(TypedDict):
     """The verdict on M_T of one run.
 
@@ -346,6 +427,7 @@ class MeanChange(JudgedChange):
     noise: float | None
 
 
+@final
 class Claim(TypedDict):
     """What is claimed of a method over its seeds, from changes pooled over them."""
 

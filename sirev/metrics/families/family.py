@@ -35,6 +35,8 @@ class Draw(NamedTuple):
     """What it votes for, as in `sirev.metrics.voting`; None where nobody can vote."""
     program: str = ""
     """The program in the text, where answers are code."""
+    score: tuple[int, float] | None = None
+    """Tokens and log-probability in nats, by the stage `score`; None where it was not scored."""
 
 
 class AnswerType(NamedTuple):
@@ -83,6 +85,10 @@ class Family:
     """Whether measuring takes so long that spreading it over the cores pays."""
     of_letters: bool = False
     """Whether it means anything where an answer is an option's letter alone."""
+    only: str | None = None
+    """The one kind of answers, "math" or "code", that it means anything of; None: of all kinds."""
+    of_scores: bool = False
+    """Whether it is measured of scored answers, and not of every model's draws."""
 
     def rows(self, measures: Measures) -> Sequence[MeasureRow] | None:
         """Its measures of one model."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,10 +18,12 @@ from sirev.errors import BadInput
 from sirev.metrics.families import SHOWN
 from sirev.reporting.figures import accuracy, diversity, sampling
 from sirev.reporting.figures.canvas import DARK, LIGHT, FigureSheet, Ink, style
-from sirev.reporting.figures.sentences import SENTENCES
+from sirev.reporting.figures.grids import GRIDS, Grid, method_names
+from sirev.reporting.figures.sentences import SENTENCES, of_grid
 from sirev.reporting.figures.series import methods, step_names
 from sirev.reporting.figures.svg_element import embedded, recoloured
 from sirev.reporting.output_files import written_file
+from sirev.reporting.published import Published
 from sirev.reporting.sections.run_rows import Study
 
 if TYPE_CHECKING:
@@ -49,38 +52,75 @@ def figures_of(comparison: Study) -> list[str]:
     return [name for name in FIGURES if name not in lacking and (name != "ood" or comparison.get("suites"))]
 
 
-def draw(comparison: Study, name: str, *, dark: bool = False, titled: bool = True) -> Figure:
-    """One figure of a comparison as a matplotlib `Figure` with an Agg canvas, laid out.
+@dataclass(frozen=True)
+class _Picture:
+    """What a sheet is made of: a title, what gets colours and names, and what draws on it."""
 
-    A figure for which the comparison has no value says "none" and the reason. Raises `BadInput` for an unknown name.
-    """
-    return _drawn(comparison, name, DARK if dark else LIGHT, titled).figure
+    title: str
+    names: Sequence[str]
+    steps: Sequence[str]
+    onto: Callable[[FigureSheet], None]
+    published: Published | None = None
 
 
-def _drawn(comparison: Study, name: str, ink: Ink, titled: bool) -> FigureSheet:
+def _of_study(comparison: Study, name: str, published: Published | None) -> _Picture:
     if name not in FIGURES:
         raise BadInput(f"no figure {name!r} (known: {', '.join(FIGURES)})")
     title, onto = FIGURES[name]
+    found = methods(comparison)
+    return _Picture(title, [method.name for method in found], step_names(found), lambda sheet: onto(sheet, comparison), published)
+
+
+def _of_grid(grid: Grid, name: str) -> _Picture:
+    title, onto = GRIDS[name]
+    return _Picture(title, method_names(grid), (), lambda sheet: onto(sheet, grid))
+
+
+def draw(comparison: Study, name: str, *, dark: bool = False, titled: bool = True, published: Published | None = None) -> Figure:
+    """One figure of a comparison as a matplotlib `Figure` with an Agg canvas, laid out; with what is `published` beside it.
+
+    A figure for which the comparison has no value says "none" and the reason. Raises `BadInput` for an unknown name.
+    """
+    return _drawn(_of_study(comparison, name, published), DARK if dark else LIGHT, titled).figure
+
+
+def draw_grid(grid: Grid, name: str, *, dark: bool = False, titled: bool = True) -> Figure:
+    """One figure of several studies (`grids.arranged`), a panel each, as `draw` makes them."""
+    return _drawn(_of_grid(grid, name), DARK if dark else LIGHT, titled).figure
+
+
+def _drawn(picture: _Picture, ink: Ink, titled: bool) -> FigureSheet:
     with _styled(ink):
-        found = methods(comparison)
-        sheet = FigureSheet(ink, title if titled else None, [method.name for method in found], step_names(found))
-        onto(sheet, comparison)
+        title = picture.title if titled else None
+        sheet = FigureSheet(ink, title, picture.names, picture.steps, picture.published)
+        picture.onto(sheet)
         sheet.close()
         return sheet
 
 
-def write_figures(comparison: Study, folder: Path, formats: Sequence[str] = _FORMATS) -> list[Path]:
+def write_figures(
+    comparison: Study, folder: Path, formats: Sequence[str] = _FORMATS, published: Published | None = None
+) -> list[Path]:
     """Every figure that there is something for, in every format, as FOLDER/NAME.FORMAT; the paths written.
 
     The same comparison gives the same bytes (with the same matplotlib). Raises `BadInput` for an unknown format.
     """
+    drawn = ((name, draw(comparison, name, published=published)) for name in figures_of(comparison))
+    return _written(drawn, folder, formats)
+
+
+def write_grids(grid: Grid, folder: Path, formats: Sequence[str] = _FORMATS) -> list[Path]:
+    """Every figure of several studies, as `write_figures` does it."""
+    return _written(((name, draw_grid(grid, name)) for name in GRIDS), folder, formats)
+
+
+def _written(figures: Iterable[tuple[str, Figure]], folder: Path, formats: Sequence[str]) -> list[Path]:
     unknown = [form for form in formats if form not in _FORMATS]
     if unknown:
         raise BadInput(f"no figure format {unknown[0]!r} (known: {', '.join(_FORMATS)})")
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name in figures_of(comparison):
-        figure = draw(comparison, name)
+    for name, figure in figures:
         for form in formats:
             path = folder / f"{name}.{form}"
             written_file(path).write_bytes(_saved(figure, form, name, LIGHT))
@@ -94,20 +134,34 @@ def svg(comparison: Study, name: str, dark: bool = False) -> str:
     Its ids begin with the figure's name (and -dark), so that many fit on a page; its style rules reach no further than itself.
     `role="img"` and a <title> carry the sentence of `describe`.
     """
-    file = _transparent(draw(comparison, name, dark=dark, titled=False), name, dark)
-    return _element(file, comparison, name, dark)
+    return _svg(_of_study(comparison, name, None), name, describe(comparison, name), dark)
 
 
-def both_themes(comparison: Study, name: str) -> tuple[str, str] | None:
+def _svg(picture: _Picture, name: str, sentence: str, dark: bool) -> str:
+    sheet = _drawn(picture, DARK if dark else LIGHT, titled=False)
+    return embedded(_transparent(sheet.figure, name, dark), _own(name, dark), sentence)
+
+
+def both_themes(comparison: Study, name: str, published: Published | None = None) -> tuple[str, str] | None:
     """A figure as `svg` gives it, for light and dark paper; None where it has no value at all."""
-    sheet = _drawn(comparison, name, LIGHT, titled=False)
+    return _both_themes(_of_study(comparison, name, published), name, describe(comparison, name))
+
+
+def both_themes_of_grid(grid: Grid, name: str) -> tuple[str, str] | None:
+    """A figure of several studies, as `both_themes` gives it."""
+    return _both_themes(_of_grid(grid, name), name, describe_grid(grid, name))
+
+
+def _both_themes(picture: _Picture, name: str, sentence: str) -> tuple[str, str] | None:
+    sheet = _drawn(picture, LIGHT, titled=False)
     if not sheet.figure.axes:
         return None
     file = _transparent(sheet.figure, name, dark=False)
-    light = _element(file, comparison, name, dark=False)
+    light = embedded(file, _own(name, dark=False), sentence)
     if sheet.ambiguous:
-        return light, svg(comparison, name, dark=True)
-    return light, _element(recoloured(file, sheet.twins), comparison, name, dark=True)  # drawing takes seconds
+        return light, _svg(picture, name, sentence, dark=True)
+    dark = recoloured(file, sheet.twins)  # drawing takes seconds
+    return light, embedded(dark, _own(name, dark=True), sentence)
 
 
 def _own(name: str, dark: bool) -> str:
@@ -119,15 +173,16 @@ def _transparent(figure: Figure, name: str, dark: bool) -> str:
     return _saved(figure, "svg", _own(name, dark), DARK if dark else LIGHT).decode("utf-8")
 
 
-def _element(file: str, comparison: Study, name: str, dark: bool) -> str:
-    return embedded(file, _own(name, dark), describe(comparison, name))
-
-
 def describe(comparison: Study, name: str) -> str:
     """A sentence that says what a figure shows, with its main numbers, for those who can't see it."""
     if name not in FIGURES:
         raise BadInput(f"no figure {name!r} (known: {', '.join(FIGURES)})")
     return SENTENCES[name](comparison)
+
+
+def describe_grid(grid: Grid, name: str) -> str:
+    """A sentence that says what a figure of several studies shows, for those who can't see it."""
+    return of_grid(grid, GRIDS[name][0])
 
 
 def _saved(figure: Figure, form: str, own: str, ink: Ink) -> bytes:

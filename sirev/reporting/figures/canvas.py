@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sirev.metrics.statistic import Statistic
 from sirev.reporting.figures.labels import LABEL_SHIFT, move_apart
 from sirev.reporting.figures.series import Curve, MethodRuns, model, seeds_mean, values
+from sirev.reporting.published import Published
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,7 +106,8 @@ def style(ink: Ink, hash_salt: str = "sirev") -> dict[str, Any]:
 
 @dataclass
 class FigureSheet:
-    """A figure under way; `names` are the methods that get colours, `steps` the names of M_1, M_2, ... if they have any.
+    """A figure under way; `names` are the methods that get colours, `steps` the names of M_1, M_2, ... if they have any,
+    `published` what the paper has for the same model and task, where it is to stand beside.
 
     It remembers which panels got a value; `close` writes in the others why they have none.
     """
@@ -114,6 +116,7 @@ class FigureSheet:
     title: str | None = None
     names: Sequence[str] = ()
     steps: Sequence[str] = ()
+    published: Published | None = None
     notes: list[str] = field(default_factory=list)
     reason: str = "nothing was measured"
     figure: Figure = field(init=False)
@@ -128,6 +131,7 @@ class FigureSheet:
     _labels: list[Annotation] = field(default_factory=list)
     _leaders: list[tuple[Annotation, str]] = field(default_factory=list)
     _colours: dict[str, str] = field(default_factory=dict)
+    _shares: list[Axes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -153,6 +157,11 @@ class FigureSheet:
             self._panels.append(panel)
             panel.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
         return [list(row) for row in grid]
+
+    def drop(self, panel: Axes) -> None:
+        """Take a panel away, so that its place stays empty."""
+        self._panels.remove(panel)
+        panel.remove()
 
     def colour(self, method: MethodRuns) -> str:
         """The method's colour, the same in every figure of a comparison and, for the paper's methods, in every study."""
@@ -226,7 +235,7 @@ class FigureSheet:
         low, high = scale * min(found), scale * max(found)
         panel.axhspan(low, high, color=self.ink.null, alpha=0.2, linewidth=0, zorder=0, label=name)
         if label:
-            self.label(panel, x, (low + high) / 2, label, self.ink.muted)
+            self.label(panel, max(x, panel.get_xlim()[1]), (low + high) / 2, label, self.ink.muted)
 
     def label(
         self,
@@ -255,6 +264,15 @@ class FigureSheet:
         if leader:
             self._leaders.append((placed, leader))
 
+    def legend(self, entries: Sequence[tuple[str, str, str]]) -> None:
+        """(text, colour, marker) above the panels, where labels beside lines would cover what they are about."""
+        from matplotlib.lines import Line2D
+
+        handles = [Line2D([], [], color=colour, marker=marker, lw=1.3, markeredgewidth=0) for _, colour, marker in entries]
+        texts = [text for text, _, _ in entries]
+        if self._drawn:
+            self.figure.legend(handles, texts, loc="outside upper right", ncols=len(entries), frameon=False, fontsize=7.5)
+
     def dot(self, panel: Axes, one: Statistic, row: float, name: str, colour: str, *, scale: float = 100, **look: Any) -> None:
         """A value on a row of a horizontal dot plot with its interval."""
         self.heed(panel, [one])
@@ -275,6 +293,19 @@ class FigureSheet:
     def model(self, t: int) -> str:
         """M_t for a label, with its name if it has one: "M₂ round-1"."""
         return f"{model(t)} {short(self.steps[t - 1], STEP_NAME)}" if t <= len(self.steps) else model(t)
+
+    def share_limits(self, panels: Sequence[Axes]) -> None:
+        """One y range for axes of shares in %, at least `SHORTEST_RANGE` and no wider than 0 to 100: from 0, unless that left
+        more than half of the height empty."""
+        lows, highs = zip(*(panel.get_ylim() for panel in panels), strict=True)
+        low, high = min(lows), max(highs)
+        if high - low < SHORTEST_RANGE:
+            low, high = (low + high - SHORTEST_RANGE) / 2, (low + high + SHORTEST_RANGE) / 2
+        high = min(high, 101.5)
+        low = max(low, 0.0) if low > high / 2 else -0.015 * high
+        for panel in panels:
+            panel.set_ylim(low, high)
+        self._shares += panels
 
     def x_of_t(self, panel: Axes, ts: Sequence[int], name: str = "iteration t") -> None:
         """Whole t on the x axis, or the names of the steps."""
@@ -311,6 +342,8 @@ class FigureSheet:
                 self._write_none(panel, reasons.most_common(1)[0][0])
         if self.title:
             self.figure.suptitle(self.title, x=0.01, ha="left", fontsize=9.5, fontweight="bold")
+        if any(panel in self._panels and panel.get_ylim()[0] > 0 and id(panel) in self._drawn for panel in self._shares):
+            self.notes.append("A vertical axis that does not begin at 0 shows differences that would not be seen from there.")
         if self.notes:
             wide = int(self.figure.get_size_inches()[0] * 15.5)
             text = "\n".join(line for note in self.notes for line in textwrap.wrap(note, wide))
@@ -365,16 +398,6 @@ def mixed(colour: str, other: str, share: float) -> str:
 
     red, green, blue = (share * one + (1 - share) * two for one, two in zip(to_rgb(colour), to_rgb(other), strict=True))
     return to_hex((red, green, blue))
-
-
-def share_limits(panels: Sequence[Axes]) -> None:
-    """One y range for axes of shares in %: no wider than 0 to 100, at least `SHORTEST_RANGE`."""
-    lows, highs = zip(*(panel.get_ylim() for panel in panels), strict=True)
-    low, high = min(lows), max(highs)
-    if high - low < SHORTEST_RANGE:
-        low, high = (low + high - SHORTEST_RANGE) / 2, (low + high + SHORTEST_RANGE) / 2
-    for panel in panels:
-        panel.set_ylim(max(low, -1.5), min(high, 101.5))
 
 
 def room_for_names(found: Sequence[MethodRuns]) -> float:

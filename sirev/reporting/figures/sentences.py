@@ -12,6 +12,7 @@ from sirev.metrics.statistic import Statistic, absent
 from sirev.reporting.figures.accuracy import best_gain, gain
 from sirev.reporting.figures.canvas import short
 from sirev.reporting.figures.diversity import DISTINCT_N, OF_FORMS, SIZE
+from sirev.reporting.figures.grids import Grid, cells_of
 from sirev.reporting.figures.series import (
     MethodRuns,
     improvement_set,
@@ -25,6 +26,19 @@ from sirev.reporting.figures.series import (
 )
 from sirev.reporting.pass_at_1 import pass_at_1_name
 from sirev.reporting.sections.run_rows import Study
+
+
+def of_grid(grid: Grid, title: str) -> str:
+    """What a figure of several studies shows: pass@1 from the first to the last model of each, one's own or else the paper's."""
+    said = []
+    for cell in cells_of(grid):
+        ours = [_from_to(method, path_of("pass_at_1")) for method in cell.methods] if cell.study else []
+        curves = cell.published.over_t if cell.published else {}
+        theirs = [f"{method} {curve[0]:.1f} to {curve[-1]:.1f}" for method, curve in curves.items()]
+        parts = [part for part in ours if part]
+        parts = [*parts, *([f"published: {', '.join(theirs)}"] if parts and theirs else theirs)]
+        said.append(f"{cell.title}: {', '.join(parts)}")
+    return f"{title}, a panel each. pass@1 in % from M₁ to the last model: {'; '.join(said)}."
 
 
 def _percent(one: Statistic, sign: str = "") -> str:

@@ -10,8 +10,11 @@ from sirev.reporting.page.words import glossary
 
 
 def head_as_html(facts: Facts, missing: Sequence[str], mends: Sequence[str]) -> str:
-    """The title with the facts below it; the long ones open on request."""
-    subtitle = f'<p class="subtitle">{escaped(facts.subtitle)}</p>' if facts.subtitle else ""
+    """The title with the study in a line; all other facts open on request."""
+    said = [facts.subtitle, facts.line]
+    subtitle = f'<p class="subtitle">{escaped(": ".join(filter(None, said)))}</p>' if any(said) else ""
+    rows = definitions(facts.rows)
+    known = f'<details class="all-facts"><summary>Data, sampling, training</summary>{rows}</details>' if rows else ""
     more = (
         f'<details class="more-facts"><summary>Runs, store, versions</summary>{definitions(facts.more)}</details>'
         if facts.more
@@ -19,7 +22,7 @@ def head_as_html(facts: Facts, missing: Sequence[str], mends: Sequence[str]) -> 
     )
     return (
         f"<h1>{escaped(facts.title)}</h1>{subtitle}{_missing(missing, mends)}"
-        f'<section class="facts" aria-label="About this study">{definitions(facts.rows)}{more}{glossary()}</section>'
+        f'<section class="facts" aria-label="About this study">{known}{more}{glossary()}</section>'
     )
 
 

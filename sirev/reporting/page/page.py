@@ -11,7 +11,7 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -45,17 +45,34 @@ def render_page(
     back. tables_html: by `tables_as_html`. figures: {"name", "title", "alt", "light", "dark"}, the last two whole SVG files as
     text ("dark" may be left out; "light" is None where there is nothing to draw). explorer: by `explorer_data`.
     """
-    script = "(() => {\n'use strict';\n" + "\n".join(_part(name) for name in SCRIPTS) + "\n})();"
-    page = Template(_part("template.html")).substitute(
-        title=escaped(": ".join(filter(None, (facts.title, facts.subtitle))) + ", sirev"),
+    main = Template(_part("study.html")).substitute(
         head=head_as_html(facts, missing, mends),
+        verdicts=verdicts_as_html(comparison),
+        figures=figures_as_html(figures),
+        tables=tables_html or NO_TABLES,
+    )
+    after = f"{_part('help.html')}\n\n{_data(explorer, comparison, lost=bool(missing))}"
+    title = ": ".join(filter(None, (facts.title, facts.subtitle)))
+    nav = {"verdicts": "Verdicts", "figures": "Figures", "tables": "Tables", "explorer": "Explorer"}
+    return whole_page(title, nav, main, SCRIPTS, after, _KEYS)
+
+
+_KEYS = '    <button type="button" id="keys" aria-label="Keyboard" aria-haspopup="dialog">?</button>\n'
+NO_TABLES = '<p class="none">No tables.</p>'
+
+
+def whole_page(title: str, nav: Mapping[str, str], main: str, scripts: Sequence[str], after: str = "", tools: str = "") -> str:
+    """A page around its main part: id of a section -> its name at the top, the scripts that it needs, what follows."""
+    script = "(() => {\n'use strict';\n" + "\n".join(_part(name) for name in scripts) + "\n})();"
+    page = Template(_part("template.html")).substitute(
+        title=escaped(f"{title}, sirev"),
+        nav="".join(f'<a href="#{escaped(name)}">{escaped(text)}</a>' for name, text in nav.items()),
+        keys=tools,
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         style="\n".join(_part(name) for name in _STYLES),
-        verdicts=verdicts_as_html(comparison),
-        figures=_figures(figures),
-        tables=tables_html or '<p class="none">No tables.</p>',
-        data=_data(explorer, comparison, lost=bool(missing)),
+        main=main,
+        after=after,
     )
     # A file of UTF-8 can't hold half a surrogate pair.
     return page.encode("utf-8", "replace").decode("utf-8")
@@ -66,7 +83,7 @@ def _part(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n").strip()
 
 
-def _figures(figures: list[dict[str, Any]]) -> str:
+def figures_as_html(figures: list[dict[str, Any]]) -> str:
     """Each SVG as an image of its own: no script in it runs, and its ids and styles meet no other's."""
     parts = []
     for figure in figures:

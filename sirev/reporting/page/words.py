@@ -14,21 +14,21 @@ _WORDS = {
     "OOD": "out of distribution: accuracy on other problems than those trained on.",
     "variety": "how many of 8 right answers to a problem are distinct (equation lists, programs or n-grams).",
     "narrower": "right answers became more alike: the share of distinct ones fell (D).",
-    "margin": "the largest change that counts as none: an outcome “held” if its 90% interval lies within the margin.",
+    "margin": "the loss that “held” excludes, by a one-sided 95% bound.",
     "IS(t)": "improvement set: problems that M_t gets right and M_1 wrong, both greedy.",
     "LS(t)": "lost set: problems that M_1 gets right and M_t wrong, both greedy.",
-    "re-roll": "a control for IS(t): M_1 on the problems that one more of its own draws would solve.",
+    "re-roll": "the control for IS(t): M_1 on equally many problems that it gets wrong and would solve by drawing again.",
     "null run": "a run in which nothing improves itself: how much the numbers change by retraining or resampling alone.",
     "p, Holm": "the chance of a difference this large if nothing had changed, corrected for the number of tests.",
 }
 """Word -> what it means, in the order of reading."""
 
 _VERDICTS = {
-    "progress": "pass@1 rose, and pass@N and OOD accuracy rose or held.",
-    "reversal": "pass@1 rose, and pass@N or OOD accuracy fell.",
-    "regress": "pass@1 fell; or it held, and pass@N or OOD accuracy fell.",
-    "no change": "pass@1 held, and pass@N and OOD accuracy rose or held.",
-    "undecided": "these data are too few to decide between the other verdicts.",
+    "progress": "pass@1 rose, and reach, other problems and variety held or rose.",
+    "reversal": "pass@1 rose, and reach, other problems or variety fell.",
+    "regress": "pass@1 fell; or it did not rise, and reach, other problems or variety fell.",
+    "no change": "pass@1 neither rose nor fell, and nothing else fell.",
+    "inconclusive": "these data allow all four.",
 }
 
 _HINTS = {
@@ -39,7 +39,8 @@ _HINTS = {
     "ood": _WORDS["OOD"],
     "distinct": _WORDS["variety"],
     "p": _WORDS["p, Holm"],
-    "result": "up, down: significant at 5% after Holm; held: the 90% interval lies within the margin; inconclusive: neither.",
+    "bound": "the lower one-sided 95% bound of the change; “held” takes one above the margin, which stands beside it.",
+    "result": "up, down: significant at 5% after Holm; held: a loss of the margin is excluded; open: none of these.",
 }
 
 
@@ -53,8 +54,9 @@ def glossary() -> str:
     rows, verdicts = (definitions((word, _sentence(text)) for word, text in known.items()) for known in (_WORDS, _VERDICTS))
     return (
         '<details class="glossary" id="glossary"><summary>How to read this page</summary>'
-        "<p>Each card compares the last model with the first on the same problems. The word is the verdict; below it stand the "
-        "outcomes that decide, each with its change, a 95% interval and a test.</p>"
+        "<p>Each card compares the last model with the first on the same problems. The word is the verdict, with how many of the "
+        "paper's three observations hold; below it stands what was observed. The changes, bounds and tests behind it open on "
+        "request.</p>"
         f"{rows}<h3>Verdicts</h3>{verdicts}</details>"
     )
 

@@ -1,4 +1,4 @@
-"""Diversity as the paper measures it, size-matched, and the split of its loss; accuracy out of distribution."""
+"""Diversity as the paper measures it, size-matched, and the split of its loss."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from sirev.reporting.sections.run_rows import (
     at,
     cells,
     iteration_rows,
-    keys,
     measured,
     named,
     reasons,
@@ -110,27 +109,3 @@ def _split(studies: list[Study]) -> list[TextTable]:
         "composition: the mix of pairs changed. narrowing: pairs of one kind became more alike. Both add up to the change."
     )
     return [table] if table.rows else []
-
-
-def ood(studies: list[Study]) -> list[TextTable]:
-    """Accuracy out of distribution, overall and by level, and the group disparity."""
-    tables = []
-    runs = runs_of(studies)
-    for suite in sorted({suite for _, iteration in iteration_rows(runs) for suite in iteration["ood"]}):
-        having = [(run, i["ood"][suite], i["t"]) for run, i in iteration_rows(runs) if suite in i["ood"]]
-        levels = keys(found["levels"] for _, found, _ in having)
-        table = TextTable(
-            f"Out of distribution: {suite}, greedy (%)",
-            [*HEADS, "overall", *(f"level {level}" for level in levels), "group disparity"],
-            3,
-        )
-        absent = []
-        for run, found, t in having:
-            values = cells(found["levels"], levels, percent)
-            disparity = found["group_disparity"]
-            table.rows.append([*named(run, t), with_interval(found["accuracy"]), *values, with_interval(disparity)])
-            absent += reasons([disparity])
-        table.notes += [f"none: {reason}" for reason in dict.fromkeys(absent)]
-        table.notes.append("group disparity: (easiest level − hardest level) / easiest level.")
-        tables.append(table)
-    return tables

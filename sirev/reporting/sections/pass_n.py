@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from sirev.metrics.pass_at_n import guessing
+from sirev.metrics.statistic import absent as no_value
 from sirev.metrics.study_verdict import LEVEL
-from sirev.reporting.sections.run_rows import HEADS, Study, cells, in_words, iteration_rows, keys, named, reasons, runs_of
-from sirev.reporting.tables import ABSENT, TextTable, number, p_equals, p_value, percent
+from sirev.reporting.sections.run_rows import (
+    HEADS,
+    Study,
+    cells,
+    crossing_cell,
+    in_words,
+    iteration_rows,
+    keys,
+    later_rows,
+    named,
+    reach_cells,
+    reasons,
+    runs_of,
+)
+from sirev.reporting.tables import ABSENT, TextTable, between, fixed, p_equals, p_value, percent, points, with_interval
 
 
 def pass_n(studies: list[Study]) -> list[TextTable]:
     """pass@N of every M_t; M_1's pass@N on what M_t newly solves, with the controls; where the curves cross."""
-    return [_overall(studies), _gained(studies), _reach(studies), *_sweep(studies)]
+    return [_overall(studies), _gained(studies), _new(studies), _reach(studies), *_sweep(studies)]
 
 
 def _overall(studies: list[Study]) -> TextTable:
@@ -35,32 +49,59 @@ def _gained(studies: list[Study]) -> TextTable:
         4,
     )
     absent = []
-    tested: dict[str, float] = {}
-    at: set[int] = set()
-    for run, iteration in iteration_rows(runs):
-        if iteration["t"] == run["iterations"][0]["t"]:
-            continue
+    for run, iteration in later_rows(runs):
         gained = iteration["improvement_set"]
         row = named(run, iteration["t"])
-        sizes = [gained["size"], gained["rest"]["size"]]
-        counted = [ABSENT if size is None else str(size) for size in sizes]
-        table.rows.append([*row, "IS(t)", counted[0], *cells(gained["m1_pass_at_n"], later, percent)])
-        table.rows.append([*row, "W \\ IS(t)", counted[1], *cells(gained["rest"]["m1_pass_at_n"], later, percent)])
-        table.rows.append([*row, "re-roll", ABSENT, *cells(gained["reroll"], later, percent)])
+        size, rest = (ABSENT if one is None else str(one) for one in (gained["size"], gained["rest"]["size"]))
+        table.rows.append([*row, "IS(t)", size, *cells(gained["m1_pass_at_n"], later, percent)])
+        table.rows.append([*row, "re-roll", size, *cells(gained["reroll"], later, percent)])
+        table.rows.append([*row, "still wrong", rest, *cells(gained["rest"]["m1_pass_at_n"], later, percent)])
         absent += reasons(gained["m1_pass_at_n"].values())
-        new = gained["new"]
-        if new["holm"] is not None and new["N"] is not None:
-            tested[in_words(run, iteration["t"])] = new["holm"]
-            at.add(new["N"])
     table.notes += list(dict.fromkeys(absent))
     table.notes.append(
-        "W: problems that M_1 gets wrong greedily. re-roll: M_1's pass@N on the problems of W that one more of its samples would "
-        "solve, that sample left out."
+        "re-roll: what luck gives, M_1's pass@N on equally many problems that it gets wrong greedily and would solve by drawing "
+        "again. still wrong: problems that M_1 and M_t get wrong."
     )
-    shown = [f"{name} ({p_equals(p)})" for name, p in tested.items() if p <= LEVEL]
-    said = f"{'; '.join(shown)}, after Holm" if shown else "none" if tested else "none could be tested"
-    where = f" at N = {', '.join(map(str, sorted(at)))}" if at else ""
-    table.notes.append(f"Only IS(t) significantly below re-roll{where} is evidence of a new skill: {said}.")
+    return table
+
+
+def _new(studies: list[Study]) -> TextTable:
+    """IS(t) against luck at one N: whether it is harder, and how much harder it may be."""
+    table = TextTable(
+        "Was it new? M_1's pass@N on IS(t) against a re-roll (%)",
+        [*HEADS, "N", "IS(t)", "re-roll", "shortfall", "95%", "at most", "p"],
+        3,
+    )
+    absent: list[str] = []
+    found: dict[str, list[str]] = {"new": [], "selected": []}
+    for study in studies:
+        margin = study["settings"]["new_margin"]
+        for run, iteration in later_rows(runs_of([study])):
+            gained = iteration["improvement_set"]
+            new, bound = gained["new"], gained["new"]["bound"]
+            if new["N"] is None or bound is None:
+                table.rows.append([*named(run, iteration["t"]), *[ABSENT] * 7])
+                absent += [new["reason"]] if new["reason"] else []
+                continue
+            at, shortfall = str(new["N"]), gained["shortfall"][str(new["N"])]
+            reroll = with_interval(gained["reroll"][at])
+            ends = [points(shortfall), between(shortfall), fixed(100 * bound, 1, sign=True), p_value(new["holm"])]
+            table.rows.append(
+                [*named(run, iteration["t"]), at, percent(gained["m1_pass_at_n"].get(at, no_value(""))), reroll, *ends]
+            )
+            name = in_words(run, iteration["t"])
+            if bound < margin:
+                found["selected"].append(name)
+            elif new["holm"] is not None and new["holm"] <= LEVEL:
+                found["new"].append(f"{name} ({p_equals(new['holm'])})")
+    table.notes += list(dict.fromkeys(absent))
+    table.notes.append(
+        "shortfall: re-roll minus IS(t), in points, with its 95% interval; at most: its upper one-sided 95% bound. p: that IS(t) "
+        "is no harder than a re-roll, after Holm over t and methods. [ ] after re-roll: where 95% of its sets of problems lie."
+    )
+    margins = ", ".join(dict.fromkeys(f"{100 * study['settings']['new_margin']:g}" for study in studies))
+    table.notes.append(f"Proven to be within {margins} points of luck, so selected: {'; '.join(found['selected']) or 'none'}.")
+    table.notes.append(f"Of the others harder than luck (p≤{LEVEL:g}), so partly new: {'; '.join(found['new']) or 'none'}.")
     return table
 
 
@@ -70,23 +111,16 @@ def _reach(studies: list[Study]) -> TextTable:
         [*HEADS, "gained", "lost", "unreadable %", "reach gained", "reach lost", "p", "curves cross at k"],
         3,
     )
-    for run, iteration in iteration_rows(runs_of(studies)):
-        if iteration["t"] == run["iterations"][0]["t"]:
-            continue
+    for run, iteration in later_rows(runs_of(studies)):
         reach, crossing, gained = iteration["reach"], iteration["crossing"], iteration["improvement_set"]
         counted = [gained["size"], iteration["lost_set"]["size"]]
-        at = ABSENT
-        if crossing["value"] is not None:
-            high = "…" if crossing["high"] is None else f"{crossing['high']:.0f}"
-            at = f"{crossing['value']:.0f} [{number({**crossing, 'value': crossing['low']}, 0)}, {high}]"
         table.rows.append(
             [
                 *named(run, iteration["t"]),
                 *(ABSENT if one is None else str(one) for one in counted),
                 percent(gained["format"]),
-                *(ABSENT if reach[name] is None else str(reach[name]) for name in ("gained", "lost")),
-                p_value(reach["p"]),
-                at,
+                *reach_cells(reach),
+                crossing_cell(crossing),
             ]
         )
     table.notes.append(

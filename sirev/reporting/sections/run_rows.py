@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
-from sirev.metrics.comparison.contents import ComparisonHead, Iteration, RunHead
+from sirev.metrics.comparison.contents import ComparisonHead, Crossing, Iteration, Reach, RunHead
+from sirev.metrics.overlap import Overlap
 from sirev.metrics.statistic import Statistic, absent
-from sirev.reporting.tables import ABSENT, TextTable
+from sirev.reporting.tables import ABSENT, TextTable, number, p_value
 
 
 class TrainingRow(TypedDict):
@@ -52,6 +53,8 @@ class Study(ComparisonHead):
 
     recipe: str
     runs: list[RunData]
+    overlap: NotRequired[Overlap | None]
+    """What training data hold of the problems asked; null where the runs did not look."""
 
 
 def runs_of(studies: Iterable[Study]) -> list[RunData]:
@@ -59,10 +62,27 @@ def runs_of(studies: Iterable[Study]) -> list[RunData]:
     return [run for study in studies for run in study["runs"] if not run["null"]]
 
 
+def names_of(studies: Iterable[Study]) -> list[str]:
+    """A name for each study: its recipe, or of one recipe with several settings the first run's id."""
+    shown = list(studies)
+    recipes = [str(study["recipe"]) for study in shown]
+    return [
+        recipe if recipes.count(recipe) == 1 else str(study["runs"][0]["id"])
+        for study, recipe in zip(shown, recipes, strict=True)
+    ]
+
+
 def iteration_rows(runs: Iterable[RunData]) -> Iterator[tuple[RunData, ModelData]]:
     """Every run with each of its iterations."""
     for run in runs:
         for iteration in run["iterations"]:
+            yield run, iteration
+
+
+def later_rows(runs: Iterable[RunData]) -> Iterator[tuple[RunData, ModelData]]:
+    """Every run with each of its iterations but M_1, which is not compared with itself."""
+    for run in runs:
+        for iteration in run["iterations"][1:]:
             yield run, iteration
 
 
@@ -135,6 +155,19 @@ def at(node: Any, path: Iterable[str]) -> Statistic:
         node = node[key]
     statistic: Statistic = node
     return statistic
+
+
+def reach_cells(reach: Reach) -> list[str]:
+    """Problems that only M_t, only M_1 ever solves, and p."""
+    return [*(ABSENT if one is None else str(one) for one in (reach["gained"], reach["lost"])), p_value(reach["p"])]
+
+
+def crossing_cell(crossing: Crossing) -> str:
+    """The k at which two curves cross, with its interval; a bound beyond the last k is left open."""
+    if crossing["value"] is None:
+        return ABSENT
+    high = "…" if crossing["high"] is None else f"{crossing['high']:.0f}"
+    return f"{crossing['value']:.0f} [{number({**crossing, 'value': crossing['low']}, 0)}, {high}]"
 
 
 def reasons(found: Iterable[Statistic]) -> list[str]:

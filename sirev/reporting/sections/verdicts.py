@@ -1,4 +1,4 @@
-"""The verdicts: progress, reversal, regress, no change or undecided, and the evidence for them."""
+"""The verdicts: progress, reversal, regress, no change, or what of these the data allow; and the evidence for them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,12 @@ from typing import TypeVar
 
 from sirev.metrics.comparison.contents import Claim, JudgedChange, StudyVerdict
 from sirev.metrics.statistic import Statistic
-from sirev.metrics.study_verdict import SEEDS
+from sirev.metrics.study_verdict import HELD, LEVEL, NOT_MEASURED, OPEN, SEEDS, UP, deciding, is_of_suite
 from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
 from sirev.reporting.sections.run_rows import RunData, Study, in_words, labels, measured, model_name, runs_of
 from sirev.reporting.tables import ABSENT, TextTable, between, fixed, p_equals, p_value, points
 
 T = TypeVar("T")
-VERDICTS = {"can't tell": "undecided"}
-"""A comparison's word for a verdict -> the word that a reader sees, where that is another."""
-OUTCOMES = {"same": "held", "can't tell": "inconclusive"}
-"""The same for an outcome."""
-WORDS = (("can't be told", "is inconclusive"), ("stayed the same", "held"), ("can't tell", "undecided"), ("can tell", "decides"))
-"""The same in a reason that a comparison gives."""
 NO_NULL = "no null run"
 """What a comparison says where there is none."""
 
@@ -61,10 +55,15 @@ def summary(studies: list[Study]) -> TextTable:
         table.notes += dict.fromkeys(map(no_verdict, studies))
     if any(verdict["null"] == NO_NULL for _, verdict in iterated):
         table.notes.append("No null run: we don't know how much retraining or resampling alone would change.")
-    table.notes += claims_in_words(studies)
-    if adapted := _adapted(studies):
-        table.notes.append(f"Trained with LoRA, which may understate the loss of diversity (arXiv 2405.09673): {adapted}.")
+    table.notes += caveats(studies)
     return table
+
+
+def caveats(studies: list[Study]) -> list[str]:
+    """Why nothing is claimed of a method, and what may bias a verdict, a sentence each."""
+    adapted = _adapted(studies)
+    lora = f"Trained with LoRA, which may understate the loss of diversity (arXiv 2405.09673): {adapted}."
+    return [*claims_in_words(studies), *([lora] if adapted else [])]
 
 
 def no_verdict(study: Study) -> str:
@@ -76,10 +75,10 @@ def no_verdict(study: Study) -> str:
 
 
 def outcome_rows(studies: list[Study]) -> TextTable:
-    """Each outcome of a verdict: the change, its interval, its test, and the smallest change that would have shown."""
+    """Each outcome of a verdict: the change, its interval, the bound that decides, and its test."""
     table = TextTable(
         "Evidence for the verdicts (points; D: % of M_1's)",
-        ["method", "seed", "outcome", "M_1 %", "change [95% CI]", "result", "p (Holm)", "detectable"],
+        ["method", "seed", "outcome", "M_1 %", "change [95% CI]", "bound", "result", "p (Holm)"],
         3,
     )
     for run, verdict in verdicts_of(studies):
@@ -91,14 +90,14 @@ def outcome_rows(studies: list[Study]) -> TextTable:
     if studies:
         settings = studies[0]["settings"]
         table.notes.append(
-            f"held: the 90% interval lies within {100 * settings['margin']:g} points of no change (D: "
-            f"{100 * settings['diversity_margin']:g}% of M_1's). up, down: p≤0.05 after Holm over outcomes and methods. "
-            "inconclusive: neither."
+            "bound: the lower one-sided 95% bound of the change, beside the loss that held excludes: "
+            f"{100 * settings['margin']:g} points, less for pass@N near its ceiling (D: {100 * settings['diversity_margin']:g}% "
+            "of M_1's). up, down: p≤0.05 after Holm, pass@1 over methods, then its guards. open: none of these."
         )
         table.notes.append(
-            "detectable: the smallest detectable change, 2.8 standard errors. Tests: exact McNemar for greedy answers, else "
-            f"labels swapped within problems. Bootstrap over problems: {settings['replicates']:,} replicates, seed "
-            f"{settings['bootstrap_seed']}; permutations: seed {settings['permutation_seed']}."
+            "Tests: exact McNemar for greedy answers, else labels swapped within problems; reach: exact sign test. Bootstrap "
+            f"over problems: {settings['replicates']:,} replicates, seed {settings['bootstrap_seed']}; permutations: seed "
+            f"{settings['permutation_seed']}."
         )
     return table
 
@@ -111,52 +110,41 @@ def named(outcome: str, headline: int, source: str = GREEDY) -> str:
         "distinct": "D variety",
         "mean_accuracy": "mean accuracy",
     }
-    return fixed_names.get(outcome, f"C {outcome.removeprefix('ood/')}")
+    kind, _, suite = outcome.partition("/")
+    return fixed_names.get(outcome, f"C {suite}, greedy" if kind == "ood" else f"C {suite}, pass@N")
 
 
 def word(verdict: StudyVerdict) -> str:
-    """The verdict as a reader sees it, such as "undecided, narrower"."""
-    return f"{VERDICTS.get(verdict['verdict'], verdict['verdict'])}{', narrower' if verdict['narrower'] else ''}"
+    """The verdict as a reader sees it; where answers became more alike and that does not count, it adds "narrower"."""
+    strict = verdict["narrower"] and any(one in ("progress", "no change") for one in verdict["possible"])
+    return f"{verdict['verdict']}{', narrower' if strict else ''}"
 
 
 def because(run: JudgedRun, verdict: StudyVerdict) -> str:
-    """Why it is this verdict: pass@1, and the outcomes that decided; what is inconclusive with its interval."""
+    """Why it is this verdict: pass@1, and the outcomes that decided; what is open with its interval."""
     said = [_said(name, verdict["outcomes"], run) for name in ("pass_at_1", *decisive(run, verdict))]
     said += without_pass_at_n(run, verdict)
-    if not any(name.startswith("ood/") for name in verdict["outcomes"]):
-        said.append("out-of-distribution accuracy was not measured")
+    if not any(is_of_suite(name) for name in verdict["outcomes"]):
+        said.append("other problems were not measured")
     return f"{'; '.join(said)}."
 
 
 def decisive(run: JudgedRun, verdict: StudyVerdict) -> list[str]:
     """The outcomes that a reason names beside pass@1. pass@N of one sample per problem is among them only where it fell."""
-    names = deciding(verdict["verdict"], verdict["outcomes"], run["diversity_counts"])
     fell = "pass_at_n" in verdict["outcomes"] and verdict["outcomes"]["pass_at_n"]["is"] == "down"
+    names = deciding(verdict["outcomes"], run["diversity_counts"])
     return [name for name in names if name != "pass_at_n" or run["headline"] != 1 or fell]
 
 
 def without_pass_at_n(run: JudgedRun, verdict: StudyVerdict) -> list[str]:
-    """Why nothing is said of pass@N where a verdict is undecided for one sample per problem, as a list of at most one."""
-    undecided = run["headline"] == 1 and verdict["verdict"] == "can't tell"
-    return ["pass@N takes more than one sample per problem"] if undecided else []
+    """Why nothing is said of pass@N where a verdict is open for one sample per problem, as a list of at most one."""
+    unmeasured = run["headline"] == 1 and len(verdict["possible"]) > 1
+    return ["pass@N takes more than one sample per problem"] if unmeasured else []
 
 
 def presented(outcomes_of: Mapping[str, T], headline: int | None) -> dict[str, T]:
     """The outcomes to show: of one sample per problem pass@N is one more estimate of pass@1, and is left out."""
     return {name: one for name, one in outcomes_of.items() if name != "pass_at_n" or headline != 1}
-
-
-def deciding(verdict: str, outcomes_of: Mapping[str, JudgedChange], diversity_counts: bool) -> list[str]:
-    """The outcomes beside pass@1 that a verdict rests on, as `sirev.metrics.study_verdict.verdict` names them."""
-    guards = ["pass_at_n", *sorted(name for name in outcomes_of if name.startswith("ood/"))]
-    guards += ["distinct"] if diversity_counts else []
-    results = {name: outcomes_of[name]["is"] if name in outcomes_of else "not measured" for name in guards}
-    if verdict in ("progress", "no change"):
-        return guards
-    lost = [name for name in guards if results[name] == "down"]
-    if verdict != "can't tell":
-        return lost
-    return lost + [name for name in guards if results[name] not in ("same", "up", "down")]
 
 
 def outcome_name(name: str, run: JudgedRun) -> str:
@@ -165,7 +153,8 @@ def outcome_name(name: str, run: JudgedRun) -> str:
     first = "pass@1" if source == GREEDY else f"pass@1 ({source})"
     several = "the accuracy of one sample per problem" if run["headline"] == 1 else f"pass@{run['headline']}"
     names = {"pass_at_1": first, "pass_at_n": several, "distinct": "the variety of right answers"}
-    return names.get(name) or f"accuracy on {name.removeprefix('ood/')}"
+    kind, _, suite = name.partition("/")
+    return names.get(name) or f"{'accuracy' if kind == 'ood' else 'pass@N'} on {suite}"
 
 
 def interval_text(name: str, outcome: JudgedChange, *, bounds: bool = False) -> str:
@@ -183,9 +172,9 @@ def interval_text(name: str, outcome: JudgedChange, *, bounds: bool = False) -> 
 
 
 def after_holm(outcome: JudgedChange) -> str:
-    """The corrected p of an inconclusive change whose interval excludes no change, "p=0.180"; else nothing."""
+    """The corrected p of an open change whose interval excludes no change, "p=0.180"; else nothing."""
     low, high = outcome["difference"]["low"], outcome["difference"]["high"]
-    if outcome["is"] != "can't tell" or outcome["holm"] is None or low is None or high is None or low <= 0 <= high:
+    if outcome["is"] != OPEN or outcome["holm"] is None or low is None or high is None or low <= 0 <= high:
         return ""
     return p_equals(outcome["holm"])
 
@@ -206,26 +195,19 @@ def claims_in_words(studies: list[Study]) -> list[str]:
     ]
 
 
-def reworded(reason: str) -> str:
-    """A comparison's reason in the words that a reader sees."""
-    for stored, shown in WORDS:
-        reason = reason.replace(stored, shown)
-    return reason
-
-
 def _no_claim(claim: Claim) -> str:
     seeds = len(claim["seeds"])
-    if seeds < SEEDS and len(set(claim["verdicts"])) == 1:
+    if seeds < SEEDS and "no verdict" not in claim["verdicts"]:
         return f"{seeds} seed{'' if seeds == 1 else 's'}; claims about a method need {SEEDS}"
-    return f"no claim, as {reworded(claim['reason'])}"
+    return f"no claim: {claim['reason'].rstrip('.')}"
 
 
 def _said(name: str, outcomes_of: Mapping[str, JudgedChange], run: JudgedRun) -> str:
     outcome = outcomes_of.get(name)
-    result = outcome["is"] if outcome else "not measured"
-    verbs = {"up": "rose", "down": "fell", "same": "held", "not measured": "was not measured"}
-    sentence = f"{outcome_name(name, run)} {verbs.get(result, 'is inconclusive')}"
-    if outcome is None or result in ("up", "not measured"):
+    result = outcome["is"] if outcome else NOT_MEASURED
+    verbs = {UP: "rose", "down": "fell", HELD: "held", NOT_MEASURED: "was not measured"}
+    sentence = f"{outcome_name(name, run)} {verbs.get(result, 'is open')}"
+    if outcome is None or result in (UP, NOT_MEASURED):
         return sentence
     corrected = after_holm(outcome)
     if corrected:
@@ -252,20 +234,23 @@ def _scaled(statistic: Statistic, scale: float) -> Statistic:
 
 def _change(name: str, outcome: JudgedChange) -> list[str]:
     difference = outcome["difference"]
-    result = OUTCOMES.get(outcome["is"], outcome["is"])
+    result = outcome["is"]
+    if outcome["shrank"] is not None and outcome["shrank"] <= LEVEL:
+        result += ", reach shrank"
     if difference["value"] is None:
-        return [ABSENT, "none", result, ABSENT, ABSENT]
+        return [ABSENT, "none", ABSENT, result, ABSENT]
     scale, unit = _scale(name, outcome)
-    detectable = ABSENT if outcome["smallest"] is None else fixed(100 * outcome["smallest"] / scale, 1) + unit
+    margin = fixed(-100 * outcome["margin"] / scale, 1)
+    bound = ABSENT if outcome["bound"] is None else f"{fixed(100 * outcome['bound'] / scale, 1)} / {margin}{unit}"
     shown = _scaled(difference, scale)
     base = ABSENT if outcome["base"] is None else fixed(100 * outcome["base"], 1)
-    return [base, f"{points(shown)}{unit} {between(shown)}", result, p_value(outcome["holm"]), detectable]
+    return [base, f"{points(shown)}{unit} {between(shown)}", bound, result, p_value(outcome["holm"])]
 
 
 def _claims(studies: list[Study]) -> list[TextTable]:
     table = TextTable(
         "Over seeds: mean change, with 95% intervals over problems and over seeds (points; D: % of M_1's)",
-        ["method", "outcome", "seeds", "claim", "mean", "over problems", "over seeds (t)"],
+        ["method", "outcome", "seeds", "claim", "mean", "over problems", "over seeds (t)", "result"],
         2,
     )
     for study in studies:
@@ -286,9 +271,10 @@ def _claims(studies: list[Study]) -> list[TextTable]:
                         points(of_problems) + (unit if of_problems["value"] is not None else ""),
                         between(of_problems),
                         between(of_seeds),
+                        mean["is"],
                     ]
                 )
-            reason = reworded(claim["reason"]) if claim["claim"] else _no_claim(claim)
+            reason = claim["reason"].rstrip(".") if claim["claim"] else _no_claim(claim)
             table.notes.append(f"{claim['method']}: {reason}.")
     return [table] if table.rows else []
 

@@ -88,8 +88,11 @@ def export_runs(store: Store, runs: Sequence[Run], file: Path, hollow: Collectio
     return file.stat().st_size
 
 
-def import_file(store: Store, file: Path) -> Imported:
-    """Take in the runs of an archive; what is here already stays. BadInput, with nothing written, if it is not all right."""
+def import_file(store: Store, file: Path, *, runs: bool = True) -> Imported:
+    """Take in the runs of an archive, or without `runs` only what they stand on; what is here already stays.
+
+    BadInput, with nothing written, if it is not all right.
+    """
     with _staging(store) as folder:
         try:
             members = receive(file, folder)
@@ -101,7 +104,7 @@ def import_file(store: Store, file: Path) -> Imported:
                 raise BadInput(f"refused: it holds {besides[0]}, which none of its runs stands on")
         except BadInput as error:
             raise BadInput(f"{file}: {error}") from None
-        return _take_in(store, theirs, members)
+        return _take_in(store, theirs, members if runs else [one for one in members if one.kind != "run"])
 
 
 def _sources(store: Store, runs: Sequence[Run], hollow: Collection[str]) -> dict[Member, bytes | Path]:

@@ -4,17 +4,23 @@ Everything is made here from a seed: problems, gold solutions, the pretraining c
 tokenizer's vocabulary. Styles differ in how reliably a very small model carries them out, so a model that
 trains on its own correct answers drifts towards the reliable ones and forgets the others: the
 self-improvement reversal in miniature.
+
+A story can also be asked about backwards: its end is told and its start is wanted. Such *inverse* problems can be part of the
+pretraining corpus and of an out-of-distribution suite; the training set has none.
 """
 
 from __future__ import annotations
 
+import hashlib
 import random
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from sirev.errors import BadInput
 from sirev.fields import Count, Section, Seed, Weight
 from sirev.tasks.task import Task
 
@@ -34,7 +40,23 @@ STYLES = ("long", "step", "end", "sums", "verbal", "pluses")
 
 PAD, EOS, UNK = "<pad>", "<eos>", "<unk>"
 
+_NORMAL = {
+    word: name
+    for name, words in (
+        *(("NAME", PERSONS), ("PRONOUN", PRONOUNS), ("DAY", DAYS), ("THING", THINGS)),
+        *(("GAIN", GAINS), ("LOSS", LOSSES), ("PACK", PACKS)),
+    )
+    for word in words
+}
+_WORD = re.compile(r"\w+|\?")
+
 Level = Annotated[int, Field(ge=1, le=7)]
+Question = Literal["forward", "inverse"]
+"""What a problem asks for: how many there are in the end, or how many there were at first."""
+
+PARTS = ("corpus",) * 7 + ("train", "test", "ood")
+"""With `disjoint`, who may use a story: a tenth of all stories each for training, test and suites, the rest for the corpus."""
+TRIES = 20_000  # stories drawn for one problem, before there is held to be none left: level 1 has 680 in all
 
 
 class StyleWeights(Section):
@@ -64,6 +86,9 @@ class Arithmetic(Task):
     """Problems of the training set D, each with one gold solution."""
     test: Count
     style_weights: StyleWeights = StyleWeights()
+    disjoint: bool = False
+    """No two of pretraining corpus, training set, test set and suites share a story (start, events, question), whatever the names
+    and things in it, and none comes twice in the test set or in a suite. Two suites may share one."""
 
     title = "made-up word problems"
     default_grader = "final_number"
@@ -73,14 +98,24 @@ class Arithmetic(Task):
     def training_problems(self) -> int | None:
         return self.train
 
-    def generated(self, split: str, levels: list[int] | None, n: int | None) -> dict[str, Any] | None:
+    def generated(self, split: str, levels: list[int] | None, n: int | None, question: str) -> dict[str, Any] | None:
         training = split == "train"
         return {
             "n": n or (self.train if training else self.test),
             "levels": levels or self.levels,
             "data_seed": self.data_seed,
             "style_weights": self.style_weights.model_dump() if training else {},
+            "question": question,
+            "disjoint": self.disjoint,
         }
+
+    @staticmethod
+    def normal_form(text: str) -> list[str]:
+        """A prompt's words with names, things, days and synonyms replaced by what they stand for: then one story is one text."""
+        return [_NORMAL.get(word, word) for word in _WORD.findall(text)]
+
+    def corpus_options(self) -> dict[str, Any]:
+        return {"disjoint": self.disjoint}
 
 
 TASK = Arithmetic
@@ -109,6 +144,10 @@ class Story:
     @property
     def answer(self) -> int:
         return self.start + sum(e.sign * e.amount for e in self.events)
+
+
+_Steps = Callable[[random.Random, Story], list[str]]
+"""The equations of a style for a story, step by step."""
 
 
 def vocabulary() -> list[str]:
@@ -140,18 +179,44 @@ def draw_story(rng: random.Random, level: int) -> Story:
     return Story(start, tuple(events))
 
 
-def question(rng: random.Random, story: Story) -> str:
-    """The story in words, e.g. "Tom has 12 apples. Monday he buys 7. Tuesday he gets 3 bags of 4. How many apples now?"."""
+def part_of(story: Story, asked: Question) -> str:
+    """Which of `PARTS` a story asked about in this way is for: decided by its normal form, start, events and question, alone.
+
+    Names, things and synonyms are no part of it: two wordings of one problem are never in two parts.
+    """
+    events = " ".join(f"{event.sign * event.count}*{event.size}" for event in story.events)
+    digest = hashlib.sha256(f"{asked}/{story.start}/{events}".encode()).digest()
+    return PARTS[int.from_bytes(digest[:8], "big") % len(PARTS)]
+
+
+def _story_of(part: str, rng: random.Random, level: int, asked: Question, used: Collection[Story] = ()) -> Story:
+    """A story that is in `part` and not among `used`; BadInput if there seems to be none."""
+    for _ in range(TRIES):
+        story = draw_story(rng, level)
+        if part_of(story, asked) == part and story not in used:
+            return story
+    raise BadInput(
+        f"task.disjoint: there are no more than {len(used)} stories of level {level} for {part}; ask for fewer problems"
+    )
+
+
+def question(rng: random.Random, story: Story, asked: Question = "forward") -> str:
+    """The story in words, e.g. "Tom has 12 apples. Monday he buys 7. Tuesday he gets 3 bags of 4. How many apples now?".
+
+    Inverse: "Tom has ? apples. Monday he buys 7. Tuesday he gets 3 bags of 4. now he has 31. How many apples first?".
+    """
     who = rng.randrange(len(PERSONS))
     thing = rng.choice(THINGS)
-    sentences = [f"{PERSONS[who]} has {story.start} {thing}."]
+    sentences = [f"{PERSONS[who]} has {'?' if asked == 'inverse' else story.start} {thing}."]
     for day, event in zip(DAYS, story.events, strict=False):
         if event.count > 1:
             deed = f"gets {event.count} {rng.choice(PACKS)} of {event.size}"
         else:
             deed = f"{rng.choice(GAINS if event.sign > 0 else LOSSES)} {event.size}"
         sentences.append(f"{day} {PRONOUNS[who]} {deed}.")
-    return " ".join(sentences) + f" How many {thing} now?"
+    if asked == "inverse":
+        sentences.append(f"now {PRONOUNS[who]} has {story.answer}.")
+    return " ".join(sentences) + f" How many {thing} {'first' if asked == 'inverse' else 'now'}?"
 
 
 def solution(rng: random.Random, story: Story, style: str) -> str:
@@ -159,10 +224,19 @@ def solution(rng: random.Random, story: Story, style: str) -> str:
 
     Operand order, multiplication or repeated addition, separators and lead-ins are drawn from `rng`.
     """
+    return _worded(rng, _STEPS[style], story)
+
+
+def inverse_solution(rng: random.Random, story: Story) -> str:
+    """A correct solution of the inverse problem: the events are undone one by one, the last first."""
+    undone = Story(story.answer, tuple(Event(-event.sign, event.count, event.size) for event in story.events))
+    return _worded(rng, _undoing, undone)
+
+
+def _worded(rng: random.Random, steps: _Steps, story: Story) -> str:
     lead = rng.choice(LEAD_INS)
     separator = f" {rng.choice(SEPARATORS)} "
-    text = separator.join(_STEPS[style](rng, story))
-    return f"{lead} {text} #### {story.answer}".strip()
+    return f"{lead} {separator.join(steps(rng, story))} #### {story.answer}".strip()
 
 
 def _product(rng: random.Random, event: Event) -> str:
@@ -214,6 +288,11 @@ def _end(rng: random.Random, story: Story) -> list[str]:
     return _running(rng, story, tuple(range(len(story.events)))[::-1])
 
 
+def _undoing(rng: random.Random, undone: Story) -> list[str]:
+    """From the end to the start of a story whose events all have the other sign; their totals are those of the story itself."""
+    return _running(rng, undone, tuple(range(len(undone.events)))[::-1])
+
+
 def _sums(rng: random.Random, story: Story) -> list[str]:
     up = [story.start, *(e.amount for e in story.events if e.sign > 0)]
     down = [e.amount for e in story.events if e.sign < 0]
@@ -248,7 +327,7 @@ def _verbal(rng: random.Random, story: Story) -> list[str]:
     return steps
 
 
-_STEPS: dict[str, Callable[[random.Random, Story], list[str]]] = {
+_STEPS: dict[str, _Steps] = {
     "long": _long,
     "step": _step,
     "end": _end,
@@ -258,42 +337,70 @@ _STEPS: dict[str, Callable[[random.Random, Story], list[str]]] = {
 }
 
 
-def problems(split: str, n: int, levels: list[int], seed: int, style_weights: Mapping[str, float]) -> list[dict[str, str]]:
+def problems(
+    split: str,
+    n: int,
+    levels: list[int],
+    seed: int,
+    style_weights: Mapping[str, float],
+    asked: Question = "forward",
+    disjoint: bool = False,
+) -> list[dict[str, str]]:
     """`n` problems of `split`, levels in turn: rows of id, prompt, target, answer, level.
 
-    Target is a gold solution, its style drawn by `style_weights` (evenly if empty). Every row is drawn from
-    (seed, split, level, index) alone, so a larger `n` keeps the rows of a smaller one.
+    Target is a gold solution, its style drawn by `style_weights` (evenly if empty). A row is drawn from
+    (seed, split, level, index), and with `disjoint` from no story of the rows before it, so a larger `n` keeps the rows of a
+    smaller one. BadInput if a test set or suite asks for more stories than there are for it.
     """
     weights = [style_weights.get(style, 0.0 if style_weights else 1.0) for style in STYLES]
+    part = split.partition("/")[0]
+    used: dict[int, set[Story]] = {level: set() for level in levels}
     rows = []
     for i in range(n):
         level = levels[i % len(levels)]
         rng = random.Random(f"{seed}/{split}/{level}/{i}")
-        story = draw_story(rng, level)
-        prompt = question(rng, story)
+        story = _story_of(part, rng, level, asked, used[level]) if disjoint else draw_story(rng, level)
+        if part != "train":  # whose gold answers may well work one story out in two ways
+            used[level].add(story)
+        prompt = question(rng, story, asked)
         style = rng.choices(STYLES, weights)[0]
+        target = inverse_solution(rng, story) if asked == "inverse" else solution(rng, story, style)
         rows.append(
             {
                 "id": f"{split}-{i:05d}",
                 "prompt": prompt,
                 # The space belongs to the target: prompt + target is then the text that the model learned from.
-                "target": " " + solution(rng, story, style),
-                "answer": str(story.answer),
+                "target": f" {target}",
+                "answer": str(story.start if asked == "inverse" else story.answer),
                 "level": str(level),
             }
         )
     return rows
 
 
-def corpus(n: int, levels: list[int], seed: int, equations_share: float = 0.2) -> Iterator[tuple[str, str]]:
-    """`n` pretraining pairs (prompt, completion): bare equations, and problems with styles drawn evenly."""
+def corpus(
+    n: int, levels: list[int], seed: int, equations_share: float = 0.2, inverse_share: float = 0.0, disjoint: bool = False
+) -> Iterator[tuple[str, str]]:
+    """`n` pretraining pairs (prompt, completion): bare equations, inverse problems, and problems with styles drawn evenly.
+
+    With `disjoint` no story of a training set, test set or suite of such a task is among them.
+    """
     rng = random.Random(f"{seed}/corpus")
+
+    def story(asked: Question) -> Story:
+        level = rng.choice(levels)
+        return _story_of("corpus", rng, level, asked) if disjoint else draw_story(rng, level)
+
     for _ in range(n):
-        if rng.random() < equations_share:
+        kind = rng.random()
+        if kind < equations_share:
             yield "", _bare_equation(rng)
-            continue
-        story = draw_story(rng, rng.choice(levels))
-        yield question(rng, story), solution(rng, story, rng.choice(STYLES))
+        elif kind < equations_share + inverse_share:
+            told = story("inverse")
+            yield question(rng, told, "inverse"), inverse_solution(rng, told)
+        else:
+            told = story("forward")
+            yield question(rng, told), solution(rng, told, rng.choice(STYLES))
 
 
 def _bare_equation(rng: random.Random) -> str:

@@ -64,9 +64,12 @@ def test_the_improvement_set_stands_beside_its_controls(by_hand: dict[str, Any])
     assert (gained["size"], found["lost_set"]["size"], gained["rest"]["size"]) == (1, 1, 1)  # c; a; d
     assert {k: s["value"] for k, s in gained["m1_pass_at_n"].items()} == {"2": 0.5, "4": 1.0}
     assert {k: s["value"] for k, s in gained["rest"]["m1_pass_at_n"].items()} == {"1": 0.0, "2": 0.0}
-    # W = {c, d}; only c has right draws: 1 * [1 - C(3,N)/C(3,N)] / 1 = 0
-    assert {k: s["value"] for k, s in gained["reroll"].items()} == {"1": 0.0, "2": 0.0}
-    assert gained["below_reroll"]["2"]["value"] == 0.5
+    # Of W = {c, d} luck gains one: c, 1 right draw of 4, oftener than d, which has none.
+    luck, short = gained["reroll"]["2"], gained["shortfall"]["2"]
+    assert 0.25 < luck["value"] < 0.5
+    assert (luck["low"], luck["high"], luck["n"]) == (0.0, 0.5, 2)
+    assert short["value"] == pytest.approx(luck["value"] - 0.5)
+    assert short["low"] < short["value"] < gained["new"]["bound"] <= short["high"]
     assert gained["format"]["value"] == 1.0  # M_1 gave c no readable answer
 
 

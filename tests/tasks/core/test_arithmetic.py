@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from sirev.errors import BadInput
 from sirev.grading.final_number import grade_final_number
 from sirev.metrics.distinct import equations
 from sirev.tasks.core import arithmetic
@@ -66,3 +67,68 @@ def test_the_corpus_has_the_wanted_share_of_bare_equations() -> None:
     for text in bare:
         left, right = text.split("=")
         assert eval(left) == int(right)
+
+
+def test_an_inverse_problem_tells_the_end_and_asks_for_the_start() -> None:
+    story = arithmetic.Story(12, (arithmetic.Event(1, 1, 7), arithmetic.Event(1, 3, 4)))
+    text = arithmetic.question(random.Random(0), story, "inverse")
+    assert re.fullmatch(
+        r"(\w+) has \? (\w+)\. Monday s?he (buys|finds) 7\. Tuesday s?he gets 3 (bags|boxes) of 4\. now s?he has 31\. "
+        r"How many \2 first\?",
+        text,
+    )
+
+
+def test_inverse_solutions_are_correct_in_every_equation_and_use_known_words() -> None:
+    words = set(arithmetic.vocabulary())
+    for i, story in enumerate(STORIES):
+        rng = random.Random(i)
+        text = arithmetic.inverse_solution(rng, story)
+        assert grade_final_number(text, str(story.start)).correct, text
+        for equation in equations(text):
+            left, right = equation.split("=")
+            assert eval(left) == int(right), text
+        assert words.issuperset(re.findall(r"\w+|[^\w\s]+", arithmetic.question(rng, story, "inverse") + " " + text))
+
+
+NORMAL = {"finds": "buys", "sells": "loses", "boxes": "bags"}
+
+
+def normal_form(prompt: str) -> str:
+    """A problem without its names, things, days and synonyms."""
+    words = re.findall(r"\w+|[^\w\s]+", prompt)
+    dropped = {*arithmetic.PERSONS, *arithmetic.PRONOUNS, *arithmetic.DAYS, *arithmetic.THINGS}
+    return " ".join(NORMAL.get(word, word) for word in words if word not in dropped)
+
+
+def test_with_disjoint_the_parts_of_a_recipe_share_no_problem_in_any_wording() -> None:
+    levels = [1, 2, 3]
+    corpus = arithmetic.corpus(6000, levels, 0, equations_share=0.1, inverse_share=0.4, disjoint=True)
+    parts = [{normal_form(prompt) for prompt, _ in corpus if prompt}]
+    parts += [
+        {normal_form(row["prompt"]) for row in arithmetic.problems(split, n, levels, 0, {}, disjoint=True)}
+        for split, n in (("train", 1500), ("test", 150), ("ood/more", 150))
+    ]
+    parts += [{normal_form(row["prompt"]) for row in arithmetic.problems("ood/back", 150, levels, 0, {}, "inverse", True)}]
+    assert len(set().union(*parts)) == sum(map(len, parts))
+    assert all(len(part) == 150 for part in parts[2:])  # nor does one come twice in what is evaluated on
+
+
+def test_without_disjoint_they_do_share_some() -> None:
+    corpus = {normal_form(prompt) for prompt, _ in arithmetic.corpus(6000, [1, 2, 3], 0) if prompt}
+    assert corpus & {normal_form(row["prompt"]) for row in arithmetic.problems("test", 150, [1, 2, 3], 0, {})}
+
+
+def test_disjoint_keeps_the_rows_of_a_smaller_set() -> None:
+    small = arithmetic.problems("ood/x", 20, [1, 2], 0, {}, disjoint=True)
+    assert arithmetic.problems("ood/x", 60, [1, 2], 0, {}, disjoint=True)[:20] == small
+
+
+def test_more_problems_than_there_are_stories_is_bad_input() -> None:
+    with pytest.raises(BadInput, match=r"no more than \d\d stories of level 1 for test; ask for fewer problems"):
+        arithmetic.problems("test", 100, [1], 0, {}, disjoint=True)
+
+
+def test_the_corpus_has_the_wanted_share_of_inverse_problems() -> None:
+    prompts = [prompt for prompt, _ in arithmetic.corpus(2000, [1, 2], 0, 0.2, 0.3)]
+    assert 0.25 < sum(prompt.endswith("first?") for prompt in prompts) / len(prompts) < 0.35

@@ -1,0 +1,269 @@
+"""The three observations of the paper in words: what the terminal and the page say of a method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sirev.listing import listed
+from sirev.metrics.comparison.contents import Claim, JudgedChange, NewOrSelected, Observed, StudyVerdict
+from sirev.metrics.comparison.observations import FELL, NEW, ROSE, SELECTED
+from sirev.metrics.statistic import Statistic
+from sirev.metrics.study_verdict import (
+    DOWN,
+    INCONCLUSIVE,
+    LEVEL,
+    MATCHED,
+    NO_CHANGE,
+    NOT_MEASURED,
+    OPEN,
+    PROGRESS,
+    REVERSAL,
+    UP,
+    WORDS,
+    is_of_suite,
+)
+from sirev.reporting.sections.run_rows import RunData, Study, at
+from sirev.reporting.tables import fixed, p_equals, percent
+
+_FLOOR = 2
+"""Margins above nothing below which accuracy has no room to fall: it is at the floor."""
+_FEW = 3
+"""Suites that a sentence names."""
+_OTHER_VARIETIES = {"distinct_n": "Distinct-N", "sentence_bert": "SentenceBERT"}
+QUESTIONS = {
+    "new_or_selected": "new or selected?",
+    "variety": "variety",
+    "other_problems": "other problems",
+    "reach": "reach on test",
+}
+"""An observation -> its name on the screen; the first three are the paper's."""
+
+
+class ObservationLine(NamedTuple):
+    """An observation in words: "1", "new or selected?", "SELECTED", and the evidence."""
+
+    number: str
+    question: str
+    result: str
+    evidence: str
+
+
+Judgement = StudyVerdict | Claim
+"""What one seed's M_T is said to be, or the seeds of a method together."""
+
+
+def outcomes_of(judgement: Judgement) -> Mapping[str, JudgedChange]:
+    """The outcomes of a seed, or the means over seeds."""
+    return judgement["outcomes"] if "outcomes" in judgement else judgement["mean"]
+
+
+def headline_words(possible: Sequence[str]) -> str:
+    """A verdict as a headline: the word that the data allow, or what they exclude."""
+    words = [word for word in WORDS if word in possible]
+    if set(words) == set(WORDS):
+        return INCONCLUSIVE.upper()
+    if len(words) == 1:
+        return {REVERSAL: "SELF-IMPROVEMENT REVERSAL"}.get(words[0], words[0].upper())
+    joined = " or ".join(words)
+    return f"NOT PROGRESS: {joined}" if PROGRESS not in words and NO_CHANGE not in words else joined.upper()
+
+
+def verdict_in_words(judgement: Judgement) -> str:
+    """ "SELF-IMPROVEMENT REVERSAL, 3 of 3": the word, and how many of the paper's observations hold of those measured."""
+    counted = judgement["observable"]
+    return headline_words(judgement["possible"]) + (f", {judgement['observed']} of {counted}" if counted else "")
+
+
+def observation_lines(study: Study, run: RunData, judgement: Judgement) -> list[ObservationLine]:
+    """The three observations and reach, each with its result and evidence; `run` is one of those judged."""
+    outcomes = outcomes_of(judgement)
+    found = judgement["observations"]
+    evidence = {
+        "new_or_selected": _new_or_selected(found["new_or_selected"]),
+        "variety": _variety(found["variety"], outcomes, study, run),
+        "other_problems": _other_problems(found["other_problems"], outcomes, run, study),
+        "reach": _reach(found["reach"], outcomes, study, run),
+    }
+    results = {name: observed["is"] for name, observed in _each(found)}
+    return [
+        ObservationLine(str(i) if i < len(QUESTIONS) else "", QUESTIONS[name], results[name], evidence[name])
+        for i, name in enumerate(QUESTIONS, 1)
+    ]
+
+
+def _each(found: Mapping[str, object]) -> Iterable[tuple[str, Mapping[str, str]]]:
+    return ((name, found[name]) for name in QUESTIONS)  # type: ignore[misc]
+
+
+def voting_in_words(run: RunData) -> str:
+    """What M_1's vote of its draws gives without training, and its share of the gain in pass@1; "" where nobody can vote."""
+    voting = run["iterations"][-1].get("voting")
+    if not voting or voting["N"] is None or voting["first"]["value"] is None:
+        return ""
+    said = f"a vote of M_1's {voting['N']} samples is right on {percent(voting['first'])}%"
+    return said + (f", {fixed(100 * share, 0)}% of the gain" if (share := voting["share"]["value"]) is not None else "")
+
+
+def gain_in_words(outcome: JudgedChange | None) -> str:
+    """ "32.5 → 84.0 (+51.5 [44.0, 59.0])", in % and points."""
+    if outcome is None or outcome["difference"]["value"] is None or outcome["base"] is None:
+        return "not measured"
+    return f"{_ends(outcome)} ({_signed(outcome['difference']['value'])} {_between(outcome['difference'])})"
+
+
+def _new_or_selected(found: NewOrSelected) -> str:
+    if found["is"] == NOT_MEASURED:
+        return (found["reason"] or "not measured").removeprefix("none: ")
+    said = f"M_1 solves {percent(found['solved'], 0)}% of the {found['size']} gained within {found['largest']} samples"
+    ends = f"{percent(found['m1_pass_at_n'], 0)} beside {percent(found['reroll'], 0)}% in {found['N']}"
+    if found["is"] == NEW:
+        p = f", {p_equals(found['holm'])}" if found["holm"] is not None else ""
+        return f"{said}; harder than its own luck ({ends}{p})"
+    margin = f"{fixed(100 * found['margin'], 0)} points"
+    if found["is"] == SELECTED:
+        return f"{said}; no harder than its own luck by {margin} or more ({ends})"
+    bound = f"; up to {fixed(100 * found['bound'], 0)} points harder is possible" if found["bound"] is not None else ""
+    return f"{said}; beside its own luck {ends}{bound}"
+
+
+def _variety(found: Observed, outcomes: Mapping[str, JudgedChange], study: Study, run: RunData) -> str:
+    if found["is"] == NOT_MEASURED:
+        return found["reason"] or "not measured"
+    one = outcomes["distinct"]
+    difference, base = one["difference"], one["base"] or 1.0
+    ends = (difference["value"], difference["low"], difference["high"])
+    value, low, high = (None if end is None else end / base for end in ends)
+    relative: Statistic = {**difference, "value": value, "low": low, "high": high}
+    said = f"of {MATCHED} right answers {_ends(one)}% differ ({_signed(relative['value'], 0)}% {_between(relative, 0)})"
+    margin = f"{fixed(100 * study['settings']['diversity_margin'], 0)}%"
+    counted = "" if study["settings"]["diversity_counts"] else "; not counted"
+    return said + _decided(found["is"], f"a loss of {margin}") + counted + _disagreement(found["is"], run)
+
+
+def _disagreement(result: str, run: RunData) -> str:
+    """Other measures of variety whose 95 % interval says something else."""
+    said = []
+    for name, words in _OTHER_VARIETIES.items():
+        change = run["iterations"][-1]["against_m1"].get(f"variety/{name}")
+        if change is None or change["base"] is None or change["difference"]["low"] is None:
+            continue
+        low, high = change["difference"]["low"] or 0.0, change["difference"]["high"] or 0.0
+        found = FELL if high < 0 else ROSE if low > 0 else "HELD"
+        if result in (FELL, ROSE) and found != result:
+            relative = (change["difference"]["value"] or 0.0) / (change["base"] or 1.0)
+            said.append(f"; {words} disagrees ({_signed(relative, 0)}%)")
+    return "".join(said)
+
+
+def _other_problems(found: Observed, outcomes: Mapping[str, JudgedChange], run: RunData, study: Study) -> str:
+    if found["is"] == NOT_MEASURED:
+        return f"{found['reason'] or 'not measured'}"
+    names = [name for name in outcomes if is_of_suite(name) and outcomes[name]["is"] != NOT_MEASURED]
+    suites = list(dict.fromkeys(name.partition("/")[2] for name in names))
+    first = {name.partition("/")[2] for name in found["decided"]}
+    suites.sort(key=lambda suite: suite not in first)
+    shown = []
+    for suite in suites[:_FEW]:
+        of_suite = [name for name in (f"ood_pass_at_n/{suite}", f"ood/{suite}") if name in names]
+        parts = [_of_suite(name, outcomes[name], run, study) for name in of_suite] + _disparity(run, suite)
+        shown.append(f"{suite}: {', '.join(parts)}")
+    more = len(suites) - _FEW
+    return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+
+
+def _of_suite(name: str, one: JudgedChange, run: RunData, study: Study) -> str:
+    kind, _, suite = name.partition("/")
+    what = "greedy" if kind == "ood" else f"pass@{suite_n(run, suite)}"
+    said = f"{what} {_ends(one)}%"
+    base = one["base"] or 0.0
+    if one["is"] != DOWN and base < _FLOOR * study["settings"]["margin"]:
+        return f"{said}, at the floor"
+    return f"{said} {_between(one['difference'])}{_mark(one)}"
+
+
+def _mark(one: JudgedChange) -> str:
+    """How a change of a suite counts, where its numbers alone don't say."""
+    if one["is"] == DOWN and one["shrank"] is not None and one["shrank"] <= LEVEL:
+        return " fewer are reached"
+    return {UP: " up", DOWN: " down", OPEN: " open"}.get(one["is"], " held")
+
+
+def suite_n(run: RunData, suite: str) -> str:
+    """The N of the pass@N by which a suite is judged: the largest that it has."""
+    curve = at_suite(run, suite).get("pass_at_n") or {}
+    return max((n for n, one in curve.items() if one["value"] is not None), key=int, default="N")
+
+
+def at_suite(run: RunData, suite: str) -> Mapping[str, Any]:
+    """What M_T's last iteration says of a suite; nothing where it has no such suite."""
+    return run["iterations"][-1]["ood"].get(suite) or {}
+
+
+def _disparity(run: RunData, suite: str) -> list[str]:
+    """The change of group disparity, where the hardest level fell behind or caught up by more than chance."""
+    of_suite = at_suite(run, suite)
+    change = of_suite.get("mean_disparity_change") or of_suite.get("disparity_change")
+    if change is None or change["value"] is None or change["low"] is None or change["high"] is None:
+        return []
+    if change["low"] <= 0 <= change["high"]:
+        return []
+    return [f"disparity {_signed(change['value'])} {_between(change)}"]
+
+
+def _reach(found: Observed, outcomes: Mapping[str, JudgedChange], study: Study, run: RunData) -> str:
+    if found["is"] == NOT_MEASURED:
+        return found["reason"] or "not measured"
+    one = outcomes["pass_at_n"]
+    said = f"pass@{study['headline']} {_ends(one)}%"
+    if found["is"] == FELL and one["shrank"] is not None and one["shrank"] <= LEVEL:
+        reach = run["iterations"][-1]["reach"]
+        return f"{said}; {reach['lost']} problems lost, {reach['gained']} gained ({p_equals(one['shrank'])})"
+    bounds = f" {_between(one['difference'])}" if found["is"] in (FELL, ROSE) else ""
+    return said + bounds + _decided(found["is"], f"a loss of {fixed(100 * one['margin'], 1)} points", one["bound"])
+
+
+def _decided(result: str, loss: str, bound: float | None = None) -> str:
+    """What the bound says of a loss of the margin."""
+    if result == "HELD":
+        return f"; {loss} is excluded"
+    if result == "OPEN":
+        lowest = f": {fixed(-100 * bound, 1)} are possible" if bound is not None else ""
+        return f"; {loss} is not excluded{lowest}"
+    return ""
+
+
+def _ends(one: JudgedChange) -> str:
+    base, change = one["base"], one["difference"]["value"]
+    if base is None or change is None:
+        return "–"
+    return f"{fixed(100 * base, 1)} → {fixed(100 * (base + change), 1)}"
+
+
+def _signed(value: float | None, places: int = 1) -> str:
+    return "–" if value is None else fixed(100 * value, places, sign=True)
+
+
+def _between(one: Statistic, places: int = 1) -> str:
+    ends = ["…" if end is None else fixed(100 * end, places) for end in (one["low"], one["high"])]
+    return f"[{', '.join(ends)}]"
+
+
+def perplexity_in_words(run: RunData) -> str:
+    """Perplexity under M_1 of what M_T newly solves, beside that of M_1's own samples; "" where it was not measured."""
+    likelihood = run["iterations"][-1].get("likelihood")
+    if not likelihood:
+        return ""
+    gained, own = at(likelihood, ("gained",)), at(likelihood, ("first", "draws"))
+    if gained["value"] is None or own["value"] is None:
+        return ""
+    ends = [fixed(one["value"], 2) for one in (gained, own) if one["value"] is not None]
+    return f"M_1's perplexity: {ends[0]} of the gained answers, {ends[1]} of its own samples"
+
+
+def seeds_in_words(claim: Claim) -> str:
+    """The words of the seeds, in their order: "seeds 0, 1, 2: reversal, reversal, progress or reversal"."""
+    seeds = ", ".join(map(str, claim["seeds"]))
+    words = list(dict.fromkeys(claim["verdicts"]))
+    said = f"each {words[0]}" if len(words) == 1 else listed(claim["verdicts"], 5)
+    return f"seeds {seeds}: {said}"
