@@ -60,10 +60,8 @@ def main() -> None:
 
 
 def null(studies: int) -> None:
-    print(
-        "\n| nothing changed | a change is named | and with Holm within a method | no change is excluded | verdicts |"
-        "\n| --- | --- | --- | --- | --- |"
-    )
+    print("\n| nothing changed | a change is named | with Holm within a method | no change is excluded | verdicts |")
+    print("| --- | --- | --- | --- | --- |")
     for name, world in WORLDS.items():
         method = Truth(NOTHING, NOTHING if world is GSM8K else None)
         found = [one_study(seed, world, [method] * 3) for seed in range(studies)]
@@ -157,8 +155,8 @@ def pooled(studies: int) -> None:
 
 
 def _claims(label: str, found: Sequence[Claimed]) -> None:
-    pooled, unanimous = [in_one_word(one.possible) for one in found], [one.unanimous or "none" for one in found]
-    print(f"| {label} | {_said(pooled)} | {_said(unanimous)} |", flush=True)
+    unanimous = _said([one.unanimous or "none" for one in found])
+    print(f"| {label} | {_said([in_one_word(one.possible) for one in found])} | {unanimous} |", flush=True)
 
 
 def _said(words: Sequence[str]) -> str:

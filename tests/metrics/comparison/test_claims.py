@@ -1,9 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pytest
 
 from sirev.metrics.comparison.compare import compare
 from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
@@ -50,7 +50,7 @@ def test_a_change_that_seeds_do_not_agree_on_is_not_claimed() -> None:
 
 
 def test_what_the_seeds_reach_is_not_excluded() -> None:
-    found = claim_on(of_seeds(0.12, 0.0, -0.12, problems=2_500))
+    found = claim_on(of_seeds(0.15, 0.0, -0.15, problems=1_200))
     over = found["mean"]["pass_at_1"]
     assert abs(over["difference"]["value"]) < 0.03
     assert over["is"] == "open"
@@ -60,22 +60,33 @@ def test_what_the_seeds_reach_is_not_excluded() -> None:
 
 
 def test_a_change_within_the_noise_of_training_is_not_claimed() -> None:
-    quiet, noisy = (claim_on(of_seeds(0.1, 0.1, 0.1, retrained=(noise,))) for noise in (0.0, 0.2))
-    assert quiet["claim"] == "progress"
-    assert noisy["mean"]["pass_at_1"]["noise"] > noisy["mean"]["pass_at_1"]["difference"]["value"]
-    assert (noisy["claim"], noisy["possible"]) == (None, ["progress", "no change"])
+    found = claim_on(of_seeds(0.1, 0.1, 0.1, retrained=(0.2,)))
+    over = found["mean"]["pass_at_1"]
+    assert over["seeds"]["low"] > 0
+    assert over["noise"] > over["difference"]["value"]
+    assert (found["claim"], found["possible"]) == (None, ["progress", "no change"])
+
+
+def test_seeds_confirm_a_rise_after_correction_over_methods() -> None:
+    alone = of_seeds(0.16, 0.1, 0.12)  # over seeds p is 0.028
+    beside = [*alone, *[replace(run, method="dpo") for run in alone]]
+
+    def pass_at_1(runs: list[RunMeasures]) -> list[str]:
+        return [one["mean"]["pass_at_1"]["is"] for one in compare(runs, "math", None, SETTINGS)["methods"]]
+
+    assert pass_at_1(alone) == ["up"]
+    assert pass_at_1(beside) == ["held", "held"]
 
 
 # Thresholds leave two standard deviations of the binomial.
 
 
-@pytest.mark.parametrize("over_seeds", [0.0, 0.01])
-def test_a_change_is_rarely_claimed_where_none_is_on_average(over_seeds: float) -> None:
-    studies = [claimed(seed, MBPP, [Truth(shifted(MBPP, 0.0, over_seeds))] * 3) for seed in range(30)]
-    assert sum(any(one.claim not in (None, "no change") for one in study) for study in studies) <= 4
+def test_a_change_is_rarely_claimed_where_none_is_on_average() -> None:
+    studies = [claimed(seed, MBPP, [Truth(shifted(MBPP, 0.0, 0.02))] * 3) for seed in range(20)]
+    assert sum(any(one.claim not in (None, "no change") for one in study) for study in studies) <= 3
 
 
 def test_the_paper_s_progress_by_dpo_is_claimed() -> None:
     method = Truth(effect(GSM8K, 0.092, 0.0, 0.01), shifted(ALGEBRA, 0.025, 0.01))
-    studies = [claimed(seed, GSM8K, [method])[0] for seed in range(12)]
-    assert sum(one.claim == "progress" for one in studies) >= 10
+    studies = [claimed(seed, GSM8K, [method])[0] for seed in range(10)]
+    assert sum(one.claim == "progress" for one in studies) >= 8
