@@ -161,5 +161,6 @@ def test_pip_installs_that_and_no_more(install: LightInstall, tmp_path: Path) ->
     assert {canonicalize_name(one["name"]) for one in listed} - {"pip", "setuptools"} == {"sirev", *install.packages}
     light = caller(python, tmp_path)
     light("doctor")
+    assert "0:pretrain comes with sirev" in light("plan", "tiny", "--store", "store", "--format", "json").stdout
     (line,) = light("iterate", "tiny", "--store", "store", status=2).stderr.splitlines()
     assert line.endswith("; install them: pip install 'sirev[train]'")  # of no checkout

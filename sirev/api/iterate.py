@@ -24,6 +24,7 @@ from sirev.explain.run_states import failure_noted
 from sirev.machine.readiness import Readiness
 from sirev.processes.workers import end_workers
 from sirev.recipe import Overlays, Overrides, Recipe
+from sirev.shipped import model_archive
 from sirev.store.artifacts import Artifact
 from sirev.store.local_files import LocalFiles
 from sirev.store.provenance import now
@@ -125,7 +126,7 @@ def execute(request: Request, remote: str | None = None, listener: Listener | No
     if remote is not None:
         crew.through = _through(store, remote, runs[0], listener)
     with store.leasing(run.id for run in runs):
-        _take_shipped_model(request, runs[0], listener)
+        _take_shipped_model(request, runs[0], crew, listener)
         futures = _all_runs(request, runs, crew, listener)
         errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
     if crew.through is not None:
@@ -138,8 +139,11 @@ def execute(request: Request, remote: str | None = None, listener: Listener | No
     return [future.result() for future in futures]
 
 
-def _take_shipped_model(request: Request, run: Run, listener: Listener) -> None:
-    """Have M_0 if it comes with sirev, unless the store has one or `--redo` asks for another."""
+def _take_shipped_model(request: Request, run: Run, crew: Crew, listener: Listener) -> None:
+    """Have M_0 if it comes with sirev, unless the store has one or `--redo` asks for another.
+
+    BadInput, with nothing taken, if this machine can't compute what follows it.
+    """
     if request.recipe.model.pretrain is None:
         return
     planner = Planner(request.store, run)
@@ -147,6 +151,10 @@ def _take_shipped_model(request: Request, run: Run, listener: Listener) -> None:
     m0 = planner.steps[PRETRAINED_MODEL]
     if m0.artifact is not None or m0.key is None or to_redo(run, m0.stage, m0.name):
         return
+    if model_archive(m0.key) is None:
+        return
+    if crew.through is None:  # else the shared store may have all that follows
+        crew.check(run, m0.name)
     if shipped_models.take(request.store, m0.key) is not None:
         listener.note(run, shipped_models.NOTE)
 

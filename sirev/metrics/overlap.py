@@ -1,7 +1,7 @@
 """Overlap of questions with known ones: whether a problem that is asked was in what a model learned from.
 
-By shared n-grams of words, as papers on language models look for contamination: n = 13 in GPT-3 (arXiv 2005.14165, appendix C), 8 in
-PaLM (arXiv 2204.02311, section 8). Plain Python, no model.
+By shared n-grams of words, as papers on language models look for contamination: n = 13 in GPT-3 (arXiv 2005.14165, appendix C), 8
+in PaLM (arXiv 2204.02311, section 8). Plain Python, no model.
 """
 
 from __future__ import annotations

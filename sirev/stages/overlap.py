@@ -30,7 +30,7 @@ class OverlapParameters:
 
 
 def run(parameters: OverlapParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
-    """`overlap.json`, an `Overlap`. Inputs: the problems "problems/SPLIT" of each split asked, and those of the `training` set."""
+    """`overlap.json`, an `Overlap`. Inputs: the problems "problems/SPLIT" of each split asked, those of the `training` set."""
     from sirev.tasks.registry import TASKS  # not for whoever only asks what stages there are
 
     normal_form = TASKS[parameters.task].normal_form

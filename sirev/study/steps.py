@@ -63,7 +63,7 @@ class Executor(Protocol):
     def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> StepResult: ...
 
     def at_hand(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> bool:
-        """Whether a step is found, or can be computed without computing anew an input whose files were given up."""
+        """Whether a step is found, or can be computed here without computing anew an input whose files were given up."""
         ...
 
     def provenance(self, name: str) -> Mapping[str, Any]:
@@ -318,8 +318,8 @@ class Steps:
     def score(self, t: int, what: str, answers: GradedAnswers, by: ModelWeights, draws: int | None = None) -> StepResult | None:
         """How likely M_t's answers, `draws` of each problem at most, are under the model `by`.
 
-        None where the recipe asks for no scores, where a server samples, which gives none, and where the model's files were given
-        up: a measure that came later is not worth a training.
+        None where the recipe asks for no scores, where a server samples, which gives none, and where they can't be had: a run
+        that was finished before there were scores is replayed without its model's files or its engine.
         """
         engine = self.recipe.engine
         if not self.recipe.evaluation.score or engine.name == "server":

@@ -74,7 +74,7 @@ def test_a_run_computes_what_comes_with_sirev_on_request_alone(smoke: Study, arc
 
 def test_files_that_were_given_up_come_back_from_it(smoke: Study, archive: Path, smoke_copy: Path) -> None:
     store = Store(smoke_copy)
-    key, artifact = run_m0(smoke)
+    _, artifact = run_m0(smoke)
     collect(store, Policy(drop=lambda opened, runs: {artifact}))
     assert not store.artifact(artifact).complete()
     (result,) = sirev.iterate("tiny_smoke", methods=["sft"], store=store, redo=["1:train"])

@@ -216,7 +216,7 @@ def test_what_evaluation_leaves_out_is_not_measured_and_the_margins_are_the_usua
     evaluation = load_recipe("tiny").evaluation
     assert (evaluation.temperatures, evaluation.embedding) == ([], None)
     verdict = evaluation.verdict
-    assert (verdict.margin, verdict.diversity_margin, verdict.diversity_counts) == (0.03, 0.1, False)
+    assert (verdict.margin, verdict.diversity_margin, verdict.new_margin, verdict.diversity_counts) == (0.03, 0.1, 0.05, False)
 
 
 def test_the_embedding_model_is_a_field_not_a_section_that_its_name_may_stand_for() -> None:
@@ -411,8 +411,8 @@ SUITE = "{task: {name: gsm8k, data: {path: x}}, grader: gsm8k_strict}"
          "'math_algebra'? (known: math_algebra)"),
         ("mistral_mbpp", ["task={name: humaneval, data: {path: x}}"], "task.name: humaneval: it has no problems to train on; it "
          "may be a suite beside another task (evaluation.ood)"),
-        ("tiny", ["evaluation.ood.longer={draws: null, draws_at: every}"], "evaluation.ood.longer.draws_at: every: read only with "
-         "draws, the number of answers to a problem"),
+        ("tiny", ["evaluation.ood.longer={draws: null, draws_at: every}"], "evaluation.ood.longer.draws_at: every: read only "
+         "with draws, the number of answers to a problem"),
         ("mistral_csqa", ["task.explanations.path=x"], "task.explanations: {path}: read only with rationales: ecqa"),
         ("mistral_csqa", ["task.rationales=none", "task.bootstrap=9"], "task.bootstrap: 9: read only with rationales: self"),
         ("mistral_gsm8k", ["engine=server"], "engine.url: missing: where is the server, such as http://localhost:8000/v1?"),
@@ -432,7 +432,7 @@ SUITE = "{task: {name: gsm8k, data: {path: x}}, grader: gsm8k_strict}"
         ("tiny", ["evaluation.verdict.margin=3"], "evaluation.verdict.margin: 3 is not allowed: input should be less than or "
          "equal to 1"),
         ("tiny", ["evaluation.verdict.margins=0.1"], "evaluation.verdict has no field 'margins'; did you mean 'margin'? (known: "
-         "margin, diversity_margin, diversity_counts)"),
+         "margin, diversity_margin, new_margin, diversity_counts)"),
         ("tiny", ["evaluation.embedding.revision=main"], "evaluation.embedding.model: missing, and required"),
         ("mistral_gsm8k", ["engine.context=512"], "engine.context: 512: leaves no room for a prompt beside 512 new tokens"),
     ],

@@ -26,11 +26,11 @@ _ONE_SIDED = 0.90
 
 
 class Pooled(NamedTuple):
-    """Changes of a method averaged over its seeds, by outcome: over problems, over seeds, and the seeds' one-sided bound."""
+    """Changes of a method averaged over its seeds, by outcome: over problems, and over seeds at 95 % and at 90 %."""
 
     changes: dict[str, Change]
     seeds: dict[str, Statistic]
-    lows: dict[str, float | None]
+    within: dict[str, list[float] | None]
     reaches: dict[str, Reach]
 
 
@@ -40,9 +40,9 @@ def claims(
     """A claim for each method that has a verdict.
 
     The differences of a problem are averaged over the seeds and judged like those of one seed, with Holm's correction over the
-    methods. A change is up or down where the t interval over seeds (S - 1 degrees of freedom) lies on that side of 0 too, and
-    where it is larger than any change of M_1 trained again, if there is such a null run; held where the seeds exclude the loss
-    too.
+    methods. A change is up or down where also the t interval over seeds (S - 1 degrees of freedom) lies on that side of 0, and
+    where it is larger than any change of M_1 trained again, if there is such a null run; held where also the seeds exclude the
+    loss.
     """
     names = list(dict.fromkeys(one["method"] for one in verdicts))
     of = {name: [one for one in methods if one.run.method == name] for name in names}
@@ -67,9 +67,8 @@ def _claim(
     mean: dict[str, MeanChange] = {}
     for name, one in outcomes.items():
         noise = _noise(name, retrained)
-        over = pooled.seeds[name]
-        found = one["is"] if len(seeds) < 2 else _over_seeds(one, over, pooled.lows[name], noise)
-        mean[name] = {**one, "is": found, "seeds": over, "noise": noise}
+        over, within = pooled.seeds[name], pooled.within[name]
+        mean[name] = {**(one if len(seeds) < 2 else _over_seeds(one, over, within, noise)), "seeds": over, "noise": noise}
     words = possible(mean, settings.diversity_counts)
     pass_at_1 = "pass@1 (mean of draws)" if settings.from_draws else "pass@1"
     seen = observations(mean, seeds[-1].gained_set, settings.new_margin)
@@ -109,25 +108,36 @@ def _why_none(said: Sequence[str], by_seed: Mapping[int, StudyVerdict], pooled: 
     return "" if pooled.changes else "its seeds have not the same problems"
 
 
-def _over_seeds(one: JudgedChange, seeds: Statistic, low: float | None, noise: float | None) -> str:
-    """What a pooled outcome is once the spread over seeds and the noise of training are heard too."""
+def _over_seeds(one: JudgedChange, seeds: Statistic, within: Sequence[float] | None, noise: float | None) -> JudgedChange:
+    """A pooled outcome once the spread over seeds and the noise of training are heard too.
+
+    `within`: the 90 % t interval over seeds. What it reaches is not excluded, so that "within" and "bound" become those of the
+    hull of both intervals: else a change of the margin could be called none only because the problems are many.
+    """
     value, found = one["difference"]["value"], one["is"]
+    both = [*(one["within"] or (-1.0, 1.0)), *(within or (-1.0, 1.0))]
+    hull = [min(both), max(both)]
+    bound = min(hull[0], -1.0 if one["bound"] is None else one["bound"])
+    heard: JudgedChange = {**one, "within": hull, "bound": bound}
+    if value is None:
+        return heard
     ends = seeds["low"], seeds["high"]
-    held = low is not None and low > -one["margin"] and (one["bound"] or -1.0) > -one["margin"]
-    if found in (UP, DOWN) and value is not None:
+    if found in (UP, DOWN):
         beyond = noise is None or abs(value) > noise
         one_side = ends[0] is not None and ends[1] is not None and (ends[0] > 0 if found == UP else ends[1] < 0)
         if beyond and one_side:
-            return found
-        found = HELD
-    return OPEN if found == HELD and not held else found
+            return heard
+        # A loss that the problems show and the seeds do not confirm has not been excluded either.
+        found = OPEN if found == DOWN else HELD
+    heard["is"] = OPEN if found == HELD and bound <= -one["margin"] else found
+    return heard
 
 
 def _pooled(seeds: Sequence[Judged], settings: ComparisonSettings) -> Pooled:
     names = [name for name in seeds[0].outcomes if counts(name) and all(name in one.outcomes for one in seeds)]
     changes: dict[str, Change] = {}
     over: dict[str, Statistic] = {}
-    lows: dict[str, float | None] = {}
+    within: dict[str, list[float] | None] = {}
     for name in names:
         outcomes = [one.outcomes[name] for one in seeds]
         if len({outcome.sheet.n for outcome in outcomes}) > 1:
@@ -140,8 +150,9 @@ def _pooled(seeds: Sequence[Judged], settings: ComparisonSettings) -> Pooled:
         values = [value for one in seeds if (value := one.changes[name]["difference"]["value"]) is not None]
         complete = len(values) == len(seeds)
         over[name] = t_interval(values) if complete else absent("some seed has no value")
-        lows[name] = t_interval(values, _ONE_SIDED)["low"] if complete else None
-    return Pooled(changes, over, lows, _reaches(seeds))
+        ends = t_interval(values, _ONE_SIDED) if complete else absent("some seed has no value")
+        within[name] = None if ends["low"] is None or ends["high"] is None else [ends["low"], ends["high"]]
+    return Pooled(changes, over, within, _reaches(seeds))
 
 
 def _reaches(seeds: Sequence[Judged]) -> dict[str, Reach]:

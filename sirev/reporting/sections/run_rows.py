@@ -62,6 +62,11 @@ def runs_of(studies: Iterable[Study]) -> list[RunData]:
     return [run for study in studies for run in study["runs"] if not run["null"]]
 
 
+def suite_in_words(suite: str) -> str:
+    """A suite's name in a sentence: "levels_1_to_6" is "levels 1 to 6"."""
+    return suite.replace("_", " ").strip() or suite
+
+
 def names_of(studies: Iterable[Study]) -> list[str]:
     """A name for each study: its recipe, or of one recipe with several settings the first run's id."""
     shown = list(studies)
