@@ -9,9 +9,9 @@ its own.
     python tests/stages/fingerprints.py                   writes fingerprints.json, for stages whose version was raised
     python tests/stages/fingerprints.py --same [COMMIT]   also for the others, if old and new code give equal artifacts
 
-`--same` runs every stage with the code of COMMIT (the last one) and with the present code, both by that commit's recipes and
-each on an empty store, and compares the digests of every artifact of the stages in question; what it compared is written beside the fingerprint. A
-stage that made none is refused.
+`--same` runs every stage with the code of COMMIT (the last one) and with the present code, both by that commit's recipes and each
+on an empty store, and compares the digests of every artifact of the stages in question; what it compared is written beside the
+fingerprint. A stage that made none is refused.
 """
 
 from __future__ import annotations
