@@ -54,7 +54,7 @@ def run(
 
 
 def plan_lines(planned: Plans, estimate: Estimate, gpu: float | None, width: int) -> Iterator[Line]:
-    """What is asked first, in at most 20 lines of 80 columns: what is cached, how long the rest takes, whether it fits."""
+    """What is asked first, in at most 22 lines of 80 columns: what is cached, how long the rest takes, whether it fits."""
     counts = {state: sum(of[state] for of in estimate.states.values()) for state in ("hit", "run", "unknown")}
     total = count_text(sum(counts.values()), "step")
     yield Line(f"{planned.recipe.name}: {count_text(len(planned.planners), 'run')}, {total}, {counts['hit']} cached", "bold")

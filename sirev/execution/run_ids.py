@@ -21,6 +21,7 @@ OUTSIDE_RUN_IDS = (
     ("evaluation", "verdict"),
     ("evaluation", "score"),
     ("evaluation", "embedding", "batch_size"),
+    ("evaluation", "overlap_n"),
 )
 """What a recipe says that changes no measure: the same run goes on with another of it."""
 ABSENT_IN_RUN_IDS: dict[tuple[str, ...], Any] = {

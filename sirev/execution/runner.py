@@ -42,6 +42,11 @@ MEMORY_HINTS = (
         "lower engine.gpu_memory (vllm) or engine.batch_size (transformers), or free what else is on the GPU",
     ),
     (
+        "score",
+        re.compile(r"memory", re.IGNORECASE),
+        "lower engine.batch_size (transformers), or do without: --set evaluation.score=false",
+    ),
+    (
         "train",
         re.compile(r"out of memory|outofmemory|want of memory|memoryerror", re.IGNORECASE),
         "to need less memory: lower training.memory.micro_batch_size, or set training.memory.gradient_checkpointing "
@@ -101,11 +106,20 @@ class Runner:
         return artifact
 
     def at_hand(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> bool:
-        """See `sirev.study.steps.Executor`; what a shared store may have is at hand."""
+        """See `sirev.study.steps.Executor`; what is not at hand is noted."""
         known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
         key = action_key(step_action(self.run, stage, parameters, known))
-        found = self.crew.through is not None or find(self.store, self._pins, name, key) is not None
-        return found or all(artifact.complete() for artifact in known.values())
+        if find(self.store, self._pins, name, key) is not None or self._pulled(key) is not None:
+            return True
+        if self.crew.through is None and not all(artifact.complete() for artifact in known.values()):
+            self.listener.note(self.run, f"{step_title(name)} is left out: files that it reads were given up")
+            return False
+        try:
+            self.crew.check(self.run, name)
+        except BadInput as lacking:
+            self.listener.note(self.run, f"{step_title(name)} is left out: {lacking}")
+            return False
+        return True
 
     def provenance(self, name: str) -> Mapping[str, Any]:
         """What was recorded beside the artifact that this run has for a step."""

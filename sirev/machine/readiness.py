@@ -72,6 +72,8 @@ class Readiness:
         made: set[str] = set()
         found = []
         for step in steps.values():
+            if STAGES[step.stage].optional and step.name != name:
+                continue  # the run goes on without it
             follows = any(isinstance(value, Planned) and value.work in made for value in step.inputs.values())
             if step.name in sure or follows:
                 found.append(step)

@@ -32,7 +32,8 @@ _BLANKS = r"[ \t]*+"
 _OPERAND = rf"[($]{{0,4}}+{_NUMBER}[)%]*+"
 _FURTHER = rf"{_BLANKS}(?:[-+*/x×÷·−]|\\(?:times|div|cdot)(?![a-z])){_BLANKS}{_OPERAND}"
 _RESULT = rf"{_BLANKS}={_BLANKS}-?\$?{_NUMBER}%?+"
-_EQUATION = re.compile(rf"(?=[\d(])(?:({_OPERAND}(?:{_FURTHER})++{_RESULT})|{_OPERAND}(?:{_FURTHER})*+|\()")
+EQUATION = re.compile(rf"(?=[\d(])(?:({_OPERAND}(?:{_FURTHER})++{_RESULT})|{_OPERAND}(?:{_FURTHER})*+|\()")
+"""Finds equations, in its group, and passes over what is none."""
 _DECORATION = re.compile(r"[ \t$,]+")
 _SIGNS = re.compile(r"[x×·÷−]|\\(?:times|div|cdot)")
 _PLAIN = {"÷": "/", "\\div": "/", "−": "-"}
@@ -53,10 +54,11 @@ def equations(text: str) -> tuple[str, ...]:
     An equation is numbers joined by + - * / (also x × · ÷ \times \cdot \div) with a number after the "=", all in one line.
     Blanks, dollar signs and the commas of thousands are left out, and brackets where they do not balance.
     """
-    return tuple(_plain(found) for found in _EQUATION.findall(text) if found)
+    return tuple(plain(found) for found in EQUATION.findall(text) if found)
 
 
-def _plain(equation: str) -> str:
+def plain(equation: str) -> str:
+    """An equation that EQUATION found, in plain signs."""
     short = _SIGNS.sub(lambda sign: _PLAIN.get(sign.group(), "*"), _DECORATION.sub("", equation))
     return short if short.count("(") == short.count(")") else short.replace("(", "").replace(")", "")
 

@@ -114,3 +114,13 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> Statistic:
     half = float(stats.t.ppf((1 + level) / 2, seeds - 1)) * stdev(values) / seeds**0.5
     mean = fmean(values)
     return bounded(mean, mean - half, mean + half, seeds)
+
+
+def t_test(values: Sequence[float]) -> float | None:
+    """Two-sided p of Student's t test that the mean over S seeds is 0, S - 1 degrees of freedom; None for fewer than two."""
+    if len(values) < 2:
+        return None
+    error = stdev(values) / len(values) ** 0.5
+    if error == 0:
+        return 1.0 if fmean(values) == 0 else 0.0
+    return 2.0 * float(stats.t.sf(abs(fmean(values)) / error, len(values) - 1))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import bdtr, betaincinv, ndtri
 
+from sirev.margins import UNSOLVED_SHARE
 from sirev.metrics.intervals import BLOCK, interval
 
 _Floats = npt.NDArray[np.float64]
@@ -99,6 +100,19 @@ def smallest_change(differences: _Floats) -> float | None:
     if len(present) < 2 or np.ptp(present) == 0:
         return None
     return POWER * float(present.std(ddof=1)) / math.sqrt(len(present))
+
+
+def widening(first: _Floats, differences: _Floats) -> float | None:
+    """How much wider an interval is against a margin that is a share of what M_1 leaves unsolved; at least 1.
+
+    `first` (n,) are M_1's values. "later - first > -share (1 - first)" is about one mean, of later - first + share (1 - first),
+    `UNSOLVED_SHARE` being the share. Its error is larger than the difference's: luck of M_1 that raises the margin raises the
+    difference too. Without it a loss of the margin is called held in up to 8 % of simulated studies. None where all differ alike.
+    """
+    if len(differences) < 2 or np.ptp(differences) == 0:
+        return None
+    against = differences + UNSOLVED_SHARE * (1.0 - first)
+    return max(1.0, float(against.std() / differences.std()))
 
 
 def holm(ps: Mapping[K, float]) -> dict[K, float]:

@@ -81,6 +81,8 @@ def _check_methods(recipe: Recipe, complain: Complain) -> None:
 
 def _check_task(recipe: Recipe, said: Said, complain: Complain) -> None:
     task = recipe.task
+    if "train" not in task.splits:
+        complain(("task", "name"), "it has no problems to train on; it may be a suite beside another task (evaluation.ood)")
     asked, there = recipe.sampling.problems, task.training_problems
     if asked is not None and there is not None and asked > there:
         complain(("sampling", "problems"), f"the training set has {there} problems (task.train)")

@@ -289,6 +289,9 @@ class Evaluation(Section):
     grader: Grader
     embedding: Embedding | None = None
     """Null measures no such diversity. Nor is any measured where an answer is an option's letter alone."""
+    overlap_n: Count = 8
+    """Words of the n-grams by which the problems asked are looked for in the training set: 8 as in arXiv 2204.02311, 13 in
+    arXiv 2005.14165. The embedded task's are compared as wholes. It changes nothing that a model is asked."""
     score: bool = True
     """Whether M_T's answers and M_1's own are scored under M_1: how likely each is (docs/report.md). A server gives no scores."""
     verdict: Verdict = Verdict()

@@ -44,12 +44,13 @@ def against_paper(
 
 
 def paper_alone(rows: Sequence[Published], methods: Sequence[str] = METHODS, *, whole: bool = False) -> list[TextTable]:
-    """The paper's own numbers: M_1 → M_5 of every model, task and method; the `whole` of them has every t, coverage with the
-    table's best, and the shapes of its other figures."""
-    if not whole:
-        return [_ends(rows, methods)]
-    tables = [_every_t(rows, methods), _table_of_the_paper(rows, methods)]
-    return [*tables, *([_shapes_alone(rows, methods)] if any(row.shapes for row in rows) else [])]
+    """The paper's own numbers: M_1 → M_5 of every model, task and method; the `whole` of them also has every t, coverage with
+    the table's best, and the shapes of its other figures."""
+    tables = [_ends(rows, methods)]
+    if whole:
+        tables += [_every_t(rows, methods), _table_of_the_paper(rows, methods)]
+        tables += [_shapes_alone(rows, methods)] if any(row.shapes for row in rows) else []
+    return tables
 
 
 def _ends(rows: Sequence[Published], methods: Sequence[str]) -> TextTable:

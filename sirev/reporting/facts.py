@@ -10,6 +10,7 @@ from typing import Any
 from sirev import __version__
 from sirev.errors import SirevError
 from sirev.metrics.comparison.nulls import is_null
+from sirev.reporting.overlap import sentences
 from sirev.reporting.sections.run_rows import Study
 from sirev.store.provenance import now
 from sirev.store.records import Record
@@ -27,12 +28,14 @@ REVISION = 12
 
 @dataclass(frozen=True)
 class Facts:
-    """`title` names model and task, `subtitle` the recipe; `rows` are (term, text) pairs, `more` those of the long part."""
+    """`title` names model and task, `subtitle` the recipe, `line` is the study in a line; `rows` are (term, text) pairs, `more`
+    those of the long part."""
 
     title: str
     subtitle: str
     rows: list[tuple[str, str]] = field(default_factory=list)
     more: list[tuple[str, str]] = field(default_factory=list)
+    line: str = ""
 
 
 def facts_of(study: Study, store: Store) -> Facts:
@@ -52,7 +55,29 @@ def facts_of(study: Study, store: Store) -> Facts:
         subtitle="Measured completions" if measured else f"Recipe {study['recipe']}",
         rows=[(term, text) for term, text in rows if text],
         more=_more(runs, settings, records, store, study),
+        line=", ".join(filter(None, _in_a_line(settings, shown, study, measured=measured))),
     )
+
+
+def _in_a_line(settings: dict[str, Any], runs: Sequence[Run], study: Study, *, measured: bool) -> list[str]:
+    """Model, task, problems, draws, T, seeds and what was trained, as far as they are known."""
+    problems, draws = study.get("problems"), _get(settings, "evaluation", "draws") or {}
+    heat = f" at temperature {draws['temperature']:g}" if draws.get("temperature") is not None else ""
+    count = f"{problems:,} test problems" if problems else ""
+    each = f"{draws['n']} draws{heat}" if draws.get("n") else ""
+    if measured:
+        return [_task_name(settings), count, each]
+    seeds = sorted({run.seed for run in runs})
+    last, trained = settings.get("T"), _training(settings)
+    return [
+        _model(settings),
+        _task_name(settings),
+        count,
+        each,
+        f"T = {last}" if last else "",
+        f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}",
+        f"{trained} trained" if trained == "all parameters" else trained,
+    ]
 
 
 def _get(node: Any, *path: str) -> Any:
@@ -148,6 +173,7 @@ def _task(settings: dict[str, Any], study: Study) -> list[tuple[str, str]]:
         ("Data", _data(settings)),
         ("Test problems", problems),
         ("Other problems (OOD)", suites),
+        ("In training data", " ".join(sentences(overlap)) if (overlap := study.get("overlap")) else ""),
     ]
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, cast
 
 from sirev.errors import BadInput
 from sirev.metrics.comparison.contents import ComparedRun, Comparison
 from sirev.metrics.comparison.nulls import is_null
+from sirev.metrics.overlap import Overlap
 from sirev.reporting.sections.run_rows import ModelData, RunData, Study, TrainingRow, measured
 from sirev.reporting.selection import Selection
+from sirev.store.objects import DamagedObject
 from sirev.store.records import DamagedRecord
 from sirev.store.runs import Run, run_address
 from sirev.store.store import Store
 from sirev.study.comparing import Watch, comparison, remedy
 from sirev.study.external.unstated import without_unsaid
-from sirev.study.step_names import training_step
+from sirev.study.step_names import OVERLAP, training_step
 
 
 def gather(store: Store, selection: Selection, chosen: set[str], watch: Watch) -> tuple[list[Study], list[str]]:
@@ -47,6 +50,7 @@ def _study(store: Store, group: list[Run], chosen: set[str], watch: Watch) -> St
     return {
         "recipe": group[0].recipe,
         **compared,
+        "overlap": _overlap(store, group),
         "runs": [
             run_data(known[at], {**one, "iterations": without_unsaid(store, known[at], one["iterations"])})
             for one in compared["runs"]
@@ -55,6 +59,15 @@ def _study(store: Store, group: list[Run], chosen: set[str], watch: Watch) -> St
         "verdicts": [one for one in compared["verdicts"] if (one["method"], one["seed"]) in shown],
         "methods": [one for one in compared["methods"] if any(method == one["method"] for method, _ in shown)],
     }
+
+
+def _overlap(store: Store, group: list[Run]) -> Overlap | None:
+    """What training data hold of the problems that a study asks; None where no run says."""
+    for pin in (run.pins[OVERLAP] for run in group if OVERLAP in run.pins):
+        with contextlib.suppress(DamagedObject):
+            if (found := store.lookup(pin.key, pin.artifact)) is not None:
+                return cast(Overlap, found.json("overlap.json"))
+    return None
 
 
 def run_data(run: Run, compared: ComparedRun) -> RunData:

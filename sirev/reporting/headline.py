@@ -10,6 +10,7 @@ from sirev.quoting import as_typed
 from sirev.reporting.observed import (
     Judgement,
     ObservationLine,
+    as_shown,
     gain_in_words,
     observation_lines,
     outcomes_of,
@@ -105,7 +106,7 @@ def _block(study: Study, run: RunData, judgement: Judgement, width: int) -> list
     else:
         lines = [[(name, "bold"), (words, style)], [(f"  {gain}", "")]]
     for line in observation_lines(study, run, judgement):
-        lines += _observation(line, width)
+        lines += _observation(as_shown(line), width)
     beside = [one for one in (voting_in_words(run), perplexity_in_words(run)) if one]
     if "seeds" in judgement:
         beside.append(seeds_in_words(judgement))
@@ -115,14 +116,9 @@ def _block(study: Study, run: RunData, judgement: Judgement, width: int) -> list
 
 
 def _observation(line: ObservationLine, width: int) -> list[HeadlineLine]:
-    unmeasured = line.result not in _STYLES and line.result != "HELD"
-    result = "–" if unmeasured else line.result
-    said = line.evidence
-    if unmeasured and not said.startswith("not measured"):
-        said = f"not measured: {said}"
-    first, *others = _wrapped(said, max(width - _INDENT, 20)) or [""]
+    first, *others = _wrapped(line.evidence, max(width - _INDENT, 20)) or [""]
     head = f"  {line.number:<2}{line.question:<{_QUESTION}}  "
-    made: list[HeadlineLine] = [[(head, ""), (f"{result:<{_RESULT}}", _STYLES.get(line.result, "")), (f"  {first}", "")]]
+    made: list[HeadlineLine] = [[(head, ""), (f"{line.result:<{_RESULT}}", _STYLES.get(line.result, "")), (f"  {first}", "")]]
     return made + [[(" " * _INDENT + other, "")] for other in others]
 
 
@@ -133,10 +129,9 @@ def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
 def _next(studies: Sequence[Study], asked: str, width: int) -> list[HeadlineLine]:
     given = f" {asked}" if asked else ""
     steps = [(f"sirev report all{given}", "every table")]
-    if len(studies) == 1:  # which is what a page is about
-        steps.insert(
-            0, (f"sirev report html{given} {as_typed('-o', studies[0]['recipe'] + '.html')}", "figures, tables, every answer")
-        )
+    page = f"{studies[0]['recipe'] if len(studies) == 1 else 'report'}.html"
+    holds = "figures, tables, every answer" if len(studies) == 1 else "side by side, then each"
+    steps.insert(0, (f"sirev report html{given} {as_typed('-o', page)}", holds))
     iterated = [study for study in studies if not all(map(measured, study["runs"]))]
     few = any(len(claim["seeds"]) < SEEDS for study in iterated for claim in study["methods"])
     lacking = [

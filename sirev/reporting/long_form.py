@@ -32,7 +32,9 @@ UNITS = {
     "crossing": "samples",
     "seconds": "seconds",
     **dict.fromkeys(("size", "examples", "dropped", "steps"), "count"),
-    **dict.fromkeys(("reach.gained", "reach.lost", "new.N"), "count"),
+    **dict.fromkeys(("reach.gained", "reach.lost", "new.N", "problems"), "count"),
+    **dict.fromkeys([f"support.{name}" for name in ("first", "later", "shrinkage", "expansion")], "count"),
+    "support.k": "samples",
     **dict.fromkeys(("p", "holm"), "probability"),
     **dict.fromkeys(
         ("difference", "smallest", "shortfall", "new.bound", "change", "composition", "narrowing"), "change of share"

@@ -23,13 +23,14 @@ from sirev.metrics.study_verdict import (
     WORDS,
     is_of_suite,
 )
-from sirev.reporting.sections.run_rows import RunData, Study, at
-from sirev.reporting.tables import fixed, p_equals, percent
+from sirev.reporting.sections.run_rows import RunData, Study, at, suite_in_words
+from sirev.reporting.tables import ABSENT, fixed, p_equals, percent
 
 _FLOOR = 2
 """Margins above nothing below which accuracy has no room to fall: it is at the floor."""
 _FEW = 3
 """Suites that a sentence names."""
+_OTHER_VARIETIES = {"distinct_n": "Distinct-N", "sentence_bert": "SentenceBERT"}
 QUESTIONS = {
     "new_or_selected": "new or selected?",
     "variety": "variety",
@@ -46,6 +47,14 @@ class ObservationLine(NamedTuple):
     question: str
     result: str
     evidence: str
+
+
+def as_shown(line: ObservationLine) -> ObservationLine:
+    """The line as a reader sees it: of what was not measured a dash, and why."""
+    if line.result != NOT_MEASURED:
+        return line
+    said = line.evidence if line.evidence.startswith(NOT_MEASURED) else f"{NOT_MEASURED}: {line.evidence}"
+    return line._replace(result=ABSENT, evidence=said)
 
 
 Judgement = StudyVerdict | Claim
@@ -80,7 +89,7 @@ def observation_lines(study: Study, run: RunData, judgement: Judgement) -> list[
     found = judgement["observations"]
     evidence = {
         "new_or_selected": _new_or_selected(found["new_or_selected"]),
-        "variety": _variety(found["variety"], outcomes, study),
+        "variety": _variety(found["variety"], outcomes, study, run),
         "other_problems": _other_problems(found["other_problems"], outcomes, run, study),
         "reach": _reach(found["reach"], outcomes, study, run),
     }
@@ -113,7 +122,7 @@ def gain_in_words(outcome: JudgedChange | None) -> str:
 
 def _new_or_selected(found: NewOrSelected) -> str:
     if found["is"] == NOT_MEASURED:
-        return found["reason"] or "not measured"
+        return (found["reason"] or "not measured").removeprefix("none: ")
     said = f"M_1 solves {percent(found['solved'], 0)}% of the {found['size']} gained within {found['largest']} samples"
     ends = f"{percent(found['m1_pass_at_n'], 0)} beside {percent(found['reroll'], 0)}% in {found['N']}"
     if found["is"] == NEW:
@@ -126,7 +135,7 @@ def _new_or_selected(found: NewOrSelected) -> str:
     return f"{said}; beside its own luck {ends}{bound}"
 
 
-def _variety(found: Observed, outcomes: Mapping[str, JudgedChange], study: Study) -> str:
+def _variety(found: Observed, outcomes: Mapping[str, JudgedChange], study: Study, run: RunData) -> str:
     if found["is"] == NOT_MEASURED:
         return found["reason"] or "not measured"
     one = outcomes["distinct"]
@@ -137,7 +146,22 @@ def _variety(found: Observed, outcomes: Mapping[str, JudgedChange], study: Study
     said = f"of {MATCHED} right answers {_ends(one)}% differ ({_signed(relative['value'], 0)}% {_between(relative, 0)})"
     margin = f"{fixed(100 * study['settings']['diversity_margin'], 0)}%"
     counted = "" if study["settings"]["diversity_counts"] else "; not counted"
-    return said + _decided(found["is"], f"a loss of {margin}") + counted
+    return said + _decided(found["is"], f"a loss of {margin}") + counted + _disagreement(found["is"], run)
+
+
+def _disagreement(result: str, run: RunData) -> str:
+    """Other measures of variety whose 95 % interval says something else."""
+    said = []
+    for name, words in _OTHER_VARIETIES.items():
+        change = run["iterations"][-1]["against_m1"].get(f"variety/{name}")
+        if change is None or change["base"] is None or change["difference"]["low"] is None:
+            continue
+        low, high = change["difference"]["low"] or 0.0, change["difference"]["high"] or 0.0
+        found = FELL if high < 0 else ROSE if low > 0 else "HELD"
+        if result in (FELL, ROSE) and found != result:
+            relative = (change["difference"]["value"] or 0.0) / (change["base"] or 1.0)
+            said.append(f"; {words} disagrees ({_signed(relative, 0)}%)")
+    return "".join(said)
 
 
 def _other_problems(found: Observed, outcomes: Mapping[str, JudgedChange], run: RunData, study: Study) -> str:
@@ -151,7 +175,7 @@ def _other_problems(found: Observed, outcomes: Mapping[str, JudgedChange], run: 
     for suite in suites[:_FEW]:
         of_suite = [name for name in (f"ood_pass_at_n/{suite}", f"ood/{suite}") if name in names]
         parts = [_of_suite(name, outcomes[name], run, study) for name in of_suite] + _disparity(run, suite)
-        shown.append(f"{suite}: {', '.join(parts)}")
+        shown.append(f"{suite_in_words(suite)}: {', '.join(parts)}")
     more = len(suites) - _FEW
     return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
 

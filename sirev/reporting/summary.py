@@ -32,7 +32,7 @@ from sirev.study.remedies import first_run, require_store, rerun, store_option
 from sirev.study.step_names import COMPARISON
 from sirev.suggest import suggest
 
-_SCHEMA = 2
+_SCHEMA = 3
 """Version of the JSON form; it grows when a field changes its meaning or goes away."""
 
 Format = Literal["table", "markdown", "csv", "json", "latex"]
@@ -103,7 +103,7 @@ class Report:
         return section not in ON_REQUEST or self.section == ALL
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form, as docs/report.md documents it: {"schema": 2, "studies": [...], ...}.
+        """The JSON form, as docs/report.md documents it: {"schema": 3, "studies": [...], ...}.
 
         A run's iterations hold "t" and the fields of the sections asked for; every statistic is {"value", "low", "high",
         "n", "reason"}, shares in 0..1. Against the paper "published" has its numbers.

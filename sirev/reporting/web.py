@@ -81,11 +81,13 @@ def _overview(report: Report, store: Store, path: Path, told: Callable[[str], No
 
 
 def _tables(report: Report) -> str:
-    """All tables of a page; of a report against the paper those first that say so."""
-    if report.against is None:
-        return tables_as_html(report.tables())
-    own = replace(report, against=None).tables() if report.studies else []
-    return tables_as_html([*replace(report, section=None if report.studies else ALL).tables(), *own])
+    """All tables of a page but the summary of verdicts, which are its cards; of a report against the paper first those that
+    say so."""
+    own = replace(report, against=None).tables()[1:] if report.studies else []
+    if own:
+        own[0].notes += [f"Missing: {sentence}." for sentence in report.missing]
+    beside = replace(report, section=None if report.studies else ALL).tables() if report.against is not None else []
+    return tables_as_html([*beside, *own])
 
 
 def check_output(path: Path) -> None:

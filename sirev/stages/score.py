@@ -87,4 +87,4 @@ def run(parameters: ScoreParameters, inputs: Mapping[str, Artifact], context: Co
     return Output(tables={"scores": Table(SCORE_COLUMNS, rows, ORDER)}, provenance=noted)
 
 
-STAGE = Stage("score", 1, ScoreParameters, run, place=105, long=True, needs=("libraries", "gpu", "engine"))
+STAGE = Stage("score", 1, ScoreParameters, run, place=105, long=True, optional=True, needs=("libraries", "gpu", "engine"))

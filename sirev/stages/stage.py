@@ -78,6 +78,8 @@ class Stage:
     """It makes weights: large files, which most readers of a run never need."""
     long: bool = False
     """Its steps may take long: each gets a line where there is no terminal, and without its rate no time left is said."""
+    optional: bool = False
+    """A run goes on without its steps, and says so, where this machine can't compute them."""
     needs: tuple[str, ...] = ()
     """Needs of a machine that its steps may have; see `sirev.machine.findings.Need`."""
 

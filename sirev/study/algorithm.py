@@ -83,6 +83,7 @@ def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[
 def first_models(steps: Steps) -> tuple[ModelWeights, StepResult, ModelWeights]:
     """M_0, D, and M_1 <- SFT(M_0 | D)."""
     steps.all_problems()
+    steps.overlap()
     m0 = steps.base_model()
     data = steps.gold_answers(m0)
     if trouble := degenerate(data):  # M_0's own rationales may all miss the answer

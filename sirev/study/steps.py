@@ -10,10 +10,26 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sirev.errors import BadInput
+from sirev.metrics.overlap import TRAINING
 from sirev.recipe import Recipe
 from sirev.recipe.sections import Architecture, Decoding, Grader, LevelsSuite, Lora, Optimisation, TaskSuite
 from sirev.seeds import derive_seed
-from sirev.stages import agree, compare, dataset, embed, grade, measure, model, pretrain, sample, score, select, source, train
+from sirev.stages import (
+    agree,
+    compare,
+    dataset,
+    embed,
+    grade,
+    measure,
+    model,
+    overlap,
+    pretrain,
+    sample,
+    score,
+    select,
+    source,
+    train,
+)
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact
 from sirev.store.local_files import LocalFiles
@@ -47,7 +63,7 @@ class Executor(Protocol):
     def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> StepResult: ...
 
     def at_hand(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> bool:
-        """Whether a step is found, or can be computed without computing anew an input whose files were given up."""
+        """Whether a step is found, or can be computed here without computing anew an input whose files were given up."""
         ...
 
     def provenance(self, name: str) -> Mapping[str, Any]:
@@ -112,9 +128,27 @@ class Steps:
 
     def all_problems(self) -> None:
         """All that the run will read: what is missing or broken shows before hours of training, not after."""
-        for split in ("train", self.recipe.evaluation.split, *map(step_names.suite_split, self.recipe.evaluation.ood)):
+        self.problems("train")
+        for split in self.evaluated_splits():
             self.problems(split)
         self.embedding_model()
+
+    def evaluated_splits(self) -> list[str]:
+        """The splits that models are asked: that of the evaluation, and those of the OOD suites."""
+        return [self.recipe.evaluation.split, *map(step_names.suite_split, self.recipe.evaluation.ood)]
+
+    def overlap(self) -> StepResult:
+        """What the training set, and the corpus of an M_0 made here, hold of the problems that models are asked."""
+        task, pretrained = self.recipe.task, self.recipe.model.pretrain
+        corpus = None
+        if pretrained is not None:
+            shares = pretrained.model_dump(include={"levels", "seed", "equations_share", "inverse_share"})
+            corpus = {"n": pretrained.sequences, **shares, **task.corpus_options()}
+        # Of the few words of the embedded task any eight stand somewhere in its corpus.
+        n = None if task.embedded else self.recipe.evaluation.overlap_n
+        inputs = {f"{overlap.PROBLEMS}{split}": self.problems(split) for split in self.evaluated_splits()}
+        parameters = overlap.OverlapParameters(task.name, n, corpus)
+        return self._do(step_names.OVERLAP, overlap.STAGE, parameters, {**inputs, TRAINING: self.problems("train")})
 
     def embedding_model(self) -> StepResult | None:
         """The model that answers are embedded by; None where nothing is."""
@@ -284,8 +318,8 @@ class Steps:
     def score(self, t: int, what: str, answers: GradedAnswers, by: ModelWeights, draws: int | None = None) -> StepResult | None:
         """How likely M_t's answers, `draws` of each problem at most, are under the model `by`.
 
-        None where the recipe asks for no scores, where a server samples, which gives none, and where the model's files were given
-        up: a measure that came later is not worth a training.
+        None where the recipe asks for no scores, where a server samples, which gives none, and where they can't be had: a run
+        that was finished before there were scores is replayed without its model's files or its engine.
         """
         engine = self.recipe.engine
         if not self.recipe.evaluation.score or engine.name == "server":

@@ -5,6 +5,7 @@ A task of sirev's own is one file in `sirev.tasks.core`; nothing else names it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -114,6 +115,11 @@ class Task(Section):
         """The published split that a split's problems come from."""
         base = split.partition("/")[0]
         return "train" if base == "dev" and "dev" not in cls.splits else base
+
+    @staticmethod
+    def normal_form(text: str) -> list[str]:
+        """The words and signs of a prompt by which problems are told to be the same, to see what training data hold of them."""
+        return re.findall(r"\w+|[-+*/=<>^%]", text.lower())
 
     @classmethod
     def size(cls, split: str, options: Mapping[str, Any]) -> int | None:

@@ -50,14 +50,15 @@ def test_every_deterministic_step_of_a_study_comes_out_the_same_and_nothing_is_w
     found = recompute(smoke.store, EVERYTHING)
     assert (found.differences, found.skipped) == ([], {})
     assert len(found.alike) == found.deterministic == len(steps_of(smoke.store))
-    assert {"source", "select", "grade", "measure", "compare"} == {stage_of(step) for step in found.alike}
+    assert {"source", "overlap", "select", "grade", "measure", "compare"} == {stage_of(step) for step in found.alike}
     assert tree(smoke.store.path) == before
 
 
 def test_a_sample_is_spread_over_the_stages_and_a_larger_one_holds_it(smoke: Study) -> None:
-    few, more = recompute(smoke.store, 5), recompute(smoke.store, 9)
-    assert Counter(stage_of(step) for step in few.alike) == {"source": 1, "select": 1, "grade": 1, "measure": 1, "compare": 1}
-    assert more.alike[:5] == few.alike
+    few, more = recompute(smoke.store, 6), recompute(smoke.store, 9)
+    spread = dict.fromkeys(("source", "overlap", "select", "grade", "measure", "compare"), 1)
+    assert Counter(stage_of(step) for step in few.alike) == spread
+    assert more.alike[:6] == few.alike
     assert len(more.alike) == 9
 
 

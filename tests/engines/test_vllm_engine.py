@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from sirev.engines.protocol import Cell, Completion, DecodingSettings, Prompt, SamplingEngine
+from sirev.engines.protocol import AnswerTokens, Cell, Completion, DecodingSettings, Prompt, SamplingEngine
 from sirev.engines.transformers_engine import TransformersEngine
 from sirev.engines.vllm_engine import Options, VllmEngine, lora_rank
 from sirev.errors import BadInput
@@ -90,6 +90,36 @@ def test_the_served_adapter_has_the_log_probabilities_of_the_trained_model(engin
         trained_values = [logits[i - 1, ids[i]].item() for i in range(len(before), len(ids))]
         differences += [abs(a - b) for a, b in zip(served, trained_values, strict=True)]
     assert sum(differences) / len(differences) < 1e-3
+
+
+def test_scores_are_those_of_the_transformers_engine(engine: VllmEngine, trained: Trained) -> None:
+    engine.use(trained.folders)
+    answers = [
+        AnswerTokens(
+            tuple(prompt_ids(engine.tokenizer, row["prompt"])),
+            tuple(answer_ids(engine.tokenizer, row["prompt"], row["completion"])),
+        )
+        for row in trained.rows[:8]
+    ]
+    answers.append(AnswerTokens(answers[0].prompt, ()))
+    ours = TransformersEngine(trained.folders.path, trained.folders.base, dtype="float32").log_probabilities(answers)
+    done: list[int] = []
+    theirs = engine.log_probabilities(answers, done.append)
+    assert theirs == pytest.approx(ours, abs=2e-2)
+    assert (theirs[-1], done[-1]) == (0.0, len(answers))
+    assert trained.folders.base is not None
+    engine.use(ModelFolders(trained.folders.base))
+    without = engine.log_probabilities(answers)
+    assert max(abs(a - b) for a, b in zip(theirs, without, strict=True)) > 1  # the adapter is really in use
+    assert engine.log_probabilities(answers) == pytest.approx(without, abs=1e-4)
+
+
+def test_an_answer_that_fills_the_context_is_scored_but_for_its_last_token(base: VllmEngine) -> None:
+    prompt = tuple(prompt_ids(base.tokenizer, "word"))
+    whole = AnswerTokens(prompt, tuple(base.tokenizer(" word" * 300)["input_ids"]))
+    cut = whole.cut(base.reads)
+    assert len(cut.prompt) + len(cut.answer) == base.reads == 255
+    assert base.log_probabilities([cut])[0] < 0
 
 
 def test_an_adapter_that_a_store_handed_out_loads_as_it_is(

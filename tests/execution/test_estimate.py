@@ -61,7 +61,7 @@ def test_a_rate_of_the_users_own_gives_the_hours(tmp_path: Path) -> None:
 
 def test_the_papers_recipes_are_planned_without_their_data_and_models(tmp_path: Path) -> None:
     found = planned(tmp_path / "store", "mistral_gsm8k", methods=["sft"])
-    draws, suite = 5 * 50 * 7473 + 5 * 64 * 1319, 5 * 1187
+    draws, suite = 5 * 50 * 7473 + 5 * 64 * 1319, (5 + 2 * 16) * 1187
     assert found.answers == draws + 5 * 1319 + suite
     assert found.footprint is not None
     assert found.footprint.training["base weights"] == 2 * 7_241_732_096
@@ -117,7 +117,7 @@ def test_a_short_trial_tells_how_fast_it_is_but_not_how_many_examples_there_are(
 def test_the_command_prints_the_estimate_and_refuses_a_rate_of_nothing(command: Command, tmp_path: Path) -> None:
     done = command("plan", "--recipe", "mistral_mbpp", "--rate", "sample=9000", "--store", tmp_path / "store")
     assert done.returncode == 0, done.stderr
-    assert "614k answers" in done.stdout
+    assert "637k answers" in done.stdout
     assert re.search(r"^Hours +\d+\.\d to sample; the rest not known without rates: --rate train=N", done.stdout, re.M)
     for rate in ("sample", "sample=fast", "grade=3", "train=0"):
         refused = command("plan", "--recipe", "tiny", "--rate", rate)

@@ -147,7 +147,7 @@ def test_a_recipe_that_runs_programs_needs_the_tier_that_it_asks_for(
 ) -> None:
     refused: dict[Tier, str] = {better: f"{better} is off" for better in TIERS[: TIERS.index(tier)]}
     monkeypatch.setattr(tiers, "best_tier", lambda: Found(tier, refused))
-    overrides = [f"{part}.grader.sandbox={asked}" for part in ("training", "evaluation")]
+    overrides = [f"{part}.grader.sandbox={asked}" for part in ("training", "evaluation", "evaluation.ood.humaneval")]
     finding = found(load_recipe("mistral_mbpp", ["engine=transformers", *overrides]), "sandbox", tmp_path)
     assert (finding.well, finding.needed) == (well, True)
     assert finding.found.startswith(f"tier {tier}: ")

@@ -34,7 +34,7 @@ def sampled_by_vllm(smoke_copy: Path, without_vllm: None) -> Path:
     """A finished store of tiny_smoke in which the answers are recorded as vLLM's."""
     store = Store(smoke_copy)
     for record in store.records.all():
-        if record.action["stage"] == "sample":
+        if record.action["stage"] in ("sample", "score"):
             parameters = {**record.action["parameters"], "engine": "vllm"}
             store.records.add(replace(record, action={**record.action, "parameters": parameters}))
     return smoke_copy
@@ -78,6 +78,15 @@ def test_the_command_exits_with_2_and_makes_no_store(command: Command, tmp_path:
 
 def test_what_is_complete_replays_without_the_engine(sampled_by_vllm: Path) -> None:
     assert iterated(sampled_by_vllm).computed == ()
+
+
+def test_a_run_from_before_answers_were_scored_replays_without_the_engine(sampled_by_vllm: Path) -> None:
+    run = iterated(sampled_by_vllm).id
+    for step in ("score/greedy:1", "score/draws:1", "score/greedy:3"):
+        forget(sampled_by_vllm, run, step)
+    result = iterated(sampled_by_vllm)
+    assert result.computed == ("compare",)
+    assert result.iterations[-1]["likelihood"]["gained"]["value"] is None
 
 
 def test_only_what_the_missing_steps_need_is_looked_at(sampled_by_vllm: Path) -> None:

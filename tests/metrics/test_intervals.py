@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sirev.metrics import intervals
-from sirev.metrics.intervals import Resamples, clopper_pearson, interval, t_interval
+from sirev.metrics.intervals import Resamples, clopper_pearson, interval, t_interval, t_test
 from sirev.metrics.statistic import absent, bounded
 
 NAN = float("nan")
@@ -112,3 +112,13 @@ def test_t_interval_over_three_seeds_worked_by_hand() -> None:
     assert found == bounded(2.0, pytest.approx(2 - half), pytest.approx(2 + half), 3)
     assert t_interval([0.4]) == absent("one seed has no spread", 1)
     assert t_interval([]) == absent("no seed")
+
+
+def test_the_t_test_agrees_with_its_interval() -> None:
+    values = [0.01, 0.03, 0.05]
+    low = t_interval(values)["low"]
+    assert low is not None
+    assert t_test([value - low for value in values]) == pytest.approx(0.05)  # the end of the interval is rejected at its level
+    assert t_test([0.02, 0.02, 0.02]) == 0.0
+    assert t_test([0.0, 0.0]) == 1.0
+    assert t_test([0.1]) is None

@@ -11,7 +11,7 @@ from scipy import stats
 
 from sirev.metrics import paired_tests
 from sirev.metrics.intervals import Resamples, clopper_pearson
-from sirev.metrics.paired_tests import change_interval, holm, label_swap, mcnemar, sign_test, smallest_change
+from sirev.metrics.paired_tests import change_interval, holm, label_swap, mcnemar, sign_test, smallest_change, widening
 
 NAN = float("nan")
 NO_REPLICATES = np.array([])
@@ -217,3 +217,14 @@ def test_a_tie_that_spans_blocks_is_drawn_alike(monkeypatch: pytest.MonkeyPatch)
     whole = label_swap(differences, seed=0, permutations=600)
     monkeypatch.setattr(paired_tests, "BLOCK", 16 * 100)
     assert np.array_equal(label_swap(differences, seed=0, permutations=600), whole)
+
+
+def test_a_margin_that_is_an_estimate_widens_the_interval() -> None:
+    rng = np.random.default_rng(0)
+    chance = rng.beta(5, 0.5, 4_000)
+    first, later = rng.random((2, 4_000)) < chance
+    differences = later.astype(float) - first
+    against = later - first.astype(float) + 0.25 * (1 - first)
+    assert widening(first.astype(float), differences) == pytest.approx(against.std() / differences.std())
+    assert 1.1 < against.std() / differences.std() < 1.25  # independent models: (1 + share) times the spread of one of the two
+    assert widening(np.full(50, 0.9), np.zeros(50)) is None

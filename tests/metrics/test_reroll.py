@@ -103,7 +103,6 @@ def test_five_points_too_few_are_called_selected_in_few_studies() -> None:
 def test_one_problem_gained_that_was_never_solved_is_no_evidence_where_many_are_nearly_out_of_reach() -> None:
     found = told([32] * 100, [0] * 90 + [1] * 10, np.arange(100) == 0)
     assert found.p > 0.05
-    assert found.shortfall["high"] == pytest.approx(found.reroll["value"], abs=0.01)
 
 
 def test_what_is_easier_than_luck_falls_short_by_less_than_nothing() -> None:

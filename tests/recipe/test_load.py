@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -215,7 +216,7 @@ def test_what_evaluation_leaves_out_is_not_measured_and_the_margins_are_the_usua
     evaluation = load_recipe("tiny").evaluation
     assert (evaluation.temperatures, evaluation.embedding) == ([], None)
     verdict = evaluation.verdict
-    assert (verdict.margin, verdict.diversity_margin, verdict.diversity_counts) == (0.03, 0.1, False)
+    assert (verdict.margin, verdict.diversity_margin, verdict.new_margin, verdict.diversity_counts) == (0.03, 0.1, 0.05, False)
 
 
 def test_the_embedding_model_is_a_field_not_a_section_that_its_name_may_stand_for() -> None:
@@ -408,6 +409,8 @@ SUITE = "{task: {name: gsm8k, data: {path: x}}, grader: gsm8k_strict}"
          "levels and problems"),
         ("mistral_gsm8k", ["evaluation.ood.math_algebr=null"], "there is no suite 'math_algebr' to remove; did you mean "
          "'math_algebra'? (known: math_algebra)"),
+        ("mistral_mbpp", ["task={name: humaneval, data: {path: x}}"], "task.name: humaneval: it has no problems to train on; it "
+         "may be a suite beside another task (evaluation.ood)"),
         ("tiny", ["evaluation.ood.longer={draws: null, draws_at: every}"], "evaluation.ood.longer.draws_at: every: read only "
          "with draws, the number of answers to a problem"),
         ("mistral_csqa", ["task.explanations.path=x"], "task.explanations: {path}: read only with rationales: ecqa"),
@@ -429,7 +432,7 @@ SUITE = "{task: {name: gsm8k, data: {path: x}}, grader: gsm8k_strict}"
         ("tiny", ["evaluation.verdict.margin=3"], "evaluation.verdict.margin: 3 is not allowed: input should be less than or "
          "equal to 1"),
         ("tiny", ["evaluation.verdict.margins=0.1"], "evaluation.verdict has no field 'margins'; did you mean 'margin'? (known: "
-         "margin, diversity_margin, diversity_counts)"),
+         "margin, diversity_margin, new_margin, diversity_counts)"),
         ("tiny", ["evaluation.embedding.revision=main"], "evaluation.embedding.model: missing, and required"),
         ("mistral_gsm8k", ["engine.context=512"], "engine.context: 512: leaves no room for a prompt beside 512 new tokens"),
     ],
@@ -494,6 +497,17 @@ def test_keys_that_are_no_text_are_one_line(tmp_path: Path) -> None:
         path = tmp_path / "odd.yaml"
         path.write_text(find_recipe("tiny_smoke").read_text().replace("task:", "tsk:") + text)
         assert str(path) in refused(recipe=path)
+
+
+@pytest.mark.parametrize("recipe", ["gsm8k", "math", "mbpp", "csqa"])
+def test_every_task_of_the_papers_grid_has_a_suite_at_a_pinned_revision(recipe: str) -> None:
+    suites = load_recipe(recipe, model="some/model").evaluation.ood
+    for suite in suites.values():
+        assert isinstance(suite, TaskSuite)
+        assert re.fullmatch("[0-9a-f]{40}", suite.task.sources()["data"].revision or "")
+        # Guessed letters reach nearly all in many draws.
+        assert (suite.draws is None) == (suite.grader.name == "letter")
+    assert suites
 
 
 @pytest.mark.parametrize("setting", ["evaluation.ood.math_algebra=null", "evaluation.ood=null", "evaluation.ood={}"])

@@ -142,6 +142,7 @@ def lines(figure: Any) -> dict[str, Any]:
 def texts(figure: Any) -> list[str]:
     own = [figure._suptitle, figure._supxlabel] if figure.axes else [figure._suptitle]
     found = list(figure.texts) + [text for panel in figure.axes for text in panel.texts] + own
+    found += [text for legend in figure.legends for text in legend.get_texts()]
     return [text.get_text() for text in found if text is not None]
 
 
@@ -197,7 +198,7 @@ def test_panels_of_methods_share_their_limits() -> None:
         assert len({panel.get_ylim() for panel in draw(comparison(), name).axes}) == 1
     diversity = draw(comparison(), "diversity").axes
     assert [len({panel.get_ylim() for panel in diversity[row : row + 3]}) for row in (0, 3, 6)] == [1, 1, 1]
-    assert len({panel.get_ylim() for panel in draw(comparison(), "ood").axes[1:4]}) == 1
+    assert len({panel.get_ylim() for panel in draw(comparison(), "ood").axes[2:5]}) == 1
 
 
 def test_improvement_draws_every_set_and_both_controls() -> None:
@@ -272,8 +273,8 @@ def test_ood_has_a_row_a_suite() -> None:
     drawn = lines(figure)
     assert len(figure.axes) == 10
     assert list(drawn["0: sft"].get_ydata()) == pytest.approx([100 * value for value in ALGEBRA["sft"]])
-    assert list(drawn["2: dpo, level 1"].get_ydata()) == pytest.approx([260 * value for value in ALGEBRA["dpo"]])
-    assert list(drawn["4: sft-dpo"].get_ydata()) == pytest.approx([100 * value for value in DISPARITY["sft-dpo"]])
+    assert list(drawn["3: dpo, level 1"].get_ydata()) == pytest.approx([260 * value for value in ALGEBRA["dpo"]])
+    assert list(drawn["1: sft-dpo"].get_ydata()) == pytest.approx([100 * value for value in DISPARITY["sft-dpo"]])
     assert list(drawn["5: sft"].get_ydata()) == [50] * 5
     assert [text.replace("\n", " ") for text in texts(figure)].count("none: the suite has no levels") == 4
 
@@ -289,11 +290,10 @@ def test_a_suite_with_draws_has_the_curves_of_both_ends_beside_it() -> None:
     figure = draw(made, "ood")
     assert len(figure.axes) == 10
     drawn = lines(figure)
-    panel = next(at for at, axes in enumerate(figure.axes) if axes.get_title() == "from samples")
-    assert {name for name in drawn if name.startswith(f"{panel}: ")} == {f"{panel}: {name}" for name in ("M₁", "sft", "dpo")}
-    assert drawn[f"{panel}: dpo"].get_ydata()[0] == pytest.approx(15)
-    assert drawn[f"{panel}: M₁"].get_ydata()[0] == pytest.approx(11)
-    assert any(note.startswith("none: ") for note in (text.replace("\n", " ") for text in texts(figure)))
+    assert {name for name in drawn if name.startswith("2: ")} == {"2: M₁", "2: sft", "2: dpo"}
+    assert drawn["2: dpo"].get_ydata()[0] == pytest.approx(15)
+    assert drawn["2: M₁"].get_ydata()[0] == pytest.approx(11)
+    assert [text.replace("\n", " ") for text in texts(figure)].count("none: the suite was not drawn from") == 1
 
 
 def test_names_of_steps_stand_on_axes_and_lines() -> None:
@@ -301,7 +301,7 @@ def test_names_of_steps_stand_on_axes_and_lines() -> None:
     made["runs"][0] |= {"label": "mine", "steps": ["base", "round-1", "round-2, with a name that is long"]}
     ticks = [tick.get_text() for tick in draw(made, "pass-at-1").axes[0].get_xticklabels()]
     assert ticks == ["base", "round-1", "round-2, wi…"]
-    assert {"M₁ base", "M₂ round-1"} <= set(texts(draw(made, "pass-at-k")))
+    assert {"M₁ base", "M₃ round-2, wi…"} <= set(texts(draw(made, "pass-at-k")))
     assert "IS(2) round-1" in texts(draw(made, "improvement"))
     assert {"M₁ base", "mine"} <= set(texts(draw(made, "trade-off")))
     crowded = draw(made | {"runs": [{**made["runs"][0], "steps": ["a-long-name", "b-long-name", "c-long-name"]}]}, "ood")
@@ -309,12 +309,13 @@ def test_names_of_steps_stand_on_axes_and_lines() -> None:
 
 
 def test_a_label_moved_away_is_led_to_the_end_of_its_own_line() -> None:
-    made = comparison(names=("sft",))
-    for t, i in enumerate(made["runs"][0]["iterations"]):
-        i["pass_at_n"] = grown(0.5 + 0.001 * t, 0.5)
-    figure = draw(made, "pass-at-k")
+    made = comparison()
+    for place, run in enumerate(made["runs"]):
+        for i in run["iterations"]:
+            i["pass_at_1"] = there(0.5 + 0.001 * place)
+    figure = draw(made, "pass-at-1")
     leaders = leaders_of(figure)
-    assert len(leaders) >= 4
+    assert len(leaders) >= 2
     panel = figure.axes[0]
     shift = 2 * figure.dpi / 72
 
@@ -323,8 +324,8 @@ def test_a_label_moved_away_is_led_to_the_end_of_its_own_line() -> None:
         return round(x + right), round(y)
 
     ends = {at(figure.transFigure, line.get_xydata()[0]) for line in leaders}
-    drawn = [line for line in panel.get_lines() if str(line.get_label()).startswith("M")]
-    points = {at(panel.transData, line.get_xydata()[-1], shift) for line in drawn}
+    drawn = [line for line in panel.get_lines() if line.get_label() in ("sft", "dpo", "sft-dpo")]
+    points = {at(panel.transData, (5, line.get_ydata()[-1]), shift) for line in drawn}
     assert ends <= points
     assert not leaders_of(draw(comparison(), "pass-at-1")), "labels at their own heights need none"
 
@@ -343,6 +344,45 @@ def test_notes_explain_what_is_in_the_picture_and_nothing_else() -> None:
     assert "Dashed" not in " ".join(texts(draw(made, "diversity")))
     assert "Dashed" in " ".join(texts(draw(comparison(), "diversity")))
     assert any(text.startswith("none: not measured") for text in texts(draw(made, "trade-off")))
+
+
+def test_a_diversity_of_fewer_draws_than_the_papers_is_not_said_to_be_of_fifty() -> None:
+    made = comparison(last=2, names=("sft",))
+    assert any(text.startswith("Solid: the first 50 draws.") for text in texts(draw(made, "diversity")))
+    for i in made["runs"][0]["iterations"]:
+        i["pass_at_n"], i["majority"] = grown(0.5, 0.5, ns=NS[:5]), {"1": there(0.5), "24": there(0.6)}
+    said = " ".join(texts(draw(made, "diversity")) + [axes.get_title(loc="left") for axes in draw(made, "trade-off").axes])
+    assert said.count("all 24 draws") >= 2
+    assert "50 draws" not in said
+
+
+def test_an_axis_of_shares_begins_at_0_or_its_note_says_so() -> None:
+    figure = draw(comparison(), "pass-at-1")  # from 62 to 73 %
+    assert figure.axes[0].get_ylim()[0] > 50
+    assert any("does not begin at 0" in text for text in texts(figure))
+    low = comparison()
+    for run in low["runs"]:
+        run["iterations"][0]["pass_at_1"] = there(0.3)
+    figure = draw(low, "pass-at-1")
+    assert figure.axes[0].get_ylim()[0] <= 0
+    assert not any("does not begin at 0" in text for text in texts(figure))
+    assert draw(comparison(), "ood").axes[1].get_ylim()[0] <= 0, "group disparity, from 89 to 95 %"
+
+
+def test_m_1_is_a_line_to_compare_with() -> None:
+    reference = lines(draw(comparison(), "ood"))["0: M₁'s"]
+    assert list(reference.get_ydata()) == pytest.approx([15.3, 15.3])
+    assert "0: M₁'s" in lines(draw(comparison(), "pass-at-1"))
+
+
+def test_a_path_has_both_intervals_of_its_ends() -> None:
+    made = comparison(names=("sft",))
+    for i in made["runs"][0]["iterations"]:
+        i["diversity"]["correct"]["distinct_equations"] = there(0.4, 0.1)
+    panel = draw(made, "trade-off").axes[0]
+    spans = [path.vertices for lines in panel.collections for path in lines.get_paths()]
+    assert any(abs(span[0][0] - span[1][0]) == pytest.approx(20) for span in spans)
+    assert any(abs(span[0][1] - span[1][1]) == pytest.approx(5) for span in spans)
 
 
 def test_without_other_problems_there_is_no_picture_of_them(tmp_path: Path) -> None:

@@ -141,10 +141,10 @@ def test_without_a_model_after_the_first_there_is_no_verdict() -> None:
     assert "sft, seed 0: stopped at no example was selected" in text
 
 
-def test_a_page_is_offered_for_one_study_alone() -> None:
+def test_a_page_is_offered_for_one_study_and_for_several() -> None:
     made = shown(study(np.random.default_rng(1), 60))
-    assert "report html" in as_text(headline([made]))
-    assert "report html" not in as_text(headline([made, made]))
+    assert "sirev report html -o r.html" in as_text(headline([made]))
+    assert "sirev report html -o report.html" in as_text(headline([made, made]))
 
 
 def test_null_runs_alone_are_named_as_such() -> None:

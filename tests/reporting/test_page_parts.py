@@ -7,13 +7,17 @@ import json
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sirev.reporting.facts import Facts
 from sirev.reporting.page import explorer, explorer_data, render_page, tables_as_html
 from sirev.reporting.page.bars import BAR_WIDTH
+from sirev.reporting.page.cards import verdicts_as_html
 from sirev.reporting.tables import TextTable
-from tests.reporting.page_data import HOSTILE, answers, comparison, hostile_answers, outcome, problems, whole_page
+from tests.metrics.comparison.studies import study
+from tests.reporting.page_data import HOSTILE, answers, comparison, hostile_answers, outcome, problems, run_of, whole_page
+from tests.reporting.test_sections import shown
 
 
 def unpacked(page: str, name: str) -> Any:
@@ -122,6 +126,38 @@ def test_verdict_cards_say_what_is_missing_and_why() -> None:
     assert "No verdict: no run has a model after M_1." in empty
 
 
+def test_a_card_has_each_observation_with_its_evidence_and_the_baselines() -> None:
+    page = whole_page(explorer_data([], {}))
+    rows = re.findall(
+        r'<div class="is-(\w+)"><dt><span class="number">(\d?)</span>([^<]+)</dt><dd class="result">(\w+)</dd>'
+        r'<dd class="evidence">([^<]+)</dd>',
+        page,
+    )
+    assert [row[:4] for row in rows[:4]] == [
+        ("SELECTED", "1", "new or selected?", "SELECTED"),
+        ("FELL", "2", "variety", "FELL"),
+        ("FELL", "3", "other problems", "FELL"),
+        ("FELL", "", "reach on test", "FELL"),
+    ]
+    assert rows[0][4].startswith("M_1 solves 96% of the 108 gained within 32 samples; no harder than its own luck")
+    assert rows[1][4].startswith("of 8 right answers 45.0 → 33.8% differ (−25% [−32, −18])"), "the unit of the table of changes"
+    assert "A vote of M_1&#x27;s 32 samples is right on 63.8%, 61% of the gain." in page
+    assert "M_1&#x27;s perplexity: 1.27 of the gained answers, 1.48 of its own samples." in page
+    assert re.search(r'<span class="word"[^>]*><span aria-hidden="true">⇅</span> SELF-IMPROVEMENT REVERSAL, 2 of 3</span>', page)
+
+
+def test_several_seeds_are_one_card_with_a_part_for_each() -> None:
+    made = shown(study(np.random.default_rng(1), 300, later=0.2, ood=-0.2, distinct=(0.6, 0.3), seeds=(0, 1, 2)))
+    page = verdicts_as_html(made)
+    assert page.count('<article class="card') == 1
+    assert re.findall(r"<summary>Seed (\d): ", page) == ["0", "1", "2"]
+    assert '<h3 class="who">sft<span class="steps"' in page
+    assert "seeds 0, 1, 2, M_1 → M_2" in page
+    assert page.count('<dl class="observations">') == 4  # pooled, and of each seed
+    assert "<summary>Evidence, pooled over seeds</summary>" in page
+    assert "over seeds [" in page
+
+
 def bars(page: str) -> list[tuple[float, float, float, float, float]]:
     """Of every bar on a page: where its interval begins and ends, its value, and the margin's two sides."""
     found = re.findall(r'<svg class="bar".*?</svg>', page)
@@ -135,7 +171,7 @@ def bars(page: str) -> list[tuple[float, float, float, float, float]]:
 
 
 def test_large_changes_are_drawn_where_they_are_with_their_whole_intervals_on_one_scale() -> None:
-    made = comparison()
+    made = comparison() | {"runs": []}
     made["verdicts"][0]["outcomes"] = {"pass_at_1": outcome(0.515, "up", 0.0001, half=0.075)}
     made["verdicts"][1]["outcomes"] = {
         "pass_at_1": outcome(-0.2, "down", 0.0001, half=0.1),
@@ -155,11 +191,11 @@ def test_large_changes_are_drawn_where_they_are_with_their_whole_intervals_on_on
 
 
 def test_a_page_has_one_unit_for_a_quantity_and_no_negative_zero() -> None:
-    made = comparison()
+    made = comparison() | {"runs": []}
     made["verdicts"][1]["outcomes"] = {"pass_at_1": outcome(-0.0001, "held", 0.9, half=0.0002)}
     page = render_page(made, facts=Facts("t", ""), tables_html="", figures=[], explorer=explorer_data([], {}))
     assert '<b>−24.9%</b> <span class="interval">[−31.6, −18.2]</span>' in page, "D in % of M_1's, as in the tables"
-    assert '<td class="base">45.0%</td>' in page
+    assert '<td class="base">45.0 → 33.8%</td>' in page
     assert "<b>0.0</b>" in page
     assert not re.search(r"[-−]0\.0[^\d]", page)
     assert "p<0.001 before Holm" in page.replace("&lt;", "<")
@@ -190,10 +226,10 @@ def test_names_of_steps_stand_on_the_cards() -> None:
     made = comparison()
     made["recipe"] = "mine"
     steps = ["base", "a", "b", "c", "round-4"]
-    made["runs"] = [{"id": "mine-samples", "label": "mine", "method": "sft", "seed": 0, "steps": steps}]
+    made["runs"] = [run_of("sft", label="mine", steps=steps)]
     page = render_page(made, facts=Facts("t", ""), tables_html="", figures=[], explorer=explorer_data([], {}))
     assert "M_1 base → M_5 round-4" in page
-    assert '<span class="who">mine</span>' in page
+    assert '<h3 class="who">mine<span class="steps"' in page
     assert "M_1 → M_5" in page, "of runs without names"
 
 

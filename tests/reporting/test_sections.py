@@ -9,6 +9,7 @@ from sirev.metrics.comparison.compare import compare
 from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
 from sirev.metrics.families.measures import Measures
 from sirev.reporting.page.cards import verdicts_as_html
+from sirev.reporting.sections.drift import drift_tables, support_table
 from sirev.reporting.sections.nulls import nulls
 from sirev.reporting.sections.ood import ood
 from sirev.reporting.sections.overview import overview
@@ -60,8 +61,22 @@ def test_outcomes_stand_in_their_order_with_seeds_printed(gained: dict[str, Any]
 
 
 def test_evidence_of_something_new_is_said_or_denied_at_one_n(gained: dict[str, Any]) -> None:
-    notes = pass_n([gained])[1].notes
-    assert any(note.startswith("Only IS(t) significantly below re-roll at N = 8") for note in notes)
+    table = pass_n([gained])[2]
+    assert table.columns[3:] == ["N", "IS(t)", "re-roll", "shortfall", "95%", "at most", "p"]
+    (row,) = table.rows
+    told = gained["runs"][0]["iterations"][1]["improvement_set"]
+    assert row[3] == "8"
+    assert row[8] == f"{100 * told['new']['bound']:+.1f}"
+    word = "Proven to be within 5 points of luck, so selected: " if told["new"]["bound"] < 0.05 else "so partly new: none"
+    assert any(word in note for note in table.notes)
+
+
+def test_nothing_gained_is_a_row_with_its_reason(gained: dict[str, Any]) -> None:
+    made = shown(study(np.random.default_rng(1), 40))
+    made["runs"][0]["iterations"][1] = made["runs"][0]["iterations"][0] | {"t": 2}
+    table = pass_n([made])[2]
+    assert table.rows[0][3:] == ["–"] * 7
+    assert "none: M_t gains no problem over M_1" in table.notes
 
 
 def test_a_suite_asked_by_draws_has_tables_of_pass_at_n_and_reach() -> None:
@@ -100,3 +115,14 @@ def test_the_mean_change_of_diversity_over_seeds_is_relative_as_everywhere() -> 
     row = next(row for row in over_seeds.rows if row[1] == "D variety")
     assert row[4] == "-50.0%"
     assert "variety of right answers −50.0%, over problems [" in verdicts_as_html(made)
+
+
+def test_what_is_solved_at_all_and_by_difficulty_stand_in_tables(gained: dict[str, Any]) -> None:
+    (solved,) = support_table([gained])
+    told = gained["runs"][0]["iterations"][1]["support"]
+    assert [row[3] for row in solved.rows] == ["test"]
+    assert solved.rows[0][4:8] == [str(told["k"]), *(f"{told[name]:.0f}" for name in ("first", "later", "shrinkage"))]
+    success, training = drift_tables([gained])
+    assert [row[2] for row in success.rows] == ["problems", "M_1", "M_2", "M_T − M_1"]
+    assert success.rows[3][6].endswith("*")  # M_2 is better by 20 points
+    assert sum(float(cell) for cell in training.rows[0][3:] if cell != "–") == pytest.approx(100, abs=0.4)

@@ -7,11 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import sirev
-from sirev.errors import BadInput
 from sirev.reporting.web import write_page
+from tests.cli.test_report import measured
 from tests.conftest import Study
 
 
@@ -28,12 +26,23 @@ def test_the_page_is_one_file_that_asks_nobody_for_anything(smoke: Study, tmp_pa
     assert list(page.path.parent.iterdir()) == [page.path]
 
 
-def test_runs_of_several_studies_are_no_page(smoke_copy: Path, tmp_path: Path) -> None:
-    sirev.iterate("tiny_smoke", methods=["sft"], overrides=["evaluation.draws.n=8"], store=smoke_copy)
-    report = sirev.report(runs=sirev.Store(smoke_copy).runs.ids(), store=smoke_copy)
-    with pytest.raises(BadInput, match="a page is about one study"):
-        write_page(report, sirev.Store(smoke_copy), tmp_path / "report.html")
-    assert not (tmp_path / "report.html").exists()
+def test_several_studies_stand_side_by_side_and_then_in_parts(tmp_path: Path) -> None:
+    for name in ("mine", "yours"):
+        measured(tmp_path, name, 2)
+    measured(tmp_path, "mine", 4)
+    store = sirev.Store(tmp_path / "store")
+    report = sirev.report(runs=store.runs.ids(), store=store)
+    text = write_page(report, store, tmp_path / "report.html").path.read_text()
+    parts = re.findall(r'<section id="(study-[^"]+)"', text)
+    assert len(parts) == 3
+    assert "study-yours" in parts
+    assert all(text.count(f'href="#{part}"') == 2 for part in parts)  # at the top, and from its line of the overview
+    ids = re.findall(r' id="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    assert text.index('id="figure-grid-pass-at-1"') < text.index('id="figure-yours-pass-at-1"') < text.index('id="tables"')
+    assert "sirev report html --recipe yours --output yours.html" in text
+    assert 'id="explorer"' not in text
+    assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]+"', text)
 
 
 def test_an_incomplete_page_does_not_say_where_the_store_lies(smoke: Study, smoke_copy: Path, tmp_path: Path) -> None:

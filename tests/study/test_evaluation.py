@@ -12,9 +12,11 @@ from sirev.stages.stage import Stage
 from sirev.store.local_files import LocalFiles
 from sirev.store.objects import Objects
 from sirev.study.algorithm import self_improve
+from sirev.study.evaluation import SCORED_DRAWS
 from sirev.study.nulls import follow
 from sirev.study.steps import Planned, StepResult, Steps
 
+MODEL = ("model", "model_base")
 OWN = "task={name: jsonl, data: {path: rows}}"
 
 
@@ -149,7 +151,35 @@ def test_what_an_answer_is_decides_how_its_diversity_is_measured(
 
 
 def test_the_margins_of_the_recipe_judge(tmp_path: Path) -> None:
-    overrides = ["evaluation.verdict.margin=0.05", "evaluation.verdict.diversity_margin=0.2"]
+    overrides = [f"evaluation.verdict.{name}" for name in ("margin=0.05", "diversity_margin=0.2", "new_margin=0.1")]
     _, executor = asked("tiny", tmp_path, *overrides, "evaluation.verdict.diversity_counts=true")
     compared, _ = executor.steps["compare"]
-    assert (compared.margin, compared.diversity_margin, compared.diversity_counts) == (0.05, 0.2, True)
+    assert (compared.margin, compared.diversity_margin, compared.new_margin) == (0.05, 0.2, 0.1)
+    assert compared.diversity_counts
+
+
+def test_answers_of_the_first_and_the_last_model_are_scored_under_the_first(tmp_path: Path) -> None:
+    steps, executor = asked("mistral_gsm8k", tmp_path)
+    scored = {name for name in executor.steps if name.startswith("score")}
+    assert scored == {"score/greedy:1", "score/draws:1", f"score/greedy:{steps.recipe.T}"}
+    parameters, inputs = executor.steps["score/draws:1"]
+    assert (parameters.engine, parameters.draws, set(inputs)) == ("vllm", SCORED_DRAWS, {*MODEL, "problems", "completions"})
+    assert parameters.options == executor.steps["sample/test:1"][0].options  # the same engine, started once
+    assert executor.steps["measure/likelihood:5"][1] == ["problems", "completions", "grades", "scores"]
+    assert {name for name in executor.steps["compare"][1] if "likelihood" in name} == {
+        *("sft/0/1/likelihood", "sft/0/1/likelihood/draws", "sft/0/5/likelihood")
+    }
+
+
+@pytest.mark.parametrize("overrides", [["evaluation.score=false"], ["engine={name: server, url: http://localhost:8000/v1}"]])
+def test_nothing_is_scored_where_nobody_asks_or_a_server_samples(overrides: list[str], tmp_path: Path) -> None:
+    _, executor = asked("mistral_gsm8k", tmp_path, *overrides)
+    assert not any(name.startswith("score") or "likelihood" in name for name in executor.steps)
+
+
+def test_a_model_between_is_scored_where_the_run_ends_at_it(smoke_copy: Path) -> None:
+    overrides = ["sampling.temperature=0.001", "training.sft.learning_rate=1e-12", "training.sft.select.max_per_problem=null"]
+    (result,) = sirev.iterate("tiny_smoke", methods=["sft"], overrides=overrides, store=smoke_copy)
+    assert result.stopped == "t = 3: nothing new"
+    assert "score/greedy:2" in result.computed
+    assert result.iterations[-1]["likelihood"]["right"]["n"] == result.iterations[0]["likelihood"]["right"]["n"] > 0

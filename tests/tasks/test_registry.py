@@ -6,6 +6,7 @@ import pytest
 
 import sirev
 from sirev.recipe import load_recipe
+from sirev.recipe.sections import TaskSuite
 from sirev.tasks.registry import SUITES, TASKS, TEMPLATES
 from sirev.tasks.task import DataTask
 from tests.test_package import imported
@@ -23,8 +24,10 @@ def test_templates_of_two_tasks_have_two_names() -> None:
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_a_published_task_has_a_recipe_of_its_name_a_title_and_sizes_of_its_splits(name: str) -> None:
-    task = load_recipe(name, model="some/model").task
+def test_a_published_task_is_that_of_a_recipe_or_a_suite_of_one_and_has_a_title_and_sizes_of_its_splits(name: str) -> None:
+    recipes = [load_recipe(grid, model="some/model") for grid in ("csqa", "gsm8k", "math", "mbpp")]
+    suites = [suite.task for recipe in recipes for suite in recipe.evaluation.ood.values() if isinstance(suite, TaskSuite)]
+    task = next(task for task in [*(recipe.task for recipe in recipes), *suites] if task.name == name)
     assert type(task) is TASKS[name]
     assert task.title
     assert task.published.keys() == task.splits.keys()

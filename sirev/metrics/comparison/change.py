@@ -16,7 +16,7 @@ from sirev.metrics.crossing import crossing
 from sirev.metrics.families.accuracy import NO_DRAWS, NO_GREEDY, pass_curve
 from sirev.metrics.families.family import Tree
 from sirev.metrics.families.measures import MeasureRow, Measures, column, counts
-from sirev.metrics.paired_tests import change_interval, label_swap, mcnemar, sign_test, smallest_change
+from sirev.metrics.paired_tests import change_interval, label_swap, mcnemar, sign_test, smallest_change, widening
 from sirev.metrics.pass_at_n import pass_at_n_table, powers_of_two
 from sirev.metrics.reroll import Luck, against_luck
 from sirev.metrics.sheet import Sheet, SheetCell
@@ -162,6 +162,8 @@ class Outcome:
     later: Floats
     reason: str
     greedy: bool = False
+    share: bool = True
+    """Whether the numbers are shares, whose differences have exact bounds."""
 
     @property
     def differences(self) -> Floats:
@@ -179,10 +181,19 @@ def judged(outcome: Outcome, cell: SheetCell, seed: int, permutations: int) -> C
     difference: Statistic = outcome.sheet.settle(cell)
     present = differences[~np.isnan(differences)]
     if difference["value"] is None:
-        return {"difference": difference, "within": None, "p": None, "test": None, "smallest": None, "base": None}
-    if np.ptp(present) == 0 and (bounds := change_interval(present, outcome.sheet.replicates_of(cell), 0.95)):
+        return {
+            "difference": difference,
+            "within": None,
+            "p": None,
+            "test": None,
+            "smallest": None,
+            "base": None,
+            "widening": None,
+        }
+    replicates = outcome.sheet.replicates_of(cell)
+    if outcome.share and np.ptp(present) == 0 and (bounds := change_interval(present, replicates, 0.95)):
         difference = {**difference, "low": bounds[0], "high": bounds[1]}  # the bootstrap's has no width
-    within = change_interval(present, outcome.sheet.replicates_of(cell))
+    within = change_interval(present, replicates) if outcome.share else None
     if outcome.greedy:
         p, test = mcnemar(int((present > 0).sum()), int((present < 0).sum())), "McNemar, exact"
     else:
@@ -195,6 +206,7 @@ def judged(outcome: Outcome, cell: SheetCell, seed: int, permutations: int) -> C
         "test": test,
         "smallest": smallest_change(present),
         "base": float(np.mean(outcome.first[~np.isnan(differences)])),
+        "widening": widening(outcome.first[~np.isnan(differences)], present),
     }
 
 

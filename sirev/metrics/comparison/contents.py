@@ -73,6 +73,41 @@ class Crossing(Statistic):
     share: float | None
 
 
+class Support(TypedDict):
+    """The problems that M_1 (`first`) and M_t (`later`) solve in k draws; only M_1: `shrinkage`; only M_t: `expansion`."""
+
+    k: int | None
+    first: float | None
+    later: float | None
+    shrinkage: float | None
+    expansion: float | None
+    retention: Statistic
+    reason: str | None
+
+
+class Bin(TypedDict):
+    """The success of M_1 and M_t on problems of one difficulty; `problems` is how many are expected there."""
+
+    problems: float | None
+    first: Statistic
+    later: Statistic
+    change: Statistic
+
+
+class Composition(TypedDict):
+    """Shares of M_t's right draws on training problems, by M_1's success there and by level."""
+
+    bins: dict[str, Statistic]
+    levels: dict[str, Statistic]
+
+
+class Drift(TypedDict):
+    """Success on the test by how often M_1 solves a problem, and what training sets are made of."""
+
+    test: dict[str, Bin]
+    train: Composition
+
+
 class OnSplits(TypedDict):
     """A reading of coverage."""
 
@@ -134,6 +169,7 @@ class SuiteAccuracy(TypedDict):
     mean_disparity_change: NotRequired[Statistic]
     reach: NotRequired[Reach]
     crossing: NotRequired[Crossing]
+    support: NotRequired[Support]
 
 
 class OwnLikelihood(TypedDict):
@@ -154,8 +190,26 @@ class Likelihood(TypedDict):
     ratio: Statistic
 
 
+class FalseEquations(TypedDict):
+    """The share of some draws with a false equation, and of those with any that could be evaluated."""
+
+    false: Statistic
+    checked: Statistic
+
+
+class Process(TypedDict):
+    """The equations of right and of wrong draws, and CoT-pass@k (arXiv 2506.14245)."""
+
+    right: FalseEquations
+    wrong: FalseEquations
+    pass_at_n: ByN
+
+
 class Change(TypedDict):
-    """The change of an outcome against M_1; `within` are the bounds of its 90 % interval."""
+    """The change of an outcome against M_1; `within` are the bounds of its 90 % interval.
+
+    `widening`: how much wider the interval is against a margin that is a share of what M_1 leaves unsolved, itself an estimate.
+    """
 
     difference: Statistic
     within: list[float] | None
@@ -163,6 +217,7 @@ class Change(TypedDict):
     test: str | None
     smallest: float | None
     base: float | None
+    widening: float | None
 
 
 class VotingBaseline(TypedDict):
@@ -196,10 +251,13 @@ class Iteration(TypedDict):
     lost_set: LostSet
     reach: Reach
     crossing: Crossing
+    support: Support
     coverage: Coverage
+    drift: Drift
     diversity: dict[str, GroupDiversity]
     split: dict[str, Parts]
     likelihood: Likelihood
+    process: Process
     temperatures: dict[str, AtTemperature]
     ood: dict[str, SuiteAccuracy]
     against_m1: dict[str, Change]
@@ -222,10 +280,13 @@ Field = Literal[
     "lost_set",
     "reach",
     "crossing",
+    "support",
     "coverage",
+    "drift",
     "diversity",
     "split",
     "likelihood",
+    "process",
     "temperatures",
     "ood",
     "against_m1",
@@ -356,6 +417,8 @@ class StudyVerdict(TypedDict):
 
 class MeanChange(JudgedChange):
     """The per-problem differences averaged over seeds, judged; `seeds`: the t interval over seeds.
+
+    `within` and `bound` are of the hull of the 90 % intervals over problems and over seeds.
 
     `noise`: the largest change of M_1 trained again, where a null run tells; "up" and "down" lie beyond it.
     """

@@ -35,8 +35,9 @@ def observations(outcomes: Mapping[str, JudgedChange], gained: ImprovementSet, n
 def new_or_selected(gained: ImprovementSet, margin: float) -> NewOrSelected:
     """Observation 1: are the problems of IS(T) harder for M_1 than those that its own luck would have solved?
 
-    Both claims need proof. NEW: they are, by the one-sided test against re-roll, after Holm over t and methods. SELECTED: a
-    shortfall of more than `margin` of pass@N below re-roll is excluded by its upper one-sided 95 % bound. Else OPEN.
+    Both claims need proof. SELECTED: a shortfall of `margin` of pass@N or more below re-roll is excluded by its upper one-sided
+    95 % bound. NEW: they are harder, by the one-sided test against re-roll, after Holm over t and methods. SELECTED goes first,
+    since a difference that is significant and too small to matter makes nothing new. Else OPEN.
     """
     new = gained["new"]
     n = None if new["N"] is None else str(new["N"])
@@ -49,10 +50,10 @@ def new_or_selected(gained: ImprovementSet, margin: float) -> NewOrSelected:
     bound = new["bound"]
     if new["p"] is None:
         found = NOT_MEASURED
-    elif new["holm"] is not None and new["holm"] <= LEVEL:
-        found = NEW
+    elif bound is not None and bound < margin:
+        found = SELECTED
     else:
-        found = SELECTED if bound is not None and bound < margin else OPEN_QUESTION
+        found = NEW if new["holm"] is not None and new["holm"] <= LEVEL else OPEN_QUESTION
     return {
         "is": found,
         "N": new["N"],
@@ -99,7 +100,7 @@ def counted(found: Observations) -> tuple[int, int]:
 
 
 def over_seeds(seeds: Sequence[NewOrSelected]) -> NewOrSelected | None:
-    """Observation 1 pooled: NEW where the smallest p, times the number of seeds, is; SELECTED where every seed says so.
+    """Observation 1 pooled: SELECTED where every seed says so, NEW where the smallest p, times the number of seeds, is.
 
     The numbers are those of the seed whose shortfall has the largest bound. None without a seed.
     """
@@ -109,5 +110,5 @@ def over_seeds(seeds: Sequence[NewOrSelected]) -> NewOrSelected | None:
     adjusted = min(1.0, len(told) * min(1.0 if one["holm"] is None else one["holm"] for one in told))
     worst = max(told, key=lambda one: (one["bound"] is None, one["bound"] or 0.0))
     words = {one["is"] for one in told}
-    found = NEW if adjusted <= LEVEL else SELECTED if words == {SELECTED} else OPEN_QUESTION
+    found = SELECTED if words == {SELECTED} else NEW if adjusted <= LEVEL else OPEN_QUESTION
     return {**worst, "is": found, "holm": adjusted}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 from sirev.metrics.comparison.advice import advice
 from sirev.metrics.comparison.change import (
@@ -20,6 +20,7 @@ from sirev.metrics.comparison.change import (
 from sirev.metrics.comparison.contents import (
     Change,
     ComparedRun,
+    Composition,
     Coverage,
     Crossing,
     ImprovementSet,
@@ -27,9 +28,11 @@ from sirev.metrics.comparison.contents import (
     Reach,
     SuiteAccuracy,
 )
+from sirev.metrics.comparison.drift import composition, success_by_bin
 from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
 from sirev.metrics.comparison.other_problems import NO_TRAIN, coverage_statistic, suite
-from sirev.metrics.comparison.size_matched import Eligible, distinct_right_answers, matched_problems
+from sirev.metrics.comparison.size_matched import Eligible, distinct_right_answers, matched_problems, other_varieties
+from sirev.metrics.comparison.support import support
 from sirev.metrics.families import FAMILIES
 from sirev.metrics.families.accuracy import NO_DRAWS, pass_curve
 from sirev.metrics.families.family import Compared, Tree
@@ -112,17 +115,21 @@ def _iteration(run: RunMeasures, t: int, shared: Shared, eligible: Eligible) -> 
     compared = Compared(sheet, model, first, is_first, shared.levels, shared.answers, eligible, settings.from_draws)
     for family in FAMILIES.values():
         _join(tree, family.statistics(compared))
+    tree["support"] = support(sheet, first, model, is_first)
+    by_difficulty = success_by_bin(sheet, first.draws, model.draws, is_first)
     on_test = coverage_statistic(sheet, model.draws, NO_DRAWS)
     of_both, paired = Curves([], [], []), dict[str, Outcome]()
     if not is_first:
         matched = distinct_right_answers(first, model, shared.answers, eligible, sheet.n)
         paired = outcomes(sheet, suites, first, model, shared.headline, matched, settings.from_draws)
+        paired |= other_varieties(sheet, first, model, shared.answers, eligible)
         of_both = curves(sheet, first, model)
     cells = {name: outcome.cell() for name, outcome in paired.items()}  # before the sheet is settled: all at once
     iteration = cast(Iteration, sheet.settle(tree))
     iteration["reach"] = reach(first, model)
     iteration["crossing"] = _crossing(sheet, of_both, is_first)
-    iteration["coverage"] = _coverage(sheet.settle(on_test), model, settings)
+    iteration["coverage"], made_of = _on_training_problems(sheet.settle(on_test), first, model, is_first, settings)
+    iteration["drift"] = {"test": sheet.settle(by_difficulty), "train": made_of}
     iteration["ood"] = {name: _on_suite(on, first.on_suite(name), model.on_suite(name), is_first) for name, on in suites.items()}
     iteration["against_m1"] = {
         name: judged(outcome, cells[name], settings.seed, settings.replicates) for name, outcome in paired.items()
@@ -138,6 +145,8 @@ def _crossing(sheet: Sheet, of_both: Curves, is_first: bool) -> Crossing:
 def _on_suite(sheet: Sheet, first: Measures, model: Measures, is_first: bool) -> SuiteAccuracy:
     """What M_t's answers to a suite of other problems tell."""
     tree = suite(sheet, first, model, is_first)
+    if model.draws:
+        tree["support"] = support(sheet, first, model, is_first)
     of_both = Curves([], [], []) if is_first else curves(sheet, first, model)  # before the sheet is settled: all at once
     found = cast(SuiteAccuracy, sheet.settle(tree))
     if model.draws:
@@ -155,12 +164,18 @@ def _join(tree: Tree, more: Tree) -> None:
             tree[name] = node
 
 
-def _coverage(on_test: dict[str, Statistic], model: Measures, settings: ComparisonSettings) -> Coverage:
-    on_train: Any = dict.fromkeys(("mass", "solved"), absent(NO_TRAIN))
+def _on_training_problems(
+    on_test: dict[str, Statistic], first: Measures, model: Measures, is_first: bool, settings: ComparisonSettings
+) -> tuple[Coverage, Composition]:
+    """Coverage, on the test too, and what right draws on training problems are made of."""
+    sheet = settings.sheet(len(model.train or ()))
+    tree: Tree = {"made_of": composition(sheet, first.train, model.train, is_first, NO_TRAIN)}
+    tree |= dict.fromkeys(("mass", "solved"), absent(NO_TRAIN))
     if model.train:
-        sheet = settings.sheet(len(model.train))
-        on_train = sheet.settle(coverage_statistic(sheet, model.train, NO_TRAIN))
-    return {
-        "mass": {"train": on_train["mass"], "test": on_test["mass"]},
-        "solved": {"train": on_train["solved"], "test": on_test["solved"]},
+        tree |= coverage_statistic(sheet, model.train, NO_TRAIN)
+        tree = sheet.settle(tree)
+    coverage: Coverage = {
+        "mass": {"train": tree["mass"], "test": on_test["mass"]},
+        "solved": {"train": tree["solved"], "test": on_test["solved"]},
     }
+    return coverage, tree["made_of"]

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sirev.metrics.comparison.change import Outcome
 from sirev.metrics.comparison.contents import MatchedProblems
 from sirev.metrics.comparison.inputs import RunMeasures
-from sirev.metrics.families import diversity
+from sirev.metrics.families import diversity, embedding
 from sirev.metrics.families.diversity import GROUPS, SIZES, distinct_right
-from sirev.metrics.families.measures import Measures, column, sorted_levels
+from sirev.metrics.families.measures import MeasureRow, Measures, column, sorted_levels
+from sirev.metrics.sheet import Sheet
 from sirev.metrics.study_verdict import FEWEST, MATCHED
 
 if TYPE_CHECKING:
@@ -50,6 +52,30 @@ def _counted(mask: NDArray[np.bool_], why: str, levels: Sequence[str]) -> Matche
     of = [level for level, ok in zip(levels, mask, strict=True) if ok]
     counted = {level: of.count(level) for level in sorted_levels(levels)}
     return {"problems": len(of), "share": len(of) / len(levels), "levels": counted, "reason": why or None}
+
+
+def other_varieties(sheet: Sheet, first: Measures, later: Measures, answers: str, eligible: Eligible) -> dict[str, Outcome]:
+    """Other measures of the variety of right answers, beside the one that verdicts rest on: to say where they disagree.
+
+    "variety/distinct_n": mean Distinct-N of MATCHED right answers, on the same problems, where it is not that one itself;
+    "variety/sentence_bert": over problems with two right answers of both. Nothing where an answer is an option's letter alone.
+    """
+    mask, _ = eligible[str(MATCHED)]["correct"]
+    found: dict[str, Outcome] = {}
+    if answers in ("math", "code") and mask.any():
+        was, now = (np.where(mask, column(diversity.FAMILY.rows(m), _distinct_n, sheet.n), np.nan) for m in (first, later))
+        found["variety/distinct_n"] = Outcome(sheet, was, now, "no such answers")
+    both = [embedding.FAMILY.rows(m) for m in (first, later)]
+    if answers != "letters" and None not in both:
+        was, now = (column(rows, lambda row: row["correct"]["sentence_bert"], sheet.n) for rows in both)
+        found["variety/sentence_bert"] = Outcome(sheet, was, now, "no problem has two right answers", share=False)
+    return found
+
+
+def _distinct_n(row: MeasureRow) -> float | None:
+    matched = row["correct"]["matched"][str(MATCHED)]
+    values = list(matched["distinct_n"].values()) if matched else []
+    return None if not values or None in values else sum(values) / len(values)
 
 
 def distinct_right_answers(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sirev.margins import near_ceiling
+from sirev.margins import LEAST_MARGIN, near_ceiling
 from sirev.metrics.comparison.contents import Change, ComparedRun, JudgedChange, Noise, Reach, StudyVerdict
 from sirev.metrics.comparison.inputs import ComparisonSettings
 from sirev.metrics.comparison.nulls import NULL, RETRAIN, nulls_of
@@ -81,19 +81,26 @@ def corrected(
 
     def judge(method: str, name: str, change: Change) -> JudgedChange:
         p, shrank = adjusted.get((method, name)), adjusted.get((method, f"{_REACH}{name}"))
-        return _judged(change, p, shrank, _margin(name, change, settings))
+        margin = _margin(name, change, settings)
+        return _judged(change, p, shrank, margin, "pass_at_n" in name and LEAST_MARGIN < margin < settings.margin)
 
     return {method: {name: judge(method, name, one) for name, one in found.items()} for method, found in judged.items()}
 
 
-def _judged(change: Change, p: float | None, shrank: float | None, margin: float) -> JudgedChange:
+def _judged(change: Change, p: float | None, shrank: float | None, margin: float, estimated: bool) -> JudgedChange:
+    """`estimated`: the margin is a share of what M_1 leaves unsolved, whose error the lower bound then takes in."""
+    value, within = change["difference"]["value"], change["within"]
+    bound = within[0] if within else None
+    if estimated and value is not None and bound is not None:
+        bound = value - (value - bound) * (change["widening"] or 1.0)
+    deciding = None if within is None else [bound, within[1]]
     return {
         **change,
         "holm": p,
         "margin": margin,
-        "bound": change["within"][0] if change["within"] else None,
+        "bound": bound,
         "shrank": shrank,
-        "is": classify(change, p, margin, shrank),
+        "is": classify({**change, "within": deciding}, p, margin, shrank),
     }
 
 

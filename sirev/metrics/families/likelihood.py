@@ -1,7 +1,7 @@
 """Likelihood: the perplexity, under M_1, of what M_t answers. Low where M_t says what M_1 might have said itself.
 
-PPL_{M_1}(y | x) = exp(-1/|y| sum_i log p_{M_1}(y_i | x, y_<i)) (Yue et al. 2025, arXiv 2504.13837, section 4.1), over all tokens
-of the answers of a group at once. The stage `score` gives the log-probabilities, since a model must read the answers first.
+PPL_{M_1}(y | x) = exp(-1/|y| sum_i log p_{M_1}(y_i | x, y_<i)) (Yue et al. 2025, arXiv 2504.13837), over all tokens of the
+answers of a group at once. The stage `score` gives the log-probabilities, since a model must read the answers first.
 """
 
 from __future__ import annotations

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from sirev.metrics.comparison.nulls import GOLD, NULL, RESAMPLE, RETRAIN
 from sirev.metrics.families.shown import Panel
 from sirev.metrics.statistic import Statistic, absent
-from sirev.reporting.figures.canvas import MARKERS, FigureSheet, room_for_names, share_limits, short
-from sirev.reporting.figures.paper import beside
+from sirev.reporting.figures.canvas import MARKERS, FigureSheet, room_for_names, short
+from sirev.reporting.figures.paper import draw_beside
 from sirev.reporting.figures.series import (
     MethodRuns,
+    has_values,
     iteration,
     methods,
     model,
@@ -26,7 +27,7 @@ from sirev.reporting.figures.series import (
     values,
 )
 from sirev.reporting.pass_at_1 import pass_at_1_name
-from sirev.reporting.sections.run_rows import Study
+from sirev.reporting.sections.run_rows import Study, suite_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,11 +80,13 @@ def over_iterations(sheet: FigureSheet, comparison: Study, panels: Sequence[Pane
         for method, shift in zip(found, shifts(found, ts), strict=True):
             curves = [over_t(run, shown.path) for run in method.runs]
             sheet.method(panel, method, curves, interval="caps", shift=shift, scale=scale)
-        if shown.path == path_of("pass_at_1"):
-            beside(sheet, panel, shown.path, found, 1)
+        if shown.path == path_of("pass_at_1") and found:
+            _first(sheet, panel, found, shown.path)
+            sheet.notes.append("Dotted: M₁.")
+            draw_beside(sheet, panel, shown.path, found, 1)
         panel.set_ylabel(shown.axis)
         if shown.share:
-            share_limits([panel])
+            sheet.share_limits([panel])
     sheet.notes.append("Bars: 95% intervals over problems.")
     seeds_note(sheet, found)
 
@@ -93,7 +96,7 @@ def coverage_figure(sheet: FigureSheet, comparison: Study) -> None:
     from matplotlib.ticker import MaxNLocator
 
     found = methods(comparison)
-    [[left, right]] = sheet.panels(1, 2, 3.5, max(2.1, 1.1 + 0.36 * len(found)))
+    [[left, right]] = sheet.panels(1, 2, 2.9, max(2.1, 1.1 + 0.36 * len(found)))
     _readings(sheet, left, found)
     right.axvline(0, color=sheet.ink.muted, lw=0.8, zorder=1)
     elsewhere = False  # whether some best t is not the last
@@ -187,35 +190,45 @@ def ood_figure(sheet: FigureSheet, comparison: Study) -> None:
         return
     ts = times(found)
     drawn = any("pass_at_n" in one for method in found for suite in suites for one in _on_suite(method, suite))
-    grid = sheet.panels(len(suites), len(found) + 2 + drawn, 1.9 + room_for_names(found), 2.2)
-    for suite, row in zip(suites, grid, strict=True):
-        if drawn:
-            _pass_at_k(sheet, row.pop(), found, suite, titled=suite == suites[0])
-        whole, *by_level, disparity = row
-        for panel in (whole, *by_level, disparity):
-            sheet.x_of_t(panel, ts, "iteration t" if suite == suites[-1] else "")
+    columns = max(2 + drawn, len(found))
+    grid = sheet.panels(2 * len(suites), columns, 2.5 + room_for_names(found), 2.2)
+    for suite, above, below in zip(suites, grid[::2], grid[1::2], strict=True):
+        whole, disparity, *more = above
+        by_level = below[: len(found)]
+        for panel in [*more[drawn:], *below[len(found) :]]:
+            sheet.drop(panel)
+        for panel in (whole, disparity, *by_level):
+            sheet.x_of_t(panel, ts, "iteration t" if panel in by_level else "")
         for panel in by_level[1:]:
             panel.sharey(by_level[0])
             panel.tick_params(labelleft=False)
         draw_nulls(sheet, whole, comparison, ts[-1] if ts else 1, path_of("ood", suite, "accuracy"), label=False)
         for method, shift in zip(found, shifts(found, ts, 0.03), strict=True):
-            for panel, key, scale in ((whole, "accuracy", 100), (disparity, "group_disparity", 100)):
+            for panel, key in ((whole, "accuracy"), (disparity, "group_disparity")):
                 curves = [over_t(run, path_of("ood", suite, key)) for run in method.runs]
-                sheet.method(panel, method, curves, interval="caps", shift=shift, scale=scale)
+                sheet.method(panel, method, curves, interval="caps", shift=shift)
             _levels(sheet, by_level[method.place], method, suite)
         for panel, key in ((whole, "accuracy"), (disparity, "group_disparity")):
-            beside(sheet, panel, path_of("ood", suite, key), found, 5)
-        whole.set_ylabel(f"{short(suite, 30)}\naccuracy (%)")
+            _first(sheet, panel, found, path_of("ood", suite, key))
+            draw_beside(sheet, panel, path_of("ood", suite, key), found, 5)
+        if drawn:
+            _pass_at_k(sheet, more[0], found, suite)
+        of = f"{suite_in_words(short(suite, 30))}: " if len(suites) > 1 else ""
+        whole.set_title(f"{of}greedy, overall" if of else f"{suite_in_words(short(suite, 30))}, greedy")
+        disparity.set_title(f"{of}group disparity")
+        for panel, method in zip(by_level, found, strict=True):
+            panel.set_title(f"{of}{short(method.name)}, by level")
+        whole.set_ylabel("accuracy (%)")
         by_level[0].set_ylabel("accuracy by level (%)")
         disparity.set_ylabel("group disparity (%)")
-        share_limits([whole])
-        share_limits(by_level)
-        if suite == suites[0]:
-            whole.set_title("overall")
-            disparity.set_title("group disparity")
-            for panel, method in zip(by_level, found, strict=True):
-                panel.set_title(f"{short(method.name)}, by level")
-    sheet.notes.append("Group disparity: what the hardest level loses of the easiest level's accuracy. Bars: 95% intervals.")
+        sheet.share_limits([whole])
+        sheet.share_limits(by_level)
+        if disparity.get_lines():
+            disparity.set_ylim(min(-1.5, disparity.get_ylim()[0]), 101.5)
+    sheet.notes.append(
+        "Group disparity: what the hardest level loses of the easiest level's accuracy. Bars, bands: 95% intervals."
+    )
+    sheet.notes.append("Dotted: M₁.")
     if any(_levels_of(method, suite) for method in found for suite in suites):
         sheet.notes.append("By level: the numbers at line ends are levels.")
     if drawn:
@@ -223,25 +236,34 @@ def ood_figure(sheet: FigureSheet, comparison: Study) -> None:
     seeds_note(sheet, found)
 
 
+def _first(sheet: FigureSheet, panel: Axes, found: list[MethodRuns], path: tuple[str, ...]) -> None:
+    """A dotted line at M_1's value, the mean over seeds, which every later model is compared with."""
+    first = seeds_mean([over_t(run, path)[:1] for run in found[0].runs])
+    for _, one in first:
+        if one["value"] is not None:
+            panel.axhline(100 * one["value"], color=sheet.ink.muted, lw=0.8, ls=(0, (1, 1.6)), zorder=1, label="M₁'s")
+
+
 def _on_suite(method: MethodRuns, suite: str) -> list[Any]:
     """What every model's answers to a suite tell."""
     return [found for run in method.runs for i in run["iterations"] if (found := i.get("ood", {}).get(suite))]
 
 
-def _pass_at_k(sheet: FigureSheet, panel: Axes, found: list[MethodRuns], suite: str, *, titled: bool) -> None:
+def _pass_at_k(sheet: FigureSheet, panel: Axes, found: list[MethodRuns], suite: str) -> None:
     """pass@k of the draws on a suite, of M_1 and of each method's last model."""
     first = [over_n(iteration(run, 1), "ood", suite, "pass_at_n") for run in found[0].runs]
     curves = [(model(1), sheet.ink.text, seeds_mean(first))]
     for method in found:
         last = [over_n(iteration(run, method.last), "ood", suite, "pass_at_n") for run in method.runs]
         curves += [(short(method.name), sheet.colour(method), seeds_mean(last))] if method.last > 1 else []
+    if not has_values(curve for _, _, curve in curves):
+        sheet.heed(panel, [absent("the suite was not drawn from")])
     for name, colour, curve in curves:
         sheet.line(panel, curve, name, colour, label=name, interval="band")
     sheet.x_of_n(panel, sorted({n for _, _, curve in curves for n, _ in curve}), "draws k")
     panel.set_ylabel("pass@k (%)")
-    share_limits([panel])
-    if titled:
-        panel.set_title("from samples")
+    sheet.share_limits([panel])
+    panel.set_title("from samples")
 
 
 def _levels_of(method: MethodRuns, suite: str) -> list[str]:
@@ -257,6 +279,5 @@ def _levels(sheet: FigureSheet, panel: Axes, method: MethodRuns, suite: str) -> 
         full = sheet.colour(method)
         colour = sheet.shade(full, 0.45 + 0.55 * (len(levels) - place) / len(levels))
         curve = seeds_mean([over_t(run, path_of("ood", suite, "levels", level)) for run in method.runs])
-        sheet.line(
-            panel, curve, f"{method.name}, level {level}", colour, label=short(level, 8), label_colour=full, marker=".", lw=1.3
-        )
+        look: dict[str, Any] = {"label": short(level, 8), "label_colour": full, "marker": ".", "lw": 1.3, "interval": "band"}
+        sheet.line(panel, curve, f"{method.name}, level {level}", colour, **look)

@@ -37,6 +37,8 @@ METHOD_COLOURS = {"sft": "blue", "dpo": "vermilion", "sft-dpo": "green"}
 MARKERS = ("o", "s", "^", "D", "v", "P")
 _NARROWEST = 4.6
 """Inches that a title and notes need at least."""
+NOTE_LINE = 0.12
+"""Inches of a line of notes below the panels."""
 LED = 3.0
 """Points by which a label is moved before a thin line leads from it to its own line."""
 STEP_NAME = 12
@@ -131,6 +133,7 @@ class FigureSheet:
     _labels: list[Annotation] = field(default_factory=list)
     _leaders: list[tuple[Annotation, str]] = field(default_factory=list)
     _colours: dict[str, str] = field(default_factory=dict)
+    _shares: list[Axes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -234,7 +237,7 @@ class FigureSheet:
         low, high = scale * min(found), scale * max(found)
         panel.axhspan(low, high, color=self.ink.null, alpha=0.2, linewidth=0, zorder=0, label=name)
         if label:
-            self.label(panel, x, (low + high) / 2, label, self.ink.muted)
+            self.label(panel, max(x, panel.get_xlim()[1]), (low + high) / 2, label, self.ink.muted)
 
     def label(
         self,
@@ -263,6 +266,15 @@ class FigureSheet:
         if leader:
             self._leaders.append((placed, leader))
 
+    def legend(self, entries: Sequence[tuple[str, str, str]]) -> None:
+        """(text, colour, marker) above the panels, where labels beside lines would cover what they are about."""
+        from matplotlib.lines import Line2D
+
+        handles = [Line2D([], [], color=colour, marker=marker, lw=1.3, markeredgewidth=0) for _, colour, marker in entries]
+        texts = [text for text, _, _ in entries]
+        if self._drawn:
+            self.figure.legend(handles, texts, loc="outside upper right", ncols=len(entries), frameon=False, fontsize=7.5)
+
     def dot(self, panel: Axes, one: Statistic, row: float, name: str, colour: str, *, scale: float = 100, **look: Any) -> None:
         """A value on a row of a horizontal dot plot with its interval."""
         self.heed(panel, [one])
@@ -283,6 +295,19 @@ class FigureSheet:
     def model(self, t: int) -> str:
         """M_t for a label, with its name if it has one: "M₂ round-1"."""
         return f"{model(t)} {short(self.steps[t - 1], STEP_NAME)}" if t <= len(self.steps) else model(t)
+
+    def share_limits(self, panels: Sequence[Axes]) -> None:
+        """One y range for axes of shares in %, at least `SHORTEST_RANGE` and no wider than 0 to 100: from 0, unless that left
+        more than half of the height empty."""
+        lows, highs = zip(*(panel.get_ylim() for panel in panels), strict=True)
+        low, high = min(lows), max(highs)
+        if high - low < SHORTEST_RANGE:
+            low, high = (low + high - SHORTEST_RANGE) / 2, (low + high + SHORTEST_RANGE) / 2
+        high = min(high, 101.5)
+        low = max(low, 0.0) if low > high / 2 else -0.015 * high
+        for panel in panels:
+            panel.set_ylim(low, high)
+        self._shares += panels
 
     def x_of_t(self, panel: Axes, ts: Sequence[int], name: str = "iteration t") -> None:
         """Whole t on the x axis, or the names of the steps."""
@@ -319,10 +344,13 @@ class FigureSheet:
                 self._write_none(panel, reasons.most_common(1)[0][0])
         if self.title:
             self.figure.suptitle(self.title, x=0.01, ha="left", fontsize=9.5, fontweight="bold")
+        if any(panel in self._panels and panel.get_ylim()[0] > 0 and id(panel) in self._drawn for panel in self._shares):
+            self.notes.append("A vertical axis that does not begin at 0 shows differences that would not be seen from there.")
         if self.notes:
-            wide = int(self.figure.get_size_inches()[0] * 15.5)
-            text = "\n".join(line for note in self.notes for line in textwrap.wrap(note, wide))
-            self.figure.supxlabel(text, x=0.01, ha="left", fontsize=7, color=self.ink.muted)
+            width, height = self.figure.get_size_inches()
+            lines = [line for note in self.notes for line in textwrap.wrap(note, int(width * 15.5))]
+            self.figure.set_size_inches(width, height + NOTE_LINE * max(0, len(lines) - 2))  # not at the panels' cost
+            self.figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7, color=self.ink.muted)
         engine = self.figure.get_layout_engine()
         assert engine is not None
         for _ in range(2 if self._panels else 0):  # the constraints settle at the second pass, which heeds where labels went
@@ -373,16 +401,6 @@ def mixed(colour: str, other: str, share: float) -> str:
 
     red, green, blue = (share * one + (1 - share) * two for one, two in zip(to_rgb(colour), to_rgb(other), strict=True))
     return to_hex((red, green, blue))
-
-
-def share_limits(panels: Sequence[Axes]) -> None:
-    """One y range for axes of shares in %: no wider than 0 to 100, at least `SHORTEST_RANGE`."""
-    lows, highs = zip(*(panel.get_ylim() for panel in panels), strict=True)
-    low, high = min(lows), max(highs)
-    if high - low < SHORTEST_RANGE:
-        low, high = (low + high - SHORTEST_RANGE) / 2, (low + high + SHORTEST_RANGE) / 2
-    for panel in panels:
-        panel.set_ylim(max(low, -1.5), min(high, 101.5))
 
 
 def room_for_names(found: Sequence[MethodRuns]) -> float:

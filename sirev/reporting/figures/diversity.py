@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any
 
 from sirev.metrics.comparison.nulls import is_null
 from sirev.metrics.families import VARIETIES
 from sirev.metrics.families.diversity import GROUPS, PAPER_DRAWS
 from sirev.metrics.families.shown import Variety
+from sirev.metrics.statistic import Statistic
 from sirev.metrics.study_verdict import MATCHED
 from sirev.reporting.figures.accuracy import draw_nulls, seeds_note
-from sirev.reporting.figures.canvas import MARKERS, FigureSheet, room_for_names, share_limits, short
-from sirev.reporting.figures.paper import beside
+from sirev.reporting.figures.canvas import MARKERS, FigureSheet, room_for_names, short
+from sirev.reporting.figures.paper import draw_beside
 from sirev.reporting.figures.series import (
     Curve,
     MethodRuns,
+    draws_of,
     has_values,
     methods,
     over_t,
@@ -52,15 +54,21 @@ def diversity_figure(sheet: FigureSheet, comparison: Study) -> None:
                 curves = [over_t(run, path_of("diversity", group, *variety.path)) for run in method.runs]
                 sheet.method(panel, method, curves, interval="band", label=True)
                 _matched(sheet, panel, method, group, variety)
-            beside(sheet, panel, path_of("diversity", group, *variety.path), found, 4)
+            draw_beside(sheet, panel, path_of("diversity", group, *variety.path), found, 4)
         panels[0].set_ylabel(variety.axis)
-        share_limits(panels)
+        sheet.share_limits(panels)
     dashed = any(has_values(_all_curves(found, ("matched", SIZE, *variety.path))) for variety in rows)
     matched = f"Dashed: size-matched, m = {SIZE} answers to each problem. " if dashed else ""
-    sheet.notes.append(f"Solid: up to the first {PAPER_DRAWS} draws. {matched}Bands: 95% intervals.")
+    sheet.notes.append(f"Solid: {_drawn(found)}. {matched}Bands: 95% intervals.")
     if any(is_null(run["method"]) for run in comparison.get("runs", [])):
         sheet.notes.append("Grey: null runs.")
     seeds_note(sheet, found)
+
+
+def _drawn(found: list[MethodRuns]) -> str:
+    """Over how many draws the values are that are not size-matched: the paper's number, or fewer where there are no more."""
+    draws = draws_of(found)
+    return f"all {draws} draws" if 0 < draws <= PAPER_DRAWS else f"the first {PAPER_DRAWS} draws"
 
 
 def _all_curves(found: list[MethodRuns], path: tuple[str, ...]) -> list[Curve]:
@@ -71,18 +79,19 @@ def _matched(sheet: FigureSheet, panel: Axes, method: MethodRuns, group: str, va
     curve = seeds_mean([over_t(run, path_of("diversity", group, "matched", SIZE, *variety.path)) for run in method.runs])
     if has_values([curve]):
         marker: dict[str, Any] = {"marker": MARKERS[method.place % len(MARKERS)], "markersize": 2.5, "markeredgewidth": 0}
-        sheet.line(panel, curve, f"{method.name}, m = {SIZE}", sheet.colour(method), ls=(0, (3, 1.5)), lw=1.1, **marker)
+        sheet.line(
+            panel, curve, f"{method.name}, m = {SIZE}", sheet.colour(method), ls=(0, (3, 1.5)), lw=1.1, interval="band", **marker
+        )
 
 
 def trade_off(sheet: FigureSheet, comparison: Study) -> None:
-    """pass@1 against the diversity of right answers, M_1 to M_T by arrows: over the first 50 draws, and size-matched."""
+    """pass@1 against the diversity of right answers, M_1 to M_T by arrows: over the paper's number of draws, and size-matched."""
     from matplotlib.ticker import MaxNLocator
 
     found = methods(comparison)
-    panels = sheet.panels(1, 2, 3.4 + room_for_names(found), 3.1, sharey=True)[0]
-    for panel, title, prefix in zip(
-        panels, (f"up to {PAPER_DRAWS} draws", f"size-matched, m = {SIZE}"), ((), ("matched", SIZE)), strict=True
-    ):
+    panels = sheet.panels(1, 2, 3.75, 2.9, sharey=True)[0]
+    titles = (_drawn(found), f"size-matched, m = {SIZE}")
+    for panel, title, prefix in zip(panels, titles, ((), ("matched", SIZE)), strict=True):
         shown = _most_telling(found, prefix)
         path = path_of("diversity", "correct", *prefix, *shown.path)
         panel.set_title(title)
@@ -95,33 +104,20 @@ def trade_off(sheet: FigureSheet, comparison: Study) -> None:
                 _path(sheet, panel, method, spread, right, f"{method.name}, seed {run['seed']}", thin=len(method.runs) > 1)
             if len(method.runs) > 1:
                 spread = seeds_mean([over_t(run, path) for run in method.runs])
-                _path(
-                    sheet,
-                    panel,
-                    method,
-                    spread,
-                    seeds_mean([over_t(run, path_of("pass_at_1")) for run in method.runs]),
-                    method.name,
-                )
-        _make_room(panel, found)
+                right = seeds_mean([over_t(run, path_of("pass_at_1")) for run in method.runs])
+                _path(sheet, panel, method, spread, right, method.name)
+        if panel.get_lines():
+            low, high = panel.get_xlim()
+            panel.set_xlim(0 if low <= high / 2 else low, high + 0.1 * (high - low))  # room for the name of M_1
+        else:
+            panel.set_xticks([])
     panels[0].set_ylabel(f"{pass_at_1_name(comparison['runs'])} (%)")
-    share_limits(panels)
-    sheet.notes.append("Arrows lead from each model to the next; up: more accurate, left: less diverse.")
+    sheet.share_limits(panels)
+    sheet.legend([(short(method.name), sheet.colour(method), MARKERS[method.place % len(MARKERS)]) for method in found])
+    sheet.notes.append(
+        "Arrows lead from each model to the next; up: more accurate, left: less diverse. Crosses at both ends: 95% intervals."
+    )
     seeds_note(sheet, found)
-
-
-def _make_room(panel: Axes, found: list[MethodRuns]) -> None:
-    """Free space left of the leftmost point for a method's name, and some on the right for M_1's."""
-    points = [float(x) for line in panel.get_lines() for x in cast(Any, line.get_xdata())]
-    if not points:
-        panel.set_xticks([])
-        return
-    low, high = min(points), max(points)
-    span = max(high - low, 1.0)
-    longest = max(len(short(method.name)) for method in found)
-    share = (0.3 + 0.062 * longest) / (2.9 + room_for_names(found))  # of the panel's width in inches
-    panel.set_xlim(low - span * 1.15 * share / (1 - share), high + 0.15 * span)
-    panel.set_xticks([float(tick) for tick in panel.get_xticks() if 0 <= tick <= high + 0.15 * span])  # no share is below 0
 
 
 def _most_telling(found: list[MethodRuns], prefix: tuple[str, ...]) -> Variety:
@@ -150,8 +146,17 @@ def _path(
     for (_, x, y), (_, next_x, next_y) in itertools.pairwise(points):
         arrow = {"arrowstyle": "-|>", "color": colour, "lw": 1.3, "shrinkA": 2, "shrinkB": 2, "mutation_scale": 8}
         panel.annotate("", (next_x, next_y), (x, y), arrowprops=arrow)
-    left = len(points) > 1 and points[-1][1] < points[-2][1]  # where its last arrow is not
-    side: Literal["left", "right"] = "left" if left else "right"
-    sheet.label(panel, points[-1][1], points[-1][2], short(method.name), colour, side=side)
+    for t in {points[0][0], points[-1][0]}:
+        _cross(panel, dict(spread)[t], dict(right)[t], colour)
     if method.place == 0:
         sheet.label(panel, points[0][1], points[0][2], sheet.model(points[0][0]), sheet.ink.text)
+
+
+def _cross(panel: Axes, spread: Statistic, right: Statistic, colour: str) -> None:
+    """Both intervals of a point."""
+    x, y = spread["value"], right["value"]
+    look: dict[str, Any] = {"lw": 0.8, "alpha": 0.7, "zorder": 2}
+    if spread["low"] is not None and spread["high"] is not None and y is not None:
+        panel.hlines([100 * y], [100 * spread["low"]], [100 * spread["high"]], colour, **look)
+    if right["low"] is not None and right["high"] is not None and x is not None:
+        panel.vlines([100 * x], [100 * right["low"]], [100 * right["high"]], colour, **look)

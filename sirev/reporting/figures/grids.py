@@ -6,17 +6,17 @@ Studies of other recipes than the paper's stand side by side, a panel a recipe.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sirev.recipe import METHODS
 from sirev.reporting.figures.accuracy import gain, seeds_note
-from sirev.reporting.figures.canvas import MARKERS, FigureSheet, share_limits, short
+from sirev.reporting.figures.canvas import MARKERS, FigureSheet, short
 from sirev.reporting.figures.diversity import DISTINCT_N
 from sirev.reporting.figures.paper import draw_published, exactly, published_note
 from sirev.reporting.figures.series import MethodRuns, iteration, methods, over_t, path_of, stat, times
-from sirev.reporting.published import MODELS, TEST_PROBLEMS, Published, T
-from sirev.reporting.sections.run_rows import Study
+from sirev.reporting.published import MODELS, TEST_PROBLEMS, Published, T, published
+from sirev.reporting.sections.run_rows import Study, names_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,25 +50,24 @@ class Cell:
 Grid = list[list[Cell | None]]
 
 
-def arranged(studies: Sequence[Study], published: Mapping[str, Published]) -> Grid:
+def arranged(studies: Sequence[Study], beside: Mapping[str, Published]) -> Grid:
     """The panels: of the paper's recipes rows of models and columns of tasks, of others one after the other.
 
-    `published`: recipe -> what the paper has for it. Without studies the grid is the paper's own.
+    `beside`: recipe -> what the paper has for it, to stand beside. Without studies the grid is the paper's own.
     """
     if not studies:
-        return _by_model_and_task([Cell("", None, row) for row in published.values()])
-    recipes = [study["recipe"] for study in studies]
-    cells = [Cell(str(study["recipe"]), study, published.get(str(study["recipe"]))) for study in studies]
-    if all(cell.published for cell in cells) and len(set(recipes)) == len(recipes):
-        return _by_model_and_task(cells)
+        return _by_model_and_task({(row.model, row.task): Cell("", None, row) for row in beside.values()})
+    cells = [Cell(name, study, beside.get(str(study["recipe"]))) for study, name in zip(studies, names_of(studies), strict=True)]
+    places = [published(cell.title) for cell in cells]
+    if all(places):
+        return _by_model_and_task({(row.model, row.task): cell for row, cell in zip(places, cells, strict=True) if row})
     return [list(cells[i : i + _ACROSS]) for i in range(0, len(cells), _ACROSS)]
 
 
-def _by_model_and_task(cells: list[Cell]) -> Grid:
-    at = {(cell.published.model, cell.published.task): cell for cell in cells if cell.published}
+def _by_model_and_task(at: Mapping[tuple[str, str], Cell]) -> Grid:
     models = [model for model in MODELS.values() if any(one == model for one, _ in at)]
     tasks = [task for task in TEST_PROBLEMS if any(one == task for _, one in at)]
-    named = {place: Cell(f"{place[0]}, {place[1]}", cell.study, cell.published) for place, cell in at.items()}
+    named = {place: replace(cell, title=f"{place[0]}, {place[1]}") for place, cell in at.items()}
     return [[named.get((model, task)) for task in tasks] for model in models]
 
 
@@ -102,7 +101,7 @@ def _over_t(sheet: FigureSheet, panel: Axes, cell: Cell, path: tuple[str, ...], 
             sheet.method(panel, method, [over_t(run, path) for run in method.runs], interval=interval)
     if cell.published is not None:
         draw_published(sheet, panel, cell.published, path, cell.methods, alone=cell.study is None)
-    share_limits([panel])
+    sheet.share_limits([panel])
 
 
 def pass_at_1_grid(sheet: FigureSheet, grid: Grid) -> None:
@@ -114,7 +113,7 @@ def pass_at_1_grid(sheet: FigureSheet, grid: Grid) -> None:
 
 def gains_grid(sheet: FigureSheet, grid: Grid) -> None:
     """Each method's gain in pass@1 at the last t beside M_1's coverage; the paper's Figure 2."""
-    panels = _panels(sheet, grid, 2.25, 1.35)
+    panels = _panels(sheet, grid, 2.25, 1.5)
     for panel, cell in panels:
         panel.axvline(0, color=sheet.ink.muted, lw=0.8, zorder=1)
         shown = cell.methods
@@ -180,7 +179,7 @@ def diversity_grid(sheet: FigureSheet, grid: Grid) -> None:
             panel.set_title(f"{short(cell.title, 30)}\n{name}")
             _over_t(sheet, panel, cell, path, "band")
             shown_panels.append(panel)
-    share_limits(shown_panels)
+    sheet.share_limits(shown_panels)
     _finish(sheet, grid, "Diversity of right answers (%) over iteration t.", [4])
 
 

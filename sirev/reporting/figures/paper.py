@@ -43,7 +43,7 @@ def draw_published(
     return drawn
 
 
-def beside(sheet: FigureSheet, panel: Axes, path: tuple[str, ...], shown: Sequence[MethodRuns], figure: int) -> None:
+def draw_beside(sheet: FigureSheet, panel: Axes, path: tuple[str, ...], shown: Sequence[MethodRuns], figure: int) -> None:
     """The published curves of a sheet that has any, with their note."""
     if sheet.published is not None and draw_published(sheet, panel, sheet.published, path, shown):
         note = published_note([sheet.published], [figure])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sirev.reporting.figures.accuracy import seeds_note
-from sirev.reporting.figures.canvas import MARKERS, STEP_NAME, FigureSheet, share_limits, short
+from sirev.reporting.figures.canvas import MARKERS, STEP_NAME, FigureSheet, short
 from sirev.reporting.figures.series import (
     Curve,
     MethodRuns,
@@ -68,11 +68,11 @@ def improvement_figure(sheet: FigureSheet, comparison: Study) -> None:
     if RE_ROLL in drawn:
         sheet.notes.append(
             "re-roll: M₁ on as many problems as the last IS(t) has, chosen by luck: those that it gets wrong and would "
-            "solve by drawing again. Only IS(t) below its band is evidence of something new."
+            "solve by drawing again. Its band holds 95% of such sets; only IS(t) below it is evidence of something new."
         )
     if STILL_WRONG in drawn:
         sheet.notes.append("still wrong: problems that both M₁ and the last model get wrong.")
-    sheet.notes.append("Bands: 95% intervals; of re-roll: 95% of its sets of problems.")
+    sheet.notes.append("Bands: 95% intervals.")
     seeds_note(sheet, found)
 
 
@@ -115,7 +115,8 @@ def pass_at_k(sheet: FigureSheet, comparison: Study) -> None:
             if len(curves) > 1 and t == method.last:
                 for run, curve in zip(method.runs, curves, strict=True):
                     sheet.line(panel, curve, f"{model(t)}, seed {run['seed']}", colour, lw=0.6, alpha=0.6)
-            sheet.line(panel, seeds_mean(curves), model(t), colour, label=sheet.model(t), label_colour=full, **look)
+            label = sheet.model(t) if ends else ""  # the others' would stand far from their lines, which meet at the end
+            sheet.line(panel, seeds_mean(curves), model(t), colour, label=label, label_colour=full, **look)
         _guessing(sheet, panel, comparison, ns)
     for panel, method in zip(rows[1] if heats else [], found, strict=False):
         _heats(sheet, panel, method, heats)
@@ -125,7 +126,10 @@ def pass_at_k(sheet: FigureSheet, comparison: Study) -> None:
         sheet.notes.append("Lower row: the same models at other sampling temperatures (dashed); solid: as above.")
     crossed = [_crossings(sheet, panel, method) for panel, method in zip(rows[0], found, strict=False)]
     mark = " ▲: the smallest k at which the last model's pass@k is down to M₁'s." if any(crossed) else ""
-    sheet.notes.insert(0, f"Bands: 95% intervals.{mark}")
+    last = max((method.last for method in found), default=1)
+    between = " to ".join(sheet.model(t) for t in sorted({2, last - 1}) if 1 < t < last)
+    between = f" Paler: {between}." if between else ""
+    sheet.notes.insert(0, f"Bands: 95% intervals.{between}{mark}")
     seeds_note(sheet, found)
 
 
@@ -187,4 +191,4 @@ def _finish(sheet: FigureSheet, panels: list[Axes], ns: set[float], y: str, x: s
     for panel in panels:
         sheet.x_of_n(panel, sorted(ns), x)
     panels[0].set_ylabel(y)
-    share_limits(panels)
+    sheet.share_limits(panels)

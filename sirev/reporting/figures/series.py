@@ -137,3 +137,19 @@ def numbers(keys: Iterable[str]) -> list[str]:
 def model(t: float) -> str:
     """M_t as text, with Unicode's lowered digits: "M₁"."""
     return "M" + str(int(t)).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+
+
+def draws_of(found: Iterable[MethodRuns]) -> int:
+    """How many answers were drawn to a problem, at most; 0 where nothing says so.
+
+    Votes are of all draws, pass@N is given for powers of two.
+    """
+    sizes = (
+        int(n)
+        for method in found
+        for run in method.runs
+        for i in run.get("iterations", [])
+        for n in (*(i.get("majority") or {}), *(i.get("pass_at_n") or {}))
+        if n.isdigit()
+    )
+    return max(sizes, default=0)

@@ -1,28 +1,29 @@
-"""The verdicts as cards: the word first, then why, then the outcomes it rests on with their intervals."""
+"""The verdicts as cards: the word, what was observed, then the outcomes that it rests on with their intervals."""
 
 from __future__ import annotations
 
 from typing import TypeVar
 
-from sirev.listing import count_text
 from sirev.metrics.comparison.contents import Claim, JudgedChange, Noise, StudyVerdict
 from sirev.metrics.statistic import Statistic
 from sirev.metrics.study_verdict import OPEN
-from sirev.reporting.observed import headline_words, observation_lines, perplexity_in_words, verdict_in_words, voting_in_words
+from sirev.reporting.observed import (
+    Judgement,
+    as_shown,
+    gain_in_words,
+    observation_lines,
+    outcomes_of,
+    perplexity_in_words,
+    seeds_in_words,
+    verdict_in_words,
+    voting_in_words,
+)
 from sirev.reporting.page.bars import Scale, bar, scale_of
-from sirev.reporting.page.markup import escaped, signed, value_at
+from sirev.reporting.page.markup import escaped, signed, value_at, with_minus
 from sirev.reporting.page.words import explained
 from sirev.reporting.pass_at_1 import pass_at_1_name
-from sirev.reporting.sections.run_rows import Study, measured, model_name
-from sirev.reporting.sections.verdicts import (
-    NO_NULL,
-    JudgedRun,
-    because,
-    mean_scale,
-    no_verdict,
-    presented,
-    verdicts_of,
-)
+from sirev.reporting.sections.run_rows import Study, measured, model_name, suite_in_words
+from sirev.reporting.sections.verdicts import NO_NULL, JudgedRun, caveats, mean_scale, no_verdict, presented, verdicts_of
 from sirev.reporting.tables import p_equals, p_value
 
 T = TypeVar("T")
@@ -34,32 +35,118 @@ _LETTERS = dict(zip(_ORDER, "ABCCD", strict=False))
 
 
 def verdicts_as_html(comparison: Study) -> str:
-    """The claim about each method over its seeds, then a card for every method and seed."""
+    """A card for every method: the word, the paper's observations with their evidence, then the changes and tests behind them.
+
+    Of several seeds the card is about what is pooled over them, and each seed has its own part in it.
+    """
     verdicts = comparison.get("verdicts") or []
     if not verdicts:
         return f'<p class="none">{escaped(no_verdict(comparison))}</p>'
-    scale = scale_of(outcome for verdict in verdicts for outcome in (verdict.get("outcomes") or {}).values())
-    cards = "".join(_card(verdict, scale, comparison) for verdict in verdicts)
-    return f'{_claims(comparison)}<div class="cards">{cards}</div>{_legend(comparison, scale)}'
+    claims = {claim["method"]: claim for claim in comparison.get("methods") or []}
+    every: list[Judgement] = [*verdicts]
+    every += [claim for claim in claims.values() if len(claim["seeds"]) > 1]
+    scale = scale_of(outcome for one in every for outcome in outcomes_of(one).values())
+    cards = []
+    for method in dict.fromkeys(verdict["method"] for verdict in verdicts):
+        of_method = [verdict for verdict in verdicts if verdict["method"] == method]
+        cards.append(_card(of_method, claims.get(method), scale, comparison))
+    said = caveats([comparison]) if comparison.get("runs") else []
+    notes = f'<p class="notes">{escaped(" ".join(said))}</p>' if said else ""
+    return f'<div class="cards">{"".join(cards)}</div>{notes}{_legend(comparison, scale)}'
 
 
-def _claims(comparison: Study) -> str:
-    rows = []
-    for claim in comparison.get("methods") or []:
-        word = claim.get("claim")
-        seeds = len(claim.get("seeds") or [])
-        why = claim.get("reason") or ""
-        said = "<b>no claim</b>"
-        if word:
-            said = f'<b class="word {verdict_class(word)}">{SIGNS.get(word, "")} {escaped(headline_words([word]))}</b>'
-        count = count_text(seeds, "seed")
-        rows.append(
-            f'<li><span class="who">{escaped(claim["method"])}</span>{said}<span class="seeds">{count}</span>'
-            f'<span class="why">{escaped(why)}</span>{_means(claim, comparison)}</li>'
-        )
-    if all(len(claim.get("seeds") or []) < 2 for claim in comparison.get("methods") or []):
-        return ""  # one seed's cards say all there is to say
-    return f'<h3>Over seeds</h3><ul class="claims">{"".join(rows)}</ul><h3>Each method and seed</h3>'
+def _card(verdicts: list[StudyVerdict], claim: Claim | None, scale: Scale, comparison: Study) -> str:
+    verdict, run = verdicts[-1], _run(verdicts[-1], comparison)
+    pooled = claim is not None and len(verdicts) > 1
+    judgement: Judgement = claim if claim is not None and pooled else verdict
+    elsewhere = run is not None and measured(run)
+    who = run["label"] if run and elsewhere else verdict["method"]
+    of_seeds = f"seeds {', '.join(str(one['seed']) for one in verdicts)}" if pooled else f"seed {verdict['seed']}"
+    ends = _ends(run, verdict)
+    said = [voting_in_words(run), perplexity_in_words(run)] if run else []
+    if pooled and claim is not None:
+        said += [seeds_in_words(claim), *([] if claim["claim"] else [f"no claim: {claim['reason']}"])]
+        behind = _evidence(claim, scale, comparison, "Evidence, pooled over seeds")
+        behind += "".join(_seed(one, scale, comparison) for one in verdicts) + _means(claim, comparison)
+    else:
+        behind = _evidence(verdict, scale, comparison, "Evidence")
+    beside = "".join(f"<li>{with_minus(_capital(one.rstrip('.')))}.</li>" for one in said if one)
+    beside += "" if elsewhere or pooled else f"<li>{_null(verdict)}</li>"
+    return (
+        f'<article class="card {verdict_class(headline_class(judgement))}"><header><h3 class="who">{escaped(who)}'
+        f'<span class="steps"{explained("M_1")}>{"" if elsewhere else f"{of_seeds}, "}{ends}</span></h3>'
+        f"{_gain(judgement, run)}{_word(judgement, comparison)}</header>"
+        f"{_observations(judgement, run, comparison)}"
+        f'<div class="foot">{_list("beside", beside)}{behind}</div></article>'
+    )
+
+
+def _seed(verdict: StudyVerdict, scale: Scale, comparison: Study) -> str:
+    """What one of several seeds says, opened on request."""
+    run = _run(verdict, comparison)
+    return (
+        f'<details class="seed {verdict_class(headline_class(verdict))}"><summary>Seed {verdict["seed"]}: '
+        f'<b class="word">{escaped(verdict_in_words(verdict))}</b></summary>{_gain(verdict, run)}'
+        f"{_observations(verdict, run, comparison)}{_table(verdict, scale, comparison)}"
+        f"{_list('beside', f'<li>{_null(verdict)}</li>')}</details>"
+    )
+
+
+def headline_class(judgement: Judgement) -> str:
+    """The word that a judgement is coloured by: its only one, else none of them."""
+    return judgement["possible"][0] if len(judgement["possible"]) == 1 else OPEN
+
+
+def _word(judgement: Judgement, comparison: Study) -> str:
+    only = headline_class(judgement)
+    counts = (comparison.get("settings") or {}).get("diversity_counts", True)
+    narrower = "narrower" in judgement and judgement["narrower"] and not counts
+    badge = f'<span class="badge"{explained("narrower")}>narrower</span>' if narrower else ""
+    sign = f'<span aria-hidden="true">{SIGNS.get(only, "?")}</span>'
+    return (
+        f'<p class="verdict"><span class="word"{explained(only)}>{sign} {escaped(verdict_in_words(judgement))}</span>{badge}</p>'
+    )
+
+
+def _gain(judgement: Judgement, run: JudgedRun | None) -> str:
+    name = pass_at_1_name([run] if run else [])
+    return f'<p class="gain">{escaped(name)} {with_minus(gain_in_words(outcomes_of(judgement).get("pass_at_1")))}</p>'
+
+
+def _ends(run: JudgedRun | None, verdict: StudyVerdict) -> str:
+    first, last = (model_name(run, t) if run else f"M_{t}" for t in (1, verdict["t"]))
+    return f"{escaped(first)} → {escaped(last)}"
+
+
+def _observations(judgement: Judgement, run: JudgedRun | None, comparison: Study) -> str:
+    """The paper's three observations and reach, each with what was found and its evidence."""
+    if run is None:
+        return ""
+    rows = "".join(
+        f'<div class="{verdict_class(line.result)}"><dt><span class="number">{line.number}</span>{escaped(line.question)}</dt>'
+        f'<dd class="result">{escaped(line.result)}</dd><dd class="evidence">{with_minus(line.evidence)}</dd></div>'
+        for line in map(as_shown, observation_lines(comparison, run, judgement))
+    )
+    return f'<dl class="observations">{rows}</dl>'
+
+
+def _evidence(judgement: Judgement, scale: Scale, comparison: Study, title: str) -> str:
+    """The outcomes with their intervals, bounds and tests, opened on request."""
+    table = _table(judgement, scale, comparison)
+    return f'<details class="behind"><summary>{title}</summary>{table}</details>' if table else ""
+
+
+def _table(judgement: Judgement, scale: Scale, comparison: Study) -> str:
+    outcomes = presented(outcomes_of(judgement), comparison.get("headline"))
+    rows = "".join(_outcome(name, one, scale, comparison) for name, one in _sorted(outcomes))
+    if not rows:
+        return ""
+    return (
+        f'<table class="outcomes"><thead><tr><th scope="col">outcome</th><th scope="col"{explained("M_1")}>M_1 → M_T</th>'
+        f'<th scope="col">change, 95% interval</th><th scope="col"{explained("bound")}>bound</th>'
+        f'<th scope="col"{explained("p")}>p, Holm</th><th scope="col"{explained("result")}>result</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )
 
 
 def _means(claim: Claim, comparison: Study) -> str:
@@ -75,52 +162,21 @@ def _means(claim: Claim, comparison: Study) -> str:
         if value_at(seeds, "low") is not None:
             text += f", over seeds {_range(seeds, scale)}"
         parts.append(f"<li>{text}</li>")
-    return f"<details><summary>Means over seeds</summary><ul>{''.join(parts)}</ul></details>" if parts else ""
+    title = "Means with intervals over problems and over seeds"
+    return f'<details class="behind"><summary>{title}</summary>{_list("means", "".join(parts))}</details>' if parts else ""
 
 
-def _card(verdict: StudyVerdict, scale: Scale, comparison: Study) -> str:
-    word, run = verdict["verdict"], _run(verdict, comparison)
-    shown = verdict_in_words(verdict)
-    badge = f'<span class="badge"{explained("narrower")}>narrower</span>' if verdict.get("narrower") else ""
-    rows = "".join(
-        _outcome(name, one, scale, comparison)
-        for name, one in _sorted(presented(verdict.get("outcomes") or {}, comparison.get("headline")))
-    )
-    first, last = (model_name(run, t) if run else f"M_{t}" for t in (1, verdict["t"]))
-    elsewhere = run is not None and measured(run)
-    table = (
-        f'<table class="outcomes"><thead><tr><th scope="col">outcome</th><th scope="col"{explained("M_1")}>M_1</th>'
-        f'<th scope="col">change, 95% interval</th><th scope="col"{explained("p")}>p, Holm</th>'
-        f'<th scope="col"{explained("result")}>result</th></tr></thead><tbody>{rows}</tbody></table>'
-    )
-    who = run["label"] if run and elsewhere else f"{verdict['method']}, seed {verdict['seed']}"
-    why = because(run, verdict) if run else verdict.get("reason") or ""
-    return (
-        f'<article class="card {verdict_class(word)}"><header><span class="who">{escaped(who)}</span>'
-        f'<span class="steps"{explained("M_1")}>{escaped(first)} → {escaped(last)}</span></header>'
-        f'<p class="verdict"><span class="word"{explained(shown)}><span aria-hidden="true">{SIGNS.get(word, "?")}</span> '
-        f"{escaped(shown)}</span>{badge}</p>{_observations(verdict, run, comparison)}"
-        f'<p class="why">{escaped(why)}</p>{table if rows else ""}'
-        f"{'' if elsewhere else _null(verdict)}</article>"
-    )
+def _list(name: str, items: str) -> str:
+    return f'<ul class="{name}">{items}</ul>' if items else ""
 
 
-def _observations(verdict: StudyVerdict, run: JudgedRun | None, comparison: Study) -> str:
-    """The paper's three observations and reach, each with its evidence; then what voting and likelihood say."""
-    if run is None:
-        return ""
-    items = [
-        f'<li class="{verdict_class(line.result)}"><span class="question">{line.number} {escaped(line.question)}</span> '
-        f"<b>{escaped(line.result)}</b> {escaped(line.evidence)}</li>"
-        for line in observation_lines(comparison, run, verdict)
-    ]
-    items += [f"<li>{escaped(said)}</li>" for said in (voting_in_words(run), perplexity_in_words(run)) if said]
-    return f'<ul class="observations">{"".join(items)}</ul>'
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _null(verdict: StudyVerdict) -> str:
     told = escaped(verdict.get("null") or NO_NULL)
-    return f'<p class="null"><b{explained("null run")}>Null:</b> {told}{_noise(verdict.get("noise"))}</p>'
+    return f"<b{explained('null run')}>Null:</b> {told}{_noise(verdict.get('noise')) or '.'}"
 
 
 def _run(verdict: StudyVerdict, comparison: Study) -> JudgedRun | None:
@@ -136,11 +192,11 @@ def _outcome(name: str, outcome: JudgedChange, scale: Scale, comparison: Study) 
     moved = f'<td class="move {verdict_class(move)}">{sign} {escaped(move)}</td>'
     if (value := difference["value"]) is None:
         why = difference["reason"] or "not measured"
-        return f'<tr>{head}<td></td><td class="missing" colspan="2">none: {escaped(why)}</td>{moved}</tr>'
+        return f'<tr>{head}<td></td><td class="missing" colspan="3">none: {escaped(why)}</td>{moved}</tr>'
     base = outcome.get("base")
     relative = float(base) if _kind(name) == "distinct" and base else None
     unit = "%" if relative else ""
-    first = "" if base is None else f"{100 * base:.1f}%"
+    ends = "" if base is None else f"{100 * base:.1f} → {100 * (base + value):.1f}%"
     small = ""
     if move == OPEN and (smallest := outcome.get("smallest")) is not None:
         least = 100 * smallest / (relative or 1)
@@ -149,11 +205,19 @@ def _outcome(name: str, outcome: JudgedChange, scale: Scale, comparison: Study) 
     told = f' title="{escaped(test)}; {p_equals(p)} before Holm"' if test and p is not None else ""
     corrected = p if outcome.get("holm") is None else outcome["holm"]
     return (
-        f'<tr>{head}<td class="base">{first}</td><td class="difference"><b>{_points(value, relative)}{unit}</b> '
+        f'<tr>{head}<td class="base">{ends}</td><td class="difference"><b>{_points(value, relative)}{unit}</b> '
         f'<span class="interval">{_range(difference, relative)}</span>{bar(outcome, scale)}{small}</td>'
+        f'<td class="bound">{_bound(outcome, relative, unit)}</td>'
         f'<td class="p"{told}>{escaped(p_value(corrected))}</td>'
         f"{moved}</tr>"
     )
+
+
+def _bound(outcome: JudgedChange, relative: float | None, unit: str) -> str:
+    """The lower one-sided bound of a change, beside the loss that it has to exclude."""
+    if (bound := outcome.get("bound")) is None:
+        return ""
+    return f"{_points(bound, relative)}{unit} <small>of {_points(-outcome['margin'], relative)}{unit}</small>"
 
 
 def _legend(comparison: Study, scale: Scale) -> str:
@@ -165,7 +229,7 @@ def _legend(comparison: Study, scale: Scale) -> str:
         parts.append(f"All bars have one scale, {ends[0]} points (D: {ends[1]}%).")
         parts.append(
             f"Shaded: the margin, ±{100 * margin:g} points (D: ±{100 * relative:g}%), less for pass@N near its ceiling; “held” "
-            "means that a loss of the margin is excluded, one-sided at 95%."
+            "means that the bound, one-sided at 95%, excludes a loss of the margin."
         )
     if comparison.get("problems") is not None:
         parts.append(f"{comparison['problems']:,} test problems.")
@@ -194,8 +258,8 @@ def _name(outcome: str, comparison: Study) -> str:
     names = {
         "pass_at_1": pass_at_1_name(comparison.get("runs") or []),
         "pass_at_n": f"pass@{comparison.get('headline', 'N')}",
-        "ood": f"OOD, {suite}",
-        "ood_pass_at_n": f"OOD, {suite}, pass@N",
+        "ood": f"OOD, {suite_in_words(suite)}",
+        "ood_pass_at_n": f"OOD, {suite_in_words(suite)}, pass@N",
         "distinct": "variety of right answers",
         "mean_accuracy": "mean accuracy of draws",
     }

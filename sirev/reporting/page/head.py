@@ -10,17 +10,28 @@ from sirev.reporting.page.words import glossary
 
 
 def head_as_html(facts: Facts, missing: Sequence[str], mends: Sequence[str]) -> str:
-    """The title with the facts below it; the long ones open on request."""
-    subtitle = f'<p class="subtitle">{escaped(facts.subtitle)}</p>' if facts.subtitle else ""
-    more = (
-        f'<details class="more-facts"><summary>Runs, store, versions</summary>{definitions(facts.more)}</details>'
-        if facts.more
-        else ""
+    """The title with the study in a line; all other facts open on request."""
+    return f"<h1>{escaped(facts.title)}</h1>{_subtitle(facts)}{_missing(missing, mends)}{_opened(facts, glossary())}"
+
+
+def about_as_html(facts: Facts) -> str:
+    """The same of one of several studies, below its title."""
+    return _subtitle(facts) + _opened(facts)
+
+
+def _subtitle(facts: Facts) -> str:
+    said = ": ".join(filter(None, [facts.subtitle, facts.line]))
+    return f'<p class="subtitle">{escaped(said)}</p>' if said else ""
+
+
+def _opened(facts: Facts, further: str = "") -> str:
+    known = {"all-facts": ("Data, sampling, training", facts.rows), "more-facts": ("Runs, store, versions", facts.more)}
+    parts = "".join(
+        f'<details class="{name}"><summary>{title}</summary>{definitions(rows)}</details>'
+        for name, (title, rows) in known.items()
+        if rows
     )
-    return (
-        f"<h1>{escaped(facts.title)}</h1>{subtitle}{_missing(missing, mends)}"
-        f'<section class="facts" aria-label="About this study">{definitions(facts.rows)}{more}{glossary()}</section>'
-    )
+    return f'<section class="facts" aria-label="About this study">{parts}{further}</section>'
 
 
 def _missing(missing: Sequence[str], mends: Sequence[str]) -> str:

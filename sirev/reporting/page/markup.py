@@ -19,6 +19,11 @@ def _by_number(sign: re.Match[str]) -> str:
     return f"[U+{ord(sign.group()):04X}]"
 
 
+def with_minus(words: str) -> str:
+    """Words with numbers, escaped; a hyphen before a number is a minus."""
+    return re.sub(r"(?<![\w.])-(?=\d)", "−", escaped(words))
+
+
 def signed(value: float, places: int) -> str:
     """A difference with its sign: a true minus, and no sign at all where it rounds to zero."""
     text = f"{value:+.{places}f}".replace("-", "−")
@@ -40,11 +45,24 @@ def definitions(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def tables_as_html(tables: list[TextTable]) -> str:
-    """The tables one below the other; everything in them is escaped. A line stands between runs that have several rows."""
-    return "\n".join(_table(table) for table in tables)
+    """The tables one below the other after links to each; everything in them is escaped. A line stands between runs that have
+    several rows. Tables without a row are told in a line each at the end."""
+    shown = [table for table in tables if table.rows]
+    names = [f"table-{i}" for i in range(1, len(shown) + 1)]
+    links = "".join(f'<li><a href="#{name}">{escaped(table.title)}</a></li>' for name, table in zip(names, shown, strict=True))
+    empty = "".join(
+        f"<li>{escaped(table.title)}: {escaped(' '.join(table.notes) or 'nothing')}</li>" for table in tables if not table.rows
+    )
+    return "\n".join(
+        [
+            *([f'<ol class="contents">{links}</ol>'] if len(shown) > 2 else []),
+            *(_table(name, table) for name, table in zip(names, shown, strict=True)),
+            *([f'<h3>Not measured</h3><ul class="notes">{empty}</ul>'] if empty else []),
+        ]
+    )
 
 
-def _table(table: TextTable) -> str:
+def _table(name: str, table: TextTable) -> str:
     title = escaped(table.title)
     runs = [row[: table.labels - 1] for row in table.rows]
     apart = len({tuple(run) for run in runs}) < len(runs)
@@ -55,7 +73,7 @@ def _table(table: TextTable) -> str:
     heads = "".join(f'<th scope="col"{_label(i, table.labels)}>{escaped(column)}</th>' for i, column in enumerate(table.columns))
     notes = "".join(f"<p>{escaped(note)}</p>" for note in table.notes)
     return (
-        f'<div class="table"><h3>{title}</h3><div class="scroll" tabindex="0" role="region" aria-label="{title}">'
+        f'<div class="table" id="{name}"><h3>{title}</h3><div class="scroll" tabindex="0" role="region" aria-label="{title}">'
         f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
         f'<div class="notes">{notes}</div></div>'
     )

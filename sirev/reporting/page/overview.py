@@ -6,13 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sirev.metrics.comparison.contents import StudyVerdict
 from sirev.reporting.facts import Facts
-from sirev.reporting.observed import verdict_in_words
-from sirev.reporting.page.cards import SIGNS, verdict_class, verdicts_as_html
-from sirev.reporting.page.markup import definitions, escaped
+from sirev.reporting.headline import judgements
+from sirev.reporting.observed import (
+    QUESTIONS,
+    Judgement,
+    as_shown,
+    gain_in_words,
+    observation_lines,
+    outcomes_of,
+    verdict_in_words,
+)
+from sirev.reporting.page.cards import SIGNS, headline_class, verdict_class, verdicts_as_html
+from sirev.reporting.page.head import about_as_html
+from sirev.reporting.page.markup import escaped, with_minus
 from sirev.reporting.page.page import NO_TABLES, figures_as_html, whole_page
-from sirev.reporting.sections.run_rows import Study
+from sirev.reporting.sections.run_rows import RunData, Study
 from sirev.reporting.sections.verdicts import no_verdict
 
 _SCRIPTS = ("theme.js",)
@@ -54,29 +63,44 @@ def _figures(figures: list[dict[str, Any]]) -> str:
 
 
 def _headlines(parts: Sequence[Part]) -> str:
-    """A line for each study: what is said of each method and seed."""
-    rows = []
+    """A row for each study and method: the word, pass@1, and what was observed, pooled over seeds where there are several."""
+    rows: list[str] = []
     for part in parts:
-        several = len({one["seed"] for one in part.study["verdicts"]}) > 1
-        said = "".join(_headline(one, several) for one in part.study["verdicts"])
-        words = f"<ul>{said}</ul>" if said else f'<p class="none">{escaped(no_verdict(part.study))}</p>'
-        rows.append(f'<li><a class="who" href="#study-{escaped(part.name)}">{escaped(part.name)}</a>{words}</li>')
-    return f'<ul class="headlines">{"".join(rows)}</ul>'
+        link = f'<a href="#study-{escaped(part.name)}">{escaped(part.name)}</a>'
+        found = [_row(part.study, run, judgement) for run, judgement in judgements(part.study)]
+        found = found or [f'<td class="label none" colspan="{len(_COLUMNS) - 1}">{escaped(no_verdict(part.study))}</td>']
+        begins = ' class="begins"' if rows else ""
+        rows.append(f'<tr{begins}><th scope="rowgroup" class="label" rowspan="{len(found)}">{link}</th>{found[0]}</tr>')
+        rows += [f"<tr>{row}</tr>" for row in found[1:]]
+    heads = "".join(f'<th scope="col" class="label">{escaped(name)}</th>' for name in _COLUMNS)
+    return (
+        '<div class="table headlines"><div class="scroll" tabindex="0" role="region" aria-label="Verdicts of all studies"><table>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div></div>"
+    )
 
 
-def _headline(verdict: StudyVerdict, several: bool) -> str:
-    word = verdict["verdict"]
-    who = f"{verdict['method']}, seed {verdict['seed']}" if several else verdict["method"]
-    shown = f"{SIGNS.get(word, '')} {verdict_in_words(verdict)}".strip()
-    return f'<li class="{verdict_class(word)}"><span class="who">{escaped(who)}</span> <b class="word">{escaped(shown)}</b></li>'
+_COLUMNS = ("study", "method", "verdict, observations that hold", "pass@1, M_1 → M_T", *QUESTIONS.values())
+
+
+def _row(study: Study, run: RunData, judgement: Judgement) -> str:
+    word = headline_class(judgement)
+    shown = f"{SIGNS.get(word, '?')} {verdict_in_words(judgement)}"
+    lines = [as_shown(line) for line in observation_lines(study, run, judgement)]
+    results = "".join(
+        f'<td class="label {verdict_class(line.result)}" title="{escaped(line.evidence)}">{_toned(line.result)}</td>'
+        for line in lines
+    )
+    return (
+        f'<td class="label">{escaped(run["method"])}</td><td class="label {verdict_class(word)}">{_toned(shown)}</td>'
+        f'<td class="label">{with_minus(gain_in_words(outcomes_of(judgement).get("pass_at_1")))}</td>{results}'
+    )
+
+
+def _toned(text: str) -> str:
+    return f'<b class="tone">{escaped(text)}</b>'
 
 
 def _part(part: Part) -> str:
     figures = [{**figure, "name": f"{part.name}-{figure['name']}"} for figure in part.figures]
-    command = (
-        f'<p class="notes">Its answers, problem by problem, are on a page of its own: <code>{escaped(part.command)}</code></p>'
-    )
-    return (
-        f'<p class="subtitle">{escaped(part.facts.subtitle)}</p><div class="facts">{definitions(part.facts.rows)}</div>'
-        f"<h3>Verdicts</h3>{verdicts_as_html(part.study)}<h3>Figures</h3>{_figures(figures)}{command}"
-    )
+    command = f'<p class="notes">A page of its own, with its answers: <code>{escaped(part.command)}</code></p>'
+    return f"{about_as_html(part.facts)}{verdicts_as_html(part.study)}<h3>Figures</h3>{_figures(figures)}{command}"

@@ -39,6 +39,7 @@ _HINTS = {
     "ood": _WORDS["OOD"],
     "distinct": _WORDS["variety"],
     "p": _WORDS["p, Holm"],
+    "bound": "the lower one-sided 95% bound of the change; “held” takes one above the margin, which stands beside it.",
     "result": "up, down: significant at 5% after Holm; held: a loss of the margin is excluded; open: none of these.",
 }
 
@@ -53,8 +54,9 @@ def glossary() -> str:
     rows, verdicts = (definitions((word, _sentence(text)) for word, text in known.items()) for known in (_WORDS, _VERDICTS))
     return (
         '<details class="glossary" id="glossary"><summary>How to read this page</summary>'
-        "<p>Each card compares the last model with the first on the same problems. The word is the verdict; below it stand the "
-        "outcomes that decide, each with its change, a 95% interval and a test.</p>"
+        "<p>Each card compares the last model with the first on the same problems. The word is the verdict, with how many of the "
+        "paper's three observations hold; below it stands what was observed. The changes, bounds and tests behind it open on "
+        "request.</p>"
         f"{rows}<h3>Verdicts</h3>{verdicts}</details>"
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sirev.metrics.families import SHOWN
 from sirev.reporting.sections.accuracy import accuracy, coverage
 from sirev.reporting.sections.diversity import diversity
+from sirev.reporting.sections.drift import drift_tables, support_table
 from sirev.reporting.sections.nulls import nulls
 from sirev.reporting.sections.ood import ood
 from sirev.reporting.sections.pass_n import pass_n
@@ -29,10 +30,13 @@ _OWN: dict[str, tuple[Tables, tuple[str, ...]]] = {
     "verdict": (verdicts, ("against_m1",)),
     "null": (nulls, ("against_m1", "improvement_set", "lost_set")),
     "accuracy": (accuracy, ()),
-    "pass-n": (pass_n, ("pass_at_n", "improvement_set", "lost_set", "reach", "crossing", "temperatures")),
+    "pass-n": (
+        lambda studies: [*pass_n(studies), *support_table(studies)],
+        ("pass_at_n", "improvement_set", "lost_set", "reach", "crossing", "support", "temperatures"),
+    ),
     "diversity": (diversity, ()),
     "ood": (ood, ("ood",)),
-    "coverage": (coverage, ("coverage",)),
+    "coverage": (lambda studies: [*coverage(studies), *drift_tables(studies)], ("coverage", "drift")),
     "training": (training, ("training",)),
 }
 SECTIONS = {name: _with_families(name, *own) for name, own in _OWN.items()}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from sirev.metrics.comparison.contents import SuiteAccuracy
+from sirev.metrics.overlap import TRAINING
 from sirev.metrics.statistic import Statistic
+from sirev.reporting.overlap import PLACES, sentences, split_name
 from sirev.reporting.sections.run_rows import (
     HEADS,
     RunData,
@@ -25,14 +27,17 @@ Answered = list[tuple[RunData, int, SuiteAccuracy]]
 
 
 def ood(studies: list[Study]) -> list[TextTable]:
-    """Of each suite: accuracy overall and by level with the group disparity; then pass@N and reach, from samples."""
+    """Of each suite: accuracy overall and by level with the group disparity; then pass@N and reach, from samples.
+
+    Last, what training data hold of the problems that models were asked.
+    """
     tables = []
     rows = list(iteration_rows(runs_of(studies)))
     for suite in sorted({suite for _, iteration in rows for suite in iteration["ood"]}):
         having = [(run, i["t"], i["ood"][suite]) for run, i in rows if suite in i["ood"]]
         drawn = [one for one in having if "pass_at_n" in one[2]]
         tables += [_greedy(suite, having), *([_pass_n(suite, drawn), _reach(suite, drawn)] if drawn else [])]
-    return tables
+    return [*tables, *(_overlap(study, several=len(studies) > 1) for study in studies if study.get("overlap"))]
 
 
 def _greedy(suite: str, having: Answered) -> TextTable:
@@ -93,6 +98,26 @@ def _reach(suite: str, drawn: Answered) -> TextTable:
         )
     table.notes.append("reach: problems that only M_t (gained), only M_1 (lost) ever solves in its samples; p: exact sign test.")
     table.notes.append("levels and group disparity: of the mean share of correct samples.")
+    return table
+
+
+def _overlap(study: Study, *, several: bool) -> TextTable:
+    """Which problems that models were asked are in what they learned from."""
+    overlap = study["overlap"]
+    assert overlap is not None
+    n, splits = overlap["n"], overlap["splits"]
+    places = [place for place in PLACES if any(place in found["all"]["known"] for found in splits.values())]
+    heads = [f"in {PLACES[place]}" for place in places] + ([] if n is None else [f"half of its {n}-grams there"])
+    title = "Problems that training data hold" + (f": {study['recipe']}" if several else "")
+    table = TextTable(title, ["problems of", "level", "problems", *heads], 2)
+    for split, found in splits.items():
+        levels = found["levels"] if len(found["levels"]) > 1 else {}
+        for level, of in {"all": found["all"], **levels}.items():
+            counted = [str(of["known"][place]["whole"]) for place in places]
+            half = [] if n is None else [str(of["known"][TRAINING]["half"])]
+            table.rows.append([split_name(split), level, str(of["problems"]), *counted, *half])
+    table.notes += sentences(overlap)
+    table.notes.append("in: word by word, the template's words left out" + (", names and synonyms alike." if n is None else "."))
     return table
 
 

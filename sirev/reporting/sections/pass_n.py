@@ -90,18 +90,18 @@ def _new(studies: list[Study]) -> TextTable:
                 [*named(run, iteration["t"]), at, percent(gained["m1_pass_at_n"].get(at, no_value(""))), reroll, *ends]
             )
             name = in_words(run, iteration["t"])
-            if new["holm"] is not None and new["holm"] <= LEVEL:
-                found["new"].append(f"{name} ({p_equals(new['holm'])})")
-            elif bound < margin:
+            if bound < margin:
                 found["selected"].append(name)
+            elif new["holm"] is not None and new["holm"] <= LEVEL:
+                found["new"].append(f"{name} ({p_equals(new['holm'])})")
     table.notes += list(dict.fromkeys(absent))
     table.notes.append(
         "shortfall: re-roll minus IS(t), in points, with its 95% interval; at most: its upper one-sided 95% bound. p: that IS(t) "
         "is no harder than a re-roll, after Holm over t and methods. [ ] after re-roll: where 95% of its sets of problems lie."
     )
     margins = ", ".join(dict.fromkeys(f"{100 * study['settings']['new_margin']:g}" for study in studies))
-    table.notes.append(f"Harder than luck (p≤{LEVEL:g}), so partly new: {'; '.join(found['new']) or 'none'}.")
     table.notes.append(f"Proven to be within {margins} points of luck, so selected: {'; '.join(found['selected']) or 'none'}.")
+    table.notes.append(f"Of the others harder than luck (p≤{LEVEL:g}), so partly new: {'; '.join(found['new']) or 'none'}.")
     return table
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from sirev.metrics.comparison.contents import ComparisonHead, Crossing, Iteration, Reach, RunHead
+from sirev.metrics.overlap import Overlap
 from sirev.metrics.statistic import Statistic, absent
 from sirev.reporting.tables import ABSENT, TextTable, number, p_value
 
@@ -52,11 +53,18 @@ class Study(ComparisonHead):
 
     recipe: str
     runs: list[RunData]
+    overlap: NotRequired[Overlap | None]
+    """What training data hold of the problems asked; null where the runs did not look."""
 
 
 def runs_of(studies: Iterable[Study]) -> list[RunData]:
     """All runs but null runs."""
     return [run for study in studies for run in study["runs"] if not run["null"]]
+
+
+def suite_in_words(suite: str) -> str:
+    """A suite's name in a sentence: "levels_1_to_6" is "levels 1 to 6"."""
+    return suite.replace("_", " ").strip() or suite
 
 
 def names_of(studies: Iterable[Study]) -> list[str]:

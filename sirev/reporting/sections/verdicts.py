@@ -55,10 +55,15 @@ def summary(studies: list[Study]) -> TextTable:
         table.notes += dict.fromkeys(map(no_verdict, studies))
     if any(verdict["null"] == NO_NULL for _, verdict in iterated):
         table.notes.append("No null run: we don't know how much retraining or resampling alone would change.")
-    table.notes += claims_in_words(studies)
-    if adapted := _adapted(studies):
-        table.notes.append(f"Trained with LoRA, which may understate the loss of diversity (arXiv 2405.09673): {adapted}.")
+    table.notes += caveats(studies)
     return table
+
+
+def caveats(studies: list[Study]) -> list[str]:
+    """Why nothing is claimed of a method, and what may bias a verdict, a sentence each."""
+    adapted = _adapted(studies)
+    lora = f"Trained with LoRA, which may understate the loss of diversity (arXiv 2405.09673): {adapted}."
+    return [*claims_in_words(studies), *([lora] if adapted else [])]
 
 
 def no_verdict(study: Study) -> str:

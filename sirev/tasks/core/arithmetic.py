@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -38,6 +39,16 @@ SEPARATORS = (",", ";", ".", "then", "and")
 STYLES = ("long", "step", "end", "sums", "verbal", "pluses")
 
 PAD, EOS, UNK = "<pad>", "<eos>", "<unk>"
+
+_NORMAL = {
+    word: name
+    for name, words in (
+        *(("NAME", PERSONS), ("PRONOUN", PRONOUNS), ("DAY", DAYS), ("THING", THINGS)),
+        *(("GAIN", GAINS), ("LOSS", LOSSES), ("PACK", PACKS)),
+    )
+    for word in words
+}
+_WORD = re.compile(r"\w+|\?")
 
 Level = Annotated[int, Field(ge=1, le=7)]
 Question = Literal["forward", "inverse"]
@@ -97,6 +108,11 @@ class Arithmetic(Task):
             "question": question,
             "disjoint": self.disjoint,
         }
+
+    @staticmethod
+    def normal_form(text: str) -> list[str]:
+        """A prompt's words with names, things, days and synonyms replaced by what they stand for: then one story is one text."""
+        return [_NORMAL.get(word, word) for word in _WORD.findall(text)]
 
     def corpus_options(self) -> dict[str, Any]:
         return {"disjoint": self.disjoint}

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
 from sirev.errors import BadInput
 from sirev.fields import Count
+from sirev.tasks.choices import LETTER_PROMPT, LETTERS, Question, lettered
 from sirev.tasks.csqa_examples import EXAMPLES
 from sirev.tasks.problem_ids import plain, problems_in_order
-from sirev.tasks.rows import Row, shown, text
+from sirev.tasks.rows import Row, text
 from sirev.tasks.splits import FEW_SHOT
 from sirev.tasks.task import Answers, Asked, Data, DataTask, Problems
 from sirev.tasks.templates import render
 
-LETTERS = "ABCDE"
 CSQA_TEMPLATES = {
-    "csqa_letter": "Answer the question with the letter of the best option.\n\nQuestion: {question}\n{options}\nAnswer:\n",
+    "csqa_letter": LETTER_PROMPT,
     "csqa_rationale": (
         'Reason about the question, then end with a line "Answer: X", where X is the letter of the best option.\n\n'
         "Question: {question}\n{options}\nReasoning:\n"
@@ -91,16 +90,6 @@ class Csqa(DataTask):
 TASK = Csqa
 
 
-@dataclass(frozen=True)
-class CsqaQuestion:
-    """One question as the prompts need it, whichever shape the row had."""
-
-    id: str
-    stem: str
-    options: tuple[str, ...]
-    letter: str
-
-
 def problems(
     rows: Iterable[Row],
     split: str,
@@ -121,7 +110,7 @@ def problems(
     wording = template or CSQA_TEMPLATES[RATIONALES[rationales]]
     questions = [_question(row) for row in rows]
     targets = _targets(questions, rationales, split, explanations)
-    return problems_in_order(_problem(q, render(wording, **_fields(q)), targets[q.id]) for q in questions if q.id in targets)
+    return problems_in_order(q.problem(render(wording, **q.fields()), targets[q.id]) for q in questions if q.id in targets)
 
 
 def few_shot(rows: Iterable[Row]) -> Problems:
@@ -130,24 +119,15 @@ def few_shot(rows: Iterable[Row]) -> Problems:
     Sampling must stop at STOP. What comes back is a rationale and a line "Answer: X", as the "ecqa" targets are.
     """
     template = CSQA_TEMPLATES["csqa_few_shot"]
-    examples = "".join(f"{render(template, **_fields(q))}{reasoning}\nAnswer: {q.letter}\n\n" for q, reasoning in _examples())
-    return problems_in_order(_problem(q, examples + render(template, **_fields(q)), "") for q in map(_question, rows))
+    examples = "".join(f"{render(template, **q.fields())}{reasoning}\nAnswer: {q.letter}\n\n" for q, reasoning in _examples())
+    return problems_in_order(q.problem(examples + render(template, **q.fields()), "") for q in map(_question, rows))
 
 
-def _examples() -> list[tuple[CsqaQuestion, str]]:
-    return [(CsqaQuestion("", e.stem, e.options, e.letter), e.reasoning) for e in EXAMPLES]
+def _examples() -> list[tuple[Question, str]]:
+    return [(Question("", e.stem, e.options, e.letter), e.reasoning) for e in EXAMPLES]
 
 
-def _fields(question: CsqaQuestion) -> dict[str, str]:
-    options = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, question.options, strict=True))
-    return {"question": question.stem, "options": options}
-
-
-def _problem(question: CsqaQuestion, prompt: str, target: str) -> dict[str, str]:
-    return {"id": question.id, "prompt": prompt, "target": target, "answer": question.letter, "level": ""}
-
-
-def _targets(questions: list[CsqaQuestion], rationales: str, split: str, explanations: Iterable[Row] | None) -> dict[str, str]:
+def _targets(questions: list[Question], rationales: str, split: str, explanations: Iterable[Row] | None) -> dict[str, str]:
     if rationales == "none":
         return {q.id: q.letter for q in questions}
     if split != "train":
@@ -172,28 +152,8 @@ def _explained(rows: Iterable[Row]) -> dict[str, str]:
     return found
 
 
-def _question(row: Row) -> CsqaQuestion:
-    nested = row.values.get("question")
-    inner = Row(row.where, nested) if isinstance(nested, dict) else row  # upstream nests what the Hub has flat
-    stem = text(inner, "stem" if inner is not row else "question")
-    letter = text(row, "answerKey", empty=True).strip()
-    if letter not in tuple(LETTERS):
-        hint = " (the Hub's test split is published without answers: use validation)" if not letter else ""
-        raise BadInput(f"{row.where}: field 'answerKey' must be one of {', '.join(LETTERS)}, found {shown(letter)}{hint}")
-    return CsqaQuestion(text(row, "id"), plain(stem), _options(inner), letter)
-
-
-def _options(row: Row) -> tuple[str, ...]:
-    """The five options in the order of their letters, from a list of {label, text} or from {label: [...], text: [...]}."""
-    choices = row.values.get("choices")
-    try:
-        if isinstance(choices, dict):
-            labels, texts = choices["label"], choices["text"]
-        else:
-            labels, texts = [choice["label"] for choice in choices or ()], [choice["text"] for choice in choices or ()]
-        if sorted(labels) != list(LETTERS) or len(texts) != len(LETTERS):
-            raise ValueError
-    except (KeyError, TypeError, ValueError):
-        raise BadInput(f"{row.where}: field 'choices' must hold options A to E, found {shown(choices)}") from None
-    by_letter = Row(row.where, dict(zip(labels, texts, strict=True)))
-    return tuple(plain(text(by_letter, letter)) for letter in LETTERS)
+def _question(row: Row) -> Question:
+    if not text(row, "answerKey", empty=True).strip():
+        hint = "the Hub's test split is published without answers: use validation"
+        raise BadInput(f"{row.where}: field 'answerKey' must be one of {', '.join(LETTERS)}, found '' ({hint})")
+    return lettered(row, "question", least=len(LETTERS))

@@ -41,7 +41,8 @@ def test_a_family_is_known_by_its_name_and_measured_ones_have_a_version() -> Non
 
 
 def test_a_registered_family_is_measured_of_draws_where_it_means_something(length: Family) -> None:
-    assert of_draws("math") == ["diversity", "length"]
+    assert of_draws("math") == ["diversity", "process", "length"]
+    assert of_draws("code") == ["diversity", "length"]
     assert of_draws("letters") == []
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from sirev.tasks.core.csqa import LETTERS, few_shot, problems
+from sirev.tasks.choices import LETTERS
+from sirev.tasks.core.csqa import few_shot, problems
 from sirev.tasks.csqa_examples import EXAMPLES
 from sirev.tasks.rows import Row
 from sirev.tasks.splits import STOP

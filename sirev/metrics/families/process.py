@@ -1,0 +1,87 @@
+"""Process: whether a right answer was also reached rightly, as far as its equations tell.
+
+CoT-pass@k (arXiv 2506.14245) counts a draw only if answer and reasoning are right. The paper has a model judge the reasoning;
+here every equation "a op b = c" of the text is evaluated, which is free and exact, but sees no other mistake: an upper bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sirev.metrics.false_equations import checked
+from sirev.metrics.families.accuracy import NO_DRAWS, pass_curve
+from sirev.metrics.families.family import AnswerType, Compared, Draw, Family, Tree
+from sirev.metrics.families.measures import MeasureRow, column
+from sirev.metrics.families.shown import LARGEST_K, Column, Shown, ShownTable
+from sirev.metrics.pass_at_n import powers_of_two
+
+if TYPE_CHECKING:
+    from sirev.metrics.sheet import Sheet, SheetCell
+
+NOT_MATH = "the answers are not mathematical, so that no equations are to be checked"
+NOT_MEASURED = "not measured: the equations of draws were not checked; `sirev iterate` or `sirev measure` again checks them"
+GROUPS = ("right", "wrong")
+
+
+def measure(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
+    """{"n", "correct": right draws without a false equation, "right" | "wrong": {"draws", "checked", "false"}} of one problem.
+
+    `checked` counts draws with an equation that can be evaluated, `false` those with one that is false; see
+    `sirev.metrics.false_equations.checked`.
+    """
+    equations = [(draw.right, checked(draw.text)) for draw in draws]
+    groups = {name: [found for right, found in equations if right == (name == "right")] for name in GROUPS}
+    counted = {
+        name: {"draws": len(of), "checked": sum(map(bool, of)), "false": sum(not all(found) for found in of)}
+        for name, of in groups.items()
+    }
+    return {"n": len(draws), "correct": counted["right"]["draws"] - counted["right"]["false"], **counted}
+
+
+def statistics(compared: Compared) -> Tree:
+    """Of all right and of all wrong draws together, the share with a false equation and with any that was checked; CoT-pass@k."""
+    sheet, rows = compared.sheet, FAMILY.rows(compared.model)
+    none = NOT_MATH if compared.answers != FAMILY.only else NO_DRAWS if compared.model.draws is None else NOT_MEASURED
+    groups: Tree = {
+        name: {
+            what: _share(sheet, rows, name, what, none if rows is None else f"no draw is {name}") for what in ("false", "checked")
+        }
+        for name in GROUPS
+    }
+    sizes = list(powers_of_two(max((row["n"] for row in rows or ()), default=1)))
+    return {"process": {**groups, "pass_at_n": pass_curve(sheet, rows, sizes, none=none)}}
+
+
+def _share(sheet: Sheet, rows: Sequence[MeasureRow] | None, group: str, what: str, none: str) -> SheetCell:
+    """A count over the draws of a group, summed over problems first: a problem with many such draws weighs more."""
+    of = [
+        sheet.mean(column(rows, lambda row, name=name: row[group][name], sheet.n), none, binomial=False)  # type: ignore[misc]
+        for name in (what, "draws")
+    ]
+    return sheet.derived(lambda count, draws: count / draws, of, none)
+
+
+FAMILY = Family("process", statistics, measure, version=1, costly=True, only="math")
+
+SHOWN = Shown(
+    section="accuracy",
+    fields=("process",),
+    tables=(
+        ShownTable(
+            "Equations of test samples",
+            (
+                Column("right, one false %", ("process", "right", "false")),
+                Column("wrong, one false %", ("process", "wrong", "false")),
+                Column("checked %", ("process", "right", "checked")),
+                Column("CoT-pass@1 %", ("process", "pass_at_n", "1")),
+                Column("CoT-pass@{} %", ("process", "pass_at_n", LARGEST_K)),
+            ),
+            (
+                "one false: correct (right) or incorrect (wrong) samples with a false equation. checked: correct samples with an "
+                "equation that could be evaluated. CoT-pass@k (arXiv 2506.14245): of k samples one is correct and has no false "
+                "equation.",
+            ),
+        ),
+    ),
+)

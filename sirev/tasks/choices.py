@@ -1,0 +1,66 @@
+"""Questions with options, answered by letter: their rows, in the upstream shapes and the Hub's, and their prompts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sirev.errors import BadInput
+from sirev.tasks.problem_ids import plain
+from sirev.tasks.rows import Row, shown, text
+
+LETTERS = "ABCDE"
+LETTER_PROMPT = "Answer the question with the letter of the best option.\n\nQuestion: {question}\n{options}\nAnswer:\n"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question as the prompts need it, whichever shape the row had; `options` in the order of their letters."""
+
+    id: str
+    stem: str
+    options: tuple[str, ...]
+    letter: str
+
+    def fields(self) -> dict[str, str]:
+        """What a template is filled in with."""
+        options = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, self.options, strict=False))
+        return {"question": self.stem, "options": options}
+
+    def problem(self, prompt: str, target: str) -> dict[str, str]:
+        """The row of a problem."""
+        return {"id": self.id, "prompt": prompt, "target": target, "answer": self.letter, "level": ""}
+
+
+def lettered(row: Row, stem: str, least: int = 3) -> Question:
+    """A question whose options, `least` to five of them, are named by letters or by numbers; BadInput for another row.
+
+    Upstream nests the question {stem, choices: [{label, text}]}; the Hub has it flat, its text in the field `stem`, and
+    choices {label: [...], text: [...]}. A few of ARC's are named 1 to 4, and become A to D.
+    """
+    nested = row.values.get("question")
+    inner = Row(row.where, nested) if isinstance(nested, dict) else row
+    asked = plain(text(inner, "stem" if inner is not row else stem))
+    key = text(row, "answerKey", empty=True).strip()
+    options = _options(inner, least)
+    if key not in options:
+        raise BadInput(f"{row.where}: field 'answerKey' must be one of {', '.join(options)}, found {shown(key)}")
+    return Question(text(row, "id"), asked, tuple(options.values()), LETTERS[list(options).index(key)])
+
+
+def _options(row: Row, least: int) -> dict[str, str]:
+    """Options by their labels, in the labels' order."""
+    choices = row.values.get("choices")
+    try:
+        if isinstance(choices, dict):
+            pairs = list(zip(choices["label"], choices["text"], strict=True))
+        else:
+            pairs = [(choice["label"], choice["text"]) for choice in choices or ()]
+        by_label = dict(sorted(pairs, key=lambda pair: pair[0]))
+        named = "".join(by_label)
+        if len(pairs) < least or len(by_label) < len(pairs) or named not in (LETTERS[: len(pairs)], "12345"[: len(pairs)]):
+            raise ValueError
+    except (KeyError, TypeError, ValueError):
+        kind = "options A to E" if least == len(LETTERS) else f"{least} to {len(LETTERS)} options, A, B, C or 1, 2, 3 and so on"
+        raise BadInput(f"{row.where}: field 'choices' must hold {kind}, found {shown(choices)}") from None
+    each = Row(row.where, by_label)
+    return {label: plain(text(each, label)) for label in by_label}
