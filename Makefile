@@ -50,6 +50,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/measuring.py
 	$(BIN)/python benchmarks/page.py
 	$(BIN)/python benchmarks/sandbox.py
+	$(BIN)/python benchmarks/verdicts.py
 
 # A pin stays what it is as long as it can; UPGRADE=--upgrade takes the newest versions, UPGRADE='--upgrade-package NAME' one.
 # What runs on a GPU is resolved first and binds the file for the CPU, so that both name the same versions.
