@@ -250,11 +250,11 @@ def test_what_came_from_another_store_is_said(smoke: Study, smoke_copy: Path) ->
     assert only(asked(store), "pretrain:0").here is True
 
 
-@pytest.mark.parametrize(("which", "steps"), [("train:2", 1), ("train", 3), ("2", 16), ("measure:2", 5), ("compare", 1)])
+@pytest.mark.parametrize(("which", "steps"), [("train:2", 1), ("train", 3), ("2", 17), ("measure:2", 6), ("compare", 1)])
 def test_a_step_a_stage_or_a_t_can_be_asked_for(smoke: Study, which: str, steps: int) -> None:
     found = asked(smoke.store, methods=["sft"], which=which)
     assert len({one.step for one in found.steps}) == steps
-    assert sum(found.total.values()) == 52
+    assert sum(found.total.values()) == 68
 
 
 def test_an_unknown_name_is_one_clear_line(smoke: Study) -> None:
