@@ -44,7 +44,9 @@ def test_kinds_draws_and_all_t(smoke: Study) -> None:
     greedy = sirev.answers(run.id, 1, kind="greedy", store=smoke.store)
     assert sum(row["correct"] for row in greedy) / len(greedy) == pytest.approx(run.iterations[0]["pass_at_1"]["value"])
     assert len(run.answers(1, kind="levels_1_to_3")) > 0
-    assert "has no answers of the kind 'ood' (known: draws, greedy, levels_1_to_3)" in refused(run, kind="ood")
+    assert "has no answers of the kind 'ood' (known: draws, greedy, levels_1_to_3, levels_1_to_3/draws)" in refused(
+        run, kind="ood"
+    )
     assert "has no draws of M_9; t is one of 1, 2, 3" in refused(run, 9)
     assert "has no run 'tinny'" in refused("tinny", store=smoke.store)
 

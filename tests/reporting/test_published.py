@@ -5,6 +5,8 @@ import pytest
 from sirev.recipe import METHODS
 from sirev.reporting.published import MODELS, PAPER, ROWS, TEST_PROBLEMS, Published, as_data, as_rows, published
 
+TASKS = sorted({row["task"] for row in PAPER["rows"]})
+
 
 def row_of(recipe: str) -> Published:
     found = published(recipe)
@@ -13,7 +15,7 @@ def row_of(recipe: str) -> Published:
 
 
 def test_every_recipe_of_the_grid_has_its_row() -> None:
-    rows = {(row_of(f"{prefix}_{task}").model, task) for prefix in MODELS for task in TEST_PROBLEMS}
+    rows = {(row_of(f"{prefix}_{task}").model, task) for prefix in MODELS for task in TASKS}
     assert rows == {(row["model"], row["task"]) for row in PAPER["rows"]}
 
 
@@ -30,7 +32,7 @@ def test_the_task_of_the_settings_goes_before_the_name() -> None:
 
 
 def test_the_rule_has_one_exception_in_the_table() -> None:
-    rows = [row_of(f"{prefix}_{task}") for prefix in MODELS for task in TEST_PROBLEMS]
+    rows = [row_of(f"{prefix}_{task}") for prefix in MODELS for task in TEST_PROBLEMS if task in TASKS]
     found = [(row.model, row.task) for row in rows if row.exception]
     assert found == [("mistral-7b", "math")]
 

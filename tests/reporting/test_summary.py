@@ -36,7 +36,7 @@ def statistics(found: Any) -> Iterator[dict[str, Any]]:
 
 def test_the_json_form_is_the_documented_schema(smoke: Study) -> None:
     whole = json.loads(sirev.report(recipes=["tiny_smoke"], store=smoke.store).text("json"))
-    assert whole["schema"] == 2
+    assert whole["schema"] == 3
     (study,) = whole["studies"]
     assert (study["recipe"], study["headline"], study["suites"]) == ("tiny_smoke", 16, ["levels_1_to_3"])
     assert [(run["method"], run["seed"]) for run in study["runs"]] == [("sft", 0), ("dpo", 0), ("sft-dpo", 0)]
