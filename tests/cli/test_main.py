@@ -139,7 +139,7 @@ def test_report_in_every_format(command: Command, folder: Path, form: str) -> No
     assert done.returncode == 0
     assert "sft-dpo" in done.stdout
     if form == "json":
-        assert json.loads(done.stdout)["schema"] == 2
+        assert json.loads(done.stdout)["schema"] == 3
 
 
 @pytest.mark.parametrize("section", ["verdict", "accuracy", "pass-n", "diversity", "ood", "coverage"])
