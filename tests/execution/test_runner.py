@@ -171,7 +171,7 @@ def test_a_strict_environment_takes_no_shard_of_another_one(smoke_copy: Path) ->
     before = {record.key for record in store.records.all() if record.action["stage"] == "sample-shard"}
     sirev.iterate("tiny_smoke", methods=["sft"], overrides=["env=strict", "T=2"], store=smoke_copy)
     added = [r for r in store.records.all() if r.action["stage"] == "sample-shard" and r.key not in before]
-    assert len(added) == 2 * (2 + 2 + 1 + 1)  # two models; train and test draws in two cells each, greedy, OOD
+    assert len(added) == 2 * (2 + 2 + 1 + 2)  # two models; train and test draws in two cells each, greedy, OOD greedy and drawn
     assert all("torch" in r.action["env"] for r in added)
 
 
