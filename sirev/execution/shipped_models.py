@@ -10,7 +10,7 @@ from sirev.shipped import model_archive
 from sirev.store.artifacts import Artifact
 from sirev.store.store import Store
 
-NOTE = "M_0 comes with sirev; --redo pretrain computes it again, in about 2 minutes"
+NOTE = "M_0 comes with sirev; --redo pretrain computes it again, which takes minutes"
 
 
 def take(store: Store, key: str, artifact: str | None = None) -> Artifact | None:
