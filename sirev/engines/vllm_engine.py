@@ -144,7 +144,7 @@ class VllmEngine:
                     more = False
                     break
                 one = answers[place]
-                engine.add_request(f"score/{place}", self._prompt([*one.prompt, *one.answer]), asked, lora_request=self._lora)
+                engine.add_request(f"answer {place}", self._prompt([*one.prompt, *one.answer]), asked, lora_request=self._lora)
                 running += 1
             for output in engine.step():
                 if output.finished:

@@ -12,7 +12,7 @@ from typing import TypedDict
 
 Words = Sequence[str]
 """A question in its task's normal form (`sirev.tasks.task.Task.normal_form`)."""
-HALF = 0.5
+_HALF = 0.5
 TRAINING, CORPUS = "training", "corpus"
 """Where problems are looked for: the training set, and the pretraining corpus of an M_0 made here."""
 
@@ -98,25 +98,25 @@ def overlaps(asked: Mapping[str, Sequence[Words]], known: Iterable[Words], n: in
     A question of fewer than `n` words has no n-gram: it is known as a whole or not at all, a share of 1 or 0.
     """
     questions = [tuple(words) for one in asked.values() for words in one]
-    wanted, whole = {gram for words in questions for gram in n_grams(words, n)}, set(questions)
+    wanted, whole = {gram for words in questions for gram in _n_grams(words, n)}, set(questions)
     seen_grams: set[Words] = set()
     seen_whole: set[Words] = set()
     for words in map(tuple, known):
         if words in whole:
             seen_whole.add(words)
-        seen_grams.update(wanted.intersection(n_grams(words, n)))
+        seen_grams.update(wanted.intersection(_n_grams(words, n)))
 
     def found(words: tuple[str, ...]) -> Found:
         same = words in seen_whole
         if n is None:
             return Found(same, None)
-        grams = list(n_grams(words, n))
+        grams = list(_n_grams(words, n))
         return Found(same, sum(gram in seen_grams for gram in grams) / len(grams) if grams else float(same))
 
     return {name: [found(tuple(words)) for words in one] for name, one in asked.items()}
 
 
-def n_grams(words: tuple[str, ...], n: int | None) -> Iterator[tuple[str, ...]]:
+def _n_grams(words: tuple[str, ...], n: int | None) -> Iterator[tuple[str, ...]]:
     """Every run of `n` words, in order; none where `n` is None."""
     return (words[i : i + n] for i in range(len(words) - n + 1)) if n is not None else iter(())
 
@@ -127,6 +127,6 @@ def summed(found: Sequence[Found]) -> Overlapping:
     looked = bool(shares)
     return {
         "whole": sum(one.whole for one in found),
-        "half": sum(share >= HALF for share in shares) if looked else None,
+        "half": sum(share >= _HALF for share in shares) if looked else None,
         "share": sum(shares) / len(shares) if looked else None,
     }

@@ -29,7 +29,7 @@ LOGITS = np.linspace(-10.0, 10.0, 121)
 """Chances of a right draw that a problem may have, as logits: 0.00005 to 0.99995."""
 ROUNDS = 200
 """Steps of the EM algorithm that estimates how chances are distributed; later ones move the control by less than 0.001."""
-LEVEL = 0.05
+_LEVEL = 0.05
 
 
 def luck(n: Counts, c: Counts, size: int) -> _Floats:
@@ -147,12 +147,12 @@ def against_luck(n: Counts, c: Counts, gained: _Mask, ks: Sequence[int], seed: i
 def _judged(means: _Floats, observed: float, shortfalls: _Floats, size: int, problems: int) -> Luck:
     mean = float(means.mean())
     low, high = (float(end) for end in np.quantile(means, [0.025, 0.975]))
-    least, most, bound = (float(end) for end in np.quantile(shortfalls, [0.025, 0.975, 1 - LEVEL]))
-    hull = min(least, low - observed), max(most, _most(means, observed, size, LEVEL / 2))
+    least, most, bound = (float(end) for end in np.quantile(shortfalls, [0.025, 0.975, 1 - _LEVEL]))
+    hull = min(least, low - observed), max(most, _most(means, observed, size, _LEVEL / 2))
     return Luck(
         reroll=bounded(mean, min(low, mean), max(high, mean), problems),  # one problem's band may be a point
         shortfall=bounded(mean - observed, *hull, size),
-        bound=max(bound, _most(means, observed, size, LEVEL)),
+        bound=max(bound, _most(means, observed, size, _LEVEL)),
         p=float((1 + (means <= observed + 1e-12).sum()) / (1 + len(means))),
     )
 

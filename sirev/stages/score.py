@@ -17,8 +17,8 @@ from sirev.store.artifacts import Artifact, Output
 from sirev.store.tables import Table
 
 SCORE_COLUMNS = {"problem_id": "string", "draw": "int", "tokens": "int", "logprob": "float"}
-ORDER = ("problem_id", "draw")
-DIGITS = 6
+_ORDER = ("problem_id", "draw")
+_DIGITS = 6
 """Decimals kept of a log-probability: what is beyond them depends on the batches."""
 
 
@@ -73,7 +73,7 @@ def run(parameters: ScoreParameters, inputs: Mapping[str, Artifact], context: Co
     seconds = time.monotonic() - began
     values = json.loads(answered.read_text(encoding="utf-8"))
     rows = [
-        {"problem_id": c["problem_id"], "draw": c["draw"], "tokens": values[i][0], "logprob": round(values[i][1], DIGITS)}
+        {"problem_id": c["problem_id"], "draw": c["draw"], "tokens": values[i][0], "logprob": round(values[i][1], _DIGITS)}
         for c, i in zip(scored, of, strict=True)
     ]
     noted = {
@@ -84,7 +84,7 @@ def run(parameters: ScoreParameters, inputs: Mapping[str, Artifact], context: Co
         "engine_starts": told.starts,
         "seconds_now": round(seconds, 3),
     }
-    return Output(tables={"scores": Table(SCORE_COLUMNS, rows, ORDER)}, provenance=noted)
+    return Output(tables={"scores": Table(SCORE_COLUMNS, rows, _ORDER)}, provenance=noted)
 
 
 STAGE = Stage("score", 1, ScoreParameters, run, place=105, long=True, optional=True, needs=("libraries", "gpu", "engine"))

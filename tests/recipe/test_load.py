@@ -216,7 +216,7 @@ def test_what_evaluation_leaves_out_is_not_measured_and_the_margins_are_the_usua
     evaluation = load_recipe("tiny").evaluation
     assert (evaluation.temperatures, evaluation.embedding) == ([], None)
     verdict = evaluation.verdict
-    assert (verdict.margin, verdict.diversity_margin, verdict.new_margin, verdict.diversity_counts) == (0.03, 0.1, 0.05, False)
+    assert (verdict.margin, verdict.diversity_margin, verdict.new_margin, verdict.diversity_counts) == (0.03, 0.1, 0.05, True)
 
 
 def test_the_embedding_model_is_a_field_not_a_section_that_its_name_may_stand_for() -> None:

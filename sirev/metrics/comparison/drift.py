@@ -21,23 +21,23 @@ from sirev.metrics.families.measures import MeasureRow, column, counts, share_of
 from sirev.metrics.sheet import Sheet, SheetCell
 from sirev.metrics.statistic import absent
 
-Floats = NDArray[np.float64]
+_Floats = NDArray[np.float64]
 
 BINS = ("0", "0-25", "25-50", "50-75", "75-100", "100")
 """Bins of M_1's share of right draws, in %: never right, up to a quarter, ..., always right."""
-ITSELF = "M_1 is not compared with itself"
-FEWEST = 5
+_ITSELF = "M_1 is not compared with itself"
+_FEWEST = 5
 """Problems, as expected over all halves, that a bin needs for a mean."""
-EMPTY = f"fewer than {FEWEST} problems are that hard for M_1"
-NO_RIGHT = "no draw is right"
+EMPTY = f"fewer than {_FEWEST} problems are that hard for M_1"
+_NO_RIGHT = "no draw is right"
 
 
 @dataclass(frozen=True)
 class Halves:
     """Of each problem and bin, (P, 6): the share of halves of M_1's draws that put it there, and that times M_1's other half."""
 
-    weights: Floats
-    first: Floats
+    weights: _Floats
+    first: _Floats
 
 
 def halves(n: NDArray[np.int64], right: NDArray[np.int64]) -> Halves:
@@ -71,7 +71,7 @@ def success_by_bin(
     found: dict[str, Tree] = {}
     for i, name in enumerate(BINS):
         problems = float(np.nansum(split.weights[:, i]))
-        if problems < FEWEST:
+        if problems < _FEWEST:
             found[name] = {"problems": problems, **dict.fromkeys(("first", "later", "change"), absent(EMPTY))}
             continue
         weight, was, is_now = (sheet.mean(values[:, i], EMPTY, binomial=False) for values in (split.weights, split.first, now))
@@ -79,7 +79,7 @@ def success_by_bin(
             "problems": problems,
             "first": sheet.derived(_share, [was, weight], EMPTY),
             "later": sheet.derived(_share, [is_now, weight], EMPTY),
-            "change": absent(ITSELF) if is_first else sheet.derived(_change, [is_now, was, weight], EMPTY),
+            "change": absent(_ITSELF) if is_first else sheet.derived(_change, [is_now, was, weight], EMPTY),
         }
     return found
 
@@ -98,26 +98,26 @@ def composition(
     right = column(later, share_of("correct"), sheet.n)
     parts = split.first if is_first else split.weights * right[:, None]
     levels = [row["level"] for row in later]
-    whole = sheet.mean(right, NO_RIGHT, binomial=False)
+    whole = sheet.mean(right, _NO_RIGHT, binomial=False)
     of_levels = {
-        level: sheet.mean(np.where([one == level for one in levels], right, 0.0), NO_RIGHT, binomial=False)
+        level: sheet.mean(np.where([one == level for one in levels], right, 0.0), _NO_RIGHT, binomial=False)
         for level in sorted_levels(levels)
     }
     return {
-        "bins": _shares(sheet, {name: sheet.mean(parts[:, i], NO_RIGHT, binomial=False) for i, name in enumerate(BINS)}),
-        "levels": {level: sheet.derived(_share, [cell, whole], NO_RIGHT) for level, cell in of_levels.items()},
+        "bins": _shares(sheet, {name: sheet.mean(parts[:, i], _NO_RIGHT, binomial=False) for i, name in enumerate(BINS)}),
+        "levels": {level: sheet.derived(_share, [cell, whole], _NO_RIGHT) for level, cell in of_levels.items()},
     }
 
 
 def _shares(sheet: Sheet, cells: dict[str, SheetCell]) -> dict[str, SheetCell]:
     """Each cell over the sum of all."""
     every = list(cells.values())
-    return {name: sheet.derived(lambda own, *all_: own / sum(all_), [cell, *every], NO_RIGHT) for name, cell in cells.items()}
+    return {name: sheet.derived(lambda own, *all_: own / sum(all_), [cell, *every], _NO_RIGHT) for name, cell in cells.items()}
 
 
-def _share(part: Floats, whole: Floats) -> Floats:
+def _share(part: _Floats, whole: _Floats) -> _Floats:
     return part / whole
 
 
-def _change(now: Floats, was: Floats, weight: Floats) -> Floats:
+def _change(now: _Floats, was: _Floats, weight: _Floats) -> _Floats:
     return (now - was) / weight

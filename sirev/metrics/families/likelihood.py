@@ -29,13 +29,13 @@ NOT_SCORED = "not measured: needs M_1's weights; `sirev iterate` scores answers 
 BETWEEN = "not measured: only answers of M_1 and of the last M_t are scored"
 ITSELF = "M_1 is not compared with itself"
 NO_GAIN = "none: M_t gains no problem over M_1"
-NO_RIGHT = "no such answer is right"
-RIGHT, ALL = ("right",), ("right", "wrong")
+_NO_RIGHT = "no such answer is right"
+_RIGHT, _ALL = ("right",), ("right", "wrong")
 
 
 def measure(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
     """The right and the wrong answers that were scored: {"right" | "wrong": {"answers", "tokens", "logprob" (nats)}}."""
-    groups = {name: [draw.score for draw in draws if draw.score and draw.right == (name == "right")] for name in ALL}
+    groups = {name: [draw.score for draw in draws if draw.score and draw.right == (name == "right")] for name in _ALL}
     return {
         name: {
             "answers": len(scores),
@@ -64,18 +64,18 @@ def statistics(compared: Compared) -> Tree:
         was, now = (np.array([row["correct"] > 0 for row in rows]) for rows in (first.greedy, model.greedy))
         wrong, gained, lacking = ~was, now & ~was, NO_GAIN
     lacking = ITSELF if compared.is_first else lacking
-    on_gained = _Perplexity(sheet, theirs, RIGHT, gained, none if theirs is None and not compared.is_first else lacking)
-    of_draws = NOT_SCORED if own_draws is None else NO_RIGHT
-    missed = _Perplexity(sheet, own_draws, RIGHT, wrong, of_draws)
+    on_gained = _Perplexity(sheet, theirs, _RIGHT, gained, none if theirs is None and not compared.is_first else lacking)
+    of_draws = NOT_SCORED if own_draws is None else _NO_RIGHT
+    missed = _Perplexity(sheet, own_draws, _RIGHT, wrong, of_draws)
     own_on_gained = lacking if compared.is_first or not gained.any() else of_draws
     return {
         "likelihood": {
             "gained": on_gained.cell(),
-            "right": _Perplexity(sheet, theirs, RIGHT, everywhere, none if theirs is None else NO_RIGHT).cell(),
+            "right": _Perplexity(sheet, theirs, _RIGHT, everywhere, none if theirs is None else _NO_RIGHT).cell(),
             "first": {
-                "greedy": _Perplexity(sheet, own, RIGHT, everywhere, NOT_SCORED if own is None else NO_RIGHT).cell(),
-                "draws": _Perplexity(sheet, own_draws, ALL, everywhere, of_draws).cell(),
-                "gained": _Perplexity(sheet, own_draws, RIGHT, gained, own_on_gained).cell(),
+                "greedy": _Perplexity(sheet, own, _RIGHT, everywhere, NOT_SCORED if own is None else _NO_RIGHT).cell(),
+                "draws": _Perplexity(sheet, own_draws, _ALL, everywhere, of_draws).cell(),
+                "gained": _Perplexity(sheet, own_draws, _RIGHT, gained, own_on_gained).cell(),
                 "missed": missed.cell(),
             },
             "ratio": on_gained.over(missed),

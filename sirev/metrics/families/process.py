@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NOT_MATH = "the answers are not mathematical, so that no equations are to be checked"
 NOT_MEASURED = "not measured: the equations of draws were not checked; `sirev iterate` or `sirev measure` again checks them"
-GROUPS = ("right", "wrong")
+_GROUPS = ("right", "wrong")
 
 
 def measure(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def measure(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
     `sirev.metrics.false_equations.checked`.
     """
     equations = [(draw.right, checked(draw.text)) for draw in draws]
-    groups = {name: [found for right, found in equations if right == (name == "right")] for name in GROUPS}
+    groups = {name: [found for right, found in equations if right == (name == "right")] for name in _GROUPS}
     counted = {
         name: {"draws": len(of), "checked": sum(map(bool, of)), "false": sum(not all(found) for found in of)}
         for name, of in groups.items()
@@ -47,7 +47,7 @@ def statistics(compared: Compared) -> Tree:
         name: {
             what: _share(sheet, rows, name, what, none if rows is None else f"no draw is {name}") for what in ("false", "checked")
         }
-        for name in GROUPS
+        for name in _GROUPS
     }
     sizes = list(powers_of_two(max((row["n"] for row in rows or ()), default=1)))
     return {"process": {**groups, "pass_at_n": pass_curve(sheet, rows, sizes, none=none)}}

@@ -27,7 +27,7 @@ SENTENCE_BERT = ("sentence_bert",)
 
 
 @dataclass(frozen=True)
-class Cell:
+class _Cell:
     """A panel's study with the paper's numbers for it; either may be missing."""
 
     title: str
@@ -47,7 +47,7 @@ class Cell:
         return list(range(1, T + 1)) if self.study is None else times(self.methods)
 
 
-Grid = list[list[Cell | None]]
+Grid = list[list[_Cell | None]]
 
 
 def arranged(studies: Sequence[Study], beside: Mapping[str, Published]) -> Grid:
@@ -56,22 +56,22 @@ def arranged(studies: Sequence[Study], beside: Mapping[str, Published]) -> Grid:
     `beside`: recipe -> what the paper has for it, to stand beside. Without studies the grid is the paper's own.
     """
     if not studies:
-        return _by_model_and_task({(row.model, row.task): Cell("", None, row) for row in beside.values()})
-    cells = [Cell(name, study, beside.get(str(study["recipe"]))) for study, name in zip(studies, names_of(studies), strict=True)]
+        return _by_model_and_task({(row.model, row.task): _Cell("", None, row) for row in beside.values()})
+    cells = [_Cell(name, study, beside.get(str(study["recipe"]))) for study, name in zip(studies, names_of(studies), strict=True)]
     places = [published(cell.title) for cell in cells]
     if all(places):
         return _by_model_and_task({(row.model, row.task): cell for row, cell in zip(places, cells, strict=True) if row})
     return [list(cells[i : i + _ACROSS]) for i in range(0, len(cells), _ACROSS)]
 
 
-def _by_model_and_task(at: Mapping[tuple[str, str], Cell]) -> Grid:
+def _by_model_and_task(at: Mapping[tuple[str, str], _Cell]) -> Grid:
     models = [model for model in MODELS.values() if any(one == model for one, _ in at)]
     tasks = [task for task in TEST_PROBLEMS if any(one == task for _, one in at)]
     named = {place: replace(cell, title=f"{place[0]}, {place[1]}") for place, cell in at.items()}
     return [[named.get((model, task)) for task in tasks] for model in models]
 
 
-def cells_of(grid: Grid) -> list[Cell]:
+def cells_of(grid: Grid) -> list[_Cell]:
     """The cells that are there, row by row."""
     return [cell for row in grid for cell in row if cell is not None]
 
@@ -81,7 +81,7 @@ def method_names(grid: Grid) -> list[str]:
     return list(dict.fromkeys(method.name for cell in cells_of(grid) for method in cell.methods))
 
 
-def _panels(sheet: FigureSheet, grid: Grid, width: float, height: float) -> list[tuple[Axes, Cell]]:
+def _panels(sheet: FigureSheet, grid: Grid, width: float, height: float) -> list[tuple[Axes, _Cell]]:
     axes = sheet.panels(len(grid), max(map(len, grid)), width, height)
     found = []
     for row, panels in zip(grid, axes, strict=True):
@@ -94,7 +94,7 @@ def _panels(sheet: FigureSheet, grid: Grid, width: float, height: float) -> list
     return found
 
 
-def _over_t(sheet: FigureSheet, panel: Axes, cell: Cell, path: tuple[str, ...], interval: str = "caps") -> None:
+def _over_t(sheet: FigureSheet, panel: Axes, cell: _Cell, path: tuple[str, ...], interval: str = "caps") -> None:
     sheet.x_of_t(panel, cell.times, "")
     for method in cell.methods:
         if method.runs:
@@ -146,7 +146,7 @@ def gains_grid(sheet: FigureSheet, grid: Grid) -> None:
     )
 
 
-def _coverage(cell: Cell) -> str:
+def _coverage(cell: _Cell) -> str:
     theirs = f"{100 * cell.published.coverage:.1f}" if cell.published else ""
     found = methods(cell.study) if cell.study else []
     ours = stat(iteration(found[0].runs[0], 1), "coverage", "mass", "test")["value"] if found else None
@@ -158,7 +158,7 @@ def _coverage(cell: Cell) -> str:
 def diversity_grid(sheet: FigureSheet, grid: Grid) -> None:
     """Diversity of right answers over t, a panel a study and measure; the paper's Figure 4."""
     shown = [(path, name) for path, name in _MEASURES if any(_has(cell, path) for cell in cells_of(grid))]
-    rows: list[list[tuple[Cell | None, tuple[str, ...], str]]] = [
+    rows: list[list[tuple[_Cell | None, tuple[str, ...], str]]] = [
         [(cell if cell and _has(cell, path) else None, path, name) for cell in row]
         for row in grid
         for path, name in shown
@@ -189,7 +189,7 @@ _MEASURES = (
 )
 
 
-def _has(cell: Cell, path: tuple[str, ...]) -> bool:
+def _has(cell: _Cell, path: tuple[str, ...]) -> bool:
     if cell.published is not None and cell.published.curves(path):
         return True
     return any(one["value"] is not None for method in cell.methods for run in method.runs for _, one in over_t(run, path))

@@ -20,7 +20,7 @@ from sirev.reporting.sections.run_rows import (
 )
 from sirev.reporting.tables import ABSENT, TextTable, fixed, percent, points, with_interval
 
-BINS = {"0": "never", "0-25": "to 25%", "25-50": "to 50%", "50-75": "to 75%", "75-100": "above 75%", "100": "always"}
+_BINS = {"0": "never", "0-25": "to 25%", "25-50": "to 50%", "50-75": "to 75%", "75-100": "above 75%", "100": "always"}
 """M_1's share of right draws, as a comparison and as a table names it."""
 
 
@@ -60,18 +60,18 @@ def drift_tables(studies: list[Study]) -> list[TextTable]:
 
 
 def _success(runs: list[RunData]) -> TextTable:
-    table = TextTable("Mean share of correct samples on test, by M_1's (%)", [*HEADS, *BINS.values()], 3)
+    table = TextTable("Mean share of correct samples on test, by M_1's (%)", [*HEADS, *_BINS.values()], 3)
     absent = []
     for run, iteration in iteration_rows(runs):
         bins = iteration["drift"]["test"]
         is_first, is_last = (iteration is run["iterations"][place] for place in (0, -1))
         if is_first:
-            counted = [ABSENT if (n := bins[name]["problems"]) is None else fixed(n, 0) for name in BINS]
+            counted = [ABSENT if (n := bins[name]["problems"]) is None else fixed(n, 0) for name in _BINS]
             table.rows.append([*named(run, iteration["t"])[:-1], "problems", *counted])
-            absent += [bins[name]["first"] for name in BINS]
-        table.rows.append([*named(run, iteration["t"]), *(percent(bins[name]["later"]) for name in BINS)])
+            absent += [bins[name]["first"] for name in _BINS]
+        table.rows.append([*named(run, iteration["t"]), *(percent(bins[name]["later"]) for name in _BINS)])
         if is_last and not is_first:
-            changes = [bins[name]["change"] for name in BINS]
+            changes = [bins[name]["change"] for name in _BINS]
             table.rows.append([*named(run, iteration["t"])[:-1], "M_T − M_1", *map(points, changes)])
             sure = [one["low"] is not None and one["high"] is not None and one["low"] * one["high"] > 0 for one in changes]
             table.rows[-1][3:] = [f"{text}*" if is_sure else text for text, is_sure in zip(table.rows[-1][3:], sure, strict=True)]
@@ -84,12 +84,12 @@ def _success(runs: list[RunData]) -> TextTable:
 
 
 def _made_of(runs: list[RunData]) -> list[TextTable]:
-    bins = TextTable("Of M_t's correct samples on training problems, by M_1's success there (%)", [*HEADS, *BINS.values()], 3)
+    bins = TextTable("Of M_t's correct samples on training problems, by M_1's success there (%)", [*HEADS, *_BINS.values()], 3)
     levels = keys(i["drift"]["train"]["levels"] for run in runs for i in run["iterations"])
     by_level = TextTable("The same by level (%)", [*HEADS, *(f"level {level}" for level in levels)], 3)
     for run, iteration in iteration_rows(runs):
         made_of = iteration["drift"]["train"]
-        bins.rows.append([*named(run, iteration["t"]), *cells(made_of["bins"], BINS, percent)])
+        bins.rows.append([*named(run, iteration["t"]), *cells(made_of["bins"], _BINS, percent)])
         by_level.rows.append([*named(run, iteration["t"]), *cells(made_of["levels"], levels, percent)])
         bins.notes += [reason for reason in reasons(made_of["bins"].values()) if reason not in bins.notes]
     bins.notes.append(

@@ -285,7 +285,7 @@ def sampled(named: str, prompt: str = "") -> Sampled:
     return Sampled(named, named, "f:1", prompt, "", "")
 
 
-@pytest.mark.parametrize("template", list(TEMPLATES))
+@pytest.mark.parametrize("template", [name for name, text in TEMPLATES.items() if "{question}" in text])
 def test_the_question_is_read_back_from_every_template(template: str) -> None:
     shown = problem("a", "How {many}?", template, tests="assert f()", options="(A) 1")
     assert question_of(shown["prompt"], TEMPLATES[template]) == "How {many}?"
