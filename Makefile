@@ -1,5 +1,4 @@
-# make demo         the whole demonstration, from a fresh clone to the page; the experiment takes about 4 minutes on two
-#                   quiet cores, 6 to 20 on busy or slower ones
+# make demo         the whole demonstration, from a fresh clone to the page; the experiment takes minutes on two cores
 # make test         the tests, under ten minutes on two quiet cores; `make test-slow` runs the ones that take minutes each
 # make constraints  the pinned versions anew: constraints.txt (CPU) and constraints-gpu.txt (GPU, with vLLM)
 # make resolve      whether they can be installed from the package index, with each Python and each extra
