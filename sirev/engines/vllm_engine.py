@@ -63,6 +63,7 @@ class VllmEngine:
         self._context = int(self._llm.llm_engine.model_config.max_model_len)
         self._adapters = 0
         self._lora: Any = None
+        self._takes_adapters = bool(rank)
         self._tokenizer_file: Path | None = None
         self._read_tokenizer(ModelFolders(weights))
 
@@ -134,21 +135,23 @@ class VllmEngine:
             max_tokens=1, temperature=0.0, prompt_logprobs=0, detokenize=False, output_kind=RequestOutputKind.FINAL_ONLY
         )
         engine = self._llm.llm_engine
+        # With adapters enabled vLLM 0.32 fails on the prompts of several requests at once: it maps logits to adapters by request.
+        most = 1 if self._takes_adapters else QUEUE
         found = [0.0] * len(answers)
         waiting = iter([place for place, one in enumerate(answers) if one.answer])
         done, running, more = sum(not one.answer for one in answers), 0, True
         while more or running:
-            while more and running < QUEUE:
+            while more and running < most:
                 place = next(waiting, None)
                 if place is None:
                     more = False
                     break
                 one = answers[place]
-                engine.add_request(f"answer {place}", self._prompt([*one.prompt, *one.answer]), asked, lora_request=self._lora)
+                engine.add_request(str(place), self._prompt([*one.prompt, *one.answer]), asked, lora_request=self._lora)
                 running += 1
             for output in engine.step():
                 if output.finished:
-                    place = int(output.request_id.split("/")[1])
+                    place = int(output.request_id)
                     one = answers[place]
                     told = output.prompt_logprobs[len(one.prompt) :]
                     found[place] = sum(of_token[id_].logprob for id_, of_token in zip(one.answer, told, strict=True))
