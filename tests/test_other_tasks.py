@@ -45,6 +45,7 @@ def test_commonsenseqa_learns_from_rationales_of_its_own(smollm2: Path, tmp_path
     settings = [*SMALL, *ON_CPU, f"task.data.train={train}", f"task.data.test={test}", f"model={smollm2}"]
     settings += ["sampling.max_new_tokens=48", "evaluation.draws.max_new_tokens=48", "training.max_completion_tokens=64"]
     settings += ["training.on_degenerate=continue", "training.max_prompt_tokens=512"]
+    settings += ["evaluation.ood.arc_challenge=null", "evaluation.ood.openbookqa=null"]  # which the Hub has
     store = sirev.Store(tmp_path / "store")
     (result,) = sirev.iterate("mistral_csqa", methods=["sft"], overrides=settings, store=store)
     run = store.runs.get(result.id)
@@ -75,6 +76,7 @@ def test_mbpp_trains_on_programs_and_runs_what_comes_back(smollm2: Path, tmp_pat
     settings = [*SMALL, *ON_CPU, f"task.data.path={data}", f"model={smollm2}", "training.on_degenerate=continue"]
     settings += ["training.initial.learning_rate=2e-3", "training.initial.batch_size=4", "training.initial.epochs=12"]
     settings += ["sampling.max_new_tokens=32", "evaluation.draws.max_new_tokens=32", "training.memory.micro_batch_size=4"]
+    settings += ["evaluation.ood.humaneval=null"]  # which the Hub has
     store = sirev.Store(tmp_path / "store")
     (result,) = sirev.iterate("mistral_mbpp", methods=["sft"], overrides=settings, store=store)
     run = store.runs.get(result.id)
