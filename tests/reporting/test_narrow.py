@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -102,6 +102,7 @@ NUMBERS = st.sampled_from(["–", "1", "33.3", INTERVAL, "1,024 of 1,319", "15.3
 LABELS = st.text("abc -_", max_size=40)
 
 
+@settings(deadline=None)  # a loaded machine takes as long as it takes
 @given(st.data(), st.integers(0, 3), st.integers(1, 9), st.integers(0, 4), st.integers(40, 120))
 def test_any_table_fits_with_all_its_numbers(data: st.DataObject, labels: int, numbers: int, rows: int, width: int) -> None:
     titles = data.draw(st.lists(LABELS, min_size=labels + numbers, max_size=labels + numbers))
