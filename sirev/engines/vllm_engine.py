@@ -45,7 +45,7 @@ class VllmEngine:
         from vllm import LLM
 
         config = json.loads((weights / "config.json").read_text(encoding="utf-8"))
-        on_gpu = torch.cuda.is_available()
+        on_gpu = self._on_gpu = torch.cuda.is_available()
         lora = {"enable_lora": True, "max_lora_rank": rank, "max_loras": 1} if rank else {}
         self._llm: Any = LLM(
             model=str(weights),
@@ -134,11 +134,13 @@ class VllmEngine:
             max_tokens=1, temperature=0.0, prompt_logprobs=0, detokenize=False, output_kind=RequestOutputKind.FINAL_ONLY
         )
         engine = self._llm.llm_engine
+        # On a CPU vLLM fits an adapter's part of the logits to one token a request; of several requests at once it breaks.
+        queue = 1 if self._lora is not None and not self._on_gpu else QUEUE
         found = [0.0] * len(answers)
         waiting = iter([place for place, one in enumerate(answers) if one.answer])
         done, running, more = sum(not one.answer for one in answers), 0, True
         while more or running:
-            while more and running < QUEUE:
+            while more and running < queue:
                 place = next(waiting, None)
                 if place is None:
                     more = False
