@@ -318,11 +318,11 @@ class Steps:
     def score(self, t: int, what: str, answers: GradedAnswers, by: ModelWeights, draws: int | None = None) -> StepResult | None:
         """How likely M_t's answers, `draws` of each problem at most, are under the model `by`.
 
-        None where the recipe asks for no scores, where a server samples, which gives none, and where they can't be had: a run
-        that was finished before there were scores is replayed without its model's files or its engine.
+        None where the recipe asks for no scores, where its engine gives none, and where they can't be had: a run that was
+        finished before there were scores is replayed without its model's files or its engine.
         """
         engine = self.recipe.engine
-        if not self.recipe.evaluation.score or engine.name == "server":
+        if not self.recipe.evaluation.score or not self._gives_scores:
             return None
         parameters = score.ScoreParameters(
             engine=engine.name,
@@ -405,6 +405,17 @@ class Steps:
         problems = self.problems(split)
         name = step_names.sampling_step(split, t, how)
         return problems, self._do(name, sample.STAGE, parameters, model.inputs("model") | {"problems": problems})
+
+    @property
+    def _gives_scores(self) -> bool:
+        """Whether the recipe's engine says how likely a text is: no server does, nor vLLM rightly with an adapter on lm_head.
+
+        Of such an adapter vLLM leaves that part out where it scores prompts (vllm-project/vllm#51594).
+        """
+        training = self.recipe.training
+        adapted = (training.lora or Lora()).target_modules if training.parameters == "lora" else []
+        on_head = any(name.endswith("lm_head") for name in adapted)
+        return self.recipe.engine.name != "server" and not (self.recipe.engine.name == "vllm" and on_head)
 
     def _engine_options(self) -> dict[str, Any]:
         """What only the engine itself understands: the same for whatever it is asked, so that it is started once."""

@@ -171,8 +171,15 @@ def test_answers_of_the_first_and_the_last_model_are_scored_under_the_first(tmp_
     }
 
 
-@pytest.mark.parametrize("overrides", [["evaluation.score=false"], ["engine={name: server, url: http://localhost:8000/v1}"]])
-def test_nothing_is_scored_where_nobody_asks_or_a_server_samples(overrides: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["evaluation.score=false"],
+        ["engine={name: server, url: http://localhost:8000/v1}"],
+        ["training.lora.target_modules=[q_proj, lm_head]"],  # which vLLM scores without the part on lm_head
+    ],
+)
+def test_nothing_is_scored_where_nobody_asks_or_the_engine_can_t(overrides: list[str], tmp_path: Path) -> None:
     _, executor = asked("mistral_gsm8k", tmp_path, *overrides)
     assert not any(name.startswith("score") or "likelihood" in name for name in executor.steps)
 
