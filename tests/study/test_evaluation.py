@@ -92,7 +92,7 @@ def test_a_suite_is_drawn_from_at_both_ends_and_nothing_known_is_asked_again(smo
 def test_draws_of_a_suite_are_decoded_as_the_others_by_seeds_of_their_own(tmp_path: Path) -> None:
     _, executor = asked("tiny", tmp_path, "evaluation.ood.longer.draws=8", "evaluation.draws.temperature=0.5")
     suite, usual = (executor.steps[f"sample/{split}:5"][0] for split in ("ood/longer", "test"))
-    assert (suite.n, usual.n) == (8, 16)
+    assert (suite.n, usual.n) == (8, 32)
     assert (suite.temperature, suite.top_p, suite.max_new_tokens) == (0.5, usual.top_p, usual.max_new_tokens)
     assert suite.seed not in (usual.seed, executor.steps["sample/ood/longer:1"][0].seed)
     assert "sample/ood/longer:2" not in executor.steps
