@@ -9,14 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from sirev.engines.protocol import AnswerTokens, Cell, Completion, DecodingSettings, SamplingEngine, ScoringEngine
+from sirev.engines.protocol import (
+    PROGRESS_SECONDS,
+    AnswerTokens,
+    Cell,
+    Completion,
+    DecodingSettings,
+    SamplingEngine,
+    ScoringEngine,
+)
 from sirev.processes.requests import Emit, Progress
 from sirev.trainers.models import ModelFolders, ModelSource
 
 _loaded: tuple[str, SamplingEngine] | None = None
 loads = 0
 """How many engines this process has started."""
-PROGRESS_SECONDS = 1.0
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from typing import Any, Protocol
 
 from sirev.errors import BadInput
 
+PROGRESS_SECONDS = 1.0
+"""Time between two words about how far a request is."""
+
 
 @dataclass(frozen=True)
 class Prompt:

@@ -8,10 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sirev.engines.protocol import Cell, Completion, DecodingSettings, ended, room
+from sirev.engines.protocol import PROGRESS_SECONDS, Cell, Completion, DecodingSettings, ended, room
 from sirev.trainers.tokens import answer_text, prompt_ids
-
-PROGRESS_SECONDS = 1.0
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ FEWEST = 30
 PROGRESS, REVERSAL, REGRESS, NO_CHANGE = WORDS = ("progress", "reversal", "regress", "no change")
 INCONCLUSIVE = "inconclusive"
 """Where all four words remain possible."""
+OOD, OOD_PASS_N = "ood/", "ood_pass_at_n/"
+"""Before the name of a suite of other problems: the outcomes of its greedy answers, and of pass@N of its draws."""
 UP, HELD, DOWN, OPEN, NOT_MEASURED = "up", "held", "down", "open", "not measured"
 
 _ROSE, _SAME, _FELL = "rose", "same", "fell"
@@ -96,7 +98,7 @@ def guards(outcomes: Mapping[str, Any], variety_counts: bool = True) -> list[str
 
 def is_of_suite(outcome: str) -> bool:
     """Whether an outcome is about a suite of other problems."""
-    return outcome.startswith(("ood/", "ood_pass_at_n/"))
+    return outcome.startswith((OOD, OOD_PASS_N))
 
 
 def deciding(outcomes: Mapping[str, Mapping[str, Any]], variety_counts: bool = True) -> list[str]:

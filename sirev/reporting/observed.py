@@ -16,6 +16,8 @@ from sirev.metrics.study_verdict import (
     MATCHED,
     NO_CHANGE,
     NOT_MEASURED,
+    OOD,
+    OOD_PASS_N,
     OPEN,
     PROGRESS,
     REVERSAL,
@@ -173,7 +175,7 @@ def _other_problems(found: Observed, outcomes: Mapping[str, JudgedChange], run: 
     suites.sort(key=lambda suite: suite not in first)
     shown = []
     for suite in suites[:_FEW]:
-        of_suite = [name for name in (f"ood_pass_at_n/{suite}", f"ood/{suite}") if name in names]
+        of_suite = [name for name in (f"{OOD_PASS_N}{suite}", f"{OOD}{suite}") if name in names]
         parts = [_of_suite(name, outcomes[name], run, study) for name in of_suite] + _disparity(run, suite)
         shown.append(f"{suite_in_words(suite)}: {', '.join(parts)}")
     more = len(suites) - _FEW

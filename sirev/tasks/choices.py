@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sirev.errors import BadInput
-from sirev.tasks.problem_ids import plain
+from sirev.tasks.problem_ids import plain, problems_in_order
 from sirev.tasks.rows import Row, shown, text
+from sirev.tasks.task import Problems
+from sirev.tasks.templates import render
 
 LETTERS = "ABCDE"
 LETTER_PROMPT = "Answer the question with the letter of the best option.\n\nQuestion: {question}\n{options}\nAnswer:\n"
@@ -45,6 +48,15 @@ def lettered(row: Row, stem: str, least: int = 3) -> Question:
     if key not in options:
         raise BadInput(f"{row.where}: field 'answerKey' must be one of {', '.join(options)}, found {shown(key)}")
     return Question(text(row, "id"), asked, tuple(options.values()), LETTERS[list(options).index(key)])
+
+
+def lettered_problems(rows: Iterable[Row], stem: str, template: str) -> Problems:
+    """Problem rows of questions as `lettered` reads them, by id, which is the data set's own.
+
+    The answer is the letter, the target a line "Answer: X".
+    """
+    questions = (lettered(row, stem) for row in rows)
+    return problems_in_order(q.problem(render(template, **q.fields()), f"Answer: {q.letter}") for q in questions)
 
 
 def _options(row: Row, least: int) -> dict[str, str]:

@@ -26,7 +26,8 @@ def request(folder: Path, name: str, draws: int = 2) -> SampleRequest:
 
 
 @pytest.fixture
-def folder(smoke: Study, tmp_path: Path) -> Path:
+def folder(smoke: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(dispatch, "_loaded", None)  # what other tests of this process left
     return smoke.artifact("sft", "train:1").link_into(tmp_path / "model")
 
 

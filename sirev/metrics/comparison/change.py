@@ -21,14 +21,13 @@ from sirev.metrics.pass_at_n import pass_at_n_table, powers_of_two
 from sirev.metrics.reroll import Luck, against_luck
 from sirev.metrics.sheet import Sheet, SheetCell
 from sirev.metrics.statistic import Statistic, absent
+from sirev.metrics.study_verdict import OOD, OOD_PASS_N
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 NEEDS_GREEDY = "not measured: needs greedy answers"
 """Why there is no improvement set where pass@1 is estimated from draws."""
 NO_GAIN = "none: M_t gains no problem over M_1"
-OOD_PASS_N = "ood_pass_at_n/"
-"""How the outcome of pass@N on a suite is called, before the suite's name."""
 NO_OTHERS = "none: M_t gains all that M_1 gets wrong, so luck has no others to choose"
 NEW_AT = 8
 """The largest N at which IS(t) is tested against luck: one N, so that nobody can pick one."""
@@ -113,13 +112,25 @@ def _unreadable(row: MeasureRow) -> float | None:
 
 def reach(first: Measures, later: Measures) -> Reach:
     """Problems that only M_t, only M_1 ever solves among equally many draws, by the exact sign test."""
+    signs = reach_signs(first, later)
+    if isinstance(signs, str):
+        return {"gained": None, "lost": None, "p": None, "reason": signs}
+    return reach_of(signs)
+
+
+def reach_signs(first: Measures, later: Measures) -> NDArray[np.int64] | str:
+    """Per problem (P,): 1 where only M_t ever solves it, -1 where only M_1 does, else 0; or why that is not known."""
     if first.draws is None or later.draws is None:
-        return {"gained": None, "lost": None, "p": None, "reason": NO_DRAWS}
+        return NO_DRAWS
     pairs = list(zip(first.draws, later.draws, strict=True))
     if any(one["n"] != other["n"] for one, other in pairs):
-        return {"gained": None, "lost": None, "p": None, "reason": "M_1 and M_t have different numbers of draws"}
-    gained = sum(one["correct"] == 0 < other["correct"] for one, other in pairs)
-    lost = sum(other["correct"] == 0 < one["correct"] for one, other in pairs)
+        return "M_1 and M_t have different numbers of draws"
+    return np.array([int(other["correct"] > 0) - int(one["correct"] > 0) for one, other in pairs])
+
+
+def reach_of(signs: NDArray[np.int64]) -> Reach:
+    """The exact sign test on problems gained and lost (P,): those above and below 0."""
+    gained, lost = int((signs > 0).sum()), int((signs < 0).sum())
     return {"gained": gained, "lost": lost, "p": sign_test(gained, lost), "reason": None}
 
 
@@ -248,7 +259,7 @@ def outcomes(
     }
     for name, of_suite in suites.items():
         was, now = (greedy(m.ood.get(name), of_suite.n) for m in (first, later))
-        found[f"ood/{name}"] = Outcome(of_suite, was, now, "no answers to the suite", True)
+        found[f"{OOD}{name}"] = Outcome(of_suite, was, now, "no answers to the suite", True)
         drawn = [m.ood_draws.get(name) for m in (first, later)]
         if all(drawn):
             k = max(powers_of_two(min(row["n"] for rows in drawn for row in rows or ())))

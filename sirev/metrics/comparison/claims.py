@@ -6,18 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sirev.metrics.comparison.change import Outcome, judged
+from sirev.metrics.comparison.change import Outcome, judged, reach_of, reach_signs
 from sirev.metrics.comparison.contents import Change, Claim, JudgedChange, MeanChange, Reach, StudyVerdict
 from sirev.metrics.comparison.inputs import ComparisonSettings
 from sirev.metrics.comparison.nulls import RETRAIN
 from sirev.metrics.comparison.observations import counted, observations, over_seeds
 from sirev.metrics.comparison.one_run import Judged
 from sirev.metrics.comparison.verdicts import FIRST_JUDGED, corrected, counts
-from sirev.metrics.families.measures import MeasureRow
+from sirev.metrics.families.measures import Measures
 from sirev.metrics.intervals import t_interval, t_test
-from sirev.metrics.paired_tests import holm, sign_test
+from sirev.metrics.paired_tests import holm
 from sirev.metrics.statistic import Statistic, absent
 from sirev.metrics.study_verdict import DOWN, HELD, LEVEL, OPEN, SEEDS, UP, in_one_word, possible, reason
 
@@ -171,27 +170,18 @@ def _reaches(seeds: Sequence[Judged]) -> dict[str, Reach]:
     """Problems that more seeds' M_T, or more seeds' M_1 reach, by the exact sign test: of the test and of suites with draws."""
     found: dict[str, Reach] = {}
     for name in seeds[0].reaches:
-        signs = [_gained_reach(*_ends(one, name)) for one in seeds]
-        if all(one is not None for one in signs):
-            total = np.sum([one for one in signs if one is not None], axis=0)
-            gained, lost = int((total > 0).sum()), int((total < 0).sum())
-            found[name] = {"gained": gained, "lost": lost, "p": sign_test(gained, lost), "reason": None}
+        signs = [reach_signs(*_ends(one, name)) for one in seeds]
+        known = [one for one in signs if not isinstance(one, str)]
+        if len(known) == len(signs):
+            found[name] = reach_of(np.sum(known, axis=0))
     return found
 
 
-def _ends(one: Judged, name: str) -> tuple[Sequence[MeasureRow] | None, Sequence[MeasureRow] | None]:
-    """The draws of M_1 and M_T that a reach is about."""
-    models = list(one.run.models.values())
+def _ends(one: Judged, name: str) -> tuple[Measures, Measures]:
+    """M_1 and M_T as a reach of this name is about them: on the test, or on a suite."""
+    first, *_, last = one.run.models.values()
     _, _, suite = name.partition("/")
-    first, last = models[0], models[-1]
-    return (first.ood_draws.get(suite), last.ood_draws.get(suite)) if suite else (first.draws, last.draws)
-
-
-def _gained_reach(first: Sequence[MeasureRow] | None, last: Sequence[MeasureRow] | None) -> NDArray[np.int64] | None:
-    """1 where only M_T reaches a problem, -1 where only M_1 does, else 0; None without as many draws of both."""
-    if first is None or last is None or any(a["n"] != b["n"] for a, b in zip(first, last, strict=True)):
-        return None
-    return np.array([int(b["correct"] > 0) - int(a["correct"] > 0) for a, b in zip(first, last, strict=True)])
+    return (first.on_suite(suite), last.on_suite(suite)) if suite else (first, last)
 
 
 def _noise(name: str, retrained: Sequence[Judged]) -> float | None:

@@ -40,6 +40,7 @@ from sirev.metrics.families.measures import Measures
 from sirev.metrics.pass_at_n import powers_of_two
 from sirev.metrics.sheet import Sheet
 from sirev.metrics.statistic import Statistic, absent
+from sirev.metrics.study_verdict import OOD_PASS_N
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def compare_run(run: RunMeasures, shared: Shared, eligible: Eligible, done: Call
             last.every_change.append(last.changes)
             last.reaches = {"pass_at_n": iteration["reach"]}
             of_suites = {suite: one["reach"] for suite, one in iteration["ood"].items() if "reach" in one}
-            last.reaches |= {f"ood_pass_at_n/{suite}": reach for suite, reach in of_suites.items()}
+            last.reaches |= {f"{OOD_PASS_N}{suite}": reach for suite, reach in of_suites.items()}
         last.gained[t] = (iteration["improvement_set"]["size"], iteration["lost_set"]["size"])
         iterations.append(iteration)
         done()

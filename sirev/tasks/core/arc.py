@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, Literal
 
-from sirev.tasks.choices import LETTER_PROMPT, lettered
-from sirev.tasks.problem_ids import problems_in_order
+from sirev.tasks.choices import LETTER_PROMPT, lettered_problems
 from sirev.tasks.rows import Row
 from sirev.tasks.task import Answers, Asked, DataTask, Problems
-from sirev.tasks.templates import render
 
 
 class Arc(DataTask):
@@ -36,9 +34,5 @@ TASK = Arc
 
 
 def problems(rows: Iterable[Row], *, template: str = LETTER_PROMPT) -> Problems:
-    """Problem rows from the upstream JSONL or the Hub's shape, by id, which is the data set's own.
-
-    The answer is the letter, the target a line "Answer: X". Nearly all questions have four options.
-    """
-    questions = (lettered(row, "question") for row in rows)
-    return problems_in_order(q.problem(render(template, **q.fields()), f"Answer: {q.letter}") for q in questions)
+    """Problem rows from the upstream JSONL or the Hub's shape; see `lettered_problems`. Nearly all have four options."""
+    return lettered_problems(rows, "question", template)
