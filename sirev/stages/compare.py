@@ -25,6 +25,8 @@ class CompareParameters:
     suites: list[str] = semantic()
     answers: str = semantic(default="math", absent_means="math")
     """What an answer is: "math", "code", "text", or "letters", whose diversity means nothing."""
+    suite_answers: Mapping[str, str] = semantic(default_factory=dict, absent_means={})
+    """What an answer to a suite is, where it is another thing than `answers`."""
     guess: float | None = semantic(default=None, absent_means=None)
     """The chance that a guess is right, where answers can be guessed."""
     margin: float = semantic(default=MARGIN, absent_means=0.03)
@@ -42,8 +44,8 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
     """`comparison.json`, as docs/report.md documents it.
 
     Inputs, for each run and t, as far as they were asked for: measures "METHOD/SEED/T/WHAT" with WHAT `greedy`, `draws`,
-    `train`, `ood/SUITE`, `ood_draws/SUITE`, `temperature/TEMPERATURE`, the name of a family other than accuracy, or
-    `likelihood/draws`.
+    `train`, `ood/SUITE`, `ood_draws/SUITE`, `ood_diversity/SUITE`, `temperature/TEMPERATURE`, the name of a family other than
+    accuracy, or `likelihood/draws`.
     """
     # numpy and scipy, which a replay has no use for
     from sirev.metrics.comparison.compare import compare
@@ -74,6 +76,7 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
             ood=group("ood"),
             temperatures=group("temperature"),
             ood_draws=group("ood_draws"),
+            ood_diversity=group("ood_diversity"),
         )
 
     runs = [
@@ -91,7 +94,7 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
     )
     models = sum(len(one.models) for one in runs)
     done = partial(context.progress, total=models, unit="models")
-    comparison = compare(runs, parameters.answers, parameters.guess, settings, done)
+    comparison = compare(runs, parameters.answers, parameters.guess, settings, done, suite_answers=parameters.suite_answers)
     return Output(files={"comparison.json": canonical_json(comparison)})
 
 

@@ -116,6 +116,8 @@ def _joined(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
     joined = {**actions[0], "parameters": dict(actions[0]["parameters"]), "inputs": {}}
     joined["parameters"]["runs"] = [one for action in actions for one in action["parameters"]["runs"]]
     joined["parameters"]["suites"] = sorted({suite for action in actions for suite in action["parameters"]["suites"]})
+    others = {suite: kind for action in actions for suite, kind in action["parameters"].get("suite_answers", {}).items()}
+    joined["parameters"] |= {"suite_answers": others} if others else {}
     for action in actions:
         joined["inputs"] |= action["inputs"]
     return joined

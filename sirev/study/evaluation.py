@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sirev.metrics.families import likelihood, of_draws
+from sirev.metrics.families import diversity, likelihood, of_draws
 from sirev.study.step_names import DRAWS, GREEDY_ANSWERS, drawn_suite, suite_split
 from sirev.study.steps import GradedAnswers, ModelWeights, StepResult, Steps
 
@@ -48,7 +48,12 @@ def evaluate(
         drawn = steps.suite_draws(t, model, suite, again=again) if at_an_end or asked.ood[suite].draws_at == "every" else None
         if drawn is not None:
             kind = suite_split(drawn_suite(suite))
-            measures[f"ood_draws/{suite}"] = steps.measure(t, kind, "accuracy", steps.grade(t, kind, drawn, own))
+            graded = steps.grade(t, kind, drawn, own)
+            measures[f"ood_draws/{suite}"] = steps.measure(t, kind, "accuracy", graded)
+            if (answers_are := steps.suite_answers(suite)) != "letters":
+                family = diversity.FAMILY.name
+                measured = steps.measure(t, f"{kind}/{family}", family, graded, answers_are=answers_are)
+                measures[f"ood_{family}/{suite}"] = measured
     for temperature in asked.temperatures if training_draws is not None and t in (1, steps.recipe.T) else ():
         what = f"temperature/{temperature}"
         answers = steps.grade(t, what, steps.test_draws(t, model, temperature=temperature), asked.grader)

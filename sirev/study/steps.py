@@ -308,10 +308,21 @@ class Steps:
         grades = self._do(step_names.grading_step(what, t), grade.STAGE, grading_parameters(grader, self._local), inputs)
         return GradedAnswers(problems, completions, grades)
 
-    def measure(self, t: int, what: str, family: str, answers: GradedAnswers, scores: StepResult | None = None) -> StepResult:
-        """One family of statistics of M_t's answers, and of their scores where it is about these."""
-        answers_are = "text" if self.answers == "letters" else self.answers
-        parameters = measure.parameters_for(family, answers_are)
+    def measure(
+        self,
+        t: int,
+        what: str,
+        family: str,
+        answers: GradedAnswers,
+        scores: StepResult | None = None,
+        answers_are: Answers | None = None,
+    ) -> StepResult:
+        """One family of statistics of M_t's answers, and of their scores where it is about these.
+
+        `answers_are`: what an answer is, where it is another thing than in the trained task.
+        """
+        answers_are = answers_are or self.answers
+        parameters = measure.parameters_for(family, "text" if answers_are == "letters" else answers_are)
         inputs = answers.inputs() | ({"scores": scores} if scores is not None else {})
         return self._do(step_names.measuring_step(what, t), measure.STAGE, parameters, inputs)
 
@@ -352,10 +363,12 @@ class Steps:
     def compare(self, method: str, measures: Mapping[int, Mapping[str, StepResult]]) -> StepResult:
         """All of a run's measures against each other; a null run's under its own name."""
         verdict = self.recipe.evaluation.verdict
+        others = {suite: kind for suite in self.recipe.evaluation.ood if (kind := self.suite_answers(suite)) != self.answers}
         parameters = compare.CompareParameters(
             runs=[{"method": method, "seed": self.seed, "iterations": sorted(measures)}],
             answers=self.answers,
             suites=sorted(self.recipe.evaluation.ood),
+            suite_answers=others,
             guess=self.recipe.task.guess,
             margin=verdict.margin,
             diversity_margin=verdict.diversity_margin,
@@ -371,6 +384,14 @@ class Steps:
     def answers(self) -> Answers:
         """What an answer is, which decides how its diversity is measured."""
         return self.recipe.task.answers(self.recipe.evaluation.grader.name)
+
+    def suite_answers(self, suite: str) -> Answers:
+        """What an answer to an OOD suite is. Where the trained task has the model give reasons, an option comes with reasons."""
+        own = self.recipe.evaluation.ood[suite]
+        if not isinstance(own, TaskSuite):
+            return self.answers
+        kind = own.task.answers(own.grader.name)
+        return "text" if kind == "letters" != self.answers else kind
 
     def _sample(
         self,

@@ -15,6 +15,7 @@ from sirev.reporting.sections.ood import ood
 from sirev.reporting.sections.overview import overview
 from sirev.reporting.sections.pass_n import pass_n
 from sirev.reporting.sections.verdicts import outcome_rows, summary, verdicts
+from tests.metrics.comparison.studies import diversity as diversity_rows
 from tests.metrics.comparison.studies import draws, greedy, study
 
 
@@ -94,6 +95,25 @@ def test_a_suite_asked_by_draws_has_tables_of_pass_at_n_and_reach() -> None:
     assert curves.rows[0][3] == f"{100 * 28 / 64:.1f}"
     assert reach.rows[0][3:7] == ["–"] * 4
     assert reach.rows[1][3:6] == ["1", "1", "1.000"]  # p0 is solved first by M_3, p6 by M_1 alone
+
+
+def test_a_suite_whose_draws_were_compared_has_a_table_of_their_diversity() -> None:
+    right = {f"p{i}": 10 for i in range(32)}
+
+    def model(distinct: float) -> Measures:
+        plain = greedy(dict.fromkeys(right, 1))
+        drawn = {"ood_draws": {"suite": draws(12, right)}, "ood_diversity": {"suite": diversity_rows(12, right, distinct)}}
+        return Measures(plain, None, ood={"suite": plain}, **drawn)
+
+    *_, table = ood([shown([RunMeasures("sft", 0, {1: model(0.75), 2: model(0.25)})])])
+    assert table.columns[3:] == ["of", "Distinct-N (%)", "distinct equation lists (%)", "problems"]
+    assert [(row[2], row[3], row[5].split()[0], row[6]) for row in table.rows] == [
+        ("M_1", "all", "75.0", "32"),
+        ("M_1", "correct", "75.0", "32"),
+        ("M_2", "all", "25.0", "32"),
+        ("M_2", "correct", "25.0", "32"),
+    ]
+    assert table.notes == ["none: 0 problems have 8 incorrect answers at every t and method; 30 are needed"]
 
 
 def test_null_models_have_a_row_each_and_where_there_are_none_it_says_so(gained: dict[str, Any]) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from sirev.metrics.comparison.claims import claims
 from sirev.metrics.comparison.contents import Comparison
 from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
 from sirev.metrics.comparison.one_run import Shared, compare_run
-from sirev.metrics.comparison.size_matched import eligible_problems
+from sirev.metrics.comparison.size_matched import eligible_of_suites, eligible_problems
 from sirev.metrics.comparison.verdicts import correct_new_skills, verdict_on
 from sirev.metrics.families.measures import sorted_levels
 from sirev.metrics.pass_at_n import powers_of_two
@@ -30,16 +30,19 @@ def compare(
     guess: float | None,
     settings: ComparisonSettings,
     done: Callable[[int], None] = lambda models: None,
+    *,
+    suite_answers: Mapping[str, str] | None = None,
 ) -> Comparison:
     """The comparison of runs on the same problems, as `docs/report.md` documents it. `answers` is "math", "code", "text" or
-    "letters"; `guess` the chance of a right guess, if answers can be guessed. `done` hears how many models are through."""
+    "letters", `suite_answers` that of suites where it is another; `guess` the chance of a right guess, if answers can be guessed.
+    `done` hears how many models are through."""
     levels = [row["level"] for row in _rows(runs[0])]
-    shared = Shared(levels, answers, _headline(runs), settings)
+    shared = Shared(levels, answers, suite_answers or {}, _headline(runs), settings)
     of_seed = {seed: [run for run in runs if run.seed == seed] for seed in {run.seed for run in runs}}
-    eligible = {seed: eligible_problems(some, len(levels)) for seed, some in of_seed.items()}
+    eligible = {seed: (eligible_problems(some, len(levels)), eligible_of_suites(some)) for seed, some in of_seed.items()}
     through = itertools.count(1)
     compared, judged = zip(
-        *(compare_run(run, shared, eligible[run.seed], lambda: done(next(through))) for run in runs), strict=True
+        *(compare_run(run, shared, *eligible[run.seed], lambda: done(next(through))) for run in runs), strict=True
     )
     methods = [one for one in judged if not one.run.null]
     nulls = [one for one in judged if one.run.null]

@@ -130,11 +130,16 @@ class DistinctShares(TypedDict):
     distinct_programs: Statistic
 
 
-class GroupDiversity(DistinctShares):
+class SuiteDiversity(DistinctShares):
     """The diversity of all, the right or the wrong answers; `matched` by the number of answers m as text."""
 
-    sentence_bert: Statistic
     matched: dict[str, DistinctShares]
+
+
+class GroupDiversity(SuiteDiversity):
+    """The same with that of embedded answers."""
+
+    sentence_bert: Statistic
 
 
 class Parts(TypedDict):
@@ -170,6 +175,8 @@ class SuiteAccuracy(TypedDict):
     reach: NotRequired[Reach]
     crossing: NotRequired[Crossing]
     support: NotRequired[Support]
+    diversity: NotRequired[dict[str, SuiteDiversity]]
+    split: NotRequired[dict[str, Parts]]
 
 
 class OwnLikelihood(TypedDict):

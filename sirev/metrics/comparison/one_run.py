@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -33,7 +33,7 @@ from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
 from sirev.metrics.comparison.other_problems import NO_TRAIN, coverage_statistic, suite
 from sirev.metrics.comparison.size_matched import Eligible, distinct_right_answers, matched_problems, other_varieties
 from sirev.metrics.comparison.support import support
-from sirev.metrics.families import FAMILIES
+from sirev.metrics.families import FAMILIES, diversity
 from sirev.metrics.families.accuracy import NO_DRAWS, pass_curve
 from sirev.metrics.families.family import Compared, Tree
 from sirev.metrics.families.measures import Measures
@@ -49,6 +49,8 @@ class Shared:
 
     levels: Sequence[str]
     answers: str
+    suite_answers: Mapping[str, str]
+    """What an answer to a suite is, where it is another thing than `answers`."""
     headline: int
     settings: ComparisonSettings
 
@@ -74,12 +76,17 @@ class Judged:
         return self.last["improvement_set"]
 
 
-def compare_run(run: RunMeasures, shared: Shared, eligible: Eligible, done: Callable[[], None]) -> tuple[ComparedRun, Judged]:
-    """A run as a comparison holds it, and its last outcomes. `done` is called after each model."""
+def compare_run(
+    run: RunMeasures, shared: Shared, eligible: Eligible, on_suites: Mapping[str, Eligible], done: Callable[[], None]
+) -> tuple[ComparedRun, Judged]:
+    """A run as a comparison holds it, and its last outcomes. `done` is called after each model.
+
+    `eligible`: the problems that size-matched values rest on, `on_suites` those of suites asked by draws.
+    """
     iterations: list[Iteration] = []
     last = Judged(run)
     for t in run.models:
-        iteration, last.outcomes = _iteration(run, t, shared, eligible)
+        iteration, last.outcomes = _iteration(run, t, shared, eligible, on_suites)
         last.changes, last.last = iteration["against_m1"], iteration
         if last.changes:
             last.every_change.append(last.changes)
@@ -101,7 +108,9 @@ def compare_run(run: RunMeasures, shared: Shared, eligible: Eligible, done: Call
     return compared, last
 
 
-def _iteration(run: RunMeasures, t: int, shared: Shared, eligible: Eligible) -> tuple[Iteration, dict[str, Outcome]]:
+def _iteration(
+    run: RunMeasures, t: int, shared: Shared, eligible: Eligible, on_suites: Mapping[str, Eligible]
+) -> tuple[Iteration, dict[str, Outcome]]:
     """M_t, and its outcomes; M_1 has none."""
     settings, model = shared.settings, run.models[t]
     first_t, first = next(iter(run.models.items()))
@@ -131,7 +140,14 @@ def _iteration(run: RunMeasures, t: int, shared: Shared, eligible: Eligible) -> 
     iteration["crossing"] = _crossing(sheet, of_both, is_first)
     iteration["coverage"], made_of = _on_training_problems(sheet.settle(on_test), first, model, is_first, settings)
     iteration["drift"] = {"test": sheet.settle(by_difficulty), "train": made_of}
-    iteration["ood"] = {name: _on_suite(on, first.on_suite(name), model.on_suite(name), is_first) for name, on in suites.items()}
+    iteration["ood"] = {}
+    for name, on in suites.items():
+        levels = [row["level"] for row in model.ood[name]]
+        kind = shared.suite_answers.get(name, shared.answers)
+        here = Compared(
+            on, model.on_suite(name), first.on_suite(name), is_first, levels, kind, on_suites.get(name, {}), settings.from_draws
+        )
+        iteration["ood"][name] = _on_suite(here)
     iteration["against_m1"] = {
         name: judged(outcome, cells[name], settings.seed, settings.replicates) for name, outcome in paired.items()
     }
@@ -143,11 +159,14 @@ def _crossing(sheet: Sheet, of_both: Curves, is_first: bool) -> Crossing:
     return {**itself, "share": None} if is_first else where_they_cross(sheet, of_both)
 
 
-def _on_suite(sheet: Sheet, first: Measures, model: Measures, is_first: bool) -> SuiteAccuracy:
+def _on_suite(compared: Compared) -> SuiteAccuracy:
     """What M_t's answers to a suite of other problems tell."""
+    sheet, first, model, is_first = compared.sheet, compared.first, compared.model, compared.is_first
     tree = suite(sheet, first, model, is_first)
     if model.draws:
         tree["support"] = support(sheet, first, model, is_first)
+    if diversity.FAMILY.rows(model):
+        tree |= diversity.FAMILY.statistics(compared)
     of_both = Curves([], [], []) if is_first else curves(sheet, first, model)  # before the sheet is settled: all at once
     found = cast(SuiteAccuracy, sheet.settle(tree))
     if model.draws:

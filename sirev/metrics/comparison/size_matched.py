@@ -26,8 +26,24 @@ Eligible = dict[str, dict[str, tuple[NDArray[np.bool_], str]]]
 
 def eligible_problems(runs: Sequence[RunMeasures], n: int) -> Eligible:
     """The problems with at least m answers of a group at every t and method: those that size-matched values rest on."""
+    return _eligible([diversity.FAMILY.rows(m) for m in _models(runs)], n)
+
+
+def eligible_of_suites(runs: Sequence[RunMeasures]) -> dict[str, Eligible]:
+    """Likewise of each suite that models were asked by draws, at every t that has draws."""
+    models = _models(runs)
+    suites = sorted({suite for m in models for suite in m.ood_diversity})
+    of_suites = {suite: [m.ood_diversity.get(suite) for m in models] for suite in suites}
+    return {suite: _eligible(rows, len(next(filter(None, rows)))) for suite, rows in of_suites.items()}
+
+
+def _models(runs: Sequence[RunMeasures]) -> list[Measures]:
     methods = [run for run in runs if not run.null] or list(runs)
-    models = [rows for run in methods for m in run.models.values() if (rows := diversity.FAMILY.rows(m)) is not None]
+    return [m for run in methods for m in run.models.values()]
+
+
+def _eligible(measured: Sequence[Sequence[MeasureRow] | None], n: int) -> Eligible:
+    models = [rows for rows in measured if rows is not None]
     eligible: Eligible = {}
     for m in SIZES:
         eligible[str(m)] = {}

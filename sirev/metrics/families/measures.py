@@ -21,7 +21,7 @@ class Measures:
     """What was measured of one M_t: rows by problem id, each list empty or None where it was not asked for.
 
     `greedy`, `draws`, `train`, `ood` (greedy), `ood_draws` and `temperatures` are accuracies, `families` the other families'
-    measures of the draws.
+    measures of the draws, `ood_diversity` that family's of the draws on suites.
     """
 
     greedy: Sequence[MeasureRow] | None
@@ -30,11 +30,13 @@ class Measures:
     families: Mapping[str, Sequence[MeasureRow]] = field(default_factory=dict)
     ood: Mapping[str, Sequence[MeasureRow]] = field(default_factory=dict)
     ood_draws: Mapping[str, Sequence[MeasureRow]] = field(default_factory=dict)
+    ood_diversity: Mapping[str, Sequence[MeasureRow]] = field(default_factory=dict)
     temperatures: Mapping[str, Sequence[MeasureRow]] = field(default_factory=dict)
 
     def on_suite(self, suite: str) -> Measures:
-        """What was measured on a suite of other problems, as `greedy` and `draws`."""
-        return Measures(self.ood.get(suite), self.ood_draws.get(suite))
+        """What was measured on a suite of other problems, as `greedy`, `draws` and `families`."""
+        diversity = {"diversity": self.ood_diversity[suite]} if suite in self.ood_diversity else {}
+        return Measures(self.ood.get(suite), self.ood_draws.get(suite), families=diversity)
 
 
 def column(rows: Sequence[T] | None, pick: Callable[[T], float | None], n: int) -> Floats:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from sirev.metrics.comparison.contents import SuiteAccuracy
+from sirev.metrics.families import VARIETIES
+from sirev.metrics.families.diversity import GROUPS
 from sirev.metrics.overlap import TRAINING
 from sirev.metrics.statistic import Statistic
+from sirev.metrics.study_verdict import MATCHED
 from sirev.reporting.overlap import PLACES, sentences, split_name
+from sirev.reporting.sections.diversity import SIZE
 from sirev.reporting.sections.run_rows import (
     HEADS,
     RunData,
@@ -29,7 +33,7 @@ Answered = list[tuple[RunData, int, SuiteAccuracy]]
 def ood(studies: list[Study]) -> list[TextTable]:
     """Of each suite: accuracy overall and by level with the group disparity; then pass@N and reach, from samples.
 
-    Last, what training data hold of the problems that models were asked.
+    Then diversity of these samples. Last, what training data hold of the problems that models were asked.
     """
     tables = []
     rows = list(iteration_rows(runs_of(studies)))
@@ -37,6 +41,7 @@ def ood(studies: list[Study]) -> list[TextTable]:
         having = [(run, i["t"], i["ood"][suite]) for run, i in rows if suite in i["ood"]]
         drawn = [one for one in having if "pass_at_n" in one[2]]
         tables += [_greedy(suite, having), *([_pass_n(suite, drawn), _reach(suite, drawn)] if drawn else [])]
+        tables += [*_diversity(suite, drawn)]
     return [*tables, *(_overlap(study, several=len(studies) > 1) for study in studies if study.get("overlap"))]
 
 
@@ -99,6 +104,24 @@ def _reach(suite: str, drawn: Answered) -> TextTable:
     table.notes.append("reach: problems that only M_t (gained), only M_1 (lost) ever solves in its samples; p: exact sign test.")
     table.notes.append("levels and group disparity: of the mean share of correct samples.")
     return table
+
+
+def _diversity(suite: str, drawn: Answered) -> list[TextTable]:
+    """How many of equally many samples are distinct; no table where no model's samples have enough of any."""
+    having = [(run, t, found["diversity"]) for run, t, found in drawn if "diversity" in found]
+    of_size = [(run, t, group, found[group]["matched"][SIZE]) for run, t, found in having for group in GROUPS]
+    measured = [variety for variety in VARIETIES if variety.matched]
+    shown = [one for one in measured if any(at(found, one.path)["value"] is not None for *_, found in of_size)]
+    title = f"Size-matched diversity out of distribution: {suite}, how many of {MATCHED} samples are distinct (%)"
+    table = TextTable(title, [*HEADS, "of", *(variety.header for variety in shown), "problems"], 4)
+    for run, t, group, found in of_size:
+        values = [at(found, variety.path) for variety in shown]
+        if any(value["value"] is not None for value in values):
+            count = max(value["n"] for value in values)
+            table.rows.append([*named(run, t), group, *map(with_interval, values), str(count)])
+        else:
+            table.notes += [f"none: {reason}" for reason in reasons(values[:1]) if f"none: {reason}" not in table.notes]
+    return [table] if table.rows else []
 
 
 def _overlap(study: Study, *, several: bool) -> TextTable:

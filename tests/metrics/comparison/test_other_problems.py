@@ -11,7 +11,7 @@ from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
 from sirev.metrics.families.measures import Measures
 from sirev.metrics.paired_tests import sign_test
 from sirev.metrics.pass_at_n import pass_at_n
-from tests.metrics.comparison.studies import draws, greedy
+from tests.metrics.comparison.studies import diversity, draws, greedy
 from tests.typed import misfits
 
 LEVELS = {"a": "1", "b": "1", "c": "1", "d": "2", "e": "2", "f": "2"}
@@ -91,3 +91,35 @@ def test_a_suite_of_one_level_has_no_disparity() -> None:
 
 def test_iterations_with_draws_on_suites_are_what_their_types_say(asked_at_the_ends: list[dict[str, Any]]) -> None:
     assert [misfit for one in asked_at_the_ends for misfit in misfits(one["ood"], dict[str, SuiteAccuracy])] == []
+
+
+def with_diversity(distinct: float, kind: float = 1) -> Measures:
+    """32 problems of a suite, each with ten right draws of twelve; on the task's own problems right answers are all unlike."""
+    right = {f"p{i}": 10 for i in range(32)}
+    return Measures(
+        greedy(dict.fromkeys(right, 1)),
+        draws(12, right),
+        families={"diversity": diversity(12, right, kind)},
+        ood={"suite": greedy(dict.fromkeys(right, 1))},
+        ood_draws={"suite": draws(12, right)},
+        ood_diversity={"suite": diversity(12, right, distinct)},
+    )
+
+
+def test_draws_on_a_suite_give_their_own_diversity_where_they_were_measured() -> None:
+    first, last = (one["ood"]["suite"] for one in compared(with_diversity(0.75), with_diversity(0.25)))
+    assert last["diversity"]["correct"]["matched"]["8"]["distinct_equations"]["value"] == pytest.approx(0.25)
+    assert last["diversity"]["incorrect"]["matched"]["8"]["distinct_equations"]["reason"].startswith(
+        "0 problems have 8 incorrect"
+    )
+    assert last["split"]["equations"]["change"]["value"] == pytest.approx(-0.5)
+    assert first["split"] == {}
+    assert not [*misfits(last, SuiteAccuracy)]
+
+
+def test_answers_to_a_suite_may_be_of_another_kind_than_the_tasks() -> None:
+    runs = [RunMeasures("sft", 0, {1: with_diversity(0.75), 2: with_diversity(0.25)})]
+    found = compare(runs, "math", None, ComparisonSettings(replicates=200), suite_answers={"suite": "code"})
+    last = found["runs"][0]["iterations"][1]
+    assert last["diversity"]["correct"]["distinct_programs"]["reason"] == "the answers are no programs"
+    assert last["ood"]["suite"]["diversity"]["correct"]["distinct_programs"]["reason"] == "no problem has a correct answer"
