@@ -106,7 +106,7 @@ def test_a_suite_whose_draws_were_compared_has_a_table_of_their_diversity() -> N
         return Measures(plain, None, ood={"suite": plain}, **drawn)
 
     *_, table = ood([shown([RunMeasures("sft", 0, {1: model(0.75), 2: model(0.25)})])])
-    assert table.columns[3:] == ["of", "Distinct-N (%)", "distinct equation lists (%)", "problems"]
+    assert table.columns[3:] == ["of", "Distinct-N", "equations", "problems"]
     assert [(row[2], row[3], row[5].split()[0], row[6]) for row in table.rows] == [
         ("M_1", "all", "75.0", "32"),
         ("M_1", "correct", "75.0", "32"),

@@ -76,12 +76,14 @@ SUITE = "evaluation.ood.levels_1_to_3"
 def test_a_suite_is_drawn_from_at_both_ends_and_nothing_known_is_asked_again(smoke_copy: Path) -> None:
     overrides = [f"{SUITE}.draws=8"]
     (result,) = sirev.iterate("tiny_smoke", methods=["sft"], overrides=overrides, store=smoke_copy)
-    steps = ("sample/ood/levels_1_to_3", "grade/ood/levels_1_to_3/draws", "measure/ood/levels_1_to_3/draws")
+    measured = ("measure/ood/levels_1_to_3/draws", "measure/ood/levels_1_to_3/draws/diversity")
+    steps = ("sample/ood/levels_1_to_3", "grade/ood/levels_1_to_3/draws", *measured)
     assert list(result.computed) == [*(f"{step}:{t}" for t in (1, 3) for step in steps), "compare"]
     for t in (1, 3):
         found = result.iterations[t - 1]["ood"]["levels_1_to_3"]
         assert set(found["pass_at_n"]) == {"1", "2", "4", "8"}
         assert found["pass_at_n"]["1"]["value"] == pytest.approx(found["mean_accuracy"]["value"])
+        assert found["diversity"]["all"]["distinct_equations"]["n"] == 12
     assert "pass_at_n" not in result.iterations[1]["ood"]["levels_1_to_3"]
     drawn = sirev.answers(result, 3, kind="levels_1_to_3/draws")
     right = sum(row["correct"] for row in drawn)
