@@ -152,11 +152,7 @@ def _pooled(seeds: Sequence[Judged], settings: ComparisonSettings) -> Pooled:
         outcomes = [one.outcomes[name] for one in seeds]
         if len({outcome.sheet.n for outcome in outcomes}) > 1:
             return Pooled({}, {}, {}, {}, {})
-        sheet = settings.sheet(outcomes[0].sheet.n)
-        # NaN where a seed has none: the mean is over problems that all seeds tell of.
-        first, later = (np.mean([getattr(one, side) for one in outcomes], axis=0) for side in ("first", "later"))
-        averaged = Outcome(sheet, first, later, outcomes[0].reason)
-        changes[name] = judged(averaged, averaged.cell(), settings.seed, settings.replicates)
+        changes[name] = seeds[0].changes[name] if len(seeds) == 1 else _averaged(outcomes, settings)
         values = [value for one in seeds if (value := one.changes[name]["difference"]["value"]) is not None]
         complete = len(values) == len(seeds)
         over[name] = t_interval(values) if complete else absent("some seed has no value")
@@ -164,6 +160,14 @@ def _pooled(seeds: Sequence[Judged], settings: ComparisonSettings) -> Pooled:
         ends = t_interval(values, _ONE_SIDED) if complete else absent("some seed has no value")
         within[name] = None if ends["low"] is None or ends["high"] is None else [ends["low"], ends["high"]]
     return Pooled(changes, over, within, ps, _reaches(seeds))
+
+
+def _averaged(outcomes: Sequence[Outcome], settings: ComparisonSettings) -> Change:
+    """The change of an outcome averaged over seeds, problem by problem, over those that all seeds tell of."""
+    # NaN where a seed has none, and so in the mean.
+    first, later = (np.mean([getattr(one, side) for one in outcomes], axis=0) for side in ("first", "later"))
+    averaged = Outcome(settings.sheet(outcomes[0].sheet.n), first, later, outcomes[0].reason)
+    return judged(averaged, averaged.cell(), settings.seed, settings.replicates)
 
 
 def _reaches(seeds: Sequence[Judged]) -> dict[str, Reach]:
