@@ -196,6 +196,9 @@ def _mark(one: JudgedChange) -> str:
     """How a change of a suite counts, where its numbers alone don't say."""
     if one["is"] == DOWN and one["shrank"] is not None and one["shrank"] <= LEVEL:
         return " fewer are reached"
+    low, high = one["difference"]["low"], one["difference"]["high"]
+    if one["is"] == OPEN and one["holm"] is not None and low is not None and high is not None and not low <= 0 <= high:
+        return f" open ({p_equals(one['holm'])} after Holm)"
     return {UP: " up", DOWN: " down", OPEN: " open"}.get(one["is"], " held")
 
 

@@ -216,7 +216,9 @@ def report(
     else:
         chosen, published = _of_the_paper(opened, list(recipes), wanted, named)
     of_paper = tuple(method for method in METHODS if not wanted or method in wanted or "all" in wanted)
-    finished = [run for run in chosen if COMPARISON in run.pins and run.status != "running"]
+    if not named and not any(map(_finished, chosen)):  # others of these recipes may be, such as an earlier seed
+        chosen += [run for run in _chosen(opened, [*dict.fromkeys(run.recipe for run in chosen)], wanted, []) if _finished(run)]
+    finished = [run for run in chosen if _finished(run)]
     notes = tuple(f"{run.id} is not finished and left out; `sirev iterate` continues it" for run in chosen if run not in finished)
     if not finished and published:
         return Report([], section, notes, against, published=published, methods=of_paper)
@@ -230,6 +232,10 @@ def report(
         missing += add_training(opened, studies)
     place = store_option(opened).strip()
     return Report(studies, section, notes, against, selection, place, tuple(missing), published, of_paper)
+
+
+def _finished(run: Run) -> bool:
+    return COMPARISON in run.pins and run.status != "running"
 
 
 def _labels_of(groups: list[list[Run]]) -> list[str]:

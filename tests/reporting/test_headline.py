@@ -82,6 +82,17 @@ def test_a_suite_without_room_to_fall_is_at_the_floor() -> None:
     assert "suite: greedy 4.0 → 4.0%, at the floor" in words(made)
 
 
+def test_a_change_that_only_the_correction_leaves_open_has_its_p() -> None:
+    made = shown(study(np.random.default_rng(1), 300, later=0.2))
+    outcome = made["verdicts"][0]["outcomes"]["ood/suite"]
+    outcome |= {"base": 0.6, "is": "open", "holm": 0.072}
+    outcome["difference"] |= {"value": -0.1, "low": -0.19, "high": -0.01}
+    assert "suite: greedy 60.0 → 50.0% [-19.0, -1.0] open (p=0.072 after Holm)" in words(made)
+    outcome["difference"] |= {"high": 0.01}
+    assert "suite: greedy 60.0 → 50.0% [-19.0, 1.0] open" in words(made)
+    assert "after Holm" not in words(made)
+
+
 def test_several_suites_are_named_those_that_decided_first() -> None:
     made = shown(study(np.random.default_rng(1), 400, later=0.2, ood=-0.2))
     for verdict in made["verdicts"]:

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,19 @@ def test_an_unfinished_run_is_left_out_and_said(smoke: Study, smoke_copy: Path) 
     told = sirev.report(recipes=["tiny_smoke"], store=smoke_copy)
     assert [r["method"] for r in told.runs] == ["sft", "sft-dpo"]
     assert told.notes == (f"{run.id} is not finished and left out; `sirev iterate` continues it",)
+
+
+def test_while_other_seeds_go_on_the_finished_ones_are_shown(smoke: Study, smoke_copy: Path) -> None:
+    store = sirev.Store(smoke_copy)
+    run = store.runs.get(smoke.of("sft").id)
+    assert run is not None
+    going = replace(run, id=run.id.replace("-s0-", "-s1-"), seed=1, invocation=f"9{run.invocation}", status="running", pins={})
+    store.runs.save(going)
+    told = sirev.report(store=smoke_copy)
+    assert {r["seed"] for r in told.runs} == {0}
+    assert told.notes == (f"{going.id} is not finished and left out; `sirev iterate` continues it",)
+    with pytest.raises(BadInput, match="none of these runs is finished"):
+        sirev.report(store=smoke_copy, runs=[going.id])
 
 
 def test_what_the_store_lacks_is_named_with_what_mends_it(smoke: Study, smoke_copy: Path) -> None:
