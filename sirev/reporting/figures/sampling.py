@@ -160,7 +160,7 @@ def _crossings(sheet: FigureSheet, panel: Axes, method: MethodRuns) -> bool:
         if len(method.runs) == 1:
             far = crossing["value"] > sum(panel.get_xlim()) / 4
             panel.annotate(
-                f"k = {crossing['value']:g}",
+                f"k = {crossing['value']:.0f}",
                 (crossing["value"], at),
                 (0, 5),
                 textcoords="offset points",

@@ -119,7 +119,7 @@ def _pass_at_k(comparison: Study) -> str:
         if ends:
             k, before, after = ends[-1]
             crossings = [stat(iteration(run, method.last), "crossing")["value"] for run in method.runs]
-            at = ", ".join(f"{c:g}" for c in crossings if c is not None)
+            at = ", ".join(f"{c:.0f}" for c in crossings if c is not None)
             crossed = f", crossing at k = {at}" if at else ""
             parts.append(f"{short(method.name)} {_percent(before)} to {_percent(after)} at k = {k:g}{crossed}")
     return _sentence("pass@k in % of M₁ and of the last model", parts, _all(comparison, path_of("pass_at_n", "1")))
