@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sirev.grading import extract, final_number
+from sirev.grading import extract, extract_number, extract_option, final_number
 from sirev.grading.grade import Grade, grade_because
 from sirev.grading.graders import GRADERS, OWN, Settings
 from sirev.processes.requests import Emit, Progress, Warned
@@ -124,7 +124,7 @@ def _as_mathematics(
 
 
 def _letter(text: str, gold: str) -> Grade:
-    answer = extract.letter(text)
+    answer = extract_option.option(text)
     if answer is None:
         return grade_because("no answer found", None)
     return grade_because("right" if answer == gold.strip() else "wrong", answer)
@@ -138,8 +138,9 @@ def _exact(text: str, gold: str) -> Grade:
 
 
 _READ: dict[str, Callable[[str], str | None]] = {
-    "gsm8k_strict": extract.strict,
-    "gsm8k_flexible": extract.flexible,
+    "gsm8k_strict": extract_number.strict,
+    "gsm8k_flexible": extract_number.flexible,
+    "last_number": extract_number.last_number,
     "math": extract.formula,
 }
 _LIGHT: dict[str, Callable[[str, str], Grade]] = {

@@ -1,0 +1,203 @@
+"""Extraction of the program from a completion: the source that parses and defines what the tests call.
+
+Where several do, it is the last of the fenced blocks, or the first of a text without fences. Nothing is run.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from sirev.grading.committed import committed
+from sirev.grading.fences import Block, blocks, opens_bare
+from sirev.grading.python_source import Source, bound_by, first_line, parse, parsed, read_by, without_trials
+
+_LONGEST_PIECE = 20
+"""Pieces of a text that are tried together, where one alone is no Python."""
+_EXTENDED = 6
+"""Fences that may stand within a program's strings."""
+
+_DEFINES = re.compile(r"^(?:async[ \t]+def|def|class)\b|^\w+[ \t]*=[ \t]*lambda\b", re.MULTILINE)
+_STATEMENT = re.compile(
+    r"(?:async +)?def \w+ *\(|class \w+ *[(:]|import \w|from [\w.]+ import\b|(?:if|for|while|with|elif|except|match)\b.*:"
+    r"|(?:try|else|finally|except) *:|(?:return|pass|assert|raise|del|global|yield|await|not|lambda|print)\b|.*[^=]=[^=]"
+)
+_PROSE = re.compile(r"(?:[ \t]*(?:[-*>]+ +|\d+[.)] +))?[*_]*[^\W\d_][\w'-]*(?:[,.!?:;]? +[*_`'\"(]*\w|[:.!?]+[*_]*\s*$)")
+_BEGINS = re.compile(r"^[ \t]*(?:\[(?:BEGIN|PYTHON|CODE)\]|<(?:code|answer|solution|python|program)>)[ \t]*\n?", re.IGNORECASE | re.MULTILINE)
+_ENDS = re.compile(
+    r"(?:^|[ \t])[ \t]*(?:\[(?:DONE|END|/PYTHON|/CODE)\]|</(?:code|answer|solution|python|program)>)[ \t]*$", re.IGNORECASE | re.MULTILINE
+)
+_GOES_ON = re.compile(r"[\s)\]}#]|(?:else|elif|except|finally)\b")
+_PROMPT = re.compile(r"(?:>>>|\.\.\.)(?: |$)")
+
+
+def code(text: str, names: Collection[str] = ()) -> str | None:
+    """The program in a completion; None if there is nothing but blanks, or nothing after a thought.
+
+    `names` are what the tests use of it; without any, whatever defines something will do. Looked through are the fenced blocks of
+    Python, those of other languages, and the text around them, with and without marks such as [BEGIN] and [DONE]. What a program
+    needs of other blocks is put before it, what only tries it out is left out of it. Where nothing parses and defines the names,
+    it is the last block that defines something, else the last block, else the text without the prose around it.
+    """
+    whole = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    said = committed(whole)
+    if not said.strip():
+        return None
+    versions = list(dict.fromkeys([*_between_marks(said), said, whole if len(said) < len(whole) and whole.startswith(said) else said]))
+    for version in versions:
+        if (found := _program(version.split("\n"), names)) is not None:
+            return found
+    return _by_form(versions[0])
+
+
+def _between_marks(text: str) -> Iterator[str]:
+    """What stands after the first mark of a beginning and before the first of an end."""
+    begin = found.end() if (found := _BEGINS.search(text)) else 0
+    end = found.start() if (found := _ENDS.search(text, begin)) else len(text)
+    if (begin, end) != (0, len(text)) and text[begin:end].strip():
+        yield text[begin:end]
+
+
+def _program(lines: Sequence[str], names: Collection[str]) -> str | None:
+    """The program among fenced blocks or around them that parses and defines the names."""
+    bare = opens_bare(lines)
+    if bare is not None and _fits(before := parsed("\n".join([*lines[:bare], ""])), names):
+        return _finished(before, [], names)  # the prompt held the fence that ends here
+    for loose in (False, True):
+        found = blocks(lines, loose=loose)
+        if (chosen := _chosen(lines, found, names)) is not None:
+            return chosen
+        if bare is not None and (chosen := _chosen(lines, blocks(lines, begun=True, loose=loose), names)) is not None:
+            return chosen
+    around = _around(lines, blocks(lines))
+    return next((_finished(one, [], names) for one in _in_pieces(around, names) if _fits(one, names)), None)
+
+
+def _chosen(lines: Sequence[str], found: Sequence[Block], names: Collection[str]) -> str | None:
+    """The program in one of the blocks: the last of those of Python, as it is, else longer or shorter, else of another language."""
+    python = [block for block in found if block.may_be_python]
+    sources = {block: parsed(block.content) for block in found}
+    others = [source for block in found if (source := sources[block]) is not None]
+    for those in (python, [block for block in found if not block.may_be_python] if names else []):
+        if fitting := [source for block in those if _fits(source := sources[block], names)]:
+            most = max(len(source.defined.intersection(names)) for source in fitting)
+            best = [source for source in fitting if len(source.defined.intersection(names)) == most][-1]
+            return _finished(best, others, names)
+    for block in reversed(python):
+        if sources[block] is None:
+            for one in (*_extended(lines, block, found), *_in_pieces(block.content.split("\n"), names)):
+                if _fits(one, names):
+                    return _finished(one, others, names)
+    return None
+
+
+def _fits(source: Source | None, names: Collection[str]) -> bool:
+    """Whether a source defines what is asked of it."""
+    if source is None:
+        return False
+    return not source.defined.isdisjoint(names) if names else source.defines_something
+
+
+def _extended(lines: Sequence[str], block: Block, found: Sequence[Block]) -> Iterator[Source | None]:
+    """A block and the lines after it, up to fences further down: those before may stand in a string of the program."""
+    fences = [number for other in found if other.begin >= block.end for number in (other.begin, other.end - 1)]
+    indent = len(lines[block.begin]) - len(lines[block.begin].lstrip())
+    for end in [*fences[:_EXTENDED], len(lines)][:_EXTENDED]:
+        inner = lines[block.begin + 1 : end]
+        yield parsed("\n".join([*(line[min(indent, len(line) - len(line.lstrip())) :] for line in inner), ""]))
+
+
+def _around(lines: Sequence[str], found: Sequence[Block]) -> list[str]:
+    """The lines outside of blocks."""
+    inside = {number for block in found for number in range(block.begin, block.end)}
+    return ["" if number in inside else line for number, line in enumerate(lines)]
+
+
+def _in_pieces(lines: Sequence[str], names: Collection[str]) -> Iterator[Source | None]:
+    """The programs in a text that is not all code: all of it from its first to its last line of code, else piece by piece.
+
+    A piece begins at a line that is not indented. Pieces that are no Python are left out; once the names are defined, the first
+    of them is the end, since what comes after it is another text.
+    """
+    whole = textwrap.dedent("\n".join(lines)).strip("\n").split("\n")
+    whole[0] = whole[0].lstrip()
+    yield parsed(_without_prose(whole))
+    kept: list[Source] = []
+    defined: set[str] = set()
+    for piece in _pieces([_PROMPT.sub("", line) if _PROMPT.match(line) else line for line in whole]):
+        source = None if _is_prose(piece) else parsed(piece)
+        if source is not None:
+            kept.append(source)
+            defined |= source.defined
+        elif (defined.intersection(names)) if names else any(one.defines_something for one in kept):
+            break
+    yield parsed("\n".join(source.text for source in kept) + "\n")
+
+
+def _pieces(lines: Sequence[str]) -> Iterator[str]:
+    """The lines in groups that each begin at one that is not indented; those that are one statement of Python together."""
+    begins = [number for number, line in enumerate(lines) if line and not _GOES_ON.match(line)] or [0]
+    ends = [*begins[1:], len(lines)]
+    at = 0
+    while at < len(begins):
+        last = at
+        while True:
+            text = "\n".join(lines[begins[at] : ends[last]])
+            if not _is_unfinished(text) or last + 1 >= min(len(begins), at + _LONGEST_PIECE):
+                break
+            last += 1
+        if last > at and parsed(text) is None:
+            last, text = at, "\n".join(lines[begins[at] : ends[at]])
+        yield text
+        at = last + 1
+
+
+def _is_unfinished(text: str) -> bool:
+    """True for the beginning of a statement: a decorator, an open bracket, an open string of several lines."""
+    if text.startswith("@") and not _DEFINES.search(text):
+        return True
+    try:
+        parse(text)
+    except SyntaxError as error:
+        return any(said in str(error.msg) for said in ("never closed", "unterminated triple-quoted", "unexpected EOF"))
+    return False
+
+
+def _is_prose(piece: str) -> bool:
+    first = piece.split("\n", 1)[0]
+    return not _STATEMENT.match(first) and _PROSE.match(first) is not None
+
+
+def _finished(source: Source, others: Iterable[Source], names: Collection[str]) -> str:
+    """A program with what it, or the tests, need of other blocks before it, and without what only tries it out."""
+    text = without_trials(source, names) if names else source.text
+    missing = set(source.needed) | (set(names) - source.defined)
+    helpers: list[str] = []
+    elsewhere = {name: (other, one) for other in others if other is not source for one in other.tree.body for name in bound_by(one)}
+    while found := [(name, *elsewhere[name]) for name in sorted(missing) if name in elsewhere]:
+        for name, other, statement in found:
+            lines = other.lines_of(statement)
+            if lines not in helpers:
+                helpers.insert(0, lines)
+            missing |= read_by([statement])
+            elsewhere = {key: value for key, value in elsewhere.items() if value[1] is not statement}
+            missing.discard(name)
+    return "\n".join([*helpers, text]) if helpers else text
+
+
+def _by_form(text: str) -> str | None:
+    """The last fenced block that defines something, else the last, else the text without the prose around its lines of code."""
+    lines = text.split("\n")
+    found = [block.content for block in blocks(lines, loose=True) if block.may_be_python]
+    if not found:
+        program = _without_prose(lines)
+        return program if program.strip() else None
+    chosen = ([content for content in found if _DEFINES.search(content)] or found)[-1]
+    return chosen if chosen.strip() else None
+
+
+def _without_prose(lines: Sequence[str]) -> str:
+    """The lines from the first that may be code to the last: neither two words in a row nor one with a colon or full stop."""
+    code_like = [i for i, line in enumerate(lines) if line.strip() and (_STATEMENT.match(line) or not _PROSE.match(line))]
+    return "\n".join(lines[code_like[0] : code_like[-1] + 1] if code_like else lines)

@@ -1,0 +1,192 @@
+"""Python sources taken apart, without running them: whether they parse, what they define and need, and their parts by line."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import warnings
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+LONGEST = 100_000
+"""Characters of a source that is parsed: no answer is so long, and the parser's memory grows with it."""
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_IMPORTS = (ast.Import, ast.ImportFrom)
+_ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
+_BUILTINS = frozenset(dir(builtins))
+_SHOWS = frozenset({"print", "pprint", "display", "main"})
+_RUNS_TESTS = ("test", "run_test", "check_", "unittest.main", "doctest.", "pytest.main")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text that is Python."""
+
+    text: str
+    tree: ast.Module
+
+    @cached_property
+    def defined(self) -> frozenset[str]:
+        """The names that its top level binds: functions, classes, variables, imports."""
+        return frozenset(name for statement in self.tree.body for name in bound_by(statement))
+
+    @cached_property
+    def defines_something(self) -> bool:
+        """True if a function or class, or a lambda by name, is among them."""
+        return any(
+            isinstance(one, _DEFINITIONS) or (isinstance(one, ast.Assign) and isinstance(one.value, ast.Lambda))
+            for one in self.tree.body
+        )
+
+    @cached_property
+    def needed(self) -> frozenset[str]:
+        """The names that it reads and nowhere binds, built-in ones apart."""
+        return read_by([self.tree]) - bound_within(self.tree) - _BUILTINS
+
+    def lines_of(self, statement: ast.stmt) -> str:
+        """The lines of a statement, its decorators included."""
+        return "\n".join(self.text.split("\n")[first_line(statement) - 1 : statement.end_lineno])
+
+
+def parsed(text: str) -> Source | None:
+    """A text as Python; None where it is none, or too long a one."""
+    try:
+        return parse(text)
+    except SyntaxError:
+        return None
+
+
+def parse(text: str) -> Source:
+    """A text as Python. Raises SyntaxError, also for what Python itself can't take apart."""
+    if len(text) > LONGEST:
+        raise SyntaxError("too long")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an invalid escape sequence warns, and under -W error raises
+            return Source(text, ast.parse(text))
+    except (ValueError, OverflowError, RecursionError, MemoryError) as error:
+        raise SyntaxError(str(error)) from None
+
+
+def bound_by(statement: ast.stmt) -> Iterator[str]:
+    """The names that a statement of a top level binds, those within `if`, `try` and loops included."""
+    if isinstance(statement, _DEFINITIONS):
+        yield statement.name
+    elif isinstance(statement, _IMPORTS):
+        yield from (one.asname or one.name.partition(".")[0] for one in statement.names)
+    elif isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.For | ast.With | ast.If | ast.Try | ast.While):
+        for child in ast.iter_child_nodes(statement):
+            if isinstance(child, ast.stmt):
+                yield from bound_by(child)
+            elif isinstance(child, ast.ExceptHandler):
+                for inner in child.body:
+                    yield from bound_by(inner)
+            elif not (isinstance(statement, ast.AnnAssign) and statement.value is None):
+                yield from (one.id for one in ast.walk(child) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store))
+
+
+def bound_within(tree: ast.AST) -> set[str]:
+    """All names that are bound anywhere in a tree, arguments included."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            found.add(node.id)
+        elif isinstance(node, ast.arg):
+            found.add(node.arg)
+        elif isinstance(node, _DEFINITIONS):
+            found.add(node.name)
+        elif isinstance(node, _IMPORTS):
+            found |= {one.asname or one.name.partition(".")[0] for one in node.names}
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            found.add(node.name)
+    return found
+
+
+def read_by(nodes: Collection[ast.AST]) -> set[str]:
+    """All names that are read in trees."""
+    return {
+        one.id for node in nodes for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)
+    }
+
+
+def first_line(statement: ast.stmt) -> int:
+    """The line that a statement begins on, from 1; that of its first decorator, if it has one."""
+    decorators = getattr(statement, "decorator_list", [])
+    return min([statement.lineno, *(one.lineno for one in decorators)])
+
+
+def without_trials(source: Source, names: Collection[str]) -> str:
+    """The text without what follows the definitions of `names` only to try them out: assertions, prints, tests, their variables.
+
+    Statements without any effect, as words of prose are, are left out wherever they stand. What the definitions read stays.
+    """
+    body = source.tree.body
+    last = max((i for i, one in enumerate(body) if not set(names).isdisjoint(bound_by(one))), default=len(body))
+    dropped = {i for i, one in enumerate(body) if _is_idle(one)}
+    doubtful = [i for i, one in enumerate(body) if i > last and i not in dropped and (_tries(one, names) or _only_binds(one))]
+    kept = set(range(len(body))) - dropped - set(doubtful)
+    read = read_by([body[i] for i in kept]) | set(names)
+    for i in reversed(doubtful):
+        if read.isdisjoint(bound_by(body[i])):
+            dropped.add(i)
+        else:
+            read |= read_by([body[i]])
+    return _without_lines(source, [one for i, one in enumerate(body) if i in dropped], [one for i, one in enumerate(body) if i not in dropped])
+
+
+def _without_lines(source: Source, dropped: Sequence[ast.stmt], kept: Sequence[ast.stmt]) -> str:
+    """The text without the lines of some statements, but for lines that they share with others."""
+    if not dropped:
+        return source.text
+    shared = {line for one in kept for line in range(first_line(one), (one.end_lineno or one.lineno) + 1)}
+    gone = {line for one in dropped for line in range(first_line(one), (one.end_lineno or one.lineno) + 1)} - shared
+    return "\n".join(line for number, line in enumerate(source.text.split("\n"), 1) if number not in gone)
+
+
+def _is_idle(statement: ast.stmt) -> bool:
+    """True for a statement that does nothing, or only fails for a name that there is not. A text, as of a docstring, may stay."""
+    if isinstance(statement, ast.AnnAssign):
+        return statement.value is None
+    if not isinstance(statement, ast.Expr) or (isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str)):
+        return False
+    effects = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
+    return not any(isinstance(one, effects) for one in ast.walk(statement))
+
+
+def _tries(statement: ast.stmt, names: Collection[str]) -> bool:
+    """True for a statement that is there to try `names` out."""
+    match statement:
+        case ast.Assert():
+            return True
+        case ast.Expr(value=ast.Call(func=function)):
+            called = ast.unparse(function)
+            return called in _SHOWS or called in names or called.lower().startswith(_RUNS_TESTS)
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            return name.lower().startswith("test") and name not in names
+        case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
+            return True
+        case ast.If(body=body, orelse=other) | ast.For(body=body, orelse=other) | ast.While(body=body, orelse=other):
+            return all(_tries(one, names) or _is_local(one, names) for one in [*body, *other])
+        case ast.Try(body=body, handlers=handlers, orelse=other, finalbody=final):
+            inner = [*body, *(one for handler in handlers for one in handler.body), *other, *final]
+            return all(_tries(one, names) or _is_local(one, names) for one in inner)
+        case ast.With(body=body):
+            return all(_tries(one, names) or _is_local(one, names) for one in body)
+    return False
+
+
+def _is_local(statement: ast.stmt, names: Collection[str]) -> bool:
+    """True for an assignment to names that are not asked for, and for what does nothing."""
+    if isinstance(statement, ast.Pass | ast.Break | ast.Continue) or _is_idle(statement):
+        return True
+    return isinstance(statement, ast.Assign) and all(isinstance(one, ast.Name) and one.id not in names for one in statement.targets)
+
+
+def _only_binds(statement: ast.stmt) -> bool:
+    """True for an assignment to names alone and for an import of names."""
+    if isinstance(statement, _IMPORTS):
+        return not any(one.name == "*" for one in statement.names)
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    return isinstance(statement, _ASSIGNMENTS) and all(isinstance(one, ast.Name) for one in targets)
