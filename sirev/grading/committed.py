@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import re
 
-_THOUGHT_ENDS = re.compile(r"</(?:think|thinking|thought|thoughts|reasoning|reflection)>|\[/THINK\]|<\|/think\|>|◁/think▷", re.IGNORECASE)
-_THOUGHT_BEGINS = re.compile(r"\s{0,20}(?:<(?:think|thinking|thought|thoughts)>|\[THINK\]|◁think▷)", re.IGNORECASE)
+_THOUGHT_ENDS = re.compile(
+    r"</(?:think|thinking|thoughts?|reasoning|reflection)>|\[/THINK\]|<\|/think\|>|◁/think▷", re.IGNORECASE
+)
+_THOUGHT_BEGINS = re.compile(r"\s{0,20}(?:<(?:think|thinking|thoughts?)>|\[THINK\]|◁think▷)", re.IGNORECASE)
 _FINAL_CHANNEL = "<|channel|>final<|message|>"
 _TOKEN = r"<[|｜][^|｜<>\n]{1,40}[|｜]>"
-_AT_FIRST = re.compile(rf"(?:\s{{0,20}}(?:{_TOKEN}|<s>|<bos>|<start_of_turn>|\[/INST\])(?:(?:assistant|model)\b)?)*", re.IGNORECASE)
+_AT_FIRST = re.compile(
+    rf"(?:\s{{0,20}}(?:{_TOKEN}|<s>|<bos>|<start_of_turn>|\[/INST\])(?:(?:assistant|model)\b)?)*", re.IGNORECASE
+)
 # Those that may be a word of a program or of HTML end a text only where they end a line, and no quotation.
-_LAST = re.compile(rf"{_TOKEN}|(?<![\"'`])(?:</s>|<eos>|<EOT>|<end_of_turn>|<pad>|\[EOS\]|\[/?INST\])(?=[ \t]*(?:\n|\Z))", re.IGNORECASE)
+_LAST = re.compile(
+    rf"{_TOKEN}|(?<![\"'`])(?:</s>|<eos>|<EOT>|<end_of_turn>|<pad>|\[EOS\]|\[/?INST\])(?=[ \t]*(?:\n|\Z))", re.IGNORECASE
+)
 _NEXT_PROBLEM = re.compile(
     r"\n[ \t]*\n[ \t#*_>]{0,8}(?:Question|Problem|Q|Human|User|Instruction)(?:[ \t]{1,3}[0-9]{1,4})?[*_]{0,2}:", re.IGNORECASE
 )

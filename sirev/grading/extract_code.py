@@ -8,15 +8,17 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 
 from sirev.grading.committed import committed
 from sirev.grading.fences import Block, blocks, opens_bare
-from sirev.grading.python_source import Source, bound_by, first_line, parse, parsed, read_by, without_trials
+from sirev.grading.python_source import Source, bound_by, free_in, parse, parsed, without_trials
 
-_LONGEST_PIECE = 20
+_LONGEST_PIECE = 8
 """Pieces of a text that are tried together, where one alone is no Python."""
-_EXTENDED = 6
-"""Fences that may stand within a program's strings."""
+_MOST_PIECES = 1000
+_EXTENDED = 3
+"""Blocks that may really be within a program's strings."""
 
 _DEFINES = re.compile(r"^(?:async[ \t]+def|def|class)\b|^\w+[ \t]*=[ \t]*lambda\b", re.MULTILINE)
 _STATEMENT = re.compile(
@@ -24,12 +26,11 @@ _STATEMENT = re.compile(
     r"|(?:try|else|finally|except) *:|(?:return|pass|assert|raise|del|global|yield|await|not|lambda|print)\b|.*[^=]=[^=]"
 )
 _PROSE = re.compile(r"(?:[ \t]*(?:[-*>]+ +|\d+[.)] +))?[*_]*[^\W\d_][\w'-]*(?:[,.!?:;]? +[*_`'\"(]*\w|[:.!?]+[*_]*\s*$)")
-_BEGINS = re.compile(r"^[ \t]*(?:\[(?:BEGIN|PYTHON|CODE)\]|<(?:code|answer|solution|python|program)>)[ \t]*\n?", re.IGNORECASE | re.MULTILINE)
-_ENDS = re.compile(
-    r"(?:^|[ \t])[ \t]*(?:\[(?:DONE|END|/PYTHON|/CODE)\]|</(?:code|answer|solution|python|program)>)[ \t]*$", re.IGNORECASE | re.MULTILINE
-)
+_TAGS = "code|answer|solution|python|program"
+_BEGINS = re.compile(rf"^[ \t]*+(?:\[(?:BEGIN|PYTHON|CODE)\]|<(?:{_TAGS})>)[ \t]*+\n?", re.IGNORECASE | re.MULTILINE)
+_ENDS = re.compile(rf"(?:\[(?:DONE|END|/PYTHON|/CODE)\]|</(?:{_TAGS})>)[ \t]*+$", re.IGNORECASE | re.MULTILINE)
 _GOES_ON = re.compile(r"[\s)\]}#]|(?:else|elif|except|finally)\b")
-_PROMPT = re.compile(r"(?:>>>|\.\.\.)(?: |$)")
+_PROMPT = re.compile(r"\A(?:>>>|\.\.\.)(?: |\Z)")
 
 
 def code(text: str, names: Collection[str] = ()) -> str | None:
@@ -44,7 +45,9 @@ def code(text: str, names: Collection[str] = ()) -> str | None:
     said = committed(whole)
     if not said.strip():
         return None
-    versions = list(dict.fromkeys([*_between_marks(said), said, whole if len(said) < len(whole) and whole.startswith(said) else said]))
+    versions = [*_between_marks(said), said]
+    if len(said) < len(whole) and whole.startswith(said):  # what was taken for a token may be a word of the program
+        versions.append(whole)
     for version in versions:
         if (found := _program(version.split("\n"), names)) is not None:
             return found
@@ -59,53 +62,58 @@ def _between_marks(text: str) -> Iterator[str]:
         yield text[begin:end]
 
 
-def _program(lines: Sequence[str], names: Collection[str]) -> str | None:
+def _program(lines: Sequence[str], names: Collection[str], *, nested: bool = False) -> str | None:
     """The program among fenced blocks or around them that parses and defines the names."""
     bare = opens_bare(lines)
-    if bare is not None and _fits(before := parsed("\n".join([*lines[:bare], ""])), names):
-        return _finished(before, [], names)  # the prompt held the fence that ends here
+    if bare is not None and (before := _fitting(["\n".join([*lines[:bare], ""])], names)):
+        return _finished(before[0], [], names)  # the prompt held the fence that ends here
     for loose in (False, True):
         found = blocks(lines, loose=loose)
         if (chosen := _chosen(lines, found, names)) is not None:
             return chosen
         if bare is not None and (chosen := _chosen(lines, blocks(lines, begun=True, loose=loose), names)) is not None:
             return chosen
-    around = _around(lines, blocks(lines))
-    return next((_finished(one, [], names) for one in _in_pieces(around, names) if _fits(one, names)), None)
+    for block in [] if nested else blocks(lines):
+        if "```" in block.content and (chosen := _program(block.content.split("\n"), names, nested=True)) is not None:
+            return chosen
+    pieces = _fitting(_in_pieces(_around(lines, blocks(lines)), names), names)
+    return _finished(pieces[0], [], names) if pieces else None
 
 
 def _chosen(lines: Sequence[str], found: Sequence[Block], names: Collection[str]) -> str | None:
-    """The program in one of the blocks: the last of those of Python, as it is, else longer or shorter, else of another language."""
-    python = [block for block in found if block.may_be_python]
+    """The program in a block: the last one of Python that fits, else one made longer or shorter, else one of another language."""
     sources = {block: parsed(block.content) for block in found}
-    others = [source for block in found if (source := sources[block]) is not None]
+    others = [source for source in sources.values() if source is not None]
+    python = [block for block in found if block.may_be_python]
     for those in (python, [block for block in found if not block.may_be_python] if names else []):
-        if fitting := [source for block in those if _fits(source := sources[block], names)]:
-            most = max(len(source.defined.intersection(names)) for source in fitting)
-            best = [source for source in fitting if len(source.defined.intersection(names)) == most][-1]
+        if fitting := [source for block in those if (source := sources[block]) is not None and _fits(source, names)]:
+            best = max(reversed(fitting), key=lambda source: len(source.defined.intersection(names)))
             return _finished(best, others, names)
-    for block in reversed(python):
-        if sources[block] is None:
-            for one in (*_extended(lines, block, found), *_in_pieces(block.content.split("\n"), names)):
-                if _fits(one, names):
-                    return _finished(one, others, names)
+    for number, block in reversed([*enumerate(found)]):
+        if block.may_be_python and sources[block] is None:
+            for texts in (_extended(lines, found[number : number + _EXTENDED + 1]), _in_pieces(block.content.split("\n"), names)):
+                if made := _fitting(texts, names):
+                    return _finished(made[0], others, names)
     return None
 
 
-def _fits(source: Source | None, names: Collection[str]) -> bool:
+def _fits(source: Source, names: Collection[str]) -> bool:
     """Whether a source defines what is asked of it."""
-    if source is None:
-        return False
     return not source.defined.isdisjoint(names) if names else source.defines_something
 
 
-def _extended(lines: Sequence[str], block: Block, found: Sequence[Block]) -> Iterator[Source | None]:
-    """A block and the lines after it, up to fences further down: those before may stand in a string of the program."""
-    fences = [number for other in found if other.begin >= block.end for number in (other.begin, other.end - 1)]
-    indent = len(lines[block.begin]) - len(lines[block.begin].lstrip())
-    for end in [*fences[:_EXTENDED], len(lines)][:_EXTENDED]:
-        inner = lines[block.begin + 1 : end]
-        yield parsed("\n".join([*(line[min(indent, len(line) - len(line.lstrip())) :] for line in inner), ""]))
+def _fitting(texts: Iterable[str], names: Collection[str]) -> list[Source]:
+    """The first of some texts that parses and fits, alone, or nothing."""
+    return next(([source] for text in texts if (source := parsed(text)) is not None and _fits(source, names)), [])
+
+
+def _extended(lines: Sequence[str], found: Sequence[Block]) -> Iterator[str]:
+    """The first of some blocks and the lines after it, up to fences further down: those before may stand in its strings."""
+    begin = found[0].begin
+    indent = len(lines[begin]) - len(lines[begin].lstrip())
+    ends = [number for block in found[1 : _EXTENDED + 1] for number in (block.begin, block.end - 1)]
+    for end in ends if len(found) > _EXTENDED else [*ends, len(lines)]:
+        yield "\n".join([*(line[min(indent, len(line) - len(line.lstrip())) :] for line in lines[begin + 1 : end]), ""])
 
 
 def _around(lines: Sequence[str], found: Sequence[Block]) -> list[str]:
@@ -114,7 +122,7 @@ def _around(lines: Sequence[str], found: Sequence[Block]) -> list[str]:
     return ["" if number in inside else line for number, line in enumerate(lines)]
 
 
-def _in_pieces(lines: Sequence[str], names: Collection[str]) -> Iterator[Source | None]:
+def _in_pieces(lines: Sequence[str], names: Collection[str]) -> Iterator[str]:
     """The programs in a text that is not all code: all of it from its first to its last line of code, else piece by piece.
 
     A piece begins at a line that is not indented. Pieces that are no Python are left out; once the names are defined, the first
@@ -122,17 +130,17 @@ def _in_pieces(lines: Sequence[str], names: Collection[str]) -> Iterator[Source 
     """
     whole = textwrap.dedent("\n".join(lines)).strip("\n").split("\n")
     whole[0] = whole[0].lstrip()
-    yield parsed(_without_prose(whole))
+    yield _without_prose(whole)
     kept: list[Source] = []
     defined: set[str] = set()
-    for piece in _pieces([_PROMPT.sub("", line) if _PROMPT.match(line) else line for line in whole]):
+    for piece in islice(_pieces([_PROMPT.sub("", line, count=1) for line in whole]), _MOST_PIECES):
         source = None if _is_prose(piece) else parsed(piece)
         if source is not None:
             kept.append(source)
             defined |= source.defined
         elif (defined.intersection(names)) if names else any(one.defines_something for one in kept):
             break
-    yield parsed("\n".join(source.text for source in kept) + "\n")
+    yield "\n".join([*(source.text for source in kept), ""])
 
 
 def _pieces(lines: Sequence[str]) -> Iterator[str]:
@@ -169,21 +177,24 @@ def _is_prose(piece: str) -> bool:
     return not _STATEMENT.match(first) and _PROSE.match(first) is not None
 
 
-def _finished(source: Source, others: Iterable[Source], names: Collection[str]) -> str:
+def _finished(source: Source, others: Sequence[Source], names: Collection[str]) -> str:
     """A program with what it, or the tests, need of other blocks before it, and without what only tries it out."""
     text = without_trials(source, names) if names else source.text
-    missing = set(source.needed) | (set(names) - source.defined)
-    helpers: list[str] = []
-    elsewhere = {name: (other, one) for other in others if other is not source for one in other.tree.body for name in bound_by(one)}
-    while found := [(name, *elsewhere[name]) for name in sorted(missing) if name in elsewhere]:
-        for name, other, statement in found:
-            lines = other.lines_of(statement)
-            if lines not in helpers:
-                helpers.insert(0, lines)
-            missing |= read_by([statement])
-            elsewhere = {key: value for key, value in elsewhere.items() if value[1] is not statement}
-            missing.discard(name)
-    return "\n".join([*helpers, text]) if helpers else text
+    elsewhere = {
+        name: (place, number)
+        for place, other in enumerate(others)
+        if other is not source
+        for number, statement in enumerate(other.tree.body)
+        for name in bound_by(statement)
+    }
+    missing = [*sorted(source.needed.union(names) - source.defined)]
+    helpers: set[tuple[int, int]] = set()
+    for name in missing:  # which grows while it is read
+        if (found := elsewhere.get(name)) is not None and found not in helpers:
+            helpers.add(found)
+            missing += sorted(free_in(others[found[0]].tree.body[found[1]]) - source.defined)
+    taken = [others[place].lines_of(others[place].tree.body[number]) for place, number in sorted(helpers)]
+    return "\n".join([*dict.fromkeys(taken), text])
 
 
 def _by_form(text: str) -> str | None:

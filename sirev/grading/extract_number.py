@@ -13,16 +13,15 @@ from fractions import Fraction
 from sirev.grading import extract
 from sirev.grading.committed import before_next_problem, committed, plain_signs
 
-MARK = "####"
+MARK = extract.MARK
 
 _LONGEST = 60
 """Characters of a fraction or a power that are still worked out: long integers take quadratic time."""
 
 # Between thousands: a comma, LaTeX's commas and narrow blanks, an apostrophe, a blank of any width.
 _BETWEEN = r"(?:\{,\}|,?\\[,!:; ]|[,'’  \u2009\u202f])"
-_DECIMAL = (
-    rf"(?:(?:[0-9]{{1,3}}(?:{_BETWEEN}[0-9]{{3}})++|[0-9]{{1,2}}(?:,[0-9]{{2}}(?=,))++,[0-9]{{3}}|[0-9]++)(?![0-9])(?:\.[0-9]++)?|\.[0-9]++)"
-)
+_GROUPS = rf"[0-9]{{1,3}}(?:{_BETWEEN}[0-9]{{3}})++|[0-9]{{1,2}}(?:,[0-9]{{2}}(?=,))++,[0-9]{{3}}"
+_DECIMAL = rf"(?:(?:{_GROUPS}|[0-9]++)(?![0-9])(?:\.[0-9]++)?|\.[0-9]++)"
 _NUMBER = re.compile(
     rf"(?P<decimal>{_DECIMAL})(?:[eE](?P<e>[-+]?[0-9]{{1,3}})(?![0-9A-Za-z]))?"
     r"|\\[dtc]?frac ?(?:\{ ?(?P<top>[0-9]{1,30}) ?\}|(?P<t>[0-9])) ?(?:\{ ?(?P<bottom>[0-9]{1,30}) ?\}|(?P<b>[0-9]))"
@@ -40,8 +39,9 @@ _VULGAR = "½1/2 ⅓1/3 ⅔2/3 ¼1/4 ¾3/4 ⅕1/5 ⅖2/5 ⅗3/5 ⅘4/5 ⅙1/6 �
 _PARTS = {entry[0]: Fraction(entry[1:]) for entry in _VULGAR.split()}
 _MONEY = r"(?:US|CA|AU|HK)?\\?[$€£¥₹]|(?:USD|EUR|GBP|Rs\.?|INR)(?= ?[0-9])"
 _SIGNED = re.compile(rf"(?:(?<![\w)\]}}%])[-–](?:{_MONEY})? ?|(?:{_MONEY})-)\Z")
+_COMMANDS = r"\\(?:boxed|fbox|text|mathrm|mathbf|textbf|displaystyle|left|approx)(?![a-zA-Z])"
 _BEFORE = re.compile(
-    rf"(?:[\s*_`\"'({{\[~≈:]|\\[(\[{{,;:! ]|\\(?:boxed|fbox|text|mathrm|mathbf|textbf|displaystyle|left|approx)(?![a-zA-Z])|{_MONEY})*+"
+    rf"(?:[\s*_`\"'({{\[~≈:]|\\[(\[{{,;:! ]|{_COMMANDS}|{_MONEY})*+"
     rf"(?P<sign>[-–+]|minus |negative )?+(?:[ (]|{_MONEY})*+(?P<second>[-–])?+"
 )
 """What may stand before a number that is all of an answer."""
@@ -51,13 +51,13 @@ _ARITHMETIC = re.compile(r"(?:[-+*/().^{}\s0-9]|\\(?:d?frac|times|cdot|div|sqrt|
 _UNITS = re.compile(r"\\text(?:bf|rm|it)?\{[^{}]*+\}|\^ ?(?:\{ ?(?:\\circ|[23]) ?\}|\\circ|[23])|[²³]")
 _NAMED = re.compile(
     r"\banswer\b[*_\"'`]*+(?: to (?:the|this|your) (?:problem|question))?(?: in [a-z]{1,12})?[*_]*+"
-    r"(?:\s{0,3}(?:[:=]|\b(?:is|was|will be|would be|should be|must be|equals|comes (?:out )?to)\b|\\[a-zA-Z]{4,8}\{(?:is|:) ?\})[*_]*+)+"
+    r"(?:\s{0,3}(?:[:=]|\b(?:is|was|(?:will|would|should|must) be|equals|comes (?:out )?to)\b|\\[a-z]{4,8}\{(?:is|:) ?\})[*_]*+)+"
     r"|\bfinal answer[*_]*+\s*+\n|(?:\A|\n)[ \t*_]*+A[*_]*+:",
     re.IGNORECASE,
 )
 _SAID = re.compile(
-    r"[\s:]*+(?:therefore|thus|hence|so|then|simply|just|only|exactly|about|approximately|roughly|around|equal to|a total of|indeed|now)?,?"
-    r"(?: (?:simply|just|only|exactly|about|approximately|roughly|around|equal to|a total of))?",
+    r"[\s:]*+(?:(?:therefore|thus|hence|so|then|indeed|now|simply|just|only|exactly|about|approximately|roughly|around|equal to"
+    r"|a total of)\b,?\s{0,3}){0,3}",
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"[.!?][*_)\"'$]*+(?=\s|\Z)|\n")
@@ -145,15 +145,12 @@ def _in_box(box: str) -> str | None:
 
 
 def _named(text: str) -> _Found | None:
-    """The number that the last "the answer is" names; of an equation the right side. None where no number follows at once."""
-    last = None
-    for last in _NAMED.finditer(text):
-        pass
-    if last is None:
-        return None
-    begin = said.end() if (said := _SAID.match(text, last.end())) else last.end()
-    found = _whole(text[begin : begin + 400].lstrip(), sentence=True)
-    return found if found and found.value is not None else None
+    """The number that the last "the answer is" names that a number follows at once; of an equation the right side."""
+    for named in reversed([*_NAMED.finditer(text)]):
+        begin = said.end() if (said := _SAID.match(text, named.end())) else named.end()
+        if (found := _whole(text[begin : begin + 400].lstrip(), sentence=True)) is not None and found.value is not None:
+            return found
+    return None
 
 
 def _whole(text: str, sentence: bool = False) -> _Found | None:

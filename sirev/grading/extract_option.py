@@ -16,19 +16,23 @@ _CLOSE = r"[\s*_\"'`)\]}$>]|\\[)\]},;: ]"
 _LETTER = re.compile(rf"(?P<open>{_OPEN}*+)(?P<letter>[A-Ea-e])(?![\w#]|['’]\w|[-–][^\W\d_]|[+&/](?!\s|[A-Ea-e]\b)|\.[a-zA-Z]\b)")
 _ALONE = re.compile(rf"{_OPEN}*+[A-Ea-e](?:{_CLOSE}|[.:,;!])*+\Z")
 _MORE = re.compile(
-    rf"(?:{_CLOSE})*+(?:[,/&;+|]|\b(?:or|and|to)\b)(?:\s|\b(?:or|and|maybe|perhaps|possibly|even|either|also|option|choice)\b|{_OPEN})*+"
+    rf"(?:{_CLOSE})*+(?:[,/&;+|]|\b(?:or|and|to)\b)"
+    rf"(?:\s|\b(?:or|and|maybe|perhaps|possibly|even|either|also|option|choice)\b|{_OPEN})*+"
     r"(?P<letter>[A-Ea-e])(?![\w'’]|[-–][^\W\d_])",
     re.IGNORECASE,
 )
+"""What names a second option after a first."""
 _ARTICLE = re.compile(
-    r"[ \t]+(?!(?:or|and|is|was|because|since|as|for|by|due|with|but|seems|would|being|which|i\.e|it|they|this|that|the|fits|makes)\b)"
-    r"[a-z]"
+    r"[ \t]+(?!(?:or|and|is|was|because|since|as|for|by|due|with|but|seems|would|being|which|i\.e|it|they|this|that|the|fits"
+    r"|makes)\b)[a-z]"
 )
 _FILLER = re.compile(
-    rf"(?:{_OPEN}|\bi (?:think|believe|choose|pick|select|would say)\b|\b(?:the|my|is|it|it's|its|that|this|would|will|must|should|be|best|correct|right|final|most|likely|probably|clearly"
-    r"|therefore|thus|hence|so|definitely|certainly|option|options|choice|letter|answer|number|simply|indeed|therefore,)\b,?)*+",
+    rf"(?:{_OPEN}|\bi (?:think|believe|choose|pick|select|would say)\b|\b(?:the|my|is|it|it's|its|that|this|would|will|must"
+    r"|should|be|best|correct|right|final|most|likely|probably|clearly|therefore|thus|hence|so|definitely|certainly"
+    r"|options?|choice|letter|answer|number|simply|indeed)\b,?)*+",
     re.IGNORECASE,
 )
+"""What may stand between "the answer is" and the option."""
 _ANSWER = re.compile(
     r"\banswers?\b[*_\"'`#]*+(?:\s++(?:to|for) (?:the|this|your) (?:problem|question|above))?(?:\s++choice)?[*_\"'`]*+\s*+"
     r"(?:[:=]|\b(?:is|was|would be|will be|should be|must be)\b(?!n't|\s++(?:not|in|also|found|based|given|clear|obvious|wrong"
@@ -45,13 +49,16 @@ _SAID = re.compile(
     re.IGNORECASE,
 )
 _IS_RIGHT = re.compile(
-    r"(?:\A|[\n.,:;(*!?]\s*+|\b(?:so|thus|hence|therefore|option|choice|that|conclude|think|believe|and)\s++)[(\[*_\"'`]*+"
-    r"(?P<letter>[A-E])(?![\w'’-])[)\]*_\"'`.:]*+\s++(?:is|must be|would be|seems)\s++(?:clearly\s++|therefore\s++|thus\s++)?"
-    r"(?:the\s++)?(?:only\s++)?(?:answer\b|(?:correct|right|best|most \w{1,15})[*_]*+(?=\s*+(?:[.,;!)\n]|\Z|(?:answer|option|choice|because|since|here)\b)))",
-    re.IGNORECASE,
+    r"(?:\A|[\n.,:;(*!?]\s{0,3}+|\b(?i:so|thus|hence|therefore|option|choice|that|conclude|think|believe|and)\s{1,3}+)[(\[*_\"'`]{0,4}+"
+    r"(?P<letter>[A-E])(?![\w'’-])[)\]*_\"'`.:]{0,4}+\s{1,3}+(?:is|must be|would be|seems)\s{1,3}+"
+    r"(?:(?:clearly|therefore|thus)\s{1,3}+)?"
+    r"(?:the\s{1,3}+)?(?:only\s{1,3}+)?(?:answer\b|(?:correct|right|best|most \w{1,15})[*_]{0,4}+"
+    r"(?=\s{0,3}(?:[.,;!)\n]|\Z|(?:answer|option|choice|because|since|here)\b)))"
 )
-_OPTION = re.compile(r"\b(?:option|choice)\s[(\[*_\"'`]*+(?P<letter>[A-Ea-e])(?![\w'’-])", re.IGNORECASE)
-_DENIED = re.compile(r"[)\]*_\"'`.:]*+\s(?:is|are|was|can|does|would|seems|and)\b[^.\n]{0,40}?(?:not\b|n't|wrong|incorrect|unlikely|false)")
+_OPTION = re.compile(r"\b(?:option|choice)\s[(\[*_\"'`]{0,4}+(?P<letter>[A-Ea-e])(?![\w'’-])", re.IGNORECASE)
+_DENIED = re.compile(
+    r"[)\]*_\"'`.:]*+\s(?:is|are|was|can|does|would|seems|and)\b[^.\n]{0,40}?(?:not\b|n't|wrong|incorrect|unlikely|false)"
+)
 _LINE = re.compile(r"[ \t*_\"'`(\[]*+(?P<letter>[A-Ea-e])[*_\"'`]*+(?:[.):\]]|\Z)")
 _SENTENCE = re.compile(r"[.!?](?=\s+[A-Z]|\s*\Z)|\n")
 _SHOWN = re.compile(r"[ \t]*\(?([A-E])[.):][ \t]+(\S[^\n]*)")

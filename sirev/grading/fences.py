@@ -1,7 +1,7 @@
 """Fenced blocks of Markdown, by the rules of CommonMark 0.31, section 4.5, and by what models make of them.
 
-A library's parser would read the rest of a text as Markdown too, in which a comment of Python is a heading; of a text that is half a
-program only the fences mean anything.
+A library's parser would read the rest of a text as Markdown too, in which a comment of Python is a heading; of a text that is
+half a program only the fences mean anything.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 # Before a fence: blanks, marks of quotations and list items. More blanks than CommonMark's three are an item of an item.
-_FENCE = re.compile(r"(?P<lead>[ \t]*+(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]++|>[ \t]?+)*+)(?P<marks>`{3,}+(?=[^`]*\Z)|~{3,}+)(?P<info>.*)")
+_LEAD = r"[ \t]*+(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]++|>[ \t]?+)*+"
+_FENCE = re.compile(rf"(?P<lead>{_LEAD})(?P<marks>`{{3,}}+(?=[^`]*\Z)|~{{3,}}+)(?P<info>.*)")
 _WORD = re.compile(r"[{.\s]*+([\w.+#-]*+)")
 _AFTER_PROSE = re.compile(r"(?P<marks>`{3,}+)[ \t]*+(?P<info>py\w{0,20})[ \t]*+\Z", re.IGNORECASE)
 _PYTHON = re.compile(r"(?:i?py|.*\.py\Z)", re.IGNORECASE)

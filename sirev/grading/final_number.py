@@ -20,4 +20,4 @@ def grade_final_number(text: str, gold: str) -> Grade:
         return grade_because("no answer found", None)
     sign, digits, places, _ = found[-1]
     answer = f"{'-' if sign else ''}{digits.replace(',', '')}{places}"
-    return grade_because("right" if canonical(answer) == canonical(gold.strip()) else "wrong", answer)
+    return grade_because("right" if canonical(answer) == canonical(gold.strip().replace(",", "")) else "wrong", answer)

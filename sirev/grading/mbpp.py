@@ -8,12 +8,13 @@ from typing import Any
 
 from sirev.errors import BadInput
 from sirev.grading.claims import AssertionClaim, claims
-from sirev.grading.grade import IN_PROCESS, RIGHT, Grade, grade_because
 from sirev.grading.extract_code import code
+from sirev.grading.grade import IN_PROCESS, RIGHT, Grade, grade_because
 from sirev.grading.graders import Settings
 from sirev.grading.program_tests import Tests, tests_of
 from sirev.grading.sandbox import SAYS, TIERS, Found, Limits, Outcome, Program, Tier, best_tier, run
 from sirev.grading.sandbox.reading import stable
+from sirev.grading.sandbox.values import Wrapped
 
 NO_CODE = "no code found"
 
@@ -92,7 +93,8 @@ def program_verdict(outcome: Outcome, tests: Sequence[AssertionClaim]) -> str:
         if not held:
             return f"failed assertion: {number}"
     if outcome.ended == "done":
-        return RIGHT if all(claim.decides is not None for claim in tests) else IN_PROCESS
+        outside = all(claim.decides is not None for claim in tests)
+        return IN_PROCESS if not outside or any(isinstance(one, Wrapped) for one in outcome.answers) else RIGHT
     at = len(outcome.answers)
     asserted = at < len(tests) and tests[at].decides is None and outcome.detail.startswith("AssertionError")
     if outcome.ended == "exception" and asserted:

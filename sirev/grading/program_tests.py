@@ -12,6 +12,9 @@ from sirev.grading.extract_code import code
 from sirev.grading.python_source import bound_within, parsed, read_by
 from sirev.grading.sandbox.inside import PRELUDE
 
+_LONGEST = 10_000_000
+"""Characters of a test: those of EvalPlus hold their inputs."""
+
 
 @dataclass(frozen=True)
 class Tests:
@@ -26,16 +29,17 @@ class Tests:
 
         Where all are Python's own, those that the tests call: MBPP 126 asks for a `sum`.
         """
-        trees = [source.tree for text in (self.setup, *self.tests) if (source := parsed(text)) is not None]
-        read, bound = read_by(trees), {name for tree in trees for name in bound_within(tree)}
+        sources = (parsed(text, longest=_LONGEST) for text in (self.setup, *self.tests))
+        trees = [source.tree for source in sources if source is not None]
+        read, bound = ({name for tree in trees for name in of(tree)} for of in (read_by, bound_within))
         if own := read - bound - _builtins() - _prelude():
             return frozenset(own)
-        called = {one.func.id for tree in trees for one in ast.walk(tree) if isinstance(one, ast.Call) and isinstance(one.func, ast.Name)}
-        return frozenset(called - bound)
+        calls = [one.func for tree in trees for one in ast.walk(tree) if isinstance(one, ast.Call)]
+        return frozenset({one.id for one in calls if isinstance(one, ast.Name)} - bound)
 
 
 def tests_of(gold: str) -> Tests:
-    """The tests that a problem's answer holds: JSON {"tests": ["assert ...", ...], "setup": "..."}. Raises BadInput for another."""
+    """The tests that a problem's answer holds: JSON {"tests": ["assert ...", ...], "setup": "..."}, else BadInput."""
     try:
         parts = json.loads(gold)
         tests = Tests(str(parts.get("setup", "")), tuple(map(str, parts["tests"])))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -42,25 +42,31 @@ class Source:
 
     @cached_property
     def needed(self) -> frozenset[str]:
-        """The names that it reads and nowhere binds, built-in ones apart."""
-        return read_by([self.tree]) - bound_within(self.tree) - _BUILTINS
+        """The names that it reads and does not define itself, built-in ones apart."""
+        free = {name for statement in self.tree.body for name in free_in(statement)}
+        return frozenset(free - self.defined - _BUILTINS)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """Its lines, numbered from 0."""
+        return self.text.split("\n")
 
     def lines_of(self, statement: ast.stmt) -> str:
         """The lines of a statement, its decorators included."""
-        return "\n".join(self.text.split("\n")[first_line(statement) - 1 : statement.end_lineno])
+        return "\n".join(self.lines[first_line(statement) - 1 : statement.end_lineno])
 
 
-def parsed(text: str) -> Source | None:
+def parsed(text: str, longest: int = LONGEST) -> Source | None:
     """A text as Python; None where it is none, or too long a one."""
     try:
-        return parse(text)
+        return parse(text, longest)
     except SyntaxError:
         return None
 
 
-def parse(text: str) -> Source:
+def parse(text: str, longest: int = LONGEST) -> Source:
     """A text as Python. Raises SyntaxError, also for what Python itself can't take apart."""
-    if len(text) > LONGEST:
+    if len(text) > longest:
         raise SyntaxError("too long")
     try:
         with warnings.catch_warnings():
@@ -88,8 +94,8 @@ def bound_by(statement: ast.stmt) -> Iterator[str]:
 
 
 def bound_within(tree: ast.AST) -> set[str]:
-    """All names that are bound anywhere in a tree, arguments included."""
-    found: set[str] = set()
+    """All names that are bound anywhere in a tree, arguments included, but for those that it declares global."""
+    found, shared = set[str](), set[str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             found.add(node.id)
@@ -101,19 +107,31 @@ def bound_within(tree: ast.AST) -> set[str]:
             found |= {one.asname or one.name.partition(".")[0] for one in node.names}
         elif isinstance(node, ast.ExceptHandler) and node.name:
             found.add(node.name)
+        elif isinstance(node, ast.Global):
+            shared.update(node.names)
+    return found - shared
+
+
+def read_by(node: ast.AST) -> set[str]:
+    """All names that are read in a tree, or declared global."""
+    found = set[str]()
+    for one in ast.walk(node):
+        if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load):
+            found.add(one.id)
+        elif isinstance(one, ast.Global):
+            found.update(one.names)
     return found
 
 
-def read_by(nodes: Collection[ast.AST]) -> set[str]:
-    """All names that are read in trees."""
-    return {
-        one.id for node in nodes for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)
-    }
+def free_in(statement: ast.stmt) -> set[str]:
+    """The names that a statement reads of what is around it; a function's arguments and variables are its own."""
+    read = read_by(statement)
+    return read - bound_within(statement) if isinstance(statement, _DEFINITIONS) else read
 
 
 def first_line(statement: ast.stmt) -> int:
     """The line that a statement begins on, from 1; that of its first decorator, if it has one."""
-    decorators = getattr(statement, "decorator_list", [])
+    decorators = statement.decorator_list if isinstance(statement, _DEFINITIONS) else []
     return min([statement.lineno, *(one.lineno for one in decorators)])
 
 
@@ -127,29 +145,29 @@ def without_trials(source: Source, names: Collection[str]) -> str:
     dropped = {i for i, one in enumerate(body) if _is_idle(one)}
     doubtful = [i for i, one in enumerate(body) if i > last and i not in dropped and (_tries(one, names) or _only_binds(one))]
     kept = set(range(len(body))) - dropped - set(doubtful)
-    read = read_by([body[i] for i in kept]) | set(names)
+    read = {name for i in kept for name in free_in(body[i])} | set(names)
     for i in reversed(doubtful):
         if read.isdisjoint(bound_by(body[i])):
             dropped.add(i)
         else:
-            read |= read_by([body[i]])
-    return _without_lines(source, [one for i, one in enumerate(body) if i in dropped], [one for i, one in enumerate(body) if i not in dropped])
-
-
-def _without_lines(source: Source, dropped: Sequence[ast.stmt], kept: Sequence[ast.stmt]) -> str:
-    """The text without the lines of some statements, but for lines that they share with others."""
+            read |= free_in(body[i])
     if not dropped:
         return source.text
-    shared = {line for one in kept for line in range(first_line(one), (one.end_lineno or one.lineno) + 1)}
-    gone = {line for one in dropped for line in range(first_line(one), (one.end_lineno or one.lineno) + 1)} - shared
-    return "\n".join(line for number, line in enumerate(source.text.split("\n"), 1) if number not in gone)
+    gone = _line_numbers(body[i] for i in dropped) - _line_numbers(one for i, one in enumerate(body) if i not in dropped)
+    return "\n".join(line for number, line in enumerate(source.lines, 1) if number not in gone)
+
+
+def _line_numbers(statements: Iterable[ast.stmt]) -> set[int]:
+    return {line for one in statements for line in range(first_line(one), (one.end_lineno or one.lineno) + 1)}
 
 
 def _is_idle(statement: ast.stmt) -> bool:
     """True for a statement that does nothing, or only fails for a name that there is not. A text, as of a docstring, may stay."""
     if isinstance(statement, ast.AnnAssign):
         return statement.value is None
-    if not isinstance(statement, ast.Expr) or (isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str)):
+    if not isinstance(statement, ast.Expr):
+        return False
+    if isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str):
         return False
     effects = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
     return not any(isinstance(one, effects) for one in ast.walk(statement))
@@ -181,7 +199,9 @@ def _is_local(statement: ast.stmt, names: Collection[str]) -> bool:
     """True for an assignment to names that are not asked for, and for what does nothing."""
     if isinstance(statement, ast.Pass | ast.Break | ast.Continue) or _is_idle(statement):
         return True
-    return isinstance(statement, ast.Assign) and all(isinstance(one, ast.Name) and one.id not in names for one in statement.targets)
+    return isinstance(statement, ast.Assign) and all(
+        isinstance(one, ast.Name) and one.id not in names for one in statement.targets
+    )
 
 
 def _only_binds(statement: ast.stmt) -> bool:
