@@ -19,7 +19,7 @@ _LONGEST = 60
 """Characters of a fraction or a power that are still worked out: long integers take quadratic time."""
 
 # Between thousands: a comma, LaTeX's commas and narrow blanks, an apostrophe, a blank of any width.
-_BETWEEN = r"(?:\{,\}|,?\\[,!:; ]|[,'’  \u2009\u202f])"
+_BETWEEN = r"(?:\{,\}|,?\\[,!:; ]|[,'’ \u00a0\u2009\u202f])"
 _GROUPS = rf"[0-9]{{1,3}}(?:{_BETWEEN}[0-9]{{3}})++|[0-9]{{1,2}}(?:,[0-9]{{2}}(?=,))++,[0-9]{{3}}"
 _DECIMAL = rf"(?:(?:{_GROUPS}|[0-9]++)(?![0-9])(?:\.[0-9]++)?|\.[0-9]++)"
 _NUMBER = re.compile(
@@ -52,7 +52,7 @@ _UNITS = re.compile(r"\\text(?:bf|rm|it)?\{[^{}]*+\}|\^ ?(?:\{ ?(?:\\circ|[23]) 
 _NAMED = re.compile(
     r"\banswer\b[*_\"'`]*+(?: to (?:the|this|your) (?:problem|question))?(?: in [a-z]{1,12})?[*_]*+"
     r"(?:\s{0,3}(?:[:=]|\b(?:is|was|(?:will|would|should|must) be|equals|comes (?:out )?to)\b|\\[a-z]{4,8}\{(?:is|:) ?\})[*_]*+)+"
-    r"|\bfinal answer[*_]*+\s*+\n|(?:\A|\n)[ \t*_]*+A[*_]*+:",
+    r"|\bfinal answer[*_]*+[ \t]*+\n|(?:\A|\n)[ \t*_]*+A[*_]*+:",
     re.IGNORECASE,
 )
 _SAID = re.compile(
