@@ -27,8 +27,8 @@ _STATEMENT = re.compile(
 )
 _PROSE = re.compile(r"(?:[ \t]*(?:[-*>]+ +|\d+[.)] +))?[*_]*[^\W\d_][\w'-]*(?:[,.!?:;]? +[*_`'\"(]*\w|[:.!?]+[*_]*\s*$)")
 _TAGS = "code|answer|solution|python|program"
-_BEGINS = re.compile(rf"^[ \t]*+(?:\[(?:BEGIN|PYTHON|CODE)\]|<(?:{_TAGS})>)[ \t]*+\n?", re.IGNORECASE | re.MULTILINE)
-_ENDS = re.compile(rf"(?:\[(?:DONE|END|/PYTHON|/CODE)\]|</(?:{_TAGS})>)[ \t]*+$", re.IGNORECASE | re.MULTILINE)
+_BEGINS = re.compile(rf"^[ \t]*+(?:\[(?:BEGIN|PYTHON|CODE)\]|<(?:{_TAGS})>)[ \t]*+\n?", re.MULTILINE)
+_ENDS = re.compile(rf"(?:^|(?<=[ \t]))(?:\[(?:DONE|/PYTHON|/CODE)\]|</(?:{_TAGS})>)[ \t]*+$", re.MULTILINE)
 _GOES_ON = re.compile(r"[\s)\]}#]|(?:else|elif|except|finally)\b")
 _PROMPT = re.compile(r"\A(?:>>>|\.\.\.)(?: |\Z)")
 
@@ -128,6 +128,8 @@ def _in_pieces(lines: Sequence[str], names: Collection[str]) -> Iterator[str]:
     A piece begins at a line that is not indented. Pieces that are no Python are left out; once the names are defined, the first
     of them is the end, since what comes after it is another text.
     """
+    yield "\n".join(lines).strip("\n")
+    yield _without_prose(lines)
     whole = textwrap.dedent("\n".join(lines)).strip("\n").split("\n")
     whole[0] = whole[0].lstrip()
     yield _without_prose(whole)
@@ -140,7 +142,7 @@ def _in_pieces(lines: Sequence[str], names: Collection[str]) -> Iterator[str]:
             defined |= source.defined
         elif (defined.intersection(names)) if names else any(one.defines_something for one in kept):
             break
-    yield "\n".join([*(source.text for source in kept), ""])
+    yield "\n".join(source.text for source in kept).strip("\n")
 
 
 def _pieces(lines: Sequence[str]) -> Iterator[str]:

@@ -67,8 +67,11 @@ def run(parameters: MeasureParameters, inputs: Mapping[str, Artifact], context: 
         if ("scores" in inputs)
         else {}
     )
+    # Reading programs takes half a millisecond each, and only what compares them needs them.
+    reads = kind.name == "code" and family.costly
+    golds = {name: str(problem.get("answer") or "") for name, problem in given.items()} if reads else {}
     drawn = [
-        (problem, [_draw(*row, given[problem]["answer"], kind, scores) for row in of_problem])
+        (problem, [_draw(*row, golds.get(problem), kind, scores) for row in of_problem])
         for problem, of_problem in groupby(rows, key=lambda row: str(row[0]["problem_id"]))
     ]
     work = _spread if family.costly and len(rows) >= SPREAD_FROM else _measured
@@ -80,11 +83,11 @@ def run(parameters: MeasureParameters, inputs: Mapping[str, Artifact], context: 
 def _draw(
     completion: Mapping[str, Any],
     grade: Mapping[str, Any],
-    gold: str,
+    gold: str | None,
     kind: AnswerType,
     scores: Mapping[tuple[str, int], tuple[int, float]],
 ) -> Draw:
-    """A completion, its grade and its score where it has one, as families read them."""
+    """A completion, its grade and its score where it has one, as families read them; its program, by `gold`, if that is given."""
     return Draw(
         text=completion["text"],
         draw=completion["draw"],
@@ -94,7 +97,7 @@ def _draw(
         in_process=grade["reason"] == IN_PROCESS,
         unanswered=grade["reason"] in UNANSWERED,
         ballot=ballot(grade["correct"], grade["answer"]) if kind.can_vote else None,
-        program=graded_program(completion["text"], gold) or "" if kind.name == "code" else "",
+        program=(graded_program(completion["text"], gold) or "") if gold is not None else "",
         score=scores.get((completion["problem_id"], completion["draw"])),
     )
 
