@@ -16,7 +16,7 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
 _ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
 _BUILTINS = frozenset(dir(builtins))
-_SHOWS = frozenset({"print", "pprint", "display", "main"})
+_SHOWS = frozenset({"print", "pprint", "display"})
 _RUNS_TESTS = ("test", "run_test", "check_", "unittest.main", "doctest.", "pytest.main")
 
 
@@ -138,17 +138,22 @@ def first_line(statement: ast.stmt) -> int:
 def without_trials(source: Source, names: Collection[str]) -> str:
     """The text without what follows the definitions of `names` only to try them out: assertions, prints, tests, their variables.
 
-    Statements without any effect, as words of prose are, are left out wherever they stand. What the definitions read stays.
+    Statements without any effect, as words of prose are, are left out wherever they stand. What the definitions read stays, and
+    so does what asks for input: that is no test.
     """
     body = source.tree.body
     last = max((i for i, one in enumerate(body) if not set(names).isdisjoint(bound_by(one))), default=len(body))
     dropped = {i for i, one in enumerate(body) if _is_idle(one)}
-    doubtful = [i for i, one in enumerate(body) if i > last and i not in dropped and (_tries(one, names) or _only_binds(one))]
+    after = [(i, one) for i, one in enumerate(body) if i > last and i not in dropped and not _asks(one)]
+    doubtful = [i for i, one in after if _tries(one, names) or _only_binds(one)]
     kept = set(range(len(body))) - dropped - set(doubtful)
     read = {name for i in kept for name in free_in(body[i])} | set(names)
+    tried: set[str] = set()  # what is only read by what is left out
     for i in reversed(doubtful):
-        if read.isdisjoint(bound_by(body[i])):
+        bound = set(bound_by(body[i]))
+        if read.isdisjoint(bound) and not (_only_binds(body[i]) and tried.isdisjoint(bound)):
             dropped.add(i)
+            tried |= free_in(body[i])
         else:
             read |= free_in(body[i])
     if not dropped:
@@ -159,6 +164,14 @@ def without_trials(source: Source, names: Collection[str]) -> str:
 
 def _line_numbers(statements: Iterable[ast.stmt]) -> set[int]:
     return {line for one in statements for line in range(first_line(one), (one.end_lineno or one.lineno) + 1)}
+
+
+def _asks(statement: ast.stmt) -> bool:
+    """True for a statement that reads input."""
+    for one in ast.walk(statement):
+        if (isinstance(one, ast.Name) and one.id == "input") or (isinstance(one, ast.Attribute) and one.attr == "stdin"):
+            return not isinstance(statement, _DEFINITIONS)
+    return False
 
 
 def _is_idle(statement: ast.stmt) -> bool:

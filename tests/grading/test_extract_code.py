@@ -244,12 +244,12 @@ def test_prose_after_bare_code_is_left_out(after: str) -> None:
     "tests",
     [
         "assert f(1) == 3",
-        "print(f(input()))",
-        "n = int(input())\nprint(f(n))",
+        "print(f('x'))",
+        "result = f(1)\nprint(result + 'x')",
         "for x, y in [(1, 3)]:\n    assert f(x) == y",
         "def test_f():\n    assert f(1) == 3\n\ntest_f()",
         "import no_such_test_library\n\nclass TestF(no_such_test_library.Case):\n    pass",
-        "def main():\n    print(f(int(input())))\n\nmain()",
+        "if __name__ == '__main__':\n    assert f(1) == 3",
         "f('x')",
         "assert f(1) ==",
     ],
@@ -272,6 +272,13 @@ def test_what_only_tries_the_solution_out_is_not_graded(tests: str) -> None:
 )
 def test_what_the_solution_needs_of_what_follows_it_stays(text: str) -> None:
     assert works(text)
+
+
+@pytest.mark.parametrize("rest", ["n = int(input())", "print(f(input()))", "f(int(sys.stdin.readline()))"])
+def test_a_program_that_asks_for_input_stays_one(rest: str) -> None:
+    found = code(f"{F}\n{rest}\n", {"f"})
+    assert found is not None
+    assert rest in found
 
 
 @pytest.mark.parametrize(
