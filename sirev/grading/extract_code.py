@@ -17,6 +17,8 @@ from sirev.grading.python_source import Source, bound_by, free_in, parse, parsed
 _LONGEST_PIECE = 8
 """Pieces of a text that are tried together, where one alone is no Python."""
 _MOST_PIECES = 1000
+_MOST_BROKEN = 50
+"""Blocks that don't parse and are tried longer or shorter."""
 _EXTENDED = 3
 """Blocks that may really be within a program's strings."""
 
@@ -29,6 +31,20 @@ _PROSE = re.compile(r"(?:[ \t]*(?:[-*>]+ +|\d+[.)] +))?[*_]*[^\W\d_][\w'-]*(?:[,
 _TAGS = "code|answer|solution|python|program"
 _BEGINS = re.compile(rf"^[ \t]*+(?:\[(?:BEGIN|PYTHON|CODE)\]|<(?:{_TAGS})>)[ \t]*+\n?", re.MULTILINE)
 _ENDS = re.compile(rf"(?:^|(?<=[ \t]))(?:\[(?:DONE|/PYTHON|/CODE)\]|</(?:{_TAGS})>)[ \t]*+$", re.MULTILINE)
+_ODD = {
+    0xA0: " ",
+    0x2009: " ",
+    0x202F: " ",
+    0x3000: " ",
+    0x200B: None,
+    0x2060: None,
+    0xFEFF: None,
+    0x201C: '"',
+    0x201D: '"',
+    0x2018: "'",
+    0x2019: "'",
+}
+"""Blanks and quotation marks of typography, which are no Python."""
 _GOES_ON = re.compile(r"[\s)\]}#]|(?:else|elif|except|finally)\b")
 _PROMPT = re.compile(r"\A(?:>>>|\.\.\.)(?: |\Z)")
 
@@ -48,6 +64,7 @@ def code(text: str, names: Collection[str] = ()) -> str | None:
     versions = [*_between_marks(said), said]
     if len(said) < len(whole) and whole.startswith(said):  # what was taken for a token may be a word of the program
         versions.append(whole)
+    versions += [plain] if (plain := said.translate(_ODD)) != said else []
     for version in versions:
         if (found := _program(version.split("\n"), names)) is not None:
             return found
@@ -89,11 +106,12 @@ def _chosen(lines: Sequence[str], found: Sequence[Block], names: Collection[str]
         if fitting := [source for block in those if (source := sources[block]) is not None and _fits(source, names)]:
             best = max(reversed(fitting), key=lambda source: len(source.defined.intersection(names)))
             return _finished(best, others, names)
-    for number, block in reversed([*enumerate(found)]):
-        if block.may_be_python and sources[block] is None:
-            for texts in (_extended(lines, found[number : number + _EXTENDED + 1]), _in_pieces(block.content.split("\n"), names)):
-                if made := _fitting(texts, names):
-                    return _finished(made[0], others, names)
+    broken = [number for number, block in enumerate(found) if block.may_be_python and sources[block] is None]
+    for number in reversed(broken[-_MOST_BROKEN:]):
+        near = found[number : number + _EXTENDED + 1]
+        for texts in (_extended(lines, near), _in_pieces(near[0].content.split("\n"), names)):
+            if made := _fitting(texts, names):
+                return _finished(made[0], others, names)
     return None
 
 

@@ -9,8 +9,13 @@ from sirev.grading.grade import Grade, grade_because
 
 FINAL_NUMBER_VERSION = 2
 
-# Blanks end the number, as between the words of the embedded task, whatever comes after them.
-_FINAL = re.compile(r"####\s*([-−]?)([0-9]{1,3}(?:,[0-9]{3})++(?![0-9])|[0-9]++)(\.[0-9]++)?([:/^.,'eE+*–-][0-9]|\*\*[0-9])?")
+# The embedded task has its words apart by blanks, so a blank ends the number, but before a group of three digits or a fraction.
+_FINAL = re.compile(
+    r"####\s*(?:\*\*|\\?\$|\\\(|\\boxed\{)*+([-−–]?)(?:\\?\$)?"
+    r"([0-9]{1,3}(?:(?:,|\{,\}|,?\\[,!]|[ \u00a0\u2009\u202f])[0-9]{3})++(?![0-9])|[0-9]++)(\.[0-9]++)?"
+    r"([:^.,'eE+*–-][0-9]|\*\*[0-9]|\s?[/⁄]\s?[0-9]|\s[0-9]{1,9}[/⁄][0-9]|\s?(?:×|x|\\times|\\cdot)\s?[0-9]|\s(?:or|to)\s[0-9]"
+    r"|\s?(?:\\[dt]?frac|[½⅓⅔¼¾⅛²³]))?"
+)
 
 
 def grade_final_number(text: str, gold: str) -> Grade:
@@ -19,5 +24,5 @@ def grade_final_number(text: str, gold: str) -> Grade:
     if not found or found[-1][3]:
         return grade_because("no answer found", None)
     sign, digits, places, _ = found[-1]
-    answer = f"{'-' if sign else ''}{digits.replace(',', '')}{places}"
+    answer = f"{'-' if sign else ''}{re.sub('[^0-9]', '', digits)}{places}"
     return grade_because("right" if canonical(answer) == canonical(gold.strip().replace(",", "")) else "wrong", answer)

@@ -34,7 +34,10 @@ def test_the_number_after_the_last_mark_counts(text: str, correct: bool, reason:
     assert (verdict.correct, verdict.reason, verdict.answer) == (correct, reason, answer)
 
 
-@pytest.mark.parametrize("text", ["19/2", "19:30", "19-20", "19^2", "19.5.1", "19,5", "19e3", "19*2"])
+@pytest.mark.parametrize(
+    "text",
+    ["19/2", "19 / 2", "19 1/2", "19½", "19 or 20", "19 x 10^2", "19:30", "19-20", "19^2", "19.5.1", "19,5", "19e3", "19*2"],
+)
 def test_a_number_that_is_a_part_of_something_else_is_none(text: str) -> None:
     assert grade_final_number(f"#### {text}", "19").reason == "no answer found"
 
@@ -42,7 +45,16 @@ def test_a_number_that_is_a_part_of_something_else_is_none(text: str) -> None:
 def test_thousands_may_be_set_apart_in_answer_and_gold() -> None:
     assert grade_final_number("#### 1,234,567", "1234567").correct
     assert grade_final_number("#### 1234567", "1,234,567").correct
+    assert grade_final_number("#### 12{,}500", "12500").correct
+    assert grade_final_number("#### 12 500 pens", "12500").correct
+    assert not grade_final_number("#### 12 500 pens", "12").correct
+
+
+def test_signs_money_and_bold_may_stand_before_the_number() -> None:
     assert grade_final_number("#### −4", "-4").correct
+    assert grade_final_number("#### -$4", "-4").correct
+    assert grade_final_number("#### **4** pens", "4").correct
+    assert grade_final_number(r"#### \boxed{4}", "4").correct
 
 
 @given(st.lists(st.sampled_from(arithmetic.vocabulary()), max_size=12), st.integers(0, 99))
