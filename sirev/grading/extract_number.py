@@ -30,15 +30,15 @@ _NUMBER = re.compile(
 _OF_TEN = re.compile(r" ?(?:×|\\times|\\cdot|[*x]) ?10(?:\^|\*\*)(?:\{ ?(-?[0-9]{1,3}) ?\}|(-?[0-9]{1,3}))(?![0-9])")
 _OVER = re.compile(r"/(?=[0-9])| / (?=[0-9])|⁄(?=[0-9])")
 _JOINED = re.compile(
-    r"[:^/⁄+×÷*x–-](?=\{?\(?\$?[0-9])|(?=\.[0-9])|\*\*(?=[0-9])| ?(?:\\times|\\cdot|\\div|\\pm)(?![a-zA-Z]) ?"
-    r"| [/+×÷*x–-] (?=\(?\$?[0-9])| [-–+](?=\$?[0-9])|(?=[²³¹⁰⁴-⁹])|\^\{(?=[0-9])"
+    r"[:^/⁄+×÷*x–-]\{?\(?\$?(?=[0-9])|(?=\.[0-9]|[kKMB](?![a-zA-Z]))|\*\*(?=[0-9])| ?(?:\\times|\\cdot|\\div|\\pm)(?![a-zA-Z]) ?"
+    r"| [/+×÷*x–-] (?=\(?\$?[0-9])| [-–+](?=\$?[0-9])|(?=[²³¹⁰⁴-⁹])"
 )
 """What follows a number that is a part of something else: a clock, a date, a power, a range, a sum."""
 _IN_A_FRACTION = re.compile(r"(?:frac ?|\} ?)\{ ?\Z")
 _VULGAR = "½1/2 ⅓1/3 ⅔2/3 ¼1/4 ¾3/4 ⅕1/5 ⅖2/5 ⅗3/5 ⅘4/5 ⅙1/6 ⅚5/6 ⅛1/8 ⅜3/8 ⅝5/8 ⅞7/8"
 _PARTS = {entry[0]: Fraction(entry[1:]) for entry in _VULGAR.split()}
 _MONEY = r"(?:US|CA|AU|HK)?\\?[$€£¥₹]|(?:USD|EUR|GBP|Rs\.?|INR)(?= ?[0-9])"
-_SIGNED = re.compile(rf"(?:(?<![\w)\]}}%])[-–](?:{_MONEY})? ?|(?:{_MONEY})-)\Z")
+_SIGNED = re.compile(rf"(?:(?<![\w)\]}}%])[-–](?:{_MONEY})?|(?:{_MONEY})-|\bnegative )\Z")
 _COMMANDS = r"\\(?:boxed|fbox|text|mathrm|mathbf|textbf|displaystyle|left|approx)(?![a-zA-Z])"
 _BEFORE = re.compile(
     rf"(?:[\s*_`\"'({{\[~≈:]|\\[(\[{{,;:! ]|{_COMMANDS}|{_MONEY})*+"
@@ -60,6 +60,7 @@ _SAID = re.compile(
     r"|a total of)\b,?\s{0,3}){0,3}",
     re.IGNORECASE,
 )
+_ITEM = re.compile(r"\n[-–*•] ")
 _SENTENCE = re.compile(r"[.!?][*_)\"'$]*+(?=\s|\Z)|\n")
 
 
@@ -148,6 +149,7 @@ def _named(text: str) -> _Found | None:
     """The number that the last "the answer is" names that a number follows at once; of an equation the right side."""
     for named in reversed([*_NAMED.finditer(text)]):
         begin = said.end() if (said := _SAID.match(text, named.end())) else named.end()
+        begin = item.end() if (item := _ITEM.match(text, begin - 1)) else begin
         if (found := _whole(text[begin : begin + 400].lstrip(), sentence=True)) is not None and found.value is not None:
             return found
     return None
@@ -183,7 +185,7 @@ def _last(text: str) -> str | None:
     while (match := _NUMBER.search(text, at)) is not None:
         one = _at(text, match.start()) or _Found(None, match.end())
         at = max(one.end, match.start() + 1)
-        head = text[max(0, match.start() - 8) : match.start()]
+        head = text[max(0, match.start() - 10) : match.start()]
         if one.value is not None and not _IN_A_FRACTION.search(head):
             found = f"-{one.value}" if _SIGNED.search(head) else one.value
     return found

@@ -13,7 +13,9 @@ from sirev.grading.committed import before_next_problem, committed, plain_signs
 
 _OPEN = r"(?:[\s*_\"'`(\[{$<:=>–-]|\\(?:boxed|fbox|text|textbf|mathrm|mathbf|bf|rm|left)(?![a-zA-Z])|\\[(\[{,;: ])"
 _CLOSE = r"[\s*_\"'`)\]}$>]|\\[)\]},;: ]"
-_LETTER = re.compile(rf"(?P<open>{_OPEN}*+)(?P<letter>[A-Ea-e])(?![\w#]|['’]\w|[-–][^\W\d_]|[+&/](?!\s|[A-Ea-e]\b)|\.[a-zA-Z]\b)")
+_LETTER = re.compile(
+    rf"(?P<open>{_OPEN}*+)(?P<letter>[A-Ea-e])(?![^\W_]|[#=]|['’]\w|[-–][^\W\d_]|[+&/](?!\s|[A-Ea-e]\b)|\.[a-zA-Z]\b)"
+)
 _ALONE = re.compile(rf"{_OPEN}*+[A-Ea-e](?:{_CLOSE}|[.:,;!])*+\Z")
 _MORE = re.compile(
     rf"(?:{_CLOSE})*+(?:[,/&;+|]|\b(?:or|and|to)\b)"
@@ -34,9 +36,10 @@ _FILLER = re.compile(
 )
 """What may stand between "the answer is" and the option."""
 _ANSWER = re.compile(
-    r"\banswers?\b[*_\"'`#]*+(?:\s++(?:to|for) (?:the|this|your) (?:problem|question|above))?(?:\s++choice)?[*_\"'`]*+\s*+"
-    r"(?:[:=]|\b(?:is|was|would be|will be|should be|must be)\b(?!n't|\s++(?:not|in|also|found|based|given|clear|obvious|wrong"
+    r"(?<!/)\banswers?\b[*_\"'`#]*+(?:\s++(?:to|for) (?:the|this|your) (?:problem|question|above))?(?:\s++choice)?[*_\"'`]*+\s*+"
+    r"(?:[:=>]|\b(?:is|was|would be|will be|should be|must be)\b(?!n't|\s++(?:not|in|also|found|based|given|clear|obvious|wrong"
     r"|incorrect|supported|consistent|(?:correct|right)(?!\s++(?:option|choice|answer|letter)))\b)|->|→|[-–](?= ))"
+    r"|\b(?:ans|choice|option|selected|答案|答え)[*_]{0,3}[ \t]{0,3}:"
     r"|(?:\A|\n)[ \t*_#]*+(?:final |correct |the )*+answer[*_]*+[ \t]*+\n",
     re.IGNORECASE,
 )
@@ -44,7 +47,7 @@ _BOX = re.compile(r"\\(?:boxed|fbox)\s*+\{")
 _SAID = re.compile(
     r"\b(?:(?:correct|right|best|final|most \w{1,15})\s(?:option|choice|letter)\s(?:is|would be|must be|:)"
     r"|(?:i|we|i'd|we'd|i'll)\s(?:would\s|will\s|should\s)?(?:choose|pick|select|go with|chose|picked|selected|say)"
-    r"|(?:therefore|thus|hence|so)[,:]?\s(?:it is|it's|it must be|it should be|i choose|we choose)?"
+    r"|(?:therefore|thus|hence|so)[,:]?(?:\s(?:it is|it's|it must be|it should be|i choose|we choose))?"
     r"|(?:would|must|should) be|it is|it's)(?=[\s:])",
     re.IGNORECASE,
 )
@@ -173,4 +176,4 @@ def _whole(text: str, options: Mapping[str, str]) -> str | None:
     marked = _LINE.match(first)
     if marked is None or any(_LINE.match(line) for line in rest.split("\n")):
         return None
-    return marked["letter"].upper()
+    return _first(first) or None
