@@ -13,9 +13,7 @@ from sirev.grading.committed import before_next_problem, committed, plain_signs
 
 _OPEN = r"(?:[\s*_\"'`(\[{$<:=>–-]|\\(?:boxed|fbox|text|textbf|mathrm|mathbf|bf|rm|left)(?![a-zA-Z])|\\[(\[{,;: ])"
 _CLOSE = r"[\s*_\"'`)\]}$>]|\\[)\]},;: ]"
-_LETTER = re.compile(
-    rf"(?P<open>{_OPEN}*+)(?P<letter>[A-Ea-e])(?![^\W_]|[#=]|['’]\w|[-–][^\W\d_]|[+&/](?!\s|[A-Ea-e]\b)|\.[a-zA-Z]\b)"
-)
+_LETTER = re.compile(rf"{_OPEN}*+(?P<letter>[A-Ea-e])(?![^\W_]|[#=]|['’]\w|[-–][^\W\d_]|[+&/](?!\s|[A-Ea-e]\b)|\.[a-zA-Z]\b)")
 _ALONE = re.compile(rf"{_OPEN}*+[A-Ea-e](?:{_CLOSE}|[.:,;!])*+\Z")
 _MORE = re.compile(
     rf"(?:{_CLOSE})*+(?:[,/&;+|]|\b(?:or|and|to)\b)"
@@ -65,6 +63,7 @@ _DENIED = re.compile(
 _LINE = re.compile(r"[ \t*_\"'`(\[]*+(?P<letter>[A-Ea-e])[*_\"'`]*+(?:[.):\]]|\Z)")
 _SENTENCE = re.compile(r"[.!?](?=\s+[A-Z]|\s*\Z)|\n")
 _SHOWN = re.compile(r"[ \t]*\(?([A-E])[.):][ \t]+(\S[^\n]*)")
+_CLOSERS = tuple(")]}*`\"'$")
 _COMMAND = re.compile(r"\\[a-z]+")
 _LONGEST = 400
 """Characters of what is read after "the answer is"."""
@@ -127,8 +126,8 @@ def _first(said: str) -> str | None:
     found = _LETTER.match(said, begin)
     if found is None:
         return None
-    letter, opened = found["letter"], said[:begin].rstrip() + found["open"]
-    decorated = opened.rstrip().endswith(("(", "[", "{", "*", "`", '"', "'", "$"))
+    letter = found["letter"]
+    decorated = said[found.end() : found.end() + 1] in _CLOSERS
     if not decorated and letter in "aA" and _ARTICLE.match(said, found.end()):
         return None
     if letter.islower() and not decorated and not re.match(r"\s*+(?:[.):,;!*]|\Z|\n)", said[found.end() : found.end() + 80]):
