@@ -8,6 +8,7 @@ does not fit (two calls in one assertion, a statement that is no assertion) runs
 from __future__ import annotations
 
 import ast
+import copy
 import math
 import operator
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sirev.grading.sandbox import Question
+from sirev.grading.sandbox.values import Wrapped
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{f.__name__: f for f in (set, frozenset, list, tuple, dict, sorted, len, sum, min, max, int, float, bool, round, abs)},
@@ -45,9 +47,13 @@ class AssertionClaim:
     decides: ast.expr | None = None
     asked: ast.Call | None = None
     """The part of `decides` that stands for the value."""
+    wrapping: ast.expr | None = None
+    """The part that stands for a `Wrapped`, what the question's `wrapped` made of a value that can't leave."""
 
     def holds(self, value: Any) -> bool:
         """Whether the test holds for the program's value. Raises what the assertion would raise, a TypeError say."""
+        if isinstance(value, Wrapped):
+            return self.decides is None or bool(_evaluate(self.decides, self.wrapping, value.value))
         return self.decides is None or bool(_evaluate(self.decides, self.asked, value))
 
 
@@ -69,7 +75,45 @@ def _claim(test: str) -> AssertionClaim:
         return inside
     # Of a built-in on literals the test itself may be the owner, as of `set([1, 2])`, or the program, as of its own `sum(1, 2)`.
     asked = calls or builtins
-    return AssertionClaim(Question("value", ast.unparse(asked[0])), statement.test, asked[0]) if len(asked) == 1 else inside
+    if len(asked) != 1:
+        return inside
+    wrapping, wrapped = _wrapping(statement.test, asked[0])
+    return AssertionClaim(Question("value", ast.unparse(asked[0]), wrapped), statement.test, asked[0], wrapping)
+
+
+def _wrapping(test: ast.expr, asked: ast.Call) -> tuple[ast.expr | None, str]:
+    """What of a test is made inside of a value that can't leave: the part, and its source with `value` in the call's place.
+
+    It is what functions of the value alone around the call return, such as `len`; else the truth of the value, where nothing else
+    is asked; else a comparison that holds of what is unlike. It never says what a value should equal: a program could read it.
+    """
+    parents = {child: node for node in ast.walk(test) for child in ast.iter_child_nodes(node)}
+    part: ast.expr = asked
+    while isinstance(around := parents.get(part), ast.Call) and around.args == [part] and not around.keywords:
+        part = around
+    match test:
+        case _ if part is not asked:
+            return part, _with_value(part, asked)
+        case ast.UnaryOp(op=ast.Not(), operand=operand) if operand is asked:
+            return asked, "bool(value)"
+        case ast.UnaryOp(op=ast.Not(), operand=ast.Compare(ops=[ast.Eq() | ast.In()])):
+            return test, _with_value(test, asked)
+        case ast.Compare(ops=[ast.NotEq() | ast.NotIn()]):
+            return test, _with_value(test, asked)
+    return (asked, "bool(value)") if test is asked else (None, "")
+
+
+def _with_value(part: ast.expr, asked: ast.Call) -> str:
+    """The source of a part of a test, with `value` in place of the call."""
+    copies: dict[int, Any] = {}
+    copied = copy.deepcopy(part, copies)
+    call = copies[id(asked)]
+
+    class Replaced(ast.NodeTransformer):
+        def visit_Call(self, node: ast.Call) -> ast.AST:
+            return ast.Name("value", ast.Load()) if node is call else self.generic_visit(node)
+
+    return ast.unparse(Replaced().visit(copied))
 
 
 def _fits(node: ast.expr, calls: list[ast.Call], builtins: list[ast.Call]) -> bool:
@@ -107,7 +151,7 @@ def _is_one_of_a_kind(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and any(node.value is one for one in _SINGLETONS)
 
 
-def _evaluate(node: ast.expr, asked: ast.Call | None, value: Any) -> Any:
+def _evaluate(node: ast.expr, asked: ast.expr | None, value: Any) -> Any:
     if node is asked:
         return value
     match node:

@@ -6,10 +6,11 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sirev.grading import extract, final_number
+from sirev.grading import extract, extract_number, extract_option, final_number
 from sirev.grading.grade import Grade, grade_because
 from sirev.grading.graders import GRADERS, OWN, Settings
 from sirev.processes.requests import Emit, Progress, Warned
@@ -44,6 +45,13 @@ class Graded:
         return cls([Grade(*one) for one in data["grades"]], data["summary"], data["details"])
 
 
+def gold_of(grader: str, problem: Mapping[str, Any]) -> str:
+    """The gold answer of a problem as a grader takes it: where options are graded, with their words as the prompt lists them."""
+    answer = str(problem["answer"])
+    options = extract_option.shown_options(str(problem.get("prompt") or "")) if grader == "letter" else {}
+    return json.dumps({"letter": answer, "options": options}, ensure_ascii=False) if options else answer
+
+
 def grade_light(grader: str, pairs: Sequence[tuple[str, str]]) -> Graded:
     """Grade (completion, gold) pairs by a grader that is not heavy: it costs a microsecond an answer."""
     return Graded([_LIGHT[grader](text, gold) for text, gold in pairs])
@@ -53,7 +61,8 @@ def grade_all(grader: str, pairs: Sequence[tuple[str, str]], settings: Settings,
     """Grade (completion, gold) pairs, in order.
 
     `settings` are read by heavy graders alone; `workers` is how many are judged at a time. Golds: `math` takes the content
-    of the gold \\boxed{}, `mbpp` JSON with "tests" and "setup", the others the bare answer. Raises KeyError for an unknown
+    of the gold \\boxed{}, `mbpp` JSON with "tests" and "setup", `letter` the option or JSON
+    {"letter", "options": {letter: its words}}, the others the bare answer. Raises KeyError for an unknown
     grader, BadInput where programs can't be confined as they must be.
     """
     if not GRADERS[grader].heavy:
@@ -124,10 +133,21 @@ def _as_mathematics(
 
 
 def _letter(text: str, gold: str) -> Grade:
-    answer = extract.letter(text)
+    letter, options = _options(gold)
+    answer = extract_option.option(text, options)
     if answer is None:
         return grade_because("no answer found", None)
-    return grade_because("right" if answer == gold.strip() else "wrong", answer)
+    return grade_because("right" if answer == letter else "wrong", answer)
+
+
+@lru_cache(maxsize=64)
+def _options(gold: str) -> tuple[str, Mapping[str, str]]:
+    """The letter of a gold answer, and the words of the options where it holds them."""
+    try:
+        parts = json.loads(gold) if gold.startswith("{") else {}
+        return str(parts["letter"]).strip(), {str(letter): str(words) for letter, words in parts["options"].items()}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return gold.strip(), {}
 
 
 def _exact(text: str, gold: str) -> Grade:
@@ -138,8 +158,9 @@ def _exact(text: str, gold: str) -> Grade:
 
 
 _READ: dict[str, Callable[[str], str | None]] = {
-    "gsm8k_strict": extract.strict,
-    "gsm8k_flexible": extract.flexible,
+    "gsm8k_strict": extract_number.strict,
+    "gsm8k_flexible": extract_number.flexible,
+    "last_number": extract_number.last_number,
     "math": extract.formula,
 }
 _LIGHT: dict[str, Callable[[str, str], Grade]] = {

@@ -41,12 +41,15 @@ OWN = "python"
 _ALGEBRA = ("math-verify", "latex2sympy2_extended", "sympy")
 
 GRADERS: dict[str, RegisteredGrader] = {
-    "final_number": RegisteredGrader(final_number.FINAL_NUMBER_VERSION, False, 'the integer after the last "####"'),
-    "gsm8k_strict": RegisteredGrader(1, True, 'the number after the last "#### ", as mathematics', _ALGEBRA),
-    "gsm8k_flexible": RegisteredGrader(1, True, "the last number in the text, as mathematics", _ALGEBRA),
+    "final_number": RegisteredGrader(final_number.FINAL_NUMBER_VERSION, False, 'the number after the last "####"'),
+    "gsm8k_strict": RegisteredGrader(2, True, 'the number after the last "####", as mathematics', _ALGEBRA),
+    "gsm8k_flexible": RegisteredGrader(
+        2, True, 'the number after the last "####", in the last box, named as the answer, or last, as mathematics', _ALGEBRA
+    ),
+    "last_number": RegisteredGrader(1, True, "the last number in the text, as mathematics", _ALGEBRA),
     "math": RegisteredGrader(1, True, 'the last \\boxed{}, else what follows the last "####", as mathematics', _ALGEBRA),
-    "letter": RegisteredGrader(1, False, 'the option, A to E, after the last "Answer:"'),
+    "letter": RegisteredGrader(2, False, "the option, A to E, that is named as the answer"),
     "exact": RegisteredGrader(1, False, "the whole text, without blanks around it"),
-    "mbpp": RegisteredGrader(2, True, "the program, run in a sandbox against the tests"),
+    "mbpp": RegisteredGrader(3, True, "the program, run in a sandbox against the tests"),
     OWN: RegisteredGrader(1, True, "whatever a function of your own compares"),
 }

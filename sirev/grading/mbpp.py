@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.grading import extract
 from sirev.grading.claims import AssertionClaim, claims
+from sirev.grading.extract_code import code
 from sirev.grading.grade import IN_PROCESS, RIGHT, Grade, grade_because
 from sirev.grading.graders import Settings
+from sirev.grading.program_tests import Tests, tests_of
 from sirev.grading.sandbox import SAYS, TIERS, Found, Limits, Outcome, Program, Tier, best_tier, run
 from sirev.grading.sandbox.reading import stable
+from sirev.grading.sandbox.values import Wrapped
 
 NO_CODE = "no code found"
-
-
-@dataclass(frozen=True)
-class Tests:
-    """A gold answer: code that runs after the program (some of MBPP's needs the program's classes), then the tests."""
-
-    setup: str
-    tests: tuple[str, ...]
 
 
 def grade_programs(
@@ -38,9 +30,9 @@ def grade_programs(
     where this machine offers no tier as good as the least accepted.
     """
     found = _accepted(settings.sandbox)
-    golds = {gold: _tests(gold) for _, gold in pairs}
+    golds = {gold: tests_of(gold) for _, gold in pairs}
     taken = {tests: claims(tests.tests) for tests in dict.fromkeys(golds.values())}
-    asked = [(code, golds[gold]) if (code := extract.code(text)) else None for text, gold in pairs]
+    asked = [(program, golds[gold]) if (program := code(text, golds[gold].names)) else None for text, gold in pairs]
     counts = Counter(one for one in asked if one is not None)
     judged: dict[tuple[str, Tests], tuple[Grade, dict[str, Any]]] = {}
     distinct = list(counts)
@@ -48,10 +40,10 @@ def grade_programs(
     progress(done)
     programs = _programs(distinct, taken, settings.prelude)
     for index, outcome in run(programs, Limits(settings.seconds, settings.memory_mb << 20), workers=workers, tier=found.tier):
-        code, tests = distinct[index]
-        grade = grade_because(program_verdict(outcome, taken[tests]), code)
-        judged[code, tests] = grade, {"cpu": outcome.cpu, "wall": outcome.wall, "stderr": outcome.stderr}
-        done += counts[code, tests]
+        program, tests = distinct[index]
+        grade = grade_because(program_verdict(outcome, taken[tests]), program)
+        judged[program, tests] = grade, {"cpu": outcome.cpu, "wall": outcome.wall, "stderr": outcome.stderr}
+        done += counts[program, tests]
         progress(done)
     grades = [grade_because(NO_CODE, None) if one is None else judged[one][0] for one in asked]
     reasons = Counter(grade.reason for grade in grades)
@@ -101,7 +93,8 @@ def program_verdict(outcome: Outcome, tests: Sequence[AssertionClaim]) -> str:
         if not held:
             return f"failed assertion: {number}"
     if outcome.ended == "done":
-        return RIGHT if all(claim.decides is not None for claim in tests) else IN_PROCESS
+        outside = all(claim.decides is not None for claim in tests)
+        return IN_PROCESS if not outside or any(isinstance(one, Wrapped) for one in outcome.answers) else RIGHT
     at = len(outcome.answers)
     asserted = at < len(tests) and tests[at].decides is None and outcome.detail.startswith("AssertionError")
     if outcome.ended == "exception" and asserted:
@@ -112,17 +105,6 @@ def program_verdict(outcome: Outcome, tests: Sequence[AssertionClaim]) -> str:
 def _programs(
     distinct: Sequence[tuple[str, Tests]], taken: Mapping[Tests, list[AssertionClaim]], prelude: bool
 ) -> Iterator[Program]:
-    for code, tests in distinct:
-        parts = (code, tests.setup) if tests.setup else (code,)
+    for program, tests in distinct:
+        parts = (program, tests.setup) if tests.setup else (program,)
         yield Program(parts, tuple(claim.question for claim in taken[tests]), prelude)
-
-
-def _tests(gold: str) -> Tests:
-    try:
-        parts = json.loads(gold)
-        tests = Tests(str(parts.get("setup", "")), tuple(map(str, parts["tests"])))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise BadInput(f'the answer to a problem must be {{"tests": [...], "setup": ...}} as JSON, found {gold[:80]!r}') from None
-    if not tests.tests:
-        raise BadInput(f"a problem without tests, which every program would pass: {gold[:80]!r}")
-    return tests

@@ -135,7 +135,7 @@ class Memory(Section):
 class TextGrader(Section):
     """Reads an answer out of a text and compares it with the gold one."""
 
-    name: Literal["final_number", "gsm8k_strict", "gsm8k_flexible", "math", "letter", "exact"]
+    name: Literal["final_number", "gsm8k_strict", "gsm8k_flexible", "last_number", "math", "letter", "exact"]
     seconds: Rate = 10.0
     """CPU time that one answer may take."""
 

@@ -55,7 +55,7 @@ def run(parameters: GradeParameters, inputs: Mapping[str, Artifact], context: Co
 
     What differs from run to run (seconds, what programs wrote to stderr, the sandbox's tier) is recorded beside it.
     """
-    gold = {p["id"]: p["answer"] for p in inputs["problems"].rows("problems")}
+    gold = {p["id"]: dispatch.gold_of(parameters.grader, p) for p in inputs["problems"].rows("problems")}
     completions = inputs["completions"].rows("completions")
     pairs = [(completion["text"], gold[completion["problem_id"]]) for completion in completions]
     graded = _in_child(parameters, pairs, context) if GRADERS[parameters.grader].heavy else grade_light(parameters.grader, pairs)

@@ -8,8 +8,9 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
-from sirev.grading import equivalence, extract
+from sirev.grading import equivalence
 from sirev.grading.grade import IN_PROCESS
+from sirev.grading.program_tests import graded_program
 from sirev.metrics.families import FAMILIES
 from sirev.metrics.families.family import AnswerType, Draw
 from sirev.metrics.voting import RIGHT_VOTE
@@ -56,7 +57,7 @@ def run(parameters: MeasureParameters, inputs: Mapping[str, Artifact], context: 
     """
     family = FAMILIES[parameters.family]
     assert family.measure is not None
-    levels = {p["id"]: p["level"] for p in inputs["problems"].rows("problems")}
+    given = {p["id"]: p for p in inputs["problems"].rows("problems")}
     # Both tables are in the order of problem and draw.
     rows = list(zip(inputs["completions"].rows("completions"), inputs["grades"].rows("grades"), strict=True))
     readable = any(grade["answer"] for _, grade in rows) or all(grade["reason"] in UNANSWERED for _, grade in rows)
@@ -66,20 +67,27 @@ def run(parameters: MeasureParameters, inputs: Mapping[str, Artifact], context: 
         if ("scores" in inputs)
         else {}
     )
+    # Reading programs takes half a millisecond each, and only what compares them needs them.
+    reads = kind.name == "code" and family.costly
+    golds = {name: str(problem.get("answer") or "") for name, problem in given.items()} if reads else {}
     drawn = [
-        (problem, [_draw(*row, kind, scores) for row in of_problem])
+        (problem, [_draw(*row, golds.get(problem), kind, scores) for row in of_problem])
         for problem, of_problem in groupby(rows, key=lambda row: str(row[0]["problem_id"]))
     ]
     work = _spread if family.costly and len(rows) >= SPREAD_FROM else _measured
     measured = work(family.measure, drawn, kind)
-    problems = [{"id": problem, "level": levels[problem], **measures} for problem, measures in measured]
+    problems = [{"id": problem, "level": given[problem]["level"], **measures} for problem, measures in measured]
     return Output(files={"measures.json": canonical_json({"problems": problems})})
 
 
 def _draw(
-    completion: Mapping[str, Any], grade: Mapping[str, Any], kind: AnswerType, scores: Mapping[tuple[str, int], tuple[int, float]]
+    completion: Mapping[str, Any],
+    grade: Mapping[str, Any],
+    gold: str | None,
+    kind: AnswerType,
+    scores: Mapping[tuple[str, int], tuple[int, float]],
 ) -> Draw:
-    """A completion, its grade and its score where it has one, as families read them."""
+    """A completion, its grade and its score where it has one, as families read them; its program, by `gold`, if that is given."""
     return Draw(
         text=completion["text"],
         draw=completion["draw"],
@@ -89,7 +97,7 @@ def _draw(
         in_process=grade["reason"] == IN_PROCESS,
         unanswered=grade["reason"] in UNANSWERED,
         ballot=ballot(grade["correct"], grade["answer"]) if kind.can_vote else None,
-        program=extract.code(completion["text"]) or "" if kind.name == "code" else "",
+        program=(graded_program(completion["text"], gold) or "") if gold is not None else "",
         score=scores.get((completion["problem_id"], completion["draw"])),
     )
 

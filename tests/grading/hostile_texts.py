@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from sirev.grading import extract
+from sirev.grading import extract, extract_number
 from sirev.grading.claims import claims
+from sirev.grading.committed import before_next_problem, committed
 from sirev.grading.dispatch import grade_light
 from sirev.grading.equivalence import at_a_glance, canonical, tidy
+from sirev.grading.extract_code import code
+from sirev.grading.extract_option import option, shown_options
 from sirev.grading.graders import GRADERS
 from sirev.grading.sandbox.reading import as_in_any_tier, stable
 from sirev.metrics.programs import normal_form
@@ -26,13 +29,18 @@ def _repeated(one: str, length: int) -> str:
 
 
 FUNCTIONS: dict[str, Callable[[str], object]] = {
-    "strict": extract.strict,
-    "flexible": extract.flexible,
+    "committed": lambda text: (committed(text), before_next_problem(text)),
+    "strict": extract_number.strict,
+    "flexible": extract_number.flexible,
+    "last_number": extract_number.last_number,
     "boxed": extract.boxed,
     "after_mark": extract.after_mark,
     "formula": extract.formula,
-    "letter": extract.letter,
-    "code": extract.code,
+    "option": option,
+    "option, in words": lambda text: option(text, {"A": "bank", "B": text}),
+    "shown_options": shown_options,
+    "code": code,
+    "code, of a name": lambda text: code(text, {"f"}),
     "number": extract.number_in,
     "tidy": tidy,
     "canonical": canonical,
@@ -67,6 +75,49 @@ _REPEATED = (
     ),
     *("Answer:", "Answer: A ", "(", " ", "\t", "\n", "A", "def ", "def f(x):\n", "if a:\n", "=", "a=", "word ", "- ", "*", "a. "),
     *("a.", "w'", "1 + ", "a+", "0x", "😀", "\0", "'", '"', "# ", "x = lambda ", "/proc/1", "[Errno 13] Ab: "),
+    *(
+        "the answer is ",
+        "The answer is A or ",
+        "B is correct. ",
+        "option B, ",
+        "so it is (",
+        "\n\nQuestion:",
+        "<think>",
+        "</think>",
+    ),
+    *(
+        "<|a|>",
+        "<s>",
+        "</s>\n",
+        "[DONE]\n",
+        "1-",
+        "1 - 1 ",
+        "1/",
+        "10^",
+        "1,234",
+        "1 234 ",
+        "\\frac{1}{2}",
+        "\\frac{",
+        "1:",
+        "½",
+        "= 1 ",
+    ),
+    *(
+        "~~~\n",
+        "> ```\n",
+        "1. ```\n",
+        "```x\n",
+        "x```\n",
+        "@f\n",
+        "(\n",
+        '"""\n',
+        "f(1)\n",
+        "f = 1\n",
+        "assert f\n",
+        ">>> f\n",
+        "A. b\n",
+    ),
+    *("####\n", "#### a", "answer\n", "A, ", "(A) ", "answer: answer is ", "$ ", "- 1\n", "−1 ", "４"),
 )
 _SHAPES: dict[str, Callable[[int], str]] = {
     "zeros, then a letter": lambda n: "0" * n + "x",
@@ -86,6 +137,16 @@ _SHAPES: dict[str, Callable[[int], str]] = {
     "a condition without an end": lambda n: "if " + "a" * n,
     "a name, blanks": lambda n: "x" + " " * n + "= lambd",
     "a long name": lambda n: "x" * n + " = lambd",
+    "an answer, blanks": lambda n: "the answer is" + " " * n + "x",
+    "an answer, parentheses": lambda n: "the answer is " + "(" * n,
+    "a mark, digits": lambda n: "#### " + "1" * n + "/3",
+    "blocks of one definition": lambda n: "```\ndef f():\n  pass\n```\n" * (n // 28),
+    "blocks that need each other": lambda n: "".join(f"```\nx{i} = x{i + 1}\n```\n" for i in range(n // 24)) + "```\nf = x0\n```",
+    "assignments that need each other": lambda n: "f = 1\n" + "".join(f"x{i + 1} = x{i}\n" for i in range(n // 14)),
+    "blocks that are no Python": lambda n: "```\nf = (\n```\n" * (n // 14),
+    "a definition, then prose": lambda n: "def f(): pass\n" + "This is it.\n" * (n // 12),
+    "prose, then a definition": lambda n: "This is it.\n" * (n // 12) + "def f(): pass\n",
+    "decorators": lambda n: "@f\n" * (n // 3) + "def f(): pass",
 }
 SHAPES: dict[str, Callable[[int], str]] = {
     **{f"{one!r} again and again": partial(_repeated, one) for one in _REPEATED},

@@ -130,6 +130,47 @@ def test_these_run_inside_as_they_are(test: str) -> None:
     assert claim(test).holds(None)
 
 
+@pytest.mark.parametrize(
+    ("test", "wrapped"),
+    [
+        ("assert f(1)", "bool(value)"),
+        ("assert not f(1)", "bool(value)"),
+        ("assert bool(f(1))", "bool(value)"),
+        ("assert len(f(1)) == 2", "len(value)"),
+        ("assert sorted(set(f(1))) == [2]", "sorted(set(value))"),
+        ("assert f(1) != 2", "value != 2"),
+        ("assert not f(1) == 2", "not value == 2"),
+        ("assert 2 not in f(1)", "2 not in value"),
+        # What a value should equal stays outside.
+        ("assert f(1) == 2", ""),
+        ("assert f(1) in (2, 3)", ""),
+        ("assert f(1) < 2", ""),
+        ("assert math.isclose(f(1), 2)", ""),
+        ("assert len([f(1)]) == 2", ""),
+        ("assert sum([1, 2]) == 3", ""),
+        ("assert f(1) == f(2)", ""),
+    ],
+)
+def test_of_a_value_that_can_not_leave_its_truth_or_length_is_asked(test: str, wrapped: str) -> None:
+    assert claim(test).question.wrapped == wrapped
+
+
+@pytest.mark.parametrize(
+    ("test", "inside", "holds"),
+    [
+        ("assert f(1)", True, True),
+        ("assert f(1)", False, False),
+        ("assert not f(1)", False, True),
+        ("assert len(f(1)) == 2", 2, True),
+        ("assert len(f(1)) == 2", 3, False),
+        ("assert f(1) != 2", False, False),
+        ("assert not f(1) == 2", True, True),
+    ],
+)
+def test_what_was_made_inside_decides_in_the_place_of_what_it_was_made_of(test: str, inside: object, holds: bool) -> None:
+    assert claim(test).holds(values.Wrapped(inside)) == holds
+
+
 def test_claims_keep_the_order_of_the_tests() -> None:
     tests = ["assert f(1) == 1", "assert g()", "assert f(2) == f(3)"]
     assert [one.question.source for one in claims(tests)] == ["f(1)", "g()", "assert f(2) == f(3)"]

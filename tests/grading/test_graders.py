@@ -4,7 +4,6 @@ import importlib.metadata
 import subprocess
 import sys
 
-from sirev.grading import final_number
 from sirev.grading.graders import GRADERS
 
 
@@ -31,7 +30,3 @@ def test_light_graders_start_no_process() -> None:
 def test_what_graders_need_is_installed_and_has_a_version() -> None:
     for grader in GRADERS.values():
         assert all(importlib.metadata.version(name) for name in grader.needs)
-
-
-def test_the_embedded_tasks_grader_keeps_its_version() -> None:
-    assert GRADERS["final_number"].version == final_number.FINAL_NUMBER_VERSION == 1

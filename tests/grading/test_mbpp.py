@@ -125,7 +125,7 @@ def test_a_sound_program_is_right(code: str) -> None:
         ("def f(x):\n    return 2", "failed assertion: 2"),
         ("def f(x):\n    return Missing", "exception: NameError: name 'Missing' is not defined"),
         ("def f(x) return x", "syntax error: SyntaxError: "),
-        (F + "\nx = '''", "syntax error: SyntaxError: "),
+        ("def f(x):\n    '''Adds one.\n    return x + 1", "syntax error: SyntaxError: "),
         ("x = \0", "syntax error: "),
         ("x = '\ud800'", "syntax error: "),
         ("def f(x):\n    return int(input())", "exception: EOFError: EOF when reading a line"),
@@ -146,6 +146,56 @@ def test_a_test_that_can_not_be_taken_apart_is_marked() -> None:
     assert reason(F, "assert f(1) == f(2)", "assert f(1) == 2") == "failed assertion: 1"
     assert reason(F, "def check(g):\n    assert g(1) == 2\ncheck(f)") == IN_PROCESS
     assert reason(F, "import math", "assert f(1) == 3") == "failed assertion: 2"
+
+
+def case(*methods: str) -> str:
+    """A program whose `f` returns an object of a class of its own that holds the argument."""
+    defined = "".join(f"    {method}\n" for method in methods)
+    return f"class Case:\n    def __init__(self, held): self.held = held\n{defined}\ndef f(x):\n    return Case(x)\n"
+
+
+LENGTH, TRUTH, EQUAL = (
+    "__len__ = lambda self: self.held",
+    "__bool__ = lambda self: self.held",
+    "__eq__ = lambda self, other: True",
+)
+
+
+@pytest.mark.parametrize(
+    ("program", "test", "why"),
+    [
+        (case(LENGTH), "assert f(0)", "failed assertion: 1"),
+        (case(LENGTH), "assert f(3)", IN_PROCESS),
+        (case(LENGTH), "assert len(f(3)) == 3", IN_PROCESS),
+        (case(LENGTH), "assert len(f(2)) == 3", "failed assertion: 1"),
+        (case(TRUTH), "assert f(False)", "failed assertion: 1"),
+        (case(TRUTH), "assert not f(False)", IN_PROCESS),
+        (case(TRUTH), "assert f(2)", "exception: TypeError: __bool__ should return bool"),
+        (case(), "assert f(0)", IN_PROCESS),
+        (case(EQUAL), "assert f(0) != 3", "failed assertion: 1"),
+        (case(EQUAL), "assert f(0) == 3", "failed assertion: 1"),
+        (
+            "class Empty(list):\n    __bool__ = lambda self: False\n\ndef f(x):\n    return Empty([x])",
+            "assert f(1)",
+            "failed assertion: 1",
+        ),
+        ("def f(x):\n    return range(x)", "assert len(f(30000)) == 30000", IN_PROCESS),
+        ("def f(x):\n    return [1] * x", "assert sum(f(30000)) == 30001", "failed assertion: 1"),
+        # An iterator is used up by the time that it turns out to be too long.
+        ("def f(x):\n    return (1 for _ in range(x))", "assert sum(f(30000)) == 30000", "exception: TypeError"),
+        ("def f(x):\n    return [x]", "assert f(1)", RIGHT),
+        ("def f(x):\n    return collections.deque()", "assert not f(1)", RIGHT),
+    ],
+)
+def test_the_truth_and_length_of_what_can_not_leave_are_judged_inside_and_marked(program: str, test: str, why: str) -> None:
+    assert reason(program, test).startswith(why)
+
+
+def test_the_program_is_the_one_that_defines_what_the_tests_call() -> None:
+    other = "def g(x):\n    return f(x)\n"
+    assert reason(f"```python\n{F}```\n```python\n{other}```", "assert f(1) == 2") == RIGHT
+    assert reason(f"```python\n{F}```\n```python\n{other}```", "assert g(1) == 2") == RIGHT
+    assert reason(f"{F}\nassert f(1) == 3", "assert f(1) == 2") == RIGHT
 
 
 def test_setup_runs_after_the_program() -> None:
@@ -259,16 +309,17 @@ def test_without_the_prelude_the_labels_of_two_models_are_ours(published: Publis
     assert [at for at, (label, grade) in found.items() if grade.correct != label] == []
 
 
-def test_with_the_prelude_the_labels_of_the_third_are_ours_but_for_four(published: Published) -> None:
+def test_with_the_prelude_the_labels_of_the_third_are_ours_but_for_six(published: Published) -> None:
     found = {task: ours for (_, task), ours in labelled(published, {"gpt-3.5-turbo-0613"}, prelude=True).items()}
     assert len(found) == 500
     differ = {task for task, (label, grade) in found.items() if grade.correct != label}
     # 73: labelled wrong; the program uses `re`, which it does not import, and the label was made without our prelude.
     # 133, 448: labelled wrong, though their programs do what is asked and all three assertions hold.
+    # 231, 437: labelled wrong for the fence that ends them, which the prompt opened; the programs before it are right.
     # 338: labelled right, though its tests call a function of another name than the program's.
-    assert differ == {73, 133, 338, 448}
+    assert differ == {73, 133, 231, 338, 437, 448}
     assert found[338][1].reason == "exception: NameError: name 'count_Substring_With_Equal_Ends' is not defined"
-    assert all(found[task][1].reason == IN_PROCESS for task in (73, 133, 448))
+    assert all(found[task][1].reason == IN_PROCESS for task in differ - {338})
 
 
 def test_every_reason_is_explained() -> None:

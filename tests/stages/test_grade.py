@@ -87,10 +87,29 @@ def test_grades_of_programs_hold_nothing_that_varies_and_the_rest_is_recorded_be
     assert details[0][2]["stderr"] != details[1][2]["stderr"]
 
 
+def test_options_are_graded_with_their_words_as_the_prompt_shows_them(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    prompt = "Question: Where do birds live?\nA. nest\nB. shed\nC. a cave\nAnswer:\n"
+    texts = ["Answer: C", "a cave", "The answer is the nest.", "in a nest, or a cave"]
+    completions = [{"problem_id": "p", "draw": draw, "text": text} for draw, text in enumerate(texts)]
+    inputs = {
+        "problems": written(store, "problems", [{"id": "p", "prompt": prompt, "answer": "C"}], ("id",)),
+        "completions": written(store, "completions", completions, ("problem_id", "draw")),
+    }
+    output = run(grade_parameters(TextGrader(name="letter")), inputs, Here(tmp_path / "scratch", None))
+    rows = store.publish({"stage": "grade"}, output).rows("grades")
+    assert [(row["reason"], row["answer"]) for row in rows] == [
+        ("right", "C"),
+        ("right", "C"),
+        ("wrong", "A"),
+        ("no answer found", ""),
+    ]
+
+
 class Here:
     """A stage's context without a runner."""
 
-    def __init__(self, scratch: Path, child: Resident) -> None:
+    def __init__(self, scratch: Path, child: Resident | None) -> None:
         scratch.mkdir()
         self.scratch = self.attempts = scratch
         self.child = child
@@ -103,6 +122,7 @@ class Here:
         on_event: Emit[Event],
         holding: str | None = None,
     ) -> Result:
+        assert self.child is not None
         return self.child.call(work, request, on_event)
 
     def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:

@@ -43,20 +43,20 @@ def row(text: str = "", answer: str = "", *, right: bool = False, reason: str = 
     return known | other
 
 
-def measured(store: Store, family: str, rows: Sequence[Row], answers: str = "math") -> list[Row]:
+def measured(store: Store, family: str, rows: Sequence[Row], answers: str = "math", answer: str = "") -> list[Row]:
     """What the stage says of graded completions; their draws are numbered in their order."""
     numbered, counts = [], dict[str, int]()
     for one in rows:
         counts[one["problem_id"]] = draw = counts.get(one["problem_id"], -1) + 1
         numbered.append({**one, "draw": draw})
-    problems = [{"id": problem, "level": "2"} for problem in counts]
+    problems = [{"id": problem, "level": "2", "answer": answer} for problem in counts]
 
     def table(name: str, columns: dict[str, str], rows: Sequence[Row], order: tuple[str, ...]) -> Artifact:
         kept = [{column: one[column] for column in columns} for one in rows]
         return store.publish({"stage": name}, Output(tables={name: Table(columns, kept, order)}))
 
     inputs = {
-        "problems": table("problems", {"id": "string", "level": "string"}, problems, ("id",)),
+        "problems": table("problems", {"id": "string", "level": "string", "answer": "string"}, problems, ("id",)),
         "completions": table("completions", COMPLETIONS, numbered, ORDER),
         "grades": table("grades", GRADES, numbered, ORDER),
     }
@@ -65,7 +65,7 @@ def measured(store: Store, family: str, rows: Sequence[Row], answers: str = "mat
 
 
 def test_what_answers_are_is_in_the_key_but_not_where_it_is_what_it_always_was() -> None:
-    assert keyed_parameters(parameters_for("diversity")) == {"family": "diversity", "family_version": 2}
+    assert keyed_parameters(parameters_for("diversity")) == {"family": "diversity", "family_version": 3}
     assert keyed_parameters(parameters_for("diversity", "code"))["answers"] == "code"
     assert parameters_for("accuracy", "text") == MeasureParameters("accuracy", 2, "text")
 
@@ -188,6 +188,16 @@ def test_programs_are_compared_where_answers_are_code(store: Store) -> None:
     assert found["all"]["distinct_equations"] is None
     assert found["pairs"]["programs"] == {"right-right": [1, 0.0], "mixed": [4, 1.0], "wrong-wrong": [1, 1.0]}
     assert found["pairs"]["equations"] is None
+
+
+def test_the_programs_that_are_compared_are_those_that_were_graded(store: Store) -> None:
+    solution = "```python\ndef f(x):\n    return x + 1\n```\n"
+    trial = "Try it:\n```python\ndef try_{0}():\n    return f({0}) == {0}\n```\n"
+    rows = [row(solution + trial.format(n), right=True) for n in range(3)]
+    (by_form,) = measured(store, "diversity", rows, "code")
+    (by_name,) = measured(store, "diversity", rows, "code", answer='{"tests": ["assert f(1) == 2"]}')
+    assert by_form["correct"]["distinct_programs"] == 1
+    assert by_name["correct"]["distinct_programs"] == 1 / 3
 
 
 def test_plain_texts_have_neither_equations_nor_programs(store: Store) -> None:

@@ -6,7 +6,9 @@ lie could not have guessed: see `sirev.grading.sandbox`.
 
 from __future__ import annotations
 
+import builtins
 import json
+import math
 import os
 import random
 import sys
@@ -44,14 +46,16 @@ def forget_prelude(names: dict[str, Any]) -> None:
         del names[name]
 
 
-def run(names: dict[str, Any], parts: Sequence[str], questions: Sequence[tuple[str, str]], nonce: str, channel: int) -> None:
+def run(names: dict[str, Any], parts: Sequence[str], questions: Sequence[tuple[str, str, str]], nonce: str, channel: int) -> None:
     """Run the parts one after another, then answer the questions; ends the process, with status 0 if all went through.
 
-    Writes one message, [nonce, answers, end]: an answer is ["value", the value] or ["held"]; the end is ["done"] or, where
+    Writes one message, [nonce, answers, end]: an answer is ["value", the value], ["wrapped", a value made of
+    it] or ["held"]; the end is ["done"] or, where
     something was raised, ["raised", kind, what].
     """
     leave, send, encode, dumps = os._exit, wire.send, values.encode, json.dumps  # before the program can change them
-    flush = sys.stderr.flush
+    must_wrap = values.must_be_wrapped
+    flush, built_in = sys.stderr.flush, {"__builtins__": dict(vars(builtins)), "math": math}
     answers: list[list[Any]] = []
     random.seed(0)  # a fork seeds it anew
     compiling = False
@@ -62,10 +66,15 @@ def run(names: dict[str, Any], parts: Sequence[str], questions: Sequence[tuple[s
             code = compile(part, f"<{_NAME}>", "exec", dont_inherit=True)
             compiling = False
             exec(code, names)
-        for kind, source in questions:
+        for kind, source, wrapped in questions:
             code = compile(source, "<test>", "eval" if kind == "value" else "exec", dont_inherit=True)
             if kind == "value":
-                answers.append(["value", encode(eval(code, names))])
+                value = eval(code, names)
+                content = encode(value)
+                if wrapped and must_wrap(value, content, wrapped):
+                    answers.append(["wrapped", encode(eval(wrapped, {**built_in, "value": value}))])
+                else:
+                    answers.append(["value", content])
             else:
                 exec(code, names)
                 answers.append(["held"])

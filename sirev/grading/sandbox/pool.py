@@ -96,7 +96,7 @@ class Worker:
         nonce = secrets.token_hex(16)
         request = {
             "parts": program.parts,
-            "questions": [(question.kind, question.source) for question in program.questions],
+            "questions": [(question.kind, question.source, question.wrapped) for question in program.questions],
             "nonce": nonce,
             "prelude": program.prelude,
         }

@@ -32,11 +32,13 @@ class Question:
     """What is asked once a program's parts have run.
 
     "value": `source` is an expression, and its value comes out. "holds": `source` is a statement, such as an assertion, that
-    runs inside; that it raised nothing is only as good as the program's word.
+    runs inside; that it raised nothing is only as good as the program's word. `wrapped` is an expression of `value`, such as
+    `len(value)`, whose value comes out where the value itself can't leave.
     """
 
     kind: Literal["value", "holds"]
     source: str
+    wrapped: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ class Limits:
 class Outcome:
     """How a program ended and what it answered.
 
-    `answers` holds the value of each question up to the first without one (None for a "holds" that held); `detail` says
+    `answers` holds the value of each question up to the first without one (None for a "holds" that held, a `Wrapped` where the
+    value could not leave); `detail` says
     more: the exception and its last line, the signal. `cpu` and `wall` are seconds; they vary from run to run, as
     `stderr`, of which the first 500 characters are kept, may.
     """

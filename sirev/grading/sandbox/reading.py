@@ -7,7 +7,7 @@ import signal
 from typing import Any
 
 from sirev.grading.sandbox import values, wire
-from sirev.grading.sandbox.programs import Ended, Limits, Outcome, Program
+from sirev.grading.sandbox.programs import Ended, Limits, Outcome, Program, Question
 
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 # What the kernel says of a file outside. In tier A it is not there; in B it may be, and is kept from the program.
@@ -74,7 +74,7 @@ def _answers(program: Program, nonce: str, output: bytes) -> tuple[list[Any], tu
         if rest or said[0] != nonce:
             return [], None
         _, given, end = said
-        answers = [_answer(question.kind, one) for question, one in zip(program.questions, given, strict=False)]
+        answers = [_answer(question, one) for question, one in zip(program.questions, given, strict=False)]
         if len(given) > len(answers):
             return [], None
         if end == ["done"]:
@@ -85,12 +85,14 @@ def _answers(program: Program, nonce: str, output: bytes) -> tuple[list[Any], tu
         return [], None
 
 
-def _answer(kind: str, given: Any) -> Any:
-    if kind == "holds":
+def _answer(question: Question, given: Any) -> Any:
+    if question.kind == "holds":
         if given != ["held"]:
             raise values.Unfit
         return None
     said, content = given
+    if said == "wrapped" and question.wrapped:
+        return values.Wrapped(values.decode(content))
     if said != "value":
         raise values.Unfit
     return values.decode(content)

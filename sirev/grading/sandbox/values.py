@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -30,6 +31,7 @@ LARGEST_FRACTION = 100_000
 """Bits of its two numbers: reducing it takes quadratic time."""
 
 _SAFE_INTEGER = 1 << 62
+_LIBRARY = ("builtins", "collections", "decimal", "_decimal", "fractions", "numbers", "numpy", "typing", "_collections_abc")
 
 
 class Unfit(Exception):
@@ -41,6 +43,13 @@ class Opaque:
 
     def __init__(self, name: str) -> None:
         self.name = name
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    """A value that was made inside of one that can't leave: its length or its truth, on the program's own word."""
+
+    value: Any
 
 
 # The program's side.
@@ -68,6 +77,27 @@ def encode(value: Any) -> Any:
         return _encode(value, DEEPEST, _Budget())
     except _TooLarge:
         return {"opaque": _name(value)}
+
+
+def must_be_wrapped(value: Any, content: Any, wrapped: str) -> bool:
+    """Whether what is asked of a value, such as its truth, is to be made inside: it could not leave, or its truth is its own.
+
+    `content` is the value, encoded. An iterator is used up by that, so nothing can be made of it any more.
+    """
+    if wrapped == "bool(value)" and any(_home(type(value), name) not in _LIBRARY for name in ("__bool__", "__len__")):
+        return True
+    return _holds_opaque(content) and not isinstance(value, Iterator)
+
+
+def _home(kind: type, method: str) -> str:
+    """The module of the class that gives a type a method; that of object for none."""
+    return next((str(one.__module__) for one in type.__dict__["__mro__"].__get__(kind) if method in one.__dict__), "builtins")
+
+
+def _holds_opaque(content: Any) -> bool:
+    if isinstance(content, list):
+        return any(map(_holds_opaque, content))
+    return isinstance(content, dict) and ("opaque" in content or any(map(_holds_opaque, content.values())))
 
 
 def _encode(value: Any, depth: int, budget: _Budget) -> Any:

@@ -212,7 +212,7 @@ def distinct_right(row: Mapping[str, Any], answers: str, m: int) -> float | None
     return matched["distinct_programs" if answers == "code" else "distinct_equations"]  # type: ignore[no-any-return]
 
 
-FAMILY = Family("diversity", statistics, measure, version=2, costly=True)
+FAMILY = Family("diversity", statistics, measure, version=3, costly=True)
 
 SHOWN = Shown(
     section="diversity",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sirev.grading.sandbox import Limits, Outcome, Program, Question, best_tier, wire
+from sirev.grading.sandbox import Limits, Outcome, Program, Question, best_tier, values, wire
 from sirev.grading.sandbox.pool import Pool
 from sirev.grading.sandbox.reading import outcome
 from sirev.grading.sandbox.worker import MOST_OUTPUT
@@ -291,3 +291,11 @@ def through_one_worker(tier: Any, programs: list[Program]) -> list[Outcome]:
         outcomes = dict(pool.run(programs))
         assert [worker._process.pid for worker in pool._idle] == before
     return [outcomes[index] for index in range(len(programs))]
+
+
+def test_what_was_made_of_a_value_is_believed_only_where_it_was_asked() -> None:
+    answered = packed([NONCE, [["wrapped", 3]], ["done"]])
+    asked = Program(("def f(x): return x",), (Question("value", "f(1)", "len(value)"),))
+    assert outcome(asked, LIMITS, NONCE, reply(), answered).answers == (values.Wrapped(3),)
+    unasked = Program(("def f(x): return x",), (Question("value", "f(1)"),))
+    assert outcome(unasked, LIMITS, NONCE, reply(), answered).ended == "no verdict"

@@ -1,0 +1,234 @@
+"""Extraction of the program from a completion: the source that parses and defines what the tests call.
+
+Where several do, it is the last of the fenced blocks, or the first of a text without fences. Nothing is run.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+
+from sirev.grading.committed import committed
+from sirev.grading.fences import Block, blocks, opens_bare
+from sirev.grading.python_source import Source, bound_by, free_in, parse, parsed, without_trials
+
+_LONGEST_PIECE = 8
+"""Pieces of a text that are tried together, where one alone is no Python."""
+_MOST_PIECES = 1000
+_MOST_BROKEN = 50
+"""Blocks that don't parse and are tried longer or shorter."""
+_EXTENDED = 3
+"""Blocks that may really be within a program's strings."""
+
+_DEFINES = re.compile(r"^(?:async[ \t]+def|def|class)\b|^\w+[ \t]*=[ \t]*lambda\b", re.MULTILINE)
+_STATEMENT = re.compile(
+    r"(?:async +)?def \w+ *\(|class \w+ *[(:]|import \w|from [\w.]+ import\b|(?:if|for|while|with|elif|except|match)\b.*:"
+    r"|(?:try|else|finally|except) *:|(?:return|pass|assert|raise|del|global|yield|await|not|lambda|print)\b|.*[^=]=[^=]"
+)
+_PROSE = re.compile(r"(?:[ \t]*(?:[-*>]+ +|\d+[.)] +))?[*_]*[^\W\d_][\w'-]*(?:[,.!?:;]? +[*_`'\"(]*\w|[:.!?]+[*_]*\s*$)")
+_TAGS = "code|answer|solution|python|program"
+_BEGINS = re.compile(rf"^[ \t]*+(?:\[(?:BEGIN|PYTHON|CODE)\]|<(?:{_TAGS})>)[ \t]*+\n?", re.MULTILINE)
+_ENDS = re.compile(rf"(?:^|(?<=[ \t]))(?:\[(?:DONE|/PYTHON|/CODE)\]|</(?:{_TAGS})>)[ \t]*+$", re.MULTILINE)
+_ODD = {
+    0xA0: " ",
+    0x2009: " ",
+    0x202F: " ",
+    0x3000: " ",
+    0x200B: None,
+    0x2060: None,
+    0xFEFF: None,
+    0x201C: '"',
+    0x201D: '"',
+    0x2018: "'",
+    0x2019: "'",
+}
+"""Blanks and quotation marks of typography, which are no Python."""
+_GOES_ON = re.compile(r"[\s)\]}#]|(?:else|elif|except|finally)\b")
+_PROMPT = re.compile(r"\A(?:>>>|\.\.\.)(?: |\Z)")
+
+
+def code(text: str, names: Collection[str] = ()) -> str | None:
+    """The program in a completion; None if there is nothing but blanks, or nothing after a thought.
+
+    `names` are what the tests use of it; without any, whatever defines something will do. Looked through are the fenced blocks of
+    Python, those of other languages, and the text around them, with and without marks such as [BEGIN] and [DONE]. What a program
+    needs of other blocks is put before it, what only tries it out is left out of it. Where nothing parses and defines the names,
+    it is the last block that defines something, else the last block, else the text without the prose around it.
+    """
+    whole = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    said = committed(whole)
+    if not said.strip():
+        return None
+    versions = [*_between_marks(said), said]
+    if len(said) < len(whole) and whole.startswith(said):  # what was taken for a token may be a word of the program
+        versions.append(whole)
+    versions += [plain] if (plain := said.translate(_ODD)) != said else []
+    for version in versions:
+        if (found := _program(version.split("\n"), names)) is not None:
+            return found
+    return _by_form(versions[0])
+
+
+def _between_marks(text: str) -> Iterator[str]:
+    """What stands after the first mark of a beginning and before the first of an end."""
+    begin = found.end() if (found := _BEGINS.search(text)) else 0
+    end = found.start() if (found := _ENDS.search(text, begin)) else len(text)
+    if (begin, end) != (0, len(text)) and text[begin:end].strip():
+        yield text[begin:end]
+
+
+def _program(lines: Sequence[str], names: Collection[str], *, nested: bool = False) -> str | None:
+    """The program among fenced blocks or around them that parses and defines the names."""
+    bare = opens_bare(lines)
+    if bare is not None and (before := _fitting(["\n".join([*lines[:bare], ""])], names)):
+        return _finished(before[0], [], names)  # the prompt held the fence that ends here
+    for loose in (False, True):
+        found = blocks(lines, loose=loose)
+        if (chosen := _chosen(lines, found, names)) is not None:
+            return chosen
+        if bare is not None and (chosen := _chosen(lines, blocks(lines, begun=True, loose=loose), names)) is not None:
+            return chosen
+    for block in [] if nested else blocks(lines):
+        if "```" in block.content and (chosen := _program(block.content.split("\n"), names, nested=True)) is not None:
+            return chosen
+    pieces = _fitting(_in_pieces(_around(lines, blocks(lines)), names), names)
+    return _finished(pieces[0], [], names) if pieces else None
+
+
+def _chosen(lines: Sequence[str], found: Sequence[Block], names: Collection[str]) -> str | None:
+    """The program in a block: the last one of Python that fits, else one made longer or shorter, else one of another language."""
+    sources = {block: parsed(block.content) for block in found}
+    others = [source for source in sources.values() if source is not None]
+    python = [block for block in found if block.may_be_python]
+    for those in (python, [block for block in found if not block.may_be_python] if names else []):
+        if fitting := [source for block in those if (source := sources[block]) is not None and _fits(source, names)]:
+            best = max(reversed(fitting), key=lambda source: len(source.defined.intersection(names)))
+            return _finished(best, others, names)
+    broken = [number for number, block in enumerate(found) if block.may_be_python and sources[block] is None]
+    for number in reversed(broken[-_MOST_BROKEN:]):
+        near = found[number : number + _EXTENDED + 1]
+        for texts in (_extended(lines, near), _in_pieces(near[0].content.split("\n"), names)):
+            if made := _fitting(texts, names):
+                return _finished(made[0], others, names)
+    return None
+
+
+def _fits(source: Source, names: Collection[str]) -> bool:
+    """Whether a source defines what is asked of it."""
+    return not source.defined.isdisjoint(names) if names else source.defines_something
+
+
+def _fitting(texts: Iterable[str], names: Collection[str]) -> list[Source]:
+    """The first of some texts that parses and fits, alone, or nothing."""
+    return next(([source] for text in texts if (source := parsed(text)) is not None and _fits(source, names)), [])
+
+
+def _extended(lines: Sequence[str], found: Sequence[Block]) -> Iterator[str]:
+    """The first of some blocks and the lines after it, up to fences further down: those before may stand in its strings."""
+    begin = found[0].begin
+    indent = len(lines[begin]) - len(lines[begin].lstrip())
+    ends = [number for block in found[1 : _EXTENDED + 1] for number in (block.begin, block.end - 1)]
+    for end in ends if len(found) > _EXTENDED else [*ends, len(lines)]:
+        yield "\n".join([*(line[min(indent, len(line) - len(line.lstrip())) :] for line in lines[begin + 1 : end]), ""])
+
+
+def _around(lines: Sequence[str], found: Sequence[Block]) -> list[str]:
+    """The lines outside of blocks."""
+    inside = {number for block in found for number in range(block.begin, block.end)}
+    return ["" if number in inside else line for number, line in enumerate(lines)]
+
+
+def _in_pieces(lines: Sequence[str], names: Collection[str]) -> Iterator[str]:
+    """The programs in a text that is not all code: all of it from its first to its last line of code, else piece by piece.
+
+    A piece begins at a line that is not indented. Pieces that are no Python are left out; once the names are defined, the first
+    of them is the end, since what comes after it is another text.
+    """
+    yield "\n".join(lines).strip("\n")
+    yield _without_prose(lines)
+    whole = textwrap.dedent("\n".join(lines)).strip("\n").split("\n")
+    whole[0] = whole[0].lstrip()
+    yield _without_prose(whole)
+    kept: list[Source] = []
+    defined: set[str] = set()
+    for piece in islice(_pieces([_PROMPT.sub("", line, count=1) for line in whole]), _MOST_PIECES):
+        source = None if _is_prose(piece) else parsed(piece)
+        if source is not None:
+            kept.append(source)
+            defined |= source.defined
+        elif (defined.intersection(names)) if names else any(one.defines_something for one in kept):
+            break
+    yield "\n".join(source.text for source in kept).strip("\n")
+
+
+def _pieces(lines: Sequence[str]) -> Iterator[str]:
+    """The lines in groups that each begin at one that is not indented; those that are one statement of Python together."""
+    begins = [number for number, line in enumerate(lines) if line and not _GOES_ON.match(line)] or [0]
+    ends = [*begins[1:], len(lines)]
+    at = 0
+    while at < len(begins):
+        last = at
+        while True:
+            text = "\n".join(lines[begins[at] : ends[last]])
+            if not _is_unfinished(text) or last + 1 >= min(len(begins), at + _LONGEST_PIECE):
+                break
+            last += 1
+        if last > at and parsed(text) is None:
+            last, text = at, "\n".join(lines[begins[at] : ends[at]])
+        yield text
+        at = last + 1
+
+
+def _is_unfinished(text: str) -> bool:
+    """True for the beginning of a statement: a decorator, an open bracket, an open string of several lines."""
+    if text.startswith("@") and not _DEFINES.search(text):
+        return True
+    try:
+        parse(text)
+    except SyntaxError as error:
+        return any(said in str(error.msg) for said in ("never closed", "unterminated triple-quoted", "unexpected EOF"))
+    return False
+
+
+def _is_prose(piece: str) -> bool:
+    first = piece.split("\n", 1)[0]
+    return not _STATEMENT.match(first) and _PROSE.match(first) is not None
+
+
+def _finished(source: Source, others: Sequence[Source], names: Collection[str]) -> str:
+    """A program with what it, or the tests, need of other blocks before it, and without what only tries it out."""
+    text = without_trials(source, names) if names else source.text
+    elsewhere = {
+        name: (place, number)
+        for place, other in enumerate(others)
+        if other is not source
+        for number, statement in enumerate(other.tree.body)
+        for name in bound_by(statement)
+    }
+    missing = [*sorted(source.needed.union(names) - source.defined)]
+    helpers: set[tuple[int, int]] = set()
+    for name in missing:  # which grows while it is read
+        if (found := elsewhere.get(name)) is not None and found not in helpers:
+            helpers.add(found)
+            missing += sorted(free_in(others[found[0]].tree.body[found[1]]) - source.defined)
+    taken = [others[place].lines_of(others[place].tree.body[number]) for place, number in sorted(helpers)]
+    return "\n".join([*dict.fromkeys(taken), text])
+
+
+def _by_form(text: str) -> str | None:
+    """The last fenced block that defines something, else the last, else the text without the prose around its lines of code."""
+    lines = text.split("\n")
+    found = [block.content for block in blocks(lines, loose=True) if block.may_be_python]
+    if not found:
+        program = _without_prose(lines)
+        return program if program.strip() else None
+    chosen = ([content for content in found if _DEFINES.search(content)] or found)[-1]
+    return chosen if chosen.strip() else None
+
+
+def _without_prose(lines: Sequence[str]) -> str:
+    """The lines from the first that may be code to the last: neither two words in a row nor one with a colon or full stop."""
+    code_like = [i for i, line in enumerate(lines) if line.strip() and (_STATEMENT.match(line) or not _PROSE.match(line))]
+    return "\n".join(lines[code_like[0] : code_like[-1] + 1] if code_like else lines)
