@@ -11,6 +11,8 @@ from functools import cached_property
 
 LONGEST = 100_000
 """Characters of a source that is parsed: no answer is so long, and the parser's memory grows with it."""
+DEEPEST = 200
+"""Statements within statements of a source that is taken apart; each `elif` is within the one before."""
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
@@ -71,9 +73,32 @@ def parse(text: str, longest: int = LONGEST) -> Source:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an invalid escape sequence warns, and under -W error raises
-            return Source(text, ast.parse(text))
+            tree = ast.parse(text)
     except (ValueError, OverflowError, RecursionError, MemoryError) as error:
         raise SyntaxError(str(error)) from None
+    if _is_deep(tree):
+        raise SyntaxError("too many statements within statements")
+    return Source(text, tree)
+
+
+def _is_deep(tree: ast.Module) -> bool:
+    """Whether functions that follow the nesting would run out of stack."""
+    level: list[ast.AST] = [tree]
+    for _ in range(DEEPEST):
+        nested = (ast.stmt, ast.ExceptHandler, ast.match_case)
+        level = [child for one in level for child in ast.iter_child_nodes(one) if isinstance(child, nested)]
+        if not level:
+            return False
+    return True
+
+
+def _dotted(function: ast.expr) -> str:
+    """The name that is called, "unittest.main"; "" for what is no name, as the value of another call."""
+    parts = []
+    while isinstance(function, ast.Attribute):
+        parts.append(function.attr)
+        function = function.value
+    return ".".join([function.id, *reversed(parts)]) if isinstance(function, ast.Name) else ""
 
 
 def bound_by(statement: ast.stmt) -> Iterator[str]:
@@ -192,7 +217,7 @@ def _tries(statement: ast.stmt, names: Collection[str]) -> bool:
         case ast.Assert():
             return True
         case ast.Expr(value=ast.Call(func=function)):
-            called = ast.unparse(function)
+            called = _dotted(function)
             return called in _SHOWS or called in names or called.lower().startswith(_RUNS_TESTS)
         case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
             return name.lower().startswith("test") and name not in names

@@ -315,6 +315,22 @@ def test_the_program_is_what_parses_and_defines_what_is_tested(text: str, names:
     assert works(text, names)
 
 
+DEEP = {
+    "attributes": "x" + ".a" * 5000 + "()",
+    "calls": "f" + "()" * 5000,
+    "elifs": "if a:\n pass\n" + "elif b:\n pass\n" * 1500,
+    "blocks": "".join(f"{' ' * i}if a:\n" for i in range(95)) + " " * 95 + "pass",
+    "sums": "y = " + " + ".join(["1"] * 5000),
+    "functions": "".join(f"{' ' * i}def g():\n" for i in range(95)) + " " * 95 + "pass",
+}
+
+
+@pytest.mark.parametrize("kind", DEEP)
+def test_a_program_nested_without_end_is_read(kind: str) -> None:
+    program = f"def f(x):\n    return x\n{DEEP[kind]}\n"
+    assert "def f(x):" in (code(f"```python\n{program}```", ["f"]) or "")
+
+
 def test_where_nothing_defines_the_name_the_form_decides() -> None:
     assert code(f"```python\n{F}```\n```python\nf(1)\n```", {"g"}) == F
     assert code("def f(x) return x\n", {"f"}) == "def f(x) return x"
