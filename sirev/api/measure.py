@@ -29,8 +29,9 @@ from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.external.comparability import check_greedy, check_problems, is_greedy, notes, warnings
 from sirev.study.external.model_files import Given, ModelFiles, Read, sources
+from sirev.study.external.unjudged import Found, how_to_judge
 from sirev.study.external.unstated import without_unsaid
-from sirev.study.grading_task import GradingTask, grading_task
+from sirev.study.grading_task import FileGrading, GradingTask, file_grading, grading_task
 from sirev.study.step_names import COMPARISON, answer_steps, import_step, measuring_step, problems_step
 from sirev.suggest import suggest
 from sirev.tasks.external.completions import FIELD_NAMES, READERS, field_paths
@@ -121,6 +122,10 @@ def measure(
     _require_mapping("steps", steps, '{"M1": "m1.jsonl", "M2": "m2.jsonl"}')
     _require_mapping("greedy", greedy, '{"M1": "m1-greedy.jsonl"}')
     _require_mapping("fields", fields, '{"text": "response"}')
+    found: Found | None = None
+    if task is None and grader is None and data is None:
+        found = how_to_judge(steps, fields, reader)
+        task, grader = (found.task, found.grader) if found else (None, None)
     settings, asked = _request(name, steps, greedy, task, data, split, grader, fields, reader, filter, answers, single)
     if unsafe_code:
         if asked is None:
@@ -141,6 +146,8 @@ def measure(
     crew = Crew(run.invocation, embedded=False)
     listener = listener or Listener()
     runner = _SavedWhenComplete(opened, run, crew, listener)
+    if found is not None:
+        listener.note(run, found.why)
     try:
         with crew.turn, opened.leasing():
             measuring = _Measuring(runner, listener, asked, local, settings["answers"], single, common)
@@ -186,7 +193,7 @@ class _Measuring:
 
     runner: Runner
     listener: Listener
-    task: GradingTask | None
+    task: GradingTask | FileGrading | None
     local: LocalFiles
     answers: str | None
     """None: as the files' reader has it."""
@@ -196,9 +203,11 @@ class _Measuring:
     def run(self, models: int, given: Sequence[ModelFiles]) -> tuple[Artifact, list[Read]]:
         """The comparison, and what it was made of."""
         inputs: dict[str, Artifact] = {}
-        if self.task is not None:
-            asked = self.task.dataset(self.local)
-            inputs = {"problems": self.runner.step(problems_step("task", self.task.split), dataset.STAGE, asked, {})}
+        if isinstance(self.task, GradingTask):
+            for split in self.task.splits:
+                asked = self.task.dataset(split, self.local)
+                name = "problems" if len(self.task.splits) == 1 else f"problems/{split}"
+                inputs[name] = self.runner.step(problems_step("task", split), dataset.STAGE, asked, {})
         read = [self._read(source, inputs) for source in given]
         check_greedy(read, self.single)
         if self.common:
@@ -217,7 +226,7 @@ class _Measuring:
             runs=[{"method": METHOD, "seed": 0, "iterations": list(range(1, models + 1))}],
             suites=[],
             answers=answers,
-            guess=self.task.section.guess if self.task is not None else None,
+            guess=self.task.section.guess if isinstance(self.task, GradingTask) else None,
             diversity_counts=True,
             from_draws=not any("greedy" in of_model for of_model in parts),
         )
@@ -291,15 +300,15 @@ def _request(
     chosen: str | None,
     answers: str | None,
     single: str,
-) -> tuple[dict[str, Any], GradingTask | None]:
+) -> tuple[dict[str, Any], GradingTask | FileGrading | None]:
     """The checked request: the run's settings as far as the files don't matter, and the task that grades, if one does."""
     if not _NAME.fullmatch(name):
         raise BadInput(
             f"the name {name!r} becomes part of files' names: letters, digits, '_', '.' and '-', a letter or digit first, "
             f"up to {NAME_LENGTH} characters"
         )
-    if len(models) < 2:
-        raise BadInput("name at least two steps, M_1 first: there is nothing to compare otherwise")
+    if not models:
+        raise BadInput("name a step and its file: --step M1=FILE")
     for model in (*models, *greedy):
         if not model.strip() or not model.isprintable():
             raise BadInput(f"step {model!r}: must be a name that can be printed")
@@ -311,12 +320,16 @@ def _request(
         raise BadInput(f"--answers: unknown kind {answers!r}{suggest(answers, list(_ANSWERS))}")
     if single not in SINGLE:
         raise BadInput(f"--single: unknown {single!r}{suggest(single, list(SINGLE))}")
-    if task is None and (data or grader):
-        raise BadInput(f"{'--data' if data else '--grader'} goes with --task, which says what the problems are")
-    if task is not None and "correct" in fields:
-        raise BadInput("--correct and --task: verdicts are either those of the file or made here")
+    if task is None and data:
+        raise BadInput("--data goes with --task, which says what the problems are")
+    if (task is not None or grader is not None) and "correct" in fields:
+        raise BadInput(f"--correct and --{'task' if task else 'grader'}: verdicts are either those of the file or made here")
     field_paths(fields, "")
-    asked = grading_task(task, data, grader, split) if task is not None else None
+    asked: GradingTask | FileGrading | None = None
+    if task is not None:
+        asked = grading_task(task, data, grader, split)
+    elif grader is not None:
+        asked = file_grading(grader)
     settings = {
         "name": name,
         "task": {"name": "files"},

@@ -36,10 +36,18 @@ def read_jsonl(path: Path | str) -> list[Row]:
 
     Raises BadInput naming file and line: not there, empty, not UTF-8, not JSON, not an object, cut off.
     """
-    rows = [Row(f"{path}:{number}", _parsed(f"{path}:{number}", line)) for number, line in _lines(Path(path)) if line.strip()]
-    if not rows:
+    return list(iter_jsonl(path))
+
+
+def iter_jsonl(path: Path | str) -> Iterator[Row]:
+    """The rows of `read_jsonl`, one after the other."""
+    empty = True
+    for number, line in _lines(Path(path)):
+        if line.strip():
+            yield Row(f"{path}:{number}", _parsed(f"{path}:{number}", line))
+            empty = False
+    if empty:
         raise BadInput(f"{path}: holds no row; expected one JSON object per line")
-    return rows
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
