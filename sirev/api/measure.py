@@ -35,6 +35,8 @@ from sirev.study.grading_task import FileGrading, GradingTask, file_grading, gra
 from sirev.study.step_names import COMPARISON, answer_steps, import_step, measuring_step, problems_step
 from sirev.suggest import suggest
 from sirev.tasks.external.completions import FIELD_NAMES, READERS, field_paths
+from sirev.tasks.load import DatasetParameters
+from sirev.tasks.rows import IN_A_RECIPE
 from sirev.tasks.task import Answers
 
 METHOD = "samples"
@@ -123,7 +125,7 @@ def measure(
     _require_mapping("greedy", greedy, '{"M1": "m1-greedy.jsonl"}')
     _require_mapping("fields", fields, '{"text": "response"}')
     found: Found | None = None
-    if task is None and grader is None and data is None:
+    if task is None and grader is None:
         found = how_to_judge(steps, fields, reader)
         task, grader = (found.task, found.grader) if found else (None, None)
     settings, asked = _request(name, steps, greedy, task, data, split, grader, fields, reader, filter, answers, single)
@@ -207,7 +209,7 @@ class _Measuring:
             for split in self.task.splits:
                 asked = self.task.dataset(split, self.local)
                 name = "problems" if len(self.task.splits) == 1 else f"problems/{split}"
-                inputs[name] = self.runner.step(problems_step("task", split), dataset.STAGE, asked, {})
+                inputs[name] = self._problems(problems_step("task", split), asked)
         read = [self._read(source, inputs) for source in given]
         check_greedy(read, self.single)
         if self.common:
@@ -231,6 +233,12 @@ class _Measuring:
             from_draws=not any("greedy" in of_model for of_model in parts),
         )
         return self.runner.step(COMPARISON, compare.STAGE, settings, compared), read
+
+    def _problems(self, step: str, asked: DatasetParameters) -> Artifact:
+        try:
+            return self.runner.step(step, dataset.STAGE, asked, {})
+        except BadInput as error:
+            raise BadInput(str(error).replace(IN_A_RECIPE, "or name a file of its rows: --data PATH")) from None
 
     def _read(self, source: ModelFiles, inputs: Mapping[str, Artifact], *, common: bool = False) -> Read:
         step = import_step(source.kind, source.t, common=common)

@@ -19,6 +19,7 @@ from sirev.reporting.observed import (
     verdict_in_words,
     voting_in_words,
 )
+from sirev.reporting.one_model import is_one_model, one_model
 from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
 from sirev.reporting.sections.run_rows import RunData, Study, in_words, measured, model_name, runs_of
 from sirev.reporting.sections.verdicts import NO_NULL, claims_in_words, no_verdict, verdicts_of
@@ -71,6 +72,8 @@ def _of_study(study: Study, width: int) -> list[HeadlineLine]:
     for run in runs_of([study]):
         if run["stopped"]:
             lines.append([(f"  {in_words(run)}: stopped at {run['stopped']}", "")])
+    if not found and (alone := [run for run in runs_of([study]) if is_one_model(run)]):
+        return [*lines, *(part for run in alone for part in _alone(run, width))]
     if not found:
         return [*lines, *_paragraphs([no_verdict(study)])]
     for run, judgement in judgements(study):
@@ -81,11 +84,21 @@ def _of_study(study: Study, width: int) -> list[HeadlineLine]:
     return [*lines, *([[], *_paragraphs([" ".join(notes)])] if notes else [])]
 
 
+def _alone(run: RunData, width: int) -> list[HeadlineLine]:
+    """One model, with nothing to compare it with."""
+    lines: list[HeadlineLine] = [[]]
+    for what, said in one_model(run):
+        head = f"  {what:<{_QUESTION}}  "
+        parts = _wrapped(said, max(width - len(head), 20)) or [""]
+        lines += [[((head if i == 0 else " " * len(head)) + part, "")] for i, part in enumerate(parts)]
+    return [*lines, [], *_paragraphs(["One model: a second --step would be compared with it."])]
+
+
 def _title(study: Study) -> HeadlineLine:
     runs = runs_of([study]) or study["runs"]
     last = max(runs, key=lambda run: len(run["iterations"]))
     ends = [model_name(last, last["iterations"][i]["t"]) for i in (0, -1)]
-    words = [f"{study['problems']:,} test problems", f"{ends[0]} → {ends[1]}"]
+    words = [f"{study['problems']:,} test problems", ends[0] if is_one_model(last) else f"{ends[0]} → {ends[1]}"]
     if not measured(last):
         seeds = list(dict.fromkeys(str(run["seed"]) for run in runs))
         words.append(f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}")

@@ -108,6 +108,8 @@ def labels(run: RunData) -> list[str]:
 def model_name(run: RunData, t: int) -> str:
     """M_t, with the name that a user gave it."""
     steps = run.get("steps")
+    if steps and len(steps) == 1:
+        return steps[0]  # there is no other, and no order
     return f"M_{t} {steps[t - 1]}" if steps else f"M_{t}"
 
 

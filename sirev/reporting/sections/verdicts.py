@@ -71,6 +71,8 @@ def no_verdict(study: Study) -> str:
     runs = study.get("runs") or []
     if runs and all(run["null"] for run in runs):
         return "No verdict: null runs alone are shown; ask for the runs of a method too."
+    if runs and all(run.get("steps") for run in runs):
+        return "No verdict: one model is measured, and there is none to compare it with."
     return "No verdict: no run has a model after M_1."
 
 
