@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sirev.tasks.rows import Row
+from sirev.errors import BadInput
+from sirev.tasks.rows import Row, shown
 
 
 def published_form(task: str, row: Row) -> Row:
@@ -27,11 +28,22 @@ def _math(row: Row) -> Row:
     return Row(row.where, values)
 
 
-def _mbpp(row: Row) -> Row:
-    """Sanitized MBPP, whose rows have `prompt` and `test_imports`."""
-    from sirev.tasks.core.mbpp_sanitized import as_full  # a task, of which this is no part
+def full_mbpp_row(row: Row) -> Row:
+    """A row of sanitized MBPP, or of EvalPlus' MBPP+, in the shape of the full set: `prompt` is its `text`, `test_imports` run
+    after the program as `test_setup_code` does, and Mbpp/11 is 11."""
+    values: dict[str, Any] = dict(row.values)
+    if "prompt" in values and "text" not in values:
+        values["text"] = values.pop("prompt")
+    named = values.get("task_id")
+    if isinstance(named, str) and named.startswith("Mbpp/") and named[5:].isdecimal():
+        values["task_id"] = int(named[5:])
+    imports = values.pop("test_imports", None)
+    imports = [] if imports is None else imports
+    if not isinstance(imports, list) or not all(isinstance(one, str) for one in imports):
+        raise BadInput(f"{row.where}: field 'test_imports' must be a list of imports, found {shown(imports)}")
+    if imports:
+        values["test_setup_code"] = "\n".join([*imports, values.get("test_setup_code") or ""]).strip()
+    return Row(row.where, values)
 
-    return as_full(row) if "text" not in row.values else row
 
-
-_FORMS: dict[str, Callable[[Row], Row]] = {"math": _math, "mbpp": _mbpp}
+_FORMS: dict[str, Callable[[Row], Row]] = {"math": _math, "mbpp": full_mbpp_row}

@@ -34,7 +34,7 @@ class Mbpp(DataTask):
     title = "MBPP"
     programs = True
     splits: ClassVar = {"train": "train", "test": "test", "dev": "validation", "all": "prompt+test+train+validation"}
-    published: ClassVar = {"train": 374, "test": 500, "dev": 90}
+    published: ClassVar = {"train": 374, "test": 500, "dev": 90, "all": 974}
     one_file = True
     templates: ClassVar = {"mbpp": PROMPT}
     suite = True
@@ -71,10 +71,8 @@ def problems(rows: Iterable[Row], split: str, *, template: str = PROMPT) -> Prob
 
 
 def task_id(row: Row) -> int:
-    """The number of a problem, also from the Mbpp/11 of EvalPlus."""
+    """The number of a problem."""
     found = row.values.get("task_id")
-    if isinstance(found, str) and (number := _GIVEN_ID.fullmatch(found)):
-        found = int(number[1])
     if not isinstance(found, int) or isinstance(found, bool):
         raise BadInput(f"{row.where}: field 'task_id' must be a whole number, found {shown(found)}")
     return found

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 from sirev.errors import BadInput
 from sirev.tasks.core import mbpp, mbpp_sanitized
 from sirev.tasks.evalplus_tests import assertions
+from sirev.tasks.mirrors import full_mbpp_row
 from sirev.tasks.rows import Row, shown, text
 from sirev.tasks.task import Asked, DataTask, Problems
 
@@ -46,7 +47,7 @@ TASK = MbppPlus
 
 def problems(rows: Iterable[Row], *, template: str = mbpp.PROMPT) -> Problems:
     """Problem rows from those of sanitized MBPP with EvalPlus' script in `test`, by id; the answer as MBPP's, with all tests."""
-    given = list(rows)
+    given = [full_mbpp_row(row) for row in rows]
     more = {f"mbpp-{mbpp.task_id(row):04d}": _more_tests(row) for row in given}
     found = mbpp_sanitized.problems(given, template=template)
     for problem in found:

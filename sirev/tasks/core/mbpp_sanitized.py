@@ -6,11 +6,11 @@ Wordings, signatures and tests differ from those of the full set; EvalPlus' MBPP
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from sirev.errors import BadInput
 from sirev.tasks.core import mbpp
-from sirev.tasks.rows import Row, shown
+from sirev.tasks.mirrors import full_mbpp_row
+from sirev.tasks.rows import Row
 from sirev.tasks.task import Asked, DataTask, Problems
 
 
@@ -46,17 +46,4 @@ TASK = MbppSanitized
 
 def problems(rows: Iterable[Row], *, template: str = mbpp.PROMPT) -> Problems:
     """Problem rows from `task_id`, `prompt`, `code`, `test_list` and `test_imports`, by id; the answer as MBPP's."""
-    return mbpp.problems([as_full(row) for row in rows], "all", template=template)
-
-
-def as_full(row: Row) -> Row:
-    """A sanitized row in the shape of the full set's: `text`, and `test_setup_code` from the imports of its tests."""
-    values: dict[str, Any] = dict(row.values)
-    if "prompt" in values and "text" not in values:
-        values["text"] = values.pop("prompt")
-    imports = values.pop("test_imports", [])
-    if not isinstance(imports, list) or not all(isinstance(one, str) for one in imports):
-        raise BadInput(f"{row.where}: field 'test_imports' must be a list of imports, found {shown(imports)}")
-    if imports:
-        values["test_setup_code"] = "\n".join([*imports, values.get("test_setup_code") or ""]).strip()
-    return Row(row.where, values)
+    return mbpp.problems([full_mbpp_row(row) for row in rows], "all", template=template)

@@ -88,7 +88,12 @@ def first_row(path: Path, form: str) -> Row:
 
 def _lines(path: Path) -> list[Row]:
     """JSON lines, or the list that some write into a file of that name."""
-    return _json(path) if _begins_a_list(path) else read_jsonl(path)
+    if _begins_a_list(path):
+        try:
+            return _json(path)
+        except BadInput:
+            pass
+    return read_jsonl(path)
 
 
 def _begins_a_list(path: Path) -> bool:
