@@ -6,11 +6,12 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sirev.grading import extract, final_number
-from sirev.grading.grade import Grade, grade_because
+from sirev.grading.grade import UNANSWERED, Grade, grade_because
 from sirev.grading.graders import GRADERS, OWN, Settings
 from sirev.processes.requests import Emit, Progress, Warned
 
@@ -74,6 +75,20 @@ def grade_all(grader: str, pairs: Sequence[tuple[str, str]], settings: Settings,
 
         return Graded(own.grade_by_function(pairs, settings.function, settings.seconds, workers=workers, progress=done))
     return Graded(_as_mathematics(grader, pairs, settings.seconds, workers, done))
+
+
+def readers() -> dict[str, Callable[[str], bool]]:
+    """Grader -> whether it reads an answer in a text. Those that take any text for one, or run it, are not among them."""
+    found: dict[str, Callable[[str], bool]] = {name: partial(_is_read, read) for name, read in _READ.items()}
+    return found | {name: partial(_is_graded, grade) for name, grade in _LIGHT.items() if name != "exact"}
+
+
+def _is_read(read: Callable[[str], str | None], text: str) -> bool:
+    return read(text) is not None
+
+
+def _is_graded(grade: Callable[[str, str], Grade], text: str) -> bool:
+    return grade(text, "").reason not in UNANSWERED
 
 
 @dataclass(frozen=True)

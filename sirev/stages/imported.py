@@ -99,7 +99,15 @@ def run(parameters: SamplesParameters, inputs: Mapping[str, Artifact], context: 
         tables["grades"] = [_grade(*one) for one in each]
     names = numbered(read.problems) if parameters.task is None else None  # a task's own ids name problems
     more = {"reader": read.reader, "fields": read.fields, "unused": read.unused, "numbered": names, "choices": list(read.choices)}
-    return _output(tables, more | {"failed": sum(answer.failed for _, _, answer in each)})
+    output = _output(tables, more | {"failed": sum(answer.failed for _, _, answer in each)})
+    if "grades" in tables and "answer" in read.fields:
+        from sirev.grading.unread import unread, unread_in_words
+
+        reasons = [row["reason"] for row in tables["grades"]]
+        if found := unread([answer.text for _, _, answer in each], reasons, None):
+            output.provenance["unread"] = found
+            context.warn(f"{Path(parameters.file).name}: {unread_in_words(found)}")
+    return output
 
 
 def _require_golds(problems: Sequence[Sampled]) -> None:
