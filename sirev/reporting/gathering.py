@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any, cast
 
 from sirev.errors import BadInput
@@ -17,6 +18,7 @@ from sirev.store.runs import Run, run_address
 from sirev.store.store import Store
 from sirev.study.comparing import Watch, comparison, remedy
 from sirev.study.external.unstated import without_unsaid
+from sirev.study.reading import unread_lines
 from sirev.study.step_names import OVERLAP, training_step
 
 
@@ -52,7 +54,11 @@ def _study(store: Store, group: list[Run], chosen: set[str], watch: Watch) -> St
         **compared,
         "overlap": _overlap(store, group),
         "runs": [
-            run_data(known[at], {**one, "iterations": without_unsaid(store, known[at], one["iterations"])})
+            run_data(
+                known[at],
+                {**one, "iterations": without_unsaid(store, known[at], one["iterations"])},
+                unread_lines(store, known[at]),
+            )
             for one in compared["runs"]
             if (at := (one["method"], one["seed"])) in shown
         ],
@@ -70,9 +76,9 @@ def _overlap(store: Store, group: list[Run]) -> Overlap | None:
     return None
 
 
-def run_data(run: Run, compared: ComparedRun) -> RunData:
-    """A run of a comparison as the tables take it."""
-    return {
+def run_data(run: Run, compared: ComparedRun, unread: Sequence[str] = ()) -> RunData:
+    """A run of a comparison as the tables take it; `unread` are sentences on answers that its graders did not read."""
+    data: RunData = {
         "id": run.id,
         "recipe": run.recipe,
         "status": run.status,
@@ -85,6 +91,9 @@ def run_data(run: Run, compared: ComparedRun) -> RunData:
         **compared,
         "iterations": [cast(ModelData, iteration) for iteration in compared["iterations"]],
     }
+    if unread:
+        data["unread"] = list(unread)
+    return data
 
 
 def add_training(store: Store, studies: list[Study]) -> list[str]:

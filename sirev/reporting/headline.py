@@ -23,6 +23,7 @@ from sirev.reporting.one_model import is_one_model, one_model
 from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
 from sirev.reporting.sections.run_rows import RunData, Study, in_words, measured, model_name, runs_of
 from sirev.reporting.sections.verdicts import NO_NULL, claims_in_words, no_verdict, verdicts_of
+from sirev.reporting.unread import first_lines, reading_differs
 
 WIDTH = 80
 """Characters of a line."""
@@ -68,7 +69,7 @@ def judgements(study: Study) -> list[tuple[RunData, Judgement]]:
 
 def _of_study(study: Study, width: int) -> list[HeadlineLine]:
     found = verdicts_of([study])
-    lines = [_title(study)]
+    lines = [_title(study), *_paragraphs(first_lines(runs_of([study])))]
     for run in runs_of([study]):
         if run["stopped"]:
             lines.append([(f"  {in_words(run)}: stopped at {run['stopped']}", "")])
@@ -110,7 +111,7 @@ def _block(study: Study, run: RunData, judgement: Judgement, width: int) -> list
     source = pass_at_1_source([run])
     first = "pass@1" if source == GREEDY else f"pass@1, {source},"
     gain = f"{first} {gain_in_words(outcomes_of(judgement).get('pass_at_1'))}"
-    words = verdict_in_words(judgement)
+    words = verdict_in_words(judgement) + (" (READ UNLIKE)" if reading_differs(run) else "")
     style = _WORD_STYLES.get(judgement["possible"][0], "bold") if len(judgement["possible"]) == 1 else "bold"
     name = "" if measured(run) and len(study["methods"]) < 2 else f"{run['label']}  "
     free = width - len(name) - len(gain) - len(words)
@@ -118,6 +119,8 @@ def _block(study: Study, run: RunData, judgement: Judgement, width: int) -> list
         lines: list[HeadlineLine] = [[(name, "bold"), (gain, ""), (" " * free, ""), (words, style)]]
     else:
         lines = [[(name, "bold"), (words, style)], [(f"  {gain}", "")]]
+    if differs := reading_differs(run):
+        lines += [[(part, "bold")] for part in _wrapped(f"    but {differs}", width, "    ")]
     for line in observation_lines(study, run, judgement):
         lines += _observation(as_shown(line), width)
     beside = [one for one in (voting_in_words(run), perplexity_in_words(run)) if one]

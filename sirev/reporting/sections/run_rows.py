@@ -45,6 +45,8 @@ class RunData(RunHead):
     label: str
     remark: str | None
     steps: list[str] | None
+    unread: NotRequired[list[str]]
+    """Sentences on its steps of which many answers were not read."""
     iterations: list[ModelData]
 
 
