@@ -19,7 +19,7 @@ from sirev.fields import NAME_LENGTH
 from sirev.metrics.comparison.contents import Iteration
 from sirev.metrics.families import of_draws
 from sirev.recipe import recipe_names
-from sirev.stages import compare, dataset, grade, imported
+from sirev.stages import compare, dataset, embed, grade, imported, model
 from sirev.stages import measure as measures
 from sirev.store.artifacts import Artifact
 from sirev.store.digests import canonical_json, sha256
@@ -28,12 +28,22 @@ from sirev.store.provenance import now
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.external.comparability import check_greedy, check_problems, is_greedy, notes, warnings
+from sirev.study.external.judging import Judging, judging
 from sirev.study.external.model_files import Given, ModelFiles, Read, sources
 from sirev.study.external.unjudged import Found, how_to_judge
 from sirev.study.external.unstated import without_unsaid
 from sirev.study.grading_task import FileGrading, GradingTask, file_grading, grading_task
+from sirev.study.inputs import embedding_parameters
 from sirev.study.reading import unread_lines
-from sirev.study.step_names import COMPARISON, answer_steps, import_step, measuring_step, problems_step
+from sirev.study.step_names import (
+    COMPARISON,
+    EMBEDDING_MODEL,
+    answer_steps,
+    embedding_step,
+    import_step,
+    measuring_step,
+    problems_step,
+)
 from sirev.suggest import suggest
 from sirev.tasks.external.completions import FIELD_NAMES, READERS, field_paths
 from sirev.tasks.load import DatasetParameters
@@ -101,6 +111,12 @@ def measure(
     answers: str | None = None,
     single: str = "greedy",
     common: bool = False,
+    k: Sequence[int] = (),
+    margin: float | None = None,
+    diversity_margin: float | None = None,
+    new_margin: float | None = None,
+    embedding: str | None = None,
+    grader_settings: Mapping[str, Any] | None = None,
     unsafe_code: bool = False,
     store: Store | str | Path | None = None,
     listener: Listener | None = None,
@@ -115,7 +131,9 @@ def measure(
     dotted paths for "id", "text", "correct", "level", "answer" (as read from the completion), "prompt" and "gold", where
     `{step}` stands for the step's name; defaults are names in common use. `reader`: "auto", "rows", "lm-eval" or "evalplus";
     `filter`: whose verdicts of an lm-eval log count. `answers`: "math", "code", "text" or "letters", which decides what
-    diversity means. `common`: compare the problems that all steps have, where some lack a few.
+    diversity means. `common`: compare the problems that all steps have, where some lack a few. `k`: pass@k for these too, beside the
+    powers of two; `margin`, `diversity_margin`, `new_margin` and `embedding` (a model of sentence-transformers) are as in a recipe's
+    evaluation, `grader_settings` as in its grader's section: {"seconds": 3}.
 
     Raises BadInput, one line naming the place, for files that can't be read, whose ids name completions, or whose problems don't
     match the task or each other, and for the `name` of a recipe; StageFailed where a grader fails. A run is saved when it is
@@ -129,7 +147,11 @@ def measure(
     if task is None and grader is None:
         found = how_to_judge(steps, fields, reader)
         task, grader = (found.task, found.grader) if found else (None, None)
-    settings, asked = _request(name, steps, greedy, task, data, split, grader, fields, reader, filter, answers, single)
+    wishes = judging(k, {"margin": margin, "diversity_margin": diversity_margin, "new_margin": new_margin}, embedding)
+    settings, asked = _request(
+        name, steps, greedy, task, data, split, grader, grader_settings, fields, reader, filter, answers, single
+    )
+    settings["evaluation"] |= wishes.settings()
     if unsafe_code:
         if asked is None:
             raise BadInput("--allow-unsafe-code: there is no grader that runs programs")
@@ -153,7 +175,7 @@ def measure(
         listener.note(run, found.why)
     try:
         with crew.turn, opened.leasing():
-            measuring = _Measuring(runner, listener, asked, local, settings["answers"], single, common)
+            measuring = _Measuring(runner, listener, asked, local, settings["answers"], single, common, wishes)
             comparison, read = measuring.run(len(steps), given)
             runner.finish("complete", None)
     except OSError as error:  # the disk is full, say
@@ -202,6 +224,7 @@ class _Measuring:
     """None: as the files' reader has it."""
     single: str
     common: bool
+    wishes: Judging
 
     def run(self, models: int, given: Sequence[ModelFiles]) -> tuple[Artifact, list[Read]]:
         """The comparison, and what it was made of."""
@@ -232,6 +255,8 @@ class _Measuring:
             guess=self.task.section.guess if isinstance(self.task, GradingTask) else None,
             diversity_counts=True,
             from_draws=not any("greedy" in of_model for of_model in parts),
+            k=list(self.wishes.k),
+            **self.wishes.margins,
         )
         return self.runner.step(COMPARISON, compare.STAGE, settings, compared), read
 
@@ -280,6 +305,12 @@ class _Measuring:
                 wants = measures.parameters_for(family, answers)
                 arguments = {**graded, "grades": grades}
                 measured[f"{METHOD}/0/{t}/{what}"] = self.runner.step(measuring_step(what, t), measures.STAGE, wants, arguments)
+            if part == "draws" and self.wishes.embedding is not None and answers != "letters":
+                named = embedding_parameters(self.wishes.embedding, self.local)
+                embedder = self.runner.step(EMBEDDING_MODEL, model.STAGE, named, {})
+                wanted = embed.EmbedParameters(self.wishes.embedding.batch_size)
+                embedded = self.runner.step(embedding_step(t), embed.STAGE, wanted, {**arguments, "model": embedder})
+                measured[f"{METHOD}/0/{t}/embedding"] = embedded
         return measured
 
 
@@ -304,6 +335,7 @@ def _request(
     data: str | Path | None,
     split: str,
     grader: str | None,
+    grader_settings: Mapping[str, Any] | None,
     fields: Mapping[str, str],
     reader: str,
     chosen: str | None,
@@ -336,9 +368,13 @@ def _request(
     field_paths(fields, "")
     asked: GradingTask | FileGrading | None = None
     if task is not None:
-        asked = grading_task(task, data, grader, split)
+        asked = grading_task(task, data, grader, split, grader_settings)
     elif grader is not None:
-        asked = file_grading(grader)
+        asked = file_grading(grader, grader_settings)
+    elif grader_settings:
+        raise BadInput(
+            "--grader-set: no grader of sirev judges: the verdicts are those of the files; name one: --task or --grader"
+        )
     settings = {
         "name": name,
         "task": {"name": "files"},

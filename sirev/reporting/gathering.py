@@ -78,7 +78,7 @@ def _overlap(store: Store, group: list[Run]) -> Overlap | None:
 
 def run_data(run: Run, compared: ComparedRun, unread: Sequence[str] = ()) -> RunData:
     """A run of a comparison as the tables take it; `unread` are sentences on answers that its graders did not read."""
-    data: RunData = {
+    return {
         "id": run.id,
         "recipe": run.recipe,
         "status": run.status,
@@ -88,12 +88,10 @@ def run_data(run: Run, compared: ComparedRun, unread: Sequence[str] = ()) -> Run
         "label": run.method,
         "remark": run.reason if run.status == "complete" else None,
         "steps": run.settings.get("steps"),
+        "unread": list(unread),
         **compared,
         "iterations": [cast(ModelData, iteration) for iteration in compared["iterations"]],
     }
-    if unread:
-        data["unread"] = list(unread)
-    return data
 
 
 def add_training(store: Store, studies: list[Study]) -> list[str]:

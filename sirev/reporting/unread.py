@@ -13,7 +13,7 @@ from sirev.reporting.tables import fixed, percent
 
 
 def unread_lines(run: RunData) -> list[str]:
-    """A sentence on a run of which more than a tenth of some answers was not read: the worst step, and how many more there are."""
+    """A sentence on a run of which more than a tenth of some answers was not read: the worst step, and how many more."""
     lines: list[str] = list(run.get("unread") or [])
     models = [(one, share_unread(run, one)) for one in run["iterations"]]
     many = [(model_name(run, one["t"]), share) for one, share in models if (share["value"] or 0.0) > MANY]

@@ -45,7 +45,7 @@ class RunData(RunHead):
     label: str
     remark: str | None
     steps: list[str] | None
-    unread: NotRequired[list[str]]
+    unread: list[str]
     """Sentences on its steps of which many answers were not read."""
     iterations: list[ModelData]
 
