@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from sirev.api.answers import shown_result
 from sirev.errors import BadInput, StageFailed
@@ -19,8 +19,9 @@ from sirev.fields import NAME_LENGTH
 from sirev.metrics.comparison.contents import Iteration
 from sirev.metrics.families import of_draws
 from sirev.recipe import recipe_names
-from sirev.stages import compare, dataset, embed, grade, imported, model
+from sirev.stages import compare, dataset, embed, grade, imported
 from sirev.stages import measure as measures
+from sirev.stages import model as models_stage
 from sirev.store.artifacts import Artifact
 from sirev.store.digests import canonical_json, sha256
 from sirev.store.local_files import LocalFiles
@@ -129,11 +130,11 @@ def measure(
     greedy answers, pass@1 is the mean share of right draws. Verdicts come from the files, or from a `grader` on the problems of a
     `task` ("gsm8k", say, or "jsonl": your own), whose rows are the local file or folder `data`, else the Hub's. `fields` are
     dotted paths for "id", "text", "correct", "level", "answer" (as read from the completion), "prompt" and "gold", where
-    `{step}` stands for the step's name; defaults are names in common use. `reader`: "auto", "rows", "lm-eval" or "evalplus";
-    `filter`: whose verdicts of an lm-eval log count. `answers`: "math", "code", "text" or "letters", which decides what
-    diversity means. `common`: compare the problems that all steps have, where some lack a few. `k`: pass@k for these too, beside the
-    powers of two; `margin`, `diversity_margin`, `new_margin` and `embedding` (a model of sentence-transformers) are as in a recipe's
-    evaluation, `grader_settings` as in its grader's section: {"seconds": 3}.
+    `{step}` stands for the step's name; defaults are names in common use. `reader`: "auto", or what wrote the files;
+    `filter`: whose verdicts of a log count. `answers`: "math", "code", "text" or "letters", which decides what
+    diversity means. `common`: compare the problems that all steps have, where some lack a few. `k`: pass@k for these too, beside
+    the powers of two; `margin`, `diversity_margin`, `new_margin` and `embedding` (a model of sentence-transformers) are as in a
+    recipe's evaluation, `grader_settings` as in its grader's section: {"seconds": 3}.
 
     Raises BadInput, one line naming the place, for files that can't be read, whose ids name completions, or whose problems don't
     match the task or each other, and for the `name` of a recipe; StageFailed where a grader fails. A run is saved when it is
@@ -256,8 +257,8 @@ class _Measuring:
             diversity_counts=True,
             from_draws=not any("greedy" in of_model for of_model in parts),
             k=list(self.wishes.k),
-            **self.wishes.margins,
         )
+        settings = replace(settings, **cast(Any, self.wishes.margins))
         return self.runner.step(COMPARISON, compare.STAGE, settings, compared), read
 
     def _problems(self, step: str, asked: DatasetParameters) -> Artifact:
@@ -307,7 +308,7 @@ class _Measuring:
                 measured[f"{METHOD}/0/{t}/{what}"] = self.runner.step(measuring_step(what, t), measures.STAGE, wants, arguments)
             if part == "draws" and self.wishes.embedding is not None and answers != "letters":
                 named = embedding_parameters(self.wishes.embedding, self.local)
-                embedder = self.runner.step(EMBEDDING_MODEL, model.STAGE, named, {})
+                embedder = self.runner.step(EMBEDDING_MODEL, models_stage.STAGE, named, {})
                 wanted = embed.EmbedParameters(self.wishes.embedding.batch_size)
                 embedded = self.runner.step(embedding_step(t), embed.STAGE, wanted, {**arguments, "model": embedder})
                 measured[f"{METHOD}/0/{t}/embedding"] = embedded
@@ -372,9 +373,7 @@ def _request(
     elif grader is not None:
         asked = file_grading(grader, grader_settings)
     elif grader_settings:
-        raise BadInput(
-            "--grader-set: no grader of sirev judges: the verdicts are those of the files; name one: --task or --grader"
-        )
+        raise BadInput("--grader-set: the verdicts are those of the files; name what grades instead: --task or --grader")
     settings = {
         "name": name,
         "task": {"name": "files"},

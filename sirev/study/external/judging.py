@@ -18,7 +18,7 @@ MOST_K = 100_000
 
 @dataclass(frozen=True)
 class Judging:
-    """k of pass@k beside the powers of two, margins as `evaluation.verdict` has them, and the embedding model, if there is one."""
+    """The k of pass@k beside the powers of two, margins as `evaluation.verdict` has them, and the embedding model, if any."""
 
     k: tuple[int, ...] = ()
     margins: Mapping[str, float] = field(default_factory=dict)
