@@ -104,7 +104,7 @@ def measure(
     fields = {"id": id_, "text": text, "correct": correct, "level": level, "answer": answer, "prompt": prompt, "gold": gold}
     asked = {"task": task, "data": data, "split": split, "grader": grader}
     options: dict[str, Any] = {"reader": reader, "filter": chosen, "answers": answers, "single": single, "common": common}
-    options |= {"k": _numbers(k), "embedding": embedding, "grader_settings": _settings(grader_set or [])}
+    options |= {"k": _numbers(k), "embedding": embedding, "grader_settings": grader_settings(grader_set or [])}
     options |= {"margin": margin, "diversity_margin": diversity_margin, "new_margin": new_margin}
     run(name, step, greedy or [], asked, fields, store, unsafe_code=unsafe_code, **options)
 
@@ -172,7 +172,7 @@ def _numbers(given: str | None) -> list[int]:
         raise BadInput(f"--k {given}: expected whole numbers joined by commas, such as 1,5,10") from None
 
 
-def _settings(given: Sequence[str]) -> dict[str, Any]:
+def grader_settings(given: Sequence[str]) -> dict[str, Any]:
     """KEY -> the value, read as a recipe's are."""
     from sirev.recipe.yaml_reading import parse_yaml
 

@@ -108,8 +108,7 @@ def file_grading(grader: str, settings: Mapping[str, Any] | None = None) -> File
     """The grader of that name by the files' gold answers; BadInput for one that is not known, or runs programs."""
     if grader == "mbpp":
         raise BadInput("--grader mbpp: runs programs against tests, which are a task's: --task, such as mbpp or mbpp_sanitized")
-    _check_grader(grader)
-    return FileGrading(_grader(grader, settings or {}))
+    return FileGrading(grader_section(grader, settings or {}))
 
 
 def grading_task(
@@ -130,7 +129,7 @@ def grading_task(
     _check_grader(chosen)
     if task.programs is not None and task.programs != (chosen == "mbpp"):
         raise BadInput(f"--grader {chosen}: not for the task {name}; programs, and they alone, are graded by mbpp")
-    return GradingTask(_section(task, name, data), split, _grader(chosen, settings or {}))
+    return GradingTask(_section(task, name, data), split, grader_section(chosen, settings or {}))
 
 
 def _check_grader(name: str) -> None:
@@ -151,8 +150,9 @@ def _section(task: type[DataTask], name: str, data: str | Path | None) -> DataTa
     return task.model_validate(fields)
 
 
-def _grader(name: str, settings: Mapping[str, Any]) -> Grader:
+def grader_section(name: str, settings: Mapping[str, Any]) -> Grader:
     """The section of a recipe; `settings` are fields of it, and BadInput names one that it does not have or allow."""
+    _check_grader(name)
     section: type[OwnGrader | ProgramGrader | TextGrader]
     if ":" in name:
         section, fields = OwnGrader, {"name": OWN, "function": name}

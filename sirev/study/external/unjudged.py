@@ -52,7 +52,7 @@ def how_to_judge(steps: Mapping[str, Given], fields: Mapping[str, str], reader: 
     golds = [plain(one.gold) for one in problems]
     if not all(golds):
         return None
-    grader = _grader_for(golds)
+    grader = grader_for(golds)
     why = (
         f"{path.name} does not say which answers are right: the grader {grader} compares them with the gold answers of the file; "
         "--grader NAME chooses another"
@@ -60,7 +60,7 @@ def how_to_judge(steps: Mapping[str, Given], fields: Mapping[str, str], reader: 
     return Found(None, grader, why)
 
 
-def _grader_for(golds: Sequence[str]) -> str:
+def grader_for(golds: Sequence[str]) -> str:
     """The grader that reads answers like these."""
     if all(re.fullmatch("[A-E]", gold) for gold in golds):
         return "letter"
