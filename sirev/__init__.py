@@ -2,8 +2,8 @@
 
 `load_recipe`, `iterate`, `measure`, `plan`, `regrade`, `report`, `why` and `Store` do everything that the command line does;
 `answers` gives the graded answers of a run, `grade` grades texts at hand, and a grader of your own returns a `Grade`. Where a
-list is expected, a single value will do: `seeds=0`, `methods="sft"`. In a notebook progress is shown unless a listener is passed; in a script
-`listener=Progress()` shows it, and a class that inherits `Listener` hears of it.
+list is expected, a single value will do: `seeds=0`, `methods="sft"`. In a notebook progress is shown unless a listener is
+passed; in a script `listener=Progress()` shows it, and a class that inherits `Listener` hears of it.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ from sirev.study.step_names import (
 from sirev.suggest import suggest
 from sirev.tasks.external.completions import FIELD_NAMES, READERS, field_paths
 from sirev.tasks.load import DatasetParameters
-from sirev.tasks.rows import IN_A_RECIPE
+from sirev.tasks.rows import IN_A_RECIPE, shown
 from sirev.tasks.task import Answers
 
 METHOD = "samples"
@@ -354,6 +354,8 @@ def _request(
     for model in (*models, *greedy):
         if not model.strip() or not model.isprintable():
             raise BadInput(f"step {model!r}: must be a name that can be printed")
+        if len(model) > NAME_LENGTH:
+            raise BadInput(f"step {shown(model)}: a name of {len(model)} characters; up to {NAME_LENGTH} are allowed")
         if model not in models:
             raise BadInput(f"--greedy {model}: no such step{suggest(model, list(models))}")
     if reader not in READERS:
