@@ -87,6 +87,7 @@ def _drained() -> int:
     """Give up what is still to be written to standard output, so that it is not complained of twice; the exit status for it."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (the process ends)
     return 1
 
 

@@ -66,7 +66,10 @@ _VERDICTS = {
     **dict.fromkeys(("pass", "passed", "true", "1", "1.0", "correct", "right", "yes", "success"), True),
     **dict.fromkeys(("fail", "failed", "false", "0", "0.0", "incorrect", "wrong", "no", "timeout", "timed out"), False),
 }
-_ENDS = {"stop": "stop", "eos": "stop", "end_turn": "stop", "length": "length", "max_tokens": "length"}
+_ENDS = {
+    **dict.fromkeys(("stop", "eos", "eos_token", "end_turn", "stop_sequence"), "stop"),
+    **dict.fromkeys(("length", "max_tokens", "max_length", "model_length", "max_output_tokens"), "length"),
+}
 
 
 def field_paths(fields: Mapping[str, str], step: str) -> dict[str, list[str]]:
