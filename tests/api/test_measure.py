@@ -14,6 +14,7 @@ import sirev
 from sirev.api.measure import MeasuredRun, StepRead, measure
 from sirev.errors import BadInput
 from sirev.execution.listener import Listener
+from sirev.reporting.headline import as_text, headline
 from sirev.stages.stage import Stage
 from sirev.store.provenance import now
 from sirev.store.runs import Run
@@ -427,11 +428,16 @@ def told_in_words(path: Path, problems: int, marked: int) -> Path:
     return rows_to(path, [{"id": i, "completion": f"{i} + {i}\n{end}", "gold": str(2 * i)} for i, end in enumerate(ends)])
 
 
+def screen_of(run: str, store: Path) -> str:
+    """What `sirev report` shows of a run."""
+    return as_text(headline(sirev.report(runs=[run], store=store).studies))
+
+
 def test_one_step_alone_is_measured_and_not_compared(tmp_path: Path) -> None:
     found = measure("mine", steps={"M1": write(tmp_path / "a.jsonl", 10, 4, draws=4)}, k=[3], store=tmp_path / "store")
     (only,) = found.iterations
     assert (only["mean_accuracy"]["value"], only["pass_at_n"]["3"]["value"]) == (0.4, 0.4)
-    screen = sirev.report(runs=[found.id], store=tmp_path / "store").headline
+    screen = screen_of(found.id, tmp_path / "store")
     assert "pass@3" in screen
     assert "→" not in screen.splitlines()[0]
 
@@ -456,7 +462,7 @@ def test_a_reader_that_does_not_fit_is_said_at_once_and_at_the_end_and_first_in_
     again = Noting()
     measure("mine", **options, listener=again)
     assert any(note.startswith("M1: gsm8k_strict read no answer in 10 of 12") for note in again.notes)
-    screen = sirev.report(runs=[found.id], store=store).headline
+    screen = screen_of(found.id, store)
     assert "read no answer in 10 of 12" in " ".join(screen.splitlines()[1].split())
     assert "READ UNLIKE" in screen
     assert "of the answers read 100.0 → 100.0% are right" in " ".join(screen.split())
@@ -465,7 +471,7 @@ def test_a_reader_that_does_not_fit_is_said_at_once_and_at_the_end_and_first_in_
 def test_readings_alike_are_not_mentioned(tmp_path: Path) -> None:
     files = {"M1": told_in_words(tmp_path / "a.jsonl", 12, 12), "M2": told_in_words(tmp_path / "b.jsonl", 12, 12)}
     found = measure("mine", steps=files, grader="gsm8k_strict", store=tmp_path / "store")
-    screen = sirev.report(runs=[found.id], store=tmp_path / "store").headline
+    screen = screen_of(found.id, tmp_path / "store")
     assert "READ UNLIKE" not in screen
     assert "read no answer" not in screen
 
