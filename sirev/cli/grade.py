@@ -14,7 +14,7 @@ from sirev.reporting.spreadsheet import as_csv
 from sirev.reporting.tables import TextTable, markdown
 from sirev.reporting.terminal import print_tables
 
-FORMATS = ("table", "markdown", "csv", "json")
+_FORMS = ("table", "markdown", "csv", "json")
 _SCHEMA = 1
 """Version of the JSON form; it grows when a field changes its meaning or goes away."""
 _SHOWN = 50
@@ -25,7 +25,7 @@ _CELL = 30
 
 def run(file: str, grader: str | None, fields: Mapping[str, str], reader: str, settings: Mapping[str, Any], form: str) -> None:
     """Grade and print."""
-    check_format(form, FORMATS)
+    check_format(form, _FORMS)
     found = grade_file(file, grader=grader, fields=fields, reader=reader, settings=settings)
     if form == "json":
         write(json_text({"schema": _SCHEMA, "grader": found.grader, "completions": [asdict(one) for one in found.completions]}))

@@ -18,7 +18,7 @@ from sirev.store.runs import Run, run_address
 from sirev.store.store import Store
 from sirev.study.comparing import Watch, comparison, remedy
 from sirev.study.external.unstated import without_unsaid
-from sirev.study.reading import unread_lines
+from sirev.study.reading import unread_sentences
 from sirev.study.step_names import OVERLAP, training_step
 
 
@@ -57,7 +57,7 @@ def _study(store: Store, group: list[Run], chosen: set[str], watch: Watch) -> St
             run_data(
                 known[at],
                 {**one, "iterations": without_unsaid(store, known[at], one["iterations"])},
-                unread_lines(store, known[at]),
+                unread_sentences(store, known[at]),
             )
             for one in compared["runs"]
             if (at := (one["method"], one["seed"])) in shown

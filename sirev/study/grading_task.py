@@ -26,7 +26,7 @@ GRADING: dict[str, type[DataTask]] = {name: task for name, task in TASKS.items()
 NAMED = [name for name in GRADERS if name != OWN]
 PROGRAM_SECONDS = 5.0
 """CPU seconds that a program of a file may take, unless its user says otherwise."""
-ALL = "all"
+ALL_SPLITS = "all"
 """Stands for every published split of a task."""
 
 
@@ -56,7 +56,7 @@ class GradingTask:
     def splits(self) -> list[str]:
         """The splits that its problems are of."""
         known = self.section.splits
-        return list(known) if self.split == ALL and ALL not in known else [self.split]
+        return list(known) if self.split == ALL_SPLITS and ALL_SPLITS not in known else [self.split]
 
     def dataset(self, split: str, local: LocalFiles) -> DatasetParameters:
         """The parameters of the stage `dataset` for its problems of one of the splits."""
@@ -120,8 +120,8 @@ def grading_task(
     """
     if name not in GRADING:
         raise BadInput(f"--task: unknown task {name!r}{suggest(name, list(GRADING))}")
-    if split not in ("train", "test", ALL):
-        raise BadInput(f"--split: unknown split {split!r} (known: train, test, {ALL})")
+    if split not in ("train", "test", ALL_SPLITS):
+        raise BadInput(f"--split: unknown split {split!r} (known: train, test, {ALL_SPLITS})")
     task = GRADING[name]
     chosen = grader or task.default_grader or ("mbpp" if task.programs else None)
     if chosen is None:

@@ -20,7 +20,7 @@ def unread_notes(store: Store, run: Run) -> dict[str, str]:
     return found
 
 
-def unread_lines(store: Store, run: Run) -> list[str]:
+def unread_sentences(store: Store, run: Run) -> list[str]:
     """The same as lines, each beginning with what its step is called; measured models by the names that they were given."""
     return [f"{_title(run, step)}: {said}" for step, said in unread_notes(store, run).items()]
 

@@ -13,7 +13,10 @@ from typing import Any
 from sirev.errors import BadInput
 from sirev.tasks.rows import Row, shown
 
-METRICS = ("extractive_match", "expr_gold_metric", "quasi_exact_match", "qem", "exact_match", "em", "pass@k:k=1", "pass@1", "acc")
+USUAL_METRICS = (
+    *("extractive_match", "expr_gold_metric", "quasi_exact_match", "qem", "exact_match", "em"),
+    *("pass@k:k=1", "pass@1", "acc"),
+)
 """Metrics of one answer that are 0 or 1, those of the usual tasks first."""
 
 
@@ -31,7 +34,7 @@ def lighteval(rows: Sequence[Row], wanted: str | None, *, graded: bool) -> tuple
     metrics = list(dict.fromkeys(name for row in rows for name in _metrics(row.values)))
     if wanted is not None and wanted not in metrics:
         raise BadInput(f"{rows[0].where}: the details have no metric {wanted!r} (there: {', '.join(metrics) or 'none'})")
-    usual = [name for known in METRICS for name in metrics if name == known or name.startswith(f"{known}:")]
+    usual = [name for known in USUAL_METRICS for name in metrics if name == known or name.startswith(f"{known}:")]
     chosen = wanted or next(iter(usual or metrics), None)
     return [_detail(row, chosen, graded) for row in rows], metrics
 
