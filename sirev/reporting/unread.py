@@ -8,7 +8,7 @@ from sirev.grading.unread import MANY
 from sirev.margins import MARGIN
 from sirev.metrics.statistic import Statistic
 from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
-from sirev.reporting.sections.run_rows import ModelData, RunData, in_words, model_name
+from sirev.reporting.sections.run_rows import ModelData, RunData, at, in_words, model_name
 from sirev.reporting.tables import fixed, percent
 
 
@@ -21,10 +21,9 @@ def unread_lines(run: RunData) -> list[str]:
         return []
     if not lines:
         lines = [f"{name}: no answer was read from {percent(share)}% of the answers" for name, share in many]
-    first = max(lines, key=len) if run.get("unread") else lines[0]
     more = len(lines) - 1
     others = f" {more} more step{'' if more == 1 else 's'} of the kind: see the notes of the run." if more else ""
-    return [f"{first}.{others}"]
+    return [f"{lines[0]}.{others}"]
 
 
 def reading_differs(run: RunData) -> str:
@@ -46,11 +45,11 @@ def reading_differs(run: RunData) -> str:
 
 def share_unread(run: RunData, model: ModelData) -> Statistic:
     """The share of the answers behind a model's pass@1 that nothing was read from."""
-    return model["greedy"]["unanswered"] if pass_at_1_source([run]) == GREEDY else model["unanswered"]
+    return at(model, ("greedy", "unanswered") if pass_at_1_source([run]) == GREEDY else ("unanswered",))
 
 
 def _among_read(model: ModelData, unread: float) -> str | None:
-    right = model["pass_at_1"]["value"]
+    right = at(model, ("pass_at_1",))["value"]
     return None if right is None or unread >= 1 else fixed(100 * min(1.0, right / (1 - unread)), 1)
 
 

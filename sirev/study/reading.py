@@ -11,18 +11,16 @@ from sirev.store.store import Store
 from sirev.study.step_names import parse_step, stage_of
 
 
-def unread_notes(store: Store, run: Run) -> dict[str, str]:
-    """The grade steps of a run of which many answers were not read -> that, in a sentence; in the order of t."""
-    found: dict[str, str] = {}
-    for name in sorted(run.pins, key=lambda step: (parse_step(step).turn, step)):
-        if stage_of(name) == "grade" and (noted := _noted(store, run, name)):
-            found[name] = noted
-    return found
-
-
 def unread_sentences(store: Store, run: Run) -> list[str]:
-    """The same as lines, each beginning with what its step is called; measured models by the names that they were given."""
-    return [f"{_title(run, step)}: {said}" for step, said in unread_notes(store, run).items()]
+    """A sentence on each grade step of a run of which many answers were not read, the worst first.
+
+    Each begins with what its step is called; measured models by the names that they were given.
+    """
+    found = []
+    for step in sorted(run.pins, key=lambda step: (parse_step(step).turn, step)):
+        if stage_of(step) == "grade" and (noted := _noted(store, run, step)):
+            found.append((noted[0], f"{_title(run, step)}: {noted[1]}"))
+    return [said for _, said in sorted(found, key=lambda one: -one[0])]
 
 
 def _title(run: Run, step: str) -> str:
@@ -32,11 +30,12 @@ def _title(run: Run, step: str) -> str:
     return str(names[t - 1])
 
 
-def _noted(store: Store, run: Run, step: str) -> str:
+def _noted(store: Store, run: Run, step: str) -> tuple[float, str] | None:
+    """The share of a step's answers that was not read, and the sentence on it; None where nothing is recorded."""
     pin = run.pins[step]
     try:
         record = store.records.get(pin.key, pin.artifact)
         noted: Any = record.provenance.get("unread") if record else None
-        return unread_in_words(noted) if noted else ""
+        return (noted["unread"] / noted["of"], unread_in_words(noted)) if noted else None
     except (SirevError, OSError, KeyError, TypeError, ValueError, IndexError, ZeroDivisionError):  # a stranger's record, or gone
-        return ""
+        return None
