@@ -22,8 +22,8 @@ from sirev.reporting.observed import (
 from sirev.reporting.one_model import is_one_model, one_model
 from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
 from sirev.reporting.sections.run_rows import RunData, Study, in_words, measured, model_name, runs_of
+from sirev.reporting.sections.unread import first_lines, reading_differs
 from sirev.reporting.sections.verdicts import NO_NULL, claims_in_words, no_verdict, verdicts_of
-from sirev.reporting.unread import first_lines, reading_differs
 
 WIDTH = 80
 """Characters of a line."""

@@ -23,9 +23,9 @@ from sirev.reporting.page.markup import escaped, signed, value_at, with_minus
 from sirev.reporting.page.words import explained
 from sirev.reporting.pass_at_1 import pass_at_1_name
 from sirev.reporting.sections.run_rows import Study, measured, model_name, runs_of, suite_in_words
+from sirev.reporting.sections.unread import first_lines, reading_differs
 from sirev.reporting.sections.verdicts import NO_NULL, JudgedRun, caveats, mean_scale, no_verdict, presented, verdicts_of
 from sirev.reporting.tables import p_equals, p_value
-from sirev.reporting.unread import first_lines, reading_differs
 
 T = TypeVar("T")
 SIGNS = {"progress": "▲", "reversal": "⇅", "regress": "▼", "no change": "="}

@@ -10,8 +10,8 @@ from sirev.metrics.statistic import Statistic
 from sirev.metrics.study_verdict import HELD, LEVEL, NOT_MEASURED, OPEN, SEEDS, UP, deciding, is_of_suite
 from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
 from sirev.reporting.sections.run_rows import RunData, Study, in_words, labels, measured, model_name, runs_of
+from sirev.reporting.sections.unread import first_lines, reading_differs
 from sirev.reporting.tables import ABSENT, TextTable, between, fixed, p_equals, p_value, points
-from sirev.reporting.unread import first_lines, reading_differs
 
 T = TypeVar("T")
 NO_NULL = "no null run"
