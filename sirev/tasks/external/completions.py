@@ -27,8 +27,8 @@ _CHOOSING: dict[str, Callable[..., tuple[list[Row], list[str]]]] = {
 TEXTS = ("text", "completion", "solution", "response", "output", "generation", "generated_text", "model_output")
 FIELD_NAMES: dict[str, tuple[str, ...]] = {
     "id": (
-        *("problem_id", "id", "task_id", "doc_id", "unique_id", "question_id"),
-        *("question", "prompt", "problem", "custom_id", "idx"),
+        *("problem_id", "custom_id", "id", "task_id", "doc_id", "unique_id", "question_id"),
+        *("question", "prompt", "problem", "messages", "idx"),
     ),
     "text": (*TEXTS, *(f"{name}s" for name in TEXTS), "messages"),
     "correct": ("correct", "is_correct", "is_solved", "symbolic_correct", "passed", "pass"),

@@ -171,6 +171,6 @@ def _nemo(values: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if isinstance(values.get("expected_answer"), str | int | float):
         found["gold"] = values["expected_answer"]
-    if "symbolic_correct" in values and not {"correct", "is_correct"} & values.keys():
+    if "symbolic_correct" in values and "correct" not in values:
         found["correct"] = values["symbolic_correct"]
     return found

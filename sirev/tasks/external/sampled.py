@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-QUESTIONS = ("question", "prompt", "problem")
+QUESTIONS = ("question", "prompt", "problem", "messages")
 """Fields that hold a question: where one of them stands for the id, a problem goes by its text."""
 
 Paths = Mapping[str, Sequence[str]]

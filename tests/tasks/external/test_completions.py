@@ -396,6 +396,7 @@ def test_output_of_nemo_skills(write: Write) -> None:
     found = read([(write(row), ".jsonl")], {}, graded=True)
     (one,) = found.problems
     assert (found.reader, one.gold, one.prompt, one.completions[0].answer, draws(one)[0][1]) == ("nemo", "4", "2+2", "", False)
+    assert draws(said(write({**row, "is_correct": True}))[0])[0][1] is False
 
 
 @pytest.mark.parametrize("name", ["is_solved", "symbolic_correct", "is_correct", "passed", "score"])
@@ -438,8 +439,16 @@ def test_chat_prompts_name_problems_and_responses_of_an_api_are_texts(write: Wri
 
 def test_conversations_hold_prompt_and_answer(write: Write) -> None:
     talk = [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Me."}]
-    (one,) = said(write({"id": 1, "messages": talk, "correct": 1}))
-    assert (one.prompt, draws(one)) == ("Who?", [("Me.", True)])
+    (one,) = said(write({"messages": talk, "correct": 1}, {"messages": [talk[0], {**talk[1], "content": "You."}], "correct": 0}))
+    assert (one.prompt, draws(one)) == ("Who?", [("Me.", True), ("You.", False)])
+
+
+def test_a_batch_names_problems_by_the_ids_that_its_user_gave(write: Write) -> None:
+    answer = {"status_code": 200, "body": {"choices": [{"message": {"role": "assistant", "content": "4"}}]}}
+    rows = [{"id": f"batch_{i}", "custom_id": "sum", "response": answer, "passed": True} for i in range(2)]
+    rows.append({"id": "batch_2", "custom_id": "sum", "response": None, "error": {"code": "timeout"}, "passed": False})
+    (one,) = said(write(*rows))
+    assert (one.id, [c.failed for c in one.completions]) == ("sum", [False, False, True])
 
 
 def test_json_is_read_whatever_ending_it_has(write: Write) -> None:
