@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from sirev.errors import BadInput
-from sirev.tasks.rows import Row, shown
+from sirev.tasks.rows import Row, shown, text
 
 ABSOLUTE, RELATIVE = 1e-6, 1e-7
 """How far a float may be from the result, as in EvalPlus: numpy.allclose(out, exp, rtol=1e-07, atol=1e-06)."""
@@ -22,6 +22,16 @@ def assertion(out, exp, atol):
         assert exact_match
 """
 _CLOSELY = ("assert np.allclose(out, exp, rtol=1e-07, atol=atol)", "np.testing.assert_allclose(out, exp, atol=atol)")
+
+
+def script_of(row: Row, hub: str) -> str:
+    """The script in a row of the data set on the Hub; BadInput for one of EvalPlus' releases, which has inputs and no results."""
+    if "plus_input" in row.values:
+        raise BadInput(
+            f"{row.where}: a row of EvalPlus' own release, whose results its package works out as it runs; take the rows of the "
+            f"data set {hub} on the Hub, which have them in 'test'"
+        )
+    return text(row, "test")
 
 
 def assertions(row: Row, script: str, function: str, called: str) -> list[str]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from sirev.tasks.core import humaneval
-from sirev.tasks.evalplus_tests import assertions
-from sirev.tasks.rows import Row, text
+from sirev.tasks.evalplus_tests import assertions, script_of
+from sirev.tasks.rows import Row
 from sirev.tasks.task import Asked, DataTask, Problems
 
 
@@ -47,4 +47,4 @@ TASK = HumanEvalPlus
 
 
 def _tests(row: Row) -> list[str]:
-    return assertions(row, text(row, "test"), humaneval.CANDIDATE, humaneval.CANDIDATE)
+    return assertions(row, script_of(row, HumanEvalPlus.on_hub["hub"]), humaneval.CANDIDATE, humaneval.CANDIDATE)

@@ -9,9 +9,9 @@ from typing import ClassVar, Literal
 
 from sirev.errors import BadInput
 from sirev.tasks.core import mbpp, mbpp_sanitized
-from sirev.tasks.evalplus_tests import assertions
+from sirev.tasks.evalplus_tests import assertions, script_of
 from sirev.tasks.mirrors import full_mbpp_row
-from sirev.tasks.rows import Row, shown, text
+from sirev.tasks.rows import Row, shown
 from sirev.tasks.task import Asked, DataTask, Problems
 
 
@@ -58,7 +58,7 @@ def problems(rows: Iterable[Row], *, template: str = mbpp.PROMPT) -> Problems:
 
 
 def _more_tests(row: Row) -> list[str]:
-    script = text(row, "test")
+    script = script_of(row, MbppPlus.on_hub["hub"])
     function = _function(row, script)
     return assertions(row, script, function, function)
 

@@ -30,3 +30,8 @@ def test_ids_are_those_of_mbpp() -> None:
 
 def test_a_script_that_calls_nothing_is_refused() -> None:
     assert "must call assertion" in refusal(lambda: problems([Row("f:1", {**ROW, "test": "x = 1"})]))
+
+
+def test_a_row_of_the_release_has_no_results_and_is_refused() -> None:
+    released = {"task_id": "Mbpp/2", "prompt": "p", "entry_point": "add", "base_input": [[1, 2]], "plus_input": [[0, 5]]}
+    assert "take the rows of the data set evalplus/mbppplus" in refusal(lambda: problems([Row("f:1", released)]))
