@@ -35,7 +35,7 @@ from sirev.study.external.unjudged import Found, how_to_judge
 from sirev.study.external.unstated import without_unsaid
 from sirev.study.grading_task import FileGrading, GradingTask, file_grading, grading_task
 from sirev.study.inputs import embedding_parameters
-from sirev.study.reading import unread_sentences
+from sirev.study.reading import unread_notes
 from sirev.study.step_names import (
     COMPARISON,
     EMBEDDING_MODEL,
@@ -186,7 +186,7 @@ def measure(
     remember(opened, [run.id])
     (compared,) = comparison.json("comparison.json")["runs"]
     distinct = compared["iterations"][-1]["against_m1"].get("distinct") if settings["answers"] != "letters" else None
-    for line in [*notes(read, distinct), *unread_sentences(opened, run)]:
+    for line in [*notes(read, distinct), *unread_notes(opened, run)]:
         listener.note(run, line)
     told = tuple(_told(one, single, read) for one in sorted(read, key=lambda one: one.source.t))
     iterations = without_unsaid(opened, run, compared["iterations"])

@@ -10,6 +10,8 @@ from sirev.store.runs import Run, step_title
 from sirev.store.store import Store
 from sirev.study.step_names import parse_step, stage_of
 
+_FEW = 3
+
 
 def unread_sentences(store: Store, run: Run) -> list[str]:
     """A sentence on each grade step of a run of which many answers were not read, the worst first.
@@ -21,6 +23,13 @@ def unread_sentences(store: Store, run: Run) -> list[str]:
         if stage_of(step) == "grade" and (noted := _noted(store, run, step)):
             found.append((noted[0], f"{_title(run, step)}: {noted[1]}"))
     return [said for _, said in sorted(found, key=lambda one: -one[0])]
+
+
+def unread_notes(store: Store, run: Run) -> list[str]:
+    """The worst few of `unread_sentences`, and how many more there are: for the end of a command."""
+    found = unread_sentences(store, run)
+    more = len(found) - _FEW
+    return found[:_FEW] + ([f"of {more} more step{'' if more == 1 else 's'} much was not read either"] if more > 0 else [])
 
 
 def _title(run: Run, step: str) -> str:
