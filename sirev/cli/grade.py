@@ -47,6 +47,7 @@ def _table(found: GradedFile) -> TextTable:
         table.rows.append([cells[0], str(one.draw), "right" if one.correct else "wrong", cells[1], cells[2], one.reason])
     if len(found.completions) > _SHOWN:
         table.notes.append(f"{len(found.completions) - _SHOWN:,} more; --format csv and --format json list all.")
-    if noted := unread(found.texts, [one.reason for one in found.completions], found.grader):
+    golds = [one.gold for one in found.completions]
+    if noted := unread(found.texts, [one.reason for one in found.completions], found.grader, golds):
         table.notes.append(f"{unread_in_words(noted)}.")
     return table

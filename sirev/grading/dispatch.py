@@ -77,18 +77,15 @@ def grade_all(grader: str, pairs: Sequence[tuple[str, str]], settings: Settings,
     return Graded(_as_mathematics(grader, pairs, settings.seconds, workers, done))
 
 
-def readers() -> dict[str, Callable[[str], bool]]:
-    """Grader -> whether it reads an answer in a text. Those that take any text for one, or run it, are not among them."""
-    found: dict[str, Callable[[str], bool]] = {name: partial(_is_read, read) for name, read in _READ.items()}
-    return found | {name: partial(_is_graded, grade) for name, grade in _LIGHT.items() if name != "exact"}
+def readers() -> dict[str, Callable[[str], str | None]]:
+    """Grader -> what it reads as the answer in a text, None for nothing. Those that take any text for one, or run it, are left
+    out."""
+    return _READ | {name: partial(_read_by, grade) for name, grade in _LIGHT.items() if name != "exact"}
 
 
-def _is_read(read: Callable[[str], str | None], text: str) -> bool:
-    return read(text) is not None
-
-
-def _is_graded(grade: Callable[[str, str], Grade], text: str) -> bool:
-    return grade(text, "").reason not in UNANSWERED
+def _read_by(grade: Callable[[str, str], Grade], text: str) -> str | None:
+    found = grade(text, "")
+    return None if found.reason in UNANSWERED else found.answer
 
 
 @dataclass(frozen=True)

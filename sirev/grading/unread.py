@@ -20,25 +20,44 @@ _EXAMPLES, _END = 3, 50
 """Answers that are quoted, and characters of the end of each, where an answer stands."""
 
 
-def unread(texts: Sequence[str], reasons: Sequence[str], grader: str | None) -> dict[str, Any] | None:
+def unread(
+    texts: Sequence[str], reasons: Sequence[str], grader: str | None, golds: Sequence[str] | None = None
+) -> dict[str, Any] | None:
     """What is recorded beside the grades of a step where more than MANY of its answers hold none that was read; else None.
 
-    {"grader", "unread", "of", "examples": the ends of three, "readers": [[another grader, how many of `sample` it reads]], the
-    best first, "sample"}. `grader` None: the verdicts, and what was read, are those of a file.
+    {"grader", "unread", "of", "examples": the ends of three, "sample": how many the others were tried on, "readers": [[another
+    grader, how many of these it reads, how many as the gold answer is written]], the best first}. The last count is null without
+    `golds`. `grader` None: the verdicts, and what was read, are those of a file.
     """
-    missed = [text for text, reason in zip(texts, reasons, strict=True) if reason in UNANSWERED]
+    missed = [i for i, reason in enumerate(reasons) if reason in UNANSWERED]
     if len(missed) <= MANY * len(texts):
         return None
     sample = missed[:SAMPLE]
-    counted = [[name, sum(map(reads, sample))] for name, reads in readers().items() if name != grader and grader != "mbpp"]
+    counted: list[list[Any]] = []
+    for name, read in readers().items() if grader != "mbpp" else ():
+        found = [(answer, i) for i in sample if (answer := read(texts[i])) is not None]
+        if name != grader and found:
+            right = None if golds is None else sum(_same(answer, golds[i]) for answer, i in found)
+            counted.append([name, len(found), right])
     return {
         "grader": grader,
         "unread": len(missed),
         "of": len(texts),
-        "examples": [text[-_END:] for text in missed[:_EXAMPLES]],
-        "readers": sorted((one for one in counted if one[1]), key=lambda one: (-int(one[1]), one[0])),
+        "examples": [texts[i][-_END:] for i in missed[:_EXAMPLES]],
         "sample": len(sample),
+        "readers": sorted(counted, key=lambda one: (-(one[2] or 0), -one[1], one[0])),
     }
+
+
+def _same(answer: str, gold: str) -> bool:
+    """Whether two answers are written alike, or are the same number: enough to tell readers apart, and no grade."""
+    one, other = (" ".join(text.replace(",", "").split()) for text in (answer, gold))
+    if one == other:
+        return True
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return False
 
 
 def unread_in_words(found: dict[str, Any]) -> str:
@@ -49,6 +68,7 @@ def unread_in_words(found: dict[str, Any]) -> str:
     said = f"{by} no answer in {found['unread']:,} of {found['of']:,} answers ({share:.1f} %), which end in {such}"
     if not found["readers"]:
         return f"{said}; no other grader reads one either" if found["grader"] != "mbpp" else said
-    name, count = found["readers"][0]
-    every = f"{count} of {found['sample']} of them"
+    name, count, right = found["readers"][0]
+    as_gold = "" if right is None else f", {right or 'none'} as the gold answer is"
+    every = f"{count} of {found['sample']} of them{as_gold}"
     return f"{said}; {name} would read {every}: name it by --grader {name} (in a recipe: evaluation.grader)"

@@ -65,7 +65,8 @@ def run(parameters: GradeParameters, inputs: Mapping[str, Artifact], context: Co
         for c, g in zip(completions, graded.grades, strict=True)
     ]
     noted = dict(graded.summary)
-    if found := unread([text for text, _ in pairs], [one.reason for one in graded.grades], parameters.grader):
+    texts, golds = [text for text, _ in pairs], [gold for _, gold in pairs]
+    if found := unread(texts, [one.reason for one in graded.grades], parameters.grader, golds):
         noted["unread"] = found
         context.warn(unread_in_words(found))
     output = Output(tables={"grades": Table(GRADE_COLUMNS, rows, ("problem_id", "draw"))}, provenance=noted)

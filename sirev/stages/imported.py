@@ -104,7 +104,8 @@ def run(parameters: SamplesParameters, inputs: Mapping[str, Artifact], context: 
         from sirev.grading.unread import unread, unread_in_words
 
         reasons = [row["reason"] for row in tables["grades"]]
-        if found := unread([answer.text for _, _, answer in each], reasons, None):
+        golds = [one.gold for one, _ in pairs for _ in one.completions]
+        if found := unread([answer.text for _, _, answer in each], reasons, None, golds if all(golds) else None):
             output.provenance["unread"] = found
             context.warn(f"{Path(parameters.file).name}: {unread_in_words(found)}")
     return output

@@ -16,10 +16,18 @@ def test_the_reader_that_reads_most_is_named() -> None:
     texts = [f"So the answer is \\boxed{{{i}}}." for i in range(30)]
     found = unread(texts, [NONE] * 30, "letter")
     assert found is not None
-    named = dict(found["readers"])
-    assert named["math"] == 30
+    named = {name: (count, right) for name, count, right in found["readers"]}
+    assert named["math"] == (30, None)
     assert "letter" not in named
     assert f"{found['readers'][0][0]} would read 30 of 30" in unread_in_words(found)
+
+
+def test_of_readers_the_one_goes_first_that_reads_what_the_gold_answers_are() -> None:
+    texts = [f"It is \\boxed{{x + {i}}}, of degree {i}." for i in range(20)]
+    found = unread(texts, [NONE] * 20, "letter", [f"x + {i}" for i in range(20)])
+    assert found is not None
+    assert found["readers"][0] == ["math", 20, 20]
+    assert "math would read 20 of 20 of them, 20 as the gold answer is" in unread_in_words(found)
 
 
 def test_where_no_reader_finds_anything_that_is_said() -> None:

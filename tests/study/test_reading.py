@@ -21,7 +21,7 @@ def run_of(store: Store, unread: dict[str, Any], **settings: Any) -> Run:
 
 
 def noted(count: int) -> dict[str, Any]:
-    return {"grader": "math", "unread": count, "of": 10, "examples": ["so 4"], "readers": [["gsm8k_flexible", 4]], "sample": 4}
+    return {"grader": "math", "unread": count, "of": 10, "examples": ["so 4"], "readers": [["gsm8k_flexible", 4, 3]], "sample": 4}
 
 
 def test_the_worst_step_comes_first_by_the_name_that_its_model_was_given(tmp_path: Path) -> None:
