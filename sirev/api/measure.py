@@ -190,6 +190,11 @@ def measure(
         listener.note(run, line)
     told = tuple(_told(one, single, read) for one in sorted(read, key=lambda one: one.source.t))
     iterations = without_unsaid(opened, run, compared["iterations"])
+    if asked is not None:
+        for step, iteration in zip(steps, iterations, strict=True):
+            if iteration["pass_at_1"]["value"] == 0:
+                grader = asked.grader.name
+                listener.warn(run, f"{step}: not one answer is right by {grader}; look at what it read before you believe that")
     return MeasuredRun(run.id, tuple(steps), iterations, tuple(runner.computed), told)
 
 

@@ -533,3 +533,10 @@ def test_published_logs_are_measured_without_options(tmp_path: Path, name: str) 
         pytest.skip(f"no {name} in {DATA / 'samples'}; set SIREV_TEST_DATA to a folder of the published data sets")
     found = measure("mine", steps={"M1": DATA / "samples" / name}, store=tmp_path / "store")
     assert found.iterations[0]["pass_at_1"]["value"] is not None
+
+
+def test_a_step_without_a_right_answer_is_warned_about(tmp_path: Path) -> None:
+    heard = Noting()
+    rows = [{"id": i, "text": "Yes.", "gold": "Yes"} for i in range(5)]
+    measure("mine", steps={"M1": rows_to(tmp_path / "a.jsonl", rows)}, store=tmp_path / "store", listener=heard)
+    assert "M1: not one answer is right by exact; look at what it read before you believe that" in heard.warnings
