@@ -59,7 +59,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --no-config --no-python-downloads --no-b
 
 constraints: $(VENV)/.installed-uv
 	$(COMPILE) --all-extras --output-file constraints-gpu.txt
-	$(COMPILE) $(foreach extra,server s3 gs full dev,--extra $(extra)) --constraint constraints-gpu.txt --output-file constraints.txt
+	$(COMPILE) $(foreach extra,server s3 gs inspect full dev,--extra $(extra)) --constraint constraints-gpu.txt --output-file constraints.txt
 
 resolve: $(VENV)/.installed-uv
 	$(BIN)/python tests/resolve.py

@@ -1,9 +1,9 @@
 """sirev: did a self-improving language model make progress or regress?
 
 `load_recipe`, `iterate`, `measure`, `plan`, `regrade`, `report`, `why` and `Store` do everything that the command line does;
-`answers` gives the graded answers of a run, and a grader of your own returns a `Grade`. Where a list is expected, a single
-value will do: `seeds=0`, `methods="sft"`. In a notebook progress is shown unless a listener is passed; in a script
-`listener=Progress()` shows it, and a class that inherits `Listener` hears of it.
+`answers` gives the graded answers of a run, `grade` grades texts at hand, and a grader of your own returns a `Grade`. Where a
+list is expected, a single value will do: `seeds=0`, `methods="sft"`. In a notebook progress is shown unless a listener is
+passed; in a script `listener=Progress()` shows it, and a class that inherits `Listener` hears of it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sirev.api.answers import Answers, answers
+    from sirev.api.grade import grade
     from sirev.api.iterate import RunResult, iterate
     from sirev.api.measure import MeasuredRun, measure
     from sirev.api.plan import plan
@@ -53,6 +54,7 @@ _HOMES = {
     "regrade": "sirev.api.regrade",
     "Why": "sirev.explain.explanation",
     "why": "sirev.api.why",
+    "grade": "sirev.api.grade",
     "MeasuredRun": "sirev.api.measure",
     "measure": "sirev.api.measure",
 }
@@ -78,6 +80,7 @@ __all__ = [
     "Why",
     "__version__",
     "answers",
+    "grade",
     "iterate",
     "load_recipe",
     "measure",

@@ -7,6 +7,7 @@ Such a character is printed as Python writes it in a string: \\x1b, \\x9b, \\u20
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import re
@@ -31,6 +32,34 @@ HIDDEN_IN_LINES = re.compile(f"(?![\n\t])[{_HIDDEN}]")
 """The same for a text of several lines, which may have tabs."""
 
 
+PLAIN = str.maketrans(
+    {
+        **dict.fromkeys("−–—─━", "-"),
+        **dict.fromkeys("│┃║", "|"),
+        **dict.fromkeys("‘’", "'"),
+        **dict.fromkeys("“”", '"'),
+        **{chr(0x2080 + digit): str(digit) for digit in range(10)},
+        "←": "<-",
+        "→": "->",
+        "↑": "^",
+        "↓": "v",
+        "⇅": "^v",
+        "▲": "^",
+        "▼": "v",
+        "ₜ": "t",
+        "…": "...",
+        "≤": "<=",
+        "≥": ">=",
+        "≠": "!=",
+        "≈": "~",
+        "±": "+-",
+        "×": "x",
+        "·": "*",
+    }
+)
+"""Characters that a terminal may lack -> what stands in their place."""
+
+
 def visible(text: str, *, lines: bool = False) -> str:
     """The text with every character that is not seen but does something spelled out; with `lines` it keeps line ends and tabs."""
     if text.isascii() and text.isprintable():
@@ -38,22 +67,43 @@ def visible(text: str, *, lines: bool = False) -> str:
     return (HIDDEN_IN_LINES if lines else HIDDEN).sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def replaced(error: UnicodeError) -> tuple[str, int]:
+    """What stands for text that an encoding lacks: its nearest ASCII, or it is spelled out. For `codecs.register_error`."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(PLAIN)
+    return text.encode("ascii", "backslashreplace").decode(), error.end
+
+
+def encodable(text: str, stream: Any) -> str:
+    """The text with what the stream's encoding lacks replaced; the stream itself may be strict, as it is in a library."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        codecs.register_error("sirev", replaced)
+        return text.encode(encoding, "sirev").decode(encoding)
+    except LookupError:  # an encoding of the stream's own
+        pass
+    return text
+
+
 def out(*lines: object) -> None:
     """Print lines to standard output; a line end inside of one is shown, not made."""
     for line in lines:
-        print(visible(str(line)))
+        print(encodable(visible(str(line)), sys.stdout))
 
 
 def say(*lines: object) -> None:
     """Print lines to standard error, now."""
     for line in lines:
-        print(visible(str(line)), file=sys.stderr, flush=True)
+        print(encodable(visible(str(line)), sys.stderr), file=sys.stderr, flush=True)
 
 
 def write(text: str) -> None:
     """Write a text of whole lines to standard output, all of it, now; a broken pipe is one error, whatever layers make of it."""
     try:
-        sys.stdout.write(visible(text, lines=True))
+        sys.stdout.write(encodable(visible(text, lines=True), sys.stdout))
         sys.stdout.flush()
     except BrokenPipeError:  # one without a number, which Typer does not act upon
         raise BrokenPipeError from None
@@ -88,7 +138,27 @@ def console(*, stderr: bool = False, **options: Any) -> Any:
         def on_broken_pipe(self) -> None:  # rich would end the process with status 1
             raise BrokenPipeError
 
+    if "file" not in options and not _is_unicode(stream := sys.stderr if stderr else sys.stdout):
+        options["file"] = _Replacing(stream)
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False, **options)
+
+
+def _is_unicode(stream: Any) -> bool:
+    return (getattr(stream, "encoding", None) or "utf-8").lower().replace("_", "-").startswith("utf")
+
+
+class _Replacing:
+    """A stream whose encoding is not Unicode, for rich, which writes what it likes."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what the stream can take."""
+        return int(self._stream.write(encodable(text, self._stream)) or 0)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def text_column(template: str, style: str = "", **options: Any) -> Any:

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,24 @@ def test_nothing_prints_but_by_the_door(path: Path) -> None:
         assert not (whole == "json.dumps" and indents and "cli" in path.parts), (
             f"{path}:{node.lineno}: JSON is printed by out_json"
         )
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_a_strict_stream_of_a_library_gets_replacements(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding, errors="strict"))
+    out("32.5 → 84.0, 数")
+    write("✓ −1\n")
+    console().print("a │ b 数")
+    sys.stdout.flush()
+    said = raw.getvalue().decode(encoding)
+    assert said.splitlines()[0] == "32.5 -> 84.0, \\u6570"
+    assert said.splitlines()[1] == "\\u2713 -1"
+    assert "\\u6570" in said.splitlines()[2]
+
+
+def test_a_stream_without_an_encoding_gets_the_text_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
+    out("数")
+    assert stream.getvalue() == "数\n"

@@ -32,6 +32,7 @@ from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.comparing import comparison, studies_of
 from sirev.study.nulls import RETRAINED
+from sirev.study.reading import unread_notes
 from sirev.study.step_names import DRAWS, PRETRAINED_MODEL
 from sirev.study.steps import Steps
 
@@ -203,6 +204,8 @@ def _one_run(request: Request, run: Run, crew: Crew, listener: Listener) -> RunR
             runner.finish("stopped" if outcome.stopped else "complete", outcome.stopped or outcome.remark)
     except OSError as error:  # the disk is full, say
         raise StageFailed(f"{run.id}: {os_reason(error)}") from error
+    for line in unread_notes(store, run):
+        listener.note(run, line)
     for t, trouble in outcome.notes.items():
         listener.note(run, f"t = {t}: {trouble}" + ("; the run stops here" if outcome.stopped else ""))
     assert isinstance(outcome.comparison, Artifact)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from sirev.api.answers import shown_result
 from sirev.errors import BadInput, StageFailed
@@ -19,8 +19,9 @@ from sirev.fields import NAME_LENGTH
 from sirev.metrics.comparison.contents import Iteration
 from sirev.metrics.families import of_draws
 from sirev.recipe import recipe_names
-from sirev.stages import compare, dataset, grade, imported
+from sirev.stages import compare, dataset, embed, grade, imported
 from sirev.stages import measure as measures
+from sirev.stages import model as models_stage
 from sirev.store.artifacts import Artifact
 from sirev.store.digests import canonical_json, sha256
 from sirev.store.local_files import LocalFiles
@@ -28,12 +29,26 @@ from sirev.store.provenance import now
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.external.comparability import check_greedy, check_problems, is_greedy, notes, warnings
+from sirev.study.external.judging import Judging, judging
 from sirev.study.external.model_files import Given, ModelFiles, Read, sources
+from sirev.study.external.unjudged import Found, how_to_judge
 from sirev.study.external.unstated import without_unsaid
-from sirev.study.grading_task import GradingTask, grading_task
-from sirev.study.step_names import COMPARISON, answer_steps, import_step, measuring_step, problems_step
+from sirev.study.grading_task import FileGrading, GradingTask, file_grading, grading_task
+from sirev.study.inputs import embedding_parameters
+from sirev.study.reading import unread_notes
+from sirev.study.step_names import (
+    COMPARISON,
+    EMBEDDING_MODEL,
+    answer_steps,
+    embedding_step,
+    import_step,
+    measuring_step,
+    problems_step,
+)
 from sirev.suggest import suggest
 from sirev.tasks.external.completions import FIELD_NAMES, READERS, field_paths
+from sirev.tasks.load import DatasetParameters
+from sirev.tasks.rows import IN_A_RECIPE, shown
 from sirev.tasks.task import Answers
 
 METHOD = "samples"
@@ -97,6 +112,12 @@ def measure(
     answers: str | None = None,
     single: str = "greedy",
     common: bool = False,
+    k: Sequence[int] = (),
+    margin: float | None = None,
+    diversity_margin: float | None = None,
+    new_margin: float | None = None,
+    embedding: str | None = None,
+    grader_settings: Mapping[str, Any] | None = None,
     unsafe_code: bool = False,
     store: Store | str | Path | None = None,
     listener: Listener | None = None,
@@ -109,9 +130,11 @@ def measure(
     greedy answers, pass@1 is the mean share of right draws. Verdicts come from the files, or from a `grader` on the problems of a
     `task` ("gsm8k", say, or "jsonl": your own), whose rows are the local file or folder `data`, else the Hub's. `fields` are
     dotted paths for "id", "text", "correct", "level", "answer" (as read from the completion), "prompt" and "gold", where
-    `{step}` stands for the step's name; defaults are names in common use. `reader`: "auto", "rows", "lm-eval" or "evalplus";
-    `filter`: whose verdicts of an lm-eval log count. `answers`: "math", "code", "text" or "letters", which decides what
-    diversity means. `common`: compare the problems that all steps have, where some lack a few.
+    `{step}` stands for the step's name; defaults are names in common use. `reader`: "auto", or what wrote the files;
+    `filter`: whose verdicts of a log count. `answers`: "math", "code", "text" or "letters", which decides what
+    diversity means. `common`: compare the problems that all steps have, where some lack a few. `k`: pass@k for these too, beside
+    the powers of two; `margin`, `diversity_margin`, `new_margin` and `embedding` (a model of sentence-transformers) are as in a
+    recipe's evaluation, `grader_settings` as in its grader's section: {"seconds": 3}.
 
     Raises BadInput, one line naming the place, for files that can't be read, whose ids name completions, or whose problems don't
     match the task or each other, and for the `name` of a recipe; StageFailed where a grader fails. A run is saved when it is
@@ -121,7 +144,15 @@ def measure(
     _require_mapping("steps", steps, '{"M1": "m1.jsonl", "M2": "m2.jsonl"}')
     _require_mapping("greedy", greedy, '{"M1": "m1-greedy.jsonl"}')
     _require_mapping("fields", fields, '{"text": "response"}')
-    settings, asked = _request(name, steps, greedy, task, data, split, grader, fields, reader, filter, answers, single)
+    found: Found | None = None
+    if task is None and grader is None:
+        found = how_to_judge(steps, fields, reader)
+        task, grader = (found.task, found.grader) if found else (None, None)
+    wishes = judging(k, {"margin": margin, "diversity_margin": diversity_margin, "new_margin": new_margin}, embedding)
+    settings, asked = _request(
+        name, steps, greedy, task, data, split, grader, grader_settings, fields, reader, filter, answers, single
+    )
+    settings["evaluation"] |= wishes.settings()
     if unsafe_code:
         if asked is None:
             raise BadInput("--allow-unsafe-code: there is no grader that runs programs")
@@ -141,9 +172,11 @@ def measure(
     crew = Crew(run.invocation, embedded=False)
     listener = listener or Listener()
     runner = _SavedWhenComplete(opened, run, crew, listener)
+    if found is not None:
+        listener.note(run, found.why)
     try:
         with crew.turn, opened.leasing():
-            measuring = _Measuring(runner, listener, asked, local, settings["answers"], single, common)
+            measuring = _Measuring(runner, listener, asked, local, settings["answers"], single, common, wishes)
             comparison, read = measuring.run(len(steps), given)
             runner.finish("complete", None)
     except OSError as error:  # the disk is full, say
@@ -153,10 +186,15 @@ def measure(
     remember(opened, [run.id])
     (compared,) = comparison.json("comparison.json")["runs"]
     distinct = compared["iterations"][-1]["against_m1"].get("distinct") if settings["answers"] != "letters" else None
-    for line in notes(read, distinct):
+    for line in [*notes(read, distinct), *unread_notes(opened, run)]:
         listener.note(run, line)
     told = tuple(_told(one, single, read) for one in sorted(read, key=lambda one: one.source.t))
     iterations = without_unsaid(opened, run, compared["iterations"])
+    if asked is not None:
+        for step, iteration in zip(steps, iterations, strict=True):
+            if iteration["pass_at_1"]["value"] == 0:
+                grader = asked.grader.name
+                listener.warn(run, f"{step}: not one answer is right by {grader}; look at what it read before you believe that")
     return MeasuredRun(run.id, tuple(steps), iterations, tuple(runner.computed), told)
 
 
@@ -186,19 +224,22 @@ class _Measuring:
 
     runner: Runner
     listener: Listener
-    task: GradingTask | None
+    task: GradingTask | FileGrading | None
     local: LocalFiles
     answers: str | None
     """None: as the files' reader has it."""
     single: str
     common: bool
+    wishes: Judging
 
     def run(self, models: int, given: Sequence[ModelFiles]) -> tuple[Artifact, list[Read]]:
         """The comparison, and what it was made of."""
         inputs: dict[str, Artifact] = {}
-        if self.task is not None:
-            asked = self.task.dataset(self.local)
-            inputs = {"problems": self.runner.step(problems_step("task", self.task.split), dataset.STAGE, asked, {})}
+        if isinstance(self.task, GradingTask):
+            for split in self.task.splits:
+                asked = self.task.dataset(split, self.local)
+                name = "problems" if len(self.task.splits) == 1 else f"problems/{split}"
+                inputs[name] = self._problems(problems_step("task", split), asked)
         read = [self._read(source, inputs) for source in given]
         check_greedy(read, self.single)
         if self.common:
@@ -217,11 +258,19 @@ class _Measuring:
             runs=[{"method": METHOD, "seed": 0, "iterations": list(range(1, models + 1))}],
             suites=[],
             answers=answers,
-            guess=self.task.section.guess if self.task is not None else None,
+            guess=self.task.section.guess if isinstance(self.task, GradingTask) else None,
             diversity_counts=True,
             from_draws=not any("greedy" in of_model for of_model in parts),
+            k=list(self.wishes.k),
         )
+        settings = replace(settings, **cast(Any, self.wishes.margins))
         return self.runner.step(COMPARISON, compare.STAGE, settings, compared), read
+
+    def _problems(self, step: str, asked: DatasetParameters) -> Artifact:
+        try:
+            return self.runner.step(step, dataset.STAGE, asked, {})
+        except BadInput as error:
+            raise BadInput(str(error).replace(IN_A_RECIPE, "or name a file of its rows: --data PATH")) from None
 
     def _read(self, source: ModelFiles, inputs: Mapping[str, Artifact], *, common: bool = False) -> Read:
         step = import_step(source.kind, source.t, common=common)
@@ -262,6 +311,12 @@ class _Measuring:
                 wants = measures.parameters_for(family, answers)
                 arguments = {**graded, "grades": grades}
                 measured[f"{METHOD}/0/{t}/{what}"] = self.runner.step(measuring_step(what, t), measures.STAGE, wants, arguments)
+            if part == "draws" and self.wishes.embedding is not None and answers != "letters":
+                named = embedding_parameters(self.wishes.embedding, self.local)
+                embedder = self.runner.step(EMBEDDING_MODEL, models_stage.STAGE, named, {})
+                wanted = embed.EmbedParameters(self.wishes.embedding.batch_size)
+                embedded = self.runner.step(embedding_step(t), embed.STAGE, wanted, {**arguments, "model": embedder})
+                measured[f"{METHOD}/0/{t}/embedding"] = embedded
         return measured
 
 
@@ -286,23 +341,26 @@ def _request(
     data: str | Path | None,
     split: str,
     grader: str | None,
+    grader_settings: Mapping[str, Any] | None,
     fields: Mapping[str, str],
     reader: str,
     chosen: str | None,
     answers: str | None,
     single: str,
-) -> tuple[dict[str, Any], GradingTask | None]:
+) -> tuple[dict[str, Any], GradingTask | FileGrading | None]:
     """The checked request: the run's settings as far as the files don't matter, and the task that grades, if one does."""
     if not _NAME.fullmatch(name):
         raise BadInput(
             f"the name {name!r} becomes part of files' names: letters, digits, '_', '.' and '-', a letter or digit first, "
             f"up to {NAME_LENGTH} characters"
         )
-    if len(models) < 2:
-        raise BadInput("name at least two steps, M_1 first: there is nothing to compare otherwise")
+    if not models:
+        raise BadInput("name a step and its file: --step M1=FILE")
     for model in (*models, *greedy):
         if not model.strip() or not model.isprintable():
             raise BadInput(f"step {model!r}: must be a name that can be printed")
+        if len(model) > NAME_LENGTH:
+            raise BadInput(f"step {shown(model)}: a name of {len(model)} characters; up to {NAME_LENGTH} are allowed")
         if model not in models:
             raise BadInput(f"--greedy {model}: no such step{suggest(model, list(models))}")
     if reader not in READERS:
@@ -311,12 +369,18 @@ def _request(
         raise BadInput(f"--answers: unknown kind {answers!r}{suggest(answers, list(_ANSWERS))}")
     if single not in SINGLE:
         raise BadInput(f"--single: unknown {single!r}{suggest(single, list(SINGLE))}")
-    if task is None and (data or grader):
-        raise BadInput(f"{'--data' if data else '--grader'} goes with --task, which says what the problems are")
-    if task is not None and "correct" in fields:
-        raise BadInput("--correct and --task: verdicts are either those of the file or made here")
+    if task is None and data:
+        raise BadInput("--data goes with --task, which says what the problems are")
+    if (task is not None or grader is not None) and "correct" in fields:
+        raise BadInput(f"--correct and --{'task' if task else 'grader'}: verdicts are either those of the file or made here")
     field_paths(fields, "")
-    asked = grading_task(task, data, grader, split) if task is not None else None
+    asked: GradingTask | FileGrading | None = None
+    if task is not None:
+        asked = grading_task(task, data, grader, split, grader_settings)
+    elif grader is not None:
+        asked = file_grading(grader, grader_settings)
+    elif grader_settings:
+        raise BadInput("--grader-set: the verdicts are those of the files; name what grades instead: --task or --grader")
     settings = {
         "name": name,
         "task": {"name": "files"},

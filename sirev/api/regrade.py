@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sirev.api.regrade_measured import graded_answers, is_measured, measured_grader, require_golds
 from sirev.errors import BadInput, StageFailed
 from sirev.execution.children import Crew
 from sirev.execution.listener import Listener
@@ -18,13 +19,14 @@ from sirev.grading.sandbox.confine import CONFINED
 from sirev.recipe import Overrides, Recipe, allow_unsafe_code, load_recipe, override_list
 from sirev.recipe.sections import Grader, OwnGrader
 from sirev.recipe.yaml_reading import parse_yaml
-from sirev.stages import dataset, sample, source
+from sirev.stages import dataset, grade, sample, source
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact
 from sirev.store.local_files import LocalFiles
 from sirev.store.objects import DamagedObject
 from sirev.store.runs import Run
 from sirev.store.store import Store
+from sirev.study.inputs import grading_parameters
 from sirev.study.nulls import follow, retrained_in
 from sirev.study.remedies import rerun
 from sirev.study.step_names import grading_step, problems_step, stage_of
@@ -88,20 +90,41 @@ def regrade(
     """Grade all answers of a run by the graders of its recipe under `overrides`, and say which verdicts flipped.
 
     `run` is an id or the beginning of one; `overrides` are "key.sub=value" below the graders of training, evaluation and OOD
-    suites; `unsafe_code` lets programs run unconfined (`sirev.recipe.allow_unsafe_code`), and runs functions that the run's
-    recipe has for graders, as is done without it for those that `overrides` name. Models, answers and the run itself stay as
-    they are; the new grades are kept in the store, where an `iterate` with the same overrides finds them. Raises
+    suites; of completions that were measured, below `evaluation.grader`, which judges by their gold answers. `unsafe_code` lets
+    programs run unconfined (`sirev.recipe.allow_unsafe_code`), and runs functions that the run's recipe has for graders, as is
+    done without it for those that `overrides` name. Models, answers and the run itself stay as they are; the new grades are kept
+    in the store, where an `iterate` with the same overrides finds them. Raises
     BadInput for what can't be regraded, StageFailed where a grader fails.
     """
     opened = store if isinstance(store, Store) else Store(store)
     found = run_named(opened, run)
     named = override_list(overrides)
     try:
+        if is_measured(found):
+            return _measured(opened, found, measured_grader(found, named, unsafe_code=unsafe_code), listener or Listener())
         recipe = _recipe_of(found, named)
         trusted = None if unsafe_code else _functions_named_by(named)
         return _regraded(opened, found, allow_unsafe_code(recipe) if unsafe_code else recipe, trusted, listener or Listener())
     except OSError as error:  # the disk is full, say
         raise StageFailed(f"{found.id}: {os_reason(error)}") from error
+
+
+def _measured(store: Store, run: Run, grader: Grader, listener: Listener) -> Regrading:
+    """A run of completions made elsewhere, graded by one grader against the gold answers of its problems."""
+    answers, missing = graded_answers(store, run)
+    require_golds(run, answers)
+    crew = Crew(f"regrade-{run.id}", embedded=False)
+    runner = GradeRunner(store, replace(run, status="complete", redo=[]), crew, listener)
+    parameters = grading_parameters(grader, LocalFiles(store.objects))
+    steps = []
+    try:
+        with crew.turn, store.leasing():
+            for name, there in answers.items():
+                asked = {what: there[what] for what in ("problems", "completions")}
+                steps.append(_compared(name, there["grades"], runner.step(name, grade.STAGE, parameters, asked)))
+    finally:  # also on Ctrl-C
+        crew.close()
+    return Regrading(run.id, steps, missing, tuple(runner.computed))
 
 
 def _regraded(store: Store, run: Run, recipe: Recipe, trusted: frozenset[str] | None, listener: Listener) -> Regrading:
@@ -235,8 +258,6 @@ def _compared(step: str, before: Artifact, after: Artifact) -> Regraded:
 
 def _recipe_of(run: Run, overrides: Sequence[str]) -> Recipe:
     """The recipe that a run was made by, with other graders."""
-    if "samples" in run.settings:
-        raise BadInput(f"{run.id} holds completions made elsewhere; grade them anew by `sirev measure` with --task and --grader")
     for override in overrides:
         _check_override(override, list(_suites(run.settings)))
     with tempfile.TemporaryDirectory(prefix="sirev-regrade-", ignore_cleanup_errors=True) as folder:

@@ -338,6 +338,35 @@ def regrade(
     show(run, overrides or [], form, store, unsafe_code)
 
 
+@app.command(cls=Command, epilog=examples("sirev grade answers.jsonl --grader math --gold solution_answer"))
+def grade(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Answers with the correct ones beside them: a file or pattern.")],
+    grader: Annotated[
+        str | None, typer.Option("--grader", metavar="NAME", help="Default: the one that fits the correct answers.")
+    ] = None,
+    id_: Annotated[str | None, typer.Option("--id", metavar="FIELD", help="Field with the problem's id.")] = None,
+    text: Annotated[str | None, typer.Option("--text", metavar="FIELD", help="Field with the answer, or a list of them.")] = None,
+    gold: Annotated[str | None, typer.Option("--gold", metavar="FIELD", help="Field with the correct answer.")] = None,
+    reader: Annotated[
+        str, typer.Option("--reader", metavar="NAME", help="What wrote the file, such as lm-eval. Default: auto.")
+    ] = "auto",
+    grader_set: Annotated[
+        list[str] | None,
+        typer.Option("--grader-set", metavar="KEY=VALUE", help="A setting of the grader, such as seconds=3. Repeatable."),
+    ] = None,
+    form: FormatOption = "table",
+) -> None:
+    """Grade the answers of a file, and say what was read in each.
+
+    Nothing is stored. Answers to the problems of a task are graded by `sirev measure --task`.
+    """
+    from sirev.cli.grade import run as show
+    from sirev.cli.measure import grader_settings
+
+    fields = {name: path for name, path in {"id": id_, "text": text, "gold": gold}.items() if path is not None}
+    show(file, grader, fields, reader, grader_settings(grader_set or []), form)
+
+
 @app.command(cls=Command, epilog=examples("sirev recipes", "sirev recipes mistral_gsm8k --overlay 24gb > mine.yaml"))
 def recipes(
     recipe: RecipeArgument = None,

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 from sirev.cli.app import app
-from sirev.cli.output import complaint, spell_out_what_is_lacking
+from sirev.cli.output import complaint, open_what_is_closed, spell_out_what_is_lacking
 from sirev.errors import BadInput, SirevError
 from sirev.printing import say
 
@@ -43,12 +43,13 @@ def main() -> None:
             signal.signal(number, _terminate)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a background job ignores it
         signal.signal(signal.SIGINT, _interrupt)
+    open_what_is_closed()
     spell_out_what_is_lacking()
     try:
         status = app(standalone_mode=False) or 0
-        sys.stdout.flush()
     except BaseException as error:
         status = _status_of(error)
+    status = _flushed(status)
     if status in RESUMABLE:
         with contextlib.suppress(OSError):  # after SIGHUP there may be no terminal to say it to
             say(f"sirev: {RESUMABLE[status]}; run the same command again to continue")
@@ -69,8 +70,9 @@ def _status_of(error: BaseException) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return 0
         case OSError() if line := complaint(error):  # `sirev report > FILE` on a full disk
-            say(f"sirev: failed: {line}")
-            return 1
+            with contextlib.suppress(OSError):  # standard error may be as full
+                say(f"sirev: failed: {line}")
+            return _drained()
         case MemoryError():
             say("sirev: failed: out of memory")
             return 1
@@ -79,6 +81,27 @@ def _status_of(error: BaseException) -> int:
             say(*f"{'' if helping else 'sirev: error: '}{error.format_message()}".split("\n"))
             return 2
     raise error
+
+
+def _drained() -> int:
+    """Give up what is still to be written to standard output, so that it is not complained of twice; the exit status for it."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (the process ends)
+    return 1
+
+
+def _flushed(status: int) -> int:
+    """The exit status once standard output has taken all; what it can't take is a failure, unless nobody reads any more."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # `sirev report | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except (OSError, ValueError) as error:
+        with contextlib.suppress(OSError):
+            say(f"sirev: failed: the output can't be written: {getattr(error, 'strerror', None) or error}")
+        return status or 1
+    return status
 
 
 _asked = -math.inf
@@ -106,6 +129,6 @@ def _leave(status: int) -> NoReturn:
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except OSError:  # nobody reads the output any more
+    except (OSError, ValueError):  # said before, or nobody reads the output any more
         pass
     os._exit(status)

@@ -41,7 +41,7 @@ def measure(
     data: Annotated[
         Path | None, typer.Option("--data", metavar="PATH", help="The task's rows: a file or a folder. Default: the Hub.")
     ] = None,
-    split: Annotated[str, typer.Option("--split", metavar="test|train", help="Split of the task.")] = "test",
+    split: Annotated[str, typer.Option("--split", metavar="test|train|all", help="Split of the task.")] = "test",
     grader: Annotated[str | None, typer.Option("--grader", metavar="NAME", help="Default: the task's own grader.")] = None,
     id_: Annotated[
         str | None,
@@ -62,14 +62,37 @@ def measure(
         str | None, typer.Option("--gold", metavar="FIELD", help="Field with the correct answer, to display.")
     ] = None,
     reader: Annotated[
-        str, typer.Option("--reader", metavar="NAME", help="What wrote the files: auto, rows, lm-eval or evalplus.")
+        str,
+        typer.Option(
+            "--reader", metavar="NAME", help="What wrote the files: auto, rows, lm-eval, evalplus, inspect, lighteval or nemo."
+        ),
     ] = "auto",
     chosen: Annotated[
-        str | None, typer.Option("--filter", metavar="NAME", help="Which filter's grades to use from an lm-eval log.")
+        str | None, typer.Option("--filter", metavar="NAME", help="Whose grades to use: the filter, scorer or metric of a log.")
     ] = None,
     answers: Annotated[
         str | None,
         typer.Option("--answers", metavar="KIND", help="What diversity compares: math, code, text or letters."),
+    ] = None,
+    k: Annotated[str | None, typer.Option("--k", metavar="K,K,...", help="Also give pass@k for these k, such as 1,5,10.")] = None,
+    margin: Annotated[
+        float | None, typer.Option("--margin", metavar="SHARE", help="A loss of accuracy that counts as none. Default: 0.03.")
+    ] = None,
+    diversity_margin: Annotated[
+        float | None,
+        typer.Option("--diversity-margin", metavar="SHARE", help="Likewise of diversity, of the first step's. Default: 0.1."),
+    ] = None,
+    new_margin: Annotated[
+        float | None,
+        typer.Option("--new-margin", metavar="SHARE", help="How far below luck is still within reach. Default: 0.05."),
+    ] = None,
+    embedding: Annotated[
+        str | None,
+        typer.Option("--embedding", metavar="ORG/NAME|DIR", help="Also compare answers by this sentence-transformers model."),
+    ] = None,
+    grader_set: Annotated[
+        list[str] | None,
+        typer.Option("--grader-set", metavar="KEY=VALUE", help="A setting of the grader, such as seconds=3. Repeatable."),
     ] = None,
     store: StoreOption = None,
     unsafe_code: UnsafeOption = False,
@@ -80,7 +103,9 @@ def measure(
     """
     fields = {"id": id_, "text": text, "correct": correct, "level": level, "answer": answer, "prompt": prompt, "gold": gold}
     asked = {"task": task, "data": data, "split": split, "grader": grader}
-    options = {"reader": reader, "filter": chosen, "answers": answers, "single": single, "common": common}
+    options: dict[str, Any] = {"reader": reader, "filter": chosen, "answers": answers, "single": single, "common": common}
+    options |= {"k": _numbers(k), "embedding": embedding, "grader_settings": grader_settings(grader_set or [])}
+    options |= {"margin": margin, "diversity_margin": diversity_margin, "new_margin": new_margin}
     run(name, step, greedy or [], asked, fields, store, unsafe_code=unsafe_code, **options)
 
 
@@ -137,6 +162,27 @@ def what_was_read(read: Sequence[StepRead], named: Mapping[str, str]) -> list[st
     if len(fields) == 1:
         return [*lines, f"  fields: {next(iter(fields))}"]
     return [*lines, *(f"  fields of {', '.join(dict.fromkeys(steps))}: {said}" for said, steps in fields.items())]
+
+
+def _numbers(given: str | None) -> list[int]:
+    """The k of "1,5,10"."""
+    try:
+        return [int(one) for one in (given or "").split(",") if one.strip()]
+    except ValueError:
+        raise BadInput(f"--k {given}: expected whole numbers joined by commas, such as 1,5,10") from None
+
+
+def grader_settings(given: Sequence[str]) -> dict[str, Any]:
+    """KEY -> the value, read as a recipe's are."""
+    from sirev.recipe.yaml_reading import parse_yaml
+
+    found = {}
+    for one in given:
+        key, equals, value = one.partition("=")
+        if not (key and equals):
+            raise BadInput(f"--grader-set {one}: expected KEY=VALUE")
+        found[key] = parse_yaml(value)
+    return found
 
 
 def _files(option: str, given: Sequence[str]) -> dict[str, list[str]]:

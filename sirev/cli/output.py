@@ -5,43 +5,40 @@ from __future__ import annotations
 import codecs
 import errno
 import io
+import os
 import sys
 import warnings
 from types import TracebackType
 from typing import TextIO
 
-from sirev.printing import say
+from sirev.printing import replaced, say
 
-PLAIN = str.maketrans(
-    {
-        **dict.fromkeys("−–—─━", "-"),
-        **dict.fromkeys("│┃║", "|"),
-        **dict.fromkeys("‘’", "'"),
-        **dict.fromkeys("“”", '"'),
-        **{chr(0x2080 + digit): str(digit) for digit in range(10)},
-        "←": "<-",
-        "→": "->",
-        "↑": "^",
-        "↓": "v",
-        "⇅": "^v",
-        "▲": "^",
-        "▼": "v",
-        "ₜ": "t",
-        "…": "...",
-        "≤": "<=",
-        "≥": ">=",
-        "≠": "!=",
-        "≈": "~",
-        "±": "+-",
-        "×": "x",
-        "·": "*",
-    }
-)
-"""Characters that a terminal may lack -> what stands in their place."""
-
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.ENXIO, errno.EAGAIN, errno.ESTALE)
 """Errors that writing to a stream ends in; others without a file's name are of a network, say."""
+
+
+def open_what_is_closed() -> None:
+    """Give the command streams where it was started without (`>&-`): what is written to them ends as on a full disk, or is lost.
+
+    Their numbers are taken by /dev/null, or the next file that is opened would be written into.
+    """
+    while (taken := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(taken)
+    if sys.stdout is None:
+        sys.stdout = io.TextIOWrapper(io.BufferedWriter(_Closed()), encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (for as long as the command runs)
+
+
+class _Closed(io.RawIOBase):
+    """Standard output that was closed before the command began."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
 
 
 def spell_out_what_is_lacking() -> None:
@@ -49,19 +46,12 @@ def spell_out_what_is_lacking() -> None:
 
     Tracebacks and Python's warnings, which quote data, go out by the one door, too.
     """
-    codecs.register_error("sirev", _replaced)
+    codecs.register_error("sirev", replaced)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # UTF-8 lacks bytes of a path that are none
             stream.reconfigure(errors="sirev")
     sys.excepthook = _traceback
     warnings.showwarning = _warning
-
-
-def _replaced(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    text = error.object[error.start : error.end].translate(PLAIN)
-    return text.encode("ascii", "backslashreplace").decode(), error.end
 
 
 def _traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

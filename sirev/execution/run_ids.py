@@ -22,6 +22,7 @@ OUTSIDE_RUN_IDS = (
     ("evaluation", "score"),
     ("evaluation", "embedding", "batch_size"),
     ("evaluation", "overlap_n"),
+    ("evaluation", "k"),
 )
 """What a recipe says that changes no measure: the same run goes on with another of it."""
 ABSENT_IN_RUN_IDS: dict[tuple[str, ...], Any] = {

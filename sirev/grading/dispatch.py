@@ -6,12 +6,12 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from sirev.grading import extract, extract_number, extract_option, final_number
-from sirev.grading.grade import Grade, grade_because
+from sirev.grading.grade import UNANSWERED, Grade, grade_because
 from sirev.grading.graders import GRADERS, OWN, Settings
 from sirev.processes.requests import Emit, Progress, Warned
 
@@ -83,6 +83,17 @@ def grade_all(grader: str, pairs: Sequence[tuple[str, str]], settings: Settings,
 
         return Graded(own.grade_by_function(pairs, settings.function, settings.seconds, workers=workers, progress=done))
     return Graded(_as_mathematics(grader, pairs, settings.seconds, workers, done))
+
+
+def readers() -> dict[str, Callable[[str], str | None]]:
+    """Grader -> what it reads as the answer in a text, None for nothing. Those that take any text for one, or run it, are left
+    out."""
+    return _READ | {name: partial(_read_by, grade) for name, grade in _LIGHT.items() if name != "exact"}
+
+
+def _read_by(grade: Callable[[str, str], Grade], text: str) -> str | None:
+    found = grade(text, "")
+    return None if found.reason in UNANSWERED else found.answer
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from typing import Literal
 Reason = Literal["right", "wrong", "no answer found", "timeout", "error"]
 """Why an answer is right or wrong. Of programs there is more to say: see `sirev.grading.mbpp.program_verdict`."""
 
+UNANSWERED = ("no answer found", "no code found")
+"""The reasons of answers that nothing could be read from."""
 RIGHT, IN_PROCESS = "right", "right, in process"
 """IN_PROCESS: right as far as the program that was judged can be trusted, since some test ran beside it."""
 

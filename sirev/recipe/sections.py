@@ -292,6 +292,8 @@ class Evaluation(Section):
     overlap_n: Count = 8
     """Words of the n-grams by which the problems asked are looked for in the training set: 8 as in arXiv 2204.02311, 13 in
     arXiv 2005.14165. The embedded task's are compared as wholes. It changes nothing that a model is asked."""
+    k: list[Count] = Field(default=[])
+    """pass@k is given for each of these k too, beside the powers of two up to `draws.n`. Nothing but the comparison changes."""
     score: bool = True
     """Whether M_T's answers and M_1's own are scored under M_1: how likely each is (docs/report.md). A server gives no scores."""
     verdict: Verdict = Verdict()

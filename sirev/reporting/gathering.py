@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any, cast
 
 from sirev.errors import BadInput
@@ -17,6 +18,7 @@ from sirev.store.runs import Run, run_address
 from sirev.store.store import Store
 from sirev.study.comparing import Watch, comparison, remedy
 from sirev.study.external.unstated import without_unsaid
+from sirev.study.reading import unread_sentences
 from sirev.study.step_names import OVERLAP, training_step
 
 
@@ -52,7 +54,11 @@ def _study(store: Store, group: list[Run], chosen: set[str], watch: Watch) -> St
         **compared,
         "overlap": _overlap(store, group),
         "runs": [
-            run_data(known[at], {**one, "iterations": without_unsaid(store, known[at], one["iterations"])})
+            run_data(
+                known[at],
+                {**one, "iterations": without_unsaid(store, known[at], one["iterations"])},
+                unread_sentences(store, known[at]),
+            )
             for one in compared["runs"]
             if (at := (one["method"], one["seed"])) in shown
         ],
@@ -70,8 +76,8 @@ def _overlap(store: Store, group: list[Run]) -> Overlap | None:
     return None
 
 
-def run_data(run: Run, compared: ComparedRun) -> RunData:
-    """A run of a comparison as the tables take it."""
+def run_data(run: Run, compared: ComparedRun, unread: Sequence[str] = ()) -> RunData:
+    """A run of a comparison as the tables take it; `unread` are sentences on answers that its graders did not read."""
     return {
         "id": run.id,
         "recipe": run.recipe,
@@ -82,6 +88,7 @@ def run_data(run: Run, compared: ComparedRun) -> RunData:
         "label": run.method,
         "remark": run.reason if run.status == "complete" else None,
         "steps": run.settings.get("steps"),
+        "unread": list(unread),
         **compared,
         "iterations": [cast(ModelData, iteration) for iteration in compared["iterations"]],
     }

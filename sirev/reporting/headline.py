@@ -19,8 +19,10 @@ from sirev.reporting.observed import (
     verdict_in_words,
     voting_in_words,
 )
+from sirev.reporting.one_model import is_one_model, one_model
 from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
 from sirev.reporting.sections.run_rows import RunData, Study, in_words, measured, model_name, runs_of
+from sirev.reporting.sections.unread import first_lines, reading_differs
 from sirev.reporting.sections.verdicts import NO_NULL, claims_in_words, no_verdict, verdicts_of
 
 WIDTH = 80
@@ -67,10 +69,12 @@ def judgements(study: Study) -> list[tuple[RunData, Judgement]]:
 
 def _of_study(study: Study, width: int) -> list[HeadlineLine]:
     found = verdicts_of([study])
-    lines = [_title(study)]
+    lines = [_title(study), *_paragraphs(first_lines(runs_of([study])))]
     for run in runs_of([study]):
         if run["stopped"]:
             lines.append([(f"  {in_words(run)}: stopped at {run['stopped']}", "")])
+    if not found and (alone := [run for run in runs_of([study]) if is_one_model(run)]):
+        return [*lines, *(part for run in alone for part in _alone(run, width))]
     if not found:
         return [*lines, *_paragraphs([no_verdict(study)])]
     for run, judgement in judgements(study):
@@ -81,11 +85,21 @@ def _of_study(study: Study, width: int) -> list[HeadlineLine]:
     return [*lines, *([[], *_paragraphs([" ".join(notes)])] if notes else [])]
 
 
+def _alone(run: RunData, width: int) -> list[HeadlineLine]:
+    """One model, with nothing to compare it with."""
+    lines: list[HeadlineLine] = [[]]
+    for what, said in one_model(run):
+        head = f"  {what:<{_QUESTION}}  "
+        parts = _wrapped(said, max(width - len(head), 20)) or [""]
+        lines += [[((head if i == 0 else " " * len(head)) + part, "")] for i, part in enumerate(parts)]
+    return [*lines, [], *_paragraphs(["One model: a second --step would be compared with it."])]
+
+
 def _title(study: Study) -> HeadlineLine:
     runs = runs_of([study]) or study["runs"]
     last = max(runs, key=lambda run: len(run["iterations"]))
     ends = [model_name(last, last["iterations"][i]["t"]) for i in (0, -1)]
-    words = [f"{study['problems']:,} test problems", f"{ends[0]} → {ends[1]}"]
+    words = [f"{study['problems']:,} test problems", ends[0] if is_one_model(last) else f"{ends[0]} → {ends[1]}"]
     if not measured(last):
         seeds = list(dict.fromkeys(str(run["seed"]) for run in runs))
         words.append(f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}")
@@ -97,7 +111,7 @@ def _block(study: Study, run: RunData, judgement: Judgement, width: int) -> list
     source = pass_at_1_source([run])
     first = "pass@1" if source == GREEDY else f"pass@1, {source},"
     gain = f"{first} {gain_in_words(outcomes_of(judgement).get('pass_at_1'))}"
-    words = verdict_in_words(judgement)
+    words = verdict_in_words(judgement) + (" (READ UNLIKE)" if reading_differs(run) else "")
     style = _WORD_STYLES.get(judgement["possible"][0], "bold") if len(judgement["possible"]) == 1 else "bold"
     name = "" if measured(run) and len(study["methods"]) < 2 else f"{run['label']}  "
     free = width - len(name) - len(gain) - len(words)
@@ -105,6 +119,8 @@ def _block(study: Study, run: RunData, judgement: Judgement, width: int) -> list
         lines: list[HeadlineLine] = [[(name, "bold"), (gain, ""), (" " * free, ""), (words, style)]]
     else:
         lines = [[(name, "bold"), (words, style)], [(f"  {gain}", "")]]
+    if differs := reading_differs(run):
+        lines += [[(part, "bold")] for part in _wrapped(f"    but {differs}", width, "    ")]
     for line in observation_lines(study, run, judgement):
         lines += _observation(as_shown(line), width)
     beside = [one for one in (voting_in_words(run), perplexity_in_words(run)) if one]

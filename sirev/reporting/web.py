@@ -110,7 +110,7 @@ def _figure(name: str, title: str, alt: str, drawn: tuple[str, str] | None) -> d
 def _publish(text: str, path: Path) -> None:
     path = written_file(path)  # through a link, which stays one
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=".sirev-")  # its own name may be as long as any
     try:
         with open(handle, "w", encoding="utf-8") as file:
             file.write(text)

@@ -38,6 +38,8 @@ class CompareParameters:
     from_draws: bool = semantic(default=False, absent_means=False)
     """Whether pass@1 is estimated from draws, no model having greedy answers."""
     new_margin: float = semantic(default=NEW_MARGIN, absent_means=0.05)
+    k: list[int] = semantic(default_factory=list, absent_means=[])
+    """The k of pass@k beside the powers of two."""
 
 
 def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
@@ -91,6 +93,7 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
         replicates=parameters.replicates,
         seed=parameters.seed,
         from_draws=parameters.from_draws,
+        k=tuple(parameters.k),
     )
     models = sum(len(one.models) for one in runs)
     done = partial(context.progress, total=models, unit="models")

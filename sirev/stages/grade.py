@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from sirev.grading import dispatch
 from sirev.grading.dispatch import Graded, GradeRequest, grade_light
 from sirev.grading.graders import GRADERS, Settings
+from sirev.grading.unread import unread, unread_in_words
 from sirev.own_code import keyed_name
 from sirev.parameters import operational, semantic
 from sirev.processes.requests import Progress, Warned
@@ -63,7 +64,12 @@ def run(parameters: GradeParameters, inputs: Mapping[str, Artifact], context: Co
         {"problem_id": c["problem_id"], "draw": c["draw"], "correct": g.correct, "reason": g.reason, "answer": g.answer}
         for c, g in zip(completions, graded.grades, strict=True)
     ]
-    output = Output(tables={"grades": Table(GRADE_COLUMNS, rows, ("problem_id", "draw"))}, provenance=graded.summary)
+    noted = dict(graded.summary)
+    texts, golds = [text for text, _ in pairs], [gold for _, gold in pairs]
+    if found := unread(texts, [one.reason for one in graded.grades], parameters.grader, golds):
+        noted["unread"] = found
+        context.warn(unread_in_words(found))
+    output = Output(tables={"grades": Table(GRADE_COLUMNS, rows, ("problem_id", "draw"))}, provenance=noted)
     if graded.details:
         import gzip  # a replay has no use for it
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,8 @@ class SamplesParameters:
     `more` are further files of the same step, each [sha256, form], which lie at `more_files`; their completions follow.
     `fields` are keys from the row inwards for each field that was named; `filter` chooses among the verdicts of a log of
     lm-evaluation-harness. With `task` the input `problems` is matched with those of the file, and verdicts are left to a
-    grader; `template` is the name of its prompts' template, or for a user's own task the template itself.
+    grader; `template` is the name of its prompts' template, or for a user's own task the template itself. With `golds` a grader
+    compares with the gold answers that the files hold.
     """
 
     rows: str = semantic()
@@ -41,19 +42,23 @@ class SamplesParameters:
     task: str | None = semantic(default=None, absent_means=None)
     template: str = semantic(default="", absent_means="")
     more: list[list[str]] = semantic(default_factory=list, absent_means=[])
+    golds: bool = semantic(default=False, absent_means=False)
     file: str = operational(default="")
     more_files: list[str] = operational(default_factory=list)
 
 
 def run(parameters: SamplesParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
-    """Tables `problems`, `completions` (tokens -1 where unknown, finish "" where unknown) and, unless a task grades, `grades`.
+    """Tables `problems`, `completions` (tokens -1 where unknown, finish "" where unknown) and, unless a grader judges, `grades`.
+
+    A task's problems are the input `problems`, or of several splits `problems/SPLIT`.
 
     With inputs named `with/...`, artifacts of this stage, it is the input `samples`, another one, narrowed to the problems that
     all of these have.
 
     `summary.json`: {"ids": digest of the problems' ids, "problems", "completions", "fewest", "most": completions of one problem,
     "tokens", "finish": whether they are known of every completion, "reader": the one that read the file, "fields", "unused": see
-    `sirev.tasks.external.sampled.Reading`, "numbered": see `sirev.tasks.external.ids.numbered`}.
+    `sirev.tasks.external.sampled.Reading`, "numbered": see `sirev.tasks.external.ids.numbered`, "choices": whose verdicts
+    there were to choose from, "failed": completions that are null}.
     """
     if any(name.startswith(WITH) for name in inputs):
         return _narrowed(inputs)
@@ -65,29 +70,51 @@ def run(parameters: SamplesParameters, inputs: Mapping[str, Artifact], context: 
     read = completions.read(
         [(Path(file), form) for file, form in files],
         parameters.fields,
-        graded=parameters.task is None,
+        graded=parameters.task is None and not parameters.golds,
         reader=parameters.reader,
         chosen=parameters.filter,
     )
     if parameters.task is None:
         pairs = [(one, _problem(one)) for one in read.problems]
+        if parameters.golds:
+            _require_golds(read.problems)
     else:
         from sirev.tasks.external.matching import matched
-        from sirev.tasks.registry import TEMPLATES
+        from sirev.tasks.problem_ids import problems_in_order
+        from sirev.tasks.registry import TASKS, TEMPLATES
 
         template = TEMPLATES.get(parameters.template, parameters.template)
-        task_problems = inputs["problems"].rows("problems")
+        named = sorted(name for name in inputs if name.partition("/")[0] == "problems")
+        task_problems = problems_in_order(dict(row) for name in named for row in inputs[name].rows("problems"))
         pairs = [(one, dict(problem)) for one, problem in matched(read.problems, task_problems, parameters.task, template)]
+        whole = TASKS[parameters.task].whole_answer
+        for one, problem in pairs:
+            one.completions = [replace(answer, text=whole(problem, answer.text)) for answer in one.completions]
     each = [(problem["id"], i, answer) for one, problem in pairs for i, answer in enumerate(one.completions)]
     tables: dict[str, list[dict[str, Any]]] = {
         "problems": [problem for _, problem in pairs],
         "completions": [_completion(*one) for one in each],
     }
-    if parameters.task is None:
+    if parameters.task is None and not parameters.golds:
         tables["grades"] = [_grade(*one) for one in each]
     names = numbered(read.problems) if parameters.task is None else None  # a task's own ids name problems
-    more = {"reader": read.reader, "fields": read.fields, "unused": read.unused, "numbered": names}
-    return _output(tables, more)
+    more = {"reader": read.reader, "fields": read.fields, "unused": read.unused, "numbered": names, "choices": list(read.choices)}
+    output = _output(tables, more | {"failed": sum(answer.failed for _, _, answer in each)})
+    if "grades" in tables and "answer" in read.fields:
+        from sirev.grading.unread import unread, unread_in_words
+
+        reasons = [row["reason"] for row in tables["grades"]]
+        golds = [one.gold for one, _ in pairs for _ in one.completions]
+        if found := unread([answer.text for _, _, answer in each], reasons, None, golds if all(golds) else None):
+            output.provenance["unread"] = found
+            context.warn(f"{Path(parameters.file).name}: {unread_in_words(found)}")
+    return output
+
+
+def _require_golds(problems: Sequence[Sampled]) -> None:
+    for one in problems:
+        if not one.gold:
+            raise BadInput(f"{one.where}: no gold answer for a grader to compare with: name its field by --gold, or a --task")
 
 
 def _narrowed(inputs: Mapping[str, Artifact]) -> Output:
@@ -102,7 +129,7 @@ def _narrowed(inputs: Mapping[str, Artifact]) -> Output:
         for name in samples.manifest["tables"]
     }
     summary = samples.json("summary.json")
-    return _output(tables, {name: summary[name] for name in ("reader", "fields", "unused", "numbered")})
+    return _output(tables, {name: summary[name] for name in ("reader", "fields", "unused", "numbered", "choices", "failed")})
 
 
 def _output(tables: Mapping[str, list[dict[str, Any]]], more: Mapping[str, Any]) -> Output:
@@ -134,8 +161,8 @@ def _completion(problem: str, draw: int, one: ImportedCompletion) -> dict[str, A
 
 
 def _grade(problem: str, draw: int, one: ImportedCompletion) -> dict[str, Any]:
-    reason = "right" if one.correct else "no answer found" if one.answer == "" else "wrong"
+    reason = "right" if one.correct else "no answer found" if one.answer == "" or one.failed else "wrong"
     return {"problem_id": problem, "draw": draw, "correct": bool(one.correct), "reason": reason, "answer": one.answer or ""}
 
 
-STAGE = Stage("samples", 2, SamplesParameters, run, place=30, long=True)
+STAGE = Stage("samples", 3, SamplesParameters, run, place=30, long=True)

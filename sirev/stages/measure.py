@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from sirev.grading import equivalence
-from sirev.grading.grade import IN_PROCESS
+from sirev.grading.grade import IN_PROCESS, UNANSWERED
 from sirev.grading.program_tests import graded_program
 from sirev.metrics.families import FAMILIES
 from sirev.metrics.families.family import AnswerType, Draw
@@ -19,9 +19,6 @@ from sirev.processes.workers import spread
 from sirev.stages.stage import Context, Stage
 from sirev.store.artifacts import Artifact, Output
 from sirev.store.digests import canonical_json
-
-UNANSWERED = ("no answer found", "no code found")
-"""The reasons of draws that no answer could be read from."""
 
 SPREAD_FROM = 20_000
 """Completions from which the problems are spread over the cores: below, starting processes takes longer than it saves."""

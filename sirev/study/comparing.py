@@ -51,8 +51,9 @@ def studies(runs: Sequence[Run]) -> list[list[Run]]:
     """Runs that belong together, in the order given: of one recipe with the same settings, each method and seed once."""
     groups: dict[tuple[str, str, int], list[Run]] = {}
     for run in runs:
-        margins = json.dumps(run.settings.get("evaluation", {}).get("verdict"), sort_keys=True)  # not part of a run's id
-        settings = f"{settings_of(run) or run.id} {margins}"
+        evaluation = run.settings.get("evaluation", {})
+        judged = json.dumps([evaluation.get("verdict"), evaluation.get("k") or []], sort_keys=True)  # not part of a run's id
+        settings = f"{settings_of(run) or run.id} {judged}"
         again = 0
         while any((r.method, r.seed) == (run.method, run.seed) for r in groups.get((run.recipe, settings, again), [])):
             again += 1

@@ -1,14 +1,17 @@
-"""A task of sirev that grades completions made elsewhere: its problems, its grader, and what its answers are."""
+"""What grades completions made elsewhere: a task of sirev, or a grader by the gold answers that the files hold."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+from pydantic import ValidationError
+
 from sirev.errors import BadInput
 from sirev.grading.graders import GRADERS, OWN
-from sirev.recipe.load import read_recipe
+from sirev.recipe.load import read_recipe, recipe_names
 from sirev.recipe.sections import Grader, OwnGrader, ProgramGrader, TextGrader
 from sirev.stages.grade import GradeParameters
 from sirev.store.local_files import LocalFiles
@@ -16,11 +19,15 @@ from sirev.study.inputs import dataset_parameters, grading_parameters
 from sirev.suggest import suggest
 from sirev.tasks.load import DatasetParameters
 from sirev.tasks.registry import TASKS
-from sirev.tasks.task import DataTask
+from sirev.tasks.task import DataTask, OwnTask
 
 GRADING: dict[str, type[DataTask]] = {name: task for name, task in TASKS.items() if issubclass(task, DataTask)}
 """The tasks whose problems can be read without a recipe of the user's."""
 NAMED = [name for name in GRADERS if name != OWN]
+PROGRAM_SECONDS = 5.0
+"""CPU seconds that a program of a file may take, unless its user says otherwise."""
+ALL_SPLITS = "all"
+"""Stands for every published split of a task."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +52,15 @@ class GradingTask:
         """What an answer is, for measures of diversity."""
         return self.section.answers(self.grader.name)
 
-    def dataset(self, local: LocalFiles) -> DatasetParameters:
-        """The parameters of the stage `dataset` for its problems."""
-        return dataset_parameters(self.section, self.split, local, key="--data")
+    @property
+    def splits(self) -> list[str]:
+        """The splits that its problems are of."""
+        known = self.section.splits
+        return list(known) if self.split == ALL_SPLITS and ALL_SPLITS not in known else [self.split]
+
+    def dataset(self, split: str, local: LocalFiles) -> DatasetParameters:
+        """The parameters of the stage `dataset` for its problems of one of the splits."""
+        return dataset_parameters(self.section, split, local, key="--data")
 
     def grading(self, local: LocalFiles) -> GradeParameters:
         """The parameters of the stage `grade` for its grader."""
@@ -67,36 +80,93 @@ class GradingTask:
         return {**section, "split": self.split, "grader": self.grader.model_dump(mode="json")}
 
 
-def grading_task(name: str, data: str | Path | None, grader: str | None, split: str) -> GradingTask:
-    """The task `name` with the rows of a local file or folder `data`, else of the Hub; BadInput for what can't be."""
+@dataclass(frozen=True)
+class FileGrading:
+    """A grader's section, for answers that are compared with the gold answers of the files."""
+
+    grader: Grader
+
+    @property
+    def answers(self) -> str:
+        """What an answer is, for measures of diversity."""
+        return OwnTask.answers(cast(Any, None), self.grader.name)
+
+    def grading(self, local: LocalFiles) -> GradeParameters:
+        """The parameters of the stage `grade` for its grader."""
+        return grading_parameters(self.grader, local)
+
+    def unconfined(self) -> FileGrading:
+        """Refused: it runs no programs."""
+        raise BadInput(f"--allow-unsafe-code: the grader {self.grader.name} runs no programs")
+
+    def settings(self) -> dict[str, Any]:
+        """What it is, as plain JSON."""
+        return {"name": "files", "grader": self.grader.model_dump(mode="json")}
+
+
+def file_grading(grader: str, settings: Mapping[str, Any] | None = None) -> FileGrading:
+    """The grader of that name by the files' gold answers; BadInput for one that is not known, or runs programs."""
+    if grader == "mbpp":
+        raise BadInput("--grader mbpp: runs programs against tests, which are a task's: --task, such as mbpp or mbpp_sanitized")
+    return FileGrading(grader_section(grader, settings or {}))
+
+
+def grading_task(
+    name: str, data: str | Path | None, grader: str | None, split: str, settings: Mapping[str, Any] | None = None
+) -> GradingTask:
+    """The task `name` with the rows of a local file or folder `data`, else of the Hub; BadInput for what can't be.
+
+    `settings`: fields of the grader's section, such as "seconds".
+    """
     if name not in GRADING:
         raise BadInput(f"--task: unknown task {name!r}{suggest(name, list(GRADING))}")
-    if split not in ("train", "test"):
-        raise BadInput(f"--split: unknown split {split!r} (known: train, test)")
+    if split not in ("train", "test", ALL_SPLITS):
+        raise BadInput(f"--split: unknown split {split!r} (known: train, test, {ALL_SPLITS})")
     task = GRADING[name]
-    chosen = grader or task.default_grader
+    chosen = grader or task.default_grader or ("mbpp" if task.programs else None)
     if chosen is None:
-        why = "it runs programs that a model wrote, which is to be said in so many words" if task.programs else "it has no own"
-        raise BadInput(f"--grader: missing, and required by the task {name}: {why} (known: {', '.join(NAMED)})")
-    own = ":" in chosen
-    if not own and chosen not in NAMED:
-        raise BadInput(f"--grader: unknown grader {chosen!r}{suggest(chosen, NAMED)}")
+        raise BadInput(f"--grader: missing, and required by the task {name}: it has no own (known: {', '.join(NAMED)})")
+    _check_grader(chosen)
     if task.programs is not None and task.programs != (chosen == "mbpp"):
         raise BadInput(f"--grader {chosen}: not for the task {name}; programs, and they alone, are graded by mbpp")
-    return GradingTask(_section(task, name, data), split, _grader(chosen))
+    return GradingTask(_section(task, name, data), split, grader_section(chosen, settings or {}))
+
+
+def _check_grader(name: str) -> None:
+    if ":" not in name and name not in NAMED:
+        raise BadInput(f"--grader: unknown grader {name!r}{suggest(name, NAMED)}")
 
 
 def _section(task: type[DataTask], name: str, data: str | Path | None) -> DataTask:
     """The section of a recipe: that of the task's recipe, which names its data set on the Hub, pinned."""
     if data is None and task.own:
         raise BadInput(f"--data: missing, and required by the task {name}: a file of rows with question and answer")
-    fields = {"name": name} if task.own else read_recipe(name).value(("task",))
+    if data is None and not task.own and not task.on_hub and name not in recipe_names():
+        raise BadInput(f"--data: missing, and required by the task {name}: a file or a folder of its rows")
+    known = {"name": name, "data": dict(task.on_hub)} if task.on_hub else {"name": name}
+    fields: Any = read_recipe(name).value(("task",)) if name in recipe_names() else known
     if data is not None:
         fields = {**fields, "data": {"path": str(data)}}
     return task.model_validate(fields)
 
 
-def _grader(name: str) -> Grader:
+def grader_section(name: str, settings: Mapping[str, Any]) -> Grader:
+    """The section of a recipe; `settings` are fields of it, and BadInput names one that it does not have or allow."""
+    _check_grader(name)
+    section: type[OwnGrader | ProgramGrader | TextGrader]
     if ":" in name:
-        return OwnGrader(name="python", function=name)
-    return ProgramGrader(name="mbpp") if name == "mbpp" else TextGrader(name=cast(Any, name))
+        section, fields = OwnGrader, {"name": OWN, "function": name}
+    else:
+        section, fields = (ProgramGrader if name == "mbpp" else TextGrader), {"name": name}
+    allowed = [field for field in section.model_fields if field not in ("name", "function", "sandbox")]
+    for field in settings:
+        if field not in allowed:
+            raise BadInput(f"--grader-set: the grader {name} has no setting {field!r}{suggest(field, allowed)}")
+    # Programs of other people's models: an endless one costs its limit, and what is honest takes a hundredth of it.
+    given = {**({"seconds": PROGRAM_SECONDS} if section is ProgramGrader else {}), **settings}
+    try:
+        return section.model_validate({**fields, **given})
+    except ValidationError as error:
+        first = error.errors()[0]
+        at = ".".join(map(str, first["loc"]))
+        raise BadInput(f"--grader-set {at}={given.get(at)}: {first['msg'].lower()}") from None

@@ -374,6 +374,7 @@ class Steps:
             diversity_margin=verdict.diversity_margin,
             diversity_counts=verdict.diversity_counts,
             new_margin=verdict.new_margin,
+            k=sorted(set(self.recipe.evaluation.k)),
         )
         inputs = {
             f"{method}/{self.seed}/{t}/{what}": artifact for t, found in measures.items() for what, artifact in found.items()

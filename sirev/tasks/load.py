@@ -9,8 +9,10 @@ from typing import Any
 
 from sirev.parameters import operational, semantic
 from sirev.processes.requests import Emit
+from sirev.tasks.external.files import file_form, read_rows
+from sirev.tasks.mirrors import published_form
 from sirev.tasks.registry import TASKS, template_named
-from sirev.tasks.rows import Row, read_hub, read_jsonl
+from sirev.tasks.rows import Row, read_hub
 from sirev.tasks.subset import hold_out, limited
 from sirev.tasks.task import Asked
 
@@ -49,7 +51,7 @@ def load_problems(request: ProblemsRequest, emit: Emit[Any]) -> int:
         """The rows of the split, or those of another field, from the local file if one is named, else from the Hub."""
         what, upstream = ("rows", task.splits[task.upstream(split)]) if field == "data" else (field, "train")
         if path := parameters.files.get(what):
-            return read_jsonl(path)
+            return [published_form(parameters.task, row) for row in read_rows(Path(path), file_form(Path(path)))]
         source = parameters.source[what]
         return read_hub(source["hub"], source["config"], source["revision"], upstream)
 

@@ -20,7 +20,8 @@ LINE_BYTES = 1 << 28
 INT64 = 1 << 63
 """Whole numbers below it, and none below its negative, fit in a column of a table."""
 
-_INSTEAD = "or name local files by the `path` beside hub (task.data.path)"
+IN_A_RECIPE = "or name local files by the `path` beside hub (task.data.path)"
+"""How a recipe does without the Hub."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,18 @@ def read_jsonl(path: Path | str) -> list[Row]:
 
     Raises BadInput naming file and line: not there, empty, not UTF-8, not JSON, not an object, cut off.
     """
-    rows = [Row(f"{path}:{number}", _parsed(f"{path}:{number}", line)) for number, line in _lines(Path(path)) if line.strip()]
-    if not rows:
+    return list(iter_jsonl(path))
+
+
+def iter_jsonl(path: Path | str) -> Iterator[Row]:
+    """The rows of `read_jsonl`, one after the other."""
+    empty = True
+    for number, line in _lines(Path(path)):
+        if line.strip():
+            yield Row(f"{path}:{number}", _parsed(f"{path}:{number}", line))
+            empty = False
+    if empty:
         raise BadInput(f"{path}: holds no row; expected one JSON object per line")
-    return rows
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -92,19 +101,19 @@ def read_hub(repo: str, config: str | None, revision: str | None, split: str) ->
     """
     name = f"{repo}@{revision or 'main'} {split}"
     if find_spec("datasets") is None:
-        raise BadInput(f"{name}: rows of the Hub need datasets, which is not installed: pip install datasets, {_INSTEAD}")
+        raise BadInput(f"{name}: rows of the Hub need datasets, which is not installed: pip install datasets, {IN_A_RECIPE}")
     try:
         # Not load_dataset(repo, revision=...): offline that takes the latest revision it has, whichever was asked for.
         folder = hub.repository_snapshot("dataset", repo, revision)
     except BadInput as error:
-        raise BadInput(f"data set: {error}, {_INSTEAD}") from None
+        raise BadInput(f"data set: {error}, {IN_A_RECIPE}") from None
     import datasets
 
     try:
         rows = datasets.load_dataset(str(folder), config, split=split)
         found = [Row(f"{name}[{i}]", dict(values)) for i, values in enumerate(rows)]
     except Exception as error:  # whatever datasets and pyarrow raise
-        raise BadInput(f"{name}: {one_line(error)}; check its hub, config and revision in the recipe, {_INSTEAD}") from None
+        raise BadInput(f"{name}: {one_line(error)}; check its hub, config and revision in the recipe, {IN_A_RECIPE}") from None
     if not found:
         raise BadInput(f"{name}: holds no row")
     return found

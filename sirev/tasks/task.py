@@ -96,6 +96,8 @@ class Task(Section):
     """One local file holds all splits."""
     templates: ClassVar[Mapping[str, str]] = {}
     """Prompt templates by name (`sirev.tasks.templates`)."""
+    on_hub: ClassVar[Mapping[str, str]] = {}
+    """Where its rows are on the Hub (`Data`), pinned, if no recipe of that name says so."""
     suite: ClassVar[bool] = False
     """It may be an out-of-distribution suite of another task."""
     embedded: ClassVar[bool] = False
@@ -130,6 +132,11 @@ class Task(Section):
     def problem_id(cls, given: str) -> str:
         """The id of the problem that completions made elsewhere call by another spelling."""
         return given
+
+    @staticmethod
+    def whole_answer(problem: Mapping[str, str], completion: str) -> str:
+        """The completion as its grader reads it, where files hold what goes on from a prompt."""
+        return completion
 
     @property
     def template(self) -> str:

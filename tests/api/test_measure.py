@@ -14,6 +14,7 @@ import sirev
 from sirev.api.measure import MeasuredRun, StepRead, measure
 from sirev.errors import BadInput
 from sirev.execution.listener import Listener
+from sirev.reporting.headline import as_text, headline
 from sirev.stages.stage import Stage
 from sirev.store.provenance import now
 from sirev.store.runs import Run
@@ -357,7 +358,7 @@ def test_bad_requests_are_one_clear_line_and_make_no_store(tmp_path: Path) -> No
     odd = tmp_path / os.fsdecode(b"\xffa.jsonl")
     odd.write_bytes(files["M1"].read_bytes())
     assert "has a path that is not UTF-8; rename it" in refused("mine", steps={**files, "M1": odd}, store=store)
-    assert "at least two steps" in refused("mine", steps={"M1": files["M1"]}, store=store)
+    assert "name a step and its file" in refused("mine", steps={}, store=store)
     assert "there is no file" in refused("mine", steps={**files, "M3": tmp_path / "no.jsonl"}, store=store)
     assert "--greedy M3: no such step (known: M1, M2)" in refused("mine", steps=files, greedy={"M3": files["M1"]}, store=store)
     assert "a name that can be printed" in refused("mine", steps={**files, "\x1b[31m": files["M1"]}, store=store)
@@ -365,9 +366,10 @@ def test_bad_requests_are_one_clear_line_and_make_no_store(tmp_path: Path) -> No
     assert "unknown kind 'maths'; did you mean 'math'" in refused("mine", steps=files, answers="maths", store=store)
     assert "did you mean 'gsm8k'" in refused("mine", steps=files, task="gsm8", store=store)
     assert "--data goes with --task" in refused("mine", steps=files, data="x", store=store)
-    assert "--grader goes with --task" in refused("mine", steps=files, grader="exact", store=store)
+    assert "--correct and --grader" in refused("mine", steps=files, grader="exact", fields={"correct": "x"}, store=store)
+    assert "runs programs against tests, which are a task's" in refused("mine", steps=files, grader="mbpp", store=store)
     assert "--correct and --task" in refused("mine", steps=files, task="gsm8k", fields={"correct": "x"}, store=store)
-    assert "--grader: missing" in refused("mine", steps=files, task="mbpp", store=store)
+    assert "--grader: missing" in refused("mine", steps=files, task="jsonl", data="x.jsonl", store=store)
     assert "graded by mbpp" in refused("mine", steps=files, task="mbpp", grader="exact", store=store)
     assert "--data: missing" in refused("mine", steps=files, task="jsonl", grader="exact", store=store)
     assert "unknown grader 'exat'; did you mean 'exact'" in refused("mine", steps=files, task="gsm8k", grader="exat", store=store)
@@ -413,3 +415,128 @@ def test_the_four_published_models(tmp_path: Path) -> None:
     began = time.monotonic()
     assert measure("openai", **asked).computed == ()
     assert time.monotonic() - began < 2
+
+
+def rows_to(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def told_in_words(path: Path, problems: int, marked: int) -> Path:
+    """Sums with their golds; the first `marked` answers end in "#### N", the others in words."""
+    ends = [f"#### {2 * i}" if i < marked else f"The answer is {2 * i}." for i in range(problems)]
+    return rows_to(path, [{"id": i, "completion": f"{i} + {i}\n{end}", "gold": str(2 * i)} for i, end in enumerate(ends)])
+
+
+def screen_of(run: str, store: Path) -> str:
+    """What `sirev report` shows of a run."""
+    return as_text(headline(sirev.report(runs=[run], store=store).studies))
+
+
+def test_one_step_alone_is_measured_and_not_compared(tmp_path: Path) -> None:
+    found = measure("mine", steps={"M1": write(tmp_path / "a.jsonl", 10, 4, draws=4)}, k=[3], store=tmp_path / "store")
+    (only,) = found.iterations
+    assert (only["mean_accuracy"]["value"], only["pass_at_n"]["3"]["value"]) == (0.4, 0.4)
+    screen = screen_of(found.id, tmp_path / "store")
+    assert "pass@3" in screen
+    assert "→" not in screen.splitlines()[0]
+
+
+def test_files_without_verdicts_are_graded_by_their_golds(tmp_path: Path) -> None:
+    heard = Noting()
+    files = {"M1": told_in_words(tmp_path / "a.jsonl", 12, 12)}
+    found = measure("mine", steps=files, store=tmp_path / "store", listener=heard)
+    assert found.iterations[0]["pass_at_1"]["value"] == 1.0
+    assert any("compares them with the gold answers of the file" in note for note in heard.notes)
+
+
+def test_a_reader_that_does_not_fit_is_said_at_once_and_at_the_end_and_first_in_a_report(tmp_path: Path) -> None:
+    heard, store = Noting(), tmp_path / "store"
+    files = {"M1": told_in_words(tmp_path / "a.jsonl", 12, 2), "M2": told_in_words(tmp_path / "b.jsonl", 12, 12)}
+    options: dict[str, Any] = {"steps": files, "grader": "gsm8k_strict", "store": store}
+    found = measure("mine", **options, listener=heard)
+    (warned,) = [text for text in heard.warnings if "read no answer" in text]
+    assert "gsm8k_strict read no answer in 10 of 12 answers (83.3 %)" in warned
+    assert "--grader gsm8k_flexible" in warned
+    assert warned.count("The answer is") == 3
+    again = Noting()
+    measure("mine", **options, listener=again)
+    assert any(note.startswith("M1: gsm8k_strict read no answer in 10 of 12") for note in again.notes)
+    screen = screen_of(found.id, store)
+    assert "read no answer in 10 of 12" in " ".join(screen.splitlines()[1].split())
+    assert "READ UNLIKE" in screen
+    assert "of the answers read 100.0 → 100.0% are right" in " ".join(screen.split())
+
+
+def test_readings_alike_are_not_mentioned(tmp_path: Path) -> None:
+    files = {"M1": told_in_words(tmp_path / "a.jsonl", 12, 12), "M2": told_in_words(tmp_path / "b.jsonl", 12, 12)}
+    found = measure("mine", steps=files, grader="gsm8k_strict", store=tmp_path / "store")
+    screen = screen_of(found.id, tmp_path / "store")
+    assert "READ UNLIKE" not in screen
+    assert "read no answer" not in screen
+
+
+def test_null_responses_are_called_failed_requests(tmp_path: Path) -> None:
+    heard = Noting()
+    rows = [{"id": i, "response": None if i < 3 else "x", "correct": i > 4} for i in range(10)]
+    found = measure("mine", steps={"M1": rows_to(tmp_path / "a.jsonl", rows)}, store=tmp_path / "store", listener=heard)
+    assert found.iterations[0]["pass_at_1"]["value"] == 0.5
+    assert any("3 of 10 completions are null: failed requests" in warning for warning in heard.warnings)
+
+
+def test_programs_of_evalplus_run_against_the_tests_of_sanitized_mbpp(tmp_path: Path) -> None:
+    task = {"code": "def f(x):\n    return x", "test_imports": [], "prompt": "Give back."}
+    data = rows_to(tmp_path / "data.jsonl", [{**task, "task_id": i, "test_list": [f"assert f({i}) == {i}"]} for i in (2, 3, 600)])
+    answers = [{"task_id": f"Mbpp/{i}", "solution": f"def f(x):\n    return {'x' if i != 3 else '0'}"} for i in (2, 3, 600)]
+    heard = Noting()
+    files = {"M1": rows_to(tmp_path / "samples.jsonl", answers)}
+    found = measure("mine", steps=files, data=data, store=tmp_path / "store", listener=heard)
+    assert round(found.iterations[0]["pass_at_1"]["value"], 3) == 0.667
+    assert any("against the tests of mbpp_sanitized" in note for note in heard.notes)
+    run = sirev.Store(tmp_path / "store").runs.get(found.id)
+    assert run is not None
+    assert run.settings["task"]["grader"]["seconds"] == 5
+
+
+def test_all_splits_of_a_task_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "gsm8k"
+    folder.mkdir()
+    for split, n in (("train", 3), ("test", 4)):
+        rows_to(folder / f"{split}.jsonl", [{"question": f"{split} {n}?", "answer": f"So it is.\n#### {n}"}])
+    answers = [{"question": f"{split} {n}?", "completion": f"#### {n}"} for split, n in (("train", 3), ("test", 4))]
+    files = {"M1": rows_to(tmp_path / "a.jsonl", answers)}
+    found = measure("mine", steps=files, task="gsm8k", data=folder, split="all", store=tmp_path / "store")
+    assert (found.read[0].problems, found.iterations[0]["pass_at_1"]["value"]) == (2, 1.0)
+
+
+def test_margins_and_settings_of_a_grader_are_the_users(tmp_path: Path) -> None:
+    files = {"M1": told_in_words(tmp_path / "a.jsonl", 12, 12), "M2": told_in_words(tmp_path / "b.jsonl", 12, 12)}
+    options: dict[str, Any] = {"steps": files, "grader": "gsm8k_flexible", "store": tmp_path / "store"}
+    found = measure("mine", **options, margin=0.2, grader_settings={"seconds": 3})
+    study = sirev.report(runs=[found.id], store=tmp_path / "store").studies[0]
+    assert study["settings"]["margin"] == 0.2
+    assert found.id != measure("mine", **options).id
+    assert "no setting 'secnds'; did you mean 'seconds'" in refused("mine", **options, grader_settings={"secnds": 3})
+    assert "--grader-set seconds=-1" in refused("mine", **options, grader_settings={"seconds": -1})
+    assert "--k: 0 is no number of draws" in refused("mine", **options, k=[0])
+    assert "--margin: 3 must be a share" in refused("mine", **options, margin=3.0)
+
+
+def test_a_steps_name_may_be_so_long_and_no_longer(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.jsonl", 10, 4)
+    assert "a name of 250 characters" in refused("mine", steps={"n" * 250: file}, store=tmp_path / "store")
+
+
+@pytest.mark.parametrize("name", ["inspect_log_formats.json", "qwen25coder_1.5b_mbpp_eval_results.json", "nemo_output-rs*.jsonl"])
+def test_published_logs_are_measured_without_options(tmp_path: Path, name: str) -> None:
+    if not list((DATA / "samples").glob(name)):
+        pytest.skip(f"no {name} in {DATA / 'samples'}; set SIREV_TEST_DATA to a folder of the published data sets")
+    found = measure("mine", steps={"M1": DATA / "samples" / name}, store=tmp_path / "store")
+    assert found.iterations[0]["pass_at_1"]["value"] is not None
+
+
+def test_a_step_without_a_right_answer_is_warned_about(tmp_path: Path) -> None:
+    heard = Noting()
+    rows = [{"id": i, "text": "Yes.", "gold": "Yes"} for i in range(5)]
+    measure("mine", steps={"M1": rows_to(tmp_path / "a.jsonl", rows)}, store=tmp_path / "store", listener=heard)
+    assert "M1: not one answer is right by exact; look at what it read before you believe that" in heard.warnings

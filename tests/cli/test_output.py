@@ -84,3 +84,21 @@ def test_what_no_encoding_has_is_spelled_out_not_lost() -> None:
     assert done.stderr.splitlines()[0].endswith(rb"UserWarning: w\x1b \u6570")
     assert done.stderr.splitlines()[-1] == rb"ValueError: a\x1b]0;t\x07 \u6570"
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize("arguments", ["recipes tiny", "--help"])
+def test_a_closed_output_is_one_line_and_a_failure(arguments: str) -> None:
+    done = subprocess.run(["sh", "-c", f'"$0" {arguments} >&-', SIREV], stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "sirev: failed: the output can't be written: Bad file descriptor\n")
+
+
+def test_without_standard_error_a_command_works_and_its_status_is_its_own() -> None:
+    for arguments, status in (("recipes", 0), ("nonsense", 2)):
+        done = subprocess.run(["sh", "-c", f'"$0" {arguments} 2>&-', SIREV], stdout=subprocess.PIPE, text=True)
+        assert (done.returncode, bool(done.stdout)) == (status, status == 0)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_what_is_said_of_a_full_disk_may_not_be_writable_either() -> None:
+    with open("/dev/full", "w") as full:
+        assert subprocess.run([SIREV, "recipes", "tiny"], stdout=full, stderr=full).returncode == 1

@@ -50,7 +50,7 @@ def test_draws_on_a_suite_are_in_a_runs_name_and_without_them_it_is_as_before_th
 
 def test_what_is_measured_besides_is_in_a_runs_name_and_how_it_is_judged_is_not() -> None:
     plain = run_id(load_recipe("tiny"), "sft", 0)
-    verdict = ["evaluation.verdict.margin=0.05", "evaluation.verdict.diversity_counts=true"]
+    verdict = ["evaluation.verdict.margin=0.05", "evaluation.k=[5,10]", "evaluation.verdict.diversity_counts=true"]
     assert run_id(load_recipe("tiny", verdict), "sft", 0) == plain
     embedding = run_id(load_recipe("tiny", ["evaluation.embedding.model=a/b"]), "sft", 0)
     assert len({plain, embedding, run_id(load_recipe("tiny", ["evaluation.temperatures=[1.0]"]), "sft", 0)}) == 3

@@ -24,12 +24,22 @@ ROWS = [
 ]
 
 
+class Heard:
+    """As much of a stage's context as this one uses."""
+
+    def __init__(self) -> None:
+        self.warned: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warned.append(text)
+
+
 def made(tmp_path: Path, rows: list[dict[str, Any]], inputs: Mapping[str, Artifact] | None = None, **asked: Any) -> Artifact:
     """What the stage makes of rows, in a store."""
     file = tmp_path / "rows.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     parameters = imported.SamplesParameters("digest", ".jsonl", "auto", file=str(file), **asked)
-    output = imported.STAGE.run(parameters, inputs or {}, cast(Context, None))
+    output = imported.STAGE.run(parameters, inputs or {}, cast(Context, Heard()))
     return Store(tmp_path / "store").publish(imported.STAGE.action(parameters, {}), output)
 
 
@@ -106,3 +116,28 @@ def test_where_a_file_lies_is_no_part_of_the_key() -> None:
     assert (
         keyed_parameters(here) == keyed_parameters(there) == {"rows": "digest", "form": ".jsonl", "reader": "auto", "fields": {}}
     )
+
+
+def test_golds_of_the_files_are_left_to_a_grader(tmp_path: Path) -> None:
+    artifact = made(tmp_path, [{"id": "a", "text": "7", "gold": 7}], golds=True)
+    assert "grades" not in artifact.manifest["tables"]
+    assert [row["answer"] for row in artifact.rows("problems")] == ["7"]
+    with pytest.raises(BadInput, match="no gold answer for a grader to compare with"):
+        made(tmp_path, [{"id": "a", "text": "7"}], golds=True)
+
+
+def test_null_responses_are_counted_and_have_no_answer(tmp_path: Path) -> None:
+    artifact = made(tmp_path, [{"id": "a", "text": None, "correct": False}, {"id": "b", "text": "x", "correct": True}])
+    assert artifact.json("summary.json")["failed"] == 1
+    assert [row["reason"] for row in artifact.rows("grades")] == ["no answer found", "right"]
+
+
+def test_splits_of_a_task_are_joined(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    inputs = {}
+    for split, n in (("train", 1), ("test", 2)):
+        rows = gsm8k.problems([Row("f:1", {"question": f"{n} + 1?", "answer": f"So.\n#### {n + 1}"})])
+        table = Table(source.COLUMNS, rows, ("id",))
+        inputs[f"problems/{split}"] = store.publish({"stage": "dataset", "split": split}, Output(tables={"problems": table}))
+    rows = [{"question": f"{n} + 1?", "response": "x"} for n in (1, 2)]
+    assert len(made(tmp_path, rows, inputs, task="gsm8k", template="gsm8k").rows("problems")) == 2

@@ -25,6 +25,8 @@ class ComparisonSettings:
     replicates: int = 10_000
     seed: int = 0
     from_draws: bool = False
+    k: tuple[int, ...] = ()
+    """The k of pass@k beside the powers of two."""
 
     def sheet(self, n: int) -> Sheet:
         """An empty sheet of `n` problems."""

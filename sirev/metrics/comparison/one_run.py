@@ -122,7 +122,7 @@ def _iteration(
         name: {"pass_at_n": pass_curve(sheet, rows, list(powers_of_two(max(row["n"] for row in rows))))}
         for name, rows in model.temperatures.items()
     }
-    compared = Compared(sheet, model, first, is_first, shared.levels, shared.answers, eligible, settings.from_draws)
+    compared = Compared(sheet, model, first, is_first, shared.levels, shared.answers, eligible, settings.from_draws, settings.k)
     for family in FAMILIES.values():
         _join(tree, family.statistics(compared))
     tree["support"] = support(sheet, first, model, is_first)

@@ -54,7 +54,7 @@ def statistics(compared: Compared) -> Tree:
             "unanswered": sheet.mean(column(model.greedy, share_of("unanswered"), sheet.n), NO_GREEDY),
             "tokens": sheet.mean(column(model.greedy, share_of("tokens"), sheet.n), "no lengths were given"),
         },
-        **_of_draws(sheet, model.draws),
+        **_of_draws(sheet, model.draws, compared.k),
         "voting": _voting(compared, right),
     }
 
@@ -89,8 +89,8 @@ def by_level(sheet: Sheet, right: Floats, levels: Sequence[str], reason: str) ->
     return {level: sheet.mean(np.where(of == level, right, np.nan), reason) for level in sorted_levels(levels)}
 
 
-def _of_draws(sheet: Sheet, rows: Sequence[MeasureRow] | None) -> Tree:
-    """pass@N, majorities, entropy, lengths, coverage of the test problems."""
+def _of_draws(sheet: Sheet, rows: Sequence[MeasureRow] | None, ks: Sequence[int] = ()) -> Tree:
+    """pass@N, also at `ks`, majorities, entropy, lengths, coverage of the test problems."""
     n = sheet.n
     of, _ = counts(rows, n)
     sizes = list(powers_of_two(int(of.max(initial=1))))
@@ -100,7 +100,7 @@ def _of_draws(sheet: Sheet, rows: Sequence[MeasureRow] | None) -> Tree:
         rows, lambda row: row["in_process"] / row["correct"] if row.get("in_process") is not None and row["correct"] else None, n
     )
     return {
-        "pass_at_n": pass_curve(sheet, rows, sizes),
+        "pass_at_n": pass_curve(sheet, rows, sorted({*sizes, *ks})),
         "majority": {
             str(k): sheet.mean(column(rows, lambda row, k=k: (row.get("majority") or {}).get(str(k)), n), unvoted)  # type: ignore[misc]
             for k in voted

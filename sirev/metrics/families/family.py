@@ -69,6 +69,8 @@ class Compared:
     """m -> group -> (mask over the problems that size-matched values rest on, why there are none, or "")."""
     from_draws: bool
     """Whether pass@1 is estimated from draws, no model having greedy answers."""
+    k: Sequence[int] = ()
+    """The k of pass@k that are asked for beside the powers of two."""
 
 
 @dataclass(frozen=True)

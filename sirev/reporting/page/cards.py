@@ -22,7 +22,8 @@ from sirev.reporting.page.bars import Scale, bar, scale_of
 from sirev.reporting.page.markup import escaped, signed, value_at, with_minus
 from sirev.reporting.page.words import explained
 from sirev.reporting.pass_at_1 import pass_at_1_name
-from sirev.reporting.sections.run_rows import Study, measured, model_name, suite_in_words
+from sirev.reporting.sections.run_rows import Study, measured, model_name, runs_of, suite_in_words
+from sirev.reporting.sections.unread import first_lines, reading_differs
 from sirev.reporting.sections.verdicts import NO_NULL, JudgedRun, caveats, mean_scale, no_verdict, presented, verdicts_of
 from sirev.reporting.tables import p_equals, p_value
 
@@ -52,7 +53,8 @@ def verdicts_as_html(comparison: Study) -> str:
         cards.append(_card(of_method, claims.get(method), scale, comparison))
     said = caveats([comparison]) if comparison.get("runs") else []
     notes = f'<p class="notes">{escaped(" ".join(said))}</p>' if said else ""
-    return f'<div class="cards">{"".join(cards)}</div>{notes}{_legend(comparison, scale)}'
+    unread = "".join(f'<p class="notes"><b>{escaped(line)}</b></p>' for line in first_lines(runs_of([comparison])))
+    return f'{unread}<div class="cards">{"".join(cards)}</div>{notes}{_legend(comparison, scale)}'
 
 
 def _card(verdicts: list[StudyVerdict], claim: Claim | None, scale: Scale, comparison: Study) -> str:
@@ -63,7 +65,7 @@ def _card(verdicts: list[StudyVerdict], claim: Claim | None, scale: Scale, compa
     who = run["label"] if run and elsewhere else verdict["method"]
     of_seeds = f"seeds {', '.join(str(one['seed']) for one in verdicts)}" if pooled else f"seed {verdict['seed']}"
     ends = _ends(run, verdict)
-    said = [voting_in_words(run), perplexity_in_words(run)] if run else []
+    said = [reading_differs(run), voting_in_words(run), perplexity_in_words(run)] if run else []
     if pooled and claim is not None:
         said += [seeds_in_words(claim), *([] if claim["claim"] else [f"no claim: {claim['reason']}"])]
         behind = _evidence(claim, scale, comparison, "Evidence, pooled over seeds")

@@ -45,6 +45,8 @@ class RunData(RunHead):
     label: str
     remark: str | None
     steps: list[str] | None
+    unread: list[str]
+    """Sentences on its steps of which many answers were not read."""
     iterations: list[ModelData]
 
 
@@ -108,6 +110,8 @@ def labels(run: RunData) -> list[str]:
 def model_name(run: RunData, t: int) -> str:
     """M_t, with the name that a user gave it."""
     steps = run.get("steps")
+    if steps and len(steps) == 1:
+        return steps[0]  # there is no other, and no order
     return f"M_{t} {steps[t - 1]}" if steps else f"M_{t}"
 
 

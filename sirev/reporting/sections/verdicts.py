@@ -10,6 +10,7 @@ from sirev.metrics.statistic import Statistic
 from sirev.metrics.study_verdict import HELD, LEVEL, NOT_MEASURED, OPEN, SEEDS, UP, deciding, is_of_suite
 from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
 from sirev.reporting.sections.run_rows import RunData, Study, in_words, labels, measured, model_name, runs_of
+from sirev.reporting.sections.unread import first_lines, reading_differs
 from sirev.reporting.tables import ABSENT, TextTable, between, fixed, p_equals, p_value, points
 
 T = TypeVar("T")
@@ -51,6 +52,7 @@ def summary(studies: list[Study]) -> TextTable:
                 f"{in_words(run)}: gains {last['improvement_set']['size']} and loses {last['lost_set']['size']} problems; "
                 f"M_1 trained again gains {gained} and loses {lost}: the noise floor."
             )
+    table.notes[:0] = [line for study in studies for line in first_lines(runs_of([study]))]
     if not table.rows:
         table.notes += dict.fromkeys(map(no_verdict, studies))
     if any(verdict["null"] == NO_NULL for _, verdict in iterated):
@@ -71,6 +73,8 @@ def no_verdict(study: Study) -> str:
     runs = study.get("runs") or []
     if runs and all(run["null"] for run in runs):
         return "No verdict: null runs alone are shown; ask for the runs of a method too."
+    if runs and all(run.get("steps") for run in runs):
+        return "No verdict: one model is measured, and there is none to compare it with."
     return "No verdict: no run has a model after M_1."
 
 
@@ -84,7 +88,11 @@ def outcome_rows(studies: list[Study]) -> TextTable:
     for run, verdict in verdicts_of(studies):
         shown = presented(verdict["outcomes"], run["headline"])
         for name, outcome in sorted(shown.items(), key=lambda item: named(item[0], run["headline"])):
-            table.rows.append([*labels(run), named(name, run["headline"], pass_at_1_source([run])), *_change(name, outcome)])
+            cells = _change(name, outcome)
+            if name == "pass_at_1" and (differs := reading_differs(run)):
+                cells[-2] = f"{cells[-2]}, read unlike"
+                table.notes.append(f"{in_words(run)}: read unlike: {differs}.")
+            table.rows.append([*labels(run), named(name, run["headline"], pass_at_1_source([run])), *cells])
             if reason := outcome["difference"]["reason"]:
                 table.notes.append(f"{in_words(run)}: {named(name, run['headline'])}: none: {reason}.")
     if studies:
@@ -126,6 +134,8 @@ def because(run: JudgedRun, verdict: StudyVerdict) -> str:
     said += without_pass_at_n(run, verdict)
     if not any(is_of_suite(name) for name in verdict["outcomes"]):
         said.append("other problems were not measured")
+    if differs := reading_differs(run):
+        said.append(f"but {differs}")
     return f"{'; '.join(said)}."
 
 

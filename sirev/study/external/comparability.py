@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sirev.errors import BadInput
+from sirev.listing import listed
 from sirev.metrics.study_verdict import FEWEST, MATCHED
 from sirev.study.external.model_files import Read
 from sirev.tasks.problem_ids import plain
@@ -84,7 +85,7 @@ def _named(problem: Mapping[str, str]) -> str:
 
 def warnings(read: Sequence[Read], single: str) -> list[str]:
     """What the user must know before believing a number."""
-    return [*_numbered(read), *_same_files(read), *_unlike(read, single)]
+    return [*_numbered(read), *_same_files(read), *_unlike(read, single), *_failed(read)]
 
 
 def _numbered(read: Sequence[Read]) -> list[str]:
@@ -96,6 +97,16 @@ def _numbered(read: Sequence[Read]) -> list[str]:
         f"{models}: the {named[0].summary['problems']:,} ids are {found['names']:,} names with {found['each']} numbers each, "
         f"such as {' and '.join(map(repr, found['such']))}. If they name completions, each counts as a problem, and no "
         "interval or test holds: name the field of the problem by --id FIELD, or leave the number out of the ids."
+    ]
+
+
+def _failed(read: Sequence[Read]) -> list[str]:
+    """Completions that are null, which count as wrong and without an answer."""
+    return [
+        f"{one.source.option}: {one.summary['failed']:,} of {one.summary['completions']:,} completions are null: failed "
+        "requests. They count as wrong, without an answer; ask for them again, or leave them out of the file."
+        for one in read
+        if one.summary["failed"]
     ]
 
 
@@ -141,6 +152,11 @@ def notes(read: Sequence[Read], distinct: Mapping[str, Any] | None) -> list[str]
     `distinct` is the change of that outcome at the last model, None where there is no such measure.
     """
     said = []
+    choices = list(dict.fromkeys(name for one in read for name in one.summary["choices"]))
+    if len(choices) > 1:
+        said.append(
+            f"the verdicts of {choices[0]!r} count; there are also those of {listed(choices[1:], 5)}: --filter NAME chooses"
+        )
     unused: dict[str, Sequence[str]] = {name: options for one in read for name, options in one.summary["unused"].items()}
     for name, options in unused.items():
         if options:

@@ -12,7 +12,7 @@ from sirev.listing import listed
 from sirev.stages.imported import WITH, SamplesParameters
 from sirev.store.artifacts import Artifact
 from sirev.store.local_files import LocalFiles
-from sirev.study.grading_task import GradingTask
+from sirev.study.grading_task import FileGrading, GradingTask
 from sirev.tasks.external.completions import field_paths
 from sirev.tasks.external.files import file_form, files_at
 
@@ -80,7 +80,7 @@ def sources(
     reader: str,
     fields: Mapping[str, str],
     filter: str | None,
-    task: GradingTask | None,
+    task: GradingTask | FileGrading | None,
 ) -> list[ModelFiles]:
     """What was given, each file found and digested; BadInput for one that is not there, or that a model has twice."""
     found: list[ModelFiles] = []
@@ -88,7 +88,7 @@ def sources(
     given: list[tuple[FilesKind, str, Given]] = [("file", model, one) for model, one in models.items()]
     given += [("greedy", model, one) for model, one in greedy.items()]
     for kind, model, places in given:
-        files = [file for place in _listed(places) for file in files_at(place)]
+        files = [file for place in listed_places(places) for file in files_at(place)]
         if not files:
             raise BadInput(f"{model}: names no file")
         parameters = SamplesParameters(
@@ -97,8 +97,9 @@ def sources(
             reader=reader,
             fields=field_paths(fields, model),
             filter=filter,
-            task=task.name if task else None,
-            template=task.template if task else "",
+            task=task.name if isinstance(task, GradingTask) else None,
+            template=task.template if isinstance(task, GradingTask) else "",
+            golds=isinstance(task, FileGrading),
         )
         digests = _digests(model, files, local)
         parameters = replace(
@@ -113,7 +114,8 @@ def sources(
     return found
 
 
-def _listed(places: Given) -> list[str | Path]:
+def listed_places(places: Given) -> list[str | Path]:
+    """Each of the places where the files of a model are."""
     return [places] if isinstance(places, str | Path) else list(places)
 
 

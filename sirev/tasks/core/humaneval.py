@@ -6,7 +6,7 @@ import ast
 import inspect
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -37,6 +37,11 @@ class HumanEval(DataTask):
     splits: ClassVar = {"test": "test"}
     published: ClassVar = {"test": 164}
     one_file = True
+    on_hub: ClassVar = {
+        "hub": "openai/openai_humaneval",
+        "config": "openai_humaneval",
+        "revision": "7dce6050a7d6d172f3cc5c32aa97f52fa1a2e544",
+    }
     templates: ClassVar = {"humaneval": PROMPT}
     suite = True
 
@@ -50,8 +55,27 @@ class HumanEval(DataTask):
         number = _GIVEN_ID.fullmatch(given)
         return f"humaneval-{int(number[1]):03d}" if number else given
 
+    @staticmethod
+    def whole_answer(problem: Mapping[str, str], completion: str) -> str:
+        """The published prompt and what goes on from it, where a file holds bodies as the original's do."""
+        given = re.search(rf"^{CANDIDATE} = (\w+)$", json.loads(problem["answer"])["setup"], re.MULTILINE)
+        name = given[1] if given else CANDIDATE
+        indented = completion.strip("\r\n").startswith((" ", "\t"))
+        if not indented or re.search(rf"^(?:async )?def {name}\b", completion, re.MULTILINE):
+            return completion
+        return f"{stub_of(problem)}\n{completion.lstrip(chr(13) + chr(10))}"
+
 
 TASK = HumanEval
+
+
+def stub_of(problem: Mapping[str, str]) -> str:
+    """The published prompt of a problem row: signature and docstring, which its target begins with."""
+    tree = ast.parse(problem["target"])
+    name = json.loads(problem["answer"])["setup"].rpartition(f"{CANDIDATE} = ")[2]
+    (function,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+    described = next(i for i, node in enumerate(function.body) if isinstance(node, ast.Expr))
+    return "\n".join(problem["target"].split("\n")[: function.body[described].end_lineno])
 
 
 @dataclass(frozen=True)
@@ -63,19 +87,19 @@ class _Stub:
     docstring: str
 
 
-def problems(rows: Iterable[Row], *, template: str = PROMPT) -> Problems:
+def problems(rows: Iterable[Row], *, template: str = PROMPT, tests: Callable[[Row], list[str]] | None = None) -> Problems:
     """Problem rows from `task_id`, `prompt`, `canonical_solution`, `test` and `entry_point`, by id.
 
     A template may have {stub}, the published prompt, or {question} and {tests}. The answer is canonical JSON {"setup", "tests"}
     as MBPP's: the setup has what stands before the function in the prompt, such as helpers, and names the function; each
-    assertion is a test of its own where `check` has nothing else, else the whole of `check` is one.
+    assertion is a test of its own where `check` has nothing else, else the whole of `check` is one; `tests` takes them otherwise.
     """
-    return problems_in_order(_problem(row, template) for row in rows)
+    return problems_in_order(_problem(row, template, tests or published_tests) for row in rows)
 
 
-def _problem(row: Row, template: str) -> dict[str, str]:
+def _problem(row: Row, template: str, tests_of: Callable[[Row], list[str]]) -> dict[str, str]:
     name, published = text(row, "entry_point"), text(row, "prompt").replace("\r\n", "\n")
-    stub, tests = _stub(row, published, name), _tests(row)
+    stub, tests = _stub(row, published, name), tests_of(row)
     setup = "\n".join([*([stub.before] if stub.before else []), f"{CANDIDATE} = {name}"])
     given = [f"Given:\n{stub.before}\n"] if "def " in stub.before else []
     question = "\n".join([stub.docstring, *given, f"Signature: {stub.signature}"])
@@ -100,7 +124,7 @@ def _stub(row: Row, prompt: str, name: str) -> _Stub:
     raise BadInput(f"{row.where}: field 'prompt' must define {name} with a docstring, found {shown(prompt)}")
 
 
-def _tests(row: Row) -> list[str]:
+def published_tests(row: Row) -> list[str]:
     """The assertions of `check`, or all of it as one test; one that holds of every function is left out."""
     source = plain(text(row, "test"))
     statements = _parsed(row, "test", source).body

@@ -17,8 +17,8 @@ PROMPT = (
     "Write Python code for the task so that the tests pass. Write nothing but the code.\n\n"
     "Task: {question}\nTests:\n{tests}\nCode:\n"
 )
-SPLITS = {"train": range(601, 975), "test": range(11, 511), "dev": range(511, 601)}
-"""task_id of each split; 1 to 10 are the paper's few-shot prompts."""
+SPLITS = {"train": range(601, 975), "test": range(11, 511), "dev": range(511, 601), "all": range(1, 975)}
+"""task_id of each split; 1 to 10 are the paper's few-shot prompts, which are in none but "all"."""
 
 _GIVEN_ID = re.compile(r"(?:mbpp[/_-])?0*(\d+)", re.IGNORECASE)
 
@@ -33,8 +33,8 @@ class Mbpp(DataTask):
 
     title = "MBPP"
     programs = True
-    splits: ClassVar = {"train": "train", "test": "test", "dev": "validation"}
-    published: ClassVar = {"train": 374, "test": 500, "dev": 90}
+    splits: ClassVar = {"train": "train", "test": "test", "dev": "validation", "all": "prompt+test+train+validation"}
+    published: ClassVar = {"train": 374, "test": 500, "dev": 90, "all": 974}
     one_file = True
     templates: ClassVar = {"mbpp": PROMPT}
     suite = True
@@ -64,13 +64,14 @@ def problems(rows: Iterable[Row], split: str, *, template: str = PROMPT) -> Prob
     if split not in SPLITS:
         raise BadInput(f"MBPP has no split {split!r} (known: {', '.join(SPLITS)})")
     ids = SPLITS[split]
-    found = problems_in_order(_problem(row, template) for row in rows if _task_id(row) in ids)
+    found = problems_in_order(_problem(row, template) for row in rows if task_id(row) in ids)
     if not found:
         raise BadInput(f"no row of MBPP's {split} split (task_id {ids[0]} to {ids[-1]}) among those given")
     return found
 
 
-def _task_id(row: Row) -> int:
+def task_id(row: Row) -> int:
+    """The number of a problem."""
     found = row.values.get("task_id")
     if not isinstance(found, int) or isinstance(found, bool):
         raise BadInput(f"{row.where}: field 'task_id' must be a whole number, found {shown(found)}")
@@ -82,7 +83,7 @@ def _problem(row: Row, template: str) -> dict[str, str]:
     tests = _tests(row)
     graded_by = {"setup": _tidy(setup), "tests": tests}
     return {
-        "id": f"mbpp-{_task_id(row):04d}",
+        "id": f"mbpp-{task_id(row):04d}",
         "prompt": render(template, question=plain(text(row, "text")), tests="\n".join(tests)),
         "target": _tidy(text(row, "code")),
         "answer": json.dumps(graded_by, sort_keys=True, separators=(",", ":"), ensure_ascii=False),

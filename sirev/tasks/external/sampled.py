@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-QUESTIONS = ("question", "prompt", "problem")
+QUESTIONS = ("question", "prompt", "problem", "messages")
 """Fields that hold a question: where one of them stands for the id, a problem goes by its text."""
 
 Paths = Mapping[str, Sequence[str]]
@@ -14,13 +14,17 @@ Paths = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class ImportedCompletion:
-    """One completion. `correct` None: not judged yet; `answer` None: nobody says, "" none was read; `tokens` -1: unknown."""
+    """One completion. `correct` None: not judged yet; `answer` None: nobody says, "" none was read; `tokens` -1: unknown.
+
+    `failed`: the request for it failed, and the text is empty for that.
+    """
 
     text: str
     correct: bool | None
     answer: str | None
     tokens: int = -1
     finish: str = ""
+    failed: bool = False
 
 
 @dataclass
@@ -41,10 +45,11 @@ class Reading:
     """What was read: the problems by id, by which reader, from which fields.
 
     `unused` are fields that look useful and were not used -> the options that would name them, none for verdicts that a task
-    replaces.
+    replaces. `choices` are the filters, scorers or metrics of a log whose verdicts there were to choose from, in its order.
     """
 
     problems: list[Sampled]
     reader: str
     fields: Paths
     unused: Mapping[str, Sequence[str]]
+    choices: Sequence[str] = ()

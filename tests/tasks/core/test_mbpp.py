@@ -46,7 +46,7 @@ def test_a_broken_row_is_refused_with_its_line(changed: dict[str, object], why: 
 
 
 def test_an_unknown_split_and_rows_of_another_are_refused() -> None:
-    assert "no split 'validation' (known: train, test, dev)" in refusal(lambda: problems([Row("f:1", ROW)], "validation"))
+    assert "no split 'validation' (known: train, test, dev, all)" in refusal(lambda: problems([Row("f:1", ROW)], "validation"))
     assert "no row of MBPP's test split (task_id 11 to 510)" in refusal(lambda: problems([Row("f:1", ROW)], "test"))
 
 

@@ -96,7 +96,7 @@ def test_all_forms_say_the_same(write: Write, tmp_path: Path) -> None:
     [
         (['{"id": '], {}, ":1: not JSON"),
         ([""], {}, ": holds no row"),
-        ([{"id": "a", "text": "x"}], {}, ":1: no field for the verdict: name it by --correct, or let a task"),
+        ([{"id": "a", "text": "x"}], {}, ":1: no field for the verdict: name it by --correct, or let sirev grade"),
         (
             [{"id": "a", "words": "x", "correct": 1}],
             {},
@@ -116,8 +116,9 @@ def test_all_forms_say_the_same(write: Write, tmp_path: Path) -> None:
             {},
             ":2: field 'text' (text) is missing (there: id, txt, correct)",
         ),
-        ([{"id": "a", "text": 3, "correct": 1}], {}, ":1: field 'text' must be a string, found 3 (int)"),
-        ([{"id": "a", "text": ["x", None], "correct": [1, 0]}], {}, ":1: field 'text' must be a string, found null"),
+        ([{"id": "a", "text": True, "correct": 1}], {}, ":1: field 'text' must be a string, found true"),
+        ([{"id": "a", "text": ["x", None], "correct": [1, 1]}], {}, ":1: field 'correct' says right of a null response"),
+        ([{"id": "a", "text": "x", "score": 0.5}], {}, ":1: no field for the verdict: 'score' is 0.5 (float), neither 0 nor 1"),
         (
             [{"id": "a", "text": "x", "correct": 2}],
             {},
@@ -225,9 +226,10 @@ def test_a_log_of_lm_evaluation_harness(write: Write) -> None:
     assert [three.completions[0].answer, four.completions[0].answer] == ["7", ""]
 
 
-def test_a_log_with_several_filters_needs_a_choice(write: Write) -> None:
+def test_a_log_with_several_filters_has_the_verdicts_of_the_first_unless_one_is_named(write: Write) -> None:
     path = write(LOGGED, {**LOGGED, "filter": "flexible-extract", "exact_match": 0.0})
-    assert "choose one: --filter strict-match|flexible-extract" in refusal(lambda: said(path))
+    assert draws(said(path)[0]) == draws(said(path, chosen="strict-match")[0])
+    assert read([(path, ".jsonl")], {}, graded=True).choices == ["strict-match", "flexible-extract"]
     assert [draws(said(path, chosen=name)[0])[0][1] for name in ("strict-match", "flexible-extract")] == [True, False]
     assert "no filter 'strict' (there: strict-match, flexible-extract)" in refusal(lambda: said(path, chosen="strict"))
     assert draws(said(path, graded=False)[0]) == [("It is 7.\n#### 7", None)]  # a task grades: the texts are the same
@@ -367,3 +369,90 @@ def test_a_number_of_tokens_beyond_the_column_is_refused_with_its_line(write: Wr
     assert refusal(lambda: said(path)) == f"{path}:2: a number of tokens must be below 2^63, found 9223372036854775808 (int)"
     path = write({"id": "a", "completion": ["4", "5"], "correct": [True, False], "tokens": [1, 10**30]})
     assert refusal(lambda: said(path)).startswith(f"{path}:1: a number of tokens must be below 2^63, found 1000")
+
+
+def test_logs_before_0_4_4_have_a_row_a_filter_and_no_name_for_it(write: Write) -> None:
+    old = {name: value for name, value in LOGGED.items() if name not in ("filter", "metrics")}
+    path = write(old, {**old, "filtered_resps": ["[invalid]"], "exact_match": 0.0})
+    assert draws(said(path)[0]) == [("It is 7.\n#### 7", True)]
+    assert draws(said(path, chosen="2")[0])[0][1] is False
+
+
+def test_the_document_names_the_problem_where_it_has_an_id(write: Write) -> None:
+    doc = {"task_id": 11, "text": "Write a function.", "test_list": ["assert f(1) == 1"]}
+    row = {"doc_id": 0, "doc": doc, "target": "x", "resps": [["def f(x): ..."]], "filter": "extract_code", "pass_at_1": 1.0}
+    (one,) = said(write(row))
+    assert (one.named, one.prompt, draws(one)[0][1]) == ("11", "Write a function.", True)
+
+
+def test_output_of_nemo_skills(write: Write) -> None:
+    row = {
+        "generation": "so \\boxed{4}",
+        "expected_answer": 4,
+        "predicted_answer": None,
+        "symbolic_correct": False,
+        "problem": "2+2",
+    }
+    found = read([(write(row), ".jsonl")], {}, graded=True)
+    (one,) = found.problems
+    assert (found.reader, one.gold, one.prompt, one.completions[0].answer, draws(one)[0][1]) == ("nemo", "4", "2+2", "", False)
+    assert draws(said(write({**row, "is_correct": True}))[0])[0][1] is False
+
+
+@pytest.mark.parametrize("name", ["is_solved", "symbolic_correct", "is_correct", "passed", "score"])
+@pytest.mark.parametrize(("value", "right"), [("1", True), ("0", False), (1.0, True), ("Correct", True), ("incorrect", False)])
+def test_names_and_spellings_of_verdicts(write: Write, name: str, value: Any, right: bool) -> None:
+    if name == "score" and not isinstance(value, float) and value not in ("0", "1"):
+        return
+    assert draws(said(write({"id": 1, "text": "x", name: value}))[0]) == [("x", right)]
+
+
+def test_a_score_gives_way_to_a_verdict(write: Write) -> None:
+    assert draws(said(write({"id": 1, "text": "x", "score": 0.3, "correct": True}))[0]) == [("x", True)]
+
+
+def test_ids_that_a_table_made_floats_of_are_whole_numbers(write: Write) -> None:
+    path = write({"id": 3.0, "text": "x", "correct": 1}, {"id": 3, "text": "y", "correct": 0})
+    assert [(one.id, len(one.completions)) for one in said(path)] == [("3", 2)]
+
+
+def test_a_number_for_a_text_and_a_mark_before_the_first_byte(write: Write, tmp_path: Path) -> None:
+    path = tmp_path / "marked.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps({"id": "a", "text": 42, "correct": True}).encode())
+    assert draws(said(path)[0]) == [("42", True)]
+
+
+def test_a_null_response_is_a_failed_request(write: Write) -> None:
+    (one,) = said(write({"id": "a", "response": None, "correct": False}, {"id": "a", "response": "x", "correct": True}))
+    assert [(c.text, c.failed, c.correct) for c in one.completions] == [("", True, False), ("x", False, True)]
+
+
+def test_chat_prompts_name_problems_and_responses_of_an_api_are_texts(write: Write) -> None:
+    row = {
+        "prompt": [{"role": "system", "content": "s"}, {"role": "user", "content": "Who?"}],
+        "response": {"choices": [{"message": {"role": "assistant", "content": "Me."}}]},
+        "correct": 1,
+    }
+    (one,) = said(write(row, {**row, "correct": 0}))
+    assert (one.prompt, draws(one)) == ("Who?", [("Me.", True), ("Me.", False)])
+
+
+def test_conversations_hold_prompt_and_answer(write: Write) -> None:
+    talk = [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Me."}]
+    (one,) = said(write({"messages": talk, "correct": 1}, {"messages": [talk[0], {**talk[1], "content": "You."}], "correct": 0}))
+    assert (one.prompt, draws(one)) == ("Who?", [("Me.", True), ("You.", False)])
+
+
+def test_a_batch_names_problems_by_the_ids_that_its_user_gave(write: Write) -> None:
+    answer = {"status_code": 200, "body": {"choices": [{"message": {"role": "assistant", "content": "4"}}]}}
+    rows = [{"id": f"batch_{i}", "custom_id": "sum", "response": answer, "passed": True} for i in range(2)]
+    rows.append({"id": "batch_2", "custom_id": "sum", "response": None, "error": {"code": "timeout"}, "passed": False})
+    (one,) = said(write(*rows))
+    assert (one.id, [c.failed for c in one.completions]) == ("sum", [False, False, True])
+
+
+def test_json_is_read_whatever_ending_it_has(write: Write) -> None:
+    rows = [{"id": "a", "text": "x", "correct": 1}, {"id": "b", "text": "y", "correct": 0}]
+    listed = write(json.dumps(rows), name="listed.jsonl")
+    lines = write(*rows, name="lines.json")
+    assert [one.id for one in said(listed)] == [one.id for one in said(lines)] == ["a", "b"]

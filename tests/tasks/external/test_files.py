@@ -38,7 +38,7 @@ def test_a_file_that_is_not_there_is_left_to_whoever_knows_its_content(tmp_path:
 def test_places_that_name_no_file_are_refused(shards: Path) -> None:
     assert refusal(lambda: files_at(shards / "m3-*")) == f"{shards / 'm3-*'}: no file matches this pattern"
     empty = shards / "deeper.jsonl"
-    assert refusal(lambda: files_at(empty)) == f"{empty}: the folder holds no .parquet, .json or .jsonl file"
+    assert refusal(lambda: files_at(empty)) == f"{empty}: the folder holds no .parquet, .eval, .json or .jsonl file"
     (shards / "results.json").write_text("{}")
     assert "the folder holds .json and .jsonl files; choose by a pattern, such as" in refusal(lambda: files_at(shards))
 

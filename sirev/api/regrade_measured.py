@@ -1,0 +1,91 @@
+"""Regrading of measured completions: those that a run read from files, by another grader or a later version of its own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sirev.errors import BadInput
+from sirev.grading.graders import OWN
+from sirev.grading.sandbox.confine import CONFINED
+from sirev.recipe.sections import Grader, OwnGrader, ProgramGrader
+from sirev.recipe.yaml_reading import parse_yaml
+from sirev.store.artifacts import Artifact
+from sirev.store.runs import Run
+from sirev.store.store import Store
+from sirev.study.grading_task import grader_section
+from sirev.study.step_names import AnswerSteps, answer_steps, parse_step, problems_among, stage_of
+
+_KEY = "evaluation.grader"
+SPLIT = "test"
+"""The split that the steps of a measured run name."""
+
+
+def is_measured(run: Run) -> bool:
+    """Whether a run holds completions made elsewhere."""
+    return "samples" in run.settings
+
+
+def measured_grader(run: Run, overrides: Sequence[str], *, unsafe_code: bool) -> Grader:
+    """The grader of a measured run under overrides of `evaluation.grader`; BadInput where neither names one.
+
+    A run may be a stranger's: its word alone runs no function of a user's, and no program without a sandbox.
+    """
+    task = run.settings.get("task")
+    recorded = task.get("grader") if isinstance(task, Mapping) else None
+    chosen: dict[str, Any] = dict(recorded) if isinstance(recorded, Mapping) else {}
+    if chosen.get("sandbox", "B") not in CONFINED:
+        del chosen["sandbox"]
+    named = False
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not (key == _KEY or key.startswith(f"{_KEY}.")):
+            raise BadInput(f"--set {override}: of measured completions {_KEY} alone can change, as in --set {_KEY}=math")
+        value = parse_yaml(text)
+        if key == _KEY:
+            chosen, named = (dict(value) if isinstance(value, Mapping) else {"name": value}), True
+        else:
+            chosen[key.removeprefix(f"{_KEY}.")] = value
+    if not chosen.get("name"):
+        raise BadInput(f"{run.id}: its verdicts are those of its files; name a grader: --set {_KEY}=NAME")
+    name = str(chosen.pop("function", None) or chosen["name"])
+    if ":" in name and not named and not unsafe_code:
+        raise BadInput(f"{run.id}: its grader is a function that the run names, whose code is run for --allow-unsafe-code alone")
+    grader = grader_section(name, {key: value for key, value in chosen.items() if key not in ("name", "sandbox")})
+    if isinstance(grader, ProgramGrader):
+        return grader.model_copy(update={"sandbox": "C" if unsafe_code else chosen.get("sandbox", "B")})
+    assert not isinstance(grader, OwnGrader) or grader.name == OWN
+    return grader
+
+
+def graded_answers(store: Store, run: Run) -> tuple[dict[str, dict[str, Artifact]], dict[str, str]]:
+    """Grade step -> {"grades", "completions", "problems"} of a measured run, and why others have not all of that."""
+    found: dict[str, dict[str, Artifact]] = {}
+    missing: dict[str, str] = {}
+    problems = problems_among(run.pins, SPLIT)
+    for name in sorted((step for step in run.pins if stage_of(step) == "grade"), key=lambda step: (parse_step(step).turn, step)):
+        step = parse_step(name)
+        assert step.t is not None
+        steps: AnswerSteps = answer_steps(step.what, SPLIT, step.t)
+        wanted = {"grades": name, "completions": steps.completions, "problems": problems or ""}
+        there = {what: artifact for what, at in wanted.items() if (artifact := _pinned(store, run, at)) is not None}
+        if lost := [what for what in wanted if what not in there]:
+            missing[name] = f"its {' and '.join(lost)} are not in the store any more"
+        else:
+            found[name] = there
+    return found, missing
+
+
+def require_golds(run: Run, answers: Mapping[str, Mapping[str, Artifact]]) -> None:
+    """BadInput where a grader would have nothing to compare with."""
+    for there in answers.values():
+        if any(not row["answer"] for row in there["problems"].rows("problems")):
+            raise BadInput(f"{run.id}: its files hold no gold answer to some problems, so that no grader can judge them")
+
+
+def _pinned(store: Store, run: Run, step: str) -> Artifact | None:
+    with contextlib.suppress(KeyError):
+        pin = run.pins[step]
+        return store.lookup(pin.key, pin.artifact)
+    return None

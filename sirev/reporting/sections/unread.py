@@ -1,0 +1,62 @@
+"""What a report says first of answers that were not read: how many, and where a change in accuracy may be one of reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sirev.grading.unread import MANY
+from sirev.margins import MARGIN
+from sirev.metrics.statistic import Statistic
+from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
+from sirev.reporting.sections.run_rows import ModelData, RunData, at, in_words, model_name
+from sirev.reporting.tables import fixed, percent
+
+
+def unread_lines(run: RunData) -> list[str]:
+    """A sentence on a run of which more than a tenth of some answers was not read: the worst step, and how many more."""
+    lines: list[str] = list(run.get("unread") or [])
+    models = [(one, share_unread(run, one)) for one in run["iterations"]]
+    many = [(model_name(run, one["t"]), share) for one, share in models if (share["value"] or 0.0) > MANY]
+    if not lines and not many:
+        return []
+    if not lines:
+        lines = [f"{name}: no answer was read from {percent(share)}% of the answers" for name, share in many]
+    more = len(lines) - 1
+    others = f" {more} more step{'' if more == 1 else 's'} of the kind: see the notes of the run." if more else ""
+    return [f"{lines[0]}.{others}"]
+
+
+def reading_differs(run: RunData) -> str:
+    """How much of M_1's and M_T's answers was read, and what is right of that; "" where they differ by no more than MARGIN."""
+    first, last = run["iterations"][0], run["iterations"][-1]
+    if first is last:
+        return ""
+    before, after = (share_unread(run, one)["value"] for one in (first, last))
+    if before is None or after is None or abs(after - before) <= MARGIN:
+        return ""
+    names = [model_name(run, one["t"]) for one in (first, last)]
+    read = [f"{fixed(100 * (1 - share), 1)}%" for share in (before, after)]
+    said = f"an answer was read from {read[0]} of {names[0]}'s answers and {read[1]} of {names[1]}'s"
+    right = [_among_read(one, share) for one, share in ((first, before), (last, after))]
+    if None in right:
+        return said
+    return f"{said}; of the answers read {right[0]} → {right[1]}% are right"
+
+
+def share_unread(run: RunData, model: ModelData) -> Statistic:
+    """The share of the answers behind a model's pass@1 that nothing was read from."""
+    return at(model, ("greedy", "unanswered") if pass_at_1_source([run]) == GREEDY else ("unanswered",))
+
+
+def _among_read(model: ModelData, unread: float) -> str | None:
+    right = at(model, ("pass_at_1",))["value"]
+    return None if right is None or unread >= 1 else fixed(100 * min(1.0, right / (1 - unread)), 1)
+
+
+def first_lines(runs: Sequence[RunData]) -> list[str]:
+    """What `unread_lines` says of the runs of a study, each beginning with the run's name where there are several."""
+    found = []
+    for run in runs:
+        name = f"{in_words(run)}: " if len(runs) > 1 else ""
+        found += [f"{name}{line}" for line in unread_lines(run)]
+    return found
