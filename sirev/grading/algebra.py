@@ -25,6 +25,9 @@ _EXACT_DIGITS = 400
 _LEAST_EXACT = 300
 """Of constants, decimal places of a relative difference that is none."""
 
+_LARGEST_POWER = 10_000
+"""Exponents and factorials up to which constants are worked out in whole digits."""
+
 
 def equal_formulas(gold: Tokens, answer: Tokens) -> bool:
     """Whether two formulas are equal; False where one can't be parsed."""
@@ -82,7 +85,8 @@ def _latex(tokens: Tokens) -> str:
         if token == "*":
             words.append(r"\cdot ")
         elif token[0].isalpha():
-            words += [f" {'I' if letter == 'i' and imaginary else letter} " for letter in token]
+            # In brackets, since the parser forgets the power of a bare I.
+            words += ["(I)" if letter == "i" and imaginary else f" {letter} " for letter in token]
         elif token[0] == "\\":
             words.append(token + " ")
         else:
@@ -135,10 +139,21 @@ def _equal_constants(left: Expr, right: Expr) -> bool | None:
         return None
     if not _near(*values):
         return False
+    if not (_is_small(left) and _is_small(right)):
+        return bool(left == right)
+    left, right = left.doit(), right.doit()
     if isinstance(left, Rational) and isinstance(right, Rational):
         return bool(left == right)
     off = abs((left - right).evalf(25, maxn=_EXACT_DIGITS))
     return bool(off <= Rational(1, 10**_LEAST_EXACT) * abs(values[0]))
+
+
+def _is_small(expression: Expr) -> bool:
+    """Whether working a constant out exactly takes no time: no huge power or factorial in it."""
+    from sympy import Pow, binomial, factorial
+
+    sizes = [power.exp for power in expression.atoms(Pow)] + [part.args[0] for part in expression.atoms(factorial, binomial)]
+    return all(abs(size.evalf()) <= _LARGEST_POWER for size in sizes)
 
 
 def _is_rounded(decimal: Tokens, value: Expr) -> bool:

@@ -24,6 +24,7 @@ _MOST = 40
 _OPEN, _CLOSE = frozenset({"(", "[", r"\{", "{", r"\langle"}), frozenset({")", "]", r"\}", "}", r"\rangle"})
 _SEPARATORS = frozenset({",", ";", WORD + "and", WORD + "or"})
 _RELATIONS = frozenset({"=", "<", ">", r"\leq", r"\geq", r"\neq"})
+_CHAIN = frozenset({"=", r"\approx"})
 _ORDERS = {"<": ("(", True), r"\leq": ("[", True), ">": ("(", False), r"\geq": ("[", False)}
 _NO_NAME = frozenset({"+", "-", "*", "/", "^", r"\frac", r"\sqrt", r"\pm", r"\tan", r"\sin", r"\cos", r"\log", r"\ln", "|"})
 _MATRICES = frozenset("matrix pmatrix bmatrix vmatrix Bmatrix Vmatrix smallmatrix array".split())
@@ -47,12 +48,21 @@ def same(gold: Tokens, answer: Tokens, algebra: Algebra, depth: int = 0) -> bool
         return False
     if (decided := _as_a_whole(gold, answer, algebra, depth)) is not None:
         return decided
+    chains = [_split(tokens, _CHAIN) for tokens in (gold, answer)]
+    if len(chains[0]) == len(chains[1]) > 1 and all(map(all, chains)) and not any(map(_has_letters, chains[0] + chains[1])):
+        return _in_order(*chains, lambda one, other: same(one, other, algebra, depth + 1))
     gold, answer = _without_names(gold, answer)
     gold_node, node = _node(gold), _node(answer)
     if depth >= _DEEPEST or (gold_node.kind == node.kind == "leaf"):
         return _same_leaf(gold, answer, algebra)
     gold_node, node = _as_sets(gold_node, node)
     return _same_node(gold_node, node, algebra, depth + 1)
+
+
+def listed(tokens: Tokens) -> int:
+    """How many items an answer lists without brackets; 1 where it is no list."""
+    node = _node(tokens)
+    return len(node.items) if node.kind == "list" else 1
 
 
 def _bare(tokens: Tokens) -> list[str]:
@@ -94,7 +104,7 @@ def _without_names(gold: Tokens, answer: Tokens) -> tuple[Tokens, Tokens]:
     if name is not None and (gold_name is None or gold_name == name or len(name) > 1 or len(gold_name) > 1):
         answer = value
         gold = gold if gold_name is None else gold_value
-    elif name is None and gold_name is not None:
+    elif name is None and gold_name is not None and not _is_relation(answer):
         gold = gold_value
     return _settled(gold), _settled(answer)
 
@@ -332,7 +342,7 @@ def _same_leaf(gold: Tokens, answer: Tokens, algebra: Algebra) -> bool:
     if _bare(gold) == _bare(answer):
         return True
     if quantities == (None, None) and in_words != (None, None):
-        return in_words[0] == in_words[1]
+        return forms.spelled(gold) == forms.spelled(answer)
     gold, answer = _without_unit(gold), _without_unit(answer)
     if not _for_algebra(gold) or not _for_algebra(answer):
         return _bare(gold) == _bare(answer)
@@ -340,9 +350,18 @@ def _same_leaf(gold: Tokens, answer: Tokens, algebra: Algebra) -> bool:
 
 
 def _in_one_bracket(tokens: Tokens) -> Tokens:
-    while _enclosed(tokens) and tokens[0] in ("(", "{") and len(tokens) > 2:
-        tokens = tokens[1:-1]
-    return tokens
+    """What is left without brackets around the whole, however many."""
+    close: dict[int, int] = {}
+    stack: list[int] = []
+    for i, token in enumerate(tokens):
+        if token in _OPEN:
+            stack.append(i)
+        elif token in _CLOSE and stack:
+            close[stack.pop()] = i
+    begin, end = 0, len(tokens)
+    while end - begin > 2 and tokens[begin] in ("(", "{") and close.get(begin) == end - 1:
+        begin, end = begin + 1, end - 1
+    return tokens[begin:end]
 
 
 def _same_in_base(gold: Tokens, answer: Tokens, gold_base: tuple[str, str] | None, base: tuple[str, str] | None) -> bool:
@@ -370,9 +389,11 @@ def _same_ratio(
 def _without_unit(tokens: Tokens) -> Tokens:
     r"""A formula without the words of \text{} at its end, and their power: "12\sqrt{13} feet", "5\pi cm^2"."""
     end = len(tokens)
-    if tokens[end - 4 : end - 2] == ["^", "{"] and tokens[-1] == "}" and tokens[end - 5 : end - 4][0].startswith(WORD):
+    if end > 4 and tokens[end - 4 : end - 2] == ["^", "{"] and tokens[-1] == "}" and tokens[end - 5].startswith(WORD):
         end -= 4
-    while end and (tokens[end - 1].startswith(WORD) or tokens[end - 1] in (".", SPACE) or (end < len(tokens) and tokens[end - 1] in "/")):
+    while end and (
+        tokens[end - 1].startswith(WORD) or tokens[end - 1] in (".", SPACE) or (end < len(tokens) and tokens[end - 1] in "/")
+    ):
         end -= 1
     begin = 0
     while begin < end and tokens[begin] in (r"\$", SPACE, r"\approx"):

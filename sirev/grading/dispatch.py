@@ -112,10 +112,12 @@ def grade(request: GradeRequest, emit: Emit[Progress | Warned]) -> int:
 def _as_mathematics(
     grader: str, pairs: Sequence[tuple[str, str]], seconds: float, workers: int, done: Callable[[int], None]
 ) -> list[Grade]:
-    from sirev.grading import equivalence
+    from sirev.grading import equivalence, formulas
 
-    read = _READ[grader]
-    answers = [read(text) for text, _ in pairs]
+    if grader == "math":
+        answers = [formulas.formula(text, equivalence.items_of(gold)) for text, gold in pairs]
+    else:
+        answers = [_READ[grader](text) for text, _ in pairs]
     golds = [gold if grader == "math" else extract.number_in(gold) or gold for _, gold in pairs]
     found = [(gold, answer) for gold, answer in zip(golds, answers, strict=True) if answer is not None]
     missing = len(pairs) - len(found)
@@ -140,7 +142,6 @@ def _exact(text: str, gold: str) -> Grade:
 _READ: dict[str, Callable[[str], str | None]] = {
     "gsm8k_strict": extract.strict,
     "gsm8k_flexible": extract.flexible,
-    "math": extract.formula,
 }
 _LIGHT: dict[str, Callable[[str, str], Grade]] = {
     "final_number": final_number.grade_final_number,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
-from sirev.grading.comparison import same
+from sirev.grading.comparison import listed, same
 from sirev.grading.grade import Reason
 from sirev.grading.notation import notation
 
@@ -61,6 +62,12 @@ class _AlgebraNeeded(Exception):
 
 def _algebra_needed(gold: list[str], answer: list[str]) -> bool:
     raise _AlgebraNeeded
+
+
+@lru_cache(maxsize=1 << 14)
+def items_of(gold: str) -> int:
+    """How many items a gold answer lists without brackets; 1 where it is no list."""
+    return listed(notation(tidy(gold)))
 
 
 def tidy(text: str) -> str:

@@ -28,7 +28,9 @@ class Clock(NamedTuple):
 def clock(tokens: Sequence[str]) -> Clock | None:
     """A time such as "9 a.m.", "4:51:06 p.m." or "05:00"."""
     half, rest = "", [token for token in tokens if token != SPACE]
-    letters = "".join(plain_word(token) for token in rest[-4:] if token != "." and not token[0].isdigit() and token != ":").lower()
+    letters = "".join(
+        plain_word(token) for token in rest[-4:] if token != "." and not token[0].isdigit() and token != ":"
+    ).lower()
     if letters in ("am", "pm"):
         half = letters
         while rest and not rest[-1][0].isdigit():
@@ -107,6 +109,11 @@ def words(tokens: Sequence[str]) -> str | None:
     marked = any(token[0] == WORD for token in runs)
     if not marked and not any(_is_word(run) for run in runs):
         return None
+    return spelled(tokens)
+
+
+def spelled(tokens: Sequence[str]) -> str:
+    """The words and numbers of an answer in small letters, without what stands between them."""
     return " ".join(plain_word(token).lower() for token in tokens if token[0].isalnum() or token[0] == WORD)
 
 

@@ -115,7 +115,9 @@ _SAME = {
     r"\tg": r"\tan",
 }
 _PAIRS = {"<=": r"\leq", ">=": r"\geq", "!=": r"\neq", "**": "^", "~=": r"\approx"}
-_NAMES = frozenset("sqrt pi sin cos tan sec csc cot arcsin arccos arctan log ln exp theta alpha beta gamma lambda phi omega".split())
+_NAMES = frozenset(
+    "sqrt pi sin cos tan sec csc cot arcsin arccos arctan log ln exp theta alpha beta gamma lambda phi omega".split()
+)
 """Words of plain formulas that LaTeX writes with a backslash."""
 _INFINITE = frozenset({"infinity", "infty", "inf", "oo"})
 _OPENING, _CLOSING = {"(": ")", "[": "]", r"\{": r"\}", r"\langle": r"\rangle"}, frozenset({")", "]", r"\}", r"\rangle"})
@@ -132,7 +134,7 @@ def notation(text: str) -> list[str]:
     found = _with_arguments(_powers_in_braces(_joined(_plain(_TOKEN.findall(_in_ascii(text))))))
     while found and found[-1] in (".", ",", ";", ":", "\\", SPACE, "?"):
         found.pop()
-    return found
+    return [token for before, token in zip(["", *found], found, strict=False) if token != SPACE or before[-1:].isdigit()]
 
 
 def _in_ascii(text: str) -> str:

@@ -85,7 +85,9 @@ _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
 _ANY = frozenset({"unit", "units"})
 """A unit of whatever is measured."""
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
-_ELSE = frozenset("half halves third thirds fourth fourths quarters fifth fifths sixth tenth tenths hundredth hundredths base mod".split())
+_ELSE = frozenset(
+    "half halves third thirds fourth fourths quarters fifth fifths sixth tenth tenths hundredth hundredths base mod".split()
+)
 """Words that change what the number before them means."""
 NUMBER_WORDS = {
     word: number
@@ -233,7 +235,18 @@ def exact_number(tokens: Sequence[str], i: int = 0) -> tuple[Fraction, int | Non
     if after[:4] == ["*", "10", "^", "{"] and (power := _power(after[4:])) is not None:
         exponent, length = power
         return value * Fraction(10) ** exponent, None, i + 5 + length
+    if after[:1] in (["e"], ["E"]) and (power := _computer_power(after[1:], bool(point))) is not None:
+        return value * Fraction(10) ** power[0], None, i + 2 + power[1]
     return value, len(places), i + 1
+
+
+def _computer_power(tokens: list[str], point: bool) -> tuple[int, int] | None:
+    """The exponent of "1.6e-19" and how many tokens it takes; "3e-7" may be 3 times e less 7."""
+    signed = tokens[:1] in (["-"], ["+"])
+    digits = tokens[signed] if len(tokens) > signed else ""
+    if not (digits.isdigit() and digits.isascii()) or len(digits) > 3 or int(digits) > _LONGEST or not (point or len(digits) > 1):
+        return None
+    return (-1 if tokens[0] == "-" else 1) * int(digits), 1 + signed
 
 
 def _power(tokens: list[str]) -> tuple[int, int] | None:
@@ -296,13 +309,17 @@ def _unit(tokens: Sequence[str], i: int, letters: bool) -> tuple[tuple[Fraction,
             words.append("per")
         elif token in (r"\$", "€", "£", "¢"):
             words.append(token.removeprefix("\\"))
-        elif token == "^" and words and tokens[i + 1 : i + 2] == ["{"] and tokens[i + 3 : i + 4] == ["}"] and tokens[i + 2] in "123":
+        elif (
+            token == "^"
+            and words
+            and tokens[i + 1 : i + 2] == ["{"]
+            and tokens[i + 3 : i + 4] == ["}"]
+            and tokens[i + 2] in "123"
+        ):
             power = int(tokens[i + 2])
             i += 3
         elif word[:1].isalpha():
-            if word.lower() in _ELSE or (
-                len(word) == 1 and not words and bare and not (letters and word in _LETTERS)
-            ):
+            if word.lower() in _ELSE or (len(word) == 1 and not words and bare and not (letters and word in _LETTERS)):
                 return None, i
             if word.lower() in _SCALES and not words:
                 scale *= _SCALES[word.lower()]

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from sirev.grading import extract
+from sirev.grading import extract, formulas
 from sirev.grading.claims import claims
 from sirev.grading.dispatch import grade_light
-from sirev.grading.equivalence import at_a_glance, canonical, tidy
+from sirev.grading.equivalence import at_a_glance, canonical, items_of, tidy
 from sirev.grading.graders import GRADERS
+from sirev.grading.notation import notation
 from sirev.grading.sandbox.reading import as_in_any_tier, stable
 from sirev.metrics.programs import normal_form
 from sirev.metrics.voting import votes
@@ -30,7 +31,9 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "flexible": extract.flexible,
     "boxed": extract.boxed,
     "after_mark": extract.after_mark,
-    "formula": extract.formula,
+    "formula": formulas.formula,
+    "formula, of a list": lambda text: formulas.formula(text, 3),
+    "notation": notation,
     "letter": extract.letter,
     "code": extract.code,
     "number": extract.number_in,
@@ -38,6 +41,10 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "canonical": canonical,
     "at_a_glance": lambda text: at_a_glance(("5", text)),
     "at_a_glance, as gold": lambda text: at_a_glance((text, "5")),
+    "at_a_glance, beside a list": lambda text: at_a_glance(("1, 2", text)),
+    "at_a_glance, beside an interval": lambda text: at_a_glance(("(1,2)", text)),
+    "at_a_glance, beside words": lambda text: at_a_glance((r"\text{Monday}", text)),
+    "items_of": items_of.__wrapped__,
     **{f"grade by {name}": partial(_graded, name) for name, grader in GRADERS.items() if not grader.heavy},
     "a reason": lambda text: stable(as_in_any_tier(text)),
     "an exception's text": lambda text: stable(as_in_any_tier(f"PermissionError: [Errno 13] {text}: '/a/b'")),
@@ -66,6 +73,40 @@ _REPEATED = (
         "```a ",
     ),
     *("Answer:", "Answer: A ", "(", " ", "\t", "\n", "A", "def ", "def f(x):\n", "if a:\n", "=", "a=", "word ", "- ", "*", "a. "),
+    *(
+        "\\text{",
+        "\\text{a} ",
+        "\\frac",
+        "\\frac1",
+        "\\sqrt[",
+        "^",
+        "^{",
+        "_",
+        "\\exp(",
+        "√",
+        "²",
+        "½",
+        "1\\,",
+        "1,234",
+        "1:",
+        "\\pm ",
+        ", ",
+        "(,",
+        "[1,",
+    ),
+    *(
+        "x=",
+        "x<",
+        "\\cup ",
+        "\\ldots ",
+        "1 hour ",
+        "^\\circ",
+        "answer is ",
+        "final answer",
+        "<answer>",
+        "</think>",
+        "\\boxed{1},",
+    ),
     *("a.", "w'", "1 + ", "a+", "0x", "😀", "\0", "'", '"', "# ", "x = lambda ", "/proc/1", "[Errno 13] Ab: "),
 )
 _SHAPES: dict[str, Callable[[int], str]] = {

@@ -1,0 +1,86 @@
+r"""The answer that a completion gives to a problem of mathematics: in boxes, in tags, after a mark, or named as the answer.
+
+Nothing here judges. Each function takes one pass over the text, whatever that is.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sirev.grading import extract
+
+_ANSWER_TAG, _END_OF_ANSWER, _END_OF_THOUGHT = "<answer>", "</answer>", "</think>"
+_FINAL = re.compile(r"final answer(?: is)?(?![\w'])", re.IGNORECASE)
+_NAMED = re.compile(r"(?<!\w)answer(?: is(?![\w'])|(?:\*\*|__)?:)", re.IGNORECASE)
+_IDLE = re.compile(r"[\s:*_]*+(?:is(?![\w'])[\s:*_]*+)?")
+_DISPLAYS = ((r"\[", r"\]"), ("$$", "$$"))
+_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|(?<=\*)\*")
+_LONGEST = 200
+"""Characters of an answer that is named in a sentence; what is longer is no answer."""
+_NEAR, _NEAR_WITH_SEPARATOR = 10, 70
+_SEPARATOR = re.compile(r"\b(?:and|or)\b|[,;]")
+
+
+def formula(text: str, items: int = 1) -> str | None:
+    r"""The answer to a problem whose gold answer is a list of so many items; None where there is none.
+
+    Looked for in this order: in <answer>, after </think>, in the whole text; and in each of them the last \boxed{}, what follows
+    the last "####", what is named the final answer, what is named the answer. An empty box counts only where nothing else does.
+    """
+    _, thought, rest = text.rpartition(_END_OF_THOUGHT)
+    _, tag, tagged = (rest if thought else text).rpartition(_ANSWER_TAG)
+    if tag:
+        tagged, _, _ = tagged.partition(_END_OF_ANSWER)
+        return _read(tagged, items) or tagged.strip() or None
+    return (_read(rest, items) if thought else None) or _read(text, items)
+
+
+def _read(text: str, items: int) -> str | None:
+    box = boxed(text, items)
+    return box or extract.after_mark(text) or named(text) or box
+
+
+def boxed(text: str, items: int = 1) -> str | None:
+    r"""The last box; where the gold answer has several items and the last so many boxes stand together, all of them.
+
+    "The roots are $\boxed{3}$ and $\boxed{5}$" says "3,5". Boxes stand together within 10 characters, or within 70 where those have
+    a comma, "and" or "or", as in Math-Verify.
+    """
+    found = extract.boxes(text)
+    if not found:
+        return None
+    run = [found[-1]]
+    for box in reversed(found[:-1]):
+        between = text[box[1] : run[0][0]]
+        if len(between) > (_NEAR_WITH_SEPARATOR if _SEPARATOR.search(between[: _NEAR_WITH_SEPARATOR + 1]) else _NEAR):
+            break
+        run.insert(0, box)
+        if len(run) > items:
+            break
+    chosen = run if len(run) == items else run[-1:]
+    return ",".join(text[begin:end].strip() for begin, end in chosen)
+
+
+def named(text: str) -> str | None:
+    """What is named the final answer, else the answer, the last time: "The final answer is $5$. I hope it is correct." says "$5$"."""
+    for pattern in (_FINAL, _NAMED):
+        found = None
+        for found in pattern.finditer(text):
+            pass
+        if found is not None and (answer := _sentence(text, found.end())):
+            return answer
+    return None
+
+
+def _sentence(text: str, begin: int) -> str | None:
+    """What a sentence says from a place on, or the displayed formula that stands there."""
+    idle = _IDLE.match(text, begin)
+    begin = idle.end() if idle else begin
+    for opening, closing in _DISPLAYS:
+        if text.startswith(opening, begin):
+            end = text.find(closing, begin + len(opening))
+            begin += len(opening)
+            return text[begin : end if end >= 0 else begin + _LONGEST].strip() or None
+    end = _SENTENCE_END.search(text, begin)
+    answer = text[begin : end.start() if end else len(text)].strip(" \t*_")
+    return answer if 0 < len(answer) <= _LONGEST else None
