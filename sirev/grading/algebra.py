@@ -32,7 +32,8 @@ _LARGEST_POWER = 10_000
 def equal_formulas(gold: Tokens, answer: Tokens) -> bool:
     """Whether two formulas are equal; False where one can't be parsed."""
     try:
-        left, right = _parsed(gold), _parsed(answer)
+        lower = all(map(_has_one_case, (gold, answer)))
+        left, right = _parsed(gold, lower), _parsed(answer, lower)
     except Exception:  # the parser raises plain Exceptions, and what sympy makes of nonsense may raise any
         return False
     from sympy import Expr
@@ -59,22 +60,23 @@ def _by_math_verify(gold: Basic, answer: Basic) -> bool:
     return bool(verify(gold, answer, timeout_seconds=None))
 
 
-def _parsed(tokens: Tokens) -> Any:
-    """What latex2sympy reads, with decimals as exact fractions."""
+def _parsed(tokens: Tokens, lower: bool) -> Any:
+    """What latex2sympy reads, with decimals as exact fractions, and capitals as small letters if `lower`."""
     from latex2sympy2_extended import latex2sympy
     from latex2sympy2_extended.latex2sympy2 import ConversionConfig
     from sympy import Basic, Float, Rational
 
-    config = ConversionConfig(lowercase_symbols=not _tells_cases_apart(tokens))
+    config = ConversionConfig(lowercase_symbols=lower)
     found = latex2sympy(_latex(tokens), is_real=True, normalization_config=None, conversion_config=config)
     if not isinstance(found, Basic):
         return found
     return found.xreplace({number: Rational(str(number)) for number in found.atoms(Float)})
 
 
-def _tells_cases_apart(tokens: Tokens) -> bool:
-    letters = {token for token in tokens if len(token) == 1 and token.isalpha()}
-    return len({letter.lower() for letter in letters}) < len(letters)
+def _has_one_case(tokens: Tokens) -> bool:
+    """Whether its variables are all capitals or all small letters, so that n may stand for N."""
+    letters = "".join(token for token in tokens if len(token) == 1 and token.isalpha() and token not in "ei")
+    return not letters or letters.isupper() or letters.islower()
 
 
 def _latex(tokens: Tokens) -> str:
@@ -185,6 +187,8 @@ def _same_relation(gold: Any, answer: Any) -> bool:
             difference = fraction(together(difference))[0]
         differences.append(difference)
     symbols = sorted(differences[0].free_symbols | differences[1].free_symbols, key=str)
+    if not symbols:
+        return False  # "x = x + 1" says nothing of x
     factors = []
     for point in range(len(_POINTS)):
         values = [_value(difference, symbols, point) for difference in differences]

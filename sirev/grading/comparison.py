@@ -343,6 +343,8 @@ def _same_leaf(gold: Tokens, answer: Tokens, algebra: Algebra) -> bool:
         return True
     if quantities == (None, None) and in_words != (None, None):
         return forms.spelled(gold) == forms.spelled(answer)
+    if len(gold) == len(answer) == len(gold[0]) == len(answer[0]) == 1 and gold[0].isalpha() and answer[0].isalpha():
+        return gold[0].lower() == answer[0].lower()
     gold, answer = _without_unit(gold), _without_unit(answer)
     if not _for_algebra(gold) or not _for_algebra(answer):
         return _bare(gold) == _bare(answer)

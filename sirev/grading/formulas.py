@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 
 from sirev.grading import extract
+from sirev.grading.comparison import listed
+from sirev.grading.notation import notation
 
 _ANSWER_TAG, _END_OF_ANSWER, _END_OF_THOUGHT = "<answer>", "</answer>", "</think>"
 _FINAL = re.compile(r"final answer(?: is)?(?![\w'])", re.IGNORECASE)
@@ -44,15 +46,19 @@ def boxed(text: str, items: int = 1) -> str | None:
     r"""The last box; where the gold answer has several items and the last so many boxes stand together, all of them.
 
     "The roots are $\boxed{3}$ and $\boxed{5}$" says "3,5". Boxes stand together within 10 characters, or within 70 where those have
-    a comma, "and" or "or", as in Math-Verify.
+    a comma, "and" or "or", as in Math-Verify, and no sentence or line ends between them.
     """
     found = extract.boxes(text)
     if not found:
         return None
+    last = text[slice(*found[-1])].strip()
+    if items == 1 or len(last) > _LONGEST or listed(notation(last)) > 1:
+        return last
     run = [found[-1]]
     for box in reversed(found[:-1]):
         between = text[box[1] : run[0][0]]
-        if len(between) > (_NEAR_WITH_SEPARATOR if _SEPARATOR.search(between[: _NEAR_WITH_SEPARATOR + 1]) else _NEAR):
+        head = between[: _NEAR_WITH_SEPARATOR + 1]
+        if len(between) > (_NEAR_WITH_SEPARATOR if _SEPARATOR.search(head) else _NEAR) or _SENTENCE_END.search(head):
             break
         run.insert(0, box)
         if len(run) > items:
@@ -67,7 +73,7 @@ def named(text: str) -> str | None:
         found = None
         for found in pattern.finditer(text):
             pass
-        if found is not None and (answer := _sentence(text, found.end())):
+        if found is not None and (answer := _sentence(text, found.end())) and "\\boxed" not in answer:
             return answer
     return None
 

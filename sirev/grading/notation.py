@@ -15,6 +15,8 @@ WORD = "'"
 r"""What a word of \text{} begins with, so that it is never taken for a product of letters."""
 
 _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|\d+(?:\.\d+)?|\.\d+|[^\W\d_]+|\s+|.", re.DOTALL)
+_DOUBLED = re.compile(r"\\\\(?=[a-zA-Z])")
+"""A backslash that was escaped once too often; in a matrix it ends a row."""
 _DIGITS = re.compile(r"\d+")
 
 _SUPERSCRIPTS = {**dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n", strict=True))}
@@ -131,7 +133,10 @@ def notation(text: str) -> list[str]:
     Gone are what only looks: blanks and commands for blanks, `\left`, `$`, degree signs, quotes, a full stop or comma at the end.
     Fractions, roots, powers and indices have their braces; thousands stand together.
     """
-    found = _with_arguments(_powers_in_braces(_joined(_plain(_TOKEN.findall(_in_ascii(text))))))
+    text = _in_ascii(text)
+    if r"\begin" not in text:
+        text = _DOUBLED.sub(r"\\", text)
+    found = _with_arguments(_powers_in_braces(_joined(_plain(_TOKEN.findall(text)))))
     while found and found[-1] in (".", ",", ";", ":", "\\", SPACE, "?"):
         found.pop()
     return [token for before, token in zip(["", *found], found, strict=False) if token != SPACE or before[-1:].isdigit()]

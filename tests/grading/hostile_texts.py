@@ -9,6 +9,7 @@ from functools import partial
 
 from sirev.grading import extract, formulas
 from sirev.grading.claims import claims
+from sirev.grading.comparison import same
 from sirev.grading.dispatch import grade_light
 from sirev.grading.equivalence import at_a_glance, canonical, items_of, tidy
 from sirev.grading.graders import GRADERS
@@ -42,8 +43,7 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "at_a_glance": lambda text: at_a_glance(("5", text)),
     "at_a_glance, as gold": lambda text: at_a_glance((text, "5")),
     "at_a_glance, beside a list": lambda text: at_a_glance(("1, 2", text)),
-    "at_a_glance, beside an interval": lambda text: at_a_glance(("(1,2)", text)),
-    "at_a_glance, beside words": lambda text: at_a_glance((r"\text{Monday}", text)),
+    "same": lambda text: same(notation("(1, 2)"), notation(text), lambda gold, answer: False),
     "items_of": items_of.__wrapped__,
     **{f"grade by {name}": partial(_graded, name) for name, grader in GRADERS.items() if not grader.heavy},
     "a reason": lambda text: stable(as_in_any_tier(text)),
