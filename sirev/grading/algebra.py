@@ -1,6 +1,6 @@
-r"""Equality of two formulas: parsed as Math-Verify parses them, compared in exact arithmetic, and by Math-Verify where that can't.
+r"""Equality of two formulas: parsed by Math-Verify's parser, compared in exact arithmetic, and by Math-Verify where that fails.
 
-A formula's value is looked at before any algebra: at fixed points for its variables, to sixty digits, and relative to its size. So
+A formula's value is looked at before any algebra: at fixed points for its variables, to sixty digits, relative to its size. So
 1/4^30 is not 1/4^31, and no `simplify` is needed to see that two formulas differ.
 """
 
@@ -80,7 +80,7 @@ def _has_one_case(tokens: Tokens) -> bool:
 
 
 def _latex(tokens: Tokens) -> str:
-    r"""The tokens as LaTeX, letters apart; the letter i as the imaginary unit, which nothing but an index of \sum is in an answer."""
+    r"""The tokens as LaTeX, letters apart; i is the imaginary unit unless there is a \sum for it to be an index of."""
     words = []
     imaginary = r"\sum" not in tokens and r"\prod" not in tokens
     for token in tokens:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 from sirev.grading.notation import SPACE, WORD
@@ -122,5 +123,5 @@ def _is_word(run: str) -> bool:
         return False
     if run.isupper():
         return len(run) > 2
-    is_row = all(ord(after) - ord(before) == 1 for before, after in zip(run, run[1:], strict=False))
+    is_row = all(ord(after) - ord(before) == 1 for before, after in pairwise(run))
     return len(run) >= _LETTERS_OF_A_WORD and not is_row

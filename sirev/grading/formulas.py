@@ -45,8 +45,8 @@ def _read(text: str, items: int) -> str | None:
 def boxed(text: str, items: int = 1) -> str | None:
     r"""The last box; where the gold answer has several items and the last so many boxes stand together, all of them.
 
-    "The roots are $\boxed{3}$ and $\boxed{5}$" says "3,5". Boxes stand together within 10 characters, or within 70 where those have
-    a comma, "and" or "or", as in Math-Verify, and no sentence or line ends between them.
+    "The roots are $\boxed{3}$ and $\boxed{5}$" says "3,5". Boxes stand together within 10 characters, or within 70 that
+    have a comma, "and" or "or", as in Math-Verify, and no sentence or line ends between them.
     """
     found = extract.boxes(text)
     if not found:
@@ -68,12 +68,10 @@ def boxed(text: str, items: int = 1) -> str | None:
 
 
 def named(text: str) -> str | None:
-    """What is named the final answer, else the answer, the last time: "The final answer is $5$. I hope it is correct." says "$5$"."""
+    """What is named the final answer, else the answer, the last time: of "The final answer is $5$. I hope so." it is "$5$"."""
     for pattern in (_FINAL, _NAMED):
-        found = None
-        for found in pattern.finditer(text):
-            pass
-        if found is not None and (answer := _sentence(text, found.end())) and "\\boxed" not in answer:
+        ends = [found.end() for found in pattern.finditer(text)]
+        if ends and (answer := _sentence(text, ends[-1])) and r"\boxed" not in answer:
             return answer
     return None
 
@@ -87,6 +85,6 @@ def _sentence(text: str, begin: int) -> str | None:
             end = text.find(closing, begin + len(opening))
             begin += len(opening)
             return text[begin : end if end >= 0 else begin + _LONGEST].strip() or None
-    end = _SENTENCE_END.search(text, begin)
-    answer = text[begin : end.start() if end else len(text)].strip(" \t*_")
+    stop = _SENTENCE_END.search(text, begin)
+    answer = text[begin : stop.start() if stop else len(text)].strip(" \t*_")
     return answer if 0 < len(answer) <= _LONGEST else None

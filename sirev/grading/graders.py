@@ -44,7 +44,9 @@ GRADERS: dict[str, RegisteredGrader] = {
     "final_number": RegisteredGrader(final_number.FINAL_NUMBER_VERSION, False, 'the integer after the last "####"'),
     "gsm8k_strict": RegisteredGrader(1, True, 'the number after the last "#### ", as mathematics', _ALGEBRA),
     "gsm8k_flexible": RegisteredGrader(1, True, "the last number in the text, as mathematics", _ALGEBRA),
-    "math": RegisteredGrader(1, True, 'the last \\boxed{}, else what follows the last "####", as mathematics', _ALGEBRA),
+    "math": RegisteredGrader(
+        2, True, 'the last \\boxed{}, else what follows "####" or is named the answer, as mathematics', _ALGEBRA
+    ),
     "letter": RegisteredGrader(1, False, 'the option, A to E, after the last "Answer:"'),
     "exact": RegisteredGrader(1, False, "the whole text, without blanks around it"),
     "mbpp": RegisteredGrader(2, True, "the program, run in a sandbox against the tests"),

@@ -1,6 +1,6 @@
 r"""One notation for a mathematical answer: a list of tokens in which LaTeX, Unicode and plain text look alike.
 
-`\dfrac12`, `½` and `\frac{1}{2}` are the same tokens, as are `\left(`, `(` and `\bigl(`, `x²` and `x^{2}`, `10\,080` and `10{,}080`.
+`\dfrac12`, `½` and `\frac{1}{2}` are the same tokens, as are `\left(` and `(`, `x²` and `x^{2}`, `10\,080` and `10{,}080`.
 Nothing here judges. Every step is linear in the length of the text.
 """
 
@@ -8,6 +8,23 @@ from __future__ import annotations
 
 import re
 import unicodedata
+
+from sirev.grading.signs import (
+    ARGUMENTS,
+    CLOSING,
+    CONNECTIVES,
+    DROPPED,
+    INFINITE,
+    NAMES,
+    OPENING,
+    PAIRS,
+    SAME,
+    SIGNS,
+    SUBSCRIPTS,
+    SUPERSCRIPTS,
+    TEXT,
+    THIN,
+)
 
 SPACE = " "
 """Kept between two numbers alone, where it means something: `1 4/5` is no `14/5`."""
@@ -18,113 +35,8 @@ _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|\d+(?:\.\d+)?|\.\d+|[^\W\d_]+|\s+|.", re.D
 _DOUBLED = re.compile(r"\\\\(?=[a-zA-Z])")
 """A backslash that was escaped once too often; in a matrix it ends a row."""
 _DIGITS = re.compile(r"\d+")
-
-_SUPERSCRIPTS = {**dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n", strict=True))}
-_SUBSCRIPTS = {**dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))}
-_RAISED = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
-_LOWERED = re.compile(f"[{''.join(_SUBSCRIPTS)}]+")
-_SIGNS = str.maketrans(
-    {
-        **dict.fromkeys("−–‐‑﹣－", "-"),
-        **dict.fromkeys("×·⋅∙∗⨯", "*"),
-        **dict.fromkeys("\u00a0\u2007\u2008\u2009\u200a\u202f\u2002\u2003\u2005\u2006\u3000", r"\,"),
-        **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff", None),
-        **dict.fromkeys("°º˚", r" ^\circ "),
-        "÷": "/",
-        "∕": "/",
-        "⁄": "/",
-        "∶": ":",
-        "≤": r" \leq ",
-        "≥": r" \geq ",
-        "⩽": r" \leq ",
-        "⩾": r" \geq ",
-        "≠": r" \neq ",
-        "≈": r" \approx ",
-        "∞": r" \infty ",
-        "π": r" \pi ",
-        "Π": r" \Pi ",
-        "θ": r" \theta ",
-        "α": r" \alpha ",
-        "β": r" \beta ",
-        "γ": r" \gamma ",
-        "λ": r" \lambda ",
-        "φ": r" \phi ",
-        "ω": r" \omega ",
-        "±": r" \pm ",
-        "∓": r" \mp ",
-        "∪": r" \cup ",
-        "∩": r" \cap ",
-        "∈": r" \in ",
-        "∅": r" \emptyset ",
-        "∖": r" \setminus ",
-        "ℝ": r" \mathbb{R} ",
-        "∠": r" \angle ",
-        "△": r" \triangle ",
-        "…": r" \ldots ",
-        "⋯": r" \ldots ",
-        "√": " √ ",
-        "∛": r" \sqrt[3] ",
-        "⟨": r" \langle ",
-        "⟩": r" \rangle ",
-        "’": "'",
-        "′": "'",
-        "“": '"',
-        "”": '"',
-    }
-)
-
-_DROPPED = frozenset(
-    r"\left \right \big \Big \bigg \Bigg \bigl \bigr \Bigl \Bigr \biggl \biggr \Biggl \Biggr \mleft \mright \displaystyle "
-    r"\textstyle \scriptstyle \limits \nolimits \rm \bf \it \quad \qquad \thinspace \enspace \medspace \thickspace "
-    r"\negthinspace \hfill \hline \( \) \[ \] $ ~ \, \; \: \! \> ° ` \nobreak \relax \noindent".split()
-) | {"\\ ", "\\\n", '"', "'"}
-_THIN = frozenset({"\\,", "\\;", "\\:", "\\!", "\\ ", "\\>", "~", "\\thinspace"})
-"""What may stand between the thousands of a number."""
-_TEXT = frozenset(
-    r"\text \textbf \textit \textrm \textnormal \texttt \textsf \textsc \mbox \hbox \mathrm \mathbf \mathit \mathsf \mathtt \bm "
-    r"\boldsymbol \operatorname \emph \underline \mathnormal".split()
-)
-_SAME = {
-    **dict.fromkeys((r"\dfrac", r"\tfrac", r"\cfrac"), r"\frac"),
-    **dict.fromkeys((r"\dbinom", r"\tbinom"), r"\binom"),
-    **dict.fromkeys((r"\le", r"\leqslant", r"\leqq"), r"\leq"),
-    **dict.fromkeys((r"\ge", r"\geqslant", r"\geqq"), r"\geq"),
-    **dict.fromkeys((r"\dots", r"\cdots", r"\dotsc", r"\dotsb", r"\dotsm", r"\hdots"), r"\ldots"),
-    **dict.fromkeys((r"\cdot", r"\times", r"\ast", r"\bullet"), "*"),
-    **dict.fromkeys((r"\lvert", r"\rvert", r"\vert", r"\mid"), "|"),
-    **dict.fromkeys((r"\varnothing", r"\empty"), r"\emptyset"),
-    r"\ne": r"\neq",
-    r"\lt": "<",
-    r"\gt": ">",
-    r"\div": "/",
-    r"\lbrace": r"\{",
-    r"\rbrace": r"\}",
-    r"\lbrack": "[",
-    r"\rbrack": "]",
-    r"\lparen": "(",
-    r"\rparen": ")",
-    r"\%": "%",
-    r"\#": "#",
-    r"\&": "&",
-    r"\_": "_",
-    r"\degree": "°",
-    r"\varphi": r"\phi",
-    r"\varepsilon": r"\epsilon",
-    r"\simeq": r"\approx",
-    r"\imath": "i",
-    r"\colon": ":",
-    r"\to": r"\rightarrow",
-    r"\tg": r"\tan",
-}
-_PAIRS = {"<=": r"\leq", ">=": r"\geq", "!=": r"\neq", "**": "^", "~=": r"\approx"}
-_NAMES = frozenset(
-    "sqrt pi sin cos tan sec csc cot arcsin arccos arctan log ln exp theta alpha beta gamma lambda phi omega".split()
-)
-"""Words of plain formulas that LaTeX writes with a backslash."""
-_INFINITE = frozenset({"infinity", "infty", "inf", "oo"})
-_OPENING, _CLOSING = {"(": ")", "[": "]", r"\{": r"\}", r"\langle": r"\rangle"}, frozenset({")", "]", r"\}", r"\rangle"})
-_ARGUMENTS = {r"\frac": 2, r"\binom": 2, r"\sqrt": 1}
-_CONNECTIVES = frozenset({"and", "or"})
+_RAISED = re.compile(f"[{''.join(SUPERSCRIPTS)}]+")
+_LOWERED = re.compile(f"[{''.join(SUBSCRIPTS)}]+")
 
 
 def notation(text: str) -> list[str]:
@@ -145,16 +57,16 @@ def notation(text: str) -> list[str]:
 def _in_ascii(text: str) -> str:
     if text.isascii():
         return text
-    text = _RAISED.sub(lambda run: "^{" + "".join(_SUPERSCRIPTS[c] for c in run.group()) + "}", text)
-    text = _LOWERED.sub(lambda run: "_{" + "".join(_SUBSCRIPTS[c] for c in run.group()) + "}", text)
-    return "".join(c if c.isascii() else _one(c) for c in text.translate(_SIGNS))
+    text = _RAISED.sub(lambda run: "^{" + "".join(SUPERSCRIPTS[c] for c in run.group()) + "}", text)
+    text = _LOWERED.sub(lambda run: "_{" + "".join(SUBSCRIPTS[c] for c in run.group()) + "}", text)
+    return "".join(c if c.isascii() else _one(c) for c in text.translate(SIGNS))
 
 
 def _one(character: str) -> str:
     """A full-width or compatibility sign as what it stands for; a fraction such as ½ in LaTeX."""
     same = unicodedata.normalize("NFKC", character)
     numerator, bar, denominator = same.partition("⁄")
-    return f"\\frac{{{numerator}}}{{{denominator}}}" if bar else same.translate(_SIGNS)
+    return f"\\frac{{{numerator}}}{{{denominator}}}" if bar else same.translate(SIGNS)
 
 
 def _plain(raw: list[str]) -> list[str]:
@@ -163,10 +75,10 @@ def _plain(raw: list[str]) -> list[str]:
     depth, texts = 0, []
     i = 0
     while i < len(raw):
-        token = _SAME.get(raw[i], raw[i])
+        token = SAME.get(raw[i], raw[i])
         if token == r"\right" and raw[i + 1 : i + 2] == ["."]:
             i += 1
-        elif token in _TEXT:
+        elif token in TEXT:
             i = _past_blanks(raw, i + 1) - 1
             if raw[i + 1 : i + 2] == ["{"]:
                 depth += 1
@@ -185,9 +97,9 @@ def _plain(raw: list[str]) -> list[str]:
             else:
                 found.append(token)
             depth -= 1
-        elif token in _THIN:
+        elif token in THIN:
             found.append(token)
-        elif token in _DROPPED:
+        elif token in DROPPED:
             pass
         elif token.isspace():
             found.append(SPACE)
@@ -195,7 +107,7 @@ def _plain(raw: list[str]) -> list[str]:
             found.append(_word(token, bool(texts)))
         else:
             pair = token + raw[i + 1] if i + 1 < len(raw) else ""
-            same = _PAIRS.get(pair)
+            same = PAIRS.get(pair)
             found.append(token if same is None else same)
             i += same is not None
         i += 1
@@ -209,11 +121,11 @@ def _past_blanks(raw: list[str], i: int) -> int:
 
 
 def _word(token: str, in_text: bool) -> str:
-    if token in _INFINITE:
+    if token in INFINITE:
         return r"\infty"
-    if token in _NAMES:
+    if token in NAMES:
         return "\\" + token
-    if token.lower() in _CONNECTIVES:
+    if token.lower() in CONNECTIVES:
         return WORD + token.lower()
     return WORD + token if in_text and len(token) > 1 else token
 
@@ -237,9 +149,9 @@ def _joined(tokens: list[str]) -> list[str]:
     i = 0
     while i < len(tokens):
         token = tokens[i]
-        if token in _OPENING:
+        if token in OPENING:
             brackets += 1
-        elif token in _CLOSING:
+        elif token in CLOSING:
             brackets -= 1
         if token[0].isdigit() and (groups := _thousands(tokens, i, commas=brackets <= 0)):
             number, i = groups
@@ -248,7 +160,7 @@ def _joined(tokens: list[str]) -> list[str]:
         if token == "^" and (end := _past_circle(tokens, i)):
             i = end
             continue
-        if token == SPACE or token in _THIN:
+        if token == SPACE or token in THIN:
             if found and found[-1] != SPACE and found[-1][-1].isdigit():
                 found.append(SPACE)
         else:
@@ -261,7 +173,7 @@ def _joined(tokens: list[str]) -> list[str]:
 
 def _past_circle(tokens: list[str], i: int) -> int:
     r"""Past a degree sign, `^\circ` or `^{\circ}`, that begins at i; 0 if there is none."""
-    inside = [token for token in tokens[i + 1 : i + 8] if token != SPACE and token not in _THIN]
+    inside = [token for token in tokens[i + 1 : i + 8] if token != SPACE and token not in THIN]
     if inside[:1] not in ([r"\circ"], ["°"], ["{"]):
         return 0
     if inside[0] == "{" and (len(inside) < 3 or inside[1] not in (r"\circ", "°") or inside[2] != "}"):
@@ -273,7 +185,7 @@ def _past_circle(tokens: list[str], i: int) -> int:
 def _thousands(tokens: list[str], i: int, *, commas: bool) -> tuple[str, int] | None:
     r"""A number with its thousands apart that begins at i, as digits, and where it ends; None if there is none.
 
-    Thousands stand apart by `{,}`, `,\!` or a narrow blank, by a blank, and outside brackets by a comma alone: (100,101) is a pair.
+    Thousands stand apart by `{,}`, `,\!` or a blank, and outside brackets by a comma alone: (100,101) is a pair.
     """
     first = tokens[i]
     if not (_DIGITS.fullmatch(first) and len(first) <= 3 and first[0] != "0"):
@@ -288,9 +200,9 @@ def _thousands(tokens: list[str], i: int, *, commas: bool) -> tuple[str, int] | 
             narrow = tokens[after : after + 1] == ["\\!"]
             if not (narrow or commas) or (not narrow and tokens[after : after + 1] == [SPACE]):
                 break
-            while after < len(tokens) and (tokens[after] == SPACE or tokens[after] in _THIN) and after < end + 4:
+            while after < len(tokens) and (tokens[after] == SPACE or tokens[after] in THIN) and after < end + 4:
                 after += 1
-        elif after < len(tokens) and (tokens[after] in _THIN or tokens[after] == SPACE):
+        elif after < len(tokens) and (tokens[after] in THIN or tokens[after] == SPACE):
             after += 1
         else:
             break
@@ -349,9 +261,8 @@ def _closings(tokens: list[str]) -> dict[int, int]:
     for i, token in enumerate(tokens):
         if token in ("(", "{"):
             stack.append(i)
-        elif token in (")", "}"):
-            if stack and tokens[stack[-1]] == ("(" if token == ")" else "{"):
-                close[stack.pop()] = i
+        elif token in (")", "}") and stack and tokens[stack[-1]] == ("(" if token == ")" else "{"):
+            close[stack.pop()] = i
     return close
 
 
@@ -365,9 +276,9 @@ def _with_arguments(tokens: list[str]) -> list[str]:
         token = pending.pop()
         if token == SPACE and wanted:
             continue
-        if token in _ARGUMENTS:
+        if token in ARGUMENTS:
             found.append(token)
-            wanted = _ARGUMENTS[token]
+            wanted = ARGUMENTS[token]
             if token == r"\sqrt" and pending and pending[-1] == "[":
                 while pending and found[-1] != "]":
                     found.append(pending.pop())

@@ -1,4 +1,4 @@
-r"""Exact values of numbers as answers write them, with their units: `1 4/5`, `0.1\overline{6}`, `3 \times 10^{-7}`, `2 hours and 30 minutes`.
+r"""Exact values of numbers with their units, as answers write them: `1 4/5`, `0.1\overline{6}`, `2 hours and 30 minutes`.
 
 All work on the tokens of `sirev.grading.notation`, in exact fractions. What is not understood is None, never a guess.
 """
@@ -79,21 +79,59 @@ _SIZES: dict[str, dict[str, Fraction | int]] = {
 }
 _UNITS = {name: (dimension, Fraction(size)) for dimension, sizes in _SIZES.items() for name, size in sizes.items()}
 _COMPOUND = frozenset({"length", "time", "months", "dollars", "weight", "mass", "cups"})
-_LETTERS = frozenset("m g s h L l".split())
+_LETTERS = frozenset(["m", "g", "s", "h", "L", "l"])
 """Single letters that are units where nothing but a number stands before them."""
 _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
 _ANY = frozenset({"unit", "units"})
 """A unit of whatever is measured."""
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
 _ELSE = frozenset(
-    "half halves third thirds fourth fourths quarters fifth fifths sixth tenth tenths hundredth hundredths base mod".split()
+    [
+        "half",
+        "halves",
+        "third",
+        "thirds",
+        "fourth",
+        "fourths",
+        "quarters",
+        "fifth",
+        "fifths",
+        "sixth",
+        "tenth",
+        "tenths",
+        "hundredth",
+        "hundredths",
+        "base",
+        "mod",
+    ]
 )
 """Words that change what the number before them means."""
 NUMBER_WORDS = {
     word: number
     for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen twenty".split()
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+            "twenty",
+        ]
     )
 }
 
@@ -208,14 +246,15 @@ def exact_number(tokens: Sequence[str], i: int = 0) -> tuple[Fraction, int | Non
         return None
     token = tokens[i]
     if token == r"\frac":
-        found = _fraction(tokens, i)
-        return None if found is None else (found[0], None, found[1])
+        fraction = _fraction(tokens, i)
+        return None if fraction is None else (fraction[0], None, fraction[1])
     if not (token[0].isdigit() or (token[0] == "." and len(token) > 1)) or len(token) > _LONGEST or not token.isascii():
         return None
     whole, point, places = token.partition(".")
     value = Fraction(token if whole else "0" + token)
     after = list(tokens[i + 1 : i + 9])
     repeating = after[1:] if after[:1] == ["."] and not point else after if point else []
+    found: Fraction | None
     if repeating[:1] in ([r"\overline"], [r"\bar"]) and repeating[1:2] == ["{"] and repeating[3:4] == ["}"]:
         found = _with_period(value, len(places), repeating[2])
         return None if found is None else (found, None, i + 5 + (not point))
@@ -292,7 +331,8 @@ def _with_period(value: Fraction, places: int, period: str) -> Fraction | None:
 
 def _unit(tokens: Sequence[str], i: int, letters: bool) -> tuple[tuple[Fraction, Unit | None] | None, int]:
     """What stands behind a number: (its scale, its unit if that is known), else None where that is no unit; where it ends."""
-    scale, power, words = Fraction(1), 1, []
+    scale, power = Fraction(1), 1
+    words: list[str] = []
     bare = True
     while i < len(tokens):
         token = tokens[i]
@@ -301,9 +341,7 @@ def _unit(tokens: Sequence[str], i: int, letters: bool) -> tuple[tuple[Fraction,
             break
         if token == WORD + "or":
             return None, i
-        if token == "%" or word.lower() in ("percent", "percentage", "pct"):
-            pass
-        elif token in (".", SPACE, "-") and words:
+        if token == "%" or word.lower() in ("percent", "percentage", "pct") or (token in (".", SPACE, "-") and words):
             pass
         elif token == "/" and words:
             words.append("per")

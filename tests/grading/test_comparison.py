@@ -11,10 +11,18 @@ def no_algebra(gold: Tokens, answer: Tokens) -> bool:
 
 
 RIGHT = {
-    "lists in any order": [("4, 9, 11", "11, 4, 9"), (r"4\text{ or }9", "9 and 4"), (r"\{4, 9\}", "9, 4"), ("(1,2),(3,4)", "(3,4), (1,2)")],
+    "lists in any order": [
+        ("4, 9, 11", "11, 4, 9"),
+        (r"4\text{ or }9", "9 and 4"),
+        (r"\{4, 9\}", "9, 4"),
+        ("(1,2),(3,4)", "(3,4), (1,2)"),
+    ],
     "both signs": [(r"\pm 8", "8, -8"), ("8, -8", r"\pm 8")],
     "tuples": [("(4,9)", r"\left(4, 9\right)"), ("(4,9)", "4, 9"), ("(a,b)=(4,9)", "(4,9)"), ("(4,9)", r"\langle 4,9\rangle")],
-    "matrices": [(r"\begin{pmatrix}4\\9\end{pmatrix}", r"\begin{bmatrix} 4 \\ 9 \end{bmatrix}"), (r"\begin{pmatrix}4\\9\end{pmatrix}", "(4,9)")],
+    "matrices": [
+        (r"\begin{pmatrix}4\\9\end{pmatrix}", r"\begin{bmatrix} 4 \\ 9 \end{bmatrix}"),
+        (r"\begin{pmatrix}4\\9\end{pmatrix}", "(4,9)"),
+    ],
     "intervals": [
         ("(4,9]", r"4 < x \leq 9"),
         (r"[4,\infty)", r"t \ge 4"),
@@ -23,28 +31,49 @@ RIGHT = {
         (r"y \in [4,9]", "[4,9]"),
         ("4<x<9", "(4,9)"),
     ],
-    "words": [(r"\text{Green}", "green"), (r"\text{(D)}", "D"), (r"\text{P, Q}", "P, Q"), (r"\text{three}", "3"), ("PQRS", r"\text{PQRS}")],
-    "names": [("14", r"\text{Area} = 14"), ("14", r"\angle PQR = 14^\circ"), ("n=14", "14"), ("14", "6 + 8 = 14"), ("n=14", "n=14.0")],
+    "words": [
+        (r"\text{Green}", "green"),
+        (r"\text{(D)}", "D"),
+        (r"\text{P, Q}", "P, Q"),
+        (r"\text{three}", "3"),
+        ("PQRS", r"\text{PQRS}"),
+    ],
+    "names": [
+        ("14", r"\text{Area} = 14"),
+        ("14", r"\angle PQR = 14^\circ"),
+        ("n=14", "14"),
+        ("14", "6 + 8 = 14"),
+        ("n=14", "n=14.0"),
+    ],
     "bases": [("312_4", "312_{4}"), ("312_4", "312"), ("312", r"312_{\text{four}}")],
     "times": [(r"7\text{ a.m.}", "7:00 AM"), (r"7\text{ a.m.}", "7"), ("07:30", "7:30")],
     "ratios": [("4:6", "2:3"), ("2:3", r"\frac{2}{3}")],
     "dots": [(r"5, 10, \ldots, 50", "5, 10, ..., 50")],
-}  # fmt: skip
+}
 WRONG = {
     "another order of a tuple": [("(4,9)", "(9,4)"), ("(4,9)", "9,4"), (r"\begin{pmatrix}4\\9\end{pmatrix}", "(9,4)")],
     "another number of items": [("4, 9", "4"), ("4", "4, 9"), ("4, 4, 9", "4, 9"), ("4, 9", "4, 4, 9")],
     "other brackets": [("(4,9)", "[4,9]"), ("[4,9)", "(4,9]"), ("(4,9)", r"4 \leq x < 9"), (r"\{4,9\}", "(4,9)")],
     "another shape of a matrix": [(r"\begin{pmatrix}4\\9\end{pmatrix}", r"\begin{pmatrix}4&9\end{pmatrix}")],
-    "words in another order": [("triangle", "integral"), (r"\text{P, Q}", "Q, P"), ("PQRS", "SRQP"), (r"\text{May 3}", r"\text{3 May}")],
+    "words in another order": [
+        ("triangle", "integral"),
+        (r"\text{P, Q}", "Q, P"),
+        ("PQRS", "SRQP"),
+        (r"\text{May 3}", r"\text{3 May}"),
+    ],
     "and for or": [(r"\text{P and Q}", r"\text{P or Q}"), (r"x<4\text{ or }x>9", r"x<4\text{ and }x>9")],
     "a number in words": [(r"\text{May 3}", "3"), ("3", r"\text{May 3}")],
     "another base": [("312_4", "312_5"), ("312_4", "54")],
     "another half of the day": [(r"7\text{ a.m.}", r"7\text{ p.m.}"), ("7:30", "7:31")],
     "another ratio": [("4:6", "6:4"), ("2:3", r"\frac{3}{2}")],
-    "other numbers around dots": [(r"5, 10, \ldots, 50", r"5, 10, \ldots, 55"), (r"5, 10, \ldots", "5, 10"), (r"1,2,\ldots,n", r"1,3,5,\ldots,2n-1")],
+    "other numbers around dots": [
+        (r"5, 10, \ldots, 50", r"5, 10, \ldots, 55"),
+        (r"5, 10, \ldots", "5, 10"),
+        (r"1,2,\ldots,n", r"1,3,5,\ldots,2n-1"),
+    ],
     "nothing": [("4", ""), ("", "4")],
     "parts of a chain": [(r"\frac{3}{8} \approx 0.38", r"\frac{3}{8} \approx 0.39")],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", RIGHT)
