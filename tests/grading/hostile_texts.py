@@ -15,6 +15,7 @@ from sirev.grading.equivalence import at_a_glance, canonical, items_of, tidy
 from sirev.grading.graders import GRADERS
 from sirev.grading.notation import notation
 from sirev.grading.sandbox.reading import as_in_any_tier, stable
+from sirev.metrics.equations import equations
 from sirev.metrics.programs import normal_form
 from sirev.metrics.voting import votes
 
@@ -50,6 +51,7 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "an exception's text": lambda text: stable(as_in_any_tier(f"PermissionError: [Errno 13] {text}: '/a/b'")),
     "claims": lambda text: claims([text]),
     "claims, of an assertion": lambda text: claims([f"assert f('{text}') == 1"]),
+    "equations": equations,
     "votes": lambda text: votes([text, text + "x"]),
     "normal_form": normal_form,
 }
