@@ -9,12 +9,11 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from sirev.grading.nodes import Tokens
 from sirev.grading.quantities import ROUNDED_FROM, close_enough, quantity
 
 if TYPE_CHECKING:
     from sympy import Basic, Expr
-
-Tokens = list[str]
 
 _POINTS = ((7, 5), (-13, 11), (29, 17), (31, 43))
 """Ratios from which the values of variables are made; negative ones too, since sqrt(x^2) is not x."""

@@ -10,8 +10,8 @@ from fractions import Fraction
 
 from sirev.grading import forms
 from sirev.grading.nodes import (
+    LIST_SEPARATORS,
     RELATIONS,
-    SEPARATORS,
     Node,
     Tokens,
     as_sets,
@@ -19,7 +19,7 @@ from sirev.grading.nodes import (
     in_one_bracket,
     is_relation,
     node_of,
-    split,
+    split_at,
     top,
 )
 from sirev.grading.notation import SPACE, WORD
@@ -44,7 +44,7 @@ def same(gold: Tokens, answer: Tokens, algebra: Algebra, depth: int = 0) -> bool
         return False
     if (decided := _as_a_whole(gold, answer, algebra, depth)) is not None:
         return decided
-    chains = [split(tokens, _CHAIN) for tokens in (gold, answer)]
+    chains = [split_at(tokens, _CHAIN) for tokens in (gold, answer)]
     if len(chains[0]) == len(chains[1]) > 1 and all(map(all, chains)) and not any(map(has_letters, chains[0] + chains[1])):
         return _in_order(chains[0], chains[1], lambda one, other: same(one, other, algebra, depth + 1))
     gold, answer = _without_names(gold, answer)
@@ -55,7 +55,7 @@ def same(gold: Tokens, answer: Tokens, algebra: Algebra, depth: int = 0) -> bool
     return _same_node(gold_node, node, algebra, depth + 1)
 
 
-def listed(tokens: Tokens) -> int:
+def items_listed(tokens: Tokens) -> int:
     """How many items an answer lists without brackets; 1 where it is no list."""
     node = node_of(tokens)
     return len(node.items) if node.kind == "list" else 1
@@ -71,7 +71,7 @@ def _as_a_whole(gold: Tokens, answer: Tokens, algebra: Algebra, depth: int) -> b
     if (r"\ldots" in gold) != (r"\ldots" in answer):
         return False
     if r"\ldots" in gold:
-        parts = [[part for part in split(tokens, SEPARATORS) if part] for tokens in (gold, answer)]
+        parts = [[part for part in split_at(tokens, LIST_SEPARATORS) if part] for tokens in (gold, answer)]
         return len(parts[0]) == len(parts[1]) > 1 and all(
             same(one, other, _never, depth + 1) if r"\ldots" in one + other else same(one, other, algebra, depth + 1)
             for one, other in zip(*parts, strict=True)
@@ -110,7 +110,7 @@ def _named(tokens: Tokens) -> tuple[list[str] | None, Tokens]:
     at = [i for i, token in top(tokens) if token in RELATIONS or token == r"\in"]
     if not at or tokens[at[-1]] not in ("=", r"\in") or any(tokens[i] not in ("=", r"\in") for i in at):
         return None, tokens
-    if any(token in SEPARATORS for _, token in top(tokens[at[0] + 1 :])):
+    if any(token in LIST_SEPARATORS for _, token in top(tokens[at[0] + 1 :])):
         return None, tokens  # "AB = 9, CD = 4" is a list of two
     name = tokens[: at[0]]
     if not name or any(token in _NO_NAME for token in name) or any(token[0].isdigit() for _, token in top(name)):
@@ -120,9 +120,9 @@ def _named(tokens: Tokens) -> tuple[list[str] | None, Tokens]:
 
 def _settled(tokens: Tokens) -> Tokens:
     r"""Of "1/3 \approx 0.33" the exact part, of "2 + 3 = 5" what comes out."""
-    parts = [part for part in split(tokens, frozenset({r"\approx"})) if part]
+    parts = [part for part in split_at(tokens, frozenset({r"\approx"})) if part]
     tokens = parts[0] if parts else tokens
-    parts = split(tokens, frozenset({"="}))
+    parts = split_at(tokens, frozenset({"="}))
     return parts[-1] if len(parts) > 1 and parts[-1] and not any(map(has_letters, parts)) else tokens
 
 
@@ -141,7 +141,7 @@ def _same_node(gold: Node, answer: Node, algebra: Algebra, depth: int) -> bool:
     if pair == ("tuple", "list"):
         return gold.brackets == "()" and not answer.brackets and _in_order(gold.items, answer.items, equal)
     if pair == ("list", "list"):
-        if any(forms.words(item) is not None or _is_letter(item) for item in gold.items):
+        if any(forms.in_words(item) is not None or _is_letter(item) for item in gold.items):
             is_choice = {node.brackets == "or" for node in (gold, answer)}
             return len(is_choice) == 1 and _in_order(gold.items, answer.items, equal)
         if {gold.brackets, answer.brackets} == {"or", "and"} and any(is_relation(item) for item in gold.items):
@@ -194,7 +194,7 @@ def _same_leaf(gold: Tokens, answer: Tokens, algebra: Algebra) -> bool:
     if ratios[0] is not None or ratios[1] is not None:
         return _same_ratio(gold, answer, *ratios)
     gold, answer = in_one_bracket(gold), in_one_bracket(answer)
-    in_words = forms.words(gold), forms.words(answer)
+    in_words = forms.in_words(gold), forms.in_words(answer)
     gold_quantity, found = quantity(gold, letters=False), quantity(answer)
     if gold_quantity is not None and found is not None:
         return same_quantity(gold_quantity, found)
@@ -254,6 +254,6 @@ def _for_algebra(tokens: Tokens) -> bool:
             return False
         if before[0].isdigit() and token == "_":
             return False
-        if len(before) > 2 and before.isalpha() and forms.words([before]) is not None:
+        if len(before) > 2 and before.isalpha() and forms.in_words([before]) is not None:
             return False
     return True

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from sirev.grading.comparison import listed, same
+from sirev.grading.comparison import items_listed, same
 from sirev.grading.grade import Reason
 from sirev.grading.notation import notation
 
@@ -72,7 +72,7 @@ def _algebra_needed(gold: list[str], answer: list[str]) -> bool:
 @lru_cache(maxsize=1 << 14)
 def items_of(gold: str) -> int:
     """How many items a gold answer lists without brackets; 1 where it is no list."""
-    return listed(notation(tidy(gold)))
+    return items_listed(notation(tidy(gold)))
 
 
 def tidy(text: str) -> str:

@@ -99,7 +99,7 @@ def ratio(tokens: Sequence[str]) -> tuple[Fraction, ...] | None:
     return None if first is None else tuple(value / first for value in values)
 
 
-def words(tokens: Sequence[str]) -> str | None:
+def in_words(tokens: Sequence[str]) -> str | None:
     r"""The words of an answer that is in words, or an arrangement of capitals, in small letters and without punctuation.
 
     In words is what has a word of two letters or more in \text{}, and a single run of letters that is too long for a product.

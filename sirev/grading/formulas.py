@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from sirev.grading import extract
-from sirev.grading.comparison import listed
+from sirev.grading.comparison import items_listed
 from sirev.grading.notation import notation
 
 _ANSWER_TAG, _END_OF_ANSWER, _END_OF_THOUGHT = "<answer>", "</answer>", "</think>"
@@ -38,11 +38,11 @@ def formula(text: str, items: int = 1) -> str | None:
 
 
 def _read(text: str, items: int) -> str | None:
-    box = boxed(text, items)
-    return box or extract.after_mark(text) or named(text) or box
+    box = boxed_answer(text, items)
+    return box or extract.after_mark(text) or answer_named(text) or box
 
 
-def boxed(text: str, items: int = 1) -> str | None:
+def boxed_answer(text: str, items: int = 1) -> str | None:
     r"""The last box; where the gold answer has several items and the last so many boxes stand together, all of them.
 
     "The roots are $\boxed{3}$ and $\boxed{5}$" says "3,5". Boxes stand together within 10 characters, or within 70 that
@@ -52,7 +52,7 @@ def boxed(text: str, items: int = 1) -> str | None:
     if not found:
         return None
     last = text[slice(*found[-1])].strip()
-    if items == 1 or len(last) > _LONGEST or listed(notation(last)) > 1:
+    if items == 1 or len(last) > _LONGEST or items_listed(notation(last)) > 1:
         return last
     run = [found[-1]]
     for box in reversed(found[:-1]):
@@ -67,7 +67,7 @@ def boxed(text: str, items: int = 1) -> str | None:
     return ",".join(text[begin:end].strip() for begin, end in chosen)
 
 
-def named(text: str) -> str | None:
+def answer_named(text: str) -> str | None:
     """What is named the final answer, else the answer, the last time: of "The final answer is $5$. I hope so." it is "$5$"."""
     for pattern in (_FINAL, _NAMED):
         ends = [found.end() for found in pattern.finditer(text)]

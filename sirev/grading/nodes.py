@@ -9,7 +9,7 @@ from sirev.grading.notation import WORD
 
 Tokens = list[str]
 
-SEPARATORS = frozenset({",", ";", WORD + "and", WORD + "or"})
+LIST_SEPARATORS = frozenset({",", ";", WORD + "and", WORD + "or"})
 RELATIONS = frozenset({"=", "<", ">", r"\leq", r"\geq", r"\neq"})
 _OPEN, _CLOSE = frozenset({"(", "[", r"\{", "{", r"\langle"}), frozenset({")", "]", r"\}", "}", r"\rangle"})
 _ORDERS = {"<": ("(", True), r"\leq": ("[", True), ">": ("(", False), r"\geq": ("[", False)}
@@ -31,20 +31,22 @@ def node_of(tokens: Tokens) -> Node:
     if tokens[:2] == [r"\begin", "{"] and len(tokens) > 8 and tokens[2] in _MATRICES and tokens[-4:-2] == [r"\end", "{"]:
         rows = [row for row in _split_rows(tokens[4:-4]) if row != [[]]]
         return Node("matrix", str(len(rows)), [cell for row in rows for cell in row])
-    parts = [part for part in split(tokens, SEPARATORS) if part]
+    parts = [part for part in split_at(tokens, LIST_SEPARATORS) if part]
     if len(parts) > 1:
         said = {token for _, token in top(tokens)}
         return Node("list", "or" if WORD + "or" in said else "and" if WORD + "and" in said else "", _with_both_signs(parts))
     if len(both := _with_both_signs([tokens])) > 1:
         return Node("list", "", both)
-    pieces = split(tokens, frozenset({r"\cup"}))
+    pieces = split_at(tokens, frozenset({r"\cup"}))
     if len(pieces) > 1 and all(pieces):
         return Node("union", "", pieces)
     if enclosed(tokens):
         inside = tokens[1:-1]
         if tokens[0] == r"\{":
-            return Node("set", "", [] if not inside else _with_both_signs([part for part in split(inside, SEPARATORS) if part]))
-        items = split(inside, frozenset({",", ";"}))
+            return Node(
+                "set", "", [] if not inside else _with_both_signs([part for part in split_at(inside, LIST_SEPARATORS) if part])
+            )
+        items = split_at(inside, frozenset({",", ";"}))
         if len(items) > 1:
             brackets = ("(" if tokens[0] == r"\langle" else tokens[0]) + (")" if tokens[-1] == r"\rangle" else tokens[-1])
             return Node("tuple", brackets, items)
@@ -89,7 +91,7 @@ def top(tokens: Sequence[str]) -> list[tuple[int, str]]:
     return found
 
 
-def split(tokens: Tokens, separators: frozenset[str]) -> list[Tokens]:
+def split_at(tokens: Tokens, separators: frozenset[str]) -> list[Tokens]:
     found, begin = [], 0
     for i, token in top(tokens):
         if token in separators:
@@ -159,7 +161,7 @@ def _as_intervals(node: Node) -> Node | None:
 
 def _interval(tokens: Tokens) -> Tokens | None:
     signs = [token for _, token in top(tokens) if token in RELATIONS]
-    parts = split(tokens, RELATIONS)
+    parts = split_at(tokens, RELATIONS)
     if not signs or len(signs) > 2 or not all(parts) or any(sign not in _ORDERS for sign in signs):
         return None
     if len({_ORDERS[sign][1] for sign in signs}) > 1:

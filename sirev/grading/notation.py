@@ -19,11 +19,11 @@ from sirev.grading.signs import (
     OPENING,
     PAIRS,
     SAME,
-    SIGNS,
     SUBSCRIPTS,
     SUPERSCRIPTS,
     TEXT,
     THIN,
+    UNICODE,
 )
 
 SPACE = " "
@@ -59,14 +59,14 @@ def _in_ascii(text: str) -> str:
         return text
     text = _RAISED.sub(lambda run: "^{" + "".join(SUPERSCRIPTS[c] for c in run.group()) + "}", text)
     text = _LOWERED.sub(lambda run: "_{" + "".join(SUBSCRIPTS[c] for c in run.group()) + "}", text)
-    return "".join(c if c.isascii() else _one(c) for c in text.translate(SIGNS))
+    return "".join(c if c.isascii() else _one(c) for c in text.translate(UNICODE))
 
 
 def _one(character: str) -> str:
     """A full-width or compatibility sign as what it stands for; a fraction such as ½ in LaTeX."""
     same = unicodedata.normalize("NFKC", character)
     numerator, bar, denominator = same.partition("⁄")
-    return f"\\frac{{{numerator}}}{{{denominator}}}" if bar else same.translate(SIGNS)
+    return f"\\frac{{{numerator}}}{{{denominator}}}" if bar else same.translate(UNICODE)
 
 
 def _plain(raw: list[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n", strict=True))
 SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
-SIGNS = str.maketrans(
+UNICODE = str.maketrans(
     {
         **dict.fromkeys("−–‐‑﹣－", "-"),
         **dict.fromkeys("×·⋅∙∗⨯", "*"),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sirev.grading.comparison import Tokens, listed, same
+from sirev.grading.comparison import Tokens, items_listed, same
 from sirev.grading.notation import notation
 
 
@@ -93,4 +93,4 @@ def test_answers_that_are_not(kind: str) -> None:
     [("4, 9", 2), (r"3 \pm \sqrt{7}", 2), (r"4\text{ and }9", 2), ("4", 1), ("(4, 9)", 1), ("1,234", 1), ("", 1)],
 )
 def test_a_list_without_brackets_has_items(gold: str, items: int) -> None:
-    assert listed(notation(gold)) == items
+    assert items_listed(notation(gold)) == items

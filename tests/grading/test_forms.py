@@ -65,4 +65,4 @@ def test_a_ratio_is_in_units_of_its_first_number(text: str, numbers: tuple[Fract
     ],
 )
 def test_words_are_no_products_of_letters(text: str, words: str | None) -> None:
-    assert forms.words(notation(text)) == words
+    assert forms.in_words(notation(text)) == words
