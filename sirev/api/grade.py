@@ -89,7 +89,9 @@ def grade_file(
             raise BadInput(f"{one.where}: no gold answer to compare with: name its field by --gold")
     name = grader or grader_for([one.gold for one in found])
     each = [(one, draw, completion) for one in found for draw, completion in enumerate(one.completions)]
-    grades = grade(name, [(completion.text, one.gold) for one, _, completion in each], settings=settings)
+    golds = [dispatch.gold_of(name, {"answer": one.gold, "prompt": one.prompt}) for one, _, _ in each]
+    pairs = zip((completion.text for *_, completion in each), golds, strict=True)
+    grades = grade(name, pairs, settings=settings)
     rows = [
         GradedCompletion(one.named, draw, one.gold, given.correct, FAILED if completion.failed else given.reason, given.answer)
         for (one, draw, completion), given in zip(each, grades, strict=True)

@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from sirev.grading import extract, extract_number, extract_option, final_number
+from sirev.grading import extract, extract_number, extract_option, final_number, formulas
 from sirev.grading.grade import UNANSWERED, Grade, grade_because
 from sirev.grading.graders import GRADERS, OWN, Settings
 from sirev.processes.requests import Emit, Progress, Warned
@@ -134,8 +134,10 @@ def _as_mathematics(
 ) -> list[Grade]:
     from sirev.grading import equivalence
 
-    read = _READ[grader]
-    answers = [read(text) for text, _ in pairs]
+    if grader == "math":  # alone, it reads as many boxes as the gold answer has items
+        answers = [formulas.formula(text, equivalence.items_of(gold)) for text, gold in pairs]
+    else:
+        answers = [_READ[grader](text) for text, _ in pairs]
     golds = [gold if grader == "math" else extract.number_in(gold) or gold for _, gold in pairs]
     found = [(gold, answer) for gold, answer in zip(golds, answers, strict=True) if answer is not None]
     missing = len(pairs) - len(found)
@@ -172,7 +174,7 @@ _READ: dict[str, Callable[[str], str | None]] = {
     "gsm8k_strict": extract_number.strict,
     "gsm8k_flexible": extract_number.flexible,
     "last_number": extract_number.last_number,
-    "math": extract.formula,
+    "math": formulas.formula,
 }
 _LIGHT: dict[str, Callable[[str, str], Grade]] = {
     "final_number": final_number.grade_final_number,

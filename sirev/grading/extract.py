@@ -23,30 +23,34 @@ def number_in(text: str) -> str | None:
 
 
 def boxed(text: str) -> str | None:
-    r"""What stands in the last \boxed or \fbox whose braces balance, "" for an empty one (two of MATH's own are).
+    r"""What stands in the last \boxed or \fbox whose braces balance, "" for an empty one (two of MATH's own are)."""
+    found = boxes(text)
+    return text[slice(*found[-1])].strip() if found else None
+
+
+def boxes(text: str) -> list[tuple[int, int]]:
+    r"""Where the content of each \boxed or \fbox whose braces balance begins and ends, in their order; of nested ones the inner.
 
     `\boxed 5` goes on to the end of its formula. An escaped brace is no brace, so `\boxed{\left\{1\right.}` balances.
     One pass, whatever the text.
     """
-    begin, end = -1, 0  # of the answer so far; an end of 0 is still to be found
+    found: list[tuple[int, int]] = []
     open_braces: list[int] = []  # for each, where its box's content begins, or -1 for a brace of another kind
-    for found in _BRACES.finditer(text):
-        token = found.group()
-        if token == "}":
-            if open_braces and (inside := open_braces.pop()) > begin:
-                begin, end = inside, found.start()
-        elif token == "{":
+    for token in _BRACES.finditer(text):
+        sign = token.group()
+        if sign == "}":
+            if open_braces and (inside := open_braces.pop()) >= 0 and not (found and found[-1][0] > inside):
+                found.append((inside, token.start()))
+        elif sign == "{":
             open_braces.append(-1)
-        elif token.startswith(("\\boxed", "\\fbox")):
-            if token.endswith("{"):
-                open_braces.append(found.end())
+        elif sign.startswith(("\\boxed", "\\fbox")):
+            if sign.endswith("{"):
+                open_braces.append(token.end())
             else:
-                begin, end = found.end(), 0
-    if begin < 0:
-        return None
-    if not end and (limit := _BARE_END.search(text, begin)):
-        end = limit.start()
-    return text[begin:end].strip()
+                found.append((token.end(), -1))
+    if found and found[-1][1] < 0 and (limit := _BARE_END.search(text, found[-1][0])):
+        found[-1] = (found[-1][0], limit.start())
+    return [box for box in found if box[1] >= 0]
 
 
 def after_mark(text: str) -> str | None:
@@ -60,12 +64,3 @@ def after_mark(text: str) -> str | None:
             line = line[len(begin) : -len(end)]
             break
     return line.strip() or None
-
-
-def formula(text: str) -> str | None:
-    r"""The answer to a MATH problem: the last \boxed, else what follows the last "####".
-
-    An empty box counts only where nothing else does. A model trained on GSM8K's format answers MATH problems in that format.
-    """
-    box = boxed(text)
-    return box or after_mark(text) or box

@@ -12,7 +12,7 @@ from itertools import islice
 
 from sirev.grading.committed import committed
 from sirev.grading.fences import Block, blocks, opens_bare
-from sirev.grading.python_source import Source, bound_by, free_in, parse, parsed, without_trials
+from sirev.grading.python_source import PythonSource, bound_by, free_in, parse_source, parsed_source, without_trials
 
 _LONGEST_PIECE = 8
 """Pieces of a text that are tried together, where one alone is no Python."""
@@ -99,7 +99,7 @@ def _program(lines: Sequence[str], names: Collection[str], *, nested: bool = Fal
 
 def _chosen(lines: Sequence[str], found: Sequence[Block], names: Collection[str]) -> str | None:
     """The program in a block: the last one of Python that fits, else one made longer or shorter, else one of another language."""
-    sources = {block: parsed(block.content) for block in found}
+    sources = {block: parsed_source(block.content) for block in found}
     others = [source for source in sources.values() if source is not None]
     python = [block for block in found if block.may_be_python]
     for those in (python, [block for block in found if not block.may_be_python] if names else []):
@@ -115,14 +115,14 @@ def _chosen(lines: Sequence[str], found: Sequence[Block], names: Collection[str]
     return None
 
 
-def _fits(source: Source, names: Collection[str]) -> bool:
+def _fits(source: PythonSource, names: Collection[str]) -> bool:
     """Whether a source defines what is asked of it."""
     return not source.defined.isdisjoint(names) if names else source.defines_something
 
 
-def _fitting(texts: Iterable[str], names: Collection[str]) -> list[Source]:
+def _fitting(texts: Iterable[str], names: Collection[str]) -> list[PythonSource]:
     """The first of some texts that parses and fits, alone, or nothing."""
-    return next(([source] for text in texts if (source := parsed(text)) is not None and _fits(source, names)), [])
+    return next(([source] for text in texts if (source := parsed_source(text)) is not None and _fits(source, names)), [])
 
 
 def _extended(lines: Sequence[str], found: Sequence[Block]) -> Iterator[str]:
@@ -151,10 +151,10 @@ def _in_pieces(lines: Sequence[str], names: Collection[str]) -> Iterator[str]:
     whole = textwrap.dedent("\n".join(lines)).strip("\n").split("\n")
     whole[0] = whole[0].lstrip()
     yield _without_prose(whole)
-    kept: list[Source] = []
+    kept: list[PythonSource] = []
     defined: set[str] = set()
     for piece in islice(_pieces([_PROMPT.sub("", line, count=1) for line in whole]), _MOST_PIECES):
-        source = None if _is_prose(piece) else parsed(piece)
+        source = None if _is_prose(piece) else parsed_source(piece)
         if source is not None:
             kept.append(source)
             defined |= source.defined
@@ -175,7 +175,7 @@ def _pieces(lines: Sequence[str]) -> Iterator[str]:
             if not _is_unfinished(text) or last + 1 >= min(len(begins), at + _LONGEST_PIECE):
                 break
             last += 1
-        if last > at and parsed(text) is None:
+        if last > at and parsed_source(text) is None:
             last, text = at, "\n".join(lines[begins[at] : ends[at]])
         yield text
         at = last + 1
@@ -186,7 +186,7 @@ def _is_unfinished(text: str) -> bool:
     if text.startswith("@") and not _DEFINES.search(text):
         return True
     try:
-        parse(text)
+        parse_source(text)
     except SyntaxError as error:
         return any(said in str(error.msg) for said in ("never closed", "unterminated triple-quoted", "unexpected EOF"))
     return False
@@ -197,7 +197,7 @@ def _is_prose(piece: str) -> bool:
     return not _STATEMENT.match(first) and _PROSE.match(first) is not None
 
 
-def _finished(source: Source, others: Sequence[Source], names: Collection[str]) -> str:
+def _finished(source: PythonSource, others: Sequence[PythonSource], names: Collection[str]) -> str:
     """A program with what it, or the tests, need of other blocks before it, and without what only tries it out."""
     text = without_trials(source, names) if names else source.text
     elsewhere = {

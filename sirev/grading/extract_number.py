@@ -13,7 +13,7 @@ from fractions import Fraction
 from sirev.grading import extract
 from sirev.grading.committed import before_next_problem, committed, plain_signs
 
-MARK = extract.MARK
+_MARK = extract.MARK
 
 _LONGEST = 60
 """Characters of a fraction or a power that are still worked out: long integers take quadratic time."""
@@ -122,8 +122,8 @@ def _after_mark(text: str) -> str | None:
 def _marked(text: str) -> _Found | None:
     """What follows the last mark that numbers follow; a mark before words is a heading."""
     end = len(text)
-    while (at := text.rfind(MARK, 0, end)) >= 0:
-        line, _, rest = text[at + len(MARK) : end].partition("\n")
+    while (at := text.rfind(_MARK, 0, end)) >= 0:
+        line, _, rest = text[at + len(_MARK) : end].partition("\n")
         if not line.strip():
             line = rest.partition("\n")[0]  # the number may stand on the next line
         if (found := _whole(line)) is not None and not _HEADING.match(line, found.end):

@@ -47,7 +47,9 @@ GRADERS: dict[str, RegisteredGrader] = {
         2, True, 'the number after the last "####", in the last box, named as the answer, or last, as mathematics', _ALGEBRA
     ),
     "last_number": RegisteredGrader(1, True, "the last number in the text, as mathematics", _ALGEBRA),
-    "math": RegisteredGrader(1, True, 'the last \\boxed{}, else what follows the last "####", as mathematics', _ALGEBRA),
+    "math": RegisteredGrader(
+        2, True, 'the last \\boxed{}, else what follows "####" or is named the answer, as mathematics', _ALGEBRA
+    ),
     "letter": RegisteredGrader(2, False, "the option, A to E, that is named as the answer"),
     "exact": RegisteredGrader(1, False, "the whole text, without blanks around it"),
     "mbpp": RegisteredGrader(3, True, "the program, run in a sandbox against the tests"),

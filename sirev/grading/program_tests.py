@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 
 from sirev.errors import BadInput
 from sirev.grading.extract_code import code
-from sirev.grading.python_source import bound_within, parsed, read_by
+from sirev.grading.python_source import bound_within, parsed_source, read_by
 from sirev.grading.sandbox.inside import PRELUDE
 
 _LONGEST = 10_000_000
@@ -29,7 +29,7 @@ class Tests:
 
         Where all are Python's own, those that the tests call: MBPP 126 asks for a `sum`.
         """
-        sources = (parsed(text, longest=_LONGEST) for text in (self.setup, *self.tests))
+        sources = (parsed_source(text, longest=_LONGEST) for text in (self.setup, *self.tests))
         trees = [source.tree for source in sources if source is not None]
         read, bound = ({name for tree in trees for name in of(tree)} for of in (read_by, bound_within))
         if own := read - bound - _builtins() - _prelude():
@@ -74,6 +74,6 @@ def _builtins() -> frozenset[str]:
 def _prelude() -> frozenset[str]:
     import typing
 
-    source = parsed(PRELUDE)
+    source = parsed_source(PRELUDE)
     assert source is not None
     return source.defined | frozenset(typing.__all__)

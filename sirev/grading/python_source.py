@@ -11,7 +11,7 @@ from functools import cached_property
 
 LONGEST = 100_000
 """Characters of a source that is parsed: no answer is so long, and the parser's memory grows with it."""
-DEEPEST = 200
+_DEEPEST = 200
 """Statements within statements of a source that is taken apart; each `elif` is within the one before."""
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -23,7 +23,7 @@ _RUNS_TESTS = ("test", "run_test", "check_", "unittest.main", "doctest.", "pytes
 
 
 @dataclass(frozen=True)
-class Source:
+class PythonSource:
     """A text that is Python."""
 
     text: str
@@ -55,18 +55,18 @@ class Source:
 
     def lines_of(self, statement: ast.stmt) -> str:
         """The lines of a statement, its decorators included."""
-        return "\n".join(self.lines[first_line(statement) - 1 : statement.end_lineno])
+        return "\n".join(self.lines[first_line_of(statement) - 1 : statement.end_lineno])
 
 
-def parsed(text: str, longest: int = LONGEST) -> Source | None:
+def parsed_source(text: str, longest: int = LONGEST) -> PythonSource | None:
     """A text as Python; None where it is none, or too long a one."""
     try:
-        return parse(text, longest)
+        return parse_source(text, longest)
     except SyntaxError:
         return None
 
 
-def parse(text: str, longest: int = LONGEST) -> Source:
+def parse_source(text: str, longest: int = LONGEST) -> PythonSource:
     """A text as Python. Raises SyntaxError, also for what Python itself can't take apart."""
     if len(text) > longest:
         raise SyntaxError("too long")
@@ -78,13 +78,13 @@ def parse(text: str, longest: int = LONGEST) -> Source:
         raise SyntaxError(str(error)) from None
     if _is_deep(tree):
         raise SyntaxError("too many statements within statements")
-    return Source(text, tree)
+    return PythonSource(text, tree)
 
 
 def _is_deep(tree: ast.Module) -> bool:
     """Whether functions that follow the nesting would run out of stack."""
     level: list[ast.AST] = [tree]
-    for _ in range(DEEPEST):
+    for _ in range(_DEEPEST):
         nested = (ast.stmt, ast.ExceptHandler, ast.match_case)
         level = [child for one in level for child in ast.iter_child_nodes(one) if isinstance(child, nested)]
         if not level:
@@ -154,13 +154,13 @@ def free_in(statement: ast.stmt) -> set[str]:
     return read - bound_within(statement) if isinstance(statement, _DEFINITIONS) else read
 
 
-def first_line(statement: ast.stmt) -> int:
+def first_line_of(statement: ast.stmt) -> int:
     """The line that a statement begins on, from 1; that of its first decorator, if it has one."""
     decorators = statement.decorator_list if isinstance(statement, _DEFINITIONS) else []
     return min([statement.lineno, *(one.lineno for one in decorators)])
 
 
-def without_trials(source: Source, names: Collection[str]) -> str:
+def without_trials(source: PythonSource, names: Collection[str]) -> str:
     """The text without what follows the definitions of `names` only to try them out: assertions, prints, tests, their variables.
 
     Statements without any effect, as words of prose are, are left out wherever they stand. What the definitions read stays, and
@@ -188,7 +188,7 @@ def without_trials(source: Source, names: Collection[str]) -> str:
 
 
 def _line_numbers(statements: Iterable[ast.stmt]) -> set[int]:
-    return {line for one in statements for line in range(first_line(one), (one.end_lineno or one.lineno) + 1)}
+    return {line for one in statements for line in range(first_line_of(one), (one.end_lineno or one.lineno) + 1)}
 
 
 def _asks(statement: ast.stmt) -> bool:

@@ -24,19 +24,8 @@ if TYPE_CHECKING:
 ORDERS = (1, 2, 3, 4, 5)
 """The n of the n-grams whose mean is reported as Distinct-N."""
 
-_NUMBER = r"\d++(?:,\d{3}(?!\d))*+(?:\.\d++)?+"
-_TOKEN = re.compile(rf"[^\W\d]\w*+|{_NUMBER}|\n|\S")
-
-# Possessive throughout, and the other alternatives take what is no equation in one piece: one pass, whatever the text.
-_BLANKS = r"[ \t]*+"
-_OPERAND = rf"[($]{{0,4}}+{_NUMBER}[)%]*+"
-_FURTHER = rf"{_BLANKS}(?:[-+*/x×÷·−]|\\(?:times|div|cdot)(?![a-z])){_BLANKS}{_OPERAND}"
-_RESULT = rf"{_BLANKS}={_BLANKS}-?\$?{_NUMBER}%?+"
-EQUATION = re.compile(rf"(?=[\d(])(?:({_OPERAND}(?:{_FURTHER})++{_RESULT})|{_OPERAND}(?:{_FURTHER})*+|\()")
-"""Finds equations, in its group, and passes over what is none."""
-_DECORATION = re.compile(r"[ \t$,]+")
-_SIGNS = re.compile(r"[x×·÷−]|\\(?:times|div|cdot)")
-_PLAIN = {"÷": "/", "\\div": "/", "−": "-"}
+NUMBER = r"\d++(?:,\d{3}(?!\d))*+(?:\.\d++)?+"
+_TOKEN = re.compile(rf"[^\W\d]\w*+|{NUMBER}|\n|\S")
 
 
 def tokens(text: str) -> list[str]:
@@ -46,21 +35,6 @@ def tokens(text: str) -> list[str]:
     "\n", also where it is written `\r\n`; an n-gram may hold one: "a\nb" has the bigrams (a, \n) and (\n, b), not (a, b).
     """
     return _TOKEN.findall(text.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-def equations(text: str) -> tuple[str, ...]:
-    r"""The equations of an answer in their order, in plain signs: "$1,200 × 7 = $8,400" is "1200*7=8400".
-
-    An equation is numbers joined by + - * / (also x × · ÷ \times \cdot \div) with a number after the "=", all in one line.
-    Blanks, dollar signs and the commas of thousands are left out, and brackets where they do not balance.
-    """
-    return tuple(plain(found) for found in EQUATION.findall(text) if found)
-
-
-def plain(equation: str) -> str:
-    """An equation that EQUATION found, in plain signs."""
-    short = _SIGNS.sub(lambda sign: _PLAIN.get(sign.group(), "*"), _DECORATION.sub("", equation))
-    return short if short.count("(") == short.count(")") else short.replace("(", "").replace(")", "")
 
 
 @dataclass(frozen=True)

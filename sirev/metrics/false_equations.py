@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 
-from sirev.metrics.distinct import EQUATION, plain
+from sirev.metrics.equations import EQUATION, plain
 
 LONGEST = 100
 """Signs of an equation that is looked at: no answer calculates with longer ones, and their time is bounded."""
@@ -20,7 +20,7 @@ _BEYOND = 24  # characters before an equation that can hold a sign and blanks
 def checked(text: str) -> tuple[bool, ...]:
     r"""Whether each equation of a text is true, in their order; those that can't be evaluated are left out.
 
-    An equation is as in `sirev.metrics.distinct.equations`: "a op b = c", of any number of operands. It can't be evaluated where
+    An equation is as in `sirev.metrics.equations.equations`: "a op b = c", of any number of operands. It can't be evaluated where
     it is part of a larger expression ("x + 3 + 4 = 9", "2 + 3 = 1 * 5"), divides by 0, adds a percentage or is longer than
     LONGEST. A result with decimals may be rounded or cut off in its last place; a whole one must be exact. "75%" is 0.75, and
     as a result also 75.

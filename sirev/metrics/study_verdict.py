@@ -123,7 +123,8 @@ def reason(outcomes: Mapping[str, Mapping[str, Any]], variety_counts: bool = Tru
     if not any(is_of_suite(name) for name in outcomes):
         said.append("other problems were not measured")
     if variety_counts and outcomes.get("distinct", {"is": NOT_MEASURED})["is"] == NOT_MEASURED:
-        said.append("the variety of right answers was not measured")
+        why = outcomes.get("distinct", {}).get("difference", {}).get("reason")
+        said.append("the variety of right answers was not measured" + (f" ({why})" if why else ""))
     return f"{'; '.join(said)}."
 
 

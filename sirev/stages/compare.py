@@ -101,4 +101,4 @@ def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: 
     return Output(files={"comparison.json": canonical_json(comparison)})
 
 
-STAGE = Stage("compare", 3, CompareParameters, run, place=130, deterministic=True)
+STAGE = Stage("compare", 4, CompareParameters, run, place=130, deterministic=True)

@@ -7,15 +7,18 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from sirev.grading import extract, extract_number
+from sirev.grading import extract, extract_number, formulas
 from sirev.grading.claims import claims
 from sirev.grading.committed import before_next_problem, committed
+from sirev.grading.comparison import same
 from sirev.grading.dispatch import grade_light
-from sirev.grading.equivalence import at_a_glance, canonical, tidy
+from sirev.grading.equivalence import at_a_glance, canonical, items_of, tidy
 from sirev.grading.extract_code import code
 from sirev.grading.extract_option import option, shown_options
 from sirev.grading.graders import GRADERS
+from sirev.grading.notation import notation
 from sirev.grading.sandbox.reading import as_in_any_tier, stable
+from sirev.metrics.equations import equations
 from sirev.metrics.programs import normal_form
 from sirev.metrics.voting import votes
 
@@ -35,7 +38,9 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "last_number": extract_number.last_number,
     "boxed": extract.boxed,
     "after_mark": extract.after_mark,
-    "formula": extract.formula,
+    "formula": formulas.formula,
+    "formula, of a list": lambda text: formulas.formula(text, 3),
+    "notation": notation,
     "option": option,
     "option, in words": lambda text: option(text, {"A": "bank", "B": text}),
     "shown_options": shown_options,
@@ -46,11 +51,15 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "canonical": canonical,
     "at_a_glance": lambda text: at_a_glance(("5", text)),
     "at_a_glance, as gold": lambda text: at_a_glance((text, "5")),
+    "at_a_glance, beside a list": lambda text: at_a_glance(("1, 2", text)),
+    "same": lambda text: same(notation("(1, 2)"), notation(text), lambda gold, answer: False),
+    "items_of": items_of.__wrapped__,
     **{f"grade by {name}": partial(_graded, name) for name, grader in GRADERS.items() if not grader.heavy},
     "a reason": lambda text: stable(as_in_any_tier(text)),
     "an exception's text": lambda text: stable(as_in_any_tier(f"PermissionError: [Errno 13] {text}: '/a/b'")),
     "claims": lambda text: claims([text]),
     "claims, of an assertion": lambda text: claims([f"assert f('{text}') == 1"]),
+    "equations": equations,
     "votes": lambda text: votes([text, text + "x"]),
     "normal_form": normal_form,
 }
@@ -74,6 +83,40 @@ _REPEATED = (
         "```a ",
     ),
     *("Answer:", "Answer: A ", "(", " ", "\t", "\n", "A", "def ", "def f(x):\n", "if a:\n", "=", "a=", "word ", "- ", "*", "a. "),
+    *(
+        "\\text{",
+        "\\text{a} ",
+        "\\frac",
+        "\\frac1",
+        "\\sqrt[",
+        "^",
+        "^{",
+        "_",
+        "\\exp(",
+        "√",
+        "²",
+        "½",
+        "1\\,",
+        "1,234",
+        "1:",
+        "\\pm ",
+        ", ",
+        "(,",
+        "[1,",
+    ),
+    *(
+        "x=",
+        "x<",
+        "\\cup ",
+        "\\ldots ",
+        "1 hour ",
+        "^\\circ",
+        "answer is ",
+        "final answer",
+        "<answer>",
+        "</think>",
+        "\\boxed{1},",
+    ),
     *("a.", "w'", "1 + ", "a+", "0x", "😀", "\0", "'", '"', "# ", "x = lambda ", "/proc/1", "[Errno 13] Ab: "),
     *(
         "the answer is ",

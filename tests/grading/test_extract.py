@@ -35,26 +35,7 @@ def test_boxed_is_the_last_box_that_closes(text: str, answer: str | None) -> Non
     assert extract.boxed(text) == answer
 
 
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        (r"\boxed{3} #### 4", "3"),
-        (r"#### 4\boxed{", r"4\boxed{"),
-        ("#### $\\frac{1}{2}$.\nNext problem: #", r"\frac{1}{2}"),
-        (r"#### \(x+1\)", "x+1"),
-        ("#### 1\n####\n 2\n3", "2"),
-        ("#### $", "$"),
-        (r"\boxed{} #### 4", "4"),
-        (r"\boxed{}", ""),
-        ("####", None),
-        ("the answer is 4", None),
-    ],
-)
-def test_a_formula_is_the_last_box_else_what_follows_the_mark(text: str, answer: str | None) -> None:
-    assert extract.formula(text) == answer
-
-
-@pytest.mark.parametrize("read", [extract_number.strict, extract_number.flexible, extract.boxed, extract.formula, option])
+@pytest.mark.parametrize("read", [extract_number.strict, extract_number.flexible, extract.boxed, option])
 @pytest.mark.parametrize(
     "piece", ["\\boxed{", "\\boxed ", "}", "{", "1,", "$", "-", "#### ", "Answer: (", "(: *", "9", "\\", " "]
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sirev.grading.equivalence import by_math_verify, prepare
+from sirev.grading.equivalence import by_algebra, prepare
 from sirev.grading.grade import Reason
 from sirev.grading.judge_pool import PAIRS_AT_A_TIME, judge_all, memory_of_each
 from sirev.processes import memory as memory_of_this_process
@@ -95,7 +95,7 @@ def test_a_bomb_on_a_small_machine_is_an_error_and_what_is_beside_it_is_judged(m
 def test_algebra_has_room_in_the_least_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     simulate(GB, monkeypatch)
     pairs = [(r"\frac{1}{2}", "0.5"), ("x^2-4", "(x-2)(x+2)"), ("2", r"\frac{1}{2}"), (r"10\sqrt{3}", r"10\sqrt3")]
-    found = judge_all(by_math_verify, pairs, seconds=20, workers=8, prepare=prepare)
+    found = judge_all(by_algebra, pairs, seconds=20, workers=8, prepare=prepare)
     assert found == ["right", "right", "wrong", "right"]
 
 

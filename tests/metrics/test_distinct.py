@@ -14,13 +14,13 @@ from sirev.metrics import distinct
 from sirev.metrics.distinct import (
     ORDERS,
     distinct_share,
-    equations,
     expected_distinct,
     histogram,
     histogram_of_forms,
     n_grams,
     tokens,
 )
+from sirev.metrics.equations import equations
 
 ANSWERS = st.lists(st.text("ab .,3\n", max_size=12), max_size=7)
 
@@ -89,27 +89,6 @@ def test_distinct_n_as_nltk_has_it() -> None:
         grams = [gram for answer in answers for gram in util.ngrams(tokens(answer), n)]
         expected.append(len(set(grams)) / len(grams))
     assert distinct_n(answers) == expected
-
-
-def test_equations_are_read_in_order_without_blanks() -> None:
-    text = "Monday : 12 + 7 = 19, then 3 * 4 = 12 and 19 + 3*4 - 5 = 26 #### 26"
-    assert equations(text) == ("12+7=19", "3*4=12", "19+3*4-5=26")
-    assert equations("no sums at all #### 3") == ()
-    assert equations("16 - 3 - 4 = <<16-3-4=9>>9 eggs") == ("16-3-4=9",)
-
-
-def test_equations_are_one_however_signs_are_written() -> None:
-    assert (
-        equations("$1,200 × 7 = $8,400") == equations(r"1200 \times 7 = 8400") == equations("1200 x 7=8400") == ("1200*7=8400",)
-    )
-    assert equations("(3 + 4.5) * 2 = 15") == ("(3+4.5)*2=15",)
-    assert equations("(that is 3 + 4 = 7) and (8 ÷ 2 = 4)") == ("3+4=7", "8/2=4")
-    assert equations("5 − 6 = -1") == ("5-6=-1",)
-
-
-def test_an_equation_ends_with_its_line_and_is_no_lone_number() -> None:
-    assert equations("there are 5\n- 3 + 4 = 7") == ("3+4=7",)
-    assert equations("x = 5, 5 = 5, 3 + = 4") == ()
 
 
 @pytest.mark.parametrize(

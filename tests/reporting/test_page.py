@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sirev.metrics.distinct import equations
+from sirev.metrics.equations import equations
 from sirev.reporting.facts import Facts
 from sirev.reporting.page import explorer_data, render_page
 from tests.reporting.page_data import HOSTILE, hostile_answers, problems, whole_page

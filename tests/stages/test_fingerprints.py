@@ -34,7 +34,7 @@ def test_changed_code_has_a_new_version(stage: str) -> None:
         ("source", "sirev.tasks.core.arithmetic:_verbal"),  # through a table of functions
         ("grade", "sirev.grading.final_number:_FINAL"),  # a constant
         ("select", "sirev.seeds:derive_seed"),
-        ("measure", "sirev.metrics.distinct:equations"),
+        ("measure", "sirev.metrics.equations:equations"),
         ("measure", "sirev.metrics.families.accuracy:measure"),  # through the registry of families
         ("compare", "sirev.metrics.pass_at_n:pass_at_n_table"),
         ("compare", "sirev.metrics.families.embedding:_of_group"),

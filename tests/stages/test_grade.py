@@ -43,7 +43,7 @@ def test_all_that_a_recipe_says_of_running_programs_is_in_the_key() -> None:
 
 
 def test_text_graders_have_the_keys_that_they_had_before_programs_had_settings() -> None:
-    assert keys(name="math", seconds=5.0) == {"grader": "math", "grader_version": 1, "seconds": 5.0}
+    assert keys(name="math", seconds=5.0) == {"grader": "math", "grader_version": 2, "seconds": 5.0}
     assert keys(name="exact") == {"grader": "exact", "grader_version": 1}
 
 

@@ -169,9 +169,29 @@ def test_a_group_without_answers_has_no_diversity(store: Store) -> None:
         "distinct_equations": None,
         "distinct_programs": None,
         "matched": {"total": 0, "4": None, "8": None, "16": None},
+        "unread": {"equations": 0, "programs": None},
     }
     assert found["correct"]["distinct_n"] == dict.fromkeys("12345")
-    assert found["correct"]["distinct_equations"] == 1.0
+    assert found["correct"]["distinct_equations"] is None
+
+
+def test_answers_without_an_equation_are_left_out_and_counted(store: Store) -> None:
+    rows = [
+        *(row("1 + 2 = 3", right=True) for _ in range(3)),
+        row(r"$3 = \frac{6}{2}$", right=True),
+        *(row("It is three.", right=True) for _ in range(4)),
+        row("It is four."),
+    ]
+    (found,) = measured(store, "diversity", rows)
+    assert found["correct"]["unread"] == {"equations": 4, "programs": None}
+    assert found["incorrect"]["unread"]["equations"] == 1
+    assert found["correct"]["distinct_equations"] == 2 / 4
+    assert found["incorrect"]["distinct_equations"] is None
+    assert found["correct"]["matched"]["4"]["distinct_equations"] == 2 / 4
+    assert found["correct"]["matched"]["8"]["distinct_equations"] is None
+    assert found["correct"]["matched"]["8"]["distinct_n"]["1"] is not None
+    assert found["pairs"]["equations"] == {"right-right": [6, 3 / 6], "mixed": [0, None], "wrong-wrong": [0, None]}
+    assert sum(n for n, _ in found["pairs"]["texts"].values()) == 9 * 8 // 2
 
 
 def test_programs_are_compared_where_answers_are_code(store: Store) -> None:
@@ -183,10 +203,11 @@ def test_programs_are_compared_where_answers_are_code(store: Store) -> None:
     ]
     (found,) = measured(store, "diversity", rows, "code")
     assert found["correct"]["distinct_programs"] == 1 / 2
-    assert found["all"]["distinct_programs"] == 3 / 4
-    assert found["all"]["matched"]["4"]["distinct_programs"] == 3 / 4
+    assert found["all"]["distinct_programs"] == 2 / 3
+    assert found["all"]["matched"]["4"]["distinct_programs"] is None
+    assert found["all"]["unread"]["programs"] == 1
     assert found["all"]["distinct_equations"] is None
-    assert found["pairs"]["programs"] == {"right-right": [1, 0.0], "mixed": [4, 1.0], "wrong-wrong": [1, 1.0]}
+    assert found["pairs"]["programs"] == {"right-right": [1, 0.0], "mixed": [2, 1.0], "wrong-wrong": [0, None]}
     assert found["pairs"]["equations"] is None
 
 

@@ -131,9 +131,13 @@ class DistinctShares(TypedDict):
 
 
 class SuiteDiversity(DistinctShares):
-    """The diversity of all, the right or the wrong answers; `matched` by the number of answers m as text."""
+    """The diversity of all, the right or the wrong answers; `matched` by the number of answers m as text.
+
+    `unread`: "equations" and "programs" -> the share of answers that hold none that is read, and are left out of that measure.
+    """
 
     matched: dict[str, DistinctShares]
+    unread: dict[str, Statistic]
 
 
 class GroupDiversity(SuiteDiversity):

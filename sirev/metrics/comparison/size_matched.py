@@ -12,7 +12,7 @@ from sirev.metrics.comparison.change import Outcome
 from sirev.metrics.comparison.contents import MatchedProblems
 from sirev.metrics.comparison.inputs import RunMeasures
 from sirev.metrics.families import diversity, embedding
-from sirev.metrics.families.diversity import GROUPS, SIZES, distinct_right
+from sirev.metrics.families.diversity import FORM_OF, GROUPS, SIZES, distinct_right, too_few_read
 from sirev.metrics.families.measures import MeasureRow, Measures, column, sorted_levels
 from sirev.metrics.sheet import Sheet
 from sirev.metrics.study_verdict import FEWEST, MATCHED
@@ -105,4 +105,7 @@ def distinct_right_answers(
         why = "an answer is an option's letter alone"
     elif None in of_both:
         why = "no draws were given"
+    elif answers in FORM_OF and (unread := [too_few_read(rows, "correct", FORM_OF[answers]) for rows in of_both]) != ["", ""]:
+        why = next(filter(None, unread))
+        was, now = np.full(n, np.nan), np.full(n, np.nan)
     return was, now, why or f"no problem has such values for {MATCHED} right answers"

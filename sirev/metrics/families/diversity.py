@@ -7,6 +7,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sirev.metrics import distinct, pairwise_diversity
+from sirev.metrics.equations import equations
 from sirev.metrics.families.accuracy import NO_DRAWS
 from sirev.metrics.families.family import AnswerType, Compared, Draw, Family, Tree
 from sirev.metrics.families.measures import MeasureRow, column
@@ -31,6 +32,10 @@ GROUPS = {"all": "an", "correct": "a correct", "incorrect": "an incorrect"}
 """The sets of answers that diversity is measured over, with the article to say that there is none."""
 
 
+UNREAD_LIMIT = 0.2
+"""The share of a group's answers without a form that is read, above which nothing is said of the others' forms."""
+
+
 class Form(NamedTuple):
     """What answers of a kind say, apart from their words: two answers of the same form are one."""
 
@@ -40,18 +45,20 @@ class Form(NamedTuple):
     """What is said of the others."""
     text: Callable[[Draw], str]
     of: Callable[[str], Hashable]
-    """The form of such a text."""
+    """The form of such a text. An empty one is none: nothing was read, and that is like nothing."""
+    none: str
+    """What answers without a form have."""
 
 
 FORMS = {
-    "equations": Form("math", "the task is no mathematical one", lambda draw: draw.text, distinct.equations),
-    "programs": Form("code", "the answers are no programs", lambda draw: draw.program, normal_form),
+    "equations": Form("math", "the task is no mathematical one", lambda draw: draw.text, equations, "no equation"),
+    "programs": Form("code", "the answers are no programs", lambda draw: draw.program, normal_form, "no program"),
 }
-FORM_FIELDS = tuple(f"distinct_{name}" for name in FORMS)
-"""Where the measures have the share of different forms."""
+FORM_OF = {form.answers: name for name, form in FORMS.items()}
+"""Kind of answers -> the form that they have."""
 
 Forms = dict[str, list[Hashable] | None]
-"""Name in FORMS -> that of each answer, or None where the answers are of another kind."""
+"""Name in FORMS -> that of each answer, empty where none is read; None where the answers are of another kind."""
 
 
 def measure(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
@@ -59,8 +66,9 @@ def measure(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
 
     {"all" | "correct" | "incorrect": {"answers": R, "distinct_n": {n}, "distinct_equations", "distinct_programs" (of the first
     PAPER_DRAWS), "matched": {"total": R, m: {"distinct_n": {n}, "distinct_equations", "distinct_programs"} | null where R < m}
-    (of all)}, "pairs": {"equations", "programs", "texts": see `sirev.metrics.pairwise_diversity`}}. Equations are null
-    unless answers are mathematical, programs unless they are code.
+    (of all), "unread": {"equations", "programs"} (of all, answers without such a form, which are left out)}, "pairs":
+    {"equations", "programs", "texts": see `sirev.metrics.pairwise_diversity`}}. Equations are null unless answers are
+    mathematical, programs unless they are code.
     """
     import numpy as np
 
@@ -74,10 +82,10 @@ def measure(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
     correct = np.array(right, bool)
     groups = {"all": np.ones(len(draws), bool), "correct": correct, "incorrect": ~correct}
     grams = list(distinct.n_grams(texts))
-    compared = {**forms, "texts": texts}
+    pairs = {name: None if one is None else pairwise_diversity.of_forms(*_read(one, right)) for name, one in forms.items()}
     return {
         **{group: _unlikeness(grams, forms, chosen, chosen & first) for group, chosen in groups.items()},
-        "pairs": {name: None if one is None else pairwise_diversity.of_forms(one, right) for name, one in compared.items()},
+        "pairs": {**pairs, "texts": pairwise_diversity.of_forms(texts, right)},
     }
 
 
@@ -93,6 +101,9 @@ def _unlikeness(grams: Sequence[distinct.Grams], forms: Forms, chosen: Chosen, e
         },
         **{f"distinct_{name}": None if one is None else distinct.distinct_share(one) for name, one in early_forms.items()},
         "matched": _matched(grams, chosen_forms, chosen),
+        "unread": {
+            name: None if one is None else int(chosen.sum()) - len(chosen_forms[name] or ()) for name, one in forms.items()
+        },
     }
 
 
@@ -101,6 +112,7 @@ def _matched(grams: Sequence[distinct.Grams], forms: Forms, chosen: Chosen) -> d
     sizes = [m for m in SIZES if m <= answers]
     n_grams = [(distinct.histogram(one.held_by(chosen)), int(one.totals[chosen].sum())) for one in grams if sizes]
     whole = {name: None if one is None else distinct.histogram_of_forms(one) for name, one in forms.items()}
+    read = {name: len(one or ()) for name, one in forms.items()}
     values = {
         str(m): {
             "distinct_n": {
@@ -108,7 +120,7 @@ def _matched(grams: Sequence[distinct.Grams], forms: Forms, chosen: Chosen) -> d
                 for n, (holding, total) in zip(distinct.ORDERS, n_grams, strict=True)
             },
             **{
-                f"distinct_{name}": None if one is None else distinct.expected_distinct(one, answers, m, answers)
+                f"distinct_{name}": None if one is None else distinct.expected_distinct(one, read[name], m, read[name])
                 for name, one in whole.items()
             },
         }
@@ -118,12 +130,18 @@ def _matched(grams: Sequence[distinct.Grams], forms: Forms, chosen: Chosen) -> d
 
 
 def _only(forms: Forms, chosen: Chosen) -> Forms:
-    return {name: None if one is None else [*compress(one, chosen)] for name, one in forms.items()}
+    """The forms of the chosen answers, those that are read."""
+    return {name: None if one is None else [form for form in compress(one, chosen) if form] for name, one in forms.items()}
+
+
+def _read(forms: Sequence[Hashable], right: Sequence[bool]) -> tuple[list[Hashable], list[bool]]:
+    """The forms that are read, and whether each is of a right answer."""
+    return [form for form in forms if form], [*compress(right, map(bool, forms))]
 
 
 def _forms(texts: Sequence[str], form: Callable[[str], Hashable]) -> list[Hashable]:
-    """Each text's form; equal texts are looked at once."""
-    known = {text: form(text) for text in dict.fromkeys(texts)}
+    """Each text's form; equal texts are looked at once, and nothing has none."""
+    known = {text: form(text) if text.strip() else "" for text in dict.fromkeys(texts)}
     return [known[text] for text in texts]
 
 
@@ -138,19 +156,62 @@ def _of_group(compared: Compared, group: str) -> Tree:
     none = NO_DRAWS if rows is None else f"no problem has {GROUPS[group]} answer"
     if answers == "letters":
         none = "an answer is an option's letter alone"
-    tree = _shares(sheet, rows, answers, none, lambda row: row[group])
+    unread = {name: too_few_read(rows, group, name) for name in FORMS}
+    tree = _shares(sheet, rows, answers, none, unread, lambda row: row[group])
+    tree["unread"] = {name: _unread(sheet, rows, group, name, tree[f"distinct_{name}"].reason) for name in FORMS}
     tree["matched"] = {}
     for m in map(str, SIZES):
         mask, why = compared.eligible[m][group]
         having = [row if ok else None for row, ok in zip(rows, mask, strict=True)] if rows is not None else None
         tree["matched"][m] = _shares(
-            sheet, having, answers, none if rows is None else why, lambda row, m=m: row[group]["matched"][m] if row else None
+            sheet,
+            having,
+            answers,
+            none if rows is None else why,
+            unread,
+            lambda row, m=m: row[group]["matched"][m] if row else None,
         )
     return tree
 
 
-def _shares(sheet: Sheet, rows: Any, answers: str, none: str, of: Any) -> Tree:
-    """Distinct-N for each n and their mean, distinct equation lists and programs, from what `of` picks of a row."""
+def too_few_read(rows: Sequence[MeasureRow] | None, group: str, name: str) -> str:
+    """The reason where the forms of more than UNREAD_LIMIT of a group's answers are not read; "" where they are."""
+    unread, answers = _counts(rows, group, name)
+    if not answers or unread <= UNREAD_LIMIT * answers:
+        return ""
+    kind = "" if group == "all" else f"{group} "
+    return (
+        f"{100 * unread / answers:.0f} % of the {kind}answers hold {FORMS[name].none} that is read, more than {UNREAD_LIMIT:.0%}"
+    )
+
+
+def _counts(rows: Sequence[MeasureRow] | None, group: str, name: str) -> tuple[int, int]:
+    """How many answers of a group are without a form that is read, and of how many; 0 of 0 where nobody counted."""
+    counted = [(row[group]["unread"][name], row[group]["matched"]["total"]) for row in rows or () if "unread" in row[group]]
+    known = [(unread, answers) for unread, answers in counted if unread is not None]
+    return sum(unread for unread, _ in known), sum(answers for _, answers in known)
+
+
+def _unread(sheet: Sheet, rows: Sequence[MeasureRow] | None, group: str, name: str, none: str) -> SheetCell:
+    """The share of a group's answers whose forms are not read, over all problems together."""
+
+    def count(row: MeasureRow) -> float | None:
+        found: float | None = row[group].get("unread", {}).get(name)
+        return found
+
+    def of(row: MeasureRow) -> float | None:
+        return None if count(row) is None else float(row[group]["matched"]["total"])
+
+    why = "not counted" if rows and not any("unread" in row[group] for row in rows) else none
+    cells = [sheet.mean(column(rows, pick, sheet.n), why, binomial=False) for pick in (count, of)]
+    return sheet.derived(lambda unread, answers: unread / answers, cells, why)
+
+
+def _shares(sheet: Sheet, rows: Any, answers: str, none: str, unread: Mapping[str, str], of: Any) -> Tree:
+    """Distinct-N for each n and their mean, distinct equation lists and programs, from what `of` picks of a row.
+
+    `unread`: of a form, the reason why too few of it are read, or "".
+    """
     by_n = {
         str(n): sheet.mean(
             column(rows, lambda row, n=n: (of(row) or {"distinct_n": {}})["distinct_n"].get(str(n)), sheet.n),  # type: ignore[misc]
@@ -162,10 +223,11 @@ def _shares(sheet: Sheet, rows: Any, answers: str, none: str, of: Any) -> Tree:
     tree: Tree = {
         "distinct_n": {**by_n, "mean": sheet.derived(lambda *means: sum(means) / len(means), list(by_n.values()), none)}
     }
-    for name, form in zip(FORM_FIELDS, FORMS.values(), strict=True):
-        tree[name] = sheet.mean(
-            column(rows, lambda row, name=name: (of(row) or {}).get(name), sheet.n),  # type: ignore[misc]
-            none if answers in (form.answers, "letters") else form.otherwise,
+    for name, form in FORMS.items():
+        why = unread[name]
+        tree[f"distinct_{name}"] = sheet.mean(
+            column(None if why else rows, lambda row, name=name: (of(row) or {}).get(f"distinct_{name}"), sheet.n),  # type: ignore[misc]
+            why or (none if answers in (form.answers, "letters") else form.otherwise),
             binomial=False,
         )
     return tree
@@ -189,10 +251,11 @@ def splits(compared: Compared, family: Family, names: Sequence[str]) -> Tree:
 def _split(sheet: Sheet, first: Sequence[MeasureRow], later: Sequence[MeasureRow], name: str) -> Tree:
     split = pairwise_diversity.split
     changes = [split(one["pairs"][name], other["pairs"][name]) for one, other in zip(first, later, strict=True)]
+    why = next(filter(None, (too_few_read(rows, "all", name) for rows in (first, later))), "") if name in FORMS else ""
 
     def cell(pick: Callable[[Split], float]) -> SheetCell:
-        values = column(changes, lambda one: None if one is None else pick(one), sheet.n)
-        return sheet.mean(values, "no problem has two answers at both", binomial=False)
+        values = column(None if why else changes, lambda one: None if one is None else pick(one), sheet.n)
+        return sheet.mean(values, why or "no problem has two answers at both", binomial=False)
 
     return {
         "change": cell(lambda one: one["change"]),
@@ -209,7 +272,7 @@ def distinct_right(row: Mapping[str, Any], answers: str, m: int) -> float | None
     if answers == "text":
         grams = list(matched["distinct_n"].values())
         return None if None in grams else float(sum(grams) / len(grams))
-    return matched["distinct_programs" if answers == "code" else "distinct_equations"]  # type: ignore[no-any-return]
+    return matched[f"distinct_{FORM_OF[answers]}"]  # type: ignore[no-any-return]
 
 
 FAMILY = Family("diversity", statistics, measure, version=3, costly=True)

@@ -1,5 +1,5 @@
 // What is alike and what is new in answers: their equations, or for code the lines that M_1's greedy answer lacks.
-// The pattern of sirev.metrics.distinct.equations; the look-behind finds the same and keeps long runs of digits linear.
+// Equations of plain numbers, as in sirev.metrics.equations; the look-behind keeps long runs of digits linear.
 const EQUATION = /(?<!\d)\d+(?:\.\d+)?(?:\s*[-+*/]\s*\d+(?:\.\d+)?)+\s*=\s*-?\d+(?:\.\d+)?/g;
 // A chain of sums that never reaches its "=" costs its length squared; no answer worth reading is longer than this.
 const HIGHLIGHTED = 20000;

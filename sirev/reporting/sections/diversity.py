@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sirev.metrics.distinct import ORDERS
 from sirev.metrics.families import VARIETIES
-from sirev.metrics.families.diversity import FORMS, GROUPS, PAPER_DRAWS
+from sirev.metrics.families.diversity import FORMS, GROUPS, PAPER_DRAWS, UNREAD_LIMIT
 from sirev.metrics.families.shown import Variety
 from sirev.metrics.pairwise_diversity import PAIR_KINDS
 from sirev.metrics.study_verdict import MATCHED
@@ -52,6 +52,7 @@ def _as_in_the_paper(studies: list[Study]) -> TextTable:
             table.rows.append([*named(run, iteration["t"]), group, *values, *others, str(found["distinct_n"]["1"]["n"])])
             absent += reasons(found["distinct_n"].values())
     table.notes += [f"none: {reason}" for reason in dict.fromkeys(absent)]
+    table.notes += _unread(studies)
     table.notes.append(
         "D-n: distinct n-grams of all n-grams in one problem's answers; equations, programs: distinct ones per answer."
     )
@@ -59,6 +60,25 @@ def _as_in_the_paper(studies: list[Study]) -> TextTable:
         "SBERT: 1 − mean cosine of two answers. Distinct measures drop mechanically as the number of answers grows."
     )
     return table
+
+
+def _unread(studies: list[Study]) -> list[str]:
+    """What is said of answers without an equation or a program: how many are left out, and where too few are left."""
+    notes = []
+    for name in FORMS:
+        shares, whys = [0.0], []
+        for _, iteration in iteration_rows(runs_of(studies)):
+            for group in iteration["diversity"].values():
+                share = group["unread"][name]["value"] or 0.0
+                shares.append(share)
+                if share > UNREAD_LIMIT:
+                    whys += reasons([group[f"distinct_{name}"]])  # type: ignore[literal-required]
+        notes += [f"{name}: not measured: {why}" for why in dict.fromkeys(whys)]
+        if largest := max(shares):
+            notes.append(
+                f"{name}: answers without any that is read are left out, at most {100 * largest:.1f} % of a row's answers."
+            )
+    return notes
 
 
 def _matched(studies: list[Study]) -> TextTable:

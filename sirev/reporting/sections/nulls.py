@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sirev.metrics.comparison.nulls import GOLD, RESAMPLE, RETRAIN
-from sirev.reporting.sections.overview import form_of
+from sirev.reporting.sections.overview import form_measured
 from sirev.reporting.sections.run_rows import ModelData, RunData, Study, in_words, labels, measured
 from sirev.reporting.tables import ABSENT, TextTable, between, percent, points
 
@@ -58,11 +58,12 @@ def _row(run: RunData, iteration: ModelData) -> list[str]:
     differences = [changes[name]["difference"] for name in ("pass_at_1", "pass_at_n")]
     first = run["iterations"][0]["diversity"]["all"]
     later = iteration["diversity"]["all"]
+    form = form_measured(run["iterations"][0], iteration)
     return [
         *labels(run),
         str(iteration["t"]),
         *(ABSENT if size is None else str(size) for size in sizes),
         *(f"{points(one)} {between(one)}" for one in differences),
         f"{percent(first['distinct_n']['mean'])} → {percent(later['distinct_n']['mean'])}",
-        f"{percent(form_of(first))} → {percent(form_of(later))}",
+        f"{percent(form(first))} → {percent(form(later))}",
     ]

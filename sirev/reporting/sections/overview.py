@@ -45,7 +45,7 @@ def overview(studies: list[Study]) -> TextTable:
                 *(ABSENT if size is None else str(size) for size in sizes),
                 " / ".join(percent(curve[n]) for n in small) or ABSENT,
                 _change(first, last, lambda d: d["distinct_n"]["mean"]),
-                _change(first, last, form_of),
+                _change(first, last, form_measured(first, last)),
                 ", ".join(ood) or ABSENT,
             ]
         )
@@ -61,10 +61,12 @@ def overview(studies: list[Study]) -> TextTable:
     return table
 
 
-def form_of(group: GroupDiversity) -> Statistic:
-    """The diversity of what answers say: of equation lists, else of programs, else of sentence embeddings."""
-    found = [at(group, variety.path) for variety in VARIETIES[1:]]
-    return next((one for one in found if one["value"] is not None), found[0])
+def form_measured(first: ModelData, last: ModelData) -> Callable[[GroupDiversity], Statistic]:
+    """Picks the diversity of what answers say, one that both models have: equation lists, else programs, else embeddings."""
+    groups = [iteration["diversity"]["all"] for iteration in (first, last)]
+    both = [one for one in VARIETIES[1:] if all(at(group, one.path)["value"] is not None for group in groups)]
+    path = (both or VARIETIES[1:])[0].path
+    return lambda group: at(group, path)
 
 
 def _change(first: ModelData, last: ModelData, pick: Callable[[GroupDiversity], Statistic]) -> str:

@@ -53,8 +53,11 @@ def draws(n: int, right: Mapping[str, int], levels: Mapping[str, str] | None = N
     ]
 
 
-def diversity(n: int, right: Mapping[str, int], distinct: float) -> list[dict[str, Any]]:
-    """Every measure of every group is `distinct` where it has answers; every two answers differ with this chance."""
+def diversity(n: int, right: Mapping[str, int], distinct: float, unread: float = 0.0) -> list[dict[str, Any]]:
+    """Every measure of every group is `distinct` where it has answers; every two answers differ with this chance.
+
+    `unread`: the share of answers without an equation.
+    """
     found = []
     for x, c in right.items():
         sizes = {"all": n, "correct": c, "incorrect": n - c}
@@ -64,6 +67,7 @@ def diversity(n: int, right: Mapping[str, int], distinct: float) -> list[dict[st
                 "distinct_n": {str(k): distinct if size else None for k in range(1, 6)},
                 "distinct_equations": distinct if size else None,
                 "distinct_programs": None,
+                "unread": {"equations": round(unread * size), "programs": None},
                 "matched": {
                     "total": size,
                     **{
@@ -94,6 +98,7 @@ def study(
     later: float = 0.0,
     ood: float = 0.0,
     distinct: tuple[float, float] = (0.6, 0.6),
+    unread: tuple[float, float] = (0.0, 0.0),
     methods: Sequence[str] = ("sft",),
     seeds: Sequence[int] = (0,),
 ) -> list[RunMeasures]:
@@ -101,19 +106,19 @@ def study(
     ids = [f"p{i:04d}" for i in range(problems)]
     chance = rng.beta(2, 2, problems)
 
-    def model(shift: float, suite: float, unlike: float) -> Measures:
+    def model(shift: float, suite: float, unlike: float, unread: float) -> Measures:
         chances = np.clip(chance + shift, 0, 1)
         right = dict(zip(ids, rng.binomial(n, chances).tolist(), strict=True))
         return Measures(
             greedy=greedy(dict(zip(ids, rng.binomial(1, chances).tolist(), strict=True))),
             draws=draws(n, right),
             train=draws(n, right),
-            families={"diversity": diversity(n, right, unlike)},
+            families={"diversity": diversity(n, right, unlike, unread)},
             ood={"suite": greedy(dict(zip(ids, rng.binomial(1, np.clip(chance + suite, 0, 1)).tolist(), strict=True)))},
         )
 
     found = []
     for seed in seeds:
-        first = model(0.0, 0.0, distinct[0])
-        found += [RunMeasures(method, seed, {1: first, 2: model(later, ood, distinct[1])}) for method in methods]
+        first = model(0.0, 0.0, distinct[0], unread[0])
+        found += [RunMeasures(method, seed, {1: first, 2: model(later, ood, distinct[1], unread[1])}) for method in methods]
     return found

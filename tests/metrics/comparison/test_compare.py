@@ -280,3 +280,34 @@ def test_no_interval_has_no_width_where_little_was_seen() -> None:
     lone = {t: Measures(None, draws(4, {"a": 2})) for t in (1, 2)}
     found = iteration(compare([RunMeasures("samples", 0, lone)], "text", None, QUICK), 1)["pass_at_n"]["2"]
     assert (found["low"], found["high"]) == (None, None)
+
+
+@pytest.mark.parametrize(("unread", "is_measured"), [((0.1, 0.15), True), ((0.1, 0.5), False), ((0.5, 0.1), False)])
+def test_where_too_few_equations_are_read_their_diversity_is_not_measured(unread: tuple[float, float], is_measured: bool) -> None:
+    runs = study(np.random.default_rng(3), 120, distinct=(0.7, 0.3), unread=unread)
+    found = compare(runs, "math", None, QUICK)
+    last = iteration(found, 2)
+    correct = last["diversity"]["correct"]
+    assert correct["unread"]["equations"]["value"] == pytest.approx(unread[1], abs=0.03)
+    assert (correct["distinct_equations"]["value"] is not None) == (unread[1] <= 0.2)
+    assert (correct["matched"]["8"]["distinct_equations"]["value"] is not None) == (unread[1] <= 0.2)
+    assert correct["distinct_n"]["mean"]["value"] is not None
+    variety = found["verdicts"][0]["outcomes"]["distinct"]
+    assert (variety["is"] == "not measured") != is_measured
+    assert (last["split"]["equations"]["change"]["value"] is not None) == is_measured
+    assert (last["split"]["texts"]["change"]["value"]) is not None
+    if not is_measured:
+        assert "of the correct answers hold no equation" in variety["difference"]["reason"]
+        assert "the variety of right answers was not measured (" in found["verdicts"][0]["reason"]
+
+
+def test_measures_from_before_the_unread_were_counted_are_taken_as_they_are() -> None:
+    runs = study(np.random.default_rng(3), 120)
+    for run in runs:
+        for model in run.models.values():
+            for row in model.families["diversity"]:
+                for group in ("all", "correct", "incorrect"):
+                    del row[group]["unread"]
+    found = iteration(compare(runs, "math", None, QUICK), 2)["diversity"]["correct"]
+    assert found["distinct_equations"]["value"] is not None
+    assert found["unread"]["equations"] == {"value": None, "low": None, "high": None, "n": 0, "reason": "not counted"}

@@ -69,7 +69,7 @@ def test_families_that_share_a_field_are_joined_in_it() -> None:
         "iterations"
     ][0]
     assert group["diversity"]["correct"].keys() == {
-        *("distinct_n", "distinct_equations", "distinct_programs", "sentence_bert", "matched")
+        *("distinct_n", "distinct_equations", "distinct_programs", "sentence_bert", "matched", "unread")
     }
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from sirev.errors import BadInput
 from sirev.grading.final_number import grade_final_number
-from sirev.metrics.distinct import equations
+from sirev.metrics.equations import equations
 from sirev.tasks.core import arithmetic
 
 STORIES = [arithmetic.draw_story(random.Random(i), 1 + i % 6) for i in range(300)]
