@@ -216,7 +216,7 @@ def report(
     else:
         chosen, published = _of_the_paper(opened, list(recipes), wanted, named)
     of_paper = tuple(method for method in METHODS if not wanted or method in wanted or "all" in wanted)
-    if not named and not any(map(_finished, chosen)):  # others of these recipes may be, such as an earlier seed
+    if chosen and not named and not any(map(_finished, chosen)):  # others of these recipes may be, such as an earlier seed
         chosen += [run for run in _chosen(opened, [*dict.fromkeys(run.recipe for run in chosen)], wanted, []) if _finished(run)]
     finished = [run for run in chosen if _finished(run)]
     notes = tuple(f"{run.id} is not finished and left out; `sirev iterate` continues it" for run in chosen if run not in finished)
@@ -227,7 +227,10 @@ def report(
         raise BadInput(f"none of these runs is finished; continue with: {again.command} ({again.note})")
     groups = studies_of(opened, finished)
     selection = Selection(groups, _labels_of(groups)) if named else newest_settings(opened, groups)
-    studies, missing = gather(opened, selection, {run.id for run in finished}, watch)
+    shown = {run.id for run in finished}
+    if not named:  # claims are of all seeds of a method, whichever were run last
+        shown |= {run.id for group in groups for run in group if run.method in {one.method for one in finished}}
+    studies, missing = gather(opened, selection, shown, watch)
     if section in ("training", ALL):
         missing += add_training(opened, studies)
     place = store_option(opened).strip()

@@ -222,6 +222,14 @@ def test_an_unfinished_run_is_left_out_and_said(smoke: Study, smoke_copy: Path) 
     assert told.notes == (f"{run.id} is not finished and left out; `sirev iterate` continues it",)
 
 
+def test_all_seeds_of_the_methods_that_were_run_last_are_shown(smoke_copy: Path) -> None:
+    sirev.iterate("tiny_smoke", methods=["dpo"], seeds=[1], store=smoke_copy)
+    told = sirev.report(store=smoke_copy)
+    assert {(r["method"], r["seed"]) for r in told.runs} == {("dpo", 0), ("dpo", 1)}
+    (claim,) = told.studies[0]["methods"]
+    assert claim["seeds"] == [0, 1]
+
+
 def test_while_other_seeds_go_on_the_finished_ones_are_shown(smoke: Study, smoke_copy: Path) -> None:
     store = sirev.Store(smoke_copy)
     run = store.runs.get(smoke.of("sft").id)
