@@ -80,8 +80,11 @@ def _of_study(study: Study, width: int) -> list[HeadlineLine]:
     for run, judgement in judgements(study):
         lines += [[], *_block(study, run, judgement, width)]
     notes = claims_in_words([study])
-    if any(verdict["null"] == NO_NULL and not measured(run) for run, verdict in found):
-        notes.append("No null run: what training again would change is not known.")
+    without = {run["seed"] for run, verdict in found if verdict["null"] == NO_NULL and not measured(run)}
+    if without:
+        some = without < {run["seed"] for run, _ in found}
+        of = f" of seed{'s' if len(without) > 1 else ''} {', '.join(map(str, sorted(without)))}" if some else ""
+        notes.append(f"No null run{of}: what training again would change is not known.")
     return [*lines, *([[], *_paragraphs([" ".join(notes)])] if notes else [])]
 
 

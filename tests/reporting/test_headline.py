@@ -158,6 +158,13 @@ def test_a_page_is_offered_for_one_study_and_for_several() -> None:
     assert "sirev report html -o report.html" in as_text(headline([made, made]))
 
 
+def test_the_seeds_without_a_null_run_are_named() -> None:
+    made = shown(study(np.random.default_rng(1), 60, seeds=(0, 1, 2)))
+    assert "No null run: what" in words(made)
+    made["verdicts"][0]["null"] = "retrain"
+    assert "No null run of seeds 1, 2: what training again would change is not known." in words(made)
+
+
 def test_null_runs_alone_are_named_as_such() -> None:
     made = shown(study(np.random.default_rng(1), 60))
     made |= {"verdicts": [], "methods": [], "runs": [{**run, "null": True, "label": "null-retrain"} for run in made["runs"]]}

@@ -56,7 +56,7 @@ def summary(studies: list[Study]) -> TextTable:
     if not table.rows:
         table.notes += dict.fromkeys(map(no_verdict, studies))
     if any(verdict["null"] == NO_NULL for _, verdict in iterated):
-        table.notes.append("No null run: we don't know how much retraining or resampling alone would change.")
+        table.notes.append("No null run: what training or sampling again would change is not known.")
     table.notes += caveats(studies)
     return table
 
