@@ -9,8 +9,8 @@ LISTED = 8
 
 
 def count_text(count: int, what: str) -> str:
-    """How many, with the word for one or several: 1 run, 3 runs."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
+    """How many, with the word for one or several: 1 run, 3,000 runs."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def listed(items: Sequence[str], most: int = LISTED, between: str = ", ") -> str:

@@ -11,6 +11,7 @@ import typer
 from sirev.cli.lines import print_lines
 from sirev.cli.options import StoreOption, UnsafeOption
 from sirev.errors import BadInput
+from sirev.listing import count_text
 
 if TYPE_CHECKING:
     from sirev.api.measure import StepRead
@@ -155,7 +156,8 @@ def what_was_read(read: Sequence[StepRead], named: Mapping[str, str]) -> list[st
         each = str(one.most) if one.fewest == one.most else f"{one.fewest} to {one.most}"
         taken = "greedy answer" if one.taken == "greedy" else "draw"
         taken += "" if one.most == 1 else "s"
-        lines.append(f"  {one.step}: {file_names(one.files)}, {one.problems:,} problem{"" if one.problems == 1 else "s"}, {each} {taken} per problem")
+        problems = count_text(one.problems, "problem")
+        lines.append(f"  {one.step}: {file_names(one.files)}, {problems}, {each} {taken} per problem")
         used = [named.get(what, at) for what, at in one.fields.items()]
         said = [name if name == what else f"{what} from {name}" for what, name in zip(one.fields, used, strict=True)]
         fields.setdefault(", ".join(said), []).append(one.step)

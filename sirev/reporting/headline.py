@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from sirev.listing import count_text
 from sirev.metrics.study_verdict import SEEDS
 from sirev.quoting import as_typed
 from sirev.reporting.observed import (
@@ -102,7 +103,7 @@ def _title(study: Study) -> HeadlineLine:
     runs = runs_of([study]) or study["runs"]
     last = max(runs, key=lambda run: len(run["iterations"]))
     ends = [model_name(last, last["iterations"][i]["t"]) for i in (0, -1)]
-    words = [f"{study['problems']:,} test problem{'' if study['problems'] == 1 else 's'}", ends[0] if is_one_model(last) else f"{ends[0]} → {ends[1]}"]
+    words = [count_text(study["problems"], "test problem"), ends[0] if is_one_model(last) else f"{ends[0]} → {ends[1]}"]
     if not measured(last):
         seeds = list(dict.fromkeys(str(run["seed"]) for run in runs))
         words.append(f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}")
