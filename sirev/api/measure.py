@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -146,7 +147,8 @@ def measure(
     _require_mapping("fields", fields, '{"text": "response"}')
     found: Found | None = None
     if task is None and grader is None:
-        found = how_to_judge(steps, fields, reader)
+        with contextlib.suppress(MemoryError):  # the step that reads the file ends by it too, and is named
+            found = how_to_judge(steps, fields, reader)
         task, grader = (found.task, found.grader) if found else (None, None)
     wishes = judging(k, {"margin": margin, "diversity_margin": diversity_margin, "new_margin": new_margin}, embedding)
     settings, asked = _request(

@@ -254,7 +254,7 @@ def test_what_came_from_another_store_is_said(smoke: Study, smoke_copy: Path) ->
 def test_a_step_a_stage_or_a_t_can_be_asked_for(smoke: Study, which: str, steps: int) -> None:
     found = asked(smoke.store, methods=["sft"], which=which)
     assert len({one.step for one in found.steps}) == steps
-    assert sum(found.total.values()) == 68
+    assert sum(found.total.values()) == 70
 
 
 def test_an_unknown_name_is_one_clear_line(smoke: Study) -> None:

@@ -14,6 +14,7 @@ import pytest
 import sirev
 from sirev.api.request import Request
 from sirev.errors import BadInput
+from sirev.grading.graders import GRADERS
 from sirev.parameters import keyed_parameters
 from sirev.stages import STAGES
 from sirev.store.artifacts import MANIFEST_FORMAT, Artifact
@@ -150,9 +151,13 @@ def test_the_comparison_of_the_golden_run_holds_the_numbers_of_its_report(golden
 
 
 def outgrown(records: Iterable[Record]) -> set[str]:
-    """Stages whose version has moved on since: their results are computed anew by intent."""
-    versions = {(record.action["stage"], record.action["version"]) for record in records}
-    return {name for name, version in versions if name in STAGES and STAGES[name].version != version}
+    """Stages whose version, or whose grader's, has moved on since: their results are computed anew by intent."""
+    actions = [record.action for record in records]
+    versions = {(action["stage"], action["version"]) for action in actions}
+    grades = [action["parameters"] for action in actions if action["stage"] == "grade"]
+    graders = [(one.get("grader", "final_number"), one.get("grader_version", 1)) for one in grades]
+    moved = {"grade"} if any(GRADERS[grader].version != version for grader, version in graders) else set[str]()
+    return moved | {name for name, version in versions if name in STAGES and STAGES[name].version != version}
 
 
 @pytest.fixture

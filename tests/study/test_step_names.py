@@ -96,6 +96,7 @@ NO_STEPS = {
     "store/provenance.py": "a line of /proc/cpuinfo",
     "store/runs.py": "a step as it is shown, t first, and RUN:t:STEP",
     "tasks/external/completions.py": "verdicts of other tools",
+    "tasks/external/lighteval.py": "a metric as METRIC:OPTIONS",
     "tasks/core/python.py": "FILE:CLASS",
     "tasks/splits.py": "a split",
 }
