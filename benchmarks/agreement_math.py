@@ -59,7 +59,7 @@ def sets(folder: Path) -> dict[str, list[Labelled]]:
 
 
 def close(predicted: str, gold: Any) -> bool:
-    """Numeric closeness to 0.001, which is what that set's own report counts."""
+    """Numeric closeness to 0.001, which is what ToRA's own report counts."""
     try:
         return abs(float(str(predicted).replace(",", "")) - float(str(gold).replace(",", ""))) < 1e-3
     except ValueError:

@@ -9,13 +9,13 @@ a set has no labels, its own answers are right, and for options the next letter 
 
 from __future__ import annotations
 
-import gzip
 import json
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+from agreement_math import close, rows
 
 from sirev.grading.dispatch import grade_all
 from sirev.grading.graders import Settings
@@ -84,21 +84,6 @@ def sets(folder: Path) -> Iterator[tuple[str, str, list[Labelled], Settings]]:
         for row in rows(folder / "mbpp_full.jsonl")
     ]
     yield "MBPP's own solutions", "mbpp", own, Settings(long.seconds, sandbox="C")
-
-
-def close(predicted: str, gold: str) -> bool:
-    """Numeric closeness to 0.001, which is what ToRA's own report counts."""
-    try:
-        return abs(float(predicted.replace(",", "")) - float(gold.replace(",", ""))) < 1e-3
-    except ValueError:
-        return False
-
-
-def rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a JSONL file, compressed or not."""
-    content = path.read_bytes()
-    for line in (gzip.decompress(content) if path.suffix == ".gz" else content).splitlines():
-        yield json.loads(line)
 
 
 if __name__ == "__main__":
