@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sirev.listing import listed
-from sirev.metrics.comparison.contents import Claim, JudgedChange, NewOrSelected, Observed, StudyVerdict
 from sirev.metrics.comparison.observations import FELL, NEW, ROSE, SELECTED
+from sirev.metrics.comparison.verdict_contents import Claim, JudgedChange, NewOrSelected, Observed, StudyVerdict
 from sirev.metrics.statistic import Statistic
 from sirev.metrics.study_verdict import (
     DOWN,

@@ -30,9 +30,10 @@ from scipy.stats import norm
 from sirev.margins import MARGIN, near_ceiling
 from sirev.metrics.comparison.change import Outcome
 from sirev.metrics.comparison.claims import claims
-from sirev.metrics.comparison.contents import Change, JudgedChange, Reach, StudyVerdict
+from sirev.metrics.comparison.contents import Reach
 from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
 from sirev.metrics.comparison.one_run import Judged
+from sirev.metrics.comparison.verdict_contents import Change, JudgedChange, StudyVerdict
 from sirev.metrics.comparison.verdicts import corrected
 from sirev.metrics.families.measures import Measures
 from sirev.metrics.paired_tests import change_interval, mcnemar, sign_test, widening

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sirev.metrics.comparison.contents import Change, Crossing, NewSkill, Reach
+from sirev.metrics.comparison.contents import Crossing, NewSkill, Reach
 from sirev.metrics.comparison.inputs import ComparisonSettings
+from sirev.metrics.comparison.verdict_contents import Change
 from sirev.metrics.crossing import crossing
 from sirev.metrics.families.accuracy import NO_DRAWS, NO_GREEDY, pass_curve
 from sirev.metrics.families.family import Tree

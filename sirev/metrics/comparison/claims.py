@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from sirev.metrics.comparison.change import Outcome, judged, reach_of, reach_signs
-from sirev.metrics.comparison.contents import Change, Claim, JudgedChange, MeanChange, Reach, StudyVerdict
+from sirev.metrics.comparison.contents import Reach
 from sirev.metrics.comparison.inputs import ComparisonSettings
 from sirev.metrics.comparison.nulls import RETRAIN
 from sirev.metrics.comparison.observations import counted, observations, over_seeds
 from sirev.metrics.comparison.one_run import Judged
+from sirev.metrics.comparison.verdict_contents import Change, Claim, JudgedChange, MeanChange, StudyVerdict
 from sirev.metrics.comparison.verdicts import FIRST_JUDGED, corrected, counts
 from sirev.metrics.families.measures import Measures
 from sirev.metrics.intervals import t_interval, t_test

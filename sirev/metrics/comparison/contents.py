@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict, final
+from typing import Literal, NotRequired, TypedDict
 
+from sirev.metrics.comparison.verdict_contents import Change, Claim, StudyVerdict
 from sirev.metrics.statistic import Statistic
 
 ByN = dict[str, Statistic]
@@ -216,21 +217,6 @@ class Process(TypedDict):
     pass_at_n: ByN
 
 
-class Change(TypedDict):
-    """The change of an outcome against M_1; `within` are the bounds of its 90 % interval.
-
-    `widening`: how much wider the interval is against a margin that is a share of what M_1 leaves unsolved, itself an estimate.
-    """
-
-    difference: Statistic
-    within: list[float] | None
-    p: float | None
-    test: str | None
-    smallest: float | None
-    base: float | None
-    widening: float | None
-
-
 class VotingBaseline(TypedDict):
     """What M_1's vote of N draws gives without training: maj@N (arXiv 2203.11171), and its share of the gain in pass@1.
 
@@ -335,123 +321,6 @@ class ComparedRun(RunHead):
     """A run, a method's or a null run, model by model."""
 
     iterations: list[Iteration]
-
-
-_Result = TypedDict("_Result", {"is": str})  # a word that no class can have for a field
-
-
-class JudgedChange(Change, _Result):
-    """An outcome of a verdict: "up", "held", "down", "open" or "not measured".
-
-    `bound` is the lower one-sided 95 % bound, which decides "held": a loss beyond it is excluded. `margin` is in the same units.
-    `shrank`: adjusted p of the exact sign test on reach, of pass@N where M_T reaches fewer problems.
-    """
-
-    holm: float | None
-    margin: float
-    bound: float | None
-    shrank: float | None
-
-
-class Noise(TypedDict):
-    """How many problems M_1 gained and lost when it was trained again."""
-
-    gained: list[int | None]
-    lost: list[int | None]
-
-
-class NewOrSelected(_Result):
-    """Observation 1, whether M_T's new solutions are new: "NEW", "SELECTED", "OPEN" or "not measured".
-
-    At one N: M_1's pass@N on IS(T), what its own luck would give (`reroll`), and `shortfall`, luck's minus IS(T)'s; SELECTED
-    needs `bound`, the upper one-sided 95 % bound of the shortfall, below `margin`. `solved`: M_1's pass@N on IS(T) at the largest
-    N.
-    """
-
-    N: int | None
-    largest: int | None
-    size: int | None
-    solved: Statistic
-    m1_pass_at_n: Statistic
-    reroll: Statistic
-    shortfall: Statistic
-    bound: float | None
-    margin: float
-    p: float | None
-    holm: float | None
-    reason: str | None
-
-
-class Observed(_Result):
-    """Observation 2 or 3, or reach on the test problems: "FELL", "HELD", "ROSE", "OPEN" or "not measured".
-
-    `decided` names the outcomes that decided, each a key of the verdict's `outcomes`; `open` those that stay open.
-    """
-
-    decided: list[str]
-    open: list[str]
-    reason: str | None
-
-
-class Observations(TypedDict):
-    """The paper's three observations of M_T, and reach on the problems of the test."""
-
-    new_or_selected: NewOrSelected
-    variety: Observed
-    other_problems: Observed
-    reach: Observed
-
-
-@final
-class StudyVerdict(TypedDict):
-    """The verdict on M_T of one run.
-
-    `possible`: the words that the data allow, of "progress", "reversal", "regress", "no change"; `verdict`: the only one, several
-    joined by " or ", or "inconclusive" where all four are possible. `observed`: how many of the paper's three observations hold
-    (selected, variety fell, other problems fell), of `observable` that were measured.
-    """
-
-    method: str
-    seed: int
-    t: int
-    verdict: str
-    possible: list[str]
-    narrower: bool
-    reason: str
-    outcomes: dict[str, JudgedChange]
-    observations: Observations
-    observed: int
-    observable: int
-    null: str
-    noise: Noise | None
-
-
-class MeanChange(JudgedChange):
-    """The per-problem differences averaged over seeds, judged; `seeds`: the t interval over seeds.
-
-    `within` and `bound` are of the hull of the 90 % intervals over problems and over seeds.
-
-    `noise`: the largest change of M_1 trained again, where a null run tells; "up" and "down" lie beyond it.
-    """
-
-    seeds: Statistic
-    noise: float | None
-
-
-@final
-class Claim(TypedDict):
-    """What is claimed of a method over its seeds, from changes pooled over them."""
-
-    method: str
-    seeds: list[int]
-    verdicts: list[str]
-    claim: str | None
-    possible: list[str]
-    observations: Observations
-    observed: int
-    observable: int
-    reason: str
-    mean: dict[str, MeanChange]
 
 
 class Judging(TypedDict):

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sirev.metrics.comparison.contents import (
-    ImprovementSet,
-    JudgedChange,
-    NewOrSelected,
-    Observations,
-    Observed,
-)
+from sirev.metrics.comparison.contents import ImprovementSet
+from sirev.metrics.comparison.verdict_contents import JudgedChange, NewOrSelected, Observations, Observed
 from sirev.metrics.statistic import Statistic, absent
 from sirev.metrics.study_verdict import DOWN, HELD, LEVEL, NOT_MEASURED, OPEN, UP, is_of_suite
 

@@ -18,7 +18,6 @@ from sirev.metrics.comparison.change import (
     where_they_cross,
 )
 from sirev.metrics.comparison.contents import (
-    Change,
     ComparedRun,
     Composition,
     Coverage,
@@ -33,6 +32,7 @@ from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
 from sirev.metrics.comparison.other_problems import NO_TRAIN, coverage_statistic, suite
 from sirev.metrics.comparison.size_matched import Eligible, distinct_right_answers, matched_problems, other_varieties
 from sirev.metrics.comparison.support import support
+from sirev.metrics.comparison.verdict_contents import Change
 from sirev.metrics.families import FAMILIES, diversity
 from sirev.metrics.families.accuracy import NO_DRAWS, pass_curve
 from sirev.metrics.families.family import Compared, Tree

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sirev.margins import LEAST_MARGIN, near_ceiling
-from sirev.metrics.comparison.contents import Change, ComparedRun, JudgedChange, Noise, Reach, StudyVerdict
+from sirev.metrics.comparison.contents import ComparedRun, Reach
 from sirev.metrics.comparison.inputs import ComparisonSettings
 from sirev.metrics.comparison.nulls import NULL, RETRAIN, nulls_of
 from sirev.metrics.comparison.observations import counted, observations
 from sirev.metrics.comparison.one_run import Judged
+from sirev.metrics.comparison.verdict_contents import Change, JudgedChange, Noise, StudyVerdict
 from sirev.metrics.paired_tests import holm
 from sirev.metrics.study_verdict import DOWN, classify, in_one_word, is_of_suite, possible, reason
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sirev.metrics.comparison.contents import JudgedChange
+from sirev.metrics.comparison.verdict_contents import JudgedChange
 
 BAR_WIDTH, HEIGHT, INSET = 240, 20, 7
 _LEAST = 2.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from sirev.metrics.comparison.contents import Claim, JudgedChange, Noise, StudyVerdict
+from sirev.metrics.comparison.verdict_contents import Claim, JudgedChange, Noise, StudyVerdict
 from sirev.metrics.statistic import Statistic
 from sirev.metrics.study_verdict import OPEN
 from sirev.reporting.observed import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from sirev.metrics.comparison.contents import Claim, JudgedChange, StudyVerdict
+from sirev.metrics.comparison.verdict_contents import Claim, JudgedChange, StudyVerdict
 from sirev.metrics.statistic import Statistic
 from sirev.metrics.study_verdict import HELD, LEVEL, NOT_MEASURED, OPEN, SEEDS, UP, deciding, is_of_suite
 from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
