@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 import sirev
+from sirev.margins import MARGIN
 
-FEWER = ["task.test=120", "evaluation.ood.longer=null", "evaluation.ood.inverse.problems=100"]
-"""Evaluated on less; M_0 comes with sirev, and the models are those of the recipe."""
+FEWER = ["task.test=120", "evaluation.ood.longer=null"]
+"""Evaluated on less; M_0 comes with sirev, and the models are those of the recipe. The inverse problems are needed, all 250."""
 
 
 def value(iteration: dict[str, Any], *path: str) -> float:
@@ -46,4 +47,4 @@ def test_pass_at_1_rises_while_answers_grow_alike_and_other_problems_are_unlearn
     assert curve["2"]["value"] < 0.6 < 0.8 < curve["16"]["value"]
     # Of the other question, which post-training never asks, fewer problems are within reach than before.
     inverse = [model["ood"]["inverse"]["pass_at_n"]["16"]["value"] for model in (first, last)]
-    assert inverse[1] < inverse[0] - 0.05
+    assert inverse[1] < inverse[0] - MARGIN
