@@ -46,6 +46,7 @@ def test_commonsenseqa_learns_from_rationales_of_its_own(smollm2: Path, tmp_path
     settings += ["sampling.max_new_tokens=48", "evaluation.draws.max_new_tokens=48", "training.max_completion_tokens=64"]
     settings += ["training.on_degenerate=continue", "training.max_prompt_tokens=512"]
     settings += ["evaluation.ood.arc_challenge=null", "evaluation.ood.openbookqa=null"]  # which the Hub has
+    settings += ["evaluation.draws.n=2", "evaluation.score=false"]  # with seven worked examples each takes seconds
     store = sirev.Store(tmp_path / "store")
     (result,) = sirev.iterate("mistral_csqa", methods=["sft"], overrides=settings, store=store)
     run = store.runs.get(result.id)
