@@ -229,7 +229,8 @@ def report(
     selection = Selection(groups, _labels_of(groups)) if named else newest_settings(opened, groups)
     shown = {run.id for run in finished}
     if not named:  # claims are of all seeds of a method, whichever were run last
-        shown |= {run.id for group in groups for run in group if run.method in {one.method for one in finished}}
+        last = {run.method for run in finished}
+        shown |= {run.id for group in groups for run in group if run.method in last}
     studies, missing = gather(opened, selection, shown, watch)
     if section in ("training", ALL):
         missing += add_training(opened, studies)
