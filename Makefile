@@ -1,6 +1,7 @@
 # make demo         the whole demonstration, from a fresh clone to the page; the experiment takes minutes on two cores
 # make test         the tests, under ten minutes on two quiet cores; `make test-slow` runs the ones that take minutes each
-# make constraints  the pinned versions anew: constraints.txt (CPU) and constraints-gpu.txt (GPU, with vLLM)
+# make constraints  the pinned versions anew: constraints.txt (CPU), constraints-gpu.txt (GPU, with vLLM) and uv.lock (the latter for uv)
+# make docs         the documentation as a site, in site/; seconds
 # make resolve      whether they can be installed from the package index, with each Python and each extra
 #
 # TORCH_INDEX: a wheel index to take torch from. Without a GPU the CPU build is enough and saves gigabytes:
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 CONSTRAINED := $(PIP) --constraint constraints.txt
 
-.PHONY: demo test test-slow soak lint bench constraints resolve clean
+.PHONY: demo test test-slow soak lint docs bench constraints resolve clean
 
 demo: $(VENV)/.installed
 	$(BIN)/sirev iterate tiny --null retrain
@@ -37,6 +38,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
+
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/sampler.py
@@ -59,7 +64,8 @@ COMPILE = $(BIN)/uv pip compile --quiet --no-config --no-python-downloads --no-b
 
 constraints: $(VENV)/.installed-uv
 	$(COMPILE) --all-extras --output-file constraints-gpu.txt
-	$(COMPILE) $(foreach extra,server s3 gs inspect full dev,--extra $(extra)) --constraint constraints-gpu.txt --output-file constraints.txt
+	$(COMPILE) $(foreach extra,server s3 gs inspect full ray slurm trackio wandb tensorboard mlflow frames docs dev,--extra $(extra)) --constraint constraints-gpu.txt --output-file constraints.txt
+	$(BIN)/python tests/lock.py
 
 resolve: $(VENV)/.installed-uv
 	$(BIN)/python tests/resolve.py
@@ -80,6 +86,10 @@ $(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(CONSTRAINED) --editable '.[dev]'
+	touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.made pyproject.toml constraints.txt
+	$(CONSTRAINED) --editable '.[docs]'
 	touch $@
 
 # vLLM on the CPU and a small pretrained model; where they can't be had, the tests that need them skip.

@@ -21,6 +21,7 @@ from typing import Any
 from sirev.grading import extract
 from sirev.grading.dispatch import grade_all
 from sirev.grading.graders import GRADERS, OWN, Settings
+from sirev.processes.spawning import cores
 
 DATA = Path(os.environ.get("SIREV_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 SECONDS = 5.0
@@ -32,7 +33,7 @@ Pair = tuple[str, str]
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, default=cores())
     parser.add_argument("--answers", type=int, default=2000, help="of each grader, as far as there are so many")
     arguments = parser.parse_args()
     print(f"workers {arguments.workers}, {SECONDS:g} CPU seconds an answer, {'real' if DATA.is_dir() else 'made-up'} answers")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sirev.addresses import without_credentials
 from sirev.printing import visible
 
@@ -22,4 +24,13 @@ class BadInput(SirevError):
 
 
 class StageFailed(SirevError):
-    """A stage could not produce its artifact; the store is as it was before."""
+    """A stage could not produce its artifact; the store is as it was before. `log` is a file that says more, or None."""
+
+    def __init__(self, reason: str, log: Path | None = None) -> None:
+        super().__init__(with_log(reason, log))
+        self.reason, self.log = reason, log
+
+
+def with_log(reason: str, log: Path | None) -> str:
+    """A reason, and the file that says more."""
+    return reason if log is None else f"{reason}; log: {log}"

@@ -1,27 +1,39 @@
-"""pandas data frames of rows and of CSV; pandas is loaded when one is asked for."""
+"""Data frames of rows and of CSV; pandas or polars is loaded when one is asked for."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal, get_args
 
 from sirev.errors import BadInput
+from sirev.extras import install_command
+from sirev.suggest import suggest
+
+Library = Literal["pandas", "polars"]
 
 
-def data_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:
-    """A pandas.DataFrame of rows; BadInput where pandas is not installed."""
-    return _pandas().DataFrame.from_records([dict(row) for row in rows], columns=list(columns))
+def data_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], library: Library = "pandas") -> Any:
+    """A DataFrame of rows, what a row lacks as a missing value; BadInput where the library is unknown or not installed."""
+    loaded = _loaded(library)
+    values = {column: [row.get(column) for row in rows] for column in columns}
+    if library == "polars":
+        return loaded.DataFrame(values, strict=False)  # whole numbers and others in one column
+    return loaded.DataFrame(values, columns=list(columns))
 
 
 def frame_of_csv(text: str) -> Any:
     """A pandas.DataFrame of CSV with a header, empty cells as missing values; BadInput where pandas is not installed."""
-    return _pandas().read_csv(io.StringIO(text))
+    return _loaded("pandas").read_csv(io.StringIO(text))
 
 
-def _pandas() -> Any:
+def _loaded(library: str) -> Any:
+    known = list(get_args(Library))
+    if library not in known:
+        raise BadInput(f"as_: unknown {library!r}{suggest(str(library), known)}")
     try:
-        return import_module("pandas")
+        return import_module(library)
     except ImportError:
-        raise BadInput("to_pandas needs pandas, which is not installed: pip install pandas") from None
+        command = install_command("frames") if library == "pandas" else "pip install polars"
+        raise BadInput(f"a data frame needs {library}, which is not installed: {command}") from None

@@ -11,7 +11,7 @@ from typing import Any
 
 from sirev.errors import BadInput
 
-LISTS = ("methods", "seeds", "redo", "overlays", "overrides", "nulls", "recipes", "runs")
+LISTS = ("methods", "seeds", "redo", "overlays", "overrides", "nulls", "recipes", "runs", "revisions", "kinds")
 """Parameters that take several values; a single one stands for a list of it."""
 
 CHOSEN = {"recipes", "runs"}

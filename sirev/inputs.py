@@ -75,7 +75,7 @@ def refuse_unless_plain(path: str | Path, mode: int) -> None:
         return
     # Such as /dev/stdin or <(...). The digest of an input is part of a key, so it is read before the step that needs it.
     hint = "; it would have to be read twice: write it to a file first" if stat.S_ISFIFO(mode) else ""
-    raise BadInput(f"{path}: is {what_it_is(mode)}, where a file is wanted{hint}")
+    raise BadInput(f"{path}: is {what_it_is(mode)}, where a file is expected{hint}")
 
 
 def what_it_is(mode: int) -> str:
@@ -91,7 +91,9 @@ def most_unpacked(path: Path) -> int:
 
 def unpacks_to_too_much(path: Path) -> str:
     """What is said of a gzip file that yields more."""
-    return f"its {path.stat().st_size:,} bytes unpack to more than {most_unpacked(path):,}; unpack it yourself if that is meant"
+    return (
+        f"its {path.stat().st_size:,} bytes unpack to more than {most_unpacked(path):,}; unpack it yourself if that is intended"
+    )
 
 
 def refuse_wide_encoding(path: Path, start: bytes) -> None:
@@ -99,4 +101,4 @@ def refuse_wide_encoding(path: Path, start: bytes) -> None:
     zeros = start[:4].count(0)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")) or zeros in (2, 3):
         wide = "UTF-32" if b"\0\0" in start[:4] else "UTF-16"
-        raise BadInput(f"{path}: {wide}, where UTF-8 is wanted; convert it with: iconv -f {wide} -t UTF-8")
+        raise BadInput(f"{path}: {wide}, where UTF-8 is expected; convert it with: iconv -f {wide} -t UTF-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 LISTED = 8
 """Names that a line about an unknown or ambiguous one lists; of more it gives the number."""
@@ -11,6 +11,12 @@ LISTED = 8
 def count_text(count: int, what: str) -> str:
     """How many, with the word for one or several: 1 run, 3,000 runs."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def seeds_text(seeds: Iterable[int]) -> str:
+    """Seeds by their numbers: "seed 0", "seeds 0, 2"."""
+    named = [*map(str, seeds)]
+    return f"seed{'' if len(named) == 1 else 's'} {', '.join(named)}"
 
 
 def listed(items: Sequence[str], most: int = LISTED, between: str = ", ") -> str:

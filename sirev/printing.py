@@ -100,6 +100,11 @@ def say(*lines: object) -> None:
         print(encodable(visible(str(line)), sys.stderr), file=sys.stderr, flush=True)
 
 
+def warn(text: str) -> None:
+    """Print a warning to stderr."""
+    say(f"sirev: warning: {text}")
+
+
 def write(text: str) -> None:
     """Write a text of whole lines to standard output, all of it, now; a broken pipe is one error, whatever layers make of it."""
     try:

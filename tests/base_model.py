@@ -22,18 +22,12 @@ SIZES = ArchitectureParameters(
 def save_base_model(folder: Path, seed: int = 0) -> tuple[Any, Any]:
     """Save a Llama and a byte-level tokenizer into `folder`, both as `save_pretrained` does; returns the two."""
     import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
 
+    from sirev.machine.gpu_check.small_model import byte_tokenizer
     from sirev.trainers.pretrain import build_model
 
     torch.manual_seed(seed)
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {token: i for i, token in enumerate(["<pad>", "</s>", *letters])}
-    core = Tokenizer(models.BPE(vocabulary, []))
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    core.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="</s>")
+    tokenizer = byte_tokenizer()
     model = build_model(SIZES, tokenizer)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import importlib.util
+import math
 import os
 import pickle
 import shutil
@@ -19,12 +20,31 @@ import pytest
 
 import sirev
 from sirev.api.iterate import RunResult
+from sirev.processes import termination
 from sirev.store.artifacts import Artifact
+from sirev.store.sharing import backend
 from tests.forked import Forks
 from tests.hub_cache import HubCache
+from tests.hub_server import HubServer
+from tests.sentencepiece_models import FAMILIES, save_model_of_the_paper, vocabulary_file
 
+BROKEN_TRL = Path(__file__).parent / "execution" / "broken_trl"
+"""A folder for PYTHONPATH, whose trl fails to train."""
 SIREV = Path(sys.executable).with_name("sirev")
 Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails on its way to a shared store or the Hub is tried again at once."""
+    monkeypatch.setattr(backend, "PAUSES", (0.02, 0.05))
+
+
+@pytest.fixture
+def never_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No signal has asked this process for its end, and none is known to have done so after the test."""
+    monkeypatch.setattr(termination, "_asked", -math.inf)
+    monkeypatch.setattr(termination, "_status", None)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -117,6 +137,22 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HubCache:
     return HubCache.offline(tmp_path / "huggingface", monkeypatch)
 
 
+@pytest.fixture
+def hub_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """A Hub of no repositories yet that this process and its children take for the Hub."""
+    from huggingface_hub import constants
+
+    with HubServer().serving() as server:
+        home = str(tmp_path / "huggingface")
+        variables = {"HF_ENDPOINT": server.url, "HF_TOKEN": "hf_x", "HF_HOME": home, "HF_HUB_OFFLINE": "0"}
+        for name, value in {**variables, "HF_HUB_DISABLE_XET": "1"}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)  # these were read when it was imported
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        yield server
+
+
 @pytest.fixture(scope="session")
 def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real pretrained model with a chat template, SmolLM2-135M-Instruct: in this form a package registry has it."""
@@ -131,6 +167,18 @@ def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (common / "part").rename(common / "model")
     # By links, since a test moves the folder away for a moment.
     return shutil.copytree(common / "model", tmp_path_factory.mktemp("smollm2") / "model", copy_function=os.link)
+
+
+@pytest.fixture(scope="session", params=FAMILIES)
+def paper_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model of the shape of one of the paper's, with Mistral's real SentencePiece vocabulary."""
+    if vocabulary_file() is None:
+        pytest.skip("mistral-common and sentencepiece, which bring Mistral's vocabulary and read it, are not installed")
+    with common_folder(tmp_path_factory, "paper-models") as common:
+        if not (common / request.param).exists():
+            save_model_of_the_paper(common / "part", request.param)
+            (common / "part").rename(common / request.param)
+    return common / str(request.param)
 
 
 def _save_plain(weights: Path, folder: Path) -> None:

@@ -27,7 +27,7 @@ from sirev.execution import children
 from sirev.processes.child import main as serve_as_child
 from sirev.processes.parent_death import die_with
 from sirev.processes.resident import Resident
-from sirev.processes.spawning import environment, in_spawner, python, start
+from sirev.processes.spawning import environment, in_spawner, one_gpu, python, start
 
 HEAVY = ("torch", "transformers", "trl", "peft", "sirev.trainers.trl_steps", "sirev.trainers.pretrain", "sirev.engines.dispatch")
 """Modules of children."""
@@ -71,10 +71,13 @@ class Forked:
             self._word.close()
         return self.returncode
 
-    def kill(self) -> None:
+    def send_signal(self, number: int) -> None:
         if self.poll() is None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
 
 
 class Stem:
@@ -122,8 +125,7 @@ class Forks:
 
     def __init__(self) -> None:
         surroundings = environment(threads=1)
-        one_gpu = {"CUDA_VISIBLE_DEVICES": surroundings.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]}
-        self._children = Stem("child", {**surroundings, **one_gpu})
+        self._children = Stem("child", {**surroundings, **one_gpu()})
         self._commands = Stem("command", {**os.environ, "NO_COLOR": "1"})
         self._surroundings = surroundings
 

@@ -49,15 +49,16 @@ class HubCache:
             datasets.Dataset.from_list(list(some)).to_parquet(snapshot / config / f"{split}-00000-of-00001.parquet")
         (snapshot / "README.md").write_text("\n".join([*lines, "---", ""]))
 
-    def model(self, repository: str, source: Path, commit: str = COMMIT) -> Path:
-        """Put a model there, with the files of a local folder; returns its folder."""
-        snapshot = self._snapshot(f"models--{repository.replace('/', '--')}", commit)
+    def model(self, repository: str, source: Path, commit: str = COMMIT, revision: str = "main") -> Path:
+        """Put a model there, with the files of a local folder, as what a branch or tag is; returns its folder."""
+        snapshot = self._snapshot(f"models--{repository.replace('/', '--')}", commit, revision)
         shutil.copytree(source, snapshot, dirs_exist_ok=True)
         return snapshot
 
-    def _snapshot(self, name: str, commit: str) -> Path:
-        (self.folder / name / "refs").mkdir(parents=True, exist_ok=True)
-        (self.folder / name / "refs" / "main").write_text(commit)
+    def _snapshot(self, name: str, commit: str, revision: str = "main") -> Path:
+        ref = self.folder / name / "refs" / revision
+        ref.parent.mkdir(parents=True, exist_ok=True)
+        ref.write_text(commit)
         snapshot = self.folder / name / "snapshots" / commit
         snapshot.mkdir(parents=True, exist_ok=True)
         return snapshot

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tomllib
 import venv
 from collections.abc import Iterable
@@ -25,17 +27,23 @@ class LightInstall:
     packages: frozenset[str]
 
     @classmethod
-    def make(cls, folder: Path) -> LightInstall:
-        """Make it of links to the packages that sirev requires without an extra, and to those that they require."""
+    def make(cls, folder: Path, wheel: Path | None = None) -> LightInstall:
+        """Make it of links to the packages that sirev requires without an extra, and to those that they require; sirev itself
+        is this checkout, or what a wheel installs."""
         venv.create(folder, with_pip=False, symlinks=True)
         (site,) = folder.glob("lib/python*/site-packages")
         required = closure(PROJECT["dependencies"])
         for package in required.values():
             link(package, site)
+        python = folder / "bin" / "python"
+        if wheel is not None:
+            pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "install", "--quiet"]
+            subprocess.run([*pip, "--no-index", "--no-deps", wheel], check=True)
+            return cls(python, frozenset(required))
         (info,) = Path(str(distribution("sirev").locate_file(""))).glob("sirev-*.dist-info")
         (site / info.name).symlink_to(info)
         (site / "sirev.pth").write_text(f"{CHECKOUT}\n")
-        return cls(folder / "bin" / "python", frozenset(required))
+        return cls(python, frozenset(required))
 
 
 def closure(lines: Iterable[str]) -> dict[str, Distribution]:

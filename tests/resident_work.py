@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 from typing import Any
 
-from sirev.processes.requests import Emit
+from sirev.errors import StageFailed
+from sirev.processes.requests import Emit, Resumable
+from sirev.processes.termination import termination_noted
+from sirev.trainers.dispatch import Trained, TrainingProgress, TrainRequest
 
 
 def echo(request: dict[str, Any], emit: Emit[Any]) -> dict[str, Any]:
     print("noise")
     emit("half way")
+    return request
+
+
+def echo_late(request: dict[str, Any], emit: Emit[Any]) -> dict[str, Any]:
+    emit("half way")
+    time.sleep(600)
     return request
 
 
@@ -38,6 +48,26 @@ def sleep(request: dict[str, Any], emit: Emit[Any]) -> None:
     time.sleep(600)
 
 
+@dataclass(frozen=True)
+class WaitRequest(Resumable):
+    """For work that goes on until it is asked to end."""
+
+
+def wait(request: WaitRequest, emit: Emit[str]) -> None:
+    emit("waiting")
+    while not termination_noted():
+        time.sleep(0.01)
+    raise StageFailed("saved")
+
+
+def train_for_ever(request: TrainRequest, emit: Emit[TrainingProgress]) -> Trained:
+    """A training that takes no notice."""
+    (request.attempts / "begun").touch()
+    emit(TrainingProgress(1, 2))
+    while True:
+        time.sleep(0.01)
+
+
 def die_talking(request: dict[str, Any], emit: Emit[Any]) -> None:
     for number in range(3, 20):
         try:
@@ -58,3 +88,13 @@ def use_random(request: dict[str, Any], emit: Emit[Any]) -> float:
     import random
 
     return 1 + random.random()
+
+
+def require(request: dict[str, Any], emit: Emit[Any]) -> None:
+    from sirev.processes.torch_gpu import require_gpu
+
+    require_gpu(request["required"])
+
+
+def surroundings(request: dict[str, Any], emit: Emit[Any]) -> dict[str, str]:
+    return dict(os.environ)

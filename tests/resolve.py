@@ -1,5 +1,7 @@
 """Check that sirev can be installed under its constraints from the package index alone, by metadata: nothing is installed.
 
+Also that uv.lock is what uv would lock for pyproject.toml.
+
 Each constraints file is resolved for each Python that pyproject.toml names, without an extra, with each and with all. Wheels
 on this machine's disk, pip's configuration and uv's play no part, since a user has none of them; every package must have a
 wheel, since a user need not have a compiler.
@@ -59,8 +61,11 @@ def main() -> int:
     for case, error in zip(cases, errors, strict=True):
         if error:
             print(f"{case}\n{error}\n", file=sys.stderr)
-    failed = sum(map(bool, errors))
-    print(f"resolve: {len(cases) - failed} passed, {failed} failed")
+    stale = lock_error()
+    if stale:
+        print(f"uv.lock\n{stale}\n", file=sys.stderr)
+    failed = sum(map(bool, errors)) + bool(stale)
+    print(f"resolve: {len(cases) + 1 - failed} passed, {failed} failed")
     return 1 if failed else 0
 
 
@@ -76,6 +81,13 @@ def resolve(case: Case, *options: str) -> str:
     command += ["pyproject.toml", *(word for extra in case.extras for word in ("--extra", extra))]
     done = subprocess.run(command, cwd=CHECKOUT, env=plain_environment(), capture_output=True, text=True, timeout=300)
     return done.stderr.strip() if done.returncode else ""
+
+
+def lock_error() -> str:
+    """What uv says of uv.lock where it does not fit pyproject.toml any more; empty if it does."""
+    command = [uv(), "lock", "--check", "--quiet", "--no-python-downloads"]
+    done = subprocess.run(command, cwd=CHECKOUT, env=plain_environment(), capture_output=True, text=True, timeout=300)
+    return done.stderr.strip() or f"uv ended with {done.returncode}" if done.returncode else ""
 
 
 def uv() -> str:

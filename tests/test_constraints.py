@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -59,4 +60,32 @@ def test_a_pin_admits_the_builds_of_torch_for_a_cpu() -> None:
 
 def test_what_serves_training_alone_brings_what_trains() -> None:
     """So that one extra is enough, and the constraints of a checkout hold all that `make` installs."""
-    assert {name for name, lines in EXTRAS.items() if "sirev[train]" in lines} == {"vllm", "server", "full", "dev"}
+    assert {name for name, lines in EXTRAS.items() if "sirev[train]" in lines} == {
+        "vllm",
+        "server",
+        "full",
+        "ray",
+        "slurm",
+        "trackio",
+        "wandb",
+        "tensorboard",
+        "mlflow",
+        "dev",
+    }
+
+
+def test_what_is_locked_for_uv_is_what_the_constraints_of_a_gpu_name() -> None:
+    """But for packages of systems that the lock leaves out."""
+    locked = tomllib.loads((CHECKOUT / "uv.lock").read_text())["package"]
+    versions = {package["name"]: package["version"] for package in locked if "registry" in package["source"]}
+    assert {
+        name: version for name, version in versions.items() if version not in GPU.get(name, ()) and name != "setuptools"
+    } == {}
+    assert {canonicalize_name(wanted.name) for wanted in requirements(EXTRAS)} <= versions.keys()
+
+
+def test_uv_locked_what_the_project_asks_for() -> None:
+    (own,) = [p for p in tomllib.loads((CHECKOUT / "uv.lock").read_text())["package"] if p["name"] == PROJECT["name"]]
+    locked = {(one["name"], one.get("specifier")) for one in own["metadata"]["requires-dist"]}
+    asked = {(canonicalize_name(wanted.name), wanted.specifier) for wanted in requirements(EXTRAS)}
+    assert {(name, SpecifierSet(specifier or "")) for name, specifier in locked if name != PROJECT["name"]} == asked

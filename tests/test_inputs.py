@@ -35,11 +35,11 @@ def test_what_is_no_plain_file_is_refused_at_once(tmp_path: Path, monkeypatch: p
         listening.bind("socket")
         written = "; it would have to be read twice: write it to a file first"
         for name, told in (
-            ("pipe", f"pipe: is a pipe, where a file is wanted{written}"),
-            ("link", f"link: is a pipe, where a file is wanted{written}"),
-            ("folder", "folder: is a folder, where a file is wanted"),
-            ("socket", "socket: is a socket, where a file is wanted"),
-            ("/dev/zero", "/dev/zero: is a device, where a file is wanted"),
+            ("pipe", f"pipe: is a pipe, where a file is expected{written}"),
+            ("link", f"link: is a pipe, where a file is expected{written}"),
+            ("folder", "folder: is a folder, where a file is expected"),
+            ("socket", "socket: is a socket, where a file is expected"),
+            ("/dev/zero", "/dev/zero: is a device, where a file is expected"),
         ):
             with pytest.raises(BadInput) as caught:
                 require_plain_file(name)
@@ -50,7 +50,7 @@ def test_what_is_no_plain_file_is_refused_at_once(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
 def test_wide_encodings_are_known_by_their_beginning(encoding: str) -> None:
-    with pytest.raises(BadInput, match=rf"^a.jsonl: {encoding[:6].upper()}, where UTF-8 is wanted; convert it with: iconv -f "):
+    with pytest.raises(BadInput, match=rf"^a.jsonl: {encoding[:6].upper()}, where UTF-8 is expected; convert it with: iconv -f "):
         refuse_wide_encoding(Path("a.jsonl"), '{"a": 1}'.encode(encoding))
     for plain in (b"", b"{", b"\0", b'{"', "\ufeff{".encode(), "é".encode()):
         refuse_wide_encoding(Path("a.jsonl"), plain)

@@ -15,11 +15,11 @@ HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "pyarrow", "numpy",
 
 ROOMS = (
     *("__init__", "__main__", "front", "cli", "api", "reporting", "machine", "explain", "execution", "study", "stages"),
-    *("engines", "trainers", "grading", "metrics"),  # the work itself
+    *("engines", "trainers", "trackers", "grading", "metrics"),  # the work itself
     *("store", "recipe", "tasks", "processes"),
 )
 """From the roof down; a module imports from its own room or from those after it. What is not here stands on the ground."""
-WORK = ("engines", "trainers", "tasks", "grading", "metrics")
+WORK = ("engines", "trainers", "trackers", "tasks", "grading", "metrics")
 MODULES = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path for path in sorted(ROOT.rglob("*.py"))}
 DOTTED = re.compile(r"\bsirev(?:\.\w+)+(?=:\w)")
 
@@ -129,7 +129,7 @@ SHARED_NAMES = {
     *("run", "STAGE"),  # a stage's or a command's work, a stage
     *("TASK", "problems", "PROMPT"),  # a task, its problems and its template
     *("FAMILY", "measure", "statistics", "SHOWN"),  # a family of measures, and its parts
-    *("row", "trainer"),  # of a kind of training
+    *("row", "lengths", "trainer"),  # of a kind of training
     "main",  # of a process
 }
 """What modules of one kind have on purpose, each its own."""

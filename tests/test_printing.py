@@ -15,8 +15,8 @@ from sirev.errors import BadInput
 from sirev.printing import HIDDEN, console, json_text, out, out_json, out_path, say, text_column, visible, write
 
 ROOT = Path(sirev.__file__).parent
-OWN = {"printing.py", "child.py"}
-"""The door itself; a child that speaks to its parent."""
+OWN = {"printing.py", "child.py", "processes/torch_gpu.py"}
+"""The door itself; children that speak to their parents."""
 DOORS = {"print", "echo", "secho", "pprint"}
 PAYLOAD = "a\x1b]52;c;aGk=\x07b\x9b2J\x85c\u202ed\u2066\u200be\u2028f\r\x7f\udcff\U000e0041"
 SHOWN = r"a\x1b]52;c;aGk=\x07b\x9b2J\x85c\u202ed\u2066\u200be\u2028f\r\x7f\udcff\U000e0041"

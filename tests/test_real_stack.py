@@ -117,4 +117,5 @@ def test_a_plan_for_another_seed_counts_what_the_first_seed_took(finished: Finis
     assert planned.sampled_tokens == pytest.approx(sum(record.provenance["tokens"] for record in records), rel=0.01)
     trained = [finished.record(f"train:{t}").provenance["tokens"] for t in (1, 2, 3)]
     assert planned.trained_tokens == pytest.approx(sum(trained), rel=0.25)
-    assert planned.hours["sample"]
+    assert planned.times["sample"].hours
+    assert planned.times["train"].hours

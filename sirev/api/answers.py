@@ -17,7 +17,7 @@ from sirev.store.checkout import refuse_hollow
 from sirev.store.runs import Run, run_address
 from sirev.store.store import Store
 from sirev.study.remedies import OR_RECOMPUTE
-from sirev.study.step_names import DRAWS, AnswerSteps, answer_kinds, answer_steps, problems_among
+from sirev.study.step_names import DRAWS, AnswerSteps, answer_kinds, answer_steps, evaluation_split, problems_among
 
 if TYPE_CHECKING:
     from sirev.api.iterate import RunResult
@@ -35,8 +35,8 @@ class Answers(Sequence[dict[str, Any]]):
 
     A row is a dict of `run`, `t`, `problem_id`, `draw` (from 0), `prompt`, `target` and `gold` (the problem's solution and
     answer, "" where it has none), `level`, `text` (the completion), `answer` (what the grader read in it, None if nothing),
-    `correct`, `reason` (of the grade), `tokens` and `finish` (why the completion ended). `kind` is "draws", "greedy", the name
-    of a suite of other problems, or SUITE/draws.
+    `correct`, `reason` (of the grade), `tokens` and `finish` (why the completion ended). `kind` is "draws", "greedy", "train",
+    temperature/T, the name of a suite of other problems, or SUITE/draws.
     """
 
     run: str
@@ -91,43 +91,50 @@ def answers(
     """The graded answers of M_t, or of every M_t, to the problems that the run's models are evaluated on.
 
     `run` is what `iterate` or `measure` returned, or a run's id or the beginning of it. `kind` is "draws", of which the first
-    `draws` per problem are given, "greedy", or of a suite of other problems its name (greedy) or SUITE/draws. The store is that
-    of the result, unless `store` names another. Raises BadInput where there is no such run, t or kind, or the store lacks the
-    answers.
+    `draws` per problem are given, "greedy", temperature/T of a sweep of temperatures, or of a suite of other problems its name
+    (greedy) or SUITE/draws; "train" are the draws of training problems, D_t's source. The store is that of the result, unless
+    `store` names another. Raises BadInput where there is no such run, t or kind, or the store lacks the answers.
     """
-    if isinstance(run, Store) or not isinstance(run if isinstance(run, str) else getattr(run, "id", None), str):
-        raise BadInput(f"run: expected what iterate or measure returned, or a run's id, got {type(run).__name__}")
+    opened, name = run_and_store(run, store)
     if t is not None and not isinstance(t, Integral):
         raise BadInput(f"t: expected a whole number, got {t!r}")
-    if store is None and not isinstance(run, str):
-        store = getattr(run, "store", None)
-    opened = store if isinstance(store, Store) else Store(store)
-    found = run_named(opened, run if isinstance(run, str) else run.id)
-    split = str(found.settings.get("evaluation", {}).get("split", "test"))
+    found = run_named(opened, name)
+    split = evaluation_split(found.settings)
     kinds = answer_kinds(found.pins, split)
     known = kinds.get(kind, [])
     if not known:
         raise BadInput(f"the run {found.id} has no answers of the kind {kind!r} (known: {', '.join(sorted(kinds)) or 'none'})")
     if t is not None and t not in known:
         raise BadInput(f"the run {found.id} has no {kind} of M_{t}; t is one of {', '.join(map(str, known))}")
-    problems = {row["id"]: row for row in _problems(opened, found, answer_steps(kind, split, known[0]).split)}
+    problems = {row["id"]: row for row in problem_rows(opened, found, answer_steps(kind, split, known[0]).split)}
     rows = [
         row
         for one in (known if t is None else [t])
-        for row in _rows(opened, found, one, answer_steps(kind, split, one), problems, draws)
+        for row in answer_rows(opened, found, one, answer_steps(kind, split, one), problems, draws)
     ]
     return Answers(found.id, kind, rows)
 
 
-def _problems(store: Store, run: Run, split: str) -> list[dict[str, Any]]:
+def run_and_store(run: str | RunResult | MeasuredRun, store: Store | str | Path | None) -> tuple[Store, str]:
+    """The store to look in, that of a result unless another is named, and the run's name; BadInput for what names no run."""
+    if isinstance(run, Store) or not isinstance(run if isinstance(run, str) else getattr(run, "id", None), str):
+        raise BadInput(f"run: expected what iterate or measure returned, or a run's id, got {type(run).__name__}")
+    if store is None and not isinstance(run, str):
+        store = getattr(run, "store", None)
+    return store if isinstance(store, Store) else Store(store), run if isinstance(run, str) else run.id
+
+
+def problem_rows(store: Store, run: Run, split: str) -> list[dict[str, Any]]:
+    """The problems of a split; none where the run has not stored them."""
     step = problems_among(run.pins, split)
-    return _artifact(store, run, step).rows("problems") if step else []
+    return pinned_artifact(store, run, step).rows("problems") if step else []
 
 
-def _rows(
+def answer_rows(
     store: Store, run: Run, t: int, steps: AnswerSteps, problems: dict[str, dict[str, Any]], draws: int | None
 ) -> Iterator[dict[str, Any]]:
-    completions, grades = _artifact(store, run, steps.completions), _artifact(store, run, steps.grades)
+    """The rows of `Answers` for one t; `problems` by id, the first `draws` per problem. BadInput where any is lost."""
+    completions, grades = pinned_artifact(store, run, steps.completions), pinned_artifact(store, run, steps.grades)
     for row, grade in zip(completions.rows("completions"), grades.rows("grades"), strict=True):
         if draws is not None and row["draw"] >= draws:
             continue
@@ -150,7 +157,8 @@ def _rows(
         }
 
 
-def _artifact(store: Store, run: Run, step: str) -> Artifact:
+def pinned_artifact(store: Store, run: Run, step: str) -> Artifact:
+    """The artifact of a run's step; BadInput where the store lacks it, or has given its files up."""
     pin = run.pins.get(step)
     found = store.lookup(pin.key, pin.artifact) if pin else None
     if found is None:

@@ -11,7 +11,7 @@ from typing import Any
 from sirev.errors import BadInput, StageFailed
 from sirev.execution.children import Crew
 from sirev.grading import dispatch
-from sirev.grading.dispatch import Graded, GradeRequest, grade_light
+from sirev.grading.dispatch import Graded, grade_in_child, grade_light
 from sirev.grading.grade import Grade
 from sirev.grading.graders import GRADERS, Settings
 from sirev.processes.requests import Warned
@@ -86,7 +86,7 @@ def grade_file(
     ).problems
     for one in found:
         if not one.gold:
-            raise BadInput(f"{one.where}: no gold answer to compare with: name its field by --gold")
+            raise BadInput(f"{one.where}: no gold answer to compare with: name its field with --gold")
     name = grader or grader_for([one.gold for one in found])
     each = [(one, draw, completion) for one in found for draw, completion in enumerate(one.completions)]
     golds = [dispatch.gold_of(name, {"answer": one.gold, "prompt": one.prompt}) for one, _, _ in each]
@@ -123,11 +123,12 @@ def _graded(section: Grader, pairs: list[tuple[str, str]]) -> Graded:
     settings = Settings(**given, function=section.function if isinstance(section, OwnGrader) else "")
     crew = Crew("grade", embedded=False)
     try:
-        asked, answered = crew.scratch / "pairs.json", crew.scratch / "grades.json"
-        asked.write_text(json.dumps(pairs), encoding="utf-8")
-        request = GradeRequest(section.name, settings, asked, answered, workers=cores())
-        crew.resident("grader").call(dispatch.grade, request, _told)
-        return Graded.of_json(json.loads(answered.read_text(encoding="utf-8")))
+        clerk = crew.resident("grader")
+
+        def call(request: dispatch.GradeRequest) -> None:
+            clerk.call(dispatch.grade, request, _told)
+
+        return grade_in_child(section.name, settings, pairs, crew.scratch, cores(), call)
     except ChildFailed as error:
         raise StageFailed(f"grade: {error}") from None
     finally:  # also on Ctrl-C

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,10 +15,8 @@ from sirev.execution.children import Crew
 from sirev.execution.latest_runs import remember
 from sirev.execution.listener import Listener
 from sirev.execution.runner import Runner, os_reason
-from sirev.fields import NAME_LENGTH
 from sirev.metrics.comparison.contents import Iteration
 from sirev.metrics.families import of_draws
-from sirev.recipe import recipe_names
 from sirev.stages import compare, dataset, embed, grade, imported
 from sirev.stages import measure as measures
 from sirev.stages import model as models_stage
@@ -30,6 +27,7 @@ from sirev.store.provenance import now
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.external.comparability import check_greedy, check_problems, is_greedy, notes, warnings
+from sirev.study.external.given_names import check_comparison, check_steps, check_unused, require_mapping
 from sirev.study.external.judging import Judging, judging
 from sirev.study.external.model_files import Given, ModelFiles, Read, sources
 from sirev.study.external.unjudged import Found, how_to_judge
@@ -49,7 +47,7 @@ from sirev.study.step_names import (
 from sirev.suggest import suggest
 from sirev.tasks.external.completions import FIELD_NAMES, READERS, field_paths
 from sirev.tasks.load import DatasetParameters
-from sirev.tasks.rows import IN_A_RECIPE, shown
+from sirev.tasks.rows import IN_A_RECIPE
 from sirev.tasks.task import Answers
 
 METHOD = "samples"
@@ -59,7 +57,6 @@ SINGLE = ("greedy", "draw")
 """What a model's completions are where each problem has one."""
 _SPLIT = "test"
 """The split that the steps of such a run name, whichever its problems are of."""
-_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{NAME_LENGTH - 1}}}")
 
 
 @dataclass(frozen=True)
@@ -142,9 +139,9 @@ def measure(
     complete.
     """
     greedy, fields = greedy or {}, fields or {}
-    _require_mapping("steps", steps, '{"M1": "m1.jsonl", "M2": "m2.jsonl"}')
-    _require_mapping("greedy", greedy, '{"M1": "m1-greedy.jsonl"}')
-    _require_mapping("fields", fields, '{"text": "response"}')
+    require_mapping("steps", steps, '{"M1": "m1.jsonl", "M2": "m2.jsonl"}')
+    require_mapping("greedy", greedy, '{"M1": "m1-greedy.jsonl"}')
+    require_mapping("fields", fields, '{"text": "response"}')
     found: Found | None = None
     if task is None and grader is None:
         with contextlib.suppress(MemoryError):  # the step that reads the file ends by it too, and is named
@@ -157,11 +154,11 @@ def measure(
     settings["evaluation"] |= wishes.settings()
     if unsafe_code:
         if asked is None:
-            raise BadInput("--allow-unsafe-code: there is no grader that runs programs")
+            raise BadInput("--allow-unsafe-code: no grader runs programs here")
         asked = asked.unconfined()
     settings |= ({"single": single} if single != "greedy" else {}) | ({"common": True} if common else {})
     opened = store if isinstance(store, Store) else Store(store)
-    _check_no_recipe(name, opened)
+    check_unused(name, "measure", opened)
     local = LocalFiles(opened.objects)
     given = sources(steps, greedy, local, reader=reader, fields=fields, filter=filter, task=asked)
     settings["samples"] = {f"{one.kind} {one.model}": one.settings() for one in given}
@@ -196,7 +193,7 @@ def measure(
         for step, iteration in zip(steps, iterations, strict=True):
             if iteration["pass_at_1"]["value"] == 0:
                 grader = asked.grader.name
-                listener.warn(run, f"{step}: not one answer is right by {grader}; look at what it read before you believe that")
+                listener.warn(run, f"{step}: {grader} finds no answer correct; check what it read before you trust that")
     return MeasuredRun(run.id, tuple(steps), iterations, tuple(runner.computed), told)
 
 
@@ -322,19 +319,6 @@ class _Measuring:
         return measured
 
 
-def _check_no_recipe(name: str, store: Store) -> None:
-    """BadInput for the name of a recipe: sirev's own, or one that has runs in the store."""
-    runs = (store.runs.get(run_id) for run_id in store.runs.ids() if run_id.startswith(f"{name}-"))
-    if name in recipe_names() or any(run and run.recipe == name and run.method != METHOD for run in runs):
-        raise BadInput(f"the name {name!r} is a recipe's, and `sirev report {name}` would mean both; choose another")
-
-
-def _require_mapping(parameter: str, value: Any, example: str) -> None:
-    """BadInput where a caller from Python passes something else than a mapping."""
-    if not isinstance(value, Mapping):
-        raise BadInput(f"{parameter}: expected a mapping such as {example}, got {type(value).__name__}")
-
-
 def _request(
     name: str,
     models: Mapping[str, Given],
@@ -351,18 +335,11 @@ def _request(
     single: str,
 ) -> tuple[dict[str, Any], GradingTask | FileGrading | None]:
     """The checked request: the run's settings as far as the files don't matter, and the task that grades, if one does."""
-    if not _NAME.fullmatch(name):
-        raise BadInput(
-            f"the name {name!r} becomes part of files' names: letters, digits, '_', '.' and '-', a letter or digit first, "
-            f"up to {NAME_LENGTH} characters"
-        )
+    check_comparison(name)
     if not models:
         raise BadInput("name a step and its file: --step M1=FILE")
-    for model in (*models, *greedy):
-        if not model.strip() or not model.isprintable():
-            raise BadInput(f"step {model!r}: must be a name that can be printed")
-        if len(model) > NAME_LENGTH:
-            raise BadInput(f"step {shown(model)}: a name of {len(model)} characters; up to {NAME_LENGTH} are allowed")
+    check_steps((*models, *greedy))
+    for model in greedy:
         if model not in models:
             raise BadInput(f"--greedy {model}: no such step{suggest(model, list(models))}")
     if reader not in READERS:
@@ -374,7 +351,9 @@ def _request(
     if task is None and data:
         raise BadInput("--data goes with --task, which says what the problems are")
     if (task is not None or grader is not None) and "correct" in fields:
-        raise BadInput(f"--correct and --{'task' if task else 'grader'}: verdicts are either those of the file or made here")
+        raise BadInput(
+            f"--correct and --{'task' if task else 'grader'}: use the verdicts of the file or those of a grader, not both"
+        )
     field_paths(fields, "")
     asked: GradingTask | FileGrading | None = None
     if task is not None:
@@ -382,7 +361,9 @@ def _request(
     elif grader is not None:
         asked = file_grading(grader, grader_settings)
     elif grader_settings:
-        raise BadInput("--grader-set: the verdicts are those of the files; name what grades instead: --task or --grader")
+        raise BadInput(
+            "--grader-set: the verdicts are those of the files; to have a grader judge instead, name --task or --grader"
+        )
     settings = {
         "name": name,
         "task": {"name": "files"},

@@ -15,6 +15,7 @@ from sirev.study.nulls import RETRAINED
 
 if TYPE_CHECKING:
     from sirev.execution.estimate import Estimate
+    from sirev.execution.hours import Target
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,16 @@ class Plans:
         """Run id -> step -> its state."""
         return {planner.run.id: planner.states for planner in self.planners}
 
-    def estimate(self, rates: Mapping[str, float] | None = None) -> Estimate:
-        """What `iterate` would still take; `rates` are tokens/s of "sample" and "train", else those of earlier runs."""
-        from sirev.execution.estimate import estimate  # a replay has no use for it
+    def estimate(self, rates: Mapping[str, float] | None = None, target: Target | None = None) -> Estimate:
+        """What `iterate` would still take on a machine, by default this one's CPUs.
 
-        return estimate(self.recipe, [planner.steps for planner in self.planners], self.store, rates or {})
+        `rates` are the user's own tokens/s of "sample" and "train".
+        """
+        from sirev.execution.estimate import estimate  # a replay has no use for it
+        from sirev.execution.hours import Target
+
+        plans = [planner.steps for planner in self.planners]
+        return estimate(self.recipe, plans, self.store, rates or {}, target or Target())
 
 
 def plan(

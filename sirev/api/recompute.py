@@ -163,7 +163,7 @@ class _Again:
             parameters = self._parameters(stage, action)
             _check_same(stage, action, parameters)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise CantRecompute(f"its record is none that sirev writes: {type(error).__name__}: {error}") from error
+            raise CantRecompute(f"its record is not one that sirev writes: {type(error).__name__}: {error}") from error
         runner = Runner(self.store, replace(step.run, pins={}), self.crew, self.listener)
         with tempfile.TemporaryDirectory(dir=self.scratch, ignore_cleanup_errors=True) as folder:
             context = StepContext(runner, step.name, Path(folder), stage, step.record.key)
@@ -191,19 +191,19 @@ class _Again:
         if stage is dataset.STAGE:
             runs_code = TASKS[recorded["task"]].runs_code
             if runs_code and not self.unsafe_code:
-                raise CantRecompute("its rows come from a class, whose code is run for --allow-unsafe-code alone")
+                raise CantRecompute("its rows come from a class, whose code runs only with --allow-unsafe-code")
             recorded["files"] = self._files(recorded["source"])
             if runs_code:  # the class is keyed by the file that it is in
                 class_name = str(recorded["options"]["class"]).rpartition(":")[2]
                 recorded["files"] = {"class": f"{recorded['files']['rows']}:{class_name}"}
         if stage is grade.STAGE and recorded.get("grader") == OWN:
             if not self.unsafe_code:
-                raise CantRecompute("its grades come from a function, whose code is run for --allow-unsafe-code alone")
+                raise CantRecompute("its grades come from a function, whose code runs only with --allow-unsafe-code")
             function = str(recorded["function"]).rpartition(":")[2]
             file = self._files({"function": {"sha256": recorded["code"]}}, "its grader")["function"]
             recorded["file"] = f"{file}:{function}"
         if stage is grade.STAGE and recorded.get("sandbox") not in (None, *CONFINED) and not self.unsafe_code:
-            raise CantRecompute("it asks for no sandbox, and programs run unconfined for --allow-unsafe-code alone")
+            raise CantRecompute("it asks for no sandbox, and programs run unconfined only with --allow-unsafe-code")
         known = {one.name for one in fields(stage.parameters)}
         if odd := sorted(recorded.keys() - known):
             raise CantRecompute(f"this sirev knows no parameter {odd[0]} of the stage {stage.name}")
@@ -222,13 +222,13 @@ class _Again:
         for what, one in sources.items():
             digest = one.get("sha256")
             if digest is None:
-                raise CantRecompute("its rows are the Hub's")
+                raise CantRecompute("its rows are on the Hub")
             try:
                 here = next((path for path in local.where(digest) if local.holds(path, digest)), None)
             except BadInput as error:  # a pipe, say, or a file that may not be read
                 raise CantRecompute(f"the file that {came} came from can't be read: {error}") from error
             if here is None:
-                raise CantRecompute(f"the file that {came} came from is not here any more, or has changed")
+                raise CantRecompute(f"the file that {came} came from is no longer here, or has changed")
             files[what] = str(here)
         return files
 

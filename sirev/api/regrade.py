@@ -26,9 +26,10 @@ from sirev.store.local_files import LocalFiles
 from sirev.store.objects import DamagedObject
 from sirev.store.runs import Run
 from sirev.store.store import Store
+from sirev.study.external.evaluated_models import evaluate_models
 from sirev.study.inputs import grading_parameters
 from sirev.study.nulls import follow, retrained_in
-from sirev.study.remedies import rerun
+from sirev.study.remedies import rerun, verb_of
 from sirev.study.step_names import grading_step, problems_step, stage_of
 from sirev.study.steps import GradedAnswers, ModelWeights, Planned, StepResult, Steps
 from sirev.suggest import suggest
@@ -130,12 +131,16 @@ def _measured(store: Store, run: Run, grader: Grader, listener: Listener) -> Reg
 def _regraded(store: Store, run: Run, recipe: Recipe, trusted: frozenset[str] | None, listener: Listener) -> Regrading:
     if not any(stage_of(step) == "grade" for step in run.pins):
         again = rerun(run, store)
-        raise BadInput(f"the run {run.id} has graded nothing yet; go on with: {again.command} ({again.note})")
+        raise BadInput(f"the run {run.id} has graded nothing yet; continue with: {again.command} ({again.note})")
     crew = Crew(f"regrade-{run.id}", embedded=recipe.model.pretrain is not None)
     regrader = Regrader(store, run, recipe, crew, listener)
     try:
         with crew.turn, store.leasing():
-            follow(PinnedSteps(recipe, run.seed, regrader, LocalFiles(store.objects), trusted), run.method, retrained_in(run))
+            steps = PinnedSteps(recipe, run.seed, regrader, LocalFiles(store.objects), trusted)
+            if verb_of(run) == "evaluate":
+                evaluate_models(steps, {t: ModelWeights(Planned(f"M_{t}")) for t in range(1, recipe.T + 1)})
+            else:
+                follow(steps, run.method, retrained_in(run))
     finally:  # also on Ctrl-C
         crew.close()
     return Regrading(run.id, regrader.steps, regrader.missing, tuple(regrader.runner.computed))
@@ -156,7 +161,7 @@ class PinnedSteps(Steps):
         if not isinstance(grader, OwnGrader) or self._trusted is None or grader.function in self._trusted:
             return super().grade(t, what, answers, grader)
         name = grading_step(what, t)
-        self._regrader.leave(name, "its grader is a function that the run names, whose code is run for --allow-unsafe-code alone")
+        self._regrader.leave(name, "its grader is a function that the run names, whose code runs only with --allow-unsafe-code")
         return GradedAnswers(*answers, Planned(name))
 
     def problems(self, split: str) -> StepResult:
@@ -201,9 +206,10 @@ class Regrader:
             before = self._pinned(name)
             lost = [what for what in inputs if what not in answers] or ([] if before else ["grades"])
             if lost or before is None:
-                self.missing[name] = f"its {' and '.join(lost)} are not in the store any more"
+                self.missing[name] = f"its {' and '.join(lost)} are no longer in the store"
             elif self._graded(name) != {what: artifact.semantic for what, artifact in answers.items()}:
-                self.missing[name] = "its grades are of other answers: `sirev iterate` was interrupted before it graded these"
+                verb = verb_of(self.run)
+                self.missing[name] = f"its grades are of other answers: `sirev {verb}` was interrupted before it graded these"
             else:
                 self._regrade(name, stage, parameters, answers, before)
         return Planned(name)
@@ -225,7 +231,7 @@ class Regrader:
         try:
             self.steps.append(_compared(name, before, self.runner.step(name, stage, parameters, answers)))
         except DamagedObject as error:
-            self.missing[name] = f"{str(error).partition(';')[0]}; `sirev iterate` computes it anew"
+            self.missing[name] = f"{str(error).partition(';')[0]}; `sirev {verb_of(self.run)}` recomputes it"
 
     def _pinned(self, name: str) -> Artifact | None:
         pin = self.run.pins.get(name)
@@ -262,11 +268,21 @@ def _recipe_of(run: Run, overrides: Sequence[str]) -> Recipe:
         _check_override(override, list(_suites(run.settings)))
     with tempfile.TemporaryDirectory(prefix="sirev-regrade-", ignore_cleanup_errors=True) as folder:
         file = Path(folder) / "settings.yaml"
-        file.write_text(json.dumps(_confined(run.settings)), encoding="utf-8")  # JSON is YAML
+        file.write_text(json.dumps(_of_a_recipe(run)), encoding="utf-8")  # JSON is YAML
         try:
-            return load_recipe(file, overrides)
+            trains = verb_of(run) == "iterate"
+            return load_recipe(file, overrides, trains=trains).model_copy(update={"T": run.settings["T"]})
         except BadInput as error:  # an older sirev may have known fields and graders that this one does not
             raise BadInput(str(error).replace(str(file), f"the settings of the run {run.id}")) from None
+
+
+def _of_a_recipe(run: Run) -> dict[str, Any]:
+    """The settings that a run's recipe has, confined; an evaluation trains nothing, and has some that no recipe has."""
+    settings = _confined(run.settings)
+    if verb_of(run) != "evaluate":
+        return settings
+    left = {key: value for key, value in settings.items() if key not in ("steps", "models", "chat", "seed")}
+    return {**left, "T": max(int(left["T"]), 2), "training": {**left["training"], "parameters": "full"}}
 
 
 def _functions_named_by(overrides: Sequence[str]) -> frozenset[str]:

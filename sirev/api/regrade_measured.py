@@ -41,7 +41,7 @@ def measured_grader(run: Run, overrides: Sequence[str], *, unsafe_code: bool) ->
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not (key == _KEY or key.startswith(f"{_KEY}.")):
-            raise BadInput(f"--set {override}: of measured completions {_KEY} alone can change, as in --set {_KEY}=math")
+            raise BadInput(f"--set {override}: for measured completions only {_KEY} can change, as in --set {_KEY}=math")
         value = parse_yaml(text)
         if key == _KEY:
             chosen, named = (dict(value) if isinstance(value, Mapping) else {"name": value}), True
@@ -51,7 +51,7 @@ def measured_grader(run: Run, overrides: Sequence[str], *, unsafe_code: bool) ->
         raise BadInput(f"{run.id}: its verdicts are those of its files; name a grader: --set {_KEY}=NAME")
     name = str(chosen.pop("function", None) or chosen["name"])
     if ":" in name and not named and not unsafe_code:
-        raise BadInput(f"{run.id}: its grader is a function that the run names, whose code is run for --allow-unsafe-code alone")
+        raise BadInput(f"{run.id}: its grader is a function that the run names, whose code runs only with --allow-unsafe-code")
     grader = grader_section(name, {key: value for key, value in chosen.items() if key not in ("name", "sandbox")})
     if isinstance(grader, ProgramGrader):
         return grader.model_copy(update={"sandbox": "C" if unsafe_code else chosen.get("sandbox", "B")})
@@ -71,7 +71,7 @@ def graded_answers(store: Store, run: Run) -> tuple[dict[str, dict[str, Artifact
         wanted = {"grades": name, "completions": steps.completions, "problems": problems or ""}
         there = {what: artifact for what, at in wanted.items() if (artifact := _pinned(store, run, at)) is not None}
         if lost := [what for what in wanted if what not in there]:
-            missing[name] = f"its {' and '.join(lost)} are not in the store any more"
+            missing[name] = f"its {' and '.join(lost)} are no longer in the store"
         else:
             found[name] = there
     return found, missing
@@ -81,7 +81,7 @@ def require_golds(run: Run, answers: Mapping[str, Mapping[str, Artifact]]) -> No
     """BadInput where a grader would have nothing to compare with."""
     for there in answers.values():
         if any(not row["answer"] for row in there["problems"].rows("problems")):
-            raise BadInput(f"{run.id}: its files hold no gold answer to some problems, so that no grader can judge them")
+            raise BadInput(f"{run.id}: its files hold no gold answer for some problems, so no grader can judge them")
 
 
 def _pinned(store: Store, run: Run, step: str) -> Artifact | None:

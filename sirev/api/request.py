@@ -80,9 +80,9 @@ class Request:
         """Have the steps of a run done by an executor."""
         return follow(Steps(self.recipe, run.seed, executor, LocalFiles(self.store.objects)), run.method, self.null_count)
 
-    def planner(self, run: Run) -> Planner:
-        """The steps of a run, all looked up and none computed."""
-        planner = Planner(self.store, run)
+    def planner(self, run: Run, *, blind: bool = False) -> Planner:
+        """The steps of a run, all looked up, unless `blind`, and none computed."""
+        planner = Planner(self.store, run, blind=blind)
         self.follow(run, planner)
         return planner
 
@@ -93,12 +93,12 @@ class Request:
             if not any(is_asked(redone, stage, step) for stage, step in steps):
                 of_stage, _ = asked_parts(redone)
                 ts = [parse_step(step).t for stage, step in steps if stage == of_stage]
-                which = f"of {of_stage} there is t = {', '.join(sorted({'no t' if t is None else str(t) for t in ts}))}"
+                which = f"{of_stage} has t = {', '.join(sorted({'no t' if t is None else str(t) for t in ts}))}"
                 raise BadInput(f"--redo {step_title(redone)}: these runs have no such step ({which})")
 
     def _run(self, method: str, seed: int, invocation: str) -> Run:
         """The latest realisation of a run; with `redo` a new one, unless the same `redo` began the latest and did not end."""
-        first = run_id(self.recipe, method, seed, self.null_count)
+        first = self._first_id(method, seed)
         latest = latest_realisation(first, self.store.runs.ids())
         old = self.store.runs.get(realisation_id(first, latest)) if latest else None
         if old is not None and (not self.redo or (old.status == "running" and old.redo == list(self.redo))):
@@ -109,11 +109,19 @@ class Request:
             method=method,
             seed=seed,
             realisation=latest + 1,
-            settings=self.recipe.settings(),
+            settings=self._settings(),
             invocation=invocation,
             redo=list(self.redo),
             pins=dict(old.pins) if old else {},
         )
+
+    def _first_id(self, method: str, seed: int) -> str:
+        """The id of a run's first realisation."""
+        return run_id(self.recipe, method, seed, self.null_count)
+
+    def _settings(self) -> dict[str, Any]:
+        """The settings that a run is saved with."""
+        return self.recipe.settings()
 
 
 def _methods(recipe: Recipe, methods: Iterable[str] | None) -> list[str]:

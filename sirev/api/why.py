@@ -284,7 +284,7 @@ def _trouble(store: Store, digest: str) -> str | None:
             if not os.path.lexists(path):
                 return f"its file {name} is missing"
             if not is_regular(path):
-                return f"its file {name} is no plain file"
+                return f"its file {name} is not a plain file"
             return f"its file {name} is damaged ({path.stat().st_size:,} bytes, not {entry['size']:,})"
     return None
 

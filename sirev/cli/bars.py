@@ -77,7 +77,9 @@ class Bars(ABC):
     def aside(self) -> Iterator[None]:
         """Take the bars off the screen while something else is written there."""
         if self._shown is not None:
+            self._shown.live.transient = True  # else rich would leave them above what is written
             self._shown.stop()
+            self._shown.live.transient = self.transient
         yield
         if self._shown is not None:
             self._shown.start()

@@ -14,8 +14,12 @@ from sirev.shipped import names_in, recipe_folder
 
 METHOD_WORDS = (*training_kinds.METHODS, "all")
 NULLS = ("resample", "retrain", "gold")
-FORMAT_WORDS = ("table", "markdown", "csv", "json", "latex")
-SECTION_WORDS = ("all", "verdict", "null", "accuracy", "pass-n", "diversity", "ood", "coverage", "training", "html", "figures")
+FORMAT_WORDS = ("table", "markdown", "csv", "json", "latex", "latex-column")
+SECTION_WORDS = (
+    *("all", "verdict", "null", "accuracy", "pass-n", "diversity", "ood", "coverage", "training", "html", "figures"),
+    *("checklist", "methods"),
+)
+TRACKER_WORDS = ("trackio", "wandb", "tensorboard", "mlflow")
 
 _LONGEST_FIRST = "|".join(sorted(training_kinds.METHODS, key=len, reverse=True))
 RUN_ID = re.compile(rf"(.+?)-(?:{_LONGEST_FIRST}|samples|null-(?:resample|retrain|gold)(?:-\w+)*)(?:-\d+)?-s\d+-")
@@ -39,6 +43,13 @@ def recipes(incomplete: str) -> list[str]:
 def overlays(incomplete: str) -> list[str]:
     """Overlays by name, and YAML files."""
     return [*words(names_in(recipe_folder() / "overlays"))(incomplete), *_files(incomplete)]
+
+
+def gpus(incomplete: str) -> list[str]:
+    """GPUs that a plan can be made for."""
+    from sirev.execution.gpus import known_gpus
+
+    return words(list(known_gpus()))(incomplete)
 
 
 def sections_and_recipes(ctx: Any, incomplete: str) -> list[str]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from sirev.api.plan import plans
+from sirev.api.request import Request
 from sirev.cli.lines import Line, print_styled, wrapped
 from sirev.cli.options import check_format
+from sirev.errors import SirevError
 from sirev.machine.doctor import PACKAGE, examine
 from sirev.machine.findings import Finding, Status
 from sirev.printing import out_json
-from sirev.recipe import load_recipe
+from sirev.recipe import Recipe, load_recipe
 from sirev.store.store import Store
 
 _SCHEMA = 1
@@ -31,7 +34,8 @@ def run(
     """Print what is missing with its remedies, then the rest, then whether the recipe can run here; 1 if it can't."""
     check_format(form)
     loaded = load_recipe(recipe, overrides, overlays) if recipe else None
-    findings = list(examine(loaded, Store(store)))
+    opened = Store(store)
+    findings = list(examine(loaded, opened, _trainings(loaded, opened) if loaded else 1))
     missing = sum(finding.missing for finding in findings)
     name = loaded.name if loaded else None
     if form == "json":
@@ -41,6 +45,16 @@ def run(
     else:
         print_styled(lambda width: report_lines(findings, name, width, verbose))
     return 1 if missing else 0
+
+
+def _trainings(recipe: Recipe, store: Store) -> int:
+    """How many models the runs of a recipe still train; 1 where that can't be planned."""
+    try:
+        planners = plans(Request.of(recipe, store=store)).planners
+    except SirevError:  # which is found below, in words of its own
+        return 1
+    left = {step.work for one in planners for step in one.steps.values() if step.stage == "train" and step.state != "hit"}
+    return max(1, len(left))
 
 
 def report_lines(findings: Sequence[Finding], recipe: str | None, width: int, verbose: bool = False) -> Iterator[Line]:

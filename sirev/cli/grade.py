@@ -41,7 +41,7 @@ def run(file: str, grader: str | None, fields: Mapping[str, str], reader: str, s
 def _table(found: GradedFile) -> TextTable:
     right = sum(one.correct for one in found.completions)
     columns = ["problem", "draw", "verdict", "read", "gold", "why"]
-    table = TextTable(f"{right:,} of {len(found.completions):,} right by {found.grader}", columns, len(columns))
+    table = TextTable(f"{right:,} of {len(found.completions):,} correct by {found.grader}", columns, len(columns))
     for one in found.completions[:_SHOWN]:
         cells = [" ".join(text.split())[:_CELL] for text in (one.problem, one.answer, one.gold)]
         table.rows.append([cells[0], str(one.draw), "right" if one.correct else "wrong", cells[1], cells[2], one.reason])

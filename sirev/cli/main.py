@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import math
 import os
 import signal
 import sys
-import time
 from types import FrameType
 from typing import NoReturn
 
@@ -16,6 +14,7 @@ from sirev.cli.app import app
 from sirev.cli.output import complaint, open_what_is_closed, spell_out_what_is_lacking
 from sirev.errors import BadInput, SirevError
 from sirev.printing import say
+from sirev.processes.termination import raise_terminated, terminated_status
 
 # Imports make many objects and hardly any garbage: at the usual threshold a replay spends 5 % of its time looking for some.
 gc.set_threshold(100_000)
@@ -24,29 +23,23 @@ RESUMABLE = {130: "interrupted", 143: "terminated", 129: "hung up"}
 """Exit statuses after which the same command goes on from where this one was -> what happened."""
 DECIDES_NUMBERS = ("NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES", "OPENBLAS_CORETYPE")
 """Variables that numpy and its BLAS read as they are loaded: other instructions round otherwise."""
-AGAIN = 5.0
-"""Seconds within which a second signal is taken for the same request."""
-
-
-class Terminated(BaseException):
-    """A signal that asks the command to end. No Exception, so that nothing on the way takes it for a failure of its own."""
 
 
 def main() -> None:
-    """Entry point: 0, 1 where a stage failed, 2 for bad input, 130 when interrupted, 143 and 129 for SIGTERM and SIGHUP."""
+    """Entry point: 0, 1 where a stage failed, 2 for bad input, 130 when interrupted, 143 or 129 when asked to end."""
     status: int
     for name in DECIDES_NUMBERS:
         os.environ.pop(name, None)
     os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup sirev ...` ignores SIGHUP, and goes on doing so
-            signal.signal(number, _terminate)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a background job ignores it
+    raise_terminated()
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a background job ignores it
         signal.signal(signal.SIGINT, _interrupt)
     open_what_is_closed()
     spell_out_what_is_lacking()
     try:
         status = app(standalone_mode=False) or 0
+        if status:  # Typer takes every KeyboardInterrupt for Ctrl-C
+            status = _signal_status() or status
     except BaseException as error:
         status = _status_of(error)
     status = _flushed(status)
@@ -58,8 +51,8 @@ def main() -> None:
 
 def _status_of(error: BaseException) -> int:
     """Say what went wrong, in a line; the exit status for it. An error of sirev's own making is raised again."""
-    if _signal is not None:  # pydantic's core, for one, makes an error of its own of what a handler raises
-        return 128 + _signal
+    if (status := _signal_status()) is not None:
+        return status  # pydantic's core, for one, makes an error of its own of what a handler raises
     match error:
         case KeyboardInterrupt():
             return 130
@@ -104,23 +97,17 @@ def _flushed(status: int) -> int:
     return status
 
 
-_asked = -math.inf
-"""When a signal last asked the command to end, by the monotonic clock."""
-_signal: int | None = None
-"""The signal that did."""
+_interrupted = False
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    global _asked, _signal
-    if time.monotonic() - _asked < AGAIN:  # `timeout` and schedulers signal process and group: once is enough
-        return
-    _asked, _signal = time.monotonic(), number
-    raise Terminated
+def _signal_status() -> int | None:
+    """The exit status for the signal that ended the command; None if none did."""
+    return 130 if _interrupted else terminated_status()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    global _signal
-    _signal = number
+    global _interrupted
+    _interrupted = True
     raise KeyboardInterrupt
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sirev.cli.lines import print_lines
+from sirev.cli.named_steps import named_step
 from sirev.cli.options import StoreOption, UnsafeOption
 from sirev.errors import BadInput
 from sirev.listing import count_text
@@ -77,15 +78,18 @@ def measure(
     ] = None,
     k: Annotated[str | None, typer.Option("--k", metavar="K,K,...", help="Also give pass@k for these k, such as 1,5,10.")] = None,
     margin: Annotated[
-        float | None, typer.Option("--margin", metavar="SHARE", help="A loss of accuracy that counts as none. Default: 0.03.")
+        float | None,
+        typer.Option("--margin", metavar="SHARE", help="The largest loss of accuracy that counts as none. Default: 0.03."),
     ] = None,
     diversity_margin: Annotated[
         float | None,
-        typer.Option("--diversity-margin", metavar="SHARE", help="Likewise of diversity, of the first step's. Default: 0.1."),
+        typer.Option(
+            "--diversity-margin", metavar="SHARE", help="The same for diversity, as a share of the first step's. Default: 0.1."
+        ),
     ] = None,
     new_margin: Annotated[
         float | None,
-        typer.Option("--new-margin", metavar="SHARE", help="How far below luck is still within reach. Default: 0.05."),
+        typer.Option("--new-margin", metavar="SHARE", help="How far below luck still counts as within reach. Default: 0.05."),
     ] = None,
     embedding: Annotated[
         str | None,
@@ -191,8 +195,6 @@ def _files(option: str, given: Sequence[str]) -> dict[str, list[str]]:
     """Step -> its files, in the order given; a step that is named several times has all of them."""
     files: dict[str, list[str]] = {}
     for one in given:
-        step, equals, file = one.partition("=")
-        if not (step and equals and file):
-            raise BadInput(f"{option} {one}: expected STEP=FILE")
+        step, file = named_step(option, one, "FILE")
         files.setdefault(step, []).append(file)
     return files

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -65,6 +65,37 @@ RemoteOption = Annotated[
     str | None,
     typer.Option("--remote", metavar="URL", help="A shared store: steps it has are downloaded and verified, not computed."),
 ]
+ScratchOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--scratch",
+        metavar="DIR",
+        help="Where interrupted trainings are kept, such as a folder that all nodes share. Default: $SIREV_SCRATCH, else TMPDIR.",
+    ),
+]
+
+
+def _track_option(words: str) -> Any:
+    """`--track`, and what it is for."""
+    return typer.Option(
+        "--track", metavar="TRACKER[:PROJECT]", help=words, autocompletion=completion.words(completion.TRACKER_WORDS)
+    )
+
+
+TrackOption = Annotated[
+    str | None,
+    _track_option("Send curves and measures to trackio, wandb, tensorboard or mlflow. Default: $SIREV_TRACK, else none."),
+]
+TrackerOption = Annotated[
+    str | None,
+    _track_option(
+        "The tracker to send the run to: trackio, wandb, tensorboard or mlflow. Required unless $SIREV_TRACK names one."
+    ),
+]
+PushOption = Annotated[
+    bool,
+    typer.Option("--push", help="Upload each result to the shared store of --remote as well, in the background."),
+]
 UnsafeOption = Annotated[
     bool,
     typer.Option("--allow-unsafe-code", help="Run model-written programs even without a sandbox."),
@@ -111,3 +142,9 @@ def check_format(form: str, known: Sequence[str] = ("table", "json")) -> None:
         from sirev.suggest import suggest
 
         raise BadInput(f"--format: unknown format {form!r}{suggest(form, list(known))}")
+
+
+def refuse(options: Mapping[str, object], why: str) -> None:
+    """BadInput for options that were given although the others leave them nothing to say."""
+    if given := [name for name, value in options.items() if value]:
+        raise BadInput(f"{' and '.join(given)}: {why}")

@@ -40,10 +40,10 @@ def section_and_recipes(
     A recipe that is called like a section can be named by `--recipe`. With `model` the recipes are called after it. BadInput
     for two sections, and for a word that is no section nor a recipe of the store, but much like one.
     """
-    from sirev.cli.report import FILES
+    from sirev.cli.report import FILES, PAPERS
     from sirev.reporting.sections import ALL, SECTIONS
 
-    known = [ALL, *SECTIONS, *FILES]
+    known = [ALL, *SECTIONS, *FILES, *PAPERS]
     chosen = [word for word in words if word in known]
     if len(chosen) > 1:
         raise BadInput(f"sirev report shows one section or all of them, not {' and '.join(chosen)}")

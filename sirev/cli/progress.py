@@ -40,7 +40,9 @@ class Progress(Bars, Listener):
         self._computed: Counter[str] = Counter()
         self._since: dict[tuple[str, str], float] = {}
         self._first: dict[tuple[str, str], tuple[float, int]] = {}
-        self._notes: list[str] = []
+        self._rows: dict[str, list[str | None]] = {}
+        """Run -> the step that each of its rows is about: what is computed beside another step has a row of its own."""
+        self._notes: dict[str, None] = {}
         self._warned: set[str] = set()
         self._outlook: Outlook | None = None
 
@@ -92,10 +94,10 @@ class Progress(Bars, Listener):
             left = "" if early else f", {time_left((now - began) * (total - done) / max(done - before, 1))}"
             words = f"{done:,} of {total:,} {unit}"
             if self.shown:
-                self.show(run.id, description=_title(run), total=total, completed=done, step=step_title(name), state=words + left)
+                self._show(run, name, total=total, completed=done, state=words + left)
                 self._update_whole(now)
                 return
-            if self.due(run.id, self._since.get((run.id, name), now), now):
+            if self.due(_said(run, step_title(name)), self._since.get((run.id, name), now), now):
                 speed = f", {rate:,.0f} {unit if stage_of(name) == 'grade' else 'tokens'}/s" if rate else ""
                 self._line(run, step_title(name), f"{words}{speed}{left}")
                 self._whole_line()
@@ -103,7 +105,7 @@ class Progress(Bars, Listener):
     def note(self, run: Run, text: str) -> None:
         """See `sirev.execution.listener.Listener`."""
         with self._lock:
-            self._notes.append(f"{_title(run)}: {text}")
+            self._notes[f"{_title(run)}: {text}"] = None
 
     def warn(self, run: Run, text: str) -> None:
         """See `sirev.execution.listener.Listener`. Once per invocation, however many steps and runs it concerns."""
@@ -119,6 +121,10 @@ class Progress(Bars, Listener):
         computed, hits = sum(self._computed.values()), sum(self._hits.values())
         seconds = time.monotonic() - self._began
         say_if_read(f"{hits} steps cached, {computed} computed, {seconds:.1f} s")
+        self.say_notes()
+
+    def say_notes(self) -> None:
+        """What there is to know about the runs, each thing once."""
         for note in self._notes:
             say_if_read(f"note: {note}")
 
@@ -167,7 +173,7 @@ class Progress(Bars, Listener):
     def _line(self, run: Run, name: str, words: str, since: float | None = None) -> None:
         now = time.monotonic()
         took = f" in {now - since:.1f} s" if words == "done" and since is not None else ""
-        self.line(run.id, f"{_title(run)}  {name}  {words}{took}", now)
+        self.line(_said(run, name), f"{_title(run)}  {name}  {words}{took}", now)
 
     def _whole_line(self) -> None:
         """How far all runs are, every now and then."""
@@ -191,8 +197,28 @@ class Progress(Bars, Listener):
             counts = f"{self._computed[run.id]} computed, {self._hits[run.id]} cached"
             self.show(run.id, description=_title(run), total=1, completed=1, step="finished", state=counts)
         else:
-            self.show(run.id, again=words == "running", description=_title(run), step=step_title(name), state=words)
+            self._show(run, name, again=words == "running", state=words)
+            if words in ("done", "cached"):
+                self._free(run, name)
         self._update_whole(time.monotonic())
+
+    def _show(self, run: Run, name: str, *, again: bool = False, **fields: Any) -> None:
+        """Show a step in a row of its run: the first that is about no other step."""
+        rows = self._rows.setdefault(run.id, [None])
+        if name not in rows:
+            if None not in rows:
+                rows.append(None)
+            rows[rows.index(None)] = name
+        place = rows.index(name)
+        title = "" if place else _title(run)
+        self.show(_row(run, place), again=again, description=title, step=step_title(name), visible=True, **fields)
+
+    def _free(self, run: Run, name: str) -> None:
+        """Have a step's row for the next one; the first stays to be seen."""
+        place = self._rows[run.id].index(name)
+        self._rows[run.id][place] = None
+        if place:
+            self.show(_row(run, place), visible=False)
 
     def _update_whole(self, now: float) -> None:
         if self._outlook is not None and self.has(WHOLE):
@@ -211,6 +237,15 @@ def _banner(text: str) -> None:
 def _is_long(step: str) -> bool:
     stage = STAGES.get(stage_of(step))
     return stage is not None and stage.long
+
+
+def _row(run: Run, place: int) -> str:
+    return f"{run.id} {place}" if place else run.id
+
+
+def _said(run: Run, what: str) -> str:
+    """The name of the lines about something of a run."""
+    return f"{run.id} {what}"
 
 
 def _title(run: Run) -> str:

@@ -28,7 +28,7 @@ def list_recipes(form: str) -> None:
         out_json({"recipes": listed, "overlays": [{"name": name, "description": words} for name, words in overlays.items()]})
         return
     width = max(map(len, (*told, *overlays)))
-    _print_group("Tasks, for a model of your own: --model ORGANISATION/NAME or --model FOLDER", tasks, width)
+    _print_group("Tasks, for your own model: --model ORGANISATION/NAME or --model FOLDER", tasks, width)
     out("")
     _print_group("Recipes", whole, width)
     out("")
@@ -52,6 +52,14 @@ def show_recipe(name: str, overrides: list[str], overlays: list[str], form: str)
     if "model" not in settings:
         out(f"# It names no model; `sirev iterate` asks for --model {ANY_MODEL} or --model FOLDER")
     write(yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=120))
+
+
+def show_schema(form: str) -> None:
+    """A JSON schema of recipes, for editors, whatever the form."""
+    check_format(form)
+    from sirev.recipe.schema import recipe_schema
+
+    out_json(recipe_schema())
 
 
 def _print_group(title: str, lines: Mapping[str, str], width: int) -> None:

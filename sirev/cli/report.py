@@ -1,21 +1,30 @@
-"""`sirev report`: the tables, figures, a page, or a file for other programs."""
+"""`sirev report`: the tables, figures, a page, what goes into a paper, or a file for other programs."""
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sirev.cli.comparing_progress import Comparing
+from sirev.cli.options import refuse
+from sirev.cli.page_output import output_named, page_at
 from sirev.errors import BadInput
 from sirev.printing import out_path, say, write
 from sirev.quoting import as_typed
 from sirev.reporting.sections import ALL, SECTIONS
 from sirev.reporting.sections.run_rows import names_of
 from sirev.reporting.selection import others_in_words
-from sirev.reporting.summary import FORMATS, Report, report
+from sirev.reporting.summary import FORMATS, Format, Report, report
+from sirev.store.sharing.hub_place import HubPlace
 from sirev.store.store import Store
 from sirev.suggest import suggest
+
+if TYPE_CHECKING:
+    from sirev.reporting.sections.run_rows import Study
+    from sirev.reporting.sweeps.sweep_report import SweepReport
 
 _PATIENCE = 3.0
 """Seconds after which what is being done is told step by step."""
@@ -23,6 +32,8 @@ _DRAWS = 8
 """Draws of each problem that a page shows unless told otherwise."""
 FILES = {"html": "a page, such as report.html", "figures": "a folder"}
 """What a report can be written as, instead of a section to print -> what `--output` then names."""
+PAPERS = {"checklist": "checklist.md", "methods": "methods.tex"}
+"""What goes into a paper, printed or written -> what the file may be called."""
 
 
 def run(
@@ -32,9 +43,11 @@ def run(
     runs: list[str],
     form: str,
     store: Path | None,
-    output: Path | None,
+    named_output: str | None,
     against: str | None,
     draws: int,
+    sweep: Path | None,
+    unsafe_code: bool,
 ) -> int:
     """Print the report in the form asked for, or write it; what was left out goes to stderr.
 
@@ -42,31 +55,79 @@ def run(
     """
     if form not in FORMATS:  # in words that tell the type checker
         raise BadInput(f"--format: unknown format {form!r}{suggest(form, list(FORMATS))}")
-    written = section in FILES
-    if section is not None and not written and section != ALL and section not in SECTIONS:
-        raise BadInput(f"unknown section {section!r}{suggest(section, [ALL, *SECTIONS, *FILES])}")
+    written, for_paper = section in FILES, section in PAPERS
+    output = output_named(named_output, section)
+    known = [ALL, *SECTIONS, *FILES, *PAPERS]
+    if section is not None and section not in known:
+        raise BadInput(f"unknown section {section!r}{suggest(section, known)}")
     if written and output is None:
         raise BadInput(f"sirev report {section} needs --output: {FILES[section or '']}")
-    if output is not None and not written:
-        raise BadInput("--output goes with html or figures; a section is printed")
-    if written and form != "table":
+    if output is not None and not (written or for_paper):
+        raise BadInput(f"--output goes with {', '.join([*FILES, *PAPERS])}; a section is printed")
+    if (written or for_paper) and form != "table":
         raise BadInput(f"--format goes with tables, not with {section}")
-    asked: dict[str, Any] = {"recipes": recipes, "methods": methods, "runs": runs, "against": against}
-    if output is not None:
+    if for_paper:
+        refuse({"--against": against}, f"not with {section}")
+    if isinstance(output, Path):
         _check(section or "", output)
+    if sweep is not None:
+        named = {"RECIPE": recipes, "--method": methods, "--run": runs, "--against": against}
+        refuse(named, f"not with --sweep: {sweep} names the runs")
+        refuse({"--draws": draws != _DRAWS}, "not with --sweep: its page has no answers")
+        return _of_sweep(sweep, section, form, Store(store), output, unsafe_code)
+    refuse({"--allow-unsafe-code": unsafe_code}, "only with --sweep")
+    asked: dict[str, Any] = {"recipes": recipes, "methods": methods, "runs": runs, "against": against}
     opened = Store(store)
     with Comparing() as watch:
-        made = report(None if written else section, **asked, store=opened, watch=watch)
+        made = report(None if written or for_paper else section, **asked, store=opened, watch=watch)
     options = [word for method in methods for word in ("--method", method)]
     options += ["--draws", str(draws)] if section == "html" and draws != _DRAWS else []
     _say(*made.notes, *made.missing, *others_in_words(made.selection, section, store, output, options))
-    if output is not None:
+    if for_paper:
+        _for_paper(section or "", made.studies, opened, output)
+    elif output is not None:
         return _write(section or "", made, opened, output, draws)
-    if form == "table":
+    elif form == "table":
         made.print(asked=_options(recipes, methods, runs))
     else:
         write(made.text(form))
     return 1 if made.missing else 0
+
+
+def _of_sweep(
+    sweep: Path, section: str | None, form: Format, store: Store, output: Path | HubPlace | None, unsafe_code: bool
+) -> int:
+    """The same of a sweep."""
+    from sirev.api.sweep_report import sweep_report
+
+    with Comparing() as watch:
+        shown = None if output or section in PAPERS else section
+        made = sweep_report(sweep, shown, store=store, unsafe_code=unsafe_code, watch=watch)
+    _say(*made.report.missing)
+    if section in PAPERS:
+        _for_paper(section or "", made.report.studies, store, output)
+    elif output is not None:
+        _write_sweep(section or "", made, store, output, sweep)
+    elif form == "table":
+        made.print()
+    else:
+        write(made.text(form))
+    return 1 if made.report.missing else 0
+
+
+def _write_sweep(what: str, made: SweepReport, store: Store, output: Path | HubPlace, sweep: Path) -> None:
+    from sirev.reporting.sweeps.sweep_page import panels_of, write_sweep_page
+
+    with _writing(output):
+        if what == "html":
+            with page_at(output, f"Progress or regress? The sweep {sweep.stem}") as page:
+                write_sweep_page(made, store, page, _patiently())
+        elif isinstance(output, Path):
+            from sirev.reporting.figures import write_grids
+
+            _say(f"drawing figures into {output} ...")
+            for path in write_grids(panels_of(made.studies), output):
+                out_path(path)
 
 
 def _options(recipes: list[str], methods: list[str], runs: list[str]) -> str:
@@ -77,39 +138,105 @@ def _options(recipes: list[str], methods: list[str], runs: list[str]) -> str:
 
 def _check(what: str, output: Path) -> None:
     """BadInput for what can't be written, before anything is computed for it."""
-    if what == "html":
-        from sirev.reporting.web import check_output
+    from sirev.reporting.output_files import check_output, is_file_of_others
 
-        check_output(output)
+    if what != "figures":
+        check_output(output, PAPERS.get(what, "report.html"))
+    if what in PAPERS and is_file_of_others(output, _beginning(what)):
+        raise BadInput(f"--output {output}: sirev report {what} did not write this file; name another")
+    if what == "methods":
+        references = _references(output)
+        check_output(references)
+        if is_file_of_others(references, _beginning(what)):
+            raise BadInput(f"--output {output}: {references}, where its references go, is not sirev's; name another file")
 
 
-def _write(what: str, made: Report, store: Store, output: Path, draws: int) -> int:
+def _beginning(what: str) -> str:
+    """How a file begins that was written for a paper."""
+    if what == "checklist":
+        from sirev.reporting.papers.checklist import CHECKLIST_HEAD
+
+        return CHECKLIST_HEAD
+    from sirev.reporting.papers.citations import HEAD
+
+    return HEAD
+
+
+def _references(output: Path) -> Path:
+    """Where the references go that the methods cite. BadInput where the methods themselves are to go there."""
+    if output.suffix == ".bib":
+        raise BadInput(f"--output {output}: name the file of the paragraph, such as methods.tex; its .bib is written next to it")
+    return output.with_suffix(".bib")
+
+
+def _for_paper(what: str, studies: list[Study], store: Store, output: Path | HubPlace | None) -> None:
+    """Print the checklist or the methods, or write them; the references of the methods are a file alone."""
+    from sirev.reporting.output_files import place_file
+
+    if not studies:
+        raise BadInput(f"sirev report {what}: no run is finished")
+    if what == "checklist":
+        from sirev.reporting.papers.checklist import checklist
+
+        texts = [checklist(studies, store)]
+    else:
+        from sirev.reporting.papers.methods import methods_text
+
+        found = methods_text(studies, store)
+        texts = [found.text, found.bibliography]
+    if not isinstance(output, Path):  # a Space is for a page alone
+        write(texts[0])
+        if len(texts) > 1:
+            _say(f"add --output {PAPERS[what]} to write the references too")
+        return
+    with _writing(output):
+        for path, text in zip([output, *([_references(output)] if len(texts) > 1 else [])], texts, strict=True):
+            place_file(text, path)
+            out_path(path)
+
+
+def _write(what: str, made: Report, store: Store, output: Path | HubPlace, draws: int) -> int:
     lacking = False
-    try:
+    with _writing(output):
         if what == "html":
             lacking = _page(made, store, output, draws)
-        else:
+        elif isinstance(output, Path):
             _figures(made, output)
-    except OSError as error:
-        raise BadInput(f"{output}: can't be written: {error.strerror or error}") from None
     return 1 if lacking or made.missing else 0
 
 
-def _page(made: Report, store: Store, output: Path, draws: int) -> bool:
-    """Write the page; returns whether the store lacks something for it."""
-    from sirev.reporting.web import write_page
+@contextlib.contextmanager
+def _writing(output: Path | HubPlace) -> Iterator[None]:
+    """Have BadInput say of a file or folder that it can't be written."""
+    try:
+        yield
+    except OSError as error:
+        shown = output if isinstance(output, Path) else output.url
+        raise BadInput(f"{shown}: can't be written: {error.strerror or error}") from None
 
-    _say(f"writing {output} ...")
+
+def _patiently() -> Callable[[str], None]:
+    """What tells what is being done, once it has taken a while."""
     since = time.monotonic()
 
     def told(line: str) -> None:
         if time.monotonic() - since > _PATIENCE:
             _say(f"{line} ...")
 
-    page = write_page(made, store, output, draws, told)
-    out_path(page.path)
+    return told
+
+
+def _page(made: Report, store: Store, output: Path | HubPlace, draws: int) -> bool:
+    """Write the page; returns whether the store lacks something for it."""
+    from sirev.reporting.web import write_page
+
+    about = " and ".join(names_of(made.studies)) or "the published numbers"
+    with page_at(output, f"Progress or regress? {about}") as path:
+        page = write_page(made, store, path, draws, _patiently())
     if page.missing:
-        _say("the page lacks what the store lacks:", *page.missing, "to fix:", *(f"  {command}" for command in page.mends))
+        _say(
+            "missing from the store, and so from the page:", *page.missing, "to fix:", *(f"  {command}" for command in page.mends)
+        )
     return bool(page.missing)
 
 

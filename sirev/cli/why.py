@@ -73,9 +73,9 @@ def in_full(step: Explanation, labels: Mapping[str, str]) -> list[str]:
     if step.state == "hit":
         lines.append(f"  artifact {(step.artifact or '')[:12]}, made {moment(step.recorded or '')} {_where(step)}")
         if step.hollow:
-            lines.append("  its files were given up (--keep-models); what was made of them is kept")
+            lines.append("  its files were given up (--keep-models); results made from them are kept")
         if step.nearest:
-            lines += ["  when it was computed, this differed from the nearest there was:"]
+            lines += ["  when it was computed, it differed from the nearest one by:"]
             lines += [f"    {reason}" for reason in step.reasons()] + [f"    nearest: {step.nearest.words()}"]
         return lines
     if step.state == "unknown":

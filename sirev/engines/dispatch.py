@@ -19,6 +19,7 @@ from sirev.engines.protocol import (
     ScoringEngine,
 )
 from sirev.processes.requests import Emit, Progress
+from sirev.processes.torch_gpu import require_gpu
 from sirev.trainers.models import ModelFolders, ModelSource
 
 _loaded: tuple[str, SamplingEngine] | None = None
@@ -36,7 +37,7 @@ class SampleRequest:
     decoding: DecodingSettings
     dtype: str
     options: dict[str, Any]
-    """What only the engine itself understands: context, memory, where a server is."""
+    """What only the engine itself understands: context, memory, where a server is; `gpu_required` refuses a CPU."""
     seed: int
     cells: tuple[Cell, ...]
 
@@ -59,7 +60,7 @@ class Underway:
 
 def sample(request: SampleRequest, emit: Emit[CellDone | Underway]) -> int:
     """Answer all cells; returns how many engines this process has started."""
-    engine = _engine(request)
+    engine = engine_for(request)
     emit(Underway(0, 0))  # it is loaded; from here on it samples
     engine.sample(
         request.cells,
@@ -83,7 +84,7 @@ class ScoreRequest:
     chat: bool
     """Whether a prompt is put to the model as a user's turn."""
     answers: Path
-    """A JSON file: a list of [prompt, answer, whether it came to its end]."""
+    """A JSON file: a list of [prompt, answer, whether its end of text is scored too]."""
     out: Path
     """The JSON file to write: a list of [tokens, log-probability] in the same order."""
 
@@ -97,11 +98,11 @@ class Scored:
 
 
 def score(request: ScoreRequest, emit: Emit[Progress]) -> Scored:
-    """Score answers as they are tokenised in training, with their end of text where they came to one; events count answers."""
+    """Score answers as they are tokenised in training, with their end of text where that is asked for; events count answers."""
     from sirev.trainers.tokens import answer_ids, prompt_ids
 
     asked = json.loads(request.answers.read_text(encoding="utf-8"))
-    engine = cast(ScoringEngine, _engine(request))
+    engine = cast(ScoringEngine, engine_for(request))
     began = time.monotonic()
     emit(Progress(0, len(asked)))
     whole = []
@@ -124,10 +125,11 @@ def score(request: ScoreRequest, emit: Emit[Progress]) -> Scored:
     return Scored(sum(one != cut for one, cut in zip(whole, answers, strict=True)), loads)
 
 
-def _engine(request: SampleRequest | ScoreRequest) -> SamplingEngine:
+def engine_for(request: SampleRequest | ScoreRequest) -> SamplingEngine:
     engines = {"transformers": _transformers, "vllm": _vllm, "server": _server}
     if request.engine not in engines:
         raise ValueError(f"unknown engine {request.engine!r}")
+    require_gpu(bool(request.options.get("gpu_required")) and request.engine != "server")
     return engines[request.engine](ModelFolders.of(request.model), request)
 
 
@@ -141,7 +143,8 @@ def _transformers(folders: ModelFolders, request: SampleRequest | ScoreRequest) 
 
 
 def _vllm(folders: ModelFolders, request: SampleRequest | ScoreRequest) -> SamplingEngine:
-    from sirev.engines.vllm_engine import Options, VllmEngine, lora_rank
+    from sirev.engines.vllm_engine import VllmEngine
+    from sirev.engines.vllm_start import Options, lora_rank
 
     options = {k: v for k, v in request.options.items() if k in Options.__dataclass_fields__}
     # An adapter of another M_t needs no new engine: the base weights stay.

@@ -173,12 +173,12 @@ def decode_tokens(
     *,
     temperature: float,
     top_p: float,
-    eos_id: int,
+    ends: Sequence[int],
 ) -> list[tuple[list[int], str]]:
-    """Continue prompts until end of text or the length limit.
+    """Continue prompts until one of the tokens `ends` or the length limit.
 
     `draws` names, for each row of the batch, the prompt's place in `prefill` and its uniform numbers, of which
-    there are as many as new tokens allowed. Returns for each row its token ids without end of text, and "stop" or
+    there are as many as new tokens allowed. Returns for each row its token ids without its end, and "stop" or
     "length".
     """
     device = model.device
@@ -196,14 +196,15 @@ def decode_tokens(
     mask = additive_mask(visible, model.dtype)[:, None, None, :]
     positions = prefill.lengths.index_select(0, source)
 
-    written = torch.full((len(draws), limit), eos_id, dtype=torch.long, device=device)
+    written = torch.full((len(draws), limit), ends[0], dtype=torch.long, device=device)
+    final = torch.tensor(ends, device=device)
     rows = torch.arange(len(draws), device=device)  # batch row -> row of `written`
     going = torch.ones(len(draws), dtype=torch.bool, device=device)
     logits = prefill.logits.index_select(0, source)
     for step in range(limit):
         token = choose(logits, uniform[rows, step], temperature, top_p)
         written[rows, step] = token
-        going = going & (token != eos_id)
+        going = going & ~torch.isin(token, final)
         alive = int(going.sum())
         if alive == 0 or step == limit - 1:
             break
@@ -222,10 +223,9 @@ def decode_tokens(
             **argument,
         )
         logits = out.logits[:, -1].float()
-    return [_until_eos(ids, eos_id) for ids in written.tolist()]
+    return [_until_end(ids, ends) for ids in written.tolist()]
 
 
-def _until_eos(ids: list[int], eos_id: int) -> tuple[list[int], str]:
-    if eos_id in ids:
-        return ids[: ids.index(eos_id)], "stop"
-    return ids, "length"
+def _until_end(ids: list[int], ends: Sequence[int]) -> tuple[list[int], str]:
+    end = next((place for place, id_ in enumerate(ids) if id_ in ends), None)
+    return (ids, "length") if end is None else (ids[:end], "stop")

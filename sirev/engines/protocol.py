@@ -33,6 +33,8 @@ class DecodingSettings:
     max_new_tokens: int
     stop: tuple[str, ...] = ()
     chat: bool = False
+    ends: tuple[int, ...] = ()
+    """Tokens that end an answer beside the tokenizer's end of text."""
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def completed(
 ) -> Completion:
     """The answer number `index` of a request, from its tokens after the prompt's and the reason why they end."""
     ids = list(ids)
-    if ids and ids[-1] == tokenizer.eos_token_id:
+    if ids and ids[-1] in (tokenizer.eos_token_id, *decoding.ends):
         ids.pop()
     text, finish = answer_text(tokenizer, before, ids), "length" if reason == "length" else "stop"
     return ended(request.problem_id, request.first_draw + index, text, ids, finish, decoding.stop)

@@ -98,11 +98,15 @@ class ServerEngine:
             prompt=before,
             **sampling(request, decoding, seed, limit),
             # vLLM's own fields; other servers pass over them, and then their text has to do.
-            extra_body={"return_token_ids": True, "ignore_eos": True, "stop_token_ids": [self.tokenizer.eos_token_id]},
+            extra_body={
+                "return_token_ids": True,
+                "ignore_eos": True,
+                "stop_token_ids": [self.tokenizer.eos_token_id, *decoding.ends],
+            },
         )
         choices = sorted(response.choices, key=lambda choice: choice.index)
         if [choice.index for choice in choices] != list(range(request.draws)):
-            raise ValueError(f"the server gave {len(choices)} answers of {request.draws} to {request.problem_id}")
+            raise ValueError(f"the server gave {len(choices)} of {request.draws} answers to {request.problem_id}")
         return [self._completion(request, before, choice, decoding) for choice in choices]
 
     def _completion(self, request: CellRequest, before: list[int], choice: Any, decoding: DecodingSettings) -> Completion:
@@ -133,7 +137,7 @@ class ServerEngine:
                     raise BadInput(f"the server {self._url} refuses: {_said(error)}{_login(error)}") from None
                 trouble = f"status {error.status_code}"
             if time.monotonic() + pause > until:
-                raise BadInput(f"the server {self._url} gives no answer: {trouble} (engine.patience_minutes)")
+                raise BadInput(f"the server {self._url} does not answer: {trouble} (engine.patience_minutes)")
             time.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE)
 

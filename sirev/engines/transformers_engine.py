@@ -80,7 +80,7 @@ class TransformersEngine:
                 rows,
                 temperature=decoding.temperature,
                 top_p=decoding.top_p,
-                eos_id=self.tokenizer.eos_token_id,
+                ends=(self.tokenizer.eos_token_id, *decoding.ends),
             )
         return [
             ended(problem_id, draw, answer_text(self.tokenizer, prompts[place], ids), ids, finish, decoding.stop)

@@ -6,35 +6,18 @@ its parent, and with it the memory that the next training needs.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sirev.engines.protocol import AnswerTokens, Cell, Completion, DecodingSettings
 from sirev.engines.requests import CellRequest, Gatherer, completed, requests, sampling, tokenised
-from sirev.errors import BadInput
+from sirev.engines.vllm_start import Options, arguments, prepare_vllm, usual_sequences
+from sirev.processes.torch_gpu import seen_here
 from sirev.trainers.models import ModelFolders, load_tokenizer
 
-os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # read when vLLM is imported
-os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB, where there is no GPU
-os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
-
-RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM's max_lora_rank may be
-QUEUE = 2048  # requests handed to vLLM ahead of what it works on
-
-
-@dataclass(frozen=True)
-class Options:
-    """How vLLM is started; none of it changes what is sampled but for rounding, and `dtype`."""
-
-    dtype: str = "auto"
-    context: int | None = None
-    gpu_memory: float = 0.9
-    eager: bool = False
+QUEUE = 2048
+"""Answers handed to vLLM ahead of what it works on, which are 1,024 at most: each draw of a problem is one."""
 
 
 class VllmEngine:
@@ -42,30 +25,23 @@ class VllmEngine:
 
     def __init__(self, weights: Path, rank: int | None, options: Options) -> None:
         import torch
-        from vllm import LLM
 
-        config = json.loads((weights / "config.json").read_text(encoding="utf-8"))
-        on_gpu = self._on_gpu = torch.cuda.is_available()
-        lora = {"enable_lora": True, "max_lora_rank": rank, "max_loras": 1} if rank else {}
-        self._llm: Any = LLM(
-            model=str(weights),
-            dtype=_dtype(config, options.dtype),
-            max_model_len=_context(config, options.context),
-            gpu_memory_utilization=options.gpu_memory,
-            enforce_eager=options.eager or not on_gpu,
-            enable_prefix_caching=True,
-            generation_config="vllm",  # the recipe says how answers are drawn, not the model's files
-            trust_remote_code=False,
-            seed=0,
-            **({} if on_gpu else {"enable_chunked_prefill": False}),  # with it, seeded requests crash on a CPU
-            **lora,
-        )
+        self._on_gpu = torch.cuda.is_available()
+        prepare_vllm(options, seen_here() if self._on_gpu and options.batch_invariant else None)
+        from vllm import LLM  # reads the environment that was prepared
+
+        self._llm: Any = LLM(**arguments(weights, rank, options, on_gpu=self._on_gpu, sequences=usual_sequences()))
         self._context = int(self._llm.llm_engine.model_config.max_model_len)
         self._adapters = 0
         self._lora: Any = None
         self._takes_adapters = bool(rank)
-        self._tokenizer_file: Path | None = None
+        self._tokenizer_files: list[Path] = []
         self._read_tokenizer(ModelFolders(weights))
+
+    @property
+    def config(self) -> Any:
+        """vLLM's own configuration, with what it has chosen by itself."""
+        return self._llm.llm_engine.vllm_config
 
     def use(self, folders: ModelFolders) -> None:
         """Answer as this model from now on: an adapter on the loaded base, or the loaded weights themselves."""
@@ -78,10 +54,10 @@ class VllmEngine:
             self._lora = LoRARequest(f"adapter-{self._adapters}", self._adapters, str(folders.path))
 
     def _read_tokenizer(self, folders: ModelFolders) -> None:
-        file = (folders.path / "tokenizer.json").resolve()  # in a store it has the name of its bytes
-        if file != self._tokenizer_file or not file.is_file():  # reading one takes a third of a second
+        files = folders.tokenizer_files()
+        if files != self._tokenizer_files:  # reading one takes a third of a second
             self.tokenizer = load_tokenizer(folders)
-            self._tokenizer_file = file
+            self._tokenizer_files = files
 
     def sample(
         self,
@@ -100,7 +76,7 @@ class VllmEngine:
         asked: dict[str, tuple[CellRequest, list[int]]] = {}
         more = True
         while more or asked:
-            while more and len(asked) < QUEUE:
+            while more and engine.get_num_unfinished_requests() < QUEUE:  # vLLM counts each draw
                 request = next(waiting, None)
                 if request is None:
                     more = False
@@ -171,30 +147,8 @@ class VllmEngine:
 
         return SamplingParams(
             **sampling(request, decoding, seed, limit),
-            ignore_eos=True,  # the one end of text that the trainer writes, not others that the model's files may name
-            stop_token_ids=[self.tokenizer.eos_token_id],
+            ignore_eos=True,  # the ends that are asked for, not those that the model's files name to vLLM
+            stop_token_ids=[self.tokenizer.eos_token_id, *decoding.ends],
             detokenize=bool(decoding.stop),
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
-
-
-def _context(config: dict[str, Any], wanted: int | None) -> int | None:
-    """The context asked for, or the model's own if that is shorter."""
-    own = config.get("max_position_embeddings")
-    return min(wanted, own) if wanted and own else wanted or own
-
-
-def _dtype(config: dict[str, Any], wanted: str) -> str:
-    """What "auto" means everywhere in sirev: as the model was saved. vLLM's own would make float32 something shorter."""
-    if wanted != "auto":
-        return wanted
-    return str(config.get("dtype") or config.get("torch_dtype") or "float32")
-
-
-def lora_rank(adapter: Path) -> int:
-    """The smallest rank limit of vLLM that an adapter fits under; BadInput if there is none."""
-    rank = int(json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))["r"])
-    fitting = [limit for limit in RANKS if limit >= rank]
-    if not fitting:
-        raise BadInput(f"the adapter's LoRA rank {rank} is above vLLM's limit of {RANKS[-1]} (training.lora.r)")
-    return fitting[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,12 +12,14 @@ from typing import Protocol
 from sirev.errors import StageFailed
 from sirev.execution.scratch import Scratch
 from sirev.processes.resident import Resident
+from sirev.processes.spawning import cores, hidden_by
 from sirev.processes.workers import end_workers
 from sirev.store.artifacts import Artifact
 from sirev.store.provenance import versions
-from sirev.store.runs import Run
+from sirev.store.runs import Pin, Run
 
-GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # of NVIDIA, of AMD, of either under WSL
+GPU_DEVICES = ("/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvgpu/igpu0", "/dev/kfd", "/dev/dxg")
+"""The device files of NVIDIA's driver, of Jetson's older and newer one, of AMD's, and of either under WSL."""
 ROLES = {"trainer": "trainer", "engine": "engine", "grader": "clerk", "source": "clerk"}
 """What a stage asks for -> the child that does it."""
 HEAVY = ("trainer", "engine")  # those that hold a model
@@ -26,14 +27,25 @@ HEAVY = ("trainer", "engine")  # those that hold a model
 
 @cache
 def gpu() -> bool:
-    """Whether the children will work on a GPU; asked of the system, because torch is not imported here."""
+    """Whether the children are to work on a GPU; asked of the system, because torch is not imported here.
+
+    Whether torch can use it (its driver may be too old) is asked before anything is computed (`sirev.processes.torch_gpu`).
+    """
     return gpu_device() and not versions(("torch",)).get("torch", "+cpu").endswith("+cpu")
 
 
 def gpu_device() -> bool:
     """Whether there is a GPU that this process may use, with or without a torch that can."""
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    return not hidden and any(Path(device).exists() for device in GPU_DEVICES)
+    return _a_device_is_there() and hidden_by() is None
+
+
+def gpu_is_hidden() -> bool:
+    """Whether there is a GPU that this process may not use, since the user's shell says so."""
+    return _a_device_is_there() and hidden_by() is not None
+
+
+def _a_device_is_there() -> bool:
+    return any(Path(device).exists() for device in GPU_DEVICES)
 
 
 class Through(Protocol):
@@ -66,10 +78,17 @@ class Crew:
     """Key -> what `--redo` made of it, for the runs that share the step."""
     through: Through | None = None
     """The shared store that is asked for what this one lacks."""
+    shared_first: bool = False
+    """Whether a run that has not ended takes what the shared store has before what is here: machines that compute parts of one
+    run, each with a store of its own, then go on from the same realisations."""
+    pinned: Callable[[Run, str, Pin], None] = lambda run, step, pin: None
+    """Told of each step that a run stands on."""
     check: Callable[[Run, str], None] = lambda run, step: None
     """Asked before a step of a run is computed; raises BadInput if this machine can't, or can't what has to follow it."""
     opening: Callable[[], None] = lambda: None
     """Called once, before the first step is computed; a replay never calls it."""
+    shared_scratch: Path | None = None
+    """Where interrupted trainings are kept, if not in the temporary folder; see `sirev.execution.scratch`."""
     stopping: threading.Event = field(default_factory=threading.Event)
     turn: threading.Lock = field(default_factory=threading.Lock)
     """Held by the one run that is looking things up, let go while a stage computes: threads that read small files side
@@ -90,12 +109,21 @@ class Crew:
                 self._opened = True
 
     @property
+    def beside(self) -> bool:
+        """Whether a run grades and measures beside its sampling and training; small ones go on side by side instead."""
+        return not self._small
+
+    @property
     def parallel(self) -> int:
         """How many runs go on side by side: one more than there are cores, since runs wait for what they share.
 
         At most four, because each holds torch and a model in memory.
         """
-        return min(4, (os.cpu_count() or 1) + 1) if self.embedded and not gpu() else 1
+        return min(4, cores() + 1) if self._small else 1
+
+    @property
+    def _small(self) -> bool:
+        return self.embedded and not gpu()
 
     @property
     def scratch(self) -> Path:
@@ -104,18 +132,18 @@ class Crew:
             if self._scratch is None:
                 if self.stopping.is_set():
                     raise StageFailed("stopped")
-                self._scratch = Scratch()
+                self._scratch = Scratch(self.shared_scratch)
             return self._scratch.path
 
-    def resident(self, role: str, holding: str | None = None) -> Resident:
-        """The child that plays `role` (see `ROLES`) for the run of the calling thread.
+    def resident(self, role: str, holding: str | None = None, thread: str | None = None) -> Resident:
+        """The child that plays `role` (see `ROLES`) for the run of a thread, the calling one unless it is named.
 
         `holding` names what it will load. A child that holds something else is ended first, unless all is small.
         """
-        thread = threading.current_thread().name
+        thread = thread or threading.current_thread().name
         scratch = self.scratch
         part = ROLES[role]
-        small = self.embedded and not gpu()
+        small = self._small
         wanted = (thread, "worker" if small and part in HEAVY else part)
         with self._lock:
             if self.stopping.is_set():
@@ -129,14 +157,22 @@ class Crew:
                 self._held[wanted] = holding
             if wanted not in self._residents:
                 log = scratch / f"{'-'.join(wanted)}.log"
-                threads = 1 if small else os.cpu_count() or 1  # not `cores()`: on a CPU it may decide a sum's last bits
+                threads = 1 if small else cores()
                 self._residents[wanted] = Resident(wanted[1], log, threads)
             return self._residents[wanted]
 
+    def end_work(self) -> None:
+        """Begin nothing new, have trainings under way save their state and end, and end all other work; this does not wait."""
+        self.stopping.set()
+        for resident in list(self._residents.values()):
+            resident.end_work()
+
     def close(self) -> None:
         """End the children, and with them whatever they were doing; remove the scratch folder."""
+        self.stopping.set()
+        for resident in list(self._residents.values()):
+            resident.kill()  # before the lock: whoever holds it may wait for one of them
         with self._lock:
-            self.stopping.set()
             residents, scratch, self._scratch = list(self._residents.values()), self._scratch, None
         for resident in residents:
             resident.kill()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sirev.execution.model_sizes import Shape, shape_of
 from sirev.recipe import Recipe
@@ -13,6 +13,10 @@ PROMPT_TOKENS = 150
 """Tokens of a prompt where the recipe sets no limit."""
 SHARD_ANSWERS = 2048
 """Answers that the engine `transformers` writes at a time where `engine.batch_size` is null."""
+_LOGITS = (4096, 32768)
+"""Tokens and words of the part of the logits that TRL computes at a time: never all of them (trl/kernels/chunked_logprob.py)."""
+_CONTEXT = 0.8e9
+"""Bytes that CUDA takes for a process (judged)."""
 GPU_SIZES = (8, 12, 16, 24, 32, 40, 48, 80, 141)
 """Memory of common GPUs, in GB."""
 
@@ -48,6 +52,10 @@ class Footprint:
         """Bytes that sampling can't do without; 0 where a server does it."""
         return 0 if self.engine == "server" else self.weights + self.batch * self.answer
 
+    def untrained(self) -> Footprint:
+        """The footprint where nothing is trained."""
+        return replace(self, training=dict.fromkeys(self.training, 0))
+
     @property
     def scratch(self) -> int:
         """Bytes of the temporary folder: two checkpoints, as the next is written before the last is deleted, and M_t."""
@@ -58,8 +66,8 @@ class Footprint:
         return max(0, int((self.gpu_share * gpu - self.weights) // self.answer))
 
     def trains_on(self, gpu: float) -> bool:
-        """Whether a training fits on a GPU of so many bytes."""
-        return self.to_train <= gpu
+        """Whether a training fits on a GPU of so many bytes, beside what CUDA itself takes."""
+        return self.to_train + _CONTEXT <= gpu
 
     def samples_on(self, gpu: float) -> bool:
         """Whether sampling fits on a GPU of so many bytes."""
@@ -77,23 +85,27 @@ class Footprint:
 def footprint(recipe: Recipe) -> Footprint | None:
     """The footprint of a recipe; None where the sizes of its model are not known here."""
     shape = shape_of(recipe.model)
-    if shape is None:
-        return None
+    return None if shape is None else footprint_of(recipe, shape)
+
+
+def footprint_of(recipe: Recipe, shape: Shape) -> Footprint:
+    """The footprint of a recipe with a model of this shape in the place of its own."""
     training, engine = recipe.training, recipe.engine
     width = WIDTHS[training.dtype] if recipe.model.name else 4
     lora = training.lora or Lora() if training.parameters == "lora" else None
     trained = shape.adapter(lora) if lora else shape.parameters
     # LoRA's own weights are float32 on any base, as are AdamW's two states of them.
     own = 4 if lora else width
-    states = {"adamw_torch_fused": 2 * own, "paged_adamw_8bit": 2, "adafactor": 0}[training.optimizer]
     held = {"base weights" if lora else "weights": width * shape.parameters}
     if lora:
         held["adapter"] = own * trained
     held["gradients"] = own * trained
-    held["optimizer"] = states * trained
+    held["optimizer"] = states = _states(recipe, shape, own, trained)
     with_reference = [kind.title for kind in recipe.kinds() if kind.has_reference]
     if with_reference and not training.memory.precompute_reference:
         held[f"{with_reference[0]}'s reference"] = own * trained
+    if _computes(recipe, width) < own:
+        held["bfloat16 copies"] = 2 * (trained if lora or not training.memory.gradient_checkpointing else shape.layer)
     held["activations"] = _activations(recipe, shape, width)
     sampled = WIDTHS[engine.dtype] if recipe.model.name else 4
     longest = prompt_tokens(recipe) + max(recipe.sampling.max_new_tokens, recipe.evaluation.draws.max_new_tokens)
@@ -107,7 +119,7 @@ def footprint(recipe: Recipe) -> Footprint | None:
         answer=longest * shape.kv_bytes(sampled),
         answer_tokens=longest,
         batch=1 if engine.name == "vllm" else engine.batch_size or SHARD_ANSWERS,
-        checkpoint=(own + states) * trained if training.checkpoint_minutes is not None else 0,
+        checkpoint=own * trained + states if training.checkpoint_minutes is not None else 0,
         model=own * trained,
     )
 
@@ -123,18 +135,55 @@ def prompt_tokens(recipe: Recipe) -> int:
     return recipe.training.max_prompt_tokens or PROMPT_TOKENS
 
 
-def _activations(recipe: Recipe, shape: Shape, width: int) -> int:
-    """Activations of one micro-batch of longest examples, with attention that stores no scores (arXiv 2205.05198).
+def layer_activations(shape: Shape, lora: Lora | None, width: int, computed: int) -> int:
+    """Bytes that one layer keeps of one token for its gradients, with attention that keeps no scores.
 
-    A layer keeps 17 values per token and hidden unit (the paper's 34 bytes at 2 bytes each), or with gradient checkpointing
-    its input alone, and then one layer at a time is computed again. On top come the logits and their gradient in float32.
+    Weights have `width` bytes, what is computed with them has `computed`. Counted by torch's hooks on saved tensors. In values
+    of what is computed: four of the MLP's width, four of all heads' (queries, keys and values for each head, and what they
+    see), five or more of the hidden width (inputs of the linear modules and of the norms), and what LoRA squeezes its
+    inputs to. Under autocast, which casts, copies in float32 of the norms' inputs and of the stream beside them.
+    """
+    hidden, heads = shape.hidden, shape.heads * shape.head_dim
+    squeezed = 0 if lora is None else lora.r * len(lora.target_modules)
+    if computed == 4:
+        return 4 * (4 * shape.intermediate + 3 * heads + (7 if lora is None else 5) * hidden + squeezed)
+    return 2 * (4 * shape.intermediate + 4 * heads + 6 * hidden + squeezed) + 4 * (4 if width == 4 else 2) * hidden
+
+
+def _activations(recipe: Recipe, shape: Shape, width: int) -> int:
+    """Activations of as many tokens as may go through the model at once.
+
+    With gradient checkpointing a layer keeps its input alone, and then one layer at a time is computed again. On top come
+    the last norm and the logits of some tokens.
     """
     training = recipe.training
-    memory = training.memory
+    tokens, computed = tokens_at_once(recipe), _computes(recipe, width)
+    layer = layer_activations(shape, training.lora if training.parameters == "lora" else None, width, computed)
+    layers = shape.layers * shape.hidden * width + layer if training.memory.gradient_checkpointing else shape.layers * layer
+    some, words = _LOGITS
+    return tokens * (layers + 4 * 3 * shape.hidden) + computed * min(tokens, some) * min(shape.vocabulary, words)
+
+
+def tokens_at_once(recipe: Recipe) -> int:
+    """How many tokens, with their padding, go through the model at once at most: one example of the longest at the least."""
+    training = recipe.training
     answer = training.max_completion_tokens or recipe.sampling.max_new_tokens
-    tokens = prompt_tokens(recipe) + answer
+    sequences = max((kind.sequences for kind in recipe.kinds()), default=1)  # none where one model alone is evaluated
+    longest = (prompt_tokens(recipe) + answer) * sequences
     whole = max(settings.batch_size for settings in training.given().values())
-    tokens *= (memory.micro_batch_size or whole) * max(kind.sequences for kind in recipe.kinds())
-    value = tokens * shape.hidden * width
-    layers = shape.layers * value + 17 * value if memory.gradient_checkpointing else 17 * shape.layers * value
-    return layers + 2 * 4 * tokens * shape.vocabulary
+    tokens = longest * min(training.memory.micro_batch_size or whole, whole)
+    return max(longest, min(tokens, training.memory.micro_batch_tokens or tokens))
+
+
+def _computes(recipe: Recipe, width: int) -> int:
+    """Bytes of a value that a training computes with: bfloat16 on a GPU, but for weights in float32 under plain AdamW."""
+    return 4 if width == 4 and recipe.training.optimizer == "adamw_torch_fused" else 2
+
+
+def _states(recipe: Recipe, shape: Shape, own: int, trained: int) -> int:
+    """Bytes of an optimizer's states of `trained` weights; transformers keeps those of embeddings in float32."""
+    optimizer = recipe.training.optimizer
+    if optimizer == "paged_adamw_8bit":
+        embedded = shape.vocabulary * shape.hidden if trained == shape.parameters else 0
+        return 2 * (trained - embedded) + 2 * 4 * embedded
+    return {"adamw_torch_fused": 2 * own, "adafactor": 0}[optimizer] * trained

@@ -5,25 +5,16 @@ Kept outside of the store, because a replay that finds everything must leave the
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-from pathlib import Path
 
+from sirev.execution.user_state import read_state, store_name, write_state
 from sirev.store.runs import Run
 from sirev.store.store import Store
 
 
 def remember(store: Store, run_ids: list[str]) -> None:
     """Note what an `iterate` on this store ran or replayed; silently not, where nothing can be written."""
-    try:
-        path = _path(store)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_suffix(f".{os.getpid()}")
-        scratch.write_text(json.dumps({"newest": _newest(store.runs.all()), "runs": run_ids}), encoding="utf-8")
-        os.replace(scratch, path)
-    except (OSError, RuntimeError):  # RuntimeError: there is no home folder
-        pass
+    write_state(_file(store), json.dumps({"newest": _newest(store.runs.all()), "runs": run_ids}))
 
 
 def latest_runs(store: Store) -> list[Run]:
@@ -31,9 +22,9 @@ def latest_runs(store: Store) -> list[Run]:
     runs = store.runs.all()
     newest = _newest(runs)
     try:
-        noted = json.loads(_path(store).read_text(encoding="utf-8"))
+        noted = json.loads(read_state(_file(store)) or "{}")
         ids, seen = list(noted["runs"]), str(noted["newest"])
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         ids, seen = [], ""
     found = [run for wanted in ids for run in runs if run.id == wanted]
     # One that was not there when the note was made is a later one. No clock is asked: it may have been set back since.
@@ -47,6 +38,5 @@ def _newest(runs: list[Run]) -> str:
     return max((run.invocation for run in runs), default="")
 
 
-def _path(store: Store) -> Path:
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return state / "sirev" / f"{hashlib.sha256(str(store.path.resolve()).encode()).hexdigest()[:16]}.json"
+def _file(store: Store) -> str:
+    return f"{store_name(store.path)}.json"

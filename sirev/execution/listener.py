@@ -8,6 +8,7 @@ from sirev.store.runs import Run
 
 if TYPE_CHECKING:
     from sirev.execution.outlook import Outlook
+    from sirev.trainers.dispatch import LogEntry
 
 State = Literal["hit", "start", "done"]
 
@@ -26,6 +27,9 @@ class Listener:
 
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
         """A long step is at `done` of `total` units, at `rate` tokens a second; of a grade step, answers a second."""
+
+    def log(self, run: Run, name: str, step: int, entry: LogEntry) -> None:
+        """A training notes something of an optimizer step: {"loss": ..., "learning_rate": ...}, by the names of TRL."""
 
     def note(self, run: Run, text: str) -> None:
         """Something the user should know about the run, one line."""

@@ -46,10 +46,14 @@ class Shape:
         }
 
     @property
+    def layer(self) -> int:
+        """Weights of one layer: linear modules and norms."""
+        return sum(i * o for i, o in self.linears.values()) + 2 * self.hidden
+
+    @property
     def parameters(self) -> int:
-        """All weights: embeddings (once if tied), linear modules, norms."""
-        layer = sum(i * o for i, o in self.linears.values()) + 2 * self.hidden
-        return self.vocabulary * self.hidden * (1 if self.tied else 2) + self.layers * layer + self.hidden
+        """All weights: embeddings (once if tied), layers, the last norm."""
+        return self.vocabulary * self.hidden * (1 if self.tied else 2) + self.layers * self.layer + self.hidden
 
     def adapter(self, lora: Lora) -> int:
         """Weights of a LoRA adapter: r (inputs + outputs) a module (Hu et al. 2021, arXiv 2106.09685)."""

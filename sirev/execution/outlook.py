@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sirev.execution.estimate import sizes
@@ -55,7 +55,8 @@ class _Begun:
 class Outlook:
     """Told of every step as a listener is, with the time in seconds by a clock that never goes back. Safe between threads.
 
-    `runs` has a run's pieces by step, in order; a run does one at a time, and at most `parallel` runs go on at once.
+    `runs` has a run's pieces by step, in order; at most `parallel` runs go on at once, and a run does one piece at a time, with
+    `beside` those of stages that are `Stage.beside` meanwhile.
     `rates` are units of size per second by kind, of earlier runs; those seen since count instead as soon as there are any.
     """
 
@@ -63,6 +64,7 @@ class Outlook:
     pieces: dict[str, Piece]
     parallel: int
     rates: dict[str, float] = field(default_factory=dict)
+    beside: bool = False
     hits: int = 0
     """Steps that were in the store at the beginning."""
     _done: set[tuple[str, str]] = field(default_factory=set)
@@ -72,13 +74,13 @@ class Outlook:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @classmethod
-    def of(cls, recipe: Recipe, store: Store, planners: Sequence[Planner], parallel: int) -> Outlook:
+    def of(cls, recipe: Recipe, store: Store, planners: Sequence[Planner], parallel: int, beside: bool = False) -> Outlook:
         """The outlook on planned runs."""
         known = sizes(recipe, [planner.steps for planner in planners], store)
         steps = {step.work: step for planner in planners for step in planner.steps.values()}
         pieces = {work: Piece(_kind(step), known.tokens.get(work, 1.0)) for work, step in steps.items()}
         runs = {planner.run.id: {name: step.work for name, step in planner.steps.items()} for planner in planners}
-        outlook = cls(runs, pieces, parallel, dict(known.rates))
+        outlook = cls(runs, pieces, parallel, dict(known.rates), beside)
         for planner in planners:
             for name, step in planner.steps.items():
                 if step.state == "hit":
@@ -140,8 +142,16 @@ class Outlook:
                 left[work] = seconds
             if left and not any(left.values()):
                 return None  # no step like those that remain was seen yet
-            chains = [sum(left.get(work, 0.0) for work in steps.values()) for steps in self.runs.values()]
-            return max(max(chains, default=0.0), sum(left.values()) / self.parallel)
+            lanes = [{work: took for work, took in left.items() if self._is_beside(work) is lane} for lane in (False, True)]
+            return max(self._longest(lane) for lane in lanes)
+
+    def _is_beside(self, work: str) -> bool:
+        return self.beside and STAGES[self.pieces[work].stage].beside
+
+    def _longest(self, left: Mapping[str, float]) -> float:
+        """Seconds until the last run has done its share of what is left."""
+        chains = [sum(left.get(work, 0.0) for work in steps.values()) for steps in self.runs.values()]
+        return max(max(chains, default=0.0), sum(left.values()) / self.parallel)
 
     def _finish(self, run: str, step: str) -> None:
         if work := self.runs.get(run, {}).get(step):

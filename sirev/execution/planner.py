@@ -10,10 +10,10 @@ from typing import Any, Literal
 from sirev.execution.actions import find, step_action, to_redo
 from sirev.stages.stage import Stage
 from sirev.store.artifacts import Artifact
-from sirev.store.records import action_key
+from sirev.store.records import Realisation, action_key
 from sirev.store.runs import Run
 from sirev.store.store import Store
-from sirev.study.steps import Planned, StepResult
+from sirev.study.steps import LookedUp, Pending, Planned, StepResult
 
 StepState = Literal["hit", "run", "unknown"]
 
@@ -28,7 +28,7 @@ class PlannedStep:
     name: str
     stage: str
     parameters: Any
-    inputs: Mapping[str, StepResult]
+    inputs: Mapping[str, LookedUp]
     state: StepState
     artifact: Artifact | None
     work: str
@@ -46,11 +46,15 @@ class Plan(dict[str, dict[str, StepState]]):
 
 
 class Planner:
-    """Says of each step whether it is a hit, would run, or is unknown until another has run."""
+    """Says of each step whether it is a hit, would run, or is unknown until another has run.
 
-    def __init__(self, store: Store, run: Run) -> None:
+    A `blind` one looks nothing up, so that what it says of a run is always the same.
+    """
+
+    def __init__(self, store: Store, run: Run, *, blind: bool = False) -> None:
         self.store = store
         self.run = run
+        self.blind = blind
         self.steps: dict[str, PlannedStep] = {}
 
     @property
@@ -58,26 +62,33 @@ class Planner:
         """Step -> its state."""
         return {name: step.state for name, step in self.steps.items()}
 
-    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> StepResult:
+    @property
+    def found(self) -> set[Realisation]:
+        """Key and artifact of every step that is a hit."""
+        return {(step.key, step.artifact.digest) for step in self.steps.values() if step.key and step.artifact is not None}
+
+    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> LookedUp:
         """The artifact if it is known already, else a stand-in for it."""
-        known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
+        given: dict[str, LookedUp] = {k: v for k, v in inputs.items() if not isinstance(v, Pending)}
+        known = {k: v for k, v in given.items() if isinstance(v, Artifact)}
         state: StepState = "unknown"
         artifact = key = None
         action = step_action(self.run, stage, parameters, known)
-        if len(known) == len(inputs):
+        if len(known) == len(given):
             key = action_key(action)
-            artifact = None if to_redo(self.run, stage.name, name) else find(self.store, self.run.pins, name, key)
+            looks = not self.blind and not to_redo(self.run, stage.name, name)
+            artifact = find(self.store, self.run.pins, name, key) if looks else None
             state = "hit" if artifact else "run"
         # Two runs share a step if they would make the same of the same: unknown inputs are told apart by what makes them.
-        made_of = {k: v.semantic if isinstance(v, Artifact) else v.work for k, v in inputs.items()}
+        made_of = {k: v.semantic if isinstance(v, Artifact) else v.work for k, v in given.items()}
         work = action_key(stage.action(parameters, made_of))
-        self.steps[name] = PlannedStep(name, stage.name, parameters, inputs, state, artifact, work, key, action)
+        self.steps[name] = PlannedStep(name, stage.name, parameters, given, state, artifact, work, key, action)
         return artifact or Planned(work)
 
     def at_hand(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> bool:
         """See `sirev.study.steps.Executor`; what is still to be computed will be at hand."""
         known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
-        if all(artifact.complete() for artifact in known.values()):
+        if self.blind or all(artifact.complete() for artifact in known.values()):
             return True
         key = action_key(step_action(self.run, stage, parameters, known))
         return len(known) == len(inputs) and find(self.store, self.run.pins, name, key) is not None

@@ -33,6 +33,7 @@ ABSENT_IN_RUN_IDS: dict[tuple[str, ...], Any] = {
     ("evaluation", "ood", "*", "question"): "forward",
     ("task", "disjoint"): False,
     ("model", "pretrain", "inverse_share"): 0.0,
+    ("engine", "batch_invariant"): False,
 }
 """Fields that came later, left out at the value that means what was done before there was such a field; `*` is every name."""
 _NOTHING = object()
@@ -40,7 +41,12 @@ _NOTHING = object()
 
 def run_id(recipe: Recipe, method: str, seed: int, retrained: int = RETRAINED) -> str:
     """The id of a run's first realisation: its names, and a digest of all that the recipe says of this method."""
-    settings = recipe.settings()
+    count = f"-{retrained}" if method == "null-retrain" and retrained != RETRAINED else ""
+    return f"{recipe.name}-{method}{count}-s{seed}-{settings_digits(recipe.settings())}"
+
+
+def settings_digits(settings: dict[str, Any]) -> str:
+    """The eight digits that stand for the settings of a recipe, of which those that change no measure are taken out."""
     for (*path, field), absent in ABSENT_IN_RUN_IDS.items():
         for place in _places(settings, path):
             if place.get(field, _NOTHING) == absent:
@@ -49,10 +55,9 @@ def run_id(recipe: Recipe, method: str, seed: int, retrained: int = RETRAINED) -
         for place in _places(settings, path):
             place.pop(field, None)
     if settings["engine"] is not None:
-        settings["engine"] = {field: settings["engine"][field] for field in ("name", "dtype")}
-    digest = hashlib.sha256(canonical_json(settings)).hexdigest()[:8]
-    count = f"-{retrained}" if method == "null-retrain" and retrained != RETRAINED else ""
-    return f"{recipe.name}-{method}{count}-s{seed}-{digest}"
+        keyed = ("name", "dtype", "batch_invariant")
+        settings["engine"] = {field: value for field, value in settings["engine"].items() if field in keyed}
+    return hashlib.sha256(canonical_json(settings)).hexdigest()[:8]
 
 
 def _places(settings: Any, path: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import tempfile
+import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -32,6 +33,7 @@ from sirev.store.store import Store
 from sirev.store.untrusted_files import is_regular
 from sirev.study.step_names import StepName, parse_step
 from sirev.study.steps import StepResult
+from sirev.trainers.dispatch import LogEntry
 
 MEMORY_HINTS = (
     # vLLM found too little left for what it keeps of prompts and answers: give it more, or need less.
@@ -39,7 +41,7 @@ MEMORY_HINTS = (
     (
         "sample",
         re.compile(r"memory", re.IGNORECASE),
-        "lower engine.gpu_memory (vllm) or engine.batch_size (transformers), or free what else is on the GPU",
+        "lower engine.gpu_memory (vllm) or engine.batch_size (transformers), or stop other programs on the GPU",
     ),
     (
         "score",
@@ -49,8 +51,8 @@ MEMORY_HINTS = (
     (
         "train",
         re.compile(r"out of memory|outofmemory|want of memory|memoryerror", re.IGNORECASE),
-        "to need less memory: lower training.memory.micro_batch_size, or set training.memory.gradient_checkpointing "
-        "and training.memory.precompute_reference to true; --overlay 24gb does all three",
+        "to need less memory: lower training.memory.micro_batch_tokens or training.memory.micro_batch_size, or set "
+        "training.memory.gradient_checkpointing and training.memory.precompute_reference to true; --overlay 24gb does all of it",
     ),
     ("grade", re.compile(r"of memory|memoryerror", re.IGNORECASE), "an answer may need more memory than there is"),
 )
@@ -77,41 +79,88 @@ class Runner:
         self.listener = listener
         self.computed: list[str] = []
         self._came_by: dict[str, AskedStep] = {}  # manifest digest -> the step that it is of, should its files be needed again
+        self.thread = threading.current_thread().name  # whose children do the work, also of steps that another thread asks for
         self._pins = dict(run.pins)  # those of an earlier invocation of this run
+        self._shared_first = crew.shared_first and run.status == "running"
         run.pins = {}
 
     def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> Artifact:
         """The artifact of a step; raises StageFailed, naming stage, key and log, if it can't be computed."""
+        if (found := self.here(name, stage, parameters, inputs)) is not None:
+            return found
+        known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
+        action = step_action(self.run, stage, parameters, known)
+        artifact = self._compute(name, stage, parameters, known, action, to_redo(self.run, stage.name, name))
+        self._pin(AskedStep(name, stage, parameters, known), action_key(action), artifact)
+        return artifact
+
+    def found(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> Artifact | None:
+        """The artifact of a step without computing it: here, or in the shared store; None where it is in neither."""
+        artifact = self.here(name, stage, parameters, inputs)
+        if artifact is not None or self._shared_first or to_redo(self.run, stage.name, name):
+            return artifact
+        asked, key = self._asked(name, stage, parameters, inputs)
+        return self._hit(asked, key, self._shared(key, stage))
+
+    def _shared(self, key: str, stage: Stage) -> Artifact | None:
+        """What the shared store has for a key. Others may look things up meanwhile."""
+        if self.crew.through is None:
+            return None
+        self.crew.turn.release()
+        try:
+            return self.pulled(key, files=not stage.makes_model)
+        finally:
+            self.crew.turn.acquire()
+
+    def here(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> Artifact | None:
+        """The artifact of a step that is pinned by this run, or in the store; None where it is neither.
+
+        See `Crew.shared_first` for where the shared store comes before both.
+        """
         if self.crew.stopping.is_set():
             raise StageFailed(f"{self.run.id}: stopped before step {step_title(name)}")
         if name in self.run.pins:  # asked for again, as the problems of a split are
             return self.store.artifact(self.run.pins[name].artifact)
+        asked, key = self._asked(name, stage, parameters, inputs)
+        if to_redo(self.run, stage.name, name):
+            return self._hit(asked, key, self.crew.redone.get(key))
+        shared = self._shared(key, stage) if self._shared_first else None
+        return self._hit(asked, key, shared or find(self.store, self._pins, name, key))
+
+    def _asked(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> tuple[AskedStep, str]:
+        """A step as it is asked for, and its key."""
         known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
-        action = step_action(self.run, stage, parameters, known)
-        key = action_key(action)
-        redo = to_redo(self.run, stage.name, name)
-        artifact = self.crew.redone.get(key) if redo else find(self.store, self._pins, name, key)
+        return AskedStep(name, stage, parameters, known), action_key(step_action(self.run, stage, parameters, known))
+
+    def _hit(self, asked: AskedStep, key: str, artifact: Artifact | None) -> Artifact | None:
+        """Have the run stand on what was found, if anything was."""
         if artifact is not None:
-            self.listener.step(self.run, name, "hit")
-        else:
-            artifact = self._compute(name, stage, parameters, known, action, redo)
-        self.run.pins[name] = Pin(key, artifact.digest)
-        self._came_by[artifact.digest] = AskedStep(name, stage, parameters, known)
+            self.listener.step(self.run, asked.name, "hit")
+            self._pin(asked, key, artifact)
+        return artifact
+
+    def _pin(self, asked: AskedStep, key: str, artifact: Artifact) -> None:
+        """Have the run stand on an artifact, and save the run where that was computed."""
+        name = asked.name
+        redo = to_redo(self.run, asked.stage.name, name)
+        self.run.pins[name] = pin = Pin(key, artifact.digest)
+        self.crew.pinned(self.run, name, pin)
+        self._came_by[artifact.digest] = asked
         if redo:
             self.run.redone.append(name)
-        if self.computed[-1:] == [name]:
+        if name in self.computed:
             self.run.status, self.run.reason = "running", None
-            # With the pins of steps not come to yet, so that an interruption does not forget them.
-            self._save(replace(self.run, pins={**self._pins, **self.run.pins}))
-        return artifact
+            # With the pins of steps not come to yet, so that an interruption does not forget them, and of those that another
+            # worker of a sweep has computed meanwhile.
+            there = self.store.runs.get(self.run.id)
+            self._save(replace(self.run, pins={**(there.pins if there else {}), **self._pins, **self.run.pins}))
 
     def at_hand(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> bool:
         """See `sirev.study.steps.Executor`; what is not at hand is noted."""
-        known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
-        key = action_key(step_action(self.run, stage, parameters, known))
-        if find(self.store, self._pins, name, key) is not None or self._pulled(key) is not None:
+        asked, key = self._asked(name, stage, parameters, inputs)
+        if find(self.store, self._pins, name, key) is not None or self.pulled(key) is not None:
             return True
-        if self.crew.through is None and not all(artifact.complete() for artifact in known.values()):
+        if self.crew.through is None and not all(artifact.complete() for artifact in asked.inputs.values()):
             self.listener.note(self.run, f"{step_title(name)} is left out: files that it reads were given up")
             return False
         try:
@@ -139,7 +188,7 @@ class Runner:
             for name, pin in self.run.pins.items():
                 if not is_regular(self.store.records.path(pin.key, pin.artifact)):
                     raise StageFailed(
-                        f"{self.run.id}: a collection in {self.store.path} took step {step_title(name)} meanwhile; "
+                        f"{self.run.id}: garbage collection in {self.store.path} deleted step {step_title(name)} meanwhile; "
                         "run the same command again"
                     )
             self.run.status, self.run.reason = status, reason
@@ -153,10 +202,11 @@ class Runner:
     ) -> Artifact:
         if self.crew.through is None:  # else the shared store may have it
             self.crew.check(self.run, name)
+        pinned = [pin.artifact for pin in (*self._pins.values(), *self.run.pins.values())]
         self.crew.turn.release()
         try:
             # A collection beside this run is not to take it for an old one: what it found pinned is held by nothing else.
-            self.store.hold([self.run.id, *(pin.artifact for pin in (*self._pins.values(), *self.run.pins.values()))])
+            self.store.hold([self.run.id, *pinned])
             return self._compute_alone(name, stage, parameters, inputs, action, redo)
         finally:
             self.crew.turn.acquire()
@@ -167,9 +217,7 @@ class Runner:
         key = action_key(action)
         with self.store.lock(action, self._waiting(name), self.crew.stopping):
             # Whoever held the lock before may have computed it meanwhile. A model's files are pulled once something needs them.
-            found = (
-                self.crew.redone.get(key) if redo else self.store.lookup(key) or self._pulled(key, files=not stage.makes_model)
-            )
+            found = self.crew.redone.get(key) if redo else self.store.lookup(key) or self.pulled(key, files=not stage.makes_model)
             if found is not None:
                 self.listener.step(self.run, name, "hit")
                 return found
@@ -181,6 +229,8 @@ class Runner:
             artifact = self._worked(name, stage, parameters, inputs, action)
             if redo:
                 self.crew.redone[key] = artifact
+            else:  # where somebody else published one meanwhile, everybody goes on from the earlier
+                artifact = self.store.lookup(key) or artifact
         self.computed.append(name)
         self.listener.step(self.run, name, "done")
         return artifact
@@ -192,12 +242,15 @@ class Runner:
         key = action_key(action)
         self.crew.open()
         self.listener.step(self.run, name, "start")
+        before = {record.artifact for record in self.store.records.realisations(key)}
         began, started = time.monotonic(), now()
         try:
             with tempfile.TemporaryDirectory(dir=self.crew.scratch, ignore_cleanup_errors=True) as scratch:
                 output = stage.run(parameters, inputs, StepContext(self, name, Path(scratch), stage, key))
                 seconds = round(time.monotonic() - began, 3)
-                return self.store.publish(action, output, self._provenance(started, seconds))
+                artifact = self.store.publish(action, output, self._provenance(started, seconds))
+                self._note_others(name, key, before, started)
+                return artifact
         except ChildFailed as error:
             raise self._failure(name, stage, key, str(error), error.log) from error
         except WorkerDied as error:
@@ -215,7 +268,16 @@ class Runner:
             log.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
             raise self._failure(name, stage, key, f"{type(error).__name__}: {error}", log) from error
 
-    def _pulled(self, key: str, artifact: str | None = None, files: bool = True) -> Artifact | None:
+    def _note_others(self, name: str, key: str, before: Collection[str], started: str) -> None:
+        """Note that somebody else has published a result of a key since it was begun here."""
+        since = [record for record in self.store.records.realisations(key) if record.artifact not in before]
+        if any(record.provenance.get("started") != started for record in since):
+            self.listener.note(
+                self.run,
+                f"{step_title(name)} was computed twice, here and elsewhere at the same time: no lock kept one of the two out",
+            )
+
+    def pulled(self, key: str, artifact: str | None = None, files: bool = True) -> Artifact | None:
         """What the shared store has for a key, if one is read through: any realisation, or the one named.
 
         A base model that comes with sirev is in none; its files may have been given up here, though.
@@ -236,7 +298,7 @@ class Runner:
             action = step_action(self.run, asked.stage, asked.parameters, asked.inputs)
             key = action_key(action)
             with self.store.lock(action, self._waiting(asked.name), self.crew.stopping):
-                if artifact.complete() or self._pulled(key, artifact.digest):
+                if artifact.complete() or self.pulled(key, artifact.digest):
                     continue
                 self._fill(asked.name, asked.inputs)
                 self.listener.note(
@@ -249,8 +311,8 @@ class Runner:
                 redo = step_title(str(StepName(asked.stage.name, t=parse_step(asked.name).t)))
                 raise StageFailed(
                     f"{self.run.id}: step {step_title(name)} needs the files of {step_title(asked.name)}, which had been given "
-                    "up, and recomputing them gave others, as training on a GPU can; pull them from where they still are "
-                    f"(--remote URL), or continue from a new realisation: --redo {redo}"
+                    "up, and recomputing them gave different ones, as training on a GPU can; pull them from a store that has "
+                    f"them (--remote URL), or continue from a new realisation: --redo {redo}"
                 )
 
     def _waiting(self, name: str) -> Callable[[str], None]:
@@ -267,18 +329,17 @@ class Runner:
         }
 
     def _failure(self, name: str, stage: Stage, key: str, reason: str, log: Path | None) -> StageFailed:
-        where = ""
+        kept, lost = None, ""
         if log is not None and log.is_file():
             kept = self.store.path / "logs" / f"{key[:16]}.log"
             try:
                 self.store.objects.write(log.read_bytes(), kept)
-                where = f"; log: {kept}"
             except (OSError, BadInput) as error:  # the disk may be full, which is why the stage failed
-                where = f"; its log could not be kept: {error.strerror if isinstance(error, OSError) else error}"
+                kept, lost = None, f"; its log could not be kept: {error.strerror if isinstance(error, OSError) else error}"
         fitting = [advice for name, said, advice in MEMORY_HINTS if name == stage.name and said.search(reason)]
         hint = f" ({fitting[0]})" if fitting else ""
         return StageFailed(
-            f"{self.run.id}: step {step_title(name)} (stage {stage.name}, key {key[:12]}) failed: {reason}{hint}{where}"
+            f"{self.run.id}: step {step_title(name)} (stage {stage.name}, key {key[:12]}) failed: {reason}{hint}{lost}", kept
         )
 
 
@@ -306,7 +367,7 @@ class StepContext:
         on_event: Emit[Event],
         holding: str | None = None,
     ) -> Result:
-        resident = self.runner.crew.resident(role, holding)
+        resident = self.runner.crew.resident(role, holding, self.runner.thread)
         try:
             return resident.call(work, request, on_event)
         except ChildFailed:
@@ -316,12 +377,15 @@ class StepContext:
     def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:
         self.runner.listener.progress(self.runner.run, self.name, done, total, unit, rate)
 
+    def log(self, step: int, entry: LogEntry) -> None:
+        self.runner.listener.log(self.runner.run, self.name, step, entry)
+
     def warn(self, text: str) -> None:
         self.runner.listener.warn(self.runner.run, text)
 
     @property
     def attempts(self) -> Path:
-        return attempts_folder(self.runner.store, self.key)
+        return attempts_folder(self.runner.store, self.key, self.runner.crew.shared_scratch)
 
     def local_model(self, digest: str) -> Path:
         local = LocalFiles(self.runner.store.objects)
@@ -330,13 +394,14 @@ class StepContext:
             if local.holds(place, digest):
                 return place
         were = ", ".join(map(str, places)) or "a folder on another machine"
-        raise BadInput(f"the base model {digest[:12]} is not here any more, or has changed; it was {were}")
+        raise BadInput(f"the base model {digest[:12]} is no longer here, or has changed; it was {were}")
 
     def stored(self, action: dict[str, Any]) -> Artifact | None:
         # A redone sampling draws anew: shards of the realisation before would be that realisation again.
         if to_redo(self.runner.run, self.stage.name, self.name):
             return None
-        artifact = self.runner.store.lookup(action_key(in_env(self.runner.run, action)))
+        key = action_key(in_env(self.runner.run, action))
+        artifact = self.runner.store.lookup(key) or self.runner.pulled(key)
         try:
             return artifact if artifact and all(artifact.path(n) for n in artifact.manifest["files"]) else None
         except DamagedObject:

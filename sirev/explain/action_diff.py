@@ -50,13 +50,13 @@ class ComponentChange:
         old, new = (short_value(v) if self.missing != side else "(absent)" for side, v in (("old", self.old), ("new", self.new)))
         match self.kind:
             case "stage":
-                return f"made by the stage {new}, before by {old}"
+                return f"made by the stage {new}, previously by {old}"
             case "version":
                 return f"stage version {old} -> {new}"
             case "realisation":
-                return f"another realisation, made {moment(self.new)}, before {moment(self.old)}"
+                return f"another realisation, made {moment(self.new)}, previously {moment(self.old)}"
             case "unrecorded":
-                return "what made the earlier one is not in the store"
+                return "the inputs of the earlier one are not in the store"
             case "env" if self.name != "env":
                 return f"env: {self.name} {old} -> {new}"
             case "input" if self.missing:

@@ -79,9 +79,9 @@ class Explanation:
         """In words, why it is no hit; of a hit, how it differs from what was nearest when it was computed."""
         match self.cause:
             case "new":
-                return ["nothing like it was stored yet"]
+                return ["nothing like it has been stored yet"]
             case "shipped":
-                return ["it comes with sirev: it is taken in, not computed"]
+                return ["it comes with sirev: it is imported, not computed"]
             case "redo":
                 return ["--redo asks for another realisation, whatever is stored"]
             case "damaged":

@@ -149,11 +149,11 @@ def _by_digest(store: Store, digits: str, name: str) -> Named:
     found = [Named(artifact) for artifact in manifests] + [Named(store.artifact(r.artifact), key=r.key) for r in records]
     if len(found) > 1:
         told = [f"artifact {one.artifact.digest[:12]}{f' of key {one.key[:12]}' if one.key else ''}" for one in found]
-        raise BadInput(f"{name!r} may mean several things in the store {store.path}: {listed(told)}")
+        raise BadInput(f"{name!r} is ambiguous in the store {store.path}: {listed(told)}")
     if found:
         return found[0]
     if objects:
-        raise BadInput(f"{name} is no artifact but a file of one; sirev store show {objects[0][:12]} says of which")
+        raise BadInput(f"{name} is not an artifact but a file of one; sirev store show {objects[0][:12]} says which")
     raise BadInput(f"the store {store.path} has no artifact or key {name!r}; sirev store log lists what it has")
 
 

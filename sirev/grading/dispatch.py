@@ -129,6 +129,21 @@ def grade(request: GradeRequest, emit: Emit[Progress | Warned]) -> int:
     return len(graded.grades)
 
 
+def grade_in_child(
+    grader: str,
+    settings: Settings,
+    pairs: Sequence[tuple[str, str]],
+    folder: Path,
+    workers: int,
+    call: Callable[[GradeRequest], object],
+) -> Graded:
+    """Grades by a heavy grader, by the child that `call` passes a request on to; pairs and grades are files in `folder`."""
+    asked, answered = folder / "pairs.json", folder / "grades.json"
+    asked.write_text(json.dumps(pairs), encoding="utf-8")
+    call(GradeRequest(grader, settings, asked, answered, workers))
+    return Graded.of_json(json.loads(answered.read_text(encoding="utf-8")))
+
+
 def _as_mathematics(
     grader: str, pairs: Sequence[tuple[str, str]], seconds: float, workers: int, done: Callable[[int], None]
 ) -> list[Grade]:

@@ -53,5 +53,5 @@ GRADERS: dict[str, RegisteredGrader] = {
     "letter": RegisteredGrader(2, False, "the option, A to E, that is named as the answer"),
     "exact": RegisteredGrader(1, False, "the whole text, without blanks around it"),
     "mbpp": RegisteredGrader(3, True, "the program, run in a sandbox against the tests"),
-    OWN: RegisteredGrader(1, True, "whatever a function of your own compares"),
+    OWN: RegisteredGrader(1, True, "whatever your own function compares"),
 }

@@ -63,8 +63,8 @@ def warning(least: Tier) -> str | None:
     if found.tier != "C":
         return None
     return (
-        "programs that a model wrote run UNCONFINED here, with your rights: they can read, change and delete your files and "
-        f"use the network. Why: {found.why}. Go on in a machine that you can throw away."
+        "model-written programs run UNCONFINED here, with your rights: they can read, change and delete your files and "
+        f"use the network. Why: {found.why}. Use a machine that you can throw away."
     )
 
 
@@ -73,7 +73,7 @@ def _accepted(least: Tier) -> Found:
     found = best_tier()
     if TIERS.index(found.tier) > TIERS.index(least):
         raise BadInput(
-            f"programs that a model wrote can't be confined here as the recipe asks: tier {least} at least ({SAYS[least]}), "
+            f"model-written programs can't be confined here as the recipe asks: tier {least} at least ({SAYS[least]}), "
             f"and this machine offers {found.tier} ({SAYS[found.tier]}; {found.why}); --allow-unsafe-code runs them unconfined"
         )
     return found

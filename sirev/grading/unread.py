@@ -26,7 +26,7 @@ def unread(
     """What is recorded beside the grades of a step where more than MANY of its answers hold none that was read; else None.
 
     {"grader", "unread", "of", "examples": the ends of three, "sample": how many the others were tried on, "readers": [[another
-    grader, how many of these it reads, how many as the gold answer is written]], the best first}. The last count is null without
+    grader, how many of these it reads, how many as the gold answer written]], the best first}. The last count is null without
     `golds`. `grader` None: the verdicts, and what was read, are those of a file.
     """
     missed = [i for i, reason in enumerate(reasons) if reason in UNANSWERED]
@@ -65,10 +65,10 @@ def unread_in_words(found: dict[str, Any]) -> str:
     by = "the files have" if found["grader"] is None else f"{found['grader']} read"
     share = 100 * found["unread"] / found["of"]
     such = ", ".join(shown(one) for one in found["examples"])
-    said = f"{by} no answer in {found['unread']:,} of {found['of']:,} answers ({share:.1f} %), which end in {such}"
+    said = f"{by} no answer in {found['unread']:,} of {found['of']:,} answers ({share:.1f}%), which end in {such}"
     if not found["readers"]:
         return f"{said}; no other grader reads one either" if found["grader"] != "mbpp" else said
     name, count, right = found["readers"][0]
-    as_gold = "" if right is None else f", {right or 'none'} as the gold answer is"
+    as_gold = "" if right is None else f", {right or 'none'} as the gold answer"
     every = f"{count} of {found['sample']} of them{as_gold}"
-    return f"{said}; {name} would read {every}: name it by --grader {name} (in a recipe: evaluation.grader)"
+    return f"{said}; {name} would read {every}: name it with --grader {name} (in a recipe: evaluation.grader)"

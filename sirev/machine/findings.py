@@ -10,6 +10,11 @@ Need = str
 Status = Literal["ok", "missing", "note", "absent"]
 
 
+def gigabytes(size: float) -> str:
+    """So many bytes, in words."""
+    return f"{size / 1e9:,.1f} GB"
+
+
 @dataclass(frozen=True)
 class Remedy:
     """What to do, in words, and what to type for it; the command is shown whole."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sirev.errors import BadInput
 from sirev.execution.planner import PlannedStep, Planner
+from sirev.processes.torch_gpu import forget_gpu
 from sirev.recipe import Recipe
 from sirev.stages import STAGES
 from sirev.stages.model import REFERENCE
@@ -18,7 +20,7 @@ from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run, step_title
 from sirev.store.store import Store
 from sirev.study.step_names import BASE_MODEL, EMBEDDING_MODEL, parse_step, stage_of, suite_of
-from sirev.study.steps import Planned, StepResult
+from sirev.study.steps import LookedUp, Planned
 
 if TYPE_CHECKING:
     from sirev.explain.recorded import Recorded
@@ -30,14 +32,21 @@ PlannedSteps = Mapping[str, PlannedStep]
 class Readiness:
     """Refuses steps that this machine can't compute, or that lead to such as it can't; each step is looked at once."""
 
-    def __init__(self, recipe: Recipe, store: Store, plan: Callable[[], Iterable[Planner]], *, remote: bool) -> None:
-        """`plan` looks the steps of all runs up anew; `remote` says that what this store lacks may lie in a shared one."""
+    def __init__(
+        self, recipe: Recipe, store: Store, plan: Callable[[], Iterable[Planner]], *, remote: bool, scratch: Path | None
+    ) -> None:
+        """`plan` looks the steps of all runs up anew; `remote` says that what this store lacks may lie in a shared one.
+
+        `scratch` is as `sirev.execution.scratch.shared_scratch` has it.
+        """
         self._recipe = recipe
         self._store = store
         self._plan = plan
         self._remote = remote
+        self._scratch = scratch
         self._passed: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
+        forget_gpu()  # one that an earlier invocation of this process was told of
 
     def check(self, run: Run, name: str) -> None:
         """Raise BadInput, a line per missing thing, if step `name` of a run, or what has to follow it, can't be computed.
@@ -51,11 +60,12 @@ class Readiness:
             planned = {planner.run.id: planner.steps for planner in self._plan()}
             concerned = {id_: self._sure(steps, name if id_ == run.id else None) for id_, steps in planned.items()}
             needs: dict[Need, list[str]] = {}
+            trainings = {step.work for steps in concerned.values() for step in steps if step.stage == "train"}
             for id_, steps in concerned.items():
                 for step in steps:
                     for need in _needs(planned[id_], step):
                         needs.setdefault(need, []).append(step.name)
-            self._refuse(needs, self._pinned(planned.values()))
+            self._refuse(needs, self._pinned(planned.values()), len(trainings))
             self._passed |= {(run.id, name), *((id_, step.name) for id_, steps in concerned.items() for step in steps)}
 
     def _sure(self, steps: PlannedSteps, name: str | None) -> list[PlannedStep]:
@@ -98,12 +108,13 @@ class Readiness:
             recipe = recipe.model_copy(update={"evaluation": recipe.evaluation.model_copy(update={"embedding": embedding})})
         return recipe
 
-    def _refuse(self, needs: Mapping[Need, list[str]], recipe: Recipe) -> None:
+    def _refuse(self, needs: Mapping[Need, list[str]], recipe: Recipe, trainings: int) -> None:
         if not needs:
             return
         from sirev.machine.doctor import findings  # a replay has no use for it
 
-        missing = [finding for finding in findings(recipe, self._store, needs) if finding.missing]
+        looked_at = findings(recipe, self._store, needs, self._scratch, trainings)
+        missing = [finding for finding in looked_at if finding.missing]
         if missing:
             first = {need: step_title(steps[0]) for need, steps in needs.items()}
             raise BadInput("\n".join(f"{first[f.need]} can't be computed here: {f.line()}" for f in missing if f.need))
@@ -118,8 +129,11 @@ def _is_new(step: PlannedStep, recorded: Recorded) -> bool:
 
 def _needs(steps: PlannedSteps, step: PlannedStep) -> Iterator[Need]:
     """What a step needs of a machine: its stage's needs, each as it is for this step."""
-    suite = suite_of(parse_step(step.name).what)
+    name = parse_step(step.name)
+    suite = suite_of(name.what)
     for need in STAGES[step.stage].needs:
+        if need == "model" and name.t:
+            continue  # one that a user named for this t: it comes before all that is asked, and complains by itself
         if need == "data" and suite:
             yield f"data of {suite}"
         elif need == "model" and step.name == EMBEDDING_MODEL:
@@ -130,7 +144,7 @@ def _needs(steps: PlannedSteps, step: PlannedStep) -> Iterator[Need]:
         yield "model"
 
 
-def _same(value: StepResult, step: PlannedStep | None) -> bool:
+def _same(value: LookedUp, step: PlannedStep | None) -> bool:
     """Whether an input is what a step makes."""
     if step is None:
         return False

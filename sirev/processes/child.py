@@ -13,11 +13,14 @@ from typing import Any
 
 from sirev.errors import SirevError
 from sirev.processes.requests import as_json, function_at, messages_of, typed
+from sirev.processes.termination import note_termination
 
 
 def main() -> None:
     """Serve requests from stdin until it closes. Whatever libraries print goes to stderr, which is the log file."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what it means
+    note_termination()
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # they were blocked until here
     events = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 
@@ -37,9 +40,14 @@ def main() -> None:
             send({"error": str(error), "status": error.exit_status})
         except Exception as error:
             traceback.print_exc()
-            send({"error": f"{type(error).__name__}: {' '.join(str(error).split())[:400]}"})
+            send({"error": in_one_line(error)})
         else:
             send({"result": result})
+
+
+def in_one_line(error: Exception) -> str:
+    """What a library's error says."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:400]}"
 
 
 def _read(requests: queue.Queue[str]) -> None:

@@ -26,6 +26,13 @@ Work = Callable[[Request, Emit[Event]], Result]
 """A module's function, by which a child is asked for it and its messages are read."""
 
 
+class Resumable:
+    """A request whose work saves its state and raises StageFailed once its process is asked to end.
+
+    The same request goes on from there. `sirev.processes.termination` says when a process is asked to.
+    """
+
+
 @dataclass(frozen=True)
 class Progress:
     """An event: how much of a request is done; `rate` is in the same unit a second."""

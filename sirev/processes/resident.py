@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
+import signal
 import subprocess
 import threading
 from pathlib import Path
 
 from sirev.errors import BadInput, SirevError
-from sirev.processes.requests import Emit, Event, Request, Result, Work, address, as_json, messages_of, typed
-from sirev.processes.spawning import environment, in_spawner, python, start
+from sirev.processes.requests import Emit, Event, Request, Result, Resumable, Work, address, as_json, messages_of, typed
+from sirev.processes.spawning import ALLOCATORS, environment, in_spawner, one_gpu, python, start
 
 
 class ChildFailed(SirevError):
@@ -27,15 +27,20 @@ class ChildFailed(SirevError):
 
 
 class Resident:
-    """One resident child; started at the first call, serving one call at a time."""
+    """One resident child; started at the first call, serving one call at a time.
 
-    def __init__(self, role: str, log: Path, threads: int) -> None:
+    `passes`: how the names of variables begin that it gets of the shell, beside those that every child gets.
+    """
+
+    def __init__(self, role: str, log: Path, threads: int, passes: tuple[str, ...] = ()) -> None:
         self.role = role
         self.log = log
         self.threads = threads
+        self.passes = passes
         self.starts = 0
         self._process: subprocess.Popen[str] | None = None
         self._killed = False
+        self._resumable = False
         self._turn = threading.Lock()
 
     def call(self, work: Work[Request, Event, Result], request: Request, on_event: Emit[Event]) -> Result:
@@ -45,6 +50,7 @@ class Resident:
         """
         messages = messages_of(work)
         with self._turn:
+            self._resumable = isinstance(request, Resumable)
             process = self._running()
             assert process.stdin is not None
             assert process.stdout is not None
@@ -80,6 +86,16 @@ class Resident:
         with self._turn:
             self._end()
 
+    def end_work(self) -> None:
+        """Have the child save the state of resumable work and end that, whose call then raises ChildFailed; this does not wait.
+
+        A child with other work is killed.
+        """
+        if self._resumable and (process := self._process) is not None:
+            process.send_signal(signal.SIGTERM)
+        else:
+            self.kill()
+
     def kill(self) -> None:
         """End the child at once, even in the middle of a call, which then raises ChildFailed; none is started again."""
         self._killed = True
@@ -104,17 +120,22 @@ class Resident:
         return self._process
 
     def _start(self) -> subprocess.Popen[str]:
-        # One GPU, the first that we may use: with several in sight transformers' trainer would spread over all.
-        one_gpu = {"CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]}
         with self.log.open("a") as log:
             return start(
                 python("import sirev.processes.child; sirev.processes.child.main()"),
-                {**environment(self.threads), **one_gpu},
+                self._environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                shielded=True,  # until it can note a signal that reaches the whole group
             )
+
+    def _environment(self) -> dict[str, str]:
+        given = {**environment(self.threads, self.passes), **one_gpu()}
+        # Batches of all lengths break a GPU's memory into pieces. vLLM, which takes its memory at once, has no use for it.
+        grows = self.role == "trainer" and not any(name in given for name in ALLOCATORS)
+        return {**given, ALLOCATORS[0]: "expandable_segments:True"} if grows else given
 
 
 def _death(status: int) -> str:

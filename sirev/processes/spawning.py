@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from sirev.addresses import KEY
+from sirev.processes.termination import EXIT_STATUSES
 
 T = TypeVar("T")
+
+ALLOCATORS = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_HIP_ALLOC_CONF")
+"""Variables by which torch is told how to take a GPU's memory; the first is the name that newer versions read."""
 
 PASSED = (
     # where things are, and who asks
@@ -30,7 +36,7 @@ PASSED = (
     *("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_MODULE_LOADING", "CUDA_CACHE_PATH", "CUDA_CACHE_MAXSIZE"),
     *("CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY", "TRITON_LIBCUDA_PATH"),
     *("NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"),
-    *("HSA_OVERRIDE_GFX_VERSION", "PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_HIP_ALLOC_CONF"),
+    *("HSA_OVERRIDE_GFX_VERSION", *ALLOCATORS),
     # caches and folders of models, data and kernels; and all that begins with `HF_`
     *("HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_CACHE", "TRANSFORMERS_OFFLINE", "SENTENCE_TRANSFORMERS_HOME"),
     *("TORCH_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "TRITON_HOME", "NUMBA_CACHE_DIR"),
@@ -55,10 +61,22 @@ SET = {
 FURTHER = "SIREV_PASS_ENVIRONMENT"
 """Names the variables, separated by commas, that children get as well; which these were is recorded beside each artifact."""
 
+NO_DEVICE_FILES = "NoDevFiles"
+"""What Slurm puts for a GPU in a job that asked for none."""
+
 COMPUTING = ("ACCELERATE_", "CUDA_", "FSDP_", "MKL_", "NCCL_", "OMP_", "TORCH_", "TRITON_", "VLLM_")
 """How the names of such variables begin as may have been set for a reason."""
 
-SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+NVIDIA = Path("/dev/nvidiactl")
+"""The device file of NVIDIA's driver, but not under WSL."""
+_NO_GPU = {
+    "CUDA_VISIBLE_DEVICES": ("", "-1", NO_DEVICE_FILES),
+    "HIP_VISIBLE_DEVICES": ("", "-1"),
+    "ROCR_VISIBLE_DEVICES": ("",),
+}
+"""Variables that choose among GPUs, and the values that leave none."""
+
+SIGNALS = {signal.SIGINT, *EXIT_STATUSES}
 
 # A child asks the kernel to be killed when its parent ends (`sirev.processes.parent_death`), and gets that signal when
 # the *thread* that started it ends. Python's handlers of signals run in the main thread alone, so nothing breaks this
@@ -66,17 +84,61 @@ SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sirev-spawner")
 
 
-def cores() -> int:
-    """The number of processors that this process may use: those it is bound to, as far as its container's quota goes."""
-    import joblib  # late: a replay computes nothing
+def cores(cgroups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
+    """The number of processors that this process may use: those it is bound to, as far as its control group's quota goes.
 
-    return int(joblib.cpu_count())
+    A job of 16 cores on a host of 208 has 16; a quota of two and a half processors is three.
+    """
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([bound, *_quotas(cgroups, own)]))
 
 
-def environment(threads: int) -> dict[str, str]:
-    """The environment of a child that computes on so many cores."""
+def _quotas(cgroups: Path, own: Path) -> Iterator[int]:
+    """Processors that each control group above this process lets it use at a time, rounded up; nothing of one without a bound.
+
+    `cpu.max` is "QUOTA PERIOD" or "max PERIOD" in version 2, for the process's own group ("0::/PATH" in `own`) and for all
+    above it; version 1 has a file for each, and -1 for no bound. In a container its own group is the root.
+    """
+    groups = {PurePath()}
+    with contextlib.suppress(OSError):
+        of_version_2 = [line[len("0::/") :] for line in own.read_text(encoding="utf-8").splitlines() if line.startswith("0::/")]
+        groups.update(group for path in of_version_2 for group in (PurePath(path), *PurePath(path).parents))
+    version_1 = [PurePath("cpu/cpu.cfs_quota_us"), PurePath("cpu/cpu.cfs_period_us")]
+    for files in (*([group / "cpu.max"] for group in groups), version_1):
+        try:
+            said = " ".join((cgroups / file).read_text(encoding="utf-8") for file in files).split()
+        except OSError:
+            continue
+        if len(said) == 2 and said[0].isdigit() and int(said[0]) > 0 and int(said[1]) > 0:
+            yield math.ceil(int(said[0]) / int(said[1]))
+
+
+def hidden_by() -> str | None:
+    """The variable by which the user's shell, or a scheduler, hides every GPU; None where none does."""
+    return next((name for name in _choosing() if os.environ.get(name) in _NO_GPU[name]), None)
+
+
+def one_gpu() -> dict[str, str]:
+    """The variables that leave a child one GPU, the first that this process may use.
+
+    With several in sight transformers' trainer would spread over all. vLLM refuses AMD's variable and CUDA's where they differ.
+    """
+    hip, cuda = "HIP_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    if hip not in os.environ or hip not in _choosing():
+        return {"CUDA_VISIBLE_DEVICES": cuda}
+    first = cuda if hidden_by() == "CUDA_VISIBLE_DEVICES" else os.environ[hip].split(",")[0]
+    return {"CUDA_VISIBLE_DEVICES": first, hip: first}
+
+
+def _choosing() -> list[str]:
+    """The variables that choose among the GPUs of this machine: those of AMD say nothing about NVIDIA's."""
+    return ["CUDA_VISIBLE_DEVICES"] if NVIDIA.exists() else list(_NO_GPU)
+
+
+def environment(threads: int, beginnings: tuple[str, ...] = ()) -> dict[str, str]:
+    """The environment of a child that computes on so many cores; it gets variables whose names begin so, too."""
     count = str(threads)
-    passed = {name: value for name, value in os.environ.items() if name in PASSED or name.startswith("HF_")}
+    passed = {name: value for name, value in os.environ.items() if name in PASSED or name.startswith(("HF_", *beginnings))}
     counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), count)
     return {**passed, **SET, **counts, **further()}
 

@@ -21,7 +21,7 @@ from subprocess import DEVNULL, PIPE
 from typing import Any, Generic, TypeVar
 
 from sirev.errors import SirevError
-from sirev.processes.spawning import cores, environment, in_spawner, python, start
+from sirev.processes.spawning import cores, environment, in_spawner, one_gpu, python, start
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -174,7 +174,7 @@ def run_python(code: str, seconds: float) -> subprocess.CompletedProcess[str]:
     """
     command = python(code)
     settings: dict[str, Any] = {"stdin": DEVNULL, "stdout": PIPE, "stderr": PIPE, "text": True}
-    process = in_spawner(lambda: start(command, environment(cores()), shielded=True, **settings))
+    process = in_spawner(lambda: start(command, {**environment(cores()), **one_gpu()}, shielded=True, **settings))
     _processes.add(process)
     try:
         out, err = process.communicate(timeout=seconds)

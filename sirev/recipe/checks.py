@@ -24,6 +24,8 @@ READ_BY = {
     "batch_size": "transformers",
     "gpu_memory": "vllm",
     "eager": "vllm",
+    "attention": "vllm",
+    "batch_invariant": "vllm",
     "url": "server",
     "concurrency": "server",
     "patience_minutes": "server",
@@ -32,8 +34,11 @@ READ_BY = {
 LORA_RANKS = 512  # the largest rank that vLLM serves
 
 
-def check(recipe: Recipe, source: Source) -> None:
-    """Complain about the first field that nothing reads, or that something needs and is not there."""
+def check(recipe: Recipe, source: Source, *, trains: bool = True) -> None:
+    """Complain about the first field that nothing reads, or that something needs and is not there.
+
+    `trains`: whether models are to be trained by it, or evaluated alone.
+    """
 
     def complain(keys: Keys, why: str) -> None:
         value = source.value(keys)
@@ -42,6 +47,8 @@ def check(recipe: Recipe, source: Source) -> None:
 
     _check_parameters(recipe, source, complain)
     _check_methods(recipe, complain)
+    if trains and "train" not in recipe.task.splits:
+        complain(("task", "name"), "it has no problems to train on; it can be a suite alongside another task (evaluation.ood)")
     _check_task(recipe, source.value, complain)
     _check_model(recipe, complain)
     _check_decoding(recipe, complain)
@@ -54,7 +61,7 @@ def _check_parameters(recipe: Recipe, source: Source, complain: Complain) -> Non
         return
     lora, parameters = ("training", "lora"), ("training", "parameters")
     if source.is_later(parameters, lora):
-        complain(parameters, "training.lora would not be read; say --overlay full instead, or add --set training.lora=null")
+        complain(parameters, "training.lora would not be read; use --overlay full instead, or add --set training.lora=null")
     complain(lora, "read only with training.parameters: lora")
 
 
@@ -71,18 +78,12 @@ def _check_methods(recipe: Recipe, complain: Complain) -> None:
     if training.memory.precompute_reference and not any(kind.has_reference for kind in kinds):
         able = " or ".join(kind.title for kind in KINDS.values() if kind.has_reference)
         complain(("training", "memory", "precompute_reference"), f"only {able} has a reference (methods: {methods})")
-    micro = training.memory.micro_batch_size
-    for part, size in ((part, settings.batch_size) for part, settings in training.given().items()):
-        if micro is not None and micro < size and size % micro:
-            complain(("training", "memory", "micro_batch_size"), f"training.{part}.batch_size ({size}) is no multiple")
     if len(set(recipe.methods)) < len(recipe.methods):
         complain(("methods",), "a method is named twice")
 
 
 def _check_task(recipe: Recipe, said: Said, complain: Complain) -> None:
     task = recipe.task
-    if "train" not in task.splits:
-        complain(("task", "name"), "it has no problems to train on; it may be a suite beside another task (evaluation.ood)")
     asked, there = recipe.sampling.problems, task.training_problems
     if asked is not None and there is not None and asked > there:
         complain(("sampling", "problems"), f"the training set has {there} problems (task.train)")
@@ -96,7 +97,7 @@ def _check_task(recipe: Recipe, said: Said, complain: Complain) -> None:
     for name, suite in recipe.evaluation.ood.items():
         if isinstance(suite, LevelsSuite) != task.embedded:
             kind = "levels and problems" if task.embedded else "task and grader"
-            complain(("evaluation", "ood", name), f"a suite beside the task {task.name} has {kind}")
+            complain(("evaluation", "ood", name), f"a suite alongside the task {task.name} has {kind}")
         if suite.draws is None and _changed(suite, said, "evaluation", "ood", name, "draws_at"):
             complain(("evaluation", "ood", name, "draws_at"), "read only with draws, the number of answers to a problem")
         if isinstance(suite, TaskSuite):
@@ -106,7 +107,7 @@ def _check_task(recipe: Recipe, said: Said, complain: Complain) -> None:
 def _check_grader(task: Task, grader: Grader, keys: Keys, complain: Complain) -> None:
     runs_programs = isinstance(grader, ProgramGrader)
     if task.programs and not runs_programs:
-        complain((*keys, "name"), f"the task {task.name} is graded by mbpp alone")
+        complain((*keys, "name"), f"the task {task.name} is graded only by mbpp")
     if runs_programs and task.programs is False:
         complain((*keys, "name"), f"it runs programs, which the task {task.name} does not ask for")
 
@@ -120,7 +121,7 @@ def _check_model(recipe: Recipe, complain: Complain) -> None:
     if recipe.model.pretrain is None:
         return
     if not recipe.task.embedded:
-        complain(("model", "pretrain"), "a model made here knows the words of the embedded task alone")
+        complain(("model", "pretrain"), "a model made here knows only the words of the embedded task")
     sizes = recipe.model.architecture
     if sizes is not None and sizes.heads % sizes.kv_heads:
         complain(("model", "architecture"), f"heads ({sizes.heads}) must be a multiple of kv_heads ({sizes.kv_heads})")
@@ -140,7 +141,7 @@ def _check_decoding(recipe: Recipe, complain: Complain) -> None:
         complain(("evaluation", "temperatures"), "a temperature is named twice")
     longest = max(recipe.sampling.max_new_tokens, recipe.evaluation.draws.max_new_tokens)
     if recipe.engine.context is not None and recipe.engine.context <= longest:
-        complain(("engine", "context"), f"leaves no room for a prompt beside {longest} new tokens")
+        complain(("engine", "context"), f"leaves no room for a prompt next to {longest} new tokens")
 
 
 def _check_engine(recipe: Recipe, said: Said, complain: Complain) -> None:
@@ -151,7 +152,9 @@ def _check_engine(recipe: Recipe, said: Said, complain: Complain) -> None:
     if engine.name == "server" and engine.url is None:
         complain(("engine", "url"), "missing: where is the server, such as http://localhost:8000/v1?")
     if engine.url is not None and not _is_address(engine.url):  # its value may be a secret
-        complain(("engine", "url"), "no address such as http://HOST:8000/v1 (in a user's name or password / is %2F and @ is %40)")
+        complain(
+            ("engine", "url"), "not an address such as http://HOST:8000/v1 (in a user's name or password / is %2F and @ is %40)"
+        )
     if engine.name == "server" and recipe.training.parameters == "full":
         complain(("engine", "name"), "a server can load M_t's adapter but not its full weights; use vllm or transformers")
     lora = recipe.training.lora

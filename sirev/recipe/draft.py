@@ -14,7 +14,7 @@ SUITE_KEYS = ("evaluation", "ood")
 """Where a null removes what was said before: one suite, or all of them, as an empty mapping does."""
 _KEPT = ("dtype", "context")
 """What stays of an engine's settings when another engine takes its place."""
-_SHORT = ("model", "engine", "grader")
+SHORT = ("model", "engine", "grader")
 """Sections that may be written as their name alone: `model: mistralai/Mistral-7B-v0.1`; a grader as `file.py:function`."""
 NO_SECTION = ("evaluation", "embedding", "model")
 """A field of the same name that is a name already."""
@@ -45,7 +45,7 @@ class Source:
             if here == SUITE_KEYS and (value is None or value == {}):
                 place[key] = {}
                 continue
-            if here[-1] in _SHORT and here != NO_SECTION and isinstance(value, str):
+            if here[-1] in SHORT and here != NO_SECTION and isinstance(value, str):
                 # Another model has no use for this one's revision, another engine none for its memory.
                 before = place.get(key)
                 kept = {field: v for field, v in before.items() if field in _KEPT} if isinstance(before, dict) else {}

@@ -23,6 +23,8 @@ from sirev.tasks.registry import TASKS
 
 Overlays = Sequence[str | Path] | str | Path
 _MODEL = ("model", "name")
+MODELINE = "# yaml-language-server: $schema="
+"""How a YAML file begins that names its schema, by a URL or by a path from its own folder."""
 
 
 def recipe_names() -> list[str]:
@@ -31,13 +33,19 @@ def recipe_names() -> list[str]:
 
 
 def load_recipe(
-    recipe: str | Path, overrides: Overrides = (), overlays: Overlays = (), model: str | os.PathLike[str] | None = None
+    recipe: str | Path,
+    overrides: Overrides = (),
+    overlays: Overlays = (),
+    model: str | os.PathLike[str] | None = None,
+    *,
+    trains: bool = True,
 ) -> Recipe:
     """Load a recipe by name or path, lay overlays and overrides over it, validate it.
 
     `overrides` are "key.sub=value" as after `--set`, or a mapping such as {"T": 3, "training.sft.epochs": 2}. `model` is the
     one to improve: ORGANISATION/NAME of the Hub, with @REVISION or without, or a folder. A recipe that is run with another
-    model than its own is called after it (`sirev.recipe.model_names`), unless the overrides say what it is called.
+    model than its own is called after it (`sirev.recipe.model_names`), unless the overrides say what it is called. Where it is
+    not to train (`trains`), its task needs no problems for that.
 
     Raises BadInput naming the file (or the override), the key, its value and what is allowed.
     """
@@ -46,7 +54,7 @@ def load_recipe(
         loaded = Recipe.model_validate(source.data)
     except ValidationError as error:
         raise BadInput(explain_error(error, source)) from None
-    check(loaded, source)
+    check(loaded, source, trains=trains)
     return loaded
 
 
@@ -93,7 +101,13 @@ def names_a_model(source: Source) -> bool:
 def overlay_names() -> dict[str, str]:
     """The overlays that come with sirev, by name, with the comment at their top."""
     files = sorted((recipe_folder() / "overlays").glob("*.yaml"))
-    return {path.stem: path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") for path in files}
+    return {path.stem: _first_comment(path) for path in files}
+
+
+def _first_comment(path: Path) -> str:
+    """The words at the top of a file, below the line that names its schema."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next(line for line in lines if not line.startswith(MODELINE)).lstrip("# ")
 
 
 def find_recipe(recipe: str | Path) -> Path:
@@ -131,5 +145,5 @@ def _file_called(text: str) -> str:
     """A hint at a file that only lacks its ending in what was typed; nothing where there is none."""
     for ending in (".yaml", ".yml"):
         if text and Path(f"{text}{ending}").is_file():
-            return f"; there is a file {text}{ending} here: say {text}{ending}"
+            return f"; there is a file {text}{ending} here: use {text}{ending}"
     return ""

@@ -126,7 +126,7 @@ def _hint(source: Source, keys: Keys, i: int, known: list[str]) -> str:
     if is_word_for(key, known):
         return suggest(key, known)
     if i == 0 and key.casefold() in OPTIONS:
-        return f"; that is an option of its own: {OPTIONS[key.casefold()]}"
+        return f"; that is a separate option: {OPTIONS[key.casefold()]}"
     elsewhere = places_of(key, source)
     below = [path for path in elsewhere if path.startswith(".".join((*keys[:i], "")))]
     if not elsewhere or (not below and nearest(key, known)):

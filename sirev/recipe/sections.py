@@ -53,7 +53,7 @@ class Pretrain(Section):
     @model_validator(mode="after")
     def _no_more_than_all(self) -> Pretrain:
         if self.equations_share + self.inverse_share > 1:
-            raise ValueError("equations_share and inverse_share are shares of the same sequences, of 1 together at most")
+            raise ValueError("equations_share and inverse_share are shares of the same sequences, so they add up to 1 at most")
         return self
 
 
@@ -126,10 +126,17 @@ class Memory(Section):
     """How a training fits into memory. None of this is part of a key: it changes rounding, not what is learned."""
 
     micro_batch_size: Count | None = None
-    """Examples (DPO: pairs) that go through the model at once; gradients add up to the batch. Null: the whole batch."""
+    """Examples (DPO: pairs) that go through the model at once, at most; gradients add up to the batch. Null: all of a batch."""
+    micro_batch_tokens: Count | None = None
+    """Likewise tokens, with their padding; of a pair, the prompt with either answer. A longer example goes alone."""
     gradient_checkpointing: bool = False
+    """Keep few activations and compute the others again: less memory, a third more time."""
     precompute_reference: bool = False
     """Compute DPO's reference log-probabilities before training, so that the reference need not stay in memory."""
+    attention: Literal["eager", "sdpa", "flash_attention_2", "flash_attention_3"] | None = None
+    """How attention is computed; null leaves it to transformers, which takes `sdpa` where a model has it."""
+    liger: bool = False
+    """Compute norms, rotations and SwiGLU by the kernels of the package liger-kernel, on a GPU."""
 
 
 class TextGrader(Section):
@@ -300,7 +307,7 @@ class Evaluation(Section):
 
 
 class Engine(Section):
-    """What samples. Only `name` and `dtype` are part of a key."""
+    """What samples. Only `name`, `dtype` and `batch_invariant` are part of a key."""
 
     name: Literal["transformers", "vllm", "server"] = "transformers"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -312,6 +319,11 @@ class Engine(Section):
     """Answers that `transformers` writes at a time; null: a whole shard, 2,048 at most, which a large model has no room for."""
     eager: bool = False
     """Run vLLM without compiled graphs: slower, but it starts at once."""
+    attention: Literal["FLASH_ATTN", "FLASHINFER", "TRITON_ATTN", "FLEX_ATTENTION"] | None = None
+    """vLLM's attention backend on a GPU; null leaves the choice to vLLM. FLASHINFER compiles its kernels by nvcc."""
+    batch_invariant: bool = False
+    """Have vLLM compute each answer in the same way whatever else is in the batch: slower, on a GPU of compute capability 8.0 or
+    newer. Then greedy answers asked twice are the same."""
     url: str | None = None
     """Of the server, up to and with /v1; read with `name: server` alone. A user and password in it are used, never recorded."""
     concurrency: Count = 64

@@ -46,7 +46,7 @@ def _check_size(text: str) -> None:
         if isinstance(event, yaml.AliasEvent):
             size = sizes.get(event.anchor, 0)
             if size is None:
-                raise NotPlainYaml(f"{line}: the alias *{event.anchor} is part of what it stands for")
+                raise NotPlainYaml(f"{line}: the alias *{event.anchor} refers to itself")
             count += size
         elif isinstance(event, yaml.CollectionStartEvent):
             open_.append((event.anchor, count))

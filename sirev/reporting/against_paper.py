@@ -266,8 +266,8 @@ def _coverage(name: str, row: Published, runs: list[RunData]) -> TextTable:
                 table.rows.append([reading, split, seed, f"{100 * row.coverage:.1f}", _interval(ours), gap])
     best = "the table agrees" if row.exception is None else f"but the table's best is {row.winner}"
     table.notes = [
-        "The paper does not say which reading or split its number is, nor how far it may be off: our interval less that number. "
-        "mass: right draws / draws; solved: problems with a right draw.",
+        "The paper does not say which reading or split its number is, nor how far off it may be: our interval less that number. "
+        "mass: correct draws / draws; solved: problems with a correct draw.",
         f"The paper's rule, above 50% dpo or sft-dpo, else sft: here {' or '.join(row.advised)}; {best}.",
     ]
     return table

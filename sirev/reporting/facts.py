@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sirev import __version__
 from sirev.errors import SirevError
+from sirev.hub import local_data
+from sirev.listing import count_text, seeds_text
 from sirev.metrics.comparison.nulls import is_null
+from sirev.reporting.identities import REVISION, identities, identity_in_words
 from sirev.reporting.overlap import sentences
+from sirev.reporting.recorded_values import at_path, commits_of, each_once, record_at
 from sirev.reporting.sections.run_rows import Study
 from sirev.store.provenance import now
 from sirev.store.records import Record
 from sirev.store.runs import Run
 from sirev.store.sharing.private import shareable
 from sirev.store.store import Store
+from sirev.study.remedies import verb_of
 from sirev.study.step_names import import_step, parse_step
 from sirev.tasks.registry import TASKS
 
 ENGINES = {"vllm": "vllm", "transformers": "transformers"}
 """An engine's name -> the package whose version is told."""
-REVISION = 12
-"""Characters of a revision or digest that are shown."""
+_SUBTITLES = {"measure": "Measured completions", "evaluate": "Evaluated models"}
 
 
 @dataclass(frozen=True)
@@ -46,44 +50,40 @@ def facts_of(study: Study, store: Store) -> Facts:
         return Facts(str(study["recipe"]), "")
     settings = shareable(shown[0]).settings  # a page is shown to others
     records = [record for run in shown for record in _records(store, run)]
-    measured = shown[0].settings.get("samples") is not None
-    rows = [*(_measured(shown[0], store) if measured else _trained(settings, shown)), *_task(settings, study)]
-    rows += [*_draws(settings), *_versions(settings, records, measured=measured), *_dates(runs, records)]
-    title = f"{_model(settings, short=True)} on {_task_name(settings)}"
+    verb = verb_of(shown[0])
+    of_models = {"measure": _measured, "evaluate": _evaluated}.get(verb)
+    rows = _trained(settings, shown) if of_models is None else of_models(shown[0], store)
+    rows += [*_task(settings, study), *_draws(settings)]
+    rows += [*_versions(settings, records, measured=verb == "measure"), *_dates(runs, records)]
+    title = f"{model_in_words(settings, short=True)} on {task_in_words(settings)}"
     return Facts(
-        title=str(study["recipe"]) if measured else title,
-        subtitle="Measured completions" if measured else f"Recipe {study['recipe']}",
+        title=title if of_models is None else str(study["recipe"]),
+        subtitle=_SUBTITLES.get(verb, f"Recipe {study['recipe']}"),
         rows=[(term, text) for term, text in rows if text],
         more=_more(runs, settings, records, store, study),
-        line=", ".join(filter(None, _in_a_line(settings, shown, study, measured=measured))),
+        line=", ".join(filter(None, _in_a_line(settings, shown, study, trained=of_models is None))),
     )
 
 
-def _in_a_line(settings: dict[str, Any], runs: Sequence[Run], study: Study, *, measured: bool) -> list[str]:
-    """Model, task, problems, draws, T, seeds and what was trained, as far as they are known."""
-    problems, draws = study.get("problems"), _get(settings, "evaluation", "draws") or {}
+def _in_a_line(settings: dict[str, Any], runs: Sequence[Run], study: Study, *, trained: bool) -> list[str]:
+    """Task, problems and draws; of a run that trained also model, T, seeds and what was trained."""
+    problems, draws = study.get("problems"), at_path(settings, "evaluation", "draws") or {}
     heat = f" at temperature {draws['temperature']:g}" if draws.get("temperature") is not None else ""
     count = f"{problems:,} test problems" if problems else ""
     each = f"{draws['n']} draws{heat}" if draws.get("n") else ""
-    if measured:
-        return [_task_name(settings), count, each]
+    if not trained:
+        return [task_in_words(settings), count, each]
     seeds = sorted({run.seed for run in runs})
-    last, trained = settings.get("T"), _training(settings)
+    last, parameters = settings.get("T"), _training(settings)
     return [
-        _model(settings),
-        _task_name(settings),
+        model_in_words(settings),
+        task_in_words(settings),
         count,
         each,
         f"T = {last}" if last else "",
-        f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}",
-        f"{trained} trained" if trained == "all parameters" else trained,
+        seeds_text(seeds),
+        f"{parameters} trained" if parameters == "all parameters" else parameters,
     ]
-
-
-def _get(node: Any, *path: str) -> Any:
-    for name in path:
-        node = node.get(name) if isinstance(node, Mapping) else None
-    return node
 
 
 def _records(store: Store, run: Run) -> list[Record]:
@@ -91,10 +91,7 @@ def _records(store: Store, run: Run) -> list[Record]:
     found = []
     for step, pin in run.pins.items():
         if (name := parse_step(step)).stage in ("compare", "train", "sample") and not name.is_null:
-            try:
-                record = store.records.get(pin.key, pin.artifact)
-            except SirevError:  # a damaged one: its facts are not known
-                continue
+            record = record_at(store, pin.key, pin.artifact)
             found += [record] if record else []
     return found
 
@@ -104,7 +101,7 @@ def _trained(settings: dict[str, Any], runs: Sequence[Run]) -> list[tuple[str, s
     seeds = sorted({run.seed for run in runs})
     last = settings.get("T")
     return [
-        ("Model", _model(settings)),
+        ("Model", model_in_words(settings)),
         ("Methods", ", ".join(methods)),
         ("Models", f"M_1 to M_{last} (T = {last})" if last else ""),
         ("Seeds", ", ".join(map(str, seeds))),
@@ -112,11 +109,23 @@ def _trained(settings: dict[str, Any], runs: Sequence[Run]) -> list[tuple[str, s
     ]
 
 
-def _model(settings: dict[str, Any], short: bool = False) -> str:
-    name, revision = _get(settings, "model", "name"), _get(settings, "model", "revision")
+def _evaluated(run: Run, store: Store) -> list[tuple[str, str]]:
+    """What was evaluated, and how prompts were put to it."""
+    each = identities(store, run) or []
+    told = [f"M_{t} {one['step']}: {identity_in_words(one)}" for t, one in enumerate(each, 1)]
+    return [("Models", "; ".join(told)), ("Seed of the draws", str(run.seed))]
+
+
+def model_in_words(settings: Mapping[str, Any], short: bool = False) -> str:
+    """The model of a recipe's settings; `short`: without its organisation and revision."""
+    name, revision = at_path(settings, "model", "name"), at_path(settings, "model", "revision")
     if not name:
-        architecture = _get(settings, "model", "architecture") or {}
-        size = f", {architecture['layers']} layers of width {architecture['hidden_size']}" if "layers" in architecture else ""
+        architecture = at_path(settings, "model", "architecture") or {}
+        size = (
+            f", {count_text(architecture['layers'], 'layer')} of width {architecture['hidden_size']}"
+            if "layers" in architecture
+            else ""
+        )
         return "A small model" if short else f"a small model pretrained by the recipe{size}"
     if short:
         return str(name).rstrip("/").rsplit("/", 1)[-1]
@@ -124,7 +133,7 @@ def _model(settings: dict[str, Any], short: bool = False) -> str:
 
 
 def _training(settings: dict[str, Any]) -> str:
-    parameters, lora = _get(settings, "training", "parameters"), _get(settings, "training", "lora") or {}
+    parameters, lora = at_path(settings, "training", "parameters"), at_path(settings, "training", "lora") or {}
     if parameters == "lora":
         return "LoRA" + "".join(f", {name} {lora[name]}" for name in ("r", "alpha") if lora.get(name) is not None)
     return {"full": "all parameters"}.get(str(parameters), str(parameters or ""))
@@ -137,7 +146,7 @@ def _measured(run: Run, store: Store) -> list[tuple[str, str]]:
     for kind, word in (("file", "Completions"), ("greedy", "Greedy answers")):
         told = []
         for t, name in enumerate(names, 1):
-            source = _get(run.settings, "samples", f"{kind} {name}")
+            source = at_path(run.settings, "samples", f"{kind} {name}")
             if source:
                 told.append(f"M_{t} {name}: {source.get('file', 'a file')}{_count(store, run, import_step(kind, t))}")
         rows.append((word, "; ".join(told)))
@@ -157,19 +166,20 @@ def _count(store: Store, run: Run, step: str) -> str:
     return f" ({each} per problem)"
 
 
-def _task_name(settings: dict[str, Any]) -> str:
-    name = str(_get(settings, "task", "name") or "")
+def task_in_words(settings: Mapping[str, Any]) -> str:
+    """The task of a recipe's settings."""
+    name = str(at_path(settings, "task", "name") or "")
     if name == "files":  # completions without a task
         return "problems of the files"
     return TASKS[name].title or name if name in TASKS else name
 
 
 def _task(settings: dict[str, Any], study: Study) -> list[tuple[str, str]]:
-    count, split = study.get("problems"), _get(settings, "evaluation", "split")
+    count, split = study.get("problems"), at_path(settings, "evaluation", "split")
     problems = f"{count:,} ({split} split)" if count and split != "test" else f"{count:,}" if count else ""
     suites = ", ".join(study.get("suites") or [])
     return [
-        ("Task", _task_name(settings)),
+        ("Task", task_in_words(settings)),
         ("Data", _data(settings)),
         ("Test problems", problems),
         ("Other problems (OOD)", suites),
@@ -177,21 +187,27 @@ def _task(settings: dict[str, Any], study: Study) -> list[tuple[str, str]]:
     ]
 
 
+def grader_named(section: Mapping[str, Any] | None) -> str:
+    """The grader of a section of settings, an own one by its function; "" where there is none."""
+    named = at_path(section, "grader") or {}
+    return str(named.get("function") or named.get("name") or "")
+
+
 def _data(settings: dict[str, Any]) -> str:
-    data = _get(settings, "task", "data") or {}
+    data = at_path(settings, "task", "data") or {}
+    if local := local_data(data):
+        return f"local: {', '.join(local)}"
     if data.get("hub"):
         config = f" ({data['config']})" if data.get("config") else ""
         return f"{data['hub']}{config}" + (f" at {data['revision'][:REVISION]}" if data.get("revision") else "")
-    local = [str(data[name]) for name in ("path", "train", "test") if data.get(name)]
-    if local:
-        return f"local: {', '.join(local)}"
-    levels = _get(settings, "task", "levels")
+    levels = at_path(settings, "task", "levels")
     return f"generated, levels {levels[0]} to {levels[-1]}" if levels else ""
 
 
 def _draws(settings: dict[str, Any]) -> list[tuple[str, str]]:
-    evaluation, training = _get(settings, "evaluation", "draws") or {}, settings.get("sampling") or {}
-    return [("Draws per test problem", _sampled(evaluation)), ("Draws to train on", _sampled(training))]
+    evaluation, training = at_path(settings, "evaluation", "draws") or {}, settings.get("sampling") or {}
+    trains = at_path(settings, "training", "parameters") != "none"
+    return [("Draws per test problem", _sampled(evaluation)), ("Draws to train on", _sampled(training) if trains else "")]
 
 
 def _sampled(sampling: Mapping[str, Any]) -> str:
@@ -204,15 +220,14 @@ def _sampled(sampling: Mapping[str, Any]) -> str:
 
 
 def _versions(settings: dict[str, Any], records: Sequence[Record], *, measured: bool) -> list[tuple[str, str]]:
-    engine = str(_get(settings, "engine", "name") or "")
-    versions = _all(_get(record.provenance, "packages", ENGINES.get(engine, engine)) for record in records)
-    gpus = _all(gpu for record in records for gpu in _get(record.provenance, "hardware", "gpus") or [])
-    named = _get(settings, "evaluation", "grader") or _get(settings, "task", "grader") or {}
-    grader = named.get("function") or named.get("name")
+    engine = str(at_path(settings, "engine", "name") or "")
+    versions = each_once(at_path(record.provenance, "packages", ENGINES.get(engine, engine)) for record in records)
+    gpus = each_once(gpu for record in records for gpu in at_path(record.provenance, "hardware", "gpus") or [])
+    grader = grader_named(at_path(settings, "evaluation")) or grader_named(at_path(settings, "task"))
     where = f"; {', '.join(gpus)}" if gpus else ""
     return [
         ("Engine", "" if measured or not engine else f"{engine} {' and '.join(versions)}".strip() + where),
-        ("Grader", str(grader) if grader else "the files' own verdicts" if measured else ""),
+        ("Grader", grader or ("the files' own verdicts" if measured else "")),
     ]
 
 
@@ -235,13 +250,10 @@ def date(text: str) -> str:
 def _more(
     runs: Sequence[Run], settings: dict[str, Any], records: Sequence[Record], store: Store, study: Study
 ) -> list[tuple[str, str]]:
-    commits = _all(
-        f"{git['commit'][:REVISION]}{' with changes' if git.get('changed') else ''}"
-        for record in records
-        if (git := record.provenance.get("git"))
-    )
-    made_by = _all(_get(record.provenance, "packages", "sirev") for record in records)
-    elsewhere = [one for one in _all(record.provenance.get("store") for record in records) if one != store.known_id]
+    commits = commits_of(records, REVISION)
+    replicates = at_path(study, "settings", "replicates")
+    made_by = each_once(at_path(record.provenance, "packages", "sirev") for record in records)
+    elsewhere = [one for one in each_once(record.provenance.get("store") for record in records) if one != store.known_id]
     digests = ", ".join(
         f"{name.partition(' ')[2]} {one['sha256'][:REVISION]}" for name, one in (settings.get("samples") or {}).items()
     )
@@ -252,11 +264,6 @@ def _more(
         ("Computed in", ", ".join(elsewhere)),
         ("sirev that ran it", ", ".join(made_by) + (f", commit {', '.join(commits)}" if commits else "")),
         ("Files, sha256", digests),
-        ("Bootstrap", f"{_get(study, 'settings', 'replicates'):,} replicates" if _get(study, "settings", "replicates") else ""),
+        ("Bootstrap", f"{replicates:,} replicates" if replicates else ""),
     ]
     return [(term, text) for term, text in rows if text]
-
-
-def _all(values: Iterable[Any]) -> list[str]:
-    """The values that are there, each once."""
-    return list(dict.fromkeys(str(value) for value in values if value))

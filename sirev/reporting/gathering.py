@@ -10,6 +10,7 @@ from sirev.errors import BadInput
 from sirev.metrics.comparison.contents import ComparedRun, Comparison
 from sirev.metrics.comparison.nulls import is_null
 from sirev.metrics.overlap import Overlap
+from sirev.reporting.identities import ModelIdentity, identities
 from sirev.reporting.sections.run_rows import ModelData, RunData, Study, TrainingRow, measured
 from sirev.reporting.selection import Selection
 from sirev.store.objects import DamagedObject
@@ -58,6 +59,7 @@ def _study(store: Store, group: list[Run], chosen: set[str], watch: Watch) -> St
                 known[at],
                 {**one, "iterations": without_unsaid(store, known[at], one["iterations"])},
                 unread_sentences(store, known[at]),
+                identities(store, known[at]),
             )
             for one in compared["runs"]
             if (at := (one["method"], one["seed"])) in shown
@@ -76,8 +78,9 @@ def _overlap(store: Store, group: list[Run]) -> Overlap | None:
     return None
 
 
-def run_data(run: Run, compared: ComparedRun, unread: Sequence[str] = ()) -> RunData:
-    """A run of a comparison as the tables take it; `unread` are sentences on answers that its graders did not read."""
+def run_data(run: Run, compared: ComparedRun, unread: Sequence[str] = (), models: list[ModelIdentity] | None = None) -> RunData:
+    """A run of a comparison as the tables take it; `unread` are sentences on answers that its graders did not read, `models` what
+    was evaluated."""
     return {
         "id": run.id,
         "recipe": run.recipe,
@@ -88,6 +91,7 @@ def run_data(run: Run, compared: ComparedRun, unread: Sequence[str] = ()) -> Run
         "label": run.method,
         "remark": run.reason if run.status == "complete" else None,
         "steps": run.settings.get("steps"),
+        "models": models,
         "unread": list(unread),
         **compared,
         "iterations": [cast(ModelData, iteration) for iteration in compared["iterations"]],

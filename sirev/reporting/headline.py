@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from sirev.listing import count_text
+from sirev.listing import count_text, seeds_text
 from sirev.metrics.study_verdict import SEEDS
 from sirev.quoting import as_typed
 from sirev.reporting.observed import (
@@ -31,7 +31,7 @@ WIDTH = 80
 _QUESTION, _RESULT = 16, 8
 """Characters of an observation's name and of its result."""
 _INDENT = 2 + 2 + _QUESTION + 2 + _RESULT + 2
-_STYLES = {"FELL": "down", "ROSE": "up", "NEW": "up", "SELECTED": "down", "OPEN": "dim"}
+RESULT_STYLES = {"FELL": "down", "ROSE": "up", "NEW": "up", "SELECTED": "down", "OPEN": "dim"}
 _WORD_STYLES = {"progress": "up", "reversal": "down", "regress": "down"}
 
 HeadlineLine = list[tuple[str, str]]
@@ -45,10 +45,15 @@ def headline(studies: Sequence[Study], asked: str = "", width: int = WIDTH) -> l
     """
     lines: list[HeadlineLine] = []
     for study in studies:
-        lines += [*([[]] if lines else []), *(part for line in _of_study(study, width) for part in _folded(line, width))]
+        lines += [*([[]] if lines else []), *study_screen(study, width)]
     if studies:
         lines += [[], [("Next", "bold")], *_next(studies, asked, width)]
     return lines
+
+
+def study_screen(study: Study, width: int = WIDTH) -> list[HeadlineLine]:
+    """The block of one study: title, each method's verdict and observations, and what limits them."""
+    return [part for line in _of_study(study, width) for part in _folded(line, width)]
 
 
 def as_text(lines: Iterable[HeadlineLine]) -> str:
@@ -84,8 +89,8 @@ def _of_study(study: Study, width: int) -> list[HeadlineLine]:
     without = {run["seed"] for run, verdict in found if verdict["null"] == NO_NULL and not measured(run)}
     if without:
         some = without < {run["seed"] for run, _ in found}
-        of = f" of seed{'s' if len(without) > 1 else ''} {', '.join(map(str, sorted(without)))}" if some else ""
-        notes.append(f"No null run{of}: what training again would change is not known.")
+        of = f" of {seeds_text(sorted(without))}" if some else ""
+        notes.append(f"No null run{of}: how much retraining alone would change is unknown.")
     return [*lines, *([[], *_paragraphs([" ".join(notes)])] if notes else [])]
 
 
@@ -94,7 +99,7 @@ def _alone(run: RunData, width: int) -> list[HeadlineLine]:
     lines: list[HeadlineLine] = [[]]
     for what, said in one_model(run):
         head = f"  {what:<{_QUESTION}}  "
-        parts = _wrapped(said, max(width - len(head), 20)) or [""]
+        parts = wrapped_text(said, max(width - len(head), 20)) or [""]
         lines += [[((head if i == 0 else " " * len(head)) + part, "")] for i, part in enumerate(parts)]
     return [*lines, [], *_paragraphs(["One model: a second --step would be compared with it."])]
 
@@ -105,8 +110,7 @@ def _title(study: Study) -> HeadlineLine:
     ends = [model_name(last, last["iterations"][i]["t"]) for i in (0, -1)]
     words = [count_text(study["problems"], "test problem"), ends[0] if is_one_model(last) else f"{ends[0]} → {ends[1]}"]
     if not measured(last):
-        seeds = list(dict.fromkeys(str(run["seed"]) for run in runs))
-        words.append(f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}")
+        words.append(seeds_text(dict.fromkeys(run["seed"] for run in runs)))
     return [(f"{study['recipe']}: ", "bold"), (", ".join(words), "")]
 
 
@@ -115,8 +119,8 @@ def _block(study: Study, run: RunData, judgement: Judgement, width: int) -> list
     source = pass_at_1_source([run])
     first = "pass@1" if source == GREEDY else f"pass@1, {source},"
     gain = f"{first} {gain_in_words(outcomes_of(judgement).get('pass_at_1'))}"
-    words = verdict_in_words(judgement) + (" (READ UNLIKE)" if reading_differs(run) else "")
-    style = _WORD_STYLES.get(judgement["possible"][0], "bold") if len(judgement["possible"]) == 1 else "bold"
+    words = verdict_in_words(judgement) + (" (READ UNEVENLY)" if reading_differs(run) else "")
+    style = word_style(judgement)
     name = "" if measured(run) and len(study["methods"]) < 2 else f"{run['label']}  "
     free = width - len(name) - len(gain) - len(words)
     if free >= 2:
@@ -124,25 +128,33 @@ def _block(study: Study, run: RunData, judgement: Judgement, width: int) -> list
     else:
         lines = [[(name, "bold"), (words, style)], [(f"  {gain}", "")]]
     if differs := reading_differs(run):
-        lines += [[(part, "bold")] for part in _wrapped(f"    but {differs}", width, "    ")]
+        lines += [[(part, "bold")] for part in wrapped_text(f"    but {differs}", width, "    ")]
     for line in observation_lines(study, run, judgement):
         lines += _observation(as_shown(line), width)
     beside = [one for one in (voting_in_words(run), perplexity_in_words(run)) if one]
     if "seeds" in judgement:
         beside.append(seeds_in_words(judgement))
     for said in beside:
-        lines += [[(part, "")] for part in _wrapped(f"    {said[0].upper()}{said[1:]}", width, "    ")]
+        lines += [[(part, "")] for part in wrapped_text(f"    {said[0].upper()}{said[1:]}", width, "    ")]
     return lines
 
 
 def _observation(line: ObservationLine, width: int) -> list[HeadlineLine]:
-    first, *others = _wrapped(line.evidence, max(width - _INDENT, 20)) or [""]
+    first, *others = wrapped_text(line.evidence, max(width - _INDENT, 20)) or [""]
     head = f"  {line.number:<2}{line.question:<{_QUESTION}}  "
-    made: list[HeadlineLine] = [[(head, ""), (f"{line.result:<{_RESULT}}", _STYLES.get(line.result, "")), (f"  {first}", "")]]
+    made: list[HeadlineLine] = [
+        [(head, ""), (f"{line.result:<{_RESULT}}", RESULT_STYLES.get(line.result, "")), (f"  {first}", "")]
+    ]
     return made + [[(" " * _INDENT + other, "")] for other in others]
 
 
-def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
+def word_style(judgement: Judgement) -> str:
+    """The style of a verdict's headline."""
+    return _WORD_STYLES.get(judgement["possible"][0], "bold") if len(judgement["possible"]) == 1 else "bold"
+
+
+def wrapped_text(text: str, width: int, indent: str = "") -> list[str]:
+    """Text broken between words; `indent` begins all lines but the first."""
     return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
 
 

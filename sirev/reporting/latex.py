@@ -6,10 +6,15 @@ import itertools
 import re
 import unicodedata
 
+from sirev.reporting.narrow import fit
 from sirev.reporting.tables import TextTable
 
 HEADER = "% \\usepackage[T1]{fontenc} \\usepackage{booktabs}"
 """The first line: what the document's preamble needs."""
+COLUMN_HEADER = f"{HEADER} \\usepackage{{adjustbox}}"
+"""The same of tables that fit a column."""
+COLUMN = 50
+"""Characters of a table that fit a column of 3 inches in footnote size, by the widths of Computer Modern's figures."""
 
 SPECIAL = {
     **{char: f"\\{char}" for char in "%&_#${}"},
@@ -61,11 +66,26 @@ TWICE = frozenset("-',")
 """Characters that TeX's fonts draw as another one where two of them meet: -- is a dash."""
 _MODEL = re.compile(r"\bM_(?:\{([a-z0-9+-]+)\}|([a-z0-9]+)\b)", re.ASCII | re.IGNORECASE)
 MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
+_ASIDE = re.compile(r"\([^()]*\)")
 
 
-def latex(tables: list[TextTable]) -> str:
-    """The tables as table environments for a document that loads booktabs and T1 fonts (the first line says so)."""
-    return "\n\n".join([HEADER, *map(_table, tables)]) + "\n"
+def latex(tables: list[TextTable], about: str = "", *, column: bool = False) -> str:
+    """The tables as table environments, each with a caption and a label of its own: \\label{tab:ABOUT-TITLE}.
+
+    The document's preamble needs what the first line says. With `column` they fit a column of a page of two: tables that are
+    wider are cut into several, and what is still too wide is scaled down.
+    """
+    fitting = [part for table in tables for part in fit(table, COLUMN)] if column else tables
+    labels = _labels([f"{about} {table.title}" for table in fitting])
+    made = [_table(table, label, column) for table, label in zip(fitting, labels, strict=True)]
+    return "\n\n".join([COLUMN_HEADER if column else HEADER, *made]) + "\n"
+
+
+def _labels(titles: list[str]) -> list[str]:
+    """A label for each title: its letters and digits, but for what is in brackets. Of equal ones the later are numbered."""
+    plain = [re.sub(r"[^a-z0-9]+", "-", _ASIDE.sub("", title.lower())).strip("-") or "table" for title in titles]
+    counts = [plain[: i + 1].count(label) for i, label in enumerate(plain)]
+    return [f"tab:{label}" if count == 1 else f"tab:{label}--{count}" for label, count in zip(plain, counts, strict=True)]
 
 
 def escape(text: str) -> str:
@@ -96,26 +116,37 @@ def _character(char: str) -> str:
     return "".join(SPECIAL.get(c, c) for c in plain) or f"{{[}}U+{ord(char):04X}{{]}}"
 
 
-def _table(table: TextTable) -> str:
-    columns = "l" * table.labels + "r" * (len(table.columns) - table.labels)
+def _table(table: TextTable, label: str, column: bool) -> str:
+    sides = "l" * table.labels + "r" * (len(table.columns) - table.labels)
     notes = [f"\\par {escape(note)}" for note in table.notes]
+    small = ["\\footnotesize", "\\setlength{\\tabcolsep}{3pt}", "\\begin{adjustbox}{max width=\\columnwidth}"] if column else []
     return "\n".join(
         [
             "\\begin{table}[htbp]",
             "\\centering",
             f"\\caption{{{escape(table.title)}}}",
-            f"\\begin{{tabular}}{{{columns}}}",
+            f"\\label{{{label}}}",
+            *small,
+            f"\\begin{{tabular}}{{{sides}}}",
             "\\toprule",
-            _line(table.columns),
+            _line(table.columns, sides, "b"),
             "\\midrule",
-            *map(_line, table.rows),
+            *(_line(row, sides, "t") for row in table.rows),
             "\\bottomrule",
             "\\end{tabular}",
+            *(["\\end{adjustbox}"] if column else []),
             *(["\\par\\smallskip\\begin{minipage}{\\linewidth}\\footnotesize", *notes, "\\end{minipage}"] if notes else []),
             "\\end{table}",
         ]
     )
 
 
-def _line(cells: list[str]) -> str:
-    return " & ".join(map(escape, cells)) + " \\\\"
+def _line(cells: list[str], sides: str, at: str) -> str:
+    return " & ".join(_cell(cell, side, at) for cell, side in zip(cells, sides, strict=True)) + " \\\\"
+
+
+def _cell(text: str, side: str, at: str) -> str:
+    """A cell; one of several lines, as `fit` makes them, is a stack whose top ("t") or bottom ("b") line is on the row's own."""
+    lines = [escape(line) for line in text.split("\n")]
+    stacked = " \\\\ ".join(lines)
+    return stacked if len(lines) == 1 else f"\\begin{{tabular}}[{at}]{{@{{}}{side}@{{}}}}{stacked}\\end{{tabular}}"

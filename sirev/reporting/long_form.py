@@ -61,7 +61,7 @@ def long_form(studies: Sequence[Mapping[str, Any]], verdicts: bool) -> list[Long
             source = {"pass_at_1": {"text": run["pass_at_1_from"]}} if "pass_at_1_from" in run else {}
             for iteration in run["iterations"]:
                 at = {**named, **_model(run, iteration["t"])}
-                statistics = _statistics(_in_order(iteration))
+                statistics = named_values(_in_order(iteration))
                 rows += ({**at, **row, **source.get(row["statistic"], {})} for row in statistics)
             if verdicts:
                 judged = [one for one in study["verdicts"] if (one["method"], one["seed"]) == (run["method"], run["seed"])]
@@ -81,12 +81,12 @@ def _in_order(iteration: Mapping[str, Any]) -> dict[str, Any]:
     return first | {field: value for field, value in iteration.items() if field != "t"}
 
 
-def _statistics(values: Mapping[str, Any], above: str = "") -> Iterator[LongRow]:
+def named_values(values: Mapping[str, Any], above: str = "") -> Iterator[LongRow]:
     """Every number and word below, by its dotted name; lists are left out."""
     for key, value in values.items():
         name = f"{above}{key}"
         if isinstance(value, Mapping) and not {"value", "reason"} <= set(value):
-            yield from _statistics(value, f"{name}.")
+            yield from named_values(value, f"{name}.")
         elif isinstance(value, Mapping):
             yield {"statistic": name, "unit": _unit(name), **{k: value.get(k) for k in ("value", "low", "high", "n", "reason")}}
         elif isinstance(value, str):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sirev.listing import listed
+from sirev.listing import listed, seeds_text
 from sirev.metrics.comparison.observations import FELL, NEW, ROSE, SELECTED
 from sirev.metrics.comparison.verdict_contents import Claim, JudgedChange, NewOrSelected, Observed, StudyVerdict
 from sirev.metrics.statistic import Statistic
@@ -119,14 +119,14 @@ def gain_in_words(outcome: JudgedChange | None) -> str:
     """ "32.5 → 84.0 (+51.5 [44.0, 59.0])", in % and points."""
     if outcome is None or outcome["difference"]["value"] is None or outcome["base"] is None:
         return "not measured"
-    return f"{_ends(outcome)} ({_signed(outcome['difference']['value'])} {_between(outcome['difference'])})"
+    return f"{ends_in_words(outcome)} ({_signed(outcome['difference']['value'])} {_between(outcome['difference'])})"
 
 
 def _new_or_selected(found: NewOrSelected) -> str:
     if found["is"] == NOT_MEASURED:
         return (found["reason"] or "not measured").removeprefix("none: ")
     said = f"M_1 solves {percent(found['solved'], 0)}% of the {found['size']} gained within {found['largest']} samples"
-    ends = f"{percent(found['m1_pass_at_n'], 0)} beside {percent(found['reroll'], 0)}% in {found['N']}"
+    ends = f"{percent(found['m1_pass_at_n'], 0)} against {percent(found['reroll'], 0)}% in {found['N']}"
     if found["is"] == NEW:
         p = f", {p_equals(found['holm'])}" if found["holm"] is not None else ""
         return f"{said}; harder than its own luck ({ends}{p})"
@@ -134,7 +134,7 @@ def _new_or_selected(found: NewOrSelected) -> str:
     if found["is"] == SELECTED:
         return f"{said}; no harder than its own luck by {margin} or more ({ends})"
     bound = f"; up to {fixed(100 * found['bound'], 0)} points harder is possible" if found["bound"] is not None else ""
-    return f"{said}; beside its own luck {ends}{bound}"
+    return f"{said}; against its own luck {ends}{bound}"
 
 
 def _variety(found: Observed, outcomes: Mapping[str, JudgedChange], study: Study, run: RunData) -> str:
@@ -145,7 +145,7 @@ def _variety(found: Observed, outcomes: Mapping[str, JudgedChange], study: Study
     ends = (difference["value"], difference["low"], difference["high"])
     value, low, high = (None if end is None else end / base for end in ends)
     relative: Statistic = {**difference, "value": value, "low": low, "high": high}
-    said = f"of {MATCHED} right answers {_ends(one)}% differ ({_signed(relative['value'], 0)}% {_between(relative, 0)})"
+    said = f"of {MATCHED} correct answers {ends_in_words(one)}% differ ({_signed(relative['value'], 0)}% {_between(relative, 0)})"
     margin = f"{fixed(100 * study['settings']['diversity_margin'], 0)}%"
     counted = "" if study["settings"]["diversity_counts"] else "; not counted"
     return said + _decided(found["is"], f"a loss of {margin}") + counted + _disagreement(found["is"], run)
@@ -185,7 +185,7 @@ def _other_problems(found: Observed, outcomes: Mapping[str, JudgedChange], run: 
 def _of_suite(name: str, one: JudgedChange, run: RunData, study: Study) -> str:
     kind, _, suite = name.partition("/")
     what = "greedy" if kind == "ood" else f"pass@{suite_n(run, suite)}"
-    said = f"{what} {_ends(one)}%"
+    said = f"{what} {ends_in_words(one)}%"
     base = one["base"] or 0.0
     if one["is"] != DOWN and base < _FLOOR * study["settings"]["margin"]:
         return f"{said}, at the floor"
@@ -228,7 +228,7 @@ def _reach(found: Observed, outcomes: Mapping[str, JudgedChange], study: Study, 
     if found["is"] == NOT_MEASURED:
         return found["reason"] or "not measured"
     one = outcomes["pass_at_n"]
-    said = f"pass@{study['headline']} {_ends(one)}%"
+    said = f"pass@{study['headline']} {ends_in_words(one)}%"
     if found["is"] == FELL and one["shrank"] is not None and one["shrank"] <= LEVEL:
         reach = run["iterations"][-1]["reach"]
         return f"{said}; {reach['lost']} problems lost, {reach['gained']} gained ({p_equals(one['shrank'])})"
@@ -246,7 +246,8 @@ def _decided(result: str, loss: str, bound: float | None = None) -> str:
     return ""
 
 
-def _ends(one: JudgedChange) -> str:
+def ends_in_words(one: JudgedChange) -> str:
+    """ "32.5 → 84.0": M_1 and M_T, in %."""
     base, change = one["base"], one["difference"]["value"]
     if base is None or change is None:
         return "–"
@@ -276,7 +277,6 @@ def perplexity_in_words(run: RunData) -> str:
 
 def seeds_in_words(claim: Claim) -> str:
     """The words of the seeds, in their order: "seeds 0, 1, 2: reversal, reversal, progress or reversal"."""
-    seeds = ", ".join(map(str, claim["seeds"]))
     words = list(dict.fromkeys(claim["verdicts"]))
     said = f"each {words[0]}" if len(words) == 1 else listed(claim["verdicts"], 5)
-    return f"seeds {seeds}: {said}"
+    return f"{seeds_text(claim['seeds'])}: {said}"

@@ -29,7 +29,7 @@ def one_model(run: RunData) -> list[tuple[str, str]]:
     if solved["value"] is None and solved["reason"] == NO_DRAWS:
         rows.append(("pass@k, variety", f"not measured: {NO_DRAWS}"))
     else:
-        rows.append(("solved", f"{_valued(solved)} of the problems, by some draw"))
+        rows.append(("solved", f"{_valued(solved)} of the problems, by at least one draw"))
         rows += _votes(model["majority"])
         rows += _variety(model["diversity"].get("all", {}))
     ends: Mapping[str, Statistic] = model["greedy"] if source == GREEDY else model  # type: ignore[assignment]
@@ -46,9 +46,9 @@ def _votes(majority: Mapping[str, Statistic]) -> list[tuple[str, str]]:
 def _variety(diversity: Mapping[str, object]) -> list[tuple[str, str]]:
     forms = [(words, at(diversity, (name,))) for name, words in _VARIETIES.items()]
     forms.append(("Distinct-N", at(diversity, ("distinct_n", "mean"))))
-    said = [f"{words} {percent(one)} %" for words, one in forms if one["value"] is not None]
+    said = [f"{words} {percent(one)}%" for words, one in forms if one["value"] is not None]
     return [("variety", ", ".join(said) + " of the draws")] if said else [("variety", ABSENT)]
 
 
 def _valued(one: Statistic) -> str:
-    return f"{with_interval(one)} %" if one["value"] is not None else f"{ABSENT} ({one['reason'] or 'not measured'})"
+    return f"{with_interval(one)}%" if one["value"] is not None else f"{ABSENT} ({one['reason'] or 'not measured'})"

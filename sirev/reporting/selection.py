@@ -12,8 +12,10 @@ from sirev.listing import listed
 from sirev.metrics.comparison.nulls import is_null
 from sirev.quoting import as_typed
 from sirev.store.runs import Run
+from sirev.store.sharing.hub_place import HubPlace
 from sirev.store.store import Store
 from sirev.study.comparing import settings_of
+from sirev.study.remedies import verb_of
 
 _NOT_SET = ("name", "description", "methods", "gpu", "samples")
 """Settings that are no label: they change no measure, or are digests."""
@@ -81,7 +83,7 @@ def settings_apart(groups: Sequence[Sequence[Run]]) -> list[str]:
     """What tells each of several studies of a recipe from the others: "T=2", else when it was run; "" for a single one."""
     if len(groups) < 2:
         return [""] * len(groups)
-    verbs = ["measure" if "samples" in group[0].settings else "iterate" for group in groups]
+    verbs = [verb_of(group[0]) for group in groups]
     if len(set(verbs)) > 1:  # a recipe of the user's own can be called like a comparison of completions
         labels_of = {
             verb: iter(settings_apart([group for group, its in zip(groups, verbs, strict=True) if its == verb]))
@@ -91,9 +93,7 @@ def settings_apart(groups: Sequence[Sequence[Run]]) -> list[str]:
     settings = [{path: short_value(value) for path, value in flat(group[0].settings).items()} for group in groups]
     paths = [path for path in dict.fromkeys(path for one in settings for path in one) if path.partition(".")[0] not in _NOT_SET]
     differing = [path for path in paths if len({one.get(path) for one in settings}) > 1]
-    ends = [path.rpartition(".")[2] for path in differing]
-    ends = [end if len(end) > _SHORT else ".".join(path.split(".")[-2:]) for path, end in zip(differing, ends, strict=True)]
-    names = [end if ends.count(end) == 1 else path for path, end in zip(differing, ends, strict=True)]
+    names = short_names(differing)
     labels = []
     for one in settings:
         words = [f"{name}={one.get(path, 'none')}" for name, path in zip(names, differing, strict=True)]
@@ -106,11 +106,19 @@ def settings_apart(groups: Sequence[Sequence[Run]]) -> list[str]:
     return [group[0].id for group in groups]
 
 
+def short_names(paths: Sequence[str]) -> list[str]:
+    """Dotted settings by their last part, such as learning_rate; with its group where that says too little, such as dpo.beta, and
+    whole where two end alike."""
+    ends = [path.rpartition(".")[2] for path in paths]
+    ends = [end if len(end) > _SHORT else ".".join(path.split(".")[-2:]) for path, end in zip(paths, ends, strict=True)]
+    return [end if ends.count(end) == 1 else path for path, end in zip(paths, ends, strict=True)]
+
+
 def others_in_words(
     selection: Selection,
     section: str | None = None,
     store: Path | None = None,
-    output: Path | None = None,
+    output: Path | HubPlace | None = None,
     options: Sequence[str] = (),
 ) -> list[str]:
     """Lines for a user: which settings are shown, and the command that shows each of the others.
@@ -129,6 +137,10 @@ def others_in_words(
             words = ["sirev", "report", *([section] if section else []), *options]
             words += [word for run in ([other.digits] if other.digits else other.runs) for word in ("--run", run)]
             words += ["--store", str(store)] if store is not None else []
-            words += ["--output", str(output.with_stem(f"{output.stem}-{i}"))] if output is not None else []
+            words += ["--output", _numbered(output, i)] if output is not None else []
             lines.append(f"  {as_typed(*words)}  # {other.label}")
     return lines
+
+
+def _numbered(output: Path | HubPlace, i: int) -> str:
+    return f"{output.url}-{i}" if isinstance(output, HubPlace) else str(output.with_stem(f"{output.stem}-{i}"))

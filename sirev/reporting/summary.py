@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from sirev.errors import BadInput
 from sirev.execution.latest_runs import latest_runs
@@ -28,15 +28,18 @@ from sirev.reporting.terminal import print_tables, print_to_width
 from sirev.store.runs import Run
 from sirev.store.store import Store
 from sirev.study.comparing import Watch, settings_of, silent, studies_of
-from sirev.study.remedies import first_run, require_store, rerun, store_option
+from sirev.study.remedies import first_run, require_store, rerun, store_option, verb_of
 from sirev.study.step_names import COMPARISON
 from sirev.suggest import suggest
+
+if TYPE_CHECKING:
+    from sirev.reporting.figures import ShownFigure
 
 _SCHEMA = 3
 """Version of the JSON form; it grows when a field changes its meaning or goes away."""
 
-Format = Literal["table", "markdown", "csv", "json", "latex"]
-FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json", "latex")
+Format = Literal["table", "markdown", "csv", "json", "latex", "latex-column"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 @dataclass(frozen=True)
@@ -138,22 +141,36 @@ class Report:
         return rows
 
     def text(self, form: Format) -> str:
-        """The report as "markdown", "csv" (one row per value), "json" or "latex"; "table" is for `print`."""
+        """The report as "markdown", "csv" (one row per value), "json", "latex", or "latex-column", whose tables fit a column of
+        two; "table" is for `print`."""
         if form == "json":
             return json_text(self.to_dict())
         if form == "csv":
             return self._csv(neutral=True)
         if form == "markdown":
             return markdown(self.tables())
-        if form == "latex":
+        if form in ("latex", "latex-column"):
             from sirev.reporting.latex import latex
 
-            return latex(self.tables())
-        raise BadInput(f"no text form {form!r} (known: markdown, csv, json, latex)")
+            recipes = dict.fromkeys(str(study["recipe"]) for study in self.studies)
+            return latex(self.tables(), " ".join(recipes), column=form == "latex-column")
+        raise BadInput(f"no text form {form!r} (known: {', '.join(FORMATS[1:])})")
 
     def to_pandas(self) -> Any:
         """The CSV form as a pandas.DataFrame, a row per statistic. BadInput where pandas is not installed."""
         return frame_of_csv(self._csv(neutral=False))
+
+    def figure(self, name: str) -> ShownFigure:
+        """One figure of `sirev report figures`, such as "pass-at-k" or "diversity", which a notebook shows.
+
+        BadInput for an unknown name, and for a report of several studies.
+        """
+        from sirev.reporting.figures import figure_to_show  # the figures' sentences; a table has no use for them
+
+        if len(self.studies) != 1:
+            raise BadInput(f"figure: this report has {len(self.studies)} studies; report on one: runs=[...], recipes=...")
+        (study,) = self.studies
+        return figure_to_show(study, name, self.published.get(str(study["recipe"])))
 
     def _csv(self, *, neutral: bool) -> str:
         return as_csv(REPORT_COLUMNS, ([row[column] for column in REPORT_COLUMNS] for row in self.rows()), neutral=neutral)
@@ -216,10 +233,12 @@ def report(
     else:
         chosen, published = _of_the_paper(opened, list(recipes), wanted, named)
     of_paper = tuple(method for method in METHODS if not wanted or method in wanted or "all" in wanted)
-    if chosen and not named and not any(map(_finished, chosen)):  # others of these recipes may be, such as an earlier seed
-        chosen += [run for run in _chosen(opened, [*dict.fromkeys(run.recipe for run in chosen)], wanted, []) if _finished(run)]
-    finished = [run for run in chosen if _finished(run)]
-    notes = tuple(f"{run.id} is not finished and left out; `sirev iterate` continues it" for run in chosen if run not in finished)
+    if chosen and not named and not any(map(is_finished, chosen)):  # others of these recipes may be, such as an earlier seed
+        chosen += [run for run in _chosen(opened, [*dict.fromkeys(run.recipe for run in chosen)], wanted, []) if is_finished(run)]
+    finished = [run for run in chosen if is_finished(run)]
+    notes = tuple(
+        f"{run.id} is not finished, and is left out; `sirev {verb_of(run)}` continues it" for run in chosen if run not in finished
+    )
     if not finished and published:
         return Report([], section, notes, against, published=published, methods=of_paper)
     if not finished:
@@ -238,7 +257,8 @@ def report(
     return Report(studies, section, notes, against, selection, place, tuple(missing), published, of_paper)
 
 
-def _finished(run: Run) -> bool:
+def is_finished(run: Run) -> bool:
+    """Whether a run came to its end, so that it can be reported on."""
     return COMPARISON in run.pins and run.status != "running"
 
 

@@ -86,14 +86,14 @@ def markdown(tables: list[TextTable]) -> str:
     for table in tables:
         rule = ["---"] * table.labels + ["---:"] * (len(table.columns) - table.labels)
         table = printable_table(table)
-        escaped = [list(map(_escaped, cells)) for cells in (table.columns, *table.rows)]
+        escaped = [list(map(as_markdown, cells)) for cells in (table.columns, *table.rows)]
         lines = ["| " + " | ".join(cells) + " |" for cells in (escaped[0], rule, *escaped[1:])]
-        notes = [f"\n{_escaped(note)}" for note in table.notes]
+        notes = [f"\n{as_markdown(note)}" for note in table.notes]
         lines = lines if table.rows else []
-        parts.append("\n".join([f"### {_escaped(table.title)}\n", *lines, *notes]))
+        parts.append("\n".join([f"### {as_markdown(table.title)}\n", *lines, *notes]))
     return "\n\n".join(parts) + "\n"
 
 
-def _escaped(text: str) -> str:
+def as_markdown(text: str) -> str:
     """Text that Markdown shows as it stands where it could do harm: bars end a cell, tags and links come from data."""
     return _TAG.sub("&lt;", text.replace("|", "\\|")).replace("](", "]\\(")

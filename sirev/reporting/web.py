@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sirev.errors import BadInput
 from sirev.quoting import as_typed
 from sirev.reporting.explorer_answers import explorer, mends
 from sirev.reporting.facts import facts_of
 from sirev.reporting.figures import FIGURES, both_themes, both_themes_of_grid, describe, describe_grid, figures_of
-from sirev.reporting.figures.grids import GRIDS, arranged
-from sirev.reporting.output_files import written_file
+from sirev.reporting.figures.grids import GRIDS, Grid, arranged, grids_of
+from sirev.reporting.output_files import check_output, place_file
 from sirev.reporting.page import Part, render_overview, render_page, tables_as_html
 from sirev.reporting.published import PAPER
 from sirev.reporting.sections import ALL
@@ -58,16 +55,12 @@ def write_page(report: Report, store: Store, path: Path, draws: int = 8, told: C
         missing=lacking,
         mends=mends(gaps, None),  # others read it: where the store lies is not their business
     )
-    _publish(text, path)
+    place_file(text, path)
     return Page(path, lacking, tuple(mends(gaps, store)))
 
 
 def _overview(report: Report, store: Store, path: Path, told: Callable[[str], None]) -> Page:
-    told("drawing the figures of all studies")
-    grid = arranged(report.studies, report.published)
-    figures = [
-        _figure(name, title, describe_grid(grid, name), both_themes_of_grid(grid, name)) for name, (title, _) in GRIDS.items()
-    ]
+    figures = grid_figures(arranged(report.studies, report.published), told)
     parts = []
     for study, name in zip(report.studies, names_of(report.studies), strict=True):
         told(f"drawing the figures of {name}")
@@ -76,8 +69,14 @@ def _overview(report: Report, store: Store, path: Path, told: Callable[[str], No
         parts.append(Part(name, study, facts_of(study, store), _figures(study, report), command))
     title = f"{len(parts)} studies" if parts else "Progress or regress? The published numbers"
     lead = ", ".join(part.name for part in parts) or PAPER["source"]
-    _publish(render_overview(title, lead, figures, parts, _tables(report), report.missing), path)
+    place_file(render_overview(title, lead, figures, parts, _tables(report), report.missing), path)
     return Page(path)
+
+
+def grid_figures(grid: Grid, told: Callable[[str], None]) -> list[dict[str, Any]]:
+    """The figures of several studies, as `render_overview` takes them."""
+    told("drawing the figures of all studies")
+    return [_figure(name, GRIDS[name][0], describe_grid(grid, name), both_themes_of_grid(grid, name)) for name in grids_of(grid)]
 
 
 def _tables(report: Report) -> str:
@@ -90,13 +89,6 @@ def _tables(report: Report) -> str:
     return tables_as_html([*beside, *own])
 
 
-def check_output(path: Path) -> None:
-    """BadInput for a path that can't be a page: a folder, a device, a pipe."""
-    if path.is_dir():
-        raise BadInput(f"--output {path}: is a folder; name a file in it, such as {path / 'report.html'}")
-    written_file(path)
-
-
 def _figures(study: Study, report: Report) -> list[dict[str, Any]]:
     row = report.published.get(str(study["recipe"]))
     return [_figure(name, FIGURES[name][0], describe(study, name), both_themes(study, name, row)) for name in figures_of(study)]
@@ -105,17 +97,3 @@ def _figures(study: Study, report: Report) -> list[dict[str, Any]]:
 def _figure(name: str, title: str, alt: str, drawn: tuple[str, str] | None) -> dict[str, Any]:
     light, dark = drawn or (None, None)
     return {"name": name, "title": title, "alt": alt, "light": light, "dark": dark}
-
-
-def _publish(text: str, path: Path) -> None:
-    path = written_file(path)  # through a link, which stays one
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=".sirev-")  # its own name may be as long as any
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(scratch, 0o644)
-        os.replace(scratch, path)  # a page that somebody is looking at is whole at any time
-    except BaseException:
-        os.unlink(scratch)
-        raise

@@ -1,4 +1,8 @@
-"""agree: whether a model that was asked the same twice answered the same: what its greedy answers must do."""
+"""agree: whether a model that was asked the same twice answered the same.
+
+Greedy answers do where an answer is computed in the same way whatever else is in the batch: on a CPU here, and on a GPU with
+`engine.batch_invariant`. Elsewhere this counts what rounding changes.
+"""
 
 from __future__ import annotations
 

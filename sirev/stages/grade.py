@@ -56,7 +56,8 @@ def run(parameters: GradeParameters, inputs: Mapping[str, Artifact], context: Co
 
     What differs from run to run (seconds, what programs wrote to stderr, the sandbox's tier) is recorded beside it.
     """
-    gold = {p["id"]: dispatch.gold_of(parameters.grader, p) for p in inputs["problems"].rows("problems")}
+    problems = {p["id"]: p for p in inputs["problems"].rows("problems")}
+    gold = {name: dispatch.gold_of(parameters.grader, problem) for name, problem in problems.items()}
     completions = inputs["completions"].rows("completions")
     pairs = [(completion["text"], gold[completion["problem_id"]]) for completion in completions]
     graded = _in_child(parameters, pairs, context) if GRADERS[parameters.grader].heavy else grade_light(parameters.grader, pairs)
@@ -65,7 +66,7 @@ def run(parameters: GradeParameters, inputs: Mapping[str, Artifact], context: Co
         for c, g in zip(completions, graded.grades, strict=True)
     ]
     noted = dict(graded.summary)
-    texts, golds = [text for text, _ in pairs], [gold for _, gold in pairs]
+    texts, golds = [text for text, _ in pairs], [str(problems[c["problem_id"]]["answer"]) for c in completions]
     if found := unread(texts, [one.reason for one in graded.grades], parameters.grader, golds):
         noted["unread"] = found
         context.warn(unread_in_words(found))
@@ -82,8 +83,6 @@ def run(parameters: GradeParameters, inputs: Mapping[str, Artifact], context: Co
 
 
 def _in_child(parameters: GradeParameters, pairs: list[tuple[str, str]], context: Context) -> Graded:
-    asked, answered = context.scratch / "pairs.json", context.scratch / "grades.json"
-    asked.write_text(json.dumps(pairs), encoding="utf-8")
     named = {field.name: getattr(parameters, field.name) for field in fields(Settings) if field.name != "function"}
     given = {name: value for name, value in named.items() if value is not None}
 
@@ -94,9 +93,11 @@ def _in_child(parameters: GradeParameters, pairs: list[tuple[str, str]], context
             context.progress(event.done, event.total, "answers", event.rate)
 
     settings = Settings(**given, function=parameters.file)
-    request = GradeRequest(parameters.grader, settings, asked, answered, workers=cores())
-    context.call("grader", dispatch.grade, request, on_event)
-    return Graded.of_json(json.loads(answered.read_text(encoding="utf-8")))
+
+    def call(request: GradeRequest) -> None:
+        context.call("grader", dispatch.grade, request, on_event)
+
+    return dispatch.grade_in_child(parameters.grader, settings, pairs, context.scratch, cores(), call)
 
 
-STAGE = Stage("grade", 1, GradeParameters, run, place=90, deterministic=True, needs=("sandbox",))
+STAGE = Stage("grade", 1, GradeParameters, run, place=90, deterministic=True, beside=True, needs=("sandbox",))

@@ -114,7 +114,7 @@ def run(parameters: SamplesParameters, inputs: Mapping[str, Artifact], context: 
 def _require_golds(problems: Sequence[Sampled]) -> None:
     for one in problems:
         if not one.gold:
-            raise BadInput(f"{one.where}: no gold answer for a grader to compare with: name its field by --gold, or a --task")
+            raise BadInput(f"{one.where}: no gold answer for a grader to compare with: name its field with --gold, or a --task")
 
 
 def _narrowed(inputs: Mapping[str, Artifact]) -> Output:

@@ -119,4 +119,4 @@ def ballot(right: bool, answer: str) -> str | None:
     return (f"{'-' * number[0]}{number[1]}.{number[2]}" if number else text) or None
 
 
-STAGE = Stage("measure", 3, MeasureParameters, run, place=100, deterministic=True)
+STAGE = Stage("measure", 3, MeasureParameters, run, place=100, deterministic=True, beside=True)

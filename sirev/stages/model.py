@@ -5,16 +5,20 @@ Its weights stay where they are; what is trained on it and what samples from it 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from sirev.errors import BadInput
 from sirev.parameters import semantic
 from sirev.stages.stage import Context, Stage
 from sirev.store.artifacts import Artifact, Output
-from sirev.store.digests import canonical_json
-from sirev.trainers.base_models import FetchRequest, HubModel, fetch
+from sirev.store.digests import canonical_json, sha256
+from sirev.store.objects import DamagedObject
+from sirev.trainers.base_models import PATTERNS, FetchRequest, HubModel, fetch
 from sirev.trainers.models import ModelSource
 
 REFERENCE = "base_model.json"
@@ -50,9 +54,23 @@ def model_source(name: str, inputs: Mapping[str, Artifact], context: Context) ->
     return ModelSource(_place(name, inputs[name], context), _place(f"{name}_base", base, context) if base else None)
 
 
+def folder_digest(model: Artifact) -> str | None:
+    """The digest of a folder with the files of a model that was made here, as `LocalFiles` has it; None of one without files."""
+    files = model.manifest["files"]
+    sums = {name: entry["sha256"] for name, entry in files.items() if any(fnmatch(name, pattern) for pattern in PATTERNS)}
+    return sha256(canonical_json(sums)) if sums else None
+
+
 def _place(name: str, model: Artifact, context: Context) -> Path | HubModel:
     if REFERENCE not in model.manifest["files"]:
-        return model.link_into(context.scratch / name)
+        try:
+            return model.link_into(context.scratch / name)
+        except DamagedObject:
+            digest = folder_digest(model)
+            with contextlib.suppress(BadInput):  # a user may have a copy in a folder
+                if digest is not None:
+                    return context.local_model(digest)
+            raise
     reference = model.json(REFERENCE)
     return HubModel(**reference) if "hub" in reference else context.local_model(reference["digest"])
 

@@ -14,7 +14,7 @@ def run(parameters: PretrainParameters, inputs: Mapping[str, Artifact], context:
     """Weights and tokenizer of M0 as a model folder."""
     out = context.scratch / "model"
     out.mkdir()
-    request = PretrainRequest(parameters, out)
+    request = PretrainRequest(parameters, out, context.attempts)
     log = context.call("trainer", pretrain, request, lambda event: context.progress(event.done, event.total, "steps"))
     return Output(files=model_files(out), provenance={"log": log})
 

@@ -48,6 +48,10 @@ class SampleParameters:
     chat_template: bool = semantic(default=False, absent_means=False)
     repeat: int = semantic(default=0, absent_means=0)
     """Counts how often the same was asked before: greedy answers are drawn anew, not looked up."""
+    ends: list[int] = semantic(default_factory=list, absent_means=[])
+    """Tokens that end an answer of this model beside its tokenizer's end of text."""
+    batch_invariant: bool = semantic(default=False, absent_means=False)
+    """Whether an answer is computed in the same way whatever else is in the batch."""
     options: dict[str, Any] = operational(default_factory=dict)
     """What only the engine itself understands: context, memory, where a server is."""
 
@@ -139,9 +143,10 @@ def _request(
             max_new_tokens=parameters.max_new_tokens,
             stop=tuple(parameters.stop),
             chat=parameters.chat_template,
+            ends=tuple(parameters.ends),
         ),
         dtype=parameters.dtype,
-        options=parameters.options,
+        options={**parameters.options, "batch_invariant": parameters.batch_invariant},
         seed=parameters.seed,
         cells=tuple(cells),
     )

@@ -31,6 +31,10 @@ class ScoreParameters:
     chat_template: bool = semantic(default=False, absent_means=False)
     draws: int | None = semantic(default=None, absent_means=None)
     """Only the first so many completions of each problem; None scores all."""
+    end: bool = semantic(default=True, absent_means=True)
+    """Whether the end of text is scored where an answer came to its end."""
+    batch_invariant: bool = semantic(default=False, absent_means=False)
+    """Whether an answer is computed in the same way whatever else is in the batch."""
     options: dict[str, Any] = operational(default_factory=dict)
     """What only the engine itself understands: its batch size, context, memory."""
 
@@ -39,15 +43,17 @@ def run(parameters: ScoreParameters, inputs: Mapping[str, Artifact], context: Co
     """A table `scores`, one row a completion in their order: problem_id, draw, tokens, logprob.
 
     `logprob` is log p(answer | prompt) in nats: the sum over the answer's `tokens` at temperature 1, with the end of text where
-    the answer came to its end, and without where it was cut off. The text is tokenised as in training, since a completion's own
-    tokens are not kept. Inputs: `model` (and `model_base` for an adapter), `problems`, `completions`. Equal answers to a problem
-    are scored once.
+    the answer came to its end, and without where it was cut off or `end` is false. The text is tokenised as in training, since a
+    completion's own tokens are not kept. Inputs: `model` (and `model_base` for an adapter), `problems`, `completions`. Equal
+    answers to a problem are scored once.
     """
     prompts = {p["id"]: p["prompt"] for p in inputs["problems"].rows("problems")}
     completions = inputs["completions"].rows("completions")
     scored = [c for c in completions if parameters.draws is None or c["draw"] < parameters.draws]
-    places: dict[tuple[str, str, bool], int] = {}  # prompt, answer, whether it came to its end -> its row among the scores
-    of = [places.setdefault((prompts[c["problem_id"]], c["text"], c["finish"] == "stop"), len(places)) for c in scored]
+    places: dict[tuple[str, str, bool], int] = {}  # prompt, answer, whether its end is scored -> its row among the scores
+    ended = [parameters.end and c["finish"] == "stop" for c in scored]
+    asked_of = [(prompts[c["problem_id"]], c["text"], end) for c, end in zip(scored, ended, strict=True)]
+    of = [places.setdefault(one, len(places)) for one in asked_of]
     asked, answered = context.scratch / "answers.json", context.scratch / "scores.json"
     asked.write_text(json.dumps(list(places)), encoding="utf-8")
     name = "+".join(inputs[name].digest for name in ("model", "model_base") if name in inputs)
@@ -56,7 +62,7 @@ def run(parameters: ScoreParameters, inputs: Mapping[str, Artifact], context: Co
         model=model_source("model", inputs, context),
         model_name=name,
         dtype=parameters.dtype,
-        options=parameters.options,
+        options={**parameters.options, "batch_invariant": parameters.batch_invariant},
         chat=parameters.chat_template,
         answers=asked,
         out=answered,

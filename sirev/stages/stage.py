@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from sirev.parameters import keyed_parameters
 from sirev.processes.requests import Emit, Event, Request, Result, Work
 from sirev.store.artifacts import Artifact, Output
+from sirev.trainers.dispatch import LogEntry
 
 
 class Context(Protocol):
@@ -20,7 +21,7 @@ class Context(Protocol):
 
     @property
     def attempts(self) -> Path:
-        """A folder on this machine that outlives an interruption, shared by all attempts at this action."""
+        """A folder that outlives an interruption, shared by all attempts at this action."""
         ...
 
     def local_model(self, digest: str) -> Path:
@@ -43,6 +44,10 @@ class Context(Protocol):
 
     def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:
         """Say how far the stage is; `rate` is in tokens a second, or in `unit` a second where those are answers."""
+        ...
+
+    def log(self, step: int, entry: LogEntry) -> None:
+        """Say what a training notes of an optimizer step."""
         ...
 
     def warn(self, text: str) -> None:
@@ -78,6 +83,8 @@ class Stage:
     """It makes weights: large files, which most readers of a run never need."""
     long: bool = False
     """Its steps may take long: each gets a line where there is no terminal, and without its rate no time left is said."""
+    beside: bool = False
+    """Its steps need no GPU and the run goes on meanwhile: only the step that reads their results waits for them."""
     optional: bool = False
     """A run goes on without its steps, and says so, where this machine can't compute them."""
     needs: tuple[str, ...] = ()

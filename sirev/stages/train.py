@@ -10,7 +10,7 @@ from sirev.errors import BadInput
 from sirev.stages.model import model_files, model_source
 from sirev.stages.stage import Context, Stage
 from sirev.store.artifacts import Artifact, Output
-from sirev.trainers.dispatch import TrainParameters, TrainRequest, train
+from sirev.trainers.dispatch import TrainingProgress, TrainParameters, TrainRequest, train
 
 
 def run(parameters: TrainParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
@@ -38,7 +38,12 @@ def run(parameters: TrainParameters, inputs: Mapping[str, Artifact], context: Co
         reference=model_source("reference", inputs, context) if reference else None,
         reference_is_init=reference is not None and reference.semantic == inputs["init"].semantic,
     )
-    trained = context.call("trainer", train, request, lambda event: context.progress(event.done, event.total, "steps"))
+
+    def told(event: TrainingProgress) -> None:
+        context.progress(event.done, event.total, "steps")
+        context.log(event.done, event.entry)
+
+    trained = context.call("trainer", train, request, told)
     return Output(files=model_files(out), provenance={**asdict(trained), "examples": len(rows)})
 
 

@@ -84,7 +84,7 @@ class Artifact:
         except OSError as error:
             raise BadInput(f"artifact {self.digest[:12]}: {name} can't be read: {error.strerror}") from None
         except ValueError as error:
-            raise DamagedObject(f"artifact {self.digest[:12]}: {name} is no JSON that sirev wrote: {error}; {MEND}") from None
+            raise DamagedObject(f"artifact {self.digest[:12]}: {name} is not JSON that sirev wrote: {error}; {MEND}") from None
 
     def rows(self, table: str) -> list[TableRow]:
         """The rows of a table, in its order; DamagedObject if they are not what the manifest says, BadInput if too large."""
@@ -169,7 +169,7 @@ def open_artifact(objects: Objects, digest: str) -> Artifact:
     if version != MANIFEST_FORMAT:
         raise DamagedObject(f"object {digest[:12]} in {objects.root} is not a manifest of format {MANIFEST_FORMAT}")
     if odd := odd_manifest(manifest):
-        raise DamagedObject(f"object {digest[:12]} in {objects.root} is no manifest that sirev wrote: {odd}")
+        raise DamagedObject(f"object {digest[:12]} in {objects.root} is not a manifest that sirev wrote: {odd}")
     return Artifact(digest, manifest, objects)
 
 
@@ -186,7 +186,7 @@ def odd_manifest(manifest: Any) -> str | None:
             return f"the file {name!r} of a manifest {odd}"
         digest, size = entry["sha256"], entry["size"]
         if not is_digest(digest) or not is_size(size) or sizes.setdefault(digest, size) != size:
-            return f"the file {name!r} of a manifest has no proper digest and size"
+            return f"the file {name!r} of a manifest has no valid digest and size"
     for name, table in manifest["tables"].items():
         if odd := _odd_table(table, files):
             return f"the table {name[:80]!r} of a manifest {odd}"
@@ -201,12 +201,12 @@ def _odd_table(table: Any, files: dict[str, Any]) -> str | None:
     if not all(isinstance(kind, str) and kind in COLUMN_TYPES for kind in columns.values()):
         return f"has a column that is none of {', '.join(COLUMN_TYPES)}"
     if not all(isinstance(column, str) and column in columns for column in table["order_by"]):
-        return "is ordered by a column that it has not"
+        return "is ordered by a column that it lacks"
     in_files = all(isinstance(part, str) and part in files and part.endswith(".parquet") for part in parts)
     if not in_files or len({*parts}) != len(parts):
-        return "has a part that is no Parquet file of the manifest"
+        return "has a part that is not a Parquet file of the manifest"
     if not is_size(table["rows"]) or not is_digest(table["rows_sha256"]):
-        return "has no proper number and digest of rows"
+        return "has no valid number and digest of rows"
     return None
 
 

@@ -64,7 +64,7 @@ def _filled(store: Store, to: Path) -> Iterator[Path]:
     """A folder to fill, which becomes `to` at the end; on an error it is gone, and so are parents made for it."""
     to = Path(os.path.abspath(to))
     if Path(os.path.realpath(to)).is_relative_to(os.path.realpath(store.path)):
-        raise BadInput(f"{to} lies inside of the store; name a folder elsewhere")
+        raise BadInput(f"{to} lies inside the store; name a folder elsewhere")
     there = os.path.lexists(to)
     try:
         if there and (not to.is_dir() or any(to.iterdir())):
@@ -116,7 +116,7 @@ def _one_file(folder: Path, artifact: Artifact, name: str) -> None:
     """Leave a table as one file in `folder`, its rows checked and in order, whatever parts it came in."""
     table = artifact.manifest["tables"][name]
     if not set(table["parts"]) <= artifact.manifest["files"].keys():
-        raise ValueError(f"a part of table {name} is no file of it")
+        raise ValueError(f"a part of table {name} is not a file of it")
     parts = [folder / part for part in table["parts"]]
     target = folder / f"{_plain(name)}.parquet"
     try:

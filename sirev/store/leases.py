@@ -181,7 +181,7 @@ def _leases(root: Path) -> Iterator[tuple[Path, bytes | None]]:
             continue
         except OSError as error:
             raise BadInput(
-                f"{path} can't be read: {error.strerror}; whose process that is must end, or collect himself"
+                f"{path} can't be read: {error.strerror}; its owner must end that process, or collect the garbage"
             ) from None
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -7,19 +7,23 @@ waits and sees no touch for a minute stops waiting and computes by itself.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from sirev.errors import BadInput
+from sirev.heartbeat import sign, signature, start_beating
 from sirev.store.shared import NotPlain, open_lock
 
-HEARTBEAT_SECONDS = 5.0
 GIVE_UP_SECONDS = 60.0
 _POLL_SECONDS = 0.1
+_STALE_ATTEMPTS = 50
+"""How often a file that the server no longer knows is opened anew before the whole folder counts as gone."""
 SAY_AFTER_SECONDS = 0.5
 """Waiting for less is not worth a word; by then the holder has signed, too."""
 
@@ -39,41 +43,42 @@ def key_lock(
     if fd is None:
         yield False
         return
-    released = threading.Event()
-    threading.Thread(target=_beat, args=(fd, released), daemon=True).start()
+    released = start_beating(fd)
     try:
         yield True
     finally:
         released.set()
         # Unlinked while still held: whoever opened the old file meanwhile notices that the name has moved on.
         _unlinked(path)
-        os.close(fd)
+        _close(fd)
+
+
+@dataclass(frozen=True)
+class _Busy:
+    """A lock that somebody else has: when he last touched it (mtime in ns), and who he is, in words."""
+
+    beat: int
+    holder: str
 
 
 def _acquire(root: Path, path: Path, on_wait: Callable[[str], None] | None, stop: threading.Event) -> int | None:
-    seen, silent, waited, looked = -1, 0.0, 0.0, time.monotonic()
+    seen, silent, waited, looked, stale = -1, 0.0, 0.0, time.monotonic(), 0
     told = ""
     while True:
         try:
-            fd = _open(root, path)
+            got = _attempt(root, path)
         except OSError as error:
+            # Another client of a network file system took the file away: its name leads to a new one, or soon will.
+            if error.errno == errno.ESTALE and stale < _STALE_ATTEMPTS:
+                stale += 1
+                if stop.wait(_POLL_SECONDS):
+                    return None
+                continue
             where = str(path) if isinstance(error, NotPlain) else f"the store's folder {path.parent} can't be written"
             raise BadInput(f"{where}: {error.strerror}") from None
-        if fd is None:
-            return None
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            beat, holder = os.fstat(fd).st_mtime_ns, _holder(fd)
-            os.close(fd)
-        except OSError:  # no flock on this file system
-            os.close(fd)
-            return None
-        else:
-            if _still_named(fd, path) and (_sign(fd) or not _unlinked(path)):
-                return fd
-            os.close(fd)  # another has the name by now, or nobody, since its owner is gone and only he could write to it
-            continue
+        if not isinstance(got, _Busy):
+            return got
+        beat, holder = got.beat, got.holder
         # A machine that was suspended, holder and waiter alike, wakes up with its clock far ahead and the beat unchanged:
         # only the time that we were awake to see counts as silence.
         now = time.monotonic()
@@ -89,6 +94,33 @@ def _acquire(root: Path, path: Path, on_wait: Callable[[str], None] | None, stop
             return None
         if stop.wait(_POLL_SECONDS):
             return None
+
+
+def _attempt(root: Path, path: Path) -> int | _Busy | None:
+    """The locked file, who else has it locked, or None where nothing can be; OSError of the file system's."""
+    while (fd := _open(root, path)) is not None:
+        mine = False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Else another has the name by now, or nobody, since its owner is gone and only he could write to it.
+            mine = _still_named(fd, path) and (_sign(fd) or not _unlinked(path))
+            if mine:
+                return fd
+        except BlockingIOError:
+            return _Busy(os.fstat(fd).st_mtime_ns, _holder(fd))
+        except OSError as error:
+            if error.errno == errno.ESTALE:
+                raise
+            return None  # there are no locks here
+        finally:
+            if not mine:
+                _close(fd)
+    return None
+
+
+def _close(fd: int) -> None:
+    with contextlib.suppress(OSError):  # a network file system may have lost it; what was computed stands
+        os.close(fd)
 
 
 def _open(root: Path, path: Path) -> int | None:
@@ -118,9 +150,7 @@ def _sign(fd: int) -> bool:
     """
     if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY or os.fstat(fd).st_nlink > 1:
         return False
-    with contextlib.suppress(OSError):  # the disk may be full
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()} {os.uname().nodename}\n".encode(), 0)
+    sign(fd)
     return True
 
 
@@ -135,25 +165,16 @@ def _unlinked(path: Path) -> bool:
 
 def _holder(fd: int) -> str:
     """Who holds a lock, in words."""
-    try:
-        pid, host = os.pread(fd, 300, 0).decode().split()
-    except (OSError, ValueError):
-        pid = host = ""
-    if not (pid.isdecimal() and host.isprintable()):
+    if (signed := signature(fd)) is None:
         return "another process"
-    if (int(pid), host) == (os.getpid(), os.uname().nodename):
+    if signed == (os.getpid(), os.uname().nodename):
         return "another run"
+    pid, host = signed
     return f"process {pid} on {host}"
 
 
 def _still_named(fd: int, path: Path) -> bool:
     try:
-        return os.fstat(fd).st_ino == os.lstat(path).st_ino
+        return os.path.samestat(os.fstat(fd), os.lstat(path))
     except FileNotFoundError:
         return False
-
-
-def _beat(fd: int, released: threading.Event) -> None:
-    while not released.wait(HEARTBEAT_SECONDS):
-        with contextlib.suppress(OSError):
-            os.utime(fd)

@@ -130,7 +130,7 @@ class Objects:
         Raises DamagedObject if it is not. A whole object that is here already stays.
         """
         if sha256_file(scratch) != digest:
-            raise DamagedObject(f"what was to be object {digest[:12]} has other bytes")
+            raise DamagedObject(f"the bytes of object {digest[:12]} don't match its digest")
         size = scratch.stat().st_size
         target = self.path(digest)
         if not (self.present(digest, size) and sha256_file(target) == digest):
@@ -239,8 +239,8 @@ class Objects:
         except (OSError, BadInput) as error:
             raise DamagedObject(f"object {digest[:12]} in {self.root} is damaged and can't be removed: {error}") from None
         raise DamagedObject(
-            f"object {digest[:12]} in {self.root} was damaged and is removed; "
-            "run the same command again and what it belonged to is computed anew"
+            f"object {digest[:12]} in {self.root} was damaged and has been removed; "
+            "run the same command again to recompute what it belonged to"
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 import sys
@@ -11,6 +10,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from sirev.processes.spawning import cores
 
 
 def now() -> str:
@@ -32,8 +33,8 @@ def versions(packages: tuple[str, ...]) -> dict[str, str]:
 
 @cache
 def hardware() -> dict[str, Any]:
-    """The machine: architecture, system, cores, and its NVIDIA GPUs if it has any, as the driver calls them."""
-    found: dict[str, Any] = {"machine": platform.machine(), "system": sys.platform, "cores": os.cpu_count()}
+    """The machine: architecture, system, the cores that this job has of it, and its NVIDIA GPUs, as the driver calls them."""
+    found: dict[str, Any] = {"machine": platform.machine(), "system": sys.platform, "cores": cores()}
     models = [
         line.partition(":")[2].strip()
         for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))

@@ -30,6 +30,10 @@ _PROVENANCE = {
 }
 
 
+Realisation = tuple[str, str]
+"""A key, and the digest of one of its artifacts."""
+
+
 class DamagedRecord(BadInput):
     """A record that can't be read or does not say what its name promises."""
 

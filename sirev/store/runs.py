@@ -99,7 +99,7 @@ def is_run_id(value: Any) -> bool:
 
 
 def odd_name(data: Mapping[str, Any]) -> str | None:
-    """What of a run's file is no name that sirev gives, in words; None if all are: its id, recipe, steps and so on."""
+    """What of a run's file is not a name that sirev gives, in words; None if all are: its id, recipe, steps and so on."""
     steps = (("step", step) for step in (*data["pins"], *data.get("redo", []), *data.get("redone", [])))
     fields = ((field, data[field]) for field in ("id", "recipe", "method", "invocation"))
     return next((f"the {field} {value!r:.80}" for field, value in (*fields, *steps) if not _is_name(field, value)), None)
@@ -179,7 +179,7 @@ def parsed_run(raw: bytes, run_id: str, where: str) -> Run:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound, odd = False, None
     if odd is not None:
-        raise BadInput(f"{where} is damaged: {odd} is no name that sirev gives; {MEND} (what it pinned stays)")
+        raise BadInput(f"{where} is damaged: {odd} is not a name that sirev gives; {MEND} (what it pinned stays)")
     if not sound:
         raise BadInput(f"{where} is damaged; {MEND} (what it pinned stays)")
     del data["format"]
@@ -199,10 +199,10 @@ def odd_run(data: Any, run_id: str) -> str | None:
     if data.get("status", "running") not in STATUSES or not all(isinstance(step, str) for step in redo):
         return "has an odd status or redo"
     if odd := odd_name(data):
-        return f"has an odd name: {odd} is no name that sirev gives"
+        return f"has an odd name: {odd} is not a name that sirev gives"
     for step, pin in data["pins"].items():
         if odd := odd_fields(pin, {"key": str, "artifact": str}):
             return f"pins something else at step {step[:80]!r}, which {odd}"
         if not is_digest(pin["key"]) or not is_digest(pin["artifact"]):
-            return f"pins no proper key and artifact for step {step[:80]!r}"
+            return f"pins no valid key and artifact for step {step[:80]!r}"
     return None

@@ -64,7 +64,7 @@ def linked(path: str | Path, done: str) -> str:
 
 
 def open_lock(root: Path, path: Path) -> int:
-    """Open the file that is locked, made if it is not there; OSError if it can't be opened, NotPlain if it is no plain file.
+    """Open the file that is locked, made if it is not there; OSError if it can't be opened, NotPlain if it is not a plain file.
 
     Another user's may be opened for reading alone: to lock it one need not write to it.
     """
@@ -82,10 +82,13 @@ def open_lock(root: Path, path: Path) -> int:
         if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EMLINK):  # the last is how BSD calls the first
             raise _not_plain(path) from None
         raise
-    status = os.fstat(fd)
-    if not stat.S_ISREG(status.st_mode):
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise _not_plain(path)
+    except OSError:
         os.close(fd)
-        raise _not_plain(path)
+        raise
     if status.st_nlink == 1:  # else it may be a file of the user's that somebody linked here
         _share(root, fd, FILE_BITS)
     return fd
@@ -113,7 +116,7 @@ def place_new(scratch: Path, target: Path) -> bool:
 
 
 def _not_plain(path: Path) -> NotPlain:
-    return NotPlain(errno.ELOOP, "it is no plain file; delete it", str(path))
+    return NotPlain(errno.ELOOP, "it is not a plain file; delete it", str(path))
 
 
 def _share(root: Path, made: str | int, bits: int) -> None:

@@ -86,6 +86,7 @@ class Store:
         self._id = self._read_id()
         self._swept = False
         self._artifacts: dict[str, Artifact] = {}
+        self._told: Callable[[str, str], None] = lambda key, artifact: None
 
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r})"
@@ -146,7 +147,17 @@ class Store:
             self.hollow.remove(artifact.digest)  # its files are back
             if self._lease is not None:
                 self._lease.hold([artifact.digest])
+        self._told(action_key(action), artifact.digest)
         return artifact
+
+    @contextlib.contextmanager
+    def telling(self, published: Callable[[str, str], None]) -> Iterator[None]:
+        """While it lasts, tell `published` the key and the digest of each artifact that is published."""
+        before, self._told = self._told, published
+        try:
+            yield
+        finally:
+            self._told = before
 
     def is_hollow(self, digest: str) -> bool:
         """Whether the files of an artifact were given up on purpose, and are not back since."""
@@ -190,7 +201,7 @@ class Store:
     def artifact(self, digest: str) -> Artifact:
         """The artifact of a manifest digest; DamagedObject if it is not whole, BadInput if that is no digest."""
         if not is_digest(digest):
-            raise BadInput(f"{digest!r} is no digest of an artifact: give all 64 digits")
+            raise BadInput(f"{digest!r} is not the digest of an artifact: give all 64 digits")
         if digest not in self._artifacts:
             self._artifacts[digest] = open_artifact(self.objects, digest)
         return self._artifacts[digest]
@@ -246,7 +257,7 @@ class Store:
         except OSError as error:
             if error.errno is not None and error.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
                 raise BadInput(f"the store {self.path} can't be read: {error.strerror}") from None
-            raise BadInput(f"{marker} is no plain file; {MEND}") from None
+            raise BadInput(f"{marker} is not a plain file; {MEND}") from None
         except ValueError:
             raise BadInput(f"{marker} is damaged; {MEND}") from None
         if version > STORE_FORMAT:

@@ -20,7 +20,7 @@ def open_regular(path: str | Path, how: int = os.O_RDONLY) -> int:
     fd = os.open(path, how | _FLAGS)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise OSError(errno.ELOOP, "it is no plain file", str(path))
+        raise OSError(errno.ELOOP, "it is not a plain file", str(path))
     return fd
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sirev.errors import BadInput
 from sirev.recipe import Method
 from sirev.store.artifacts import Artifact
-from sirev.study.evaluation import MeasureResults, evaluate, scored_last
-from sirev.study.steps import ModelWeights, StepResult, Steps
+from sirev.study.evaluation import Evaluated, evaluate_model, scored_last, with_embeddings
+from sirev.study.steps import GradedAnswers, ModelWeights, StepResult, Steps
 from sirev.training_kinds import SFT, TrainingKind
 
 
@@ -40,15 +40,15 @@ class LoopIteration:
 def self_improve(steps: Steps, method: Method) -> RunOutcome:
     """Algorithm 1, and what every M_t is asked."""
     notes: dict[int, str] = {}
-    measures: dict[int, MeasureResults] = {}
+    evaluated: dict[int, Evaluated] = {}
     first: ModelWeights | None = None
     for m in iterations(steps, method, notes):
         first = first or m.model
-        measures[m.t] = evaluate(steps, m.t, m.model, m.draws, first=first)
+        evaluated[m.t] = evaluate_model(steps, m.t, m.model, m.draws, first=first)
     assert first is not None
     if 1 < m.t < steps.recipe.T:  # the run ended early
-        measures[m.t] |= scored_last(steps, m.t, m.model, first)
-    return RunOutcome(steps.compare(method, measures), early_end(steps, max(measures), notes), notes)
+        evaluated[m.t].measures |= scored_last(steps, m.t, m.model, first)
+    return RunOutcome(steps.compare(method, with_embeddings(steps, evaluated)), early_end(steps, m.t, notes), notes)
 
 
 def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[LoopIteration]:
@@ -58,12 +58,12 @@ def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[
     """
     recipe = steps.recipe
     m0, data, m = first_models(steps)
-    draws = steps.training_draws(1, m)
+    draws, answers = _drawn(steps, 1, m)
     yield LoopIteration(1, m, draws, SFT, data)
     learned = (SFT, data)  # what M_{t-1} was last trained on
     for t in range(2, recipe.T + 1):
         kind = recipe.schedule_of(method)[t - 2]
-        answers = steps.grade(t - 1, "select", draws, recipe.training.grader)
+        assert answers is not None
         previous = learned[1] if learned[0] == kind else None
         data = steps.select(t, kind, answers, previous)  # D_t: the correct ones, or (correct, incorrect) pairs
         if trouble := degenerate(data):
@@ -76,8 +76,14 @@ def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[
             reference = m if kind.has_reference else None  # DPO's is always M_{t-1}, never the base model
             m = steps.train(t, kind, init=init, data=data, reference=reference)  # M_t <- F_t(M_{t-1} | D_t)
             learned = (kind, data)
-        draws = steps.training_draws(t, m)  # N answers y_ij per x_i from M_t
+        draws, answers = _drawn(steps, t, m)  # N answers y_ij per x_i from M_t
         yield LoopIteration(t, m, draws, kind, data if new else None)
+
+
+def _drawn(steps: Steps, t: int, m: ModelWeights) -> tuple[tuple[StepResult, StepResult], GradedAnswers | None]:
+    """The training draws of M_t, and before M_T their grades: D_{t+1} waits for them, so that they come before all others."""
+    draws = steps.training_draws(t, m)
+    return draws, steps.grade(t, "select", draws, steps.recipe.training.grader) if t < steps.recipe.T else None
 
 
 def first_models(steps: Steps) -> tuple[ModelWeights, StepResult, ModelWeights]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from sirev.errors import BadInput
 from sirev.metrics.comparison.contents import Comparison
+from sirev.metrics.families import embedding, likelihood
 from sirev.recipe import METHODS
 from sirev.stages import compare
 from sirev.store.artifacts import Artifact
@@ -18,11 +19,15 @@ from sirev.store.objects import DamagedObject
 from sirev.store.records import action_key
 from sirev.store.runs import Run
 from sirev.store.store import Store
-from sirev.study.remedies import rerun
+from sirev.study.remedies import rerun, verb_of
 from sirev.study.step_names import COMPARISON, stage_of
+
+if TYPE_CHECKING:
+    from sirev.study.steps import LookedUp
 
 _COMPARABLE = (2, compare.STAGE.version)
 """Versions of the stage whose runs are compared: those of version 2 anew, from the measures that they pinned."""
+_LATE = (likelihood.FAMILY.name, likelihood.OF_DRAWS, embedding.FAMILY.name)
 _SETTINGS = re.compile(r"-([0-9a-f]{8})(?=[-@]|$)")
 
 
@@ -93,6 +98,24 @@ def comparison(store: Store, runs: Sequence[Run], watch: Watch = silent) -> Comp
     return _made(store, runs, joined, watch)
 
 
+def comparison_at(
+    parameters: compare.CompareParameters, inputs: Mapping[str, LookedUp], t: int, watch: Watch = silent
+) -> Comparison | None:
+    """What `compare` says of a run's M_1 and M_t alone, from its comparison as it is planned; None while measures are lacking.
+
+    Not waited for is what a run may do without, or does last: likelihoods and embeddings.
+    """
+    (run,) = parameters.runs
+    ends = list(dict.fromkeys((run["iterations"][0], t)))
+    wanted = {name: value for name, value in inputs.items() if int(name.split("/", 3)[2]) in ends}
+    there = {name: value for name, value in wanted.items() if isinstance(value, Artifact)}
+    if any(name.split("/", 3)[3] not in _LATE for name in wanted.keys() - there.keys()):
+        return None
+    output = compare.run(replace(parameters, runs=[{**run, "iterations": ends}]), there, _Context(1, watch))  # type: ignore[arg-type]
+    made: Comparison = json.loads(cast(bytes, output.files["comparison.json"]))
+    return made
+
+
 def joint_records(store: Store, runs: Sequence[Run]) -> list[tuple[str, str]]:
     """Key and artifact of the comparisons of several of these runs together, which no run pins."""
     found: list[tuple[str, str]] = []
@@ -111,8 +134,10 @@ def _joined(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
         missing = next(run.id for run, record in zip(runs, records, strict=True) if record is None)
         raise BadInput(f"the store {store.path} has no record of the comparison of {missing}; {remedy(store, runs)}")
     if any(action["version"] not in _COMPARABLE for action in actions):
-        old = next(run.id for run, action in zip(runs, actions, strict=True) if action["version"] not in _COMPARABLE)
-        raise BadInput(f"{old} was compared by another version of sirev; run its `sirev iterate` again: it takes moments")
+        old = next(run for run, action in zip(runs, actions, strict=True) if action["version"] not in _COMPARABLE)
+        raise BadInput(
+            f"{old.id} was compared by another version of sirev; run its `sirev {verb_of(old)}` again: it takes moments"
+        )
     actions = [_of_this_version(action) for action in actions]
     joined = {**actions[0], "parameters": dict(actions[0]["parameters"]), "inputs": {}}
     joined["parameters"]["runs"] = [one for action in actions for one in action["parameters"]["runs"]]
@@ -146,7 +171,14 @@ class _Context:
         self.watch(self.runs, done, total)
 
 
-def _made(store: Store, runs: Sequence[Run], action: dict[str, Any], watch: Watch) -> Comparison:
+def recorded_measures(store: Store, run: Run) -> tuple[compare.CompareParameters, dict[str, Artifact]]:
+    """What a finished run's comparison was made of, for `comparison_at`; BadInput where the store lacks any of it."""
+    action = _joined(store, [run])
+    return compare.CompareParameters(**action["parameters"]), _inputs(store, [run], action)
+
+
+def _inputs(store: Store, runs: Sequence[Run], action: dict[str, Any]) -> dict[str, Artifact]:
+    """The measures that an action compares; BadInput, naming one, where the store lacks any."""
     here: dict[str, Artifact] = {}
     for run in runs:
         for name, pin in run.pins.items():
@@ -163,6 +195,11 @@ def _made(store: Store, runs: Sequence[Run], action: dict[str, Any], watch: Watc
     for name, artifact in inputs.items():
         if not artifact.complete():
             raise BadInput(_lacking(store, runs, name))
+    return inputs
+
+
+def _made(store: Store, runs: Sequence[Run], action: dict[str, Any], watch: Watch) -> Comparison:
+    inputs = _inputs(store, runs, action)
     parameters = compare.CompareParameters(**action["parameters"])
     watch(len(runs), 0, sum(len(run["iterations"]) for run in parameters.runs))
     try:

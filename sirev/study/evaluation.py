@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from sirev.metrics.families import diversity, likelihood, of_draws
 from sirev.study.step_names import DRAWS, GREEDY_ANSWERS, drawn_suite, suite_split
 from sirev.study.steps import GradedAnswers, ModelWeights, StepResult, Steps
 
 MeasureResults = dict[str, StepResult]
 """What was measured -> its artifact, as `sirev.stages.compare` names them."""
+
+
+@dataclass
+class Evaluated:
+    """What was measured of an M_t's answers but by their embeddings, and the draws that are to be embedded."""
+
+    measures: MeasureResults
+    draws: GradedAnswers
+
+
 SCORED_DRAWS = 4
 """Of M_1's draws so many per problem are scored: a perplexity is a mean over thousands of tokens, and needs no more."""
 
 
-def evaluate(
+def evaluate_model(
     steps: Steps,
     t: int,
     model: ModelWeights,
@@ -21,7 +34,7 @@ def evaluate(
     first: ModelWeights | None = None,
     again: bool = False,
     like_first: bool = False,
-) -> MeasureResults:
+) -> Evaluated:
     """Greedy answers for pass@1 (also on every OOD suite, by its own grader); draws for pass@N, coverage and diversity.
 
     `first` is M_1, under which answers of M_1 and M_T are scored. A null run's model has no training draws, no sweep of
@@ -54,16 +67,25 @@ def evaluate(
                 family = diversity.FAMILY.name
                 measured = steps.measure(t, f"{kind}/{family}", family, graded, answers_are=answers_are)
                 measures[f"ood_{family}/{suite}"] = measured
-    for temperature in asked.temperatures if training_draws is not None and t in (1, steps.recipe.T) else ():
+    for temperature in asked.temperatures if first is not None and t in (1, steps.recipe.T) else ():
         what = f"temperature/{temperature}"
         answers = steps.grade(t, what, steps.test_draws(t, model, temperature=temperature), asked.grader)
         measures[what] = steps.measure(t, what, "accuracy", answers)
     if first is not None and t in (1, steps.recipe.T):
         measures |= _scored(steps, t, greedy, draws, first)
-    # Last: on a GPU another model takes the place of the one that answers.
-    if (embedded := steps.embed(t, draws)) is not None:
-        measures["embedding"] = embedded
-    return measures
+    return Evaluated(measures, draws)
+
+
+def with_embeddings(steps: Steps, evaluated: Mapping[int, Evaluated]) -> dict[int, MeasureResults]:
+    """All measures of every M_t, its embedded draws among them.
+
+    Last, for all t together: on a GPU the embedding model takes the place of the one that answers, and is loaded once.
+    """
+    found = {}
+    for t, of_model in evaluated.items():
+        measured = steps.embed(t, of_model.draws)
+        found[t] = of_model.measures if measured is None else {**of_model.measures, "embedding": measured}
+    return found
 
 
 def scored_last(steps: Steps, t: int, model: ModelWeights, first: ModelWeights) -> MeasureResults:

@@ -125,10 +125,10 @@ def grading_task(
     task = GRADING[name]
     chosen = grader or task.default_grader or ("mbpp" if task.programs else None)
     if chosen is None:
-        raise BadInput(f"--grader: missing, and required by the task {name}: it has no own (known: {', '.join(NAMED)})")
+        raise BadInput(f"--grader: missing, and required by the task {name}: it has none of its own (known: {', '.join(NAMED)})")
     _check_grader(chosen)
     if task.programs is not None and task.programs != (chosen == "mbpp"):
-        raise BadInput(f"--grader {chosen}: not for the task {name}; programs, and they alone, are graded by mbpp")
+        raise BadInput(f"--grader {chosen}: not for the task {name}; mbpp grades programs, and nothing else does")
     return GradingTask(_section(task, name, data), split, grader_section(chosen, settings or {}))
 
 

@@ -17,7 +17,7 @@ from sirev.store.local_files import LocalFiles
 from sirev.tasks.load import DatasetParameters
 from sirev.tasks.splits import local_file, require_distinct_files
 from sirev.tasks.task import Data, Task
-from sirev.trainers.base_models import local_files, local_module_files
+from sirev.trainers.base_models import given_files, local_files, local_module_files
 
 
 def dataset_parameters(
@@ -74,6 +74,12 @@ def model_parameters(model: Model, local: LocalFiles) -> ModelParameters:
     """The parameters of the stage `model` for M_0: a Hub repository at a revision, or what a local folder holds."""
     assert model.name is not None
     return _hub_or_folder(model.name, model.revision, local, "model", "name", local_files)
+
+
+def given_model_parameters(model: Model, local: LocalFiles) -> ModelParameters:
+    """The parameters of the stage `model` for a model or an adapter that somebody else trained."""
+    assert model.name is not None
+    return _hub_or_folder(model.name, model.revision, local, "model", "name", given_files)
 
 
 def embedding_parameters(embedding: Embedding, local: LocalFiles) -> ModelParameters:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Literal, get_args
 
 from sirev.errors import BadInput
-from sirev.stages import STAGES
 from sirev.store.objects import DamagedObject
 from sirev.store.runs import Run
 from sirev.store.store import Store
-from sirev.study.step_names import COMPARISON, parse_step, stage_of
+from sirev.study.step_names import COMPARISON, parse_step
+from sirev.study.trained_models import model_step_at, model_steps
 from sirev.suggest import suggest
 
 KeepModels = Literal["all", "last", "best", "none"]
@@ -35,35 +35,19 @@ def models_to_drop(store: Store, runs: Sequence[Run], keep: KeepModels) -> set[s
     made: set[str] = set()
     kept: set[str] = set()
     for run in runs:
-        models = {step: run.pins[step].artifact for step in _models(run)}
+        models = {step: run.pins[step].artifact for step in model_steps(run)}
         made.update(models.values())
         if run.status == "running":
             kept.update(models.values())
         elif keep != "none" and models:
             wanted = _last(run) if keep == "last" else _best(store, run)
             kept.update(artifact for step, artifact in models.items() if parse_step(step).t == 0)
-            kept.update(_model_at(models, wanted))
+            kept.update([models[step]] if (step := model_step_at(models, wanted)) else [])
     return made - kept
 
 
-def _models(run: Run) -> list[str]:
-    """The steps of one t that made a model, in the order of their stages."""
-    makers = [name for name, stage in STAGES.items() if stage.makes_model]
-    steps = [step for step in run.pins if stage_of(step) in makers and parse_step(step).t is not None]
-    return sorted(steps, key=lambda step: makers.index(stage_of(step)))
-
-
-def _model_at(models: dict[str, str], t: int) -> list[str]:
-    """M_t, which is the model trained last at or before t: nothing is trained where there is nothing to learn."""
-    # A null run with gold answers pins the method's M_t too, whose steps it copies: its own come last, and count.
-    own = sorted(models, key=lambda step: parse_step(step).is_null)
-    trained = {name.t: models[step] for step in own if (name := parse_step(step)).t}
-    before = [at for at in trained if at <= t]
-    return [trained[max(before)]] if before else []
-
-
 def _last(run: Run) -> int:
-    return max((parse_step(step).t or 0 for step in _models(run)), default=0)
+    return max((parse_step(step).t or 0 for step in model_steps(run)), default=0)
 
 
 def _best(store: Store, run: Run) -> int:

@@ -15,7 +15,7 @@ from sirev.recipe import Method
 from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run
 from sirev.study.algorithm import RunOutcome, early_end, first_models, iterations, self_improve
-from sirev.study.evaluation import MeasureResults, evaluate
+from sirev.study.evaluation import Evaluated, evaluate_model, with_embeddings
 from sirev.study.step_names import GREEDY_ANSWERS, parse_step, suite_split
 from sirev.study.steps import Steps
 from sirev.suggest import suggest
@@ -58,9 +58,12 @@ def retrained_in(run: Run) -> int:
 
 
 def resample(steps: Steps) -> RunOutcome:
-    """M_1 asked twice. Its draws show the noise of sampling; its greedy answers must be the same, or the engine is at fault."""
+    """M_1 asked twice. Its draws show the noise of sampling; its greedy answers what the engine's rounding changes.
+
+    On a GPU the last bits of a sum depend on what else is in a batch, unless the recipe says `engine.batch_invariant`.
+    """
     _, _, m1 = first_models(steps)
-    measures = {1: evaluate(steps, 1, m1), 2: evaluate(steps, 2, m1, again=True, like_first=True)}
+    evaluated = {1: evaluate_model(steps, 1, m1), 2: evaluate_model(steps, 2, m1, again=True, like_first=True)}
     suites: list[str | None] = [None, *sorted(steps.recipe.evaluation.ood)]
     asked = {
         suite_split(suite) if suite else GREEDY_ANSWERS: (
@@ -71,23 +74,24 @@ def resample(steps: Steps) -> RunOutcome:
     }
     agreement = steps.agree(1, asked)
     said = said_of(agreement) if isinstance(agreement, Artifact) else None
-    return RunOutcome(steps.compare(RESAMPLE, measures), None, {1: said} if said else {}, said)
+    return RunOutcome(steps.compare(RESAMPLE, with_embeddings(steps, evaluated)), None, {1: said} if said else {}, said)
 
 
 def said_of(agreement: Artifact) -> str:
     """What the artifact of the stage `agree`, a null-resample run's step "agree:1", says of the engine, in one line."""
     counts = agreement.json("agreement.json")
-    found = f"{counts['differ']} of {counts['answers']} differ" if counts["differ"] else "identical"
+    differ, answers = counts["differ"], counts["answers"]
+    found = f"{differ} of {answers} differ ({differ / answers:.1%})" if differ else "identical"
     return f"greedy answers of M_1 asked twice: {found}"
 
 
 def retrain(steps: Steps, count: int) -> RunOutcome:
     """M_1 trained `count` times more from M_0, by other random numbers: what two trainings that are alike differ by."""
     m0, data, m1 = first_models(steps)
-    measures: dict[int, MeasureResults] = {1: evaluate(steps, 1, m1)}
+    evaluated = {1: evaluate_model(steps, 1, m1)}
     for t in range(2, count + 2):
-        measures[t] = evaluate(steps, t, steps.train_again(t, init=m0, data=data), like_first=True)
-    return RunOutcome(steps.compare(RETRAIN, measures), None, {})
+        evaluated[t] = evaluate_model(steps, t, steps.train_again(t, init=m0, data=data), like_first=True)
+    return RunOutcome(steps.compare(RETRAIN, with_embeddings(steps, evaluated)), None, {})
 
 
 def gold(steps: Steps, method: Method) -> RunOutcome:
@@ -96,7 +100,7 @@ def gold(steps: Steps, method: Method) -> RunOutcome:
     Where the method had nothing to train on, nor does this: it ends, or goes on with the same model, as the method did.
     """
     notes: dict[int, str] = {}
-    measures: dict[int, MeasureResults] = {}
+    evaluated: dict[int, Evaluated] = {}
     for m in iterations(steps, method, notes):
         if m.t == 1:
             null = m.model
@@ -105,5 +109,5 @@ def gold(steps: Steps, method: Method) -> RunOutcome:
         elif m.data is not None:
             init = null if steps.recipe.init_from == "previous" else steps.base_model()
             null = steps.train_on_gold(m.t, init, answers, instead_of=(m.kind, m.model, m.data))
-        measures[m.t] = evaluate(steps, m.t, null)
-    return RunOutcome(steps.compare(f"{GOLD}{method}", measures), early_end(steps, max(measures), notes), notes)
+        evaluated[m.t] = evaluate_model(steps, m.t, null)
+    return RunOutcome(steps.compare(f"{GOLD}{method}", with_embeddings(steps, evaluated)), early_end(steps, m.t, notes), notes)

@@ -29,7 +29,7 @@ def unread_notes(store: Store, run: Run) -> list[str]:
     """The worst few of `unread_sentences`, and how many more there are: for the end of a command."""
     found = unread_sentences(store, run)
     more = len(found) - _FEW
-    return found[:_FEW] + ([f"of {more} more step{'' if more == 1 else 's'} much was not read either"] if more > 0 else [])
+    return found[:_FEW] + ([f"in {more} more step{'' if more == 1 else 's'} much was not read either"] if more > 0 else [])
 
 
 def _title(run: Run, step: str) -> str:

@@ -24,13 +24,20 @@ class Rerun(NamedTuple):
 def rerun(run: Run, store: Store | None) -> Rerun:
     """The command that goes on with a run, or computes again what the store lacks of it; with "..." where it is not recorded."""
     at = store_option(store)
-    if run.settings.get("samples") is not None or run.settings.get("steps"):
-        return Rerun(f"{as_typed('sirev', 'measure', run.recipe, '--step', '...')}{at}", "the same command as before")
+    if (verb := verb_of(run)) != "iterate":
+        return Rerun(f"{as_typed('sirev', verb, run.recipe, '--step', '...')}{at}", "the same command as before")
     if run.recipe in recipe_names():
         return Rerun(
             f"{as_typed('sirev', 'iterate', '--recipe', run.recipe)}{at}", "with the same --method, --seed and --set as before"
         )
     return Rerun(f"sirev iterate ...{at}", f"the command that made {run.id}")  # a file, or a recipe with another model
+
+
+def verb_of(run: Run) -> str:
+    """The command that makes runs of this kind."""
+    if "models" in run.settings:
+        return "evaluate"
+    return "measure" if run.settings.get("samples") is not None or run.settings.get("steps") else "iterate"
 
 
 def store_option(store: Store | None) -> str:

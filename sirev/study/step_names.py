@@ -6,8 +6,8 @@ They are built and taken apart here alone. How one is shown and typed, its t fir
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 COMPARISON = "compare"
 """The last step of a run."""
@@ -15,9 +15,10 @@ BASE_MODEL = "model:0"
 PRETRAINED_MODEL = "pretrain:0"
 EMBEDDING_MODEL = "model/embedding"
 OVERLAP = "overlap"
-DRAWS, GREEDY_ANSWERS = "draws", "greedy"
-"""Kinds of graded answers; the others are suites of other problems, SUITE (greedy) and SUITE/draws."""
-_SUITE, _DRAWN, _NULL, _COMMON = "ood/", f"/{DRAWS}", "null", "common/"
+DRAWS, GREEDY_ANSWERS, TRAINING_DRAWS = "draws", "greedy", "train"
+"""Kinds of graded answers; the others are temperature/T, and suites of other problems, SUITE (greedy) and SUITE/draws."""
+_KINDS = (DRAWS, GREEDY_ANSWERS, TRAINING_DRAWS)
+_SUITE, _DRAWN, _NULL, _COMMON, _BASE, _TEMPERATURE = "ood/", f"/{DRAWS}", "null", "common/", "base", "temperature/"
 
 
 class StepName(NamedTuple):
@@ -65,6 +66,16 @@ def stage_of(step: str) -> str:
 def problems_step(stage: str, split: str) -> str:
     """The problems of a split, which may be that of a suite."""
     return str(StepName(stage, split))
+
+
+def given_model_step(t: int, *, base: bool = False) -> str:
+    """M_t as somebody else trained it, or its `base` if it is an adapter."""
+    return str(StepName("model", _BASE if base else "", t))
+
+
+def description_step(t: int, *, base: bool = False) -> str:
+    """What the files of such a model say about it."""
+    return str(StepName("describe", _BASE if base else "", t))
 
 
 def selection_step(t: int) -> str:
@@ -127,6 +138,11 @@ def drawn_suite(suite: str) -> str:
     return f"{suite}{_DRAWN}"
 
 
+def temperature_of(kind: str) -> str | None:
+    """The temperature, as written in the recipe, that answers of a kind were drawn at in a sweep; None for other kinds."""
+    return kind.removeprefix(_TEMPERATURE) if kind.startswith(_TEMPERATURE) else None
+
+
 class AnswerSteps(NamedTuple):
     """The steps of M_t's answers of one kind, and the split of their problems."""
 
@@ -136,14 +152,22 @@ class AnswerSteps(NamedTuple):
 
 
 def answer_steps(kind: str, split: str, t: int) -> AnswerSteps:
-    """The steps of M_t's answers of a kind: "draws", "greedy", SUITE or SUITE/draws; `split` is the evaluation's."""
+    """The steps of M_t's answers of a kind: "draws", "greedy", "train", temperature/T, SUITE or SUITE/draws.
+
+    `split` is the evaluation's. A suite that is called like another kind is ood/SUITE.
+    """
     if kind == DRAWS:
         return AnswerSteps(split, sampling_step(split, t), grading_step(DRAWS, t))
     if kind == GREEDY_ANSWERS:
         return AnswerSteps(split, sampling_step(split, t, GREEDY_ANSWERS), grading_step(GREEDY_ANSWERS, t))
-    own = suite_split(kind.removesuffix(_DRAWN))
-    how = "" if kind.endswith(_DRAWN) else GREEDY_ANSWERS
-    return AnswerSteps(own, sampling_step(own, t, how), grading_step(suite_split(kind), t))
+    if kind == TRAINING_DRAWS:
+        return AnswerSteps(kind, sampling_step(kind, t), grading_step(kind, t))
+    if (temperature := temperature_of(kind)) is not None:
+        return AnswerSteps(split, sampling_step(split, t, temperature), grading_step(kind, t))
+    suite = suite_of(kind) or kind
+    own = suite_split(suite.removesuffix(_DRAWN))
+    how = "" if suite.endswith(_DRAWN) else GREEDY_ANSWERS
+    return AnswerSteps(own, sampling_step(own, t, how), grading_step(suite_split(suite), t))
 
 
 def answer_kinds(steps: Iterable[str], split: str) -> dict[str, list[int]]:
@@ -151,10 +175,31 @@ def answer_kinds(steps: Iterable[str], split: str) -> dict[str, list[int]]:
     pinned = set(steps)
     kinds: dict[str, list[int]] = {}
     for name in sorted((parse_step(step) for step in pinned), key=lambda name: name.turn):
-        kind = name.what if name.what in (DRAWS, GREEDY_ANSWERS) else suite_of(name.what)
+        kind = _kind_graded(name.what)
         if name.stage == "grade" and name.t is not None and kind and answer_steps(kind, split, name.t).completions in pinned:
             kinds.setdefault(kind, []).append(name.t)
     return kinds
+
+
+def _kind_graded(what: str) -> str | None:
+    """The kind of the answers that a grading is of; None for those that no M_t is judged by."""
+    if what in _KINDS or what.startswith(_TEMPERATURE):
+        return what
+    suite = suite_of(what)
+    return what if suite in _KINDS else suite
+
+
+def evaluation_split(settings: Mapping[str, Any]) -> str:
+    """The split that the models of a run of these settings are evaluated on."""
+    return str(settings.get("evaluation", {}).get("split", "test"))
+
+
+def measured_part(what: str, split: str) -> tuple[str, str]:
+    """The split of the problems that a measuring is of, and what was measured of the answers to them; `split` as above."""
+    if what == TRAINING_DRAWS:
+        return what, DRAWS
+    suite, _, rest = (suite_of(what) or "").partition("/")
+    return (suite_split(suite), rest.removeprefix(f"{DRAWS}/") or GREEDY_ANSWERS) if suite else (split, what)
 
 
 def problems_among(steps: Iterable[str], split: str) -> str | None:

@@ -5,6 +5,7 @@ Nothing is decided here about order; that is `sirev.study.algorithm`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -54,7 +55,17 @@ class Planned:
     work: str
 
 
-StepResult = Artifact | Planned
+class Pending(ABC):
+    """Stands for an artifact that is being computed beside other steps."""
+
+    @abstractmethod
+    def artifact(self) -> Artifact:
+        """The artifact, once it is there; raises what kept it from being computed."""
+
+
+LookedUp = Artifact | Planned
+"""What a plan has of a step: nothing is ever computed for it."""
+StepResult = LookedUp | Pending
 
 
 class Executor(Protocol):
@@ -77,6 +88,12 @@ class ModelWeights:
 
     weights: StepResult
     base: StepResult | None = None
+    chat: bool | None = None
+    """Whether prompts are put to it as a user's turn; None leaves that to the recipe."""
+    ends: tuple[int, ...] = ()
+    """Tokens that end an answer of it beside its tokenizer's end of text."""
+    drawn_as: tuple[int, int | str] | None = None
+    """The seed and the t of the random numbers of its draws; None: the run's own."""
 
     def inputs(self, name: str) -> dict[str, StepResult]:
         """This model as the input `name` of a stage."""
@@ -260,6 +277,7 @@ class Steps:
             max_completion_tokens=training.max_completion_tokens,
             chat_template=self.recipe.model.chat_template,
             checkpoint_minutes=training.checkpoint_minutes,
+            gpu_required=self._gpu_required,
             **training.memory.model_dump(),
             **settings.model_dump(exclude={"select"}),
         )
@@ -338,8 +356,10 @@ class Steps:
         parameters = score.ScoreParameters(
             engine=engine.name,
             dtype=engine.dtype,
-            chat_template=self.recipe.model.chat_template,
+            chat_template=self._chat(by),
             draws=draws,
+            end=not by.ends,  # where `by` ends answers by one of several tokens, which it was is not recorded
+            batch_invariant=engine.batch_invariant,
             options=self._engine_options(),
         )
         inputs = by.inputs("model") | {"problems": answers.problems, "completions": answers.completions}
@@ -408,7 +428,8 @@ class Steps:
         again: bool = False,
     ) -> tuple[StepResult, StepResult]:
         greedy = asked.temperature == 0
-        purpose: tuple[str | int, ...] = ("sample", 1, split, "null") if again else ("sample", t, split)
+        seed, drawn_at = model.drawn_as or (self.seed, t)
+        purpose: tuple[str | int, ...] = ("sample", 1, split, "null") if again else ("sample", drawn_at, split)
         engine = self.recipe.engine
         parameters = sample.SampleParameters(
             engine=engine.name,
@@ -416,17 +437,22 @@ class Steps:
             temperature=asked.temperature,
             top_p=asked.top_p,
             max_new_tokens=asked.max_new_tokens,
-            seed=0 if greedy else derive_seed(self.seed, *purpose),
+            seed=0 if greedy else derive_seed(seed, *purpose),
             problems=first,
             dtype=engine.dtype,
             stop=list(stop),
-            chat_template=self.recipe.model.chat_template if chat is None else chat,
+            chat_template=self._chat(model) if chat is None else chat,
             repeat=1 if greedy and again else 0,
+            ends=list(model.ends),
+            batch_invariant=engine.batch_invariant,
             options=self._engine_options(),
         )
         problems = self.problems(split)
         name = step_names.sampling_step(split, t, how)
         return problems, self._do(name, sample.STAGE, parameters, model.inputs("model") | {"problems": problems})
+
+    def _chat(self, model: ModelWeights) -> bool:
+        return self.recipe.model.chat_template if model.chat is None else model.chat
 
     @property
     def _gives_scores(self) -> bool:
@@ -441,4 +467,9 @@ class Steps:
 
     def _engine_options(self) -> dict[str, Any]:
         """What only the engine itself understands: the same for whatever it is asked, so that it is started once."""
-        return {**self.recipe.engine.model_dump(exclude={"name", "dtype"}), "served": self.recipe.model.name}
+        own = self.recipe.engine.model_dump(exclude={"name", "dtype", "batch_invariant"})
+        return {**own, "served": self.recipe.model.name, "gpu_required": self._gpu_required}
+
+    @property
+    def _gpu_required(self) -> bool:
+        return self.recipe.gpu == "required"

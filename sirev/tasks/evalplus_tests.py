@@ -28,7 +28,7 @@ def script_of(row: Row, hub: str) -> str:
     """The script in a row of the data set on the Hub; BadInput for one of EvalPlus' releases, which has inputs and no results."""
     if "plus_input" in row.values:
         raise BadInput(
-            f"{row.where}: a row of EvalPlus' own release, whose results its package works out as it runs; take the rows of the "
+            f"{row.where}: a row of EvalPlus's own release, whose results its package works out as it runs; take the rows of the "
             f"data set {hub} on the Hub, which have them in 'test'"
         )
     return text(row, "test")

@@ -20,7 +20,7 @@ LINE_BYTES = 1 << 28
 INT64 = 1 << 63
 """Whole numbers below it, and none below its negative, fit in a column of a table."""
 
-IN_A_RECIPE = "or name local files by the `path` beside hub (task.data.path)"
+IN_A_RECIPE = "or name local files with `path` next to `hub` (task.data.path)"
 """How a recipe does without the Hub."""
 
 

@@ -25,7 +25,7 @@ def hold_out(problems: ProblemRows, n: int, seed: int) -> tuple[list[dict[str, s
 
 def _split(problems: ProblemRows, n: int, seed: int) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     if not 1 <= n <= len(problems):
-        raise BadInput(f"{n} problems were asked for, {len(problems)} are there")
+        raise BadInput(f"{n} problems were asked for, and only {len(problems)} are there")
     # By a hash of each id rather than by shuffling: another problem more or less moves no other in or out of line.
     ranked = sorted(problems, key=lambda problem: (_rank(problem["id"], seed), problem["id"]))
     drawn = {problem["id"] for problem in ranked[:n]}

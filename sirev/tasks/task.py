@@ -84,6 +84,8 @@ class Task(Section):
     """Its name on a page; empty: the same as in a recipe."""
     default_grader: ClassVar[str | None] = None
     """The grader of a recipe that names none."""
+    outside_grader: ClassVar[str | None] = None
+    """The grader of models trained elsewhere, where the recipe's reads only what its own models learn to write."""
     programs: ClassVar[bool | None] = False
     """True: answers are programs, which are run to grade them; None: the recipe's grader decides."""
     guess: ClassVar[float | None] = None

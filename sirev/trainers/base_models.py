@@ -12,6 +12,8 @@ from sirev.processes.requests import Emit
 
 PATTERNS = ("*.safetensors", "*.json", "*.model", "*.txt", "*.jinja")
 """What a model consists of. Never pickled weights; loading those would run whatever is in them."""
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
+"""Files any of which is a tokenizer."""
 NOT_THE_MODEL = ("original/*", "consolidated*")  # other people's formats of the same weights
 
 
@@ -33,12 +35,26 @@ class FetchRequest:
 
 def local_files(folder: Path) -> list[str]:
     """The names of the files of a local model; BadInput if it is none."""
-    names = sorted({path.name for pattern in PATTERNS for path in folder.glob(pattern)})
+    names = _names(folder)
     if "config.json" not in names:
         raise BadInput(f"model: {folder} holds no model: there is no config.json")
     if not any(name.endswith(".safetensors") for name in names):
         raise BadInput(f"model: {folder} has no weights as safetensors; save it again with safe_serialization=True")
     return names
+
+
+def given_files(folder: Path) -> list[str]:
+    """The names of the files of a local model or adapter that somebody else trained; BadInput if it is neither."""
+    if not hub.is_adapter(folder):
+        return local_files(folder)
+    if missing := hub.missing_weights(folder):
+        raise BadInput(f"model: {folder} holds {hub.ADAPTER_CONFIG} but no {missing[0]}; save the adapter as safetensors")
+    return _names(folder)
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a folder holds a tokenizer."""
+    return any((folder / name).is_file() for name in TOKENIZERS)
 
 
 def local_module_files(folder: Path) -> list[str]:
@@ -50,6 +66,10 @@ def local_module_files(folder: Path) -> list[str]:
     if not any(name.endswith(".safetensors") for name in names):
         raise BadInput(f"evaluation.embedding.model: {folder} has no weights as safetensors; save it again as such")
     return names
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted({path.name for pattern in PATTERNS for path in folder.glob(pattern)})
 
 
 def fetch(request: FetchRequest, emit: Emit[Any]) -> HubModel:

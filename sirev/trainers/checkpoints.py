@@ -7,87 +7,105 @@ digests of its files, which is written last; a new attempt adopts it by a rename
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
-import secrets
 import shutil
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from transformers import TrainerCallback
+
+from sirev.errors import StageFailed
+from sirev.processes.termination import termination_noted
+from sirev.trainers.attempts import Attempt
 
 CHECKPOINT_MARKER = "sirev_complete.json"
 
 
 class Checkpoints(TrainerCallback):
-    """Saves a training every `minutes` (0: after every step; None: never) into an attempt's folder below `root`."""
+    """Saves a training every `minutes` (0: after every step; None: never) into an attempt's folder below `root`.
+
+    Once the process is asked to end, it saves after the step that it is at, and the training ends there.
+    """
 
     def __init__(self, root: Path, minutes: float | None) -> None:
-        self.root = root
-        self.folder = root / f"attempt-{secrets.token_hex(6)}"
+        self.attempt = Attempt(root)
         self.minutes = minutes
         self._saved = time.monotonic()
-        self._lock: IO[bytes] | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The attempt's own."""
+        return self.attempt.folder
 
     def adopt(self) -> Path | None:
-        """The furthest whole checkpoint that an earlier attempt left, now ours; what else they left is deleted."""
-        mine: Path | None = None
-        self.folder.mkdir(parents=True)
-        self._lock = _locked(self.folder)
-        # Not those of an attempt that still runs: it may only have been silent for so long that we began as well.
-        left = {folder: lock for folder in self.root.glob("attempt-*") if folder != self.folder and (lock := _locked(folder))}
-        found = [path.parent for folder in left for path in folder.glob(f"checkpoint-*/{CHECKPOINT_MARKER}")]
-        for checkpoint in sorted(found, key=step_of, reverse=True):
-            target = self.folder / checkpoint.name
-            with contextlib.suppress(OSError):  # somebody else took it
-                checkpoint.rename(target)
-                if is_whole(target):
-                    mine = target
-                    break
-                shutil.rmtree(target, ignore_errors=True)
-        for other, lock in left.items():
-            shutil.rmtree(other, ignore_errors=True)
-            lock.close()
+        """The furthest whole checkpoint that an earlier attempt left, now ours; what else they left is deleted.
+
+        StageFailed, with nothing touched, where the process was asked to end.
+        """
+        if termination_noted():
+            raise StageFailed("a signal asked for its end before it began")
+        self.attempt.begin()
+        with contextlib.ExitStack() as held:
+            left = list(self.attempt.left(held))
+            found = [path.parent for folder in left for path in folder.glob(f"checkpoint-*/{CHECKPOINT_MARKER}")]
+            mine = next(filter(None, map(self._taken, sorted(found, key=step_of, reverse=True))), None)
+            for other in left:
+                shutil.rmtree(other, ignore_errors=True)
         return mine
+
+    def _taken(self, checkpoint: Path) -> Path | None:
+        """A checkpoint in its new place, if it is whole."""
+        target = self.folder / checkpoint.name
+        try:
+            checkpoint.rename(target)
+        except OSError:  # somebody else took it
+            return None
+        if is_whole(target):
+            return target
+        shutil.rmtree(target, ignore_errors=True)
+        return None
 
     def discard(self) -> None:
         """Delete our own: the training is finished."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        if self._lock is not None:
-            self._lock.close()
-        with contextlib.suppress(OSError):  # another attempt is still there
-            self.root.rmdir()
+        self.attempt.remove()
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        due = self.minutes is not None and time.monotonic() - self._saved >= 60 * self.minutes
-        if due and state.global_step < state.max_steps:
-            control.should_save = True
+    def due(self, step: int, last: int) -> bool:
+        """Whether to save after a step; never after the last."""
+        late = self.minutes is not None and time.monotonic() - self._saved >= 60 * self.minutes
+        return step < last and (late or termination_noted())
 
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        checkpoint = self.folder / f"checkpoint-{state.global_step}"
-        # TRL's frozen reference adapter lies beside the policy's. Where it is there, transformers' resume loads the
-        # adapters in sub-folders alone: the policy would silently start over at M_{t-1}.
-        shutil.rmtree(checkpoint / "ref", ignore_errors=True)
+    def place(self, step: int) -> Path:
+        """The folder of the checkpoint after a step."""
+        return self.folder / f"checkpoint-{step}"
+
+    def complete(self, checkpoint: Path) -> None:
+        """Mark a checkpoint whose files are all there, and delete the one before."""
         mark(checkpoint)
         for other in self.folder.glob("checkpoint-*"):
             if other != checkpoint:
                 shutil.rmtree(other, ignore_errors=True)
         self._saved = time.monotonic()
 
+    def check_finished(self, step: int, last: int) -> None:
+        """StageFailed, and the attempt left to the next, where a signal has ended the training before its last step."""
+        if step < last and termination_noted():
+            self.attempt.leave()
+            raise StageFailed(f"a signal asked for its end; it was saved after step {step} of {last}")
 
-def _locked(attempt: Path) -> IO[bytes] | None:
-    """The attempt's lock, held until it is closed or its process ends; None while another process holds it."""
-    lock = (attempt / "lock").open("wb")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        return None
-    except OSError:  # a file system without flock: then nobody is alive as far as one can tell
-        pass
-    return lock
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self.due(state.global_step, state.max_steps):
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        checkpoint = self.place(state.global_step)
+        # TRL's frozen reference adapter lies beside the policy's. Where it is there, transformers' resume loads the
+        # adapters in sub-folders alone: the policy would silently start over at M_{t-1}.
+        shutil.rmtree(checkpoint / "ref", ignore_errors=True)
+        self.complete(checkpoint)
+        if termination_noted():  # only now: the checkpoint holds `control` too
+            control.should_training_stop = True
 
 
 def mark(checkpoint: Path) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sirev.parameters import operational, semantic
-from sirev.processes.requests import Emit, Progress
+from sirev.processes.requests import Emit, Progress, Resumable
+from sirev.processes.torch_gpu import require_gpu
 from sirev.trainers.models import ModelSource
 
-Log = list[dict[str, float | None]]
-"""What a training noted of some of its steps: {step, loss, ...}; null is no finite number."""
+LogEntry = dict[str, float | None]
+"""What a training noted of a step, by the names of transformers and TRL: {loss, ...}; null is no finite number."""
+Log = list[LogEntry]
+"""What a training noted of some of its steps, each with its `step`."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,17 @@ class TrainParameters:
     max_steps: int | None = semantic(default=None, absent_means=None)
     """Optimizer steps, instead of as many as `epochs` are."""
     micro_batch_size: int | None = operational(default=None)
+    micro_batch_tokens: int | None = operational(default=None)
     gradient_checkpointing: bool = operational(default=False)
     precompute_reference: bool = operational(default=False)
+    attention: str | None = operational(default=None)
+    liger: bool = operational(default=False)
     checkpoint_minutes: float | None = operational(default=None)
+    gpu_required: bool = operational(default=False)
 
 
 @dataclass(frozen=True)
-class TrainRequest:
+class TrainRequest(Resumable):
     """One training of a model."""
 
     parameters: TrainParameters
@@ -67,6 +74,13 @@ class TrainRequest:
 
 
 @dataclass(frozen=True)
+class TrainingProgress(Progress):
+    """An event: so many optimizer steps are done, and what is noted of the last."""
+
+    entry: LogEntry = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Trained:
     """How a training went."""
 
@@ -76,13 +90,14 @@ class Trained:
     tokens: int
     """Of all epochs."""
     dropped: int
-    """Examples left out for their length."""
+    """Examples left out for their length, or for an end of text in the midst of an answer."""
     resumed: int | None
     """The step after which an earlier attempt was taken up."""
 
 
-def train(request: TrainRequest, emit: Emit[Progress]) -> Trained:
+def train(request: TrainRequest, emit: Emit[TrainingProgress]) -> Trained:
     """Train one step of Algorithm 1 and save the model; events count optimizer steps."""
+    require_gpu(request.parameters.gpu_required)
     from sirev.trainers import trl_steps
 
     return trl_steps.train(request, emit)
@@ -120,11 +135,13 @@ class PretrainParameters:
 
 
 @dataclass(frozen=True)
-class PretrainRequest:
+class PretrainRequest(Resumable):
     """The making of the embedded recipe's M0, saved into the folder `out`."""
 
     parameters: PretrainParameters
     out: Path
+    attempts: Path
+    """As of a `TrainRequest`."""
 
 
 def pretrain(request: PretrainRequest, emit: Emit[Progress]) -> Log:

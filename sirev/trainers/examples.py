@@ -1,4 +1,4 @@
-"""A training set as tokens, in the columns that TRL's trainers take; what is too long is left out and counted."""
+"""A training set as tokens, in the columns that TRL's trainers take; what can't be trained on is left out and counted."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sirev.trainers.tokens import answer_ids, prompt_ids
+import pyarrow as pa
+from datasets import Dataset
+
+from sirev.trainers.tokens import ends_early, pairs_ids
 
 Ids = list[int]
+
+AT_ONCE = 1000
+"""Examples that are tokenised together: enough for the tokenizer's speed, few enough to be held as Python's integers."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Tokenised rows, how many were dropped for their length, and how many tokens one pass over the rows takes."""
+    """Tokenised rows, how many examples were left out, and how many tokens one pass over the rows takes."""
 
-    rows: list[dict[str, Ids]]
+    rows: Dataset
     dropped: int
     tokens: int
 
@@ -41,14 +47,23 @@ def tokenised_rows(
     limits: TokenLimits,
     chat: bool,
 ) -> Examples:
-    """Rows of a prompt and of its answers, which stand in the columns `answers`, as what `row` makes of their tokens."""
-    rows, dropped, tokens = [], 0, 0
-    for example in data:
-        prompt = prompt_ids(tokenizer, example["prompt"], chat)
-        written = [answer_ids(tokenizer, example["prompt"], example[name], chat) for name in answers]
-        if not limits.allow(prompt, *written):
-            dropped += 1
-            continue
-        rows.append(row(prompt, *written))
-        tokens += sum(len(prompt) + len(answer) for answer in written)
-    return Examples(rows, dropped, tokens)
+    """Rows of a prompt and of its answers, which stand in the columns `answers`, as what `row` makes of their tokens.
+
+    Left out is what the limits forbid, and an answer with an end of text in its midst: some tokenizers can't read a
+    literal "</s>" as anything else, and a model would learn to end there.
+    """
+    parts, kept, tokens = [], 0, 0
+    for start in range(0, len(data), AT_ONCE):
+        some = data[start : start + AT_ONCE]
+        ids = iter(pairs_ids(tokenizer, [(example["prompt"], example[name]) for example in some for name in answers], chat))
+        rows = []
+        for _ in some:
+            pairs = [next(ids) for _ in answers]
+            prompt, written = pairs[0][0], [answer for _, answer in pairs]
+            if limits.allow(prompt, *written) and not any(ends_early(tokenizer, answer) for answer in written):
+                rows.append(row(prompt, *written))
+                tokens += sum(len(prompt) + len(answer) for answer in written)
+        kept += len(rows)
+        if rows:
+            parts.append(pa.table({name: pa.array([one[name] for one in rows], pa.list_(pa.int32())) for name in rows[0]}))
+    return Examples(Dataset(pa.concat_tables(parts) if parts else pa.table({})), len(data) - kept, tokens)

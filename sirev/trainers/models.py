@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
-from sirev.trainers.base_models import HubModel, snapshot
+from sirev.trainers.base_models import TOKENIZERS, HubModel, has_tokenizer, snapshot
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 VARYING = {"_name_or_path", "transformers_version", "peft_version", "base_model_name_or_path", "revision"}
@@ -38,32 +38,53 @@ class ModelFolders:
         """Where a model is; what is on the Hub is fetched."""
         return cls(_folder(source.path), _folder(source.base) if source.base else None)
 
+    @property
+    def tokenizer(self) -> Path:
+        """The folder whose tokenizer it has: its own, or its base's for an adapter that came without one."""
+        return self.path if self.base is None or has_tokenizer(self.path) else self.base
+
+    def tokenizer_files(self) -> list[Path]:
+        """The files by which its tokenizer may differ from another's; in a store they have the names of their bytes."""
+        names = {*TOKENIZER_FILES, *TOKENIZERS}
+        return [path.resolve() for path in sorted(self.tokenizer.iterdir()) if path.name in names]
+
 
 def _folder(place: Path | HubModel) -> Path:
     return place if isinstance(place, Path) else snapshot(place.hub, place.commit)
 
 
 def load_tokenizer(model: ModelFolders) -> Any:
-    """The tokenizer saved with the model."""
+    """The tokenizer saved with the model, or with its base."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(model.path, trust_remote_code=False)
+    tokenizer = AutoTokenizer.from_pretrained(model.tokenizer, trust_remote_code=False)
     if tokenizer.eos_token_id is None:
-        raise BadInput(f"the tokenizer of {model.path} names no end of text (eos_token), so that no answer could end")
+        raise BadInput(f"the tokenizer of {model.tokenizer} names no end of text (eos_token), so no answer could end")
     return tokenizer
 
 
-def load_model(model: ModelFolders, *, trainable: bool = False, dtype: str = "auto", **options: Any) -> Any:
-    """The model as a transformers model, or as a PeftModel if it is an adapter. No code that comes with it is run."""
+def load_model(
+    model: ModelFolders, *, trainable: bool = False, dtype: str = "auto", attention: str | None = None, **options: Any
+) -> Any:
+    """The model as a transformers model, or as a PeftModel if it is an adapter. No code that comes with it is run.
+
+    `attention` is transformers' name of an implementation; BadInput if it is not available here.
+    """
     from transformers import AutoModelForCausalLM
 
-    options = {"use_safetensors": True, "trust_remote_code": False, **options}
+    options = {"use_safetensors": True, "trust_remote_code": False, "attn_implementation": attention, **options}
     folder = model.base or model.path
-    weights, info = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, output_loading_info=True, **options)
+    try:
+        weights, info = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, output_loading_info=True, **options)
+    except (ImportError, ValueError) as error:
+        if attention is None:
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise BadInput(f"training.memory.attention: {attention} is not available here: {reason}") from None
     # What is missing would be filled with random numbers, and a warning.
     wrong = [*info["missing_keys"], *info["mismatched_keys"]]
     if wrong:
-        raise BadInput(f"the weights in {folder} do not fit its config.json: {len(wrong)} are missing or of another shape")
+        raise BadInput(f"the weights in {folder} do not fit its config.json: {len(wrong)} are missing or have another shape")
     return weights if model.base is None else _with_adapter(weights, model, trainable)
 
 

@@ -16,10 +16,12 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast,
 
 from sirev.processes.requests import Emit, Progress
 from sirev.tasks.core import arithmetic
+from sirev.trainers.checkpoints import Checkpoints, step_of
 from sirev.trainers.dispatch import ArchitectureParameters, Log, PretrainRequest
 from sirev.trainers.models import save_model
+from sirev.trainers.tokens import IGNORED
 
-IGNORED = -100  # label of a position without loss
+_STATE = "state.pt"
 
 
 def pretrain(request: PretrainRequest, emit: Emit[Progress]) -> Log:
@@ -34,6 +36,8 @@ def pretrain(request: PretrainRequest, emit: Emit[Progress]) -> Log:
 
 def _pretrain(request: PretrainRequest, emit: Emit[Progress]) -> Log:
     settings = request.parameters
+    checkpoints = Checkpoints(request.attempts, None)
+    adopted = checkpoints.adopt()
     set_seed(settings.seed)
     tokenizer = build_tokenizer()
     model = build_model(settings.architecture, tokenizer)
@@ -50,8 +54,14 @@ def _pretrain(request: PretrainRequest, emit: Emit[Progress]) -> Log:
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warmup_cosine(steps, settings.warmup))
     log: Log = []
+    begun = 0
+    if adopted:
+        saved = torch.load(adopted / _STATE, weights_only=True)
+        log, begun = saved["log"], step_of(adopted)
+        for part, state in zip((model, optimizer, schedule), saved["parts"], strict=True):
+            part.load_state_dict(state)
     model.train()
-    for step in range(steps):
+    for step in range(begun, steps):
         loss = _accumulate(model, examples[step * size : (step + 1) * size])
         optimizer.step()
         schedule.step()
@@ -59,7 +69,14 @@ def _pretrain(request: PretrainRequest, emit: Emit[Progress]) -> Log:
         if step % 100 == 99 or step == steps - 1:
             log.append({"step": step + 1, "loss": round(loss, 4) if math.isfinite(loss) else None})
             emit(Progress(step + 1, steps))
+        if checkpoints.due(step + 1, steps):
+            checkpoint = checkpoints.place(step + 1)
+            checkpoint.mkdir()
+            torch.save({"log": log, "parts": [part.state_dict() for part in (model, optimizer, schedule)]}, checkpoint / _STATE)
+            checkpoints.complete(checkpoint)
+            checkpoints.check_finished(step + 1, steps)
     save_model(model, tokenizer, request.out)
+    checkpoints.discard()
     return log
 
 

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from trl import SFTConfig, SFTTrainer
 
 from sirev.trainers.dispatch import TrainRequest
 from sirev.trainers.examples import Ids
+from sirev.trainers.parts import PartsTrainer, TokenRow
+from sirev.trainers.tokens import IGNORED
 
 
 def row(prompt: Ids, completion: Ids) -> dict[str, Ids]:
-    """An example in the columns that TRL takes; there is loss where the mask is 1."""
-    return {"input_ids": prompt + completion, "completion_mask": [0] * len(prompt) + [1] * len(completion)}
+    """An example in the columns that TRL's collator takes; there is loss on the completion alone."""
+    return {"input_ids": prompt + completion, "labels": [IGNORED] * len(prompt) + completion}
+
+
+def lengths(example: TokenRow) -> Sequence[int]:
+    """The tokens of an example's one sequence."""
+    return (len(example["input_ids"]),)
 
 
 def trainer(request: TrainRequest, policy: Any, common: dict[str, Any], given: dict[str, Any]) -> SFTTrainer:
-    """TRL's trainer, with completion-only loss."""
-    return SFTTrainer(policy, args=SFTConfig(**common, packing=False, completion_only_loss=True), **given)
+    """TRL's trainer; its own preparation, which would go through the rows one by one, has nothing to do."""
+    config = SFTConfig(**common, packing=False, dataset_kwargs={"skip_prepare_dataset": True})
+    return _AnswerTrainer(policy, args=config, lengths=lengths, **given)
+
+
+class _AnswerTrainer(PartsTrainer, SFTTrainer):
+    """TRL's SFTTrainer, in parts."""
+
+    def size(self, part: dict[str, Any], metric: str) -> int:
+        return int((part["labels"] != IGNORED).sum())

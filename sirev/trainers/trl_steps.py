@@ -5,23 +5,25 @@ from __future__ import annotations
 import gc
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import TrainerCallback, set_seed
+from transformers.utils import is_liger_kernel_available
 
 from sirev.errors import BadInput
-from sirev.processes.requests import Emit, Progress
+from sirev.processes.requests import Emit
 from sirev.trainers import dpo, sft
 from sirev.trainers.checkpoints import Checkpoints, step_of
-from sirev.trainers.dispatch import Log, Trained, TrainParameters, TrainRequest
+from sirev.trainers.dispatch import Log, LogEntry, Trained, TrainingProgress, TrainParameters, TrainRequest
 from sirev.trainers.examples import Examples, Ids, TokenLimits, tokenised_rows
 from sirev.trainers.models import ModelFolders, load_model, load_tokenizer, save_model
+from sirev.trainers.parts import PartLimits
 from sirev.training_kinds import KINDS
 
 LOGGED = 24
@@ -41,16 +43,17 @@ TRAINERS = {"sft": KindTrainer(sft.row, sft.trainer), "dpo": KindTrainer(dpo.row
 
 
 class _Steps(TrainerCallback):
-    """Passes steps on."""
+    """Passes steps on, and what is noted of them, as transformers passes it to the trackers that it knows."""
 
-    def __init__(self, emit: Emit[Progress]) -> None:
+    def __init__(self, emit: Emit[TrainingProgress]) -> None:
         self.emit = emit
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.emit(Progress(state.global_step, state.max_steps))
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **kwargs: Any) -> None:
+        if _of_step(logs):
+            self.emit(TrainingProgress(state.global_step, state.max_steps, entry=_finite(logs)))
 
 
-def train(request: TrainRequest, emit: Emit[Progress]) -> Trained:
+def train(request: TrainRequest, emit: Emit[TrainingProgress]) -> Trained:
     """Train one step of Algorithm 1 and save the model; see `sirev.trainers.dispatch`."""
     gc.collect()
     if torch.cuda.is_available():
@@ -59,12 +62,14 @@ def train(request: TrainRequest, emit: Emit[Progress]) -> Trained:
     checkpoints = Checkpoints(request.attempts, settings.checkpoint_minutes)
     adopted = checkpoints.adopt()
     trainer, examples = make_trainer(request, checkpoints.folder, _Steps(emit), checkpoints)
-    trainer.train(resume_from_checkpoint=str(adopted) if adopted else None)
+    with _autocast_cache(settings.lora is not None):
+        trainer.train(resume_from_checkpoint=str(adopted) if adopted else None)
+    checkpoints.check_finished(trainer.state.global_step, trainer.state.max_steps)
     save_model(trainer.model, trainer.processing_class, request.out)
     checkpoints.discard()
     passes = settings.epochs if settings.max_steps is None else trainer.state.epoch
     return Trained(
-        log=thinned([_finite(entry) for entry in trainer.state.log_history if "loss" in entry]),
+        log=thinned([_finite(entry) for entry in trainer.state.log_history if _of_step(entry)]),
         steps=trainer.state.global_step,
         tokens=round(examples.tokens * passes),
         dropped=examples.dropped,
@@ -82,13 +87,19 @@ def make_trainer(request: TrainRequest, scratch: Path, *callbacks: TrainerCallba
     data = json.loads(request.data.read_text(encoding="utf-8"))
     limits = TokenLimits(settings.max_prompt_tokens, settings.max_completion_tokens)
     examples = tokenised_rows(tokenizer, data, KINDS[settings.kind].answers, kind.row, limits, settings.chat_template)
-    if not examples.rows:
+    if not len(examples.rows):
         raise BadInput(
-            f"all {examples.dropped} examples are longer than training.max_prompt_tokens or training.max_completion_tokens"
+            f"all {examples.dropped} examples are longer than training.max_prompt_tokens or training.max_completion_tokens, "
+            "or hold the end of text in the middle of an answer"
         )
     policy = _policy(init, settings)
     common = _common_arguments(settings, scratch, policy)
-    given = {"train_dataset": Dataset.from_list(examples.rows), "processing_class": tokenizer, "callbacks": list(callbacks)}
+    given = {
+        "train_dataset": examples.rows,
+        "processing_class": tokenizer,
+        "callbacks": list(callbacks),
+        "limits": PartLimits(settings.micro_batch_size, settings.micro_batch_tokens),
+    }
     return kind.trainer(request, policy, common, given), examples
 
 
@@ -101,7 +112,7 @@ def thinned(log: Log) -> Log:
 
 
 def _policy(init: ModelFolders, settings: TrainParameters) -> Any:
-    policy = load_model(init, trainable=True, dtype=settings.dtype)
+    policy = load_model(init, trainable=True, dtype=settings.dtype, attention=settings.attention)
     lora = settings.lora
     if lora is not None and not isinstance(policy, PeftModel):
         config = LoraConfig(
@@ -117,15 +128,11 @@ def _policy(init: ModelFolders, settings: TrainParameters) -> Any:
 
 def _common_arguments(settings: TrainParameters, scratch: Path, policy: Any) -> dict[str, Any]:
     cuda = torch.cuda.is_available()
-    at_once = min(settings.micro_batch_size or settings.batch_size, settings.batch_size)
-    if settings.batch_size % at_once:
-        raise BadInput(f"batch_size {settings.batch_size} is no multiple of training.memory.micro_batch_size {at_once}")
     return {
         "output_dir": str(scratch),
         "num_train_epochs": settings.epochs,
         "max_steps": settings.max_steps or -1,  # TRL goes through the examples as often as it takes
-        "per_device_train_batch_size": at_once,
-        "gradient_accumulation_steps": settings.batch_size // at_once,
+        "per_device_train_batch_size": settings.batch_size,  # whole batches, which `PartsTrainer` cuts
         "learning_rate": settings.learning_rate,
         "lr_scheduler_type": "cosine",
         "warmup_steps": settings.warmup,
@@ -142,10 +149,36 @@ def _common_arguments(settings: TrainParameters, scratch: Path, policy: Any) -> 
         "report_to": [],
         "disable_tqdm": True,
         "dataloader_pin_memory": cuda,
+        **(_liger(cuda) if settings.liger else {}),
     }
 
 
-def _finite(entry: dict[str, Any]) -> dict[str, float | None]:
+def _liger(cuda: bool) -> dict[str, Any]:
+    """Settings for Liger's kernels of a layer; its losses would go around TRL's own, which never holds all logits."""
+    if not cuda or not is_liger_kernel_available():
+        lacking = "the package liger-kernel is not installed" if cuda else "there is no GPU"
+        raise BadInput(f"training.memory.liger: {lacking}; set it to false, which only changes rounding")
+    kernels = {"rope": True, "rms_norm": True, "swiglu": True, "cross_entropy": False, "fused_linear_cross_entropy": False}
+    return {"use_liger_kernel": True, "liger_kernel_config": kernels}
+
+
+@contextmanager
+def _autocast_cache(wanted: bool) -> Iterator[None]:
+    """With autocast's cache or without it: that holds a copy in bfloat16 of all float32 weights in training at a time."""
+    before = torch.is_autocast_cache_enabled()
+    torch.set_autocast_cache_enabled(wanted)
+    try:
+        yield
+    finally:
+        torch.set_autocast_cache_enabled(before)
+
+
+def _of_step(entry: dict[str, Any]) -> bool:
+    """Whether a logged entry is about an optimizer step, not about the training as a whole."""
+    return "loss" in entry
+
+
+def _finite(entry: dict[str, Any]) -> LogEntry:
     """A logged entry with its numbers alone."""
     return {key: float(value) for key, value in entry.items() if _is_number(value)}
 

@@ -44,7 +44,7 @@ def test_kinds_draws_and_all_t(smoke: Study) -> None:
     greedy = sirev.answers(run.id, 1, kind="greedy", store=smoke.store)
     assert sum(row["correct"] for row in greedy) / len(greedy) == pytest.approx(run.iterations[0]["pass_at_1"]["value"])
     assert len(run.answers(1, kind="levels_1_to_3")) > 0
-    assert "has no answers of the kind 'ood' (known: draws, greedy, levels_1_to_3, levels_1_to_3/draws)" in refused(
+    assert "has no answers of the kind 'ood' (known: draws, greedy, levels_1_to_3, levels_1_to_3/draws, train)" in refused(
         run, kind="ood"
     )
     assert "has no draws of M_9; t is one of 1, 2, 3" in refused(run, 9)
@@ -65,7 +65,7 @@ def test_a_data_frame_has_a_row_per_answer(smoke: Study) -> None:
 
 def test_without_pandas_a_line_says_so(smoke: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(BadInput, match="to_pandas needs pandas, which is not installed: pip install pandas"):
+    with pytest.raises(BadInput, match=r"a data frame needs pandas, which is not installed: pip install .*\[frames\]"):
         smoke.of("sft").answers(1).to_pandas()
 
 

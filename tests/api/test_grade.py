@@ -56,5 +56,5 @@ def test_a_file_is_graded_by_the_golds_beside_its_answers(tmp_path: Path) -> Non
 
 def test_a_file_without_golds_is_refused(tmp_path: Path) -> None:
     (tmp_path / "answers.jsonl").write_text('{"id": "a", "text": "x"}\n')
-    with pytest.raises(BadInput, match="no gold answer to compare with: name its field by --gold"):
+    with pytest.raises(BadInput, match="no gold answer to compare with: name its field with --gold"):
         grade_file(tmp_path / "answers.jsonl")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import sirev
@@ -18,3 +20,12 @@ def test_a_replay_of_a_recipe_that_needs_a_gpu_needs_none(smoke: Study, monkeypa
     results = sirev.iterate("tiny_smoke", overrides=["gpu=required"], store=smoke.store)
     assert {result.id for result in results} == {result.id for result in smoke.results}
     assert all(result.computed == () for result in results)
+
+
+def test_where_interrupted_trainings_are_kept_is_part_of_no_run_and_a_replay_makes_nothing_there(
+    smoke: Study, tmp_path: Path
+) -> None:
+    results = sirev.iterate("tiny_smoke", scratch=tmp_path / "scratch", store=smoke.store)
+    assert {result.id for result in results} == {result.id for result in smoke.results}
+    assert all(result.computed == () for result in results)
+    assert list(tmp_path.iterdir()) == []

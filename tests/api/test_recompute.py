@@ -162,7 +162,7 @@ def test_rows_of_the_users_are_read_again_as_long_as_they_are_as_they_were(tmp_p
     data.write_text(away.rename(data).read_text() + "\n")
     found = recompute(store, EVERYTHING)
     assert found.differences == []
-    assert {*found.skipped.values()} == {"the file that its rows came from is not here any more, or has changed"}
+    assert {*found.skipped.values()} == {"the file that its rows came from is no longer here, or has changed"}
 
 
 def test_programs_that_nothing_confined_are_not_run_again(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_programs_that_nothing_confined_are_not_run_again(tmp_path: Path) -> Non
     graded = store.publish(action, Output(files={"a": b"2"}))
     pins = {"source/test": Pin("0" * 64, problems.digest), "grade/draws:1": Pin(action_key(action), graded.digest)}
     store.runs.save(Run("code-sft-s0", "code", "sft", 0, 1, {"env": "any"}, "2026", "complete", pins=pins))
-    why = "it asks for no sandbox, and programs run unconfined for --allow-unsafe-code alone"
+    why = "it asks for no sandbox, and programs run unconfined only with --allow-unsafe-code"
     assert recompute(store, EVERYTHING).skipped == {"code-sft-s0:1:grade/draws": why}
 
 

@@ -10,11 +10,14 @@ import sirev
 from sirev.api.regrade import Regraded, Regrading
 from sirev.errors import BadInput, StageFailed
 from sirev.recipe import load_recipe
+from sirev.recipe.sections import Model
 from sirev.store.artifacts import Artifact, Output
+from sirev.store.checkout import hand_out
 from sirev.store.records import Record, action_key
 from sirev.store.runs import Pin, Run
 from sirev.store.store import Store
 from sirev.store.tables import Table
+from sirev.study.external.asked_recipe import asked_recipe
 from tests.conftest import Study, tree
 
 EXACT = ["evaluation.grader=exact"]
@@ -147,9 +150,9 @@ def test_answers_that_are_gone_are_named_and_the_rest_is_regraded(smoke: Study, 
     store.objects.path(smoke.artifact("sft", "grade/draws:3").digest).unlink()
     found = sirev.regrade(smoke.of("sft").id, overrides=EXACT, store=smoke_copy)
     assert found.missing == {
-        "grade/train:2": "its completions are not in the store any more",
-        "grade/select:2": "its completions are not in the store any more",
-        "grade/draws:3": "its grades are not in the store any more",
+        "grade/train:2": "its completions are no longer in the store",
+        "grade/select:2": "its completions are no longer in the store",
+        "grade/draws:3": "its grades are no longer in the store",
     }
     assert step(found, "grade/draws:2").flips
     assert len(found.steps) == 16 - 3
@@ -162,7 +165,7 @@ def test_damaged_answers_are_named_and_the_rest_is_regraded(smoke: Study, smoke_
     path.write_bytes(path.read_bytes()[::-1])
     found = sirev.regrade(smoke.of("sft").id, overrides=EXACT, store=smoke_copy)
     assert list(found.missing) == ["grade/greedy:2"]
-    assert found.missing["grade/greedy:2"].endswith("was damaged and is removed; `sirev iterate` computes it anew")
+    assert found.missing["grade/greedy:2"].endswith("was damaged and has been removed; `sirev iterate` recomputes it")
     assert len(found.steps) == 16 - 1
 
 
@@ -328,4 +331,34 @@ def test_a_run_that_has_graded_nothing_says_how_to_go_on(tmp_path: Path) -> None
     made.store.create()
     made.store.runs.save(made.run)
     said = refused(made.run.id, tmp_path)
-    assert f"has graded nothing yet; go on with: sirev iterate --recipe mistral_gsm8k --store {tmp_path} (with the same" in said
+    assert (
+        f"has graded nothing yet; continue with: sirev iterate --recipe mistral_gsm8k --store {tmp_path} (with the same" in said
+    )
+
+
+def test_an_evaluation_by_a_task_without_problems_to_train_on_has_a_recipe_to_regrade_by(tmp_path: Path) -> None:
+    made = MadeRun(tmp_path, "mbpp")
+    local = ("task.data.path=/not/there",)
+    recipe = asked_recipe(Model(name="/not/there/either"), "humaneval", None, local, ())
+    named = {"steps": ["a"], "models": [{"step": "a", "name": "x"}], "chat": "auto", "seed": 0}
+    training = {**recipe.settings()["training"], "parameters": "none", "lora": None}
+    made.run.settings = {**recipe.settings(), **named, "training": training, "T": 1}
+    made.store.create()
+    made.store.runs.save(made.run)
+    assert "has graded nothing yet; continue with: sirev evaluate mbpp --step ..." in refused(made.run.id, tmp_path)
+
+
+def test_an_evaluation_is_regraded_by_another_grader(smoke: Study, smoke_copy: Path, tmp_path: Path) -> None:
+    hand_out(smoke.store, smoke.artifact("sft", "train:1"), tmp_path / "m1")
+    found = sirev.evaluate("alone", steps={"m1": tmp_path / "m1"}, recipe="tiny_smoke", store=smoke_copy)
+    own = sirev.regrade(found.id, store=smoke_copy)
+    assert {one.step for one in own.steps} == {
+        "grade/greedy:1",
+        "grade/draws:1",
+        "grade/ood/levels_1_to_3:1",
+        "grade/ood/levels_1_to_3/draws:1",
+    }
+    assert all((one.flips, one.other_reasons) == ([], 0) for one in own.steps)
+    again = sirev.regrade(found.id, overrides=EXACT, store=smoke_copy)
+    assert (again.missing, step(again, "grade/draws:1").right_after) == ({}, 0)
+    assert step(again, "grade/draws:1").right_before > 0

@@ -30,8 +30,8 @@ def test_what_can_not_be_regraded_is_one_line(tmp_path: Path) -> None:
     run = measure("mine", steps={"M1": write(tmp_path / "a.jsonl", 10, 4)}, store=store).id
     for overrides, line in (
         ([], "its verdicts are those of its files; name a grader"),
-        (["training.grader=math"], "evaluation.grader alone can change"),
-        (["evaluation.grader=exact"], "its files hold no gold answer to some problems"),
+        (["training.grader=math"], "only evaluation.grader can change"),
+        (["evaluation.grader=exact"], "its files hold no gold answer for some problems"),
         (["evaluation.grader=mth"], "unknown grader 'mth'"),
     ):
         with pytest.raises(BadInput) as caught:

@@ -23,7 +23,7 @@ def test_bad_requests_are_one_clear_line_and_make_no_store(tmp_path: Path) -> No
     assert "has no method 'dpo'" in refused(methods=["dpo"], overrides=["methods=[sft]", "training.dpo=null"], store=store)
     assert "unknown stage 'trian'; did you mean 'train'" in refused(redo=["trian"], store=store)
     assert "--redo 2:tran: unknown stage 'tran'; did you mean 'train'" in refused(redo=["2:tran"], store=store)
-    assert "--redo 0:train: these runs have no such step (of train there is" in refused(redo=["0:train"], store=store)
+    assert "--redo 0:train: these runs have no such step (train has t = 1, 2, 3" in refused(redo=["0:train"], store=store)
     assert "t from 0 to 3" in refused(redo=["train:9"], store=store)
     assert "STAGE or t:STAGE" in refused(redo=["train:x"], store=store)
     assert "seed -1" in refused(seeds=[-1], store=store)

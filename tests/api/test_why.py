@@ -165,7 +165,7 @@ def test_a_lost_maker_of_an_earlier_input_is_said(smoke_copy: Path) -> None:
     (planner,) = plans(Request.of("tiny_smoke", methods=["sft"], overrides=[fewer], store=store)).planners
     store.publish(planner.steps["select:2"].action, Output(files={"summary.json": canonical_json({"outcome": "ok"})}))
     one = only(asked(store, fewer, methods=["sft"]), "train:2")
-    assert one.reasons() == ["input data changed: what made the earlier one is not in the store at 2:select"]
+    assert one.reasons() == ["input data changed: the inputs of the earlier one are not in the store at 2:select"]
 
 
 @pytest.mark.parametrize("harm", ["missing", "cut", "link"])
@@ -179,7 +179,7 @@ def test_a_recorded_artifact_that_is_not_whole_is_said(smoke: Study, smoke_copy:
         path.symlink_to(whole)
     one = only(asked(smoke_copy), "train:1")
     assert (one.state, one.cause) == ("miss", "damaged")
-    how = {"missing": "is missing", "cut": f"is damaged (1 bytes, not {entry['size']:,})", "link": "is no plain file"}
+    how = {"missing": "is missing", "cut": f"is damaged (1 bytes, not {entry['size']:,})", "link": "is not a plain file"}
     assert one.reasons() == [f"recorded, but its file {name} {how[harm]}: sirev store verify"]
 
 
@@ -219,7 +219,7 @@ def test_an_interrupted_redo_is_still_told(smoke_copy: Path, smoke: Study) -> No
 def test_an_empty_store_has_nothing_like_it_and_is_not_made(tmp_path: Path) -> None:
     found = asked(tmp_path / "store")
     (told,) = found.causes()
-    assert told.first.reasons() == ["nothing like it was stored yet"]
+    assert told.first.reasons() == ["nothing like it has been stored yet"]
     assert found.total["hit"] == 0
     assert only(found, "pretrain:0").cause == "new"
     assert not (tmp_path / "store").exists()

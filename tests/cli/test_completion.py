@@ -8,11 +8,12 @@ from typing import get_args
 import pytest
 
 from sirev.cli import completion
-from sirev.cli.report import FILES
+from sirev.cli.report import FILES, PAPERS
 from sirev.recipe import METHODS, recipe_names
 from sirev.reporting.sections import ALL, SECTIONS
 from sirev.reporting.summary import FORMATS
 from sirev.study.nulls import Null
+from sirev.trackers.dispatch import TRACKERS
 from tests.conftest import Command, Study
 
 HEAVY = {"pydantic", "yaml", "rich", "numpy", "torch", "transformers", "datasets", "pyarrow"}
@@ -33,6 +34,7 @@ def test_commands_recipes_and_values_are_offered(command: Command, tmp_path: Pat
     assert offered(command, "sirev plan --recipe gsm") == ["gsm8k"]
     assert offered(command, "sirev iterate tiny --method s") == ["sft", "sft-dpo"]
     assert offered(command, "sirev iterate tiny --overlay 2") == ["24gb"]
+    assert offered(command, "sirev plan tiny --gpu a100") == ["a100-40", "a100"]
     assert offered(command, "sirev report d") == ["diversity"]
     assert offered(command, "sirev why tiny --format j") == ["json"]
 
@@ -79,7 +81,8 @@ def test_what_is_offered_is_what_there_is() -> None:
     assert (*METHODS, "all") == completion.METHOD_WORDS
     assert get_args(Null) == completion.NULLS
     assert completion.FORMAT_WORDS == FORMATS
-    assert (ALL, *SECTIONS, *FILES) == completion.SECTION_WORDS
+    assert (ALL, *SECTIONS, *FILES, *PAPERS) == completion.SECTION_WORDS
+    assert tuple(TRACKERS) == completion.TRACKER_WORDS
     assert completion.recipes("") == [*recipe_names(), *(path.name for path in sorted(Path().glob("*.y*ml")))]
 
 

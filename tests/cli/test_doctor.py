@@ -1,5 +1,12 @@
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sirev.cli import doctor
 from sirev.cli.doctor import report_lines
 from sirev.machine.findings import Finding, Remedy
 
@@ -41,3 +48,14 @@ def test_names_and_values_stand_apart() -> None:
 def test_packages_that_are_well_are_one_line_unless_all_is_asked_for() -> None:
     assert "package pydantic" not in " ".join(texts(80))
     assert any(line.startswith("  package pydantic ") for line in texts(80, verbose=True))
+
+
+def test_the_disk_has_to_hold_the_models_that_are_still_to_be_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=200 * 10**9))
+    said: list[dict[str, Any]] = []
+    monkeypatch.setattr(doctor, "out_json", said.append)
+    doctor.run("mistral_gsm8k", [], tmp_path / "store", ["full"], form="json")
+    (store,) = [finding for finding in said[0]["findings"] if finding["what"] == "store"]
+    assert store["status"] == "missing"
+    assert "347.6 GB" in store["found"]

@@ -208,3 +208,13 @@ def test_a_terminal_that_goes_away_ends_with_129(tmp_path: Path) -> None:
     os.close(ours)  # the kernel sends SIGHUP
     assert process.wait(timeout=100) == STATUS[signal.SIGHUP]
     assert eventually(lambda: not of_session(process.pid))
+
+
+def test_an_interrupt_while_libraries_are_still_being_imported_ends_in_silence(tmp_path: Path) -> None:
+    slow = tmp_path / "typer" / "__init__.py"
+    slow.parent.mkdir()
+    slow.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nprint('went on')\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    for command in ([SIREV], [sys.executable, "-m", "sirev"]):
+        done = subprocess.run([*command, "--version"], env=environment, capture_output=True, text=True)
+        assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")

@@ -11,7 +11,7 @@ def test_verdicts_what_was_read_and_why(command: Command, tmp_path: Path) -> Non
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     shown = command("grade", tmp_path / "a.jsonl", "--grader", "gsm8k_strict")
     assert shown.returncode == 0
-    assert "0 of 4 right by gsm8k_strict" in shown.stdout
+    assert "0 of 4 correct by gsm8k_strict" in shown.stdout
     assert "gsm8k_flexible would read 4 of 4" in " ".join(shown.stdout.split())
     listed = command("grade", tmp_path / "a.jsonl", "--grader", "gsm8k_flexible", "--format", "json")
     assert [one["correct"] for one in json.loads(listed.stdout)["completions"]] == [True] * 4

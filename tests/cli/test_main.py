@@ -14,7 +14,7 @@ import pytest
 import sirev
 from sirev.recipe import load_recipe, recipe_names
 from tests.commands import on_a_terminal
-from tests.conftest import SIREV, Command, Study, tree
+from tests.conftest import BROKEN_TRL, SIREV, Command, Study, tree
 
 HEAVY = ("torch", "transformers", "datasets", "pyarrow", "trl", "peft", "numpy", "pandas")
 
@@ -30,7 +30,11 @@ def test_version(command: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["iterate", "--recipe", "tiny_smoke"], ["report", "--recipe", "tiny_smoke"], ["plan", "--recipe", "tiny_smoke"]]
+    "arguments",
+    [
+        *([verb, "--recipe", "tiny_smoke"] for verb in ("iterate", "report", "plan")),
+        *(["report", section, "--recipe", "tiny_smoke"] for section in ("checklist", "methods")),
+    ],
 )
 def test_a_replay_and_a_report_load_nothing_heavy(folder: Path, arguments: list[str]) -> None:
     program = (
@@ -130,7 +134,7 @@ def test_plan_lists_every_step_where_it_is_asked_to(command: Command, folder: Pa
     done = command("plan", "--steps", "--recipe", "tiny_smoke", "--set", "training.sft.learning_rate=1e-3", "--store", folder)
     assert done.returncode == 0
     assert re.search(r"^ ?2:train .*run .*hit .*hit", done.stdout, re.M)
-    assert "unknown: depends on what an earlier step yields" in done.stdout
+    assert "unknown: depends on the result of an earlier step" in done.stdout
 
 
 @pytest.mark.parametrize("form", ["table", "markdown", "csv", "json", "latex"])
@@ -277,7 +281,7 @@ BAD = [
     (["report", "--format", "xml"], "unknown format 'xml'"),
     (["report", "html"], "sirev report html needs --output: a page, such as report.html"),
     (["report", "figures"], "sirev report figures needs --output: a folder"),
-    (["report", "accuracy", "-o", "x"], "--output goes with html or figures"),
+    (["report", "accuracy", "-o", "x"], "--output goes with html, figures, checklist, methods"),
     (["report", "--against", "nature"], "--against: unknown 'nature' (known: paper)"),
     (["measure", "mine", "--step", "M1"], "--step M1: expected STEP=FILE"),
     (["measure", "mine"], "--step"),
@@ -343,11 +347,10 @@ def test_a_damaged_record_is_named_and_the_command_it_names_mends_the_store(comm
 
 
 def test_a_failed_stage_is_one_line_and_status_1(command: Command, smoke_copy: Path) -> None:
-    broken = Path(__file__).parents[1] / "execution" / "broken_trl"
     done = command(
         *("iterate", "--recipe", "tiny_smoke", "--method", "sft", "--store", smoke_copy),
         *("--set", "training.sft.learning_rate=1e-3"),
-        PYTHONPATH=str(broken),
+        PYTHONPATH=str(BROKEN_TRL),
     )
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("sirev:")]
@@ -419,7 +422,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, name: str) -> None
     for other in ("m1.jsonl", "m2.jsonl"):
         (tmp_path / other).write_text(f'{{"id": "a", "completion": "{other}"}}\n')
     steps = ("--step", f"M1={tmp_path}/m1.jsonl", "--step", f"M2={tmp_path}/m2.jsonl")
-    told = f"{pipe}: is a pipe, where a file is wanted; it would have to be read twice: write it to a file first"
+    told = f"{pipe}: is a pipe, where a file is expected; it would have to be read twice: write it to a file first"
     for arguments in (
         ("measure", "mine", "--step", f"M1={pipe}", "--step", f"M2={pipe}"),
         ("measure", "mine", *steps, "--task", "gsm8k", "--data", pipe),

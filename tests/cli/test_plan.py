@@ -1,96 +1,72 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sirev.api.measure import measure
-from sirev.api.plan import Plans, plans
-from sirev.api.request import Request
-from sirev.cli.plan import plan_lines
-from sirev.store.store import Store
+from sirev.cli import plan
+from sirev.execution.gpus import known_gpus
+from sirev.recipe import load_recipe
 from tests.conftest import Command, Study
-
-PAPER = ["mistral_gsm8k", "llama2_math", "llama3_mbpp", "mistral_csqa"]
-
-
-def texts(planned: Plans, gpu: float | None = None, width: int = 80) -> list[str]:
-    return [line.text for line in plan_lines(planned, planned.estimate(), gpu, width)]
-
-
-@pytest.mark.parametrize("recipe", PAPER)
-def test_it_answers_on_a_screen_of_24_lines_and_80_columns(recipe: str, smoke: Study) -> None:
-    lines = texts(plans(Request.of(recipe, store=smoke.store)))
-    assert len(lines) <= 22  # with the command and the next prompt
-    assert max(map(len, lines)) <= 80
-
-
-def test_a_stage_is_a_row_with_what_is_cached(smoke: Study) -> None:
-    lines = texts(plans(Request.of("tiny_smoke", store=smoke.store, overrides=["training.sft.learning_rate=1e-3"])))
-    (row,) = [line.split() for line in lines if line.startswith("train ")]
-    steps, cached, to_run, unknown = map(int, row[1:5])
-    assert steps == cached + to_run + unknown
-    assert cached > 0
-    assert to_run > 0
-    assert any(line.startswith("Unknown   depends on what an earlier step yields") for line in lines)
-
-
-def test_a_finished_study_is_its_table(smoke: Study) -> None:
-    *_, last = texts(plans(Request.of("tiny_smoke", store=smoke.store)))
-    assert last == "Nothing is left to compute."
-
-
-@pytest.mark.parametrize(
-    ("recipe", "overlays", "gpu", "words"),
-    [
-        ("mistral_gsm8k", ["24gb"], 24e9, "Fits      on 24 GB: yes; vLLM then samples "),
-        (
-            "mistral_gsm8k",
-            [],
-            24e9,
-            "Fits      on 24 GB: no, too little to train; train with less in memory at a time: --overlay 24gb",
-        ),
-        ("mistral_gsm8k", [], 8e9, "Fits      on 8 GB: no, too little to train and to sample; take a smaller model"),
-        ("mistral_gsm8k", ["24gb"], None, "Fits      on 24 GB or more; vLLM then samples "),
-    ],
-)
-def test_whether_it_fits(recipe: str, overlays: list[str], gpu: float | None, words: str, tmp_path: Path) -> None:
-    lines = texts(plans(Request.of(recipe, store=tmp_path / "store", overlays=overlays)), gpu, 400)
-    assert any(line.startswith(words) for line in lines)
-    assert not any("256 answers" in line for line in lines)
-
-
-def test_a_recipe_that_never_ran_is_not_compared_with_another_one(smoke: Study) -> None:
-    lines = texts(plans(Request.of("mistral_gsm8k", store=smoke.store)))
-    assert not any(line.startswith("Because") or "->" in line for line in lines)
 
 
 def test_the_command_takes_the_gpu_from_an_option_or_an_overlay(command: Command, tmp_path: Path) -> None:
     asked = ["plan", "--recipe", "mistral_gsm8k", "--store", tmp_path / "store"]
     assert "Fits      on 24 GB: yes" in command(*asked, "--overlay", "24gb").stdout
     assert "Fits      on 16 GB: no" in command(*asked, "--overlay", "24gb", "--gpu-memory", "16").stdout
+    named = command(*asked, "--overlay", "24gb", "--gpu", "a100").stdout
+    assert "Fits      on an A100 of 85.9 GB: yes" in named
+    assert "in all on an A100" in named
+    assert "Fits      on an A100 of 16 GB: no" in command(*asked, "--gpu", "a100", "--gpu-memory", "16").stdout
+
+
+@pytest.mark.parametrize(("chosen", "name"), [(None, "h100"), ("0", "h100"), ("1", "4090"), ("GPU-5f3c", "4090")])
+def test_the_gpu_here_is_the_first_that_may_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str | None, name: str
+) -> None:
+    answers = "0) echo NVIDIA H100 80GB HBM3, 81559, 80000 ;; 1|GPU-5f3c) echo NVIDIA GeForce RTX 4090, 24564, 24000 ;;"
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text(f'#!/bin/sh\ntest "$3" = -i && case "$4" in {answers} *) exit 6 ;; esac\n')
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    monkeypatch.setattr(plan, "could_use_gpu", lambda: True)
+    target = plan.target_of(load_recipe("mistral_gsm8k"), None, None, [])
+    assert target.gpu == known_gpus()[name]
+    assert (target.here, target.bytes) == (True, target.gpu.bytes)
+
+
+def test_an_unknown_gpu_is_one_line_with_the_known_ones(command: Command) -> None:
+    refused = command("plan", "--recipe", "mistral_gsm8k", "--gpu", "h800")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("sirev: error: --gpu h800: unknown; known are h200, h100, ")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_without_a_gpu_one_that_the_recipe_takes_is_assumed(command: Command, tmp_path: Path) -> None:
+    told = command("plan", "--recipe", "mistral_gsm8k", "--store", tmp_path / "store", "--format", "json").stdout
+    assert json.loads(told)["gpu"] == {"name": "h100", "bytes": None, "here": False, "assumed": True}
+    small = command("plan", "--recipe", "tiny", "--store", tmp_path / "store", "--format", "json").stdout
+    assert json.loads(small)["gpu"] == {"name": None, "bytes": None, "here": True, "assumed": False}
 
 
 def test_json_has_stages_runs_and_the_estimate(command: Command, smoke: Study) -> None:
     asked = ["plan", "--recipe", "tiny_smoke", "--store", smoke.store.path, "--set", "training.sft.learning_rate=1e-3"]
     told = json.loads(command(*asked, "--format", "json").stdout)
-    assert told["recipe"] == "tiny_smoke"
+    assert (told["schema"], told["recipe"]) == (2, "tiny_smoke")
     assert set(told["stages"]["train"]) == {"hit", "run", "unknown"}
     assert any(steps["train:2"] == "run" for steps in told["runs"].values())
     assert told["estimate"]["steps"]["train"] > 0
+    assert told["estimate"]["times"]["train"]["source"] == "seen"
+    assert told["estimate"]["times"]["train"]["hours"] > 0
     assert told["estimate"]["footprint"]["to_train"] > 0
     assert command("plan", "--recipe", "tiny_smoke", "--format", "yaml").returncode == 2
 
 
-@pytest.mark.parametrize("name", ["tiny_smoke", "other"])
-def test_completions_made_elsewhere_are_no_earlier_run_of_the_recipe(name: str, tmp_path: Path) -> None:
-    store = Store(tmp_path / "store")
-    rows = [{"id": f"p{i}", "completion": str(i), "correct": i > 5} for i in range(10)]
-    for step in ("M1", "M2"):
-        (tmp_path / f"{step}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    measured = store.runs.get(measure("mine", steps={s: tmp_path / f"{s}.jsonl" for s in ("M1", "M2")}, store=store).id)
-    assert measured is not None
-    store.runs.save(replace(measured, id=measured.id.replace("mine", name), recipe=name))
-    assert any(line.startswith("Hours") for line in texts(plans(Request.of("tiny_smoke", store=store))))
+def test_every_step_is_listed_on_demand(command: Command, tmp_path: Path) -> None:
+    asked = ["plan", "--recipe", "tiny", "--method", "sft", "--store", tmp_path / "store"]
+    assert "1:sample/train" not in command(*asked).stdout
+    assert "1:sample/train" in command(*asked, "--steps").stdout

@@ -28,3 +28,24 @@ def test_grading_tells_answers_a_second_and_the_time_left(
         progress.progress(a_run("sft"), "grade/draws:1", 0, 2000, "answers", 0.0)
         progress.progress(a_run("sft"), "grade/draws:1", 1000, 2000, "answers", 450.0)
     assert "1,000 of 2,000 answers, 450 answers/s, 0 s left" in capsys.readouterr().err
+
+
+def test_what_is_computed_beside_another_step_has_a_row_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Progress, "on_terminal", True)
+    run = a_run("sft")
+
+    def rows(progress: Progress) -> list[tuple[str, str]]:
+        return [(task.description, task.fields["step"]) for task in progress._shown.tasks if task.visible]
+
+    with Progress() as progress:
+        progress.step(run, "sample/test:1", "start")
+        progress.step(run, "grade/select:1", "start")
+        progress.progress(run, "sample/test:1", 5, 10, "answers", None)
+        assert rows(progress) == [("sft seed 0", "1:sample/test"), ("", "1:grade/select")]
+        progress.step(run, "sample/test:1", "done")
+        progress.step(run, "train:2", "start")
+        assert rows(progress) == [("sft seed 0", "2:train"), ("", "1:grade/select")]
+        progress.step(run, "grade/select:1", "done")
+        assert rows(progress) == [("sft seed 0", "2:train")]
+        progress.step(run, "measure/draws:1", "start")
+        assert rows(progress) == [("sft seed 0", "2:train"), ("", "1:measure/draws")]

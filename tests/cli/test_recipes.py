@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sirev.recipe import load_recipe, recipe_names
+from sirev.recipe import load_recipe, recipe_folder, recipe_names
 from sirev.recipe.load import names_a_model, read_recipe
 from tests.conftest import Command
 
@@ -12,7 +12,7 @@ def test_the_list_has_groups_and_fits_80_columns(command: Command) -> None:
     shown = command("recipes").stdout
     assert max(map(len, shown.splitlines())) <= 80
     tasks, whole, overlays = shown.split("\n\n")
-    assert tasks.startswith("Tasks, for a model of your own: --model ORGANISATION/NAME or --model FOLDER:\n")
+    assert tasks.startswith("Tasks, for your own model: --model ORGANISATION/NAME or --model FOLDER:\n")
     named = [[line.split()[0] for line in group.splitlines()[1:]] for group in (tasks, whole, overlays)]
     assert {"csqa", "gsm8k", "math", "mbpp"} <= {*named[0]}
     assert named[1] == [name for name in recipe_names() if names_a_model(read_recipe(name))]
@@ -40,3 +40,15 @@ def test_a_task_with_a_model_is_shown_whole(command: Command) -> None:
     told = json.loads(command("recipes", "gsm8k", "--model", "Qwen/Qwen2.5-1.5B@abc", "--format", "json").stdout)
     assert told == load_recipe("gsm8k", model="Qwen/Qwen2.5-1.5B@abc").settings()
     assert told["name"] == "qwen2.5-1.5b-gsm8k"
+
+
+def test_the_schema_is_the_one_that_the_recipes_name(command: Command) -> None:
+    assert command("recipes", "--schema").stdout == (recipe_folder() / "schema.json").read_text(), (
+        "write it anew: sirev recipes --schema > recipes/schema.json"
+    )
+
+
+def test_a_schema_of_one_recipe_there_is_not(command: Command) -> None:
+    refused = command("recipes", "tiny", "--set", "T=3", "--schema")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == "sirev: error: RECIPE and --set: not with --schema\n"

@@ -74,7 +74,7 @@ def test_answers_that_are_gone_are_one_line_in_every_format(command: Command, sm
         if any(step in line for step in ("2:grade/greedy", "grade/greedy:2"))
     ]
     assert len(lines) == 1
-    assert "its completions are not in the store any more" in lines[0]
+    assert "its completions are no longer in the store" in lines[0]
     assert ("grade/greedy:1" if form in ("csv", "json") else "1:grade/greedy") in done.stdout
 
 

@@ -6,9 +6,12 @@ import json
 import shlex
 from pathlib import Path
 
+import pytest
+
 import sirev
+from sirev.reporting.figures.grids import GRIDS
 from sirev.store.store import Store
-from tests.conftest import Command
+from tests.conftest import Command, Study
 
 
 def measured(folder: Path, name: str, right: int) -> None:
@@ -122,3 +125,55 @@ def test_a_recipe_that_the_paper_lacks_is_one_clear_line(command: Command, tmp_p
     done = command("report", "mistral_aime", "--against", "paper", "--store", tmp_path / "none")
     assert done.returncode == 2
     assert done.stderr.startswith("sirev: error: the paper has no numbers for the recipe 'mistral_aime' (it has: llama2_csqa,")
+
+
+@pytest.fixture
+def grid(tmp_path: Path) -> Path:
+    file = tmp_path / "grid.yaml"
+    file.write_text("recipes: tiny_smoke\nmethods: [sft, dpo]\nseeds: [0, 1]\n")
+    return file
+
+
+def test_a_sweep_is_a_screen_and_every_other_form(command: Command, grid: Path, smoke: Study) -> None:
+    store = ("--sweep", grid, "--store", smoke.store.path)
+    done = command("report", *store)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("grid.yaml: 2 of 4 runs finished\n")
+    assert "Not finished: A small model on made-up word problems, sft seed 1: not run." in " ".join(done.stdout.split())
+    told = json.loads(command("report", *store, "--format", "json").stdout)
+    assert [cell["method"] for cell in told["cells"]] == ["sft", "dpo"]
+    assert command("report", *store, "--format", "csv").stdout.startswith("model,task,settings,run,")
+    assert "\\begin{tabular}" in command("report", *store, "--format", "latex").stdout
+    assert "grid.yaml" not in command("report", "diversity", *store).stdout
+    assert command("report", "all", *store).stdout.rindex("grid.yaml") > 10_000  # the last, where it stays in sight
+
+
+def test_a_sweep_is_a_page_and_figures(command: Command, grid: Path, smoke: Study, tmp_path: Path) -> None:
+    store = ("--sweep", grid, "--store", smoke.store.path)
+    done = command("report", "html", *store, "-o", "sweep.html")
+    assert (done.returncode, done.stdout) == (0, "sweep.html\n"), done.stderr
+    assert 'data-method="dpo"' in (tmp_path / "sweep.html").read_text()
+    done = command("report", "figures", *store, "-o", "figures")
+    assert done.returncode == 0, done.stderr
+    written = [path.split("/")[1] for path in done.stdout.splitlines() if path.endswith(".svg")]
+    assert written == [f"{name}.svg" for name in GRIDS]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--sweep", "grid.yaml", "--run", "tiny"), "--run: not with --sweep: grid.yaml names the runs"),
+        (("tiny_smoke", "--sweep", "grid.yaml", "--method", "sft"), "RECIPE and --method: not with --sweep: grid.yaml names"),
+        (("--sweep", "grid.yaml", "--against", "paper"), "--against: not with --sweep: grid.yaml names the runs"),
+        (("--sweep", "grid.yaml", "--draws", "3"), "--draws: not with --sweep: its page has no answers"),
+        (("--sweep", "no.yaml"), "no grid file no.yaml"),
+        (("--sweep", "grid.yaml"), "has no run of grid.yaml; run first: sirev sweep grid.yaml --store none"),
+        (("html", "--sweep", "grid.yaml"), "sirev report html needs --output"),
+        (("--allow-unsafe-code",), "--allow-unsafe-code: only with --sweep"),
+    ],
+)
+def test_what_a_sweep_is_not_reported_with_is_one_line(command: Command, grid: Path, options: tuple[str, ...], said: str) -> None:
+    done = command("report", *options, "--store", "none")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1

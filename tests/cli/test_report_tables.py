@@ -11,7 +11,7 @@ from tests.conftest import Study
 
 
 def report(store: Path, section: str | None = None, form: str = "table") -> int:
-    return run(section, ["tiny_smoke"], [], [], form, store, None, None, 8)
+    return run(section, ["tiny_smoke"], [], [], form, store, None, None, 8, None, False)
 
 
 def test_a_comparison_that_has_to_be_computed_is_announced_and_one_that_is_there_is_not(

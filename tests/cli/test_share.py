@@ -129,7 +129,7 @@ def test_a_run_whose_names_a_shell_would_run_is_not_pulled(tmp_path: Path, comma
     done = command("store", "pull", shared, "--store", tmp_path / "mine")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
-    assert "the recipe 'tiny; touch made #' is no name that sirev gives" in done.stderr
+    assert "the recipe 'tiny; touch made #' is not a name that sirev gives" in done.stderr
 
 
 def test_a_shared_store_of_an_odd_id_is_refused(tmp_path: Path, command: Command) -> None:

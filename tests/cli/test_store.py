@@ -121,7 +121,7 @@ def test_a_long_log_shows_the_latest_and_says_what_it_leaves_out(
     shards = sum(record.action["stage"] == "sample-shard" for record in records)
     assert shown.count("\n") == 1 + 3
     assert f"{len(records) - shards - 3:,} earlier steps are not shown" in said
-    assert f"{shards} shards of samplings are not shown; --all lists them" in said
+    assert f"{shards} shards of samples are not shown; --all lists them" in said
     assert "compare" in shown
     inspect.log(None, smoke.store.path, "table", everything=True)
     assert f"{len(records) - 3:,} earlier steps are not shown" in capsys.readouterr().err

@@ -4,10 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from sirev.engines import dispatch
 from sirev.engines.dispatch import CellDone, SampleRequest, Underway
 from sirev.engines.protocol import Cell, DecodingSettings, Prompt
+from sirev.errors import BadInput
 from sirev.trainers.models import ModelSource
 from tests.conftest import Study
 
@@ -47,3 +49,11 @@ def test_everything_asked_of_one_model_in_a_row_is_one_load(folder: Path) -> Non
 def test_an_unknown_engine_is_refused(folder: Path) -> None:
     with pytest.raises(ValueError, match="unknown engine 'abacus'"):
         dispatch.sample(replace(request(folder, "M_3"), engine="abacus"), lambda event: None)
+
+
+def test_a_cpu_samples_nothing_for_a_recipe_that_requires_a_gpu(folder: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    asked = request(folder, "M_4")
+    with pytest.raises(BadInput, match=r"^the recipe requires a GPU \(gpu: required\), and torch "):
+        dispatch.sample(replace(asked, options={**asked.options, "gpu_required": True}), lambda event: None)

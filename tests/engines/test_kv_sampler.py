@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,18 @@ def test_end_of_text_is_neither_in_the_text_nor_in_the_tokens(folder: Path, prom
     stopped = [c for c in found.values() if c.finish == "stop"]
     assert stopped
     assert all(engine.tokenizer.eos_token_id not in c.token_ids and "<eos>" not in c.text for c in stopped)
+
+
+def test_a_further_end_cuts_an_answer_where_it_would_have_gone_on(folder: Path, prompts: tuple[Prompt, ...]) -> None:
+    engine = TransformersEngine(folder, None)
+    cells = [Cell(prompts[:4], 0, 4)]
+    found = answers(engine, cells, WARM)
+    token = next(c.token_ids[2] for c in found.values() if len(c.token_ids) > 3)
+    cut = answers(engine, cells, replace(WARM, ends=(token,)))
+    for key, whole in found.items():
+        until = whole.token_ids.index(token) if token in whole.token_ids else len(whole.token_ids)
+        assert cut[key].token_ids == whole.token_ids[:until]
+        assert cut[key].finish == ("stop" if token in whole.token_ids else whole.finish)
 
 
 def test_the_nucleus_is_that_of_transformers() -> None:

@@ -240,7 +240,7 @@ def test_patience_ends_in_one_line_that_names_server_and_setting(tiny: ModelFold
     pauses: list[float] = []
     sleep = time.sleep
     monkeypatch.setattr(time, "sleep", lambda seconds: (pauses.append(seconds), sleep(seconds)))
-    with pytest.raises(BadInput, match=r"http://127\.0\.0\.1:9/v1 gives no answer: .*engine\.patience_minutes"):
+    with pytest.raises(BadInput, match=r"http://127\.0\.0\.1:9/v1 does not answer: .*engine\.patience_minutes"):
         connected("http://127.0.0.1:9/v1", tiny, served="m", patience=0.03)
     assert sum(pauses) <= 60 * 0.03
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import torch
 
+from sirev.engines import vllm_engine
 from sirev.engines.protocol import AnswerTokens, Cell, Completion, DecodingSettings, Prompt, SamplingEngine
 from sirev.engines.transformers_engine import TransformersEngine
-from sirev.engines.vllm_engine import Options, VllmEngine, lora_rank
+from sirev.engines.vllm_engine import VllmEngine
+from sirev.engines.vllm_start import Options
 from sirev.errors import BadInput
 from sirev.trainers.models import ModelFolders, load_model
 from sirev.trainers.tokens import answer_ids, prompt_ids
@@ -175,6 +177,15 @@ def test_token_ids_have_no_end_of_text_and_a_cut_answer_says_so(engine: VllmEngi
     assert {(c.finish, len(c.token_ids)) for c in short.values()} == {("length", 2)}
 
 
+def test_a_further_end_cuts_an_answer(base: VllmEngine, trained: Trained) -> None:
+    cells = [Cell(trained.prompts[:4], 0, 1)]
+    whole = answers(base, cells, GREEDY)
+    token = whole["p00", 0].token_ids[2]
+    cut = answers(base, cells, replace(GREEDY, ends=(token,)))["p00", 0]
+    assert cut.token_ids == whole["p00", 0].token_ids[: whole["p00", 0].token_ids.index(token)]
+    assert cut.finish == "stop"
+
+
 def test_a_prompt_without_room_for_its_answer_names_the_problem(base: VllmEngine) -> None:
     short, long = Prompt("short", "One, two,"), Prompt("too-long", "word " * 260)
     published: list[int] = []
@@ -189,13 +200,33 @@ def test_an_answer_gets_what_room_there_is_beside_a_long_prompt(base: VllmEngine
     assert (found.finish, len(found.token_ids) < 24) == ("length", True)
 
 
-@pytest.mark.parametrize(("rank", "limit"), [(1, 1), (4, 8), (8, 8), (33, 64), (512, 512)])
-def test_the_smallest_limit_that_an_adapter_fits_under_is_asked_for(tmp_path: Path, rank: int, limit: int) -> None:
-    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": rank}))
-    assert lora_rank(tmp_path) == limit
+def test_what_a_gpu_is_asked_for_is_what_vllm_takes(smollm2: Path) -> None:
+    import inspect
+    from typing import get_args
+
+    from vllm.config import AttentionConfig, CompilationConfig
+    from vllm.engine.arg_utils import EngineArgs
+
+    from sirev.engines.vllm_start import arguments, graph_sizes, usual_sequences
+    from sirev.recipe.sections import Engine
+
+    (named, _) = get_args(Engine.model_fields["attention"].annotation)
+    for backend in get_args(named):
+        assert AttentionConfig(backend=backend).backend.name == backend
+        asked = arguments(smollm2, 8, Options(attention=backend), on_gpu=True, sequences=usual_sequences())
+        assert asked.keys() <= inspect.signature(EngineArgs).parameters.keys()
+    config = CompilationConfig(**asked["compilation_config"])
+    assert config.cudagraph_capture_sizes == graph_sizes(usual_sequences())
 
 
-def test_a_rank_above_all_limits_is_one_clear_line(tmp_path: Path) -> None:
-    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 1024}))
-    with pytest.raises(BadInput, match=r"LoRA rank 1024 is above vLLM's limit of 512 \(training\.lora\.r\)"):
-        lora_rank(tmp_path)
+def test_no_more_answers_are_queued_than_vllm_needs_to_have_work(
+    base: VllmEngine, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vllm_engine, "QUEUE", 8)
+    engine = base._llm.llm_engine
+    waiting: list[int] = []
+    step = engine.step
+    monkeypatch.setattr(engine, "step", lambda: waiting.append(engine.get_num_unfinished_requests()) or step())
+    found = answers(base, [Cell(trained.prompts[:6], 0, 5)], WARM)
+    assert len(found) == 30
+    assert 8 <= max(waiting) < 8 + 5  # a problem's draws come together

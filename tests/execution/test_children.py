@@ -1,13 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sirev.errors import StageFailed
 from sirev.execution import children as module
-from sirev.execution.children import ROLES, Crew
+from sirev.execution.children import ROLES, Crew, gpu_device
+from sirev.processes.resident import ChildFailed
 from tests import resident_work
 from tests.conftest import alive
 
@@ -22,6 +25,15 @@ def asked(crew: Crew, role: str, *others: int) -> tuple[int, list[int]]:
 @pytest.fixture(autouse=True)
 def tests_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+
+
+@pytest.mark.parametrize("device", ["/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvgpu/igpu0", "/dev/kfd", "/dev/dxg"])
+def test_the_device_file_of_any_driver_is_a_gpu(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(Path, "exists", lambda path: str(path) == device)
+    assert gpu_device()
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    assert not gpu_device()
 
 
 @pytest.fixture(params=["large model", "small model on a GPU"])
@@ -81,6 +93,29 @@ def test_one_child_trains_and_samples_where_models_are_small(small: Crew) -> Non
     assert asked(small, "trainer")[0] == worker
     assert asked(small, "grader", worker) == (asked(small, "source")[0], [worker])
     assert small.parallel > 1
+
+
+def test_the_end_of_all_work_saves_what_is_resumable_ends_the_rest_and_begins_nothing(small: Crew) -> None:
+    told: list[str] = []
+
+    def work(run: str, function: Callable[..., Any], request: Any) -> None:
+        with pytest.raises(ChildFailed) as failed:
+            small.resident("trainer", thread=run).call(function, request, lambda event: begun.release())
+        told.append(str(failed.value))
+
+    begun = threading.Semaphore(0)
+    both = (("a", resident_work.wait, resident_work.WaitRequest()), ("b", resident_work.echo_late, {}))
+    threads = [threading.Thread(target=work, args=one) for one in both]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        begun.acquire()
+    small.end_work()
+    for thread in threads:
+        thread.join()
+    assert sorted(told) == ["saved", "the worker process died (killed, perhaps for want of memory)"]
+    with pytest.raises(StageFailed, match="stopped"):
+        small.resident("trainer")
 
 
 def test_no_child_outlives_a_closed_crew_and_none_is_started(crew: Crew) -> None:

@@ -14,7 +14,7 @@ from sirev.execution.estimate import Estimate
 from sirev.store.records import Record
 from tests.conftest import Command, Study
 
-NOTHING_SAMPLED = ("an answer takes 40% of max_new_tokens", "50% of the draws on training problems are right")
+NOTHING_SAMPLED = ("an answer takes 40% of max_new_tokens", "50% of draws on training problems correct")
 
 
 def planned(
@@ -51,12 +51,13 @@ def test_after_one_seed_the_tokens_of_another_are_known(smoke: Study, smoke_copy
     assert before.answers == sum(p["answers"] for p in sampled)
     assert before.sampled_tokens == pytest.approx(sum(p["tokens"] for p in sampled), rel=0.25)
     assert before.trained_tokens == pytest.approx(sum(p["tokens"] for p in trained), rel=0.5)
-    assert before.hours["sample"] is not None
+    assert before.times["sample"].source == "seen"
 
 
 def test_a_rate_of_the_users_own_gives_the_hours(tmp_path: Path) -> None:
     found = planned(tmp_path / "store", rates={"sample": 100.0})
-    assert found.hours == {"sample": found.sampled_tokens / 100 / 3600, "train": None}
+    assert found.times["sample"].hours == pytest.approx(found.sampled_tokens / 100 / 3600, rel=1e-3)
+    assert (found.times["sample"].source, found.times["train"].source) == ("given", "table")
 
 
 def test_the_papers_recipes_are_planned_without_their_data_and_models(tmp_path: Path) -> None:
@@ -110,15 +111,27 @@ def test_steps_are_counted_by_stage_and_state(smoke: Study, tmp_path: Path) -> N
 def test_a_short_trial_tells_how_fast_it_is_but_not_how_many_examples_there_are(smoke: Study) -> None:
     more = planned(smoke.store, seeds=[1], overrides=["task.train=200"])
     same = planned(smoke.store, seeds=[1])
-    assert more.hours["train"] is not None
+    assert more.times["train"].source == "seen"
     assert more.examples > 1.3 * same.examples
+
+
+def test_lengths_are_those_of_gold_answers_where_the_task_is_known(tmp_path: Path) -> None:
+    found = planned(tmp_path / "store", "mistral_gsm8k", methods=["sft"])
+    assert "answers as long as gold ones, 3% run on to the limit" in found.assumptions
+    assert "81% of draws on training problems correct" in found.assumptions
+    suite = (5 + 2 * 16) * 1187
+    per_answer, per_suite_answer = 97 + 0.03 * (512 - 97), 155 + 0.03 * (1024 - 155)
+    assert found.sampled_tokens == pytest.approx((found.answers - suite) * per_answer + suite * per_suite_answer)
+    first, later = 7473, 4 * 7473 * 50 * 0.81
+    assert found.examples == pytest.approx(first + later, rel=1e-4)
+    assert found.trained_tokens == pytest.approx((3 * first + later) * (99 + 97), rel=1e-4)
 
 
 def test_the_command_prints_the_estimate_and_refuses_a_rate_of_nothing(command: Command, tmp_path: Path) -> None:
     done = command("plan", "--recipe", "mistral_mbpp", "--rate", "sample=9000", "--store", tmp_path / "store")
     assert done.returncode == 0, done.stderr
     assert "637k answers" in done.stdout
-    assert re.search(r"^Hours +\d+\.\d to sample; the rest not known without rates: --rate train=N", done.stdout, re.M)
+    assert re.search(r"^sample +52 +0 +52 +\d+\.\d+  --rate ", done.stdout, re.M)
     for rate in ("sample", "sample=fast", "grade=3", "train=0"):
         refused = command("plan", "--recipe", "tiny", "--rate", rate)
         assert refused.returncode == 2

@@ -116,3 +116,14 @@ def test_a_finished_study_has_nothing_left(smoke_copy: Path) -> None:
     it = Outlook.of(recipe, planned.store, planned.planners, parallel=3)
     assert it.done == it.total == it.hits
     assert it.seconds_left(0) == 0
+
+
+def test_what_goes_on_beside_the_gpu_costs_no_time_of_its_own_until_there_is_more_of_it() -> None:
+    it = outlook(parallel=1, train=10.0, sample=10.0)
+    it.pieces["grade:1"] = Piece("grade", 300.0)
+    it.rates["grade"] = 10.0
+    assert it.seconds_left(0) == pytest.approx(10 + 5 + 2 * (20 + 5) + 30)
+    it.beside = True
+    assert it.seconds_left(0) == pytest.approx(10 + 5 + 2 * (20 + 5))
+    it.rates["grade"] = 2.0
+    assert it.seconds_left(0) == pytest.approx(150)

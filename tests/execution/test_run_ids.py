@@ -21,6 +21,9 @@ def test_what_changes_no_result_is_in_no_runs_name() -> None:
     for override in ("training.memory.micro_batch_size=4", "training.checkpoint_minutes=1", "engine.context=512"):
         assert run_id(load_recipe("tiny", [override]), "sft", 0) == plain
     assert run_id(load_recipe("tiny", ["engine.dtype=float32"]), "sft", 0) != plain
+    sampled = [run_id(load_recipe("mistral_gsm8k", over), "sft", 0) for over in ([], ["engine.attention=TRITON_ATTN"])]
+    assert sampled[0] == sampled[1]
+    assert run_id(load_recipe("mistral_gsm8k", ["engine.batch_invariant=true"]), "sft", 0) != sampled[0]
 
 
 def test_fields_that_came_later_leave_the_names_of_older_runs_alone() -> None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -10,9 +13,15 @@ import pytest
 
 import sirev
 from sirev.errors import BadInput, StageFailed
+from sirev.execution.children import Crew
+from sirev.execution.listener import Listener
 from sirev.execution.runner import Runner
+from sirev.parameters import semantic
+from sirev.stages.stage import Stage
+from sirev.store.artifacts import Output
+from sirev.store.runs import Run
 from sirev.store.store import Store
-from tests.conftest import Study, semantic_digests, tree
+from tests.conftest import BROKEN_TRL, Study, semantic_digests, tree
 
 
 @pytest.mark.slow
@@ -48,7 +57,7 @@ def test_a_damaged_artifact_is_never_used_and_mended_by_the_next_command(smoke: 
     path = store.objects.path(entry["sha256"])
     path.chmod(0o644)
     path.write_bytes(path.read_bytes().replace(b"0", b"1"))
-    with pytest.raises(sirev.SirevError, match="damaged and is removed"):
+    with pytest.raises(sirev.SirevError, match="damaged and has been removed"):
         sirev.iterate("tiny_smoke", methods=["sft"], store=smoke_copy)
     (result,) = sirev.iterate("tiny_smoke", methods=["sft"], store=smoke_copy)
     assert result.computed == ("compare",)
@@ -95,7 +104,7 @@ def test_a_redone_sampling_draws_from_the_engine_again(smoke_copy: Path) -> None
 
 
 def test_an_interrupted_redo_goes_on_where_it_was(smoke_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent / "broken_trl"))
+    monkeypatch.setenv("PYTHONPATH", str(BROKEN_TRL))
     with pytest.raises(StageFailed):  # the draws are redone, then the training fails
         sirev.iterate("tiny_smoke", methods=["sft"], redo=["sample:1", "train:2"], store=smoke_copy)
     monkeypatch.delenv("PYTHONPATH")
@@ -188,7 +197,7 @@ def test_a_failed_stage_names_itself_its_key_and_its_log_and_leaves_the_store_as
 ) -> None:
     before = set(tree(smoke_copy))
     overrides = ["training.sft.learning_rate=1e-3"]
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent / "broken_trl"))
+    monkeypatch.setenv("PYTHONPATH", str(BROKEN_TRL))
     with pytest.raises(StageFailed) as caught:
         sirev.iterate("tiny_smoke", methods=["sft"], overrides=overrides, store=smoke_copy)
     line = str(caught.value)
@@ -295,10 +304,59 @@ def test_a_run_of_hits_alone_is_not_saved_as_complete_if_a_collection_took_one_o
         finish(runner, status, reason)
 
     monkeypatch.setattr(Runner, "finish", collected)
-    with pytest.raises(StageFailed, match="took step compare meanwhile; run the same command again"):
+    with pytest.raises(StageFailed, match="deleted step compare meanwhile; run the same command again"):
         sirev.iterate("tiny_smoke", methods=["sft"], store=smoke_copy)
     monkeypatch.undo()
     left = store.runs.get(run_id)
     assert left is None or left.status != "complete"
     (result,) = sirev.iterate("tiny_smoke", methods=["sft"], store=smoke_copy)
     assert result.computed == ("compare",)
+
+
+@dataclass(frozen=True)
+class _Parameters:
+    number: int = semantic()
+
+
+class _Noted(Listener):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, run: Run, text: str) -> None:
+        self.notes.append(text)
+
+
+@contextlib.contextmanager
+def _no_lock(*_: object) -> Iterator[bool]:
+    yield False
+
+
+@pytest.mark.parametrize("results", [("1", "2"), ("1", "1")])
+def test_a_step_that_two_compute_without_a_lock_is_noted_and_both_go_on_from_the_earlier_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, results: tuple[str, str]
+) -> None:
+    monkeypatch.setattr("sirev.store.store.key_lock", _no_lock)
+    left = list(results)
+    digests: list[str] = []
+
+    def went(name: str, listener: Listener) -> None:
+        crew = Crew("2026")
+        runner = Runner(Store(tmp_path), Run(name, "chain", "sft", 0, 1, {"env": "any"}, "2026"), crew, listener)
+        with crew.turn:
+            digests.append(runner.step("train:1", stage, _Parameters(1), {}).digest)
+        crew.close()
+
+    def work(parameters: object, inputs: object, context: object) -> Output:
+        number = left.pop()
+        if left:  # another machine begins later, and is quicker
+            went("other", quick)
+        return Output(files={"number.json": number.encode()})
+
+    stage = Stage("train", 1, _Parameters, work, place=0)
+    quick, slow = _Noted(), _Noted()
+    went("first", slow)
+    assert quick.notes == []
+    assert slow.notes == ["1:train was computed twice, here and elsewhere at the same time: no lock kept one of the two out"]
+    assert len(set(digests)) == 1
+    assert Store(tmp_path).artifact(digests[0]).json("number.json") == int(results[0])
+    assert len(list(Store(tmp_path).records.names())) == len(set(results))

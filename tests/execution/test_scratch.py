@@ -12,7 +12,16 @@ from pathlib import Path
 import pytest
 
 from sirev.errors import BadInput
-from sirev.execution.scratch import EMPTY_SECONDS, STALE_SECONDS, Scratch, attempts_folder, sweep
+from sirev.execution.scratch import (
+    EMPTY_SECONDS,
+    SCRATCH,
+    STALE_SECONDS,
+    Scratch,
+    attempts_folder,
+    private_folder,
+    shared_scratch,
+    sweep_scratch,
+)
 from sirev.store.store import Store
 
 HOLD = """
@@ -39,38 +48,56 @@ def test_what_a_killed_process_left_is_swept_up_and_what_a_living_one_has_is_not
     try:
         processes[0].send_signal(signal.SIGKILL)
         processes[0].wait()
-        sweep()
+        sweep_scratch()
         assert not folders[0].exists()
         assert (folders[1] / "weights").exists()
     finally:
         processes[1].kill()
         processes[1].wait()
-    sweep()
+    sweep_scratch()
     assert not folders[1].exists()
 
 
-def test_attempts_that_nobody_went_on_with_for_weeks_are_swept_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("shared", [True, False])
+def test_attempts_that_nobody_went_on_with_for_weeks_are_swept_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     store = Store(tmp_path / "store")
-    attempts = {name: attempts_folder(store, name) / "attempt-1" for name in ("old", "young", "held")}
+    place = tmp_path / "shared" if shared else None
+    attempts = {name: attempts_folder(store, name, place) / "attempt-1" for name in ("old", "young", "held", "touched")}
     for folder in attempts.values():
         folder.mkdir()
         (folder / "lock").touch()
-    for name in ("old", "held"):
-        os.utime(attempts[name], (0, time.time() - STALE_SECONDS - 60))
-    with (attempts["held"] / "lock").open("wb") as lock:
+    with (attempts["held"] / "lock").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        sweep()
-    assert {name for name, folder in attempts.items() if folder.exists()} == {"young", "held"}
+        for path in (attempts["old"], attempts["old"] / "lock", attempts["held"], attempts["held"] / "lock", attempts["touched"]):
+            os.utime(path, (0, time.time() - STALE_SECONDS - 60))
+        sweep_scratch(place)
+    assert {name for name, folder in attempts.items() if folder.exists()} == {"young", "held", "touched"}
     assert not attempts["old"].parent.exists()
 
 
-def test_a_folder_of_attempts_that_is_somebody_elses_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / f"sirev-attempts-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(BadInput, match="belongs to somebody else; name another folder for scratch files by TMPDIR"):
-        attempts_folder(Store(tmp_path / "store"), "key")
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_folder_of_attempts_that_is_somebody_elses_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    place = tmp_path / "shared" if shared else tmp_path
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    (place / "elsewhere").mkdir(parents=True)
+    (place / f"sirev-attempts-{os.getuid()}").symlink_to(place / "elsewhere")
+    with pytest.raises(
+        BadInput, match="belongs to somebody else; name another folder for scratch files with --scratch or TMPDIR"
+    ):
+        attempts_folder(Store(tmp_path / "store"), "key", place if shared else None)
+
+
+def test_a_private_folder_that_others_can_write_to_is_refused(tmp_path: Path) -> None:
+    folder = private_folder(tmp_path / "own", "use another")
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o720)
+    with pytest.raises(BadInput, match=f"{folder} can be written by others; use another"):
+        private_folder(folder, "use another")
 
 
 def test_empty_folders_of_attempts_are_swept_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,8 +107,38 @@ def test_empty_folders_of_attempts_are_swept_up(tmp_path: Path, monkeypatch: pyt
     (folders["at work"] / "attempt-1").mkdir()
     for name in ("done", "at work"):
         os.utime(folders[name], (0, time.time() - EMPTY_SECONDS - 60))
-    sweep()
+    sweep_scratch()
     assert {name for name, folder in folders.items() if folder.exists()} == {"just made", "at work"}
+
+
+def test_a_shared_folder_is_named_by_word_or_variable_and_nothing_is_made_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(SCRATCH, raising=False)
+    assert shared_scratch() is None
+    monkeypatch.setenv(SCRATCH, str(tmp_path / "by variable" / "deep"))
+    assert shared_scratch() == tmp_path / "by variable" / "deep"
+    monkeypatch.chdir(tmp_path)
+    assert shared_scratch("by word") == tmp_path / "by word"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("what", ["--scratch", SCRATCH])
+@pytest.mark.parametrize("place", ["file", "file/below", "dangling"])
+def test_what_can_not_be_a_shared_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, place: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to("nowhere")
+    monkeypatch.setenv(SCRATCH, str(tmp_path / place))
+    with pytest.raises(BadInput, match=f"^{what} {tmp_path / place}: expected a writable folder$"):
+        shared_scratch(tmp_path / place if what == "--scratch" else None)
+
+
+def test_attempts_in_a_shared_folder_are_the_users_own(tmp_path: Path) -> None:
+    folder = attempts_folder(Store(tmp_path / "store"), "key", tmp_path / "shared")
+    assert folder.parent == tmp_path / "shared" / f"sirev-attempts-{os.getuid()}"
+    assert folder.parent.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("bait", ["lock", "folder"])
@@ -99,6 +156,6 @@ def test_links_in_the_folder_for_temporary_files_are_not_followed(
     else:
         (tmp_path / "sirev-scratch-x").mkdir()
         (tmp_path / "sirev-scratch-x" / "lock").symlink_to(precious / "lock")
-    sweep()
+    sweep_scratch()
     assert (precious / "data").read_text() == "mine"
     assert (tmp_path / "sirev-scratch-x").exists()  # nothing was locked by that name, so nobody can tell whose it is

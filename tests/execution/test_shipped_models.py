@@ -88,10 +88,10 @@ def test_it_is_said_before_and_after_where_m0_comes_from(smoke: Study, archive: 
     def told(*overrides: str) -> Explanation:
         return sirev.why("tiny_smoke", which="0:pretrain", overrides=list(overrides), **asked).steps[0]
 
-    assert told().reasons() == ["it comes with sirev: it is taken in, not computed"]
+    assert told().reasons() == ["it comes with sirev: it is imported, not computed"]
     assert told("model.pretrain.seed=1").cause != "shipped"
     said = plans(Request.of("tiny_smoke", **asked)).estimate().assumptions
-    assert "0:pretrain comes with sirev: it is taken in, not computed" in said
+    assert "0:pretrain comes with sirev: it is imported, not computed" in said
     shipped_models.take(asked["store"], run_m0(smoke)[0])
     found = told()
     assert (found.state, found.here, found.shipped) == ("hit", False, True)

@@ -33,7 +33,7 @@ def test_equal_actions_do_not_differ() -> None:
         (train(dtype="bfloat16"), ["dtype auto -> bfloat16"]),
         (train(forgotten=3), ["forgotten (absent) -> 3"]),
         ({**TRAIN, "version": 2}, ["stage version 1 -> 2"]),
-        ({**TRAIN, "stage": "grade"}, ["made by the stage grade, before by train"]),
+        ({**TRAIN, "stage": "grade"}, ["made by the stage grade, previously by train"]),
         ({**TRAIN, "env": {"trl": "1.16.0"}}, ["env none -> strict"]),
         ({**TRAIN, "inputs": {"data": "d" * 64}}, ["input init is gone"]),
         ({**TRAIN, "inputs": {**TRAIN["inputs"], "reference": "f" * 64}}, ["input reference is new"]),

@@ -183,9 +183,9 @@ def test_a_key_with_several_realisations_is_not_guessed_at(store: Store) -> None
 
 def test_a_file_of_an_artifact_is_no_artifact(store: Store) -> None:
     digest = made(store, "train").manifest["files"]["file"]["sha256"]
-    assert "is no artifact but a file of one" in refused(artifact_named, store, digest)
+    assert "is not an artifact but a file of one" in refused(artifact_named, store, digest)
     large, _ = store.objects.add(b'{"format":1,"files":{},"tables":{}}' + b" " * (65 << 20))  # never read as a manifest
-    assert "is no artifact but a file of one" in refused(artifact_named, store, large[:9])
+    assert "is not an artifact but a file of one" in refused(artifact_named, store, large[:9])
 
 
 def test_a_damaged_manifest_is_one_line_whatever_it_is_called_by(store: Store) -> None:

@@ -27,7 +27,7 @@ def test_of_readers_the_one_goes_first_that_reads_what_the_gold_answers_are() ->
     found = unread(texts, [NONE] * 20, "letter", [f"x + {i}" for i in range(20)])
     assert found is not None
     assert found["readers"][0] == ["math", 20, 20]
-    assert "math would read 20 of 20 of them, 20 as the gold answer is" in unread_in_words(found)
+    assert "math would read 20 of 20 of them, 20 as the gold answer" in unread_in_words(found)
 
 
 def test_where_no_reader_finds_anything_that_is_said() -> None:

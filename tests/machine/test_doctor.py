@@ -3,19 +3,24 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import CompletedProcess, TimeoutExpired
 
 import pytest
 
 from sirev.execution.children import gpu
 from sirev.execution.footprint import Footprint, footprint
+from sirev.execution.scratch import SCRATCH
 from sirev.grading.sandbox import TIERS, Found, Tier, tiers
-from sirev.machine import doctor
+from sirev.machine import doctor, trial
 from sirev.machine.doctor import examine, gpu_memory_finding
 from sirev.machine.findings import Finding
 from sirev.recipe import Recipe, load_recipe
+from sirev.recipe.load import names_a_model, read_recipe, recipe_names
 from sirev.store.store import Store
+from tests import fake_gpu
 from tests.base_model import save_base_model
 from tests.conftest import Command
 from tests.hub_cache import COMMIT, OTHER, HubCache
@@ -101,6 +106,7 @@ def test_a_cached_model_is_on_this_machine_at_its_revision_alone(tmp_path: Path,
         finding = found(gsm8k("model=some/model", f"model.revision={revision}"), "base model", tmp_path)
         assert (finding.well, finding.needed) == (well, True), finding
         assert ("on this machine" if well else "is not on this machine, and the Hub can't be reached: ") in finding.found
+        assert "/api/" not in finding.found  # of an address the host is enough
 
 
 def test_data_and_those_of_suites_are_looked_for_one_by_one(tmp_path: Path, hub: HubCache) -> None:
@@ -171,6 +177,52 @@ def test_another_engine_is_offered_where_vllm_is_missing(tmp_path: Path, hub: Hu
     assert f"pip install --constraint {checkout}/constraints-gpu.txt '{checkout}[vllm]'" in finding.line()
 
 
+def vllm_is_here(patch: pytest.MonkeyPatch, *, for_gpus: bool) -> None:
+    """Have a vLLM be installed, for GPUs alone or for CPUs alone, where torch uses no GPU."""
+    patch.setenv("CUDA_VISIBLE_DEVICES", "")
+    for name, value in {"for_gpus_alone": for_gpus, "for_cpus_alone": not for_gpus, "vllm_version": "0.32.0"}.items():
+        patch.setattr(doctor, name, lambda value=value: value)
+    patch.setattr(doctor.util, "find_spec", lambda name: object())
+    patch.setattr(doctor, "_missing", lambda *extras: [])
+    patch.setattr(doctor, "could_use_gpu", lambda: False)
+
+
+def of_vllm(tmp_path: Path) -> Finding:
+    """What is found of the vLLM of a recipe that has still to be trained."""
+    found = doctor.findings(load_recipe("mistral_gsm8k"), Store(tmp_path), ("engine", "training"))
+    (finding,) = [finding for finding in found if finding.what == "vLLM"]
+    return finding
+
+
+def test_a_vllm_for_gpus_is_refused_where_torch_uses_none(tmp_path: Path, hub: HubCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    vllm_is_here(monkeypatch, for_gpus=True)
+    finding = of_vllm(tmp_path)
+    assert (finding.status, finding.found) == ("missing", "0.32.0, a build for GPUs only")
+    assert [remedy.command for remedy in finding.remedies] == ["--set engine=transformers"]
+
+
+def test_a_vllm_whose_kernels_can_not_be_loaded_is_missing(
+    tmp_path: Path, hub: HubCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vllm_is_here(monkeypatch, for_gpus=False)
+    said = "Traceback (most recent call last):\n  ...\nImportError: libcudart.so.13: cannot open shared object file\n"
+    monkeypatch.setattr(trial, "run_python", lambda code, seconds: CompletedProcess([], 1, "", said))
+    finding = of_vllm(tmp_path)
+    assert finding.status == "missing"
+    assert finding.found == "0.32.0 can't be imported: ImportError: libcudart.so.13: cannot open shared object file"
+    assert finding.remedies[0].words == "install the vLLM that goes with this torch"
+
+
+def test_a_vllm_that_never_comes_up_is_missing(tmp_path: Path, hub: HubCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(code: str, seconds: float) -> CompletedProcess[str]:
+        raise TimeoutExpired([], seconds)
+
+    vllm_is_here(monkeypatch, for_gpus=False)
+    monkeypatch.setattr(trial, "run_python", endless)
+    finding = of_vllm(tmp_path)
+    assert (finding.status, finding.found) == ("missing", "0.32.0 can't be imported: did not finish in 120 s")
+
+
 def test_the_disk_that_is_asked_for_goes_with_the_size_of_the_model(tmp_path: Path, hub: HubCache) -> None:
     save_base_model(tmp_path / "model")
     overrides = ["training.parameters=full", "training.lora=null"]
@@ -178,15 +230,26 @@ def test_the_disk_that_is_asked_for_goes_with_the_size_of_the_model(tmp_path: Pa
     assert small.found.endswith("take up to 0.5 GB")
     assert not small.needed
     large = found(load_recipe("mistral_gsm8k", overlays=["full"]), "scratch", tmp_path)
-    assert large.found.endswith("take up to 115.9 GB")  # 29 GB of weights as 32-bit, 14.5 GB of states; twice, and M_t
+    assert large.found.endswith("take up to 117.4 GB")  # 29 GB of weights as 32-bit, 15.3 GB of states; twice, and M_t
     assert large.needed
+
+
+def test_the_disk_is_that_of_the_folder_for_interrupted_trainings(
+    tmp_path: Path, hub: HubCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SCRATCH, str(tmp_path / "shared" / "deep"))
+    finding = found(load_recipe("mistral_gsm8k"), "scratch", tmp_path)
+    assert finding.found.startswith(f"{tmp_path}/shared/deep, ")
+    assert finding.remedies[0].command == f"export {SCRATCH}=FOLDER"
 
 
 @pytest.mark.parametrize(
     ("overlays", "size", "status", "words"),
     [
         ([], 80, "ok", " GB to sample, of 80 GB"),
-        ([], 24, "note", "train with less in memory at a time: --overlay 24gb"),
+        ([], 48, "note", "train with less in memory at a time: --overlay 24gb"),
+        ([], 32, "missing", "train with less in memory at a time: --overlay 24gb"),
+        ([], 24, "missing", "train with less in memory at a time: --overlay 24gb"),
         (["24gb"], 24, "ok", " GB to sample, of 24 GB"),
         (["24gb"], 12, "missing", "take a smaller model, or a GPU with more memory"),
         (["full"], 48, "missing", "take a smaller model, or a GPU with more memory"),
@@ -199,19 +262,101 @@ def test_whether_the_memory_of_a_gpu_suffices(overlays: list[str], size: int, st
     assert words in finding.line()
 
 
-def test_the_driver_is_asked_for_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    driver = tmp_path / "nvidia-smi"
-    driver.write_text("#!/bin/sh\necho 'NVIDIA A10G, 23028, 22515'\n")
-    driver.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(doctor, "gpu", lambda: True)
-    recipe = load_recipe("mistral_gsm8k", ["engine=transformers", "engine.batch_size=16"])
-    assert found(recipe, "GPU", tmp_path).found == "NVIDIA A10G, 24 GB, 24 GB free"
+def test_a_training_on_data_whose_lengths_are_not_known_is_not_refused_for_its_longest_examples(tmp_path: Path) -> None:
+    (tmp_path / "sums.yaml").write_text(
+        "defaults: [paper, mistral]\ntask: {name: jsonl, data: {train: a.jsonl, test: b.jsonl}}\nsampling: {max_new_tokens: 64}\n"
+        "training: {grader: gsm8k_strict}\nevaluation: {draws: {max_new_tokens: 64}, grader: gsm8k_strict}\n"
+    )
+    recipe = load_recipe(tmp_path / "sums.yaml")
+    finding = gpu_memory_finding(recipe, sized(recipe), 32e9)
+    assert finding.status == "note", finding.line()
+
+
+@pytest.mark.parametrize("name", [name for name in recipe_names() if names_a_model(read_recipe(name))])
+def test_a_shipped_recipe_is_refused_where_it_hopelessly_exceeds_the_gpu_and_nowhere_that_it_fits(name: str) -> None:
+    recipe = load_recipe(name)
+    for size in (24e9, 48e9, 80e9):
+        finding = gpu_memory_finding(recipe, sized(recipe), size)
+        expected = "ok" if sized(recipe).fits(size) else "note" if size > 40e9 else "missing"
+        assert finding.status == expected, finding.line()
+    assert gpu_memory_finding(recipe, sized(recipe), 80e9).well
+
+
+def test_where_nothing_is_trained_memory_for_the_answers_suffices() -> None:
+    recipe = load_recipe("mistral_gsm8k", overlays=["full"])
+    finding = gpu_memory_finding(recipe, sized(recipe).untrained(), 24e9)
+    assert finding.status == "ok"
+    assert finding.found.endswith("GB to sample, of 24 GB")
+    assert "to train" not in finding.found
+
+
+def test_a_batch_of_answers_that_no_gpu_holds_is_refused_with_one_that_fits() -> None:
+    recipe = load_recipe("mistral_gsm8k", ["engine=transformers"])  # whose batch is a whole shard
+    finding = gpu_memory_finding(recipe, sized(recipe), 80e9)
+    assert finding.status == "missing"
+    (fewer,) = [remedy.command for remedy in finding.remedies if "batch_size" in remedy.command]
+    enough = load_recipe("mistral_gsm8k", ["engine=transformers", fewer.removeprefix("--set ")])
+    assert gpu_memory_finding(enough, sized(enough), 80e9).status == "ok"
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """A GPU for this process's children, as it is told."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+        yield lambda **told: fake_gpu.install(tmp_path / "gpu", patch, **told)
+    fake_gpu.forget()
+
+
+SMALL = ("mistral_gsm8k", ["engine=transformers", "engine.batch_size=16"])
+
+
+def test_torch_is_asked_for_the_gpu_and_its_memory(tmp_path: Path, hub: HubCache, fake: Callable[..., None]) -> None:
+    fake(name="NVIDIA A10G", gigabytes=24.0, capability=(8, 6))
+    recipe = load_recipe(*SMALL)
+    assert found(recipe, "GPU", tmp_path).found == "NVIDIA A10G, 24 GB, 24 GB free, compute capability 8.6"
     size = found(recipe, "GPU memory", tmp_path)
     assert size.found.endswith(" GB to sample, of 24 GB")
     assert size.line().count("--set 'training.memory=") == 1
-    driver.write_text("#!/bin/sh\nexit 9\n")
-    assert found(recipe, "GPU", tmp_path).found == "there, but nvidia-smi does not answer"
+
+
+def test_a_driver_that_torch_can_not_use_keeps_what_requires_a_gpu_from_running(
+    tmp_path: Path, hub: HubCache, fake: Callable[..., None]
+) -> None:
+    fake(usable=False, driver="550.54.15")
+    required = found(load_recipe(*SMALL), "GPU", tmp_path)
+    assert required.status == "missing"
+    assert (
+        "CUDA 13.0, which takes driver 580 or newer; the driver here is 550.54.15; install a newer NVIDIA driver"
+        in required.line()
+    )
+    optional = found(gsm8k(), "GPU", tmp_path)  # it would be trained on the CPU
+    assert (optional.status, optional.remedies[-1].command) == ("missing", "export CUDA_VISIBLE_DEVICES=")
+    assert found(load_recipe("tiny"), "GPU", tmp_path).status == "note"
+
+
+def test_without_a_torch_the_driver_is_asked(tmp_path: Path, fake: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    fake()
+    versions = doctor.versions
+    monkeypatch.setattr(doctor, "versions", lambda packages: {} if packages[0] == "torch" else versions(packages))
+    told = list(doctor.findings(None, Store(tmp_path), ("gpu",)))
+    assert [finding.found for finding in told] == ["NVIDIA H100 80GB HBM3, 85 GB, 85 GB free"]
+    (tmp_path / "gpu" / "nvidia-smi").write_text("#!/bin/sh\nexit 9\n")
+    told = list(doctor.findings(None, Store(tmp_path), ("gpu",)))
+    assert [finding.found for finding in told] == ["there, but nvidia-smi does not answer"]
+
+
+def test_the_engine_that_is_offered_instead_gets_as_many_answers_as_fit(
+    tmp_path: Path, hub: HubCache, fake: Callable[..., None]
+) -> None:
+    fake(gigabytes=24.0)
+    (last,) = found(load_recipe("mistral_gsm8k"), "vLLM", tmp_path).remedies[1:]
+    offered = last.command.removeprefix("--set engine=transformers --set engine.batch_size=")
+    recipe = load_recipe("mistral_gsm8k", ["engine=transformers", f"engine.batch_size={offered}"])
+    assert sized(recipe).samples_on(24e9)
+    assert not sized(load_recipe("mistral_gsm8k", ["engine=transformers", f"engine.batch_size={int(offered) + 1}"])).samples_on(
+        24e9
+    )
 
 
 def test_a_gpu_counts_before_a_torch_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

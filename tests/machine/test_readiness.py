@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.util
 import shutil
 import subprocess
@@ -14,7 +15,9 @@ import sirev
 from sirev.api.iterate import RunResult
 from sirev.errors import BadInput
 from sirev.grading.sandbox import Found, tiers
+from sirev.machine import trial
 from sirev.store.store import Store
+from tests import fake_gpu
 from tests.conftest import Command, Study, tree
 from tests.hub_cache import HubCache
 
@@ -66,6 +69,19 @@ def test_an_engine_that_is_missing_is_told_before_anything_is_trained(tmp_path: 
     (line,) = refused(tmp_path / "store")
     assert line.startswith(f"1:sample/train {MISSING}")
     assert line.endswith("[vllm]', or sample without it, slowly: --set engine=transformers")
+
+
+def test_an_engine_whose_kernels_can_not_be_loaded_is_told_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = importlib.machinery.ModuleSpec("vllm", None)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: spec if name == "vllm" else find(name, *rest))
+    died = subprocess.CompletedProcess([], 1, "", "ImportError: libcudart.so.13: cannot open shared object file\n")
+    monkeypatch.setattr(trial, "run_python", lambda code, seconds: died)
+    (line,) = refused(tmp_path / "store")
+    assert line.startswith("1:sample/train can't be computed here: vLLM: ")
+    assert " can't be imported: ImportError: libcudart.so.13: cannot open shared object file; " in line
 
 
 @pytest.mark.skipif(importlib.util.find_spec("vllm") is not None, reason="vLLM is installed")
@@ -126,6 +142,53 @@ def test_all_that_is_missing_is_told_at_once(command: Command, tmp_path: Path, h
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.parametrize(("gigabytes", "short"), [(200, True), (350, False)])
+def test_the_disk_has_to_hold_the_models_of_all_trainings(
+    tmp_path: Path, hub: HubCache, monkeypatch: pytest.MonkeyPatch, gigabytes: int, short: bool
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=gigabytes * 10**9))
+    with pytest.raises(BadInput) as caught:
+        sirev.iterate("mistral_gsm8k", overlays=["full"], overrides=["engine=transformers"], store=tmp_path / "store")
+    told = [line for line in str(caught.value).splitlines() if "computed here: store: " in line]
+    # Three methods share M_1, and two of them M_2: 12 trainings of 3 x 5, whose models are kept in 32 bits.
+    free = f"{gigabytes}.0 GB free; each model takes 29.0 GB, and the 12 still to be trained take 347.6 GB"
+    assert [line.endswith(f"{free}; name another folder: --store DIR") for line in told] == [True] * short
+
+
+def test_a_gpu_that_torch_can_not_use_is_told_before_anything_is_trained(
+    tmp_path: Path, hub: HubCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    fake_gpu.install(tmp_path / "gpu", monkeypatch, usable=False, driver="550.54.15")
+    try:
+        with pytest.raises(BadInput) as caught:
+            sirev.iterate("mistral_gsm8k", overrides=["engine=transformers"], store=tmp_path / "store")
+    finally:
+        monkeypatch.undo()
+        fake_gpu.forget()
+    line = str(caught.value).splitlines()[0]
+    assert line.startswith(
+        "1:train can't be computed here: GPU: there, but torch 2.13.0 is built for CUDA 13.0, which takes driver 580"
+    )
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("liger=true", "liger-kernel: the package liger-kernel is not installed and there is no GPU that torch can use; "),
+        ("attention=flash_attention_2", "flash_attention_2: the package flash-attn or kernels is not installed and there is "),
+    ],
+)
+def test_kernels_that_a_training_asks_for_are_told_before_anything_is_trained(tmp_path: Path, setting: str, told: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        sirev.iterate("tiny_smoke", overrides=[f"training.memory.{setting}"], store=tmp_path / "store")
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(f"1:train can't be computed here: {told}")
+    assert not (tmp_path / "store").exists()
+
+
 @pytest.mark.parametrize(("allowed", "told"), [(False, True), (True, False)])
 def test_a_sandbox_that_is_too_weak_is_told_before_programs_are_sampled(
     tmp_path: Path, hub: HubCache, monkeypatch: pytest.MonkeyPatch, allowed: bool, told: bool
@@ -135,7 +198,7 @@ def test_a_sandbox_that_is_too_weak_is_told_before_programs_are_sampled(
     with pytest.raises(BadInput) as caught:
         sirev.iterate("mistral_mbpp", store=tmp_path / "store", unsafe_code=allowed)
     lines = [line for line in str(caught.value).splitlines() if "sandbox: tier C" in line]
-    assert [line.startswith("1:grade/greedy can't be computed here: ") for line in lines] == [True] * told
+    assert [line.startswith("1:grade/select can't be computed here: ") for line in lines] == [True] * told
 
 
 def test_a_replay_looks_at_nothing(smoke: Study) -> None:

@@ -12,7 +12,7 @@ from sirev.engines.protocol import Cell, Prompt
 from sirev.grading.dispatch import grade
 from sirev.processes.requests import Emit, Progress, Warned, address, as_json, function_at, messages_of, typed
 from sirev.trainers.base_models import HubModel
-from sirev.trainers.dispatch import LoraParameters, Trained, TrainParameters, TrainRequest, train
+from sirev.trainers.dispatch import LoraParameters, Trained, TrainingProgress, TrainParameters, TrainRequest, train
 from sirev.trainers.models import ModelSource
 from tests import resident_work
 from tests.test_package import HEAVY, modules_after
@@ -41,7 +41,7 @@ def test_events_of_one_function_are_told_apart(event: CellDone | Underway) -> No
 
 
 def test_both_sides_read_the_annotations_of_the_function() -> None:
-    assert messages_of(train) == (TrainRequest, Progress, Trained)
+    assert messages_of(train) == (TrainRequest, TrainingProgress, Trained)
     assert messages_of(grade).event == Progress | Warned
     assert messages_of(resident_work.echo).request == dict[str, Any]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sirev.processes.resident import ChildFailed, Resident
+from sirev.processes.termination import EXIT_STATUSES
 from tests import resident_work
 from tests.conftest import alive, eventually
 
@@ -59,6 +60,23 @@ def test_kill_ends_a_call_from_another_thread(resident: Resident) -> None:
         resident.call(resident_work.echo, {}, lambda event: None)
 
 
+def test_the_end_of_resumable_work_is_asked_for_and_is_its_own(resident: Resident) -> None:
+    with pytest.raises(ChildFailed, match=r"^saved$"):
+        resident.call(resident_work.wait, resident_work.WaitRequest(), lambda event: resident.end_work())
+
+
+def test_the_end_of_other_work_is_the_childs(resident: Resident) -> None:
+    with pytest.raises(ChildFailed, match="worker process died"):
+        resident.call(resident_work.echo_late, {}, lambda event: resident.end_work())
+
+
+@pytest.mark.parametrize("number", EXIT_STATUSES)
+def test_a_signal_that_reaches_the_whole_group_leaves_a_child_alone(resident: Resident, number: signal.Signals) -> None:
+    child = resident.call(resident_work.pid, {}, lambda event: None)
+    os.kill(child, number)
+    assert resident.call(resident_work.pid, {}, lambda event: None) == child
+
+
 def test_a_handler_that_fails_ends_the_child(resident: Resident) -> None:
     def full(event: object) -> None:
         raise OSError(28, "No space left on device")
@@ -105,3 +123,28 @@ def test_the_present_folder_is_not_on_the_path_of_the_child(
     (tmp_path / "random.py").write_text("raise RuntimeError('somebody else')")
     monkeypatch.chdir(tmp_path)
     assert resident.call(resident_work.use_random, {}, lambda event: None) > 0
+
+
+@pytest.mark.parametrize(
+    ("role", "own", "expected"),
+    [
+        ("trainer", None, "expandable_segments:True"),
+        ("engine", None, None),
+        ("trainer", "max_split_size_mb:64", None),
+    ],
+)
+def test_memory_that_grows_is_for_the_child_that_trains_unless_the_user_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str, own: str | None, expected: str | None
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    if own is not None:
+        monkeypatch.setenv("PYTORCH_CUDA_ALLOC_CONF", own)
+    resident = Resident(role, tmp_path / "log", threads=1)
+    given = resident.call(resident_work.surroundings, {}, lambda event: None)
+    resident.stop()
+    assert (given.get("PYTORCH_ALLOC_CONF"), given.get("PYTORCH_CUDA_ALLOC_CONF")) == (expected, own)
+
+
+def test_a_child_has_one_gpu_the_first_that_its_parent_may_use(resident: Resident, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    assert resident.call(resident_work.surroundings, {}, lambda event: None)["CUDA_VISIBLE_DEVICES"] == "3"

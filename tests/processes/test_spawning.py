@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from sirev.processes.spawning import environment, in_spawner, python, start
+from sirev.processes import spawning
+from sirev.processes.spawning import cores, environment, hidden_by, in_spawner, one_gpu, python, start
 from sirev.store.store import Store
 from tests.conftest import Command, Study, alive, eventually, semantic_digests
 
@@ -123,3 +126,101 @@ def test_a_process_started_from_a_thread_that_ends_goes_on() -> None:
     assert not eventually(lambda: not alive(started[0].pid), seconds=1)
     started[0].communicate(timeout=100)
     assert started[0].returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, 8),
+        ({"cpu.max": "max 100000"}, 8),
+        ({"cpu.max": "250000 100000"}, 3),
+        ({"cpu.max": "50000 100000"}, 1),
+        ({"cpu.max": "3200000 100000"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "200000", "cpu/cpu.cfs_period_us": "100000"}, 2),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 8),
+    ],
+)
+def test_the_cores_are_those_of_the_job_not_of_its_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], expected: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)))
+    monkeypatch.setattr(os, "cpu_count", lambda: 208)
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{text}\n")
+    assert cores(tmp_path, tmp_path / "none") == expected
+
+
+@pytest.mark.parametrize(
+    ("bounds", "expected"),
+    [
+        ({"job": "max 100000", "job/step": "max 100000"}, 8),
+        ({"job": "max 100000", "job/step": "300000 100000"}, 3),
+        ({"job": "200000 100000", "job/step": "600000 100000"}, 2),
+        ({"job": "600000 100000", "other": "100000 100000"}, 6),
+    ],
+)
+def test_the_least_quota_of_the_control_groups_above_a_process_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bounds: dict[str, str], expected: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)))
+    for group, text in bounds.items():
+        (tmp_path / group).mkdir(exist_ok=True)
+        (tmp_path / group / "cpu.max").write_text(f"{text}\n")
+    own = tmp_path / "cgroup"
+    own.write_text("1:cpu:/elsewhere\n0::/job/step\n")
+    assert cores(tmp_path, own) == expected
+
+
+def test_a_process_bound_to_one_core_has_one() -> None:
+    program = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+    program += "from sirev.processes.spawning import cores; print(cores())"
+    process = in_spawner(lambda: start(python(program), environment(1), stdout=subprocess.PIPE, text=True))
+    assert process.communicate(timeout=100)[0] == "1\n"
+
+
+@pytest.fixture
+def choose(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Choose among the GPUs of a machine, on which NVIDIA's driver is or is not."""
+
+    def chosen(nvidia: bool = False, **choices: str) -> None:
+        for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in choices.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(spawning, "NVIDIA", tmp_path if nvidia else tmp_path / "none")
+
+    return chosen
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hides"),
+    [
+        ("CUDA_VISIBLE_DEVICES", "", True),
+        ("CUDA_VISIBLE_DEVICES", "NoDevFiles", True),
+        ("CUDA_VISIBLE_DEVICES", "0", False),
+        ("HIP_VISIBLE_DEVICES", "-1", True),
+        ("HIP_VISIBLE_DEVICES", "", True),
+        ("HIP_VISIBLE_DEVICES", "1", False),
+        ("ROCR_VISIBLE_DEVICES", "", True),
+        ("ROCR_VISIBLE_DEVICES", "0", False),
+    ],
+)
+def test_a_shell_hides_every_gpu(choose: Callable[..., None], name: str, value: str, hides: bool) -> None:
+    choose(**{name: value})
+    assert hidden_by() == (name if hides else None)
+
+
+def test_what_is_said_of_amds_gpus_hides_none_of_nvidias(choose: Callable[..., None]) -> None:
+    choose(nvidia=True, HIP_VISIBLE_DEVICES="-1", CUDA_VISIBLE_DEVICES="2")
+    assert hidden_by() is None
+    assert one_gpu() == {"CUDA_VISIBLE_DEVICES": "2"}
+
+
+def test_amds_variable_and_cudas_name_the_same_gpu(choose: Callable[..., None]) -> None:
+    choose(HIP_VISIBLE_DEVICES="1,2")
+    assert one_gpu() == {"CUDA_VISIBLE_DEVICES": "1", "HIP_VISIBLE_DEVICES": "1"}
+    choose(HIP_VISIBLE_DEVICES="1,2", CUDA_VISIBLE_DEVICES="0")
+    assert one_gpu() == {"CUDA_VISIBLE_DEVICES": "1", "HIP_VISIBLE_DEVICES": "1"}
+    choose(HIP_VISIBLE_DEVICES="1", CUDA_VISIBLE_DEVICES="")  # all are hidden
+    assert one_gpu() == {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": ""}

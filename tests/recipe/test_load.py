@@ -124,7 +124,7 @@ def test_the_order_of_sft_dpo_is_dpo_first_then_in_turn() -> None:
         (["model.architecture.kv_heads=3"], ["model.architecture", "heads (4) must be a multiple of kv_heads (3)"]),
         (["model.architecture.head_dim=7"], ["model.architecture", "head_dim (7) must be even"]),
         (["task.levels=[9]"], ["task.levels", "less than or equal to 7"]),
-        (["model.pretrain.inverse_share=0.9"], ["model.pretrain", "of 1 together at most"]),
+        (["model.pretrain.inverse_share=0.9"], ["model.pretrain", "so they add up to 1 at most"]),
         (["evaluation.ood.longer.question=upside_down"], ["evaluation.ood.longer.question", "inverse"]),
         (["task.style_weights.haiku=1"], ["task.style_weights has no field 'haiku'"]),
         (["evaluation.ood.longer.prblems=3"], ["longer has no field 'prblems'", "did you mean 'problems'"]),
@@ -175,8 +175,8 @@ def test_all_missing_fields_are_named_at_once(tmp_path: Path) -> None:
 def test_a_file_that_lacks_only_its_ending_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sums.yaml").write_text("")
-    assert refused(recipe="sums") == "unknown recipe 'sums'; there is a file sums.yaml here: say sums.yaml"
-    assert refused(recipe="./sums") == "no recipe file ./sums; there is a file ./sums.yaml here: say ./sums.yaml"
+    assert refused(recipe="sums") == "unknown recipe 'sums'; there is a file sums.yaml here: use sums.yaml"
+    assert refused(recipe="./sums") == "no recipe file ./sums; there is a file ./sums.yaml here: use ./sums.yaml"
     assert refused(recipe="tiny.yaml") == "no recipe file tiny.yaml; the one that comes with sirev is called tiny"
 
 
@@ -326,12 +326,6 @@ def test_a_model_an_engine_and_a_grader_may_be_written_as_their_name() -> None:
     assert kept.model.revision == load_recipe("mistral_math").model.revision
 
 
-def test_micro_batches_that_do_not_fill_a_batch_are_refused_before_anything_runs() -> None:
-    line = refused("training.memory.micro_batch_size=5")
-    assert "training.memory.micro_batch_size: 5: training.initial.batch_size (16) is no multiple" in line
-    assert load_recipe("tiny", ["training.memory.micro_batch_size=64"]).training.initial.batch_size == 16
-
-
 def test_another_grader_takes_no_limit_of_the_old_one() -> None:
     assert load_recipe("mistral_math", ["training.grader.seconds=3"]).training.grader.seconds == 3
     assert load_recipe("mistral_math", ["training.grader.seconds=3", "training.grader=exact"]).training.grader.seconds == 10
@@ -394,8 +388,8 @@ SUITE = "{task: {name: gsm8k, data: {path: x}}, grader: gsm8k_strict}"
          "'server'"),
         ("mistral_gsm8k", ["training.grader=mbpp"], "training.grader.name: mbpp: it runs "
          "programs, which the task gsm8k does not ask for"),
-        ("mistral_mbpp", ["evaluation.grader=math"], "evaluation.grader.name: math: the task mbpp is graded by "
-         "mbpp alone"),
+        ("mistral_mbpp", ["evaluation.grader=math"], "evaluation.grader.name: math: the task mbpp is graded "
+         "only by mbpp"),
         ("mistral_gsm8k", ["evaluation.ood.math_algebra.grader=mbpp"],
          "evaluation.ood.math_algebra.grader.name: mbpp: it runs programs, which the task math does not ask "
          "for"),
@@ -404,13 +398,13 @@ SUITE = "{task: {name: gsm8k, data: {path: x}}, grader: gsm8k_strict}"
         ("mistral_gsm8k", ["task.data.pth=x"], "task.data has no field 'pth'; did you mean 'path'? (known: hub, config, "
          "revision, path, train, test)"),
         ("mistral_gsm8k", ["evaluation.ood.more={levels: [1], problems: 3}"], "evaluation.ood.more: {levels, problems}: a suite "
-         "beside the task gsm8k has task and grader"),
-        ("tiny", [f"evaluation.ood.more={SUITE}"], "evaluation.ood.more: {task, grader}: a suite beside the task arithmetic has "
-         "levels and problems"),
+         "alongside the task gsm8k has task and grader"),
+        ("tiny", [f"evaluation.ood.more={SUITE}"], "evaluation.ood.more: {task, grader}: a suite alongside the task arithmetic "
+         "has levels and problems"),
         ("mistral_gsm8k", ["evaluation.ood.math_algebr=null"], "there is no suite 'math_algebr' to remove; did you mean "
          "'math_algebra'? (known: math_algebra)"),
         ("mistral_mbpp", ["task={name: humaneval, data: {path: x}}"], "task.name: humaneval: it has no problems to train on; it "
-         "may be a suite beside another task (evaluation.ood)"),
+         "can be a suite alongside another task (evaluation.ood)"),
         ("tiny", ["evaluation.ood.longer={draws: null, draws_at: every}"], "evaluation.ood.longer.draws_at: every: read only "
          "with draws, the number of answers to a problem"),
         ("mistral_csqa", ["task.explanations.path=x"], "task.explanations: {path}: read only with rationales: ecqa"),
@@ -434,7 +428,7 @@ SUITE = "{task: {name: gsm8k, data: {path: x}}, grader: gsm8k_strict}"
         ("tiny", ["evaluation.verdict.margins=0.1"], "evaluation.verdict has no field 'margins'; did you mean 'margin'? (known: "
          "margin, diversity_margin, new_margin, diversity_counts)"),
         ("tiny", ["evaluation.embedding.revision=main"], "evaluation.embedding.model: missing, and required"),
-        ("mistral_gsm8k", ["engine.context=512"], "engine.context: 512: leaves no room for a prompt beside 512 new tokens"),
+        ("mistral_gsm8k", ["engine.context=512"], "engine.context: 512: leaves no room for a prompt next to 512 new tokens"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_together_is_one_line_that_names_the_last_override(recipe: str, overrides: list[str], line: str) -> None:
@@ -447,7 +441,7 @@ def test_a_grader_of_the_users_own_is_named_by_its_function(tmp_path: Path) -> N
     recipe = load_recipe("mistral_gsm8k", ["training.grader=mine.judges:close", "training.grader.seconds=3"])
     assert recipe.training.grader == OwnGrader(name="python", function="mine.judges:close", seconds=3)
     assert refused("evaluation.grader=judge.py:close", recipe="mistral_mbpp") == (
-        "--set evaluation.grader=judge.py:close: evaluation.grader.name: python: the task mbpp is graded by mbpp alone"
+        "--set evaluation.grader=judge.py:close: evaluation.grader.name: python: the task mbpp is graded only by mbpp"
     )
     assert refused("evaluation.grader=python", recipe="mistral_gsm8k").endswith(
         "evaluation.grader.function: missing, and required"
@@ -538,8 +532,8 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     ("text", "told"),
     [
         (BOMB, "line 5: more than 100,000 values, its aliases written out"),
-        ("a: &a\n  b: *a\n", "line 2: the alias *a is part of what it stands for"),
-        ("a: &a [1, [*a]]\n", "line 1: the alias *a is part of what it stands for"),
+        ("a: &a\n  b: *a\n", "line 2: the alias *a refers to itself"),
+        ("a: &a [1, [*a]]\n", "line 1: the alias *a refers to itself"),
         ("a: " + "[" * 200 + "]" * 200, "line 1: nested more than 100 levels deep"),
         ("\n".join("  " * i + "a:" for i in range(300)), "line 101: nested more than 100 levels deep"),
         ("a: " + "[" * 5000, "not YAML: while increasing flow level exceeded maximum nesting depth"),
@@ -556,7 +550,7 @@ def test_yaml_that_is_more_than_it_looks_is_refused(tmp_path: Path, text: str, t
 def test_an_override_that_is_more_than_it_looks_is_refused() -> None:
     bomb = ", ".join(["&a0 [x]", *(f"&a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9))])
     assert refused(f"methods=[{bomb}]") == "--set methods: line 1: more than 100,000 values, its aliases written out"
-    assert refused("methods=&a [*a]") == "--set methods: line 1: the alias *a is part of what it stands for"
+    assert refused("methods=&a [*a]") == "--set methods: line 1: the alias *a refers to itself"
     assert refused(f"methods={'[' * 200}") == "--set methods: line 1: nested more than 100 levels deep"
     assert refused("description=2026-13-45") == "--set description=2026-13-45: '2026-13-45' is not a YAML value"
 
@@ -579,13 +573,13 @@ def test_a_byte_order_mark_is_skipped_and_utf_16_named(tmp_path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbf" + text.encode())
     assert load_recipe(path) == load_recipe(written(tmp_path))
     path.write_bytes(text.encode("utf-16"))
-    assert refused(recipe=path) == f"{path}: UTF-16, where UTF-8 is wanted; convert it with: iconv -f UTF-16 -t UTF-8"
+    assert refused(recipe=path) == f"{path}: UTF-16, where UTF-8 is expected; convert it with: iconv -f UTF-16 -t UTF-8"
 
 
 def test_a_pipe_is_no_recipe_and_no_overlay(tmp_path: Path) -> None:
     path = tmp_path / "pipe.yaml"
     os.mkfifo(path)
-    told = f"{path}: is a pipe, where a file is wanted; it would have to be read twice: write it to a file first"
+    told = f"{path}: is a pipe, where a file is expected; it would have to be read twice: write it to a file first"
     assert refused(recipe=path) == told
     with pytest.raises(BadInput) as caught:
         load_recipe("tiny", overlays=[path])

@@ -84,7 +84,7 @@ RATES = "'training.initial.learning_rate', 'training.sft.learning_rate' or 'trai
         ("t=3", "did you mean 'T'?"),
         ("Sampling.n=3", "did you mean 'sampling'?"),
         ("sampling.beta=3", "sampling has no field 'beta'; did you mean 'training.dpo.beta'?"),
-        ("seed=3", "that is an option of its own: --seed"),
+        ("seed=3", "that is a separate option: --seed"),
     ],
 )
 def test_a_field_in_the_wrong_place_by_another_word_or_in_other_letters_is_found(override: str, words: str) -> None:
@@ -94,5 +94,5 @@ def test_a_field_in_the_wrong_place_by_another_word_or_in_other_letters_is_found
 def test_what_trains_all_parameters_of_a_recipe_with_lora_is_said() -> None:
     line = refused("training.parameters=full", recipe="mistral_gsm8k")
     assert line.startswith("--set training.parameters=full: training.parameters: full: training.lora would not be read; ")
-    assert line.endswith("say --overlay full instead, or add --set training.lora=null")
+    assert line.endswith("use --overlay full instead, or add --set training.lora=null")
     assert load_recipe("mistral_gsm8k", ["training.parameters=full", "training.lora=null"]).training.parameters == "full"

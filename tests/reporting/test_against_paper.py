@@ -109,7 +109,7 @@ def test_coverage_in_both_readings_on_both_splits() -> None:
 def test_shapes_stand_beside_what_was_read_off_the_figures() -> None:
     shapes = tables_of(a_run("dpo", [0.60, 0.66]))[2]
     told = {row[0]: row[3:] for row in shapes.rows}
-    assert told["SentenceBERT diversity of right answers, %"] == ["71 → 58", "60.0 → 50.0"]
+    assert told["SentenceBERT diversity of correct answers, %"] == ["71 → 58", "60.0 → 50.0"]
     assert told["MATH algebra (OOD), %"] == ["15.3 → 17.8", "14.0 → 13.0"]
     assert told["group disparity, MATH algebra, %"] == ["91.5 → 92.8", "– → –"]
     assert told["M_1's pass@64 on IS(t), %"] == ["98 – 100", "92.0 – 92.0"]
@@ -204,7 +204,7 @@ def test_the_whole_of_the_paper_has_every_t_and_every_shape() -> None:
     assert len(every_t.rows) == 36
     assert ["llama2-7b", "mbpp", "sft", "18.9", "21.6", "21.1", "18.7", "15.7", "0.19"] in every_t.rows
     assert "mistral-7b math: M_1 is 13.88 by the gains of Figure 1, 11.56 in the table." in table.notes
-    assert ["mistral-7b", "csqa", "Distinct N-grams of right answers, %", "4", "31", "8", "22", "15"] in shapes.rows
+    assert ["mistral-7b", "csqa", "Distinct N-grams of correct answers, %", "4", "31", "8", "22", "15"] in shapes.rows
     assert any("collapses at t = 5" in note for note in shapes.notes)
 
 

@@ -57,6 +57,16 @@ def test_the_facts_of_a_model_and_data_of_the_hub(tmp_path: Path) -> None:
     assert rows["Runs made"] == "2 Jan 2026, 03:04 UTC"
 
 
+def test_local_files_are_the_data_where_the_task_has_some_on_the_hub_too(tmp_path: Path) -> None:
+    settings = load_recipe("mistral_gsm8k", overrides=["task.data.test=my.jsonl"]).settings()
+    assert settings["task"]["data"]["hub"] == "openai/gsm8k"
+    store = Store(tmp_path / "store")
+    store.create()
+    store.runs.save(Run("r-sft-s0-0123abcd", "mistral_gsm8k", "sft", 0, 1, settings, "2026-01-02", "complete"))
+    facts = facts_of({"recipe": "mistral_gsm8k", "problems": 3, "suites": [], "runs": [{"id": "r-sft-s0-0123abcd"}]}, store)
+    assert dict(facts.rows)["Data"] == "local: ./my.jsonl"
+
+
 def test_the_facts_of_measured_completions(tmp_path: Path) -> None:
     for step, right in (("base", False), ("round-1", True)):
         rows = [{"id": f"p{i}", "text": f"{i}", "correct": right or i == 0} for i in range(4) for _ in range(2)]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sirev.reporting.figures import describe_grid, draw, draw_grid, write_grids
-from sirev.reporting.figures.grids import GRIDS, Grid, arranged
+from sirev.reporting.figures.grids import GRIDS, Grid, GridPanel, arranged, grids_of, in_rows_and_columns
 from sirev.reporting.published import ROWS
 from tests.reporting.test_figures import comparison, lines, texts
 
@@ -83,6 +83,12 @@ def test_without_diversity_a_grid_says_so() -> None:
     assert "none: no diversity was measured" in texts(figure)
 
 
+def test_without_diversity_a_grid_says_what_is_not_finished() -> None:
+    grid = [[GridPanel("tiny", None, unfinished="sft not run"), GridPanel("mine", None, unfinished="dpo failed")]]
+    (said,) = texts(draw_grid(grid, "grid-diversity", titled=False))
+    assert said.replace("\n", " ") == "none: no diversity was measured; not finished: tiny: sft not run; mine: dpo failed"
+
+
 @pytest.mark.parametrize("name", GRIDS)
 def test_grids_are_drawn_of_several_seeds_and_of_m1_alone(name: str) -> None:
     assert len(draw_grid(arranged(studies("tiny", "mine", seeds=(0, 1)), {}), name).axes) >= 2
@@ -99,3 +105,39 @@ def test_the_sentence_of_a_grid_names_each_studys_numbers() -> None:
     said = describe_grid(arranged(studies("mistral_gsm8k", "mistral_mbpp"), ROWS), "grid-pass-at-1")
     assert "mistral-7b, mbpp: sft 61.8 to 68.6" in said
     assert "published: sft 35.0 to 33.0" in said
+
+
+def test_panels_with_names_of_rows_and_columns_stand_where_these_say() -> None:
+    at = {(row, column): GridPanel(f"{row} {column}", None) for row, column in ("ax", "by", "bx")}
+    assert places(in_rows_and_columns(at)) == [["a x", None], ["b x", "b y"]]
+
+
+def test_a_single_row_or_column_is_side_by_side() -> None:
+    column = {(row, "x"): GridPanel(row, None) for row in "abcde"}
+    assert places(in_rows_and_columns(column)) == [["a", "b", "c", "d"], ["e"]]
+
+
+def test_reach_is_pass_at_the_headlines_n_over_t() -> None:
+    figure = draw_grid(arranged(studies("tiny", "mine"), {}), "grid-pass-at-n")
+    assert titles(figure) == ["tiny\npass@32", "mine\npass@32"]
+    (study,) = studies("tiny")
+    expected = [100 * one["pass_at_n"]["32"]["value"] for one in study["runs"][0]["iterations"]]
+    assert list(lines(figure)["0: sft"].get_ydata()) == pytest.approx(expected)
+
+
+def test_other_problems_have_a_panel_for_each_study_and_suite() -> None:
+    figure = draw_grid(arranged(studies("tiny", "mine"), {}), "grid-ood")
+    assert titles(figure) == ["tiny\nalgebra", "mine\nalgebra"]
+    assert list(lines(figure)["0: sft"].get_ydata()) == pytest.approx([15.3, 14.1, 13.2, 12.5, 11.8])
+
+
+def test_a_grid_has_the_figures_that_there_is_something_for() -> None:
+    assert grids_of(arranged(studies("tiny"), {})) == list(GRIDS)
+    assert "grid-ood" not in grids_of(arranged([{**studies("tiny")[0], "suites": []}], {}))
+    assert grids_of(arranged([], ROWS)) == ["grid-pass-at-1", "grid-gains", "grid-diversity"]
+
+
+def test_below_its_title_a_panel_has_what_was_set() -> None:
+    panel = GridPanel("tiny", studies("tiny")[0], subtitle="dpo.beta=0.1")
+    assert titles(draw_grid([[panel]], "grid-pass-at-1")) == ["tiny\ndpo.beta=0.1"]
+    assert "tiny, dpo.beta=0.1: sft 61.8 to 68.6" in describe_grid([[panel]], "grid-pass-at-1")

@@ -32,7 +32,7 @@ def test_three_methods_fit_one_screen() -> None:
     text = " ".join(" ".join(lines).split())
     assert text.startswith("r: 400 test problems, M_1 → M_2, seed 0 sft pass@1 ")
     assert len(re.findall("SELF-IMPROVEMENT REVERSAL, [23] of 3", text)) == 3
-    assert len(re.findall("2 variety +FELL +of 8 right answers 60.0 → 30.0% differ", "\n".join(lines))) == 3
+    assert len(re.findall("2 variety +FELL +of 8 correct answers 60.0 → 30.0% differ", "\n".join(lines))) == 3
     assert "3 other problems FELL suite: greedy " in text
     assert "1 seed; claims about a method need 3. No null run" in text
 
@@ -70,7 +70,7 @@ def test_variety_that_does_not_count_is_said() -> None:
     made = shown(study(np.random.default_rng(1), 300, later=0.2, distinct=(0.6, 0.3)))
     assert "not counted" not in words(made)
     made["settings"]["diversity_counts"] = False
-    assert re.search(r"2 variety FELL of 8 right answers .*; not counted", words(made))
+    assert re.search(r"2 variety FELL of 8 correct answers .*; not counted", words(made))
 
 
 def test_a_suite_without_room_to_fall_is_at_the_floor() -> None:
@@ -160,9 +160,9 @@ def test_a_page_is_offered_for_one_study_and_for_several() -> None:
 
 def test_the_seeds_without_a_null_run_are_named() -> None:
     made = shown(study(np.random.default_rng(1), 60, seeds=(0, 1, 2)))
-    assert "No null run: what" in words(made)
+    assert "No null run: how much" in words(made)
     made["verdicts"][0]["null"] = "retrain"
-    assert "No null run of seeds 1, 2: what training again would change is not known." in words(made)
+    assert "No null run of seeds 1, 2: how much retraining alone would change is unknown." in words(made)
 
 
 def test_null_runs_alone_are_named_as_such() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sirev.reporting.latex import escape, latex
+from sirev.reporting.latex import COLUMN, COLUMN_HEADER, escape, latex
 from sirev.reporting.tables import TextTable
 
 HOSTILE = "100 % & #1_a $x$ {b} ~ ^ \\ -- `` '' \" [c] *d |e| <f> → − ± – α é 中 ☃ M_1 M_{t-1} \\end{table} \\input{/etc/passwd}"
@@ -64,6 +64,7 @@ def test_a_table_is_a_float_with_booktabs_rules() -> None:
         "\\begin{table}[htbp]",
         "\\centering",
         "\\caption{pass@1 of $M_{1}$ (\\%)}",
+        "\\label{tab:pass-1-of-m-1}",
         "\\begin{tabular}{llrr}",
         "\\toprule",
         "method\\_name & seed & $M_{1}$ $\\to$ $M_{T}$ & $M_{T}$ $-$ $M_{1}$ \\\\",
@@ -94,11 +95,44 @@ def test_a_table_without_notes_ends_with_itself() -> None:
     assert "minipage" not in latex([TextTable("T", ["a"], 1, [["x"]])])
 
 
+def test_labels_name_what_a_table_is_about_and_are_all_different() -> None:
+    made = latex([TABLE, TABLE, TextTable("☃", ["a"], 1, [["x"]])], "tiny_smoke")
+    labels = re.findall(r"\\label\{(.*)\}", made)
+    assert labels == ["tab:tiny-smoke-pass-1-of-m-1", "tab:tiny-smoke-pass-1-of-m-1--2", "tab:tiny-smoke"]
+
+
+def test_a_wide_table_is_cut_until_each_part_fits_a_column() -> None:
+    columns = [f"column {i}" for i in range(12)]
+    wide = TextTable("Wide", ["method", *columns], 1, [["sft", *(f"{i}.0 [1.0, 2.0]" for i in range(12))]], ["A note."])
+    made = latex([wide], column=True)
+    parts = made.split("\\end{table}")[:-1]
+    assert made.startswith(COLUMN_HEADER)
+    assert len(parts) > 2
+    for part in parts:
+        heads = re.search(r"\\begin\{tabular\}\{(l+)(r+)\}", part)
+        assert heads is not None
+        assert heads[1] == "l"
+        assert len(heads[2]) * len("10.0 [1.0, 2.0]") <= COLUMN
+        assert "\\begin{adjustbox}{max width=\\columnwidth}" in part
+        assert "sft & " in part
+    assert made.count("A note.") == 1
+    assert all(f"{i}.0 {{[}}1.0, 2.0{{]}}" in made for i in range(12))
+
+
+def test_a_cell_of_several_lines_is_a_stack_of_them() -> None:
+    sentence = "pass@1 is open and nothing else is known of it, as the interval says"
+    made = latex([TextTable("T", ["method", "because"], 2, [["sft", sentence]])], column=True)
+    (stack,) = re.findall(r"\\begin\{tabular\}\[t\]\{@\{\}l@\{\}\}(.*?)\\end\{tabular\}", made)
+    assert " ".join(stack.split(" \\\\ ")) == sentence
+    assert made.count("\\begin{tabular}") == made.count("\\end{tabular}") == 2
+
+
+@pytest.mark.parametrize("column", [False, True])
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_pdflatex_takes_it(tmp_path: Path) -> None:
+def test_pdflatex_takes_it(tmp_path: Path, column: bool) -> None:
     hostile = TextTable(HOSTILE, [HOSTILE[:30], HOSTILE[30:60]], 1, [["*", "[x]"], [HOSTILE, "1.0"]], [HOSTILE])
-    preamble = "\\documentclass{article}\\usepackage[T1]{fontenc}\\usepackage{booktabs}\\begin{document}\n"
-    (tmp_path / "t.tex").write_text(preamble + latex([hostile, TABLE] * 10) + "\\end{document}\n")
+    preamble = "\\documentclass{article}\\usepackage[T1]{fontenc}\\usepackage{booktabs}\\usepackage{adjustbox}\\begin{document}\n"
+    (tmp_path / "t.tex").write_text(preamble + latex([hostile, TABLE] * 10, column=column) + "\\end{document}\n")
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"],
         cwd=tmp_path,

@@ -140,7 +140,7 @@ def test_a_card_has_each_observation_with_its_evidence_and_the_baselines() -> No
         ("FELL", "", "reach on test", "FELL"),
     ]
     assert rows[0][4].startswith("M_1 solves 96% of the 108 gained within 32 samples; no harder than its own luck")
-    assert rows[1][4].startswith("of 8 right answers 45.0 → 33.8% differ (−25% [−32, −18])"), "the unit of the table of changes"
+    assert rows[1][4].startswith("of 8 correct answers 45.0 → 33.8% differ (−25% [−32, −18])"), "the unit of the table of changes"
     assert "A vote of M_1&#x27;s 32 samples is right on 63.8%, 61% of the gain." in page
     assert "M_1&#x27;s perplexity: 1.27 of the gained answers, 1.48 of its own samples." in page
     assert re.search(r'<span class="word"[^>]*><span aria-hidden="true">⇅</span> SELF-IMPROVEMENT REVERSAL, 2 of 3</span>', page)
@@ -209,7 +209,7 @@ def test_the_head_names_the_facts_and_explains_the_words() -> None:
     assert page.index('<details class="more-facts">') < page.index("one &amp; two")
     for word in ("M_1", "M_T", "draws", "greedy", "pass@N", "OOD", "IS(t)", "LS(t)", "narrower", "re-roll", "margin"):
         assert f"<dt>{word}</dt>" in page
-    assert '<span class="badge" title="Right answers became more alike' in page
+    assert '<span class="badge" title="Correct answers became more alike' in page
     assert 'title="Share of problems that at least one of N draws solves."' in page
 
 

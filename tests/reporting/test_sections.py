@@ -134,7 +134,7 @@ def test_the_mean_change_of_diversity_over_seeds_is_relative_as_everywhere() -> 
     *_, over_seeds = verdicts([made])
     row = next(row for row in over_seeds.rows if row[1] == "D variety")
     assert row[4] == "-50.0%"
-    assert "variety of right answers −50.0%, over problems [" in verdicts_as_html(made)
+    assert "variety of correct answers −50.0%, over problems [" in verdicts_as_html(made)
 
 
 def test_what_is_solved_at_all_and_by_difficulty_stand_in_tables(gained: dict[str, Any]) -> None:

@@ -219,7 +219,7 @@ def test_an_unfinished_run_is_left_out_and_said(smoke: Study, smoke_copy: Path) 
     store.runs.save(run)
     told = sirev.report(recipes=["tiny_smoke"], store=smoke_copy)
     assert [r["method"] for r in told.runs] == ["sft", "sft-dpo"]
-    assert told.notes == (f"{run.id} is not finished and left out; `sirev iterate` continues it",)
+    assert told.notes == (f"{run.id} is not finished, and is left out; `sirev iterate` continues it",)
 
 
 def test_all_seeds_of_the_methods_that_were_run_last_are_shown(smoke_copy: Path) -> None:
@@ -238,7 +238,7 @@ def test_while_other_seeds_go_on_the_finished_ones_are_shown(smoke: Study, smoke
     store.runs.save(going)
     told = sirev.report(store=smoke_copy)
     assert {r["seed"] for r in told.runs} == {0}
-    assert told.notes == (f"{going.id} is not finished and left out; `sirev iterate` continues it",)
+    assert told.notes == (f"{going.id} is not finished, and is left out; `sirev iterate` continues it",)
     with pytest.raises(BadInput, match="none of these runs is finished"):
         sirev.report(store=smoke_copy, runs=[going.id])
 
@@ -271,3 +271,32 @@ def test_a_study_that_can_not_be_compared_is_left_out_of_several(smoke: Study, s
     assert other.id in told.missing[0]
     with pytest.raises(BadInput, match="has no record of the comparison"):
         sirev.report(runs=[other.id], store=smoke_copy)
+
+
+def test_a_figure_is_the_image_that_the_command_writes(smoke: Study, tmp_path: Path) -> None:
+    from sirev.reporting.figures import write_figures
+
+    report = sirev.report(recipes="tiny_smoke", store=smoke.store)
+    figure = report.figure("pass-at-1")
+    write_figures(report.studies[0], tmp_path, ["svg"])
+    assert figure._repr_svg_() == (tmp_path / "pass-at-1.svg").read_text()
+    assert "pass@1" in repr(figure)
+    assert "<svg" not in repr(figure)
+
+
+def test_a_figure_is_of_one_study_and_has_a_known_name(smoke: Study) -> None:
+    report = sirev.report(recipes="tiny_smoke", store=smoke.store)
+    with pytest.raises(BadInput, match=r"no figure 'pass-at-2'.*pass-at-1"):
+        report.figure("pass-at-2")
+    with pytest.raises(BadInput, match="this report has 2 studies"):
+        replace(report, studies=report.studies * 2).figure("pass-at-1")
+
+
+def test_labels_of_several_recipes_have_all_their_names(smoke: Study) -> None:
+    told = sirev.report("training", recipes=["tiny_smoke"], store=smoke.store)
+    (study,) = told.studies
+    both = replace(told, studies=[study, {**study, "recipe": "other"}]).text("latex")
+    labels = re.findall(r"\\label\{(.*?)\}", both)
+    assert labels
+    assert len({*labels}) == len(labels)
+    assert all(label.startswith("tab:tiny-smoke-other-") for label in labels)

@@ -236,6 +236,10 @@ save_base_model(folder / "model")
 changes = [f"model={folder / 'model'}", "model.chat_template=false", "engine=transformers", "training.max_completion_tokens=200"]
 sirev.iterate(str(recipes / "smollm2_check.yaml"), overrides=changes, store=store)
 
+asked = [*changes[2:3], "evaluation.draws.n=2"]
+steps = {"one": folder / "model", "two": folder / "model"}
+sirev.evaluate("given", steps=steps, recipe=str(recipes / "smollm2_check.yaml"), overrides=asked, chat="never", store=store)
+
 rows = [{"id": f"p{i}", "completion": f"{i} + 1 = {i + 1}", "correct": i % 3 > 0} for i in range(20)]
 for name, shift in (("before", 0), ("after", 1)):
     lines = (json.dumps({**row, "correct": i % 3 > shift}) for i, row in enumerate(rows))

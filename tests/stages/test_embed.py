@@ -142,7 +142,7 @@ def test_a_replay_embeds_nothing_needs_no_model_and_another_batch_size_is_the_sa
     again = embedded(smoke_copy, model, "evaluation.embedding.batch_size=3")
     assert (again.id, again.computed) == (first.id, ())
     assert tree(smoke_copy) == before
-    with pytest.raises(BadInput, match="is not here any more"):
+    with pytest.raises(BadInput, match="is no longer here"):
         sirev.iterate(
             "tiny_smoke", methods=["dpo"], overrides=[f"evaluation.embedding.model={model}"], store=smoke_copy, redo=["embed:1"]
         )

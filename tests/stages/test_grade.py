@@ -75,7 +75,7 @@ def test_grades_of_programs_hold_nothing_that_varies_and_the_rest_is_recorded_be
         noted = gzip.decompress(store.objects.checked(record.provenance["notes"]["programs.jsonl.gz"]).read_bytes())
         details.append([json.loads(line) for line in noted.splitlines()])
         assert output.provenance["unread"]["unread"] == 1
-        assert context.warned == ["mbpp read no answer in 1 of 4 answers (25.0 %), which end in ''"]
+        assert context.warned == ["mbpp read no answer in 1 of 4 answers (25.0%), which end in ''"]
         found.append(artifact)
     assert found[0].digest == found[1].digest
     assert [row["reason"] for row in found[0].rows("grades")] == [
@@ -152,3 +152,16 @@ def written(store: Store, name: str, rows: list[dict[str, Any]], order: tuple[st
 def keys(**grader: Any) -> dict[str, Any]:
     kind = ProgramGrader if grader["name"] == "mbpp" else TextGrader
     return keyed_parameters(grade_parameters(kind(**grader)))
+
+
+def test_the_grader_that_would_have_read_more_is_told_by_the_golds_themselves(tmp_path: Path) -> None:
+    """The grader of options takes a gold answer as JSON with their words, and no answer is written like that."""
+    store = Store(tmp_path / "store")
+    problems = [{"id": "p", "prompt": "How much is it, of these?\nA. a lot\nB. little\nAnswer:\n", "answer": "1230"}]
+    completions = [{"problem_id": "p", "draw": draw, "text": "It is 41 * 30.\n#### 1,230"} for draw in range(4)]
+    inputs = {
+        "problems": written(store, "problems", problems, ("id",)),
+        "completions": written(store, "completions", completions, ("problem_id", "draw")),
+    }
+    output = run(grade_parameters(TextGrader(name="letter")), inputs, Here(tmp_path / "scratch", None))
+    assert ["gsm8k_strict", 4, 4] in output.provenance["unread"]["readers"]

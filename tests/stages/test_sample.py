@@ -2,13 +2,21 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import sirev
 from sirev.engines.protocol import Prompt
+from sirev.parameters import keyed_parameters
+from sirev.recipe import load_recipe
 from sirev.stages.sample import CELL_DRAWS, CELL_PROBLEMS, grid
+from sirev.stages.stage import Stage
+from sirev.store.local_files import LocalFiles
+from sirev.store.store import Store
+from sirev.study.steps import GradedAnswers, ModelWeights, Planned, StepResult, Steps
 from tests.conftest import Study, semantic_digests
 
 PROMPTS = [Prompt(f"p{i}", f"{i}?") for i in range(300)]
@@ -78,3 +86,34 @@ def test_more_draws_between_the_grids_borders_keep_what_is_there_too(smoke: Stud
     (fresh,) = at_once.runs.all()
     rows = [s.artifact(run.pins["sample/test:3"].artifact).semantic for s, run in ((store, after), (at_once, fresh))]
     assert rows[0] == rows[1]
+
+
+class Noted:
+    """An executor that notes the parameters of each step."""
+
+    def __init__(self) -> None:
+        self.parameters: dict[str, Any] = {}
+
+    def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> StepResult:
+        self.parameters[stage.name] = parameters
+        return Planned(name)
+
+    def at_hand(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> bool:
+        return True
+
+    def provenance(self, name: str) -> Mapping[str, Any]:
+        return {}
+
+
+def test_how_answers_are_computed_is_keyed_where_they_do_not_depend_on_the_batch(tmp_path: Path) -> None:
+    keyed = []
+    for overrides in ([], ["engine.batch_invariant=true"], ["engine.attention=TRITON_ATTN", "gpu=optional"]):
+        noted = Noted()
+        steps = Steps(load_recipe("mistral_gsm8k", overrides), 0, noted, LocalFiles(Store(tmp_path).objects))
+        model = ModelWeights(Planned("train:1"))
+        greedy = GradedAnswers(*steps.greedy(1, model), Planned("grade/greedy:1"))
+        steps.score(1, "greedy", greedy, model)
+        keyed.append([keyed_parameters(noted.parameters[stage]) for stage in ("sample", "score")])
+        assert noted.parameters["sample"].options["gpu_required"] is ("gpu=optional" not in overrides)
+    assert keyed[0] == keyed[2]
+    assert keyed[1] == [{**parameters, "batch_invariant": True} for parameters in keyed[0]]

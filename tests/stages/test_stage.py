@@ -55,7 +55,7 @@ def test_every_parameter_of_every_stage_says_whether_it_is_keyed(stage: Stage) -
 
 
 def test_the_stages_are_those_of_the_design() -> None:
-    work = ["source", "dataset", "samples", "overlap", "model", "pretrain", "select", "train", "sample", "grade"]
+    work = ["source", "dataset", "samples", "overlap", "model", "describe", "pretrain", "select", "train", "sample", "grade"]
     assert list(STAGES) == [*work, "measure", "score", "embed", "agree", "compare"]
 
 

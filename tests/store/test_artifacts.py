@@ -120,5 +120,5 @@ def test_a_table_that_could_not_be_read_again_is_not_written(
 @pytest.mark.parametrize("content", [b"[" * 200 + b"]" * 200, b"[" * 100_000, b"{"])
 def test_a_file_that_is_no_json_is_refused_in_a_line(tmp_path: Path, content: bytes) -> None:
     artifact = write_artifact(Objects(tmp_path), Output(files={"measures.json": content}))
-    with pytest.raises(DamagedObject, match=f"artifact {artifact.digest[:12]}: measures.json is no JSON that sirev wrote: "):
+    with pytest.raises(DamagedObject, match=f"artifact {artifact.digest[:12]}: measures.json is not JSON that sirev wrote: "):
         artifact.json("measures.json")

@@ -155,7 +155,7 @@ def test_no_artifact_is_handed_out_into_the_store_itself(store: Store, model: Ar
     (tmp_path / "link").symlink_to(store.path)
     before = everything(store.path)
     for target in (store.path / "out", store.path / "objects" / ".." / "out", tmp_path / "link" / "out"):
-        with pytest.raises(BadInput, match="lies inside of the store"):
+        with pytest.raises(BadInput, match="lies inside the store"):
             hand_out(store, model, target)
     assert everything(store.path) == before
 

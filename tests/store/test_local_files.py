@@ -149,7 +149,7 @@ def test_a_damaged_memory_is_as_good_as_none(local: LocalFiles, folder: Path, co
 def test_what_is_there_and_can_not_be_read_is_named(local: LocalFiles, folder: Path) -> None:
     with pytest.raises(BadInput) as caught:
         local.digest(folder)
-    assert str(caught.value) == f"{folder}: is a folder, where a file is wanted"
+    assert str(caught.value) == f"{folder}: is a folder, where a file is expected"
 
 
 def test_a_store_that_can_not_be_written_only_forgets(file: Path, tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_replay_writes_nothing(local: LocalFiles, file: Path, tmp_path: Path) 
 def test_a_pipe_or_a_device_is_refused_and_not_waited_for(local: LocalFiles, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path, kind in ((tmp_path / "pipe", "pipe"), (Path("/dev/zero"), "device")):
-        with pytest.raises(BadInput, match=rf"^{path}: is a {kind}, where a file is wanted"):
+        with pytest.raises(BadInput, match=rf"^{path}: is a {kind}, where a file is expected"):
             local.digest(path)
     with pytest.raises(BadInput, match=rf"^{tmp_path}/pipe: is a pipe"):
         local.digest(tmp_path, ["pipe"])  # of a model's folder, say

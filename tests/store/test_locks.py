@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -135,3 +137,69 @@ def test_who_is_told_to_stop_does_not_wait_on(tmp_path: Path, holder: subprocess
     with key_lock(tmp_path, "key", stop=stop) as held:
         assert not held
     assert holder.poll() is None
+
+
+def test_a_lock_file_that_is_unlinked_while_it_is_locked_is_locked_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "locks" / "key"
+    real, taken = fcntl.flock, []
+
+    def flock(fd: int, how: int) -> None:
+        real(fd, how)
+        if not taken:
+            taken.append(fd)
+            path.unlink()
+
+    monkeypatch.setattr(locks.fcntl, "flock", flock)
+    with key_lock(tmp_path, "key") as held:
+        assert held
+        assert path.read_text() == f"{os.getpid()} {os.uname().nodename}\n"
+        other = os.open(path, os.O_RDWR)
+        with pytest.raises(BlockingIOError):
+            real(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(other)
+
+
+@pytest.mark.parametrize("call", ["open", "flock", "fstat", "lstat"])
+def test_a_lock_file_that_the_server_has_lost_is_opened_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    module = fcntl if call == "flock" else os
+    real = getattr(module, call)
+    failed: list[object] = []
+
+    def stale(what: object, *more: object, **options: object) -> object:
+        at_lock = call in ("flock", "fstat") or str(what).endswith("locks/key")
+        if at_lock and len(failed) < 2:
+            failed.append(what)
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return real(what, *more, **options)
+
+    opened = set(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(module, call, stale)
+    with key_lock(tmp_path, "key") as held:
+        assert held
+    assert len(failed) == 2
+    monkeypatch.undo()
+    assert set(os.listdir("/proc/self/fd")) == opened
+
+
+def test_a_folder_that_the_server_has_lost_for_good_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stale(*_: object) -> None:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(locks, "_STALE_ATTEMPTS", 3)
+    monkeypatch.setattr(fcntl, "flock", stale)
+    with pytest.raises(BadInput, match="can't be written: Stale file handle"), key_lock(tmp_path, "key"):
+        pass
+
+
+def test_a_lock_that_the_server_has_lost_at_the_end_costs_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.close
+
+    def stale(fd: int) -> None:
+        real(fd)
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    with key_lock(tmp_path, "key") as held:
+        assert held
+        monkeypatch.setattr(os, "close", stale)
+    monkeypatch.undo()
+    assert list((tmp_path / "locks").iterdir()) == []

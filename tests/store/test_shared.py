@@ -174,7 +174,7 @@ def test_who_may_not_make_a_lock_is_told_so(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_folder_in_the_place_of_a_lock_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "store" / "locks" / "key").mkdir(parents=True)
-    with pytest.raises(BadInput, match="locks/key: it is no plain file; delete it"), key_lock(tmp_path / "store", "key"):
+    with pytest.raises(BadInput, match="locks/key: it is not a plain file; delete it"), key_lock(tmp_path / "store", "key"):
         pass
 
 
@@ -183,7 +183,7 @@ def test_what_is_no_file_in_the_place_of_the_gate_is_one_clear_line(tmp_path: Pa
     (tmp_path / "store" / "leases").mkdir(parents=True)
     lock = tmp_path / "store" / "leases" / "lock"
     lock.symlink_to(precious) if kind == "link" else os.mkfifo(lock)
-    with pytest.raises(BadInput, match="leases/lock: it is no plain file; delete it"), Gate(tmp_path / "store").alone():
+    with pytest.raises(BadInput, match="leases/lock: it is not a plain file; delete it"), Gate(tmp_path / "store").alone():
         pass
     assert precious.read_text() == "my key\n"
 

@@ -194,7 +194,7 @@ def test_a_limit_and_a_dev_split_are_parts_of_what_there_is(tmp_path: Path) -> N
 def test_more_problems_than_there_are_is_one_line(tmp_path: Path) -> None:
     put(tmp_path / "train.jsonl", TRAIN)
     assert refused(Study(gsm8k("task.limit.train=21", data=tmp_path), tmp_path / "store")) == (
-        "21 problems were asked for, 20 are there"
+        "21 problems were asked for, and only 20 are there"
     )
     dev = gsm8k("task.dev=20", "evaluation.split=dev", data=tmp_path)
     assert refused(Study(dev, tmp_path / "store")) == "a dev split of 20 leaves nothing of the 20 problems to train on"
@@ -399,7 +399,7 @@ def test_a_replay_needs_no_local_model_any_more_but_work_does(tmp_path: Path) ->
     with pytest.raises(BadInput) as caught:
         study.local_model(first, tmp_path)
     digest = first.json(model.REFERENCE)["digest"]
-    assert str(caught.value) == f"the base model {digest[:12]} is not here any more, or has changed; it was {folder}"
+    assert str(caught.value) == f"the base model {digest[:12]} is no longer here, or has changed; it was {folder}"
 
 
 def test_a_local_model_that_changed_is_another_and_the_old_one_is_refused(tmp_path: Path) -> None:
@@ -408,13 +408,13 @@ def test_a_local_model_that_changed_is_another_and_the_old_one_is_refused(tmp_pa
     study = Study(with_model(folder), tmp_path / "store")
     first = study.base_model()
     save_base_model(folder, seed=1)
-    with pytest.raises(BadInput, match="is not here any more, or has changed"):
+    with pytest.raises(BadInput, match="is no longer here, or has changed"):
         study.local_model(first, tmp_path)
     second = study.base_model()
     assert second.semantic != first.semantic
     assert study.local_model(second, tmp_path) == folder
     (folder / "model.safetensors").unlink()
-    with pytest.raises(BadInput, match="is not here any more, or has changed"):
+    with pytest.raises(BadInput, match="is no longer here, or has changed"):
         study.local_model(second, tmp_path)
 
 
@@ -473,5 +473,5 @@ def test_a_local_model_learns_a_task_of_the_users_own_and_is_named_when_it_is_go
     (tmp_path / "judge.py").unlink()
     (replay,) = sirev.iterate(recipe, store=tmp_path / "store")
     assert replay.computed == ()
-    with pytest.raises(BadInput, match="is not here any more, or has changed; it was "):
+    with pytest.raises(BadInput, match="is no longer here, or has changed; it was "):
         sirev.iterate(recipe, store=tmp_path / "store", redo=["train:1"])

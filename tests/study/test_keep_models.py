@@ -93,7 +93,7 @@ def test_a_model_that_comes_out_different_is_not_put_in_the_place_of_the_old_one
         if entry["size"] > 10_000:
             store.objects.path(entry["sha256"]).unlink()
     store.hollow.add(other)
-    with pytest.raises(StageFailed, match=r"gave others.*--redo 2:train") as caught:
+    with pytest.raises(StageFailed, match=r"gave different ones.*--redo 2:train") as caught:
         sirev.iterate("tiny_smoke", methods=["sft"], store=smoke_copy)
     assert "\n" not in str(caught.value)
     assert not Store(smoke_copy).artifact(other).complete()

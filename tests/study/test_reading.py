@@ -29,7 +29,7 @@ def test_the_worst_step_comes_first_by_the_name_that_its_model_was_given(tmp_pat
     run = run_of(store, {"grade/greedy:1": noted(2), "grade/greedy:2": noted(4), "grade/draws:1": None}, steps=["base", "tuned"])
     first, second = unread_sentences(store, run)
     assert first.startswith(
-        "tuned: math read no answer in 4 of 10 answers (40.0 %), which end in 'so 4'; gsm8k_flexible would read 4 of 4"
+        "tuned: math read no answer in 4 of 10 answers (40.0%), which end in 'so 4'; gsm8k_flexible would read 4 of 4"
     )
     assert second.startswith("base: math read no answer in 2 of 10")
 
@@ -40,7 +40,7 @@ def test_an_end_has_few_of_many(tmp_path: Path) -> None:
     found = unread_notes(store, run)
     assert len(found) == 4
     assert found[0].startswith("1:grade/draws: ")
-    assert found[-1] == "of 2 more steps much was not read either"
+    assert found[-1] == "in 2 more steps much was not read either"
 
 
 def test_a_record_of_a_stranger_that_makes_no_sense_says_nothing(tmp_path: Path) -> None:

@@ -77,28 +77,40 @@ def test_the_beginning_of_a_name_means_all_steps_below_it() -> None:
 
 
 def test_the_answers_of_a_run_are_those_sampled_and_graded() -> None:
-    kinds = {"draws": [1, 2], "greedy": [1], "hard": [1], "hard/draws": [1]}
+    kinds = {"draws": [1, 2], "greedy": [1], "hard": [1], "hard/draws": [1], "temperature/0.5": [1], "train": [1, 2]}
     steps = [step for kind, ts in kinds.items() for t in ts for step in answer_steps(kind, "dev", t)[1:]]
-    assert "sample/ood/hard/greedy:1" in steps
+    assert {"sample/ood/hard/greedy:1", "sample/dev/0.5:1", "sample/train:1"} <= {*steps}
     assert answer_steps("hard/draws", "dev", 2) == ("ood/hard", "sample/ood/hard:2", "grade/ood/hard/draws:2")
-    assert answer_kinds([*steps, "grade/select:1", "grade/train:1", "grade/ood/lost:1", "sample/train:1"], "dev") == kinds
+    assert answer_kinds([*steps, "grade/select:1", "grade/train:3", "grade/ood/lost:1"], "dev") == kinds
     assert problems_among(["source/test", "dataset/dev"], "dev") == "dataset/dev"
     assert problems_among(["source/test"], "dev") is None
 
 
+def test_a_suite_that_is_called_like_other_answers_is_told_from_them() -> None:
+    steps = [step for kind in ("draws", "ood/draws", "ood/draws/draws", "ood/train") for step in answer_steps(kind, "dev", 1)[1:]]
+    assert steps[2:4] == ["sample/ood/draws/greedy:1", "grade/ood/draws:1"]
+    assert answer_kinds(steps, "dev") == {"draws": [1], "ood/draws": [1], "draws/draws": [1], "ood/train": [1]}
+    assert answer_steps("draws/draws", "dev", 1) == answer_steps("ood/draws/draws", "dev", 1)
+
+
 NO_STEPS = {
     "api/recompute.py": "FILE:CLASS",
+    "api/run_sender.py": "values of a tracker as train/NAME",
+    "api/sweep_ray.py": "an address as HOST:PORT",
+    "execution/tracker_target.py": "TRACKER:PROJECT",
     "grading/sandbox/pool.py": "a function as MODULE:NAME",
     "grading/own.py": "FILE:FUNCTION",
     "own_code.py": "FILE:CLASS and FILE:FUNCTION",
     "processes/memory.py": "a line of /proc/self/cgroup",
     "processes/requests.py": "a function as MODULE:NAME",
+    "processes/torch_gpu.py": "a line of /proc/meminfo",
     "store/provenance.py": "a line of /proc/cpuinfo",
     "store/runs.py": "a step as it is shown, t first, and RUN:t:STEP",
     "tasks/external/completions.py": "verdicts of other tools",
     "tasks/external/lighteval.py": "a metric as METRIC:OPTIONS",
     "tasks/core/python.py": "FILE:CLASS",
     "tasks/splits.py": "a split",
+    "trackers/dispatch.py": "a class as MODULE:NAME",
 }
 """What other modules take apart at a colon, or build that looks like a step's name."""
 TAKES_APART = ("partition", "rpartition", "split", "rsplit", "find", "rfind", "startswith", "endswith", "removeprefix")

@@ -70,7 +70,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     assert (
         refusal(lambda: read_jsonl(tmp_path / "no.jsonl")) == f"{tmp_path / 'no.jsonl'}: can't be read: No such file or directory"
     )
-    assert refusal(lambda: read_jsonl(tmp_path)) == f"{tmp_path}: is a folder, where a file is wanted"
+    assert refusal(lambda: read_jsonl(tmp_path)) == f"{tmp_path}: is a folder, where a file is expected"
 
 
 def test_text_names_place_field_and_what_was_found() -> None:
@@ -103,14 +103,14 @@ def test_another_revision_than_the_cached_one_is_refused_offline(hub: HubCache) 
     said = refusal(lambda: read_hub("openai/gsm8k", "main", COMMIT, "train"))
     assert said.startswith(f"data set: openai/gsm8k at {COMMIT} is not on this machine, and the Hub can't be reached (")
     assert "go online once" in said
-    assert said.endswith("or name local files by the `path` beside hub (task.data.path)")
+    assert said.endswith("or name local files with `path` next to `hub` (task.data.path)")
 
 
 @pytest.mark.parametrize(
     ("repository", "config", "split", "why"),
     [
         ("openai/gsm9k", "main", "train", "go online once"),
-        ("openai gsm8k", "main", "train", "'openai gsm8k' is no name of a repository on the Hub, ORGANISATION/NAME"),
+        ("openai gsm8k", "main", "train", "'openai gsm8k' is not the name of a repository on the Hub, ORGANISATION/NAME"),
         ("openai/gsm8k", "mian", "train", "BuilderConfig 'mian' not found. Available: ['main']; check its hub, config"),
         ("openai/gsm8k", "main", "tran", "Should be one of ['train', 'test'].; check its hub, config and revision"),
     ],
@@ -121,7 +121,7 @@ def test_what_is_not_in_the_cache_is_one_line_with_advice(
     hub.dataset("openai/gsm8k", {"train": [{"q": "a"}], "test": [{"q": "b"}]})
     said = refusal(lambda: read_hub(repository, config, COMMIT, split))
     assert why in said
-    assert said.endswith("or name local files by the `path` beside hub (task.data.path)")
+    assert said.endswith("or name local files with `path` next to `hub` (task.data.path)")
 
 
 def test_without_a_network_what_is_cached_is_read_and_what_is_not_is_refused_at_once(
@@ -152,14 +152,14 @@ def test_utf_16_is_named(tmp_path: Path) -> None:
     for name in ("a.jsonl", "a.json"):
         (tmp_path / name).write_bytes('{"q": 1}\n'.encode("utf-16"))
         told = refusal(lambda name=name: read_rows(tmp_path / name, file_form(tmp_path / name)))
-        assert told == f"{tmp_path / name}: UTF-16, where UTF-8 is wanted; convert it with: iconv -f UTF-16 -t UTF-8"
+        assert told == f"{tmp_path / name}: UTF-16, where UTF-8 is expected; convert it with: iconv -f UTF-16 -t UTF-8"
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.json", "a.json.gz", "a.parquet"])
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)
     told = refusal(lambda: read_rows(tmp_path / name, file_form(tmp_path / name)))
-    assert told.startswith(f"{tmp_path / name}: is a pipe, where a file is wanted; it would have to be read twice")
+    assert told.startswith(f"{tmp_path / name}: is a pipe, where a file is expected; it would have to be read twice")
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,8 @@ def test_held_out_problems_are_the_rest_of_the_rest() -> None:
 
 @pytest.mark.parametrize("n", [0, -1, 301])
 def test_more_problems_than_there_are_is_refused(n: int) -> None:
-    assert refusal(lambda: limited(PROBLEMS, n, 0)) == f"{n} problems were asked for, 300 are there"
-    assert refusal(lambda: hold_out(PROBLEMS, n, 0)) == f"{n} problems were asked for, 300 are there"
+    assert refusal(lambda: limited(PROBLEMS, n, 0)) == f"{n} problems were asked for, and only 300 are there"
+    assert refusal(lambda: hold_out(PROBLEMS, n, 0)) == f"{n} problems were asked for, and only 300 are there"
 
 
 def test_a_dev_split_that_leaves_no_train_split_is_refused() -> None:

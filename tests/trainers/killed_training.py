@@ -1,4 +1,4 @@
-"""A training in a process of its own, which is killed as a test wants it: at a step, while "training" or "saving"."""
+"""A training in a process of its own, which gets a signal as a test wants it: at a step, while "training" or "saving"."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from sirev.trainers.trl_steps import train
 
 @dataclass(frozen=True)
 class KilledTraining:
-    """A training that is to die at a step, while it trains or while it saves."""
+    """A training that is to get a signal at a step, while it trains or while it saves."""
 
     request: TrainRequest
     step: int
     moment: str
+    number: int = signal.SIGKILL
 
 
 def run(killed: KilledTraining, _: Emit[Progress]) -> None:
-    """Train, and die where that was asked for."""
+    """Train, and get the signal where that was asked for."""
     last, moment = killed.step, killed.moment
     complete = checkpoints.mark
 
     def on_step(event: Progress) -> None:
         if moment == "training" and event.done == last:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), killed.number)
 
     def mark(checkpoint: Path) -> None:
         if moment == "saving" and checkpoints.step_of(checkpoint) == last:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), killed.number)
         complete(checkpoint)
 
     checkpoints.mark = mark

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import LlamaTokenizer, PreTrainedTokenizerFast
 
@@ -41,7 +43,10 @@ def sentence_piece() -> Any:
 
 def old_sentence_piece() -> Any:
     """As in Llama 2's own tokenizer.json: "_" even before the first word after a special token."""
-    vocabulary, merges = _sentence_piece_bpe()
+    return _old(*_sentence_piece_bpe())
+
+
+def _old(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Any:
     core = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
     core.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     core.decoder = decoders.Sequence(
@@ -49,6 +54,21 @@ def old_sentence_piece() -> Any:
     )
     core.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
     return _wrapped(core)
+
+
+def mistral() -> Any:
+    """Mistral's own: its vocabulary, as mistral-common brings it, in the form that Mistral 7B has on the Hub."""
+    package = pytest.importorskip("mistral_common", reason="brings the vocabulary")
+    pieces = pytest.importorskip("sentencepiece", reason="reads the vocabulary")
+    read = pieces.SentencePieceProcessor(model_file=str(Path(package.__file__).parent / "data" / "tokenizer.model.v1"))
+    vocabulary = {read.id_to_piece(number): number for number in range(read.vocab_size())}
+    ranked = []
+    for piece, number in vocabulary.items():
+        halves = [(piece[:cut], piece[cut:]) for cut in range(1, len(piece))]
+        known = [pair for pair in halves if pair[0] in vocabulary and pair[1] in vocabulary]
+        ranked += [(read.get_score(number), pair) for pair in sorted(known, key=lambda pair: [vocabulary[half] for half in pair])]
+    merges = [pair for _, pair in sorted(ranked, key=lambda one: (one[0], *map(len, one[1])), reverse=True)]
+    return _old(vocabulary, merges)
 
 
 def unigram() -> Any:

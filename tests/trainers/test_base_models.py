@@ -63,4 +63,4 @@ def test_a_model_that_is_not_cached_is_refused_offline(hub: HubCache, folder: Pa
 
 def test_an_impossible_name_is_refused(hub: HubCache) -> None:
     said = refused(lambda: snapshot("my model", None))
-    assert said == "model: 'my model' is no name of a repository on the Hub, ORGANISATION/NAME, or name a local folder"
+    assert said == "model: 'my model' is not the name of a repository on the Hub, ORGANISATION/NAME, or name a local folder"

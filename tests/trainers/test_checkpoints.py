@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import signal
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 import torch
 
+from sirev.errors import StageFailed
 from sirev.processes.requests import Progress
 from sirev.processes.resident import ChildFailed
+from sirev.trainers import checkpoints as checkpoints_module
 from sirev.trainers.checkpoints import CHECKPOINT_MARKER, Checkpoints, is_whole, mark
 from sirev.trainers.dispatch import LoraParameters, TrainRequest
 from sirev.trainers.models import ModelSource
@@ -50,8 +53,10 @@ def test_the_furthest_whole_checkpoint_is_moved_to_the_new_attempt_and_the_other
 
 def test_a_checkpoint_that_another_attempt_adopted_is_not_adopted_twice(tmp_path: Path) -> None:
     checkpoint(tmp_path, "old", 3)
-    first = Checkpoints(tmp_path, None).adopt()
+    earlier = Checkpoints(tmp_path, None)
+    first = earlier.adopt()
     assert first is not None
+    earlier.attempt.leave()
     second = Checkpoints(tmp_path, None).adopt()
     assert second is not None
     assert not first.exists()
@@ -149,9 +154,9 @@ class Training:
     def _request(self, name: str, **settings: Any) -> TrainRequest:
         return request(self.folder / name, self.kind, self.model, self.rows, **self.settings, **settings)
 
-    def killed(self, step: int, moment: str) -> None:
-        killed = killed_training.KilledTraining(self.arguments, step, moment)
-        with pytest.raises(ChildFailed, match="killed"):
+    def killed(self, step: int, moment: str, number: int = signal.SIGKILL, told: str = "killed") -> None:
+        killed = killed_training.KilledTraining(self.arguments, step, moment, number)
+        with pytest.raises(ChildFailed, match=told):
             self.forks.resident(self.folder / "log").call(killed_training.run, killed, lambda event: None)
 
     def left(self) -> list[Path]:
@@ -183,6 +188,47 @@ def test_a_killed_training_goes_on_bit_for_bit(
     if kind == "dpo":  # ln 2 again would mean that the policy had started over at the reference
         assert training.expected.log[0]["loss"] == pytest.approx(LN_2, abs=1e-4)
         assert abs(training.expected.log[4]["loss"] - LN_2) > 0.05
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
+def test_a_training_asked_to_end_saves_the_step_that_it_is_at_and_goes_on_bit_for_bit(
+    adapter: ModelSource, number: signal.Signals, forks: Forks, tmp_path: Path
+) -> None:
+    training = Training(forks, tmp_path, "dpo", adapter, lora=LORA, checkpoint_minutes=None)
+    # A step is told of once it is over: the training is at the next.
+    training.killed(4, "training", number, "saved after step 5 of 6$")
+    assert [path.name for path in training.left()] == ["checkpoint-5"]
+    training.goes_on_from(5)
+
+
+def test_a_training_asked_to_end_while_it_saves_ends_with_that(base: ModelSource, forks: Forks, tmp_path: Path) -> None:
+    training = Training(forks, tmp_path, "sft", base)
+    training.killed(3, "saving", signal.SIGTERM, "saved after step 3 of 6$")
+    training.goes_on_from(3)
+
+
+def test_a_training_asked_to_end_in_its_last_step_ends_as_ever(base: ModelSource, forks: Forks, tmp_path: Path) -> None:
+    training = Training(forks, tmp_path, "sft", base)
+    asked = killed_training.KilledTraining(training.arguments, 6, "training", signal.SIGTERM)
+    training.forks.resident(tmp_path / "log").call(killed_training.run, asked, lambda event: None)
+    expected = weights(training.undisturbed)
+    assert all(torch.equal(weight, expected[name]) for name, weight in weights(training.arguments).items())
+
+
+def test_a_training_asked_to_end_before_it_begins_touches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = checkpoint(tmp_path, "earlier", 3)
+    monkeypatch.setattr(checkpoints_module, "termination_noted", lambda: True)
+    with pytest.raises(StageFailed, match="before it began"):
+        Checkpoints(tmp_path, None).adopt()
+    assert is_whole(left)
+    assert [path.name for path in tmp_path.iterdir()] == ["attempt-earlier"]
+
+
+@pytest.mark.parametrize("kind", ["sft", "dpo"])
+def test_a_killed_training_in_parts_goes_on_bit_for_bit(base: ModelSource, kind: str, forks: Forks, tmp_path: Path) -> None:
+    training = Training(forks, tmp_path, kind, base, micro_batch_tokens=60)
+    training.killed(5, "training")
+    training.goes_on_from(4)
 
 
 def test_a_training_killed_while_it_saves_goes_on_from_the_checkpoint_before(

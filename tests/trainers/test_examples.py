@@ -12,6 +12,7 @@ from sirev.trainers.models import ModelSource
 from sirev.trainers.pretrain import build_tokenizer
 from sirev.trainers.trl_steps import train
 from sirev.training_kinds import DPO, SFT
+from tests.trainers.small_tokenizers import byte_level, unigram
 from tests.trainers.training_requests import request
 
 PROMPT = "Tom has 12 apples."  # 5 tokens
@@ -57,7 +58,7 @@ def test_an_answer_at_the_limit_is_kept_with_its_end_of_text_and_one_above_it_dr
     assert (len(examples.rows), examples.dropped) == (2, 0)
     examples = sft_examples(tokenizer, rows, TokenLimits(completion=5), chat=False)
     assert (examples.dropped, examples.tokens) == (1, 5 + 3)
-    assert examples.rows[0]["completion_mask"] == [0] * 5 + [1] * 3
+    assert examples.rows[0]["labels"] == [-100] * 5 + examples.rows[0]["input_ids"][5:]
     assert examples.rows[0]["input_ids"][-1] == tokenizer.eos_token_id
 
 
@@ -81,3 +82,18 @@ def test_a_training_of_which_every_example_is_too_long_names_the_limits(base: Mo
     with pytest.raises(BadInput, match=r"^all 3 examples are longer than training\.max_prompt_tokens or training\.max_comp"):
         train(request(tmp_path, "sft", base, ROWS, max_prompt_tokens=4), lambda event: None)
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_an_answer_that_can_but_end_early_is_left_out_and_counted() -> None:
+    rows = [{"prompt": "The answer is", "completion": answer} for answer in ("8", "8 </s> 8", "12")]
+    examples = sft_examples(unigram(), rows, TokenLimits(), chat=False)
+    assert (len(examples.rows), examples.dropped) == (2, 1)
+    assert sft_examples(byte_level(), rows, TokenLimits(), chat=False).dropped == 0
+
+
+def test_rows_beyond_those_tokenised_together_follow_in_order(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"prompt": PROMPT, "completion": f"{i} apples"} for i in range(7)]
+    whole = list(sft_examples(tokenizer, rows, TokenLimits(), chat=False).rows)
+    monkeypatch.setattr("sirev.trainers.examples.AT_ONCE", 3)
+    assert list(sft_examples(tokenizer, rows, TokenLimits(), chat=False).rows) == whole
+    assert len(whole) == 7

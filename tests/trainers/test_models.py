@@ -59,6 +59,21 @@ def test_weights_and_tokens_survive(tmp_path: Path) -> None:
     assert load_tokenizer(ModelFolders(folder))(text) == build_tokenizer()(text)
 
 
+@pytest.mark.parametrize("changed", ["chat_template.jinja", "tokenizer_config.json"])
+def test_tokenizers_that_share_tokens_alone_are_told_apart_by_their_files(tmp_path: Path, changed: str) -> None:
+    _, one = saved(tmp_path / "one")
+    (one / "chat_template.jinja").write_text("{{ messages }}")
+    for name in ("alike", "other"):
+        (tmp_path / name).mkdir()
+        for file in one.iterdir():
+            (tmp_path / name / file.name).symlink_to(file)
+    (tmp_path / "other" / changed).unlink()
+    (tmp_path / "other" / changed).write_text("{}")
+    files = ModelFolders(one).tokenizer_files()
+    assert ModelFolders(tmp_path / "alike").tokenizer_files() == files
+    assert ModelFolders(tmp_path / "other").tokenizer_files() != files
+
+
 def test_an_adapter_is_saved_alone_and_knows_no_base_path(tmp_path: Path) -> None:
     _, base = saved(tmp_path / "base")
     model = get_peft_model(load_model(ModelFolders(base)), LoraConfig(r=4, target_modules=["q_proj"], task_type="CAUSAL_LM"))

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from sirev.trainers.tokens import answer_ids, answer_text, prompt_ids
-from tests.trainers.small_tokenizers import byte_level, closing, old_sentence_piece, sentence_piece, unigram
+from sirev.trainers.pretrain import build_tokenizer
+from sirev.trainers.tokens import answer_ids, answer_text, ends_early, pairs_ids, prompt_ids
+from tests.trainers.small_tokenizers import byte_level, closing, mistral, old_sentence_piece, sentence_piece, unigram
 
 KINDS = pytest.mark.parametrize("make", [byte_level, sentence_piece, old_sentence_piece, unigram, closing])
 PROMPTS = ("Question: How many apples? Answer:", "How many trees are there?\n", "The answer is ", "The app")
@@ -106,3 +107,54 @@ def check_chat_prompt(tokenizer: Any) -> None:
     turn = [{"role": "user", "content": "How many apples?"}]
     by_template = tokenizer.apply_chat_template(turn, tokenize=True, add_generation_prompt=True)["input_ids"]
     assert prompt_ids(tokenizer, "How many apples?", chat=True) == by_template
+
+
+LITERAL = ("The answer </s> is 8", "</s>", "8 <s>[INST] 3 </s>", "<unk> 8 </s>")
+
+
+def one_by_one(tokenizer: Any, pairs: list[tuple[str, str]], chat: bool) -> list[tuple[list[int], list[int]]]:
+    return [(prompt_ids(tokenizer, p, chat), answer_ids(tokenizer, p, a, chat)) for p, a in pairs]
+
+
+@pytest.mark.parametrize("make", [byte_level, sentence_piece, old_sentence_piece, unigram, closing, mistral])
+@pytest.mark.parametrize("chat", [False, True])
+def test_many_pairs_at_once_are_token_for_token_what_each_is_by_itself(make: Callable[[], Any], chat: bool) -> None:
+    tokenizer = make()
+    answers = (*ANSWERS, *LITERAL, "", "é 漢字 🙂", "def f(x):\n    return x\n\n", "\t1,000 don't  ,  ")
+    pairs = [(prompt, answer) for answer in answers for prompt in (*PROMPTS, "", "<s>[INST] 8 </s>")]
+    assert pairs_ids(tokenizer, pairs, chat) == one_by_one(tokenizer, pairs, chat)
+
+
+def test_many_pairs_of_the_embedded_task_are_what_each_is_by_itself() -> None:
+    tokenizer = build_tokenizer()
+    pairs = [(f"Tom has {i} apples.", answer) for i in range(5) for answer in ("12 apples", "3 + 4 = 7 <eos> 7", "", "what?")]
+    assert pairs_ids(tokenizer, pairs) == one_by_one(tokenizer, pairs, False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chat", [False, True])
+def test_many_pairs_of_a_real_model_are_what_each_is_by_itself(smollm2: Path, chat: bool) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(smollm2)
+    answers = (*ANSWERS, " 12 é 漢字 🙂", "<<3+4=7>>7\n#### 7", "<|im_end|> 8", "<|endoftext|>", "\t1,000 don't  ,  ")
+    pairs = [(prompt, answer) for answer in answers for prompt in PROMPTS]
+    assert pairs_ids(tokenizer, pairs, chat) == one_by_one(tokenizer, pairs, chat)
+
+
+@pytest.mark.parametrize("make", [byte_level, sentence_piece, old_sentence_piece, closing, mistral])
+@pytest.mark.parametrize("chat", [False, True])
+def test_a_special_token_that_an_answer_spells_out_is_plain_text(make: Callable[[], Any], chat: bool) -> None:
+    tokenizer = make()
+    for answer in LITERAL:
+        ids = answer_ids(tokenizer, "Question: 8?\n", answer, chat)
+        assert not {tokenizer.eos_token_id, tokenizer.bos_token_id} & set(ids[:-1])
+        assert not ends_early(tokenizer, ids)
+        assert answer_text(tokenizer, prompt_ids(tokenizer, "Question: 8?\n", chat), ids[:-1]) == answer
+
+
+def test_a_special_token_that_a_prompt_spells_out_is_meant() -> None:
+    assert prompt_ids(byte_level(), "[INST] 8")[0] == byte_level().convert_tokens_to_ids("[INST]")
+
+
+def test_a_tokenizer_that_knows_no_other_reading_of_a_special_token_ends_early() -> None:
+    assert ends_early(unigram(), answer_ids(unigram(), "Answer:", "8 </s> 8"))
+    assert not ends_early(unigram(), answer_ids(unigram(), "Answer:", "8"))

@@ -9,18 +9,22 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
+from trl import SFTConfig
 
 from sirev.engines.protocol import Cell, Completion, DecodingSettings, Prompt
 from sirev.engines.transformers_engine import TransformersEngine
 from sirev.errors import BadInput
 from sirev.processes.requests import Progress
 from sirev.store.artifacts import Artifact
-from sirev.trainers.dispatch import LoraParameters, TrainRequest
+from sirev.trainers import dpo, trl_steps
+from sirev.trainers.dispatch import LoraParameters, TrainingProgress, TrainRequest
 from sirev.trainers.examples import Examples
-from sirev.trainers.models import ModelFolders, ModelSource, load_merged, load_model, load_tokenizer
+from sirev.trainers.models import ModelFolders, ModelSource, load_merged, load_model, load_tokenizer, save_model
+from sirev.trainers.pretrain import build_model, build_tokenizer
 from sirev.trainers.tokens import answer_ids, prompt_ids
 from sirev.trainers.trl_steps import LOGGED, make_trainer, thinned, train
 from tests.conftest import Study
+from tests.trainers.test_models import SIZES
 from tests.trainers.training_requests import LORA, SETTINGS, dpo_rows, request, sft_rows, weights
 
 
@@ -197,10 +201,11 @@ def test_a_number_of_steps_is_trained_exactly_whatever_the_epochs(
     rows = sft_rows(11) if kind == "sft" else dpo_rows(11)
     whole = train(request(tmp_path / "epoch", kind, base, rows, **FAST | {"epochs": 1}), no_event)
     assert whole.steps == 3
-    told: list[Progress] = []
+    told: list[TrainingProgress] = []
     result = train(request(tmp_path / "steps", kind, base, rows, **FAST, max_steps=steps), told.append)
     assert (result.steps, len(result.log)) == (steps, steps)
-    assert told[-1] == Progress(steps, steps)
+    assert (told[-1].done, told[-1].total) == (steps, steps)
+    assert [event.entry["loss"] for event in told] == [entry["loss"] for entry in result.log]
     assert result.tokens == pytest.approx(whole.tokens * steps / 3, rel=0.1)
     assert [entry["learning_rate"] for entry in result.log][-1] <= FAST["learning_rate"] / 2  # the schedule ends with them
 
@@ -292,26 +297,161 @@ def answer_logp(model: Any, tokenizer: Any, row: dict[str, str], which: str) -> 
     return sum(float(logps[len(prompt) - 1 + place, token]) for place, token in enumerate(answer))
 
 
-@pytest.mark.parametrize("micro", [1, 2])
+@pytest.mark.parametrize("limits", [{"micro_batch_size": 1}, {"micro_batch_size": 3}, {"micro_batch_tokens": 60}])
 @pytest.mark.parametrize(("kind", "nll_weight"), [("sft", 0.0), ("dpo", 0.0), ("dpo", 0.5)])
 def test_a_batch_in_parts_trains_as_the_whole_does(
-    base: ModelSource, kind: str, nll_weight: float, micro: int, tmp_path: Path
+    base: ModelSource, kind: str, nll_weight: float, limits: dict[str, int], tmp_path: Path
 ) -> None:
     whole = trained(tmp_path / "whole", kind, base, nll_weight=nll_weight)
-    parts = trained(tmp_path / "parts", kind, base, nll_weight=nll_weight, micro_batch_size=micro)
+    parts = trained(tmp_path / "parts", kind, base, nll_weight=nll_weight, **limits)
     assert len(whole[0]) == 6
     assert close(parts, whole)
 
 
-def test_a_micro_batch_above_the_batch_is_the_batch(base: ModelSource, tmp_path: Path) -> None:
-    trainer, _ = made(request(tmp_path, "sft", base, sft_rows(8), micro_batch_size=64))
-    assert (trainer.args.per_device_train_batch_size, trainer.args.gradient_accumulation_steps) == (4, 1)
+@pytest.mark.parametrize("kind", ["sft", "dpo"])
+def test_what_is_noted_of_a_batch_in_parts_is_noted_of_the_whole(base: ModelSource, kind: str, tmp_path: Path) -> None:
+    rows = sft_rows(11) if kind == "sft" else dpo_rows(11)
+    whole = train(request(tmp_path / "whole", kind, base, rows, **FAST), no_event).log
+    parts = train(request(tmp_path / "parts", kind, base, rows, **FAST | {"micro_batch_size": 3}), no_event).log
+    names = {name for name in whole[0] if name.startswith(("rewards/", "logps/", "logits/", "mean_token_accuracy", "entropy"))}
+    assert names
+    for one, other in zip(whole, parts, strict=True):
+        assert {name: one[name] for name in names} == pytest.approx({name: other[name] for name in names}, abs=1e-3)
 
 
-def test_a_batch_that_micro_batches_do_not_fill_is_refused(base: ModelSource, tmp_path: Path) -> None:
-    message = r"^batch_size 4 is no multiple of training\.memory\.micro_batch_size 3$"
-    with pytest.raises(BadInput, match=message):
-        made(request(tmp_path, "sft", base, sft_rows(8), micro_batch_size=3))
+@pytest.mark.parametrize("kind", ["sft", "dpo"])
+def test_limits_that_a_batch_keeps_change_no_bit(base: ModelSource, kind: str, tmp_path: Path) -> None:
+    losses, whole = trained(tmp_path / "whole", kind, base)
+    again, weights = trained(tmp_path / "limits", kind, base, micro_batch_size=64, micro_batch_tokens=10_000)
+    assert again == losses
+    assert all(torch.equal(weight, whole[name]) for name, weight in weights.items())
+
+
+def forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let trainings go through autocast as on a GPU."""
+    common = trl_steps._common_arguments
+    monkeypatch.setattr(trl_steps, "_common_arguments", lambda *args: common(*args) | {"bf16": True})
+
+
+@pytest.mark.parametrize(("lora", "cached"), [(None, False), (LORA, True)])
+def test_no_copies_of_all_weights_are_cached_where_all_are_trained(
+    base: ModelSource, lora: LoraParameters | None, cached: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    forced(monkeypatch)
+    seen: set[tuple[torch.dtype, bool]] = set()
+    linear = torch.nn.functional.linear
+
+    def spied(*args: Any) -> Tensor:
+        seen.add((torch.get_autocast_dtype("cpu"), torch.is_autocast_cache_enabled()))
+        return linear(*args)
+
+    monkeypatch.setattr(torch.nn.functional, "linear", spied)
+    losses, _ = trained(tmp_path, "sft", base, lora=lora, gradient_checkpointing=True)
+    assert seen == {(torch.bfloat16, cached)}
+    assert torch.is_autocast_cache_enabled()
+    monkeypatch.undo()
+    assert losses == pytest.approx(trained(tmp_path / "float32", "sft", base, lora=lora)[0], rel=0.02)
+
+
+@pytest.mark.parametrize("lora", [None, LORA])
+def test_dpo_hooks_the_embeddings_once_however_long_it_checkpoints(
+    base: ModelSource, lora: LoraParameters | None, tmp_path: Path
+) -> None:
+    asked = request(tmp_path, "dpo", base, dpo_rows(8), lora=lora, gradient_checkpointing=True, micro_batch_size=1)
+    trainer, _ = made(asked)
+    trainer.train()
+    assert len(trainer.model.get_input_embeddings()._forward_hooks) <= 1
+
+
+@pytest.mark.parametrize("precompute", [False, True])
+def test_a_reference_on_the_base_that_training_starts_from_is_laid_beside_the_policy_not_merged(
+    base: ModelSource, adapter: ModelSource, precompute: bool, tmp_path: Path
+) -> None:
+    asked = request(tmp_path, "dpo", base, dpo_rows(8), lora=LORA, dtype="bfloat16", precompute_reference=precompute)
+    asked = replace(asked, reference=adapter, reference_is_init=False)
+    trainer, _ = made(asked)
+    assert trainer.ref_model is None
+    assert (dpo.REFERENCE_ADAPTER in trainer.model.peft_config) is not precompute  # what has done its work is not held
+    if not precompute:
+        saved = load_file(adapter.path / "adapter_model.safetensors")
+        state = trainer.model.state_dict()
+        for name, weight in saved.items():
+            held = state[name.replace(".weight", f".{dpo.REFERENCE_ADAPTER}.weight")]
+            assert held.dtype == torch.float32  # no bit of M_{t-1} is rounded away
+            assert torch.equal(held, weight)
+        trainer.train()
+        after = trainer.model.state_dict()
+        assert all(torch.equal(after[name], state[name]) for name in state if f".{dpo.REFERENCE_ADAPTER}." in name)
+
+
+@pytest.mark.parametrize("precompute", [False, True])
+def test_the_log_probabilities_of_a_reference_beside_the_policy_are_those_of_its_merged_weights(
+    base: ModelSource, adapter: ModelSource, precompute: bool, tmp_path: Path
+) -> None:
+    rows = dpo_rows(6)
+    asked = request(tmp_path, "dpo", base, rows, lora=LORA, precompute_reference=precompute)
+    trainer, _ = made(replace(asked, reference=adapter, reference_is_init=False))
+    if precompute:
+        found = [[row["ref_chosen_logps"], row["ref_rejected_logps"]] for row in trainer.train_dataset]
+    else:
+        batch = trainer.data_collator(list(trainer.train_dataset))
+        found = [
+            list(pair)
+            for pair in zip(*(part.tolist() for part in trainer.compute_ref_log_probs(trainer.model, batch)), strict=True)
+        ]
+    tokenizer, merged = load_tokenizer(ModelFolders.of(base)), load_merged(ModelFolders.of(adapter)).eval()
+    for pair, row in zip(found, rows, strict=True):
+        assert pair == pytest.approx([answer_logp(merged, tokenizer, row, which) for which in ("chosen", "rejected")], abs=1e-3)
+
+
+def test_attention_is_what_was_asked_for(base: ModelSource, tmp_path: Path) -> None:
+    losses = {name: trained(tmp_path / str(name), "sft", base, attention=name) for name in (None, "sdpa", "eager")}
+    assert losses[None][0] == losses["sdpa"][0]
+    assert close(losses["eager"], losses["sdpa"])
+    trainer, _ = made(request(tmp_path / "made", "sft", base, sft_rows(4), attention="eager"))
+    assert trainer.model.config._attn_implementation == "eager"
+
+
+def test_an_attention_that_can_not_be_had_is_one_clear_line(base: ModelSource, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"^training\.memory\.attention: flash_attention_2 is not available here: [^\n]+$"):
+        made(request(tmp_path, "sft", base, sft_rows(4), attention="flash_attention_2"))
+
+
+def test_liger_is_refused_where_its_kernels_can_not_run(base: ModelSource, tmp_path: Path) -> None:
+    with pytest.raises(
+        BadInput, match=r"^training\.memory\.liger: there is no GPU; set it to false, which only changes rounding$"
+    ):
+        made(request(tmp_path, "sft", base, sft_rows(4), liger=True))
+
+
+def test_liger_replaces_layers_and_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadInput, match=r"^training\.memory\.liger: the package liger-kernel is not installed; "):
+        trl_steps._liger(cuda=True)
+    monkeypatch.setattr(trl_steps, "is_liger_kernel_available", lambda: True)
+    config = SFTConfig(output_dir="unused", bf16=False, use_cpu=True, **trl_steps._liger(cuda=True))
+    assert config.use_liger_kernel
+    assert {name for name, on in config.liger_kernel_config.items() if on} == {"rope", "rms_norm", "swiglu"}
+
+
+def test_eight_bit_states_are_those_of_all_weights_but_the_embeddings(tmp_path: Path) -> None:
+    library = pytest.importorskip("bitsandbytes", reason="the extra `full` brings it")
+    large = replace(SIZES, hidden_size=64, intermediate_size=128)  # weights below 4,096 have states in 32 bits
+    tokenizer = build_tokenizer()
+    (tmp_path / "base").mkdir()
+    save_model(build_model(large, tokenizer), tokenizer, tmp_path / "base")
+    base, settings = ModelSource(tmp_path / "base"), {**FAST, "learning_rate": 1e-3}
+    asked = request(tmp_path / "8", "sft", base, sft_rows(11), optimizer="paged_adamw_8bit", **settings)
+    trainer, _ = made(asked)
+    trainer.train()
+    optimizer = trainer.optimizer.optimizer
+    assert isinstance(optimizer, library.optim.AdamW)
+    assert optimizer.is_paged
+    states = {name: optimizer.state[weight]["state1"].dtype for name, weight in trainer.model.named_parameters()}
+    assert states["model.embed_tokens.weight"] == torch.float32
+    assert states["model.layers.0.mlp.up_proj.weight"] == torch.uint8
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    exact = train(request(tmp_path / "32", "sft", base, sft_rows(11), **settings), no_event)
+    assert losses == pytest.approx([entry["loss"] for entry in exact.log], rel=0.02)
 
 
 @ALL_WAYS

@@ -25,7 +25,9 @@ KeepModels = Annotated[
     typer.Option("--keep-models", metavar="all|last|best|none", help="Which trained models to keep (they are the large files)."),
 ]
 Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="How many files to copy at a time.")]
-UrlArgument = Annotated[str, typer.Argument(metavar="URL", help="A folder, s3://…, gs://… or hf://datasets/OWNER/NAME.")]
+UrlArgument = Annotated[
+    str, typer.Argument(metavar="URL", help="A folder, s3://…, gs://…, hf://datasets/OWNER/NAME or hf://buckets/OWNER/NAME.")
+]
 RunsArgument = Annotated[
     list[str] | None,
     typer.Argument(metavar="RUN|RECIPE", help="Default: every run.", autocompletion=completion.runs_and_recipes),
@@ -105,7 +107,7 @@ def path(
         ),
     ] = None,
     step: Annotated[
-        str | None, typer.Argument(metavar="STEP", help="The step, where RUN names none: compare, 2:sample/test.")
+        str | None, typer.Argument(metavar="STEP", help="The step, if RUN names none: compare, 2:sample/test.")
     ] = None,
     store: StoreOption = None,
 ) -> None:
@@ -143,7 +145,7 @@ def verify(
     unsafe_code: Annotated[
         bool,
         typer.Option(
-            "--allow-unsafe-code", help="With --recompute: run also the store's task classes and programs without a sandbox."
+            "--allow-unsafe-code", help="With --recompute: also run the store's task classes and programs without a sandbox."
         ),
     ] = False,
     form: LookOption = "table",
@@ -265,3 +267,25 @@ def import_(
     from sirev.cli.store import sync
 
     sync.import_(file, store)
+
+
+@app.command("publish", cls=Command, epilog=examples("sirev store publish tiny-sft-s0:5 ORG/NAME --completions"))
+def publish(
+    model: Annotated[
+        str, typer.Argument(metavar="RUN:T", help="M_t of a finished run: tiny-sft-s0:5.", autocompletion=completion.runs)
+    ],
+    repository: Annotated[str, typer.Argument(metavar="ORG/NAME", help="The repository; it is made where there is none.")],
+    completions: Annotated[
+        bool, typer.Option("--completions", help="Also publish its graded draws and D_t, as the data set ORG/NAME.")
+    ] = False,
+    base: Annotated[
+        str | None,
+        typer.Option("--base", metavar="ORG/NAME[@REVISION]", help="The base of an adapter that was trained on a local folder."),
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private; a public one is refused.")] = False,
+    store: StoreOption = None,
+) -> None:
+    """Publish a model with its card on the Hugging Face Hub."""
+    from sirev.cli.store import publish
+
+    publish.publish_model(model, repository, completions, base, private, store)

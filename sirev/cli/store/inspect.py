@@ -85,7 +85,7 @@ def _runs_table(store: Store, listed: Sequence[ListedRun]) -> TextTable:
     rows = [list(cells) for cells in zip([one.run for one in listed], *columns.values(), strict=True)]
     notes = [f"{one.run} {one.state}: {one.reason}" for one in listed if one.reason and one.state in ("failed", "stopped")]
     if any(one.state in ("interrupted", "failed") for one in listed):
-        notes.append("sirev iterate continues a run where it ended; sirev store rm RUN removes one.")
+        notes.append("sirev iterate continues a run where it stopped; sirev store rm RUN removes one.")
     return TextTable(f"Runs in {store.path}", ["run", *columns], 1, rows, notes)
 
 
@@ -131,7 +131,7 @@ def log(name: str | None, path: Path | None, form: str, everything: bool = False
     if len(shown) > LOG_LINES:
         say(f"{len(shown) - LOG_LINES:,} earlier steps are not shown; --format json lists all")
     if shards:
-        say(f"{len(shards):,} shards of samplings are not shown; --all lists them")
+        say(f"{len(shards):,} shards of samples are not shown; --all lists them")
     if damaged:
         say(f"{damaged:,} damaged records are left out; repair the store with: sirev store verify --repair")
     return None
@@ -230,7 +230,7 @@ def _shown(store: Store, name: str) -> Any:
         keys, objects = lookup.keys_beginning(store, digits), lookup.objects_beginning(store, digits)
         if len(keys) + len(objects) > 1:
             told = [f"key {key[:12]}" for key in keys] + [f"object {digest[:12]}" for digest in objects]
-            raise BadInput(f"{name!r} may mean several things in the store {store.path}: {listed(told)}")
+            raise BadInput(f"{name!r} is ambiguous in the store {store.path}: {listed(told)}")
         if keys:
             return [
                 {**asdict(record), "hollow": store.is_hollow(record.artifact), "steps": _steps(store, record.artifact)}

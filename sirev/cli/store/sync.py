@@ -16,7 +16,7 @@ from sirev.store.runs import Run
 from sirev.store.sharing.transfer import Moved
 from sirev.store.store import Store
 from sirev.study.keep_models import keep_choice, models_to_drop
-from sirev.study.remedies import require_store
+from sirev.study.remedies import require_store, verb_of
 
 
 def push_runs(url: str, names: Sequence[str], keep_models: str | None, jobs: int, path: Path | None) -> None:
@@ -96,8 +96,8 @@ def _finished(store: Store, names: Sequence[str]) -> list[Run]:
     going = [run for run in runs if run.status == "running"]
     for run in going:
         if any(run.id.startswith(name) and name != run.recipe for name in names):
-            raise BadInput(f"the run {run.id} is not finished: finish it with `sirev iterate` first")
-        say(f"sirev: {run.id} is not finished and left out")
+            raise BadInput(f"the run {run.id} is not finished: finish it with `sirev {verb_of(run)}` first")
+        say(f"sirev: {run.id} is not finished, and is left out")
     if not (finished := [run for run in runs if run not in going]):
         raise BadInput(f"the store {store.path} has no finished run to send")
     return finished

@@ -14,7 +14,7 @@ from sirev.cli.options import check_format
 from sirev.cli.units import size_text
 from sirev.errors import BadInput
 from sirev.listing import listed
-from sirev.printing import out, out_json, say, text_column
+from sirev.printing import out, out_json, text_column, warn
 from sirev.store.runs import address_parts
 from sirev.store.store import MARKER, Store, default_path
 from sirev.store.upkeep.repair import MISSING, marker_damage, mend_marker, repair
@@ -85,12 +85,8 @@ def _checked(place: Path, mend: bool, count: int, unsafe_code: bool) -> _Outcome
             outcome.left = [(one, "") for one in outcome.found.damage]
         # A stage that came upon damaged bytes would drop them, which is for the user to ask for.
         if count and all(one.kind == "missing" for one, _ in outcome.left):
-            outcome.recomputed = recompute(store, count, progress.step, unsafe_code=unsafe_code, on_warning=_warn)
+            outcome.recomputed = recompute(store, count, progress.step, unsafe_code=unsafe_code, on_warning=warn)
     return outcome
-
-
-def _warn(text: str) -> None:
-    say(f"sirev: warning: {text}")
 
 
 def _print(outcome: _Outcome, count: int) -> None:

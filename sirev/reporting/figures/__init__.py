@@ -9,7 +9,7 @@ import io
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -18,7 +18,7 @@ from sirev.errors import BadInput
 from sirev.metrics.families import SHOWN
 from sirev.reporting.figures import accuracy, diversity, sampling
 from sirev.reporting.figures.canvas import DARK, LIGHT, FigureSheet, Ink, style
-from sirev.reporting.figures.grids import GRIDS, Grid, method_names
+from sirev.reporting.figures.grids import GRIDS, Grid, grids_of, method_names
 from sirev.reporting.figures.sentences import SENTENCES, of_grid
 from sirev.reporting.figures.series import methods, step_names
 from sirev.reporting.figures.svg_element import embedded, recoloured
@@ -98,6 +98,24 @@ def _drawn(picture: _Picture, ink: Ink, titled: bool) -> FigureSheet:
         return sheet
 
 
+@dataclass(frozen=True)
+class ShownFigure:
+    """A figure that a notebook shows; `sentence` says what there is to see, `svg` is the whole image."""
+
+    name: str
+    sentence: str
+    svg: str = field(repr=False)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+
+def figure_to_show(comparison: Study, name: str, published: Published | None = None) -> ShownFigure:
+    """One figure of a comparison for a notebook, on white paper; `BadInput` for an unknown name."""
+    image = _saved(draw(comparison, name, published=published), "svg", name, LIGHT)
+    return ShownFigure(name, describe(comparison, name), image.decode("utf-8"))
+
+
 def write_figures(
     comparison: Study, folder: Path, formats: Sequence[str] = _FORMATS, published: Published | None = None
 ) -> list[Path]:
@@ -110,8 +128,8 @@ def write_figures(
 
 
 def write_grids(grid: Grid, folder: Path, formats: Sequence[str] = _FORMATS) -> list[Path]:
-    """Every figure of several studies, as `write_figures` does it."""
-    return _written(((name, draw_grid(grid, name)) for name in GRIDS), folder, formats)
+    """Every figure of several studies that there is something for, as `write_figures` does it."""
+    return _written(((name, draw_grid(grid, name)) for name in grids_of(grid)), folder, formats)
 
 
 def _written(figures: Iterable[tuple[str, Figure]], folder: Path, formats: Sequence[str]) -> list[Path]:

@@ -37,7 +37,7 @@ def of_grid(grid: Grid, title: str) -> str:
         theirs = [f"{method} {curve[0]:.1f} to {curve[-1]:.1f}" for method, curve in curves.items()]
         parts = [part for part in ours if part]
         parts = [*parts, *([f"published: {', '.join(theirs)}"] if parts and theirs else theirs)]
-        said.append(f"{cell.title}: {', '.join(parts)}")
+        said.append(f"{cell.name}: {', '.join([*parts, cell.unfinished] if cell.unfinished else parts)}")
     return f"{title}, a panel each. pass@1 in % from M₁ to the last model: {'; '.join(said)}."
 
 

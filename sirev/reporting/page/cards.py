@@ -224,7 +224,7 @@ def _bound(outcome: JudgedChange, relative: float | None, unit: str) -> str:
 
 def _legend(comparison: Study, scale: Scale) -> str:
     settings = comparison.get("settings") or {}
-    parts = ["Changes are M_T − M_1 in percentage points; D, the share of right answers that are distinct, in % of M_1's."]
+    parts = ["Changes are M_T − M_1 in percentage points; D, the share of correct answers that are distinct, in % of M_1's."]
     margin, relative = settings.get("margin"), settings.get("diversity_margin")
     if margin is not None and relative is not None:
         ends = [f"{_points(scale[0] * one, places=0)} to {_points(scale[1] * one, places=0)}" for one in (margin, relative)]
@@ -262,7 +262,7 @@ def _name(outcome: str, comparison: Study) -> str:
         "pass_at_n": f"pass@{comparison.get('headline', 'N')}",
         "ood": f"OOD, {suite_in_words(suite)}",
         "ood_pass_at_n": f"OOD, {suite_in_words(suite)}, pass@N",
-        "distinct": "variety of right answers",
+        "distinct": "variety of correct answers",
         "mean_accuracy": "mean accuracy of draws",
     }
     return names.get(kind, outcome)

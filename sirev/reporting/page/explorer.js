@@ -96,11 +96,11 @@ function problemRow(i) {
     marks.append(correct === null ? element('span', { class: 'sign', text: '·' }) : verdictSign(correct));
   });
   const { id, prompt } = INDEX.problems;
-  let said = `${id[p]}, greedy right at ${right.join(', ') || 'no model'}`;
+  let said = `${id[p]}, greedy correct at ${right.join(', ') || 'no model'}`;
   if (!hasGreedy(state.run)) {
     const drawn = INDEX.runs[state.run].counts.map((counts) => counts[p][0]).join(' ');
-    marks.replaceChildren(element('span', { title: 'Right draws of each model', text: drawn }));
-    said = `${id[p]}, right draws of each model: ${drawn}`;
+    marks.replaceChildren(element('span', { title: 'Correct draws of each model', text: drawn }));
+    said = `${id[p]}, correct draws of each model: ${drawn}`;
   }
   const row = element(
     'div',

@@ -29,7 +29,8 @@ _SCRIPTS = ("theme.js",)
 
 @dataclass(frozen=True)
 class Part:
-    """A study on the page: `name` is unique on it, `figures` as `render_page` takes them, `command` writes its own page."""
+    """A study on the page: `name` is unique on it, `figures` as `render_page` takes them (none: its own page has them), `command`
+    writes its own page."""
 
     name: str
     study: Study
@@ -39,14 +40,23 @@ class Part:
 
 
 def render_overview(
-    title: str, lead: str, figures: list[dict[str, Any]], parts: Sequence[Part], tables_html: str, missing: Sequence[str] = ()
+    title: str,
+    lead: str,
+    figures: list[dict[str, Any]],
+    parts: Sequence[Part],
+    tables_html: str,
+    missing: Sequence[str] = (),
+    grid_html: str = "",
 ) -> str:
-    """The whole page: a line for each study, the figures of all (as `render_page` takes them), each study's part, the tables."""
-    nav = {"verdicts": "Overview", "figures": "Figures"} if parts else {"figures": "Figures"}
+    """The whole page: a sweep's grid, a line for each study, the figures of all (as `render_page` takes them), each study's part,
+    the tables."""
+    nav = {"grid": "Grid"} if grid_html else {}
+    nav |= {"verdicts": "Overview", "figures": "Figures"} if parts else {"figures": "Figures"}
     nav |= {**{f"study-{part.name}": part.name for part in parts}, "tables": "Tables"}
     gone = "".join(f"<li>{escaped(line)}</li>" for line in missing)
     head = f'<h1>{escaped(title)}</h1><p class="subtitle">{escaped(lead)}</p>' + (f"<ul>{gone}</ul>" if gone else "")
-    sections = [_section("verdicts", "Progress or regress?", _headlines(parts))] if parts else []
+    sections = [_section("grid", "The grid", grid_html)] if grid_html else []
+    sections += [_section("verdicts", "Progress or regress?", _headlines(parts))] if parts else []
     sections.append(_section("figures", "All side by side" if parts else "Figures", _figures(figures)))
     sections += [_section(f"study-{part.name}", part.facts.title, _part(part)) for part in parts]
     sections.append(_section("tables", "Tables", tables_html or NO_TABLES))
@@ -102,5 +112,7 @@ def _toned(text: str) -> str:
 
 def _part(part: Part) -> str:
     figures = [{**figure, "name": f"{part.name}-{figure['name']}"} for figure in part.figures]
-    command = f'<p class="notes">A page of its own, with its answers: <code>{escaped(part.command)}</code></p>'
-    return f"{about_as_html(part.facts)}{verdicts_as_html(part.study)}<h3>Figures</h3>{_figures(figures)}{command}"
+    drawn = f"<h3>Figures</h3>{_figures(figures)}" if figures else ""
+    holds = "answers" if figures else "figures and answers"
+    command = f'<p class="notes">A page of its own, with its {holds}: <code>{escaped(part.command)}</code></p>'
+    return f"{about_as_html(part.facts)}{verdicts_as_html(part.study)}{drawn}{command}"

@@ -12,8 +12,8 @@ _WORDS = {
     "pass@1": "share of problems whose greedy answer is correct; without greedy answers, the mean share of correct draws.",
     "pass@N": "share of problems that at least one of N draws solves.",
     "OOD": "out of distribution: accuracy on other problems than those trained on.",
-    "variety": "how many of 8 right answers to a problem are distinct (equation lists, programs or n-grams).",
-    "narrower": "right answers became more alike: the share of distinct ones fell (D).",
+    "variety": "how many of 8 correct answers to a problem are distinct (equation lists, programs or n-grams).",
+    "narrower": "correct answers became more alike: the share of distinct ones fell (D).",
     "margin": "the loss that “held” excludes, by a one-sided 95% bound.",
     "IS(t)": "improvement set: problems that M_t gets right and M_1 wrong, both greedy.",
     "LS(t)": "lost set: problems that M_1 gets right and M_t wrong, both greedy.",
@@ -39,7 +39,7 @@ _HINTS = {
     "ood": _WORDS["OOD"],
     "distinct": _WORDS["variety"],
     "p": _WORDS["p, Holm"],
-    "bound": "the lower one-sided 95% bound of the change; “held” takes one above the margin, which stands beside it.",
+    "bound": "the lower one-sided 95% bound of the change; “held” takes one above the margin, which stands next to it.",
     "result": "up, down: significant at 5% after Holm; held: a loss of the margin is excluded; open: none of these.",
 }
 

@@ -76,7 +76,7 @@ def _unread(studies: list[Study]) -> list[str]:
         notes += [f"{name}: not measured: {why}" for why in dict.fromkeys(whys)]
         if largest := max(shares):
             notes.append(
-                f"{name}: answers without any that is read are left out, at most {100 * largest:.1f} % of a row's answers."
+                f"{name}: answers without any that is read are left out, at most {100 * largest:.1f}% of a row's answers."
             )
     return notes
 

@@ -9,6 +9,7 @@ from typing import Any, NotRequired, TypedDict
 from sirev.metrics.comparison.contents import ComparisonHead, Crossing, Iteration, Reach, RunHead
 from sirev.metrics.overlap import Overlap
 from sirev.metrics.statistic import Statistic, absent
+from sirev.reporting.identities import ModelIdentity
 from sirev.reporting.tables import ABSENT, TextTable, number, p_value
 
 
@@ -33,7 +34,8 @@ class ModelData(Iteration, total=False):
 class RunData(RunHead):
     """A run as reports show it: one of a comparison's runs, with what the store knows of it and the label to name it by.
 
-    `steps` are the names that M_1, M_2, ... of measured completions were given.
+    `steps` are the names that M_1, M_2, ... of measured completions or evaluated models were given; `models` what these models
+    were.
     """
 
     id: str
@@ -45,6 +47,7 @@ class RunData(RunHead):
     label: str
     remark: str | None
     steps: list[str] | None
+    models: list[ModelIdentity] | None
     unread: list[str]
     """Sentences on its steps of which many answers were not read."""
     iterations: list[ModelData]
@@ -98,7 +101,8 @@ HEADS = ["method", "seed", "model"]
 
 
 def measured(run: RunData) -> bool:
-    """Whether the completions were made elsewhere (`sirev measure`): nothing is known then of methods, seeds or training."""
+    """Whether completions or models were made elsewhere (`sirev measure`, `sirev evaluate`): nothing is known then of methods,
+    seeds or training."""
     return bool(run.get("steps"))
 
 
@@ -128,10 +132,10 @@ def in_words(run: RunData, t: int | None = None) -> str:
 
 def without_constants(table: TextTable, runs: Iterable[RunData]) -> TextTable:
     """The table without the columns that would say the same of every run: the seed if there is only one, and of completions
-    made elsewhere the method and seed that they never had."""
+    made elsewhere the method that they never had."""
     shown = list(runs)
     elsewhere = bool(shown) and all(map(measured, shown))
-    dropped = {"seed"} if elsewhere or len({run["seed"] for run in shown}) == 1 else set()
+    dropped = {"seed"} if len({run["seed"] for run in shown}) == 1 else set()
     if elsewhere and len(shown) == 1 and table.labels > 2:
         dropped.add("method")
     kept = [i for i, column in enumerate(table.columns) if i >= table.labels or column not in dropped]

@@ -1,10 +1,11 @@
-"""What a report says first of answers that were not read: how many, and where a change in accuracy may be one of reading."""
+"""What a report says first: models asked unlike, answers that were not read, and where a change may be one of reading."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from sirev.grading.unread import MANY
+from sirev.listing import listed
 from sirev.margins import MARGIN
 from sirev.metrics.statistic import Statistic
 from sirev.reporting.pass_at_1 import GREEDY, pass_at_1_source
@@ -26,6 +27,18 @@ def unread_lines(run: RunData) -> list[str]:
     return [f"{lines[0]}.{others}"]
 
 
+def asked_unlike(run: RunData) -> str:
+    """Which models were asked with a chat template and which plainly; "" where all were asked alike, or nobody can say."""
+    models = list(enumerate(run.get("models") or [], 1))
+    plain, templated = ([model_name(run, t) for t, one in models if one["chat"] is chat] for chat in (False, True))
+    if not (plain and templated):
+        return ""
+    return (
+        f"ASKED DIFFERENTLY: {listed(templated)} with a chat template and {listed(plain)} plainly, so a change may come from the "
+        "prompt; --chat never asks all plainly."
+    )
+
+
 def reading_differs(run: RunData) -> str:
     """How much of M_1's and M_T's answers was read, and what is right of that; "" where they differ by no more than MARGIN."""
     first, last = run["iterations"][0], run["iterations"][-1]
@@ -40,7 +53,7 @@ def reading_differs(run: RunData) -> str:
     right = [_among_read(one, share) for one, share in ((first, before), (last, after))]
     if None in right:
         return said
-    return f"{said}; of the answers read {right[0]} → {right[1]}% are right"
+    return f"{said}; of the answers read {right[0]} → {right[1]}% are correct"
 
 
 def share_unread(run: RunData, model: ModelData) -> Statistic:
@@ -54,9 +67,9 @@ def _among_read(model: ModelData, unread: float) -> str | None:
 
 
 def first_lines(runs: Sequence[RunData]) -> list[str]:
-    """What `unread_lines` says of the runs of a study, each beginning with the run's name where there are several."""
+    """What `asked_unlike` and `unread_lines` say of a study's runs, each beginning with the run's name if there are several."""
     found = []
     for run in runs:
         name = f"{in_words(run)}: " if len(runs) > 1 else ""
-        found += [f"{name}{line}" for line in unread_lines(run)]
+        found += [f"{name}{line}" for line in (asked_unlike(run), *unread_lines(run)) if line]
     return found

@@ -56,7 +56,7 @@ def summary(studies: list[Study]) -> TextTable:
     if not table.rows:
         table.notes += dict.fromkeys(map(no_verdict, studies))
     if any(verdict["null"] == NO_NULL for _, verdict in iterated):
-        table.notes.append("No null run: what training or sampling again would change is not known.")
+        table.notes.append("No null run: how much retraining or resampling alone would change is unknown.")
     table.notes += caveats(studies)
     return table
 
@@ -90,15 +90,15 @@ def outcome_rows(studies: list[Study]) -> TextTable:
         for name, outcome in sorted(shown.items(), key=lambda item: named(item[0], run["headline"])):
             cells = _change(name, outcome)
             if name == "pass_at_1" and (differs := reading_differs(run)):
-                cells[-2] = f"{cells[-2]}, read unlike"
-                table.notes.append(f"{in_words(run)}: read unlike: {differs}.")
+                cells[-2] = f"{cells[-2]}, read unevenly"
+                table.notes.append(f"{in_words(run)}: read unevenly: {differs}.")
             table.rows.append([*labels(run), named(name, run["headline"], pass_at_1_source([run])), *cells])
             if reason := outcome["difference"]["reason"]:
                 table.notes.append(f"{in_words(run)}: {named(name, run['headline'])}: none: {reason}.")
     if studies:
         settings = studies[0]["settings"]
         table.notes.append(
-            "bound: the lower one-sided 95% bound of the change, beside the loss that held excludes: "
+            "bound: the lower one-sided 95% bound of the change, next to the loss that held excludes: "
             f"{100 * settings['margin']:g} points, less for pass@N near its ceiling (D: {100 * settings['diversity_margin']:g}% "
             "of M_1's). up, down: p≤0.05 after Holm, pass@1 over methods, then its guards. open: none of these."
         )
@@ -149,7 +149,7 @@ def decisive(run: JudgedRun, verdict: StudyVerdict) -> list[str]:
 def without_pass_at_n(run: JudgedRun, verdict: StudyVerdict) -> list[str]:
     """Why nothing is said of pass@N where a verdict is open for one sample per problem, as a list of at most one."""
     unmeasured = run["headline"] == 1 and len(verdict["possible"]) > 1
-    return ["pass@N takes more than one sample per problem"] if unmeasured else []
+    return ["pass@N needs more than one sample per problem"] if unmeasured else []
 
 
 def presented(outcomes_of: Mapping[str, T], headline: int | None) -> dict[str, T]:
@@ -162,7 +162,7 @@ def outcome_name(name: str, run: JudgedRun) -> str:
     source = pass_at_1_source([run])
     first = "pass@1" if source == GREEDY else f"pass@1 ({source})"
     several = "the accuracy of one sample per problem" if run["headline"] == 1 else f"pass@{run['headline']}"
-    names = {"pass_at_1": first, "pass_at_n": several, "distinct": "the variety of right answers"}
+    names = {"pass_at_1": first, "pass_at_n": several, "distinct": "the variety of correct answers"}
     kind, _, suite = name.partition("/")
     return names.get(name) or f"{'accuracy' if kind == 'ood' else 'pass@N'} on {suite}"
 
@@ -197,7 +197,7 @@ def claims_in_words(studies: list[Study]) -> list[str]:
             continue
         for claim in study["methods"]:
             if not claim["claim"]:
-                reasons.setdefault(_no_claim(claim), []).append(claim["method"])
+                reasons.setdefault(no_claim(claim), []).append(claim["method"])
     several = len(reasons) > 1
     return [
         f"{', '.join(dict.fromkeys(methods))}: {reason}." if several else f"{reason[0].upper()}{reason[1:]}."
@@ -205,7 +205,8 @@ def claims_in_words(studies: list[Study]) -> list[str]:
     ]
 
 
-def _no_claim(claim: Claim) -> str:
+def no_claim(claim: Claim) -> str:
+    """Why nothing is claimed of a method over its seeds."""
     seeds = len(claim["seeds"])
     if seeds < SEEDS and "no verdict" not in claim["verdicts"]:
         return f"{seeds} seed{'' if seeds == 1 else 's'}; claims about a method need {SEEDS}"
@@ -284,7 +285,7 @@ def _claims(studies: list[Study]) -> list[TextTable]:
                         mean["is"],
                     ]
                 )
-            reason = claim["reason"].rstrip(".") if claim["claim"] else _no_claim(claim)
+            reason = claim["reason"].rstrip(".") if claim["claim"] else no_claim(claim)
             table.notes.append(f"{claim['method']}: {reason}.")
     return [table] if table.rows else []
 

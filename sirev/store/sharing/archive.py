@@ -101,7 +101,7 @@ def import_file(store: Store, file: Path, *, runs: bool = True) -> Imported:
                 theirs, {one.stem: _read(folder / one.name) for one in of_kind("run", members)}, set(theirs.hollow)
             )
             if besides := [one.name for one in members if one not in listed]:
-                raise BadInput(f"refused: it holds {besides[0]}, which none of its runs stands on")
+                raise BadInput(f"refused: it holds {besides[0]}, which none of its runs needs")
         except BadInput as error:
             raise BadInput(f"{file}: {error}") from None
         return _take_in(store, theirs, members if runs else [one for one in members if one.kind != "run"])
@@ -172,7 +172,7 @@ def _contents(store: Store, runs: Mapping[str, bytes], hollow: Collection[str]) 
 
 def _object(store: Store, digest: str) -> Path:
     if not is_regular(path := store.objects.path(digest)):
-        raise BadInput(f"it lacks object {digest[:12]}, which its runs stand on")
+        raise BadInput(f"it lacks object {digest[:12]}, which its runs need")
     return path
 
 

@@ -42,7 +42,7 @@ class Member:
         for kind, pattern in FILE_KINDS.items():
             if pattern.fullmatch(self.name):
                 return kind
-        raise BadInput(f"it lists {self.name[:200]!r}, which is no file of a store's")
+        raise BadInput(f"it lists {self.name[:200]!r}, which is not a file of a store")
 
     @property
     def stem(self) -> str:
@@ -84,7 +84,7 @@ def from_json(raw: bytes) -> list[Member]:
         raise BadInput(f"its {INDEX} is {error}") from None
     version = index.get("format") if isinstance(index, dict) else None
     if not is_size(version):
-        raise BadInput(f"its {INDEX} is no index of an archive")
+        raise BadInput(f"its {INDEX} is not the index of an archive")
     if version != ARCHIVE_FORMAT:
         raise BadInput(f"it has format {version}; this sirev reads {ARCHIVE_FORMAT}: upgrade sirev")
     if set(index) != {"format", "members"} or not isinstance(index["members"], list):
@@ -104,10 +104,10 @@ def total(raw_index: bytes, members: Iterable[Member]) -> int:
 
 def _member(listed: Any) -> Member:
     if not (isinstance(listed, list) and len(listed) == 3 and isinstance(listed[0], str)):
-        raise BadInput(f"its {INDEX} lists something else than [name, size, sha256]")
+        raise BadInput(f"its {INDEX} lists something other than [name, size, sha256]")
     member = Member(*listed)
     if not is_size(member.size) or not is_digest(member.sha256):
-        raise BadInput(f"it lists {member.name[:200]!r} without a proper size and digest")
+        raise BadInput(f"it lists {member.name[:200]!r} without a valid size and digest")
     if member.kind == "object":
         if member.name != f"objects/{member.sha256[:2]}/{member.sha256[2:]}":
             raise BadInput(f"it lists {member.name} with another digest than its name")

@@ -60,6 +60,6 @@ def _check_marker(path: Path) -> None:
     try:
         version, _ = parse_marker(path.read_bytes())
     except ValueError:
-        raise BadInput(f"refused: its {MARKER} is no marker of a store") from None
+        raise BadInput(f"refused: its {MARKER} is not the marker of a store") from None
     if version > STORE_FORMAT:
         raise BadInput(f"it is of a store of format {version}; this sirev reads up to {STORE_FORMAT}: upgrade sirev")

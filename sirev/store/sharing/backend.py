@@ -22,6 +22,12 @@ T = TypeVar("T")
 PAUSES = (0.3, 1.5)
 """Seconds before the second and the third attempt at what may be a passing fault."""
 
+PATIENCE = 3
+"""Failures in a row after which a running command leaves the other side alone: each costs as long as a network takes to fail."""
+
+JOBS = 8
+"""Files that a running command moves at once."""
+
 IN_MEMORY = 8 << 20
 """Files of up to so many bytes are sent from memory, so that what is sent is what was hashed."""
 
@@ -82,6 +88,12 @@ class TransferProgress:
 class Backend(Protocol):
     """A place for files."""
 
+    write_seconds: float
+    """How far apart writes should begin, for whoever writes again and again."""
+
+    shows_card: bool
+    """Whether visitors are shown a README.md."""
+
     def occupied(self) -> bool:
         """Whether there is anything at all. Refused if there can't be: no such bucket, say."""
 
@@ -96,6 +108,9 @@ class Backend(Protocol):
 
     def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: TransferProgress) -> set[str]:
         """Write files, each whole or not at all, one group after the other; returns the exclusive ones that were there."""
+
+    def remove(self, path: str) -> None:
+        """Delete a file; only ever one that tried out whether files can be written."""
 
 
 def at_once(action: Callable[[T], None], items: Iterable[T], jobs: int) -> None:

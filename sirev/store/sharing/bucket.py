@@ -66,6 +66,9 @@ _TAKEN = {"PreconditionFailed", "412"}
 class Bucket:
     """The files below `scheme`://`place`, where `place` is BUCKET or BUCKET/FOLDER."""
 
+    write_seconds = 0.0
+    shows_card = False
+
     def __init__(self, scheme: str, place: str) -> None:
         self.scheme, self.place = scheme, place.strip("/")
         self.url = f"{scheme}://{self.place}"
@@ -121,6 +124,10 @@ class Bucket:
             at_once(lambda upload: patiently(lambda: put(upload)), group, jobs)
         return there
 
+    def remove(self, path: str) -> None:
+        with self._errors(path):
+            self._files.rm_file(f"{self.place}/{path}")
+
     def _put(self, upload: Upload, sent: _Counter) -> bool:
         source, mode = upload.checked(), "create" if upload.exclusive else "overwrite"
         target = f"{self.place}/{upload.path}"
@@ -161,7 +168,7 @@ class Bucket:
             return Refused(f"{where} may not be used with these credentials ({said}): {CREDENTIALS[self.scheme]}")
         if kinds & _UNREACHABLE:
             return RemoteFailed(f"{self.url} can't be reached ({said}): is there a network, and the endpoint right?")
-        return Flaky(f"{where} could not be had or written: {said}")
+        return Flaky(f"{where} could not be read or written: {said}")
 
 
 class _Taken(RemoteFailed):

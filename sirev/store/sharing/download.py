@@ -165,10 +165,10 @@ def files_of(manifest: dict[str, Any], into: Files) -> None:
 
 def _wrong(remote: Remote, path: str) -> Flaky:
     return Flaky(
-        f"{remote.url}/{path} has other bytes than its name says; nothing was taken of it. If it stays so, delete it there "
-        "and have it pushed again by who has it"
+        f"{remote.url}/{path} has other bytes than its name says; nothing was taken from it. If that persists, delete it there "
+        "and have it pushed again by someone who has it"
     )
 
 
 def _gone(remote: Remote, path: str) -> RemoteFailed:
-    return RemoteFailed(f"{remote.url}/{path} is gone from the shared store; have the run pushed again by who has it")
+    return RemoteFailed(f"{remote.url}/{path} is gone from the shared store; have the run pushed again by someone who has it")

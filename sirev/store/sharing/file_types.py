@@ -38,7 +38,7 @@ def parse_untrusted_json(raw: bytes) -> Any:
     except inputs.TooDeep:
         raise NotWhatItSays("JSON nested too deep") from None
     except ValueError:
-        raise NotWhatItSays("no JSON") from None
+        raise NotWhatItSays("not JSON") from None
 
 
 def _json(path: Path) -> None:
@@ -76,7 +76,7 @@ def _parquet(path: Path) -> None:
         file.seek(max(0, size - 8))
         footer, ends = struct.unpack("<I4s", file.read(8)) if size >= 12 else (0, b"")
     if begins != b"PAR1" or ends != b"PAR1" or footer > size - 12:
-        raise NotWhatItSays("no Parquet")
+        raise NotWhatItSays("not Parquet")
 
 
 def _safetensors(path: Path) -> None:
@@ -85,14 +85,14 @@ def _safetensors(path: Path) -> None:
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
         if size < 8:
-            raise NotWhatItSays("no safetensors")
+            raise NotWhatItSays("not safetensors")
         (length,) = struct.unpack("<Q", file.read(8))
         if length > min(SAFETENSORS_HEADER, size - 8):
-            raise NotWhatItSays("no safetensors")
+            raise NotWhatItSays("not safetensors")
         raw = file.read(length)
     header = parse_untrusted_json(raw) if raw.startswith(b"{") else None
     if not isinstance(header, dict):
-        raise NotWhatItSays("no safetensors")
+        raise NotWhatItSays("not safetensors")
     notes = header.pop("__metadata__", {})
     if not isinstance(notes, dict) or not all(isinstance(note, str) for note in notes.values()):
         raise NotWhatItSays("a safetensors header with odd metadata")
@@ -125,7 +125,7 @@ def _check_text(file: BinaryIO) -> None:
             decoder.decode(piece)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        raise NotWhatItSays("no text in UTF-8") from None
+        raise NotWhatItSays("not text in UTF-8") from None
 
 
 def _not_executable(first: bytes) -> None:

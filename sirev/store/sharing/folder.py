@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sirev.store.objects import Objects
-from sirev.store.shared import make_folder, make_private, place_new
+from sirev.store.shared import make_folder, make_private, place_new, remove_file
 from sirev.store.sharing.backend import Missing, Refused, RemoteFailed, TransferProgress, Upload, at_once, too_many
 from sirev.store.untrusted_files import open_regular, read_regular
 
@@ -22,6 +22,9 @@ _PIECE = 4 << 20
 
 class Folder:
     """The files below `root`. Nothing in it that is a link, a pipe or a device is ever opened."""
+
+    write_seconds = 0.0
+    shows_card = False
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -76,6 +79,12 @@ class Folder:
                 (self.root / "tmp").rmdir()
         return there
 
+    def remove(self, path: str) -> None:
+        with self._errors(path):
+            remove_file(self.root, self.root / path)
+            with contextlib.suppress(OSError):  # others may be writing
+                (self.root / path).parent.rmdir()
+
     def _put(self, upload: Upload) -> bool:
         target, scratch = self.root / upload.path, self.root / "tmp" / f"{os.getpid()}-{secrets.token_hex(8)}"
         source = upload.checked()
@@ -108,7 +117,7 @@ class Folder:
         except (NotADirectoryError, FileExistsError):
             raise Refused(f"{where} can't be used: {self.root} is not a folder, or a file is in its way") from None
         except PermissionError:
-            raise Refused(f"{where} can't be used: this user may not; name a folder of your own") from None
+            raise Refused(f"{where} can't be used: this user may not; name your own folder") from None
         except OSError as error:
             raise RemoteFailed(f"{where} can't be used: {error.strerror or error}") from None
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from sirev.addresses import without_credentials
-from sirev.hub import is_local
+from sirev.hub import LOCAL_FILES, is_local
 from sirev.store.runs import Run
 
-_FILES = ("path", "train", "test")
-"""Settings that name local files, whatever they look like."""
 EITHER = ("name", "model", "class", "function", "file")
 """Settings that may name one, next to what is no secret: a model on the Hub, a class or function of an installed package."""
 _LOCAL = re.compile(r"[~\\]|\.\.?\\|[A-Za-z]:[/\\]|.*\.py:")
@@ -26,6 +25,15 @@ def shareable(run: Run) -> Run:
     return run if settings == run.settings else replace(run, settings=settings)
 
 
+def local_names(settings: Mapping[str, Any], below: str = "") -> Iterator[tuple[str, str]]:
+    """The settings of a shareable run that name local files or folders: (dotted key, what remains of the path)."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from local_names(value, f"{below}{key}.")
+        elif isinstance(value, str) and value.startswith("./") and key in (*LOCAL_FILES, *EITHER):
+            yield f"{below}{key}", value
+
+
 def _shareable(value: Any, name: str) -> Any:
     if isinstance(value, dict):
         return {key: _shareable(one, str(key)) for key, one in value.items()}
@@ -36,7 +44,7 @@ def _shareable(value: Any, name: str) -> Any:
     if "://" in value and not value.startswith("file:"):
         shown = without_credentials(value)
         return re.split("[?#]", shown)[0] if name == "url" else shown
-    return f"./{_last(value)}" if name in _FILES or (name in EITHER and _is_path(value, name)) else value
+    return f"./{_last(value)}" if name in LOCAL_FILES or (name in EITHER and _is_path(value, name)) else value
 
 
 def _is_path(value: str, name: str) -> bool:

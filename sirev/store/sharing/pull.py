@@ -84,7 +84,7 @@ def _take(taker: Taker, runs: dict[str, tuple[Run, bytes]], leave_out: LeaveOut 
         manifests[digest] = taker.manifest(digest)
         taker.progress.advance(1, 0)
 
-    taker.progress.begin("reading what the runs stand on", len(pins) + len(digests), 0)
+    taker.progress.begin("reading what the runs need", len(pins) + len(digests), 0)
     at_once(record, pins, taker.jobs)
     at_once(manifest, digests, taker.jobs)
     asked = [run for run, _ in runs.values()]

@@ -7,15 +7,17 @@ is killed in between. Nothing there is ever written over but an object that is d
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from sirev.errors import BadInput
 from sirev.store.digests import canonical_json
 from sirev.store.hollow import HOLLOW_FORMAT
 from sirev.store.objects import MEND, DamagedObject
-from sirev.store.runs import Run, run_bytes
+from sirev.store.runs import Pin, Run, run_bytes
 from sirev.store.sharing.backend import Missing, RemoteFailed, TransferProgress, Upload
+from sirev.store.sharing.hub_card import store_card
 from sirev.store.sharing.private import shareable
 from sirev.store.sharing.remote import Remote, hollow_path, object_path, record_path, run_path
 from sirev.store.sharing.transfer import Moved
@@ -42,26 +44,46 @@ def push(
     started, progress = time.monotonic(), progress or TransferProgress()
     if unfinished := [run.id for run in runs if run.status == "running"]:
         raise BadInput(f"the run {unfinished[0]} is not finished")
-    reached = closure_of(store, runs, hollow)
-    if reached.missing:
-        raise BadInput(f"can't push what is not whole: {reached.missing[0]}")
-    remote.create()
     moved = Moved()
+    reached = closure_of(store, runs, hollow)
+    send_closure(store, remote, reached, runs, moved, jobs, progress)
+    moved.seconds = time.monotonic() - started
+    return moved
+
+
+def send_closure(
+    store: Store,
+    remote: Remote,
+    reached: Closure,
+    runs: Sequence[Run],
+    moved: Moved,
+    jobs: int,
+    progress: TransferProgress,
+) -> set[str]:
+    """Copy a closure, then the files of `runs`, to a shared store; see `push` for what it raises.
+
+    Returns the keys of the closure that had a realisation there before.
+    """
+    if reached.missing:
+        raise BadInput(f"can't push an incomplete run: {reached.missing[0]}")
+    remote.create()
+    left_out = (entry["sha256"] for digest in reached.hollow for entry in reached.artifacts[digest].manifest["files"].values())
     there = remote.sizes(
         [
-            *map(object_path, [*reached.objects, *reached.artifacts]),
+            *map(object_path, [*reached.objects, *reached.artifacts, *left_out]),
             *(record_path(*name) for name in reached.records),
             *map(hollow_path, reached.hollow),
-            "runs/",
+            *(["runs/"] if runs else []),
         ],
         jobs,
     )
     groups = [_payloads(store, reached, there), _manifests(store, reached, there), _records(store, reached, there)]
     wanted = len(reached.objects) + len(reached.artifacts) + len(reached.records) + len(reached.hollow)
-    moved.there = wanted - sum(map(len, groups))
-    _send(store, remote, groups, runs, {path for path in there if path.startswith("runs/")}, moved, jobs, progress)
-    moved.seconds = time.monotonic() - started
-    return moved
+    moved.there += wanted - sum(map(len, groups))
+    if runs or any(groups):
+        _send(store, remote, groups, runs, {path for path in there if path.startswith("runs/")}, moved, jobs, progress)
+    recorded = {path.split("/")[2] for path in there if path.startswith("records/")}
+    return {key for key, _ in reached.records} & recorded
 
 
 def _send(
@@ -78,7 +100,8 @@ def _send(
     for _ in range(_TURNS):
         placed = {run.id: _place(store, remote, run, there) for run in left}
         uploads = {run_id: upload for run_id, (upload, _) in placed.items() if upload}
-        groups = [*groups, list(uploads.values())]
+        ids = {Path(path).stem for path in there} | {name for _, name in placed.values()}
+        groups = [*groups, [*uploads.values(), *(store_card(remote, sorted(ids)) if ids else [])]]
         everything = [upload for group in groups for upload in group]
         progress.begin("pushing", len(everything), sum(upload.size for upload in everything))
         lost = remote.write(groups, jobs, progress)
@@ -110,7 +133,7 @@ def _place(store: Store, remote: Remote, run: Run, there: set[str]) -> tuple[Upl
     count = 1
     name = run.id
     while run_path(name) in there:
-        if _pins_there(remote, name) == run.pins:
+        if pins_there(remote, name) == run.pins:
             return None, name
         name = own if count == 1 else f"{own}-{count}"
         count += 1
@@ -118,7 +141,8 @@ def _place(store: Store, remote: Remote, run: Run, there: set[str]) -> tuple[Upl
     return Upload(run_path(name), raw, len(raw), exclusive=True), name
 
 
-def _pins_there(remote: Remote, name: str) -> object:
+def pins_there(remote: Remote, name: str) -> Mapping[str, Pin] | None:
+    """What a run of the shared store stands on; None where there is no such run."""
     try:
         return remote.run(name)[0].pins
     except (BadInput, Missing):  # damaged, say: it is not ours

@@ -9,15 +9,10 @@ from typing import Any
 
 from sirev.errors import BadInput, SirevError
 from sirev.store.artifacts import Artifact
-from sirev.store.sharing.backend import RemoteFailed, TransferProgress
+from sirev.store.sharing.backend import JOBS, PATIENCE, RemoteFailed, TransferProgress
 from sirev.store.sharing.download import Files, Taker, files_of
 from sirev.store.sharing.remote import Remote
 from sirev.store.store import Store
-
-PATIENCE = 3
-"""Failures in a row after which the shared store is not asked again: each costs as long as the network takes to give up."""
-
-JOBS = 8
 
 
 class ReadThrough:
@@ -48,7 +43,7 @@ class ReadThrough:
         try:
             with self._lock:
                 self._open()
-            self._take(key, artifact, files)
+            taken = self._take(key, artifact, files)
             self._failures = 0
         except (SirevError, OSError) as error:
             if isinstance(error, BadInput) and not self._asked:
@@ -58,7 +53,7 @@ class ReadThrough:
                 last = "; it is not asked again in this run" if self._failures == PATIENCE else ""
             self._warn(f"{error}{last}")
             return None
-        found = self._store.lookup(key, artifact)
+        found = self._store.lookup(key, taken) if taken else None
         return found if found is None or not files or found.complete() else None
 
     def _open(self) -> None:
@@ -67,7 +62,8 @@ class ReadThrough:
             self._hollow = self._remote.hollow()
             self._asked = True
 
-    def _take(self, key: str, artifact: str | None, with_files: bool) -> None:
+    def _take(self, key: str, artifact: str | None, with_files: bool) -> str | None:
+        """The realisation that was taken, None where there is none to take."""
         taker = Taker(self._store, self._remote, JOBS, TransferProgress())
         records = {}
         for digest in self._remote.realisations(key):
@@ -79,9 +75,10 @@ class ReadThrough:
             with self._passing_over():
                 if self._realisation(taker, key, digest, *records[digest], with_files):
                     with self._lock:
-                        self.artifacts += 1
+                        self.artifacts += taker.files > 0
                         self.bytes += taker.bytes
-                    return
+                    return digest
+        return None
 
     @contextlib.contextmanager
     def _passing_over(self) -> Iterator[None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,15 +14,16 @@ from sirev.errors import BadInput
 from sirev.quoting import as_typed
 from sirev.store.digests import is_digest
 from sirev.store.runs import Run, is_run_id, parsed_run
-from sirev.store.sharing.backend import Backend, Missing, TransferProgress, Upload, patiently
+from sirev.store.sharing.backend import Backend, Missing, RemoteFailed, TransferProgress, Upload, patiently
 from sirev.store.sharing.bucket import Bucket
 from sirev.store.sharing.folder import Folder
+from sirev.store.sharing.hub_bucket import HubBucket
 from sirev.store.sharing.hub_dataset import Hub
 from sirev.store.sharing.untrusted import check_run
 from sirev.store.store import MARKER, STORE_FORMAT, marker_bytes, new_id, parse_marker
 from sirev.store.untrusted_files import META_BYTES
 
-SCHEMES = "a folder, file://, s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or hf://datasets/OWNER/NAME"
+SCHEMES = "a folder, file://, s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, hf://datasets/OWNER/NAME or hf://buckets/OWNER/NAME"
 
 
 class Remote:
@@ -62,11 +65,20 @@ class Remote:
         if self.id is not None:
             return
         if patiently(self.backend.occupied) and not self._appeared():
-            raise BadInput(f"{self.url} has files but no {MARKER}, so it is no sirev store: name a new or empty folder in it")
+            raise BadInput(f"{self.url} has files but no {MARKER}, so it is not a sirev store: name a new or empty folder in it")
         raw = marker_bytes(new_id())
         self.backend.write([[Upload(MARKER, raw, len(raw), exclusive=True)]], 1, TransferProgress())
         if not self._appeared():
             raise BadInput(f"{self.url} does not show what was just written to it")
+
+    def try_writing(self) -> None:
+        """Write a file, read it back and delete it; BadInput or RemoteFailed says what can't be done."""
+        path, raw = f"tmp/{secrets.token_hex(16)}", b"sirev tries whether this can be written\n"
+        self.write([[Upload(path, raw, len(raw), exclusive=True)]], 1, TransferProgress())
+        if patiently(lambda: self.backend.read(path, len(raw))) != raw:
+            raise BadInput(f"{self.url} does not show what was just written to it")
+        with contextlib.suppress(RemoteFailed, BadInput):  # a bucket may be kept from losing anything
+            self.backend.remove(path)
 
     def _appeared(self) -> bool:
         self.__dict__.pop("id", None)
@@ -142,7 +154,7 @@ def backend_of(url: str) -> Backend:
         return Folder(Path(url).expanduser())
     if scheme != "file" and without_credentials(url) != url:
         raise BadInput(
-            f"{without_credentials(url)}: the URL of a shared store has no credentials in it; they are in the environment"
+            f"{without_credentials(url)}: the URL of a shared store must not hold credentials; set them in the environment"
         )
     match scheme:
         case "file":
@@ -153,6 +165,8 @@ def backend_of(url: str) -> Backend:
             return Bucket("gs", rest)
         case "hf" if rest.startswith("datasets/"):
             return Hub(rest.removeprefix("datasets/").strip("/"))
+        case "hf" if rest.startswith("buckets/"):
+            return HubBucket(rest.removeprefix("buckets/").strip("/"))
         case "hf":
-            raise BadInput(f"{url}: only data sets can hold a store: hf://datasets/OWNER/NAME")
+            raise BadInput(f"{url}: a store lies in a data set or a bucket: hf://datasets/OWNER/NAME or hf://buckets/OWNER/NAME")
     raise BadInput(f"{without_credentials(url)}: sirev does not know {scheme}://; it is {SCHEMES}")

@@ -95,7 +95,7 @@ def parse(raw: bytes, what: str) -> Any:
         value = file_types.parse_untrusted_json(raw)
         canonical_json(value)  # NaN, and halves of a surrogate pair, can be read but neither hashed nor printed
     except (file_types.NotWhatItSays, ValueError, RecursionError) as error:
-        _refuse(f"{what} is no proper JSON: {error}")
+        _refuse(f"{what} is not valid JSON: {error}")
     return value
 
 
@@ -135,11 +135,11 @@ def _check_index(path: Path) -> None:
     index = file_types.parse_untrusted_json(path.read_bytes())
     shards = index.get("weight_map", {}) if isinstance(index, dict) else None
     if not isinstance(shards, dict) or not all(isinstance(shard, str) for shard in shards.values()):
-        _refuse(f"{path.name}: it is no index of weights")
+        _refuse(f"{path.name}: it is not an index of weights")
     for shard in set(shards.values()):
         check_name(shard)
         if "/" in shard or not shard.endswith(".safetensors"):
-            _refuse(f"file name {shard!r}: the index of a model's weights must name .safetensors files beside it")
+            _refuse(f"file name {shard!r}: the index of a model's weights must name .safetensors files next to it")
 
 
 def _check_format(value: Any, what: str, newest: int) -> None:

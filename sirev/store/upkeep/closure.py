@@ -42,7 +42,7 @@ def closure_of(store: Store, runs: Sequence[Run], hollow: Collection[str] = ()) 
     for run in runs:
         for step, pin in run.pins.items():
             if (pin.key, pin.artifact) not in found.records:
-                _add(store, found, pin.key, pin.artifact, run_address(run.id, step), hollow)
+                add_realisation(store, found, pin.key, pin.artifact, run_address(run.id, step), hollow)
     return found
 
 
@@ -70,7 +70,8 @@ def add_record(store: Store, found: Closure, record: Record) -> None:
         found.objects[note] = store.objects.size(note)
 
 
-def _add(store: Store, found: Closure, key: str, digest: str, where: str, hollow: Collection[str]) -> None:
+def add_realisation(store: Store, found: Closure, key: str, digest: str, where: str, hollow: Collection[str] = ()) -> None:
+    """Reach a record and its artifact; `where` names it to people should it be missing."""
     try:
         record = store.records.get(key, digest)
     except DamagedRecord as error:

@@ -85,7 +85,9 @@ def collect(store: Store, policy: Policy | None = None) -> Garbage:
 def _marked(store: Store, policy: Policy, locked: bool) -> Garbage:
     live = leased(store.path)
     if strangers := store.runs.strangers():
-        raise BadInput(f"{strangers[0]} has no name of a run, so nobody knows what it needs: move it away; nothing is deleted")
+        raise BadInput(
+            f"{strangers[0]} is not named as a run is, so nobody knows what it needs: move it away; nothing is deleted"
+        )
     runs = store.runs.all()
     keeps = Keeps(store.path, store.objects).all()
     kept_runs = {run for keep in keeps for run in keep.runs}

@@ -80,12 +80,12 @@ def _listed(folder: Path, found: Hashed) -> Iterator[tuple[str, int]]:
     """Digest and size of every object; what is in the place of one and no file is a fault, anything else a stranger."""
     for group in scan(folder):
         if not (is_digest(group.name, 2) and group.is_dir(follow_symlinks=False)):
-            found.strangers.append(VerifyRemark(f"objects/{group.name}", "is no object"))
+            found.strangers.append(VerifyRemark(f"objects/{group.name}", "is not an object"))
             continue
         for entry in scan(Path(group.path)):
             digest = group.name + entry.name
             if not is_digest(digest):
-                found.strangers.append(VerifyRemark(f"objects/{group.name}/{entry.name}", "is no object"))
+                found.strangers.append(VerifyRemark(f"objects/{group.name}/{entry.name}", "is not an object"))
                 continue
             with contextlib.suppress(FileNotFoundError):  # dropped meanwhile by who is at work beside
                 yield digest, entry.stat(follow_symlinks=False).st_size

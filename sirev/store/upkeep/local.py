@@ -19,14 +19,14 @@ def local_fault(name: str, raw: bytes) -> str | None:
     except (ValueError, RecursionError):
         entry = {}
     if entry.keys() != _FIELDS.keys() or not all(isinstance(entry[field], kind) for field, kind in _FIELDS.items()):
-        return "is no memory of a file"
+        return "does not describe a file"
     if sha256(entry["path"].encode(errors="surrogatepass"))[:32] != name or not is_digest(entry["digest"]):
-        return "is no memory of a file by this name"
+        return "does not describe a file by this name"
     try:
         now = _digest_now(entry)
     except OSError:
         return None  # gone or changed: it is read anew, or taken for what it was
-    return "does not have the digest of the file it speaks of" if now not in (None, entry["digest"]) else None
+    return "does not have the digest of the file it describes" if now not in (None, entry["digest"]) else None
 
 
 def _digest_now(entry: dict[str, Any]) -> str | None:

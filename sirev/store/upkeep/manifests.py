@@ -29,12 +29,12 @@ def manifest_of(raw: bytes, objects: Objects) -> Manifest:
     try:
         data = parse_json(raw)
     except ValueError:
-        return Manifest(fault="is no manifest")
+        return Manifest(fault="is not a manifest")
     version = data.get("format") if isinstance(data, dict) else None
     if isinstance(version, int) and version > MANIFEST_FORMAT:
         return Manifest(newer=version)
     if version != MANIFEST_FORMAT:
-        return Manifest(fault="is no manifest")
+        return Manifest(fault="is not a manifest")
     if odd := odd_manifest(data):
         return Manifest(fault=f"has no manifest that sirev wrote: {odd}")
     files = {name: (entry["sha256"], entry["size"]) for name, entry in data["files"].items()}

@@ -74,7 +74,7 @@ def marker_damage(path: Path) -> str | None:
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EPERM):
             raise BadInput(f"{path / MARKER} can't be read: {error.strerror}") from None
-        return "is no plain file"
+        return "is not a plain file"
 
 
 def mend_marker(path: Path) -> str:
@@ -166,5 +166,5 @@ def _drop(path: Path) -> None:
 
 def _reason(error: OSError) -> str:
     if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-        return "not dropped, for there are files in the folder that lies in its place: move it away"
+        return "not dropped: the folder in its place has files in it: move it away"
     return f"can't be dropped: {error.strerror or error}"

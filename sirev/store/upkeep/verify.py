@@ -114,7 +114,7 @@ class _Check:
             try:
                 keep = parsed_keep(raw, name, path)
             except BadInput:
-                self._damage("pin", path, "is no pin of this name: delete it, and pin again what it was to keep", "hand")
+                self._damage("pin", path, "is not a pin of this name: delete it, and pin again what it was to keep", "hand")
                 continue
             self.keeps.append(keep)
             for digest in keep.artifacts:
@@ -198,7 +198,7 @@ class _Check:
                 continue
             absent = [artifact] if manifest is None else self._absent(artifact, manifest)
             if absent and not self.users.get(artifact) and not self._barred(absent):
-                what = f"its artifact {artifact[:12]} lacks {_files(len(absent))}, and no run stands on it"
+                what = f"its artifact {artifact[:12]} lacks {_files(len(absent))}, and no run needs it"
                 self._damage("remnant", path, what, "drop", belongs)
                 continue
             for digest in absent:
@@ -301,11 +301,11 @@ class _Check:
         for group in scan(self.store.path / "records"):
             keys = scan(Path(group.path)) if is_digest(group.name, 2) and group.is_dir(follow_symlinks=False) else None
             if keys is None:
-                self._remark(f"records/{group.name}", "is no record")
+                self._remark(f"records/{group.name}", "is not a record")
             for key in keys or ():
                 path = f"records/{group.name}/{key.name}"
                 if not (is_digest(key.name) and key.name.startswith(group.name) and key.is_dir(follow_symlinks=False)):
-                    self._remark(path, "is no record")
+                    self._remark(path, "is not a record")
                     continue
                 for entry in scan(Path(key.path)):
                     artifact = entry.name.removesuffix(".json")
@@ -315,7 +315,7 @@ class _Check:
                         self.odd_records.add((key.name, artifact))
                         self._damage("record", f"{path}/{entry.name}", "is named by no artifact", "drop")
                     else:
-                        self._remark(f"{path}/{entry.name}", "is no record")
+                        self._remark(f"{path}/{entry.name}", "is not a record")
 
     def _json_files(self, folder: str) -> Iterator[tuple[str, str]]:
         """Path below the store, and name without .json, of each file of a folder; what else is there is remarked."""

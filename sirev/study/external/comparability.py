@@ -19,7 +19,7 @@ def check_greedy(read: Sequence[Read], single: str) -> None:
             rows = one.artifact.rows("completions")
             name = next(row["problem_id"] for row in rows if row["draw"] == 1)
             raise BadInput(
-                f"{one.source.option}: a greedy answer is one per problem, and the problem {name!r} has "
+                f"{one.source.option}: expected one greedy answer per problem, and the problem {name!r} has "
                 f"{sum(row['problem_id'] == name for row in rows)} (up to {one.summary['most']})"
             )
     given = {one.source.t for one in read if one.source.kind == "greedy"}
@@ -53,7 +53,7 @@ def check_problems(read: Sequence[Read]) -> None:
 def _other_problems(one: Read, first: Read, read: Sequence[Read]) -> str:
     mine, theirs = ({row["id"]: row for row in each.artifact.rows("problems")} for each in (one, first))
     odd = [
-        f"{len(more)} in {where} alone, such as {_named(more[0])}"
+        f"{len(more)} only in {where}, such as {_named(more[0])}"
         for where, more in (
             (one.source.model, [row for id_, row in mine.items() if id_ not in theirs]),
             (first.source.model, [row for id_, row in theirs.items() if id_ not in mine]),
@@ -70,8 +70,8 @@ def _other_problems(one: Read, first: Read, read: Sequence[Read]) -> str:
         at, other = (each.summary["fields"].get("prompt") for each in (one, first))
         same = "their questions are the same" if asked == known else f"{len(asked & known)} questions are the same"
         if at and at == other:
-            return f"{line}{same}, so let those name the problems: --id {'.'.join(at)}"
-        return f"{line}{same}, and would name the problems by --id FIELD if the files had one field for them"
+            return f"{line}{same}, so let them name the problems: --id {'.'.join(at)}"
+        return f"{line}{same}, and could name the problems with --id FIELD if the files had one field for them"
     everywhere = set.intersection(*({row["id"] for row in each.artifact.rows("problems")} for each in read))
     if everywhere:
         return f"{line}--common compares the {len(everywhere)} problems that every step has"
@@ -96,7 +96,7 @@ def _numbered(read: Sequence[Read]) -> list[str]:
     return [
         f"{models}: the {named[0].summary['problems']:,} ids are {found['names']:,} names with {found['each']} numbers each, "
         f"such as {' and '.join(map(repr, found['such']))}. If they name completions, each counts as a problem, and no "
-        "interval or test holds: name the field of the problem by --id FIELD, or leave the number out of the ids."
+        "interval or test holds: name the field of the problem with --id FIELD, or leave the number out of the ids."
     ]
 
 
@@ -104,7 +104,7 @@ def _failed(read: Sequence[Read]) -> list[str]:
     """Completions that are null, which count as wrong and without an answer."""
     return [
         f"{one.source.option}: {one.summary['failed']:,} of {one.summary['completions']:,} completions are null: failed "
-        "requests. They count as wrong, without an answer; ask for them again, or leave them out of the file."
+        "requests. They count as incorrect, without an answer; ask for them again, or leave them out of the file."
         for one in read
         if one.summary["failed"]
     ]
@@ -167,11 +167,11 @@ def notes(read: Sequence[Read], distinct: Mapping[str, Any] | None) -> list[str]
     drawn = [one.summary for one in read if one.source.kind == "file" and not one.single]
     if distinct is not None and distinct["difference"]["value"] is None and drawn:
         problems, most = min(one["problems"] for one in drawn), min(one["most"] for one in drawn)
-        needs = f"the diversity of right answers (D) needs {FEWEST} problems with {MATCHED} right answers at every step"
+        needs = f"the diversity of correct answers (D) needs {FEWEST} problems with {MATCHED} correct answers at every step"
         if problems < FEWEST:
             said.append(f"{needs}: there are {problems} problems")
         elif most < 2 * MATCHED:
-            few = "too few" if most < MATCHED else f"{'all' if most == MATCHED else MATCHED} of which must be right"
+            few = "too few" if most < MATCHED else f"{'all' if most == MATCHED else MATCHED} of which must be correct"
             said.append(f"{needs}: there are {most} draws per problem, {few}; with more draws it can be measured")
     return said
 

@@ -39,7 +39,7 @@ def judging(k: Iterable[int], margins: Mapping[str, float | None], embedding: st
     wanted = sorted(set(k))
     for one in wanted:
         if isinstance(one, bool) or not isinstance(one, int) or not 1 <= one <= MOST_K:
-            raise BadInput(f"--k: {one!r} is no number of draws, 1 to {MOST_K:,}")
+            raise BadInput(f"--k: {one!r} is not a number of draws, 1 to {MOST_K:,}")
     given = {name: value for name in _MARGINS if (value := margins.get(name)) is not None}
     for name, value in given.items():
         if not 0 < value < 1:

@@ -44,8 +44,8 @@ def how_to_judge(steps: Mapping[str, Given], fields: Mapping[str, str], reader: 
     if task := _TASKS.get(re.split(r"[/_-]", first.lower())[0]):
         plus = "mbpp_plus" if task == "mbpp_sanitized" else "humaneval_plus"
         why = (
-            f"{path.name} does not say which programs are right: they run in the sandbox against the tests of {task}, as --task "
-            f"{task} would have it; --task {plus} has EvalPlus' own tests besides"
+            f"{path.name} does not say which programs are correct: they run in the sandbox against the tests of {task}, as "
+            f"--task {task} would have it; --task {plus} also has EvalPlus's own tests"
         )
         return Found(task, None, why)
     problems = read([(path, form)], paths, graded=False, reader=reader).problems
@@ -54,8 +54,8 @@ def how_to_judge(steps: Mapping[str, Given], fields: Mapping[str, str], reader: 
         return None
     grader = grader_for(golds)
     why = (
-        f"{path.name} does not say which answers are right: the grader {grader} compares them with the gold answers of the file; "
-        "--grader NAME chooses another"
+        f"{path.name} does not say which answers are correct: the grader {grader} compares them with the gold answers of the "
+        "file; --grader NAME chooses another"
     )
     return Found(None, grader, why)
 

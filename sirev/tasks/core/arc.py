@@ -19,6 +19,11 @@ class Arc(DataTask):
     default_grader = "letter"
     guess = 0.25
     published: ClassVar = {"train": 1119, "test": 1172}
+    on_hub: ClassVar = {
+        "hub": "allenai/ai2_arc",
+        "config": "ARC-Challenge",
+        "revision": "210d026faf9955653af8916fad021475a3f00453",
+    }
     templates: ClassVar = {"arc": LETTER_PROMPT}
     suite = True
 

@@ -29,6 +29,7 @@ class Gsm8k(DataTask):
 
     title = "GSM8K"
     default_grader = "gsm8k_strict"
+    outside_grader = "gsm8k_flexible"
     published: ClassVar = {"train": 7473, "test": 1319}
     templates: ClassVar = {"gsm8k": PROMPT}
     suite = True

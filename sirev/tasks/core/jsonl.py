@@ -23,7 +23,7 @@ class OwnRows(OwnTask, DataTask):
     target: str = TARGET
     """What M_1 is trained to write: may hold {solution} (the answer, where a row has none) and {answer}."""
 
-    title = "problems of your own"
+    title = "your own problems"
     templates: ClassVar = {"question": PROMPT}
 
     @staticmethod

@@ -12,19 +12,17 @@ from sirev.tasks.core import mbpp, mbpp_sanitized
 from sirev.tasks.evalplus_tests import assertions, script_of
 from sirev.tasks.mirrors import full_mbpp_row
 from sirev.tasks.rows import Row, shown
-from sirev.tasks.task import Asked, DataTask, Problems
+from sirev.tasks.task import Asked, Problems
 
 
-class MbppPlus(DataTask):
+class MbppPlus(mbpp_sanitized.OfSanitized):
     """MBPP+ of EvalPlus: a program is right if it passes the base tests and EvalPlus' own."""
 
     name: Literal["mbpp_plus"]
 
     title = "MBPP+"
-    programs = True
     splits: ClassVar = {"test": "test"}
     published: ClassVar = {"test": 378}
-    one_file = True
     on_hub: ClassVar = {
         "hub": "evalplus/mbppplus",
         "config": "default",
@@ -35,11 +33,6 @@ class MbppPlus(DataTask):
     @staticmethod
     def read(asked: Asked) -> Problems:
         return problems(asked.rows("data"), template=asked.wording)
-
-    @classmethod
-    def problem_id(cls, given: str) -> str:
-        """As MBPP's: the 11 of one file and the Mbpp/11 of EvalPlus are mbpp-0011."""
-        return mbpp.Mbpp.problem_id(given)
 
 
 TASK = MbppPlus

@@ -14,16 +14,26 @@ from sirev.tasks.rows import Row
 from sirev.tasks.task import Asked, DataTask, Problems
 
 
-class MbppSanitized(DataTask):
+class OfSanitized(DataTask):
+    """What tasks on the problems of sanitized MBPP share."""
+
+    programs = True
+    one_file = True
+
+    @classmethod
+    def problem_id(cls, given: str) -> str:
+        """As MBPP's: the 11 of one file and the Mbpp/11 of EvalPlus are mbpp-0011."""
+        return mbpp.Mbpp.problem_id(given)
+
+
+class MbppSanitized(OfSanitized):
     """MBPP, sanitized: the problems of all its splits as one, since EvalPlus and papers ask them all."""
 
     name: Literal["mbpp_sanitized"]
 
     title = "MBPP, sanitized"
-    programs = True
     splits: ClassVar = {"test": "prompt+test+train+validation"}
     published: ClassVar = {"test": 427}
-    one_file = True
     on_hub: ClassVar = {
         "hub": "google-research-datasets/mbpp",
         "config": "sanitized",
@@ -34,11 +44,6 @@ class MbppSanitized(DataTask):
     @staticmethod
     def read(asked: Asked) -> Problems:
         return problems(asked.rows("data"), template=asked.wording)
-
-    @classmethod
-    def problem_id(cls, given: str) -> str:
-        """As MBPP's: the 11 of one file and the Mbpp/11 of EvalPlus are mbpp-0011."""
-        return mbpp.Mbpp.problem_id(given)
 
 
 TASK = MbppSanitized

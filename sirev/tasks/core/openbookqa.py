@@ -19,6 +19,11 @@ class OpenBookQa(DataTask):
     default_grader = "letter"
     guess = 0.25
     published: ClassVar = {"train": 4957, "test": 500}
+    on_hub: ClassVar = {
+        "hub": "allenai/openbookqa",
+        "config": "main",
+        "revision": "388097ea7776314e93a529163e0fea805b8a6454",
+    }
     templates: ClassVar = {"openbookqa": LETTER_PROMPT}
     suite = True
 

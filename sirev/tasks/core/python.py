@@ -93,6 +93,6 @@ def _checked(rows: list[Row]) -> Problems:
             "level": text(row, "level", empty=True) if "level" in row.values else "",
         }
         if problem["id"] in found:
-            raise BadInput(f"{row.where}: id {problem['id']!r} is there twice")
+            raise BadInput(f"{row.where}: id {problem['id']!r} occurs twice")
         found[problem["id"]] = problem
     return list(found.values())

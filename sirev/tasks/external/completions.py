@@ -169,10 +169,10 @@ def _guessed(rows: Sequence[Row], paths: Paths, kind: str, graded: bool) -> dict
         if there:
             found[what] = [there[0]]
         elif what in REQUIRED:
-            graders = ", or let sirev grade: --task TASK, or --grader NAME by the file's gold answers"
+            graders = ", or have sirev grade: --task TASK, or --grader NAME with the file's gold answers"
             instead = graders if what == "correct" else ""
             keys = ", ".join(map(str, first.values)) or "none"
-            raise BadInput(f"{first.where}: no field for the {REQUIRED[what]}: name it by --{what}{instead} (there: {keys})")
+            raise BadInput(f"{first.where}: no field for the {REQUIRED[what]}: name it with --{what}{instead} (there: {keys})")
     if not {"answer"} & {*paths, *found} and isinstance(first.values.get("answer"), list):
         found["answer"] = ["answer"]  # a list beside the list of texts: not the gold one
     return found
@@ -184,8 +184,8 @@ def _score(rows: Sequence[Row]) -> str:
         value = row.values.get(_SCORE)
         if not all(one in (0, 1, "0", "1") for one in (value if isinstance(value, list) else [value])):
             raise BadInput(
-                f"{row.where}: no field for the verdict: {_SCORE!r} is {shown(value)}, neither 0 nor 1; name another by "
-                "--correct, or let sirev grade: --task TASK, or --grader NAME by the file's gold answers"
+                f"{row.where}: no field for the verdict: {_SCORE!r} is {shown(value)}, neither 0 nor 1; name another with "
+                "--correct, or have sirev grade: --task TASK, or --grader NAME with the file's gold answers"
             )
     return _SCORE
 
@@ -254,7 +254,9 @@ def _judged(row: Row, path: Sequence[str], value: Any, *, failed: bool) -> bool:
     if not failed:
         return _verdict(row, path, value)
     if value is not None and _verdict(row, path, value):
-        raise BadInput(f"{row.where}: field {_shown(path)} says right of a null response: a failed request, which has no answer")
+        raise BadInput(
+            f"{row.where}: field {_shown(path)} marks a null response as correct: a failed request, which has no answer"
+        )
     return False
 
 
@@ -278,11 +280,11 @@ def _each(row: Row, what: str, found: Paths, count: int | None) -> list[Any]:
     if count is None or (count == 1 and not isinstance(value, list)):
         return [value]
     if not isinstance(value, list) and what in REQUIRED:
-        raise BadInput(f"{row.where}: field {_shown(found[what])} must be a list beside {count} texts, found {shown(value)}")
+        raise BadInput(f"{row.where}: field {_shown(found[what])} must be a list to go with {count} texts, found {shown(value)}")
     if not isinstance(value, list):
         return [_ABSENT] * count
     if len(value) != count:
-        raise BadInput(f"{row.where}: field {_shown(found[what])} has {len(value)} entries beside {count} texts")
+        raise BadInput(f"{row.where}: field {_shown(found[what])} has {len(value)} entries for {count} texts")
     return value
 
 

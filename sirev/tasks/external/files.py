@@ -143,7 +143,7 @@ def _json(path: Path) -> list[Row]:
     except ValueError as error:
         if lines := _as_lines(path):
             return lines
-        raise BadInput(f"{path}: not JSON: {one_line(error)} (rows, one a line, belong in a .jsonl file)") from None
+        raise BadInput(f"{path}: not JSON: {one_line(error)} (rows, one per line, belong in a .jsonl file)") from None
     if isinstance(value, dict):
         return [Row(str(path), value)]
     if not isinstance(value, list) or not value:

@@ -20,7 +20,7 @@ _ATTACHED = "attachment://"
 _GRADES = {"C": True, "I": False, "N": False}
 """Inspect's letters: correct, incorrect, no answer. A partial "P" is neither."""
 _EMPTY: tuple[Any, ...] = ("", None, [], {})
-_INSTEAD = "choose another scorer by --filter, or let sirev grade: --grader NAME"
+_INSTEAD = "choose another scorer with --filter, or have sirev grade: --grader NAME"
 
 
 def read_eval(path: Path) -> list[Row]:
@@ -106,7 +106,7 @@ def _verdict(row: Row, scorer: str, value: Any) -> Any:
     if isinstance(value, str) and value in _GRADES:
         return _GRADES[value]
     if value == "P" or (isinstance(value, int | float) and not isinstance(value, bool) and value not in (0, 1)):
-        raise BadInput(f"{row.where}: the score of {scorer!r} is {shown(value)}, neither right nor wrong; {_INSTEAD}")
+        raise BadInput(f"{row.where}: the score of {scorer!r} is {shown(value)}, neither correct nor incorrect; {_INSTEAD}")
     if isinstance(value, dict | list):
         raise BadInput(f"{row.where}: the score of {scorer!r} is {shown(value)}, no single verdict; {_INSTEAD}")
     return value

@@ -53,7 +53,7 @@ def _detail(row: Row, metric: str | None, graded: bool) -> Row:
     texts = _as_list(given)
     if not texts or not all(one is None or isinstance(one, str) for one in texts):
         raise BadInput(
-            f"{row.where}: the predictions are {shown(texts)}, where texts are wanted: a multiple-choice task logs the "
+            f"{row.where}: the predictions are {shown(texts)}, where texts are expected: a multiple-choice task logs the "
             "likelihood of its options and writes no answer"
         )
     golds = [one for one in ([gold] if isinstance(gold, str) else _as_list(gold)) if isinstance(one, str | int | float)]
@@ -67,8 +67,8 @@ def _detail(row: Row, metric: str | None, graded: bool) -> Row:
         value = _metrics(values).get(metric)
         if len(texts) > 1 and value not in (0, 1):
             raise BadInput(
-                f"{row.where}: {metric} is {shown(value)} for {len(texts)} answers together, no verdict on each; let a grader of "
-                "sirev judge: --task or --grader"
+                f"{row.where}: {metric} is {shown(value)} for {len(texts)} answers together, no verdict on each; have a grader "
+                "of sirev judge: --task or --grader"
             )
         if len(texts) > 1 and value == 1 and not metric.startswith("pass@"):
             found["correct"] = [True] * len(texts)

@@ -98,7 +98,7 @@ def _texts(row: Row) -> list[str]:
     for one in listed:
         if not isinstance(one, str):
             raise BadInput(
-                f"{row.where}: field 'resps' holds {shown(one)}, where a text is wanted: a multiple-choice task logs the "
+                f"{row.where}: field 'resps' holds {shown(one)}, where a text is expected: a multiple-choice task logs the "
                 "likelihood of its options and writes no answer"
             )
     return listed
@@ -145,7 +145,7 @@ def _programs(row: Row) -> list[Row]:
     found = []
     for task, programs in results.items():
         if not isinstance(programs, list):
-            raise BadInput(f"{row.where}: eval: {task}: a list of programs with `solution` and `base_status` is wanted")
+            raise BadInput(f"{row.where}: eval: {task}: a list of programs with `solution` and `base_status` is expected")
         for i, program in enumerate(programs):
             if not isinstance(program, dict):
                 raise BadInput(f"{row.where}: eval: {task}[{i}]: not an object but {shown(program)}")

@@ -1,4 +1,4 @@
-"""A real S3 server, moto's, as a process of its own, and a proxy before it that tests can have fail."""
+"""A store to share, and a real S3 server, moto's, as a process of its own, with a proxy before it that tests can have fail."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from sirev.store.store import Store
 from tests.store.sharing.faulty import Proxy
+from tests.store.sharing.studies import add_run
 
 COUNT = itertools.count()
 
@@ -61,3 +64,11 @@ def bucket(s3_port: int, proxy: Proxy) -> str:
     request = urllib.request.Request(f"http://127.0.0.1:{s3_port}/{name}", method="PUT")
     urllib.request.urlopen(request, timeout=10).close()
     return f"s3://{name}/team/store"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A store with one run."""
+    store = Store(tmp_path / "first")
+    add_run(store)
+    return store

@@ -58,6 +58,8 @@ class Proxy:
                     status, body = 500, b"<Error><Code>InternalError</Code><Message>no luck</Message></Error>"
                 elif fault == "missing":
                     status, body = 404, b"<Error><Code>NoSuchKey</Code><Message>not here</Message></Error>"
+                elif fault == "denied":
+                    status, body = 403, b"<Error><Code>AccessDenied</Code><Message>not you</Message></Error>"
                 elif fault == "wrong" and body:
                     body = body[:-1] + bytes([body[-1] ^ 1])
                 elif fault == "short":

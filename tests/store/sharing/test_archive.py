@@ -402,12 +402,12 @@ PICKLE = pickle.dumps(Evil())
 BOMB = 1 << 50
 HOSTILE: dict[str, tuple[Callable[[Files], bytes], str]] = {
     # what tar could do
-    "absolute path": (lambda f: _listed(f, _set(3, 0, "/tmp/x.json")), "is no file of a store's"),
+    "absolute path": (lambda f: _listed(f, _set(3, 0, "/tmp/x.json")), "is not a file of a store"),
     "absolute path in the tar alone": (lambda f: _raw_member(f, 3, name="/tmp/x.json"), "there is something else"),
-    "path that climbs out": (lambda f: _listed(f, _set(3, 0, "objects/../../x")), "is no file of a store's"),
-    "run that climbs out": (lambda f: _with(f, "runs/../../x.json", f["runs/small-a.json"]), "is no file of a store's"),
+    "path that climbs out": (lambda f: _listed(f, _set(3, 0, "objects/../../x")), "is not a file of a store"),
+    "run that climbs out": (lambda f: _with(f, "runs/../../x.json", f["runs/small-a.json"]), "is not a file of a store"),
     "path that climbs out in the tar alone": (lambda f: _raw_member(f, 3, name="objects/../../x"), "there is something else"),
-    "file of another kind": (lambda f: _listed(f, _set(3, 0, "local/x.json")), "is no file of a store's"),
+    "file of another kind": (lambda f: _listed(f, _set(3, 0, "local/x.json")), "is not a file of a store"),
     "symbolic link": (lambda f: _raw_member(f, 3, type=tarfile.SYMTYPE, linkname="/etc/passwd"), "there is something else"),
     "hard link": (lambda f: _raw_member(f, 3, type=tarfile.LNKTYPE, linkname="archive.json"), "there is something else"),
     "character device": (lambda f: _raw_member(f, 3, type=tarfile.CHRTYPE, devmajor=1, devminor=5), "there is something else"),
@@ -440,16 +440,16 @@ HOSTILE: dict[str, tuple[Callable[[Files], bytes], str]] = {
     ),
     "size too small": (lambda f: _listed(f, lambda members: members[-1].__setitem__(1, members[-1][1] - 1)), "something else"),
     "size too large": (lambda f: _listed(f, lambda members: members[1].__setitem__(1, members[1][1] + 1)), "something else"),
-    "size below nothing": (lambda f: _listed(f, _set(1, 1, -5)), "proper size"),
-    "size that is no number": (lambda f: _listed(f, _set(1, 1, True)), "proper size"),
+    "size below nothing": (lambda f: _listed(f, _set(1, 1, -5)), "valid size"),
+    "size that is no number": (lambda f: _listed(f, _set(1, 1, True)), "valid size"),
     "bomb that is declared": (lambda f: _listed(f, _set(-1, 1, BOMB)), "which no store does"),
     "bomb of a run": (lambda f: _listed(f, _set(1, 1, 1 << 30)), "bytes, more than"),
     "bomb of zeros": (lambda f: _with(f, object_name(bytes(80 << 20)), bytes(80 << 20)), "which no store does"),
     "bomb of an index": (lambda f: packed(header("archive.json", INDEX_BYTES + 1) + bytes(1 << 20)), "bytes, more than"),
     "index that is a bomb to parse": (lambda f: packed(tarred({"archive.json": b"[" * 100_000})), "nested too deep"),
     "index of another form": (lambda f: packed(tarred({"archive.json": b'{"format":1,"members":{}}'})), "format and members"),
-    "index of odd entries": (lambda f: packed(tarred({"archive.json": b'{"format":1,"members":[[1]]}'})), "something else than"),
-    "no JSON": (lambda f: packed(tarred({"archive.json": b"\xff"})), "is no JSON"),
+    "index of odd entries": (lambda f: packed(tarred({"archive.json": b'{"format":1,"members":[[1]]}'})), "something other than"),
+    "no JSON": (lambda f: packed(tarred({"archive.json": b"\xff"})), "is not JSON"),
     "cut short": (lambda f: packed(tarred(f))[:-100], "damaged or cut short"),
     "cut short before it was packed": (lambda f: packed(tarred(f)[:-2000]), "cut short"),
     "flipped bits": (lambda f: packed(tarred(f))[:200] + b"\xff" * 50 + packed(tarred(f))[250:], ""),
@@ -467,7 +467,7 @@ HOSTILE: dict[str, tuple[Callable[[Files], bytes], str]] = {
         "format 2; this sirev reads 1: upgrade sirev",
     ),
     "store of a newer format": (lambda f: _with(f, MARKER, b'{"format":2,"id":"x"}'), "upgrade sirev"),
-    "marker that is none": (lambda f: _with(f, MARKER, b'{"id":"x"}'), "no marker of a store"),
+    "marker that is none": (lambda f: _with(f, MARKER, b'{"id":"x"}'), "not the marker of a store"),
     # what its contents could be
     "pickle as safetensors": (lambda f: built(_swapped(f, "model.safetensors", PICKLE)), "not what its name says"),
     "pickle behind a safetensors header": (
@@ -489,7 +489,7 @@ HOSTILE: dict[str, tuple[Callable[[Files], bytes], str]] = {
     "manifest of a newer format": (lambda f: built(_relinked(f, _newer_manifest)), "upgrade sirev"),
     "manifest with another size": (lambda f: built(_relinked(f, _oversized)), "bytes, not"),
     "manifest that is deep JSON": (lambda f: built(_manifest(f, b"[" * 100_000)), "nested too deep"),
-    "object that nothing names": (lambda f: _with(f, object_name(b"besides"), b"besides"), "none of its runs stands on"),
+    "object that nothing names": (lambda f: _with(f, object_name(b"besides"), b"besides"), "none of its runs needs"),
     "object that is missing": (lambda f: _without(f, "objects/"), "lacks object"),
     "record that is missing": (lambda f: _without(f, "records/"), "lacks the record"),
     "record that nothing pins": (lambda f: built({n: d for n, d in f.items() if n != "runs/small-b.json"}), "none of its runs"),
@@ -509,14 +509,14 @@ HOSTILE: dict[str, tuple[Callable[[Files], bytes], str]] = {
     ),
     "run that is deep JSON": (lambda f: _with(f, "runs/small-a.json", b"[" * 100_000), "nested too deep"),
     "no run": (lambda f: built({n: d for n, d in f.items() if not n.startswith("runs/")}), "no run"),
-    "mark of something else": (lambda f: _with(f, f"hollow/{'0' * 64}.json", b"{}"), "none of its runs stands on"),
+    "mark of something else": (lambda f: _with(f, f"hollow/{'0' * 64}.json", b"{}"), "none of its runs needs"),
     "mark that does not say what its name does": (
         lambda f: _with(f, f"hollow/{_first(f, 'records/')[-69:-5]}.json", b"{}"),
-        "none of its runs stands on",
+        "none of its runs needs",
     ),
     "mark that nothing needs": (
         lambda f: _with(f, f"hollow/{'0' * 64}.json", canonical_json({"format": 1, "artifact": "0" * 64})),
-        "none of its runs stands on",
+        "none of its runs needs",
     ),
 }
 
@@ -660,5 +660,5 @@ def test_names_that_a_shell_would_run_are_not_given_out(small: Store, tmp_path: 
     raw = sealed({**unsealed(path.read_bytes()), field: "tiny; touch x #"})
     path.unlink()
     path.write_bytes(raw)
-    with pytest.raises(BadInput, match=f"the {field} 'tiny; touch x #' is no name that sirev gives"):
+    with pytest.raises(BadInput, match=f"the {field} 'tiny; touch x #' is not a name that sirev gives"):
         export_runs(odd, [run for run in small.runs.all() if run.id == "small-a"], tmp_path / "study.tar.zst")

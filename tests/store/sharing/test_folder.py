@@ -13,10 +13,10 @@ from sirev.store.artifacts import Output
 from sirev.store.digests import canonical_json, sha256, unsealed
 from sirev.store.records import action_key
 from sirev.store.runs import Run
-from sirev.store.sharing import backend
+from sirev.store.sharing.backend import PATIENCE
 from sirev.store.sharing.pull import LeaveOut, pull
 from sirev.store.sharing.push import push
-from sirev.store.sharing.read_through import PATIENCE, ReadThrough
+from sirev.store.sharing.read_through import ReadThrough
 from sirev.store.sharing.remote import Remote, hollow_path, object_path, record_path, run_path
 from sirev.store.store import Store
 from tests.conftest import Command, tree
@@ -25,17 +25,7 @@ from tests.store.sharing.studies import add_run, assert_sound, contents
 KEY = action_key({"stage": "train", "version": 1, "parameters": {"t": 1}, "inputs": {}})
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "PAUSES", (0.02, 0.05))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    """A store with one run."""
-    store = Store(tmp_path / "first")
-    add_run(store)
-    return store
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture
@@ -68,7 +58,7 @@ def test_urls_that_mean_the_folder(shared: Path, tmp_path: Path, monkeypatch: py
         ("ftp://host/store", "does not know ftp://"),
         ("memory://x", "does not know memory://"),
         ("", "an empty URL"),
-        ("hf://OWNER/NAME", "only data sets can hold a store"),
+        ("hf://OWNER/NAME", "a store lies in a data set or a bucket"),
         ("hf://datasets/NAME", "it is hf://datasets/OWNER/NAME"),
     ],
 )
@@ -93,7 +83,7 @@ def test_a_folder_that_is_no_store_is_left_alone(tmp_path: Path, store: Store) -
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").write_bytes(b"cat")
     remote = Remote(str(tmp_path / "photos"))
-    with pytest.raises(BadInput, match="it is no sirev store: name a new or empty folder"):
+    with pytest.raises(BadInput, match="it is not a sirev store: name a new or empty folder"):
         push(store, remote, store.runs.all())
     with pytest.raises(BadInput, match=r"it has files, but no sirev-store.json"):
         pull(store, remote)
@@ -114,7 +104,7 @@ def test_a_run_that_is_not_finished_is_not_pushed(tmp_path: Path, store: Store, 
     assert "small-sft-s1 is not finished: finish it with `sirev iterate` first" in done.stderr
     done = command("store", "push", tmp_path / "shared", "--store", store.path)
     assert done.returncode == 0
-    assert "small-sft-s1 is not finished and left out" in done.stderr
+    assert "small-sft-s1 is not finished, and is left out" in done.stderr
     assert Remote(str(tmp_path / "shared")).run_ids() == ["small-sft-s0"]
 
 
@@ -276,7 +266,7 @@ def test_what_is_pushed_is_whole(tmp_path: Path, store: Store) -> None:
     run = store.runs.all()[0]
     record = store.records.path(run.pins["train:1"].key, run.pins["train:1"].artifact)
     record.unlink()
-    with pytest.raises(BadInput, match=r"can't push what is not whole: small-sft-s0:1:train"):
+    with pytest.raises(BadInput, match=r"can't push an incomplete run: small-sft-s0:1:train"):
         push(store, Remote(str(tmp_path / "shared")), [run])
     assert not (tmp_path / "shared").exists()
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sirev.store.runs import Run
-from sirev.store.sharing.private import shareable
+from sirev.store.sharing.private import local_names, shareable
 
 
 def shared(settings: dict[str, Any]) -> dict[str, Any]:
@@ -59,6 +59,19 @@ def test_data_and_classes_keep_theirs_and_nothing_else_changes() -> None:
     kept["training"] = {"grader": {"function": "package.judges:close"}}
     run = Run("x-sft-s0-00000000", "x", "sft", 0, 1, kept, "2026")
     assert shareable(run) is run
+
+
+def test_what_remains_of_local_files_is_listed_by_key() -> None:
+    settings = {
+        "model": {"name": "/home/me/model"},
+        "task": {"name": "python", "class": "mine/tasks.py:Sums", "data": {"train": "a.jsonl", "hub": "openai/gsm8k"}},
+        "evaluation": {"embedding": {"model": "org/embedder"}, "grader": {"function": "package.judges:close"}},
+    }
+    assert dict(local_names(shared(settings))) == {
+        "model.name": "./model",
+        "task.class": "./tasks.py:Sums",
+        "task.data.train": "./a.jsonl",
+    }
 
 
 def test_an_address_of_an_older_store_loses_what_lets_in() -> None:

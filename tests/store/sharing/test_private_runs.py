@@ -167,7 +167,7 @@ def test_the_id_of_a_run_does_not_know_where_the_server_is(home: Path) -> None:
 
 @pytest.mark.parametrize("url", [f"http://user:{SECRET}/x@h/v1", f"user:{SECRET}@h/v1", f"ftp://user:{SECRET}@h/v1"])
 def test_an_address_that_is_none_is_refused_without_repeating_it(home: Path, url: str) -> None:
-    with pytest.raises(sirev.BadInput, match="no address such as") as refused:
+    with pytest.raises(sirev.BadInput, match="not an address such as") as refused:
         load_recipe("gsm8k", overrides(home, url))
     assert SECRET not in str(refused.value)
     assert str(refused.value).count("engine.url=") == 1
@@ -175,7 +175,7 @@ def test_an_address_that_is_none_is_refused_without_repeating_it(home: Path, url
 
 @pytest.mark.parametrize("url", ["http://[::1:8000/v1", "http://h\u2100:8000/v1", "http://h:8000x/v1"])
 def test_a_mistyped_address_is_one_line(home: Path, url: str) -> None:
-    with pytest.raises(sirev.BadInput, match="no address such as"):
+    with pytest.raises(sirev.BadInput, match="not an address such as"):
         load_recipe("gsm8k", overrides(home, url))
 
 

@@ -9,18 +9,10 @@ import pytest
 
 import sirev
 from sirev.errors import BadInput
-from sirev.execution.listener import Listener
 from sirev.store.store import Store
 from sirev.store.upkeep.verify import verify
 from tests.conftest import Study, semantic_digests
-
-
-class Heard(Listener):
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def warn(self, run: object, text: str) -> None:
-        self.warnings.append(text)
+from tests.listeners import Heard
 
 
 def digests(path: Path, run: str) -> dict[str, str]:

@@ -276,7 +276,7 @@ def test_bad_places_are_one_clear_line(
         pull(pushed, Remote(f"{bucket}/deeper"))
     with pytest.raises(BadInput, match=r"is not a sirev store: it has files"):
         pull(pushed, Remote(bucket.removesuffix("/store")))
-    with pytest.raises(BadInput, match=r"no sirev store: name a new or empty folder"):
+    with pytest.raises(BadInput, match=r"not a sirev store: name a new or empty folder"):
         push(pushed, Remote(bucket.removesuffix("/store")), pushed.runs.all())
     with pytest.raises(BadInput, match="needs a bucket"):
         Remote("s3://")

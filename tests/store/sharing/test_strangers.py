@@ -102,10 +102,10 @@ def test_verify_recomputes_no_program_unconfined_for_a_run_that_says_so(programs
     command = ("store", "verify", "--recompute", 5, "--store", store.path)
     refused = without_landlock(*command)
     assert not made.exists()
-    assert f"1:grade/greedy: it asks for no sandbox, and programs run unconfined for {ALLOW} alone" in refused.stdout
+    assert f"1:grade/greedy: it asks for no sandbox, and programs run unconfined only with {ALLOW}" in refused.stdout
     allowed = without_landlock(*command, ALLOW)
     assert made.exists()
-    assert "sirev: warning: programs that a model wrote run UNCONFINED here" in allowed.stderr
+    assert "sirev: warning: model-written programs run UNCONFINED here" in allowed.stderr
     assert "1 of 2 deterministic steps recomputed: 1 differ" in allowed.stdout
 
 
@@ -138,14 +138,14 @@ def test_verify_recompute_runs_no_class_of_the_stores(tmp_path: Path, form: str)
     store.runs.save(Run("study-sft-s0", "x", "sft", 0, 1, {"env": "any"}, "2026", "complete", pins={"dataset/test": pin}))
     found = recompute(store, 5)
     assert found.skipped == {
-        "study-sft-s0:dataset/test": "its rows come from a class, whose code is run for --allow-unsafe-code alone"
+        "study-sft-s0:dataset/test": "its rows come from a class, whose code runs only with --allow-unsafe-code"
     }
     assert not made.exists()
     allowed = recompute(store, 5, unsafe_code=True)
     if form == "as sirev records it":
         assert (allowed.alike, made.exists()) == (["study-sft-s0:dataset/test"], True)
     else:
-        assert "its record is none that sirev writes: KeyError" in allowed.skipped["study-sft-s0:dataset/test"]
+        assert "its record is not one that sirev writes: KeyError" in allowed.skipped["study-sft-s0:dataset/test"]
         assert not made.exists()
 
 
@@ -159,7 +159,7 @@ def test_a_record_that_lacks_what_a_stage_needs_is_one_line(tmp_path: Path, para
     command = [SIREV, "store", "verify", "--recompute", "5", "--store", store.path]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "study-sft-s0:dataset/test: its record is none that sirev writes: " in done.stdout
+    assert "study-sft-s0:dataset/test: its record is not one that sirev writes: " in done.stdout
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def judged(tmp_path: Path) -> tuple[Store, Path]:
 
 def test_verify_recompute_runs_no_function_of_the_stores(judged: tuple[Store, Path]) -> None:
     store, made = judged
-    why = f"its grades come from a function, whose code is run for {ALLOW} alone"
+    why = f"its grades come from a function, whose code runs only with {ALLOW}"
     assert recompute(store, 5).skipped["study-sft-s0:1:grade/greedy"] == why
     assert not made.exists()
     found = recompute(store, 5, unsafe_code=True)
@@ -197,7 +197,7 @@ def test_verify_recompute_runs_no_function_of_the_stores(judged: tuple[Store, Pa
 
 def test_regrade_runs_no_function_of_the_stores_but_one_that_is_named(judged: tuple[Store, Path], tmp_path: Path) -> None:
     store, made = judged
-    why = f"its grader is a function that the run names, whose code is run for {ALLOW} alone"
+    why = f"its grader is a function that the run names, whose code runs only with {ALLOW}"
     for overrides in ([], ["evaluation.grader.seconds=5"], ["evaluation.grader={name: python, seconds: 6}"]):
         found = regrade("study", overrides=overrides, store=store)
         assert (found.steps, found.missing) == ([], {"grade/greedy:1": why})

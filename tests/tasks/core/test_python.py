@@ -102,7 +102,7 @@ GOOD = {"id": "a", "prompt": "p", "target": "", "answer": ""}
         ([GOOD, {"id": "b"}], " train[1]: field 'prompt' is missing (there: id)"),
         ([GOOD, {**GOOD, "id": 7}], " train[1]: field 'id' must be a string, found 7 (int)"),
         ([GOOD, {**GOOD, "id": "b", "level": 7}], " train[1]: field 'level' must be a string, found 7 (int)"),
-        ([GOOD, GOOD], " train[1]: id 'a' is there twice"),
+        ([GOOD, GOOD], " train[1]: id 'a' occurs twice"),
     ],
 )
 def test_rows_that_cannot_be_used_are_refused(file: Path, rows: object, why: str) -> None:

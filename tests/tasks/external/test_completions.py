@@ -96,11 +96,11 @@ def test_all_forms_say_the_same(write: Write, tmp_path: Path) -> None:
     [
         (['{"id": '], {}, ":1: not JSON"),
         ([""], {}, ": holds no row"),
-        ([{"id": "a", "text": "x"}], {}, ":1: no field for the verdict: name it by --correct, or let sirev grade"),
+        ([{"id": "a", "text": "x"}], {}, ":1: no field for the verdict: name it with --correct, or have sirev grade"),
         (
             [{"id": "a", "words": "x", "correct": 1}],
             {},
-            ":1: no field for the completion: name it by --text (there: id, words, correct)",
+            ":1: no field for the completion: name it with --text (there: id, words, correct)",
         ),
         ([{"text": "x", "correct": 1}], {}, ":1: no field for the problem"),
         ([{"id": "a", "text": "x", "response": "y", "correct": 1}], {}, ":1: text and response may each be the completion"),
@@ -117,7 +117,7 @@ def test_all_forms_say_the_same(write: Write, tmp_path: Path) -> None:
             ":2: field 'text' (text) is missing (there: id, txt, correct)",
         ),
         ([{"id": "a", "text": True, "correct": 1}], {}, ":1: field 'text' must be a string, found true"),
-        ([{"id": "a", "text": ["x", None], "correct": [1, 1]}], {}, ":1: field 'correct' says right of a null response"),
+        ([{"id": "a", "text": ["x", None], "correct": [1, 1]}], {}, ":1: field 'correct' marks a null response as correct"),
         ([{"id": "a", "text": "x", "score": 0.5}], {}, ":1: no field for the verdict: 'score' is 0.5 (float), neither 0 nor 1"),
         (
             [{"id": "a", "text": "x", "correct": 2}],
@@ -140,8 +140,8 @@ def test_all_forms_say_the_same(write: Write, tmp_path: Path) -> None:
             ":1: field 'correct' must be true, false, 1, 0, 'pass' or 'fail', found 'maybe'",
         ),
         ([{"id": "a", "text": "x", "correct": [1, 0]}], {}, "found [1, 0] (list); expected one verdict per completion"),
-        ([{"id": "a", "text": ["x", "y"], "correct": 1}], {}, ":1: field 'correct' must be a list beside 2 texts, found 1"),
-        ([{"id": "a", "text": ["x", "y"], "correct": [1]}], {}, ":1: field 'correct' has 1 entries beside 2 texts"),
+        ([{"id": "a", "text": ["x", "y"], "correct": 1}], {}, ":1: field 'correct' must be a list to go with 2 texts, found 1"),
+        ([{"id": "a", "text": ["x", "y"], "correct": [1]}], {}, ":1: field 'correct' has 1 entries for 2 texts"),
         ([{"id": "a", "text": [], "correct": []}], {}, ":1: field 'text' is an empty list: no completion"),
         (
             [{"id": "a", "text": ["x"], "correct": [1]}, {"id": "b", "text": "x", "correct": 1}],
@@ -239,7 +239,7 @@ def test_a_log_with_several_filters_has_the_verdicts_of_the_first_unless_one_is_
 
 def test_a_log_of_repeats_and_one_of_choices(write: Write) -> None:
     repeats = write({**LOGGED, "resps": [["x", "y"]]})
-    assert "field 'correct' must be a list beside 2 texts" in refusal(lambda: said(repeats))
+    assert "field 'correct' must be a list to go with 2 texts" in refusal(lambda: said(repeats))
     assert draws(said(repeats, graded=False)[0]) == [("x", None), ("y", None)]
     choices = write({**LOGGED, "resps": [[["-1.5", "False"]], [["-0.5", "True"]]]})
     assert "likelihood of its options" in refusal(lambda: said(choices))

@@ -1,0 +1,38 @@
+"""`sirev evaluate`: progress while models are asked, then what they were and the screen of `sirev report`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sirev.api.evaluate import EvaluationRequest, evaluated
+from sirev.cli.lines import print_lines
+from sirev.cli.named_steps import named_step
+from sirev.cli.progress import Progress
+from sirev.errors import BadInput
+from sirev.reporting.identities import identities, identity_in_words
+from sirev.reporting.summary import report
+
+
+def run(name: str, steps: Sequence[str], revisions: Sequence[str], remote: str | None, **options: Any) -> None:
+    """Evaluate, then say what each model was and print the screen, which names the command that writes a page."""
+    request = EvaluationRequest.named(name, _models(steps), revisions, **options)
+    with Progress() as progress:
+        found = evaluated(request, remote, progress)
+    progress.summary()
+    done = request.store.runs.get(found.id)
+    assert done is not None
+    told = identities(request.store, done) or []
+    print_lines(["Models:", *(f"  {one['step']}: {identity_in_words(one)}" for one in told), ""])
+    report(runs=[found.id], store=request.store).print(asked=f"--recipe {name}")
+
+
+def _models(given: Sequence[str]) -> dict[str, str]:
+    """Step -> its model, in the order given."""
+    models: dict[str, str] = {}
+    for one in given:
+        step, model = named_step("--step", one, "MODEL")
+        if step in models:
+            raise BadInput(f"--step {one}: the step {step!r} is named twice; give each model its own name")
+        models[step] = model
+    return models

@@ -1,0 +1,25 @@
+"""A note on locks that may not be relied on, said once for each store and machine."""
+
+from __future__ import annotations
+
+import os
+
+from sirev.execution.listener import Listener
+from sirev.execution.user_state import read_state, store_name, write_state
+from sirev.store.lock_scope import lock_doubt
+from sirev.store.runs import Run
+from sirev.store.store import Store
+
+
+def note_locks(store: Store, run: Run, listener: Listener) -> None:
+    """Note once that two commands may compute a step twice, where a lock may not keep one of them out."""
+    name = f"locks-{store_name(store.path)}-{os.uname().nodename}"
+    if type(listener) is Listener or read_state(name) is not None:  # nobody listens, or it was said
+        return
+    if (doubt := lock_doubt(store.path)) is not None:
+        listener.note(
+            run,
+            f"locks in {store.path} can't be relied on: {doubt}; commands that run there side by side may compute a step "
+            "twice, which is then noted; the segments of one sweep never do",
+        )
+        write_state(name, doubt)

@@ -1,0 +1,91 @@
+"""What a model's card rests on: which M_t of which run it is, its base, and how it came about."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sirev.explain.history import Entry, history_of
+from sirev.hub import link
+from sirev.store.artifacts import Artifact
+from sirev.store.records import DamagedRecord, Record
+from sirev.store.runs import Run
+from sirev.store.sharing.hub_card import commands_block
+from sirev.store.sharing.private import local_names, shareable
+from sirev.store.store import Store
+from sirev.study.step_names import parse_step
+
+RECIPE_FILE = "recipe.yaml"
+"""The file of a published model with the run's settings."""
+
+_LONG = ("pretrain", "train", "sample", "score")
+"""The stages that an engine or a trainer works for."""
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A base model on the Hub at a commit, and the fields by which its page names its licence."""
+
+    name: str
+    commit: str | None
+    licence: dict[str, str]
+
+
+@dataclass(frozen=True)
+class PublishedModel:
+    """M_t of a run, made by `step`, to be the repository `repository`.
+
+    An adapter is one on `base`; other weights were tuned from it. It is None where the run pretrained M_0, and of that M_0.
+    """
+
+    store: Store
+    run: Run
+    t: int
+    step: str
+    artifact: Artifact
+    repository: str
+    adapter: bool
+    base: BaseModel | None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The run's settings as strangers may read them: with a base that the Hub has too by its name there."""
+        settings = shareable(self.run).settings
+        if self.base is None or settings["model"].get("name") in (None, self.base.name):
+            return settings
+        return {**settings, "model": {**settings["model"], "name": self.base.name, "revision": self.base.commit}}
+
+    @property
+    def key(self) -> str:
+        """The key of the action that made it."""
+        return self.run.pins[self.step].key
+
+    def record(self, entry: Entry) -> Record | None:
+        """The record of an entry of its history; None where it is missing or damaged."""
+        with contextlib.suppress(DamagedRecord):
+            return self.store.records.get(entry.key, entry.artifact)
+        return None
+
+    def history(self) -> list[Entry]:
+        """The entries of the long steps that it stands on, in the order of their t; later steps of the run are left out."""
+        entries = [entry for entry in history_of(self.store, self.run) if entry.stage in _LONG]
+        last = self.t if parse_step(self.step).t else 0
+        placed = [(parse_step(entry.users[0][1]), entry) for entry in entries]
+        ours = [(name, entry) for name, entry in placed if (name.t or 0) <= last]
+        ours.sort(key=lambda one: (one[0].t or 0, _LONG.index(one[1].stage)))
+        return [entry for _, entry in ours]
+
+
+def check_in_words(model: PublishedModel, check: Sequence[str]) -> str:
+    """What the two commands of `check` do, what a reader has to supply for them, and the commands."""
+    needed = [f"`{key}` (`{name}`)" for key, name in local_names(model.settings)]
+    beside = f"`{RECIPE_FILE}` is a file of {link('model', model.repository)}." if RECIPE_FILE in " ".join(check) else ""
+    does = "the first command trains the model again, the second asks it the same problems again:"
+    if needed:
+        does = (
+            f"The recipe names local files, which are not published: {', '.join(needed)}. Supply your own, at these paths or "
+            f"with `--set`. Only with the same content {does}"
+        )
+    return f"{beside} {does[0].upper()}{does[1:]}".strip() + f"\n\n{commands_block(*check)}"

@@ -1,0 +1,117 @@
+"""What a store has on a study for those who write a paper about it: settings, seeds, splits, and the record of every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sirev.errors import SirevError
+from sirev.metrics.comparison.nulls import is_null
+from sirev.reporting.identities import ModelIdentity, identities
+from sirev.reporting.recorded_values import at_path, commits_of, record_at
+from sirev.reporting.sections.run_rows import Study
+from sirev.store.records import Record
+from sirev.store.runs import Run, run_address
+from sirev.store.sharing.private import shareable
+from sirev.store.store import Store
+from sirev.study.remedies import verb_of
+from sirev.study.step_names import parse_step
+
+_PROBLEMS = ("source", "dataset")
+"""Stages that make the problems of a split."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """A study's runs with what is recorded of their steps, each once although several runs may share it.
+
+    `settings` are without paths and credentials of this machine. `models` are those of an evaluation.
+    """
+
+    study: Study
+    runs: tuple[Run, ...]
+    settings: Mapping[str, Any]
+    records: tuple[Record, ...]
+    lacking: tuple[str, ...]
+    """Steps without a readable record, RUN:t:step."""
+    splits: Mapping[str, int]
+    """Split -> its problems; of a suite "ood/SUITE"."""
+    models: list[ModelIdentity] | None
+
+    @property
+    def recipe(self) -> str:
+        return str(self.study["recipe"])
+
+    @property
+    def verb(self) -> str:
+        """The command that made it: "iterate", "evaluate" or "measure"."""
+        return verb_of(self.runs[0])
+
+    @property
+    def trained(self) -> bool:
+        """Whether models were trained here."""
+        return self.verb == "iterate"
+
+    def seeds(self, *, controls: bool = False) -> dict[str, list[int]]:
+        """Method -> the seeds that it was run with; with `controls` those of the null runs."""
+        found: dict[str, list[int]] = {}
+        for run in self.runs:
+            if is_null(run.method) == controls:
+                found.setdefault(run.method, []).append(run.seed)
+        return {method: sorted(seeds) for method, seeds in found.items()}
+
+    def get(self, *path: str) -> Any:
+        """A setting by its path; None where there is none."""
+        return at_path(self.settings, *path)
+
+    @cached_property
+    def packages(self) -> dict[str, list[str]]:
+        """Package -> the versions that its steps were computed with."""
+        found: dict[str, list[str]] = {}
+        for record in self.records:
+            for package, version in (record.provenance.get("packages") or {}).items():
+                versions = found.setdefault(str(package), [])
+                versions += [str(version)] if str(version) not in versions else []
+        return dict(sorted(found.items()))
+
+    @cached_property
+    def commits(self) -> list[str]:
+        """The commits of sirev's checkout, "with changes" where it was not clean; none of an installed package's."""
+        return commits_of(self.records)
+
+
+def account_of(study: Study, store: Store) -> Account:
+    """The account of a study, from its runs' pins alone."""
+    runs = tuple(run for data in study["runs"] if (run := store.runs.get(data["id"])) is not None)
+    first = next((run for run in runs if not is_null(run.method)), runs[0])
+    records: dict[tuple[str, str], Record] = {}
+    lacking = []
+    splits: dict[str, int] = {}
+    for run in runs:
+        for step, pin in run.pins.items():
+            if (pin.key, pin.artifact) not in records:
+                if (record := record_at(store, pin.key, pin.artifact)) is None:
+                    lacking.append(run_address(run.id, step))
+                    continue
+                records[pin.key, pin.artifact] = record
+            name = parse_step(step)
+            if name.stage in _PROBLEMS and name.what not in splits and (count := _problems(store, pin.artifact)) is not None:
+                splits[name.what] = count
+    return Account(
+        study=study,
+        runs=runs,
+        settings=shareable(first).settings,
+        records=tuple(records.values()),
+        lacking=tuple(lacking),
+        splits=splits,
+        models=identities(store, first),
+    )
+
+
+def _problems(store: Store, artifact: str) -> int | None:
+    try:
+        return int(store.artifact(artifact).manifest["tables"]["problems"]["rows"])
+    except (SirevError, KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,127 @@
+"""Writing through: what is published in a store is copied to a shared one too, by a thread in the background."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Sequence
+
+from sirev.errors import SirevError
+from sirev.store.records import Realisation
+from sirev.store.runs import Run
+from sirev.store.sharing.backend import JOBS, PATIENCE, RemoteFailed, TransferProgress
+from sirev.store.sharing.push import pins_there, push, send_closure
+from sirev.store.sharing.remote import Remote
+from sirev.store.sharing.transfer import Moved
+from sirev.store.store import Store
+from sirev.store.upkeep.closure import Closure, add_realisation
+
+
+class WriteThrough:
+    """Copies what `store` publishes to `remote`. Nothing is lost if that fails: `finish` sends what has not come there yet."""
+
+    def __init__(self, store: Store, remote: Remote) -> None:
+        self._store, self._remote = store, remote
+        self.url = remote.url
+        self._waiting: set[Realisation] = set()
+        self._failed: set[Realisation] = set()
+        self._sent: set[Realisation] = set()
+        self._changed = threading.Condition()
+        self._closed = threading.Event()
+        self._progress = _Stoppable()
+        self._thread: threading.Thread | None = None
+        self.moved = Moved()
+        """What was sent so far."""
+        self.twice: set[str] = set()
+        """Keys that were computed here although the shared store had a result of them, which it lacked when it was asked."""
+
+    def open(self) -> None:
+        """Make the shared store if nothing is there; BadInput or RemoteFailed if it can't be written."""
+        self._remote.create()
+        self._remote.try_writing()
+
+    def add(self, key: str, artifact: str) -> None:
+        """Have a published artifact copied, soon."""
+        with self._changed:
+            self._waiting.add((key, artifact))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="sirev-push", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def finish(self, runs: Sequence[Run], found: Collection[Realisation] = ()) -> None:
+        """Wait for the background, then send what of `found` and of the finished ones of `runs` the shared store still lacks.
+
+        Raises what `push` does.
+        """
+        self._close()
+        if self._thread is not None:
+            self._thread.join()
+        self.send(self._failed | self._waiting | set(found))
+        finished = [run for run in runs if run.status != "running"]
+        # Runs are sent last: where one is, everything is that it stands on.
+        if lacking := [run for run in finished if pins_there(self._remote, run.id) != run.pins]:
+            moved = push(self._store, self._remote, lacking, jobs=JOBS)
+            self.moved.bytes += moved.bytes
+            self.moved.files += moved.files
+            self.moved.said += moved.said
+
+    def drain(self, seconds: float) -> None:
+        """Let the background send what waits, for so many seconds at most; it may lack something then."""
+        self._close()
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def send(self, found: Collection[Realisation]) -> None:
+        """Send realisations now, unless they are there; raises what `push` does."""
+        self._send(set(found) - self._sent)
+
+    def stop(self) -> None:
+        """Send nothing more, also of what is on its way."""
+        self._progress.stopped.set()
+        self._close()
+
+    def _close(self) -> None:
+        with self._changed:
+            self._closed.set()
+            self._changed.notify()
+
+    def _work(self) -> None:
+        failures = 0
+        while failures < PATIENCE and not self._progress.stopped.is_set() and (batch := self._batch()):
+            try:
+                self._send(batch, new=True)
+                failures = 0
+            except (SirevError, OSError, RuntimeError):  # the last where the interpreter ends; `finish` tries again, and says why
+                failures += 1
+                self._failed |= batch
+
+    def _batch(self) -> set[Realisation]:
+        """What has come together, once there is something; empty at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed.is_set())
+        self._closed.wait(self._remote.backend.write_seconds)
+        with self._changed:
+            batch, self._waiting = self._waiting, set()
+        return batch
+
+    def _send(self, batch: Collection[Realisation], new: bool = False) -> None:
+        """Send realisations; of `new` ones a result there is another's."""
+        reached = Closure()
+        for key, artifact in sorted(batch):
+            add_realisation(self._store, reached, key, artifact, f"key {key[:12]}")
+        there = send_closure(self._store, self._remote, reached, [], self.moved, JOBS, self._progress)
+        self._sent |= set(batch)
+        if new:
+            self.twice |= there
+
+
+class _Stoppable(TransferProgress):
+    """Ends a transfer between two pieces once it is told to."""
+
+    def __init__(self) -> None:
+        self.stopped = threading.Event()
+
+    def advance(self, files: int, size: int) -> None:
+        """See `TransferProgress`."""
+        if self.stopped.is_set():
+            raise RemoteFailed("interrupted")

@@ -1,0 +1,159 @@
+"""The steps of a run of models that somebody else trained: each is found, then asked as the M_t of a loop are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from sirev.errors import BadInput
+from sirev.hub import is_local
+from sirev.recipe import Recipe
+from sirev.recipe.sections import Model
+from sirev.stages import describe, model
+from sirev.store.artifacts import Artifact
+from sirev.store.local_files import LocalFiles
+from sirev.study.algorithm import RunOutcome
+from sirev.study.evaluation import evaluate_model, with_embeddings
+from sirev.study.external.given_models import GivenModel, complaints_of, without_key
+from sirev.study.external.loop_models import LoopModel
+from sirev.study.inputs import given_model_parameters
+from sirev.study.step_names import description_step, given_model_step
+from sirev.study.steps import Executor, GradedAnswers, ModelWeights, StepResult, Steps
+from sirev.trainers.description import Description
+
+EVALUATED = "models"
+"""The method of such a run: nobody here knows how its models came about."""
+Chat = Literal["auto", "always", "never"]
+"""When prompts are put to a model as a user's turn: where it has a chat template, or one word for all models."""
+
+
+class ModelSteps(Steps):
+    """The steps of such a run; `known` are models whose files a loop of the store made, by their t.
+
+    `from_loops` are the t of those of them that are taken from the loop: not an adapter that a user puts on another base.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        seed: int,
+        executor: Executor,
+        local: LocalFiles,
+        chat: Chat,
+        known: Mapping[int, tuple[LoopModel, ModelWeights]],
+    ) -> None:
+        super().__init__(recipe, seed, executor, local)
+        self._when = chat
+        self._known = known
+        self.from_loops: set[int] = set()
+        self._on_head: set[str] = set()
+
+    def models(self, given: Sequence[GivenModel]) -> dict[int, ModelWeights]:
+        """Every model, by its t, after the problems: what is missing or broken shows before any is asked."""
+        for split in self.evaluated_splits():
+            self.problems(split)
+        self.embedding_model()
+        return {t: self._model(t, one) for t, one in enumerate(given, 1)}
+
+    def _model(self, t: int, given: GivenModel) -> ModelWeights:
+        """M_t as a user named it. BadInput, naming its step, for one that can't be read."""
+        with complaints_of(given.step):
+            return self._of_loop(t, given) or self._found(t, given)
+
+    def _of_loop(self, t: int, given: GivenModel) -> ModelWeights | None:
+        """M_t as a loop asked it: by the loop's random numbers where its seed is asked for. M_0 is of loops of any seed."""
+        if t not in self._known:
+            return None
+        loop, made = self._known[t]
+        if given.base is not None:
+            named = self._given(t, given.base, base=True) if made.base is not None else None
+            if not (isinstance(named, Artifact) and isinstance(made.base, Artifact) and named.semantic == made.base.semantic):
+                return None
+        if self._when == "always":
+            said = self._said(t, made.weights)
+            if said is not None and not said.tokenizer and made.base is not None:
+                said = self._said(t, made.base, base=True)
+            self._require_template(said, given)
+        self.from_loops.add(t)
+        chat = loop.chat if self._when == "auto" else self._when == "always"
+        return replace(
+            made, chat=chat, drawn_as=(loop.seed, loop.t) if loop.t and loop.seed == self.seed else self._numbers(made)
+        )
+
+    def _found(self, t: int, given: GivenModel) -> ModelWeights:
+        weights, said = self._described(t, given.weights)
+        if said is None:  # a plan of what was never looked at
+            return ModelWeights(weights)
+        if not said.adapter:
+            if given.base is not None:
+                raise BadInput(f"{given.weights.name} is not an adapter, and has no base; leave out @{given.base.name}")
+            return self._asked(ModelWeights(weights), said, said.ends, given)
+        named = given.base or _base_of(said)
+        if named is None:
+            raise BadInput(f"{given.weights.name} is an adapter that names no base: use {given.weights.name}@BASE")
+        try:
+            base, of_base = self._described(t, named, base=True)
+        except BadInput as error:
+            told = "" if given.base else f"; {given.weights.name} names this base; name another with {given.weights.name}@BASE"
+            raise BadInput(f"its base: {without_key(error)}{told}") from None
+        if of_base is None:
+            return ModelWeights(weights, base)
+        if of_base.adapter:
+            raise BadInput(f"the base {named.name} is an adapter itself")
+        if not said.plain and self.recipe.engine.name == "vllm":
+            raise BadInput("an adapter that is more than LoRA, which vLLM does not serve; add --set engine=transformers")
+        if said.on_head and isinstance(weights, Artifact):
+            self._on_head.add(weights.semantic)
+        return self._asked(ModelWeights(weights, base), said if said.tokenizer else of_base, of_base.ends, given)
+
+    def _described(self, t: int, named: Model, *, base: bool = False) -> tuple[StepResult, Description | None]:
+        """A model, or the base of an adapter, and what its files say."""
+        weights = self._given(t, named, base=base)
+        return weights, self._said(t, weights, base=base)
+
+    def _given(self, t: int, named: Model, *, base: bool = False) -> StepResult:
+        return self._do(given_model_step(t, base=base), model.STAGE, given_model_parameters(named, self._local), {})
+
+    def _said(self, t: int, weights: StepResult, *, base: bool = False) -> Description | None:
+        said = self._do(description_step(t, base=base), describe.STAGE, describe.DescribeParameters(), {"model": weights})
+        return describe.description(said) if isinstance(said, Artifact) else None
+
+    def _require_template(self, tokenizer: Description | None, given: GivenModel) -> None:
+        """BadInput where every model is to be asked by a chat template and this one has none."""
+        if self._when == "always" and tokenizer is not None and not tokenizer.chat_template:
+            raise BadInput(f"{given.weights.name} has no chat template, as --chat always needs")
+
+    def _numbers(self, found: ModelWeights) -> tuple[int, str]:
+        """What the random numbers of its draws come from: the same wherever it stands among the others."""
+        return self.seed, "+".join(one.semantic for one in (found.weights, found.base) if isinstance(one, Artifact))
+
+    def _asked(self, found: ModelWeights, tokenizer: Description, ends: Sequence[int], given: GivenModel) -> ModelWeights:
+        """The model with how it is asked.
+
+        `tokenizer` describes the files that its tokenizer is of; `ends` are the tokens by which its own settings end an answer.
+        """
+        if not tokenizer.tokenizer:
+            raise BadInput(f"{given.weights.name} has no tokenizer; save one next to its weights")
+        self._require_template(tokenizer, given)
+        chat = tokenizer.chat_template if self._when == "auto" else self._when == "always"
+        others = tuple(sorted({*ends} - {tokenizer.end}))
+        return replace(found, chat=chat, ends=others, drawn_as=self._numbers(found))
+
+    def score(self, t: int, what: str, answers: GradedAnswers, by: ModelWeights, draws: int | None = None) -> StepResult | None:
+        """As for a loop's; none by an adapter on the output layer, which vLLM leaves out (`Steps._gives_scores`)."""
+        on_head = isinstance(by.weights, Artifact) and by.weights.semantic in self._on_head
+        return None if on_head and self.recipe.engine.name == "vllm" else super().score(t, what, answers, by, draws)
+
+
+def _base_of(adapter: Description) -> Model | None:
+    """The base that an adapter names; of a folder its revision says nothing."""
+    if adapter.base is None:
+        return None
+    return Model(name=adapter.base, revision=None if is_local(adapter.base) else adapter.base_revision)
+
+
+def evaluate_models(steps: Steps, models: Mapping[int, ModelWeights]) -> RunOutcome:
+    """What is asked of each model, by its t; the first is what the others are compared with."""
+    evaluated = {t: evaluate_model(steps, t, model, first=models[1]) for t, model in models.items()}
+    return RunOutcome(steps.compare(EVALUATED, with_embeddings(steps, evaluated)), None, {})

@@ -1,0 +1,49 @@
+"""Runs in Weights & Biases, as its own variables say: WANDB_MODE=offline keeps them in a folder, WANDB_ENTITY names a team."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import wandb
+
+from sirev.trackers.dispatch import TrackedPoint, TrackedRun
+
+
+class WandbRun:
+    """A run in wandb. Its own steps only count up, so that each value has an axis that is logged with it."""
+
+    def __init__(self, project: str, run: TrackedRun) -> None:
+        self._id = run.id
+        self._defined: set[str] = set()
+        self._opened = wandb.init(
+            project=project,
+            id=run.id,
+            name=run.name,
+            group=run.group,
+            config=run.config,
+            resume="allow",
+            reinit="create_new",
+            settings=wandb.Settings(console="off", x_disable_stats=True, disable_git=True, disable_code=True),
+        )
+
+    def log(self, points: list[TrackedPoint]) -> None:
+        """See `sirev.trackers.dispatch.OpenRun`."""
+        for point in points:
+            for name in point.values.keys() - self._defined:
+                self._opened.define_metric(name, step_metric=point.axis)
+            self._defined |= point.values.keys()
+            self._opened.log({**point.values, point.axis: point.step})
+
+    def add_facts(self, facts: dict[str, str]) -> None:
+        """See `OpenRun`."""
+        self._opened.config.update(facts, allow_val_change=True)
+
+    def add_page(self, page: Path) -> None:
+        """See `OpenRun`."""
+        artifact = wandb.Artifact(f"page-{self._id}", type="report")
+        artifact.add_file(str(page))
+        self._opened.log_artifact(artifact)
+
+    def finish(self) -> None:
+        """See `OpenRun`."""
+        self._opened.finish()

@@ -1,0 +1,20 @@
+"""Listeners of tests."""
+
+from __future__ import annotations
+
+from sirev.execution.listener import Listener
+from sirev.store.runs import Run
+
+
+class Heard(Listener):
+    """Remembers notes and warnings."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.warnings: list[str] = []
+
+    def note(self, run: Run, text: str) -> None:
+        self.notes.append(text)
+
+    def warn(self, run: Run, text: str) -> None:
+        self.warnings.append(text)

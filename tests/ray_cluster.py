@@ -1,0 +1,91 @@
+"""A Ray cluster of several nodes on this machine, each begun by `ray start` in a process group of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_RAY = Path(sys.executable).with_name("ray")
+
+
+class Cluster:
+    """Nodes of one processor each; RAY_ADDRESS names the cluster for whoever the environment is for."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
+        self.environment = {
+            "RAY_ADDRESS": self.address,
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": "0" * 64,
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_worker_niceness": "0",
+        }
+        self._folder = folder
+        self._nodes: list[subprocess.Popen[bytes]] = []
+
+    def head(self, **environment: str) -> subprocess.Popen[bytes]:
+        """A new head, as after one that was killed; its workers have the variables of `environment` too."""
+        # The folder of sockets, whose paths may have no more than 107 characters.
+        place = ["--temp-dir", str(self._folder)]
+        return self._start("--head", "--port", str(self.port), "--include-dashboard", "false", *place, **environment)
+
+    def node(self, **environment: str) -> subprocess.Popen[bytes]:
+        """A further node."""
+        return self._start("--address", self.address, **environment)
+
+    def _start(self, *options: str, **environment: str) -> subprocess.Popen[bytes]:
+        log = (self._folder.parent / f"{self._folder.name}-{len(self._nodes)}.log").open("wb")
+        call = [str(_RAY), "start", "--block", "--num-cpus", "1", "--object-store-memory", "100000000", *options]
+        call_environment = {**os.environ, **self.environment, **environment}
+        node = subprocess.Popen(call, stdout=log, stderr=subprocess.STDOUT, env=call_environment, start_new_session=True)
+        log.close()
+        self._nodes.append(node)
+        return node
+
+    def kill(self, node: subprocess.Popen[bytes]) -> None:
+        """End all processes of a node at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(node.pid, signal.SIGKILL)
+        node.wait()
+
+    def await_nodes(self, count: int) -> None:
+        """Wait until so many nodes have joined."""
+        ask = "import ray; ray.init(log_to_driver=False); print(sum(node['Alive'] for node in ray.nodes()))"
+        for _ in range(60):
+            call = [sys.executable, "-c", ask]
+            told = subprocess.run(call, capture_output=True, text=True, env={**os.environ, **self.environment}, check=False)
+            if told.stdout.strip() == str(count):
+                return
+            time.sleep(1)
+        pytest.fail(f"no {count} nodes: {told.stderr[-2000:]}")
+
+    def close(self) -> None:
+        """End all nodes."""
+        for node in self._nodes:
+            self.kill(node)
+
+
+@contextlib.contextmanager
+def a_cluster() -> Iterator[Cluster]:
+    """A cluster without nodes, which ends with the block."""
+    folder = Path(tempfile.mkdtemp(prefix="ray-"))
+    cluster = Cluster(folder)
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+        shutil.rmtree(folder, ignore_errors=True)

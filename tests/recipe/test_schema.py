@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sirev.errors import BadInput
+from sirev.recipe import load_recipe, recipe_folder
+from sirev.recipe.load import MODELINE
+from sirev.recipe.schema import recipe_schema
+from sirev.recipe.yaml_reading import parse_yaml
+
+jsonschema = pytest.importorskip("jsonschema", reason="jsonschema comes with nbclient, of the extra dev")
+
+SHIPPED = sorted(recipe_folder().rglob("*.yaml"))
+
+
+@cache
+def validator() -> Any:
+    jsonschema.Draft7Validator.check_schema(recipe_schema())
+    return jsonschema.Draft7Validator(recipe_schema())
+
+
+def complaints(text: str) -> list[str]:
+    return [error.message for error in validator().iter_errors(parse_yaml(text))]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(recipe_folder())))
+def test_every_file_that_comes_with_sirev_fits_the_schema_that_its_first_line_names(path: Path) -> None:
+    text = path.read_text()
+    first = text.splitlines()[0]
+    assert first.startswith(MODELINE)
+    assert (path.parent / first.removeprefix(MODELINE)).resolve() == (recipe_folder() / "schema.json").resolve()
+    assert complaints(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model: org/name",
+        "engine: vllm",
+        "training: {grader: math}",
+        "evaluation: {grader: './closeness.py:close'}",
+        "evaluation: {grader: {seconds: 3}}",
+        "task: {dev: 500}",
+        "task: {name: python, class: 'doubling.py:Doubling'}",
+        "training: {lora: null}",
+        "evaluation: {ood: null}",
+        "evaluation: {ood: {math_algebra: null}}",
+        "evaluation: {embedding: {model: org/name}}",
+        "defaults: [paper, ./mine.yaml]",
+    ],
+)
+def test_what_a_part_of_a_recipe_may_say_fits(text: str) -> None:
+    assert complaints(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "learning_rate: 1e-4",
+        "T: 1",
+        "T: '5'",
+        "methods: [ppo]",
+        "engine: vlm",
+        "engine: {name: vllm, patience: 3}",
+        "engine: {nam: vllm}",
+        "task: {name: gsm8k, subjects: [Algebra]}",
+        "training: {grader: maths}",
+        "training: {sft: {learning_rate: 0}}",
+        "training: {initial: null}",
+        "evaluation: {ood: {7 levels: {levels: [7], problems: 60}}}",
+        "evaluation: {ood: {longer: {levels: [7], draw: 3}}}",
+        "defaults: paper",
+    ],
+)
+def test_what_is_refused_when_a_recipe_is_loaded_does_not_fit(text: str, tmp_path: Path) -> None:
+    assert complaints(text)
+    (tmp_path / "wrong.yaml").write_text(text)
+    with pytest.raises(BadInput):
+        load_recipe("gsm8k", overlays=[tmp_path / "wrong.yaml"], model="org/name")
+
+
+def test_a_grader_that_needs_more_than_its_name_is_not_written_as_its_name_alone() -> None:
+    assert complaints("training: {grader: python}")
+    assert not complaints("training: {grader: {name: python, function: 'a.py:f'}}")
+
+
+def test_fields_are_told_in_the_words_of_their_docstrings() -> None:
+    definitions = recipe_schema()["definitions"]
+    assert definitions["Select"]["properties"]["max_per_problem"]["description"].startswith("Answers (SFT) or pairs (DPO) kept")
+    inherited = definitions["TaskSuite"]["properties"]["draws"]
+    assert inherited["description"] == definitions["LevelsSuite"]["properties"]["draws"]["description"]
+    assert "description" not in definitions["Sampling"]["properties"]["n"]

@@ -1,0 +1,20 @@
+"""Stands in for trackio in the process of a tracker: what it is given stays with it, since the end of a run fails."""
+
+from __future__ import annotations
+
+from trackio import context_vars as context_vars
+
+
+class Run:
+    def log(self, values: object, step: int) -> None:
+        pass
+
+    def log_artifact(self, path: object, **given: object) -> None:
+        pass
+
+    def finish(self) -> None:
+        raise OSError("no space left on device")
+
+
+def init(**given: object) -> Run:
+    return Run()
