@@ -154,7 +154,8 @@ def test_a_node_that_dies_and_a_head_that_is_begun_again_lose_nothing(
 def test_a_sweep_that_is_asked_to_end_has_its_workers_save_what_the_same_command_goes_on_from(
     smoke_copy: Path, tmp_path: Path
 ) -> None:
-    settings = {"T": 2, "training.sft.epochs": 100, "evaluation.draws.n": 2, "sampling.n": 4}
+    # Long enough to be at work when a worker reads that it is to end, seconds after the sweep was told.
+    settings = {"T": 2, "training.initial.epochs": 300, "evaluation.draws.n": 2, "sampling.n": 4}
     (tmp_path / "grid.yaml").write_text(f"recipes: tiny_smoke\nmethods: sft\nset: {settings}\n")
     scratch = tmp_path / "scratch"
     call = [sys.executable, "-m", "sirev", "sweep", tmp_path / "grid.yaml", "--store", smoke_copy, "--scratch", scratch, "--on"]
