@@ -9,12 +9,12 @@ import unicodedata
 from sirev.reporting.narrow import fit
 from sirev.reporting.tables import TextTable
 
-HEADER = "% \\usepackage[T1]{fontenc} \\usepackage{booktabs}"
+HEADER = "% \\usepackage[T1]{fontenc} \\usepackage{booktabs} \\usepackage{graphicx}"
 """The first line: what the document's preamble needs."""
-COLUMN_HEADER = f"{HEADER} \\usepackage{{adjustbox}}"
-"""The same of tables that fit a column."""
 COLUMN = 50
 """Characters of a table that fit a column of 3 inches in footnote size, by the widths of Computer Modern's figures."""
+PAGE = 90
+"""The same of the text of LaTeX's own `article`, 4.8 inches wide."""
 
 SPECIAL = {
     **{char: f"\\{char}" for char in "%&_#${}"},
@@ -72,13 +72,12 @@ _ASIDE = re.compile(r"\([^()]*\)")
 def latex(tables: list[TextTable], about: str = "", *, column: bool = False) -> str:
     """The tables as table environments, each with a caption and a label of its own: \\label{tab:ABOUT-TITLE}.
 
-    The document's preamble needs what the first line says. With `column` they fit a column of a page of two: tables that are
-    wider are cut into several, and what is still too wide is scaled down.
+    The document's preamble needs what the first line says. They fit a page of one column, with `column` a column of a page of
+    two: tables that are wider are cut into several, and what is still too wide is scaled down.
     """
-    fitting = [part for table in tables for part in fit(table, COLUMN)] if column else tables
+    fitting = [part for table in tables for part in fit(table, COLUMN if column else PAGE)]
     labels = _labels([f"{about} {table.title}" for table in fitting])
-    made = [_table(table, label, column) for table, label in zip(fitting, labels, strict=True)]
-    return "\n\n".join([COLUMN_HEADER if column else HEADER, *made]) + "\n"
+    return "\n\n".join([HEADER, *(_table(table, label) for table, label in zip(fitting, labels, strict=True))]) + "\n"
 
 
 def _labels(titles: list[str]) -> list[str]:
@@ -116,26 +115,25 @@ def _character(char: str) -> str:
     return "".join(SPECIAL.get(c, c) for c in plain) or f"{{[}}U+{ord(char):04X}{{]}}"
 
 
-def _table(table: TextTable, label: str, column: bool) -> str:
+def _table(table: TextTable, label: str) -> str:
     sides = "l" * table.labels + "r" * (len(table.columns) - table.labels)
     notes = [f"\\par {escape(note)}" for note in table.notes]
-    small = ["\\footnotesize", "\\setlength{\\tabcolsep}{3pt}", "\\begin{adjustbox}{max width=\\columnwidth}"] if column else []
     return "\n".join(
         [
             "\\begin{table}[htbp]",
             "\\centering",
             f"\\caption{{{escape(table.title)}}}",
             f"\\label{{{label}}}",
-            *small,
+            "\\footnotesize\\setlength{\\tabcolsep}{3pt}",
+            "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%",
             f"\\begin{{tabular}}{{{sides}}}",
             "\\toprule",
             _line(table.columns, sides, "b"),
             "\\midrule",
             *(_line(row, sides, "t") for row in table.rows),
             "\\bottomrule",
-            "\\end{tabular}",
-            *(["\\end{adjustbox}"] if column else []),
-            *(["\\par\\smallskip\\begin{minipage}{\\linewidth}\\footnotesize", *notes, "\\end{minipage}"] if notes else []),
+            "\\end{tabular}}",
+            *(["\\par\\smallskip\\begin{minipage}{\\linewidth}", *notes, "\\end{minipage}"] if notes else []),
             "\\end{table}",
         ]
     )

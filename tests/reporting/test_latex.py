@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sirev.reporting.latex import COLUMN, COLUMN_HEADER, escape, latex
+from sirev.reporting.latex import COLUMN, HEADER, escape, latex
 from sirev.reporting.tables import TextTable
 
 HOSTILE = "100 % & #1_a $x$ {b} ~ ^ \\ -- `` '' \" [c] *d |e| <f> → − ± – α é 中 ☃ M_1 M_{t-1} \\end{table} \\input{/etc/passwd}"
@@ -59,12 +59,14 @@ def test_no_text_leaves_a_special_character_or_an_open_group(text: str) -> None:
 def test_a_table_is_a_float_with_booktabs_rules() -> None:
     lines = latex([TABLE]).splitlines()
     assert lines == [
-        "% \\usepackage[T1]{fontenc} \\usepackage{booktabs}",
+        "% \\usepackage[T1]{fontenc} \\usepackage{booktabs} \\usepackage{graphicx}",
         "",
         "\\begin{table}[htbp]",
         "\\centering",
         "\\caption{pass@1 of $M_{1}$ (\\%)}",
         "\\label{tab:pass-1-of-m-1}",
+        "\\footnotesize\\setlength{\\tabcolsep}{3pt}",
+        "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%",
         "\\begin{tabular}{llrr}",
         "\\toprule",
         "method\\_name & seed & $M_{1}$ $\\to$ $M_{T}$ & $M_{T}$ $-$ $M_{1}$ \\\\",
@@ -72,8 +74,8 @@ def test_a_table_is_a_float_with_booktabs_rules() -> None:
         "sft \\& dpo & 0 & 61.8 $\\to$ 68.9 & +7.1 {[}4.0, 10.2{]} \\\\",
         "{*}{[}x{]} & 1 & -- & $\\pm$ 2 \\% \\\\",
         "\\bottomrule",
-        "\\end{tabular}",
-        "\\par\\smallskip\\begin{minipage}{\\linewidth}\\footnotesize",
+        "\\end{tabular}}",
+        "\\par\\smallskip\\begin{minipage}{\\linewidth}",
         "\\par IS: \\$x\\_1\\$ in \\{test\\}.",
         "\\par Second.",
         "\\end{minipage}",
@@ -83,12 +85,16 @@ def test_a_table_is_a_float_with_booktabs_rules() -> None:
 
 def test_every_row_has_as_many_cells_as_columns_whatever_is_in_them() -> None:
     hostile = TextTable(HOSTILE, [HOSTILE] * 3, 1, [[HOSTILE] * 3] * 2, [HOSTILE])
-    lines = latex([hostile, TABLE]).splitlines()
-    assert [len(re.findall(r"(?<!\\)&", line)) for line in lines if line.endswith("\\\\")] == [2] * 3 + [3] * 3
-    assert all(line.isprintable() for line in lines)
-    found = re.findall(r"(?<!\\)\\(begin|end)\{(\w+)\}", "\n".join(lines))
-    assert found.count(("begin", "table")) == found.count(("end", "table")) == 2
-    assert found.count(("begin", "tabular")) == found.count(("end", "tabular")) == 2
+    made = latex([hostile, TABLE])
+    assert all(line.isprintable() for line in made.splitlines())
+    *floats, _ = made.split("\\end{table}")
+    assert len(floats) == 3  # the hostile one is cut in two
+    for part, columns in zip(floats, (2, 2, 4), strict=True):
+        (sides,) = re.findall(r"^\\begin\{tabular\}\{([lr]+)\}", part, re.MULTILINE)
+        cells = [len(re.findall(r"(?<!\\)&", line)) + 1 for line in part.splitlines() if line.endswith("\\\\")]
+        assert cells == [len(sides)] * 3 == [columns] * 3
+        found = re.findall(r"(?<!\\)\\(begin|end)\{tabular\}", part)
+        assert found.count("begin") == found.count("end") > 0
 
 
 def test_a_table_without_notes_ends_with_itself() -> None:
@@ -106,14 +112,13 @@ def test_a_wide_table_is_cut_until_each_part_fits_a_column() -> None:
     wide = TextTable("Wide", ["method", *columns], 1, [["sft", *(f"{i}.0 [1.0, 2.0]" for i in range(12))]], ["A note."])
     made = latex([wide], column=True)
     parts = made.split("\\end{table}")[:-1]
-    assert made.startswith(COLUMN_HEADER)
+    assert made.startswith(HEADER)
     assert len(parts) > 2
     for part in parts:
         heads = re.search(r"\\begin\{tabular\}\{(l+)(r+)\}", part)
         assert heads is not None
         assert heads[1] == "l"
         assert len(heads[2]) * len("10.0 [1.0, 2.0]") <= COLUMN
-        assert "\\begin{adjustbox}{max width=\\columnwidth}" in part
         assert "sft & " in part
     assert made.count("A note.") == 1
     assert all(f"{i}.0 {{[}}1.0, 2.0{{]}}" in made for i in range(12))
@@ -129,15 +134,22 @@ def test_a_cell_of_several_lines_is_a_stack_of_them() -> None:
 
 @pytest.mark.parametrize("column", [False, True])
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_pdflatex_takes_it(tmp_path: Path, column: bool) -> None:
+def test_pdflatex_takes_it_and_nothing_sticks_out(tmp_path: Path, column: bool) -> None:
     hostile = TextTable(HOSTILE, [HOSTILE[:30], HOSTILE[30:60]], 1, [["*", "[x]"], [HOSTILE, "1.0"]], [HOSTILE])
-    preamble = "\\documentclass{article}\\usepackage[T1]{fontenc}\\usepackage{booktabs}\\usepackage{adjustbox}\\begin{document}\n"
-    (tmp_path / "t.tex").write_text(preamble + latex([hostile, TABLE] * 10, column=column) + "\\end{document}\n")
+    numbers = [f"{i}.0 [1.0, 2.0]" for i in range(12)]
+    sentence = "pass@1 rose; pass@16 fell (-16.2 points, 95% CI -20.8 to -11.7); other problems were not measured."
+    wide = TextTable(
+        "Wide", ["method", "because", *(f"column {i}" for i in range(12))], 2, [["sft", sentence, *numbers]], [sentence]
+    )
+    start = f"\\documentclass[{'two' if column else 'one'}column]{{article}}{HEADER.removeprefix('% ')}\\begin{{document}}\n"
+    (tmp_path / "t.tex").write_text(start + latex([hostile, TABLE, wide], column=column) + "\\end{document}\n")
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
+        errors="replace",
         timeout=120,
     )
     assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout
