@@ -46,7 +46,7 @@ class Explanation:
     `cause` of a miss:
 
     - "changed": it differs from `nearest` by `changes`.
-    - "first": no run of this recipe had a step of this name, or none of this method if the method never ran.
+    - "first": the recipe has runs, but none with this step, or none of this method.
     - "new": nothing of its stage is stored yet.
     - "damaged": `troubles` say how.
     - "redo": another realisation is wanted.
