@@ -49,7 +49,7 @@ class ComponentChange:
     roots: tuple[Root, ...] = ()
 
     def words(self) -> str:
-        """Such as "learning_rate 5e-05 -> 0.0001"."""
+        """The change in words, such as "learning_rate 5e-05 -> 0.0001"."""
         old, new = (short_value(v) if self.missing != side else "(absent)" for side, v in (("old", self.old), ("new", self.new)))
         match self.kind:
             case "stage":
@@ -90,7 +90,7 @@ class Root:
     via: tuple[str, ...] = ()
 
     def words(self) -> str:
-        """Such as "temperature 0.75 -> 0.9 at 1:sample/train, by way of 1:grade/select, 2:select"."""
+        """The root in words: "temperature 0.75 -> 0.9 at 1:sample/train, by way of 1:grade/select, 2:select"."""
         steps = [step_title(step) for step in reversed(self.via)]
         if len(steps) > _FEW:
             steps = [steps[0], f"… {steps[-1]} ({len(steps)} steps)"]

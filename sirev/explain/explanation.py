@@ -28,7 +28,7 @@ class Nearest:
     step: str | None
 
     def words(self) -> str:
-        """Such as "tiny-sft-s0-1dcc2f30:2:train, made 2026-11-25 07:09"."""
+        """The action in words: "tiny-sft-s0-1dcc2f30:2:train, made 2026-11-25 07:09"."""
         what = run_address(self.run, self.step) if self.run and self.step else f"the action {self.key[:12]}, which no run has"
         return f"{what}, made {moment(self.recorded)}"
 
@@ -147,7 +147,7 @@ class Why:
 
 
 def has_to_run(steps: Sequence[str]) -> str:
-    """Such as "1:train has to run first"."""
+    """The reason of an unknown step: "1:train has to run first"."""
     return f"{listed([*map(step_title, steps)], 3)} {'has' if len(steps) == 1 else 'have'} to run first"
 
 

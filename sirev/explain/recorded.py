@@ -40,12 +40,12 @@ class Made:
 
     @cached_property
     def parts(self) -> ActionParts:
-        """Its components."""
+        """The components of the action."""
         return parts(self.action)
 
     @cached_property
     def settings(self) -> ActionParts:
-        """Its components without the inputs."""
+        """The components without the inputs."""
         return frozenset(part for part in self.parts if part[0] != "input")
 
     @property

@@ -1,4 +1,4 @@
-"""The source of pass@1 in reports: greedy answers, or draws where there are none."""
+"""The source of pass@1 in reports: greedy answers, or draws if there are none."""
 
 from __future__ import annotations
 

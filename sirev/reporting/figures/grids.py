@@ -293,7 +293,7 @@ GRIDS: dict[str, tuple[str, Callable[[FigureSheet, Grid], None]]] = {
     "grid-pass-at-n": ("Reach: pass@N over iterations", pass_at_n_grid),
     "grid-ood": ("Accuracy on other problems over iterations", ood_grid),
 }
-"""Name -> (title, what draws it on a sheet), in the order of a report."""
+"""Name -> (title, drawing function), in the order of a report."""
 
 
 def grids_of(grid: Grid) -> list[str]:

@@ -84,7 +84,7 @@ def over_t(run: RunData, path: Iterable[str]) -> Curve:
 
 
 def over_n(node: Any, *path: str) -> Curve:
-    """pass@N over N: the mapping at a path, whose keys are numbers as text."""
+    """pass@N over N, from the mapping at a path, whose keys are numbers as text."""
     for key in path:
         node = node.get(key) if isinstance(node, dict) else None
     if not isinstance(node, dict):

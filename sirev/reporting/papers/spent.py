@@ -71,7 +71,7 @@ def time_of(records: Iterable[Record]) -> Time:
 
 
 def time_in_words(time: Time) -> str:
-    """Such as "12.30 GPU hours on NVIDIA H200 and 1.20 hours on the CPU"."""
+    """The time in words: "12.30 GPU hours on NVIDIA H200 and 1.20 hours on the CPU"."""
     found = time.gpu_hours()
     told = [f"{hours_in_words(hours)} {'hours' if gpu == SERVER else 'GPU hours'} on {gpu}" for gpu, hours in found.items()]
     rest = time.cpu_hours()

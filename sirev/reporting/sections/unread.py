@@ -14,7 +14,7 @@ from sirev.reporting.tables import fixed, percent
 
 
 def unread_lines(run: RunData) -> list[str]:
-    """A warning on unread answers, if their share exceeds `MANY` for any model: one sentence, and the number of others."""
+    """A warning on many unread answers (a share above `MANY`): a sentence, and the number of further steps; else []."""
     lines: list[str] = list(run.get("unread") or [])
     models = [(one, share_unread(run, one)) for one in run["iterations"]]
     many = [(model_name(run, one["t"]), share) for one, share in models if (share["value"] or 0.0) > MANY]

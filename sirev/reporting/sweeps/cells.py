@@ -152,7 +152,7 @@ def _of_study(of: SweptStudy) -> list[GridCell]:
 
 
 def late_in_words(cell: GridCell) -> str:
-    """The unfinished runs of a cell: "dpo seed 2: running, M_2 of M_5", or "dpo not run" if none is finished; else ""."""
+    """The unfinished runs of a cell: "dpo seed 2: running, M_2 of M_5", or "dpo not run" for all; "" without any."""
     if not cell.finished and cell.judgement is None:  # a verdict may be about seeds outside the grid alone
         return f"{cell.method} {cell.word}"
     return "; ".join(f"{cell.method} seed {one.run.seed}: {one.in_words}" for one in cell.unfinished)
