@@ -176,7 +176,7 @@ def at(node: Any, path: Iterable[str]) -> Statistic:
 
 
 def reach_cells(reach: Reach) -> list[str]:
-    """The problems that only M_t solves, those that only M_1 solves, and the p value."""
+    """The numbers of problems that only M_t and only M_1 ever solve, and the p value."""
     return [*(ABSENT if one is None else str(one) for one in (reach["gained"], reach["lost"])), p_value(reach["p"])]
 
 

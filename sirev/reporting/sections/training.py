@@ -1,4 +1,4 @@
-"""The table of how each M_t was trained."""
+"""The table of trainings."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def unread_lines(run: RunData) -> list[str]:
 
 
 def asked_unlike(run: RunData) -> str:
-    """A warning if some models got prompts with a chat template and others plain ones; "" if none did, or if unknown."""
+    """A warning if some models got prompts with a chat template and others plain ones; "" if all are alike or unknown."""
     models = list(enumerate(run.get("models") or [], 1))
     plain, templated = ([model_name(run, t) for t, one in models if one["chat"] is chat] for chat in (False, True))
     if not (plain and templated):
