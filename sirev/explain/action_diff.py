@@ -1,6 +1,6 @@
 """The components of an action, and the difference of two: stage, version, parameters, inputs, environment.
 
-Only actions are looked at here, never a store: where an input came from is told by `sirev.explain.recorded`.
+Works on actions alone, without a store. `sirev.explain.recorded` finds the origin of an input.
 """
 
 from __future__ import annotations
@@ -18,23 +18,26 @@ from sirev.store.runs import step_title
 ChangeKind = Literal["stage", "version", "parameter", "seed", "input", "env", "realisation", "unrecorded"]
 
 ActionParts = frozenset[tuple[str, str, str]]
-"""The components of an action, each (kind, name, value as text), to be compared quickly with thousands of others."""
+"""The components of an action, each (kind, name, value as text): a set, for fast comparison with thousands of others."""
 
 _LONGEST = 48
-"""Characters of a value that are shown; digests are cut to 12."""
+"""Longest value shown, in characters. Digests are cut to 12."""
 _FEW = 3
-"""How many of several names, or of several causes, are told one by one."""
+"""Most names, causes or steps listed one by one."""
 
 
 @dataclass(frozen=True)
 class ComponentChange:
-    """One component that differs. `old` and `new` are values; of an input, what it said, as a semantic digest.
+    """One component that differs between two actions.
 
-    A "parameter" is named by its dotted path; one that is not in a key stands for a value all the same (`absent_means`),
-    which is told; `missing` names the side that has no such component and no such value. A "seed" is a parameter that was
-    derived from the run's seed: `old` and `new` are the runs'. A "realisation" is the same action with another result;
-    `old` and `new` are when they were recorded. "unrecorded" says that what made the old one is not in the store.
-    `made_by` names the step that made an input, and `roots` what changed there or further back.
+    `old` and `new` are its values; for an input, semantic digests. `missing` names the side without the component.
+
+    - "parameter": `name` is its dotted path. One that a key leaves out has its `absent_means` as value, and is not missing.
+    - "seed": a parameter derived from the run's seed; `old` and `new` are the seeds of the runs.
+    - "realisation": the same action with another result; `old` and `new` are the times of recording.
+    - "unrecorded": the action that made the old input is not in the store.
+
+    `made_by` is the step that made an input; `roots` are the changes there or further upstream.
     """
 
     kind: ChangeKind
@@ -46,7 +49,7 @@ class ComponentChange:
     roots: tuple[Root, ...] = ()
 
     def words(self) -> str:
-        """Such as "learning_rate 5e-05 -> 0.0001"."""
+        """The change in words, such as "learning_rate 5e-05 -> 0.0001"."""
         old, new = (short_value(v) if self.missing != side else "(absent)" for side, v in (("old", self.old), ("new", self.new)))
         match self.kind:
             case "stage":
@@ -67,7 +70,7 @@ class ComponentChange:
 
     @property
     def identity(self) -> str:
-        """Equal for equal changes, whatever they go back to."""
+        """A text that is equal for equal changes, whatever their roots."""
         return canonical_json([self.kind, self.name, self.old, self.new, self.missing]).decode()
 
     def to_dict(self) -> dict[str, Any]:
@@ -80,14 +83,14 @@ class ComponentChange:
 
 @dataclass(frozen=True)
 class Root:
-    """What an input's change goes back to: `change` at `step`, whose result came here by way of the steps `via`, last first."""
+    """The origin of a changed input: `change` at `step`. `via` are the steps between that step and the input, last first."""
 
     step: str
     change: ComponentChange
     via: tuple[str, ...] = ()
 
     def words(self) -> str:
-        """Such as "temperature 0.75 -> 0.9 at 1:sample/train, by way of 1:grade/select, 2:select"."""
+        """The root in words: "temperature 0.75 -> 0.9 at 1:sample/train, by way of 1:grade/select, 2:select"."""
         steps = [step_title(step) for step in reversed(self.via)]
         if len(steps) > _FEW:
             steps = [steps[0], f"… {steps[-1]} ({len(steps)} steps)"]
@@ -99,9 +102,9 @@ class Root:
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any], seeds: tuple[int, int] | None = None) -> list[ComponentChange]:
-    """How the action `new` differs from `old`, in a fixed order; inputs by their digests alone.
+    """The differences of the action `new` from `old`, in a fixed order. Inputs are compared by digest, without roots.
 
-    `seeds` are those of the two runs that the actions belong to, if they belong to any.
+    `seeds` are the seeds of the two runs, if the actions belong to runs.
     """
     if old["stage"] != new["stage"]:
         return [ComponentChange("stage", "", old["stage"], new["stage"])]
@@ -118,22 +121,22 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any], seeds: tuple[int, in
 
 
 def parts(action: Mapping[str, Any], *, inputs: bool = True) -> ActionParts:
-    """The components of an action; without its inputs where they are not known yet."""
+    """The components of an action; with `inputs=False`, for inputs not known yet, all but these."""
     found = {("version", "", str(action["version"]))}
     kinds = {"parameter": action["parameters"], "env": action.get("env", {}), "input": action["inputs"] if inputs else {}}
     for kind, values in kinds.items():
-        # A text and a number never look alike, and what would have to be sorted is not among the values any more.
+        # `repr` tells texts from numbers. Flat values hold no mappings, so their order does not matter.
         found.update((kind, name, repr(value)) for name, value in flat(values).items())
     return frozenset(found)
 
 
 def distance(one: ActionParts, other: ActionParts) -> int:
-    """How many components differ; another environment is one, however many packages it is another of."""
+    """The number of components that differ. All differences of the environment count as one."""
     return len({(kind, "" if kind == "env" else name) for kind, name, _ in one ^ other})
 
 
 def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Nested groups as dotted paths, also those in lists: {"lora": {"r": 8}} is {"lora.r": 8}."""
+    """Nested mappings, also those in lists, by dotted path: {"lora": {"r": 8}} becomes {"lora.r": 8}."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         path = f"{above}{name}"
@@ -145,7 +148,7 @@ def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def changes_in_words(found: Iterable[ComponentChange]) -> list[str]:
-    """Changes in words; inputs that changed for the same reason are told together."""
+    """Changes in words. Inputs that changed for the same reason share a sentence."""
     said: list[str] = []
     inputs: dict[tuple[str | None, ...], list[ComponentChange]] = {}
     for change in found:
@@ -160,14 +163,14 @@ def changes_in_words(found: Iterable[ComponentChange]) -> list[str]:
             continue
         many = f"{len(alike)} inputs" if len(alike) > _FEW else f"inputs {', '.join(one.name for one in alike)}"
         became = {"old": "are new", "new": "are gone", None: "changed"}[alike[0].missing]
-        # By which ways a change came here is another thing for each input.
+        # The way of a change differs per input, so it is left out.
         roots = {(root.step, root.change.identity): Root(root.step, root.change) for one in alike for root in one.roots}
         said.append(f"{many} {became}{_because([*roots.values()])}")
     return said
 
 
 def short_value(value: Any) -> str:
-    """A value as short as one can tell it from others."""
+    """A value as short text: digests by 12 digits, other texts cut to 48 characters."""
     if value is None:
         return "none"
     if isinstance(value, Mapping) and value:
@@ -183,12 +186,12 @@ def short_value(value: Any) -> str:
 
 
 def moment(recorded: str) -> str:
-    """A time of recording, to the minute."""
+    """A time of recording, to the minute; "at an unknown time" if it is empty."""
     return recorded[:16].replace("T", " ") or "at an unknown time"
 
 
 def _because(roots: Sequence[Root]) -> str:
-    """Causes in words; one that was met at several steps, told once."""
+    """Causes in words. A cause at several steps is named once."""
     alike: dict[str, list[Root]] = {}
     for root in roots:
         alike.setdefault(root.change.identity, []).append(root)
@@ -206,7 +209,7 @@ def _parameters(old: Mapping[str, Any], new: Mapping[str, Any], seeds: tuple[int
     stands_for = _absent(new["stage"])
     found = []
     for change in leaves("parameter", stands_for | old["parameters"], stands_for | new["parameters"]):
-        # A comparison names the seeds of its runs as they are.
+        # Seeds of stages follow from the seed of the run, which says more to a reader.
         if change.name.rpartition(".")[2] == "seed" and seeds and seeds[0] != seeds[1]:
             change = ComponentChange("seed", "seed", *seeds)
         found.append(change)
@@ -214,7 +217,7 @@ def _parameters(old: Mapping[str, Any], new: Mapping[str, Any], seeds: tuple[int
 
 
 def _absent(stage: str) -> dict[str, Any]:
-    """What each parameter of a stage stands for where a key does not have it."""
+    """Parameter -> its value where a key leaves it out (`absent_means`)."""
     known = STAGES.get(stage)
     fields = dataclasses.fields(known.parameters) if known else ()
     found = {field.name: field.metadata["absent_means"] for field in fields if "absent_means" in field.metadata}
@@ -222,7 +225,7 @@ def _absent(stage: str) -> dict[str, Any]:
 
 
 def leaves(kind: ChangeKind, old: Mapping[str, Any], new: Mapping[str, Any], above: str = "") -> list[ComponentChange]:
-    """The values that differ, by dotted path; groups that both sides have are compared inside."""
+    """The values that differ, by dotted path. Mappings on both sides are compared field by field."""
     found = []
     for name in sorted(old.keys() | new.keys()):
         before, after = old.get(name), new.get(name)

@@ -1,7 +1,7 @@
 """Disk usage of a store: by stage, by run, and what no run reaches.
 
-Sizes of what runs reach come from manifests alone; only `usage` looks at the folders themselves. A byte is a file's
-length unless it says "on disk", which is what the file system gave it.
+Sizes of what runs reach come from manifests alone; only `usage` reads the folders. Sizes are lengths of files in bytes,
+unless they are "on disk": the space that the file system has allocated.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from sirev.study.comparing import joint_records
 from sirev.study.step_names import stage_of
 
 _BLOCK = 512
-"""What st_blocks counts in, whatever the file system's own blocks are."""
+"""Bytes per unit of st_blocks, for any block size of the file system."""
 
 
 @dataclass(frozen=True)
 class StageShare:
-    """What the artifacts of one stage, or those of one run, take.
+    """The space of the artifacts of one stage or run.
 
-    `size` counts each of their files once, in bytes; `own` are those files that no other stage (or run) has.
+    `size` is the bytes of their files, each counted once; `own` the bytes of the files that no other stage (or run) has.
     """
 
     name: str
@@ -41,7 +41,7 @@ class StageShare:
 
 @dataclass(frozen=True)
 class Space:
-    """So many files of one kind: their length in bytes, and what they take on the disk."""
+    """Files of one kind: their number, their total length, and their space on disk, both in bytes."""
 
     files: int = 0
     size: int = 0
@@ -58,10 +58,10 @@ class Space:
 class Usage:
     """The space of a store.
 
-    `stages` largest first; `runs` as `store.runs.all` has them. `spaces`: "of runs" (what runs reach, manifests too),
-    "of pins" (what only `sirev store pin` keeps), "of none" (other objects), "records", and "other" (runs, pins, stamps,
-    logs, locks). Of those "of none", `deletable` are what a collection would delete; the rest are shards, comparisons, and what
-    a running process stands on. `missing` says what runs pin and the store has not.
+    `stages` are sorted largest first, `runs` as in `store.runs.all`. `spaces` has "of runs" (everything that runs reach, with
+    manifests), "of pins" (what only `sirev store pin` keeps), "of none" (other objects), "records", and "other" (runs, pins,
+    stamps, logs, locks). `deletable` is the part of "of none" that garbage collection would delete; the rest are shards,
+    comparisons, and artifacts that a running process needs. `missing` names what runs or pins refer to and the store lacks.
     """
 
     stages: list[StageShare]
@@ -76,12 +76,12 @@ class Usage:
         return sum(self.spaces.values(), Space())
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form: the fields, each `Share` or `Space` as an object, and "total"."""
+        """The JSON form: the fields, each `StageShare` or `Space` as an object, and "total"."""
         return {**asdict(self), "total": asdict(self.total)}
 
 
 def usage(store: Store) -> Usage:
-    """The space of everything in the store. Reads the records and manifests of runs, and the names of all files."""
+    """The space of everything in the store. Reads the records and manifests of runs, and looks at every file's size."""
     runs = store.runs.all()
     found = closure_of(store, runs)
     kept = Closure()
@@ -105,19 +105,19 @@ def usage(store: Store) -> Usage:
 def _garbage(store: Store) -> Container[str]:
     try:
         return deletable(store, Policy(also=joint_records)).objects
-    except BadInput:  # another user's lease that can't be read: nothing would be deleted then
+    except BadInput:  # another user's lease is unreadable: a collection would delete nothing
         return ()
 
 
 def run_shares(found: Closure, runs: Sequence[Run]) -> list[StageShare]:
-    """What each of the runs reaches, of all that `found` says they reach together."""
+    """The space per run. `found` is the closure of all of them."""
     objects = {run.id: objects_of(found, run) for run in runs}
     artifacts = {run.id: len({pin.artifact for pin in run.pins.values()} & found.artifacts.keys()) for run in runs}
     return _shares(found, objects, artifacts)
 
 
 def objects_of(found: Closure, run: Run) -> set[str]:
-    """The digests of the files that a run reaches: of its artifacts, and the notes beside them."""
+    """The digests of the files that a run reaches: those of its artifacts and of the notes in their records."""
     digests: set[str] = set()
     for pin in run.pins.values():
         digests.update(_files_of(found, pin.artifact))
@@ -132,7 +132,7 @@ def _by_stage(found: Closure, runs: Iterable[Run]) -> list[StageShare]:
     for run in runs:
         for step, pin in run.pins.items():
             record = found.records.get((pin.key, pin.artifact))
-            # Where the record is damaged, the step's name tells: it begins with the stage's.
+            # Where the record is missing, the name of the step gives the stage.
             stage = str(record.action.get("stage")) if record else stage_of(step)
             notes = record.provenance.get("notes", {}).values() if record else ()
             objects.setdefault(stage, set()).update(found.objects.keys() & {*_files_of(found, pin.artifact), *notes})
@@ -161,9 +161,9 @@ def _files_of(found: Closure, digest: str) -> Iterator[str]:
 
 
 def _files(root: str) -> Iterator[tuple[str, str, Space]]:
-    """Every file below a store: the folder of the store that it is in, its name (an object's digest), what it takes.
+    """Every file of a store: its top folder, its name (for objects the digest), and its space.
 
-    What is deleted meanwhile is left out, and so is what can't be looked at.
+    Files deleted meanwhile and unreadable ones are left out.
     """
     for folder, _, names in os.walk(root):
         top, _, below = folder[len(root) :].lstrip("/").partition("/")

@@ -1,4 +1,4 @@
-"""Explanations of a plan's steps: cached, or why not."""
+"""Explanations of the steps of a plan: cached, or the reason why not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Cause = Literal["changed", "first", "new", "damaged", "redo", "shipped"]
 
 @dataclass(frozen=True)
 class Nearest:
-    """The recorded action that a step is compared with; `run` and `step` are None where no run has pinned it."""
+    """The recorded action that a step is compared with. `run` and `step` are None if no run has pinned it."""
 
     key: str
     artifact: str
@@ -28,24 +28,33 @@ class Nearest:
     step: str | None
 
     def words(self) -> str:
-        """Such as "tiny-sft-s0-1dcc2f30:2:train, made 2026-11-25 07:09"."""
+        """The action in words: "tiny-sft-s0-1dcc2f30:2:train, made 2026-11-25 07:09"."""
         what = run_address(self.run, self.step) if self.run and self.step else f"the action {self.key[:12]}, which no run has"
         return f"{what}, made {moment(self.recorded)}"
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What is known of a step that one or several of the runs share.
+    """The explanation of one step, which one or several of the runs share.
 
-    `state` is "unknown" where earlier steps, `waits_for`, have to run first and may yield what was seen before; a step that
-    differs by itself is a "miss" all the same. `nearest` is the action in which the fewest components differ, of those that runs
-    of this recipe have for the same step, else of all that are recorded of its stage; of several, one of a run of the same
-    method, then of the same seed, then the latest. `cause` of a miss: "changed" from `nearest` by `changes`; the "first" step of
-    its name in any run of this recipe, or of this method if that never ran; "new", where nothing of its stage was stored yet;
-    "damaged", and `troubles` say how; "redo"; "shipped", where it comes with sirev and is taken in, not computed. A hit has
-    `artifact`, `recorded`, `seconds` (None: not noted), `here` (or from another store, from which it was pulled unless it is
-    `shipped` with sirev), `hollow` (its files were given up, its digest is kept), and if it was asked for, how it differs from
-    what was nearest when it was computed. `dependents` counts the later steps that can't be known before this one has run.
+    `state` is "unknown" if earlier steps (`waits_for`) have to run first and may give a result that is cached; a step with a
+    change of its own is a "miss" even then. `dependents` counts the later steps that are unknown until this one has run.
+
+    `nearest` is the recorded action with the fewest differing components: among those of the same step in runs of this recipe,
+    else among all of its stage. Ties go to a run of the same method, then of the same seed, then to the latest.
+
+    `cause` of a miss:
+
+    - "changed": it differs from `nearest` by `changes`.
+    - "first": the recipe has runs, but none with this step, or none of this method.
+    - "new": nothing of its stage is stored yet.
+    - "damaged": `troubles` say how.
+    - "redo": another realisation is wanted.
+    - "shipped": it comes with sirev, and is imported, not computed.
+
+    A hit has `artifact`, `recorded`, `seconds` (None if not noted), `here` (False if it came from another store: pulled, or
+    `shipped` with sirev), and `hollow` (its files were given up, its digest is kept). On request it also has `changes`: the
+    differences from the nearest action at the time of computing.
     """
 
     step: str
@@ -68,7 +77,7 @@ class Explanation:
 
     @property
     def reason(self) -> tuple[str, ...]:
-        """Equal for steps that miss for the same reason."""
+        """A tuple that is equal for steps that miss for the same reason."""
         if self.cause in ("first", "new", "redo", "shipped"):
             return (self.cause,)
         roots = [f"{root.step} {root.change.identity}" for change in self.changes for root in change.roots]
@@ -76,7 +85,7 @@ class Explanation:
         return (self.cause or "", *self.troubles, *own, *dict.fromkeys(roots))
 
     def reasons(self) -> list[str]:
-        """In words, why it is no hit; of a hit, how it differs from what was nearest when it was computed."""
+        """The reasons of a miss in words; for a hit, its differences from the nearest action at the time of computing."""
         match self.cause:
             case "new":
                 return ["nothing like it has been stored yet"]
@@ -99,7 +108,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Told:
-    """Steps that miss for one reason of their own: the first of them, the runs that have it, and the `others` by name."""
+    """Steps that miss for the same reason: the first of them, the runs that have it, and the names of the `others`."""
 
     first: Explanation
     runs: tuple[str, ...]
@@ -109,13 +118,13 @@ class Told:
 
 @dataclass(frozen=True)
 class Why:
-    """Every step of the runs of a request, each that runs share told once, in the order of the algorithm."""
+    """The explanations of all steps of a request's runs, in the order of the algorithm. Shared steps appear once."""
 
     recipe: str
     runs: tuple[str, ...]
     steps: tuple[Explanation, ...]
     total: dict[CacheState, int] = field(default_factory=dict)
-    """How many steps are hits and so on, also those that were not asked about."""
+    """State -> number of steps, over all steps of the runs."""
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{count:,} {state}" for state, count in self.total.items())
@@ -123,22 +132,22 @@ class Why:
         return f"Why({self.recipe}: {len(self.runs)} runs, {sum(self.total.values()):,} steps: {counts}{first})"
 
     def causes(self) -> list[Told]:
-        """The steps that miss by themselves, not because an earlier one does; one entry a reason."""
+        """The steps that miss for a reason of their own, not because of an earlier miss; one entry per reason."""
         found: dict[tuple[str, ...], list[Explanation]] = {}
         for step in self.steps:
-            # What has never run before is to be expected after an earlier miss.
+            # After an earlier miss, a step that never ran before is to be expected.
             if step.state == "miss" and (not step.waits_for or step.cause not in ("new", "first")):
                 found.setdefault(step.reason, []).append(step)
         return [_told(same) for same in found.values()]
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form: `total` counts every step of the runs, also those that are not among `steps`."""
+        """The JSON form. `total` counts all steps of the runs, also those not in `steps`."""
         steps = [step.to_dict() for step in self.steps]
         return {"schema": _SCHEMA, "recipe": self.recipe, "runs": list(self.runs), "total": self.total, "steps": steps}
 
 
 def has_to_run(steps: Sequence[str]) -> str:
-    """Such as "1:train has to run first"."""
+    """The reason of an unknown step: "1:train has to run first"."""
     return f"{listed([*map(step_title, steps)], 3)} {'has' if len(steps) == 1 else 'have'} to run first"
 
 

@@ -1,4 +1,4 @@
-"""History of a store: what was computed when and where, and which runs use an artifact."""
+"""History of a store: the time and place of every computation, and the runs that use an artifact."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from sirev.study.step_names import BASE_MODEL, PRETRAINED_MODEL, stage_of
 class Entry:
     """One realisation of an action.
 
-    `when` it began (UTC, sortable as text) and the `seconds` it took are None where nobody noted them; `store` is the id of
-    the store that made it, None for this one; `users` are the steps that use it, (run's id, step). `provenance` is the
-    record's; None where the record is missing or damaged.
+    `when` is its beginning (UTC, sortable as text) and `seconds` its duration; either is None if not recorded. `store` is the
+    id of the store that made it, None for this one. `users` are the steps that use it: (run id, step). `provenance` is the
+    record's; None if the record is missing or damaged.
     """
 
     stage: str
@@ -34,8 +34,8 @@ class Entry:
     def to_dict(self) -> dict[str, Any]:
         """The JSON form: {"when", "seconds", "stage", "key", "artifact", "store", "steps", "packages", "hardware", "git"}.
 
-        "store" is null for what was made here, "steps" a list of {"run", "step", "address"}; the last three are the
-        record's.
+        "store" is null for an artifact made here, "steps" a list of {"run", "step", "address"}. The last three fields come from
+        the record.
         """
         noted = self.provenance or {}
         return {
@@ -46,7 +46,7 @@ class Entry:
 
 
 def history_of(store: Store, run: Run) -> list[Entry]:
-    """An entry for each step of a run, in the order in which they were computed; what is not dated comes first."""
+    """An entry per step of a run, in the order of computing; undated ones come first."""
     found = []
     for step, pin in run.pins.items():
         try:
@@ -62,7 +62,7 @@ def history_of(store: Store, run: Run) -> list[Entry]:
 
 
 def whole_history(store: Store) -> tuple[list[Entry], int]:
-    """An entry for each record of the store, the latest last; and how many records are damaged and left out."""
+    """An entry per record of the store, the latest last; and the number of damaged records, which are left out."""
     users: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for run in store.runs.all():
         for step, pin in run.pins.items():
@@ -79,7 +79,7 @@ def whole_history(store: Store) -> tuple[list[Entry], int]:
 
 
 def users_of(store: Store, artifact: str) -> list[tuple[str, str]]:
-    """The steps that an artifact is pinned for: (run's id, step)."""
+    """The steps that an artifact is pinned for: (run id, step)."""
     return [(run.id, step) for run in store.runs.all() for step, pin in run.pins.items() if pin.artifact == artifact]
 
 
@@ -89,7 +89,7 @@ def keys_of(store: Store, artifact: str) -> list[str]:
 
 
 def holders(store: Store, digest: str) -> list[tuple[str, str]]:
-    """The artifacts that have this file: (manifest's digest, name in it). Reads every manifest that a record names."""
+    """The artifacts that hold a file, by its digest: (manifest digest, file name). Reads the manifest of every record."""
     found = []
     for artifact in sorted({artifact for _, artifact in store.records.names()}):
         try:
@@ -101,7 +101,7 @@ def holders(store: Store, digest: str) -> list[tuple[str, str]]:
 
 
 def base_of(store: Store, record: Record, runs: Iterable[Run]) -> tuple[Run, str] | None:
-    """The run and step of the base model that an adapter was trained on; None where none of `runs` has it."""
+    """The run and step of the base model that an adapter was trained on; None if none of `runs` has it."""
     inputs = record.action.get("inputs", {})
     wanted = inputs.get("init_base", inputs.get("init"))
     for run in runs:

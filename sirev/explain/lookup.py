@@ -1,6 +1,6 @@
-"""Lookup by a user's name for a run or an artifact: an id, a step, the beginning of an id or of a digest.
+"""Lookup of runs and artifacts by name: an id, a step, or the beginning of an id or digest.
 
-A name that is the beginning of several things is refused with the candidates, never guessed at.
+An ambiguous name is refused, with its candidates.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from sirev.study.step_names import COMPARISON, steps_beginning
 from sirev.suggest import suggest_of
 
 SHORTEST = 6
-"""Hexadecimal digits that the beginning of a digest or a key must have."""
+"""Least number of hexadecimal digits that stand for a digest or key."""
 LARGEST_MANIFEST = 64 << 20
-"""Bytes; what is larger is a file of an artifact and is not read to find that out."""
+"""Bytes. A larger object counts as a file of an artifact, without being read."""
 
 
 @dataclass(frozen=True)
 class Named:
-    """An artifact and how it was come by: `run` and `step` where a run's step was named, `key` where that is known."""
+    """An artifact found by name: with `run` and `step` if the name was a step, and with its `key` if that is known."""
 
     artifact: Artifact
     run: Run | None = None
@@ -42,10 +42,10 @@ class Named:
 
 
 def runs_named(store: Store, names: Sequence[str]) -> list[Run]:
-    """The runs that the names mean, each once, in the order of `store.runs.all`; without a name every run.
+    """The runs of the given names, each once, in the order of `store.runs.all`; without names all runs.
 
-    A name is a run's id, else a recipe's name, which means all its runs, else the beginning of one run's id. BadInput
-    where it is none of these, or the beginning of several.
+    A name is a run id, else the name of a recipe (all its runs), else the beginning of one run id. Raises BadInput if it is
+    none of these, or the beginning of several ids.
     """
     if not names:
         return store.runs.all()
@@ -57,7 +57,7 @@ def runs_named(store: Store, names: Sequence[str]) -> list[Run]:
 
 
 def run_named(store: Store, name: str) -> Run:
-    """The one run of this id, or whose id begins so; BadInput, naming those there are, if there is none or several."""
+    """The run with this id, or the only one whose id begins with it. Raises BadInput, with suggestions, for none or several."""
     ids = store.runs.ids()
     return _read(store, _one_id(store, name, ids))
 
@@ -70,9 +70,10 @@ def artifact_named(store: Store, name: str) -> Artifact:
 def named(store: Store, name: str) -> Named:
     """An artifact by its digest, by the key of its action, or as a step of a run.
 
-    Of a digest or a key the first six digits will do. A step is RUN:t:step (`RUN:2:train`, `RUN:2:sample/test`, `RUN:compare`),
-    the same as the run pins it (`RUN:train:2`), or a beginning of the step's parts that only one step has (`RUN:2:select`).
-    BadInput where the name means nothing here or several things; DamagedObject where the artifact's manifest is not whole.
+    The first six digits of a digest or key are enough. A step is RUN:t:step (`RUN:2:train`, `RUN:2:sample/test`,
+    `RUN:compare`), its name as the run pins it (`RUN:train:2`), or a beginning of its parts that is unique in the run
+    (`RUN:2:select`). Raises BadInput for an unknown or ambiguous name, and DamagedObject if the manifest of the artifact is
+    damaged.
     """
     run, step = address_parts(name)
     if step is not None:
@@ -99,7 +100,7 @@ def _runs(store: Store, name: str, ids: list[str]) -> list[Run]:
 def _recipes(store: Store, ids: list[str]) -> list[str]:
     found = set()
     for one in ids:
-        with contextlib.suppress(BadInput):  # it is not this damaged run that was asked for
+        with contextlib.suppress(BadInput):  # a damaged run must not hide the names of the others
             found.add(_read(store, one).recipe)
     return sorted(found)
 
@@ -132,7 +133,7 @@ def _step(store: Store, run: Run, wanted: str, name: str) -> Named:
 
 
 def _steps(run: Run, wanted: str) -> list[str]:
-    """The steps of a run that `wanted` means: the one of that name, else all whose parts begin with its parts."""
+    """The steps of a run that match a name: the step of that name, else all whose parts begin with the parts of `wanted`."""
     asked = pinned_step(wanted)
     return [asked] if asked in run.pins else steps_beginning(asked, run.pins)
 
@@ -142,7 +143,7 @@ def _some_step(run: Run) -> str:
 
 
 def _by_digest(store: Store, digits: str, name: str) -> Named:
-    """The artifact whose manifest's digest begins so, or the one that is recorded for the key that begins so."""
+    """The artifact whose manifest digest, or whose recorded key, begins with these digits."""
     objects = objects_beginning(store, digits)
     manifests = [artifact for digest in objects if (artifact := artifact_if_any(store, digest))]
     records = [record for key in keys_beginning(store, digits) for record in store.records.realisations(key)]
@@ -158,7 +159,7 @@ def _by_digest(store: Store, digits: str, name: str) -> Named:
 
 
 def artifact_if_any(store: Store, digest: str) -> Artifact | None:
-    """The artifact of this digest; None if the object is whole, but a file of an artifact. DamagedObject if it is not whole."""
+    """The artifact of a digest; None for an object that is a file of an artifact. Raises DamagedObject for a damaged object."""
     path = store.objects.path(digest)
     if not is_regular(path) or path.stat().st_size > LARGEST_MANIFEST:
         return None
@@ -171,12 +172,12 @@ def artifact_if_any(store: Store, digest: str) -> Artifact | None:
 
 
 def keys_beginning(store: Store, digits: str) -> list[str]:
-    """The keys that have records and begin so; `digits` are hexadecimal. One folder is looked at."""
+    """The keys with records that begin with these hexadecimal digits, two at least. Reads one folder."""
     return _beginning(store.path / "records" / digits[:2], digits)
 
 
 def objects_beginning(store: Store, digits: str) -> list[str]:
-    """The digests of objects that begin so; `digits` are hexadecimal. One folder is looked at."""
+    """The digests of objects that begin with these hexadecimal digits, two at least. Reads one folder."""
     return [digits[:2] + rest for rest in _beginning(store.path / "objects" / digits[:2], digits[2:])]
 
 

@@ -1,4 +1,4 @@
-"""An index of recorded actions, for comparing them: by stage, by run, by what was made."""
+"""An index of recorded actions, for comparisons: by stage, by run, and by result."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from sirev.study.step_names import parse_step
 
 _ACTION = b'{"action":'
 _ACTION_END = re.compile(rb'"stage":"([^"\\]+)","version":\d+\}')
-"""Where an action begins and ends in a record, which is canonical JSON."""
+"""The end of an action in a record, which is canonical JSON; `_ACTION` is the beginning."""
 _RECORDED = re.compile(rb'"recorded":"([^"\\]+)"')
 
 
 @dataclass(frozen=True)
 class Made:
-    """An action, and the artifact (its manifest's digest) that was recorded for it, at a time."""
+    """A recorded action, with the manifest digest of its artifact and the time of recording."""
 
     action: dict[str, Any]
     key: str
@@ -40,17 +40,17 @@ class Made:
 
     @cached_property
     def parts(self) -> ActionParts:
-        """Its components."""
+        """The components of the action."""
         return parts(self.action)
 
     @cached_property
     def settings(self) -> ActionParts:
-        """Its components but the inputs."""
+        """The components without the inputs."""
         return frozenset(part for part in self.parts if part[0] != "input")
 
     @property
     def sound(self) -> bool:
-        """Whether the action has the form of one: that its digest is right says nothing in a store that came from a stranger."""
+        """Whether the action is well formed. In a store from elsewhere, a correct digest does not prove that."""
         try:
             return bool(self.parts)
         except (KeyError, TypeError, AttributeError, RecursionError):
@@ -58,14 +58,14 @@ class Made:
 
 
 class Use(NamedTuple):
-    """A run that has pinned something, and for which step."""
+    """A run and the step for which it pins an artifact."""
 
     run: Run
     step: str
 
 
 class Recorded:
-    """A view of a store that reads records only when they are asked for. What is damaged is passed over."""
+    """The recorded actions of a store, read on demand. Damaged records and runs are skipped."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -75,7 +75,7 @@ class Recorded:
         self._makers: dict[str, dict[str, Made]] = {}
 
     def get(self, key: str, artifact: str) -> Made | None:
-        """One realisation."""
+        """One realisation; None if its record is missing, damaged or malformed."""
         try:
             record = self.store.records.get(key, artifact)
         except BadInput:
@@ -92,30 +92,30 @@ class Recorded:
         return self._of_stage[stage]
 
     def settings(self, stage: str) -> set[ActionParts]:
-        """All that was ever recorded of a stage's version, parameters and environment, whatever the inputs."""
+        """All recorded combinations of a stage's version, parameters and environment, for any inputs."""
         if stage not in self._settings:
             self._settings[stage] = {made.settings for made in self.of_stage(stage)}
         return self._settings[stage]
 
     def steps_of(self, recipe: str, method: str | None = None) -> set[str]:
-        """The steps that any run of a recipe, and method, has had."""
+        """The steps of all runs of a recipe, or of those with one method."""
         if (recipe, method) not in self._steps:
             of_recipe = (use for uses in self._uses.values() for use in uses if use.run.recipe == recipe)
             self._steps[recipe, method] = {use.step for use in of_recipe if method in (None, use.run.method)}
         return self._steps[recipe, method]
 
     def uses(self, made: Made) -> list[Use]:
-        """The runs that have pinned it."""
+        """The runs that pin it, each with the step."""
         return self._uses.get((made.key, made.artifact), [])
 
     def course(self, run: Run) -> Course:
-        """The steps of a run, as far as they are recorded, in the order of the algorithm."""
+        """The recorded steps of a run, in the order of the algorithm."""
         steps = {name: made for name, pin in run.pins.items() if (made := self.get(pin.key, pin.artifact))}
         semantic = {name: self.semantic(made.artifact) for name, made in steps.items()}
         return Course({name: steps[name] for name in algorithm_order(steps, semantic)}, semantic)
 
     def maker(self, stage: str, semantic: str) -> Made | None:
-        """The earliest record of a stage whose artifact says this."""
+        """The earliest record of a stage whose artifact has this semantic digest."""
         if stage not in self._makers:
             makers = self._makers[stage] = {}
             for made in reversed(self.of_stage(stage)):
@@ -124,7 +124,7 @@ class Recorded:
         return self._makers[stage].get(semantic)
 
     def semantic(self, artifact: str) -> str | None:
-        """What the keys of later actions hold of an artifact; None if its manifest is not there."""
+        """The semantic digest of an artifact, which later keys hold; None if its manifest is missing or damaged."""
         try:
             return self.store.artifact(artifact).semantic
         except (SirevError, KeyError, TypeError):
@@ -132,9 +132,9 @@ class Recorded:
 
     @cached_property
     def _raw(self) -> dict[str, list[tuple[bytes, str, str, str]]]:
-        """Stage -> (action, key, artifact, time) of its records, cut from their bytes: most need never be parsed."""
+        """Stage -> (action, key, artifact, time) of its records, cut from the bytes: most are never parsed."""
         found = defaultdict(list)
-        root = str(self.store.records.root)  # joining strings is ten times as fast as joining paths
+        root = str(self.store.records.root)  # joining strings is ten times faster than joining paths
         for key, artifact in self.store.records.names():
             try:
                 raw = read_regular(f"{root}/{key[:2]}/{key}/{artifact}.json")
@@ -142,10 +142,10 @@ class Recorded:
                 continue
             for end in _ACTION_END.finditer(raw):
                 stage = end[1].decode(errors="replace")
-                if stage not in STAGES:  # the shards of a sampling are no steps
+                if stage not in STAGES:  # shards of a sampling are not steps
                     break
                 action = raw[len(_ACTION) : end.end()]
-                if raw.startswith(_ACTION) and sha256(action) == key:  # not by chance within a string
+                if raw.startswith(_ACTION) and sha256(action) == key:  # rules out a match inside a string
                     recorded = _RECORDED.findall(raw, end.end())
                     found[stage].append((action, key, artifact, recorded[-1].decode() if recorded else ""))
                     break
@@ -166,7 +166,7 @@ class Recorded:
 
 
 class Course:
-    """Steps in the order in which they were taken, and what each made, as a semantic digest (None: not known)."""
+    """The steps of a run in order, and the semantic digest of each result (None if unknown)."""
 
     def __init__(self, steps: Mapping[str, Made], semantic: Mapping[str, str | None]) -> None:
         self.steps = steps
@@ -178,19 +178,22 @@ class Course:
                 self._made[said].append(name)
 
     def maker(self, semantic: str, before: str) -> str | None:
-        """The step that made this for the step `before`: of several that made the same, the last one that came first."""
+        """The step that made an input of the step `before`, by semantic digest.
+
+        Of several steps with this result, the last one before that step, else the first of all.
+        """
         names = self._made.get(semantic, [])
         end = self._place.get(before, len(self._place))
         return next((name for name in reversed(names) if self._place[name] < end), names[0] if names else None)
 
     def made(self, semantic: str, like: str) -> Made | None:
-        """The action that made this: of the step called `like`, if it did."""
+        """The action with this result, by semantic digest: that of the step `like` if it has this result, else the first."""
         names = self._made.get(semantic, [])
         return self.steps[like if like in names else names[0]] if names else None
 
 
 class Trace:
-    """Follows inputs that changed back to where they did: from the steps of `new` to those of `old`, if that is known."""
+    """Traces changed inputs to their roots: compares steps of `new` with those of `old`, else with the store's records."""
 
     def __init__(self, recorded: Recorded, old: Course | None, new: Course, seeds: tuple[int, int] | None) -> None:
         self._recorded = recorded
@@ -199,19 +202,19 @@ class Trace:
         self._seeds = seeds
         self._roots: dict[tuple[str, str], tuple[Root, ...]] = {}
         if old is not None:
-            for name in new.steps:  # from the first on, so that no chain is ever followed deeper than to the step before
+            for name in new.steps:  # in order: each trace ends at steps already traced, so recursion stays shallow
                 said = old.semantic.get(name)
                 if said and said != new.semantic[name]:
                     self.roots(name, said)
 
     def changes(self, old: Mapping[str, Any], new: Mapping[str, Any], step: str) -> tuple[ComponentChange, ...]:
-        """How the action of a step of `new` differs from `old`; of inputs, which step made them and what changed there."""
+        """The differences of the action of a step of `new` from `old`; changed inputs have `made_by` and `roots`."""
         return tuple(self._traced(change, step) for change in changes(old, new, self._seeds))
 
     def roots(self, step: str, old: str) -> tuple[Root, ...]:
-        """What changed at a step of `new`, or further back, since something in its place said `old`."""
+        """The changes, at a step of `new` or upstream, since a step in its place gave the semantic digest `old`."""
         if (step, old) not in self._roots:
-            self._roots[step, old] = ()  # artifacts that say the same could lead in a circle
+            self._roots[step, old] = ()  # equal artifacts could form a cycle
             self._roots[step, old] = tuple(self._found(step, old))
         return self._roots[step, old]
 
@@ -241,7 +244,10 @@ class Trace:
 
 
 def algorithm_order(steps: Mapping[str, Made], semantic: Mapping[str, str | None]) -> list[str]:
-    """The steps' names in the order of the algorithm, which a run's file does not keep: by t and kind, inputs always first."""
+    """Names of steps in the order of the algorithm: by t and stage, with inputs always first.
+
+    The file of a run does not keep this order.
+    """
     makers: dict[str, str] = {}
     for name in sorted(steps, key=lambda name: _rank(name, steps[name])):
         if (said := semantic[name]) is not None:
@@ -250,7 +256,7 @@ def algorithm_order(steps: Mapping[str, Made], semantic: Mapping[str, str | None
         name: {makers[one] for one in made.action["inputs"].values() if one in makers} - {name} for name, made in steps.items()
     }
     sorter = TopologicalSorter(needs)
-    with contextlib.suppress(CycleError):  # artifacts that say the same could make a circle
+    with contextlib.suppress(CycleError):  # equal artifacts could form a cycle
         sorter.prepare()
     found: list[str] = []
     ready: list[tuple[tuple[float, int, str], str]] = []

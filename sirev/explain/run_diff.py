@@ -1,4 +1,4 @@
-"""The difference of two runs: the first step that differs, what differs there, and what follows from it."""
+"""The difference of two runs: the first step that differs, the changes there, and their consequences."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _SCHEMA = 1
 """Version of the JSON form."""
 
 _FEW = 8
-"""How many steps are named before they are only counted."""
+"""Most steps that a line names; it gives the count of all."""
 
 How = Literal["apart", "follows", "same result"]
 
 
 @dataclass(frozen=True)
 class Parting:
-    """A step that both runs have and that is another action, or another realisation, in each.
+    """A step of both runs whose action or realisation differs.
 
-    It stands "apart" where something else than its inputs differs, it "follows" where they alone do; one with the "same
-    result" stops what differs from going further. `changes` are told as "of a -> of b".
+    `how` is "apart" if more than changed inputs differs, and "follows" if only inputs changed. "same result" means equal
+    artifacts: the difference goes no further. `changes` lead from run a to run b.
     """
 
     step: str
@@ -40,12 +40,11 @@ class Parting:
 
 @dataclass(frozen=True)
 class Difference:
-    """Two runs side by side, by their ids. All steps are in the order of the algorithm.
+    """The difference of two runs, by their ids. Steps are in the order of the algorithm.
 
-    `settings` are those of the recipes that differ, and the runs' method and seed. `equal` steps stand on the same artifact of
-    the same action. `partings` are the others that both have; the first of them is where the runs part. `only_a` and `only_b`
-    are steps of one run alone; of the `unrecorded` steps the store has no record any more, so that nothing can be said of
-    them.
+    `settings` are the settings that differ, with method and seed. `equal` steps pin the same artifact of the same action.
+    `partings` are the other common steps; the runs part at the first. `only_a` and `only_b` are steps of one run.
+    `unrecorded` steps, sorted by name, have no readable record in the store, so they are not compared.
     """
 
     a: str
@@ -59,7 +58,7 @@ class Difference:
 
     @property
     def first(self) -> Parting | None:
-        """Where the runs part; None if every step that both have is equal."""
+        """The first step that differs; None if all common steps are equal."""
         return self.partings[0] if self.partings else None
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,7 +78,7 @@ class Difference:
 
 
 def run_difference(store: Store, a: Run, b: Run) -> Difference:
-    """How run `b` differs from run `a`, from what both have pinned and recorded; nothing needs to be whole but that."""
+    """The difference of run `b` from run `a`. Needs their pins and records only, not the artifacts' files."""
     recorded = Recorded(store)
     old, new = recorded.course(a), recorded.course(b)
     trace = Trace(recorded, old, new, (a.seed, b.seed))
@@ -112,7 +111,7 @@ def run_difference(store: Store, a: Run, b: Run) -> Difference:
 
 
 def lines(found: Difference) -> list[str]:
-    """The difference in words; lines that belong to the one above are indented."""
+    """The difference in words, with details indented below their heading."""
     said = [f"{found.a} -> {found.b}"]
     if found.settings:
         said += ["settings that differ:", *(f"  {change.words()}" for change in found.settings)]
@@ -148,7 +147,7 @@ def _own(parting: Parting) -> list[ComponentChange]:
 
 
 def _merged(old: Course, new: Course) -> list[str]:
-    """The steps of both in the order of the algorithm."""
+    """The steps of both runs, in the order of the algorithm."""
     steps = {**old.steps, **new.steps}
     return algorithm_order(steps, {**old.semantic, **new.semantic})
 

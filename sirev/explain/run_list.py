@@ -1,4 +1,4 @@
-"""The runs of a store side by side, with what tells them apart: model, T, what was set, when, state, size."""
+"""The list of a store's runs, with their differences: model, T, changed settings, date, state, size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sirev.store.upkeep.closure import closure_of
 from sirev.store.upkeep.keeps import Keeps
 
 _NOT_SET = ("name", "description", "methods")
-"""Settings that every run of a recipe may have otherwise: they are in its id, or in other columns."""
+"""Settings that never count as changed: they are in the run id or in other columns."""
 TRAINED_HERE = "trained here"
 """The model of a recipe that pretrains its own."""
 
@@ -26,10 +26,10 @@ TRAINED_HERE = "trained here"
 class ListedRun:
     """One run.
 
-    `model` is None where the completions came from files, `T` where the run does not say. `set` are the settings, by dotted
-    path, that differ from the recipe's own, or where that is not one of sirev's from those of the first run of that name.
-    `reason` says why the run stopped or failed; `size` is in bytes, of all files that it reaches, each counted once; `pins` are
-    the names of those that keep it; `begun` is when it was last computed, UTC.
+    `model` is None if the completions came from files, `T` if the settings lack it. `set` are the changed settings, by dotted
+    path: compared with the recipe's defaults if it ships with sirev, else with the first run of that recipe name. `reason`
+    says why the run stopped or failed. `begun` is the start of its last computation, UTC. `size` is in bytes, of all files
+    that it reaches, each counted once. `pins` are the names of the keeps (`sirev store pin`) that hold it.
     """
 
     run: str
@@ -52,7 +52,7 @@ class ListedRun:
 
 
 def listed_runs(store: Store, runs: Sequence[Run]) -> list[ListedRun]:
-    """The runs in their order. Reads the records and manifests that they stand on."""
+    """List the given runs, in their order. Reads their records and manifests."""
     sizes = {share.name: share.size for share in run_shares(closure_of(store, runs), runs)}
     keeps = Keeps(store.path, store.objects).all()
     states = States(store)
@@ -78,7 +78,7 @@ def listed_runs(store: Store, runs: Sequence[Run]) -> list[ListedRun]:
 
 
 def model_of(settings: Mapping[str, Any]) -> str | None:
-    """The base model of a run: its name on the Hub, its folder, or that it is trained here; None where there is none."""
+    """The base model of a run: its name on the Hub, its folder, or `TRAINED_HERE`; None if the run has no model."""
     model = settings.get("model")
     if not isinstance(model, Mapping):
         return None
@@ -86,7 +86,7 @@ def model_of(settings: Mapping[str, Any]) -> str | None:
 
 
 def _bases(runs: Sequence[Run]) -> dict[str, Mapping[str, Any]]:
-    """Recipe -> the settings that its runs are compared with."""
+    """Recipe -> the settings that its runs are compared with: its defaults, else those of its first run."""
     shipped = set(recipe_names())
     bases: dict[str, Mapping[str, Any]] = {}
     for run in sorted(runs, key=lambda run: (run.invocation, run.id)):
@@ -98,13 +98,16 @@ def _bases(runs: Sequence[Run]) -> dict[str, Mapping[str, Any]]:
 def _own(recipe: str) -> Mapping[str, Any] | None:
     try:
         return load_recipe(recipe).settings()
-    except BadInput:  # it needs a choice, such as a model
+    except BadInput:  # it has no default for something, such as the model
         return None
 
 
 def _differences(settings: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that are not the base's. A field that the base does not have, of another version of sirev, counts if it says
-    anything; the model, if it is another one, has a column of its own."""
+    """The settings that differ from the base's.
+
+    A field that the base lacks, from another version of sirev, counts unless it is empty. A different model is left out: it
+    has its own column.
+    """
     left_out = {*_NOT_SET, "model"} if model_of(settings) != model_of(base) else set(_NOT_SET)
     own = flat({name: value for name, value in settings.items() if name not in left_out})
     usual = flat(base)

@@ -1,4 +1,4 @@
-"""The state of a run as people ask for it: done, being computed by a living process, or left unfinished, and why."""
+"""States of runs: complete, running in a living process, or unfinished, with the reason."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from sirev.store.store import Store
 
 RunState = Literal["complete", "stopped", "running", "interrupted", "failed"]
 LONGEST_REASON = 500
-"""Characters of a failure's reason that are kept."""
+"""Longest reason of a failure that is kept, in characters."""
 
 
 class States:
-    """Says of each run of a store what state it is in, from its file and from the leases of living processes.
+    """The states of a store's runs, from their files and from the leases of living processes.
 
-    A run's file says "running" until the run ends, so that a run that nobody computes any more failed, if its file says why,
-    or was interrupted. On a file system without locks nobody knows who is alive: such a run counts as running.
+    The file of a run says "running" until the run ends. Without a living process, such a run has failed if its file has a
+    reason, else it was interrupted. On a file system without locks, living processes are unknown: without a reason, the run
+    counts as running.
     """
 
     def __init__(self, store: Store) -> None:
@@ -31,7 +32,7 @@ class States:
 
     @property
     def certain(self) -> bool:
-        """Whether it can be told which runs are being computed."""
+        """Whether living processes are known. If not, interrupted runs count as running."""
         return self._living is not None
 
     def of(self, run: Run) -> RunState:
@@ -47,15 +48,15 @@ class States:
 
 @contextlib.contextmanager
 def failure_noted(store: Store, run: Run, crew: Crew) -> Iterator[None]:
-    """Note in the run's file why its computation failed; an interruption, which stops the whole crew, is no failure.
+    """Note the reason of a failure in the run's file. An interruption, which stops the whole crew, is not a failure.
 
-    A run that has no file yet gets none: what failed at its first step leaves the store as it was.
+    A run without a file gets none: a failure at its first step leaves the store unchanged.
     """
     try:
         yield
     except Exception as error:
         if not crew.stopping.is_set():
-            with contextlib.suppress(OSError, SirevError):  # the disk may be full, which is why the run failed
+            with contextlib.suppress(OSError, SirevError):  # a full disk may be why the run failed
                 _note(store, run.id, error)
         raise
 
@@ -67,7 +68,7 @@ def _note(store: Store, run_id: str, error: Exception) -> None:
 
 
 def _reason(run_id: str, error: Exception) -> str:
-    """One line that says what failed, without the run's id."""
+    """The failure in one line, without the run's id."""
     if isinstance(error, OSError):
         said = os_reason(error)
     else:

@@ -1,6 +1,6 @@
-"""Your own numbers beside those of arXiv 2407.05013, and the paper's alone, as tables.
+"""Tables of a study's numbers next to those of arXiv 2407.05013, and tables of the paper's numbers alone.
 
-Nothing is computed from completions here: your own numbers come from comparisons, the paper's from `sirev.reporting.published`.
+Nothing is computed from completions: your numbers come from comparisons, the paper's from `sirev.reporting.published`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ def against_paper(
     *,
     every_t: bool = False,
 ) -> list[TextTable]:
-    """The paper's numbers next to your own: for each (recipe name, comparison) its tables of pass@1, of coverage and, where
-    the paper's figures allow to read them off, of shapes. With `every_t` pass@1 of all M_t, not of the best and last alone.
+    """The paper's numbers next to your own: tables of pass@1 and coverage for each (recipe name, comparison).
 
-    Of a comparison only "runs" is read; null runs are left out. `settings` has a recipe's settings by its name. Raises
-    BadInput, before anything is made, for a recipe of which the paper says nothing.
+    A table of shapes follows if the paper's figures have values for them. With `every_t`, the table of pass@1 has all M_t, not
+    just the best and the last. Only "runs" of a comparison is read, without null runs. `settings`: recipe name -> settings.
+    Raises BadInput for a recipe that the paper lacks, before any table is made.
     """
     of = settings or {}
     rows = {name: published_or_refused(name, of.get(name)) for name, _ in comparisons}
@@ -44,8 +44,10 @@ def against_paper(
 
 
 def paper_alone(rows: Sequence[Published], methods: Sequence[str] = METHODS, *, whole: bool = False) -> list[TextTable]:
-    """The paper's own numbers: M_1 → M_5 of every model, task and method; the `whole` of them also has every t, coverage with
-    the table's best, and the shapes of its other figures."""
+    """The paper's own numbers: M_1 → M_5 of every model, task and method.
+
+    With `whole`, also every t, coverage with the best M_t of its table, and the shapes of its other figures.
+    """
     tables = [_ends(rows, methods)]
     if whole:
         tables += [_every_t(rows, methods), _table_of_the_paper(rows, methods)]
@@ -80,7 +82,7 @@ def _ends(rows: Sequence[Published], methods: Sequence[str]) -> TextTable:
 
 
 def _other_first(rows: Sequence[Published]) -> str:
-    """Where Figure 1 begins at another M_1 than the table has."""
+    """Note on rows where M_1 in Figure 1 differs from the table by more than a point; "" without any."""
     apart = [
         f"{row.model} on {row.task} begins at {curve[0]:.1f} there"
         for row in rows
@@ -91,7 +93,7 @@ def _other_first(rows: Sequence[Published]) -> str:
 
 
 def _errors(rows: Sequence[Published], methods: Sequence[str]) -> str:
-    """By how much values of Figure 1 may be off: "0.3 points (sft-dpo on gsm8k: 1.4)"."""
+    """Largest errors of values read off Figure 1: "0.3 points (sft-dpo on gsm8k: 1.4)"."""
     errors = {(method, row.task): row.error(method) for row in rows for method in methods}
     rough = {cell: error for cell, error in errors.items() if error > 1}
     fine = [error for error in errors.values() if error <= 1]
@@ -153,12 +155,12 @@ def _shapes_alone(rows: Sequence[Published], methods: Sequence[str]) -> TextTabl
 def difference(
     ours: Statistic, theirs: float, problems: int, reading: float = 0.0
 ) -> tuple[float, tuple[float, float], tuple[float, float]] | None:
-    """Ours - published in points (`theirs` in %), with two 95 % intervals; None where ours has no value or interval.
+    """Ours - published in points (`theirs` in %), with two 95% intervals; None if ours has no value or interval.
 
-    The first takes the published number as fixed: our interval, moved. The second adds its own binomial error for
-    `problems` test problems, in quadrature to each side, as for independent numbers (MOVER: Zou and Donner 2008,
-    Statistics in Medicine 27:1693), and `reading`, by how many points it may have been read off wrongly. Both were measured on
-    the same problems, so that one is rather too wide.
+    The first interval takes the published number as fixed: it is ours, shifted. The second adds the binomial error of the
+    published number for `problems` test problems, in quadrature on each side, as for independent numbers (MOVER: Zou and
+    Donner 2008, Statistics in Medicine 27:1693), and its `reading` error, in points. Both numbers are of the same problems, so
+    the second interval is rather too wide.
     """
     value, low, high = ours["value"], ours["low"], ours["high"]
     if value is None or low is None or high is None:
@@ -303,7 +305,7 @@ def _by_method(runs: list[RunData]) -> Iterator[tuple[str, list[RunData]]]:
 
 
 def _with_mean(by_seed: Mapping[int, Statistic]) -> list[tuple[str, Statistic]]:
-    """Each seed's statistic by its seed as text, and, of several, their mean."""
+    """(seed, statistic) pairs; for several seeds, ("mean", mean over seeds) comes last."""
     lines = [(str(seed), found) for seed, found in by_seed.items()]
     return [*lines, ("mean", mean_over_seeds([found for _, found in lines]))] if len(lines) > 1 else lines
 

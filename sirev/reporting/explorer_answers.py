@@ -1,4 +1,4 @@
-"""The answers behind a report, read from the store for the page's explorer, and those that the store lacks."""
+"""Answers behind a report, read from the store for the page's explorer, and the answers that the store lacks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sirev.study.step_names import DRAWS, GREEDY_ANSWERS, AnswerSteps, answer_st
 
 @dataclass(frozen=True)
 class Gap:
-    """A step of a run that the store should have and can't read: `what` in words, `why` in few."""
+    """A step whose result is missing from the store or unreadable: `what` names it in words, `why` gives the reason."""
 
     run: Run
     step: str
@@ -33,13 +33,13 @@ class Gap:
 
 @dataclass
 class _Reader:
-    """Reads rows of steps and remembers which could not be read."""
+    """Reads rows of steps, and collects a gap for each step that can't be read."""
 
     store: Store
     gaps: list[Gap] = field(default_factory=list)
 
     def rows(self, run: Run, step: str, table: str, what: str) -> list[dict[str, Any]] | None:
-        """The rows of a step; [] if the run has no such step, None (and a gap) if the store lacks them."""
+        """The rows of a step; [] if the run has no such step; None, with a new gap, if the store lacks them."""
         pin = run.pins.get(step)
         if pin is None:
             return []
@@ -63,7 +63,7 @@ class _Reader:
 
 
 def explorer(study: Study, store: Store, draws: int) -> tuple[dict[str, Any], list[Gap]]:
-    """The problems, and the greedy answer and first `draws` draws of every model, as the page holds them; and what is missing."""
+    """The problems with every model's greedy answer and first `draws` draws, packed for the page; and the gaps."""
     reader = _Reader(store)
     answers: dict[str, Any] = {}
     problems: list[dict[str, Any]] = []
@@ -117,7 +117,7 @@ def _graded(reader: _Reader, run: Run, steps: AnswerSteps, what: str) -> list[tu
 
 
 def mends(gaps: Sequence[Gap], store: Store | None) -> list[str]:
-    """The commands that bring back what is missing, as a reader can type them; without a store, as a page shows them."""
+    """The commands that fill the gaps, ready to type. Without `store`, as on a page, they name no store."""
     at = store_option(store)
     commands = [] if all("on purpose" in gap.why for gap in gaps) else [f"sirev store verify --repair{at}"]
     for run in {gap.run.recipe: gap.run for gap in gaps}.values():

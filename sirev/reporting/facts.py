@@ -1,4 +1,4 @@
-"""Facts of a study: model, data, sampling, training, versions and dates, from the store alone."""
+"""Facts about a study: model, data, sampling, training, versions and dates, from the store alone."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ from sirev.study.step_names import import_step, parse_step
 from sirev.tasks.registry import TASKS
 
 ENGINES = {"vllm": "vllm", "transformers": "transformers"}
-"""An engine's name -> the package whose version is told."""
+"""Name of an engine -> package whose version is shown."""
 _SUBTITLES = {"measure": "Measured completions", "evaluate": "Evaluated models"}
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`title` names model and task, `subtitle` the recipe, `line` is the study in a line; `rows` are (term, text) pairs, `more`
-    those of the long part."""
+    """The facts that head a page: `title` names model and task, `subtitle` the recipe, and `line` sums up the study.
+
+    `rows` are (term, text) pairs; `more` are those about runs, store and versions.
+    """
 
     title: str
     subtitle: str
@@ -43,12 +45,12 @@ class Facts:
 
 
 def facts_of(study: Study, store: Store) -> Facts:
-    """The facts of a study; what the store does not know is left out."""
+    """The facts of a study, without those that the store does not know."""
     runs = [run for data in study["runs"] if (run := store.runs.get(data["id"])) is not None]
     shown = [run for run in runs if not is_null(run.method)] or runs
     if not shown:
         return Facts(str(study["recipe"]), "")
-    settings = shareable(shown[0]).settings  # a page is shown to others
+    settings = shareable(shown[0]).settings  # a page is for others
     records = [record for run in shown for record in _records(store, run)]
     verb = verb_of(shown[0])
     of_models = {"measure": _measured, "evaluate": _evaluated}.get(verb)
@@ -66,7 +68,7 @@ def facts_of(study: Study, store: Store) -> Facts:
 
 
 def _in_a_line(settings: dict[str, Any], runs: Sequence[Run], study: Study, *, trained: bool) -> list[str]:
-    """Task, problems and draws; of a run that trained also model, T, seeds and what was trained."""
+    """Task, problems and draws; with `trained`, also model, T, seeds and trained parameters."""
     problems, draws = study.get("problems"), at_path(settings, "evaluation", "draws") or {}
     heat = f" at temperature {draws['temperature']:g}" if draws.get("temperature") is not None else ""
     count = f"{problems:,} test problems" if problems else ""
@@ -87,7 +89,7 @@ def _in_a_line(settings: dict[str, Any], runs: Sequence[Run], study: Study, *, t
 
 
 def _records(store: Store, run: Run) -> list[Record]:
-    """The records of a run's comparison and of the steps that an engine or a trainer made."""
+    """The readable records of a run's comparison, training and sampling steps, without trainings of null runs."""
     found = []
     for step, pin in run.pins.items():
         if (name := parse_step(step)).stage in ("compare", "train", "sample") and not name.is_null:
@@ -110,14 +112,14 @@ def _trained(settings: dict[str, Any], runs: Sequence[Run]) -> list[tuple[str, s
 
 
 def _evaluated(run: Run, store: Store) -> list[tuple[str, str]]:
-    """What was evaluated, and how prompts were put to it."""
+    """The evaluated models with their identities, and the seed of the draws."""
     each = identities(store, run) or []
     told = [f"M_{t} {one['step']}: {identity_in_words(one)}" for t, one in enumerate(each, 1)]
     return [("Models", "; ".join(told)), ("Seed of the draws", str(run.seed))]
 
 
 def model_in_words(settings: Mapping[str, Any], short: bool = False) -> str:
-    """The model of a recipe's settings; `short`: without its organisation and revision."""
+    """The model of a recipe's settings. With `short`, without organisation and revision."""
     name, revision = at_path(settings, "model", "name"), at_path(settings, "model", "revision")
     if not name:
         architecture = at_path(settings, "model", "architecture") or {}
@@ -140,7 +142,7 @@ def _training(settings: dict[str, Any]) -> str:
 
 
 def _measured(run: Run, store: Store) -> list[tuple[str, str]]:
-    """The files that completions came from, by step."""
+    """The files of measured completions, per step."""
     names = list(run.settings.get("steps") or [])
     rows = []
     for kind, word in (("file", "Completions"), ("greedy", "Greedy answers")):
@@ -188,7 +190,7 @@ def _task(settings: dict[str, Any], study: Study) -> list[tuple[str, str]]:
 
 
 def grader_named(section: Mapping[str, Any] | None) -> str:
-    """The grader of a section of settings, an own one by its function; "" where there is none."""
+    """The grader of a section of settings; a user's own by its function; "" if there is none."""
     named = at_path(section, "grader") or {}
     return str(named.get("function") or named.get("name") or "")
 
@@ -240,7 +242,7 @@ def _dates(runs: Sequence[Run], records: Sequence[Record]) -> list[tuple[str, st
 
 
 def date(text: str) -> str:
-    """A point in time as people write it, to the minute; "" for what is none."""
+    """An ISO time in words, to the minute: "25 Nov 2026, 07:09 UTC"; "" for any other text."""
     try:
         return datetime.fromisoformat(text).strftime("%-d %b %Y, %H:%M UTC")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Studies as reports show them: comparisons from the store, narrowed to the runs that were asked for."""
+"""Gathering of studies for reports: comparisons from the store, narrowed to the chosen runs."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from sirev.study.step_names import OVERLAP, training_step
 
 
 def gather(store: Store, selection: Selection, chosen: set[str], watch: Watch) -> tuple[list[Study], list[str]]:
-    """The studies of a selection, narrowed to the chosen run ids, and why any of them is left out.
+    """The studies of a selection, narrowed to the chosen run ids; and the reasons for those left out.
 
-    Raises BadInput if none is left, as where the store lacks what the only one is made of.
+    Raises BadInput if none is left: the store lacks the data of every study.
     """
     studies: list[Study] = []
     labels: list[str] = []
@@ -45,7 +45,7 @@ def gather(store: Store, selection: Selection, chosen: set[str], watch: Watch) -
 
 
 def _study(store: Store, group: list[Run], chosen: set[str], watch: Watch) -> Study:
-    """The comparison of a whole study, narrowed to the runs chosen and the null runs of their seeds."""
+    """The comparison of a whole study, narrowed to the chosen runs and the null runs of their seeds."""
     compared: Comparison = without_minus_zero(comparison(store, group, watch))
     known = {(run.method, run.seed): run for run in group}
     seeds = {run.seed for run in group if run.id in chosen}
@@ -70,7 +70,7 @@ def _study(store: Store, group: list[Run], chosen: set[str], watch: Watch) -> St
 
 
 def _overlap(store: Store, group: list[Run]) -> Overlap | None:
-    """What training data hold of the problems that a study asks; None where no run says."""
+    """The overlap of the study's problems with training data; None if no run has measured it."""
     for pin in (run.pins[OVERLAP] for run in group if OVERLAP in run.pins):
         with contextlib.suppress(DamagedObject):
             if (found := store.lookup(pin.key, pin.artifact)) is not None:
@@ -79,8 +79,10 @@ def _overlap(store: Store, group: list[Run]) -> Overlap | None:
 
 
 def run_data(run: Run, compared: ComparedRun, unread: Sequence[str] = (), models: list[ModelIdentity] | None = None) -> RunData:
-    """A run of a comparison as the tables take it; `unread` are sentences on answers that its graders did not read, `models` what
-    was evaluated."""
+    """A run of a comparison, in the form that tables take.
+
+    `unread` are sentences on answers that its graders did not read; `models` are the evaluated models.
+    """
     return {
         "id": run.id,
         "recipe": run.recipe,
@@ -99,7 +101,7 @@ def run_data(run: Run, compared: ComparedRun, unread: Sequence[str] = (), models
 
 
 def add_training(store: Store, studies: list[Study]) -> list[str]:
-    """Put into every iteration how its model was trained; returns what the store has no record of."""
+    """Add the training of its model to every iteration. Returns sentences on trainings without a record."""
     by_id = {run.id: run for run in store.runs.all()}
     missing = []
     for run in (run for study in studies for run in study["runs"]):
@@ -114,7 +116,7 @@ def add_training(store: Store, studies: list[Study]) -> list[str]:
 
 
 def training_of(store: Store, run: Run, t: int) -> TrainingRow | None:
-    """What the record of M_t's training says: by what it was trained, its counts, its log; None if there is none."""
+    """The training of M_t from its record: kind and parameters, counts, log; None without a readable record."""
     pin = run.pins.get(training_step(t))
     try:
         record = store.records.get(pin.key, pin.artifact) if pin else None
@@ -135,7 +137,7 @@ def training_of(store: Store, run: Run, t: int) -> TrainingRow | None:
 
 
 def without_minus_zero(tree: Any) -> Any:
-    """The tree with 0.0 in place of -0.0, which is how a change of nothing may come out."""
+    """The tree with 0.0 in place of -0.0, which a change of zero can be."""
     if isinstance(tree, float):
         return tree + 0.0
     if isinstance(tree, dict):
@@ -144,9 +146,9 @@ def without_minus_zero(tree: Any) -> Any:
 
 
 def _labelled(studies: list[Study], apart: list[str]) -> list[Study]:
-    """Give each run the shortest label that tells it from the others: its method, with the recipe, with what was set.
+    """Label each run by its method; with its recipe among several, and its settings if a recipe has several.
 
-    Completions made elsewhere have no method; they go by the name of their comparison.
+    Completions and models made elsewhere have no method: their label is the name of their comparison.
     """
     recipes = [study["recipe"] for study in studies]
     for study, label in zip(studies, apart, strict=True):

@@ -1,4 +1,4 @@
-"""A report on one screen: each method's verdict, the three observations behind it, and where to go from there."""
+"""A report on one screen: the verdict per method, the three observations behind it, and the next commands."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from sirev.reporting.sections.unread import first_lines, reading_differs
 from sirev.reporting.sections.verdicts import NO_NULL, claims_in_words, no_verdict, verdicts_of
 
 WIDTH = 80
-"""Characters of a line."""
+"""Widest line, in characters."""
 _QUESTION, _RESULT = 16, 8
-"""Characters of an observation's name and of its result."""
+"""Widths of an observation's name and of its result, in characters."""
 _INDENT = 2 + 2 + _QUESTION + 2 + _RESULT + 2
 RESULT_STYLES = {"FELL": "down", "ROSE": "up", "NEW": "up", "SELECTED": "down", "OPEN": "dim"}
 _WORD_STYLES = {"progress": "up", "reversal": "down", "regress": "down"}
 
 HeadlineLine = list[tuple[str, str]]
-"""Pieces of text with their style: "", "bold", "dim", "up" or "down"."""
+"""(text, style) pairs; a style is "", "bold", "dim", "up" or "down"."""
 
 
 def headline(studies: Sequence[Study], asked: str = "", width: int = WIDTH) -> list[HeadlineLine]:
-    """The screen, a block for each study, in lines of `width` characters; only commands may be longer.
+    """The screen, a block per study, in lines of at most `width` characters; only commands may be longer.
 
-    `asked` are the options that `sirev report` takes to be about the same runs.
+    `asked` are the options of `sirev report` that select the same runs.
     """
     lines: list[HeadlineLine] = []
     for study in studies:
@@ -52,7 +52,7 @@ def headline(studies: Sequence[Study], asked: str = "", width: int = WIDTH) -> l
 
 
 def study_screen(study: Study, width: int = WIDTH) -> list[HeadlineLine]:
-    """The block of one study: title, each method's verdict and observations, and what limits them."""
+    """The block of one study: title, verdict and observations per method, and caveats."""
     return [part for line in _of_study(study, width) for part in _folded(line, width)]
 
 
@@ -62,7 +62,7 @@ def as_text(lines: Iterable[HeadlineLine]) -> str:
 
 
 def judgements(study: Study) -> list[tuple[RunData, Judgement]]:
-    """What is said of each method, with its last run: of several seeds what is pooled over them, else the only verdict."""
+    """The judgement on each method, with its last run: pooled over several seeds, else the only verdict."""
     found = verdicts_of([study])
     judged: list[tuple[RunData, Judgement]] = []
     for method in dict.fromkeys(verdict["method"] for _, verdict in found):
@@ -95,7 +95,7 @@ def _of_study(study: Study, width: int) -> list[HeadlineLine]:
 
 
 def _alone(run: RunData, width: int) -> list[HeadlineLine]:
-    """One model, with nothing to compare it with."""
+    """The lines of a single model, without a comparison."""
     lines: list[HeadlineLine] = [[]]
     for what, said in one_model(run):
         head = f"  {what:<{_QUESTION}}  "
@@ -115,7 +115,7 @@ def _title(study: Study) -> HeadlineLine:
 
 
 def _block(study: Study, run: RunData, judgement: Judgement, width: int) -> list[HeadlineLine]:
-    """The verdict on a method, and a line or more for each observation."""
+    """The verdict on a method, and one or more lines per observation."""
     source = pass_at_1_source([run])
     first = "pass@1" if source == GREEDY else f"pass@1, {source},"
     gain = f"{first} {gain_in_words(outcomes_of(judgement).get('pass_at_1'))}"
@@ -154,7 +154,7 @@ def word_style(judgement: Judgement) -> str:
 
 
 def wrapped_text(text: str, width: int, indent: str = "") -> list[str]:
-    """Text broken between words; `indent` begins all lines but the first."""
+    """Lines of text broken between words. `indent` begins all lines but the first."""
     return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
 
 
@@ -185,7 +185,7 @@ def _paragraphs(sentences: Iterable[str]) -> list[HeadlineLine]:
 
 
 def _folded(line: HeadlineLine, width: int) -> list[HeadlineLine]:
-    """A line of words broken between them where it is too long, bold to where it was at its beginning."""
+    """A line, broken between words if it is too long; its bold beginning stays bold. Lines in other styles stay whole."""
     text = "".join(piece for piece, _ in line)
     if len(text) <= width or any(style not in ("", "bold") for _, style in line):
         return [line]

@@ -1,4 +1,4 @@
-"""What each model of an evaluation was: a repository at a commit or the digest of a folder, its base, how it was asked."""
+"""Identities of evaluated models: a repository at a commit or the digest of a folder, the base, the form of prompts."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from sirev.study.remedies import verb_of
 from sirev.study.step_names import given_model_step, sampling_step
 
 REVISION = 12
-"""Characters of a commit or digest that are shown."""
+"""Digits shown of a commit or digest."""
 
 
 _ASKED = {True: "chat template", False: "without a chat template", None: "how it was asked is not recorded"}
 
 
 class Identity(TypedDict):
-    """A model as it was named, and what that was: a commit of the Hub, or the digest of a folder's files."""
+    """A model: its name, and a commit on the Hub or the digest of its folder's files."""
 
     name: str
     revision: str | None
@@ -31,8 +31,11 @@ class Identity(TypedDict):
 
 
 class ModelIdentity(Identity):
-    """A model of an evaluation: `base` of an adapter; `chat`: whether prompts were put to it as a user's turn, null where that is
-    not recorded; `loop`: the run and t of the loop that made it, RUN:t."""
+    """A model of an evaluation.
+
+    `base` is the base model of an adapter, else null. `chat`: whether prompts used its chat template; null if not recorded.
+    `loop` is the run and t of the loop that made it, RUN:t, else null.
+    """
 
     step: str
     base: Identity | None
@@ -41,13 +44,13 @@ class ModelIdentity(Identity):
 
 
 def identities(store: Store, run: Run) -> list[ModelIdentity] | None:
-    """The models of an evaluation, M_1 first; None for any other run. Of a local folder the last part of its path is the name."""
+    """The models of an evaluation, M_1 first; None for any other run. A local folder is named by the last part of its path."""
     named = shareable(run).settings["models"] if verb_of(run) == "evaluate" else None
     return [_identity(store, run, t, one) for t, one in enumerate(named, 1)] if isinstance(named, list) else None
 
 
 def identity_in_words(one: ModelIdentity) -> str:
-    """A model, its base, and how it was asked: "ORG/NAME at 0123456789ab, chat template"."""
+    """A model, its base, and the form of its prompts: "ORG/NAME at 0123456789ab, chat template"."""
     adapter = f", an adapter on {_in_words(one['base'])}" if one["base"] else ""
     made = f", made by {one['loop']}" if one["loop"] else ""
     return f"{_in_words(one)}{adapter}{made}, {_ASKED[one['chat']]}"
@@ -77,7 +80,7 @@ def _identity(store: Store, run: Run, t: int, named: Mapping[str, Any]) -> Model
 def _of(store: Store, run: Run, step: str, named: Mapping[str, Any], unnamed: str = "a folder") -> Identity:
     reference: dict[str, Any] = {}
     digest = None
-    with contextlib.suppress(KeyError, SirevError):  # not there any more: nobody can say
+    with contextlib.suppress(KeyError, SirevError):  # its artifact is gone: commit and digest stay unknown
         artifact = store.artifact(run.pins[step].artifact)
         if REFERENCE in artifact.manifest["files"]:
             reference = artifact.json(REFERENCE)
@@ -87,7 +90,7 @@ def _of(store: Store, run: Run, step: str, named: Mapping[str, Any], unnamed: st
 
 
 def _chat(store: Store, run: Run, t: int) -> bool | None:
-    """Whether the key of a model's draws says so."""
+    """Whether a model's draws used its chat template, by their record; None if not recorded."""
     pin = run.pins.get(sampling_step(str(run.settings["evaluation"]["split"]), t))
     with contextlib.suppress(SirevError):
         if pin is not None and (record := store.records.get(pin.key, pin.artifact)) is not None:

@@ -10,11 +10,11 @@ from sirev.reporting.narrow import fit
 from sirev.reporting.tables import TextTable
 
 HEADER = "% \\usepackage[T1]{fontenc} \\usepackage{booktabs} \\usepackage{graphicx}"
-"""The first line: what the document's preamble needs."""
+"""The first line: packages for the document's preamble."""
 COLUMN = 50
-"""Characters of a table that fit a column of 3 inches in footnote size, by the widths of Computer Modern's figures."""
+"""Widest table, in characters, for a column of 3 inches in footnote size, by the width of Computer Modern's digits."""
 PAGE = 90
-"""The same of the text of LaTeX's own `article`, 4.8 inches wide."""
+"""Widest table, in characters, for a page of LaTeX's `article` with one column, 4.8 inches, in the same size."""
 
 SPECIAL = {
     **{char: f"\\{char}" for char in "%&_#${}"},
@@ -25,7 +25,7 @@ SPECIAL = {
     ">": "$>$",
     "|": "$|$",
     '"': "\\textquotedbl{}",
-    "[": "{[}",  # after \\ a bracket or a star would be an option of the line break
+    "[": "{[}",  # after \\ a bracket or star would be an option of the line break
     "]": "{]}",
     "*": "{*}",
     "`": "\\textasciigrave{}",
@@ -60,20 +60,20 @@ SPECIAL = {
     "°": "$^\\circ$",
 }
 _KEPT = frozenset("ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿ")
-"""Letters that LaTeX reads as they are, in UTF-8 and with T1 fonts."""
+"""Letters that LaTeX prints unchanged, in UTF-8 with T1 fonts."""
 
 TWICE = frozenset("-',")
-"""Characters that TeX's fonts draw as another one where two of them meet: -- is a dash."""
+"""Characters that TeX's fonts join into another one when doubled: -- is a dash."""
 _MODEL = re.compile(r"\bM_(?:\{([a-z0-9+-]+)\}|([a-z0-9]+)\b)", re.ASCII | re.IGNORECASE)
 MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
 _ASIDE = re.compile(r"\([^()]*\)")
 
 
 def latex(tables: list[TextTable], about: str = "", *, column: bool = False) -> str:
-    """The tables as table environments, each with a caption and a label of its own: \\label{tab:ABOUT-TITLE}.
+    """The tables as table environments, each with a caption and a unique label: \\label{tab:ABOUT-TITLE}.
 
-    The document's preamble needs what the first line says. They fit a page of one column, with `column` a column of a page of
-    two: tables that are wider are cut into several, and what is still too wide is scaled down.
+    The first line, a comment, has the packages for the preamble. The tables fit a page with one column; with `column`, a column
+    of a page with two. Wider ones are cut into several, and scaled down if still too wide.
     """
     fitting = [part for table in tables for part in fit(table, COLUMN if column else PAGE)]
     labels = _labels([f"{about} {table.title}" for table in fitting])
@@ -81,17 +81,17 @@ def latex(tables: list[TextTable], about: str = "", *, column: bool = False) -> 
 
 
 def _labels(titles: list[str]) -> list[str]:
-    """A label for each title: its letters and digits, but for what is in brackets. Of equal ones the later are numbered."""
+    """A label per title: its letters and digits, without text in parentheses. Repeated labels are numbered from 2."""
     plain = [re.sub(r"[^a-z0-9]+", "-", _ASIDE.sub("", title.lower())).strip("-") or "table" for title in titles]
     counts = [plain[: i + 1].count(label) for i, label in enumerate(plain)]
     return [f"tab:{label}" if count == 1 else f"tab:{label}--{count}" for label, count in zip(plain, counts, strict=True)]
 
 
 def escape(text: str) -> str:
-    """Text that LaTeX prints as it stands; M_t, a model of the loop, is set with an index.
+    """Text escaped for LaTeX. M_t, a model of the loop, gets a subscript.
 
-    A character that pdfLaTeX's fonts lack becomes its nearest ASCII, else its code point in brackets; white space becomes
-    one space, and a hyphen that begins a number a minus sign.
+    A character that pdfLaTeX's fonts lack becomes its nearest ASCII, else its code point in brackets. White space becomes one
+    space, and a hyphen that begins a number becomes a minus sign.
     """
     text = MINUS.sub("−", " ".join(text.split()))
     parts, end = [], 0
@@ -144,7 +144,7 @@ def _line(cells: list[str], sides: str, at: str) -> str:
 
 
 def _cell(text: str, side: str, at: str) -> str:
-    """A cell; one of several lines, as `fit` makes them, is a stack whose top ("t") or bottom ("b") line is on the row's own."""
+    """A cell. Several lines, as from `fit`, are stacked; `at` says if the top ("t") or bottom ("b") line is on the row's line."""
     lines = [escape(line) for line in text.split("\n")]
     stacked = " \\\\ ".join(lines)
     return stacked if len(lines) == 1 else f"\\begin{{tabular}}[{at}]{{@{{}}{side}@{{}}}}{stacked}\\end{{tabular}}"

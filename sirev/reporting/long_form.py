@@ -25,8 +25,8 @@ REPORT_COLUMNS = (
     "text",
     "reason",
 )
-"""`value`, `low`, `high`, `n` and `p` are numbers or missing; words stand in `text`, why a value is missing in `reason`.
-`step` is the name that M_t was given, of completions made elsewhere."""
+"""`value`, `low`, `high`, `n` and `p` are numbers or missing. `text` has words, `reason` why a value is missing, and `step` the
+user's name of M_t, for completions and models made elsewhere."""
 UNITS = {
     **{part: unit for shown in SHOWN for part, unit in shown.units.items()},
     "crossing": "samples",
@@ -41,18 +41,18 @@ UNITS = {
     ),
     **dict.fromkeys(("disparity_change", "mean_disparity_change"), "change of share"),
 }
-"""Part of a statistic's name -> its unit. All else is a share, from 0 to 1."""
+"""Part of a statistic's name -> its unit. All other statistics are shares, from 0 to 1."""
 _WORDS = ("reason", "test", "training")
-"""Fields that are no numbers: without a value they have no row."""
+"""Text fields: without a value they have no row."""
 
 LongRow = dict[str, Any]
 
 
 def long_form(studies: Sequence[Mapping[str, Any]], verdicts: bool) -> list[LongRow]:
-    """A row for each value of the iterations, pass@1 first; with `verdicts` also for verdicts, outcomes and claims.
+    """A row per value of the iterations, pass@1 first; with `verdicts`, also rows of verdicts, outcomes and claims.
 
-    `studies` are those of a report's JSON form. Shares and their changes are from 0 to 1 and -1 to 1. The `text` of pass@1 is
-    what it is estimated from where that is not the greedy answers.
+    `studies` are those of a report's JSON form. Shares are from 0 to 1, their changes from -1 to 1. If pass@1 is not from greedy
+    answers, its `text` is the source.
     """
     rows: list[LongRow] = []
     for study in studies:
@@ -82,7 +82,7 @@ def _in_order(iteration: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def named_values(values: Mapping[str, Any], above: str = "") -> Iterator[LongRow]:
-    """Every number and word below, by its dotted name; lists are left out."""
+    """A row per number and word of nested mappings, by dotted name, without lists."""
     for key, value in values.items():
         name = f"{above}{key}"
         if isinstance(value, Mapping) and not {"value", "reason"} <= set(value):
@@ -115,7 +115,7 @@ def _verdict(verdict: Mapping[str, Any]) -> Iterator[LongRow]:
 
 
 def _observations(above: str, judged: Mapping[str, Any]) -> Iterator[LongRow]:
-    """Each observation by its word, and how many of the paper's three hold of those measured."""
+    """A row per observation with its word, and a row with the number that hold of the paper's three."""
     for name, found in judged["observations"].items():
         yield {"statistic": f"{above}.observations.{name}", "text": found["is"], "reason": found["reason"]}
     yield {"statistic": f"{above}.observed", "unit": "count", "value": judged["observed"], "n": judged["observable"]}

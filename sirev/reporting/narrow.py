@@ -1,7 +1,7 @@
-"""Tables for a terminal that is narrower than they are: cut into several, so that no number is ever broken.
+"""Cutting of wide tables into several for a narrow terminal, without breaking a number.
 
-What comes back holds line ends where titles of columns, labels and sentences break, so its natural width is already one
-that fits, and rich has nothing to shrink. It is meant for printing alone.
+Line ends are inserted where column titles, labels and sentences break. So the natural width of the results fits, and rich has
+nothing to shrink. They are for printing only.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import textwrap
 from sirev.reporting.tables import TextTable
 
 SENTENCE = 24
-"""Least width of a column of sentences: narrower, they are ladders of words."""
+"""Least width of a column of sentences, in characters; narrower ones are ladders of words."""
 _NAME = 16
-"""Longest word of a column's title that stays whole."""
+"""Longest word of a column title that stays whole, in characters."""
 
 
 def fit(table: TextTable, width: int) -> list[TextTable]:
-    """The table itself if it is at most `width` characters wide as drawn, else tables that are, to print one after the other.
+    """The table, if it is drawn at most `width` characters wide; else several tables that are, for printing in order.
 
-    First titles of columns, labels and sentences break between words. Where that is not enough, the columns of numbers are
-    shared out to several tables, each with the labels again. Where the labels leave no room for a column, rows become
-    columns. Numbers stay whole with their intervals: one wider than the terminal sticks out. Notes go below the last table.
+    Column titles, labels and sentences break between words. If that is not enough, the columns of numbers are split over several
+    tables, each with the labels. If the labels leave no room for a column, rows become columns. Numbers and their intervals stay
+    whole, even beyond the width of the terminal. Notes go below the last table.
     """
     columns = _columns(table)
     if drawn_width([_natural(column) for column in columns]) <= width:
@@ -37,8 +37,7 @@ def fit(table: TextTable, width: int) -> list[TextTable]:
 
 
 def drawn_width(widths: list[int]) -> int:
-    """Characters that rich takes for a line with columns of these widths: two between cells and one for the rule, and one on
-    each side."""
+    """Characters of a line that rich draws with columns of these widths."""
     return sum(widths) + 3 * len(widths) - 1
 
 
@@ -62,7 +61,7 @@ def _cut(table: TextTable, columns: list[list[str]], labels: list[int], numbers:
 
 
 def _shared(labels: list[int], numbers: list[int], width: int) -> list[list[int]]:
-    """The columns of numbers, in order, in as few parts as fit beside the labels, and of those in as even ones as fit."""
+    """The columns of numbers, in order, in as few parts as fit next to the labels, as even as possible."""
 
     def parts(most: int) -> list[list[int]]:
         found: list[list[int]] = [[]]
@@ -78,7 +77,7 @@ def _shared(labels: list[int], numbers: list[int], width: int) -> list[list[int]
 
 
 def _spread(columns: list[list[str]], least: list[int], width: int) -> list[int]:
-    """Widths of columns: at least these, and what is left to the columns whose cells would break most."""
+    """Widths of columns: at least `least`, and the rest for the columns whose cells would break most."""
     widths = list(least)
     for _ in range(width - drawn_width(widths)):
         lacking = [_natural(column) / max(w, 1) for column, w in zip(columns, widths, strict=True)]
@@ -89,7 +88,7 @@ def _spread(columns: list[list[str]], least: list[int], width: int) -> list[int]
 
 
 def _turned(table: TextTable) -> TextTable:
-    """Rows as columns, under their labels."""
+    """The table with rows as columns, titled by their labels."""
     titles = [" ".join(row[: table.labels]) for row in table.rows]
     rows = [[name, *(row[i] for row in table.rows)] for i, name in enumerate(table.columns) if i >= table.labels]
     return TextTable(table.title, [" ".join(table.columns[: table.labels]), *titles], 1, rows, table.notes)
@@ -108,7 +107,7 @@ def _longest_word(cells: list[str]) -> int:
 
 
 def _least(column: list[str]) -> int:
-    """The least width of a column of numbers: whole numbers, words of its title, sentences of some width."""
+    """The least width of a column of numbers: for whole numbers, words of its title, and sentences of `SENTENCE` characters."""
     title, *cells = column
     whole = [len(cell) for cell in cells if not _is_sentence(cell)]
     told = [max(_longest_word([cell]), min(len(cell), SENTENCE)) for cell in cells if _is_sentence(cell)]
@@ -116,7 +115,7 @@ def _least(column: list[str]) -> int:
 
 
 def _is_sentence(cell: str) -> bool:
-    """Whether most of a cell's words are words, so that it may break between them."""
+    """Whether a cell of three or more words is mostly letters, so that it may break between words."""
     words = cell.split()
     return 2 * sum(word.strip(".,;:()").isalpha() for word in words) > len(words) > 2
 

@@ -1,4 +1,4 @@
-"""The three observations of the paper in words: what the terminal and the page say of a method."""
+"""The three observations of the paper in words, for the terminal and the page."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from sirev.reporting.sections.run_rows import RunData, Study, at, suite_in_words
 from sirev.reporting.tables import ABSENT, fixed, p_equals, percent
 
 _FLOOR = 2
-"""Margins above nothing below which accuracy has no room to fall: it is at the floor."""
+"""An accuracy below so many margins is at the floor: it has no room to fall."""
 _FEW = 3
-"""Suites that a sentence names."""
+"""Most suites that a sentence names."""
 _OTHER_VARIETIES = {"distinct_n": "Distinct-N", "sentence_bert": "SentenceBERT"}
 QUESTIONS = {
     "new_or_selected": "new or selected?",
@@ -39,11 +39,11 @@ QUESTIONS = {
     "other_problems": "other problems",
     "reach": "reach on test",
 }
-"""An observation -> its name on the screen; the first three are the paper's."""
+"""Observation -> its name on the screen. The first three are the paper's."""
 
 
 class ObservationLine(NamedTuple):
-    """An observation in words: "1", "new or selected?", "SELECTED", and the evidence."""
+    """An observation in words, such as "1", "new or selected?", "SELECTED", and the evidence."""
 
     number: str
     question: str
@@ -52,7 +52,7 @@ class ObservationLine(NamedTuple):
 
 
 def as_shown(line: ObservationLine) -> ObservationLine:
-    """The line as a reader sees it: of what was not measured a dash, and why."""
+    """The line for display: an observation that was not measured has a dash as result, and the reason as evidence."""
     if line.result != NOT_MEASURED:
         return line
     said = line.evidence if line.evidence.startswith(NOT_MEASURED) else f"{NOT_MEASURED}: {line.evidence}"
@@ -60,16 +60,16 @@ def as_shown(line: ObservationLine) -> ObservationLine:
 
 
 Judgement = StudyVerdict | Claim
-"""What one seed's M_T is said to be, or the seeds of a method together."""
+"""The verdict on M_T of one seed, or the claim over all seeds of a method."""
 
 
 def outcomes_of(judgement: Judgement) -> Mapping[str, JudgedChange]:
-    """The outcomes of a seed, or the means over seeds."""
+    """The outcomes of a verdict, or the mean outcomes of a claim."""
     return judgement["outcomes"] if "outcomes" in judgement else judgement["mean"]
 
 
 def headline_words(possible: Sequence[str]) -> str:
-    """A verdict as a headline: the word that the data allow, or what they exclude."""
+    """A verdict as a headline, such as "PROGRESS" or "NOT PROGRESS: reversal or regress"."""
     words = [word for word in WORDS if word in possible]
     if set(words) == set(WORDS):
         return INCONCLUSIVE.upper()
@@ -80,13 +80,13 @@ def headline_words(possible: Sequence[str]) -> str:
 
 
 def verdict_in_words(judgement: Judgement) -> str:
-    """ "SELF-IMPROVEMENT REVERSAL, 3 of 3": the word, and how many of the paper's observations hold of those measured."""
+    """The headline, and the number of the paper's observations that hold, of those measured: "PROGRESS, 1 of 3"."""
     counted = judgement["observable"]
     return headline_words(judgement["possible"]) + (f", {judgement['observed']} of {counted}" if counted else "")
 
 
 def observation_lines(study: Study, run: RunData, judgement: Judgement) -> list[ObservationLine]:
-    """The three observations and reach, each with its result and evidence; `run` is one of those judged."""
+    """The three observations and reach, each with its result and evidence. `run` is one of the judged runs."""
     outcomes = outcomes_of(judgement)
     found = judgement["observations"]
     evidence = {
@@ -107,7 +107,7 @@ def _each(found: Mapping[str, object]) -> Iterable[tuple[str, Mapping[str, str]]
 
 
 def voting_in_words(run: RunData) -> str:
-    """What M_1's vote of its draws gives without training, and its share of the gain in pass@1; "" where nobody can vote."""
+    """The accuracy of M_1's majority vote, without training, and its share of the gain in pass@1; "" without a vote."""
     voting = run["iterations"][-1].get("voting")
     if not voting or voting["N"] is None or voting["first"]["value"] is None:
         return ""
@@ -116,7 +116,7 @@ def voting_in_words(run: RunData) -> str:
 
 
 def gain_in_words(outcome: JudgedChange | None) -> str:
-    """ "32.5 → 84.0 (+51.5 [44.0, 59.0])", in % and points."""
+    """The values of M_1 and M_T in %, with the change in points: "32.5 → 84.0 (+51.5 [44.0, 59.0])"."""
     if outcome is None or outcome["difference"]["value"] is None or outcome["base"] is None:
         return "not measured"
     return f"{ends_in_words(outcome)} ({_signed(outcome['difference']['value'])} {_between(outcome['difference'])})"
@@ -152,7 +152,7 @@ def _variety(found: Observed, outcomes: Mapping[str, JudgedChange], study: Study
 
 
 def _disagreement(result: str, run: RunData) -> str:
-    """Other measures of variety whose 95 % interval says something else."""
+    """The other measures of variety whose 95% interval disagrees with a rise or fall; "" without any."""
     said = []
     for name, words in _OTHER_VARIETIES.items():
         change = run["iterations"][-1]["against_m1"].get(f"variety/{name}")
@@ -193,7 +193,7 @@ def _of_suite(name: str, one: JudgedChange, run: RunData, study: Study) -> str:
 
 
 def _mark(one: JudgedChange) -> str:
-    """How a change of a suite counts, where its numbers alone don't say."""
+    """The result of a change on a suite, with the corrected p if the interval alone would mislead."""
     if one["is"] == DOWN and one["shrank"] is not None and one["shrank"] <= LEVEL:
         return " fewer are reached"
     low, high = one["difference"]["low"], one["difference"]["high"]
@@ -203,18 +203,18 @@ def _mark(one: JudgedChange) -> str:
 
 
 def suite_n(run: RunData, suite: str) -> str:
-    """The N of the pass@N by which a suite is judged: the largest that it has."""
+    """The N of the pass@N that judges a suite: its largest; "N" without any."""
     curve = at_suite(run, suite).get("pass_at_n") or {}
     return max((n for n, one in curve.items() if one["value"] is not None), key=int, default="N")
 
 
 def at_suite(run: RunData, suite: str) -> Mapping[str, Any]:
-    """What M_T's last iteration says of a suite; nothing where it has no such suite."""
+    """The results of M_T on a suite; empty without the suite."""
     return run["iterations"][-1]["ood"].get(suite) or {}
 
 
 def _disparity(run: RunData, suite: str) -> list[str]:
-    """The change of group disparity, where the hardest level fell behind or caught up by more than chance."""
+    """The change of group disparity, if its 95% interval excludes zero; else nothing."""
     of_suite = at_suite(run, suite)
     change = of_suite.get("mean_disparity_change") or of_suite.get("disparity_change")
     if change is None or change["value"] is None or change["low"] is None or change["high"] is None:
@@ -237,7 +237,7 @@ def _reach(found: Observed, outcomes: Mapping[str, JudgedChange], study: Study, 
 
 
 def _decided(result: str, loss: str, bound: float | None = None) -> str:
-    """What the bound says of a loss of the margin."""
+    """Whether a loss of the margin is excluded, in words; "" for a rise or fall."""
     if result == "HELD":
         return f"; {loss} is excluded"
     if result == "OPEN":
@@ -247,7 +247,7 @@ def _decided(result: str, loss: str, bound: float | None = None) -> str:
 
 
 def ends_in_words(one: JudgedChange) -> str:
-    """ "32.5 → 84.0": M_1 and M_T, in %."""
+    """The values of M_1 and M_T in %: "32.5 → 84.0"."""
     base, change = one["base"], one["difference"]["value"]
     if base is None or change is None:
         return "–"
@@ -264,7 +264,7 @@ def _between(one: Statistic, places: int = 1) -> str:
 
 
 def perplexity_in_words(run: RunData) -> str:
-    """Perplexity under M_1 of what M_T newly solves, beside that of M_1's own samples; "" where it was not measured."""
+    """Perplexity under M_1 of the gained answers and of M_1's own samples; "" if it was not measured."""
     likelihood = run["iterations"][-1].get("likelihood")
     if not likelihood:
         return ""
@@ -276,7 +276,7 @@ def perplexity_in_words(run: RunData) -> str:
 
 
 def seeds_in_words(claim: Claim) -> str:
-    """The words of the seeds, in their order: "seeds 0, 1, 2: reversal, reversal, progress or reversal"."""
+    """The verdicts per seed, in order: "seeds 0, 1, 2: reversal, reversal, progress or reversal"."""
     words = list(dict.fromkeys(claim["verdicts"]))
     said = f"each {words[0]}" if len(words) == 1 else listed(claim["verdicts"], 5)
     return f"{seeds_text(claim['seeds'])}: {said}"

@@ -1,4 +1,4 @@
-"""One measured model on the screen, where there is no other to compare it with: what it solves, how varied its answers are."""
+"""A single measured model on the screen: accuracy and diversity, without a comparison."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _VARIETIES = {"distinct_equations": "distinct equations", "distinct_programs": "
 
 
 def is_one_model(run: RunData) -> bool:
-    """Whether a run holds completions of a single model, made elsewhere."""
+    """Whether a run holds answers of a single model, made elsewhere."""
     return measured(run) and len(run["iterations"]) == 1
 
 
 def one_model(run: RunData) -> list[tuple[str, str]]:
-    """What is measured, and its value in words: pass@k, coverage, a vote, variety, answers that were not read or cut off."""
+    """(measure, value in words) rows: pass@k, coverage, majority vote, variety, unread and cut-off answers."""
     (model,) = run["iterations"]
     source = pass_at_1_source([run])
     rows = [("pass@1", f"{_valued(model['pass_at_1'])}, {'greedy' if source == GREEDY else source}")]

@@ -1,4 +1,4 @@
-"""What training data hold of the problems that models were asked, in sentences."""
+"""Sentences on the overlap of test problems with training data."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ PLACES = {TRAINING: "the training set", CORPUS: "the pretraining corpus"}
 
 
 def sentences(overlap: Overlap) -> list[str]:
-    """A line for each split and place that holds some of its problems, and one where none does."""
+    """A line per split and place with some of its problems, or one line per split if no place has any."""
     return [line for split, found in overlap["splits"].items() for line in _of_split(split, found, overlap["n"])]
 
 
 def split_name(split: str) -> str:
-    """A split as a reader knows it: a suite by its name."""
+    """The name of a split in a sentence; for a suite, the suite's name."""
     return suite_of(split) or f"the {split} split"
 
 

@@ -1,6 +1,6 @@
-"""The numbers of arXiv 2407.05013 (Wu, Li, Liu: "Progress or Regress?"): published.json, and what it is looked up by.
+"""The numbers of arXiv 2407.05013 (Wu, Li, Liu: "Progress or Regress?"), from published.json, by recipe.
 
-`sirev.reporting.against_paper` puts one's own numbers beside them.
+`sirev.reporting.against_paper` compares a study with them.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from sirev.errors import BadInput
 from sirev.tasks.registry import TASKS
 
 PAPER: dict[str, Any] = json.loads(files("sirev.reporting").joinpath("published.json").read_text(encoding="utf-8"))
-"""A row per model and task: its coverage (a share), pass@1 in % of M_1 and the best of each method, all as the table of Figure 2
-prints them; pass@1 of M_1 to M_5 by method ("over_t") read off Figure 1; "shapes" and "reached", read off the other figures;
-"inconsistencies" where the paper's figures and its table disagree, or a number fits no reading. "read_off" says how each figure
-was read, and how far it may be off."""
+"""The content of published.json. "rows" has a row per model and task: coverage (a share), and pass@1 in % of M_1 and of each
+method's best M_t, as printed in the table of Figure 2; pass@1 of M_1 to M_5 by method ("over_t"), read off Figure 1; "shapes"
+and "reached", read off the other figures; "inconsistencies": disagreements of the paper's figures and its table, and numbers
+that fit no reading. "read_off" has the way of reading and the largest error per figure."""
 MODELS: dict[str, str] = PAPER["models"]
 """First part of a recipe's name -> the paper's model."""
 TEST_PROBLEMS = {name: task.published["test"] for name, task in TASKS.items() if "test" in task.published}
-"""Problems of each test set, for the sampling error of a published number."""
+"""Size of each test set, in problems, for the sampling error of a published number."""
 T: int = PAPER["T"]
 """The paper's last iteration."""
 Z = 1.959964
-"""Half width of a 95 % interval in standard errors."""
+"""Half-width of a 95% interval, in standard errors."""
 PASS_AT_1 = ("pass_at_1",)
-"""Where an iteration of a comparison has pass@1."""
+"""The path of pass@1 in an iteration of a comparison."""
 
 Path = tuple[str, ...]
 
@@ -44,14 +44,14 @@ class PublishedShape:
     """In %."""
     last: dict[str, float]
     path: Path
-    """Where an iteration of a comparison has it."""
+    """Its path in an iteration of a comparison."""
     between: dict[str, dict[int, float]] = field(default_factory=dict)
-    """Method -> t -> the value, where a point between the ends says what the ends don't."""
+    """Method -> t -> value, for points between the ends that the ends do not show."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """What the paper says of one model on one task. Coverage is a share, accuracies are in per cent."""
+    """The paper's numbers for one model and task. Coverage is a share; accuracies are in %."""
 
     model: str
     task: str
@@ -70,7 +70,7 @@ class Published:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Published:
-        """A row of the data."""
+        """Parse a row of published.json."""
         shapes = tuple(_shape(one) for one in row.get("shapes", ()))
         reached = (row["reached"][0], row["reached"][1]) if "reached" in row else None
         plain = (row["model"], row["task"], row["coverage"], row["first"], row["best"], row["over_t"])
@@ -96,7 +96,7 @@ class Published:
 
     @property
     def exception(self) -> str | None:
-        """The sentence for a row of the paper's table that its own rule gets wrong (mistral-7b on math)."""
+        """A sentence on a row that the paper's own rule gets wrong (mistral-7b on math); None for the others."""
         if self.winner in self.advised:
             return None
         return (
@@ -105,16 +105,16 @@ class Published:
         )
 
     def at(self, method: str, t: int) -> float | None:
-        """pass@1 of M_t in %, read off Figure 1; None where the paper has no such t."""
+        """pass@1 of M_t in %, read off Figure 1; None if the paper has no such t."""
         curve = self.over_t.get(method, [])
         return curve[t - 1] if 1 <= t <= len(curve) else None
 
     def error(self, method: str) -> float:
-        """By how many points a value of `at` may be off, at most."""
+        """The largest error of a value of `at`, in points."""
         return float(PAPER["read_off"]["1"]["error"][self.task][method])
 
     def curves(self, path: Path) -> dict[str, list[tuple[int, float]]]:
-        """Method -> (t, value in %) of what lies at a path of an iteration; {} where the paper's figures do not show it."""
+        """Method -> (t, value in %) of the statistic at a path of an iteration; {} if the paper's figures do not show it."""
         if path == PASS_AT_1:
             return {method: list(enumerate(curve, 1)) for method, curve in self.over_t.items()}
         found = next((shape for shape in self.shapes if shape.path == path), None)
@@ -132,19 +132,22 @@ def _shape(row: Mapping[str, Any]) -> PublishedShape:
 
 
 ROWS: dict[str, Published] = {row.recipe: row for row in map(Published.of, PAPER["rows"])}
-"""Name of the recipe that reruns it -> a row of the data, all twelve."""
+"""Name of the recipe that reruns it -> row, all twelve."""
 
 
 def published(recipe_name: str, settings: Mapping[str, Any] | None = None) -> Published | None:
-    """What the paper has for a recipe: the model by the first part of its name (llama2_, mistral_, llama3_), the task by
-    the settings, or without them by the second part. None where the paper has no such row."""
+    """The paper's row for a recipe; None if it has none.
+
+    The first part of the recipe's name (llama2_, mistral_, llama3_) gives the model. The settings give the task; without
+    settings, the second part of the name does.
+    """
     model, _, rest = recipe_name.partition("_")
     task = (settings or {}).get("task", {}).get("name") or rest.partition("_")[0]
     return ROWS.get(f"{model}_{task}")
 
 
 def published_or_refused(recipe_name: str, settings: Mapping[str, Any] | None = None) -> Published:
-    """What the paper has for a recipe. Raises BadInput, which names the recipes it has, where there is no such row."""
+    """The paper's row for a recipe, as `published` finds it. Raises BadInput, with the known recipes, if there is none."""
     if (found := published(recipe_name, settings)) is None:
         raise BadInput(f"the paper has no numbers for the recipe {recipe_name!r} (it has: {', '.join(ROWS)})")
     return found
@@ -156,12 +159,12 @@ def standard_error(per_cent: float, problems: int) -> float:
 
 
 def how_read(figures: Iterable[int]) -> list[str]:
-    """A sentence for each figure of the paper that says how it was read."""
+    """A sentence per figure of the paper on how it was read."""
     return [f"{PAPER['read_off'][str(figure)]['how']}." for figure in sorted(set(figures))]
 
 
 def as_data(rows: Mapping[str, Published], methods: Iterable[str]) -> dict[str, Any]:
-    """The JSON form of some rows by recipe, for some methods: shares in 0..1, as everywhere in JSON."""
+    """The JSON form of the given rows and methods. Shares are in 0..1, as everywhere in JSON."""
     chosen = list(methods)
     return {
         "source": PAPER["source"],
@@ -207,9 +210,9 @@ def _share(per_cent: float) -> float:
 
 
 def as_rows(rows: Mapping[str, Published], methods: Iterable[str]) -> list[dict[str, Any]]:
-    """Some rows in long form, a published value each, as the CSV has it: what is read off says so in `text`.
+    """The given rows in long form, as in the CSV: a row per published value. `text` marks values that were read off figures.
 
-    `low` and `high` of an accuracy are 1.96 binomial standard errors for the published test set away.
+    `low` and `high` of an accuracy are 1.96 binomial standard errors away, for the size of the test set.
     """
     made: list[dict[str, Any]] = []
     for recipe, row in rows.items():

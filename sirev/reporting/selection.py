@@ -1,4 +1,4 @@
-"""The settings of a recipe that a report is about, and what tells runs of other settings apart."""
+"""Selection of a report's studies: the newest settings per recipe, and labels that tell settings apart."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from sirev.study.comparing import settings_of
 from sirev.study.remedies import verb_of
 
 _NOT_SET = ("name", "description", "methods", "gpu", "samples")
-"""Settings that are no label: they change no measure, or are digests."""
+"""Settings that never appear in a label: they change no measure, or are digests."""
 LABEL_SETTINGS = 3
-"""Settings that a label names; of more it says that there are others."""
+"""Most settings that a label names. It counts the others."""
 
 _SHORT = 4
-"""Letters of a setting's own name that say too little without the group it is in, such as draws.n."""
+"""Longest name, in letters, that needs its group to be understood, such as draws.n."""
 
 
 @dataclass(frozen=True)
 class OtherSettings:
-    """Finished runs of a recipe that a report leaves out because they have other settings; `label` says which.
+    """Finished runs of a recipe that a report leaves out because of their other settings, named by `label`.
 
-    `digits` name these settings to `--run`, None where they name runs of another study too.
+    `digits` name these settings to `--run`; None if another study has the same digits.
     """
 
     recipe: str
@@ -41,7 +41,7 @@ class OtherSettings:
 
 @dataclass(frozen=True)
 class Selection:
-    """The studies that a report shows, each a list of runs, what sets each apart ("" if nothing need), and what is left out."""
+    """The studies that a report shows, each a list of runs, with their labels ("" if not needed), and the settings left out."""
 
     shown: list[list[Run]] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
@@ -49,9 +49,10 @@ class Selection:
 
 
 def newest_settings(store: Store, groups: Sequence[list[Run]]) -> Selection:
-    """Of each recipe's studies (`sirev.study.comparing.studies_of`) the one that was run last; the others are named.
+    """Select the last-run study of each recipe, out of `sirev.study.comparing.studies_of`; the others are named.
 
-    The last is the one that the last `iterate` or `measure` was about, a replay too, else the one with the latest invocation.
+    The last one is the study of the last `iterate` or `measure`, even if that was a replay; else the one with the latest
+    invocation.
     """
     latest = {run.id for run in latest_runs(store)}
     kept: list[list[Run]] = []
@@ -74,17 +75,20 @@ def newest_settings(store: Store, groups: Sequence[list[Run]]) -> Selection:
 
 
 def _digits(group: Sequence[Run], groups: Sequence[Sequence[Run]]) -> str | None:
-    """The digits of a study's settings, unless another of these studies has them too."""
+    """The digits of a study's settings; None if another of these studies has the same."""
     digits = settings_of(group[0])
     return digits if sum(settings_of(other[0]) == digits for other in groups) == 1 else None
 
 
 def settings_apart(groups: Sequence[Sequence[Run]]) -> list[str]:
-    """What tells each of several studies of a recipe from the others: "T=2", else when it was run; "" for a single one."""
+    """A label per study of a recipe: its differing settings, such as "T=2"; "" for a single study.
+
+    The time of the run is added if these labels are not unique; if even that is not, the id of the first run is the label.
+    """
     if len(groups) < 2:
         return [""] * len(groups)
     verbs = [verb_of(group[0]) for group in groups]
-    if len(set(verbs)) > 1:  # a recipe of the user's own can be called like a comparison of completions
+    if len(set(verbs)) > 1:  # a user's recipe can have the name of a comparison of completions
         labels_of = {
             verb: iter(settings_apart([group for group, its in zip(groups, verbs, strict=True) if its == verb]))
             for verb in set(verbs)
@@ -107,8 +111,10 @@ def settings_apart(groups: Sequence[Sequence[Run]]) -> list[str]:
 
 
 def short_names(paths: Sequence[str]) -> list[str]:
-    """Dotted settings by their last part, such as learning_rate; with its group where that says too little, such as dpo.beta, and
-    whole where two end alike."""
+    """Short names of dotted settings: the last part, such as learning_rate.
+
+    A short last part gets its group, such as dpo.beta. Settings with the same short name stay whole.
+    """
     ends = [path.rpartition(".")[2] for path in paths]
     ends = [end if len(end) > _SHORT else ".".join(path.split(".")[-2:]) for path, end in zip(paths, ends, strict=True)]
     return [end if ends.count(end) == 1 else path for path, end in zip(paths, ends, strict=True)]
@@ -121,10 +127,9 @@ def others_in_words(
     output: Path | HubPlace | None = None,
     options: Sequence[str] = (),
 ) -> list[str]:
-    """Lines for a user: which settings are shown, and the command that shows each of the others.
+    """Lines for the user: the settings shown, and a command for each of the others.
 
-    `section`, `store`, `output` and further `options` are those of the command that was given; every other page gets an output
-    of its own.
+    `section`, `store`, `output` and further `options` are those of the user's command. Each command gets a different output.
     """
     lines: list[str] = []
     for group, label in zip(selection.shown, selection.labels, strict=True):

@@ -1,4 +1,4 @@
-"""CSV for spreadsheets, whose cells hold what they show: none that comes from data is taken for a formula."""
+"""CSV for spreadsheets, safe against cells that would be read as formulas."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 BEGINNINGS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection); the wide ones where it is set to Japanese."""
+"""Beginnings of a formula (OWASP, CSV injection). The wide ones count in Japanese spreadsheets."""
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, neutral: bool = True) -> str:
-    """Rows under a header; `neutral`: a text that a spreadsheet would compute has an apostrophe before it. Numbers stay."""
+    """Rows under a header, as CSV. With `neutral`, texts that look like formulas get an apostrophe in front; numbers do not."""
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerow(columns)
@@ -24,5 +24,5 @@ def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, neutral: bo
 
 def _cell(text: str, neutral: bool) -> str:
     formula = neutral and text.startswith(BEGINNINGS) and not NUMBER.fullmatch(text)
-    text = text.replace("\r\n", "\n").replace("\r", "\n")  # an \r by itself the csv module does not quote: it would end the row
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # the csv module does not quote a lone \r, which would end the row
     return f"'{text}" if formula else text

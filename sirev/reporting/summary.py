@@ -1,4 +1,4 @@
-"""Reports of runs, made from the artifacts of a store alone."""
+"""Reports on runs, from the artifacts of a store alone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sirev.reporting.figures import ShownFigure
 
 _SCHEMA = 3
-"""Version of the JSON form; it grows when a field changes its meaning or goes away."""
+"""Version of the JSON form; raised when a field changes its meaning or is removed."""
 
 Format = Literal["table", "markdown", "csv", "json", "latex", "latex-column"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -44,31 +44,34 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 
 @dataclass(frozen=True)
 class Report:
-    """What the store says of some runs: a section, "all" of them, or None for what a terminal shows on one screen and other
-    forms show but for what is on request. `against` "paper": beside the published numbers, or without studies those alone."""
+    """A report on runs of the store.
+
+    `section` is one section or "all"; None gives one screen on a terminal, and in other forms all sections but those on
+    request. `against="paper"` adds the published numbers; without studies it has these alone.
+    """
 
     studies: list[Study]
     section: str | None
     notes: tuple[str, ...] = ()
     against: str | None = None
     selection: Selection = field(default_factory=Selection)
-    """What is shown, and the runs of other settings that are not."""
+    """The studies shown, and the runs left out because of other settings."""
     place: str = ""
-    """The option that names the store to `sirev report`; "" for the default one."""
+    """The option of `sirev report` that names the store; "" for the default store."""
     missing: tuple[str, ...] = ()
-    """What the report leaves out because the store lacks what it rests on, each with what mends it."""
+    """Sentences on what the report leaves out because the store lacks its data, each with the remedy."""
     published: Mapping[str, Published] = field(default_factory=dict)
-    """Recipe -> what the paper has for it, where the report is against the paper."""
+    """Recipe -> the paper's row for it, in a report against the paper."""
     methods: tuple[str, ...] = METHODS
-    """The methods of which published numbers are shown."""
+    """The methods whose published numbers are shown."""
 
     @property
     def runs(self) -> list[RunData]:
-        """All runs, null runs too."""
+        """All runs, with null runs."""
         return [run for study in self.studies for run in study["runs"]]
 
     def tables(self) -> list[TextTable]:
-        """The report's tables, most telling first."""
+        """The report's tables, the most important first."""
         if self.against is not None:
             return self._against_tables()
         if self.section is not None and self.section != ALL:
@@ -100,7 +103,10 @@ class Report:
         return against_paper([(study["recipe"], study) for study in self.studies], settings, every_t=whole)
 
     def _shows(self, section: str) -> bool:
-        """Whether the whole report has a section: one that is on request if all was asked for, and if it has anything to say."""
+        """Whether the whole report has a section.
+
+        Sections on request need "all". "null" and "training" need a run that was not made elsewhere.
+        """
         if section in ("null", "training") and all(map(measured, self.runs)):
             return False
         return section not in ON_REQUEST or self.section == ALL
@@ -108,8 +114,8 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, as docs/report.md documents it: {"schema": 3, "studies": [...], ...}.
 
-        A run's iterations hold "t" and the fields of the sections asked for; every statistic is {"value", "low", "high",
-        "n", "reason"}, shares in 0..1. Against the paper "published" has its numbers.
+        Iterations of a run have "t" and the fields of the chosen sections. A statistic is {"value", "low", "high", "n",
+        "reason"}, with shares in 0..1. In a report against the paper, "published" has the paper's numbers.
         """
         wanted = [
             field for name, (_, fields) in SECTIONS.items() if name not in ON_REQUEST or self.section == ALL for field in fields
@@ -132,7 +138,7 @@ class Report:
         return whole
 
     def rows(self) -> list[dict[str, Any]]:
-        """The numbers in long form, one row per value, as docs/report.md documents the CSV; numbers are numbers or None."""
+        """The numbers in long form, one row per value, with the columns of the CSV (docs/report.md). Missing values are None."""
         rows = long_form(self.to_dict()["studies"], self.section in (None, ALL, "verdict"))
         if self.against is not None:
             from sirev.reporting.published import as_rows
@@ -141,8 +147,10 @@ class Report:
         return rows
 
     def text(self, form: Format) -> str:
-        """The report as "markdown", "csv" (one row per value), "json", "latex", or "latex-column", whose tables fit a column of
-        two; "table" is for `print`."""
+        """The report as "markdown", "csv" (one row per value), "json", "latex" or "latex-column".
+
+        Tables of "latex-column" fit one column of a two-column page. Raises BadInput for any other form; "table" is for `print`.
+        """
         if form == "json":
             return json_text(self.to_dict())
         if form == "csv":
@@ -157,15 +165,15 @@ class Report:
         raise BadInput(f"no text form {form!r} (known: {', '.join(FORMATS[1:])})")
 
     def to_pandas(self) -> Any:
-        """The CSV form as a pandas.DataFrame, a row per statistic. BadInput where pandas is not installed."""
+        """The CSV form as a pandas.DataFrame, one row per value. Raises BadInput if pandas is not installed."""
         return frame_of_csv(self._csv(neutral=False))
 
     def figure(self, name: str) -> ShownFigure:
-        """One figure of `sirev report figures`, such as "pass-at-k" or "diversity", which a notebook shows.
+        """One figure of `sirev report figures` for a notebook, such as "pass-at-k" or "diversity".
 
-        BadInput for an unknown name, and for a report of several studies.
+        Raises BadInput for an unknown name, and for a report without exactly one study.
         """
-        from sirev.reporting.figures import figure_to_show  # the figures' sentences; a table has no use for them
+        from sirev.reporting.figures import figure_to_show  # tables do not need it
 
         if len(self.studies) != 1:
             raise BadInput(f"figure: this report has {len(self.studies)} studies; report on one: runs=[...], recipes=...")
@@ -186,10 +194,10 @@ class Report:
         return self.text("markdown")  # what a notebook shows
 
     def print(self, everything: bool = False, asked: str = "") -> None:
-        """Print to the terminal: a section's tables if the report is about one, else one screen, or with `everything` all
-        tables, the most telling last: there they stay in sight.
+        """Print to the terminal: the tables of the section, else one screen, or with `everything` all tables.
 
-        `asked` are the options, but for the store's, with which `sirev report` is about the same runs: the screen names commands.
+        Of all tables the most important come last, where they stay visible. `asked` are the options of `sirev report`, without
+        the store's, that select the same runs; the commands on the screen have them.
         """
         if self.section is None and self.against is None and not everything:
             options = " ".join(filter(None, (asked, self.place)))
@@ -209,14 +217,14 @@ def report(
     against: str | None = None,
     watch: Watch = silent,
 ) -> Report:
-    """Report on finished runs of the store: those named, else those of the recipes, else what the last `iterate` did.
+    """Report on finished runs of the store: the given runs, else those of the recipes, else those of the last command.
 
-    Of a recipe that was run with several settings the newest are shown; `Report.selection` names the others. Null
-    runs come with the runs of their recipe and settings. `against="paper"` puts the published numbers beside runs of the
-    paper's recipes; where none was run it shows those numbers alone. `watch` hears of runs that have to be compared first. What
-    the store lacks is left out and named in `Report.missing`.
+    If a recipe was run with several settings, the newest are shown; `Report.selection` names the others. Null runs come with
+    the runs of their recipe and settings. `against="paper"` adds the published numbers to runs of the paper's recipes; without
+    such runs the report has the published numbers alone. `watch` is told of runs that have to be compared first. Data that the
+    store lacks is left out and named in `Report.missing`.
 
-    Raises BadInput where nothing matches or nothing is left, or a section, method, recipe or run is unknown.
+    Raises BadInput if nothing matches or nothing is left, and for an unknown section, method, recipe or run.
     """
     if section not in (None, ALL) and section not in SECTIONS:
         raise BadInput(f"unknown section {section!r}{suggest(str(section), [ALL, *SECTIONS])}")
@@ -233,7 +241,7 @@ def report(
     else:
         chosen, published = _of_the_paper(opened, list(recipes), wanted, named)
     of_paper = tuple(method for method in METHODS if not wanted or method in wanted or "all" in wanted)
-    if chosen and not named and not any(map(is_finished, chosen)):  # others of these recipes may be, such as an earlier seed
+    if chosen and not named and not any(map(is_finished, chosen)):  # other runs of these recipes may be, such as an earlier seed
         chosen += [run for run in _chosen(opened, [*dict.fromkeys(run.recipe for run in chosen)], wanted, []) if is_finished(run)]
     finished = [run for run in chosen if is_finished(run)]
     notes = tuple(
@@ -247,7 +255,7 @@ def report(
     groups = studies_of(opened, finished)
     selection = Selection(groups, _labels_of(groups)) if named else newest_settings(opened, groups)
     shown = {run.id for run in finished}
-    if not named:  # claims are of all seeds of a method, whichever were run last
+    if not named:  # a claim is about all seeds of a method, not just those run last
         last = {run.method for run in finished}
         shown |= {run.id for group in groups for run in group if run.method in last}
     studies, missing = gather(opened, selection, shown, watch)
@@ -258,12 +266,12 @@ def report(
 
 
 def is_finished(run: Run) -> bool:
-    """Whether a run came to its end, so that it can be reported on."""
+    """Whether a run has ended and can be reported on."""
     return COMPARISON in run.pins and run.status != "running"
 
 
 def _labels_of(groups: list[list[Run]]) -> list[str]:
-    """What tells each study from the others of its recipe."""
+    """The label per study that tells it from the others of its recipe."""
     labels: dict[int, str] = {}
     for recipe in {group[0].recipe for group in groups}:
         alike = [i for i, group in enumerate(groups) if group[0].recipe == recipe]
@@ -272,7 +280,7 @@ def _labels_of(groups: list[list[Run]]) -> list[str]:
 
 
 def recorded_runs(store: Store) -> list[Run]:
-    """All runs of a store; BadInput, saying what to run first, if there is none."""
+    """All runs of a store. Raises BadInput, with a command to run first, if there is none."""
     require_store(store)
     runs = store.runs.all()
     if not runs:
@@ -283,9 +291,10 @@ def recorded_runs(store: Store) -> list[Run]:
 def _of_the_paper(
     store: Store, recipes: list[str], methods: list[str], run_ids: list[str]
 ) -> tuple[list[Run], dict[str, Published]]:
-    """Runs of recipes that the paper has, and its rows for them by recipe; without such runs, those asked for or all of them.
+    """Runs of recipes that the paper has, and the paper's rows by recipe.
 
-    Without names: those of the last command that are such runs, else all such runs. BadInput for a name of anything else.
+    Without names: such runs of the last command, else all such runs. Without any, the rows are those of the named recipes, else
+    all. Raises BadInput for a recipe or run that the paper lacks.
     """
     from sirev.reporting.published import ROWS, published, published_or_refused
 
@@ -316,8 +325,10 @@ def _check_methods(methods: Iterable[str]) -> None:
 
 
 def _chosen(store: Store, recipes: list[str], methods: list[str], run_ids: list[str]) -> list[Run]:
-    """The runs asked for, finished or not. `run_ids` win over `recipes`: each a run's id or its beginning, or the eight digits
-    of some settings, which mean all runs with these settings.
+    """The requested runs, finished or not.
+
+    Each of `run_ids` is a run id, the beginning of one, or the eight digits of settings, which mean all runs with them.
+    `run_ids` win over `recipes`; without both, the runs of the last command are chosen. Raises BadInput if nothing matches.
     """
     everything = recorded_runs(store)
     with_settings = {name: [run for run in everything if settings_of(run) == name] for name in run_ids}

@@ -1,4 +1,4 @@
-"""Tables of text cells, and the forms they are printed in."""
+"""Tables of text cells, and formats of numbers, tables and Markdown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 @dataclass
 class TextTable:
-    """A titled table; the first `labels` columns name a row, the others hold numbers. Notes go below it."""
+    """A titled table. The first `labels` columns name a row, the others hold values. Notes go below it."""
 
     title: str
     columns: list[str]
@@ -26,18 +26,18 @@ class TextTable:
 
 
 def fixed(value: float, places: int, *, sign: bool = False) -> str:
-    """A number with so many decimals, and with its sign if asked for; what rounds to zero has no sign."""
+    """A number with `places` decimals, and with its sign if `sign`. A number that rounds to zero has no sign."""
     text = f"{value:{'+' if sign else ''}.{places}f}"
     return text if float(text) else text.lstrip("+-")
 
 
 def percent(statistic: Statistic, places: int = 1) -> str:
-    """A share as a percentage, without the percent sign: that is in the column's title."""
+    """A share as a percentage. The percent sign stands in the column's title instead."""
     return ABSENT if statistic["value"] is None else fixed(100 * statistic["value"], places)
 
 
 def number(statistic: Mapping[str, Any], places: int) -> str:
-    """A value that is no share, with so many decimals."""
+    """A value other than a share, with `places` decimals."""
     return ABSENT if statistic["value"] is None else fixed(statistic["value"], places)
 
 
@@ -47,18 +47,18 @@ def points(statistic: Statistic) -> str:
 
 
 def between(statistic: Statistic) -> str:
-    """The interval of a share or of a difference, in percent or points; a bound that is not known is left open."""
+    """The interval of a share in %, or of a difference in points, with "…" for an unknown bound."""
     low, high = ("…" if bound is None else fixed(100 * bound, 1) for bound in (statistic["low"], statistic["high"]))
     return ABSENT if statistic["value"] is None or low == high == "…" else f"[{low}, {high}]"
 
 
 def with_interval(statistic: Statistic) -> str:
-    """A share as a percentage with its interval; where there is none, why."""
+    """A share as a percentage, with its interval; `ABSENT` without a value."""
     return ABSENT if statistic["value"] is None else f"{percent(statistic)} {between(statistic)}"
 
 
 def p_value(p: float | None) -> str:
-    """A p value with three decimals; never 0."""
+    """A p value with three decimals, "<0.001" below that; `ABSENT` for None."""
     return ABSENT if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
@@ -68,20 +68,20 @@ def p_equals(p: float) -> str:
 
 
 def without_nothing(table: TextTable) -> TextTable:
-    """The table; without its rows where none of them says anything, so that its notes say why."""
+    """The table, without its rows if it has notes and every value is absent, "none" or 0: then the notes say why."""
     values = [cell for row in table.rows for cell in row[table.labels :]]
     nothing = bool(values) and all(cell in (ABSENT, "none", "0") for cell in values)
     return replace(table, rows=[]) if nothing and table.notes else table
 
 
 def printable_table(table: TextTable) -> TextTable:
-    """The table with what a text would do to a terminal spelled out; a cell is one line."""
+    """The table with control characters spelled out. A cell is one line."""
     cells = [[visible(cell) for cell in row] for row in (table.columns, table.notes, *table.rows)]
     return replace(table, title=visible(table.title), columns=cells[0], notes=cells[1], rows=cells[2:])
 
 
 def markdown(tables: list[TextTable]) -> str:
-    """The tables as GitHub's Markdown."""
+    """The tables in GitHub's Markdown."""
     parts = []
     for table in tables:
         rule = ["---"] * table.labels + ["---:"] * (len(table.columns) - table.labels)
@@ -95,5 +95,5 @@ def markdown(tables: list[TextTable]) -> str:
 
 
 def as_markdown(text: str) -> str:
-    """Text that Markdown shows as it stands where it could do harm: bars end a cell, tags and links come from data."""
+    """Text with bars, tags and links escaped for Markdown: bars would end a cell, and data may hold tags and links."""
     return _TAG.sub("&lt;", text.replace("|", "\\|")).replace("](", "]\\(")

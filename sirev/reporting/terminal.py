@@ -1,4 +1,4 @@
-"""Tables as the terminal shows them, drawn by rich; one that is too wide is cut into several."""
+"""Tables on the terminal, drawn by rich. Tables that are too wide are cut into several."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sirev.reporting.narrow import fit
 from sirev.reporting.tables import TextTable, printable_table
 
 _NARROWEST = 40
-"""Characters of a line for which a screen is still made."""
+"""Narrowest width of a screen, in characters."""
 _STYLES = {"bold": "bold", "dim": "dim", "up": "bright_blue", "down": "orange3"}
-"""Style of a piece of text -> how rich draws it. Blue for better and brown for worse, as on the page, for any eyes."""
+"""Style of a piece of text -> rich's style. Blue is better and orange worse: colour-blind readers can tell them apart."""
 
 
 def print_tables(tables: list[TextTable]) -> None:
-    """Print the tables to the terminal by rich; where the output is no terminal, as wide as they need."""
+    """Print the tables by rich, to the terminal's width. Output that is not a terminal gets up to 400 columns."""
     from rich.text import Text
 
     terminal = _console()
@@ -35,7 +35,7 @@ def print_tables(tables: list[TextTable]) -> None:
 
 
 def print_to_width(lines: Callable[[int], list[HeadlineLine]]) -> None:
-    """Print lines of styled text that are made for a width: the terminal's, from 40 to 80 characters."""
+    """Print lines of styled text. `lines` makes them for a width: the terminal's, limited to 40 to 80 characters."""
     from rich.text import Text
 
     terminal = _console()
@@ -45,29 +45,29 @@ def print_to_width(lines: Callable[[int], list[HeadlineLine]]) -> None:
 
 
 def _console() -> Any:
-    """A console on the terminal, or on what FORCE_COLOR says is one; where there is none, one that gathers what is printed."""
+    """A console on the terminal (FORCE_COLOR makes any output one); without a terminal, one that buffers its output."""
     found = console(force_jupyter=False)
     return found if found.is_terminal else console(force_jupyter=False, file=io.StringIO(), width=400)
 
 
 def _written(terminal: Any) -> None:
-    """Write what a console without a terminal has gathered, without the blanks that fill its lines."""
+    """Write the output of a buffering console, without trailing blanks."""
     if isinstance(terminal.file, io.StringIO):
         write("".join(f"{line.rstrip()}\n" for line in terminal.file.getvalue().splitlines()))
     sys.stdout.flush()
 
 
 def as_rich(table: TextTable) -> Any:
-    """The table as rich draws it."""
+    """The table as a rich table."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     drawn = Table(title=table.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for i, column in enumerate(table.columns):
-        # On a narrow terminal titles break, and so do cells between words; a number never breaks.
+        # On a narrow terminal, titles and cells break between words, numbers never.
         longest = max((len(word) for row in table.rows for word in row[i].split()), default=1)
         drawn.add_column(column, justify="left" if i < table.labels else "right", min_width=longest, overflow="fold")
-    # A line between runs, whose rows begin with the same labels, unless every run has one row only.
+    # Rows of a run begin with the same labels. Runs get lines between them, unless each has a single row.
     runs = [row[: table.labels - 1] for row in table.rows]
     apart = any(one == other for one, other in itertools.pairwise(runs))
     for i, row in enumerate(table.rows):

@@ -1,4 +1,4 @@
-"""What a tracker shows of each M_t: the numbers of a report that make curves over t, and the headline."""
+"""Values of each M_t for trackers: the numbers of a report that form curves over t, and the headline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sirev.reporting.observed import verdict_in_words
 
 _HEADLINE = "headline"
 _SHOWN = ("pass_at_1", "mean_accuracy", "pass_at_n", "diversity", "ood", "reach", "improvement_set", "lost_set")
-"""Fields of an iteration. Size-matched values are not among what is shown of them: they change with the runs of the study."""
+"""Fields of an iteration. Size-matched values are left out, because they change with the runs of the study."""
 _LEFT_OUT = {
     *("matched", "unread", "levels", "mean_levels", "support", "split", "crossing", "p", "new", "rest", "reroll", "shortfall"),
     *("m1_pass_at_n", "disparity_change", "mean_disparity_change"),
@@ -18,9 +18,9 @@ _LEFT_OUT = {
 
 
 def tracked_values(comparison: Comparison, t: int) -> dict[str, float | str]:
-    """Name -> value of M_t of the one run of a comparison, as the CSV of a report calls it, with `/` for each dot.
+    """Name -> value of M_t, for a comparison of one run. Names are those of the report's CSV, with `/` for each dot.
 
-    The headline is there where the comparison has a verdict on this M_t.
+    The headline is included if the comparison has a verdict on this M_t.
     """
     (run,) = comparison["runs"]
     iteration: dict[str, Any] = next({**one} for one in run["iterations"] if one["t"] == t)

@@ -1,4 +1,4 @@
-"""The report as one page: facts, verdicts, figures, tables, and the answers behind them, read from the store."""
+"""The report as one HTML page: facts, verdicts, figures, tables, and the answers behind them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sirev.store.store import Store
 
 @dataclass(frozen=True)
 class Page:
-    """A page that was written: `missing` says, a line each, what the store lacks for it, `mends` the commands that help."""
+    """A written page. `missing` are the gaps of the store, a line each; `mends` the commands that fill them."""
 
     path: Path
     missing: tuple[str, ...] = ()
@@ -33,10 +33,10 @@ class Page:
 def write_page(report: Report, store: Store, path: Path, draws: int = 8, told: Callable[[str], None] = lambda line: None) -> Page:
     """Write the report as one self-contained HTML file.
 
-    The page of a single study shows the greedy answer and the first `draws` draws of every problem. Answers that the store no
-    longer has are named on the page and in what is returned. Several studies stand side by side first, then each in a part of its
-    own, without answers; so do the paper's numbers alone, of a report against the paper without studies. `told` hears what is
-    being done.
+    The page of a single study shows the greedy answer and the first `draws` draws of every problem. It names the answers that
+    the store lacks, and so does the result. A page of several studies compares them first; a part per study follows, without
+    answers. A report against the paper without studies gives such a page with the paper's numbers alone. `told` is called with
+    each stage of the work.
     """
     check_output(path)
     if len(report.studies) != 1:
@@ -53,7 +53,7 @@ def write_page(report: Report, store: Store, path: Path, draws: int = 8, told: C
         figures=_figures(study, report),
         explorer=data,
         missing=lacking,
-        mends=mends(gaps, None),  # others read it: where the store lies is not their business
+        mends=mends(gaps, None),  # the page is for others: keep the store's place out of it
     )
     place_file(text, path)
     return Page(path, lacking, tuple(mends(gaps, store)))
@@ -74,14 +74,16 @@ def _overview(report: Report, store: Store, path: Path, told: Callable[[str], No
 
 
 def grid_figures(grid: Grid, told: Callable[[str], None]) -> list[dict[str, Any]]:
-    """The figures of several studies, as `render_overview` takes them."""
+    """The figures of several studies, for `render_overview`."""
     told("drawing the figures of all studies")
     return [_figure(name, GRIDS[name][0], describe_grid(grid, name), both_themes_of_grid(grid, name)) for name in grids_of(grid)]
 
 
 def _tables(report: Report) -> str:
-    """All tables of a page but the summary of verdicts, which are its cards; of a report against the paper first those that
-    say so."""
+    """All tables of a page except the summary of verdicts, which the cards show.
+
+    In a report against the paper, the tables with the paper's numbers come first.
+    """
     own = replace(report, against=None).tables()[1:] if report.studies else []
     if own:
         own[0].notes += [f"Missing: {sentence}." for sentence in report.missing]

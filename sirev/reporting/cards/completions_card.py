@@ -1,4 +1,4 @@
-"""The card of a data set of completions: what each of its tables is, and how the viewer and `datasets` find them."""
+"""The card of a data set of completions: its tables, and their configurations for the viewer and `datasets`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sirev.store.tables import TableRow
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """One configuration of a data set: its rows lie in one file of one split. `what` they are, in words."""
+    """One configuration of a data set: one file with one split. `what` describes its rows."""
 
     config: str
     split: str
@@ -26,17 +26,17 @@ class PublishedTable:
 
     @property
     def path(self) -> str:
-        """Where its file lies in the repository."""
+        """The path of its file in the repository."""
         return f"{self.config}/{self.split}.parquet"
 
     @property
     def front_matter(self) -> dict[str, Any]:
-        """Its configuration in the card."""
+        """Its entry in the card's front matter."""
         return {"config_name": self.config, "data_files": [{"split": self.split, "path": self.path}]}
 
 
 def is_table(path: str, card: Mapping[str, Any]) -> bool:
-    """Whether a file of a data set is a table that the front matter of its former `card` names as `completions_card` does."""
+    """Whether a file of a data set is a table that the front matter of its previous `card` lists, as `completions_card` does."""
     config, _, file = path.partition("/")
     table = PublishedTable(config, file.removesuffix(".parquet"), {}, [], "")
     configs = [one for one in card.get("configs") or [] if isinstance(one, Mapping)]
@@ -46,7 +46,10 @@ def is_table(path: str, card: Mapping[str, Any]) -> bool:
 def completions_card(
     model: PublishedModel, tables: Sequence[PublishedTable], source: str | None, licence: dict[str, str], check: Sequence[str]
 ) -> bytes:
-    """The README.md; `source` is the data set on the Hub that the problems are from, `licence` what its page says of that."""
+    """The README.md of a data set.
+
+    `source` is the data set on the Hub with the problems, `licence` the licence fields of its page.
+    """
     from huggingface_hub import DatasetCardData
 
     task = task_in_words(model.settings)

@@ -1,4 +1,4 @@
-"""The card of a published model: what it is, what the numbers say, how it was trained, and the two commands that check it."""
+"""The card of a published model: identity, results, training, and the two commands that check it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HEADING = {True: "an adapter (PEFT) on", False: "a fine-tune of"}
 
 
 def model_card(model: PublishedModel, study: Study, check: Sequence[str], data_sets: Sequence[str]) -> bytes:
-    """The README.md of a model; `check` are the commands that check it, `data_sets` those on the Hub that it learned from."""
+    """The README.md of a model. `check` are the commands that check it, `data_sets` its training sets on the Hub."""
     return card_bytes(
         _front_matter(model, study, data_sets),
         f"# {model.repository.partition('/')[2]}",
@@ -65,7 +65,7 @@ def _eval_results(model: PublishedModel, study: Study, task: str) -> list[Any]:
 
     run = _run(model, study)
     value = next((one["pass_at_1"]["value"] for one in run["iterations"] if one["t"] == model.t), None)
-    if value is None:  # an M_0 is asked nothing
+    if value is None:  # M_0 is not evaluated
         return []
     data = model.settings["task"].get("data") or {}
     return [
@@ -180,7 +180,7 @@ def _use(model: PublishedModel) -> str:
 
 
 def recipe_file(model: PublishedModel) -> bytes:
-    """The run's settings as a recipe that sirev takes."""
+    """The run's settings as a recipe, in YAML."""
     import yaml
 
     return yaml.safe_dump(model.settings, sort_keys=False, allow_unicode=True).encode()

@@ -1,4 +1,4 @@
-"""What a model's card rests on: which M_t of which run it is, its base, and how it came about."""
+"""The data behind a model's card: its run and t, its base, and its history."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from sirev.store.store import Store
 from sirev.study.step_names import parse_step
 
 RECIPE_FILE = "recipe.yaml"
-"""The file of a published model with the run's settings."""
+"""The file with the run's settings in the repository of a published model."""
 
 _LONG = ("pretrain", "train", "sample", "score")
-"""The stages that an engine or a trainer works for."""
+"""The stages that an engine or trainer runs."""
 
 
 @dataclass(frozen=True)
 class BaseModel:
-    """A base model on the Hub at a commit, and the fields by which its page names its licence."""
+    """A base model on the Hub at a commit, with the licence fields of its page."""
 
     name: str
     commit: str | None
@@ -35,9 +35,10 @@ class BaseModel:
 
 @dataclass(frozen=True)
 class PublishedModel:
-    """M_t of a run, made by `step`, to be the repository `repository`.
+    """M_t of a run, made by `step`, for publication as `repository`.
 
-    An adapter is one on `base`; other weights were tuned from it. It is None where the run pretrained M_0, and of that M_0.
+    `base` is the model of an adapter, or the one that full weights were fine-tuned from. It is None if the run pretrained M_0,
+    and for that M_0 itself.
     """
 
     store: Store
@@ -51,7 +52,7 @@ class PublishedModel:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The run's settings as strangers may read them: with a base that the Hub has too by its name there."""
+        """The run's settings for the public. A base that is on the Hub has its name there."""
         settings = shareable(self.run).settings
         if self.base is None or settings["model"].get("name") in (None, self.base.name):
             return settings
@@ -59,17 +60,17 @@ class PublishedModel:
 
     @property
     def key(self) -> str:
-        """The key of the action that made it."""
+        """The key of the action that made the model."""
         return self.run.pins[self.step].key
 
     def record(self, entry: Entry) -> Record | None:
-        """The record of an entry of its history; None where it is missing or damaged."""
+        """The record of an entry of the history; None if it is missing or damaged."""
         with contextlib.suppress(DamagedRecord):
             return self.store.records.get(entry.key, entry.artifact)
         return None
 
     def history(self) -> list[Entry]:
-        """The entries of the long steps that it stands on, in the order of their t; later steps of the run are left out."""
+        """The entries of the long steps up to this model, by t and stage, without later steps of the run."""
         entries = [entry for entry in history_of(self.store, self.run) if entry.stage in _LONG]
         last = self.t if parse_step(self.step).t else 0
         placed = [(parse_step(entry.users[0][1]), entry) for entry in entries]
@@ -79,7 +80,7 @@ class PublishedModel:
 
 
 def check_in_words(model: PublishedModel, check: Sequence[str]) -> str:
-    """What the two commands of `check` do, what a reader has to supply for them, and the commands."""
+    """The commands of `check`, with what they do and which local files the reader has to supply."""
     needed = [f"`{key}` (`{name}`)" for key, name in local_names(model.settings)]
     beside = f"`{RECIPE_FILE}` is a file of {link('model', model.repository)}." if RECIPE_FILE in " ".join(check) else ""
     does = "the first command trains the model again, the second asks it the same problems again:"

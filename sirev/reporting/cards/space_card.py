@@ -1,15 +1,15 @@
-"""The card of a static Space that shows a page: its front matter is what the Hub sets the Space up by."""
+"""The card of a static Space that shows a page. The Hub configures the Space by its front matter."""
 
 from __future__ import annotations
 
 from sirev.store.sharing.hub_card import TAG, card_bytes, made_by
 
 _TITLE = 60
-"""Characters of a title on the Hub's own pages."""
+"""Longest title on the Hub's pages, in characters."""
 
 
 def space_card(title: str, about: str) -> bytes:
-    """The README.md of a Space with this title; `about` is the page in a line."""
+    """The README.md of a Space. `about` describes the page in a line."""
     from huggingface_hub import SpaceCardData
 
     colours = {"colorFrom": "indigo", "colorTo": "green"}

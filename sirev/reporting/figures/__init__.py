@@ -1,6 +1,6 @@
-"""Figures of a comparison: the paper's Figures 1 to 5 for one's own runs, pass@k curves, accuracy against diversity.
+"""Figures of a comparison: the paper's Figures 1 to 5 for your runs, pass@k curves, accuracy against diversity.
 
-They read the `compare` artifact alone. matplotlib is imported when a figure is drawn, not with this module.
+They need the `compare` artifact alone. matplotlib is imported when a figure is drawn, not with this module.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ FIGURES: dict[str, tuple[str, Callable[[FigureSheet, Study], None]]] = {
     "ood": ("Out-of-distribution accuracy", accuracy.ood_figure),
     **{name: (figure.title, partial(accuracy.over_iterations, panels=figure.panels)) for name, figure in OF_FAMILIES.items()},
 }
-"""Name -> (title, what draws it on a sheet), in the order of a report."""
+"""Name -> (title, drawing function), in the order of a report."""
 
 _FORMATS = ("svg", "pdf", "png")
 
 
 def figures_of(comparison: Study) -> list[str]:
-    """The figures that a comparison has something for: "ood" only where a suite of other problems was evaluated."""
+    """The figures that a comparison has data for: "ood" only if a suite of other problems was evaluated."""
     fields = {field for run in comparison["runs"] for iteration in run["iterations"] for field in iteration}
     lacking = {name for name, figure in OF_FAMILIES.items() if figure.panels[0].path[0] not in fields}
     return [name for name in FIGURES if name not in lacking and (name != "ood" or comparison.get("suites"))]
@@ -54,7 +54,7 @@ def figures_of(comparison: Study) -> list[str]:
 
 @dataclass(frozen=True)
 class _Picture:
-    """What a sheet is made of: a title, what gets colours and names, and what draws on it."""
+    """The parts of a figure: title, names of methods (for colours) and of steps, and the function that draws it."""
 
     title: str
     names: Sequence[str]
@@ -77,15 +77,15 @@ def _of_grid(grid: Grid, name: str) -> _Picture:
 
 
 def draw(comparison: Study, name: str, *, dark: bool = False, titled: bool = True, published: Published | None = None) -> Figure:
-    """One figure of a comparison as a matplotlib `Figure` with an Agg canvas, laid out; with what is `published` beside it.
+    """Draw one figure of a comparison: a matplotlib `Figure` with an Agg canvas, laid out, with `published` curves if given.
 
-    A figure for which the comparison has no value says "none" and the reason. Raises `BadInput` for an unknown name.
+    A figure without any value says "none" and the reason. Raises BadInput for an unknown name.
     """
     return _drawn(_of_study(comparison, name, published), DARK if dark else LIGHT, titled).figure
 
 
 def draw_grid(grid: Grid, name: str, *, dark: bool = False, titled: bool = True) -> Figure:
-    """One figure of several studies (`grids.arranged`), a panel each, as `draw` makes them."""
+    """Draw one figure of several studies (`grids.arranged`), with a panel per study, as `draw` does."""
     return _drawn(_of_grid(grid, name), DARK if dark else LIGHT, titled).figure
 
 
@@ -100,7 +100,7 @@ def _drawn(picture: _Picture, ink: Ink, titled: bool) -> FigureSheet:
 
 @dataclass(frozen=True)
 class ShownFigure:
-    """A figure that a notebook shows; `sentence` says what there is to see, `svg` is the whole image."""
+    """A figure for a notebook: `sentence` describes it, `svg` is the whole image."""
 
     name: str
     sentence: str
@@ -111,7 +111,7 @@ class ShownFigure:
 
 
 def figure_to_show(comparison: Study, name: str, published: Published | None = None) -> ShownFigure:
-    """One figure of a comparison for a notebook, on white paper; `BadInput` for an unknown name."""
+    """One figure of a comparison for a notebook, on white paper. Raises BadInput for an unknown name."""
     image = _saved(draw(comparison, name, published=published), "svg", name, LIGHT)
     return ShownFigure(name, describe(comparison, name), image.decode("utf-8"))
 
@@ -119,16 +119,16 @@ def figure_to_show(comparison: Study, name: str, published: Published | None = N
 def write_figures(
     comparison: Study, folder: Path, formats: Sequence[str] = _FORMATS, published: Published | None = None
 ) -> list[Path]:
-    """Every figure that there is something for, in every format, as FOLDER/NAME.FORMAT; the paths written.
+    """Write every figure that has data, in every format, as FOLDER/NAME.FORMAT. Returns the paths.
 
-    The same comparison gives the same bytes (with the same matplotlib). Raises `BadInput` for an unknown format.
+    The same comparison gives the same bytes, with the same matplotlib. Raises BadInput for an unknown format.
     """
     drawn = ((name, draw(comparison, name, published=published)) for name in figures_of(comparison))
     return _written(drawn, folder, formats)
 
 
 def write_grids(grid: Grid, folder: Path, formats: Sequence[str] = _FORMATS) -> list[Path]:
-    """Every figure of several studies that there is something for, as `write_figures` does it."""
+    """Write every figure of several studies that has data, as `write_figures` does."""
     return _written(((name, draw_grid(grid, name)) for name in grids_of(grid)), folder, formats)
 
 
@@ -147,9 +147,9 @@ def _written(figures: Iterable[tuple[str, Figure]], folder: Path, formats: Seque
 
 
 def svg(comparison: Study, name: str, dark: bool = False) -> str:
-    """One figure as an <svg> element to put into a web page: no prolog, no title line, transparent, text as text.
+    """One figure as an <svg> element for a web page: no prolog, no title line, transparent, text as text.
 
-    Its ids begin with the figure's name (and -dark), so that many fit on a page; its style rules reach no further than itself.
+    Its ids begin with the figure's name (and -dark), so that many figures fit on a page. Its style rules apply to itself alone.
     `role="img"` and a <title> carry the sentence of `describe`.
     """
     return _svg(_of_study(comparison, name, None), name, describe(comparison, name), dark)
@@ -161,12 +161,12 @@ def _svg(picture: _Picture, name: str, sentence: str, dark: bool) -> str:
 
 
 def both_themes(comparison: Study, name: str, published: Published | None = None) -> tuple[str, str] | None:
-    """A figure as `svg` gives it, for light and dark paper; None where it has no value at all."""
+    """A figure on light and on dark paper, as `svg` gives it; None if it has no value at all."""
     return _both_themes(_of_study(comparison, name, published), name, describe(comparison, name))
 
 
 def both_themes_of_grid(grid: Grid, name: str) -> tuple[str, str] | None:
-    """A figure of several studies, as `both_themes` gives it."""
+    """A figure of several studies on light and on dark paper, as `both_themes` gives it."""
     return _both_themes(_of_grid(grid, name), name, describe_grid(grid, name))
 
 
@@ -192,19 +192,19 @@ def _transparent(figure: Figure, name: str, dark: bool) -> str:
 
 
 def describe(comparison: Study, name: str) -> str:
-    """A sentence that says what a figure shows, with its main numbers, for those who can't see it."""
+    """A text alternative to a figure: a sentence with its main numbers. Raises BadInput for an unknown name."""
     if name not in FIGURES:
         raise BadInput(f"no figure {name!r} (known: {', '.join(FIGURES)})")
     return SENTENCES[name](comparison)
 
 
 def describe_grid(grid: Grid, name: str) -> str:
-    """A sentence that says what a figure of several studies shows, for those who can't see it."""
+    """A text alternative to a figure of several studies, in a sentence."""
     return of_grid(grid, GRIDS[name][0])
 
 
 def _saved(figure: Figure, form: str, own: str, ink: Ink) -> bytes:
-    # What these formats would write of themselves: the date, and in PNG the library.
+    # Leave out what these formats add by default: the date, and in PNG the library.
     metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}[form]
     buffer = io.BytesIO()
     with _styled(ink, own):
@@ -217,7 +217,7 @@ def _styled(ink: Ink, hash_salt: str = "sirev") -> Iterator[None]:
     import matplotlib
 
     with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a name in another script: boxes, no error
-        matplotlib.rcdefaults()  # a user's matplotlibrc changes nothing
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # names in other scripts: boxes, no error
+        matplotlib.rcdefaults()  # independent of the user's matplotlibrc
         matplotlib.rcParams.update(cast(Any, style(ink, hash_salt)))
         yield

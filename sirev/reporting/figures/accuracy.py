@@ -1,4 +1,4 @@
-"""Accuracy over t (the paper's Figure 1), coverage of M_1 beside the gains (Figure 2), other suites (Figure 5)."""
+"""Figures of accuracy: over t (the paper's Figure 1), coverage of M_1 and gains (Figure 2), other suites (Figure 5)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SEED_NOTE = "Thin lines: seeds; thick: their mean, with the mean of their interv
 def draw_nulls(
     sheet: FigureSheet, panel: Axes, comparison: Study, x: float, path: tuple[str, ...], *, label: bool = True, scale: float = 100
 ) -> None:
-    """Null runs of one statistic: M_1 trained or drawn again as bands, training on gold solutions as grey lines up to t = `x`."""
+    """Draw a statistic's null runs: bands for M_1 retrained or redrawn, grey lines up to t = `x` for gold solutions."""
     for name, verb in ((RETRAIN, "retrained"), (RESAMPLE, "redrawn")):
         runs = [run for group in null_groups(comparison, name) for run in group.runs]
         found = [value for run in runs for value in values(over_t(run, path))]
@@ -52,24 +52,24 @@ def draw_nulls(
 
 
 def seeds_note(sheet: FigureSheet, found: list[MethodRuns]) -> None:
-    """Say how several seeds are drawn, where there are several."""
+    """Add the note on lines of seeds, if a method has several."""
     if any(len(method.runs) > 1 for method in found):
         sheet.notes.append(SEED_NOTE)
 
 
 def shifts(found: list[MethodRuns], ts: list[int], share: float = 0.018) -> list[float]:
-    """Sideways shifts, `share` of the axis apart, that keep intervals off each other; M_1 is the same model for all methods."""
+    """Sideways shifts per method, `share` of the axis apart, so that intervals at the same t do not overlap."""
     step = share * (ts[-1] - ts[0] if len(ts) > 1 else 1)
     return [(method.place - (len(found) - 1) / 2) * step for method in found]
 
 
 def pass_at_1(sheet: FigureSheet, comparison: Study) -> None:
-    """pass@1 over t, a line per method."""
+    """Draw pass@1 over t, with a line per method."""
     over_iterations(sheet, comparison, [Panel(f"{pass_at_1_name(comparison['runs'])} (%)", path_of("pass_at_1"))])
 
 
 def over_iterations(sheet: FigureSheet, comparison: Study, panels: Sequence[Panel]) -> None:
-    """Statistics over t, a panel each and in it a line per method."""
+    """Draw statistics over t, with a panel per statistic and a line per method."""
     found = methods(comparison)
     ts = times(found)
     row = sheet.panels(1, len(panels), 5.2, 3.0)[0]
@@ -92,14 +92,14 @@ def over_iterations(sheet: FigureSheet, comparison: Study, panels: Sequence[Pane
 
 
 def coverage_figure(sheet: FigureSheet, comparison: Study) -> None:
-    """Left: M_1's coverage in both readings on both splits. Right: each method's best and last gain over M_1."""
+    """Draw M_1's coverage, in both readings and on both splits, next to each method's best and last gain over M_1."""
     from matplotlib.ticker import MaxNLocator
 
     found = methods(comparison)
     [[left, right]] = sheet.panels(1, 2, 2.9, max(2.1, 1.1 + 0.36 * len(found)))
     _readings(sheet, left, found)
     right.axvline(0, color=sheet.ink.muted, lw=0.8, zorder=1)
-    elsewhere = False  # whether some best t is not the last
+    elsewhere = False  # whether a best t is not the last
     for row, method in enumerate(found):
         colour = sheet.colour(method)
         look: dict[str, Any] = {"marker": MARKERS[method.place % len(MARKERS)], "markersize": 5.5}
@@ -116,7 +116,7 @@ def coverage_figure(sheet: FigureSheet, comparison: Study) -> None:
     right.set_xlabel("gain in pass@1 over M₁ (points)")
     right.set_title("Gains")
     right.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-    if len(right.get_lines()) < 2:  # nothing but the line at zero
+    if len(right.get_lines()) < 2:  # only the line at zero
         right.set_xticks([])
     right.grid(True, axis="x")
     right.grid(False, axis="y")
@@ -158,7 +158,7 @@ def _advice(found: list[MethodRuns]) -> str:
 
 
 def gain(method: MethodRuns, t: int | None) -> Statistic:
-    """M_t's pass@1 less M_1's in 0..1, the mean over seeds, with the paired interval of the comparison where it has one."""
+    """pass@1 of M_t minus that of M_1, in -1..1: the mean over seeds, with the comparison's paired interval if it has one."""
     if t is None or t < 2:
         return absent("M_1 is the only model")
     found = []
@@ -172,7 +172,7 @@ def gain(method: MethodRuns, t: int | None) -> Statistic:
 
 
 def best_gain(method: MethodRuns) -> tuple[int | None, Statistic]:
-    """The t of the largest gain (the earliest of equals), and the gain; a maximum over t, so it flatters."""
+    """The t of the largest gain (the earliest of equals), and the gain. A maximum over t is biased upwards."""
     gains = [(t, gain(method, t)) for t in range(2, method.last + 1)]
     there = [(one["value"], -t, one) for t, one in gains if one["value"] is not None]
     if not there:
@@ -182,7 +182,7 @@ def best_gain(method: MethodRuns) -> tuple[int | None, Statistic]:
 
 
 def ood_figure(sheet: FigureSheet, comparison: Study) -> None:
-    """A row a suite: accuracy over t, accuracy by level in a panel a method, group disparity."""
+    """Draw two rows per suite: accuracy, group disparity and pass@k of draws; then accuracy by level, per method."""
     found, suites = methods(comparison), list(comparison.get("suites") or [])
     if not suites or not found:
         sheet.panels(1, 1, 5, 1.4)
@@ -237,7 +237,7 @@ def ood_figure(sheet: FigureSheet, comparison: Study) -> None:
 
 
 def _first(sheet: FigureSheet, panel: Axes, found: list[MethodRuns], path: tuple[str, ...]) -> None:
-    """A dotted line at M_1's value, the mean over seeds, which every later model is compared with."""
+    """Draw a dotted line at M_1's value, the mean over seeds."""
     first = seeds_mean([over_t(run, path)[:1] for run in found[0].runs])
     for _, one in first:
         if one["value"] is not None:
@@ -245,12 +245,12 @@ def _first(sheet: FigureSheet, panel: Axes, found: list[MethodRuns], path: tuple
 
 
 def _on_suite(method: MethodRuns, suite: str) -> list[Any]:
-    """What every model's answers to a suite tell."""
+    """The results of every model on a suite."""
     return [found for run in method.runs for i in run["iterations"] if (found := i.get("ood", {}).get(suite))]
 
 
 def _pass_at_k(sheet: FigureSheet, panel: Axes, found: list[MethodRuns], suite: str) -> None:
-    """pass@k of the draws on a suite, of M_1 and of each method's last model."""
+    """Draw pass@k of the draws on a suite, for M_1 and for each method's last model."""
     first = [over_n(iteration(run, 1), "ood", suite, "pass_at_n") for run in found[0].runs]
     curves = [(model(1), sheet.ink.text, seeds_mean(first))]
     for method in found:

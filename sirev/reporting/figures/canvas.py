@@ -1,6 +1,6 @@
-"""The sheet that a figure is drawn on: style, colours, lines with intervals, labels at line ends, panels with nothing to show.
+"""The sheet of a figure: style, colours, lines with intervals, labels at line ends, reasons in empty panels.
 
-Only object-oriented matplotlib is used, imported when a figure is made; no state of the process is changed beyond a call.
+It uses object-oriented matplotlib alone, imported when a figure is made, and leaves no global state behind.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ OKABE_ITO = {
     "orange": "#E69F00",
     "sky": "#56B4E9",
 }
-"""Colours told apart with any colour vision (Okabe and Ito 2008), the darker ones first; its yellow is too pale for a line."""
+"""Colours for any colour vision (Okabe and Ito 2008), the darker ones first. Their yellow is too pale for lines."""
 
 METHOD_COLOURS = {"sft": "blue", "dpo": "vermilion", "sft-dpo": "green"}
-"""One's eye finds a method by its colour in every study; other names take what is left of a comparison, in order."""
+"""The same colour per method in every study. Other names get the remaining colours, in order."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P")
 _NARROWEST = 4.6
-"""Inches that a title and notes need at least."""
+"""Least width for a title and notes, in inches."""
 NOTE_LINE = 0.12
-"""Inches of a line of notes below the panels."""
+"""Height of a line of notes below the panels, in inches."""
 LED = 3.0
-"""Points by which a label is moved before a thin line leads from it to its own line."""
+"""Shift of a label, in points, beyond which a thin line leads to its point."""
 STEP_NAME = 12
-"""Characters of a step's name in a figure."""
+"""Longest name of a step in a figure, in characters."""
 SHORTEST_RANGE = 5.0
-"""Percentage points that an axis of shares spans at least, so that noise does not fill a panel."""
+"""Least span of an axis of shares, in percentage points, so that noise does not fill a panel."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Ink:
     rule: str
     null: str
     lift: float
-    """How much white is mixed into the methods' colours: on dark paper they would be too dark for text."""
+    """Share of white mixed into the methods' colours, which are too dark for text on dark paper."""
 
 
 LIGHT = Ink("#ffffff", "#1a1a1a", "#5c5c5c", "#d9d9d9", "#8a8a8a", 0.0)
@@ -65,11 +65,11 @@ DARK = Ink("#16181c", "#ececec", "#a8a8a8", "#3c4048", "#8f949c", 0.35)
 
 
 def style(ink: Ink, hash_salt: str = "sirev") -> dict[str, Any]:
-    """The rc parameters of drawing and of saving: the same bytes for the same comparison, and text that stays text."""
+    """The rc parameters for drawing and saving: the same bytes for the same comparison, and text as text."""
     return {
         "figure.facecolor": ink.paper,
         "savefig.facecolor": "auto",
-        "figure.dpi": 200,  # widths of text as they are saved: at fewer dots glyphs are fitted to the grid
+        "figure.dpi": 200,  # text widths as saved: at fewer dots, glyphs are fitted to the grid
         "savefig.dpi": 200,
         "axes.facecolor": "none",
         "axes.edgecolor": ink.rule,
@@ -95,7 +95,7 @@ def style(ink: Ink, hash_salt: str = "sirev") -> dict[str, Any]:
         "text.color": ink.text,
         "text.parse_math": False,  # a method's name may hold a dollar sign
         "text.usetex": False,
-        "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same widths on every machine
+        "font.family": ["DejaVu Sans"],  # ships with matplotlib: the same widths on every machine
         "font.size": 8,
         "lines.linewidth": 1.6,
         "lines.markersize": 4,
@@ -108,10 +108,11 @@ def style(ink: Ink, hash_salt: str = "sirev") -> dict[str, Any]:
 
 @dataclass
 class FigureSheet:
-    """A figure under way; `names` are the methods that get colours, `steps` the names of M_1, M_2, ... if they have any,
-    `published` what the paper has for the same model and task, where it is to stand beside.
+    """A figure in the making.
 
-    It remembers which panels got a value; `close` writes in the others why they have none.
+    `names` are the methods that get colours, `steps` the names of M_1, M_2, ... if they have any, and `published` the paper's
+    numbers for the same model and task, if they are to be shown. The sheet records which panels have values; `close` writes
+    the reason into the others.
     """
 
     ink: Ink = LIGHT
@@ -123,9 +124,9 @@ class FigureSheet:
     reason: str = "nothing was measured"
     figure: Figure = field(init=False)
     twins: dict[str, str] = field(default_factory=dict)
-    """Every colour of a sheet on light paper -> the one that it has on dark paper."""
+    """Colour on light paper -> colour on dark paper."""
     ambiguous: bool = False
-    """Whether one colour has two such twins."""
+    """Whether a colour has two twins, so that recolouring is impossible."""
     _width: float = 0
     _panels: list[Axes] = field(default_factory=list)
     _drawn: set[int] = field(default_factory=set)
@@ -149,7 +150,7 @@ class FigureSheet:
         FigureCanvasAgg(self.figure)
 
     def panels(self, rows: int, columns: int, width: float, height: float, **sharing: Any) -> list[list[Axes]]:
-        """Rows x columns of panels, each `width` x `height` inches with its labels."""
+        """Add rows x columns of panels, each of `width` x `height` inches with its labels."""
         from matplotlib.ticker import MaxNLocator
 
         self._width = width
@@ -161,17 +162,17 @@ class FigureSheet:
         return [list(row) for row in grid]
 
     def drop(self, panel: Axes) -> None:
-        """Take a panel away, so that its place stays empty."""
+        """Remove a panel; its place stays empty."""
         self._panels.remove(panel)
         panel.remove()
 
     def colour(self, method: MethodRuns) -> str:
-        """The method's colour, the same in every figure of a comparison and, for the paper's methods, in every study."""
+        """The colour of a method: the same in every figure of a comparison, and in every study for the paper's methods."""
         own = OKABE_ITO[self._colours[method.name]]
         return self._twinned(*(mixed(own, "#ffffff", 1 - ink.lift) for ink in (self.ink, DARK)))
 
     def shade(self, colour: str, strength: float) -> str:
-        """A colour mixed with the paper: strength 1 is the colour itself."""
+        """A colour mixed with that of the paper; strength 1 is the colour itself."""
         dark = self.twins.get(colour, colour)
         return self._twinned(mixed(colour, self.ink.paper, strength), mixed(dark, DARK.paper, strength))
 
@@ -193,14 +194,15 @@ class FigureSheet:
         label_colour: str = "",
         **look: Any,
     ) -> None:
-        """One curve with its interval as "caps", as a "band" or not at all, and its label at the right end.
+        """Draw a curve, with its interval as "caps", as a "band" or not at all, and with a label at its right end.
 
-        `name` is the line's own name among the panel's lines; `shift` moves it sideways off others with the same values.
+        `name` is the label of the line in matplotlib; `scale` multiplies values; `shift` moves the line sideways, off others with
+        the same values.
         """
         self.heed(panel, [one for _, one in curve])
         if not values(curve):
             return
-        nan = float("nan")  # breaks a line where a value is missing; matplotlib writes none of it
+        nan = float("nan")  # breaks the line at missing values
         x = [place + shift for place, _ in curve]
         y = [nan if one["value"] is None else scale * one["value"] for _, one in curve]
         panel.plot(x, y, color=colour, label=name, **{"solid_capstyle": "round", "zorder": 3, **look})
@@ -219,7 +221,7 @@ class FigureSheet:
             self.label(panel, curve[end][0], y[end], label, label_colour or colour, leader=colour)
 
     def method(self, panel: Axes, method: MethodRuns, curves: Sequence[Curve], *, label: bool = True, **look: Any) -> None:
-        """A method's thick line, with its seeds' thin ones where there are several."""
+        """Draw a method: a thick line for the mean, and a thin one per seed if there are several."""
         colour = self.colour(method)
         shift = look.pop("shift", 0)
         if len(curves) > 1:
@@ -231,7 +233,7 @@ class FigureSheet:
         self.line(panel, seeds_mean(curves), method.name, colour, shift=shift, label=text, **{**marker, **look})
 
     def band(self, panel: Axes, found: list[float], name: str, x: float, label: str = "", scale: float = 100) -> None:
-        """The range of a null run's values as a grey band, labelled beside `x`; none for a range of no height."""
+        """Draw the range of null runs' values as a grey band, labelled next to `x`. A range without height is left out."""
         if len(set(found)) < 2:
             return
         low, high = scale * min(found), scale * max(found)
@@ -250,7 +252,7 @@ class FigureSheet:
         side: Literal["left", "right"] = "right",
         leader: str = "",
     ) -> None:
-        """Text beside a point, moved apart from its neighbours by `close`, with a line of the colour `leader` to its point."""
+        """Add text next to a point. If `close` moves it off neighbours, a line in the colour `leader` leads to the point."""
         placed = panel.annotate(
             text,
             (x, y),
@@ -267,7 +269,7 @@ class FigureSheet:
             self._leaders.append((placed, leader))
 
     def legend(self, entries: Sequence[tuple[str, str, str]]) -> None:
-        """(text, colour, marker) above the panels, where labels beside lines would cover what they are about."""
+        """Add a legend above the panels, of (text, colour, marker): for figures whose labels would cover their lines."""
         from matplotlib.lines import Line2D
 
         handles = [Line2D([], [], color=colour, marker=marker, lw=1.3, markeredgewidth=0) for _, colour, marker in entries]
@@ -276,7 +278,7 @@ class FigureSheet:
             self.figure.legend(handles, texts, loc="outside upper right", ncols=len(entries), frameon=False, fontsize=7.5)
 
     def dot(self, panel: Axes, one: Statistic, row: float, name: str, colour: str, *, scale: float = 100, **look: Any) -> None:
-        """A value on a row of a horizontal dot plot with its interval."""
+        """Draw a value with its interval, on a row of a horizontal dot plot."""
         self.heed(panel, [one])
         if one["value"] is None:
             return
@@ -285,7 +287,7 @@ class FigureSheet:
             panel.hlines([row], [scale * one["low"]], [scale * one["high"]], colour, lw=1, alpha=0.8)
 
     def heed(self, panel: Axes, stats: list[Statistic]) -> None:
-        """Remember whether a panel got a value, and the reasons of those that are missing."""
+        """Record whether a panel has a value, and the reasons of missing values."""
         if any(one["value"] is not None for one in stats):
             self._drawn.add(id(panel))
         self._reasons.setdefault(id(panel), Counter()).update(
@@ -293,12 +295,14 @@ class FigureSheet:
         )
 
     def model(self, t: int) -> str:
-        """M_t for a label, with its name if it has one: "M₂ round-1"."""
+        """The label of M_t, with its name if it has one: "M₂ round-1"."""
         return f"{model(t)} {short(self.steps[t - 1], STEP_NAME)}" if t <= len(self.steps) else model(t)
 
     def share_limits(self, panels: Sequence[Axes]) -> None:
-        """One y range for axes of shares in %, at least `SHORTEST_RANGE` and no wider than 0 to 100: from 0, unless that left
-        more than half of the height empty."""
+        """Set one y range for axes of shares in %: at least `SHORTEST_RANGE`, within 0 to 100.
+
+        It begins at 0, unless that leaves more than half of the height empty.
+        """
         lows, highs = zip(*(panel.get_ylim() for panel in panels), strict=True)
         low, high = min(lows), max(highs)
         if high - low < SHORTEST_RANGE:
@@ -310,7 +314,7 @@ class FigureSheet:
         self._shares += panels
 
     def x_of_t(self, panel: Axes, ts: Sequence[int], name: str = "iteration t") -> None:
-        """Whole t on the x axis, or the names of the steps."""
+        """Put whole t on the x axis, or the names of the steps."""
         first, last = (ts[0], ts[-1]) if ts else (1, 1)
         pad = (last - first) / 16 or 0.5
         panel.set_xlim(first - pad, last + pad)
@@ -324,7 +328,7 @@ class FigureSheet:
         panel.set_xlabel("model" if named and name else name)
 
     def x_of_n(self, panel: Axes, ns: Sequence[float], name: str) -> None:
-        """Powers of two on the x axis; of many, every second one is written."""
+        """Put powers of two on a logarithmic x axis; of more than 8, every second one."""
         panel.set_xscale("log", base=2)
         panel.minorticks_off()
         written = list(ns)[:: 2 if len(ns) > 8 else 1]
@@ -334,7 +338,7 @@ class FigureSheet:
         panel.set_xlabel(name)
 
     def close(self) -> Figure:
-        """Write reasons in empty panels (or one in their stead if all are empty), lay out, move labels apart."""
+        """Finish the figure: write reasons into empty panels (a single one if all are empty), lay out, move labels apart."""
         if not any(id(panel) in self._drawn for panel in self._panels):
             all_reasons = sum(self._reasons.values(), Counter())
             self._all_empty(all_reasons.most_common(1)[0][0] if all_reasons else self.reason)
@@ -349,14 +353,14 @@ class FigureSheet:
         if self.notes:
             width, height = self.figure.get_size_inches()
             lines = [line for note in self.notes for line in textwrap.wrap(note, int(width * 15.5))]
-            self.figure.set_size_inches(width, height + NOTE_LINE * max(0, len(lines) - 2))  # not at the panels' cost
+            self.figure.set_size_inches(width, height + NOTE_LINE * max(0, len(lines) - 2))  # the panels keep their height
             self.figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7, color=self.ink.muted)
         engine = self.figure.get_layout_engine()
         assert engine is not None
-        for _ in range(2 if self._panels else 0):  # the constraints settle at the second pass, which heeds where labels went
+        for _ in range(2 if self._panels else 0):  # the second pass takes the moved labels into account
             engine.execute(self.figure)
             self._move_labels()
-        self.figure.set_layout_engine("none")  # keeps the places found
+        self.figure.set_layout_engine("none")  # freezes the layout
         self._lead()
         return self.figure
 
@@ -365,7 +369,7 @@ class FigureSheet:
             move_apart(panel, [label for label in self._labels if label.axes is panel])
 
     def _lead(self) -> None:
-        """Thin lines from points to their labels where these were moved away."""
+        """Draw thin lines from points to labels that were moved away."""
         from matplotlib.lines import Line2D
 
         to_pixels, whole = self.figure.dpi / 72, self.figure.transFigure.inverted()
@@ -396,7 +400,7 @@ class FigureSheet:
 
 
 def mixed(colour: str, other: str, share: float) -> str:
-    """A colour of which `share` is the first and the rest the other."""
+    """A mix of two colours, with `share` of the first."""
     from matplotlib.colors import to_hex, to_rgb
 
     red, green, blue = (share * one + (1 - share) * two for one, two in zip(to_rgb(colour), to_rgb(other), strict=True))
@@ -404,11 +408,11 @@ def mixed(colour: str, other: str, share: float) -> str:
 
 
 def room_for_names(found: Sequence[MethodRuns]) -> float:
-    """Inches by which panels are wider for methods' names that are longer than "sft-dpo"."""
+    """Extra width of panels, in inches, for names of methods longer than "sft-dpo"."""
     return 0.06 * max([0, *(len(short(method.name)) - 7 for method in found)])
 
 
 def short(name: str, most: int = 16) -> str:
-    """A name fit for a label: printable and not long."""
+    """A name for a label: printable, and cut to `most` characters."""
     clean = "".join(c if c.isprintable() else "?" for c in name)
     return clean if len(clean) <= most else clean[: most - 1] + "…"

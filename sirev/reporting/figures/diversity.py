@@ -1,4 +1,4 @@
-"""Diversity of answers over t (the paper's Figure 4), and accuracy against diversity as a path over t."""
+"""Figures of diversity: over t (the paper's Figure 4), and accuracy against diversity as a path over t."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 DISTINCT_N = VARIETIES[0]
 OF_FORMS = tuple(variety for variety in VARIETIES[1:] if variety.matched)
-"""What says more than Distinct-N and is size-matched too."""
+"""The size-matched varieties besides Distinct-N, which say more."""
 SIZE = str(MATCHED)
-"""Answers of each problem that the size-matched values rest on."""
+"""Number of answers per problem behind size-matched values, as a key."""
 
 
 def diversity_figure(sheet: FigureSheet, comparison: Study) -> None:
-    """A row a measure, a column a group of answers; solid over up to 50 draws, dashed size-matched."""
+    """Draw a row per measure and a column per group of answers: solid over up to 50 draws, dashed size-matched."""
     found = methods(comparison)
     ts = times(found)
     rows = [variety for variety in VARIETIES if has_values(_all_curves(found, variety.path))] or [DISTINCT_N]
@@ -66,7 +66,7 @@ def diversity_figure(sheet: FigureSheet, comparison: Study) -> None:
 
 
 def _drawn(found: list[MethodRuns]) -> str:
-    """Over how many draws the values are that are not size-matched: the paper's number, or fewer where there are no more."""
+    """The draws behind values that are not size-matched, in words: at most the paper's number."""
     draws = draws_of(found)
     return f"all {draws} draws" if 0 < draws <= PAPER_DRAWS else f"the first {PAPER_DRAWS} draws"
 
@@ -85,7 +85,10 @@ def _matched(sheet: FigureSheet, panel: Axes, method: MethodRuns, group: str, va
 
 
 def trade_off(sheet: FigureSheet, comparison: Study) -> None:
-    """pass@1 against the diversity of right answers, M_1 to M_T by arrows: over the paper's number of draws, and size-matched."""
+    """Draw pass@1 against the diversity of correct answers, with arrows from M_1 to M_T.
+
+    The left panel is over the paper's number of draws, the right one size-matched.
+    """
     from matplotlib.ticker import MaxNLocator
 
     found = methods(comparison)
@@ -121,7 +124,7 @@ def trade_off(sheet: FigureSheet, comparison: Study) -> None:
 
 
 def _most_telling(found: list[MethodRuns], prefix: tuple[str, ...]) -> Variety:
-    """The variety of reasoning if it was measured: of equation lists, programs, else Distinct-N."""
+    """The most telling variety that was measured: of equation lists or programs, else Distinct-N."""
     runs = [run for method in found for run in method.runs]
     for variety in OF_FORMS:
         if has_values(over_t(run, path_of("diversity", "correct", *prefix, *variety.path)) for run in runs):
@@ -153,7 +156,7 @@ def _path(
 
 
 def _cross(panel: Axes, spread: Statistic, right: Statistic, colour: str) -> None:
-    """Both intervals of a point."""
+    """Draw both intervals of a point."""
     x, y = spread["value"], right["value"]
     look: dict[str, Any] = {"lw": 0.8, "alpha": 0.7, "zorder": 2}
     if spread["low"] is not None and spread["high"] is not None and y is not None:

@@ -1,6 +1,6 @@
-"""Several studies in one figure, a panel each: rows are models and columns tasks, as in the paper's Figures 1, 2 and 4.
+"""Figures of several studies, a panel per study: rows are models and columns tasks, as in the paper's Figures 1, 2 and 4.
 
-Studies of other recipes than the paper's stand side by side, a panel a recipe; those of a sweep as in its grid.
+Studies of other recipes are side by side. Studies of a sweep are placed as in its grid.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _ACROSS = 4
-"""Panels side by side where they are no grid."""
+"""Panels per row without a grid."""
 _TITLE = 30
-"""Characters of a line of a panel's title."""
+"""Longest line of a panel's title, in characters."""
 _NAMED = 6
-"""Panels that a note names."""
+"""Most panels that a note names."""
 SENTENCE_BERT = ("sentence_bert",)
 
 
 @dataclass(frozen=True)
 class GridPanel:
-    """A panel's study with the paper's numbers for it; either may be missing, and `unfinished` says what of the study is.
+    """A panel: a study and the paper's numbers for it; either may be missing.
 
-    `subtitle` stands below the title.
+    `subtitle` goes below the title; `unfinished` names the unfinished runs of the study.
     """
 
     title: str
@@ -47,35 +47,35 @@ class GridPanel:
 
     @property
     def methods(self) -> list[MethodRuns]:
-        """The study's methods; of the paper alone its methods, without runs."""
+        """The study's methods; without a study, the paper's methods, without runs."""
         if self.study is not None:
             return methods(self.study)
         return [MethodRuns(name, [], place) for place, name in enumerate(METHODS)] if self.published else []
 
     @property
     def times(self) -> list[int]:
-        """All t of the panel: the study's, or the paper's where that is all there is."""
+        """All t of the panel: the study's, or without a study the paper's."""
         return list(range(1, T + 1)) if self.published and self.study is None else times(self.methods)
 
     @property
     def name(self) -> str:
-        """The title in a sentence."""
+        """The title and subtitle, for a sentence."""
         return ", ".join(filter(None, [self.title, self.subtitle]))
 
     def headed(self, *more: str) -> str:
-        """The title with what is below it."""
+        """The title with the lines below it."""
         return "\n".join([short(self.title, _TITLE), *(short(line, _TITLE) for line in (self.subtitle, *more) if line)])
 
 
 _Measure = tuple[tuple[str, ...], str]
-"""The path of a statistic in an iteration, and its name."""
+"""(path of a statistic in an iteration, its name)."""
 Grid = list[list[GridPanel | None]]
 
 
 def arranged(studies: Sequence[Study], beside: Mapping[str, Published]) -> Grid:
-    """The panels: of the paper's recipes rows of models and columns of tasks, of others one after the other.
+    """Arrange studies as panels: rows of models and columns of tasks for the paper's recipes, else side by side.
 
-    `beside`: recipe -> what the paper has for it, to stand beside. Without studies the grid is the paper's own.
+    `beside`: recipe -> the paper's row, to be drawn with it. Without studies, the panels are those of the paper alone.
     """
     if not studies:
         return _by_model_and_task({(row.model, row.task): GridPanel("", None, row) for row in beside.values()})
@@ -89,7 +89,7 @@ def arranged(studies: Sequence[Study], beside: Mapping[str, Published]) -> Grid:
 
 
 def in_rows_and_columns(at: Mapping[tuple[str, str], GridPanel]) -> Grid:
-    """Panels by the names of their row and column, in the order given; those of a single row or column stand side by side."""
+    """Arrange panels by (row, column), in the given order. A single row or column is laid out side by side."""
     rows, columns = (list(dict.fromkeys(names)) for names in zip(*at, strict=True))
     if len(rows) == 1 or len(columns) == 1:
         return _side_by_side(list(at.values()))
@@ -108,12 +108,12 @@ def _by_model_and_task(at: Mapping[tuple[str, str], GridPanel]) -> Grid:
 
 
 def cells_of(grid: Grid) -> list[GridPanel]:
-    """The cells that are there, row by row."""
+    """The panels of a grid, row by row, without gaps."""
     return [cell for row in grid for cell in row if cell is not None]
 
 
 def method_names(grid: Grid) -> list[str]:
-    """The methods of all cells, each once."""
+    """The methods of all panels, each once."""
     return list(dict.fromkeys(method.name for cell in cells_of(grid) for method in cell.methods))
 
 
@@ -132,7 +132,7 @@ def _panels(sheet: FigureSheet, grid: Grid, width: float, height: float) -> list
 
 
 def _heed_unfinished(sheet: FigureSheet, panel: Axes, cell: GridPanel) -> None:
-    """Have an empty panel say why nothing is there."""
+    """Give a panel without a study its reason: the unfinished runs."""
     if cell.study is None and cell.unfinished:
         sheet.heed(panel, [absent(cell.unfinished)])
 
@@ -148,14 +148,14 @@ def _over_t(sheet: FigureSheet, panel: Axes, cell: GridPanel, path: tuple[str, .
 
 
 def pass_at_1_grid(sheet: FigureSheet, grid: Grid) -> None:
-    """pass@1 over t, a panel a study, a line a method; the paper's Figure 1."""
+    """Draw pass@1 over t, a panel per study and a line per method; the paper's Figure 1."""
     for panel, cell in _panels(sheet, grid, 2.25, 1.75):
         _over_t(sheet, panel, cell, path_of("pass_at_1"))
     _finish(sheet, grid, "pass@1 (%) over iteration t. Each panel has its own scale.", [1])
 
 
 def pass_at_n_grid(sheet: FigureSheet, grid: Grid) -> None:
-    """Reach over t: the share of problems that at least one of N draws solves, a panel a study."""
+    """Draw reach over t, the share of problems that at least one of N draws solves, a panel per study."""
     for panel, cell in _panels(sheet, grid, 2.25, 1.75):
         n = cell.study["headline"] if cell.study else 0
         panel.set_title(cell.headed(f"pass@{n}" if n else ""))
@@ -164,7 +164,7 @@ def pass_at_n_grid(sheet: FigureSheet, grid: Grid) -> None:
 
 
 def gains_grid(sheet: FigureSheet, grid: Grid) -> None:
-    """Each method's gain in pass@1 at the last t beside M_1's coverage; the paper's Figure 2."""
+    """Draw each method's gain in pass@1 at the last t, with M_1's coverage in the title; the paper's Figure 2."""
     panels = _panels(sheet, grid, 2.25, 1.5)
     for panel, cell in panels:
         shown = cell.methods
@@ -186,7 +186,7 @@ def gains_grid(sheet: FigureSheet, grid: Grid) -> None:
         panel.grid(False, axis="y")
         panel.set_title(cell.headed(_coverage(cell)))
     ends = [end for panel, _ in panels for end in panel.get_xlim()]
-    for panel, _ in panels:  # a gain is as long in every panel
+    for panel, _ in panels:  # one scale of gains for all panels
         panel.set_xlim(min(ends), max(ends))
     against = any(cell.published for cell in cells_of(grid))
     mine = any(cell.study for cell in cells_of(grid))
@@ -210,13 +210,13 @@ def _coverage(cell: GridPanel) -> str:
 
 
 def diversity_grid(sheet: FigureSheet, grid: Grid) -> None:
-    """Diversity of correct answers over t, a panel a study and measure; the paper's Figure 4."""
+    """Draw the diversity of correct answers over t, a panel per study and measure; the paper's Figure 4."""
     _measures_grid(sheet, grid, _MEASURES, "no diversity was measured")
     _finish(sheet, grid, "Diversity of correct answers (%) over iteration t.", [4])
 
 
 def ood_grid(sheet: FigureSheet, grid: Grid) -> None:
-    """Greedy accuracy on each suite of other problems over t, a panel a study and suite; as in the paper's Figure 5."""
+    """Draw greedy accuracy on suites of other problems over t, a panel per study and suite; as in the paper's Figure 5."""
     suites = _suites(grid)
     _measures_grid(sheet, grid, suites, "no suite of other problems was evaluated")
     theirs = any(cell.published.curves(path) for cell in cells_of(grid) if cell.published for path, _ in suites)
@@ -229,7 +229,7 @@ def _suites(grid: Grid) -> list[_Measure]:
 
 
 def _measures_grid(sheet: FigureSheet, grid: Grid, measures: Sequence[_Measure], lacking: str) -> None:
-    """A row of panels for each row of the grid and measure; all have one scale."""
+    """Draw a row of panels per row of the grid and measure, all on one scale. `lacking` is the reason if there is none."""
     shown = [(path, name) for path, name in measures if any(_has(cell, path) for cell in cells_of(grid))]
     rows: list[list[tuple[GridPanel | None, tuple[str, ...], str]]] = [
         [(cell if cell and (_has(cell, path) or cell.unfinished) else None, path, name) for cell in row]
@@ -281,7 +281,7 @@ def _finish(sheet: FigureSheet, grid: Grid, note: str, figures: list[int]) -> No
 
 
 def _note_unfinished(sheet: FigureSheet, grid: Grid) -> None:
-    """Say what a panel that shows something lacks."""
+    """Add a note on the unfinished runs of panels that are drawn."""
     if late := [f"{cell.name}: {cell.unfinished}" for cell in cells_of(grid) if cell.study and cell.unfinished]:
         sheet.notes.append(f"Not finished, and not drawn: {listed(late, _NAMED, '; ')}.")
 
@@ -293,11 +293,11 @@ GRIDS: dict[str, tuple[str, Callable[[FigureSheet, Grid], None]]] = {
     "grid-pass-at-n": ("Reach: pass@N over iterations", pass_at_n_grid),
     "grid-ood": ("Accuracy on other problems over iterations", ood_grid),
 }
-"""Name -> (title, what draws it on a sheet), in the order of a report."""
+"""Name -> (title, drawing function), in the order of a report."""
 
 
 def grids_of(grid: Grid) -> list[str]:
-    """The figures that a grid has something for."""
+    """The figures that a grid has data for."""
     studies = [cell.study for cell in cells_of(grid) if cell.study]
     lacking = {"grid-pass-at-n"} if not studies else set()
     if not any(study.get("suites") for study in studies):

@@ -1,4 +1,4 @@
-"""Labels at line ends, moved apart where they would cover each other."""
+"""Placement of labels at line ends without overlaps."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from matplotlib.text import Annotation
 
 LABEL_SHIFT = 10
-"""Points between a line's end and its label."""
+"""Distance between a line's end and its label, in points."""
 LABEL_GAP = 8.5
 """Least distance between two labels, in points."""
 
 
 def move_apart(panel: Axes, labels: Sequence[Annotation]) -> None:
-    """Shift labels up and down so that neighbours are `LABEL_GAP` points apart, each as near to its point as it can be.
+    """Shift labels up and down, so that neighbours are `LABEL_GAP` points apart and as close to their points as possible.
 
-    Groups that touch are merged, set under one another, and centred on the mean of what their members want.
+    Groups that touch are merged, stacked, and centred on the mean height of their points, within the panel.
     """
     to_points = 72 / panel.figure.dpi
     low, high = (float(end) * to_points for end in panel.transAxes.transform([(0, 0), (0, 1)])[:, 1])
@@ -33,7 +33,7 @@ def move_apart(panel: Axes, labels: Sequence[Annotation]) -> None:
 
 
 def _groups(wanted: list[tuple[float, int]], low: float, high: float) -> list[tuple[float, list[tuple[float, int]]]]:
-    """Labels that must stand together, from the bottom up, and the height of each group's lowest label."""
+    """Groups of labels that touch, from the bottom up: (height of the lowest label, members)."""
     groups: list[tuple[float, list[tuple[float, int]]]] = []
     for one in wanted:
         members = [one]

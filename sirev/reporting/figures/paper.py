@@ -1,4 +1,4 @@
-"""The paper's curves in a panel: thin and dashed beside one's own, plain where they are alone."""
+"""The paper's curves in a panel: thin and dashed next to your own, plain without them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def draw_published(
     alone: bool = False,
     scale: float = 100,
 ) -> bool:
-    """What the paper has at a path of an iteration, a line for each method shown; whether there was any."""
+    """Draw the paper's values of a statistic, a line per method. Returns whether there was any."""
     curves = row.curves(path)
     drawn = False
     for method in shown:
@@ -44,7 +44,7 @@ def draw_published(
 
 
 def draw_beside(sheet: FigureSheet, panel: Axes, path: tuple[str, ...], shown: Sequence[MethodRuns], figure: int) -> None:
-    """The published curves of a sheet that has any, with their note."""
+    """Draw the published curves with their note, if the sheet has any. `figure` is the paper's figure that they come from."""
     if sheet.published is not None and draw_published(sheet, panel, sheet.published, path, shown):
         note = published_note([sheet.published], [figure])
         sheet.notes += [] if note in sheet.notes else [note]
@@ -56,7 +56,7 @@ def exactly(per_cent: float, problems: int) -> Statistic:
 
 
 def published_note(rows: Iterable[Published], figures: Sequence[int], *, alone: bool = False) -> str:
-    """How published curves are drawn, and how they were read."""
+    """A note on the form of published curves, and on how they were read."""
     shown = list(rows)
     begins = "Published values" if alone else "Dashed: published values"
     said = f"{begins} (arXiv 2407.05013), read off Figure {' and '.join(map(str, figures))}"

@@ -1,4 +1,4 @@
-"""pass@N of draws: M_1 on the problems newly solved with its controls (the paper's Figure 3), curves that cross."""
+"""Figures of draws: M_1's pass@N on newly solved problems with controls (the paper's Figure 3), and pass@k curves."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 RE_ROLL, STILL_WRONG = "re-roll", "still wrong"
 _STYLES: tuple[Any, ...] = ("-", (0, (6, 1.5)), (0, (3, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (1.5, 1)))
-"""Of IS(T), IS(T-1), ...: they differ in line and marker too, not in shade alone."""
+"""Line styles of IS(T), IS(T-1), ..., which differ in line and marker too, not just in shade."""
 
 
 def improvement_figure(sheet: FigureSheet, comparison: Study) -> None:
-    """M_1's pass@N on every IS(t), beside the problems that stay wrong and its own re-roll; a panel per method."""
+    """Draw M_1's pass@N on every IS(t), with its re-roll and the problems that stay wrong as controls; a panel per method."""
     found = methods(comparison)
     panels = sheet.panels(1, max(1, len(found)), 2.75, 2.9, sharey=True)[0]
     newer = any(method.last > 1 for method in found)
@@ -45,7 +45,7 @@ def improvement_figure(sheet: FigureSheet, comparison: Study) -> None:
             newest = t == method.last
             full = sheet.colour(method)
             colour = full if newest else sheet.shade(full, 0.45 + 0.4 * (t - 1) / max(1, method.last - 1))
-            place = method.last - t  # the last one is solid, with dots, in every figure
+            place = method.last - t  # the last IS(t) is solid with dots in every figure
             look: dict[str, Any] = {
                 "marker": MARKERS[place % len(MARKERS)],
                 "markersize": 3.5,
@@ -81,13 +81,13 @@ def _controls(sheet: FigureSheet, panel: Axes, method: MethodRuns) -> set[float]
     dashed, dotted = (0, (5, 2)), (0, (1, 1.4))
     reroll, rest = [over_n(part, "reroll") for part in parts], [over_n(part, "rest", "m1_pass_at_n") for part in parts]
     for curves, label, ls, ink in ((reroll, RE_ROLL, dashed, sheet.ink.text), (rest, STILL_WRONG, dotted, sheet.ink.muted)):
-        if has_values(curves):  # the panel's reason for being empty is that of IS(t)
+        if has_values(curves):  # an empty panel gives the reason of IS(t)
             sheet.line(panel, seeds_mean(curves), label, ink, label=label, ls=ls, lw=1.3, interval="band", solid_capstyle="butt")
     return _abscissas(reroll + rest)
 
 
 def _sizes(method: MethodRuns) -> str:
-    """How many problems are in IS(T)."""
+    """The size of IS(T) in words, for a title; "" if unknown."""
     parts = [improvement_set(run, method.last) for run in method.runs]
     sizes = sorted({part["size"] for part in parts if part and part["size"] is not None})
     if method.last < 2 or not sizes:
@@ -97,7 +97,10 @@ def _sizes(method: MethodRuns) -> str:
 
 
 def pass_at_k(sheet: FigureSheet, comparison: Study) -> None:
-    """pass@k of M_1 .. M_T with the k where M_T falls to M_1, a panel a method; below, other temperatures if there are any."""
+    """Draw pass@k of M_1 to M_T, with the k at which M_T falls to M_1; a panel per method.
+
+    A second row shows other sampling temperatures, if there are any.
+    """
     found = methods(comparison)
     heats = numbers({heat for m in found for run in m.runs for i in run["iterations"] for heat in i.get("temperatures") or {}})
     rows = sheet.panels(2 if heats else 1, max(1, len(found)), 2.75, 2.6, sharey=True)
@@ -115,7 +118,7 @@ def pass_at_k(sheet: FigureSheet, comparison: Study) -> None:
             if len(curves) > 1 and t == method.last:
                 for run, curve in zip(method.runs, curves, strict=True):
                     sheet.line(panel, curve, f"{model(t)}, seed {run['seed']}", colour, lw=0.6, alpha=0.6)
-            label = sheet.model(t) if ends else ""  # the others' would stand far from their lines, which meet at the end
+            label = sheet.model(t) if ends else ""  # the other lines meet at the end, so their labels would be far off
             sheet.line(panel, seeds_mean(curves), model(t), colour, label=label, label_colour=full, **look)
         _guessing(sheet, panel, comparison, ns)
     for panel, method in zip(rows[1] if heats else [], found, strict=False):
@@ -145,7 +148,7 @@ def _heats(sheet: FigureSheet, panel: Axes, method: MethodRuns, heats: list[str]
 
 
 def _crossings(sheet: FigureSheet, panel: Axes, method: MethodRuns) -> bool:
-    """Marks on the panel's floor, and whether there are any; where it does not cross, the reason is in the tables."""
+    """Mark the crossing k of each run on the panel's floor. Returns whether there is any; tables have the reasons."""
     colour, marked = sheet.colour(method), False
     for place, run in enumerate(method.runs):
         crossing = stat(iteration(run, method.last), "crossing")
@@ -174,7 +177,7 @@ def _crossings(sheet: FigureSheet, panel: Axes, method: MethodRuns) -> bool:
 
 
 def _guessing(sheet: FigureSheet, panel: Axes, comparison: Study, ns: set[float]) -> None:
-    """What guessing alone gives, 1 - (1 - guess)^N."""
+    """Draw pass@N of guessing, 1 - (1 - guess)^N."""
     guess = comparison.get("guess")
     if guess is None or not ns:
         return

@@ -1,4 +1,4 @@
-"""A sentence for each figure, with its main numbers."""
+"""Text alternatives of figures: a sentence each, with the main numbers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from sirev.reporting.sections.run_rows import Study
 
 
 def of_grid(grid: Grid, title: str) -> str:
-    """What a figure of several studies shows: pass@1 from the first to the last model of each, one's own or else the paper's."""
+    """The sentence of a figure of several studies: pass@1 of the first and last model of each, yours or the paper's."""
     said = []
     for cell in cells_of(grid):
         ours = [_from_to(method, path_of("pass_at_1")) for method in cell.methods] if cell.study else []
@@ -46,13 +46,13 @@ def _percent(one: Statistic, sign: str = "") -> str:
 
 
 def _from_to(method: MethodRuns, path: Iterable[str], form: Callable[[Statistic], str] = _percent) -> str | None:
-    """ "sft 61.8 to 68.9": the first and the last value over t, the mean over seeds."""
+    """The first and last value over t, the mean over seeds: "sft 61.8 to 68.9"; None without a value."""
     curve = [one for _, one in seeds_mean([over_t(run, path) for run in method.runs]) if one["value"] is not None]
     return f"{short(method.name)} {form(curve[0])} to {form(curve[-1])}" if curve else None
 
 
 def _sentence(beginning: str, parts: list[str | None], looked_at: Iterable[Statistic]) -> str:
-    """The parts that have values; without any, the most frequent reason of the statistics looked at."""
+    """A sentence of the parts that have values; without any, with the most frequent reason among `looked_at`."""
     said = [part for part in parts if part]
     if said:
         return f"{beginning}: {', '.join(said)}."
@@ -65,7 +65,7 @@ def _all(comparison: Study, path: Iterable[str]) -> list[Statistic]:
 
 
 def _named(comparison: Study) -> str:
-    """What pass@1 is called at the beginning of a sentence: "Greedy pass@1", or "pass@1, mean of 8 draws"."""
+    """The name of pass@1 at the beginning of a sentence: "Greedy pass@1", or "pass@1, mean of 8 draws"."""
     return pass_at_1_name(comparison["runs"]).replace("greedy", "Greedy", 1)
 
 
@@ -178,4 +178,4 @@ SENTENCES: dict[str, Callable[[Study], str]] = {
     "ood": _ood,
     **{figure.name: partial(_over_iterations, figure=figure) for shown in SHOWN for figure in shown.figures},
 }
-"""Figure -> its sentence."""
+"""Name of a figure -> function for its sentence."""

@@ -1,6 +1,6 @@
-"""Series for figures, read out of a comparison: runs by method, statistics by path, curves and their mean over seeds.
+"""Series for figures, from a comparison: runs by method, statistics by path, curves and their mean over seeds.
 
-Plain Python, nothing is drawn here. Shares are in 0..1.
+Plain Python, without matplotlib. Shares are in 0..1.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Curve = list[tuple[float, Statistic]]
 
 @dataclass(frozen=True)
 class MethodRuns:
-    """A method's runs, one a seed, and its place among the methods, which gives its colour and marker."""
+    """A method's runs, one per seed, and its place among the methods, which gives its colour and marker."""
 
     name: str
     runs: list[RunData]
@@ -34,12 +34,12 @@ class MethodRuns:
 
 
 def methods(comparison: Study) -> list[MethodRuns]:
-    """The methods in the order of the comparison's runs, null runs left out."""
+    """The methods in the order of the comparison's runs, without null runs."""
     return _grouped(run for run in comparison.get("runs", []) if not is_null(run["method"]))
 
 
 def null_groups(comparison: Study, name: str) -> list[MethodRuns]:
-    """Null runs whose name begins so: of training on gold solutions one entry for each method whose steps they copy."""
+    """Null runs whose name begins with `name`; for gold solutions, an entry per method whose steps they copy."""
     return _grouped(run for run in comparison.get("runs", []) if run["method"].startswith(name))
 
 
@@ -56,13 +56,13 @@ def iteration(run: RunData, t: int) -> ModelData | None:
 
 
 def improvement_set(run: RunData, t: int) -> ImprovementSet | None:
-    """What M_t gained over M_1; None where it is not known."""
+    """IS(t) of a run: the problems that M_t gains over M_1; None if unknown."""
     found = iteration(run, t)
     return found.get("improvement_set") if found else None
 
 
 def stat(node: Any, *path: str) -> Statistic:
-    """The statistic at a path of keys; one without a value, and why, if something on the way is missing."""
+    """The statistic at a path of keys; if a key is missing, a statistic without a value and with the reason."""
     for key in path:
         node = node.get(key) if isinstance(node, dict) else None
     if not isinstance(node, dict) or "value" not in node:
@@ -74,17 +74,17 @@ def stat(node: Any, *path: str) -> Statistic:
 
 
 def path_of(field: Field, *keys: str) -> tuple[str, ...]:
-    """The path of a statistic in an iteration, its first key being one that there is."""
+    """The path of a statistic in an iteration. mypy checks the first key."""
     return (field, *keys)
 
 
 def over_t(run: RunData, path: Iterable[str]) -> Curve:
-    """One statistic of every M_t of a run."""
+    """A statistic of every M_t of a run."""
     return [(float(i["t"]), stat(i, *path)) for i in run.get("iterations", [])]
 
 
 def over_n(node: Any, *path: str) -> Curve:
-    """pass@N over N: the mapping at a path, whose keys are numbers as text."""
+    """pass@N over N, from the mapping at a path, whose keys are numbers as text."""
     for key in path:
         node = node.get(key) if isinstance(node, dict) else None
     if not isinstance(node, dict):
@@ -93,9 +93,9 @@ def over_n(node: Any, *path: str) -> Curve:
 
 
 def seeds_mean(curves: Sequence[Curve]) -> Curve:
-    """The mean over seeds at each abscissa where every seed has a value; a single curve is its own mean.
+    """The mean over seeds at each abscissa, with a value where every seed has one. A single curve is its own mean.
 
-    The scatter over seeds is seen from their own lines.
+    The scatter over seeds is visible in their thin lines.
     """
     if len(curves) == 1:
         return list(curves[0])
@@ -105,23 +105,23 @@ def seeds_mean(curves: Sequence[Curve]) -> Curve:
 
 
 def values(curve: Curve) -> list[float]:
-    """The values that are there."""
+    """The values of a curve, without missing ones."""
     return [one["value"] for _, one in curve if one["value"] is not None]
 
 
 def has_values(curves: Iterable[Curve]) -> bool:
-    """Whether anything could be drawn."""
+    """Whether any curve has a value."""
     return any(values(curve) for curve in curves)
 
 
 def step_names(found: Iterable[MethodRuns]) -> list[str]:
-    """The names of M_1, M_2, ... that measured completions came with; empty where the runs have none, or not the same."""
+    """The user's names of M_1, M_2, ...; empty if the runs have none or different ones."""
     names = {tuple(run.get("steps") or ()) for method in found for run in method.runs}
     return list(names.pop()) if len(names) == 1 else []
 
 
 def times(found: Iterable[MethodRuns]) -> list[int]:
-    """All t of some methods."""
+    """All t of the given methods, ascending."""
     return sorted({t for method in found for run in method.runs for t in _times(run)})
 
 
@@ -130,19 +130,19 @@ def _times(run: RunData) -> list[int]:
 
 
 def numbers(keys: Iterable[str]) -> list[str]:
-    """Keys that are numbers as text, in their order; others after them, by name."""
+    """Keys that are numbers as text, in numerical order; then the others, by name."""
     return sorted(keys, key=lambda key: (0, float(key), key) if key.replace(".", "", 1).isdigit() else (1, 0.0, key))
 
 
 def model(t: float) -> str:
-    """M_t as text, with Unicode's lowered digits: "M₁"."""
+    """M_t with Unicode subscripts: "M₁"."""
     return "M" + str(int(t)).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
 
 def draws_of(found: Iterable[MethodRuns]) -> int:
-    """How many answers were drawn to a problem, at most; 0 where nothing says so.
+    """The largest number of draws per problem; 0 if unknown.
 
-    Votes are of all draws, pass@N is given for powers of two.
+    It comes from votes, which are over all draws, and from pass@N, which has powers of two alone.
     """
     sizes = (
         int(n)

@@ -1,4 +1,4 @@
-"""An SVG file of matplotlib's made into an element of a web page that disturbs nothing else on it."""
+"""Conversion of matplotlib's SVG files into isolated elements of a web page."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _REFERENCE = r'((?:xlink:)?href="#|url\(#)([^")]+)'
 def embedded(file: str, own: str, sentence: str) -> str:
     """The <svg> element of an SVG file, with `sentence` as its title and `own` as its id.
 
-    Of other ids those stay that something refers to, with `own` before them; style rules are kept to the element.
+    Other ids are kept if something refers to them, prefixed with `own`. Style rules are limited to the element.
     """
     element = file[file.index("<svg") :].strip()
     element = re.sub(r"\s*<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
-    tags = re.compile(r"<[^<>]*>")  # ids live in tags; text between them may look like anything
+    tags = re.compile(r"<[^<>]*>")  # ids are in tags; text between tags may look like one
     used = {found[1] for tag in tags.findall(element) for found in re.findall(_REFERENCE, tag)}
     element = tags.sub(lambda tag: _renamed(tag[0], own, used), element)
     element = element.replace('<style type="text/css">*{', f'<style type="text/css">#{own} *{{')
@@ -24,7 +24,7 @@ def embedded(file: str, own: str, sentence: str) -> str:
 
 
 def recoloured(file: str, colours: dict[str, str]) -> str:
-    """An SVG file with other colours: each of `colours` ("#0072b2") by its value, in tags alone."""
+    """An SVG file with colours replaced: each key of `colours`, such as "#0072b2", by its value, in tags alone."""
 
     def other(tag: re.Match[str]) -> str:
         return re.sub(r"#[0-9a-f]{6}\b", lambda colour: colours.get(colour[0], colour[0]), tag[0])

@@ -1,4 +1,4 @@
-"""The report as one page to look at: verdicts, figures, tables, and an explorer of the answers behind them."""
+"""The report as one HTML page: verdicts, figures, tables, and an explorer of the answers."""
 
 from sirev.reporting.page.explorer import explorer_data
 from sirev.reporting.page.markup import tables_as_html

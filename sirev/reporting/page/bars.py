@@ -1,4 +1,4 @@
-"""Differences drawn as intervals, all of a page on one scale that holds every one of them."""
+"""Bars of changes with their intervals, on one scale per page."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from sirev.metrics.comparison.verdict_contents import JudgedChange
 
 BAR_WIDTH, HEIGHT, INSET = 240, 20, 7
 _LEAST = 2.0
-"""Margins on either side of zero that a scale shows at least."""
+"""Least range of a scale on either side of zero, in margins."""
 PADDING = 0.04
-"""Share of a scale left free beyond the outermost value."""
+"""Free space beyond the outermost values, as a share of the scale."""
 
 Scale = tuple[float, float]
-"""The two ends of the bars, in margins: a bar of every outcome then shows its own margin as a band of the same width."""
+"""The two ends of the bars, in margins, so that the margin of every outcome is a band of the same width."""
 
 
 def scale_of(outcomes: Iterable[JudgedChange]) -> Scale:
-    """The scale that holds the values and intervals of all outcomes, zero, and the margins."""
+    """The scale that covers the values and intervals of all outcomes, and two margins on either side of zero."""
     ends = [-_LEAST, _LEAST]
     for outcome in outcomes:
         if margin := outcome.get("margin"):
@@ -28,7 +28,7 @@ def scale_of(outcomes: Iterable[JudgedChange]) -> Scale:
 
 
 def bar(outcome: JudgedChange, scale: Scale) -> str:
-    """An outcome's interval and value on a line, with zero and the margin of "same" as a band; "" without a margin or a value."""
+    """An outcome as SVG: value and interval on a line, zero, and the margin as a band; "" without a margin or value."""
     margin, difference = outcome.get("margin"), outcome["difference"]
     if not margin or difference["value"] is None:
         return ""

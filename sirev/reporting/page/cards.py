@@ -1,4 +1,4 @@
-"""The verdicts as cards: the word, what was observed, then the outcomes that it rests on with their intervals."""
+"""Verdicts as cards: the word, the observations, and the outcomes behind them with intervals."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from sirev.reporting.tables import p_equals, p_value
 
 T = TypeVar("T")
 SIGNS = {"progress": "▲", "reversal": "⇅", "regress": "▼", "no change": "="}
-"""Beside each verdict's colour, for those who can't tell colours apart."""
+"""Verdict -> sign, for readers who can't tell colours apart."""
 MOVES = {"up": "▲", "down": "▼", "held": "=", "open": "?", "not measured": "–"}
 _ORDER = ("pass_at_1", "pass_at_n", "ood", "ood_pass_at_n", "distinct", "mean_accuracy")
 _LETTERS = dict(zip(_ORDER, "ABCCD", strict=False))
 
 
 def verdicts_as_html(comparison: Study) -> str:
-    """A card for every method: the word, the paper's observations with their evidence, then the changes and tests behind them.
+    """A card per method: the word, the paper's observations with their evidence, and the changes and tests behind them.
 
-    Of several seeds the card is about what is pooled over them, and each seed has its own part in it.
+    With several seeds, the card is about the pooled result, and has a part per seed.
     """
     verdicts = comparison.get("verdicts") or []
     if not verdicts:
@@ -84,7 +84,7 @@ def _card(verdicts: list[StudyVerdict], claim: Claim | None, scale: Scale, compa
 
 
 def _seed(verdict: StudyVerdict, scale: Scale, comparison: Study) -> str:
-    """What one of several seeds says, opened on request."""
+    """The verdict on one of several seeds, folded."""
     run = _run(verdict, comparison)
     return (
         f'<details class="seed {verdict_class(headline_class(verdict))}"><summary>Seed {verdict["seed"]}: '
@@ -95,7 +95,7 @@ def _seed(verdict: StudyVerdict, scale: Scale, comparison: Study) -> str:
 
 
 def headline_class(judgement: Judgement) -> str:
-    """The word that a judgement is coloured by: its only one, else none of them."""
+    """The word that gives the colour of a judgement: its only possible one, else "open"."""
     return judgement["possible"][0] if len(judgement["possible"]) == 1 else OPEN
 
 
@@ -121,7 +121,7 @@ def _ends(run: JudgedRun | None, verdict: StudyVerdict) -> str:
 
 
 def _observations(judgement: Judgement, run: JudgedRun | None, comparison: Study) -> str:
-    """The paper's three observations and reach, each with what was found and its evidence."""
+    """The paper's three observations and reach, each with its result and evidence."""
     if run is None:
         return ""
     rows = "".join(
@@ -133,7 +133,7 @@ def _observations(judgement: Judgement, run: JudgedRun | None, comparison: Study
 
 
 def _evidence(judgement: Judgement, scale: Scale, comparison: Study, title: str) -> str:
-    """The outcomes with their intervals, bounds and tests, opened on request."""
+    """The outcomes with their intervals, bounds and tests, folded."""
     table = _table(judgement, scale, comparison)
     return f'<details class="behind"><summary>{title}</summary>{table}</details>' if table else ""
 
@@ -152,7 +152,7 @@ def _table(judgement: Judgement, scale: Scale, comparison: Study) -> str:
 
 
 def _means(claim: Claim, comparison: Study) -> str:
-    """Seed-averaged differences with both intervals: over problems, and over seeds."""
+    """Mean differences over seeds, with both intervals: over problems and over seeds."""
     parts = []
     for outcome, mean in _sorted(presented(claim.get("mean") or {}, comparison.get("headline"))):
         problems, seeds = value_at(mean, "difference"), value_at(mean, "seeds")
@@ -182,7 +182,7 @@ def _null(verdict: StudyVerdict) -> str:
 
 
 def _run(verdict: StudyVerdict, comparison: Study) -> JudgedRun | None:
-    """The run that a verdict is about, with its study's settings as `because` wants them; None where it is not there."""
+    """The run of a verdict, with the settings of its study; None if the comparison lacks it."""
     return next((run for run, of in verdicts_of([comparison]) if of is verdict), None) if comparison.get("runs") else None
 
 
@@ -216,7 +216,7 @@ def _outcome(name: str, outcome: JudgedChange, scale: Scale, comparison: Study) 
 
 
 def _bound(outcome: JudgedChange, relative: float | None, unit: str) -> str:
-    """The lower one-sided bound of a change, beside the loss that it has to exclude."""
+    """The lower one-sided bound of a change, next to the loss that it has to exclude."""
     if (bound := outcome.get("bound")) is None:
         return ""
     return f"{_points(bound, relative)}{unit} <small>of {_points(-outcome['margin'], relative)}{unit}</small>"
@@ -269,7 +269,7 @@ def _name(outcome: str, comparison: Study) -> str:
 
 
 def _points(value: float, of: float | None = None, places: int = 1) -> str:
-    """A difference of shares in percentage points, or in per cent of a share, with its sign."""
+    """A difference of shares in percentage points, or in % of the share `of`, with its sign."""
     return signed(100 * value / (of or 1), places)
 
 

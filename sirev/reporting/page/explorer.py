@@ -1,4 +1,4 @@
-"""The answers behind the report, packed for the page: each text once, and in chunks that the page opens when it needs them."""
+"""Answers packed for the page: each text once per chunk, in chunks that the page opens on demand."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ Answer = Mapping[str, Any]
 AnswersByStep = Mapping[int, Mapping[str, Any]]
 """t -> {"greedy": {id: Answer}, "draws": {id: [Answer, ...]}, "counts": {id: [right, of]}, "lost": [...]}.
 
-"counts" if `draws` are not all; "lost" names those of "greedy" and "draws" that were made and that the store lacks.
+"counts" is needed if "draws" has only some of the draws. "lost" names those of "greedy" and "draws" that the store lacks.
 """
 
 PROBLEMS_PER_CHUNK = 32
-"""Problems per chunk: opening one takes a few milliseconds, and its texts, being alike, compress well together."""
+"""Problems per chunk. A chunk opens in a few milliseconds, and its similar texts compress well together."""
 TEXT_BUDGET = 27_000_000
-"""Characters of distinct texts in a page; once packed at most about a third of it in bytes, for solutions of word problems."""
+"""Most characters of distinct texts in a page. Packed solutions of word problems take at most about a third of it in bytes."""
 PLANS = ((8, 200_000), (4, 100_000), (2, 50_000), (1, 20_000), (1, 4_000), (0, 1_000))
-"""(draws, characters per text) that are kept; the first that the budget allows. Draws fit into the bits of a JS integer."""
+"""(draws, characters per text) to keep; the first within the budget is used. Draws fit into the bits of a JS integer."""
 ABSENT_INDEX = -1
 
 
 def explorer_data(
     problems: Sequence[Mapping[str, Any]], answers: Mapping[str, AnswersByStep], names: Mapping[str, Sequence[str]] | None = None
 ) -> dict[str, Any]:
-    """What `render` packs into the page.
+    """The data of the explorer, for `render_page`.
 
-    problems: {"id", "level", "prompt", "answer"}, in the order of the list. answers: "METHOD seed" -> Steps, the first t of each
-    being M_1. names: "METHOD seed" -> the names of its M_1, M_2, ... if they have any. An answer that is missing is shown as
-    missing. Returns {"index": what lists, filters and searches need, "chunks": [{"texts", "cut", "rows"}]}, of
+    problems: {"id", "level", "prompt", "answer"}, in the order of display. answers: label of a run -> its answers by t, the first
+    of which is M_1. names: label -> the names of M_1, M_2, ... if they have any. Missing answers are shown as missing.
+    Returns {"index": the data of lists, filters and searches, "chunks": [{"texts", "cut", "rows"}]}, with
     rows[problem][run][step] = [text, verdict, text, verdict, ...], greedy first; verdict = 2 * reason + correct.
     """
     plan = next((plan for plan in PLANS if _characters(problems, answers, *plan) <= TEXT_BUDGET), PLANS[-1])
@@ -51,8 +51,10 @@ def explorer_data(
 def _run(
     label: str, steps: AnswersByStep, problems: Sequence[Mapping[str, Any]], draws: int, names: Sequence[str]
 ) -> dict[str, Any]:
-    """`names` and `lost`: of each step its name and what the store lacks of it. `right`: for each step and problem, bit 0 if the
-    greedy answer is right, bit i if the i-th draw is; without a greedy answer -1 less these bits.
+    """A run in the index.
+
+    `names` and `lost`, per step: its name, and the kinds of answers that the store lacks. `right`, per step and problem: bit 0
+    is set if the greedy answer is correct, bit i if the i-th draw is; without a greedy answer it is -1 minus these bits.
     """
     right, counts = [], []
     for t in steps:

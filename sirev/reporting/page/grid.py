@@ -1,4 +1,4 @@
-"""The grid of a sweep on a page: a row per study, a column per method, in each cell the word, pass@1 and the seeds."""
+"""The grid of a sweep on a page: a row per study and a column per method, with word, pass@1 and seeds in a cell."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ Columns = Mapping[str, Callable[[SweptStudy], str]]
 
 
 def grid_as_html(studies: Sequence[SweptStudy], labels: Columns, parts: Mapping[int, str], notes: Sequence[str]) -> str:
-    """The table. `labels`: the columns that tell studies apart; `parts`: `id` of a study -> its part on the page."""
+    """The grid as an HTML table.
+
+    `labels` are the columns that tell studies apart; `parts`: `id` of a study -> name of its part on the page.
+    """
     cells = grid_cells(studies)
     methods = list(dict.fromkeys(cell.method for cell in cells))
     at = {(id(cell.of), cell.method): cell for cell in cells}
@@ -42,7 +45,7 @@ def _names(of: SweptStudy, columns: Columns, part: str | None) -> str:
 
 
 def _cell(cell: GridCell | None, method: str) -> str:
-    """A cell; where the page is narrow, the name of its method stands in it."""
+    """A cell. On a narrow page it shows the name of its method."""
     of_method = f'data-method="{escaped(method)}"'
     if cell is None:
         return f'<td class="label none" {of_method}>not in the grid</td>'

@@ -1,4 +1,4 @@
-"""The page's head: what the study was, what the store lacks for it, and how to read what follows."""
+"""The head of the page: facts about the study, missing data, and how to read the page."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sirev.reporting.page.words import glossary
 
 
 def head_as_html(facts: Facts, missing: Sequence[str], mends: Sequence[str]) -> str:
-    """The title with the study in a line; all other facts open on request."""
+    """The title and a line on the study, with missing data; all other facts are folded."""
     return f"<h1>{escaped(facts.title)}</h1>{_subtitle(facts)}{_missing(missing, mends)}{_opened(facts, glossary())}"
 
 
 def about_as_html(facts: Facts) -> str:
-    """The same of one of several studies, below its title."""
+    """The head of one of several studies, below its title."""
     return _subtitle(facts) + _opened(facts)
 
 

@@ -1,4 +1,4 @@
-"""Text made safe for HTML, numbers made readable, and text tables as HTML tables."""
+"""Escaping for HTML, formats of numbers, and text tables as HTML tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sirev.reporting.tables import TextTable
 
 
 def escaped(text: object) -> str:
-    """Text for HTML, also inside quoted attributes; signs that turn the direction of the line are shown by their number."""
+    """Text escaped for HTML, also inside quoted attributes. Control and bidirectional characters are shown by code point."""
     return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\u202a-\u202e\u2066-\u2069]", _by_number, html.escape(str(text)))
 
 
@@ -20,18 +20,18 @@ def _by_number(sign: re.Match[str]) -> str:
 
 
 def with_minus(words: str) -> str:
-    """Words with numbers, escaped; a hyphen before a number is a minus."""
+    """Text escaped for HTML, with a minus sign for a hyphen before a number."""
     return re.sub(r"(?<![\w.])-(?=\d)", "−", escaped(words))
 
 
 def signed(value: float, places: int) -> str:
-    """A difference with its sign: a true minus, and no sign at all where it rounds to zero."""
+    """A difference with its sign, a true minus; without a sign if it rounds to zero."""
     text = f"{value:+.{places}f}".replace("-", "−")
     return text[1:] if not float(text.replace("−", "-")) else text
 
 
 def value_at(data: Mapping[str, Any] | None, *path: str) -> Any:
-    """What lies at `path`, or None where a part of it is missing or null."""
+    """The value at `path`; None if a part of the path is missing or null."""
     found: Any = data
     for name in path:
         found = found.get(name) if isinstance(found, Mapping) else None
@@ -39,14 +39,16 @@ def value_at(data: Mapping[str, Any] | None, *path: str) -> Any:
 
 
 def definitions(rows: Iterable[tuple[str, str]]) -> str:
-    """A list of terms and what they are; "" without any."""
+    """A list of (term, text) pairs as HTML; "" without any."""
     items = "".join(f"<div><dt>{escaped(term)}</dt><dd>{escaped(text)}</dd></div>" for term, text in rows)
     return f"<dl>{items}</dl>" if items else ""
 
 
 def tables_as_html(tables: list[TextTable]) -> str:
-    """The tables one below the other after links to each; everything in them is escaped. A line stands between runs that have
-    several rows. Tables without a row are told in a line each at the end."""
+    """The tables in order, with links to each above; all text is escaped.
+
+    Runs with several rows have a line between them. Tables without rows get a line each at the end.
+    """
     shown = [table for table in tables if table.rows]
     names = [f"table-{i}" for i in range(1, len(shown) + 1)]
     links = "".join(f'<li><a href="#{name}">{escaped(table.title)}</a></li>' for name, table in zip(names, shown, strict=True))

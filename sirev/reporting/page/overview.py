@@ -1,4 +1,4 @@
-"""Several studies on one page: all side by side first, then a part for each."""
+"""A page of several studies: a comparison of all, then a part per study."""
 
 from __future__ import annotations
 
@@ -29,8 +29,11 @@ _SCRIPTS = ("theme.js",)
 
 @dataclass(frozen=True)
 class Part:
-    """A study on the page: `name` is unique on it, `figures` as `render_page` takes them (none: its own page has them), `command`
-    writes its own page."""
+    """A study on the page.
+
+    `name` is unique on the page. `figures` are as for `render_page`; without any, they are on the study's own page, which
+    `command` writes.
+    """
 
     name: str
     study: Study
@@ -48,8 +51,10 @@ def render_overview(
     missing: Sequence[str] = (),
     grid_html: str = "",
 ) -> str:
-    """The whole page: a sweep's grid, a line for each study, the figures of all (as `render_page` takes them), each study's part,
-    the tables."""
+    """The whole page: a sweep's grid, a row per study and method, the figures of all, a part per study, the tables.
+
+    `figures` are as for `render_page`; `missing` are sentences on data that the store lacks.
+    """
     nav = {"grid": "Grid"} if grid_html else {}
     nav |= {"verdicts": "Overview", "figures": "Figures"} if parts else {"figures": "Figures"}
     nav |= {**{f"study-{part.name}": part.name for part in parts}, "tables": "Tables"}
@@ -73,7 +78,7 @@ def _figures(figures: list[dict[str, Any]]) -> str:
 
 
 def _headlines(parts: Sequence[Part]) -> str:
-    """A row for each study and method: the word, pass@1, and what was observed, pooled over seeds where there are several."""
+    """A row per study and method: the word, pass@1 and the observations, pooled over seeds if there are several."""
     rows: list[str] = []
     for part in parts:
         link = f'<a href="#study-{escaped(part.name)}">{escaped(part.name)}</a>'

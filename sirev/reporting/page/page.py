@@ -1,7 +1,7 @@
-"""Put the page together: one HTML file that needs no network and runs no script but its own.
+"""Assembly of the page: one HTML file without network access or foreign scripts.
 
-Text from models, tasks and recipes is data. What is shown at once is escaped; what the explorer shows travels as gzip in
-base64, whose alphabet can close no element, and reaches the page as text nodes only.
+Text from models, tasks and recipes is untrusted. Text shown at once is escaped. Text of the explorer is gzip in base64, whose
+alphabet can't close an element, and becomes text nodes only.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from sirev.reporting.sections.run_rows import Study
 
 _STYLES = ("page.css", "head.css", "explorer.css", "print.css")
 SCRIPTS = ("theme.js", "data.js", "highlight.js", "answers.js", "explorer.js", "votes.js", "audit.js", "controls.js")
-"""Parts of one script, in this order, inside one function of their own."""
+"""Parts of one script, in this order, wrapped in one function."""
 WIDE, WIDEST = 520.0, 612.0
-"""Points beyond which a figure is given both columns of a page of less than 1,500 pixels, and of any page."""
+"""Widths of a figure, in points: beyond `WIDE` it takes both columns of a page under 1,500 pixels, beyond `WIDEST` of any."""
 
 
 def render_page(
@@ -41,9 +41,9 @@ def render_page(
 ) -> str:
     """The whole page.
 
-    comparison: what the stage `compare` wrote. missing: what the store lacks, a line each; mends: the commands that bring it
-    back. tables_html: by `tables_as_html`. figures: {"name", "title", "alt", "light", "dark"}, the last two whole SVG files as
-    text ("dark" may be left out; "light" is None where there is nothing to draw). explorer: by `explorer_data`.
+    comparison: a study. missing: the gaps of the store, a line each; mends: the commands that fill them. tables_html: from
+    `tables_as_html`. figures: {"name", "title", "alt", "light", "dark"}; the last two are whole SVG files as text ("dark" may be
+    left out; "light" is None if there is nothing to draw). explorer: from `explorer_data`.
     """
     main = Template(_part("study.html")).substitute(
         head=head_as_html(facts, missing, mends),
@@ -62,7 +62,11 @@ NO_TABLES = '<p class="none">No tables.</p>'
 
 
 def whole_page(title: str, nav: Mapping[str, str], main: str, scripts: Sequence[str], after: str = "", tools: str = "") -> str:
-    """A page around its main part: id of a section -> its name at the top, the scripts that it needs, what follows."""
+    """A page around its main part.
+
+    `nav`: id of a section -> its name in the navigation; `scripts` are the parts of the script; `after` follows the main part;
+    `tools` are further buttons.
+    """
     script = "(() => {\n'use strict';\n" + "\n".join(_part(name) for name in scripts) + "\n})();"
     page = Template(_part("template.html")).substitute(
         title=escaped(f"{title}, sirev"),
@@ -74,17 +78,17 @@ def whole_page(title: str, nav: Mapping[str, str], main: str, scripts: Sequence[
         main=main,
         after=after,
     )
-    # A file of UTF-8 can't hold half a surrogate pair.
+    # UTF-8 can't encode a lone surrogate.
     return page.encode("utf-8", "replace").decode("utf-8")
 
 
 def _part(name: str) -> str:
-    # A browser reads line ends as \n before it hashes the script.
+    # Browsers hash the script with \n as line ends.
     return files(__package__).joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n").strip()
 
 
 def figures_as_html(figures: list[dict[str, Any]]) -> str:
-    """Each SVG as an image of its own: no script in it runs, and its ids and styles meet no other's."""
+    """The figures, each SVG as a separate image: scripts in it do not run, and ids and styles do not clash."""
     parts = []
     for figure in figures:
         alt, light = escaped(figure["alt"]), figure["light"]
@@ -104,7 +108,7 @@ def figures_as_html(figures: list[dict[str, Any]]) -> str:
 
 
 def _size(svg: str) -> str:
-    """The class of a figure whose text would be too small in half of the page."""
+    """The class attribute of a figure that is too wide for half of the page; "" for others."""
     found = re.search(r'<svg[^>]* width="([\d.]+)pt"', svg)
     width = float(found[1]) if found else 0.0
     return ' class="wide widest"' if width > WIDEST else ' class="wide"' if width > WIDE else ""
@@ -112,14 +116,14 @@ def _size(svg: str) -> str:
 
 def _data(explorer: dict[str, Any], comparison: Study, *, lost: bool) -> str:
     ids = [run.get("id") for run in comparison.get("runs") or []]
-    study = hashlib.sha256(json.dumps(ids).encode()).hexdigest()[:16]  # a reader's votes are kept under it
+    study = hashlib.sha256(json.dumps(ids).encode()).hexdigest()[:16]  # key of the reader's votes in the browser
     index = {**explorer["index"], "kind": comparison.get("answers") or "text", "study": study, "lost": lost}
     parts = [("explorer-index", index), *((f"explorer-{i}", chunk) for i, chunk in enumerate(explorer["chunks"]))]
     return "\n".join(f'<script type="application/octet-stream" id="{name}">{_packed(data)}</script>' for name, data in parts)
 
 
 def _packed(data: Any) -> str:
-    """JSON as gzip in base64, the same bytes for the same data. Halves of surrogate pairs pass as escapes."""
+    """JSON as gzip in base64, the same bytes for the same data. Lone surrogates become escapes."""
     return _base64(gzip.compress(json.dumps(data, separators=(",", ":")).encode(), compresslevel=6, mtime=0))
 
 

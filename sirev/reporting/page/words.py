@@ -1,4 +1,4 @@
-"""The page's words explained: where they stand, as hints, and all together below the head."""
+"""Explanations of the page's words: as hints in place, and as a glossary below the head."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WORDS = {
     "null run": "a run in which nothing improves itself: how much the numbers change by retraining or resampling alone.",
     "p, Holm": "the chance of a difference this large if nothing had changed, corrected for the number of tests.",
 }
-"""Word -> what it means, in the order of reading."""
+"""Word -> meaning, in reading order."""
 
 _VERDICTS = {
     "progress": "pass@1 rose, and reach, other problems and variety held or rose.",
@@ -45,12 +45,12 @@ _HINTS = {
 
 
 def explained(word: str) -> str:
-    """The attribute that shows what a word means when it is pointed at; "" for a word that needs none."""
+    """The title attribute with the meaning of a word; "" for an unknown word."""
     return f' title="{escaped(_sentence(_HINTS[word]))}"' if word in _HINTS else ""
 
 
 def glossary() -> str:
-    """All words and verdicts as a list that opens."""
+    """All words and verdicts as a folded list."""
     rows, verdicts = (definitions((word, _sentence(text)) for word, text in known.items()) for known in (_WORDS, _VERDICTS))
     return (
         '<details class="glossary" id="glossary"><summary>How to read this page</summary>'

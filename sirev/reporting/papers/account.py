@@ -1,4 +1,4 @@
-"""What a store has on a study for those who write a paper about it: settings, seeds, splits, and the record of every step."""
+"""The account of a study for a paper: settings, seeds, splits, and the record of every step."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _PROBLEMS = ("source", "dataset")
 
 @dataclass(frozen=True)
 class Account:
-    """A study's runs with what is recorded of their steps, each once although several runs may share it.
+    """A study's runs with the records of their steps; a record that several runs share is there once.
 
-    `settings` are without paths and credentials of this machine. `models` are those of an evaluation.
+    `settings` have no paths or credentials of this machine. `models` are those of an evaluation, else None.
     """
 
     study: Study
@@ -37,7 +37,7 @@ class Account:
     lacking: tuple[str, ...]
     """Steps without a readable record, RUN:t:step."""
     splits: Mapping[str, int]
-    """Split -> its problems; of a suite "ood/SUITE"."""
+    """Split -> number of problems; the split of a suite is "ood/SUITE"."""
     models: list[ModelIdentity] | None
 
     @property
@@ -46,7 +46,7 @@ class Account:
 
     @property
     def verb(self) -> str:
-        """The command that made it: "iterate", "evaluate" or "measure"."""
+        """The command that made the study: "iterate", "evaluate" or "measure"."""
         return verb_of(self.runs[0])
 
     @property
@@ -55,7 +55,7 @@ class Account:
         return self.verb == "iterate"
 
     def seeds(self, *, controls: bool = False) -> dict[str, list[int]]:
-        """Method -> the seeds that it was run with; with `controls` those of the null runs."""
+        """Method -> its seeds; with `controls`, null run -> its seeds."""
         found: dict[str, list[int]] = {}
         for run in self.runs:
             if is_null(run.method) == controls:
@@ -63,12 +63,12 @@ class Account:
         return {method: sorted(seeds) for method, seeds in found.items()}
 
     def get(self, *path: str) -> Any:
-        """A setting by its path; None where there is none."""
+        """A setting by its path; None if there is none."""
         return at_path(self.settings, *path)
 
     @cached_property
     def packages(self) -> dict[str, list[str]]:
-        """Package -> the versions that its steps were computed with."""
+        """Package -> versions that computed the steps."""
         found: dict[str, list[str]] = {}
         for record in self.records:
             for package, version in (record.provenance.get("packages") or {}).items():
@@ -78,12 +78,12 @@ class Account:
 
     @cached_property
     def commits(self) -> list[str]:
-        """The commits of sirev's checkout, "with changes" where it was not clean; none of an installed package's."""
+        """The commits of sirev's checkout, "with changes" if it was not clean; none for an installed package."""
         return commits_of(self.records)
 
 
 def account_of(study: Study, store: Store) -> Account:
-    """The account of a study, from its runs' pins alone."""
+    """The account of a study, from the pins of its runs."""
     runs = tuple(run for data in study["runs"] if (run := store.runs.get(data["id"])) is not None)
     first = next((run for run in runs if not is_null(run.method)), runs[0])
     records: dict[tuple[str, str], Record] = {}

@@ -1,4 +1,4 @@
-"""The data and models that a study stands on, with the licences of those that the data file assets.json knows."""
+"""The data and models that a study uses, with licences from assets.json."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from sirev.reporting.recorded_values import at_path
 from sirev.tasks.registry import TASKS
 
 UNKNOWN = "unknown"
-"""What was not recorded, or what nobody but the authors can know."""
+"""The value of facts that are not recorded or that only the authors know."""
 EVALUATED_AS, BASE_OF = "evaluated as", "base of"
-"""How the use of a model that somebody else trained begins."""
+"""Beginnings of the use of a model trained elsewhere."""
 
 
 @dataclass(frozen=True)
 class Asset:
-    """A data set or a model: what it was used for, where it is from, and under which licence, as `source` says.
+    """A data set or model: its use, origin and revision, and its licence, stated at `source`.
 
-    `origin` is "hub", "local" or "sirev"; `cite` is the key of its reference, "" where sirev has none.
+    `origin` is "hub", "local" or "sirev". `cite` is the key of its reference; "" if sirev has none.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Asset:
 
 @cache
 def known_assets() -> dict[str, dict[str, dict[str, str]]]:
-    """ "data" and "models" -> repository on the Hub -> licence, source and reference."""
+    """The content of assets.json: "data" or "models" -> repository on the Hub -> licence, source and reference."""
     found: dict[str, dict[str, dict[str, str]]] = json.loads(
         files("sirev.reporting.papers").joinpath("assets.json").read_text(encoding="utf-8")
     )
@@ -47,7 +47,7 @@ def known_assets() -> dict[str, dict[str, dict[str, str]]]:
 
 
 def assets_of(account: Account) -> list[Asset]:
-    """All data and models of a study, data first; of several uses of one repository each is named."""
+    """All data and models of a study, data first, with an entry per use of a repository."""
     return [*_data(account), *_models(account)]
 
 
@@ -69,7 +69,7 @@ def _data(account: Account) -> Iterator[Asset]:
 
 
 def _sources(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    """Every place of the settings that names data, and what it says."""
+    """(path, section) of every section of the settings that names data."""
     if not isinstance(node, Mapping):
         return
     if any(node.get(key) for key in ("hub", "path", "train", "test")) and "hub" in node:
@@ -114,6 +114,6 @@ def _model(name: str, use: str, revision: Any, digest: str | None = None) -> Ass
 
 
 def _published(kind: str, name: str, use: str, revision: Any, title: str = "") -> Asset:
-    """A repository on the Hub; its licence and reference where they are known by its name."""
+    """The asset of a repository on the Hub, with licence and reference if assets.json has it."""
     at = str(revision)[:REVISION] if revision else UNKNOWN
     return Asset(title or name, use, "hub", at, **known_assets()[kind].get(name, {}))

@@ -1,4 +1,4 @@
-"""The NeurIPS paper checklist as Markdown: its questions, what provenance answers of them, and the facts behind that."""
+"""The NeurIPS paper checklist as Markdown: its questions, answers from provenance, and the facts behind them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sirev.store.records import Realisation
 from sirev.store.store import Store
 
 CHECKLIST_HEAD = "# Reproducibility checklist\n\nThe questions are those of the [NeurIPS paper checklist]("
-"""How a checklist begins, by which a later one knows that it may replace it."""
+"""The beginning of a checklist, which marks a file that a later one may replace."""
 AUTHORS = "to be answered by the authors"
 PARTLY = f"{AUTHORS}; recorded in part"
 _ORIGINS = {
@@ -29,12 +29,12 @@ _ORIGINS = {
     "local": "From local files, for the authors to publish",
 }
 _Answer = tuple[str, list[str]]
-"""The answer that provenance supports, and sentences on why."""
+"""(answer that provenance supports, sentences of justification)."""
 _Answering = Callable[[list[Account]], _Answer]
 
 
 def checklist(studies: Sequence[Study], store: Store) -> str:
-    """The checklist of a paper about these studies, from the store alone; what is not recorded is "unknown"."""
+    """The checklist of a paper about these studies, from the store alone. Facts that are not recorded are "unknown"."""
     accounts = [account_of(study, store) for study in studies]
     about = ", ".join(run.id for account in accounts for run in account.runs)
     asked = json.loads(files("sirev.reporting.papers").joinpath("questions.json").read_text(encoding="utf-8"))
@@ -88,7 +88,7 @@ def _open(accounts: list[Account]) -> _Answer:
 
 
 def _made_elsewhere(accounts: list[Account]) -> list[str]:
-    """What sirev cannot know of models and completions that it did not make."""
+    """Sentences on the unknown origin of models and completions made elsewhere."""
     unknown = {"evaluate": "How the models of {} were trained", "measure": "How the completions of {} were made"}
     return [f"{unknown[one.verb].format(one.recipe)} is {UNKNOWN}." for one in accounts if one.verb in unknown]
 
@@ -144,7 +144,7 @@ def _language_models(accounts: list[Account]) -> _Answer:
 
 
 def _other_time(store: Store, keys: Collection[Realisation]) -> str:
-    """What everything else in the store took: runs that a paper leaves out are asked for, too."""
+    """The time of all other steps in the store: the checklist also asks about runs that a paper leaves out."""
     others = (record_at(store, *named) for named in store.records.names() if named not in keys)
     time = time_of(record for record in others if record is not None)
     return f"All other steps in the store took {time_in_words(time)}." if time.rows else "The store has no other steps."
@@ -160,4 +160,4 @@ _ANSWERS: dict[str, _Answering] = {
     "New assets": _new_assets,
     "Declaration of LLM usage": _language_models,
 }
-"""Title of a question -> what is recorded about it; what is not here is left to the authors."""
+"""Title of a question -> function for its answer. Other questions are left to the authors."""

@@ -1,4 +1,4 @@
-"""Where a study's settings differ from what arXiv 2407.05013 states; the rest of its settings sirev does not know."""
+"""Deviations of a study's settings from those stated in arXiv 2407.05013. sirev does not know its other settings."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _STATED: dict[str, Any] = {
     "evaluation.draws.temperature": 0.75,
     "evaluation.draws.top_p": 0.95,
 }
-"""Setting -> its value in the paper; the order of SFT-DPO is read off its figures."""
+"""Setting -> value in the paper. The order of SFT-DPO is read off its figures."""
 _SUITE = ("gsm8k", "math_algebra")
-"""The paper's only suite of other problems, and the task that it belongs to."""
+"""(task, suite): the paper's only suite of other problems, and the task that it belongs to."""
 NOT_KNOWN = (
     "Prompts, learning rates, epochs, batch sizes, DPO's beta and pairs per problem of the paper are not known to sirev. "
     "Those of this study stand under Hyper-parameters and were not compared."
@@ -36,7 +36,7 @@ NOT_KNOWN = (
 
 
 def deviations(account: Account) -> list[tuple[str, str, str]]:
-    """(what, the paper's, this study's) of everything stated that differs; [] for models that were not trained here."""
+    """(setting, paper's value, this study's value) for each difference; [] for models trained elsewhere."""
     if not account.trained:
         return []
     found = []

@@ -1,4 +1,4 @@
-"""The methods of studies as a paragraph each in LaTeX, with the references that they cite; nothing is said but what was run."""
+"""The methods of studies as LaTeX, a paragraph each, with references, from what was run."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from sirev.store.store import Store
 from sirev.tasks.registry import TASKS
 
 PREAMBLE = "% \\usepackage[T1]{fontenc} \\usepackage{url}"
-"""The second line: what the document's preamble needs."""
+"""The second line: packages for the document's preamble."""
 _OPTIMIZERS = {"adamw_torch_fused": "AdamW", "paged_adamw_8bit": "paged 8-bit AdamW", "adafactor": "Adafactor"}
 _ENGINES = {"vllm": ("vLLM", "kwon2023vllm"), "transformers": ("Transformers", "wolf2019transformers")}
-"""An engine's name -> what it is called in a sentence, and the key of its reference."""
+"""Name of an engine -> (name in a sentence, key of its reference)."""
 _CONTROLS = {RESAMPLE: "a second sampling of answers of M_1", RETRAIN: "M_1 trained again with other seeds"}
 _SCHEDULES = {"sft": "SFT at every t", "dpo": "DPO at every t"}
 
 
 @dataclass(frozen=True)
 class Methods:
-    """Paragraphs in LaTeX, and the BibTeX file of the references that they cite."""
+    """Paragraphs in LaTeX, and the BibTeX file of their references."""
 
     text: str
     bibliography: str
 
 
 def methods_text(studies: Sequence[Study], store: Store) -> Methods:
-    """The methods of each study as a paragraph, from the store alone."""
+    """The methods of studies, a paragraph each, from the store alone."""
     accounts = [account_of(study, store) for study in studies]
     made = [_paragraph(account) for account in accounts]
     versions = dict.fromkeys(version for account in accounts for version in account.packages.get("sirev", []))
@@ -59,13 +59,13 @@ def _paragraph(account: Account) -> Paragraph:
 
 
 def _task(account: Account) -> str:
-    """The task, as those say it who write the paper."""
+    """The task in the words of the paper's authors."""
     name = account.get("task", "name")
     return "problems of our own" if name in TASKS and TASKS[name].own else task_in_words(account.settings)
 
 
 def _software(account: Account, paragraph: Paragraph) -> list[str]:
-    """ " with sirev VERSION", cited."""
+    """ " with sirev VERSION", with a citation."""
     return [f" with sirev {' and '.join(account.packages.get('sirev', ['of unknown version']))}", paragraph.cite(SIREV_KEY)]
 
 
@@ -134,7 +134,7 @@ def _most(settings: Mapping[str, Any]) -> list[str]:
 
 
 def _optimisation(settings: Mapping[str, Any]) -> list[str]:
-    """Epochs, batch size, learning rate and warm-up of a training."""
+    """Epochs, batch size, learning rate and warm-up of a training, as parts of a sentence."""
     if not settings:
         return ["settings not recorded"]
     warmup = f", warm-up over {100 * settings['warmup']:g}% of the steps" if settings.get("warmup") else ""

@@ -1,4 +1,4 @@
-"""A paragraph of LaTeX in the making: texts are escaped, numbers set, and what is cited is kept for the bibliography."""
+"""A builder of LaTeX paragraphs: escaped text, formatted numbers, and the keys of citations."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from sirev.reporting.latex import escape
 
 
 class Tex(str):
-    """LaTeX that stands as it is; any other text is escaped."""
+    """LaTeX that is not escaped, unlike other text."""
 
     __slots__ = ()
 
 
 @dataclass
 class Paragraph:
-    """Sentences, and the keys of the references cited in them."""
+    """Sentences, with the keys of their citations."""
 
     sentences: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
 
     def say(self, *parts: str) -> None:
-        """Add a sentence of these parts, without its full stop."""
+        """Add a sentence of these parts. The full stop is added."""
         self.sentences.append(f"{''.join(map(_escaped, parts))}.")
 
     def cite(self, *keys: str) -> Tex:
-        """A citation of these keys; nothing where all are ""."""
+        """A citation of these keys, which are kept for the bibliography; empty keys are skipped."""
         known = [key for key in keys if key]
         self.keys += known
         return Tex(f"~\\cite{{{','.join(known)}}}" if known else "")
 
     def text(self) -> str:
-        """The paragraph, a sentence per line."""
+        """The paragraph, with a sentence per line."""
         return "\n".join(self.sentences)
 
 
 def numeral(value: float) -> Tex:
-    """A number; a very small or large one as a power of ten."""
+    """A number; very small and large ones with a power of ten."""
     return Tex(f"${power}$") if "10^" in (power := _power(value)) else Tex(power)
 
 
 def equation(symbol: str, value: float) -> Tex:
-    """A symbol of LaTeX's, such as \\beta, and its value."""
+    """An equation of a LaTeX symbol, such as \\beta, and its value."""
     return Tex(f"${symbol} = {_power(value)}$")
 
 

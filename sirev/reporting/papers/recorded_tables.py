@@ -1,4 +1,4 @@
-"""What a store has on a study, as the tables that a checklist refers to."""
+"""Tables on a study for its checklist, from the store."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from sirev.reporting.papers.spent import time_in_words, time_of
 from sirev.reporting.tables import TextTable
 
 _ELSEWHERE = ("name", "description", "methods", "gpu", "samples", "models", "steps")
-"""Settings that other tables tell, or that change nothing."""
+"""Settings that other tables have, or that change nothing."""
 _OF_TRAINING = ("T", "init_from", "model", "sampling", "schedule", "training")
-"""Those that nobody reads where models were trained elsewhere."""
+"""Settings without effect on models trained elsewhere."""
 _EXACT = "Clopper-Pearson where all values are 0 or 1"
 
 

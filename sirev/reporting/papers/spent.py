@@ -1,4 +1,4 @@
-"""The time that the steps of a study took, by stage and machine, as their records say: wall-clock seconds, measured."""
+"""The time of a study's steps, by stage and machine: measured wall-clock seconds, from their records."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sirev.stages import STAGES
 from sirev.store.records import Record
 
 SERVER = "a server, its GPUs unknown"
-"""In the place of the GPU of answers that came from a server, whose machine nobody here sees."""
+"""Stands for the GPU of answers from a server, whose machine is unknown."""
 
 
 @dataclass(frozen=True)
 class Spent:
-    """Steps of a stage on one kind of machine; `gpu` is what they computed on, "" for the CPU."""
+    """The time of a stage's steps on one kind of machine. `gpu` is the GPU that they used, "" for the CPU."""
 
     stage: str
     machine: str
@@ -26,15 +26,18 @@ class Spent:
 
 @dataclass(frozen=True)
 class Time:
-    """`rows` in the order of the stages; `unmeasured` steps have no time on record, `resumed` ones only that of their last
-    attempt."""
+    """The time of steps.
+
+    `rows` are in the order of the stages. `unmeasured` counts steps without a recorded time, `resumed` those with the time of
+    their last attempt only; these are in `rows` too.
+    """
 
     rows: tuple[Spent, ...]
     unmeasured: int
     resumed: int
 
     def gpu_hours(self) -> dict[str, float]:
-        """GPU, or `SERVER` -> hours of the steps that computed on it; a step uses one GPU."""
+        """GPU, or `SERVER` -> hours of its steps. A step uses one GPU."""
         found: dict[str, float] = {}
         for row in self.rows:
             if row.gpu:
@@ -42,17 +45,17 @@ class Time:
         return found
 
     def cpu_hours(self) -> float:
-        """Hours of the steps that computed on no GPU."""
+        """Hours of the steps without a GPU."""
         return sum(row.seconds for row in self.rows if not row.gpu) / 3600
 
 
 def time_of(records: Iterable[Record]) -> Time:
-    """The time that steps took, added up: some go on side by side, so a clock on the wall showed less."""
+    """The total time of steps. Some run side by side, so less wall-clock time went by."""
     sums: dict[tuple[str, str, str], tuple[int, float]] = {}
     unmeasured = resumed = 0
     for record in records:
         stage = str(record.action["stage"])
-        if stage not in STAGES:  # a part of a sampling, whose time is the sampling's
+        if stage not in STAGES:  # a shard: its time is part of the sampling's
             continue
         seconds = record.provenance.get("seconds")
         if seconds is None:
@@ -68,7 +71,7 @@ def time_of(records: Iterable[Record]) -> Time:
 
 
 def time_in_words(time: Time) -> str:
-    """Such as "12.30 GPU hours on NVIDIA H200 and 1.20 hours on the CPU"."""
+    """The time in words: "12.30 GPU hours on NVIDIA H200 and 1.20 hours on the CPU"."""
     found = time.gpu_hours()
     told = [f"{hours_in_words(hours)} {'hours' if gpu == SERVER else 'GPU hours'} on {gpu}" for gpu, hours in found.items()]
     rest = time.cpu_hours()
@@ -76,7 +79,7 @@ def time_in_words(time: Time) -> str:
 
 
 def hours_in_words(hours: float) -> str:
-    """Hours with two digits after the point."""
+    """Hours with two decimals; "under 0.01" below that."""
     return f"{hours:.2f}" if hours >= 0.005 else "under 0.01"
 
 
@@ -95,7 +98,10 @@ def processor_in_words(record: Record) -> str:
 
 
 def gpu_in_words(record: Record) -> str:
-    """The GPU that a step computed on: of a stage that uses one, on a machine with one, with a torch that can; "" else."""
+    """The GPU of a step, if its stage uses one, its machine has one and its torch is not for CPUs; else "".
+
+    `SERVER` for answers from a server.
+    """
     stage = STAGES[str(record.action["stage"])]
     if not stage.needs_gpu:
         return ""
@@ -107,5 +113,5 @@ def gpu_in_words(record: Record) -> str:
 
 
 def _is_resumed(noted: dict[str, Any]) -> bool:
-    """Whether an earlier attempt at a step did part of its work."""
+    """Whether an earlier attempt did part of a step."""
     return bool(noted.get("resumed")) or noted.get("tokens_now", noted.get("tokens")) != noted.get("tokens")

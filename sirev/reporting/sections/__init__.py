@@ -1,4 +1,4 @@
-"""The sections of a report: which numbers of a comparison each shows, and how."""
+"""The sections of a report: their tables, and their fields of a comparison."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Tables = Callable[[list[Study]], list[TextTable]]
 
 
 def _with_families(name: str, own: Tables, fields: tuple[str, ...]) -> tuple[Tables, tuple[str, ...]]:
-    """A section with the tables and fields that families of metrics have in it, after its own."""
+    """A section with its own tables and fields, followed by those of the families of metrics."""
     more = tuple(field for shown in SHOWN if shown.section == name for field in shown.fields)
     return lambda studies: [*own(studies), *family_tables(name, runs_of(studies))], (*fields, *more)
 
@@ -40,8 +40,8 @@ _OWN: dict[str, tuple[Tables, tuple[str, ...]]] = {
     "training": (training, ("training",)),
 }
 SECTIONS = {name: _with_families(name, *own) for name, own in _OWN.items()}
-"""Section -> (its tables, its fields of an iteration in the JSON)."""
+"""Section -> (function for its tables, its fields of an iteration in the JSON form)."""
 ON_REQUEST = ("training",)
-"""Sections that a report shows only when they, or all, are asked for."""
+"""Sections that a report shows only if they, or all, are requested."""
 ALL = "all"
-"""In the place of a section: every one of them."""
+"""The name that stands for all sections."""

@@ -1,4 +1,4 @@
-"""pass@1 overall and by level; correct answer coverage with the paper's advice."""
+"""Tables of pass@1, overall and by level, and of correct answer coverage with the paper's advice."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pass_at_1_table(runs: list[RunData]) -> TextTable:
     """pass@1 by t and method."""
     last = max((len(run["iterations"]) for run in runs), default=1)
     steps = {tuple(run["steps"]) for run in runs if run["steps"]}
-    same = len(steps) == 1 and all(map(measured, runs))  # else a column would have several names
+    same = len(steps) == 1 and all(map(measured, runs))  # otherwise a column would have several names
     models = [model_name(runs[0], t) if same else f"M_{t}" for t in range(1, last + 1)]
     table = TextTable(
         f"pass@1 on test, {pass_at_1_source(runs)} (%)", ["method", "seed", *models, "M_T − M_1, points", "problems"], 2
@@ -59,7 +59,7 @@ def _levels(runs: list[RunData]) -> list[TextTable]:
 
 
 def coverage(studies: list[Study]) -> list[TextTable]:
-    """Correct answer coverage of every M_t's samples, in both readings, and what the paper's rule says of M_1's."""
+    """Correct answer coverage of every M_t's samples, in both readings, with the paper's advice for M_1's."""
     table = TextTable(
         "Correct answer coverage of M_t's samples (%)", [*HEADS, "mass, train", "mass, test", "solved, train", "solved, test"], 3
     )
@@ -82,4 +82,4 @@ UNDECIDED = (
     "the readings of coverage do not all lie on one side of 0.5 with their intervals",
     "the coverage estimates are not all on the same side of 50%",
 )
-"""How a comparison says it, and how a table does."""
+"""A reason as a comparison words it, and as a table does."""

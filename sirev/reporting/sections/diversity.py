@@ -1,4 +1,4 @@
-"""Diversity as the paper measures it, size-matched, and the split of its loss."""
+"""Tables of diversity: as in the paper, size-matched, and the split of its loss."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from sirev.reporting.sections.run_rows import (
 from sirev.reporting.tables import TextTable, between, percent, points, with_interval
 
 SIZE = str(MATCHED)
-"""The number of answers m whose size-matched values the table shows; JSON and CSV have the others."""
+"""The number of answers m of the size-matched values in the table, as a key; JSON and CSV have other m too."""
 DISTINCT_N, *OTHERS = VARIETIES
 
 
 def diversity(studies: list[Study]) -> list[TextTable]:
-    """Over all, correct and incorrect answers, then at equal numbers of answers, then where the loss came from."""
+    """Diversity of all, correct and incorrect answers; then size-matched; then the split of its change."""
     return [_as_in_the_paper(studies), _matched(studies), *_split(studies)]
 
 
@@ -63,7 +63,7 @@ def _as_in_the_paper(studies: list[Study]) -> TextTable:
 
 
 def _unread(studies: list[Study]) -> list[str]:
-    """What is said of answers without an equation or a program: how many are left out, and where too few are left."""
+    """Notes on answers without an equation or a program: the share left out, and the reason if too few are left."""
     notes = []
     for name in FORMS:
         shares, whys = [0.0], []
@@ -121,7 +121,7 @@ def _split(studies: list[Study]) -> list[TextTable]:
         pairs = iteration["split"]
         for name, found in pairs.items():
             if name == "texts" and pairs.keys() & FORMS.keys():
-                continue  # texts nearly always differ: what they say matters
+                continue  # texts nearly always differ: forms say more
             parts = [found["change"], found["composition"], *(found["narrowing"][kind] for kind in PAIR_KINDS)]
             shown = ["none" if part["value"] is None else f"{points(part)} {between(part)}" for part in parts]
             table.rows.append([*named(run, iteration["t"]), name, *shown])

@@ -1,4 +1,4 @@
-"""What a model can still solve, and which problems it got better or worse at, by how hard they are for M_1."""
+"""Tables of drift: the problems that a model can still solve, and its success by their difficulty for M_1."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from sirev.reporting.sections.run_rows import (
 from sirev.reporting.tables import ABSENT, TextTable, fixed, percent, points, with_interval
 
 _BINS = {"0": "never", "0-25": "to 25%", "25-50": "to 50%", "50-75": "to 75%", "75-100": "above 75%", "100": "always"}
-"""M_1's share of right draws, as a comparison and as a table names it."""
+"""Bin of M_1's share of correct draws, as named in a comparison -> its name in a table."""
 
 
 def support_table(studies: list[Study]) -> list[TextTable]:
-    """What M_1 and M_t solve at all, on the test and on suites that were asked by draws."""
+    """Problems that M_1 and M_t solve at all, on the test set and on suites with draws."""
     table = TextTable(
         "Problems solved at all in k samples", [*HEADS, "problems of", "k", "by M_1", "by M_t", "lost", "gained", "kept %"], 4
     )
@@ -54,7 +54,7 @@ def _supports(iteration: ModelData) -> Iterator[tuple[str, Support]]:
 
 
 def drift_tables(studies: list[Study]) -> list[TextTable]:
-    """Success by difficulty for M_1, and which problems the right answers to training problems are of."""
+    """Success by difficulty for M_1, and the difficulty of the problems with correct training samples."""
     runs = runs_of(studies)
     return [_success(runs), *_made_of(runs)]
 

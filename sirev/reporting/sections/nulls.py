@@ -1,4 +1,4 @@
-"""Null runs: what changes although no method is at work, beside the methods' own M_T."""
+"""The table of null runs: the change without self-improvement."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NULL_KINDS = {
 
 
 def nulls(studies: list[Study]) -> list[TextTable]:
-    """Each null model against M_1, in the terms of the verdicts."""
+    """Each null model against M_1, with the outcomes of the verdicts."""
     table = TextTable(
         "Null runs: change without self-improvement, against M_1",
         [

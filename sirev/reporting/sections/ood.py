@@ -1,4 +1,4 @@
-"""Accuracy out of distribution: of greedy answers, and of samples where a suite was asked for some."""
+"""Tables of suites out of distribution: of greedy answers, and of samples if a suite has any."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from sirev.reporting.sections.run_rows import (
 from sirev.reporting.tables import ABSENT, TextTable, between, percent, points, with_interval
 
 Answered = list[tuple[RunData, int, SuiteAccuracy]]
-"""Models with what their answers to a suite tell."""
+"""(run, t, results on a suite) per model."""
 
 
 def ood(studies: list[Study]) -> list[TextTable]:
-    """Of each suite: accuracy overall and by level with the group disparity; then pass@N and reach, from samples.
+    """Per suite: accuracy overall and by level, with group disparity; pass@N, reach and diversity of samples.
 
-    Then diversity of these samples. Last, what training data hold of the problems that models were asked.
+    A table on the overlap of problems with training data follows, per study.
     """
     tables = []
     rows = list(iteration_rows(runs_of(studies)))
@@ -107,7 +107,7 @@ def _reach(suite: str, drawn: Answered) -> TextTable:
 
 
 def _diversity(suite: str, drawn: Answered) -> list[TextTable]:
-    """How many of equally many samples are distinct; no table where no model's samples have enough of any."""
+    """Size-matched diversity of samples; no table if no model has enough of them."""
     having = [(run, t, found["diversity"]) for run, t, found in drawn if "diversity" in found]
     of_size = [(run, t, group, found[group]["matched"][SIZE]) for run, t, found in having for group in GROUPS]
     measured = [variety for variety in VARIETIES if variety.matched]
@@ -125,7 +125,7 @@ def _diversity(suite: str, drawn: Answered) -> list[TextTable]:
 
 
 def _overlap(study: Study, *, several: bool) -> TextTable:
-    """Which problems that models were asked are in what they learned from."""
+    """The overlap of a study's problems with training data."""
     overlap = study["overlap"]
     assert overlap is not None
     n, splits = overlap["n"], overlap["splits"]

@@ -1,4 +1,4 @@
-"""Each run in a line: what pass@1 says, and what it hides."""
+"""The overview table, a row per run: pass@1 next to what it hides."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sirev.reporting.tables import ABSENT, TextTable, percent
 
 
 def overview(studies: list[Study]) -> TextTable:
-    """M_1 against M_T, run by run."""
+    """M_1 against M_T, a row per run."""
     table = TextTable(
         "At a glance: M_1 → M_T",
         [
@@ -62,7 +62,7 @@ def overview(studies: list[Study]) -> TextTable:
 
 
 def form_measured(first: ModelData, last: ModelData) -> Callable[[GroupDiversity], Statistic]:
-    """Picks the diversity of what answers say, one that both models have: equation lists, else programs, else embeddings."""
+    """A function that picks the first diversity of forms that both models have: equation lists, programs, embeddings."""
     groups = [iteration["diversity"]["all"] for iteration in (first, last)]
     both = [one for one in VARIETIES[1:] if all(at(group, one.path)["value"] is not None for group in groups)]
     path = (both or VARIETIES[1:])[0].path

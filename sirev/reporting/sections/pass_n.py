@@ -1,4 +1,4 @@
-"""pass@N of every model, and whether what M_t gained was within M_1's reach: IS(t) beside its controls."""
+"""Tables of pass@N per model, and of M_1's reach on the problems that M_t gains: IS(t) and its controls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sirev.reporting.tables import ABSENT, TextTable, between, fixed, p_equals, 
 
 
 def pass_n(studies: list[Study]) -> list[TextTable]:
-    """pass@N of every M_t; M_1's pass@N on what M_t newly solves, with the controls; where the curves cross."""
+    """pass@N of every M_t; M_1's pass@N on newly solved problems, with controls; problems gained and lost; crossings."""
     return [_overall(studies), _gained(studies), _new(studies), _reach(studies), *_sweep(studies)]
 
 
@@ -66,7 +66,7 @@ def _gained(studies: list[Study]) -> TextTable:
 
 
 def _new(studies: list[Study]) -> TextTable:
-    """IS(t) against luck at one N: whether it is harder, and how much harder it may be."""
+    """IS(t) against a re-roll at one N: the shortfall, its bounds and its test."""
     table = TextTable(
         "Was it new? M_1's pass@N on IS(t) against a re-roll (%)",
         [*HEADS, "N", "IS(t)", "re-roll", "shortfall", "95%", "at most", "p"],

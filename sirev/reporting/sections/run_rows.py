@@ -1,4 +1,4 @@
-"""Runs and their iterations as rows of a table, for all sections."""
+"""Runs and their iterations as rows of tables, for all sections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sirev.reporting.tables import ABSENT, TextTable, number, p_value
 
 
 class TrainingRow(TypedDict):
-    """How a model was trained, as its record says: counts, seconds, and what the trainer logged."""
+    """The training of a model, from its record: counts, seconds, and the trainer's log."""
 
     by: str
     examples: float | None
@@ -26,16 +26,16 @@ class TrainingRow(TypedDict):
 
 
 class ModelData(Iteration, total=False):
-    """M_t of a run as reports show it; how it was trained only where that was asked for."""
+    """M_t of a run in a report. "training" is there only on request."""
 
     training: TrainingRow | None
 
 
 class RunData(RunHead):
-    """A run as reports show it: one of a comparison's runs, with what the store knows of it and the label to name it by.
+    """A run in a report: a run of a comparison, with data from the store and a label.
 
-    `steps` are the names that M_1, M_2, ... of measured completions or evaluated models were given; `models` what these models
-    were.
+    `steps` are the user's names of M_1, M_2, ..., for measured completions and evaluated models; `models` are the identities of
+    evaluated models.
     """
 
     id: str
@@ -49,31 +49,31 @@ class RunData(RunHead):
     steps: list[str] | None
     models: list[ModelIdentity] | None
     unread: list[str]
-    """Sentences on its steps of which many answers were not read."""
+    """Sentences on steps with many unread answers."""
     iterations: list[ModelData]
 
 
 class Study(ComparisonHead):
-    """A comparison of runs of one recipe as reports show it, narrowed to the runs that were asked for."""
+    """A comparison of runs of one recipe in a report, narrowed to the requested runs."""
 
     recipe: str
     runs: list[RunData]
     overlap: NotRequired[Overlap | None]
-    """What training data hold of the problems asked; null where the runs did not look."""
+    """The overlap of problems with training data; null if the runs did not measure it."""
 
 
 def runs_of(studies: Iterable[Study]) -> list[RunData]:
-    """All runs but null runs."""
+    """All runs except null runs."""
     return [run for study in studies for run in study["runs"] if not run["null"]]
 
 
 def suite_in_words(suite: str) -> str:
-    """A suite's name in a sentence: "levels_1_to_6" is "levels 1 to 6"."""
+    """The name of a suite in a sentence: "levels_1_to_6" becomes "levels 1 to 6"."""
     return suite.replace("_", " ").strip() or suite
 
 
 def names_of(studies: Iterable[Study]) -> list[str]:
-    """A name for each study: its recipe, or of one recipe with several settings the first run's id."""
+    """A name per study: its recipe, or the id of its first run if several studies have this recipe."""
     shown = list(studies)
     recipes = [str(study["recipe"]) for study in shown]
     return [
@@ -83,26 +83,28 @@ def names_of(studies: Iterable[Study]) -> list[str]:
 
 
 def iteration_rows(runs: Iterable[RunData]) -> Iterator[tuple[RunData, ModelData]]:
-    """Every run with each of its iterations."""
+    """(run, iteration) for every iteration of every run."""
     for run in runs:
         for iteration in run["iterations"]:
             yield run, iteration
 
 
 def later_rows(runs: Iterable[RunData]) -> Iterator[tuple[RunData, ModelData]]:
-    """Every run with each of its iterations but M_1, which is not compared with itself."""
+    """(run, iteration) for every iteration after M_1."""
     for run in runs:
         for iteration in run["iterations"][1:]:
             yield run, iteration
 
 
 HEADS = ["method", "seed", "model"]
-"""Titles of the columns that name a model of a run."""
+"""Titles of the columns that `named` fills."""
 
 
 def measured(run: RunData) -> bool:
-    """Whether completions or models were made elsewhere (`sirev measure`, `sirev evaluate`): nothing is known then of methods,
-    seeds or training."""
+    """Whether a run is of completions or models made elsewhere (`sirev measure`, `sirev evaluate`).
+
+    Their methods, seeds and training are unknown.
+    """
     return bool(run.get("steps"))
 
 
@@ -112,10 +114,10 @@ def labels(run: RunData) -> list[str]:
 
 
 def model_name(run: RunData, t: int) -> str:
-    """M_t, with the name that a user gave it."""
+    """M_t with the user's name, if it has one: "M_2 round-1". The name of a single model stands alone."""
     steps = run.get("steps")
     if steps and len(steps) == 1:
-        return steps[0]  # there is no other, and no order
+        return steps[0]  # a single model needs no number
     return f"M_{t} {steps[t - 1]}" if steps else f"M_{t}"
 
 
@@ -131,8 +133,11 @@ def in_words(run: RunData, t: int | None = None) -> str:
 
 
 def without_constants(table: TextTable, runs: Iterable[RunData]) -> TextTable:
-    """The table without the columns that would say the same of every run: the seed if there is only one, and of completions
-    made elsewhere the method that they never had."""
+    """The table without columns that are the same for every run.
+
+    These are the seed if there is only one, and the label if there is a single run of completions made elsewhere. For such runs
+    the column "method" is called "comparison".
+    """
     shown = list(runs)
     elsewhere = bool(shown) and all(map(measured, shown))
     dropped = {"seed"} if len({run["seed"] for run in shown}) == 1 else set()
@@ -149,19 +154,19 @@ def without_constants(table: TextTable, runs: Iterable[RunData]) -> TextTable:
 
 
 def keys(maps: Iterable[Mapping[str, Any]]) -> list[str]:
-    """All keys of several mappings whose keys are numbers as text, in the order of the numbers."""
+    """All keys of several mappings, numbers as text, in numerical order; others come last."""
     return sorted(
         {key for found in maps for key in found}, key=lambda key: (not key.isdigit(), int(key) if key.isdigit() else 0, key)
     )
 
 
 def cells(found: Mapping[str, Statistic], wanted: Iterable[str], form: Callable[[Statistic], str]) -> list[str]:
-    """The statistics of the wanted keys in this form."""
+    """The statistics of the wanted keys, formatted by `form`; `ABSENT` for missing keys."""
     return [form(found[key]) if key in found else ABSENT for key in wanted]
 
 
 def at(node: Any, path: Iterable[str]) -> Statistic:
-    """The statistic at a path of keys; one without a value where there is none."""
+    """The statistic at a path of keys; one without a value if a key is missing."""
     for key in path:
         if key not in node:
             return absent("not measured")
@@ -171,12 +176,12 @@ def at(node: Any, path: Iterable[str]) -> Statistic:
 
 
 def reach_cells(reach: Reach) -> list[str]:
-    """Problems that only M_t, only M_1 ever solves, and p."""
+    """The numbers of problems that only M_t and only M_1 ever solve, and the p value."""
     return [*(ABSENT if one is None else str(one) for one in (reach["gained"], reach["lost"])), p_value(reach["p"])]
 
 
 def crossing_cell(crossing: Crossing) -> str:
-    """The k at which two curves cross, with its interval; a bound beyond the last k is left open."""
+    """The k at which two curves cross, with its interval; "…" for a bound beyond the last k."""
     if crossing["value"] is None:
         return ABSENT
     high = "…" if crossing["high"] is None else f"{crossing['high']:.0f}"
@@ -184,5 +189,5 @@ def crossing_cell(crossing: Crossing) -> str:
 
 
 def reasons(found: Iterable[Statistic]) -> list[str]:
-    """Why the absent ones among some statistics are absent, each reason once."""
+    """The reasons of statistics without a value, each once."""
     return list(dict.fromkeys(one["reason"] for one in found if one["value"] is None and one["reason"]))

@@ -1,4 +1,4 @@
-"""The tables that families of metrics say they have in reports."""
+"""Tables that families of metrics declare for reports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sirev.reporting.tables import TextTable, number, percent
 
 
 def family_tables(section: str, runs: Sequence[RunData]) -> list[TextTable]:
-    """The tables that families of metrics have in a section, a row per model."""
+    """The tables of all families of metrics in a section, with a row per model."""
     return [_drawn(table, runs) for shown in SHOWN if shown.section == section for table in shown.tables]
 
 
@@ -43,7 +43,7 @@ def _cell(statistic: Statistic, column: Column) -> str:
 
 
 def _written_out(column: Column, runs: Sequence[RunData]) -> Column | None:
-    """A column with the largest number that any model has in the place of LARGEST_K; None where there is none."""
+    """A column with LARGEST_K replaced by the largest number that any model has; None if there is none."""
     if LARGEST_K not in column.path:
         return column
     i = column.path.index(LARGEST_K)

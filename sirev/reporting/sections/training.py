@@ -1,4 +1,4 @@
-"""The training of each M_t: its examples, its duration, and its losses."""
+"""The table of trainings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CURVES = (
 
 
 def training(studies: list[Study]) -> list[TextTable]:
-    """How each M_t was trained: what on, how long, and where the losses went."""
+    """The training of each M_t: its examples, its duration, and its losses."""
     titles = [*COUNTS, *(title for title, *_ in CURVES)]
     table = TextTable("Training of M_t", [*HEADS, "by", *titles], 4)
     runs = runs_of(studies)

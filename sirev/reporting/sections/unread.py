@@ -1,4 +1,4 @@
-"""What a report says first: models asked unlike, answers that were not read, and where a change may be one of reading."""
+"""Warnings that head a report: different prompts, unread answers, and changes that may come from reading."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sirev.reporting.tables import fixed, percent
 
 
 def unread_lines(run: RunData) -> list[str]:
-    """A sentence on a run of which more than a tenth of some answers was not read: the worst step, and how many more."""
+    """A warning on many unread answers (a share above `MANY`): a sentence, and the number of further steps; else []."""
     lines: list[str] = list(run.get("unread") or [])
     models = [(one, share_unread(run, one)) for one in run["iterations"]]
     many = [(model_name(run, one["t"]), share) for one, share in models if (share["value"] or 0.0) > MANY]
@@ -28,7 +28,7 @@ def unread_lines(run: RunData) -> list[str]:
 
 
 def asked_unlike(run: RunData) -> str:
-    """Which models were asked with a chat template and which plainly; "" where all were asked alike, or nobody can say."""
+    """A warning if some models got prompts with a chat template and others plain ones; "" if all are alike or unknown."""
     models = list(enumerate(run.get("models") or [], 1))
     plain, templated = ([model_name(run, t) for t, one in models if one["chat"] is chat] for chat in (False, True))
     if not (plain and templated):
@@ -40,7 +40,7 @@ def asked_unlike(run: RunData) -> str:
 
 
 def reading_differs(run: RunData) -> str:
-    """How much of M_1's and M_T's answers was read, and what is right of that; "" where they differ by no more than MARGIN."""
+    """The shares of M_1's and M_T's answers that were read, and accuracy among them; "" if they differ by at most MARGIN."""
     first, last = run["iterations"][0], run["iterations"][-1]
     if first is last:
         return ""
@@ -57,7 +57,7 @@ def reading_differs(run: RunData) -> str:
 
 
 def share_unread(run: RunData, model: ModelData) -> Statistic:
-    """The share of the answers behind a model's pass@1 that nothing was read from."""
+    """The share of unread answers among those behind a model's pass@1."""
     return at(model, ("greedy", "unanswered") if pass_at_1_source([run]) == GREEDY else ("unanswered",))
 
 
@@ -67,7 +67,7 @@ def _among_read(model: ModelData, unread: float) -> str | None:
 
 
 def first_lines(runs: Sequence[RunData]) -> list[str]:
-    """What `asked_unlike` and `unread_lines` say of a study's runs, each beginning with the run's name if there are several."""
+    """The warnings of `asked_unlike` and `unread_lines`, per run; with the name of the run if there are several."""
     found = []
     for run in runs:
         name = f"{in_words(run)}: " if len(runs) > 1 else ""

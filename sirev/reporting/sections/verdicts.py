@@ -1,4 +1,4 @@
-"""The verdicts: progress, reversal, regress, no change, or what of these the data allow; and the evidence for them."""
+"""Tables of verdicts (progress, reversal, regress, no change, or several of these) and of their evidence."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from sirev.reporting.tables import ABSENT, TextTable, between, fixed, p_equals, 
 
 T = TypeVar("T")
 NO_NULL = "no null run"
-"""What a comparison says where there is none."""
+"""The text of a comparison without a null run."""
 
 
 class JudgedRun(RunData):
-    """A run with the settings of its study that its verdict is told by."""
+    """A run with the settings of its study that the wording of its verdict needs."""
 
     headline: int
     diversity_counts: bool
 
 
 Found = tuple[JudgedRun, StudyVerdict]
-"""A run and its verdict."""
+"""(run, verdict)."""
 
 
 def verdicts(studies: list[Study]) -> list[TextTable]:
-    """A line for each run, then the outcomes that decided, then what holds over seeds."""
+    """The verdict per run, then the outcomes behind it, then the claims over seeds."""
     return [summary(studies), outcome_rows(studies), *_claims(studies)]
 
 
@@ -62,14 +62,14 @@ def summary(studies: list[Study]) -> TextTable:
 
 
 def caveats(studies: list[Study]) -> list[str]:
-    """Why nothing is claimed of a method, and what may bias a verdict, a sentence each."""
+    """Sentences on missing claims, and on what may bias a verdict."""
     adapted = _adapted(studies)
     lora = f"Trained with LoRA, which may understate the loss of diversity (arXiv 2405.09673): {adapted}."
     return [*claims_in_words(studies), *([lora] if adapted else [])]
 
 
 def no_verdict(study: Study) -> str:
-    """Why a study has no verdict, in a sentence."""
+    """The reason why a study has no verdict, in a sentence."""
     runs = study.get("runs") or []
     if runs and all(run["null"] for run in runs):
         return "No verdict: null runs alone are shown; ask for the runs of a method too."
@@ -79,7 +79,7 @@ def no_verdict(study: Study) -> str:
 
 
 def outcome_rows(studies: list[Study]) -> TextTable:
-    """Each outcome of a verdict: the change, its interval, the bound that decides, and its test."""
+    """Each outcome of a verdict: the change, its interval, its bound, and its test."""
     table = TextTable(
         "Evidence for the verdicts (points; D: % of M_1's)",
         ["method", "seed", "outcome", "M_1 %", "change [95% CI]", "bound", "result", "p (Holm)"],
@@ -111,7 +111,7 @@ def outcome_rows(studies: list[Study]) -> TextTable:
 
 
 def named(outcome: str, headline: int, source: str = GREEDY) -> str:
-    """An outcome in a table of outcomes; `source` is what pass@1 is estimated from."""
+    """The name of an outcome in a table; `source` is that of pass@1."""
     fixed_names = {
         "pass_at_1": "A pass@1" if source == GREEDY else f"A pass@1, {source}",
         "pass_at_n": f"B pass@{headline}",
@@ -123,13 +123,13 @@ def named(outcome: str, headline: int, source: str = GREEDY) -> str:
 
 
 def word(verdict: StudyVerdict) -> str:
-    """The verdict as a reader sees it; where answers became more alike and that does not count, it adds "narrower"."""
+    """The verdict for display, with "narrower" if answers became more alike without that counting."""
     strict = verdict["narrower"] and any(one in ("progress", "no change") for one in verdict["possible"])
     return f"{verdict['verdict']}{', narrower' if strict else ''}"
 
 
 def because(run: JudgedRun, verdict: StudyVerdict) -> str:
-    """Why it is this verdict: pass@1, and the outcomes that decided; what is open with its interval."""
+    """The reasons of a verdict: pass@1, and the outcomes that decided it, with their intervals."""
     said = [_said(name, verdict["outcomes"], run) for name in ("pass_at_1", *decisive(run, verdict))]
     said += without_pass_at_n(run, verdict)
     if not any(is_of_suite(name) for name in verdict["outcomes"]):
@@ -140,25 +140,25 @@ def because(run: JudgedRun, verdict: StudyVerdict) -> str:
 
 
 def decisive(run: JudgedRun, verdict: StudyVerdict) -> list[str]:
-    """The outcomes that a reason names beside pass@1. pass@N of one sample per problem is among them only where it fell."""
+    """The outcomes that a reason names after pass@1; with one sample per problem, pass@N only if it fell."""
     fell = "pass_at_n" in verdict["outcomes"] and verdict["outcomes"]["pass_at_n"]["is"] == "down"
     names = deciding(verdict["outcomes"], run["diversity_counts"])
     return [name for name in names if name != "pass_at_n" or run["headline"] != 1 or fell]
 
 
 def without_pass_at_n(run: JudgedRun, verdict: StudyVerdict) -> list[str]:
-    """Why nothing is said of pass@N where a verdict is open for one sample per problem, as a list of at most one."""
+    """The reason for missing pass@N, if an open verdict rests on one sample per problem: a list of at most one."""
     unmeasured = run["headline"] == 1 and len(verdict["possible"]) > 1
     return ["pass@N needs more than one sample per problem"] if unmeasured else []
 
 
 def presented(outcomes_of: Mapping[str, T], headline: int | None) -> dict[str, T]:
-    """The outcomes to show: of one sample per problem pass@N is one more estimate of pass@1, and is left out."""
+    """The outcomes to show. With one sample per problem, pass@N estimates pass@1 again, and is left out."""
     return {name: one for name, one in outcomes_of.items() if name != "pass_at_n" or headline != 1}
 
 
 def outcome_name(name: str, run: JudgedRun) -> str:
-    """An outcome in a sentence."""
+    """The name of an outcome in a sentence."""
     source = pass_at_1_source([run])
     first = "pass@1" if source == GREEDY else f"pass@1 ({source})"
     several = "the accuracy of one sample per problem" if run["headline"] == 1 else f"pass@{run['headline']}"
@@ -168,9 +168,9 @@ def outcome_name(name: str, run: JudgedRun) -> str:
 
 
 def interval_text(name: str, outcome: JudgedChange, *, bounds: bool = False) -> str:
-    """A change with its interval, in a sentence: "+1.5 points, 95% CI -1.0 to +4.0"; of "distinct" it is relative, in %.
+    """A change with its interval, in a sentence: "+1.5 points, 95% CI -1.0 to +4.0"; relative, in %, for "distinct".
 
-    With `bounds` the interval alone, "-1.0 to +4.0".
+    With `bounds`, the interval alone: "-1.0 to +4.0".
     """
     scale, unit = _scale(name, outcome)
     difference = outcome["difference"]
@@ -182,7 +182,7 @@ def interval_text(name: str, outcome: JudgedChange, *, bounds: bool = False) -> 
 
 
 def after_holm(outcome: JudgedChange) -> str:
-    """The corrected p of an open change whose interval excludes no change, "p=0.180"; else nothing."""
+    """The corrected p, "p=0.180", of an open change whose interval excludes zero; else ""."""
     low, high = outcome["difference"]["low"], outcome["difference"]["high"]
     if outcome["is"] != OPEN or outcome["holm"] is None or low is None or high is None or low <= 0 <= high:
         return ""
@@ -190,7 +190,7 @@ def after_holm(outcome: JudgedChange) -> str:
 
 
 def claims_in_words(studies: list[Study]) -> list[str]:
-    """Why nothing is claimed of a method, a sentence for each reason; nothing of completions made elsewhere."""
+    """The reasons for missing claims on methods, a sentence each; none for completions made elsewhere."""
     reasons: dict[str, list[str]] = {}
     for study in studies:
         if all(map(measured, study["runs"])):
@@ -206,7 +206,7 @@ def claims_in_words(studies: list[Study]) -> list[str]:
 
 
 def no_claim(claim: Claim) -> str:
-    """Why nothing is claimed of a method over its seeds."""
+    """The reason for a missing claim on a method."""
     seeds = len(claim["seeds"])
     if seeds < SEEDS and "no verdict" not in claim["verdicts"]:
         return f"{seeds} seed{'' if seeds == 1 else 's'}; claims about a method need {SEEDS}"
@@ -227,12 +227,12 @@ def _said(name: str, outcomes_of: Mapping[str, JudgedChange], run: JudgedRun) ->
 
 
 def _scale(name: str, outcome: JudgedChange) -> tuple[float, str]:
-    """What a change is divided by, and its unit where that is not points: the change of diversity is relative to M_1's."""
+    """The divisor of a change, and its unit if not points: a change of diversity is relative to M_1's, in %."""
     return (outcome["base"], "%") if name == "distinct" and outcome["base"] else (1.0, "")
 
 
 def mean_scale(name: str, method: str, verdicts_: Iterable[StudyVerdict]) -> tuple[float, str]:
-    """What a mean change over seeds is divided by, and its unit: for diversity the mean of M_1's values of the seeds, and "%"."""
+    """The divisor of a mean change over seeds, and its unit: for diversity the mean of M_1's values over seeds, and "%"."""
     bases = [one["outcomes"][name]["base"] for one in verdicts_ if one["method"] == method and name in one["outcomes"]]
     known = [base for base in bases if base]
     return (sum(known) / len(known), "%") if name == "distinct" and known and len(known) == len(bases) else (1.0, "")
@@ -291,7 +291,7 @@ def _claims(studies: list[Study]) -> list[TextTable]:
 
 
 def verdicts_of(studies: list[Study]) -> list[Found]:
-    """Every run with its verdict, in the order of the verdicts; the run also has its study's settings."""
+    """Every run with its verdict, in the order of the verdicts. The run has the settings of its study too."""
     return [
         ({**run, "headline": study["headline"], "diversity_counts": study["settings"]["diversity_counts"]}, verdict)
         for study in studies

@@ -1,1 +1,1 @@
-"""The report of a sweep: what is said of every method of every study of its grid, finished or not."""
+"""The report of a sweep: a verdict or the progress per study and method of its grid."""

@@ -1,4 +1,4 @@
-"""The cells of a sweep's grid, one per study and method: what is said of it, or how far its runs are."""
+"""The cells of a sweep's grid, one per study and method: the verdict, or the progress of the runs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from sirev.reporting.sections.verdicts import no_claim, no_verdict
 from sirev.reporting.sweeps.swept_studies import RunProgress, SweptStudy
 
 _LONG = "SELF-IMPROVEMENT "
-"""What the headline of a reversal begins with where there is room."""
+"""Beginning of the headline of a reversal, left out in a grid."""
 
 
 @dataclass(frozen=True)
 class GridCell:
-    """A method of a study. Without a verdict `run` and `judgement` are None.
+    """A method of a study. Without a verdict, `run` and `judgement` are None.
 
-    `run` is the last of those judged; `judgement` is pooled over seeds where several are finished, as in any report.
+    `run` is the last judged run. `judgement` is pooled over seeds if several are finished, as in any report.
     """
 
     of: SweptStudy
@@ -37,17 +37,17 @@ class GridCell:
 
     @property
     def name(self) -> str:
-        """ "Mistral-7B-v0.1 on GSM8K, dpo.beta=0.1, sft"."""
+        """The title of the study and the method: "Mistral-7B-v0.1 on GSM8K, dpo.beta=0.1, sft"."""
         return f"{self.of.title}, {self.method}"
 
     @property
     def finished(self) -> list[RunProgress]:
-        """The runs that came to their end."""
+        """The finished runs."""
         return [one for one in self.progress if one.finished]
 
     @property
     def unfinished(self) -> list[RunProgress]:
-        """The others."""
+        """The unfinished runs."""
         return [one for one in self.progress if not one.finished]
 
     @property
@@ -57,12 +57,12 @@ class GridCell:
 
     @property
     def read_unlike(self) -> str:
-        """How differently M_1's and M_T's answers were read; "" where they were read alike."""
+        """The difference in reading between M_1's and M_T's answers, in words; "" if they were read alike."""
         return reading_differs(self.run) if self.run is not None else ""
 
     @property
     def word(self) -> str:
-        """The headline; without one how far the runs are: "M_2 of M_5 (2 seeds); not run (1 seed)"."""
+        """The headline; without one, the progress of the runs: "M_2 of M_5 (2 seeds); not run (1 seed)"."""
         if self.headline is not None:
             return f"{self.headline} (READ UNEVENLY)" if self.read_unlike else self.headline
         if self.finished:
@@ -73,31 +73,31 @@ class GridCell:
 
     @property
     def seeds_in_words(self) -> str:
-        """The finished seeds of those of the grid: "3", "2 of 3"."""
+        """The number of finished seeds, of those in the grid: "3", or "2 of 3"."""
         return f"{len(self.finished)} of {len(self.progress)}" if self.unfinished else str(len(self.progress))
 
     @property
     def judged(self) -> int:
-        """The seeds that the verdict is about."""
+        """The number of seeds behind the verdict."""
         if self.judgement is None:
             return 0
         return len(self.judgement["seeds"]) if "seeds" in self.judgement else 1
 
     @property
     def alike(self) -> int:
-        """The seeds whose own verdict is that of all together."""
+        """The number of seeds whose verdict equals the pooled one."""
         if self.judgement is None or "seeds" not in self.judgement:
             return self.judged
         return self.judgement["verdicts"].count(in_one_word(self.judgement["possible"]))
 
     @property
     def change(self) -> JudgedChange | None:
-        """The change in pass@1 from M_1 to M_T."""
+        """The change in pass@1 from M_1 to M_T; None without a verdict."""
         return None if self.judgement is None else outcomes_of(self.judgement).get("pass_at_1")
 
     @property
     def observed(self) -> dict[str, str]:
-        """Each observation by its word: "SELECTED", "FELL", ..., "not measured"."""
+        """Observation -> result: "SELECTED", "FELL", ..., or "not measured"."""
         if self.judgement is None:
             return dict.fromkeys(QUESTIONS, NOT_MEASURED)
         found: Any = self.judgement["observations"]
@@ -105,9 +105,12 @@ class GridCell:
 
     @property
     def stopped(self) -> str:
-        """The seeds that ended before M_T, whose last M_t stands for it, and why: "seeds 0, 2 stopped at t = 3: no pair"."""
+        """The seeds that ended before M_T, with the reason: "seeds 0, 2 stopped at t = 3: no pair"; "" without any.
+
+        Their last M_t takes the place of M_T.
+        """
         reasons = {one.run.seed: one.run.reason for one in self.progress if one.state == "stopped"}
-        if self.of.study is not None:  # seeds that the grid has not may be among those judged
+        if self.of.study is not None:  # seeds outside the grid may be among those judged
             of_method = [run for run in self.of.study["runs"] if run["method"] == self.method]
             reasons |= {run["seed"]: run["stopped"] for run in of_method if run["stopped"]}
         seeds: dict[str | None, list[int]] = {}
@@ -117,20 +120,20 @@ class GridCell:
 
     @property
     def why(self) -> str:
-        """Why there is no verdict, or no claim; "" where there is a claim."""
+        """The reason for a missing verdict or claim; "" if there is a claim."""
         if self.judgement is None:
             return self.stopped or (no_verdict(self.of.study) if self.of.study and self.finished else "")
         return no_claim(self.claim) if self.claim is not None and not self.claim["claim"] else ""
 
     @property
     def others(self) -> list[int]:
-        """Seeds that the grid has not, which the store has and the verdict is about as well."""
+        """Judged seeds of the store that are not in the grid."""
         own = {one.run.seed for one in self.progress}
         return [seed for seed in (self.claim["seeds"] if self.claim else []) if seed not in own]
 
 
 def grid_cells(studies: Iterable[SweptStudy]) -> list[GridCell]:
-    """All cells, those of a study one after the other."""
+    """All cells, study by study."""
     return [cell for of in studies for cell in _of_study(of)]
 
 
@@ -149,13 +152,13 @@ def _of_study(of: SweptStudy) -> list[GridCell]:
 
 
 def late_in_words(cell: GridCell) -> str:
-    """What of a cell is not finished: "dpo seed 2: running, M_2 of M_5", or "dpo not run" where nothing is; "" if all is."""
-    if not cell.finished and cell.judgement is None:  # it may be about other seeds of the store alone
+    """The unfinished runs of a cell: "dpo seed 2: running, M_2 of M_5", or "dpo not run" for all; "" without any."""
+    if not cell.finished and cell.judgement is None:  # a verdict may be about seeds outside the grid alone
         return f"{cell.method} {cell.word}"
     return "; ".join(f"{cell.method} seed {one.run.seed}: {one.in_words}" for one in cell.unfinished)
 
 
 def finished_in_words(studies: Iterable[SweptStudy]) -> str:
-    """ "96 of 108 runs finished", control runs included."""
+    """The number of finished runs, with control runs: "96 of 108 runs finished"."""
     runs = [one for of in studies for one in of.progress]
     return f"{sum(one.finished for one in runs)} of {count_text(len(runs), 'run')} finished"

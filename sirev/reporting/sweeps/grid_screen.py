@@ -1,4 +1,4 @@
-"""The grid of a sweep on a terminal: a block per study, a line per method, and what is not finished or not known below."""
+"""The grid of a sweep on a terminal: a block per study, a line per method, and notes on what is unfinished or unknown."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from sirev.reporting.sweeps.sweep_report import SweepReport
 from sirev.reporting.tables import ABSENT
 
 _OBSERVED = {"new_or_selected": ("new?", 8), "variety": ("var.", 4), "other_problems": ("OOD", 4), "reach": ("reach", 5)}
-"""An observation -> the title of its column and the characters of it."""
+"""Observation -> (title of its column, width in characters)."""
 _ENDS, _ALIKE = 12, 8
 _LEAST = 16
-"""Characters that a headline needs beside the numbers; with fewer it has a line of its own."""
+"""Least space for a headline next to the numbers, in characters; with less it gets its own line."""
 
 
 def grid_screen(made: SweepReport, width: int) -> list[HeadlineLine]:
-    """The screen, in lines of `width` characters; only commands may be longer."""
+    """The screen, in lines of at most `width` characters; only commands may be longer."""
     cells = made.cells
     longest = max((len(cell.method) for cell in cells), default=0)
     numbers = f"{' ' * (longest + 4)}{'pass@1 %':<{_ENDS}} {'alike':<{_ALIKE}} "
@@ -58,7 +58,7 @@ def _line(cell: GridCell, longest: int, width: int) -> list[HeadlineLine]:
 
 
 def _in_line(first: HeadlineLine, then: HeadlineLine, indent: int, width: int) -> list[HeadlineLine]:
-    """Pieces in one line, or where that is too long in two."""
+    """Pieces of text in one line, or in two if that is too long."""
     return [[*first, *then]] if _length(first) + _length(then) <= width else [first, [(" " * indent, ""), *then]]
 
 

@@ -1,4 +1,4 @@
-"""The cells of a sweep's grid as a table: a row per model, task, settings and method."""
+"""The grid of a sweep as a table: a row per model, task, settings and method."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from sirev.reporting.sweeps.swept_studies import SweptStudy
 from sirev.reporting.tables import ABSENT, TextTable, between, points
 
 _NAMED = 3
-"""Cells that a note names, and notes on answers that were not read."""
+"""Most cells that a note names, and most notes on unread answers."""
 _VALUES = ("seeds", "pass@1 %", "change [95% CI]", "headline", "alike", "claim", *QUESTIONS.values())
 
 
 def grid_table(name: str, studies: Sequence[SweptStudy]) -> TextTable:
-    """All cells of the grid of this name; what is the same in all of them stands in the title."""
+    """The table of all cells. `name` is that of the grid; a common model and task are in the title."""
     cells = grid_cells(studies)
     columns = label_columns(studies)
     about = "" if {"model", "task"} & set(columns) else f", {studies[0].model} on {studies[0].task}"
@@ -39,7 +39,7 @@ def grid_table(name: str, studies: Sequence[SweptStudy]) -> TextTable:
 
 
 def label_columns(studies: Sequence[SweptStudy]) -> dict[str, Callable[[SweptStudy], str]]:
-    """Title of a column -> what it says of a study, as many as tell the studies apart."""
+    """Title of a column -> function from a study to its cell, for the columns that tell studies apart."""
     found: dict[str, Callable[[SweptStudy], str]] = {"model": lambda of: of.model, "task": lambda of: of.task}
     found |= {name: partial(_setting, name) for of in studies for name in of.settings}
     if any(of.label for of in studies):
@@ -62,13 +62,13 @@ def _values(cell: GridCell) -> list[str]:
 
 
 def pass_at_1_note(cells: Sequence[GridCell]) -> list[str]:
-    """What pass@1 is, where there is any."""
+    """The note on the source of pass@1, if any run is judged."""
     runs = [cell.run for cell in cells if cell.run is not None]
     return [f"pass@1: {pass_at_1_source(runs)}, M_1 → M_T; the mean over seeds."] if runs else []
 
 
 def grid_notes(studies: Sequence[SweptStudy]) -> list[str]:
-    """What was not read, not finished, not claimed or not known, and of what the verdicts are besides."""
+    """Notes on unread answers, early ends, unfinished and failed runs, missing claims, seeds outside the grid, null runs."""
     cells = grid_cells(studies)
     judged = [cell for cell in cells if cell.judgement is not None]
     unread = [line for of in studies if of.study for line in first_lines(runs_of([of.study]))]
@@ -78,7 +78,7 @@ def grid_notes(studies: Sequence[SweptStudy]) -> list[str]:
     )
     notes += told_once([(cell.name, cell.read_unlike) for cell in judged], "")
     notes += told_once([(cell.name, cell.stopped) for cell in judged], "")
-    begun = [cell for cell in cells if cell.unfinished and (cell.finished or cell.judgement)]  # of others the cell says it
+    begun = [cell for cell in cells if cell.unfinished and (cell.finished or cell.judgement)]  # other cells show it themselves
     notes += [f"Not finished: {cell.of.title}, {late_in_words(cell)}." for cell in begun]
     failed = [one.run for of in studies for one in of.progress if one.state == "failed"]
     notes += told_once([(run.id, f"failed: {run.reason}") for run in failed], "")
@@ -90,7 +90,7 @@ def grid_notes(studies: Sequence[SweptStudy]) -> list[str]:
 
 
 def _nulls(of: SweptStudy) -> str:
-    """What is lacking of a study's control runs; "" where nothing is."""
+    """The missing or unfinished control runs of a study, in words; "" without any."""
     planned = [one for one in of.progress if is_null(one.run.method)]
     late = [f"{one.run.method} seed {one.run.seed}: {one.in_words}" for one in planned if not one.finished]
     if late:
@@ -101,9 +101,9 @@ def _nulls(of: SweptStudy) -> str:
 
 
 def told_once(said: Iterable[tuple[str, str]], everything: str) -> list[str]:
-    """A sentence for each thing said, with the names that it is said of; `everything` stands for all of several.
+    """A sentence per distinct text of `said`, with the names that share it.
 
-    `said`: a name and what is said of it, "" if nothing is.
+    `said`: (name, text) pairs; empty texts are skipped. If several names share the only text, `everything` takes their place.
     """
     names: dict[str, list[str]] = {}
     for name, words in said:

@@ -1,4 +1,4 @@
-"""The report of a sweep as one page, and the panels of its figures."""
+"""The report of a sweep as one HTML page, and the panels of its figures."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from sirev.store.store import Store
 def write_sweep_page(made: SweepReport, store: Store, path: Path, told: Callable[[str], None] = lambda line: None) -> None:
     """Write the report of a sweep as one self-contained HTML file.
 
-    Its grid comes first, then figures with a panel per study, a part for each study and the tables. A study's own figures and
-    answers are on a page of its own, whose command its part names. `told` hears what is being done.
+    The grid comes first, then figures with a panel per study, a part per study, and the tables. Figures and answers of one study
+    are on a separate page, whose command is in its part. `told` is called with each stage of the work.
     """
     check_output(path)
     parts: dict[int, Part] = {}
@@ -50,9 +50,9 @@ def write_sweep_page(made: SweepReport, store: Store, path: Path, told: Callable
 
 
 def panels_of(studies: Sequence[SweptStudy]) -> Grid:
-    """The panels of a sweep's figures: rows are models, with what was set, and columns tasks."""
+    """The panels of a sweep's figures: rows are models with settings, columns are tasks."""
     labels = label_columns(studies)
-    alike = not {"model", "task"} & set(labels)  # then what was set is the whole title
+    alike = not {"model", "task"} & set(labels)  # then settings are the whole title
     at: dict[tuple[str, str], GridPanel] = {}
     for of in studies:
         row = "; ".join(say(of) for title, say in labels.items() if title != "task")
@@ -65,12 +65,12 @@ def panels_of(studies: Sequence[SweptStudy]) -> Grid:
 
 
 def name_of(of: SweptStudy, studies: Sequence[SweptStudy]) -> str:
-    """A study's name among several: its recipe, with the digits of its settings where the recipe has several."""
+    """The name of a study among several: its recipe, with the digits of its settings if the recipe has several."""
     return of.recipe if sum(other.recipe == of.recipe for other in studies) == 1 else f"{of.recipe}-{of.digits}"
 
 
 def own_options(of: SweptStudy, studies: Sequence[SweptStudy]) -> list[str]:
-    """What names a study to `sirev report`: the digits of its settings, or its runs where another study has the same digits."""
+    """The options of `sirev report` for a study: the digits of its settings, or its runs if the digits are not unique."""
     if sum(other.digits == of.digits for other in studies) == 1 and of.digits:
         return ["--run", of.digits]
     return [word for one in of.progress for word in ("--run", one.run.id)]

@@ -1,4 +1,4 @@
-"""The report of a sweep: its grid, and the report of the studies that any run is finished of."""
+"""The report of a sweep: its grid, and the report on the studies with finished runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SWEEP_COLUMNS = ("model", "task", "settings", *REPORT_COLUMNS)
 
 @dataclass(frozen=True)
 class SweepReport:
-    """What the store says of a sweep. `path` is its grid's file, `report` about its finished runs, in sections as any report."""
+    """A report on a sweep. `path` is the file of its grid, `report` the usual report on its finished runs."""
 
     path: Path
     studies: Sequence[SweptStudy]
@@ -38,11 +38,11 @@ class SweepReport:
 
     @property
     def cells(self) -> list[GridCell]:
-        """The cells of the grid, those of a study one after the other."""
+        """The cells of the grid, study by study."""
         return grid_cells(self.studies)
 
     def tables(self) -> list[TextTable]:
-        """The grid, of all tables before those of the studies; of a section its tables alone, if any run is finished."""
+        """The grid, followed by all tables with section "all"; for a section its tables alone, if any run is finished."""
         section = self.report.section
         own = self.report.tables() if section is not None and self.report.studies else []
         if own and section != ALL:
@@ -63,7 +63,7 @@ class SweepReport:
         }
 
     def rows(self) -> list[dict[str, Any]]:
-        """The numbers in long form: a row for the state of each run of the grid, then one per value."""
+        """The numbers in long form: per study, a row for the state of each run, then a row per value."""
         rows: list[dict[str, Any]] = []
         for of in self.studies:
             named = {"model": of.model, "task": of.task, "settings": of.settings_in_words}
@@ -86,7 +86,7 @@ class SweepReport:
         return latex(self.tables(), self.path.stem, column=form == "latex-column")
 
     def print(self) -> None:
-        """Print the grid to the terminal, or the tables of a section; of all tables the grid is the last, in sight."""
+        """Print the grid to the terminal, or the tables of a section. Of all tables, the grid comes last and stays visible."""
         if self.report.section is None:
             from sirev.reporting.sweeps.grid_screen import grid_screen
 

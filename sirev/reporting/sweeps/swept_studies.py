@@ -1,4 +1,4 @@
-"""The studies of a sweep's grid: how far their runs are, and the comparison of those that are finished."""
+"""The studies of a sweep's grid: progress of their runs, and comparisons of the finished ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sirev.study.step_names import DRAWS, GREEDY_ANSWERS, parse_step
 
 @dataclass(frozen=True)
 class RunProgress:
-    """How far a run is: the last t whose M_t was measured, of the recipe's T."""
+    """The progress of a run: its state, and the last t with a measured M_t, of the recipe's T."""
 
     run: Run
     state: RunState | Literal["not run"]
@@ -29,19 +29,19 @@ class RunProgress:
 
     @property
     def finished(self) -> bool:
-        """Whether the run came to its end, after M_T or before."""
+        """Whether the run has ended, after M_T or before."""
         return is_finished(self.run)
 
     @property
     def measured(self) -> int:
-        """The last t whose M_t was measured, its greedy answers and its draws; 0 before M_1."""
+        """The last t with measured greedy answers and draws of M_t; 0 before M_1."""
         steps = map(parse_step, self.run.pins)
         asked = Counter(name.t for name in steps if name.stage == "measure" and name.what in (GREEDY_ANSWERS, DRAWS))
         return max((t for t, kinds in asked.items() if t is not None and kinds == 2), default=0)
 
     @property
     def in_words(self) -> str:
-        """ "not run", "M_2 of M_5", "failed, M_2 of M_5"; of a run that is neither computed nor failed how far it came."""
+        """State and progress: "not run", "failed, M_2 of M_5"; for an interrupted run the progress alone, "M_2 of M_5"."""
         reached = [f"M_{self.measured} of M_{self.T}"] if self.measured and self.state != "complete" else []
         told = [] if reached and self.state == "interrupted" else [self.state]
         return ", ".join([*told, *reached])
@@ -49,10 +49,10 @@ class RunProgress:
 
 @dataclass(frozen=True)
 class SweptStudy:
-    """A recipe of a grid with one combination of the settings that vary, its runs, and what compares those that are finished.
+    """A recipe of a grid with one combination of the varied settings: its runs, and the comparison of the finished ones.
 
-    `settings`: a short name of each setting that varies -> its value; `study` is None where no run is finished; `label` is what
-    else tells it from the others (`told_apart`).
+    `settings`: short name of a varied setting -> value. `study` is None if no run is finished. `label` tells it from studies
+    with the same model and task (`told_apart`).
     """
 
     recipe: str
@@ -65,27 +65,27 @@ class SweptStudy:
 
     @property
     def methods(self) -> list[str]:
-        """The methods that the grid has here."""
+        """The methods of the study in the grid."""
         return list(dict.fromkeys(one.run.method for one in self.progress if not is_null(one.run.method)))
 
     @property
     def digits(self) -> str | None:
-        """The digits in its runs' ids that stand for its settings."""
+        """The digits of its settings in run ids."""
         return settings_of(self.progress[0].run)
 
     @property
     def settings_in_words(self) -> str:
-        """ "dpo.beta=0.1"."""
+        """The varied settings: "dpo.beta=0.1"."""
         return " ".join(f"{name}={value}" for name, value in self.settings.items())
 
     @property
     def set_apart(self) -> str:
-        """What tells it from others of its model and task: "dpo.beta=0.1", or with its label "mine, dpo.beta=0.1"."""
+        """The label, if any, and the varied settings: "dpo.beta=0.1", or "mine, dpo.beta=0.1"."""
         return ", ".join(filter(None, [self.label, self.settings_in_words]))
 
     @property
     def title(self) -> str:
-        """ "Mistral-7B-v0.1 on GSM8K, dpo.beta=0.1"."""
+        """Model, task and settings: "Mistral-7B-v0.1 on GSM8K, dpo.beta=0.1"."""
         return ", ".join(filter(None, [f"{self.model} on {self.task}", self.set_apart]))
 
     def of_method(self, method: str) -> list[RunProgress]:
@@ -94,8 +94,10 @@ class SweptStudy:
 
 
 def told_apart(studies: Sequence[SweptStudy]) -> list[SweptStudy]:
-    """The studies of a grid with their labels: the recipe where several have the same model and task; where even that leaves two
-    alike, the recipe with the digits of the settings."""
+    """The studies of a grid with labels: the recipe, if studies of other recipes have the same model and task.
+
+    If recipe and settings are the same too, the digits of the settings are added.
+    """
     return [replace(of, label=_label(of, [other for other in studies if other is not of])) for of in studies]
 
 
@@ -107,7 +109,7 @@ def _label(of: SweptStudy, others: Sequence[SweptStudy]) -> str:
 
 
 def progress_of(store: Store, runs: Sequence[Run], last: int) -> tuple[RunProgress, ...]:
-    """How far runs with M_1 .. M_`last` are."""
+    """The progress of runs, with `last` as T."""
     states = States(store)
     stored = [store.runs.get(run.id) for run in runs]
     return tuple(
@@ -117,10 +119,10 @@ def progress_of(store: Store, runs: Sequence[Run], last: int) -> tuple[RunProgre
 
 
 def compared(store: Store, planned: Sequence[SweptStudy], watch: Watch) -> tuple[list[SweptStudy], list[str]]:
-    """The studies with the comparisons of their finished runs, and what is left out because the store lacks it.
+    """The studies with the comparisons of their finished runs, and sentences on what is left out.
 
-    As in any report a comparison is of all finished runs with these settings that the store has, also of seeds that the grid has
-    not. Raises BadInput where nothing that is finished can be compared.
+    As in any report, a comparison has all finished runs of these settings in the store, also of seeds outside the grid. Raises
+    BadInput if none of the finished runs can be compared.
     """
     finished = [one.run for of in planned for one in of.progress if one.finished and not is_null(one.run.method)]
     groups = studies_of(store, finished)
