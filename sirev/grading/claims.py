@@ -184,4 +184,4 @@ def _evaluate(node: ast.expr, asked: ast.expr | None, value: Any) -> Any:
             arguments = [_evaluate(part, asked, value) for part in parts]
             options = {one.arg: _evaluate(one.value, asked, value) for one in named if one.arg is not None}
             return _FUNCTIONS[ast.unparse(function)](*arguments, **options)
-    raise AssertionError(ast.dump(node))  # `_fits` let nothing else through
+    raise AssertionError(ast.dump(node))  # `_fits` accepts nothing else

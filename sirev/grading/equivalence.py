@@ -89,7 +89,7 @@ def canonical(text: str) -> tuple[bool, str, str] | None:
     found = _PLAIN.fullmatch(text)
     if found is None or not any(character.isdigit() for character in text):
         return None
-    # Not by a pattern, which would try every way to split a run of zeros.
+    # Zeros are stripped here and not by the pattern, which would try every way to split a run of them.
     sign, whole, fraction = found.group(1), found.group(2).lstrip("0"), (found.group(3) or "").rstrip("0")
     return bool(sign and (whole or fraction)), whole, fraction
 

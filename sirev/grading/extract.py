@@ -35,7 +35,7 @@ def boxes(text: str) -> list[tuple[int, int]]:
     whatever the text.
     """
     found: list[tuple[int, int]] = []
-    open_braces: list[int] = []  # for each, where its box's content begins, or -1 for a brace of another kind
+    open_braces: list[int] = []  # where the content of each brace's box begins; -1 for other braces
     for token in _BRACES.finditer(text):
         sign = token.group()
         if sign == "}":
@@ -54,7 +54,7 @@ def boxes(text: str) -> list[tuple[int, int]]:
 
 
 def after_mark(text: str) -> str | None:
-    r"""The first line after the last "####", without a full stop at its end and without the `$` or `\(` around it."""
+    r"""The first line after the last "####", without a final full stop and a surrounding `$` or `\(`; None if there is none."""
     _, mark, rest = text.rpartition(MARK)
     if not mark or not rest.strip():
         return None

@@ -84,7 +84,7 @@ def _program(lines: Sequence[str], names: Collection[str], *, nested: bool = Fal
     """The program, in fenced blocks or around them, that parses and defines the names."""
     bare = opens_bare(lines)
     if bare is not None and (before := _fitting(["\n".join([*lines[:bare], ""])], names)):
-        return _finished(before[0], [], names)  # the prompt held the fence that ends here
+        return _finished(before[0], [], names)  # the opening fence is in the prompt
     for loose in (False, True):
         found = blocks(lines, loose=loose)
         if (chosen := _chosen(lines, found, names)) is not None:
@@ -210,7 +210,7 @@ def _finished(source: PythonSource, others: Sequence[PythonSource], names: Colle
     }
     missing = [*sorted(source.needed.union(names) - source.defined)]
     helpers: set[tuple[int, int]] = set()
-    for name in missing:  # which grows while it is read
+    for name in missing:  # grows during the loop
         if (found := elsewhere.get(name)) is not None and found not in helpers:
             helpers.add(found)
             missing += sorted(free_in(others[found[0]].tree.body[found[1]]) - source.defined)

@@ -117,7 +117,7 @@ def _outcomes(
         futures[pool.schedule(_judge_chunk, (judge, [items[i] for i in chunk], seconds), timeout=limit)] = chunk
     pending = set(futures)
     while pending:
-        # A worker that dies before the pool knows what it took leaves a future that never completes.
+        # A worker that dies before the pool knows its task leaves a future that never completes.
         done, pending = wait(pending, timeout=_WALL * seconds * PAIRS_AT_A_TIME + _START, return_when=FIRST_COMPLETED)
         if not done:
             raise PoolLost

@@ -149,7 +149,7 @@ def as_sets(gold: Node, answer: Node) -> tuple[Node, Node]:
 
 
 def _as_intervals(node: Node) -> Node | None:
-    r"""A leaf "0 < x \leq 1" as an interval, a list of such with "or" as a union."""
+    r"""A leaf such as "0 < x \leq 1" as an interval, a list of them with "or" as a union; None for anything else."""
     if node.kind not in ("leaf", "list") or (node.kind == "list" and node.brackets != "or"):
         return None
     intervals = [_interval(item) for item in node.items]

@@ -104,7 +104,7 @@ def n_grams(answers: Sequence[str]) -> Iterator[Grams]:
     lengths = np.fromiter(map(len, numbered), np.int64, len(answers))
     token = np.fromiter(chain.from_iterable(numbered), np.int64, int(lengths.sum()))
     owner = np.repeat(np.arange(len(answers)), lengths)
-    gram, distinct = np.zeros(len(token), np.int64), 1  # of order 0 there is one, the empty one
+    gram, distinct = np.zeros(len(token), np.int64), 1  # order 0 has one, the empty n-gram
     for n in ORDERS:
         begins = max(len(token) - n + 1, 0)
         whole = owner[:begins] == owner[n - 1 :]

@@ -24,7 +24,7 @@ _SIGNS = re.compile(r"[x×·÷−]|\\(?:times|div|cdot)")
 _PLAIN = {"÷": "/", "\\div": "/", "−": "-"}
 
 _IDLE = (
-    r"\\\\(?:\[[^\]\n]*+\])?+[\s&]*+(?==)",  # a row that the next one continues
+    r"\\\\(?:\[[^\]\n]*+\])?+[\s&]*+(?==)",  # end of a row before a row that continues it
     r"[ \t]++|\$|\\[$!,;:> ]|&|~",
     r"\\(?:text\w*+|mbox|hbox|mathrm|operatorname)[ \t]*+\{[^{}\n]*+\}",
     r"\\(?:left|right|displaystyle|limits|nonumber|phantom|[bB]igg?[lr]?)(?![a-zA-Z])",
@@ -111,7 +111,7 @@ class _Run(NamedTuple):
 def _runs(text: str) -> Iterator[_Run]:
     """The runs that contain a "=", in order."""
     run = _Run([], [])
-    boxes: list[bool] = []  # for each open brace, whether it is a box's
+    boxes: list[bool] = []  # whether each open brace is a box's
     is_box = False
     for found in _PART.finditer(text):
         kind, part = found.lastgroup, found.group()

@@ -151,7 +151,7 @@ def _judged(means: _Floats, observed: float, shortfalls: _Floats, size: int, pro
     least, most, bound = (float(end) for end in np.quantile(shortfalls, [0.025, 0.975, 1 - _LEVEL]))
     hull = min(least, low - observed), max(most, _most(means, observed, size, _LEVEL / 2))
     return Luck(
-        reroll=bounded(mean, min(low, mean), max(high, mean), problems),  # one problem's band may be a point
+        reroll=bounded(mean, min(low, mean), max(high, mean), problems),  # the band of one problem may be a point
         shortfall=bounded(mean - observed, *hull, size),
         bound=max(bound, _most(means, observed, size, _LEVEL)),
         p=float((1 + (means <= observed + 1e-12).sum()) / (1 + len(means))),

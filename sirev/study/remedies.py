@@ -41,7 +41,7 @@ def verb_of(run: Run) -> str:
 
 
 def store_option(store: Store | None) -> str:
-    """ " --store DIR" for a command about a store that is not the default one; for others to read (None) no folder is named."""
+    """The option " --store DIR" for a store other than the default; "" for the default, and for None, which names no folder."""
     return "" if store is None or store.path == default_path() else f" {as_typed('--store', store.path)}"
 
 

@@ -59,7 +59,7 @@ class Confinement:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if self.own_user:
             resource.setrlimit(resource.RLIMIT_NPROC, (THREADS, THREADS))
-        elif self.tier == "B" and os.geteuid() != 0:  # root is not counted
+        elif self.tier == "B" and os.geteuid() != 0:  # root's processes are not counted
             most = min(self.others + MORE_THREADS, *(n for n in resource.getrlimit(resource.RLIMIT_NPROC) if n >= 0))
             resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
 
@@ -72,7 +72,7 @@ class Confinement:
         if os.getppid() != worker:  # the worker ended before the signal was set
             os._exit(1)
         if self.calls is None:
-            os.setsid()  # a group of its own, to be killed as one
+            os.setsid()  # a process group that can be killed as one
         else:
             self.calls.set(os.getpid())
 
@@ -146,14 +146,14 @@ def _enter_namespaces(paths: list[str]) -> bool:
     me = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY)
     rooted = False
     if os.geteuid() == 0:
-        # The root is made while this process still is root, so that it can hold an interpreter that lies in root's home.
+        # Made while this process is still root, so that it can hold an interpreter in root's home.
         with contextlib.suppress(OSError):
             kernel.unshare(kernel.CLONE_NEWNS)
             rooted = True
         if rooted:
             private_root.enter_private_root(paths)
         _change_user()
-        kernel.set_dumpable(True)  # or /proc/self would belong to root, and the maps could not be written
+        kernel.set_dumpable(True)  # else /proc/self would belong to root, and the maps could not be written
     uid, gid = os.geteuid(), os.getegid()
     kernel.unshare(kernel.ALL_NAMESPACES)
     for name, content in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
@@ -181,7 +181,7 @@ def _become_first_process() -> None:
     if child == 0:
         kernel.set_parent_death_signal(signal.SIGKILL)
         return
-    os.closerange(0, DESCRIPTORS)  # or the harness would not see the end of the worker's messages
+    os.closerange(0, DESCRIPTORS)  # else the harness would not see the end of the worker's messages
     _, status = os.waitpid(child, 0)
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 

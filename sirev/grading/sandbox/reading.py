@@ -15,7 +15,7 @@ _NO_SUCH_FILE = "[Errno 2] No such file or directory"
 _FOLDERS = "bin|boot|dev|etc|home|lib|lib64|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|var"
 _OUTSIDE = re.compile(
     r"\[Errno (?:1|2|6|13|17|19|20|21|30|36|40)\] [A-Z][A-Za-z -]{1,40}"
-    # A path of two parts or more, a folder of the root, or no path at all: a file of the root ends alike in both.
+    # A path of two parts or more, a folder in the root, or no path: files in the root give the same error in both tiers.
     rf"""(?=: b?['"](?:/?[^/'"]+/+[^/'"]|/[^/'".]+['"]|(?:{_FOLDERS})['"])|$)"""
 )
 _OF_A_FILE = re.compile(rf"(?:(?:Permission|FileExists|IsADirectory|NotADirectory)Error|OSError): (?={re.escape(_NO_SUCH_FILE)})")

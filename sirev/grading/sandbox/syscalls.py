@@ -128,7 +128,7 @@ _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000  # SECCOMP_RET_ALLOW,
 _EPERM, _EACCES, _ENOTTY, _ENOSYS = 1, 13, 25, 38
 _O_WRONLY, _O_RDWR, _O_ACCMODE, _O_TRUNC = 1, 2, 3, 0o1000
 _LOAD, _AND, _JUMP, _JUMP_IF_EQUAL, _JUMP_IF_AT_LEAST, _JUMP_IF_SET, _RETURN = 0x20, 0x54, 0x05, 0x15, 0x35, 0x45, 0x06
-_NR, _ARCH, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data; of an argument's 64 bits the low half comes first
+_NR, _ARCH, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data; the low half of an argument's 64 bits comes first
 
 _PID = 0x5A17AB1E  # stands for the process's number
 CLONE_THREAD = 0x00010000
@@ -168,7 +168,7 @@ def _by_argument(pid: int) -> dict[str, Code]:
     return {
         "kill": own,  # a signal to itself
         "tgkill": own,  # one to its own thread, as abort() sends it
-        # A thread, and no other kind of child; in no namespace of its own.
+        # Threads only, no other children, and no new namespaces.
         "clone": [
             *_argument(0),
             (_JUMP_IF_SET, 0, 2, CLONE_THREAD),

@@ -106,7 +106,7 @@ def _encode(value: Any, depth: int, budget: _Budget) -> Any:
     if value is None or kind is bool:
         return value
     if kind.__module__ == "numpy" and not kind.__name__.endswith("array") and hasattr(kind, "item"):
-        value = kind.item(value)  # numpy's scalars compare as Python's numbers do
+        value = kind.item(value)  # numpy's scalars compare like Python's numbers
         kind = type(value)
         if kind is bool:
             return value
@@ -128,7 +128,7 @@ def _integer(value: int, depth: int, budget: _Budget) -> Any:
         raise _TooLarge
     text = int.__format__(value, "x")
     budget.spend(0, len(text))
-    return {"int": text}  # hexadecimal: the only base that takes no quadratic time, and no limit
+    return {"int": text}  # hexadecimal, since decimal takes quadratic time and has a limit on digits
 
 
 def _range(value: range, depth: int, budget: _Budget) -> Any:

@@ -170,7 +170,7 @@ def _on_suite(compared: Compared) -> SuiteAccuracy:
         tree["support"] = support(sheet, first, model, is_first)
     if diversity.FAMILY.rows(model):
         tree |= diversity.FAMILY.statistics(compared)
-    of_both = Curves([], [], []) if is_first else curves(sheet, first, model)  # before the sheet is settled, as above
+    of_both = Curves([], [], []) if is_first else curves(sheet, first, model)  # before the sheet is settled
     found = cast(SuiteAccuracy, sheet.settle(tree))
     if model.draws:
         found["reach"] = reach(first, model)

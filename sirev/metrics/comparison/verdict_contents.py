@@ -6,7 +6,7 @@ from typing import TypedDict, final
 
 from sirev.metrics.statistic import Statistic
 
-_Result = TypedDict("_Result", {"is": str})  # a word that no class can have for a field
+_Result = TypedDict("_Result", {"is": str})  # a keyword, so no field of a class
 
 
 class Change(TypedDict):

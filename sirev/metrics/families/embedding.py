@@ -44,8 +44,8 @@ def embedding_diversity(vectors: numpy.ndarray, right: Sequence[bool], draws: Se
 def embedding_unlikeness(unit: numpy.ndarray) -> float | None:
     """1 - mean cosine over the pairs of different answers: 1 - (|sum e|^2 - R) / (R (R - 1)), in 0..2; None where R < 2.
 
-    `unit`: vectors of length 1, (R, dimensions). After the SentenceBERT diversity of Tevet and Berant (arXiv 2004.02990),
-    without the pairs of an answer with itself, which would make few answers look alike.
+    `unit`: vectors of length 1, (R, dimensions). After the SentenceBERT diversity of Tevet and Berant (arXiv 2004.02990), but
+    without pairs of an answer with itself, which would make few answers look alike.
     """
     count = len(unit)
     if count < 2:

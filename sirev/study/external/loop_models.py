@@ -18,7 +18,7 @@ from sirev.study.steps import ModelWeights
 
 @dataclass(frozen=True)
 class LoopModel:
-    """M_t of a run with this seed, its base if it is an adapter, and whether the run put prompts to it as a user's turn."""
+    """M_t of a run with this seed, its base if it is an adapter, and whether the run sent prompts as a user's turn."""
 
     run: str
     seed: int

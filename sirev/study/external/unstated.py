@@ -39,7 +39,7 @@ def without_unsaid(store: Store, run: Run, iterations: list[Iteration]) -> list[
 
 
 def _pinned(run: Run, kind: str, t: int) -> str:
-    """The step that read the completions of a kind; one file may be greedy answers or draws."""
+    """The step that read completions of a kind, "" if there is none; one file may be greedy answers or draws."""
     names = [import_step(one, t, common=common) for one in (kind, "file") for common in (True, False)]
     return next((name for name in names if name in run.pins), "")
 
