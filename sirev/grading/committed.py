@@ -26,7 +26,7 @@ _NEXT_PROBLEM = re.compile(
 
 
 def committed(text: str) -> str:
-    """The text after the last thought, up to the token that ends a turn; "" where a thought has no end.
+    """The text after the last thought, up to the token that ends a turn; "" where the text begins with a thought without an end.
 
     Full-width characters (U+FF01 to U+FF5E) stay, since a program may hold them; `plain_signs` turns them into ASCII.
     """

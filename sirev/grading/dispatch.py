@@ -85,9 +85,9 @@ def grade_all(grader: str, pairs: Sequence[tuple[str, str]], settings: Settings,
 
 
 def readers() -> dict[str, Callable[[str], str | None]]:
-    """Functions by grader that read the answer in a text, None for nothing.
+    """Readers by grader: functions from a text to the answer in it, None for nothing.
 
-    Left out are graders that take any text for an answer, or run it.
+    Graders that take any text for an answer, or run it, are left out.
     """
     return _READ | {name: partial(_read_by, grade) for name, grade in _LIGHT.items() if name != "exact"}
 

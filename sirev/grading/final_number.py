@@ -9,7 +9,7 @@ from sirev.grading.grade import Grade, grade_because
 
 FINAL_NUMBER_VERSION = 2
 
-# Blanks separate the words of the embedded task, so one ends the number, except before three more digits or a fraction.
+# Blanks separate the words of the embedded task, so one ends the number, except before three digits or a fraction.
 _FINAL = re.compile(
     r"####\s*(?:\*\*|\\?\$|\\\(|\\boxed\{)*+([-−–]?)(?:\\?\$)?"
     r"([0-9]{1,3}(?:(?:,|\{,\}|,?\\[,!]|[ \u00a0\u2009\u202f])[0-9]{3})++(?![0-9])|[0-9]++)(\.[0-9]++)?"

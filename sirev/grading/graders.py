@@ -26,7 +26,8 @@ class RegisteredGrader:
 class Settings:
     """Settings of a recipe's grader.
 
-    Graders of programs read all but `function`, a user's own grader reads `seconds` and `function`, the others `seconds` alone.
+    Graders of programs read all but `function`, a user's own grader `seconds` and `function`, other heavy graders `seconds`
+    alone.
     """
 
     seconds: float

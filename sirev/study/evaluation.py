@@ -38,8 +38,8 @@ def evaluate_model(
     """Evaluate M_t: greedy answers for pass@1, also on OOD suites by their graders; draws for pass@N, coverage and diversity.
 
     `first` is M_1, under which answers of M_1 and M_T are scored. A null run's model has no training draws, no sweep of
-    temperatures and no scores. `again`: answer anew with M_1, using other random numbers. `like_first`: evaluate a null run's
-    model on everything that M_1 is evaluated on.
+    temperatures and no scores. `again`: M_1 answers a second time, its draws with other random numbers. `like_first`: a null
+    run's model is evaluated on everything that M_1 is.
     """
     asked = steps.recipe.evaluation
     at_an_end = like_first or t in (1, steps.recipe.T)

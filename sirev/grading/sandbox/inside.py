@@ -1,4 +1,4 @@
-"""The inside of a program's process, which is forked from a worker.
+"""The inside of a program's process, which is forked from a worker and ends with it.
 
 The program can see and change everything here. Outside, only answers that a lie could not have guessed are believed: see
 `sirev.grading.sandbox`.

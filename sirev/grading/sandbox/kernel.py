@@ -40,7 +40,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def machine() -> str:
-    """ "x86_64" or "aarch64"; raises OSError for any other architecture."""
+    """The architecture, x86_64 or aarch64; raises OSError for any other."""
     found = platform.machine()
     if found not in ARCHITECTURES:
         raise OSError(f"no table of system calls for {found}")
