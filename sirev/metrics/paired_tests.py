@@ -75,9 +75,9 @@ def change_interval(differences: _Floats, replicates: _Floats, level: float = 0.
 
     Gaffke's lower bound (Gaffke 2005, Math. Methods Statist. 14, 451; Learned-Miller and Thomas, arXiv 1905.06208): the alpha
     quantile of sum w_i d_i, w uniform on the simplex (Dirichlet(1, ..., 1)), over the differences and one more problem at -1; the
-    upper one mirrors it. It equals Clopper-Pearson's where differences take one value besides the end of the range, so +-(1 -
-    alpha^(1/n)) where all are 0. No distribution is known for which its coverage is too low. For many problems it approaches the
-    bootstrap's, shifted by 1/n.
+    upper one mirrors it. It equals Clopper-Pearson's where differences take one value besides the end of the range, so
+    +-(1 - alpha^(1/n)) where all are 0. No distribution is known for which its coverage is too low. For many problems it
+    approaches the bootstrap's, shifted by 1/n.
     """
     present = differences[~np.isnan(differences)]
     if not len(present):
@@ -133,8 +133,8 @@ def _gaffke(differences: _Floats, tail: float) -> float:
     With e = d + 1: w is a vector of exponentials over their sum, so P(sum w e <= q) = P(S <= 0) with S = sum E_i (e_i - q), whose
     cumulant function is known: -sum log(1 - s (e_i - q)). Barndorff-Nielsen's r*, from the saddlepoint s of q, gives this
     probability to three digits without simulation (Butler 2007, Saddlepoint Approximations, chapter 1; the tests compare with
-    200,000 draws). Finding s from q means solving an equation, but q from x = -s / (1 + s q) is the mean of e with weights 1 / (1
-    + x e), so the search is over x.
+    200,000 draws). Finding s from q means solving an equation, but q from x = -s / (1 + s q) is the mean of e with weights
+    1 / (1 + x e), so the search is over x.
     """
     shifted = differences + 1.0
     e, counts = np.unique(np.append(np.where(shifted < NEGLIGIBLE, 0.0, shifted), 0.0), return_counts=True)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def pass_at_n(n: int, c: int, k: int) -> float | None:
     """Unbiased estimate of pass@k from `n` draws of which `c` are right: 1 - C(n-c, k) / C(n, k).
 
-    Chen et al. 2021 (arXiv 2107.03374), equation 1. None where n < k: there are too few draws. Raises ValueError unless 0 <= c <=
-    n.
+    Chen et al. 2021 (arXiv 2107.03374), equation 1. None where n < k: there are too few draws. Raises ValueError for c < 0
+    or c > n.
     """
     if not 0 <= c <= n:
         raise ValueError(f"{c} right of {n} draws")

@@ -87,7 +87,7 @@ def _drawn(steps: Steps, t: int, m: ModelWeights) -> tuple[tuple[StepResult, Ste
 
 
 def first_models(steps: Steps) -> tuple[ModelWeights, StepResult, ModelWeights]:
-    """M_0, D, and M_1 <- SFT(M_0 | D). Raises BadInput where D is empty."""
+    """M_0, D, and M_1 <- SFT(M_0 | D). Raises BadInput where D has nothing to teach."""
     steps.all_problems()
     steps.overlap()
     m0 = steps.base_model()

@@ -152,7 +152,7 @@ def _joined(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
 def _of_this_version(action: dict[str, Any]) -> dict[str, Any]:
     """The action that compares the same measures in the present version.
 
-    Version 2 recorded whether variety counts only if it does, as it did not by default; now it does by default.
+    In version 2 variety did not count by default, and the default was not recorded; now variety counts.
     """
     if action["version"] == compare.STAGE.version:
         return action

@@ -25,7 +25,7 @@ def keep_choice(text: str | None) -> KeepModels:
 
 
 def models_to_drop(store: Store, runs: Sequence[Run], keep: KeepModels) -> set[str]:
-    """Manifest digests of the models that `runs` trained (or pretrained) and that need not be kept.
+    """Manifest digests of the models that `runs` trained (or pretrained) and that are to be dropped.
 
     "last" keeps M_T, "best" the M_t with the highest pass@1 (the earliest of equals), both with the M_0 that they were trained
     from. A model kept by one of the runs is kept. A run that is not finished keeps all its models.

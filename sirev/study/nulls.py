@@ -86,7 +86,7 @@ def said_of(agreement: Artifact) -> str:
 
 
 def retrain(steps: Steps, count: int) -> RunOutcome:
-    """Train M_1 `count` times more from M_0 with other random numbers: the difference between two equal trainings."""
+    """Train M_1 `count` times more from M_0 with other random numbers, to show how much equal trainings differ."""
     m0, data, m1 = first_models(steps)
     evaluated = {1: evaluate_model(steps, 1, m1)}
     for t in range(2, count + 2):

@@ -44,7 +44,7 @@ class StepName(NamedTuple):
 
     @property
     def turn(self) -> float:
-        """A sort key: the t, before it steps without one, after it the comparison."""
+        """A sort key: steps without a t first, then by t, and the comparison last."""
         if self.t is not None:
             return self.t
         return math.inf if self.stage == COMPARISON else -1

@@ -236,7 +236,7 @@ def _shares(sheet: Sheet, rows: Any, answers: str, none: str, unread: Mapping[st
 def splits(compared: Compared, family: Family, names: Sequence[str]) -> Tree:
     """Parts of the change of a family's pairwise diversity: other kinds of pairs, or likeness within a kind.
 
-    One entry per name in `names`; none for M_1 itself, nor where a model has no such pairs.
+    Each of `names` that both models have pairs of gets its parts; M_1 itself has none.
     """
     first, later = family.rows(compared.first), family.rows(compared.model)
     if compared.is_first or not first or not later:

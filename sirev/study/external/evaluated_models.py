@@ -125,11 +125,11 @@ class ModelSteps(Steps):
             raise BadInput(f"{given.weights.name} has no chat template, as --chat always needs")
 
     def _numbers(self, found: ModelWeights) -> tuple[int, str]:
-        """The origin of the random numbers of its draws: the same at any place among the others."""
+        """The seed and content that determine a model's random numbers for draws, independent of its place among the models."""
         return self.seed, "+".join(one.semantic for one in (found.weights, found.base) if isinstance(one, Artifact))
 
     def _asked(self, found: ModelWeights, tokenizer: Description, ends: Sequence[int], given: GivenModel) -> ModelWeights:
-        """The model with the way its prompts are put and its answers end.
+        """The model with its form of prompts, end tokens and random numbers. Raises BadInput for a missing tokenizer or template.
 
         `tokenizer` describes the files with its tokenizer; `ends` are the tokens that end an answer by its own settings.
         """
