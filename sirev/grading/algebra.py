@@ -1,7 +1,7 @@
 r"""Equality of two formulas: parsed by Math-Verify's parser, compared in exact arithmetic, and by Math-Verify where that fails.
 
-A formula's value is looked at before any algebra: at fixed points for its variables, to sixty digits, relative to its size. So
-1/4^30 is not 1/4^31, and no `simplify` is needed to see that two formulas differ.
+Values are compared before any algebra: at fixed points for the variables, to sixty digits, relative to their size. So 1/4^30 is
+not 1/4^31, and showing that two formulas differ needs no `simplify`.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
     from sympy import Basic, Expr
 
 _POINTS = ((7, 5), (-13, 11), (29, 17), (31, 43))
-"""Ratios from which the values of variables are made; negative ones too, since sqrt(x^2) is not x."""
+"""Ratios that give the variables their values; some are negative, since sqrt(x^2) is not x."""
 _DIGITS = 60
 _LEAST = 10**-50
-"""Relative difference of two values that are equal at a point."""
+"""Relative difference up to which two values at a point are equal."""
 _EXACT_DIGITS = 400
 _LEAST_EXACT = 300
-"""Of constants, decimal places of a relative difference that is none."""
+"""Decimal places from which on a relative difference of two constants counts as none."""
 
 _LARGEST_POWER = 10_000
-"""Exponents and factorials up to which constants are worked out in whole digits."""
+"""Largest exponent or factorial for which constants are computed exactly."""
 
 
 def equal_formulas(gold: Tokens, answer: Tokens) -> bool:
-    """Whether two formulas are equal; False where one can't be parsed."""
+    """Whether two formulas are equal; False if either can't be parsed."""
     try:
         lower = all(map(_has_one_case, (gold, answer)))
         left, right = _parsed(gold, lower), _parsed(answer, lower)
-    except Exception:  # the parser raises plain Exceptions, and what sympy makes of nonsense may raise any
+    except Exception:  # the parser raises plain Exceptions, and sympy may raise anything on nonsense
         return False
     from sympy import Expr
     from sympy.core.relational import Relational
@@ -60,7 +60,7 @@ def _by_math_verify(gold: Basic, answer: Basic) -> bool:
 
 
 def _parsed(tokens: Tokens, lower: bool) -> Any:
-    """What latex2sympy reads, with decimals as exact fractions, and capitals as small letters if `lower`."""
+    """The formula as latex2sympy reads it, with decimals as exact fractions; `lower` turns capitals into small letters."""
     from latex2sympy2_extended import latex2sympy
     from latex2sympy2_extended.latex2sympy2 import ConversionConfig
     from sympy import Basic, Float, Rational
@@ -73,13 +73,13 @@ def _parsed(tokens: Tokens, lower: bool) -> Any:
 
 
 def _has_one_case(tokens: Tokens) -> bool:
-    """Whether its variables are all capitals or all small letters, so that n may stand for N."""
+    """Whether all variables are capitals or all are small letters, so that n may stand for N."""
     letters = "".join(token for token in tokens if len(token) == 1 and token.isalpha() and token not in "ei")
     return not letters or letters.isupper() or letters.islower()
 
 
 def _latex(tokens: Tokens) -> str:
-    r"""The tokens as LaTeX, letters apart; i is the imaginary unit unless there is a \sum for it to be an index of."""
+    r"""The tokens as LaTeX, with letters apart; i is the imaginary unit unless a \sum or \prod may use it as an index."""
     words = []
     imaginary = r"\sum" not in tokens and r"\prod" not in tokens
     for token in tokens:
@@ -96,12 +96,12 @@ def _latex(tokens: Tokens) -> str:
 
 
 def _is_chain(found: Any) -> bool:
-    """Whether it is inequalities in a row, such as 1 < x < y."""
+    """Whether a parsed formula is a chain of inequalities, such as 1 < x < y."""
     return hasattr(found, "_unsorted_args") and type(found).__name__ == "And"
 
 
 def _equal_values(left: Expr, right: Expr) -> bool | None:
-    """Whether two expressions have one value, everywhere where they are looked at; None where they can't be evaluated."""
+    """Whether two expressions have equal values at all points tried; None where too few points can be evaluated."""
     symbols = sorted(left.free_symbols | right.free_symbols, key=str)
     if not symbols:
         return _equal_constants(left, right)
@@ -117,7 +117,7 @@ def _equal_values(left: Expr, right: Expr) -> bool | None:
 
 
 def _value(expression: Expr, symbols: list[Any], point: int) -> Any:
-    """An expression's value at a point; None where it has none."""
+    """The value of an expression at a point; None where it has none."""
     from sympy import Rational, nan, zoo
 
     above, below = _POINTS[point]
@@ -150,7 +150,7 @@ def _equal_constants(left: Expr, right: Expr) -> bool | None:
 
 
 def _is_small(expression: Expr) -> bool:
-    """Whether working a constant out exactly takes no time: no huge power or factorial in it."""
+    """Whether a constant has no huge power or factorial, so that computing it exactly takes no time."""
     from sympy import Pow, binomial, factorial
 
     sizes = [power.exp for power in expression.atoms(Pow)] + [part.args[0] for part in expression.atoms(factorial, binomial)]
@@ -158,7 +158,7 @@ def _is_small(expression: Expr) -> bool:
 
 
 def _is_rounded(decimal: Tokens, value: Expr) -> bool:
-    """Whether a plain decimal of many places is what a constant's value is when rounded."""
+    """Whether a plain decimal of at least ROUNDED_FROM places is the rounded value of a constant."""
     from sympy import Rational
 
     read = quantity(decimal)
@@ -172,7 +172,7 @@ def _is_rounded(decimal: Tokens, value: Expr) -> bool:
 
 
 def _same_relation(gold: Any, answer: Any) -> bool:
-    """Whether two equations or inequalities say the same: what they set to 0 is a multiple, of an inequality a positive one."""
+    """Whether two equations or inequalities are equivalent: left minus right are multiples, for inequalities positive ones."""
     from sympy import Eq, Ge, Gt, Ne, fraction, together
 
     if (kind := _kind(gold)) != _kind(answer):
@@ -187,7 +187,7 @@ def _same_relation(gold: Any, answer: Any) -> bool:
         differences.append(difference)
     symbols = sorted(differences[0].free_symbols | differences[1].free_symbols, key=str)
     if not symbols:
-        return False  # "x = x + 1" says nothing of x
+        return False  # "x = x + 1" says nothing about x
     factors = []
     for point in range(len(_POINTS)):
         values = [_value(difference, symbols, point) for difference in differences]

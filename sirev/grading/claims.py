@@ -1,8 +1,8 @@
-"""Tests taken apart: what has to run inside the program, and what can be decided outside of it.
+"""Assertions split into the part that runs inside the program and the part decided outside of it.
 
-Of `assert f(1, 2) == [3]` only the call `f(1, 2)` runs inside. Its value comes out, and the comparison with [3], which the
-program has never seen, is made here: no `__eq__`, no look at the caller's frames, no patched assert has a say in it. What
-does not fit (two calls in one assertion, a statement that is no assertion) runs inside as it is and is marked so.
+Of `assert f(1, 2) == [3]` only the call `f(1, 2)` runs inside. Its value comes out and is compared with [3] here. The program
+never sees [3], so no `__eq__`, no look at the caller's frames and no patched assert can change the verdict. Tests that don't fit
+(two calls in one assertion, a statement other than an assertion) run inside unchanged and are marked so.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{f.__name__: f for f in (set, frozenset, list, tuple, dict, sorted, len, sum, min, max, int, float, bool, round, abs)},
     "math.isclose": math.isclose,
 }
-"""What an assertion may make of the program's value outside: nothing here runs long on a value that came out."""
+"""Functions that an assertion may apply to the program's value outside: none of them runs long on a value that came out."""
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -41,24 +41,24 @@ _SINGLETONS = (None, True, False, ...)
 
 @dataclass(frozen=True)
 class AssertionClaim:
-    """One test: the question it puts to the program, and the expression that decides about the value (None: decided inside)."""
+    """One test: its question to the program, and the expression that decides about the value (None: decided inside)."""
 
     question: Question
     decides: ast.expr | None = None
     asked: ast.Call | None = None
-    """The part of `decides` that stands for the value."""
+    """The part of `decides` that the value replaces."""
     wrapping: ast.expr | None = None
-    """The part that stands for a `Wrapped`, what the question's `wrapped` made of a value that can't leave."""
+    """The part that a `Wrapped` replaces: a value that the question's `wrapped` made of one that can't leave."""
 
     def holds(self, value: Any) -> bool:
-        """Whether the test holds for the program's value. Raises what the assertion would raise, a TypeError say."""
+        """Whether the test holds for the program's value. Raises whatever the assertion would raise, such as a TypeError."""
         if isinstance(value, Wrapped):
             return self.decides is None or bool(_evaluate(self.decides, self.wrapping, value.value))
         return self.decides is None or bool(_evaluate(self.decides, self.asked, value))
 
 
 def claims(tests: Sequence[str]) -> list[AssertionClaim]:
-    """A claim for each test, in order."""
+    """The claims of the tests, in order."""
     return [_claim(test) for test in tests]
 
 
@@ -73,7 +73,7 @@ def _claim(test: str) -> AssertionClaim:
     calls, builtins = list[ast.Call](), list[ast.Call]()
     if not _fits(statement.test, calls, builtins):
         return inside
-    # Of a built-in on literals the test itself may be the owner, as of `set([1, 2])`, or the program, as of its own `sum(1, 2)`.
+    # A built-in called on literals may be the test's own, as in `set([1, 2])`, or the program's, as in a redefined `sum(1, 2)`.
     asked = calls or builtins
     if len(asked) != 1:
         return inside
@@ -82,10 +82,11 @@ def _claim(test: str) -> AssertionClaim:
 
 
 def _wrapping(test: ast.expr, asked: ast.Call) -> tuple[ast.expr | None, str]:
-    """What of a test is made inside of a value that can't leave: the part, and its source with `value` in the call's place.
+    """The part of a test that is computed inside if the value can't leave, and its source with `value` in place of the call.
 
-    It is what functions of the value alone around the call return, such as `len`; else the truth of the value, where nothing else
-    is asked; else a comparison that holds of what is unlike. It never says what a value should equal: a program could read it.
+    This is, in this order: the result of functions of the value alone around the call, such as `len`; the truth of the value,
+    where the test asks nothing else; a comparison that holds for unlike values. It never names the expected value, which a
+    program could read.
     """
     parents = {child: node for node in ast.walk(test) for child in ast.iter_child_nodes(node)}
     part: ast.expr = asked
@@ -117,7 +118,7 @@ def _with_value(part: ast.expr, asked: ast.Call) -> str:
 
 
 def _fits(node: ast.expr, calls: list[ast.Call], builtins: list[ast.Call]) -> bool:
-    """Whether a part of an assertion can be decided outside; collects the calls that only the program can make, and others."""
+    """Whether a part of an assertion can be decided outside; collects calls that need the program, and calls of built-ins."""
     match node:
         case ast.Constant():
             return True
@@ -129,7 +130,7 @@ def _fits(node: ast.expr, calls: list[ast.Call], builtins: list[ast.Call]) -> bo
         case ast.UnaryOp(op=sign, operand=part):
             return type(sign) in _SIGNS and _fits(part, calls, builtins)
         case ast.Compare(left=left, ops=signs, comparators=others):
-            # `is` outside is about other objects than inside, but for those of which there is one alone.
+            # Objects outside are not those inside, so `is` means the same only for singletons.
             same = all(
                 not isinstance(sign, ast.Is | ast.IsNot) or _is_one_of_a_kind(other)
                 for sign, other in zip(signs, others, strict=True)
@@ -183,4 +184,4 @@ def _evaluate(node: ast.expr, asked: ast.expr | None, value: Any) -> Any:
             arguments = [_evaluate(part, asked, value) for part in parts]
             options = {one.arg: _evaluate(one.value, asked, value) for one in named if one.arg is not None}
             return _FUNCTIONS[ast.unparse(function)](*arguments, **options)
-    raise AssertionError(ast.dump(node))  # `_fits` let nothing else through
+    raise AssertionError(ast.dump(node))  # `_fits` accepts nothing else

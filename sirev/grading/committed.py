@@ -1,4 +1,4 @@
-"""The part of a completion that a model commits to: without its thoughts, the tokens of its chat format, and what it ran on to.
+"""The committed part of a completion: without thoughts, chat tokens, and problems that the model went on to ask itself.
 
 Nothing here reads an answer; `extract`, `extract_number`, `extract_option` and `extract_code` do.
 """
@@ -16,7 +16,7 @@ _TOKEN = r"<[|｜][^|｜<>\n]{1,40}[|｜]>"
 _AT_FIRST = re.compile(
     rf"(?:\s{{0,20}}(?:{_TOKEN}|<s>|<bos>|<start_of_turn>|\[/INST\])(?:(?:assistant|model)\b)?)*", re.IGNORECASE
 )
-# Those that may be a word of a program or of HTML end a text only where they end a line, and no quotation.
+# Tokens that may be words of a program or of HTML end a text only at the end of a line and outside quotation marks.
 _LAST = re.compile(
     rf"{_TOKEN}|(?<![\"'`])(?:</s>|<eos>|<EOT>|<end_of_turn>|<pad>|\[EOS\]|\[/?INST\])(?=[ \t]*(?:\n|\Z))", re.IGNORECASE
 )
@@ -26,9 +26,9 @@ _NEXT_PROBLEM = re.compile(
 
 
 def committed(text: str) -> str:
-    """The text after the last thought, up to the token that ends a turn; "" where a thought was begun and never ended.
+    """The text after the last thought, up to the token that ends a turn; "" where the text begins with a thought without an end.
 
-    Full-width signs and digits (U+FF01 to U+FF5E) become those of ASCII in `plain_signs`, not here: a program may hold them.
+    Full-width characters (U+FF01 to U+FF5E) stay, since a program may hold them; `plain_signs` turns them into ASCII.
     """
     text = text.removeprefix("\ufeff")
     if (channel := text.rfind(_FINAL_CHANNEL)) >= 0:
@@ -45,9 +45,9 @@ def committed(text: str) -> str:
 
 
 def before_next_problem(text: str) -> str | None:
-    """The text before the next problem that a model asked itself, as base models go on to do; None where there is none.
+    """The text before the next problem that the model asks itself, as base models do; None where there is none.
 
-    Evaluation harnesses stop at such words ("Question:") while sampling.
+    Evaluation harnesses stop sampling at such words ("Question:").
     """
     found = _NEXT_PROBLEM.search(text)
     return text[: found.start()] if found and text[: found.start()].strip() else None
@@ -57,5 +57,5 @@ _SIGNS = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | dict.fromkeys
 
 
 def plain_signs(text: str) -> str:
-    """The text with the signs, letters and digits of full width, and the minus sign, as those of ASCII."""
+    """The text with full-width characters and other minus signs as their ASCII counterparts."""
     return text if text.isascii() else text.translate(_SIGNS)

@@ -1,6 +1,6 @@
-"""Equality of two answers part by part: lists, tuples, intervals, sets, matrices, and in them numbers, words and formulas.
+"""Equality of two answers part by part: lists, tuples, intervals, sets, matrices, and the numbers, words and formulas in them.
 
-What needs algebra is handed to a function; all else is decided here, in time linear in the texts.
+Algebra is left to a function of the caller; everything else is decided here, in time linear in the texts.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from sirev.grading.notation import SPACE, WORD
 from sirev.grading.quantities import exact_number, plain_word, quantity, same_quantity
 
 Algebra = Callable[[Tokens, Tokens], bool]
-"""Whether a gold formula and an answer's are equal."""
+"""Function from a gold formula and the answer's to whether they are equal."""
 
 _DEEPEST = 4
-"""Brackets within brackets that are taken apart."""
+"""Nested brackets that are taken apart."""
 _MOST = 40
-"""Items of a list that are compared in any order."""
+"""Longest list that is compared in any order."""
 _CHAIN = frozenset({"=", r"\approx"})
 _NO_NAME = frozenset({"+", "-", "*", "/", "^", r"\frac", r"\sqrt", r"\pm", r"\tan", r"\sin", r"\cos", r"\log", r"\ln", "|"})
 
 
 def same(gold: Tokens, answer: Tokens, algebra: Algebra, depth: int = 0) -> bool:
-    """Whether an answer is the gold answer; an empty one is no answer."""
+    """Whether an answer equals the gold answer; an empty one never does."""
     if _bare(gold) == _bare(answer):
         return True
     if not gold or not answer or not answer[0].strip():
@@ -56,7 +56,7 @@ def same(gold: Tokens, answer: Tokens, algebra: Algebra, depth: int = 0) -> bool
 
 
 def items_listed(tokens: Tokens) -> int:
-    """How many items an answer lists without brackets; 1 where it is no list."""
+    """The number of items that an answer lists without brackets; 1 where it is no list."""
     node = node_of(tokens)
     return len(node.items) if node.kind == "list" else 1
 
@@ -67,7 +67,7 @@ def _bare(tokens: Tokens) -> list[str]:
 
 
 def _as_a_whole(gold: Tokens, answer: Tokens, algebra: Algebra, depth: int) -> bool | None:
-    """The verdict on what must not be taken apart; None where there is nothing of that kind."""
+    """The verdict on answers that must not be taken apart (ellipses, quantities, times of day); None for others."""
     if (r"\ldots" in gold) != (r"\ldots" in answer):
         return False
     if r"\ldots" in gold:
@@ -94,7 +94,7 @@ def _never(gold: Tokens, answer: Tokens) -> bool:
 
 
 def _without_names(gold: Tokens, answer: Tokens) -> tuple[Tokens, Tokens]:
-    """Both without "x =", "x \\in" or "Area =" before what they say, where that is no part of it."""
+    r"""Both answers without a leading "x =", "x \in" or "Area =", unless it is part of the answer."""
     gold_name, gold_value = _named(gold)
     name, value = _named(answer)
     if name is not None and (gold_name is None or gold_name == name or len(name) > 1 or len(gold_name) > 1):
@@ -106,7 +106,7 @@ def _without_names(gold: Tokens, answer: Tokens) -> tuple[Tokens, Tokens]:
 
 
 def _named(tokens: Tokens) -> tuple[list[str] | None, Tokens]:
-    """The name that a single "=" or membership sign gives a value, and the value."""
+    """The name that a single "=" or membership sign gives to a value, and the value."""
     at = [i for i, token in top(tokens) if token in RELATIONS or token == r"\in"]
     if not at or tokens[at[-1]] not in ("=", r"\in") or any(tokens[i] not in ("=", r"\in") for i in at):
         return None, tokens
@@ -119,7 +119,7 @@ def _named(tokens: Tokens) -> tuple[list[str] | None, Tokens]:
 
 
 def _settled(tokens: Tokens) -> Tokens:
-    r"""Of "1/3 \approx 0.33" the exact part, of "2 + 3 = 5" what comes out."""
+    r"""The exact part of "1/3 \approx 0.33", the result of "2 + 3 = 5"."""
     parts = [part for part in split_at(tokens, frozenset({r"\approx"})) if part]
     tokens = parts[0] if parts else tokens
     parts = split_at(tokens, frozenset({"="}))
@@ -168,7 +168,7 @@ def _in_order(gold: list[Tokens], answer: list[Tokens], equal: Equal) -> bool:
 
 
 def _in_any_order(gold: list[Tokens], answer: list[Tokens], equal: Equal) -> bool:
-    """Whether each item has its own like on the other side, as often as it occurs."""
+    """Whether each item has a counterpart on the other side, as often as it occurs."""
     if len(gold) != len(answer) or len(gold) > _MOST:
         return False
     left = list(answer)
@@ -182,7 +182,7 @@ def _in_any_order(gold: list[Tokens], answer: list[Tokens], equal: Equal) -> boo
 
 
 def _same_leaf(gold: Tokens, answer: Tokens, algebra: Algebra) -> bool:
-    """Whether two answers that are no lists are one."""
+    """Whether two answers other than lists are equal."""
     if _bare(gold) == _bare(answer):
         return True
     if not gold or not answer:
@@ -211,7 +211,7 @@ def _same_leaf(gold: Tokens, answer: Tokens, algebra: Algebra) -> bool:
 
 
 def _same_in_base(gold: Tokens, answer: Tokens, gold_base: tuple[str, str] | None, base: tuple[str, str] | None) -> bool:
-    """Digits and bases, of which one may be left out: another notation of the same number is not what was asked for."""
+    """Whether digits and base agree; one side may omit the base. Another base of the same number is wrong."""
     if gold_base is not None and base is not None:
         return gold_base == base
     digits, rest = (gold_base, answer) if gold_base is not None else (base, gold)
@@ -222,7 +222,7 @@ def _same_in_base(gold: Tokens, answer: Tokens, gold_base: tuple[str, str] | Non
 def _same_ratio(
     gold: Tokens, answer: Tokens, gold_ratio: tuple[Fraction, ...] | None, ratio: tuple[Fraction, ...] | None
 ) -> bool:
-    """Two ratios, or a ratio of two numbers and a fraction in its place."""
+    """Whether two ratios are equal, or a ratio of two numbers equals a fraction."""
     if gold_ratio is not None and ratio is not None:
         return gold_ratio == ratio
     number = exact_number(answer if ratio is None else gold)
@@ -233,7 +233,7 @@ def _same_ratio(
 
 
 def _without_unit(tokens: Tokens) -> Tokens:
-    r"""A formula without the words of \text{} at its end, and their power: "12\sqrt{13} feet", "5\pi cm^2"."""
+    r"""A formula without trailing words of \text{} and their power: "12\sqrt{13} feet", "5\pi cm^2"."""
     end = len(tokens)
     if end > 4 and tokens[end - 4 : end - 2] == ["^", "{"] and tokens[-1] == "}" and tokens[end - 5].startswith(WORD):
         end -= 4
@@ -248,7 +248,7 @@ def _without_unit(tokens: Tokens) -> Tokens:
 
 
 def _for_algebra(tokens: Tokens) -> bool:
-    """Whether a formula is nothing that a parser would misread: a number with an index, two numbers side by side, words."""
+    """Whether a parser can read a formula: no number with an index, no two numbers side by side, no words."""
     for before, token in zip(tokens, [*tokens[1:], ""], strict=True):
         if before == SPACE or before.startswith(WORD) or before in ("%", "#", ":", r"\ldots", r"\$", "?", "!!"):
             return False

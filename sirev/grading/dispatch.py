@@ -1,4 +1,4 @@
-"""The one door to all graders: many completions, one list of grades. `grade` is its form for a resident child."""
+"""Grading of many completions by any grader; `grade` is the entry point of a resident child."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sirev.grading.graders import GRADERS, OWN, Settings
 from sirev.processes.requests import Emit, Progress, Warned
 
 GradeCount = Callable[[int, int], None]
-"""Told how many grades are done and how many there will be."""
+"""Receives the number of grades done and their total."""
 
 EVERY = 0.5
 """Seconds between two events of `grade`."""
@@ -24,10 +24,10 @@ EVERY = 0.5
 
 @dataclass(frozen=True)
 class Graded:
-    """Grades in the order of what was graded, and what is not the same in every run, so no part of them.
+    """Grades in the order of their pairs, and facts that vary between runs and so are no part of them.
 
-    `summary` is for all: the sandbox's tier, how many programs ran. `details` is empty or has an entry for each: the seconds
-    that a program took and the beginning of its stderr.
+    `summary` is about all of them: the sandbox's tier, the number of programs that ran. `details` is empty or has an entry per
+    pair: the seconds that a program took and the beginning of its stderr.
     """
 
     grades: list[Grade]
@@ -35,35 +35,34 @@ class Graded:
     details: list[dict[str, Any]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """For the way between processes."""
+        """The content as JSON, to be passed between processes."""
         grades = [[one.correct, one.reason, one.answer] for one in self.grades]
         return {"grades": grades, "summary": self.summary, "details": self.details}
 
     @classmethod
     def of_json(cls, data: Mapping[str, Any]) -> Graded:
-        """What `as_json` made JSON of."""
+        """The inverse of `as_json`."""
         return cls([Grade(*one) for one in data["grades"]], data["summary"], data["details"])
 
 
 def gold_of(grader: str, problem: Mapping[str, Any]) -> str:
-    """The gold answer of a problem as a grader takes it: where options are graded, with their words as the prompt lists them."""
+    """A problem's gold answer in the form that its grader reads: for options, with their words as the prompt lists them."""
     answer = str(problem["answer"])
     options = extract_option.shown_options(str(problem.get("prompt") or "")) if grader == "letter" else {}
     return json.dumps({"letter": answer, "options": options}, ensure_ascii=False) if options else answer
 
 
 def grade_light(grader: str, pairs: Sequence[tuple[str, str]]) -> Graded:
-    """Grade (completion, gold) pairs by a grader that is not heavy: it costs a microsecond an answer."""
+    """Grade (completion, gold) pairs by a light grader, at about a microsecond per answer."""
     return Graded([_LIGHT[grader](text, gold) for text, gold in pairs])
 
 
 def grade_all(grader: str, pairs: Sequence[tuple[str, str]], settings: Settings, *, workers: int, progress: GradeCount) -> Graded:
-    """Grade (completion, gold) pairs, in order.
+    r"""Grade (completion, gold) pairs, in order.
 
-    `settings` are read by heavy graders alone; `workers` is how many are judged at a time. Golds: `math` takes the content
-    of the gold \\boxed{}, `mbpp` JSON with "tests" and "setup", `letter` the option or JSON
-    {"letter", "options": {letter: its words}}, the others the bare answer. Raises KeyError for an unknown
-    grader, BadInput where programs can't be confined as they must be.
+    Only heavy graders read `settings`; `workers` pairs are judged at a time. Golds: for `math` the content of the gold \boxed{},
+    for `mbpp` JSON with "tests" and "setup", for `letter` the option or JSON {"letter", "options": {letter: its words}}, for
+    others the bare answer. Raises KeyError for an unknown grader, BadInput where programs can't be confined as required.
     """
     if not GRADERS[grader].heavy:
         graded = grade_light(grader, pairs)
@@ -86,8 +85,10 @@ def grade_all(grader: str, pairs: Sequence[tuple[str, str]], settings: Settings,
 
 
 def readers() -> dict[str, Callable[[str], str | None]]:
-    """Grader -> what it reads as the answer in a text, None for nothing. Those that take any text for one, or run it, are left
-    out."""
+    """Readers by grader: functions from a text to the answer in it, None for nothing.
+
+    Graders that take any text for an answer, or run it, are left out.
+    """
     return _READ | {name: partial(_read_by, grade) for name, grade in _LIGHT.items() if name != "exact"}
 
 
@@ -98,7 +99,7 @@ def _read_by(grade: Callable[[str, str], Grade], text: str) -> str | None:
 
 @dataclass(frozen=True)
 class GradeRequest:
-    """Pairs to grade by a heavy grader: the file `pairs`, [[completion, gold], ...], into `out`, what `Graded.as_json` says."""
+    """A request to a heavy grader: grade the file `pairs`, [[completion, gold], ...], and write `Graded.as_json` to `out`."""
 
     grader: str
     settings: Settings
@@ -108,7 +109,7 @@ class GradeRequest:
 
 
 def grade(request: GradeRequest, emit: Emit[Progress | Warned]) -> int:
-    """Grade a file and return how many grades there are; warns before programs run unconfined."""
+    """Grade a file and return the number of grades; emit a warning before programs run unconfined."""
     pairs = [(text, gold) for text, gold in json.loads(request.pairs.read_text(encoding="utf-8"))]
     if request.grader == "mbpp":
         from sirev.grading import mbpp
@@ -137,7 +138,7 @@ def grade_in_child(
     workers: int,
     call: Callable[[GradeRequest], object],
 ) -> Graded:
-    """Grades by a heavy grader, by the child that `call` passes a request on to; pairs and grades are files in `folder`."""
+    """Grades by a heavy grader in a child, which `call` sends the request to; pairs and grades are files in `folder`."""
     asked, answered = folder / "pairs.json", folder / "grades.json"
     asked.write_text(json.dumps(pairs), encoding="utf-8")
     call(GradeRequest(grader, settings, asked, answered, workers))
@@ -149,7 +150,7 @@ def _as_mathematics(
 ) -> list[Grade]:
     from sirev.grading import equivalence
 
-    if grader == "math":  # alone, it reads as many boxes as the gold answer has items
+    if grader == "math":  # the only one that reads as many boxes as the gold answer has items
         answers = [formulas.formula(text, equivalence.items_of(gold)) for text, gold in pairs]
     else:
         answers = [_READ[grader](text) for text, _ in pairs]
@@ -170,7 +171,7 @@ def _letter(text: str, gold: str) -> Grade:
 
 @lru_cache(maxsize=64)
 def _options(gold: str) -> tuple[str, Mapping[str, str]]:
-    """The letter of a gold answer, and the words of the options where it holds them."""
+    """The letter of a gold answer, and the words of the options where the gold holds them."""
     try:
         parts = json.loads(gold) if gold.startswith("{") else {}
         return str(parts["letter"]).strip(), {str(letter): str(words) for letter, words in parts["options"].items()}

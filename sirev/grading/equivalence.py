@@ -1,4 +1,4 @@
-"""Equality of an answer and the gold answer as mathematics: at a glance where no algebra is needed, else in limited processes."""
+"""Mathematical equality of answers with gold answers: decided directly where no algebra is needed, else in limited processes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from sirev.grading.notation import notation
 _PLAIN = re.compile(r"(-?)([0-9]*)(?:\.([0-9]*))?")
 
 LONGEST = 2_000
-"""Characters of an answer that is taken apart; of a longer one only numbers and equal texts are right. No gold has 200."""
+"""Characters of the longest answer that is taken apart; a longer one must be a number or an equal text. No gold has 200."""
 
 Pair = tuple[str, str]
 """A gold answer and the answer to judge, in this order: Math-Verify's comparison is not symmetric."""
 
 
 def judge(pairs: Sequence[Pair], *, seconds: float, workers: int, progress: Callable[[int], None]) -> list[Reason]:
-    """Whether each answer equals its gold, in order; `seconds` of CPU time for one, in `workers` processes.
+    """The verdict on each pair, in order; `seconds` of CPU time per pair, in `workers` processes.
 
-    Equal pairs are judged once. `progress` is told how many are done. No process is started where none is needed.
+    Equal pairs are judged once. `progress` receives the number of pairs done. No process starts where none is needed.
     """
     counts = Counter(pairs)
     reasons: dict[Pair, Reason] = {pair: reason for pair in counts if (reason := at_a_glance(pair)) is not None}
@@ -62,7 +62,7 @@ def at_a_glance(pair: Pair) -> Reason | None:
 
 
 class _AlgebraNeeded(Exception):
-    """A verdict depends on formulas."""
+    """A verdict needs algebra."""
 
 
 def _algebra_needed(gold: list[str], answer: list[str]) -> bool:
@@ -71,34 +71,34 @@ def _algebra_needed(gold: list[str], answer: list[str]) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def items_of(gold: str) -> int:
-    """How many items a gold answer lists without brackets; 1 where it is no list."""
+    """The number of items that a gold answer lists without brackets; 1 where it is no list."""
     return items_listed(notation(tidy(gold)))
 
 
 def tidy(text: str) -> str:
-    """Without blanks around it and a sentence's full stop at its end, which seven of MATH's golds have in their box."""
+    """The text without surrounding blanks and a full stop at the end, which seven of MATH's golds have inside their box."""
     text = text.strip()
     return text if text.endswith("\\right.") else text.removesuffix(".").rstrip()
 
 
 def canonical(text: str) -> tuple[bool, str, str] | None:
-    """A plain decimal as (negative, digits before, digits after) without idle zeros; None for anything else.
+    """A plain decimal as (negative, digits before, digits after) without needless zeros; None for anything else.
 
-    Equal numbers and only they are equal as this, with no limit to their length and no rounding.
+    Two numbers are equal exactly if these are, at any length and without rounding.
     """
     found = _PLAIN.fullmatch(text)
     if found is None or not any(character.isdigit() for character in text):
         return None
-    # Idle zeros are taken off here: a pattern that does it tries every way to share a row of zeros out.
+    # Zeros are stripped here and not by the pattern, which would try every way to split a run of them.
     sign, whole, fraction = found.group(1), found.group(2).lstrip("0"), (found.group(3) or "").rstrip("0")
     return bool(sign and (whole or fraction)), whole, fraction
 
 
-# What follows runs in the workers of `sirev.grading.judge_pool`.
+# The functions below run in the workers of `sirev.grading.judge_pool`.
 
 
 def prepare() -> None:
-    """Import what algebra needs and let it build its tables, so that the first answer does not pay for it."""
+    """Import the libraries for algebra and let them build their tables, so that the first answer does not pay for it."""
     import logging
 
     logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that its own timeouts are off
@@ -106,7 +106,7 @@ def prepare() -> None:
 
 
 def by_algebra(pair: Pair) -> Reason:
-    """The verdict, formulas parsed and compared; see `sirev.grading.algebra`."""
+    """The verdict after parsing and comparing formulas; see `sirev.grading.algebra`."""
     from sirev.grading.algebra import equal_formulas
 
     gold, answer = (notation(tidy(text)) for text in pair)

@@ -1,6 +1,6 @@
-r"""Extraction of the answer from a completion: the \boxed{} or what follows a mark, and plain decimals.
+r"""Extraction of the answer from a completion: the \boxed{} or the text after a mark, and plain decimals.
 
-Nothing here judges. Each function returns what it read, or None where the completion holds no answer of that form. Numbers,
+Nothing here judges. Each function returns the text it read, or None where the completion holds no answer of that form. Numbers,
 options and programs have modules of their own: `extract_number`, `extract_option`, `extract_code`.
 """
 
@@ -17,25 +17,25 @@ _DELIMITERS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
 
 
 def number_in(text: str) -> str | None:
-    """A number as plain decimal digits: without blanks, dollar sign, commas and a full stop at the end; else None."""
+    """A number as plain decimal digits, without blanks, dollar signs, commas and a final full stop; None for anything else."""
     digits = text.strip().replace("$", "").replace(",", "").removesuffix(".")
     return digits if _DECIMAL.fullmatch(digits) else None
 
 
 def boxed(text: str) -> str | None:
-    r"""What stands in the last \boxed or \fbox whose braces balance, "" for an empty one (two of MATH's own are)."""
+    r"""The content of the last \boxed or \fbox with balanced braces, "" for an empty one (two of MATH's own are)."""
     found = boxes(text)
     return text[slice(*found[-1])].strip() if found else None
 
 
 def boxes(text: str) -> list[tuple[int, int]]:
-    r"""Where the content of each \boxed or \fbox whose braces balance begins and ends, in their order; of nested ones the inner.
+    r"""The (begin, end) of the content of each \boxed or \fbox with balanced braces, in order; of nested ones the inner.
 
-    `\boxed 5` goes on to the end of its formula. An escaped brace is no brace, so `\boxed{\left\{1\right.}` balances.
-    One pass, whatever the text.
+    `\boxed 5` extends to the end of its formula. An escaped brace is no brace, so `\boxed{\left\{1\right.}` balances. One pass,
+    whatever the text.
     """
     found: list[tuple[int, int]] = []
-    open_braces: list[int] = []  # for each, where its box's content begins, or -1 for a brace of another kind
+    open_braces: list[int] = []  # where the content of each brace's box begins; -1 for other braces
     for token in _BRACES.finditer(text):
         sign = token.group()
         if sign == "}":
@@ -54,7 +54,7 @@ def boxes(text: str) -> list[tuple[int, int]]:
 
 
 def after_mark(text: str) -> str | None:
-    r"""The first line after the last "####", without a full stop at its end and without the `$` or `\(` around it."""
+    r"""The first line after the last "####", without a final full stop and a surrounding `$` or `\(`; None if there is none."""
     _, mark, rest = text.rpartition(MARK)
     if not mark or not rest.strip():
         return None

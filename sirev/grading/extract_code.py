@@ -1,6 +1,6 @@
-"""Extraction of the program from a completion: the source that parses and defines what the tests call.
+"""Extraction of the program from a completion: the source that parses and defines the names that the tests use.
 
-Where several do, it is the last of the fenced blocks, or the first of a text without fences. Nothing is run.
+Among several it is the last fenced block, or the first in a text without fences. Nothing is run.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from sirev.grading.fences import Block, blocks, opens_bare
 from sirev.grading.python_source import PythonSource, bound_by, free_in, parse_source, parsed_source, without_trials
 
 _LONGEST_PIECE = 8
-"""Pieces of a text that are tried together, where one alone is no Python."""
+"""Pieces of a text that are tried together where one alone is no Python."""
 _MOST_PIECES = 1000
 _MOST_BROKEN = 50
-"""Blocks that don't parse and are tried longer or shorter."""
+"""Blocks that don't parse and are tried with more or fewer lines."""
 _EXTENDED = 3
-"""Blocks that may really be within a program's strings."""
+"""Following blocks that may in truth lie within a program's strings."""
 
 _DEFINES = re.compile(r"^(?:async[ \t]+def|def|class)\b|^\w+[ \t]*=[ \t]*lambda\b", re.MULTILINE)
 _STATEMENT = re.compile(
@@ -44,25 +44,26 @@ _ODD = {
     0x2018: "'",
     0x2019: "'",
 }
-"""Blanks and quotation marks of typography, which are no Python."""
+"""Typographic blanks and quotation marks, which are no Python."""
 _GOES_ON = re.compile(r"[\s)\]}#]|(?:else|elif|except|finally)\b")
 _PROMPT = re.compile(r"\A(?:>>>|\.\.\.)(?: |\Z)")
 
 
 def code(text: str, names: Collection[str] = ()) -> str | None:
-    """The program in a completion; None if there is nothing but blanks, or nothing after a thought.
+    """The program in a completion; None if it holds only blanks, or nothing after a thought.
 
-    `names` are what the tests use of it; without any, whatever defines something will do. Looked through are the fenced blocks of
-    Python, those of other languages, and the text around them, with and without marks such as [BEGIN] and [DONE]. What a program
-    needs of other blocks is put before it, what only tries it out is left out of it. Where nothing parses and defines the names,
-    it is the last block that defines something, else the last block, else the text without the prose around it.
+    `names` are the program's names that the tests use; without any, a program that defines something is enough. Searched are the
+    fenced blocks of Python, those of other languages, and the text around them, with and without marks such as [BEGIN] and
+    [DONE]. Definitions that a program needs from other blocks are put before it; statements that only try it out are removed.
+    Where nothing parses and defines the names, the result is the last block that defines something, else the last block, else the
+    text without the prose around it.
     """
     whole = text.removeprefix("\ufeff").replace("\r\n", "\n")
     said = committed(whole)
     if not said.strip():
         return None
     versions = [*_between_marks(said), said]
-    if len(said) < len(whole) and whole.startswith(said):  # what was taken for a token may be a word of the program
+    if len(said) < len(whole) and whole.startswith(said):  # the token at its end may be a word of the program
         versions.append(whole)
     versions += [plain] if (plain := said.translate(_ODD)) != said else []
     for version in versions:
@@ -72,7 +73,7 @@ def code(text: str, names: Collection[str] = ()) -> str | None:
 
 
 def _between_marks(text: str) -> Iterator[str]:
-    """What stands after the first mark of a beginning and before the first of an end."""
+    """The text after the first opening mark and before the first closing one."""
     begin = found.end() if (found := _BEGINS.search(text)) else 0
     end = found.start() if (found := _ENDS.search(text, begin)) else len(text)
     if (begin, end) != (0, len(text)) and text[begin:end].strip():
@@ -80,10 +81,10 @@ def _between_marks(text: str) -> Iterator[str]:
 
 
 def _program(lines: Sequence[str], names: Collection[str], *, nested: bool = False) -> str | None:
-    """The program among fenced blocks or around them that parses and defines the names."""
+    """The program, in fenced blocks or around them, that parses and defines the names."""
     bare = opens_bare(lines)
     if bare is not None and (before := _fitting(["\n".join([*lines[:bare], ""])], names)):
-        return _finished(before[0], [], names)  # the prompt held the fence that ends here
+        return _finished(before[0], [], names)  # the opening fence is in the prompt
     for loose in (False, True):
         found = blocks(lines, loose=loose)
         if (chosen := _chosen(lines, found, names)) is not None:
@@ -116,17 +117,17 @@ def _chosen(lines: Sequence[str], found: Sequence[Block], names: Collection[str]
 
 
 def _fits(source: PythonSource, names: Collection[str]) -> bool:
-    """Whether a source defines what is asked of it."""
+    """Whether a source defines one of the names, or anything where there are no names."""
     return not source.defined.isdisjoint(names) if names else source.defines_something
 
 
 def _fitting(texts: Iterable[str], names: Collection[str]) -> list[PythonSource]:
-    """The first of some texts that parses and fits, alone, or nothing."""
+    """A list of the first text that parses and fits, or an empty one."""
     return next(([source] for text in texts if (source := parsed_source(text)) is not None and _fits(source, names)), [])
 
 
 def _extended(lines: Sequence[str], found: Sequence[Block]) -> Iterator[str]:
-    """The first of some blocks and the lines after it, up to fences further down: those before may stand in its strings."""
+    """The first block with the lines after it up to later fences: the fences between may lie within its strings."""
     begin = found[0].begin
     indent = len(lines[begin]) - len(lines[begin].lstrip())
     ends = [number for block in found[1 : _EXTENDED + 1] for number in (block.begin, block.end - 1)]
@@ -135,16 +136,16 @@ def _extended(lines: Sequence[str], found: Sequence[Block]) -> Iterator[str]:
 
 
 def _around(lines: Sequence[str], found: Sequence[Block]) -> list[str]:
-    """The lines outside of blocks."""
+    """The text's lines with those of blocks emptied."""
     inside = {number for block in found for number in range(block.begin, block.end)}
     return ["" if number in inside else line for number, line in enumerate(lines)]
 
 
 def _in_pieces(lines: Sequence[str], names: Collection[str]) -> Iterator[str]:
-    """The programs in a text that is not all code: all of it from its first to its last line of code, else piece by piece.
+    """The programs in a text that is not all code: everything from its first to its last line of code, then piece by piece.
 
-    A piece begins at a line that is not indented. Pieces that are no Python are left out; once the names are defined, the first
-    of them is the end, since what comes after it is another text.
+    A piece begins at a line without indentation. Pieces that are no Python are left out. After the names are defined, the first
+    such piece ends the program, since another text follows.
     """
     yield "\n".join(lines).strip("\n")
     yield _without_prose(lines)
@@ -164,7 +165,7 @@ def _in_pieces(lines: Sequence[str], names: Collection[str]) -> Iterator[str]:
 
 
 def _pieces(lines: Sequence[str]) -> Iterator[str]:
-    """The lines in groups that each begin at one that is not indented; those that are one statement of Python together."""
+    """The lines in groups that each begin at a line without indentation; the lines of one statement stay together."""
     begins = [number for number, line in enumerate(lines) if line and not _GOES_ON.match(line)] or [0]
     ends = [*begins[1:], len(lines)]
     at = 0
@@ -182,7 +183,7 @@ def _pieces(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _is_unfinished(text: str) -> bool:
-    """True for the beginning of a statement: a decorator, an open bracket, an open string of several lines."""
+    """True for the beginning of a statement: a decorator, an open bracket, an open triple-quoted string."""
     if text.startswith("@") and not _DEFINES.search(text):
         return True
     try:
@@ -198,7 +199,7 @@ def _is_prose(piece: str) -> bool:
 
 
 def _finished(source: PythonSource, others: Sequence[PythonSource], names: Collection[str]) -> str:
-    """A program with what it, or the tests, need of other blocks before it, and without what only tries it out."""
+    """A program preceded by what it, or the tests, need from other blocks, and without statements that only try it out."""
     text = without_trials(source, names) if names else source.text
     elsewhere = {
         name: (place, number)
@@ -209,7 +210,7 @@ def _finished(source: PythonSource, others: Sequence[PythonSource], names: Colle
     }
     missing = [*sorted(source.needed.union(names) - source.defined)]
     helpers: set[tuple[int, int]] = set()
-    for name in missing:  # which grows while it is read
+    for name in missing:  # grows during the loop
         if (found := elsewhere.get(name)) is not None and found not in helpers:
             helpers.add(found)
             missing += sorted(free_in(others[found[0]].tree.body[found[1]]) - source.defined)
@@ -218,7 +219,7 @@ def _finished(source: PythonSource, others: Sequence[PythonSource], names: Colle
 
 
 def _by_form(text: str) -> str | None:
-    """The last fenced block that defines something, else the last, else the text without the prose around its lines of code."""
+    """The last fenced block that defines something, else the last one, else the text without prose around its code."""
     lines = text.split("\n")
     found = [block.content for block in blocks(lines, loose=True) if block.may_be_python]
     if not found:
@@ -229,6 +230,6 @@ def _by_form(text: str) -> str | None:
 
 
 def _without_prose(lines: Sequence[str]) -> str:
-    """The lines from the first that may be code to the last: neither two words in a row nor one with a colon or full stop."""
+    """The lines from the first that may be code to the last; prose is two words in a row, or one with a colon or full stop."""
     code_like = [i for i, line in enumerate(lines) if line.strip() and (_STATEMENT.match(line) or not _PROSE.match(line))]
     return "\n".join(lines[code_like[0] : code_like[-1] + 1] if code_like else lines)

@@ -1,7 +1,7 @@
 r"""Extraction of a number from a completion: a whole one, such as "1,234.5", "10{,}080", "-3" or "2/3", or none.
 
-A number is never a part of something else: of "5.7", "5/2" and "5:30" nothing is 5. What is read is plain: a decimal without
-separators, or a fraction "p/q" where there is no such decimal. Each function returns None where the text holds no such number.
+A number is never part of something else: no 5 is read from "5.7", "5/2" or "5:30". The result is plain: a decimal without
+separators, or a fraction "p/q" where no decimal equals it. Each function returns None where the text holds no such number.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from sirev.grading.committed import before_next_problem, committed, plain_signs
 _MARK = extract.MARK
 
 _LONGEST = 60
-"""Characters of a fraction or a power that are still worked out: long integers take quadratic time."""
+"""Characters of the longest fraction or power that is computed: long integers take quadratic time."""
 
-# Between thousands: a comma, LaTeX's commas and narrow blanks, an apostrophe, a blank of any width.
+# Separators of thousands: a comma, LaTeX's commas and narrow blanks, an apostrophe, a blank of any width.
 _BETWEEN = r"(?:\{,\}|,?\\[,!:; ]|[,'’ \u00a0\u2009\u202f])"
 _GROUPS = rf"[0-9]{{1,3}}(?:{_BETWEEN}[0-9]{{3}})++|[0-9]{{1,2}}(?:,[0-9]{{2}}(?=,))++,[0-9]{{3}}"
 _DECIMAL = rf"(?:(?:{_GROUPS}|[0-9]++)(?![0-9])(?:\.[0-9]++)?|\.[0-9]++)"
@@ -33,7 +33,7 @@ _JOINED = re.compile(
     r"[:^/⁄+×÷*x–-]\{?\(?\$?(?=[0-9])|(?=\.[0-9]|[kKMB](?![a-zA-Z]))|\*\*(?=[0-9])| ?(?:\\times|\\cdot|\\div|\\pm)(?![a-zA-Z]) ?"
     r"| [/+×÷*x–-] (?=\(?\$?[0-9])| [-–+](?=\$?[0-9])|(?=[²³¹⁰⁴-⁹])"
 )
-"""What follows a number that is a part of something else: a clock, a date, a power, a range, a sum."""
+"""Text after a number that makes it part of something else: a clock, a date, a power, a range, a sum."""
 _IN_A_FRACTION = re.compile(r"(?:frac ?|\} ?)\{ ?\Z")
 _VULGAR = "½1/2 ⅓1/3 ⅔2/3 ¼1/4 ¾3/4 ⅕1/5 ⅖2/5 ⅗3/5 ⅘4/5 ⅙1/6 ⅚5/6 ⅛1/8 ⅜3/8 ⅝5/8 ⅞7/8"
 _PARTS = {entry[0]: Fraction(entry[1:]) for entry in _VULGAR.split()}
@@ -44,7 +44,7 @@ _BEFORE = re.compile(
     rf"(?:[\s*_`\"'({{\[~≈:]|\\[(\[{{,;:! ]|{_COMMANDS}|{_MONEY})*+"
     rf"(?P<sign>[-–+]|minus |negative )?+(?:[ (]|{_MONEY})*+(?P<second>[-–])?+"
 )
-"""What may stand before a number that is all of an answer."""
+"""Text that may stand before a number that is the whole answer."""
 _OTHER = re.compile(r"[\s*_`\"'$)}\]]*+(?:,\s*+(?:and|or)?|;|/|&|\bor|\band|\bto|\bbut)\s*+[$*(]*+[-–]?[0-9]")
 _HEADING = re.compile(r"[.)][*_]*+[ \t]++[^\W\d]")
 _ARITHMETIC = re.compile(r"(?:[-+*/().^{}\s0-9]|\\(?:d?frac|times|cdot|div|sqrt|left|right)(?![a-zA-Z])|\\[,!;: ])++")
@@ -66,14 +66,14 @@ _SENTENCE = re.compile(r"[.!?][*_)\"'$]*+(?=\s|\Z)|\n")
 
 @dataclass(frozen=True)
 class _Found:
-    """What was found at a place: the number, None for something made of numbers that is none; and where it ends."""
+    """A number found at a place, None for numerals that form no single number; and its end."""
 
     value: str | None
     end: int
 
 
 def strict(text: str) -> str | None:
-    """The number after the last "####", as GSM8K's own answers have it."""
+    """The number after the last "####", the form of GSM8K's own answers."""
     text = plain_signs(committed(text))
     begun = before_next_problem(text)
     return (_after_mark(begun) if begun else None) or _after_mark(text)
@@ -82,8 +82,8 @@ def strict(text: str) -> str | None:
 def flexible(text: str) -> str | None:
     r"""The number that a solution ends in: after the last "####", else in the last box, else named as the answer, else the last.
 
-    A box that holds something else than a number, and a mark before "5:30", are answers that are no number: None. What a model
-    goes on to ask itself after its answer is left out.
+    A box without a number, or a mark before "5:30", is an answer that is no number: None. Problems that a model goes on to ask
+    itself are left out.
     """
     text = plain_signs(committed(text))
     begun = before_next_problem(text)
@@ -91,16 +91,16 @@ def flexible(text: str) -> str | None:
 
 
 def last_number(text: str) -> str | None:
-    """The last number in the text, wherever it stands, close to what lm-evaluation-harness' filter flexible-extract reads.
+    """The last number anywhere in the text, close to the filter flexible-extract of lm-evaluation-harness.
 
-    That is (-?[$0-9.,]{2,})|(-?[0-9]+), the last match. Of a fraction, a clock or a range it reads the last part.
+    That filter takes the last match of (-?[$0-9.,]{2,})|(-?[0-9]+). Of a fraction, a clock or a range the last part is read.
     """
     found = _LAST.findall(text)
     return extract.number_in(found[-1]) if found else None
 
 
-# The harness's pattern, except where it reads something that is no number: punctuation alone ("..."), two numbers run together
-# ("10$20"), and the minus of a difference or the dash of a range as a sign ("15-10", "3-4").
+# The harness's pattern without its misreadings: punctuation alone ("..."), two joined numbers ("10$20"), and the minus of a
+# difference or the dash of a range as a sign ("15-10", "3-4").
 _LAST = re.compile(r"(?:(?<![\w)\]}])-)?\$?(?:[0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)")
 
 
@@ -120,7 +120,7 @@ def _after_mark(text: str) -> str | None:
 
 
 def _marked(text: str) -> _Found | None:
-    """What follows the last mark that numbers follow; a mark before words is a heading."""
+    """The number after the last mark that numbers follow; a mark before words is a heading."""
     end = len(text)
     while (at := text.rfind(_MARK, 0, end)) >= 0:
         line, _, rest = text[at + len(_MARK) : end].partition("\n")
@@ -133,7 +133,7 @@ def _marked(text: str) -> _Found | None:
 
 
 def _in_box(box: str) -> str | None:
-    """The number that a box holds, or arithmetic as it stands; None for something else."""
+    """The number in a box, or its arithmetic as written; None for anything else."""
     plain = _UNITS.sub(" ", box)
     found = _whole(plain)
     if found is not None and found.value is not None and not any(sign.isdigit() or sign == "=" for sign in plain[found.end :]):
@@ -146,7 +146,7 @@ def _in_box(box: str) -> str | None:
 
 
 def _named(text: str) -> _Found | None:
-    """The number that the last "the answer is" names that a number follows at once; of an equation the right side."""
+    """The number right after the last "the answer is" that has one; of an equation its right side."""
     for named in reversed([*_NAMED.finditer(text)]):
         begin = said.end() if (said := _SAID.match(text, named.end())) else named.end()
         begin = item.end() if (item := _ITEM.match(text, begin - 1)) else begin
@@ -156,10 +156,10 @@ def _named(text: str) -> _Found | None:
 
 
 def _whole(text: str, sentence: bool = False) -> _Found | None:
-    """The number that a text begins with, after signs and money alone; the text may go on with units and words.
+    """The number at the beginning of a text, after signs and money alone; units and words may follow.
 
-    None where it begins otherwise; without a value where what it begins with is no number, or two are named. Of an equation, in
-    a `sentence` or a line, the number after the last "=".
+    None where the text begins otherwise; without a value where the numerals form no number, or two numbers are named. Of an
+    equation, in a `sentence` or a line, the number after the last "=".
     """
     before = _BEFORE.match(text)
     begin = before.end() if before else 0
@@ -180,7 +180,7 @@ def _whole(text: str, sentence: bool = False) -> _Found | None:
 
 
 def _last(text: str) -> str | None:
-    """The last number that is whole: no part of a clock, a date, a range or a sum."""
+    """The last number that is no part of a clock, a date, a range or a sum."""
     found, at = None, 0
     while (match := _NUMBER.search(text, at)) is not None:
         one = _at(text, match.start()) or _Found(None, match.end())
@@ -192,7 +192,7 @@ def _last(text: str) -> str | None:
 
 
 def _at(text: str, at: int) -> _Found | None:
-    """The number that stands at a place, with all that is joined to it."""
+    """The number at a place, with everything that is joined to it."""
     match = _NUMBER.match(text, at)
     if match is None:
         return None
@@ -248,7 +248,7 @@ def _fraction(digits: str | None) -> Fraction | None:
 
 
 def _plain(value: Fraction) -> str:
-    """The decimal that a fraction is, if it ends, else "p/q"."""
+    """A fraction as a terminating decimal, else as "p/q"."""
     below, places = value.denominator, 0
     while below > 1 and places < 2 * _LONGEST and 10**places % below:
         places += 1

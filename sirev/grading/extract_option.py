@@ -1,6 +1,6 @@
 r"""Extraction of the option, A to E, that a completion commits to. Two options named at once are no answer.
 
-The article in "A good choice would be C" is no option. Where the options' words are known, an answer in those words is one too.
+The article in "A good choice would be C" is no option. Where the options' words are known, an answer in those words counts too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MORE = re.compile(
     r"(?P<letter>[A-Ea-e])(?![\w'’]|[-–][^\W\d_])",
     re.IGNORECASE,
 )
-"""What names a second option after a first."""
+"""A second option named after a first."""
 _ARTICLE = re.compile(
     r"[ \t]+(?!(?:or|and|is|was|because|since|as|for|by|due|with|but|seems|would|being|which|i\.e|it|they|this|that|the|fits"
     r"|makes)\b)[a-z]"
@@ -32,7 +32,7 @@ _FILLER = re.compile(
     r"|options?|choice|letter|answer|number|simply|indeed)\b,?)*+",
     re.IGNORECASE,
 )
-"""What may stand between "the answer is" and the option."""
+"""Words that may stand between "the answer is" and the option."""
 _ANSWER = re.compile(
     r"(?<!/)\banswers?\b[*_\"'`#]*+(?:\s++(?:to|for) (?:the|this|your) (?:problem|question|above))?(?:\s++choice)?[*_\"'`]*+\s*+"
     r"(?:[:=>]|\b(?:is|was|would be|will be|should be|must be)\b(?!n't|\s++(?:not|in|also|found|based|given|clear|obvious|wrong"
@@ -66,15 +66,15 @@ _SHOWN = re.compile(r"[ \t]*\(?([A-E])[.):][ \t]+(\S[^\n]*)")
 _CLOSERS = tuple(")]}*`\"'$")
 _COMMAND = re.compile(r"\\[a-z]+")
 _LONGEST = 400
-"""Characters of what is read after "the answer is"."""
+"""Characters that are read after "the answer is"."""
 
 
 def option(text: str, options: Mapping[str, str] | None = None) -> str | None:
-    """The letter, in upper case, that a completion ends in naming as its answer; None for none, or for two.
+    """The letter, in upper case, that a completion finally names as its answer; None for none, or for two.
 
-    In this order: what follows the last "answer is", "Answer:" or stands in the last box; "the correct option is", "I choose",
-    "B is correct"; a completion that is the option alone, or begins with it as a list does ("B. library"); the one option that
-    is spoken of. `options`, from letters to their words, allows an answer in words.
+    Searched in this order: the last box, or the text after the last "answer is" or "Answer:", whichever comes later; "B is
+    correct"; "the correct option is", "I choose"; "option B" in the last line; a completion that is only the option, or begins
+    with it as a list does ("B. library"). `options`, from letters to their words, allows an answer in words.
     """
     text = plain_signs(committed(text))
     begun = before_next_problem(text)
@@ -82,7 +82,7 @@ def option(text: str, options: Mapping[str, str] | None = None) -> str | None:
 
 
 def shown_options(prompt: str) -> dict[str, str]:
-    """The options of the last question of a prompt that lists them as lines "A. words", "(A) words" or "A) words"; else none."""
+    """The options of a prompt's last question, from lines "A. words", "(A) words" or "A) words"; empty without any."""
     found: dict[str, str] = {}
     for line in prompt.split("\n"):
         if (match := _SHOWN.match(line)) is None:
@@ -107,7 +107,7 @@ def _option(text: str, options: Mapping[str, str]) -> str | None:
 
 
 def _named(said: str, options: Mapping[str, str]) -> str | None:
-    """The option that the words after "the answer is" name."""
+    """The option named in the words after "the answer is"."""
     said = said.strip()
     if (letter := _first(said)) is not None:
         return letter or None
@@ -120,7 +120,7 @@ def _named(said: str, options: Mapping[str, str]) -> str | None:
 
 
 def _first(said: str) -> str | None:
-    """The option that a text begins with: its letter, "" for two of them, None where it begins with something else."""
+    """The option at the beginning of a text: its letter, "" for two options, None for anything else."""
     filler = _FILLER.match(said)
     begin = filler.end() if filler else 0
     found = _LETTER.match(said, begin)
@@ -141,7 +141,7 @@ def _first(said: str) -> str | None:
 
 
 def _in_words(said: str, options: Mapping[str, str]) -> str | None:
-    """The option whose words a text is, but for articles, case and a full stop."""
+    """The option whose words are the first line of a text, apart from articles, case and punctuation."""
     limit = re.search(r"\n", said)
     line = _words(said[: limit.start()] if limit else said)
     found = [letter for letter, words in options.items() if line and _words(words) == line]
@@ -154,7 +154,7 @@ def _words(text: str) -> str:
 
 
 def _concluded(text: str) -> str | None:
-    """The option that sentences such as "B is correct" agree on; "" where they don't, None where there is none."""
+    """The option that sentences such as "B is correct" agree on; "" where they disagree, None where there are none."""
     found = [match["letter"] for match in _IS_RIGHT.finditer(text)]
     found = found or [_first(text[match.end() : match.end() + _LONGEST]) or "" for match in _SAID.finditer(text)]
     if not any(found):
@@ -165,7 +165,7 @@ def _concluded(text: str) -> str | None:
 
 
 def _whole(text: str, options: Mapping[str, str]) -> str | None:
-    """The option that a completion is, or that its first line begins with as a list does."""
+    """The option that is the whole completion, or begins its first line as in a list."""
     plain = text.strip()
     first, _, rest = plain.partition("\n")
     if _ALONE.match(first):

@@ -1,7 +1,7 @@
-"""Fenced blocks of Markdown, by the rules of CommonMark 0.31, section 4.5, and by what models make of them.
+"""Fenced blocks of Markdown, by the rules of CommonMark 0.31, section 4.5, and by the habits of models.
 
-A library's parser would read the rest of a text as Markdown too, in which a comment of Python is a heading; of a text that is
-half a program only the fences mean anything.
+A library's parser would also read the rest of a text as Markdown, where a Python comment is a heading. In a text that is half a
+program only the fences mean anything.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Before a fence: blanks, marks of quotations and list items. More blanks than CommonMark's three are an item of an item.
+# Before a fence: blanks, marks of quotations and list items. More than CommonMark's three blanks are a nested item.
 _LEAD = r"[ \t]*+(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]++|>[ \t]?+)*+"
 _FENCE = re.compile(rf"(?P<lead>{_LEAD})(?P<marks>`{{3,}}+(?=[^`]*\Z)|~{{3,}}+)(?P<info>.*)")
 _WORD = re.compile(r"[{.\s]*+([\w.+#-]*+)")
@@ -20,7 +20,7 @@ _PYTHON = re.compile(r"(?:i?py|.*\.py\Z)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Block:
-    """The content of a fenced block, without the indentation of its fence, and the lines that it takes, fences included."""
+    """The content of a fenced block without its fence's indentation, its language, and its lines, fences included."""
 
     language: str
     content: str
@@ -29,13 +29,13 @@ class Block:
 
     @property
     def may_be_python(self) -> bool:
-        """True if it says that it is Python, or nothing."""
+        """True if the block is labelled Python, or not labelled."""
         return not self.language or _PYTHON.match(self.language) is not None
 
 
 @dataclass(frozen=True)
 class _Opened:
-    """The fence that a block began with."""
+    """The opening fence of a block."""
 
     marks: str
     indent: int
@@ -43,13 +43,13 @@ class _Opened:
     language: str
 
     def closed_by(self, line: str) -> bool:
-        """Whether a line is the closing fence: as many marks, or more, and nothing else, indented by three blanks at most."""
+        """Whether a line is the closing fence: at least as many marks and nothing else, indented by at most three blanks more."""
         marks = line.strip()
         indent = len(line) - len(line.lstrip())
         return len(marks) >= len(self.marks) and not marks.strip(self.marks[0]) and indent < self.indent + 4
 
     def content(self, line: str) -> str:
-        """A line of the block, without the quotation's mark or the item's indentation."""
+        """A line of the block without the quotation's mark or the item's indentation."""
         if self.quoted:
             return re.sub(r"\A[ \t]*>[ \t]?", "", line)
         blanks = len(line) - len(line.lstrip(" \t"))
@@ -59,8 +59,8 @@ class _Opened:
 def blocks(lines: Sequence[str], *, begun: bool = False, loose: bool = False) -> list[Block]:
     """The fenced blocks of a text, in order; the last may lack its closing fence.
 
-    `begun`: the text begins within a block, whose fence the prompt held. `loose`: a fence may also follow prose on its line, and
-    may close a block at the end of a line of code or before prose, none of which CommonMark allows.
+    `begun`: the text begins inside a block whose fence is in the prompt. `loose`: a fence may also follow prose on its line, and
+    may close a block at the end of a line of code or before prose; CommonMark allows neither.
     """
     found: list[Block] = []
     opened = _Opened("```", 0, False, "") if begun else None
@@ -89,7 +89,7 @@ def blocks(lines: Sequence[str], *, begun: bool = False, loose: bool = False) ->
 
 
 def opens_bare(lines: Sequence[str]) -> int | None:
-    """The number of the first line with a fence, if it is one without a language, as a closing one is; else None."""
+    """The number of the first line with a fence if that has no language, like a closing fence; else None."""
     for number, line in enumerate(lines):
         if found := _FENCE.fullmatch(line):
             return number if not found["info"].strip() else None

@@ -1,4 +1,4 @@
-"""The grader of the embedded task: the number after the last "####" against the gold answer."""
+"""Grader of the embedded task: the number after the last "####" against the gold answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sirev.grading.grade import Grade, grade_because
 
 FINAL_NUMBER_VERSION = 2
 
-# The embedded task has its words apart by blanks, so a blank ends the number, but before a group of three digits or a fraction.
+# Blanks separate the words of the embedded task, so one ends the number, except before three digits or a fraction.
 _FINAL = re.compile(
     r"####\s*(?:\*\*|\\?\$|\\\(|\\boxed\{)*+([-−–]?)(?:\\?\$)?"
     r"([0-9]{1,3}(?:(?:,|\{,\}|,?\\[,!]|[ \u00a0\u2009\u202f])[0-9]{3})++(?![0-9])|[0-9]++)(\.[0-9]++)?"
@@ -19,7 +19,7 @@ _FINAL = re.compile(
 
 
 def grade_final_number(text: str, gold: str) -> Grade:
-    """Grade one completion; `gold` is an integer in decimal digits. Of "5/2" and "5:30" no number is read."""
+    """Grade one completion; `gold` is an integer in decimal digits. "5/2" and "5:30" hold no number."""
     found = _FINAL.findall(text)
     if not found or found[-1][3]:
         return grade_because("no answer found", None)

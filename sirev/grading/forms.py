@@ -1,6 +1,6 @@
-r"""Answers that no algebra should touch: times of day, numbers in a base, ratios, words.
+r"""Answers kept away from algebra: times of day, numbers in a base, ratios, words.
 
-Each function takes the tokens of `sirev.grading.notation` and returns None where they are something else.
+Each function takes the tokens of `sirev.grading.notation` and returns None for anything else.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from sirev.grading.notation import SPACE, WORD
 from sirev.grading.quantities import NUMBER_WORDS, plain_word
 
 _LETTERS_OF_A_WORD = 4
-"""Small letters in a row from which they are a word; fewer are a product."""
+"""Small letters in a row that make a word; fewer are a product."""
 _LONGEST = 300
 
 
 class Clock(NamedTuple):
-    """A time of day; "" where nothing says which half of the day."""
+    """A time of day; `half` is "am", "pm", or "" where the text doesn't say."""
 
     hour: int
     minutes: tuple[int, ...]
@@ -50,7 +50,7 @@ def clock(tokens: Sequence[str]) -> Clock | None:
 
 
 def same_time(gold: Clock, answer: Clock) -> bool:
-    """Whether two times are one; the half of the day may be left out in the answer, as may ":00"."""
+    """Whether two times are equal; one side may omit the half of the day, or ":00"."""
     if gold.half and answer.half and gold.half != answer.half:
         return False
     pad = max(len(gold.minutes), len(answer.minutes))
@@ -62,7 +62,7 @@ def same_time(gold: Clock, answer: Clock) -> bool:
 
 
 def in_base(tokens: Sequence[str]) -> tuple[str, str] | None:
-    r"""The digits and the base of "4210_7", "152A_{11}", "1011 base 2", "1011_{\text{two}}"."""
+    r"""The digits and base of "4210_7", "152A_{11}", "1011 base 2", "1011_{\text{two}}"."""
     words = [plain_word(token) for token in tokens if token not in (SPACE, "{", "}", "(", ")")]
     for at, word in enumerate(words):
         if word == "_" or word.lower() == "base":
@@ -87,7 +87,7 @@ def _is_decimal(token: str) -> bool:
 
 
 def ratio(tokens: Sequence[str]) -> tuple[Fraction, ...] | None:
-    """The numbers of "3:5" or "1 : 2 : 3", in units of the first that is not 0."""
+    """The numbers of "3:5" or "1 : 2 : 3", divided by the first that is not 0."""
     rest = [token for token in tokens if token != SPACE]
     numbers, colons = rest[::2], rest[1::2]
     if len(rest) < 3 or len(rest) % 2 == 0 or any(colon != ":" for colon in colons):
@@ -100,9 +100,9 @@ def ratio(tokens: Sequence[str]) -> tuple[Fraction, ...] | None:
 
 
 def in_words(tokens: Sequence[str]) -> str | None:
-    r"""The words of an answer that is in words, or an arrangement of capitals, in small letters and without punctuation.
+    r"""The words of an answer in words, or of an arrangement of capitals, in small letters and without punctuation.
 
-    In words is what has a word of two letters or more in \text{}, and a single run of letters that is too long for a product.
+    Words are an answer with a word of two letters or more in \text{}, or with a run of letters too long for a product.
     """
     runs = [token for token in tokens if token[0].isalpha() or token[0] == WORD]
     if not runs or any(token[0] in "\\=+*/^_<>|" for token in tokens):
@@ -114,7 +114,7 @@ def in_words(tokens: Sequence[str]) -> str | None:
 
 
 def spelled(tokens: Sequence[str]) -> str:
-    """The words and numbers of an answer in small letters, without what stands between them."""
+    """The words and numbers of an answer in small letters, without the signs between them."""
     return " ".join(plain_word(token).lower() for token in tokens if token[0].isalnum() or token[0] == WORD)
 
 

@@ -1,6 +1,6 @@
-r"""The answer that a completion gives to a problem of mathematics: in boxes, in tags, after a mark, or named as the answer.
+r"""The final answer in a completion of a mathematical problem: in boxes, in tags, after a mark, or named as the answer.
 
-Nothing here judges. Each function takes one pass over the text, whatever that is.
+Nothing here judges. Each function takes one pass over any text.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ _IDLE = re.compile(r"[\s:*_]*+(?:is(?![\w'])[\s:*_]*+)?")
 _DISPLAYS = ((r"\[", r"\]"), ("$$", "$$"))
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|(?<=\*)\*")
 _LONGEST = 200
-"""Characters of an answer that is named in a sentence; what is longer is no answer."""
+"""Characters of the longest answer that a sentence names; longer text is no answer."""
 _NEAR, _NEAR_WITH_SEPARATOR = 10, 70
 _SEPARATOR = re.compile(r"\b(?:and|or)\b|[,;]")
 
 
 def formula(text: str, items: int = 1) -> str | None:
-    r"""The answer to a problem whose gold answer is a list of so many items; None where there is none.
+    r"""The answer to a problem whose gold answer lists `items` items; None where there is none.
 
-    Looked for in this order: in the last <answer>, else in all that the model commits to; there the last \boxed{}, what follows
-    the last "####", what is named the final answer, what is named the answer. An empty box counts only where nothing else does.
-    What a model goes on to ask itself after its answer is left out.
+    Searched in this order: the last <answer>, else all that the model commits to; there the last \boxed{}, the text after the
+    last "####", the text named the final answer, the text named the answer. An empty box counts only where there is nothing else.
+    Problems that a model goes on to ask itself are left out.
     """
     said = committed(text)
     begun = before_next_problem(said)
@@ -50,10 +50,10 @@ def _read(text: str, items: int) -> str | None:
 
 
 def boxed_answer(text: str, items: int = 1) -> str | None:
-    r"""The last box; where the gold answer has several items and the last so many boxes stand together, all of them.
+    r"""The last box; where the gold answer has several items and as many boxes stand together at the end, all of them.
 
-    "The roots are $\boxed{3}$ and $\boxed{5}$" says "3,5". Boxes stand together within 10 characters, or within 70 that
-    have a comma, "and" or "or", as in Math-Verify, and no sentence or line ends between them.
+    "The roots are $\boxed{3}$ and $\boxed{5}$" gives "3,5". Boxes stand together within 10 characters, or within 70 that have a
+    comma, "and" or "or", as in Math-Verify, with no end of a sentence or line between them.
     """
     found = extract.boxes(text)
     if not found:
@@ -75,7 +75,7 @@ def boxed_answer(text: str, items: int = 1) -> str | None:
 
 
 def answer_named(text: str) -> str | None:
-    """What is named the final answer, else the answer, the last time: of "The final answer is $5$. I hope so." it is "$5$"."""
+    """The text last named the final answer, else the answer: of "The final answer is $5$. I hope so." it is "$5$"."""
     for pattern in (_FINAL, _NAMED):
         ends = [found.end() for found in pattern.finditer(text)]
         if ends and (answer := _sentence(text, ends[-1])) and r"\boxed" not in answer:
@@ -84,7 +84,7 @@ def answer_named(text: str) -> str | None:
 
 
 def _sentence(text: str, begin: int) -> str | None:
-    """What a sentence says from a place on, or the displayed formula that stands there."""
+    """The rest of a sentence from a place on, or the displayed formula there."""
     idle = _IDLE.match(text, begin)
     begin = idle.end() if idle else begin
     for opening, closing in _DISPLAYS:

@@ -1,4 +1,4 @@
-"""A grade: correct or not, the reason, and the answer that was read."""
+"""A grade: correct or not, the reason, and the extracted answer."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from typing import Literal
 
 Reason = Literal["right", "wrong", "no answer found", "timeout", "error"]
-"""Why an answer is right or wrong. Of programs there is more to say: see `sirev.grading.mbpp.program_verdict`."""
+"""Why an answer is right or wrong. For programs see `sirev.grading.mbpp.program_verdict`."""
 
 UNANSWERED = ("no answer found", "no code found")
-"""The reasons of answers that nothing could be read from."""
+"""Reasons of completions without a readable answer."""
 RIGHT, IN_PROCESS = "right", "right, in process"
-"""IN_PROCESS: right as far as the program that was judged can be trusted, since some test ran beside it."""
+"""IN_PROCESS: right if the program can be trusted, since some of its tests ran inside its own process."""
 
 REASON_LIMIT = 200
-"""Characters of a reason that a user's own grader gives."""
+"""Longest reason, in characters, of a user's own grader."""
 ANSWER_LIMIT = 200
 """Characters of an answer that are kept: a completion that repeats itself must not double the size of the store."""
 
 
 @dataclass(frozen=True)
 class Grade:
-    """Right or wrong, why (the same in every run), and what was read as the answer ("" if nothing was)."""
+    """Right or wrong, the reason (the same in every run), and the extracted answer ("" if none)."""
 
     correct: bool
     reason: str

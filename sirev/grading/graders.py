@@ -1,4 +1,4 @@
-"""The graders that a recipe or a user's own task can name. Importing this imports nothing heavy."""
+"""Graders that a recipe or a user's own task can name. Importing this module loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -10,34 +10,38 @@ from sirev.grading import final_number
 
 @dataclass(frozen=True)
 class RegisteredGrader:
-    """What the rest of sirev needs to know of a grader before it runs."""
+    """Facts about a grader that are needed before it runs."""
 
     version: int
-    """Part of the key of every grade: a change that can flip a verdict raises it."""
+    """Part of the key of every grade; any change that can flip a verdict raises it."""
     heavy: bool
-    """Whether it runs in a resident child of its own; the others cost a microsecond and run where they are called."""
+    """Whether it runs in a resident child of its own; the others take a microsecond per answer and run in the caller."""
     says: str
-    """What it compares with the gold answer, in one line."""
+    """The part of a completion that it compares with the gold answer, in one line."""
     needs: tuple[str, ...] = ()
-    """Distributions whose versions can change a verdict, to be recorded beside the grades."""
+    """Distributions whose versions can change a verdict; they are recorded with the grades."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a recipe says of its grader; all but `seconds` is read by those alone that run programs."""
+    """Settings of a recipe's grader.
+
+    Graders of programs read all but `function`, a user's own grader `seconds` and `function`, other heavy graders `seconds`
+    alone.
+    """
 
     seconds: float
-    """CPU time of one answer or program."""
+    """CPU seconds per answer or program."""
     memory_mb: int = 1024
     sandbox: Literal["A", "B", "C"] = "B"
-    """The least tier that will do."""
+    """The lowest tier accepted."""
     prelude: bool = True
     function: str = ""
     """The user's function: "package.module:function" or "file.py:function"."""
 
 
 OWN = "python"
-"""The grader that is a function of the user's."""
+"""The grader that calls a user's own function."""
 _ALGEBRA = ("math-verify", "latex2sympy2_extended", "sympy")
 
 GRADERS: dict[str, RegisteredGrader] = {

@@ -1,9 +1,8 @@
-"""A pool of processes that judges answers, each within a limit of CPU seconds, whatever an answer makes the code do.
+"""A pool of processes that judge answers, each within a limit of CPU seconds, whatever code an answer triggers.
 
-Limits are CPU time, so that a loaded machine changes no verdict. An answer is stopped by an exception; code that never
-comes back to the interpreter (10**10**10 is one instruction) is ended by the kernel, and with it the worker; a wall
-clock, ten times the limit, stands behind both. What a dead worker had in hand is judged again, one by one, so that only
-the guilty answer bears the blame.
+Limits are CPU time, so that a loaded machine changes no verdict. An exception stops an answer. Code that never returns to the
+interpreter (10**10**10 is one instruction) is ended by the kernel, and with it the worker. A wall clock of ten times the limit
+backs up both. Answers that a dead worker had in hand are judged again, one by one, so that only the guilty one is blamed.
 """
 
 from __future__ import annotations
@@ -31,28 +30,28 @@ R = TypeVar("R")
 Judge = Callable[[T], R]
 
 PAIRS_AT_A_TIME = 16
-"""Answers handed to a worker at a time: handing over costs little beside sixteen, and a death costs no more than them."""
+"""Answers per hand-over to a worker: with sixteen the hand-over costs little, and a death costs no more than them."""
 
 _WALL = 10.0
-"""The wall clock's limit, in limits of CPU seconds."""
+"""The wall clock's limit, as a multiple of the CPU seconds."""
 
 MOST_MEMORY, LEAST_MEMORY = 4 << 30, 512 << 20
-"""Bytes of address space of a worker; an expression that needs more is a MemoryError there and not the machine's end. The least
-is six times what the imports of sympy and the rest take."""
+"""Bytes of address space of a worker; an expression that needs more raises MemoryError there, and the machine survives. The
+least is six times the memory of the imports, such as sympy."""
 
 _START = 120.0
-"""Seconds that starting a worker, with all its imports, may take on a loaded machine."""
+"""Seconds for a worker's start, with all its imports, on a loaded machine."""
 
 _ATTEMPTS = 3
-"""How often a pool that broke down as a whole is replaced by another."""
+"""Pools that are started in all, if each breaks down."""
 
 
 class PoolLost(Exception):
-    """The pool broke down, and nothing is known of what it still had to do."""
+    """The pool broke down, and the state of its remaining work is unknown."""
 
 
 class OutOfTime(BaseException):
-    """An answer's CPU seconds are over. Not an Exception, which the libraries that judge would catch."""
+    """An answer's CPU seconds are over. Not an Exception, which the judging libraries would catch."""
 
 
 def judge_all(
@@ -64,10 +63,11 @@ def judge_all(
     prepare: Callable[[], None] | None = None,
     judged: Callable[[int], None] | None = None,
 ) -> list[R | Reason]:
-    """What `judge` says of each item, in order; "timeout" and "error" are the pool's own.
+    """The result of `judge` for each item, in order; the pool itself adds "timeout" and "error".
 
-    `judge` and `prepare`, which each worker calls once, are functions of an importable module. `judged` is told the
-    index of each item as it is done. The workers are fresh interpreters and end with the call.
+    `judge` and `prepare`, which each worker calls once, are functions of an importable module. `judged` receives the index of
+    each item that is done. The workers are fresh interpreters and end with the call. Raises RuntimeError after three broken
+    pools.
     """
     reasons: dict[int, R | Reason] = {}
 
@@ -110,14 +110,14 @@ def _attempt(
 def _outcomes(
     pool: ProcessPool, judge: Judge[T, R], items: Sequence[T], chunks: list[list[int]], seconds: float
 ) -> Iterator[tuple[list[int], list[R | Reason] | Reason]]:
-    """Each chunk with its items' reasons or, where its worker died, the reason of that death. In order of completion."""
+    """Each chunk with its items' results or, where its worker died, the reason of that death; in order of completion."""
     futures: dict[Future[list[R | Reason]], list[int]] = {}
     for chunk in chunks:
         limit = _WALL * seconds * len(chunk)
         futures[pool.schedule(_judge_chunk, (judge, [items[i] for i in chunk], seconds), timeout=limit)] = chunk
     pending = set(futures)
     while pending:
-        # A worker that dies before the pool knows what it took leaves a future that never completes.
+        # A worker that dies before the pool knows its task leaves a future that never completes.
         done, pending = wait(pending, timeout=_WALL * seconds * PAIRS_AT_A_TIME + _START, return_when=FIRST_COMPLETED)
         if not done:
             raise PoolLost
@@ -134,12 +134,12 @@ def _outcome(future: Future[list[R | Reason]]) -> list[R | Reason] | Reason:
         return "timeout" if death.exitcode == -signal.SIGVTALRM else "error"
     except BrokenProcessPool as broken:
         raise PoolLost from broken
-    except (OutOfTime, SystemExit):  # raised where nothing in the worker was there to catch it
+    except (OutOfTime, SystemExit):  # raised outside the worker's own handlers
         return "error"
 
 
 def memory_of_each(workers: int) -> int:
-    """Bytes of address space for each of so many workers: at their worst all of them take half of what there is."""
+    """Bytes of address space per worker: all workers together take at most half of the memory."""
     return max(LEAST_MEMORY, min(MOST_MEMORY, memory() // (2 * workers)))
 
 
@@ -159,7 +159,7 @@ def _pool(workers: int, prepare: Callable[[], None]) -> Iterator[ProcessPool]:
 
 @contextlib.contextmanager
 def _fixed_hashes() -> Iterator[None]:
-    """Workers started meanwhile have one order of sets: what sympy makes of an expression can depend on it."""
+    """Give workers started meanwhile one order of sets: sympy's form of an expression can depend on it."""
     before = os.environ.get("PYTHONHASHSEED")
     os.environ["PYTHONHASHSEED"] = "0"
     try:
@@ -183,7 +183,7 @@ def _start(parent: int, most: int, prepare: Callable[[], None]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGPROF, _out_of_time)
-    signal.signal(signal.SIGVTALRM, signal.SIG_DFL)  # ends the process, whatever it is busy with
+    signal.signal(signal.SIGVTALRM, signal.SIG_DFL)  # ends the process in any state
     prepare()
 
 
@@ -197,7 +197,7 @@ def _judge_chunk(judge: Judge[T, R], items: Sequence[T], seconds: float) -> list
 
 def _judge_one(judge: Judge[T, R], item: T, seconds: float) -> R | Reason:
     try:
-        # Again and again, since a library's bare `except` can swallow the first.
+        # Repeated, since a library's bare `except` can swallow the first signal.
         signal.setitimer(signal.ITIMER_PROF, seconds, 0.1)
         signal.setitimer(signal.ITIMER_VIRTUAL, 2 * seconds)
         try:

@@ -1,4 +1,4 @@
-"""MBPP and tasks like it: the program in a completion, run in the sandbox against its tests."""
+"""Grader of programs, as for MBPP: the program in a completion, run in the sandbox against its tests."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def grade_programs(
 ) -> tuple[list[Grade], dict[str, Any], list[dict[str, Any]]]:
     """Grade (completion, gold) pairs, in order; a gold is JSON {"tests": ["assert ...", ...], "setup": "..."}.
 
-    Equal programs with equal tests run once. `progress` is told how many pairs are done. Beside the grades comes what is no
-    part of them: {"sandbox": tier, and why no better one; programs that ran; passed, and how many of these on the program's
-    own word}; and for each pair that had code {"cpu", "wall": seconds, "stderr": the first 500 characters}. Raises BadInput
-    where this machine offers no tier as good as the least accepted.
+    Equal programs with equal tests run once. `progress` receives the number of pairs done. Returns the grades, a summary
+    {"sandbox": the tier, why no better one, programs that ran, how many passed, and how many of these on the program's own word},
+    and for each pair that had code {"cpu", "wall": seconds, "stderr": the first 500 characters}, else {}. Raises BadInput where
+    this machine offers no tier as good as the least accepted.
     """
     found = _accepted(settings.sandbox)
     golds = {gold: tests_of(gold) for _, gold in pairs}
@@ -58,7 +58,7 @@ def grade_programs(
 
 
 def warning(least: Tier) -> str | None:
-    """What the user must be told before programs run, where no more than limits hold them; None where they are confined."""
+    """The warning to show before programs run unconfined; None where they are confined. Raises BadInput like `grade_programs`."""
     found = _accepted(least)
     if found.tier != "C":
         return None
@@ -69,7 +69,7 @@ def warning(least: Tier) -> str | None:
 
 
 def _accepted(least: Tier) -> Found:
-    """The tier that this machine offers; BadInput if it is not as good as `least`."""
+    """The tier that this machine offers; raises BadInput if it is below `least`."""
     found = best_tier()
     if TIERS.index(found.tier) > TIERS.index(least):
         raise BadInput(
@@ -80,10 +80,10 @@ def _accepted(least: Tier) -> Found:
 
 
 def program_verdict(outcome: Outcome, tests: Sequence[AssertionClaim]) -> str:
-    """The reason of a grade: RIGHT, IN_PROCESS, or what went wrong first.
+    """The reason of a grade: RIGHT, IN_PROCESS, or the first failure.
 
-    "KIND" or "KIND: more": a failed assertion with its number (from 1), an exception with its type and last line, a syntax
-    error, "cpu timeout", "wall timeout", "memory", "killed" with the signal, "forbidden call", "no verdict".
+    "KIND" or "KIND: more": a failed assertion with its number (from 1), an exception with its type and last line, a syntax error,
+    "cpu timeout", "wall timeout", "memory", "killed" with the signal, "forbidden call", "no verdict".
     """
     for number, (claim, answer) in enumerate(zip(tests, outcome.answers, strict=False), 1):
         try:

@@ -1,4 +1,4 @@
-r"""An answer taken apart: lists, tuples, intervals, sets, unions and matrices, and inequalities as intervals."""
+r"""Structure of an answer: lists, tuples, intervals, sets, unions and matrices, and inequalities as intervals."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ LIST_SEPARATORS = frozenset({",", ";", WORD + "and", WORD + "or"})
 RELATIONS = frozenset({"=", "<", ">", r"\leq", r"\geq", r"\neq"})
 _OPEN, _CLOSE = frozenset({"(", "[", r"\{", "{", r"\langle"}), frozenset({")", "]", r"\}", "}", r"\rangle"})
 _ORDERS = {"<": ("(", True), r"\leq": ("[", True), ">": ("(", False), r"\geq": ("[", False)}
-"""The bracket of an interval that a sign stands for, and whether what is on its left is less."""
+"""Order sign -> the bracket of its interval, and whether its left side is the smaller one."""
 _MATRICES = frozenset({"matrix", "pmatrix", "bmatrix", "vmatrix", "Bmatrix", "Vmatrix", "smallmatrix", "array"})
 
 
 class Node(NamedTuple):
-    """An answer taken apart."""
+    """An answer split into items."""
 
     kind: str
-    """"list" (without brackets), "tuple" (with round or square ones), "set", "union", "matrix" or "leaf"."""
+    """"list" (without brackets), "tuple" (in round or square ones), "set", "union", "matrix" or "leaf"."""
     brackets: str
-    """Those of a tuple; of a list "or" or "and" where it says so."""
+    """Of a tuple its brackets, of a list "or" or "and" where it has one, of a matrix its number of rows."""
     items: list[Tokens]
 
 
@@ -66,7 +66,7 @@ def _split_rows(tokens: Tokens) -> list[list[Tokens]]:
 
 
 def _with_both_signs(parts: list[Tokens]) -> list[Tokens]:
-    r"""Each part with one \pm as two parts, with plus and with minus."""
+    r"""The parts, with each that has one \pm split in two: with plus and with minus."""
     found: list[Tokens] = []
     for part in parts:
         if part.count(r"\pm") == 1:
@@ -79,7 +79,7 @@ def _with_both_signs(parts: list[Tokens]) -> list[Tokens]:
 
 
 def top(tokens: Sequence[str]) -> list[tuple[int, str]]:
-    """The tokens outside all brackets, with their places."""
+    """The tokens outside all brackets, with their indices."""
     found, depth = [], 0
     for i, token in enumerate(tokens):
         if token in _OPEN:
@@ -113,7 +113,7 @@ def enclosed(tokens: Tokens) -> bool:
 
 
 def in_one_bracket(tokens: Tokens) -> Tokens:
-    """What is left without brackets around the whole, however many."""
+    """The tokens without brackets around the whole, however many there are."""
     close: dict[int, int] = {}
     stack: list[int] = []
     for i, token in enumerate(tokens):
@@ -136,7 +136,7 @@ def is_relation(tokens: Tokens) -> bool:
 
 
 def as_sets(gold: Node, answer: Node) -> tuple[Node, Node]:
-    """Inequalities as intervals, where the other side is intervals."""
+    """Both answers, with inequalities as intervals where the other one is an interval or a union."""
 
     def is_set(node: Node) -> bool:
         return node.kind == "union" or (node.kind == "tuple" and len(node.items) == 2)
@@ -149,7 +149,7 @@ def as_sets(gold: Node, answer: Node) -> tuple[Node, Node]:
 
 
 def _as_intervals(node: Node) -> Node | None:
-    r"""A leaf "0 < x \leq 1" as an interval, a list of such with "or" as a union."""
+    r"""A leaf such as "0 < x \leq 1" as an interval, a list of them with "or" as a union; None for anything else."""
     if node.kind not in ("leaf", "list") or (node.kind == "list" and node.brackets != "or"):
         return None
     intervals = [_interval(item) for item in node.items]

@@ -1,4 +1,4 @@
-r"""One notation for a mathematical answer: a list of tokens in which LaTeX, Unicode and plain text look alike.
+r"""Normal form of a mathematical answer: a list of tokens in which LaTeX, Unicode and plain text look alike.
 
 `\dfrac12`, `½` and `\frac{1}{2}` are the same tokens, as are `\left(` and `(`, `x²` and `x^{2}`, `10\,080` and `10{,}080`.
 Nothing here judges. Every step is linear in the length of the text.
@@ -27,23 +27,23 @@ from sirev.grading.signs import (
 )
 
 SPACE = " "
-"""Kept between two numbers alone, where it means something: `1 4/5` is no `14/5`."""
+"""Kept only after a number, before another one, where it has a meaning: `1 4/5` is no `14/5`."""
 WORD = "'"
-r"""What a word of \text{} begins with, so that it is never taken for a product of letters."""
+r"""Prefix of a word from \text{}, so that it is never taken for a product of letters."""
 
 _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|\d+(?:\.\d+)?|\.\d+|[^\W\d_]+|\s+|.", re.DOTALL)
 _DOUBLED = re.compile(r"\\\\(?=[a-zA-Z])")
-"""A backslash that was escaped once too often; in a matrix it ends a row."""
+"""A backslash escaped once too often; in a matrix it ends a row."""
 _DIGITS = re.compile(r"\d+")
 _RAISED = re.compile(f"[{''.join(SUPERSCRIPTS)}]+")
 _LOWERED = re.compile(f"[{''.join(SUBSCRIPTS)}]+")
 
 
 def notation(text: str) -> list[str]:
-    r"""The tokens of an answer: commands, numbers, words, single signs; a word of \text{} begins with WORD.
+    r"""The tokens of an answer: commands, numbers, words, single signs; words of \text{} begin with WORD.
 
-    Gone are what only looks: blanks and commands for blanks, `\left`, `$`, degree signs, quotes, a full stop or comma at the end.
-    Fractions, roots, powers and indices have their braces; thousands stand together.
+    Removed is mere layout: blanks and their commands, `\left`, `$`, degree signs, quotes, a final full stop or comma. Fractions,
+    roots, powers and indices have braces; groups of thousands are joined.
     """
     text = _in_ascii(text)
     if r"\begin" not in text:
@@ -63,14 +63,14 @@ def _in_ascii(text: str) -> str:
 
 
 def _one(character: str) -> str:
-    """A full-width or compatibility sign as what it stands for; a fraction such as ½ in LaTeX."""
+    """A full-width or compatibility character in its plain form; a fraction such as ½ in LaTeX."""
     same = unicodedata.normalize("NFKC", character)
     numerator, bar, denominator = same.partition("⁄")
     return f"\\frac{{{numerator}}}{{{denominator}}}" if bar else same.translate(UNICODE)
 
 
 def _plain(raw: list[str]) -> list[str]:
-    r"""Tokens with one name for each thing; words within \text{} are marked, its braces are gone; blanks are SPACE."""
+    r"""Tokens with one name per thing; words of \text{} are marked and its braces removed; blanks become SPACE."""
     found: list[str] = []
     depth, texts = 0, []
     i = 0
@@ -131,7 +131,7 @@ def _word(token: str, in_text: bool) -> str:
 
 
 def _with_dots(tokens: list[str]) -> list[str]:
-    """Three full stops in a row as an ellipsis."""
+    """The tokens, with three full stops in a row as an ellipsis."""
     found: list[str] = []
     for token in tokens:
         found.append(token)
@@ -143,7 +143,7 @@ def _with_dots(tokens: list[str]) -> list[str]:
 
 
 def _joined(tokens: list[str]) -> list[str]:
-    """Thousands joined; degree signs and blanks left out, but for those between two numbers."""
+    """The tokens with thousands joined, and without degree signs and blanks, except blanks between two numbers."""
     found: list[str] = []
     brackets = 0
     i = 0
@@ -172,7 +172,7 @@ def _joined(tokens: list[str]) -> list[str]:
 
 
 def _past_circle(tokens: list[str], i: int) -> int:
-    r"""Past a degree sign, `^\circ` or `^{\circ}`, that begins at i; 0 if there is none."""
+    r"""The index after a degree sign, `^\circ` or `^{\circ}`, that begins at i; 0 if there is none."""
     inside = [token for token in tokens[i + 1 : i + 8] if token != SPACE and token not in THIN]
     if inside[:1] not in ([r"\circ"], ["°"], ["{"]):
         return 0
@@ -183,9 +183,9 @@ def _past_circle(tokens: list[str], i: int) -> int:
 
 
 def _thousands(tokens: list[str], i: int, *, commas: bool) -> tuple[str, int] | None:
-    r"""A number with its thousands apart that begins at i, as digits, and where it ends; None if there is none.
+    r"""A number with separated thousands that begins at i, as digits, and the index after it; None if there is none.
 
-    Thousands stand apart by `{,}`, `,\!` or a blank, and outside brackets by a comma alone: (100,101) is a pair.
+    Separators are `{,}`, `,\!` or a blank, and outside brackets also a plain comma: (100,101) is a pair.
     """
     first = tokens[i]
     if not (_DIGITS.fullmatch(first) and len(first) <= 3 and first[0] != "0"):
@@ -218,7 +218,7 @@ def _thousands(tokens: list[str], i: int, *, commas: bool) -> tuple[str, int] | 
 
 
 def _powers_in_braces(tokens: list[str]) -> list[str]:
-    r"""`x^2`, `x^-2`, `x^(2)` and `\sqrt(2)`, `√2` with braces; exp(x) as a power of e. Of `2^10` the exponent is 10."""
+    r"""Braces in `x^2`, `x^-2`, `x^(2)`, `\sqrt(2)` and `√2`; exp(x) as a power of e. Of `2^10` the exponent is 10."""
     close = _closings(tokens)
     found: list[str] = []
     braces_at: set[int] = set()
@@ -255,7 +255,7 @@ def _powers_in_braces(tokens: list[str]) -> list[str]:
 
 
 def _closings(tokens: list[str]) -> dict[int, int]:
-    """Where each round bracket or brace closes."""
+    """The index of the closing bracket for each round bracket or brace."""
     stack: list[int] = []
     close: dict[int, int] = {}
     for i, token in enumerate(tokens):
@@ -267,9 +267,9 @@ def _closings(tokens: list[str]) -> dict[int, int]:
 
 
 def _with_arguments(tokens: list[str]) -> list[str]:
-    r"""`\frac12`, `\frac\pi2` and `\sqrt2` with braces around each argument. `\frac172` is 1/72, as it is meant."""
+    r"""The tokens with braces around each argument of `\frac12`, `\frac\pi2` and `\sqrt2`. `\frac172` is 1/72, as intended."""
     found: list[str] = []
-    wanted = 0  # arguments still to come of the last command
+    wanted = 0  # missing arguments of the last command
     around: list[int] = []  # the same for the command outside each open brace
     pending = tokens[::-1]
     while pending:
@@ -300,7 +300,7 @@ def _with_arguments(tokens: list[str]) -> list[str]:
 
 
 def _argument(token: str, wanted: int) -> tuple[str, str]:
-    """The part of a token that is an argument without braces, and what is left of it."""
+    """The argument without braces that a token begins with, and the rest of the token."""
     if token[0].isdigit():
         return (token[0], token[1:]) if wanted == 2 else (token, "")
     return (token[0], token[1:]) if token[0].isalpha() else (token, "")

@@ -1,7 +1,7 @@
-"""A grader of the user's: a function of a completion and the gold answer, named "package.module:function" or "file.py:function".
+"""A user's own grader: a function of a completion and the gold answer, named "package.module:function" or "file.py:function".
 
-It is a program of the user's, run with the user's rights in processes of its own; what it makes of one answer is limited in
-time. A function that fails, or says nothing that could be a grade, is bad input and never a wrong answer.
+It runs with the user's rights in processes of its own, with a time limit per answer. A function that fails, or returns something
+that is no grade, is bad input and never a wrong answer.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from sirev.own_code import load, raised
 from sirev.tasks.rows import shown
 
 WRONG = ("wrong", "no answer found", "timeout", "error")
-"""Reasons that no right answer has."""
+"""Reasons that are never those of a right answer."""
 Function = Callable[[str, str], Any]
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The reason for there being no grade, in one line."""
+    """The reason why there is no grade, in one line."""
 
     why: str
 
@@ -32,7 +32,7 @@ class Failure:
 def grade_by_function(
     pairs: Sequence[tuple[str, str]], function: str, seconds: float, *, workers: int, progress: Callable[[int], None]
 ) -> list[Grade]:
-    """The grades of (completion, gold) pairs, in order; "timeout" is wrong, as is "error", where the process died of an answer.
+    """The grades of (completion, gold) pairs, in order; "timeout", and "error" where the process died, count as wrong.
 
     Raises BadInput in one line: no such module or function, or one that fails or returns no grade.
     """
@@ -61,7 +61,7 @@ def grade_by_function(
 
 
 def as_grade(given: object) -> Grade:
-    """The grade that a function returned; ValueError in one line if it is none."""
+    """The grade that a function returned; raises ValueError, in one line, if it is none."""
     if isinstance(given, bool):
         return grade_because(RIGHT if given else "wrong", None)
     if not isinstance(given, Grade):
@@ -93,13 +93,13 @@ def _is_function(value: object) -> bool:
     return callable(value) and not isinstance(value, type)
 
 
-# What follows runs in the workers of `sirev.grading.judge_pool`.
+# The functions below run in the workers of `sirev.grading.judge_pool`.
 
 _imported = cache(_named)
 
 
 def _prepare(function: str) -> None:
-    """Import the user's module, so that the first answer does not pay for it; why that fails is said by `_judge`."""
+    """Import the user's module, so that the first answer does not pay for it; `_judge` reports a failure."""
     with contextlib.suppress(Exception):
         _imported(function)
 
@@ -113,5 +113,5 @@ def _judge(function: str, pair: tuple[str, str]) -> Grade | Failure:
         return as_grade(given)
     except ValueError as error:
         return Failure(str(error))
-    except Exception as error:  # of what was returned, when it is to be shown
+    except Exception as error:  # from the returned object's own code, when it is shown
         return Failure(f"returned what can't be shown: {raised(error)}")

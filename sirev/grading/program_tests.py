@@ -1,4 +1,4 @@
-"""The tests that a program has to pass, and what of a completion is graded by them."""
+"""Tests of programs, and the program in a completion that they are run against."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from sirev.grading.python_source import bound_within, parsed_source, read_by
 from sirev.grading.sandbox.inside import PRELUDE
 
 _LONGEST = 10_000_000
-"""Characters of a test: those of EvalPlus hold their inputs."""
+"""Characters of the longest test: EvalPlus's hold their inputs."""
 
 
 @dataclass(frozen=True)
 class Tests:
-    """A gold answer: code that runs after the program (some of MBPP's needs the program's classes), then the tests."""
+    """A gold answer: set-up code that runs after the program (MBPP's may need the program's classes), then the tests."""
 
     setup: str
     tests: tuple[str, ...]
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """The names that only the program can define: read by the set-up or the tests, bound by neither, and not Python's own.
+        """The names that only the program can define: read by set-up or tests, bound by neither, and no built-ins.
 
-        Where all are Python's own, those that the tests call: MBPP 126 asks for a `sum`.
+        If all are built-ins, those that the tests call: MBPP 126 asks for a `sum`.
         """
         sources = (parsed_source(text, longest=_LONGEST) for text in (self.setup, *self.tests))
         trees = [source.tree for source in sources if source is not None]
@@ -39,7 +39,7 @@ class Tests:
 
 
 def tests_of(gold: str) -> Tests:
-    """The tests that a problem's answer holds: JSON {"tests": ["assert ...", ...], "setup": "..."}, else BadInput."""
+    """The tests in a problem's answer, JSON {"tests": ["assert ...", ...], "setup": "..."}; raises BadInput for anything else."""
     try:
         parts = json.loads(gold)
         tests = Tests(str(parts.get("setup", "")), tuple(map(str, parts["tests"])))
@@ -59,7 +59,7 @@ def graded_program(text: str, gold: str) -> str | None:
 def _names(gold: str) -> frozenset[str]:
     try:
         return tests_of(gold).names
-    except BadInput:  # of measured files an answer may be anything
+    except BadInput:  # the answers of measured files may be anything
         return frozenset()
 
 

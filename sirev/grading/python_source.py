@@ -1,4 +1,4 @@
-"""Python sources taken apart, without running them: whether they parse, what they define and need, and their parts by line."""
+"""Analysis of Python sources without running them: whether they parse, the names they define and need, parts by line."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 LONGEST = 100_000
-"""Characters of a source that is parsed: no answer is so long, and the parser's memory grows with it."""
+"""Characters of the longest source that is parsed: no answer is longer, and the parser's memory grows with it."""
 _DEEPEST = 200
-"""Statements within statements of a source that is taken apart; each `elif` is within the one before."""
+"""Deepest nesting of statements that is analysed; each `elif` is nested in the one before."""
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
@@ -24,19 +24,19 @@ _RUNS_TESTS = ("test", "run_test", "check_", "unittest.main", "doctest.", "pytes
 
 @dataclass(frozen=True)
 class PythonSource:
-    """A text that is Python."""
+    """A text that parses as Python."""
 
     text: str
     tree: ast.Module
 
     @cached_property
     def defined(self) -> frozenset[str]:
-        """The names that its top level binds: functions, classes, variables, imports."""
+        """The names bound at its top level: functions, classes, variables, imports."""
         return frozenset(name for statement in self.tree.body for name in bound_by(statement))
 
     @cached_property
     def defines_something(self) -> bool:
-        """True if a function or class, or a lambda by name, is among them."""
+        """True if its top level defines a function, a class or a named lambda."""
         return any(
             isinstance(one, _DEFINITIONS) or (isinstance(one, ast.Assign) and isinstance(one.value, ast.Lambda))
             for one in self.tree.body
@@ -44,7 +44,7 @@ class PythonSource:
 
     @cached_property
     def needed(self) -> frozenset[str]:
-        """The names that it reads and does not define itself, built-in ones apart."""
+        """The names that it reads and does not define, without built-ins."""
         free = {name for statement in self.tree.body for name in free_in(statement)}
         return frozenset(free - self.defined - _BUILTINS)
 
@@ -54,12 +54,12 @@ class PythonSource:
         return self.text.split("\n")
 
     def lines_of(self, statement: ast.stmt) -> str:
-        """The lines of a statement, its decorators included."""
+        """The lines of a statement, including its decorators."""
         return "\n".join(self.lines[first_line_of(statement) - 1 : statement.end_lineno])
 
 
 def parsed_source(text: str, longest: int = LONGEST) -> PythonSource | None:
-    """A text as Python; None where it is none, or too long a one."""
+    """The parsed text; None where it is no Python, or longer than `longest` characters."""
     try:
         return parse_source(text, longest)
     except SyntaxError:
@@ -67,7 +67,7 @@ def parsed_source(text: str, longest: int = LONGEST) -> PythonSource | None:
 
 
 def parse_source(text: str, longest: int = LONGEST) -> PythonSource:
-    """A text as Python. Raises SyntaxError, also for what Python itself can't take apart."""
+    """The parsed text. Raises SyntaxError, also for other failures of Python's parser and for texts too long or too deep."""
     if len(text) > longest:
         raise SyntaxError("too long")
     try:
@@ -82,7 +82,7 @@ def parse_source(text: str, longest: int = LONGEST) -> PythonSource:
 
 
 def _is_deep(tree: ast.Module) -> bool:
-    """Whether functions that follow the nesting would run out of stack."""
+    """Whether statements are nested so deeply that recursive functions would exhaust the stack."""
     level: list[ast.AST] = [tree]
     for _ in range(_DEEPEST):
         nested = (ast.stmt, ast.ExceptHandler, ast.match_case)
@@ -93,7 +93,7 @@ def _is_deep(tree: ast.Module) -> bool:
 
 
 def _dotted(function: ast.expr) -> str:
-    """The name that is called, "unittest.main"; "" for what is no name, as the value of another call."""
+    """The name that is called, such as "unittest.main"; "" for anything else, such as the value of another call."""
     parts = []
     while isinstance(function, ast.Attribute):
         parts.append(function.attr)
@@ -102,7 +102,7 @@ def _dotted(function: ast.expr) -> str:
 
 
 def bound_by(statement: ast.stmt) -> Iterator[str]:
-    """The names that a statement of a top level binds, those within `if`, `try` and loops included."""
+    """The names that a top-level statement binds, including those within `if`, `try` and loops."""
     if isinstance(statement, _DEFINITIONS):
         yield statement.name
     elif isinstance(statement, _IMPORTS):
@@ -119,7 +119,7 @@ def bound_by(statement: ast.stmt) -> Iterator[str]:
 
 
 def bound_within(tree: ast.AST) -> set[str]:
-    """All names that are bound anywhere in a tree, arguments included, but for those that it declares global."""
+    """All names bound anywhere in a tree, including arguments, except those declared global."""
     found, shared = set[str](), set[str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
@@ -138,7 +138,7 @@ def bound_within(tree: ast.AST) -> set[str]:
 
 
 def read_by(node: ast.AST) -> set[str]:
-    """All names that are read in a tree, or declared global."""
+    """All names read in a tree, or declared global."""
     found = set[str]()
     for one in ast.walk(node):
         if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load):
@@ -149,22 +149,22 @@ def read_by(node: ast.AST) -> set[str]:
 
 
 def free_in(statement: ast.stmt) -> set[str]:
-    """The names that a statement reads of what is around it; a function's arguments and variables are its own."""
+    """The names that a statement reads from its surroundings; a definition's arguments and variables are its own."""
     read = read_by(statement)
     return read - bound_within(statement) if isinstance(statement, _DEFINITIONS) else read
 
 
 def first_line_of(statement: ast.stmt) -> int:
-    """The line that a statement begins on, from 1; that of its first decorator, if it has one."""
+    """The line on which a statement begins, from 1: that of its first decorator, if it has one."""
     decorators = statement.decorator_list if isinstance(statement, _DEFINITIONS) else []
     return min([statement.lineno, *(one.lineno for one in decorators)])
 
 
 def without_trials(source: PythonSource, names: Collection[str]) -> str:
-    """The text without what follows the definitions of `names` only to try them out: assertions, prints, tests, their variables.
+    """The text without statements that only try out `names` after their definitions: assertions, prints, tests, variables.
 
-    Statements without any effect, as words of prose are, are left out wherever they stand. What the definitions read stays, and
-    so does what asks for input: that is no test.
+    Statements without any effect, such as words of prose, are removed everywhere. Statements that the definitions read from stay,
+    as do those that ask for input, which are no tests.
     """
     body = source.tree.body
     last = max((i for i, one in enumerate(body) if not set(names).isdisjoint(bound_by(one))), default=len(body))
@@ -173,7 +173,7 @@ def without_trials(source: PythonSource, names: Collection[str]) -> str:
     doubtful = [i for i, one in after if _tries(one, names) or _only_binds(one)]
     kept = set(range(len(body))) - dropped - set(doubtful)
     read = {name for i in kept for name in free_in(body[i])} | set(names)
-    tried: set[str] = set()  # what is only read by what is left out
+    tried: set[str] = set()  # names read by removed statements alone
     for i in reversed(doubtful):
         bound = set(bound_by(body[i]))
         if read.isdisjoint(bound) and not (_only_binds(body[i]) and tried.isdisjoint(bound)):
@@ -200,7 +200,7 @@ def _asks(statement: ast.stmt) -> bool:
 
 
 def _is_idle(statement: ast.stmt) -> bool:
-    """True for a statement that does nothing, or only fails for a name that there is not. A text, as of a docstring, may stay."""
+    """True for a statement that does nothing, or only fails with a NameError. Texts, such as docstrings, don't count."""
     if isinstance(statement, ast.AnnAssign):
         return statement.value is None
     if not isinstance(statement, ast.Expr):
@@ -212,7 +212,7 @@ def _is_idle(statement: ast.stmt) -> bool:
 
 
 def _tries(statement: ast.stmt, names: Collection[str]) -> bool:
-    """True for a statement that is there to try `names` out."""
+    """True for a statement whose purpose is to try `names` out."""
     match statement:
         case ast.Assert():
             return True
@@ -234,7 +234,7 @@ def _tries(statement: ast.stmt, names: Collection[str]) -> bool:
 
 
 def _is_local(statement: ast.stmt, names: Collection[str]) -> bool:
-    """True for an assignment to names that are not asked for, and for what does nothing."""
+    """True for an assignment to names outside `names`, and for a statement without effect."""
     if isinstance(statement, ast.Pass | ast.Break | ast.Continue) or _is_idle(statement):
         return True
     return isinstance(statement, ast.Assign) and all(
@@ -243,7 +243,7 @@ def _is_local(statement: ast.stmt, names: Collection[str]) -> bool:
 
 
 def _only_binds(statement: ast.stmt) -> bool:
-    """True for an assignment to names alone and for an import of names."""
+    """True for an assignment to plain names, and for an import of names."""
     if isinstance(statement, _IMPORTS):
         return not any(one.name == "*" for one in statement.names)
     targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]

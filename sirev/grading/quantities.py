@@ -1,6 +1,6 @@
-r"""Exact values of numbers with their units, as answers write them: `1 4/5`, `0.1\overline{6}`, `2 hours and 30 minutes`.
+r"""Exact values of numbers with units as answers write them: `1 4/5`, `0.1\overline{6}`, `2 hours and 30 minutes`.
 
-All work on the tokens of `sirev.grading.notation`, in exact fractions. What is not understood is None, never a guess.
+All functions work on the tokens of `sirev.grading.notation`, in exact fractions. Unclear input gives None, never a guess.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import NamedTuple
 from sirev.grading.notation import SPACE, WORD
 
 _LONGEST = 300
-"""Digits of a number that is read here, and the largest power of ten: arithmetic on it costs nothing."""
+"""Digits of the longest number that is read, and the largest power of ten: arithmetic up to here costs nothing."""
 
 ROUNDED_FROM = 6
-"""Decimals, and significant digits, from which a decimal may stand for a value that no decimal equals, such as 1/3."""
+"""Decimal places, and significant digits, from which a decimal may stand for a value that no decimal equals, such as 1/3."""
 
 
 class Unit(NamedTuple):
@@ -29,15 +29,15 @@ class Unit(NamedTuple):
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number with what stands behind it."""
+    """A number with its unit."""
 
     value: Fraction
     decimals: int | None = None
-    """Of a plain decimal, the digits after its point."""
+    """Digits after the point of a plain decimal."""
     unit: Unit | None = None
-    """None where there is none, or none that is known: "9 values"."""
+    """None without a unit, or with an unknown one: "9 values"."""
     parts: int = 1
-    """2 and more for "2 hours and 30 minutes", whose unit is that of the last part."""
+    """2 or more for "2 hours and 30 minutes", whose unit is that of the last part."""
 
 
 _SIZES: dict[str, dict[str, Fraction | int]] = {
@@ -80,10 +80,10 @@ _SIZES: dict[str, dict[str, Fraction | int]] = {
 _UNITS = {name: (dimension, Fraction(size)) for dimension, sizes in _SIZES.items() for name, size in sizes.items()}
 _COMPOUND = frozenset({"length", "time", "months", "dollars", "weight", "mass", "cups"})
 _LETTERS = frozenset(["m", "g", "s", "h", "L", "l"])
-"""Single letters that are units where nothing but a number stands before them."""
+"""Single letters that are units directly after a number."""
 _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
 _ANY = frozenset({"unit", "units"})
-"""A unit of whatever is measured."""
+"""Units of any dimension."""
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
 _ELSE = frozenset(
     [
@@ -105,7 +105,7 @@ _ELSE = frozenset(
         "mod",
     ]
 )
-"""Words that change what the number before them means."""
+"""Words that change the meaning of the number before them."""
 NUMBER_WORDS = {
     word: number
     for number, word in enumerate(
@@ -137,9 +137,9 @@ NUMBER_WORDS = {
 
 
 def quantity(tokens: Sequence[str], *, letters: bool = True) -> Quantity | None:
-    """The quantity that the tokens are, all of them; None where they are anything else.
+    """The quantity that all tokens together form; None for anything else.
 
-    `letters`: whether "5 m" is five metres. In a gold answer it is five times m.
+    `letters`: whether "5 m" is five metres. In a gold answer it is 5 times m.
     """
     if len(tokens) == 1 and (word := plain_word(tokens[0]).lower()) in NUMBER_WORDS:
         return Quantity(Fraction(NUMBER_WORDS[word]))
@@ -157,14 +157,14 @@ def quantity(tokens: Sequence[str], *, letters: bool = True) -> Quantity | None:
 
 
 def plain_word(token: str) -> str:
-    r"""A token without the mark of \text{}."""
+    r"""A token without the prefix of words from \text{}."""
     return token.removeprefix(WORD)
 
 
 def same_quantity(gold: Quantity, answer: Quantity) -> bool:
-    """Whether two quantities are one: exactly, or to the last of at least ROUNDED_FROM decimals.
+    """Whether two quantities are equal: exactly, or to the last of at least ROUNDED_FROM decimals.
 
-    Of units that can be compared both must be there to count; 5 m is 500 cm and not 5 cm. A percent sign says nothing.
+    Units count only where both have comparable ones: 5 m is 500 cm and not 5 cm. A percent sign is ignored.
     """
     if gold.unit is not None and answer.unit is not None:
         if (gold.unit.dimension, gold.unit.power) != (answer.unit.dimension, answer.unit.power):
@@ -180,7 +180,7 @@ def same_quantity(gold: Quantity, answer: Quantity) -> bool:
 
 
 def stands_for(decimal: Quantity, value: Fraction) -> bool:
-    """Whether a plain decimal is what a value is when rounded, or cut off, to so many places, and no decimal is the value."""
+    """Whether a plain decimal is the value rounded or cut off to as many places, for a value that no decimal equals."""
     places = decimal.decimals
     if places is None or places < ROUNDED_FROM or abs(decimal.value) < Fraction(1, 10 ** (places - ROUNDED_FROM + 1)):
         return False
@@ -192,7 +192,7 @@ def stands_for(decimal: Quantity, value: Fraction) -> bool:
 
 
 def close_enough(decimal: Quantity, value: Fraction) -> bool:
-    """Whether a value becomes the decimal when it is rounded or cut off at its last place."""
+    """Whether the decimal is the value rounded or cut off at its last place."""
     assert decimal.decimals is not None
     off = abs(value) - abs(decimal.value)
     step = Fraction(1, 10**decimal.decimals)
@@ -200,7 +200,7 @@ def close_enough(decimal: Quantity, value: Fraction) -> bool:
 
 
 def _compound(parts: list[Quantity]) -> Quantity | None:
-    """One quantity of several, each of a smaller unit of one dimension than that before it."""
+    """One quantity from several of one dimension, each in a smaller unit than the one before."""
     if len(parts) <= 1:
         return parts[0] if parts else None
     units = [part.unit for part in parts]
@@ -216,7 +216,7 @@ def _compound(parts: list[Quantity]) -> Quantity | None:
 
 
 def _one(tokens: Sequence[str], i: int, letters: bool) -> tuple[Quantity, int] | None:
-    """A number with its unit that begins at i, and where it ends."""
+    """A number with its unit that begins at i, and the index after it."""
     money = ""
     negative = False
     signs = 0
@@ -241,7 +241,7 @@ def _one(tokens: Sequence[str], i: int, letters: bool) -> tuple[Quantity, int] |
 
 
 def exact_number(tokens: Sequence[str], i: int = 0) -> tuple[Fraction, int | None, int] | None:
-    """A number without a sign that begins at i: its value, its decimals if it is a plain decimal, and where it ends."""
+    """A number without a sign that begins at i: its value, the decimals of a plain decimal, and the index after it."""
     if i >= len(tokens):
         return None
     token = tokens[i]
@@ -280,7 +280,7 @@ def exact_number(tokens: Sequence[str], i: int = 0) -> tuple[Fraction, int | Non
 
 
 def _computer_power(tokens: list[str], point: bool) -> tuple[int, int] | None:
-    """The exponent of "1.6e-19" and how many tokens it takes; "3e-7" may be 3 times e less 7."""
+    """The exponent of "1.6e-19" and the number of its tokens; "3e-7" may be 3 times e less 7."""
     signed = tokens[:1] in (["-"], ["+"])
     digits = tokens[signed] if len(tokens) > signed else ""
     if not (digits.isdigit() and digits.isascii()) or len(digits) > 3 or int(digits) > _LONGEST or not (point or len(digits) > 1):
@@ -289,7 +289,7 @@ def _computer_power(tokens: list[str], point: bool) -> tuple[int, int] | None:
 
 
 def _power(tokens: list[str]) -> tuple[int, int] | None:
-    """A whole exponent before a closing brace, and how many tokens it takes with that brace."""
+    """An integer exponent before a closing brace, and the number of its tokens, including the brace."""
     negative = tokens[:1] == ["-"]
     digits = tokens[negative : negative + 2]
     if len(digits) < 2 or digits[1] != "}" or not digits[0].isdigit() or len(digits[0]) > 3 or int(digits[0]) > _LONGEST:
@@ -298,7 +298,7 @@ def _power(tokens: list[str]) -> tuple[int, int] | None:
 
 
 def _fraction(tokens: Sequence[str], i: int) -> tuple[Fraction, int] | None:
-    r"""`\frac{a}{b}` of two decimals that begins at i: its value and where it ends."""
+    r"""The value of `\frac{a}{b}` of two decimals that begins at i, and the index after it."""
     signs, numbers = 1, []
     at = i + 1
     for _ in range(2):
@@ -330,7 +330,7 @@ def _with_period(value: Fraction, places: int, period: str) -> Fraction | None:
 
 
 def _unit(tokens: Sequence[str], i: int, letters: bool) -> tuple[tuple[Fraction, Unit | None] | None, int]:
-    """What stands behind a number: (its scale, its unit if that is known), else None where that is no unit; where it ends."""
+    """(scale, unit or None if unknown) after a number, and the index after it; None in place of the pair if it is no unit."""
     scale, power = Fraction(1), 1
     words: list[str] = []
     bare = True
@@ -375,7 +375,7 @@ def _unit(tokens: Sequence[str], i: int, letters: bool) -> tuple[tuple[Fraction,
 
 
 def _known(words: list[str], power: int) -> Unit | None:
-    """The unit of so many words, if it is one that can be compared."""
+    """The unit that the words name, if it can be compared."""
     if len(words) != 1:
         return None
     name = words[0] if words[0] in _UNITS else words[0].lower()

@@ -1,4 +1,4 @@
-"""Grades of answers to reasoning-gym's tasks, by its own scorers: the function of a recipe's `python` grader."""
+"""Grader of answers to reasoning-gym's tasks, by its own scorers: a function for a recipe's `python` grader."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sirev.grading.grade import RIGHT, UNANSWERED, Grade, grade_because
 from sirev.tasks.reasoning_gym import refuse_evaluating
 
 _CUE = "Answer:"
-"""What stands before a final answer."""
+"""Marks the final answer."""
 
 
 def full_marks(completion: str, answer: str) -> Grade:
-    """Right where the scorer gives full marks to what follows the last cue; `answer` is JSON of the task's name and its entry.
+    """Right where the scorer gives full marks to the text after the last cue.
 
-    ValueError for a task whose scorer would evaluate it.
+    `answer` is JSON of the task's name and its entry. Raises ValueError for a task whose scorer would evaluate the text as code.
     """
     _, found, said = completion.rpartition(_CUE)
     if not found or not said.strip():
@@ -28,7 +28,7 @@ def full_marks(completion: str, answer: str) -> Grade:
     scorer = _scorer(asked["dataset"])
     try:
         marks = float(scorer(said.strip(), asked["entry"]))
-    except Exception:  # what a scorer makes of a text that is no answer of its kind
+    except Exception:  # scorers may raise anything on a text that is no answer to their task
         marks = 0.0
     return grade_because(RIGHT if marks >= 1 else "wrong", said.strip())
 

@@ -1,4 +1,4 @@
-"""The signs, commands and words of `sirev.grading.notation`: which are the same, which only look, and what they are."""
+"""Signs, commands and words of `sirev.grading.notation`: which are equal, which are mere layout, what the others mean."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ DROPPED = frozenset(
     ]
 ) | {"\\ ", "\\\n", '"', "'"}
 THIN = frozenset({"\\,", "\\;", "\\:", "\\!", "\\ ", "\\>", "~", "\\thinspace"})
-"""What may stand between the thousands of a number."""
+"""Signs that may separate the thousands of a number."""
 TEXT = frozenset(
     [
         r"\text",
@@ -192,7 +192,7 @@ NAMES = frozenset(
         "omega",
     ]
 )
-"""Words of plain formulas that LaTeX writes with a backslash."""
+"""Words that LaTeX writes with a backslash."""
 INFINITE = frozenset({"infinity", "infty", "inf", "oo"})
 OPENING, CLOSING = {"(": ")", "[": "]", r"\{": r"\}", r"\langle": r"\rangle"}, frozenset({")", "]", r"\}", r"\rangle"})
 ARGUMENTS = {r"\frac": 2, r"\binom": 2, r"\sqrt": 1}

@@ -1,6 +1,6 @@
-"""Answers that a grader reads nothing in: how many there are, and which other reader would have read them.
+"""Answers that a grader could not read: their number, and the other grader that would have read them.
 
-Nothing read counts as wrong, so that a reader that does not fit what a model writes makes a low accuracy of a good one.
+Unread answers count as wrong, so a reader that doesn't fit a model's style turns a good accuracy into a low one.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from sirev.grading.grade import UNANSWERED
 from sirev.tasks.rows import shown
 
 MANY = 0.1
-"""Share of the answers of a step from which on it is said that they were not read."""
+"""Share of a step's answers above which unread ones are reported."""
 SAMPLE = 50
 """Unread answers that the other readers are tried on."""
 _EXAMPLES, _END = 3, 50
-"""Answers that are quoted, and characters of the end of each, where an answer stands."""
+"""Answers that are quoted, and characters quoted from the end of each, where the answer usually is."""
 
 
 def unread(
     texts: Sequence[str], reasons: Sequence[str], grader: str | None, golds: Sequence[str] | None = None
 ) -> dict[str, Any] | None:
-    """What is recorded beside the grades of a step where more than MANY of its answers hold none that was read; else None.
+    """The note recorded with the grades of a step if more than MANY of its answers could not be read; else None.
 
-    {"grader", "unread", "of", "examples": the ends of three, "sample": how many the others were tried on, "readers": [[another
-    grader, how many of these it reads, how many as the gold answer written]], the best first}. The last count is null without
-    `golds`. `grader` None: the verdicts, and what was read, are those of a file.
+    {"grader", "unread", "of", "examples": the ends of three answers, "sample": the number of answers that the others were tried
+    on, "readers": [[another grader, how many of these it reads, how many as the gold answer is written]], best first}. The last
+    count is null without `golds`. `grader` None: verdicts and answers come from a file.
     """
     missed = [i for i, reason in enumerate(reasons) if reason in UNANSWERED]
     if len(missed) <= MANY * len(texts):
@@ -50,7 +50,7 @@ def unread(
 
 
 def _same(answer: str, gold: str) -> bool:
-    """Whether two answers are written alike, or are the same number: enough to tell readers apart, and no grade."""
+    """Whether two answers are written alike, or are the same number: enough to compare readers, but no grade."""
     one, other = (" ".join(text.replace(",", "").split()) for text in (answer, gold))
     if one == other:
         return True
@@ -61,7 +61,7 @@ def _same(answer: str, gold: str) -> bool:
 
 
 def unread_in_words(found: dict[str, Any]) -> str:
-    """What `unread` found, in a sentence: how many, three examples, and the grader to name instead."""
+    """The result of `unread` as a sentence: how many, three examples, and the grader to name instead."""
     by = "the files have" if found["grader"] is None else f"{found['grader']} read"
     share = 100 * found["unread"] / found["of"]
     such = ", ".join(shown(one) for one in found["examples"])

@@ -1,4 +1,4 @@
-"""The k at which a later model's pass@k falls to that of the first. Needs numpy: import only from code that computes."""
+"""The k at which a later model's pass@k falls to that of the first. Loads numpy: import only from code that computes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _Floats = npt.NDArray[np.float64]
 
 
 def crossing_point(first: _Floats, later: _Floats, ks: Sequence[int]) -> float | None:
-    """The smallest k where `later` (K,) is at or below `first` although it is above at the smallest of the increasing `ks`.
+    """The smallest k where `later` (K,) is at or below `first`, although it is above at the smallest of the increasing `ks`.
 
-    Read between two neighbouring k as if both curves were straight in log2 k, as they are drawn, so that the answer does not
-    jump from 8 to 16 where no k between was computed. None where later is not above at the start, or nowhere down again.
+    Interpolated between two neighbouring k as if both curves were straight in log2 k, as they are drawn, so that the answer does
+    not jump from 8 to 16 where no k between was computed. None where later is not above at the start, or never falls to first.
     """
     found = float(_crossings(first[None, :], later[None, :], ks)[0])
     return found if ks[0] < found < np.inf else None
@@ -27,9 +27,9 @@ def crossing(
 ) -> tuple[Statistic, float | None]:
     """The crossing of two curves (K,) with a 95 % percentile interval, and the share of replicates that cross.
 
-    `first_replicates`, `later_replicates` (R, K): of the same resampled problems; `n`: problems. A replicate whose curves do
-    not cross lies beyond the largest k, one in which later is not above at the start lies at ks[0]; neither counts in the
-    share. A bound beyond the largest k is null, and `reason` says so.
+    `first_replicates`, `later_replicates` (R, K): over the same resampled problems; `n`: number of problems. A replicate whose
+    curves do not cross counts as beyond the largest k, one in which later is not above at the start as at ks[0]; neither counts
+    in the share. A bound beyond the largest k is null, and `reason` says so.
     """
     replicates = _crossings(first_replicates, later_replicates, ks)
     replicates = np.sort(replicates[~np.isnan(replicates)])
@@ -45,9 +45,9 @@ def crossing(
 
 
 def _crossings(first: _Floats, later: _Floats, ks: Sequence[int]) -> _Floats:
-    """The crossing in each row of (R, K): ks[0] where later is not above there, inf where never, NaN where unknown."""
+    """The crossing in each row of (R, K): ks[0] where later is not above there, inf without a crossing, NaN where unknown."""
     above = later - first
-    ends = above <= 0  # False where NaN: a k for which there are too few draws ends nothing
+    ends = above <= 0  # False where NaN, so that a k with too few draws is no crossing
     index = np.where(ends.any(axis=1), ends.argmax(axis=1), -1)
     found = np.full(len(above), np.inf)
     found[index == 0] = ks[0]
@@ -61,7 +61,7 @@ def _crossings(first: _Floats, later: _Floats, ks: Sequence[int]) -> _Floats:
 
 
 def _finite(replicates: _Floats, level: float) -> float | None:
-    """The quantile of sorted replicates, one of them, so that none is interpolated between a k and infinity."""
+    """A quantile of sorted replicates, always one of them, as nothing lies between a k and infinity; None if it is infinite."""
     if not len(replicates):
         return None
     found = float(replicates[min(int(np.ceil(level * len(replicates))), len(replicates)) - 1])

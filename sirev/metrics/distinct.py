@@ -1,7 +1,7 @@
-"""Distinct shares of the answers to one problem: 1 is all different, near 0 all alike.
+"""Distinct shares of the answers to one problem: 1 if all differ, near 0 if all are alike.
 
-What is counted distinct are n-grams of tokens, or the form of a whole answer (its equation list, its program). Values over sets
-of different sizes are not comparable, since all of them fall as a set grows: `expected_distinct` takes the sizes out.
+The items counted are n-grams of tokens, or the form of a whole answer (its equation list, its program). Values over sets of
+different sizes are not comparable, since all of them fall as a set grows: `expected_distinct` corrects for size.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Indices = NDArray[np.int64]
 
 ORDERS = (1, 2, 3, 4, 5)
-"""The n of the n-grams whose mean is reported as Distinct-N."""
+"""The n of the n-grams whose mean is Distinct-N."""
 
 NUMBER = r"\d++(?:,\d{3}(?!\d))*+(?:\.\d++)?+"
 _TOKEN = re.compile(rf"[^\W\d]\w*+|{NUMBER}|\n|\S")
@@ -32,7 +32,7 @@ def tokens(text: str) -> list[str]:
     r"""Words, numbers, line ends and single signs, without blanks.
 
     `3.5` and `1,000` are one token each, `1, 2` is three, and the full stop after a number is its own. Each line end is the token
-    "\n", also where it is written `\r\n`; an n-gram may hold one: "a\nb" has the bigrams (a, \n) and (\n, b), not (a, b).
+    "\n", even if written `\r\n`. An n-gram may contain one: "a\nb" has the bigrams (a, \n) and (\n, b), not (a, b).
     """
     return _TOKEN.findall(text.replace("\r\n", "\n").replace("\r", "\n"))
 
@@ -41,9 +41,9 @@ def tokens(text: str) -> list[str]:
 class Grams:
     """The n-grams of one order in the R answers to one problem, each known by a number below `distinct`.
 
-    `occurring` and `start` are parallel: each n-gram as often as it occurs, ascending, and at which token of all answers it
-    starts, ascending for each. `owner` is the answer that each token is of; `totals` (R) counts each answer's n-grams with
-    repetition.
+    `occurring` and `start` are parallel: each n-gram as often as it occurs, in ascending order, and the index among the tokens of
+    all answers where it starts, ascending per n-gram. `owner` has each token's answer; `totals` (R) each answer's number of
+    n-grams, with repetition.
     """
 
     distinct: int
@@ -54,7 +54,7 @@ class Grams:
 
     @cached_property
     def _pairs(self) -> tuple[Indices, Indices]:
-        """The n-gram and the answer of every different pair of both."""
+        """The n-gram and the answer of each distinct pair of them."""
         import numpy as np
 
         within = self.owner[self.start]
@@ -63,7 +63,7 @@ class Grams:
         return self.occurring[new], within[new]
 
     def held_by(self, chosen: NDArray[np.bool_] | None = None) -> Indices:
-        """For each n-gram the number a_g of answers that contain it, of those `chosen` (R) or of all; 0 where none does."""
+        """Per n-gram the number a_g of answers that contain it, among those `chosen` (R) or all; 0 where there are none."""
         import numpy as np
 
         gram, answer = self._pairs
@@ -71,7 +71,7 @@ class Grams:
 
 
 class _Numbers(dict[str, list[int]]):
-    """Text without blanks -> the numbers of its tokens, in one problem. Its answers share most words: each is looked at once."""
+    """Text without blanks -> numbers of its tokens, for one problem. Its answers share most words, so each is split once."""
 
     def __init__(self) -> None:
         self._number: dict[str, int] = defaultdict(count().__next__)
@@ -82,20 +82,20 @@ class _Numbers(dict[str, list[int]]):
 
     @property
     def different(self) -> int:
-        """How many different tokens there are so far."""
+        """The number of different tokens so far."""
         return len(self._number)
 
 
 @lru_cache(maxsize=1 << 15)
 def _kept(word: str) -> list[str]:
-    """The tokens of a word, kept since problems share words too."""
+    """The tokens of a word, cached since problems share words too."""
     return tokens(word)
 
 
 def n_grams(answers: Sequence[str]) -> Iterator[Grams]:
-    """The n-grams of `answers` for each n of ORDERS; none runs from one answer into the next.
+    """The n-grams of `answers` for each n of ORDERS; none spans two answers.
 
-    An n-gram is known by a number: that of its first n-1 tokens paired with that of its last. So each order costs one sort.
+    The number of an n-gram stands for the pair of its first n-1 tokens and its last one, so each order takes one sort.
     """
     import numpy as np
 
@@ -104,7 +104,7 @@ def n_grams(answers: Sequence[str]) -> Iterator[Grams]:
     lengths = np.fromiter(map(len, numbered), np.int64, len(answers))
     token = np.fromiter(chain.from_iterable(numbered), np.int64, int(lengths.sum()))
     owner = np.repeat(np.arange(len(answers)), lengths)
-    gram, distinct = np.zeros(len(token), np.int64), 1  # of order 0 there is one, the empty one
+    gram, distinct = np.zeros(len(token), np.int64), 1  # order 0 has one, the empty n-gram
     for n in ORDERS:
         begins = max(len(token) - n + 1, 0)
         whole = owner[:begins] == owner[n - 1 :]
@@ -117,11 +117,11 @@ def n_grams(answers: Sequence[str]) -> Iterator[Grams]:
 
 
 def _ascending(code: Indices, whole: NDArray[np.bool_], codes: int) -> tuple[Indices, Indices]:
-    """Where `code` is `whole`, ascending by code and then by place: the places and the codes. Every code is below `codes`."""
+    """The places where `whole` is true, sorted by `code` and then by place, and their codes. Every code is below `codes`."""
     import numpy as np
 
     bits = len(code).bit_length()
-    if codes.bit_length() + bits < 64:  # both fit into one number, and sorting numbers is many times as fast as argsort
+    if codes.bit_length() + bits < 64:  # both fit into one number, and sorting numbers is many times faster than argsort
         packed = ((code << bits) | np.arange(len(code)))[whole]
         packed.sort()
         return packed & ((1 << bits) - 1), packed >> bits
@@ -131,29 +131,29 @@ def _ascending(code: Indices, whole: NDArray[np.bool_], codes: int) -> tuple[Ind
 
 
 def distinct_share(forms: Collection[Hashable]) -> float | None:
-    """Distinct forms / answers, for one problem (arXiv 2407.05013, section 4.2: of equation lists). None without answers."""
+    """Distinct forms / answers, for one problem (arXiv 2407.05013, section 4.2: of equation lists); None without answers."""
     return len(set(forms)) / len(forms) if forms else None
 
 
 def histogram(held: Any) -> list[int]:
-    """How many n-grams are held by 0, 1, 2, ... answers, from `Grams.held_by`."""
+    """The numbers of n-grams held by 0, 1, 2, ... answers, from `Grams.held_by`."""
     import numpy as np
 
     return list(np.bincount(held).tolist())
 
 
 def histogram_of_forms(forms: Collection[Hashable]) -> list[int]:
-    """How many forms are those of 0, 1, 2, ... answers."""
+    """The numbers of forms shared by 0, 1, 2, ... answers."""
     shared = Counter(Counter(forms).values())
     return [shared[held] for held in range(max(shared, default=0) + 1)]
 
 
 def expected_distinct(holding: Sequence[int], answers: int, m: int, units: int) -> float | None:
-    """Distinct items expected in m of the `answers` R, drawn without replacement, as a share of the items there would be.
+    """Distinct items expected in m of the `answers` R, drawn without replacement, as a share of all items expected in them.
 
     E = sum over g of [1 - C(R - a_g, m) / C(R, m)], where a_g answers contain g, in exact arithmetic up to the last division
-    (Hurlbert 1971, "The nonconcept of species diversity", with answers for individuals). `holding[a]` says how many items have
-    a_g = a. It is divided by m * `units` / R, where `units` counts the items of all R answers with repetition: R itself for
+    (Hurlbert 1971, "The nonconcept of species diversity", with answers for individuals). `holding[a]` is the number of items with
+    a_g = a. E is divided by m * `units` / R, where `units` is the number of items in all R answers with repetition: R itself for
     forms, all n-grams for n-grams. None where R < m or there are no items.
     """
     if answers < m or not units:
@@ -164,6 +164,6 @@ def expected_distinct(holding: Sequence[int], answers: int, m: int, units: int) 
 
 @lru_cache(maxsize=4096)
 def _ways_to_meet(answers: int, m: int) -> tuple[int, ...]:
-    """For a = 0, 1, ... R how many of the m-subsets of R answers hold at least one of a given a."""
+    """For a = 0, 1, ... R, the number of m-subsets of R answers that contain at least one of a given answers."""
     every = comb(answers, m)
     return tuple(every - comb(answers - held, m) for held in range(answers + 1))

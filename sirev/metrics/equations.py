@@ -1,4 +1,4 @@
-r"""The equations of an answer, in plain text and in LaTeX, as a form that tells two ways to an answer apart.
+r"""Equations of an answer, in plain text and in LaTeX, in a form that distinguishes ways to an answer.
 
 `\$2 + \$3 = \$5`, `2 + 3 = \boxed{5}` and "2 + 3 = 5" are one equation. Nothing is evaluated here:
 `sirev.metrics.false_equations` does that, for equations of numbers alone.
@@ -12,24 +12,24 @@ from typing import NamedTuple
 
 from sirev.metrics.distinct import NUMBER
 
-# Possessive throughout, and the other alternatives take what is no equation in one piece: one pass, whatever the text.
+# Possessive throughout, and the last alternatives consume non-equations in one piece, so any text takes one pass.
 _BLANKS = r"[ \t]*+"
 _OPERAND = rf"[($]{{0,4}}+{NUMBER}[)%]*+"
 _FURTHER = rf"{_BLANKS}(?:[-+*/x×÷·−]|\\(?:times|div|cdot)(?![a-z])){_BLANKS}{_OPERAND}"
 _RESULT = rf"{_BLANKS}={_BLANKS}-?\$?{NUMBER}%?+"
 EQUATION = re.compile(rf"(?=[\d(])(?:({_OPERAND}(?:{_FURTHER})++{_RESULT})|{_OPERAND}(?:{_FURTHER})*+|\()")
-"""Finds equations of numbers, in its group, and passes over what is none."""
+"""Matches equations of numbers, in its group, and skips over everything else."""
 _DECORATION = re.compile(r"[ \t$,]+")
 _SIGNS = re.compile(r"[x×·÷−]|\\(?:times|div|cdot)")
 _PLAIN = {"÷": "/", "\\div": "/", "−": "-"}
 
 _IDLE = (
-    r"\\\\(?:\[[^\]\n]*+\])?+[\s&]*+(?==)",  # a row that the next one continues
+    r"\\\\(?:\[[^\]\n]*+\])?+[\s&]*+(?==)",  # end of a row before a row that continues it
     r"[ \t]++|\$|\\[$!,;:> ]|&|~",
     r"\\(?:text\w*+|mbox|hbox|mathrm|operatorname)[ \t]*+\{[^{}\n]*+\}",
     r"\\(?:left|right|displaystyle|limits|nonumber|phantom|[bB]igg?[lr]?)(?![a-zA-Z])",
 )
-"""What stands within a formula and is no part of it."""
+"""Parts of formulas without a meaning."""
 _PART = re.compile(
     r"(?P<number>\d++(?:(?:,|\{,\}|,?\\[!,;])\d{3}(?!\d))*+(?:\.\d++)?+|\.\d++)"
     rf"|(?P<idle>{'|'.join(_IDLE)})"
@@ -66,25 +66,25 @@ _ARTICLES = frozenset(("a", "A", "I"))
 """Letters that are words where they stand alone."""
 _PLAIN_RUN = re.compile(r"[-\d.,+*/()=%$]+")
 _EDGES = "!'|[]{}"
-"""What is punctuation where it stands before or after an equation."""
+"""Signs that are punctuation before or after an equation."""
 _NEVER_LAST = frozenset(("+", "-", "*", "/", "^", "_", "(", "[", "{", "!", "'", "|", "<", ">", r"\{"))
 _NEVER_FIRST = frozenset(("*", "/", "^", "_", ")", "]", "}", "!", "'", "%", ">", r"\}"))
 _SINGLE = re.compile(r"\{ (\S+) \}")
 _NO_DIGIT = re.compile(r"[^\d.]+")
 _OPERATOR_FOLLOWS = re.compile(r"[ \t]*+(?:[-+*/=×÷]|\\(?:times|div|cdot)(?![a-z]))")
 _NEAR = 8
-"""Characters that are looked at after a letter."""
+"""Characters that are examined after a letter."""
 _LONGEST = 300
-"""Parts of a run that is looked at: no equation is longer."""
+"""Longest run that is examined, in parts: no equation is longer."""
 
 
 def equations(text: str) -> tuple[str, ...]:
-    r"""The equations of an answer in their order, in plain signs: "$1,200 × 7 = $8,400" is "1200*7=8400".
+    r"""The equations of an answer in their order, in plain signs: "$1,200 × 7 = $8,400" gives "1200*7=8400".
 
-    Of numbers joined by + - * / (also x × · ÷ \times \cdot \div), "a op b = c" with one number after the "=". With letters,
-    fractions, roots and other LaTeX, all that stands in a row around a "=", from one word, mark of punctuation, arrow or end of a
-    line to the next. Left out are blanks, dollar signs, the commas of thousands, `\left`, `\boxed{}`, `\text{}` with what is in
-    it, and brackets of plain numbers where they do not balance.
+    With numbers joined by + - * / (also x × · ÷ \times \cdot \div): "a op b = c" with one number after the "=". With letters,
+    fractions, roots and other LaTeX: everything around a "=" up to the next word, punctuation mark, arrow or line end. Removed
+    are blanks, dollar signs, commas of thousands, `\left`, `\boxed{}`, `\text{}` with its content, and unbalanced brackets of
+    plain numbers.
     """
     found: list[str] = []
     for run in _runs(text):
@@ -96,22 +96,22 @@ def equations(text: str) -> tuple[str, ...]:
 
 
 def plain(equation: str) -> str:
-    """An equation that EQUATION found, in plain signs."""
+    """An equation found by EQUATION, in plain signs."""
     short = _SIGNS.sub(lambda sign: _PLAIN.get(sign.group(), "*"), _DECORATION.sub("", equation))
     return short if short.count("(") == short.count(")") else short.replace("(", "").replace(")", "")
 
 
 class _Run(NamedTuple):
-    """Parts of formulas that stand in a row, and the same with the blanks and dollar signs between them."""
+    """Consecutive parts of formulas, without and with the blanks and dollar signs between them."""
 
     parts: list[str]
     spaced: list[str]
 
 
 def _runs(text: str) -> Iterator[_Run]:
-    """The runs that have a "="."""
+    """The runs that contain a "=", in order."""
     run = _Run([], [])
-    boxes: list[bool] = []  # for each open brace, whether it is a box's
+    boxes: list[bool] = []  # whether each open brace is a box's
     is_box = False
     for found in _PART.finditer(text):
         kind, part = found.lastgroup, found.group()
@@ -152,12 +152,12 @@ def _runs(text: str) -> Iterator[_Run]:
 
 
 def _is_unit(parts: list[str], text: str, end: int) -> bool:
-    """Whether a word is what a number counts, in "3 apples + 2 apples = 5 apples"."""
+    """Whether a word is the unit of a number, as in "3 apples + 2 apples = 5 apples"."""
     return bool(parts) and parts[-1][-1:].isdigit() and bool(_OPERATOR_FOLLOWS.match(text, end))
 
 
 def _ends(kind: str | None, part: str, run: list[str], text: str, end: int) -> bool:
-    """Whether a part is none of the formula that stands before it."""
+    """Whether a part is not in the formula before it."""
     if kind in ("word", "rest", "other") or part in _BREAKS or part in ("<<", ">>"):
         return True
     if kind == "number":
@@ -173,7 +173,7 @@ def _number_follows(text: str, end: int) -> bool:
 
 
 def _with_letters(run: list[str]) -> str | None:
-    """A formula around "=" as text; None where nothing stands after the last "="."""
+    """A formula around "=" as text; None where nothing follows the last "="."""
     begin, end = 0, len(run)
     while end and run[end - 1] in _NEVER_LAST:
         end -= 1

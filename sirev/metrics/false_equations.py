@@ -1,4 +1,4 @@
-"""Equations of an answer, checked: a free stand-in for a judge of its reasoning, as far as that is arithmetic."""
+"""Check of an answer's equations: a free substitute for a judge of its reasoning, as far as that is arithmetic."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import lru_cache
 from sirev.metrics.equations import EQUATION, plain
 
 LONGEST = 100
-"""Signs of an equation that is looked at: no answer calculates with longer ones, and their time is bounded."""
-# What an equation that is part of a larger expression stands beside: it says nothing by itself.
+"""Characters of the longest equation that is evaluated: answers hold no longer calculations, and time is bounded."""
+# Text next to an equation that is part of a larger expression, and so is not checked.
 _BEFORE = re.compile(r"(?:[-+*/x×÷·−^]|\\(?:times|div|cdot))[ \t]*$")
 _AFTER = re.compile(r"[ \t]*(?:[-+*/x×÷·−^]|\\(?:times|div|cdot))[ \t]*[\d($]|[\d.]*[A-Za-z(]|!")
 _PART = re.compile(r"\d+(?:\.\d+)?|[-+*/()%=]")
@@ -18,12 +18,12 @@ _BEYOND = 24  # characters before an equation that can hold a sign and blanks
 
 
 def checked(text: str) -> tuple[bool, ...]:
-    r"""Whether each equation of a text is true, in their order; those that can't be evaluated are left out.
+    r"""The truth of each equation of a text, in order, without those that can't be evaluated.
 
-    An equation is as in `sirev.metrics.equations.equations`: "a op b = c", of any number of operands. It can't be evaluated where
-    it is part of a larger expression ("x + 3 + 4 = 9", "2 + 3 = 1 * 5"), divides by 0, adds a percentage or is longer than
-    LONGEST. A result with decimals may be rounded or cut off in its last place; a whole one must be exact. "75%" is 0.75, and
-    as a result also 75.
+    Equations are as in `sirev.metrics.equations.equations`: "a op b = c", with any number of operands. One can't be evaluated
+    where it is part of a larger expression ("x + 3 + 4 = 9", "2 + 3 = 1 * 5"), divides by 0, adds a percentage or is longer than
+    LONGEST. A result with decimals may be rounded or cut off at its last place; an integer must be exact. "75%" is 0.75, and as a
+    result also 75.
     """
     found = []
     for match in EQUATION.finditer(text):
@@ -39,10 +39,10 @@ def checked(text: str) -> tuple[bool, ...]:
 
 @lru_cache(maxsize=1 << 16)
 def _is_true(equation: str) -> bool | None:
-    """Whether an equation holds; None where it can't be evaluated."""
+    """Whether an equation is true; None where it can't be evaluated."""
     left, _, right = plain(equation).partition("=")
     if equation.count("(") != equation.count(")") and ")" in equation:
-        return None  # `plain` drops such brackets, and who knows what they were for
+        return None  # `plain` drops unbalanced brackets, whose meaning is unknown
     try:
         value = _Reader(left).expression()
     except (ZeroDivisionError, _Unreadable):
@@ -57,11 +57,11 @@ def _is_true(equation: str) -> bool | None:
 
 
 class _Unreadable(Exception):
-    """An expression whose value is not clear."""
+    """An expression without a clear value."""
 
 
 class _Reader:
-    """Arithmetic by its grammar, in exact fractions."""
+    """Recursive-descent evaluator of arithmetic in exact fractions."""
 
     def __init__(self, text: str) -> None:
         self._parts = _PART.findall(text)
@@ -70,7 +70,7 @@ class _Reader:
         self._at = 0
 
     def expression(self) -> Fraction:
-        """The value of the whole."""
+        """The value of the whole expression."""
         value = self._sum()
         if self._at < len(self._parts):
             raise _Unreadable
@@ -87,7 +87,7 @@ class _Reader:
         return value
 
     def _product(self) -> tuple[Fraction, bool]:
-        """A product, and whether it is a percentage alone."""
+        """A product, and whether it is only a percentage."""
         value, percent = self._factor()
         while self._next in ("*", "/"):
             sign = self._take()

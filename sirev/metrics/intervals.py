@@ -1,7 +1,7 @@
 """95 % intervals: bootstrap over problems, Clopper-Pearson for shares of problems, Student's t over seeds.
 
-A problem is the unit that is resampled, with all its draws. Draws are never resampled: some would then be drawn twice and
-pass@k would be underestimated. Imported by what computes alone, since it needs numpy and scipy.
+Problems are resampled, each with all its draws. Draws are never resampled: some would occur twice, and pass@k would be
+underestimated. Loads numpy and scipy: import only from code that computes.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from sirev.metrics.statistic import Statistic, absent, bounded
 _Floats = npt.NDArray[np.float64]
 
 BLOCK = 2**22
-"""Counts drawn at once, replicates x problems: 32 MiB as floats."""
+"""Counts drawn at a time, replicates x problems: 32 MiB as floats."""
 KEPT = 2**25
-"""Counts kept from one call to the next, one byte each; beyond it they are drawn again, to the same values."""
+"""Counts kept between calls, one byte each; beyond this number they are drawn again, with the same values."""
 
 
 class Resamples:
     """How often each of `n` problems is drawn in each of `replicates` bootstrap samples of n problems (Efron 1979).
 
-    The same seed gives the same samples, so that means taken in separate calls are of the same resampled problems, and their
-    difference, replicate by replicate, is paired.
+    The same seed gives the same samples, so means from separate calls are over the same resampled problems, and their difference,
+    replicate by replicate, is paired.
     """
 
     def __init__(self, n: int, seed: int, replicates: int = 10_000) -> None:
@@ -39,19 +39,20 @@ class Resamples:
     def means(self, values: _Floats) -> _Floats:
         """Mean over problems of each column of `values` (n, K) in each replicate: (replicates, K).
 
-        NaN leaves a problem out of its column: a mean is the sum of what was drawn over the number drawn, NaN if none was.
+        NaN leaves a problem out of its column: a mean is the sum of the values drawn over their number, NaN if there are none.
         """
         return self.ratios(values, np.ones(self.n))
 
     def ratios(self, numerators: _Floats, weights: _Floats) -> _Floats:
         """Sum of `numerators` (n, K) over the sum of `weights` (n,) in each replicate: (replicates, K).
 
-        NaN leaves a problem out of its column, its weight with it; NaN where the weights drawn sum to 0.
+        NaN leaves a problem out of its column, with its weight; NaN where the weights drawn sum to 0. Raises ValueError for other
+        shapes.
         """
         if numerators.ndim != 2 or len(numerators) != self.n or weights.shape != (self.n,):
             raise ValueError(f"{numerators.shape} values and {weights.shape} weights for {self.n} problems")
         present = ~np.isnan(numerators)
-        # One column of weights serves all where nothing is left out.
+        # Without NaN one column of weights is enough.
         left = weights[:, None] if present.all() else np.where(present, weights[:, None], 0.0)
         both = np.hstack([np.where(present, numerators, 0.0), left])
         sums = np.zeros((self.replicates, both.shape[1]))
@@ -68,7 +69,7 @@ class Resamples:
         if self._kept:
             yield from (block.astype(np.float64) for block in self._kept)
             return
-        # A count above 255 would take more than 255 of n draws of chance 1/n each: it does not happen.
+        # A count above 255 would need that many of n draws with probability 1/n each: it does not happen.
         keep = self.n * self.replicates <= KEPT
         kept = []
         for block in self._draw():
@@ -97,7 +98,10 @@ def interval(replicates: _Floats, level: float = 0.95) -> tuple[float, float] | 
 
 
 def clopper_pearson(c: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Exact interval of a share of which `c` of `n` were seen (Clopper and Pearson 1934, Biometrika 26, 404)."""
+    """Exact interval of a share, from `c` successes in `n` (Clopper and Pearson 1934, Biometrika 26, 404).
+
+    Raises ValueError unless 0 <= c <= n and n > 0.
+    """
     if not 0 <= c <= n or n == 0:
         raise ValueError(f"{c} of {n} is no share")
     tail = (1 - level) / 2
@@ -107,7 +111,7 @@ def clopper_pearson(c: int, n: int, level: float = 0.95) -> tuple[float, float]:
 
 
 def t_interval(values: Sequence[float], level: float = 0.95) -> Statistic:
-    """The mean over S seeds, with Student's t interval of S - 1 degrees of freedom; `n` is S."""
+    """The mean over S seeds with Student's t interval of S - 1 degrees of freedom; `n` is S."""
     seeds = len(values)
     if seeds < 2:
         return absent("one seed has no spread" if seeds else "no seed", seeds)

@@ -1,7 +1,7 @@
-"""Overlap of questions with known ones: whether a problem that is asked was in what a model learned from.
+"""Overlap of questions with known ones: whether a model has seen an evaluated problem in its training data.
 
-By shared n-grams of words, as papers on language models look for contamination: n = 13 in GPT-3 (arXiv 2005.14165, appendix C), 8
-in PaLM (arXiv 2204.02311, section 8). Plain Python, no model.
+It is measured by shared n-grams of words, like contamination in papers on language models: n = 13 in GPT-3 (arXiv 2005.14165,
+appendix C), 8 in PaLM (arXiv 2204.02311, section 8). Plain Python, no model.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ Words = Sequence[str]
 """A question in its task's normal form (`sirev.tasks.task.Task.normal_form`)."""
 _HALF = 0.5
 TRAINING, CORPUS = "training", "corpus"
-"""Where problems are looked for: the training set, and the pretraining corpus of an M_0 made here."""
+"""Places that are searched: the training set, and the pretraining corpus of an M_0 made here."""
 
 
 class Overlapping(TypedDict):
-    """How many of some questions are known: word by word (`whole`), or by at least half of their n-grams (`half`).
+    """Numbers of questions that are known: word by word (`whole`), or by at least half of their n-grams (`half`).
 
-    `share`: the mean over questions of the share of their n-grams that are known. Both are null where no n-grams were looked at,
-    `share` also where there is no question.
+    `share`: the mean over questions of the share of their n-grams that are known. Both are null where no n-grams were compared,
+    or where there is no question.
     """
 
     whole: int
@@ -30,21 +30,21 @@ class Overlapping(TypedDict):
 
 
 class LevelOverlap(TypedDict):
-    """Problems, and how many of them are in each of the places."""
+    """The number of problems, and how many of them are known in each place."""
 
     problems: int
     known: dict[str, Overlapping]
 
 
 class SplitOverlap(TypedDict):
-    """The problems of a split, all of them and by level, easiest first."""
+    """The overlap of a split's problems, overall and by level, easiest first."""
 
     all: LevelOverlap
     levels: dict[str, LevelOverlap]
 
 
 class Overlap(TypedDict):
-    """`overlap.json`: the n of the n-grams, and what was found of each split."""
+    """`overlap.json`: the n of the n-grams, and the overlap of each split."""
 
     n: int | None
     splits: dict[str, SplitOverlap]
@@ -52,7 +52,7 @@ class Overlap(TypedDict):
 
 @dataclass(frozen=True)
 class Found:
-    """Of one question: whether it is known word by word, and the share of its n-grams that are known."""
+    """For one question: whether it is known word by word, and the share of its n-grams that are known."""
 
     whole: bool
     share: float | None
@@ -60,14 +60,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Wording:
-    """The words that prompts begin and end with because of their template."""
+    """The words with which a template begins and ends its prompts."""
 
     begin: tuple[str, ...] = ()
     end: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, prompts: Sequence[Words]) -> Wording:
-        """What all prompts begin and end with; some words of each are left. Nothing of fewer than two."""
+        """The common beginning and end of all prompts, which leave at least a word of each; empty for fewer than two prompts."""
         if len(prompts) < 2:
             return cls()
         room = max(min(map(len, prompts)) - 1, 0)
@@ -76,14 +76,14 @@ class Wording:
         return cls(begin, end[::-1])
 
     def without(self, prompt: Words) -> tuple[str, ...]:
-        """The question alone; the prompt as it is if it is not worded so."""
+        """The question alone; the whole prompt if it has another wording."""
         last = len(prompt) - len(self.end)
         worded = last >= len(self.begin) and (*prompt[: len(self.begin)], *prompt[last:]) == (*self.begin, *self.end)
         return tuple(prompt[len(self.begin) : last]) if worded else tuple(prompt)
 
 
 def _alike(columns: Iterable[tuple[str, ...]], most: int) -> tuple[str, ...]:
-    """The one word of each column, up to the first in which words differ."""
+    """The word of each column, up to the first column with different words, and `most` words at most."""
     found: list[str] = []
     for words in columns:
         if len(found) >= most or len(set(words)) > 1:
@@ -93,7 +93,7 @@ def _alike(columns: Iterable[tuple[str, ...]], most: int) -> tuple[str, ...]:
 
 
 def overlaps(asked: Mapping[str, Sequence[Words]], known: Iterable[Words], n: int | None) -> dict[str, list[Found]]:
-    """What is known of every question of several sets; `known` is gone through once. No n-grams are looked at where `n` is None.
+    """What is known of each question of several sets, by the sets' names. `known` is read once; `n` None skips n-grams.
 
     A question of fewer than `n` words has no n-gram: it is known as a whole or not at all, a share of 1 or 0.
     """
@@ -117,12 +117,12 @@ def overlaps(asked: Mapping[str, Sequence[Words]], known: Iterable[Words], n: in
 
 
 def _n_grams(words: tuple[str, ...], n: int | None) -> Iterator[tuple[str, ...]]:
-    """Every run of `n` words, in order; none where `n` is None."""
+    """All runs of `n` words, in order; none where `n` is None."""
     return (words[i : i + n] for i in range(len(words) - n + 1)) if n is not None else iter(())
 
 
 def summed(found: Sequence[Found]) -> Overlapping:
-    """What is known of some questions together."""
+    """The overlap of several questions together."""
     shares = [one.share for one in found if one.share is not None]
     looked = bool(shares)
     return {

@@ -1,7 +1,7 @@
 """Diversity of pairs of answers to one problem, by kind of pair, and the parts of its change.
 
 A pair is right-right, mixed or wrong-wrong. D is the mean unlikeness over all pairs: D = sum over kinds of w_k * D_k, where w_k
-is the kind's share of the pairs. So D changes where the kinds' shares do (composition), and where pairs of one kind grow alike
+is the kind's share of the pairs. So D changes if the kinds' shares change (composition), or if pairs of one kind grow alike
 (narrowing).
 """
 
@@ -14,11 +14,11 @@ from typing import Any, TypedDict
 PAIR_KINDS = ("right-right", "mixed", "wrong-wrong")
 
 Pairs = dict[str, list[Any]]
-"""Kind -> [number of pairs, their mean unlikeness or None where there is no pair]."""
+"""Kind -> [number of pairs, their mean unlikeness or None without a pair]."""
 
 
 class Split(TypedDict):
-    """A change of D and its parts, which add up to it."""
+    """A change of D and its parts, which sum to it."""
 
     change: float
     composition: float
@@ -26,7 +26,7 @@ class Split(TypedDict):
 
 
 def of_forms(forms: Sequence[Hashable], right: Sequence[bool]) -> Pairs:
-    """The share of pairs whose forms differ, for each kind, over R answers of which `right` (R) says whether they are right."""
+    """The share of pairs with different forms, for each kind, over R answers; `right` (R) has their verdicts."""
     by_verdict: tuple[Counter[Hashable], Counter[Hashable]] = Counter(), Counter()
     for form, is_right in zip(forms, right, strict=True):
         by_verdict[is_right][form] += 1
@@ -41,17 +41,17 @@ def of_forms(forms: Sequence[Hashable], right: Sequence[bool]) -> Pairs:
 
 
 def unlikeness(pairs: Pairs) -> float | None:
-    """D over all pairs; None where there is none."""
+    """D over all pairs; None without a pair."""
     total = sum(n for n, _ in pairs.values())
     return sum(n * d for n, d in pairs.values() if n) / total if total else None
 
 
 def split(first: Pairs, later: Pairs) -> Split | None:
-    """The change of D from `first` to `later`, for one problem, as composition and the narrowing of each kind.
+    """The change of one problem's D from `first` to `later`, split into composition and the narrowing of each kind.
 
-    Composition = sum over k of (w_k' - w_k) * (D_k + D_k') / 2; narrowing of k = (w_k + w_k') / 2 * (D_k' - D_k), negative
-    where pairs of that kind grew alike. Because of the means the parts add up to D' - D exactly. A kind absent at one of both
-    has the other's D_k, so that it narrows by nothing; absent at both it adds nothing. None where one of both has no pair.
+    Composition = sum over k of (w_k' - w_k) * (D_k + D_k') / 2; narrowing of k = (w_k + w_k') / 2 * (D_k' - D_k), negative where
+    pairs of that kind grew alike. Because of the means the parts sum to D' - D exactly. A kind absent at one of the two takes the
+    other's D_k, so its narrowing is 0; absent at both it adds nothing. None if either has no pair.
     """
     totals = [sum(n for n, _ in pairs.values()) for pairs in (first, later)]
     if not all(totals):

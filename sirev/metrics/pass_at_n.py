@@ -1,4 +1,4 @@
-"""pass@N: the chance that at least one of N answers is right."""
+"""pass@N: the probability that at least one of N answers is right."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def pass_at_n(n: int, c: int, k: int) -> float | None:
     """Unbiased estimate of pass@k from `n` draws of which `c` are right: 1 - C(n-c, k) / C(n, k).
 
-    Chen et al. 2021 (arXiv 2107.03374), equation 1. None where n < k: the draws can't say.
+    Chen et al. 2021 (arXiv 2107.03374), equation 1. None where n < k: there are too few draws. Raises ValueError for c < 0
+    or c > n.
     """
     if not 0 <= c <= n:
         raise ValueError(f"{c} right of {n} draws")
@@ -35,10 +36,11 @@ def powers_of_two(n: int) -> Iterator[int]:
 
 
 def pass_at_n_table(n: Counts, c: Counts, ks: Sequence[int]) -> Floats:
-    """pass@k of P problems at K values of k, (P, K): what `pass_at_n` says of each, NaN where n < k.
+    """pass@k of P problems at K values of k, (P, K): `pass_at_n` of each, NaN where n < k.
 
-    `n` and `c`: draws and right draws of each problem, (P,). C(n-c, k) / C(n, k) is taken as the product of (n-c-i) / (n-i)
-    over i < k, which nears 0 by exact factors and overflows nowhere (Chen et al. 2021, figure 3, group it by c instead).
+    `n` and `c`: draws and right draws of each problem, (P,). C(n-c, k) / C(n, k) is computed as the product of (n-c-i) / (n-i)
+    over i < k, whose factors are exact and can't overflow (Chen et al. 2021, figure 3, group the product by c instead). Raises
+    ValueError for c < 0 or c > n.
     """
     import numpy as np
 
@@ -56,5 +58,5 @@ def pass_at_n_table(n: Counts, c: Counts, ks: Sequence[int]) -> Floats:
 
 
 def guessing(chance: float, k: int) -> float:
-    """pass@k of answers guessed at random, each right with `chance`: 1 - (1 - chance)^k, so 1 - 0.8^k on CommonsenseQA."""
+    """pass@k of random guesses, each right with probability `chance`: 1 - (1 - chance)^k, so 1 - 0.8^k on CommonsenseQA."""
     return 1.0 - (1.0 - chance) ** k

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _LONGEST = 100_000
-"""Characters. A longer text is its own normal form: no answer is so long, and the parser's memory grows with it."""
+"""Characters. A longer text is its own normal form: no answer is longer, and the parser's memory grows with it."""
 
 _DEEPEST = 300
-"""Nodes of the syntax tree within each other. Far below the depth at which Python itself gives up, which depends on how deep the
-caller's own stack is: so the same text always has the same normal form."""
+"""Deepest nesting of the syntax tree. Python's own limit is far higher, but depends on the depth of the caller's stack; with
+this limit a text always has the same normal form."""
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -22,7 +22,7 @@ _IDLE_FIELDS = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 _NAMES = dict.fromkeys(("FunctionDef", "AsyncFunctionDef", "ClassDef", "ExceptHandler", "MatchAs", "MatchStar"), "name")
 _NAMES |= dict.fromkeys(("TypeVar", "ParamSpec", "TypeVarTuple"), "name")
 _NAMES |= {"Name": "id", "arg": "arg", "MatchMapping": "rest", "Global": "names", "Nonlocal": "names"}
-"""Type of node -> its field that holds names of variables."""
+"""Type of node -> its field with names of variables."""
 
 
 class _TooDeep(Exception):
@@ -30,11 +30,11 @@ class _TooDeep(Exception):
 
 
 def normal_form(code: str) -> str:
-    """A text that is equal for programs that differ in formatting, comments, docstrings and names alone, and for no others.
+    """A text equal for exactly those programs that differ only in formatting, comments, docstrings and names.
 
-    Names that the program binds itself (variables, parameters, functions, classes) become numbers in the order in which they
-    appear, each scope by itself. Builtins, imported names, attributes with the names of methods, and keywords stay. A text that
-    is no Python, or that Python itself can't take apart, is its own normal form, without the blanks around it.
+    Names that the program binds itself (variables, parameters, functions, classes) become numbers in order of appearance,
+    separately per scope. Built-ins, imported names, attributes including names of methods, and keywords stay. A text that is no
+    Python, or that Python's parser fails on, is its own normal form, without surrounding blanks.
     """
     plain = code.strip()
     if len(plain) > _LONGEST:
@@ -43,14 +43,14 @@ def normal_form(code: str) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an invalid escape sequence warns, and under -W error raises
             tree = ast.parse(plain)
-        return "\0" + " ".join(_written(tree))  # a text with a null is no Python, so no text is taken for a tree
+        return "\0" + " ".join(_written(tree))  # no Python has a null, so no text equals a tree
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError, _TooDeep):
         return plain  # ValueError: a null, half a surrogate pair, or an integer too long to be written in digits
 
 
 @dataclass(eq=False)
 class _Scope:
-    """Where names live: a module, class, function or comprehension."""
+    """A scope of names: a module, class, function or comprehension."""
 
     kind: str
     around: _Scope | None
@@ -59,10 +59,10 @@ class _Scope:
     declared: dict[str, str] = field(default_factory=dict)
     """Name -> "Global" or "Nonlocal"."""
     first: ast.comprehension | None = None
-    """Of a comprehension, the loop whose iterable is evaluated around it."""
+    """The first loop of a comprehension, whose iterable is evaluated in the scope around it."""
 
     def home(self, name: str) -> _Scope | None:
-        """The scope whose variable a name is here; None for a builtin."""
+        """The scope that binds a name used here; None for a built-in."""
         declared = self.declared.get(name)
         scope: _Scope | None = self if declared is None else self.around
         while scope is not None:
@@ -75,7 +75,7 @@ class _Scope:
 
 
 def _written(tree: ast.Module) -> Iterator[str]:
-    """The tree, node by node from the root, as words."""
+    """The tree as words, node by node from the root."""
     numbers: dict[tuple[_Scope, str], int] = {}
 
     def name(found: str, scope: _Scope) -> str:
@@ -117,7 +117,7 @@ def _without_docstring(node: ast.AST, part: str, value: Any) -> Any:
 
 
 def _where(node: ast.AST, part: str, scope: _Scope, inside: _Scope) -> _Scope:
-    """The scope that a part of a node is evaluated in: defaults, annotations, decorators and bases are evaluated outside."""
+    """The scope in which a part of a node is evaluated: outside for defaults, annotations, decorators and bases."""
     if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
         return inside if part in ("body", "args") else scope
     outside = (
@@ -129,7 +129,7 @@ def _where(node: ast.AST, part: str, scope: _Scope, inside: _Scope) -> _Scope:
 
 
 def _scope_of(node: ast.AST, scope: _Scope) -> _Scope:
-    """The scope that a node opens, else the one that it stands in."""
+    """The scope that a node opens, else the one around it."""
     if isinstance(node, _FUNCTIONS):
         every = node.args
         named = [*every.posonlyargs, *every.args, every.vararg, *every.kwonlyargs, every.kwarg]
@@ -144,7 +144,7 @@ def _scope_of(node: ast.AST, scope: _Scope) -> _Scope:
 
 
 def _scope(kind: str, around: _Scope | None, body: list[Any], parameters: Iterable[str]) -> _Scope:
-    """A scope with the names that its body binds, those of scopes within it left out."""
+    """A scope with the names that its body binds, without those of inner scopes."""
     scope = _Scope(kind, around, set(parameters))
     root = _root(scope)
     stack = [(node, False) for node in body]
@@ -159,7 +159,7 @@ def _scope(kind: str, around: _Scope | None, body: list[Any], parameters: Iterab
                 scope.declared |= dict.fromkeys(node.names, type(node).__name__)
             if isinstance(node, ast.Global):
                 root.bound.update(node.names)
-        elif isinstance(node, ast.NamedExpr):  # within a comprehension it binds in the function around it
+        elif isinstance(node, ast.NamedExpr):  # inside a comprehension it binds in the function around it
             scope.bound.add(node.target.id)
         elif (bound := _bound_by(node)) and not comprehended:
             scope.bound.update(bound)
@@ -175,7 +175,7 @@ def _bound_by(node: ast.AST) -> list[str]:
 
 
 def _within(node: ast.AST) -> Iterator[ast.AST]:
-    """The children that stand in the same scope as the node, those of comprehensions too."""
+    """The children in the same scope as the node, including those of comprehensions."""
     for part, value in ast.iter_fields(node):
         if isinstance(node, (*_FUNCTIONS, ast.ClassDef)) and part in ("body", "args"):
             continue

@@ -1,8 +1,8 @@
-"""The re-roll control: pass@N of M_1 on as many problems as M_t gained, had luck chosen them.
+"""The re-roll control: pass@N of M_1 on as many problems as M_t gained, chosen by luck.
 
 IS(t) holds problems that M_1 got wrong and M_t gets right. M_1's pass@N on them is high even if M_t learnt nothing, since
-problems that another attempt solves are those within M_1's reach. So IS(t) is compared with equally many problems that M_1
-would gain itself by drawing again. Imported by what computes alone.
+problems that another attempt solves are within M_1's reach. So IS(t) is compared with equally many problems that M_1 itself would
+gain by drawing again. Loads numpy and scipy: import only from code that computes.
 """
 
 from __future__ import annotations
@@ -26,24 +26,25 @@ _Floats = npt.NDArray[np.float64]
 _Mask = npt.NDArray[np.bool_]
 
 LOGITS = np.linspace(-10.0, 10.0, 121)
-"""Chances of a right draw that a problem may have, as logits: 0.00005 to 0.99995."""
+"""Possible probabilities of a right draw on a problem, as logits: 0.00005 to 0.99995."""
 ROUNDS = 200
-"""Steps of the EM algorithm that estimates how chances are distributed; later ones move the control by less than 0.001."""
+"""Steps of the EM algorithm that estimates the distribution of these probabilities; later ones move the control by less than
+0.001."""
 _LEVEL = 0.05
 
 
 def luck(n: Counts, c: Counts, size: int) -> _Floats:
-    """The chance of each problem to be gained by luck, (P,), summing to `size`, which is below P.
+    """The probability of each problem to be gained by luck, (P,); they sum to `size`, which is below P.
 
-    `n` and `c` (P,): draws of M_1 and the right ones on W, the problems that it gets wrong greedily. A problem of chance p that
-    is drawn again is gained with odds p / (1 - p); all odds are multiplied by one factor so that `size` problems are expected.
-    p is not known, c is: a problem's chance is the mean of that over p given its c. How p is distributed over W is estimated from
-    all c by maximum likelihood without assuming a form (Kiefer and Wolfowitz 1956, Ann. Math. Statist. 27, 887; by EM,
-    Laird 1978, JASA 73, 805), with one problem of Jeffreys' distribution added, so that what was never solved may be gained.
+    `n` and `c` (P,): draws of M_1 and the right ones on W, the problems that it gets wrong greedily. A problem with probability p
+    per draw is gained with odds p / (1 - p); one factor on all odds makes `size` the expected number. Since c is known and not p,
+    a problem's probability is the mean over p given its c. The distribution of p over W is estimated from all c by maximum
+    likelihood without assuming a form (Kiefer and Wolfowitz 1956, Ann. Math. Statist. 27, 887; by EM, Laird 1978, JASA 73, 805),
+    with one problem of Jeffreys' distribution added, so that problems never solved may be gained too.
 
-    Why not odds of (c + 1/2) / (n - c + 1/2), that draw left out of pass@N: never solved problems then count twice, as gained
-    and as gained by their only right draw, and with `size` near P nothing should be left out. In simulated worlds like
-    the paper's data sets such a control is 1 to 6 points of pass@8 too low, here it is within 0.6.
+    Why not odds of (c + 1/2) / (n - c + 1/2), with the gaining draw left out of pass@N: problems never solved then count twice,
+    as gained and as gained by their only right draw, and with `size` near P nothing should be left out. In simulated worlds like
+    the paper's data sets such a control is 1 to 6 points of pass@8 too low; this one is within 0.6.
     """
     kinds, of, weight = np.unique(np.column_stack([n, c]), axis=0, return_inverse=True, return_counts=True)
     logs = xlogy(kinds[:, 1:], expit(LOGITS)) + xlogy(kinds[:, :1] - kinds[:, 1:], expit(-LOGITS))
@@ -69,13 +70,13 @@ def luck(n: Counts, c: Counts, size: int) -> _Floats:
 def subset_means(values: _Floats, chances: _Floats, size: int, seed: int, replicates: int) -> _Floats:
     """Means (R, K) of `values` (P, K) over R random subsets of exactly `size` problems.
 
-    Each problem is in with its own chance, independently of the others, given that `size` are in (conditional Bernoulli
-    sampling; Chen, Dempster and Liu 1994, Biometrika 81, 457). Problems of equal chance and values are drawn together: how many
-    of each kind is drawn kind by kind, from the exact distribution of what is left for the others.
+    Problems are in a subset independently, each with its own probability, given that there are `size` of them (conditional
+    Bernoulli sampling; Chen, Dempster and Liu 1994, Biometrika 81, 457). Problems of equal probability and values form a kind.
+    The number of each kind is drawn kind by kind, from its exact distribution given the number left for the others.
     """
     rng = np.random.default_rng(seed)
     kinds, count = np.unique(np.column_stack([chances, values]), axis=0, return_counts=True)
-    order = np.argsort(count, kind="stable")  # the most frequent kind takes what is left, undrawn
+    order = np.argsort(count, kind="stable")  # the most frequent kind takes the rest, without a draw
     kinds, count = kinds[order], count[order]
     each = [stats.binom.pmf(np.arange(m + 1), m, chance) for m, chance in zip(count, kinds[:, 0], strict=True)]
     after = [each[-1]]
@@ -88,7 +89,7 @@ def subset_means(values: _Floats, chances: _Floats, size: int, seed: int, replic
         others = of[:, None] - np.arange(len(one))
         possible = (others >= 0) & (others < len(rest))
         weights = np.cumsum(np.where(possible, one * rest[np.clip(others, 0, len(rest) - 1)], 0.0), axis=1)
-        steps = weights / weights[:, -1:] + np.arange(len(of))[:, None]  # row after row, so that one search serves all
+        steps = weights / weights[:, -1:] + np.arange(len(of))[:, None]  # ascending over all rows, so that one search serves them
         found = np.searchsorted(steps.ravel(), where + rng.random(replicates), side="right") - where * len(one)
         drawn = np.minimum(found, len(one) - 1)
         sums += drawn[:, None] * kind[1:]
@@ -102,32 +103,32 @@ class Luck:
     """IS(t) against luck at one N."""
 
     reroll: Statistic
-    """The mean over subsets of W, with the band that holds 95 % of them; `n` is |W|."""
+    """The mean over subsets of W, with the band that contains 95 % of them; `n` is |W|."""
     shortfall: Statistic
     """`reroll` minus M_1's pass@N on IS(t), with a 95 % interval; `n` is |IS(t)|."""
     bound: float
-    """The one-sided upper 95 % bound of the shortfall."""
+    """The upper one-sided 95 % bound of the shortfall."""
     p: float
-    """The one-sided p that IS(t) is no harder than what luck gains."""
+    """The one-sided p of the hypothesis that IS(t) is no harder than the problems gained by luck."""
 
 
 def against_luck(n: Counts, c: Counts, gained: _Mask, ks: Sequence[int], seed: int, replicates: int = 10_000) -> list[Luck]:
     """IS(t) against luck at each N of `ks`.
 
-    `n`, `c` (P,): M_1's draws, at least max(ks) each, and the right ones on the problems W that it gets wrong greedily;
-    `gained` (P,): which of them M_t gets right, not none and not all.
+    `n`, `c` (P,): M_1's draws, at least max(ks) each, and the right ones, on the problems W that it gets wrong greedily; `gained`
+    (P,): whether M_t gets each right; ValueError if it gets none or all.
 
-    Luck's mean and band are those of M_1's pass@N over subsets of W as large as IS(t), drawn with the chances of `luck`. Those
-    are given c, so no draw is left out of pass@N. p: how many subsets are no easier than IS(t); a bootstrap of IS(t) would not
-    do, as it has no spread where one problem was gained.
+    Luck's mean and band are those of M_1's pass@N over subsets of W as large as IS(t), drawn with the probabilities of `luck`.
+    These are given c, so no draw is left out of pass@N. p: the share of subsets that are no easier than IS(t). A bootstrap of
+    IS(t) would not do, since it has no spread where one problem was gained.
 
-    The shortfall's interval is the hull of two. (1) The percentile bootstrap over the problems of W, each with its draws
-    and whether it was gained. Both means are of one sample; luck's chances follow the number gained to first order: with q
-    a problem's chance, g whether it was gained, f its pass@N, and C the mean of f weighted by q (1 - q), luck's mean is that of
-    q f + C (g - q) over that of g. (2) The shortfalls at which a subset would look as IS(t) does in 2.5 % of studies: let each
-    problem of a subset be replaced, with one chance, by one that M_1 never solves. Without (2), ten problems gained by luck
-    would show that no new one is among those that another ten would hold. `bound` is the hull's upper end at 5 %, one-sided.
-    In simulated studies with a true shortfall of 5 points it is below them in 1 to 6 %.
+    The shortfall's interval is the hull of two. (1) The percentile bootstrap over the problems of W, each with its draws and
+    whether it was gained. Both means are from one sample, and luck's probabilities follow the number gained to first order: with
+    q a problem's probability, g whether it was gained, f its pass@N, and C the mean of f weighted by q (1 - q), luck's mean is
+    that of q f + C (g - q) over that of g. (2) The shortfalls at which a subset would look like IS(t) in 2.5 % of studies: each
+    problem of a subset is replaced, with a common probability, by one that M_1 never solves. Without (2), ten problems gained by
+    luck would prove that no other ten hold a new one. `bound` is the hull's upper end at 5 %, one-sided. With a true shortfall of
+    5 points, `bound` is below 5 points in 1 to 6 % of simulated studies.
     """
     size = int(gained.sum())
     if not 0 < size < len(n):
@@ -150,7 +151,7 @@ def _judged(means: _Floats, observed: float, shortfalls: _Floats, size: int, pro
     least, most, bound = (float(end) for end in np.quantile(shortfalls, [0.025, 0.975, 1 - _LEVEL]))
     hull = min(least, low - observed), max(most, _most(means, observed, size, _LEVEL / 2))
     return Luck(
-        reroll=bounded(mean, min(low, mean), max(high, mean), problems),  # one problem's band may be a point
+        reroll=bounded(mean, min(low, mean), max(high, mean), problems),  # the band of one problem may be a point
         shortfall=bounded(mean - observed, *hull, size),
         bound=max(bound, _most(means, observed, size, _LEVEL)),
         p=float((1 + (means <= observed + 1e-12).sum()) / (1 + len(means))),
@@ -163,7 +164,7 @@ def _most(means: _Floats, observed: float, size: int, tail: float) -> float:
     K of a subset's `size` problems are replaced by ones never solved, K binomial: its mean L becomes L (1 - K / size).
     """
     easier = float(np.quantile(means, 1 - tail))
-    if easier <= observed:  # too easy even without a new one
+    if easier <= observed:  # IS(t) is easier even without a new problem
         return easier - observed
     at_most = np.floor(size * (1.0 - observed / np.maximum(means, 1e-12)) + 1e-9)
     replaced, share = np.unique(at_most[at_most >= 0].astype(np.int64), return_counts=True)

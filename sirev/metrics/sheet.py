@@ -1,7 +1,7 @@
-"""A sheet of per-problem values over one set of problems, whose columns become statistics all at once.
+"""A sheet of values per problem over one set of problems, whose columns become statistics together.
 
-One bootstrap serves every column, so that what is derived from several (a ratio, a difference of means) is resampled as
-one: the same problems are drawn for all its parts.
+One bootstrap serves all columns. So a value derived from several of them (a ratio, a difference of means) is resampled as one:
+the same problems are drawn for all its parts.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from sirev.metrics.intervals import Resamples, clopper_pearson, interval
 from sirev.metrics.statistic import Statistic, absent
 
 Values = NDArray[np.float64]
-"""One number a problem; NaN where the problem has none."""
+"""One number per problem; NaN where it has none."""
 ColumnFunction = Callable[..., Any]
-"""Of the means of some columns, numbers or arrays of replicates alike."""
+"""Function of the means of some columns, which are numbers or arrays of replicates."""
 
 
 @dataclass(frozen=True, eq=False)
 class SheetCell:
-    """Stands in a tree of results for a statistic that is computed when the sheet is settled."""
+    """Placeholder, in a tree of results, of a statistic that is computed when the sheet is settled."""
 
     index: int
     parts: tuple[SheetCell, ...] = ()
@@ -45,7 +45,7 @@ class Sheet:
         self._replicates: Values | None = None
 
     def mean(self, values: Values, reason: str, *, binomial: bool = True) -> SheetCell:
-        """The mean of `values` over the problems that have one; `reason` is said where none has.
+        """The mean of `values` over the problems that have one; `reason` is given where none has.
 
         `binomial` False is for differences, which are no shares even if all of them are 0 or 1.
         """
@@ -53,16 +53,16 @@ class Sheet:
         return SheetCell(len(self._columns) - 1, reason=reason, binomial=binomial)
 
     def derived(self, function: ColumnFunction, parts: Sequence[SheetCell], reason: str) -> SheetCell:
-        """What `function` makes of the means of `parts`; `reason` is said where that is no number."""
+        """The value of `function` of the means of `parts`; `reason` is given where that is no finite number."""
         return SheetCell(-1, tuple(parts), function, reason)
 
     def settle(self, tree: Any) -> Any:
-        """The tree with a statistic in the place of every cell."""
+        """The tree with a statistic in place of each cell."""
         self._compute()
         return self._settled(tree)
 
     def replicates_of(self, cell: SheetCell) -> Values:
-        """The bootstrap's replicates of a cell, NaN where it has no value."""
+        """The bootstrap replicates of a cell, (replicates,), NaN where it has no value."""
         self._compute()
         assert self._replicates is not None
         if cell.function is None:
@@ -108,7 +108,7 @@ class Sheet:
             if np.isin(present, (0.0, 1.0)).all():
                 low, high = clopper_pearson(int(present.sum()), len(present))
                 return {"value": value, "low": low, "high": high, "n": n, "reason": None}
-        # The bootstrap of one problem has no spread, and says nothing.
+        # The bootstrap of one problem has no spread, so it gives no interval.
         bounds = (interval(self.replicates_of(cell)) if n > 1 else None) or (None, None)
         return {"value": value, "low": bounds[0], "high": bounds[1], "n": n, "reason": None}
 

@@ -1,4 +1,4 @@
-"""A statistic as every table and file of sirev carries it: a value, or the reason why there is none."""
+"""A statistic as in every table and file of sirev: a value, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TypedDict
 
 
 class Statistic(TypedDict):
-    """`value` with the number `n` of problems behind it; null with its `reason` where it can't be computed.
+    """A `value` and the number `n` of problems behind it; null with a `reason` where it can't be computed.
 
-    `low` and `high` bound an interval and are null as long as none is computed.
+    `low` and `high` are the bounds of an interval, null without one.
     """
 
     value: float | None
@@ -25,16 +25,16 @@ def bounded(value: float, low: float, high: float, n: int) -> Statistic:
 
 
 def absent(reason: str, n: int = 0) -> Statistic:
-    """No value, and why."""
+    """No value, with the reason."""
     return {"value": None, "low": None, "high": None, "n": n, "reason": reason}
 
 
 def mean_over_seeds(of_seeds: Sequence[Statistic]) -> Statistic:
-    """The mean of a statistic over seeds; none if a seed has none.
+    """The mean of a statistic over seeds; absent if a seed has no value.
 
-    The bounds are the means of the seeds' bounds. Seeds share the problems, and the standard deviation of a mean is at
-    most the mean of the standard deviations (Minkowski), so the interval is never too narrow for the problems; it says
-    nothing of how seeds differ.
+    The bounds are the means of the seeds' bounds. Seeds share the problems, and the standard deviation of a mean is at most the
+    mean of the standard deviations (Minkowski), so the interval is never too narrow for the problems; it doesn't cover
+    differences between seeds.
     """
     if without := next((one for one in of_seeds if one["value"] is None), None):
         return without

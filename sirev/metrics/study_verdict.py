@@ -1,4 +1,4 @@
-"""The verdict on M_T against M_1: what each outcome did, and the words that the data allow."""
+"""The verdict on M_T against M_1: the result of each outcome, and the words that the data allow."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 LEVEL = 0.05
-"""Of the tests, after Holm."""
+"""Level of the tests, after Holm."""
 SEEDS = 3
-"""Seeds that a claim about a method is pooled over, at least."""
+"""Least number of seeds pooled for a claim about a method."""
 MATCHED = 8
-"""The number of right answers among which different ones are counted, for the diversity that verdicts rest on."""
+"""Number of right answers over which distinct ones are counted, in the diversity of verdicts."""
 FEWEST = 30
-"""Problems that a size-matched value needs at least."""
+"""Least number of problems for a size-matched value."""
 PROGRESS, REVERSAL, REGRESS, NO_CHANGE = WORDS = ("progress", "reversal", "regress", "no change")
 INCONCLUSIVE = "inconclusive"
-"""Where all four words remain possible."""
+"""The verdict where all four words remain possible."""
 OOD, OOD_PASS_N = "ood/", "ood_pass_at_n/"
-"""Before the name of a suite of other problems: the outcomes of its greedy answers, and of pass@N of its draws."""
+"""Prefixes of the name of a suite of other problems: outcomes of its greedy answers, and of pass@N of its draws."""
 UP, HELD, DOWN, OPEN, NOT_MEASURED = "up", "held", "down", "open", "not measured"
 
 _ROSE, _SAME, _FELL = "rose", "same", "fell"
@@ -29,17 +29,17 @@ _WORD: Final = {
     (_FELL, False): REGRESS,
     (_FELL, True): REGRESS,
 }
-"""How pass@1 went, and whether anything else fell -> the word of arXiv 2407.05013."""
+"""(move of pass@1, whether anything else fell) -> the word of arXiv 2407.05013."""
 _NAMES = {"pass_at_n": "pass@N", "distinct": "the variety of right answers"}
 _VERBS = {UP: "rose", HELD: "held", DOWN: "fell", OPEN: "is open", NOT_MEASURED: "was not measured"}
 
 
 def classify(change: Mapping[str, Any], holm: float | None, margin: float, shrank: float | None = None) -> str:
-    """ "up", "held", "down", "open" or "not measured", for one outcome of M_T against M_1.
+    """The result of one outcome of M_T against M_1: "up", "held", "down", "open" or "not measured".
 
     `change`: its `difference` (a statistic) and `within`, the bounds of the 90 % interval or null, in the units of `margin`;
     `holm`: adjusted p, None without a test; `shrank`: adjusted p of the exact sign test on reach where M_T reaches fewer
-    problems, which makes it down whatever the margin.
+    problems; if significant, the outcome is down whatever the margin.
 
     Held: the lower bound, one-sided at 95 %, lies above -margin, so that a loss of the margin or more is excluded
     (non-inferiority). Up: significant, and not shown to be smaller than the margin. Down: significant and not held.
@@ -64,9 +64,10 @@ def possible(outcomes: Mapping[str, Mapping[str, Any]], variety_counts: bool = T
 
     `outcomes`: name -> {"is", "within", "margin"}, of "pass_at_1", "pass_at_n", "distinct", and of suites of other problems
     "ood/SUITE" and "ood_pass_at_n/SUITE". Reversal: pass@1 rose and something else fell; progress: it rose and nothing fell;
-    regress: it fell, or did not rise and something fell; no change: neither. An open outcome may have held or fallen; pass@1 may
-    have done what its 90 % interval reaches beyond the margin. Variety counts as in arXiv 2407.05013 unless `variety_counts` is
-    false. Other problems and variety that were not measured are left out, pass@N stays open.
+    regress: it fell, or did not rise and something else fell; no change: neither. An open outcome may have held or fallen; pass@1
+    may have moved as far as its 90 % interval reaches beyond the margin. Variety counts as in arXiv 2407.05013 unless
+    `variety_counts` is false. Other problems and variety that were not measured are left out; pass@N that was not measured is
+    open.
     """
     results = {name: outcomes[name]["is"] if name in outcomes else NOT_MEASURED for name in guards(outcomes, variety_counts)}
     if DOWN in results.values():
@@ -80,7 +81,7 @@ def possible(outcomes: Mapping[str, Mapping[str, Any]], variety_counts: bool = T
 
 
 def _moves(pass_at_1: Mapping[str, Any] | None) -> list[str]:
-    """How pass@1 may have gone."""
+    """The possible moves of pass@1."""
     if pass_at_1 is None or pass_at_1["is"] == NOT_MEASURED:
         return [_ROSE, _SAME, _FELL]
     if pass_at_1["is"] in (UP, DOWN):
@@ -91,7 +92,7 @@ def _moves(pass_at_1: Mapping[str, Any] | None) -> list[str]:
 
 
 def guards(outcomes: Mapping[str, Any], variety_counts: bool = True) -> list[str]:
-    """The outcomes beside pass@1 that may not fall."""
+    """The outcomes besides pass@1 that must not fall."""
     others = sorted(name for name in outcomes if is_of_suite(name))
     return ["pass_at_n", *others, *(["distinct"] if variety_counts and "distinct" in outcomes else [])]
 
@@ -102,7 +103,7 @@ def is_of_suite(outcome: str) -> bool:
 
 
 def deciding(outcomes: Mapping[str, Mapping[str, Any]], variety_counts: bool = True) -> list[str]:
-    """The outcomes beside pass@1 that a verdict rests on: what fell; else what is open; else all that held."""
+    """The outcomes besides pass@1 that decide a verdict: those that fell, else the open ones, else all that held or rose."""
     results = {name: outcomes[name]["is"] if name in outcomes else NOT_MEASURED for name in guards(outcomes, variety_counts)}
     if fell := [name for name, found in results.items() if found == DOWN]:
         return fell
@@ -111,12 +112,12 @@ def deciding(outcomes: Mapping[str, Mapping[str, Any]], variety_counts: bool = T
 
 
 def in_one_word(words: Sequence[str]) -> str:
-    """A set of words as a verdict: the only one, several joined by "or", or "inconclusive"."""
+    """A verdict from a set of words: the only one, several joined by "or", or "inconclusive"."""
     return INCONCLUSIVE if set(words) == set(WORDS) else " or ".join(words)
 
 
 def reason(outcomes: Mapping[str, Mapping[str, Any]], variety_counts: bool = True, pass_at_1: str = "pass@1") -> str:
-    """The outcomes that decided, in one sentence; `pass_at_1` is what the first is called."""
+    """The deciding outcomes in one sentence; `pass_at_1` is the name of the first."""
     names = ["pass_at_1", *deciding(outcomes, variety_counts)]
     found = [(name, outcomes[name]["is"] if name in outcomes else NOT_MEASURED) for name in names]
     said = [f"{pass_at_1 if name == 'pass_at_1' else _name(name)} {_VERBS[result]}" for name, result in found]

@@ -15,9 +15,9 @@ from sirev.training_kinds import SFT, TrainingKind
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How a run ended: the comparison of its models, and why it stopped early or what it met on the way, if it did.
+    """The end of a run: the comparison of its models, the reason if it stopped early, and notes by t.
 
-    `remark` is what the run's file is to say of one that came to its end.
+    `remark` goes into the file of a run that was completed.
     """
 
     comparison: StepResult
@@ -28,7 +28,7 @@ class RunOutcome:
 
 @dataclass(frozen=True)
 class LoopIteration:
-    """M_t, the draws of it that D_{t+1} is made from, and the D_t that a step of `kind` trained it on, if there was one."""
+    """M_t, its draws for D_{t+1}, and the D_t on which a step of `kind` trained it, if there was one."""
 
     t: int
     model: ModelWeights
@@ -38,7 +38,7 @@ class LoopIteration:
 
 
 def self_improve(steps: Steps, method: Method) -> RunOutcome:
-    """Algorithm 1, and what every M_t is asked."""
+    """Run Algorithm 1, and evaluate every M_t."""
     notes: dict[int, str] = {}
     evaluated: dict[int, Evaluated] = {}
     first: ModelWeights | None = None
@@ -54,13 +54,13 @@ def self_improve(steps: Steps, method: Method) -> RunOutcome:
 def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[LoopIteration]:
     """M_1 <- SFT(M_0 | D), then M_t <- F_t(M_{t-1} | D_t) with D_t from answers sampled from M_{t-1}.
 
-    `notes` is told, by t, where a D_t has nothing to teach.
+    `notes` receives, by t, why a D_t has nothing to teach.
     """
     recipe = steps.recipe
     m0, data, m = first_models(steps)
     draws, answers = _drawn(steps, 1, m)
     yield LoopIteration(1, m, draws, SFT, data)
-    learned = (SFT, data)  # what M_{t-1} was last trained on
+    learned = (SFT, data)  # the last training set of M_{t-1}
     for t in range(2, recipe.T + 1):
         kind = recipe.schedule_of(method)[t - 2]
         assert answers is not None
@@ -81,13 +81,13 @@ def iterations(steps: Steps, method: Method, notes: dict[int, str]) -> Iterator[
 
 
 def _drawn(steps: Steps, t: int, m: ModelWeights) -> tuple[tuple[StepResult, StepResult], GradedAnswers | None]:
-    """The training draws of M_t, and before M_T their grades: D_{t+1} waits for them, so that they come before all others."""
+    """The training draws of M_t, and before M_T their grades, ahead of all other steps because D_{t+1} waits for them."""
     draws = steps.training_draws(t, m)
     return draws, steps.grade(t, "select", draws, steps.recipe.training.grader) if t < steps.recipe.T else None
 
 
 def first_models(steps: Steps) -> tuple[ModelWeights, StepResult, ModelWeights]:
-    """M_0, D, and M_1 <- SFT(M_0 | D)."""
+    """M_0, D, and M_1 <- SFT(M_0 | D). Raises BadInput where D has nothing to teach."""
     steps.all_problems()
     steps.overlap()
     m0 = steps.base_model()
@@ -98,12 +98,12 @@ def first_models(steps: Steps) -> tuple[ModelWeights, StepResult, ModelWeights]:
 
 
 def early_end(steps: Steps, last: int, notes: dict[int, str]) -> str | None:
-    """Why there is no M_t after the `last`; None where that is M_T."""
+    """Why the run ended after `last`; None if that is T."""
     return f"t = {last + 1}: {notes[last + 1]}" if last < steps.recipe.T else None
 
 
 def degenerate(data: StepResult) -> str | None:
-    """Why a training set teaches nothing: "no correct answer", "no pair", "nothing new"; None if it does or is unknown."""
+    """Why a training set has nothing to teach: "no correct answer", "no pair", "nothing new"; None if it has, or if unknown."""
     if not isinstance(data, Artifact):
         return None
     outcome: str = data.json("summary.json")["outcome"]

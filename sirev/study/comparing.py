@@ -1,4 +1,4 @@
-"""Comparisons of several finished runs: found in the store, else made from the measures that the runs pinned."""
+"""Comparisons of several finished runs: found in the store, or computed from the measures that the runs pinned."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from sirev.study.steps import LookedUp
 
 _COMPARABLE = (2, compare.STAGE.version)
-"""Versions of the stage whose runs are compared: those of version 2 anew, from the measures that they pinned."""
+"""Versions of the stage whose runs can be compared; version 2's are compared again from their pinned measures."""
 _LATE = (likelihood.FAMILY.name, likelihood.OF_DRAWS, embedding.FAMILY.name)
 _SETTINGS = re.compile(r"-([0-9a-f]{8})(?=[-@]|$)")
 
 
 def studies_of(store: Store, runs: Sequence[Run]) -> list[list[Run]]:
-    """The studies that `runs` belong to, each with all its finished runs in the store, in one order.
+    """The studies of `runs`, each with all its finished runs in the store, in a fixed order.
 
-    A verdict must not depend on which runs somebody looks at: Holm's correction and the problems that size-matched values rest on
-    are those of the whole study.
+    A verdict must not depend on the choice of runs to look at: Holm's correction and the problems for size-matched values are
+    those of the whole study.
     """
     wanted = {run.id for run in runs}
-    recipes = {run.recipe for run in runs}  # of others no record need be read
+    recipes = {run.recipe for run in runs}  # records of other recipes need not be read
     finished = [run for run in store.runs.all() if run.recipe in recipes and COMPARISON in run.pins and run.status != "running"]
     there = [run for run in finished if run.id in wanted or _version(store, run) in _COMPARABLE]
     order: dict[str, int] = {method: i for i, method in enumerate(METHODS)}
@@ -47,13 +47,13 @@ def studies_of(store: Store, runs: Sequence[Run]) -> list[list[Run]]:
 
 
 def _version(store: Store, run: Run) -> int | None:
-    """By which version of the stage a run was compared."""
+    """The version of the stage that compared a run; None without a record."""
     record = store.records.get(run.pins[COMPARISON].key, run.pins[COMPARISON].artifact)
     return record.action.get("version") if record else None
 
 
 def studies(runs: Sequence[Run]) -> list[list[Run]]:
-    """Runs that belong together, in the order given: of one recipe with the same settings, each method and seed once."""
+    """Runs grouped into studies, in the given order: one recipe with the same settings, each method and seed once."""
     groups: dict[tuple[str, str, int], list[Run]] = {}
     for run in runs:
         evaluation = run.settings.get("evaluation", {})
@@ -67,27 +67,27 @@ def studies(runs: Sequence[Run]) -> list[list[Run]]:
 
 
 def settings_of(run: Run) -> str | None:
-    """The eight digits in a run's id that stand for its settings, the same for all methods and seeds."""
+    """The eight digits in a run's id that stand for its settings, equal for all methods and seeds; None if it has none."""
     found = _SETTINGS.findall(run.id)
     return str(found[-1]) if found else None
 
 
 class Watch(Protocol):
-    """Hears of a comparison that has to be computed: at once with `done` 0, then after each model."""
+    """Receives the progress of a comparison that is computed: first with `done` 0, then after each model."""
 
     def __call__(self, runs: int, done: int, models: int) -> None:
-        """Of `runs` runs with `models` models, so many models are done."""
+        """Report that `done` of `models` models of `runs` runs are compared."""
 
 
 def silent(runs: int, done: int, models: int) -> None:
-    """A watch that says nothing."""
+    """Report nothing."""
 
 
 def comparison(store: Store, runs: Sequence[Run], watch: Watch = silent) -> Comparison:
-    """What `compare` says of finished runs of one study together.
+    """The comparison of finished runs of one study.
 
-    It is looked up; if nobody has asked for it yet, or its files are damaged or lost, it is made of the runs' measures and kept,
-    unless the store can't be written to. Raises BadInput where the store lacks what it is made of.
+    It is looked up. If it is missing, damaged or lost, it is computed from the runs' measures and stored, unless the store is
+    read-only. Raises BadInput where the store lacks measures.
     """
     joined = _joined(store, runs)
     with contextlib.suppress(DamagedObject):
@@ -101,9 +101,9 @@ def comparison(store: Store, runs: Sequence[Run], watch: Watch = silent) -> Comp
 def comparison_at(
     parameters: compare.CompareParameters, inputs: Mapping[str, LookedUp], t: int, watch: Watch = silent
 ) -> Comparison | None:
-    """What `compare` says of a run's M_1 and M_t alone, from its comparison as it is planned; None while measures are lacking.
+    """The comparison of a run's M_1 and M_t alone, from the run's planned comparison; None while measures are missing.
 
-    Not waited for is what a run may do without, or does last: likelihoods and embeddings.
+    Likelihoods and embeddings may be missing: they are optional, or come last.
     """
     (run,) = parameters.runs
     ends = list(dict.fromkeys((run["iterations"][0], t)))
@@ -117,17 +117,17 @@ def comparison_at(
 
 
 def joint_records(store: Store, runs: Sequence[Run]) -> list[tuple[str, str]]:
-    """Key and artifact of the comparisons of several of these runs together, which no run pins."""
+    """Key and artifact of each comparison of several of these runs, which no run pins."""
     found: list[tuple[str, str]] = []
     for group in studies_of(store, runs):
-        with contextlib.suppress(BadInput):  # of another version, say: made anew when it is asked for
+        with contextlib.suppress(BadInput):  # such as runs of another version
             key = action_key(_joined(store, group))
             found += [(key, record.artifact) for record in store.records.realisations(key) if len(group) > 1]
     return found
 
 
 def _joined(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
-    """The action that compares finished runs of one study together."""
+    """The action that compares finished runs of one study. Raises BadInput for runs without a record, or of another version."""
     records = [store.records.get(run.pins[COMPARISON].key, run.pins[COMPARISON].artifact) for run in runs]
     actions = [record.action for record in records if record is not None]
     if len(actions) < len(runs):
@@ -150,9 +150,9 @@ def _joined(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def _of_this_version(action: dict[str, Any]) -> dict[str, Any]:
-    """The action by which the same measures are compared now.
+    """The action that compares the same measures in the present version.
 
-    Version 2 left out of a record that variety does not count: it was the default, and the default is now that it does.
+    In version 2 variety did not count by default, and the default was not recorded; now variety counts.
     """
     if action["version"] == compare.STAGE.version:
         return action
@@ -161,24 +161,24 @@ def _of_this_version(action: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Context:
-    """What `compare` uses of a running stage's context: it says how far it is."""
+    """The part of a running stage's context that `compare` uses: its progress."""
 
     runs: int
     watch: Watch
 
     def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:
-        """See `sirev.stages.stage.Context`."""
+        """Report progress, as `sirev.stages.stage.Context` does."""
         self.watch(self.runs, done, total)
 
 
 def recorded_measures(store: Store, run: Run) -> tuple[compare.CompareParameters, dict[str, Artifact]]:
-    """What a finished run's comparison was made of, for `comparison_at`; BadInput where the store lacks any of it."""
+    """Parameters and inputs of a finished run's comparison, for `comparison_at`; BadInput where the store lacks some."""
     action = _joined(store, [run])
     return compare.CompareParameters(**action["parameters"]), _inputs(store, [run], action)
 
 
 def _inputs(store: Store, runs: Sequence[Run], action: dict[str, Any]) -> dict[str, Artifact]:
-    """The measures that an action compares; BadInput, naming one, where the store lacks any."""
+    """The measures that an action compares; BadInput, naming one of them, where the store lacks any."""
     here: dict[str, Artifact] = {}
     for run in runs:
         for name, pin in run.pins.items():
@@ -207,19 +207,19 @@ def _made(store: Store, runs: Sequence[Run], action: dict[str, Any], watch: Watc
     except DamagedObject as error:
         raise BadInput(f"{str(error).partition(';')[0]}; {remedy(store, runs)}") from None
     made: Comparison = json.loads(cast(bytes, output.files["comparison.json"]))
-    with contextlib.suppress(OSError, BadInput):  # a store that may only be read
+    with contextlib.suppress(OSError, BadInput):  # the store may be read-only
         store.publish(action, output)
     return made
 
 
 def _lacking(store: Store, runs: Sequence[Run], name: str) -> str:
-    """Which measures the store lacks, in the words of its runs, and what mends it. `name`: "METHOD/SEED/T/WHAT"."""
+    """The message that measures are missing, with the remedy. `name`: "METHOD/SEED/T/WHAT"."""
     method, seed, t, what = name.split("/", 3)
     run = next((run.id for run in runs if (run.method, str(run.seed)) == (method, seed)), method)
     return f"the store {store.path} lacks the measures of {run}'s M_{t} ({what}); {remedy(store, runs)}"
 
 
 def remedy(store: Store, runs: Sequence[Run]) -> str:
-    """What computes again what is missing."""
+    """The command that computes missing files again, in words."""
     again = rerun(runs[0], store)
     return f"compute them again with `{again.command}` ({again.note}), or pull or import the runs again"

@@ -1,4 +1,4 @@
-"""The evaluation of every M_t: what is asked, and what is measured of its answers."""
+"""Evaluation of every M_t: the questions, and the measures of its answers."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from sirev.study.step_names import DRAWS, GREEDY_ANSWERS, drawn_suite, suite_spl
 from sirev.study.steps import GradedAnswers, ModelWeights, StepResult, Steps
 
 MeasureResults = dict[str, StepResult]
-"""What was measured -> its artifact, as `sirev.stages.compare` names them."""
+"""Name of a measure, as in `sirev.stages.compare` -> its artifact."""
 
 
 @dataclass
 class Evaluated:
-    """What was measured of an M_t's answers but by their embeddings, and the draws that are to be embedded."""
+    """All measures of an M_t's answers except embeddings, and the draws to embed."""
 
     measures: MeasureResults
     draws: GradedAnswers
 
 
 SCORED_DRAWS = 4
-"""Of M_1's draws so many per problem are scored: a perplexity is a mean over thousands of tokens, and needs no more."""
+"""Draws of M_1 scored per problem: a perplexity is a mean over thousands of tokens, so more are not needed."""
 
 
 def evaluate_model(
@@ -35,11 +35,11 @@ def evaluate_model(
     again: bool = False,
     like_first: bool = False,
 ) -> Evaluated:
-    """Greedy answers for pass@1 (also on every OOD suite, by its own grader); draws for pass@N, coverage and diversity.
+    """Evaluate M_t: greedy answers for pass@1, also on OOD suites by their graders; draws for pass@N, coverage and diversity.
 
     `first` is M_1, under which answers of M_1 and M_T are scored. A null run's model has no training draws, no sweep of
-    temperatures and no scores. M_1 asked `again` answers anew. `like_first`: a null run's model that stands beside M_1, so that
-    it is asked all that M_1 is.
+    temperatures and no scores. `again`: M_1 answers a second time, its draws with other random numbers. `like_first`: a null
+    run's model is evaluated on everything that M_1 is.
     """
     asked = steps.recipe.evaluation
     at_an_end = like_first or t in (1, steps.recipe.T)
@@ -77,9 +77,9 @@ def evaluate_model(
 
 
 def with_embeddings(steps: Steps, evaluated: Mapping[int, Evaluated]) -> dict[int, MeasureResults]:
-    """All measures of every M_t, its embedded draws among them.
+    """All measures of every M_t, including embedded draws.
 
-    Last, for all t together: on a GPU the embedding model takes the place of the one that answers, and is loaded once.
+    Embeddings come last, for all t together: on a GPU the embedding model replaces the one that answers, and is loaded once.
     """
     found = {}
     for t, of_model in evaluated.items():
@@ -89,13 +89,13 @@ def with_embeddings(steps: Steps, evaluated: Mapping[int, Evaluated]) -> dict[in
 
 
 def scored_last(steps: Steps, t: int, model: ModelWeights, first: ModelWeights) -> MeasureResults:
-    """M_t's greedy answers scored under M_1, where a run ended at this t before T."""
+    """M_t's greedy answers scored under M_1, for a run that ended at this t, before T."""
     greedy = steps.grade(t, "greedy", steps.greedy(t, model), steps.recipe.evaluation.grader)
     return _scored(steps, t, greedy, None, first)
 
 
 def _scored(steps: Steps, t: int, greedy: GradedAnswers, draws: GradedAnswers | None, first: ModelWeights) -> MeasureResults:
-    """How likely M_t's greedy answers are under M_1, and at t = 1 also some of M_1's own draws."""
+    """Likelihood of M_t's greedy answers under M_1, and at t = 1 also of some of M_1's draws."""
     measures: MeasureResults = {}
     if (scores := steps.score(t, GREEDY_ANSWERS, greedy, first)) is not None:
         name = likelihood.FAMILY.name

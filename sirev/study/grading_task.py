@@ -1,4 +1,4 @@
-"""What grades completions made elsewhere: a task of sirev, or a grader by the gold answers that the files hold."""
+"""Grading of completions made elsewhere: by a task of sirev, or by a grader with the gold answers in the files."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from sirev.tasks.registry import TASKS
 from sirev.tasks.task import DataTask, OwnTask
 
 GRADING: dict[str, type[DataTask]] = {name: task for name, task in TASKS.items() if issubclass(task, DataTask)}
-"""The tasks whose problems can be read without a recipe of the user's."""
+"""Tasks whose problems can be read without a recipe of the user's own."""
 NAMED = [name for name in GRADERS if name != OWN]
 PROGRAM_SECONDS = 5.0
-"""CPU seconds that a program of a file may take, unless its user says otherwise."""
+"""Default CPU seconds per program from a file."""
 ALL_SPLITS = "all"
-"""Stands for every published split of a task."""
+"""All published splits of a task."""
 
 
 @dataclass(frozen=True)
 class GradingTask:
-    """A task's section as a recipe has it, one split of it, and its grader's section."""
+    """A task's section as in a recipe, one of its splits, and its grader's section."""
 
     section: DataTask
     split: str
@@ -44,22 +44,22 @@ class GradingTask:
 
     @property
     def template(self) -> str:
-        """The name of the template of its prompts; a user's own task has the template itself."""
+        """The name of the prompt template; for a user's own task the template itself."""
         return self.section.prompt_template
 
     @property
     def answers(self) -> str:
-        """What an answer is, for measures of diversity."""
+        """The kind of answers, for measures of diversity."""
         return self.section.answers(self.grader.name)
 
     @property
     def splits(self) -> list[str]:
-        """The splits that its problems are of."""
+        """The splits that its problems come from."""
         known = self.section.splits
         return list(known) if self.split == ALL_SPLITS and ALL_SPLITS not in known else [self.split]
 
     def dataset(self, split: str, local: LocalFiles) -> DatasetParameters:
-        """The parameters of the stage `dataset` for its problems of one of the splits."""
+        """The parameters of the stage `dataset` for its problems from `split`."""
         return dataset_parameters(self.section, split, local, key="--data")
 
     def grading(self, local: LocalFiles) -> GradeParameters:
@@ -67,13 +67,13 @@ class GradingTask:
         return grading_parameters(self.grader, local)
 
     def unconfined(self) -> GradingTask:
-        """The same with programs run even where they can't be confined."""
+        """A copy that runs programs even where they can't be confined. Raises BadInput for a grader that runs none."""
         if not isinstance(self.grader, ProgramGrader):
             raise BadInput(f"--allow-unsafe-code: the grader {self.grader.name} runs no programs")
         return replace(self, grader=self.grader.model_copy(update={"sandbox": "C"}))
 
     def settings(self) -> dict[str, Any]:
-        """What it is, as plain JSON; where local rows lie is left out."""
+        """The task as plain JSON, without the place of local rows."""
         section = self.section.model_dump(mode="json", by_alias=True)
         if self.section.data.local:
             del section["data"]
@@ -82,13 +82,13 @@ class GradingTask:
 
 @dataclass(frozen=True)
 class FileGrading:
-    """A grader's section, for answers that are compared with the gold answers of the files."""
+    """A grader's section, for comparing answers with the files' gold answers."""
 
     grader: Grader
 
     @property
     def answers(self) -> str:
-        """What an answer is, for measures of diversity."""
+        """The kind of answers, for measures of diversity."""
         return OwnTask.answers(cast(Any, None), self.grader.name)
 
     def grading(self, local: LocalFiles) -> GradeParameters:
@@ -96,16 +96,16 @@ class FileGrading:
         return grading_parameters(self.grader, local)
 
     def unconfined(self) -> FileGrading:
-        """Refused: it runs no programs."""
+        """Raise BadInput: this grader runs no programs."""
         raise BadInput(f"--allow-unsafe-code: the grader {self.grader.name} runs no programs")
 
     def settings(self) -> dict[str, Any]:
-        """What it is, as plain JSON."""
+        """The grading as plain JSON."""
         return {"name": "files", "grader": self.grader.model_dump(mode="json")}
 
 
 def file_grading(grader: str, settings: Mapping[str, Any] | None = None) -> FileGrading:
-    """The grader of that name by the files' gold answers; BadInput for one that is not known, or runs programs."""
+    """The named grader with the files' gold answers; BadInput for an unknown grader, or one that runs programs."""
     if grader == "mbpp":
         raise BadInput("--grader mbpp: runs programs against tests, which are a task's: --task, such as mbpp or mbpp_sanitized")
     return FileGrading(grader_section(grader, settings or {}))
@@ -114,7 +114,7 @@ def file_grading(grader: str, settings: Mapping[str, Any] | None = None) -> File
 def grading_task(
     name: str, data: str | Path | None, grader: str | None, split: str, settings: Mapping[str, Any] | None = None
 ) -> GradingTask:
-    """The task `name` with the rows of a local file or folder `data`, else of the Hub; BadInput for what can't be.
+    """The task `name` with rows from a local file or folder `data`, else from the Hub; BadInput for wrong or missing options.
 
     `settings`: fields of the grader's section, such as "seconds".
     """
@@ -138,7 +138,7 @@ def _check_grader(name: str) -> None:
 
 
 def _section(task: type[DataTask], name: str, data: str | Path | None) -> DataTask:
-    """The section of a recipe: that of the task's recipe, which names its data set on the Hub, pinned."""
+    """A recipe's task section: from the task's own recipe, with its data set pinned on the Hub, or with the rows in `data`."""
     if data is None and task.own:
         raise BadInput(f"--data: missing, and required by the task {name}: a file of rows with question and answer")
     if data is None and not task.own and not task.on_hub and name not in recipe_names():
@@ -151,7 +151,7 @@ def _section(task: type[DataTask], name: str, data: str | Path | None) -> DataTa
 
 
 def grader_section(name: str, settings: Mapping[str, Any]) -> Grader:
-    """The section of a recipe; `settings` are fields of it, and BadInput names one that it does not have or allow."""
+    """A recipe's grader section with the fields `settings`; BadInput names a field that it doesn't have or allow."""
     _check_grader(name)
     section: type[OwnGrader | ProgramGrader | TextGrader]
     if ":" in name:
@@ -162,7 +162,7 @@ def grader_section(name: str, settings: Mapping[str, Any]) -> Grader:
     for field in settings:
         if field not in allowed:
             raise BadInput(f"--grader-set: the grader {name} has no setting {field!r}{suggest(field, allowed)}")
-    # Programs of other people's models: an endless one costs its limit, and what is honest takes a hundredth of it.
+    # An endless program costs the whole limit, and an honest one takes a hundredth of it.
     given = {**({"seconds": PROGRAM_SECONDS} if section is ProgramGrader else {}), **settings}
     try:
         return section.model_validate({**fields, **given})

@@ -1,4 +1,4 @@
-"""Inputs of a study, problems and base model, as parameters of their stages: content, not location."""
+"""Inputs of a study, problems and base model, as parameters of their stages: by content, not by place."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def dataset_parameters(
 ) -> DatasetParameters:
     """The parameters of the stage `dataset` for a split of the task that a recipe has under `key`.
 
-    BadInput where a local file is not there and never was.
+    Raises BadInput where a local file does not exist and its content is not known from before.
     """
     base = split.partition("/")[0]
     limit = {"train": task.limits.train, "test": task.limits.test}.get(base)
@@ -51,11 +51,11 @@ def dataset_parameters(
 
 
 def require_distinct_splits(task: Task, local: LocalFiles) -> None:
-    """BadInput where the training set and the test set are the same local file, or two files with the same content."""
+    """Raise BadInput where training set and test set are the same local file, or two files with the same content."""
     data = task.sources().get("data")
     if task.one_file or data is None or not data.local:
         return
-    if data.path is None and not all(data.files.values()):  # the run says so where it reads the split without a file
+    if data.path is None and not all(data.files.values()):  # reported where the split without a file is read
         return
     require_distinct_files(task.name, data.path, data.files)
     train, test = (local_file(data.path, data.files, split) for split in ("train", "test"))
@@ -65,32 +65,32 @@ def require_distinct_splits(task: Task, local: LocalFiles) -> None:
 
 
 def grading_parameters(grader: Grader, local: LocalFiles) -> grade.GradeParameters:
-    """The parameters of the stage `grade` for a recipe's grader; a function of the user's is known by its source file."""
+    """The parameters of the stage `grade` for a recipe's grader; a user's own function is identified by its source file."""
     code = code_digest(local, grader.function, "grader.function") if isinstance(grader, OwnGrader) else None
     return grade.grade_parameters(grader, code)
 
 
 def model_parameters(model: Model, local: LocalFiles) -> ModelParameters:
-    """The parameters of the stage `model` for M_0: a Hub repository at a revision, or what a local folder holds."""
+    """The parameters of the stage `model` for M_0: a Hub repository at a revision, or the content of a local folder."""
     assert model.name is not None
     return _hub_or_folder(model.name, model.revision, local, "model", "name", local_files)
 
 
 def given_model_parameters(model: Model, local: LocalFiles) -> ModelParameters:
-    """The parameters of the stage `model` for a model or an adapter that somebody else trained."""
+    """The parameters of the stage `model` for a model or an adapter trained elsewhere."""
     assert model.name is not None
     return _hub_or_folder(model.name, model.revision, local, "model", "name", given_files)
 
 
 def embedding_parameters(embedding: Embedding, local: LocalFiles) -> ModelParameters:
-    """The parameters of the stage `model` for the model that answers are embedded by."""
+    """The parameters of the stage `model` for the model that embeds answers."""
     return _hub_or_folder(embedding.model, embedding.revision, local, "evaluation.embedding", "model", local_module_files)
 
 
 def _hub_or_folder(
     name: str, revision: str | None, local: LocalFiles, section: str, field: str, files_of: Callable[[Path], list[str]]
 ) -> ModelParameters:
-    """A model by its name in a `field` of a recipe's `section`; `files_of` says which files of a folder are the model."""
+    """A model named in a `field` of a recipe's `section`; `files_of` lists a folder's model files. BadInput for no folder."""
     if not is_local(name) and not local.remembers(Path(name)):
         return ModelParameters(hub=name, revision=revision)
     folder = Path(os.path.expanduser(name))
@@ -117,7 +117,7 @@ def _add_source(
 
 
 def code_digest(local: LocalFiles, name: str, key: str) -> str:
-    """The digest of the source file of a user's class or function, which stands for it in the key."""
+    """The digest of the source file of a user's class or function, for the key. Raises BadInput if there is no such file."""
     for file in source_files(name):
         if digest := local.digest(file):
             return digest

@@ -1,4 +1,4 @@
-"""The choice of models to keep: they are the large files, and what was measured of them stays without them."""
+"""Choice of the models to keep: they are large, and their measures stay without them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KeepModels = Literal["all", "last", "best", "none"]
 
 
 def keep_choice(text: str | None) -> KeepModels:
-    """The choice that `--keep-models` names, "all" where it is not given; BadInput for anything else."""
+    """The value of `--keep-models`, "all" if it is not given; BadInput for anything else."""
     for choice in get_args(KeepModels):
         if text in (choice, None):
             return "all" if text is None else choice
@@ -25,10 +25,10 @@ def keep_choice(text: str | None) -> KeepModels:
 
 
 def models_to_drop(store: Store, runs: Sequence[Run], keep: KeepModels) -> set[str]:
-    """Manifest digests of the models that `runs` trained (or pretrained) and that are not to be kept.
+    """Manifest digests of the models that `runs` trained (or pretrained) and that are to be dropped.
 
-    "last" keeps M_T, "best" the M_t with the highest greedy pass@1, the earliest of equals, and each the M_0 that it was
-    trained from. What one of the runs keeps, all keep. A run that is not finished keeps all of its models.
+    "last" keeps M_T, "best" the M_t with the highest pass@1 (the earliest of equals), both with the M_0 that they were trained
+    from. A model kept by one of the runs is kept. A run that is not finished keeps all its models.
     """
     if keep == "all":
         return set()
@@ -51,7 +51,7 @@ def _last(run: Run) -> int:
 
 
 def _best(store: Store, run: Run) -> int:
-    """The t of the best model by what the run's own comparison says; the last where nothing can be said."""
+    """The t of the best model by the run's own comparison; the last where there are no values."""
     try:
         compared = store.artifact(run.pins[COMPARISON].artifact).json("comparison.json")["runs"][0]["iterations"]
         scores = {int(one["t"]): (one.get("pass_at_1") or {}).get("value") for one in compared}

@@ -1,7 +1,7 @@
-"""Null runs: what a method's gains and losses are to be held against, because no method is at work in them.
+"""Null runs: controls for a method's gains and losses, in which no method is at work.
 
-Each is a run of its own. It comes by M_0, M_1 and a method's M_t through the store, as that method's run does, and its
-first iteration is M_1 itself.
+Each is a run of its own. It gets M_0, M_1 and a method's M_t from the store, with the steps of that method's run, and its first
+iteration is M_1 itself.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from sirev.suggest import suggest
 Null = Literal["resample", "retrain", "gold"]
 _NULLS: tuple[Null, ...] = get_args(Null)
 RETRAINED = 3
-"""How often M_1 is trained again, at least and unless more is asked for."""
+"""Least and default number of repeated trainings of M_1."""
 
 
 def follow(steps: Steps, method: str, retrained: int = RETRAINED) -> RunOutcome:
-    """The course of a run: a method's, or a null run's."""
+    """Follow a run to its end: a method's, or a null run's."""
     if method == RESAMPLE:
         return resample(steps)
     if method == RETRAIN:
@@ -38,7 +38,7 @@ def follow(steps: Steps, method: str, retrained: int = RETRAINED) -> RunOutcome:
 
 
 def null_methods(nulls: Iterable[str], methods: Sequence[str], retrained: int) -> list[str]:
-    """The null runs that a request asks for beside its methods; BadInput for a null that there is not."""
+    """The null runs requested in addition to the methods; BadInput for an unknown null run or a wrong count."""
     found: list[str] = []
     named = list(nulls)
     for null in named:
@@ -53,14 +53,14 @@ def null_methods(nulls: Iterable[str], methods: Sequence[str], retrained: int) -
 
 
 def retrained_in(run: Run) -> int:
-    """How many models a run of null-retrain trained."""
+    """The number of models trained by a run of null-retrain; RETRAINED if it has pinned none."""
     return sum(parse_step(step).is_null for step in run.pins) or RETRAINED
 
 
 def resample(steps: Steps) -> RunOutcome:
-    """M_1 asked twice. Its draws show the noise of sampling; its greedy answers what the engine's rounding changes.
+    """Evaluate M_1 twice. Its draws show the noise of sampling, its greedy answers the effect of the engine's rounding.
 
-    On a GPU the last bits of a sum depend on what else is in a batch, unless the recipe says `engine.batch_invariant`.
+    On a GPU the last bits of a sum depend on the rest of the batch, unless the recipe sets `engine.batch_invariant`.
     """
     _, _, m1 = first_models(steps)
     evaluated = {1: evaluate_model(steps, 1, m1), 2: evaluate_model(steps, 2, m1, again=True, like_first=True)}
@@ -78,7 +78,7 @@ def resample(steps: Steps) -> RunOutcome:
 
 
 def said_of(agreement: Artifact) -> str:
-    """What the artifact of the stage `agree`, a null-resample run's step "agree:1", says of the engine, in one line."""
+    """The result of the stage `agree`, from a null-resample run's step "agree:1", in one line about the engine."""
     counts = agreement.json("agreement.json")
     differ, answers = counts["differ"], counts["answers"]
     found = f"{differ} of {answers} differ ({differ / answers:.1%})" if differ else "identical"
@@ -86,7 +86,7 @@ def said_of(agreement: Artifact) -> str:
 
 
 def retrain(steps: Steps, count: int) -> RunOutcome:
-    """M_1 trained `count` times more from M_0, by other random numbers: what two trainings that are alike differ by."""
+    """Train M_1 `count` times more from M_0 with other random numbers, to show how much equal trainings differ."""
     m0, data, m1 = first_models(steps)
     evaluated = {1: evaluate_model(steps, 1, m1)}
     for t in range(2, count + 2):
@@ -95,9 +95,10 @@ def retrain(steps: Steps, count: int) -> RunOutcome:
 
 
 def gold(steps: Steps, method: Method) -> RunOutcome:
-    """M'_1 = M_1, then SFT of M'_{t-1} on gold answers for the optimizer steps of the method's M_t: training alone.
+    """M'_1 = M_1, then SFT of M'_{t-1} on gold answers for as many optimizer steps as the method's M_t: training alone.
 
-    Where the method had nothing to train on, nor does this: it ends, or goes on with the same model, as the method did.
+    Where the method had nothing to train on, this run trains nothing either: it ends, or continues with the same model, as the
+    method did.
     """
     notes: dict[int, str] = {}
     evaluated: dict[int, Evaluated] = {}

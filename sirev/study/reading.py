@@ -1,4 +1,4 @@
-"""How much of a run's answers its graders read, as recorded beside the grades of each step."""
+"""Answers that graders could not read, as recorded with the grades of each step."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _FEW = 3
 
 
 def unread_sentences(store: Store, run: Run) -> list[str]:
-    """A sentence on each grade step of a run of which many answers were not read, the worst first.
+    """A sentence per grade step with many unread answers, the worst first.
 
-    Each begins with what its step is called; measured models by the names that they were given.
+    Each begins with the title of the step; for measured models with the name given to them.
     """
     found = []
     for step in sorted(run.pins, key=lambda step: (parse_step(step).turn, step)):
@@ -26,7 +26,7 @@ def unread_sentences(store: Store, run: Run) -> list[str]:
 
 
 def unread_notes(store: Store, run: Run) -> list[str]:
-    """The worst few of `unread_sentences`, and how many more there are: for the end of a command."""
+    """The worst few of `unread_sentences`, and the number of others: for the end of a command."""
     found = unread_sentences(store, run)
     more = len(found) - _FEW
     return found[:_FEW] + ([f"in {more} more step{'' if more == 1 else 's'} much was not read either"] if more > 0 else [])
@@ -40,11 +40,11 @@ def _title(run: Run, step: str) -> str:
 
 
 def _noted(store: Store, run: Run, step: str) -> tuple[float, str] | None:
-    """The share of a step's answers that was not read, and the sentence on it; None where nothing is recorded."""
+    """The share of a step's answers that was not read, and the sentence about it; None where nothing is recorded."""
     pin = run.pins[step]
     try:
         record = store.records.get(pin.key, pin.artifact)
         noted: Any = record.provenance.get("unread") if record else None
         return (noted["unread"] / noted["of"], unread_in_words(noted)) if noted else None
-    except (SirevError, OSError, KeyError, TypeError, ValueError, IndexError, ZeroDivisionError):  # a stranger's record, or gone
+    except (SirevError, OSError, KeyError, TypeError, ValueError, IndexError, ZeroDivisionError):  # a foreign record, or none
         return None

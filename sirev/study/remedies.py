@@ -1,4 +1,4 @@
-"""Remedies as commands to type: for making a store's runs, or computing again what a store lacks."""
+"""Remedies as commands to type: to make a store's runs, or to compute missing files again."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from sirev.store.runs import Run
 from sirev.store.store import Store, default_path
 
 OR_RECOMPUTE = ", or recompute them: sirev iterate --redo t:STAGE"
-"""What to do, besides a pull, about files of an artifact that were given up."""
+"""The alternative to a pull, for files of an artifact that were given up."""
 
 
 class Rerun(NamedTuple):
-    """A command, and in words what it leaves open."""
+    """A command, and a note about the arguments that it leaves open."""
 
     command: str
     note: str
 
 
 def rerun(run: Run, store: Store | None) -> Rerun:
-    """The command that goes on with a run, or computes again what the store lacks of it; with "..." where it is not recorded."""
+    """The command that continues a run, or computes its missing files again; with "..." where arguments are not recorded."""
     at = store_option(store)
     if (verb := verb_of(run)) != "iterate":
         return Rerun(f"{as_typed('sirev', verb, run.recipe, '--step', '...')}{at}", "the same command as before")
@@ -34,23 +34,23 @@ def rerun(run: Run, store: Store | None) -> Rerun:
 
 
 def verb_of(run: Run) -> str:
-    """The command that makes runs of this kind."""
+    """The command that makes runs of this kind: "iterate", "evaluate" or "measure"."""
     if "models" in run.settings:
         return "evaluate"
     return "measure" if run.settings.get("samples") is not None or run.settings.get("steps") else "iterate"
 
 
 def store_option(store: Store | None) -> str:
-    """ " --store DIR" for a command about a store that is not the default one; for others to read (None) no folder is named."""
+    """The option " --store DIR" for a store other than the default; "" for the default, and for None, which names no folder."""
     return "" if store is None or store.path == default_path() else f" {as_typed('--store', store.path)}"
 
 
 def first_run(store: Store) -> str:
-    """The command that puts runs into an empty store."""
+    """The command that makes a first run in an empty store."""
     return f"sirev iterate --recipe tiny{store_option(store)}"
 
 
 def require_store(store: Store) -> None:
-    """BadInput where there is no store in the folder."""
+    """Raise BadInput where the folder has no store."""
     if not store.exists:
         raise BadInput(f"there is no store in {store.path}; run first: {first_run(store)}, or name another with --store DIR")

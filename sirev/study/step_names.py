@@ -1,6 +1,6 @@
-"""The names of a run's steps: STAGE[/WHAT][:t], such as "train:2", "sample/test/greedy:1", "model/embedding" or "compare".
+"""Names of a run's steps: STAGE[/WHAT][:t], such as "train:2", "sample/test/greedy:1", "model/embedding" or "compare".
 
-They are built and taken apart here alone. How one is shown and typed, its t first, is `sirev.store.runs.step_title`.
+They are built and parsed only here. `sirev.store.runs.step_title` gives the form for display and typing, with t first.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ PRETRAINED_MODEL = "pretrain:0"
 EMBEDDING_MODEL = "model/embedding"
 OVERLAP = "overlap"
 DRAWS, GREEDY_ANSWERS, TRAINING_DRAWS = "draws", "greedy", "train"
-"""Kinds of graded answers; the others are temperature/T, and suites of other problems, SUITE (greedy) and SUITE/draws."""
+"""Kinds of graded answers; the others are temperature/T, and for suites of other problems SUITE (greedy) and SUITE/draws."""
 _KINDS = (DRAWS, GREEDY_ANSWERS, TRAINING_DRAWS)
 _SUITE, _DRAWN, _NULL, _COMMON, _BASE, _TEMPERATURE = "ood/", f"/{DRAWS}", "null", "common/", "base", "temperature/"
 
 
 class StepName(NamedTuple):
-    """The parts of a step's name; no t where the step belongs to none."""
+    """The parts of a step's name; t is None for a step outside the iterations."""
 
     stage: str
     what: str = ""
@@ -34,24 +34,24 @@ class StepName(NamedTuple):
 
     @property
     def without_t(self) -> str:
-        """What the steps of every t have in common."""
+        """The name without its t."""
         return str(self._replace(t=None))
 
     @property
     def is_null(self) -> bool:
-        """A training of a null run's own."""
+        """Whether it is a null run's own training."""
         return self.what == _NULL
 
     @property
     def turn(self) -> float:
-        """Its t, for sorting: what belongs to none comes first, the comparison of all last."""
+        """A sort key: steps without a t first, then by t, and the comparison last."""
         if self.t is not None:
             return self.t
         return math.inf if self.stage == COMPARISON else -1
 
 
 def parse_step(step: str) -> StepName:
-    """The parts of a step's name; a t that is no number is part of the stage or of what is asked."""
+    """The parts of a step's name; a t that is no number stays part of the stage or of WHAT."""
     name, colon, t = step.rpartition(":")
     numbered = bool(colon) and t.isdecimal()
     stage, _, what = (name if numbered else step).partition("/")
@@ -59,22 +59,22 @@ def parse_step(step: str) -> StepName:
 
 
 def stage_of(step: str) -> str:
-    """The stage that a step is named after: of sample/test:2, sample."""
+    """The stage in a step's name: "sample" of "sample/test:2"."""
     return parse_step(step).stage
 
 
 def problems_step(stage: str, split: str) -> str:
-    """The problems of a split, which may be that of a suite."""
+    """The problems of a split, which may be a suite's."""
     return str(StepName(stage, split))
 
 
 def given_model_step(t: int, *, base: bool = False) -> str:
-    """M_t as somebody else trained it, or its `base` if it is an adapter."""
+    """M_t trained elsewhere, or its `base` if it is an adapter."""
     return str(StepName("model", _BASE if base else "", t))
 
 
 def description_step(t: int, *, base: bool = False) -> str:
-    """What the files of such a model say about it."""
+    """Description of such a model, from its files."""
     return str(StepName("describe", _BASE if base else "", t))
 
 
@@ -84,12 +84,12 @@ def selection_step(t: int) -> str:
 
 
 def training_step(t: int, *, null: bool = False) -> str:
-    """M_t; with `null` the one that a null run trains."""
+    """M_t; with `null` the one trained by a null run."""
     return str(StepName("train", _NULL if null else "", t))
 
 
 def sampling_step(split: str, t: int, how: str = "") -> str:
-    """Answers of M_t to a split's problems: draws, or `how` else: "greedy", or a temperature of a sweep."""
+    """Answers of M_t to a split's problems: draws, or as `how` says "greedy" or a temperature of a sweep."""
     return str(StepName("sample", f"{split}/{how}" if how else split, t))
 
 
@@ -114,12 +114,12 @@ def embedding_step(t: int) -> str:
 
 
 def agreement_step(t: int) -> str:
-    """M_t's answers to what it was asked twice."""
+    """Agreement of M_t's two answers to the same questions."""
     return str(StepName("agree", t=t))
 
 
 def import_step(kind: str, t: int, *, common: bool = False) -> str:
-    """Completions read from the files of M_t, of a kind; `common`: to the problems alone that all models have."""
+    """Completions of a kind read from M_t's files; `common`: only those to problems that all models have."""
     return str(StepName("samples", f"{_COMMON if common else ''}{kind}", t))
 
 
@@ -129,22 +129,22 @@ def suite_split(suite: str) -> str:
 
 
 def suite_of(split: str) -> str | None:
-    """The suite whose problems a split has; None if they are the task's own."""
+    """The suite of a split; None if it is the task's own."""
     return split.removeprefix(_SUITE) if split.startswith(_SUITE) else None
 
 
 def drawn_suite(suite: str) -> str:
-    """The kind of the answers drawn to a suite, beside the greedy ones, which are called as the suite is."""
+    """The kind of the answers drawn on a suite; its greedy answers have the suite's name."""
     return f"{suite}{_DRAWN}"
 
 
 def temperature_of(kind: str) -> str | None:
-    """The temperature, as written in the recipe, that answers of a kind were drawn at in a sweep; None for other kinds."""
+    """The temperature, as written in the recipe, of a kind of answers drawn in a sweep; None for other kinds."""
     return kind.removeprefix(_TEMPERATURE) if kind.startswith(_TEMPERATURE) else None
 
 
 class AnswerSteps(NamedTuple):
-    """The steps of M_t's answers of one kind, and the split of their problems."""
+    """The split of M_t's answers of one kind, and the steps of their completions and grades."""
 
     split: str
     completions: str
@@ -154,7 +154,7 @@ class AnswerSteps(NamedTuple):
 def answer_steps(kind: str, split: str, t: int) -> AnswerSteps:
     """The steps of M_t's answers of a kind: "draws", "greedy", "train", temperature/T, SUITE or SUITE/draws.
 
-    `split` is the evaluation's. A suite that is called like another kind is ood/SUITE.
+    `split` is the evaluation's. A suite whose name equals another kind's is ood/SUITE.
     """
     if kind == DRAWS:
         return AnswerSteps(split, sampling_step(split, t), grading_step(DRAWS, t))
@@ -171,7 +171,7 @@ def answer_steps(kind: str, split: str, t: int) -> AnswerSteps:
 
 
 def answer_kinds(steps: Iterable[str], split: str) -> dict[str, list[int]]:
-    """The kinds of answers that a run has both sampled and graded, each with its ts."""
+    """The kinds of answers that a run has both sampled and graded, each with its values of t."""
     pinned = set(steps)
     kinds: dict[str, list[int]] = {}
     for name in sorted((parse_step(step) for step in pinned), key=lambda name: name.turn):
@@ -182,7 +182,7 @@ def answer_kinds(steps: Iterable[str], split: str) -> dict[str, list[int]]:
 
 
 def _kind_graded(what: str) -> str | None:
-    """The kind of the answers that a grading is of; None for those that no M_t is judged by."""
+    """The kind of the graded answers; None for answers by which no M_t is judged."""
     if what in _KINDS or what.startswith(_TEMPERATURE):
         return what
     suite = suite_of(what)
@@ -190,12 +190,12 @@ def _kind_graded(what: str) -> str | None:
 
 
 def evaluation_split(settings: Mapping[str, Any]) -> str:
-    """The split that the models of a run of these settings are evaluated on."""
+    """The split on which models of a run with these settings are evaluated."""
     return str(settings.get("evaluation", {}).get("split", "test"))
 
 
 def measured_part(what: str, split: str) -> tuple[str, str]:
-    """The split of the problems that a measuring is of, and what was measured of the answers to them; `split` as above."""
+    """The split of a measuring step's problems, and what it measures; `split` as in `answer_steps`."""
     if what == TRAINING_DRAWS:
         return what, DRAWS
     suite, _, rest = (suite_of(what) or "").partition("/")
@@ -203,25 +203,25 @@ def measured_part(what: str, split: str) -> tuple[str, str]:
 
 
 def problems_among(steps: Iterable[str], split: str) -> str | None:
-    """The step of a split's problems, wherever they came from; None if there is none."""
+    """The step of a split's problems, generated or read; None if there is none."""
     pinned = set(steps)
     return next((step for stage in ("source", "dataset") if (step := problems_step(stage, split)) in pinned), None)
 
 
 def asked_parts(asked: str) -> tuple[str, str | None]:
-    """STAGE and t of what a user typed as STAGE[:t], unchecked."""
+    """STAGE and t of a user's STAGE[:t], unchecked."""
     stage, colon, t = asked.partition(":")
     return stage, t if colon else None
 
 
 def is_asked(asked: str, stage: str, step: str) -> bool:
-    """True if STAGE or STAGE:t, as it was typed, means a step of a stage."""
+    """True if a user's STAGE or STAGE:t means a step of the given stage."""
     asked_stage, t = asked_parts(asked)
     return asked_stage == stage and (t is None or _is_of(t, step))
 
 
 def is_called(asked: str, stage: str, step: str) -> bool:
-    """True if what was typed is a step's name, its stage, STAGE:t, or its t alone."""
+    """True if a user's text is a step's name, its stage, STAGE:t, or its t alone."""
     return asked == step or is_asked(asked, stage, step) or _is_of(asked, step)
 
 

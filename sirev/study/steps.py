@@ -1,6 +1,6 @@
-"""The steps of one run under their names: which stage, with which of the recipe's parameters, on which artifacts.
+"""The steps of one run by name: their stage, their parameters from the recipe, and the artifacts they read.
 
-Nothing is decided here about order; that is `sirev.study.algorithm`.
+Their order is decided in `sirev.study.algorithm`.
 """
 
 from __future__ import annotations
@@ -50,71 +50,71 @@ from sirev.training_kinds import SFT, TrainingKind
 
 @dataclass(frozen=True)
 class Planned:
-    """Stands for an artifact that a plan can't name, because it would first have to be computed, by `work`."""
+    """Placeholder for an artifact that a plan can't name before `work` is done."""
 
     work: str
 
 
 class Pending(ABC):
-    """Stands for an artifact that is being computed beside other steps."""
+    """Placeholder for an artifact that is being computed in parallel."""
 
     @abstractmethod
     def artifact(self) -> Artifact:
-        """The artifact, once it is there; raises what kept it from being computed."""
+        """The artifact, after waiting for it; raises the error that prevented it."""
 
 
 LookedUp = Artifact | Planned
-"""What a plan has of a step: nothing is ever computed for it."""
+"""A step's result in a plan, which computes nothing."""
 StepResult = LookedUp | Pending
 
 
 class Executor(Protocol):
-    """Turns a named step into its artifact: by looking it up, by computing it, or (a plan) by saying which."""
+    """Turns a named step into its artifact: looks it up, computes it, or (a plan) describes it."""
 
     def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> StepResult: ...
 
     def at_hand(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> bool:
-        """Whether a step is found, or can be computed here without computing anew an input whose files were given up."""
+        """Whether a step is in the store, or can be computed here without recomputing an input whose files were given up."""
         ...
 
     def provenance(self, name: str) -> Mapping[str, Any]:
-        """What was recorded beside the artifact of a step; nothing where there is none."""
+        """The provenance recorded with a step's artifact; empty where there is none."""
         ...
 
 
 @dataclass(frozen=True)
 class ModelWeights:
-    """M_t: full weights, or an adapter and the base it sits on."""
+    """M_t: full weights, or an adapter and its base."""
 
     weights: StepResult
     base: StepResult | None = None
     chat: bool | None = None
-    """Whether prompts are put to it as a user's turn; None leaves that to the recipe."""
+    """Whether prompts are sent as a user's turn; None: as in the recipe."""
     ends: tuple[int, ...] = ()
-    """Tokens that end an answer of it beside its tokenizer's end of text."""
+    """Further tokens that end an answer, next to the tokenizer's end of text."""
     drawn_as: tuple[int, int | str] | None = None
-    """The seed and the t of the random numbers of its draws; None: the run's own."""
+    """Seed and t for the random numbers of its draws; None: the run's own."""
 
     def inputs(self, name: str) -> dict[str, StepResult]:
-        """This model as the input `name` of a stage."""
+        """The model as the input `name` of a stage."""
         return {name: self.weights} if self.base is None else {name: self.weights, f"{name}_base": self.base}
 
 
 @dataclass(frozen=True)
 class GradedAnswers:
-    """Answers and their verdicts, with the problems they answer."""
+    """Problems, answers to them, and their grades."""
 
     problems: StepResult
     completions: StepResult
     grades: StepResult
 
     def inputs(self) -> dict[str, StepResult]:
-        """As inputs of `select` and `measure`."""
+        """The inputs of `select` and `measure`."""
         return {"problems": self.problems, "completions": self.completions, "grades": self.grades}
 
 
 class Steps:
-    """The steps of one (recipe, seed) for an executor; a name ends in ":t" where it belongs to an iteration."""
+    """The steps of a recipe with a seed, for an executor; names end in ":t" for steps of an iteration."""
 
     def __init__(self, recipe: Recipe, seed: int, executor: Executor, local: LocalFiles) -> None:
         self.recipe = recipe
@@ -144,31 +144,31 @@ class Steps:
         return self._do(step_names.problems_step("dataset", split), dataset.STAGE, parameters, {})
 
     def all_problems(self) -> None:
-        """All that the run will read: what is missing or broken shows before hours of training, not after."""
+        """Read all problems of the run, and the embedding model: faults show before hours of training, not after."""
         self.problems("train")
         for split in self.evaluated_splits():
             self.problems(split)
         self.embedding_model()
 
     def evaluated_splits(self) -> list[str]:
-        """The splits that models are asked: that of the evaluation, and those of the OOD suites."""
+        """The splits for evaluating models: the evaluation's, and those of the OOD suites."""
         return [self.recipe.evaluation.split, *map(step_names.suite_split, self.recipe.evaluation.ood)]
 
     def overlap(self) -> StepResult:
-        """What the training set, and the corpus of an M_0 made here, hold of the problems that models are asked."""
+        """Overlap of the evaluated problems with the training set, and with the corpus of an M_0 made here."""
         task, pretrained = self.recipe.task, self.recipe.model.pretrain
         corpus = None
         if pretrained is not None:
             shares = pretrained.model_dump(include={"levels", "seed", "equations_share", "inverse_share"})
             corpus = {"n": pretrained.sequences, **shares, **task.corpus_options()}
-        # Of the few words of the embedded task any eight stand somewhere in its corpus.
+        # The embedded task has so few words that any eight of them occur somewhere in its corpus.
         n = None if task.embedded else self.recipe.evaluation.overlap_n
         inputs = {f"{overlap.PROBLEMS}{split}": self.problems(split) for split in self.evaluated_splits()}
         parameters = overlap.OverlapParameters(task.name, n, corpus)
         return self._do(step_names.OVERLAP, overlap.STAGE, parameters, {**inputs, TRAINING: self.problems("train")})
 
     def embedding_model(self) -> StepResult | None:
-        """The model that answers are embedded by; None where nothing is."""
+        """The model that embeds answers; None where nothing is embedded."""
         named = self.recipe.evaluation.embedding
         if named is None or self.answers == "letters":
             return None
@@ -189,7 +189,7 @@ class Steps:
         return ModelWeights(self._do(step_names.PRETRAINED_MODEL, pretrain.STAGE, parameters, {}))
 
     def gold_answers(self, m0: ModelWeights) -> StepResult:
-        """D: every training problem with its gold answer, or with a rationale of M_0's own."""
+        """D: every training problem with its gold answer, or with a rationale by M_0."""
         problems = self.problems("train")
         if draws := self.recipe.task.rationale_draws:
             return self._own_rationales(m0, problems, draws)
@@ -198,7 +198,7 @@ class Steps:
         )
 
     def _own_rationales(self, m0: ModelWeights, problems: StepResult, n: int) -> StepResult:
-        """One rationale of M_0, few-shot, that reaches the right letter, for each problem where there is one.
+        """A few-shot rationale of M_0 that reaches the right letter, for each problem that has one.
 
         STaR (arXiv 2203.14465) without its second round: M_0 is never shown the gold answer.
         """
@@ -210,7 +210,7 @@ class Steps:
         return self._do(step_names.selection_step(1), select.STAGE, parameters, {**answers.inputs(), "problems": problems})
 
     def select(self, t: int, kind: TrainingKind, answers: GradedAnswers, previous: StepResult | None) -> StepResult:
-        """D_t from answers of M_{t-1}; `previous` is D_{t-1} if M_{t-1} was trained by the same kind of step."""
+        """D_t from answers of M_{t-1}; `previous` is D_{t-1} if M_{t-1} was trained by a step of the same kind."""
         seed = derive_seed(self.seed, "select", t)
         parameters = select.SelectParameters(kind.name, **self.recipe.training.of(kind).select.model_dump(), seed=seed)
         inputs = answers.inputs() | ({"previous": previous} if previous is not None else {})
@@ -219,13 +219,13 @@ class Steps:
     def train(
         self, t: int, kind: TrainingKind, init: ModelWeights, data: StepResult, reference: ModelWeights | None = None
     ) -> ModelWeights:
-        """M_t, trained from `init` on `data`, against `reference` where the kind of training has one."""
+        """M_t, trained from `init` on `data`, with `reference` where the kind of training has one."""
         settings = self.recipe.training.initial if t == 1 else self.recipe.training.of(kind)
         inputs = init.inputs("init") | {"data": data} | (reference.inputs("reference") if reference else {})
         return self._train(step_names.training_step(t), kind, settings, derive_seed(self.seed, "train", t), init, inputs)
 
     def train_again(self, t: int, init: ModelWeights, data: StepResult) -> ModelWeights:
-        """M_1 trained once more, by other random numbers; the first time is t = 2 of a null run."""
+        """M_1 trained again with other random numbers; t = 2 is the first repetition of a null run."""
         seed = derive_seed(self.seed, "train", 1, "null", t - 1)
         inputs = init.inputs("init") | {"data": data}
         return self._train(step_names.training_step(t, null=True), SFT, self.recipe.training.initial, seed, init, inputs)
@@ -233,23 +233,23 @@ class Steps:
     def train_on_gold(
         self, t: int, init: ModelWeights, data: StepResult, instead_of: tuple[TrainingKind, ModelWeights, StepResult]
     ) -> ModelWeights:
-        """A null M_t: SFT of `init` on gold answers for as many optimizer steps as a method's M_t took.
+        """A null M_t: SFT of `init` on gold answers for as many optimizer steps as the method's M_t took.
 
-        `instead_of` is the kind of the method's step, its M_t, and the D_t that it was trained on.
+        `instead_of`: the kind of the method's step, its M_t, and the D_t of that training.
         """
         inputs = init.inputs("init") | {"data": data}
         kind, trained, its_data = instead_of
         optimizer_steps = None
         if isinstance(trained.weights, Artifact) and isinstance(its_data, Artifact):
             optimizer_steps = self._optimizer_steps(t, self.recipe.training.of(kind), its_data)
-        else:  # for how many steps is not known before they are made
+        else:  # the number of steps is unknown until these are computed
             inputs["instead_of"] = its_data if isinstance(trained.weights, Artifact) else trained.weights
         settings = self.recipe.training.of(SFT) or self.recipe.training.initial
         seed = derive_seed(self.seed, "train", t, "null")
         return self._train(step_names.training_step(t, null=True), SFT, settings, seed, init, inputs, optimizer_steps)
 
     def _optimizer_steps(self, t: int, settings: Optimisation, data: Artifact) -> int:
-        """How many optimizer steps the training of M_t took, from its examples but those dropped for their length."""
+        """The number of optimizer steps in the training of M_t, over all examples except those dropped for their length."""
         rows = int(data.manifest["tables"]["examples"]["rows"])
         kept = rows - int(self._provenance(step_names.training_step(t)).get("dropped") or 0)
         return settings.epochs * -(-kept // settings.batch_size)
@@ -285,13 +285,13 @@ class Steps:
         return ModelWeights(weights, (init.base or init.weights) if lora else None)
 
     def training_draws(self, t: int, model: ModelWeights) -> tuple[StepResult, StepResult]:
-        """N draws of M_t on the training problems: (problems, completions)."""
+        """N draws of M_t per training problem: (problems, completions)."""
         return self._sample(t, model, "train", self.recipe.sampling, first=self.recipe.sampling.problems)
 
     def test_draws(
         self, t: int, model: ModelWeights, *, temperature: float | None = None, again: bool = False
     ) -> tuple[StepResult, StepResult]:
-        """The evaluation's draws of M_t on the problems it is evaluated on; M_1's drawn `again` by other random numbers."""
+        """The evaluation's draws of M_t: (problems, completions); `again`: M_1's drawn with other random numbers."""
         asked = self.recipe.evaluation.draws
         if temperature is None:
             return self._sample(t, model, self.recipe.evaluation.split, asked, again=again)
@@ -301,7 +301,7 @@ class Steps:
     def suite_draws(
         self, t: int, model: ModelWeights, suite: str, *, again: bool = False
     ) -> tuple[StepResult, StepResult] | None:
-        """The draws of M_t on an OOD suite; None where the recipe wants none."""
+        """The draws of M_t on an OOD suite: (problems, completions); None where the recipe asks for none."""
         own, asked = self.recipe.evaluation.ood[suite], self.recipe.evaluation.draws
         if own.draws is None:
             return None
@@ -312,7 +312,7 @@ class Steps:
     def greedy(
         self, t: int, model: ModelWeights, suite: str | None = None, *, again: bool = False
     ) -> tuple[StepResult, StepResult]:
-        """M_t's greedy answers to the problems it is evaluated on, or to an OOD suite's; `again` looks none up."""
+        """M_t's greedy answers to the evaluated problems, or to an OOD suite: (problems, completions); `again`: a second set."""
         asked = self.recipe.evaluation.draws
         limit = getattr(self.recipe.evaluation.ood[suite], "max_new_tokens", None) if suite else None
         decoding = Decoding(n=1, temperature=0.0, top_p=1.0, max_new_tokens=limit or asked.max_new_tokens)
@@ -320,7 +320,7 @@ class Steps:
         return self._sample(t, model, split, decoding, how=step_names.GREEDY_ANSWERS, again=again)
 
     def grade(self, t: int, what: str, answers: tuple[StepResult, StepResult], grader: Grader) -> GradedAnswers:
-        """Verdicts on answers by a grader of the recipe."""
+        """Grades of answers (problems, completions) by a grader of the recipe."""
         problems, completions = answers
         inputs = {"problems": problems, "completions": completions}
         grades = self._do(step_names.grading_step(what, t), grade.STAGE, grading_parameters(grader, self._local), inputs)
@@ -335,9 +335,9 @@ class Steps:
         scores: StepResult | None = None,
         answers_are: Answers | None = None,
     ) -> StepResult:
-        """One family of statistics of M_t's answers, and of their scores where it is about these.
+        """One family's measures of M_t's answers, and of `scores` for a family that reads them.
 
-        `answers_are`: what an answer is, where it is another thing than in the trained task.
+        `answers_are`: the kind of answers, where it differs from the trained task's.
         """
         answers_are = answers_are or self.answers
         parameters = measure.parameters_for(family, "text" if answers_are == "letters" else answers_are)
@@ -345,10 +345,10 @@ class Steps:
         return self._do(step_names.measuring_step(what, t), measure.STAGE, parameters, inputs)
 
     def score(self, t: int, what: str, answers: GradedAnswers, by: ModelWeights, draws: int | None = None) -> StepResult | None:
-        """How likely M_t's answers, `draws` of each problem at most, are under the model `by`.
+        """Log-probabilities of M_t's answers, at most `draws` per problem, under the model `by`.
 
-        None where the recipe asks for no scores, where its engine gives none, and where they can't be had: a run that was
-        finished before there were scores is replayed without its model's files or its engine.
+        None where the recipe asks for no scores, where its engine gives none, and where they can't be computed: a run finished
+        before scores existed is replayed without its model's files or its engine.
         """
         engine = self.recipe.engine
         if not self.recipe.evaluation.score or not self._gives_scores:
@@ -358,7 +358,7 @@ class Steps:
             dtype=engine.dtype,
             chat_template=self._chat(by),
             draws=draws,
-            end=not by.ends,  # where `by` ends answers by one of several tokens, which it was is not recorded
+            end=not by.ends,  # with several end tokens, the one that ended an answer is not recorded
             batch_invariant=engine.batch_invariant,
             options=self._engine_options(),
         )
@@ -367,7 +367,7 @@ class Steps:
         return self._do(*step) if self._at_hand(*step) else None
 
     def embed(self, t: int, answers: GradedAnswers) -> StepResult | None:
-        """How unlike M_t's answers are by the recipe's embedding model; None where it has none."""
+        """Diversity of M_t's answers by the recipe's embedding model; None without one."""
         model = self.embedding_model()
         if model is None or self.recipe.evaluation.embedding is None:
             return None
@@ -375,13 +375,13 @@ class Steps:
         return self._do(step_names.embedding_step(t), embed.STAGE, parameters, {**answers.inputs(), "model": model})
 
     def agree(self, t: int, asked: Mapping[str, tuple[StepResult, StepResult]]) -> StepResult:
-        """Whether what was asked twice was answered alike: what was asked -> the first and the second completions."""
+        """Agreement of answers given twice; `asked`: name -> the first and the second completions."""
         first = {f"first/{what}": pair[0] for what, pair in asked.items()}
         again = {f"again/{what}": pair[1] for what, pair in asked.items()}
         return self._do(step_names.agreement_step(t), agree.STAGE, agree.AgreeParameters(), first | again)
 
     def compare(self, method: str, measures: Mapping[int, Mapping[str, StepResult]]) -> StepResult:
-        """All of a run's measures against each other; a null run's under its own name."""
+        """The comparison of a run's measures; a null run's under its own name."""
         verdict = self.recipe.evaluation.verdict
         others = {suite: kind for suite in self.recipe.evaluation.ood if (kind := self.suite_answers(suite)) != self.answers}
         parameters = compare.CompareParameters(
@@ -403,11 +403,11 @@ class Steps:
 
     @property
     def answers(self) -> Answers:
-        """What an answer is, which decides how its diversity is measured."""
+        """The kind of answers, which determines the measures of diversity."""
         return self.recipe.task.answers(self.recipe.evaluation.grader.name)
 
     def suite_answers(self, suite: str) -> Answers:
-        """What an answer to an OOD suite is. Where the trained task has the model give reasons, an option comes with reasons."""
+        """The kind of answers to an OOD suite. If the trained task asks for reasons, options come with reasons too."""
         own = self.recipe.evaluation.ood[suite]
         if not isinstance(own, TaskSuite):
             return self.answers
@@ -456,9 +456,9 @@ class Steps:
 
     @property
     def _gives_scores(self) -> bool:
-        """Whether the recipe's engine says how likely a text is: no server does, nor vLLM rightly with an adapter on lm_head.
+        """Whether the recipe's engine scores texts: a server doesn't, and vLLM does so wrongly with an adapter on lm_head.
 
-        Of such an adapter vLLM leaves that part out where it scores prompts (vllm-project/vllm#51594).
+        vLLM leaves that part of the adapter out when it scores prompts (vllm-project/vllm#51594).
         """
         training = self.recipe.training
         adapted = (training.lora or Lora()).target_modules if training.parameters == "lora" else []
@@ -466,7 +466,7 @@ class Steps:
         return self.recipe.engine.name != "server" and not (self.recipe.engine.name == "vllm" and on_head)
 
     def _engine_options(self) -> dict[str, Any]:
-        """What only the engine itself understands: the same for whatever it is asked, so that it is started once."""
+        """Options of the engine alone, equal for all requests, so that it starts once."""
         own = self.recipe.engine.model_dump(exclude={"name", "dtype", "batch_invariant"})
         return {**own, "served": self.recipe.model.name, "gpu_required": self._gpu_required}
 

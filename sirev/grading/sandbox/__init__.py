@@ -1,8 +1,8 @@
-"""Runs programs that nobody has read: `run` some under limits, get what they answered and how they ended.
+"""Sandbox for untrusted programs: `run` takes programs and limits, and yields their answers and how they ended.
 
 docs/sandbox.md says what this protects against and what it does not. The layers, from the outside in: a worker is a fresh
-interpreter with an empty environment (`worker`), in a tier of confinement (`confine`); each program is a fork of it with
-layers of its own (`inside`). What a program says is believed only as far as `reading` explains.
+interpreter with an empty environment (`worker`), in a tier of confinement (`confine`); each program is a fork of it with layers
+of its own (`inside`). A program's output is trusted only as far as `reading` explains.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded at first use: a worker, which imports modules of this package, takes the longer to fork the more it has loaded.
+    # Loaded at first use: workers import modules of this package, and every loaded module makes their forks slower.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,7 +1,7 @@
-"""The layers around a worker, and those around each of its programs.
+"""Layers of confinement around a worker and around each of its programs.
 
-Tier A: namespaces of its own (users, mounts, processes, network, IPC), a root with nothing but the interpreter in it, and all
-of tier B. Tier B: Landlock, a filter of system calls, no capabilities, limits. Tier C: limits alone.
+Tier A: its own namespaces (users, mounts, processes, network, IPC), a root with nothing but the interpreter in it, and all of
+tier B. Tier B: Landlock, a filter of system calls, no capabilities, limits. Tier C: limits alone.
 """
 
 from __future__ import annotations
@@ -20,67 +20,67 @@ from sirev.grading.sandbox.syscalls import filter_for
 
 Tier = Literal["A", "B", "C"]
 CONFINED: tuple[Tier, ...] = ("A", "B")
-"""Those that confine what a program does."""
+"""Tiers that confine programs."""
 
 DESCRIPTORS = 64
 THREADS = 64
 MORE_THREADS = 1024
-"""Where the user's own threads count too, so many more: those come and go, and must not make an honest program fail."""
+"""Extra threads where the user's own count too: those come and go, and must not make an honest program fail."""
 STACK = 8 << 20
 NOBODY = 65534
-"""What most systems call the user who owns nothing; there also where a container knows few numbers."""
+"""The number of the user "nobody" on most systems; it exists also where a container knows few numbers."""
 
 
 @dataclass
 class Confinement:
-    """What a worker has put around itself; its programs, forks of it, inherit it all."""
+    """The layers around a worker; its programs, forks of it, inherit them all."""
 
     tier: Tier
     calls: kernel.Filter | None = None
-    """Which system calls a program may make; None: all."""
+    """Filter of a program's system calls; None: all are allowed."""
     own_user: bool = False
-    """Whether nothing but this worker's programs counts towards its user's processes."""
+    """Whether only this worker's programs count towards its user's processes."""
     root_kept: bool = False
-    """Whether root stays root, without its rights, because nobody else may read the interpreter."""
+    """Whether the worker still runs as root, without root's rights, because no other user can read the interpreter."""
     address_space: int = 0
-    """Bytes that the worker takes up, so every fork of it."""
+    """Bytes of address space of the worker, and so of every fork of it."""
     others: int = 0
-    """Threads that the user has beside this worker's, where they are counted together."""
+    """Threads of the user outside this worker, where they are counted together."""
 
     def limit(self, memory: int) -> None:
-        """Limit this process and what it forks: `memory` is in bytes beyond what it takes up now."""
-        with contextlib.suppress(ValueError, OSError):  # macOS knows the limit and keeps none
+        """Limit this process and its forks; `memory` is in bytes on top of its present size."""
+        with contextlib.suppress(ValueError, OSError):  # macOS has the limit and doesn't enforce it
             resource.setrlimit(resource.RLIMIT_AS, (self.address_space + memory,) * 2)
-        with contextlib.suppress(ValueError, OSError):  # less, where the user's own limit is less
-            # Where deep recursion ends must not depend on the shell that this was started from.
+        with contextlib.suppress(ValueError, OSError):  # the user's own limit may be lower
+            # The depth at which recursion fails must not depend on the shell that started this.
             resource.setrlimit(resource.RLIMIT_STACK, (STACK, resource.getrlimit(resource.RLIMIT_STACK)[1]))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0) if self.tier != "C" else (16 << 20,) * 2)
         resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if self.own_user:
             resource.setrlimit(resource.RLIMIT_NPROC, (THREADS, THREADS))
-        elif self.tier == "B" and os.geteuid() != 0:  # root is not counted
+        elif self.tier == "B" and os.geteuid() != 0:  # root's processes are not counted
             most = min(self.others + MORE_THREADS, *(n for n in resource.getrlimit(resource.RLIMIT_NPROC) if n >= 0))
             resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
 
     def confine_program(self, seconds: int, worker: int) -> None:
-        """Put the last layers around this process, a fork of the worker of that number: it can't take them off again."""
-        # One limit of CPU time, not a soft one before a hard one: a soft one sends a signal that a program can ignore.
+        """Put the last layers around this process, a fork of the process `worker`; they can't be removed again."""
+        # Equal soft and hard limits: a lower soft one sends a signal that a program can ignore.
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         if sys.platform == "linux":
             kernel.set_parent_death_signal(signal.SIGKILL)
-        if os.getppid() != worker:  # it ended before the signal was asked for
+        if os.getppid() != worker:  # the worker ended before the signal was set
             os._exit(1)
         if self.calls is None:
-            os.setsid()  # a group of its own, to be killed as one
+            os.setsid()  # a process group that can be killed as one
         else:
             self.calls.set(os.getpid())
 
 
 def enter(tier: Tier) -> Confinement:
-    """Put a tier around this process; OSError, naming the call, where the system does not let it.
+    """Confine this process in a tier. Raises OSError, naming the call, where the system refuses.
 
-    Tier A forks: the caller goes on as the first process of its namespace, and what called waits for it and ends with it.
+    Tier A forks: the caller continues as the first process of its namespace; its parent waits for it and ends with it.
     """
     if tier == "C":
         kept = os.geteuid() == 0 and not _become_nobody()
@@ -105,7 +105,7 @@ def enter(tier: Tier) -> Confinement:
 
 
 def _try_filter(calls: kernel.Filter) -> None:
-    """OSError where the kernel takes no filter; tried in a fork, since a worker has to fork."""
+    """Raise OSError where the kernel takes no filter; tried in a fork, since a worker has to fork."""
     child = os.fork()
     if child == 0:
         try:
@@ -121,7 +121,7 @@ _ADDRESS_SPACE = 0
 
 
 def _address_space() -> int:
-    """Bytes of this process's address space; 0 where the system does not say."""
+    """Bytes of this process's address space; 0 where unknown."""
     try:
         with open("/proc/self/statm", "rb") as file:
             return int(file.read().split()[0]) * resource.getpagesize()
@@ -130,7 +130,7 @@ def _address_space() -> int:
 
 
 def _threads_of_user() -> int:
-    """Threads of all processes of this user."""
+    """The number of threads in all processes of this user."""
     found = 0
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
@@ -140,20 +140,20 @@ def _threads_of_user() -> int:
 
 
 def _enter_namespaces(paths: list[str]) -> bool:
-    """Into namespaces and a root of this process's own; whether its user's processes are counted apart there."""
+    """Enter namespaces and a root of this process's own; return whether its user's processes are counted separately there."""
     global _ADDRESS_SPACE
     _ADDRESS_SPACE = _address_space()
     me = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY)
     rooted = False
     if os.geteuid() == 0:
-        # The root is made while this process still is root, so that it can hold an interpreter that lies in root's home.
+        # Made while this process is still root, so that it can hold an interpreter in root's home.
         with contextlib.suppress(OSError):
             kernel.unshare(kernel.CLONE_NEWNS)
             rooted = True
         if rooted:
             private_root.enter_private_root(paths)
         _change_user()
-        kernel.set_dumpable(True)  # or /proc/self would belong to root, and the maps could not be written
+        kernel.set_dumpable(True)  # else /proc/self would belong to root, and the maps could not be written
     uid, gid = os.geteuid(), os.getegid()
     kernel.unshare(kernel.ALL_NAMESPACES)
     for name, content in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
@@ -169,25 +169,25 @@ def _enter_namespaces(paths: list[str]) -> bool:
 
 
 def _counts_processes_apart() -> bool:
-    """From Linux 5.14 on a user namespace has its own count of a user's processes."""
+    """Whether a user namespace has its own count of a user's processes, as from Linux 5.14 on."""
     major, minor = (int("".join(c for c in part if c.isdigit()) or 0) for part in os.uname().release.split(".")[:2])
     return (major, minor) >= (5, 14)
 
 
 def _become_first_process() -> None:
-    """Fork into the new namespace of processes. The parent waits and ends as its child does."""
-    kernel.set_parent_death_signal(signal.SIGKILL)  # a change of user took it back
+    """Fork into the new namespace of processes. The parent waits, and ends when its child does."""
+    kernel.set_parent_death_signal(signal.SIGKILL)  # a change of user cleared it
     child = os.fork()
     if child == 0:
         kernel.set_parent_death_signal(signal.SIGKILL)
         return
-    os.closerange(0, DESCRIPTORS)  # or the harness would not see the end of the worker's messages
+    os.closerange(0, DESCRIPTORS)  # else the harness would not see the end of the worker's messages
     _, status = os.waitpid(child, 0)
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
 def _change_user() -> None:
-    """Become a user that no other process belongs to, or nobody where the system knows few."""
+    """Become a user without any other process, or nobody where the system knows few users. Raises OSError if neither works."""
     os.setgroups([])
     number = random.SystemRandom().randrange(0x60000000, 0x7F000000)
     for user in (number, NOBODY):
@@ -201,7 +201,7 @@ def _change_user() -> None:
 
 
 def _become_nobody() -> bool:
-    """Become another user than root, unless that one could not read the interpreter (which lies in root's home, say)."""
+    """Change from root to a user that can read the interpreter; False, and no change, if it can't (in root's home, say)."""
     child = os.fork()
     if child == 0:
         try:

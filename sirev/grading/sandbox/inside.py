@@ -1,7 +1,7 @@
-"""The inside of a program's process: forked from a worker, ends with it.
+"""The inside of a program's process, which is forked from a worker and ends with it.
 
-Everything here happens under the program's eyes and can be changed by it. What is believed of it, outside, is only what a
-lie could not have guessed: see `sirev.grading.sandbox`.
+The program can see and change everything here. Outside, only answers that a lie could not have guessed are believed: see
+`sirev.grading.sandbox`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from sirev.grading.sandbox import values, wire
 
-# Model-written answers take these for granted. No star imports but typing's: math's would replace the built-in pow.
+# Names that model-written answers assume. No star imports except typing's: math's would replace the built-in pow.
 PRELUDE = """\
 import bisect, cmath, collections, copy, datetime, functools, heapq, itertools, math, operator, random, re, string, sys, time
 import heapq as hq
@@ -32,7 +32,7 @@ LONGEST_LINE = 200
 
 
 def prepared_namespace() -> dict[str, Any]:
-    """The namespace that every program starts in, made once a worker: each fork has a copy of its own anyway."""
+    """The initial namespace of every program, made once per worker: each fork has its own copy."""
     module = types.ModuleType(_NAME)
     exec(compile(PRELUDE, "<prelude>", "exec"), module.__dict__)
     sys.modules[_NAME] = module
@@ -41,27 +41,26 @@ def prepared_namespace() -> dict[str, Any]:
 
 
 def forget_prelude(names: dict[str, Any]) -> None:
-    """Leave nothing but what every module has."""
+    """Remove all names that not every module has."""
     for name in [name for name in names if not name.startswith("__")]:
         del names[name]
 
 
 def run(names: dict[str, Any], parts: Sequence[str], questions: Sequence[tuple[str, str, str]], nonce: str, channel: int) -> None:
-    """Run the parts one after another, then answer the questions; ends the process, with status 0 if all went through.
+    """Run the parts one after another, then answer the questions, and end the process; status 0 means that nothing was raised.
 
-    Writes one message, [nonce, answers, end]: an answer is ["value", the value], ["wrapped", a value made of
-    it] or ["held"]; the end is ["done"] or, where
-    something was raised, ["raised", kind, what].
+    Writes one message, [nonce, answers, end]. An answer is ["value", the value], ["wrapped", a value made of it] or ["held"]; the
+    end is ["done"] or, after an exception, ["raised", kind, message].
     """
-    leave, send, encode, dumps = os._exit, wire.send, values.encode, json.dumps  # before the program can change them
+    leave, send, encode, dumps = os._exit, wire.send, values.encode, json.dumps  # bound before the program can change them
     must_wrap = values.must_be_wrapped
     flush, built_in = sys.stderr.flush, {"__builtins__": dict(vars(builtins)), "math": math}
     answers: list[list[Any]] = []
-    random.seed(0)  # a fork seeds it anew
+    random.seed(0)  # a fork reseeds it
     compiling = False
     try:
         for part in parts:
-            # Each by itself, so that no open quote swallows what follows.
+            # Separately, so that no open quote swallows the next part.
             compiling = True
             code = compile(part, f"<{_NAME}>", "exec", dont_inherit=True)
             compiling = False
@@ -82,7 +81,7 @@ def run(names: dict[str, Any], parts: Sequence[str], questions: Sequence[tuple[s
     except BaseException as error:
         kind = "memory" if isinstance(error, MemoryError) else "syntax error" if compiling else "exception"
         send(channel, dumps([nonce, answers, ["raised", kind, _line(error)]]).encode())
-        sys.__excepthook__(type(error), error, error.__traceback__)  # the traceback, for whoever reads stderr later
+        sys.__excepthook__(type(error), error, error.__traceback__)  # the traceback, for readers of stderr
         leave(1)
     try:
         flush()
@@ -91,7 +90,7 @@ def run(names: dict[str, Any], parts: Sequence[str], questions: Sequence[tuple[s
 
 
 def _line(error: BaseException) -> str:
-    """The exception's type and the last line of what it says."""
+    """The exception's type and the last line of its message."""
     name = type.__dict__["__name__"].__get__(type(error))
     try:
         lines = str(error).strip().splitlines()

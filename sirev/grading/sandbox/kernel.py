@@ -1,6 +1,6 @@
-"""The calls of the Linux kernel that Python has no words for: namespaces, mounts, capabilities, Landlock, seccomp.
+"""System calls of Linux that Python doesn't offer: namespaces, mounts, capabilities, Landlock, seccomp.
 
-Thin: each function is one system call, and raises OSError, named after the call, where the kernel refuses.
+Thin wrappers: a failed call raises OSError, with the name of the call.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 22, 24, 38
 _SECCOMP_MODE_FILTER = 2
 
-# The same numbers on x86-64 and aarch64, as for all calls younger than 2019.
+# The same numbers on x86-64 and aarch64, as for all calls added since 2019.
 _NR_MOUNT_SETATTR, _NR_LANDLOCK_CREATE, _NR_LANDLOCK_ADD, _NR_LANDLOCK_RESTRICT = 442, 444, 445, 446
 
 LANDLOCK_WRITE_FILE, LANDLOCK_READ_FILE, LANDLOCK_READ_DIR = 2, 4, 8
 _LANDLOCK_FILES = ((1, 13), (2, 14), (3, 15), (5, 16))
-"""(version from which on, how many kinds of access to files it knows): all that it knows are handled, so denied."""
+"""(version, number of file access rights known from that version on). All known rights are handled, and so denied by default."""
 _LANDLOCK_NETWORK, _LANDLOCK_SCOPES = 3, 3  # bind and connect of TCP; abstract Unix sockets and signals
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def machine() -> str:
-    """x86_64 or aarch64; OSError where the system calls of this machine are not known."""
+    """The architecture, x86_64 or aarch64; raises OSError for any other."""
     found = platform.machine()
     if found not in ARCHITECTURES:
         raise OSError(f"no table of system calls for {found}")
@@ -48,7 +48,7 @@ def machine() -> str:
 
 
 def unshare(flags: int) -> None:
-    """Leave the namespaces of these kinds for new ones."""
+    """Move to new namespaces of these kinds."""
     _checked("unshare", _libc.unshare(flags))
 
 
@@ -59,14 +59,14 @@ def mount(source: str, target: str, kind: str | None, flags: int, data: str | No
 
 
 def make_read_only(target: str) -> None:
-    """Make a mount and all below it read-only; unlike a remount it can't lose a flag that is there."""
+    """Make a mount and all mounts below it read-only; unlike a remount, this can't clear flags that are set."""
     attributes = struct.pack("=QQQQ", _MOUNT_ATTR_RDONLY | _MOUNT_ATTR_NOSUID, 0, 0, 0)
     path = ctypes.c_char_p(os.fsencode(target))
     _call("mount_setattr", _NR_MOUNT_SETATTR, _AT_FDCWD, path, _AT_RECURSIVE, attributes, len(attributes))
 
 
 def pivot_root(new: str, old: str) -> None:
-    """Make `new` the root; what was the root hangs at `old`."""
+    """Make `new` the root, and mount the old root at `old`."""
     _call(
         "pivot_root",
         ARCHITECTURES[machine()][1]["pivot_root"],
@@ -76,36 +76,36 @@ def pivot_root(new: str, old: str) -> None:
 
 
 def detach(target: str) -> None:
-    """Unmount a mount and all below it."""
+    """Unmount a mount and all mounts below it."""
     _checked(f"umount {target}", _libc.umount2(os.fsencode(target), _MNT_DETACH))
 
 
 def drop_capabilities() -> None:
-    """Give all capabilities up, for good: those in use, and those that a program could bring back."""
+    """Give up all capabilities for good: those in use, and those that a program could regain."""
     for capability in range(64):
         if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
-            break  # past the last one, or already without the right to (and then without capabilities)
+            break  # past the last one, or without the right to drop any, and so without capabilities
     header = struct.pack("=Ii", 0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
     _checked("capset", _libc.capset(header, bytes(24)))
 
 
 def no_new_privileges() -> None:
-    """No program started from here can gain rights; also what lets an ordinary user set a filter."""
+    """Bar programs started from here from gaining rights; an ordinary user needs this to set a filter."""
     _checked("prctl(PR_SET_NO_NEW_PRIVS)", _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 
 
 def set_dumpable(dumpable: bool) -> None:
-    """Whether other processes of this user may look into this one, and write its /proc files."""
+    """Set whether other processes of this user may inspect this one and write its /proc files."""
     _checked("prctl(PR_SET_DUMPABLE)", _libc.prctl(_PR_SET_DUMPABLE, int(dumpable), 0, 0, 0))
 
 
 def set_parent_death_signal(signal: int) -> None:
-    """Get a signal when the thread that forked this process ends; 0 for none."""
+    """Request a signal for the end of the thread that forked this process; 0 for none."""
     _checked("prctl(PR_SET_PDEATHSIG)", _libc.prctl(_PR_SET_PDEATHSIG, signal, 0, 0, 0))
 
 
 class Filter:
-    """A filter of system calls (`syscalls.filter_for`), laid out once so that setting it takes a fork no time."""
+    """A filter of system calls (`syscalls.filter_for`), laid out once so that setting it costs a fork no time."""
 
     def __init__(self, instructions: bytes, places: list[int]) -> None:
         self._held = ctypes.create_string_buffer(instructions, len(instructions))
@@ -113,21 +113,21 @@ class Filter:
         self._program = struct.pack("@HP", len(instructions) // 8, ctypes.addressof(self._held))
 
     def set(self, pid: int) -> None:
-        """Put this process, of number `pid`, and all that it starts, under the filter."""
+        """Put this process, whose number is `pid`, and all its descendants under the filter."""
         for place in self._places:
             place.value = pid
         _checked("prctl(PR_SET_SECCOMP)", _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, self._program, 0, 0))
 
 
 def landlock_version() -> int:
-    """Which version of Landlock the kernel has; OSError where it has none, or it is switched off."""
+    """The kernel's version of Landlock; raises OSError without Landlock, or where it is switched off."""
     return _call("Landlock", _NR_LANDLOCK_CREATE, None, 0, 1)
 
 
 def landlock_rules(readable: list[str], usable: list[str]) -> int:
-    """Rules under which files can be read below `readable`, the devices `usable` read and written, and nothing else done.
+    """Rules that allow reading files below `readable`, reading and writing the devices `usable`, and nothing else.
 
-    Returns their file descriptor. Paths that are not there are left out.
+    Returns their file descriptor. Paths that don't exist are left out.
     """
     version = landlock_version()
     kinds = max(count for since, count in _LANDLOCK_FILES if version >= since)
@@ -151,7 +151,7 @@ def landlock_rules(readable: list[str], usable: list[str]) -> int:
 
 
 def landlock(rules: int) -> None:
-    """Put this process, and all that it starts, under such rules."""
+    """Put this process and all its descendants under these rules."""
     _call("landlock_restrict_self", _NR_LANDLOCK_RESTRICT, rules, 0)
 
 

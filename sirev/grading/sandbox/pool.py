@@ -1,4 +1,4 @@
-"""Workers side by side, each with one program in hand at a time."""
+"""A pool of workers, each with at most one program at a time."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ BOOT = f"import sys; sys.path.append({str(Path(__file__).parents[3])!r}); import
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0",  # the order of sets is the same in every run
     "LC_ALL": "C.UTF-8",
-    "MALLOC_ARENA_MAX": "2",  # or each thread takes 64 MB of addresses, of which the limit of memory counts every one
+    "MALLOC_ARENA_MAX": "2",  # else each thread takes 64 MB of addresses, all of which count towards the limit of memory
     **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
 }
-"""All of a worker's environment: nothing of the user's is in it, no token above all."""
+"""The whole environment of a worker: nothing of the user's is in it, above all no token."""
 
 START = 60.0
-"""Seconds that a worker may take to start, or to answer beyond a program's own limit, on a loaded machine."""
+"""Seconds that a worker on a loaded machine may take to start, or to answer beyond a program's own limit."""
 
 
 class NoWorker(Exception):
-    """A worker did not start; the message says why, in one line."""
+    """A worker did not start; the message gives the reason in one line."""
 
 
 class TooLong(Exception):
-    """A program is longer than any message."""
+    """A program exceeds the longest message."""
 
 
 class Lost(Exception):
-    """A worker ended, or wrote nonsense, with a program in hand."""
+    """A worker ended, or sent an invalid message, while running a program."""
 
 
 class Worker:
-    """The harness's side of a worker. Raises NoWorker if it can't take this tier here."""
+    """The harness's side of a worker. Raises NoWorker if this tier can't be entered here."""
 
     def __init__(self, tier: Tier, limits: Limits) -> None:
         self._limits = limits
@@ -62,7 +62,7 @@ class Worker:
             env=ENVIRONMENT,
             cwd="/",
             close_fds=True,
-            start_new_session=True,  # Ctrl-C is for whoever grades; the worker ends with its pipe
+            start_new_session=True,  # Ctrl-C must reach the grading process alone; the worker ends with its pipe
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -92,7 +92,7 @@ class Worker:
         return hello
 
     def give(self, index: int, program: Program) -> None:
-        """Hand a program over. Raises Lost if the worker is gone, TooLong if the program is too long to be sent."""
+        """Send a program. Raises Lost if the worker is gone, TooLong if the program exceeds the longest message."""
         nonce = secrets.token_hex(16)
         request = {
             "parts": program.parts,
@@ -111,7 +111,7 @@ class Worker:
             raise Lost from None
 
     def take(self) -> tuple[dict[str, Any], bytes]:
-        """What it reports of the program in hand, as it came. Raises Lost."""
+        """The worker's report on its program, and the program's output as bytes. Raises Lost."""
         try:
             reply, output, stderr = (wire.receive_message(self.output) for _ in range(3))
             if reply is None or output is None or stderr is None or not isinstance(found := wire.parsed(reply), dict):
@@ -121,8 +121,8 @@ class Worker:
         return {**found, "stderr": stderr.decode(errors="replace")[:KEPT_STDERR]}, output
 
     def end(self) -> None:
-        """End it at once, and whatever it runs."""
-        self._process.kill()  # what it started ends with it: by the parent-death signal, or with its namespace
+        """End the worker at once, with all that it runs."""
+        self._process.kill()  # its children end with it: by the parent-death signal, or with its namespace
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
@@ -131,11 +131,10 @@ class Worker:
 
 
 def run(programs: Iterable[Program], limits: Limits, *, workers: int, tier: Tier) -> Iterator[tuple[int, Outcome]]:
-    """(index, outcome) of each program, in the order in which they end; `workers` run at a time, in this tier.
+    """(index, outcome) of each program, in order of completion; `workers` run at a time, in this tier.
 
-    Programs are taken from the iterable as workers become free, so it may be longer than memory. Raises NoWorker where the
-    tier can't be had. Every process is gone when the iterator is exhausted, closed or broken off, and when this process is
-    killed.
+    Programs are taken from the iterable as workers become free, so it may be longer than memory. Raises NoWorker where the tier
+    can't be entered. Every process is gone when the iterator is exhausted, closed or broken off, and when this process is killed.
     """
     with Pool(tier, limits, workers) as pool:
         yield from pool.run(programs)
@@ -143,7 +142,7 @@ def run(programs: Iterable[Program], limits: Limits, *, workers: int, tier: Tier
 
 @dataclass
 class Pool:
-    """So many workers of one tier, started as they are needed and ended with the `with` block."""
+    """Up to `workers` workers of one tier, started as needed and ended with the `with` block."""
 
     tier: Tier
     limits: Limits
@@ -160,20 +159,20 @@ class Pool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for worker in self._all:  # also one that an interruption caught between being idle and being busy
+        for worker in self._all:  # also one that was neither idle nor busy when an interruption came
             worker.end()
         self._selector.close()
 
     @property
     def root_kept(self) -> bool:
-        """Whether its workers are root still, though without root's rights; known once one has started."""
+        """Whether the workers still run as root, without root's rights; known after the first start."""
         return any(worker.hello.get("root_kept") for worker in self._all)
 
     def run(self, programs: Iterable[Program]) -> Iterator[tuple[int, Outcome]]:
-        """(index, outcome) of each program, as they end.
+        """(index, outcome) of each program, in order of completion.
 
-        What ran out of time by the clock, or was in a worker's hand when that died, runs once more, alone on the
-        machine as far as this pool goes, and that outcome counts.
+        A program that ran out of wall-clock time, or whose worker died, runs once more, with no other program of this pool beside
+        it; that outcome counts.
         """
         again: list[tuple[int, Program]] = []
         coming = iter(enumerate(programs))
@@ -186,7 +185,7 @@ class Pool:
                 assert item is not None
                 index, program, nonce = item
                 found = self._taken(worker)
-                # The next one first: while it runs there is time to look at what the last one left.
+                # Start the next one first: the last one's report is read while it runs.
                 self._fill(coming, self.workers)
                 result = _read(program, self.limits, nonce, found)
                 if result is None or result.ended == "wall timeout":
@@ -218,7 +217,7 @@ class Pool:
                 self._selector.register(worker.output, selectors.EVENT_READ)
 
     def _handed(self, index: int, program: Program) -> Worker:
-        """A worker that has taken the program. One that died while it was idle is replaced."""
+        """A worker that has taken the program. One that died while idle is replaced."""
         for _ in range(3):
             worker = self._idle.pop() if self._idle else Worker(self.tier, self.limits)
             self._all.add(worker)
@@ -238,7 +237,7 @@ class Pool:
         self._all.discard(worker)
 
     def _ready(self) -> list[Worker]:
-        """Workers that have something to say, or are silent for too long; at least one unless a while has passed."""
+        """Workers with output, or killed for being past their deadline; may be empty just before the first deadline."""
         first = min(worker.deadline for worker in self._busy.values())
         events = self._selector.select(max(0.0, first - time.monotonic()))
         if events:
@@ -250,7 +249,7 @@ class Pool:
         return late
 
     def _taken(self, worker: Worker) -> tuple[dict[str, Any], bytes] | None:
-        """What a worker reports; None if it is lost, and then another takes its place."""
+        """A worker's report and its program's output; None if the worker was lost, which also removes it from the pool."""
         self._selector.unregister(worker.output)
         del self._busy[worker.output]
         try:

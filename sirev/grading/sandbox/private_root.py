@@ -1,6 +1,6 @@
-"""A root of its own for a worker: the system's libraries and the interpreter, read-only, and nothing else of this machine.
+"""A private root for a worker: the system's libraries and the interpreter, read-only, and nothing else of this machine.
 
-No home, no store, no /proc, no /tmp: what is not there can't be read, whatever the other layers let through.
+No home, no store, no /proc, no /tmp: a missing file can't be read, whatever the other layers let through.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import sysconfig
 from sirev.grading.sandbox import kernel
 
 SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/nix/store", "/gnu/store")
-"""Where shared libraries and time zones are. Not /etc as a whole: it holds keys and names."""
+"""Places of shared libraries and time zones. Not /etc as a whole: it holds keys and names."""
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
-_BASE = "/tmp"  # any folder that every system has; what lies below it is hidden for a moment and comes back
+_BASE = "/tmp"  # any folder that every system has; its contents are hidden only until the root changes
 _OLD = ".old-root"
 
 
 def readable() -> list[str]:
-    """The folders and files that a program may read: the system's and the interpreter's libraries, by their real names too.
+    """The paths that a program may read: the libraries of the system and of the interpreter, also under their real paths.
 
     Not all of `sys.prefix`: a project may be its own virtual environment, and a home an interpreter's prefix.
     """
@@ -32,7 +32,7 @@ def readable() -> list[str]:
 
 
 def enter_private_root(paths: list[str]) -> None:
-    """Make a root of these paths and of `DEVICES`, in a mount namespace that is this process's own; the present folder is it."""
+    """Enter a root made of these paths and `DEVICES`, in this process's own mount namespace; it becomes the working directory."""
     kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.mount("sirev", _BASE, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=0755,size=1m")
     os.chdir(_BASE)
@@ -46,7 +46,7 @@ def enter_private_root(paths: list[str]) -> None:
 
 
 def _outermost(paths: list[str]) -> list[str]:
-    """Those that don't lie below another one; symbolic links are kept, since they are not what they lead to."""
+    """The paths that don't lie below another one; symbolic links are kept, since they differ from their targets."""
     found: list[str] = []
     for path in sorted(paths, key=len):
         if not any(path.startswith(f"{outer}/") for outer in found):
@@ -55,7 +55,7 @@ def _outermost(paths: list[str]) -> list[str]:
 
 
 def _bring(path: str) -> None:
-    """Put a path of the old root at its place in the new one; of a link on its way the link: what it leads to comes as well."""
+    """Bind a path of the old root to its place in the new one; at a link, copy only the link: its target is brought too."""
     place = ""
     for part in path.strip("/").split("/"):
         place = f"{place}/{part}"

@@ -1,4 +1,4 @@
-"""Questions to the sandbox, and its answers."""
+"""The sandbox's requests and results."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ Ended = Literal[
     "forbidden call",
     "no verdict",
 ]
-"""How a program ended. "done": its parts ran and all questions were answered. "memory": it had more than its share and raised
-MemoryError. "killed": by a signal that was not ours, such as a segmentation fault. "no verdict": it left before it was done, or
-wrote what is no answer."""
+"""How a program ended. "done": its parts ran and all questions were answered. "memory": it exceeded its limit and raised
+MemoryError. "killed": by a signal that the sandbox did not send, such as a segmentation fault. "no verdict": it left before
+it was done, or wrote an invalid answer."""
 
 KEPT_STDERR = 500
-"""Characters of what a program writes to stderr."""
+"""Characters of a program's stderr that are kept."""
 WALL = 6.0
-"""The wall clock's limit, in limits of CPU seconds: it ends programs that wait, and no honest one on a loaded machine."""
+"""The wall clock's limit, as a multiple of the CPU seconds: it ends programs that wait, but no honest one on a loaded machine."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked once a program's parts have run.
+    """A question to a program once its parts have run.
 
-    "value": `source` is an expression, and its value comes out. "holds": `source` is a statement, such as an assertion, that
-    runs inside; that it raised nothing is only as good as the program's word. `wrapped` is an expression of `value`, such as
-    `len(value)`, whose value comes out where the value itself can't leave.
+    "value": `source` is an expression, and its value comes out. "holds": `source` is a statement, such as an assertion, that runs
+    inside; that it raised nothing is only the program's word. `wrapped` is an expression of `value`, such as `len(value)`, whose
+    value comes out where the value itself can't leave.
     """
 
     kind: Literal["value", "holds"]
@@ -43,7 +43,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Program:
-    """Source texts that run one after another in one namespace, each compiled by itself; then the questions.
+    """Source texts, compiled separately and run one after another in one namespace, then questions.
 
     With `prelude` the namespace has the usual imports already (`sirev.grading.sandbox.inside.PRELUDE`).
     """
@@ -55,7 +55,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Limits:
-    """Of each program: CPU seconds, rounded up to whole ones; bytes of memory beyond the interpreter's own."""
+    """Limits per program: CPU seconds, rounded up to whole ones; bytes of memory beyond the interpreter's own."""
 
     seconds: float
     memory: int = 1 << 30
@@ -67,18 +67,17 @@ class Limits:
 
     @property
     def wall(self) -> float:
-        """Seconds by the clock."""
+        """Wall-clock seconds."""
         return WALL * self.cpu
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a program ended and what it answered.
+    """The end and the answers of a program.
 
-    `answers` holds the value of each question up to the first without one (None for a "holds" that held, a `Wrapped` where the
-    value could not leave); `detail` says
-    more: the exception and its last line, the signal. `cpu` and `wall` are seconds; they vary from run to run, as
-    `stderr`, of which the first 500 characters are kept, may.
+    `answers` holds the values of the questions up to the first unanswered one (None for a "holds" that held, a `Wrapped` where
+    the value could not leave). `detail` is the exception and its last line, or the signal. `cpu` and `wall` are seconds and vary
+    between runs; so may `stderr`, cut to 500 characters.
     """
 
     ended: Ended

@@ -1,4 +1,4 @@
-"""A worker's report of a program, read as its outcome. All of it may be a lie; what is believed is said here."""
+"""Outcome of a program, read from a worker's report. All of it may be a lie; this module decides which parts to believe."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from sirev.grading.sandbox import values, wire
 from sirev.grading.sandbox.programs import Ended, Limits, Outcome, Program, Question
 
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
-# What the kernel says of a file outside. In tier A it is not there; in B it may be, and is kept from the program.
+# The kernel's error for a file outside. In tier A the file is missing; in B it may exist, but access is denied.
 _NO_SUCH_FILE = "[Errno 2] No such file or directory"
 _FOLDERS = "bin|boot|dev|etc|home|lib|lib64|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|var"
 _OUTSIDE = re.compile(
     r"\[Errno (?:1|2|6|13|17|19|20|21|30|36|40)\] [A-Z][A-Za-z -]{1,40}"
-    # A path of two parts or more, a folder of the root, or no path at all: a file of the root ends alike in both.
+    # A path of two parts or more, a folder in the root, or no path: files in the root give the same error in both tiers.
     rf"""(?=: b?['"](?:/?[^/'"]+/+[^/'"]|/[^/'".]+['"]|(?:{_FOLDERS})['"])|$)"""
 )
 _OF_A_FILE = re.compile(rf"(?:(?:Permission|FileExists|IsADirectory|NotADirectory)Error|OSError): (?={re.escape(_NO_SUCH_FILE)})")
 _NOT_LOADED = re.compile(r"(?<=: cannot open shared object file: )Permission denied")
 _NUMBER = re.compile(r"((?:^|[^\w])/?proc/|/task/|uid not found: )[0-9]+")
-"""Of a process, a thread, or the user that a worker has become."""
+"""Number of a process, a thread, or the worker's new user."""
 _LONGEST = 200
-"""Characters of what a reason says more."""
+"""Longest detail of a reason, in characters."""
 _RAISED: dict[str, Ended] = {"memory": "memory", "syntax error": "syntax error", "exception": "exception"}
 _MOST = 0.5
-"""Share of the CPU limit from which on a SIGKILL that nobody here sent is the limit's. The kernel counts in ticks for the limit
-and exactly for the report; on a loaded virtual machine the two were seen 15 % apart."""
+"""Share of the CPU limit from which on a SIGKILL that nobody here sent counts as the limit's. The kernel counts the limit in
+ticks and reports exact times; on a loaded virtual machine the two differed by 15 %."""
 
 
 def outcome(program: Program, limits: Limits, nonce: str, reply: dict[str, Any], output: bytes) -> Outcome:
-    """What became of a program.
+    """The outcome of a program.
 
-    Done is only what gave every answer under its nonce, said that it was done, once, and left with status 0: a program that
-    leaves early, by whichever door, has not. Raises Garbled for a reply that no worker writes.
+    "done" requires every answer under the program's nonce, a single message that says "done", and exit status 0: a program that
+    leaves early, in whatever way, fails this. Raises Garbled for a reply that no worker writes.
     """
     try:
         status, stopped = int(reply["status"]), str(reply["stopped"])
@@ -49,7 +49,7 @@ def outcome(program: Program, limits: Limits, nonce: str, reply: dict[str, Any],
 def _end(
     status: int, stopped: str, cpu: float, limits: Limits, last: tuple[str, str] | None, answered: bool
 ) -> tuple[Ended, str]:
-    if stopped == "late":  # on a machine so loaded that the clock came first, the reason is what it would be on another
+    if stopped == "late":  # on a loaded machine the wall clock may come first; the reason must not depend on that
         return ("cpu timeout" if cpu >= _MOST * limits.cpu else "wall timeout"), ""
     if stopped:
         return "no verdict", "it wrote too much"
@@ -67,7 +67,7 @@ def _end(
 
 
 def _answers(program: Program, nonce: str, output: bytes) -> tuple[list[Any], tuple[str, str] | None]:
-    """The answers in order, and ("done", "") or what was raised; None where there is nothing, or not what there must be."""
+    """The answers in order, and ("done", "") or the exception; [] and None for a missing or invalid message."""
     try:
         message, rest = wire.first(output)
         said = wire.parsed(message)
@@ -99,13 +99,13 @@ def _answer(question: Question, given: Any) -> Any:
 
 
 def stable(detail: str) -> str:
-    """What was said as one short printable line, without the addresses that differ from run to run."""
+    """A detail as one short printable line, without addresses, which differ from run to run."""
     line = _ADDRESS.sub("0x…", " ".join(detail[: 10 * _LONGEST].split()))[:_LONGEST]
-    return "".join(one if one.isprintable() else "\ufffd" for one in line)  # nor a lone surrogate, which no file takes
+    return "".join(one if one.isprintable() else "\ufffd" for one in line)  # also replaces lone surrogates, which no file takes
 
 
 def as_in_any_tier(detail: str) -> str:
-    """What was raised, without what differs between tiers A and B: why a file outside can't be had, numbers of processes."""
+    """A detail without differences between tiers A and B: the error for a file outside, and numbers of processes."""
     line = _OUTSIDE.sub(_NO_SUCH_FILE, detail[: 10 * _LONGEST])
     line = _OF_A_FILE.sub("FileNotFoundError: ", line, count=1) if _OF_A_FILE.match(line) else line
     return _NUMBER.sub(r"\1…", _NOT_LOADED.sub("No such file or directory", line))

@@ -1,7 +1,7 @@
-"""Relay of a program's output through a worker, in memory that later programs do not see.
+"""Relay of a program's output through a worker, in memory hidden from later programs.
 
-A fork shows a program the whole memory of its worker, what is no longer in use included. So bytes of a program never become
-an object here: the kernel puts them into a mapping, and takes them from there, that is empty in every fork of the worker.
+A fork shows a program its worker's whole memory, freed parts included. So bytes of a program never become Python objects here:
+the kernel writes them into, and reads them from, a mapping that is empty in every fork.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import contextlib
 import mmap
 import os
 
-_MADV_WIPEONFORK = 18  # of Linux 4.14; Python has no name for it
+_MADV_WIPEONFORK = 18  # since Linux 4.14; Python has no name for it
 _A_PIPE = 1 << 16
-"""Bytes that are taken at once of what is not kept."""
+"""Bytes that are read at a time beyond those kept."""
 
 
 class Relay:
-    """Room for what one program at a time writes: for each of `sizes` the first so many bytes, in the order of `kept`."""
+    """Buffers for the output of one program at a time: `kept` has one per size in `sizes`, for the first so many bytes."""
 
     def __init__(self, *sizes: int) -> None:
         memory = mmap.mmap(-1, sum(sizes) + _A_PIPE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        with contextlib.suppress(OSError):  # other systems have no such thing, and `clear` alone does
+        with contextlib.suppress(OSError):  # other systems lack this, and rely on `clear`
             memory.madvise(_MADV_WIPEONFORK)
         view, begin = memoryview(memory), _A_PIPE
         self.kept: list[Kept] = []
@@ -29,13 +29,13 @@ class Relay:
             begin += size
 
     def clear(self) -> None:
-        """Leave nothing for the next program, whether or not the kernel would show it."""
+        """Erase everything before the next program, whether or not the kernel would show it."""
         for one in self.kept:
             one.clear()
 
 
 class Kept:
-    """The beginning of what comes out of a pipe."""
+    """The beginning of a pipe's content."""
 
     def __init__(self, room: memoryview, rest: memoryview) -> None:
         self._room, self._rest = room, rest
@@ -46,11 +46,11 @@ class Kept:
 
     @property
     def content(self) -> memoryview:
-        """What is kept: the memory itself, not a copy."""
+        """The bytes kept, as a view of the memory, not a copy."""
         return self._room[: self._count]
 
     def read(self, descriptor: int) -> bool:
-        """Take what there is, keep it as far as there is room; False at the end of the pipe or where there is nothing now."""
+        """Read once and keep the bytes that there is room for; False at the end of the pipe, or if nothing is available."""
         left = self._room[self._count :]
         try:
             count = os.readv(descriptor, [left or self._rest])
@@ -63,6 +63,6 @@ class Kept:
         return count > 0
 
     def clear(self) -> None:
-        """Overwrite it with zeros."""
+        """Overwrite the bytes kept with zeros."""
         self._room[: self._count] = bytes(self._count)
         self._count = 0

@@ -1,7 +1,7 @@
-"""Filter of system calls for programs, on x86-64 and on aarch64 (seccomp's BPF).
+"""Filter of system calls for programs, on x86-64 and aarch64 (seccomp's BPF).
 
-Own tables instead of libseccomp: its Python binding needs a shared library of the system, and a filter is made anew for every
-program (it names the program's own process), which has to cost microseconds.
+Own tables instead of libseccomp: its Python binding needs a shared library of the system, and each program gets a new filter
+(with its own process number), which may cost only microseconds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ALLOWED = _names("""
     getrlimit setrlimit sysinfo uname getrandom umask getuid geteuid getgid getegid getgroups getresuid getresgid capget
     wait4 waitid
 """)
-"""What Python, numpy and threads need; it reaches nothing but the process itself and the files that Landlock lets it read."""
+"""Calls that Python, numpy and threads need; they reach only the process itself and files that Landlock lets it read."""
 
 FORBIDDEN = _names("""
     socket socketpair connect bind listen accept accept4 sendto sendmsg sendmmsg recvfrom recvmsg recvmmsg shutdown
@@ -39,17 +39,17 @@ FORBIDDEN = _names("""
     setpgid setsid sched_setaffinity sched_setscheduler sched_setparam sched_setattr setpriority ioprio_set migrate_pages
     move_pages landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp
 """)
-"""Other processes, the network, the machine, memory that outlives a process. No honest solution asks for them."""
+"""Other processes, the network, the machine, memory that outlives a process. No honest solution needs these calls."""
 
 REFUSED = _names("""
     mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat mknod mknodat creat
     truncate ftruncate fallocate chmod fchmod fchmodat chown fchown lchown fchownat utime utimes utimensat futimesat
     setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr flock
 """)
-"""Changes to files fail as they do in a folder that belongs to somebody else. Landlock alone would not do: it lets modes, owners,
-times and attributes of the user's own files be changed, and before its third version lengths too."""
+"""Changes to files fail as in a folder of another user. Landlock alone is not enough: it allows changes to the modes, owners,
+times and attributes of the user's own files, and before its third version to their lengths."""
 
-# Everything else, above all calls that younger kernels bring (clone3 among them), does not exist: libraries then fall back.
+# All other calls fail as missing, above all those of newer kernels (such as clone3): libraries then fall back.
 
 _X86_64 = """
     read=0 write=1 open=2 close=3 stat=4 fstat=5 lstat=6 poll=7 lseek=8 mmap=9 mprotect=10 munmap=11 brk=12
@@ -122,26 +122,26 @@ def _numbers(table: str) -> dict[str, int]:
 
 
 ARCHITECTURES = {"x86_64": (0xC000003E, _numbers(_X86_64)), "aarch64": (0xC00000B7, _numbers(_AARCH64))}
-"""What `uname -m` says -> (the kernel's AUDIT_ARCH constant, numbers of the calls)."""
+"""Machine as in `uname -m` -> (the kernel's AUDIT_ARCH constant, numbers of the calls)."""
 
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000  # SECCOMP_RET_ALLOW, _KILL_PROCESS, _ERRNO
 _EPERM, _EACCES, _ENOTTY, _ENOSYS = 1, 13, 25, 38
 _O_WRONLY, _O_RDWR, _O_ACCMODE, _O_TRUNC = 1, 2, 3, 0o1000
 _LOAD, _AND, _JUMP, _JUMP_IF_EQUAL, _JUMP_IF_AT_LEAST, _JUMP_IF_SET, _RETURN = 0x20, 0x54, 0x05, 0x15, 0x35, 0x45, 0x06
-_NR, _ARCH, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data; of an argument's 64 bits the low half comes first
+_NR, _ARCH, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data; the low half of an argument's 64 bits comes first
 
 _PID = 0x5A17AB1E  # stands for the process's number
 CLONE_THREAD = 0x00010000
 CLONE_NAMESPACES = 0x7E020000
 
 Code = list[tuple[int, int, int, int]]
-"""Instructions (operation, jump if true, jump if false, constant); jumps count the instructions left out."""
+"""Instructions (operation, jump if true, jump if false, constant); jumps count the instructions skipped."""
 
 
 def filter_for(machine: str) -> tuple[bytes, list[int]]:
-    """An array of struct sock_filter, and where in it (in bytes) the number of the process it is for has to be put in.
+    """An array of struct sock_filter, and the offsets in bytes where the number of the program's process belongs.
 
-    KeyError for an unknown machine. A filter is the same for all programs but for that number.
+    Raises KeyError for an unknown machine. Filters of all programs differ only in that number.
     """
     code = _instructions(machine)
     return b"".join(struct.pack("=HBBI", *one) for one in code), [8 * i + 4 for i, one in enumerate(code) if one[3] == _PID]
@@ -156,19 +156,19 @@ def _instructions(machine: str) -> Code:
     return [
         (_LOAD, 0, 0, _ARCH),
         (_JUMP_IF_EQUAL, 1, 0, architecture),
-        _returns(_KILL),  # the numbers of another architecture (32 bit) mean other calls
+        _returns(_KILL),  # on another architecture (32 bit) the numbers are other calls
         (_LOAD, 0, 0, _NR),
         *_search(_ranges(rules)),
     ]
 
 
 def _by_argument(pid: int) -> dict[str, Code]:
-    """The calls whose arguments decide."""
+    """The rules of calls whose arguments decide."""
     own = [*_argument(0), (_JUMP_IF_EQUAL, 0, 1, pid), _returns(_ALLOW), _returns(_KILL)]
     return {
         "kill": own,  # a signal to itself
         "tgkill": own,  # one to its own thread, as abort() sends it
-        # A thread, and no other kind of child; in no namespace of its own.
+        # Threads only, no other children, and no new namespaces.
         "clone": [
             *_argument(0),
             (_JUMP_IF_SET, 0, 2, CLONE_THREAD),
@@ -176,20 +176,20 @@ def _by_argument(pid: int) -> dict[str, Code]:
             _returns(_ALLOW),
             _returns(_KILL),
         ],
-        # Names of threads and of memory. Not PR_SET_PDEATHSIG, by which it would outlive its worker.
+        # Names of threads and of memory. Not PR_SET_PDEATHSIG, with which it could outlive its worker.
         "prctl": _one_of(0, (15, 16, 0x53564D41), _ALLOW, _ERRNO | _EPERM),
         "open": _opening(1),
         "openat": _opening(2),
         "prlimit64": _one_of(0, (0, pid), _ALLOW, _ERRNO | _EPERM),  # its own limits
         # F_SETOWN, F_SETSIG, F_SETOWN_EX make the kernel send signals to others; F_SETLEASE and F_NOTIFY disturb their files.
         "fcntl": _one_of(1, (8, 10, 15, 1024, 1026), _KILL, _ALLOW),
-        # Is this a terminal, how wide, how much is there to read, close on exec, block or not.
+        # Terminal or not, its width, bytes to read, close on exec, blocking or not.
         "ioctl": _one_of(1, (0x5401, 0x5413, 0x541B, 0x5450, 0x5451, 0x5421), _ALLOW, _ERRNO | _ENOTTY),
     }
 
 
 def _opening(flags: int) -> Code:
-    """What Landlock decides, but no truncation of what is not opened for writing, which it overlooks before its third version."""
+    """Allow what Landlock decides, but not truncation without opening for writing, which it misses before its third version."""
     return [
         *_argument(flags),
         (_JUMP_IF_SET, 0, 3, _O_TRUNC),
@@ -215,7 +215,7 @@ def _returns(value: int) -> tuple[int, int, int, int]:
 
 
 def _ranges(rules: dict[int, Code]) -> list[tuple[int, Code]]:
-    """(first number, what holds from there on), ascending. On x86-64 the x32 calls are far above all and do not exist either."""
+    """(first number, rule from there on), ascending. x32 calls of x86-64 lie above all numbers, so they fail as missing."""
     absent = [_returns(_ERRNO | _ENOSYS)]
     found: list[tuple[int, Code]] = [(0, rules.get(0, absent))]
     for number in range(1, max(rules) + 2):
@@ -226,7 +226,7 @@ def _ranges(rules: dict[int, Code]) -> list[tuple[int, Code]]:
 
 
 def _search(ranges: list[tuple[int, Code]]) -> Code:
-    """Binary search: the kernel tries a new filter on every call there is, and each program gets a new one."""
+    """Binary search: the kernel checks a new filter against every call there is, and each program gets a new one."""
     if len(ranges) == 1:
         return ranges[0][1]
     middle = len(ranges) // 2

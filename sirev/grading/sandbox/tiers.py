@@ -1,4 +1,4 @@
-"""Tiers of the sandbox: the best of this machine is found by putting each around a worker and trying to get out."""
+"""Tiers of the sandbox; the best on this machine is found by confining a worker in each and trying to get out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAYS: dict[Tier, str] = {
 }
 _LIMITS = Limits(10.0)
 
-# Each trial must end as said: a layer that is asked for and does nothing is worse than one that is refused.
+# Each trial must end as listed: a layer that is accepted and does nothing is worse than one that is refused.
 _TRIALS: tuple[tuple[str, str, Ended], ...] = (
     ("a program runs", "1 + 1", "done"),
     ("no network", "__import__('socket').socket()", "forbidden call"),
@@ -36,22 +36,22 @@ _TRIALS_OF_A: tuple[tuple[str, str, Ended], ...] = (
 
 @dataclass(frozen=True)
 class Found:
-    """The tier, and why each better one is not to be had, by its letter."""
+    """A tier, and the reason why each better one is unavailable, by its letter."""
 
     tier: Tier
     refused: dict[Tier, str]
     root_kept: bool = False
-    """Whether programs run as root, though without its rights, because another user could not read the interpreter."""
+    """Whether programs run as root, without root's rights, because no other user could read the interpreter."""
 
     @property
     def why(self) -> str:
-        """Why it is no better one, in one line; "" for the best."""
+        """Why there is no better tier, in one line; "" for the best."""
         return "; ".join(f"no tier {tier}: {reason}" for tier, reason in self.refused.items())
 
 
 @cache
 def best_tier() -> Found:
-    """The best tier of this machine. NoWorker where not even C works, which means that Python can't be started."""
+    """The best tier of this machine. Raises NoWorker if not even C works, because Python can't be started."""
     refused: dict[Tier, str] = {}
     for tier in TIERS:
         reason, root_kept = _tried(tier)
@@ -62,7 +62,7 @@ def best_tier() -> Found:
 
 
 def trouble(tier: Tier) -> str | None:
-    """Why a tier can't be had here; None if it can."""
+    """Why a tier is unavailable here; None if it works."""
     return _tried(tier)[0]
 
 

@@ -1,8 +1,7 @@
-"""Values of Python's own types as JSON that keeps the types apart, so that `f(x) == 3` is decided outside the program.
+"""JSON for values of Python's own types that keeps the types apart, so that `f(x) == 3` is decided outside the program.
 
-A value leaves as what its type's own methods say it holds, whatever a subclass of it claims; an object of another class
-leaves as its class's name alone and equals nothing. None, bool, int, float and str are themselves; anything else is
-{tag: content}.
+The methods of the built-in type read a value, whatever a subclass claims. An object of another class leaves as the name of its
+class alone and equals nothing. None, bool, int, float and str are themselves; anything else is {tag: content}.
 """
 
 from __future__ import annotations
@@ -16,30 +15,31 @@ from fractions import Fraction
 from typing import Any
 
 DEEPEST = 40
-"""Levels of lists in lists; a value that is deeper leaves as its type's name."""
+"""Levels of nested containers; a deeper value leaves as the name of its type."""
 
 MOST = 10_000
-"""Items of a value in all, those of a range included. Sets whose members collide on purpose take quadratic time, so no more."""
+"""Items of a value in all, including those of a range. More would let sets whose members collide on purpose take quadratic
+time."""
 
 LARGEST_VALUE = 256 << 10
-"""Characters of a value's texts, bytes of its numbers."""
+"""Characters of a value's texts, and bytes of its numbers, in all."""
 
 LARGEST_EXPONENT = 10_000
-"""Of a Decimal: 1e999999999 is short, and as an int it is longer than memory."""
+"""Of a Decimal: 1e999999999 is short, but as an int it exceeds memory."""
 
 LARGEST_FRACTION = 100_000
-"""Bits of its two numbers: reducing it takes quadratic time."""
+"""Bits of a Fraction's numerator or denominator: reducing it takes quadratic time."""
 
 _SAFE_INTEGER = 1 << 62
 _LIBRARY = ("builtins", "collections", "decimal", "_decimal", "fractions", "numbers", "numpy", "typing", "_collections_abc")
 
 
 class Unfit(Exception):
-    """A message is no value."""
+    """A message holds no value."""
 
 
 class Opaque:
-    """A value of a type that can't leave; equal to nothing but itself."""
+    """A value of a type that can't leave; it equals only itself."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -47,7 +47,7 @@ class Opaque:
 
 @dataclass(frozen=True)
 class Wrapped:
-    """A value that was made inside of one that can't leave: its length or its truth, on the program's own word."""
+    """A value computed inside from one that can't leave: its length or its truth, on the program's own word."""
 
     value: Any
 
@@ -72,7 +72,7 @@ class _TooLarge(Exception):
 
 
 def encode(value: Any) -> Any:
-    """The value as JSON; {"opaque": the type's name} for one that is too large, too deep or of a foreign type."""
+    """The value as JSON; {"opaque": the type's name} for one that is too large or too deep, and for parts of other types."""
     try:
         return _encode(value, DEEPEST, _Budget())
     except _TooLarge:
@@ -80,9 +80,9 @@ def encode(value: Any) -> Any:
 
 
 def must_be_wrapped(value: Any, content: Any, wrapped: str) -> bool:
-    """Whether what is asked of a value, such as its truth, is to be made inside: it could not leave, or its truth is its own.
+    """Whether a property of a value, such as its truth, must be computed inside: it can't leave, or its class defines its truth.
 
-    `content` is the value, encoded. An iterator is used up by that, so nothing can be made of it any more.
+    `content` is the encoded value. Encoding uses up an iterator, so nothing more can be computed from one.
     """
     if wrapped == "bool(value)" and any(_home(type(value), name) not in _LIBRARY for name in ("__bool__", "__len__")):
         return True
@@ -90,7 +90,7 @@ def must_be_wrapped(value: Any, content: Any, wrapped: str) -> bool:
 
 
 def _home(kind: type, method: str) -> str:
-    """The module of the class that gives a type a method; that of object for none."""
+    """The module of the class that gives a type a method; "builtins" if there is none."""
     return next((str(one.__module__) for one in type.__dict__["__mro__"].__get__(kind) if method in one.__dict__), "builtins")
 
 
@@ -106,7 +106,7 @@ def _encode(value: Any, depth: int, budget: _Budget) -> Any:
     if value is None or kind is bool:
         return value
     if kind.__module__ == "numpy" and not kind.__name__.endswith("array") and hasattr(kind, "item"):
-        value = kind.item(value)  # numpy's scalars compare as Python's numbers do
+        value = kind.item(value)  # numpy's scalars compare like Python's numbers
         kind = type(value)
         if kind is bool:
             return value
@@ -128,7 +128,7 @@ def _integer(value: int, depth: int, budget: _Budget) -> Any:
         raise _TooLarge
     text = int.__format__(value, "x")
     budget.spend(0, len(text))
-    return {"int": text}  # hexadecimal: the only base that takes no quadratic time, and no limit
+    return {"int": text}  # hexadecimal, since decimal takes quadratic time and has a limit on digits
 
 
 def _range(value: range, depth: int, budget: _Budget) -> Any:
@@ -204,11 +204,11 @@ def _name(value: Any) -> str:
     return str(type.__dict__["__name__"].__get__(type(value)))[:100]
 
 
-# The outside. The same bounds hold here: what came need not come from `encode`.
+# The outside. The same bounds hold here: the JSON need not come from `encode`.
 
 
 def decode(content: Any) -> Any:
-    """The value that JSON from a program's side says; Unfit if it says none, or too large a one."""
+    """The value in JSON from a program; raises Unfit if it holds none, or one that is too large."""
     try:
         return _decode(content, DEEPEST + 1, _Budget())
     except (_TooLarge, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Messages over pipes: four bytes of length, then so many bytes. What comes from a program's side is never trusted."""
+"""Messages over pipes: a length in four bytes, then the content. Messages from a program's side are never trusted."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ import struct
 from typing import Any
 
 LONGEST = 8 << 20
-"""Bytes of a message; a longer one is a mistake or a lie."""
+"""Bytes of the longest message; a longer one is a mistake or a lie."""
 
 _HEAD = struct.Struct(">I")
 
 
 class Garbled(Exception):
-    """What came is no message."""
+    """Bytes that form no message."""
 
 
 def pack(content: bytes) -> bytes:
-    """A message of these bytes."""
+    """The content as a message."""
     return _HEAD.pack(len(content)) + content
 
 
 def send(descriptor: int, content: bytes) -> None:
-    """Write a message, all of it."""
+    """Write a whole message."""
     left = memoryview(pack(content))
     while left:
         left = left[os.write(descriptor, left) :]
 
 
 def send_in_place(descriptor: int, *contents: bytes | memoryview) -> None:
-    """Write messages one after another, from where their contents lie: no copy of them is made, which would stay in memory."""
+    """Write messages one after another, straight from their buffers: a copy would stay in memory."""
     parts = [part for content in contents for part in (_HEAD.pack(len(content)), content)]
     left = [memoryview(part) for part in parts if part]
     while left:
@@ -42,7 +42,7 @@ def send_in_place(descriptor: int, *contents: bytes | memoryview) -> None:
 
 
 def receive_message(descriptor: int) -> bytes | None:
-    """The next message; None at the end. Raises Garbled for one that is cut off or too long."""
+    """The next message; None at the end of the pipe. Raises Garbled for one that is cut off or too long."""
     head = _exactly(descriptor, _HEAD.size)
     if not head:
         return None
@@ -55,14 +55,14 @@ def receive_message(descriptor: int) -> bytes | None:
 
 
 def first(stream: bytes) -> tuple[bytes, bytes]:
-    """The first message of what a finished program left, and the rest. Raises Garbled if that is no message."""
+    """The first message in a finished program's output, and the rest. Raises Garbled if there is none."""
     if len(stream) < _HEAD.size or (length := _HEAD.unpack_from(stream)[0]) > len(stream) - _HEAD.size:
         raise Garbled
     return stream[_HEAD.size : _HEAD.size + length], stream[_HEAD.size + length :]
 
 
 def parsed(content: bytes) -> Any:
-    """The JSON value of a message. Raises Garbled, also for one that is nested too deeply or holds too long a number."""
+    """The JSON value of a message. Raises Garbled, also for deep nesting or too long a number."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError, MemoryError):

@@ -1,1 +1,1 @@
-"""The content of a comparison, computed from the measures of models; without the store."""
+"""Comparisons of models, computed from their measures alone, without the store."""

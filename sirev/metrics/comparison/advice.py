@@ -1,4 +1,4 @@
-"""The paper's rule of which method to take, and when it may be applied."""
+"""The paper's rule for choosing a method, and when it applies."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ HALF = 0.5
 
 
 def advice(coverage: Coverage) -> Advice:
-    """Which methods the paper's rule names for a first model of this correct answer coverage, and why or why none.
+    """The methods that the paper's rule names for a first model of this correct answer coverage, and the reason.
 
-    arXiv 2407.05013, section 4.2: above 0.5, iterative DPO or SFT-DPO gives the best M_t, else iterative SFT. The paper
-    does not say which reading of coverage it means, so it is followed only where both readings, on both splits, lie on
-    one side of 0.5 with their whole intervals. Its own table has an exception: mistral-7b on MATH (coverage 0.143), where
-    SFT-DPO was best.
+    arXiv 2407.05013, section 4.2: above 0.5, iterative DPO or SFT-DPO gives the best M_t, else iterative SFT. The paper does not
+    say which reading of coverage it means, so the rule is applied only where both readings, on both splits, lie on one side of
+    0.5 with their whole intervals. The paper's own table has an exception: mistral-7b on MATH (coverage 0.143), where SFT-DPO was
+    best.
     """
     readings = [coverage[reading][split] for reading in ("mass", "solved") for split in ("train", "test")]
     if missing := [reading["reason"] for reading in readings if reading["value"] is None]:

@@ -1,4 +1,4 @@
-"""M_t against M_1 on the same problems: what was gained and lost, and what M_1 could do already."""
+"""M_t against M_1 on the same problems: gains, losses, and how many of the gains M_1 could already reach."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from sirev.metrics.study_verdict import OOD, OOD_PASS_N
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 NEEDS_GREEDY = "not measured: needs greedy answers"
-"""Why there is no improvement set where pass@1 is estimated from draws."""
+"""Reason for no improvement set where pass@1 is estimated from draws."""
 NO_GAIN = "none: M_t gains no problem over M_1"
 NO_OTHERS = "none: M_t gains all that M_1 gets wrong, so luck has no others to choose"
 NEW_AT = 8
-"""The largest N at which IS(t) is tested against luck: one N, so that nobody can pick one."""
+"""The largest N at which IS(t) is tested against luck: a single N, so that none can be picked afterwards."""
 
 
 def improvement(sheet: Sheet, first: Measures, later: Measures, settings: ComparisonSettings) -> Tree:
-    """IS(t) and LS(t), M_1's pass@N on IS(t) and its controls; see `sirev.metrics.reroll` for the one that luck gives.
+    """IS(t) and LS(t), M_1's pass@N on IS(t), and its controls, among them luck (`sirev.metrics.reroll`).
 
-    Both sets are of greedy answers; where there are none in the whole study, their reason says so.
+    Both sets come from greedy answers; where the study has none, the reason of both says so.
     """
     if first.greedy is None or later.greedy is None:
         size: int | None = None
@@ -74,10 +74,10 @@ def improvement(sheet: Sheet, first: Measures, later: Measures, settings: Compar
 def _luck(
     of: Any, right: Any, wrong: Mask, gained: Mask, controls: Sequence[int], settings: ComparisonSettings
 ) -> dict[int, Luck | str]:
-    """IS(t) against luck at each N, of the problems with 2 N draws, or why there is none."""
+    """IS(t) against luck at each N, over the problems with at least 2 N draws, or the reason why there is none."""
     enough = {k: wrong & (of >= 2 * k) for k in controls}
     found: dict[int, Luck | str] = {}
-    for _, group in groupby(controls, lambda k: int(enough[k].sum())):  # the same number is the same problems
+    for _, group in groupby(controls, lambda k: int(enough[k].sum())):  # equal numbers mean equal problems
         ks = list(group)
         among = enough[ks[0]]
         if not (gained & among).any():
@@ -112,7 +112,7 @@ def _unreadable(row: MeasureRow) -> float | None:
 
 
 def reach(first: Measures, later: Measures) -> Reach:
-    """Problems that only M_t, only M_1 ever solves among equally many draws, by the exact sign test."""
+    """Problems that only M_t or only M_1 ever solves in equally many draws, with the exact sign test."""
     signs = reach_signs(first, later)
     if isinstance(signs, str):
         return {"gained": None, "lost": None, "p": None, "reason": signs}
@@ -120,7 +120,7 @@ def reach(first: Measures, later: Measures) -> Reach:
 
 
 def reach_signs(first: Measures, later: Measures) -> NDArray[np.int64] | str:
-    """Per problem (P,): 1 where only M_t ever solves it, -1 where only M_1 does, else 0; or why that is not known."""
+    """Per problem (P,): 1 where only M_t ever solves it, -1 where only M_1 does, else 0; or the reason why this is unknown."""
     if first.draws is None or later.draws is None:
         return NO_DRAWS
     pairs = list(zip(first.draws, later.draws, strict=True))
@@ -130,14 +130,14 @@ def reach_signs(first: Measures, later: Measures) -> NDArray[np.int64] | str:
 
 
 def reach_of(signs: NDArray[np.int64]) -> Reach:
-    """The exact sign test on problems gained and lost (P,): those above and below 0."""
+    """The exact sign test on problems gained (above 0) and lost (below 0); `signs` has shape (P,)."""
     gained, lost = int((signs > 0).sum()), int((signs < 0).sum())
     return {"gained": gained, "lost": lost, "p": sign_test(gained, lost), "reason": None}
 
 
 @dataclass(frozen=True)
 class Curves:
-    """pass@k of M_1 and of M_t at every k that both have draws for."""
+    """pass@k of M_1 and of M_t at every k up to the smallest number of draws per problem."""
 
     sizes: list[int]
     first: list[SheetCell]
@@ -145,7 +145,7 @@ class Curves:
 
 
 def curves(sheet: Sheet, first: Measures, later: Measures) -> Curves:
-    """The cells of both curves; none where one has no draws."""
+    """The cells of both curves; none where one model has no draws."""
     if first.draws is None or later.draws is None:
         return Curves([], [], [])
     of = [counts(rows, sheet.n) for rows in (first.draws, later.draws)]
@@ -156,7 +156,7 @@ def curves(sheet: Sheet, first: Measures, later: Measures) -> Curves:
 
 
 def where_they_cross(sheet: Sheet, found: Curves) -> Crossing:
-    """The k at which M_t's pass@k falls to M_1's, though it is above at k = 1."""
+    """The k at which M_t's pass@k falls to M_1's, where M_t's is higher at k = 1."""
     if not found.sizes:
         return {**absent(NO_DRAWS), "share": None}
     values = [np.array([sheet.value_of(cell) for cell in cells]) for cells in (found.first, found.later)]
@@ -167,7 +167,7 @@ def where_they_cross(sheet: Sheet, found: Curves) -> Crossing:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One number a problem for M_1 and for M_t, whose mean difference is judged; `greedy` values are 0 or 1."""
+    """One number per problem for M_1 and for M_t, whose mean difference is judged; `greedy` values are 0 or 1."""
 
     sheet: Sheet
     first: Floats
@@ -175,11 +175,11 @@ class Outcome:
     reason: str
     greedy: bool = False
     share: bool = True
-    """Whether the numbers are shares, whose differences have exact bounds."""
+    """Whether the numbers are shares, so that their differences have exact bounds."""
 
     @property
     def differences(self) -> Floats:
-        """M_t's minus M_1's, NaN where a problem lacks one."""
+        """M_t's numbers minus M_1's, NaN where either is missing."""
         return self.later - self.first
 
     def cell(self) -> SheetCell:
@@ -188,7 +188,7 @@ class Outcome:
 
 
 def judged(outcome: Outcome, cell: SheetCell, seed: int, permutations: int) -> Change:
-    """The change of an outcome, whose differences are `cell`: with its intervals, test, and what could have been seen."""
+    """The change of an outcome, whose mean difference is `cell`: its intervals, test, and the smallest change that would show."""
     differences = outcome.differences
     difference: Statistic = outcome.sheet.settle(cell)
     present = differences[~np.isnan(differences)]
@@ -204,7 +204,7 @@ def judged(outcome: Outcome, cell: SheetCell, seed: int, permutations: int) -> C
         }
     replicates = outcome.sheet.replicates_of(cell)
     if outcome.share and np.ptp(present) == 0 and (bounds := change_interval(present, replicates, 0.95)):
-        difference = {**difference, "low": bounds[0], "high": bounds[1]}  # the bootstrap's has no width
+        difference = {**difference, "low": bounds[0], "high": bounds[1]}  # the bootstrap's interval has no width
     within = change_interval(present, replicates) if outcome.share else None
     if outcome.greedy:
         p, test = mcnemar(int((present > 0).sum()), int((present < 0).sum())), "McNemar, exact"
@@ -233,8 +233,8 @@ def outcomes(
 ) -> dict[str, Outcome]:
     """The outcomes compared: pass@1, pass@N, mean accuracy, each OOD suite, size-matched distinct right answers.
 
-    pass@1 is of greedy answers, or `from_draws` the mean accuracy itself. A suite with draws of both models has pass@N too, at
-    the largest power of two that all its problems have draws for.
+    pass@1 is of greedy answers or, with `from_draws`, the mean accuracy. A suite for which both models have draws also has
+    pass@N, at the largest power of two that all its problems have draws for.
     """
 
     def greedy(rows: Sequence[MeasureRow] | None, n: int) -> Floats:
@@ -247,7 +247,7 @@ def outcomes(
     was, now = (column(m.draws, lambda row: row["correct"] / row["n"], sheet.n) for m in (first, later))
     few = f"fewer than {headline} draws" if first.draws is not None and later.draws is not None else NO_DRAWS
     several = [pass_n(m.draws, sheet.n, headline) for m in (first, later)]
-    if from_draws and headline == 1:  # pass@1 again, which is no second outcome
+    if from_draws and headline == 1:  # equal to pass@1, so no second outcome
         several, few = [np.full(sheet.n, np.nan)] * 2, "fewer than 2 draws"
     mean = Outcome(sheet, was, now, NO_DRAWS)
     found = {

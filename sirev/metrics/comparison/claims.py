@@ -1,4 +1,4 @@
-"""What may be claimed of a method over its seeds, from changes pooled over them."""
+"""Claims about a method over its seeds, from changes pooled over them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from sirev.metrics.statistic import Statistic, absent
 from sirev.metrics.study_verdict import DOWN, HELD, LEVEL, OPEN, SEEDS, UP, in_one_word, possible, reason
 
 _ONE_SIDED = 0.90
-"""Level of a two-sided interval whose bounds are one-sided at 95 %."""
+"""Level of a two-sided interval whose bounds are each one-sided at 95 %."""
 
 
 class Pooled(NamedTuple):
-    """Changes of a method averaged over its seeds, by outcome: over problems, and over seeds at 95 % and at 90 %.
+    """A method's changes averaged over its seeds, by outcome: over problems, and over seeds at 95 % and at 90 %.
 
-    `ps`: of the t test over seeds.
+    `ps`: p of the t test over seeds.
     """
 
     changes: dict[str, Change]
@@ -41,12 +41,12 @@ class Pooled(NamedTuple):
 def claims(
     methods: Sequence[Judged], nulls: Sequence[Judged], verdicts: Sequence[StudyVerdict], settings: ComparisonSettings
 ) -> list[Claim]:
-    """A claim for each method that has a verdict.
+    """A claim per method that has a verdict.
 
     The differences of a problem are averaged over the seeds and judged like those of one seed, with Holm's correction over the
-    methods. A change is up or down where also the t test over seeds (S - 1 degrees of freedom; of pass@1 after Holm over the
-    methods) says so, and where it is larger than any change of M_1 trained again, if there is such a null run; held where also
-    the seeds exclude the loss.
+    methods. A change is up or down only if the t test over seeds (S - 1 degrees of freedom; for pass@1 after Holm over the
+    methods) agrees, and if it exceeds every change of M_1 trained again, where there is such a null run. It is held only if the
+    seeds exclude the loss, too.
     """
     names = list(dict.fromkeys(one["method"] for one in verdicts))
     of = {name: [one for one in methods if one.run.method == name] for name in names}
@@ -54,7 +54,7 @@ def claims(
     judged_all = corrected(
         {name: one.changes for name, one in pooled.items()}, {name: one.reaches for name, one in pooled.items()}, settings
     )
-    # Where seeds differ much their test alone decides: uncorrected, three methods would claim a change in 14 % of null studies.
+    # Where seeds differ much, their test decides alone: uncorrected, three methods would claim a change in 14 % of null studies.
     first = holm({name: p for name, one in pooled.items() if (p := one.ps.get(FIRST_JUDGED)) is not None})
     confirmed = {name: one.ps | ({FIRST_JUDGED: first[name]} if name in first else {}) for name, one in pooled.items()}
     retrained = [null for null in nulls if null.run.method == RETRAIN]
@@ -87,7 +87,7 @@ def _claim(
     if of_seeds is not None:
         seen = {**seen, "new_or_selected": of_seeds}
     holding, measured = counted(seen)
-    # A seed that ended at M_1 has no verdict: to leave it out would be to choose among seeds.
+    # A seed that ended at M_1 has no verdict, and leaving it out would be choosing among seeds.
     said = [by_seed[one.run.seed]["verdict"] if one.run.seed in by_seed else "no verdict" for one in seeds]
     why = _why_none(said, by_seed, pooled) or (
         "" if len(words) == 1 else f"{in_one_word(words)}, pooled over {len(seeds)} seeds: "
@@ -107,7 +107,7 @@ def _claim(
 
 
 def _why_none(said: Sequence[str], by_seed: Mapping[int, StudyVerdict], pooled: Pooled) -> str:
-    """Why nothing may be claimed, whatever the pooled changes say; else nothing."""
+    """The reason against any claim, whatever the pooled changes are; "" if there is none."""
     seeds = f"{len(said)} seed{'' if len(said) == 1 else 's'}"
     last = sorted({one["t"] for one in by_seed.values()})
     if "no verdict" in said:
@@ -120,11 +120,11 @@ def _why_none(said: Sequence[str], by_seed: Mapping[int, StudyVerdict], pooled: 
 
 
 def _over_seeds(one: JudgedChange, p: float | None, within: Sequence[float] | None, noise: float | None) -> JudgedChange:
-    """A pooled outcome once the spread over seeds and the noise of training are heard too.
+    """A pooled outcome, judged again with the spread over seeds and the noise of training.
 
-    `p`: of the t test over seeds; `within`: the 90 % t interval over them. What it reaches is not excluded, so that "within" and
-    "bound" become those of the hull of both intervals: else a change of the margin could be called none only because the
-    problems are many.
+    `p`: of the t test over seeds; `within`: the 90 % t interval over them. Changes inside that interval are not excluded, so
+    "within" and "bound" become those of the hull of both intervals: many problems alone must not turn a change of the margin into
+    none.
     """
     value, found = one["difference"]["value"], one["is"]
     both = [*(one["within"] or (-1.0, 1.0)), *(within or (-1.0, 1.0))]
@@ -137,7 +137,7 @@ def _over_seeds(one: JudgedChange, p: float | None, within: Sequence[float] | No
         beyond = noise is None or abs(value) > noise
         if beyond and p is not None and p <= LEVEL and (value > 0) == (found == UP):
             return heard
-        # A loss that the problems show and the seeds do not confirm has not been excluded either.
+        # A loss that the problems show and the seeds do not confirm is not excluded either.
         found = OPEN if found == DOWN else HELD
     heard["is"] = OPEN if found == HELD and bound <= -one["margin"] else found
     return heard
@@ -164,15 +164,15 @@ def _pooled(seeds: Sequence[Judged], settings: ComparisonSettings) -> Pooled:
 
 
 def _averaged(outcomes: Sequence[Outcome], settings: ComparisonSettings) -> Change:
-    """The change of an outcome averaged over seeds, problem by problem, over those that all seeds tell of."""
-    # NaN where a seed has none, and so in the mean.
+    """The change of an outcome averaged over seeds per problem, over the problems that have a value for every seed."""
+    # NaN where a seed has no value, so the mean is NaN too.
     first, later = (np.mean([getattr(one, side) for one in outcomes], axis=0) for side in ("first", "later"))
     averaged = Outcome(settings.sheet(outcomes[0].sheet.n), first, later, outcomes[0].reason)
     return judged(averaged, averaged.cell(), settings.seed, settings.replicates)
 
 
 def _reaches(seeds: Sequence[Judged]) -> dict[str, Reach]:
-    """Problems that more seeds' M_T, or more seeds' M_1 reach, by the exact sign test: of the test and of suites with draws."""
+    """The exact sign test on problems that M_T or M_1 reaches in more seeds than the other: on the test and suites with draws."""
     found: dict[str, Reach] = {}
     for name in seeds[0].reaches:
         signs = [reach_signs(*_ends(one, name)) for one in seeds]
@@ -183,14 +183,14 @@ def _reaches(seeds: Sequence[Judged]) -> dict[str, Reach]:
 
 
 def _ends(one: Judged, name: str) -> tuple[Measures, Measures]:
-    """M_1 and M_T as a reach of this name is about them: on the test, or on a suite."""
+    """M_1 and M_T with the measures that a reach of this name is about: on the test, or on a suite."""
     first, *_, last = one.run.models.values()
     _, _, suite = name.partition("/")
     return (first.on_suite(suite), last.on_suite(suite)) if suite else (first, last)
 
 
 def _noise(name: str, retrained: Sequence[Judged]) -> float | None:
-    """The largest change of an outcome when M_1 was trained again, over all seeds and times."""
+    """The largest absolute change of an outcome over all repeated trainings of M_1 and all seeds; None without any."""
     found = [abs(value) for one in retrained for changes in one.every_change if (value := _value(changes, name)) is not None]
     return max(found, default=None)
 

@@ -1,4 +1,4 @@
-"""The comparison of a study: its runs model by model, verdicts on each M_T, and claims over seeds."""
+"""Comparison of a study: its runs model by model, verdicts on each M_T, and claims over seeds."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from sirev.metrics.families.measures import sorted_levels
 from sirev.metrics.pass_at_n import powers_of_two
 
 SCHEMA = 3
-"""Version of the comparison's form; it grows when a field changes its meaning or goes away."""
+"""Version of the comparison's format; it grows when a field changes its meaning or is removed."""
 HEADLINE = 32
-"""N of the pass@N that verdicts rest on; the largest power of two below it where there are fewer draws."""
+"""N of the pass@N in verdicts; with fewer draws, the largest power of two that they allow."""
 DIGITS = 10
-"""Significant digits kept: what is beyond them differs between processors."""
+"""Significant digits kept: further ones differ between processors."""
 
 
 def compare(
@@ -33,9 +33,11 @@ def compare(
     *,
     suite_answers: Mapping[str, str] | None = None,
 ) -> Comparison:
-    """The comparison of runs on the same problems, as `docs/report.md` documents it. `answers` is "math", "code", "text" or
-    "letters", `suite_answers` that of suites where it is another; `guess` the chance of a right guess, if answers can be guessed.
-    `done` hears how many models are through."""
+    """The comparison of runs on the same problems, in the format of `docs/report.md`.
+
+    `answers` is "math", "code", "text" or "letters", `suite_answers` the kind of each suite's where it differs; `guess` is the
+    chance of a right guess, if answers can be guessed. `done` receives the number of models done.
+    """
     levels = [row["level"] for row in _rows(runs[0])]
     shared = Shared(levels, answers, suite_answers or {}, _headline(runs), settings)
     of_seed = {seed: [run for run in runs if run.seed == seed] for seed in {run.seed for run in runs}}
@@ -73,18 +75,18 @@ def compare(
 
 
 def _rows(run: RunMeasures) -> Sequence[Any]:
-    """A row a problem, of any answers that there are."""
+    """One row per problem, from any answers that the run has."""
     return next(rows for m in run.models.values() for rows in (m.greedy, m.draws) if rows is not None)
 
 
 def _headline(runs: Sequence[RunMeasures]) -> int:
-    """The N of pass@N that every problem has draws for, at every t of the methods."""
+    """The largest power of two up to HEADLINE for which every problem has draws, at every t of all methods."""
     drawn = [row["n"] for run in runs if not run.null for m in run.models.values() for row in m.draws or ()]
     return max(powers_of_two(min(HEADLINE, min(drawn, default=HEADLINE))))
 
 
 def rounded(tree: Any) -> Any:
-    """The tree with floats of DIGITS significant digits, and None where one is no number."""
+    """The tree with floats rounded to DIGITS significant digits, and None in place of infinities and NaN."""
     if isinstance(tree, float):
         return float(f"{tree:.{DIGITS}g}") if math.isfinite(tree) else None
     if isinstance(tree, dict):

@@ -1,4 +1,4 @@
-"""Types of a comparison, field by field: `comparison.json` as docs/report.md documents it."""
+"""Types of a comparison, field by field: `comparison.json` as documented in docs/report.md."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from sirev.metrics.comparison.verdict_contents import Change, Claim, StudyVerdic
 from sirev.metrics.statistic import Statistic
 
 ByN = dict[str, Statistic]
-"""N as text -> a statistic; of Distinct-N also "mean"."""
+"""N as text -> a statistic; for Distinct-N also "mean"."""
 
 
 class GreedyEnds(TypedDict):
-    """How greedy answers end."""
+    """Greedy answers: shares cut off and unanswered, and length in tokens."""
 
     truncated: Statistic
     unanswered: Statistic
@@ -20,7 +20,7 @@ class GreedyEnds(TypedDict):
 
 
 class NewSkill(TypedDict):
-    """The test of IS(t) against luck at one N: p that it is no harder; `bound`, the upper one-sided 95 % bound of `shortfall`."""
+    """Test of IS(t) against luck at one N: `p` for "no harder than luck's", and the same after Holm's correction."""
 
     N: int | None
     p: float | None
@@ -40,7 +40,7 @@ class StillWrong(TypedDict):
 class ImprovementSet(TypedDict):
     """IS(t), the problems that M_t gains over M_1, with its controls.
 
-    `reroll`: M_1's pass@N on equally many problems that luck gains, with a 95 % band; `shortfall`: `reroll` minus IS(t)'s.
+    `reroll`: M_1's pass@N on equally many problems gained by luck, with a 95 % band; `shortfall`: `reroll` minus IS(t)'s.
     """
 
     size: int | None
@@ -60,7 +60,7 @@ class LostSet(TypedDict):
 
 
 class Reach(TypedDict):
-    """Problems that only M_t, only M_1 ever solves."""
+    """Numbers of problems that only M_t (`gained`) or only M_1 (`lost`) ever solves, and p of the exact sign test."""
 
     gained: int | None
     lost: int | None
@@ -69,13 +69,13 @@ class Reach(TypedDict):
 
 
 class Crossing(Statistic):
-    """The k at which M_t's pass@k falls to M_1's."""
+    """The k at which M_t's pass@k falls to M_1's; `share` of the bootstrap replicates in which the curves cross."""
 
     share: float | None
 
 
 class Support(TypedDict):
-    """The problems that M_1 (`first`) and M_t (`later`) solve in k draws; only M_1: `shrinkage`; only M_t: `expansion`."""
+    """Numbers of problems that M_1 (`first`) and M_t (`later`) solve in k draws; only M_1: `shrinkage`; only M_t: `expansion`."""
 
     k: int | None
     first: float | None
@@ -87,7 +87,7 @@ class Support(TypedDict):
 
 
 class Bin(TypedDict):
-    """The success of M_1 and M_t on problems of one difficulty; `problems` is how many are expected there."""
+    """Success of M_1 and M_t on problems of one difficulty; `problems` is their expected number."""
 
     problems: float | None
     first: Statistic
@@ -103,14 +103,14 @@ class Composition(TypedDict):
 
 
 class Drift(TypedDict):
-    """Success on the test by how often M_1 solves a problem, and what training sets are made of."""
+    """Success on the test by how often M_1 solves a problem, and the composition of training sets."""
 
     test: dict[str, Bin]
     train: Composition
 
 
 class OnSplits(TypedDict):
-    """A reading of coverage."""
+    """One reading of coverage, per split."""
 
     train: Statistic
     test: Statistic
@@ -132,9 +132,9 @@ class DistinctShares(TypedDict):
 
 
 class SuiteDiversity(DistinctShares):
-    """The diversity of all, the right or the wrong answers; `matched` by the number of answers m as text.
+    """Diversity of all, the right or the wrong answers; `matched` by the number of answers m as text.
 
-    `unread`: "equations" and "programs" -> the share of answers that hold none that is read, and are left out of that measure.
+    `unread`: "equations" and "programs" -> share of answers without a readable one; that measure leaves them out.
     """
 
     matched: dict[str, DistinctShares]
@@ -142,13 +142,13 @@ class SuiteDiversity(DistinctShares):
 
 
 class GroupDiversity(SuiteDiversity):
-    """The same with that of embedded answers."""
+    """Diversity on the test problems, which includes that of embeddings."""
 
     sentence_bert: Statistic
 
 
 class Parts(TypedDict):
-    """Where the change of pairwise diversity came from; `narrowing` by kind of pair."""
+    """Parts of a change of pairwise diversity; `narrowing` by kind of pair."""
 
     change: Statistic
     composition: Statistic
@@ -156,16 +156,16 @@ class Parts(TypedDict):
 
 
 class AtTemperature(TypedDict):
-    """What draws at another temperature tell."""
+    """Results of draws at another temperature."""
 
     pass_at_n: ByN
 
 
 class SuiteAccuracy(TypedDict):
-    """Accuracy on a suite of other problems: of greedy answers, and of draws where M_t was asked for some.
+    """Accuracy on a suite of other problems: of greedy answers, and of draws where M_t has some.
 
-    `disparity_change`: the group disparity of M_t less M_1's, over the same resampled problems. Names that begin with `mean_` are
-    of the mean share of right draws.
+    `disparity_change`: group disparity of M_t minus M_1's, over the same resampled problems. Names that begin with `mean_` are
+    about the mean share of right draws.
     """
 
     accuracy: Statistic
@@ -185,7 +185,7 @@ class SuiteAccuracy(TypedDict):
 
 
 class OwnLikelihood(TypedDict):
-    """Perplexity of M_1's own answers: right greedy ones, draws, right draws on IS(t) and on what it gets wrong greedily."""
+    """Perplexity of M_1's own answers: right greedy ones, draws, right draws on IS(t) and on problems it gets wrong greedily."""
 
     greedy: Statistic
     draws: Statistic
@@ -194,7 +194,7 @@ class OwnLikelihood(TypedDict):
 
 
 class Likelihood(TypedDict):
-    """Perplexity under M_1 of M_t's right greedy answers, on IS(t) and all, beside M_1's own; `ratio`: `gained` over `missed`."""
+    """Perplexity under M_1 of M_t's right greedy answers, on IS(t) and all, and M_1's own; `ratio`: `gained` over `missed`."""
 
     gained: Statistic
     right: Statistic
@@ -203,14 +203,14 @@ class Likelihood(TypedDict):
 
 
 class FalseEquations(TypedDict):
-    """The share of some draws with a false equation, and of those with any that could be evaluated."""
+    """Share of a group of draws with a false equation, and share with any that could be evaluated."""
 
     false: Statistic
     checked: Statistic
 
 
 class Process(TypedDict):
-    """The equations of right and of wrong draws, and CoT-pass@k (arXiv 2506.14245)."""
+    """Equations of right and of wrong draws, and CoT-pass@k (arXiv 2506.14245)."""
 
     right: FalseEquations
     wrong: FalseEquations
@@ -218,7 +218,7 @@ class Process(TypedDict):
 
 
 class VotingBaseline(TypedDict):
-    """What M_1's vote of N draws gives without training: maj@N (arXiv 2203.11171), and its share of the gain in pass@1.
+    """M_1's vote of N draws as a baseline without training: maj@N (arXiv 2203.11171), and its share of the gain in pass@1.
 
     `share`: (maj@N(M_1) - pass@1(M_1)) / (pass@1(M_t) - pass@1(M_1)) (arXiv 2412.02674), where pass@1 rose.
     """
@@ -229,7 +229,7 @@ class VotingBaseline(TypedDict):
 
 
 class Iteration(TypedDict):
-    """M_t, alone and against M_1. A family of metrics may add fields of its own, which its `SHOWN` names."""
+    """M_t, alone and against M_1. A family of metrics may add its own fields, named in its `SHOWN`."""
 
     t: int
     pass_at_1: Statistic
@@ -288,18 +288,18 @@ Field = Literal[
     "ood",
     "against_m1",
 ]
-"""A field of an iteration, where a statistic is named by its path."""
+"""A field of an iteration; the path of a statistic begins with it."""
 
 
 class Advice(TypedDict):
-    """Which methods the paper's rule names."""
+    """The methods that the paper's rule names, and the reason."""
 
     methods: str | None
     reason: str
 
 
 class MatchedProblems(TypedDict):
-    """The problems that size-matched values of a group rest on; `levels` counts them."""
+    """The problems behind a group's size-matched values; `levels` has their number per level."""
 
     problems: int
     share: float
@@ -308,7 +308,7 @@ class MatchedProblems(TypedDict):
 
 
 class RunHead(TypedDict):
-    """A run but for its iterations; `matched`: m -> group."""
+    """A run without its iterations; `matched`: m -> group."""
 
     method: str
     seed: int
@@ -318,13 +318,13 @@ class RunHead(TypedDict):
 
 
 class ComparedRun(RunHead):
-    """A run, a method's or a null run, model by model."""
+    """A method's run or a null run, model by model."""
 
     iterations: list[Iteration]
 
 
 class Judging(TypedDict):
-    """How changes were judged."""
+    """The settings by which changes were judged."""
 
     margin: float
     diversity_margin: float
@@ -336,7 +336,7 @@ class Judging(TypedDict):
 
 
 class ComparisonHead(TypedDict):
-    """A comparison but for its runs."""
+    """A comparison without its runs."""
 
     schema: int
     problems: int
@@ -351,6 +351,6 @@ class ComparisonHead(TypedDict):
 
 
 class Comparison(ComparisonHead):
-    """Runs on the same problems against each other."""
+    """A comparison of runs on the same problems."""
 
     runs: list[ComparedRun]

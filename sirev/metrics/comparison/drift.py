@@ -1,9 +1,9 @@
-"""Which problems M_t got better or worse at, and what its next training set is made of, by how hard they are for M_1.
+"""Success of M_t, and the composition of its next training set, by the difficulty of problems for M_1.
 
-A model that trains on its own right answers may forget hard problems, since few of them are in its training set (tail
-narrowing, arXiv 2411.00750). If problems were binned by the draws that also tell M_1's success, chance alone would move the
-best bin down and the worst one up (regression to the mean, Galton 1886). So one half of M_1's draws says which bin a problem is
-in, the other half how often M_1 solves it, averaged over all halves that there are.
+A model that trains on its own right answers may forget hard problems, since few of them are in its training set (tail narrowing,
+arXiv 2411.00750). If the same draws gave a problem's bin and M_1's success, chance alone would move the best bin down and the
+worst one up (regression to the mean, Galton 1886). So one half of M_1's draws gives the bin and the other half M_1's success,
+averaged over all possible halves.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ BINS = ("0", "0-25", "25-50", "50-75", "75-100", "100")
 """Bins of M_1's share of right draws, in %: never right, up to a quarter, ..., always right."""
 _ITSELF = "M_1 is not compared with itself"
 _FEWEST = 5
-"""Problems, as expected over all halves, that a bin needs for a mean."""
+"""Expected number of problems over all halves that a bin needs for a mean."""
 EMPTY = f"fewer than {_FEWEST} problems are that hard for M_1"
 _NO_RIGHT = "no draw is right"
 
 
 @dataclass(frozen=True)
 class Halves:
-    """Of each problem and bin, (P, 6): the share of halves of M_1's draws that put it there, and that times M_1's other half."""
+    """Per problem and bin, (P, 6): the share of halves of M_1's draws in it, and that times its success in the other half."""
 
     weights: _Floats
     first: _Floats
@@ -43,7 +43,8 @@ class Halves:
 def halves(n: NDArray[np.int64], right: NDArray[np.int64]) -> Halves:
     """All halves of M_1's draws at once: of `n` draws, `right` of them, n // 2 are drawn without replacement, hypergeometrically.
 
-    a right ones of those h put a problem into the bin of a / h, where M_1's success is (right - a) / (n - h). NaN where n < 2.
+    A half of h draws, a of them right, puts a problem into the bin of a / h; M_1's success is then (right - a) / (n - h). NaN
+    where n < 2.
     """
     kinds, of = np.unique(np.column_stack([n, right]), axis=0, return_inverse=True)
     weights, first = (np.full((len(kinds), len(BINS)), np.nan) for _ in range(2))
@@ -87,10 +88,10 @@ def success_by_bin(
 def composition(
     sheet: Sheet, first: Sequence[MeasureRow] | None, later: Sequence[MeasureRow] | None, is_first: bool, reason: str
 ) -> Tree:
-    """Which share of M_t's right draws on training problems is of each bin and of each level: what M_{t+1} can learn from.
+    """Shares of each bin and each level among M_t's right draws on training problems, which M_{t+1} can learn from.
 
-    Before equal answers are dropped and a problem's number is capped, every problem counts by its share of right draws.
-    `reason` is said where there are no draws on training problems.
+    These are shares before equal answers are dropped and answers per problem are capped: a problem counts by its share of right
+    draws. `reason` is given where there are no draws on training problems.
     """
     if not first or not later:
         return {"bins": dict.fromkeys(BINS, absent(reason)), "levels": {}}
@@ -110,7 +111,7 @@ def composition(
 
 
 def _shares(sheet: Sheet, cells: dict[str, SheetCell]) -> dict[str, SheetCell]:
-    """Each cell over the sum of all."""
+    """Each cell divided by the sum of all."""
     every = list(cells.values())
     return {name: sheet.derived(lambda own, *all_: own / sum(all_), [cell, *every], _NO_RIGHT) for name, cell in cells.items()}
 

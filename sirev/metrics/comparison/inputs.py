@@ -1,4 +1,4 @@
-"""Inputs of a comparison: the measures of runs on the same problems, and the settings by which changes are judged."""
+"""Inputs of a comparison: the measures of runs on the same problems, and the settings for judging changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sirev.metrics.sheet import Sheet
 
 @dataclass(frozen=True)
 class ComparisonSettings:
-    """How changes are judged: margins within which they count as none, and the random numbers.
+    """Settings for judging changes: margins, numbers of the bootstrap, and the random seed.
 
     `from_draws`: there are no greedy answers, and pass@1 is estimated by the mean share of right draws.
     """
@@ -26,7 +26,7 @@ class ComparisonSettings:
     seed: int = 0
     from_draws: bool = False
     k: tuple[int, ...] = ()
-    """The k of pass@k beside the powers of two."""
+    """Further k of pass@k, next to the powers of two."""
 
     def sheet(self, n: int) -> Sheet:
         """An empty sheet of `n` problems."""
@@ -35,7 +35,7 @@ class ComparisonSettings:
 
 @dataclass(frozen=True)
 class RunMeasures:
-    """A method's models, or a null run's, by t; the first is M_1."""
+    """Measures of the models of a method's run or a null run, by t; the first is M_1."""
 
     method: str
     seed: int
@@ -48,7 +48,7 @@ class RunMeasures:
 
     @property
     def draws_averaged(self) -> str:
-        """What pass@1 is estimated from where there are no greedy answers: "mean of 8 draws", "mean of 5 to 8 draws"."""
+        """The source of pass@1 where there are no greedy answers: "mean of 8 draws", "mean of 5 to 8 draws"."""
         drawn = [row["n"] for model in self.models.values() for row in model.draws or ()]
         few, most = min(drawn, default=0), max(drawn, default=0)
         return f"mean of {most if few == most else f'{few} to {most}'} draw{'' if most == 1 else 's'}"

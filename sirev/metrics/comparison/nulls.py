@@ -1,12 +1,12 @@
-"""The names of null runs, in which no method is at work; they stand in the place of a method's."""
+"""Names of null runs, in which no method is at work; they take the place of a method's name."""
 
 from __future__ import annotations
 
 NULL = "null-"
-"""How such a name begins."""
+"""Prefix of all such names."""
 RESAMPLE, RETRAIN = f"{NULL}resample", f"{NULL}retrain"
 GOLD = f"{NULL}gold-"
-"""Before the name of the method whose training it stands for."""
+"""Prefix of the name of the method whose training the run replaces."""
 
 
 def is_null(method: str) -> bool:
@@ -15,5 +15,5 @@ def is_null(method: str) -> bool:
 
 
 def nulls_of(method: str) -> tuple[str, ...]:
-    """The null runs that a method is held against."""
+    """The null runs that a method is compared with."""
     return (RESAMPLE, RETRAIN, f"{GOLD}{method}")

@@ -13,11 +13,11 @@ NEW, SELECTED, OPEN_QUESTION = "NEW", "SELECTED", "OPEN"
 FELL, ROSE = "FELL", "ROSE"
 _SAID = {UP: ROSE, HELD: "HELD", DOWN: FELL, OPEN: OPEN_QUESTION, NOT_MEASURED: NOT_MEASURED}
 _WORST = (DOWN, OPEN, HELD, UP)
-"""Of several outcomes the first of these decides; a rise needs all that were measured to have held, and one to have risen."""
+"""The first of these among several outcomes decides; a rise needs one outcome that rose and no other than held ones."""
 
 
 def observations(outcomes: Mapping[str, JudgedChange], gained: ImprovementSet, new_margin: float) -> Observations:
-    """What was observed of M_T; `gained` is its IS(T), `new_margin` as in `new_or_selected`."""
+    """The observations of M_T; `gained` is its IS(T), `new_margin` as in `new_or_selected`."""
     suites = sorted(name for name in outcomes if is_of_suite(name))
     return {
         "new_or_selected": new_or_selected(gained, new_margin),
@@ -28,11 +28,11 @@ def observations(outcomes: Mapping[str, JudgedChange], gained: ImprovementSet, n
 
 
 def new_or_selected(gained: ImprovementSet, margin: float) -> NewOrSelected:
-    """Observation 1: are the problems of IS(T) harder for M_1 than those that its own luck would have solved?
+    """Observation 1: are the problems of IS(T) harder for M_1 than those that luck would have gained?
 
-    Both claims need proof. SELECTED: a shortfall of `margin` of pass@N or more below re-roll is excluded by its upper one-sided
-    95 % bound. NEW: they are harder, by the one-sided test against re-roll, after Holm over t and methods. SELECTED goes first,
-    since a difference that is significant and too small to matter makes nothing new. Else OPEN.
+    Both claims need proof. SELECTED: the upper one-sided 95 % bound excludes a pass@N that is `margin` or more below re-roll.
+    NEW: they are harder, by the one-sided test against re-roll, after Holm over t and methods. SELECTED takes precedence, since a
+    significant difference too small to matter makes nothing new. Else OPEN.
     """
     new = gained["new"]
     n = None if new["N"] is None else str(new["N"])
@@ -67,7 +67,7 @@ def new_or_selected(gained: ImprovementSet, margin: float) -> NewOrSelected:
 
 
 def observed(outcomes: Mapping[str, JudgedChange], none: str) -> Observed:
-    """Observation 2 or 3 from the outcomes that it rests on; `none` is the reason where there are none."""
+    """Observation 2 or 3 from the outcomes that it is based on; `none` is the reason where there are none."""
     measured = {name: one["is"] for name, one in outcomes.items() if one["is"] != NOT_MEASURED}
     if not measured:
         reasons = [one["difference"]["reason"] for one in outcomes.values()]
@@ -84,7 +84,7 @@ def observed(outcomes: Mapping[str, JudgedChange], none: str) -> Observed:
 
 
 def counted(found: Observations) -> tuple[int, int]:
-    """How many of the three observations hold as the paper has them, and how many were measured."""
+    """How many of the three observations came out as in the paper, and how many were measured."""
     holds = [
         found["new_or_selected"]["is"] == SELECTED,
         found["variety"]["is"] == FELL,
@@ -95,9 +95,9 @@ def counted(found: Observations) -> tuple[int, int]:
 
 
 def over_seeds(seeds: Sequence[NewOrSelected]) -> NewOrSelected | None:
-    """Observation 1 pooled: SELECTED where every seed says so, NEW where the smallest p, times the number of seeds, is.
+    """Observation 1 pooled: SELECTED if every seed is, NEW if the smallest p times the number of seeds is small enough.
 
-    The numbers are those of the seed whose shortfall has the largest bound. None without a seed.
+    The numbers are those of the seed with the largest bound of the shortfall. None without seeds, or if one was not measured.
     """
     told = [one for one in seeds if one["is"] != NOT_MEASURED]
     if not told or len(told) < len(seeds):

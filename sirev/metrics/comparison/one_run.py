@@ -1,4 +1,4 @@
-"""One run of a comparison, model by model: each M_t alone and against M_1, and its last changes as they are judged."""
+"""One run of a comparison, model by model: each M_t alone and against M_1, and its last changes as judged."""
 
 from __future__ import annotations
 
@@ -45,26 +45,29 @@ from sirev.metrics.study_verdict import OOD_PASS_N
 
 @dataclass(frozen=True)
 class Shared:
-    """What the runs of a comparison have in common; `headline` is the N of the pass@N that verdicts rest on."""
+    """Facts shared by the runs of a comparison; `headline` is the N of the pass@N in verdicts."""
 
     levels: Sequence[str]
     answers: str
     suite_answers: Mapping[str, str]
-    """What an answer to a suite is, where it is another thing than `answers`."""
+    """The kind of answers to a suite, where it is not `answers`."""
     headline: int
     settings: ComparisonSettings
 
 
 @dataclass
 class Judged:
-    """A run's outcomes at its last t, as values a problem and as judged; t -> how many problems M_t gained and lost."""
+    """A run's outcomes at its last t, as values per problem and as judged.
+
+    `gained`: t -> numbers of problems that M_t gained and lost.
+    """
 
     run: RunMeasures
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     changes: dict[str, Change] = field(default_factory=dict)
     gained: dict[int, tuple[int | None, int | None]] = field(default_factory=dict)
     reaches: dict[str, Reach] = field(default_factory=dict)
-    """Reach of M_T against M_1, by the outcome that it belongs to."""
+    """Reach of M_T against M_1, by its outcome."""
     every_change: list[dict[str, Change]] = field(default_factory=list)
     """The changes of every M_t after M_1."""
     last: Iteration | None = None
@@ -79,9 +82,9 @@ class Judged:
 def compare_run(
     run: RunMeasures, shared: Shared, eligible: Eligible, on_suites: Mapping[str, Eligible], done: Callable[[], None]
 ) -> tuple[ComparedRun, Judged]:
-    """A run as a comparison holds it, and its last outcomes. `done` is called after each model.
+    """A run as a comparison stores it, and its last outcomes. `done` is called after each model.
 
-    `eligible`: the problems that size-matched values rest on, `on_suites` those of suites asked by draws.
+    `eligible`: the problems for size-matched values, `on_suites`: those of suites with draws.
     """
     iterations: list[Iteration] = []
     last = Judged(run)
@@ -111,7 +114,7 @@ def compare_run(
 def _iteration(
     run: RunMeasures, t: int, shared: Shared, eligible: Eligible, on_suites: Mapping[str, Eligible]
 ) -> tuple[Iteration, dict[str, Outcome]]:
-    """M_t, and its outcomes; M_1 has none."""
+    """M_t and its outcomes; M_1 has none."""
     settings, model = shared.settings, run.models[t]
     first_t, first = next(iter(run.models.items()))
     is_first = t == first_t
@@ -134,7 +137,7 @@ def _iteration(
         paired = outcomes(sheet, suites, first, model, shared.headline, matched, settings.from_draws)
         paired |= other_varieties(sheet, first, model, shared.answers, eligible)
         of_both = curves(sheet, first, model)
-    cells = {name: outcome.cell() for name, outcome in paired.items()}  # before the sheet is settled: all at once
+    cells = {name: outcome.cell() for name, outcome in paired.items()}  # before the sheet is settled: one computation for all
     iteration = cast(Iteration, sheet.settle(tree))
     iteration["reach"] = reach(first, model)
     iteration["crossing"] = _crossing(sheet, of_both, is_first)
@@ -160,14 +163,14 @@ def _crossing(sheet: Sheet, of_both: Curves, is_first: bool) -> Crossing:
 
 
 def _on_suite(compared: Compared) -> SuiteAccuracy:
-    """What M_t's answers to a suite of other problems tell."""
+    """The statistics of M_t's answers to a suite of other problems."""
     sheet, first, model, is_first = compared.sheet, compared.first, compared.model, compared.is_first
     tree = suite(sheet, first, model, is_first)
     if model.draws:
         tree["support"] = support(sheet, first, model, is_first)
     if diversity.FAMILY.rows(model):
         tree |= diversity.FAMILY.statistics(compared)
-    of_both = Curves([], [], []) if is_first else curves(sheet, first, model)  # before the sheet is settled: all at once
+    of_both = Curves([], [], []) if is_first else curves(sheet, first, model)  # before the sheet is settled
     found = cast(SuiteAccuracy, sheet.settle(tree))
     if model.draws:
         found["reach"] = reach(first, model)
@@ -176,7 +179,7 @@ def _on_suite(compared: Compared) -> SuiteAccuracy:
 
 
 def _join(tree: Tree, more: Tree) -> None:
-    """Put what a family says into the tree of all, node by node."""
+    """Merge a family's fields into the tree of all, node by node."""
     for name, node in more.items():
         if isinstance(node, dict) and name in tree:
             _join(tree[name], node)
@@ -187,7 +190,7 @@ def _join(tree: Tree, more: Tree) -> None:
 def _on_training_problems(
     on_test: dict[str, Statistic], first: Measures, model: Measures, is_first: bool, settings: ComparisonSettings
 ) -> tuple[Coverage, Composition]:
-    """Coverage, on the test too, and what right draws on training problems are made of."""
+    """Coverage of training and test problems, and the composition of right draws on training problems."""
     sheet = settings.sheet(len(model.train or ()))
     tree: Tree = {"made_of": composition(sheet, first.train, model.train, is_first, NO_TRAIN)}
     tree |= dict.fromkeys(("mass", "solved"), absent(NO_TRAIN))

@@ -1,4 +1,4 @@
-"""Statistics of answers to other sets of problems: coverage of training and test problems, skill out of distribution."""
+"""Statistics of answers to other sets of problems: coverage of training and test problems, accuracy on suites."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NEVER_RIGHT = "the easiest level is never right"
 
 
 def coverage_statistic(sheet: Sheet, rows: Sequence[MeasureRow] | None, reason: str) -> dict[str, SheetCell]:
-    """Correct answer coverage in both readings: `mass`, the mean share of right draws, and `solved`, problems with one."""
+    """Correct answer coverage, two readings: `mass`, the mean share of right draws; `solved`, the share of problems with one."""
     return {
         "mass": sheet.mean(column(rows, share_of("correct"), sheet.n), reason),
         "solved": sheet.mean(column(rows, lambda row: float(row["correct"] > 0) if row["n"] else None, sheet.n), reason),
@@ -27,9 +27,9 @@ def coverage_statistic(sheet: Sheet, rows: Sequence[MeasureRow] | None, reason: 
 
 
 def suite(sheet: Sheet, first: Measures, model: Measures, is_first: bool) -> Tree:
-    """What M_t's greedy answers to a suite tell, and its draws where it was asked for some; `first` is what M_1's tell.
+    """Statistics of M_t's greedy answers to a suite, and of its draws where there are some; `first` has M_1's measures.
 
-    Accuracy, whole and by level, and the group disparity between the easiest and the hardest level, with its change since M_1.
+    Accuracy, overall and by level, and the group disparity between the easiest and the hardest level, with its change since M_1.
     """
     overall, levels, disparity, change = _by_levels(sheet, first.greedy, model.greedy, is_first)
     tree: Tree = {"accuracy": overall, "levels": levels, "group_disparity": disparity, "disparity_change": change}

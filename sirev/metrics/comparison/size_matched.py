@@ -1,4 +1,4 @@
-"""Diversity at equal numbers of answers: the problems that it rests on, the same for all t and methods of a seed."""
+"""Diversity at equal numbers of answers, and the problems for it, the same for all t and methods of a seed."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from sirev.metrics.families.measures import Floats
 
 Eligible = dict[str, dict[str, tuple[NDArray[np.bool_], str]]]
-"""m -> group -> (mask over problems, why there is none, or "")."""
+"""m -> group -> (mask over problems, the reason for an empty one or "")."""
 
 
 def eligible_problems(runs: Sequence[RunMeasures], n: int) -> Eligible:
-    """The problems with at least m answers of a group at every t and method: those that size-matched values rest on."""
+    """The problems with at least m answers of a group at every t and method, which size-matched values need."""
     return _eligible([diversity.FAMILY.rows(m) for m in _models(runs)], n)
 
 
 def eligible_of_suites(runs: Sequence[RunMeasures]) -> dict[str, Eligible]:
-    """Likewise of each suite that models were asked by draws, at every t that has draws."""
+    """The same for each suite with draws, at every t that has them."""
     models = _models(runs)
     suites = sorted({suite for m in models for suite in m.ood_diversity})
     of_suites = {suite: [m.ood_diversity.get(suite) for m in models] for suite in suites}
@@ -60,7 +60,7 @@ def _eligible(measured: Sequence[Sequence[MeasureRow] | None], n: int) -> Eligib
 
 
 def matched_problems(eligible: Eligible, levels: Sequence[str]) -> dict[str, dict[str, MatchedProblems]]:
-    """How many problems size-matched values rest on, their share, and their levels."""
+    """The number of problems behind size-matched values, their share, and their levels."""
     return {m: {group: _counted(*found, levels) for group, found in groups.items()} for m, groups in eligible.items()}
 
 
@@ -71,10 +71,10 @@ def _counted(mask: NDArray[np.bool_], why: str, levels: Sequence[str]) -> Matche
 
 
 def other_varieties(sheet: Sheet, first: Measures, later: Measures, answers: str, eligible: Eligible) -> dict[str, Outcome]:
-    """Other measures of the variety of right answers, beside the one that verdicts rest on: to say where they disagree.
+    """Other measures of the variety of right answers than the one in verdicts, to show where they disagree.
 
-    "variety/distinct_n": mean Distinct-N of MATCHED right answers, on the same problems, where it is not that one itself;
-    "variety/sentence_bert": over problems with two right answers of both. Nothing where an answer is an option's letter alone.
+    "variety/distinct_n": mean Distinct-N of MATCHED right answers, on the same problems, unless verdicts use it already;
+    "variety/sentence_bert": over problems where both models have two right answers. None of them for answers that are letters.
     """
     mask, _ = eligible[str(MATCHED)]["correct"]
     found: dict[str, Outcome] = {}
@@ -97,7 +97,7 @@ def _distinct_n(row: MeasureRow) -> float | None:
 def distinct_right_answers(
     first: Measures, later: Measures, answers: str, eligible: Eligible, n: int
 ) -> tuple[Floats, Floats, str]:
-    """Size-matched distinct right answers of M_1 and M_t, one number a problem, and what is said where there is none."""
+    """Size-matched distinct right answers of M_1 and M_t, one number per problem, and the reason where there is none."""
     mask, why = eligible[str(MATCHED)]["correct"]
     of_both = [diversity.FAMILY.rows(measures) for measures in (first, later)]
     was, now = (np.where(mask, column(rows, lambda row: distinct_right(row, answers, MATCHED), n), np.nan) for rows in of_both)

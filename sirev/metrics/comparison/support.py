@@ -1,4 +1,4 @@
-"""The problems that M_1 and M_t can solve at all: what is lost, kept and won of them (arXiv 2507.14843)."""
+"""Support: the problems that M_1 and M_t can solve at all, and which of them are lost, kept and won (arXiv 2507.14843)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from sirev.metrics.statistic import absent
 
 
 def support(sheet: Sheet, first: Measures, later: Measures, is_first: bool) -> Tree:
-    """Shrinkage |S(M_1) \\ S(M_t)|, expansion |S(M_t) \\ S(M_1)| and retention |S(M_1) and S(M_t)| / |S(M_1)|.
+    r"""Shrinkage |S(M_1) \ S(M_t)|, expansion |S(M_t) \ S(M_1)| and retention |S(M_1) and S(M_t)| / |S(M_1)|.
 
-    S holds the problems with a right one among k draws (Wu et al. 2025, "The Invisible Leash", arXiv 2507.14843), k being the
-    most that every problem has of both models. Where a problem has more, its k are any of them: it is in S with the chance
-    pass@k, and sizes are expected ones. Retention is a `Statistic`: Clopper-Pearson's interval given S(M_1) where all have k
-    draws, else the bootstrap's.
+    S is the set of problems with a right one among k draws (Wu et al. 2025, "The Invisible Leash", arXiv 2507.14843); k is the
+    largest number of draws that every problem has for both models. A problem with more draws is in S with probability pass@k, and
+    sizes are expected ones. Retention is a `Statistic`: with Clopper-Pearson's interval given S(M_1) where every problem has k
+    draws, else with the bootstrap's.
     """
     if first.draws is None or later.draws is None:
         return _none(NO_DRAWS)

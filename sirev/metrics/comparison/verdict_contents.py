@@ -1,4 +1,4 @@
-"""Types of what a comparison concludes: changes as they are judged, verdicts on each M_T, and claims over seeds."""
+"""Types of a comparison's conclusions: judged changes, verdicts on each M_T, and claims over seeds."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import TypedDict, final
 
 from sirev.metrics.statistic import Statistic
 
-_Result = TypedDict("_Result", {"is": str})  # a word that no class can have for a field
+_Result = TypedDict("_Result", {"is": str})  # a keyword, so no field of a class
 
 
 class Change(TypedDict):
-    """The change of an outcome against M_1; `within` are the bounds of its 90 % interval.
+    """The change of an outcome against M_1; `within` has the bounds of its 90 % interval.
 
-    `widening`: how much wider the interval is against a margin that is a share of what M_1 leaves unsolved, itself an estimate.
+    `widening`: how much wider the interval gets if the margin is a share of what M_1 leaves unsolved, itself an estimate.
     """
 
     difference: Statistic
@@ -28,7 +28,7 @@ class JudgedChange(Change, _Result):
     """An outcome of a verdict: "up", "held", "down", "open" or "not measured".
 
     `bound` is the lower one-sided 95 % bound, which decides "held": a loss beyond it is excluded. `margin` is in the same units.
-    `shrank`: adjusted p of the exact sign test on reach, of pass@N where M_T reaches fewer problems.
+    `shrank`: adjusted p of the exact sign test on reach, for pass@N where M_T reaches fewer problems.
     """
 
     holm: float | None
@@ -38,7 +38,7 @@ class JudgedChange(Change, _Result):
 
 
 class Noise(TypedDict):
-    """How many problems M_1 gained and lost when it was trained again."""
+    """Numbers of problems that M_1 gained and lost each time it was trained again."""
 
     gained: list[int | None]
     lost: list[int | None]
@@ -47,9 +47,8 @@ class Noise(TypedDict):
 class NewOrSelected(_Result):
     """Observation 1, whether M_T's new solutions are new: "NEW", "SELECTED", "OPEN" or "not measured".
 
-    At one N: M_1's pass@N on IS(T), what its own luck would give (`reroll`), and `shortfall`, luck's minus IS(T)'s; SELECTED
-    needs `bound`, the upper one-sided 95 % bound of the shortfall, below `margin`. `solved`: M_1's pass@N on IS(T) at the largest
-    N.
+    At one N: M_1's pass@N on IS(T), the same for luck (`reroll`), and `shortfall`, luck's minus IS(T)'s. SELECTED needs `bound`,
+    the upper one-sided 95 % bound of the shortfall, below `margin`. `solved`: M_1's pass@N on IS(T) at the largest N.
     """
 
     N: int | None
@@ -69,7 +68,7 @@ class NewOrSelected(_Result):
 class Observed(_Result):
     """Observation 2 or 3, or reach on the test problems: "FELL", "HELD", "ROSE", "OPEN" or "not measured".
 
-    `decided` names the outcomes that decided, each a key of the verdict's `outcomes`; `open` those that stay open.
+    `decided` names the deciding outcomes, keys of the verdict's `outcomes`; `open` the open ones.
     """
 
     decided: list[str]
@@ -78,7 +77,7 @@ class Observed(_Result):
 
 
 class Observations(TypedDict):
-    """The paper's three observations of M_T, and reach on the problems of the test."""
+    """The paper's three observations of M_T, and reach on the test problems."""
 
     new_or_selected: NewOrSelected
     variety: Observed
@@ -90,9 +89,9 @@ class Observations(TypedDict):
 class StudyVerdict(TypedDict):
     """The verdict on M_T of one run.
 
-    `possible`: the words that the data allow, of "progress", "reversal", "regress", "no change"; `verdict`: the only one, several
-    joined by " or ", or "inconclusive" where all four are possible. `observed`: how many of the paper's three observations hold
-    (selected, variety fell, other problems fell), of `observable` that were measured.
+    `possible`: the words among "progress", "reversal", "regress", "no change" that the data allow. `verdict`: the only one,
+    several joined by " or ", or "inconclusive" where all four are possible. `observed`: how many of the paper's three
+    observations hold (selected, variety fell, other problems fell), of the `observable` ones that were measured.
     """
 
     method: str
@@ -111,11 +110,10 @@ class StudyVerdict(TypedDict):
 
 
 class MeanChange(JudgedChange):
-    """The per-problem differences averaged over seeds, judged; `seeds`: the t interval over seeds.
+    """The differences per problem averaged over seeds, as judged; `seeds`: the t interval over seeds.
 
-    `within` and `bound` are of the hull of the 90 % intervals over problems and over seeds.
-
-    `noise`: the largest change of M_1 trained again, where a null run tells; "up" and "down" lie beyond it.
+    `within` and `bound` are of the hull of the 90 % intervals over problems and over seeds. `noise`: the largest change of M_1
+    trained again, where a null run gives it; "up" and "down" exceed it.
     """
 
     seeds: Statistic
@@ -124,7 +122,7 @@ class MeanChange(JudgedChange):
 
 @final
 class Claim(TypedDict):
-    """What is claimed of a method over its seeds, from changes pooled over them."""
+    """The claim about a method over its seeds, from changes pooled over them."""
 
     method: str
     seeds: list[int]

@@ -1,4 +1,4 @@
-"""Verdicts on M_T of each run."""
+"""Verdicts on each run's M_T."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from sirev.metrics.paired_tests import holm
 from sirev.metrics.study_verdict import DOWN, classify, in_one_word, is_of_suite, possible, reason
 
 FIRST_JUDGED = "pass_at_1"
-"""The outcome that is judged first, by Holm over the methods; the others guard it, by Holm over them and the methods."""
+"""The outcome judged first, with Holm over the methods; the others guard it, with Holm over all guards and methods."""
 _REACH = "reach of "
-"""Before an outcome's name: the exact sign test on the problems that M_1 and M_T ever solve."""
+"""Prefix of an outcome's name: the exact sign test on the problems that M_1 and M_T ever solve."""
 
 
 def correct_new_skills(runs: Sequence[ComparedRun]) -> None:
@@ -30,7 +30,7 @@ def correct_new_skills(runs: Sequence[ComparedRun]) -> None:
 
 
 def verdict_on(judged: Judged, methods: Sequence[Judged], nulls: Sequence[Judged], settings: ComparisonSettings) -> StudyVerdict:
-    """The verdict on M_T of one run, its tests corrected over the methods of its seed."""
+    """The verdict on M_T of one run, with tests corrected over the methods of its seed."""
     run = judged.run
     of_seed = {other.run.method: other for other in methods if other.run.seed == run.seed}
     outcomes = corrected(
@@ -63,10 +63,10 @@ def verdict_on(judged: Judged, methods: Sequence[Judged], nulls: Sequence[Judged
 def corrected(
     changes: Mapping[str, Mapping[str, Change]], reaches: Mapping[str, Mapping[str, Reach]], settings: ComparisonSettings
 ) -> dict[str, dict[str, JudgedChange]]:
-    """The outcomes that verdicts rest on, by method and name, judged in two steps.
+    """The outcomes of verdicts, by method and name, judged in two steps.
 
-    pass@1 by Holm over the methods; then its guards, the exact sign tests on `reaches` among them, by Holm over all guards of all
-    methods. Outcomes that do not compete with each other do not weaken each other.
+    pass@1 with Holm over the methods; then its guards, including the exact sign tests on `reaches`, with Holm over all guards of
+    all methods. Outcomes of different steps don't weaken each other.
     """
     judged = {method: {name: one for name, one in found.items() if counts(name)} for method, found in changes.items()}
     ps = {(method, name): one["p"] for method, found in judged.items() for name, one in found.items()}
@@ -89,7 +89,7 @@ def corrected(
 
 
 def _judged(change: Change, p: float | None, shrank: float | None, margin: float, estimated: bool) -> JudgedChange:
-    """`estimated`: the margin is a share of what M_1 leaves unsolved, whose error the lower bound then takes in."""
+    """An outcome as judged. `estimated`: the margin depends on what M_1 leaves unsolved; the lower bound includes its error."""
     value, within = change["difference"]["value"], change["within"]
     bound = within[0] if within else None
     if estimated and value is not None and bound is not None:
@@ -114,11 +114,11 @@ def _margin(name: str, change: Change, settings: ComparisonSettings) -> float:
 
 
 def _noise(nulls: Sequence[Judged]) -> Noise | None:
-    """What M_1 gained and lost each time it was trained again."""
+    """The numbers of problems that M_1 gained and lost each time it was trained again; None without such a null run."""
     gained = next((list(null.gained.values())[1:] for null in nulls if null.run.method == RETRAIN), None)
     return None if gained is None else {"gained": [one for one, _ in gained], "lost": [one for _, one in gained]}
 
 
 def counts(name: str) -> bool:
-    """Whether a verdict rests on an outcome."""
+    """Whether an outcome is part of verdicts."""
     return name in (FIRST_JUDGED, "pass_at_n", "distinct") or is_of_suite(name)

@@ -1,4 +1,4 @@
-"""Accuracy: how many answers are right, how they end, and how their votes fall. All else in a comparison rests on it."""
+"""Accuracy: shares of right answers, ends of answers, and votes. All else in a comparison builds on it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ NO_GREEDY, NO_DRAWS = "no greedy answers were given", "no draws were given"
 
 
 def measure(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
-    """How many draws of a problem there are and are right, how they end, and how their votes fall.
+    """Counts of a problem's draws: all, right ones, their ends and their votes.
 
-    {"n", "correct", "in_process": right draws judged in process, "tokens": in all, null where one's number is not known,
-    "truncated", "unanswered", "votes": see `sirev.metrics.voting.votes`, "majority": {N: share of blocks}}. The last two are
-    null where no grade of any problem holds a readable answer, and for programs, which nobody can vote on.
+    {"n", "correct", "in_process": right draws judged in process, "tokens": their sum, null where one is unknown, "truncated",
+    "unanswered", "votes": see `sirev.metrics.voting.votes`, "majority": {N: share of blocks}}. The last two are null where no
+    grade of any problem holds a readable answer, and for programs, which can't vote.
     """
     ballots = [draw.ballot for draw in draws]
     return {
@@ -39,9 +39,10 @@ def measure(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
 
 
 def statistics(compared: Compared) -> Tree:
-    """pass@1, whole and by level, how greedy answers end, and what many answers to a problem tell.
+    """pass@1, overall and by level, the ends of greedy answers, and statistics of draws.
 
-    pass@1 is the share of greedy answers that are right; `from_draws`, the mean over problems of the share of draws that are.
+    pass@1 is the share of greedy answers that are right or, with `from_draws`, the mean over problems of the share of right
+    draws.
     """
     sheet, model = compared.sheet, compared.model
     rows, none = (model.draws, NO_DRAWS) if compared.from_draws else (model.greedy, NO_GREEDY)
@@ -60,7 +61,7 @@ def statistics(compared: Compared) -> Tree:
 
 
 def _voting(compared: Compared, right: Floats) -> Tree:
-    """What M_1's vote of all its draws gives, and its share of M_t's gain; `right` is M_t's pass@1 per problem."""
+    """The accuracy of M_1's vote of all its draws, and its share of M_t's gain; `right` is M_t's pass@1 per problem."""
     import numpy as np
 
     sheet, first = compared.sheet, compared.first
@@ -82,7 +83,7 @@ def _voting(compared: Compared, right: Floats) -> Tree:
 
 
 def by_level(sheet: Sheet, right: Floats, levels: Sequence[str], reason: str) -> dict[str, SheetCell]:
-    """Accuracy of each level, easiest first."""
+    """Accuracy per level, easiest first."""
     import numpy as np
 
     of = np.array(levels)
@@ -90,7 +91,7 @@ def by_level(sheet: Sheet, right: Floats, levels: Sequence[str], reason: str) ->
 
 
 def _of_draws(sheet: Sheet, rows: Sequence[MeasureRow] | None, ks: Sequence[int] = ()) -> Tree:
-    """pass@N, also at `ks`, majorities, entropy, lengths, coverage of the test problems."""
+    """pass@N, also at `ks`, majorities, mean accuracy, entropy, lengths and ends of draws."""
     n = sheet.n
     of, _ = counts(rows, n)
     sizes = list(powers_of_two(int(of.max(initial=1))))
@@ -117,7 +118,7 @@ def _of_draws(sheet: Sheet, rows: Sequence[MeasureRow] | None, ks: Sequence[int]
 def pass_curve(
     sheet: Sheet, rows: Sequence[MeasureRow] | None, sizes: Sequence[int], only: Any = None, none: str = NO_DRAWS
 ) -> Tree:
-    """Mean pass@N for each N of `sizes`; over the problems of the mask `only`, `none` being the reason if it is empty."""
+    """Mean pass@N for each N of `sizes`, over the problems of the mask `only`; `none` is the reason if that is empty."""
     import numpy as np
 
     of, right = counts(rows, sheet.n)

@@ -1,4 +1,4 @@
-"""Diversity: how unlike all, the right and the wrong draws of a problem are, by what they say and how they say it."""
+"""Diversity: how different all, the right and the wrong draws of a problem are, in content and in wording."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ if TYPE_CHECKING:
     from sirev.metrics.sheet import Sheet, SheetCell
 
     Chosen = NDArray[np.bool_]
-    """(draws of a problem): whether each is one of a group."""
+    """Mask over a problem's draws: whether each belongs to a group."""
 
 PAPER_DRAWS = 50
-"""The first so many draws of a problem make values comparable with the paper's (arXiv 2407.05013), which has 50."""
+"""Values over this many first draws of a problem are comparable with the paper's (arXiv 2407.05013), which has 50."""
 SIZES = (4, 8, 16)
-"""The numbers of answers m at which diversity is size-matched."""
+"""Numbers of answers m at which diversity is size-matched."""
 GROUPS = {"all": "an", "correct": "a correct", "incorrect": "an incorrect"}
-"""The sets of answers that diversity is measured over, with the article to say that there is none."""
+"""Sets of answers that diversity is measured over, with their article for messages."""
 
 
 UNREAD_LIMIT = 0.2
-"""The share of a group's answers without a form that is read, above which nothing is said of the others' forms."""
+"""Share of a group's answers without a readable form above which its diversity of forms is not reported."""
 
 
 class Form(NamedTuple):
-    """What answers of a kind say, apart from their words: two answers of the same form are one."""
+    """The content of answers of one kind, apart from their words: answers of the same form count as one."""
 
     answers: str
-    """The kind of answers that has it."""
+    """The kind of answers that have this form."""
     otherwise: str
-    """What is said of the others."""
+    """The reason given for other kinds."""
     text: Callable[[Draw], str]
     of: Callable[[str], Hashable]
-    """The form of such a text. An empty one is none: nothing was read, and that is like nothing."""
+    """The form of such a text; an empty one means that nothing was read, and equals no other."""
     none: str
-    """What answers without a form have."""
+    """Description of answers without the form, for messages."""
 
 
 FORMS = {
@@ -55,18 +55,18 @@ FORMS = {
     "programs": Form("code", "the answers are no programs", lambda draw: draw.program, normal_form, "no program"),
 }
 FORM_OF = {form.answers: name for name, form in FORMS.items()}
-"""Kind of answers -> the form that they have."""
+"""Kind of answers -> their form."""
 
 Forms = dict[str, list[Hashable] | None]
-"""Name in FORMS -> that of each answer, empty where none is read; None where the answers are of another kind."""
+"""Name in FORMS -> the form of each answer, empty where none was read; None where answers are of another kind."""
 
 
 def measure(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
-    """How unlike all, the right and the wrong draws of a problem are, as shares.
+    """Shares that say how different all, the right and the wrong draws of a problem are.
 
     {"all" | "correct" | "incorrect": {"answers": R, "distinct_n": {n}, "distinct_equations", "distinct_programs" (of the first
     PAPER_DRAWS), "matched": {"total": R, m: {"distinct_n": {n}, "distinct_equations", "distinct_programs"} | null where R < m}
-    (of all), "unread": {"equations", "programs"} (of all, answers without such a form, which are left out)}, "pairs":
+    (of all), "unread": {"equations", "programs"} (number of answers without such a form, which are left out)}, "pairs":
     {"equations", "programs", "texts": see `sirev.metrics.pairwise_diversity`}}. Equations are null unless answers are
     mathematical, programs unless they are code.
     """
@@ -90,7 +90,7 @@ def measure(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
 
 
 def _unlikeness(grams: Sequence[distinct.Grams], forms: Forms, chosen: Chosen, early: Chosen) -> dict[str, Any]:
-    """What is said of one group: the `early` of its answers alone, and all that are `chosen`, size-matched."""
+    """Measures of one group: of the `early` answers alone, and size-matched over all `chosen` ones."""
     n_grams = [(one.held_by(early), int(one.totals[early].sum())) for one in grams]
     early_forms, chosen_forms = _only(forms, early), _only(forms, chosen)
     return {
@@ -130,23 +130,23 @@ def _matched(grams: Sequence[distinct.Grams], forms: Forms, chosen: Chosen) -> d
 
 
 def _only(forms: Forms, chosen: Chosen) -> Forms:
-    """The forms of the chosen answers, those that are read."""
+    """The forms that were read, of the chosen answers."""
     return {name: None if one is None else [form for form in compress(one, chosen) if form] for name, one in forms.items()}
 
 
 def _read(forms: Sequence[Hashable], right: Sequence[bool]) -> tuple[list[Hashable], list[bool]]:
-    """The forms that are read, and whether each is of a right answer."""
+    """The forms that were read, and whether each belongs to a right answer."""
     return [form for form in forms if form], [*compress(right, map(bool, forms))]
 
 
 def _forms(texts: Sequence[str], form: Callable[[str], Hashable]) -> list[Hashable]:
-    """Each text's form; equal texts are looked at once, and nothing has none."""
+    """The form of each text; equal texts are read once, and a blank one has none."""
     known = {text: form(text) if text.strip() else "" for text in dict.fromkeys(texts)}
     return [known[text] for text in texts]
 
 
 def statistics(compared: Compared) -> Tree:
-    """Diversity of all, correct and incorrect answers, as in the paper and size-matched; where M_t lost it against M_1."""
+    """Diversity of all, correct and incorrect answers, as in the paper and size-matched, and the parts of its change."""
     names = (*FORMS, "texts")
     return {"diversity": {group: _of_group(compared, group) for group in GROUPS}, "split": splits(compared, FAMILY, names)}
 
@@ -175,7 +175,7 @@ def _of_group(compared: Compared, group: str) -> Tree:
 
 
 def too_few_read(rows: Sequence[MeasureRow] | None, group: str, name: str) -> str:
-    """The reason where the forms of more than UNREAD_LIMIT of a group's answers are not read; "" where they are."""
+    """The reason if more than UNREAD_LIMIT of a group's answers have no readable form; else ""."""
     unread, answers = _counts(rows, group, name)
     if not answers or unread <= UNREAD_LIMIT * answers:
         return ""
@@ -186,14 +186,14 @@ def too_few_read(rows: Sequence[MeasureRow] | None, group: str, name: str) -> st
 
 
 def _counts(rows: Sequence[MeasureRow] | None, group: str, name: str) -> tuple[int, int]:
-    """How many answers of a group are without a form that is read, and of how many; 0 of 0 where nobody counted."""
+    """The number of a group's answers without a readable form, and of all its answers; 0 and 0 where they were not counted."""
     counted = [(row[group]["unread"][name], row[group]["matched"]["total"]) for row in rows or () if "unread" in row[group]]
     known = [(unread, answers) for unread, answers in counted if unread is not None]
     return sum(unread for unread, _ in known), sum(answers for _, answers in known)
 
 
 def _unread(sheet: Sheet, rows: Sequence[MeasureRow] | None, group: str, name: str, none: str) -> SheetCell:
-    """The share of a group's answers whose forms are not read, over all problems together."""
+    """The share of a group's answers without a readable form, over all problems together."""
 
     def count(row: MeasureRow) -> float | None:
         found: float | None = row[group].get("unread", {}).get(name)
@@ -208,9 +208,9 @@ def _unread(sheet: Sheet, rows: Sequence[MeasureRow] | None, group: str, name: s
 
 
 def _shares(sheet: Sheet, rows: Any, answers: str, none: str, unread: Mapping[str, str], of: Any) -> Tree:
-    """Distinct-N for each n and their mean, distinct equation lists and programs, from what `of` picks of a row.
+    """Distinct-N per n and their mean, distinct equation lists and programs, from the part of a row that `of` picks.
 
-    `unread`: of a form, the reason why too few of it are read, or "".
+    `unread`: form -> the reason if too few are read, or "".
     """
     by_n = {
         str(n): sheet.mean(
@@ -234,9 +234,9 @@ def _shares(sheet: Sheet, rows: Any, answers: str, none: str, unread: Mapping[st
 
 
 def splits(compared: Compared, family: Family, names: Sequence[str]) -> Tree:
-    """Where the change of a family's pairwise diversity came from: other kinds of pairs, or likeness within a kind.
+    """Parts of the change of a family's pairwise diversity: other kinds of pairs, or likeness within a kind.
 
-    `names` of pairs -> its parts; none for M_1 itself, nor where a model has no such pairs.
+    Each of `names` that both models have pairs of gets its parts; M_1 itself has none.
     """
     first, later = family.rows(compared.first), family.rows(compared.model)
     if compared.is_first or not first or not later:

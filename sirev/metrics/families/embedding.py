@@ -1,8 +1,8 @@
-"""Embedding: how unlike answers are by what they mean, 1 - the mean cosine of their embeddings, by group and by kind of pair.
+"""Embedding: how different answers are in meaning, as 1 - the mean cosine of their embeddings, by group and by kind of pair.
 
-The stage `embed` measures it, since a model must read the answers first. All from sums of vectors, so that the time is linear in
-the number of answers: over the R answers of a group the cosines of all ordered pairs, an answer with itself among them, add up to
-|sum e|^2.
+The stage `embed` measures it, since a model must read the answers first. All values come from sums of vectors, so time is linear
+in the number of answers: over the R answers of a group, the cosines of all ordered pairs, including each answer with itself, sum
+to |sum e|^2.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 def embedding_diversity(vectors: numpy.ndarray, right: Sequence[bool], draws: Sequence[int]) -> dict[str, Any]:
     """The measures of one problem's answers.
 
-    `vectors` has a row an answer, of any length but 0: (answers, dimensions); `right` and `draws` say of each answer
-    whether it is right and which draw it is. Returns, for "all", "correct" and "incorrect", {"answers": R among the first
-    50 draws, "sentence_bert": see `unlikeness`}, and "pairs": {"sentence_bert": see `by_kind_of_pair`} of all draws.
+    `vectors` (answers, dimensions) has one row per answer, of any length but 0; `right` and `draws` give each answer's verdict
+    and the index of its draw. Returns, for "all", "correct" and "incorrect", {"answers": R among the first 50 draws,
+    "sentence_bert": see `embedding_unlikeness`}, and "pairs": {"sentence_bert": see `by_kind_of_pair`} of all draws.
     """
     import numpy
 
@@ -44,8 +44,8 @@ def embedding_diversity(vectors: numpy.ndarray, right: Sequence[bool], draws: Se
 def embedding_unlikeness(unit: numpy.ndarray) -> float | None:
     """1 - mean cosine over the pairs of different answers: 1 - (|sum e|^2 - R) / (R (R - 1)), in 0..2; None where R < 2.
 
-    `unit`: vectors of length 1, (R, dimensions). After the SentenceBERT diversity of Tevet and Berant (arXiv 2004.02990),
-    without the pairs of an answer with itself, which would make few answers look alike.
+    `unit`: vectors of length 1, (R, dimensions). After the SentenceBERT diversity of Tevet and Berant (arXiv 2004.02990), but
+    without pairs of an answer with itself, which would make few answers look alike.
     """
     count = len(unit)
     if count < 2:
@@ -55,9 +55,9 @@ def embedding_unlikeness(unit: numpy.ndarray) -> float | None:
 
 
 def by_kind_of_pair(right: numpy.ndarray, wrong: numpy.ndarray) -> dict[str, list[float | None]]:
-    """[pairs, 1 - their mean cosine (None without a pair)] of two right answers, of a right and a wrong one, of two wrong.
+    """[pairs, 1 - their mean cosine (None without a pair)] by kind: two right answers, a right and a wrong one, two wrong ones.
 
-    `right` and `wrong`: vectors of length 1, a row an answer.
+    `right` and `wrong`: vectors of length 1, one row per answer.
     """
     mixed = len(right) * len(wrong)
     apart = _rounded(1 - float(right.sum(axis=0) @ wrong.sum(axis=0)) / mixed) if mixed else None
@@ -73,12 +73,12 @@ def _pairs(count: int) -> int:
 
 
 def _rounded(value: float) -> float:
-    """To what single precision, in which models compute, can mean; equal answers are 0 apart."""
+    """The value without digits beyond single precision, in which models compute, so that equal answers are 0 apart."""
     return max(0.0, round(value, 9))
 
 
 def statistics(compared: Compared) -> Tree:
-    """Beside the other diversity of all, correct and incorrect answers, and the parts of its change."""
+    """SentenceBERT diversity of all, correct and incorrect answers, and the parts of its change."""
     split = splits(compared, FAMILY, ("sentence_bert",))
     return {"diversity": {group: {"sentence_bert": _of_group(compared, group)} for group in GROUPS}, "split": split}
 

@@ -1,6 +1,6 @@
-"""A family of metrics: what is measured of one problem's answers, and the statistics that a comparison makes of it.
+"""Interface of a family of metrics: measures of one problem's answers, and the statistics of a comparison.
 
-To add one, write a file beside this one and name it in the package's `FAMILIES`; `SHOWN` is for reports.
+To add one, write a file in this package and name it in the package's `FAMILIES`; `SHOWN` is for reports.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sirev.metrics.sheet import Sheet
 
 Tree = dict[str, Any]
-"""Names to cells of a sheet, or to trees of them."""
+"""Names -> cells of a sheet, or trees of them."""
 
 
 class Draw(NamedTuple):
@@ -24,28 +24,28 @@ class Draw(NamedTuple):
     text: str
     draw: int
     tokens: int
-    """Negative where nobody knows."""
+    """Negative where unknown."""
     truncated: bool
     right: bool
     in_process: bool
-    """Whether it is right by what ran beside the program judged."""
+    """Whether it is right only by a judgement made inside the program's process."""
     unanswered: bool
     """Whether no answer could be read from it."""
     ballot: str | None = None
-    """What it votes for, as in `sirev.metrics.voting`; None where nobody can vote."""
+    """Its ballot, as in `sirev.metrics.voting`; None where nothing can be voted on."""
     program: str = ""
     """The program in the text, where answers are code."""
     score: tuple[int, float] | None = None
-    """Tokens and log-probability in nats, by the stage `score`; None where it was not scored."""
+    """Tokens and log-probability in nats, from the stage `score`; None where it was not scored."""
 
 
 class AnswerType(NamedTuple):
-    """What the answers of all problems measured are."""
+    """The kind of the answers measured, the same for all problems."""
 
     name: str
     """As `sirev.stages.measure.MeasureParameters.answers`."""
     readable: bool
-    """Whether grades say what each draw answered: those made elsewhere may only say that it is right or wrong."""
+    """Whether grades hold each draw's answer: verdicts made elsewhere may only be right or wrong."""
 
     @property
     def can_vote(self) -> bool:
@@ -62,36 +62,36 @@ class Compared:
     first: Measures
     is_first: bool
     levels: Sequence[str]
-    """Of the problems, in their order."""
+    """The level of each problem, in order."""
     answers: str
-    """What an answer is: "math", "code", "text", or "letters"."""
+    """The kind of answers: "math", "code", "text", or "letters"."""
     eligible: Mapping[str, Mapping[str, Any]]
-    """m -> group -> (mask over the problems that size-matched values rest on, why there are none, or "")."""
+    """m -> group -> (mask over the problems for size-matched values, the reason for an empty one or "")."""
     from_draws: bool
-    """Whether pass@1 is estimated from draws, no model having greedy answers."""
+    """Whether pass@1 is estimated from draws, since no model has greedy answers."""
     k: Sequence[int] = ()
-    """The k of pass@k that are asked for beside the powers of two."""
+    """Further k of pass@k, next to the powers of two."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """Metrics with a version of their own, which `measure` writes into artifacts; a change of it recomputes them alone."""
+    """Metrics with a version of their own, which `measure` writes into artifacts; raising it recomputes this family alone."""
 
     name: str
     statistics: Callable[[Compared], Tree]
-    """Fields of M_t in a comparison; where several families have the same field, it is a tree and holds what each says."""
+    """Fields of M_t in a comparison. Families may share a field: it is then a tree with the entries of each."""
     measure: Callable[[Sequence[Draw], AnswerType], dict[str, Any]] | None = None
-    """What it says of one problem, from its draws; None where a stage of its own measures it, as `sirev.stages.embed` does."""
+    """The measures of one problem, from its draws; None where a separate stage measures, such as `sirev.stages.embed`."""
     version: int = 0
     costly: bool = False
-    """Whether measuring takes so long that spreading it over the cores pays."""
+    """Whether measuring takes so long that using several cores pays."""
     of_letters: bool = False
-    """Whether it means anything where an answer is an option's letter alone."""
+    """Whether it has a meaning where an answer is an option's letter alone."""
     only: str | None = None
-    """The one kind of answers, "math" or "code", that it means anything of; None: of all kinds."""
+    """The one kind of answers, "math" or "code", for which it has a meaning; None: all kinds."""
     of_scores: bool = False
-    """Whether it is measured of scored answers, and not of every model's draws."""
+    """Whether it is measured only of scored answers, and so not of every model's draws."""
 
     def rows(self, measures: Measures) -> Sequence[MeasureRow] | None:
-        """Its measures of one model."""
+        """The family's measures of one model."""
         return measures.families.get(self.name)

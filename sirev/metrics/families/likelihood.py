@@ -1,7 +1,7 @@
-"""Likelihood: the perplexity, under M_1, of what M_t answers. Low where M_t says what M_1 might have said itself.
+"""Likelihood: the perplexity of M_t's answers under M_1, low where M_1 might have given them itself.
 
-PPL_{M_1}(y | x) = exp(-1/|y| sum_i log p_{M_1}(y_i | x, y_<i)) (Yue et al. 2025, arXiv 2504.13837), over all tokens of the
-answers of a group at once. The stage `score` gives the log-probabilities, since a model must read the answers first.
+PPL_{M_1}(y | x) = exp(-1/|y| sum_i log p_{M_1}(y_i | x, y_<i)) (Yue et al. 2025, arXiv 2504.13837), over all tokens of a group's
+answers together. The stage `score` gives the log-probabilities, since a model must read the answers first.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 OF_DRAWS = "likelihood/draws"
-"""Where a model has the measures of its draws; under the family's own name it has those of its greedy answers."""
+"""Key of the measures of a model's draws; those of its greedy answers are under the family's own name."""
 NOT_SCORED = "not measured: needs M_1's weights; `sirev iterate` scores answers by any engine but `server` (evaluation.score)"
 BETWEEN = "not measured: only answers of M_1 and of the last M_t are scored"
 ITSELF = "M_1 is not compared with itself"
@@ -34,7 +34,7 @@ _RIGHT, _ALL = ("right",), ("right", "wrong")
 
 
 def measure(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
-    """The right and the wrong answers that were scored: {"right" | "wrong": {"answers", "tokens", "logprob" (nats)}}."""
+    """Totals of the right and the wrong scored answers: {"right" | "wrong": {"answers", "tokens", "logprob" (nats)}}."""
     groups = {name: [draw.score for draw in draws if draw.score and draw.right == (name == "right")] for name in _ALL}
     return {
         name: {
@@ -47,11 +47,11 @@ def measure(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
 
 
 def statistics(compared: Compared) -> Tree:
-    """Perplexity under M_1 of M_t's right greedy answers on IS(t) and of all of them, beside that of M_1's own.
+    """Perplexity under M_1 of M_t's right greedy answers, on IS(t) and overall, and that of M_1's own answers.
 
     `first`: of M_1's right greedy answers, of its draws, and of its right draws on IS(t) and on W, the problems that it gets
-    wrong greedily. `ratio` is that of IS(t) over that of M_1's right draws on W; below 1, M_t's new answers are likelier under
-    M_1 than what M_1 itself says where it is right against its habit.
+    wrong greedily. `ratio` is IS(t)'s over that of M_1's right draws on W; below 1, M_t's new answers are likelier under M_1 than
+    M_1's own answers to problems that it usually gets wrong.
     """
     import numpy as np
 
@@ -84,7 +84,7 @@ def statistics(compared: Compared) -> Tree:
 
 
 class _Perplexity:
-    """exp(-sum logprob / sum tokens) of some answers to the problems of a mask, problems without such an answer left out."""
+    """exp(-sum logprob / sum tokens) of answers to the problems of a mask, without problems that have no such answer."""
 
     def __init__(self, sheet: Sheet, rows: Sequence[MeasureRow] | None, groups: Sequence[str], mask: Mask, reason: str) -> None:
         import numpy as np
@@ -92,7 +92,7 @@ class _Perplexity:
         self._sheet, self._reason = sheet, reason
         sums = [_sums(rows, groups, name, mask) for name in ("logprob", "tokens")]
         self._empty = bool(np.isnan(sums[1]).all())
-        # The means over problems of both: their ratio is that of the sums.
+        # Means over problems, whose ratio equals that of the sums.
         self._parts = [sheet.mean(one, reason, binomial=False) for one in sums]
 
     def cell(self) -> SheetCell:
@@ -100,7 +100,7 @@ class _Perplexity:
         return self._sheet.derived(_perplexity, self._parts, self._reason)
 
     def over(self, other: _Perplexity) -> SheetCell:
-        """This perplexity over another one."""
+        """The ratio of this perplexity to another one."""
         return self._sheet.derived(
             lambda *parts: _perplexity(*parts[:2]) / _perplexity(*parts[2:]),
             [*self._parts, *other._parts],

@@ -1,4 +1,4 @@
-"""The measures of one model as arrays over the problems, in one order for all models."""
+"""Measures of one model as arrays over the problems, in the same order for all models."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Measures:
-    """What was measured of one M_t: rows by problem id, each list empty or None where it was not asked for.
+    """The measures of one M_t: one row per problem, in an order shared by all models; empty or None where not measured.
 
     `greedy`, `draws`, `train`, `ood` (greedy), `ood_draws` and `temperatures` are accuracies, `families` the other families'
-    measures of the draws, `ood_diversity` that family's of the draws on suites.
+    measures of the draws, `ood_diversity` the family diversity's of draws on suites.
     """
 
     greedy: Sequence[MeasureRow] | None
@@ -34,13 +34,13 @@ class Measures:
     temperatures: Mapping[str, Sequence[MeasureRow]] = field(default_factory=dict)
 
     def on_suite(self, suite: str) -> Measures:
-        """What was measured on a suite of other problems, as `greedy`, `draws` and `families`."""
+        """The measures on a suite of other problems, as `greedy`, `draws` and `families`."""
         diversity = {"diversity": self.ood_diversity[suite]} if suite in self.ood_diversity else {}
         return Measures(self.ood.get(suite), self.ood_draws.get(suite), families=diversity)
 
 
 def column(rows: Sequence[T] | None, pick: Callable[[T], float | None], n: int) -> Floats:
-    """One number a row, NaN for None; all NaN where there are no rows."""
+    """One number per row, NaN for None; `n` NaN if there are no rows."""
     import numpy as np
 
     if rows is None:
@@ -49,7 +49,7 @@ def column(rows: Sequence[T] | None, pick: Callable[[T], float | None], n: int) 
 
 
 def counts(rows: Sequence[MeasureRow] | None, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """How many answers each problem has and how many of them are right; zeros where there are none."""
+    """The numbers of answers and of right answers per problem; zeros if there are no rows."""
     import numpy as np
 
     if rows is None:
@@ -58,10 +58,10 @@ def counts(rows: Sequence[MeasureRow] | None, n: int) -> tuple[NDArray[np.int64]
 
 
 def share_of(name: str) -> Callable[[MeasureRow], float | None]:
-    """Picks a count over the number of answers, such as the share of them that was cut off."""
+    """A function from a row to a count divided by the number of answers, such as the share cut off; None where unknown."""
     return lambda row: row[name] / row["n"] if row.get(name) is not None and row["n"] else None
 
 
 def sorted_levels(levels: Sequence[str]) -> list[str]:
-    """The distinct levels, easiest first: shorter names before longer, so that 10 comes after 9."""
+    """The distinct levels, easiest first: shorter names before longer ones, so that 10 follows 9."""
     return sorted(set(levels), key=lambda level: (len(level), level))

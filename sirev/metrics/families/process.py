@@ -1,7 +1,7 @@
-"""Process: whether a right answer was also reached rightly, as far as its equations tell.
+"""Process: whether right answers were also reached correctly, as far as their equations tell.
 
-CoT-pass@k (arXiv 2506.14245) counts a draw only if answer and reasoning are right. The paper has a model judge the reasoning;
-here every equation "a op b = c" of the text is evaluated, which is free and exact, but sees no other mistake: an upper bound.
+CoT-pass@k (arXiv 2506.14245) counts a draw only if answer and reasoning are right. In the paper a model judges the reasoning;
+here every equation "a op b = c" of the text is evaluated, which is free and exact but misses all other mistakes: an upper bound.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ _GROUPS = ("right", "wrong")
 
 
 def measure(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
-    """{"n", "correct": right draws without a false equation, "right" | "wrong": {"draws", "checked", "false"}} of one problem.
+    """Counts of a problem's draws by the truth of their equations.
 
-    `checked` counts draws with an equation that can be evaluated, `false` those with one that is false; see
+    {"n", "correct": right draws without a false equation, "right" | "wrong": {"draws", "checked", "false"}}.
+
+    `checked` counts draws with an equation that can be evaluated, `false` those with a false one; see
     `sirev.metrics.false_equations.checked`.
     """
     equations = [(draw.right, checked(draw.text)) for draw in draws]
@@ -40,7 +42,7 @@ def measure(draws: Sequence[Draw], kind: AnswerType) -> dict[str, Any]:
 
 
 def statistics(compared: Compared) -> Tree:
-    """Of all right and of all wrong draws together, the share with a false equation and with any that was checked; CoT-pass@k."""
+    """Share of right and of wrong draws, over all problems together, with a false equation and with a checked one; CoT-pass@k."""
     sheet, rows = compared.sheet, FAMILY.rows(compared.model)
     none = NOT_MATH if compared.answers != FAMILY.only else NO_DRAWS if compared.model.draws is None else NOT_MEASURED
     groups: Tree = {
@@ -54,7 +56,7 @@ def statistics(compared: Compared) -> Tree:
 
 
 def _share(sheet: Sheet, rows: Sequence[MeasureRow] | None, group: str, what: str, none: str) -> SheetCell:
-    """A count over the draws of a group, summed over problems first: a problem with many such draws weighs more."""
+    """A count as a share of a group's draws, both summed over problems first: a problem with many such draws weighs more."""
     of = [
         sheet.mean(column(rows, lambda row, name=name: row[group][name], sheet.n), none, binomial=False)  # type: ignore[misc]
         for name in (what, "draws")

@@ -1,4 +1,4 @@
-"""Presentation of a family of metrics in reports, as plain data that `sirev.reporting` draws."""
+"""Presentation of a family of metrics in reports, as plain data that `sirev.reporting` renders."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 LARGEST_K = "*"
-"""In a path, in the place of a number as text: the largest that any model has. A header says it where it has "{}"."""
+"""In a path, stands for the largest number that any model has there. A header with "{}" shows that number."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: a statistic of each M_t."""
+    """A column of a table: one statistic of each M_t."""
 
     header: str
     path: tuple[str, ...]
-    """Where an iteration of a comparison has it."""
+    """The statistic's path in an iteration of a comparison."""
     form: Literal["percent", "number"] = "percent"
     places: int = 1
 
 
 @dataclass(frozen=True)
 class Remark:
-    """A note about each model that has more than none of a share; "{}" in it is the share in %."""
+    """A note for each model whose share is above 0; "{}" in it is the share in %."""
 
     path: tuple[str, ...]
     sentence: str
@@ -31,7 +31,7 @@ class Remark:
 
 @dataclass(frozen=True)
 class ShownTable:
-    """A table with a row per model; remarks and notes go below it."""
+    """A table with a row per model, then its remarks and notes."""
 
     title: str
     columns: tuple[Column, ...]
@@ -41,17 +41,17 @@ class ShownTable:
 
 @dataclass(frozen=True)
 class Panel:
-    """A statistic over t, a line per method."""
+    """A plot of a statistic over t, with a line per method."""
 
     axis: str
     path: tuple[str, ...]
     share: bool = True
-    """Shares are drawn in %."""
+    """Whether the statistic is a share, drawn in %."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """Panels side by side; `sentence` says what they show of the first, for those who can't see it."""
+    """Panels side by side; `sentence` begins the description of the first one, for readers who can't see it."""
 
     name: str
     title: str
@@ -61,19 +61,19 @@ class Figure:
 
 @dataclass(frozen=True)
 class Variety:
-    """A share of different answers, over all, right and wrong ones: a column of the tables of diversity, a row of its figure."""
+    """A share of distinct answers, over all, right and wrong ones: a column in tables of diversity, a row in its figure."""
 
     header: str
     axis: str
     path: tuple[str, ...]
-    """Where a group of answers has it."""
+    """The statistic's path in a group of answers."""
     matched: bool = True
-    """Whether it is measured at equal numbers of answers too."""
+    """Whether it is also measured at equal numbers of answers."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A family in reports: `fields` of an iteration belong to the section, and its tables are there."""
+    """A family in reports: its `section`, which lists its `fields` of an iteration and shows its tables."""
 
     section: str
     fields: tuple[str, ...] = ()

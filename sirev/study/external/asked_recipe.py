@@ -1,4 +1,4 @@
-"""The recipe whose evaluation models are asked that somebody else trained: of a task, or one that the user names."""
+"""The recipe for evaluating models trained elsewhere: that of a task, or one that the user names."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sirev.tasks.registry import TASKS
 from sirev.tasks.task import DataTask, Task
 
 READ = ("task", "evaluation", "engine", "env", "gpu", "description")
-"""Sections of a recipe that are about what models are asked, and not about how they are trained."""
+"""Sections of a recipe about evaluation; the others are about training."""
 
 
 def asked_recipe(
     first: Model, task: str | None, recipe: Recipe | str | Path | None, overrides: Sequence[str], overlays: Overlays
 ) -> Recipe:
-    """The recipe of a task, or the one named, with the first model for its own; BadInput for what can't be asked."""
+    """The recipe of a task, or the one named, with the first model as its own; BadInput for what can't be evaluated."""
     if (task is None) == (recipe is None):
         raise BadInput("name what to ask: --task, or --recipe with your own evaluation")
     for override in overrides:
@@ -39,7 +39,7 @@ def asked_recipe(
 
 
 def _of_task(name: str) -> tuple[str, list[str]]:
-    """The recipe of a task, and what to change in it: a task without one takes that of a task graded alike."""
+    """The recipe of a task, and the overrides for it; a task without a recipe takes that of a task graded alike."""
     known = {name: task for name, task in TASKS.items() if issubclass(task, DataTask) and not task.own}
     if name not in known:
         raise BadInput(f"--task: unknown task {name!r}{suggest(name, list(known))}; your own task comes with a recipe: --recipe")

@@ -1,4 +1,4 @@
-"""Checks that the files of several models can be compared, before anything is graded."""
+"""Checks before any grading that the files of several models can be compared."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sirev.tasks.problem_ids import plain
 
 
 def check_greedy(read: Sequence[Read], single: str) -> None:
-    """Raise BadInput where greedy answers are several of one problem, or were given for some models alone."""
+    """Raise BadInput for several greedy answers to one problem, or greedy answers for some of the models only."""
     for one in read:
         if one.source.kind == "greedy" and not one.single:
             rows = one.artifact.rows("completions")
@@ -34,7 +34,7 @@ def check_greedy(read: Sequence[Read], single: str) -> None:
 
 
 def is_greedy(one: Read, single: str) -> bool:
-    """Whether a model's completions, with no others named beside them, are taken as its greedy answers."""
+    """Whether a model's completions count as its greedy answers if no others are named for it."""
     return one.single and single == "greedy"
 
 
@@ -43,7 +43,7 @@ def _have(count: int) -> str:
 
 
 def check_problems(read: Sequence[Read]) -> None:
-    """Raise BadInput where a source has other problems than M_1's, with the option that mends it, if one does."""
+    """Raise BadInput where a source has other problems than M_1's, naming the option that helps, if there is one."""
     first = read[0]
     for one in read[1:]:
         if one.summary["ids"] != first.summary["ids"]:
@@ -84,7 +84,7 @@ def _named(problem: Mapping[str, str]) -> str:
 
 
 def warnings(read: Sequence[Read], single: str) -> list[str]:
-    """What the user must know before believing a number."""
+    """Warnings to read before believing a number."""
     return [*_numbered(read), *_same_files(read), *_unlike(read, single), *_failed(read)]
 
 
@@ -101,7 +101,7 @@ def _numbered(read: Sequence[Read]) -> list[str]:
 
 
 def _failed(read: Sequence[Read]) -> list[str]:
-    """Completions that are null, which count as wrong and without an answer."""
+    """Warnings about null completions, which count as wrong and unanswered."""
     return [
         f"{one.source.option}: {one.summary['failed']:,} of {one.summary['completions']:,} completions are null: failed "
         "requests. They count as incorrect, without an answer; ask for them again, or leave them out of the file."
@@ -125,7 +125,7 @@ def _same_files(read: Sequence[Read]) -> list[str]:
 
 
 def _unlike(read: Sequence[Read], single: str) -> list[str]:
-    """Models with draws beside models with one completion per problem, which are taken as greedy answers."""
+    """A warning about models with draws next to models with one completion per problem, taken as the greedy answer."""
     greedy = {one.source.t for one in read if one.source.kind == "greedy"}
     files = [one for one in read if one.source.kind == "file" and one.source.t not in greedy]
     ones, drawn = [one for one in files if is_greedy(one, single)], [one for one in files if not is_greedy(one, single)]
@@ -147,9 +147,9 @@ def counted(summary: Mapping[str, Any]) -> str:
 
 
 def notes(read: Sequence[Read], distinct: Mapping[str, Any] | None) -> list[str]:
-    """What is worth knowing: fields that were not used, and why the diversity of right answers was not measured.
+    """Notes on unused fields, and on why the diversity of right answers was not measured.
 
-    `distinct` is the change of that outcome at the last model, None where there is no such measure.
+    `distinct` is the change of that outcome at the last model, None if there is none.
     """
     said = []
     choices = list(dict.fromkeys(name for one in read for name in one.summary["choices"]))

@@ -1,4 +1,4 @@
-"""The steps of a run of models that somebody else trained: each is found, then asked as the M_t of a loop are."""
+"""Steps of a run that evaluates models trained elsewhere: each is found, then evaluated like the M_t of a loop."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from sirev.study.steps import Executor, GradedAnswers, ModelWeights, StepResult,
 from sirev.trainers.description import Description
 
 EVALUATED = "models"
-"""The method of such a run: nobody here knows how its models came about."""
+"""The method of such a run, as the origin of its models is unknown."""
 Chat = Literal["auto", "always", "never"]
-"""When prompts are put to a model as a user's turn: where it has a chat template, or one word for all models."""
+"""When prompts are sent as a user's turn: "auto", if a model has a chat template; else the same for all models."""
 
 
 class ModelSteps(Steps):
-    """The steps of such a run; `known` are models whose files a loop of the store made, by their t.
+    """The steps of such a run; `known` are models whose files a loop in the store made, by their t.
 
-    `from_loops` are the t of those of them that are taken from the loop: not an adapter that a user puts on another base.
+    `from_loops` are the t of those taken from the loop, without adapters that a user puts on another base.
     """
 
     def __init__(
@@ -50,19 +50,19 @@ class ModelSteps(Steps):
         self._on_head: set[str] = set()
 
     def models(self, given: Sequence[GivenModel]) -> dict[int, ModelWeights]:
-        """Every model, by its t, after the problems: what is missing or broken shows before any is asked."""
+        """All models by their t, after the problems: missing or broken ones show before any evaluation."""
         for split in self.evaluated_splits():
             self.problems(split)
         self.embedding_model()
         return {t: self._model(t, one) for t, one in enumerate(given, 1)}
 
     def _model(self, t: int, given: GivenModel) -> ModelWeights:
-        """M_t as a user named it. BadInput, naming its step, for one that can't be read."""
+        """M_t as a user named it. Raises BadInput, naming its step, if it can't be read."""
         with complaints_of(given.step):
             return self._of_loop(t, given) or self._found(t, given)
 
     def _of_loop(self, t: int, given: GivenModel) -> ModelWeights | None:
-        """M_t as a loop asked it: by the loop's random numbers where its seed is asked for. M_0 is of loops of any seed."""
+        """The model of a loop, None for others; with the loop's random numbers if its seed is this run's, except for M_0."""
         if t not in self._known:
             return None
         loop, made = self._known[t]
@@ -83,7 +83,7 @@ class ModelSteps(Steps):
 
     def _found(self, t: int, given: GivenModel) -> ModelWeights:
         weights, said = self._described(t, given.weights)
-        if said is None:  # a plan of what was never looked at
+        if said is None:  # planned, and never described before
             return ModelWeights(weights)
         if not said.adapter:
             if given.base is not None:
@@ -108,7 +108,7 @@ class ModelSteps(Steps):
         return self._asked(ModelWeights(weights, base), said if said.tokenizer else of_base, of_base.ends, given)
 
     def _described(self, t: int, named: Model, *, base: bool = False) -> tuple[StepResult, Description | None]:
-        """A model, or the base of an adapter, and what its files say."""
+        """A model, or an adapter's base, and its description."""
         weights = self._given(t, named, base=base)
         return weights, self._said(t, weights, base=base)
 
@@ -120,18 +120,18 @@ class ModelSteps(Steps):
         return describe.description(said) if isinstance(said, Artifact) else None
 
     def _require_template(self, tokenizer: Description | None, given: GivenModel) -> None:
-        """BadInput where every model is to be asked by a chat template and this one has none."""
+        """Raise BadInput where every model must use a chat template and this one has none."""
         if self._when == "always" and tokenizer is not None and not tokenizer.chat_template:
             raise BadInput(f"{given.weights.name} has no chat template, as --chat always needs")
 
     def _numbers(self, found: ModelWeights) -> tuple[int, str]:
-        """What the random numbers of its draws come from: the same wherever it stands among the others."""
+        """The seed and content that determine a model's random numbers for draws, independent of its place among the models."""
         return self.seed, "+".join(one.semantic for one in (found.weights, found.base) if isinstance(one, Artifact))
 
     def _asked(self, found: ModelWeights, tokenizer: Description, ends: Sequence[int], given: GivenModel) -> ModelWeights:
-        """The model with how it is asked.
+        """The model with its form of prompts, end tokens and random numbers. Raises BadInput for a missing tokenizer or template.
 
-        `tokenizer` describes the files that its tokenizer is of; `ends` are the tokens by which its own settings end an answer.
+        `tokenizer` describes the files with its tokenizer; `ends` are the tokens that end an answer by its own settings.
         """
         if not tokenizer.tokenizer:
             raise BadInput(f"{given.weights.name} has no tokenizer; save one next to its weights")
@@ -141,19 +141,19 @@ class ModelSteps(Steps):
         return replace(found, chat=chat, ends=others, drawn_as=self._numbers(found))
 
     def score(self, t: int, what: str, answers: GradedAnswers, by: ModelWeights, draws: int | None = None) -> StepResult | None:
-        """As for a loop's; none by an adapter on the output layer, which vLLM leaves out (`Steps._gives_scores`)."""
+        """As in a loop; None by an adapter on the output layer, which vLLM leaves out (`Steps._gives_scores`)."""
         on_head = isinstance(by.weights, Artifact) and by.weights.semantic in self._on_head
         return None if on_head and self.recipe.engine.name == "vllm" else super().score(t, what, answers, by, draws)
 
 
 def _base_of(adapter: Description) -> Model | None:
-    """The base that an adapter names; of a folder its revision says nothing."""
+    """The base that an adapter names; a folder has no revision."""
     if adapter.base is None:
         return None
     return Model(name=adapter.base, revision=None if is_local(adapter.base) else adapter.base_revision)
 
 
 def evaluate_models(steps: Steps, models: Mapping[int, ModelWeights]) -> RunOutcome:
-    """What is asked of each model, by its t; the first is what the others are compared with."""
+    """Evaluate all models, by their t, and compare the others with the first."""
     evaluated = {t: evaluate_model(steps, t, model, first=models[1]) for t, model in models.items()}
     return RunOutcome(steps.compare(EVALUATED, with_embeddings(steps, evaluated)), None, {})

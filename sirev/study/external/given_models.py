@@ -1,4 +1,4 @@
-"""Models that somebody else trained, as a user names them: a Hub repository, a folder, an adapter on its base."""
+"""Models trained elsewhere, as a user names them: a Hub repository, a folder, an adapter on its base."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from sirev.study.external.given_names import check_steps
 from sirev.study.inputs import given_model_parameters
 
 Note = Callable[[str], None]
-"""Hears something that the user should know, one line."""
+"""Receives one line of information for the user."""
 _FORMS = "ORG/NAME[@REVISION], FOLDER, or either with @BASE for an adapter"
 
 
 def unheard(line: str) -> None:
-    """A note that nobody hears."""
+    """Ignore a note."""
 
 
 @dataclass(frozen=True)
 class GivenModel:
-    """A model under the name of its step; `base` only where the user names that of an adapter."""
+    """A model under the name of its step; `base` only where the user names an adapter's base."""
 
     step: str
     weights: Model
     base: Model | None = None
 
     def settings(self) -> dict[str, Any]:
-        """What was named, as part of a run's settings."""
+        """The model's names, as part of a run's settings."""
         found = {"step": self.step, **_named(self.weights)}
         return {**found, "base": _named(self.base)} if self.base is not None else found
 
@@ -50,7 +50,7 @@ def _named(model: Model) -> dict[str, Any]:
 def given_models(
     steps: Mapping[str, str | os.PathLike[str]], revisions: Sequence[str] = (), note: Note = unheard
 ) -> list[GivenModel]:
-    """The models of `steps` in their order, then those of `revisions`, ORG/NAME@PATTERN; BadInput names what is wrong."""
+    """The models of `steps` in their order, then those of `revisions`, ORG/NAME@PATTERN; BadInput names the mistake."""
     found = [given_model(step, given) for step, given in steps.items()]
     for pattern in revisions:
         for model in models_at(pattern, note):
@@ -68,14 +68,14 @@ def given_models(
 
 
 def given_model(step: str, given: str | os.PathLike[str]) -> GivenModel:
-    """The model that `ORG/NAME[@REVISION][@BASE]` or `FOLDER[@BASE]` means.
+    """The model named by `ORG/NAME[@REVISION][@BASE]` or `FOLDER[@BASE]`.
 
-    What follows an @ of a repository is a revision unless it has a slash; `refs/pr/1` is a revision too. BadInput for a word that
-    is a folder as well.
+    Text after a repository's @ is a revision unless it has a slash; `refs/pr/1` is a revision too. Raises BadInput for a revision
+    that is also a folder here.
     """
     text = os.fspath(given)
     if isinstance(given, Path) and not given.is_dir() and not hub.is_local(text):
-        text = f"./{text}"  # a path is no repository, even where it is not there
+        text = f"./{text}"  # a Path is never a repository, even if it doesn't exist
     with complaints_of(step):
         weights, rest = _first(text)
         base, left = _first(rest) if rest else (None, "")
@@ -86,7 +86,7 @@ def given_model(step: str, given: str | os.PathLike[str]) -> GivenModel:
 
 
 def _first(text: str) -> tuple[Model, str]:
-    """The model that a text begins with, and what follows its @."""
+    """The model at the beginning of a text, and the text after its @."""
     ends = [len(text), *(found.start() for found in re.finditer("@", text))]
     folders = [end for end in ends if os.path.isdir(os.path.expanduser(text[:end]))]
     end = max(folders) if folders else min(ends)
@@ -100,14 +100,14 @@ def _first(text: str) -> tuple[Model, str]:
 
 
 def contents(given: GivenModel, local: LocalFiles) -> list[ModelParameters]:
-    """What a model is, wherever a local one lies, and the base that a user names; BadInput names the step."""
+    """The content of a model, independent of its place, and of the base that a user names; BadInput names the step."""
     with complaints_of(given.step):
         return [given_model_parameters(one, local) for one in (given.weights, given.base) if one is not None]
 
 
 @contextlib.contextmanager
 def complaints_of(step: str) -> Iterator[None]:
-    """Have what is wrong with a model name the step that it was given for."""
+    """Let BadInput about a model name the step that it was given for."""
     try:
         yield
     except BadInput as error:
@@ -115,14 +115,14 @@ def complaints_of(step: str) -> Iterator[None]:
 
 
 def without_key(error: BadInput) -> str:
-    """What is wrong with a model, without the key of the recipe that it would have."""
+    """The error's message without the key of a recipe that it begins with."""
     return re.sub(r"^model(\.\w+)?: ", "", str(error))
 
 
 def models_at(given: str, note: Note = unheard) -> list[GivenModel]:
-    """The models at the revisions of a repository that match, each named by its revision: ORG/NAME@PATTERN.
+    """The models at the matching revisions of a repository, ORG/NAME@PATTERN, each named by its revision.
 
-    `note` hears where the Hub could not be asked which there are.
+    `note` is called where the Hub could not be asked for its revisions. Raises BadInput where none matches.
     """
     repository, at, pattern = given.partition("@")
     if not (repository and at and pattern) or hub.is_local(repository):
@@ -141,5 +141,5 @@ def models_at(given: str, note: Note = unheard) -> list[GivenModel]:
 
 
 def _natural(text: str) -> list[tuple[bool, int, str]]:
-    """A key that sorts step-2 before step-10."""
+    """A sort key that puts step-2 before step-10."""
     return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", text)]

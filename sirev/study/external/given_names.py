@@ -1,4 +1,4 @@
-"""Names that users give: of a comparison, which becomes part of its run's id, and of the steps in it."""
+"""Names given by users: of a comparison, which becomes part of its run's id, and of its steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{NAME_LENGTH - 1}}}")
 
 
 def check_comparison(name: str) -> None:
-    """BadInput for a comparison's name that can't be part of the name of a file."""
+    """Raise BadInput for a comparison's name that can't be part of a file name."""
     if not _NAME.fullmatch(name):
         raise BadInput(
             f"the name {name!r} becomes part of files' names: letters, digits, '_', '.' and '-', a letter or digit first, "
@@ -26,7 +26,7 @@ def check_comparison(name: str) -> None:
 
 
 def check_steps(steps: Iterable[str]) -> None:
-    """BadInput for a step's name that can't be shown in a table."""
+    """Raise BadInput for a step's name that can't be shown in a table."""
     for step in steps:
         if not step.strip() or not step.isprintable():
             raise BadInput(f"step {step!r}: must be a name that can be printed")
@@ -35,7 +35,7 @@ def check_steps(steps: Iterable[str]) -> None:
 
 
 def check_unused(name: str, verb: str, store: Store) -> None:
-    """BadInput for the name of a recipe, or of runs in the store that another command than this `verb` made."""
+    """Raise BadInput for the name of a recipe, or of runs in the store made by another command than `verb`."""
     runs = (store.runs.get(run_id) for run_id in store.runs.ids() if run_id.startswith(f"{name}-"))
     verbs = {verb_of(run) for run in runs if run and run.recipe == name} - {verb}
     if name in recipe_names() or verbs:
@@ -44,6 +44,6 @@ def check_unused(name: str, verb: str, store: Store) -> None:
 
 
 def require_mapping(parameter: str, value: Any, example: str) -> None:
-    """BadInput where a caller from Python passes something else than a mapping."""
+    """Raise BadInput where a Python caller passes something other than a mapping."""
     if not isinstance(value, Mapping):
         raise BadInput(f"{parameter}: expected a mapping such as {example}, got {type(value).__name__}")

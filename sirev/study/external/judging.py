@@ -1,4 +1,4 @@
-"""How measured completions are compared: at which k, within which margins, and by which embedding model."""
+"""Settings for comparing measured completions: the k, the margins, and the embedding model."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from sirev.recipe.sections import Embedding
 
 _MARGINS = ("margin", "diversity_margin", "new_margin")
 MOST_K = 100_000
-"""The largest k of pass@k: far more than anybody draws."""
+"""The largest k of pass@k: far more than anyone draws."""
 
 
 @dataclass(frozen=True)
 class Judging:
-    """The k of pass@k beside the powers of two, margins as `evaluation.verdict` has them, and the embedding model, if any."""
+    """Further k of pass@k, next to the powers of two, margins as in `evaluation.verdict`, and the embedding model, if any."""
 
     k: tuple[int, ...] = ()
     margins: Mapping[str, float] = field(default_factory=dict)
     embedding: Embedding | None = None
 
     def settings(self) -> dict[str, Any]:
-        """What it adds to the settings of a run, as a recipe's evaluation has it; nothing where all is as always."""
+        """The additions to a run's settings, as in a recipe's evaluation; empty for the defaults."""
         found: dict[str, Any] = {"k": list(self.k)} if self.k else {}
         if self.margins:
             found["verdict"] = dict(self.margins)
@@ -35,7 +35,7 @@ class Judging:
 
 
 def judging(k: Iterable[int], margins: Mapping[str, float | None], embedding: str | None) -> Judging:
-    """The checked wishes of a user; BadInput names the option. `embedding`: MODEL, MODEL@REVISION or a folder."""
+    """The checked options; BadInput names a wrong one. `embedding`: MODEL, MODEL@REVISION or a folder."""
     wanted = sorted(set(k))
     for one in wanted:
         if isinstance(one, bool) or not isinstance(one, int) or not 1 <= one <= MOST_K:

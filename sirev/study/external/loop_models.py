@@ -1,4 +1,4 @@
-"""Models of the store's own loops, known again by their content when a user names a folder with a copy of one."""
+"""Models made by loops in the store, recognised by content when a user names a folder with a copy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sirev.study.steps import ModelWeights
 
 @dataclass(frozen=True)
 class LoopModel:
-    """M_t of a run with this seed, its base if it is an adapter, and whether the run put prompts to it as a user's turn."""
+    """M_t of a run with this seed, its base if it is an adapter, and whether the run sent prompts as a user's turn."""
 
     run: str
     seed: int
@@ -28,14 +28,14 @@ class LoopModel:
     chat: bool
 
     def model(self, store: Store) -> ModelWeights | None:
-        """The model that the store has of it; None where it has none any more."""
+        """The model in the store; None where its files are gone."""
         weights = store.lookup(self.weights.key, self.weights.artifact)
         base = store.lookup(self.base.key, self.base.artifact) if self.base else None
         return None if weights is None or (self.base and base is None) else ModelWeights(weights, base)
 
 
 def loops_of(given: Sequence[GivenModel], store: Store, local: LocalFiles) -> dict[int, LoopModel]:
-    """The models that a loop in the store made, by their t: those of folders whose files are the same."""
+    """The given models that are copies of a loop's model in the store, by their t."""
     digests = {t: contents(one, local)[0].digest for t, one in enumerate(given, 1)}
     if not any(digests.values()):
         return {}
@@ -44,7 +44,7 @@ def loops_of(given: Sequence[GivenModel], store: Store, local: LocalFiles) -> di
 
 
 def _loop_models(store: Store) -> dict[str, LoopModel]:
-    """The digest of a folder with its files, as `LocalFiles` makes it, -> each model that a run in the store made."""
+    """Digest of a folder with a model's files, as `LocalFiles` makes it, -> the model, for each that a run in the store made."""
     found: dict[str, LoopModel] = {}
     seen: set[str] = set()
     for run in store.runs.all():
@@ -68,6 +68,6 @@ def _base(run: Run, t: int) -> Pin | None:
 def _digest(store: Store, pin: Pin) -> str | None:
     try:
         artifact = store.lookup(pin.key, pin.artifact)
-    except SirevError:  # damaged: then a copy of it is a model like any other
+    except SirevError:  # damaged, so its copies count as models from elsewhere
         return None
     return folder_digest(artifact) if artifact else None

@@ -1,4 +1,4 @@
-"""The files that `measure` was given, model by model, and what was read of them."""
+"""The files given to `measure`, model by model, and what was read from them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from sirev.tasks.external.completions import field_paths
 from sirev.tasks.external.files import file_form, files_at
 
 Given = str | Path | Sequence[str | Path]
-"""A file, a folder, a pattern, or several of them."""
+"""A file, a folder, a pattern, or several of these."""
 FilesKind = Literal["file", "greedy"]
 
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """The files of one model: its completions (`kind` "file"), or its greedy answers beside draws."""
+    """The files of one model: its completions (`kind` "file"), or its greedy answers given in addition to draws."""
 
     kind: FilesKind
     model: str
@@ -33,23 +33,23 @@ class ModelFiles:
 
     @property
     def names(self) -> str:
-        """What the files are called, to show: "m1-0.jsonl and 3 more"."""
+        """The names of the files, to show: "m1-0.jsonl and 3 more"."""
         return file_names(self.files)
 
     @property
     def option(self) -> str:
-        """The option that named it, to quote in a message."""
+        """The option that named the files, to quote in a message."""
         return f"--{'greedy' if self.kind == 'greedy' else 'step'} {self.model}={', '.join(map(str, self.files))}"
 
     def settings(self) -> dict[str, Any]:
-        """What it is, as part of a run's settings; where the files lie is left out."""
+        """The content as part of a run's settings, without the files' places."""
         more = {"more": self.parameters.more} if self.parameters.more else {}
         return {"sha256": self.parameters.rows, "fields": self.parameters.fields, **more}
 
 
 @dataclass(frozen=True)
 class Read:
-    """A source with the artifact that was read of it, and the inputs from which the stage makes that artifact."""
+    """A source with the artifact read from it, and the inputs of the stage that makes the artifact."""
 
     source: ModelFiles
     artifact: Artifact
@@ -62,13 +62,13 @@ class Read:
         return bool(self.summary["most"] == 1)
 
     def narrowed_by(self, others: Sequence[Read]) -> dict[str, Artifact]:
-        """The inputs of the stage that narrow it to the problems that it and `others` have."""
+        """The inputs of the stage that keep only problems shared with all `others`."""
         named = {f"{WITH}{one.source.kind}:{one.source.t}": one.artifact for one in others}
         return {**self.inputs, "samples": self.artifact, **named}
 
 
 def file_names(files: Sequence[str | Path]) -> str:
-    """The name of the first file, and how many there are besides."""
+    """The name of the first file, and the number of others."""
     return listed([Path(file).name for file in files], 1)
 
 
@@ -82,7 +82,7 @@ def sources(
     filter: str | None,
     task: GradingTask | FileGrading | None,
 ) -> list[ModelFiles]:
-    """What was given, each file found and digested; BadInput for one that is not there, or that a model has twice."""
+    """The given files, found and digested; BadInput for a missing one, or one that a model has twice."""
     found: list[ModelFiles] = []
     order = list(models)
     given: list[tuple[FilesKind, str, Given]] = [("file", model, one) for model, one in models.items()]
@@ -115,12 +115,12 @@ def sources(
 
 
 def listed_places(places: Given) -> list[str | Path]:
-    """Each of the places where the files of a model are."""
+    """All places where a model's files are."""
     return [places] if isinstance(places, str | Path) else list(places)
 
 
 def _digests(model: str, files: Sequence[Path], local: LocalFiles) -> list[str]:
-    """The sha256 of each file of a model; BadInput where two are the same, whose completions would count twice."""
+    """The sha256 of each file of a model; BadInput for a missing file, or equal ones, whose completions would count twice."""
     found: dict[str, Path] = {}
     for path in files:
         digest = local.digest(path)

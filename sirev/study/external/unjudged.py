@@ -1,4 +1,4 @@
-"""Files that don't say right or wrong: which grader of sirev can tell, where no option names one."""
+"""Choice of a grader for files without verdicts where no option names one."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from sirev.tasks.external.files import file_form, files_at
 from sirev.tasks.problem_ids import plain
 
 _TASKS = {"mbpp": "mbpp_sanitized", "humaneval": "humaneval"}
-"""How the ids of programs begin -> the task whose tests EvalPlus calls the base tests."""
+"""Prefix of the ids of programs -> the task with the tests that EvalPlus calls the base tests."""
 _NUMBER = re.compile(r"[-+\u2212$]?[\d,]*\d(?:\.\d+)?%?")
 
 
 @dataclass(frozen=True)
 class Found:
-    """The task or the grader that judges, and a note that says so."""
+    """The task or the grader that judges, and a note about it."""
 
     task: str | None
     grader: str | None
@@ -27,9 +27,9 @@ class Found:
 
 
 def how_to_judge(steps: Mapping[str, Given], fields: Mapping[str, str], reader: str) -> Found | None:
-    """What grades the files of the steps; None where they hold verdicts, are not there, or nothing fits.
+    """The grading for the steps' files; None where they hold verdicts, are missing, or nothing fits.
 
-    Only the first file of the first step is looked at: its first row, and all of it where that holds no verdict.
+    Only the first file of the first step is read: its first row, and all of it if that holds no verdict.
     """
     if not steps:
         return None
@@ -61,7 +61,7 @@ def how_to_judge(steps: Mapping[str, Given], fields: Mapping[str, str], reader: 
 
 
 def grader_for(golds: Sequence[str]) -> str:
-    """The grader that reads answers like these."""
+    """The grader for gold answers like these."""
     if all(re.fullmatch("[A-E]", gold) for gold in golds):
         return "letter"
     if all(_NUMBER.fullmatch(gold) for gold in golds):

@@ -1,4 +1,4 @@
-"""Numbers that files of imported completions don't state, although a comparison counts them."""
+"""Numbers that a comparison counts although the files of imported completions don't state them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ ANSWER = "not in the files: they have no answer as read from the completion"
 
 
 def without_unsaid(store: Store, run: Run, iterations: list[Iteration]) -> list[Iteration]:
-    """The iterations of a run from files, shares that the files say nothing of being null with the reason.
+    """The iterations of a run from files, with shares that the files don't state set to null, with the reason.
 
-    These are the completions cut off, those without an answer, and gained problems whose first answer was unreadable. An
-    unknown end counts as complete in a comparison, and a missing answer as one that was read. Other runs stay as they are.
+    These are completions cut off, completions without an answer, and gained problems whose first answer was unreadable. A
+    comparison counts an unknown end as complete, and an answer that is not stated as readable. Other runs are unchanged.
     """
     if not run.settings.get("steps"):
         return iterations
@@ -39,24 +39,24 @@ def without_unsaid(store: Store, run: Run, iterations: list[Iteration]) -> list[
 
 
 def _pinned(run: Run, kind: str, t: int) -> str:
-    """The step that read the completions of a kind; one file may be greedy answers or draws."""
+    """The step that read completions of a kind, "" if there is none; one file may be greedy answers or draws."""
     names = [import_step(one, t, common=common) for one in (kind, "file") for common in (True, False)]
     return next((name for name in names if name in run.pins), "")
 
 
 def _unsaid(store: Store, run: Run, step: str) -> dict[str, str]:
-    """Statistics of which the files of a step say nothing -> why."""
+    """Statistics that a step's files don't state -> the reason."""
     try:
         summary = store.artifact(run.pins[step].artifact).json("summary.json")
-    except (KeyError, SirevError, OSError):  # not there any more: nobody can say
+    except (KeyError, SirevError, OSError):  # gone, so unknown
         return {}
     unsaid = {} if summary["finish"] else {"truncated": FINISH}
-    judged = run.settings.get("task") != {"name": "files"}  # by a grader, which says where it found no answer
+    judged = run.settings.get("task") != {"name": "files"}  # by a grader, which records where it found no answer
     return unsaid if judged or "answer" in summary["fields"] else unsaid | {"unanswered": ANSWER}
 
 
 def _nulled(statistics: T, unsaid: dict[str, str]) -> T:
-    """The statistics, those that have a value without a source being null with the reason."""
+    """The statistics, with those in `unsaid` that have a value set to null, with the reason."""
     nulled = {
         name: absent(reason) for name, reason in unsaid.items() if name in statistics and statistics[name]["value"] is not None
     }
