@@ -11,7 +11,7 @@ from typing import Any
 
 
 def odd_fields(value: Any, kinds: Mapping[str, Any], may_have: Mapping[str, Any] = MappingProxyType({})) -> str | None:
-    """The first fault in an object's fields, as text; None if it has all of `kinds`, at most `may_have` besides, with these types.
+    """The first fault in an object's fields, as text; None if it has `kinds`, at most `may_have` besides, with these types.
 
     Booleans are refused for every type.
     """

@@ -200,7 +200,7 @@ class Store:
                 self._lease.hold(names)
 
     def artifact(self, digest: str) -> Artifact:
-        """The artifact with this manifest digest; DamagedObject if the manifest is damaged or missing, BadInput if it is no digest."""
+        """The artifact with this manifest digest; DamagedObject if the manifest is damaged or missing, BadInput for no digest."""
         if not is_digest(digest):
             raise BadInput(f"{digest!r} is not the digest of an artifact: give all 64 digits")
         if digest not in self._artifacts:
