@@ -1,4 +1,4 @@
-"""Leases: temporary roots of running processes, which keep what no run names yet from garbage collection.
+"""Leases: temporary roots of running processes, which protect results that no run pins yet from garbage collection.
 
 Like the temporary roots of Nix: a process appends digests to a file of its own and holds a lock on it. A file whose lock
 is free belonged to a process that is gone. `Gate` separates a collection from the moments in which something becomes a

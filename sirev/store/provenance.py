@@ -49,7 +49,7 @@ def git_state(folder: Path) -> dict[str, Any] | None:
     """The commit of the checkout that contains `folder`, and whether it has changes; None where git does not track `folder`."""
     command = ["git", "-C", str(folder)]
     try:
-        # An installed sirev may lie in a virtual environment inside somebody else's repository.
+        # An installed sirev may be in a virtual environment inside an unrelated repository.
         tracked = subprocess.run([*command, "ls-files", "--error-unmatch", "."], capture_output=True, timeout=30)
         if tracked.returncode != 0:
             return None

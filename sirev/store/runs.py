@@ -51,9 +51,9 @@ class Pin:
 class Run:
     """A run: one recipe, method and seed, and its pins by step.
 
-    `realisation` is one higher for each `--redo`. `redo` is its argument, and `redone` names the steps that were already
-    computed again, so that an interrupted run goes on. `reason` is why the run stopped or, while its status is "running",
-    why its last computation failed.
+    `realisation` is one higher for each `--redo`. `redo` holds its arguments, and `redone` the names of steps that were
+    already computed again, so that an interrupted run can continue. `reason` is why the run stopped or, while its status
+    is "running", why its last computation failed.
     """
 
     id: str

@@ -177,7 +177,7 @@ class Store:
 
     @contextlib.contextmanager
     def leasing(self, runs: Iterable[str] = ()) -> Iterator[None]:
-        """Within the context, collections by other processes spare what this one looks up, publishes or holds.
+        """Within the context, collections by other processes spare everything that this one looks up, publishes or holds.
 
         `runs` are the ids of the runs that this process computes; they are held as soon as it computes anything.
         """
@@ -216,7 +216,7 @@ class Store:
 
     @cached_property
     def id(self) -> str:
-        """The random id of the store, which is created if needed. It tells results made here from pulled ones."""
+        """The random id of the store, which is created if needed. It distinguishes results made here from pulled ones."""
         self.create()
         assert self._id is not None
         return self._id

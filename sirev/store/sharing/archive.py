@@ -89,7 +89,7 @@ def export_runs(store: Store, runs: Sequence[Run], file: Path, hollow: Collectio
 
 
 def import_file(store: Store, file: Path, *, runs: bool = True) -> Imported:
-    """Import the runs of an archive, or without `runs` only what they pin; what the store has stays.
+    """Import the runs of an archive, or without `runs` only their records and artifacts; nothing in the store is replaced.
 
     BadInput, with nothing written, if anything in the archive is wrong.
     """

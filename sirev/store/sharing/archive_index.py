@@ -58,7 +58,7 @@ class Member:
 def in_order(members: Iterable[Member]) -> list[Member]:
     """Sort members: marker, runs, records, hollow marks, manifests, all other objects; by name within each.
 
-    So a reader knows the role of every object before it comes.
+    So a reader knows the role of every object before reading it.
     """
     found = list(members)
     manifests = {member.stem for member in found if member.kind == "record"}

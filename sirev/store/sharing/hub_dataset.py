@@ -127,14 +127,14 @@ class Hub:
         return size
 
     def _listed(self) -> dict[str, int]:
-        # A tree comes a thousand names at a time: for hundreds of files, far fewer requests than one per file.
+        # A tree is listed a thousand names at a time: for hundreds of files, far fewer requests than one per file.
         with self._lock:
             if self._sizes is None:
                 self._sizes = patiently(self._list)
             return self._sizes
 
     def _list(self) -> dict[str, int]:
-        head = self._head()  # asked first: where there is no network, this says so at once
+        head = self._head()  # first, since it fails at once where there is no network
         with self.place.errors(""):
             tree = self._api.list_repo_tree(self.repository, recursive=True, revision=head, repo_type="dataset")
             return {entry.path: entry.size for entry in tree if hasattr(entry, "size")}

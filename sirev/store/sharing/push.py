@@ -60,7 +60,7 @@ def send_closure(
     jobs: int,
     progress: TransferProgress,
 ) -> set[str]:
-    """Copy a closure, then the files of `runs`, to a shared store; see `push` for what it raises.
+    """Copy a closure, then the files of `runs`, to a shared store; see `push` for errors.
 
     Returns the keys of the closure that had a realisation there before.
     """

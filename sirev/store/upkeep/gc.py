@@ -32,12 +32,12 @@ SPARED_SECONDS = 24 * 3600
 
 @dataclass(frozen=True)
 class Policy:
-    """What to give up besides unreachable files.
+    """Rules for giving up runs and files in addition to unreachable ones.
 
-    Runs whose file was last written more than `older_than` seconds ago; the oldest runs, until files take `max_size` bytes;
-    and of the remaining runs, the files of the artifacts (manifest digests) that `drop` returns for them. Pinned runs,
-    unfinished runs and those of living processes lose nothing. `also` returns records, by (key, artifact), to keep with the
-    remaining runs although none of them pins them.
+    Given up are: runs whose file was last written more than `older_than` seconds ago; the oldest runs, until files take
+    `max_size` bytes; and the files of the artifacts (manifest digests) that `drop` returns for the remaining runs. Pinned
+    runs, unfinished runs and those of living processes lose nothing. `also` returns records, by (key, artifact), to keep
+    with the remaining runs although none of them pins them.
     """
 
     older_than: float | None = None
@@ -47,19 +47,19 @@ class Policy:
 
 
 def survey(store: Store, policy: Policy | None = None) -> Garbage:
-    """What `collect` would delete now; deletes nothing."""
+    """The garbage that `collect` would delete now; deletes nothing."""
     store.check_no_links()
     with store.gate.alone() as held:
         return _marked(store, policy or Policy(), held)
 
 
 def deletable(store: Store, policy: Policy | None = None) -> Garbage:
-    """Like `survey`, but without a lock, so that it writes nothing; the result may contain what is being published meanwhile."""
+    """Like `survey`, but without a lock, so that it writes nothing; the result may contain files being published meanwhile."""
     return _marked(store, policy or Policy(), True)
 
 
 def collect(store: Store, policy: Policy | None = None) -> Garbage:
-    """Delete what nothing reaches and what the policy gives up; returns what that was.
+    """Delete unreachable files and those that the policy gives up; returns what was deleted.
 
     Raises BadInput, with nothing deleted, where a run or a pin can't be read, or a file in runs/ is not named like a run, so
     that its pins are unknown.

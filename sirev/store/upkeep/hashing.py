@@ -22,7 +22,7 @@ CHUNK_FILES = 256
 CHUNK_BYTES = 32 << 20
 """Size of the chunks given to a thread, in files or bytes: most objects are too small for a task each."""
 WHOLE_READ = 1 << 20
-"""Objects up to this size are read in one piece."""
+"""Objects up to this size in bytes are read in one piece."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def hash_objects(folder: Path, wanted: Collection[str], on_progress: Callable[[i
     `on_progress` receives bytes done and bytes in total.
     """
     found = Hashed()
-    files = sorted(_listed(folder, found), key=lambda file: -file[1])  # large ones first, so that none is left alone at the end
+    files = sorted(_listed(folder, found), key=lambda file: -file[1])  # large ones first, to keep all cores busy to the end
     total, done = sum(size for _, size in files), 0
     on_progress(0, total)
     pool = ThreadPoolExecutor(max_workers=cores(), thread_name_prefix="sirev-verify")

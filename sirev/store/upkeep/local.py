@@ -25,7 +25,7 @@ def local_fault(name: str, raw: bytes) -> str | None:
     try:
         now = _digest_now(entry)
     except OSError:
-        return None  # the file is gone: its last digest stays valid
+        return None  # gone or unreadable: its last digest stays valid
     return "does not have the digest of the file it describes" if now not in (None, entry["digest"]) else None
 
 

@@ -43,7 +43,7 @@ Seen = dict[str, tuple[int, int]]
 
 @dataclass
 class Garbage:
-    """What a collection deletes: runs, records by (key, artifact), objects with sizes in bytes, and artifacts made hollow.
+    """The garbage of a collection: runs, records by (key, artifact), objects with sizes in bytes, and artifacts to make hollow.
 
     `kept_bytes` is the size of what stays. `too_large` is set if that is more than the policy allows. `warnings`
     describe what the store lacks already. `seen` is the state of the objects' files when they were marked.
@@ -80,7 +80,7 @@ class Sweep:
         self._objects: deque[str] = deque()
 
     def begin(self, garbage: Garbage) -> None:
-        """Set what is to be deleted."""
+        """Set the garbage to delete."""
         self._garbage = garbage
         self._hollow, self._runs = deque(garbage.hollow), deque(garbage.runs)
         self._records, self._objects = deque(garbage.records), deque(garbage.objects)
@@ -107,7 +107,7 @@ class Sweep:
                 return
 
     def spare(self) -> None:
-        """Remove from the queue what has become needed, see the module's docstring. BadInput if a run or a pin can't be read."""
+        """Remove everything from the queue that has become needed, see the module. BadInput if a run or a pin can't be read."""
         live = leased(self._store.path)
         now = self._looked()
         changed = {path for path, seen in now.items() if self._roots.get(path) != seen}

@@ -60,5 +60,5 @@ class Findings:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is damaged and nothing missing."""
+        """Whether nothing is damaged or missing."""
         return not self.damage
