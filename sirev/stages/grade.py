@@ -1,4 +1,4 @@
-"""grade: every completion right or wrong, with a stable reason."""
+"""grade: verdicts on completions, right or wrong, with a stable reason."""
 
 from __future__ import annotations
 

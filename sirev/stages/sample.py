@@ -1,7 +1,7 @@
 """sample: answers of a model to problems, in shards that survive an interruption.
 
 Shards lie on a fixed grid of problems and draw indices. Each is a separate action, so raising N computes only the
-missing draws, and a killed sampling continues where it was.
+missing draws, and a killed sampling continues where it stopped.
 """
 
 from __future__ import annotations

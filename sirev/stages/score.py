@@ -34,7 +34,7 @@ class ScoreParameters:
     end: bool = semantic(default=True, absent_means=True)
     """Whether the end of text is scored, for answers that were not cut off."""
     batch_invariant: bool = semantic(default=False, absent_means=False)
-    """Whether an answer is computed in the same way whatever else is in the batch."""
+    """Whether the computation of an answer is independent of the rest of its batch."""
     options: dict[str, Any] = operational(default_factory=dict)
     """Settings of the engine: batch size, context, memory."""
 
