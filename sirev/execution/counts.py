@@ -1,7 +1,7 @@
-"""How many problems, answers, examples and tokens the planned steps have.
+"""Numbers of problems, answers, examples and tokens of planned steps.
 
-Counts come from the recipe; lengths and sizes of training sets from earlier runs where there are any, else from what is usual in
-the task, else from assumptions. Each that is used is named in `assume`.
+Counts come from the recipe. Lengths and sizes of training sets come from earlier runs, else from the task's usual values,
+else from assumptions. `assume` is called with each source used.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from sirev.tasks.load import DatasetParameters, ProblemsRequest, load_problems
 from sirev.tasks.registry import TASKS
 from sirev.training_kinds import KINDS
 
-_ANSWER_SHARE = 0.4  # of max_new_tokens, in a task whose lengths are not known
-_RUN_ON = 0.03  # of the answers, to max_new_tokens
-_RIGHT = 0.5  # of the draws, in a task of which nothing is known
-_ASSUMED = 1000  # problems of a split that is neither published nor here
+_ANSWER_SHARE = 0.4  # of max_new_tokens, for a task with unknown lengths
+_RUN_ON = 0.03  # share of answers that run on to max_new_tokens
+_RIGHT = 0.5  # share of correct draws, for an unknown task
+_ASSUMED = 1000  # problems of a split of unknown size
 _SEEN = "lengths of answers and sizes of training sets as in earlier runs here"
 
 
 @dataclass
 class WorkCounts:
-    """What the steps of `work` (see `PlannedStep.work`) have to do."""
+    """Amounts of work of planned steps; `work` has them by `PlannedStep.work`."""
 
     work: Mapping[str, PlannedStep]
     history: History
     assume: Callable[[str], None]
-    """Told what a number rests on."""
+    """Called with the source of a number."""
     _local: dict[str, int | None] = field(default_factory=dict)
 
     def tokens(self, step: PlannedStep) -> float:
@@ -56,13 +56,13 @@ class WorkCounts:
         return float(seen * self.example_tokens(step))
 
     def asked(self, step: PlannedStep) -> int:
-        """Problems that a sampling asks."""
+        """Number of problems of a sampling."""
         count = self._problems(step.inputs["problems"])
         assert isinstance(step.parameters, SampleParameters)
         return min(count, step.parameters.problems or count)
 
     def answers(self, step: PlannedStep) -> int:
-        """Answers that a step grades, scores or embeds."""
+        """Number of answers that a step grades, scores or embeds."""
         completions = step.inputs["completions"]
         draws = step.parameters.draws if isinstance(step.parameters, ScoreParameters) else None
         if isinstance(completions, Artifact):
@@ -73,7 +73,7 @@ class WorkCounts:
         return self.asked(sampling) * (n if draws is None else min(n, draws))
 
     def answer_tokens(self, step: PlannedStep) -> float:
-        """Expected tokens of an answer of a sampling."""
+        """Expected tokens per answer of a sampling."""
         if (tokens := self.history.answer_tokens(parse_step(step.name).without_t)) is not None:
             self.assume(_SEEN)
             return tokens
@@ -86,11 +86,11 @@ class WorkCounts:
         return min(gold, longest) + _RUN_ON * max(longest - gold, 0.0)
 
     def context(self, step: PlannedStep) -> float:
-        """Mean tokens of prompt and answer while an answer of a sampling is written: half of it is there."""
+        """Mean tokens of prompt and answer while an answer is sampled: the prompt and half of the answer."""
         return self.prompt_tokens(step.inputs["problems"]) + self.answer_tokens(step) / 2
 
     def scored_tokens(self, step: PlannedStep) -> float:
-        """Tokens of prompts and answers that a scoring puts through a model."""
+        """Expected tokens of prompts and answers of a scoring."""
         completions = step.inputs["completions"]
         sampling = None if isinstance(completions, Artifact) else self.work[completions.work]
         gold = self.lengths(step.inputs["problems"]).answer
@@ -98,7 +98,7 @@ class WorkCounts:
         return self.answers(step) * (each + self.prompt_tokens(step.inputs["problems"]))
 
     def examples(self, step: PlannedStep) -> int:
-        """Examples (DPO: pairs) of a training."""
+        """Expected number of examples (DPO: pairs) of a training."""
         data = step.inputs["data"]
         if isinstance(data, Artifact):
             return int(data.manifest["tables"]["examples"]["rows"])
@@ -123,7 +123,7 @@ class WorkCounts:
         return round(problems * min(each, parameters.max_per_problem or each))
 
     def example_tokens(self, step: PlannedStep) -> float:
-        """Expected tokens of an example, prompt and answer; of a DPO pair, of both its answers, the prompt with each."""
+        """Expected tokens per example, with its prompt; for a DPO pair, of both answers, each with the prompt."""
         if past := self.history.trainings(step.parameters.kind, step.name == training_step(1)):
             self.assume(_SEEN)
             kept = [(p, max(p["examples"] - (p.get("dropped") or 0), 1)) for p in past]
@@ -134,16 +134,16 @@ class WorkCounts:
         return float((self._prompt(usual) + answer) * KINDS[step.parameters.kind].sequences)
 
     def prompt_tokens(self, problems: LookedUp) -> float:
-        """Expected tokens of a prompt."""
+        """Expected tokens per prompt."""
         return self._prompt(self.lengths(problems))
 
     def trained_lengths(self, step: PlannedStep) -> TaskLengths:
-        """What is usual in the task that a training's examples are of."""
+        """Usual lengths in the task of a training's examples."""
         chosen = self._maker(step.inputs["data"])
         return self.lengths(chosen.inputs["problems"]) if chosen else TaskLengths()
 
     def lengths(self, problems: LookedUp) -> TaskLengths:
-        """What is usual in the task of some problems."""
+        """Usual lengths in the task of some problems."""
         made = self._maker(problems)
         of = made.parameters if made else None
         if isinstance(of, SourceParameters):
@@ -156,7 +156,7 @@ class WorkCounts:
         return usual.prompt or PROMPT_TOKENS
 
     def _maker(self, result: LookedUp) -> PlannedStep | None:
-        """The planned step that a result is of; None where another run made it."""
+        """The planned step that makes or made a result; None if it is of no planned step."""
         if not isinstance(result, Artifact):
             return self.work[result.work]
         return next((one for one in self.work.values() if one.artifact and one.artifact.digest == result.digest), None)
@@ -182,7 +182,7 @@ class WorkCounts:
         return count - (parameters.dev or 0 if split == "train" else 0)
 
     def _local_problems(self, parameters: DatasetParameters) -> int | None:
-        """Problems that a split has in local files, read as the stage `dataset` reads them; None if they can't be read."""
+        """Number of problems of a split in local files, read as by the stage `dataset`; None if they can't be read."""
         name = canonical_json(keyed_parameters(parameters)).decode()
         if name not in self._local:
             try:

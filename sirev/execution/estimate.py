@@ -1,4 +1,4 @@
-"""Estimates of a plan: answers and tokens, hours, memory, disk; each number with what it rests on."""
+"""Estimates of a plan: answers and tokens, hours, memory, disk, and the assumptions behind them."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ from sirev.store.runs import step_title
 from sirev.store.store import Store
 from sirev.trainers.dispatch import TrainParameters
 
-BYTES_A_TOKEN = 2.0  # of a completion in the store, compressed
+BYTES_A_TOKEN = 2.0  # compressed, of completions in the store
 
 
 @dataclass
 class Estimate:
-    """Sums over the steps still to run, each shared step once."""
+    """Estimate of the steps still to run, each shared step counted once."""
 
     steps: dict[str, int] = field(default_factory=dict)
-    """Stage -> steps still to run."""
+    """Stage -> number of steps still to run."""
     states: dict[str, dict[StepState, int]] = field(default_factory=dict)
-    """Stage -> how many of its steps are hits, are to run, or are not known yet; in the order of the algorithm."""
+    """Stage -> number of its steps that are hits, to run, or still unknown; in the order of the algorithm."""
     answers: int = 0
     sampled_tokens: int = 0
     examples: int = 0
     trained_tokens: int = 0
-    """Over all epochs; a DPO pair's prompt counts twice."""
+    """Tokens over all epochs; a DPO pair's prompt counts twice."""
     times: dict[str, StageTime] = field(default_factory=dict)
-    """Each long stage that is still to run -> what it takes."""
+    """Long stage that is still to run -> its time."""
     disk_bytes: int = 0
     footprint: Footprint | None = None
-    """What the model takes; None where its sizes are not known."""
+    """Memory and disk of the model; None where its sizes are not known."""
     assumptions: list[str] = field(default_factory=list)
 
     @property
     def hours(self) -> float:
-        """Hours of all long stages together whose rates are known; grades are made beside the others (`Stage.beside`)."""
+        """Hours of all long stages with known rates; grading is concurrent with the others (`Stage.beside`)."""
         lanes = [
             [time.hours or 0.0 for stage, time in self.times.items() if STAGES[stage].beside is lane] for lane in (False, True)
         ]
         return max(map(sum, lanes))
 
     def assume(self, what: str) -> None:
-        """Note, once, what a number rests on."""
+        """Note an assumption, once."""
         if what not in self.assumptions:
             self.assumptions.append(what)
 
@@ -58,9 +58,9 @@ class Estimate:
 def estimate(
     recipe: Recipe, plans: Iterable[Mapping[str, PlannedStep]], store: Store, rates: Mapping[str, float], target: Target
 ) -> Estimate:
-    """What `plans` (one per run: step -> planned step) still take on a machine.
+    """Estimate of the steps still to run in `plans` (one per run: step -> planned step) on the machine `target`.
 
-    `rates` are the user's own tokens/s of "sample" and "train".
+    `rates` are the user's values for "sample" and "train", in tokens/s.
     """
     found = Estimate()
     runs = list(plans)
@@ -95,10 +95,10 @@ def estimate(
 
 @dataclass(frozen=True)
 class Sizes:
-    """What the samplings and trainings among planned steps take.
+    """Sizes of the samplings and trainings among planned steps.
 
-    `tokens` has them by `PlannedStep.work`; `rates` are tokens/s of "sample" and "train" in earlier runs of the recipe on
-    hardware like this, without those that there is none of.
+    `tokens` are by `PlannedStep.work`. `rates` are those of "sample" and "train" in earlier runs of the recipe on such
+    hardware, in tokens/s, without unknown ones.
     """
 
     tokens: Mapping[str, float]
@@ -106,7 +106,7 @@ class Sizes:
 
 
 def sizes(recipe: Recipe, plans: Iterable[Mapping[str, PlannedStep]], store: Store) -> Sizes:
-    """How much each sampling and training of `plans` has to do."""
+    """The sizes of each sampling and training in `plans`."""
     work = {step.work: step for plan in plans for step in plan.values()}
     history = History(store, recipe)
     counts = WorkCounts(work, history, lambda what: None)

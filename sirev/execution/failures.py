@@ -1,4 +1,4 @@
-"""Segments that failed: why, where to read more, and what else that costs."""
+"""Failures of segments: reason, log, and the segments that depend on them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sirev.errors import SirevError, StageFailed, with_log
 from sirev.execution.segments import Segment
 
 _LONGEST = 300
-"""Characters of an error that is not sirev's own."""
+"""Largest number of characters shown of an error that is not sirev's."""
 
 
 @dataclass(frozen=True)
 class FailedSegment:
-    """A segment that failed, and why; `log` is the file that says more, if it is known."""
+    """A failed segment and the reason; `log` is its log file, if known."""
 
     segment: Segment
     why: str
@@ -31,7 +31,7 @@ class FailedSegment:
 
     @property
     def reason(self) -> str:
-        """Why, and where to read more."""
+        """The reason, with the path of the log if known."""
         return with_log(self.why, self.log)
 
     def __str__(self) -> str:
@@ -39,7 +39,7 @@ class FailedSegment:
 
 
 class SegmentsFailed(StageFailed):
-    """Segments of a sweep failed, and `left` says what that leaves; a line per failure, then this one."""
+    """Segments of a sweep failed. The message has one line per failure, then `left`, which says what remains."""
 
     def __init__(self, failures: Sequence[FailedSegment], left: str) -> None:
         super().__init__("\n".join([*map(str, failures), left]))
@@ -47,15 +47,15 @@ class SegmentsFailed(StageFailed):
 
 
 def failure_before(segment: Segment, failed: Mapping[str, FailedSegment]) -> FailedSegment | None:
-    """The failure for which a segment can't be computed, of those by segment; None if nothing that it reads has failed."""
+    """The failure, of `failed` by segment, that keeps a segment from being computed; None if none of its parents has failed."""
     return next((failed[parent] for parent in sorted(segment.parents) if parent in failed), None)
 
 
 def failure_line(error: BaseException) -> str:
-    """What failed, in one line."""
+    """Description of an error in one line."""
     return " ".join(failure_text(error).split())
 
 
 def failure_text(error: BaseException) -> str:
-    """What failed: sirev's own words as they are, of any other error its kind too, and the beginning of what it says."""
+    """Description of an error: sirev's messages unchanged; for other errors the type and the beginning of the message."""
     return str(error) if isinstance(error, SirevError) else f"{type(error).__name__}: {error}"[:_LONGEST]

@@ -1,4 +1,4 @@
-"""Memory and disk of a recipe's model in bytes, from its shape and the recipe alone; nothing is measured."""
+"""Memory and disk of a recipe's model in bytes, computed from its shape and the recipe; nothing is measured."""
 
 from __future__ import annotations
 
@@ -10,67 +10,67 @@ from sirev.recipe.sections import Lora, Memory
 
 WIDTHS = {"float32": 4, "bfloat16": 2, "float16": 2, "auto": 2}
 PROMPT_TOKENS = 150
-"""Tokens of a prompt where the recipe sets no limit."""
+"""Assumed tokens per prompt where the recipe sets no limit."""
 SHARD_ANSWERS = 2048
-"""Answers that the engine `transformers` writes at a time where `engine.batch_size` is null."""
+"""Answers in a batch of the engine `transformers` where `engine.batch_size` is null."""
 _LOGITS = (4096, 32768)
-"""Tokens and words of the part of the logits that TRL computes at a time: never all of them (trl/kernels/chunked_logprob.py)."""
+"""Tokens and vocabulary entries of the chunk of logits that TRL computes at a time (trl/kernels/chunked_logprob.py)."""
 _CONTEXT = 0.8e9
-"""Bytes that CUDA takes for a process (judged)."""
+"""Bytes that CUDA takes per process (judged)."""
 GPU_SIZES = (8, 12, 16, 24, 32, 40, 48, 80, 141)
 """Memory of common GPUs, in GB."""
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """What training and sampling hold in memory, and what they write."""
+    """Memory of training and sampling, and disk space, in bytes."""
 
     training: dict[str, int]
-    """What a training holds -> bytes; activations are estimated (see `_activations`), the rest follows from the shape."""
+    """Part of a training's memory -> bytes; activations are estimated (see `_activations`), the rest follows from the shape."""
     engine: str
     gpu_share: float
     """Share of the GPU's memory that the engine may take."""
     weights: int
-    """Of the model that samples; with LoRA its adapter too."""
+    """Weights of the sampling model, including a LoRA adapter."""
     answer: int
-    """The KV cache of one answer of `answer_tokens`, prompt included."""
+    """The KV cache of one answer of `answer_tokens`, including its prompt."""
     answer_tokens: int
     batch: int
-    """Answers whose KV cache must be held at the same time: 1 with vLLM, which queues those that do not fit."""
+    """Answers whose KV cache must fit at the same time: 1 with vLLM, which queues the others."""
     checkpoint: int
     """One checkpoint of a training: weights and optimizer states."""
     model: int
-    """What the store keeps of each M_t."""
+    """Size of each M_t in the store."""
 
     @property
     def to_train(self) -> int:
-        """Bytes that a training holds, activations included."""
+        """Memory of a training, including activations."""
         return sum(self.training.values())
 
     @property
     def to_sample(self) -> int:
-        """Bytes that sampling can't do without; 0 where a server does it."""
+        """Least memory for sampling; 0 with a server."""
         return 0 if self.engine == "server" else self.weights + self.batch * self.answer
 
     def untrained(self) -> Footprint:
-        """The footprint where nothing is trained."""
+        """The footprint without training."""
         return replace(self, training=dict.fromkeys(self.training, 0))
 
     @property
     def scratch(self) -> int:
-        """Bytes of the temporary folder: two checkpoints, as the next is written before the last is deleted, and M_t."""
+        """Space in the temporary folder: M_t and two checkpoints, as the next is written before the last is deleted."""
         return 2 * self.checkpoint + self.model
 
     def room(self, gpu: float) -> int:
-        """How many answers of full length a GPU of so many bytes samples at a time; 0 if not even one."""
+        """Number of answers of full length that a GPU with `gpu` bytes can sample at a time; 0 if not even one."""
         return max(0, int((self.gpu_share * gpu - self.weights) // self.answer))
 
     def trains_on(self, gpu: float) -> bool:
-        """Whether a training fits on a GPU of so many bytes, beside what CUDA itself takes."""
+        """Whether a training fits on a GPU with `gpu` bytes, in addition to CUDA's own memory."""
         return self.to_train + _CONTEXT <= gpu
 
     def samples_on(self, gpu: float) -> bool:
-        """Whether sampling fits on a GPU of so many bytes."""
+        """Whether sampling fits on a GPU with `gpu` bytes."""
         return self.to_sample <= self.gpu_share * gpu
 
     def fits(self, gpu: float) -> bool:
@@ -78,7 +78,7 @@ class Footprint:
         return self.trains_on(gpu) and self.samples_on(gpu)
 
     def smallest(self) -> int | None:
-        """The smallest common GPU that it fits on, in GB; None if there is none."""
+        """Memory in GB of the smallest common GPU that fits; None if there is none."""
         return next((size for size in GPU_SIZES if self.fits(size * 1e9)), None)
 
 
@@ -89,12 +89,12 @@ def footprint(recipe: Recipe) -> Footprint | None:
 
 
 def footprint_of(recipe: Recipe, shape: Shape) -> Footprint:
-    """The footprint of a recipe with a model of this shape in the place of its own."""
+    """The footprint of a recipe for a model of this shape, whatever its own model."""
     training, engine = recipe.training, recipe.engine
     width = WIDTHS[training.dtype] if recipe.model.name else 4
     lora = training.lora or Lora() if training.parameters == "lora" else None
     trained = shape.adapter(lora) if lora else shape.parameters
-    # LoRA's own weights are float32 on any base, as are AdamW's two states of them.
+    # LoRA's weights are float32 on any base, as are AdamW's two states of them.
     own = 4 if lora else width
     held = {"base weights" if lora else "weights": width * shape.parameters}
     if lora:
@@ -125,23 +125,23 @@ def footprint_of(recipe: Recipe, shape: Shape) -> Footprint:
 
 
 def lean(recipe: Recipe) -> Recipe:
-    """The recipe with as little in memory at a time as training can do with; equal results but for rounding."""
+    """The recipe with the least memory in training; results are equal except for rounding."""
     memory = Memory(micro_batch_size=1, gradient_checkpointing=True, precompute_reference=True)
     return recipe.model_copy(update={"training": recipe.training.model_copy(update={"memory": memory})})
 
 
 def prompt_tokens(recipe: Recipe) -> int:
-    """The longest prompt, where the recipe says so, else a usual one."""
+    """Tokens of the longest prompt if the recipe limits it, else a usual number."""
     return recipe.training.max_prompt_tokens or PROMPT_TOKENS
 
 
 def layer_activations(shape: Shape, lora: Lora | None, width: int, computed: int) -> int:
-    """Bytes that one layer keeps of one token for its gradients, with attention that keeps no scores.
+    """Activations of one layer for one token that are saved for the gradients, in bytes; attention saves no scores.
 
-    Weights have `width` bytes, what is computed with them has `computed`. Counted by torch's hooks on saved tensors. In values
-    of what is computed: four of the MLP's width, four of all heads' (queries, keys and values for each head, and what they
-    see), five or more of the hidden width (inputs of the linear modules and of the norms), and what LoRA squeezes its
-    inputs to. Under autocast, which casts, copies in float32 of the norms' inputs and of the stream beside them.
+    Weights have `width` bytes, computed values have `computed`. Counted by torch's hooks on saved tensors. The saved values
+    are: four of the MLP's width, three or four of the width of all heads (queries, keys, values, outputs), five or more of
+    the hidden width (inputs of linear modules and norms), and LoRA's inner values. Under autocast, float32 copies of the
+    norms' inputs and of the residual stream are added.
     """
     hidden, heads = shape.hidden, shape.heads * shape.head_dim
     squeezed = 0 if lora is None else lora.r * len(lora.target_modules)
@@ -151,10 +151,10 @@ def layer_activations(shape: Shape, lora: Lora | None, width: int, computed: int
 
 
 def _activations(recipe: Recipe, shape: Shape, width: int) -> int:
-    """Activations of as many tokens as may go through the model at once.
+    """Bytes of the activations of `tokens_at_once` tokens.
 
-    With gradient checkpointing a layer keeps its input alone, and then one layer at a time is computed again. On top come
-    the last norm and the logits of some tokens.
+    With gradient checkpointing, a layer saves only its input, and one layer at a time is computed again. The last norm and
+    a chunk of the logits are added.
     """
     training = recipe.training
     tokens, computed = tokens_at_once(recipe), _computes(recipe, width)
@@ -165,10 +165,10 @@ def _activations(recipe: Recipe, shape: Shape, width: int) -> int:
 
 
 def tokens_at_once(recipe: Recipe) -> int:
-    """How many tokens, with their padding, go through the model at once at most: one example of the longest at the least."""
+    """Most tokens per forward pass, with padding; at least one example of full length."""
     training = recipe.training
     answer = training.max_completion_tokens or recipe.sampling.max_new_tokens
-    sequences = max((kind.sequences for kind in recipe.kinds()), default=1)  # none where one model alone is evaluated
+    sequences = max((kind.sequences for kind in recipe.kinds()), default=1)  # no kinds if a single model is evaluated
     longest = (prompt_tokens(recipe) + answer) * sequences
     whole = max(settings.batch_size for settings in training.given().values())
     tokens = longest * min(training.memory.micro_batch_size or whole, whole)
@@ -176,12 +176,12 @@ def tokens_at_once(recipe: Recipe) -> int:
 
 
 def _computes(recipe: Recipe, width: int) -> int:
-    """Bytes of a value that a training computes with: bfloat16 on a GPU, but for weights in float32 under plain AdamW."""
+    """Bytes per computed value of a training: 2, bfloat16 on a GPU; 4 for float32 weights with plain AdamW."""
     return 4 if width == 4 and recipe.training.optimizer == "adamw_torch_fused" else 2
 
 
 def _states(recipe: Recipe, shape: Shape, own: int, trained: int) -> int:
-    """Bytes of an optimizer's states of `trained` weights; transformers keeps those of embeddings in float32."""
+    """Bytes of the optimizer's states of `trained` weights; for 8-bit AdamW, those of embeddings are float32."""
     optimizer = recipe.training.optimizer
     if optimizer == "paged_adamw_8bit":
         embedded = shape.vocabulary * shape.hidden if trained == shape.parameters else 0

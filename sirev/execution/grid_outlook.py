@@ -1,4 +1,4 @@
-"""Progress of a sweep: segments and runs that have ended, and the time left at the pace seen."""
+"""Progress of a sweep: segments and runs that have ended, and the time left at the present pace."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from sirev.execution.segments import Segment
 
 @dataclass
 class GridOutlook:
-    """Told of every segment that begins and ends, with the time in seconds by a clock that never goes back.
+    """Outlook on a sweep; its methods take the time `now` in seconds, from a monotonic clock.
 
-    `sizes` are relative: the hours that a plan gives each segment, or its steps. `taken` and `size` below are sums over the
-    segments computed since, from which the pace comes.
+    `sizes` are relative: planned hours per segment, or its number of steps. `taken` (seconds) and `size` are sums over the
+    segments computed so far, which give the pace.
     """
 
     segments: list[Segment]
-    """With parents before children; what comes up later is added."""
+    """Parents before children; later segments are appended."""
     sizes: Mapping[str, float]
     ended: set[str] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
-    """Those of them that failed or were left out."""
+    """Ended segments that failed or were left out."""
     taken: float = 0.0
     size: float = 0.0
     widest: int = 1
-    """The most segments on a GPU at once so far: as many workers are expected from now on."""
+    """Most concurrent GPU segments so far, which is also the expected number of workers."""
     _begun: dict[str, float] = field(default_factory=dict)
 
     def begin(self, segment: str, now: float) -> None:
-        """A worker begins a segment, perhaps again."""
+        """Note that a worker begins a segment, perhaps again."""
         self._begun[segment] = now
         self.widest = max(self.widest, sum(one.id in self._begun for one in self.segments if one.needs_gpu))
 
     def end(self, segment: str, now: float, computed: bool) -> None:
-        """A segment has ended; the pace rests on those that were `computed`, the others failed or were left out."""
+        """Note the end of a segment. Only `computed` ones affect the pace; the others failed or were left out."""
         began = self._begun.pop(segment, None)
         if began is not None and computed:
             self.taken += now - began
@@ -46,13 +46,13 @@ class GridOutlook:
 
     @property
     def runs(self) -> tuple[int, int]:
-        """How many runs have all their segments computed, and how many there are."""
+        """Number of runs with all segments computed, and number of all runs."""
         left = {run for one in self.segments for run in one.runs if one.id not in self.ended - self.lost}
         every = {run for one in self.segments for run in one.runs}
         return len(every - left), len(every)
 
     def seconds_left(self, now: float) -> float | None:
-        """Seconds until the last segment ends; None before the first has been computed."""
+        """Expected seconds until the last segment ends; None before the first has been computed."""
         if not self.size or not self.taken:
             return None
         pace = self.taken / self.size

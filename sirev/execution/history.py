@@ -1,4 +1,4 @@
-"""What earlier runs of a recipe with the same model tell a plan: lengths, sizes of training sets, rates."""
+"""History of a recipe with the same model: lengths, sizes of training sets and rates of earlier runs, for plans."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from sirev.study.step_names import StepName, parse_step, stage_of, training_step
 RATED = ("train", "sample")
 """Stages whose rates are in tokens per second."""
 LONG = (*RATED, "score", "grade", "embed")
-"""Stages whose rates are looked for; those of the others are in answers per second."""
+"""Stages with rates; those not in RATED have rates in answers per second."""
 
 
 class History:
-    """The steps that earlier runs pinned, with what was recorded of them."""
+    """The steps that earlier runs pinned, with their records."""
 
     def __init__(self, store: Store, recipe: Recipe) -> None:
         self._store = store
         settings = recipe.settings()
         pins: dict[tuple[str, str], str] = {}
         self._same_size: set[str] = set()
-        """Keys of trainings in runs that asked as many problems as often: a short trial tells nothing of numbers."""
+        """Keys of steps in runs with the same numbers of problems and draws: a short trial says nothing about sizes."""
         for run in store.runs.all():
-            measured = "samples" in run.settings  # completions made elsewhere, under the recipe's name
+            measured = "samples" in run.settings  # imported completions, under the recipe's name
             if measured or run.recipe != recipe.name or _model(run.settings) != _model(settings):
                 continue
             there = {(pin.key, pin.artifact): step for step, pin in run.pins.items() if _is_work(parse_step(step))}
@@ -43,12 +43,12 @@ class History:
                 self._steps.append((name, record))
 
     def answer_tokens(self, what: str) -> float | None:
-        """Mean tokens of an answer in the samplings of a name without its t."""
+        """Mean tokens per answer in earlier samplings of the step `what`, a name without t; None if there are none."""
         noted = [r.provenance for name, r in self._steps if parse_step(name).without_t == what and r.provenance.get("answers")]
         return sum(p["tokens"] for p in noted) / sum(p["answers"] for p in noted) if noted else None
 
     def trainings(self, kind: str, first: bool) -> list[Mapping[str, Any]]:
-        """Parameters and provenance of the trainings of a kind: those of M_1, or those of later models."""
+        """Provenance of earlier trainings of a kind, with "epochs" and "same_size": of M_1 if `first`, else of later models."""
         return [
             {**r.provenance, "epochs": r.action["parameters"]["epochs"], "same_size": r.key in self._same_size}
             for name, r in self._steps
@@ -59,7 +59,7 @@ class History:
         ]
 
     def rate(self, stage: str, gpu: Gpu | None = None) -> float | None:
-        """Median rate of a stage's steps on a GPU, wherever it was; without one, on hardware like this machine's."""
+        """Median rate of a stage's steps on this kind of GPU, by default on hardware equal to this machine's; None if unknown."""
         rates = []
         for name, record in self._steps:
             there = record.provenance.get("hardware") or {}
@@ -78,7 +78,7 @@ class History:
     def _grades(self, record: Record) -> int | None:
         try:
             return int(self._store.artifact(record.artifact).manifest["tables"]["grades"]["rows"])
-        except BadInput:  # given up, or damaged: then nothing is known of it
+        except BadInput:  # hollow or damaged
             return None
 
 
@@ -87,7 +87,7 @@ def _has(there: Mapping[str, Any], gpu: Gpu) -> bool:
 
 
 def _is_work(step: StepName) -> bool:
-    """A step of a long stage; of trainings, a method's own."""
+    """Whether it is a step of a long stage, and not of a null run's."""
     return step.stage in LONG and not step.is_null
 
 
@@ -96,13 +96,13 @@ def _model(settings: Mapping[str, Any]) -> Any:
 
 
 def _size(settings: Mapping[str, Any]) -> Any:
-    """What decides how many examples a training has."""
+    """The settings that determine the number of examples of a training."""
     asked = {field: settings["sampling"].get(field) for field in ("n", "problems")}
     return [settings["task"].get(field) for field in ("limit", "dev", "train", "data")], asked
 
 
 def _tokens_rate(noted: Mapping[str, Any]) -> float | None:
-    """Tokens/s of the attempt that finished a step: without what earlier attempts had done, or starting the engine."""
+    """Tokens/s of the attempt that finished a step, without the work of earlier attempts; None if unknown."""
     if "tokens_now" in noted:
         return noted["tokens_now"] / noted["seconds_now"] if noted["tokens_now"] and noted["seconds_now"] else None
     if not noted.get("tokens") or not noted.get("seconds"):

@@ -1,6 +1,6 @@
-"""Hours of a plan's long stages, by the best rate known: given, seen in earlier runs, measured by a check, or a table's.
+"""Hours of a plan's long stages, by the best known rate: given, seen in earlier runs, measured by a check, or from a table.
 
-What is not known by any of these is None. Starts of trainers and engines come on top, where no rate has them in it.
+Hours are None without any of these. Start-up times of trainers and engines are added, unless the rate includes them.
 """
 
 from __future__ import annotations
@@ -35,49 +35,49 @@ from sirev.training_kinds import KINDS
 RateSource = Literal["given", "seen", "measured", "table"]
 
 ELSEWHERE_CORES = 16
-"""Cores that are assumed beside a GPU that is not in this machine."""
+"""Assumed number of cores next to a GPU that is not in this machine."""
 _TRAINER_START, _ENGINE_START, _EMBEDDER_START = 40.0, 82.0, 20.0
-"""Seconds until a trainer, vLLM and the embedding model are at work, of a 7B model (judged; vLLM takes 75 to 90)."""
+"""Start-up seconds of a trainer, vLLM and the embedding model, for a 7B model (judged; vLLM takes 75 to 90)."""
 _LIGHT, _MATHEMATICS, _PROGRAM = 1e-4, 1 / 105, 1 / 450
-"""CPU seconds of an answer that is read, judged by Math-Verify, or run (measured: benchmarks/README.md)."""
+"""CPU seconds per answer that is parsed, judged by Math-Verify, or run (measured: benchmarks/README.md)."""
 _ENDLESS = 4 / 1457
-"""Share of programs that never end and take the grader's whole limit (measured there)."""
+"""Share of programs that run into the grader's time limit (measured there)."""
 _FILLED = 0.8
-"""Share of a limit on tokens that parts fill, padding aside (simulated: 0.7 to 0.9)."""
+"""Share of a micro-batch's token limit that real tokens fill (simulated: 0.7 to 0.9)."""
 _ON_CPU = {"train": 48_000.0, "sample": 34_710.0, "score": 48_000.0}
-"""Tokens per second of the embedded model on a core (benchmarks/README.md: of samplings measured, of the others chosen so that a
-plan of `tiny` says what it takes beside its pretraining, 138 s on two cores)."""
+"""Tokens per second and core of the embedded model (benchmarks/README.md). Measured for samplings; the others are chosen so
+that a plan of `tiny` has the measured time without pretraining, 138 s on two cores."""
 _EMBEDDED_ON_GPU, _EMBEDDED_PER_CORE = 3000.0, 18.0
-"""Answers per second by all-MiniLM-L6-v2: on a GPU (judged), and per CPU second (measured, of 100 tokens)."""
+"""Answers per second with all-MiniLM-L6-v2: on a GPU (judged), and per core (measured, with 100 tokens per answer)."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """The machine that is planned for."""
+    """The machine of a plan."""
 
     gpu: Gpu | None = None
     bytes: float | None = None
-    """The GPU's memory, where only that is known, or more exactly than by the table."""
+    """Memory of the GPU, if only that is known, or if it is known more exactly than from the table."""
     here: bool = True
     """Whether it is this machine."""
     assumed: bool = False
-    """Whether nobody named the GPU, and none is here."""
+    """Whether the GPU is an assumption: none was named and this machine has none."""
     cores: int = 1
 
 
 @dataclass(frozen=True)
 class StageTime:
-    """What a stage takes."""
+    """The time of a stage."""
 
     hours: float | None
     """None where no rate is known for one of its steps."""
     source: RateSource | None
-    """Where the rate of its steps is from; None where none is known."""
+    """Source of the rate; None where none is known."""
 
 
 @dataclass
 class StageClock:
-    """Times the steps of one plan on one machine; `given` are the user's own tokens/s of "sample" and "train"."""
+    """Times of a plan's steps on one machine; `given` are the user's rates of "sample" and "train" in tokens/s."""
 
     recipe: Recipe
     target: Target
@@ -85,22 +85,22 @@ class StageClock:
     history: History
     given: Mapping[str, float]
     runs: int
-    """How many are planned; those of a small model go on side by side."""
+    """Number of planned runs; those of a small model are concurrent."""
     assume: Callable[[str], None]
     _shape: Shape | None = field(init=False)
     _measured: list[MeasuredRate] = field(init=False)
     _ratios: dict[str, float | None] = field(default_factory=dict)
     _padding: dict[str, float] = field(default_factory=dict)
-    """Kind of training -> share of its tokens."""
+    """Kind of training -> share of padding in its tokens."""
 
     def __post_init__(self) -> None:
-        # The arithmetic is of large models; the embedded one takes what starting kernels takes.
+        # The arithmetic is for large models; the embedded one is dominated by kernel launches.
         self._shape = shape_of(self.recipe.model) if self.recipe.model.name else None
         gpu = self.target.gpu
         self._measured = [rate for rate in load_rates() if gpu is not None and gpu_of_driver(rate.gpu) == gpu]
 
     def stages(self, steps: Iterable[PlannedStep]) -> dict[str, StageTime]:
-        """Each long stage that the steps are of, with what they take together."""
+        """Long stage -> total time of its steps."""
         by_stage: dict[str, list[PlannedStep]] = defaultdict(list)
         for step in steps:
             by_stage[step.stage].append(step)
@@ -113,12 +113,12 @@ class StageClock:
         engines = {_of(step.inputs["model"]) for stage in ("sample", "score") for step in by_stage[stage]}
         starts = [("train", len(by_stage["train"]), _TRAINER_START, "trainer")]
         starts += [("sample", len(engines), _ENGINE_START, "vLLM")] if self.recipe.engine.name == "vllm" else []
-        # A run's answers are embedded together, at its end.
+        # A run's answers are embedded together at its end.
         starts += [("embed", min(len(by_stage["embed"]), self.runs), _EMBEDDER_START, "embedder")]
         told = []
         for stage, times, seconds, what in starts:
             time = found.get(stage, StageTime(None, None))
-            # What was seen of a training or an embedding has its start in it.
+            # Seen rates of trainings and embeddings include the start-up.
             if time.hours is not None and (stage == "sample" or time.source != "seen"):
                 found[stage] = replace(time, hours=time.hours + times * seconds / 3600)
                 told.append(f"{what} {seconds:.0f} s")
@@ -139,7 +139,7 @@ class StageClock:
         return StageTime(sum(known) / 3600, "measured" if self._ratios.get(stage) else "table")
 
     def _seconds(self, step: PlannedStep) -> float | None:
-        """Seconds of a step by a measured rate or the table; None where neither tells."""
+        """Seconds of a step by a measured rate or the table; None where neither is known."""
         if isinstance(step.parameters, GradeParameters):
             return self._grading(step)
         if step.stage == "embed":
@@ -201,5 +201,5 @@ class StageClock:
 
 
 def _of(result: LookedUp) -> str:
-    """What two steps share that take the same result."""
+    """Identity of a result, planned or known."""
     return getattr(result, "work", None) or result.digest  # type: ignore[union-attr]

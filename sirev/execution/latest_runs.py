@@ -1,6 +1,6 @@
-"""The runs of the last `iterate`, so that a report need not be told.
+"""Memory of the runs of the last `iterate`, the default for reports.
 
-Kept outside of the store, because a replay that finds everything must leave the store untouched.
+It is kept outside the store, because a replay of cached results must not change the store.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from sirev.store.store import Store
 
 
 def remember(store: Store, run_ids: list[str]) -> None:
-    """Note what an `iterate` on this store ran or replayed; silently not, where nothing can be written."""
+    """Save the runs of an `iterate` on this store; does nothing where nothing can be written."""
     write_state(_file(store), json.dumps({"newest": _newest(store.runs.all()), "runs": run_ids}))
 
 
 def latest_runs(store: Store) -> list[Run]:
-    """The runs of the last `iterate` on this store, as this machine remembers it or as the store's runs tell."""
+    """The runs of the last `iterate` on this store: those remembered on this machine, else those of the newest invocation."""
     runs = store.runs.all()
     newest = _newest(runs)
     try:
@@ -27,14 +27,14 @@ def latest_runs(store: Store) -> list[Run]:
     except (ValueError, KeyError, TypeError):
         ids, seen = [], ""
     found = [run for wanted in ids for run in runs if run.id == wanted]
-    # One that was not there when the note was made is a later one. No clock is asked: it may have been set back since.
+    # A newer invocation than the remembered one is a later `iterate`. Names are compared, not clocks, which may be set back.
     if found and len(found) == len(ids) and newest == seen:
         return found
     return [run for run in runs if run.invocation == newest]
 
 
 def _newest(runs: list[Run]) -> str:
-    """The last invocation by its name, which begins with the time it began."""
+    """The last invocation by name, which begins with its start time."""
     return max((run.invocation for run in runs), default="")
 
 

@@ -1,4 +1,4 @@
-"""The listener that is told of the runs of an invocation while they go on."""
+"""The listener for events of the runs of an invocation."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ State = Literal["hit", "start", "done"]
 
 
 class Listener:
-    """Told what happens, from several threads at once, and ignores it: inherit it and define what is to be heard."""
+    """A listener that ignores all events; subclasses override methods, which several threads call at once."""
 
     def begin(self, outlook: Outlook) -> None:
-        """Something has to be computed: the steps of all runs, and what is known of how long they take. Told first, and once."""
+        """Something has to be computed; `outlook` has the steps of all runs and expected times. Called once, at first."""
 
     def step(self, run: Run, name: str, state: State) -> None:
-        """A step was found, begins, or was computed."""
+        """A step is cached, begins, or was computed."""
 
     def wait(self, run: Run, name: str, words: str) -> None:
-        """A step is being computed elsewhere, or no longer waits for that: "waiting for process 7 on that-machine"."""
+        """A step waits for another process, or stops waiting: "waiting for process 7 on that-machine"."""
 
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
-        """A long step is at `done` of `total` units, at `rate` tokens a second; of a grade step, answers a second."""
+        """A long step is at `done` of `total` units; `rate` is in tokens per second, for grades in answers per second."""
 
     def log(self, run: Run, name: str, step: int, entry: LogEntry) -> None:
-        """A training notes something of an optimizer step: {"loss": ..., "learning_rate": ...}, by the names of TRL."""
+        """A training logs an optimizer step: {"loss": ..., "learning_rate": ...}, with TRL's names."""
 
     def note(self, run: Run, text: str) -> None:
-        """Something the user should know about the run, one line."""
+        """A note about the run for the user, one line."""
 
     def warn(self, run: Run, text: str) -> None:
-        """Something that the user must know at once."""
+        """A warning about the run for the user."""

@@ -1,4 +1,4 @@
-"""A note on locks that may not be relied on, said once for each store and machine."""
+"""A note on unreliable locks, given once per store and machine."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sirev.store.store import Store
 
 
 def note_locks(store: Store, run: Run, listener: Listener) -> None:
-    """Note once that two commands may compute a step twice, where a lock may not keep one of them out."""
+    """Note once that concurrent commands may compute a step twice, where locks may not work."""
     name = f"locks-{store_name(store.path)}-{os.uname().nodename}"
-    if type(listener) is Listener or read_state(name) is not None:  # nobody listens, or it was said
+    if type(listener) is Listener or read_state(name) is not None:  # no listener, or noted before
         return
     if (doubt := lock_doubt(store.path)) is not None:
         listener.note(

@@ -1,4 +1,4 @@
-"""How long segments take on so many GPUs: the time until the last has ended, and what no schedule goes below."""
+"""Schedules of segments on several GPUs: order, total time, and a lower bound."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sirev.execution.segments import Segment
 
 
 def remaining(segments: Sequence[Segment], hours: Mapping[str, float]) -> dict[str, float]:
-    """Segment -> hours of the longest chain that begins with it; `segments` have parents before children."""
+    """Segment -> hours of the longest chain that starts with it; `segments` have parents before children."""
     after: dict[str, float] = {}
     for one in reversed(segments):
         own = after[one.id] = hours[one.id] + after.get(one.id, 0.0)
@@ -20,7 +20,7 @@ def remaining(segments: Sequence[Segment], hours: Mapping[str, float]) -> dict[s
 
 
 def longest_first(segments: Sequence[Segment], hours: Mapping[str, float]) -> list[Segment]:
-    """The segments with parents before children, and of any two that may go first the one with the longer chain."""
+    """The segments with parents before children; of those ready, the one with the longest chain goes first."""
     chain = remaining(segments, hours)
     order = _order(segments)
     ready: list[tuple[float, int]] = []
@@ -35,7 +35,7 @@ def longest_first(segments: Sequence[Segment], hours: Mapping[str, float]) -> li
 
 
 def _order(segments: Sequence[Segment]) -> TopologicalSorter[int]:
-    """Says which segments, by their places, may begin: those whose parents, of these segments, have ended."""
+    """A sorter of the segments' indices: a segment is ready once its parents among them are done."""
     place = {one.id: at for at, one in enumerate(segments)}
     sorter = TopologicalSorter({at: [place[parent] for parent in one.parents & place.keys()] for at, one in enumerate(segments)})
     sorter.prepare()
@@ -43,15 +43,15 @@ def _order(segments: Sequence[Segment]) -> TopologicalSorter[int]:
 
 
 def bound(segments: Sequence[Segment], hours: Mapping[str, float], gpus: int) -> float:
-    """Hours that no schedule goes below: the longest chain, or all work spread evenly over the GPUs."""
+    """Lower bound of the hours of any schedule: the longest chain, or all GPU work spread evenly over the GPUs."""
     work = sum(hours[one.id] for one in segments if one.needs_gpu)
     return max(max(remaining(segments, hours).values(), default=0.0), work / gpus)
 
 
 def makespan(segments: Sequence[Segment], hours: Mapping[str, float], gpus: int) -> float:
-    """Hours until all have ended, where a free GPU takes the first segment of the order whose parents have ended.
+    """Hours until all segments have ended, where a free GPU takes the first segment whose parents have ended.
 
-    A segment that needs no GPU begins at once.
+    A segment that needs no GPU begins as soon as its parents have ended.
     """
     order = _order(segments)
     ready: list[int] = []
@@ -74,7 +74,7 @@ def makespan(segments: Sequence[Segment], hours: Mapping[str, float], gpus: int)
 
 
 def lanes(segments: Sequence[Segment], count: int) -> dict[str, int]:
-    """Segment -> one of so many lanes, in which one follows the other, each where it may begin first if all take equally long."""
+    """Segment -> one of `count` lanes of consecutive segments: the lane where it can begin first if all take equally long."""
     until = [0] * count
     ended: dict[str, int] = {}
     found = {}

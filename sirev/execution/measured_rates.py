@@ -1,7 +1,7 @@
 """Rates that `sirev doctor --gpu-check` measured on this user's GPUs, for `sirev plan`: $XDG_STATE_HOME/sirev/rates.json.
 
-The file is {"schema": 1, "rates": [...]}, each rate with the fields of `MeasuredRate`. A GPU's rate of a kind, for a model of so
-many parameters and under the same conditions, is there once: a later measurement takes the place of an earlier one.
+The file is {"schema": 1, "rates": [...]}, each rate with the fields of `MeasuredRate`. A later measurement under the same
+`conditions` replaces an earlier one.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ _MEASURED = ("tokens_per_second", "peak", "when")
 
 @dataclass(frozen=True)
 class MeasuredRate:
-    """Tokens per second of one kind of work on one GPU, and what it was measured with."""
+    """Tokens per second of one kind of work on one GPU, and the conditions of the measurement."""
 
     gpu: str
-    """As the driver names it: "NVIDIA H100 80GB HBM3"."""
+    """The driver's name: "NVIDIA H100 80GB HBM3"."""
     kind: Literal["sample", "train"]
     parameters: int
-    """Weights of the base model, embeddings and head included."""
+    """Number of weights of the base model, including embeddings and head."""
     tokens_per_second: float
-    """sample: new tokens of all answers together. train: tokens of prompts and answers (a DPO pair's prompt counts twice),
-    without padding. The start of the engine or of the trainer is left out."""
+    """sample: new tokens of all answers. train: tokens of prompts and answers without padding (a DPO pair's prompt counts
+    twice). The start-up of the engine or trainer is excluded."""
     trained: Literal["lora", "full"] = "lora"
-    """What is trained; sample: whether an adapter samples (lora) or a whole model (full)."""
+    """train: what is trained. sample: what samples, an adapter (lora) or a whole model (full)."""
     checkpointing: bool = False
-    """train: whether activations are computed again."""
+    """train: whether activations are computed again (gradient checkpointing)."""
     real: float = 1.0
-    """train: share of the tokens that are no padding."""
+    """train: share of the tokens that are not padding."""
     reference: bool = False
-    """train: whether DPO's reference went through the model as well."""
+    """train: whether DPO's reference was computed as well."""
     micro_tokens: int = 0
-    """train: mean tokens that went through the model at once, padding included; 0 where that was not noted."""
+    """train: mean tokens per forward pass, including padding; 0 if unknown."""
     sequences: int = 0
-    """sample: answers written at the same time."""
+    """sample: answers sampled at the same time."""
     context: int = 0
-    """sample: mean tokens of an answer and its prompt while it is written."""
+    """sample: mean tokens of an answer and its prompt while it is sampled."""
     peak: int = 0
-    """train: most bytes that tensors took of the GPU's memory; 0 where that was not noted."""
+    """train: peak GPU memory of tensors in bytes; 0 if unknown."""
     when: str = ""
-    """UTC, as `sirev.store.provenance.now` writes it."""
+    """Time of the measurement in UTC, as from `sirev.store.provenance.now`."""
 
     def __post_init__(self) -> None:
         if not (self.kind in ("sample", "train") and self.parameters > 0 and self.tokens_per_second > 0 and 0 < self.real <= 1):
@@ -57,12 +57,12 @@ class MeasuredRate:
 
     @property
     def conditions(self) -> tuple[Any, ...]:
-        """What a later measurement must share to take this one's place: all but what was measured, and the time."""
+        """The fields that must be equal for a later measurement to replace this one: all but results and time."""
         return tuple(getattr(self, each.name) for each in fields(self) if each.name not in _MEASURED)
 
 
 def load_rates() -> list[MeasuredRate]:
-    """The rates measured so far; those that this version can't read are left out."""
+    """The rates measured so far, without those that this version can't read."""
     try:
         noted = parse_json(read_state(_FILE) or "{}")
         rows = noted["rates"] if noted.get("schema") == _SCHEMA else []
@@ -72,14 +72,14 @@ def load_rates() -> list[MeasuredRate]:
 
 
 def save_rates(measured: Iterable[MeasuredRate]) -> bool:
-    """Add rates to those measured so far; False where nothing can be written."""
+    """Add rates to those measured so far; returns False where nothing can be written."""
     kept = {rate.conditions: rate for rate in (*load_rates(), *measured)}
     text = json.dumps({"schema": _SCHEMA, "rates": [asdict(rate) for rate in kept.values()]}, indent=1)
     return write_state(_FILE, text)
 
 
 def measured_peak(gpu: Gpu, parameters: int, *, trained: str, checkpointing: bool) -> MeasuredRate | None:
-    """Of the trainings of a model of this size, in this way and on such a GPU, the one that took the most memory."""
+    """The measured training with the highest peak memory for this size of model, settings and GPU; None if there is none."""
 
     def alike(rate: MeasuredRate) -> bool:
         same = (rate.kind, rate.parameters, rate.trained, rate.checkpointing) == ("train", parameters, trained, checkpointing)

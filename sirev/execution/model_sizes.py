@@ -1,4 +1,4 @@
-"""Sizes of a model, from its configuration alone: parameters, an adapter's, and what a token takes in the KV cache."""
+"""Sizes of a model from its configuration: parameters, adapter parameters, and KV cache per token."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sirev.inputs import parse_json
 from sirev.recipe.sections import Architecture, Lora, Model
 
 _SIZES = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "vocab_size")
-"""Fields of a config.json that must be there for a shape to be known."""
+"""Fields of a config.json that a shape needs."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Shape:
 
     @property
     def linears(self) -> dict[str, tuple[int, int]]:
-        """Inputs and outputs of the linear modules of one layer."""
+        """Numbers of inputs and outputs of the linear modules of one layer."""
         heads, kv = self.heads * self.head_dim, self.kv_heads * self.head_dim
         return {
             "q_proj": (self.hidden, heads),
@@ -47,32 +47,32 @@ class Shape:
 
     @property
     def layer(self) -> int:
-        """Weights of one layer: linear modules and norms."""
+        """Number of weights of one layer: linear modules and norms."""
         return sum(i * o for i, o in self.linears.values()) + 2 * self.hidden
 
     @property
     def parameters(self) -> int:
-        """All weights: embeddings (once if tied), layers, the last norm."""
+        """Number of all weights: embeddings (once if tied), layers, the last norm."""
         return self.vocabulary * self.hidden * (1 if self.tied else 2) + self.layers * self.layer + self.hidden
 
     def adapter(self, lora: Lora) -> int:
-        """Weights of a LoRA adapter: r (inputs + outputs) a module (Hu et al. 2021, arXiv 2106.09685)."""
+        """Number of weights of a LoRA adapter: r (inputs + outputs) per module (Hu et al. 2021, arXiv 2106.09685)."""
         return self.layers * sum(lora.r * sum(self.linears[name]) for name in lora.target_modules if name in self.linears)
 
     def kv_bytes(self, width: int) -> int:
-        """Bytes of the KV cache that one token takes, for values of `width` bytes: keys and values of every layer."""
+        """Bytes of the KV cache per token, for values of `width` bytes: keys and values of every layer."""
         return 2 * self.layers * self.kv_heads * self.head_dim * width
 
 
 @cache
 def shipped_shapes() -> dict[str, Shape]:
-    """The shapes of the models that sirev's recipes name, so that a plan needs no download."""
+    """Shapes of the models in sirev's recipes, so that a plan needs no download."""
     text = files("sirev.execution").joinpath("model_shapes.json").read_text(encoding="utf-8")
     return {name: Shape(**sizes) for name, sizes in json.loads(text).items()}
 
 
 def shape_of(model: Model) -> Shape | None:
-    """The shape of a recipe's base model; None if neither sirev nor this machine knows it."""
+    """The shape of a recipe's base model; None if its configuration is neither shipped with sirev nor on this machine."""
     if model.name is None:
         a = model.architecture or Architecture()
         return Shape(a.hidden_size, a.intermediate_size, a.layers, a.heads, a.kv_heads, a.head_dim, 200, True)

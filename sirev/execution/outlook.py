@@ -1,4 +1,4 @@
-"""Progress of an invocation: steps done of all, and the time left at the rates seen."""
+"""Progress of an invocation: steps done, and the time left at the rates so far."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from sirev.store.store import Store
 from sirev.trainers.dispatch import TrainParameters
 
 RECENT = 6
-"""Steps of a kind whose rate counts: runs that begin or end side by side change it."""
+"""Number of recent steps of a kind that determine its rate, which changes as concurrent runs begin and end."""
 _EARLY = 0.05
-"""Share of a step before which its own progress predicts nothing: an engine that batches has finished next to nothing."""
+"""Share of a step below which its progress predicts nothing, since a batching engine has finished hardly any answer by then."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of work, which several runs may share: its `kind` has one rate, and `size` is in tokens or 1.
+    """A piece of work, which several runs may share; its `kind` has one rate, and `size` is in tokens or 1.
 
-    A kind is a stage, and of trainings "train KIND". Without the rate of one that is `long` no time left is said; those of the
-    others are counted once one of them was seen.
+    The kind is the stage, or "train KIND" for trainings. The time left is unknown without the rates of all `long` kinds;
+    other kinds count once one piece of theirs was seen.
     """
 
     kind: str
@@ -33,18 +33,18 @@ class Piece:
 
     @property
     def stage(self) -> str:
-        """The stage of its steps."""
+        """Name of its stage."""
         return self.kind.partition(" ")[0]
 
     @property
     def long(self) -> bool:
-        """Whether its stage is."""
+        """Whether its stage is long."""
         return STAGES[self.stage].long
 
 
 @dataclass
 class _Begun:
-    """A piece that somebody is at: since when, and its last progress with the time and the share done then."""
+    """A piece in progress: start time, and its first and last progress as (time, share done)."""
 
     since: float
     first: tuple[float, float] | None = None
@@ -53,11 +53,11 @@ class _Begun:
 
 @dataclass
 class Outlook:
-    """Told of every step as a listener is, with the time in seconds by a clock that never goes back. Safe between threads.
+    """Outlook on the runs of an invocation. Its methods take the time `now` in seconds, from a monotonic clock. Thread-safe.
 
-    `runs` has a run's pieces by step, in order; at most `parallel` runs go on at once, and a run does one piece at a time, with
-    `beside` those of stages that are `Stage.beside` meanwhile.
-    `rates` are units of size per second by kind, of earlier runs; those seen since count instead as soon as there are any.
+    `runs` has a run's pieces by step, in order. At most `parallel` runs are concurrent, and a run does one piece at a time;
+    with `beside`, pieces of stages with `Stage.beside` go on meanwhile. `rates` are units of size per second by stage, from
+    earlier runs; rates seen since replace them.
     """
 
     runs: dict[str, dict[str, str]]
@@ -66,7 +66,7 @@ class Outlook:
     rates: dict[str, float] = field(default_factory=dict)
     beside: bool = False
     hits: int = 0
-    """Steps that were in the store at the beginning."""
+    """Number of steps that were in the store at the beginning."""
     _done: set[tuple[str, str]] = field(default_factory=set)
     _made: set[str] = field(default_factory=set)
     _begun: dict[str, _Begun] = field(default_factory=dict)
@@ -90,49 +90,49 @@ class Outlook:
 
     @property
     def total(self) -> int:
-        """Steps of all runs, those that runs share counted in each."""
+        """Number of steps of all runs; shared steps count for each run."""
         return sum(map(len, self.runs.values()))
 
     @property
     def done(self) -> int:
-        """Steps of all runs that are found or computed."""
+        """Number of steps of all runs that are cached or computed."""
         with self._lock:
             return len(self._done)
 
     def start(self, run: str, step: str, now: float) -> None:
-        """A step begins to be computed."""
+        """Note that a step begins."""
         with self._lock:
             if work := self.runs.get(run, {}).get(step):
                 self._begun[work] = _Begun(now)
 
     def progress(self, run: str, step: str, done: int, total: int, now: float) -> None:
-        """A step that is being computed is at `done` of `total`."""
+        """Note the progress of a step: `done` of `total`."""
         with self._lock:
             work = self.runs.get(run, {}).get(step)
             if work in self._begun and total > 0:
                 begun = self._begun[work]
                 begun.last = (now, done / total)
-                begun.first = begun.first or begun.last  # what an earlier attempt had done took no time of this one
+                begun.first = begun.first or begun.last  # the work of an earlier attempt took no time of this one
 
     def finish(self, run: str, step: str, now: float, computed: bool) -> None:
-        """A step is there: `computed` just now, or found."""
+        """Note the end of a step: `computed`, or found in the store."""
         with self._lock:
             work = self.runs.get(run, {}).get(step)
             begun = self._begun.pop(work, None) if work else None
             if work and begun and computed:
                 share = 1 - (begun.first[1] if begun.first else 0.0)
-                if share > 0:  # else an earlier attempt had done all of it
+                if share > 0:  # else an earlier attempt did all of it
                     self._seen[self.pieces[work].kind].append((self.pieces[work].size * share, now - begun.since))
             self._finish(run, step)
 
     def end(self, run: str) -> None:
-        """A run has ended, perhaps before M_T: steps that it has not come to are none of its steps."""
+        """Note the end of a run, perhaps before M_T; its remaining steps are dropped."""
         with self._lock:
             steps = self.runs.get(run, {})
             self.runs[run] = {name: work for name, work in steps.items() if (run, name) in self._done}
 
     def seconds_left(self, now: float) -> float | None:
-        """Seconds until the last run ends, from the rates seen; None while one of a long kind of step is not known."""
+        """Expected seconds until the last run ends; None while the rate of a long kind of step is unknown."""
         with self._lock:
             left: dict[str, float] = {}
             for work in {work for steps in self.runs.values() for work in steps.values()} - self._made:
@@ -141,7 +141,7 @@ class Outlook:
                     return None
                 left[work] = seconds
             if left and not any(left.values()):
-                return None  # no step like those that remain was seen yet
+                return None  # no rate of the remaining steps is known yet
             lanes = [{work: took for work, took in left.items() if self._is_beside(work) is lane} for lane in (False, True)]
             return max(self._longest(lane) for lane in lanes)
 
@@ -149,7 +149,7 @@ class Outlook:
         return self.beside and STAGES[self.pieces[work].stage].beside
 
     def _longest(self, left: Mapping[str, float]) -> float:
-        """Seconds until the last run has done its share of what is left."""
+        """Seconds until the last run has done all of `left` (piece -> seconds)."""
         chains = [sum(left.get(work, 0.0) for work in steps.values()) for steps in self.runs.values()]
         return max(max(chains, default=0.0), sum(left.values()) / self.parallel)
 
@@ -159,7 +159,7 @@ class Outlook:
             self._made.add(work)
 
     def _left(self, work: str, now: float) -> float | None:
-        """Seconds that a piece still takes; None if that is not known and matters."""
+        """Seconds that a piece still takes; None if unknown for a long one."""
         piece, begun = self.pieces[work], self._begun.get(work)
         rate = self._rate(piece)
         whole = piece.size / rate if rate else None
@@ -175,7 +175,7 @@ class Outlook:
         return max(whole - (now - begun.since), 0.0)
 
     def _rate(self, piece: Piece) -> float | None:
-        """Units of size per second: of this kind as seen, else of another kind of its stage, else of earlier runs."""
+        """Units of size per second: of this kind so far, else of another kind of its stage, else of earlier runs, else None."""
         for kind in (piece.kind, *(kind for kind in self._seen if kind.startswith(f"{piece.stage} "))):
             if (seen := self._seen.get(kind)) and (seconds := sum(took for _, took in seen)) > 0:
                 return sum(size for size, _ in seen) / seconds

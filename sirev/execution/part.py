@@ -1,4 +1,4 @@
-"""A part of a run: some of its steps computed, the others only looked up."""
+"""Parts of runs: some steps are computed, the others only looked up."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from sirev.study.step_names import parse_step
 from sirev.study.steps import Executor, Planned, StepResult
 
 RunPart = Callable[[Run, str], bool]
-"""Whether a step of a run, by its name, belongs to a part of the runs."""
+"""Whether a step, by its run and name, belongs to a part of the runs."""
 
 
 class Finder(Executor, Protocol):
-    """An executor that also says what it would not have to compute."""
+    """An executor that can also look steps up without computing them."""
 
     def found(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> StepResult | None:
-        """A step's result if it is at hand, here or in the shared store."""
+        """The result of a step, here or in the shared store, without computing it; None if there is none."""
         ...
 
 
 class PartExecutor:
-    """An executor that computes the steps of a part alone; another that is not found stays planned, and all that reads it."""
+    """An executor that computes only the steps of a part; others stay planned unless they are found, as do their dependents."""
 
     def __init__(self, inner: Finder, belongs: Callable[[str], bool]) -> None:
         self._inner = inner
@@ -40,7 +40,7 @@ class PartExecutor:
         return self._inner.found(name, stage, parameters, inputs) or Planned(name)
 
     def at_hand(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> bool:
-        """See `sirev.study.steps.Executor`; what is outside the part is nobody's concern here."""
+        """See `sirev.study.steps.Executor`; always true for steps outside the part."""
         planned = any(isinstance(value, Planned) for value in inputs.values())
         return planned or not self._belongs(name) or self._inner.at_hand(name, stage, parameters, inputs)
 
@@ -50,10 +50,10 @@ class PartExecutor:
 
 
 def until(t: int) -> RunPart:
-    """What comes up to M_t, and what is asked of it; of M_1 asked or trained again, where t counts how often, everything."""
+    """The part with the steps up to M_t and its evaluation, and all steps of the null runs of M_1, in which t is a counter."""
     return lambda run, step: run.method in (RESAMPLE, RETRAIN) or parse_step(step).turn <= t
 
 
 def planned_part(run: Run, steps: Mapping[str, PlannedStep], belongs: RunPart) -> dict[str, PlannedStep]:
-    """The planned steps of a run that are found, or belong to a part."""
+    """The planned steps of a run that are hits or belong to a part."""
     return {name: step for name, step in steps.items() if step.state == "hit" or belongs(run, name)}

@@ -1,4 +1,4 @@
-"""The plan of a run: every step looked up, none computed."""
+"""The plan of a run: every step is looked up, none is computed."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ StepState = Literal["hit", "run", "unknown"]
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """A step as far as it is known beforehand. `work` is equal for steps that two runs would share.
+    """A step as far as known before the run. `work` is equal for steps that two runs share.
 
-    `action` has the inputs that are known; without a key there are others.
+    `action` has the known inputs; `key` is None if others are unknown.
     """
 
     name: str
@@ -37,7 +37,7 @@ class PlannedStep:
 
 
 class Plan(dict[str, dict[str, StepState]]):
-    """What `iterate` would do: run id -> step -> "hit", "run", or "unknown" until an earlier step has run."""
+    """The plan of an `iterate`: run id -> step -> "hit", "run", or "unknown" until an earlier step has run."""
 
     def __repr__(self) -> str:
         counts = Counter(state for steps in self.values() for state in steps.values())
@@ -46,9 +46,9 @@ class Plan(dict[str, dict[str, StepState]]):
 
 
 class Planner:
-    """Says of each step whether it is a hit, would run, or is unknown until another has run.
+    """An executor that plans each step: a hit, to run, or unknown until another step has run.
 
-    A `blind` one looks nothing up, so that what it says of a run is always the same.
+    A `blind` planner looks nothing up, so that its plan does not depend on the store.
     """
 
     def __init__(self, store: Store, run: Run, *, blind: bool = False) -> None:
@@ -68,7 +68,7 @@ class Planner:
         return {(step.key, step.artifact.digest) for step in self.steps.values() if step.key and step.artifact is not None}
 
     def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> LookedUp:
-        """The artifact if it is known already, else a stand-in for it."""
+        """The artifact of a step if it is in the store, else a placeholder."""
         given: dict[str, LookedUp] = {k: v for k, v in inputs.items() if not isinstance(v, Pending)}
         known = {k: v for k, v in given.items() if isinstance(v, Artifact)}
         state: StepState = "unknown"
@@ -79,14 +79,14 @@ class Planner:
             looks = not self.blind and not to_redo(self.run, stage.name, name)
             artifact = find(self.store, self.run.pins, name, key) if looks else None
             state = "hit" if artifact else "run"
-        # Two runs share a step if they would make the same of the same: unknown inputs are told apart by what makes them.
+        # Two runs share a step with equal parameters and inputs; unknown inputs are identified by the work that makes them.
         made_of = {k: v.semantic if isinstance(v, Artifact) else v.work for k, v in given.items()}
         work = action_key(stage.action(parameters, made_of))
         self.steps[name] = PlannedStep(name, stage.name, parameters, given, state, artifact, work, key, action)
         return artifact or Planned(work)
 
     def at_hand(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> bool:
-        """See `sirev.study.steps.Executor`; what is still to be computed will be at hand."""
+        """See `sirev.study.steps.Executor`; inputs that are not yet computed will be at hand."""
         known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
         if self.blind or all(artifact.complete() for artifact in known.values()):
             return True
@@ -94,7 +94,7 @@ class Planner:
         return len(known) == len(inputs) and find(self.store, self.run.pins, name, key) is not None
 
     def provenance(self, name: str) -> Mapping[str, Any]:
-        """What was recorded beside the artifact of a step, if it was found."""
+        """The provenance of a step that is a hit; empty for others."""
         step = self.steps.get(name)
         if step is None or step.artifact is None or step.key is None:
             return {}

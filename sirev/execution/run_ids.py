@@ -1,4 +1,4 @@
-"""Run ids: a recipe's name, method and seed, and a digest of all that the recipe says; then the number of the realisation."""
+"""Run ids: a recipe's name, method, seed, and a digest of the recipe's settings; then the number of the realisation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OUTSIDE_RUN_IDS = (
     ("evaluation", "overlap_n"),
     ("evaluation", "k"),
 )
-"""What a recipe says that changes no measure: the same run goes on with another of it."""
+"""Settings of a recipe that change no measure: a run continues if they change."""
 ABSENT_IN_RUN_IDS: dict[tuple[str, ...], Any] = {
     ("evaluation", "temperatures"): [],
     ("evaluation", "embedding"): None,
@@ -35,18 +35,18 @@ ABSENT_IN_RUN_IDS: dict[tuple[str, ...], Any] = {
     ("model", "pretrain", "inverse_share"): 0.0,
     ("engine", "batch_invariant"): False,
 }
-"""Fields that came later, left out at the value that means what was done before there was such a field; `*` is every name."""
+"""Fields added later, with the values that mean the earlier behaviour, at which they are left out; `*` is any name."""
 _NOTHING = object()
 
 
 def run_id(recipe: Recipe, method: str, seed: int, retrained: int = RETRAINED) -> str:
-    """The id of a run's first realisation: its names, and a digest of all that the recipe says of this method."""
+    """The id of a run's first realisation, from recipe, method, seed and settings; `retrained` counts only for "null-retrain"."""
     count = f"-{retrained}" if method == "null-retrain" and retrained != RETRAINED else ""
     return f"{recipe.name}-{method}{count}-s{seed}-{settings_digits(recipe.settings())}"
 
 
 def settings_digits(settings: dict[str, Any]) -> str:
-    """The eight digits that stand for the settings of a recipe, of which those that change no measure are taken out."""
+    """Eight hexadecimal digits for a recipe's settings; those that change no measure are removed from `settings` in place."""
     for (*path, field), absent in ABSENT_IN_RUN_IDS.items():
         for place in _places(settings, path):
             if place.get(field, _NOTHING) == absent:
@@ -61,7 +61,7 @@ def settings_digits(settings: dict[str, Any]) -> str:
 
 
 def _places(settings: Any, path: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """The sections of settings at a path; none where the recipe has none there."""
+    """The sections of settings at a path, possibly none."""
     if not isinstance(settings, dict):
         return
     if not path:
@@ -73,11 +73,11 @@ def _places(settings: Any, path: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 
 def realisation_id(first: str, realisation: int) -> str:
-    """The id of a later realisation of the run whose first one has the id `first`."""
+    """The id of a realisation of the run whose first one has the id `first`."""
     return first if realisation == 1 else f"{first}-r{realisation}"
 
 
 def latest_realisation(first: str, ids: Iterable[str]) -> int:
-    """The number of the latest realisation among `ids`; 0 if there is none."""
+    """The number of the latest realisation of run `first` among `ids`; 0 if there is none."""
     form = re.compile(re.escape(first) + r"(?:-r(\d+))?")
     return max((int(match[1] or 1) for name in ids if (match := form.fullmatch(name))), default=0)

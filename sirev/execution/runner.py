@@ -1,4 +1,4 @@
-"""Runs steps through the store: each is looked up first and computed only if it is not there."""
+"""Execution of steps through the store: each is looked up first and computed only if it is missing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from sirev.study.steps import StepResult
 from sirev.trainers.dispatch import LogEntry
 
 MEMORY_HINTS = (
-    # vLLM found too little left for what it keeps of prompts and answers: give it more, or need less.
+    # vLLM found too little memory left for its KV cache: give it more, or need less.
     ("sample", re.compile(r"cache blocks|kv cache", re.IGNORECASE), "raise engine.gpu_memory, or lower engine.context"),
     (
         "sample",
@@ -56,12 +56,12 @@ MEMORY_HINTS = (
     ),
     ("grade", re.compile(r"of memory|memoryerror", re.IGNORECASE), "an answer may need more memory than there is"),
 )
-"""Stage, what the reason says, and which settings to change then; the first that fits is said."""
+"""Stage, pattern of the failure's reason, and advice; the first match is shown."""
 
 
 @dataclass(frozen=True)
 class AskedStep:
-    """A step that was asked for, with the artifacts it was asked of."""
+    """A requested step with its input artifacts."""
 
     name: str
     stage: Stage
@@ -70,7 +70,7 @@ class AskedStep:
 
 
 class Runner:
-    """Executes the steps of one run: pins first, then any realisation in the store, then the work itself."""
+    """Executes the steps of one run: looks for a pin, then for any realisation in the store, else computes."""
 
     def __init__(self, store: Store, run: Run, crew: Crew, listener: Listener) -> None:
         self.store = store
@@ -78,14 +78,14 @@ class Runner:
         self.crew = crew
         self.listener = listener
         self.computed: list[str] = []
-        self._came_by: dict[str, AskedStep] = {}  # manifest digest -> the step that it is of, should its files be needed again
-        self.thread = threading.current_thread().name  # whose children do the work, also of steps that another thread asks for
+        self._came_by: dict[str, AskedStep] = {}  # manifest digest -> its step, in case its files are needed again
+        self.thread = threading.current_thread().name  # the owner of the children, also for steps that another thread requests
         self._pins = dict(run.pins)  # those of an earlier invocation of this run
         self._shared_first = crew.shared_first and run.status == "running"
         run.pins = {}
 
     def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> Artifact:
-        """The artifact of a step; raises StageFailed, naming stage, key and log, if it can't be computed."""
+        """The artifact of a step, computed if needed; StageFailed, which names stage, key and log, if that fails."""
         if (found := self.here(name, stage, parameters, inputs)) is not None:
             return found
         known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
@@ -95,7 +95,7 @@ class Runner:
         return artifact
 
     def found(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> Artifact | None:
-        """The artifact of a step without computing it: here, or in the shared store; None where it is in neither."""
+        """The artifact of a step, here or in the shared store, without computing it; None if it is in neither."""
         artifact = self.here(name, stage, parameters, inputs)
         if artifact is not None or self._shared_first or to_redo(self.run, stage.name, name):
             return artifact
@@ -103,7 +103,7 @@ class Runner:
         return self._hit(asked, key, self._shared(key, stage))
 
     def _shared(self, key: str, stage: Stage) -> Artifact | None:
-        """What the shared store has for a key. Others may look things up meanwhile."""
+        """The shared store's artifact of a key, None if there is none. Other runs may look things up meanwhile."""
         if self.crew.through is None:
             return None
         self.crew.turn.release()
@@ -113,13 +113,13 @@ class Runner:
             self.crew.turn.acquire()
 
     def here(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> Artifact | None:
-        """The artifact of a step that is pinned by this run, or in the store; None where it is neither.
+        """The artifact of a step that this run pins or the store has; None if there is none.
 
-        See `Crew.shared_first` for where the shared store comes before both.
+        With `Crew.shared_first`, the shared store comes before both.
         """
         if self.crew.stopping.is_set():
             raise StageFailed(f"{self.run.id}: stopped before step {step_title(name)}")
-        if name in self.run.pins:  # asked for again, as the problems of a split are
+        if name in self.run.pins:  # requested again, as the problems of a split are
             return self.store.artifact(self.run.pins[name].artifact)
         asked, key = self._asked(name, stage, parameters, inputs)
         if to_redo(self.run, stage.name, name):
@@ -128,19 +128,19 @@ class Runner:
         return self._hit(asked, key, shared or find(self.store, self._pins, name, key))
 
     def _asked(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> tuple[AskedStep, str]:
-        """A step as it is asked for, and its key."""
+        """A step with its known inputs, and its key."""
         known = {k: v for k, v in inputs.items() if isinstance(v, Artifact)}
         return AskedStep(name, stage, parameters, known), action_key(step_action(self.run, stage, parameters, known))
 
     def _hit(self, asked: AskedStep, key: str, artifact: Artifact | None) -> Artifact | None:
-        """Have the run stand on what was found, if anything was."""
+        """Pin an artifact that was found, if any; returns it."""
         if artifact is not None:
             self.listener.step(self.run, asked.name, "hit")
             self._pin(asked, key, artifact)
         return artifact
 
     def _pin(self, asked: AskedStep, key: str, artifact: Artifact) -> None:
-        """Have the run stand on an artifact, and save the run where that was computed."""
+        """Pin an artifact, and save the run if it was computed."""
         name = asked.name
         redo = to_redo(self.run, asked.stage.name, name)
         self.run.pins[name] = pin = Pin(key, artifact.digest)
@@ -150,13 +150,13 @@ class Runner:
             self.run.redone.append(name)
         if name in self.computed:
             self.run.status, self.run.reason = "running", None
-            # With the pins of steps not come to yet, so that an interruption does not forget them, and of those that another
-            # worker of a sweep has computed meanwhile.
+            # With earlier pins of later steps, so that an interruption does not lose them, and with those of steps that
+            # another worker of a sweep has computed meanwhile.
             there = self.store.runs.get(self.run.id)
             self._save(replace(self.run, pins={**(there.pins if there else {}), **self._pins, **self.run.pins}))
 
     def at_hand(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> bool:
-        """See `sirev.study.steps.Executor`; what is not at hand is noted."""
+        """See `sirev.study.steps.Executor`; a step that is not at hand is noted."""
         asked, key = self._asked(name, stage, parameters, inputs)
         if find(self.store, self._pins, name, key) is not None or self.pulled(key) is not None:
             return True
@@ -171,16 +171,16 @@ class Runner:
         return True
 
     def provenance(self, name: str) -> Mapping[str, Any]:
-        """What was recorded beside the artifact that this run has for a step."""
+        """The provenance of the artifact that this run has for a step; empty if there is none."""
         pin = self.run.pins.get(name)
         record = self.store.records.get(pin.key, pin.artifact) if pin else None
         return record.provenance if record else {}
 
     def finish(self, status: Literal["complete", "stopped"], reason: str | None) -> None:
-        """Write the run's end, unless the store says the same already.
+        """Save the end of the run, unless it is saved already.
 
-        Raises StageFailed where a collection beside this took what the run stands on: a process that computes nothing holds
-        nothing of what it found.
+        Raises StageFailed if a concurrent collection deleted what the run pins: a process that computes nothing holds no
+        lease on what it found.
         """
         if (self.run.status, self.run.reason) == (status, reason) and self.run.pins == self._pins:
             return
@@ -200,12 +200,12 @@ class Runner:
     def _compute(
         self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Artifact], action: dict[str, Any], redo: bool
     ) -> Artifact:
-        if self.crew.through is None:  # else the shared store may have it
+        if self.crew.through is None:  # else the shared store may have the artifact
             self.crew.check(self.run, name)
         pinned = [pin.artifact for pin in (*self._pins.values(), *self.run.pins.values())]
         self.crew.turn.release()
         try:
-            # A collection beside this run is not to take it for an old one: what it found pinned is held by nothing else.
+            # A concurrent collection must not take this run for an old one: nothing else holds its earlier pins.
             self.store.hold([self.run.id, *pinned])
             return self._compute_alone(name, stage, parameters, inputs, action, redo)
         finally:
@@ -216,7 +216,7 @@ class Runner:
     ) -> Artifact:
         key = action_key(action)
         with self.store.lock(action, self._waiting(name), self.crew.stopping):
-            # Whoever held the lock before may have computed it meanwhile. A model's files are pulled once something needs them.
+            # The last holder of the lock may have computed it meanwhile. A model's files are pulled once something needs them.
             found = self.crew.redone.get(key) if redo else self.store.lookup(key) or self.pulled(key, files=not stage.makes_model)
             if found is not None:
                 self.listener.step(self.run, name, "hit")
@@ -229,7 +229,7 @@ class Runner:
             artifact = self._worked(name, stage, parameters, inputs, action)
             if redo:
                 self.crew.redone[key] = artifact
-            else:  # where somebody else published one meanwhile, everybody goes on from the earlier
+            else:  # if another process published one meanwhile, all continue from the earlier one
                 artifact = self.store.lookup(key) or artifact
         self.computed.append(name)
         self.listener.step(self.run, name, "done")
@@ -238,7 +238,7 @@ class Runner:
     def _worked(
         self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, Artifact], action: dict[str, Any]
     ) -> Artifact:
-        """What the stage makes, published. Call it with the action's lock held."""
+        """Run the stage and publish its output. Call this with the action's lock held."""
         key = action_key(action)
         self.crew.open()
         self.listener.step(self.run, name, "start")
@@ -262,14 +262,14 @@ class Runner:
         except MemoryError as error:
             raise self._failure(name, stage, key, "out of memory", None) from error
         except Exception as error:
-            if self.crew.stopping.is_set():  # what it worked with was taken from it
+            if self.crew.stopping.is_set():  # its children were ended
                 raise StageFailed(f"{self.run.id}: stopped in step {step_title(name)}") from error
             log = self.crew.scratch / f"{key[:16]}.log"
             log.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
             raise self._failure(name, stage, key, f"{type(error).__name__}: {error}", log) from error
 
     def _note_others(self, name: str, key: str, before: Collection[str], started: str) -> None:
-        """Note that somebody else has published a result of a key since it was begun here."""
+        """Note if another process has published a result of this key since the step began here."""
         since = [record for record in self.store.records.realisations(key) if record.artifact not in before]
         if any(record.provenance.get("started") != started for record in since):
             self.listener.note(
@@ -278,18 +278,18 @@ class Runner:
             )
 
     def pulled(self, key: str, artifact: str | None = None, files: bool = True) -> Artifact | None:
-        """What the shared store has for a key, if one is read through: any realisation, or the one named.
+        """The artifact of a key from the shared store, if there is one: any realisation, or the given one. None if unavailable.
 
-        A base model that comes with sirev is in none; its files may have been given up here, though.
+        A base model shipped with sirev, whose files may have been given up, is imported from there.
         """
         if artifact is not None and (shipped := shipped_models.take(self.store, key, artifact)) is not None:
             return shipped
         return self.crew.through.fetch(key, artifact, files) if self.crew.through else None
 
     def _fill(self, name: str, inputs: Mapping[str, Artifact]) -> None:
-        """Have the files of hollow inputs again, from the shared store or computed anew.
+        """Restore the files of hollow inputs, from the shared store or by computing them again.
 
-        Raises StageFailed where that gives another artifact: what was made from the old one would not belong to it.
+        Raises StageFailed if that gives another artifact, which would not match later results.
         """
         for artifact in inputs.values():
             asked = self._came_by.get(artifact.digest)
@@ -334,7 +334,7 @@ class Runner:
             kept = self.store.path / "logs" / f"{key[:16]}.log"
             try:
                 self.store.objects.write(log.read_bytes(), kept)
-            except (OSError, BadInput) as error:  # the disk may be full, which is why the stage failed
+            except (OSError, BadInput) as error:  # the disk may be full, which may be why the stage failed
                 kept, lost = None, f"; its log could not be kept: {error.strerror if isinstance(error, OSError) else error}"
         fitting = [advice for name, said, advice in MEMORY_HINTS if name == stage.name and said.search(reason)]
         hint = f" ({fitting[0]})" if fitting else ""
@@ -344,14 +344,14 @@ class Runner:
 
 
 def os_reason(error: OSError) -> str:
-    """What the system said, and of which file: of two, the one that was to be written."""
+    """The system's message and the file; of two files, the target."""
     path = error.filename2 or error.filename
     return f"{error.strerror or error}{f': {path}' if path else ''}"
 
 
 @dataclass
 class StepContext:
-    """The runner's side of `sirev.stages.stage.Context`."""
+    """The runner's implementation of `sirev.stages.stage.Context`."""
 
     runner: Runner
     name: str
@@ -371,7 +371,7 @@ class StepContext:
         try:
             return resident.call(work, request, on_event)
         except ChildFailed:
-            resident.stop()  # what it still holds of the failed work, above all a GPU's memory, goes with it
+            resident.stop()  # this frees what the failed work holds, above all GPU memory
             raise
 
     def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:
@@ -397,7 +397,7 @@ class StepContext:
         raise BadInput(f"the base model {digest[:12]} is no longer here, or has changed; it was {were}")
 
     def stored(self, action: dict[str, Any]) -> Artifact | None:
-        # A redone sampling draws anew: shards of the realisation before would be that realisation again.
+        # A redone sampling samples again: shards of the earlier realisation would give that realisation.
         if to_redo(self.runner.run, self.stage.name, self.name):
             return None
         key = action_key(in_env(self.runner.run, action))

@@ -1,4 +1,4 @@
-"""Scratch folders, outside the store: those of a process, gone when it is, and those of interrupted trainings."""
+"""Scratch folders outside the store: those of running processes, and those of interrupted trainings."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from sirev.store.store import Store
 from sirev.store.untrusted_files import open_regular
 
 SCRATCH = "SIREV_SCRATCH"
-"""The variable that names the folder of interrupted trainings, where `--scratch` does not."""
+"""Environment variable for the folder of interrupted trainings, if `--scratch` is not given."""
 _PREFIX = "sirev-scratch-"
 STALE_SECONDS = 14 * 24 * 3600
 EMPTY_SECONDS = 3600
-"""The age at which an empty folder of attempts goes. That harms nobody: `adopt` makes an attempt's parents anew."""
+"""The age at which an empty folder of attempts is deleted, which is safe: `adopt` creates the parents of an attempt."""
 
 
 class Scratch:
-    """A folder held by a lock, so that others can tell it from one whose owner was killed."""
+    """A folder with a lock, which tells it from one whose owner was killed."""
 
     def __init__(self, shared: Path | None = None) -> None:
         sweep_scratch(shared)
         made = Path(tempfile.mkdtemp(prefix="sirev-new-"))
         self._lock = os.open(made / "lock", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW)
-        with contextlib.suppress(OSError):  # without flock nobody sweeps either
+        with contextlib.suppress(OSError):  # without flock there is no sweeping either
             fcntl.flock(self._lock, fcntl.LOCK_EX)
         # Only a locked folder gets a name that others sweep up.
         self.path = made.rename(made.with_name(made.name.replace("sirev-new-", _PREFIX)))
 
     def remove(self) -> None:
-        """Delete the folder and all in it."""
+        """Delete the folder with its content."""
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
 
 
 def shared_scratch(named: str | os.PathLike[str] | None = None) -> Path | None:
-    """The folder that is named for interrupted trainings, by `--scratch` or SIREV_SCRATCH; None where it is the temporary one.
+    """The folder for interrupted trainings, from `--scratch` or SIREV_SCRATCH; None for the temporary folder.
 
-    BadInput if it could not be written. Nothing is made.
+    BadInput if it can't be written. Nothing is created.
     """
     given, what = (named, "--scratch") if named else (os.environ.get(SCRATCH), SCRATCH)
     if not given:
@@ -59,16 +59,16 @@ def shared_scratch(named: str | os.PathLike[str] | None = None) -> Path | None:
 
 
 def nearest_there(path: Path) -> Path:
-    """The nearest of a path and its parents that is there."""
+    """The path, or its nearest parent that exists."""
     while not os.path.lexists(path):
         path = path.parent
     return path
 
 
 def attempts_folder(store: Store, key: str, shared: Path | None = None) -> Path:
-    """Where the attempts at one action of a store leave what a later one goes on from; made if it is not there.
+    """The folder where attempts at an action of a store save their state for later ones; created if missing.
 
-    It is below the folder that `shared_scratch` has, else below the temporary folder.
+    It is below `shared`, by default below the temporary folder.
     """
     own = private_folder(_attempts(shared), "name another folder for scratch files with --scratch or TMPDIR")
     folder = own / f"{store.id}-{key[:32]}"
@@ -77,9 +77,9 @@ def attempts_folder(store: Store, key: str, shared: Path | None = None) -> Path:
 
 
 def private_folder(folder: Path, instead: str) -> Path:
-    """A folder for pickled states, which run code where they are read: made for this user alone if it is not there.
+    """A folder for pickled states, which run code when they are loaded; created for this user alone if missing.
 
-    BadInput, with what to do `instead`, if somebody else could have put something in it.
+    BadInput, with the advice `instead`, if other users could have written to it.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -91,7 +91,7 @@ def private_folder(folder: Path, instead: str) -> Path:
 
 
 def sweep_scratch(shared: Path | None = None) -> None:
-    """Delete what killed processes left behind: scratch folders, and attempts that nobody went on with for weeks."""
+    """Delete what killed processes left behind: scratch folders, and attempts that were not continued for two weeks."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         _delete_unlocked(folder)
     attempts = _attempts(shared)
@@ -100,10 +100,10 @@ def sweep_scratch(shared: Path | None = None) -> None:
     for action in attempts.glob("*"):
         with contextlib.suppress(OSError):
             if _own_folder(action) and _age(action) > EMPTY_SECONDS and not any(action.iterdir()):
-                action.rmdir()  # fails where somebody has just put something in it
+                action.rmdir()  # fails if another process has just written to it
     for attempt in attempts.glob("*/*attempt-*"):
         with contextlib.suppress(OSError):
-            # On another machine its process may live without a lock that reaches here; it touches the file then.
+            # Its process may run on another machine, where its lock is not seen from here; it touches the file.
             if min(_age(attempt), _age(attempt / "lock")) > STALE_SECONDS:
                 _delete_unlocked(attempt)
                 attempt.parent.rmdir()
@@ -114,7 +114,7 @@ def _attempts(shared: Path | None) -> Path:
 
 
 def _own_folder(folder: Path) -> bool:
-    """Whether it is a folder, no link to one, and this user's."""
+    """Whether `folder` is a folder, not a link to one, and belongs to this user."""
     try:
         status = os.lstat(folder)
     except OSError:
@@ -123,15 +123,15 @@ def _own_folder(folder: Path) -> bool:
 
 
 def _age(path: Path) -> float:
-    """Seconds since something last changed in it."""
+    """Seconds since the last change of a file or folder."""
     return time.time() - os.lstat(path).st_mtime
 
 
 def _delete_unlocked(folder: Path) -> None:
-    """Delete a folder of this user's whose lock can be had, so that whoever made it is gone. Models are large."""
-    if not _own_folder(folder):  # the folder for temporary files is everybody's
+    """Delete a folder of this user whose lock is free, which means that its process is gone. Models are large."""
+    if not _own_folder(folder):  # the temporary folder is shared by all users
         return
-    with contextlib.suppress(OSError):  # somebody else's, or already gone
+    with contextlib.suppress(OSError):  # locked, or already gone
         lock = open_regular(folder / "lock", os.O_RDWR)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

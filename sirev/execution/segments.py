@@ -1,7 +1,7 @@
-"""Segments: the steps of many runs, each once, cut into pieces that one GPU can do by itself while others do theirs.
+"""Segments: the steps of many runs, each once, divided into pieces that GPUs can compute independently.
 
-A training begins a segment, and what is asked of its model belongs to it: so M_1 of a seed is one segment for all methods, and
-M_2 of `dpo` one for `dpo` and `sft-dpo`. No step is in two segments, so no two workers ever want the same key.
+A segment begins with a training and includes the evaluation of its model. So M_1 of a seed is one segment for all methods,
+and M_2 of `dpo` is one for `dpo` and `sft-dpo`. No step is in two segments, so two workers never compute the same key.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from sirev.store.runs import step_title
 from sirev.study.steps import Planned
 
 Place = tuple[str, str]
-"""A step of a run: its id, and the step's name."""
+"""A step of a run: the run's id and the step's name."""
 
 
 @dataclass
 class Segment:
-    """Steps that follow one training, or that need none; `places` has each once, in a run that has it."""
+    """Steps that follow one training, or need none; `places` has each once, in one of its runs."""
 
     id: str
-    """Equal for the same steps, whatever a store has of them."""
+    """Equal for the same steps, whatever is in the store."""
     leader: str
-    """The title of the training that begins it, or of its first step."""
+    """Title of its first step, usually a training."""
     places: list[Place] = field(default_factory=list)
     runs: set[str] = field(default_factory=set)
-    """The runs that have any of its steps."""
+    """Runs that have any of its steps."""
     works: list[str] = field(default_factory=list)
     parents: set[str] = field(default_factory=set)
-    """Segments whose results it reads, and those that these read."""
+    """Segments that it depends on, directly or indirectly."""
     needs_gpu: bool = False
     lead: str = ""
-    """Equal for the same training, whatever else belongs to the segment; "" where the runs ended before T."""
+    """Equal for the same training, whatever its other steps; "" for segments from `rest`."""
 
     def steps_by_run(self) -> dict[str, list[str]]:
-        """Run -> the steps that are computed in it, in their order; as few runs as possible."""
+        """Run -> steps to compute in it, in order."""
         found: dict[str, list[str]] = {}
         for run, step in self.places:
             found.setdefault(run, []).append(step)
@@ -50,7 +50,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class _Work:
-    """A step that is to be computed once, and the runs that have it, each by its own name for it."""
+    """A step to compute once, and its name in each run that has it."""
 
     step: PlannedStep
     names: dict[str, str]
@@ -73,7 +73,7 @@ def segments(planners: Iterable[Planner]) -> list[Segment]:
 
 
 def rest(planners: Iterable[Planner]) -> list[Segment]:
-    """What the store lacks of runs whose segments are all computed, each step once: runs that share any are one segment."""
+    """Segments for the remaining steps of runs whose segments are computed; runs that share any are in one segment."""
     found: list[Segment] = []
     for planner in planners:
         if not (steps := [step for step in planner.steps.values() if step.state != "hit"]):
@@ -97,14 +97,14 @@ def rest(planners: Iterable[Planner]) -> list[Segment]:
 
 
 class _Cutter:
-    """Puts every work into a segment, in an order in which what it reads came before it."""
+    """Divides all work into segments, dependencies first."""
 
     def __init__(self, works: Mapping[str, _Work], nulls: Collection[str]) -> None:
         self._works = works
         self._nulls = nulls
         self._segments: dict[str, Segment] = {}
         self._of: dict[str, str] = {}  # work -> its segment's key
-        self._above: dict[str, set[str]] = {}  # key -> those of all segments that it stands on
+        self._above: dict[str, set[str]] = {}  # key -> keys of all segments that it depends on
 
     def cut(self) -> list[Segment]:
         """All segments, parents before children."""
@@ -117,7 +117,7 @@ class _Cutter:
             read[self._of[name]] |= {self._of[one.work] for one in work.step.inputs.values() if isinstance(one, Planned)}
         found = []
         above: dict[str, set[str]] = {}
-        # A run may read what another that shares its models does not: its data then come after their segments, and go before.
+        # A run may read data that another run with the same models does not: the data come after their segments, but go before.
         for key in TopologicalSorter({key: sorted(others - {key}) for key, others in read.items()}).static_order():
             one = self._segments[key]
             above[key] = (read[key] - {key}).union(*(above[other] for other in read[key] - {key}))
@@ -128,7 +128,7 @@ class _Cutter:
         return found
 
     def _put(self, name: str) -> None:
-        """Put a work into its segment; what it reads is put first."""
+        """Put a work into its segment, after its inputs."""
         if name in self._of:
             return
         work = self._works[name]
@@ -137,7 +137,7 @@ class _Cutter:
             self._put(other)
         before = {self._of[other] for other in read}
         last = {one for one in before if not any(one in self._above[other] for other in before)}
-        # What needs neither model nor GPU, such as a data set, makes nothing a segment of its own beside something that does.
+        # An input that needs neither model nor GPU, such as a data set, causes no separate segment if another input does.
         last = {one for one in last if self._above[one] or self._segments[one].needs_gpu} or last
         key = self._key(name, work, last)
         segment = self._segments.get(key)
@@ -150,23 +150,23 @@ class _Cutter:
         self._of[name] = key
 
     def _key(self, name: str, work: _Work, last: set[str]) -> str:
-        """What all works of a segment have in common."""
+        """The key shared by all works of a segment."""
         if work.leads:
             return name  # a training
         runs = sorted(work.names)
         if len(last) == 1:
             (only,) = last
-            # What null runs alone ask of a model keeps nobody waiting who trains on.
+            # Work for null runs alone must not delay runs that train on.
             aside = self._of_nulls(runs) and not self._of_nulls(self._works[self._segments[only].works[0]].names)
             return f"{only} null" if aside else only
         return canonical_json([sorted(last), runs]).decode()
 
     def _of_nulls(self, runs: Iterable[str]) -> bool:
-        """Whether null runs alone have something."""
+        """Whether all of these are null runs."""
         return all(run in self._nulls for run in runs)
 
     def _places(self, segment: Segment) -> list[Place]:
-        """Each work of a segment in one run, in as few runs as it takes."""
+        """Each work of a segment with one of its runs, using few runs."""
         left, places = list(segment.works), []
         while left:
             counts = Counter(run for work in left for run in self._works[work].names)

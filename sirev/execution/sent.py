@@ -1,6 +1,6 @@
-"""What of a run a tracker was sent, so that nothing is sent twice.
+"""Memory of what was sent to trackers, so that nothing is sent twice.
 
-Kept outside of the store, which is the same with a tracker and without.
+It is kept outside the store, which does not depend on trackers.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from sirev.trackers.dispatch import TrackerTarget
 
 @dataclass
 class Sent:
-    """What was sent of one run to one place."""
+    """The state of one run in one tracker project: values sent so far."""
 
     file: str
     curves: dict[str, int] = field(default_factory=dict)
-    """A training -> its last optimizer step that was sent."""
+    """Training -> its last optimizer step that was sent."""
     values: dict[str, dict[str, float | str]] = field(default_factory=dict)
-    """t -> the values that were sent last of M_t, by their names."""
+    """t -> last values of M_t that were sent, by name."""
     whole: str | None = None
-    """The comparison with which the run was sent to its end, by the digest of its artifact."""
+    """Digest of the comparison with which the complete run was sent; None before."""
 
     @classmethod
     def of(cls, target: TrackerTarget, store_id: str, run_id: str, *, nothing: bool = False) -> Self:
-        """As it is remembered; `nothing` forgets it."""
+        """The remembered state of a run in a tracker project, empty if there is none; `nothing` gives an empty one."""
         named = canonical_json([str(target), target.kind.place, store_id, run_id])
         file = f"tracked/{sha256(named)[:32]}.json"
         try:
             noted: dict[str, Any] = {} if nothing else json.loads(read_state(file) or "{}")
             values = {t: dict(sent) for t, sent in noted.get("values", {}).items()}
             return cls(file, dict(noted.get("curves", {})), values, noted.get("whole"))
-        except (ValueError, TypeError, AttributeError):  # not as it was written
+        except (ValueError, TypeError, AttributeError):  # damaged
             return cls(file)
 
     def save(self) -> bool:
-        """Remember it; False where nothing can be written."""
+        """Save the state; returns False where nothing can be written."""
         return write_state(self.file, json.dumps({name: value for name, value in asdict(self).items() if name != "file"}))

@@ -1,4 +1,4 @@
-"""Slurm as its own commands tell of it: sbatch's options as a user gives them, a user's jobs in the queue, a partition's GPUs."""
+"""Slurm's commands: options of sbatch, a user's jobs in the queue, GPUs of a partition."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from sirev.errors import BadInput, SirevError
 
 GPU_CHOICES = ("gres", "gpus", "gpus_per_node", "gpus_per_task")
-"""Options of sbatch that ask for GPUs."""
+"""Options of sbatch that request GPUs."""
 _OF_GPUS = (*GPU_CHOICES, "gpus_per_socket", "gpu_bind", "gpu_freq", "cpus_per_gpu", "mem_per_gpu", "tres_per_task")
 _OWN = {
     **dict.fromkeys(("dependency", "job_name", "kill_on_invalid_dep", "requeue", "no_requeue"), "the sweep's own"),
@@ -20,21 +20,21 @@ _OWN = {
     **dict.fromkeys(("array", "wrap", "parsable", "test_only", "wait", "hold", "export", "export_file"), "not for a sweep"),
     **dict.fromkeys(("nodes", "ntasks", "ntasks_per_node", "ntasks_per_gpu"), "a segment is one process on one node"),
 }
-"""Options that a user can't give, and why."""
+"""Options that users can't set -> reason."""
 _SHORT = {"p": "partition", "t": "time", "A": "account", "q": "qos", "c": "cpus_per_task", "C": "constraint", "w": "nodelist"}
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _LIMIT = re.compile(r"(Max|Grp)SubmitJob")
-"""In the name of each limit of the jobs that are in the queue at a time, such as AssocMaxSubmitJobLimit."""
+"""Matches the names of limits of queued jobs, such as AssocMaxSubmitJobLimit."""
 _AWAY = re.compile(
     r"Unable to contact slurm controller|Socket timed out|in standby mode|Resource temporarily unavailable", re.IGNORECASE
 )
 _PATIENCE = 120.0
-"""Seconds that Slurm's controller has to answer."""
+"""Timeout of Slurm's commands in seconds."""
 
 
 @dataclass(frozen=True)
 class QueuedJob:
-    """A job in Slurm's queue. `state` is Slurm's word, such as PENDING; `node` where it runs; `reason` why it does not."""
+    """A job in Slurm's queue. `state` is Slurm's, such as PENDING; `node` is where it runs; `reason` is why it does not run."""
 
     id: str
     state: str
@@ -45,25 +45,25 @@ class QueuedJob:
 
 @dataclass(frozen=True)
 class SlurmSettings:
-    """Options of sbatch for every job, and the most jobs that run at a time; None: as many as Slurm lets."""
+    """Options of sbatch for every job, and the largest number of concurrent jobs; None for Slurm's own limit."""
 
     options: Mapping[str, str] = field(default_factory=dict)
     at_most: int | None = None
 
 
 class SlurmUnreachable(SirevError):
-    """Slurm's controller does not answer; says what its command said, in a line."""
+    """Slurm's controller does not answer; the message is the command's, in one line."""
 
 
 def require_slurm() -> None:
-    """BadInput unless jobs can be submitted from this machine."""
+    """Raise BadInput unless jobs can be submitted from this machine."""
     for name in ("sbatch", "squeue", "scancel", "sinfo", "srun"):
         if shutil.which(name) is None:
             raise BadInput(f"--on slurm: {name} is not on PATH: begin the sweep where you submit jobs to Slurm")
 
 
 def sbatch_options(texts: Iterable[str]) -> dict[str, str]:
-    """Options of sbatch from texts such as "partition=a100,time=12:00:00"; a value may have commas: "nodelist=n1,n2,time=60"."""
+    """Parse options of sbatch such as "partition=a100,time=12:00:00"; values may have commas: "nodelist=n1,n2,time=60"."""
     found: dict[str, str] = {}
     for text in texts:
         for part in re.split(rf",(?={_KEY.pattern}=)", text):
@@ -77,7 +77,7 @@ def sbatch_options(texts: Iterable[str]) -> dict[str, str]:
 
 
 def _checked_key(given: str) -> str:
-    """An option's long name with underscores; BadInput for one that a sweep does not take."""
+    """The long name of an option, with underscores; BadInput for one that a sweep does not accept."""
     key = _SHORT.get(given, given.lstrip("-").replace("-", "_"))
     if not _KEY.fullmatch(key):
         raise BadInput(f"--slurm: {given!r} is not an option of sbatch")
@@ -93,12 +93,12 @@ def _checked_value(key: str, value: str) -> str:
 
 
 def without_gpus(options: Mapping[str, str]) -> dict[str, str]:
-    """The options of a job that uses no GPU."""
+    """The options without those about GPUs, for a job that uses none."""
     return {key: value for key, value in options.items() if key not in _OF_GPUS}
 
 
 def partition_has_gpus(partition: str | None) -> bool | None:
-    """Whether a partition, or the default one, has a node with GPUs; None where Slurm knows no such partition."""
+    """Whether a partition, or the default one, has a node with GPUs; None for an unknown partition."""
     command = ["sinfo", "--noheader", "--format=%P|%G", *([f"--partition={partition}"] if partition else [])]
     rows = [line.partition("|") for line in _answer(command).splitlines()]
     asked = [gres for name, _, gres in rows if partition or name.endswith("*")]
@@ -106,20 +106,20 @@ def partition_has_gpus(partition: str | None) -> bool | None:
 
 
 def queued_jobs() -> list[QueuedJob]:
-    """This user's jobs; SlurmUnreachable."""
+    """This user's jobs; SlurmUnreachable if Slurm does not answer."""
     rows = _answer(["squeue", "--noheader", f"--user={os.getuid()}", "--format=%i|%T|%N|%r|%k"]).splitlines()
-    # A comment of another job can have a line break.
+    # The comment of another job may contain a line break.
     return [QueuedJob(*fields) for row in rows if len(fields := row.split("|", 4)) == 5]
 
 
 def scancel(ids: Collection[str]) -> None:
-    """Have jobs cancelled, those that run included; SlurmUnreachable."""
+    """Cancel jobs, including running ones; SlurmUnreachable if Slurm does not answer."""
     if ids:
         _answer(["scancel", *ids])
 
 
 def _answer(command: list[str]) -> str:
-    """What one of Slurm's commands prints."""
+    """The output of one of Slurm's commands; SlurmUnreachable if it fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_PATIENCE)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -130,16 +130,16 @@ def _answer(command: list[str]) -> str:
 
 
 def is_limit(said: str) -> bool:
-    """Whether sbatch takes no job because the limit of jobs in the queue is reached."""
+    """Whether sbatch refused a job because of a limit of queued jobs."""
     return _LIMIT.search(said) is not None
 
 
 def is_unreachable(said: str) -> bool:
-    """Whether a command of Slurm's failed because the controller did not answer, or was too busy."""
+    """Whether a Slurm command failed because the controller did not answer or was too busy."""
     return _AWAY.search(said) is not None
 
 
 def slurm_line(text: str) -> str:
-    """What one of Slurm's commands complained of, in one line without its name."""
+    """The error message of a Slurm command in one line, without the command's name."""
     said = [re.sub(r"^\w+: (error: )?", "", line.strip()) for line in text.splitlines() if line.strip()]
     return "; ".join(line for line in said if not line.startswith("Try "))

@@ -1,4 +1,4 @@
-"""Usual lengths of a task's prompts and answers, and how many draws are right, from the data file task_lengths.json."""
+"""Usual lengths of a task's prompts and answers, and share of right draws, from the data file task_lengths.json."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from itertools import pairwise
 from typing import Any
 
 _REAL = {"sft": {"1": 1.0, "8": 0.89, "11": 0.86}, "dpo": {"1": 0.89, "8": 0.82}, "whole": {"32": 0.5}}
-"""What `real` is of a task that the file does not know: about that of GSM8K and MBPP."""
+"""`real` of tasks that are not in the file: about that of GSM8K and MBPP."""
 
 
 @dataclass(frozen=True)
 class TaskLengths:
-    """What is usual in a task; the file says how each number was measured or chosen. None is not known."""
+    """Usual values of a task, None if unknown; the file says how each was measured or chosen."""
 
     prompt: float | None = None
-    """Mean tokens of a prompt."""
+    """Mean tokens per prompt."""
     answer: float | None = None
-    """Mean tokens of a gold answer."""
+    """Mean tokens per gold answer."""
     right: float | None = None
-    """Share of the draws on training problems that are right."""
+    """Share of right draws on training problems."""
     real: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Kind of training, or "whole" for a batch that is not cut -> examples in a part -> share of tokens that are no padding."""
+    """Kind of training, or "whole" for an undivided batch -> examples per micro-batch -> share of tokens that are not padding."""
 
     def part(self, kind: str, most: float | None) -> tuple[float, float]:
-        """Examples in a part of a batch, and the share of their tokens that are no padding, where at most so many may be in one.
+        """Examples per micro-batch, and the share of their tokens that are not padding.
 
-        A batch that may be cut is, where that spares padding; None: it may not.
+        `most` is the largest number of examples per micro-batch; smaller ones are used where that saves padding. None for
+        batches that are not divided.
         """
         shares = self.real or _REAL
         of_kind = shares["whole"] if most is None else shares.get(kind, shares["sft"])
@@ -49,7 +50,7 @@ def _tasks() -> dict[str, TaskLengths]:
 
 
 def lengths_of(task: str, options: Mapping[str, Any]) -> TaskLengths:
-    """What is usual in a task, or in one subject of it where the options name that alone."""
+    """Usual values of a task, or of the subjects in its options if the file has them."""
     known = _tasks()
     subjects = options.get("subjects") or []
     return known.get(f"{task}/{','.join(subjects)}") or known.get(task) or TaskLengths()

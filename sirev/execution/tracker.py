@@ -1,4 +1,4 @@
-"""A tracker in a process of its own, which a thread of this one tells: it can neither delay nor change nor end a run."""
+"""A tracker in a separate process, fed by a thread of this one, so that it can't delay, change or end a run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _POLL_SECONDS = 0.2
 
 
 class Tracker:
-    """Jobs that send to a tracker, done one by one; the first that fails is told of, and ends the sending."""
+    """A queue of jobs that send to a tracker; the first failure is passed to `failed` and ends the sending."""
 
     def __init__(self, target: TrackerTarget, failed: Callable[[str], None]) -> None:
         self.target = target
@@ -43,36 +43,36 @@ class Tracker:
 
     @property
     def over(self) -> bool:
-        """Whether nothing more is sent."""
+        """Whether sending has ended."""
         return self._over.is_set()
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Have a job done by the tracker's thread; left undone once one has failed."""
+        """Queue a job for the tracker's thread; ignored once one has failed."""
         if not self.over:
             self._pool.submit(self._do, job)
 
     def send(self, run: TrackedRun, points: list[TrackedPoint], facts: dict[str, str]) -> None:
-        """Add to a tracked run; for jobs alone."""
+        """Add points and facts to a tracked run; only for jobs."""
         self._call(self._resident(), add_to_run, Sending(self.target, run, points, facts))
 
     def send_page(self, run: TrackedRun, page: Path) -> str | None:
-        """Add its page to a tracked run, and return why the tracker did not take it; for jobs alone."""
+        """Add its page to a tracked run; returns why the tracker refused it, None if it did not. Only for jobs."""
         return self._call(self._resident(), add_page_to_run, PageSending(self.target, run, page))
 
     def alive(self) -> None:
-        """Note that a job goes on."""
+        """Note that a job makes progress."""
         self._moved = time.monotonic()
 
     @property
     def scratch(self) -> Path:
-        """A folder for what jobs make; for jobs alone."""
+        """A scratch folder; only for jobs."""
         self._scratch = self._scratch or Scratch()
         return self._scratch.path
 
     def close(self, seconds: float, arrived: Callable[[], None]) -> None:
-        """Wait until all is sent, or until for so many seconds nothing was, and end the process.
+        """Wait until everything is sent, or until nothing was for `seconds`, then end the process.
 
-        `arrived` is called once the tracker has everything; never where it failed.
+        `arrived` is called once the tracker has everything; never after a failure.
         """
         self.alive()
         for job in (self._finish, arrived):
@@ -86,7 +86,7 @@ class Tracker:
             with self._lock:
                 self._over.set()
             if self._child is not None:
-                self._child.kill()  # a job that waits for it fails, and is told of by nobody
+                self._child.kill()  # a job that waits for it fails silently
             self._pool.shutdown(cancel_futures=True)
             if self._scratch is not None:
                 self._scratch.remove()
@@ -107,9 +107,9 @@ class Tracker:
             return
         try:
             job()
-        except Exception as error:  # whatever a tracker, its server or its disk does, the runs go on
+        except Exception as error:  # no failure of a tracker, its server or its disk may end a run
             self._give_up(str(error))
-            with contextlib.suppress(SirevError):  # its runs are ended there, as far as they got
+            with contextlib.suppress(SirevError):  # ends its runs there, as far as they got
                 self._finish()
         self.alive()
 
@@ -128,4 +128,4 @@ class Tracker:
 
 
 def _ignore(event: Progress) -> None:
-    """No tracker emits events."""
+    """Ignore an event; trackers emit none."""

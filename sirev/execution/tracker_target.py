@@ -1,4 +1,4 @@
-"""Which tracker is meant: by `--track`, or by the shell."""
+"""Choice of the tracker, by `--track` or an environment variable."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from sirev.suggest import suggest
 from sirev.trackers.dispatch import TRACKERS, TrackerTarget
 
 TRACK = "SIREV_TRACK"
-"""The variable that names the tracker, where `--track` does not."""
+"""Environment variable for the tracker, if `--track` is not given."""
 _PROJECT = "sirev"
 _LONGEST = 128
-"""Characters of a project's name."""
+"""Largest number of characters of a project's name."""
 
 
 def tracker_target(track: str | None) -> TrackerTarget | None:
-    """The tracker and project that are named, by `--track` or SIREV_TRACK; None where none is.
+    """The tracker and project of `--track` or SIREV_TRACK; None without either.
 
-    BadInput for a tracker that sirev does not know, or whose package is not installed.
+    BadInput for an unknown tracker, an invalid project, or a package that is not installed.
     """
     given, what = (track, "--track") if track else (os.environ.get(TRACK), TRACK)
     if not given:

@@ -1,4 +1,4 @@
-"""The child's side of `sirev.processes.resident`: reads requests, runs functions, dies when its parent does."""
+"""The child's side of `sirev.processes.resident`: reads requests, runs functions, and ends with its parent."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from sirev.processes.termination import note_termination
 
 
 def main() -> None:
-    """Serve requests from stdin until it closes. Whatever libraries print goes to stderr, which is the log file."""
+    """Serve requests from stdin until it closes. Output of libraries goes to stderr, which is the log file."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what it means
     note_termination()
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # they were blocked until here
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # signals were blocked until here
     events = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 
@@ -36,7 +36,7 @@ def main() -> None:
             work = function_at(asked["function"])
             request = typed(messages_of(work).request, asked["request"])
             result = work(request, lambda event: send({"event": event}))
-        except SirevError as error:  # written for the user already
+        except SirevError as error:  # its message is written for the user
             send({"error": str(error), "status": error.exit_status})
         except Exception as error:
             traceback.print_exc()
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def in_one_line(error: Exception) -> str:
-    """What a library's error says."""
+    """The type and message of a library's error in one line, at most 400 characters of message."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:400]}"
 
 

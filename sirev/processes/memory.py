@@ -1,4 +1,4 @@
-"""Memory that this process may have."""
+"""Memory available to this process."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 _GROUPS, MOUNT = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
-"""Where Linux says which control groups this process is in, and shows all that there are."""
+"""Linux's list of this process's control groups, and the mount with all control groups."""
 
 
 def memory() -> int:
-    """Bytes of the machine's memory, or fewer where the control group of this process, such as a container's, allows fewer."""
+    """The machine's memory in bytes, or a lower limit of this process's control group, such as a container's."""
     return min([os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), *_limits()])
 
 
 def _limits() -> Iterator[int]:
-    """Limits of the control groups, of version 1 or 2, that this process is in, and of those that they are in."""
+    """Memory limits in bytes of this process's control groups, of version 1 or 2, and of their parents."""
     with contextlib.suppress(OSError):  # another system, or none are mounted
         for line in _GROUPS.read_text(encoding="utf-8", errors="replace").splitlines():
             _, controllers, path = line.split(":", 2)

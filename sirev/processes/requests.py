@@ -1,7 +1,7 @@
-"""Messages between a process and its children: dataclasses on both sides, JSON lines in ASCII on the way.
+"""Messages between a process and its children: dataclasses on both sides, JSON lines in ASCII in between.
 
-A function that a child is asked for takes a request and a way to emit events, and returns a result. Both sides read its
-annotations, so neither looks a field up by name.
+A function for a child takes a request and a callback for events, and returns a result. Both sides parse messages by its
+annotations.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ Event = TypeVar("Event")
 Result = TypeVar("Result")
 Emit = Callable[[Event], None]
 Work = Callable[[Request, Emit[Event]], Result]
-"""A module's function, by which a child is asked for it and its messages are read."""
+"""A function of a module, whose name identifies the work and whose annotations give the types of messages."""
 
 
 class Resumable:
-    """A request whose work saves its state and raises StageFailed once its process is asked to end.
+    """A request whose work saves its state and raises StageFailed when its process is asked to end.
 
-    The same request goes on from there. `sirev.processes.termination` says when a process is asked to.
+    The same request then continues from that state. See `sirev.processes.termination` for the signals.
     """
 
 
 @dataclass(frozen=True)
 class Progress:
-    """An event: how much of a request is done; `rate` is in the same unit a second."""
+    """An event: progress of a request; `rate` is per second."""
 
     done: int
     total: int
@@ -44,13 +44,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Warned:
-    """An event: what the user must know at once."""
+    """An event: a warning for the user."""
 
     text: str
 
 
 class Messages(NamedTuple):
-    """The types of what a function takes, emits and returns."""
+    """The types of a function's request, events and result."""
 
     request: Any
     event: Any
@@ -63,7 +63,7 @@ def address(work: Work[Any, Any, Any]) -> str:
 
 
 def function_at(name: str) -> Work[Any, Any, Any]:
-    """The function of this address, its module imported."""
+    """Import the function with this address."""
     module, _, function = name.partition(":")
     work: Work[Any, Any, Any] = getattr(importlib.import_module(module), function)
     return work
@@ -71,7 +71,7 @@ def function_at(name: str) -> Work[Any, Any, Any]:
 
 @cache
 def messages_of(work: Work[Any, Any, Any]) -> Messages:
-    """The types that a function's annotations name."""
+    """The types of messages in a function's annotations."""
     hints = typing.get_type_hints(work)
     request, emit = inspect.signature(work).parameters
     ((event,), _) = typing.get_args(hints[emit])
@@ -79,7 +79,7 @@ def messages_of(work: Work[Any, Any, Any]) -> Messages:
 
 
 def as_json(message: Any) -> str:
-    """A message as one line."""
+    """A message as one line of JSON."""
     return json.dumps(message, default=_plain)
 
 
@@ -90,7 +90,7 @@ def _plain(value: Any) -> Any:
 
 
 def typed(kind: Any, value: Any) -> Any:
-    """What `as_json` made JSON of, by its type: dataclasses, paths, and lists, tuples and unions of them."""
+    """Convert parsed JSON back to its type: dataclasses, paths, and lists, tuples and unions of them."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         return None if value is None else typed(_member(arguments, value), value)
@@ -107,7 +107,7 @@ def typed(kind: Any, value: Any) -> Any:
 
 @cache
 def _fields(kind: Any) -> dict[str, Any] | None:
-    """The fields of a dataclass and their types; None for any other type."""
+    """Field -> type of a dataclass; None for any other type."""
     if not dataclasses.is_dataclass(kind):
         return None
     hints = typing.get_type_hints(kind)
@@ -115,7 +115,7 @@ def _fields(kind: Any) -> dict[str, Any] | None:
 
 
 def _member(members: tuple[Any, ...], value: Any) -> Any:
-    """The member of a union that a value is of: of several, the dataclass of its fields, or what is no dataclass."""
+    """The member of a union for a value: of several, the dataclass with the same fields, or the one that is no dataclass."""
     members = tuple(member for member in members if member is not types.NoneType)
     if len(members) > 1:
         names = value.keys() if isinstance(value, dict) else None

@@ -1,7 +1,7 @@
-"""The parent's side of a resident child: an exec'd Python that trains or samples and dies with its parent.
+"""The parent's side of a resident child: an exec'd Python that trains or samples and ends with its parent.
 
-Heavy libraries are imported only there, once; their chatter goes to a log file; their memory is gone for certain
-when the child is. Requests and events are JSON lines over pipes.
+Heavy libraries are imported only there, once. Their output goes to a log file, and their memory is certain to be free
+when the child ends. Requests and events are JSON lines over pipes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sirev.processes.spawning import ALLOCATORS, environment, in_spawner, one_gp
 
 
 class ChildFailed(SirevError):
-    """The child's work raised, or the child died. `log` holds what it printed."""
+    """The child's work raised an error, or the child died. `log` is the file with its output."""
 
     def __init__(self, message: str, log: Path) -> None:
         super().__init__(message)
@@ -27,9 +27,9 @@ class ChildFailed(SirevError):
 
 
 class Resident:
-    """One resident child; started at the first call, serving one call at a time.
+    """One resident child, started at the first call, which serves one call at a time.
 
-    `passes`: how the names of variables begin that it gets of the shell, beside those that every child gets.
+    `passes` are prefixes of environment variables that it gets in addition to those of every child.
     """
 
     def __init__(self, role: str, log: Path, threads: int, passes: tuple[str, ...] = ()) -> None:
@@ -44,9 +44,10 @@ class Resident:
         self._turn = threading.Lock()
 
     def call(self, work: Work[Request, Event, Result], request: Request, on_event: Emit[Event]) -> Result:
-        """Run `work` in the child on a request; events go to `on_event`, the result is returned.
+        """Run `work` in the child with a request; events go to `on_event`, the result is returned.
 
-        Raises ChildFailed with the child's own one-line reason if the function raised or the child died.
+        Raises BadInput if the function did, ChildFailed, with the reason in one line, if it raised another error or the child
+        died.
         """
         messages = messages_of(work)
         with self._turn:
@@ -54,7 +55,7 @@ class Resident:
             process = self._running()
             assert process.stdin is not None
             assert process.stdout is not None
-            with contextlib.suppress(BrokenPipeError):  # it died meanwhile; what follows finds nothing to read
+            with contextlib.suppress(BrokenPipeError):  # it died meanwhile; the loop below finds nothing to read
                 process.stdin.write(as_json({"function": address(work), "request": request}) + "\n")
                 process.stdin.flush()
             try:
@@ -74,7 +75,7 @@ class Resident:
             except (ChildFailed, BadInput):
                 raise
             except BaseException:
-                # Our own event handler failed, so the child is in the middle of something nobody waits for.
+                # The event handler failed, so the child is busy with work whose result is no longer needed.
                 self._end()
                 raise
             status = process.wait()
@@ -82,12 +83,12 @@ class Resident:
             raise ChildFailed(f"the {self.role} process died ({_death(status)})", self.log)
 
     def stop(self) -> None:
-        """End the child, and with it all memory it holds; the next call starts another."""
+        """End the child, which frees its memory; the next call starts another."""
         with self._turn:
             self._end()
 
     def end_work(self) -> None:
-        """Have the child save the state of resumable work and end that, whose call then raises ChildFailed; this does not wait.
+        """Let the child save the state of resumable work and end it, without waiting; the call then raises ChildFailed.
 
         A child with other work is killed.
         """
@@ -97,7 +98,7 @@ class Resident:
             self.kill()
 
     def kill(self) -> None:
-        """End the child at once, even in the middle of a call, which then raises ChildFailed; none is started again."""
+        """End the child at once; a call in progress raises ChildFailed, and no other child is started."""
         self._killed = True
         if (process := self._process) is not None:
             process.kill()
@@ -128,12 +129,12 @@ class Resident:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                shielded=True,  # until it can note a signal that reaches the whole group
+                shielded=True,  # until it can handle signals that reach the whole process group
             )
 
     def _environment(self) -> dict[str, str]:
         given = {**environment(self.threads, self.passes), **one_gpu()}
-        # Batches of all lengths break a GPU's memory into pieces. vLLM, which takes its memory at once, has no use for it.
+        # Batches of varying lengths fragment a GPU's memory. vLLM, which allocates its memory at once, does not need this.
         grows = self.role == "trainer" and not any(name in given for name in ALLOCATORS)
         return {**given, ALLOCATORS[0]: "expandable_segments:True"} if grows else given
 

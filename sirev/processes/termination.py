@@ -1,7 +1,7 @@
-"""Signals that ask a process to end: those of `kill`, of a scheduler that takes the machine, of a terminal that goes away.
+"""Signals that ask a process to end, from `kill`, a scheduler that takes the machine, or a closed terminal.
 
-They often reach the whole process group. The parent raises `Terminated` in its main thread and decides what its children do; a
-child only notes that it was asked, and a training in it saves its state after the optimizer step that it is at.
+They often reach the whole process group. The parent raises `Terminated` in its main thread and decides what its children
+do. A child only notes the request; a training in it saves its state after the current optimizer step.
 """
 
 from __future__ import annotations
@@ -16,45 +16,45 @@ from types import FrameType
 from typing import Any
 
 EXIT_STATUSES = {signal.SIGTERM: 143, signal.SIGUSR2: 143, signal.SIGHUP: 129}
-"""Signal -> the exit status of a command that it ended. SIGUSR2 is what Slurm's `--signal` and submitit send in advance."""
+"""Signal -> exit status of a command that it ended. Slurm's `--signal` and submitit send SIGUSR2 in advance."""
 SAVING_SECONDS = 45.0
-"""How long a process that is to end waits for its trainings to save their state; schedulers often grant a minute in all."""
+"""Time for trainings to save their state before the process ends; schedulers often grant a minute in total."""
 AGAIN_SECONDS = 5.0
-"""Within so many seconds a second signal is taken for the same request: `timeout` and schedulers signal process and group."""
+"""Time within which a second signal is the same request, since `timeout` and schedulers signal both process and group."""
 
 
 class Terminated(KeyboardInterrupt):
-    """A signal that asks this process to end. No Exception, so that nothing on the way takes it for a failure of its own.
+    """Raised for a signal that asks this process to end. Not an Exception, so that no `except Exception` handles it as a failure.
 
-    Libraries in C, such as Ray, go on or break down where a handler raises anything but a KeyboardInterrupt, and raise one anew.
+    Libraries in C, such as Ray, continue or fail if a handler raises anything but a KeyboardInterrupt, and raise a new one.
     """
 
 
 _asked = -math.inf
-"""When a signal last raised Terminated, by the monotonic clock."""
+"""Time of the last signal that raised Terminated, by the monotonic clock."""
 _status: int | None = None
 _noted = False
 
 
 def raise_terminated() -> dict[signal.Signals, Any]:
-    """Have these signals raise Terminated in the main thread from now on; the handlers that they had.
+    """Make these signals raise Terminated in the main thread from now on; returns the previous handlers.
 
-    A signal that is ignored stays so: `nohup sirev ...` ignores SIGHUP. Call it in the main thread.
+    Ignored signals stay ignored: `nohup sirev ...` ignores SIGHUP. Call this in the main thread.
     """
     return _handled_by(_terminate)
 
 
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
-    """Have these signals raise Terminated in the main thread for as long as the `with` block lasts.
+    """Within the context, make these signals raise Terminated in the main thread.
 
-    For work inside a process of somebody else's, such as a segment of a sweep in a cluster's worker:
+    For work inside a foreign process, such as a segment of a sweep in a cluster's worker:
 
         with terminable():
             sweep.compute(segment)
 
-    What computes in the block has its trainings save their state within SAVING_SECONDS; then Terminated goes on to the caller,
-    who has the work begun again elsewhere. Outside the main thread, where Python handles no signals, it changes nothing.
+    Trainings in the block save their state within SAVING_SECONDS. Then Terminated propagates to the caller, which can start
+    the work again elsewhere. Outside the main thread, where Python handles no signals, this changes nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -64,27 +64,27 @@ def terminable() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            if handler is not None:  # one that was not set from Python can't be put back by it
+            if handler is not None:  # a handler that was not set from Python can't be restored
                 signal.signal(number, handler)
 
 
 def terminated_status() -> int | None:
-    """The exit status for the last signal that raised Terminated; None if none did."""
+    """The exit status for the last signal that raised Terminated; None if there was none."""
     return _status
 
 
 def saving_seconds_left() -> float:
-    """How much of SAVING_SECONDS the last signal leaves to what is to be saved."""
+    """Seconds left of SAVING_SECONDS since the last signal; 0 without one."""
     return max(0.0, _asked + SAVING_SECONDS - time.monotonic())
 
 
 def note_termination() -> None:
-    """In a child: only note these signals from now on."""
+    """Only note these signals from now on; for children."""
     _handled_by(_note)
 
 
 def termination_noted() -> bool:
-    """Whether this child was asked to end."""
+    """Whether this child has received such a signal."""
     return _noted
 
 

@@ -1,4 +1,4 @@
-"""The GPU as torch sees it. Torch is asked in a child process: a command that computes nothing imports none."""
+"""The GPU as seen by torch, which is imported in a child process, so that a command that computes nothing does not need it."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from sirev.processes.spawning import one_gpu
 from sirev.processes.workers import run_python
 
 _SECONDS = 180
-"""For importing torch from a slow disk, and for waking a GPU."""
+"""Timeout for the import of torch from a slow disk and the start of a GPU."""
 _BF16 = (8, 0)
-"""The compute capability from which NVIDIA's GPUs multiply in bfloat16."""
+"""The lowest compute capability of NVIDIA's GPUs with bfloat16."""
 _DRIVERS = {"11": "450", "12": "525", "13": "580"}
-"""CUDA's major version -> the oldest Linux driver that runs it (NVIDIA, "CUDA Compatibility", minor version compatibility)."""
+"""CUDA's major version -> oldest Linux driver for it (NVIDIA, "CUDA Compatibility", minor version compatibility)."""
 _MODULE = Path("/sys/module/nvidia/version")
 
 
 @dataclass(frozen=True)
 class TorchGpu:
-    """What torch says of the one GPU that children get; sizes in bytes."""
+    """Torch's view of the one GPU that children get; sizes in bytes."""
 
     torch: str
-    """Its version; "" where torch could not be asked, and then `trouble` says why."""
+    """Version of torch; "" where it could not be imported, see `trouble`."""
     cuda: str | None = None
-    """The CUDA that this torch was built for; None for a CPU's or AMD's build."""
+    """CUDA version that torch was built for; None for a build for CPUs or AMD."""
     rocm: str | None = None
     name: str | None = None
-    """Of the GPU; None where torch can use none."""
+    """Name of the GPU; None where torch can use none."""
     capability: tuple[int, int] | None = None
     total: int = 0
     free: int = 0
     trouble: str = ""
-    """What torch says about why it can use none."""
+    """Torch's message about why it can use none."""
 
     @property
     def bfloat16(self) -> bool:
-        """Whether the GPU multiplies in bfloat16."""
+        """Whether the GPU supports bfloat16."""
         return self.rocm is not None or (self.capability is not None and self.capability >= _BF16)
 
 
 def seen_here() -> TorchGpu:
-    """Ask torch in this process, which imports it."""
+    """Torch's view of the GPU, from this process, which imports torch."""
     import torch
 
     build = TorchGpu(str(torch.__version__), torch.version.cuda, torch.version.hip)
@@ -60,16 +60,16 @@ def seen_here() -> TorchGpu:
                 name = torch.cuda.get_device_name(0)
                 return TorchGpu(build.torch, build.cuda, build.rocm, name, capability, total, free)
             trouble = ""
-        except RuntimeError as error:  # a card that others use alone, or that has fallen off the bus
+        except RuntimeError as error:  # a GPU in exclusive use, or one that has fallen off the bus
             trouble = str(error)
     return TorchGpu(build.torch, build.cuda, build.rocm, trouble=trouble or " ".join(str(one.message) for one in said))
 
 
 def free_and_total(torch: Any, meminfo: Path = Path("/proc/meminfo")) -> tuple[int, int]:
-    """Free and all bytes of the GPU in use.
+    """Free and total memory of the present GPU in bytes.
 
-    One that shares the machine's memory counts what the kernel's page cache holds as taken, though it is given back when it
-    is asked for; free is then what the kernel calls available, as in vLLM.
+    A GPU that shares the machine's memory reports the kernel's page cache as used, although it is released on demand. For
+    such a GPU, free is the kernel's available memory, as in vLLM.
     """
     free, total = torch.cuda.mem_get_info(0)
     if getattr(torch.cuda.get_device_properties(0), "is_integrated", False):
@@ -79,12 +79,12 @@ def free_and_total(torch: Any, meminfo: Path = Path("/proc/meminfo")) -> tuple[i
 
 
 def torch_gpu() -> TorchGpu:
-    """Ask torch in a child process, once per choice of GPU until `forget_gpu` is called."""
+    """Torch's view of the GPU, from a child process; cached per selection of GPU until `forget_gpu`."""
     return _asked(tuple(one_gpu().values()))
 
 
 def forget_gpu() -> None:
-    """Have torch asked anew: since it last was, somebody may have freed the GPU, or taken it."""
+    """Clear the cache of `torch_gpu`, because other processes may have freed or taken the GPU."""
     _asked.cache_clear()
 
 
@@ -101,12 +101,12 @@ def _asked(_: tuple[str, ...]) -> TorchGpu:
 
 
 def tell() -> None:
-    """The child's side of `torch_gpu`: one line of JSON."""
+    """The child's side of `torch_gpu`: print one line of JSON."""
     print(json.dumps(asdict(seen_here())))
 
 
 def require_gpu(required: bool) -> None:
-    """Raise BadInput in a child that is about to compute for a recipe that requires a GPU, where torch can use none."""
+    """Raise BadInput if a GPU is `required` and torch, which this imports then, can use none; for children."""
     if not required:
         return
     import torch
@@ -117,7 +117,7 @@ def require_gpu(required: bool) -> None:
 
 
 def why_unusable(seen: TorchGpu) -> str:
-    """Why torch can use no GPU, in words."""
+    """Why torch can use no GPU, for messages."""
     if not seen.torch:
         return f"torch can't be asked: {seen.trouble[:200]}"
     if seen.cuda is None and seen.rocm is None:
@@ -132,7 +132,7 @@ def why_unusable(seen: TorchGpu) -> str:
 
 
 def driver_is_too_old(seen: TorchGpu) -> bool:
-    """Whether the NVIDIA driver is older than the CUDA that torch was built for takes."""
+    """Whether the NVIDIA driver is too old for the CUDA version that torch was built for."""
     oldest, found = _DRIVERS.get(_major(seen)), driver_version()
     return oldest is not None and found is not None and int(found.partition(".")[0]) < int(oldest)
 
@@ -142,7 +142,7 @@ def _major(seen: TorchGpu) -> str:
 
 
 def driver_version() -> str | None:
-    """The version of the NVIDIA driver, such as "550.54.15"; None where there is none."""
+    """The version of the NVIDIA driver, such as "550.54.15"; None without a driver."""
     command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
         out = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip()

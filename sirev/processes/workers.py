@@ -1,7 +1,7 @@
-"""Worker processes that share a computation between the cores, and never outlive it.
+"""Worker processes that distribute a computation over the cores and never outlive it.
 
-Not joblib's: it keeps workers for later calls, which hold the output of a command that has ended, so that whoever reads it
-through a pipe waits for minutes; and a pool of loky that is broken off as it starts hangs, or prints a traceback.
+Not joblib's: it keeps workers for later calls, which hold the output of a finished command open, so that a reader at the
+other end of a pipe waits for minutes. And a pool of loky that is interrupted at its start hangs or prints a traceback.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ R = TypeVar("R")
 
 
 class WorkersEnded(Exception):
-    """The workers were ended before their work."""
+    """The workers were ended before their work was done."""
 
 
 class WorkerDied(SirevError):
-    """A worker died at its work."""
+    """A worker died."""
 
 
 _running: set[_Work[Any, Any]] = set()
@@ -41,10 +41,10 @@ _processes: set[subprocess.Popen[Any]] = set()
 
 @contextmanager
 def spread(function: Callable[[T], R], items: Sequence[T]) -> Iterator[Iterator[R]]:
-    """Results of `function` for each item, in order, computed by one worker per core; in this process where there is one core.
+    """Results of `function` for each item, in order, from one worker per core; with one core or item, from this process.
 
-    `function` and the items must be picklable. The workers end with the `with` block, whatever ends it. Raises WorkersEnded
-    after `end_workers`, WorkerDied where the system killed one, and whatever `function` raises.
+    `function` and the items must be picklable. The workers end with the context. The iterator raises WorkersEnded after
+    `end_workers`, WorkerDied if a worker was killed, and any error of `function`.
     """
     processes = min(cores(), len(items))
     if processes < 2:
@@ -61,7 +61,7 @@ def spread(function: Callable[[T], R], items: Sequence[T]) -> Iterator[Iterator[
 
 
 class _Work(Generic[T, R]):
-    """Items, and the workers that take one after the other."""
+    """A computation: its items, and the workers that take one after the other."""
 
     def __init__(self, function: Callable[[T], R], items: Sequence[T]) -> None:
         self.function = pickle.dumps(function)
@@ -74,12 +74,12 @@ class _Work(Generic[T, R]):
             self.todo.put(index)
 
     def begin(self, workers: int) -> None:
-        """Start the workers, each with a thread that hands it its items."""
+        """Start the workers, each with a thread that gives it items."""
         for _ in range(workers):
             threading.Thread(target=self._feed, daemon=True, name="sirev-worker").start()
 
     def end(self) -> None:
-        """End the workers at once, and whoever waits for them."""
+        """End the workers at once; pending results raise WorkersEnded."""
         self.ended.set()
         in_spawner(self._kill)
         for process in self.processes:
@@ -117,11 +117,11 @@ class _Work(Generic[T, R]):
                     future.set_result(answer) if done else future.set_exception(answer)
         except queue.Empty:
             return
-        except BaseException as error:  # whoever waits must hear of it, whatever it is
+        except BaseException as error:  # the results must fail rather than block, whatever the error
             self._fail(index, error)
         finally:
             for pipe in filter(None, (process.stdin, process.stdout) if process else ()):
-                with contextlib.suppress(OSError):  # what it had not read
+                with contextlib.suppress(OSError):  # unread input
                     pipe.close()
 
     def _fail(self, index: int | None, error: BaseException) -> None:
@@ -137,7 +137,7 @@ class _Work(Generic[T, R]):
 def serve() -> None:
     """The worker's side: read a function, then items, and answer each; end with the input."""
     items, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # output of libraries must not mix with answers
     function = pickle.load(items)
     with contextlib.suppress(EOFError):
         while True:
@@ -154,13 +154,13 @@ def serve() -> None:
 def _pickled(error: BaseException) -> bytes:
     try:
         pickle.loads(answer := pickle.dumps((False, error)))
-    except Exception:  # an exception with arguments of its own
+    except Exception:  # an exception whose constructor takes other arguments
         return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
     return answer
 
 
 def end_workers() -> None:
-    """End the workers of every thread at once: what they were computing is lost, and the call that waits for them raises."""
+    """End the workers of all threads at once; their work is lost, and calls that wait for them raise."""
     for process in tuple(_processes):
         process.kill()
     for work in tuple(_running):
@@ -168,9 +168,9 @@ def end_workers() -> None:
 
 
 def run_python(code: str, seconds: float) -> subprocess.CompletedProcess[str]:
-    """Run `code` in a fresh interpreter that dies with this process, and with `end_workers`.
+    """Run `code` in a new interpreter, which ends with this process or at `end_workers`.
 
-    Raises subprocess.TimeoutExpired after so many seconds.
+    Raises subprocess.TimeoutExpired after `seconds`.
     """
     command = python(code)
     settings: dict[str, Any] = {"stdin": DEVNULL, "stdout": PIPE, "stderr": PIPE, "text": True}

@@ -1,4 +1,4 @@
-"""The stages, one file each: a module with a `STAGE` is one."""
+"""The stages, one module with a `STAGE` each."""
 
 from importlib import import_module
 from pkgutil import iter_modules
@@ -9,4 +9,4 @@ _MODULES = [import_module(f"{__name__}.{module.name}") for module in iter_module
 _FOUND: list[Stage] = [module.STAGE for module in _MODULES if hasattr(module, "STAGE")]
 
 STAGES = {stage.name: stage for stage in sorted(_FOUND, key=lambda stage: stage.place)}
-"""Every stage by its name, in their order."""
+"""All stages by name, sorted by `Stage.place`."""

@@ -1,7 +1,7 @@
-"""agree: whether a model that was asked the same twice answered the same.
+"""agree: how many answers differ between two samplings of the same problems from the same model.
 
-Greedy answers do where an answer is computed in the same way whatever else is in the batch: on a CPU here, and on a GPU with
-`engine.batch_invariant`. Elsewhere this counts what rounding changes.
+Greedy answers are equal where the computation of an answer does not depend on the rest of its batch: on a CPU here, and
+on a GPU with `engine.batch_invariant`. Elsewhere this counts the effects of rounding.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from sirev.store.digests import canonical_json
 
 @dataclass(frozen=True)
 class AgreeParameters:
-    """There is nothing to choose."""
+    """No parameters."""
 
 
 def run(parameters: AgreeParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
-    """`agreement.json`: {"answers", "differ": those whose text or end is another}.
+    """`agreement.json`: {"answers": number compared, "differ": number with another text, token count or finish}.
 
-    Inputs: completions `first/WHAT` and `again/WHAT`, for one thing asked or several.
+    Inputs: completions `first/WHAT` and `again/WHAT`, for one or more WHAT.
     """
     answers = differ = 0
     for name in sorted(inputs):

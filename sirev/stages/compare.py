@@ -1,4 +1,4 @@
-"""compare: the measures of any set of methods, seeds and null runs against each other; what reports read."""
+"""compare: comparison of the measures of methods, seeds and null runs, which reports read."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from sirev.store.digests import canonical_json
 
 @dataclass(frozen=True)
 class CompareParameters:
-    """What is compared, and how changes are judged."""
+    """The runs and suites to compare, and the criteria for changes."""
 
     runs: list[dict[str, Any]] = semantic()
     """Each {"method", "seed", "iterations": [t, ...]}; the first t is M_1. Null runs' methods begin with "null-"."""
     suites: list[str] = semantic()
     answers: str = semantic(default="math", absent_means="math")
-    """What an answer is: "math", "code", "text", or "letters", whose diversity means nothing."""
+    """Kind of answers: "math", "code", "text", or "letters", for which diversity means nothing."""
     suite_answers: Mapping[str, str] = semantic(default_factory=dict, absent_means={})
-    """What an answer to a suite is, where it is another thing than `answers`."""
+    """Suite -> kind of its answers, where it differs from `answers`."""
     guess: float | None = semantic(default=None, absent_means=None)
-    """The chance that a guess is right, where answers can be guessed."""
+    """The probability that a guess is right, where answers can be guessed."""
     margin: float = semantic(default=MARGIN, absent_means=0.03)
     diversity_margin: float = semantic(default=DIVERSITY_MARGIN, absent_means=0.1)
     diversity_counts: bool = semantic(default=False, absent_means=False)
     replicates: int = semantic(default=10_000, absent_means=10_000)
     seed: int = semantic(default=0, absent_means=0)
-    """Of the bootstrap and of the permutations."""
+    """Seed of the bootstrap and the permutations."""
     from_draws: bool = semantic(default=False, absent_means=False)
-    """Whether pass@1 is estimated from draws, no model having greedy answers."""
+    """Whether pass@1 is estimated from draws, since no model has greedy answers."""
     new_margin: float = semantic(default=NEW_MARGIN, absent_means=0.05)
     k: list[int] = semantic(default_factory=list, absent_means=[])
-    """The k of pass@k beside the powers of two."""
+    """The values of k for pass@k in addition to the powers of two."""
 
 
 def run(parameters: CompareParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
-    """`comparison.json`, as docs/report.md documents it.
+    """`comparison.json`, documented in docs/report.md.
 
-    Inputs, for each run and t, as far as they were asked for: measures "METHOD/SEED/T/WHAT" with WHAT `greedy`, `draws`,
+    Inputs, for each run and t, as far as available: measures "METHOD/SEED/T/WHAT" with WHAT `greedy`, `draws`,
     `train`, `ood/SUITE`, `ood_draws/SUITE`, `ood_diversity/SUITE`, `temperature/TEMPERATURE`, the name of a family other than
     accuracy, or `likelihood/draws`.
     """
-    # numpy and scipy, which a replay has no use for
+    # numpy and scipy, which a replay does not need
     from sirev.metrics.comparison.compare import compare
     from sirev.metrics.comparison.inputs import ComparisonSettings, RunMeasures
 

@@ -1,6 +1,6 @@
-"""dataset: the problems of one split of a task whose rows come from a data set, as one table.
+"""dataset: the problems of one split of a task, from the rows of a data set, as one table.
 
-The same rows give the same table whether they come from the Hub or from local files, so nothing below notices.
+Equal rows give equal tables, whether they come from the Hub or from local files, so later keys are the same.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sirev.tasks.load import DatasetParameters, ProblemsRequest, load_problems
 
 
 def run(parameters: DatasetParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
-    """A table `problems`: id, prompt, target (what follows the prompt in training), answer, level."""
+    """Table `problems`: id, prompt, target (the continuation of the prompt in training), answer, level."""
     out = context.scratch / "problems.json"
     context.call("source", load_problems, ProblemsRequest(parameters, out), lambda event: None)
     return Output(tables={"problems": Table(COLUMNS, json.loads(out.read_text(encoding="utf-8")), ("id",))})

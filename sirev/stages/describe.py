@@ -1,4 +1,4 @@
-"""describe: what the files of a model that somebody else trained say about it, so that a replay need not look at them."""
+"""describe: the description in the files of an external model, so that a replay need not read them."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _FILE = "description.json"
 
 @dataclass(frozen=True)
 class DescribeParameters:
-    """None: the model is all there is."""
+    """No parameters."""
 
 
 def run(parameters: DescribeParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
-    """`description.json` of the input `model`, as `sirev.trainers.description.Description` has it."""
+    """`description.json` of the input `model`: the fields of `sirev.trainers.description.Description`."""
     found = context.call("source", read_description, DescribeRequest(model_source("model", inputs, context)), lambda event: None)
     return Output(files={_FILE: canonical_json(asdict(found))})
 
 
 def description(artifact: Artifact) -> Description:
-    """What an artifact of this stage says."""
+    """The description in an artifact of this stage."""
     return Description(**artifact.json(_FILE))
 
 

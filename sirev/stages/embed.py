@@ -1,4 +1,4 @@
-"""embed: the family "embedding" of measures: how unlike one M_t's answers are by an embedding model."""
+"""embed: diversity of one M_t's answers by an embedding model, the family "embedding" of measures."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from sirev.store.digests import canonical_json
 
 @dataclass(frozen=True)
 class EmbedParameters:
-    """How the model is run; which one it is, and what it embeds, are inputs."""
+    """Settings of the embedding; the model and the answers are inputs."""
 
     batch_size: int = operational(default=64)
 
 
 def run(parameters: EmbedParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
-    """`measures.json`: {"problems": [{"id", "level", ...}]}, in the order of ids; see `embedding_diversity`.
+    """`measures.json`: {"problems": [{"id", "level", ...}]}, sorted by id; see `embedding_diversity`.
 
     Inputs: `problems`, `completions`, `grades`, and `model`, a sentence-transformers model. Equal texts are embedded once.
     """
     import numpy
 
     levels = {p["id"]: p["level"] for p in inputs["problems"].rows("problems")}
-    places: dict[str, int] = {}  # text -> its row among the vectors
+    places: dict[str, int] = {}  # text -> its row in the vectors
     rows, right, draws = defaultdict[str, list[int]](list), defaultdict[str, list[bool]](list), defaultdict[str, list[int]](list)
     completions, grades = inputs["completions"].rows("completions"), inputs["grades"].rows("grades")
     for completion, verdict in zip(completions, grades, strict=True):

@@ -1,4 +1,4 @@
-"""grade: every completion right or wrong, with a stable reason."""
+"""grade: verdicts on completions, right or wrong, with a stable reason."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ GRADE_COLUMNS = {"problem_id": "string", "draw": "int", "correct": "bool", "reas
 
 @dataclass(frozen=True)
 class GradeParameters:
-    """Which grader judges, and its version: a changed grader regrades and never samples. `seconds` of CPU an answer may take.
+    """The grader and its version, so that a changed grader regrades without sampling again.
 
-    `function` and `code` are of a function of the user's: its name, and the digest of its source file, which lies at `file`.
-    The others are of graders that run programs alone. `sandbox` is the least tier that will do: which one was used is
-    provenance, so that grades made in a better one are found.
+    `seconds` is the CPU time limit per answer. `function` and `code` are for the user's own function: its name, and the
+    digest of its source file, whose path is `file`. The other fields are only for graders that run programs. `sandbox` is
+    the lowest acceptable tier: the tier used is provenance, so that grades from a higher one are found.
     """
 
     grader: str = semantic()
@@ -43,7 +43,7 @@ class GradeParameters:
 
 
 def grade_parameters(grader: Grader, code: str | None = None) -> GradeParameters:
-    """The parameters of a recipe's grader; one that takes no time has no limit. `code` digests the user's function's file."""
+    """The parameters of a recipe's grader; a fast one has no limits. `code` is the digest of the user's function's file."""
     known = GRADERS[grader.name]
     settings = grader.model_dump(exclude={"name"}) if known.heavy else {}
     if isinstance(grader, OwnGrader):
@@ -52,9 +52,9 @@ def grade_parameters(grader: Grader, code: str | None = None) -> GradeParameters
 
 
 def run(parameters: GradeParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
-    """A table `grades`, one row a completion. Inputs: `problems`, `completions`.
+    """Table `grades`, one row per completion. Inputs: `problems`, `completions`.
 
-    What differs from run to run (seconds, what programs wrote to stderr, the sandbox's tier) is recorded beside it.
+    What differs between equal runs (seconds, stderr of programs, the sandbox's tier) goes to provenance and notes.
     """
     problems = {p["id"]: p for p in inputs["problems"].rows("problems")}
     gold = {name: dispatch.gold_of(parameters.grader, problem) for name, problem in problems.items()}
@@ -72,7 +72,7 @@ def run(parameters: GradeParameters, inputs: Mapping[str, Artifact], context: Co
         context.warn(unread_in_words(found))
     output = Output(tables={"grades": Table(GRADE_COLUMNS, rows, ("problem_id", "draw"))}, provenance=noted)
     if graded.details:
-        import gzip  # a replay has no use for it
+        import gzip  # a replay does not need it
 
         told = (
             {"problem_id": c["problem_id"], "draw": c["draw"], **detail}

@@ -1,4 +1,4 @@
-"""samples: completions made elsewhere, read from a file into the tables that sampling and grading would have made."""
+"""samples: completions made elsewhere, imported from files into the tables of sampling and grading."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from sirev.tasks.external.sampled import ImportedCompletion, Sampled
 
 WITH = "with/"
-"""How the names of inputs begin that narrow completions to the problems that all of them have."""
+"""Prefix of inputs that restrict the completions to the problems that all of them have."""
 
 
 @dataclass(frozen=True)
 class SamplesParameters:
-    """What of a file is read, and how. `rows` is the file's sha256; `file`, where it lies, is no part of the key.
+    """The file to read, and how. `rows` is its sha256; its path `file` is not part of the key.
 
-    `more` are further files of the same step, each [sha256, form], which lie at `more_files`; their completions follow.
-    `fields` are keys from the row inwards for each field that was named; `filter` chooses among the verdicts of a log of
-    lm-evaluation-harness. With `task` the input `problems` is matched with those of the file, and verdicts are left to a
-    grader; `template` is the name of its prompts' template, or for a user's own task the template itself. With `golds` a grader
-    compares with the gold answers that the files hold.
+    `more` are further files of the same step, each [sha256, form], with the paths `more_files`; their completions are
+    appended. `fields` maps each named field to its keys, from the row inwards. `filter` selects among the verdicts in a log
+    of lm-evaluation-harness. With `task`, the input `problems` is matched with the problems of the file, and a grader
+    judges; `template` is the name of its prompt template, or for a user's own task the template itself. With `golds`, a
+    grader compares with the gold answers in the files.
     """
 
     rows: str = semantic()
@@ -50,15 +50,15 @@ class SamplesParameters:
 def run(parameters: SamplesParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
     """Tables `problems`, `completions` (tokens -1 where unknown, finish "" where unknown) and, unless a grader judges, `grades`.
 
-    A task's problems are the input `problems`, or of several splits `problems/SPLIT`.
+    A task's problems are the input `problems`, or `problems/SPLIT` for several splits.
 
-    With inputs named `with/...`, artifacts of this stage, it is the input `samples`, another one, narrowed to the problems that
-    all of these have.
+    With inputs named `with/...`, artifacts of this stage, the result is the input `samples`, another one, restricted to the
+    problems that all of them have.
 
-    `summary.json`: {"ids": digest of the problems' ids, "problems", "completions", "fewest", "most": completions of one problem,
-    "tokens", "finish": whether they are known of every completion, "reader": the one that read the file, "fields", "unused": see
-    `sirev.tasks.external.sampled.Reading`, "numbered": see `sirev.tasks.external.ids.numbered`, "choices": whose verdicts
-    there were to choose from, "failed": completions that are null}.
+    `summary.json`: {"ids": digest of the problem ids, "problems", "completions": counts, "fewest", "most": completions per
+    problem, "tokens", "finish": whether they are known for every completion, "reader": the one that read the file, "fields",
+    "unused": see `sirev.tasks.external.sampled.Reading`, "numbered": see `sirev.tasks.external.ids.numbered`, "choices":
+    the filters, scorers or metrics to choose verdicts from, "failed": number of completions that are null}.
     """
     if any(name.startswith(WITH) for name in inputs):
         return _narrowed(inputs)
@@ -97,7 +97,7 @@ def run(parameters: SamplesParameters, inputs: Mapping[str, Artifact], context: 
     }
     if parameters.task is None and not parameters.golds:
         tables["grades"] = [_grade(*one) for one in each]
-    names = numbered(read.problems) if parameters.task is None else None  # a task's own ids name problems
+    names = numbered(read.problems) if parameters.task is None else None  # the ids of a task identify problems
     more = {"reader": read.reader, "fields": read.fields, "unused": read.unused, "numbered": names, "choices": list(read.choices)}
     output = _output(tables, more | {"failed": sum(answer.failed for _, _, answer in each)})
     if "grades" in tables and "answer" in read.fields:
@@ -118,7 +118,7 @@ def _require_golds(problems: Sequence[Sampled]) -> None:
 
 
 def _narrowed(inputs: Mapping[str, Artifact]) -> Output:
-    """The input `samples` with the problems alone that all inputs `with/...` have."""
+    """The input `samples`, restricted to the problems that all inputs `with/...` have."""
     samples = inputs["samples"]
     each = [{row["id"] for row in one.rows("problems")} for name, one in inputs.items() if name.startswith(WITH)]
     common = set.intersection(*each)
@@ -133,7 +133,7 @@ def _narrowed(inputs: Mapping[str, Artifact]) -> Output:
 
 
 def _output(tables: Mapping[str, list[dict[str, Any]]], more: Mapping[str, Any]) -> Output:
-    """Rows as tables, with the summary of what they hold, to which `more` adds how it was read."""
+    """The output of rows by table, with a summary of them, to which `more` is added."""
     forms = {"problems": (source.COLUMNS, ("id",)), "completions": (sample.COMPLETION_COLUMNS, sample.ORDER)}
     forms["grades"] = (grade.GRADE_COLUMNS, sample.ORDER)
     completions = tables["completions"]

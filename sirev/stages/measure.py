@@ -1,4 +1,4 @@
-"""measure: per-problem statistics of one M_t's graded completions, in families with versions of their own."""
+"""measure: per-problem statistics of one M_t's graded completions, in separately versioned families."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from sirev.store.artifacts import Artifact, Output
 from sirev.store.digests import canonical_json
 
 SPREAD_FROM = 20_000
-"""Completions from which the problems are spread over the cores: below, starting processes takes longer than it saves."""
+"""Number of completions from which all cores are used; below, starting processes takes longer than it saves."""
 
 BATCH = 64
-"""Problems that a process is given at a time."""
+"""Number of problems given to a process at a time."""
 
 
 @dataclass(frozen=True)
 class MeasureParameters:
-    """Which family of statistics, and its version: a change to one family recomputes that one alone."""
+    """The family of statistics and its version, so that a change to one family recomputes only that one."""
 
     family: str = semantic()
     family_version: int = semantic()
     answers: str = semantic(default="math", absent_means="math")
-    """What an answer is: "math" (its equations are compared too), "code" (its programs are) or "text"."""
+    """Kind of answers: "math" (equations are compared too), "code" (programs are compared too) or "text"."""
 
 
 Measure = Callable[[Sequence[Draw], AnswerType], dict[str, Any]]
 Measured = tuple[str, dict[str, Any]]
-"""Problem id, and what a family says of it."""
+"""Problem id, and the family's statistics for it."""
 
 
 def parameters_for(family: str, answers: str = "math") -> MeasureParameters:
@@ -48,14 +48,14 @@ def parameters_for(family: str, answers: str = "math") -> MeasureParameters:
 
 
 def run(parameters: MeasureParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
-    """`measures.json`: {"problems": [{"id", "level", ...}]}, in the order of ids.
+    """`measures.json`: {"problems": [{"id", "level", ...}]}, sorted by id.
 
-    Inputs: `problems`, `completions`, `grades`, and `scores` for a family that is about how likely answers are.
+    Inputs: `problems`, `completions`, `grades`, and `scores` for the families about likelihood.
     """
     family = FAMILIES[parameters.family]
     assert family.measure is not None
     given = {p["id"]: p for p in inputs["problems"].rows("problems")}
-    # Both tables are in the order of problem and draw.
+    # Both tables are sorted by problem and draw.
     rows = list(zip(inputs["completions"].rows("completions"), inputs["grades"].rows("grades"), strict=True))
     readable = any(grade["answer"] for _, grade in rows) or all(grade["reason"] in UNANSWERED for _, grade in rows)
     kind = AnswerType(parameters.answers, readable)
@@ -64,7 +64,7 @@ def run(parameters: MeasureParameters, inputs: Mapping[str, Artifact], context: 
         if ("scores" in inputs)
         else {}
     )
-    # Reading programs takes half a millisecond each, and only what compares them needs them.
+    # Parsing a program takes half a millisecond, and only families that compare programs need it.
     reads = kind.name == "code" and family.costly
     golds = {name: str(problem.get("answer") or "") for name, problem in given.items()} if reads else {}
     drawn = [
@@ -84,7 +84,7 @@ def _draw(
     kind: AnswerType,
     scores: Mapping[tuple[str, int], tuple[int, float]],
 ) -> Draw:
-    """A completion, its grade and its score where it has one, as families read them; its program, by `gold`, if that is given."""
+    """The draw of a completion with its grade and, if any, its score; with its program if `gold` is given."""
     return Draw(
         text=completion["text"],
         draw=completion["draw"],
@@ -100,7 +100,7 @@ def _draw(
 
 
 def _spread(measure: Measure, drawn: list[tuple[str, list[Draw]]], kind: AnswerType) -> list[Measured]:
-    """What `_measured` says, by all cores."""
+    """Like `_measured`, on all cores."""
     batches = [drawn[i : i + BATCH] for i in range(0, len(drawn), BATCH)]
     with spread(partial(_measured, measure, kind=kind), batches) as measured:
         return [one for batch in measured for one in batch]
@@ -111,7 +111,7 @@ def _measured(measure: Measure, drawn: list[tuple[str, list[Draw]]], kind: Answe
 
 
 def ballot(right: bool, answer: str) -> str | None:
-    """What a draw votes for, as in `sirev.metrics.voting`: plain decimals by their value, other wrong answers by their text."""
+    """The vote of a draw, see `sirev.metrics.voting`: plain decimals by value, other wrong answers by text; None if empty."""
     if right:
         return RIGHT_VOTE
     text = equivalence.tidy(answer)

@@ -1,6 +1,6 @@
-"""model: a pretrained base model M_0, by what it is and not by where it lies: a Hub commit, or the digests of its files.
+"""model: a pretrained base model M_0, identified by a Hub commit or the digest of its files, not by its location.
 
-Its weights stay where they are; what is trained on it and what samples from it find them again by this artifact.
+The weights stay where they are; training and sampling find them again by this artifact.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from sirev.trainers.base_models import PATTERNS, FetchRequest, HubModel, fetch
 from sirev.trainers.models import ModelSource
 
 REFERENCE = "base_model.json"
-"""{"hub": repository, "commit": its commit}, or {"digest": of a local folder's files}."""
+"""{"hub": repository, "commit": hash}, or {"digest": of a local folder's files}."""
 
 
 @dataclass(frozen=True)
 class ModelParameters:
-    """A Hub repository with a revision (None: its main branch), or the digest of a local folder's files."""
+    """A Hub repository with a revision (None for its main branch), or the digest of a local folder's files."""
 
     hub: str | None = semantic(default=None, absent_means=None)
     revision: str | None = semantic(default=None, absent_means=None)
@@ -35,7 +35,7 @@ class ModelParameters:
 
 
 def run(parameters: ModelParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
-    """`base_model.json`. A Hub model is downloaded, unless this machine has it already: what is missing shows at once."""
+    """`base_model.json`. A Hub model is downloaded unless this machine has it, so that a missing one is noticed at once."""
     reference: dict[str, Any] = {"digest": parameters.digest}
     if parameters.hub is not None:
         request = FetchRequest(parameters.hub, parameters.revision)
@@ -44,18 +44,18 @@ def run(parameters: ModelParameters, inputs: Mapping[str, Artifact], context: Co
 
 
 def model_files(folder: Any) -> dict[str, Any]:
-    """The files of a saved model, by name."""
+    """Name -> path of the files of a saved model."""
     return {path.name: path for path in sorted(folder.iterdir())}
 
 
 def model_source(name: str, inputs: Mapping[str, Artifact], context: Context) -> ModelSource:
-    """The model input `name`, and its base if it has one, for a request to a child."""
+    """The source of the model input `name`, and of its base if there is one, for a request to a child."""
     base = inputs.get(f"{name}_base")
     return ModelSource(_place(name, inputs[name], context), _place(f"{name}_base", base, context) if base else None)
 
 
 def folder_digest(model: Artifact) -> str | None:
-    """The digest of a folder with the files of a model that was made here, as `LocalFiles` has it; None of one without files."""
+    """The digest of a folder with the files of a trained model, as `LocalFiles` computes it; None for a model without files."""
     files = model.manifest["files"]
     sums = {name: entry["sha256"] for name, entry in files.items() if any(fnmatch(name, pattern) for pattern in PATTERNS)}
     return sha256(canonical_json(sums)) if sums else None

@@ -1,6 +1,6 @@
-"""overlap: which of the problems that models are asked are in the training set, or in the corpus of an M_0 made here.
+"""overlap: problems of the evaluation that are also in the training set, or in the corpus of an M_0 made here.
 
-The problems alone are compared, by the words of their prompts but those of the template; no model is asked.
+Only the words of prompts are compared, without those of the template; no model is used.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from sirev.store.artifacts import Artifact, Output
 from sirev.store.digests import canonical_json
 
 PROBLEMS = "problems/"
-"""Before the name of a split, as an input."""
+"""Prefix of inputs, before the name of a split."""
 
 
 @dataclass(frozen=True)
 class OverlapParameters:
-    """Whose words are compared, and by which n-grams; `corpus`: what the embedded task's pretraining corpus is made from."""
+    """The task and the n of n-grams; `corpus` holds the parameters of the embedded task's pretraining corpus."""
 
     task: str = semantic()
     n: int | None = semantic()
@@ -30,8 +30,8 @@ class OverlapParameters:
 
 
 def run(parameters: OverlapParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
-    """`overlap.json`, an `Overlap`. Inputs: the problems "problems/SPLIT" of each split asked, those of the `training` set."""
-    from sirev.tasks.registry import TASKS  # not for whoever only asks what stages there are
+    """`overlap.json`, an `Overlap`. Inputs: the problems "problems/SPLIT" of each evaluated split, and of the `training` set."""
+    from sirev.tasks.registry import TASKS  # not needed to list the stages
 
     normal_form = TASKS[parameters.task].normal_form
     rows = {name.removeprefix(PROBLEMS): inputs[name].rows("problems") for name in inputs if name.startswith(PROBLEMS)}
@@ -59,7 +59,7 @@ def _corpus(parameters: OverlapParameters) -> Iterator[Words]:
 def _found(
     prompts: Mapping[str, Sequence[Words]], wordings: Mapping[str, Wording], known: Sequence[Words], n: int | None
 ) -> dict[str, list[Found]]:
-    """What is known of each split's questions; splits that are worded alike together."""
+    """The matches of each split's prompts with `known`; splits with the same template are compared together."""
     found: dict[str, list[Found]] = {}
     for wording in dict.fromkeys(wordings.values()):
         alike = {split: list(map(wording.without, asked)) for split, asked in prompts.items() if wordings[split] == wording}

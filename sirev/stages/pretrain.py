@@ -1,4 +1,4 @@
-"""pretrain: the embedded recipe's base model M0, from random weights; one for all seeds of a recipe."""
+"""pretrain: the embedded recipe's base model M_0, from random weights; one for all seeds of a recipe."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sirev.trainers.dispatch import PretrainParameters, PretrainRequest, pretrai
 
 
 def run(parameters: PretrainParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
-    """Weights and tokenizer of M0 as a model folder."""
+    """Weights and tokenizer of M_0 as a model folder."""
     out = context.scratch / "model"
     out.mkdir()
     request = PretrainRequest(parameters, out, context.attempts)

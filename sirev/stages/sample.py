@@ -1,7 +1,7 @@
 """sample: answers of a model to problems, in shards that survive an interruption.
 
-Shards lie on a fixed grid of problems and draw indices. Each is an action of its own, so raising N computes only
-the missing draws, and a killed sampling goes on where it was.
+Shards lie on a fixed grid of problems and draw indices. Each is a separate action, so raising N computes only the
+missing draws, and a killed sampling continues where it stopped.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from sirev.store.tables import Table
 VERSION = 2
 CELL_PROBLEMS = 128
 CELL_DRAWS = 16
-DRAW_BORDERS = (8, 50)  # besides every multiple of CELL_DRAWS: growing N from 8 to 16 or from 50 to 64 keeps every shard
-"""The grid; part of the stage version, because batches never cross a cell's border."""
+DRAW_BORDERS = (8, 50)  # in addition to multiples of CELL_DRAWS: growing N from 8 to 16 or from 50 to 64 keeps every shard
+"""The grid; a change needs a new stage version, because batches never cross a cell's border."""
 
 COMPLETION_COLUMNS = {"problem_id": "string", "draw": "int", "text": "string", "tokens": "int", "finish": "string"}
 ORDER = ("problem_id", "draw")
@@ -34,7 +34,7 @@ ORDER = ("problem_id", "draw")
 
 @dataclass(frozen=True)
 class SampleParameters:
-    """`n` draws of each problem at `temperature`; 0 is greedy, and then top_p and seed are set to 1 and 0."""
+    """Settings of `n` draws per problem at `temperature`; for 0, greedy, top_p and seed are 1 and 0."""
 
     engine: str = semantic()
     n: int = semantic()
@@ -47,19 +47,19 @@ class SampleParameters:
     stop: list[str] = semantic(default_factory=list, absent_means=[])
     chat_template: bool = semantic(default=False, absent_means=False)
     repeat: int = semantic(default=0, absent_means=0)
-    """Counts how often the same was asked before: greedy answers are drawn anew, not looked up."""
+    """Number of earlier samplings of the same: greedy answers are sampled again, not looked up."""
     ends: list[int] = semantic(default_factory=list, absent_means=[])
-    """Tokens that end an answer of this model beside its tokenizer's end of text."""
+    """Ids of tokens that end an answer of this model, in addition to its tokenizer's end of text."""
     batch_invariant: bool = semantic(default=False, absent_means=False)
-    """Whether an answer is computed in the same way whatever else is in the batch."""
+    """Whether the computation of an answer is independent of the rest of its batch."""
     options: dict[str, Any] = operational(default_factory=dict)
-    """What only the engine itself understands: context, memory, where a server is."""
+    """Settings of the engine: context, memory, a server's address."""
 
 
 def run(parameters: SampleParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
-    """A table `completions`: problem_id, draw, text, tokens (without end of text), finish ("stop" or "length").
+    """Table `completions`: problem_id, draw, text, tokens (without end of text), finish ("stop" or "length").
 
-    Inputs: `model` (and `model_base` for an adapter) and `problems`, of which the first `parameters.problems`.
+    Inputs: `model` (and `model_base` for an adapter) and `problems`, of which the first `parameters.problems` are used.
     """
     problems = inputs["problems"].rows("problems")[: parameters.problems]
     whole = grid([Prompt(p["id"], p["prompt"]) for p in problems], parameters.n)
@@ -91,7 +91,7 @@ def run(parameters: SampleParameters, inputs: Mapping[str, Artifact], context: C
 
         context.progress(done, total, "answers")
         request = _request(parameters, inputs, [cells[i] for i in missing], context)
-        # An engine keeps its weights as long as it is asked about the same base.
+        # An engine keeps its weights as long as requests have the same base.
         holding = f"{parameters.engine}/{inputs.get('model_base', inputs['model']).digest}/{'model_base' in inputs}"
         starts = context.call("engine", dispatch.sample, request, publish, holding)
         seconds = time.monotonic() - began
@@ -100,7 +100,7 @@ def run(parameters: SampleParameters, inputs: Mapping[str, Artifact], context: C
 
 
 def grid(prompts: Sequence[Prompt], n: int) -> Iterator[Cell]:
-    """The cells that cover `n` draws of every prompt, all cells of one block of problems in a row."""
+    """The cells that cover `n` draws of every prompt, sorted by block of problems."""
     borders = sorted({*range(0, n, CELL_DRAWS), *(border for border in DRAW_BORDERS if border < n), n})
     for start in range(0, len(prompts), CELL_PROBLEMS):
         for first, end in itertools.pairwise(borders):
@@ -108,7 +108,7 @@ def grid(prompts: Sequence[Prompt], n: int) -> Iterator[Cell]:
 
 
 def _parts(cell: Cell, stored: Callable[[Cell], Artifact | None]) -> Iterator[tuple[Cell, Artifact | None]]:
-    """A cell with its shard; where it has none, first what an earlier sampling with a smaller N left of it."""
+    """A cell with its shard; if it has none, its parts with shards from an earlier sampling with a smaller N, then the rest."""
     for draws in range(cell.draws, 0, -1):
         part = replace(cell, draws=draws)
         if shard := stored(part):
@@ -153,7 +153,7 @@ def _request(
 
 
 def _assembled(shards: list[Artifact], cells: list[Cell], now: dict[str, Any]) -> Output:
-    """One table over the shards' own files; nothing is copied. `now`: what this attempt did of it."""
+    """One table made of the shards' files, which are not copied. `now` is the provenance of this attempt."""
     rows = [row for shard in shards for row in shard.rows("completions")]
     parts = {}
     for shard, cell in zip(shards, cells, strict=True):

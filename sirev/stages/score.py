@@ -1,4 +1,4 @@
-"""score: how likely given answers are under a model, whoever wrote them: the log-probability of each."""
+"""score: log-probabilities of given answers under a model, which need not have written them."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ from sirev.store.tables import Table
 SCORE_COLUMNS = {"problem_id": "string", "draw": "int", "tokens": "int", "logprob": "float"}
 _ORDER = ("problem_id", "draw")
 _DIGITS = 6
-"""Decimals kept of a log-probability: what is beyond them depends on the batches."""
+"""Decimals kept of a log-probability; the others depend on the batches."""
 
 
 @dataclass(frozen=True)
 class ScoreParameters:
-    """What scores, and how prompts are put to it; which model it is, and what it scores, are inputs."""
+    """The engine and the form of prompts; the model and the answers are inputs."""
 
     engine: str = semantic()
     dtype: str = semantic(default="auto", absent_means="auto")
     chat_template: bool = semantic(default=False, absent_means=False)
     draws: int | None = semantic(default=None, absent_means=None)
-    """Only the first so many completions of each problem; None scores all."""
+    """Number of completions to score per problem, the first ones; None scores all."""
     end: bool = semantic(default=True, absent_means=True)
-    """Whether the end of text is scored where an answer came to its end."""
+    """Whether the end of text is scored, for answers that were not cut off."""
     batch_invariant: bool = semantic(default=False, absent_means=False)
-    """Whether an answer is computed in the same way whatever else is in the batch."""
+    """Whether the computation of an answer is independent of the rest of its batch."""
     options: dict[str, Any] = operational(default_factory=dict)
-    """What only the engine itself understands: its batch size, context, memory."""
+    """Settings of the engine: batch size, context, memory."""
 
 
 def run(parameters: ScoreParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
-    """A table `scores`, one row a completion in their order: problem_id, draw, tokens, logprob.
+    """Table `scores`, one row per completion, in their order: problem_id, draw, tokens, logprob.
 
-    `logprob` is log p(answer | prompt) in nats: the sum over the answer's `tokens` at temperature 1, with the end of text where
-    the answer came to its end, and without where it was cut off or `end` is false. The text is tokenised as in training, since a
-    completion's own tokens are not kept. Inputs: `model` (and `model_base` for an adapter), `problems`, `completions`. Equal
-    answers to a problem are scored once.
+    `logprob` is log p(answer | prompt) in nats: the sum over the answer's `tokens` at temperature 1. The end of text is
+    included unless the answer was cut off or `end` is false. The text is tokenised as in training, since the tokens of
+    completions are not stored. Inputs: `model` (and `model_base` for an adapter), `problems`, `completions`. Equal answers
+    to a problem are scored once.
     """
     prompts = {p["id"]: p["prompt"] for p in inputs["problems"].rows("problems")}
     completions = inputs["completions"].rows("completions")
     scored = [c for c in completions if parameters.draws is None or c["draw"] < parameters.draws]
-    places: dict[tuple[str, str, bool], int] = {}  # prompt, answer, whether its end is scored -> its row among the scores
+    places: dict[tuple[str, str, bool], int] = {}  # prompt, answer, whether its end is scored -> its row in the scores
     ended = [parameters.end and c["finish"] == "stop" for c in scored]
     asked_of = [(prompts[c["problem_id"]], c["text"], end) for c, end in zip(scored, ended, strict=True)]
     of = [places.setdefault(one, len(places)) for one in asked_of]
@@ -73,7 +73,7 @@ def run(parameters: ScoreParameters, inputs: Mapping[str, Artifact], context: Co
         dispatch.score,
         request,
         lambda event: context.progress(event.done, event.total, "answers", event.rate),
-        # The engine that samples from this model scores under it, too.
+        # The engine that samples from this model also scores.
         holding=f"{parameters.engine}/{inputs.get('model_base', inputs['model']).digest}/{'model_base' in inputs}",
     )
     seconds = time.monotonic() - began

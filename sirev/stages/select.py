@@ -1,4 +1,4 @@
-"""select: the training set D_t: gold answers at t = 1, then what its kind of training makes of right and wrong answers."""
+"""select: the training set D_t: gold answers at t = 1, later the kind of training's examples from right and wrong answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GOLD_ANSWERS = "gold"
 
 @dataclass(frozen=True)
 class SelectParameters:
-    """`kind` is "gold" or a kind of training; `max_per_problem` counts examples, for dpo pairs; `seed` draws which."""
+    """`kind` is "gold" or a kind of training; `max_per_problem` limits examples (DPO: pairs); `seed` selects them."""
 
     kind: str = semantic()
     unique: bool = semantic(default=False)
@@ -29,12 +29,12 @@ class SelectParameters:
 
 
 def run(parameters: SelectParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
-    """A table `examples` and `summary.json`: {examples, problems, new, truncated, outcome}.
+    """Table `examples` and `summary.json`: {examples, problems, new, truncated, outcome}.
 
-    Answers that were cut off at the length limit are left out and counted: training would end them where the model
-    did not. Inputs: `problems`; unless gold also `completions` and `grades`, and optionally `previous`, the training set
-    that the answering model was trained on last, if of the same kind. The outcome is "ok" or why there is nothing
-    to learn from: "no correct answer", "no pair", "nothing new" (every example was in `previous`).
+    Answers that were cut off at the length limit are left out and counted, because training would end them where the
+    model did not. Inputs: `problems`; unless gold, also `completions` and `grades`, and optionally `previous`, the last
+    training set of the answering model, if of the same kind. The outcome is "ok" or why there is nothing to learn from:
+    "no problem", "no correct answer", "no pair", or "nothing new" (every example is in `previous`).
     """
     problems = inputs["problems"].rows("problems")
     if parameters.kind == GOLD_ANSWERS:
@@ -58,7 +58,7 @@ def run(parameters: SelectParameters, inputs: Mapping[str, Artifact], context: C
 def answers_by_problem(
     completions: list[TableRow], grades: list[TableRow]
 ) -> tuple[defaultdict[str, list[str]], defaultdict[str, list[str]]]:
-    """The texts of correct and of incorrect answers that came to an end, each by problem and in the order of draws."""
+    """The texts of correct and incorrect answers that were not cut off, each by problem, in the order of draws."""
     right: defaultdict[str, list[str]] = defaultdict(list)
     wrong: defaultdict[str, list[str]] = defaultdict(list)
     for completion, grade in zip(completions, grades, strict=True):
@@ -69,7 +69,7 @@ def answers_by_problem(
 
 
 def _drawn(texts: list[str], unique: bool, rng: random.Random) -> list[str]:
-    """The texts in random order, without repeats if they are to be unique."""
+    """The texts in random order, without duplicates if `unique`."""
     pool = list(dict.fromkeys(texts)) if unique else list(texts)
     rng.shuffle(pool)
     return pool

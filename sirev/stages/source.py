@@ -1,4 +1,4 @@
-"""source: the problems of one split, with prompt, gold answer and target, as one table."""
+"""source: the problems of one split of the embedded task, with prompt, gold answer and target, as one table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = {"id": "string", "prompt": "string", "target": "string", "answer": "st
 
 @dataclass(frozen=True)
 class SourceParameters:
-    """Problems of the embedded task: the first `n` of `split`, levels in turn."""
+    """Selection of problems of the embedded task: the first `n` of `split`, levels in turn."""
 
     task: str = semantic()
     split: str = semantic()
@@ -29,7 +29,7 @@ class SourceParameters:
 
 
 def run(parameters: SourceParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
-    """A table `problems`: id, prompt, target (what follows the prompt in training), answer, level."""
+    """Table `problems`: id, prompt, target (the continuation of the prompt in training), answer, level."""
     from sirev.tasks.core import arithmetic
 
     rows = arithmetic.problems(

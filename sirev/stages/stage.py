@@ -14,10 +14,10 @@ from sirev.trainers.dispatch import LogEntry
 
 
 class Context(Protocol):
-    """What a running stage may use besides its parameters and inputs."""
+    """Services for a running stage, besides its parameters and inputs."""
 
     scratch: Path
-    """A folder of its own on this machine, empty at the start and gone afterwards."""
+    """A temporary folder on this machine, empty at the start and deleted afterwards."""
 
     @property
     def attempts(self) -> Path:
@@ -25,7 +25,7 @@ class Context(Protocol):
         ...
 
     def local_model(self, digest: str) -> Path:
-        """Where the base model whose files have this digest lies; BadInput if it is not here any more."""
+        """The folder of the local base model whose files have this digest; BadInput if it is gone or has changed."""
         ...
 
     def call(
@@ -36,38 +36,38 @@ class Context(Protocol):
         on_event: Emit[Event],
         holding: str | None = None,
     ) -> Result:
-        """Run a function in the resident child that plays `role` ("source", "trainer", "engine", "grader").
+        """Run a function in the resident child for `role` ("source", "trainer", "engine", "grader").
 
-        `holding` names what it will load, if that is to stay loaded: a child that holds something else is ended first.
+        `holding` names what it will load and keep: a child that holds something else is ended first.
         """
         ...
 
     def progress(self, done: int, total: int, unit: str, rate: float | None = None) -> None:
-        """Say how far the stage is; `rate` is in tokens a second, or in `unit` a second where those are answers."""
+        """Report progress; `rate` is in tokens per second, or in answers per second for grades."""
         ...
 
     def log(self, step: int, entry: LogEntry) -> None:
-        """Say what a training notes of an optimizer step."""
+        """Report the log entry of an optimizer step."""
         ...
 
     def warn(self, text: str) -> None:
-        """Say at once, and plainly, what the user must know before the stage goes on."""
+        """Warn the user at once."""
         ...
 
     def stored(self, action: dict[str, Any]) -> Artifact | None:
-        """A part of this stage's work that an earlier, interrupted attempt left behind."""
+        """A part of this stage's result that an earlier attempt stored, None if there is none."""
         ...
 
     def keep(self, action: dict[str, Any], output: Output) -> Artifact:
-        """Store a part of this stage's work, so that an interruption does not lose it."""
+        """Store a part of this stage's result, so that an interruption does not lose it."""
         ...
 
 
 @dataclass(frozen=True)
 class Stage:
-    """`run(parameters, inputs, context)` does the work; `version` changes whenever equal input may give another result.
+    """A stage: `run(parameters, inputs, context)` does the work; `version` changes if equal inputs may give another result.
 
-    What is true of all steps of a stage stands here, and no table of stages elsewhere repeats it.
+    All properties common to the steps of a stage are here, and in no other table.
     """
 
     name: str
@@ -76,27 +76,27 @@ class Stage:
     run: Callable[[Any, Mapping[str, Artifact], Context], Output]
     _: KW_ONLY
     place: int
-    """Its place among the stages, at one t or at none; the numbers have gaps for stages to come."""
+    """Position in the order of stages within one t; the numbers have gaps for later stages."""
     deterministic: bool = False
-    """It makes the same of the same on every machine."""
+    """Whether equal inputs give equal results on every machine."""
     makes_model: bool = False
-    """It makes weights: large files, which most readers of a run never need."""
+    """Whether it makes weights: large files, which most readers of a run never need."""
     long: bool = False
-    """Its steps may take long: each gets a line where there is no terminal, and without its rate no time left is said."""
+    """Whether its steps may take long: each gets a line where there is no terminal, and the time left needs its rate."""
     beside: bool = False
-    """Its steps need no GPU and the run goes on meanwhile: only the step that reads their results waits for them."""
+    """Whether its steps, which need no GPU, run in the background: only the step that reads a result waits for it."""
     optional: bool = False
-    """A run goes on without its steps, and says so, where this machine can't compute them."""
+    """Whether a run goes on without its steps, with a note, where this machine can't compute them."""
     needs: tuple[str, ...] = ()
-    """Needs of a machine that its steps may have; see `sirev.machine.findings.Need`."""
+    """Requirements that its steps may have of the machine; see `sirev.machine.findings.Need`."""
 
     @property
     def needs_gpu(self) -> bool:
-        """It computes on a GPU where there is one, and there the same may come out otherwise the next time."""
+        """Whether it computes on a GPU where there is one, with results that may differ from run to run."""
         return "gpu" in self.needs
 
     def action(self, parameters: Any, inputs: Mapping[str, str]) -> dict[str, Any]:
-        """This stage applied to parameters and input digests (semantic ones), as it is hashed into the key."""
+        """The action of this stage with parameters and semantic input digests, as hashed into the key."""
         return {
             "stage": self.name,
             "version": self.version,

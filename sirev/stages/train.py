@@ -1,4 +1,4 @@
-"""train: M_t <- F_t(M_{t-1} | D_t), by TRL's SFT or DPO trainer in a resident child."""
+"""train: M_t <- F_t(M_{t-1} | D_t), with TRL's SFT or DPO trainer in a resident child."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from sirev.trainers.dispatch import TrainingProgress, TrainParameters, TrainRequ
 
 
 def run(parameters: TrainParameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
-    """The trained model as a folder: full weights, or an adapter on the input `init_base`, or on `init`.
+    """The trained model as a folder: full weights, or an adapter of the input `init_base`, or else of `init`.
 
     Inputs: `init` and, if that is an adapter, its `init_base`; `data`; where the kind of training has one, `reference`
-    (and `reference_base`), which is M_{t-1} in Algorithm 1. Provenance: what `Trained` holds, and the examples.
+    (and `reference_base`), which is M_{t-1} in Algorithm 1. Provenance: the fields of `Trained`, and the number of examples.
     """
     rows = inputs["data"].rows("examples")
     if not rows:

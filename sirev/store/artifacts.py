@@ -1,7 +1,7 @@
 """Artifacts: small trees of files described by a manifest, which is itself an object.
 
-The manifest's own digest names the artifact. Its `semantic` digest names what the artifact says (rows for tables,
-bytes for everything else) and is what the keys of later actions hold.
+The digest of the manifest names the artifact. The `semantic` digest covers the content (rows for tables, bytes for
+all other files). The keys of later actions contain semantic digests.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from sirev.store.untrusted_files import read_regular
 
 MANIFEST_FORMAT = 1
 _JSON_BYTES = 256 << 20
-"""The most a stage's JSON may have: that of measures has a few hundred bytes a problem."""
+"""Largest size of a stage's JSON file in bytes; the one of `measure` has a few hundred bytes per problem."""
 
 
 @dataclass(frozen=True)
 class TableParts:
-    """A table put together from the files of other artifacts, without copying them: path -> (digest, size)."""
+    """A table whose parts are files of other artifacts, not copied. `parts`: path -> (digest, size in bytes)."""
 
     table: Table
     parts: Mapping[str, tuple[str, int]]
@@ -36,10 +36,10 @@ class TableParts:
 
 @dataclass
 class Output:
-    """What a stage hands to the store: files by relative path, tables by name, and what is worth recording beside.
+    """The output of a stage: files by relative path, tables by name, and provenance for the record.
 
-    `notes` are files that are no part of the artifact and of no digest, since they differ between equal runs; the record
-    says under which names and digests they are kept.
+    `notes` are files outside the artifact and its digests, since they differ between equal runs. The record lists their
+    names and digests.
     """
 
     files: dict[str, bytes | Path] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Artifact:
-    """An artifact in a store. `digest` is its manifest's; opening a file checks the file's bytes."""
+    """An artifact in a store. `digest` is the digest of its manifest. The bytes of a file are checked when it is opened."""
 
     digest: str
     manifest: dict[str, Any]
@@ -58,7 +58,7 @@ class Artifact:
 
     @cached_property
     def semantic(self) -> str:
-        """Digest of what the artifact says: equal for equal rows and bytes, however they were encoded."""
+        """Digest of the content: equal for equal rows and bytes, whatever the encoding of the tables."""
         parts = {path for table in self.manifest["tables"].values() for path in table["parts"]}
         files = {path: entry["sha256"] for path, entry in self.manifest["files"].items() if path not in parts}
         tables = {name: table["rows_sha256"] for name, table in self.manifest["tables"].items()}
@@ -66,19 +66,19 @@ class Artifact:
 
     @property
     def size(self) -> int:
-        """Bytes of all its files."""
+        """Total size of the files in bytes."""
         return sum(entry["size"] for entry in self.manifest["files"].values())
 
     def complete(self) -> bool:
-        """Whether every file is there with its size; bytes are checked when they are opened."""
+        """Whether every file exists with the size in the manifest; bytes are checked when a file is opened."""
         return all(self.objects.present(e["sha256"], e["size"]) for e in self.manifest["files"].values())
 
     def path(self, name: str) -> Path:
-        """The checked file called `name` in the artifact."""
+        """Path of the file `name`, after a check of its bytes; DamagedObject if they are wrong."""
         return self.objects.checked(self.manifest["files"][name]["sha256"])
 
     def json(self, name: str) -> Any:
-        """The value of a JSON file of the artifact; DamagedObject if it is none."""
+        """The parsed JSON file `name`; DamagedObject if it is not valid JSON, BadInput if it can't be read."""
         try:
             return parse_json(read_regular(self.path(name), _JSON_BYTES))
         except OSError as error:
@@ -87,7 +87,7 @@ class Artifact:
             raise DamagedObject(f"artifact {self.digest[:12]}: {name} is not JSON that sirev wrote: {error}; {MEND}") from None
 
     def rows(self, table: str) -> list[TableRow]:
-        """The rows of a table, in its order; DamagedObject if they are not what the manifest says, BadInput if too large."""
+        """The rows of a table, in its order; DamagedObject if they can't be read as the manifest says, BadInput if too large."""
         entry = self.manifest["tables"][table]
         paths = [self.path(part) for part in entry["parts"]]
         try:
@@ -100,12 +100,12 @@ class Artifact:
             TypeError,
             AttributeError,
             NotImplementedError,
-        ) as error:  # pyarrow's own are all of these kinds
+        ) as error:  # pyarrow's errors are subclasses of these
             told = " ".join(str(error).split()) or type(error).__name__
             raise DamagedObject(f"artifact {self.digest[:12]}: the table {table!r} can't be read: {told}; {MEND}") from None
 
     def link_into(self, folder: Path) -> Path:
-        """Lay the artifact out as a folder of symbolic links to its checked, read-only objects."""
+        """Fill `folder` with symbolic links to the checked, read-only objects of the artifact; returns `folder`."""
         for name in self.manifest["files"]:
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +114,7 @@ class Artifact:
 
 
 def write_artifact(objects: Objects, output: Output) -> Artifact:
-    """Store every file of `output`, then the manifest that names them. BadInput for a table too large to be read again."""
+    """Store every file of `output`, then the manifest. BadInput for a table too large to be read again."""
     files: dict[str, dict[str, Any]] = {}
     tables: dict[str, dict[str, Any]] = {}
     for name, source in output.files.items():
@@ -150,7 +150,10 @@ def _check_readable(name: str, table: Table, size: int) -> None:
 
 
 def open_artifact(objects: Objects, digest: str) -> Artifact:
-    """The artifact whose manifest has this digest; DamagedObject if the manifest is missing, damaged or foreign."""
+    """The artifact with this manifest digest; DamagedObject if the manifest is missing, damaged or not sirev's.
+
+    BadInput if it can't be read or has a newer format.
+    """
     try:
         raw = read_regular(objects.path(digest))
     except OSError as error:
@@ -174,7 +177,7 @@ def open_artifact(objects: Objects, digest: str) -> Artifact:
 
 
 def odd_manifest(manifest: Any) -> str | None:
-    """How a manifest differs from those that sirev writes, in words; None if it does not. Its names may be too odd to take in."""
+    """The first fault in the form of a manifest, as text; None if it is sound. Imports check file names more strictly."""
     if odd := odd_fields(manifest, {"format": int, "files": dict, "tables": dict}):
         return f"a manifest {odd}"
     files: dict[str, Any] = manifest["files"]
@@ -215,7 +218,7 @@ def _entry(digest: str, size: int) -> dict[str, Any]:
 
 
 def _is_safe(name: str) -> bool:
-    # A manifest may come from somebody else's store: it must not name a file outside the folder it is laid out in.
+    # A manifest may come from another store: it must not name a file outside its own folder.
     return not any(part in ("", ".", "..") for part in name.split("/"))
 
 

@@ -1,7 +1,7 @@
-"""Artifacts handed out as ordinary files, for whoever does not know the store.
+"""Checkout of artifacts as ordinary files outside the store.
 
-What is handed out is a copy that was hashed as it lies there, never a link into the store: a user may write to it. A file
-system that can shares the blocks until then. Either all of an artifact is handed out, or nothing.
+Every file is a copy, hashed after it was written, never a link into the store, because users may change it. File systems
+that can share blocks do so until then. A checkout is complete or leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -22,17 +22,16 @@ from sirev.store.tables import from_parquet, rows_digest, to_parquet
 from sirev.store.untrusted_files import open_regular
 
 NOTES = "notes"
-"""The folder of what was noted beside an artifact."""
+"""Subfolder for the notes of an artifact's record."""
 
 
 def hand_out(store: Store, artifact: Artifact, to: Path, notes: Mapping[str, str] | None = None) -> dict[str, int]:
-    """Write an artifact's files into the folder `to`, which is new or empty; returns name -> bytes, sorted by name.
+    """Write an artifact's files into the new or empty folder `to`; returns name -> size in bytes, sorted by name.
 
-    Files keep their names. A table becomes one Parquet file, NAME.parquet, in the table's order, however many parts it is
-    stored in, so that any reader has the rows as they are meant; the parts are left out. `notes` (name -> digest, as a record
-    has them) go to notes/. Everything is hashed as it was copied, and tables by their rows too. Raises BadInput for a target
-    that can't be written or an artifact whose files were given up, DamagedObject for files that are not what the manifest
-    says; there is nothing at `to` then that was not there before.
+    Files keep their names. A table becomes one Parquet file, NAME.parquet, in the table's order; its stored parts are left
+    out. `notes` (name -> digest, as in a record) go to notes/. Every copy is hashed, and the rows of tables too. Raises
+    BadInput for a target that can't be written or a hollow artifact, and DamagedObject for files that differ from the
+    manifest; `to` is then as it was before.
     """
     refuse_hollow(store, artifact)
     with _filled(store, to) as folder:
@@ -51,7 +50,7 @@ def hand_out(store: Store, artifact: Artifact, to: Path, notes: Mapping[str, str
 
 
 def refuse_hollow(store: Store, artifact: Artifact, otherwise: str = "") -> None:
-    """BadInput, saying what to do, for an artifact whose files were given up on purpose; `otherwise` ends the line."""
+    """Raise BadInput, with the remedy, for a hollow artifact; `otherwise` ends the message."""
     if store.is_hollow(artifact.digest):
         raise BadInput(
             f"the files of artifact {artifact.digest[:12]} were given up to save space; "
@@ -61,7 +60,7 @@ def refuse_hollow(store: Store, artifact: Artifact, otherwise: str = "") -> None
 
 @contextlib.contextmanager
 def _filled(store: Store, to: Path) -> Iterator[Path]:
-    """A folder to fill, which becomes `to` at the end; on an error it is gone, and so are parents made for it."""
+    """A folder to fill, which becomes `to` at the end. On an error it is deleted, as are the parents made for it."""
     to = Path(os.path.abspath(to))
     if Path(os.path.realpath(to)).is_relative_to(os.path.realpath(store.path)):
         raise BadInput(f"{to} lies inside the store; name a folder elsewhere")
@@ -70,7 +69,7 @@ def _filled(store: Store, to: Path) -> Iterator[Path]:
         if there and (not to.is_dir() or any(to.iterdir())):
             raise BadInput(f"{to} is not an empty folder; name one that is new or empty")
         missing = [parent for parent in to.parents if not parent.exists()]
-        # A folder that is there stays the same one, since somebody may be in it: what it is to hold is put together inside.
+        # An existing folder is kept, since it may be somebody's working directory: the files are put together inside it.
         folder = (to if there else to.parent) / f".sirev-{secrets.token_hex(8)}"
         folder.mkdir(parents=True)
     except OSError as error:
@@ -100,7 +99,7 @@ def _filled(store: Store, to: Path) -> Iterator[Path]:
 
 
 def _copy(objects: Objects, digest: str, size: int | None, target: Path) -> None:
-    """Copy an object to a new file; DamagedObject unless what was copied is what `digest` (and `size`) say."""
+    """Copy an object to a new file; DamagedObject unless the copy has this digest and, if given, this size in bytes."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         fd = open_regular(objects.path(digest))
@@ -113,7 +112,7 @@ def _copy(objects: Objects, digest: str, size: int | None, target: Path) -> None
 
 
 def _one_file(folder: Path, artifact: Artifact, name: str) -> None:
-    """Leave a table as one file in `folder`, its rows checked and in order, whatever parts it came in."""
+    """Replace the parts of a table in `folder` with one file, with its rows checked and in order."""
     table = artifact.manifest["tables"][name]
     if not set(table["parts"]) <= artifact.manifest["files"].keys():
         raise ValueError(f"a part of table {name} is not a file of it")
@@ -122,12 +121,12 @@ def _one_file(folder: Path, artifact: Artifact, name: str) -> None:
     try:
         rows = from_parquet(parts, [], table.get("rows"))
         ordered = sorted(rows, key=lambda row: tuple(row[column] for column in table["order_by"]))
-        # A manifest's JSON sorts the names of columns; their order is the files', and an empty table has none to tell.
+        # A manifest's JSON sorts the column names. Their order is that of the rows, which an empty table does not have.
         columns = {column: table["columns"][column] for column in (rows[0] if rows else table["columns"])}
         right = rows_digest(columns, ordered) == table["rows_sha256"]
     except MemoryError:
         raise
-    except Exception as error:  # pyarrow says in many ways that bytes are no Parquet
+    except Exception as error:  # pyarrow raises many kinds of errors for bytes that are not Parquet
         raise DamagedObject(f"table {name} of artifact {artifact.digest[:12]} can't be read: {_line(error)}") from None
     if not right:
         raise DamagedObject(f"table {name} of artifact {artifact.digest[:12]} has other rows than its manifest says")
@@ -143,7 +142,7 @@ def _one_file(folder: Path, artifact: Artifact, name: str) -> None:
 
 
 def _plain(name: str) -> str:
-    # As for files: a name from somebody else's store must not lead out of the folder.
+    # As for files: a name from another store must not lead out of the folder.
     if any(part in ("", ".", "..") for part in name.split("/")):
         raise ValueError(f"unsafe name {name!r}")
     return name

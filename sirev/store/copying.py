@@ -1,6 +1,6 @@
-"""Files written, hashed and brought to the disk at once, because each of the three takes as long as the others.
+"""Copying, hashing and syncing of a file at the same time, because each takes about as long as the others.
 
-Nothing here knows the store: what it makes is a scratch file, and its digest.
+Independent of the store: the result is a scratch file and its digest.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import BinaryIO
 from sirev.store.digests import sha256_file
 
 BEHIND_FROM = 128 << 20
-"""Bytes from which hashing in a thread of its own is quicker, also where the other cores are busy."""
+"""Size in bytes from which hashing in a separate thread is faster, even if the other cores are busy."""
 _PIECE = 16 << 20
 SYNC_EVERY = 256 << 20
 BUFFER = 1 << 20
 
 
 def copy_file(read: BinaryIO, target: Path, durable: bool = True) -> tuple[str, int]:
-    """Copy an opened file to `target`, a file of ours; sha256 and size of the copy.
+    """Copy an open file to the scratch file `target`; returns (sha256, size in bytes) of the copy.
 
-    A large one is on the disk when this returns, if it is to be `durable`; for a small one that is left to the caller.
-    Hashed is what was written, whatever happens to the source meanwhile. A file system that can share blocks
-    (btrfs, XFS) does. Never a hard link: whoever owns the source could write through it.
+    A large file is synced before this returns if `durable`; syncing a small one is left to the caller. The hash is of the
+    bytes written, even if the source changes meanwhile. File systems that can share blocks (btrfs, XFS) do so. Never a
+    hard link: the owner of the source could write through it.
     """
     told: SimpleQueue[int | None] = SimpleQueue()
     digest: list[str | OSError] = []
@@ -40,7 +40,7 @@ def copy_file(read: BinaryIO, target: Path, durable: bool = True) -> tuple[str, 
             while count := _copy_piece(read.fileno(), write.fileno()):
                 size, unsynced = size + count, unsynced + count
                 told.put(size)
-                if durable and unsynced >= SYNC_EVERY:  # written back while the rest is hashed
+                if durable and unsynced >= SYNC_EVERY:  # synced while the rest is hashed
                     os.fsync(write.fileno())
                     unsynced = 0
             if large and durable:
@@ -57,10 +57,10 @@ def copy_file(read: BinaryIO, target: Path, durable: bool = True) -> tuple[str, 
 
 
 def _copy_piece(read: int, write: int) -> int:
-    """Copy on from where both files stand; the number of bytes, 0 at the end."""
+    """Copy the next piece; returns the number of bytes, 0 at the end."""
     try:
         return os.copy_file_range(read, write, _PIECE)
-    except (AttributeError, OSError):  # another system, or two file systems: what is really wrong shows below
+    except (AttributeError, OSError):  # another system, or two file systems: a real error is raised again below
         rest = memoryview(os.read(read, BUFFER))
         count = len(rest)
         while rest:
@@ -69,7 +69,7 @@ def _copy_piece(read: int, write: int) -> int:
 
 
 def _hash_behind(path: Path, told: SimpleQueue[int | None]) -> str | OSError:
-    """Hash a file while it is written, up to where it is said to have got; hashlib lets the other thread run."""
+    """Hash a file while it is written, up to the sizes in the queue, None at the end. hashlib releases the GIL."""
     digest, view = hashlib.sha256(), memoryview(bytearray(BUFFER))
     hashed = 0
     try:

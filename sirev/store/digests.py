@@ -1,4 +1,4 @@
-"""Canonical JSON and sha256: the only way anything in a store gets its name."""
+"""Canonical JSON and sha256, the source of all digests in a store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def canonical_json(value: Any) -> bytes:
 
 
 def is_digest(text: object, digits: int = 64) -> bool:
-    """Whether this is a sha256 as a store names things by, 64 lower-case hexadecimal digits, or such a name of so many."""
+    """Whether `text` is a string of `digits` lower-case hexadecimal digits; 64 make a sha256."""
     return isinstance(text, str) and len(text) == digits and _DIGITS.issuperset(text)
 
 
@@ -33,9 +33,9 @@ def sha256(data: bytes) -> str:
 
 
 def sealed(value: dict[str, Any]) -> bytes:
-    """The canonical JSON of an object with a `sum` added: the sha256 of its canonical JSON without it.
+    """Canonical JSON of an object, with a field `sum` added: the sha256 of the canonical JSON without it.
 
-    No field may sort after "sum", so that `unsealed` need not encode anything again; ValueError if one does.
+    ValueError for a field that sorts after "sum", since `unsealed` checks the sum without encoding again.
     """
     if max(value) > "sum":
         raise ValueError(f"a field after sum: {max(value)}")
@@ -43,9 +43,9 @@ def sealed(value: dict[str, Any]) -> bytes:
 
 
 def unsealed(raw: bytes) -> dict[str, Any]:
-    """The object that JSON bytes hold, without its `sum`; ValueError if there is a sum that does not fit.
+    """The object in JSON bytes, without its `sum`; ValueError for other JSON or a wrong sum.
 
-    Files that were written before there were sums have none.
+    Older files have no sum.
     """
     value = parse_json(raw)
     if not isinstance(value, dict):
@@ -59,6 +59,6 @@ def unsealed(raw: bytes) -> dict[str, Any]:
 
 
 def sha256_file(path: Path) -> str:
-    """Hexadecimal sha256 of a file's bytes; what `sha256sum` prints."""
+    """Hexadecimal sha256 of a file's bytes, as `sha256sum` prints it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

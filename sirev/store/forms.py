@@ -1,6 +1,6 @@
-"""The form of a JSON object in a store: which fields it has, and of what kinds.
+"""Checks of the form of JSON objects in a store: their fields and types.
 
-The same is asked of a store's own files, by `verify`, and of what comes from elsewhere.
+`verify` applies them to a store's own files, and imports to files from other stores.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from typing import Any
 
 
 def odd_fields(value: Any, kinds: Mapping[str, Any], may_have: Mapping[str, Any] = MappingProxyType({})) -> str | None:
-    """How an object is not of these fields, each of its kind, in words; None if it is. A boolean is no number."""
+    """The first fault in an object's fields, as text; None if it has `kinds`, at most `may_have` besides, with these types.
+
+    Booleans are refused for every type.
+    """
     if not isinstance(value, dict) or not kinds.keys() <= value.keys() <= kinds.keys() | may_have.keys():
         return f"should have {', '.join(kinds)} and nothing else"
     for name, found in value.items():
@@ -21,5 +24,5 @@ def odd_fields(value: Any, kinds: Mapping[str, Any], may_have: Mapping[str, Any]
 
 
 def is_size(value: Any) -> bool:
-    """Whether it is a number of bytes."""
+    """Whether `value` is a size in bytes: an integer from 0 to 2^63 - 1."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63

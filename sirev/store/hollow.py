@@ -1,7 +1,7 @@
-"""Hollow artifacts: their files were given up on purpose, their manifest and records stay.
+"""Hollow artifacts: their files were given up on purpose, their manifests and records stay.
 
-Large files, such as models that somebody else can train again, need not be kept for what was made of them to stay known:
-keys hold digests alone. A marker tells such an artifact from a damaged one.
+Later results do not need large files such as models, which can be trained again, because keys contain digests alone. A
+marker tells a hollow artifact from a damaged one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HOLLOW_FORMAT = 1
 
 
 class Hollow:
-    """The markers below `root`/hollow, one a manifest's digest."""
+    """The markers below `root`/hollow, one per manifest digest."""
 
     def __init__(self, root: Path, objects: Objects) -> None:
         self.root = root / "hollow"
@@ -31,10 +31,10 @@ class Hollow:
         return iter(sorted(path.stem for path in self.root.glob("*.json")))
 
     def add(self, digest: str) -> None:
-        """Mark an artifact, before its files go."""
+        """Mark an artifact as hollow, before its files are deleted."""
         content = canonical_json({"format": HOLLOW_FORMAT, "artifact": digest})
         self._objects.write_once(content, self.root / f"{digest}.json")
 
     def remove(self, digest: str) -> None:
-        """Take the mark away: the files are back, or the artifact is gone altogether."""
+        """Remove the mark: the files are back, or the whole artifact is gone."""
         remove_file(self._objects.root, self.root / f"{digest}.json")

@@ -1,8 +1,8 @@
-"""Leases: temporary roots of running processes, for what no run's file names yet, so that a collection spares it.
+"""Leases: temporary roots of running processes, which protect results that no run pins yet from garbage collection.
 
-As the temporary roots of Nix: the process appends digests to a file of its own, which it holds by a lock; a file whose
-lock can be had belonged to a process that is gone. `Gate` keeps a collection and the moments in which something becomes
-a root apart: those who publish or look up share it, whoever collects has it alone.
+Like the temporary roots of Nix: a process appends digests to a file of its own and holds a lock on it. A file whose lock
+is free belonged to a process that is gone. `Gate` separates a collection from the moments in which something becomes a
+root: publishing and lookups share it, a collection holds it exclusively.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NAME = re.compile(r"\d+-[0-9a-f]{16}")
 
 
 class Gate:
-    """The lock between those who use a store and the one who collects in it: `leases/lock`."""
+    """The lock between users of a store and a garbage collection: `leases/lock`."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -37,13 +37,13 @@ class Gate:
 
     @contextlib.contextmanager
     def shared(self) -> Iterator[None]:
-        """Held while something is published, or looked up to be used; waits for a collection, which takes seconds."""
+        """Hold the gate while publishing, or looking up something to use; waits for a collection, which takes seconds."""
         with self._held(fcntl.LOCK_SH):
             yield
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[bool]:
-        """Held while collecting; yields whether it is really held, which it is not on a file system without locks."""
+        """Hold the gate while collecting; yields whether it is really held, which is False on a file system without locks."""
         with self._held(fcntl.LOCK_EX) as held:
             yield held
 
@@ -53,7 +53,7 @@ class Gate:
             fd = open_lock(self._root, self._path)
         except NotPlain as error:
             raise BadInput(f"{self._path}: {error.strerror}") from None
-        except OSError:  # a store that can't be written: nothing is published or collected in it either
+        except OSError:  # a read-only store: nothing is published or collected in it either
             yield False
             return
         try:
@@ -80,7 +80,7 @@ class Gate:
 
 
 class Lease:
-    """The file of one process: `leases/PID-RANDOM`, a digest or a run's id a line; made when there is something to hold."""
+    """The file of one process, `leases/PID-RANDOM`: one digest or run id per line. It is made at the first `hold`."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -92,16 +92,16 @@ class Lease:
 
     @property
     def begun(self) -> bool:
-        """Whether there is a file yet."""
+        """Whether the file exists."""
         return self._fd is not None
 
     def note(self, names: Iterable[str]) -> None:
-        """What is to be held from the first `hold` on: a process that computes nothing need not write anything."""
+        """Remember names to hold from the first `hold` on, so that a process that computes nothing writes nothing."""
         with self._lock:
             self._noted.update(names)
 
     def hold(self, names: Iterable[str]) -> None:
-        """Name what must stay. Call it while the gate is shared."""
+        """Write the names (digests, run ids) that a collection must keep. Call this while the gate is shared."""
         with self._lock:
             new = [name for name in (*self._noted, *names) if name not in self._named]
             self._noted.clear()
@@ -111,12 +111,12 @@ class Lease:
                 try:
                     fd = make_private(self._root, self._path, os.O_WRONLY | os.O_APPEND)
                 except OSError as error:
-                    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):  # who may only read can ask nobody to wait
+                    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):  # a read-only user can't hold a lease
                         return
                     raise BadInput(
                         f"the store {self._root} can't be written: {error.strerror}; name another with --store DIR"
                     ) from None
-                with contextlib.suppress(OSError):  # without locks a collection spares what is young
+                with contextlib.suppress(OSError):  # without locks, a collection spares recent files
                     fcntl.flock(fd, fcntl.LOCK_EX)
                 self._fd = fd
             self._write("".join(f"{name}\n" for name in new).encode())
@@ -125,14 +125,14 @@ class Lease:
     def _write(self, data: bytes) -> None:
         assert self._fd is not None
         try:
-            while data:  # of what does not fit on a disk, the system writes what does
+            while data:  # on a full disk, `os.write` writes what fits
                 data = data[os.write(self._fd, data) :]
         except OSError as error:
             error.filename = str(self._path)
             raise
 
     def end(self) -> None:
-        """Give everything back."""
+        """Release everything and delete the file."""
         with self._lock:
             if self._fd is not None:
                 self._path.unlink(missing_ok=True)
@@ -142,7 +142,7 @@ class Lease:
 
 
 def leased(root: Path) -> set[str]:
-    """All that living processes hold, of whatever user. BadInput if what one holds can't be read: nothing may be deleted then."""
+    """The names held by living processes of all users. BadInput if a lease can't be read: then nothing may be deleted."""
     found: set[str] = set()
     for _, held in _leases(root):
         found.update(held.decode(errors="replace").split("\n") if held else ())
@@ -150,11 +150,11 @@ def leased(root: Path) -> set[str]:
 
 
 def living(root: Path) -> set[str] | None:
-    """What living processes hold, for showing; None where that can't be told, for want of locks or of the right to look."""
+    """The names held by living processes, for display; None if unknown: no locks, an unreadable lease, or an empty one."""
     found: set[str] = set()
     try:
         for _, held in _leases(root):
-            if held == b"":  # not written yet, or there are no locks
+            if held == b"":  # not yet written, or no locks
                 return None
             found.update(held.decode(errors="replace").split("\n") if held else ())
     except BadInput:
@@ -170,7 +170,7 @@ def sweep_leases(root: Path) -> None:
 
 
 def _leases(root: Path) -> Iterator[tuple[Path, bytes | None]]:
-    """Each lease with what it holds; None if its process is gone, and nothing where there are no locks to tell by."""
+    """Each lease with its bytes: None if its process is gone, empty where the file system has no locks."""
     folder = root / "leases"
     if folder.is_symlink():
         return
@@ -187,7 +187,7 @@ def _leases(root: Path) -> Iterator[tuple[Path, bytes | None]]:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield path, None
         except OSError as error:
-            # Another error than that somebody holds it: no locks here, and the collector goes by age.
+            # Any other error than a held lock: there are no locks here, and the collection goes by age.
             yield path, os.pread(fd, 1 << 28, 0) if error.errno in (errno.EWOULDBLOCK, errno.EACCES) else b""
         finally:
             os.close(fd)

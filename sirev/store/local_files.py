@@ -1,7 +1,7 @@
-"""Digests of files that belong to the user (data, base models), remembered by what their stat says.
+"""Digests of the user's own files (data, base models), cached by size, time and inode.
 
-A folder of weights takes seconds to hash, so what was hashed once is known again by size, time and inode. What a path
-held when it was last read stays known when the path is gone, so that a replay needs no source.
+Hashing a folder of weights takes seconds, so its digest is reused while the files are unchanged. The last digest of a path
+stays known after the file is gone, so that a replay does not need it.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ from sirev.store.untrusted_files import read_regular
 
 @dataclass(frozen=True)
 class LocalFiles:
-    """The memory of one store: `local/`, a JSON file for each path that was read."""
+    """The digests that one store remembers: `local/`, one JSON file per path."""
 
     objects: Objects
 
     def digest(self, path: Path, names: Iterable[str] | None = None) -> str | None:
-        """What `path` holds: sha256 of a file's bytes, of a folder's `names` and their bytes.
+        """Digest of `path`: the sha256 of a file's bytes, or of the names and bytes of `names` in a folder.
 
-        What it held when it was last read, if it is not there any more; None if it was never read either. BadInput if it
-        is there and can't be read, or is not called by UTF-8.
+        If the path is gone, the digest of its last read; None if it was never read. BadInput if it exists and can't be
+        read, or if its name is not UTF-8.
         """
-        path = Path(os.path.expanduser(path)).absolute()  # pathlib's own raises for a user who does not exist
+        path = Path(os.path.expanduser(path)).absolute()  # Path.expanduser raises for an unknown user
         known = self._entry(path)
         return self._present(path, names, known) or (str(known["digest"]) if known else None)
 
     def remembers(self, path: Path) -> bool:
-        """Whether `path` was ever read."""
+        """Whether a digest of `path` is known."""
         return self._entry(Path(os.path.expanduser(path)).absolute()) is not None
 
     def where(self, digest: str) -> list[Path]:
-        """The paths that held this when they were last read."""
+        """The paths that had this digest when they were last read."""
         entries = [self._read(file) for file in sorted((self.objects.root / "local").glob("*.json"))]
         return [Path(entry["path"]) for entry in entries if entry and entry["digest"] == digest]
 
     def holds(self, path: Path, digest: str) -> bool:
-        """Whether `path` is there and still holds what had this digest."""
+        """Whether `path` exists and still has this digest."""
         known = self._entry(path)
         return known is not None and self._present(path, known["names"], known) == digest
 
     def _present(self, path: Path, names: Iterable[str] | None, known: dict[str, Any] | None) -> str | None:
-        """What `path` holds now, and remembers it; None if a file of it is not there. BadInput for one that can't be read."""
+        """The present digest of `path`, which is remembered; None if a file is missing. BadInput for an unreadable file."""
         files = {name: path / name for name in sorted(names)} if names is not None else {"": path}
         for file in files.values():
             require_utf8("the file", file, "rename it")
@@ -67,7 +67,7 @@ class LocalFiles:
             raise BadInput(f"{error.filename or path}: can't be read: {error.strerror or error}") from None
         digest = sums[""] if names is None else sha256(canonical_json(sums))
         entry = {"path": str(path), "digest": digest, "stats": stats, "names": None if names is None else sorted(files)}
-        # In a store that can't be written it is hashed again next time.
+        # In a read-only store it is hashed again next time.
         with contextlib.suppress(OSError, BadInput):
             self.objects.write(sealed(entry), self._file(path))
         return digest

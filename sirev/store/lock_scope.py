@@ -1,4 +1,4 @@
-"""The scope of a store's locks: whether a file system shows them to other machines, as far as it says so."""
+"""The scope of a store's locks: whether other machines see them, as far as the mount options tell."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _ALONE = {
     "cifs": ("nobrl",),
     "smb3": ("nobrl",),
 }
-"""Options with which file systems of several machines keep locks to one."""
+"""Mount options that keep the locks of a network file system on one machine, by kind of file system."""
 _UNTOLD = ("fuse", "9p")
-"""Kinds, or what they begin with before a dot, whose server may or may not pass locks on."""
+"""Kinds of file systems (up to a dot in their name) whose server may or may not pass locks on."""
 
 
 @dataclass(frozen=True)
 class Mount:
-    """A mounted file system: where, of which kind, and with which options, its own and those of its superblock."""
+    """A mounted file system: mount point, kind, and the options of the mount and the superblock."""
 
     point: str
     kind: str
@@ -37,7 +37,7 @@ class Mount:
 
 
 def lock_doubt(root: Path) -> str | None:
-    """Why a lock in the store at `root` may not keep out other machines, or anybody; None if nothing speaks for that."""
+    """Why locks in the store at `root` may not exclude other machines, or any process; None without a reason for doubt."""
     if (refused := _refused(root)) is not None:
         return f"its file system refuses locks: {refused}"
     try:
@@ -49,7 +49,7 @@ def lock_doubt(root: Path) -> str | None:
 
 
 def doubt_of(mount: Mount) -> str | None:
-    """Why locks in a file system may not be seen by other machines; None if nothing speaks for that."""
+    """Why other machines may not see the locks in a file system; None without a reason for doubt."""
     for option in _ALONE.get(mount.kind, ()):
         if option in mount.options:
             return f"{mount.point} is mounted with {option} ({mount.kind}), which keeps locks to one machine"
@@ -59,7 +59,7 @@ def doubt_of(mount: Mount) -> str | None:
 
 
 def mounts_in(text: str) -> list[Mount]:
-    """The mounts that a text of the form of /proc/self/mountinfo lists."""
+    """The mounts in a text in the format of /proc/self/mountinfo."""
     found = []
     for line in text.splitlines():
         before, dash, after = line.partition(" - ")
@@ -70,7 +70,7 @@ def mounts_in(text: str) -> list[Mount]:
 
 
 def mount_of(path: str, mounts: Sequence[Mount]) -> Mount | None:
-    """The mount that a resolved path lies in: of the longest mount point above it, the last, which hides those before."""
+    """The mount of a resolved path: the one with the longest mount point; of several there, the last, which hides the others."""
     above = [mount for mount in mounts if f"{path}/".startswith(f"{mount.point.rstrip('/')}/")]
     return max(reversed(above), key=lambda mount: len(mount.point), default=None)
 
@@ -80,11 +80,11 @@ def _unescaped(text: str) -> str:
 
 
 def _refused(root: Path) -> str | None:
-    """What the system says to a lock in a store, if it refuses one."""
+    """The system's error for a lock in the store at `root`; None if locks work or the store can't be written."""
     path = root / "locks" / secrets.token_hex(16)
     try:
         fd = open_lock(root, path)
-    except (OSError, BadInput):  # a store that can't be written: whoever computes is told so
+    except (OSError, BadInput):  # a read-only store: any attempt to compute reports that
         return None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,7 +1,7 @@
 """One lock per key, so that two processes do not compute the same thing; correctness never depends on it.
 
-The lock is an exclusive `flock` on a file of its own. Its holder touches the file every few seconds; whoever
-waits and sees no touch for a minute stops waiting and computes by itself.
+The lock is an exclusive `flock` on a file of its own. Its holder touches the file every few seconds. A waiting process
+that sees no touch for a minute stops waiting and computes the result itself.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from sirev.store.shared import NotPlain, open_lock
 GIVE_UP_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 _STALE_ATTEMPTS = 50
-"""How often a file that the server no longer knows is opened anew before the whole folder counts as gone."""
+"""Attempts to open a stale file again before the whole folder counts as gone."""
 SAY_AFTER_SECONDS = 0.5
-"""Waiting for less is not worth a word; by then the holder has signed, too."""
+"""Shorter waits are not reported; by then the holder has signed, too."""
 
 
 @contextlib.contextmanager
@@ -34,8 +34,8 @@ def key_lock(
 ) -> Iterator[bool]:
     """Hold the lock of `key` in the store at `root`; yields whether it is really held.
 
-    It is not after a holder fell silent for a minute, nor on a file system without flock, nor if `stop` was set while
-    waiting. Tells `on_wait` in words for whom it waits, and when it does no longer since that one fell silent. Files
+    It is not held if its holder was silent for a minute, on a file system without flock, or if `stop` was set while
+    waiting. `on_wait` receives a message with the holder's name, and another when the wait for a silent one ends. Files
     opened here are not inherited by exec'd children, so a child can't keep a lock alive.
     """
     path = root / "locks" / key
@@ -48,14 +48,14 @@ def key_lock(
         yield True
     finally:
         released.set()
-        # Unlinked while still held: whoever opened the old file meanwhile notices that the name has moved on.
+        # Unlinked while still held: a process that opened the old file meanwhile notices that the name leads to another file.
         _unlinked(path)
         _close(fd)
 
 
 @dataclass(frozen=True)
 class _Busy:
-    """A lock that somebody else has: when he last touched it (mtime in ns), and who he is, in words."""
+    """A lock held by another process: the time of the last touch (mtime in ns), and a description of the holder."""
 
     beat: int
     holder: str
@@ -68,7 +68,7 @@ def _acquire(root: Path, path: Path, on_wait: Callable[[str], None] | None, stop
         try:
             got = _attempt(root, path)
         except OSError as error:
-            # Another client of a network file system took the file away: its name leads to a new one, or soon will.
+            # Another client of a network file system deleted the file: its name leads to a new one, or soon will.
             if error.errno == errno.ESTALE and stale < _STALE_ATTEMPTS:
                 stale += 1
                 if stop.wait(_POLL_SECONDS):
@@ -80,7 +80,7 @@ def _acquire(root: Path, path: Path, on_wait: Callable[[str], None] | None, stop
             return got
         beat, holder = got.beat, got.holder
         # A machine that was suspended, holder and waiter alike, wakes up with its clock far ahead and the beat unchanged:
-        # only the time that we were awake to see counts as silence.
+        # only time awake counts as silence.
         now = time.monotonic()
         awake = min(now - looked, 1.0)
         silent = silent + awake if beat == seen else 0.0
@@ -97,12 +97,12 @@ def _acquire(root: Path, path: Path, on_wait: Callable[[str], None] | None, stop
 
 
 def _attempt(root: Path, path: Path) -> int | _Busy | None:
-    """The locked file, who else has it locked, or None where nothing can be; OSError of the file system's."""
+    """The descriptor of the locked file, or its present holder; None where there are no locks. OSError of the file system."""
     while (fd := _open(root, path)) is not None:
         mine = False
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Else another has the name by now, or nobody, since its owner is gone and only he could write to it.
+            # Else the name leads to another file by now, or was removed here because this user can't sign the file.
             mine = _still_named(fd, path) and (_sign(fd) or not _unlinked(path))
             if mine:
                 return fd
@@ -119,14 +119,14 @@ def _attempt(root: Path, path: Path) -> int | _Busy | None:
 
 
 def _close(fd: int) -> None:
-    with contextlib.suppress(OSError):  # a network file system may have lost it; what was computed stands
+    with contextlib.suppress(OSError):  # a network file system may have lost it; the result stands
         os.close(fd)
 
 
 def _open(root: Path, path: Path) -> int | None:
-    """The opened file of a lock; None for one that another user keeps to himself, since correctness never depends on it.
+    """The descriptor of a lock's file; None if another user does not share it, since correctness never depends on it.
 
-    What is no plain file was put there to be written through: its name goes, and nothing else.
+    A link or other special file may be there to be written through: it is unlinked, its target stays.
     """
     for last in (False, True):
         try:
@@ -144,9 +144,9 @@ def _open(root: Path, path: Path) -> int | None:
 
 
 def _sign(fd: int) -> bool:
-    """Write into a lock's file who holds it, for those who wait to read; False if nothing is to be written there.
+    """Write the holder into a lock's file, for waiting processes; False if this file must not be written.
 
-    It may be another user's, which may only be read, or have another name besides: a file of the user's, or of a copied store.
+    That is one of another user, opened read-only, or one with a second hard link: a file of the user, or of a copied store.
     """
     if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY or os.fstat(fd).st_nlink > 1:
         return False
@@ -155,7 +155,7 @@ def _sign(fd: int) -> bool:
 
 
 def _unlinked(path: Path) -> bool:
-    """Take away the name of a lock that is held, so that one of this user's own can be made, which he can touch."""
+    """Unlink the file of a held lock, so that this user can make one that it can touch; False if that fails."""
     try:
         path.unlink(missing_ok=True)
     except OSError:
@@ -164,7 +164,7 @@ def _unlinked(path: Path) -> bool:
 
 
 def _holder(fd: int) -> str:
-    """Who holds a lock, in words."""
+    """Description of a lock's holder, for messages."""
     if (signed := signature(fd)) is None:
         return "another process"
     if signed == (os.getpid(), os.uname().nodename):

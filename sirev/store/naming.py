@@ -1,4 +1,4 @@
-"""Names of runs: a run's id, a recipe's name for all its runs, or the beginning of one run's id."""
+"""Resolution of run names: a run id, a recipe's name for all its runs, or the beginning of one run id."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from sirev.listing import listed
 
 
 def runs_meant(name: str, ids: Sequence[str], recipe_of: Callable[[str], str], of_store: str = "") -> list[str]:
-    """The ids that a name means, none if there is none; BadInput for the beginning of several.
+    """The run ids that `name` stands for, possibly none; BadInput for the beginning of several ids.
 
-    `recipe_of` gives the recipe of a run; it is asked of the runs whose ids begin with the name, as ids do with their recipe's,
-    so that another run's damaged file is in nobody's way.
+    `recipe_of` returns the recipe of a run. It is called only for runs whose ids begin with the name, since ids begin with
+    their recipe's name; so a damaged file of another run does no harm.
     """
     if name in ids:
         return [name]
@@ -22,9 +22,9 @@ def runs_meant(name: str, ids: Sequence[str], recipe_of: Callable[[str], str], o
 
 
 def one_run(name: str, ids: Sequence[str], of_store: str = "") -> list[str]:
-    """The id that is the name or begins so, if there is one; BadInput, naming them, for the beginning of several.
+    """The id that equals `name` or begins with it, in a list, empty if none does; BadInput if several do.
 
-    `of_store`, such as "of s3://bucket/study ", says whose runs they are.
+    `of_store`, such as "of s3://bucket/study ", names their store in the message.
     """
     if name in ids:
         return [name]

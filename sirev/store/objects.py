@@ -1,7 +1,7 @@
 """Objects: immutable files named by the sha256 of their bytes.
 
 An object that exists is complete: it was written elsewhere on the same file system, synced and renamed.
-Whatever is read is checked first, by hash or by an unchanged (size, mtime, inode) since the last hash.
+Every read is checked first, by hash or by an unchanged (size, mtime, inode) since the last hash.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sirev.store.shared import make_folder, make_private, remove_file
 from sirev.store.untrusted_files import is_regular, open_regular, read_regular
 
 STAMPED_FROM = 1 << 20
-"""Objects of this many bytes or more leave a stamp of their check; hashing a smaller one costs less than the stamp."""
+"""Size in bytes from which the check of an object leaves a stamp; hashing a smaller one costs less than the stamp."""
 
 ABANDONED_SECONDS = 24 * 3600
 _TEMPORARY = re.compile(r"\.?\d+-[0-9A-Za-z_]+")
@@ -34,34 +34,34 @@ _TEMPORARY = re.compile(r"\.?\d+-[0-9A-Za-z_]+")
 
 
 MEND = "mend the store with: sirev store verify --repair"
-"""What to do about damage, as every line about it ends."""
+"""The remedy at the end of every message about damage."""
 
 
 class DamagedObject(SirevError):
-    """An object's bytes are not those its name promises, or are gone."""
+    """An object is missing, or its bytes do not match its digest."""
 
 
 @dataclass(frozen=True)
 class ObjectScratch:
-    """A file in the making, opened once: others may write to its folder, and put a link in the place of `path`."""
+    """A file being written, opened once: others may write to its folder and replace `path` with a link."""
 
     path: Path
     fd: int
 
     @property
     def opened(self) -> Path:
-        """A name by which the same file is opened again, whatever lies at `path` by then; that itself where there is no /proc."""
+        """A path that opens the same file again even if `path` was replaced; `path` itself where there is no /proc."""
         return own if (own := Path(f"/proc/self/fd/{self.fd}")).exists() else self.path
 
     def fill(self, data: bytes) -> None:
-        """Write bytes at its end."""
+        """Append bytes."""
         rest = memoryview(data)
-        while rest:  # of what does not fit on a disk, the system writes what does
+        while rest:  # on a full disk, `os.write` writes what fits
             rest = rest[os.write(self.fd, rest) :]
 
 
 class Objects:
-    """The objects below `root`; knows nothing of what they mean."""
+    """The objects below `root`/objects, whatever their content."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -69,11 +69,11 @@ class Objects:
         self._checked: dict[str, tuple[int, int, int]] = {}
 
     def path(self, digest: str) -> Path:
-        """Where the object is or would be; nothing is checked."""
+        """Path of the object, whether it exists or not; nothing is checked."""
         return Path(f"{self._folder}/{digest[:2]}/{digest[2:]}")
 
     def present(self, digest: str, size: int) -> bool:
-        """Whether an object of this name and size is there; its bytes are not read."""
+        """Whether an object of this digest and size exists; its bytes are not read."""
         try:
             found = os.lstat(f"{self._folder}/{digest[:2]}/{digest[2:]}")
         except OSError as error:
@@ -82,28 +82,28 @@ class Objects:
         return found.st_size == size and stat.S_ISREG(found.st_mode)
 
     def keep(self, digest: str, size: int) -> bool:
-        """As `present`, and touch it, so that a collection spares it."""
+        """Like `present`; also touches the object, so that a collection spares it."""
         if not self.present(digest, size):
             return False
-        with contextlib.suppress(OSError):  # another user's
+        with contextlib.suppress(OSError):  # another user's object
             os.utime(self.path(digest), follow_symlinks=False)
         return True
 
     def size(self, digest: str) -> int:
-        """Bytes of an object; 0 if it is not there."""
+        """Size of an object in bytes; 0 if it does not exist."""
         try:
             return os.lstat(f"{self._folder}/{digest[:2]}/{digest[2:]}").st_size
         except OSError:
             return 0
 
     def add(self, source: bytes | Path) -> tuple[str, int]:
-        """Store bytes or a copy of a file; returns (digest, size).
+        """Store bytes or a copy of a file; returns (digest, size in bytes).
 
-        An object that is already there is replaced by the same bytes, unless it was just seen to be whole: should it have been
-        damaged, this mends it.
+        An existing object is replaced by the same bytes, which mends a damaged one, unless `source` is bytes and the object
+        equals them.
         """
         if isinstance(source, bytes) and self._holds(digest := sha256(source), source):
-            return digest, len(source)  # to look takes a twentieth of the time that writing it again does
+            return digest, len(source)  # comparing takes a twentieth of the time of writing
         with self.temporary() as scratch:
             if isinstance(source, bytes):
                 digest, size = sha256(source), len(source)
@@ -119,15 +119,15 @@ class Objects:
         try:
             if read_regular(path, len(data)) != data:
                 return False
-            os.utime(path, follow_symlinks=False)  # where there are no locks a collection goes by age
+            os.utime(path, follow_symlinks=False)  # where there are no locks, a collection goes by age
         except OSError:
             return False
         return True
 
     def adopt(self, scratch: Path, digest: str) -> int:
-        """Take in a temporary file that came from elsewhere, if it is what `digest` names; returns its size in bytes.
+        """Publish a temporary file from another store as the object `digest`; returns its size in bytes.
 
-        Raises DamagedObject if it is not. A whole object that is here already stays.
+        Raises DamagedObject if its bytes do not have this digest. An undamaged object that already exists stays.
         """
         if sha256_file(scratch) != digest:
             raise DamagedObject(f"the bytes of object {digest[:12]} don't match its digest")
@@ -139,18 +139,18 @@ class Objects:
 
     @contextlib.contextmanager
     def temporary(self) -> Iterator[ObjectScratch]:
-        """A new file in the store's own tmp/, gone at exit unless it was published."""
+        """A new file in the store's tmp/, deleted at exit unless it was published."""
         path = self.root / "tmp" / f"{os.getpid()}-{secrets.token_hex(8)}"
         try:
             fd = make_private(self.root, path, os.O_RDWR)
         except OSError as error:
             raise BadInput(f"the store {self.root} can't be written: {error.strerror}; name another with --store DIR") from None
         try:
-            with contextlib.suppress(OSError):  # held, so that nobody sweeps it up, whatever the clocks say
+            with contextlib.suppress(OSError):  # locked, so that no sweep deletes it, whatever the clocks say
                 fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
             yield ObjectScratch(path, fd)
         except OSError as error:
-            if error.filename is None:  # a full disk says so of a file descriptor, which tells nobody which disk that is
+            if error.filename is None:  # an error on a descriptor, such as a full disk, does not name the disk
                 error.filename = str(self.root)
             raise
         finally:
@@ -158,9 +158,9 @@ class Objects:
             os.close(fd)
 
     def sweep_temporary(self) -> None:
-        """Delete what killed writers left in tmp/; what is a day old has no writer any more."""
+        """Delete what killed writers left in tmp/: entries older than a day that no process has locked."""
         folder = self.root / "tmp"
-        if folder.is_symlink():  # in a store that came from elsewhere it may lead anywhere
+        if folder.is_symlink():  # in a store from elsewhere it may lead anywhere
             return
         for path in (path for path in folder.glob("*") if _TEMPORARY.fullmatch(path.name)):
             with contextlib.suppress(OSError):
@@ -184,25 +184,28 @@ class Objects:
             try:
                 os.replace(scratch, target)
                 return
-            except FileNotFoundError:  # a collector took the empty folder away in between
+            except FileNotFoundError:  # a collection deleted the empty folder in between
                 if last:
                     raise
 
     def write(self, data: bytes, target: Path) -> None:
-        """Publish bytes under a name that is not their digest; what has it is replaced."""
+        """Publish bytes at `target`, a path that is not their digest; an existing file is replaced."""
         with self.temporary() as scratch:
             scratch.fill(data)
             self.publish(scratch.path, target)
 
     def write_once(self, data: bytes, target: Path) -> bool:
-        """As `write`, unless there is such a file already; whether it was written."""
+        """Like `write`, unless `target` exists; returns whether it was written."""
         if is_regular(target):
             return False
         self.write(data, target)
         return True
 
     def checked(self, digest: str) -> Path:
-        """The path of an object whose bytes are known to be right; raises DamagedObject otherwise."""
+        """Path of an object whose bytes were checked; DamagedObject if it is missing or damaged, BadInput if unreadable.
+
+        A damaged object is deleted.
+        """
         path = self.path(digest)
         try:
             status = os.lstat(path)
@@ -229,7 +232,7 @@ class Objects:
         return path
 
     def _write_stamp(self, path: Path, identity: tuple[int, int, int]) -> None:
-        # A stamp only saves time: where none can be written, as in a store that may only be read, there is none.
+        # A stamp only saves time: a read-only store does without.
         with contextlib.suppress(OSError, BadInput):
             self.write(" ".join(map(str, identity)).encode(), path)
 
@@ -245,13 +248,13 @@ class Objects:
 
 
 def refuse_barred(path: Path, error: OSError) -> None:
-    """BadInput if a file is there, or may be, and is not ours to read, or too large: nothing is computed anew for that."""
+    """Raise BadInput if the error is not a missing file but no permission or a size limit: computing again would not help."""
     if error.errno in (errno.EACCES, errno.EPERM, errno.EFBIG):
         raise BadInput(f"{path} can't be read: {error.strerror}") from None
 
 
 def _held(path: Path) -> bool:
-    """Whether somebody is writing a temporary file; False where there are no locks."""
+    """Whether a process has a temporary file locked; False where there are no locks."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

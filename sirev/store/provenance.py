@@ -1,4 +1,4 @@
-"""Provenance of an action: recorded beside its result, never part of a key or an artifact."""
+"""Provenance of an action: kept in the record of its result, never part of a key or an artifact."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def now() -> str:
 
 @cache
 def versions(packages: tuple[str, ...]) -> dict[str, str]:
-    """The installed version of each package; those not installed are left out."""
+    """The installed version of each package, and of Python; packages that are not installed are left out."""
     found = {"python": platform.python_version()}
     for package in packages:
         try:
@@ -33,7 +33,7 @@ def versions(packages: tuple[str, ...]) -> dict[str, str]:
 
 @cache
 def hardware() -> dict[str, Any]:
-    """The machine: architecture, system, the cores that this job has of it, and its NVIDIA GPUs, as the driver calls them."""
+    """The machine: architecture, system, cores available to this process, and the driver's names of its NVIDIA GPUs."""
     found: dict[str, Any] = {"machine": platform.machine(), "system": sys.platform, "cores": cores()}
     models = [
         line.partition(":")[2].strip()
@@ -46,10 +46,10 @@ def hardware() -> dict[str, Any]:
 
 @cache
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Commit of the checkout that `folder` belongs to and whether it was changed; None where git does not track it."""
+    """The commit of the checkout that contains `folder`, and whether it has changes; None where git does not track `folder`."""
     command = ["git", "-C", str(folder)]
     try:
-        # An installed sirev may lie in a virtual environment inside somebody else's repository.
+        # An installed sirev may be in a virtual environment inside an unrelated repository.
         tracked = subprocess.run([*command, "ls-files", "--error-unmatch", "."], capture_output=True, timeout=30)
         if tracked.returncode != 0:
             return None

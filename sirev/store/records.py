@@ -1,4 +1,4 @@
-"""Records: which artifact an action produced, with provenance. Append-only: one file a (key, artifact)."""
+"""Records: the artifact of an action, with its provenance. Append-only: one file per (key, artifact)."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ Realisation = tuple[str, str]
 
 
 class DamagedRecord(BadInput):
-    """A record that can't be read or does not say what its name promises."""
+    """A record that can't be parsed or does not belong to its key and artifact."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """`action` hashes to the key; `artifact` is a manifest digest; `provenance` is what happened, never keyed."""
+    """An entry from a key, the hash of `action`, to `artifact`, a manifest digest. `provenance` is never part of the key."""
 
     action: dict[str, Any]
     artifact: str
@@ -65,7 +65,7 @@ class Records:
         self._objects = objects
 
     def add(self, record: Record) -> None:
-        """Publish a record; one that is already there stays as it was first written."""
+        """Publish a record; an existing one stays as it is."""
         content = {
             "format": RECORD_FORMAT,
             "action": record.action,
@@ -75,15 +75,15 @@ class Records:
         self._objects.write_once(sealed(content), self.path(record.key, record.artifact))
 
     def get(self, key: str, artifact: str) -> Record | None:
-        """The record of one realisation, None if there is none; DamagedRecord if it is not what it should be."""
+        """The record of one realisation, None if there is none; DamagedRecord if it is damaged."""
         path = self.path(key, artifact)
         raw = read_if_there(path, "the record")
         return None if raw is None else _parsed(raw, key, artifact, str(path))
 
     def adopt(self, raw: bytes, key: str, artifact: str) -> bool:
-        """Take in a record that came from elsewhere; returns whether it was written, for one that is here already stays.
+        """Publish a record from another store, unless it exists; returns whether it was written.
 
-        Raises DamagedRecord if it is not the record of this key and artifact, BadInput if its format is newer.
+        Raises DamagedRecord unless it is the record of this key and artifact, BadInput if its format is newer.
         """
         _parsed(raw, key, artifact, f"record {key[:12]}")
         return self._objects.write_once(raw, self.path(key, artifact))
@@ -95,7 +95,7 @@ class Records:
         return sorted(records, key=lambda r: r.provenance.get("recorded", ""))
 
     def names(self) -> Iterator[tuple[str, str]]:
-        """Key and artifact of every record, from the files' names alone."""
+        """Key and artifact of every record, from file names alone."""
         for folder in _folders(self._folder):
             for key in _folders(f"{self._folder}/{folder}"):
                 for name in sorted(_names(f"{self._folder}/{folder}/{key}")):
@@ -108,7 +108,7 @@ class Records:
         return sorted((r for r in found if r), key=lambda r: r.provenance.get("recorded", ""))
 
     def path(self, key: str, artifact: str) -> Path:
-        """Where the record of this realisation is or would be."""
+        """Path of the record of this realisation, whether it exists or not."""
         return Path(f"{self._folder}/{key[:2]}/{key}/{artifact}.json")
 
 
@@ -126,7 +126,7 @@ def _parsed(raw: bytes, key: str, artifact: str, where: str) -> Record:
 
 
 def odd_record(data: Any, key: str, artifact: str) -> str | None:
-    """How a record differs from what sirev writes for this key and artifact, in words; None if it does not."""
+    """The first fault of a record of this key and artifact, as text; None if it is sound."""
     if odd := odd_fields(data, _FIELDS):
         return odd
     action, provenance = data["action"], data["provenance"]
@@ -144,7 +144,7 @@ def odd_record(data: Any, key: str, artifact: str) -> str | None:
 
 
 def _folders(folder: str) -> list[str]:
-    """The folders in a folder, but no links to any: whoever deletes records must not do so elsewhere."""
+    """Names of the subfolders, sorted, without symbolic links, so that no record is deleted elsewhere."""
     try:
         with os.scandir(folder) as entries:
             return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))

@@ -1,7 +1,7 @@
-"""Runs: one recipe, method and seed, and the artifact that every step of it stands on.
+"""Runs: one recipe, method and seed, with the pinned artifact of every step.
 
-A run's file is rewritten atomically while the run goes on and never again once it is complete. Reports and
-replays of a run use its pins alone, whatever other realisations the store gains later.
+A run's file is rewritten atomically while the run goes on, and never again once it is complete. Reports and replays of a
+run use its pins alone, even if the store gets other realisations later.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from sirev.store.untrusted_files import read_if_there
 
 RUN_FORMAT = 1
 _NAMES = {
-    "id": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,249}"),  # with .json the longest name that a file can have
+    "id": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,249}"),  # with .json, the longest possible file name
     "recipe": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,249}"),
     "method": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,199}"),
     "invocation": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@:+-]{0,199}"),
     "step": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@:/+-]{0,299}"),
 }
-"""What a run's names are made of: they become parts of paths, of commands to copy and of what a terminal shows."""
+"""Patterns of a run's names, which become parts of paths, of commands to copy and of terminal output."""
 STATUSES = ("running", "complete", "stopped")
 RUN_HAS = {
     **dict.fromkeys(("id", "recipe", "method", "invocation"), str),
@@ -49,10 +49,10 @@ class Pin:
 
 @dataclass
 class Run:
-    """One recipe, method and seed.
+    """A run: one recipe, method and seed, and its pins by step.
 
-    `realisation` counts up when `--redo` asks for another one; `redo` is what it asked for, and `redone` names the steps
-    that were computed anew already, so that an interrupted one goes on. `reason` says why the run stopped, or while its status
+    `realisation` is one higher for each `--redo`. `redo` holds its arguments, and `redone` the names of steps that were
+    already computed again, so that an interrupted run can continue. `reason` is why the run stopped or, while its status
     is "running", why its last computation failed.
     """
 
@@ -71,35 +71,35 @@ class Run:
 
 
 def step_title(step: str) -> str:
-    """A step as it is shown and addressed, its t first: `train:5` is `5:train`; one without a t, such as `compare`, is itself."""
+    """The displayed form of a step's name, t first: `5:train` for `train:5`; without t, as in `compare`, it is unchanged."""
     name, colon, t = step.rpartition(":")
     return f"{t}:{name}" if colon and t.isdecimal() else step
 
 
 def run_address(run_id: str, step: str) -> str:
-    """The one way in which a step of a run is printed, RUN:t:step: `tiny-sft-s0-1dcc2f30:5:train`, or RUN:compare without a t."""
+    """The printed address of a step, RUN:t:step, such as `tiny-sft-s0-1dcc2f30:5:train`, or RUN:compare without t."""
     return f"{run_id}:{step_title(step)}"
 
 
 def address_parts(text: str) -> tuple[str, str | None]:
-    """The run and the step of an address, as they are typed; no step where a run alone is named."""
+    """Run and step of an address, as typed; the step is None where only a run is named."""
     run, colon, step = text.partition(":")
     return run, step if colon else None
 
 
 def pinned_step(title: str) -> str:
-    """A step's name in a run's pins, from `step_title` or from the name itself: `5:train` is `train:5`."""
+    """The name of a step in a run's pins, from its displayed form or the name itself: `train:5` for `5:train`."""
     found = re.fullmatch(r"(\d+):(.+)", title)
     return f"{found[2]}:{int(found[1])}" if found else title
 
 
 def is_run_id(value: Any) -> bool:
-    """Whether a run's file can be called so."""
+    """Whether `value` can be a run id, which is also a file name."""
     return _is_name("id", value)
 
 
 def odd_name(data: Mapping[str, Any]) -> str | None:
-    """What of a run's file is not a name that sirev gives, in words; None if all are: its id, recipe, steps and so on."""
+    """The first invalid name in a run's file (id, recipe, method, invocation, steps), as text; None if all are valid."""
     steps = (("step", step) for step in (*data["pins"], *data.get("redo", []), *data.get("redone", [])))
     fields = ((field, data[field]) for field in ("id", "recipe", "method", "invocation"))
     return next((f"the {field} {value!r:.80}" for field, value in (*fields, *steps) if not _is_name(field, value)), None)
@@ -118,13 +118,13 @@ class Runs:
         self._parsed: dict[str, tuple[bytes, Run]] = {}
 
     def save(self, run: Run) -> None:
-        """Write the run's present state. BadInput for an id that no run can have, since nobody would find it again."""
+        """Write the run's present state. BadInput for an invalid id, since the run could not be found again."""
         if not is_run_id(run.id):
             raise BadInput(f"{run.id!r} can't be the id of a run: it becomes the name of a file")
         self._objects.write(run_bytes(run), self.root / f"{run.id}.json")
 
     def get(self, run_id: str) -> Run | None:
-        """The run of this id, None if the store has none."""
+        """The run with this id, None if the store has none; BadInput if its file is damaged."""
         if not is_run_id(run_id):
             return None
         path = self.root / f"{run_id}.json"
@@ -132,44 +132,44 @@ class Runs:
         if raw is None:
             return None
         known = self._parsed.get(run_id)
-        if known is None or known[0] != raw:  # a report asks for the same runs several times, and parsing is what takes long
+        if known is None or known[0] != raw:  # a report reads the same runs several times, and parsing takes long
             known = self._parsed[run_id] = (raw, parsed_run(raw, run_id, str(path)))
         run = known[1]
         return replace(run, pins=dict(run.pins), redo=list(run.redo), redone=list(run.redone))
 
     def adopt(self, raw: bytes, run_id: str) -> bool:
-        """Take in a run's file that came from elsewhere; returns whether it was written, for one that is here already stays.
+        """Publish a run's file from another store, unless it exists; returns whether it was written.
 
-        Raises BadInput if it is not what the file of this run should be.
+        Raises BadInput unless it is a sound file of this run.
         """
         parsed_run(raw, run_id, f"the file of run {run_id}")
         return self._objects.write_once(raw, self.root / f"{run_id}.json")
 
     def remove(self, run_id: str) -> None:
-        """Forget a run; what it pinned stays until somebody collects it."""
+        """Delete a run; what it pinned stays until a garbage collection."""
         remove_file(self._objects.root, self.root / f"{run_id}.json")
 
     def ids(self) -> list[str]:
-        """The ids of all runs, sorted; a file that can't be a run's by its name is none."""
+        """The ids of all runs, sorted; files whose names are not run ids are left out."""
         return sorted(path.stem for path in self.root.glob("*.json") if is_run_id(path.stem))
 
     def strangers(self) -> list[Path]:
-        """The files among those of runs that can't be a run's by their names, so that nobody knows what they stand on."""
+        """JSON files in runs/ whose names are not run ids, so that their pins are unknown."""
         return sorted(path for path in self.root.glob("*.json") if not is_run_id(path.stem))
 
     def all(self) -> list[Run]:
-        """All runs, by invocation (which begins with its time), then id."""
+        """All runs, sorted by invocation (which begins with its time), then id."""
         runs = [run for run_id in self.ids() if (run := self.get(run_id))]
         return sorted(runs, key=lambda run: (run.invocation, run.id))
 
 
 def run_bytes(run: Run) -> bytes:
-    """The file of a run."""
+    """The bytes of a run's file."""
     return sealed({"format": RUN_FORMAT, **asdict(run)})
 
 
 def parsed_run(raw: bytes, run_id: str, where: str) -> Run:
-    """The run that a file's bytes describe; BadInput, naming `where` they are from, if they are not those of this run."""
+    """The run in a file's bytes; BadInput, which names `where`, unless they are a sound file of this run."""
     try:
         data = unsealed(raw)
         if data["format"] > RUN_FORMAT:
@@ -187,7 +187,7 @@ def parsed_run(raw: bytes, run_id: str, where: str) -> Run:
 
 
 def odd_run(data: Any, run_id: str) -> str | None:
-    """How the object in a run's file differs from what sirev writes for this id, in words; None if it does not."""
+    """The first fault of the object in the file of this run, as text; None if it is sound."""
     if odd := odd_fields(data, {"format": int, **RUN_HAS}, RUN_MAY_HAVE):
         return odd
     if data["id"] != run_id or not is_run_id(run_id):

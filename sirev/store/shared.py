@@ -1,7 +1,7 @@
-"""Folders and lock files of a store that several users of a group may share, and that a stranger may have put together.
+"""Folders and lock files of a store that several users of a group may share, or that is not trusted.
 
-As with git's core.sharedRepository, but without a setting: what is new gets the permissions and the group of the store's own
-folder, whatever the umask of whoever makes it. Nothing is made, written or deleted behind a symbolic link.
+Like git's core.sharedRepository, but without a setting: new files and folders get the permissions and the group of the
+store's own folder, whatever the user's umask. Nothing is made, written or deleted behind a symbolic link.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from pathlib import Path
 from sirev.errors import BadInput
 
 FOLDER_BITS = stat.S_ISGID | 0o775
-"""What new folders take of the mode of the store's own. Nobody but its owner and group is ever given the right to write."""
+"""Mode bits that new folders take from the store's folder. Only its owner and group ever get the right to write."""
 FILE_BITS = 0o664
 
 
 class NotPlain(OSError):
-    """A symbolic link, a pipe or something else in the place of a plain file."""
+    """A symbolic link, a pipe or another special file in place of a plain file."""
 
 
 def make_folder(root: Path, folder: Path) -> None:
-    """Make a folder of the store in `root`, unless it is there. BadInput if a link is in its place, or leads to it."""
+    """Make a folder of the store in `root`, unless it exists. BadInput if it or a parent below `root` is a link."""
     at = str(root)
     if not os.path.isdir(at):
         root.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def make_folder(root: Path, folder: Path) -> None:
         try:
             mode = os.lstat(at).st_mode
         except FileNotFoundError:
-            with contextlib.suppress(FileExistsError):  # somebody else was quicker
+            with contextlib.suppress(FileExistsError):  # another process was faster
                 os.mkdir(at)
                 _share(root, at, FOLDER_BITS)
             continue
@@ -44,7 +44,7 @@ def make_folder(root: Path, folder: Path) -> None:
 
 
 def remove_file(root: Path, path: Path) -> bool:
-    """Delete a file of the store in `root`; whether it was there. BadInput if a folder on the way is a link."""
+    """Delete a file of the store in `root`; returns whether it existed. BadInput if a folder on the way is a link."""
     for folder in reversed(path.relative_to(root).parents[:-1]):
         if (root / folder).is_symlink():
             raise BadInput(linked(root / folder, "deleted"))
@@ -56,7 +56,7 @@ def remove_file(root: Path, path: Path) -> bool:
 
 
 def linked(path: str | Path, done: str) -> str:
-    """What to say of a folder of a store that is a symbolic link, behind which nothing is "written" or "deleted"."""
+    """The message for a store's folder that is a symbolic link; `done` is "written" or "deleted"."""
     return (
         f"{path} is a symbolic link, and nothing is {done} behind one; to have a store on another disk, "
         "link the store's whole folder instead, or name it with --store"
@@ -64,9 +64,9 @@ def linked(path: str | Path, done: str) -> str:
 
 
 def open_lock(root: Path, path: Path) -> int:
-    """Open the file that is locked, made if it is not there; OSError if it can't be opened, NotPlain if it is not a plain file.
+    """Open a lock file, which is made if missing; OSError if it can't be opened, NotPlain if it is not a plain file.
 
-    Another user's may be opened for reading alone: to lock it one need not write to it.
+    Another user's file may be opened read-only, which is enough to lock it.
     """
     make_folder(root, path.parent)
     flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -79,7 +79,7 @@ def open_lock(root: Path, path: Path) -> int:
             except FileNotFoundError:
                 raise error from None
     except OSError as error:
-        if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EMLINK):  # the last is how BSD calls the first
+        if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EMLINK):  # BSD has EMLINK for ELOOP
             raise _not_plain(path) from None
         raise
     try:
@@ -89,13 +89,13 @@ def open_lock(root: Path, path: Path) -> int:
     except OSError:
         os.close(fd)
         raise
-    if status.st_nlink == 1:  # else it may be a file of the user's that somebody linked here
+    if status.st_nlink == 1:  # else it may be a file of the user that somebody linked here
         _share(root, fd, FILE_BITS)
     return fd
 
 
 def make_private(root: Path, path: Path, flags: int) -> int:
-    """Make and open a file of one process, which others may read; OSError if it can't be made."""
+    """Create and open a file of one process, which others may read; OSError if it can't be created."""
     make_folder(root, path.parent)
     fd = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     _share(root, fd, FILE_BITS)
@@ -103,12 +103,12 @@ def make_private(root: Path, path: Path, flags: int) -> int:
 
 
 def place_new(scratch: Path, target: Path) -> bool:
-    """Give a finished file its name, unless something else has it: a link fails then, a rename does not. Whether it was given."""
+    """Give a finished file its name unless that is taken; returns whether it did. A rename, unlike a link, would replace."""
     try:
         os.link(scratch, target)
     except FileExistsError:
         return False
-    except OSError:  # a file system without hard links: the best there is, no more than a moment between look and rename
+    except OSError:  # a file system without hard links: only a moment between check and rename
         if os.path.lexists(target):
             return False
         os.replace(scratch, target)
@@ -120,13 +120,13 @@ def _not_plain(path: Path) -> NotPlain:
 
 
 def _share(root: Path, made: str | int, bits: int) -> None:
-    """Give what this user has made the group and the permissions of the store; what is another's stays as it is."""
+    """Give a new file or folder the group and permissions of the store; those of other users stay as they are."""
     with contextlib.suppress(OSError):
         own, new = os.stat(root), os.stat(made)
         if new.st_uid != os.geteuid():
             return
         if new.st_gid != own.st_gid:
-            os.chown(made, -1, own.st_gid)  # who is no member of that group must not open this to his own
+            os.chown(made, -1, own.st_gid)  # a user outside that group must not open this to its own group
         owners = 0o700 if stat.S_ISDIR(new.st_mode) else 0o600
         if stat.S_IMODE(new.st_mode) != (wanted := (stat.S_IMODE(own.st_mode) & bits) | owners):
             os.chmod(made, wanted)

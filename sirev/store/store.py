@@ -35,12 +35,12 @@ FOLDERS = ("objects", "records", "runs", "hollow", "pins", "adopted", "leases", 
 
 
 def marker_bytes(store_id: str) -> bytes:
-    """The file that makes a folder a store, of this id."""
+    """The bytes of the marker file, which makes a folder a store with this id."""
     return sealed({"format": STORE_FORMAT, "id": store_id})
 
 
 def parse_marker(raw: bytes) -> tuple[int, str]:
-    """The format of a store and its id, "" where the format is newer than this sirev reads; ValueError if it is no marker."""
+    """Format and id from a store's marker; the id is "" where the format is newer. ValueError if it is not a marker."""
     try:
         data = unsealed(raw)
         version = data["format"]
@@ -55,12 +55,12 @@ def parse_marker(raw: bytes) -> tuple[int, str]:
 
 
 def new_id() -> str:
-    """A name for a store that is made: random, given once."""
+    """A random id for a new store."""
     return secrets.token_hex(ID_DIGITS // 2)
 
 
 def default_path() -> Path:
-    """$SIREV_STORE, else cache/ of the checkout that sirev is imported from, else the user's cache folder."""
+    """The default store: $SIREV_STORE, else cache/ of the checkout that sirev is imported from, else the user's cache folder."""
     if named := os.environ.get("SIREV_STORE"):
         return Path(named)
     if (folder := checkout()) is not None:
@@ -71,7 +71,8 @@ def default_path() -> Path:
 class Store:
     """A content-addressed store in a folder. Opening one reads a marker and writes nothing.
 
-    `path` defaults to `default_path()`. Raises BadInput if it is no folder, or a store of a newer format.
+    `path` defaults to `default_path()`. Raises BadInput if it is not a folder, or if its marker is damaged, can't be read
+    or has a newer format.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
@@ -93,16 +94,16 @@ class Store:
 
     @property
     def exists(self) -> bool:
-        """Whether anything was ever stored here."""
+        """Whether the store has been created."""
         return self._id is not None
 
     def lookup(self, key: str, pinned: str | None = None) -> Artifact | None:
         """The artifact to use for a key, None if it has to be computed.
 
-        With `pinned` (a manifest digest) that realisation or none. Otherwise one made in this store, the earliest
-        first, before any that came from elsewhere. Its files may have been given up on purpose: see `hollow`.
+        With `pinned` (a manifest digest), that realisation or none. Otherwise the earliest one made in this store, else the
+        earliest from elsewhere. It may be hollow, see `is_hollow`.
         """
-        if self._lease is None or pinned is not None:  # what a run has pinned is a root already
+        if self._lease is None or pinned is not None:  # a run's pin is a root already
             return self._found(key, pinned)
         if not self._lease.begun:
             artifact = self._found(key, pinned)
@@ -118,25 +119,25 @@ class Store:
         if pinned is not None:
             return self._complete(pinned) if self.records.get(key, pinned) else None
         records = self.records.realisations(key)
-        records.sort(key=lambda r: not self._made_here(r))  # stable: earliest first within each
+        records.sort(key=lambda r: not self._made_here(r))  # stable: earliest first within each group
         return next((artifact for r in records if (artifact := self._complete(r.artifact))), None)
 
     def _made_here(self, record: Record) -> bool:
-        # A record may say so and have come from elsewhere all the same.
+        # A record from elsewhere may claim this store's id.
         return record.provenance.get("store") == self.known_id and not is_regular(self._adopted(record.key, record.artifact))
 
     def _adopted(self, key: str, artifact: str) -> Path:
         return self.path / "adopted" / f"{key}.{artifact}"
 
     def adopt_record(self, raw: bytes, key: str, artifact: str) -> bool:
-        """Take in a record from elsewhere, as `Records.adopt` does; it never counts as made here, whatever it says."""
+        """Publish a record from another store, see `Records.adopt`; it never counts as made here, even if it claims so."""
         mark = self._adopted(key, artifact)
         if not is_regular(self.records.path(key, artifact)) and f'"store":"{self.known_id}"'.encode() in raw:
             self.objects.write(b"", mark)
         return self.records.adopt(raw, key, artifact)
 
     def publish(self, action: dict[str, Any], output: Output, provenance: dict[str, Any] | None = None) -> Artifact:
-        """Store what an action produced: objects first, then the manifest, the record last."""
+        """Store the output of an action: objects first, then the manifest, the record last."""
         self.create()
         with self.gate.shared():
             artifact = write_artifact(self.objects, output)
@@ -152,7 +153,7 @@ class Store:
 
     @contextlib.contextmanager
     def telling(self, published: Callable[[str, str], None]) -> Iterator[None]:
-        """While it lasts, tell `published` the key and the digest of each artifact that is published."""
+        """Within the context, call `published` with the key and digest of each published artifact."""
         before, self._told = self._told, published
         try:
             yield
@@ -160,7 +161,7 @@ class Store:
             self._told = before
 
     def is_hollow(self, digest: str) -> bool:
-        """Whether the files of an artifact were given up on purpose, and are not back since."""
+        """Whether the files of an artifact were given up on purpose and are still missing."""
         if digest not in self.hollow:
             return False
         try:
@@ -169,16 +170,16 @@ class Store:
             return False
 
     def check_no_links(self) -> None:
-        """BadInput if a folder of the store is a symbolic link: nothing is deleted behind one, whoever made it."""
+        """Raise BadInput if a folder of the store is a symbolic link: nothing is deleted behind one."""
         for name in FOLDERS:
             if (self.path / name).is_symlink():
                 raise BadInput(linked(self.path / name, "deleted"))
 
     @contextlib.contextmanager
     def leasing(self, runs: Iterable[str] = ()) -> Iterator[None]:
-        """While it lasts, a collection by another process spares whatever this one looks up, publishes or holds.
+        """Within the context, collections by other processes spare everything that this one looks up, publishes or holds.
 
-        `runs` are the ids of those that this process computes, which are held too as soon as it computes anything.
+        `runs` are the ids of the runs that this process computes; they are held as soon as it computes anything.
         """
         if self._lease is not None:
             self._lease.note(runs)
@@ -193,13 +194,13 @@ class Store:
             self._lease = None
 
     def hold(self, names: Iterable[str]) -> None:
-        """Spare these objects, artifacts or runs from collections, while leasing."""
+        """Protect objects, artifacts or runs from collections, while leasing."""
         if self._lease is not None:
             with self.gate.shared():
                 self._lease.hold(names)
 
     def artifact(self, digest: str) -> Artifact:
-        """The artifact of a manifest digest; DamagedObject if it is not whole, BadInput if that is no digest."""
+        """The artifact with this manifest digest; DamagedObject if the manifest is damaged or missing, BadInput for no digest."""
         if not is_digest(digest):
             raise BadInput(f"{digest!r} is not the digest of an artifact: give all 64 digits")
         if digest not in self._artifacts:
@@ -215,18 +216,18 @@ class Store:
 
     @cached_property
     def id(self) -> str:
-        """A random name given to the store when it was created: tells what was made here from what was pulled."""
+        """The random id of the store, which is created if needed. It distinguishes results made here from pulled ones."""
         self.create()
         assert self._id is not None
         return self._id
 
     @property
     def known_id(self) -> str | None:
-        """The `id`, None if the store is not made yet; makes nothing."""
+        """The `id`, None if the store does not exist; creates nothing."""
         return self._id
 
     def create(self) -> None:
-        """Make the store if it is not there yet; safe against another process doing the same."""
+        """Create the store unless it exists; safe against another process doing the same."""
         if not self._swept:
             self._swept = True
             self.objects.sweep_temporary()
@@ -234,7 +235,7 @@ class Store:
             return
         with self.objects.temporary() as scratch:
             scratch.fill(marker_bytes(new_id()))
-            os.fchmod(scratch.fd, 0o444)  # for all who may enter the folder, as every file of a store
+            os.fchmod(scratch.fd, 0o444)  # readable for all who may enter the folder, like every file of a store
             place_new(scratch.path, self.path / MARKER)  # another process may have been first
         self._id = self._read_id()
 
@@ -246,7 +247,7 @@ class Store:
         return artifact if artifact.complete() or digest in self.hollow else None
 
     def _read_id(self) -> str | None:
-        """The store's id, None where there is no store."""
+        """The store's id, None where there is no store; BadInput for a marker that can't be used."""
         marker = self.path / MARKER
         try:
             version, store_id = parse_marker(read_regular(marker))

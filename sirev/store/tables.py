@@ -1,7 +1,7 @@
-"""Tables: rows of plain values, kept as Parquet, named by their rows rather than their bytes.
+"""Tables: rows of plain values, stored as Parquet and named by their rows, not their bytes.
 
-The digest of a table is taken over canonical JSON of its columns and ordered rows, so another Parquet encoder
-or another split into files leaves every key that depends on it alone.
+The digest of a table covers canonical JSON of its columns and ordered rows, so another Parquet encoder or another split
+into files changes no key.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TYPES = {"string": "string", "int": "int64", "bool": "bool_", "float": "float64
 COLUMN_TYPES = tuple(_TYPES)
 
 CELL_BYTES = 9
-"""What Arrow has for a cell beside its text, about."""
+"""Approximate size of an Arrow cell in bytes, without its text."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Table:
 
 
 def rows_digest(columns: dict[str, str], ordered_rows: Iterable[TableRow]) -> str:
-    """sha256 over the columns and the rows, one canonical JSON line each."""
+    """sha256 of the columns and the rows, each as one line of canonical JSON."""
     return values_digest(columns, ([row[name] for name in columns] for row in ordered_rows))
 
 
 def values_digest(columns: dict[str, str], ordered_rows: Iterable[Sequence[Any]]) -> str:
-    """As `rows_digest`, of rows that are values in the order of the table's columns, which `columns` need not be in."""
+    """Like `rows_digest`, for rows that are values in the order of the table's columns; that of `columns` may differ."""
     digest = hashlib.sha256(canonical_json(columns) + b"\n")
     for values in ordered_rows:
         digest.update(canonical_json(values) + b"\n")
@@ -64,7 +64,7 @@ def to_parquet(columns: dict[str, str], rows: Sequence[TableRow]) -> bytes:
 
 
 def check_readable(columns: dict[str, str], rows: Sequence[TableRow], size: int) -> None:
-    """TooLarge for rows that could be written as `size` bytes of Parquet, and then not be read."""
+    """Raise TooLarge for rows that could be written as `size` bytes of Parquet but not read again."""
     cells = len(rows) * max(1, len(columns))
     check_cells(len(rows), cells, size)
     texts = [name for name, kind in columns.items() if kind == "string"]
@@ -73,10 +73,10 @@ def check_readable(columns: dict[str, str], rows: Sequence[TableRow], size: int)
 
 
 def from_parquet(paths: Sequence[Path], order_by: Sequence[str], count: int | None = None) -> list[TableRow]:
-    """The rows of one or several Parquet files, in table order; `count` is how many there should be.
+    """The rows of one or several Parquet files, sorted by `order_by`; `count` is their expected number.
 
-    Raises TooLarge, a ValueError, before files are read that hold more than their bytes can honestly hold; ValueError for
-    another number.
+    Raises TooLarge, a ValueError, before reading files that claim more than their size allows; ValueError for another
+    number of rows.
     """
     rows: list[TableRow] = []
     for columns in read_batches(paths, count):

@@ -1,4 +1,4 @@
-"""The one door to trackers, for a child process: what is sent to which. Importing this imports none of them."""
+"""Dispatch to trackers, for a child process. Importing this module imports none of them."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from sirev.processes.requests import Emit, Progress
 
 @dataclass(frozen=True)
 class TrackerKind:
-    """A tracker that sirev knows; its extra is called as the tracker is."""
+    """A kind of tracker; sirev's extra for it has the tracker's name."""
 
     modules: tuple[str, ...]
-    """What the packages are imported as that it needs."""
+    """Modules that it needs."""
     opens: str
-    """The class of its runs, an `OpenRun` of a project and a `TrackedRun`."""
+    """The class of its runs, "module:name": an `OpenRun` whose constructor takes a project and a `TrackedRun`."""
     passes: tuple[str, ...]
-    """How the names of the variables begin that its process gets of the shell."""
+    """Prefixes of environment variables that are passed to its process."""
     places: tuple[str, ...]
-    """The variables that say where its runs are kept."""
+    """Environment variables for the place where its runs are kept."""
     local: str
-    """The one of `places` that names a file or folder, if it does."""
+    """The one of `places` that may name a file or folder."""
     project: str | None = None
-    """The variable by which its users name a project."""
+    """Environment variable for the project."""
     folder: str | None = None
-    """Where its runs are kept if `local` does not say; None for a place of the tracker's own."""
+    """Folder of its runs if `local` is not set; None for the tracker's default."""
     local_if: tuple[str, tuple[str, ...]] | None = None
-    """A variable, and its values with which `local` says where runs are kept; None if it always does."""
+    """An environment variable, and its values for which `local` applies; None if it always does."""
     holds_files: bool = True
     delivers_late: bool = False
-    """Whether values are with it for certain only once their run is ended."""
+    """Whether delivery of values is certain only once their run is ended."""
 
     @property
     def place(self) -> list[str]:
-        """Where its runs are kept, as its variables say; a folder's path is absolute."""
+        """The values of `places`, which say where its runs are kept; a folder's path is absolute."""
         found = {name: os.environ.get(name, "") for name in self.places}
         switch, values = self.local_if or ("", ("",))
         here = os.environ.get(switch, "") in values
@@ -52,11 +52,11 @@ class TrackerKind:
 _RELATIVE = re.compile(r"(file:|sqlite:///|(?![a-z][a-z0-9+-]*:))([^/].*)")
 """A relative path: alone, or in a URI."""
 _DATABRICKS = ("databricks", "databricks-uc", "uc")
-"""MLflow's words for servers, which look like relative paths."""
+"""MLflow's names of servers, which look like relative paths."""
 
 
 def _absolute(place: str) -> str:
-    """A place as it is called in every folder."""
+    """A place with relative paths made absolute."""
     relative = _RELATIVE.fullmatch(place) if place not in _DATABRICKS else None
     return place if relative is None else relative[1] + os.path.abspath(os.path.expanduser(relative[2]))
 
@@ -106,14 +106,14 @@ TRACKERS = {
 
 @dataclass(frozen=True)
 class TrackerTarget:
-    """Where runs are tracked: a name of `TRACKERS`, and a project of it."""
+    """The place of tracked runs: a name in `TRACKERS` and a project."""
 
     tracker: str
     project: str
 
     @property
     def kind(self) -> TrackerKind:
-        """The tracker."""
+        """The kind of tracker."""
         return TRACKERS[self.tracker]
 
     def __str__(self) -> str:
@@ -122,7 +122,7 @@ class TrackerTarget:
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """A run as a tracker has it. `id` is equal wherever the same run of the same store is tracked, and of letters and digits."""
+    """A run in a tracker. `id`, of letters and digits, is equal wherever the same run of the same store is tracked."""
 
     id: str
     name: str
@@ -132,7 +132,7 @@ class TrackedRun:
 
 @dataclass(frozen=True)
 class TrackedPoint:
-    """Values at one step of an `axis`, numbers or words."""
+    """Values, numbers or words, at one step of an `axis`."""
 
     axis: str
     step: int
@@ -151,7 +151,7 @@ class TrackedPoint:
 
 @dataclass(frozen=True)
 class Sending:
-    """What is to be added to a tracked run. `facts` add to its configuration."""
+    """Points to add to a tracked run, and `facts` to add to its configuration."""
 
     target: TrackerTarget
     run: TrackedRun
@@ -170,35 +170,35 @@ class PageSending:
 
 @dataclass(frozen=True)
 class Finish:
-    """The end of all runs that are open."""
+    """Request to end all open runs."""
 
 
 class OpenRun(Protocol):
-    """A tracked run that is written to, one call at a time."""
+    """A tracked run open for writing, one call at a time."""
 
     def log(self, points: list[TrackedPoint]) -> None:
-        """Add values; they are with the tracker when it returns, unless that `delivers_late`."""
+        """Add values; they are delivered when this returns, unless the tracker `delivers_late`."""
         ...
 
     def add_facts(self, facts: dict[str, str]) -> None:
-        """Add to the configuration what became known only now."""
+        """Add facts to the configuration."""
         ...
 
     def add_page(self, page: Path) -> None:
-        """Keep a page, where the tracker holds files."""
+        """Store a page, if the tracker holds files."""
         ...
 
     def finish(self) -> None:
-        """End the run, and return once all that was added is with the tracker."""
+        """End the run; returns once everything is delivered."""
         ...
 
 
 _open: dict[str, OpenRun] = {}
-"""The runs that are open in this process, by their ids."""
+"""The runs open in this process, by id."""
 
 
 def add_to_run(request: Sending, emit: Emit[Progress]) -> None:
-    """Add to a tracked run."""
+    """Add facts and points to a tracked run."""
     run = _opened(request.target, request.run)
     if request.facts:
         run.add_facts(request.facts)
@@ -207,7 +207,7 @@ def add_to_run(request: Sending, emit: Emit[Progress]) -> None:
 
 
 def add_page_to_run(request: PageSending, emit: Emit[Progress]) -> str | None:
-    """Add its page to a tracked run, and return what kept it from that: a run without a page is as good as any."""
+    """Add its page to a tracked run; returns the error if that fails, since a run without a page is still useful."""
     try:
         _opened(request.target, request.run).add_page(request.page)
     except Exception as error:  # the tracker's, its server's or its disk's
@@ -216,7 +216,7 @@ def add_page_to_run(request: PageSending, emit: Emit[Progress]) -> str | None:
 
 
 def _opened(target: TrackerTarget, run: TrackedRun) -> OpenRun:
-    """A tracked run; opened, or taken up again, with its first addition."""
+    """The open run of a tracked run, opened or continued at its first use."""
     if run.id not in _open:
         _open[run.id] = _class_of(target)(target.project, run)
     return _open[run.id]
@@ -229,7 +229,7 @@ def _class_of(target: TrackerTarget) -> Callable[[str, TrackedRun], OpenRun]:
 
 
 def finish_runs(request: Finish, emit: Emit[Progress]) -> None:
-    """End all open runs, and only then raise what one of them raised."""
+    """End all open runs, and only then raise the error of one of them."""
     with contextlib.ExitStack() as ends:
         while _open:
             ends.callback(_open.popitem()[1].finish)

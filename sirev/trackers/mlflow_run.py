@@ -1,4 +1,4 @@
-"""Runs in MLflow: where MLFLOW_TRACKING_URI says, else in the folder `mlruns`."""
+"""Runs in MLflow: at MLFLOW_TRACKING_URI, by default in the folder `mlruns`."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from mlflow.entities import Metric, Param, RunTag
 from sirev.trackers.dispatch import TRACKERS, TrackedPoint, TrackedRun
 
 _TAG = "sirev.id"
-"""The tag by which a run is found again."""
+"""The tag that identifies a run."""
 _AT_ONCE = {"metrics": 1000, "params": 100, "tags": 100}
-"""How many of each MLflow takes in a batch."""
+"""MLflow's largest batch per kind of entry."""
 _LONGEST = 5000
-"""Characters of a value."""
+"""Largest number of characters of a value."""
 _REFUSED = re.compile(r"[^0-9A-Za-z_\-. :/]")
-"""What can't be in a name."""
+"""Characters that are not allowed in a name."""
 
 
 class MlflowRun:
-    """A run in MLflow; its project is an experiment, its study and all that can change are tags."""
+    """A run in MLflow. The project is an experiment; the study and everything that can change are tags."""
 
     def __init__(self, project: str, run: TrackedRun) -> None:
-        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # its file store refuses to work without
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # its file store does not work without this
         self._client = MlflowClient(TRACKERS["mlflow"].place[0])
         there = self._client.get_experiment_by_name(project)
         experiment = there.experiment_id if there is not None else self._client.create_experiment(project)
@@ -39,11 +39,11 @@ class MlflowRun:
             opened = self._client.create_run(experiment, run_name=run.name, tags={_TAG: run.id, "study": run.group})
         self._id = opened.info.run_id
         config = {_name(name): str(value)[:_LONGEST] for name, value in run.config.items()}
-        # One that is there can't change, and an interruption may have kept others away.
+        # Existing parameters can't change, and an interruption may have left others out.
         self._add(params=[Param(name, value) for name, value in config.items() if name not in opened.data.params])
 
     def log(self, points: list[TrackedPoint]) -> None:
-        """See `sirev.trackers.dispatch.OpenRun`. Words, which MLflow has no curve of, are tags: the last one stays."""
+        """See `sirev.trackers.dispatch.OpenRun`. Words are tags, since MLflow has no curves of them: the last one stays."""
         now = int(time.time() * 1000)
         self._add(
             metrics=[Metric(_name(name), value, now, point.step) for point in points for name, value in point.numbers.items()],

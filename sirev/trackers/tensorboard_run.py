@@ -1,4 +1,4 @@
-"""Runs as event files for TensorBoard: PROJECT/STUDY/RUN below TENSORBOARD_LOGGING_DIR, else below `runs`."""
+"""Runs as event files for TensorBoard: PROJECT/STUDY/RUN below TENSORBOARD_LOGGING_DIR, by default below `runs`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sirev.trackers.dispatch import TRACKERS, TrackedPoint, TrackedRun
 
 
 class TensorboardRun:
-    """A folder of event files; each time that a run is taken up again adds one."""
+    """A folder of event files, one per time that the run was opened."""
 
     def __init__(self, project: str, run: TrackedRun) -> None:
         below = Path(TRACKERS["tensorboard"].place[0])
@@ -33,11 +33,11 @@ class TensorboardRun:
             self._add_config(f"config/{name}", text)
 
     def add_page(self, page: Path) -> None:
-        """See `OpenRun`. TensorBoard holds no files."""
+        """See `OpenRun`. Does nothing, since TensorBoard holds no files."""
 
     def finish(self) -> None:
         """See `OpenRun`."""
         self._writer.close()
 
     def _add_config(self, name: str, text: str) -> None:
-        self._writer.add_text(name, "".join(f"    {line}\n" for line in text.splitlines()))  # Markdown for "as it is"
+        self._writer.add_text(name, "".join(f"    {line}\n" for line in text.splitlines()))  # a code block in Markdown

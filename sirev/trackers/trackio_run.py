@@ -1,4 +1,4 @@
-"""Runs in trackio: on this machine, or in a Space or on a server that trackio's own variables name."""
+"""Runs in trackio: on this machine, or in a Space or on a server set by trackio's environment variables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sirev.trackers.dispatch import TrackedPoint, TrackedRun
 
 
 class TrackioRun:
-    """A run in trackio, which finds it again by its name."""
+    """A run in trackio, which identifies runs by name."""
 
     def __init__(self, project: str, run: TrackedRun) -> None:
         self._project = project
@@ -25,7 +25,7 @@ class TrackioRun:
             self._opened.log(point.values, step=point.step)
 
     def add_facts(self, facts: dict[str, str]) -> None:
-        """See `OpenRun`. trackio takes a configuration as a run is opened, and never later."""
+        """See `OpenRun`. The run is opened again, since trackio takes a configuration only then."""
         self._config |= facts
         self._opened.finish()
         self._opened = self._open()
@@ -39,7 +39,7 @@ class TrackioRun:
         self._opened.finish()
 
     def _open(self) -> trackio.Run:
-        context_vars.current_run.set(None)  # else trackio ends the run that was opened before
+        context_vars.current_run.set(None)  # else trackio ends the run opened before
         return trackio.init(
             project=self._project,
             name=f"{self._run.name}-{self._run.id[:8]}",

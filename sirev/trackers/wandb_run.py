@@ -1,4 +1,4 @@
-"""Runs in Weights & Biases, as its own variables say: WANDB_MODE=offline keeps them in a folder, WANDB_ENTITY names a team."""
+"""Runs in Weights & Biases, set up by its variables: WANDB_MODE=offline keeps runs in a folder, WANDB_ENTITY names a team."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sirev.trackers.dispatch import TrackedPoint, TrackedRun
 
 
 class WandbRun:
-    """A run in wandb. Its own steps only count up, so that each value has an axis that is logged with it."""
+    """A run in wandb. Steps of wandb can only increase, so each value is logged along with its axis."""
 
     def __init__(self, project: str, run: TrackedRun) -> None:
         self._id = run.id

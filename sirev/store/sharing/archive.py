@@ -1,7 +1,7 @@
-"""One file for an appendix: runs, and all that they stand on, written as FILE.tar.zst and taken in from one.
+"""Export and import of runs as one file, FILE.tar.zst, for the appendix of a paper.
 
-Unpacked by any `tar`, such a file is a store. Taking it in believes nothing that it says: see
-`sirev.store.sharing.archive_reader`.
+The file holds the runs and everything that they pin. Unpacked by any `tar`, it is a store. An import trusts nothing in
+it: see `sirev.store.sharing.archive_reader`.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ ENDING = ".tar.zst"
 
 @dataclass(frozen=True)
 class Imported:
-    """What `import_file` took in.
+    """The result of `import_file`.
 
-    `runs` are ids of new ones, `here_already` of those that were here and stay as they were, `differing` of those among them
-    that stand on something else here. `records` and `objects` count new ones, `bytes` are those of the objects, and `hollow`
-    counts artifacts whose files the archive leaves out.
+    `runs` are the ids of new runs, `here_already` of those that the store had and keeps unchanged, `differing` of those among
+    the latter with other pins here. `records` and `objects` count new ones, `bytes` is the size of the new objects, and
+    `hollow` counts the artifacts whose files the archive leaves out.
     """
 
     runs: list[str]
@@ -54,11 +54,11 @@ class Imported:
 
 
 def export_runs(store: Store, runs: Sequence[Run], file: Path, hollow: Collection[str] = ()) -> int:
-    """Write runs, and all that they stand on, as `file`; returns its bytes. Equal stores give equal files.
+    """Write runs, and everything that they pin, to `file`; returns its size in bytes. Equal stores give equal files.
 
-    The files of artifacts in `hollow` (manifest digests) are left out. BadInput if the file is there already or can't be
-    written, if the store lacks something that the runs pin, or holds what `import_file` would refuse; DamagedObject if bytes
-    in the store are not what they should be.
+    The files of artifacts in `hollow` (manifest digests) are left out. BadInput if the file exists or can't be written, or
+    if the store lacks something that the runs pin or holds something that `import_file` would refuse; DamagedObject if
+    bytes in the store are damaged.
     """
     if not file.name.endswith(ENDING):
         raise BadInput(f"{file}: an archive's name ends in {ENDING}")
@@ -89,9 +89,9 @@ def export_runs(store: Store, runs: Sequence[Run], file: Path, hollow: Collectio
 
 
 def import_file(store: Store, file: Path, *, runs: bool = True) -> Imported:
-    """Take in the runs of an archive, or without `runs` only what they stand on; what is here already stays.
+    """Import the runs of an archive, or without `runs` only their records and artifacts; nothing in the store is replaced.
 
-    BadInput, with nothing written, if it is not all right.
+    BadInput, with nothing written, if anything in the archive is wrong.
     """
     with _staging(store) as folder:
         try:
@@ -109,7 +109,7 @@ def import_file(store: Store, file: Path, *, runs: bool = True) -> Imported:
 
 def _sources(store: Store, runs: Sequence[Run], hollow: Collection[str]) -> dict[Member, bytes | Path]:
     _hold(store, [run.id for run in runs])
-    files = {run.id: _read(store.runs.root / f"{run.id}.json") for run in runs}  # may be written again meanwhile
+    files = {run.id: _read(store.runs.root / f"{run.id}.json") for run in runs}  # a running run may be saved again meanwhile
     parsed = {run_id: parsed_run(raw, run_id, f"the run {run_id}") for run_id, raw in files.items()}
     files |= {run_id: run_bytes(mine) for run_id, run in parsed.items() if (mine := shareable(run)) != run}
     try:
@@ -121,10 +121,10 @@ def _sources(store: Store, runs: Sequence[Run], hollow: Collection[str]) -> dict
 
 
 def _contents(store: Store, runs: Mapping[str, bytes], hollow: Collection[str]) -> dict[Member, bytes | Path]:
-    """Every file but the index of an archive of these runs (id -> file), and where its bytes are.
+    """The files of an archive of these runs (id -> bytes), without the index, each with its bytes or its path.
 
-    It is asked of a store before it is exported, and of what an archive unpacks to: what is not among it has no place in one.
-    BadInput if a file is missing, or is not fit to be taken in.
+    Called for a store before an export, and for an unpacked archive, which must not contain any other file. BadInput if a
+    file is missing, or would be refused by an import.
     """
     sources: dict[Member, bytes | Path] = {}
     objects: dict[str, set[str]] = {}
@@ -177,7 +177,7 @@ def _object(store: Store, digest: str) -> Path:
 
 
 def _hold(store: Store, names: Iterable[str]) -> None:
-    with contextlib.suppress(OSError):  # a store that may only be read is not collected in either
+    with contextlib.suppress(OSError):  # no collection runs in a read-only store
         store.hold(names)
 
 
@@ -189,7 +189,7 @@ def _read(path: Path) -> bytes:
 
 
 def _reread(member: Member, source: bytes | Path) -> Iterator[bytes]:
-    """The bytes of a member, hashed on their way; DamagedObject if they are not those listed."""
+    """The bytes of a member in pieces; DamagedObject at the end if their sha256 is not the listed one."""
     digest, where = hashlib.sha256(), source if isinstance(source, Path) else member.name
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
@@ -204,10 +204,10 @@ def _reread(member: Member, source: bytes | Path) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def _beside(file: Path) -> Iterator[tuple[Path, int]]:
-    """A new file in the same folder, gone at exit: others may write there, so it has a name at which nobody can have put a link,
-    and is opened once."""
+    """A new file in the folder of `file`, deleted at exit, as (path, descriptor). Its name is random and it is opened once,
+    so that other users of the folder can't put a link in its place."""
     name = file.with_name(f".{file.name[:100]}.{secrets.token_hex(8)}")
-    fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)  # for whom the umask says
+    fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)  # readable as the umask allows
     try:
         yield name, fd
     finally:
@@ -218,7 +218,7 @@ def _beside(file: Path) -> Iterator[tuple[Path, int]]:
 
 @contextlib.contextmanager
 def _staging(store: Store) -> Iterator[Path]:
-    """A folder in the file system of the store, which need not exist yet, gone in the end."""
+    """A temporary folder in the file system of the store, which need not exist, deleted at exit."""
     root = store.path.absolute()
     within = next(path for path in (root, *root.parents) if path.is_dir())
     inside = within == root
@@ -240,7 +240,7 @@ def _remove_if_empty(folder: Path) -> None:
 
 
 def _take_in(store: Store, theirs: Store, members: Sequence[Member]) -> Imported:
-    """Publish what was found right: files before what leads to them."""
+    """Publish the checked members: objects first, then records, runs last."""
     objects, records = of_kind("object", members), of_kind("record", members)
     manifests, hollow = {one.stem for one in records}, {one.stem for one in of_kind("hollow", members)}
     runs = {one.stem: _read(theirs.path / one.name) for one in of_kind("run", members)}
@@ -273,6 +273,6 @@ def _take_in(store: Store, theirs: Store, members: Sequence[Member]) -> Imported
 def _mark_hollow(store: Store, manifests: Iterable[str], hollow: Collection[str]) -> None:
     for digest in manifests:
         if open_artifact(store.objects, digest).complete():
-            store.hollow.remove(digest)  # its files may have come
+            store.hollow.remove(digest)  # its files may have come with the archive
         elif digest in hollow:
             store.hollow.add(digest)

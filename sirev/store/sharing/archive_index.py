@@ -1,4 +1,4 @@
-"""The index at an archive's beginning, `archive.json`: the files that follow, their order, sizes and digests."""
+"""The index at the beginning of an archive, `archive.json`: names, order, sizes and digests of the other files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sirev.store.untrusted_files import META_BYTES
 ARCHIVE_FORMAT = 1
 INDEX = "archive.json"
 INDEX_BYTES = 64 << 20
-"""The most that an index may have: enough for 400,000 files."""
+"""Largest size of an index in bytes: enough for 400,000 files."""
 FILE_KINDS = {
     "marker": re.compile(r"sirev-store\.json"),
     "run": re.compile(r"runs/([A-Za-z0-9][A-Za-z0-9_.@-]{0,249})\.json"),
@@ -25,12 +25,12 @@ FILE_KINDS = {
     "hollow": re.compile(r"hollow/([0-9a-f]{64})\.json"),
     "object": re.compile(r"objects/([0-9a-f]{2})/([0-9a-f]{62})"),
 }
-"""What a member is -> how it is called; in the order in which they follow each other."""
+"""Kind of a member -> pattern of its name, in the order of the kinds in an archive."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """A file of an archive: its name there, and in a store; its bytes and their sha256."""
+    """A file of an archive: its name there and in a store, size in bytes, and sha256."""
 
     name: str
     size: int
@@ -38,7 +38,7 @@ class Member:
 
     @property
     def kind(self) -> str:
-        """Which of KINDS; BadInput if it is none."""
+        """The kind, of FILE_KINDS; BadInput if the name fits none."""
         for kind, pattern in FILE_KINDS.items():
             if pattern.fullmatch(self.name):
                 return kind
@@ -51,14 +51,14 @@ class Member:
 
     @property
     def key(self) -> str:
-        """Of a record: the key that it is kept under."""
+        """The key of a record; only for members of that kind."""
         return self.name.split("/")[2]
 
 
 def in_order(members: Iterable[Member]) -> list[Member]:
-    """Marker, runs, records, hollow, manifests, all other objects; by name within each.
+    """Sort members: marker, runs, records, hollow marks, manifests, all other objects; by name within each.
 
-    So a reader knows what every object is to be, and whether it may be, before it comes.
+    So a reader knows the role of every object before reading it.
     """
     found = list(members)
     manifests = {member.stem for member in found if member.kind == "record"}
@@ -77,7 +77,7 @@ def to_json(members: Collection[Member]) -> bytes:
 
 
 def from_json(raw: bytes) -> list[Member]:
-    """The members that an index lists; BadInput if it is none, or lists what an archive can't hold."""
+    """The members listed in an index; BadInput if it is not an index, or lists something that is not allowed."""
     try:
         index = file_types.parse_untrusted_json(raw)
     except file_types.NotWhatItSays as error:
@@ -98,7 +98,7 @@ def from_json(raw: bytes) -> list[Member]:
 
 
 def total(raw_index: bytes, members: Iterable[Member]) -> int:
-    """Bytes of the whole tar."""
+    """Size of the whole uncompressed tar in bytes."""
     return taken(INDEX, len(raw_index)) + sum(taken(one.name, one.size) for one in members) + len(END)
 
 

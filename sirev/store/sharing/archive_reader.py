@@ -1,6 +1,6 @@
-"""Unpacking an archive into a folder of its own: every file has the name, the place and the bytes that the index lists.
+"""Unpacking of an archive into a separate folder: every file has the name, the place and the bytes listed in the index.
 
-Whether the files are what they should be, and all that there should be, is asked of them there; nothing of it is in a store yet.
+The caller checks there that the files are sound and complete, before anything enters a store.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from sirev.store.sharing.archive_index import INDEX, INDEX_BYTES, Member
 from sirev.store.store import MARKER, STORE_FORMAT, parse_marker
 
 RATIO, SLACK = 200, 64 << 20
-"""How much may come out of a file: so many times its bytes, and so many bytes besides. Of stores about twice as much does."""
+"""Limit of the unpacked size: RATIO times the archive's size plus SLACK bytes. Stores unpack to about twice the size."""
 
 
 def receive(file: Path, folder: Path) -> list[Member]:
-    """Unpack an archive into `folder`, which then is a store; BadInput if it holds anything but what it lists, or too much."""
+    """Unpack an archive into `folder`, which then is a store; BadInput if it holds anything unlisted, or too much."""
     with tarball.reading(file) as archive:
         index = archive.first(INDEX, INDEX_BYTES)
         members = archive_index.from_json(index)

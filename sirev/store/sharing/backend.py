@@ -1,6 +1,6 @@
 """The interface of a shared store's backend: a folder, an object store or the Hub, and their failures.
 
-Paths are relative to the shared store's root, with slashes. Whoever implements this raises nothing but the errors below.
+Paths are relative to the shared store's root, with slashes. Implementations raise only the errors below.
 """
 
 from __future__ import annotations
@@ -20,39 +20,39 @@ from sirev.store.objects import MEND, DamagedObject
 T = TypeVar("T")
 
 PAUSES = (0.3, 1.5)
-"""Seconds before the second and the third attempt at what may be a passing fault."""
+"""Seconds before the second and the third attempt after a fault that may be temporary."""
 
 PATIENCE = 3
-"""Failures in a row after which a running command leaves the other side alone: each costs as long as a network takes to fail."""
+"""Failures in a row after which a running command stops using the shared store: each may cost a network timeout."""
 
 JOBS = 8
-"""Files that a running command moves at once."""
+"""Number of files that a running command transfers at the same time."""
 
 IN_MEMORY = 8 << 20
-"""Files of up to so many bytes are sent from memory, so that what is sent is what was hashed."""
+"""Largest size in bytes of files that are sent from memory, so that the bytes sent are those hashed."""
 
 
 class RemoteFailed(SirevError):
-    """The other side, or the way to it, failed; the same command later may do."""
+    """The shared store or the connection to it failed; the same command may succeed later."""
 
 
 class Flaky(RemoteFailed):
-    """It failed in a way that may be over in a second."""
+    """A failure that may be over in a second."""
 
 
 class Missing(RemoteFailed):
-    """There is no file of this name."""
+    """The file does not exist."""
 
 
 class Refused(BadInput):
-    """The other side said no, and will again: credentials, rights, no such place."""
+    """A refusal that will persist: credentials, permissions, no such place."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file to be. `source` is its bytes, or a local file; `digest`, where given, is what they must hash to.
+    """A file to upload. `source` is its bytes or a local file; `digest`, where given, is their expected sha256.
 
-    An `exclusive` one is never written over what is there; another is, which only makes sense for the same bytes.
+    An `exclusive` upload never replaces an existing file. Others do, which only makes sense for equal bytes.
     """
 
     path: str
@@ -62,7 +62,7 @@ class Upload:
     exclusive: bool = False
 
     def checked(self) -> bytes | Path:
-        """The bytes, or the file if they are many, once they are known to be right; else DamagedObject."""
+        """The bytes, or the path of a large file, after a check of their sha256; DamagedObject if it differs."""
         try:
             source = self.source.read_bytes() if isinstance(self.source, Path) and self.size <= IN_MEMORY else self.source
             sound = self.digest is None or self.digest == (sha256(source) if isinstance(source, bytes) else sha256_file(source))
@@ -76,41 +76,41 @@ class Upload:
 
 
 class TransferProgress:
-    """Told how far it is, from several threads at once, and ignores it: inherit it and define what is to be heard."""
+    """Progress of a transfer, called from several threads at once. This class ignores it; subclasses override methods."""
 
     def begin(self, what: str, files: int, size: int) -> None:
-        """So many files and bytes are to move now."""
+        """A transfer of so many files and bytes begins; `what` describes it."""
 
     def advance(self, files: int, size: int) -> None:
-        """So many more have moved; less than none where an attempt is begun again."""
+        """So many more files and bytes have moved; negative where an attempt starts again."""
 
 
 class Backend(Protocol):
-    """A place for files."""
+    """A place for the files of a shared store."""
 
     write_seconds: float
-    """How far apart writes should begin, for whoever writes again and again."""
+    """Seconds between the starts of repeated writes."""
 
     shows_card: bool
-    """Whether visitors are shown a README.md."""
+    """Whether the place shows a README.md to visitors."""
 
     def occupied(self) -> bool:
-        """Whether there is anything at all. Refused if there can't be: no such bucket, say."""
+        """Whether there is any file. Refused if the place does not exist, such as a missing bucket."""
 
     def sizes(self, folders: Collection[str], jobs: int) -> dict[str, int]:
-        """Path and bytes of every file below these folders."""
+        """Path -> size in bytes of every file below these folders."""
 
     def read(self, path: str, limit: int) -> bytes:
-        """A small file whole; Missing if there is none, RemoteFailed if it has more bytes than `limit`."""
+        """The bytes of a small file; Missing if there is none, RemoteFailed if it has more than `limit` bytes."""
 
     def fetch(self, path: str, target: Path, size: int, moved: Callable[[int], None]) -> None:
-        """Copy a file to a local one; RemoteFailed, early, if it has more than `size` bytes. Says how many have come."""
+        """Copy a file to a local one; RemoteFailed, early, if it has more than `size` bytes. `moved` gets each piece's size."""
 
     def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: TransferProgress) -> set[str]:
-        """Write files, each whole or not at all, one group after the other; returns the exclusive ones that were there."""
+        """Write files, each atomically, one group after the other; returns the paths of exclusive files that existed."""
 
     def remove(self, path: str) -> None:
-        """Delete a file; only ever one that tried out whether files can be written."""
+        """Delete a file; used only for the file that tests whether the place can be written."""
 
 
 def at_once(action: Callable[[T], None], items: Iterable[T], jobs: int) -> None:
@@ -134,7 +134,7 @@ def at_once(action: Callable[[T], None], items: Iterable[T], jobs: int) -> None:
 
 
 def patiently(action: Callable[[], T]) -> T:
-    """Call `action`, again after a pause if it fails in a way that may pass."""
+    """Call `action`; retry after a pause on `Flaky`. Returns its result."""
     for pause in PAUSES:
         try:
             return action()
@@ -144,5 +144,5 @@ def patiently(action: Callable[[], T]) -> T:
 
 
 def too_many(path: str, limit: int) -> RemoteFailed:
-    """The error for a file that has more bytes than it should."""
+    """The error for a file with more bytes than expected."""
     return RemoteFailed(f"{path} in the shared store has more than the {limit:,} bytes it should have")

@@ -1,7 +1,7 @@
-"""A shared store in an object store, over fsspec: s3fs and gcsfs, with their own conditional writes.
+"""A shared store in an object store, through fsspec: s3fs and gcsfs, with their conditional writes.
 
-A put to S3 or to Google's store is seen whole or not at all, and with mode="create" (If-None-Match there, ifGenerationMatch
-here) it fails where a file of the name is.
+A put to S3 or Google Cloud Storage is atomic. With mode="create" (If-None-Match on S3, ifGenerationMatch on Google's) it
+fails if the file exists.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sirev.store.sharing.backend import (
 )
 
 _PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs")}
-"""The package that serves a scheme, and the extra of sirev that brings it."""
+"""Scheme -> the package that serves it, and the extra of sirev that installs it."""
 
 CREDENTIALS = {
     "s3": "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
@@ -34,7 +34,7 @@ CREDENTIALS = {
 }
 
 _ATTEMPTS = 3
-"""Of s3fs at each part of a large file; what fails otherwise is tried again here."""
+"""Attempts of s3fs per part of a large file; other failures are retried here."""
 
 _NO_CREDENTIALS = {
     "NoCredentialsError",
@@ -139,7 +139,7 @@ class Bucket:
                     self._files.put_file(str(source), target, mode=mode, callback=sent)
         except _Taken:
             return False
-        except Missing as error:  # nothing has to be there for a put but the bucket
+        except Missing as error:  # a put needs nothing but the bucket
             raise Refused(f"there is no bucket {self._bucket}: create it, or correct the URL {self.url}") from error
         return True
 
@@ -149,7 +149,7 @@ class Bucket:
             yield
         except RemoteFailed:
             raise
-        except Exception as error:  # what four layers of libraries raise has no common base
+        except Exception as error:  # the errors of four layers of libraries have no common base
             raise self._translated(error, path) from error
 
     def _translated(self, error: Exception, path: str) -> SirevError:
@@ -172,14 +172,14 @@ class Bucket:
 
 
 class _Taken(RemoteFailed):
-    """A file that was to be new is there."""
+    """A file to create exclusively exists already."""
 
 
 def _file_system(scheme: str) -> Any:
     import fsspec
 
     package, extra = _PACKAGES[scheme]
-    logging.getLogger(package).setLevel(logging.CRITICAL)  # what goes wrong is said here, in a line
+    logging.getLogger(package).setLevel(logging.CRITICAL)  # errors are reported here, in one line
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
     if scheme == "s3":
         options["config_kwargs"] = {"connect_timeout": 10, "read_timeout": 20, "retries": {"max_attempts": 0}}
@@ -197,7 +197,7 @@ def _file_system(scheme: str) -> Any:
 
 
 class _Counter:
-    """What fsspec tells how far a file is: ends a download as soon as it is longer than it may be."""
+    """Progress callback for fsspec; raises as soon as a file is longer than `size`."""
 
     def __init__(self, path: str, size: int, moved: Callable[[int], None]) -> None:
         self.path, self.size, self.moved, self.value = path, size, moved, 0
@@ -217,7 +217,7 @@ class _Counter:
 
 
 def _kinds_and_codes(error: BaseException | None) -> tuple[set[str], set[str]]:
-    """Names of the classes of an error and of what led to it, and the codes of the HTTP responses among them."""
+    """Class names of an error and its causes, and the codes of the HTTP responses among them."""
     kinds: set[str] = set()
     codes: set[str] = set()
     while error is not None:

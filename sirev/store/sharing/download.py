@@ -1,4 +1,4 @@
-"""Taking in single things from a shared store: each is checked before anything is made of it, and kept once it is whole."""
+"""Download of single files from a shared store: each is checked before use, and kept once it is complete."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from sirev.store.untrusted_files import read_regular
 T = TypeVar("T")
 
 LARGEST_NOTE = 256 << 20
-"""Bytes of a note beside an artifact, whose size nothing but the shared store's listing says."""
+"""Largest size of a note in bytes; only the shared store's listing has the size of a note."""
 
 Files = dict[str, tuple[int, set[str]]]
-"""Objects to fetch: digest -> bytes and the names that artifacts give it."""
+"""Objects to fetch: digest -> size in bytes, and the names that artifacts give it."""
 
 
 class Taker:
-    """Takes from `remote` into `store`; counts what it took."""
+    """Copies files from `remote` to `store`, and counts them: `files` and `bytes` copied, files that were `there`."""
 
     def __init__(self, store: Store, remote: Remote, jobs: int, progress: TransferProgress) -> None:
         self.store, self.remote, self.jobs, self.progress = store, remote, jobs, progress
@@ -34,13 +34,13 @@ class Taker:
         self._lock = threading.Lock()
 
     def record(self, key: str, artifact: str) -> tuple[bytes, dict[str, Any]]:
-        """The bytes and the content of a record, the one that is here if there is one."""
+        """The bytes and the content of a record; the local one if there is one."""
         try:
             if self.store.records.get(key, artifact) is not None:
                 raw = read_regular(self.store.records.path(key, artifact))
                 self._count(here=True)
                 return raw, parse(raw, "a record")
-        except (DamagedRecord, OSError):  # theirs may be whole
+        except (DamagedRecord, OSError):  # the shared store's may be undamaged
             pass
         raw = self._named(lambda: self.remote.record(key, artifact), record_path(key, artifact))
         check_record(raw, key, artifact)
@@ -48,7 +48,7 @@ class Taker:
         return raw, parse(raw, "a record")
 
     def manifest(self, digest: str) -> dict[str, Any]:
-        """A manifest, which is here from now on if it was not."""
+        """The content of a manifest, which is stored here if it was not."""
         raw = self._local(digest)
         if raw is None:
             raw = self._named(lambda: patiently(lambda: self._sound(digest)), object_path(digest))
@@ -64,11 +64,11 @@ class Taker:
         return manifest
 
     def missing(self, files: Files) -> Files:
-        """Those of the files that are not here."""
+        """Those of `files` that the local store lacks."""
         return {digest: file for digest, file in files.items() if not self.store.objects.keep(digest, file[0])}
 
     def hollow_there(self, manifests: Mapping[str, dict[str, Any]], said: set[str]) -> set[str]:
-        """The artifacts whose files can't be had: those of `said`, unless the files are here, or somebody brought them since."""
+        """The artifacts of `said` (marked as hollow) with files that neither the local nor the shared store has."""
         files: Files = {}
         said = said & manifests.keys()
         for digest in said:
@@ -79,11 +79,11 @@ class Taker:
         return {one for one in said if any(entry["sha256"] in lost for entry in manifests[one]["files"].values())}
 
     def objects(self, files: Files) -> None:
-        """Fetch files, the largest first, several at a time; each is visible once its bytes and its form are checked."""
+        """Fetch files, the largest first, several at a time; each is published after a check of its bytes and its form."""
         at_once(lambda digest: self._object(digest, *files[digest]), sorted(files, key=lambda d: (-files[d][0], d)), self.jobs)
 
     def notes(self, records: Mapping[tuple[str, str], dict[str, Any]]) -> Files:
-        """The notes that records name, with the bytes that they have here or there."""
+        """The notes of records, with their sizes here or in the shared store; RemoteFailed if one is missing or too large."""
         named: dict[str, set[str]] = {}
         for record in records.values():
             for name, digest in record["provenance"].get("notes", {}).items():
@@ -155,7 +155,7 @@ class Taker:
 
 
 def files_of(manifest: dict[str, Any], into: Files) -> None:
-    """Add the files of a manifest to those to fetch. BadInput if two manifests give one digest two sizes."""
+    """Add the files of a manifest to `into`. BadInput if two manifests give one digest two sizes."""
     for name, entry in manifest["files"].items():
         size, names = into.setdefault(entry["sha256"], (entry["size"], set()))
         if size != entry["size"]:

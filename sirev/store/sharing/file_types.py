@@ -1,4 +1,4 @@
-"""Checks that a file's bytes are what its name's ending says, without the libraries that would load it."""
+"""Checks that a file has the format of its name's ending, without the libraries that would load it."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from typing import Any, BinaryIO
 from sirev import inputs
 
 JSON_BYTES = 64 << 20
-"""A JSON file is parsed as a whole; the largest that a model brings, its tokenizer, has half of this."""
+"""Largest size of a JSON file in bytes, since it is parsed as a whole; the largest of a model, its tokenizer, has half of it."""
 SAFETENSORS_HEADER = 100_000_000
-"""The limit of the safetensors library itself."""
+"""The safetensors library's own limit in bytes."""
 _CHUNK = 1 << 20
 OPCODES = 10_000
-"""How far text is read as if it were a pickle; one that builds an object shows it in the first few dozen."""
+"""How many opcodes of text are read as if it were a pickle; one that builds an object shows it in the first few dozen."""
 NAMES_CODE = frozenset({"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"})
 CALLS_CODE = frozenset({"REDUCE", "BUILD", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX"})
 
 
 class NotWhatItSays(Exception):
-    """A file holds something else than its name promises."""
+    """A file does not have the format of its name's ending."""
 
 
 def parse_untrusted_json(raw: bytes) -> Any:
-    """The value of a JSON document in UTF-8; NotWhatItSays if it is none or is nested too deep."""
+    """The value of a JSON document in UTF-8; NotWhatItSays if it is not JSON or nested too deep."""
     try:
         return inputs.parse_json(raw.decode())
     except inputs.TooDeep:
@@ -53,7 +53,7 @@ def _text(path: Path) -> None:
 
 
 def _packed_lines(path: Path) -> None:
-    """Only its beginning is unpacked: nothing here reads more of it, and it may be made to unpack without end."""
+    """Check gzip; only the beginning is unpacked, since a file may be made to unpack without end."""
     with path.open("rb") as file:
         if file.read(3) != b"\x1f\x8b\x08":
             raise NotWhatItSays("no gzip")
@@ -80,7 +80,7 @@ def _parquet(path: Path) -> None:
 
 
 def _safetensors(path: Path) -> None:
-    """Header length, then the header, then tensors one after another to the end of the file: no byte besides."""
+    """Check safetensors: header length, header, then adjacent tensors up to the end of the file, and no other byte."""
     with path.open("rb") as file:
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
@@ -115,7 +115,7 @@ def _span(name: str, tensor: Any) -> tuple[int, int]:
 
 
 def _check_text(file: BinaryIO) -> None:
-    """UTF-8 throughout, and nothing in disguise."""
+    """Check for UTF-8 up to the end, and that the text is no executable in disguise."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     first = file.read(_CHUNK)
     _not_executable(first)
@@ -129,7 +129,7 @@ def _check_text(file: BinaryIO) -> None:
 
 
 def _not_executable(first: bytes) -> None:
-    """Neither a pickle, nor a zip (which torch.save makes, with a pickle in it), a program or a script."""
+    """Refuse a pickle, a zip (torch.save writes one with a pickle in it), a program or a script."""
     if (first[:1] == b"\x80" and first[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")) or _text_pickle(first):
         raise NotWhatItSays("a pickle, which would run code when it is loaded")
     if first.startswith((b"PK\x03\x04", b"PK\x05\x06")):
@@ -139,7 +139,7 @@ def _not_executable(first: bytes) -> None:
 
 
 def _text_pickle(first: bytes) -> bool:
-    """Whether it can be read as a pickle of the old, textual protocols that builds objects; it is only read, not run."""
+    """Whether the bytes parse as a pickle of the old, textual protocols that builds objects; nothing is executed."""
     names = calls = False
     try:
         for opcode, argument, _ in islice(pickletools.genops(first), OPCODES):
@@ -148,7 +148,7 @@ def _text_pickle(first: bytes) -> bool:
             else:
                 names = names or opcode.name in NAMES_CODE
             calls = calls or opcode.name in CALLS_CODE
-    except Exception:  # what is no pickle ends in whatever error its bytes happen to lead to
+    except Exception:  # other bytes can lead to any error
         return False
     return names and calls
 
@@ -163,4 +163,4 @@ CHECKS: dict[str, Callable[[Path], None]] = {
     ".txt": _text,
     ".model": _any,
 }
-"""How names of a store's files end -> what looks into such a file."""
+"""Ending of a file name -> the check of such a file."""

@@ -1,4 +1,4 @@
-"""A shared store in a folder: on this machine, or one that several machines mount."""
+"""A shared store in a folder, on this machine or mounted by several."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PIECE = 4 << 20
 
 
 class Folder:
-    """The files below `root`. Nothing in it that is a link, a pipe or a device is ever opened."""
+    """The files below `root`. Links, pipes and devices in it are never opened."""
 
     write_seconds = 0.0
     shows_card = False
@@ -132,7 +132,7 @@ def _begun(root: Path, scratch: Path) -> BinaryIO:
     for last in (False, True):
         try:
             return open(make_private(root, scratch, os.O_WRONLY), "wb")
-        except FileNotFoundError:  # somebody who was done took the empty folder away in between
+        except FileNotFoundError:  # another process deleted the empty folder in between
             if last:
                 raise
     raise AssertionError

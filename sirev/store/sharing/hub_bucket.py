@@ -1,8 +1,8 @@
 """A shared store in a bucket of the Hugging Face Hub: hf://buckets/OWNER/NAME, or a folder in it.
 
-A bucket has no commits: files are sent to Xet storage, then named in batches, and each is seen whole or not at all. It knows no
-conditional writes either. What is not to be written over is looked for just before: of two who push other results under one
-run's name in the same moment, the later stays.
+A bucket has no commits: files are sent to Xet storage, then named in batches, and each appears atomically. It has no
+conditional writes either. Existing files that must not be replaced are looked up just before. If two users push
+different results under one run's name at the same moment, the later one stays.
 """
 
 from __future__ import annotations

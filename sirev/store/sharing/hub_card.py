@@ -1,4 +1,4 @@
-"""Cards: the README.md of what is on the Hugging Face Hub, in the Hub's form; that of a data set which holds a store."""
+"""Cards: README.md files for the Hugging Face Hub, and the one of a data set that holds a store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sirev.store.sharing.remote import Remote
 from sirev.store.untrusted_files import META_BYTES
 
 TAG = "sirev"
-"""The tag of everything that is published."""
+"""The tag of all published repositories."""
 STORE_TAG = "sirev-store"
 """The tag of a data set that holds a store."""
 
@@ -21,13 +21,13 @@ _OURS = b"<!-- `sirev store push` writes this page; without this line it leaves 
 
 
 def card_bytes(data: Any, *parts: str) -> bytes:
-    """A README.md: the front matter of huggingface_hub's card `data`, then the parts that have any text, a blank line apart."""
+    """The bytes of a README.md: front matter from huggingface_hub's card `data`, then the parts that are not blank."""
     body = "\n\n".join(part.strip() for part in parts if part.strip())
     return f"---\n{data.to_yaml()}\n---\n\n{body}\n".encode()
 
 
 def commands_block(*commands: str) -> str:
-    """Commands to copy."""
+    """A Markdown block of shell commands."""
     return "\n".join(["```sh", *commands, "```"])
 
 
@@ -37,7 +37,10 @@ def made_by() -> str:
 
 
 def store_card(remote: Remote, run_ids: Sequence[str]) -> list[Upload]:
-    """The card of a shared store with these runs, where one is shown; none where it is there already, or is somebody's own."""
+    """The upload of a shared store's card with these runs, as a list.
+
+    Empty where the place shows no card, where the card is up to date, or where the user has written another.
+    """
     if not remote.backend.shows_card:
         return []
     try:

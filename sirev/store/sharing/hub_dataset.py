@@ -1,7 +1,7 @@
 """A shared store in a data set on the Hugging Face Hub: hf://datasets/OWNER/NAME.
 
-The Hub is a git repository, slow at many commits and quick at large ones. Files whose names are digests go first, many
-to a commit; records and runs go last, in one commit that names its parent, so that it fails if somebody was quicker.
+The Hub is a git repository, slow with many commits and fast with large ones. Files named by digest go first, many per
+commit. Records and runs go last, in one commit that names its parent, so that it fails after a concurrent commit.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from sirev.store.sharing.hub_place import Behind, HubPlace, batches, quiet_api, 
 
 ASKED_AT_ONCE = 500
 _TURNS = 8
-"""How often the last commit is tried again after somebody else's."""
+"""Attempts at the last commit when others commit at the same time."""
 
 FURNITURE = {".gitattributes", ".gitignore", "README.md", "LICENSE"}
-"""What a repository has that holds nothing."""
+"""Files of an otherwise empty repository."""
 
 
 class Hub:
     """The files of the data set `repository`, OWNER/NAME, on its main branch."""
 
-    write_seconds = 60.0  # each is a commit or more, and the Hub allows some hundred an hour
+    write_seconds = 60.0  # each is a commit or more, and the Hub allows some hundred per hour
     shows_card = True
 
     def __init__(self, repository: str) -> None:
@@ -88,7 +88,7 @@ class Hub:
         raise RemoteFailed(f"{self.url} was changed by others {_TURNS} times while this was pushed: push again later")
 
     def _commit(self, uploads: Sequence[Upload], jobs: int, parent: str | None) -> bool:
-        """Whether it was made, which it is not where `parent` is the head no more."""
+        """Commit the uploads; returns False, without a commit, if `parent` is given and no longer the head."""
         from huggingface_hub import CommitOperationAdd
 
         if not uploads:
@@ -127,14 +127,14 @@ class Hub:
         return size
 
     def _listed(self) -> dict[str, int]:
-        # A tree comes a thousand names at a time: for a pull of hundreds of files far less to ask than each by itself.
+        # A tree is listed a thousand names at a time: for hundreds of files, far fewer requests than one per file.
         with self._lock:
             if self._sizes is None:
                 self._sizes = patiently(self._list)
             return self._sizes
 
     def _list(self) -> dict[str, int]:
-        head = self._head()  # asked first: where there is no network, this says so at once
+        head = self._head()  # first, since it fails at once where there is no network
         with self.place.errors(""):
             tree = self._api.list_repo_tree(self.repository, recursive=True, revision=head, repo_type="dataset")
             return {entry.path: entry.size for entry in tree if hasattr(entry, "size")}

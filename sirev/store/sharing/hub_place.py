@@ -1,4 +1,4 @@
-"""A place on the Hugging Face Hub: a repository or a bucket, and what its libraries raise about it, as errors of sharing."""
+"""A place on the Hugging Face Hub, a repository or a bucket, and translation of its libraries' errors."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ PlaceKind = Literal["model", "dataset", "space", "bucket"]
 
 COMMIT_FILES = 1000
 COMMIT_BYTES = 10 << 30
-"""At most so many files, and about so many bytes, go into one commit or batch."""
+"""A commit or batch has at most COMMIT_FILES files and about COMMIT_BYTES bytes."""
 
 _NOUNS = {"model": "model", "dataset": "data set", "space": "Space", "bucket": "bucket"}
 _PASSING = (408, 409, 429)
-"""Statuses from 400 to 499 with which a later request may do."""
+"""HTTP statuses from 400 to 499 after which a later request may succeed."""
 
 
 class Behind(RemoteFailed):
-    """A commit's parent is the head no more."""
+    """The parent of a commit is no longer the head."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class HubPlace:
 
     @property
     def url(self) -> str:
-        """How it is written: hf://datasets/OWNER/NAME."""
+        """The URL as users write it, such as hf://datasets/OWNER/NAME."""
         return f"hf://{self.kind}s/{self.name}"
 
     @contextlib.contextmanager
     def errors(self, path: str = "") -> Iterator[None]:
-        """Raise what huggingface_hub, its HTTP client and hf_xet raise, about the place or a file of it, as errors of sharing."""
+        """Translate errors of huggingface_hub, its HTTP client and hf_xet, about the place or the file `path`."""
         try:
             yield
         except SirevError:
@@ -90,7 +90,7 @@ def _one_line(text: str) -> str:
 
 
 def quiet_api() -> Any:
-    """An HfApi whose library leaves it to its caller to say what goes wrong and, outside `bars_shown`, how far it is."""
+    """An HfApi without the library's own warnings and, outside `bars_shown`, progress bars."""
     from huggingface_hub import HfApi
     from huggingface_hub.utils import disable_progress_bars, logging
 
@@ -101,7 +101,7 @@ def quiet_api() -> Any:
 
 @contextlib.contextmanager
 def bars_shown() -> Iterator[None]:
-    """Let huggingface_hub show how far an upload is, on a terminal, unless the environment forbids it."""
+    """Within the context, let huggingface_hub show progress bars on a terminal, unless the environment forbids them."""
     from huggingface_hub import constants
     from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
 
@@ -116,13 +116,13 @@ def bars_shown() -> Iterator[None]:
 
 
 def sent_as(upload: Upload) -> bytes | str:
-    """What huggingface_hub takes for an upload, once it is known to be right: bytes, or a local path."""
+    """An upload as huggingface_hub takes it, after a check of its sha256: bytes or a local path."""
     source = upload.checked()
     return source if isinstance(source, bytes) else str(source)
 
 
 def batches(uploads: Sequence[Upload]) -> Iterator[list[Upload]]:
-    """The uploads in order, so many at a time as one commit may have."""
+    """The uploads in order, in lists of the size of one commit."""
     batch: list[Upload] = []
     size = 0
     for upload in uploads:

@@ -14,14 +14,14 @@ from sirev.store.sharing.hub_dataset import FURNITURE
 from sirev.store.sharing.hub_place import HubPlace, bars_shown, quiet_api
 
 Replaced = Callable[[str, Mapping[str, Any]], bool]
-"""Whether a file there, by its path and the card's front matter, is of an earlier publication and gives way to a new one."""
+"""Whether a file, by its path and the card's front matter, is from an earlier publication and to be deleted."""
 _TEMPLATE = {"index.html", "style.css"}
-"""What the Hub puts into a new static Space."""
+"""Files that the Hub puts into a new static Space."""
 
 
 @dataclass(frozen=True)
 class Publication:
-    """A repository as it now is: its `page`, the `commit` at its head, and whether this publication made that commit."""
+    """A published repository: its `page`, the `commit` at its head, and whether this publication `changed` it."""
 
     place: HubPlace
     page: str
@@ -30,10 +30,10 @@ class Publication:
 
 
 def make_repository(place: HubPlace, private: bool | None = None, *, hidden: bool = False) -> bool:
-    """Make the repository unless it is there; whether it is private.
+    """Create the repository unless it exists; returns whether it is private.
 
-    A new one is private for `private` or `hidden`; with None it is as its owner's settings have it. Raises Refused where the
-    Hub says no, and as `refuse_unfit` does.
+    A new one is private with `private` or `hidden`; with None, the owner's settings decide. Raises Refused where the Hub
+    refuses, and as `refuse_unfit` does.
     """
     if (info := refuse_unfit(place, private)) is None:
         api = quiet_api()
@@ -43,9 +43,9 @@ def make_repository(place: HubPlace, private: bool | None = None, *, hidden: boo
 
 
 def refuse_unfit(place: HubPlace, private: bool | None = None) -> Any | None:
-    """What the Hub says of the repository, None where there is none.
+    """The Hub's data about the repository, None where there is none.
 
-    Raises Refused for a public one where a private one is asked for, and for one with files that sirev did not publish.
+    Raises Refused for a public one if `private`, and for one with files that sirev did not publish.
     """
     api = quiet_api()
     if (info := patiently(lambda: _info(api, place))) is None:
@@ -62,10 +62,10 @@ def refuse_unfit(place: HubPlace, private: bool | None = None) -> Any | None:
 def publish_files(
     place: HubPlace, files: Mapping[str, bytes | Path], message: str, replaced: Replaced = lambda path, card: False
 ) -> Publication:
-    """Put `files` (path there -> bytes, or a local file) on the main branch, in one commit; without a commit where all are there.
+    """Put `files` (path in the repository -> bytes or a local file) on the main branch, in one commit, or none if unchanged.
 
-    What else is there stays, but for what `replaced` says. Raises Refused where the Hub says no or has no such repository,
-    RemoteFailed where it fails; what was sent by then need not be sent again.
+    Other files stay, unless `replaced` is true of them. Raises Refused where the Hub refuses or has no such repository,
+    RemoteFailed where the transfer fails; what was sent by then need not be sent again.
     """
     api = quiet_api()
     before = patiently(lambda: _there(api, place))
@@ -80,7 +80,7 @@ def _front_matter(info: Any) -> dict[str, Any]:
 
 
 def _info(api: Any, place: HubPlace) -> Any | None:
-    """What the Hub says of the repository; None where there is none, or none for this user."""
+    """The Hub's data about the repository; None where there is none, or none that this user may see."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
     with place.errors():
@@ -102,7 +102,7 @@ def _there(api: Any, place: HubPlace) -> Any:
 
 
 def _commit(api: Any, place: HubPlace, files: Mapping[str, bytes | Path], message: str, replaced: Callable[[str], bool]) -> str:
-    """The head's name once the files are there."""
+    """Commit the files and deletions; returns the hash of the head."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     with place.errors():

@@ -12,21 +12,21 @@ from sirev.hub import LOCAL_FILES, is_local
 from sirev.store.runs import Run
 
 EITHER = ("name", "model", "class", "function", "file")
-"""Settings that may name one, next to what is no secret: a model on the Hub, a class or function of an installed package."""
+"""Settings that may be a local path, or something public: a model on the Hub, a class or function of an installed package."""
 _LOCAL = re.compile(r"[~\\]|\.\.?\\|[A-Za-z]:[/\\]|.*\.py:")
 
 
 def shareable(run: Run) -> Run:
-    """The run as it leaves this machine: of a local file or folder the name remains, of an address where it leads.
+    """The run without private parts: a local path becomes the name of its file or folder, a URL loses its credentials.
 
-    No key and no id knows them: what a file is, is said by its digest. A replay has the paths of its own recipe.
+    No key or id contains them, because keys hold digests of files. A replay takes the paths of its own recipe.
     """
     settings = _shareable(run.settings, "")
     return run if settings == run.settings else replace(run, settings=settings)
 
 
 def local_names(settings: Mapping[str, Any], below: str = "") -> Iterator[tuple[str, str]]:
-    """The settings of a shareable run that name local files or folders: (dotted key, what remains of the path)."""
+    """The settings of a shareable run that name local files or folders: (dotted key, remaining path)."""
     for key, value in settings.items():
         if isinstance(value, Mapping):
             yield from local_names(value, f"{below}{key}.")

@@ -1,7 +1,7 @@
-"""Pull: take runs, and all that they stand on, from a shared store. Nothing is visible or parsed before it is checked.
+"""Pull: copy runs, and everything that they pin, from a shared store. Nothing is visible or parsed before it is checked.
 
-Payloads come first, records after them, runs last, and never in place of what is here. What came before an interruption is
-not fetched again.
+Payloads come first, then records, runs last. Nothing local is replaced. Files that came before an interruption are not
+fetched again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Artifacts = Callable[[Store, Sequence[Run]], set[str]]
 
 @dataclass(frozen=True)
 class LeaveOut:
-    """Which artifacts come without their files: `perhaps` can be told from the runs' pins, `decided` from all other files."""
+    """Functions for the artifacts to pull without files: `perhaps` needs the runs' pins alone, `decided` all other files."""
 
     perhaps: Artifacts
     decided: Artifacts
@@ -42,10 +42,10 @@ def pull(
     jobs: int = 8,
     progress: TransferProgress | None = None,
 ) -> Moved:
-    """Take the runs that `names` mean (ids, their beginnings, recipes; without any, every run) from a shared store.
+    """Copy the runs of `names` (ids, their beginnings, or recipes; without any, every run) from a shared store.
 
-    Raises BadInput for names that mean nothing there and for a place that is no shared store, BadInput or RemoteFailed where
-    what comes is not what it should be or does not come.
+    Raises BadInput for names without a run there and for a place that is no shared store, BadInput or RemoteFailed for
+    files that are damaged, refused or can't be fetched.
     """
     started = time.monotonic()
     remote.require()
@@ -124,7 +124,7 @@ def _fetch(taker: Taker, manifests: Sequence[dict[str, Any]], notes: Files) -> N
 
 
 def _wanted(store: Store, found: dict[str, tuple[Run, bytes]], moved: Moved) -> dict[str, tuple[Run, bytes]]:
-    """The runs to take: not those that are unfinished there, nor those that are here with other results."""
+    """The runs to copy: without unfinished ones, and without those that are here with other results."""
     wanted: dict[str, tuple[Run, bytes]] = {}
     for run_id, (run, raw) in found.items():
         here = store.runs.get(run_id)
@@ -142,7 +142,7 @@ def _wanted(store: Store, found: dict[str, tuple[Run, bytes]], moved: Moved) -> 
 
 
 def _runs(remote: Remote, names: Sequence[str], jobs: int) -> dict[str, tuple[Run, bytes]]:
-    """The runs that the names mean, by id; see `pull`."""
+    """The runs of the names, by id; see `pull`."""
     ids = remote.run_ids()
     if not ids:
         raise BadInput(f"{remote.url} has no runs yet; fill it with: {as_typed('sirev', 'store', 'push', remote.url)}")
@@ -152,7 +152,7 @@ def _runs(remote: Remote, names: Sequence[str], jobs: int) -> dict[str, tuple[Ru
         with contextlib.suppress(Missing):  # deleted since it was listed
             read[run_id] = remote.run(run_id)
 
-    # A recipe's runs begin with its name; nobody else's file is read, so that a damaged one is in nobody's way.
+    # A recipe's runs begin with its name; no other file is read, so that a damaged one does no harm.
     likely = [one for one in ids if not names or any(name and one.startswith(name) for name in names)]
     at_once(look, likely, jobs)
     if not names:

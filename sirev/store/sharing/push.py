@@ -1,7 +1,7 @@
-"""Push: copy runs, and all that they stand on, to a shared store. Only what is missing there moves.
+"""Push: copy runs, and everything that they pin, to a shared store. Only missing files are sent.
 
-Payloads go first, then manifests, then records, runs last, so that whatever a shared store names it also has, even if this
-is killed in between. Nothing there is ever written over but an object that is damaged.
+Payloads go first, then manifests, then records, runs last, so that a shared store has whatever it names, even if a push
+is killed. Nothing there is ever replaced except damaged objects.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sirev.store.store import Store
 from sirev.store.upkeep.closure import Closure, closure_of
 
 _TURNS = 5
-"""How often a run looks for a name when another machine takes it at the same moment."""
+"""Attempts to name a run when other machines take the name at the same moment."""
 
 
 def push(
@@ -36,10 +36,10 @@ def push(
     jobs: int = 8,
     progress: TransferProgress | None = None,
 ) -> Moved:
-    """Copy finished runs to a shared store; the files of the artifacts in `hollow` (manifest digests) stay here.
+    """Copy finished runs to a shared store, without the files of the artifacts in `hollow` (manifest digests).
 
     Raises BadInput for a run that is not finished and for a place that is no shared store, DamagedObject or BadInput where
-    something here is damaged, RemoteFailed where the other side fails. What was sent by then need not be sent again.
+    something here is damaged, RemoteFailed where the transfer fails. What was sent by then need not be sent again.
     """
     started, progress = time.monotonic(), progress or TransferProgress()
     if unfinished := [run.id for run in runs if run.status == "running"]:
@@ -60,7 +60,7 @@ def send_closure(
     jobs: int,
     progress: TransferProgress,
 ) -> set[str]:
-    """Copy a closure, then the files of `runs`, to a shared store; see `push` for what it raises.
+    """Copy a closure, then the files of `runs`, to a shared store; see `push` for errors.
 
     Returns the keys of the closure that had a realisation there before.
     """
@@ -125,9 +125,9 @@ def _send(
 
 
 def _place(store: Store, remote: Remote, run: Run, there: set[str]) -> tuple[Upload | None, str]:
-    """The upload of a run's file, None if it is there, and the run's name there.
+    """The upload of a run's file, None if the shared store has it, and the run's name there.
 
-    A run whose name another one has there, with other pins, gets this store's name added.
+    If the shared store has another run of this name, with other pins, part of this store's id is appended to the name.
     """
     own = f"{run.id}@{store.id[:8]}"
     count = 1
@@ -142,10 +142,10 @@ def _place(store: Store, remote: Remote, run: Run, there: set[str]) -> tuple[Upl
 
 
 def pins_there(remote: Remote, name: str) -> Mapping[str, Pin] | None:
-    """What a run of the shared store stands on; None where there is no such run."""
+    """The pins of a run in the shared store; None where there is no such run, or a damaged one."""
     try:
         return remote.run(name)[0].pins
-    except (BadInput, Missing):  # damaged, say: it is not ours
+    except (BadInput, Missing):  # a damaged one is not ours
         return None
 
 
@@ -154,7 +154,7 @@ def _payloads(store: Store, reached: Closure, there: dict[str, int]) -> list[Upl
     for digest, size in todo.items():
         if not store.objects.present(digest, size):
             raise DamagedObject(f"object {digest[:12]} of {store.path} is damaged or gone; {MEND}")
-    # The largest first: one that begins last would be waited for by itself.
+    # The largest first: the others would be done long before one that begins last.
     largest = sorted(todo, key=lambda digest: (-todo[digest], digest))
     return [Upload(object_path(digest), store.objects.path(digest), todo[digest], digest) for digest in largest]
 
@@ -169,7 +169,7 @@ def _manifests(store: Store, reached: Closure, there: dict[str, int]) -> list[Up
     for digest in sorted(reached.hollow):
         files = reached.artifacts[digest].manifest["files"].values()
         if all(there.get(object_path(entry["sha256"])) == entry["size"] for entry in files):
-            continue  # somebody brought them
+            continue  # another user pushed them
         raw = canonical_json({"format": HOLLOW_FORMAT, "artifact": digest})
         if there.get(hollow_path(digest)) != len(raw):
             uploads.append(Upload(hollow_path(digest), raw, len(raw)))

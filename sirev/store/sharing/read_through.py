@@ -1,4 +1,4 @@
-"""Reading through: what this store lacks is taken from a shared one before it is computed."""
+"""Read-through: results that this store lacks are fetched from a shared one before they are computed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sirev.store.store import Store
 
 
 class ReadThrough:
-    """Fetches from `remote` what `store` lacks. A failing one only warns: what it has can be computed here too."""
+    """Fetches from `remote` what `store` lacks. A failure only causes a warning: the result is then computed here."""
 
     def __init__(self, store: Store, remote: Remote, warn: Callable[[str], None]) -> None:
         self._store, self._remote, self._warn = store, remote, warn
@@ -25,18 +25,19 @@ class ReadThrough:
         self._hollow: set[str] = set()
         self._lock = threading.Lock()
         self.artifacts = self.bytes = 0
-        """What came so far."""
+        """Number of artifacts and bytes fetched so far."""
 
     def check(self) -> None:
-        """BadInput if the URL leads to no shared store; one that does not answer now may do so later."""
+        """Raise BadInput if the URL leads to no shared store; one that does not answer now may do so later."""
         with contextlib.suppress(RemoteFailed):
             self._open()
 
     def fetch(self, key: str, artifact: str | None = None, files: bool = True) -> Artifact | None:
-        """The artifact of a key, from the shared store, checked and kept here; None if it can't be had there.
+        """The artifact of a key, fetched from the shared store, checked and published here; None if it is not available.
 
-        With `artifact` (a manifest digest) that realisation or none. Without `files` only what tells what it is: it is hollow
-        here until its files are needed. BadInput, until it was reached once, if the URL leads to no shared store.
+        With `artifact` (a manifest digest), that realisation or none. Without `files`, only the manifest and the record are
+        fetched: the artifact is hollow here until its files are needed. BadInput if the URL leads to no shared store, until it
+        was reached once.
         """
         if self._failures >= PATIENCE:
             return None
@@ -63,14 +64,14 @@ class ReadThrough:
             self._asked = True
 
     def _take(self, key: str, artifact: str | None, with_files: bool) -> str | None:
-        """The realisation that was taken, None where there is none to take."""
+        """Fetch a realisation; returns its digest, None where there is none."""
         taker = Taker(self._store, self._remote, JOBS, TransferProgress())
         records = {}
         for digest in self._remote.realisations(key):
             if artifact in (None, digest):
                 with self._passing_over():
                     records[digest] = taker.record(key, digest)
-        # The earliest, as everybody's lookup chooses, so that two who read through go on from the same.
+        # The earliest, as in every lookup, so that two users of the shared store continue from the same one.
         for digest in sorted(records, key=lambda digest: (records[digest][1]["provenance"].get("recorded", ""), digest)):
             with self._passing_over():
                 if self._realisation(taker, key, digest, *records[digest], with_files):
@@ -82,14 +83,14 @@ class ReadThrough:
 
     @contextlib.contextmanager
     def _passing_over(self) -> Iterator[None]:
-        """One realisation that is not what it should be is in no other one's way."""
+        """Turn BadInput into a warning, so that a damaged realisation does not hide the others."""
         try:
             yield
         except BadInput as error:
             self._warn(str(error))
 
     def _realisation(self, taker: Taker, key: str, digest: str, raw: bytes, record: dict[str, Any], with_files: bool) -> bool:
-        """Take one; whether it could be had."""
+        """Fetch one realisation; returns whether it was available."""
         store = self._store
         store.create()
         store.hold([digest])

@@ -27,7 +27,7 @@ SCHEMES = "a folder, file://, s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, hf://datas
 
 
 class Remote:
-    """The shared store at `url`. Making one asks nothing of the network."""
+    """The shared store at `url`. The constructor does not use the network."""
 
     def __init__(self, url: str) -> None:
         self.url = without_credentials(url)
@@ -38,7 +38,7 @@ class Remote:
 
     @cached_property
     def id(self) -> str | None:
-        """The random name it was given, None where there is no store yet. BadInput for one of a newer format."""
+        """The random id of the shared store, None where there is no store. BadInput for a damaged marker or a newer format."""
         try:
             raw = patiently(lambda: self.backend.read(MARKER, 1 << 16))
         except Missing:
@@ -52,7 +52,7 @@ class Remote:
         return name
 
     def require(self) -> None:
-        """BadInput if there is no shared store."""
+        """Raise BadInput if there is no shared store."""
         if self.id is None:
             if patiently(self.backend.occupied):
                 raise BadInput(f"{self.url} is not a sirev store: it has files, but no {MARKER}; check the URL")
@@ -61,7 +61,7 @@ class Remote:
             )
 
     def create(self) -> None:
-        """Make the shared store if nothing is there; BadInput where something else is."""
+        """Create the shared store if the place is empty; BadInput where something else is."""
         if self.id is not None:
             return
         if patiently(self.backend.occupied) and not self._appeared():
@@ -72,12 +72,12 @@ class Remote:
             raise BadInput(f"{self.url} does not show what was just written to it")
 
     def try_writing(self) -> None:
-        """Write a file, read it back and delete it; BadInput or RemoteFailed says what can't be done."""
+        """Write a file, read it back and delete it; BadInput or RemoteFailed if that fails."""
         path, raw = f"tmp/{secrets.token_hex(16)}", b"sirev tries whether this can be written\n"
         self.write([[Upload(path, raw, len(raw), exclusive=True)]], 1, TransferProgress())
         if patiently(lambda: self.backend.read(path, len(raw))) != raw:
             raise BadInput(f"{self.url} does not show what was just written to it")
-        with contextlib.suppress(RemoteFailed, BadInput):  # a bucket may be kept from losing anything
+        with contextlib.suppress(RemoteFailed, BadInput):  # a bucket may forbid deletions
             self.backend.remove(path)
 
     def _appeared(self) -> bool:
@@ -85,12 +85,12 @@ class Remote:
         return self.id is not None
 
     def run_ids(self) -> list[str]:
-        """The ids of all its runs, sorted."""
+        """The ids of all runs, sorted."""
         names = [Path(path) for path in self.backend.sizes(["runs"], 1)]
         return sorted(path.stem for path in names if path.suffix == ".json" and is_run_id(path.stem))
 
     def run(self, run_id: str) -> tuple[Run, bytes]:
-        """A run of it and the file's bytes; Missing if there is none, BadInput if the file is no run's."""
+        """A run and its file's bytes; Missing if there is none, BadInput if the file is not a sound one of this run."""
         raw = patiently(lambda: self.backend.read(run_path(run_id), META_BYTES))
         check_run(raw, run_id)
         return parsed_run(raw, run_id, f"{self.url}/{run_path(run_id)}"), raw
@@ -104,49 +104,49 @@ class Remote:
         return patiently(lambda: self.backend.read(object_path(digest), META_BYTES))
 
     def realisations(self, key: str) -> list[str]:
-        """The artifacts that records of this key lead to."""
+        """Digests of the artifacts with a record of this key, sorted."""
         names = [Path(path) for path in self.backend.sizes([f"records/{key[:2]}/{key}"], 1)]
         return sorted(path.stem for path in names if path.suffix == ".json" and is_digest(path.stem))
 
     def hollow(self) -> set[str]:
-        """The artifacts of which somebody pushed all but the files."""
+        """Digests of the artifacts marked as pushed without their files."""
         return {digest for path in self.backend.sizes(["hollow"], 1) if is_digest(digest := Path(path).stem)}
 
     def sizes(self, paths: Iterable[str], jobs: int) -> dict[str, int]:
-        """Bytes of what is there of these paths, and of what lies beside them.
+        """Path -> size in bytes of the existing files in the folders of these paths.
 
-        Whole folders of two digits are listed: there are 256 at most, so that is never more to ask than each path by
-        itself, and with many paths far less.
+        Whole folders, such as objects/ab, are listed. There are at most 256 of a kind, so this never takes more requests
+        than one per path, and with many paths far fewer.
         """
         return self.backend.sizes(sorted({"/".join(path.split("/")[:2]) for path in paths}), jobs)
 
     def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: TransferProgress) -> set[str]:
-        """Write files, one group after the other; returns the paths of exclusive ones that were there already."""
+        """Write files, one group after the other; returns the paths of exclusive files that existed."""
         return self.backend.write(groups, jobs, progress)
 
 
 def object_path(digest: str) -> str:
-    """Where an object is in a shared store."""
+    """Path of an object in a shared store."""
     return f"objects/{digest[:2]}/{digest[2:]}"
 
 
 def record_path(key: str, artifact: str) -> str:
-    """Where the record of a realisation is in a shared store."""
+    """Path of a realisation's record in a shared store."""
     return f"records/{key[:2]}/{key}/{artifact}.json"
 
 
 def run_path(run_id: str) -> str:
-    """Where a run is in a shared store."""
+    """Path of a run in a shared store."""
     return f"runs/{run_id}.json"
 
 
 def hollow_path(digest: str) -> str:
-    """Where a shared store says that an artifact's files were left out on purpose."""
+    """Path of the mark of an artifact whose files were left out on purpose."""
     return f"hollow/{digest}.json"
 
 
 def backend_of(url: str) -> Backend:
-    """What serves a URL; BadInput for a scheme that nothing serves, or whose package is missing."""
+    """The backend of a URL; BadInput for an unknown scheme, or one whose package is missing."""
     scheme, separator, rest = url.partition("://")
     if not separator:
         if not url:

@@ -1,8 +1,7 @@
-"""Plain tar in zstd, written and read member by member in one known form; nothing is interpreted that could be meant otherwise.
+"""Plain tar in zstd, written and read member by member in one fixed form, without ambiguity.
 
-Every member is a regular file of mode 0444, owner 0 and time 0. A reader that knows a member's name and size knows the bytes of
-its header and compares them, so that there is nothing to parse: links, devices, sparse files and extended headers are just other
-bytes.
+Every member is a regular file of mode 0444, owner 0 and time 0. So the name and size of a member determine the bytes of its
+header. The reader compares them and parses nothing: links, devices, sparse files and extended headers are just wrong bytes.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 def header(name: str, size: int, kind: bytes = b"0") -> bytes:
-    """What precedes a member's bytes: one block, or three where the name is too long for one."""
+    """The header of a member: one block, or more where the name is too long for one."""
     folder, slash, last = name.rpartition("/")
     if len(name) <= 100:
         folder, last = "", name
     elif len(last) > 100 or len(folder) > 155 or not slash:
-        # As GNU tar does it, and every tar reads it: the name first, as a member of its own.
+        # The form of GNU tar, which every tar reads: the name first, as a separate member.
         told = name.encode() + b"\0"
         return header("././@LongLink", len(told), b"L") + padded(told) + header(name[:100], size, kind)
     number = b"%011o\0" % size if size < _OCTAL_SIZES else b"\x80" + size.to_bytes(11, "big")
@@ -48,12 +47,12 @@ def header(name: str, size: int, kind: bytes = b"0") -> bytes:
 
 
 def padded(data: bytes) -> bytes:
-    """Bytes filled up with zeros to whole blocks."""
+    """Bytes padded with zeros to whole blocks."""
     return data + bytes(-len(data) % _BLOCK)
 
 
 def taken(name: str, size: int) -> int:
-    """Bytes of a tar that a member takes."""
+    """Size of a member in a tar, with header and padding, in bytes."""
     return len(header(name, size)) + size + -size % _BLOCK
 
 
@@ -64,7 +63,7 @@ class Writer:
         self._stream = stream
 
     def add(self, name: str, size: int, pieces: Iterator[bytes]) -> None:
-        """A member of `size` bytes; ValueError if the pieces have more or fewer."""
+        """Write a member of `size` bytes; ValueError if the pieces have more or fewer."""
         self._stream.write(header(name, size))
         left = size
         for piece in pieces:
@@ -75,18 +74,18 @@ class Writer:
         self._stream.write(bytes(-size % _BLOCK))
 
     def end(self) -> None:
-        """What a tar ends with."""
+        """Write the end of the tar."""
         self._stream.write(END)
 
 
 class Reader:
-    """Reads exactly the members that it is asked for; BadInput for whatever else comes."""
+    """Reads the members that the caller expects; BadInput for anything else."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
 
     def first(self, name: str, most: int) -> bytes:
-        """The bytes of the first member, which must be called so and have at most so many of them."""
+        """The bytes of the first member, which must have this name and at most `most` bytes."""
         block = self._exactly(_BLOCK)
         digits = block[124:135]
         size = int(digits, 8) if digits.isdigit() and not set(digits) & set(b"89") else -1
@@ -104,7 +103,7 @@ class Reader:
         yield from self._body(size)
 
     def end(self) -> None:
-        """BadInput unless nothing follows but the end of the tar."""
+        """Raise BadInput unless the end of the tar follows."""
         if self._exactly(len(END)) != END or self._read(1):
             raise BadInput("it holds more than it lists")
 
@@ -129,13 +128,13 @@ class Reader:
     def _read(self, count: int) -> bytes:
         try:
             return bytes(self._stream.read(count))
-        except OSError as error:  # how pyarrow says all that zstd has to complain about
+        except OSError as error:  # pyarrow's error for any fault that zstd finds
             raise BadInput(f"it is damaged or cut short ({error})") from None
 
 
 @contextlib.contextmanager
 def reading(file: Path) -> Iterator[Reader]:
-    """A compressed file opened for reading; memory is bounded, as zstd's window is. BadInput for what is no such file."""
+    """Open a compressed file for reading; memory is bounded by zstd's window. BadInput if it is not such a file."""
     import pyarrow as pa
 
     try:
@@ -155,7 +154,7 @@ def reading(file: Path) -> Iterator[Reader]:
 
 @contextlib.contextmanager
 def writing(fd: int) -> Iterator[Writer]:
-    """A file that is open for writing, to be filled with a compressed stream that is ended when all went well; it stays open."""
+    """A writer of a compressed tar to an open file, which stays open. The tar is ended unless an error was raised."""
     import pyarrow as pa
 
     with open(os.dup(fd), "wb") as file, pa.CompressedOutputStream(pa.PythonFile(file, "w"), "zstd") as stream:

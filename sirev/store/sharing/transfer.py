@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Moved:
-    """`files` of together `bytes` moved, `there` files were there already; `runs` are the ids that can now be used.
+    """Counts of a transfer: `files` and `bytes` moved, files that were `there` already, `hollow` artifacts without their files.
 
-    `hollow` artifacts came without their files.
-    `said` are sentences about what did not go as a matter of course: a run skipped, or kept under another name.
+    `runs` are the ids that can now be used. `said` are sentences about exceptions, such as a run that was skipped or got
+    another name.
     """
 
     files: int = 0

@@ -1,7 +1,7 @@
-"""Admission of what comes from elsewhere: manifests, records, runs and files of somebody else's store.
+"""Checks of untrusted manifests, records, runs and files from other stores.
 
-A digest says that bytes are those that were named, not that they are harmless. So they are looked at before anything else of
-sirev, or a library that loads models, gets to see them. Nothing is unpickled or executed to find out.
+A digest identifies bytes but does not make them harmless. So they are checked before any other code of sirev, or a library
+that loads models, reads them. The checks unpickle and execute nothing.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from sirev.store.untrusted_files import META_BYTES
 _FILES = 100_000
 NAME_BYTES, PART_BYTES = 1024, 255
 ENDINGS = tuple(file_types.CHECKS)
-"""How the names of a store's files end: data and text, nothing that a loader would unpickle or run."""
+"""Allowed endings of file names: data and text, nothing that a loader would unpickle or run."""
 
 
 def check_manifest(manifest: Any) -> None:
-    """BadInput unless it is a manifest as sirev writes them, with safe names, of files that can't run code."""
+    """Raise BadInput unless `manifest` has sirev's form and safe names, of files that can't run code."""
     _check_format(manifest, "a manifest", MANIFEST_FORMAT)
     if odd := odd_manifest(manifest):
         _refuse(odd)
@@ -41,7 +41,7 @@ def check_manifest(manifest: Any) -> None:
 
 
 def check_name(name: Any) -> None:
-    """BadInput unless it is the relative path, written with "/", of a file that holds data or text."""
+    """Raise BadInput unless `name` is the relative path, with "/", of a file with data or text."""
     shown = repr(name)[:200]
     if not isinstance(name, str) or not name or len(name.encode(errors="replace")) > NAME_BYTES:
         _refuse(f"file name {shown}: empty or too long")
@@ -54,7 +54,7 @@ def check_name(name: Any) -> None:
 
 
 def check_file(name: str, path: Path) -> None:
-    """BadInput unless the file holds what its name says; reads as much of it as that takes."""
+    """Raise BadInput unless the file has the format of its name's ending; reads no more of it than needed."""
     check_name(name)
     ending = next(one for one in ENDINGS if name.endswith(one))
     try:
@@ -68,7 +68,7 @@ def check_file(name: str, path: Path) -> None:
 
 
 def check_record(raw: bytes, key: str, artifact: str) -> None:
-    """BadInput unless it is the record of this key and artifact, of a form that all of sirev can read."""
+    """Raise BadInput unless `raw` is a sound record of this key and artifact."""
     what = f"the record of key {key[:12]}"
     record = opened(raw, what)
     _check_format(record, what, RECORD_FORMAT)
@@ -79,7 +79,7 @@ def check_record(raw: bytes, key: str, artifact: str) -> None:
 
 
 def check_run(raw: bytes, run_id: str) -> None:
-    """BadInput unless it is the run of this id, of a form that all of sirev can read."""
+    """Raise BadInput unless `raw` is a sound run with this id."""
     what = f"the run {run_id[:80]!r}"
     run = opened(raw, what)
     _check_format(run, what, RUN_FORMAT)
@@ -88,19 +88,19 @@ def check_run(raw: bytes, run_id: str) -> None:
 
 
 def parse(raw: bytes, what: str) -> Any:
-    """The JSON value of a manifest, a record or a run; BadInput if it is none, or one to choke on."""
+    """The JSON value of a manifest, a record or a run; BadInput if it is invalid, too large or nested too deep."""
     if len(raw) > META_BYTES:
         _refuse(f"{what} has {len(raw)} bytes, more than {META_BYTES}")
     try:
         value = file_types.parse_untrusted_json(raw)
-        canonical_json(value)  # NaN, and halves of a surrogate pair, can be read but neither hashed nor printed
+        canonical_json(value)  # NaN and lone surrogates can be read but neither hashed nor printed
     except (file_types.NotWhatItSays, ValueError, RecursionError) as error:
         _refuse(f"{what} is not valid JSON: {error}")
     return value
 
 
 def opened(raw: bytes, what: str) -> Any:
-    """As `parse`, of what may have a sum, which must fit."""
+    """Like `parse`, for a value that may have a `sum`, which is removed; BadInput if it is wrong."""
     value = parse(raw, what)
     try:
         return unsealed(raw) if isinstance(value, dict) else value
@@ -109,7 +109,7 @@ def opened(raw: bytes, what: str) -> Any:
 
 
 def _check_claim(what: str, table: dict[str, Any], files: dict[str, Any]) -> None:
-    try:  # what is read later must have so many
+    try:  # later reads insist on this number of rows
         check_cells(
             table["rows"], table["rows"] * max(1, len(table["columns"])), sum(files[part]["size"] for part in table["parts"])
         )
@@ -118,20 +118,20 @@ def _check_claim(what: str, table: dict[str, Any], files: dict[str, Any]) -> Non
 
 
 def _check_apart(files: dict[str, Any], parts: set[str]) -> None:
-    """No file may be in the way of another, also where a file system takes "A" and "a" for the same."""
+    """Refuse files that collide with each other, also on file systems that ignore case."""
     folders = {name[:at] for name in files for at, char in enumerate(name) if char == "/"}
     if both := sorted(folders.intersection(files)):
         _refuse(f"file name {both[0]!r}: it is also a folder of the manifest")
     seen: set[str] = set()
     for name in files:
         alike = unicodedata.normalize("NFC", name).casefold()
-        if alike in seen and name not in parts:  # parts are called by problems' ids, which may differ by case alone
+        if alike in seen and name not in parts:  # parts are named by problem ids, which may differ by case alone
             _refuse(f"file name {name!r}: there is another that differs by case alone")
         seen.add(alike)
 
 
 def _check_index(path: Path) -> None:
-    """The index of weights in several files must not lead a loader to a file of another kind."""
+    """Refuse an index of weights that would lead a loader to anything but .safetensors files next to it."""
     index = file_types.parse_untrusted_json(path.read_bytes())
     shards = index.get("weight_map", {}) if isinstance(index, dict) else None
     if not isinstance(shards, dict) or not all(isinstance(shard, str) for shard in shards.values()):

@@ -1,4 +1,4 @@
-"""Writing through: what is published in a store is copied to a shared one too, by a thread in the background."""
+"""Write-through: artifacts published in a store are copied to a shared one, by a thread in the background."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sirev.store.upkeep.closure import Closure, add_realisation
 
 
 class WriteThrough:
-    """Copies what `store` publishes to `remote`. Nothing is lost if that fails: `finish` sends what has not come there yet."""
+    """Copies the artifacts that `store` publishes to `remote`. After failures, `finish` sends what is still missing there."""
 
     def __init__(self, store: Store, remote: Remote) -> None:
         self._store, self._remote = store, remote
@@ -30,17 +30,17 @@ class WriteThrough:
         self._progress = _Stoppable()
         self._thread: threading.Thread | None = None
         self.moved = Moved()
-        """What was sent so far."""
+        """Counts of what was sent so far."""
         self.twice: set[str] = set()
-        """Keys that were computed here although the shared store had a result of them, which it lacked when it was asked."""
+        """Keys that were computed both here and elsewhere: the shared store had no result at lookup, but one at upload."""
 
     def open(self) -> None:
-        """Make the shared store if nothing is there; BadInput or RemoteFailed if it can't be written."""
+        """Create the shared store if the place is empty; BadInput or RemoteFailed if it can't be written."""
         self._remote.create()
         self._remote.try_writing()
 
     def add(self, key: str, artifact: str) -> None:
-        """Have a published artifact copied, soon."""
+        """Queue a published artifact for copying."""
         with self._changed:
             self._waiting.add((key, artifact))
             if self._thread is None:
@@ -49,16 +49,16 @@ class WriteThrough:
             self._changed.notify()
 
     def finish(self, runs: Sequence[Run], found: Collection[Realisation] = ()) -> None:
-        """Wait for the background, then send what of `found` and of the finished ones of `runs` the shared store still lacks.
+        """Wait for the background thread, then send what the shared store still lacks of `found` and the finished `runs`.
 
-        Raises what `push` does.
+        Raises the errors of `push`.
         """
         self._close()
         if self._thread is not None:
             self._thread.join()
         self.send(self._failed | self._waiting | set(found))
         finished = [run for run in runs if run.status != "running"]
-        # Runs are sent last: where one is, everything is that it stands on.
+        # Runs are sent last: a shared store with a run has everything that it pins.
         if lacking := [run for run in finished if pins_there(self._remote, run.id) != run.pins]:
             moved = push(self._store, self._remote, lacking, jobs=JOBS)
             self.moved.bytes += moved.bytes
@@ -66,17 +66,17 @@ class WriteThrough:
             self.moved.said += moved.said
 
     def drain(self, seconds: float) -> None:
-        """Let the background send what waits, for so many seconds at most; it may lack something then."""
+        """Let the background thread send the queue, for at most this many seconds; the shared store may then lack something."""
         self._close()
         if self._thread is not None:
             self._thread.join(seconds)
 
     def send(self, found: Collection[Realisation]) -> None:
-        """Send realisations now, unless they are there; raises what `push` does."""
+        """Send realisations now, unless they were sent before; raises the errors of `push`."""
         self._send(set(found) - self._sent)
 
     def stop(self) -> None:
-        """Send nothing more, also of what is on its way."""
+        """Stop sending, including transfers in progress."""
         self._progress.stopped.set()
         self._close()
 
@@ -91,12 +91,12 @@ class WriteThrough:
             try:
                 self._send(batch, new=True)
                 failures = 0
-            except (SirevError, OSError, RuntimeError):  # the last where the interpreter ends; `finish` tries again, and says why
+            except (SirevError, OSError, RuntimeError):  # RuntimeError at the interpreter's end; `finish` tries again and raises
                 failures += 1
                 self._failed |= batch
 
     def _batch(self) -> set[Realisation]:
-        """What has come together, once there is something; empty at the end."""
+        """Wait for queued realisations and return them; empty at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed.is_set())
         self._closed.wait(self._remote.backend.write_seconds)
@@ -105,7 +105,7 @@ class WriteThrough:
         return batch
 
     def _send(self, batch: Collection[Realisation], new: bool = False) -> None:
-        """Send realisations; of `new` ones a result there is another's."""
+        """Send realisations; for `new` ones, record the keys that had a result there in `twice`."""
         reached = Closure()
         for key, artifact in sorted(batch):
             add_realisation(self._store, reached, key, artifact, f"key {key[:12]}")
@@ -116,7 +116,7 @@ class WriteThrough:
 
 
 class _Stoppable(TransferProgress):
-    """Ends a transfer between two pieces once it is told to."""
+    """Progress that ends a transfer, between two pieces, once `stopped` is set."""
 
     def __init__(self) -> None:
         self.stopped = threading.Event()

@@ -14,12 +14,12 @@ from sirev.store.store import Store
 
 @dataclass
 class Closure:
-    """What `reach` found.
+    """The result of `closure_of`.
 
-    `records` by (key, artifact), `artifacts` by manifest digest, `objects` the files of artifacts and the notes beside
-    them, digest -> size in bytes (manifests are not among them). `hollow` are artifacts whose files are left out.
-    `missing` says in words what the runs pin and the store does not have, `lost` are artifacts whose manifest is not
-    whole, so that nobody knows their files.
+    `records` are by (key, artifact), `artifacts` by manifest digest. `objects` are the files of artifacts and the notes of
+    records: digest -> size in bytes, without manifests. `hollow` are artifacts whose files are left out. `missing`
+    describes what the runs pin and the store lacks. `lost` are artifacts whose manifest is damaged or missing, so that
+    their files are unknown.
     """
 
     runs: list[Run] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Closure:
 
 
 def closure_of(store: Store, runs: Sequence[Run], hollow: Collection[str] = ()) -> Closure:
-    """All that the runs pin. The files of artifacts in `hollow` are left out, unless another artifact has them too."""
+    """Everything that the runs pin, without the files of artifacts in `hollow`, unless another artifact has them too."""
     found = Closure(list(runs))
     for run in runs:
         for step, pin in run.pins.items():
@@ -47,7 +47,7 @@ def closure_of(store: Store, runs: Sequence[Run], hollow: Collection[str] = ()) 
 
 
 def add_artifact(store: Store, found: Closure, digest: str, hollow: Collection[str] = ()) -> None:
-    """Reach an artifact by its digest too."""
+    """Add an artifact, by its digest, to a closure."""
     if digest in found.artifacts:
         return
     try:
@@ -64,14 +64,14 @@ def add_artifact(store: Store, found: Closure, digest: str, hollow: Collection[s
 
 
 def add_record(store: Store, found: Closure, record: Record) -> None:
-    """Reach a record, and the notes that it names."""
+    """Add a record and its notes to a closure."""
     found.records[record.key, record.artifact] = record
     for note in record.provenance.get("notes", {}).values():
         found.objects[note] = store.objects.size(note)
 
 
 def add_realisation(store: Store, found: Closure, key: str, digest: str, where: str, hollow: Collection[str] = ()) -> None:
-    """Reach a record and its artifact; `where` names it to people should it be missing."""
+    """Add a record and its artifact to a closure; `where` describes it in `missing`."""
     try:
         record = store.records.get(key, digest)
     except DamagedRecord as error:

@@ -1,7 +1,7 @@
-"""Garbage collection: what no run, pin or living process reaches is deleted, after somebody has seen what that is.
+"""Garbage collection: deletes what no run, pin or living process reaches.
 
-Marking happens with the store's gate held alone, so nothing becomes a root in between; what is marked is deleted in slices, see
-`sirev.store.upkeep.sweep`.
+Marking happens with the store's gate held exclusively, so that nothing becomes a root meanwhile. The deletion happens in
+slices, see `sirev.store.upkeep.sweep`.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from sirev.store.upkeep.keeps import Keeps
 from sirev.store.upkeep.sweep import PAUSE_SECONDS, Garbage, Sweep
 
 SPARED_SECONDS = 24 * 3600
-"""Without locks nobody can tell who is at work: then whatever is younger than this is spared."""
+"""Without locks, living processes are unknown: then everything younger than this is spared."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What to give up besides what nothing reaches.
+    """Rules for giving up runs and files in addition to unreachable ones.
 
-    Runs whose file was last written more than `older_than` seconds ago; the oldest runs until files take `max_size` bytes;
-    of the runs that stay, the files of what `drop` names (manifest digests), asked of them alone. Pinned runs, runs that are
-    not finished and those of living processes lose nothing. `also` names records, by (key, artifact), that go with the runs that
-    stay though none of them pins them.
+    Given up are: runs whose file was last written more than `older_than` seconds ago; the oldest runs, until files take
+    `max_size` bytes; and the files of the artifacts (manifest digests) that `drop` returns for the remaining runs. Pinned
+    runs, unfinished runs and those of living processes lose nothing. `also` returns records, by (key, artifact), to keep
+    with the remaining runs although none of them pins them.
     """
 
     older_than: float | None = None
@@ -47,22 +47,22 @@ class Policy:
 
 
 def survey(store: Store, policy: Policy | None = None) -> Garbage:
-    """What `collect` would delete now; nothing is."""
+    """The garbage that `collect` would delete now; deletes nothing."""
     store.check_no_links()
     with store.gate.alone() as held:
         return _marked(store, policy or Policy(), held)
 
 
 def deletable(store: Store, policy: Policy | None = None) -> Garbage:
-    """As `survey`, but takes no lock and so writes nothing at all: what is being published meanwhile may be among it."""
+    """Like `survey`, but without a lock, so that it writes nothing; the result may contain files being published meanwhile."""
     return _marked(store, policy or Policy(), True)
 
 
 def collect(store: Store, policy: Policy | None = None) -> Garbage:
-    """Delete what nothing reaches any more and what the policy gives up; returns what that was.
+    """Delete unreachable files and those that the policy gives up; returns what was deleted.
 
-    Raises BadInput, with nothing deleted, where a run or a pin can't be read, or a file among the runs is no run's by its name,
-    so that what it reaches is unknown.
+    Raises BadInput, with nothing deleted, where a run or a pin can't be read, or a file in runs/ is not named like a run, so
+    that its pins are unknown.
     """
     store.check_no_links()
     try:
@@ -111,7 +111,7 @@ def _marked(store: Store, policy: Policy, locked: bool) -> Garbage:
     keep = {*reached.objects, *reached.artifacts, *live}
     explained = _explained(store, garbage, hollow, reached) if reached.lost else None
     for digest, status in _stored(store):
-        unknown = explained is not None and digest not in explained  # perhaps of what is lost
+        unknown = explained is not None and digest not in explained  # may belong to a lost artifact
         if digest in keep or unknown or (young is not None and status.st_mtime > young):
             garbage.kept_bytes += status.st_size
         else:
@@ -133,7 +133,7 @@ def _files(artifact: Artifact) -> set[str]:
 
 
 def _explained(store: Store, garbage: Garbage, hollow: set[str], reached: Closure) -> set[str]:
-    """The objects that are known to belong to what goes. Of the others nobody knows, where a manifest that is to stay is lost."""
+    """The objects known to belong to deleted artifacts; others may belong to one whose manifest is lost but that must stay."""
     found = {digest for _, digest in garbage.records}
     opened = [artifact for digest in set(found) if (artifact := _opened(store, digest))]
     opened += [reached.artifacts[digest] for digest in hollow & reached.artifacts.keys()]
@@ -148,9 +148,9 @@ def _to_drop(store: Store, kept: list[Run], firm: set[str], held: set[str], poli
 
 
 def _reached(store: Store, runs: list[Run], held: Iterable[str], hollow: Collection[str]) -> Closure:
-    """Everything that the roots lead to, and what that was made of."""
+    """Everything that the roots lead to, with the inputs that it was made from."""
     found = closure_of(store, runs, hollow)
-    # A digest that is held may be an artifact's; of a large file it is not worth finding out.
+    # A held digest may be a manifest's, unless the file is too large for one.
     for digest in held:
         if digest not in found.artifacts and 0 < store.objects.size(digest) <= META_BYTES:
             with contextlib.suppress(DamagedObject):
@@ -161,12 +161,12 @@ def _reached(store: Store, runs: list[Run], held: Iterable[str], hollow: Collect
 
 
 def _add_origins(store: Store, found: Closure, hollow: Collection[str]) -> None:
-    """Keep what is kept derivable from: the inputs of its records.
+    """Add the inputs of all kept records, since a realisation of a nondeterministic stage can't be computed again.
 
-    A run pins all of its steps, so that this finds something new only for artifacts pinned by themselves, and the whole store is
-    read for those alone. A realisation of a nondeterministic stage could not be had again.
+    A run pins all of its steps, so this adds something only for artifacts that were pinned individually. Only for those is
+    the whole store read.
     """
-    own = {artifact for _, artifact in found.records}  # of a run, which pins their inputs too
+    own = {artifact for _, artifact in found.records}  # those of runs, which pin the inputs too
     waiting = [digest for digest in found.artifacts if digest not in own]
     if not waiting:
         return
@@ -187,7 +187,7 @@ def _add_origins(store: Store, found: Closure, hollow: Collection[str]) -> None:
 
 
 def _semantics(store: Store, digests: Iterable[str]) -> dict[str, list[str]]:
-    """Semantic digest -> artifacts that say so."""
+    """Semantic digest -> artifacts that have it."""
     found: dict[str, list[str]] = {}
     for digest in digests:
         with contextlib.suppress(DamagedObject):
@@ -196,9 +196,9 @@ def _semantics(store: Store, digests: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _free_records(store: Store, reached: Closure, garbage: Garbage, live: set[str], young: float | None) -> None:
-    """Sort the records that nothing reaches: one whose files are kept anyway stays too, for it costs nothing.
+    """Divide the unreached records: those whose files are kept anyway are added to `reached`, the others to `garbage`.
 
-    So the shards of a sampling stay beside its table, and a larger N goes on from them.
+    So the shards of a sampling stay along with its table, and a larger N can build on them.
     """
     for key, digest in store.records.names():
         if (key, digest) in reached.records:
@@ -219,7 +219,7 @@ def _free_records(store: Store, reached: Closure, garbage: Garbage, live: set[st
 
 
 def _fitting(store: Store, kept: list[Run], firm: set[str], held: set[str], policy: Policy) -> list[Run]:
-    """The runs that stay once the oldest were given up until all fits, without the models that are not to be kept."""
+    """The runs that remain after giving up the oldest until the size fits; the files that `drop` returns do not count."""
     hollow = _to_drop(store, kept, firm, held, policy)
     reaches = {run.id: _weights(store, closure_of(store, [run], hollow)) for run in kept}
     pinned = Closure()
@@ -227,7 +227,7 @@ def _fitting(store: Store, kept: list[Run], firm: set[str], held: set[str], poli
         if 0 < store.objects.size(digest) <= META_BYTES:
             with contextlib.suppress(DamagedObject):
                 add_artifact(store, pinned, digest)
-    reaches[""] = _weights(store, pinned)  # which stays whatever is given up
+    reaches[""] = _weights(store, pinned)  # which stays in any case
     users = Counter(digest for objects in reaches.values() for digest in objects)
     total = sum({digest: size for objects in reaches.values() for digest, size in objects.items()}.values())
     assert policy.max_size is not None
@@ -245,12 +245,12 @@ def _fitting(store: Store, kept: list[Run], firm: set[str], held: set[str], poli
 
 
 def _weights(store: Store, found: Closure) -> dict[str, int]:
-    """Bytes of all that was reached, manifests too."""
+    """Size in bytes of every object of a closure, with manifests."""
     return {**found.objects, **{digest: store.objects.size(digest) for digest in found.artifacts}}
 
 
 def _stored(store: Store) -> Iterator[tuple[str, os.stat_result]]:
-    """Every object by its digest."""
+    """Every object: digest and stat."""
     root = f"{store.path}/objects"
     with contextlib.suppress(FileNotFoundError):
         for folder in sorted(os.listdir(root)):
@@ -275,7 +275,7 @@ def _changed(path: Path) -> float:
 
 def _opened(store: Store, digest: str) -> Artifact | None:
     try:
-        return open_artifact(store.objects, digest)  # of so many none is remembered
+        return open_artifact(store.objects, digest)  # not `store.artifact`, which would keep them all in memory
     except DamagedObject:
         return None
 

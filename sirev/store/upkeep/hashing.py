@@ -20,14 +20,14 @@ from sirev.store.upkeep.verify_report import VerifyRemark
 
 CHUNK_FILES = 256
 CHUNK_BYTES = 32 << 20
-"""Objects are given to a thread in chunks of so many files or bytes: most are so small that a task for each would cost more."""
+"""Size of the chunks given to a thread, in files or bytes: most objects are too small for a task each."""
 WHOLE_READ = 1 << 20
-"""Objects up to this size are read in one piece."""
+"""Objects up to this size in bytes are read in one piece."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Why an object is not what its name promises; `barred`: this user may not read it, and it may be whole."""
+    """A fault of an object; `barred`: this user may not read it, so it may be undamaged."""
 
     what: str
     barred: bool = False
@@ -35,7 +35,7 @@ class Fault:
 
 @dataclass
 class Hashed:
-    """Every object: `whole` ones with their sizes in bytes, `faults` of the others by digest, and the bytes of those wanted."""
+    """All objects: sizes in bytes of `whole` ones, `faults` of the others, both by digest, and the `raw` bytes of wanted ones."""
 
     whole: dict[str, int] = field(default_factory=dict)
     faults: dict[str, Fault] = field(default_factory=dict)
@@ -44,12 +44,12 @@ class Hashed:
 
 
 def hash_objects(folder: Path, wanted: Collection[str], on_progress: Callable[[int, int], None]) -> Hashed:
-    """Hash all objects below `folder`; of those `wanted` keep the bytes, if a manifest can have so many.
+    """Hash all objects below `folder`; keep the bytes of those `wanted`, unless they are too large for a manifest.
 
-    Tells bytes done and bytes in all.
+    `on_progress` receives bytes done and bytes in total.
     """
     found = Hashed()
-    files = sorted(_listed(folder, found), key=lambda file: -file[1])  # large ones first, or one would be waited for at the end
+    files = sorted(_listed(folder, found), key=lambda file: -file[1])  # large ones first, to keep all cores busy to the end
     total, done = sum(size for _, size in files), 0
     on_progress(0, total)
     pool = ThreadPoolExecutor(max_workers=cores(), thread_name_prefix="sirev-verify")
@@ -63,12 +63,12 @@ def hash_objects(folder: Path, wanted: Collection[str], on_progress: Callable[[i
             done += size
             on_progress(done, total)
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)  # on Ctrl-C nobody waits for what is queued
+        pool.shutdown(wait=False, cancel_futures=True)  # on Ctrl-C, queued chunks are dropped
     return found
 
 
 def object_fault(path: Path | str, digest: str) -> Fault | None:
-    """What is wrong with one object; None if it is whole."""
+    """The fault of one object; None if it is undamaged."""
     try:
         _hash(str(path), digest, keep=False)
     except _Bad as bad:
@@ -77,7 +77,7 @@ def object_fault(path: Path | str, digest: str) -> Fault | None:
 
 
 def _listed(folder: Path, found: Hashed) -> Iterator[tuple[str, int]]:
-    """Digest and size of every object; what is in the place of one and no file is a fault, anything else a stranger."""
+    """Digest and size in bytes of every entry named like an object; other entries are added to the strangers of `found`."""
     for group in scan(folder):
         if not (is_digest(group.name, 2) and group.is_dir(follow_symlinks=False)):
             found.strangers.append(VerifyRemark(f"objects/{group.name}", "is not an object"))
@@ -87,12 +87,12 @@ def _listed(folder: Path, found: Hashed) -> Iterator[tuple[str, int]]:
             if not is_digest(digest):
                 found.strangers.append(VerifyRemark(f"objects/{group.name}/{entry.name}", "is not an object"))
                 continue
-            with contextlib.suppress(FileNotFoundError):  # dropped meanwhile by who is at work beside
+            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile by another process
                 yield digest, entry.stat(follow_symlinks=False).st_size
 
 
 def scan(folder: Path) -> list[os.DirEntry[str]]:
-    """The entries of a folder by name; none if it is not there."""
+    """The entries of a folder, sorted by name; none if it does not exist."""
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
@@ -139,7 +139,7 @@ class _Bad(Exception):
 
 
 def _hash(path: str, digest: str, *, keep: bool) -> tuple[int, bytes | None]:
-    """Size, and the bytes if they are to be kept; _Bad, without a fault where it is not there at all."""
+    """Size in bytes, and the bytes if `keep`; raises _Bad, without a fault if the object does not exist."""
     try:
         if keep:
             data = read_regular(path)

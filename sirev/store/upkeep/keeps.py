@@ -1,4 +1,4 @@
-"""Keeps: roots of the garbage collection by name, whatever it is asked to give up; `sirev store pin` makes them."""
+"""Keeps: named roots of the garbage collection that no policy gives up; `sirev store pin` makes them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,249}")
 
 @dataclass(frozen=True)
 class Keep:
-    """Runs, by id, and artifacts, by manifest digest, that `name` keeps; `made` is when, UTC."""
+    """The runs (ids) and artifacts (manifest digests) kept under `name`; `made` is the time of creation in UTC."""
 
     name: str
     runs: list[str] = field(default_factory=list)
@@ -29,32 +29,32 @@ class Keep:
 
 
 class Keeps:
-    """The keeps below `root`/pins, a JSON file each."""
+    """The keeps below `root`/pins, one JSON file per keep."""
 
     def __init__(self, root: Path, objects: Objects) -> None:
         self.root = root / "pins"
         self._objects = objects
 
     def add(self, keep: Keep) -> None:
-        """Write a keep; one of the same name is replaced. BadInput if the name can't be a file's."""
+        """Write a keep; one of the same name is replaced. BadInput for a name that is not allowed."""
         if not _NAME.fullmatch(keep.name):
             raise BadInput(f"{keep.name!r} can't name a pin: letters, digits and . _ @ + - are allowed, up to 250")
         self._objects.write(sealed({"format": KEEP_FORMAT, **asdict(keep)}), self.root / f"{keep.name}.json")
 
     def remove(self, name: str) -> bool:
-        """Take a keep away; whether there was one."""
+        """Delete a keep; returns whether it existed."""
         try:
             return remove_file(self._objects.root, self.root / f"{name}.json")
         except OSError as error:
             raise BadInput(f"{self.root / name}.json can't be deleted: {error.strerror}") from None
 
     def all(self) -> list[Keep]:
-        """Every keep, by name. BadInput if one can't be read: what it keeps would be unknown."""
+        """All keeps, sorted by name. BadInput if one can't be read, since what it keeps is unknown."""
         return [parsed_keep(_read(path), path.stem, str(path)) for path in sorted(self.root.glob("*.json"))]
 
 
 def parsed_keep(raw: bytes, name: str, where: str) -> Keep:
-    """The keep that a file's bytes describe; BadInput, naming `where` they are from, if they are not of one of this name."""
+    """The keep in a file's bytes; BadInput, which names `where`, unless they are a sound keep of this name."""
     try:
         data = unsealed(raw)
         if data["format"] > KEEP_FORMAT:

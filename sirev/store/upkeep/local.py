@@ -1,4 +1,4 @@
-"""Verification of what a store remembers of the user's own files."""
+"""Verification of a store's remembered digests of the user's own files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FIELDS = {"path": str, "digest": str, "stats": dict, "names": list | None}
 
 
 def local_fault(name: str, raw: bytes) -> str | None:
-    """What is wrong with `local/NAME.json`; None if it is sound, as far as the files it speaks of are still as they were."""
+    """The fault of `local/NAME.json`; None if it is sound. Its digest is checked only if the files are unchanged."""
     try:
         entry = unsealed(raw)
     except (ValueError, RecursionError):
@@ -25,12 +25,12 @@ def local_fault(name: str, raw: bytes) -> str | None:
     try:
         now = _digest_now(entry)
     except OSError:
-        return None  # gone or changed: it is read anew, or taken for what it was
+        return None  # gone or unreadable: its last digest stays valid
     return "does not have the digest of the file it describes" if now not in (None, entry["digest"]) else None
 
 
 def _digest_now(entry: dict[str, Any]) -> str | None:
-    """The digest of the files that the entry speaks of; None unless they look as they did when they were read."""
+    """The present digest of the entry's files; None if their size, time or inode has changed since they were read."""
     path, names = Path(entry["path"]), entry["names"]
     if names is not None and not all(isinstance(name, str) for name in names):
         return ""

@@ -1,4 +1,4 @@
-"""Manifests read without trust: bytes that hash to their name can still be no manifest, or a lying one."""
+"""Untrusted manifests: bytes that hash to their name may still be no manifest, or a false one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sirev.store.objects import Objects
 
 @dataclass(frozen=True)
 class Manifest:
-    """`files` by name: (digest, size in bytes); `tables` as the manifest has them; `semantic` as `Artifact.semantic`.
+    """A parsed manifest: `files` (name -> digest and size in bytes), `tables` as stored, `semantic` as `Artifact.semantic`.
 
-    `fault` says why it is none; `newer` is its format, if that is newer than this sirev reads.
+    `fault` is what is wrong with it, if anything; `newer` is its format, if that is newer than this sirev reads.
     """
 
     files: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -25,7 +25,7 @@ class Manifest:
 
 
 def manifest_of(raw: bytes, objects: Objects) -> Manifest:
-    """What the bytes of a manifest say."""
+    """Parse the bytes of a manifest; faults are in the result."""
     try:
         data = parse_json(raw)
     except ValueError:

@@ -1,6 +1,6 @@
-"""Mending a store: what is damaged is dropped, so that it is computed or pulled again, and nothing else is.
+"""Repair of a store: damaged files are dropped, so that they are computed or pulled again, and no others.
 
-Nothing is followed: in the place of an object a symbolic link is itself dropped, never what it points at.
+Links are not followed: a symbolic link in place of an object is itself dropped, never its target.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from sirev.store.upkeep.verify import marker_fault
 from sirev.store.upkeep.verify_report import Damage, DamageKind, Findings
 
 _ORDER: tuple[DamageKind, ...] = ("marker", "object", "local digest", "hollow mark", "record", "claim", "remnant", "run")
-"""Objects before the records that are remnants only without them; each run last, for it names all the others."""
+"""The order of repairs: objects before the records that need them, runs last, since they name all the others."""
 
 MISSING = "is missing"
-"""Of a marker: the store can be read all the same."""
+"""The fault of a missing marker, without which the store can still be read."""
 
 
 @dataclass
 class Repaired:
-    """What was dropped, and what could not be, with the reason."""
+    """The damage that was dropped, and the damage that is left, with reasons."""
 
     dropped: list[Damage] = field(default_factory=list)
     left: list[tuple[Damage, str]] = field(default_factory=list)
 
 
 def repair(store: Store, findings: Findings) -> Repaired:
-    """Drop what `verify` found damaged. Each is looked at once more just before: what was mended meanwhile stays."""
+    """Drop the damage that `verify` found. Each file is checked again just before: what was mended meanwhile stays."""
     store.check_no_links()
     told = Repaired()
     droppable = [one for one in findings.damage if one.remedy == "drop"]
@@ -53,19 +53,19 @@ def repair(store: Store, findings: Findings) -> Repaired:
                 mend_marker(store.path)
                 told.dropped.append(damage)
                 continue
-            with store.gate.alone():  # nobody publishes or looks up between the look and the deletion
+            with store.gate.alone():  # no publishing or lookup between the check and the deletion
                 if STILL[damage.kind](store, damage):
                     _drop(store.path / damage.path)
                     told.dropped.append(damage)
         except FileNotFoundError:
             continue
-        except OSError as error:  # a store that may only be read, say
+        except OSError as error:  # a read-only store, say
             told.left.append((damage, _reason(error)))
     return told
 
 
 def marker_damage(path: Path) -> str | None:
-    """What is wrong with the marker of the store in `path`; None if it is sound, or there is no store."""
+    """The fault of the marker of the store in `path`; None if it is sound or there is no store. BadInput if unreadable."""
     try:
         return marker_fault(read_regular(path / MARKER))
     except (FileNotFoundError, NotADirectoryError):
@@ -78,9 +78,9 @@ def marker_damage(path: Path) -> str | None:
 
 
 def mend_marker(path: Path) -> str:
-    """Give a store whose marker is damaged a new id and return it. What was made here counts as made elsewhere from then on.
+    """Give a store with a damaged marker a new id, which is returned. Its results then count as made elsewhere.
 
-    Nothing is lost by that: only where an action has several artifacts, one made under the new id goes before.
+    The only effect: where a key has several realisations, one made under the new id is preferred.
     """
     marker = path / MARKER
     if marker.is_dir() and not marker.is_symlink():
@@ -110,7 +110,7 @@ def _record(store: Store, damage: Damage) -> bool:
 
 
 def _claim(store: Store, damage: Damage) -> bool:
-    return True  # objects don't change: what a manifest says wrongly it says for ever
+    return True  # objects don't change: a false manifest stays false
 
 
 def _remnant(store: Store, damage: Damage) -> bool:
@@ -154,12 +154,12 @@ STILL: dict[DamageKind, Callable[[Store, Damage], bool]] = {
     "hollow mark": _hollow,
     "local digest": _local,
 }
-"""Whether what was found is still so."""
+"""Checks whether damage is still there, by kind."""
 
 
 def _drop(path: Path) -> None:
     if stat.S_ISDIR(os.lstat(path).st_mode):
-        path.rmdir()  # one that holds something is not ours to delete
+        path.rmdir()  # fails for a folder that is not empty, which may be the user's
     else:
         path.unlink()
 

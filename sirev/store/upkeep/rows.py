@@ -1,7 +1,7 @@
-"""Verification that the rows of an artifact's tables are those that its manifest names.
+"""Verification that the rows of an artifact's tables have the digest in its manifest.
 
-The keys of later actions hold a table's digest of rows, not of bytes: a manifest that lies about it would lead to wrong
-results without a single damaged byte.
+The keys of later actions contain the digest of a table's rows, not of its bytes: a false one would lead to wrong results
+without a single damaged byte.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from sirev.store.digests import canonical_json
 from sirev.store.tables import to_parquet, values_digest
 
 _SPREAD_FROM = 8 << 20
-"""Bytes of Parquet from which the tables are spread over the cores: below, starting processes takes longer than it saves."""
+"""Bytes of Parquet from which tables are checked on all cores; below, starting processes takes longer than it saves."""
 
 
 @dataclass(frozen=True)
 class TableClaim:
-    """What a manifest says of one table: its entry there, and the digests and sizes in bytes of its parts."""
+    """The claim of a manifest about one table: its entry, and the digests and sizes in bytes of its parts."""
 
     entry: dict[str, Any]
     parts: tuple[tuple[str, int], ...]
 
     @property
     def size(self) -> int:
-        """Bytes of its Parquet."""
+        """Size of its Parquet files in bytes."""
         return sum(size for _, size in self.parts)
 
 
 class Unchecked(str):
-    """Why the rows of a table can't be looked at, in words: they may be what its manifest says."""
+    """Why the rows of a table can't be checked; the manifest may be right."""
 
 
 def false_claims(objects: Path, claims: Sequence[TableClaim], on_progress: Callable[[int, int], None]) -> dict[int, str]:
-    """What is wrong, or `Unchecked`, by the place of the claim among `claims`. Parts must be whole objects below `objects`.
+    """Index into `claims` -> fault, or `Unchecked`. Parts must be undamaged objects below `objects`.
 
-    Equal claims are looked at once. Tells bytes done and bytes in all.
+    Equal claims are checked once. `on_progress` receives bytes done and bytes in total.
     """
     places: dict[bytes, list[int]] = {}
     for i, claim in enumerate(claims):
@@ -66,11 +66,11 @@ def false_claims(objects: Path, claims: Sequence[TableClaim], on_progress: Calla
 
 
 PASSING = (errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOMEM)
-"""Errors of the moment or of the machine."""
+"""Error numbers of temporary faults or faults of the machine."""
 
 
 def wrong(objects: str, claim: TableClaim) -> str | None:
-    """What the rows of a table are that its manifest does not say; None if they are what it says."""
+    """How the rows of a table differ from the claim, `Unchecked` if they are too large to read; None if they agree."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -81,7 +81,7 @@ def wrong(objects: str, claim: TableClaim) -> str | None:
             f"{objects}/{digest[:2]}/{digest[2:]}" for digest, _ in claim.parts
         ]  # opened one at a time: there may be hundreds
         schemas = [pq.read_schema(path) for path in paths]
-        # A manifest's names are sorted; rows are hashed in the order of the columns that the table was made with.
+        # A manifest's column names are sorted; rows are hashed in the table's original order of columns.
         names = schemas[0].names if schemas else wanted.names
         for schema in schemas:
             if sorted(schema.names) != sorted(wanted.names) or any(schema.field(n) != wanted.field(n) for n in wanted.names):
@@ -95,7 +95,7 @@ def wrong(objects: str, claim: TableClaim) -> str | None:
         return Unchecked(f"has {error}")
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         if isinstance(error, MemoryError) or getattr(error, "errno", None) in PASSING:
-            raise  # it says nothing about the rows
+            raise  # unrelated to the rows
         return f"can't be read as its manifest says: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
     return None if digest == entry["rows_sha256"] else "has rows that do not hash to what its manifest says"
 

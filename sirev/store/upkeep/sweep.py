@@ -1,17 +1,17 @@
-"""Deleting what a collection has marked, in slices: whoever wants to publish or look up is let in between two of them.
+"""Deletion of what a collection has marked, in slices, so that other processes can publish or look up between two of them.
 
-Invariant: whatever is deleted was marked, and has not become needed since. The gate is held alone for the marking and for each
-slice, so in a slice nothing changes but by who asks no gate. Between two slices something that was marked can become needed in
-three ways only, and each leaves a trace that the next slice looks for before it deletes anything:
+Invariant: everything deleted was marked, and has not become needed since. The gate is held exclusively for the marking and
+for each slice, so within a slice only processes that ignore the gate can change anything. Between two slices, something
+marked can become needed in three ways only. Each leaves a trace that the next slice looks for before it deletes anything:
 
-- a process looked it up, published it or pulled it: then its lease names it, as long as that process is at work with it. One
-  that has computed nothing yet has no lease; with the gate shared it looks once more for all its run stands on, and saves it;
-- a run or a pin came to stand on it: then the run's or the pin's file is another one than when this was marked. Leases are
-  read before these files, since a process writes its run first and gives its lease back afterwards;
-- somebody without a lease stored the same bytes: then the object's file is another one, or was touched.
+- A process looked it up, published it or pulled it: then its lease names it while the process works with it. A process that
+  has computed nothing yet has no lease; with the gate shared, it looks up all pins of its run once more and saves the run.
+- A run or a pin refers to it now: then the file of the run or pin has changed since the marking. Leases are read before
+  these files, since a process writes its run first and releases its lease afterwards.
+- A process without a lease stored the same bytes: then the object's file is a new one, or was touched.
 
-What leads to something goes before what it leads to (marks, runs and records before objects), across all slices, so a collection
-that is killed between two of them leaves nothing that promises what is gone.
+References are deleted before what they refer to (marks, runs and records before objects), across all slices. So a
+collection that is killed between two of them leaves no reference to something deleted.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from sirev.store.upkeep.closure import Closure, add_artifact, add_record, closur
 from sirev.store.upkeep.keeps import Keeps
 
 SLICE_SECONDS = 1.0
-"""How long a slice deletes; marking takes as long as it takes."""
+"""Length of a slice of deletions; marking is not limited."""
 PAUSE_SECONDS = 3 * POLL_SECONDS
-"""Who waits for the gate looks every `POLL_SECONDS`, and must find it free."""
+"""Pause between slices; processes that wait for the gate try every `POLL_SECONDS`, and must find it free."""
 Seen = dict[str, tuple[int, int]]
-"""A file's name -> time of change in ns and inode."""
+"""File name or digest -> time of change in ns, and inode."""
 
 
 @dataclass
 class Garbage:
-    """What a collection would delete: runs, records by (key, artifact), objects with their bytes, and what becomes hollow.
+    """The garbage of a collection: runs, records by (key, artifact), objects with sizes in bytes, and artifacts to make hollow.
 
-    `kept_bytes` is what stays; `too_large` is set where the runs that must stay take more than the policy allows. `warnings`
-    say what the store lacks already. `seen` are the objects' files as they were marked.
+    `kept_bytes` is the size of what stays. `too_large` is set if that is more than the policy allows. `warnings`
+    describe what the store lacks already. `seen` is the state of the objects' files when they were marked.
     """
 
     runs: list[Run] = field(default_factory=list)
@@ -63,12 +63,12 @@ class Garbage:
 
     @property
     def bytes(self) -> int:
-        """What deleting all of it frees."""
+        """Size of all objects to delete, in bytes."""
         return sum(self.objects.values())
 
 
 class Sweep:
-    """The deletion of some garbage. Make it before marking, with the gate held; call its methods with the gate held."""
+    """Deletion of garbage. Construct it before marking; the gate must be held then and for every call."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -80,7 +80,7 @@ class Sweep:
         self._objects: deque[str] = deque()
 
     def begin(self, garbage: Garbage) -> None:
-        """What is to be deleted."""
+        """Set the garbage to delete."""
         self._garbage = garbage
         self._hollow, self._runs = deque(garbage.hollow), deque(garbage.runs)
         self._records, self._objects = deque(garbage.records), deque(garbage.objects)
@@ -92,10 +92,10 @@ class Sweep:
         return not (self._hollow or self._runs or self._records or self._objects)
 
     def slice(self) -> None:
-        """Delete for a while, at least one of what is left."""
+        """Delete for SLICE_SECONDS, at least one item."""
         until = time.monotonic() + SLICE_SECONDS
         while not self.done:
-            if self._hollow:  # marked before its files go: a half swept one is no damage
+            if self._hollow:  # marked before its files go, so that a partial deletion is no damage
                 self._store.hollow.add(self._hollow.popleft())
             elif self._runs:
                 self._store.runs.remove(self._runs.popleft().id)
@@ -107,7 +107,7 @@ class Sweep:
                 return
 
     def spare(self) -> None:
-        """Take out of what is left whatever is needed by now; see above. BadInput if a run or a pin can't be read."""
+        """Remove everything from the queue that has become needed, see the module. BadInput if a run or a pin can't be read."""
         live = leased(self._store.path)
         now = self._looked()
         changed = {path for path, seen in now.items() if self._roots.get(path) != seen}
@@ -148,7 +148,7 @@ class Sweep:
         self._garbage.kept_bytes += self._garbage.objects.pop(digest)
 
     def _looked(self) -> Seen:
-        """The files of runs and pins as they are now."""
+        """The present state of the files of runs and pins."""
         found: Seen = {}
         for folder in ("runs", "pins"):
             with contextlib.suppress(FileNotFoundError), os.scandir(self._store.path / folder) as entries:
@@ -161,7 +161,7 @@ class Sweep:
         path = self._store.records.path(key, digest)
         remove_file(self._store.path, path)
         remove_file(self._store.path, self._store.path / "adopted" / f"{key}.{digest}")
-        with contextlib.suppress(OSError):  # another realisation is in it
+        with contextlib.suppress(OSError):  # it holds another realisation
             path.parent.rmdir()
 
     def _object(self, digest: str) -> None:
@@ -169,14 +169,14 @@ class Sweep:
         if (seen := file_seen(path)) is not None and seen != self._garbage.seen.get(digest):
             self._keep_object(digest)
             return
-        # The last of what bears its name is the object itself, which a next collection would find.
-        self._store.hollow.remove(digest)  # where it is the manifest of one
+        # The object goes last, so that the next collection finds it if this one is killed in between.
+        self._store.hollow.remove(digest)  # in case it is a manifest
         remove_file(self._store.path, self._store.path / "checked" / digest[:2] / digest[2:])
         remove_file(self._store.path, path)
 
 
 def file_seen(path: str | Path) -> tuple[int, int] | None:
-    """What tells a file from another one of its name, and from itself before it was touched; None if it is not there."""
+    """Time of change in ns and inode, which show that a file was replaced or touched; None if it does not exist."""
     try:
         status = os.lstat(path)
     except OSError:

@@ -1,7 +1,7 @@
-"""Verifying a store: every object rehashed, every record, run and mark checked against what it names and stands on.
+"""Verification of a store: every object is hashed, every record, run and mark checked against what it refers to.
 
-Nothing is changed, but for one thing: the stamp "known to be whole" of an object that is not. What mends a store is
-`sirev.store.upkeep.repair`.
+Nothing is changed, except that a damaged object loses its stamp of an earlier check. `sirev.store.upkeep.repair` mends a
+store.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from sirev.store.upkeep.rows import TableClaim, Unchecked, false_claims
 from sirev.store.upkeep.verify_report import Damage, DamageKind, DamageRemedy, Findings, VerifyRemark
 
 OnProgress = Callable[[str, int, int], None]
-"""Told what is being checked ("objects", "tables"), and bytes done of bytes in all."""
+"""Receives what is being checked ("objects", "tables"), bytes done, and bytes in total."""
 
 
 def verify(store: Store, on_progress: OnProgress | None = None) -> Findings:
-    """Check all that a store holds; what is wrong is in the findings. Safe beside whoever is at work in the store.
+    """Check everything in a store; returns the findings. Safe while other processes use the store.
 
-    Raises BadInput where a folder can't be looked into.
+    Raises BadInput where a folder can't be read.
     """
     began = time.monotonic()
     check = _Check(store, on_progress or (lambda what, done, total: None))
     try:
         check.run()
-    except OSError as error:  # a folder that this user may not look into
+    except OSError as error:  # a folder that this user may not read
         raise BadInput(f"the store {store.path} can't be verified: {error.filename}: {error.strerror or error}") from None
     check.found.damage.sort(key=lambda one: (one.path, one.kind))
     check.found.remarks.sort(key=lambda one: (one.path, one.what))
@@ -64,15 +64,15 @@ class _Check:
     hollow: set[str] = field(default_factory=set)
     records: dict[tuple[str, str], Record] = field(default_factory=dict)
     odd_records: set[tuple[str, str]] = field(default_factory=set)
-    """Those there but damaged or of a newer format: named once, not once more by every run that pins them."""
+    """Existing records that are damaged or of a newer format: reported once, not again for every run that pins them."""
     manifests: dict[str, Manifest] = field(default_factory=dict)
     users: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    """Artifact -> the steps and pins that stand on it."""
+    """Artifact -> the steps and pins that refer to it."""
     hashed: Hashed = field(default_factory=Hashed)
 
     def run(self) -> None:
-        # Runs before records before objects: what is published meanwhile is published the other way round, so whatever is
-        # named by something read here is there when its turn comes.
+        # Runs before records before objects. Publishing goes the other way round, so whatever is named by something read
+        # here exists by the time it is checked.
         self._marker()
         self._runs()
         self._keeps()
@@ -145,7 +145,7 @@ class _Check:
                 self.odd_records.add((key, artifact))
                 self._barred_or_newer(path, error)
             else:
-                if record is not None:  # else it was collected meanwhile
+                if record is not None:  # else it was deleted meanwhile
                     self.records[key, artifact] = record
         self.found.records = len(self.records) + len(self.odd_records)
 
@@ -170,12 +170,12 @@ class _Check:
             remedy: DamageRemedy = "hand" if fault.barred else "drop"
             belongs = used[digest] or self.users.get(digest, [])
             self._damage("object", _object_path(digest), fault.what, remedy, belongs)
-            if not fault.barred:  # disks rot without a new time of change: whoever opens it next must hash it
+            if not fault.barred:  # disks rot without a new time of change: the next read must hash it
                 with contextlib.suppress(OSError, BadInput):
                     remove_file(self.store.path, self.store.path / "checked" / digest[:2] / digest[2:])
 
     def _artifacts(self) -> None:
-        """Whether each record's artifact is whole, and what it claims to be."""
+        """Check that each record's artifact is complete, and that its manifest is true."""
         marked = (manifest for digest in self.hollow if (manifest := self.manifests.get(digest)))
         self.found.hollow = sum(any(digest not in self.hashed.whole for digest, _ in one.files.values()) for one in marked)
         false = self._false_claims()
@@ -211,11 +211,11 @@ class _Check:
                     for digest in [artifact] if manifest is None else self._absent(artifact, manifest):
                         missing[digest].append(f"pin {keep.name}")
         for digest, belongs in missing.items():
-            if digest not in self.hashed.faults:  # which are named already
+            if digest not in self.hashed.faults:  # which are reported already
                 self._damage("missing", _object_path(digest), "is not there", "again", belongs)
 
     def _false_claims(self) -> dict[str, str]:
-        """Artifact -> which table of it does not hold what the manifest says."""
+        """Artifact -> the table whose rows differ from the manifest, as text."""
         claims: list[TableClaim] = []
         of: list[tuple[str, str]] = []
         for artifact, manifest in self.manifests.items():
@@ -246,7 +246,7 @@ class _Check:
             self._damage("missing", path, "is not there", "again", belongs)
 
     def _inputs(self) -> None:
-        """Inputs that no artifact here has said. Some inputs never are artifacts, and some were collected: no damage."""
+        """Remark inputs that are no artifact here. That is no damage: some never are artifacts, and some were deleted."""
         said = {m.semantic for m in self.manifests.values() if m.semantic is not None}
         asked: dict[tuple[str, str], list[tuple[str, str, str]]] = defaultdict(list)
         for (key, artifact), record in self.records.items():
@@ -255,13 +255,13 @@ class _Check:
                 kind = (str(record.action.get("stage")), name.rpartition("/")[2])
                 asked[kind].append((self._record_path(key, artifact), name, str(digest)))
         for uses in asked.values():
-            if any(digest in said for _, _, digest in uses):  # else what is called so is no artifact, but a digest of something
+            if any(digest in said for _, _, digest in uses):  # else inputs of this name are not artifacts but other digests
                 for path, name, digest in uses:
                     if digest not in said:
                         self._remark(path, f"no artifact here is its input {name} ({digest[:12]})")
 
     def _local(self) -> None:
-        """What is remembered of the user's own files: a wrong digest there would lead to keys of something else."""
+        """Check remembered digests of the user's own files: a wrong one would lead to wrong keys."""
         for path, name in self._json_files("local"):
             raw = self._read(path, "local digest", "drop")
             if raw is not None and (what := local_fault(name, raw)):
@@ -297,7 +297,7 @@ class _Check:
         return [run_address(n, step) for n, run in self.runs.items() for step, p in run.pins.items() if (p.key, p.artifact) == at]
 
     def _record_files(self) -> Iterator[tuple[str, str, str]]:
-        """Key, artifact and path of each record; what else is among them is remarked."""
+        """Key, artifact and path of each record; anything else there is remarked."""
         for group in scan(self.store.path / "records"):
             keys = scan(Path(group.path)) if is_digest(group.name, 2) and group.is_dir(follow_symlinks=False) else None
             if keys is None:
@@ -311,14 +311,14 @@ class _Check:
                     artifact = entry.name.removesuffix(".json")
                     if is_digest(artifact) and entry.name != artifact:
                         yield key.name, artifact, f"{path}/{entry.name}"
-                    elif entry.name.endswith(".json"):  # which whoever looks the key up would read
+                    elif entry.name.endswith(".json"):  # which a lookup of the key would read
                         self.odd_records.add((key.name, artifact))
                         self._damage("record", f"{path}/{entry.name}", "is named by no artifact", "drop")
                     else:
                         self._remark(f"{path}/{entry.name}", "is not a record")
 
     def _json_files(self, folder: str) -> Iterator[tuple[str, str]]:
-        """Path below the store, and name without .json, of each file of a folder; what else is there is remarked."""
+        """Path below the store, and name without .json, of each JSON file in a folder; anything else there is remarked."""
         for entry in scan(self.store.path / folder):
             if entry.name.endswith(".json"):
                 yield f"{folder}/{entry.name}", entry.name.removesuffix(".json")
@@ -326,7 +326,7 @@ class _Check:
                 self._remark(f"{folder}/{entry.name}", "belongs to nothing")
 
     def _read(self, path: str, kind: DamageKind, remedy: DamageRemedy) -> bytes | None:
-        """The bytes of a plain file; else it is damage, unless it is gone."""
+        """The bytes of a plain file; None if it is missing, or if it can't be read, which is recorded as damage."""
         try:
             return read_regular(self.store.path / path)
         except FileNotFoundError:
@@ -375,7 +375,7 @@ class _Check:
 
 
 def marker_fault(raw: bytes) -> str | None:
-    """What is wrong with the bytes of a store's marker; None if it is sound, or of a newer format."""
+    """The fault of the bytes of a store's marker; None if it is sound or of a newer format."""
     try:
         parse_marker(raw)
     except ValueError:

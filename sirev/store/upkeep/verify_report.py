@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 DamageKind = Literal["object", "record", "claim", "remnant", "run", "pin", "hollow mark", "local digest", "marker", "missing"]
-"""What is damaged, by the place it has in the store.
+"""The kind of damage, by its place in the store.
 
-"claim": a whole record, whose artifact can't be what it says. "remnant": a record whose artifact is not whole and that
-no run stands on. "missing": something that is not there though a run or a pin stands on it.
+"claim": a sound record with an artifact whose manifest is false. "remnant": a record with an incomplete artifact that
+no run pins. "missing": something that does not exist although a run or a pin refers to it.
 """
 DamageRemedy = Literal["drop", "again", "hand"]
-"""What mends it: `repair` drops it; it is computed, or a pull brings it, again; a person must look."""
+"""The remedy: "drop": `repair` deletes it. "again": compute or pull it again. "hand": a person must look."""
 
 
 @dataclass(frozen=True)
 class Damage:
-    """One damaged or missing file: `path` below the store, `what` is wrong in words.
+    """One damaged or missing file: `path` below the store, and `what` is wrong.
 
-    `belongs` names what stands on it: "RUN:t:step", "pin NAME", or "STAGE KEY" for a record that no run pins.
+    `belongs` names what refers to it: "RUN:t:step", "pin NAME", or "STAGE KEY" for a record that no run pins.
     """
 
     kind: DamageKind
@@ -31,7 +31,7 @@ class Damage:
 
 @dataclass(frozen=True)
 class VerifyRemark:
-    """Something worth knowing that is no damage: `path` below the store, and `what` in words."""
+    """A finding that is no damage: `path` below the store, and `what` was found."""
 
     path: str
     what: str
@@ -39,11 +39,11 @@ class VerifyRemark:
 
 @dataclass
 class Findings:
-    """What was checked, and what is wrong. `size` is in bytes, of all objects.
+    """The result of a verification: counts of what was checked, and the damage. `size` is of all objects, in bytes.
 
-    `unchecked` is of a format newer than this sirev reads, or a table larger: no damage, and never dropped. `remarks` are
-    no damage either. `leftovers` in tmp/ belong to writers that were killed, or are at work. `hollow` counts the artifacts whose
-    files were given up or left out on purpose.
+    `unchecked` lists files of a format newer than this sirev reads and tables too large to read: no damage, and never
+    dropped. `remarks` are no damage either. `leftovers` in tmp/ belong to killed or running writers. `hollow` counts the
+    artifacts whose files were given up or left out on purpose.
     """
 
     runs: int = 0
@@ -60,5 +60,5 @@ class Findings:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is damaged and nothing missing."""
+        """Whether nothing is damaged or missing."""
         return not self.damage
