@@ -118,7 +118,7 @@ class Remote:
         Whole folders, such as objects/ab, are listed. There are at most 256 of a kind, so this never takes more requests
         than one per path, and with many paths far fewer.
         """
-        return self.backend.sizes(sorted({"/".join(path.split("/")[:2]) for path in paths}), jobs)
+        return self.backend.sizes(sorted({"/".join(path.split("/")[:-1][:2]) for path in paths}), jobs)
 
     def write(self, groups: Sequence[Sequence[Upload]], jobs: int, progress: TransferProgress) -> set[str]:
         """Write files, one group after the other; returns the paths of exclusive files that existed."""

@@ -159,6 +159,7 @@ def test_models_can_be_left_out_and_fetched_later(tmp_path: Path, store: Store, 
     # What is left out on purpose is pushed so, and pulled so.
     push(other, Remote(str(tmp_path / "slim")), other.runs.all())
     assert (tmp_path / "slim" / hollow_path(models["train:1"])).is_file()
+    assert push(other, Remote(str(tmp_path / "slim")), other.runs.all()).files == 0
     third = Store(tmp_path / "third")
     pull(third, Remote(str(tmp_path / "slim")))
     assert models["train:1"] in third.hollow
