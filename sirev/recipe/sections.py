@@ -1,4 +1,4 @@
-"""The sections of a recipe and their fields; which of them must be given together is checked in `checks`."""
+"""The sections of a recipe and their fields. Rules between sections are in `checks`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sirev.training_kinds import KINDS, Kind, Method, TrainingKind
 if TYPE_CHECKING:
     AnyTask = Task
     SuiteTask = Task
-else:  # each task validates what a recipe says of it
+else:  # each task validates its own section
     AnyTask = Annotated[reduce(or_, TASKS.values()), Field(discriminator="name")]
     SuiteTask = Annotated[reduce(or_, SUITES.values()), Field(discriminator="name")]
 
@@ -171,7 +171,7 @@ class OwnGrader(Section):
     """CPU time that one answer may take."""
 
 
-# Who says whether an answer is right.
+# Judges of whether an answer is right.
 Grader = Annotated[TextGrader | ProgramGrader | OwnGrader, Field(discriminator="name")]
 
 
@@ -197,11 +197,11 @@ class Training(Section):
     """How often a training saves where it is; 0 after every step, null never. Not part of a key."""
 
     def of(self, kind: TrainingKind) -> Any:
-        """The settings of a kind of self-improvement step, under its name; None where the recipe has none."""
+        """The settings of a kind of self-improvement step; None if the recipe has none."""
         return getattr(self, kind.name)
 
     def given(self) -> dict[str, Optimisation]:
-        """The settings of every training that the recipe has, by their keys."""
+        """Key -> settings, for every training in the recipe."""
         steps: dict[str, Optimisation | None] = {kind.name: self.of(kind) for kind in KINDS.values()}
         return {"initial": self.initial} | {name: step for name, step in steps.items() if step is not None}
 
@@ -369,5 +369,5 @@ class Recipe(Section):
         return list(dict.fromkeys(kind for method in self.methods for kind in self.schedule_of(method)))
 
     def settings(self) -> dict[str, Any]:
-        """Every value of the recipe as plain JSON, defaults filled in."""
+        """Every value of the recipe as plain JSON, including defaults."""
         return self.model_dump(mode="json", by_alias=True)
