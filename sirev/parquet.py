@@ -65,7 +65,7 @@ def read_batches(paths: Sequence[str | Path], rows: int | None = None) -> Iterat
         with pq.ParquetFile(path, metadata=footer, read_dictionary=nested) as file:
             for i in range(footer.num_row_groups):
                 at_once = _batch_rows(path, footer, i, flat)
-                for batch in file.iter_batches(at_once, row_groups=[i], use_threads=False):    # most are small: threads don't pay
+                for batch in file.iter_batches(at_once, row_groups=[i], use_threads=False):  # most are small: threads don't pay
                     bounds.add_texts(sum(map(_text_bytes, batch.columns)))
                     yield {name: _values(column, words) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
 
