@@ -160,7 +160,7 @@ class _Look:
         return replace(found, cause="first") if self._is_first(planner, found) else found
 
     def _is_first(self, planner: Planner, found: Explanation) -> bool:
-        """Whether the recipe has runs, but none with this step, or none of this method and more than a single change explains it."""
+        """Whether the recipe has runs, but none with this step, or none of this method and more than one change."""
         recipe, method = planner.run.recipe, planner.run.method
         of_recipe = self.recorded.steps_of(recipe)
         if not of_recipe or found.step not in of_recipe or self.recorded.steps_of(recipe, method):
