@@ -25,7 +25,7 @@ ORDER = ("problem_id", "draw")
 
 @dataclass(frozen=True)
 class SmallStore:
-    """`actions` and `artifacts` by step; the steps of `runs` are pinned, `shard/0` and `shard/1` by nobody."""
+    """A small store; `actions` and `artifacts` by step. `runs` pin all steps except `shard/0` and `shard/1`."""
 
     path: Path
     actions: Mapping[str, dict[str, Any]]
@@ -63,7 +63,7 @@ def rows(first: int, draws: int) -> list[dict[str, Any]]:
 
 
 def build(path: Path) -> SmallStore:
-    """Make it in `path`/store; beside it, `path`/data.jsonl, a file of the user's that it remembers."""
+    """Make it in `path`/store, with the recorded digest of `path`/data.jsonl, a file of the user's."""
     store = Store(path / "store")
     actions: dict[str, dict[str, Any]] = {}
     made: dict[str, Artifact] = {}
