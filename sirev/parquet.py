@@ -78,7 +78,7 @@ class _Bounds:
         self.rows = self.cells = self.unpacked = self.texts = 0
 
     def add(self, footer: Any) -> None:
-        """Add a file's footer; pyarrow reads as many values of a column as the column claims, whatever the number of rows."""
+        """Add a file's footer; pyarrow reads as many values of a column as the column claims, not as there are rows."""
         self.rows += footer.num_rows
         for i in range(footer.num_row_groups):
             group = footer.row_group(i)

@@ -302,7 +302,7 @@ def _one_run(request: Request, run: Run, crew: Crew, listener: Listener, part: R
                 outcome = request.follow(run, asked)
             if isinstance(outcome.comparison, Artifact):
                 runner.finish("stopped" if outcome.stopped else "complete", outcome.stopped or outcome.remark)
-    except OSError as error:  # the disk is full, say
+    except OSError as error:  # such as a full disk
         raise StageFailed(f"{run.id}: {os_reason(error)}") from error
     for line in unread_notes(store, run):
         listener.note(run, line)

@@ -178,7 +178,7 @@ def measure(
             measuring = _Measuring(runner, listener, asked, local, settings["answers"], single, common, wishes)
             comparison, read = measuring.run(len(steps), given)
             runner.finish("complete", None)
-    except OSError as error:  # the disk is full, say
+    except OSError as error:  # such as a full disk
         raise StageFailed(f"{run.id}: {os_reason(error)}") from error
     finally:  # also on Ctrl-C
         crew.close()

@@ -59,7 +59,7 @@ def plan(
 ) -> dict[str, dict[str, StepState]]:
     """The plan of `iterate`: run id -> step -> "hit", "run", or "unknown" until an earlier step has run.
 
-    Parameters and errors are those of `iterate`. Nothing is computed.
+    The parameters are those of `iterate`. Computes nothing. Raises BadInput for a request that can't be run.
     """
     request = Request.of(
         recipe,

@@ -105,7 +105,7 @@ def regrade(
         recipe = _recipe_of(found, named)
         trusted = None if unsafe_code else _functions_named_by(named)
         return _regraded(opened, found, allow_unsafe_code(recipe) if unsafe_code else recipe, trusted, listener or Listener())
-    except OSError as error:  # the disk is full, say
+    except OSError as error:  # such as a full disk
         raise StageFailed(f"{found.id}: {os_reason(error)}") from error
 
 

@@ -102,6 +102,7 @@ def target_of(recipe: Recipe, named: str | None, memory: float | None, overlays:
 
 
 def given_rates(given: Sequence[str]) -> dict[str, float]:
+    """Stage ("sample" or "train") -> tokens per second, from `--rate` options; BadInput if one is malformed."""
     found = {}
     for one in given:
         stage, _, rate = one.partition("=")

@@ -126,6 +126,7 @@ def score(request: ScoreRequest, emit: Emit[Progress]) -> Scored:
 
 
 def engine_for(request: SampleRequest | ScoreRequest) -> SamplingEngine:
+    """The engine of a request, loaded unless it is loaded already; BadInput without a required GPU."""
     engines = {"transformers": _transformers, "vllm": _vllm, "server": _server}
     if request.engine not in engines:
         raise ValueError(f"unknown engine {request.engine!r}")

@@ -1,6 +1,6 @@
 """The `vllm` engine: vLLM in this process, with the base weights loaded once and the adapter of M_t as a LoRARequest.
 
-The engine core stays in this process on a GPU too: in a process of its own it would survive the sudden death of its
+The engine core stays in this process on a GPU too: as a separate process it would survive the sudden death of its
 parent, and keep the memory that the next training needs.
 """
 

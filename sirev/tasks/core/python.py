@@ -66,7 +66,7 @@ def _instance(name: str, options: Mapping[str, Any] | None) -> Problemset:
     if not isinstance(found := getattr(module, class_name, None), type):
         known = [key for key, value in vars(module).items() if isinstance(value, type) and value.__module__ == module.__name__]
         raise BadInput(f"{name}: {name.rpartition(':')[0]} has no class {class_name!r} (there: {', '.join(known) or 'none'})")
-    if not callable(getattr(found, "problems", None)):  # before the call: an instance of Popen, say, runs a command
+    if not callable(getattr(found, "problems", None)):  # before the call, since making a Popen, for example, runs a command
         raise BadInput(f"{name}: has no method problems(split)")
     try:
         task: Problemset = found(**(options or {}))

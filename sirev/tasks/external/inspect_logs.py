@@ -125,7 +125,7 @@ def _attachments(sample: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _resolved(text: Any, attached: Mapping[str, Any]) -> Any:
-    """A text, with a reference to one of the sample's attachments, where long texts are kept, replaced by it."""
+    """The text, or the attachment of the sample that it refers to: long texts are stored as attachments."""
     if isinstance(text, str) and text.startswith(_ATTACHED):
         return attached.get(text.removeprefix(_ATTACHED), text)
     return text

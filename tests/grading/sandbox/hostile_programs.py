@@ -285,7 +285,7 @@ FORGED = {
     "forges_a_number_with_a_huge_exponent": forging(
         "say([noted()['nonce'], [['value', {'decimal': '1e999999'}]] * 3, ['done']])"
     ),
-    # A fraction is reduced as it is made, in quadratic time.
+    # A fraction is reduced when it is made, in quadratic time.
     "forges_numbers_longer_than_can_leave": forging(
         """
         import random
@@ -1015,7 +1015,7 @@ for _ in range(5):
     thread.start()
     thread.join()
 {GOOD}"""
-"""An honest program that notices what an earlier one left."""
+"""An honest program that fails if an earlier one has left anything."""
 
 
 # Their outcomes.
@@ -1023,7 +1023,7 @@ for _ in range(5):
 
 @dataclass(frozen=True)
 class Tried:
-    """What `verdict` says of a program and of `AFTER`, which ran next; whether in the same worker, still alive."""
+    """Verdicts on a program and on `AFTER`, which ran next, and whether one worker ran both and is still alive."""
 
     verdict: str
     after: str
@@ -1031,7 +1031,7 @@ class Tried:
 
 
 def idle(pool: Pool) -> list[int]:
-    """The numbers of a pool's workers that wait and are alive."""
+    """Ids of a pool's idle and living workers."""
     return [worker._process.pid for worker in pool._idle if worker._process.poll() is None]
 
 
@@ -1043,7 +1043,7 @@ def judged(pool: Pool, source: str, tests: tuple[str, ...] = TESTS) -> str:
 
 
 class Pools:
-    """A worker of a tier with the limits of the hostile programs, one for those that only wait, one for the honest ones."""
+    """One worker of a tier each for hostile programs, for those that only wait, and for honest ones, with their limits."""
 
     def __init__(self, tier: Tier) -> None:
         self._hostile = Pool(tier, Limits(1, MEMORY), 1)
@@ -1058,7 +1058,7 @@ class Pools:
             pool.__exit__(None, None, None)
 
     def hostile(self, name: str, place: Place) -> Tried:
-        """Try one of HOSTILE."""
+        """Run one of HOSTILE, after its honest programs."""
         hostile = HOSTILE[name]
         pool = self._waiting if hostile.waits else self._hostile
         for source in hostile.after:
@@ -1066,7 +1066,7 @@ class Pools:
         return _tried(pool, place.fill(hostile.source), hostile.tests)
 
     def honest(self, name: str) -> Tried:
-        """Try one of HONEST."""
+        """Run one of HONEST."""
         return _tried(self._honest, HONEST[name])
 
 
@@ -1078,14 +1078,14 @@ def _tried(pool: Pool, source: str, tests: tuple[str, ...] = TESTS) -> Tried:
 
 
 def accepted(name: str, tried: Tried) -> bool:
-    """Whether a program of HOSTILE ended as it must, and changed nothing for the next one."""
+    """Whether a program of HOSTILE ended as expected, and changed nothing for the next one."""
     ends = HOSTILE[name].ends
     ended = tried.verdict in ends if ends else tried.verdict not in (RIGHT, IN_PROCESS)
     return ended and tried == Tried(tried.verdict, RIGHT, True)
 
 
 def main(folder: str, tier: Tier) -> None:
-    """Show that the place is this user's own, then try all programs there."""
+    """Assert that the place is this user's own, then run all programs there, and print the outcomes."""
     place = Place(Path(folder))
     assert (place.home / ".ssh" / "id_ed25519").read_text() == os.environ[SECRET_NAME] == SECRET
     assert all(os.access(path, os.W_OK) for path in (place.home, place.store, place.store / "objects" / "grades"))
