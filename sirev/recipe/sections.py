@@ -85,7 +85,7 @@ class Select(Section):
 
     unique: bool = False
     max_per_problem: Count | None = None
-    """The most answers (SFT) or pairs (DPO) per problem, drawn with the run's seed; null keeps all."""
+    """Answers (SFT) or pairs (DPO) kept per problem, at most, drawn with the run's seed; null keeps all."""
 
 
 class Optimisation(Section):
