@@ -13,8 +13,8 @@ KEY = "SIREV_API_KEY"
 names."""
 _ADDRESS = re.compile(
     r"(?<!\bfile)://"
-    # A user and a colon that no port follows: the password goes on to the last @, since it may have slashes.
-    # Without a colon, the text after the first slash is no secret: hf://datasets/o/n@main, s3://b/k@2.
+    # A user and a colon that no port follows: the password reaches to the last @, since it may have slashes.
+    # Without a colon, the text after the first slash is not a secret: hf://datasets/o/n@main, s3://b/k@2.
     r"""(?:[^\s/?#:"'\[]*:(?!\d*(?:[/?#\s]|\Z))(?:(?!://)\S)*@|[^\s/?#]*@)?"""
     # From here on everything matches, so that no part of a text is scanned twice.
     r"(?P<place>(?:(?!://)[^\s?#])*)(?P<query>\?[^\s#]*)?(?P<fragment>#\S*)?"
@@ -52,7 +52,7 @@ class Address:
         Raises ValueError if the URL has no host or an invalid port.
         """
         parts = urlsplit(url)
-        if parts.hostname is None or parts.port == 0:  # `parts.port` raises ValueError too, if it is no number
+        if parts.hostname is None or parts.port == 0:  # `parts.port` raises ValueError too, if it is not a number
             raise ValueError("no host, or no port")
         user, at, host = parts.netloc.rpartition("@")
         headers = {}

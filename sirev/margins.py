@@ -15,6 +15,6 @@ UNSOLVED_SHARE, LEAST_MARGIN = 0.25, 0.01
 def near_ceiling(margin: float, base: float) -> float:
     """The margin of a share that is `base` for M_1: at most `margin`, less if M_1 leaves few problems unsolved.
 
-    98.7 -> 96.7 % multiplies the unsolved problems by 2.5, so a margin of 3 points would hide a real loss.
+    98.7% -> 96.7% multiplies the unsolved problems by 2.5, so a margin of 3 points would hide a real loss.
     """
     return min(margin, max(LEAST_MARGIN, UNSOLVED_SHARE * (1 - base)))

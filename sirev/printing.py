@@ -115,7 +115,7 @@ def write(text: str) -> None:
 
 
 def out_path(path: Path, name: str = "") -> None:
-    """Print a path, after `name` and a tab if it has one; byte for byte if stdout is no terminal, for use by a program."""
+    """Print a path, after `name` and a tab if it has one; byte for byte if stdout is not a terminal, for use by a program."""
     start = f"{visible(name)}\t" if name else ""
     if sys.stdout.isatty():
         write(f"{start}{visible(str(path))}\n")
@@ -136,7 +136,7 @@ def out_json(value: Any) -> None:
 
 
 def console(*, stderr: bool = False, **options: Any) -> Any:
-    """A rich console that prints text literally: brackets are no markup, colons no emoji. Callers pass `visible` text."""
+    """A rich console that prints text literally, without markup and emoji codes. Callers pass `visible` text."""
     from rich.console import Console as RichConsole
 
     class Console(RichConsole):

@@ -166,7 +166,7 @@ class EvaluationRequest(Request):
         settings = {section: value for section, value in self.recipe.settings().items() if section in READ}
         local = LocalFiles(self.store.objects)
         models = [[_said(one) for one in contents(given, local)] for given in self.given]
-        # Seeds are no repetitions here: the models and their greedy answers are the same.
+        # Seeds don't make repetitions here: the models and their greedy answers are the same.
         settings |= {"steps": [given.step for given in self.given], "models": models, "chat": self.chat, "seed": seed}
         return f"{self.recipe.name}-{method}-s{seed}-{settings_digits(settings)}"
 

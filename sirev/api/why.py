@@ -248,7 +248,7 @@ def _telling(made: Made, use: Use | None, planner: Planner, step: PlannedStep) -
 
 
 def _upstream(planner: Planner) -> dict[str, list[str]]:
-    """Step -> all earlier steps that it depends on and that are no hits, in order."""
+    """Step -> all earlier steps that it depends on and that are not hits, in order."""
     by_work: dict[str, str] = {}
     found: dict[str, list[str]] = {}
     for name, step in planner.steps.items():

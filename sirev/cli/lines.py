@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sirev.printing import console, out, visible
 
 UNLIMITED = 10_000
-"""The width if the output is no terminal."""
+"""The width if the output is not a terminal."""
 
 
 @dataclass(frozen=True)

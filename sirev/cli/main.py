@@ -16,7 +16,7 @@ from sirev.errors import BadInput, SirevError
 from sirev.printing import say
 from sirev.processes.termination import raise_terminated, terminated_status
 
-# Imports make many objects and little garbage: at the default threshold, collection takes 5 % of a replay's time.
+# Imports make many objects and little garbage: at the default threshold, collection takes 5% of a replay's time.
 gc.set_threshold(100_000)
 
 RESUMABLE = {130: "interrupted", 143: "terminated", 129: "hung up"}

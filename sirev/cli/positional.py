@@ -38,7 +38,7 @@ def section_and_recipes(
     """The section of a report and its recipes. A word that is a section's name is one, any other is a recipe.
 
     A recipe that is named like a section can be given by `--recipe`. With `model`, the recipes' names include it. Raises
-    BadInput for two sections, for a run, and for a word that is no stored recipe and resembles a section.
+    BadInput for two sections, for a run, and for a word that is not a stored recipe and resembles a section.
     """
     from sirev.cli.report import FILES, PAPERS
     from sirev.reporting.sections import ALL, SECTIONS

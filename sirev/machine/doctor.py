@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 _LEAST = 0.5e9
-"""Bytes of scratch that any recipe may take. A smaller lack is no reason to refuse a run, since free space changes."""
+"""Bytes of scratch that any recipe may take. Less free space does not make sirev refuse a run, since it may change."""
 PACKAGE = "package"
 """The first word of findings about the two dozen packages that sirev requires."""
 

@@ -57,7 +57,7 @@ def _missing(complaint: Any, source: Source, place: str) -> list[str]:
 
 
 def outline(value: Any) -> str | None:
-    """The names of a section's fields, in braces; None if the value is no section."""
+    """The names of a section's fields, in braces; None if the value is not a section."""
     return "{" + ", ".join(map(str, value)) + "}" if isinstance(value, dict) else None
 
 

@@ -25,7 +25,7 @@ OPTIONS = {"seed": "--seed", "seeds": "--seed", "store": "--store", "overlay": "
 def override_list(overrides: Overrides) -> list[str]:
     """Overrides as a list of `key.sub=value`; the values of a mapping become JSON, which is YAML.
 
-    Raises BadInput if a value is no JSON.
+    Raises BadInput if a value is not JSON.
     """
     if isinstance(overrides, str):
         return [overrides]
@@ -90,7 +90,7 @@ def _as_text(text: str) -> str:
 
 
 def lay_over(source: Source, override: str) -> None:
-    """Lay one `key.sub=value` over the recipe. Raises BadInput if there is no such field, or the value is no YAML."""
+    """Lay one `key.sub=value` over the recipe. Raises BadInput if there is no such field, or the value is not YAML."""
     name, equals, text = override.partition("=")
     keys = tuple(name.split("."))
     if not equals or not all(keys):

@@ -31,7 +31,7 @@ class NotPlainYaml(yaml.YAMLError):
 
 
 def parse_yaml(text: str) -> Any:
-    """The value of a YAML text. Raises yaml.YAMLError or ValueError if it is no YAML, NotPlainYaml if it is too large."""
+    """The value of a YAML text. Raises yaml.YAMLError or ValueError if it is not YAML, NotPlainYaml if it is too large."""
     _check_size(text)
     return yaml.load(text, Loader)
 

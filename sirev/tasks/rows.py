@@ -16,7 +16,7 @@ from sirev.inputs import TooDeep, most_unpacked, parse_json, refuse_wide_encodin
 
 _SHOWN = 60  # characters of a bad value that a message quotes
 LINE_BYTES = 1 << 28
-"""The longest line: 10,000 completions of one problem, 25 kB each. A file that is no JSONL may be a single line."""
+"""The longest line: 10,000 completions of one problem, 25 kB each. A file that is not JSONL may be a single line."""
 INT64 = 1 << 63
 """Bound of whole numbers in a column of a table: from -2^63 to below 2^63."""
 

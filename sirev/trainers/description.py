@@ -56,7 +56,7 @@ class DescribeRequest:
 
 
 def read_description(request: DescribeRequest, emit: Emit[Any]) -> Description:
-    """Read a model's files; BadInput for a model that needs its own code, or an adapter that is no LoRA. Emits no events."""
+    """Read a model's files; BadInput for a model that needs its own code, or an adapter that is not LoRA. Emits no events."""
     folder = ModelFolders.of(request.model).path
     adapter = hub.is_adapter(folder)
     if not adapter:

@@ -82,7 +82,7 @@ def _precomputed_at_once(settings: TrainParameters) -> int:
 
 
 class _PairTrainer(PartsTrainer, DPOTrainer):
-    """TRL's DPOTrainer on tokenised pairs, which only TRL's SFTTrainer accepts by itself.
+    """TRL's DPOTrainer on tokenised pairs, which of TRL's trainers only SFTTrainer accepts on its own.
 
     The losses of a batch's parts add up to the loss of the whole batch. TRL takes the mean within each part, which differs
     if one part has fewer pairs or, for the negative log-likelihood, tokens. The reference may be an `adapter`; TRL only

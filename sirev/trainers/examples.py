@@ -28,7 +28,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class TokenLimits:
-    """The longest prompt and the longest answer, in tokens (the answer's end of text included); None is no limit."""
+    """The longest prompt and the longest answer, in tokens (the answer's end of text included); None means no limit."""
 
     prompt: int | None = None
     completion: int | None = None

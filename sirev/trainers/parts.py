@@ -18,7 +18,7 @@ PART = 512
 
 @dataclass(frozen=True)
 class PartLimits:
-    """Limits of a part: examples, and tokens with their padding; None is no limit."""
+    """Limits of a part: examples, and tokens with their padding; None means no limit."""
 
     examples: int | None = None
     tokens: int | None = None

@@ -1,6 +1,6 @@
 """The check on a real GPU, from a checkout: `python tests/gpu/check.py [--device cpu] [--full]` is `sirev doctor --gpu-check`.
 
-It is no pytest test, since it takes minutes and a GPU. The checks are in `sirev.machine.gpu_check`, and so available in an
+It is not a pytest test, since it takes minutes and a GPU. The checks are in `sirev.machine.gpu_check`, and so available in an
 installed sirev.
 """
 

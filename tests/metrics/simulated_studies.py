@@ -176,7 +176,7 @@ def at_32(first: Answers) -> int:
 
 
 def off_the_ceiling(first: Answers) -> int:
-    """The largest N, at most half of the draws, at which M_1's pass@N is at most 90 %."""
+    """The largest N, at most half of the draws, at which M_1's pass@N is at most 90%."""
     return max((n for n in SIZES if first.pass_at(n).mean() <= 0.9), default=1)
 
 

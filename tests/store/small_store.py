@@ -83,7 +83,7 @@ def build(path: Path) -> SmallStore:
     )
     shards = []
     for i, first in enumerate((0, 4)):
-        # "prompts" is a digest of something that is no artifact
+        # "prompts" is a digest of something that is not an artifact
         inputs = {"model": model.semantic, "prompts": sha256(canonical_json([f"p{n}" for n in range(6)]))}
         table = Table(COLUMNS, rows(first, 4), ORDER)
         shards.append(publish(f"shard/{i}", action("sample-shard", inputs, first=first), Output(tables={"completions": table})))

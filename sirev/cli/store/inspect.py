@@ -39,7 +39,7 @@ _SCHEMA = 1
 LOG_LINES = 1000
 """The most rows of `log`; JSON has all."""
 SHARD = "sample-shard"
-"""The stage of samplings' parts: there are many, and they are no steps of runs."""
+"""The stage of samplings' parts: there are many, and they are not steps of runs."""
 SET_SHOWN = 2
 """The most settings in a row of `ls`; JSON has all."""
 SET_VALUE = 24

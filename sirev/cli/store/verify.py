@@ -49,7 +49,7 @@ def verify_store(path: Path | None, mend: bool, count: int, form: str, unsafe_co
     """Check the store, with `mend` repair it, recompute `count` steps, and print the findings. Returns the exit status.
 
     0 if all is well, 1 if something is damaged or missing, or a recomputed step differs. After a repair, results to be
-    recomputed or pulled are no failure.
+    recomputed or pulled don't count as failures.
     """
     check_format(form)
     if unsafe_code and not count:

@@ -82,7 +82,7 @@ def problems(
 
 
 def last_boxed(solution: str) -> str | None:
-    """The content of the last \\boxed{...}, with balanced braces (an escaped \\{ is no brace), or the word after a bare \\boxed.
+    """The content of the last \\boxed{...}, with balanced braces (\\{ does not count), or the word after a bare \\boxed.
 
     None if there is no box or the last one is never closed.
     """

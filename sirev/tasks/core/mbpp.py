@@ -71,7 +71,7 @@ def problems(rows: Iterable[Row], split: str, *, template: str = PROMPT) -> Prob
 
 
 def task_id(row: Row) -> int:
-    """The number of a row's problem; BadInput if it is no whole number."""
+    """The number of a row's problem; BadInput if it is not a whole number."""
     found = row.values.get("task_id")
     if not isinstance(found, int) or isinstance(found, bool):
         raise BadInput(f"{row.where}: field 'task_id' must be a whole number, found {shown(found)}")

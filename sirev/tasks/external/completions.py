@@ -179,7 +179,7 @@ def _guessed(rows: Sequence[Row], paths: Paths, kind: str, graded: bool) -> dict
 
 
 def _score(rows: Sequence[Row]) -> str:
-    """The field of a score that is always 0 or 1; BadInput for any other score, which is no verdict."""
+    """The field of a score that is always 0 or 1; BadInput for any other score, which is not a verdict."""
     for row in rows:
         value = row.values.get(_SCORE)
         if not all(one in (0, 1, "0", "1") for one in (value if isinstance(value, list) else [value])):
