@@ -1,10 +1,10 @@
 """sirev: did a self-improving language model make progress or regress?
 
 `load_recipe`, `iterate`, `sweep`, `evaluate`, `measure`, `plan`, `regrade`, `report`, `sweep_report`, `export_logs`, `publish`,
-`track`, `why` and `Store` do everything that the command line does; `answers` gives the graded answers of a run, `frame` what
-the store has of it as a data frame, `grade` grades texts at hand, and a grader of your own returns a `Grade`. Where a list is
-expected, a single value will do: `seeds=0`, `methods="sft"`. In a notebook progress is shown unless a listener is passed; in a
-script `listener=Progress()` shows it, and a class that inherits `Listener` hears of it.
+`track`, `why` and `Store` do everything that the command line does. `answers` returns the graded answers of a run, `frame` the
+stored results of a run as a data frame; `grade` grades texts, and your own grader returns a `Grade`. Where a list is expected,
+a single value will do: `seeds=0`, `methods="sft"`. A notebook shows progress unless a listener is passed. In a script,
+`listener=Progress()` shows it; to handle the events yourself, inherit from `Listener`.
 """
 
 from __future__ import annotations

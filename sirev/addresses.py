@@ -1,4 +1,4 @@
-"""Addresses with credentials in them: used as they are, shown and recorded without."""
+"""Addresses with credentials: used in full, shown and recorded without the credentials."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 KEY = "SIREV_API_KEY"
-"""The environment variable with a server's key. Not OPENAI_API_KEY: a key that is meant for somebody else must not go to whatever
-server a recipe names."""
+"""The environment variable with a server's key. Not OPENAI_API_KEY: a key for OpenAI must not be sent to a server that a recipe
+names."""
 _ADDRESS = re.compile(
     r"(?<!\bfile)://"
-    # A user, then a colon without a port's digits and a slash after it: a password follows, which goes on to the last @, as one
-    # with a slash in it does. Without a colon, what stands after the first slash is no secret: hf://datasets/o/n@main, s3://b/k@2.
+    # A user and a colon that no port follows: the password reaches to the last @, since it may have slashes.
+    # Without a colon, the text after the first slash is not a secret: hf://datasets/o/n@main, s3://b/k@2.
     r"""(?:[^\s/?#:"'\[]*:(?!\d*(?:[/?#\s]|\Z))(?:(?!://)\S)*@|[^\s/?#]*@)?"""
-    # From here on everything matches, so that no part of a text is looked at twice.
+    # From here on everything matches, so that no part of a text is scanned twice.
     r"(?P<place>(?:(?!://)[^\s?#])*)(?P<query>\?[^\s#]*)?(?P<fragment>#\S*)?"
 )
 _SETTING = re.compile(r"(\burl\s*[=:]\s*)(\S+)")
 
 
 def without_credentials(text: str) -> str:
-    """A text with the user, password, query and fragment of each URL in it left out: what may be read by anybody.
+    """The text without the user, password, query and fragment of each URL: safe to publish.
 
-    A query is left out whole, since tokens and signatures have many names there. Files' URLs have none of these. A setting
-    `url` that has an @ elsewhere is left out whole: it is mistyped, and nobody knows which part is the password.
+    A query or fragment with = or @ is removed whole, since tokens and signatures have many names there. file: URLs stay as they
+    are. A setting `url` with an @ elsewhere is removed whole: it is mistyped, and any part of it may be the password.
     """
     text = _ADDRESS.sub(_shown, text) if "://" in text else text
     return _SETTING.sub(lambda found: f"{found[1]}..." if "@" in found[2] else found[0], text) if "url" in text else text
@@ -39,7 +39,7 @@ def _shown(found: re.Match[str]) -> str:
 
 @dataclass(frozen=True)
 class Address:
-    """Where a server is, as it may be shown, and apart from it what it takes to be let in."""
+    """Address of a server, split into a URL that may be shown and the credentials."""
 
     url: str
     headers: dict[str, str] = field(default_factory=dict, repr=False)
@@ -47,12 +47,12 @@ class Address:
 
     @classmethod
     def of(cls, url: str) -> Address:
-        """The address of a URL: its user and password as basic authentication, else the key of the environment as a token.
+        """The address of a URL: its user and password as basic authentication, else the key in the environment as a bearer token.
 
-        Raises ValueError where the URL has no host or a port that is none.
+        Raises ValueError if the URL has no host or an invalid port.
         """
         parts = urlsplit(url)
-        if parts.hostname is None or parts.port == 0:  # asking for a port that is no number raises ValueError too
+        if parts.hostname is None or parts.port == 0:  # `parts.port` raises ValueError too, if it is not a number
             raise ValueError("no host, or no port")
         user, at, host = parts.netloc.rpartition("@")
         headers = {}

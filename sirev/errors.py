@@ -1,4 +1,4 @@
-"""The errors a user sees, each one clear line, with the exit status the command line gives it."""
+"""Errors that a user sees: one clear line each, with the exit status of the command line."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from sirev.printing import visible
 
 
 class SirevError(Exception):
-    """Something failed that the user should read about in one line."""
+    """A failure that is reported to the user in one line."""
 
     exit_status = 1
 
     def __str__(self) -> str:
-        return visible(without_credentials(super().__str__()), lines=True)  # it quotes paths, data, addresses
+        return visible(without_credentials(super().__str__()), lines=True)  # messages quote paths, data and addresses
 
 
 class BadInput(SirevError):
-    """The user's input can't be used: the message names the place, the value and what is allowed."""
+    """Unusable input by the user. The message names the place, the value and what is allowed."""
 
     exit_status = 2
 
 
 class StageFailed(SirevError):
-    """A stage could not produce its artifact; the store is as it was before. `log` is a file that says more, or None."""
+    """A stage could not produce its artifact; the store is unchanged. `log` is a file with details, or None."""
 
     def __init__(self, reason: str, log: Path | None = None) -> None:
         super().__init__(with_log(reason, log))
@@ -32,5 +32,5 @@ class StageFailed(SirevError):
 
 
 def with_log(reason: str, log: Path | None) -> str:
-    """A reason, and the file that says more."""
+    """The reason, followed by the path of the log file, if any."""
     return reason if log is None else f"{reason}; log: {log}"

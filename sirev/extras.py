@@ -1,4 +1,4 @@
-"""Optional parts of sirev, the extras of its package, and the command that installs them."""
+"""The command that installs extras, the optional parts of sirev's package."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sirev.shipped import checkout
 
 
 def install_command(*extras: str) -> str:
-    """The one command that installs extras; under the constraints of the checkout, if this sirev runs from one."""
+    """The pip command that installs extras; with the checkout's constraints, if this sirev runs from a checkout."""
     folder = checkout()
     pins = folder / ("constraints-gpu.txt" if "vllm" in extras else "constraints.txt") if folder else None
     constrained = ("--constraint", pins) if pins is not None and pins.is_file() else ()

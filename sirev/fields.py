@@ -14,7 +14,7 @@ Rate = Annotated[float, Field(gt=0)]
 Warmup = Annotated[float, Field(ge=0, lt=1)]
 NAME_LENGTH = 120
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=NAME_LENGTH)]
-"""What becomes part of the name of a run or a step, and so of a file, whose name has 255 characters at most."""
+"""A part of the name of a run or a step, and so of a file name, which has 255 characters at most."""
 
 
 class Section(BaseModel):

@@ -1,4 +1,4 @@
-"""Data frames of rows and of CSV; pandas or polars is loaded when one is asked for."""
+"""Data frames of rows and of CSV; pandas or polars is imported on first use."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Library = Literal["pandas", "polars"]
 
 
 def data_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], library: Library = "pandas") -> Any:
-    """A DataFrame of rows, what a row lacks as a missing value; BadInput where the library is unknown or not installed."""
+    """A DataFrame of rows; columns that a row lacks are missing values. BadInput if the library is unknown or not installed."""
     loaded = _loaded(library)
     values = {column: [row.get(column) for row in rows] for column in columns}
     if library == "polars":
-        return loaded.DataFrame(values, strict=False)  # whole numbers and others in one column
+        return loaded.DataFrame(values, strict=False)  # a column may mix integers and floats
     return loaded.DataFrame(values, columns=list(columns))
 
 
 def frame_of_csv(text: str) -> Any:
-    """A pandas.DataFrame of CSV with a header, empty cells as missing values; BadInput where pandas is not installed."""
+    """A pandas.DataFrame of CSV with a header; empty cells are missing values. BadInput if pandas is not installed."""
     return _loaded("pandas").read_csv(io.StringIO(text))
 
 

@@ -12,14 +12,14 @@ from typing import Any
 from sirev.errors import BadInput
 
 LISTS = ("methods", "seeds", "redo", "overlays", "overrides", "nulls", "recipes", "runs", "revisions", "kinds")
-"""Parameters that take several values; a single one stands for a list of it."""
+"""Parameters that take several values; a single value stands for a list of one."""
 
 CHOSEN = {"recipes", "runs"}
-"""Those that choose what is shown: an empty list is a choice of nothing, not of everything."""
+"""Parameters that select what is shown; an empty list would select nothing and is an error."""
 
 
 def by_hand(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with single values allowed for its `LISTS`, results for `runs`, and progress shown in a notebook."""
+    """The function, extended: single values for its `LISTS`, run results for `runs`, and progress in a notebook."""
     parameters = inspect.signature(function).parameters
 
     @functools.wraps(function)
@@ -46,13 +46,13 @@ def by_hand(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def in_notebook() -> bool:
-    """Whether somebody works in IPython or a notebook."""
+    """Whether this process is IPython or a notebook."""
     ipython = sys.modules.get("IPython")
     return ipython is not None and ipython.get_ipython() is not None
 
 
 def _several(value: Any) -> Any:
-    """A list, its finished runs by their ids; a mapping of overrides as it is."""
+    """The value as a list, with run results replaced by their ids; a mapping of overrides is returned unchanged."""
     if isinstance(value, Mapping):
         return value
     if isinstance(value, str | int | os.PathLike) or not isinstance(value, Iterable):
@@ -61,7 +61,7 @@ def _several(value: Any) -> Any:
 
 
 def _section_or_recipe(section: Any, *rest: Any, **options: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """`report("tiny")` is about a recipe or a run of the store, if there is no section of this name."""
+    """Arguments of `report` in which a first argument such as "tiny" names a recipe or a run, unless it is a section's name."""
     from sirev.reporting import sections
     from sirev.store.store import Store
 

@@ -1,6 +1,6 @@
-"""Signs of life of a process that holds a file: who it is, written into the file, and a touch of it every few seconds.
+"""Heartbeat of a process that holds a file: its identity, written into the file, and a touch of the file every few seconds.
 
-Others can see these on every machine that shares the file, also where a lock does not reach across machines.
+It is visible on every machine that shares the file, even where locks do not reach across machines.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ HEARTBEAT_SECONDS = 5.0
 
 
 def sign(fd: int) -> None:
-    """Write into a file which process holds it, as far as the disk allows."""
+    """Write the id and host of this process into a file, if the disk allows it."""
     with contextlib.suppress(OSError):  # the disk may be full
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()} {os.uname().nodename}\n".encode(), 0)
 
 
 def signature(fd: int) -> tuple[int, str] | None:
-    """The process that signed a file and its host; None where nobody did."""
+    """The id and host of the process that signed a file; None if there is no valid signature."""
     try:
         pid, host = os.pread(fd, 300, 0).decode().split()
     except (OSError, ValueError):
@@ -29,7 +29,7 @@ def signature(fd: int) -> tuple[int, str] | None:
 
 
 def start_beating(fd: int) -> threading.Event:
-    """Touch a file every few seconds, in a thread of its own, until the event is set."""
+    """Touch a file every few seconds, in a separate thread, until the returned event is set."""
     released = threading.Event()
 
     def beat() -> None:

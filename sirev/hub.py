@@ -1,4 +1,4 @@
-"""Repositories of the Hugging Face Hub: the folder of one at a revision, and what is said where it can't be had."""
+"""Repositories of the Hugging Face Hub: snapshots, revisions, facts, and errors in plain words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sirev.errors import BadInput
 RepositoryKind = Literal["model", "dataset"]
 Patterns = Sequence[str]
 SECONDS = 10
-"""How long the Hub may take to answer at all. Asked first, because a download without a network retries for 23 s."""
+"""Timeout of the request that checks whether the Hub answers. A download without a network would retry for 23 s."""
 _INDEX = "model.safetensors.index.json"
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _LICENCE = ("license", "license_name", "license_link")
@@ -23,21 +23,21 @@ HUB = "https://huggingface.co"
 
 
 LOCAL_FILES = ("path", "train", "test")
-"""Fields of a recipe's data that name local files, whatever they look like; these win over the Hub's."""
+"""Fields of a recipe's data that name local files; they take precedence over the Hub."""
 
 
 def local_data(data: Mapping[str, Any]) -> list[str]:
-    """The local files that a recipe's data are read from; none where they come from the Hub."""
+    """The local files of a recipe's data; empty if the data come from the Hub."""
     return [str(data[key]) for key in LOCAL_FILES if data.get(key)]
 
 
 def hub_data(data: Mapping[str, Any]) -> str | None:
-    """The data set on the Hub that a recipe's data are read from; None of local files and of none."""
+    """The Hub data set of a recipe's data; None if they are local files, or if there are none."""
     return None if local_data(data) else data.get("hub")
 
 
 def is_local(name: str) -> bool:
-    """Whether a model's name is a path: one that exists, or that could be no repository on the Hub."""
+    """Whether a model's name is a path: an existing folder, or a name that no repository on the Hub can have."""
     return name.startswith(("/", "./", "../", "~")) or name.count("/") > 1 or os.path.isdir(name)
 
 
@@ -48,7 +48,7 @@ def cached(
     wanted: Patterns | None = None,
     unwanted: Patterns | None = None,
 ) -> bool:
-    """Whether `snapshot` would find a repository in the local cache; nobody is asked."""
+    """Whether the local cache has the whole repository; makes no request."""
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
@@ -67,7 +67,7 @@ def _folder(
     *,
     local: bool,
 ) -> Path:
-    """The snapshot's folder, as huggingface_hub has it or fetches it; with `local` it fetches nothing."""
+    """The snapshot's folder, downloaded if it is not cached; `local` forbids the download."""
     from huggingface_hub import snapshot_download
 
     patterns = {"allow_patterns": list(wanted) if wanted else None, "ignore_patterns": list(unwanted) if unwanted else None}
@@ -75,18 +75,18 @@ def _folder(
 
 
 def is_adapter(folder: Path) -> bool:
-    """Whether a folder is that of an adapter (PEFT) alone, without the weights of a whole model."""
+    """Whether a folder holds only an adapter (PEFT), without the weights of a whole model."""
     whole = any((folder / name).is_file() for name in ("model.safetensors", _INDEX))
     return not whole and (folder / ADAPTER_CONFIG).is_file()
 
 
 def missing_weights(folder: Path) -> list[str]:
-    """The files of weights that a model's folder should hold and does not: a download may have been cut off."""
+    """The weight files that a model's folder lacks, as after an interrupted download."""
     index = folder / _INDEX
     if is_adapter(folder):
         return [] if (folder / ADAPTER_WEIGHTS).is_file() else [ADAPTER_WEIGHTS]
     if not (folder / "config.json").is_file() and any(folder.glob("*/*.safetensors")):
-        return []  # of sentence-transformers: every module has its own folder, and none lies at the top
+        return []  # sentence-transformers: one folder per module, no weights at the top
     try:
         names = (
             sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
@@ -105,31 +105,31 @@ def repository_snapshot(
     wanted: Patterns | None = None,
     unwanted: Patterns | None = None,
 ) -> Path:
-    """The folder of a repository, named by its commit; downloaded unless the local cache has it.
+    """The folder of a repository's snapshot, named by its commit; downloaded if it is not cached.
 
-    `revision` None is the main branch; `wanted` and `unwanted` are patterns of file names. Raises BadInput: gated, no
-    such repository or revision, no name of one, not cached where the Hub can't be reached.
+    `revision` None is the main branch; `wanted` and `unwanted` are patterns of file names. Raises BadInput for a gated or
+    unknown repository, an unknown revision, an invalid name, missing weights, and an uncached one while the Hub is unreachable.
     """
     named = f"{repository}{f' at {revision}' if revision else ''}"
     silent = _silence(kind, repository, revision)
     with _refusals(kind, repository, named, silent):
         folder = _folder(kind, repository, revision, wanted, unwanted, local=silent is not None)
     if kind == "model" and (missing := missing_weights(folder)):
-        if silent is None:  # all that the Hub has was fetched
+        if silent is None:  # the download is complete, so the Hub has none
             raise BadInput(f"{named} has no weights as safetensors: there is no {', '.join(missing[:3])}")
         raise BadInput(f"{named} is incomplete on this machine: {', '.join(missing[:3])} missing; go online once")
     return folder
 
 
 class Revisions(NamedTuple):
-    """Branches and tags of a repository, and why the Hub can't be reached where these are only those that were fetched once."""
+    """Branches and tags of a repository. `silent` is why the Hub is unreachable, or None; then `names` are the cached ones."""
 
     names: list[str]
     silent: str | None
 
 
 def revisions(repository: str) -> Revisions:
-    """The branches and tags of a model's repository; where the Hub can't be reached, those that were fetched once.
+    """The branches and tags of a model's repository; only the cached ones while the Hub is unreachable.
 
     Raises BadInput as `repository_snapshot` does.
     """
@@ -150,14 +150,14 @@ def revisions(repository: str) -> Revisions:
 
 
 class HubFacts(NamedTuple):
-    """What the Hub says of a repository: its commit, and the fields of its card that name a licence."""
+    """A repository's commit on the Hub, and the fields of its card about the licence."""
 
     commit: str | None
     licence: dict[str, str]
 
 
 def hub_facts(kind: RepositoryKind, repository: str, revision: str | None) -> HubFacts:
-    """What the Hub says of a repository at a revision; asks for its page alone. Raises BadInput as `repository_snapshot` does."""
+    """Commit and licence of a repository at a revision; downloads no files. BadInput as `repository_snapshot`."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -171,7 +171,7 @@ def hub_facts(kind: RepositoryKind, repository: str, revision: str | None) -> Hu
 
 
 def weight_sums(repository: str, commit: str | None, files: list[str]) -> dict[str, str]:
-    """The sha256 of those `files` of a model's repository of which the Hub has one; BadInput as for `repository_snapshot`."""
+    """File -> sha256, for the `files` of a model's repository that the Hub stores by LFS; BadInput as `repository_snapshot`."""
     from huggingface_hub import HfApi
 
     with _refusals("model", repository, repository, None):
@@ -180,7 +180,7 @@ def weight_sums(repository: str, commit: str | None, files: list[str]) -> dict[s
 
 
 def _silence(kind: RepositoryKind, repository: str, revision: str | None) -> Exception | None:
-    """Why the Hub can't be reached; None where it answers, even by a refusal: what is cached may do all the same."""
+    """Why the Hub is unreachable; None if it answers, even with a refusal, since the cache may suffice."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
@@ -188,14 +188,14 @@ def _silence(kind: RepositoryKind, repository: str, revision: str | None) -> Exc
         HfApi().repo_info(repository, repo_type=kind, revision=revision, timeout=SECONDS)
     except (HfHubHTTPError, HFValidationError):
         return None
-    except Exception as error:  # whatever the HTTP client of the day raises where there is no network
+    except Exception as error:  # the type depends on the HTTP client
         return error
     return None
 
 
 @contextlib.contextmanager
 def _refusals(kind: RepositoryKind, repository: str, named: str, silent: Exception | None) -> Iterator[None]:
-    """Turn what huggingface_hub raises about a repository into BadInput; `silent` is why the Hub can't be reached, if so."""
+    """Turn huggingface_hub's errors about a repository into BadInput; `silent` is why the Hub is unreachable, or None."""
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
@@ -225,15 +225,15 @@ def _refusals(kind: RepositoryKind, repository: str, named: str, silent: Excepti
 
 
 def page(kind: str, repository: str, hub: str = HUB) -> str:
-    """The address of a "model"'s, "dataset"'s or "space"'s page on the Hub, where its licence is accepted."""
+    """The address of a repository's page on the Hub; `kind` is "model", "dataset" or "space"."""
     return f"{hub}/{'' if kind == 'model' else f'{kind}s/'}{repository}"
 
 
 def link(kind: str, repository: str) -> str:
-    """A repository's name as a link of Markdown."""
+    """A repository's name as a Markdown link."""
     return f"[{repository}]({page(kind, repository)})"
 
 
 def first_line(error: Exception) -> str:
-    """The first line of what an exception says, without its full stop; its kind where it says nothing."""
+    """The first line of an exception's message, without its full stop; its type if there is no message."""
     return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__

@@ -1,6 +1,6 @@
-"""Input that somebody else wrote, bounded before it is opened or parsed: plain files, shallow JSON, gzip that unpacks to no end.
+"""Bounds on untrusted input, before it is opened or parsed: plain files, shallow JSON, gzip of a bounded size.
 
-Whatever is refused here is refused at once: a pipe would be waited for, and a few kilobytes can unpack to gigabytes.
+Refusal is immediate: reading a pipe would block, and a few kilobytes can unpack to gigabytes.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 from sirev.errors import BadInput
 
 DEPTH = 100
-"""How deep JSON and YAML may be nested: far more than there is, far less than what a parser or a printer stumbles over."""
+"""Nesting limit of JSON and YAML: far above any real input, far below the recursion limits of parsers and printers."""
 GZIP_RATIO, GZIP_SLACK = 200, 1 << 30
-"""How much may come out of a gzip file: so many times its bytes, and so many bytes besides.
+"""Limit of a gzip file's unpacked size: `GZIP_RATIO` times its size, plus `GZIP_SLACK` bytes.
 
-Completions shrink to a third. Those of a model that says one thing over and over shrink to a hundredth or less, but 300,000 of
-them, 2 kB each, are 600 MB: within what is free.
+Completions shrink to a third. Those of a model that repeats one text shrink to a hundredth or less, but 300,000 of
+them, 2 kB each, are 600 MB: within the slack.
 """
 
 
@@ -31,7 +31,7 @@ class TooDeep(ValueError):
 
 
 def parse_json(raw: bytes | str) -> Any:
-    """The value of a JSON text; ValueError where it is none, TooDeep where whoever walks through it might stumble."""
+    """The value of a JSON text. Raises ValueError if it is not JSON, TooDeep if it is nested more than `DEPTH` levels deep."""
     try:
         value = json.loads(raw)
     except RecursionError:
@@ -53,7 +53,7 @@ def _is_shallow(value: Any) -> bool:
 
 
 def require_utf8(what: str, path: Path, advice: str) -> None:
-    """BadInput for a path that is no UTF-8: what is said of it could be neither printed nor written into a page, after hours."""
+    """Raise BadInput for a path that is not UTF-8, since a report could not show it, which would show only after hours."""
     try:
         str(path).encode()
     except UnicodeEncodeError:
@@ -61,7 +61,7 @@ def require_utf8(what: str, path: Path, advice: str) -> None:
 
 
 def require_plain_file(path: str | Path) -> None:
-    """BadInput for what is no plain file, which is not opened for it. What is not there is left to whoever opens it."""
+    """Raise BadInput for a path that is not a plain file, without opening it. A missing file passes: opening it will fail."""
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):
@@ -70,7 +70,7 @@ def require_plain_file(path: str | Path) -> None:
 
 
 def refuse_unless_plain(path: str | Path, mode: int) -> None:
-    """As `require_plain_file`, for a mode that was looked up already."""
+    """As `require_plain_file`, for a known mode."""
     if stat.S_ISREG(mode):
         return
     # Such as /dev/stdin or <(...). The digest of an input is part of a key, so it is read before the step that needs it.
@@ -79,25 +79,25 @@ def refuse_unless_plain(path: str | Path, mode: int) -> None:
 
 
 def what_it_is(mode: int) -> str:
-    """What a file is that should be a plain one, in words."""
+    """The kind of a file that is not plain, in words."""
     kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 
 def most_unpacked(path: Path) -> int:
-    """How many bytes may come out of a gzip file."""
+    """The most bytes that a gzip file may unpack to."""
     return GZIP_SLACK + GZIP_RATIO * path.stat().st_size
 
 
 def unpacks_to_too_much(path: Path) -> str:
-    """What is said of a gzip file that yields more."""
+    """The message about a gzip file that unpacks to more."""
     return (
         f"its {path.stat().st_size:,} bytes unpack to more than {most_unpacked(path):,}; unpack it yourself if that is intended"
     )
 
 
 def refuse_wide_encoding(path: Path, start: bytes) -> None:
-    """BadInput for the beginning of a text in UTF-16 or UTF-32: by its mark, or by zeros, which no text in UTF-8 has."""
+    """Raise BadInput if a text begins as UTF-16 or UTF-32: with a byte order mark, or with zeros, which UTF-8 text lacks."""
     zeros = start[:4].count(0)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")) or zeros in (2, 3):
         wide = "UTF-32" if b"\0\0" in start[:4] else "UTF-16"

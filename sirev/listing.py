@@ -1,15 +1,15 @@
-"""Counts and lists in a line."""
+"""Counts and lists within a line of text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 LISTED = 8
-"""Names that a line about an unknown or ambiguous one lists; of more it gives the number."""
+"""The most names that a message about an unknown or ambiguous name lists; the rest are counted."""
 
 
 def count_text(count: int, what: str) -> str:
-    """How many, with the word for one or several: 1 run, 3,000 runs."""
+    """A count with its noun in singular or plural: 1 run, 3,000 runs."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
@@ -20,10 +20,10 @@ def seeds_text(seeds: Iterable[int]) -> str:
 
 
 def listed(items: Sequence[str], most: int = LISTED, between: str = ", ") -> str:
-    """At most so many items, and the number of the rest: "a, b and 3 more"."""
+    """At most `most` items, and the number of the rest: "a, b and 3 more"."""
     return between.join(items[:most]) + and_more(len(items) - most)
 
 
 def and_more(count: int) -> str:
-    """ " and 3 more"; nothing for none."""
+    """The text " and 3 more"; empty if `count` is not positive."""
     return f" and {count:,} more" if count > 0 else ""

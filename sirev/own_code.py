@@ -1,6 +1,6 @@
-"""Code of the user's, named "package.module:Name" or "path/to/file.py:Name": where its source lies, and the named object.
+"""The user's own code, named "package.module:Name" or "path/to/file.py:Name": its source files and its import.
 
-Nothing here is called because a store says so: see docs/security.md.
+A store never causes an import of such code: see docs/security.md.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sirev.errors import BadInput
 
 
 def source_files(name: str) -> Iterator[Path]:
-    """Places of a module's source: in the current folder, else where Python finds it."""
+    """Possible files of a module's source: in the current folder, then on Python's path."""
     module = name.rpartition(":")[0]
     if module.endswith(".py"):
         yield Path(module)
@@ -30,25 +30,28 @@ def source_files(name: str) -> Iterator[Path]:
 
 
 def keyed_name(name: str) -> str:
-    """The name as part of a key: without the path of a file, whose content is keyed."""
+    """The name as part of a key: without a file's path, since its content is keyed."""
     module, _, attribute = name.rpartition(":")
     return attribute if module.endswith(".py") else name
 
 
 def load(name: str, kind: str) -> tuple[ModuleType, str]:
-    """The imported module of a `kind` of object ("task class", say), and the object's name in it; BadInput if there is none."""
+    """Import the module of `name`; return it and the object's name. `kind` is for messages, such as "task class".
+
+    Raises BadInput if the name is malformed or the import fails.
+    """
     module, _, attribute = name.rpartition(":")
     if not module or not attribute:
         example = kind.rpartition(" ")[2]
         example = example.capitalize() if example == "class" else example
         raise BadInput(f'{name}: a {kind} is named "package.module:{example}" or "path/to/file.py:{example}"')
-    # Python takes a file of the same second and size for the one that it compiled; a user's code is compiled each time.
+    # Python's bytecode cache misses an edit within a second that keeps the size, so user code is compiled each time.
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         if module.endswith(".py"):
             return _module_of_file(Path(module)), attribute
         if (here := str(Path.cwd())) not in sys.path:
-            sys.path.append(here)  # last, so that no installed package is shadowed by a folder of the user's
+            sys.path.append(here)  # last, so that the user's folders shadow no installed package
         return importlib.import_module(module), attribute
     except Exception as error:
         raise BadInput(f"{name}: {module} can't be imported: {raised(error)}") from None
@@ -57,7 +60,7 @@ def load(name: str, kind: str) -> tuple[ModuleType, str]:
 
 
 def raised(error: BaseException) -> str:
-    """An exception of a user's code on one line."""
+    """An exception from user code, on one line."""
     kind = type(error).__name__
     return f"{kind}: {' '.join(str(error).split()) or kind}"
 

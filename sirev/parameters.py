@@ -1,4 +1,4 @@
-"""The parameters of stages: dataclasses whose fields say whether they are part of a key."""
+"""Parameters of stages: dataclasses whose fields declare whether they are part of the key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NEVER = object()
 def semantic(
     *, default: Any = dataclasses.MISSING, default_factory: Any = dataclasses.MISSING, absent_means: Any = _NEVER
 ) -> Any:
-    """A parameter that changes the result, so it is part of the key.
+    """A parameter that changes the result and so is part of the key.
 
     `absent_means` lets a parameter be added later without changing old keys: the parameter is left out of the key
     if and only if it equals this value. It is what older code did, whatever today's default is; never edit it.
@@ -26,7 +26,7 @@ def operational(*, default: Any = dataclasses.MISSING, default_factory: Any = da
 
 
 def keyed_parameters(parameters: Any) -> dict[str, Any]:
-    """The parameters that belong in the key, as plain JSON values; groups of parameters likewise, field by field."""
+    """The parameters that belong in the key, as plain JSON values; nested groups are reduced in the same way."""
     found = {}
     for field in dataclasses.fields(parameters):
         value = getattr(parameters, field.name)

@@ -1,7 +1,7 @@
-"""Parquet that somebody else may have written, read in batches and bounded before anything of it is unpacked.
+"""Reading of untrusted Parquet: in batches, with bounds checked before anything is unpacked.
 
-A column of one value is a few bytes, whatever its length, so that a file of a megabyte can hold 20 million rows. Its footer says
-so, as does the manifest of an artifact.
+A column of one value takes a few bytes at any length, so a file of a megabyte can hold 20 million rows. Its footer gives the
+number, as does an artifact's manifest.
 """
 
 from __future__ import annotations
@@ -12,43 +12,43 @@ from pathlib import Path
 from typing import Any
 
 FREE_CELLS, CELLS_PER_BYTE = 1 << 24, 8
-"""How many cells, rows times columns, a table may have: so many, and so many more for each byte of its Parquet.
+"""Limit of a table's cells, rows times columns: `FREE_CELLS`, plus `CELLS_PER_BYTE` for each byte of its Parquet.
 
-No ratio alone tells honest tables from bombs. 320,000 grades that are all wrong, without an answer, are 1.6 million cells in
-24 kB, 68 cells a byte, and a bomb has 64. But honest ones of such a ratio are small: all of that kind is free up to 3.3 million
-rows of 5 columns, which take about a gigabyte as rows. Where there are more, they don't say the same: 13 million grades of
-GSM8K, 10,000 draws a problem, have 10 cells a byte.
+No ratio alone separates honest tables from bombs. 320,000 grades that are all wrong, without an answer, are 1.6 million cells in
+24 kB, 68 cells per byte, and a bomb has 64. But honest tables of such a ratio are small: they are free up to 3.3 million
+rows of 5 columns, which take about a gigabyte as rows. Larger ones vary more: 13 million grades of GSM8K, 10,000 draws per
+problem, have 10 cells per byte.
 """
 FREE_BYTES, BYTES_PER_BYTE = 2 << 30, 200
-"""The same for bytes: what a table's pages unpack to, and what its texts have together when each is counted as often as it is
-there. A model that says one thing of 4 kB 320,000 times makes 1.3 GB of a few kilobytes."""
+"""The same limit for bytes: of a table's unpacked pages, and of its texts, repeats included. A model that repeats a text of 4 kB
+320,000 times makes 1.3 GB of a few kilobytes."""
 BATCH_ROWS, BATCH_BYTES = 1 << 14, 1 << 27
-"""What is unpacked at a time."""
+"""The most rows, and about the most bytes, that are unpacked at a time."""
 LARGE_CHUNK = 1 << 30
-"""Bytes of a column from which Arrow can't build a dictionary of it, whose offsets have 31 bits."""
+"""Bytes of a column from which Arrow can't build its dictionary, whose offsets have 31 bits."""
 
 
 class TooLarge(ValueError):
-    """A table holds more than the bytes it lies in can honestly hold."""
+    """A table claims more than an honest file of its size can hold."""
 
 
 def check_cells(rows: int, cells: int, size: int) -> None:
-    """TooLarge unless a table of `size` bytes may have so many cells; asks for what is claimed alone, and reads nothing."""
+    """Raise TooLarge if a table of `size` bytes claims too many cells; reads nothing."""
     if cells > (most := FREE_CELLS + CELLS_PER_BYTE * size):
         raise TooLarge(f"{rows:,} rows with {cells:,} cells in {size:,} bytes of Parquet, where at most {most:,} cells are read")
 
 
 def check_bytes(count: int, size: int) -> None:
-    """TooLarge unless a table of `size` bytes may have so many bytes of pages, or of texts."""
+    """Raise TooLarge if a table of `size` bytes has too many bytes of pages, or of texts."""
     if count > (most := FREE_BYTES + BYTES_PER_BYTE * size):
         raise TooLarge(f"{count:,} bytes or more in {size:,} bytes of Parquet, where at most {most:,} are read")
 
 
 def read_batches(paths: Sequence[str | Path], rows: int | None = None) -> Iterator[dict[str, list[Any]]]:
-    """The columns of the files, some thousand rows at a time; equal texts are one object.
+    """Yield the files' columns, name -> values, some thousand rows at a time; equal texts are one object.
 
-    Raises TooLarge before anything is read of a file that is too large, ValueError if there are not `rows` of them in all; else
-    whatever pyarrow raises for what is no Parquet.
+    Raises TooLarge before reading a file that is too large, ValueError if there are not `rows` rows in all, and pyarrow's
+    errors for a file that is not Parquet.
     """
     import pyarrow.parquet as pq
 
@@ -65,20 +65,20 @@ def read_batches(paths: Sequence[str | Path], rows: int | None = None) -> Iterat
         with pq.ParquetFile(path, metadata=footer, read_dictionary=nested) as file:
             for i in range(footer.num_row_groups):
                 at_once = _batch_rows(path, footer, i, flat)
-                for batch in file.iter_batches(at_once, row_groups=[i], use_threads=False):  # most are small: threads only cost
+                for batch in file.iter_batches(at_once, row_groups=[i], use_threads=False):  # most are small: threads don't pay
                     bounds.add_texts(sum(map(_text_bytes, batch.columns)))
                     yield {name: _values(column, words) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
 
 
 class _Bounds:
-    """What was found of a table so far, against what its bytes allow."""
+    """Totals of a table so far, checked against the limits of its size."""
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.rows = self.cells = self.unpacked = self.texts = 0
 
     def add(self, footer: Any) -> None:
-        """Count what a file's footer says; pyarrow reads of a column what its own number says, not that of the rows."""
+        """Add a file's footer; pyarrow reads as many values of a column as the column claims, not as there are rows."""
         self.rows += footer.num_rows
         for i in range(footer.num_row_groups):
             group = footer.row_group(i)
@@ -89,15 +89,15 @@ class _Bounds:
         check_bytes(self.unpacked, self.size)
 
     def add_texts(self, count: int) -> None:
-        """Count the bytes of texts, before they are taken apart."""
+        """Add the bytes of texts, before they are unpacked."""
         self.texts += count
         check_bytes(self.texts, self.size)
 
 
 def _text_columns(footer: Any) -> tuple[list[str], list[str]]:
-    """Columns of texts: plain ones, and those inside of lists and the like that are read as dictionaries.
+    """Columns of texts: flat ones, and those nested in lists or structs, which are read as dictionaries.
 
-    A row may have any number of the latter, so that small batches don't bound them.
+    A row may have any number of nested texts, so small batches don't bound them.
     """
     names = set(footer.schema.to_arrow_schema().names)
     flat, nested = [], []
@@ -114,7 +114,7 @@ def _text_columns(footer: Any) -> tuple[list[str], list[str]]:
 
 
 def _batch_rows(path: str | Path, footer: Any, i: int, texts: list[str]) -> int:
-    """How many rows of a row group are unpacked at a time: each of them may have the longest text of its column's dictionary."""
+    """Rows of a row group per batch, as if each row had the longest text of its column's dictionary."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -127,14 +127,14 @@ def _batch_rows(path: str | Path, footer: Any, i: int, texts: list[str]) -> int:
     columns = [] if first is None else [*zip(first.schema.names, first.columns, strict=True)]
     words = {name: column.dictionary for name, column in columns if pa.types.is_dictionary(column.type)}
     longest: int = sum(pc.max(pc.binary_length(dictionary)).as_py() or 0 for dictionary in words.values())
-    # Not every column is read as a dictionary, such as one of JSON: no text of it is longer than all of them together.
+    # Some columns, such as JSON, are not read as dictionaries: there, no text is longer than the whole column.
     chunks = [group.column(j) for j in range(group.num_columns)]
     longest += sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in {*texts} - words.keys())
     return max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, longest)))
 
 
 def _text_bytes(array: Any) -> int:
-    """Bytes of the texts of a column when each is counted as often as it is there."""
+    """Bytes of a column's texts, repeats included."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -150,7 +150,7 @@ def _text_bytes(array: Any) -> int:
 
 
 def _values(array: Any, words: dict[Any, Any]) -> list[Any]:
-    """The values of a column; texts that are in `words` are those, others are added to it."""
+    """The values of a column; equal texts become one object, by way of `words`."""
     import pyarrow as pa
 
     kind = array.type

@@ -1,8 +1,8 @@
-"""The one door to the terminal: all that sirev prints passes here, and what a text could do to a terminal is shown instead.
+"""The one way to the terminal: all output of sirev passes here, and characters that would control the terminal are spelled out.
 
-Texts come from data sets, from models and from other people's stores. Sent as they are, an escape sequence sets the window's
-title, fills the clipboard or paints over what stands above, and a mark without width makes a line read otherwise than it is.
-Such a character is printed as Python writes it in a string: \\x1b, \\x9b, \\u202e. Colours are rich's, laid on afterwards.
+Texts come from data sets, models and other people's stores. Unfiltered, an escape sequence could set the window's title, fill
+the clipboard or overwrite earlier lines, and a zero-width character could disguise a line. Such a character is printed as
+Python's escape: \\x1b, \\x9b, \\u202e. Colours are added afterwards, by rich.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from pathlib import Path
 from typing import Any
 
 _HIDDEN = (
-    "\x00-\x1f\x7f-\x9f"  # control characters, C0 and C1: escape sequences, and what moves the cursor
+    "\x00-\x1f\x7f-\x9f"  # control characters, C0 and C1: escape sequences and cursor movement
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional controls, which reorder a line
-    "\xad\u034f\u180b-\u180f\u200b-\u200d\u2060-\u2065\u206a-\u206f\ufeff\ufff0-\ufffb"  # no width: two names look the same
-    "\u115f\u1160\u17b4\u17b5\u3164\uffa0"  # fillers: letters, to every program, that nobody sees
-    "\ufe00-\ufe0d"  # selectors of variants, but for the two of emoji, which people write
-    "\u2028\u2029"  # ends of lines, to some
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # controls of shorthand and of music
-    "\U000e0000-\U000e0fff"  # tags and more selectors, which spell out text that nobody sees
-    "\ud800-\udfff"  # bytes of a path that are no UTF-8, and halves of characters, which no encoding takes
+    "\xad\u034f\u180b-\u180f\u200b-\u200d\u2060-\u2065\u206a-\u206f\ufeff\ufff0-\ufffb"  # zero width: two names look the same
+    "\u115f\u1160\u17b4\u17b5\u3164\uffa0"  # fillers: invisible letters
+    "\ufe00-\ufe0d"  # variation selectors, except the two of emoji, which people do write
+    "\u2028\u2029"  # line ends, to some programs
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # controls of shorthand and music
+    "\U000e0000-\U000e0fff"  # tags and more selectors, which spell out invisible text
+    "\ud800-\udfff"  # surrogates: non-UTF-8 bytes of a path, and halves of characters, which can't be encoded
 )
 HIDDEN = re.compile(f"[{_HIDDEN}]")
-"""What is never sent to a terminal as it is."""
+"""Characters that are never sent to a terminal unescaped."""
 HIDDEN_IN_LINES = re.compile(f"(?![\n\t])[{_HIDDEN}]")
-"""The same for a text of several lines, which may have tabs."""
+"""The same for a text of several lines, in which line ends and tabs are allowed."""
 
 
 PLAIN = str.maketrans(
@@ -57,18 +57,18 @@ PLAIN = str.maketrans(
         "·": "*",
     }
 )
-"""Characters that a terminal may lack -> what stands in their place."""
+"""Characters that a terminal may lack -> their ASCII replacements."""
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    """The text with every character that is not seen but does something spelled out; with `lines` it keeps line ends and tabs."""
+    """The text with its control and invisible characters spelled out; `lines` keeps line ends and tabs."""
     if text.isascii() and text.isprintable():
         return text
     return (HIDDEN_IN_LINES if lines else HIDDEN).sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def replaced(error: UnicodeError) -> tuple[str, int]:
-    """What stands for text that an encoding lacks: its nearest ASCII, or it is spelled out. For `codecs.register_error`."""
+    """An error handler for `codecs.register_error`: the nearest ASCII of unencodable text, or its escapes."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end].translate(PLAIN)
@@ -76,26 +76,26 @@ def replaced(error: UnicodeError) -> tuple[str, int]:
 
 
 def encodable(text: str, stream: Any) -> str:
-    """The text with what the stream's encoding lacks replaced; the stream itself may be strict, as it is in a library."""
+    """The text with characters that the stream's encoding lacks replaced; the stream may be strict, as in a library."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
         codecs.register_error("sirev", replaced)
         return text.encode(encoding, "sirev").decode(encoding)
-    except LookupError:  # an encoding of the stream's own
+    except LookupError:  # an encoding that Python does not know
         pass
     return text
 
 
 def out(*lines: object) -> None:
-    """Print lines to standard output; a line end inside of one is shown, not made."""
+    """Print lines to standard output; a line end within a line is escaped."""
     for line in lines:
         print(encodable(visible(str(line)), sys.stdout))
 
 
 def say(*lines: object) -> None:
-    """Print lines to standard error, now."""
+    """Print lines to standard error, and flush it."""
     for line in lines:
         print(encodable(visible(str(line)), sys.stderr), file=sys.stderr, flush=True)
 
@@ -106,16 +106,16 @@ def warn(text: str) -> None:
 
 
 def write(text: str) -> None:
-    """Write a text of whole lines to standard output, all of it, now; a broken pipe is one error, whatever layers make of it."""
+    """Write a text of whole lines to standard output, and flush it. A broken pipe raises a plain BrokenPipeError."""
     try:
         sys.stdout.write(encodable(visible(text, lines=True), sys.stdout))
         sys.stdout.flush()
-    except BrokenPipeError:  # one without a number, which Typer does not act upon
+    except BrokenPipeError:  # without an errno, so that Typer does not act on it
         raise BrokenPipeError from None
 
 
 def out_path(path: Path, name: str = "") -> None:
-    """Print a path, after a tab where it has a name; to another program byte for byte, since that is about to use it."""
+    """Print a path, after `name` and a tab if it has one; byte for byte if stdout is not a terminal, for use by a program."""
     start = f"{visible(name)}\t" if name else ""
     if sys.stdout.isatty():
         write(f"{start}{visible(str(path))}\n")
@@ -126,7 +126,7 @@ def out_path(path: Path, name: str = "") -> None:
 
 
 def json_text(value: Any) -> str:
-    """JSON as every command prints it: indented, and ASCII, so that nothing in it is lost or does anything on its way."""
+    """JSON as every command prints it: indented, and ASCII, so that no character is lost or controls a terminal."""
     return json.dumps(value, indent=2) + "\n"
 
 
@@ -136,7 +136,7 @@ def out_json(value: Any) -> None:
 
 
 def console(*, stderr: bool = False, **options: Any) -> Any:
-    """A console of rich's that takes text for text: brackets are no markup, colons no emoji. What it is given is `visible`."""
+    """A rich console that prints text literally, without markup and emoji codes. Callers pass `visible` text."""
     from rich.console import Console as RichConsole
 
     class Console(RichConsole):
@@ -153,13 +153,13 @@ def _is_unicode(stream: Any) -> bool:
 
 
 class _Replacing:
-    """A stream whose encoding is not Unicode, for rich, which writes what it likes."""
+    """A stream without Unicode, for rich, which writes any character."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write what the stream can take."""
+        """Write a text, with unencodable characters replaced."""
         return int(self._stream.write(encodable(text, self._stream)) or 0)
 
     def __getattr__(self, name: str) -> Any:
@@ -167,7 +167,7 @@ class _Replacing:
 
 
 def text_column(template: str, style: str = "", **options: Any) -> Any:
-    """A column of a progress bar of rich's with text of its task, such as "{task.description}", shown as it is."""
+    """A column of a rich progress bar with literal text, from a template such as "{task.description}"."""
     from rich.progress import ProgressColumn, Task
     from rich.table import Column
     from rich.text import Text

@@ -1,4 +1,4 @@
-"""Command lines that a reader is told to type or to paste, safe for a shell whatever their words are."""
+"""Command lines for a reader to paste, safe for a shell."""
 
 from __future__ import annotations
 
@@ -6,6 +6,5 @@ import shlex
 
 
 def as_typed(*words: object) -> str:
-    """Words as a shell takes them: `sirev report --store 'my store'`. A recipe's name or a path may be a stranger's, or have
-    blanks."""
+    """Words quoted for a shell: `sirev report --store 'my store'`. A recipe's name or a path may be untrusted, or have blanks."""
     return shlex.join(map(str, words))

@@ -1,4 +1,4 @@
-"""Places of the files that come with sirev. Imports nothing heavy: tab completion asks here too."""
+"""Paths of the files that come with sirev. Imports nothing heavy: tab completion uses this too."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def recipe_folder() -> Path:
 
 
 def model_archive(key: str, artifact: str | None = None) -> Path | None:
-    """The archive of the base model that the action of this key makes, if it comes with sirev: models/KEY/ARTIFACT.tar.zst.
+    """The archive of the base model with this key, if it comes with sirev: models/KEY/ARTIFACT.tar.zst.
 
-    With `artifact` (a manifest digest) that realisation or none.
+    With `artifact` (a manifest digest), only that realisation.
     """
     found = sorted((recipe_folder() / "models" / key).glob("*.tar.zst"))
     return next((file for file in found if artifact in (None, file.name.partition(".")[0])), None)

@@ -1,4 +1,4 @@
-"""Suggestions after an unknown name."""
+"""Suggestions for an unknown name."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ ALIASES = {
     "method": "methods",
     "iterations": "T",
 }
-"""Other words for fields of a recipe, in lower case."""
+"""Synonyms of a recipe's fields, in lower case."""
 SHORTEST_PART = 3
-"""Letters that a part of a name must have to stand for it."""
+"""The fewest letters for which a part of a name may stand for it."""
 _FEW = 4
-"""Names that a part may stand for, to be worth a suggestion."""
+"""The most names that may contain a part for them to be suggested."""
 SLIP = 0.8
-"""From which likeness on (of difflib) a word is a misspelt name rather than a part of others."""
+"""The difflib ratio from which a word counts as a misspelt name rather than as a part of others."""
 
 
 def is_word_for(word: str, known: Sequence[str]) -> str | None:
-    """The known name that a word is but for its case, or is another word for; None if there is none."""
+    """The known name that a word equals up to case, or is a synonym of; None if there is none."""
     folded = {name.casefold(): name for name in known}
     meant = word.casefold()
     candidates = (meant, meant.replace("_", "-"), ALIASES.get(meant, meant).casefold())
@@ -45,7 +45,7 @@ def is_word_for(word: str, known: Sequence[str]) -> str | None:
 
 
 def nearest(word: str, known: Sequence[str]) -> list[str]:
-    """Which known names a word may have meant: the one it is a word for or is nearest to, else a few that contain it."""
+    """The known names that a word may have meant: the one it stands for, a few that contain it, or else the nearest."""
     if exact := is_word_for(word, known):
         return [exact]
     folded = {name.casefold(): name for name in known}
@@ -59,7 +59,7 @@ def nearest(word: str, known: Sequence[str]) -> list[str]:
 
 
 def did_you_mean(names: Sequence[str]) -> str:
-    """ "; did you mean 'a', 'b' or 'c'?", nothing where there is no name."""
+    """The text "; did you mean 'a', 'b' or 'c'?"; empty if there is no name."""
     if not names:
         return ""
     *others, last = map(repr, names)
@@ -67,13 +67,13 @@ def did_you_mean(names: Sequence[str]) -> str:
 
 
 def suggest(word: str, known: Sequence[str]) -> str:
-    """The nearest known names, and all of them."""
+    """A hint with the nearest known names, and the list of all."""
     hint = did_you_mean(nearest(word, known))
     return f"{hint} (known: {', '.join(known)})" if known else hint
 
 
 def suggest_of(word: str, known: Sequence[str]) -> str:
-    """As `suggest`, with known names sorted; of many, only the nearest."""
+    """As `suggest`, with sorted names; of more than `LISTED` names only the nearest."""
     if len(known) <= LISTED:
         return suggest(word, sorted(known))
     close = difflib.get_close_matches(word, known, n=LISTED, cutoff=0.0)

@@ -1,6 +1,6 @@
-"""The kinds of training F_t of Algorithm 1: what an example of each is, and whether it needs a reference model.
+"""The kinds of training F_t of Algorithm 1: their examples, and whether they need a reference model.
 
-Light, because the commands' completion reads it. Each kind has two more parts, under its name: its settings, in
+Imports nothing heavy, because shell completion reads it. Each kind has two more parts, under its name: its settings, in
 `sirev.recipe.sections.Training`, and its trainer, in `sirev.trainers.trl_steps.TRAINERS`.
 """
 
@@ -18,23 +18,23 @@ METHODS: tuple[Method, ...] = get_args(Method)
 
 @dataclass(frozen=True)
 class TrainingKind:
-    """One kind of training, in so far as it needs no library."""
+    """One kind of training, without the parts that need a library."""
 
     name: Kind
     answers: tuple[str, ...]
-    """The columns of an example of D_t that stand beside its prompt; each goes through the model behind it."""
+    """The columns of an example of D_t other than its prompt; each goes through the model after the prompt."""
     examples: Callable[[Sequence[str], Sequence[str]], Iterable[tuple[str, ...]]]
-    """The examples, as `answers`, that a problem's right and wrong answers make."""
+    """A problem's right and wrong answers -> its examples, as tuples of `answers`."""
     expected: Callable[[float, float], float]
-    """How many examples so many right and so many wrong answers make."""
+    """Numbers of right and of wrong answers -> the number of examples."""
     nothing: str
     """The outcome of a selection without any example."""
     has_reference: bool = False
-    """The loss compares the model with a frozen reference, M_{t-1}."""
+    """Whether the loss compares the model with a frozen reference, M_{t-1}."""
 
     @property
     def sequences(self) -> int:
-        """How many sequences go through the model for one example."""
+        """Sequences per example that go through the model."""
         return len(self.answers)
 
     @property

@@ -1,4 +1,4 @@
-"""A tiny base model as a user would have one in a folder: random weights, and a tokenizer that knows any text."""
+"""A tiny base model in a folder, as a user may have: random weights, and a tokenizer for any text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIZES = ArchitectureParameters(
 
 
 def save_base_model(folder: Path, seed: int = 0) -> tuple[Any, Any]:
-    """Save a Llama and a byte-level tokenizer into `folder`, both as `save_pretrained` does; returns the two."""
+    """Save a Llama and a byte-level tokenizer into `folder` by `save_pretrained`, and return both."""
     import torch
 
     from sirev.machine.gpu_check.small_model import byte_tokenizer

@@ -1,4 +1,4 @@
-"""Small files that stand for a great deal."""
+"""Small files that unpack to large data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 
 def parquet_bomb(path: Path, rows: int, text: str = "A" * 200) -> Path:
-    """Equal rows: a few bytes a million. Read, its texts are plain strings, as those of any table."""
+    """Write a Parquet file of equal rows, a few bytes per million; when read, its texts are plain strings, as in any table."""
     zeros = pa.array([0] * min(rows, 1_000_000), pa.int32())
     said = {"problem_id": "p", "text": text}
     words = {name: pa.DictionaryArray.from_arrays(zeros, pa.array([word])) for name, word in said.items()}

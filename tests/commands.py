@@ -1,4 +1,4 @@
-"""A command in a session of its own, what is left of it afterwards, and what one prints on a terminal."""
+"""Commands in their own sessions, their remains, and their output on a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.conftest import SIREV, alive
 
 
 def started(*arguments: object, cwd: Path, **environment: str) -> subprocess.Popen[str]:
-    """`sirev` with these arguments, its output piped, in a session of its own."""
+    """Start `sirev` with these arguments, with piped output, in a new session."""
     return subprocess.Popen(
         [SIREV, *map(str, arguments)],
         env={**os.environ, "NO_COLOR": "1", **environment},
@@ -25,7 +25,7 @@ def started(*arguments: object, cwd: Path, **environment: str) -> subprocess.Pop
 
 
 def on_a_terminal(command: Sequence[str | Path], width: int, folder: Path | None = None, **environment: str) -> tuple[str, int]:
-    """What a command prints on a terminal of so many columns, and its exit status. `NO_COLOR` is as given, else unset."""
+    """The output of a command on a terminal of `width` columns, and its exit status. `NO_COLOR` is unset unless given."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(folder or ".")
@@ -35,14 +35,14 @@ def on_a_terminal(command: Sequence[str | Path], width: int, folder: Path | None
     try:
         while chunk := os.read(terminal, 65536):
             shown += chunk
-    except OSError:  # the end, on Linux
+    except OSError:  # the end of output, on Linux
         pass
     os.close(terminal)
     return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def of_session(leader: int) -> dict[int, str]:
-    """The living processes of a session but its leader, with their command lines."""
+    """Process id -> command line, for the living processes of a session except its leader."""
     living = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         pid = int(stat.parent.name)
@@ -50,11 +50,11 @@ def of_session(leader: int) -> dict[int, str]:
             session = int(stat.read_text().rsplit(")", 1)[1].split()[3])
             if session == leader and pid != leader and alive(pid):
                 living[pid] = (stat.parent / "cmdline").read_text().replace("\0", " ")
-        except OSError:  # it has ended meanwhile
+        except OSError:  # it has ended in the meantime
             continue
     return living
 
 
 def shared_memory() -> set[str]:
-    """What lies in /dev/shm."""
+    """The names in /dev/shm."""
     return set(os.listdir("/dev/shm"))

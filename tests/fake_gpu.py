@@ -1,4 +1,4 @@
-"""A machine with an NVIDIA GPU, as its driver and torch describe it: a script `nvidia-smi` and a module `torch` in a folder."""
+"""A simulated NVIDIA GPU: a script `nvidia-smi` and a module `torch` in a folder."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def install(
     free: float = 1.0,
     integrated: bool = False,
 ) -> None:
-    """Have the children of this process, and its commands, find such a GPU; of its memory the share `free` is free."""
+    """Make this process's children and commands find such a GPU; `free` is the free share of its memory."""
     (folder / "torch").mkdir(parents=True)
     memory = (int(free * gigabytes * 1e9), int(gigabytes * 1e9))
     told = {"version": version, "cuda": cuda, "usable": usable, "memory": memory, "capability": capability, "name": name}
@@ -72,14 +72,14 @@ def install(
     driver_script.chmod(0o755)
     patch.setenv("PATH", str(folder), prepend=":")
     patch.setenv("PYTHONPATH", f"{folder}:{installed}", prepend=":")
-    patch.syspath_prepend(str(installed))  # where this process reads of the version; its torch is another
+    patch.syspath_prepend(str(installed))  # where this process reads the version; its own torch is another one
     patch.setattr(children, "GPU_DEVICES", ("/dev/null",))
     patch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     forget()
 
 
 def forget() -> None:
-    """Ask the machine anew."""
+    """Clear the caches, so that the machine is inspected again."""
     children.gpu.cache_clear()
     children.versions.cache_clear()
     torch_gpu.forget_gpu()

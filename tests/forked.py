@@ -1,7 +1,7 @@
-"""Children of runs, and commands, that begin with everything imported: forked from a process that took the seconds for it once.
+"""Children of runs, and commands, forked from a process that has imported everything, which takes seconds, only once.
 
-Each is a process of its own in which nothing was computed before. What is to have another environment than that process,
-in what libraries read as they are imported, is started afresh; so is every command of which the process is the point.
+Each is a separate process in which nothing was computed before. A process whose environment differs in variables that
+libraries read at import is started normally, and so is a command whose process itself is tested.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from sirev.processes.resident import Resident
 from sirev.processes.spawning import environment, in_spawner, one_gpu, python, start
 
 HEAVY = ("torch", "transformers", "trl", "peft", "sirev.trainers.trl_steps", "sirev.trainers.pretrain", "sirev.engines.dispatch")
-"""Modules of children."""
+"""Modules imported for children."""
 USE_TRL = ("sirev.trainers.trl_steps", "sirev.trainers.sft", "sirev.trainers.dpo")
 LIGHT = ("numpy", "pyarrow.parquet", "rich.progress", "rich.table", "scipy.stats", "joblib", "yaml", "fsspec")
-"""Libraries of commands; with them come all modules of `ROOMS`."""
+"""Libraries imported for commands, in addition to all modules of `ROOMS`."""
 ROOMS = ("cli", "api", "reporting", "explain", "study", "metrics", "store", "recipe")
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 IMPORTS = ("TORCHINDUCTOR_CACHE_DIR", "VLLM_LOGGING_LEVEL", "KMP_", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK")
 """Variables that torch, TRL and sirev set for themselves."""
 OWN = (*THREADS, "TMPDIR", "PYTHONPATH", *IMPORTS)
-"""Variables that a child may have of its own: they are read late, or can be set late."""
+"""Variables that may differ in a child: they are read late, or can be set late."""
 LATE = ("AWS_", "PYTEST_", "SIREV_", "XDG_", "TMPDIR", "NO_COLOR", "COLUMNS", *IMPORTS)
-"""How the names of variables begin that a command may have of its own."""
+"""Prefixes of variables that may differ in a command."""
 
 
 class Forked:
-    """A process that another one forked, with as much of `subprocess.Popen` as is used here."""
+    """A forked process, with the parts of `subprocess.Popen` that are used here."""
 
     stdin: Any = None
     stdout: Any = None
@@ -81,7 +81,7 @@ class Forked:
 
 
 class Stem:
-    """A process that forks others, in which a function of this module runs; started when it is first needed."""
+    """A process that forks others, each running a function of this module; started when first needed."""
 
     def __init__(self, function: str, surroundings: Mapping[str, str]) -> None:
         self.function = function
@@ -100,7 +100,7 @@ class Stem:
 
 
 class Warm(Resident):
-    """A resident whose child is forked where its environment allows it."""
+    """A resident whose child is forked if its environment allows it."""
 
     surroundings: Mapping[str, str]
     stem: Callable[[], socket.socket]
@@ -121,7 +121,7 @@ class Warm(Resident):
 
 
 class Forks:
-    """What this process forks."""
+    """The forking processes of this test process."""
 
     def __init__(self) -> None:
         surroundings = environment(threads=1)
@@ -131,13 +131,13 @@ class Forks:
 
     @contextlib.contextmanager
     def for_runs(self) -> Iterator[None]:
-        """Fork the children of this process's runs."""
+        """A context in which the children of this process's runs are forked."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(children, "Resident", _warm(self._surroundings, lambda: self._children.socket))
             yield
 
     def resident(self, log: Path) -> Resident:
-        """A child of its own, which trains or samples."""
+        """A new child for training or sampling."""
         return _warm(self._surroundings, lambda: self._children.socket)("worker", log, threads=1)
 
     def suits(self, wanted: Mapping[str, str]) -> bool:
@@ -146,7 +146,7 @@ class Forks:
         return ours == theirs
 
     def run(self, arguments: list[str], folder: Path, wanted: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-        """Run `sirev` with arguments and these variables in a folder."""
+        """Run `sirev` with arguments and the variables `wanted` in a folder."""
         request = [arguments, str(folder), dict(wanted), self._surroundings]
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(os.devnull) as nothing:
             stems = in_spawner(lambda: (self._commands.socket, self._children.socket.fileno()))
@@ -162,11 +162,11 @@ def _warm(surroundings: Mapping[str, str], stem: Callable[[], socket.socket]) ->
     return type("OwnWarm", (Warm,), {"surroundings": surroundings, "stem": staticmethod(stem)})
 
 
-# In the process that forks, and in those it forks.
+# In the forking process, and in forked ones.
 
 
 def serve(descriptor: int, function: Callable[[Any, list[int]], NoReturn]) -> None:
-    """Fork for each request, until nobody is there to ask."""
+    """Fork for each request, until the requesting process is gone."""
     names = HEAVY if function is child else LIGHT
     for name in names:
         importlib.import_module(name)
@@ -175,7 +175,7 @@ def serve(descriptor: int, function: Callable[[Any, list[int]], NoReturn]) -> No
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever runs the tests
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the test runner
     stem = socket.socket(fileno=descriptor)
     parent = os.getpid()
     while True:
@@ -190,7 +190,7 @@ def serve(descriptor: int, function: Callable[[Any, list[int]], NoReturn]) -> No
 
 
 def _attend(parent: int, request: Any, descriptors: list[int], function: Callable[[Any, list[int]], NoReturn]) -> NoReturn:
-    """Fork the process itself, wait for its end, and pass on how that came about."""
+    """Fork the process itself, wait for its end, and pass its status on."""
     die_with(parent)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     word, *its = descriptors
@@ -217,7 +217,7 @@ def _attend(parent: int, request: Any, descriptors: list[int], function: Callabl
 
 
 def child(request: Any, _: list[int]) -> None:
-    """Serve as the child of a run; from a path of its own it may import another TRL."""
+    """Serve as the child of a run; with another PYTHONPATH it may import another TRL."""
     folder, own = request
     os.chdir(folder)
     if (path := own.get("PYTHONPATH", "")) != os.environ.get("PYTHONPATH", ""):
@@ -226,7 +226,7 @@ def child(request: Any, _: list[int]) -> None:
             if name.partition(".")[0] == "trl" or name in USE_TRL:
                 del sys.modules[name]
                 package, _, module = name.rpartition(".")
-                if package in sys.modules:  # `from package import module` asks here first
+                if package in sys.modules:  # `from package import module` looks here first
                     vars(sys.modules[package]).pop(module, None)
     for name in OWN:
         os.environ.pop(name, None)
@@ -236,7 +236,7 @@ def child(request: Any, _: list[int]) -> None:
 
 
 def command(request: Any, descriptors: list[int]) -> None:
-    """Be the command `sirev`, whose runs have forked children too."""
+    """Run as the command `sirev`, whose runs have forked children too."""
     from sirev.cli.main import main
 
     arguments, folder, variables, surroundings = request

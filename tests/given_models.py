@@ -1,4 +1,4 @@
-"""Models as others hand them over: adapters as PEFT saves them, and problems of a user's own to ask."""
+"""Models trained elsewhere, adapters saved by PEFT, and a user's own problems to evaluate them on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PROBLEMS = 6
 
 
 def save_adapter(base: Path, folder: Path, named: str | None = None, seed: int = 1, **more: Any) -> Path:
-    """An adapter with random weights, alone in its folder as PEFT saves it; `named` is what it calls its base."""
+    """Save an adapter with random weights as PEFT does, without its base; `named` is its name of the base."""
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
@@ -32,7 +32,7 @@ def save_adapter(base: Path, folder: Path, named: str | None = None, seed: int =
 
 
 def save_recipe(folder: Path, ood: Mapping[str, Any] | None = None, problems: int = PROBLEMS) -> Path:
-    """A recipe whose evaluation asks so many sums, on the transformers engine, and the suites `ood` of other problems."""
+    """Save a recipe that evaluates on `problems` sums, with the transformers engine, and on the suites `ood`."""
     rows = folder / "rows"
     rows.mkdir(parents=True, exist_ok=True)
     for split, first in (("train", 100), ("test", 0)):

@@ -1,4 +1,4 @@
-"""A device's memory made up of files: each process that holds some has one, named by its pid, and its death frees it."""
+"""A simulated device memory of files: each process that holds some has one, named by its id, and its death frees it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ TOTAL = 80
 
 @dataclass(frozen=True)
 class HoldRequest:
-    """So much more of the device's memory."""
+    """A request for more of the device's memory."""
 
     device: Path
     amount: int
 
 
 def free(device: Path) -> int:
-    """What no living process holds."""
+    """The memory that no living process holds."""
     from tests.conftest import alive
 
     return TOTAL - sum(int(file.read_text()) for file in device.iterdir() if alive(int(file.name)))
 
 
 def hold(request: HoldRequest, emit: Emit[object]) -> int:
-    """Take memory until this process ends; returns its pid."""
+    """Hold memory until this process ends, and return its id; MemoryError if too little is free."""
     left = free(request.device)
     if request.amount > left:
         raise MemoryError(f"CUDA out of memory: {request.amount} wanted, {left} free")

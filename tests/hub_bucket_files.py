@@ -1,4 +1,4 @@
-"""A bucket of the Hub: names of files, and beside them Xet storage, which is hf_xet's own simulation of it in a local folder."""
+"""A bucket of the Hub: names of files, with hf_xet's own simulation of Xet storage in a local folder."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _SHARD_HEADER, _ENTRY, _END = 48, 48, b"\xff" * 32
 
 
 class HubBucketFiles:
-    """The bucket `name`, OWNER/NAME: `files` are the hashes by path under which Xet storage in `folder` has their bytes."""
+    """The bucket `name`, OWNER/NAME; `files`: path -> hash of the content in the Xet storage in `folder`."""
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.folder = name, folder
         self.files: dict[str, str] = {}
 
     def answer(self, what: str, body: bytes, address: str) -> tuple[Any, int, dict[str, str]]:
-        """JSON, status and headers for a request of the bucket; `address` is the server's."""
+        """JSON, status and headers of the answer to a request; `address` is the server's."""
         head, _, rest = what.partition("/")
         if head.startswith("xet-"):
             return {"casUrl": f"local://{self.folder}", "exp": int(time.time()) + 3600, "accessToken": "x"}, 200, {}
@@ -49,7 +49,7 @@ class HubBucketFiles:
 
 
 def xet_sizes(folder: Path) -> dict[str, int]:
-    """The bytes of each file in Xet storage by its hash, from the shards: a file there is a list of pieces of known lengths."""
+    """Hash -> size in bytes of each file in Xet storage, from the shards, in which a file is a list of pieces with lengths."""
     found: dict[str, int] = {}
     for shard in folder.rglob("*.mdb"):
         raw, at = shard.read_bytes(), _SHARD_HEADER

@@ -1,4 +1,4 @@
-"""A real cache of the Hugging Face Hub, made in a temporary folder: what a machine that was online once has."""
+"""A real cache of the Hugging Face Hub in a temporary folder, as on a machine that was online before."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ OTHER = "f" * 40
 
 @dataclass(frozen=True)
 class HubCache:
-    """The folder of one cache; everything in it is offline."""
+    """The folder of a cache for offline use."""
 
     folder: Path
 
     @classmethod
     def offline(cls, home: Path, patch: pytest.MonkeyPatch) -> HubCache:
-        """An empty cache, used by this process and by its children from now on."""
+        """Make an empty cache, which this process and its children use from now on."""
         import datasets
         from huggingface_hub import constants
 
@@ -30,7 +30,7 @@ class HubCache:
             patch.setenv(name, value)
         for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_DATASETS_OFFLINE"):
             patch.delenv(name, raising=False)
-        patch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))  # these were read when it was imported
+        patch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))  # were read at import
         patch.setattr(constants, "HF_HUB_OFFLINE", True)
         patch.setattr(datasets.config, "HF_DATASETS_CACHE", home / "datasets")
         patch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
@@ -39,7 +39,7 @@ class HubCache:
     def dataset(
         self, repository: str, rows: Mapping[str, Sequence[Mapping[str, Any]]], config: str = "main", commit: str = COMMIT
     ) -> None:
-        """Put a data set there, of these rows by split, as the Hub has them: Parquet files named in README.md."""
+        """Add a data set with these rows by split, in the Hub's form: Parquet files named in README.md."""
         import datasets
 
         snapshot = self._snapshot(f"datasets--{repository.replace('/', '--')}", commit)
@@ -50,7 +50,7 @@ class HubCache:
         (snapshot / "README.md").write_text("\n".join([*lines, "---", ""]))
 
     def model(self, repository: str, source: Path, commit: str = COMMIT, revision: str = "main") -> Path:
-        """Put a model there, with the files of a local folder, as what a branch or tag is; returns its folder."""
+        """Add a model with the files of a local folder, at a commit that is the branch or tag `revision`; return its folder."""
         snapshot = self._snapshot(f"models--{repository.replace('/', '--')}", commit, revision)
         shutil.copytree(source, snapshot, dirs_exist_ok=True)
         return snapshot

@@ -1,5 +1,5 @@
-"""As much of the Hugging Face Hub, over HTTP, as `huggingface_hub` asks for when repositories are made, listed, read and
-committed to."""
+"""An HTTP server with the parts of the Hugging Face Hub that `huggingface_hub` needs to create, list, read and commit to
+repositories."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.hub_bucket_files import HubBucketFiles
 from tests.store.sharing.faulty import served
 
 LARGE = (".safetensors", ".parquet")
-"""Files that the Hub takes apart from commits, as git LFS has them."""
+"""Endings of files that the Hub receives separately from commits, by git LFS."""
 
 
 class HubRepository:
-    """One repository, `name` being KINDs/OWNER/NAME: its files, and what each commit touched."""
+    """One repository, with the name KINDs/OWNER/NAME: its files, and the paths changed by each commit."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -31,17 +31,17 @@ class HubRepository:
         self.private = False
 
     def head(self) -> str:
-        """The latest commit's name."""
+        """The id of the latest commit."""
         return hashlib.sha1(f"{self.name} {len(self.commits)}".encode()).hexdigest()
 
     def entry(self, path: str) -> dict[str, Any]:
-        """A file as the Hub lists it."""
+        """The Hub's entry of a file."""
         data = self.files[path]
         told = {"type": "file", "path": path, "size": len(data), "oid": oid(path, data)}
         return {**told, "lfs": {"oid": told["oid"], "size": len(data), "pointerSize": 134}} if path.endswith(LARGE) else told
 
     def about(self) -> dict[str, Any]:
-        """What the Hub says of it: its card's front matter, too."""
+        """The Hub's description of the repository, including the front matter of its card."""
         import yaml
 
         card = self.files.get("README.md", b"").decode().split("---\n")
@@ -51,7 +51,7 @@ class HubRepository:
         return {"id": short, "sha": self.head(), "private": self.private, "tags": [], "siblings": files, "cardData": told}
 
     def commit(self, lines: list[dict[str, Any]], large: dict[str, bytes]) -> None:
-        """Take in the lines of a commit; `large` are the files that were uploaded before, by sha256."""
+        """Apply the lines of a commit; `large`: sha256 -> content of files that were uploaded before."""
         values = [(line["key"], line["value"]) for line in lines]
         added = {value["path"]: base64.b64decode(value["content"]) for key, value in values if key == "file"}
         added |= {value["path"]: large[value["oid"]] for key, value in values if key == "lfsFile"}
@@ -61,7 +61,7 @@ class HubRepository:
 
 
 class HubServer:
-    """A Hub whose repositories, by KINDs/OWNER/NAME, are made on request; in the namespace "others" everything is refused."""
+    """A Hub whose repositories, by KINDs/OWNER/NAME, are created on request; the namespace "others" refuses everything."""
 
     def __init__(self) -> None:
         self.repositories: dict[str, HubRepository] = {}
@@ -189,7 +189,7 @@ class HubServer:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def add(self, name: str) -> HubRepository:
-        """A new repository."""
+        """Add a new repository."""
         repository = self.repositories[name] = HubRepository(name)
         return repository
 
@@ -200,7 +200,7 @@ class HubServer:
 
 
 def oid(path: str, data: bytes) -> str:
-    """What the Hub calls a file's content: as git does, or by the sha256 of a large one."""
+    """The Hub's id of a file's content: git's blob id, or the sha256 of a large file."""
     if path.endswith(LARGE):
         return hashlib.sha256(data).hexdigest()
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()

@@ -1,4 +1,4 @@
-"""Programs that run GPU kernels in Triton's interpreter, which a process has to choose before it imports Triton."""
+"""Programs that run GPU kernels in Triton's interpreter, which a process must choose before it imports Triton."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ needs_triton = pytest.mark.skipif(find_spec("triton") is None, reason="Triton, w
 
 
 def interpreted(module: str, *arguments: object) -> Any:
-    """What a module of the tests prints as JSON on its last line, its Triton kernels interpreted."""
+    """Run a module of the tests with interpreted Triton kernels; return the JSON on its last line."""
     command = [sys.executable, "-m", module, *map(str, arguments)]
     environment = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=600)

@@ -1,4 +1,4 @@
-"""An environment with what a light install of sirev brings, made in a second of what is installed here."""
+"""An environment with the packages of a light install of sirev, made in a second from the packages installed here."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
 
 @dataclass(frozen=True)
 class LightInstall:
-    """A virtual environment's Python, and the names of the packages in it."""
+    """A virtual environment's Python, and the names of its packages."""
 
     python: Path
     packages: frozenset[str]
 
     @classmethod
     def make(cls, folder: Path, wheel: Path | None = None) -> LightInstall:
-        """Make it of links to the packages that sirev requires without an extra, and to those that they require; sirev itself
-        is this checkout, or what a wheel installs."""
+        """Make it from links to sirev's requirements without extras, including indirect ones; sirev itself is this checkout, or
+        installed from a wheel."""
         venv.create(folder, with_pip=False, symlinks=True)
         (site,) = folder.glob("lib/python*/site-packages")
         required = closure(PROJECT["dependencies"])
@@ -47,7 +47,7 @@ class LightInstall:
 
 
 def closure(lines: Iterable[str]) -> dict[str, Distribution]:
-    """The packages that requirements ask for, and those that these ask for in turn, by normalised name."""
+    """Normalised name -> package, for requirements and their indirect requirements."""
     found: dict[str, Distribution] = {}
     todo = [(Requirement(line), "") for line in lines]
     seen = set()
@@ -64,8 +64,8 @@ def closure(lines: Iterable[str]) -> dict[str, Distribution]:
 
 
 def link(package: Distribution, site: Path) -> None:
-    """Link all that a package has in site-packages."""
+    """Link a package's files and folders into site-packages."""
     tops = {file.parts[0] for file in package.files or []} - {"..", "__pycache__"}
     for top in tops:
-        if not os.path.lexists(site / top):  # a folder that several packages share
+        if not os.path.lexists(site / top):  # packages may share a folder
             (site / top).symlink_to(Path(str(package.locate_file(top))))

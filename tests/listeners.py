@@ -1,4 +1,4 @@
-"""Listeners of tests."""
+"""Listeners for tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sirev.store.runs import Run
 
 
 class Heard(Listener):
-    """Remembers notes and warnings."""
+    """A listener that records notes and warnings."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []

@@ -1,11 +1,11 @@
-"""Write uv.lock anew, with the versions of constraints-gpu.txt: what is locked for uv is what those files name for pip.
+"""Rewrite uv.lock with the versions of constraints-gpu.txt, so that uv and pip install the same versions.
 
-uv takes no constraints file as it locks. So it locks a copy of pyproject.toml that has them first, and then, with the versions
-that it finds in that lock, the project itself.
+uv's lock command takes no constraints file. So it first locks a copy of pyproject.toml that contains them, and then, with the
+versions of that lock, the project itself.
 
     python tests/lock.py
 
-It needs uv on the path or beside this Python, and the package index.
+It needs uv, on the path or next to this Python, and the package index.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HEADING = "[tool.uv]"
 def main() -> int:
     """Lock, and return the exit status."""
     lines = (CHECKOUT / "constraints-gpu.txt").read_text().splitlines()
-    pins = json.dumps([line for line in lines if not line.startswith("#")])  # JSON's lists of strings are TOML's
+    pins = json.dumps([line for line in lines if not line.startswith("#")])  # a JSON list of strings is TOML too
     project = (CHECKOUT / "pyproject.toml").read_text()
     heading, settings = project.index(HEADING), project.index("\n", project.index(HEADING))
     with tempfile.TemporaryDirectory() as scratch:

@@ -1,11 +1,11 @@
-"""Every text that sirev may show to a user, listed once with its place.
+"""All texts that sirev may show to a user, listed once, each with its place.
 
     python tests/messages.py            prints them by file
-    python tests/messages.py recipe     only those of files whose path has this word
+    python tests/messages.py recipe     only those of files with this word in their path
 
-A message may be an argument of `BadInput`, a reason that a function returns, a note in a list, or a sentence said in parts. So
-every text of three words or more counts, except docstrings, regular expressions and data. The help of a command is a docstring,
-and counts.
+A message may be an argument of `BadInput`, a reason that a function returns, a note in a list, or a sentence in parts. So every
+text of three words or more counts, except docstrings, regular expressions and data. The help of a command is a docstring that
+counts.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from typing import TypeGuard
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = {"tasks/core/arithmetic.py", "tasks/csqa_examples.py", "grading/sandbox/syscalls.py", "grading/sandbox/inside.py"}
-"""Files whose texts are problems, answers and lists rather than words to a user."""
+"""Files whose texts are problems, answers and lists rather than messages."""
 EXPRESSION = re.compile(r"\(\?|\\[bwdsSA]|\[\^")
 FEWEST_WORDS = 3
 
 
 @dataclass(frozen=True)
 class Message:
-    """A text, with {expression} where a value stands, and where it is first."""
+    """A text, with {expression} in the place of a value, and its first place."""
 
     file: str
     line: int
@@ -37,7 +37,7 @@ class Message:
 
 
 def texts(code: str) -> Iterator[tuple[int, str]]:
-    """Line and text of every message in Python code, in order."""
+    """Yield line and text of every message in Python code, in order."""
     tree = ast.parse(code)
     said = [node for node in ast.walk(tree) if _is_said(node)]
     left_out = {id(part) for node in ast.walk(tree) for part in _not_shown(node)} | {
@@ -72,7 +72,7 @@ def _text(node: ast.AST) -> str:
 
 
 def _is_said(node: ast.AST) -> TypeGuard[ast.Call]:
-    """Whether a sentence is said in parts, as a `Paragraph` of a paper does."""
+    """Whether a call adds a sentence in parts, as for a `Paragraph` of a paper."""
     return isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "say"
 
 
@@ -81,7 +81,7 @@ def _part(node: ast.expr) -> str:
 
 
 def _not_shown(node: ast.AST) -> Iterator[ast.AST]:
-    """Docstrings and texts that stand alone, regular expressions, and the parts of an f-string that is one text as a whole."""
+    """Yield docstrings and other standalone texts, regular expressions, and the constant parts of f-strings."""
     if isinstance(node, ast.Expr):
         yield node.value
     elif isinstance(node, ast.JoinedStr):
@@ -100,7 +100,7 @@ def _is_message(text: str) -> bool:
 
 
 def main(word: str = "") -> None:
-    """Print the messages of the files whose path has `word`."""
+    """Print the messages of the files with `word` in their path."""
     for file, of_file in groupby(messages(), key=lambda message: message.file):
         if word in file:
             print(f"sirev/{file}")

@@ -1,6 +1,6 @@
-"""Draw the README's picture: what pass@1 shows of the demonstration, and what it hides; for light and dark paper.
+"""Draw the README's picture of the demonstration, pass@1 and what it hides, for light and dark backgrounds.
 
-The numbers are those of the three claims in docs/demonstration.md, so the picture can't say anything else than the page.
+The numbers are read from the three claims in docs/demonstration.md, so that the picture always matches the page.
 
     python tests/picture.py
 """
@@ -19,19 +19,19 @@ from sirev.reporting.figures.canvas import DARK, LIGHT, METHOD_COLOURS, OKABE_IT
 
 PAGE = CHECKOUT / "docs" / "demonstration.md"
 INKS = {"headline.svg": LIGHT, "headline-dark.svg": DARK}
-"""A file of docs/images -> the colours that it has."""
+"""File in docs/images -> its colours."""
 PANELS = [
     ("pass@1", "Problems solved", "at the first try", 1),
     ("Variety", "Distinct ones of eight", "correct answers", 4),
     ("Reach", "Longer problems solved", "by any of 32 samples", 7),
 ]
-"""Title, two lines below it, and the column of the page's table."""
+"""Title, the two lines below it, and the column in the page's table."""
 PITCH, LEFT, WIDE = 252, 46, 112
-"""Pixels from a panel to the next, to its axis, and from M_1 to M_5."""
+"""Pixels from one panel to the next, from a panel's left edge to its axis, and from M_1 to M_5."""
 TOP, HIGH = 96, 190
-"""Pixels above the axes, and of 100%."""
+"""Pixels above the axes, and the height of 100%."""
 LINE = 18
-"""Pixels between two labels at least."""
+"""The least distance of two labels, in pixels."""
 
 
 def drawn(page: str, ink: Ink) -> str:
@@ -54,13 +54,13 @@ def drawn(page: str, ink: Ink) -> str:
 
 
 def change(cell: str) -> tuple[float, float]:
-    """The two numbers of a cell such as "9.3 → 81.2"; zeros where it has none."""
+    """The two numbers of a cell such as "9.3 → 81.2"; zeros if it has none."""
     found = re.search(r"([\d.]+) → ([\d.]+)", cell)
     return (float(found[1]), float(found[2])) if found else (0.0, 0.0)
 
 
 def of_panel(place: int, panel: tuple[str, str, str, int], ends: dict[str, list[tuple[float, float]]], ink: Ink) -> Iterator[str]:
-    """The elements of one panel."""
+    """Yield the elements of one panel."""
     title, first, second, column = panel
     left = place * PITCH + LEFT
     yield f'<text x="{left - 40}" y="24" font-size="19" font-weight="600" fill="{ink.text}">{title}</text>'
@@ -82,12 +82,12 @@ def of_panel(place: int, panel: tuple[str, str, str, int], ends: dict[str, list[
 
 
 def height(percent: float) -> float:
-    """Pixels from above."""
+    """The y coordinate of a percentage, in pixels from the top."""
     return round(TOP + HIGH * (1 - percent / 100), 1)
 
 
 def apart(places: dict[str, float]) -> dict[str, float]:
-    """The places of labels, from above, moved by as little as keeps one from touching the next."""
+    """The y coordinates of labels, moved down by as little as keeps them apart."""
     placed: dict[str, float] = {}
     for name in sorted(places, key=lambda name: places[name]):
         placed[name] = max([places[name], *(other + LINE for other in placed.values())])

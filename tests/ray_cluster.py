@@ -1,4 +1,4 @@
-"""A Ray cluster of several nodes on this machine, each begun by `ray start` in a process group of its own."""
+"""A Ray cluster of several nodes on this machine, each started by `ray start` in its own session."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RAY = Path(sys.executable).with_name("ray")
 
 
 class Cluster:
-    """Nodes of one processor each; RAY_ADDRESS names the cluster for whoever the environment is for."""
+    """A cluster of nodes with one processor each; `environment` has its RAY_ADDRESS."""
 
     def __init__(self, folder: Path) -> None:
         with socket.socket() as free:
@@ -38,13 +38,13 @@ class Cluster:
         self._nodes: list[subprocess.Popen[bytes]] = []
 
     def head(self, **environment: str) -> subprocess.Popen[bytes]:
-        """A new head, as after one that was killed; its workers have the variables of `environment` too."""
-        # The folder of sockets, whose paths may have no more than 107 characters.
+        """Start a head, possibly after an earlier one was killed; its workers also have the variables `environment`."""
+        # The folder of sockets, whose paths have at most 107 characters.
         place = ["--temp-dir", str(self._folder)]
         return self._start("--head", "--port", str(self.port), "--include-dashboard", "false", *place, **environment)
 
     def node(self, **environment: str) -> subprocess.Popen[bytes]:
-        """A further node."""
+        """Start a further node."""
         return self._start("--address", self.address, **environment)
 
     def _start(self, *options: str, **environment: str) -> subprocess.Popen[bytes]:
@@ -57,13 +57,13 @@ class Cluster:
         return node
 
     def kill(self, node: subprocess.Popen[bytes]) -> None:
-        """End all processes of a node at once."""
+        """Kill all processes of a node at once."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(node.pid, signal.SIGKILL)
         node.wait()
 
     def await_nodes(self, count: int) -> None:
-        """Wait until so many nodes have joined."""
+        """Wait until `count` nodes have joined."""
         ask = "import ray; ray.init(log_to_driver=False); print(sum(node['Alive'] for node in ray.nodes()))"
         for _ in range(60):
             call = [sys.executable, "-c", ask]
@@ -74,14 +74,14 @@ class Cluster:
         pytest.fail(f"no {count} nodes: {told.stderr[-2000:]}")
 
     def close(self) -> None:
-        """End all nodes."""
+        """Kill all nodes."""
         for node in self._nodes:
             self.kill(node)
 
 
 @contextlib.contextmanager
 def a_cluster() -> Iterator[Cluster]:
-    """A cluster without nodes, which ends with the block."""
+    """A context with a cluster that has no nodes yet."""
     folder = Path(tempfile.mkdtemp(prefix="ray-"))
     cluster = Cluster(folder)
     try:

@@ -1,4 +1,4 @@
-"""Functions that a resident child is asked to run by the tests of `sirev.processes.resident`."""
+"""Functions for the resident children in the tests of `sirev.processes.resident`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pid(request: dict[str, Any], emit: Emit[Any]) -> int:
 
 
 def neighbours(request: dict[str, Any], emit: Emit[Any]) -> dict[str, Any]:
-    """Which of the processes `pids` are there together with this one."""
+    """This process's id, and which of the processes `pids` are alive together with it."""
     from tests.conftest import alive
 
     return {"pid": os.getpid(), "alive": [pid for pid in request["pids"] if alive(pid)]}
@@ -50,7 +50,7 @@ def sleep(request: dict[str, Any], emit: Emit[Any]) -> None:
 
 @dataclass(frozen=True)
 class WaitRequest(Resumable):
-    """For work that goes on until it is asked to end."""
+    """A request for work that continues until it is asked to end."""
 
 
 def wait(request: WaitRequest, emit: Emit[str]) -> None:
@@ -61,7 +61,7 @@ def wait(request: WaitRequest, emit: Emit[str]) -> None:
 
 
 def train_for_ever(request: TrainRequest, emit: Emit[TrainingProgress]) -> Trained:
-    """A training that takes no notice."""
+    """A training that ignores the request to end."""
     (request.attempts / "begun").touch()
     emit(TrainingProgress(1, 2))
     while True:

@@ -1,14 +1,14 @@
-"""Check that sirev can be installed under its constraints from the package index alone, by metadata: nothing is installed.
+"""Check, by metadata, that sirev can be installed under its constraints from the package index alone. Installs nothing.
 
-Also that uv.lock is what uv would lock for pyproject.toml.
+Also check that uv.lock is the lock that uv would write for pyproject.toml.
 
-Each constraints file is resolved for each Python that pyproject.toml names, without an extra, with each and with all. Wheels
-on this machine's disk, pip's configuration and uv's play no part, since a user has none of them; every package must have a
-wheel, since a user need not have a compiler.
+Each constraints file is resolved for each Python in pyproject.toml, without extras, with each extra and with all. Local wheels
+and the configurations of pip and uv are ignored, since a user has none of them; every package must have a wheel, since a user
+may have no compiler.
 
     python tests/resolve.py [--constraint FILE]... [--python VERSION]...
 
-It needs uv on the path or beside this Python. It ends with 1 if anything cannot be resolved.
+It needs uv, on the path or next to this Python. Exits with 1 if anything can't be resolved.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 PLATFORM = "x86_64-manylinux_2_35"  # as old as Ubuntu 22.04
 PYTHON = "Programming Language :: Python :: "
 KEPT = ("UV_CACHE_DIR", "UV_DEFAULT_INDEX")
-"""The only settings of uv that pass: neither adds a package to those of the index."""
+"""The only settings of uv that are kept: neither adds packages to the index's."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One installation: a constraints file, a version of Python and the extras asked for."""
+    """One installation: a constraints file, a version of Python, and extras."""
 
     constraints: Path
     python: str
@@ -55,7 +55,7 @@ def main() -> int:
     pythons = options.python or [c.removeprefix(PYTHON) for c in project["classifiers"] if c.startswith(PYTHON)]
     extras = list(project["optional-dependencies"])
     cases = [Case(*case) for case in itertools.product(files, pythons, [(), *((extra,) for extra in extras), tuple(extras)])]
-    resolve(cases[-1])  # fetches into uv's cache nearly everything that the other cases look up
+    resolve(cases[-1])  # fills uv's cache with nearly everything that the other cases need
     with ThreadPoolExecutor(4) as pool:
         errors = list(pool.map(error_of, cases))
     for case, error in zip(cases, errors, strict=True):
@@ -70,7 +70,7 @@ def main() -> int:
 
 
 def error_of(case: Case) -> str:
-    """Resolve a case from uv's cache or, where that is not enough, from the index; return uv's error, empty if there is none."""
+    """Resolve a case from uv's cache or, if that fails, from the index; return uv's error, empty if there is none."""
     return resolve(case, "--offline") and resolve(case)
 
 
@@ -84,7 +84,7 @@ def resolve(case: Case, *options: str) -> str:
 
 
 def lock_error() -> str:
-    """What uv says of uv.lock where it does not fit pyproject.toml any more; empty if it does."""
+    """uv's error about a uv.lock that no longer fits pyproject.toml; empty if it fits."""
     command = [uv(), "lock", "--check", "--quiet", "--no-python-downloads"]
     done = subprocess.run(command, cwd=CHECKOUT, env=plain_environment(), capture_output=True, text=True, timeout=300)
     return done.stderr.strip() or f"uv ended with {done.returncode}" if done.returncode else ""
@@ -100,7 +100,7 @@ def uv() -> str:
 
 
 def plain_environment() -> dict[str, str]:
-    """This process's environment without what points uv to other packages than the index's."""
+    """This process's environment without variables that point uv to packages outside the index."""
     return {name: value for name, value in os.environ.items() if name in KEPT or not name.startswith(("PIP_", "UV_"))}
 
 

@@ -1,4 +1,4 @@
-"""Models of the paper's shapes with Mistral's real vocabulary, in folders such as the Hub has; few, random weights."""
+"""Small models in the form of the paper's, with random weights and Mistral's real vocabulary, in folders as on the Hub."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHAPE: dict[str, Any] = {
 
 
 def vocabulary_file() -> Path | None:
-    """The SentencePiece model of Mistral-7B-v0.1, which the package mistral-common brings; None where it is not installed."""
+    """The SentencePiece model of Mistral-7B-v0.1, from the package mistral-common; None if that is not installed."""
     package = find_spec("mistral_common")
     if package is None or package.origin is None or find_spec("sentencepiece") is None:
         return None
@@ -35,7 +35,7 @@ def vocabulary_file() -> Path | None:
 
 
 def save_model_of_the_paper(folder: Path, family: str) -> None:
-    """Save a model of a family, as those of 2023 were saved: in 16 bits, with a legacy tokenizer.json."""
+    """Save a model of a family in the form of 2023: in 16 bits, with a legacy tokenizer.json."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
 
@@ -96,7 +96,7 @@ def _save_tokenizer(folder: Path) -> None:
 
 
 def _pieces_and_merges(source: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """The vocabulary, and the merges in the order in which the conversion to tokenizer.json puts them: by the piece's score."""
+    """The vocabulary, and the merges in the order of the conversion to tokenizer.json: by the score of the piece."""
     from sentencepiece import SentencePieceProcessor
 
     pieces = SentencePieceProcessor(model_file=str(source))

@@ -1,6 +1,6 @@
-"""A Slurm cluster of this machine alone, for as long as tests need it, and commands of Slurm that are scripts.
+"""A temporary Slurm cluster on this machine, and scripts in the place of Slurm's commands.
 
-The cluster's GPUs are none, and its processors too many.
+The cluster's GPUs are fake, and it claims more processors than there may be.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from tests.conftest import eventually
 DAEMONS = ("munged", "slurmctld", "slurmd")
 PLACES = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 
-# `elsewhere` is never up: it makes a partition without GPUs. A requeued job waits for `cred_expire` seconds, of which five are
-# the least that Slurm takes.
+# `elsewhere` is never up: it makes a partition without GPUs. A requeued job waits for `cred_expire` seconds, and five is the
+# least that Slurm accepts.
 CONFIGURATION = """
 ClusterName=test
 SlurmctldHost=localhost
@@ -67,12 +67,12 @@ PartitionName=cpus Nodes=elsewhere
 
 @contextlib.contextmanager
 def slurm_cluster() -> Iterator[Path]:
-    """Have Slurm run, and the variable set by which its commands find it; its folder. Skips where it can't be had."""
+    """A context in which Slurm runs and its commands find it; yields its folder. Skips the test if Slurm can't run."""
     if missing := [name for name in DAEMONS if shutil.which(name, path=PLACES) is None]:
         pytest.skip(f"Slurm is not installed: {', '.join(missing)} (on Debian: apt-get install slurm-wlm munge)")
     if os.geteuid() != 0:
         pytest.skip("Slurm's daemons need to be root's")
-    folder = Path(tempfile.mkdtemp(prefix="sirev-slurm-"))  # a path short enough for a socket
+    folder = Path(tempfile.mkdtemp(prefix="sirev-slurm-"))  # a path that is short enough for a socket
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         patch.setenv("SLURM_CONF", str(folder / "slurm.conf"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -91,13 +91,13 @@ def slurm_cluster() -> Iterator[Path]:
 
 
 def configure(folder: Path) -> None:
-    """Write the files that the daemons read."""
+    """Write the daemons' configuration."""
     folder.chmod(0o755)
     (folder / "state").mkdir()
     (folder / "munge.key").touch(mode=0o400)
     (folder / "munge.key").write_bytes(secrets.token_bytes(1024))
     for number in (0, 1):
-        os.mknod(folder / f"gpu{number}", 0o20666, os.makedev(1, 3))  # as /dev/null
+        os.mknod(folder / f"gpu{number}", 0o20666, os.makedev(1, 3))  # the device of /dev/null
     (folder / "gres.conf").write_text(f"NodeName=here Name=gpu File={folder}/gpu[0-1]\n")
     with socket.socket() as one, socket.socket() as other:
         one.bind(("", 0))
@@ -108,7 +108,7 @@ def configure(folder: Path) -> None:
 
 @contextlib.contextmanager
 def daemon(name: str, *arguments: str) -> Iterator[None]:
-    """Have a daemon run, which ends with this process at the latest."""
+    """A context in which a daemon runs; it ends with this process at the latest."""
     path = shutil.which(name, path=PLACES)
     command = python(f"import os; os.execv({path!r}, {[name, *arguments]!r})")
     process = in_spawner(partial(start, command, {**os.environ, "PATH": PLACES}, stderr=subprocess.DEVNULL))
@@ -120,25 +120,25 @@ def daemon(name: str, *arguments: str) -> Iterator[None]:
 
 
 def answering(folder: Path, monkeypatch: pytest.MonkeyPatch, **scripts: str) -> None:
-    """Have commands of Slurm be scripts, and no others be there."""
+    """Replace Slurm's commands by scripts, and hide all others."""
     for name, script in scripts.items():
         write_script(folder / name, script)
     monkeypatch.setenv("PATH", f"{folder}:/bin")
 
 
 def write_script(path: Path, script: str) -> None:
-    """Write a script of the shell."""
+    """Write a shell script."""
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
 
 
 def told(*command: str) -> str:
-    """What one of Slurm's commands prints."""
+    """The output of one of Slurm's commands."""
     return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
 
 
 def in_queue(state: str = "all") -> list[str]:
-    """The numbers of the jobs in the queue."""
+    """Ids of the jobs in the queue."""
     states = [] if state == "all" else [f"--states={state}"]
     return told("squeue", "--noheader", "--format=%i", *states).split()
 

@@ -1,4 +1,4 @@
-"""Whether data are what a TypedDict says, field by field: mypy sees the code that reads them, not what is written."""
+"""Checks of data against a TypedDict, field by field: mypy checks the code that reads them, not the written data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NotRequired, Union, get_args, get_origin, get_type_hints
 
 
 def misfits(value: Any, form: Any, at: str = "") -> Iterator[str]:
-    """Every place where a value is not of its type, lacks a field, or has one too many."""
+    """Yield every place where a value has another type, lacks a field, or has an unknown one."""
     origin, arguments = get_origin(form), get_args(form)
     if is_typeddict(form):
         yield from _of_typed_dict(value, form, at)

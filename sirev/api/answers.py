@@ -1,4 +1,4 @@
-"""The answers of a run's models with their grades, a row per completion, as `sirev.answers` gives them."""
+"""`sirev.answers`: the graded answers of a run's models, one row per completion."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ ANSWER_COLUMNS = (
 
 @dataclass(frozen=True)
 class Answers(Sequence[dict[str, Any]]):
-    """Answers of the models of one run, in the order of t, problem and draw. Behaves as a list of rows.
+    """Answers of one run's models, in the order of t, problem and draw: a sequence of rows.
 
     A row is a dict of `run`, `t`, `problem_id`, `draw` (from 0), `prompt`, `target` and `gold` (the problem's solution and
-    answer, "" where it has none), `level`, `text` (the completion), `answer` (what the grader read in it, None if nothing),
+    answer, "" if it has none), `level`, `text` (the completion), `answer` (as read by the grader, None if nothing was read),
     `correct`, `reason` (of the grade), `tokens` and `finish` (why the completion ended). `kind` is "draws", "greedy", "train",
     temperature/T, the name of a suite of other problems, or SUITE/draws.
     """
@@ -66,12 +66,12 @@ class Answers(Sequence[dict[str, Any]]):
         return f"Answers({self.run}, {self.kind}, {models}: {len(self):,} answers to {problems:,} problems, {right:,} correct)"
 
     def to_pandas(self) -> Any:
-        """A pandas.DataFrame with a row per answer. BadInput where pandas is not installed."""
+        """A pandas.DataFrame with one row per answer. Raises BadInput if pandas is not installed."""
         return data_frame(self.rows, ANSWER_COLUMNS)
 
 
 def shown_result(run_id: str, iterations: Sequence[Mapping[str, Any]], computed: int, stopped: str | None = None) -> str:
-    """The repr of a finished run: its id, pass@1 of the first and last model, and how many steps were computed."""
+    """The repr of a finished run: id, pass@1 of the first and last model, and number of computed steps."""
     ends = [iterations[0], iterations[-1]] if iterations else []
     values = [one["pass_at_1"]["value"] for one in ends]
     rose = f"pass@1 {' -> '.join(f'{100 * value:.1f}%' for value in values)}, " if values and None not in values else ""
@@ -88,12 +88,12 @@ def answers(
     draws: int | None = None,
     store: Store | str | Path | None = None,
 ) -> Answers:
-    """The graded answers of M_t, or of every M_t, to the problems that the run's models are evaluated on.
+    """The graded answers of M_t, or of every M_t, to the run's evaluation problems.
 
-    `run` is what `iterate` or `measure` returned, or a run's id or the beginning of it. `kind` is "draws", of which the first
-    `draws` per problem are given, "greedy", temperature/T of a sweep of temperatures, or of a suite of other problems its name
-    (greedy) or SUITE/draws; "train" are the draws of training problems, D_t's source. The store is that of the result, unless
-    `store` names another. Raises BadInput where there is no such run, t or kind, or the store lacks the answers.
+    `run` is a result of `iterate` or `measure`, or a run's id or its beginning. `kind` is "draws"; "greedy"; temperature/T of a
+    sweep of temperatures; for a suite of other problems, its name (greedy) or SUITE/draws; or "train", the draws on training
+    problems, from which D_t is selected. `draws` limits the draws per problem to the first ones. The store is the result's,
+    unless `store` names another. Raises BadInput if there is no such run, t or kind, or if the store lacks the answers.
     """
     opened, name = run_and_store(run, store)
     if t is not None and not isinstance(t, Integral):
@@ -116,7 +116,7 @@ def answers(
 
 
 def run_and_store(run: str | RunResult | MeasuredRun, store: Store | str | Path | None) -> tuple[Store, str]:
-    """The store to look in, that of a result unless another is named, and the run's name; BadInput for what names no run."""
+    """The store, the result's unless another is named, and the run's name; BadInput if `run` is neither id nor result."""
     if isinstance(run, Store) or not isinstance(run if isinstance(run, str) else getattr(run, "id", None), str):
         raise BadInput(f"run: expected what iterate or measure returned, or a run's id, got {type(run).__name__}")
     if store is None and not isinstance(run, str):
@@ -125,7 +125,7 @@ def run_and_store(run: str | RunResult | MeasuredRun, store: Store | str | Path 
 
 
 def problem_rows(store: Store, run: Run, split: str) -> list[dict[str, Any]]:
-    """The problems of a split; none where the run has not stored them."""
+    """The problems of a split; empty if the run has not stored them."""
     step = problems_among(run.pins, split)
     return pinned_artifact(store, run, step).rows("problems") if step else []
 
@@ -133,7 +133,7 @@ def problem_rows(store: Store, run: Run, split: str) -> list[dict[str, Any]]:
 def answer_rows(
     store: Store, run: Run, t: int, steps: AnswerSteps, problems: dict[str, dict[str, Any]], draws: int | None
 ) -> Iterator[dict[str, Any]]:
-    """The rows of `Answers` for one t; `problems` by id, the first `draws` per problem. BadInput where any is lost."""
+    """Yield the rows of `Answers` for one t; `problems` by id, the first `draws` per problem. BadInput if any is lost."""
     completions, grades = pinned_artifact(store, run, steps.completions), pinned_artifact(store, run, steps.grades)
     for row, grade in zip(completions.rows("completions"), grades.rows("grades"), strict=True):
         if draws is not None and row["draw"] >= draws:
@@ -158,7 +158,7 @@ def answer_rows(
 
 
 def pinned_artifact(store: Store, run: Run, step: str) -> Artifact:
-    """The artifact of a run's step; BadInput where the store lacks it, or has given its files up."""
+    """The artifact of a run's step; BadInput if the store lacks it or has dropped its files."""
     pin = run.pins.get(step)
     found = store.lookup(pin.key, pin.artifact) if pin else None
     if found is None:

@@ -1,4 +1,4 @@
-"""Evaluation of models that somebody else trained: they take the place of a loop's M_t, everything else is as in a run."""
+"""Evaluation of models trained elsewhere, in place of a loop's M_t; all else is as in a run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CHAT: tuple[Chat, ...] = get_args(Chat)
 
 @dataclass(frozen=True, repr=False)
 class EvaluatedRun(RunResult):
-    """A finished evaluation: as of any run, and the names of its models, `steps`."""
+    """Result of an evaluation: that of a run, and the names of its models, `steps`."""
 
     steps: tuple[str, ...] = ()
 
@@ -55,14 +55,14 @@ def evaluate(
     remote: str | None = None,
     listener: Listener | None = None,
 ) -> EvaluatedRun:
-    """Ask models that somebody else trained what a loop's M_t are asked, and compare them with the first of them.
+    """Evaluate models trained elsewhere as a loop's M_t are evaluated, and compare them with the first one.
 
-    `steps` maps names to models: "ORG/NAME", "ORG/NAME@REVISION" or a folder, for an adapter followed by "@BASE" unless it names
-    its base; `revisions` are further ones, "ORG/NAME@PATTERN", each called by its branch or tag, in natural order. What they are
-    asked is the evaluation of the recipe of a `task` or of any `recipe`, under `overlays` and `overrides` as for `iterate`.
-    `chat`: "auto" puts prompts as a user's turn to a model with a chat template, "always" or "never" to every model. `seed` is
-    that of the draws, `remote` the URL of a shared store. What the store has of a model is not drawn again, also where a loop
-    made it. Raises BadInput for what can't be evaluated, and StageFailed where it fails.
+    `steps` maps names to models: "ORG/NAME", "ORG/NAME@REVISION" or a folder; an adapter is followed by "@BASE" unless it names
+    its base. `revisions` adds more, "ORG/NAME@PATTERN", each named by its branch or tag, in natural order. The evaluation is that
+    of a `task`'s recipe or of any `recipe`, with `overlays` and `overrides` as for `iterate`. `chat`: "auto" makes prompts a
+    user's turn for models with a chat template, "always" for all models, "never" for none. `seed` is the draws' seed, `remote`
+    the URL of a shared store. Stored answers of a model are reused, also those of a loop. Raises BadInput for a request that
+    can't be evaluated, StageFailed if a stage fails.
     """
     request = EvaluationRequest.named(
         name,
@@ -81,7 +81,7 @@ def evaluate(
 
 
 def evaluated(request: EvaluationRequest, remote: str | None = None, listener: Listener | None = None) -> EvaluatedRun:
-    """Bring a checked evaluation to its end."""
+    """Carry out a checked evaluation."""
     listener = listener or Listener()
     for line in request.notes:
         listener.note(request.runs()[0], line)
@@ -92,9 +92,9 @@ def evaluated(request: EvaluationRequest, remote: str | None = None, listener: L
 
 @dataclass(frozen=True)
 class EvaluationRequest(Request):
-    """The run of some models; `loops` are loops in the store that made the files of some of them, by their t.
+    """A checked evaluation; `loops` are the stored loops whose models are among the given ones, by t.
 
-    `notes` are lines on how the models were found.
+    `notes` are lines about how the models were found.
     """
 
     given: tuple[GivenModel, ...] = ()
@@ -118,7 +118,7 @@ class EvaluationRequest(Request):
         store: Store | str | Path | None = None,
         unsafe_code: bool = False,
     ) -> EvaluationRequest:
-        """Check what a user asks for (see `evaluate`); BadInput says what is wrong with it."""
+        """Check the arguments of `evaluate`; BadInput names the fault."""
         check_comparison(name)
         require_mapping("steps", steps, '{"base": "ORG/NAME", "tuned": "FOLDER"}')
         if chat not in CHAT:
@@ -130,7 +130,7 @@ class EvaluationRequest(Request):
             raise BadInput("engine.name: server: a server answers for one model; use vllm or transformers")
         if unsafe_code:
             asked = allow_unsafe_code(asked)
-        # Nothing is trained: of that section nothing is read.
+        # Nothing is trained, so the section is not read.
         training = asked.training.model_copy(update={"parameters": "full", "lora": None})
         model = Model(name=given[0].weights.name, revision=given[0].weights.revision)
         asked = asked.model_copy(update={"name": name, "T": len(given), "model": model, "training": training})
@@ -150,11 +150,11 @@ class EvaluationRequest(Request):
         )
 
     def follow(self, run: Run, executor: Executor) -> RunOutcome:
-        """Have the steps of the run done by an executor."""
+        """Do the steps of the run by an executor."""
         known = {t: (loop, made) for t, loop in self.loops.items() if (made := loop.model(self.store)) is not None}
         steps = ModelSteps(self.recipe, run.seed, executor, LocalFiles(self.store.objects), self.chat, known)
         models = steps.models(self.given)
-        for t in steps.from_loops:  # on whose models this run stands too from now on
+        for t in steps.from_loops:  # from now on this run needs these models as well
             loop = self.loops[t]
             run.pins[given_model_step(t)] = loop.weights
             if loop.base is not None:
@@ -166,7 +166,7 @@ class EvaluationRequest(Request):
         settings = {section: value for section, value in self.recipe.settings().items() if section in READ}
         local = LocalFiles(self.store.objects)
         models = [[_said(one) for one in contents(given, local)] for given in self.given]
-        # Seeds are no repetitions: the models are the same, and so are their greedy answers.
+        # Seeds don't make repetitions here: the models and their greedy answers are the same.
         settings |= {"steps": [given.step for given in self.given], "models": models, "chat": self.chat, "seed": seed}
         return f"{self.recipe.name}-{method}-s{seed}-{settings_digits(settings)}"
 

@@ -1,4 +1,4 @@
-"""Export of a run's graded answers as logs that other tools read: those of inspect_ai, and of lm-evaluation-harness."""
+"""Export of a run's graded answers as logs of inspect_ai or lm-evaluation-harness."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 LogForm = Literal["inspect", "lm-eval"]
 LOG_FOLDER = "logs"
-"""Where `inspect view` looks unless told otherwise."""
+"""The default folder of `inspect view`."""
 OF_THE_FILES = "verdict"
-"""The grader's name where verdicts came with completions made elsewhere."""
+"""The grader's name for verdicts from the files of imported completions."""
 _WRITERS: dict[str, Callable[[AnswerLog, Path], list[Path]]] = {"inspect": write_inspect_log, "lm-eval": write_lm_eval_log}
 
 
@@ -39,12 +39,12 @@ def export_logs(
     kinds: Iterable[str] = (),
     store: Store | str | Path | None = None,
 ) -> list[Path]:
-    """Write the graded answers of every M_t as logs into a folder, and return the files.
+    """Write the graded answers of every M_t as logs into a folder, and return the paths.
 
-    "inspect": an .eval log per M_t and kind of answers. "lm-eval": per M_t and kind results_*.json and samples_*.jsonl, in a
-    folder per model. `kinds` are those of `sirev.answers`, by default all but the draws of training problems. Files of the same
-    run have the same names, and replace each other. Raises BadInput for an unknown run, form or kind, for a folder that can't be
-    written, and where inspect_ai is not installed.
+    "inspect": an .eval log per M_t and kind of answers. "lm-eval": results_*.json and samples_*.jsonl per M_t and kind, in a
+    folder per model. `kinds` are those of `sirev.answers`, by default all but the draws on training problems. A second export of
+    a run overwrites the files of the first. Raises BadInput for an unknown run, form or kind, for a folder that can't be written,
+    and if inspect_ai is needed and not installed.
     """
     if to not in _WRITERS:
         raise BadInput(f"--to: unknown {to!r}{suggest(str(to), list(get_args(LogForm)))}")
@@ -89,7 +89,7 @@ def _log_of(store: Store, run: Run, kind: str, t: int) -> AnswerLog:
 
 
 def _base_of(store: Store, run: Run, t: int) -> str | None:
-    """The model that M_t began as, or the one that was evaluated; of an adapter the model that it is on. None if unknown."""
+    """The base model of M_t, or the evaluated model; for an adapter, its base. None if unknown."""
     if (given := identities(store, run)) is not None:
         one = given[t - 1]
         return (one["base"] or one)["name"]

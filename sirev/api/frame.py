@@ -1,4 +1,4 @@
-"""What the store has of a run as a data frame: completions, grades, measures, or the report's numbers."""
+"""Data frames of a stored run: completions, grades, measures, or the report's numbers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FRAME_COLUMNS = {
     "measures": (*_RUN, "split", "problem_id", "level"),
     "report": REPORT_COLUMNS,
 }
-"""The columns of each; those of the statistics follow in `measures`."""
+"""Columns per kind of frame; in `measures`, columns of statistics follow."""
 
 _FIRST = (GREEDY_ANSWERS, DRAWS)
 
@@ -44,13 +44,13 @@ def frame(
     as_: Library = "pandas",
     store: Store | str | Path | None = None,
 ) -> Any:
-    """A pandas.DataFrame, or with `as_="polars"` a polars.DataFrame, of what the store has of a run.
+    """A pandas.DataFrame, or with `as_="polars"` a polars.DataFrame, of a run's stored results.
 
-    Nothing is sampled, graded or measured. "report" compares the run's models, as `sirev report` does, unless that is stored.
-    "completions" and "grades" have a row per completion of every M_t and every kind of `sirev.answers`; "measures" a row per
-    M_t and problem, with a column per statistic of it; "report" a row per number of the report. docs/frames.md has the columns
-    and their units. `run` is what `iterate`, `evaluate` or `measure` returned, or a run's id or the beginning of it. Raises
-    BadInput for an unknown run or `what`, and where the library is not installed.
+    Nothing is sampled, graded or measured; "report" compares the run's models, as `sirev report` does, unless that is stored.
+    "completions" and "grades" have one row per completion of every M_t and every kind of `sirev.answers`, "measures" one per
+    M_t and problem, with one column per statistic, and "report" one per number of the report. docs/frames.md has the columns
+    and their units. `run` is a result of `iterate`, `evaluate` or `measure`, or a run's id or its beginning. Raises BadInput
+    for an unknown run or `what`, and if the library is not installed.
     """
     if what not in FRAME_COLUMNS:
         raise BadInput(f"what: unknown {what!r}{suggest(str(what), list(get_args(What)))}")
@@ -67,7 +67,7 @@ def _answers(store: Store, run: Run) -> Iterator[FrameRow]:
 
 
 def _measures(store: Store, run: Run) -> Iterator[FrameRow]:
-    """A row per M_t and problem, the statistics by the dotted names that they have in the artifacts, behind what was measured."""
+    """Yield one row per M_t and problem; statistics have dotted names, PART.NAME, with their names in the artifacts."""
     rows: dict[tuple[int, str, str], FrameRow] = {}
     split = evaluation_split(run.settings)
     for step in sorted(run.pins):
@@ -95,7 +95,7 @@ _ROWS: dict[str, Callable[[Store, Run], Iterator[FrameRow]]] = {
 
 
 def _place(statistic: str) -> tuple[int, list[tuple[int, str]]]:
-    """For sorting: right answers come before further statistics, and 8 before 16."""
+    """A sort key: statistics of right answers come first, and 8 comes before 16."""
     part, *names = statistic.split(".")
     rank = _FIRST.index(part) if part in _FIRST else len(_FIRST)
     return rank, [(int(name) if name.isdecimal() else -1, name) for name in (part, *names)]
@@ -106,7 +106,7 @@ def _named(run: Run) -> FrameRow:
 
 
 def _flat(values: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:
-    """Every number and word below, by its dotted name; lists, and what has no value, are left out."""
+    """Yield (dotted name, value) of every number and text in nested mappings, without lists and null."""
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{above}{key}.")

@@ -1,4 +1,4 @@
-"""Grading without a run: completions beside gold answers, from Python or from a file; nothing is kept."""
+"""Grading without a run: completions with gold answers, from Python or from a file. Nothing is stored."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from sirev.tasks.external.files import file_form, files_at
 from sirev.tasks.rows import shown
 
 FAILED = "failed request"
-"""The reason of a completion that is null."""
+"""The reason for a completion that is null."""
 Pair = tuple[str, Any]
-"""A completion and its gold answer: a text, or for programs {"tests": ["assert ...", ...], "setup": "..."} or the tests alone."""
+"""A completion and its gold answer: a text, or for programs {"tests": ["assert ...", ...], "setup": "..."} or a list of tests."""
 
 
 @dataclass(frozen=True)
 class GradedCompletion:
-    """A completion of a file with its verdict: what was read in it, and why it is right or wrong."""
+    """A completion of a file with its verdict, the answer that was read, and the reason."""
 
     problem: str
     draw: int
@@ -44,7 +44,7 @@ class GradedCompletion:
 
 @dataclass(frozen=True)
 class GradedFile:
-    """The grader that judged, and every completion of a file in the order of problems."""
+    """The grader's name, and the graded completions of a file, in the order of problems, with their texts."""
 
     grader: str
     completions: list[GradedCompletion]
@@ -54,11 +54,11 @@ class GradedFile:
 def grade(
     grader: str, pairs: Iterable[Pair], *, settings: Mapping[str, Any] | None = None, unsafe_code: bool = False
 ) -> list[Grade]:
-    """The grades of (completion, gold answer) pairs, in order: right or wrong, why, and what was read.
+    """The grades of (completion, gold answer) pairs, in order: verdict, reason and the answer that was read.
 
-    `grader` is a name such as "math", "gsm8k_flexible", "letter" or "mbpp", or a function of your own, "file.py:function";
+    `grader` is a name such as "math", "gsm8k_flexible", "letter" or "mbpp", or your own function, "file.py:function";
     `settings` are fields of its section in a recipe, such as {"seconds": 3}. Programs run in the sandbox unless `unsafe_code`
-    allows more. Raises BadInput for an unknown grader and for a pair that is none, StageFailed where grading fails.
+    allows otherwise. Raises BadInput for an unknown grader and for an invalid pair, StageFailed if grading fails.
     """
     section = grader_section(grader, settings or {})
     if unsafe_code:
@@ -76,9 +76,9 @@ def grade_file(
     reader: str = "auto",
     settings: Mapping[str, Any] | None = None,
 ) -> GradedFile:
-    """Grade the completions of a file, folder or pattern by the gold answers beside them; `fields` as for `sirev.measure`.
+    """Grade the completions of a file, folder or pattern by the gold answers in it; `fields` as for `sirev.measure`.
 
-    Without a `grader` the one is taken that reads answers like the golds. BadInput where a problem has no gold answer.
+    The default grader is one that reads answers of the gold answers' form. Raises BadInput if a problem has no gold answer.
     """
     places = files_at(file)
     found = read(
@@ -100,7 +100,7 @@ def grade_file(
 
 
 def _checked(at: int, pair: Any, grader: Grader) -> tuple[str, str]:
-    """A pair as graders take it."""
+    """A pair in the graders' form, two texts; BadInput if it is invalid."""
     if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
         raise BadInput(f"pairs[{at}]: expected (completion, gold answer), got {shown(pair)}")
     text, gold = pair
@@ -136,7 +136,7 @@ def _graded(section: Grader, pairs: list[tuple[str, str]]) -> Graded:
 
 
 def _told(event: object) -> None:
-    """Warn before programs run unconfined; how far it is, is not said."""
+    """Pass on warnings, such as that programs run unconfined; ignore progress."""
     if isinstance(event, Warned):
         import warnings
 

@@ -1,4 +1,4 @@
-"""One invocation: the runs of a recipe's methods and seeds, side by side over one store."""
+"""`sirev.iterate`: the runs of a recipe's methods and seeds, in parallel over one store."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ from sirev.study.steps import Steps
 
 @dataclass(frozen=True)
 class RunResult:
-    """A finished run: its id in the store, and what `compare` says of its models.
+    """Result of a run: its id in the store, and the comparison of its models.
 
-    `method` of a null run is "null-resample", "null-retrain" or "null-gold-METHOD", and its first iteration M_1 itself.
-    `iterations` is the list of `sirev report --format json`, empty where `until` ended the run; `stopped` says why the run ended
-    before T, if it did; `notes` what it met on the way, by t; `computed` names the steps that were not found in the store;
-    `store` is its folder.
+    The `method` of a null run is "null-resample", "null-retrain" or "null-gold-METHOD", and its first iteration is M_1.
+    `iterations` is the list of `sirev report --format json`, empty if `until` ended the run; `stopped` is why the run ended
+    before T, or None; `notes` are remarks by t; `computed` are the steps that were not in the store; `store` is the store's
+    folder.
     """
 
     id: str
@@ -96,20 +96,20 @@ def iterate(
     track: str | None = None,
     listener: Listener | None = None,
 ) -> list[RunResult]:
-    """Run Algorithm 1 for every method and seed; what the store holds already is not computed again.
+    """Run Algorithm 1 for every method and seed; stored results are reused.
 
-    `recipe` is a name, a file or a loaded Recipe; `model` is the one to improve if not the recipe's own: ORGANISATION/NAME
-    or a folder. `overlays` are names or files of settings laid over the recipe, then `overrides`: "key.sub=value" as after
-    `--set`, or a mapping such as {"T": 3, "training.sft.epochs": 2}. `methods` default to the recipe's; `redo` are "STAGE"
-    or "STAGE:t", computed anew as another realisation; `unsafe_code` lets programs run unconfined
+    `recipe` is a name, a file or a loaded Recipe; `model` replaces the recipe's base model: ORGANISATION/NAME or a folder.
+    `overlays` are names or files of settings laid over the recipe, then come `overrides`: "key.sub=value" as after `--set`, or
+    a mapping such as {"T": 3, "training.sft.epochs": 2}. `methods` default to the recipe's; `redo` are steps, "STAGE" or
+    "t:STAGE", to recompute as another realisation; `unsafe_code` lets programs run unconfined
     (`sirev.recipe.allow_unsafe_code`).
-    `nulls`, of "resample", "retrain" (`null_count` times) and "gold", are runs beside these: see `sirev.study.nulls`.
-    `remote` is the URL of a shared store: what it holds is pulled and checked, not computed. With `push` what is computed is
-    copied there while the runs go on, and the runs at the end. `until` ends every run once M_t of this t is trained, asked and
-    measured; the same call without it goes on from there. `scratch` is a folder, which machines may share, for what an
-    interrupted training goes on from; default: SIREV_SCRATCH, else the temporary folder. `track` names a tracker that is sent
-    training curves and measures, such as "trackio" or "wandb:PROJECT"; default: SIREV_TRACK, else none.
-    Raises BadInput for what can't be run, or not on this machine, and StageFailed once every run that could go on has ended.
+    `nulls`, any of "resample", "retrain" (`null_count` times) and "gold", adds null runs: see `sirev.study.nulls`.
+    `remote` is the URL of a shared store: its results are pulled and checked instead of computed. With `push`, results are
+    copied there as they are computed, and the runs at the end. `until` ends every run once M_t of this t is trained, sampled and
+    measured; the same call without it continues from there. `scratch` is a folder, which machines may share, for the checkpoints
+    of interrupted trainings; default: SIREV_SCRATCH, else the temporary folder. `track` names a tracker for training curves and
+    measures, such as "trackio" or "wandb:PROJECT"; default: SIREV_TRACK, else none.
+    Raises BadInput for a request that can't be run, at all or on this machine, and StageFailed once all other runs have ended.
     """
     request = Request.of(
         recipe,
@@ -137,7 +137,7 @@ def execute_and_push(
     scratch: str | Path | None = None,
     track: str | None = None,
 ) -> list[RunResult]:
-    """Do as `execute`, with `push` copy what is computed to the shared store, and send a tracker what there is to see."""
+    """As `execute`; with `push`, also copy results to the shared store, and send curves and measures to a tracker."""
     runs = request.runs()
 
     def found() -> set[Realisation]:
@@ -154,7 +154,7 @@ def execute_and_push(
 
 
 def part_until(request: Request, t: int) -> RunPart:
-    """The part of a request's runs up to M_t; BadInput for a t that the recipe has not."""
+    """The part of a request's runs up to M_t; BadInput if t is not from 1 to T."""
     last = request.recipe.T
     if not 1 <= t <= last:
         raise BadInput(f"--until {t}: expected 1 to {last}, the recipe's T")
@@ -171,9 +171,9 @@ def execute(
     shared_first: bool = False,
     pinned: Callable[[Run, str, Pin], None] = lambda run, step, pin: None,
 ) -> list[RunResult]:
-    """Bring every run of a request to its end, or compute a part of them; see `iterate`, and `Crew` for the last two.
+    """Carry out every run of a request, or `part` of them; see `iterate`, and `Crew` for the last two parameters.
 
-    Where a signal raises Terminated (`sirev.processes.termination`), trainings under way save their state before it goes on.
+    If a signal raises Terminated (`sirev.processes.termination`), running trainings save their state before it propagates.
     """
     recipe, store, listener = request.recipe, request.store, listener or Listener()
     crew = Crew(
@@ -184,7 +184,7 @@ def execute(
         pinned=pinned,
     )
     runs = request.runs(crew.invocation)
-    begun = [replace(run, pins=dict(run.pins), redone=list(run.redone)) for run in runs]  # a runner changes its own
+    begun = [replace(run, pins=dict(run.pins), redone=list(run.redone)) for run in runs]  # runners change their run
 
     def looked_up() -> list[Planner]:
         planners = [request.planner(run) for run in begun]
@@ -202,7 +202,7 @@ def execute(
 
     crew.opening = opened
     crew.check = Readiness(recipe, store, looked_up, remote=remote is not None, scratch=crew.shared_scratch).check
-    for run in runs:  # what an interrupted --redo made already
+    for run in runs:  # results of an interrupted --redo
         for pin in (run.pins[name] for name in run.redone if name in run.pins):
             if artifact := store.lookup(pin.key, pin.artifact):
                 crew.redone[pin.key] = artifact
@@ -221,14 +221,14 @@ def execute(
         return results
     remember(store, [run.id for run in runs])
     for group in studies_of(store, runs):
-        comparison(store, group)  # found, from then on, by whoever reports on these runs
+        comparison(store, group)  # stored for later reports on these runs
     return results
 
 
 def _take_shipped_model(request: Request, run: Run, crew: Crew, listener: Listener) -> None:
-    """Have M_0 if it comes with sirev, unless the store has one or `--redo` asks for another.
+    """Store M_0 if it comes with sirev, unless the store has one or `--redo` asks for another.
 
-    BadInput, with nothing taken, if this machine can't compute what follows it.
+    Raises BadInput, with nothing stored, if this machine can't compute the next steps.
     """
     if request.recipe.model.pretrain is None:
         return
@@ -239,7 +239,7 @@ def _take_shipped_model(request: Request, run: Run, crew: Crew, listener: Listen
         return
     if model_archive(m0.key) is None:
         return
-    if crew.through is None:  # else the shared store may have all that follows
+    if crew.through is None:  # else the shared store may have all later steps
         crew.check(run, m0.name)
     if shipped_models.take(request.store, m0.key) is not None:
         listener.note(run, shipped_models.NOTE)
@@ -254,7 +254,7 @@ def _open_listener(listener: Listener, request: Request, planners: Sequence[Plan
 def _all_runs(
     request: Request, runs: Sequence[Run], crew: Crew, listener: Listener, part: RunPart | None
 ) -> list[Future[RunResult]]:
-    """Every run brought to its end, side by side; of those that failed, or were not begun, the future says so."""
+    """Carry out the runs in parallel; the returned futures are done, failed or cancelled."""
     pool = ThreadPoolExecutor(max_workers=min(crew.parallel, len(runs)), thread_name_prefix="sirev-run")
     futures: list[Future[RunResult]] = []
     try:
@@ -263,7 +263,7 @@ def _all_runs(
         while pending:
             done, pending = wait(pending, return_when=FIRST_EXCEPTION)
             if any(isinstance(future.exception(), BadInput) for future in done):
-                break  # it would meet the other runs as well
+                break  # it would occur in the other runs as well
         crew.stopping.set()
     except Terminated:
         crew.end_work()
@@ -277,10 +277,10 @@ def _all_runs(
 
 
 def _await_end(futures: Sequence[Future[RunResult]], seconds: float = math.inf) -> None:
-    """Wait until runs that are to stop have done so, for so long at most; their worker processes are ended."""
+    """Wait, for at most `seconds`, until stopping runs have ended; end their worker processes."""
     until = time.monotonic() + seconds
     while wait([future for future in futures if not future.cancelled()], timeout=0.2).not_done and time.monotonic() < until:
-        end_workers()  # also those of a stage that has only now come to share its work
+        end_workers()  # again and again, since a stage may start workers late
 
 
 def _through(store: Store, url: str, run: Run, listener: Listener) -> Through:
@@ -302,7 +302,7 @@ def _one_run(request: Request, run: Run, crew: Crew, listener: Listener, part: R
                 outcome = request.follow(run, asked)
             if isinstance(outcome.comparison, Artifact):
                 runner.finish("stopped" if outcome.stopped else "complete", outcome.stopped or outcome.remark)
-    except OSError as error:  # the disk is full, say
+    except OSError as error:  # such as a full disk
         raise StageFailed(f"{run.id}: {os_reason(error)}") from error
     for line in unread_notes(store, run):
         listener.note(run, line)
@@ -315,7 +315,7 @@ def _one_run(request: Request, run: Run, crew: Crew, listener: Listener, part: R
 
 
 def _summary(errors: list[BaseException]) -> BaseException:
-    """The one error to raise for several runs: the user's input first, then what failed, each once."""
+    """The one error to raise for several runs: one that is not StageFailed first, else all failures, each once."""
     for error in errors:
         if not isinstance(error, StageFailed):
             return error

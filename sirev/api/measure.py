@@ -1,4 +1,4 @@
-"""Measuring of completions made elsewhere: files take the place of the loop, everything after them is as in a run."""
+"""Measurement of imported completions: files take the place of the loop, and all later steps are as in a run."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ from sirev.tasks.rows import IN_A_RECIPE
 from sirev.tasks.task import Answers
 
 METHOD = "samples"
-"""The method of such a run: nobody here knows how its models came about."""
+"""The method of such a run, whose real one is unknown."""
 _ANSWERS: tuple[Answers, ...] = get_args(Answers)
 SINGLE = ("greedy", "draw")
-"""What a model's completions are where each problem has one."""
+"""The meaning of a model's completions if each problem has one."""
 _SPLIT = "test"
-"""The split that the steps of such a run name, whichever its problems are of."""
+"""The split in the names of such a run's steps, regardless of the problems' own."""
 
 
 @dataclass(frozen=True)
 class StepRead:
-    """What was read for a model, the `step` of that name: its files, how many problems and completions, and from which fields.
+    """Summary of the files of a model: the name of its step, the files, numbers of problems and completions, and the fields.
 
-    `taken`: "greedy" or "draws". `fewest`, `most`: completions per problem. `fields`: what was read -> the field, a dotted path.
+    `taken`: "greedy" or "draws". `fewest`, `most`: completions per problem. `fields`: role -> dotted path of the field.
     """
 
     step: str
@@ -77,10 +77,10 @@ class StepRead:
 
 @dataclass(frozen=True)
 class MeasuredRun:
-    """Measured completions: the id of their run in the store, and what `compare` says.
+    """Result of `measure`: the id of the run in the store, and the comparison.
 
-    `steps` are the names of M_1 .. M_T, `iterations` the list of `sirev report --format json`; `computed` names the steps that
-    were not found in the store; `read` is what was read, a step's completions first, then its greedy answers.
+    `steps` are the names of M_1 .. M_T, `iterations` is the list of `sirev report --format json`, `computed` are the steps that
+    were not in the store; `read` summarises the files, a step's completions first, then its greedy answers.
     """
 
     id: str
@@ -120,22 +120,22 @@ def measure(
     store: Store | str | Path | None = None,
     listener: Listener | None = None,
 ) -> MeasuredRun:
-    """Measure and compare completions from files, a file for each model step, M_1 first; `sirev.report` then shows them.
+    """Measure and compare completions from files, one file per model step, M_1 first; `sirev.report` then shows them.
 
-    `steps` and `greedy` map a step's name to its file: JSONL, JSONL.gz, Parquet or JSON, a row a completion or a row a problem
-    with lists; or to a folder, a pattern ("m1-*.jsonl") or a list, whose files are read as one. Several completions of a problem
-    are draws; a single one is the greedy answer, unless `greedy` names another file or `single` is "draw". Where there are no
-    greedy answers, pass@1 is the mean share of right draws. Verdicts come from the files, or from a `grader` on the problems of a
-    `task` ("gsm8k", say, or "jsonl": your own), whose rows are the local file or folder `data`, else the Hub's. `fields` are
-    dotted paths for "id", "text", "correct", "level", "answer" (as read from the completion), "prompt" and "gold", where
-    `{step}` stands for the step's name; defaults are names in common use. `reader`: "auto", or what wrote the files;
-    `filter`: whose verdicts of a log count. `answers`: "math", "code", "text" or "letters", which decides what
-    diversity means. `common`: compare the problems that all steps have, where some lack a few. `k`: pass@k for these too, beside
-    the powers of two; `margin`, `diversity_margin`, `new_margin` and `embedding` (a model of sentence-transformers) are as in a
-    recipe's evaluation, `grader_settings` as in its grader's section: {"seconds": 3}.
+    `steps` and `greedy` map a step's name to its file: JSONL, JSONL.gz, Parquet or JSON, with one row per completion, or one
+    row per problem with lists; or to a folder, a pattern ("m1-*.jsonl") or a list, whose files are read as one. Several
+    completions of a problem are draws; a single one is the greedy answer, unless `greedy` names another file or `single` is
+    "draw". Without greedy answers, pass@1 is the mean share of right draws. Verdicts come from the files, or from a `grader`
+    on the problems of a `task` ("gsm8k", for example, or "jsonl" for your own), with rows from the local file or folder `data`,
+    else from the Hub. `fields` are dotted paths for "id", "text", "correct", "level", "answer" (as read from the completion),
+    "prompt" and "gold", in which `{step}` stands for the step's name; defaults are common names. `reader`: "auto", or the tool
+    that wrote the files; `filter`: the filter, scorer or metric of a log whose verdicts count. `answers`: "math", "code", "text"
+    or "letters", which decides how diversity is measured. `common`: compare only the problems that all steps have. `k`: further
+    k of pass@k, in addition to the powers of two; `margin`, `diversity_margin`, `new_margin` and `embedding` (a model of
+    sentence-transformers) are as in a recipe's evaluation, `grader_settings` as in its grader's section: {"seconds": 3}.
 
-    Raises BadInput, one line naming the place, for files that can't be read, whose ids name completions, or whose problems don't
-    match the task or each other, and for the `name` of a recipe; StageFailed where a grader fails. A run is saved when it is
+    Raises BadInput, with one line that names the place, for unreadable files, for ids that name completions, for problems that
+    don't match the task or each other, and if `name` is a recipe's; StageFailed if a grader fails. A run is saved when it is
     complete.
     """
     greedy, fields = greedy or {}, fields or {}
@@ -144,7 +144,7 @@ def measure(
     require_mapping("fields", fields, '{"text": "response"}')
     found: Found | None = None
     if task is None and grader is None:
-        with contextlib.suppress(MemoryError):  # the step that reads the file ends by it too, and is named
+        with contextlib.suppress(MemoryError):  # the step that reads the file fails in the same way, and names itself
             found = how_to_judge(steps, fields, reader)
         task, grader = (found.task, found.grader) if found else (None, None)
     wishes = judging(k, {"margin": margin, "diversity_margin": diversity_margin, "new_margin": new_margin}, embedding)
@@ -166,7 +166,7 @@ def measure(
         settings["task"] = asked.settings()
     run_id = f"{name}-{METHOD}-s0-{sha256(canonical_json(settings))[:8]}"
     for one in given:
-        settings["samples"][f"{one.kind} {one.model}"]["file"] = one.names  # to show: a file that moves is the same
+        settings["samples"][f"{one.kind} {one.model}"]["file"] = one.names  # only shown: a moved file gives the same run
     run = opened.runs.get(run_id) or Run(run_id, name, METHOD, 0, 1, settings, f"{now()}-{secrets.token_hex(3)}")
     crew = Crew(run.invocation, embedded=False)
     listener = listener or Listener()
@@ -178,7 +178,7 @@ def measure(
             measuring = _Measuring(runner, listener, asked, local, settings["answers"], single, common, wishes)
             comparison, read = measuring.run(len(steps), given)
             runner.finish("complete", None)
-    except OSError as error:  # the disk is full, say
+    except OSError as error:  # such as a full disk
         raise StageFailed(f"{run.id}: {os_reason(error)}") from error
     finally:  # also on Ctrl-C
         crew.close()
@@ -207,9 +207,9 @@ def _told(one: Read, single: str, read: Sequence[Read]) -> StepRead:
 
 
 class _SavedWhenComplete(Runner):
-    """A runner that saves its run at its end alone: what is refused or interrupted leaves no run behind.
+    """A runner that saves its run only at the end, so that a refused or interrupted one leaves no run behind.
 
-    Nothing is lost by that, since steps are found by their keys.
+    Nothing is lost, since steps are found by their keys.
     """
 
     def _save(self, run: Run) -> None:
@@ -219,20 +219,20 @@ class _SavedWhenComplete(Runner):
 
 @dataclass(frozen=True)
 class _Measuring:
-    """The steps of one run from files, named as those of an iterated run are, so that whatever reads one reads the other."""
+    """The steps of a run from files, named as in an iterated run, so that the same code reads both."""
 
     runner: Runner
     listener: Listener
     task: GradingTask | FileGrading | None
     local: LocalFiles
     answers: str | None
-    """None: as the files' reader has it."""
+    """The kind of answers; None: decided by the files' reader."""
     single: str
     common: bool
     wishes: Judging
 
     def run(self, models: int, given: Sequence[ModelFiles]) -> tuple[Artifact, list[Read]]:
-        """The comparison, and what it was made of."""
+        """Do all steps; return the comparison and the read files."""
         inputs: dict[str, Artifact] = {}
         if isinstance(self.task, GradingTask):
             for split in self.task.splits:
@@ -277,7 +277,7 @@ class _Measuring:
         return Read(source, artifact, artifact.json("summary.json"), inputs)
 
     def _narrowed(self, read: list[Read]) -> list[Read]:
-        """The same with the problems alone that all have, where they have not the same already."""
+        """The files reduced to their common problems, unless they have the same problems already."""
         if len({one.summary["ids"] for one in read}) == 1:
             return read
         narrowed = [self._read(one.source, one.narrowed_by(read), common=True) for one in read]
@@ -287,14 +287,14 @@ class _Measuring:
         return narrowed
 
     def _parts(self, t: int, read: Sequence[Read]) -> dict[Literal["greedy", "draws"], Read]:
-        """What a model has of greedy answers and draws."""
+        """A model's files of greedy answers and draws."""
         by_kind = {one.source.kind: one for one in read if one.source.t == t}
         if "greedy" in by_kind:
             return {"draws": by_kind["file"], "greedy": by_kind["greedy"]}
         return {"greedy" if is_greedy(by_kind["file"], self.single) else "draws": by_kind["file"]}
 
     def _model(self, t: int, parts: Mapping[Literal["greedy", "draws"], Read], answers: str, first: Read) -> dict[str, Artifact]:
-        """The measures of one model, as inputs of `compare`."""
+        """Compute the measures of one model, as inputs of `compare`."""
         measured = {}
         for part, read in parts.items():
             parameters = read.source.parameters
@@ -334,7 +334,7 @@ def _request(
     answers: str | None,
     single: str,
 ) -> tuple[dict[str, Any], GradingTask | FileGrading | None]:
-    """The checked request: the run's settings as far as the files don't matter, and the task that grades, if one does."""
+    """Check the request; return the run's settings other than files, and the grading by a task or grader, if any."""
     check_comparison(name)
     if not models:
         raise BadInput("name a step and its file: --step M1=FILE")

@@ -1,4 +1,4 @@
-"""Plans: what an `iterate` would find in the store, what it would compute, and what that takes."""
+"""Plans of `iterate`: steps found in the store, steps to compute, and their cost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plans:
-    """The runs of a request, planned: what would happen to each step, and what all of it would take."""
+    """The planned runs of a request: the state of each step, and an estimate of the cost."""
 
     recipe: Recipe
     store: Store
@@ -32,9 +32,9 @@ class Plans:
         return {planner.run.id: planner.states for planner in self.planners}
 
     def estimate(self, rates: Mapping[str, float] | None = None, target: Target | None = None) -> Estimate:
-        """What `iterate` would still take on a machine, by default this one's CPUs.
+        """The estimated cost of `iterate` on a machine, by default this one's CPUs.
 
-        `rates` are the user's own tokens/s of "sample" and "train".
+        `rates` are the user's own tokens per second for "sample" and "train".
         """
         from sirev.execution.estimate import estimate  # a replay has no use for it
         from sirev.execution.hours import Target
@@ -57,7 +57,10 @@ def plan(
     nulls: Iterable[str] = (),
     null_count: int = RETRAINED,
 ) -> dict[str, dict[str, StepState]]:
-    """What `iterate` would do: run id -> step -> "hit", "run", or "unknown" until an earlier step has run."""
+    """The plan of `iterate`: run id -> step -> "hit", "run", or "unknown" until an earlier step has run.
+
+    The parameters are those of `iterate`. Computes nothing. Raises BadInput for a request that can't be run.
+    """
     request = Request.of(
         recipe,
         model=model,
@@ -75,7 +78,7 @@ def plan(
 
 
 def plans(request: Request) -> Plans:
-    """Look every step of every run up, and compute none."""
+    """Look up every step of every run, and compute none."""
     planners = [request.planner(run) for run in request.runs()]
     request.check_redo(planners)
     return Plans(request.recipe, request.store, planners)

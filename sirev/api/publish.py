@@ -1,4 +1,4 @@
-"""Publication of a model, and of what it was trained on and answered, on the Hugging Face Hub; no model is run."""
+"""Publication of a model, its training set and its answers on the Hugging Face Hub. No model is run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from sirev.study.step_names import BASE_MODEL, PRETRAINED_MODEL, parse_step
 from sirev.study.trained_models import model_step_at, model_steps
 
 _MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", RECIPE_FILE)
-"""Files of a model that was published before, at the top of its repository: those of the new one replace them."""
+"""Files of an earlier published model, at the top of its repository, which are replaced."""
 
 
 def publish(
@@ -52,15 +52,15 @@ def publish(
 ) -> list[Publication]:
     """Publish M_t of a finished run, "RUN:t", as the model `repository`, ORG/NAME, on the Hugging Face Hub.
 
-    An adapter goes with its base named, other models with their weights; each loads in transformers, PEFT and vLLM as it is. The
-    card has headline, training, digests and the commands that check it. With `completions` the graded draws and D_t follow, as
-    the data set of the same name. `base`, ORG/NAME[@REVISION], names the base of an adapter where the store knows it by its files
-    alone; the Hub's weights must be the same, and `on_warning` hears where that can't be told. With `private` a new repository is
-    private, and an existing public one is refused; a new data set is private where its model is. Returns the model's publication,
-    then the data set's.
+    An adapter is published with its base's name, other models with all weights; each loads in transformers, PEFT and vLLM. The
+    card has the headline, the training, digests, and commands that check the model. With `completions`, the graded draws and D_t
+    follow as a data set of the same name. `base`, ORG/NAME[@REVISION], names the base of an adapter that the store only knows by
+    its files; the Hub's weights must be the same, and `on_warning` is called if that can't be checked. With `private`, a new
+    repository is private, and an existing public one is refused; a new data set is private if its model is. Returns the model's
+    publication, then the data set's.
 
-    No model is run, and nothing is sent unless all is there. Raises BadInput for what can't be published and where the Hub says
-    no, RemoteFailed where it can't be reached.
+    No model is run, and nothing is sent unless everything is available. Raises BadInput for a model that can't be published or
+    that the Hub refuses, RemoteFailed if the Hub can't be reached.
     """
     opened = store if isinstance(store, Store) else Store(store)
     repository = _repository(repository)
@@ -79,7 +79,7 @@ def publish(
     for one in places:
         refuse_unfit(one, private)
     hidden = False
-    for one in places:  # a new data set is private where its model is
+    for one in places:  # a new data set is private if its model is
         hidden = make_repository(one, private, hidden=hidden)
     published = [publish_files(place, files, f"sirev: {what}", _is_model_file)]
     if data is not None:
@@ -92,7 +92,7 @@ def _is_model_file(path: str, card: Mapping[str, Any]) -> bool:
 
 
 def _asked(store: Store, name: str) -> tuple[Run, int]:
-    """The run and t that RUN:t or RUN:t:train names; BadInput where it names none, or the run is not finished."""
+    """The run and t of RUN:t or RUN:t:train; BadInput if there is no such model, or the run is not finished."""
     run_name, step = address_parts(name)
     run = run_named(store, run_name)
     if verb_of(run) != "iterate":
@@ -112,7 +112,7 @@ def _models(run: Run) -> list[str]:
 
 
 def _repository(name: str) -> str:
-    """ORG/NAME, also of hf://models/ORG/NAME."""
+    """ORG/NAME, from ORG/NAME or hf://models/ORG/NAME; BadInput for any other name."""
     found = name.removeprefix("hf://models/")
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", found):
         raise BadInput(f"{found!r} is not ORG/NAME")
@@ -136,7 +136,7 @@ def _model(
 def _base(
     store: Store, run: Run, step: str, adapter: bool, named: str | None, on_warning: Callable[[str], None]
 ) -> BaseModel | None:
-    """What the model is an adapter on, or was tuned from, on the Hub; None where the run itself made it."""
+    """The model's base on the Hub, by the store or as `named`; None if neither has one. BadInput for an adapter without one."""
     record = store.records.get(run.pins[step].key, run.pins[step].artifact)
     found = base_of(store, record, [run]) if record else None
     place = run.pins.get(found[1]) if found else run.pins.get(BASE_MODEL) or run.pins.get(PRETRAINED_MODEL)
@@ -161,7 +161,7 @@ def _base(
 def _refuse_other_weights(
     store: Store, origin: Artifact | None, name: str, commit: str | None, on_warning: Callable[[str], None]
 ) -> None:
-    """BadInput where the Hub has other weights than the base that the run had; a warning where that can't be told."""
+    """Raise BadInput if the Hub's weights differ from the run's base; warn if they can't be compared."""
     ours = _weight_sums(store, origin) if origin else {}
     theirs = weight_sums(name, commit, list(ours))
     if other := [file for file in sorted(theirs) if theirs[file] != ours[file]]:
@@ -172,7 +172,7 @@ def _refuse_other_weights(
 
 
 def _weight_sums(store: Store, origin: Artifact) -> dict[str, str]:
-    """The sha256 of each file of weights of a base, by name; none of a folder that is no longer as it was."""
+    """Name -> sha256 of a base's weight files; empty if its folder is gone or has changed."""
     if "digest" not in (reference := _reference(origin)):
         return {name: one["sha256"] for name, one in origin.manifest["files"].items() if name.endswith(".safetensors")}
     local, digest = LocalFiles(store.objects), reference["digest"]
@@ -181,7 +181,7 @@ def _weight_sums(store: Store, origin: Artifact) -> dict[str, str]:
 
 
 def _licence(kind: RepositoryKind, name: str, revision: str | None) -> dict[str, str]:
-    with contextlib.suppress(BadInput):  # it may be gone since, or for few: its licence is then not named
+    with contextlib.suppress(BadInput):  # if it is gone or gated by now, its licence is not named
         return hub_facts(kind, name, revision).licence
     return {}
 
@@ -199,7 +199,7 @@ def _refuse_unnamed(run: Run, step: str, base_step: str | None) -> NoReturn:
 
 
 def _weights(model: PublishedModel) -> dict[str, bytes | Path]:
-    """The files of the model, checked, an adapter's configuration with its base named in it."""
+    """The files of the model, with the base's name in an adapter's configuration."""
     files: dict[str, bytes | Path] = {name: model.artifact.path(name) for name in model.artifact.manifest["files"]}
     if model.adapter and model.base:
         config = {
@@ -219,12 +219,12 @@ def _completions(model: PublishedModel) -> dict[str, bytes | Path]:
 
 
 def _learned_from(model: PublishedModel) -> str | None:
-    """The data set on the Hub that the problems are from; None of local files and of problems that are made."""
+    """The Hub data set of the problems; None for local files and generated problems."""
     return hub_data(model.settings["task"].get("data") or {})
 
 
 def _check(model: PublishedModel) -> list[str]:
-    """The command that trains the model again, and the one that asks it the same problems again."""
+    """The commands that retrain the model and that evaluate it again on the same problems."""
     run = model.run
     recipe = run.recipe if run.recipe in recipe_names() and load_recipe(run.recipe).settings() == run.settings else RECIPE_FILE
     until = ["--until", str(max(model.t, 1))] if model.t < int(run.settings["T"]) else []

@@ -1,4 +1,4 @@
-"""The tables that are published beside a model: what it answered, graded, and D_t."""
+"""The tables published with a model: its graded answers, and D_t."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _COLUMNS = {name: _TYPES.get(name, "string") for name in ANSWER_COLUMNS}
 
 
 def published_tables(model: PublishedModel) -> list[PublishedTable]:
-    """Draws and greedy answers of M_t to the test, then to other problems; the draws that D_t was chosen from; D_t.
+    """Draws and greedy answers of M_t on the evaluation, then on other problems; the draws that D_t was selected from; D_t.
 
-    Raises BadInput where M_t answered nothing or the store has given any of it up.
+    Raises BadInput if M_t was not evaluated or the store has dropped any of it.
     """
     run, split = model.run, str(model.settings["evaluation"]["split"])
     found = answer_kinds(run.pins, split)
-    kinds = [kind for kind, ts in found.items() if model.t in ts and kind != TRAINING_DRAWS]  # those D_{t+1} is chosen from
+    kinds = [kind for kind, ts in found.items() if model.t in ts and kind != TRAINING_DRAWS]  # these are for D_{t+1}
     if not kinds:
         raise BadInput(f"M_{model.t} of {run.id} was not evaluated, so it has no completions to publish; leave out --completions")
     kinds.sort(key=lambda kind: (kind != DRAWS, kind != GREEDY_ANSWERS, kind))

@@ -1,4 +1,4 @@
-"""`--push`: what a command computes is copied to a shared store while it goes on."""
+"""`--push`: results are copied to a shared store while a command computes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def check_push(push: bool, remote: str | None) -> None:
-    """BadInput for a push to nowhere."""
+    """Raise BadInput for `push` without `remote`."""
     if push and remote is None:
         raise BadInput("--push: to which shared store? name it with --remote URL")
 
@@ -37,33 +37,33 @@ def pushing(
     *,
     required: bool = False,
 ) -> Iterator[Callable[[Collection[Realisation]], None]]:
-    """While it lasts, and if `push`, copy what is published in a store to the shared one at `remote`; at the end `runs` too.
+    """A context in which, with `push`, new results of a store are copied to the shared one at `remote`; at the end, `runs` too.
 
-    `found` says at the end what of unfinished runs was here before, or pulled; of that, what the shared store lacks is sent.
-    Yields a function that sends such at once and raises what `sirev.store.sharing.push.push` does.
-    BadInput, with nothing begun, if the shared store can't be written. What can't be sent in the end is a warning with the
-    command that sends it, or StageFailed if it is `required`.
+    `found` is called at the end for the results of unfinished runs that were here before or were pulled; those that the shared
+    store lacks are sent. Yields a function that sends results at once, with the errors of `sirev.store.sharing.push.push`.
+    Raises BadInput, with nothing begun, if the shared store can't be written. If results can't be sent in the end, that is a
+    warning with the command that sends them, or StageFailed if `required`.
     """
     check_push(push, remote)
     if not push or remote is None:
         yield lambda found: None
         return
-    from sirev.store.sharing.remote import Remote  # fsspec; nobody else has a use for it
+    from sirev.store.sharing.remote import Remote  # fsspec, only needed here
     from sirev.store.sharing.write_through import WriteThrough
 
     writer = WriteThrough(store, Remote(remote))
-    if not required:  # a worker's machine was tried before
-        with contextlib.suppress(RemoteFailed):  # it may be back by the time that there is something to send
+    if not required:  # a worker's machine was checked before
+        with contextlib.suppress(RemoteFailed):  # it may be reachable again by the time of the first result
             writer.open()
     try:
         with store.leasing(run.id for run in runs):
             try:
                 with store.telling(writer.add):
                     yield writer.send
-            except Terminated:  # whoever goes on elsewhere has no other way to it
+            except Terminated:  # a process elsewhere can only continue from the shared store
                 writer.drain(saving_seconds_left())
                 raise
-            except SirevError:  # what was computed until then is not lost
+            except SirevError:  # earlier results are not lost
                 _finish(writer, store, runs, (), listener, required=False)
                 raise
             _finish(writer, store, runs, found(), listener, required=required)
@@ -80,7 +80,7 @@ def _finish(
     *,
     required: bool,
 ) -> None:
-    """Send what is left, and say what came of it."""
+    """Send the remaining results, and report the outcome."""
     there = [saved for run in runs if (saved := store.runs.get(run.id))]
     try:
         writer.finish(there, found)

@@ -1,4 +1,4 @@
-"""A segment of a sweep as a task on a node of a Ray cluster."""
+"""Segments of a sweep as tasks on the nodes of a Ray cluster."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from sirev.execution.segments import Segment
 from sirev.processes.termination import Terminated, terminable
 
 BOARD_SECONDS = 2.0
-"""How far apart the questions to a board are."""
+"""Seconds between two queries of the board."""
 
 
 class Board:
-    """An actor on which tasks note where they have begun, and read whether all are to end."""
+    """An actor on which tasks note that they have begun, and read whether to end."""
 
     def __init__(self) -> None:
         self._begun: list[tuple[str, str]] = []
         self._closed = False
 
     def begin(self, segment: str, host: str) -> None:
-        """Note that a segment is being computed on a machine."""
+        """Note that a segment is being computed on a host."""
         self._begun.append((segment, host))
 
     def news(self) -> list[tuple[str, str]]:
-        """What was noted since it was last asked."""
+        """(segment, host) of the notes since the last call."""
         news, self._begun = self._begun, []
         return news
 
     def close(self) -> None:
-        """Have all tasks save the state of their trainings and end."""
+        """Ask all tasks to save the state of their trainings and end."""
         self._closed = True
 
     def closed(self) -> bool:
-        """Whether all tasks are to end."""
+        """Whether tasks are asked to end."""
         return self._closed
 
 
 def compute_segment(sent: SentSweep, wanted: MachineFacts, segment: Segment, board: Any, *parents: str) -> str:
-    """Compute a segment; its id, for those that wait for it. `parents` are of those that this one waited for."""
+    """Compute a segment and return its id, for the tasks that wait for it. `parents` are the results that this one waited for."""
     board.begin.remote(segment.id, socket.gethostname())
     with _ends_with(board) as ending:
         try:
@@ -55,20 +55,20 @@ def compute_segment(sent: SentSweep, wanted: MachineFacts, segment: Segment, boa
         except Terminated:
             if ending.is_set():
                 raise StageFailed("asked to end") from None
-            sys.exit(f"{segment.id}: asked to end")  # as Ray's own handler: it begins the task again elsewhere
+            sys.exit(f"{segment.id}: asked to end")  # like Ray's own handler, so that Ray retries the task elsewhere
     return segment.id
 
 
 def check_machine(sent: SentSweep) -> None:
-    """BadInput if a machine can't compute what is left of a sweep; see `GridSweep.check`."""
+    """Raise BadInput if this machine can't compute the rest of a sweep; see `GridSweep.check`."""
     sent.received().check()
 
 
 @contextmanager
 def _ends_with(board: Any) -> Iterator[threading.Event]:
-    """While it lasts, have this process asked to end once the board is closed; yields an event that is set then.
+    """A context in which this process gets SIGTERM once the board is closed; yields an event that is set then.
 
-    `ray.cancel` interrupts Python code alone, and not a thread that waits for a child.
+    `ray.cancel` only interrupts Python code, not a thread that waits for a child.
     """
     import ray
 
@@ -78,7 +78,7 @@ def _ends_with(board: Any) -> Iterator[threading.Event]:
         while not over.wait(BOARD_SECONDS):
             try:
                 closed = ray.get(board.closed.remote(), timeout=BOARD_SECONDS)
-            except ray.exceptions.RayError:  # a board that is lost is never closed
+            except ray.exceptions.RayError:  # a lost board is never closed
                 continue
             if closed:
                 ending.set()

@@ -1,7 +1,7 @@
-"""Recomputing a sample of a store's deterministic steps, to compare the results with the stored ones.
+"""Recomputation of a sample of a store's deterministic steps, and comparison with the stored results.
 
-Hashes show that nothing has changed since it was stored; this shows that what was stored is what its action makes. Nothing
-is written to the store.
+Hashes show that results have not changed since they were stored; this shows that they are the results of their actions.
+Nothing is written to the store.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from sirev.tasks.registry import TASKS
 
 @dataclass(frozen=True)
 class StepDifference:
-    """A step that came out otherwise: `what` is the first file or table that differs, or why it does not come out at all."""
+    """A step with another result: `what` is the first difference in a file or table, or why the step fails."""
 
     step: str
     key: str
@@ -44,9 +44,9 @@ class StepDifference:
 
 @dataclass
 class Recomputed:
-    """Steps, as "RUN:t:step": those that are identical, those that are not, and why others could not be tried.
+    """Outcome, with steps as "RUN:t:step": identical ones, different ones, and why others were skipped.
 
-    `deterministic` counts the store's steps of deterministic stages, those that several runs share once.
+    `deterministic` counts the store's steps of deterministic stages, with shared ones counted once.
     """
 
     alike: list[str] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Recomputed:
 
 @dataclass(frozen=True)
 class _Step:
-    """A pinned step of a deterministic stage; steps that several runs share are one, of the first of them."""
+    """A pinned step of a deterministic stage; a step shared by several runs belongs to the first."""
 
     run: Run
     name: str
@@ -70,7 +70,7 @@ class _Step:
 
 
 class CantRecompute(SirevError):
-    """A step can't be run again here, through no fault of the store's."""
+    """A step can't be rerun here, through no fault of the store."""
 
 
 def recompute(
@@ -81,12 +81,12 @@ def recompute(
     unsafe_code: bool = False,
     on_warning: Callable[[str], None] | None = None,
 ) -> Recomputed:
-    """Run up to `count` steps of the store's runs again and compare what they make, by its semantic digest.
+    """Rerun up to `count` steps of the store's runs, and compare the results by their semantic digests.
 
-    Which ones is random but the same for the same store, spread over the stages; more of them are the same and some more.
-    Those that can't be run again here are no part of the count. `on_step` is told the step, how many are done and `count`,
-    `on_warning` what the user must know at once. A store may be somebody else's, so programs that no sandbox confines, classes
-    of task and functions that grade are run for `unsafe_code` alone, whatever the store says.
+    The steps are a pseudo-random sample, fixed by the store and spread over the stages; a larger sample includes a smaller one.
+    Steps that can't be rerun here don't count. `on_step` is called with the step, the number done and `count`, `on_warning` with
+    urgent warnings. A store may be untrusted: unconfined programs, task classes and grading functions only run with
+    `unsafe_code`.
     """
     found = Recomputed()
     crew = Crew("recompute", embedded=False)
@@ -115,7 +115,7 @@ def recompute(
 
 
 class _Warned(Listener):
-    """A listener to warnings alone."""
+    """A listener that passes on warnings, each once."""
 
     def __init__(self, on_warning: Callable[[str], None]) -> None:
         self._on_warning = on_warning
@@ -135,10 +135,10 @@ class _Again:
     unsafe_code: bool
     listener: _Warned
     said: dict[str, Artifact] = field(default_factory=dict)
-    """Semantic digest -> an artifact here that has it."""
+    """Semantic digest -> an artifact in the store with it."""
 
     def steps(self, found: Recomputed) -> list[_Step]:
-        """The pinned steps of deterministic stages, each once; those whose artifact is not here are skipped."""
+        """The pinned steps of deterministic stages, each once; those without their artifact are noted as skipped."""
         steps: dict[tuple[str, str], _Step] = {}
         for run in _runs(self.store, found):
             for name, pin in run.pins.items():
@@ -154,7 +154,7 @@ class _Again:
         return list(steps.values())
 
     def difference(self, step: _Step) -> str | None:
-        """How what a step makes now differs from what is stored; None if it does not."""
+        """The difference of a step's recomputed result from the stored one; None if there is none."""
         stage, action = STAGES[step.record.action["stage"]], step.record.action
         try:
             if action["version"] != stage.version:
@@ -174,7 +174,7 @@ class _Again:
             except OSError as error:
                 raise CantRecompute(error.strerror or str(error)) from error
             except Exception as error:
-                # Its inputs, which are whole, are nothing that the stage could have made anything of.
+                # Its inputs are intact, so the stage can't have made the stored result of them.
                 return f"it can't be recomputed: {type(error).__name__}: {error}"
             made = write_artifact(Objects(Path(folder) / "made"), output)
             return None if made.semantic == step.artifact.semantic else _first_difference(step.artifact, made)
@@ -186,14 +186,14 @@ class _Again:
         return {name: self.said[digest] for name, digest in action["inputs"].items()}
 
     def _parameters(self, stage: Stage, action: Mapping[str, Any]) -> Any:
-        """The stage's parameters that the action has; where rows of the user's lie is taken from what is remembered of them."""
+        """The parameters of an action, with the remembered paths of the user's local files filled in. Raises CantRecompute."""
         recorded = dict(action["parameters"])
         if stage is dataset.STAGE:
             runs_code = TASKS[recorded["task"]].runs_code
             if runs_code and not self.unsafe_code:
                 raise CantRecompute("its rows come from a class, whose code runs only with --allow-unsafe-code")
             recorded["files"] = self._files(recorded["source"])
-            if runs_code:  # the class is keyed by the file that it is in
+            if runs_code:  # the class is keyed by its file
                 class_name = str(recorded["options"]["class"]).rpartition(":")[2]
                 recorded["files"] = {"class": f"{recorded['files']['rows']}:{class_name}"}
         if stage is grade.STAGE and recorded.get("grader") == OWN:
@@ -225,7 +225,7 @@ class _Again:
                 raise CantRecompute("its rows are on the Hub")
             try:
                 here = next((path for path in local.where(digest) if local.holds(path, digest)), None)
-            except BadInput as error:  # a pipe, say, or a file that may not be read
+            except BadInput as error:  # such as a pipe, or an unreadable file
                 raise CantRecompute(f"the file that {came} came from can't be read: {error}") from error
             if here is None:
                 raise CantRecompute(f"the file that {came} came from is no longer here, or has changed")
@@ -242,7 +242,7 @@ def _runs(store: Store, found: Recomputed) -> Iterator[Run]:
     for name in store.runs.ids():
         try:
             run = store.runs.get(name)
-        except BadInput as error:  # of a newer format
+        except BadInput as error:  # a newer format
             found.skipped[name] = str(error)
             continue
         if run is not None:
@@ -250,7 +250,7 @@ def _runs(store: Store, found: Recomputed) -> Iterator[Run]:
 
 
 def _check_same(stage: Stage, action: Mapping[str, Any], parameters: Any) -> None:
-    """CantRecompute unless this sirev would do what was done then: its grader or measures, its parameters, its packages."""
+    """Raise CantRecompute unless this sirev has the same version of grader or measures, the same parameters and packages."""
     if isinstance(parameters, grade.GradeParameters):
         known = GRADERS.get(parameters.grader)
         if known is None or known.version != parameters.grader_version:
@@ -267,12 +267,12 @@ def _check_same(stage: Stage, action: Mapping[str, Any], parameters: Any) -> Non
 
 
 def _is_value(absent: Any) -> bool:
-    """Whether a parameter may be left out of the key: JSON values alone may be, a marker says never."""
+    """Whether `absent_means` is a JSON value, so that its parameter may be left out of a key, and not the marker for never."""
     return absent is None or isinstance(absent, bool | int | float | str | list | dict)
 
 
 def _spread(steps: list[_Step]) -> Iterator[_Step]:
-    """One of each stage in turn, in an order that is random and fixed by the keys."""
+    """Yield a step of each stage in turn, in a pseudo-random order that is fixed by the keys."""
     by_stage: dict[str, list[_Step]] = {}
     for step in sorted(steps, key=lambda step: sha256(f"recompute {step.record.key}".encode())):
         by_stage.setdefault(step.record.action["stage"], []).append(step)
@@ -283,7 +283,7 @@ def _spread(steps: list[_Step]) -> Iterator[_Step]:
 
 
 def _first_difference(stored: Artifact, made: Artifact) -> str:
-    """The first table or file that is not the same in both, in words."""
+    """The first table or file that differs, in words."""
     old, new = stored.manifest["tables"], made.manifest["tables"]
     for name in sorted(old.keys() | new.keys()):
         if name not in old or name not in new:

@@ -1,4 +1,4 @@
-"""Regrading: a run's own answers, graded by the graders that its recipe names now. Nothing is sampled or trained."""
+"""Regrading: a run's stored answers, graded by other graders. Nothing is sampled or trained."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from sirev.study.steps import GradedAnswers, ModelWeights, Planned, StepResult, 
 from sirev.suggest import suggest
 
 ASKED = (source.STAGE, dataset.STAGE, sample.STAGE)
-"""The stages that made what is graded: problems and answers."""
+"""The stages of problems and answers, the inputs of grading."""
 
 
 @dataclass(frozen=True)
 class Flip:
-    """An answer, by problem and draw, that was right and is wrong or the other way round, with the reasons given."""
+    """An answer, by problem and draw, whose verdict changed, with the reasons before and after."""
 
     problem: str
     draw: int
@@ -50,7 +50,7 @@ class Flip:
 
 @dataclass(frozen=True)
 class Regraded:
-    """The answers of one grade step: how many there are, how many were right and are right, and which flipped."""
+    """Counts of one grade step: all answers, right ones before and after, and the flips."""
 
     step: str
     answers: int
@@ -59,15 +59,15 @@ class Regraded:
     right_to_wrong: int
     wrong_to_right: int
     other_reasons: int
-    """Answers that are still wrong, but for another reason."""
+    """Answers with the same verdict for another reason."""
     flips: list[Flip]
 
 
 @dataclass(frozen=True)
 class Regrading:
-    """A run regraded, step by step in the order of the algorithm.
+    """Result of regrading a run, step by step in the order of the algorithm.
 
-    `missing` says of each step that could not be regraded why; `computed` names those whose grades the store did not have.
+    `missing`: step -> why it could not be regraded; `computed`: the steps whose new grades were not in the store.
     """
 
     run: str
@@ -88,14 +88,13 @@ def regrade(
     unsafe_code: bool = False,
     listener: Listener | None = None,
 ) -> Regrading:
-    """Grade all answers of a run by the graders of its recipe under `overrides`, and say which verdicts flipped.
+    """Grade all answers of a run by its recipe's graders with `overrides`, and return the changed verdicts.
 
-    `run` is an id or the beginning of one; `overrides` are "key.sub=value" below the graders of training, evaluation and OOD
-    suites; of completions that were measured, below `evaluation.grader`, which judges by their gold answers. `unsafe_code` lets
-    programs run unconfined (`sirev.recipe.allow_unsafe_code`), and runs functions that the run's recipe has for graders, as is
-    done without it for those that `overrides` name. Models, answers and the run itself stay as they are; the new grades are kept
-    in the store, where an `iterate` with the same overrides finds them. Raises
-    BadInput for what can't be regraded, StageFailed where a grader fails.
+    `run` is an id or its beginning. `overrides` are "key.sub=value" below the graders of training, evaluation and OOD suites; for
+    measured completions, below `evaluation.grader`, which compares with their gold answers. `unsafe_code` lets programs run
+    unconfined (`sirev.recipe.allow_unsafe_code`) and functions run that the run's recipe names as graders; functions named by
+    `overrides` always run. Models, answers and the run itself stay unchanged. The new grades are stored, and an `iterate` with
+    the same overrides finds them. Raises BadInput for a run that can't be regraded, StageFailed if a grader fails.
     """
     opened = store if isinstance(store, Store) else Store(store)
     found = run_named(opened, run)
@@ -106,12 +105,12 @@ def regrade(
         recipe = _recipe_of(found, named)
         trusted = None if unsafe_code else _functions_named_by(named)
         return _regraded(opened, found, allow_unsafe_code(recipe) if unsafe_code else recipe, trusted, listener or Listener())
-    except OSError as error:  # the disk is full, say
+    except OSError as error:  # such as a full disk
         raise StageFailed(f"{found.id}: {os_reason(error)}") from error
 
 
 def _measured(store: Store, run: Run, grader: Grader, listener: Listener) -> Regrading:
-    """A run of completions made elsewhere, graded by one grader against the gold answers of its problems."""
+    """Regrade a run of imported completions by one grader, with the gold answers of its problems."""
     answers, missing = graded_answers(store, run)
     require_golds(run, answers)
     crew = Crew(f"regrade-{run.id}", embedded=False)
@@ -147,9 +146,9 @@ def _regraded(store: Store, run: Run, recipe: Recipe, trusted: frozenset[str] | 
 
 
 class PinnedSteps(Steps):
-    """The steps of a run that has its problems and M_0: what they came from is not asked for, and may be gone.
+    """Steps of a run whose problems and M_0 are taken as given, since their sources may be gone.
 
-    Of the user's own graders those in `trusted` are run; None trusts all.
+    Of the user's own grading functions only those in `trusted` run; None trusts all.
     """
 
     def __init__(self, recipe: Recipe, seed: int, regrader: Regrader, local: LocalFiles, trusted: frozenset[str] | None) -> None:
@@ -176,29 +175,29 @@ class PinnedSteps(Steps):
 
 
 class GradeRunner(Runner):
-    """A runner that leaves the run's file as it is."""
+    """A runner that does not save its run."""
 
     def _save(self, run: Run) -> None:
         pass
 
 
 class Regrader:
-    """Executes the grade steps that a run pinned, on the answers that it pinned.
+    """Executor of a run's pinned grade steps, on the pinned answers.
 
-    All else stays unknown, D_t too: so no training set ends the algorithm early, and it comes by every grade step.
+    All else stays unknown, including D_t, so that no training set ends the algorithm early and every grade step is reached.
     """
 
     def __init__(self, store: Store, run: Run, recipe: Recipe, crew: Crew, listener: Listener) -> None:
         self.store = store
         self.run = run
-        # Of an unfinished `--redo grade`, nothing is redone here.
+        # An unfinished `--redo grade` is not continued here.
         graded = replace(run, settings=recipe.settings(), status="complete", redo=[])
         self.runner = GradeRunner(store, graded, crew, listener)
         self.steps: list[Regraded] = []
         self.missing: dict[str, str] = {}
 
     def step(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> StepResult:
-        """What the run pinned, if it is problems or answers; grades are compared with those that it pinned."""
+        """The pinned result for problems and answers; grades are recomputed and compared with the pinned ones."""
         if stage in ASKED:
             return self._pinned(name) or Planned(name)
         if stage.name == "grade" and name in self.run.pins:
@@ -215,16 +214,16 @@ class Regrader:
         return Planned(name)
 
     def at_hand(self, name: str, stage: Stage, parameters: Any, inputs: Mapping[str, StepResult]) -> bool:
-        """Everything: nothing but grades is computed."""
+        """True: only grades are computed."""
         return True
 
     def leave(self, name: str, why: str) -> None:
-        """Say why a step that the run graded is not regraded."""
+        """Note why a graded step is not regraded."""
         if name in self.run.pins:
             self.missing[name] = why
 
     def provenance(self, name: str) -> Mapping[str, Any]:
-        """Nothing: no training is asked about."""
+        """Empty: no training is executed."""
         return {}
 
     def _regrade(self, name: str, stage: Stage, parameters: Any, answers: Mapping[str, Artifact], before: Artifact) -> None:
@@ -238,14 +237,14 @@ class Regrader:
         return self.store.lookup(pin.key, pin.artifact) if pin else None
 
     def _graded(self, name: str) -> dict[str, str]:
-        """The digests of what the run's own grades of a step were made from."""
+        """Input -> digest, for the run's own grades of a step."""
         pin = self.run.pins[name]
         record = self.store.records.get(pin.key, pin.artifact)
         return dict(record.action["inputs"]) if record else {}
 
 
 def _compared(step: str, before: Artifact, after: Artifact) -> Regraded:
-    """The same answers under two gradings, whose rows have one order."""
+    """Compare two gradings of the same answers, whose rows have the same order."""
     old = before.rows("grades")
     new = old if after.semantic == before.semantic else after.rows("grades")
     pairs = list(zip(old, new, strict=True))
@@ -263,7 +262,7 @@ def _compared(step: str, before: Artifact, after: Artifact) -> Regraded:
 
 
 def _recipe_of(run: Run, overrides: Sequence[str]) -> Recipe:
-    """The recipe that a run was made by, with other graders."""
+    """The recipe of a run, with other graders."""
     for override in overrides:
         _check_override(override, list(_suites(run.settings)))
     with tempfile.TemporaryDirectory(prefix="sirev-regrade-", ignore_cleanup_errors=True) as folder:
@@ -272,12 +271,12 @@ def _recipe_of(run: Run, overrides: Sequence[str]) -> Recipe:
         try:
             trains = verb_of(run) == "iterate"
             return load_recipe(file, overrides, trains=trains).model_copy(update={"T": run.settings["T"]})
-        except BadInput as error:  # an older sirev may have known fields and graders that this one does not
+        except BadInput as error:  # an older sirev may have had fields and graders that this one lacks
             raise BadInput(str(error).replace(str(file), f"the settings of the run {run.id}")) from None
 
 
 def _of_a_recipe(run: Run) -> dict[str, Any]:
-    """The settings that a run's recipe has, confined; an evaluation trains nothing, and has some that no recipe has."""
+    """The recipe settings of a run, confined, without those that only an evaluation has."""
     settings = _confined(run.settings)
     if verb_of(run) != "evaluate":
         return settings
@@ -286,14 +285,14 @@ def _of_a_recipe(run: Run) -> dict[str, Any]:
 
 
 def _functions_named_by(overrides: Sequence[str]) -> frozenset[str]:
-    """The functions that overrides name as graders: that is a word of the user's, not of the store's."""
+    """The functions that overrides name as graders: these are the user's choice, not the store's."""
     values = [parse_yaml(override.partition("=")[2]) for override in overrides]
     named = [value.get("function") if isinstance(value, dict) else value for value in values]
     return frozenset(one for one in named if isinstance(one, str))
 
 
 def _confined(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings in which no grader goes without a sandbox: a run may be a stranger's, whose word for that does not count."""
+    """The settings with a sandbox for every grader: a run may be untrusted, so its own `sandbox: C` does not count."""
     confined: dict[str, Any] = json.loads(json.dumps(settings))
     sections = [confined.get("training"), confined.get("evaluation"), *_suites(confined).values()]
     for grader in (section.get("grader") for section in sections if isinstance(section, dict)):

@@ -1,4 +1,4 @@
-"""Regrading of measured completions: those that a run read from files, by another grader or a later version of its own."""
+"""Regrading of imported completions, by another grader or by a later version of their own."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from sirev.study.step_names import AnswerSteps, answer_steps, parse_step, proble
 
 _KEY = "evaluation.grader"
 SPLIT = "test"
-"""The split that the steps of a measured run name."""
+"""The split in the names of a measured run's steps."""
 
 
 def is_measured(run: Run) -> bool:
-    """Whether a run holds completions made elsewhere."""
+    """Whether a run has imported completions."""
     return "samples" in run.settings
 
 
 def measured_grader(run: Run, overrides: Sequence[str], *, unsafe_code: bool) -> Grader:
-    """The grader of a measured run under overrides of `evaluation.grader`; BadInput where neither names one.
+    """The grader of a measured run, with overrides of `evaluation.grader`; BadInput if neither names one.
 
-    A run may be a stranger's: its word alone runs no function of a user's, and no program without a sandbox.
+    A run may be untrusted: on its own it can't run a function of the user's, or a program without a sandbox.
     """
     task = run.settings.get("task")
     recorded = task.get("grader") if isinstance(task, Mapping) else None
@@ -60,7 +60,7 @@ def measured_grader(run: Run, overrides: Sequence[str], *, unsafe_code: bool) ->
 
 
 def graded_answers(store: Store, run: Run) -> tuple[dict[str, dict[str, Artifact]], dict[str, str]]:
-    """Grade step -> {"grades", "completions", "problems"} of a measured run, and why others have not all of that."""
+    """Grade step -> {"grades", "completions", "problems"} of a measured run; and step -> why any of these is missing."""
     found: dict[str, dict[str, Artifact]] = {}
     missing: dict[str, str] = {}
     problems = problems_among(run.pins, SPLIT)
@@ -78,7 +78,7 @@ def graded_answers(store: Store, run: Run) -> tuple[dict[str, dict[str, Artifact
 
 
 def require_golds(run: Run, answers: Mapping[str, Mapping[str, Artifact]]) -> None:
-    """BadInput where a grader would have nothing to compare with."""
+    """Raise BadInput if a problem has no gold answer."""
     for there in answers.values():
         if any(not row["answer"] for row in there["problems"].rows("problems")):
             raise BadInput(f"{run.id}: its files hold no gold answer for some problems, so no grader can judge them")

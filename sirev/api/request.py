@@ -1,4 +1,4 @@
-"""The checked request of `iterate`, `plan` and `why`: a recipe, which runs of it, and their store."""
+"""The checked request of `iterate`, `plan` and `why`: a recipe, its runs, and their store."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from sirev.suggest import suggest
 
 @dataclass(frozen=True)
 class Request:
-    """Runs of a recipe in a store: one for each seed and each of `methods`, which name the null runs too.
+    """Runs of a recipe in a store: one per seed and per method; `methods` include the null runs.
 
-    `redo` are the steps to compute anew, as a run pins them; `null_count` is how often null-retrain trains M_1 again.
+    `redo` are the steps to recompute, as a run pins them; `null_count` is the number of retrainings of M_1 in null-retrain.
     """
 
     recipe: Recipe
@@ -54,7 +54,7 @@ class Request:
         nulls: Iterable[str] = (),
         null_count: int = RETRAINED,
     ) -> Request:
-        """Check what a user asks for (see `sirev.iterate`); BadInput says what is wrong with it. Touches no store."""
+        """Check the arguments of `sirev.iterate`; BadInput names the fault. Does not touch the store."""
         overrides = with_model(model, overrides)
         if isinstance(recipe, Recipe):
             if overrides or overlays:
@@ -73,21 +73,21 @@ class Request:
         return cls(recipe, runs, numbers, opened, steps, null_count)
 
     def runs(self, invocation: str = "") -> list[Run]:
-        """Every run as far as it got; with `redo` another realisation of each, which begins with the pins of the last."""
+        """Every run in its present state; with `redo`, a new realisation of each, which begins with the pins of the last."""
         return [self._run(method, seed, invocation) for seed in self.seeds for method in self.methods]
 
     def follow(self, run: Run, executor: Executor) -> RunOutcome:
-        """Have the steps of a run done by an executor."""
+        """Do the steps of a run by an executor."""
         return follow(Steps(self.recipe, run.seed, executor, LocalFiles(self.store.objects)), run.method, self.null_count)
 
     def planner(self, run: Run, *, blind: bool = False) -> Planner:
-        """The steps of a run, all looked up, unless `blind`, and none computed."""
+        """The steps of a run, looked up unless `blind`; none is computed."""
         planner = Planner(self.store, run, blind=blind)
         self.follow(run, planner)
         return planner
 
     def check_redo(self, planners: Sequence[Planner]) -> None:
-        """BadInput where a step to redo is a step of none of the runs."""
+        """Raise BadInput if a step to redo is in none of the runs."""
         steps = {(step.stage, step.name) for planner in planners for step in planner.steps.values()}
         for redone in self.redo:
             if not any(is_asked(redone, stage, step) for stage, step in steps):
@@ -97,7 +97,7 @@ class Request:
                 raise BadInput(f"--redo {step_title(redone)}: these runs have no such step ({which})")
 
     def _run(self, method: str, seed: int, invocation: str) -> Run:
-        """The latest realisation of a run; with `redo` a new one, unless the same `redo` began the latest and did not end."""
+        """The latest realisation of a run; with `redo` a new one, unless the latest is an unfinished one of the same `redo`."""
         first = self._first_id(method, seed)
         latest = latest_realisation(first, self.store.runs.ids())
         old = self.store.runs.get(realisation_id(first, latest)) if latest else None
@@ -120,7 +120,7 @@ class Request:
         return run_id(self.recipe, method, seed, self.null_count)
 
     def _settings(self) -> dict[str, Any]:
-        """The settings that a run is saved with."""
+        """The settings saved with a run."""
         return self.recipe.settings()
 
 
@@ -144,7 +144,7 @@ def _seed(seed: Any) -> int:
 
 
 def _step_to_redo(recipe: Recipe, typed: str) -> str:
-    """A step as a run pins it, from "STAGE" or "t:STAGE"."""
+    """A step in a run's form, from "STAGE" or "t:STAGE"; BadInput if there is no such stage or t."""
     step = pinned_step(typed)
     stage, t = asked_parts(step)
     if stage not in STAGES:

@@ -1,4 +1,4 @@
-"""What of a run goes to a tracker: curves of its trainings, measures of its models, its key and its page; nothing twice."""
+"""Sending of runs to a tracker: training curves, measures of models, key and page; nothing is sent twice."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from sirev.trainers.dispatch import LogEntry
 
     Curve = Iterable[tuple[int, LogEntry]]
-    """Optimizer steps in their order, and what was noted of each."""
+    """Optimizer steps in order, with the metrics of each."""
 
 OF_TRAININGS, OF_MODELS = "train/global_step", "t"
-"""The axes: an optimizer step as transformers calls it, and t."""
+"""The x-axes: the optimizer step, under transformers' name, and t."""
 
 
 class RunSender:
-    """Sends what a tracker does not have of runs of a store. All of it is for the tracker's jobs alone.
+    """Sender of a store's runs to a tracker, without what was sent before. Only for use in the tracker's jobs.
 
-    It opens the store anew, since what other threads look up there is held only for as long as they go on.
+    It opens its own store, since lookups of other threads are only held while those run.
     """
 
     def __init__(
@@ -49,9 +49,9 @@ class RunSender:
         *,
         again: bool = False,
     ) -> None:
-        """`planner` plans runs that go on; `again` forgets what was sent before."""
+        """`planner` plans running runs; `again` sends everything again."""
         self.points = 0
-        """How many points were sent."""
+        """Number of sent points."""
         self._tracker = tracker
         self._path = store
         self._planner = planner
@@ -59,10 +59,10 @@ class RunSender:
         self._again = again
         self._sent: dict[str, Sent] = {}
         self._unsaved: dict[str, Run] = {}
-        """Runs with something that is remembered only once the tracker has it for certain."""
+        """Runs whose sent points are recorded only once the tracker surely has them."""
 
     def send_curves(self, run: Run, curves: Mapping[str, Curve]) -> None:
-        """Send what is new of the curves of trainings, by the names of their steps."""
+        """Send the new points of training curves; `curves`: name of the training step -> curve."""
         sent = self._of(run).curves
         new = [
             (training, step, entry) for training, curve in curves.items() for step, entry in curve if step > sent.get(training, 0)
@@ -73,7 +73,7 @@ class RunSender:
             self._note_sent(run)
 
     def send_measured(self, run: Run) -> None:
-        """Send the values of each M_t that is measured, but of the last: its come with the comparison of the whole run."""
+        """Send the values of each measured M_t but the last, whose values come with the comparison of the whole run."""
         if self._planner is None or self._of(run).whole is not None:
             return
         planned = self._planner(self._store, replace(run, pins=dict(run.pins))).steps[COMPARISON]
@@ -84,7 +84,7 @@ class RunSender:
                 self._send_values(run, {t: found})
 
     def send_rest(self, run_id: str) -> None:
-        """Send whatever the store has of a run; of one that came to its end its key and its page, too."""
+        """Send all stored results of a run; of a finished run also its key and page."""
         run = self._store.runs.get(run_id)
         if run is None:
             return
@@ -96,11 +96,11 @@ class RunSender:
             self.send_measured(run)
             return
         sent = self._of(run)
-        known = sent.values if sent.whole is None else {}  # what an earlier comparison said may have changed
+        known = sent.values if sent.whole is None else {}  # values of an earlier comparison may have changed
         compared = comparison(self._store, [run], self._watch)
         ts = [iteration["t"] for iteration in compared["runs"][0]["iterations"]]
         until_then = {t: self._compared_then(run, t) or compared for t in ts[:-1] if str(t) not in known}
-        # Before the values: trackio keeps a configuration with what is logged next.
+        # Before the values: trackio stores a configuration with the next logged point.
         self._tracker.send(tracked_run(self._store, run), [], {"key": ended.key, "status": run.status})
         self._send_values(run, {**dict.fromkeys(ts, compared), **until_then})
         self._unsaved[run.id] = run
@@ -108,11 +108,11 @@ class RunSender:
             sent.whole = ended.artifact
 
     def close(self, seconds: float) -> None:
-        """End the sending, as `Tracker.close` does, and remember what arrived."""
+        """End the sending, as `Tracker.close` does, and record what arrived."""
         self._tracker.close(seconds, self._save_unsaved)
 
     def _compared_then(self, run: Run, t: int) -> Comparison | None:
-        """What was said of M_t when it was a run's last, for its headline; None where its measures are not here any more."""
+        """The comparison with M_t as the run's last model, for its headline; None if its measures are gone."""
         try:
             return comparison_at(*recorded_measures(self._store, run), t, self._watch)
         except SirevError:
@@ -126,7 +126,7 @@ class RunSender:
         return Store(self._path)
 
     def _send_values(self, run: Run, compared: Mapping[int, Comparison]) -> None:
-        """Send what is new or changed of each M_t, by what compares it."""
+        """Send new or changed values of each M_t; `compared`: t -> its comparison."""
         from sirev.reporting.tracked import tracked_values  # a replay has no use for it
 
         sent = self._of(run).values
@@ -142,7 +142,7 @@ class RunSender:
             self._note_sent(run)
 
     def _send_page(self, run: Run) -> bool:
-        """Send the page about a run, where the tracker holds files; False where it did not arrive. What keeps it is noted."""
+        """Send the page of a run, if the tracker holds files; False if it did not arrive. The reason is noted."""
         if not self._tracker.target.kind.holds_files:
             return True
         from sirev.reporting.summary import report  # figures; a replay has no use for them
@@ -185,7 +185,7 @@ class RunSender:
 
 
 def tracked_run(store: Store, run: Run) -> TrackedRun:
-    """A run as trackers have it; runs of one study are a group."""
+    """A run for trackers; runs of one study form a group."""
     config = {
         "run": run.id,
         "recipe": run.recipe,
@@ -200,7 +200,7 @@ def tracked_run(store: Store, run: Run) -> TrackedRun:
 
 
 def _numbers(training: str, entry: LogEntry) -> dict[str, float | str]:
-    """What is shown of an entry, its finite numbers, under the names of transformers with M_t in them."""
+    """The finite numbers of an entry, under transformers' names with M_t inserted."""
     name = parse_step(training)
     of = f"{name.what or 'M'}_{name.t}"
     finite = {what: value for what, value in entry.items() if value is not None and math.isfinite(value)}
@@ -208,7 +208,7 @@ def _numbers(training: str, entry: LogEntry) -> dict[str, float | str]:
 
 
 def _recorded(store: Store, pin: Pin) -> Curve:
-    """What is recorded of a training's curve."""
+    """The recorded curve of a training."""
     record = store.records.get(pin.key, pin.artifact)
     log: list[LogEntry] = record.provenance.get("log", []) if record is not None else []
     return [(int(at), entry) for entry in log if (at := entry.get("step")) is not None]

@@ -1,9 +1,9 @@
-"""A segment as a job of Slurm: what runs on the node, and what the batch script does once that has ended.
+"""A segment as a Slurm job: the work on the node, and the end of the batch script.
 
-The job says how it ended in a report, a small JSON file beside its logs. A process that ends without one was killed, or asked to
-end: by the time limit, by preemption, for its memory. The batch script then has Slurm queue the job again, as long as that is
-allowed, and the segment goes on from what the store and the saved training have; once it is no longer allowed, the script reports
-that. Slurm itself queues a job again after the failure of its node.
+The job writes its outcome into a report, a small JSON file next to its logs. A process that ends without one was killed or asked
+to end: by the time limit, by preemption, for its memory. The batch script then has Slurm requeue the job, as often as allowed,
+and the segment resumes from the store and the saved training; after that, the script reports the failure. Slurm itself requeues
+a job after the failure of its node.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from sirev.processes.termination import Terminated, terminable, terminated_statu
 
 @dataclass(frozen=True)
 class JobReport:
-    """What a job said last of a segment."""
+    """The last report of a job on its segment."""
 
     job: str
     state: Literal["running", "done", "failed"]
     why: str = ""
     log: str = ""
-    """The file that says more of a failure than the job's own log."""
+    """A file with more about a failure than the job's own log; empty if there is none."""
 
     @classmethod
     def read(cls, path: Path) -> JobReport | None:
-        """The report of a file; None where there is none yet."""
+        """The report in a file; None if there is none yet."""
         try:
             said = json.loads(path.read_text(encoding="utf-8"))
             return cls(str(said["job"]), said["state"], str(said["why"]), str(said.get("log", "")))
@@ -44,13 +44,13 @@ class JobReport:
             return None
 
     def write(self, path: Path) -> None:
-        """Write the report, whole or not at all."""
+        """Write the report atomically."""
         write_whole(path, json.dumps(asdict(self)))
 
 
 @dataclass(frozen=True)
 class SegmentJob:
-    """Computes a segment in a job, if its node is as it has to be, and reports how that ended."""
+    """The work of a job: compute a segment, if its node is fit for it, and report the outcome."""
 
     sent: SentSweep
     segment: Segment
@@ -58,33 +58,33 @@ class SegmentJob:
     folder: Path
 
     def __call__(self) -> None:
-        """Compute the segment. A signal has trainings save their state, and ends the process without a report."""
+        """Compute the segment. After a signal, trainings save their state, and the process ends without a report."""
         job = os.environ["SLURM_JOB_ID"]
         report = report_file(self.folder, self.segment.id, job)
         JobReport(job, "running").write(report)
         try:
-            with terminable():  # instead of submitit's handlers, which would queue the job again before anything is saved
+            with terminable():  # replaces submitit's handlers, which would requeue the job before anything is saved
                 self.sent.compute(self.segment, self.wanted)
         except Terminated:
             sys.exit(terminated_status())
         except Exception as error:
-            if terminated_status() is None:  # else it is what the signal broke off
+            if terminated_status() is None:  # else the signal caused the error
                 failed = FailedSegment.of(self.segment, error)
-                log = None if self.sent.push else failed.log  # that of a store on this node is not seen elsewhere
+                log = None if self.sent.push else failed.log  # a log in a node's own store is not visible elsewhere
                 JobReport(job, "failed", failed.why, str(log or "")).write(report)
             raise
         JobReport(job, "done").write(report)
 
 
 def report_file(folder: Path, segment: str, job: str) -> Path:
-    """Where a job reports on a segment."""
+    """The file of a job's report on a segment."""
     return folder / f"{segment}-{job}.json"
 
 
 def ending(folder: Path, segment: str, retries: int) -> Sequence[str]:
-    """The end of the batch script: has a job that died without a word queued again, so many times, then reports that for it.
+    """The end of the batch script: it requeues a job that died without a report, up to `retries` times, then reports the failure.
 
-    A job that is being cancelled is no longer RUNNING. Where Slurm does not answer for minutes, that is reported.
+    A job that is being cancelled is no longer RUNNING. If Slurm does not answer for minutes, that is reported.
     """
     begun = "$((${SLURM_RESTART_COUNT:-0} + 1))"
     return (

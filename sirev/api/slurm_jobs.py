@@ -1,6 +1,6 @@
-"""The jobs of a store's segments: where they are kept, which are in Slurm's queue, what they reported, and their end.
+"""The Slurm jobs of a store's segments: their folder, their state in the queue, their reports, and their cancellation.
 
-A job is found again by its comment, which names its segment and the training that this begins with.
+A job is identified by its comment, which names its segment and the segment's first training.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from sirev.store.locks import key_lock
 from sirev.store.store import Store
 
 FOLDER = "SIREV_SLURM_FOLDER"
-"""The variable that names a folder for jobs, which all nodes see, instead of one in the user's state folder."""
+"""The environment variable with a folder for jobs, visible to all nodes, instead of one in the user's state folder."""
 _INSTEAD = f"name another folder with {FOLDER}"
 _CANCELLING = 120.0
-"""Seconds that cancelled jobs may take to leave the queue."""
+"""Seconds to wait for cancelled jobs to leave the queue."""
 
 
 class SweepJobs:
-    """The jobs of a store's segments. The store has been made."""
+    """The jobs of an existing store's segments."""
 
     def __init__(self, store: Store) -> None:
-        """BadInput where there is no place for them."""
+        """Raises BadInput if there is no folder for them."""
         name = sha256(f"{store.known_id} {store.path.resolve()}".encode())[:16]  # a copied store keeps its id
         self.folder = _jobs_folder() / name
         self._prefix = f"sirev/{name}/"
 
     def make_folder(self) -> None:
-        """Have the folder be there, for this user alone: nodes execute the pickles that submitit writes to it."""
+        """Make the folder, accessible only to this user: nodes execute the pickles that submitit writes to it."""
         private_folder(self.folder, _INSTEAD)
 
     def comment(self, segment: Segment) -> str:
@@ -50,31 +50,31 @@ class SweepJobs:
         return f"{self._prefix}{segment.lead}/{segment.id}"
 
     def lane(self, number: int) -> str:
-        """The name that all jobs in a lane have."""
+        """The common name of all jobs in a lane."""
         return f"{self._prefix}{number}"
 
     def among(self, jobs: Iterable[QueuedJob]) -> dict[str, QueuedJob]:
-        """Segment -> its job, of a user's jobs in the queue."""
+        """Segment -> its job, among the user's jobs in the queue."""
         mine = [job for job in jobs if job.comment.startswith(self._prefix)]
         return {job.comment.rpartition("/")[2]: job for job in mine}
 
     def queued(self) -> dict[str, QueuedJob]:
-        """Segment -> its job in the queue; SlurmUnreachable."""
+        """Segment -> its job in the queue. Raises SlurmUnreachable."""
         return self.among(slurm.queued_jobs())
 
     def rivals(self, segment: Segment, queued: Iterable[QueuedJob]) -> list[str]:
-        """Jobs of other segments with the same training, such as those of a grid that has changed since."""
+        """Jobs of other segments with the same first training, such as those of an earlier version of the grid."""
         same = f"{self._prefix}{segment.lead}/"
         return [
             job.id for job in queued if segment.lead and job.comment.startswith(same) and job.comment != self.comment(segment)
         ]
 
     def report(self, segment: Segment, job: str) -> JobReport | None:
-        """What a job reported last on its segment."""
+        """The last report of a job on its segment; None if there is none."""
         return JobReport.read(report_file(self.folder, segment.id, job))
 
     def last_reports(self) -> dict[str, JobReport]:
-        """Segment -> what the last of its jobs reported."""
+        """Segment -> the report of its last job."""
         last: dict[str, int] = {}
         for path in self.folder.glob("*-*.json"):
             segment, _, job = path.stem.rpartition("-")
@@ -84,21 +84,21 @@ class SweepJobs:
         return {segment: report for segment, report in read if report is not None}
 
     def log(self, job: str, report: JobReport | None = None) -> Path:
-        """The file that says why a job failed: the one that it reported, else the one that submitit has its errors written to."""
+        """The log of a failed job: the one named in its report, else submitit's file of its standard error."""
         return Path(report.log) if report is not None and report.log else self.folder / f"{job}_0_log.err"
 
     def submitting(self) -> AbstractContextManager[bool]:
-        """Held while jobs are looked up and submitted, or cancelled, so that no two commands do that at once."""
+        """A lock for looking up and submitting, or cancelling, jobs, so that only one command does so at a time."""
         return key_lock(self.folder, "submitting")
 
     def last_cancelled(self, made: GridSweep) -> str | None:
-        """What tells the last time when a grid's jobs were cancelled from those before; None if they never were."""
+        """A token of the last cancellation of a grid's jobs; None if they were never cancelled."""
         with contextlib.suppress(OSError):
             return self._cancelled(made).read_text(encoding="utf-8")
         return None
 
     def note_cancelled(self, made: GridSweep) -> None:
-        """Have the commands that wait for a grid's jobs end."""
+        """Note the cancellation of a grid's jobs, so that the commands that wait for them end."""
         write_whole(self._cancelled(made), secrets.token_hex(8))
 
     def _cancelled(self, made: GridSweep) -> Path:
@@ -115,7 +115,7 @@ def _jobs_folder() -> Path:
 
 
 def jobs_in_queue(made: GridSweep) -> set[str]:
-    """The numbers of a sweep's jobs that are in the queue; SlurmUnreachable."""
+    """The ids of a sweep's jobs in the queue. Raises SlurmUnreachable."""
     if made.store.known_id is None:
         return set()
     known = {one.id for one in [*made.segments, *made.rest()]}
@@ -123,9 +123,9 @@ def jobs_in_queue(made: GridSweep) -> set[str]:
 
 
 def cancel_jobs(made: GridSweep) -> tuple[set[str], set[str]]:
-    """Cancel all jobs of a sweep and wait until they have left the queue; which there were, and which are still there.
+    """Cancel all jobs of a sweep and wait until they have left the queue; return the ids of all, and of those still there.
 
-    Commands that wait for them end.
+    Commands that wait for the jobs end.
     """
     slurm.require_slurm()
     if made.store.known_id is None or not (jobs := SweepJobs(made.store)).folder.is_dir():

@@ -1,4 +1,4 @@
-"""Submitting segments to Slurm by submitit: the options of their jobs, and what sbatch says to them."""
+"""Submission of segments to Slurm by submitit: options of jobs, and errors of sbatch."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from sirev.execution.slurm import SlurmSettings, SlurmUnreachable
 
 
 class Submission:
-    """Submits the segments of a sweep, each with the options that it needs."""
+    """Submission of a sweep's segments, each with its own options."""
 
     def __init__(self, made: GridSweep, todo: Sequence[Segment], retries: int, settings: SlurmSettings) -> None:
-        """BadInput where the recipes require a GPU and the partition has none."""
+        """Raises BadInput if the recipes require a GPU and the partition has none."""
         self._made, self._retries = made, retries
         self._options = dict(settings.options)
         self._delay = self._options.pop("signal_delay_s", "90")
@@ -34,15 +34,15 @@ class Submission:
         self._facts = own_facts(SentSweep.of(made), "--on slurm")
 
     def submitted(self, segment: Segment, parents: Sequence[str], rivals: Sequence[str], others: bool) -> str | None:
-        """The number of a segment's new job, which begins once the jobs `parents` have ended well and the jobs `rivals` at all.
+        """Submit a segment and return its job's id. It starts after the jobs `parents` succeed and the jobs `rivals` end.
 
-        None where a limit of jobs is reached: there is room once `others` of the user's jobs have ended, if there are any. Raises
-        BadInput for what sbatch refuses, and SlurmUnreachable.
+        Returns None if a limit of jobs is reached and the user has `others`, whose end makes room. Raises BadInput if sbatch
+        refuses, and SlurmUnreachable.
         """
         executor = self._executor(segment, parents, rivals)
         try:
             job = executor.submit(SegmentJob(SentSweep.of(self._made), segment, self._facts, self.jobs.folder))
-        except Exception as error:  # FailedJobError of submitit's, with what sbatch said
+        except Exception as error:  # submitit's FailedJobError, with sbatch's message
             said = f"sbatch: {slurm.slurm_line(str(error))}"
             if slurm.is_unreachable(said):
                 raise SlurmUnreachable(said) from None
@@ -52,7 +52,7 @@ class Submission:
         return str(job.job_id)
 
     def _gpu_wanted(self, todo: Sequence[Segment]) -> dict[str, str]:
-        """The options that ask for a GPU: none where the user's own do, or where there are none to be had."""
+        """The options that request a GPU; empty if the user's own request one, or if the partition has none."""
         if any(key in self._options for key in slurm.GPU_CHOICES):
             return {}
         partition = self._options.get("partition")
@@ -72,10 +72,10 @@ class Submission:
         executor = submitit.SlurmExecutor(self.jobs.folder, max_num_timeout=0)
         executor.update_parameters(
             job_name=f"sirev {segment.leader}" if lane is None else self.jobs.lane(lane),
-            time=None,  # the partition's own, where the user names none
+            time=None,  # the partition's default, unless the user names one
             wckey=None,
             signal_delay_s=int(self._delay),
-            # Since Slurm 22.05 srun no longer takes it from sbatch.
+            # Since Slurm 22.05, srun no longer inherits it from sbatch.
             setup=['if [ -n "$SLURM_CPUS_PER_TASK" ]; then export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"; fi'],
             teardown=[*ending(self.jobs.folder, segment.id, self._retries)],
             additional_parameters={

@@ -1,4 +1,4 @@
-"""A sweep: all runs of a grid, each shared step computed once, here or by an engine that has more machines."""
+"""Sweeps: all runs of a grid, with shared steps computed once, in this process, on Ray or on Slurm."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ from sirev.suggest import suggest
 
 SWEEP_ENGINES = ("here", "ray", "slurm")
 RETRIES = 3
-"""How often a segment whose worker died is begun again."""
+"""Retries of a segment whose worker died."""
 UNSEEN_SECONDS = 60.0
-"""How long a segment waits for what it reads to be seen where it is computed."""
+"""Seconds that a segment waits for its inputs to become visible on its machine."""
 _AGAIN_SECONDS = 5.0
 SegmentState = Literal["running", "done", "failed", "left"]
-"""Of "left" segments another failed whose results they read."""
+"""A segment is "left" if another one failed whose results it needs."""
 SegmentTold = Callable[[Segment, SegmentState, str], None]
-"""Hears a segment's state, with the reason of a failure, or the machine that computes it if that is another."""
+"""Called with a segment, its state, and the reason of a failure or the name of another machine that computes it."""
 
 
 @dataclass(frozen=True)
 class SweptRun:
-    """A run of a grid, the request that it is the only run of, and where in the grid it is."""
+    """A run of a grid, with the request of which it is the only run, and its point in the grid."""
 
     request: Request
     run: Run
@@ -62,7 +62,7 @@ class SweptRun:
 
 
 class GridSweep:
-    """A grid over a store: its runs, and the segments that they fall into."""
+    """A grid over a store: its runs, and their segments."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class GridSweep:
         scratch: str | Path | None = None,
         track: str | None = None,
     ) -> None:
-        """Check every run; BadInput says what of the grid can't be run."""
+        """Check every run; BadInput names the part of the grid that can't be run."""
         check_push(push, remote)
         self.track = track
         self.grid = grid
@@ -86,10 +86,10 @@ class GridSweep:
         self.scratch = shared_scratch(scratch)
         self.runs: dict[str, SweptRun] = {}
         self.caught_up = False
-        """Whether `catch_up` was called."""
+        """Whether `catch_up` has been called."""
         self._planners: dict[str, Planner] = {}
         self.pins: dict[Place, Pin] = {}
-        """What the steps that were looked up or computed here stand on."""
+        """Place -> pin, for the steps that were looked up or computed here."""
         for point in grid.points():
             request = Request.of(
                 point.recipe,
@@ -105,7 +105,7 @@ class GridSweep:
             )
             for seed in request.seeds:
                 for method in request.methods:
-                    # A method that is left out has no control run of its own either.
+                    # An excluded method has no null-gold run either.
                     if grid.has(point, method, seed) and grid.has(point, method.removeprefix(GOLD), seed):
                         alone = replace(request, methods=(method,), seeds=(seed,))
                         (run,) = alone.runs()
@@ -115,33 +115,33 @@ class GridSweep:
 
     @cached_property
     def segments(self) -> list[Segment]:
-        """The segments of all runs, parents before children, whatever the store has of them."""
+        """The segments of all runs, parents before children, regardless of the store's content."""
         return segments(one.request.planner(one.run, blind=True) for one in self.runs.values())
 
     def planners(self) -> dict[str, Planner]:
-        """Run -> its steps as the store has them now."""
+        """Run -> its steps, looked up in the store now."""
         self._planners = {name: self._planner(name) for name in self.runs}
         return self._planners
 
     @property
     def planned(self) -> dict[str, Planner]:
-        """Run -> its steps as the store had them when they were last looked up, which takes seconds for a large grid."""
+        """Run -> its steps, from the last lookup, which takes seconds for a large grid."""
         return self._planners or self.planners()
 
     def unfinished(self) -> list[Segment]:
-        """The segments of which the store lacks a step, those that lead to most first; what no run comes to is none."""
+        """The segments with steps that the store lacks, longest chain first; steps that no run reaches don't count."""
         planned = {name: planner.states for name, planner in self.planners().items()}
         left = [one for one in self.segments if any(planned[run].get(step, "hit") != "hit" for run, step in one.places)]
         return longest_first(left, {one.id: float(one.needs_gpu) for one in left})
 
     def rest(self) -> list[Segment]:
-        """What runs still lack once all segments are computed: one that ends before T asks more of its last model."""
+        """Segments of steps that remain after all others: a run that ends before T evaluates its last model further."""
         return rest(self.planners().values())
 
     def check(self) -> None:
-        """BadInput, a line per missing thing, if this machine can't compute what is left; see `Readiness`.
+        """Raise BadInput, one line per missing thing, if this machine can't compute the rest; see `Readiness`.
 
-        With a shared store each step is asked for when it comes: what is left may lie there.
+        With a shared store, each step is checked when it is reached, since the store may have it.
         """
         if self.remote is not None:
             return
@@ -152,38 +152,38 @@ class GridSweep:
             raise BadInput("\n".join(missing))
 
     def _missing(self, planners: Sequence[Planner]) -> list[str]:
-        """What this machine lacks for what is left of the runs of a recipe."""
+        """The lines about things that this machine lacks for the rest of one recipe's runs."""
         readiness = Readiness(
             self.runs[planners[0].run.id].request.recipe, self.store, lambda: planners, remote=False, scratch=self.scratch
         )
         lacking = ((planner.run, step.name) for planner in planners for step in planner.steps.values() if step.state != "hit")
         try:
-            for run, step in itertools.islice(lacking, 1):  # one asks for all that is sure to be computed
+            for run, step in itertools.islice(lacking, 1):  # one check covers all steps that are sure to be computed
                 readiness.check(run, step)
         except BadInput as error:
             return str(error).splitlines()
         return []
 
     def requires_gpu(self, segment: Segment) -> bool:
-        """Whether a segment is refused where there is no GPU."""
+        """Whether a segment is refused without a GPU."""
         return segment.needs_gpu and any(self.runs[run].request.recipe.gpu == "required" for run, _ in segment.places)
 
     def catch_up(self) -> None:
-        """With `push`, take from the shared store what others have sent of the runs, the models without their files."""
+        """With `push`, pull results of the runs that others have sent to the shared store, models without their files."""
         self.caught_up = True
         if not self.push or self.remote is None:
             return
-        from sirev.store.sharing.remote import Remote  # fsspec; nobody else has a use for it
+        from sirev.store.sharing.remote import Remote  # fsspec, only needed here
 
-        with contextlib.suppress(RemoteFailed):  # then what is there is computed again, or found there later
+        with contextlib.suppress(RemoteFailed):  # then its results are recomputed, or found later
             if Remote(self.remote).id is not None:
                 for name in self.runs:
                     self._execute(name, part=lambda run, step: False)
 
     def compute(self, segment: Segment, listener: Listener | None = None) -> None:
-        """Compute what the store lacks of a segment, whose parents are computed; see `sirev.iterate` for what it raises.
+        """Compute a segment's missing steps, after its parents; raises the errors of `sirev.iterate`.
 
-        StageFailed, too, where what it reads does not come to be seen: a network file system may show it a minute later.
+        Also raises StageFailed if its inputs stay invisible for `UNSEEN_SECONDS`; network file systems may show them late.
         """
         places = set(segment.places)
         until = time.monotonic() + UNSEEN_SECONDS
@@ -199,7 +199,7 @@ class GridSweep:
             time.sleep(_AGAIN_SECONDS)
 
     def _lacking(self, segment: Segment) -> list[str]:
-        """The steps of a segment that the store lacks, less those that a run goes on without, or has not come to."""
+        """The steps of a segment that the store lacks, without optional ones and those that no run has reached."""
         found = []
         for run, steps in segment.steps_by_run().items():
             planned = self._planner(run).steps
@@ -208,7 +208,7 @@ class GridSweep:
         return found
 
     def pinned(self, segment: Segment) -> set[Realisation]:
-        """Key and artifact of the steps of a segment that was computed here."""
+        """(key, artifact) of a segment's steps that were looked up or computed here."""
         return {(pin.key, pin.artifact) for place in segment.places if (pin := self.pins.get(place))}
 
     def _execute(self, run: str, listener: Listener | None = None, part: RunPart | None = None) -> list[RunResult]:
@@ -222,7 +222,7 @@ class GridSweep:
         return self.runs[run].request.planner(self.runs[run].run)
 
     def results(self, listener: Listener | None = None) -> list[RunResult]:
-        """The results of all runs, once all segments are computed; they are those that were run last."""
+        """The results of all runs, once all segments are computed; remembers them as the last runs."""
         found = [result for name in self.runs for result in self._execute(name, listener)]
         remember(self.store, list(self.runs))
         return found
@@ -243,15 +243,15 @@ def sweep(
     at_most: int | None = None,
     listener: Listener | None = None,
 ) -> list[RunResult]:
-    """Bring every run of a grid to its end and return their results.
+    """Carry out every run of a grid, and return their results.
 
-    `on` is "here", one segment after the other, or "ray": as many at a time as a Ray cluster has GPUs, or this machine where
-    there is no cluster; or "slurm", a job per segment, with the options `slurm` of sbatch, such as {"partition": "a100"}, and no
-    more than `at_most` jobs running at a time. None is `usual_engine()`. A segment whose worker or job dies is begun again
-    `retries` times. A segment that fails takes those with it that read its results; the others go on. Raises BadInput for what
-    can't be run, and StageFailed, a line per failed segment, once everything else is computed. `remote`, `push`, `scratch`,
-    `track`, `listener`: as of `sirev.iterate`; with `push` the machines of a cluster need no store in common. What they compute
-    is tracked at the end.
+    `on` is "here", one segment after the other; "ray", as many at a time as the Ray cluster, or without one this machine, has
+    GPUs; or "slurm", one job per segment, with sbatch's options `slurm`, such as {"partition": "a100"}, and at most `at_most`
+    jobs running at a time. None is `usual_engine()`. A segment whose worker or job dies is retried `retries` times. If a segment
+    fails, those that need its results are left, and the others continue. Raises BadInput for a grid that can't be run, and
+    StageFailed, with one line per failed segment, once everything else is computed. `remote`, `push`, `scratch`, `track` and
+    `listener` are as for `sirev.iterate`; with `push`, the machines of a cluster need no common store. Results of other machines
+    are tracked at the end.
     """
     engine = on or usual_engine()
     if engine != "slurm" and (slurm or at_most is not None):
@@ -274,7 +274,7 @@ def run(
     todo: Sequence[Segment] | None = None,
     slurm: SlurmSettings | None = None,
 ) -> list[RunResult]:
-    """Have a sweep computed by an engine; see `sweep`. `todo` is what `unfinished` said, where that was asked before."""
+    """Compute a sweep by an engine; see `sweep`. `todo` is the result of `unfinished`, if it is known already."""
     require_engine(on)
     settings = slurm or SlurmSettings()
     runs = [one.run for one in made.runs.values()]
@@ -288,10 +288,10 @@ def run(
     ):
         if not made.caught_up:
             made.catch_up()
-        if on != "here":  # the other machines have nothing else to go on from
+        if on != "here":  # other machines can only continue from the shared store
             send({(pin.key, pin.artifact) for pin in made.pins.values()})
         asked = todo if todo is not None else made.unfinished()
-        if asked and on != "here":  # else whoever computes here notes it
+        if asked and on != "here":  # else `execute` notes it
             note_locks(made.store, next(iter(made.runs.values())).run, listener)
         failed = _computed(made, asked, on, retries, listener, told, settings)
         if not failed:
@@ -307,12 +307,12 @@ def run(
 
 
 def usual_engine() -> str:
-    """The engine that uses every GPU of this machine: "ray" where there are several and Ray is installed, else "here"."""
+    """The default engine: "ray" if there are several GPUs and Ray is installed, else "here"."""
     return "ray" if find_spec("ray") is not None and visible_gpus() > 1 else "here"
 
 
 def require_engine(on: str) -> None:
-    """BadInput unless there is an engine of this name."""
+    """Raise BadInput unless there is an engine with this name."""
     if on not in SWEEP_ENGINES:
         raise BadInput(f"--on: unknown engine {on!r}{suggest(on, list(SWEEP_ENGINES))}")
 
@@ -338,7 +338,7 @@ def _computed(
 
 
 def compute_here(made: GridSweep, todo: Sequence[Segment], listener: Listener, told: SegmentTold) -> Mapping[str, FailedSegment]:
-    """Compute segments in this process, parents first; segment -> why it, or one that it stands on, failed."""
+    """Compute segments in this process, parents first; return segment -> why it, or one that it depends on, failed."""
     if todo:
         made.check()
     failed: dict[str, FailedSegment] = {}
@@ -350,7 +350,7 @@ def compute_here(made: GridSweep, todo: Sequence[Segment], listener: Listener, t
         told(segment, "running", "")
         try:
             made.compute(segment, listener)
-        except SirevError as error:  # what a recipe lacks here need not be lacking to the others
+        except SirevError as error:  # other recipes may still be computable here
             failed[segment.id] = FailedSegment.of(segment, error)
             told(segment, "failed", failed[segment.id].reason)
         else:

@@ -1,4 +1,4 @@
-"""The plan of a sweep: what the store lacks, in how many segments, and how long that takes on so many GPUs."""
+"""The plan of a sweep: missing steps, their segments, and the time on a number of GPUs."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from sirev.shipped import model_archive
 
 @dataclass
 class SweepPlan:
-    """What of a sweep is left to compute, on a machine for each segment."""
+    """The rest of a sweep, with one machine per segment."""
 
     sweep: GridSweep
     target: Target
     rates: Mapping[str, float] = field(default_factory=dict)
-    """The user's own tokens/s of "sample" and "train"."""
+    """The user's own tokens per second for "sample" and "train"."""
     assumptions: dict[str, None] = field(default_factory=dict)
-    """What the hours rest on, each once."""
+    """Assumptions of the hours, each once."""
 
     @cached_property
     def planners(self) -> dict[str, Planner]:
-        """Run -> its steps as the store had them when they were last looked up."""
+        """Run -> its steps, from the last lookup in the store."""
         return self.sweep.planned
 
     @cached_property
     def left(self) -> list[Segment]:
-        """The segments of which the store lacks a step, in the order in which they are best begun."""
+        """The segments with steps that the store lacks, in the best order to start them."""
         left = [one for one in self.sweep.segments if self._lacking[one.id]]
         return longest_first(left, {one.id: self.hours[one.id] or 0.0 for one in left})
 
     @cached_property
     def hours(self) -> dict[str, float | None]:
-        """Segment -> hours of what the store lacks of it; None where a rate is not known."""
+        """Segment -> hours of its missing steps; None if a rate is unknown."""
         clocks = self._clocks()
         found: dict[str, float | None] = {}
         for segment in self.sweep.segments:
@@ -52,21 +52,21 @@ class SweepPlan:
 
     @property
     def steps_left(self) -> int:
-        """Steps that the store lacks, each once."""
+        """Number of missing steps, shared ones counted once."""
         return sum(map(len, self._lacking.values()))
 
     @property
     def gpu_hours(self) -> float | None:
-        """Hours of all that is left on one GPU; None where they are not known."""
+        """Hours of the remaining segments that need a GPU, in sum; None if unknown."""
         return None if self._unknown else sum(self.hours[one.id] or 0.0 for one in self.left if one.needs_gpu)
 
     @property
     def critical_path(self) -> float | None:
-        """Hours of the longest chain of what is left: with any number of GPUs it takes no less."""
+        """Hours of the longest chain of remaining segments, a lower bound for any number of GPUs; None if unknown."""
         return None if self._unknown else max(remaining(self.left, self._known).values(), default=0.0)
 
     def takes(self, gpus: int) -> tuple[float, float] | None:
-        """Hours on so many GPUs, and the bound below which no schedule goes; None where they are not known."""
+        """Hours on `gpus` GPUs, and the lower bound of any schedule; None if unknown."""
         if self._unknown:
             return None
         return makespan(self.left, self._known, gpus), bound(self.left, self._known, gpus)
@@ -81,7 +81,7 @@ class SweepPlan:
 
     @cached_property
     def _lacking(self) -> dict[str, list[tuple[str, PlannedStep]]]:
-        """Segment -> its steps that the store lacks, each with the run that it is computed in."""
+        """Segment -> its missing steps, each with the run in which it is computed."""
         return {segment.id: self._steps(segment) for segment in self.sweep.segments}
 
     def _steps(self, segment: Segment) -> list[tuple[str, PlannedStep]]:
@@ -93,7 +93,7 @@ class SweepPlan:
         ]
 
     def _clocks(self) -> dict[str, StageClock]:
-        """Run -> what times its steps: one for all runs of a recipe with the same settings."""
+        """Run -> the clock of its steps, shared by all runs of a recipe with the same settings."""
         found: dict[str, StageClock] = {}
         of_recipe: dict[int, list[str]] = {}
         for run, swept in self.sweep.runs.items():

@@ -1,7 +1,7 @@
-"""Sweeps on Ray: a task per segment, begun by Ray once those whose results it reads have ended.
+"""Sweeps on Ray: one task per segment, started by Ray once the tasks whose results it needs have ended.
 
-The grid and ids pass through Ray, but no results: these go by the store, or by a shared one where each node has a store of its
-own. A task's worker process ends with it, and with that all memory of a GPU is free.
+Only the grid and ids pass through Ray. Results pass through the store, or through a shared one if each node has its own store.
+A task's worker process ends with it, which frees all its memory on a GPU.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sirev.execution.segments import Segment
 from sirev.extras import install_command
 from sirev.processes.termination import SAVING_SECONDS, terminable, terminated_status
 
-# Read when Ray is imported. It would report its use, change the process's own children, and have its workers yield to all others.
+# Read when Ray is imported. By default it would report its use, change the process's children, and give its workers low priority.
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "0",
@@ -32,26 +32,26 @@ _QUIET = {
     "RAY_worker_niceness": "0",
 }
 _KNOCK = 10.0
-"""Seconds that the address of a cluster has to answer."""
+"""Timeout of a connection to a cluster's address, in seconds."""
 _LOST = 20.0
-"""Seconds without an answer after which the head of a cluster is gone."""
+"""Seconds without an answer after which the head of a cluster counts as gone."""
 _PATIENCE = 180.0
-"""Seconds that the nodes have to answer the first question; a busy one imports sirev from a slow disk."""
+"""Timeout of the nodes' first answer, in seconds; a busy node imports sirev from a slow disk."""
 
 
 class HeadLost(StageFailed):
-    """The head of a cluster is gone, and with it all that the cluster was computing."""
+    """The head of a cluster is gone, and all its running work with it."""
 
 
 def compute_on_ray(made: GridSweep, todo: Sequence[Segment], retries: int, told: SegmentTold) -> Mapping[str, FailedSegment]:
-    """Compute segments, parents first; segment -> why it, or one that it stands on, failed.
+    """Compute segments, parents first; return segment -> why it, or one that it depends on, failed.
 
-    BadInput, with nothing begun, where the cluster lacks a GPU that is required, runs another Python or sirev, or has not the
-    store, or the shared one, in common.
+    Raises BadInput, with nothing begun, if the cluster lacks a required GPU, has another version of Python or sirev, or does not
+    share the store (with `push`, the shared store).
     """
     if find_spec("ray") is None:
         raise BadInput(f"--on ray: Ray is not installed: {install_command('ray')}")
-    # The inner one replaces the handler that Ray sets, the outer one puts sirev's own back.
+    # The inner one replaces Ray's handler, the outer one restores sirev's.
     with terminable(), _cluster() as ray, terminable():
         facts = _check_nodes(ray, made)
         gpus = int(ray.cluster_resources().get("GPU", 0))
@@ -63,14 +63,14 @@ def compute_on_ray(made: GridSweep, todo: Sequence[Segment], retries: int, told:
 
 @contextmanager
 def _cluster() -> Iterator[Any]:
-    """Ray, connected to the cluster of RAY_ADDRESS, else to one of this machine that ends with this."""
-    # Ray would leave a token in a file, and say that it asks for one. It keeps the first that a process had.
+    """A context with Ray connected to the cluster at RAY_ADDRESS, else to one on this machine that ends with the context."""
+    # Otherwise Ray would store a token in a file, and print about it. It keeps the first token of a process.
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     own = {} if os.environ.get("RAY_ADDRESS") else token
     os.environ.update({name: value for name, value in {**_QUIET, **own}.items() if name not in os.environ})
     import ray
 
-    if ray.is_initialized():  # in a session of the user's own
+    if ray.is_initialized():  # the user's own session
         yield ray
         return
     try:
@@ -79,7 +79,7 @@ def _cluster() -> Iterator[Any]:
             ray.init(log_to_driver=False, configure_logging=False)
         else:
             ray.init("local", include_dashboard=False, log_to_driver=False, configure_logging=False)
-    except Exception as error:  # ConnectionError and many kinds of Ray's own
+    except Exception as error:  # ConnectionError, and many types of Ray's
         raise BadInput(f"--on ray: no cluster: {' '.join(str(error).split())[:200]}") from None
     try:
         yield ray
@@ -88,7 +88,7 @@ def _cluster() -> Iterator[Any]:
 
 
 def _knock(address: str) -> None:
-    """ConnectionError or OSError where nobody listens at HOST:PORT: Ray would try for minutes, and then end the process."""
+    """Raise OSError if nothing listens at HOST:PORT: Ray would retry for minutes, and then end the process."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK).close()
@@ -101,7 +101,7 @@ def _on_node(node: str) -> Any:
 
 
 def _check_nodes(ray: Any, made: GridSweep) -> MachineFacts:
-    """The facts of this machine; BadInput if a node's are others."""
+    """The facts of this machine; BadInput if a node's facts don't match them."""
     made.store.create()
     sent = SentSweep.of(made)
     ours = own_facts(sent, "--on ray")
@@ -121,7 +121,7 @@ def _check_nodes(ray: Any, made: GridSweep) -> MachineFacts:
 
 
 def _check_machine(ray: Any, made: GridSweep, gpus: int) -> None:
-    """BadInput if a worker can't compute the grid, as far as that shows before anything is computed."""
+    """Raise BadInput if a worker can't compute the grid, as far as that is known in advance."""
     asked = ray.remote(max_calls=1)(check_machine).options(num_cpus=1, num_gpus=1 if gpus else 0)
     try:
         ray.get(asked.remote(SentSweep.of(made)))
@@ -153,9 +153,9 @@ def _computed(
         return _ended(ray, board, waiting, failed, told)
     except HeadLost:
         raise
-    except BaseException:  # in a session of the user's own tasks would go on
+    except BaseException:  # in the user's own session, tasks would continue
         if terminated_status() is not None:
-            with suppress(Exception):  # of Ray's, which is not to hide what ended this
+            with suppress(Exception):  # Ray's errors must not hide the original one
                 _save(ray, board, waiting)
         for ref in waiting:
             ray.cancel(ref, force=True)
@@ -163,20 +163,20 @@ def _computed(
 
 
 def _save(ray: Any, board: Any, waiting: Mapping[Any, Segment]) -> None:
-    """Have the trainings of all tasks save their state, and wait until the tasks have ended."""
+    """Ask the trainings of all tasks to save their state, and wait until the tasks have ended."""
     ray.get(board.close.remote(), timeout=BOARD_SECONDS)
     ray.wait(list(waiting), num_returns=len(waiting), timeout=SAVING_SECONDS)
 
 
 class _Head:
-    """The head of a cluster; Ray ends the whole process, without a word of sirev's, a minute after it was lost."""
+    """Watch on a cluster's head: a minute after its loss, Ray would end the whole process without a message of sirev's."""
 
     def __init__(self, address: str) -> None:
         self._address = address
         self._seen = time.monotonic()
 
     def check(self) -> None:
-        """HeadLost if it has not answered for a while."""
+        """Raise HeadLost if it has not answered for `_LOST` seconds."""
         try:
             _knock(self._address)
             self._seen = time.monotonic()
@@ -190,14 +190,14 @@ class _Head:
 def _ended(
     ray: Any, board: Any, waiting: dict[Any, Segment], failed: dict[str, FailedSegment], told: SegmentTold
 ) -> Mapping[str, FailedSegment]:
-    """Wait for all tasks; tell where each began, and how it ended."""
+    """Wait for all tasks, and report where each began and how it ended; return the failures."""
     by_id = {segment.id: segment for segment in waiting.values()}
-    asked = os.environ.get("RAY_ADDRESS", "")  # through a forwarded port, say, where the head's own address is not reached
+    asked = os.environ.get("RAY_ADDRESS", "")  # possibly a forwarded port, if the head's own address can't be reached
     head = _Head(asked if ":" in asked else ray.get_runtime_context().gcs_address)
     while waiting:
         ended, _ = ray.wait(list(waiting), num_returns=1, timeout=BOARD_SECONDS)
         head.check()
-        with suppress(ray.exceptions.RayError):  # a board that is lost costs its news alone
+        with suppress(ray.exceptions.RayError):  # without the board, only its news is lost
             for segment, host in ray.get(board.news.remote(), timeout=_PATIENCE):
                 if by_id[segment] in waiting.values():
                     told(by_id[segment], "running", host)
@@ -214,5 +214,5 @@ def _ended(
 
 
 def _cause(error: Exception) -> BaseException:
-    """What failed in a task, without Ray's own words about where."""
+    """The error within a task, without Ray's wrapper."""
     return getattr(error, "cause", None) or error

@@ -1,4 +1,4 @@
-"""The report of a sweep: the runs of its grid, each as far as the store has it. Nothing is computed but comparisons."""
+"""The report of a sweep, from the stored results of its runs. Only comparisons are computed."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def sweep_report(
     unsafe_code: bool = False,
     watch: Watch = silent,
 ) -> SweepReport:
-    """Report on a sweep: models x tasks x methods, from what the store has; what is not finished is said, not computed.
+    """Report on a sweep: models x tasks x methods, from the store. Unfinished runs are listed, not computed.
 
-    `section` adds the tables of a report's section, or of "all"; `unsafe_code` as for the sweep; `watch` hears of runs that have
-    to be compared first. Raises BadInput for a grid of which nothing was run, or a section that there is not.
+    `section` adds the tables of a report's section, or of "all"; `unsafe_code` is as for the sweep; `watch` receives the progress
+    of comparisons. Raises BadInput if no run of the grid is stored, or for an unknown section.
     """
     if section not in (None, ALL) and section not in SECTIONS:
         raise BadInput(f"unknown section {section!r}{suggest(str(section), [ALL, *SECTIONS])}")
@@ -54,7 +54,7 @@ def sweep_report(
 
 
 def _planned(made: GridSweep) -> list[SweptStudy]:
-    """The studies of a grid, and how far their runs are."""
+    """The studies of a grid, with the progress of their runs."""
     varying = [key for key, values in made.grid.settings.items() if len(values) > 1]
     names = dict(zip(varying, short_names(varying), strict=True))
     places: dict[tuple[str, str], list[str]] = {}

@@ -1,7 +1,7 @@
-"""Sweeps on Slurm: a job per segment, submitted by submitit, which Slurm begins once those whose results it reads have ended.
+"""Sweeps on Slurm: one job per segment, submitted by submitit and started by Slurm once the jobs that it needs have ended.
 
-Nothing here schedules: order, limits and what is begun again are Slurm's, by dependencies, names of lanes and the batch script.
-All data go by the store. A later command waits for the jobs that are in the queue, and submits none for their segments.
+Nothing is scheduled here: order, limits and retries are Slurm's, by dependencies, names of lanes and the batch script. All data
+pass through the store. A later command waits for jobs that are in the queue, and submits none for their segments.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from sirev.execution.slurm import QueuedJob, SlurmSettings, SlurmUnreachable
 from sirev.extras import install_command
 
 _QUICKEST, _SLOWEST = 1.0, 20.0
-"""Seconds between two questions to Slurm: more, the longer nothing has ended."""
+"""Seconds between two queries of Slurm: the longer no job has ended, the more."""
 _GRACE = 30.0
-"""Seconds that the report of a job may take to be seen here after it has left the queue."""
+"""Seconds to wait for the report of a job that has left the queue."""
 _ANY = "any"
-"""No job's number: where Slurm did not answer, it is asked again as soon as it does."""
+"""The id of no job: if Slurm did not answer, submission is tried again as soon as it does."""
 _NO_REPORT = "its job ended without a report: cancelled, out of time, or on a node that does not see the folder of this log"
 
 
 def compute_on_slurm(
     made: GridSweep, todo: Sequence[Segment], retries: int, told: SegmentTold, settings: SlurmSettings
 ) -> Mapping[str, FailedSegment]:
-    """Compute segments, parents first; segment -> why it, or one that it stands on, failed.
+    """Compute segments, parents first; return segment -> why it, or one that it depends on, failed.
 
-    Jobs of an earlier call that are in the queue are waited for; an interruption leaves all jobs there. Raises BadInput for what
-    sbatch refuses, once the jobs submitted with it are cancelled, and StageFailed once somebody has cancelled the sweep's.
+    Waits for jobs of an earlier call that are in the queue; an interruption leaves all jobs there. If sbatch refuses, the jobs
+    submitted with it are cancelled and BadInput is raised. Raises StageFailed if another command cancels the sweep's jobs.
     """
     slurm.require_slurm()
     if find_spec("submitit") is None:
@@ -45,22 +45,22 @@ def compute_on_slurm(
 
 
 class _Computation:
-    """Segments that wait to be submitted, and those that wait in Slurm's queue."""
+    """State of a sweep: segments to be submitted, and those in Slurm's queue."""
 
     def __init__(self, made: GridSweep, todo: Sequence[Segment], submission: Submission, told: SegmentTold) -> None:
         self._made, self._submission, self._told = made, submission, told
         self._jobs = submission.jobs
         self._backlog = deque(todo)
         self._segments = {one.id: one for one in todo}
-        self._awaited: dict[str, str] = {}  # segment -> its job, whoever submitted that
+        self._awaited: dict[str, str] = {}  # segment -> its job, possibly submitted by another command
         self._gone_since: dict[str, float] = {}
         self._running: set[str] = set()
         self._failed: dict[str, FailedSegment] = {}
         self._cancelled = self._jobs.last_cancelled(made)
-        self._others: set[str] = set()  # all jobs of the user's that were in the queue when it took no more
+        self._others: set[str] = set()  # the user's jobs in the queue when it was full
 
     def computed(self) -> Mapping[str, FailedSegment]:
-        """Have all computed; segment -> why it failed."""
+        """Submit all segments and wait for them; return segment -> why it failed."""
         self._submit()
         while self._awaited or self._backlog:
             self._wait()
@@ -68,7 +68,7 @@ class _Computation:
         return self._failed
 
     def _submit(self) -> None:
-        """Submit what is not yet in the queue, until Slurm takes no more for now; BadInput leaves nothing of it there."""
+        """Submit segments that are not in the queue, until Slurm's limit; before BadInput is raised, new jobs are cancelled."""
         if not self._backlog:
             return
         new: list[str] = []
@@ -76,7 +76,7 @@ class _Computation:
             with self._jobs.submitting():
                 self._obey()
                 self._submit_beside(slurm.queued_jobs(), new)
-        except SlurmUnreachable:  # its controller is being restarted, say
+        except SlurmUnreachable:  # the controller may be restarting
             self._others = {_ANY}
         except BadInput:
             with suppress(SlurmUnreachable):
@@ -84,7 +84,7 @@ class _Computation:
             raise
 
     def _submit_beside(self, there: Sequence[QueuedJob], new: list[str]) -> None:
-        """Submit beside the jobs that are in the queue; those submitted are noted in `new`."""
+        """Submit segments, given the jobs in the queue; ids of submitted jobs are added to `new`."""
         queued = self._jobs.among(there)
         while self._backlog:
             segment = self._backlog[0]
@@ -102,12 +102,12 @@ class _Computation:
             self._backlog.popleft()
 
     def _obey(self) -> None:
-        """StageFailed once somebody has cancelled the jobs."""
+        """Raise StageFailed if the jobs were cancelled."""
         if self._jobs.last_cancelled(self._made) != self._cancelled:
             raise StageFailed("the jobs of this sweep were cancelled; the same command continues")
 
     def _left_out(self, segment: Segment) -> bool:
-        """Whether one failed that a segment stands on; it is told so."""
+        """Whether a segment that this one depends on failed; if so, that is reported."""
         before = failure_before(segment, self._failed)
         if before is not None:
             self._failed[segment.id] = before
@@ -115,7 +115,7 @@ class _Computation:
         return before is not None
 
     def _wait(self) -> None:
-        """Wait until a job has ended, or there can be room for another; tell of all that have begun or ended."""
+        """Wait until a job has ended, or there may be room for another; report jobs that have begun or ended."""
         since = time.monotonic()
         while True:
             time.sleep(min(max(_QUICKEST, (time.monotonic() - since) / 10), _SLOWEST))
@@ -133,7 +133,7 @@ class _Computation:
                 return
 
     def _note_queued(self, queued: Mapping[str, QueuedJob]) -> None:
-        """Note which jobs segments have: another command may have submitted one again. Tell of those that have begun."""
+        """Update the jobs of segments, which another command may have resubmitted; report those that have begun."""
         for name, job in queued.items():
             if name not in self._awaited:
                 continue
@@ -144,7 +144,7 @@ class _Computation:
                 self._told(self._segments[name], "running", job.node)
 
     def _has_ended(self, name: str) -> bool:
-        """Tell how a job that has left the queue ended; False where that can't be said yet."""
+        """Report how a job that has left the queue ended; False if that is not known yet."""
         segment, job = self._segments[name], self._awaited[name]
         since = self._gone_since.setdefault(name, time.monotonic())
         report = self._jobs.report(segment, job)

@@ -1,4 +1,4 @@
-"""How far each segment of a sweep is, by the store, by who computes there, and by Slurm where it has jobs of the sweep."""
+"""The status of a sweep's segments, from the store, from living processes, and from Slurm if it has jobs of the sweep."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from sirev.store.leases import living
 
 @dataclass(frozen=True)
 class SegmentStatus:
-    """A segment's state; `job` is Slurm's number of the last one, `note` the node that it runs on or why it does not run."""
+    """A segment's state; `job` is the id of its Slurm job, `note` the node of a running one or why it is not running."""
 
     segment: Segment
     state: Literal["done", "running", "queued", "waiting", "failed"]
     job: str | None = None
     note: str = ""
     log: Path | None = None
-    """The file that says more of a failure."""
+    """A file with more about a failure."""
 
     @property
     def failure(self) -> FailedSegment:
-        """Why it failed, if it did."""
+        """The failure of a failed segment."""
         return FailedSegment(self.segment, self.note, self.log)
 
 
 @dataclass(frozen=True)
 class SweepStatus:
-    """The status of every segment; `trouble` is why Slurm did not say which are in its queue, "" where it did or need not."""
+    """The status of every segment; `trouble` is why Slurm's queue is unknown, "" if it is known or not needed."""
 
     segments: list[SegmentStatus]
     trouble: str = ""
@@ -43,11 +43,11 @@ class SweepStatus:
 
 @dataclass
 class _Known:
-    """What is known of segments that the store lacks a step of."""
+    """Facts about segments with steps that the store lacks."""
 
     lacking: set[str]
     living: Collection[str]
-    """Runs that living processes compute, as far as that can be told from here."""
+    """Runs of living processes, as far as these are visible from here."""
     jobs: SweepJobs | None = None
     queued: Mapping[str, QueuedJob] = field(default_factory=dict)
     reports: Mapping[str, JobReport] = field(default_factory=dict)
@@ -67,9 +67,9 @@ class _Known:
 
 
 def sweep_status(made: GridSweep) -> SweepStatus:
-    """The status of every segment, and of what runs lack beside them; only what the store lacks is asked of Slurm.
+    """The status of every segment, including those of later steps; Slurm is only asked about missing ones.
 
-    Without Slurm a segment counts as running where what it reads is there and a living process computes one of its runs.
+    Without a Slurm job, a segment counts as running if its inputs are stored and a living process computes one of its runs.
     """
     rest = [] if (left := made.unfinished()) else made.rest()
     known = _Known({one.id for one in [*left, *rest]}, living(made.store.path) or ())

@@ -1,4 +1,4 @@
-"""A segment of a sweep as another process computes it, on this machine or on a node of a cluster."""
+"""Computation of a sweep's segment in another process, on this machine or on a node of a cluster."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from sirev.store.store import Store, default_path
 
 @dataclass(frozen=True)
 class SentSweep:
-    """A sweep, for a process that knows nothing of it.
+    """A sweep in a form that can be sent to another process.
 
-    Without `push` all machines need the very same store; with it each has one of its own, `store` None for its default.
+    Without `push`, all machines need the same store; with it, each has its own: `store`, or its default for None.
     """
 
     grid: StudyGrid
@@ -37,18 +37,18 @@ class SentSweep:
 
     @classmethod
     def of(cls, made: GridSweep) -> Self:
-        """A sweep as it is sent."""
+        """The form of a sweep to send."""
         store = None if made.push and made.store.path == default_path() else str(made.store.path.absolute())
         remote = made.remote if made.remote is None or "://" in made.remote else os.path.abspath(made.remote)
         return cls(made.grid, store, made.unsafe_code, remote, made.push, made.scratch)
 
     @property
     def common(self) -> str | None:
-        """The place of the store that all machines need to have in common."""
+        """The path or URL of the store that all machines must share."""
         return self.remote if self.push else self.store
 
     def received(self) -> GridSweep:
-        """The sweep, where it was sent to."""
+        """The sweep, in the receiving process."""
         return GridSweep(
             self.grid,
             Store(self.store),
@@ -59,9 +59,9 @@ class SentSweep:
         )
 
     def compute(self, segment: Segment, wanted: MachineFacts) -> None:
-        """Compute a segment of it, whose parents are computed, if this machine is as it has to be; BadInput if not.
+        """Compute a segment whose parents are computed; BadInput if this machine's facts are not `wanted`.
 
-        With `push` it has not succeeded until the shared store has all its results: there alone others can read them.
+        With `push`, it succeeds only once the shared store has all its results, since others can only read them there.
         """
         if lacking := machine_facts(self).lacks(wanted, self):
             raise BadInput(f"node {socket.gethostname()} {lacking}")
@@ -74,17 +74,17 @@ class SentSweep:
 
 @dataclass(frozen=True)
 class MachineFacts:
-    """What a machine has to have in common with the one that begins a sweep."""
+    """Facts that must be the same on a machine as on the one that begins a sweep."""
 
     python: str
     sirev: str
     store: str | None
-    """The id of the store that results are read from; None where this machine does not see it."""
+    """The id of the store with the results; None if this machine does not see it."""
     trouble: str = ""
-    """Why that can't be told, or why the machine can't write there."""
+    """Why the id is unknown, or why the machine can't write there."""
 
     def lacks(self, wanted: Self, sent: SentSweep) -> str | None:
-        """What of a machine with these facts is not as wanted, in words that follow its name; None if nothing."""
+        """The first difference of these facts from `wanted`, in words that follow the machine's name; None if there is none."""
         for what, ours, theirs in (("Python", wanted.python, self.python), ("sirev", wanted.sirev, self.sirev)):
             if ours != theirs:
                 return f"has {what} {theirs}, the machine that began the sweep {ours}"
@@ -97,7 +97,7 @@ class MachineFacts:
 
 
 def own_facts(sent: SentSweep, option: str) -> MachineFacts:
-    """The facts of the machine that begins a sweep; BadInput, named after an option, if it can't use the store itself."""
+    """The facts of the machine that begins a sweep; BadInput, naming `option`, if it can't use the store itself."""
     facts = machine_facts(sent, try_writing=True)
     if why := facts.lacks(facts, sent):
         raise BadInput(f"{option}: this machine {why}")
@@ -105,11 +105,11 @@ def own_facts(sent: SentSweep, option: str) -> MachineFacts:
 
 
 def machine_facts(sent: SentSweep, *, try_writing: bool = False) -> MachineFacts:
-    """The facts of this machine; with `try_writing` the shared store of a sweep with `push` is written to."""
+    """The facts of this machine; `try_writing` tests writing to the shared store of a sweep with `push`."""
     found, trouble = None, ""
     try:
         if sent.push and sent.remote is not None:
-            from sirev.store.sharing.remote import Remote  # fsspec; nobody else has a use for it
+            from sirev.store.sharing.remote import Remote  # fsspec, only needed here
 
             shared = Remote(sent.remote)
             found = shared.id

@@ -1,4 +1,4 @@
-"""A finished run sent to a tracker."""
+"""`sirev.track`: sending a finished run to a tracker."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def track(
     again: bool = False,
     listener: Listener | None = None,
 ) -> int:
-    """Send a finished run to a tracker, such as "trackio" or "wandb:PROJECT", and return how many of its points were new there.
+    """Send a finished run to a tracker, such as "trackio" or "wandb:PROJECT", and return the number of new points.
 
-    `run` is its id, or how that begins; `track` defaults to SIREV_TRACK. What an earlier command sent is not sent again, unless
-    `again`. Raises BadInput for a run that is not there or not finished, or a tracker that is not known or not installed, and
-    StageFailed where the tracker fails.
+    `run` is an id or its beginning; `track` defaults to SIREV_TRACK. Points that were sent before are only sent again with
+    `again`. Raises BadInput for an unknown or unfinished run and for an unknown tracker or one that is not installed, and
+    StageFailed if the tracker fails.
     """
     target = tracker_target(track)
     if target is None:

@@ -1,4 +1,4 @@
-"""`--track`: training curves and measures go to a tracker while runs go on."""
+"""`--track`: training curves and measures are sent to a tracker during runs."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 UNANSWERED_SECONDS = 60.0
-"""How long the end of a command waits for a tracker that does not respond."""
+"""Seconds that a command waits at its end for a tracker that does not respond."""
 HASTE_SECONDS = 5.0
-"""The same, where a signal ends the command."""
+"""The same after a signal."""
 
 
 class Tracking(Listener):
-    """Passes on what a listener is told, and has a tracker sent what there is to see of it."""
+    """A listener that passes all events on to another one, and sends curves and measures to a tracker."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Tracking(Listener):
         planner: Callable[[Store, Run], Planner],
         inner: Listener,
     ) -> None:
-        from sirev.api.run_sender import RunSender  # a command without a tracker has no use for these
+        from sirev.api.run_sender import RunSender  # only needed with a tracker
         from sirev.execution.tracker import Tracker
 
         self._runs = runs
@@ -50,16 +50,16 @@ class Tracking(Listener):
         self._sender = RunSender(self._tracker, store, planner, inner.note)
         self._lock = threading.Lock()
         self._unsent: dict[str, dict[str, list[tuple[int, LogEntry]]]] = {}
-        """Run -> training -> what came since the tracker's last job about curves of this run."""
+        """Run -> training -> entries since the tracker's last job for curves of this run."""
         self._measured: set[str] = set()
-        """Runs that the tracker has a job about: what was measured."""
+        """Runs for whose measures the tracker has a waiting job."""
 
     def begin(self, outlook: Outlook) -> None:
         """See `Listener`."""
         self._inner.begin(outlook)
 
     def step(self, run: Run, name: str, state: State) -> None:
-        """See `Listener`. With the last measure of an M_t its values are sent."""
+        """See `Listener`. After the last measure of an M_t, its values are sent."""
         self._inner.step(run, name, state)
         if state == "start" or stage_of(name) != "measure":
             return
@@ -78,7 +78,7 @@ class Tracking(Listener):
         self._inner.progress(run, name, done, total, unit, rate)
 
     def log(self, run: Run, name: str, step: int, entry: LogEntry) -> None:
-        """See `Listener`. What comes until the tracker has time for it is sent together."""
+        """See `Listener`. Entries that arrive while the tracker is busy are sent together."""
         self._inner.log(run, name, step, entry)
         if self._tracker.over:
             return
@@ -97,13 +97,13 @@ class Tracking(Listener):
         self._inner.warn(run, text)
 
     def end(self) -> None:
-        """Send what the store has of the runs and was not sent before, and wait for the tracker."""
+        """Send all stored results of the runs that were not sent before, and wait for the tracker."""
         for run in self._runs:
             self._tracker.submit(partial(self._sender.send_rest, run.id))
         self._sender.close(UNANSWERED_SECONDS)
 
     def break_off(self) -> None:
-        """End the tracker, with no more than a moment for what it was given."""
+        """End the tracker, with a few seconds for its waiting jobs."""
         self._sender.close(HASTE_SECONDS)
 
     def _send_curves(self, run: Run) -> None:
@@ -130,9 +130,10 @@ class Tracking(Listener):
 def tracking(
     track: str | None, store: Path, runs: Sequence[Run], planner: Callable[[Store, Run], Planner], listener: Listener
 ) -> Iterator[Listener]:
-    """While it lasts, and if a tracker is named, send it what the listener that it yields is told; at the end the rest of `runs`.
+    """A context that yields a listener; if a tracker is named, events are sent to it, and the rest of `runs` at the end.
 
-    `planner` plans a run from a store. BadInput for a tracker that is not known or not installed. One that fails is a warning.
+    `planner` plans a run from a store. Raises BadInput for an unknown tracker or one that is not installed. A tracker that fails
+    only causes a warning.
     """
     target = tracker_target(track)
     if target is None:
@@ -144,7 +145,7 @@ def tracking(
     except Exception:
         told.end()
         raise
-    except BaseException:  # a signal asks for the end
+    except BaseException:  # a signal or Ctrl-C
         told.break_off()
         raise
     told.end()

@@ -1,4 +1,4 @@
-"""Why a step is a hit or a miss: what the store has of it, or what differs from the nearest that it has."""
+"""`sirev.why`: why a step is a hit or a miss, and its differences from the nearest stored step."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def why(
     nulls: Iterable[str] = (),
     null_count: int = RETRAINED,
 ) -> Why:
-    """Why each step of an `iterate` with these arguments would be a hit or a miss; before and after it has run.
+    """Explain why each step of an `iterate` with these arguments would be a hit or a miss, before or after it has run.
 
-    `which` is a step such as "2:train", a stage, "t:STAGE", a t, or RUN:t:step; without it all steps. Computes nothing and
-    writes nothing. Raises BadInput as `plan` does, and where there is no such step.
+    `which` is a step such as "2:train", a stage, "t:STAGE", a t, or RUN:t:step; default: all steps. Computes nothing and
+    writes nothing. Raises BadInput as `plan` does, and if there is no such step.
     """
     request = Request.of(
         recipe,
@@ -63,10 +63,10 @@ def why(
 
 
 def explain(plans: Plans, which: str | None = None) -> Why:
-    """Why each step of the planned runs is a hit or a miss.
+    """Explain why each step of the planned runs is a hit or a miss.
 
-    `which` is a step such as "2:train", a stage, "t:STAGE", a t, or RUN:t:step; hits that it names are also told from what was
-    nearest when they were computed. BadInput where there is no such step.
+    `which` is a step such as "2:train", a stage, "t:STAGE", a t, or RUN:t:step; the hits that it names are also compared with
+    the nearest step at the time of their computation. Raises BadInput if there is no such step.
     """
     looked = _Look(plans)
     groups = looked.groups()
@@ -92,11 +92,11 @@ def explain(plans: Plans, which: str | None = None) -> Why:
 
 
 SharedStep = list[tuple[Planner, PlannedStep]]
-"""One step in all the runs that share it."""
+"""One step, with all the runs that share it."""
 
 
 class _Look:
-    """Goes through the steps of several planned runs."""
+    """Inspection of the steps of several planned runs."""
 
     def __init__(self, plans: Plans) -> None:
         self.store: Store = plans.store
@@ -108,7 +108,7 @@ class _Look:
         self._upstream = {planner.run.id: _upstream(planner) for planner in plans.planners}
 
     def groups(self) -> list[SharedStep]:
-        """Equal steps together, in the order of the algorithm: what several runs share, then what is one run's, by t."""
+        """Equal steps of the runs, grouped, in the order of the algorithm."""
         found: dict[tuple[str, ...], SharedStep] = {}
         for planner in self.planners:
             for step in planner.steps.values():
@@ -117,7 +117,7 @@ class _Look:
         return sorted(found.values(), key=lambda steps: parse_step(steps[0][1].name).turn)
 
     def explanation(self, steps: SharedStep, full: bool) -> Explanation:
-        """Of one step."""
+        """The explanation of one step; `full` also compares a hit with its nearest earlier step."""
         planner, step = steps[0]
         runs = tuple(planner.run.id for planner, _ in steps)
         found = Explanation(step.name, step.stage, "unknown", runs, step.key, self._dependents.get(step.work, 0))
@@ -160,26 +160,26 @@ class _Look:
         return replace(found, cause="first") if self._is_first(planner, found) else found
 
     def _is_first(self, planner: Planner, found: Explanation) -> bool:
-        """Whether this recipe had runs, but none with the step or none of this method: it differs in all that the run is."""
+        """Whether the recipe has runs, but none with this step, or none of this method and more than one change."""
         recipe, method = planner.run.recipe, planner.run.method
         of_recipe = self.recorded.steps_of(recipe)
         if not of_recipe or found.step not in of_recipe or self.recorded.steps_of(recipe, method):
             return bool(of_recipe) and found.step not in of_recipe
-        # A step that methods share is another by one change alone.
+        # A step that methods share would differ by a single change.
         return len(found.changes) > 1 or any(change.name.endswith(".method") for change in found.changes)
 
     def _compared(self, found: Explanation, planner: Planner, step: PlannedStep, made: Made, use: Use | None) -> Explanation:
         trace = self._trace(planner, use)
         changes = trace.changes(made.action, step.action, step.name)
-        if step.key is None:  # of its inputs nothing can be said yet
+        if step.key is None:  # its inputs are not known yet
             changes = tuple(change for change in changes if change.kind != "input")
         nearest = Nearest(made.key, made.artifact, made.recorded, use.run.id if use else None, use.step if use else None)
         return replace(found, changes=changes, nearest=nearest)
 
     def _nearest(self, planner: Planner, step: PlannedStep, before: str | None = None) -> tuple[Made, Use | None] | None:
-        """The recorded action in which the fewest components differ, and a run that has it: see `Explanation`.
+        """The recorded action with the fewest different components, and a run that has it; see `Explanation`.
 
-        With `before`, only what was recorded earlier.
+        With `before`, only earlier ones.
         """
         components = parts(step.action, inputs=step.key is not None)
 
@@ -191,7 +191,7 @@ class _Look:
 
         candidates = [
             (made, use)
-            for made in self.recorded.of_stage(step.stage)  # the latest first, which the first of the least then is
+            for made in self.recorded.of_stage(step.stage)  # the latest first, so that `min` prefers it
             if made.key != step.key and (before is None or made.recorded < before)
             for use in self.recorded.uses(made) or (None,)
         ]
@@ -199,7 +199,7 @@ class _Look:
         return min(in_place or candidates, key=rank, default=None)
 
     def _troubles(self, key: str) -> list[str]:
-        """What is wrong with each artifact that is recorded for a key."""
+        """The faults of the artifacts that are recorded for a key."""
         return [
             f"recorded, but {trouble}: sirev store verify"
             for record in self.store.records.realisations(key)
@@ -226,7 +226,7 @@ class _Look:
 
     @cached_property
     def _dependents(self) -> dict[str, int]:
-        """Work -> how many steps, those that runs share counted once, can't be known before it is done."""
+        """Work -> number of steps, shared ones counted once, that are unknown until it is done."""
         found: dict[str, set[tuple[str, str]]] = {}
         for planner in self.planners:
             for name, earlier in self._upstream[planner.run.id].items():
@@ -236,23 +236,23 @@ class _Look:
 
 
 def _in_place(use: Use | None, planner: Planner, step: PlannedStep) -> bool:
-    """Whether it is the same step of a run of the same recipe."""
+    """Whether a use is the same step in a run of the same recipe."""
     return use is not None and use.step == step.name and use.run.recipe == planner.run.recipe
 
 
 def _telling(made: Made, use: Use | None, planner: Planner, step: PlannedStep) -> bool:
-    """Whether what was nearest when a hit was computed says why it was: another method or step differs in all that it is."""
+    """Whether the nearest step explains why a hit was computed; another method's or another step would differ in too much."""
     if use is None or not _in_place(use, planner, step):
         return False
     return use.run.method == planner.run.method or distance(parts(step.action, inputs=False), made.settings) == 1
 
 
 def _upstream(planner: Planner) -> dict[str, list[str]]:
-    """Step -> all the earlier steps that are no hits and that it depends on, in order."""
+    """Step -> all earlier steps that it depends on and that are not hits, in order."""
     by_work: dict[str, str] = {}
     found: dict[str, list[str]] = {}
     for name, step in planner.steps.items():
-        by_work.setdefault(step.work, name)  # grades for a training set may be those of the evaluation as well
+        by_work.setdefault(step.work, name)  # grades for a training set may also be those of the evaluation
         earlier: dict[str, None] = {}
         for value in step.inputs.values():
             if isinstance(value, Planned) and (made_by := by_work.get(value.work)):
@@ -290,7 +290,7 @@ def _trouble(store: Store, digest: str) -> str | None:
 
 
 def _runs_and_step(plans: Plans, which: str | None) -> tuple[set[str], str | None]:
-    """The runs that `which` is about, all of them unless it begins with RUN: (an id or its beginning), and the step's name."""
+    """The runs that `which` means, all unless it begins with RUN: (an id or its beginning), and the step's name."""
     ids = {planner.run.id for planner in plans.planners}
     if which is None:
         return ids, None

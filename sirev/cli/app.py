@@ -1,4 +1,4 @@
-"""Options of the commands of `sirev`. The work is imported when a command is called: nothing heavy before it is needed."""
+"""The commands of `sirev` and their options. A command's code is imported when it is called, to keep start-up light."""
 
 from __future__ import annotations
 
@@ -626,9 +626,9 @@ def recipes(
 
 
 def _overrides(model: str | None, overrides: list[str] | None) -> list[str]:
-    """What `--model` and `--set` say, as overrides."""
+    """`--model` and `--set` as overrides."""
     if model is None:
         return overrides or []
-    from sirev.recipe.overrides import with_model  # pydantic; `sirev --help` has no use for it
+    from sirev.recipe.overrides import with_model  # pydantic, which `sirev --help` does not need
 
     return with_model(model, overrides or [])

@@ -1,4 +1,4 @@
-"""Progress on stderr: bars on a terminal, a line now and then elsewhere."""
+"""Progress on stderr: bars on a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from sirev.printing import console, say
 
 
 class Bars(ABC):
-    """Bars by name, and lines about the same names. Rich is loaded with the first bar."""
+    """Named bars, and lines under the same names. Rich is imported with the first bar."""
 
     transient = True
-    """Whether the bars leave nothing behind."""
+    """Whether the bars disappear at the end."""
     refreshed: float = 10
-    """Drawings a second."""
+    """Refreshes per second."""
     expanded = False
-    """Whether they take the whole width."""
+    """Whether the bars take the whole width."""
     lines_every = 15.0
-    """Seconds between two lines about the same."""
+    """Seconds between two lines under the same name."""
 
     def __init__(self) -> None:
         self._shown: Any = None
@@ -31,7 +31,7 @@ class Bars(ABC):
 
     @abstractmethod
     def columns(self) -> Sequence[Any]:
-        """The columns, of rich's."""
+        """The rich columns of the bars."""
 
     def __enter__(self) -> Self:
         return self
@@ -41,16 +41,16 @@ class Bars(ABC):
 
     @property
     def on_terminal(self) -> bool:
-        """Whether there is a terminal to draw on."""
+        """Whether stderr is a terminal."""
         return sys.stderr.isatty()
 
     @property
     def shown(self) -> bool:
-        """Whether a bar is there."""
+        """Whether any bar has been drawn."""
         return self._shown is not None
 
     def show(self, name: str, *, again: bool = False, **fields: Any) -> None:
-        """Draw a bar, or change it: its `total`, `completed`, `description` and fields of its own. `again`: it starts anew."""
+        """Draw or update a bar: its `total`, `completed`, `description` and custom fields. `again` restarts it."""
         if self._shown is None:
             from rich.progress import Progress
 
@@ -70,14 +70,14 @@ class Bars(ABC):
             self._shown.update(self._tasks[name], **fields)
 
     def has(self, name: str) -> bool:
-        """Whether there is a bar of this name."""
+        """Whether there is a bar with this name."""
         return name in self._tasks
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
-        """Take the bars off the screen while something else is written there."""
+        """A context in which the bars are off the screen, for other output."""
         if self._shown is not None:
-            self._shown.live.transient = True  # else rich would leave them above what is written
+            self._shown.live.transient = True  # else rich would leave them above the other output
             self._shown.stop()
             self._shown.live.transient = self.transient
         yield
@@ -85,23 +85,23 @@ class Bars(ABC):
             self._shown.start()
 
     def line(self, name: str, text: str, now: float) -> None:
-        """Write a line about something."""
+        """Write a line under a name, at the time `now`."""
         self._said[name] = now
         say_if_read(text)
 
     def due(self, name: str, since: float, now: float) -> bool:
-        """Whether the last line about something, or its beginning, is so long ago that another is due."""
+        """Whether `lines_every` seconds have passed since the name's last line, or since its beginning `since`."""
         return now - max(self._said.get(name, since), since) >= self.lines_every
 
     def remove(self) -> None:
         """End the bars."""
         if self._shown is not None:
-            with contextlib.suppress(OSError):  # the terminal is gone, which is no reason to end otherwise
+            with contextlib.suppress(OSError):  # the terminal may be gone
                 self._shown.stop()
         self._shown, self._tasks = None, {}
 
 
 def say_if_read(text: str) -> None:
-    """Say something on stderr; that nobody reads it any more is no reason to stop."""
+    """Print a line to stderr, and ignore errors, such as a closed terminal."""
     with contextlib.suppress(OSError):
         say(text)

@@ -1,4 +1,4 @@
-"""Progress of comparing runs that have not been compared together yet: a bar, or plain lines without a terminal."""
+"""Progress of new comparisons of runs: a bar, or plain lines without a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MODELS = "models"
 
 
 class Comparing(Bars):
-    """A `sirev.study.comparing.Watch` that says on stderr what is going on."""
+    """A `sirev.study.comparing.Watch` that shows progress on stderr."""
 
     def __init__(self) -> None:
         super().__init__()

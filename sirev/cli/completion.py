@@ -1,4 +1,4 @@
-"""Completions at the Tab key: recipes, methods, sections, runs. Imports nothing heavy."""
+"""Shell completion of recipes, methods, sections and runs. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ TRACKER_WORDS = ("trackio", "wandb", "tensorboard", "mlflow")
 
 _LONGEST_FIRST = "|".join(sorted(training_kinds.METHODS, key=len, reverse=True))
 RUN_ID = re.compile(rf"(.+?)-(?:{_LONGEST_FIRST}|samples|null-(?:resample|retrain|gold)(?:-\w+)*)(?:-\d+)?-s\d+-")
-"""How a run's id begins: with its recipe's name, its method and its seed."""
+"""The start of a run's id: recipe, method and seed."""
 
 
 def words(known: Sequence[str]) -> Callable[[str], list[str]]:
-    """A completion of words that are known beforehand."""
+    """A completion of known words."""
 
     def beginning(incomplete: str) -> list[str]:
         return [word for word in known if word.startswith(incomplete)]
@@ -36,29 +36,29 @@ def words(known: Sequence[str]) -> Callable[[str], list[str]]:
 
 
 def recipes(incomplete: str) -> list[str]:
-    """Recipes by name, and YAML files below the present folder."""
+    """Names of recipes, and YAML files."""
     return [*words(names_in(recipe_folder()))(incomplete), *_files(incomplete)]
 
 
 def overlays(incomplete: str) -> list[str]:
-    """Overlays by name, and YAML files."""
+    """Names of overlays, and YAML files."""
     return [*words(names_in(recipe_folder() / "overlays"))(incomplete), *_files(incomplete)]
 
 
 def gpus(incomplete: str) -> list[str]:
-    """GPUs that a plan can be made for."""
+    """Names of GPUs for plans."""
     from sirev.execution.gpus import known_gpus
 
     return words(list(known_gpus()))(incomplete)
 
 
 def sections_and_recipes(ctx: Any, incomplete: str) -> list[str]:
-    """Sections of a report, and the recipes that the store has runs of."""
+    """Sections of a report, and recipes of stored runs."""
     return [*words(SECTION_WORDS)(incomplete), *run_recipes(ctx, incomplete)]
 
 
 def runs(ctx: Any, incomplete: str) -> list[str]:
-    """Ids of the runs in the store that the command names, else in the usual one."""
+    """Ids of the runs in the command's store, else in the default one."""
     from sirev.store.runs import is_run_id
     from sirev.store.store import default_path
 
@@ -72,13 +72,13 @@ def runs(ctx: Any, incomplete: str) -> list[str]:
 
 
 def run_recipes(ctx: Any, incomplete: str) -> list[str]:
-    """The recipes of the runs in the store, as their ids tell."""
+    """Recipes of the stored runs, from their ids."""
     found = {named[1] for run_id in runs(ctx, incomplete) if (named := RUN_ID.match(run_id))}
     return sorted(found)
 
 
 def runs_and_recipes(ctx: Any, incomplete: str) -> list[str]:
-    """Either: a recipe's name stands for all its runs."""
+    """Recipes of stored runs, each for all its runs, and ids of runs."""
     return [*run_recipes(ctx, incomplete), *runs(ctx, incomplete)]
 
 
@@ -89,5 +89,5 @@ def _files(incomplete: str) -> list[str]:
 
 
 def _typed(names: Iterable[str]) -> Iterator[str]:
-    """Those that somebody could have typed: what a terminal would act upon is not offered."""
+    """The names without control or invisible characters."""
     return (name for name in names if visible(name) == name)

@@ -1,4 +1,4 @@
-"""`sirev doctor`: what this machine has, and whether a recipe can run on it."""
+"""`sirev doctor`: inspection of this machine, and its fitness for a recipe."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _SECTIONS: dict[Status, tuple[str, str]] = {
     "ok": ("Here", "bold green"),
     "absent": ("Not here, and not needed", "bold"),
 }
-"""Status -> heading and its style, in the order in which they are shown."""
+"""Status -> heading and its style, in the order of the output."""
 COMMAND = "cyan"
 
 
 def run(
     recipe: str | None, overrides: list[str], store: Path | None, overlays: list[str], verbose: bool = False, form: str = "table"
 ) -> int:
-    """Print what is missing with its remedies, then the rest, then whether the recipe can run here; 1 if it can't."""
+    """Print missing things with remedies, then the rest, then whether the recipe can run here; return 1 if it can't."""
     check_format(form)
     loaded = load_recipe(recipe, overrides, overlays) if recipe else None
     opened = Store(store)
@@ -48,17 +48,17 @@ def run(
 
 
 def _trainings(recipe: Recipe, store: Store) -> int:
-    """How many models the runs of a recipe still train; 1 where that can't be planned."""
+    """Number of models that the runs of a recipe still train, at least 1; 1 if they can't be planned."""
     try:
         planners = plans(Request.of(recipe, store=store)).planners
-    except SirevError:  # which is found below, in words of its own
+    except SirevError:  # the inspection finds the cause
         return 1
     left = {step.work for one in planners for step in one.steps.values() if step.stage == "train" and step.state != "hit"}
     return max(1, len(left))
 
 
 def report_lines(findings: Sequence[Finding], recipe: str | None, width: int, verbose: bool = False) -> Iterator[Line]:
-    """The lines to print; only commands are longer than `width`."""
+    """Yield the lines to print; only commands may exceed `width`."""
     shown = findings if verbose else _without_packages(findings)
     column = 2 + max(len(finding.what) for finding in shown) + 2
     for status, (heading, style) in _SECTIONS.items():
@@ -87,7 +87,7 @@ def _lines(finding: Finding, column: int, width: int, *, remedies: bool) -> Iter
 
 
 def _without_packages(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings with one in place of those of packages that are as they should be."""
+    """The findings, with one finding in place of those about packages in order."""
     packages = [finding for finding in findings if finding.what.startswith(f"{PACKAGE} ") and finding.well]
     others = [finding for finding in findings if finding not in packages]
     if packages:

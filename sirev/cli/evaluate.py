@@ -1,4 +1,4 @@
-"""`sirev evaluate`: progress while models are asked, then what they were and the screen of `sirev report`."""
+"""`sirev evaluate`: progress, then the models and the screen of `sirev report`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sirev.reporting.summary import report
 
 
 def run(name: str, steps: Sequence[str], revisions: Sequence[str], remote: str | None, **options: Any) -> None:
-    """Evaluate, then say what each model was and print the screen, which names the command that writes a page."""
+    """Evaluate, then print the identity of each model, and the screen of `sirev report`."""
     request = EvaluationRequest.named(name, _models(steps), revisions, **options)
     with Progress() as progress:
         found = evaluated(request, remote, progress)
@@ -28,7 +28,7 @@ def run(name: str, steps: Sequence[str], revisions: Sequence[str], remote: str |
 
 
 def _models(given: Sequence[str]) -> dict[str, str]:
-    """Step -> its model, in the order given."""
+    """Step -> model, in the given order; BadInput for a repeated step."""
     models: dict[str, str] = {}
     for one in given:
         step, model = named_step("--step", one, "MODEL")

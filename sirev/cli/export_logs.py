@@ -1,4 +1,4 @@
-"""`sirev export-logs`: logs for other tools, and how they are looked at."""
+"""`sirev export-logs`: logs for other tools."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sirev.quoting import as_typed
 
 
 def run(name: str, to: str, output: Path, kinds: Sequence[str], store: Path | None) -> None:
-    """Print the files that were written, one per line; stderr says what opens them."""
+    """Write the logs and print their paths, one per line; inspect's viewer is named on stderr."""
     for path in export_logs(name, cast(LogForm, to), output, kinds=kinds, store=store):
         out_path(path)
     if to == "inspect":

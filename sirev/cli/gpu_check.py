@@ -1,4 +1,4 @@
-"""`sirev doctor --gpu-check`: a line for each check as soon as it ends."""
+"""`sirev doctor --gpu-check`: one line per check, as soon as it ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COLUMN = 21
 
 
 def run(recipe: str | None, overrides: list[str], overlays: list[str], device: str, full: bool, form: str = "table") -> int:
-    """Run the checks; 1 if one failed."""
+    """Run the checks, and print the results; return 1 if one failed."""
     check_format(form)
     loaded = load_recipe(recipe, overrides, overlays) if recipe else None
     results = []
@@ -34,6 +34,6 @@ def run(recipe: str | None, overrides: list[str], overlays: list[str], device: s
 
 
 def line(result: CheckResult) -> str:
-    """A check in one line."""
+    """The result of a check, on one line."""
     took = f" ({result.seconds:.0f} s)" if result.status != "skipped" else ""
     return f"{result.status:8}{result.name:{_COLUMN}}{result.told}{took}"

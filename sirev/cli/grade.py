@@ -1,4 +1,4 @@
-"""`sirev grade`: verdicts on the completions of a file, what was read in each, and why."""
+"""`sirev grade`: verdicts on the completions of a file, with the answers that were read, and the reasons."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from sirev.reporting.terminal import print_tables
 
 _FORMS = ("table", "markdown", "csv", "json")
 _SCHEMA = 1
-"""Version of the JSON form; it grows when a field changes its meaning or goes away."""
+"""Version of the JSON form, raised when a field changes its meaning or is removed."""
 _SHOWN = 50
-"""Completions that the table form lists; csv and json list all."""
+"""The most completions in the table form; csv and json list all."""
 _CELL = 30
-"""Characters of an answer in the table."""
+"""The most characters of an answer in the table."""
 
 
 def run(file: str, grader: str | None, fields: Mapping[str, str], reader: str, settings: Mapping[str, Any], form: str) -> None:
-    """Grade and print."""
+    """Grade a file, and print the verdicts."""
     check_format(form, _FORMS)
     found = grade_file(file, grader=grader, fields=fields, reader=reader, settings=settings)
     if form == "json":

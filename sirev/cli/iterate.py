@@ -1,4 +1,4 @@
-"""`sirev iterate`: progress while it runs, one screen at the end."""
+"""`sirev iterate`: progress, then one screen of results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sirev.reporting.summary import report
 
 
 def run(request: Request, remote: str | None, push: bool, until: int | None, scratch: Path | None, track: str | None) -> None:
-    """Iterate, then print the screen that `sirev report` prints; where `until` ended the runs, how they go on."""
+    """Iterate, then print the screen of `sirev report`; or, if `until` ended the runs, how to continue."""
     part = None if until is None else part_until(request, until)
     with Progress() as progress:
         results = execute_and_push(request, remote, push, progress, part, scratch, track)

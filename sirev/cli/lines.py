@@ -1,4 +1,4 @@
-"""Plain lines, wrapped where a terminal would break them anywhere."""
+"""Plain lines, wrapped between words on a terminal."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from sirev.printing import console, out, visible
 
 UNLIMITED = 10_000
-"""Columns where the output is no terminal."""
+"""The width if the output is not a terminal."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line as it is printed, and how it looks on a terminal: a style of rich's, such as "bold red"."""
+    """A line to print, and its rich style on a terminal, such as "bold red"."""
 
     text: str
     style: str = ""
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print lines; on a terminal broken between words, what follows indented by two more than the line itself."""
+    """Print lines; on a terminal wrapped between words, with continuations indented by two more than the line."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for line in lines:
         if width is None or len(line) <= width:
@@ -33,7 +33,7 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def print_styled(lines: Callable[[int], Iterable[Line]]) -> None:
-    """Print the lines that are made for a width; with their styles on a terminal, unless NO_COLOR is set."""
+    """Print the lines that `lines` makes for a width; with their styles on a terminal, unless NO_COLOR is set."""
     if not sys.stdout.isatty():
         for line in lines(UNLIMITED):
             out(line.text)
@@ -46,7 +46,7 @@ def print_styled(lines: Callable[[int], Iterable[Line]]) -> None:
 
 
 def wrapped(line: str, width: int, indent: int) -> list[str]:
-    """A line broken between words, what follows indented by `indent`."""
+    """A line wrapped between words, with continuations indented by `indent`."""
     if len(line) <= width:
         return [line]
     return textwrap.wrap(line, width, subsequent_indent=" " * indent, break_on_hyphens=False, break_long_words=False)

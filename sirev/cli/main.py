@@ -1,4 +1,4 @@
-"""The command `sirev`: runs what was asked for, and ends with one line about what went wrong and the right exit status."""
+"""The command `sirev`: runs a subcommand, and ends with the right exit status and one line about an error."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from sirev.errors import BadInput, SirevError
 from sirev.printing import say
 from sirev.processes.termination import raise_terminated, terminated_status
 
-# Imports make many objects and hardly any garbage: at the usual threshold a replay spends 5 % of its time looking for some.
+# Imports make many objects and little garbage: at the default threshold, collection takes 5% of a replay's time.
 gc.set_threshold(100_000)
 
 RESUMABLE = {130: "interrupted", 143: "terminated", 129: "hung up"}
-"""Exit statuses after which the same command goes on from where this one was -> what happened."""
+"""Exit statuses after which the same command continues -> what happened."""
 DECIDES_NUMBERS = ("NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES", "OPENBLAS_CORETYPE")
-"""Variables that numpy and its BLAS read as they are loaded: other instructions round otherwise."""
+"""Variables that numpy and its BLAS read at import: other instructions round differently."""
 
 
 def main() -> None:
-    """Entry point: 0, 1 where a stage failed, 2 for bad input, 130 when interrupted, 143 or 129 when asked to end."""
+    """Entry point. Exits with 0; 1 if a stage failed; 2 for bad input; 130 after Ctrl-C; 143 or 129 after SIGTERM or SIGHUP."""
     status: int
     for name in DECIDES_NUMBERS:
         os.environ.pop(name, None)
@@ -44,15 +44,15 @@ def main() -> None:
         status = _status_of(error)
     status = _flushed(status)
     if status in RESUMABLE:
-        with contextlib.suppress(OSError):  # after SIGHUP there may be no terminal to say it to
+        with contextlib.suppress(OSError):  # after SIGHUP the terminal may be gone
             say(f"sirev: {RESUMABLE[status]}; run the same command again to continue")
     _leave(status)
 
 
 def _status_of(error: BaseException) -> int:
-    """Say what went wrong, in a line; the exit status for it. An error of sirev's own making is raised again."""
+    """Report an error on one line, and return the exit status. An unexpected error is raised again."""
     if (status := _signal_status()) is not None:
-        return status  # pydantic's core, for one, makes an error of its own of what a handler raises
+        return status  # pydantic's core, for example, wraps an exception of a signal handler
     match error:
         case KeyboardInterrupt():
             return 130
@@ -63,13 +63,13 @@ def _status_of(error: BaseException) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return 0
         case OSError() if line := complaint(error):  # `sirev report > FILE` on a full disk
-            with contextlib.suppress(OSError):  # standard error may be as full
+            with contextlib.suppress(OSError):  # standard error may be full too
                 say(f"sirev: failed: {line}")
             return _drained()
         case MemoryError():
             say("sirev: failed: out of memory")
             return 1
-        case Exception() if hasattr(error, "format_message"):  # Typer's own complaints about options
+        case Exception() if hasattr(error, "format_message"):  # Typer's errors about options
             helping = type(error).__name__ == "NoArgsIsHelpError"  # `sirev` alone: its message is the whole help
             say(*f"{'' if helping else 'sirev: error: '}{error.format_message()}".split("\n"))
             return 2
@@ -77,7 +77,7 @@ def _status_of(error: BaseException) -> int:
 
 
 def _drained() -> int:
-    """Give up what is still to be written to standard output, so that it is not complained of twice; the exit status for it."""
+    """Discard the rest of standard output, so that its error is reported only once; return the exit status."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (the process ends)
@@ -85,7 +85,7 @@ def _drained() -> int:
 
 
 def _flushed(status: int) -> int:
-    """The exit status once standard output has taken all; what it can't take is a failure, unless nobody reads any more."""
+    """Flush standard output; return the exit status, which is a failure for any error but a broken pipe."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:  # `sirev report | head`
@@ -101,7 +101,7 @@ _interrupted = False
 
 
 def _signal_status() -> int | None:
-    """The exit status for the signal that ended the command; None if none did."""
+    """The exit status of the signal that ended the command; None if none did."""
     return 130 if _interrupted else terminated_status()
 
 
@@ -112,10 +112,10 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _leave(status: int) -> NoReturn:
-    """End the process without taking it apart piece by piece, which takes a replay a sixth of its time."""
+    """End the process without the interpreter's shutdown, which takes a sixth of a replay's time."""
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except (OSError, ValueError):  # said before, or nobody reads the output any more
+    except (OSError, ValueError):  # reported before, or the output is closed
         pass
     os._exit(status)

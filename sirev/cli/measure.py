@@ -1,4 +1,4 @@
-"""`sirev measure`: the report of completions made elsewhere. What it takes is here; the work is imported when it is called."""
+"""`sirev measure`: options and output of the report on imported completions. The code is imported when it is called."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def run(
     store: Path | None,
     **options: Any,
 ) -> None:
-    """Measure, then print what was read and the screen of `sirev report`, which names the command that writes a page."""
+    """Measure, then print a summary of the files, and the screen of `sirev report`."""
     from sirev.api.measure import measure
     from sirev.cli.progress import Progress
     from sirev.reporting.summary import report
@@ -148,9 +148,9 @@ def run(
 
 
 def what_was_read(read: Sequence[StepRead], named: Mapping[str, str]) -> list[str]:
-    """Lines that say of each step which files were read, how much was in them, and what it was taken for; then the fields used.
+    """Lines about each step: its files, numbers of problems and completions, greedy or draws; then the fields that were read.
 
-    `named`: the fields that options named, shown as they were given there.
+    `named`: the fields named by options, shown as given.
     """
     from sirev.study.external.model_files import file_names
 
@@ -171,7 +171,7 @@ def what_was_read(read: Sequence[StepRead], named: Mapping[str, str]) -> list[st
 
 
 def _numbers(given: str | None) -> list[int]:
-    """The k of "1,5,10"."""
+    """The numbers in "1,5,10"; BadInput if it is malformed."""
     try:
         return [int(one) for one in (given or "").split(",") if one.strip()]
     except ValueError:
@@ -179,7 +179,7 @@ def _numbers(given: str | None) -> list[int]:
 
 
 def grader_settings(given: Sequence[str]) -> dict[str, Any]:
-    """KEY -> the value, read as a recipe's are."""
+    """KEY -> value, read as in a recipe; BadInput if one is malformed."""
     from sirev.recipe.yaml_reading import parse_yaml
 
     found = {}
@@ -192,7 +192,7 @@ def grader_settings(given: Sequence[str]) -> dict[str, Any]:
 
 
 def _files(option: str, given: Sequence[str]) -> dict[str, list[str]]:
-    """Step -> its files, in the order given; a step that is named several times has all of them."""
+    """Step -> its files, in the given order; a repeated step has several files."""
     files: dict[str, list[str]] = {}
     for one in given:
         step, file = named_step(option, one, "FILE")

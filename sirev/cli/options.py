@@ -1,4 +1,4 @@
-"""Options that several commands take."""
+"""Options of several commands."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ ScratchOption = Annotated[
 
 
 def _track_option(words: str) -> Any:
-    """`--track`, and what it is for."""
+    """The option `--track` with a help text."""
     return typer.Option(
         "--track", metavar="TRACKER[:PROJECT]", help=words, autocompletion=completion.words(completion.TRACKER_WORDS)
     )
@@ -137,7 +137,7 @@ RunArgument = Annotated[
 
 
 def check_format(form: str, known: Sequence[str] = ("table", "json")) -> None:
-    """BadInput for a `--format` that a command does not have."""
+    """Raise BadInput for a `--format` that a command does not have."""
     if form not in known:
         from sirev.suggest import suggest
 
@@ -145,6 +145,6 @@ def check_format(form: str, known: Sequence[str] = ("table", "json")) -> None:
 
 
 def refuse(options: Mapping[str, object], why: str) -> None:
-    """BadInput for options that were given although the others leave them nothing to say."""
+    """Raise BadInput if any of these options was given."""
     if given := [name for name, value in options.items() if value]:
         raise BadInput(f"{' and '.join(given)}: {why}")

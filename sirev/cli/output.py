@@ -1,4 +1,4 @@
-"""Standard output that can't take everything: a terminal without some characters, a disk that is full; and tracebacks."""
+"""Robust standard output: closed streams, full disks, terminals without some characters, and tracebacks."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import TextIO
 from sirev.printing import replaced, say
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.ENXIO, errno.EAGAIN, errno.ESTALE)
-"""Errors that writing to a stream ends in; others without a file's name are of a network, say."""
+"""Errors of writing to a stream; other errors without a file name may come from a network."""
 
 
 def open_what_is_closed() -> None:
-    """Give the command streams where it was started without (`>&-`): what is written to them ends as on a full disk, or is lost.
+    """Replace streams that were closed at the start (`>&-`): writing to stdout then fails as on a full disk, stderr is lost.
 
-    Their numbers are taken by /dev/null, or the next file that is opened would be written into.
+    /dev/null takes their descriptors; otherwise the next opened file would receive the output.
     """
     while (taken := os.open(os.devnull, os.O_RDWR)) < 3:
         pass
@@ -32,7 +32,7 @@ def open_what_is_closed() -> None:
 
 
 class _Closed(io.RawIOBase):
-    """Standard output that was closed before the command began."""
+    """Standard output that was closed at the start."""
 
     def writable(self) -> bool:
         return True
@@ -42,20 +42,20 @@ class _Closed(io.RawIOBase):
 
 
 def spell_out_what_is_lacking() -> None:
-    """From now on write what the terminal's encoding lacks as its nearest ASCII, such as an arrow, or spelled out: \\u4e2d.
+    """Write characters that the terminal's encoding lacks as their nearest ASCII, such as -> for an arrow, or escaped: \\u4e2d.
 
-    Tracebacks and Python's warnings, which quote data, go out by the one door, too.
+    Tracebacks and Python's warnings, which quote data, pass through `sirev.printing` too.
     """
     codecs.register_error("sirev", replaced)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # UTF-8 lacks bytes of a path that are none
+        if isinstance(stream, io.TextIOWrapper):  # even UTF-8 can't encode a path's non-UTF-8 bytes
             stream.reconfigure(errors="sirev")
     sys.excepthook = _traceback
     warnings.showwarning = _warning
 
 
 def _traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    import traceback  # there is hardly ever one
+    import traceback  # rarely needed
 
     say(*"".join(traceback.format_exception(kind, error, trace)).rstrip("\n").split("\n"))
 
@@ -72,5 +72,5 @@ def _warning(
 
 
 def complaint(error: OSError) -> str | None:
-    """What to say of an error in writing to standard output; None if it is about some file, which has a name."""
+    """The message about an error of writing to standard output; None for an error about a named file."""
     return f"the output can't be written: {error.strerror}" if error.filename is None and error.errno in FULL else None

@@ -1,4 +1,4 @@
-"""The place of a page: a file, or a static Space on the Hugging Face Hub."""
+"""The destination of a page: a file, or a static Space on the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PAGE = "index.html"
 
 
 def output_named(output: str | None, section: str | None) -> Path | HubPlace | None:
-    """What `--output` names for a section: a path, or of hf://spaces/ORG/NAME that Space; BadInput for any other URL."""
+    """The destination in `--output`: a path or, for html, the Space of hf://spaces/ORG/NAME; BadInput for any other URL."""
     if output is None or "://" not in output:
         return None if output is None else Path(output)
     if section != "html" or not output.startswith(_SPACES):
@@ -29,7 +29,7 @@ def output_named(output: str | None, section: str | None) -> Path | HubPlace | N
 
 @contextlib.contextmanager
 def page_at(output: Path | HubPlace, title: str) -> Iterator[Path]:
-    """The file to write a page to; once it is written a Space gets it, and where the page is to be seen is printed."""
+    """A context with the file to write a page to. Afterwards a Space's page is published, and its address or path is printed."""
     if isinstance(output, Path):
         say(f"sirev: writing {output} ...")
         yield output
@@ -37,7 +37,7 @@ def page_at(output: Path | HubPlace, title: str) -> Iterator[Path]:
         return
     from sirev.store.sharing.hub_repository import make_repository, publish_files
 
-    make_repository(output)  # first: a page takes minutes, a refusal seconds
+    make_repository(output)  # first, since a page takes minutes and a refusal seconds
     with tempfile.TemporaryDirectory(prefix="sirev-") as folder:
         say("sirev: writing the page ...")
         page = Path(folder) / _PAGE

@@ -1,4 +1,4 @@
-"""`sirev plan`: what an `iterate` would compute, whether it fits and what it takes; every step of every run on demand."""
+"""`sirev plan`: steps that `iterate` would compute, their time and memory; on demand every step of every run."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run(
     steps: bool,
     form: str,
 ) -> None:
-    """Print a row per stage and what the steps to run take; with `steps` a row per step and a column per run."""
+    """Print one row per stage and the cost of the steps to run; with `steps`, one row per step and one column per run."""
     check_format(form)
     throughput = given_rates(rates)
     target = target_of(request.recipe, gpu, gpu_memory, overlays)
@@ -56,7 +56,7 @@ def run(
 
 
 def _every_step(states: Mapping[str, Mapping[str, str]]) -> TextTable:
-    """A row per step, a column per run."""
+    """A table with one row per step and one column per run."""
     steps = list(dict.fromkeys(step for run in states.values() for step in run))
     steps.sort(key=lambda step: max(parse_step(step).turn, 0))
     table = TextTable("Nothing is run", ["step", *states], 1 + len(states))
@@ -82,8 +82,8 @@ def _as_json(planned: Plans, estimate: Estimate, target: Target) -> dict[str, An
 
 
 def target_of(recipe: Recipe, named: str | None, memory: float | None, overlays: Sequence[str]) -> Target:
-    """The machine that is planned for: the GPU named, else one of the memory asked for or that an overlay such as 24gb says,
-    else the one here; where there is none and the recipe takes one, the first with 80 GB."""
+    """The machine of a plan: with the named GPU, else with one of the given memory or that of an overlay such as 24gb,
+    else this machine; without a GPU here, if the recipe requires one, with a usual GPU of 80 GB."""
     sizes = [int(found[1]) for overlay in overlays if (found := re.fullmatch(r"(\d+)gb", overlay))]
     gb = memory if memory is not None else sizes[0] if sizes and named is None else None
     here = gpu_in_use() if could_use_gpu() else None
@@ -102,6 +102,7 @@ def target_of(recipe: Recipe, named: str | None, memory: float | None, overlays:
 
 
 def given_rates(given: Sequence[str]) -> dict[str, float]:
+    """Stage ("sample" or "train") -> tokens per second, from `--rate` options; BadInput if one is malformed."""
     found = {}
     for one in given:
         stage, _, rate = one.partition("=")

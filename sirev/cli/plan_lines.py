@@ -1,4 +1,4 @@
-"""What `sirev plan` answers first: a row per long stage, hours, whether it fits, disk, and what that rests on."""
+"""The main screen of `sirev plan`: one row per long stage, hours, memory, disk, and assumptions."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from sirev.machine.doctor import gpu_memory_finding, least_tier
 from sirev.recipe import Recipe
 
 HEADING = 10
-"""Columns of the headings below the table."""
+"""Width of the headings below the table."""
 _SOURCES = {"given": "--rate", "seen": "seen", "measured": "measured", "table": "table"}
-"""Where a rate is from, in a row."""
+"""Source of a rate -> its name in a row."""
 
 
 def plan_lines(planned: Plans, estimate: Estimate, target: Target, width: int) -> Iterator[Line]:
-    """What is asked first, in at most 20 lines of 80 columns: what is cached, how long the rest takes, whether it fits."""
+    """Yield the main facts, at most 20 lines of 80 columns: cached steps, time of the rest, and whether it fits."""
     counts = {state: sum(of[state] for of in estimate.states.values()) for state in ("hit", "run", "unknown")}
     total = count_text(sum(counts.values()), "step")
     yield Line(f"{planned.recipe.name}: {count_text(len(planned.planners), 'run')}, {total}, {counts['hit']} cached", "bold")
@@ -44,7 +44,7 @@ def plan_lines(planned: Plans, estimate: Estimate, target: Target, width: int) -
 
 
 def _stages(recipe: Recipe, estimate: Estimate, target: Target) -> Iterator[Line]:
-    """A row per stage that takes long, and one for the others. A step that several runs share counts once."""
+    """Yield one row per long stage, and one for the others. A shared step counts once."""
     work = {
         "sample": f"{short_count(estimate.answers)} answers, {short_count(estimate.sampled_tokens)} tokens",
         "train": f"{short_count(estimate.examples)} examples, {short_count(estimate.trained_tokens)} tokens",
@@ -67,7 +67,7 @@ def _stages(recipe: Recipe, estimate: Estimate, target: Target) -> Iterator[Line
 
 
 def _stage_fits(recipe: Recipe, size: Footprint | None, target: Target) -> dict[str, str]:
-    """Whether training and sampling fit on the GPU, or where no memory is known the smallest on which each does."""
+    """Stage -> whether it fits on the GPU or, if no memory is known, the smallest GPU on which it does."""
     if size is None or recipe.model.name is None:
         return {}
     asked = {"train": size.trains_on, "sample": size.samples_on} if size.to_sample else {"train": size.trains_on}
@@ -78,7 +78,7 @@ def _stage_fits(recipe: Recipe, size: Footprint | None, target: Target) -> dict[
 
 
 def _facts(planned: Plans, estimate: Estimate, target: Target) -> Iterator[tuple[str, str]]:
-    """Heading and text of each line below the table."""
+    """Yield heading and text of each line below the table."""
     recipe, size = planned.recipe, estimate.footprint
     unknown = sum(of["unknown"] for of in estimate.states.values())
     if any(of["hit"] for of in estimate.states.values()) and unknown:
@@ -121,7 +121,7 @@ def _hours_text(hours: float) -> str:
 
 
 def _needed(size: Footprint) -> str:
-    """What training and sampling take; of a batch that one answer's part, since its size can be set."""
+    """The memory of training and sampling; for batches, that of one answer, since their size can be set."""
     told = f"{size_text(size.to_train)} to train"
     if not size.to_sample:
         return f"{told}; a server samples"
@@ -131,7 +131,7 @@ def _needed(size: Footprint) -> str:
 
 
 def _fits(recipe: Recipe, size: Footprint, target: Target) -> str:
-    """Whether it fits on a GPU, and if not, what helps; where none is known, on which it fits."""
+    """Whether it fits on the GPU, and remedies if not; without a known GPU, the smallest on which it fits."""
     if target.bytes is None:
         least = size.smallest()
         if least is None:
@@ -153,7 +153,7 @@ def _fits(recipe: Recipe, size: Footprint, target: Target) -> str:
 
 
 def _measured(recipe: Recipe, target: Target) -> str:
-    """What trainings of such a model in the same way were measured to take of the GPU; "" if none were."""
+    """The measured memory of such a training on the GPU; empty if none was measured."""
     shape, training = shape_of(recipe.model), recipe.training
     if shape is None or target.gpu is None:
         return ""
@@ -163,18 +163,18 @@ def _measured(recipe: Recipe, target: Target) -> str:
 
 
 def lacks(recipe: Recipe, target: Target) -> str:
-    """What the GPU can't do that the recipe asks for; "" if nothing is known of that."""
+    """What the recipe requires and the GPU lacks; empty if nothing is known to be lacking."""
     asks = "bfloat16" in (recipe.training.dtype, recipe.engine.dtype)
     return "it can't compute in bfloat16: use a newer GPU" if asks and target.gpu and not target.gpu.bfloat16 else ""
 
 
 def _at_a_time(size: Footprint, gpu: float) -> str:
-    # What does not fit waits: vLLM needs no more than one answer's worth.
+    # In vLLM, answers that don't fit wait: it only needs memory for one.
     return f", {size.room(gpu):,} full-length answers at a time" if size.engine == "vllm" else ""
 
 
 def _reasons(planned: Plans) -> Iterator[tuple[str, str]]:
-    """Why the first steps would run, where that says something: of what this recipe has run, or another of its kind."""
+    """Yield why the first steps would run, if this recipe, or one of the same task and model, has run before."""
     causes = [told for told in explain(planned).causes() if _is_akin(planned, told)]
     if causes:
         more = f"; {count_text(len(causes) - 1, 'more reason')}: sirev why" if len(causes) > 1 else ""
@@ -187,7 +187,7 @@ def _is_akin(planned: Plans, told: Told) -> bool:
         return True
     near = told.first.nearest
     run = planned.store.runs.get(near.run) if near and near.run else None
-    if run is None or "samples" in run.settings:  # of completions made elsewhere no recipe is known
+    if run is None or "samples" in run.settings:  # imported completions have no known recipe
         return False
     return run.recipe == planned.recipe.name or _kind(run.settings) == _kind(planned.recipe.settings())
 

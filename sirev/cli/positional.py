@@ -1,4 +1,4 @@
-"""Positional words of a command: a recipe, a step, a section."""
+"""Positional arguments of a command: a recipe, a step, a section."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sirev.quoting import as_typed
 
 
 def one_recipe(command: str, word: str | None, option: str | None) -> str:
-    """The recipe that was named as a word or by `--recipe`; BadInput for none, and for two."""
+    """The recipe, named as an argument or by `--recipe`; BadInput for none, and for two."""
     if word is not None and option is not None and word != option:
         raise BadInput(f"two recipes were named, {word} and --recipe {option}; sirev {command} takes one")
     named = word if word is not None else option
@@ -23,7 +23,7 @@ def one_recipe(command: str, word: str | None, option: str | None) -> str:
 
 
 def recipe_and_step(command: str, words: Sequence[str], option: str | None) -> tuple[str, str | None]:
-    """The recipe and, where one was named, the step: with `--recipe` a single word is the step."""
+    """The recipe and the step, or None; with `--recipe`, a single word is the step. Raises BadInput."""
     if len(words) > 2:
         raise BadInput(f"sirev {command} takes a recipe and a step, not {' '.join(words)}")
     if option is not None and len(words) == 1 and words[0] != option:
@@ -35,10 +35,10 @@ def recipe_and_step(command: str, words: Sequence[str], option: str | None) -> t
 def section_and_recipes(
     words: Sequence[str], options: Sequence[str], model: str | None, store: Path | None
 ) -> tuple[str | None, list[str]]:
-    """The section of a report and the recipes it is about. A word that is a section is one, any other is a recipe.
+    """The section of a report and its recipes. A word that is a section's name is one, any other is a recipe.
 
-    A recipe that is called like a section can be named by `--recipe`. With `model` the recipes are called after it. BadInput
-    for two sections, and for a word that is no section nor a recipe of the store, but much like one.
+    A recipe that is named like a section can be given by `--recipe`. With `model`, the recipes' names include it. Raises
+    BadInput for two sections, for a run, and for a word that is not a stored recipe and resembles a section.
     """
     from sirev.cli.report import FILES, PAPERS
     from sirev.reporting.sections import ALL, SECTIONS
@@ -61,7 +61,7 @@ def section_and_recipes(
 
 
 def _check_word(word: str, sections: Sequence[str], store: Path | None) -> None:
-    """BadInput for a run, and for what is nearer to a section than to any recipe that was run."""
+    """Raise BadInput for a run, and for a word that resembles a section and no recipe that was run."""
     from sirev.store.store import Store
     from sirev.suggest import nearest, suggest
 

@@ -20,13 +20,13 @@ from sirev.study.step_names import COMPARISON, stage_of
 if TYPE_CHECKING:
     from sirev.execution.outlook import Outlook
 
-_EARLY = 0.05  # share of a step before which no time left is guessed
+_EARLY = 0.05  # share of a step before which the time left is not estimated
 WHOLE = "all"
-"""The row about all runs together."""
+"""The row for all runs together."""
 
 
 class Progress(Bars, Listener):
-    """Listens to the runs of one invocation, and shows how far they are; one for each call."""
+    """A listener that shows the progress of one invocation's runs; use a new one per call."""
 
     transient = False
     refreshed = 5
@@ -41,7 +41,7 @@ class Progress(Bars, Listener):
         self._since: dict[tuple[str, str], float] = {}
         self._first: dict[tuple[str, str], tuple[float, int]] = {}
         self._rows: dict[str, list[str | None]] = {}
-        """Run -> the step that each of its rows is about: what is computed beside another step has a row of its own."""
+        """Run -> the step of each of its rows, or None for a free row; steps that are computed in parallel have separate rows."""
         self._notes: dict[str, None] = {}
         self._warned: set[str] = set()
         self._outlook: Outlook | None = None
@@ -78,7 +78,7 @@ class Progress(Bars, Listener):
         with self._lock:
             if self.on_terminal:
                 self._refresh(run, name, words, begin=True)
-            elif "another run" not in words:  # runs of one invocation wait for what they share; that is no news
+            elif "another run" not in words:  # runs of one invocation always wait for shared steps
                 self._line(run, step_title(name), words)
 
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
@@ -87,9 +87,9 @@ class Progress(Bars, Listener):
             now = time.monotonic()
             if self._outlook is not None:
                 self._outlook.progress(run.id, name, done, total, now)
-            # What was done before counts for nothing: an earlier attempt did it.
+            # Work that was done before is an earlier attempt's.
             began, before = self._first.setdefault((run.id, name), (now, done))
-            # At the very beginning the guess would frighten: an engine that batches has finished next to nothing.
+            # An early estimate would be far too high: an engine that batches has finished next to nothing.
             early = done - before < _EARLY * (total - before)
             left = "" if early else f", {time_left((now - began) * (total - done) / max(done - before, 1))}"
             words = f"{done:,} of {total:,} {unit}"
@@ -108,7 +108,7 @@ class Progress(Bars, Listener):
             self._notes[f"{_title(run)}: {text}"] = None
 
     def warn(self, run: Run, text: str) -> None:
-        """See `sirev.execution.listener.Listener`. Once per invocation, however many steps and runs it concerns."""
+        """See `sirev.execution.listener.Listener`. Shown once per invocation, for any number of steps and runs."""
         with self._lock:
             if text in self._warned:
                 return
@@ -117,14 +117,14 @@ class Progress(Bars, Listener):
                 _banner(text)
 
     def summary(self) -> None:
-        """How many steps were cached and computed, and what there is to know about the runs."""
+        """Print the numbers of cached and computed steps, and the notes about the runs."""
         computed, hits = sum(self._computed.values()), sum(self._hits.values())
         seconds = time.monotonic() - self._began
         say_if_read(f"{hits} steps cached, {computed} computed, {seconds:.1f} s")
         self.say_notes()
 
     def say_notes(self) -> None:
-        """What there is to know about the runs, each thing once."""
+        """Print the notes about the runs, each once."""
         for note in self._notes:
             say_if_read(f"note: {note}")
 
@@ -135,19 +135,19 @@ class Progress(Bars, Listener):
         from rich.text import Text
 
         class Share(BarColumn):
-            """A bar where it is known how much there is to do; an empty place, not a full bar, where it is not."""
+            """A bar if the total is known; else an empty cell, not a full bar."""
 
             def render(self, task: Task) -> Any:
                 return super().render(task) if task.total else Text("")
 
         class State(ProgressColumn):
-            """What a run is doing, with the seconds it has been at it where nothing else tells how far it is."""
+            """A run's state, with its seconds if there is no other progress."""
 
             def render(self, task: Task) -> Text:
                 state = str(task.fields["state"])
                 return Text(f"{state}, {task.elapsed or 0:.0f} s" if state == "running" else visible(state))
 
-        # Columns of fixed width: names of steps come and go, and bars that jump can't be read.
+        # Columns of fixed width: names of steps change, and bars must not jump.
         return (
             text_column("{task.description}", "bold", no_wrap=None),
             text_column("{task.fields[step]}", width=20, overflow="ellipsis"),
@@ -176,7 +176,7 @@ class Progress(Bars, Listener):
         self.line(_said(run, name), f"{_title(run)}  {name}  {words}{took}", now)
 
     def _whole_line(self) -> None:
-        """How far all runs are, every now and then."""
+        """Print the progress of all runs, if a line is due."""
         now = time.monotonic()
         if self._outlook is not None and self.due(WHOLE, self._began, now):
             self.line(WHOLE, self._whole(now), now)
@@ -203,7 +203,7 @@ class Progress(Bars, Listener):
         self._update_whole(time.monotonic())
 
     def _show(self, run: Run, name: str, *, again: bool = False, **fields: Any) -> None:
-        """Show a step in a row of its run: the first that is about no other step."""
+        """Show a step in its row, or in the first free row of its run."""
         rows = self._rows.setdefault(run.id, [None])
         if name not in rows:
             if None not in rows:
@@ -214,7 +214,7 @@ class Progress(Bars, Listener):
         self.show(_row(run, place), again=again, description=title, step=step_title(name), visible=True, **fields)
 
     def _free(self, run: Run, name: str) -> None:
-        """Have a step's row for the next one; the first stays to be seen."""
+        """Free a step's row for the next one; only the first row stays visible."""
         place = self._rows[run.id].index(name)
         self._rows[run.id][place] = None
         if place:
@@ -244,9 +244,9 @@ def _row(run: Run, place: int) -> str:
 
 
 def _said(run: Run, what: str) -> str:
-    """The name of the lines about something of a run."""
+    """The name of a run's lines about `what`."""
     return f"{run.id} {what}"
 
 
 def _title(run: Run) -> str:
-    return run.recipe if run.settings.get("steps") else f"{run.method} seed {run.seed}"  # of completions made elsewhere: its name
+    return run.recipe if run.settings.get("steps") else f"{run.method} seed {run.seed}"  # imported completions: their name

@@ -1,4 +1,4 @@
-"""`sirev recipes`: what comes with sirev, and a recipe with all that it builds on filled in."""
+"""`sirev recipes`: the list of recipes and overlays, and resolved recipes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sirev.recipe import load_recipe, overlay_names, recipe_names
 from sirev.recipe.load import names_a_model, read_recipe
 
 ANY_MODEL = "ORGANISATION/NAME"
-"""Stands for the model of a task recipe while its other settings are looked at."""
+"""Placeholder for the model of a task recipe while its other settings are resolved."""
 
 
 def list_recipes(form: str) -> None:
-    """A line for each recipe, those without a model by themselves, then one for each overlay."""
+    """Print one line per recipe, with those without a model first, then one per overlay."""
     check_format(form)
     sources = {name: read_recipe(name) for name in recipe_names()}
     told = {name: str(source.data.get("description", "")) for name, source in sources.items()}
@@ -36,7 +36,7 @@ def list_recipes(form: str) -> None:
 
 
 def show_recipe(name: str, overrides: list[str], overlays: list[str], form: str) -> None:
-    """The resolved recipe as YAML or JSON: every setting with its value, and the files it came from, in their order."""
+    """Print a resolved recipe as YAML or JSON: every setting; in YAML, also its source files, in their order."""
     check_format(form)
     source = read_recipe(name, overrides, overlays)
     if names_a_model(source):
@@ -55,7 +55,7 @@ def show_recipe(name: str, overrides: list[str], overlays: list[str], form: str)
 
 
 def show_schema(form: str) -> None:
-    """A JSON schema of recipes, for editors, whatever the form."""
+    """Print the JSON schema of recipes for editors, in any form."""
     check_format(form)
     from sirev.recipe.schema import recipe_schema
 

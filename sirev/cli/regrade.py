@@ -1,4 +1,4 @@
-"""`sirev regrade`: which verdicts flip under other graders, the models held fixed."""
+"""`sirev regrade`: verdicts that change under other graders, with the models fixed."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from sirev.reporting.terminal import print_tables
 from sirev.store.runs import step_title
 
 _SCHEMA = 1
-"""Version of the JSON form; it grows when a field changes its meaning or goes away."""
+"""Version of the JSON form, raised when a field changes its meaning or is removed."""
 _SHOWN = 20
-"""Flips that the table form lists; csv and json list all."""
+"""The most flips in the table form; csv and json list all."""
 
 
 def run(name: str, overrides: list[str], form: str, store: Path | None, unsafe_code: bool) -> None:
-    """Regrade and print the counts of every step, then the flips; what was not regraded is said with them."""
+    """Regrade, and print the counts of every step, the flips, and the steps that were not regraded."""
     check_format(form, FORMATS)
     with Progress() as progress:
         found = regrade(name, overrides=overrides, store=store, unsafe_code=unsafe_code, listener=progress)
@@ -30,7 +30,7 @@ def run(name: str, overrides: list[str], form: str, store: Path | None, unsafe_c
     if form == "table":
         print_tables(_tables(found))
         return
-    if form == "csv":  # which has no place for it
+    if form == "csv":  # CSV has no place for notes
         for note in _missing(found):
             say(f"sirev: {note}")
     text = _csv(found) if form == "csv" else _json(found) if form == "json" else markdown(_tables(found))

@@ -1,4 +1,4 @@
-"""`sirev report`: the tables, figures, a page, what goes into a paper, or a file for other programs."""
+"""`sirev report`: tables, figures, a page, texts for a paper, or data for other programs."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from sirev.reporting.sweeps.sweep_report import SweepReport
 
 _PATIENCE = 3.0
-"""Seconds after which what is being done is told step by step."""
+"""Seconds after which progress is printed step by step."""
 _DRAWS = 8
-"""Draws of each problem that a page shows unless told otherwise."""
+"""The default number of draws per problem on a page."""
 FILES = {"html": "a page, such as report.html", "figures": "a folder"}
-"""What a report can be written as, instead of a section to print -> what `--output` then names."""
+"""Forms of a report that are written to `--output` -> what `--output` names."""
 PAPERS = {"checklist": "checklist.md", "methods": "methods.tex"}
-"""What goes into a paper, printed or written -> what the file may be called."""
+"""Texts for a paper, printed or written -> an example of a file name."""
 
 
 def run(
@@ -49,11 +49,11 @@ def run(
     sweep: Path | None,
     unsafe_code: bool,
 ) -> int:
-    """Print the report in the form asked for, or write it; what was left out goes to stderr.
+    """Print or write the report; omissions go to stderr.
 
-    Returns 1 if something is left out because the store lacks it.
+    Returns 1 if the store lacks something for it, else 0.
     """
-    if form not in FORMATS:  # in words that tell the type checker
+    if form not in FORMATS:  # written so that the type checker narrows `form`
         raise BadInput(f"--format: unknown format {form!r}{suggest(form, list(FORMATS))}")
     written, for_paper = section in FILES, section in PAPERS
     output = output_named(named_output, section)
@@ -97,7 +97,7 @@ def run(
 def _of_sweep(
     sweep: Path, section: str | None, form: Format, store: Store, output: Path | HubPlace | None, unsafe_code: bool
 ) -> int:
-    """The same of a sweep."""
+    """Print or write the report of a sweep; returns 1 if the store lacks something for it."""
     from sirev.api.sweep_report import sweep_report
 
     with Comparing() as watch:
@@ -131,13 +131,13 @@ def _write_sweep(what: str, made: SweepReport, store: Store, output: Path | HubP
 
 
 def _options(recipes: list[str], methods: list[str], runs: list[str]) -> str:
-    """The options that ask for the same runs."""
+    """The options that select the same runs."""
     named = {"--recipe": recipes, "--method": methods, "--run": runs}
     return as_typed(*(word for option, values in named.items() for value in values for word in (option, value)))
 
 
 def _check(what: str, output: Path) -> None:
-    """BadInput for what can't be written, before anything is computed for it."""
+    """Raise BadInput if `output` can't be written or belongs to others, before anything is computed."""
     from sirev.reporting.output_files import check_output, is_file_of_others
 
     if what != "figures":
@@ -152,7 +152,7 @@ def _check(what: str, output: Path) -> None:
 
 
 def _beginning(what: str) -> str:
-    """How a file begins that was written for a paper."""
+    """The beginning of a file written for a paper."""
     if what == "checklist":
         from sirev.reporting.papers.checklist import CHECKLIST_HEAD
 
@@ -163,14 +163,14 @@ def _beginning(what: str) -> str:
 
 
 def _references(output: Path) -> Path:
-    """Where the references go that the methods cite. BadInput where the methods themselves are to go there."""
+    """The file of the methods' references; BadInput if `output` itself is a .bib file."""
     if output.suffix == ".bib":
         raise BadInput(f"--output {output}: name the file of the paragraph, such as methods.tex; its .bib is written next to it")
     return output.with_suffix(".bib")
 
 
 def _for_paper(what: str, studies: list[Study], store: Store, output: Path | HubPlace | None) -> None:
-    """Print the checklist or the methods, or write them; the references of the methods are a file alone."""
+    """Print or write the checklist or the methods; the methods' references are only written."""
     from sirev.reporting.output_files import place_file
 
     if not studies:
@@ -184,7 +184,7 @@ def _for_paper(what: str, studies: list[Study], store: Store, output: Path | Hub
 
         found = methods_text(studies, store)
         texts = [found.text, found.bibliography]
-    if not isinstance(output, Path):  # a Space is for a page alone
+    if not isinstance(output, Path):  # a Space only takes a page
         write(texts[0])
         if len(texts) > 1:
             _say(f"add --output {PAPERS[what]} to write the references too")
@@ -207,7 +207,7 @@ def _write(what: str, made: Report, store: Store, output: Path | HubPlace, draws
 
 @contextlib.contextmanager
 def _writing(output: Path | HubPlace) -> Iterator[None]:
-    """Have BadInput say of a file or folder that it can't be written."""
+    """A context that turns OSError into BadInput about the output."""
     try:
         yield
     except OSError as error:
@@ -216,7 +216,7 @@ def _writing(output: Path | HubPlace) -> Iterator[None]:
 
 
 def _patiently() -> Callable[[str], None]:
-    """What tells what is being done, once it has taken a while."""
+    """A function that prints lines of progress, once `_PATIENCE` seconds have passed."""
     since = time.monotonic()
 
     def told(line: str) -> None:
@@ -227,7 +227,7 @@ def _patiently() -> Callable[[str], None]:
 
 
 def _page(made: Report, store: Store, output: Path | HubPlace, draws: int) -> bool:
-    """Write the page; returns whether the store lacks something for it."""
+    """Write the page; return whether the store lacks something for it."""
     from sirev.reporting.web import write_page
 
     about = " and ".join(names_of(made.studies)) or "the published numbers"
@@ -241,7 +241,7 @@ def _page(made: Report, store: Store, output: Path | HubPlace, draws: int) -> bo
 
 
 def _figures(made: Report, output: Path) -> None:
-    """Write the figures of each study, in a folder of its own where there are several, and then those of all side by side."""
+    """Write the figures of each study, in one folder per study if there are several, and those of all studies together."""
     from sirev.reporting.figures import write_figures, write_grids
     from sirev.reporting.figures.grids import arranged
 
@@ -256,6 +256,6 @@ def _figures(made: Report, output: Path) -> None:
 
 
 def _say(*lines: str) -> None:
-    """Lines for stderr; those that are indented are commands, to be copied as they stand."""
+    """Print lines to stderr, with the prefix "sirev: "; indented lines are commands, and have none."""
     for line in lines:
         say(line if line.startswith("  ") else f"sirev: {line}")

@@ -1,4 +1,4 @@
-"""`sirev sweep`: a grid's runs on this machine or a cluster; its plan, and how far it is."""
+"""`sirev sweep`: computation, plan and status of a grid's runs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _GPUS = (1, 8, 64)
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """Where a sweep is computed, as the command line has it; `on` None: where every GPU of this machine is used."""
+    """Engine options of the command line; `on` None: the engine that uses every GPU of this machine."""
 
     on: str | None
     retries: int
@@ -50,7 +50,7 @@ class EngineOptions:
     at_most: int | None
 
     def settings(self) -> SlurmSettings:
-        """What is for Slurm alone; BadInput for options that don't go together."""
+        """The settings for Slurm; BadInput for options that don't go together."""
         if self.on is not None:
             require_engine(self.on)
         if self.on != "slurm":
@@ -67,21 +67,21 @@ def open_sweep(
     unsafe_code: bool,
     track: str | None,
 ) -> GridSweep:
-    """The sweep of a grid's file."""
+    """The sweep of a grid file."""
     return GridSweep(
         read_grid(grid), Store(store), unsafe_code=unsafe_code, remote=remote, push=push, scratch=scratch, track=track
     )
 
 
 def plan_of(made: GridSweep, gpu: str | None, rates: Sequence[str]) -> SweepPlan:
-    """The plan of a sweep for a GPU by its name, else for the one that is here or that the recipes require."""
+    """The plan of a sweep for a named GPU, else for the one here or the one that the recipes require."""
     recipes = [one.request.recipe for one in made.runs.values()]
     recipe = next((one for one in recipes if one.gpu == "required"), recipes[0])
     return SweepPlan(made, target_of(recipe, gpu, None, made.grid.overlays), given_rates(rates))
 
 
 def cancel(made: GridSweep) -> None:
-    """Cancel the jobs of a sweep, and say how many there were; StageFailed if some are there still."""
+    """Cancel the jobs of a sweep, and print their number; StageFailed if some remain."""
     found, left = cancel_jobs(made)
     out(f"{count_text(len(found), 'job')} cancelled")
     if left:
@@ -89,7 +89,7 @@ def cancel(made: GridSweep) -> None:
 
 
 def compute(plan: SweepPlan, engine: EngineOptions) -> None:
-    """Have all segments computed, a line for each; then say how long that took."""
+    """Compute all segments, with one line each, then print the time taken."""
     began = time.monotonic()
     made, settings = plan.sweep, engine.settings()
     on = engine.on or _usual_engine()
@@ -107,7 +107,7 @@ def compute(plan: SweepPlan, engine: EngineOptions) -> None:
 
 
 def _usual_engine() -> str:
-    """The engine where none is named; one GPU of several is used only with a word on how to use all."""
+    """The default engine; prints a note if it uses only one of several GPUs."""
     engine = usual_engine()
     if engine == "here" and (gpus := visible_gpus()) > 1:
         say_if_read(f"note: one of {gpus} GPUs is used; to use all: {install_command('ray')}")
@@ -116,7 +116,7 @@ def _usual_engine() -> str:
 
 @contextmanager
 def _jobs_go_on(made: GridSweep) -> Iterator[None]:
-    """Say to whoever interrupts the command how to see and to cancel the jobs that it waited for, if there are any."""
+    """A context that, after an interruption, prints how to see and cancel the jobs that remain, if any."""
     try:
         yield
     except Exception:
@@ -131,12 +131,12 @@ def _jobs_go_on(made: GridSweep) -> Iterator[None]:
 def _jobs_stay(made: GridSweep) -> bool:
     try:
         return bool(jobs_in_queue(made))
-    except SlurmUnreachable:  # they may be there
+    except SlurmUnreachable:  # there may be some
         return True
 
 
 def command_for(made: GridSweep, word: str) -> str:
-    """The command that asks something of the same sweep."""
+    """The command line for the same sweep with another option, such as --status."""
     options = [
         *(["--remote", made.remote] if made.remote is not None else []),
         *(["--push"] if made.push else []),
@@ -146,7 +146,7 @@ def command_for(made: GridSweep, word: str) -> str:
 
 
 def show_plan(plan: SweepPlan, form: str) -> None:
-    """Print what is left, and how long it takes."""
+    """Print the remaining work and its time."""
     if form == "json":
         out_json(_plan_json(plan))
     else:
@@ -154,7 +154,7 @@ def show_plan(plan: SweepPlan, form: str) -> None:
 
 
 def show_status(made: GridSweep, form: str) -> None:
-    """Print a row per run: its state, its steps that the store has, and why it failed; then what segments are being computed."""
+    """Print one row per run: state, stored steps, and why it failed; then the segments that are being computed."""
     made.catch_up()
     states = States(made.store)
     rows: list[dict[str, Any]] = []
@@ -192,7 +192,7 @@ def _segment_json(one: SegmentStatus) -> dict[str, Any]:
 
 
 def _segments_table(status: SweepStatus) -> TextTable:
-    """A row per segment that is computed or that Slurm has a job of, the number of all others."""
+    """A table with one row per running or queued segment, and counts of all states."""
     table = TextTable("segments", ["segment", "state", "job", "where or why"], 4)
     table.rows = [
         [title(one.segment), one.state, one.job or "-", one.note] for one in status.segments if one.state in ("running", "queued")
@@ -205,7 +205,7 @@ def _segments_table(status: SweepStatus) -> TextTable:
 
 
 def _failures_table(failures: Sequence[FailedSegment]) -> TextTable:
-    """A row per segment that failed, with the reason; below it the log of each, whole, so that it can be copied."""
+    """A table with one row per failed segment and its reason; the paths of logs are notes below, so that they can be copied."""
     table = TextTable("failed segments", ["segment", "id", "runs", "why"], 4)
     table.rows = [[one.segment.leader, one.segment.id, str(len(one.segment.runs)), one.why] for one in failures]
     table.notes += [f"log of {one.segment.leader} ({one.segment.id}): {one.log}" for one in failures if one.log is not None]

@@ -1,4 +1,4 @@
-"""Progress of `sirev sweep`: a bar for the grid and rows for what is being computed; plain lines elsewhere."""
+"""Progress of `sirev sweep`: a bar for the grid and rows for running work; plain lines without a terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WORDS = {"left": "left out"}
 
 
 class SweepProgress(Progress):
-    """Listens to the segments of a sweep, and to the steps of those that are computed in this process."""
+    """A listener to a sweep's segments, and to the steps of those that are computed in this process."""
 
     def __init__(self, todo: Sequence[Segment], sizes: Mapping[str, float]) -> None:
         super().__init__()
@@ -27,13 +27,13 @@ class SweepProgress(Progress):
         self._at: dict[str, float] = {}
 
     def begin(self, outlook: Outlook) -> None:
-        """See `Progress.begin`: what a segment has to do is no news beside the grid's row."""
+        """Ignored: the grid's row has the totals."""
 
     def told(self, segment: Segment, state: SegmentState, why: str) -> None:
         """See `sirev.api.sweep.SegmentTold`."""
         with self._lock:
             now = time.monotonic()
-            if segment not in self._grid.segments:  # what runs that end before T ask more of their last model
+            if segment not in self._grid.segments:  # further evaluations of the last model of a run that ends before T
                 self._grid.segments.append(segment)
             if state == "running":
                 self._at.setdefault(segment.id, now)
@@ -51,13 +51,13 @@ class SweepProgress(Progress):
             return
         if not self.has(WHOLE):
             self.show(WHOLE, description="sweep", step="", state="")
-        if where:  # elsewhere; a segment that is computed here shows its steps
+        if where:  # on another machine; a segment that is computed here shows its steps
             self.show(
                 segment.id, again=self.has(segment.id), step=segment.leader, state=f"on {where}", description=_runs(segment)
             )
 
     def _hide(self, segment: Segment) -> None:
-        """Take a segment's row off the screen, and those of its runs."""
+        """Hide the rows of a segment and of its runs."""
         for name in (segment.id, *segment.runs):
             if self.has(name):
                 self.show(name, visible=False)
@@ -84,11 +84,11 @@ class SweepProgress(Progress):
 
 
 def title(segment: Segment) -> str:
-    """A segment as people call it: its first step, and the runs that it is for."""
+    """The title of a segment: its first step, and its runs."""
     return f"{segment.leader} of {_runs(segment)}"
 
 
 def _runs(segment: Segment) -> str:
-    """The runs that a segment is for: one by name, the others by their number."""
+    """The runs of a segment: the first by name, the others counted."""
     runs = sorted(segment.runs)
     return runs[0] + (f" and {len(runs) - 1} more" if len(runs) > 1 else "")

@@ -1,4 +1,4 @@
-"""`sirev track`: a finished run sent to a tracker."""
+"""`sirev track`: sending a finished run to a tracker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sirev.printing import out
 
 
 def run(name: str, tracker: str | None, store: Path | None, again: bool) -> None:
-    """Send a run, and say how much of it was new there."""
+    """Send a run, and print the number of new points."""
     progress = Progress()
     points = track(name, tracker, store=store, again=again, listener=progress)
     progress.say_notes()

@@ -1,4 +1,4 @@
-"""Sizes, durations and ages as people write them."""
+"""Sizes, durations and ages in readable form."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ AGES = {"m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
 
 
 def size_text(size: float) -> str:
-    """Bytes, in the largest decimal unit that leaves a number of at least one: "3.5 MB"."""
+    """Bytes in the largest decimal unit with a value of at least one: "3.5 MB"."""
     for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if size >= scale:
             return f"{size / scale:,.1f} {unit}"
@@ -28,7 +28,7 @@ def short_count(count: int) -> str:
 
 
 def time_taken(seconds: float) -> str:
-    """A time that something took: "3.5 s", "14 min", "2 h 5 min"."""
+    """A duration: "3.5 s", "14 min", "2 h 5 min"."""
     if seconds < 120:
         return f"{seconds:.1f} s"
     minutes = round(seconds / 60)
@@ -36,7 +36,7 @@ def time_taken(seconds: float) -> str:
 
 
 def time_left(seconds: float) -> str:
-    """A time left, as exact as a guess can be: "8 s left", "about 3 min left", "about 2 h left", "about 3 days left"."""
+    """An estimated time left: "8 s left", "about 3 min left", "about 2 h left", "about 3 days left"."""
     if seconds < 90:
         return f"{seconds:.0f} s left"
     if seconds < 90 * 60:
@@ -46,14 +46,14 @@ def time_left(seconds: float) -> str:
 
 
 def time_in_all(hours: float) -> str:
-    """An estimate of all that is to do: "about 8 min in all", "about 2 h in all", "about 3.1 days in all"."""
+    """An estimated total time: "about 8 min in all", "about 2 h in all", "about 3.1 days in all"."""
     if hours < 1:
         return f"about {max(1, round(60 * hours))} min in all"
     return f"about {hours:,.0f} h in all" if hours < 48 else f"about {hours / 24:,.1f} days in all"
 
 
 def size_of(option: str, text: str | None) -> int | None:
-    """Bytes of "50GB", "200 MiB" or "1000"; BadInput naming the option for anything else."""
+    """Bytes of "50GB", "200 MiB" or "1000"; BadInput, naming the option, for anything else."""
     if text is None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text.strip())
@@ -65,7 +65,7 @@ def size_of(option: str, text: str | None) -> int | None:
 
 
 def age_of(option: str, text: str | None) -> float | None:
-    """Seconds of "30d", "12h", "2w" or "90m"; BadInput naming the option for anything else."""
+    """Seconds of "30d", "12h", "2w" or "90m"; BadInput, naming the option, for anything else."""
     if text is None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([mhdw])", text.strip())

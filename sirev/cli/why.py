@@ -1,4 +1,4 @@
-"""`sirev why`: each step a hit or a miss, and for a miss what differs from the nearest that the store has."""
+"""`sirev why`: hits and misses, and a miss's differences from the nearest stored step."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from sirev.printing import out_json
 from sirev.store.runs import step_title
 
 _FEW = 6
-"""How many reasons, or steps of one name, are listed before they are only counted."""
+"""The most reasons, or steps with a reason, that are listed; the rest are counted."""
 
 
 def run(request: Request, which: str | None, form: str) -> None:
-    """Print the sum and the first misses; with `which` those steps in full."""
+    """Print the totals and the first misses; with `which`, those steps in full."""
     check_format(form)
     planned = plans(request)
     found = explain(planned, which)
@@ -37,7 +37,7 @@ def run(request: Request, which: str | None, form: str) -> None:
 
 
 def why_lines(found: Why, labels: Mapping[str, str]) -> list[str]:
-    """How many hits, and what misses by itself."""
+    """Lines with the totals, and the independent causes of misses."""
     total = found.total
     steps = sum(total.values())
     shared = f"{found.recipe}: {count_text(len(found.runs), 'run')}, {count_text(steps, 'step')}"
@@ -68,7 +68,7 @@ def in_brief(told: Told) -> str:
 
 
 def in_full(step: Explanation, labels: Mapping[str, str]) -> list[str]:
-    """All that is known of one step."""
+    """Lines with the whole explanation of one step."""
     lines = [_head(step, step.runs, labels)]
     if step.state == "hit":
         lines.append(f"  artifact {(step.artifact or '')[:12]}, made {moment(step.recorded or '')} {_where(step)}")
@@ -104,7 +104,7 @@ def _head(step: Explanation, runs: Sequence[str], labels: Mapping[str, str]) -> 
 
 
 def _reasons(step: Explanation) -> list[str]:
-    # Of a step that is the first of its kind, how it differs from others says little.
+    # If a step is the first of its kind, its differences from others say little.
     reasons = step.reasons()
     return reasons[:1] if step.cause == "first" else reasons
 

@@ -1,4 +1,4 @@
-"""The child's side of sampling and scoring: keeps the engine of one M_t loaded between the requests about it."""
+"""Sampling and scoring in the child process, which keeps the engine of one M_t loaded between requests."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from sirev.trainers.models import ModelFolders, ModelSource
 
 _loaded: tuple[str, SamplingEngine] | None = None
 loads = 0
-"""How many engines this process has started."""
+"""Number of engines that this process has started."""
 
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """Cells for an engine to answer with a model; `model_name` tells models apart, "ADAPTER+BASE" for an adapter."""
+    """Cells to be answered by an engine with a model; `model_name` identifies the model, "ADAPTER+BASE" for an adapter."""
 
     engine: str
     model: ModelSource
@@ -37,14 +37,14 @@ class SampleRequest:
     decoding: DecodingSettings
     dtype: str
     options: dict[str, Any]
-    """What only the engine itself understands: context, memory, where a server is; `gpu_required` refuses a CPU."""
+    """Settings that only the engine reads: context, memory, a server's address; `gpu_required` refuses a CPU."""
     seed: int
     cells: tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
 class CellDone:
-    """An event: all completions of the cell of this index, as rows of the stage's table."""
+    """An event: all completions of the cell with this index, as rows of the stage's table."""
 
     cell: int
     completions: list[dict[str, Any]]
@@ -52,16 +52,16 @@ class CellDone:
 
 @dataclass(frozen=True)
 class Underway:
-    """An event: how much there is of cells that are not done; nothing when the engine is loaded."""
+    """An event: answers and tokens so far of unfinished cells; zero right after the engine was loaded."""
 
     answers: int
     tokens: int
 
 
 def sample(request: SampleRequest, emit: Emit[CellDone | Underway]) -> int:
-    """Answer all cells; returns how many engines this process has started."""
+    """Answer all cells; return the number of engines that this process has started."""
     engine = engine_for(request)
-    emit(Underway(0, 0))  # it is loaded; from here on it samples
+    emit(Underway(0, 0))  # the engine is loaded and begins to sample
     engine.sample(
         request.cells,
         request.decoding,
@@ -74,7 +74,7 @@ def sample(request: SampleRequest, emit: Emit[CellDone | Underway]) -> int:
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """Answers to score under a model; `engine`, `model_name`, `dtype` and `options` are as in `SampleRequest`."""
+    """Answers to be scored under a model; `engine`, `model_name`, `dtype` and `options` are as in `SampleRequest`."""
 
     engine: str
     model: ModelSource
@@ -82,23 +82,23 @@ class ScoreRequest:
     dtype: str
     options: dict[str, Any]
     chat: bool
-    """Whether a prompt is put to the model as a user's turn."""
+    """Whether a prompt is a user's turn of the chat template."""
     answers: Path
-    """A JSON file: a list of [prompt, answer, whether its end of text is scored too]."""
+    """A JSON file: a list of [prompt, answer, whether the end of text is scored too]."""
     out: Path
     """The JSON file to write: a list of [tokens, log-probability] in the same order."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """How many answers were longer than the model reads, so that their beginnings alone were scored; engines started so far."""
+    """Numbers of answers that exceeded the context, so that only their beginnings were scored, and of engines started so far."""
 
     shortened: int
     starts: int
 
 
 def score(request: ScoreRequest, emit: Emit[Progress]) -> Scored:
-    """Score answers as they are tokenised in training, with their end of text where that is asked for; events count answers."""
+    """Score answers, tokenised as in training, with their end of text if the request says so; events count answers."""
     from sirev.trainers.tokens import answer_ids, prompt_ids
 
     asked = json.loads(request.answers.read_text(encoding="utf-8"))
@@ -126,6 +126,7 @@ def score(request: ScoreRequest, emit: Emit[Progress]) -> Scored:
 
 
 def engine_for(request: SampleRequest | ScoreRequest) -> SamplingEngine:
+    """The engine of a request, loaded unless it is loaded already; BadInput without a required GPU."""
     engines = {"transformers": _transformers, "vllm": _vllm, "server": _server}
     if request.engine not in engines:
         raise ValueError(f"unknown engine {request.engine!r}")
@@ -147,7 +148,7 @@ def _vllm(folders: ModelFolders, request: SampleRequest | ScoreRequest) -> Sampl
     from sirev.engines.vllm_start import Options, lora_rank
 
     options = {k: v for k, v in request.options.items() if k in Options.__dataclass_fields__}
-    # An adapter of another M_t needs no new engine: the base weights stay.
+    # The adapter of another M_t needs no new engine: the base weights stay loaded.
     rank = lora_rank(folders.path) if folders.base is not None else None
     weights = folders.base or folders.path
     name = f"vllm/{request.model_name.rpartition('+')[2]}/{rank}/{options}/{request.dtype}"
@@ -166,10 +167,10 @@ def _server(folders: ModelFolders, request: SampleRequest | ScoreRequest) -> Sam
 
 
 def _kept(name: str, start: Callable[[], SamplingEngine]) -> SamplingEngine:
-    """The loaded engine if it is the one of this name, else a new one in its place."""
+    """The loaded engine if it has this name, else a new one that replaces it."""
     global _loaded, loads
     if _loaded is None or _loaded[0] != name:
-        _loaded = None  # the old model goes before the new one comes
+        _loaded = None  # the old model is freed before the new one is loaded
         _loaded = (name, start())
         loads += 1
     return _loaded[1]

@@ -1,4 +1,4 @@
-"""The child's side of embedding answers: one sentence-transformers model, kept loaded between the requests about it."""
+"""Embedding of answers in the child process, which keeps one sentence-transformers model loaded between requests."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sirev.errors import BadInput
 from sirev.processes.requests import Emit, Progress
 from sirev.trainers.models import ModelFolders, ModelSource
 
-BATCHES = 16  # between two words of progress; sentence-transformers sorts so many batches' texts by length
+BATCHES = 16  # per event of progress; sentence-transformers sorts the texts of these batches by length
 
 _loaded: tuple[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class EmbedRequest:
-    """Texts to embed, a JSON file of a list, into the .npy file `out`; `name` tells models apart."""
+    """Texts to embed, in a JSON file with a list, and the .npy file `out` to write; `name` identifies the model."""
 
     model: ModelSource
     name: str
@@ -29,16 +29,16 @@ class EmbedRequest:
 
 @dataclass(frozen=True)
 class Embedded:
-    """The length of a vector, and how many tokens of a text the model reads."""
+    """The length of a vector, and the most tokens of a text that the model reads (0 if unknown)."""
 
     dimensions: int
     longest: int
 
 
 def embed(request: EmbedRequest, emit: Emit[Progress]) -> Embedded:
-    """Write a float32 .npy of one row of length 1 a text: (texts, dimensions); events count texts.
+    """Write a float32 .npy of shape (texts, dimensions), with one unit vector per text; events count texts.
 
-    A text longer than the model reads is embedded by its beginning.
+    Of a text that is longer than the model reads, only the beginning counts.
     """
     import numpy
 
@@ -59,7 +59,7 @@ def embed(request: EmbedRequest, emit: Emit[Progress]) -> Embedded:
 def _model(request: EmbedRequest) -> Any:
     global _loaded
     if _loaded is None or _loaded[0] != request.name:
-        _loaded = None  # the old model goes before the new one comes
+        _loaded = None  # the old model is freed before the new one is loaded
         _loaded = (request.name, _load(ModelFolders.of(request.model).path))
     return _loaded[1]
 

@@ -1,9 +1,9 @@
 """Batched sampling with a key-value cache for any transformers causal language model.
 
-What `generate` spends on a small model is mostly copying: the cache grows by concatenation, keys are
-repeated for grouped heads, and finished rows are carried to the end. Here the cache is allocated once,
-grouped heads share their keys in one matrix product, a prompt is read once for all its draws, and finished
-rows are dropped as soon as they are a fair share of the batch.
+On a small model, `generate` spends most of its time copying: the cache grows by concatenation, keys are
+repeated for grouped heads, and finished rows stay to the end. Here the cache is allocated once, grouped
+heads share their keys in one matrix product, a prompt is read once for all its draws, and finished rows
+are dropped once they are a fair share of the batch.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 ATTENTION = "sirev_grouped"
 DROP_SHARE = 0.25  # finished rows are dropped once they are this share of the batch
-LIKELY = 8  # a nucleus is looked for among so many tokens first: sorting the whole vocabulary took a sixth of the time
+LIKELY = 8  # the nucleus is first sought among this many tokens: sorting the whole vocabulary took a sixth of the time
 
 
 def grouped_attention(
@@ -91,7 +91,7 @@ class PreallocatedLayer(DynamicLayer):
 
 
 class Prefill:
-    """Prompts read once: their cache and last logits, left-padded to a common length."""
+    """Prompts after one forward pass: their cache and last logits, left-padded to a common length."""
 
     def __init__(self, model: Any, prompts: Sequence[Sequence[int]], pad_id: int) -> None:
         device = model.device
@@ -119,24 +119,24 @@ class Prefill:
 
 
 def cache_argument(model: Any) -> str:
-    """What the model's forward calls its cache: `cache` in newer versions of transformers, `past_key_values` in older ones."""
+    """The name of the cache argument of the model's forward: `cache`, or `past_key_values` in older versions of transformers."""
     return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
 
 def additive_mask(visible: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """0 where `visible`, the lowest finite number elsewhere (a fully masked padding row must not become NaN)."""
+    """0 where `visible`, the lowest finite number elsewhere (not -inf: a fully masked padding row must not become NaN)."""
     return torch.zeros(visible.shape, dtype=dtype, device=visible.device).masked_fill_(~visible, torch.finfo(dtype).min)
 
 
 def uniforms(seed: int, problem_id: str, draw: int, n: int) -> np.ndarray:
-    """The `n` uniform numbers in [0, 1) that decide draw `draw` of a problem: one a token, from a Philox counter."""
+    """The `n` uniform numbers in [0, 1) that decide draw `draw` of a problem: one per token, from a Philox counter."""
     key = hashlib.sha256(f"{seed}/{problem_id}/{draw}".encode()).digest()
     generator = np.random.Generator(np.random.Philox(key=np.frombuffer(key[:16], dtype=np.uint64)))
     return generator.random(n)
 
 
 def choose(logits: torch.Tensor, uniform: torch.Tensor, temperature: float, top_p: float) -> torch.Tensor:
-    """One token a row: nucleus sampling (Holtzman et al. 2020, section 3.1) by inverting the cumulative distribution.
+    """One token per row: nucleus sampling (Holtzman et al. 2020, section 3.1) by inversion of the cumulative distribution.
 
     `logits` (B, V), `uniform` (B,). The nucleus is the smallest set of most probable tokens whose probability
     reaches `top_p`. Temperature 0 takes the most probable token.
@@ -154,7 +154,7 @@ def choose(logits: torch.Tensor, uniform: torch.Tensor, temperature: float, top_
 def _from_most_probable(
     probabilities: torch.Tensor, uniform: torch.Tensor, top_p: float, k: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """A token a row from the nucleus, and whether the `k` most probable tokens held the whole nucleus."""
+    """One token per row from the nucleus, and whether the `k` most probable tokens held the whole nucleus."""
     likely, order = probabilities.topk(k, dim=-1)
     cumulative = likely.cumsum(dim=-1)
     kept = (cumulative - likely) < top_p
@@ -177,9 +177,8 @@ def decode_tokens(
 ) -> list[tuple[list[int], str]]:
     """Continue prompts until one of the tokens `ends` or the length limit.
 
-    `draws` names, for each row of the batch, the prompt's place in `prefill` and its uniform numbers, of which
-    there are as many as new tokens allowed. Returns for each row its token ids without its end, and "stop" or
-    "length".
+    `draws` has, for each row of the batch, the prompt's index in `prefill` and the uniform numbers, as many as new
+    tokens are allowed. Returns per row the token ids without the end token, and "stop" or "length".
     """
     device = model.device
     limit = len(draws[0][1])

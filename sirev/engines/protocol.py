@@ -1,4 +1,4 @@
-"""The interface of engines: requests, answers, and no more; the stages above know an engine by nothing else."""
+"""The interface of engines: requests and answers. Stages use engines only through it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from sirev.errors import BadInput
 
 PROGRESS_SECONDS = 1.0
-"""Time between two words about how far a request is."""
+"""Seconds between two events of a request's progress."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Prompt:
 
 @dataclass(frozen=True)
 class DecodingSettings:
-    """How answers are drawn. Temperature 0 is greedy decoding; `top_p` then has no effect.
+    """Settings of sampling. Temperature 0 is greedy decoding; `top_p` then has no effect.
 
-    An answer ends before the first of the `stop` strings that it holds, if it does not end by itself. With `chat` a
-    prompt is put to the model as a user's turn.
+    An answer ends before the first `stop` string in it, or at an end token. With `chat`, a prompt is a user's turn of the
+    chat template.
     """
 
     temperature: float
@@ -34,7 +34,7 @@ class DecodingSettings:
     stop: tuple[str, ...] = ()
     chat: bool = False
     ends: tuple[int, ...] = ()
-    """Tokens that end an answer beside the tokenizer's end of text."""
+    """Tokens that end an answer, in addition to the tokenizer's end of text."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Cell:
 class Completion:
     """One sampled answer. `token_ids` exclude the end-of-text token; `finish` is "stop" or "length".
 
-    Where a stop string ended it, `text` is cut there, while `token_ids` are all that was sampled.
+    If a stop string ended it, `text` is cut there, while `token_ids` are all sampled tokens.
     """
 
     problem_id: str
@@ -71,33 +71,33 @@ class SamplingEngine(Protocol):
         publish: Callable[[int, list[Completion]], None],
         progress: Callable[[int, int], None] = lambda answers, tokens: None,
     ) -> None:
-        """Answer every cell, calling `publish(cell index, completions)` once for each as soon as it is complete.
+        """Answer every cell, calling `publish(cell index, completions)` once per cell as soon as it is complete.
 
-        `progress(answers, tokens)` may be told meanwhile what there is of the cells that are not.
+        `progress(answers, tokens)` may be called meanwhile with the totals of incomplete cells.
         """
         ...
 
 
 @dataclass(frozen=True)
 class AnswerTokens:
-    """An answer as a model is trained on it: the tokens of its prompt, and its own, with the end of text where it came to one."""
+    """Tokens of a prompt and of its answer, as in training; the answer includes the end of text if it reached one."""
 
     prompt: tuple[int, ...]
     answer: tuple[int, ...]
 
     def cut(self, context: int) -> AnswerTokens:
-        """As much of it as a model of this context reads; of an answer that is too long, the beginning."""
+        """The part that fits into a context, in tokens; an answer that is too long keeps its beginning."""
         return AnswerTokens(self.prompt, self.answer[: max(context - len(self.prompt), 0)])
 
 
 class ScoringEngine(Protocol):
-    """A loaded model that says how likely answers are under it, whoever wrote them."""
+    """A loaded model that gives the log-probabilities of answers, its own or others'."""
 
     tokenizer: Any
 
     @property
     def reads(self) -> int:
-        """The longest prompt and answer together that it scores, in tokens."""
+        """The longest prompt and answer together, in tokens, that can be scored."""
         ...
 
     def log_probabilities(
@@ -105,13 +105,13 @@ class ScoringEngine(Protocol):
     ) -> list[float]:
         """log p(answer | prompt) of each, in nats: the sum over the answer's tokens at temperature 1, 0 for an empty answer.
 
-        No answer is longer than the engine `reads`. `progress` is told how many are done.
+        No prompt with its answer is longer than the engine `reads`. `progress` is called with the number of finished answers.
         """
         ...
 
 
 def ended(problem_id: str, draw: int, text: str, ids: Sequence[int], finish: str, stop: Sequence[str]) -> Completion:
-    """A completion whose text ends before the first stop string in it."""
+    """A completion whose text is cut before the first stop string in it."""
     cuts = [place for word in stop if (place := text.find(word)) >= 0]
     if cuts:
         text, finish = text[: min(cuts)].rstrip(), "stop"
@@ -119,9 +119,9 @@ def ended(problem_id: str, draw: int, text: str, ids: Sequence[int], finish: str
 
 
 def room(problem_id: str, prompt: Sequence[int], decoding: DecodingSettings, context: int) -> int:
-    """New tokens that an answer may have: as many as asked for, or as still fit into the context beside the prompt.
+    """The most new tokens of an answer: `decoding.max_new_tokens`, or as many as fit into the context after the prompt.
 
-    Raises BadInput, naming the problem, where none fits. An answer that ends for want of room is cut off, "length".
+    Raises BadInput, naming the problem, if none fits. An answer that runs out of room finishes with "length".
     """
     left = context - len(prompt)
     if left < 1:

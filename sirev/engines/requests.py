@@ -1,4 +1,4 @@
-"""Cells as requests: what an engine that batches by itself is asked, and how its answers become whole cells again."""
+"""Requests from cells, for engines that batch on their own, and cells from the answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sirev.trainers.tokens import answer_text, prompt_ids
 
 @dataclass(frozen=True)
 class CellRequest:
-    """Contiguous draws of one problem, from one cell or several."""
+    """Contiguous draws of one problem, from one or several cells."""
 
     problem_id: str
     text: str
@@ -23,7 +23,7 @@ class CellRequest:
 
 
 def requests(cells: Sequence[Cell]) -> Iterator[CellRequest]:
-    """One request a problem for all its draws that lie side by side in the cells, in the order of the cells."""
+    """Yield the requests in the order of the cells; contiguous draws of a problem in adjacent cells share a request."""
     waiting: list[CellRequest] = []
     for cell in cells:
         same = [request.problem_id for request in waiting] == [prompt.problem_id for prompt in cell.prompts]
@@ -38,9 +38,9 @@ def requests(cells: Sequence[Cell]) -> Iterator[CellRequest]:
 def tokenised(
     tokenizer: Any, asked: Sequence[CellRequest], decoding: DecodingSettings, context: int | None
 ) -> dict[str, tuple[list[int], int]]:
-    """Problem -> its prompt's tokens and how many new ones it may have; BadInput before anything is sampled.
+    """Problem id -> the tokens of its prompt and the most new tokens; raises BadInput before anything is sampled.
 
-    `context` None leaves that to whoever samples.
+    `context` None leaves the check of the length to the server.
     """
     found = {}
     for request in asked:
@@ -52,13 +52,13 @@ def tokenised(
 
 
 def request_seed(seed: int, problem_id: str) -> int:
-    """The seed of a problem's draw 0; draw i has this plus i, whatever request it is asked in."""
+    """The seed of a problem's draw 0; draw i has this plus i, in any request."""
     digest = hashlib.sha256(f"{seed}/{problem_id}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 2  # room for the draws below 2^63
 
 
 def sampling(request: CellRequest, decoding: DecodingSettings, seed: int, limit: int) -> dict[str, Any]:
-    """How a request is drawn, in the names that vLLM's SamplingParams and OpenAI's endpoint share."""
+    """Sampling parameters of a request, under the names that vLLM's SamplingParams and OpenAI's endpoint share."""
     greedy = decoding.temperature == 0
     return {
         "n": request.draws,
@@ -79,7 +79,7 @@ def completed(
     reason: str,
     decoding: DecodingSettings,
 ) -> Completion:
-    """The answer number `index` of a request, from its tokens after the prompt's and the reason why they end."""
+    """Answer `index` of a request, from its tokens after the prompt and the engine's finish reason."""
     ids = list(ids)
     if ids and ids[-1] in (tokenizer.eos_token_id, *decoding.ends):
         ids.pop()
@@ -89,12 +89,12 @@ def completed(
 
 @dataclass
 class Gatherer:
-    """Hands a cell on as soon as all its draws are there."""
+    """Collector of completions, which publishes a cell as soon as all its draws are present."""
 
     cells: Sequence[Cell]
     publish: Callable[[int, list[Completion]], None]
     progress: Callable[[int, int], None]
-    """Told now and then how many answers and tokens of cells not yet published there are."""
+    """Called now and then with the answers and tokens of unpublished cells."""
     _answers: int = 0
     _tokens: int = 0
     _said: float = field(default_factory=time.monotonic)
@@ -111,7 +111,7 @@ class Gatherer:
         self._found = {index: {} for index in range(len(self.cells))}
 
     def add(self, completion: Completion) -> None:
-        """Take one completion; the same draw twice is a mistake of the engine."""
+        """Add one completion. Raises KeyError for a draw that was added before or is in no cell."""
         key = (completion.problem_id, completion.draw)
         index = self._cell_of.pop(key)
         found = self._found[index]

@@ -10,7 +10,7 @@ import torch
 from sirev.engines.kv_sampler import additive_mask
 from sirev.engines.protocol import AnswerTokens
 
-BATCH_TOKENS = 8192  # padding included; what a batch takes in memory is mostly its logits, so many times the vocabulary
+BATCH_TOKENS = 8192  # including padding; most of a batch's memory is its logits, tokens times vocabulary
 
 
 @torch.inference_mode()
@@ -22,7 +22,7 @@ def log_probabilities(
 ) -> list[float]:
     """log p(answer | prompt) of each answer in nats, summed over its tokens (teacher forcing); 0 for an empty answer.
 
-    `batch_size` bounds the answers that go through the model at once. The log-softmax is in float32, the sum in float64.
+    `batch_size` is the most answers per batch. The log-softmax is in float32, the sum in float64.
     """
     found = [0.0] * len(answers)
     done = len(answers) - sum(bool(one.answer) for one in answers)
@@ -35,7 +35,7 @@ def log_probabilities(
 
 
 def _batches(answers: Sequence[AnswerTokens], batch_size: int | None) -> Iterator[list[int]]:
-    """The places of answers of like lengths, the longest first: what does not fit into memory shows at once."""
+    """Yield the indices of answers of similar lengths, the longest first, so that a lack of memory shows at once."""
     lengths = [len(one.prompt) + len(one.answer) for one in answers]
     places = sorted((i for i, one in enumerate(answers) if one.answer), key=lambda i: (-lengths[i], i))
     start = 0
@@ -47,7 +47,7 @@ def _batches(answers: Sequence[AnswerTokens], batch_size: int | None) -> Iterato
 
 def _of_batch(model: Any, batch: Sequence[AnswerTokens]) -> list[float]:
     length = max(len(one.prompt) + len(one.answer) for one in batch)
-    ids = torch.zeros((len(batch), length), dtype=torch.long)  # which token pads is all the same: nothing looks at it
+    ids = torch.zeros((len(batch), length), dtype=torch.long)  # any token may pad: padding is masked
     present = torch.zeros((len(batch), length), dtype=torch.bool)
     for row, one in enumerate(batch):
         tokens = [*one.prompt, *one.answer]
@@ -55,7 +55,7 @@ def _of_batch(model: Any, batch: Sequence[AnswerTokens]) -> list[float]:
         present[row, : len(tokens)] = True
     ids, present = ids.to(model.device), present.to(model.device)
     causal = torch.ones(length, length, dtype=torch.bool, device=model.device).tril()
-    first = min(len(one.prompt) for one in batch) - 1  # whose logits are of the first token of an answer
+    first = min(len(one.prompt) for one in batch) - 1  # its logits predict the first token of an answer
     out = model(
         input_ids=ids,
         attention_mask=additive_mask(causal & present[:, None, None, :], model.dtype),
@@ -67,7 +67,7 @@ def _of_batch(model: Any, batch: Sequence[AnswerTokens]) -> list[float]:
 
 
 def _of_row(logits: torch.Tensor, ids: torch.Tensor, one: AnswerTokens, first: int) -> float:
-    """`logits` (positions from `first` on, vocabulary) of one row, `ids` all its tokens."""
+    """The score of one row: `logits` (positions from `first` on, vocabulary), `ids` all its tokens."""
     start, count = len(one.prompt), len(one.answer)
     scores = torch.log_softmax(logits[start - 1 - first : start - 1 - first + count].float(), dim=-1)
     return float(scores.gather(1, ids[start : start + count, None]).double().sum())

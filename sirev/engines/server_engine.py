@@ -1,7 +1,7 @@
 """The `server` engine: an OpenAI-compatible completions endpoint, such as `vllm serve`.
 
-It is asked for tokens, so that prompts are exactly those of the trainers. An adapter of M_t is loaded into the server
-by vLLM's own endpoint, again after every restart of the server.
+Prompts are sent as tokens, so that they are exactly the trainers'. An adapter of M_t is loaded into the server through
+vLLM's endpoint, again after every restart of the server.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LONGEST_PAUSE = 20.0  # seconds between two tries
 
 @dataclass(frozen=True)
 class Server:
-    """Where the server is, how many requests it gets at a time, for how long it is tried again, and its base model's name."""
+    """A server: address, concurrent requests, minutes of retries, and the name of its base model."""
 
     url: str
     concurrency: int
@@ -36,7 +36,7 @@ class Server:
 
 
 class ServerEngine:
-    """M_t as a server answers for it."""
+    """M_t, sampled by a server."""
 
     def __init__(self, server: Server, folders: ModelFolders, name: str) -> None:
         from openai import OpenAI
@@ -46,8 +46,8 @@ class ServerEngine:
         self.tokenizer = load_tokenizer(folders)
         self.model = server.served if folders.base is None else f"sirev-{name[:24]}"
         address = Address.of(server.url)
-        self._url = address.url  # to show: without the credentials that server.url may have
-        # Tries again are our own: after a restart the adapter has to be loaded before it makes sense.
+        self._url = address.url  # for messages: without the credentials that server.url may have
+        # No retries by the client: after a restart, the adapter must be loaded first.
         self._client = OpenAI(
             base_url=address.url,
             api_key="none",
@@ -68,7 +68,7 @@ class ServerEngine:
         publish: Callable[[int, list[Completion]], None],
         progress: Callable[[int, int], None] = lambda answers, tokens: None,
     ) -> None:
-        """Answer the cells, a problem's draws side by side in one request; see `sirev.engines.protocol.SamplingEngine`."""
+        """Answer the cells, with contiguous draws of a problem in one request; see `sirev.engines.protocol.SamplingEngine`."""
         gatherer = Gatherer(cells, publish, progress)
         todo = list(requests(cells))
         prompts = tokenised(self.tokenizer, todo, decoding, self._context)
@@ -97,7 +97,7 @@ class ServerEngine:
             model=self.model,
             prompt=before,
             **sampling(request, decoding, seed, limit),
-            # vLLM's own fields; other servers pass over them, and then their text has to do.
+            # vLLM's own fields. Other servers ignore them, and then only the text is known.
             extra_body={
                 "return_token_ids": True,
                 "ignore_eos": True,
@@ -118,7 +118,7 @@ class ServerEngine:
         return ended(request.problem_id, request.first_draw + choice.index, choice.text, ids, finish, decoding.stop)
 
     def _patiently(self, ask: Callable[[], Any]) -> Any:
-        """Ask, and ask again while the server is busy, restarting or gone; raises BadInput once patience is at its end."""
+        """Send a request, and retry while the server is busy, restarting or gone; BadInput after `patience_minutes`."""
         from openai import APIConnectionError, APIStatusError, NotFoundError
 
         until = time.monotonic() + 60 * self.server.patience_minutes
@@ -128,9 +128,9 @@ class ServerEngine:
                 return ask()
             except NotFoundError:
                 trouble = f"it does not know the model {self.model}"
-                with contextlib.suppress(APIConnectionError, APIStatusError):  # not up again yet
-                    self._require_model()  # it was restarted, and has forgotten the adapter
-            except APIConnectionError as error:  # a timeout is one, too
+                with contextlib.suppress(APIConnectionError, APIStatusError):  # the server is still down
+                    self._require_model()  # a restarted server has lost the adapter
+            except APIConnectionError as error:  # includes timeouts
                 trouble = str(error.__cause__ or error)
             except APIStatusError as error:
                 if error.status_code != 429 and error.status_code < 500:
@@ -142,9 +142,10 @@ class ServerEngine:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _require_model(self, fresh: bool = False) -> None:
-        """Make sure that the server serves this model; an adapter is loaded into it where it is missing.
+        """Make sure that the server serves this model; load the adapter if it is missing.
 
-        At the beginning (`fresh`) it is loaded anew: the files that an earlier sampling had loaded may be gone by now.
+        At the beginning (`fresh`) the adapter is always reloaded: the files of an earlier sampling may be gone. Raises BadInput
+        if there is no endpoint, or if the server serves another model.
         """
         from openai import NotFoundError
 
@@ -184,7 +185,7 @@ class ServerEngine:
 
 
 def _said(error: Exception) -> str:
-    """What the server said, in one line; some repeat the request, with what let it in."""
+    """The server's message on one line, without credentials: some servers repeat the request."""
     return without_credentials(" ".join(str(error).split()))[:300]
 
 

@@ -1,4 +1,4 @@
-"""The `transformers` engine: any causal language model that transformers loads, sampled by `kv_sampler`."""
+"""The `transformers` engine: any causal language model of transformers, sampled by `kv_sampler`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sirev.trainers.tokens import answer_text, prompt_ids
 
 
 class TransformersEngine:
-    """A loaded model. An adapter is merged into its base: at these sizes one matrix product is cheaper than three.
+    """A loaded model, with its adapter merged into the base: at these sizes one matrix product is cheaper than three.
 
-    `batch_size` bounds the rows decoded at once; a cell is never mixed with another, so that what a kill left
-    undone is later computed in the very same batches.
+    `batch_size` is the most rows decoded at once. Cells are never mixed, so that a run that was killed computes the rest in
+    the same batches.
     """
 
     def __init__(self, path: Path, base: Path | None, batch_size: int | None = None, dtype: str = "auto") -> None:
@@ -48,7 +48,7 @@ class TransformersEngine:
             publish(index, self._answer(cell, read[1], read[2], decoding, seed))
 
     def _check(self, cells: Sequence[Cell], decoding: DecodingSettings) -> None:
-        """Refuse a prompt that is too long before anything is sampled."""
+        """Raise BadInput for a prompt that is too long, before anything is sampled."""
         context = getattr(self.model.config, "max_position_embeddings", sys.maxsize)
         for prompt in dict.fromkeys(prompt for cell in cells for prompt in cell.prompts):
             room(prompt.problem_id, prompt_ids(self.tokenizer, prompt.text, decoding.chat), decoding, context)
@@ -95,5 +95,5 @@ class TransformersEngine:
     def log_probabilities(
         self, answers: Sequence[AnswerTokens], progress: Callable[[int], None] = lambda answers: None
     ) -> list[float]:
-        """In batches of at most `batch_size` answers; see `sirev.engines.protocol.ScoringEngine`."""
+        """Score in batches of at most `batch_size` answers; see `sirev.engines.protocol.ScoringEngine`."""
         return log_probabilities(self.model, answers, self.batch_size, progress)

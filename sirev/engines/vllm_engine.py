@@ -1,7 +1,7 @@
-"""The `vllm` engine: vLLM in this process, base weights loaded once, the adapter of M_t beside them by LoRARequest.
+"""The `vllm` engine: vLLM in this process, with the base weights loaded once and the adapter of M_t as a LoRARequest.
 
-Its engine core is kept in this process on a GPU too: a core in a process of its own survives the sudden death of
-its parent, and with it the memory that the next training needs.
+The engine core stays in this process on a GPU too: as a separate process it would survive the sudden death of its
+parent, and keep the memory that the next training needs.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from sirev.processes.torch_gpu import seen_here
 from sirev.trainers.models import ModelFolders, load_tokenizer
 
 QUEUE = 2048
-"""Answers handed to vLLM ahead of what it works on, which are 1,024 at most: each draw of a problem is one."""
+"""The most unfinished answers in vLLM, which works on up to 1,024 at a time; each draw counts as one."""
 
 
 class VllmEngine:
-    """A base model in vLLM, or full weights of M_t; `use` puts an adapter of at most `rank` on it."""
+    """A base model in vLLM, or full weights of M_t; `use` selects an adapter, of at most `rank`."""
 
     def __init__(self, weights: Path, rank: int | None, options: Options) -> None:
         import torch
 
         self._on_gpu = torch.cuda.is_available()
         prepare_vllm(options, seen_here() if self._on_gpu and options.batch_invariant else None)
-        from vllm import LLM  # reads the environment that was prepared
+        from vllm import LLM  # reads the prepared environment
 
         self._llm: Any = LLM(**arguments(weights, rank, options, on_gpu=self._on_gpu, sequences=usual_sequences()))
         self._context = int(self._llm.llm_engine.model_config.max_model_len)
@@ -40,17 +40,17 @@ class VllmEngine:
 
     @property
     def config(self) -> Any:
-        """vLLM's own configuration, with what it has chosen by itself."""
+        """vLLM's configuration, including its own choices."""
         return self._llm.llm_engine.vllm_config
 
     def use(self, folders: ModelFolders) -> None:
-        """Answer as this model from now on: an adapter on the loaded base, or the loaded weights themselves."""
+        """Select the model of later calls: an adapter on the loaded base, or the loaded weights themselves."""
         from vllm.lora.request import LoRARequest
 
         self._lora = None
         self._read_tokenizer(folders)
         if folders.base is not None:
-            self._adapters += 1  # vLLM tells adapters apart by this number and by their path
+            self._adapters += 1  # vLLM identifies adapters by this number and their path
             self._lora = LoRARequest(f"adapter-{self._adapters}", self._adapters, str(folders.path))
 
     def _read_tokenizer(self, folders: ModelFolders) -> None:
@@ -67,7 +67,7 @@ class VllmEngine:
         publish: Callable[[int, list[Completion]], None],
         progress: Callable[[int, int], None] = lambda answers, tokens: None,
     ) -> None:
-        """Answer the cells, a problem's draws side by side in one request; see `sirev.engines.protocol.SamplingEngine`."""
+        """Answer the cells, with contiguous draws of a problem in one request; see `sirev.engines.protocol.SamplingEngine`."""
         gatherer = Gatherer(cells, publish, progress)
         engine = self._llm.llm_engine
         todo = list(requests(cells))
@@ -97,13 +97,13 @@ class VllmEngine:
 
     @property
     def reads(self) -> int:
-        """See `sirev.engines.protocol.ScoringEngine`; vLLM wants room for one new token."""
+        """See `sirev.engines.protocol.ScoringEngine`; one less than the context, since vLLM needs room for a new token."""
         return self._context - 1
 
     def log_probabilities(
         self, answers: Sequence[AnswerTokens], progress: Callable[[int], None] = lambda answers: None
     ) -> list[float]:
-        """Answers as parts of prompts, whose tokens' log-probabilities vLLM gives; see `sirev.engines.protocol.ScoringEngine`."""
+        """Score answers as parts of prompts, by vLLM's prompt log-probabilities; see `sirev.engines.protocol.ScoringEngine`."""
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
@@ -111,7 +111,7 @@ class VllmEngine:
             max_tokens=1, temperature=0.0, prompt_logprobs=0, detokenize=False, output_kind=RequestOutputKind.FINAL_ONLY
         )
         engine = self._llm.llm_engine
-        # On a CPU vLLM 0.32 with adapters enabled maps logits to adapters by request, not by token: of several it breaks.
+        # On a CPU, vLLM 0.32 with adapters maps logits to adapters by request, not by token: several requests at once fail.
         most = 1 if self._takes_adapters and not self._on_gpu else QUEUE
         found = [0.0] * len(answers)
         waiting = iter([place for place, one in enumerate(answers) if one.answer])
@@ -147,7 +147,7 @@ class VllmEngine:
 
         return SamplingParams(
             **sampling(request, decoding, seed, limit),
-            ignore_eos=True,  # the ends that are asked for, not those that the model's files name to vLLM
+            ignore_eos=True,  # answers end at the recipe's end tokens, not at those of the model's files
             stop_token_ids=[self.tokenizer.eos_token_id, *decoding.ends],
             detokenize=bool(decoding.stop),
             output_kind=RequestOutputKind.FINAL_ONLY,

@@ -1,4 +1,4 @@
-"""vLLM with its kernels, as a child process tries it before anything is trained."""
+"""A trial import of vLLM and its kernels, for a child process, before anything is trained."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import importlib
 
 _ON_CUDA = "vllm._C_stable_libtorch"
 _KERNEL = "rotary_embedding"
-"""An operation that every language model here takes, and that every build of vLLM brings compiled."""
+"""An operation that every language model here uses, and that every build of vLLM compiles."""
 
 
 def load_vllm() -> None:
-    """Import vLLM as the engine does, and its compiled kernels; whatever is wrong with them is raised.
+    """Import vLLM as the engine does, and its compiled kernels. Raises any error of theirs, ImportError if a kernel is missing.
 
-    `import vllm` alone proves nothing: all that it offers is imported when it is first used, and where its kernels can't be
-    loaded it warns and goes on.
+    `import vllm` alone proves nothing: it imports its parts lazily, and only warns about kernels that can't be loaded.
     """
     import torch
     from vllm import LLM
@@ -21,7 +20,7 @@ def load_vllm() -> None:
 
     if not current_platform.device_type:
         raise ImportError("vLLM finds no device that it can use")
-    if current_platform.is_cuda():  # by vLLM's own build: one for CPUs may lie beside a torch for CUDA
+    if current_platform.is_cuda():  # as vLLM was built: a build for CPUs may be installed with a torch for CUDA
         importlib.import_module(_ON_CUDA)
     else:
         current_platform.import_kernels()

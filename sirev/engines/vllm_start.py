@@ -1,4 +1,4 @@
-"""How vLLM is started: what a base model and a recipe's settings say to it."""
+"""Start of vLLM: its environment and arguments, from a base model and the recipe's settings."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB, where there is no GPU
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_LOGGING_LEVEL": "WARNING",
-    # FlashInfer's sampler is compiled by nvcc as vLLM warms up, and takes no request that has a seed or is greedy, as ours are.
+    # FlashInfer's sampler is compiled by nvcc at warm-up, but serves no seeded or greedy requests, and all of ours are such.
     "VLLM_USE_FLASHINFER_SAMPLER": "0",
 }
-"""What vLLM's environment says unless the user says otherwise."""
-RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM's max_lora_rank may be
+"""Defaults of vLLM's environment variables; the user's own take precedence."""
+RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # allowed values of vLLM's max_lora_rank
 _MIXED = 512
-"""Tokens of a step up to which vLLM captures graphs of its own accord: prompts are read beside answers that go on."""
+"""Tokens per step up to which vLLM by default captures graphs: a step mixes new prompts with running answers."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Settings of the recipe's engine; none of it changes what is sampled but for rounding, and `dtype`."""
+    """Settings of the recipe's engine. Apart from `dtype`, they change samples only by rounding."""
 
     dtype: str = "auto"
     context: int | None = None
@@ -38,7 +38,7 @@ class Options:
 
 
 def prepare_vllm(options: Options, gpu: TorchGpu | None) -> None:
-    """Set the environment that vLLM reads as it is imported; BadInput for what it does not have on this device."""
+    """Set the environment that vLLM reads at import; BadInput for an option that this device does not support."""
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -49,7 +49,7 @@ def prepare_vllm(options: Options, gpu: TorchGpu | None) -> None:
 
 
 def arguments(weights: Path, rank: int | None, options: Options, *, on_gpu: bool, sequences: int) -> dict[str, Any]:
-    """The arguments of vLLM's `LLM`, for adapters of at most `rank`; it works on so many sequences at a time."""
+    """The arguments of vLLM's `LLM`, for adapters of at most `rank` (None: no adapters) and `sequences` at a time."""
     config = json.loads((weights / "config.json").read_text(encoding="utf-8"))
     lora = {"enable_lora": True, "max_lora_rank": rank, "max_loras": 1} if rank else {}
     graphs = {} if options.eager else {"compilation_config": {"cudagraph_capture_sizes": graph_sizes(sequences)}}
@@ -61,20 +61,20 @@ def arguments(weights: Path, rank: int | None, options: Options, *, on_gpu: bool
         "gpu_memory_utilization": options.gpu_memory,
         "enforce_eager": options.eager or not on_gpu,
         "enable_prefix_caching": True,
-        "generation_config": "vllm",  # the recipe says how answers are drawn, not the model's files
+        "generation_config": "vllm",  # the recipe sets the decoding, not the model's files
         "trust_remote_code": False,
         "seed": 0,
-        # Chunked prefill: with it, seeded requests crash on a CPU.
+        # With chunked prefill, seeded requests crash on a CPU.
         **({**graphs, **attention} if on_gpu else {"enable_chunked_prefill": False}),
         **lora,
     }
 
 
 def graph_sizes(sequences: int) -> list[int]:
-    """Batch sizes that CUDA graphs are captured of: powers of two and, from 96 on, what is halfway between them.
+    """Batch sizes of CUDA graphs: `sequences`, powers of two and, from 96 on, the sizes halfway between them.
 
-    A batch is padded to the next size, by a third at most where that costs time. vLLM's own are 51, for each of which up to
-    four graphs are captured at every start.
+    A batch is padded to the next size, by a third at most where that costs time. vLLM's default has 51 sizes, and captures up
+    to four graphs per size at every start.
     """
     most = max(sequences, _MIXED)
     powers = [2**i for i in range(most.bit_length())]
@@ -83,7 +83,7 @@ def graph_sizes(sequences: int) -> list[int]:
 
 
 def usual_sequences() -> int:
-    """How many sequences vLLM works on at a time on this device, where nobody says otherwise."""
+    """vLLM's default number of sequences at a time on this device."""
     from vllm.engine.arg_utils import EngineArgs
     from vllm.usage.usage_lib import UsageContext
 
@@ -91,20 +91,20 @@ def usual_sequences() -> int:
 
 
 def _context(config: dict[str, Any], wanted: int | None) -> int | None:
-    """The context asked for, or the model's own if that is shorter."""
+    """The wanted context, or the model's own if that is shorter, in tokens; None if neither is known."""
     own = config.get("max_position_embeddings")
     return min(wanted, own) if wanted and own else wanted or own
 
 
 def _dtype(config: dict[str, Any], wanted: str) -> str:
-    """What "auto" means everywhere in sirev: as the model was saved. vLLM's own would make float32 something shorter."""
+    """The dtype for vLLM. "auto" is the dtype in which the model was saved; vLLM's own "auto" would shorten float32."""
     if wanted != "auto":
         return wanted
     return str(config.get("dtype") or config.get("torch_dtype") or "float32")
 
 
 def lora_rank(adapter: Path) -> int:
-    """The smallest rank limit of vLLM that an adapter fits under; BadInput if there is none."""
+    """The smallest of vLLM's rank limits that an adapter fits; BadInput if there is none."""
     rank = int(json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))["r"])
     fitting = [limit for limit in RANKS if limit >= rank]
     if not fitting:

@@ -1,4 +1,4 @@
-"""Availability of what a recipe reads from elsewhere: models, data sets, a server."""
+"""Availability of a recipe's models, data sets and server."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from sirev.trainers.base_models import NOT_THE_MODEL, PATTERNS, local_files, loc
 
 
 def base_model(recipe: Recipe, *, hub_only: bool = False) -> Iterator[Finding]:
-    """M_0, unless it is made here; with `hub_only` nothing of one in a local folder."""
+    """The finding about M_0, unless it is pretrained here; with `hub_only`, none for a local folder."""
     if (name := recipe.model.name) is not None and not (hub_only and hub.is_local(name)):
         yield _model("base model", name, recipe.model.revision, "model", local_files)
 
 
 def embedding_model(recipe: Recipe, *, hub_only: bool = False) -> Iterator[Finding]:
-    """The model that answers are embedded by, which a recipe can do without."""
+    """The finding about the embedding model, which is optional; with `hub_only`, none for a local folder."""
     embedding = recipe.evaluation.embedding
     if embedding is not None and not (hub_only and hub.is_local(embedding.model)):
         without = Remedy("go without", "--set evaluation.embedding=null")
@@ -52,7 +52,7 @@ def _model(
 
 
 def data(recipe: Recipe, *, hub_only: bool = False) -> Iterator[Finding]:
-    """The rows of the task and of its out-of-distribution suites; `need` tells the two apart."""
+    """Findings about the data of the task and of its out-of-distribution suites, told apart by `need`."""
     task = recipe.task
     yield from _rows("data", "task", task, ("train", recipe.evaluation.split), hub_only)
     for field, source in task.sources().items():
@@ -91,7 +91,7 @@ def _source(what: str, key: str, task: Task, named: Data, splits: tuple[str, ...
 
 
 def on_the_hub(what: str, kind: hub.RepositoryKind, name: str, revision: str | None, key: str, *others: Remedy) -> Finding:
-    """Whether a repository is in the Hub's cache on this machine, or could be fetched."""
+    """The finding about a Hub repository: cached on this machine, downloadable, or why not."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
@@ -102,7 +102,7 @@ def on_the_hub(what: str, kind: hub.RepositoryKind, name: str, revision: str | N
     login = Remedy("log in to the Hub", "hf auth login")
     try:
         HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=hub.SECONDS)
-        HfApi().auth_check(name, repo_type=kind)  # a gated one tells everybody what it is, and gives its files to few
+        HfApi().auth_check(name, repo_type=kind)  # a gated repository's page is public, but not its files
     except GatedRepoError:
         accept = Remedy(f"accept its licence at {hub.page(kind, name)}, then log in", login.command)
         return Finding(what, f"{at} is gated", False, True, (accept, local, *others))
@@ -113,8 +113,8 @@ def on_the_hub(what: str, kind: hub.RepositoryKind, name: str, revision: str | N
     except RepositoryNotFoundError:
         found = f"{at}: the Hub has no such {kind}, or it is private"
         return Finding(what, found, False, True, (login, local, *others))
-    except Exception as error:  # whatever the Hub's library and its HTTP client raise where there is no network
-        reason = re.sub(r"(https?://[^/\s]+)\S*", r"\1", re.sub(r"\s+", " ", str(error)))[:120]  # of an address, the host
+    except Exception as error:  # the type depends on the HTTP client of the Hub's library
+        reason = re.sub(r"(https?://[^/\s]+)\S*", r"\1", re.sub(r"\s+", " ", str(error)))[:120]  # shorten addresses to their host
         found = f"{at} is not on this machine, and the Hub can't be reached: {reason}"
         return Finding(what, found, False, True, (Remedy("go online once, so that it is cached"), local, *others))
     return Finding(what, f"{at}, to be downloaded", True, True)
@@ -125,14 +125,14 @@ def _folder_for(key: str) -> str:
 
 
 def server(url: str) -> Finding:
-    """Whether the server that is to sample answers, and with which models."""
+    """The finding about the sampling server: whether it answers, and its models."""
     address = Address.of(url)
     url = address.url
     try:
         query = f"?{urlencode(address.query)}" if address.query else ""
         request = urllib.request.Request(f"{url}/models{query}")
         for name, value in address.headers.items():
-            request.add_unredirected_header(name, value)  # where it is sent on to may be anybody
+            request.add_unredirected_header(name, value)  # not sent on to a redirect's host
         with urllib.request.urlopen(request, timeout=hub.SECONDS) as answer:
             served = [model["id"] for model in json.load(answer)["data"]]
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""Inspection of this machine, and of its fitness for a recipe."""
+"""Inspection of this machine, in general and for a recipe."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 _LEAST = 0.5e9
-"""Bytes of scratch that any recipe may take. Less than that is no reason to refuse a run, as other programs come and go."""
+"""Bytes of scratch that any recipe may take. Less free space does not make sirev refuse a run, since it may change."""
 PACKAGE = "package"
-"""How the finding of a package that sirev requires begins: there are two dozen of them."""
+"""The first word of findings about the two dozen packages that sirev requires."""
 
 
 def examine(recipe: Recipe | None, store: Store, trainings: int = 1) -> Iterator[Finding]:
-    """Look at everything, in the order in which it matters; the store has to hold the models of all `trainings`."""
+    """Inspect everything, in the order of importance; the store needs room for the models of all `trainings`."""
     yield _python()
     yield from _packages(recipe)
     yield from findings(recipe, store, scratch=shared_scratch(), trainings=trainings)
     yield from _environment()
     if recipe is not None and recipe.engine.name == "server":
-        # Asked here alone: a run waits for a server that is not up yet (engine.patience_minutes).
+        # Only here: a run waits for a server that is not up yet (engine.patience_minutes).
         yield availability.server(str(recipe.engine.url))
 
 
@@ -66,10 +66,10 @@ def findings(
     scratch: Path | None = None,
     trainings: int = 1,
 ) -> Iterator[Finding]:
-    """Look at what the steps of a recipe need; at everything, or at what concerns `needs` alone.
+    """Inspect the needs of a recipe's steps: all of them, or only `needs`.
 
-    With `needs` nothing is said of local files: a run finds those that moved, reads data first, and complains by itself.
-    `scratch` is as `sirev.execution.scratch.shared_scratch` has it; the store has to hold the models of all `trainings`.
+    With `needs`, local files are not inspected: a run finds moved ones, reads data first, and reports the rest itself.
+    `scratch` is the result of `sirev.execution.scratch.shared_scratch`; the store needs room for the models of all `trainings`.
     """
     size = footprint(recipe) if recipe is not None else None
     trains = needs is None or "training" in needs
@@ -102,7 +102,7 @@ def _python() -> Finding:
 
 
 def _packages(recipe: Recipe | None) -> Iterator[Finding]:
-    """The packages that sirev requires and those that training adds; of the latter `_libraries` tells which are not here."""
+    """Findings about sirev's required packages and the installed ones of training; `_libraries` reports the missing ones."""
     from packaging.utils import canonicalize_name
 
     pins = _pins()
@@ -121,7 +121,7 @@ def _packages(recipe: Recipe | None) -> Iterator[Finding]:
 
 
 def _requirements(extra: str = "") -> list[Requirement]:
-    """What sirev itself requires, or what an extra adds to that, by the metadata of the installed package."""
+    """The requirements of sirev, or those that an extra adds, from the metadata of the installed package."""
     from packaging.requirements import Requirement
 
     def applies(wanted: Requirement, extra: str) -> bool:
@@ -132,7 +132,7 @@ def _requirements(extra: str = "") -> list[Requirement]:
 
 
 def _pins() -> dict[str, str]:
-    """The versions that a checkout's constraints.txt names for this machine, by normalised name; none in an installed package."""
+    """Normalised name -> version in a checkout's constraints.txt for this machine; empty for an installed package."""
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
@@ -148,20 +148,20 @@ def _install(extra: str) -> Remedy:
 
 
 def _missing(*extras: str) -> list[str]:
-    """The packages of extras that are not installed."""
+    """The packages of extras that are not installed, sorted."""
     names = (wanted.name for extra in extras for wanted in _requirements(extra))
     return sorted({name for name in names if _version(name) is None})
 
 
 def _extras(recipe: Recipe | None) -> tuple[str, ...]:
-    """The extras whose packages a recipe's steps need; each brings those of `train`."""
+    """The extras that a recipe's steps need; each includes `train`."""
     engine = recipe.engine.name if recipe is not None else ""
     paged = recipe is not None and recipe.training.optimizer == "paged_adamw_8bit"
     return (*(("full",) if paged else ()), *((engine,) if engine in ("server", "vllm") else ())) or ("train",)
 
 
 def _libraries(recipe: Recipe | None) -> Iterator[Finding]:
-    """The libraries that train, sample and embed, where they are missing: all that a recipe takes, by one command."""
+    """A finding about missing libraries for training, sampling and embedding, with one command for all that a recipe needs."""
     if not _missing("train"):
         return
     missing = ", ".join(_missing("train", *_extras(recipe)))
@@ -175,7 +175,7 @@ def _gpu(recipe: Recipe | None, size: Footprint | None) -> Iterator[Finding]:
     seen = torch_gpu() if torch is not None and could_use_gpu() else None
     if not could_use_gpu():
         yield no_gpu(recipe, size, torch)
-    elif seen is None:  # the driver is asked where torch can't be
+    elif seen is None:  # without torch, the driver is asked
         yield from _by_driver(recipe, size)
     elif seen.name is None:
         yield unusable(recipe, seen)
@@ -201,7 +201,7 @@ def _by_driver(recipe: Recipe | None, size: Footprint | None) -> Iterator[Findin
 
 
 def could_use_gpu() -> bool:
-    """Whether there is a GPU for the torch that is installed here, or for the one that will be."""
+    """Whether there is a GPU for the installed torch, or for one that is still to be installed."""
     return gpu() or (_version("torch") is None and gpu_device())
 
 
@@ -210,7 +210,7 @@ def _torch_uses_gpu() -> bool:
 
 
 def gpu_memory_finding(recipe: Recipe, size: Footprint, total: float) -> Finding:
-    """Whether a GPU of so many bytes suffices. What does not fit even with half of the activations, an estimate, can't run."""
+    """The finding about a GPU of `total` bytes. A recipe that does not fit even with half of the activations can't run."""
     held = {"train": size.to_train, "sample": size.to_sample}
     told = [f"{taken / 1e9:.1f} GB to {work}" for work, taken in held.items() if taken]
     found = f"about {' and '.join(told) or 'nothing'}, of {total / 1e9:.0f} GB"
@@ -224,19 +224,19 @@ def gpu_memory_finding(recipe: Recipe, size: Footprint, total: float) -> Finding
         remedies.append(Remedy("sample fewer answers at a time", f"--set engine.batch_size={few}"))
     if not remedies:
         remedies.append(Remedy("take a smaller model, or a GPU with more memory"))
-    # Bytes per token are counted, and tokens at once are an upper bound. Where a task's lengths are known half of it is
-    # certain: 3,072 for the paper's recipes, and the fullest part of a thousand simulated batches has 5,000 or more. Examples
-    # of other data may all be short.
+    # Bytes per token are exact, and tokens per part are an upper bound. If a task's lengths are known, half of it is certain:
+    # 3,072 for the paper's recipes, and the fullest part of a thousand simulated batches has 5,000 or more. Examples of other
+    # data may all be short.
     known = lengths_of(recipe.task.name, {}) != TaskLengths()
     certain = size.to_train - size.training["activations"] / (2 if known else 1)
-    if recipe.training.optimizer.startswith("paged"):  # to the host's memory
+    if recipe.training.optimizer.startswith("paged"):  # its states can move to the host's memory
         certain -= size.training["optimizer"]
     hopeless = certain > total or (size.to_sample > 0 and size.room(total) == 0) or size.to_sample > 2 * total
     return Finding("GPU memory", found, size.fits(total), hopeless, tuple(remedies))
 
 
 def visible_gpus() -> int:
-    """How many NVIDIA GPUs this process may use."""
+    """The number of NVIDIA GPUs that this process may use."""
     if hidden_by():
         return 0
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -244,14 +244,14 @@ def visible_gpus() -> int:
 
 
 def gpu_in_use() -> tuple[str, float, float] | None:
-    """Name, bytes and free bytes of the one GPU that children get; None where there is none, or the driver does not tell."""
+    """Name, bytes and free bytes of the one GPU that child processes get; None if there is none or the driver does not answer."""
     return next(iter(gpu_memory(one_gpu()["CUDA_VISIBLE_DEVICES"])), None)
 
 
 def gpu_memory(which: str = "") -> list[tuple[str, float, float]]:
-    """Name, bytes and free bytes of each NVIDIA GPU, as the driver tells them; none where it does not.
+    """Name, bytes and free bytes of each NVIDIA GPU, from the driver; empty if it does not answer.
 
-    `which` is the number or the UUID of a single one.
+    `which` is the number or the UUID of a single GPU.
     """
     command = ["nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"]
     command += ["-i", which] if which else []
@@ -264,8 +264,8 @@ def gpu_memory(which: str = "") -> list[tuple[str, float, float]]:
 
 
 def _engine(recipe: Recipe | None, *, trial: bool) -> Iterator[Finding]:
-    """What samples. With `trial` vLLM is imported with its kernels by a child process, which takes it half a minute."""
-    if recipe is not None and _missing("train"):  # `_libraries` tells of the engine's too
+    """Findings about the engine. With `trial`, a child process imports vLLM with its kernels, which takes half a minute."""
+    if recipe is not None and _missing("train"):  # `_libraries` reports the engine's too
         return
     needed = recipe is not None and recipe.engine.name == "vllm"
     if recipe is not None and recipe.engine.name == "server":
@@ -292,7 +292,7 @@ def _engine(recipe: Recipe | None, *, trial: bool) -> Iterator[Finding]:
 
 
 def _few_at_a_time(recipe: Recipe | None) -> str:
-    """What to set besides, where the engine transformers' whole shards of a recipe's answers don't fit on the GPU."""
+    """A further `--set` for the engine transformers, if whole shards of a recipe's answers don't fit on the GPU; else empty."""
     if recipe is None or not could_use_gpu() or _version("torch") is None or not (total := torch_gpu().total):
         return ""
     settings = {"name": "transformers", "dtype": recipe.engine.dtype, "batch_size": None}
@@ -303,7 +303,7 @@ def _few_at_a_time(recipe: Recipe | None) -> str:
 
 
 def _training(recipe: Recipe | None) -> Iterator[Finding]:
-    """What some settings of a training take; where its libraries are missing, `_libraries` tells of those first."""
+    """Findings about packages of training settings; if training's libraries are missing, `_libraries` reports those first."""
     if recipe is not None and not _missing("train"):
         yield from training_packages(recipe, _torch_uses_gpu())
 
@@ -339,7 +339,7 @@ def _scratch(size: Footprint | None, shared: Path | None) -> Iterator[Finding]:
 
 
 def _sandbox(recipe: Recipe | None) -> Iterator[Finding]:
-    """The tier, found by trying it. What a recipe needs that runs programs is the tier that it asks for."""
+    """The finding about the sandbox's best tier, by trial. A recipe that runs programs needs the tier in its graders."""
     from sirev.grading.sandbox import SAYS, TIERS, NoWorker, best_tier
 
     wanted = least_tier(recipe) if recipe is not None else None
@@ -362,7 +362,7 @@ def _sandbox(recipe: Recipe | None) -> Iterator[Finding]:
 
 
 def least_tier(recipe: Recipe) -> str | None:
-    """The least tier of the sandbox that a recipe accepts; None where it runs no programs."""
+    """The strictest sandbox tier that a recipe's graders ask for; None if it runs no programs."""
     suites = [suite.grader for suite in recipe.evaluation.ood.values() if isinstance(suite, TaskSuite)]
     graders = (recipe.training.grader, recipe.evaluation.grader, *suites)
     return min((grader.sandbox for grader in graders if isinstance(grader, ProgramGrader)), default=None)

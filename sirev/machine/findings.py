@@ -1,4 +1,4 @@
-"""Findings of an inspection: one per thing, each with its remedy."""
+"""Findings of an inspection, with remedies."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Need = str
-"""What a step may need of a machine: libraries, gpu, engine, training, model, embedding, sandbox, data, or "data of SUITE"."""
+"""A need of a step: libraries, gpu, engine, training, model, embedding, sandbox, data, or "data of SUITE"."""
 Status = Literal["ok", "missing", "note", "absent"]
 
 
 def gigabytes(size: float) -> str:
-    """So many bytes, in words."""
+    """A size in bytes as text, in GB."""
     return f"{size / 1e9:,.1f} GB"
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """What to do, in words, and what to type for it; the command is shown whole."""
+    """A remedy in words, and its command; a command is always shown whole."""
 
     words: str
     command: str = ""
@@ -28,9 +28,9 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, what was found, and what to do about it if it is not well. `needed` is by the recipe.
+    """The subject of an inspection, the result, and remedies if it is not well. `needed`: the recipe needs it.
 
-    `absent` is what is not here and need not be. `need` says which steps it matters to.
+    `absent`: it is not present; if the finding is well, it need not be. `need` tells which steps depend on it.
     """
 
     what: str
@@ -43,18 +43,18 @@ class Finding:
 
     @property
     def status(self) -> Status:
-        """ "missing" is what keeps the recipe from running here, "note" what the user should know of."""
+        """ "missing" keeps the recipe from running here; "note" is for the user's information."""
         if not self.well:
             return "missing" if self.needed else "note"
         return "absent" if self.absent else "ok"
 
     @property
     def missing(self) -> bool:
-        """Whether the recipe can't run here because of it."""
+        """Whether it keeps the recipe from running here."""
         return self.status == "missing"
 
     def line(self) -> str:
-        """All of it in one line."""
+        """The finding with its remedies, on one line."""
         return "; ".join([f"{self.what}: {self.found}", *([", or ".join(map(str, self.remedies))] if self.remedies else [])])
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The GPU of this machine for a recipe: whether torch can use it, what else its kernels need, and what to do where it can't."""
+"""Findings about this machine's GPU for a recipe: use by torch, requirements of kernels, and remedies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sirev.recipe import Recipe
 _CONTAINERS = ("/.dockerenv", "/run/.containerenv")
 _IN_CONTAINERS = ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER", "KUBERNETES_SERVICE_HOST")
 _LEAST_SHARE = 0.2
-"""Of a GPU's memory; with less no model that is worth a GPU is sampled from."""
+"""Share of a GPU's memory below which sampling is not worthwhile."""
 _CPU_REMEDIES = (
     Remedy("run it on a machine with one, or take the results from a store that has them", "--remote URL"),
     Remedy("try a recipe that needs none", "sirev iterate --recipe tiny"),
@@ -28,7 +28,7 @@ _CPU_REMEDIES = (
 
 
 def no_gpu(recipe: Recipe | None, size: Footprint | None, torch: str | None) -> Finding:
-    """Where there is none for this process, or a torch, of the version given, for CPUs alone."""
+    """The finding if this process has no GPU, or only a `torch`, a version, for CPUs."""
     needed = _required(recipe)
     found, remedies = "none", [*_CPU_REMEDIES, Remedy("try anyway, slowly", " ".join(_on_the_cpu(recipe)))]
     if gpu_is_hidden() and (name := hidden_by()):
@@ -56,9 +56,9 @@ def _required(recipe: Recipe | None) -> bool:
 
 
 def unusable(recipe: Recipe | None, seen: TorchGpu) -> Finding:
-    """Where there is a GPU that torch can't use: nobody means to train a pretrained model on the CPU beside it.
+    """The finding about a GPU that torch can't use; a pretrained model is not meant to be trained on the CPU next to it.
 
-    A device file alone is no such GPU: AMD's driver makes one for a laptop's graphics, WSL for any.
+    A device file alone does not count: AMD's driver makes one for a laptop's graphics, WSL for any.
     """
     if driver_is_too_old(seen):
         first = Remedy(f"install a newer NVIDIA driver, or a torch that is built for an older CUDA than {seen.cuda}")
@@ -73,7 +73,7 @@ def unusable(recipe: Recipe | None, seen: TorchGpu) -> Finding:
 
 
 def _on_the_cpu(recipe: Recipe | None) -> list[str]:
-    """What has to be set for a recipe to be computed on the CPU."""
+    """The options with which a recipe runs on the CPU."""
     other = recipe is not None and recipe.engine.name == "vllm" and for_gpus_alone()
     return ["--set gpu=optional", *(["--set engine=transformers"] if other else [])]
 
@@ -83,7 +83,7 @@ def _asks_the_driver(seen: TorchGpu) -> str:
 
 
 def usable(recipe: Recipe | None, seen: TorchGpu) -> Iterator[Finding]:
-    """The GPU, and whether it is as free, and computes in the numbers, as the recipe wants."""
+    """Findings about a usable GPU: its free memory, and bfloat16 if the recipe needs it."""
     kind = f", compute capability {'.'.join(map(str, seen.capability))}" if seen.capability and seen.cuda else ""
     found = f"{seen.name}, {seen.total / 1e9:.0f} GB, {seen.free / 1e9:.0f} GB free{kind}"
     needed = _required(recipe)
@@ -101,7 +101,7 @@ def usable(recipe: Recipe | None, seen: TorchGpu) -> Iterator[Finding]:
 
 
 def _without_bfloat16(recipe: Recipe, needed: bool) -> Finding:
-    """A pretrained model is in bfloat16 as a rule; of one that is not known yet that is assumed."""
+    """The finding about a GPU without bfloat16, in which a pretrained model is assumed to be."""
     dtypes = {"training.dtype": recipe.training.dtype, "engine.dtype": recipe.engine.dtype}
     wanted = [key for key, dtype in dtypes.items() if dtype in ("auto", "bfloat16")]
     other = Remedy("use other number formats, which take more memory", "--set training.dtype=float32 --set engine.dtype=float16")
@@ -110,14 +110,14 @@ def _without_bfloat16(recipe: Recipe, needed: bool) -> Finding:
 
 
 def batch_invariance(recipe: Recipe | None, seen: TorchGpu | None) -> Iterator[Finding]:
-    """Where a recipe asks for it and vLLM does not have it."""
+    """A finding if a recipe asks for batch invariance and vLLM lacks it on this GPU."""
     if recipe is not None and recipe.engine.batch_invariant and not (seen is not None and seen.name and seen.bfloat16):
         off = Remedy("sample without it", "--set engine.batch_invariant=false")
         yield Finding("batch invariance", "vLLM has it on a GPU of compute capability 8.0 or newer", False, True, (off,))
 
 
 def compiler(recipe: Recipe | None) -> Finding:
-    """The C compiler and Python's headers, with which Triton, and so TRL and vLLM, builds a launcher as it first runs."""
+    """The finding about a C compiler and Python's headers, with which Triton (in TRL and vLLM) builds a launcher at first use."""
     named = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
     scheme = "posix_prefix" if sysconfig.get_default_scheme() == "posix_local" else sysconfig.get_default_scheme()
     usual = Path(sysconfig.get_paths(scheme=scheme)["include"], "Python.h")
@@ -130,6 +130,6 @@ def compiler(recipe: Recipe | None) -> Finding:
 
 
 def _further_headers() -> list[Path]:
-    """Where else a compiler finds Python.h: in the folders that the shell names, and the children's compilers are told."""
+    """Other places of Python.h: folders in the shell's variables for compilers, which child processes inherit."""
     folders = [folder for name in ("CPATH", "C_INCLUDE_PATH") for folder in os.environ.get(name, "").split(os.pathsep)]
     return [Path(folder, "Python.h") for folder in folders if folder]

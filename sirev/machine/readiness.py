@@ -1,6 +1,6 @@
-"""Readiness of this machine for the steps that runs still lack, asked before the first of them is computed.
+"""Readiness of this machine for the missing steps of runs, checked before the first of them is computed.
 
-A replay is never asked. What is looked at, and what to do about it, is `sirev.machine.doctor`'s.
+A replay is never checked. Findings and remedies are `sirev.machine.doctor`'s.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ PlannedSteps = Mapping[str, PlannedStep]
 
 
 class Readiness:
-    """Refuses steps that this machine can't compute, or that lead to such as it can't; each step is looked at once."""
+    """Refusal of steps that this machine can't compute, or whose later steps it can't; each step is checked once."""
 
     def __init__(
         self, recipe: Recipe, store: Store, plan: Callable[[], Iterable[Planner]], *, remote: bool, scratch: Path | None
     ) -> None:
-        """`plan` looks the steps of all runs up anew; `remote` says that what this store lacks may lie in a shared one.
+        """`plan` looks up the steps of all runs; `remote`: a shared store may have results that this store lacks.
 
-        `scratch` is as `sirev.execution.scratch.shared_scratch` has it.
+        `scratch` is the result of `sirev.execution.scratch.shared_scratch`.
         """
         self._recipe = recipe
         self._store = store
@@ -46,13 +46,13 @@ class Readiness:
         self._scratch = scratch
         self._passed: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
-        forget_gpu()  # one that an earlier invocation of this process was told of
+        forget_gpu()  # an earlier call in this process may have cached it
 
     def check(self, run: Run, name: str) -> None:
-        """Raise BadInput, a line per missing thing, if step `name` of a run, or what has to follow it, can't be computed.
+        """Raise BadInput, one line per missing thing, if step `name` of a run or a necessary later step can't be computed.
 
-        Without a shared store these are all steps that are sure to be computed. With one it is the step alone, and after a
-        training or a sampling what depends on it: everything else may still be found there.
+        Without a shared store, the later steps are all that are sure to be computed. With one, they are those that depend on
+        a training or a sampling: any other step may be found there.
         """
         with self._lock:
             if (run.id, name) in self._passed or ((self._remote or self._passed) and not STAGES[stage_of(name)].needs):
@@ -69,9 +69,9 @@ class Readiness:
             self._passed |= {(run.id, name), *((id_, step.name) for id_, steps in concerned.items() for step in steps)}
 
     def _sure(self, steps: PlannedSteps, name: str | None) -> list[PlannedStep]:
-        """The steps of a run that are sure to be computed: the one that is about to be, and what has to be computed after it.
+        """The steps of a run that are sure to be computed: step `name`, and necessary later ones.
 
-        What is only unknown yet may turn out to be in the store, as after a lost result that can be computed again.
+        A step of unknown state may still turn out to be stored, as after a lost result that is recomputed.
         """
         sure = {name}
         if not self._remote:
@@ -83,16 +83,16 @@ class Readiness:
         found = []
         for step in steps.values():
             if STAGES[step.stage].optional and step.name != name:
-                continue  # the run goes on without it
+                continue  # a run continues without an optional step
             follows = any(isinstance(value, Planned) and value.work in made for value in step.inputs.values())
             if step.name in sure or follows:
                 found.append(step)
-                if follows or STAGES[step.stage].needs_gpu:  # what a shared store has of later steps may be lost then
+                if follows or STAGES[step.stage].needs_gpu:  # the result may differ, so that stored later steps no longer match
                     made.add(step.work)
         return found
 
     def _pinned(self, planned: Iterable[PlannedSteps]) -> Recipe:
-        """The recipe with models of the Hub at the commits that the store knows them by: those are loaded, not the latest."""
+        """The recipe with its Hub models at the commits recorded in the store, which are loaded instead of the latest."""
         recipe = self._recipe
         known = {
             name: step.artifact.json(REFERENCE).get("commit")
@@ -121,19 +121,19 @@ class Readiness:
 
 
 def _is_new(step: PlannedStep, recorded: Recorded) -> bool:
-    """Whether a step whose inputs are not known yet differs by itself from all that the store has of its stage."""
+    """Whether a step with unknown inputs has parameters that no stored step of its stage has."""
     from sirev.explain.action_diff import parts  # a replay has no use for it
 
     return step.state == "unknown" and parts(step.action, inputs=False) not in recorded.settings(step.stage)
 
 
 def _needs(steps: PlannedSteps, step: PlannedStep) -> Iterator[Need]:
-    """What a step needs of a machine: its stage's needs, each as it is for this step."""
+    """The needs of a step: those of its stage, adapted to the step."""
     name = parse_step(step.name)
     suite = suite_of(name.what)
     for need in STAGES[step.stage].needs:
         if need == "model" and name.t:
-            continue  # one that a user named for this t: it comes before all that is asked, and complains by itself
+            continue  # a model given by the user for this t; its step comes first, and reports its own errors
         if need == "data" and suite:
             yield f"data of {suite}"
         elif need == "model" and step.name == EMBEDDING_MODEL:
@@ -145,7 +145,7 @@ def _needs(steps: PlannedSteps, step: PlannedStep) -> Iterator[Need]:
 
 
 def _same(value: LookedUp, step: PlannedStep | None) -> bool:
-    """Whether an input is what a step makes."""
+    """Whether an input is the result of a step."""
     if step is None:
         return False
     if isinstance(value, Artifact):

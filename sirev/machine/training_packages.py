@@ -1,4 +1,4 @@
-"""Packages that some settings of a training take beside its libraries, and the GPU that they run on."""
+"""Findings about additional packages for some training settings, and the GPU that they need."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _ATTENTION = {
     "flash_attention_2": ("flash-attn", Remedy("install it", "pip install --no-build-isolation flash-attn")),
     "flash_attention_3": ("flash-attn-3", Remedy("build it from github.com/Dao-AILab/flash-attention, folder hopper")),
 }
-"""transformers' name of an attention -> the package that it is installed by, and how."""
+"""transformers' name of an attention implementation -> its package, and how to install it."""
 _FETCHES = "kernels"
-"""The package by which transformers fetches an attention from the Hub where the other is not installed."""
+"""The package with which transformers fetches an attention implementation from the Hub if the other is not installed."""
 _NO_GPU = "there is no GPU that torch can use"
 
 
 def training_packages(recipe: Recipe, on_gpu: bool) -> Iterator[Finding]:
-    """The packages that a recipe's settings ask for; `on_gpu` says whether torch uses a GPU here."""
+    """Findings about the packages of a recipe's settings; `on_gpu`: torch uses a GPU here."""
     memory = recipe.training.memory
     if recipe.training.optimizer == "paged_adamw_8bit":
         yield _paged_states()
@@ -47,7 +47,7 @@ def _paged_states() -> Finding:
 
 
 def _on_gpu(what: str, packages: tuple[str, ...], on_gpu: bool, install: Remedy, without: Remedy) -> Finding:
-    """Whether one of the packages is here, and a GPU, on which alone it works."""
+    """The finding about packages of which one is needed, and which only work on a GPU."""
     installed = versions(packages)
     there = [f"{package} {installed[package]}" for package in packages if package in installed]
     lacks = [] if there else [f"the package {' or '.join(packages)} is not installed"]

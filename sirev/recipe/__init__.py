@@ -1,4 +1,4 @@
-"""Recipes: what to run. One YAML file, validated here; the stages above take their parameters from it."""
+"""Recipes: descriptions of runs, one validated YAML file each, from which stages take their parameters."""
 
 from sirev.recipe.load import (
     Overlays,

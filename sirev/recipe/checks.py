@@ -1,4 +1,4 @@
-"""Checks between the sections of a recipe: every field is read by something, and what is read is there."""
+"""Checks between the sections of a recipe: every given field is read, and every required one is given."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from sirev.tasks.task import Task
 from sirev.training_kinds import KINDS
 
 Said = Callable[[Sequence[str]], Any]
-"""What the recipe's files and overrides say under a key; None if nothing."""
+"""The value under a key in the recipe's files and overrides; None if there is none."""
 Complain = Callable[[Keys, str], None]
-"""Raises BadInput about a key, naming where it was said."""
+"""Raises BadInput about a key, naming its file or override."""
 
 READ_BY = {
     "batch_size": "transformers",
@@ -30,14 +30,14 @@ READ_BY = {
     "concurrency": "server",
     "patience_minutes": "server",
 }
-"""Settings that one engine alone reads."""
+"""Settings that only one engine reads."""
 LORA_RANKS = 512  # the largest rank that vLLM serves
 
 
 def check(recipe: Recipe, source: Source, *, trains: bool = True) -> None:
-    """Complain about the first field that nothing reads, or that something needs and is not there.
+    """Raise BadInput about the first field that nothing reads, or that is needed and missing.
 
-    `trains`: whether models are to be trained by it, or evaluated alone.
+    `trains` is False if models are only evaluated.
     """
 
     def complain(keys: Keys, why: str) -> None:
@@ -56,7 +56,7 @@ def check(recipe: Recipe, source: Source, *, trains: bool = True) -> None:
 
 
 def _check_parameters(recipe: Recipe, source: Source, complain: Complain) -> None:
-    """Settings of LoRA go with LoRA; of the two that don't go together, what was said later is blamed."""
+    """Refuse settings of LoRA without LoRA, and blame the later one of the two conflicting settings."""
     if recipe.training.lora is None or recipe.training.parameters == "lora":
         return
     lora, parameters = ("training", "lora"), ("training", "parameters")
@@ -113,7 +113,7 @@ def _check_grader(task: Task, grader: Grader, keys: Keys, complain: Complain) ->
 
 
 def _changed(section: Section, said: Said, *keys: str) -> bool:
-    """Whether a field was said, and to be other than where nobody says anything: a resolved recipe says everything."""
+    """Whether a field is given with a value other than its default; a resolved recipe gives every field."""
     return said(keys) not in (None, type(section).model_fields[keys[-1]].default)
 
 
@@ -163,7 +163,7 @@ def _check_engine(recipe: Recipe, said: Said, complain: Complain) -> None:
 
 
 def _is_address(url: str) -> bool:
-    """Whether a URL leads to a server; an @ behind the host is of a password that is not written as a URL asks for."""
+    """Whether a URL names a server; an @ after the host belongs to a password that is not URL-encoded."""
     try:
         Address.of(url)
     except ValueError:

@@ -13,11 +13,11 @@ from sirev.recipe.structure import annotation_at, fields
 from sirev.suggest import suggest
 
 _MISSING = ("missing", "union_tag_not_found")
-"""What pydantic calls a field that is not there."""
+"""Pydantic's error types for a missing field."""
 
 
 def explain_error(error: ValidationError, source: Source) -> str:
-    """The first complaint of pydantic; of missing fields all that belong in the same file."""
+    """The line for pydantic's first error; for missing fields, all that belong in the same file."""
     found = error.errors(include_url=False)
     first = found[0]
     keys = _without_tags(first["loc"], source)
@@ -44,12 +44,12 @@ def explain_error(error: ValidationError, source: Source) -> str:
 
 
 def _no_model(source: Source) -> str:
-    """The line about a recipe that leaves the model to whoever runs it."""
+    """The line about a recipe that leaves the model to its user."""
     return f"the recipe {source.value(('name',))} names no model: add --model ORGANISATION/NAME or --model FOLDER"
 
 
 def _missing(complaint: Any, source: Source, place: str) -> list[str]:
-    """The name of a missing field; none if it would have to be somewhere else."""
+    """The name of a missing field, as a list; empty if it belongs in another file."""
     keys = _without_tags(complaint["loc"], source)
     if source.place(keys) != place:
         return []
@@ -57,12 +57,12 @@ def _missing(complaint: Any, source: Source, place: str) -> list[str]:
 
 
 def outline(value: Any) -> str | None:
-    """A section by its fields alone; None for what is no section."""
+    """The names of a section's fields, in braces; None if the value is not a section."""
     return "{" + ", ".join(map(str, value)) + "}" if isinstance(value, dict) else None
 
 
 def _without_tags(loc: Sequence[str | int], source: Source) -> Keys:
-    """A place in the recipe's own keys: pydantic also names the kind of task or suite that it took a section for."""
+    """The keys of pydantic's `loc` in the recipe, without the kinds of task or suite that pydantic inserts."""
     keys: list[str] = []
     for part in map(str, loc):
         there = source.value(keys)

@@ -1,4 +1,4 @@
-"""A recipe as it is put together, before it is validated."""
+"""A recipe that is being assembled, before validation."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from sirev.addresses import without_credentials
 Keys = tuple[str, ...]
 
 SUITE_KEYS = ("evaluation", "ood")
-"""Where a null removes what was said before: one suite, or all of them, as an empty mapping does."""
+"""Keys of the suites: a null removes one suite, or all; so does an empty mapping for all."""
 _KEPT = ("dtype", "context")
-"""What stays of an engine's settings when another engine takes its place."""
+"""Settings of an engine that stay when another engine replaces it."""
 SHORT = ("model", "engine", "grader")
 """Sections that may be written as their name alone: `model: mistralai/Mistral-7B-v0.1`; a grader as `file.py:function`."""
 NO_SECTION = ("evaluation", "embedding", "model")
-"""A field of the same name that is a name already."""
+"""A field named like a section of `SHORT` that holds only a name."""
 
 
 class Source:
-    """A recipe as it is put together: its data, and for every key which file or override it came from."""
+    """A recipe that is being assembled: its data, and the file or override that each key came from."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -30,8 +30,8 @@ class Source:
         self._order: list[str] = []
 
     def merge(self, data: Mapping[str, Any], origin: str, keys: Keys = ()) -> None:
-        """Lay `data` over what is there: mappings key by key, everything else as a whole."""
-        origin = without_credentials(origin)  # an override, say
+        """Lay `data` over the present data: mappings key by key, other values as a whole."""
+        origin = without_credentials(origin)  # it may be an override
         self._order.append(origin)
         place = self.data
         for key in keys:
@@ -60,25 +60,25 @@ class Source:
                     self.merge(value, origin, here)
 
     def place(self, keys: Sequence[str]) -> str:
-        """Where a key was said, or where it would have to be."""
+        """The file or override that gave a key, or in which it belongs."""
         for end in range(len(keys), 0, -1):
             if origin := self._origins.get(tuple(keys[:end])):
                 return origin
         return str(self.path)
 
     def is_later(self, keys: Keys, other: Keys) -> bool:
-        """Whether a key was said by a file or override that was laid over the one with the other key."""
+        """Whether a key was given by a later file or override than the other key."""
         order = self.origins()
         places = [self.place(keys), self.place(other)]
         first, second = (order.index(place) if place in order else -1 for place in places)
         return first > second
 
     def origins(self) -> list[str]:
-        """The files and overrides that it was put together from, first things first."""
+        """The files and overrides of the recipe, in the order of their merging."""
         return list(dict.fromkeys(self._order))
 
     def value(self, keys: Sequence[str]) -> Any:
-        """What was said under a key; None if nothing was."""
+        """The value under a key; None if there is none."""
         found: Any = self.data
         for key in keys:
             found = found.get(key) if isinstance(found, dict) else None

@@ -17,9 +17,9 @@ from sirev.training_kinds import METHODS
 _LISTS = ("recipes", "methods", "seeds", "nulls", "overlays", "except")
 _FIELDS = (*_LISTS, "null_count", "model", "set")
 _OF_A_RUN = ("recipe", "method", "seed")
-"""What an exception may name beside keys of `set`."""
+"""Fields that an exception may name, other than the keys of `set`."""
 _MOST = 10_000
-"""Combinations of settings that a grid may have: more is a slip of the pen."""
+"""The most combinations of settings in a grid; more are taken for a mistake."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Point:
 
 @dataclass(frozen=True)
 class StudyGrid:
-    """A grid as its file has it. `methods` None: those of each recipe; `settings`: key of a recipe -> the values it takes."""
+    """The content of a grid file. `methods` None: those of each recipe; `settings`: key of a recipe -> its values."""
 
     path: Path
     recipes: tuple[str, ...]
@@ -52,7 +52,7 @@ class StudyGrid:
                 yield Point(recipe, dict(zip(self.settings, values, strict=True)))
 
     def has(self, point: Point, method: str, seed: int) -> bool:
-        """Whether no exception takes a run out: each names all of what it takes."""
+        """Whether a run is in the grid: no exception matches it in all that the exception names."""
         told = {"recipe": point.recipe, "method": method, "seed": seed, **point.settings}
         return not any(all(told[key] in values for key, values in one.items()) for one in self.exceptions)
 
@@ -104,7 +104,7 @@ def _texts(path: Path, key: str, values: Sequence[Any]) -> tuple[str, ...]:
 
 
 def _place(name: str) -> str:
-    """A file or folder by its whole path, since workers may be elsewhere; any other name as it is."""
+    """A file or folder as an absolute path, since workers may run elsewhere; other names unchanged."""
     return os.path.abspath(name) if name.endswith((".yaml", ".yml")) or ("/" in name and os.path.exists(name)) else name
 
 

@@ -1,4 +1,4 @@
-"""Reading of recipes: YAML, the files it builds on, overlays and overrides."""
+"""Loading of recipes: YAML, defaults, overlays and overrides."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sirev.tasks.registry import TASKS
 Overlays = Sequence[str | Path] | str | Path
 _MODEL = ("model", "name")
 MODELINE = "# yaml-language-server: $schema="
-"""How a YAML file begins that names its schema, by a URL or by a path from its own folder."""
+"""The start of a YAML file's first line that names its schema, by a URL or a path relative to the file's folder."""
 
 
 def recipe_names() -> list[str]:
@@ -43,9 +43,9 @@ def load_recipe(
     """Load a recipe by name or path, lay overlays and overrides over it, validate it.
 
     `overrides` are "key.sub=value" as after `--set`, or a mapping such as {"T": 3, "training.sft.epochs": 2}. `model` is the
-    one to improve: ORGANISATION/NAME of the Hub, with @REVISION or without, or a folder. A recipe that is run with another
-    model than its own is called after it (`sirev.recipe.model_names`), unless the overrides say what it is called. Where it is
-    not to train (`trains`), its task needs no problems for that.
+    base model: ORGANISATION/NAME of the Hub, with @REVISION or without, or a folder. A recipe that runs with another model than
+    its own gets a name with that model (`sirev.recipe.model_names`), unless the overrides give a name. With `trains` False, the
+    task needs no training problems.
 
     Raises BadInput naming the file (or the override), the key, its value and what is allowed.
     """
@@ -61,7 +61,7 @@ def load_recipe(
 def read_recipe(
     recipe: str | Path, overrides: Overrides = (), overlays: Overlays = (), model: str | os.PathLike[str] | None = None
 ) -> Source:
-    """A recipe put together but not validated: the files it names under `defaults`, itself, overlays, overrides."""
+    """The assembled recipe, not validated: its `defaults`, itself, overlays and overrides, in this order."""
     source = Source(find_recipe(recipe))
     own = read_mapping(source.path)
     names = own.pop("defaults", [])
@@ -89,23 +89,23 @@ def read_recipe(
 
 
 def name_with_model(recipe: str | Path, model: str) -> str:
-    """What a recipe is called when it is run with this model."""
+    """The name of a recipe that runs with this model."""
     return str(read_recipe(recipe, model=model).value(("name",)))
 
 
 def names_a_model(source: Source) -> bool:
-    """Whether a recipe says which model it is about; a task recipe leaves that to `model`."""
+    """Whether a recipe gives its model; a task recipe leaves that to `model`."""
     return source.value(("model",)) is not None
 
 
 def overlay_names() -> dict[str, str]:
-    """The overlays that come with sirev, by name, with the comment at their top."""
+    """Name of an overlay that comes with sirev -> its first comment."""
     files = sorted((recipe_folder() / "overlays").glob("*.yaml"))
     return {path.stem: _first_comment(path) for path in files}
 
 
 def _first_comment(path: Path) -> str:
-    """The words at the top of a file, below the line that names its schema."""
+    """A file's first comment, below the line that names its schema."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return next(line for line in lines if not line.startswith(MODELINE)).lstrip("# ")
 
@@ -114,18 +114,18 @@ def find_recipe(recipe: str | Path) -> Path:
     """The file of a recipe by name or path; BadInput if there is none."""
     unknown = f"unknown recipe {str(recipe)!r}"
     for name in recipe_names():
-        if str(recipe).endswith(f"-{name}"):  # as runs with another model are called
+        if str(recipe).endswith(f"-{name}"):  # the name of its runs with another model
             unknown += f"; runs with this name come from: {name} --model ORGANISATION/NAME"
     return _file(recipe, recipe_folder(), "recipe", unknown)
 
 
 def _part(kind: str, name: str | Path) -> Path:
-    """The file of a named default or overlay."""
+    """The file of a default or overlay, by name or path."""
     return _file(name, recipe_folder() / kind, kind, f"unknown name {str(name)!r} in {kind}")
 
 
 def _file(name: str | Path, folder: Path, kind: str, unknown: str) -> Path:
-    """A YAML file by its path, or by its name in a folder of those that come with sirev."""
+    """A YAML file by its path, or by its name in a `folder` of sirev's own; BadInput if there is none."""
     text = str(name)
     if text.endswith((".yaml", ".yml")) or "/" in text:
         path = Path(text)
@@ -142,7 +142,7 @@ def _file(name: str | Path, folder: Path, kind: str, unknown: str) -> Path:
 
 
 def _file_called(text: str) -> str:
-    """A hint at a file that only lacks its ending in what was typed; nothing where there is none."""
+    """A hint at a file that was named without its ending; empty if there is none."""
     for ending in (".yaml", ".yml"):
         if text and Path(f"{text}{ending}").is_file():
             return f"; there is a file {text}{ending} here: use {text}{ending}"

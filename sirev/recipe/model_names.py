@@ -1,4 +1,4 @@
-"""The name of a recipe that is run with another model than its own."""
+"""Names of recipes that run with another model than their own."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import re
 from pathlib import Path
 
 _LONGEST = 60
-"""Characters of a model's name that go into the recipe's."""
+"""The most characters of a model's name in a recipe's name."""
 SNAPSHOT = re.compile(r"/models--(?:[^/]+--)?([^/]+)/snapshots/[^/]+/?$")
-"""A model in the Hub's cache, whose folder is called by its commit."""
+"""The path of a model in the Hub's cache, whose folder is named by its commit."""
 
 
 def model_slug(model: str) -> str:
-    """The last part of a model's name in lower case, as a part of a run's name: qwen2.5-1.5b of Qwen/Qwen2.5-1.5B."""
+    """The last part of a model's name, in lower case and fit for a run's name: qwen2.5-1.5b for Qwen/Qwen2.5-1.5B."""
     cached = SNAPSHOT.search(model)
     last = cached[1] if cached else model.rstrip("/").rpartition("/")[2]
     if last in ("", ".", "..", "~"):
@@ -23,9 +23,9 @@ def model_slug(model: str) -> str:
 
 
 def named_after(recipe: str, own: str | None, model: str) -> str:
-    """The name of a recipe that is run with `model` instead of its `own`: qwen2.5-1.5b-gsm8k of gsm8k or mistral_gsm8k.
+    """The name of a recipe that runs with `model` instead of its `own`: qwen2.5-1.5b-gsm8k for gsm8k or mistral_gsm8k.
 
-    The part of the recipe's name that says its own model gives way.
+    The part of the recipe's name that stands for its own model is dropped.
     """
     slug = model_slug(model)
     rest = recipe
@@ -39,5 +39,5 @@ def named_after(recipe: str, own: str | None, model: str) -> str:
 
 
 def _letters(text: str) -> str:
-    """Letters and digits alone: llama2 of Llama-2."""
+    """Only the letters and digits, in lower case: llama2 for Llama-2."""
     return re.sub(r"[^a-z0-9]", "", text.lower())

@@ -1,4 +1,4 @@
-"""Single settings laid over a recipe: `key.sub=value`, or a mapping of them in Python."""
+"""Overrides, single settings laid over a recipe: `key.sub=value`, or a mapping in Python."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ Overrides = Mapping[str, Any] | Sequence[str] | str
 """`["training.sft.learning_rate=1e-4"]`, one such text, or a mapping: {"T": 3, "training": {"sft": {"epochs": 2}}}."""
 
 OPTIONS = {"seed": "--seed", "seeds": "--seed", "store": "--store", "overlay": "--overlay", "overlays": "--overlay"}
-"""What is said beside a recipe, not in it -> the option that says it."""
+"""Settings that are not part of a recipe -> their command-line options."""
 
 
 def override_list(overrides: Overrides) -> list[str]:
-    """Overrides as a list of `key.sub=value`; the values of a mapping are written as JSON, which is YAML."""
+    """Overrides as a list of `key.sub=value`; the values of a mapping become JSON, which is YAML.
+
+    Raises BadInput if a value is not JSON.
+    """
     if isinstance(overrides, str):
         return [overrides]
     if not isinstance(overrides, Mapping):
@@ -48,7 +51,7 @@ def _json(key: str, value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A path as text, NumPy's numbers and arrays as Python's."""
+    """A path as text, and NumPy's numbers and arrays as Python's. Raises TypeError for other types."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if hasattr(value, "tolist"):
@@ -57,7 +60,7 @@ def _plain(value: Any) -> Any:
 
 
 def model_overrides(model: str | os.PathLike[str] | None) -> list[str]:
-    """The overrides that `--model ORGANISATION/NAME[@REVISION]` or `--model FOLDER` is short for."""
+    """The overrides for which `--model ORGANISATION/NAME[@REVISION]` or `--model FOLDER` is short; BadInput if it is empty."""
     if model is None:
         return []
     name, revision = os.fspath(model), ""
@@ -70,7 +73,7 @@ def model_overrides(model: str | os.PathLike[str] | None) -> list[str]:
 
 
 def with_model(model: str | os.PathLike[str] | None, overrides: Overrides) -> list[str]:
-    """All overrides, the model's first, so that others may say more about it. BadInput where both name a model."""
+    """All overrides, the model's first, so that others may refine it. BadInput if both name a model."""
     others = override_list(overrides)
     for override in others if model is not None else ():
         if override.partition("=")[0] in ("model", "model.name"):
@@ -79,7 +82,7 @@ def with_model(model: str | os.PathLike[str] | None, overrides: Overrides) -> li
 
 
 def _as_text(text: str) -> str:
-    """A text as YAML that is read as this text: 1e3 and null are names as well."""
+    """A text as YAML for this same text: 1e3 and null may be names."""
     try:
         return text if parse_yaml(text) == text else json.dumps(text, ensure_ascii=False)
     except (yaml.YAMLError, ValueError, RecursionError):
@@ -87,7 +90,7 @@ def _as_text(text: str) -> str:
 
 
 def lay_over(source: Source, override: str) -> None:
-    """Lay one `key.sub=value` over the recipe. BadInput if there is no such field, or the value is no YAML."""
+    """Lay one `key.sub=value` over the recipe. Raises BadInput if there is no such field, or the value is not YAML."""
     name, equals, text = override.partition("=")
     keys = tuple(name.split("."))
     if not equals or not all(keys):
@@ -121,7 +124,7 @@ def _require_field(source: Source, keys: Keys, override: str) -> None:
 
 
 def _hint(source: Source, keys: Keys, i: int, known: list[str]) -> str:
-    """What a key that is unknown at its place may have meant: a field there, an option, or a field of that name elsewhere."""
+    """A hint for an unknown key: a field at its place, an option, or a field of that name elsewhere."""
     key, rest = keys[i], keys[i + 1 :]
     if is_word_for(key, known):
         return suggest(key, known)

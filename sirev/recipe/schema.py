@@ -1,7 +1,7 @@
-"""A JSON schema of recipes' files, by which editors complete and check them.
+"""The JSON schema of recipe files, for completion and checks in editors.
 
-No field is required here: a file may leave out what the files under its `defaults` say, and an overlay nearly all. What has to
-be said together is checked once a recipe is put together (`sirev.recipe.checks`).
+No field is required here: a file may leave out the fields of its `defaults`, and an overlay nearly all fields. The assembled
+recipe is checked as a whole (`sirev.recipe.checks`).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from sirev.recipe.sections import Recipe
 from sirev.shipped import names_in, recipe_folder
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
-"""Later drafts are not read by every editor."""
+"""Some editors don't read later drafts."""
 _OWN_FUNCTION = {"type": "string", "pattern": ":", "description": "Your own function: package.module:NAME or file.py:NAME."}
 
 
 def recipe_schema() -> dict[str, Any]:
-    """The schema of a recipe's file, of a file of defaults and of an overlay."""
+    """The schema of recipe files, defaults and overlays."""
     found = Recipe.model_json_schema(schema_generator=_OfFiles, ref_template="#/definitions/{model}")
     definitions = found.pop("$defs")
     sections = (found, *definitions.values())
@@ -52,7 +52,7 @@ def recipe_schema() -> dict[str, Any]:
 
 
 class _OfFiles(GenerateJsonSchema):
-    """Sections with their fields in the words of the fields' docstrings, and unions told apart by all that they hold."""
+    """Sections whose fields are described by their docstrings, and unions without a discriminator."""
 
     def model_schema(self, schema: Any) -> dict[str, Any]:
         found = super().model_schema(schema)
@@ -63,19 +63,19 @@ class _OfFiles(GenerateJsonSchema):
         return found
 
     def tagged_union_schema(self, schema: Any) -> dict[str, Any]:
-        return {"anyOf": super().tagged_union_schema(schema)["oneOf"]}  # without its name a section may be of several kinds
+        return {"anyOf": super().tagged_union_schema(schema)["oneOf"]}  # a section without its name may be of several kinds
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False  # "Max New Tokens" says no more than max_new_tokens
 
 
 def _kinds(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The kinds of section that a field may hold; none for a field that holds no section."""
+    """The kinds of section that a field may hold; empty if it holds no section."""
     return [{"$ref": member["$ref"]} for member in asked.get("anyOf", [asked]) if "$ref" in member]
 
 
 def _names(key: str, kinds: Sequence[Mapping[str, Any]], definitions: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What a section may be written as: the name of a kind that needs no more, or of any model; a grader also as a function."""
+    """Schemas of a section's short form: a kind that needs only its name, any model's name, or a grader's function."""
     sections = [definitions[kind["$ref"].rpartition("/")[2]] for kind in kinds]
     named = [one["properties"]["name"] for one in sections if set(one.get("required", ())) <= {"name"}]
     known = [name for one in named for name in one.get("enum", [one["const"]] if "const" in one else [])]
@@ -88,12 +88,12 @@ def _or_null(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _said(asked: Mapping[str, Any], kinds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A field that may be one of several things, with the words and the default that it has."""
+    """A field that may be of several kinds, with its description and default."""
     return {key: asked[key] for key in ("description", "default") if key in asked} | {"anyOf": list(kinds)}
 
 
 def _words_of_fields(section: type[Section]) -> dict[str, str]:
-    """Field -> the docstring below it, of the section's own class or of one that it inherits from."""
+    """Field -> the docstring below it, in the section's class or in a base class."""
     words: dict[str, str] = {}
     for base in reversed(section.__mro__):
         if not issubclass(base, Section):

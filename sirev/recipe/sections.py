@@ -1,4 +1,4 @@
-"""The sections of a recipe and their fields; which of them must be given together is checked in `checks`."""
+"""The sections of a recipe and their fields. Rules between sections are in `checks`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sirev.training_kinds import KINDS, Kind, Method, TrainingKind
 if TYPE_CHECKING:
     AnyTask = Task
     SuiteTask = Task
-else:  # each task validates what a recipe says of it
+else:  # each task validates its own section
     AnyTask = Annotated[reduce(or_, TASKS.values()), Field(discriminator="name")]
     SuiteTask = Annotated[reduce(or_, SUITES.values()), Field(discriminator="name")]
 
@@ -38,14 +38,14 @@ class Architecture(Section):
 
 
 class Pretrain(Section):
-    """How M0 is made: next-token prediction over the task's own corpus, from random weights."""
+    """Pretraining of M0 from random weights: next-token prediction over the task's own corpus."""
 
     seed: Seed = 0
     sequences: Count
     levels: Annotated[list[Level], Field(min_length=1)]
     equations_share: Annotated[float, Field(ge=0, le=1)] = 0.2
     inverse_share: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Problems that ask for the start of a story, of all sequences; the training set has none of them."""
+    """Share of sequences whose problem asks for the start of a story; the training set has no such problems."""
     batch_size: Count = 16
     learning_rate: Rate = 3e-3
     warmup: Warmup = 0.05
@@ -58,14 +58,14 @@ class Pretrain(Section):
 
 
 class Model(Section):
-    """The base model M0: a pretrained one from the Hub or a local folder (`name`), or one made here (`pretrain`)."""
+    """The base model M0: a pretrained one from the Hub or a local folder (`name`), or one pretrained here (`pretrain`)."""
 
     name: str | None = None
     """ORGANISATION/NAME on the Hub, or the path of a folder with weights and tokenizer."""
     revision: str | None = None
     """A Hub commit. A branch or tag is looked up once, and the commit found then is used from then on."""
     chat_template: bool = False
-    """Put prompts to the model as a user's turn of its tokenizer's chat template."""
+    """Whether prompts are a user's turn of the tokenizer's chat template."""
     architecture: Architecture | None = None
     pretrain: Pretrain | None = None
 
@@ -81,11 +81,11 @@ class Model(Section):
 
 
 class Select(Section):
-    """Which answers become D_t. `unique: false, max_per_problem: null` is the paper's Algorithm 1."""
+    """Selection of the answers in D_t. `unique: false, max_per_problem: null` is the paper's Algorithm 1."""
 
     unique: bool = False
     max_per_problem: Count | None = None
-    """Answers (SFT) or pairs (DPO) kept of each problem, drawn with the run's seed."""
+    """Answers (SFT) or pairs (DPO) kept per problem, at most, drawn with the run's seed; null keeps all."""
 
 
 class Optimisation(Section):
@@ -108,7 +108,7 @@ class DpoStep(Optimisation):
 
     beta: Rate = 0.1
     nll_weight: Weight = 0.0
-    """Weight of the negative log-likelihood of the chosen answer beside the DPO loss (arXiv 2404.19733); 0 is DPO."""
+    """Weight of the chosen answer's negative log-likelihood, added to the DPO loss (arXiv 2404.19733); 0 is plain DPO."""
     select: Select = Select()
 
 
@@ -118,29 +118,29 @@ class Lora(Section):
     r: Count = 16
     alpha: Count = 32
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Of SFT alone: TRL's DPO turns every dropout off."""
+    """Dropout in SFT; TRL's DPO turns all dropout off."""
     target_modules: list[str] = Field(default=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"])
 
 
 class Memory(Section):
-    """How a training fits into memory. None of this is part of a key: it changes rounding, not what is learned."""
+    """Settings that fit a training into memory. None is part of a key: they change rounding, not what is learned."""
 
     micro_batch_size: Count | None = None
-    """Examples (DPO: pairs) that go through the model at once, at most; gradients add up to the batch. Null: all of a batch."""
+    """The most examples (DPO: pairs) that go through the model at once; gradients add up to the batch. Null: the whole batch."""
     micro_batch_tokens: Count | None = None
-    """Likewise tokens, with their padding; of a pair, the prompt with either answer. A longer example goes alone."""
+    """The most tokens at once, padding included; of a pair, the prompt counts with either answer. A longer example goes alone."""
     gradient_checkpointing: bool = False
-    """Keep few activations and compute the others again: less memory, a third more time."""
+    """Keep few activations and recompute the others: less memory, a third more time."""
     precompute_reference: bool = False
     """Compute DPO's reference log-probabilities before training, so that the reference need not stay in memory."""
     attention: Literal["eager", "sdpa", "flash_attention_2", "flash_attention_3"] | None = None
-    """How attention is computed; null leaves it to transformers, which takes `sdpa` where a model has it."""
+    """The implementation of attention; null leaves the choice to transformers, which takes `sdpa` if a model supports it."""
     liger: bool = False
-    """Compute norms, rotations and SwiGLU by the kernels of the package liger-kernel, on a GPU."""
+    """Compute norms, rotary embeddings and SwiGLU with the package liger-kernel, on a GPU."""
 
 
 class TextGrader(Section):
-    """Reads an answer out of a text and compares it with the gold one."""
+    """A grader that reads an answer in a text and compares it with the gold answer."""
 
     name: Literal["final_number", "gsm8k_strict", "gsm8k_flexible", "last_number", "math", "letter", "exact"]
     seconds: Rate = 10.0
@@ -148,21 +148,21 @@ class TextGrader(Section):
 
 
 class ProgramGrader(Section):
-    """Runs the program in an answer against its tests, in a sandbox (docs/sandbox.md)."""
+    """A grader that runs the program in an answer against its tests, in a sandbox (docs/sandbox.md)."""
 
     name: Literal["mbpp"]
     seconds: Rate = 17.0
-    """CPU time that one program may take, in whole seconds: ten times what the slowest of MBPP's own solutions does (1.64 s)."""
+    """CPU time per program, in whole seconds: ten times that of the slowest of MBPP's own solutions (1.64 s)."""
     memory_mb: Count = 1024
-    """MiB that one program may take beyond the interpreter's own."""
+    """Memory per program, in MiB, in addition to the interpreter's own."""
     sandbox: Literal["A", "B", "C"] = "B"
-    """The least tier of confinement that will do. C confines nothing: programs run with the user's own rights."""
+    """The least acceptable tier of confinement. C confines nothing: programs run with the user's own rights."""
     prelude: bool = True
-    """Start each program with the usual imports, which model-written answers take for granted."""
+    """Start each program with the usual imports, which models' answers take for granted."""
 
 
 class OwnGrader(Section):
-    """Calls a function of the user's: (completion, answer) -> True, False or a `sirev.Grade` (docs/tasks.md)."""
+    """A grader that calls the user's own function: (completion, answer) -> True, False or a `sirev.Grade` (docs/tasks.md)."""
 
     name: Literal["python"]
     function: str
@@ -171,18 +171,18 @@ class OwnGrader(Section):
     """CPU time that one answer may take."""
 
 
-# Who says whether an answer is right.
+# Judges of whether an answer is right.
 Grader = Annotated[TextGrader | ProgramGrader | OwnGrader, Field(discriminator="name")]
 
 
 class Training(Section):
-    """How M_1 and M_2..M_T are trained."""
+    """Training of M_1 and of M_2..M_T."""
 
     parameters: Literal["full", "lora"] = "full"
     lora: Lora | None = None
     optimizer: Literal["adamw_torch_fused", "paged_adamw_8bit", "adafactor"] = "adamw_torch_fused"
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of the weights in training; `auto` is what the base model was saved in."""
+    """The dtype of weights in training; `auto` is that of the saved base model."""
     max_prompt_tokens: Count | None = None
     max_completion_tokens: Count | None = None
     """Longer examples are left out and counted, never cut."""
@@ -191,23 +191,23 @@ class Training(Section):
     dpo: DpoStep | None = None
     grader: Grader
     on_degenerate: Literal["stop", "continue"] = "stop"
-    """When D_t is empty or holds nothing new: end the run at M_{t-1}, or go on (an empty D_t leaves M_t = M_{t-1})."""
+    """If D_t is empty or holds nothing new: end the run at M_{t-1}, or continue (with an empty D_t, M_t = M_{t-1})."""
     memory: Memory = Memory()
     checkpoint_minutes: Annotated[float, Field(ge=0)] | None = 10.0
-    """How often a training saves where it is; 0 after every step, null never. Not part of a key."""
+    """Minutes between two checkpoints of a training; 0 saves after every step, null never. Not part of a key."""
 
     def of(self, kind: TrainingKind) -> Any:
-        """The settings of a kind of self-improvement step, under its name; None where the recipe has none."""
+        """The settings of a kind of self-improvement step; None if the recipe has none."""
         return getattr(self, kind.name)
 
     def given(self) -> dict[str, Optimisation]:
-        """The settings of every training that the recipe has, by their keys."""
+        """Key -> settings, for every training in the recipe."""
         steps: dict[str, Optimisation | None] = {kind.name: self.of(kind) for kind in KINDS.values()}
         return {"initial": self.initial} | {name: step for name, step in steps.items() if step is not None}
 
 
 class Decoding(Section):
-    """How answers are drawn at temperature > 0, or greedily at 0."""
+    """Sampling of answers: draws at temperature > 0, greedy at 0."""
 
     n: Count
     temperature: Annotated[float, Field(ge=0)] = 0.75
@@ -216,32 +216,32 @@ class Decoding(Section):
 
 
 class Sampling(Decoding):
-    """The draws that D_t is made from."""
+    """The draws from which D_t is selected."""
 
     problems: Count | None = None
-    """Only the first so many training problems are asked; null asks all."""
+    """Number of training problems that are asked, the first ones; null asks all."""
 
 
 class AskedSuite(Section):
-    """How an out-of-distribution suite is asked; greedily in any case."""
+    """Sampling on an out-of-distribution suite, which is always asked greedily too."""
 
     draws: Count | None = None
-    """Answers also drawn of each problem, as in `evaluation.draws` but for their number; null draws none."""
+    """Number of draws per problem, otherwise with the settings of `evaluation.draws`; null draws none."""
     draws_at: Literal["ends", "every"] = "ends"
-    """Which models they are drawn from: M_1 and M_T, or every M_t."""
+    """The models that draws come from: M_1 and M_T, or every M_t."""
 
 
 class LevelsSuite(AskedSuite):
-    """An out-of-distribution suite of the embedded task: other levels than it trains on, or the other question."""
+    """An out-of-distribution suite of the embedded task: other levels than those of training, or the other question."""
 
     levels: Annotated[list[Level], Field(min_length=1)]
     problems: Count
     question: Question = "forward"
-    """`inverse`: the end of a story is told and its start is wanted."""
+    """`inverse`: the problem gives the end of a story and asks for its start."""
 
 
 class TaskSuite(AskedSuite):
-    """An out-of-distribution suite from another task's test split, put in the words of the trained task."""
+    """An out-of-distribution suite from another task's test split, in the prompt template of the trained task."""
 
     task: SuiteTask
     template: Name | None = None
@@ -261,75 +261,75 @@ Suite = Annotated[
 
 
 class Embedding(Section):
-    """The model whose vectors say how unlike two answers are: SentenceBERT (arXiv 1908.10084) or any other of its kind."""
+    """The model that embeds answers to measure their diversity: SentenceBERT (arXiv 1908.10084) or another of its kind."""
 
     model: str
     """A sentence-transformers model: ORGANISATION/NAME on the Hub, or the path of its folder."""
     revision: str | None = None
     """A Hub commit. A branch or tag is looked up once, and the commit found then is used from then on."""
     batch_size: Count = 64
-    """Answers that go through it at a time. Not part of a key."""
+    """Answers per batch. Not part of a key."""
 
 
 class Verdict(Section):
-    """How changes are judged in the report's verdict. Nothing but the comparison is computed anew with it."""
+    """Margins of the report's verdict. After a change, only the comparison is recomputed."""
 
     margin: Share = MARGIN
-    """Shares (pass@1, pass@N, OOD accuracy) have held where a loss of this is excluded; less for pass@N near its ceiling."""
+    """Shares (pass@1, pass@N, OOD accuracy) count as held if a loss of this is excluded; less for pass@N near its ceiling."""
     diversity_margin: Share = DIVERSITY_MARGIN
-    """Likewise of diversity, as a share of M_1's."""
+    """The same for diversity, as a share of M_1's."""
     new_margin: Share = NEW_MARGIN
-    """What M_T gained was within M_1's reach where M_1's pass@N on it is proven to be no further than this below luck's."""
+    """M_T's gains were within M_1's reach if M_1's pass@N on them is shown to be no further than this below luck's."""
     diversity_counts: bool = True
-    """Whether a loss of diversity alone makes a reversal or a regress, as in the paper; false is the strict reading."""
+    """Whether a loss of diversity alone makes a reversal or a regress, as in the paper; false is the stricter reading."""
 
 
 class Evaluation(Section):
-    """What is asked of every M_t."""
+    """Evaluation of every M_t."""
 
     split: Literal["test", "dev"] = "test"
-    """`dev` (with `task.dev`) for choosing t and settings without a look at the test set."""
+    """`dev` (with `task.dev`) is for choosing t and settings without the test set."""
     draws: Decoding
     temperatures: list[Rate] = Field(default=[])
-    """A sweep: M_1 and M_T are also drawn from at each of these, as often and as long as in `draws`."""
+    """A sweep of temperatures, at which M_1 and M_T are also sampled, with the number and length of `draws`."""
     ood: dict[Name, Suite] = Field(default={})
     grader: Grader
     embedding: Embedding | None = None
-    """Null measures no such diversity. Nor is any measured where an answer is an option's letter alone."""
+    """Null measures no diversity of embeddings. None is measured if answers are single letters, either."""
     overlap_n: Count = 8
-    """Words of the n-grams by which the problems asked are looked for in the training set: 8 as in arXiv 2204.02311, 13 in
-    arXiv 2005.14165. The embedded task's are compared as wholes. It changes nothing that a model is asked."""
+    """Words per n-gram in the search for evaluation problems in the training set: 8 as in arXiv 2204.02311, 13 in
+    arXiv 2005.14165. The embedded task's problems are compared as wholes. It changes nothing that a model is asked."""
     k: list[Count] = Field(default=[])
-    """pass@k is given for each of these k too, beside the powers of two up to `draws.n`. Nothing but the comparison changes."""
+    """Further k of pass@k, in addition to the powers of two up to `draws.n`. Only the comparison changes."""
     score: bool = True
-    """Whether M_T's answers and M_1's own are scored under M_1: how likely each is (docs/report.md). A server gives no scores."""
+    """Whether answers of M_T and M_1 are scored by their likelihood under M_1 (docs/report.md). A server gives no scores."""
     verdict: Verdict = Verdict()
 
 
 class Engine(Section):
-    """What samples. Only `name`, `dtype` and `batch_invariant` are part of a key."""
+    """The sampling engine. Only `name`, `dtype` and `batch_invariant` are part of a key."""
 
     name: Literal["transformers", "vllm", "server"] = "transformers"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     context: Count | None = None
-    """Longest prompt and answer together, in tokens; null takes the model's own limit. Less needs less memory."""
+    """The longest prompt and answer together, in tokens; null is the model's own limit. Less needs less memory."""
     gpu_memory: Share = 0.9
-    """Share of the GPU's memory that vLLM takes."""
+    """Share of the GPU's memory for vLLM."""
     batch_size: Count | None = None
-    """Answers that `transformers` writes at a time; null: a whole shard, 2,048 at most, which a large model has no room for."""
+    """Answers that `transformers` samples at a time; null is a whole shard, 2,048 at most, too many for a large model."""
     eager: bool = False
-    """Run vLLM without compiled graphs: slower, but it starts at once."""
+    """Run vLLM without CUDA graphs and compilation: slower, but it starts at once."""
     attention: Literal["FLASH_ATTN", "FLASHINFER", "TRITON_ATTN", "FLEX_ATTENTION"] | None = None
     """vLLM's attention backend on a GPU; null leaves the choice to vLLM. FLASHINFER compiles its kernels by nvcc."""
     batch_invariant: bool = False
-    """Have vLLM compute each answer in the same way whatever else is in the batch: slower, on a GPU of compute capability 8.0 or
-    newer. Then greedy answers asked twice are the same."""
+    """Make vLLM's answers independent of the rest of the batch, so that greedy answers are reproducible: slower, on a GPU of
+    compute capability 8.0 or newer."""
     url: str | None = None
-    """Of the server, up to and with /v1; read with `name: server` alone. A user and password in it are used, never recorded."""
+    """The server's address, up to and including /v1; only for `name: server`. A user and password in it are never recorded."""
     concurrency: Count = 64
     """Requests to the server at a time."""
     patience_minutes: Rate = 10.0
-    """How long a server that does not answer is tried again."""
+    """Minutes of retries if a server does not answer."""
 
     @field_serializer("url", when_used="json")
     def _recorded(self, url: str | None) -> str | None:
@@ -342,14 +342,14 @@ class Recipe(Section):
     name: Name
     description: str = ""
     gpu: Literal["required", "optional"] = "optional"
-    """`required` refuses to compute anything where there is none, before anything is downloaded."""
+    """`required` refuses to compute anything without a GPU, before anything is downloaded."""
     task: AnyTask
     model: Model
     methods: Annotated[list[Method], Field(min_length=1)]
     T: Annotated[int, Field(ge=2)]
     """The last model is M_T: T - 1 steps of self-improvement."""
     init_from: Literal["previous", "base"] = "previous"
-    """Where M_t starts from: M_{t-1} (the paper's Algorithm 1) or M_0."""
+    """The model that the training of M_t starts from: M_{t-1} (the paper's Algorithm 1) or M_0."""
     schedule: Annotated[list[Kind], Field(min_length=1)] | None = None
     """The steps that `sft-dpo` takes in turn; the paper's order is [dpo, sft]."""
     sampling: Sampling
@@ -369,5 +369,5 @@ class Recipe(Section):
         return list(dict.fromkeys(kind for method in self.methods for kind in self.schedule_of(method)))
 
     def settings(self) -> dict[str, Any]:
-        """Every value of the recipe as plain JSON, defaults filled in."""
+        """Every value of the recipe as plain JSON, including defaults."""
         return self.model_dump(mode="json", by_alias=True)

@@ -1,4 +1,4 @@
-"""The fields of a recipe: which there are at a place, and where a field of a given name is."""
+"""The fields of a recipe: the known fields at a place, and the places of a field."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sirev.recipe.sections import Recipe
 from sirev.suggest import ALIASES
 
 PLACES = 4
-"""How many places of a field are named."""
+"""The most places of a field that are named."""
 ASIDE = (("model", "architecture"), ("model", "pretrain"))
 
 
 def sections(annotation: Any, value: Any) -> list[type[Section]]:
-    """The sections that an annotation stands for: of several, those whose `name` is the one in `value`."""
+    """The sections that an annotation allows; of several, those with the `name` in `value`, if any."""
     if get_origin(annotation) is Annotated:
         return sections(get_args(annotation)[0], value)
     if get_origin(annotation) in (Union, UnionType):
@@ -32,7 +32,7 @@ def _names(section: type[Section]) -> tuple[Any, ...]:
 
 
 def fields(annotation: Any, value: Any) -> dict[str, Any] | None:
-    """Field -> annotation of the section that an annotation stands for; none for a leaf, None where any key goes."""
+    """Field -> annotation, for the sections that an annotation allows; empty for a leaf, None if any key is allowed."""
     found = sections(annotation, value)
     if found:
         return {f.alias or name: f.annotation for section in found for name, f in section.model_fields.items()}
@@ -40,14 +40,14 @@ def fields(annotation: Any, value: Any) -> dict[str, Any] | None:
 
 
 def inside(annotation: Any, key: str, value: Any) -> Any:
-    """The annotation of what `key` names in a section or a mapping, None where that is not known."""
+    """The annotation of `key` in a section or a mapping; None if unknown."""
     if get_origin(annotation) is dict:
         return get_args(annotation)[1]
     return (fields(annotation, value) or {}).get(key)
 
 
 def annotation_at(source: Source, keys: Sequence[str]) -> Any:
-    """The annotation of what lies under `keys`, None where that is not known."""
+    """The annotation of the value under `keys`; None if unknown."""
     found: Any = Recipe
     for i, key in enumerate(keys):
         found = inside(found, key, source.value(keys[:i]))
@@ -55,10 +55,9 @@ def annotation_at(source: Source, keys: Sequence[str]) -> Any:
 
 
 def places_of(field: str, source: Source) -> list[str]:
-    """Where a recipe has a field of this name, or of the one that it is another word for: dotted paths, a few.
+    """Dotted paths of a recipe's fields with this name, or with the name that it is a synonym of; `PLACES` at most.
 
-    Suites of other problems are left out. Where there are several, those in sections that the recipe says something about
-    win, and of these the ones that are not about how a model is made.
+    Suites are left out. Paths in sections that the recipe gives are preferred, and then those outside `ASIDE`.
     """
     meant = {field.casefold(), ALIASES.get(field.casefold(), field).casefold()}
     found = [keys for keys in _walk(Recipe, source, ()) if keys[-1].casefold() in meant and keys[:2] != SUITE_KEYS]
@@ -68,7 +67,7 @@ def places_of(field: str, source: Source) -> list[str]:
 
 
 def _walk(annotation: Any, source: Source, keys: Keys) -> Iterator[Keys]:
-    """Every field below a section; of a mapping, those of what it holds."""
+    """The keys of every field below a section; of a mapping, those below its values."""
     value = source.value(keys)
     if get_origin(annotation) is dict:
         below = dict.fromkeys(value, get_args(annotation)[1]) if isinstance(value, dict) else {}

@@ -1,4 +1,4 @@
-"""The word that lets programs run unconfined, said for one invocation instead of in the recipe."""
+"""Permission for unconfined programs, for one invocation instead of in the recipe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sirev.recipe.sections import Grader, OwnGrader, ProgramGrader, Recipe, Task
 def allow_unsafe_code(recipe: Recipe) -> Recipe:
     """The recipe with `sandbox: C` for every grader that runs programs; BadInput if it has none.
 
-    It is another recipe, with other keys: verdicts that came about unconfined are not taken for those of a sandbox.
+    The result has other keys, so that unconfined verdicts are never taken for a sandbox's.
     """
     training, evaluation = recipe.training, recipe.evaluation
     suites = {name: suite for name, suite in evaluation.ood.items() if isinstance(suite, TaskSuite)}

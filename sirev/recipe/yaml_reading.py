@@ -1,4 +1,4 @@
-"""Reading of YAML as recipes mean it."""
+"""Reading of recipes' YAML, with bounds on its size."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sirev.errors import BadInput
 from sirev.inputs import DEPTH, refuse_wide_encoding, require_plain_file
 
 VALUES = 100_000
-"""The most values that a recipe may have, an alias counting as often as it is used: the largest that comes with sirev has 200."""
+"""The most values of a recipe, with aliases counted at each use. The largest that comes with sirev has 200."""
 
-_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times as fast, where it was built
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is ten times as fast, if it was built
 
 
 class Loader(_SafeLoader):  # type: ignore[misc]
-    """YAML 1.1 reads 5e-4 as text; recipes are full of learning rates."""
+    """A safe loader that reads 5e-4 as a number, which in YAML 1.1 is text: recipes are full of learning rates."""
 
 
 Loader.add_implicit_resolver(
@@ -27,17 +27,17 @@ Loader.add_implicit_resolver(
 
 
 class NotPlainYaml(yaml.YAMLError):
-    """YAML that is far larger, or deeper, than it looks."""
+    """YAML that is nested too deep, or holds too many values once its aliases are expanded."""
 
 
 def parse_yaml(text: str) -> Any:
-    """The value of a YAML text; yaml.YAMLError or ValueError if it is none, NotPlain if it holds more than any recipe."""
+    """The value of a YAML text. Raises yaml.YAMLError or ValueError if it is not YAML, NotPlainYaml if it is too large."""
     _check_size(text)
     return yaml.load(text, Loader)
 
 
 def _check_size(text: str) -> None:
-    """NotPlain for what is nested too deep or, its aliases written out, has too many values; looks at one event after another."""
+    """Raise NotPlainYaml if a text is nested too deep, or has too many values with aliases expanded; builds no values."""
     sizes: dict[str | None, int | None] = {}  # anchor -> values at it; None while it is open
     open_: list[tuple[str | None, int]] = []  # anchor, and values that came before it
     count = 0
@@ -68,7 +68,7 @@ def _check_size(text: str) -> None:
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """The fields of a recipe's file; paths in it that begin with ./ or ../ start from its own folder.
+    """The fields of a recipe's file; paths that begin with ./ or ../ are resolved from the file's folder.
 
     Raises BadInput naming the file if it can't be read, is not YAML, or holds no mapping.
     """
@@ -81,7 +81,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path}: can't be read: {error}") from None
     except NotPlainYaml as error:
         raise BadInput(f"{path}: {error}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: of a date such as 2026-13-45
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2026-13-45
         raise BadInput(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
         raise BadInput(f"{path}: a recipe is a mapping of fields, this is {type(data).__name__}")

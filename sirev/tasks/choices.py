@@ -1,4 +1,4 @@
-"""Questions with options, answered by letter: their rows, in the upstream shapes and the Hub's, and their prompts."""
+"""Multiple-choice questions answered by letter: rows in the upstream and the Hub's shapes, and prompts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LETTER_PROMPT = "Answer the question with the letter of the best option.\n\nQues
 
 @dataclass(frozen=True)
 class Question:
-    """One question as the prompts need it, whichever shape the row had; `options` in the order of their letters."""
+    """One question in a form that is independent of the row's shape; `options` in the order of their letters."""
 
     id: str
     stem: str
@@ -25,7 +25,7 @@ class Question:
     letter: str
 
     def fields(self) -> dict[str, str]:
-        """What a template is filled in with."""
+        """The fields of a template."""
         options = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, self.options, strict=False))
         return {"question": self.stem, "options": options}
 
@@ -35,10 +35,10 @@ class Question:
 
 
 def lettered(row: Row, stem: str, least: int = 3) -> Question:
-    """A question whose options, `least` to five of them, are named by letters or by numbers; BadInput for another row.
+    """The question of a row, with `least` to five options that are labelled by letters or numbers; BadInput for other rows.
 
-    Upstream nests the question {stem, choices: [{label, text}]}; the Hub has it flat, its text in the field `stem`, and
-    choices {label: [...], text: [...]}. A few of ARC's are named 1 to 4, and become A to D.
+    Upstream rows nest the question as {stem, choices: [{label, text}]}. The Hub's are flat, with the text in the field named
+    by `stem`, and choices {label: [...], text: [...]}. A few of ARC's are labelled 1 to 4, and become A to D.
     """
     nested = row.values.get("question")
     inner = Row(row.where, nested) if isinstance(nested, dict) else row
@@ -51,16 +51,16 @@ def lettered(row: Row, stem: str, least: int = 3) -> Question:
 
 
 def lettered_problems(rows: Iterable[Row], stem: str, template: str) -> Problems:
-    """Problem rows of questions as `lettered` reads them, by id, which is the data set's own.
+    """Problem rows of questions, read by `lettered`, in the order of the data set's ids.
 
-    The answer is the letter, the target a line "Answer: X".
+    The answer is the letter, the target the line "Answer: X".
     """
     questions = (lettered(row, stem) for row in rows)
     return problems_in_order(q.problem(render(template, **q.fields()), f"Answer: {q.letter}") for q in questions)
 
 
 def _options(row: Row, least: int) -> dict[str, str]:
-    """Options by their labels, in the labels' order."""
+    """Label -> option, in the order of labels; BadInput for any other shape."""
     choices = row.values.get("choices")
     try:
         if isinstance(choices, dict):

@@ -1,7 +1,7 @@
 """Worked examples for few-shot rationales: everyday questions written for sirev, not taken from CommonsenseQA or a paper.
 
-Each letter is right once, so that a base model sees no favourite. Never edited, like a template: the few-shot template's
-name stands for them in keys.
+Each letter is right once, so that a base model sees no favourite. Like a template, they are never edited: keys only hold the
+few-shot template's name.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""EvalPlus' tests as assertions: its scripts hold the arguments and results of many calls, and a loop that compares them."""
+"""EvalPlus' tests as assertions. Its scripts hold arguments and results of many calls, and a loop that compares them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sirev.errors import BadInput
 from sirev.tasks.rows import Row, shown, text
 
 ABSOLUTE, RELATIVE = 1e-6, 1e-7
-"""How far a float may be from the result, as in EvalPlus: numpy.allclose(out, exp, rtol=1e-07, atol=1e-06)."""
+"""Tolerances of floats, as in EvalPlus: numpy.allclose(out, exp, rtol=1e-07, atol=1e-06)."""
 _COMPARES = """
 def assertion(out, exp, atol):
     exact_match = out == exp
@@ -25,7 +25,7 @@ _CLOSELY = ("assert np.allclose(out, exp, rtol=1e-07, atol=atol)", "np.testing.a
 
 
 def script_of(row: Row, hub: str) -> str:
-    """The script in a row of the data set on the Hub; BadInput for one of EvalPlus' releases, which has inputs and no results."""
+    """The script in a row of the Hub's data set; BadInput for a row of EvalPlus' own releases, which lack results."""
     if "plus_input" in row.values:
         raise BadInput(
             f"{row.where}: a row of EvalPlus's own release, whose results its package works out as it runs; take the rows of the "
@@ -35,10 +35,10 @@ def script_of(row: Row, hub: str) -> str:
 
 
 def assertions(row: Row, script: str, function: str, called: str) -> list[str]:
-    """An assertion a call where the script is of EvalPlus' usual form, else the whole script as one test.
+    """One assertion per call if the script has EvalPlus' usual form, else the whole script as one test.
 
-    `function` is what the script calls; `called` what a program has under it. Of results that are floats each is compared as
-    EvalPlus does; lists of floats need its own comparison, and with it numpy, so their script is one test.
+    `function` is the script's name of the function, `called` the program's. Results that are floats are compared as in
+    EvalPlus. Lists of floats need EvalPlus' comparison, and so numpy: their script is one test.
     """
     try:
         tree = ast.parse(script)
@@ -58,13 +58,13 @@ def assertions(row: Row, script: str, function: str, called: str) -> list[str]:
         return whole
     try:
         made = [_assertion(called, *one) for one in zip(_parts(found["inputs"]), _parts(found["results"]), strict=True)]
-    except (ValueError, TypeError, RecursionError, MemoryError):  # an infinity, say, which is a name
+    except (ValueError, TypeError, RecursionError, MemoryError):  # such as an infinity, which is a name
         return whole
     return whole if None in made or not made else [one for one in made if one is not None]
 
 
 def _parts(node: ast.expr) -> list[ast.expr]:
-    """The members of a list, all of which are literals; ValueError for anything else."""
+    """The elements of a list or tuple of literals; ValueError for anything else."""
     ast.literal_eval(node)
     if not isinstance(node, ast.List | ast.Tuple):
         raise ValueError
@@ -72,7 +72,7 @@ def _parts(node: ast.expr) -> list[ast.expr]:
 
 
 def _assertion(called: str, arguments: ast.expr, expected: ast.expr) -> str | None:
-    """None for a result that only EvalPlus' own comparison can tell. Sets are written as they stand, in one order."""
+    """The assertion of one call; None if the result needs EvalPlus' own comparison. A set is written in the script's order."""
     call = f"{called}({', '.join(map(ast.unparse, _parts(arguments)))})"
     result = ast.literal_eval(expected)
     if isinstance(result, float):

@@ -1,4 +1,4 @@
-"""Loading of a task's rows, wherever they are, as the problems of one split; runs in a child process."""
+"""Loading of a task's rows, local or from the Hub, as the problems of one split; runs in a child process."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from sirev.tasks.task import Asked
 
 @dataclass(frozen=True)
 class DatasetParameters:
-    """Which rows become which problems; `files` are where local rows, or a class of the user's, lie: `source` has their
-    digests."""
+    """Parameters of a split's problems; `files` are the paths of local rows or of the user's class, whose digests are in
+    `source`."""
 
     task: str = semantic()
     split: str = semantic()
@@ -35,20 +35,20 @@ class DatasetParameters:
 
 @dataclass(frozen=True)
 class ProblemsRequest:
-    """The problems of a split, written into the file `out` as JSON."""
+    """A request for the problems of a split, to be written to `out` as JSON."""
 
     parameters: DatasetParameters
     out: Path
 
 
 def load_problems(request: ProblemsRequest, emit: Emit[Any]) -> int:
-    """Write the problems of a split and return how many there are; there are no events."""
+    """Write the problems of a split and return their number; emits no events."""
     parameters = request.parameters
     task, split = TASKS[parameters.task], parameters.split
     base = split.partition("/")[0]
 
     def rows(field: str) -> list[Row]:
-        """The rows of the split, or those of another field, from the local file if one is named, else from the Hub."""
+        """The rows of the split, or those of another field, from a local file if one is named, else from the Hub."""
         what, upstream = ("rows", task.splits[task.upstream(split)]) if field == "data" else (field, "train")
         if path := parameters.files.get(what):
             return [published_form(parameters.task, row) for row in read_rows(Path(path), file_form(Path(path)))]

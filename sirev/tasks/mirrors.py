@@ -1,4 +1,4 @@
-"""Rows of well-known subsets and mirrors brought into the shape in which a task's own data set is published."""
+"""Rows of well-known subsets and mirrors, converted to the shape of the task's published data set."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sirev.tasks.rows import Row, shown
 
 
 def published_form(task: str, row: Row) -> Row:
-    """The row as the task reads it; one that is in its shape already, or of a shape not known here, is returned as it is."""
+    """The row in the shape that the task reads; a row of an unknown shape is returned unchanged."""
     return _FORMS[task](row) if task in _FORMS else row
 
 
 def _math(row: Row) -> Row:
-    """MATH-500 and files like it: `answer` where `solution` was dropped, `subject` for `type`, the level as a number."""
+    """A row of MATH-500 or the like: `answer` without `solution`, `subject` for `type`, the level as a number."""
     values: dict[str, Any] = dict(row.values)
     answer = values.get("answer")
     if isinstance(answer, str | int | float) and not isinstance(answer, bool) and "solution" not in values:
@@ -29,8 +29,8 @@ def _math(row: Row) -> Row:
 
 
 def full_mbpp_row(row: Row) -> Row:
-    """A row of sanitized MBPP, or of EvalPlus' MBPP+, in the shape of the full set: `prompt` is its `text`, `test_imports` run
-    after the program as `test_setup_code` does, and Mbpp/11 is 11."""
+    """A row of sanitized MBPP, or of EvalPlus' MBPP+, in the shape of the full set: `prompt` becomes `text`, `test_imports`
+    become part of `test_setup_code`, which runs after the program, and Mbpp/11 becomes 11."""
     values: dict[str, Any] = dict(row.values)
     if "prompt" in values and "text" not in values:
         values["text"] = values.pop("prompt")

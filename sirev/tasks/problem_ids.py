@@ -1,4 +1,4 @@
-"""Names and order of problems that depend on what the rows say, never on where in a file or mirror they stand."""
+"""Ids and order of problems, which depend on the content of rows, never on their position in a file or mirror."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from sirev.errors import BadInput
 
 
 def content_id(prefix: str, *parts: str) -> str:
-    """PREFIX-XXXXXXXXXXXX: the first 12 hexadecimal digits of the sha256 of the parts, joined by a zero byte."""
+    """PREFIX-XXXXXXXXXXXX, with the first 12 hexadecimal digits of the sha256 of the parts, joined by a zero byte."""
     return f"{prefix}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:12]}"
 
 
 def problems_in_order(problems: Iterable[dict[str, str]]) -> list[dict[str, str]]:
-    """The problems by id. A problem that is there several times is kept once, as published at its lowest level.
+    """The problems in the order of ids. A problem that occurs several times is kept once, at its lowest level.
 
-    BadInput if two that differ in prompt or answer share an id.
+    Raises BadInput if two problems that differ in prompt or answer share an id.
     """
     kept: dict[str, dict[str, str]] = {}
     for problem in sorted(problems, key=lambda p: (p["id"], p["level"], p["target"])):
@@ -27,5 +27,5 @@ def problems_in_order(problems: Iterable[dict[str, str]]) -> list[dict[str, str]
 
 
 def plain(text: str) -> str:
-    """The text without the blanks around it and with \\n alone as line break: mirrors differ in both."""
+    """The text without surrounding whitespace and with only \\n as line break: mirrors differ in both."""
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()

@@ -1,6 +1,6 @@
 """The procedural tasks of reasoning-gym (Stojanovski et al. 2025, arXiv 2505.24760), by name and difficulty.
 
-The class is for a recipe's task `python`. A problem's level is its difficulty: the level of the task's curriculum, from 0.
+The class serves a recipe's task `python`. A problem's level is its difficulty, the level of the task's curriculum, from 0.
 `sirev.grading.reasoning_gym` grades the answers.
 """
 
@@ -19,18 +19,18 @@ from typing import Any
 from sirev.suggest import suggest
 
 _EVALUATE = {"eval", "exec", "parse_expr", "sympify"}
-"""What runs a text as Python."""
+"""Functions that run a text as Python."""
 _OF_THEIR_OWN = {"reasoning_gym.code.codeio", "reasoning_gym.logic.propositional_logic"}
-"""Modules that evaluate only what they have made themselves, to make problems, or that only name a function so."""
+"""Modules that evaluate only texts of their own, to generate problems, or that only have a function of such a name."""
 _ASKED = "{question}\n\nThink step by step. Write 'Answer:' before your final answer, and nothing behind it.\nSolution:\n"
 _SEEDS = {"test": 0, "train": 1}
-"""How far the random numbers of a split are from the seed."""
+"""Offset of a split's seed."""
 _TRIES = 20
-"""Problems made for one that is wanted, before there are held to be no more different ones."""
+"""Problems generated per wanted one before the different ones count as exhausted."""
 
 
 class ReasoningGym:
-    """Problems of one of reasoning-gym's tasks; no question of the test problems is among the training problems."""
+    """Problems of one of reasoning-gym's tasks; training and test problems share no question."""
 
     def __init__(self, dataset: str, difficulty: Sequence[int] = (0,), train: int = 1000, test: int = 200, seed: int = 0) -> None:
         self.factory = _factory()
@@ -41,7 +41,7 @@ class ReasoningGym:
         if not isinstance(difficulty, list | tuple) or not difficulty or not all(map(_is_whole, difficulty)):
             raise ValueError(f"difficulty: {difficulty!r} is not allowed: a list of whole numbers from 0")
         attributes = self.factory.create_curriculum(dataset).attributes.values()
-        highest = max(len(attribute.levels) for attribute in attributes) - 1  # above it nothing is harder
+        highest = max(len(attribute.levels) for attribute in attributes) - 1  # higher levels are no harder
         if max(difficulty) > highest:
             raise ValueError(f"difficulty: {max(difficulty)} is not allowed: {dataset} has levels from 0 to {highest}")
         for name, number in (("train", train), ("test", test), ("seed", seed)):
@@ -51,9 +51,9 @@ class ReasoningGym:
         self.counts = {"train": train, "test": test}
 
     def problems(self, split: str) -> list[dict[str, str]]:
-        """As many problems as the split has, spread over the difficulties; rows of id, prompt, target, answer and level.
+        """The problems of a split, spread over the difficulties: rows of id, prompt, target, answer and level.
 
-        The answer is JSON of the task's name and the entry that its scorer reads.
+        The answer is JSON with the task's name and the entry for its scorer.
         """
         seen = {row["question"] for _, row in self._entries("test", set())} if split == "train" else set()
         return [
@@ -68,7 +68,7 @@ class ReasoningGym:
         ]
 
     def _entries(self, split: str, seen: set[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Level and entry of each problem of a split; no question is among those `seen`, to which it is added."""
+        """Yield level and entry of each problem of a split; no question is in `seen`, to which each is added."""
         for place, level in enumerate(self.difficulty):
             wanted = self.counts[split] // len(self.difficulty) + (place < self.counts[split] % len(self.difficulty))
             curriculum = self.factory.create_curriculum(self.dataset)
@@ -84,26 +84,26 @@ class ReasoningGym:
 
 
 def _is_usable(entry: dict[str, Any], entries: Any, seen: set[str]) -> bool:
-    """Whether a question is new, and the entry's own answer gets full marks, also once the entry was written as JSON."""
+    """Whether a question is new, and the entry's own answer gets the full score after a round trip through JSON."""
     if entry["question"] in seen:
         return False
     seen.add(entry["question"])
     try:
         return isinstance(entry["answer"], str) and entries.score_answer(entry["answer"], json.loads(json.dumps(entry))) >= 1
-    except (TypeError, ValueError):  # of what JSON can't hold, and of a scorer that wants tuples
+    except (TypeError, ValueError):  # from values that JSON can't hold, and from scorers that need tuples
         return False
 
 
 def refuse_evaluating(dataset: str) -> None:
-    """ValueError for a task whose scorer hands texts to `eval`: an answer, or a problem of somebody's store, could run any
-    program."""
+    """Raise ValueError for a task whose scorer passes texts to `eval`: an answer, or a problem from an untrusted store, could run
+    any program."""
     if evaluates(dataset):
         raise ValueError(f"dataset: reasoning-gym's scorer of {dataset!r} runs answers as Python; sirev does not use it")
 
 
 @cache
 def evaluates(dataset: str) -> bool:
-    """Whether a module that a task's scorer is from calls what runs a text as Python."""
+    """Whether a module of a task's scorer calls a function that runs a text as Python; ValueError for an unknown task."""
     known = _factory().DATASETS
     if dataset not in known:
         raise ValueError(f"dataset: reasoning-gym has no task {dataset!r}{suggest(dataset, sorted(known))}")

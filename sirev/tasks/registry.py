@@ -1,4 +1,4 @@
-"""All tasks that a recipe can name. Each is a file of `sirev.tasks.core`, found by being there."""
+"""All tasks that a recipe can name: one per module in `sirev.tasks.core`, found automatically."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def _tasks() -> dict[str, type[Task]]:
 
 
 TASKS = _tasks()
-"""A task's name in a recipe -> the task."""
+"""Name of a task in a recipe -> its class."""
 SUITES = {name: task for name, task in TASKS.items() if task.suite}
-"""Those that may be an out-of-distribution suite of another."""
+"""Tasks that may be an out-of-distribution suite of another task."""
 TEMPLATES = {name: text for task in TASKS.values() for name, text in task.templates.items()}
-"""Every prompt template by name."""
+"""Name -> text of every prompt template."""
 
 
 def template_named(name: str) -> str:
-    """The template of that name; BadInput if there is none."""
+    """The template with this name; BadInput if there is none."""
     if name not in TEMPLATES:
         raise BadInput(f"no prompt template {name!r} (known: {', '.join(TEMPLATES)})")
     return TEMPLATES[name]

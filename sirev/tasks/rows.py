@@ -1,4 +1,4 @@
-"""Rows as their publishers give them, from local JSONL files or the Hugging Face Hub, each with the place it came from."""
+"""Rows as published, from local JSONL files or the Hugging Face Hub, each with its origin."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from sirev.inputs import TooDeep, most_unpacked, parse_json, refuse_wide_encodin
 
 _SHOWN = 60  # characters of a bad value that a message quotes
 LINE_BYTES = 1 << 28
-"""The longest line: 10,000 completions of one problem, 25 kB each. A file that is no JSONL may have one line alone."""
+"""The longest line: 10,000 completions of one problem, 25 kB each. A file that is not JSONL may be a single line."""
 INT64 = 1 << 63
-"""Whole numbers below it, and none below its negative, fit in a column of a table."""
+"""Bound of whole numbers in a column of a table: from -2^63 to below 2^63."""
 
 IN_A_RECIPE = "or name local files with `path` next to `hub` (task.data.path)"
-"""How a recipe does without the Hub."""
+"""Advice for a recipe to do without the Hub."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,15 @@ class Row:
 
 
 def read_jsonl(path: Path | str) -> list[Row]:
-    """The rows of a .jsonl file, or of a gzipped one if the name ends in .gz; blank lines and a byte order mark are skipped.
+    """The rows of a .jsonl file, gzipped if the name ends in .gz; blank lines and a byte order mark are skipped.
 
-    Raises BadInput naming file and line: not there, empty, not UTF-8, not JSON, not an object, cut off.
+    Raises BadInput naming file and line if it is missing, empty, not UTF-8, not JSON, no object, or truncated.
     """
     return list(iter_jsonl(path))
 
 
 def iter_jsonl(path: Path | str) -> Iterator[Row]:
-    """The rows of `read_jsonl`, one after the other."""
+    """Yield the rows of `read_jsonl` one by one."""
     empty = True
     for number, line in _lines(Path(path)):
         if line.strip():
@@ -52,7 +52,7 @@ def iter_jsonl(path: Path | str) -> Iterator[Row]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    import gzip  # not for a recipe, which knows all tasks and reads no row
+    import gzip  # loading a recipe imports all tasks, but reads no rows
     import zlib
 
     require_plain_file(path)
@@ -60,7 +60,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     packed = path.suffix == ".gz"
     try:
         most = most_unpacked(path) if packed else 0
-        # Read as bytes: text mode would also end a line at a lone carriage return, which JSON allows as a blank.
+        # Read as bytes: text mode would also end a line at a lone carriage return, which JSON allows as whitespace.
         with gzip.open(path) if packed else path.open("rb") as file:
             while line := file.readline(LINE_BYTES + 1):
                 number += 1
@@ -96,14 +96,14 @@ def _parsed(where: str, line: bytes) -> dict[str, Any]:
 def read_hub(repo: str, config: str | None, revision: str | None, split: str) -> list[Row]:
     """The rows of one split of a data set on the Hub.
 
-    Raises BadInput, saying what to do, where the data set can't be had: gated, not there, offline, no such split; and,
-    before it is fetched, where the package that reads it is missing.
+    Raises BadInput with a remedy if the data set is unavailable: gated, missing, offline, no such split; and, before it is
+    downloaded, if the package datasets is missing.
     """
     name = f"{repo}@{revision or 'main'} {split}"
     if find_spec("datasets") is None:
         raise BadInput(f"{name}: rows of the Hub need datasets, which is not installed: pip install datasets, {IN_A_RECIPE}")
     try:
-        # Not load_dataset(repo, revision=...): offline that takes the latest revision it has, whichever was asked for.
+        # Not load_dataset(repo, revision=...): offline, it would ignore the revision and take the latest one in its cache.
         folder = hub.repository_snapshot("dataset", repo, revision)
     except BadInput as error:
         raise BadInput(f"data set: {error}, {IN_A_RECIPE}") from None
@@ -112,7 +112,7 @@ def read_hub(repo: str, config: str | None, revision: str | None, split: str) ->
     try:
         rows = datasets.load_dataset(str(folder), config, split=split)
         found = [Row(f"{name}[{i}]", dict(values)) for i, values in enumerate(rows)]
-    except Exception as error:  # whatever datasets and pyarrow raise
+    except Exception as error:  # datasets and pyarrow raise various types
         raise BadInput(f"{name}: {one_line(error)}; check its hub, config and revision in the recipe, {IN_A_RECIPE}") from None
     if not found:
         raise BadInput(f"{name}: holds no row")
@@ -120,7 +120,7 @@ def read_hub(repo: str, config: str | None, revision: str | None, split: str) ->
 
 
 def text(row: Row, field: str, *, empty: bool = False) -> str:
-    """The string in a field of the row; BadInput if it is missing, no string or, unless `empty`, blank."""
+    """The string in a field of the row; BadInput if it is missing, no string, not encodable or, unless `empty`, blank."""
     if field not in row.values:
         raise BadInput(f"{row.where}: field {field!r} is missing (there: {', '.join(map(str, row.values)) or 'none'})")
     value = row.values[field]
@@ -128,13 +128,13 @@ def text(row: Row, field: str, *, empty: bool = False) -> str:
         raise BadInput(f"{row.where}: field {field!r} must be a string, found {shown(value)}")
     if not empty and not value.strip():
         raise BadInput(f"{row.where}: field {field!r} is empty")
-    if any("\ud800" <= c <= "\udfff" for c in value):  # JSON can spell half a character; no file could hold it
+    if any("\ud800" <= c <= "\udfff" for c in value):  # JSON can encode half of a surrogate pair, which no UTF-8 file can hold
         raise BadInput(f"{row.where}: field {field!r} holds half of a surrogate pair: {shown(value)}")
     return value
 
 
 def shown(value: object) -> str:
-    """A value as a message quotes it: on one line, cut short, with its type unless that is plain to see."""
+    """A value for a message: on one line, shortened, with its type unless that is obvious."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     said = ascii(value) if isinstance(value, str) else " ".join(repr(value).split())
@@ -143,5 +143,5 @@ def shown(value: object) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """What an exception says, without its line breaks; its kind where it says nothing."""
+    """An exception's message without line breaks; its type if there is no message."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,4 +1,4 @@
-"""The published split and the local file behind a split. Imports nothing heavy: every replay asks."""
+"""Local files of splits. Imports nothing heavy: every replay uses it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 from sirev.errors import BadInput
 
 FEW_SHOT = "train/few-shot"
-"""The training problems of CommonsenseQA once more, behind worked examples, for M_0 to make rationales of its own."""
+"""The split of CommonsenseQA's training problems with few-shot prompts, from which M_0 makes its own rationales."""
 STOP = "\n\nQuestion:"
-"""Where a few-shot completion ends: a base model would go on with a question of its own."""
+"""The stop string of few-shot completions: a base model would continue with another question."""
 
 
 def local_file(path: str | None, named: Mapping[str, str | None], split: str, key: str = "task.data") -> Path:
-    """The local file of an upstream split: the one named for it, or in the folder `path`, or `path` itself.
+    """The local file of an upstream split: the one named for it, else the one in the folder `path`, or the file `path`.
 
-    The file need not be there: a replay does without. BadInput, naming the recipe's `key`, where no file is named for the
-    split at all.
+    The file may be missing: a replay does not need it. Raises BadInput, naming the recipe's `key`, if no file is named for
+    the split.
     """
     if one := named.get(split):
         return Path(os.path.expanduser(one))
@@ -26,13 +26,13 @@ def local_file(path: str | None, named: Mapping[str, str | None], split: str, ke
         raise BadInput(f"{key}: no file for the split {split} (name it: {key}.{split}, or a folder: {key}.path)")
     folder = Path(os.path.expanduser(path))
     if (folder.exists() and not folder.is_dir()) or folder.suffix in (".jsonl", ".gz"):
-        return folder  # a pipe, say, is refused by whoever reads it
+        return folder  # reading it will refuse a pipe and the like
     packed = folder / f"{split}.jsonl.gz"
     return packed if packed.is_file() else folder / f"{split}.jsonl"
 
 
 def require_distinct_files(task: str, path: str | None, named: Mapping[str, str | None], key: str = "task.data") -> None:
-    """BadInput where the training and the test problems would come from one file, which is not for a task with `one_file`."""
+    """Raise BadInput if training and test problems would come from the same file; not for a task with `one_file`."""
     if path is None and not (named.get("train") and named.get("test")):
         return
     train, test = (local_file(path, named, split, key) for split in ("train", "test"))

@@ -1,4 +1,4 @@
-"""Seeded subsets of problems: fewer of them, and a dev split held out of train. Which ones depends on ids and seed alone."""
+"""Seeded subsets of problems: a limit, and a dev split held out of train. They depend only on ids and seed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ ProblemRows = Sequence[dict[str, str]]
 
 
 def limited(problems: ProblemRows, n: int, seed: int) -> list[dict[str, str]]:
-    """`n` problems drawn with `seed`, in their given order; a smaller `n` with the same seed draws a part of them."""
+    """`n` problems drawn with `seed`, in the given order; a smaller `n` with the same seed draws a subset of them. BadInput."""
     return _split(problems, n, seed)[0]
 
 
 def hold_out(problems: ProblemRows, n: int, seed: int) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """(rest, dev): `n` problems drawn with `seed` as dev, and all others, both in their given order."""
+    """(rest, dev): `n` problems drawn with `seed` as dev, and all others, both in the given order; BadInput if none is left."""
     dev, rest = _split(problems, n, seed)
     if not rest:
         raise BadInput(f"a dev split of {n} leaves nothing of the {len(problems)} problems to train on")
@@ -26,7 +26,7 @@ def hold_out(problems: ProblemRows, n: int, seed: int) -> tuple[list[dict[str, s
 def _split(problems: ProblemRows, n: int, seed: int) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     if not 1 <= n <= len(problems):
         raise BadInput(f"{n} problems were asked for, and only {len(problems)} are there")
-    # By a hash of each id rather than by shuffling: another problem more or less moves no other in or out of line.
+    # Ranked by a hash of the id, not shuffled: adding or removing a problem leaves the order of the others.
     ranked = sorted(problems, key=lambda problem: (_rank(problem["id"], seed), problem["id"]))
     drawn = {problem["id"] for problem in ranked[:n]}
     return [p for p in problems if p["id"] in drawn], [p for p in problems if p["id"] not in drawn]

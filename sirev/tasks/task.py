@@ -1,6 +1,6 @@
-"""The base of every task: its fields are what a recipe says about it, the rest is all that sirev asks a task.
+"""Base classes of tasks. Fields are a recipe's settings; class variables and methods are the interface to sirev.
 
-A task of sirev's own is one file in `sirev.tasks.core`; nothing else names it.
+Each of sirev's tasks is one file in `sirev.tasks.core`; nothing else names it.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from sirev.fields import Count, Section, Seed
 from sirev.tasks.rows import Row
 
 Answers = Literal["math", "code", "text", "letters"]
-"""Kinds of answers, which decide how their diversity is measured: an option's letter alone has none."""
+"""Kinds of answers, which decide how diversity is measured; single letters have none."""
 Problems = list[dict[str, str]]
-"""Rows of id, prompt, target (what follows the prompt in training), answer and level."""
+"""Rows of id, prompt, target (the completion in training), answer and level."""
 
 
 class Data(Section):
-    """Where the rows come from: a data set on the Hub at a pinned revision, or local files, which win over it.
+    """Source of a task's rows: a data set on the Hub at a pinned revision, or local files, which take precedence.
 
-    Local files are JSONL or JSONL.gz in the shape that the upstream project publishes. `path` is a folder that holds
-    train.jsonl and test.jsonl (or .jsonl.gz), or for a task with `one_file` that file; `train` and `test` name the files one
-    by one.
+    Local files are JSONL or JSONL.gz in the shape that the upstream project publishes. `path` is a folder with train.jsonl
+    and test.jsonl (or .jsonl.gz), or, for a task whose splits are all in one file, that file; `train` and `test` name single
+    files.
     """
 
     hub: str | None = None
@@ -44,17 +44,17 @@ class Data(Section):
 
     @property
     def local(self) -> bool:
-        """True if the rows come from local files."""
+        """Whether the rows come from local files."""
         return bool(self.path or self.train or self.test)
 
     @property
     def files(self) -> dict[str, str | None]:
-        """Split -> the local file that is named for it."""
+        """Split -> its local file, or None."""
         return {"train": self.train, "test": self.test}
 
 
 class Limit(Section):
-    """Only so many problems of a split, drawn with `seed`; a smaller subset lies inside a larger one."""
+    """The number of problems per split, drawn with `seed`; a smaller subset is part of a larger one."""
 
     train: Count | None = None
     test: Count | None = None
@@ -63,9 +63,9 @@ class Limit(Section):
 
 @dataclass(frozen=True)
 class Asked:
-    """A request for the problems of a split, in the words of a template, from rows that are read when called.
+    """A request for the problems of a split. `wording` is the text of the template; `rows` reads the rows of a field.
 
-    `options` are the task's `problem_options`; `code` names a class of the user's and its file.
+    `options` are the task's `problem_options`; `code` names the user's class and its file.
     """
 
     split: str
@@ -81,115 +81,115 @@ class Task(Section):
     name: str
 
     title: ClassVar[str] = ""
-    """Its name on a page; empty: the same as in a recipe."""
+    """The name on a page; empty: the same as in a recipe."""
     default_grader: ClassVar[str | None] = None
-    """The grader of a recipe that names none."""
+    """The default grader; None if a recipe must name one."""
     outside_grader: ClassVar[str | None] = None
-    """The grader of models trained elsewhere, where the recipe's reads only what its own models learn to write."""
+    """The grader for models trained elsewhere, if the recipe's only reads the form that its own models learn."""
     programs: ClassVar[bool | None] = False
-    """True: answers are programs, which are run to grade them; None: the recipe's grader decides."""
+    """True: answers are programs, which are graded by running them; None: the recipe's grader decides."""
     guess: ClassVar[float | None] = None
-    """Share of guesses that are right, where an answer is one of a few options."""
+    """The accuracy of guessing, if an answer is one of a few options."""
     splits: ClassVar[Mapping[str, str]] = {"train": "train", "test": "test"}
-    """The published splits, and what each is called on the Hub. A dev split is held out of train unless there is one."""
+    """Published split -> its name on the Hub. Without a published dev split, one can be held out of train."""
     published: ClassVar[Mapping[str, int]] = {}
-    """Problems of the published splits, for plans made before the data is here and the sampling error of published numbers."""
+    """Split -> number of published problems, for plans without the data and for the sampling error of published results."""
     one_file: ClassVar[bool] = False
-    """One local file holds all splits."""
+    """Whether one local file holds all splits."""
     templates: ClassVar[Mapping[str, str]] = {}
-    """Prompt templates by name (`sirev.tasks.templates`)."""
+    """Name -> prompt template (`sirev.tasks.templates`)."""
     on_hub: ClassVar[Mapping[str, str]] = {}
-    """Where its rows are on the Hub (`Data`), pinned, if no recipe of that name says so."""
+    """The pinned data set on the Hub, with the fields of `Data`, if no recipe of that name gives it."""
     suite: ClassVar[bool] = False
-    """It may be an out-of-distribution suite of another task."""
+    """Whether it may be an out-of-distribution suite of another task."""
     embedded: ClassVar[bool] = False
-    """Its problems are made from a seed, and a small model can be pretrained on its words."""
+    """Whether its problems are generated from a seed, and a small model can be pretrained on its words."""
     own: ClassVar[bool] = False
-    """It is the user's: there is no published data set."""
+    """Whether it is the user's own, without a published data set."""
     runs_code: ClassVar[bool] = False
-    """Its problems come from code of the user's, which a store's word alone never runs."""
+    """Whether its problems come from the user's code, which is never run only because a store names it."""
 
     @staticmethod
     def read(asked: Asked) -> Problems:
-        """The problems of a split. Runs in a child process; equal rows give equal problems, wherever they come from."""
+        """The problems of a split. Runs in a child process; equal rows give equal problems, regardless of their source."""
         raise NotImplementedError
 
     @classmethod
     def upstream(cls, split: str) -> str:
-        """The published split that a split's problems come from."""
+        """The published split of a split's problems."""
         base = split.partition("/")[0]
         return "train" if base == "dev" and "dev" not in cls.splits else base
 
     @staticmethod
     def normal_form(text: str) -> list[str]:
-        """The words and signs of a prompt by which problems are told to be the same, to see what training data hold of them."""
+        """The words and signs of a prompt, in lower case, for the search for test problems in training data."""
         return re.findall(r"\w+|[-+*/=<>^%]", text.lower())
 
     @classmethod
     def size(cls, split: str, options: Mapping[str, Any]) -> int | None:
-        """Published problems of a split under `options`; None if not known."""
+        """Number of published problems of a split under `options`; None if unknown."""
         return cls.published.get(split)
 
     @classmethod
     def problem_id(cls, given: str) -> str:
-        """The id of the problem that completions made elsewhere call by another spelling."""
+        """The id of a problem from another spelling of it in imported completions."""
         return given
 
     @staticmethod
     def whole_answer(problem: Mapping[str, str], completion: str) -> str:
-        """The completion as its grader reads it, where files hold what goes on from a prompt."""
+        """The completion as its grader reads it, if imported completions continue the prompt."""
         return completion
 
     @property
     def template(self) -> str:
-        """The name of its prompt template; empty where the problems bring their words along."""
+        """The name of its prompt template; empty if the problems include their wording."""
         return next(iter(self.templates), "")
 
     @property
     def prompt_template(self) -> str:
-        """The name of its prompt template, or the template itself where the recipe holds it."""
+        """The name of its prompt template, or the template's text if the recipe gives it."""
         return self.template
 
     @property
     def limits(self) -> Limit:
-        """The number of problems that are taken of each split."""
+        """The number of problems per split."""
         return Limit()
 
     @property
     def held_out(self) -> int | None:
-        """Problems kept out of the training split as dev split."""
+        """Number of problems held out of the training split as dev split; None if there are none."""
         return None
 
     @property
     def training_problems(self) -> int | None:
-        """Problems of the training set, where the recipe alone decides how many."""
+        """Number of training problems, if the recipe alone decides it; else None."""
         return None
 
     @property
     def rationale_draws(self) -> int | None:
-        """Draws a problem that M_0's own rationales are chosen from; None where targets come with the problems."""
+        """Draws per problem for M_0's own rationales; None if targets come with the problems."""
         return None
 
     @property
     def code(self) -> str | None:
-        """The user's class that makes the problems: "package.module:Class" or "file.py:Class"."""
+        """The user's class of the problems, "package.module:Class" or "file.py:Class"; None if there is none."""
         return None
 
     def sources(self) -> dict[str, Data]:
-        """The fields that name data, and where these come from; `data` are the rows themselves."""
+        """Field -> source of its data; `data` are the rows themselves."""
         return {}
 
     def problem_options(self) -> dict[str, Any]:
-        """Further choices that decide which problems come out, as part of the key."""
+        """Further settings that affect the problems, as part of the key."""
         return {}
 
     def generated(self, split: str, levels: list[int] | None, n: int | None, question: str) -> dict[str, Any] | None:
-        """Parameters that the problems of a split are made from, with `n`, `levels` and `question` of a suite; None where they
-        are read."""
+        """Parameters of a split's generated problems, with `n`, `levels` and `question` of a suite; None if problems are read
+        instead."""
         return None
 
     def corpus_options(self) -> dict[str, Any]:
-        """What the task, and not `model.pretrain`, decides about the corpus that a model made here learns from."""
+        """Settings of the pretraining corpus that the task decides, and not `model.pretrain`."""
         return {}
 
     def answers(self, grader: str) -> Answers:
@@ -197,16 +197,16 @@ class Task(Section):
         return "code" if self.programs else "math"
 
     def unread(self) -> dict[str, str]:
-        """The fields that nothing reads under the others' values, each with the reason."""
+        """Field that is unread under the other fields' values -> the reason."""
         return {}
 
 
 class DatasetTask(Task):
-    """A task whose problems are read, or come from code of the user's."""
+    """A task whose problems are read, or come from the user's code."""
 
     limit: Limit = Limit()
     dev: Count | None = None
-    """Problems kept out of the training split for choosing t and settings."""
+    """Problems held out of the training split, for choosing t and settings."""
 
     @property
     def limits(self) -> Limit:
@@ -218,7 +218,7 @@ class DatasetTask(Task):
 
 
 class DataTask(DatasetTask):
-    """A task with rows from a data set or from files."""
+    """A task with rows from a data set or files."""
 
     data: Data
 
@@ -227,7 +227,7 @@ class DataTask(DatasetTask):
 
 
 class OwnTask(DatasetTask):
-    """A task of the user's: the grader decides what its answers are."""
+    """The user's own task, whose grader decides the kind of answers."""
 
     programs = None
     own = True

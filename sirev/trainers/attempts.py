@@ -1,8 +1,7 @@
-"""Attempts at one training: a folder each, held by the process that trains, and taken over once that is gone.
+"""Attempts at one training: one folder each, locked by the training process, and taken over once that process is gone.
 
-The folders may be shared by several machines. Of a process on this one its lock says whether it lives. Whether locks reach from
-one machine to another depends on the file system, and a server may hold one for a machine that is no more: of a process elsewhere
-its heartbeat says so.
+Several machines may share the folders. A process on this machine is alive if it holds its lock. A process on another machine is
+judged by its heartbeat: not all file systems share locks between machines, and a server may keep a lock of a dead machine.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from pathlib import Path
 from sirev.heartbeat import sign, signature, start_beating
 
 SILENT_SECONDS = 60.0
-"""After so long without a heartbeat a process on another machine is gone."""
+"""A process on another machine is gone after this time without a heartbeat."""
 _POLL_SECONDS = 0.5
 _LOCK = "lock"
 
 
 class Attempt:
-    """One attempt below `root`: its folder, with a signed and locked file in it, from `begin` on."""
+    """One attempt below `root`: a folder that, from `begin` on, holds a signed and locked file."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -35,7 +34,7 @@ class Attempt:
         self._released = threading.Event()
 
     def begin(self) -> None:
-        """Make the folder. Only a held one gets a name that others look for."""
+        """Make the folder. It gets the name that others look for only once it is locked."""
         made = self.root / f"new-{self.folder.name}"
         made.mkdir(parents=True)
         self._fd = os.open(made / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -46,14 +45,14 @@ class Attempt:
         made.rename(self.folder)
 
     def left(self, held: contextlib.ExitStack) -> Iterator[Path]:
-        """The folders of attempts whose process is gone; as far as locks reach, nobody else is given them until `held` ends."""
+        """Yield the folders of attempts whose process is gone; as far as locks reach, they are reserved until `held` ends."""
         for folder in self.root.glob("attempt-*"):
             if folder != self.folder and (fd := self._taken_over(folder)) is not None:
                 held.callback(os.close, fd)
                 yield folder
 
     def leave(self) -> None:
-        """Leave the folder to whoever comes next, who need not wait for a heartbeat."""
+        """Release the folder to the next attempt, which need not wait for a heartbeat then."""
         if self._fd is not None:
             self._released.set()
             with contextlib.suppress(OSError):
@@ -69,7 +68,7 @@ class Attempt:
             self.root.rmdir()
 
     def _taken_over(self, folder: Path) -> int | None:
-        """The opened lock of an attempt whose process is gone; None while it lives."""
+        """The descriptor of the lock of an attempt whose process is gone; None while it lives, or if the folder is gone."""
         try:
             fd = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError:  # another attempt has just removed it
@@ -79,7 +78,7 @@ class Attempt:
             locked = False
         except BlockingIOError:
             locked = True
-        except OSError:  # a file system without flock: then nobody here is alive as far as one can tell
+        except OSError:  # a file system without flock: nothing shows that a process here lives
             locked = False
         signed = signature(fd)
         elsewhere = signed is not None and signed[1] != os.uname().nodename
@@ -89,9 +88,9 @@ class Attempt:
         return fd
 
     def _silent(self, lock: Path) -> bool:
-        """Whether the holder of a lock has been silent for long; waits for a heartbeat until that is clear.
+        """Whether the holder of a lock sends no heartbeat; waits up to `SILENT_SECONDS` for one.
 
-        The time is that of the file system, which all machines share.
+        Times are the file system's, which all machines share.
         """
         assert self._fd is not None
         os.utime(self._fd)
@@ -106,7 +105,7 @@ class Attempt:
 
 
 def _beaten(lock: Path) -> float:
-    """When a lock was last touched; never, if it is gone. Opened anew, since NFS looks at the server only then."""
+    """The time of a lock's last touch; 0 if it is gone. Opens the file, since only then NFS asks the server."""
     try:
         with lock.open("rb") as opened:
             return os.fstat(opened.fileno()).st_mtime

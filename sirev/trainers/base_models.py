@@ -1,4 +1,4 @@
-"""Pretrained base models: which files of a folder are the model, and how one comes from the Hub."""
+"""Pretrained base models: their files in a folder, and their download from the Hub."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from sirev.errors import BadInput
 from sirev.processes.requests import Emit
 
 PATTERNS = ("*.safetensors", "*.json", "*.model", "*.txt", "*.jinja")
-"""What a model consists of. Never pickled weights; loading those would run whatever is in them."""
+"""Patterns of a model's files. Never pickled weights: loading those would run the code in them."""
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
-"""Files any of which is a tokenizer."""
-NOT_THE_MODEL = ("original/*", "consolidated*")  # other people's formats of the same weights
+"""Files of which any one makes a tokenizer."""
+NOT_THE_MODEL = ("original/*", "consolidated*")  # other formats of the same weights
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class FetchRequest:
 
 
 def local_files(folder: Path) -> list[str]:
-    """The names of the files of a local model; BadInput if it is none."""
+    """The names of the files of a local model; BadInput if the folder holds none."""
     names = _names(folder)
     if "config.json" not in names:
         raise BadInput(f"model: {folder} holds no model: there is no config.json")
@@ -44,7 +44,7 @@ def local_files(folder: Path) -> list[str]:
 
 
 def given_files(folder: Path) -> list[str]:
-    """The names of the files of a local model or adapter that somebody else trained; BadInput if it is neither."""
+    """The names of the files of a local model or adapter; BadInput if the folder holds neither."""
     if not hub.is_adapter(folder):
         return local_files(folder)
     if missing := hub.missing_weights(folder):
@@ -58,7 +58,7 @@ def has_tokenizer(folder: Path) -> bool:
 
 
 def local_module_files(folder: Path) -> list[str]:
-    """The files of a local sentence-transformers model, some of them in its modules' folders; BadInput if it is none."""
+    """The files of a local sentence-transformers model, including its modules' folders; BadInput if the folder holds none."""
     found = {path for pattern in PATTERNS for path in folder.rglob(pattern)}
     names = sorted(path.relative_to(folder).as_posix() for path in found)
     if not {"modules.json", "config.json"} & set(names):
@@ -73,12 +73,12 @@ def _names(folder: Path) -> list[str]:
 
 
 def fetch(request: FetchRequest, emit: Emit[Any]) -> HubModel:
-    """Have a model of the Hub on this machine, and say at which commit; there are no events."""
+    """Download a model of the Hub, unless it is cached, and return its commit; emits no events."""
     return HubModel(request.hub, snapshot(request.hub, request.revision).name)
 
 
 def snapshot(repository: str, revision: str | None) -> Path:
-    """The folder of a Hub model at a revision, named by its commit; downloaded unless the local cache has it."""
+    """The folder of a Hub model at a revision, named by its commit; downloaded if it is not cached. Raises BadInput."""
     try:
         return hub.repository_snapshot("model", repository, revision, PATTERNS, NOT_THE_MODEL)
     except BadInput as error:

@@ -1,7 +1,7 @@
-"""Checkpoints of an interrupted training: which of them are whole, and how a new attempt takes one over.
+"""Checkpoints of a training: saving, checking, and adoption by a new attempt.
 
-Every attempt has a folder of its own beside those of earlier ones. A checkpoint counts only with its marker, the
-digests of its files, which is written last; a new attempt adopts it by a rename, so that no two can use the same.
+Every attempt has its own folder. A checkpoint counts only with its marker, which is written last and holds the digests of
+its files. A new attempt adopts a checkpoint by a rename, so that no two attempts use the same one.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ CHECKPOINT_MARKER = "sirev_complete.json"
 
 
 class Checkpoints(TrainerCallback):
-    """Saves a training every `minutes` (0: after every step; None: never) into an attempt's folder below `root`.
+    """A callback that saves every `minutes` (0: after every step; None: never) into an attempt's folder below `root`.
 
-    Once the process is asked to end, it saves after the step that it is at, and the training ends there.
+    After a signal that asks the process to end, it saves after the current step and stops the training.
     """
 
     def __init__(self, root: Path, minutes: float | None) -> None:
@@ -36,13 +36,13 @@ class Checkpoints(TrainerCallback):
 
     @property
     def folder(self) -> Path:
-        """The attempt's own."""
+        """The attempt's folder."""
         return self.attempt.folder
 
     def adopt(self) -> Path | None:
-        """The furthest whole checkpoint that an earlier attempt left, now ours; what else they left is deleted.
+        """Take over the furthest whole checkpoint of earlier attempts, and delete the rest of theirs; None if there is none.
 
-        StageFailed, with nothing touched, where the process was asked to end.
+        Raises StageFailed, with nothing touched, if the process was asked to end.
         """
         if termination_noted():
             raise StageFailed("a signal asked for its end before it began")
@@ -56,11 +56,11 @@ class Checkpoints(TrainerCallback):
         return mine
 
     def _taken(self, checkpoint: Path) -> Path | None:
-        """A checkpoint in its new place, if it is whole."""
+        """A checkpoint's new place in this attempt; None if another attempt took it, or if it is not whole."""
         target = self.folder / checkpoint.name
         try:
             checkpoint.rename(target)
-        except OSError:  # somebody else took it
+        except OSError:  # another attempt took it
             return None
         if is_whole(target):
             return target
@@ -68,11 +68,11 @@ class Checkpoints(TrainerCallback):
         return None
 
     def discard(self) -> None:
-        """Delete our own: the training is finished."""
+        """Delete the attempt's folder, once the training is finished."""
         self.attempt.remove()
 
     def due(self, step: int, last: int) -> bool:
-        """Whether to save after a step; never after the last."""
+        """Whether to save after a step; never after the last one."""
         late = self.minutes is not None and time.monotonic() - self._saved >= 60 * self.minutes
         return step < last and (late or termination_noted())
 
@@ -81,7 +81,7 @@ class Checkpoints(TrainerCallback):
         return self.folder / f"checkpoint-{step}"
 
     def complete(self, checkpoint: Path) -> None:
-        """Mark a checkpoint whose files are all there, and delete the one before."""
+        """Mark a checkpoint as whole, and delete the attempt's other ones."""
         mark(checkpoint)
         for other in self.folder.glob("checkpoint-*"):
             if other != checkpoint:
@@ -89,7 +89,7 @@ class Checkpoints(TrainerCallback):
         self._saved = time.monotonic()
 
     def check_finished(self, step: int, last: int) -> None:
-        """StageFailed, and the attempt left to the next, where a signal has ended the training before its last step."""
+        """Raise StageFailed, and release the attempt, if a signal has ended the training before its last step."""
         if step < last and termination_noted():
             self.attempt.leave()
             raise StageFailed(f"a signal asked for its end; it was saved after step {step} of {last}")
@@ -100,8 +100,8 @@ class Checkpoints(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         checkpoint = self.place(state.global_step)
-        # TRL's frozen reference adapter lies beside the policy's. Where it is there, transformers' resume loads the
-        # adapters in sub-folders alone: the policy would silently start over at M_{t-1}.
+        # TRL saves its frozen reference adapter in a sub-folder. With one, transformers' resume loads only the adapters
+        # in sub-folders: the policy would silently start over at M_{t-1}.
         shutil.rmtree(checkpoint / "ref", ignore_errors=True)
         self.complete(checkpoint)
         if termination_noted():  # only now: the checkpoint holds `control` too
@@ -109,14 +109,14 @@ class Checkpoints(TrainerCallback):
 
 
 def mark(checkpoint: Path) -> None:
-    """Write the marker of a checkpoint whose files are all there."""
+    """Write the marker of a checkpoint whose files are complete."""
     scratch = checkpoint / f"{CHECKPOINT_MARKER}.part"
     scratch.write_text(json.dumps(_digests(checkpoint)), encoding="utf-8")
     scratch.rename(checkpoint / CHECKPOINT_MARKER)
 
 
 def is_whole(checkpoint: Path) -> bool:
-    """Whether every file is what the marker says."""
+    """Whether every file has the digest in the marker."""
     try:
         expected = json.loads((checkpoint / CHECKPOINT_MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What the files of a model say about it: an adapter or whole weights, its base, its chat template."""
+"""Description of a model from its files: adapter or whole weights, base, tokenizer, chat template."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ _MORE = (
     "use_dora",
     "lora_bias",
 )
-"""Fields of an adapter's configuration by which it is more than one LoRA of one rank: vLLM refuses or ignores what they say."""
+"""Fields of an adapter's configuration that make it more than one LoRA of one rank: vLLM refuses or ignores them."""
 _PLAIN_STARTS = (None, True, False, "gaussian")
-"""Values of init_lora_weights that leave the base as it is: by the others (PiSSA, OLoRA, ...) PEFT changes its weights too."""
+"""Values of init_lora_weights that leave the base unchanged; with the others (PiSSA, OLoRA, ...) PEFT changes its weights."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """`base` and `base_revision` say what an adapter calls its base, if it does; `plain` is false of one that is more than LoRA.
+    """Facts about a model. `base` and `base_revision` are the base that an adapter names, if any; `plain` is False for an
+    adapter that is more than LoRA.
 
-    `on_head`: an adapter changes the output layer. `tokenizer`, `chat_template`: whether the files hold one. `end` is the
-    tokenizer's end of text, `ends` are the tokens by which the model's settings of generation end an answer.
+    `on_head`: an adapter changes the output layer. `tokenizer`, `chat_template`: whether the files include one. `end` is the
+    tokenizer's end of text, `ends` are the end tokens in the model's generation settings.
     """
 
     adapter: bool
@@ -49,13 +50,13 @@ class Description:
 
 @dataclass(frozen=True)
 class DescribeRequest:
-    """A model or an adapter, alone."""
+    """A model, or an adapter without its base."""
 
     model: ModelSource
 
 
 def read_description(request: DescribeRequest, emit: Emit[Any]) -> Description:
-    """Read a model's files; BadInput for one that needs code of its own, or an adapter that is no LoRA. There are no events."""
+    """Read a model's files; BadInput for a model that needs its own code, or an adapter that is not LoRA. Emits no events."""
     folder = ModelFolders.of(request.model).path
     adapter = hub.is_adapter(folder)
     if not adapter:
@@ -72,18 +73,18 @@ def read_description(request: DescribeRequest, emit: Emit[Any]) -> Description:
     plain = not more and config.get("init_lora_weights") in _PLAIN_STARTS
     changed = [config.get(field) or () for field in ("modules_to_save", "target_modules")]
     on_head = any(_HEAD in str(name) for names in changed for name in ([names] if isinstance(names, str) else names))
-    base, revision = (config.get(field) or None for field in ("base_model_name_or_path", "revision"))  # both are of the base
+    base, revision = (config.get(field) or None for field in ("base_model_name_or_path", "revision"))  # both describe the base
     return Description(True, base, plain, on_head, tokenizer, template, end, [], revision)
 
 
 def _ends(folder: Path) -> list[int]:
-    """The tokens that generation_config.json says to end an answer by; Qwen's base models name that of a chat turn too."""
+    """The end tokens in generation_config.json; Qwen's base models include the end of a chat turn."""
     said = _read(folder / "generation_config.json").get("eos_token_id")
     return [one for one in (said if isinstance(said, list) else [said]) if isinstance(one, int)]
 
 
 def _require_known(folder: Path) -> None:
-    """BadInput for a model that transformers has no code for: code that comes with a model is never run."""
+    """Raise BadInput for a model that transformers has no code for: code that comes with a model is never run."""
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
     config = _read(folder / "config.json")
@@ -94,7 +95,7 @@ def _require_known(folder: Path) -> None:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """The JSON object in a file; an empty one where there is no file."""
+    """The JSON object in a file; empty if there is no file or no object. Raises BadInput if it can't be read."""
     try:
         found = parse_json(file.read_bytes()) if file.is_file() else {}
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""The one door to all trainings, for a child process: what each is asked, and who does it. Importing this imports no torch."""
+"""Entry points of all trainings in a child process, with their requests and results. Importing this imports no torch."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sirev.processes.torch_gpu import require_gpu
 from sirev.trainers.models import ModelSource
 
 LogEntry = dict[str, float | None]
-"""What a training noted of a step, by the names of transformers and TRL: {loss, ...}; null is no finite number."""
+"""Metrics of a step, under the names of transformers and TRL: {loss, ...}; null stands for a number that is not finite."""
 Log = list[LogEntry]
-"""What a training noted of some of its steps, each with its `step`."""
+"""Metrics of some steps of a training, each with its `step`."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,10 @@ class LoraParameters:
 
 @dataclass(frozen=True)
 class TrainParameters:
-    """One training. `beta` and `nll_weight` are DPO's; `lora` is null for full parameters; see `Training` of a recipe."""
+    """Parameters of one training; see `sirev.recipe.sections.Training`.
+
+    `beta` and `nll_weight` are DPO's; `lora` None trains all parameters.
+    """
 
     kind: str = semantic()
     epochs: int = semantic()
@@ -45,7 +48,7 @@ class TrainParameters:
     max_completion_tokens: int | None = semantic(default=None, absent_means=None)
     chat_template: bool = semantic(default=False, absent_means=False)
     max_steps: int | None = semantic(default=None, absent_means=None)
-    """Optimizer steps, instead of as many as `epochs` are."""
+    """Number of optimizer steps, instead of `epochs`."""
     micro_batch_size: int | None = operational(default=None)
     micro_batch_tokens: int | None = operational(default=None)
     gradient_checkpointing: bool = operational(default=False)
@@ -63,36 +66,36 @@ class TrainRequest(Resumable):
     parameters: TrainParameters
     init: ModelSource
     data: Path
-    """A JSON file of rows: {"prompt", and the columns of the kind of training}."""
+    """A JSON file with a list of rows: "prompt" and the columns of the kind of training."""
     out: Path
-    """The folder that the model is saved into."""
+    """The folder to save the model into."""
     attempts: Path
-    """A folder that outlives an interruption, from whose checkpoints the training goes on."""
+    """The folder of attempts; it outlives an interruption, and the training resumes from its checkpoints."""
     reference: ModelSource | None = None
-    """The frozen model that the loss compares with, where the kind of training has one."""
+    """The frozen reference model of the loss, if the kind of training has one."""
     reference_is_init: bool = False
 
 
 @dataclass(frozen=True)
 class TrainingProgress(Progress):
-    """An event: so many optimizer steps are done, and what is noted of the last."""
+    """An event: the number of finished optimizer steps, and the metrics of the last one."""
 
     entry: LogEntry = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """How a training went."""
+    """Result of a training."""
 
     log: Log
-    """Thinned, the first and the last step among what is left."""
+    """Thinned; the first and the last step stay."""
     steps: int
     tokens: int
-    """Of all epochs."""
+    """Tokens of all epochs."""
     dropped: int
-    """Examples left out for their length, or for an end of text in the midst of an answer."""
+    """Examples left out for their length, or for an end of text in the middle of an answer."""
     resumed: int | None
-    """The step after which an earlier attempt was taken up."""
+    """The step after which an earlier attempt was resumed; None if none was."""
 
 
 def train(request: TrainRequest, emit: Emit[TrainingProgress]) -> Trained:
@@ -119,7 +122,7 @@ class ArchitectureParameters:
 
 @dataclass(frozen=True)
 class PretrainParameters:
-    """Sizes of the model and how long it learns; see `sirev.recipe.sections.Pretrain`."""
+    """Parameters of the model and its pretraining; see `sirev.recipe.sections.Pretrain`."""
 
     architecture: ArchitectureParameters = semantic()
     sequences: int = semantic()
@@ -136,16 +139,16 @@ class PretrainParameters:
 
 @dataclass(frozen=True)
 class PretrainRequest(Resumable):
-    """The making of the embedded recipe's M0, saved into the folder `out`."""
+    """Pretraining of the embedded recipe's M0, saved into the folder `out`."""
 
     parameters: PretrainParameters
     out: Path
     attempts: Path
-    """As of a `TrainRequest`."""
+    """As in `TrainRequest`."""
 
 
 def pretrain(request: PretrainRequest, emit: Emit[Progress]) -> Log:
-    """Make M0, save it and return its log, with the loss in nats a token; events count steps."""
+    """Pretrain M0, save it and return its log, with the loss in nats per token; events count steps."""
     from sirev.trainers import pretrain
 
     return pretrain.pretrain(request, emit)

@@ -1,4 +1,4 @@
-"""DPO by TRL, on prompts with a better and a worse answer."""
+"""DPO by TRL, on prompts with a chosen and a rejected answer."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from sirev.trainers.models import ModelFolders, load_merged
 from sirev.trainers.parts import PartsTrainer, TokenRow
 
 REFERENCE_ADAPTER = "ref"
-"""The adapter that TRL takes for the reference, where the policy has one of this name."""
+"""The name of the policy's adapter that TRL uses as the reference, if there is one."""
 PRECOMPUTED = 8
-"""Pairs of which a reference's log-probabilities are computed at once, at least: without gradients they take little memory."""
+"""The fewest pairs per batch of precomputed reference log-probabilities: without gradients they take little memory."""
 
 
 def row(prompt: Ids, chosen: Ids, rejected: Ids) -> dict[str, Ids]:
-    """A pair in the columns that TRL takes."""
+    """A pair in TRL's columns."""
     return {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected}
 
 
 def lengths(example: TokenRow) -> Sequence[int]:
-    """The tokens of a pair's two sequences."""
+    """The lengths of a pair's two sequences, in tokens."""
     prompt = len(example["prompt_ids"])
     return prompt + len(example["chosen_ids"]), prompt + len(example["rejected_ids"])
 
 
 def trainer(request: TrainRequest, policy: Any, common: dict[str, Any], given: dict[str, Any]) -> DPOTrainer:
-    """TRL's trainer, with the request's reference; `nll_weight` adds the loss of the better answers (arXiv 2404.19733)."""
+    """TRL's trainer with the request's reference; `nll_weight` adds the chosen answers' NLL to the loss (arXiv 2404.19733)."""
     settings = request.parameters
     nll = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, settings.nll_weight]} if settings.nll_weight else {}
     config = DPOConfig(
@@ -44,7 +44,7 @@ def trainer(request: TrainRequest, policy: Any, common: dict[str, Any], given: d
     adapter = reference_adapter(request, policy)
     whole = None if adapter else reference(request, policy)
     made = _PairTrainer(policy, ref_model=whole, args=config, lengths=lengths, adapter=adapter, **given)
-    if settings.precompute_reference:  # it has done its work, and TRL would hold it to the end
+    if settings.precompute_reference:  # no longer needed, but TRL would hold it to the end
         made.ref_model = None
         if isinstance(policy, PeftModel) and REFERENCE_ADAPTER in policy.peft_config:
             policy.delete_adapter(REFERENCE_ADAPTER)
@@ -52,9 +52,9 @@ def trainer(request: TrainRequest, policy: Any, common: dict[str, Any], given: d
 
 
 def reference_adapter(request: TrainRequest, policy: Any) -> ModelFolders | None:
-    """The reference, where it is another adapter of the policy's own base; None where it is not.
+    """The reference, if it is another adapter on the policy's base; else None.
 
-    It is then laid beside the policy's: merged into a base in bfloat16, a good part of it would be lost to rounding.
+    It is then loaded as a second adapter: merged into a base in bfloat16, a good part of it would be lost to rounding.
     """
     source = request.reference
     if request.reference_is_init or source is None or source.base is None or not isinstance(policy, PeftModel):
@@ -63,10 +63,10 @@ def reference_adapter(request: TrainRequest, policy: Any) -> ModelFolders | None
 
 
 def reference(request: TrainRequest, policy: Any) -> Any:
-    """The frozen reference model; None where TRL has it: as its own copy of the policy's adapter, or, if it computes the
-    reference's log-probabilities before the first step, as the policy.
+    """The frozen reference model; None if TRL provides it: as its copy of the policy's adapter, or, if it precomputes the
+    reference's log-probabilities, as the policy before the first step.
 
-    Otherwise never left to TRL for full weights: it would reload them from the path that the configuration happens to name.
+    Otherwise full weights are never left to TRL, which would reload them from the path in the model's configuration.
     """
     settings = request.parameters
     at_hand = isinstance(policy, PeftModel) or settings.precompute_reference
@@ -82,11 +82,11 @@ def _precomputed_at_once(settings: TrainParameters) -> int:
 
 
 class _PairTrainer(PartsTrainer, DPOTrainer):
-    """TRL's DPOTrainer on pairs that are tokens already, which its SFTTrainer takes but it does not.
+    """TRL's DPOTrainer on tokenised pairs, which of TRL's trainers only SFTTrainer accepts on its own.
 
-    A batch that goes through the model in parts has the loss of the whole. TRL takes the mean of a part's own, which is
-    another number where one part has fewer pairs or, for the negative log-likelihood, tokens. Its reference may be an
-    `adapter`, where TRL knows a copy of the policy's alone.
+    The losses of a batch's parts add up to the loss of the whole batch. TRL takes the mean within each part, which differs
+    if one part has fewer pairs or, for the negative log-likelihood, tokens. The reference may be an `adapter`; TRL only
+    supports a copy of the policy's.
     """
 
     def __init__(self, policy: Any, *, adapter: ModelFolders | None, **options: Any) -> None:
@@ -97,7 +97,7 @@ class _PairTrainer(PartsTrainer, DPOTrainer):
         self._attach_reference()
 
     def _attach_reference(self) -> None:
-        """Put the reference into the place of the copy that TRL has made."""
+        """Replace the copy that TRL has made by the reference adapter."""
         if self._adapter is not None:
             self.model.delete_adapter(REFERENCE_ADAPTER)
             self.model.load_adapter(str(self._adapter.path), REFERENCE_ADAPTER, is_trainable=False)
@@ -107,7 +107,7 @@ class _PairTrainer(PartsTrainer, DPOTrainer):
         return dataset
 
     def _precompute_ref_logps(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
-        """By length, for less padding; the order of the rows is as before."""
+        """Compute in the order of lengths, for less padding; the rows come back in their own order."""
         self._attach_reference()  # TRL computes before its constructor ends
         sizes = [max(lengths(example)) for example in dataset]
         order = sorted(range(len(sizes)), key=lambda place: -sizes[place])
@@ -117,7 +117,7 @@ class _PairTrainer(PartsTrainer, DPOTrainer):
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         of_part = _pairs_and_tokens(inputs)
         of_whole = [sum(sizes) for sizes in zip(*map(_pairs_and_tokens, self.parts), strict=True)]
-        wanted = self.args.loss_weights or [1.0]  # of "sigmoid", a mean over pairs, and of "sft", one over tokens
+        wanted = self.args.loss_weights or [1.0]  # of "sigmoid", a mean over pairs, and of "sft", a mean over tokens
         self.loss_weights = [weight * part / whole for weight, part, whole in zip(wanted, of_part, of_whole, strict=False)]
         return super().compute_loss(model, inputs, *args, **kwargs)
 
@@ -130,15 +130,15 @@ class _PairTrainer(PartsTrainer, DPOTrainer):
 
 
 def _pairs_and_tokens(batch: dict[str, Any]) -> tuple[int, int]:
-    """How many pairs a batch has, and how many tokens the better answers: TRL puts those into its first half."""
+    """A batch's numbers of pairs and of tokens in chosen answers, which TRL puts into the batch's first half."""
     pairs = len(batch["completion_mask"]) // 2
     return pairs, int(batch["completion_mask"][:pairs].sum())
 
 
 def _hook_once(model: Any) -> None:
-    """Let a model that is asked anew to give its embeddings gradients do so once.
+    """Keep a model from adding its embeddings' gradient hook more than once.
 
-    TRL asks after every pass of the reference, and transformers adds another hook each time.
+    TRL requests the hook after every pass of the reference, and transformers adds another one each time.
     """
     enable = model.enable_input_require_grads
 

@@ -1,4 +1,4 @@
-"""A training set as tokens, in the columns that TRL's trainers take; what can't be trained on is left out and counted."""
+"""Tokenised training sets, in the columns of TRL's trainers; unusable examples are left out and counted."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from sirev.trainers.tokens import ends_early, pairs_ids
 Ids = list[int]
 
 AT_ONCE = 1000
-"""Examples that are tokenised together: enough for the tokenizer's speed, few enough to be held as Python's integers."""
+"""Examples tokenised together: enough for the tokenizer's speed, few enough to be held as Python integers."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Tokenised rows, how many examples were left out, and how many tokens one pass over the rows takes."""
+    """Tokenised rows, the number of dropped examples, and the tokens of one pass over the rows."""
 
     rows: Dataset
     dropped: int
@@ -28,7 +28,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class TokenLimits:
-    """The longest prompt and the longest answer, in tokens (the answer's end of text included); None is no limit."""
+    """The longest prompt and the longest answer, in tokens (the answer's end of text included); None means no limit."""
 
     prompt: int | None = None
     completion: int | None = None
@@ -47,10 +47,10 @@ def tokenised_rows(
     limits: TokenLimits,
     chat: bool,
 ) -> Examples:
-    """Rows of a prompt and of its answers, which stand in the columns `answers`, as what `row` makes of their tokens.
+    """Tokenise `data`: each prompt, with the answers in the columns `answers`, becomes a row by `row`.
 
-    Left out is what the limits forbid, and an answer with an end of text in its midst: some tokenizers can't read a
-    literal "</s>" as anything else, and a model would learn to end there.
+    Examples beyond the limits are left out, and those with an end of text in the middle of an answer: some tokenizers read a
+    literal "</s>" as one, and a model would learn to end there.
     """
     parts, kept, tokens = [], 0, 0
     for start in range(0, len(data), AT_ONCE):

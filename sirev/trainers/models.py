@@ -1,6 +1,6 @@
-"""Loading and saving of models: full weights, or an adapter on a base that the caller names.
+"""Loading and saving of models: full weights, or an adapter on a given base.
 
-What is saved is free of machine paths and of anything else that differs between equal runs.
+Saved files hold no paths of the machine, and nothing else that differs between equal runs.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from sirev.trainers.base_models import TOKENIZERS, HubModel, has_tokenizer, snap
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 VARYING = {"_name_or_path", "transformers_version", "peft_version", "base_model_name_or_path", "revision"}
-"""Fields of saved configurations that say where or by what version something was made."""
+"""Fields of saved configurations that depend on paths or versions."""
 
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model as a request names it, and its base if it is an adapter: each in a folder, or on the Hub."""
+    """A model in a request, with its base if it is an adapter: each a folder, or a Hub repository."""
 
     path: Path | HubModel
     base: Path | HubModel | None = None
@@ -35,16 +35,16 @@ class ModelFolders:
 
     @classmethod
     def of(cls, source: ModelSource) -> ModelFolders:
-        """Where a model is; what is on the Hub is fetched."""
+        """The folders of a model; downloads it from the Hub if needed."""
         return cls(_folder(source.path), _folder(source.base) if source.base else None)
 
     @property
     def tokenizer(self) -> Path:
-        """The folder whose tokenizer it has: its own, or its base's for an adapter that came without one."""
+        """The folder of its tokenizer: its own, or its base's for an adapter without a tokenizer."""
         return self.path if self.base is None or has_tokenizer(self.path) else self.base
 
     def tokenizer_files(self) -> list[Path]:
-        """The files by which its tokenizer may differ from another's; in a store they have the names of their bytes."""
+        """The resolved paths of the tokenizer's files; in a store, equal files have equal paths."""
         names = {*TOKENIZER_FILES, *TOKENIZERS}
         return [path.resolve() for path in sorted(self.tokenizer.iterdir()) if path.name in names]
 
@@ -54,7 +54,7 @@ def _folder(place: Path | HubModel) -> Path:
 
 
 def load_tokenizer(model: ModelFolders) -> Any:
-    """The tokenizer saved with the model, or with its base."""
+    """The tokenizer of the model, or of its base; BadInput if it has no end of text."""
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model.tokenizer, trust_remote_code=False)
@@ -66,9 +66,10 @@ def load_tokenizer(model: ModelFolders) -> Any:
 def load_model(
     model: ModelFolders, *, trainable: bool = False, dtype: str = "auto", attention: str | None = None, **options: Any
 ) -> Any:
-    """The model as a transformers model, or as a PeftModel if it is an adapter. No code that comes with it is run.
+    """The model as a transformers model, or as a PeftModel if it is an adapter. Code that comes with the model is never run.
 
-    `attention` is transformers' name of an implementation; BadInput if it is not available here.
+    `attention` is transformers' name of an implementation. Raises BadInput if it is not available here, or if weights or
+    adapter do not fit.
     """
     from transformers import AutoModelForCausalLM
 
@@ -81,7 +82,7 @@ def load_model(
             raise
         reason = " ".join(str(error).split())[:200]
         raise BadInput(f"training.memory.attention: {attention} is not available here: {reason}") from None
-    # What is missing would be filled with random numbers, and a warning.
+    # transformers only warns about missing weights, and fills them with random numbers.
     wrong = [*info["missing_keys"], *info["mismatched_keys"]]
     if wrong:
         raise BadInput(f"the weights in {folder} do not fit its config.json: {len(wrong)} are missing or have another shape")
@@ -99,21 +100,21 @@ def _with_adapter(weights: Any, model: ModelFolders, trainable: bool) -> Any:
         raise BadInput(f"the adapter {model.path} does not fit the base model {model.base}: {reason}") from None
     with safe_open(model.path / "adapter_model.safetensors", "pt") as saved:
         names = set(saved.keys())
-    if names != set(get_peft_model_state_dict(loaded)):  # PEFT warns of what is missing, and leaves it at its random start
+    if names != set(get_peft_model_state_dict(loaded)):  # PEFT only warns about missing weights, and leaves them random
         raise BadInput(f"the adapter {model.path} does not fit the base model {model.base}: it is for other modules")
     return loaded
 
 
 def load_merged(model: ModelFolders, **options: Any) -> Any:
-    """The model as plain weights, an adapter merged into its base."""
+    """The model as plain weights, with an adapter merged into its base."""
     loaded = load_model(model, **options)
     return loaded.merge_and_unload() if model.base is not None else loaded
 
 
 def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Save weights (or the default adapter alone) and tokenizer as safetensors and JSON into `folder`.
+    """Save weights (or only the default adapter) and tokenizer as safetensors and JSON into `folder`.
 
-    Raises FloatingPointError for weights that are not all finite.
+    Raises FloatingPointError if any weight is not finite.
     """
     if not all(weight.isfinite().all() for weight in model.parameters()):
         raise FloatingPointError("the training diverged: its weights are no longer finite; try a lower learning rate")

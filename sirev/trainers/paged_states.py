@@ -1,16 +1,16 @@
-"""bitsandbytes, which keeps an optimizer's states in 8 bits and in pages, as a child process tries it before a training."""
+"""A trial import of bitsandbytes, whose optimizers have paged 8-bit states, for a child process, before a training."""
 
 from __future__ import annotations
 
 
 def load_bitsandbytes() -> None:
-    """Import bitsandbytes with its compiled library; raises ImportError where a GPU is here and the library is not for it.
+    """Import bitsandbytes with its compiled library. Raises ImportError if there is a GPU and the library is not for GPUs.
 
-    The import alone succeeds all the same, and the first step of an optimizer fails.
+    The plain import would succeed, and the optimizer's first step fail.
     """
     import torch
     from bitsandbytes.cextension import lib
 
     if torch.cuda.is_available() and not lib.compiled_with_cuda:
-        # Not by getattr: the library has a function under every name, which raises an error when it is called.
+        # Not by getattr: the library returns a function for every name, which raises an error when called.
         raise ImportError(" ".join(str(vars(lib).get("error_msg", "its library is one for CPUs")).split()))

@@ -1,7 +1,7 @@
-"""A batch of an optimizer step, as parts that go through the model one after the other and train as the whole would.
+"""Parts of an optimizer step's batch, which go through the model one after the other and train like the whole.
 
-transformers is given whole batches, so that which examples are in one, and where an interrupted training goes on, does
-not depend on how a batch is cut. Within a batch examples go by length, which spares much of the padding.
+transformers gets whole batches, so that neither a batch's examples nor the point of resumption depends on how batches are
+cut. Within a batch, parts are cut by length, which avoids much of the padding.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ from typing import Any
 TokenRow = Mapping[str, Any]
 
 PART = 512
-"""What a part costs beside its tokens, in tokens: starting the kernels of a 7B model's two passes takes a GPU some 50 ms."""
+"""A part's fixed cost, in tokens: starting the kernels of a 7B model's two passes takes a GPU some 50 ms."""
 
 
 @dataclass(frozen=True)
 class PartLimits:
-    """How much goes through the model at once: examples, and tokens with their padding; None is no limit."""
+    """Limits of a part: examples, and tokens with their padding; None means no limit."""
 
     examples: int | None = None
     tokens: int | None = None
 
     def allow(self, examples: int, tokens: int) -> bool:
-        """Whether so much may go through at once."""
+        """Whether a part of this size is within the limits."""
         return (self.examples is None or examples <= self.examples) and (self.tokens is None or tokens <= self.tokens)
 
 
 def in_parts(lengths: Sequence[Sequence[int]], limits: PartLimits) -> list[list[int]]:
-    """Which examples of a batch, by their places in it, go through the model together.
+    """The parts of a batch, as lists of indices into it.
 
-    `lengths` are the tokens of each example's sequences; all of a part are padded to its longest. Of all ways to cut the
-    batch by length within the limits, the one with the fewest tokens to go through, where a part counts as so many more.
-    The longest come first, so that memory that does not suffice shows at once; an example above the limits goes alone.
-    Where nothing is to be cut the order stays, and with it, to the last bit, the sums over a batch.
+    `lengths` are the token counts of each example's sequences; a part is padded to its longest sequence. Of all ways to cut
+    the batch by length within the limits, this is the one with the fewest tokens, padding included, plus `PART` tokens per
+    part. The longest part comes first, so that a lack of memory shows at once; an example above the limits goes alone.
+    A batch that is not cut keeps its order, and so its sums, to the last bit.
     """
     whole = list(range(len(lengths)))
     if limits == PartLimits():
         return [whole]
     order = sorted(whole, key=lambda place: -max(lengths[place]))
-    best: list[tuple[int, int]] = [(0, 0)]  # of the longest few: the least cost, and how many of them are in earlier parts
+    best: list[tuple[int, int]] = [(0, 0)]  # for the `end` longest: the least cost, and the start of the last part
     for end in range(1, len(order) + 1):
         found = []
         sequences = 0
@@ -61,10 +61,10 @@ def in_parts(lengths: Sequence[Sequence[int]], limits: PartLimits) -> list[list[
 
 
 class PartsTrainer:
-    """What a trainer of transformers is given, as its first base class, so that batches go through the model in parts.
+    """First base class of a transformers trainer, which makes batches go through the model in parts.
 
-    The loss of a part must be its share in that of the whole: `num_items_in_batch` counts the whole batch, and `parts`
-    are there while one of them is trained on.
+    The loss of a part must be its share of the whole batch's loss: `num_items_in_batch` counts the whole batch, and `parts`
+    is set during a step.
     """
 
     data_collator: Any
@@ -76,7 +76,7 @@ class PartsTrainer:
         super().__init__(*args, **options)
 
     def get_train_dataloader(self) -> Any:
-        """transformers' own, whose batches are {"parts": [what its collator makes of each]}."""
+        """transformers' data loader, with batches of the form {"parts": [collated part, ...]}."""
         collate = self.data_collator
 
         def collate_parts(examples: list[TokenRow]) -> dict[str, Any]:
@@ -90,14 +90,14 @@ class PartsTrainer:
             self.data_collator = collate
 
     def get_batch_samples(self, batches: Iterator[Any], count: int, device: Any) -> Any:
-        """transformers' own, with the items of all parts counted."""
+        """transformers' batches, with the number of items counted over all parts."""
         found, _ = super().get_batch_samples(batches, count, device)  # type: ignore[misc]
         return found, super()._get_num_items_in_batch([part for batch in found for part in batch["parts"]], device)  # type: ignore[misc]
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
         """Add the gradient of a whole batch, and return its loss."""
         self.parts = inputs["parts"]
-        noted: Mapping[str, list[float]] = getattr(self, "_metrics", {}).get("train", {})  # TRL's, which takes their plain mean
+        noted: Mapping[str, list[float]] = getattr(self, "_metrics", {}).get("train", {})  # TRL would take plain means
         before = {name: len(values) for name, values in noted.items()}
         losses = [super(PartsTrainer, self).training_step(model, part, num_items_in_batch) for part in self.parts]  # type: ignore[misc]
         for name, values in noted.items():
@@ -109,5 +109,5 @@ class PartsTrainer:
         return sum(losses[1:], start=losses[0])
 
     def size(self, part: dict[str, Any], metric: str) -> int:
-        """What a mean that TRL notes of a part is a mean over: how many answers' tokens, or pairs."""
+        """The number of items, tokens of answers or pairs, over which TRL averages a metric of a part."""
         raise NotImplementedError

@@ -1,6 +1,6 @@
 """Pretraining of the embedded recipe's base model M0: a plain next-token loop over the task's own corpus.
 
-Only this model is made outside TRL: a few thousand short steps from random weights, where a trainer's
+Only this model is trained outside TRL: for a few thousand short steps from random weights, a trainer's
 overhead would double the time.
 """
 
@@ -25,9 +25,9 @@ _STATE = "state.pt"
 
 
 def pretrain(request: PretrainRequest, emit: Emit[Progress]) -> Log:
-    """Make M0, save it and return its log; see `sirev.trainers.dispatch`."""
+    """Pretrain M0, save it and return its log; see `sirev.trainers.dispatch`."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(request.parameters.threads)  # the weights are the same, bit for bit, with any number
+    torch.set_num_threads(request.parameters.threads)  # any number gives the same weights, bit for bit
     try:
         return _pretrain(request, emit)
     finally:
@@ -81,7 +81,7 @@ def _pretrain(request: PretrainRequest, emit: Emit[Progress]) -> Log:
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
-    """The word-level tokenizer of the arithmetic task: appends nothing by itself, neither BOS nor EOS."""
+    """The word-level tokenizer of the arithmetic task; it adds neither BOS nor EOS."""
     vocabulary = {token: i for i, token in enumerate(arithmetic.vocabulary())}
     core = Tokenizer(models.WordLevel(vocabulary, unk_token=arithmetic.UNK))
     core.pre_tokenizer = pre_tokenizers.Split(Regex(r"\w+|[^\w\s]+"), behavior="removed", invert=True)
@@ -117,13 +117,13 @@ def build_model(architecture: ArchitectureParameters, tokenizer: PreTrainedToken
 
 
 def _accumulate(model: LlamaForCausalLM, batch: list[tuple[list[int], list[int]]]) -> float:
-    """Add the gradient of the batch's mean loss per completion token; returns that loss.
+    """Add the gradient of the batch's mean loss per completion token, and return that loss.
 
-    The batch goes through in two halves by length, which saves a third of the padding. Whole batches of equal
-    length would save more and were seen to learn far less.
+    The batch goes through the model in two halves by length, which saves a third of the padding. Whole batches of equal
+    length would save more, but learnt far less.
     """
     batch = sorted(batch, key=lambda pair: len(pair[0]) + len(pair[1]))
-    # The very first token has no context to be predicted from, which matters where the prompt is empty.
+    # The first token has no context to be predicted from, which matters if the prompt is empty.
     tokens = sum(len(completion) - (not prompt) for prompt, completion in batch)
     half = len(batch) // 2 or len(batch)
     total = 0.0
@@ -137,7 +137,7 @@ def _accumulate(model: LlamaForCausalLM, batch: list[tuple[list[int], list[int]]
             end = len(prompt) + len(completion)
             ids[row, :end] = torch.tensor(prompt + completion)
             labels[row, len(prompt) : end] = torch.tensor(completion)
-        # Padding is on the right, so causal attention alone keeps it out of every real position.
+        # With padding on the right, causal attention suffices to keep it out of every real position.
         logits = model(input_ids=ids).logits[:, :-1]
         loss = cross_entropy(logits.flatten(0, 1), labels[:, 1:].flatten(), reduction="sum") / tokens
         loss.backward()

@@ -14,23 +14,23 @@ from sirev.trainers.tokens import IGNORED
 
 
 def row(prompt: Ids, completion: Ids) -> dict[str, Ids]:
-    """An example in the columns that TRL's collator takes; there is loss on the completion alone."""
+    """An example in the columns of TRL's collator, with loss only on the completion."""
     return {"input_ids": prompt + completion, "labels": [IGNORED] * len(prompt) + completion}
 
 
 def lengths(example: TokenRow) -> Sequence[int]:
-    """The tokens of an example's one sequence."""
+    """The length of an example's one sequence, in tokens."""
     return (len(example["input_ids"]),)
 
 
 def trainer(request: TrainRequest, policy: Any, common: dict[str, Any], given: dict[str, Any]) -> SFTTrainer:
-    """TRL's trainer; its own preparation, which would go through the rows one by one, has nothing to do."""
+    """TRL's trainer, without TRL's preparation of the data set, which would process the rows one by one."""
     config = SFTConfig(**common, packing=False, dataset_kwargs={"skip_prepare_dataset": True})
     return _AnswerTrainer(policy, args=config, lengths=lengths, **given)
 
 
 class _AnswerTrainer(PartsTrainer, SFTTrainer):
-    """TRL's SFTTrainer, in parts."""
+    """TRL's SFTTrainer, with batches in parts."""
 
     def size(self, part: dict[str, Any], metric: str) -> int:
         return int((part["labels"] != IGNORED).sum())

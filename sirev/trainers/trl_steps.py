@@ -1,4 +1,4 @@
-"""The trainings of Algorithm 1 by TRL, whatever their kind; what each kind has of its own is in a module of its name."""
+"""The trainings of Algorithm 1 by TRL, for all kinds; each kind has a module with its specific parts."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ LOGGED = 24
 
 @dataclass(frozen=True)
 class KindTrainer:
-    """How a kind of training is done by TRL."""
+    """The TRL side of a kind of training."""
 
     row: Callable[..., dict[str, Ids]]
-    """An example in the columns that its trainer takes, from the tokens of the prompt and of each answer."""
+    """Tokens of the prompt and of each answer -> an example in the trainer's columns."""
     trainer: Callable[[TrainRequest, Any, dict[str, Any], dict[str, Any]], Any]
-    """The trainer, from the policy, the settings that all kinds have, and what every trainer is given."""
+    """Request, policy, arguments common to all kinds, and arguments of the trainer's constructor -> the trainer."""
 
 
 TRAINERS = {"sft": KindTrainer(sft.row, sft.trainer), "dpo": KindTrainer(dpo.row, dpo.trainer)}
 
 
 class _Steps(TrainerCallback):
-    """Passes steps on, and what is noted of them, as transformers passes it to the trackers that it knows."""
+    """A callback that emits steps with their metrics, as transformers reports them to trackers."""
 
     def __init__(self, emit: Emit[TrainingProgress]) -> None:
         self.emit = emit
@@ -57,7 +57,7 @@ def train(request: TrainRequest, emit: Emit[TrainingProgress]) -> Trained:
     """Train one step of Algorithm 1 and save the model; see `sirev.trainers.dispatch`."""
     gc.collect()
     if torch.cuda.is_available():
-        torch.cuda.empty_cache()  # what the training before this one left in reference cycles
+        torch.cuda.empty_cache()  # left in reference cycles by the previous training
     settings = request.parameters
     checkpoints = Checkpoints(request.attempts, settings.checkpoint_minutes)
     adopted = checkpoints.adopt()
@@ -78,7 +78,7 @@ def train(request: TrainRequest, emit: Emit[TrainingProgress]) -> Trained:
 
 
 def make_trainer(request: TrainRequest, scratch: Path, *callbacks: TrainerCallback) -> tuple[Any, Examples]:
-    """TRL's trainer, ready to train, and the examples it trains on; checkpoints go into `scratch`."""
+    """TRL's trainer, ready to train, and its examples; checkpoints go into `scratch`. BadInput if no example is usable."""
     settings = request.parameters
     set_seed(settings.seed)
     init = ModelFolders.of(request.init)
@@ -104,7 +104,7 @@ def make_trainer(request: TrainRequest, scratch: Path, *callbacks: TrainerCallba
 
 
 def thinned(log: Log) -> Log:
-    """At most LOGGED entries, evenly spaced, the first and the last among them: a record is read at every replay."""
+    """At most `LOGGED` entries, evenly spaced, including the first and the last: a record is read at every replay."""
     last = len(log) - 1
     if last < LOGGED:
         return log
@@ -131,7 +131,7 @@ def _common_arguments(settings: TrainParameters, scratch: Path, policy: Any) -> 
     return {
         "output_dir": str(scratch),
         "num_train_epochs": settings.epochs,
-        "max_steps": settings.max_steps or -1,  # TRL goes through the examples as often as it takes
+        "max_steps": settings.max_steps or -1,  # TRL repeats the examples as often as needed
         "per_device_train_batch_size": settings.batch_size,  # whole batches, which `PartsTrainer` cuts
         "learning_rate": settings.learning_rate,
         "lr_scheduler_type": "cosine",
@@ -139,7 +139,7 @@ def _common_arguments(settings: TrainParameters, scratch: Path, policy: Any) -> 
         "optim": settings.optimizer,
         "seed": settings.seed,
         "data_seed": settings.seed,
-        # TRL's defaults are for large models on a GPU: bf16 even on a CPU, and checkpointing at the cost of time.
+        # TRL's defaults suit large models on a GPU: bf16 even on a CPU, and gradient checkpointing, which costs time.
         "bf16": cuda and (policy.dtype == torch.bfloat16 or settings.optimizer != "adamw_torch_fused"),
         "use_cpu": not cuda,
         "gradient_checkpointing": settings.gradient_checkpointing,
@@ -154,7 +154,9 @@ def _common_arguments(settings: TrainParameters, scratch: Path, policy: Any) -> 
 
 
 def _liger(cuda: bool) -> dict[str, Any]:
-    """Settings for Liger's kernels of a layer; its losses would go around TRL's own, which never holds all logits."""
+    """Settings for Liger's layer kernels; BadInput if they can't run. Its losses would replace TRL's, which never holds all
+    logits.
+    """
     if not cuda or not is_liger_kernel_available():
         lacking = "the package liger-kernel is not installed" if cuda else "there is no GPU"
         raise BadInput(f"training.memory.liger: {lacking}; set it to false, which only changes rounding")
@@ -164,7 +166,7 @@ def _liger(cuda: bool) -> dict[str, Any]:
 
 @contextmanager
 def _autocast_cache(wanted: bool) -> Iterator[None]:
-    """With autocast's cache or without it: that holds a copy in bfloat16 of all float32 weights in training at a time."""
+    """Switch autocast's cache on or off: it holds a bfloat16 copy of all float32 weights in training."""
     before = torch.is_autocast_cache_enabled()
     torch.set_autocast_cache_enabled(wanted)
     try:
@@ -174,17 +176,17 @@ def _autocast_cache(wanted: bool) -> Iterator[None]:
 
 
 def _of_step(entry: dict[str, Any]) -> bool:
-    """Whether a logged entry is about an optimizer step, not about the training as a whole."""
+    """Whether a logged entry is about an optimizer step, rather than the whole training."""
     return "loss" in entry
 
 
 def _finite(entry: dict[str, Any]) -> LogEntry:
-    """A logged entry with its numbers alone."""
+    """A logged entry, reduced to its finite numbers."""
     return {key: float(value) for key, value in entry.items() if _is_number(value)}
 
 
 def _is_number(value: Any) -> bool:
-    """Whether a logged value is a finite number, or text that stands for one: JSON knows no other."""
+    """Whether a logged value is a finite number or its text: JSON has no other numbers."""
     try:
         return math.isfinite(float(value))
     except (TypeError, ValueError):

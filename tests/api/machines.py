@@ -1,4 +1,4 @@
-"""Machines of a sweep without a disk in common: processes that compute some of its segments in stores of their own."""
+"""Machines of a sweep without a common disk: processes that compute some of its segments, each in its own store."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ for number, segment in enumerate(made.segments):
 
 
 def compute_apart(grid: Path, stores: Sequence[Path], remote: str, ended: Path) -> None:
-    """Compute a grid on as many machines as there are `stores`, in turn; `ended` is a folder in which they tell each other."""
+    """Compute a grid's segments in turn on one machine per store; they mark finished segments in the folder `ended`."""
     ended.mkdir()
     Remote(remote).create()
     machines = [
@@ -48,6 +48,6 @@ def compute_apart(grid: Path, stores: Sequence[Path], remote: str, ended: Path) 
 
 
 def computed(stores: Sequence[Path]) -> Counter[str]:
-    """Key -> on how many machines it was computed."""
+    """Key -> number of machines that computed it."""
     opened = [Store(path) for path in stores]
     return Counter(record.key for store in opened for record in store.records.all() if record.provenance.get("store") == store.id)

@@ -1,4 +1,4 @@
-"""Several commands in one process of Python each a child of it, so that what they import is imported once."""
+"""Several commands as forked children of one Python process, so that modules are imported only once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ for arguments in json.load(open(sys.argv[1])):
 
 
 def program(commands: Sequence[Sequence[str]], folder: Path) -> list[str]:
-    """What to run: prints "$ [...]" before each command's output and "status N" after it. `folder` is for a file."""
+    """A command line that prints "$ [...]" before each command's output and "status N" after it. `folder` is for its input."""
     asked = folder / "commands.json"
     asked.write_text(json.dumps(commands))
     return [sys.executable, "-c", PROGRAM, str(asked)]

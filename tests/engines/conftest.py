@@ -1,4 +1,4 @@
-"""An adapter on a real model, trained for a few steps, for the tests of engines."""
+"""A briefly trained adapter on a real model, for the tests of engines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUESTIONS = [
 
 @dataclass(frozen=True)
 class Trained:
-    """M_1 as an adapter on M_0, and what it was trained on."""
+    """M_1 as an adapter on M_0, with its training examples."""
 
     folders: ModelFolders
     rows: list[dict[str, str]]

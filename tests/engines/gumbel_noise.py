@@ -1,7 +1,7 @@
-"""Draws by vLLM's GPU sampler, its kernel interpreted, from the seeds that sirev gives; a program of its own.
+"""A program that draws by vLLM's GPU sampler, with an interpreted kernel, from sirev's seeds.
 
-On a GPU vLLM draws no random numbers: it hashes seed, position and token to the noise of the Gumbel-max trick. Whether
-neighbouring seeds, as the draws of one problem have, then give independent draws is a matter of that hash.
+On a GPU, vLLM draws no random numbers: it hashes seed, position and token to the noise of the Gumbel-max trick. That
+hash decides whether neighbouring seeds, as of one problem's draws, give independent draws.
 
     TRITON_INTERPRET=1 python -m tests.engines.gumbel_noise
 
@@ -34,7 +34,7 @@ AT_ONCE = 2048
 
 
 def _vllm_kernels() -> Any:
-    """vLLM's module, by itself: where vLLM finds no GPU it puts placeholders in Triton's place."""
+    """vLLM's module alone: without a GPU, vLLM would replace Triton by placeholders."""
     spec = importlib.util.find_spec("vllm")
     assert spec is not None
     assert spec.origin is not None
@@ -57,7 +57,7 @@ noised_argmax = kernels.gumbel_noised_argmax
 
 @triton.jit
 def _draw(logits_ptr, seeds_ptr, out_ptr, pos, SEEDS: tl.constexpr, TOKENS: tl.constexpr):
-    """A token for each of SEEDS seeds, one a column: the interpreter takes as long for one as for all."""
+    """Draw a token for each of SEEDS seeds, one per column: the interpreter takes as long for one as for all."""
     which = tl.program_id(0) * SEEDS + tl.arange(0, SEEDS)[None, :]
     keys = tl.arange(0, TOKENS)[:, None] + tl.zeros((TOKENS, SEEDS), tl.int32)
     logits = tl.load(logits_ptr + keys)
@@ -67,7 +67,7 @@ def _draw(logits_ptr, seeds_ptr, out_ptr, pos, SEEDS: tl.constexpr, TOKENS: tl.c
 
 
 def drawn(log_p: np.ndarray, seeds: np.ndarray, position: int) -> np.ndarray:
-    """A token for each seed, at a position of the sequence; `seeds` of any shape."""
+    """One token per seed, at a position of the sequence; `seeds` may have any shape."""
     flat = torch.from_numpy(seeds.reshape(-1).copy())
     out = torch.empty_like(flat)
     logits, pos = torch.from_numpy(log_p.astype(np.float32)), torch.tensor([position])
@@ -76,7 +76,7 @@ def drawn(log_p: np.ndarray, seeds: np.ndarray, position: int) -> np.ndarray:
 
 
 def asked_of_vllm(log_p: np.ndarray, seeds: np.ndarray, position: int) -> np.ndarray:
-    """The same by the function that vLLM's sampler calls, a row a seed."""
+    """As `drawn`, by the function that vLLM's sampler calls, with one row per seed."""
     rows = len(seeds)
     logits = torch.from_numpy(np.tile(log_p.astype(np.float32), (rows, 1)))
     which, temperature = torch.arange(rows, dtype=torch.int32), torch.ones(rows)
@@ -89,26 +89,26 @@ def asked_of_vllm(log_p: np.ndarray, seeds: np.ndarray, position: int) -> np.nda
 
 @dataclass(frozen=True)
 class Found:
-    """What the draws of many problems are like. A z is by how many standard errors something differs from independence."""
+    """Statistics of the draws of many problems. A z is a deviation from independence, in standard errors."""
 
     kernel: float
-    """Share of draws in which vLLM's function and the kernel as it is called here agree."""
+    """Share of draws in which vLLM's function and the kernel called here agree."""
     marginals: list[float]
     """p-values of the chi-square test of the tokens' frequencies, at several positions."""
     lags: dict[int, float]
-    """z of how often draws i and i + lag of a problem are the same token."""
+    """Lag -> z of the frequency with which draws i and i + lag of a problem are the same token."""
     problems: float
-    """z of how often the same draws of neighbouring problems are the same token."""
+    """z of the frequency with which the same draws of neighbouring problems are the same token."""
     positions: float
-    """z of how often a draw's tokens at neighbouring positions are the same."""
+    """z of the frequency with which a draw's tokens at neighbouring positions are the same."""
     distinct: float
-    """z of how many different answers of three tokens a problem's draws have."""
+    """z of the number of different answers of three tokens among a problem's draws."""
     distinct_tokens: float
-    """How many different tokens a problem's draws have, on average: more than one."""
+    """Mean number of different tokens among a problem's draws; it should be above one."""
 
 
 def z(values: np.ndarray, expected: float) -> float:
-    """By how many standard errors the mean of independent values is away from what is expected."""
+    """The deviation of the mean of independent values from the expected one, in standard errors."""
     return float((values.mean() - expected) / (values.std(ddof=1) / np.sqrt(len(values))))
 
 
@@ -117,7 +117,7 @@ def find() -> Found:
     p = random.dirichlet(np.full(VOCABULARY, 0.3)) * 0.98 + 0.02 / VOCABULARY
     log_p = np.log(p)
     first = np.array([request_seed(12345, f"gsm8k-train-{i:05}") for i in range(PROBLEMS)], dtype=np.int64)
-    seeds = first[:, None] + np.arange(DRAWS, dtype=np.int64)  # as vLLM's request of n draws has them
+    seeds = first[:, None] + np.arange(DRAWS, dtype=np.int64)  # as in vLLM's request of n draws
     at = {position: drawn(log_p, seeds, position) for position in (POSITION, POSITION + 1, POSITION + 2, 300)}
     tokens, same = at[POSITION], float((p**2).sum())
     answers = np.stack([at[POSITION + i] for i in range(3)], -1)
@@ -139,7 +139,7 @@ def _chi_square(tokens: np.ndarray, p: np.ndarray) -> float:
 
 
 def _distinct(answers: np.ndarray) -> np.ndarray:
-    """Different answers of each problem; `answers` (problems, draws, tokens)."""
+    """Number of different answers per problem; `answers` (problems, draws, tokens)."""
     packed = np.sort(answers @ VOCABULARY ** np.arange(answers.shape[-1]), axis=1)
     return 1 + (np.diff(packed, axis=1) != 0).sum(1)
 

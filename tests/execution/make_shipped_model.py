@@ -1,7 +1,7 @@
-"""Makes recipes/models/KEY/ARTIFACT.tar.zst: `python -m tests.execution.make_shipped_model RECIPE STORE`.
+"""Make recipes/models/KEY/ARTIFACT.tar.zst: `python -m tests.execution.make_shipped_model RECIPE STORE`.
 
-It is run when the action that makes the recipe's M_0 has changed: its settings, the corpus, or the version of the stage. What the
-store has of it is used.
+Run it when the action of the recipe's M_0 has changed: its settings, the corpus, or the version of the stage. Stored results are
+reused.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sirev.study.steps import Steps
 
 
 def pretrained(recipe: str, store: Store) -> tuple[Pin, Artifact]:
-    """M_0 of a recipe, from the store or computed; a run that stands on it alone is in the store then."""
+    """M_0 of a recipe, from the store or computed; afterwards the store has a run of M_0 alone."""
     request = Request.of(recipe, store=store)
     run = request.runs("shipped-model")[0]
     run.pins = {}
@@ -41,7 +41,7 @@ def pretrained(recipe: str, store: Store) -> tuple[Pin, Artifact]:
 
 
 def make(recipe: str, store: Store, folder: Path) -> Path:
-    """The archive of a recipe's M_0, below `folder`."""
+    """Write the archive of a recipe's M_0 below `folder`, and return its path."""
     pin, _ = pretrained(recipe, store)
     file = folder / pin.key / f"{pin.artifact}.tar.zst"
     file.parent.mkdir(parents=True)

@@ -1,7 +1,7 @@
 """The check on a real GPU, from a checkout: `python tests/gpu/check.py [--device cpu] [--full]` is `sirev doctor --gpu-check`.
 
-It is no test of pytest's, as it takes minutes and a GPU. The checks are in `sirev.machine.gpu_check`, where an installed sirev
-finds them.
+It is not a pytest test, since it takes minutes and a GPU. The checks are in `sirev.machine.gpu_check`, and so available in an
+installed sirev.
 """
 
 from __future__ import annotations

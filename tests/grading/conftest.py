@@ -1,4 +1,4 @@
-"""The published data sets and labelled answers, where a machine has them."""
+"""The published data sets and labelled answers, if the machine has them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Published = Callable[[str], list[dict[str, Any]]]
 
 @pytest.fixture
 def published() -> Published:
-    """Reads a file of DATA; skips the test where it is not."""
+    """A function that reads a file of DATA, and skips the test if it is missing."""
 
     def read(name: str) -> list[dict[str, Any]]:
         if not (DATA / name).is_file():

@@ -1,4 +1,4 @@
-"""Texts that take a careless pattern quadratic time or worse, and every function that reads a model's text."""
+"""Texts on which careless patterns take quadratic time or worse, and all functions that read a model's text."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ SHAPES: dict[str, Callable[[int], str]] = {
 
 
 def seconds(function: Callable[[str], object], text: str) -> float:
-    """CPU time of one call, whatever it raises."""
+    """CPU time of one call, in seconds; its errors are ignored."""
     began = time.process_time()
     with contextlib.suppress(ValueError, RecursionError, MemoryError):
         function(text)
@@ -206,10 +206,10 @@ def seconds(function: Callable[[str], object], text: str) -> float:
 
 
 def growth(function: Callable[[str], object], shape: Callable[[int], str], *, most: int, enough: float) -> tuple[int, float]:
-    """(length, how many times as long that takes as half of it).
+    """(length, ratio of the times for it and for half of it).
 
-    Lengths are doubled until one takes `enough` seconds, up to `most`. The least of three times counts, since a machine is only
-    ever too slow.
+    Lengths are doubled until one takes `enough` seconds, up to `most`. The least of three times counts, since a busy machine only
+    adds time.
     """
     length = 1 << 10
     while seconds(function, shape(length)) < enough and length < most:

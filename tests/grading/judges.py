@@ -1,4 +1,4 @@
-"""Judges that misbehave, for the workers of `sirev.grading.judge_pool`, which import them by name."""
+"""Misbehaving judges for the workers of `sirev.grading.judge_pool`, which import them by name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sirev.grading.grade import Grade, Reason
 
 
 def hostile(item: str) -> Reason:
-    """Does what the item says."""
+    """Behave as the item says."""
     match item:
         case "loop":
             while True:
@@ -24,7 +24,7 @@ def hostile(item: str) -> Reason:
                 with contextlib.suppress(BaseException):
                     sum(range(1000))
         case "never returns":
-            sum(itertools.repeat(1))  # one call that never looks at signals
+            sum(itertools.repeat(1))  # one call that never checks for signals
         case "sleeps":
             time.sleep(1e6)
         case "dies":
@@ -42,7 +42,7 @@ def hostile(item: str) -> Reason:
 
 
 def spin(seconds: float) -> Reason:
-    """Uses up CPU seconds."""
+    """Use up CPU time, in seconds."""
     end = time.process_time() + seconds
     while time.process_time() < end:
         pass
@@ -50,19 +50,19 @@ def spin(seconds: float) -> Reason:
 
 
 def hash_of(text: str) -> Reason:
-    """Right if the text's hash is even, which is chance unless hashes are fixed."""
+    """Right if the text's hash is even, which is random unless hashes are fixed."""
     return "right" if hash(text) % 2 == 0 else "wrong"
 
 
 def tell_and_sleep(folder: str) -> Reason:
-    """Leaves this process's number in a folder and stays."""
+    """Leave this process's id in a folder, and stay."""
     Path(folder, str(os.getpid())).touch()
     time.sleep(1e6)
     return "right"
 
 
 def last_word(completion: str, answer: str) -> Grade:
-    """A user's own grader: right if a text ends in the answer."""
+    """A user's own grader: right if a text ends with the answer."""
     if not completion:
         return Grade(False, "no answer found", "")
     word = completion.split()[-1]

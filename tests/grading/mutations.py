@@ -1,4 +1,4 @@
-"""Answers that differ from a gold answer in one place, so that each of them is wrong."""
+"""Wrong answers that differ from a gold answer in one place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LETTERS = re.compile(r"\\[a-zA-Z]+|[a-zA-Z]+")
 
 
 def mutants(gold: str) -> Iterator[tuple[str, str]]:
-    """(what was changed, the changed answer) for a gold answer of MATH: each kind of change wherever it is possible."""
+    """Yield (kind of change, changed answer) for a gold answer of MATH: each kind at every possible place."""
     for found in re.finditer(r"\d", gold):
         at = found.start()
         yield "a digit", gold[:at] + str((int(found.group()) + 1) % 10 or 3) + gold[at + 1 :]

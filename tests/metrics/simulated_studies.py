@@ -1,11 +1,11 @@
-"""Simulated studies by a latent-skill model, at the sizes of arXiv 2407.05013, judged by sirev's own rule.
+"""Studies simulated by a latent-skill model, at the sizes of arXiv 2407.05013, judged by sirev's own rule.
 
 A problem x of a world has a skill s_x ~ N(mean, spread^2 - TAU^2). M_1's skill on it is s_x + N(0, TAU^2); that of M_T is
-mean + shift + slope * (s_x - mean) + N(0, TAU^2), each model and seed with noise of its own, so that M_T with shift 0 and
-slope 1 is exchangeable with M_1. A draw is right with the logistic chance of the skill; the greedy answer with that of
-`sharpness` times the skill, as a mode is right more often than a draw where draws are mostly right. Shift and slope are found
-for a wanted change of pass@1 and of pass@32: a slope above 1 sharpens, which raises pass@1 and lowers reach. Seeds of a method
-may differ by a random shift. The worlds' means and spreads give Mistral 7B's M_1 of the paper; its pass@32 is partly a guess.
+mean + shift + slope * (s_x - mean) + N(0, TAU^2), with independent noise per model and seed, so that M_T with shift 0 and
+slope 1 is exchangeable with M_1. A draw is right with the logistic probability of the skill; the greedy answer with that of
+`sharpness` times the skill, since a mode is right more often than a draw if draws are mostly right. Shift and slope are solved
+for a given change of pass@1 and of pass@32: a slope above 1 sharpens, which raises pass@1 and lowers reach. Seeds of a method
+may differ by a random shift. The worlds' means and spreads give the paper's M_1 of Mistral 7B; its pass@32 is partly a guess.
 
 Real: McNemar's test, Holm's correction, the sign test on reach, Gaffke's bounds, margins, verdicts and claims. In studies of one
 seed the bootstrap's percentiles and the label swap are replaced by their normal limits, for speed; claims are computed
@@ -43,18 +43,18 @@ from sirev.metrics.study_verdict import WORDS, classify, in_one_word, possible
 Floats = npt.NDArray[np.float64]
 
 TAU = 0.6 / math.sqrt(2)
-"""Of the noise of one model's skill on a problem; two models differ by 0.6."""
+"""Standard deviation of one model's noise on a problem; that of the difference of two models is 0.6."""
 DRAWS, HEADLINE = 64, 32
 SIZES = [2**k for k in range(6)]
 _PASS = pass_at_n_table(np.full(DRAWS + 1, DRAWS), np.arange(DRAWS + 1), SIZES)
-"""pass@N by right draws and index of N."""
+"""pass@N, shape (right draws, index of N)."""
 _NORMAL = ndtri((np.arange(201) + 0.5) / 201)
 SUITE = "ood/algebra"
 
 
 @dataclass(frozen=True)
 class World:
-    """Test problems as M_1 sees them: how many, mean and spread of its skill, and how much surer greedy answers are."""
+    """Test problems for M_1: their number, mean and spread of its skill, and the sharpness of greedy answers."""
 
     problems: int
     mean: float
@@ -80,13 +80,13 @@ MATH = World(5_000, -2.9, 2.2, 1.2)
 MBPP = World(500, -1.8, 4.0, 1.5)
 CSQA = World(1_221, 1.9, 2.3, 0.9)
 ALGEBRA = World(1_187, -2.3, 2.0, 1.7)
-"""MATH's algebra problems, beside GSM8K."""
+"""MATH's algebra problems, as a suite for GSM8K."""
 NEAR = World(1_319, 0.0, 2.6, 2.2)
-"""Made up: M_1's pass@32 is where the margin is a share of what it leaves unsolved."""
+"""A synthetic world in which M_1's pass@32 is so high that the margin is a share of the unsolved problems."""
 
 
 class Effect(NamedTuple):
-    """What training did to the skill, and the standard deviation of the shift over seeds."""
+    """The effect of training on the skill, and the standard deviation of the shift over seeds."""
 
     shift: float = 0.0
     slope: float = 1.0
@@ -98,7 +98,7 @@ NOTHING = Effect()
 
 @cache
 def effect(world: World, pass_at_1: float, pass_at_n: float, over_seeds: float = 0.0) -> Effect:
-    """The effect that changes expected pass@1 and pass@32 by as much; `over_seeds` is a standard deviation of pass@1."""
+    """The effect with these changes of expected pass@1 and pass@32; `over_seeds` is a standard deviation of pass@1."""
     was = world.first
 
     def off(found: Floats) -> list[float]:
@@ -115,7 +115,7 @@ def effect(world: World, pass_at_1: float, pass_at_n: float, over_seeds: float =
 
 @cache
 def shifted(world: World, pass_at_1: float, over_seeds: float = 0.0) -> Effect:
-    """The effect of slope 1 that changes expected pass@1 by as much."""
+    """The effect of slope 1 with this change of expected pass@1."""
 
     def off(found: Floats) -> float:
         return world.expected(world.mean + found[0], world.spread)[0] - world.first[0] - pass_at_1
@@ -126,7 +126,7 @@ def shifted(world: World, pass_at_1: float, over_seeds: float = 0.0) -> Effect:
 
 
 class Answers(NamedTuple):
-    """Of one model: whether greedy answers are right, and how many of the draws."""
+    """Answers of one model: whether greedy ones are right, and the number of right draws."""
 
     greedy: npt.NDArray[np.bool_]
     right: npt.NDArray[np.int64]
@@ -137,7 +137,7 @@ class Answers(NamedTuple):
 
 
 def answers(rng: np.random.Generator, world: World, skills: Floats, of: Effect = NOTHING) -> Answers:
-    """Answers of a model on which training had the effect `of`."""
+    """Simulated answers of a model on which training had the effect `of`."""
     shift = of.shift + (rng.normal(0, of.over_seeds) if of.over_seeds else 0.0)
     own = world.mean + shift + of.slope * (skills - world.mean) + rng.normal(0, TAU, len(skills))
     greedy = rng.random(len(own)) < expit(world.sharpness * own)
@@ -146,7 +146,7 @@ def answers(rng: np.random.Generator, world: World, skills: Floats, of: Effect =
 
 @dataclass(frozen=True)
 class Truth:
-    """What a method does: to the test problems, and to a suite of other problems where there is one."""
+    """The true effect of a method on the test problems and, if any, on a suite of other problems."""
 
     here: Effect
     there: Effect | None = None
@@ -154,7 +154,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Study:
-    """The outcomes of each method in one study of one seed, judged."""
+    """The judged outcomes of each method in one study of one seed."""
 
     outcomes: list[dict[str, JudgedChange]]
     changes: list[dict[str, Change]]
@@ -162,12 +162,12 @@ class Study:
 
     @property
     def words(self) -> list[list[str]]:
-        """The words that each method's outcomes allow, variety left out."""
+        """The verdicts that each method's outcomes allow, without diversity."""
         return [possible(one, variety_counts=False) for one in self.outcomes]
 
 
 Choice = Callable[[Answers], int]
-"""The N of the pass@N that is judged, chosen on M_1 alone."""
+"""A choice of N for the judged pass@N, from M_1's answers alone."""
 
 
 def at_32(first: Answers) -> int:
@@ -176,12 +176,12 @@ def at_32(first: Answers) -> int:
 
 
 def off_the_ceiling(first: Answers) -> int:
-    """The largest N of at most half of the draws at which M_1's pass@N is at most 90 %."""
+    """The largest N, at most half of the draws, at which M_1's pass@N is at most 90%."""
     return max((n for n in SIZES if first.pass_at(n).mean() <= 0.9), default=1)
 
 
 def one_study(seed: int, world: World, methods: Sequence[Truth], choice: Choice = at_32) -> Study:
-    """A study of one seed; all methods start from the same M_1."""
+    """Simulate a study of one seed, in which all methods start from the same M_1."""
     rng = np.random.default_rng(seed)
     skills, others = world.skills(rng), ALGEBRA.skills(rng)
     first, first_there = answers(rng, world, skills), answers(rng, ALGEBRA, others)
@@ -203,14 +203,14 @@ def one_study(seed: int, world: World, methods: Sequence[Truth], choice: Choice 
 
 
 def judge(changes: Sequence[Mapping[str, Change]], reaches: Sequence[Mapping[str, Reach]]) -> list[dict[str, JudgedChange]]:
-    """Judged by the rule of the package."""
+    """The outcomes, judged by sirev's rule."""
     names = [str(i) for i in range(len(changes))]
     found = corrected(dict(zip(names, changes, strict=True)), dict(zip(names, reaches, strict=True)), SETTINGS)
     return [found[name] for name in names]
 
 
 def within_method(study: Study) -> list[dict[str, JudgedChange]]:
-    """Judged with the guards' tests corrected within each method alone."""
+    """The outcomes, with the guards' tests corrected only within each method."""
     found = []
     for together, changes, reaches in zip(study.outcomes, study.changes, study.reaches, strict=True):
         alone = judge([changes], [reaches])[0]
@@ -219,7 +219,7 @@ def within_method(study: Study) -> list[dict[str, JudgedChange]]:
 
 
 def by_plain_margin(outcomes: Mapping[str, JudgedChange]) -> str:
-    """What pass@N is by the margin of shares, whatever M_1 leaves unsolved."""
+    """The judgement of pass@N by the plain margin of shares, regardless of M_1's unsolved problems."""
     one = outcomes["pass_at_n"]
     return classify(one, one["holm"], MARGIN, one["shrank"])
 
@@ -232,7 +232,7 @@ def _both_ways(one: Any, other: Any) -> list[tuple[Any, Any]]:
 
 
 def _change(first: npt.NDArray[Any], later: npt.NDArray[Any], greedy: bool = False) -> Change:
-    """As `sirev.metrics.comparison.change.judged` has it, by the normal limits of bootstrap and label swap."""
+    """As by `sirev.metrics.comparison.change.judged`, with normal limits of the bootstrap and the label swap."""
     d = later.astype(np.float64) - first.astype(np.float64)
     mean, error = float(d.mean()), float(d.std()) / math.sqrt(len(d))
     within = change_interval(d, mean + error * _NORMAL)
@@ -253,7 +253,7 @@ def _change(first: npt.NDArray[Any], later: npt.NDArray[Any], greedy: bool = Fal
 
 
 class Claimed(NamedTuple):
-    """Of one method: the word claimed or none, the words possible, and the verdicts of its seeds."""
+    """Claim of one method: the claimed verdict or None, the possible ones, and the verdicts of its seeds."""
 
     claim: str | None
     possible: list[str]
@@ -262,12 +262,12 @@ class Claimed(NamedTuple):
 
     @property
     def unanimous(self) -> str | None:
-        """The word that all seeds say, where one is said."""
+        """The common verdict of all seeds, if there is one."""
         return self.verdicts[0] if len(set(self.verdicts)) == 1 and self.verdicts[0] in WORDS else None
 
 
 def claimed(seed: int, world: World, methods: Sequence[Truth], seeds: int = 3) -> list[Claimed]:
-    """Claims of a study of several seeds on the same problems, each with an M_1 of its own, by `claims`."""
+    """Claims, by `claims`, of a simulated study of several seeds on the same problems, each with its own M_1."""
     rng = np.random.default_rng(seed)
     skills, others = world.skills(rng), ALGEBRA.skills(rng)
     runs: list[Judged] = []
@@ -300,7 +300,7 @@ def claimed(seed: int, world: World, methods: Sequence[Truth], seeds: int = 3) -
 
 
 def _run(method: str, seed: int, first: Answers, later: Answers, first_there: Answers, there: Answers | None) -> Judged:
-    """What `compare_run` leaves of a run, as far as claims look at it."""
+    """The result of `compare_run` for a run, as far as claims use it."""
     models = {
         t: cast(Measures, _Drawn([{"n": DRAWS, "correct": int(c)} for c in one.right])) for t, one in ((1, first), (5, later))
     }
@@ -323,13 +323,13 @@ def _run(method: str, seed: int, first: Answers, later: Answers, first_there: An
 
 
 class _Drawn(NamedTuple):
-    """The measures that reach looks at."""
+    """The measures that are used for reach."""
 
     draws: list[dict[str, int]]
 
 
 def shares(words: Sequence[Any]) -> dict[Any, float]:
-    """Each value with its share, the most frequent first."""
+    """Value -> share, the most frequent first."""
     return {word: count / len(words) for word, count in Counter(words).most_common()}
 
 

@@ -1,4 +1,4 @@
-"""A made-up comparison, made-up answers and the page of them, for its tests."""
+"""A synthetic comparison, synthetic answers and their page, for tests of the page."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def observations(outcomes: dict[str, Any], new: str = "SELECTED") -> dict[str, A
 
 
 def run_of(method: str, **more: Any) -> dict[str, Any]:
-    """A run with what cards read of its last model."""
+    """A run with the fields of its last model that cards read."""
     last = {"t": 5, "against_m1": {}, "ood": {}, "improvement_set": {"size": 108},
             "lost_set": {"size": 9}, "reach": {"gained": 2, "lost": 9},
             "voting": {"N": 32, "first": stat(0.638), "share": stat(0.61)},
@@ -145,7 +145,7 @@ def solution(rng: random.Random, i: int, right: bool) -> str:
         f"Half of {i} is {half}; and so altogether {i} + {half} = {i + half}, which is what was asked for. "
         f"{rng.choice(('Done.', 'Good.', 'That is it.'))} #### {i + half}",
     )
-    # Words by chance, so that the texts compress no better than a model's.
+    # Random words, so that the texts compress no better than a model's.
     return f"{' '.join(rng.choices(WORDS, k=12))}. {rng.choice(ways)}"
 
 
@@ -172,7 +172,7 @@ def answers(problems: list[dict[str, str]], runs: tuple[str, ...] = ("sft 0", "d
 
 
 def hostile_answers(problems: list[dict[str, str]]) -> dict[str, Any]:
-    """The first problem holds every hostile text as a draw, and as its own words."""
+    """Answers in which the first problem has every hostile text as a draw, and hostile texts as its prompt and answer."""
     found = answers(problems)
     problems[0] |= {"prompt": " ".join(HOSTILE[:6]), "answer": HOSTILE[1]}
     first = problems[0]["id"]

@@ -1,17 +1,16 @@
-"""Fingerprints of the stages' code, which tell when a stage version may have to be raised.
+"""Fingerprints of the stages' code, which show when a stage version may have to be raised.
 
 A fingerprint covers everything that a stage's `run` reaches by name inside sirev: functions, classes and constants,
-also those imported inside functions and those that a child process is asked for as "module:function". Comments,
-docstrings and formatting don't count, nor do the names of sirev's own functions and modules: what is only moved or
-renamed keeps its fingerprint. It is the same on every Python version. The store is left out: its format has a number of
-its own.
+including those imported inside functions and those named as "module:function" for a child process. Comments,
+docstrings and formatting don't count, nor do the names of sirev's functions and modules: moved or renamed code keeps
+its fingerprint. It is the same on every Python version. The store is left out: its format has its own version.
 
     python tests/stages/fingerprints.py                   writes fingerprints.json, for stages whose version was raised
     python tests/stages/fingerprints.py --same [COMMIT]   also for the others, if old and new code give equal artifacts
 
-`--same` runs every stage with the code of COMMIT (the last one) and with the present code, both by that commit's recipes and each
-on an empty store, and compares the digests of every artifact of the stages in question; what it compared is written beside the
-fingerprint. A stage that made none is refused.
+`--same` runs every stage with the code of COMMIT (default: the last one) and with the present code, both with that commit's
+recipes and each on an empty store, and compares the digests of every artifact of the changed stages; the number and a digest of
+the compared artifacts are written next to the fingerprint. A stage without an artifact is refused.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ DOTTED = re.compile(r"(sirev(?:\.\w+)+):(\w+)")
 
 
 class Module:
-    """A module of sirev: what each of its top-level names is bound to, and what runs when it is imported."""
+    """A module of sirev: the definitions of its top-level names, and the calls that run at import."""
 
     def __init__(self, name: str, source: str) -> None:
         self.name = name
@@ -56,7 +55,7 @@ class Module:
                             self._define(node.id, statement)
             elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
                 self.effects.append(statement)
-        # A name that is imported inside a function is taken to mean the same all over the module.
+        # A name that is imported inside a function is assumed to have the same meaning in the whole module.
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("sirev"):
                 for alias in node.names:
@@ -68,7 +67,7 @@ class Module:
 
 @cache
 def module(name: str) -> Module | None:
-    """The module of this dotted name, None if sirev has none."""
+    """The module with this dotted name; None if sirev has none."""
     path = ROOT / Path(*name.split("."))
     for file in (path.with_suffix(".py"), path / "__init__.py"):
         if file.is_file():
@@ -77,14 +76,14 @@ def module(name: str) -> Module | None:
 
 
 def fingerprint(stage: str) -> str:
-    """The fingerprint of all that the `run` of a stage reaches."""
+    """The fingerprint of all code that the `run` of a stage reaches."""
     from sirev.stages import STAGES
 
     return reached_from(STAGES[stage].run.__module__, "run")
 
 
 def of_task(name: str) -> str:
-    """The fingerprint of how a task reads its problems; that of `dataset` holds none, so that a new task changes none."""
+    """The fingerprint of a task's `read`; the fingerprint of `dataset` has none, so that a new task does not change it."""
     from sirev.tasks.registry import TASKS
 
     task = TASKS[name]
@@ -92,12 +91,12 @@ def of_task(name: str) -> str:
 
 
 def reached_from(source: str, name: str) -> str:
-    """sha256 over the normalised source of a definition and of all that it reaches, in the order in which it is named."""
+    """sha256 of the normalised source of a definition and of all that it reaches, in the order of first use."""
     reader = _Reader()
     reader.number((source, name))
     texts: list[Any] = []
     touched: set[str] = set()
-    for home, name in reader.waiting:  # which grows while it is read
+    for home, name in reader.waiting:  # grows during the loop
         here = module(home)
         if here is None:
             continue
@@ -108,12 +107,12 @@ def reached_from(source: str, name: str) -> str:
 
 
 def normalised(node: ast.AST) -> str:
-    """A syntax tree as text, by itself."""
+    """The normalised text of a single syntax tree."""
     return _Reader().normalised(node, Module("", ""))
 
 
 class _Reader:
-    """Normalises definitions; one of sirev's own is spoken of by number, so neither its name nor its module's counts."""
+    """Normaliser of definitions. References to sirev's definitions become numbers, so that names of them don't count."""
 
     def __init__(self) -> None:
         self.waiting: list[tuple[str, str]] = []
@@ -121,7 +120,7 @@ class _Reader:
         self._local: set[str] = set()
 
     def number(self, place: tuple[str, str]) -> int:
-        """The number of a definition: the same each time, a new one and a place in `waiting` at first."""
+        """The number of a definition; a new one is also added to `waiting`."""
         place = _defined_in(*place)
         if place not in self._numbers:
             self._numbers[place] = len(self._numbers)
@@ -129,7 +128,7 @@ class _Reader:
         return self._numbers[place]
 
     def normalised(self, node: Any, home: Module, top: bool = False) -> str:
-        """A syntax tree as text: without places, docstrings, imports of sirev, and empty fields, which Pythons differ in."""
+        """A syntax tree as text, without positions, docstrings, imports of sirev, and empty fields (these vary by Python)."""
         if isinstance(node, list):
             return "[" + ",".join(self.normalised(one, home) for one in node) + "]"
         if isinstance(node, str):
@@ -160,13 +159,13 @@ class _Reader:
 
 
 def _first_name(node: ast.AST) -> str | None:
-    """`a` of the expressions `a` and `a.b`."""
+    """The name `a` of the expressions `a` and `a.b`; None for others."""
     node = node.value if isinstance(node, ast.Attribute) else node
     return node.id if isinstance(node, ast.Name) else None
 
 
 def _bound(definition: ast.AST) -> set[str]:
-    """The names that a function binds itself, its arguments and what it assigns to, or a class, its fields."""
+    """The names that a function binds, arguments and assigned names, or the fields of a class."""
     if isinstance(definition, ast.ClassDef):
         return {one.target.id for one in definition.body if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)}
     nodes = list(ast.walk(definition))
@@ -175,7 +174,7 @@ def _bound(definition: ast.AST) -> set[str]:
 
 
 def _named(home: Module, node: ast.Name | ast.Attribute) -> tuple[str, str] | None:
-    """The place in sirev that an expression of `home` names, None if it is none of sirev's."""
+    """The module and name in sirev that an expression of `home` refers to; None if it is not sirev's."""
     if isinstance(node, ast.Name):
         if node.id in home.definitions:
             return home.name, node.id
@@ -188,7 +187,7 @@ def _named(home: Module, node: ast.Name | ast.Attribute) -> tuple[str, str] | No
 
 
 def _defined_in(source: str, name: str) -> tuple[str, str]:
-    """Where a name that may only be passed on by a module is defined."""
+    """The module and name of a definition, followed through re-exports."""
     home = module(source)
     while home is not None and name in home.imports and name not in home.definitions:
         source, name = _origin(*home.imports[name])
@@ -209,7 +208,7 @@ def _is_own_import(statement: Any) -> bool:
 
 
 def current() -> dict[str, dict[str, Any]]:
-    """Version and fingerprint of every stage, and of every task that `dataset` reads, as the code is now."""
+    """Version and fingerprint of every stage, and of every task that `dataset` reads, in the present code."""
     from sirev.stages import STAGES
     from sirev.tasks.registry import TASKS
 
@@ -250,11 +249,11 @@ stage = lambda pin: store.records.get(pin.key, pin.artifact).action["stage"]
 print(json.dumps({f"{stage(pin)} {run.recipe} {run.method} {step}": store.artifact(pin.artifact).semantic
                   for run in store.runs.all() for step, pin in run.pins.items()}))
 """
-"""Runs that between them need every stage. Prints, by stage, run and step, the semantic digests of their artifacts."""
+"""A program with runs that together need every stage. Prints stage, run and step -> semantic digest of the artifact."""
 
 
 def digests_of_every_stage(code: Path, recipes: Path) -> dict[str, str]:
-    """Stage, run and step -> semantic digest of the artifact, as computed by the checkout in `code` by these recipes."""
+    """Stage, run and step -> semantic digest of the artifact, computed by the checkout in `code` with these recipes."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", EVERY_STAGE, folder, str(recipes)]
         environment = {**os.environ, "PYTHONPATH": str(code), "HF_HUB_OFFLINE": "1"}
@@ -264,12 +263,12 @@ def digests_of_every_stage(code: Path, recipes: Path) -> dict[str, str]:
 
 
 def unproven(stages: Iterable[str], *runs: dict[str, str]) -> list[str]:
-    """The stages of which one of the runs has no artifact, so that comparing them proves nothing."""
+    """The stages without an artifact in one of the runs, for which a comparison proves nothing."""
     return [stage for stage in stages if not all(any(step.split()[0] == stage for step in run) for run in runs)]
 
 
 def main() -> int:
-    """Bring fingerprints.json up to date, or say what has to be done first."""
+    """Update fingerprints.json, or print what has to be done first; return the exit status."""
     known = json.loads(KNOWN.read_text()) if KNOWN.is_file() else {}
     now = current()
     changed = [name for name, entry in now.items() if name in known and known[name]["fingerprint"] != entry["fingerprint"]]
@@ -287,12 +286,12 @@ def main() -> int:
                 both = digests_of_every_stage(before, before / "recipes"), digests_of_every_stage(ROOT, before / "recipes")
             finally:
                 subprocess.run(["git", "-C", str(ROOT), "worktree", "remove", "--force", str(before)], check=True)
-        stages = sorted({name.split()[0] for name in unraised})  # "dataset of gsm8k" is of dataset
+        stages = sorted({name.split()[0] for name in unraised})  # "dataset of gsm8k" belongs to dataset
         if missing := unproven(stages, *both):
             print(f"no artifact to compare was made by: {', '.join(missing)}; install the extra `dev`, or raise the version")
             return 1
         old, new = ({step: digest for step, digest in one.items() if step.split()[0] in stages} for one in both)
-        new = {step: digest for step, digest in new.items() if step in old}  # steps that came later have nothing to be like
+        new = {step: digest for step, digest in new.items() if step in old}  # new steps have no counterpart
         if old != new:
             differing = sorted(step for step in old if old[step] != new.get(step))
             print(f"results differ: {', '.join(differing)}; raise the version of the first stage among them")

@@ -17,7 +17,7 @@ from sirev.store.store import Store
 
 @dataclass(frozen=True)
 class Trained:
-    """A run whose M_1 is an adapter on a local base model, and what it was saved from."""
+    """A run whose M_1 is an adapter on a local base model, with the folders of the base and of the saved adapter."""
 
     store: Path
     run: Run
@@ -26,7 +26,7 @@ class Trained:
 
 
 def adapter_run(folder: Path, base: Path, model: Any, tokenizer: Any) -> Trained:
-    """A run with an adapter that was saved as a training saves it; its weights are random, so that it changes answers."""
+    """Make a run with an adapter, saved as by a training; its weights are random, so that it changes answers."""
     from peft import LoraConfig, get_peft_model
     from torch import manual_seed
 

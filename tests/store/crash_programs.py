@@ -1,7 +1,7 @@
-"""What `tests.store.crashing` kills at each of its points: small programs over a store. Add one here and it is tested.
+"""Small programs over a store, which `tests.store.crashing` kills at each of their points. A program added here is tested.
 
-Each can be run again over what an interrupted run of it left, and comes to the same end then. Only the store itself is
-imported here, so that the tests start at once.
+Each can be run again after an interrupted run, with the same result in the end. Only the store is imported here, so that the
+tests start quickly.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ TEXT = {"id": "string", "correct": "bool"}
 
 
 def action(number: int) -> dict[str, object]:
-    """An action like any other."""
+    """An ordinary action."""
     return {"stage": "train", "version": 1, "parameters": {"number": number}, "inputs": {}}
 
 
 def beside(store: Path) -> Path:
-    """A file of the user's, outside of the store."""
+    """A file of the user's, outside the store."""
     return store.with_name(f"{store.name}.weights")
 
 
 def nothing(store: Path) -> None:
-    """Start from no store at all, with a file of the user's beside it."""
+    """Start without a store, with a file of the user's."""
     beside(store).write_bytes(b"weights" * 1000)
 
 
 def prepared(store: Path) -> None:
-    """The same, with what tables are written by imported before a child is forked."""
+    """As `nothing`, with the libraries for tables imported before a child is forked."""
     nothing(store)
     to_parquet(TEXT, [])
 
@@ -52,7 +52,7 @@ def create(store: Path) -> None:
 
 
 def publish(store: Path) -> None:
-    """Everything that an artifact may have: bytes, a file, a table, a table of parts that are there already, and notes."""
+    """Publish all that an artifact may have: bytes, a file, a table, a table of existing parts, and notes."""
     opened = Store(store)
     table = Table(TEXT, [{"id": "b", "correct": True}, {"id": "a", "correct": False}], ("id",))
     opened.create()
@@ -69,17 +69,17 @@ def published(store: Path) -> None:
 
 
 def realisation(store: Path) -> None:
-    """Another artifact of the same action."""
+    """Publish another artifact of the same action."""
     Store(store).publish(action(1), Output(files={"settings.json": b"{ }"}))
 
 
 def mend(store: Path) -> None:
-    """Compute anew what was damaged, of which some files are still whole."""
+    """Recompute a damaged artifact, some files of which are intact."""
     publish(store)
 
 
 def damaged(store: Path) -> None:
-    """Start from a store with one artifact, a file of which was cut short."""
+    """Start from a store with one artifact, one file of which is truncated."""
     published(store)
     path = Store(store).objects.path(sha256(beside(store).read_bytes()))
     path.chmod(0o644)
@@ -87,7 +87,7 @@ def damaged(store: Path) -> None:
 
 
 def use_damaged(store: Path) -> None:
-    """Open a damaged file, which is removed at that, then compute it anew."""
+    """Open a damaged file, which removes it, then recompute it."""
     opened = Store(store)
     artifact = opened.lookup(action_key(action(1)))
     try:
@@ -99,7 +99,7 @@ def use_damaged(store: Path) -> None:
 
 
 def flipped(store: Path) -> None:
-    """Start from a store with one artifact, a file of which has the right size and a wrong byte."""
+    """Start from a store with one artifact, one file of which has the right size and a wrong byte."""
     published(store)
     path = Store(store).objects.path(sha256(beside(store).read_bytes()))
     path.chmod(0o644)
@@ -107,7 +107,7 @@ def flipped(store: Path) -> None:
 
 
 def stamp(store: Path) -> None:
-    """Check an object so large that the check leaves a stamp."""
+    """Check an object that is large enough for a stamp."""
     opened = Store(store)
     opened.create()
     digest, _ = opened.objects.add(b"x" * STAMPED_FROM)
@@ -116,7 +116,7 @@ def stamp(store: Path) -> None:
 
 
 def save_run(store: Path) -> None:
-    """A run that goes on: its file is rewritten after every step."""
+    """Save a run whose file is rewritten after every step."""
     opened = Store(store)
     run = Run("tiny-sft-s0-12345678", "tiny", "sft", 0, 1, {"T": 2}, f"{MADE}-abcdef")
     for number in (1, 2):
@@ -129,14 +129,14 @@ def save_run(store: Path) -> None:
 
 
 def local_file(store: Path) -> None:
-    """Remember what a file of the user's holds."""
+    """Record the digest of a file of the user's."""
     opened = Store(store)
     opened.create()
     assert LocalFiles(opened.objects).digest(beside(store)) == sha256(b"weights" * 1000)
 
 
 def locked(store: Path) -> None:
-    """What every step does: take the key's lock, look up, compute."""
+    """Do as every step: take the key's lock, look up, compute."""
     opened = Store(store)
     with opened.leasing(), opened.lock(action(1)) as held:
         assert held
@@ -145,7 +145,7 @@ def locked(store: Path) -> None:
 
 
 def adopt(store: Path) -> None:
-    """What a pull does: objects first, then the record, then the run's file."""
+    """Do as a pull: adopt objects, then the record, then the run's file."""
     opened = Store(store)
     opened.create()
     manifest = canonical_json({"format": 1, "files": {"a": {"sha256": sha256(b"1"), "size": 1}}, "tables": {}})
@@ -164,7 +164,7 @@ def adopt(store: Path) -> None:
 
 
 def hollow(store: Path) -> None:
-    """Give the files of an artifact up, the mark first."""
+    """Drop the files of an artifact, after marking it as hollow."""
     opened = Store(store)
     artifact = opened.lookup(action_key(action(1)))
     assert artifact is not None
@@ -180,7 +180,7 @@ def hollowed(store: Path) -> None:
 
 
 def pin(store: Path) -> None:
-    """Pin a run, then pin it anew, then take the first pin away."""
+    """Pin a run, pin it again, and remove the first pin."""
     opened = Store(store)
     save_run(store)
     pins = Keeps(store, opened.objects)
@@ -190,7 +190,7 @@ def pin(store: Path) -> None:
 
 
 def littered(store: Path) -> None:
-    """Start from a finished run, beside it what nothing reaches: an artifact, and another that is hollow."""
+    """Start from a finished run and unreachable artifacts, one of them hollow."""
     nothing(store)
     save_run(store)
     opened = Store(store)
@@ -203,12 +203,12 @@ def littered(store: Path) -> None:
 
 
 def collect_all(store: Path) -> None:
-    """Collect what nothing reaches."""
+    """Collect unreachable results."""
     collect(Store(store))
 
 
 def collect_models(store: Path) -> None:
-    """Collect, and of the finished run give up the files of an artifact too."""
+    """Collect, and also drop the files of an artifact of the finished run."""
 
     def of_first_step(opened: Store, runs: list[Run]) -> set[str]:
         return {run.pins["train:1"].artifact for run in runs}
@@ -217,13 +217,13 @@ def collect_models(store: Path) -> None:
 
 
 def collect_runs(store: Path) -> None:
-    """Collect all, runs too."""
+    """Collect everything, including runs."""
     collect(Store(store), Policy(max_size=0))
 
 
 @dataclass(frozen=True)
 class Program:
-    """`run` is killed on its way, over what `prepare` made, which may not be sound already."""
+    """A program `run` to be killed, on a store made by `prepare`, which is damaged from the start with `from_damage`."""
 
     run: Callable[[Path], None]
     prepare: Callable[[Path], None] = nothing

@@ -1,11 +1,10 @@
-"""Kills a process at every step of what it does to the disk, so that a test can look at what is left.
+"""Killing of a process at every change that it makes to the disk, for tests of what is left.
 
-A small server, one process for a program: the program is imported once, and a forked child for each point runs it from the
-beginning and kills itself there, as `kill -9` would. `python -m tests.store.crashing PROGRAM FOLDER` prints a line of JSON for
-each point.
+One process per program: it imports the program once, and a forked child per point runs it from the beginning and kills itself
+there, as `kill -9` would. `python -m tests.store.crashing PROGRAM FOLDER` prints one line of JSON per point.
 
-Points are all calls that change a disk: just before each, in the middle of each write, and after the last. What lies just
-after one call and just before the next one is the same point, since nothing between them touches the disk.
+Points are just before each call that changes the disk, in the middle of each write, and after the last call. Just after one
+call and just before the next are the same point, since nothing between them changes the disk.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from pathlib import Path
 from typing import Any
 
 AUDITED = {"os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.chmod", "os.utime", "os.truncate"}
-"""Audit events of Python that change a disk; `fcntl.ioctl` is that of a reflink. Opening counts where it may write."""
+"""Python's audit events that change a disk, in addition to `fcntl.ioctl`, for reflinks, and opening for writing."""
 UNAUDITED = ("fsync", "fdatasync", "copy_file_range", "pwrite")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
 @dataclass(frozen=True)
 class Point:
-    """Where a program was killed: its n-th call, which was this one, perhaps in its middle; and the store it left."""
+    """The point at which a program was killed, before or (`half`) in the middle of its n-th call; and the store it left."""
 
     n: int
     call: str
@@ -42,7 +41,7 @@ class Point:
 
 
 def crashed(program: str, folder: Path) -> Iterator[Point]:
-    """Kill a program of `tests.store.crash_programs` at each of its points, each time in a store of its own."""
+    """Kill a program of `tests.store.crash_programs` at each of its points, in a new store each time, and yield the points."""
     command = [sys.executable, "-m", "tests.store.crashing", program, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr
@@ -52,7 +51,7 @@ def crashed(program: str, folder: Path) -> Iterator[Point]:
 
 
 class Killer:
-    """Counts the calls of this process that change a disk, and ends it at one of them."""
+    """Counter of this process's calls that change a disk, which kills it at one of them."""
 
     def __init__(self, at: int | None, half: bool) -> None:
         self.at = at
@@ -61,7 +60,7 @@ class Killer:
         self._inside = False
 
     def met(self, call: str, write_half: Callable[[], Any] | None = None) -> None:
-        """A call comes; `write_half` does half of it."""
+        """Count a call; `write_half` does half of it."""
         if self._inside:
             return
         if len(self.calls) == self.at and not (self.half and write_half is None):
@@ -72,7 +71,7 @@ class Killer:
         self.calls.append(call)
 
     def watch(self) -> None:
-        """Meet every such call from now on."""
+        """Count every such call from now on."""
         sys.addaudithook(self._audited)
         for name in UNAUDITED:
             setattr(os, name, self._wrapped(name, getattr(os, name)))
@@ -94,7 +93,7 @@ class Killer:
         return wrapper
 
     def _open(self, file: Any, mode: str = "r", buffering: int = -1, *arguments: Any, **named: Any) -> Any:
-        """As `open`, but what is written passes by here; files are written whole or in blocks, never byte by byte."""
+        """As `open`, with counted writes; files are written whole or in blocks, never byte by byte."""
         if not set(mode) & set("wax+"):
             return OPEN(file, mode, buffering, *arguments, **named)
         raw = WatchedFile(file, mode.replace("b", "").replace("t", ""), self)
@@ -110,7 +109,7 @@ def _half_sent(target: int, source: int, offset: int, count: int) -> Callable[[]
 
 
 class WatchedFile(io.FileIO):
-    """A file whose writes are met by a killer."""
+    """A file whose writes are counted by a killer."""
 
     def __init__(self, file: Any, mode: str, killer: Killer) -> None:
         super().__init__(file, mode)
@@ -123,7 +122,7 @@ class WatchedFile(io.FileIO):
 
 
 def main(name: str, folder: Path) -> None:
-    """Run the program once undisturbed to count its calls, then once for each point."""
+    """Run the program once to its end to count its calls, then once per point."""
     from tests.store.crash_programs import PROGRAMS
 
     program = PROGRAMS[name]
@@ -138,7 +137,7 @@ def main(name: str, folder: Path) -> None:
 
 
 def _forked(program: Any, store: Path, at: int | None, half: bool) -> tuple[int, str]:
-    """Run a program in a forked child; its exit status (a signal is negative), and its calls if it came to its end."""
+    """Run a program in a forked child; return its exit status (negative for a signal), and its calls if it finished."""
     program.prepare(store)
     reading, writing = os.pipe()
     child = os.fork()

@@ -1,4 +1,4 @@
-"""What `tests.store.disks` runs where it may mount: each program asserts by itself and prints what its test wants to know."""
+"""Programs that `tests.store.disks` runs where it may mount disks: each makes assertions, and prints facts for its test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.store.soundness import assert_sound, contents
 
 
 def at_every_step(folder: str, name: str, what: str) -> None:
-    """Run a crash program with ever more `what` ("pages", "inodes") left, until it comes to its end."""
+    """Run a crash program with more and more `what` ("pages", "inodes") left, until it finishes."""
     program = PROGRAMS[name]
     disk = Disk(Path(folder), pages=2048, inodes=512)
     store = disk.folder / "store"
@@ -43,7 +43,7 @@ def at_every_step(folder: str, name: str, what: str) -> None:
 
 
 def iterate(disk: Disk, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`sirev iterate` over the store of a disk."""
+    """Run `sirev iterate` on the store of a disk."""
     return subprocess.run(
         [SIREV, "iterate", "--recipe", "tiny_smoke", "--store", disk.folder / "store", *arguments],
         capture_output=True,
@@ -54,9 +54,9 @@ def iterate(disk: Disk, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def iterated(folder: str, finished: str, stages: str, *steps: str) -> None:
-    """Finish what was deleted of a finished study, its records of `stages`, with ever more pages left.
+    """Finish a study whose records of `stages` were deleted, with more and more pages left.
 
-    Of "all", one method is computed, from nothing.
+    With "all", one method is computed from nothing.
     """
     disk = Disk(Path(folder), pages=1 << 16, inodes=1 << 16)
     store = disk.folder / "store"
@@ -90,7 +90,7 @@ def iterated(folder: str, finished: str, stages: str, *steps: str) -> None:
 
 
 def read_only(folder: str, finished: str) -> None:
-    """Replay, report and plan on a disk that nobody may write to, and ask for more than it holds."""
+    """Replay, report and plan on a read-only disk, and request steps that it lacks."""
     disk = Disk(Path(folder), pages=1 << 16, inodes=1 << 16)
     store = disk.folder / "store"
     shutil.copytree(finished, store)

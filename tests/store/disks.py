@@ -1,6 +1,6 @@
-"""Small disks in memory, for tests of what happens when one is full or may not be written to.
+"""Small disks in memory, for tests of full and read-only disks.
 
-A test runs `within` a mount namespace of its own, as root or as root of a user namespace, so that nothing is left mounted.
+A test runs `within` its own mount namespace, as root or as root of a user namespace, so that nothing stays mounted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @cache
 def namespace() -> list[str] | None:
-    """The command that runs another where it may mount disks; None if nobody lets us."""
+    """A command that runs another one where it may mount disks; None if that is not permitted."""
     for command in (["unshare", "--mount"], ["unshare", "--user", "--map-root-user", "--mount"]):
         with contextlib.suppress(OSError), tempfile.TemporaryDirectory() as folder:
             if subprocess.run([*command, "mount", "-t", "tmpfs", "none", folder], capture_output=True).returncode == 0:
@@ -33,7 +33,7 @@ def namespace() -> list[str] | None:
 
 
 def within(program: str, *arguments: object, timeout: float = 300) -> str:
-    """Run a program of `tests.store.disk_programs` where it may mount disks; what it printed. Skips where nobody may."""
+    """Run a program of `tests.store.disk_programs` where it may mount disks; return its output. Skips if it may not."""
     command = namespace()
     if command is None:
         pytest.skip("needs `unshare` and leave to mount a tmpfs: root, or a user namespace of one's own")
@@ -44,7 +44,7 @@ def within(program: str, *arguments: object, timeout: float = 300) -> str:
 
 
 class Disk:
-    """A tmpfs of `pages` (4 KiB each) and `inodes`, mounted at `folder`; what is taken of either can be said to the last one."""
+    """A tmpfs of `pages` (4 KiB each) and `inodes`, mounted at `folder`, whose free pages and inodes can be set exactly."""
 
     def __init__(self, folder: Path, pages: int, inodes: int) -> None:
         self.folder = folder
@@ -62,12 +62,12 @@ class Disk:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def free(self) -> None:
-        """Give back what `leave` took."""
+        """Free what `leave` has taken."""
         for entry in self._filler.iterdir():
             entry.unlink()
 
     def leave(self, pages: int | None = None, inodes: int | None = None) -> None:
-        """Take all but so many pages and inodes; None takes none of them."""
+        """Take all but so many pages and inodes; None takes none."""
         self.free()
         if pages is not None:
             left = os.statvfs(self.folder)
@@ -78,13 +78,13 @@ class Disk:
                 (self._filler / str(n)).touch()
 
     def read_only(self) -> None:
-        """Let nobody write to it any more, not even root."""
+        """Make it read-only, even for root."""
         subprocess.run(["mount", "-o", "remount,ro", self.folder], check=True)
 
 
 @contextlib.contextmanager
 def no_space_left() -> Iterator[list[Exception]]:
-    """Collects the error that a full disk leads to; any other error goes on its way."""
+    """A context that catches the error of a full disk into the yielded list; other errors propagate."""
     from sirev.errors import SirevError
 
     met: list[Exception] = []

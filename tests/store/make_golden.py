@@ -1,7 +1,7 @@
-"""Makes tests/store/golden: `python -m tests.store.make_golden FOLDER`, into a folder that does not exist yet.
+"""Make tests/store/golden: `python -m tests.store.make_golden FOLDER`, in a folder that does not exist yet.
 
-It is run once for a format of the store. What it made is never made again: it stands for the stores that people have, and a
-later sirev must read it. A new format gets a golden store of its own, beside this one.
+It was run once for the store's format. The result is never regenerated: it represents existing stores, which later versions of
+sirev must read. A new format gets a second golden store.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ RECIPE = "tiny_smoke"
 METHODS = ["sft"]
 OVERRIDES = ["T=2", "sampling.n=8", "sampling.problems=16", "evaluation.draws.n=8", "task.train=32", "task.test=16"]
 KEPT = ("sirev-store.json", "objects", "records", "runs", "pins", "hollow")
-"""What belongs to a store; the rest is of the machine that it is on."""
+"""Files and folders of a store; the rest belongs to its machine."""
 
 
 def make(folder: Path) -> None:
-    """A small study without its models; beside it, pinned, one of everything that an artifact can have; both as an archive."""
+    """Make a small study without its models, pinned artifacts with all that artifacts can have, and an archive."""
     with tempfile.TemporaryDirectory() as scratch:
         store = Store(Path(scratch) / "store")
         sirev.iterate(RECIPE, methods=METHODS, overrides=OVERRIDES, store=store)
@@ -58,7 +58,7 @@ def make(folder: Path) -> None:
 
 
 def numbers_of(report: Any, path: str = "") -> dict[str, Any]:
-    """Every measured number of a report, by where it stands: what must not change however reports come to look."""
+    """Path -> measured number in a report's JSON; these must not change, even if the form of reports does."""
     if isinstance(report, dict | list):
         inner = report.items() if isinstance(report, dict) else enumerate(report)
         return {k: v for name, one in inner for k, v in numbers_of(one, f"{path}/{name}").items()}

@@ -1,4 +1,4 @@
-"""Reads a store by docs/store.md alone: nothing here is sirev's. Section numbers are those of that page."""
+"""A reader of stores by docs/store.md alone, without sirev's code. Section numbers are those of that page."""
 
 from __future__ import annotations
 

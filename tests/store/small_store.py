@@ -25,7 +25,7 @@ ORDER = ("problem_id", "draw")
 
 @dataclass(frozen=True)
 class SmallStore:
-    """`actions` and `artifacts` by step; the steps of `runs` are pinned, `shard/0` and `shard/1` by nobody."""
+    """A small store; `actions` and `artifacts` by step. `runs` pin all steps except `shard/0` and `shard/1`."""
 
     path: Path
     actions: Mapping[str, dict[str, Any]]
@@ -63,7 +63,7 @@ def rows(first: int, draws: int) -> list[dict[str, Any]]:
 
 
 def build(path: Path) -> SmallStore:
-    """Make it in `path`/store; beside it, `path`/data.jsonl, a file of the user's that it remembers."""
+    """Make it in `path`/store, with the recorded digest of `path`/data.jsonl, a file of the user's."""
     store = Store(path / "store")
     actions: dict[str, dict[str, Any]] = {}
     made: dict[str, Artifact] = {}
@@ -83,7 +83,7 @@ def build(path: Path) -> SmallStore:
     )
     shards = []
     for i, first in enumerate((0, 4)):
-        # "prompts" is a digest of something that is no artifact
+        # "prompts" is a digest of something that is not an artifact
         inputs = {"model": model.semantic, "prompts": sha256(canonical_json([f"p{n}" for n in range(6)]))}
         table = Table(COLUMNS, rows(first, 4), ORDER)
         shards.append(publish(f"shard/{i}", action("sample-shard", inputs, first=first), Output(tables={"completions": table})))

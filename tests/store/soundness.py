@@ -1,4 +1,4 @@
-"""What a store has to be at any moment, and what two stores have to have in common to be equal."""
+"""The condition that a store fulfils at any moment, and the content in which equal stores agree."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sirev.store.upkeep.verify import verify
 
 
 def assert_sound(path: Path) -> None:
-    """It verifies: every object has the bytes of its name, every record is what its name says and has its artifact.
+    """Assert that a store verifies: every object and record has the content of its name, and every record has its artifact.
 
-    A marker is not there yet where nobody has come so far as to store anything.
+    A store without a marker must be empty.
     """
     store = Store(path)
     if store.exists:
@@ -25,7 +25,7 @@ def assert_sound(path: Path) -> None:
 
 
 def contents(path: Path) -> dict[str, object]:
-    """All that a store says, without what differs between equal runs: times, hosts, its own name."""
+    """The content of a store, without what differs between equal runs: times, hosts, its id."""
     store = Store(path)
     records = list(store.records.names())
     artifacts: list[Artifact] = [store.artifact(artifact) for _, artifact in records]

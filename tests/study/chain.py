@@ -1,7 +1,7 @@
-"""A run whose stages take no time, as a process of its own: what several of them at one store do to each other.
+"""A program with a run of quick stages, for tests of several processes on one store.
 
-`python -m tests.study.chain STORE [--hold FILE] [--give-up SECONDS]` goes through the steps train:1 to train:8 and prints the
-names of those it computed itself. `--hold` makes FILE in the middle of train:3, and waits there until it is gone again.
+`python -m tests.study.chain STORE [--hold FILE] [--give-up SECONDS]` does the steps train:1 to train:8 and prints the names of
+those that it computed itself. `--hold` creates FILE in the middle of train:3, and waits until it is deleted.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Parameters:
 
 
 def main(store: Store, hold: Path | None) -> list[str]:
-    """Go through the steps, each made of the one before; the names of those that were computed here."""
+    """Do the steps, each with the previous one as input; return the names of those that were computed here."""
 
     def work(parameters: Parameters, inputs: Mapping[str, Artifact], context: Context) -> Output:
         if hold is not None and parameters.number == HELD:

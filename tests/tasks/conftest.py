@@ -1,4 +1,4 @@
-"""The published data sets, where a machine has them, and rows put into the Hub's shape."""
+"""The published data sets, if the machine has them, and rows in the Hub's form."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _read = cache(read_jsonl)
 
 @pytest.fixture
 def published() -> Published:
-    """Reads a file of the published data sets; skips the test where they are not."""
+    """A function that reads a file of the published data sets, and skips the test if it is missing."""
 
     def read(name: str) -> list[Row]:
         if not (DATA / name).is_file():
@@ -36,7 +36,7 @@ def published() -> Published:
 
 @pytest.fixture
 def on_the_hub(hub: HubCache) -> OnTheHub:
-    """Rows as `read_hub` gives them from a data set that holds these, in the cache of a machine without a network."""
+    """A function that stores rows as a data set in the Hub's cache and returns them as read by `read_hub`, offline."""
 
     def read(rows: list[dict[str, Any]]) -> list[Row]:
         hub.dataset("somebody/something", {"train": rows})
@@ -46,7 +46,7 @@ def on_the_hub(hub: HubCache) -> OnTheHub:
 
 
 def refusal(call: Callable[[], object]) -> str:
-    """The one line with which a call refuses its input."""
+    """The one-line BadInput message of a call."""
     with pytest.raises(BadInput) as caught:
         call()
     said = str(caught.value)
@@ -55,7 +55,7 @@ def refusal(call: Callable[[], object]) -> str:
 
 
 def assert_is_problem_set(problems: list[dict[str, str]]) -> None:
-    """What every task promises of its rows."""
+    """Assert what every task guarantees about its rows."""
     ids = [problem["id"] for problem in problems]
     assert ids == sorted(set(ids))
     for problem in problems:

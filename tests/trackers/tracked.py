@@ -1,4 +1,4 @@
-"""What trackers have on this machine, read back by their own means."""
+"""Local data of trackers, read back by their own libraries."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ LOCAL = {
     "tensorboard": {"TENSORBOARD_LOGGING_DIR": "{folder}"},
     "mlflow": {"MLFLOW_TRACKING_URI": "file://{folder}", "MLFLOW_ALLOW_FILE_STORE": "true"},
 }
-"""Variables with which each keeps all in a folder."""
+"""Tracker -> environment variables with which it stores everything in a folder."""
 _BLOCK = 32768
-"""Bytes of a block of wandb's log, whose form is LevelDB's."""
+"""Bytes per block of wandb's log, which has LevelDB's format."""
 
 
 @dataclass
 class ReadBack:
-    """A run as a tracker has it: each value by its name and step, as often as it was logged."""
+    """A run as stored by a tracker, with values by name and step, repeated if they were logged repeatedly."""
 
     name: str = ""
     group: str = ""
@@ -33,12 +33,12 @@ class ReadBack:
     files: int = 0
 
     def curve(self, name: str) -> list[tuple[int, float | str]]:
-        """The values of a name with their steps."""
+        """(step, value) of a name, in the order of steps."""
         return [(step, value) for one, step, value in sorted(self.values, key=lambda of: of[1]) if one == name]
 
 
 def keep_in(folder: Path, tracker: str, patch: pytest.MonkeyPatch) -> None:
-    """Have a tracker keep everything in a folder."""
+    """Make a tracker store everything in a folder; skips the test if it is not installed."""
     pytest.importorskip(tracker)
     folder.mkdir(parents=True, exist_ok=True)
     for name, value in LOCAL[tracker].items():
@@ -46,7 +46,7 @@ def keep_in(folder: Path, tracker: str, patch: pytest.MonkeyPatch) -> None:
 
 
 def read_back(folder: Path, tracker: str, project: str) -> dict[str, ReadBack]:
-    """Run -> what a tracker has of it in a folder."""
+    """Run -> its data in a tracker's folder."""
     return {run.config["run"]: run for run in _READERS[tracker](folder, project) if "run" in run.config}
 
 
@@ -90,7 +90,7 @@ def _of_wandb(folder: Path, project: str) -> Iterator[ReadBack]:
 
 
 def _logged(data: bytes) -> Iterator[bytes]:
-    """The records of a log: each in one piece, or in several, none of them across two blocks."""
+    """Yield the records of a log: each in one or several pieces, none of which crosses a block's end."""
     at, whole = 7, b""
     while at + 7 <= len(data):
         if _BLOCK - at % _BLOCK < 7:

@@ -17,7 +17,7 @@ from tests.trainers.training_requests import LORA, request, sft_rows
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Models as small as these are trained five times as fast by one thread as by two on a busy machine."""
+    """Use one thread: on a busy machine, such small models train five times as fast with one thread as with two."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -36,7 +36,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> ModelSource:
 
 @pytest.fixture(scope="session")
 def adapter(base: ModelSource, tmp_path_factory: pytest.TempPathFactory) -> ModelSource:
-    """M_1 by LoRA: an adapter that is trained already, on `base`."""
+    """M_1 by LoRA: a trained adapter on `base`."""
     arguments = request(tmp_path_factory.mktemp("adapter"), "sft", base, sft_rows(20), lora=LORA, learning_rate=2e-2)
     train(arguments, lambda event: None)
     return ModelSource(arguments.out, base.path)

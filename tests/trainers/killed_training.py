@@ -1,4 +1,4 @@
-"""A training in a process of its own, which gets a signal as a test wants it: at a step, while "training" or "saving"."""
+"""A training in a child process that sends itself a signal at a step, while "training" or "saving"."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sirev.trainers.trl_steps import train
 
 @dataclass(frozen=True)
 class KilledTraining:
-    """A training that is to get a signal at a step, while it trains or while it saves."""
+    """A training with the step, the moment ("training" or "saving") and the number of the signal."""
 
     request: TrainRequest
     step: int
@@ -24,7 +24,7 @@ class KilledTraining:
 
 
 def run(killed: KilledTraining, _: Emit[Progress]) -> None:
-    """Train, and get the signal where that was asked for."""
+    """Train, and send this process the signal at the requested moment."""
     last, moment = killed.step, killed.moment
     complete = checkpoints.mark
 

@@ -1,4 +1,4 @@
-"""Small tokenizers of the kinds that language models have, trained on a few sentences."""
+"""Small tokenizers of the usual kinds, trained on a few sentences."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SENTENCES = [
 ] * 5
 SPECIAL = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]"]
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
-# Mistral's form: the answer comes straight after a special token.
+# Mistral's form: the answer follows directly after a special token.
 INSTRUCTION = "{{ bos_token }}{% for message in messages %}[INST] {{ message['content'] }}[/INST]{% endfor %}"
 
 
 def byte_level() -> Any:
-    """Like GPT-2's, Llama 3's and SmolLM2's: a blank is part of the word after it, nothing is added to a text."""
+    """Like GPT-2's, Llama 3's and SmolLM2's: a blank is part of the next word, and nothing is added to a text."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
@@ -34,7 +34,7 @@ def byte_level() -> Any:
 
 
 def sentence_piece() -> Any:
-    """Like Llama 2's and Mistral's, by the class that transformers has for them: "_" before a text's first word."""
+    """Like Llama 2's and Mistral's, by transformers' class for them: "_" before a text's first word."""
     vocabulary, merges = _sentence_piece_bpe()
     tokenizer = LlamaTokenizer(vocabulary, merges, additional_special_tokens=SPECIAL[3:], add_bos_token=True)
     tokenizer.chat_template = INSTRUCTION
@@ -42,7 +42,7 @@ def sentence_piece() -> Any:
 
 
 def old_sentence_piece() -> Any:
-    """As in Llama 2's own tokenizer.json: "_" even before the first word after a special token."""
+    """As in Llama 2's own tokenizer.json: "_" also before the first word after a special token."""
     return _old(*_sentence_piece_bpe())
 
 
@@ -57,7 +57,7 @@ def _old(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Any:
 
 
 def mistral() -> Any:
-    """Mistral's own: its vocabulary, as mistral-common brings it, in the form that Mistral 7B has on the Hub."""
+    """Mistral's own vocabulary, from the package mistral-common, in the form of Mistral 7B on the Hub."""
     package = pytest.importorskip("mistral_common", reason="brings the vocabulary")
     pieces = pytest.importorskip("sentencepiece", reason="reads the vocabulary")
     read = pieces.SentencePieceProcessor(model_file=str(Path(package.__file__).parent / "data" / "tokenizer.model.v1"))
@@ -72,7 +72,7 @@ def mistral() -> Any:
 
 
 def unigram() -> Any:
-    """Like T5's: a Unigram model behind Metaspace; adds the beginning of text."""
+    """Like T5's: a Unigram model after Metaspace; adds the beginning of text."""
     core = Tokenizer(models.Unigram())
     core.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
     core.decoder = decoders.Metaspace(prepend_scheme="first")
@@ -84,7 +84,7 @@ def unigram() -> Any:
 
 
 def closing() -> Any:
-    """`byte_level`, but it appends the end of text by itself."""
+    """As `byte_level`, but it appends the end of text."""
     tokenizer = byte_level()
     tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
@@ -106,7 +106,7 @@ def _wrapped(core: Tokenizer) -> Any:
 def _sentence_piece_bpe() -> tuple[dict[str, int], list[tuple[str, str]]]:
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
-    lines = [line for sentence in SENTENCES for line in sentence.splitlines()]  # a line's end is a byte to it
+    lines = [line for sentence in SENTENCES for line in sentence.splitlines()]  # a line end is a byte token
     core.train_from_iterator(lines, trainers.BpeTrainer(vocab_size=420, special_tokens=[*SPECIAL, *BYTES], show_progress=False))
     model = json.loads(core.to_str())["model"]
     return model["vocab"], [tuple(pair) for pair in model["merges"]]

@@ -1,4 +1,4 @@
-"""Requests for trainings as the stage `train` sends them to the child, on a small model and a few examples."""
+"""Requests of the stage `train` for its child process, with a small model and a few examples."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def dpo_rows(count: int) -> list[dict[str, str]]:
 
 
 def request(folder: Path, kind: str, model: ModelSource, rows: list[dict[str, Any]], **settings: Any) -> TrainRequest:
-    """A request for a training; `settings` are those that differ from SETTINGS."""
+    """A request for a training; `settings` override SETTINGS."""
     (folder / "out").mkdir(parents=True)
     (folder / "data.json").write_text(json.dumps(rows))
     return TrainRequest(
@@ -53,6 +53,6 @@ def request(folder: Path, kind: str, model: ModelSource, rows: list[dict[str, An
 
 
 def weights(asked: TrainRequest) -> dict[str, Tensor]:
-    """What a training saved, full weights or an adapter."""
+    """The saved weights of a training, full or of an adapter."""
     (file,) = asked.out.glob("*.safetensors")
     return dict(load_file(file))

@@ -1,7 +1,7 @@
-"""TRL's output layer by its Triton kernels, in Triton's interpreter, beside the same in plain torch; a program of its own.
+"""A program that compares TRL's output layer by Triton kernels, in Triton's interpreter, with that in plain torch.
 
-Triton decides when it is imported whether it interprets: `TRITON_INTERPRET=1 python -m tests.trainers.triton_head`.
-Prints JSON: dtype -> what -> the largest difference between the two.
+Triton reads at import whether to interpret: `TRITON_INTERPRET=1 python -m tests.trainers.triton_head`.
+Prints JSON: dtype -> output -> the largest difference between the two.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from trl.kernels import chunked_logprob as kernels
 from sirev.machine.gpu_check.device import apart, layer_inputs, layer_outcome
 
 SMALL: dict[str, Any] = {"tokens": 37, "hidden": 64, "vocabulary": 3000}
-CHUNK = 1024  # the last one is no whole one
+CHUNK = 1024  # the last chunk is partial
 
 
 def outcome(triton: bool, dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    """What the layer puts out by Triton's kernels, or by torch's."""
+    """The outputs of the layer by Triton's kernels, or by torch's."""
     kernels._use_triton = lambda device: triton
     return layer_outcome(*layer_inputs(dtype, **SMALL), chunk=CHUNK)
 
 
 def by_definition() -> dict[str, torch.Tensor]:
-    """The same of float32 by torch's own log-softmax."""
+    """The outputs in float32 by torch's own log-softmax."""
     states, weights, targets = layer_inputs(torch.float32, **SMALL)
     states.requires_grad_()
     weights.requires_grad_()

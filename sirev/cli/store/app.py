@@ -1,4 +1,4 @@
-"""`sirev store`: what its commands take. What they do is imported when they are called."""
+"""The commands of `sirev store` and their options. A command's code is imported when it is called."""
 
 from __future__ import annotations
 

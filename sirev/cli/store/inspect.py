@@ -1,4 +1,4 @@
-"""`sirev store ls|show|log|du|diff|path|get`: looking into a store. Sizes are in bytes, times UTC."""
+"""`sirev store ls|show|log|du|diff|path|get`: inspection of a store. Sizes are in bytes, times in UTC."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
     from sirev.explain.run_list import ListedRun
 
 _SCHEMA = 1
-"""Version of the JSON forms; it grows when a field changes its meaning or goes away."""
+"""Version of the JSON forms, raised when a field changes its meaning or is removed."""
 LOG_LINES = 1000
-"""Rows that the table of `log` has at most; JSON has all."""
+"""The most rows of `log`; JSON has all."""
 SHARD = "sample-shard"
-"""The stage whose results are parts of a sampling's: there are many, and no run has them as steps."""
+"""The stage of samplings' parts: there are many, and they are not steps of runs."""
 SET_SHOWN = 2
-"""Settings that a row of `ls` has at most; JSON has all."""
+"""The most settings in a row of `ls`; JSON has all."""
 SET_VALUE = 24
-"""Characters of a setting's value in a row of `ls`."""
+"""The most characters of a setting's value in a row of `ls`."""
 SPACES = {
     "of runs": "used by runs",
     "of pins": "kept by pins only",
@@ -55,11 +55,11 @@ SPACES = {
 
 
 def ls(path: Path | None, form: str) -> None:
-    """A row per run, the latest last.
+    """Print one row per run, the latest last.
 
-    JSON: {"schema", "store", "runs": [...]}, each as `sirev.explain.run_list.ListedRun` says, and its file's "status".
+    JSON: {"schema", "store", "runs": [...]}, each a `sirev.explain.run_list.ListedRun` with the "status" of its file.
     """
-    from sirev.explain.run_list import listed_runs  # recipes, to compare settings with
+    from sirev.explain.run_list import listed_runs  # imports recipes, to compare settings
 
     store, as_json = _opened(path, form)
     runs = recorded_runs(store)
@@ -71,7 +71,7 @@ def ls(path: Path | None, form: str) -> None:
 
 
 def _runs_table(store: Store, listed: Sequence[ListedRun]) -> TextTable:
-    """The runs: on a narrow terminal their states first, then what tells them apart. Columns that say nothing are left out."""
+    """The table of runs, with states first, for narrow terminals, then their differences; empty columns are left out."""
     columns: dict[str, list[str]] = {
         "state": [one.state for one in listed],
         "T": [ABSENT if one.T is None else str(one.T) for one in listed],
@@ -90,30 +90,30 @@ def _runs_table(store: Store, listed: Sequence[ListedRun]) -> TextTable:
 
 
 def _set_text(found: Mapping[str, Any]) -> str:
-    """Settings for a cell, by the last parts of their paths: "T=2, sft.epochs=3 +4"."""
+    """Settings for a cell, by the last two parts of their paths: "T=2, sft.epochs=3 +4"."""
     parts = [f"{'.'.join(path.split('.')[-2:])}={short_value(value)[:SET_VALUE]}" for path, value in found.items()]
     more = f" +{len(parts) - SET_SHOWN}" if len(parts) > SET_SHOWN else ""
     return f"{', '.join(parts[:SET_SHOWN])}{more}"
 
 
 def show(name: str, path: Path | None, form: str = "json") -> None:
-    """A run, an action's realisations, an artifact, or a file of one, as JSON.
+    """Print a run, an action's realisations, an artifact, or a file of one, as JSON.
 
-    A run: its file, with `size`, `pinned` (by which keeps), `hollow` (steps whose files were given up) and `missing` (in
-    words). A key: its records, each with `hollow` and `steps` (who uses it). An artifact: its manifest, with `artifact`,
-    `semantic`, `size`, `hollow`, `complete`, `keys` (of its records) and `steps`. A file: `object`, `size`, and the artifacts
-    that have it, `in`. Who uses something is said as [{"run", "step", "address"}].
+    A run: its file, with `size`, `pinned` (names of pins), `hollow` (steps with dropped files) and `missing` (in words). A key:
+    its records, each with `hollow` and `steps` (its users). An artifact: its manifest, with `artifact`, `semantic`, `size`,
+    `hollow`, `complete`, `keys` (of its records) and `steps`. A file: `object`, `size`, and `in`, the artifacts that have it.
+    Users are [{"run", "step", "address"}].
     """
     check_format(form)
     out_json(_shown(Store(path), name))
 
 
 def log(name: str | None, path: Path | None, form: str, everything: bool = False) -> None:
-    """What was computed when, the latest last: a run's steps, or all that is recorded.
+    """Print the times of computation, the latest last, of a run's steps or of all recorded results.
 
-    Shards of samplings are counted but not listed, unless `everything` is asked for. JSON, which has them always: {"schema",
-    "store", "log": [...], "damaged"}, the entries as `sirev.explain.history.Entry.to_dict` says, `damaged` the number of records
-    that can't be read.
+    Shards of samplings are counted but not listed, unless `everything` is set. JSON always has them: {"schema", "store",
+    "log": [...], "damaged"}, with entries of `sirev.explain.history.Entry.to_dict`, and `damaged`, the number of unreadable
+    records.
     """
     store, as_json = _opened(path, form)
     damaged = 0
@@ -126,7 +126,7 @@ def log(name: str | None, path: Path | None, form: str, everything: bool = False
     shards = [] if everything else [entry for entry in entries if entry.stage == SHARD and not entry.users]
     shown = [entry for entry in entries if entry not in shards] if shards else entries
     out(f"{'computed (UTC)':16}  {'artifact':12}  {'seconds':>9}  step")
-    for entry in shown[-LOG_LINES:]:  # lines, as of a log: names are long, and somebody will look for one
+    for entry in shown[-LOG_LINES:]:  # lines, not a table: names are long, and should be searchable
         out(_log_line(entry))
     if len(shown) > LOG_LINES:
         say(f"{len(shown) - LOG_LINES:,} earlier steps are not shown; --format json lists all")
@@ -146,9 +146,9 @@ def _log_line(entry: history.Entry) -> str:
 
 
 def du(path: Path | None, form: str) -> None:
-    """What takes the space.
+    """Print the use of disk space.
 
-    JSON: {"schema", "store", "stages", "runs", "spaces", "missing", "total"} as `sirev.explain.disk_usage.Usage` says.
+    JSON: {"schema", "store", "stages", "runs", "spaces", "missing", "total"}, see `sirev.explain.disk_usage.Usage`.
     """
     store, as_json = _opened(path, form)
     found = usage(store)
@@ -167,7 +167,7 @@ def du(path: Path | None, form: str) -> None:
 
 
 def diff(first: str, second: str, path: Path | None, form: str) -> None:
-    """Where two runs part. JSON: as `sirev.explain.run_diff.Difference.to_dict` says, with "schema" and "store"."""
+    """Print where two runs diverge. JSON: `sirev.explain.run_diff.Difference.to_dict`, with "schema" and "store"."""
     from sirev.explain.run_diff import lines, run_difference
 
     store, as_json = _opened(path, form)
@@ -178,7 +178,7 @@ def diff(first: str, second: str, path: Path | None, form: str) -> None:
 
 
 def path(run_id: str | None, step: str | None, path: Path | None) -> None:
-    """The store's folder; of a run its file; of a step (RUN:t:step, or RUN and the step) its artifact's files and notes."""
+    """Print the store's folder, a run's file, or a step's files and notes (RUN:t:step, or RUN and the step)."""
     store = Store(path)
     if run_id is None:
         out_path(store.path.resolve())
@@ -191,14 +191,14 @@ def path(run_id: str | None, step: str | None, path: Path | None) -> None:
     refuse_hollow(store, found.artifact, OR_RECOMPUTE)
     for name in found.artifact.manifest["files"]:
         out_path(found.artifact.path(name).resolve(), name)
-    for name, digest in _notes(store, found).items():  # beside the artifact, not part of it
+    for name, digest in _notes(store, found).items():  # not part of the artifact
         out_path(store.objects.checked(digest).resolve(), name)
 
 
 def get(name: str, to: Path, path: Path | None) -> None:
-    """Hand an artifact out into a folder that is new or empty; prints the files, and to stderr what they need to be of use.
+    """Export an artifact into a new or empty folder; print the files, and remarks on their use to stderr.
 
-    Named by a run's step, it comes with the notes beside it, in notes/.
+    If it is named by a run's step, its notes are exported too, in notes/.
     """
     store = Store(path)
     found = lookup.named(store, name)
@@ -210,7 +210,7 @@ def get(name: str, to: Path, path: Path | None) -> None:
 
 
 def _opened(path: Path | None, form: str) -> tuple[Store, bool]:
-    """The store, and whether it is JSON that is wanted."""
+    """The store, and whether the form is JSON; BadInput if there is no store."""
     check_format(form)
     store = Store(path)
     require_store(store)
@@ -287,7 +287,7 @@ def _notes(store: Store, found: lookup.Named) -> dict[str, str]:
 
 
 def _remarks(store: Store, found: lookup.Named, to: Path) -> Iterator[str]:
-    """What a model that was handed out stands for, or stands on."""
+    """Yield remarks about an exported model: the model that a reference stands for, or the base of an adapter."""
     files = found.artifact.manifest["files"]
     if REFERENCE in files:
         yield f"{REFERENCE} stands for {_referred(store, found.artifact)}; its weights were never in the store"
@@ -318,7 +318,7 @@ def _shares_table(title: str, what: str, shares: list[StageShare]) -> TextTable:
 
 
 def _spaces(found: Usage) -> dict[str, Space]:
-    """The spaces as the table has them: what no run or pin reaches is told apart by whether gc would delete it."""
+    """The spaces of the table, with "of none" split by whether gc would delete it."""
     spaces: dict[str, Space] = {}
     for name, space in found.spaces.items():
         if name == "of none":

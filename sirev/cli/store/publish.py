@@ -1,4 +1,4 @@
-"""`sirev store publish`: a model, and what it answered, on the Hugging Face Hub."""
+"""`sirev store publish`: a model, and optionally its answers, on the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sirev.printing import out, say, warn
 
 
 def publish_model(model: str, repository: str, completions: bool, base: str | None, private: bool, path: Path | None) -> None:
-    """Publish, and print where what was published lies."""
+    """Publish, and print the addresses of the pages."""
     say(f"sirev: publishing {model} as {repository} ...")
     done = publish(model, repository, completions=completions, base=base, private=private or None, store=path, on_warning=warn)
     for made in done:

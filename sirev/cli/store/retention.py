@@ -1,4 +1,4 @@
-"""`sirev store gc`, `rm`, `pin`, `unpin`: what stays and what goes."""
+"""`sirev store gc`, `rm`, `pin`, `unpin`: deletion, and protection from it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SCHEMA = 1
 def gc(
     path: Path | None, older_than: str | None, max_size: str | None, keep_models: str | None, yes: bool, dry_run: bool, form: str
 ) -> None:
-    """Show what would be deleted, and delete it after confirmation."""
+    """Show what can be deleted, and delete it after confirmation."""
     check_format(form)
     keep = keep_choice(keep_models)
     policy = Policy(
@@ -61,21 +61,21 @@ def gc(
 
 
 def pin(name: str | None, tag: str | None, path: Path | None, form: str) -> None:
-    """Pin a run or an artifact under a name; without one list the pins."""
+    """Pin a run or an artifact; without `name`, list the pins."""
     check_format(form)
     store = Store(path)
     keeps = Keeps(store.path, store.objects)
     if name is None:
         return _list(keeps.all(), form, store)
     store.create()
-    with store.gate.shared():  # between a look and the pin nothing is collected
+    with store.gate.shared():  # nothing is collected between the lookup and the pin
         made = _add(store, keeps, name, tag)
     say(f"sirev: pinned as {made.name}")
     return None
 
 
 def rm(names: Sequence[str], path: Path | None) -> None:
-    """Remove runs, by their whole ids; a later gc frees the space. BadInput for one that is pinned, or being computed."""
+    """Remove runs, by their full ids; a later gc frees the space. BadInput for a pinned run or one that is being computed."""
     store = Store(path)
     ids = store.runs.ids()
     keeps = Keeps(store.path, store.objects).all()
@@ -123,7 +123,7 @@ def unpin(name: str, path: Path | None) -> None:
     store = Store(path)
     keeps = Keeps(store.path, store.objects)
     names = [one.name for one in keeps.all()]
-    if name not in names or not keeps.remove(name):  # by its whole name: what it keeps may be gone for good
+    if name not in names or not keeps.remove(name):  # only by its full name, since its content may be lost for good
         raise BadInput(f"the store {store.path} has no pin {name!r}{suggest(name, names)}; sirev store pin lists them")
     say(f"sirev: unpinned {name}")
 

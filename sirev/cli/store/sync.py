@@ -1,4 +1,4 @@
-"""`sirev store push`, `pull`, `export`, `import`: sending runs to others, and receiving theirs."""
+"""`sirev store push`, `pull`, `export`, `import`: exchange of runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sirev.study.remedies import require_store, verb_of
 
 
 def push_runs(url: str, names: Sequence[str], keep_models: str | None, jobs: int, path: Path | None) -> None:
-    """Send runs, without the models that are not to be kept."""
+    """Send runs to a shared store, without the models that `--keep-models` excludes."""
     from sirev.store.sharing.push import push as send
     from sirev.store.sharing.remote import Remote
 
@@ -35,7 +35,7 @@ def push_runs(url: str, names: Sequence[str], keep_models: str | None, jobs: int
 
 
 def pull_runs(url: str, names: Sequence[str], keep_models: str | None, jobs: int, path: Path | None) -> None:
-    """Copy runs from a shared store, without the models that are not to be kept."""
+    """Copy runs from a shared store, without the models that `--keep-models` excludes."""
     from sirev.store.sharing.pull import LeaveOut
     from sirev.store.sharing.pull import pull as take
     from sirev.store.sharing.remote import Remote
@@ -53,7 +53,7 @@ def pull_runs(url: str, names: Sequence[str], keep_models: str | None, jobs: int
 
 
 def export(names: Sequence[str], keep_models: str | None, path: Path | None) -> None:
-    """Write runs as one file; the last of the names is the file's."""
+    """Write runs into an archive; the last of the names is the file's."""
     from sirev.store.sharing.archive import ENDING, export_runs
 
     *wanted, file = names
@@ -70,7 +70,7 @@ def export(names: Sequence[str], keep_models: str | None, path: Path | None) -> 
 
 
 def import_(file: Path, path: Path | None) -> None:
-    """Import the runs of a file."""
+    """Import the runs of an archive."""
     from sirev.store.sharing.archive import import_file
 
     store = Store(path)
@@ -91,7 +91,7 @@ def _filled(path: Path | None) -> Store:
 
 
 def _finished(store: Store, names: Sequence[str]) -> list[Run]:
-    """The runs to send. An unfinished one is left out where it is only one of several that a name means."""
+    """The finished runs among those named. BadInput for an unfinished one that is named itself, and if none is left."""
     runs = runs_named(store, names)
     going = [run for run in runs if run.status == "running"]
     for run in going:
@@ -104,7 +104,7 @@ def _finished(store: Store, names: Sequence[str]) -> list[Run]:
 
 
 def _check_order(command: str, url: str, names: Sequence[str], store: Store) -> None:
-    """BadInput where a run stands in the place of the URL."""
+    """Raise BadInput if a run is given in the place of the URL."""
     if "/" in url or Path(url).exists():
         return
     place = next((name for name in names if "/" in name or Path(name).is_dir()), None)

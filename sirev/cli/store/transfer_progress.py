@@ -1,4 +1,4 @@
-"""Progress of a push or a pull: a bar on a terminal, a line every ten seconds elsewhere."""
+"""Progress of a push or pull: a bar on a terminal, a line every ten seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRANSFER = "transfer"
 
 
 class Moving(Bars, TransferProgress):
-    """Told by several threads how many files and bytes have moved."""
+    """Progress of a transfer by several threads, in files and bytes."""
 
     lines_every = 10.0
 
@@ -28,7 +28,7 @@ class Moving(Bars, TransferProgress):
         self._began = time.monotonic()
 
     def begin(self, what: str, files: int, size: int) -> None:
-        """So many files and bytes are to move now."""
+        """Begin a transfer of so many files and bytes; `what` is its name."""
         with self._lock:
             self._what, self._files, self._bytes = what, 0, 0
             self._all_files, self._all_bytes = files, size
@@ -36,7 +36,7 @@ class Moving(Bars, TransferProgress):
                 self.show(TRANSFER, again=True, total=size or files, description=self._words())
 
     def advance(self, files: int, size: int) -> None:
-        """So many more have moved."""
+        """Add finished files and bytes."""
         with self._lock:
             self._files += files
             self._bytes += size

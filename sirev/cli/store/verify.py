@@ -1,4 +1,4 @@
-"""`sirev store verify`: what is damaged, what was dropped, and whether recomputed steps are identical to the stored ones."""
+"""`sirev store verify`: damage, repair, and comparison of recomputed steps with the stored ones."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from sirev.store.upkeep.verify import verify as verified
 from sirev.store.upkeep.verify_report import Damage, Findings
 
 _SCHEMA = 2
-"""Version of the JSON form; it grows when a field changes its meaning or goes away."""
+"""Version of the JSON form, raised when a field changes its meaning or is removed."""
 _SHOWN = 20
-"""Lines of a kind that the table form lists; json lists all."""
+"""The most lines per list in the table form; json lists all."""
 BELONGS = 3
-"""Steps that a line names; of more it gives the number."""
+"""The most steps that a line names; the rest are counted."""
 NEW_ID = "the store has a new id: results computed here now count as computed elsewhere"
 
 
 @dataclass
 class _Outcome:
-    """`left` is damage that is still there, with the reason where dropping it failed; `again` what is to be made again."""
+    """`left` is remaining damage, with the reason if dropping it failed; `again` are results to be recomputed or pulled."""
 
     found: Findings
     left: list[tuple[Damage, str]] = field(default_factory=list)
@@ -46,10 +46,10 @@ class _Outcome:
 
 
 def verify_store(path: Path | None, mend: bool, count: int, form: str, unsafe_code: bool = False) -> int:
-    """Check the store, repair it if asked to, recompute `count` steps, print the findings. Returns the exit status.
+    """Check the store, with `mend` repair it, recompute `count` steps, and print the findings. Returns the exit status.
 
-    0 if all is well, 1 where something is damaged or missing, or a recomputed step differs. What a repair leaves to be computed
-    or pulled again is no failure: that is what it is for.
+    0 if all is well, 1 if something is damaged or missing, or a recomputed step differs. After a repair, results to be
+    recomputed or pulled don't count as failures.
     """
     check_format(form)
     if unsafe_code and not count:
@@ -64,7 +64,7 @@ def verify_store(path: Path | None, mend: bool, count: int, form: str, unsafe_co
 
 def _checked(place: Path, mend: bool, count: int, unsafe_code: bool) -> _Outcome:
     dropped = []
-    if (what := marker_damage(place)) is not None:  # a store whose marker can't be read can't be opened
+    if (what := marker_damage(place)) is not None:  # a store with an unreadable marker can't be opened
         marker = Damage("marker", MARKER, what, "drop")
         if not mend and what != MISSING:
             return _Outcome(Findings(damage=[marker]), [(marker, "nothing else was checked")])
@@ -83,7 +83,7 @@ def _checked(place: Path, mend: bool, count: int, unsafe_code: bool) -> _Outcome
             outcome.again = [one for one in outcome.found.damage if one.remedy == "again"]
         else:
             outcome.left = [(one, "") for one in outcome.found.damage]
-        # A stage that came upon damaged bytes would drop them, which is for the user to ask for.
+        # A stage would drop damaged bytes that it meets, which only the user may request.
         if count and all(one.kind == "missing" for one, _ in outcome.left):
             outcome.recomputed = recompute(store, count, progress.step, unsafe_code=unsafe_code, on_warning=warn)
     return outcome
@@ -110,7 +110,7 @@ def _print(outcome: _Outcome, count: int) -> None:
 
 
 def _list(title: str, lines: list[str]) -> None:
-    """Lines below a title: paths are too long for a table's cells."""
+    """Print lines below a title, since paths are too long for a table."""
     if not lines:
         return
     out(f"{title}: {len(lines):,}")
@@ -200,11 +200,11 @@ class _Progress(Bars):
     """Bars on a terminal, nothing elsewhere."""
 
     def told(self, what: str, done: int, total: int) -> None:
-        """Bytes of "objects" or "tables" that are checked."""
+        """Show the checked bytes of "objects" or "tables"."""
         self._update(what, done, total, f"{size_text(done)} of {size_text(total)}")
 
     def step(self, step: str, done: int, total: int) -> None:
-        """A step that is being recomputed."""
+        """Show a step that is being recomputed."""
         self._update("steps", done, total, step)
 
     def columns(self) -> Sequence[Any]:

@@ -1,4 +1,4 @@
-"""Checks of the device itself: whether torch uses it, whether kernels can be made, TRL's output layer on it and on the CPU."""
+"""Checks of the device itself: torch, a compiler for kernels, and TRL's output layer compared with the CPU."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     import torch
 
 _FREE = 0.9
-"""Share of a GPU's memory that has to be free: what others hold is missing for the models."""
+"""Share of a GPU's memory that must be free."""
 
 
 def device(bench: Bench) -> Notes:
-    """Torch uses the GPU, which knows bfloat16 and is free; a C compiler and Python's headers are there for Triton."""
+    """Check that torch uses the GPU, that it has bfloat16 and is free, and that a C compiler and Python's headers are present."""
     notes = Notes()
     built = compiler(None)
     notes.expect(built.well or not bench.on_gpu, f"{built.what}: {built.found}; {', '.join(map(str, built.remedies))}")
@@ -38,41 +38,41 @@ def device(bench: Bench) -> Notes:
 
 @dataclass(frozen=True)
 class DeviceRequest:
-    """Which device to look at, "cuda" or "cpu"."""
+    """The device to check, "cuda" or "cpu"."""
 
     device: str
 
 
 @dataclass(frozen=True)
 class LayerDifferences:
-    """The largest difference from float32 on the CPU as a share of the largest value, and the least cosine of gradients."""
+    """The largest relative difference from float32 on the CPU, and the least cosine of gradients in bfloat16."""
 
     float32: float
     bfloat16_cosine: float
 
 
-_TOKENS, _HIDDEN, _VOCABULARY, _CHUNK = 64, 128, 10_000, 4096  # the last chunk is no whole one
+_TOKENS, _HIDDEN, _VOCABULARY, _CHUNK = 64, 128, 10_000, 4096  # the last chunk is partial
 _PARTS = ("log_probs", "entropy", "mean_logits", "is_top1")
 
 
 def layer_inputs(
     dtype: torch.dtype, tokens: int = _TOKENS, hidden: int = _HIDDEN, vocabulary: int = _VOCABULARY
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Hidden states, the output layer's weights and the tokens that came, on the CPU, the same at every call."""
+    """Hidden states (tokens, hidden), output weights (vocabulary, hidden) and target tokens, on the CPU, equal at every call."""
     import torch
 
     source = torch.Generator().manual_seed(1)
     states = torch.randn(tokens, hidden, generator=source).to(dtype)
     weights = (torch.randn(vocabulary, hidden, generator=source) * hidden**-0.5).to(dtype)
     targets = torch.randint(0, vocabulary, (tokens,), generator=source)
-    targets[::2] = (states.float() @ weights.float().T).argmax(-1)[::2]  # as likely as can be
+    targets[::2] = (states.float() @ weights.float().T).argmax(-1)[::2]  # the most probable tokens
     return states, weights, targets
 
 
 def layer_outcome(
     states: torch.Tensor, weights: torch.Tensor, targets: torch.Tensor, chunk: int = _CHUNK
 ) -> dict[str, torch.Tensor]:
-    """What TRL's output layer puts out, and the gradients of the negative log-likelihood, in float32 on the CPU."""
+    """The outputs of TRL's output layer and the gradients of the negative log-likelihood, moved to the CPU in float32."""
     from trl.kernels.chunked_logprob import ChunkedLogProbFunction
 
     states, weights = states.detach().requires_grad_(), weights.detach().requires_grad_()
@@ -87,12 +87,12 @@ def layer_outcome(
 
 
 def apart(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> dict[str, float]:
-    """The largest difference of each, as a share of the largest value, or of 1 where that is less."""
+    """Name -> the largest difference, as a share of the largest value, or of 1 if that is less."""
     return {name: float((one[name] - value).abs().max() / value.abs().max().clamp(min=1)) for name, value in other.items()}
 
 
 def layer_differences(request: DeviceRequest, emit: Emit[Progress]) -> LayerDifferences:
-    """TRL's output layer, whose kernels on a GPU are Triton's, against the same on the CPU."""
+    """Compare TRL's output layer on the device, with Triton's kernels on a GPU, with the CPU's."""
     import torch
     from torch.nn.functional import cosine_similarity
 
@@ -108,7 +108,7 @@ def layer_differences(request: DeviceRequest, emit: Emit[Progress]) -> LayerDiff
 
 
 def output_layer(bench: Bench) -> Notes:
-    """TRL's output layer has the CPU's losses and gradients."""
+    """Check that TRL's output layer has the CPU's losses and gradients."""
     notes = Notes()
     seen = bench.child("checker").call(layer_differences, DeviceRequest(bench.device), lambda event: None)
     notes.expect(seen.float32 < 1e-4, f"it differs by {seen.float32:.1e} from the CPU's in float32")

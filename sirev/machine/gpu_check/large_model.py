@@ -1,4 +1,4 @@
-"""Checks at the shape of a model that the user is to train: whether it fits, and how fast it is. The weights are random."""
+"""Checks of memory and speed at the shape of the user's model, with random weights."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from sirev.trainers.dispatch import TrainRequest
 from sirev.trainers.models import ModelSource
 
 STEPS = 4
-"""The first one, which compiles kernels, is not timed."""
+"""Training steps; the first one, which compiles kernels, is not timed."""
 _LEAST = 1.2
-"""Times a model's weights that a GPU's memory has to be for a training with an adapter to be tried."""
+"""The smallest GPU memory for which training with an adapter is tried, as a multiple of the model's weights."""
 _PROMPT_TOKENS, _ANSWER_TOKENS = 256, 512
 _SHARE = 0.9
-"""Of the GPU's memory that vLLM takes."""
+"""Share of the GPU's memory for vLLM."""
 _RESERVED = 3e9
-"""Bytes of it for other things than weights and KV cache."""
+"""Bytes of it that are not for weights and KV cache."""
 
 
 @dataclass(frozen=True)
 class ShapeRequest:
-    """A shape, and the folder that a configuration and a tokenizer of it go into."""
+    """A shape, and the folder for its configuration and tokenizer."""
 
     shape: Shape
     folder: str
@@ -73,13 +73,13 @@ def make_configuration(request: ShapeRequest, emit: Emit[Progress]) -> None:
 
 
 def large_training(request: TrainRequest, emit: Emit[Progress]) -> WatchedTraining:
-    """Train a model whose folder has no weights: random ones are made where they are needed, and none is written or read."""
+    """Train a model whose folder has no weights: they are random, made in memory, and the base is never written or read."""
     with _random_weights():
         return watched_training(request, emit)
 
 
 LargeWork = Callable[[TrainRequest, Emit[Progress]], WatchedTraining]
-"""What a child does: `large_training`, or that in another way."""
+"""The work of a child process: `large_training` or a variant."""
 
 
 @contextlib.contextmanager
@@ -106,14 +106,14 @@ def _random_weights() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Way:
-    """A way to train: examples at a time, and whether activations are computed again."""
+    """A way to train: kind, examples at a time, and whether gradient checkpointing is on."""
 
     kind: str
     micro: int
     checkpointing: bool
 
     def words(self, tokens: int) -> str:
-        """What it is, for an example of so many tokens."""
+        """Its description, for examples of `tokens` tokens."""
         what = f"{self.micro} pairs of 2 x {tokens}" if self.kind == "dpo" else f"{self.micro} x {tokens}"
         return f"{self.kind} {what}{' with checkpointing' if self.checkpointing else ''}"
 
@@ -127,12 +127,12 @@ def _configuration(bench: Bench) -> ModelSource:
 
 
 def letters(count: int, seed: int) -> str:
-    """Text of so many tokens of the tokenizer that knows bytes."""
+    """Random text of `count` tokens of the byte tokenizer."""
     return "".join(random.Random(seed).choices(string.ascii_letters, k=count))
 
 
 def too_small(bench: Bench) -> str:
-    """Why the model is not tried; "" where it is."""
+    """Why the model is not tried; empty if it is."""
     total, wanted = torch_gpu().total, _LEAST * 2 * bench.shape.parameters
     if not bench.on_gpu or total >= wanted:
         return ""
@@ -140,7 +140,7 @@ def too_small(bench: Bench) -> str:
 
 
 def large_model_training(bench: Bench) -> Notes:
-    """SFT and DPO with an adapter on a model of the user's shape: memory, and tokens per second for the plan."""
+    """Measure SFT and DPO with an adapter at the user's shape: memory, and tokens per second for the plan."""
     if reason := too_small(bench):
         return Notes(skipped=reason)
     notes, total = Notes(), torch_gpu().total
@@ -148,7 +148,7 @@ def large_model_training(bench: Bench) -> Notes:
     if bench.on_gpu and total < 40e9:
         micro = 1
     tokens = prompt + answer
-    for way in (  # with checkpointing last: it fits best, and leaves the adapter that `large_model_sampling` serves
+    for way in (  # SFT with checkpointing last: it leaves the adapter for `large_model_sampling`
         _Way("dpo", max(micro // 2, 1), False),
         _Way("dpo", max(micro // 2, 1), True),
         _Way("sft", micro, False),
@@ -186,13 +186,13 @@ def _trained(bench: Bench, way: _Way, prompt: int, answer: int) -> WatchedTraini
 def trained_large(
     bench: Bench, name: str, rows: list[dict[str, str]], work: LargeWork = large_training, **settings: Any
 ) -> WatchedTraining | None:
-    """A few steps of a training of the user's shape, in a folder of this name; None where it does not fit into memory."""
+    """Train a few steps at the user's shape, in a folder of this name; None if it does not fit into memory."""
     data = bench.folder / f"{name}.json"
     data.write_text(json.dumps(rows), encoding="utf-8")
     shutil.rmtree(bench.folder / name, ignore_errors=True)
     given = {"dtype": bench.dtype, "max_steps": STEPS, "learning_rate": 1e-4, **settings}
     request = training_request(bench.folder / name, _configuration(bench), data, SMALL_TRAINING, **given)
-    bench.clear()  # each from an empty GPU, as a run's are
+    bench.clear()  # each starts on an empty GPU, as in a run
     try:
         return bench.child("trainer").call(work, request, lambda event: None)
     except ChildFailed as error:
@@ -202,7 +202,7 @@ def trained_large(
 
 
 def _answers_at_a_time(shape: Shape, tokens: int) -> int:
-    """As many answers of so many tokens as vLLM writes at a time on this GPU, and as their KV cache has room; a multiple of 8."""
+    """Answers of `tokens` tokens that vLLM samples at a time on this GPU, limited by the KV cache; a multiple of 8."""
     known = gpu_of_driver(_gpu())
     room = (_SHARE * torch_gpu().total - 2 * shape.parameters - _RESERVED) / (tokens * shape.kv_bytes(2))
     return max(int(min(known.sequences if known else 256, room)) // 8, 1) * 8
@@ -210,13 +210,13 @@ def _answers_at_a_time(shape: Shape, tokens: int) -> int:
 
 @dataclass(frozen=True)
 class DummyRequest:
-    """That vLLM is to make its weights up."""
+    """A request for random weights in vLLM."""
 
     load_format: str = "dummy"
 
 
 def make_weights_up(request: DummyRequest, emit: Emit[Progress]) -> None:
-    """Have vLLM, from now on and in this process, start with random weights that it makes by itself."""
+    """Make vLLM start with random weights from now on, in this process."""
     from functools import partial
 
     from sirev.engines.vllm_start import Options, prepare_vllm
@@ -228,7 +228,7 @@ def make_weights_up(request: DummyRequest, emit: Emit[Progress]) -> None:
 
 
 def large_model_sampling(bench: Bench) -> Notes:
-    """Answers of vLLM for a model of the user's shape with an adapter: tokens per second for the plan."""
+    """Measure vLLM with an adapter at the user's shape: tokens per second for the plan."""
     if reason := why_no_vllm(on_gpu=bench.on_gpu):
         return Notes(skipped=reason)
     if reason := too_small(bench):

@@ -1,4 +1,4 @@
-"""Checks of ways to train a model of the user's shape: examples by length, and all parameters in float32."""
+"""Checks of ways to train at the user's shape: batches cut by length, and all parameters in float32."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from sirev.trainers.dispatch import TrainRequest
 from sirev.trainers.parts import PartLimits
 
 _LOSS = 0.05
-"""Nats by which losses may differ for rounding alone."""
+"""The largest difference of losses, in nats, that rounding explains."""
 _NO_SLOWER = 1 / 1.1
-"""Steps in one order beside those in another, where something else may use the GPU."""
+"""The least speed relative to the other order; a margin, since other programs may use the GPU."""
 _COPIES = 1.5
-"""Bytes per weight that autocast's cache holds at least, of a copy that has two."""
+"""Bytes per weight that autocast's cache takes at least; its copy has two."""
 
 
 def training_in_given_order(request: TrainRequest, emit: Emit[Progress]) -> WatchedTraining:
-    """Train as `large_training` does, with batches cut as they come instead of by length."""
+    """Train as `large_training` does, with batches cut in the given order instead of by length."""
     from sirev.trainers import parts
 
     with mock.patch.object(parts, "in_parts", in_given_order):
@@ -36,14 +36,14 @@ def training_in_given_order(request: TrainRequest, emit: Emit[Progress]) -> Watc
 
 
 def in_given_order(lengths: Sequence[Sequence[int]], limits: PartLimits) -> list[list[int]]:
-    """The places of a batch's examples in parts of as many as may go through the model at once."""
+    """The indices of a batch's examples, in their order, in parts of the largest allowed number."""
     places = list(range(len(lengths)))
     size = limits.examples or len(places)
     return [places[start : start + size] for start in range(0, len(places), size)]
 
 
 def sorted_batches(bench: Bench) -> Notes:
-    """Batches that are cut by length have the losses of those that are not, in less time."""
+    """Check that cutting batches by length keeps the losses and is not slower."""
     if reason := too_small(bench):
         return Notes(skipped=reason)
     notes, source = Notes(), random.Random(1)
@@ -71,7 +71,7 @@ def sorted_batches(bench: Bench) -> Notes:
 
 
 def full_training(request: TrainRequest, emit: Emit[Progress]) -> WatchedTraining:
-    """Train as `large_training` does, and save nothing: these are all weights of a large model."""
+    """Train as `large_training` does, but save nothing: it would be all weights of a large model."""
     from sirev.trainers import trl_steps
 
     with mock.patch.object(trl_steps, "save_model"):
@@ -79,7 +79,7 @@ def full_training(request: TrainRequest, emit: Emit[Progress]) -> WatchedTrainin
 
 
 def full_training_with_cache(request: TrainRequest, emit: Emit[Progress]) -> WatchedTraining:
-    """The same with autocast's cache, which a run does without."""
+    """As `full_training`, with autocast's cache, which a run switches off."""
     from sirev.trainers import trl_steps
 
     with mock.patch.object(trl_steps, "_autocast_cache", return_value=contextlib.nullcontext()):
@@ -87,7 +87,7 @@ def full_training_with_cache(request: TrainRequest, emit: Emit[Progress]) -> Wat
 
 
 def all_parameters(bench: Bench) -> Notes:
-    """All parameters are trained in float32, where that fits; autocast's cache would hold a copy of them besides."""
+    """Check training of all parameters in float32, if it fits, and that it needs no memory for autocast's cache."""
     if bench.on_gpu:
         needed = footprint_of(load_recipe("mistral_gsm8k", overlays=["full"]), bench.shape)
         if not needed.trains_on(torch_gpu().total):
@@ -95,7 +95,7 @@ def all_parameters(bench: Bench) -> Notes:
     notes = Notes()
     prompt, answer = (256, 512) if bench.on_gpu else (16, 16)
     rows = [{"prompt": letters(prompt, 2 * i), "completion": letters(answer - 1, 2 * i + 1)} for i in range(2 * STEPS)]
-    # Of two parts the second one's copies, were they kept, would lie beside the first one's gradients.
+    # With two parts, cached copies would be in memory together with the first part's gradients.
     settings: dict[str, Any] = {"lora": None, "dtype": "float32", "optimizer": "sgd", "batch_size": 2, "micro_batch_size": 1}
     plain = trained_large(bench, "large-full", rows, full_training, gradient_checkpointing=True, **settings)
     cached = trained_large(bench, "large-full", rows, full_training_with_cache, gradient_checkpointing=True, **settings)

@@ -1,4 +1,4 @@
-"""The running of checks: each with an alarm, in children of its own; one that fails keeps no other from running."""
+"""Running of checks: each with a timeout and its own child processes; a failure does not stop the others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CheckStatus = Literal["ok", "failed", "skipped"]
 
 @dataclass
 class Notes:
-    """What a check saw, what of it is not as it should be, or why there was nothing to see."""
+    """Observations of a check, faults among them, or why it was skipped."""
 
     found: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -27,22 +27,22 @@ class Notes:
     rates: list[MeasuredRate] = field(default_factory=list)
 
     def expect(self, holds: bool, otherwise: str) -> None:
-        """Note what is wrong unless something holds."""
+        """Note the fault `otherwise` unless `holds`."""
         if not holds:
             self.wrong.append(otherwise)
 
 
 class Bench:
-    """What checks work with: a device, a folder, a model's shape, and children of which one at a time is alive."""
+    """Resources of checks: a device, a folder, a model's shape, and child processes, one at a time."""
 
     def __init__(self, device: str, folder: Path, shape: Shape, threads: int, logs: Path | None = None) -> None:
         self.device = device
         """ "cuda" or "cpu"."""
         self.folder = folder
         self.shape = shape
-        """Of the models that the user is to train and sample: what is measured is measured at it."""
+        """The shape of the user's model, at which rates are measured."""
         self.logs = logs or folder
-        """The folder of what children say."""
+        """The folder of the children's logs."""
         self._threads = threads
         self._children: dict[str, Resident] = {}
         self._ends: list[Callable[[], None]] = []
@@ -51,21 +51,21 @@ class Bench:
 
     @property
     def on_gpu(self) -> bool:
-        """Whether the checks are of a GPU."""
+        """Whether the checked device is a GPU."""
         return self.device == "cuda"
 
     @property
     def patience(self) -> int:
-        """How many times a check's seconds it may take: a CPU that others work on as well may need minutes for any."""
+        """Factor on the timeouts of checks: on a busy CPU any check may take minutes."""
         return 1 if self.on_gpu else 20
 
     @property
     def dtype(self) -> str:
-        """What recipes of large models compute with on such a device."""
+        """The dtype of large models on this device."""
         return "bfloat16" if self.on_gpu else "float32"
 
     def child(self, name: str) -> Resident:
-        """The child of this name; all others end, and with them what they hold of the device's memory."""
+        """The child process of this name; all others are stopped, which frees their memory on the device."""
         with self._lock:
             if self._late:
                 raise SirevError("it took too long")
@@ -76,7 +76,7 @@ class Bench:
             return self._children[name]
 
     def also_ends(self, end: Callable[[], None]) -> None:
-        """Have `end` called where a check takes too long, which ends what the check has started by itself."""
+        """Register `end`, which stops other work of the check, for the case that the check takes too long."""
         with self._lock:
             if not self._late:
                 self._ends.append(end)
@@ -84,11 +84,11 @@ class Bench:
         end()
 
     def clear(self) -> None:
-        """End all children: the next check begins with new ones."""
+        """Kill all children; the next check starts new ones."""
         self._end(late=False)
 
     def ring(self) -> None:
-        """End whatever the present check is doing: it takes too long."""
+        """End the current check, which takes too long."""
         self._end(late=True)
 
     def _end(self, *, late: bool) -> None:
@@ -103,13 +103,13 @@ class Bench:
 
     @property
     def late(self) -> bool:
-        """Whether the alarm rang."""
+        """Whether the current check has timed out."""
         return self._late
 
 
 @dataclass(frozen=True)
 class Check:
-    """A check, how long it may take, and the checks without whose success it makes no sense."""
+    """A check, its timeout in seconds, and the checks that must succeed before it."""
 
     name: str
     look: Callable[[Bench], Notes]
@@ -119,7 +119,7 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How a check went, in one line."""
+    """Result of a check, on one line."""
 
     name: str
     status: CheckStatus
@@ -133,7 +133,7 @@ class CheckResult:
 
 
 def run_checks(checks: Iterable[Check], bench: Bench) -> Iterator[CheckResult]:
-    """Run checks one after the other, and say of each how it went as soon as it ends."""
+    """Run checks in turn, and yield each result as soon as it is known."""
     well: set[str] = set()
     for check in checks:
         lacking = " and ".join(name for name in check.after if name not in well)
@@ -152,7 +152,7 @@ def _run(check: Check, bench: Bench) -> CheckResult:
     alarm.start()
     try:
         notes = check.look(bench)
-    except Exception as error:  # of a check, whatever it is: the others go on
+    except Exception as error:  # any error of a check: the others still run
         reason = str(error) if isinstance(error, SirevError) else f"{type(error).__name__}: {error}"
         notes = Notes(wrong=[f"{reason} (log: {error.log})" if isinstance(error, ChildFailed) else reason])
     finally:
@@ -161,7 +161,7 @@ def _run(check: Check, bench: Bench) -> CheckResult:
         notes = Notes(wrong=[f"it took more than {seconds} s"])
     took = time.monotonic() - began
     if notes.wrong:
-        bench.clear()  # a GPU's error stays with the process that had it
+        bench.clear()  # a GPU error persists in its process
         return CheckResult(check.name, "failed", _line([*notes.wrong, *notes.found]), took, tuple(notes.rates))
     if notes.skipped:
         return CheckResult(check.name, "skipped", _line([notes.skipped]), took)

@@ -1,4 +1,4 @@
-"""Checks of the engines: that they agree with each other, and that draws are as probable as they should be."""
+"""Checks of the engines: their agreement, and the frequencies of draws."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from sirev.engines.vllm_engine import VllmEngine
 
 Rows = dict[tuple[str, int], dict[str, Any]]
-"""Problem and draw -> the row of the answer."""
+"""(problem, draw) -> row of the answer."""
 _GREEDY = DecodingSettings(0.0, 1.0, 24)
 _WARM = DecodingSettings(1.0, 0.95, 8)
 _FIRST = DecodingSettings(1.0, 0.95, 1)
-"""Of first tokens alone, whose probabilities can be computed."""
+"""Settings for first tokens only, whose probabilities can be computed."""
 _PROMPTS = tuple(Prompt(f"p{i:02}", row["prompt"]) for i, row in enumerate(SFT_ROWS))
 _OPENINGS = tuple(Prompt(f"o{i}", text) for i, text in enumerate(("a", "3 ap", "12 apples and ", "Solution:\n", "#### ", "7 +")))
-"""Prompts that the small model did not learn by heart, so that several tokens are probable."""
+"""Prompts that the small model did not memorise, so that several tokens are probable."""
 _DRAWS = 200
 
 
@@ -54,12 +54,12 @@ def _answers(bench: Bench, request: SampleRequest) -> Rows:
 
 
 def _agreement(one: Rows, other: Rows) -> float:
-    """Share of the answers of `one` that are the same text in `other`."""
+    """Share of the answers of `one` with the same text in `other`."""
     return sum(bool(other[key]["text"] == row["text"]) for key, row in one.items()) / len(one)
 
 
 def sample_on_the_cpu(request: SampleRequest, emit: Emit[Progress]) -> list[dict[str, Any]]:
-    """The answers of the transformers engine with its model moved to the CPU."""
+    """Answers of the transformers engine with its model on the CPU."""
     from sirev.engines.transformers_engine import TransformersEngine
     from sirev.trainers.models import ModelFolders
 
@@ -76,7 +76,7 @@ def sample_on_the_cpu(request: SampleRequest, emit: Emit[Progress]) -> list[dict
 
 
 def transformers_engine(bench: Bench) -> Notes:
-    """The transformers engine answers on the device as on the CPU, and a draw does not depend on its neighbours."""
+    """Check that the transformers engine answers as on the CPU, and that a draw does not depend on its neighbours."""
     notes = Notes()
     greedy = _request(bench, "transformers", _cell(_PROMPTS), _GREEDY, "float32")
     there = _answers(bench, greedy)
@@ -96,7 +96,7 @@ def transformers_engine(bench: Bench) -> Notes:
 
 
 def _expect_draws_alone(bench: Bench, notes: Notes, engine: str) -> None:
-    """Expect draws asked for by themselves to be those that were asked for with others."""
+    """Expect draws that are sampled alone to equal those sampled with others."""
     whole = _answers(bench, _request(bench, engine, _cell(_OPENINGS, 8), _WARM))
     late = _answers(bench, _request(bench, engine, _cell(_OPENINGS, 4, first=4), _WARM))
     agree = _agreement(late, whole)
@@ -108,20 +108,20 @@ def _expect_draws_alone(bench: Bench, notes: Notes, engine: str) -> None:
 
 @dataclass(frozen=True)
 class VllmWay:
-    """Which of its model runners vLLM took, and whether it schedules the next step while the GPU works on the last."""
+    """vLLM's choice of model runner, and whether it schedules a step while the GPU works on the previous one."""
 
     second_runner: bool
     async_scheduling: bool
 
 
 def vllm_way(request: SampleRequest, emit: Emit[Progress]) -> VllmWay:
-    """How the engine that answers such requests works."""
+    """The way of the engine for such a request."""
     config = cast("VllmEngine", engine_for(request)).config
     return VllmWay(bool(config.use_v2_model_runner), bool(config.scheduler_config.async_scheduling))
 
 
 def vllm_starts(bench: Bench) -> Notes:
-    """The engine vLLM starts with an adapter, and starts again; on a GPU in the way that its newer parts are for."""
+    """Check that vLLM starts with an adapter, twice, and note its way of working."""
     notes = Notes()
     if reason := why_no_vllm(on_gpu=bench.on_gpu):
         return Notes(skipped=reason)
@@ -132,14 +132,14 @@ def vllm_starts(bench: Bench) -> Notes:
         notes.expect(len(found) == 1, f"the {start} start gave {len(found)} answers")
         notes.found.append(f"{start} start and answer {time.monotonic() - began:.0f} s")
     way = bench.child("engine").call(vllm_way, _request(bench, "vllm", _cell(_PROMPTS[:1]), _GREEDY), lambda event: None)
-    # Which it takes is vLLM's own choice, by the card and its version; what was read of its code is about the second.
+    # The choice is vLLM's, by card and version; sirev's assumptions about its code are about the second runner.
     notes.found.append(f"{'second' if way.second_runner else 'first'} model runner")
     notes.found.append("schedules ahead" if way.async_scheduling else "schedules a step when the last one has ended")
     return notes
 
 
 def _scores(bench: Bench, engine: str) -> list[tuple[int, float]]:
-    """Tokens and log-probability of each answer that was learnt, by an engine."""
+    """Tokens and log-probability of each memorised answer, by an engine."""
     asked, out = bench.folder / "asked.json", bench.folder / f"scores-{engine}.json"
     asked.write_text(json.dumps([[row["prompt"], row["completion"], True] for row in SFT_ROWS]), encoding="utf-8")
     like = _request(bench, engine, _cell(_PROMPTS), _GREEDY)
@@ -149,7 +149,7 @@ def _scores(bench: Bench, engine: str) -> list[tuple[int, float]]:
 
 
 def vllm_answers(bench: Bench) -> Notes:
-    """Greedy answers and log-probabilities of an adapter in vLLM are those of the model that was trained."""
+    """Check that an adapter in vLLM has the greedy answers and log-probabilities of the trained model."""
     notes = Notes()
     served, greedy = _scores(bench, "vllm"), _answers(bench, _request(bench, "vllm", _cell(_PROMPTS), _GREEDY))
     trained, ours = _scores(bench, "transformers"), _answers(bench, _request(bench, "transformers", _cell(_PROMPTS), _GREEDY))
@@ -164,13 +164,13 @@ def vllm_answers(bench: Bench) -> Notes:
 
 @dataclass(frozen=True)
 class OpeningRequest:
-    """Prompts whose first tokens' probabilities are wanted, in the order of the cell."""
+    """A sampling request, for the probabilities of its prompts' first tokens."""
 
     like: SampleRequest
 
 
 def first_tokens(request: OpeningRequest, emit: Emit[Progress]) -> list[dict[str, list[float]]]:
-    """Text of a first token -> its probability among all, and among the nucleus, of each prompt of the first cell."""
+    """Per prompt of the first cell: text of a first token -> its probability among all tokens, and within the nucleus."""
     import torch
 
     from sirev.trainers.models import ModelFolders, load_merged, load_tokenizer
@@ -201,7 +201,7 @@ def first_tokens(request: OpeningRequest, emit: Emit[Progress]) -> list[dict[str
 
 
 def vllm_draws(bench: Bench) -> Notes:
-    """First tokens drawn by vLLM are as frequent as they are probable, none outside the nucleus, none as its neighbour."""
+    """Check vLLM's first tokens: frequencies as their probabilities, none outside the nucleus, neighbours independent."""
     from scipy.stats import chi2
 
     notes = Notes()
@@ -212,7 +212,7 @@ def vllm_draws(bench: Bench) -> Notes:
     statistic, freedom, outside, same, alike, variance = 0.0, 0, 0, 0, 0.0, 0.0
     for prompt, of_text in zip(_OPENINGS, expected, strict=True):
         texts = [drawn[prompt.problem_id, draw]["text"] for draw in range(_DRAWS)]
-        # A token at the nucleus's edge may be in for one engine and out for the other; one that is hardly probable may not.
+        # Engines may disagree about a token at the nucleus's edge, but not about an improbable one.
         outside += sum(of_text.get(text, [0.0, 0.0])[0] < 1e-4 for text in texts)
         for share, seen in _bins({text: p[1] for text, p in of_text.items()}, texts):
             statistic += (seen - share * _DRAWS) ** 2 / (share * _DRAWS)
@@ -233,7 +233,7 @@ def vllm_draws(bench: Bench) -> Notes:
 
 
 def _bins(probable: dict[str, float], texts: list[str]) -> list[tuple[float, int]]:
-    """Probability and count of each text that at least five draws are expected of, and of all others together."""
+    """Probability and count of each text with at least five expected draws, and of all others together."""
     often = {text: p for text, p in probable.items() if p * _DRAWS >= 5}
     bins = [(p, texts.count(text)) for text, p in often.items()]
     rest = 1 - sum(often.values())
@@ -241,7 +241,7 @@ def _bins(probable: dict[str, float], texts: list[str]) -> list[tuple[float, int
 
 
 def vllm_memory(bench: Bench) -> Notes:
-    """What vLLM held of the GPU is free once its process is killed."""
+    """Check that vLLM's memory on the GPU is free once its process is killed."""
     if not bench.on_gpu:
         return Notes(skipped="there is no GPU memory to give back")
     notes = Notes()

@@ -1,4 +1,4 @@
-"""A small model with random weights that the checks train and sample: nothing is downloaded."""
+"""A small model with random weights for the checks, without downloads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LORA = LoraParameters(
     dropout=0.0,
     target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
 )
-"""As the paper's recipes have it."""
+"""As in the paper's recipes."""
 SMALL_TRAINING = TrainParameters("sft", epochs=1, batch_size=8, learning_rate=5e-3, warmup=0.05, seed=1, lora=LORA)
 _QUESTIONS = [(first, second) for first in (3, 12, 45, 208) for second in (7, 20, 64, 150)]
 SFT_ROWS = [
@@ -47,13 +47,13 @@ DPO_ROWS = [
 
 @dataclass(frozen=True)
 class MakeRequest:
-    """A folder to save a model into."""
+    """The folder to save a model into."""
 
     folder: Path
 
 
 def make_model(request: MakeRequest, emit: Emit[Progress]) -> int:
-    """Save a Llama of `_SIZES` and its tokenizer; returns how many weights it has."""
+    """Save a Llama of `_SIZES` and its tokenizer; return its number of weights."""
     import torch
 
     from sirev.trainers.models import save_model
@@ -68,7 +68,7 @@ def make_model(request: MakeRequest, emit: Emit[Progress]) -> int:
 
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:
-    """A tokenizer that knows any text: a token for each byte."""
+    """A tokenizer for any text, with one token per byte."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -80,7 +80,7 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def training_request(folder: Path, init: ModelSource, data: Path, settings: TrainParameters, **changed: object) -> TrainRequest:
-    """A request for a training in a folder of its own, its reference the model that it starts from."""
+    """A request for a training in its own folder, with its initial model as the reference."""
     (folder / "out").mkdir(parents=True)
     return TrainRequest(
         replace(settings, **changed),  # type: ignore[arg-type]

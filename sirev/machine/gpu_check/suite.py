@@ -1,4 +1,4 @@
-"""`sirev doctor --gpu-check`: all checks in their order, on a GPU, or on a CPU as far as they mean anything there."""
+"""`sirev doctor --gpu-check`: all checks in their order, on a GPU, or on a CPU as far as they make sense there."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DEVICES = ("cuda", "cpu")
 _USUAL = "mistralai/Mistral-7B-v0.1"
 _RATES = "$XDG_STATE_HOME (~/.local/state)"
 _ON_A_CPU = Shape(128, 256, 2, 2, 1, 64, 300, False)
-"""Of the check on a CPU, where nothing about memory or speed is to be learnt."""
+"""The shape on a CPU, where memory and speed don't matter."""
 GPU_CHECKS = (
     Check("device", device, 240),
     Check("output layer", output_layer, 240, ("device",)),
@@ -51,21 +51,21 @@ WHOLE_RUN = Check("whole run", whole_run, 3600, ("device",))
 
 
 def gpu_check(on: str, recipe: Recipe | None = None, *, full: bool = False) -> Iterator[CheckResult]:
-    """Run all checks on the device `on`, at the shape of the recipe's model, and say of each how it went as soon as it ends.
+    """Run all checks on the device `on`, at the shape of the recipe's model, and yield each result as soon as it is known.
 
-    With `full` a whole run of a recipe comes last. What was measured is kept for `sirev plan`; the logs of children stay where a
-    check failed. Raises BadInput where there is no such device.
+    With `full`, a whole run of a recipe comes last. Rates are saved for `sirev plan`; the children's logs stay if a check failed.
+    Raises BadInput if there is no such device.
     """
     if on not in _DEVICES:
         raise BadInput(f"--device {on}: allowed: {', '.join(_DEVICES)}")
     if on == "cpu":
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # for the children; this process uses none
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # for the children; this process uses no GPU
         gpu.cache_clear()
     elif reason := _no_gpu():
         raise BadInput(f"there is no GPU to check: {reason} (--device cpu runs the checks that make sense on a CPU)")
     shape = _ON_A_CPU if on == "cpu" else (shape_of(recipe.model) if recipe else None) or shipped_shapes()[_USUAL]
     scratch, logs = Scratch(), Path(tempfile.mkdtemp(prefix="sirev-gpu-check-"))
-    threads = cores() if on == "cuda" else 1  # those of models as small as these would wait for each other
+    threads = cores() if on == "cuda" else 1  # threads of such a small model would wait for each other
     bench, failed = Bench(on, scratch.path, shape, threads, logs), False
     try:
         for result in run_checks((*GPU_CHECKS, *((WHOLE_RUN,) if full else ())), bench):
@@ -81,7 +81,7 @@ def gpu_check(on: str, recipe: Recipe | None = None, *, full: bool = False) -> I
 
 
 def _no_gpu() -> str:
-    """Why torch can use none; "" where it can."""
+    """Why torch can use no GPU; empty if it can."""
     if not gpu_device():
         return "this machine shows none to this process"
     seen = torch_gpu()

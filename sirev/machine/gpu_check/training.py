@@ -1,4 +1,4 @@
-"""Checks of training: SFT and DPO with an adapter, a killed training that goes on, the device's memory handed over."""
+"""Checks of training: SFT and DPO with an adapter, resumption after a kill, and hand-over of the device's memory."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from sirev.trainers.models import ModelSource
 
 LN_2 = math.log(2)
 _EPOCHS = 20
-"""As many as the small model takes to learn its answers by heart."""
+"""Epochs in which the small model memorises its answers."""
 _STEPS = 6
-"""Of trainings that are compared step by step."""
+"""Steps of trainings that are compared step by step."""
 _LOSS = 0.05
-"""Nats by which losses in bfloat16, which has three digits, may differ on the way."""
+"""The largest accepted difference of losses, in nats, in bfloat16, which has three digits."""
 UNTOLD = "nvidia-smi does not report the memory of the GPU"
 _MEMORY_SECONDS = 5.0
-"""Time that a driver may take to give back what a killed process held."""
+"""Time for the driver to free the memory of a killed process."""
 
 
 def base(bench: Bench) -> ModelSource:
@@ -44,12 +44,12 @@ def base(bench: Bench) -> ModelSource:
 
 
 def adapted(bench: Bench) -> ModelSource:
-    """The adapter that `sft` trained."""
+    """The adapter trained by `sft`."""
     return ModelSource(bench.folder / "sft" / "out", bench.folder / "base")
 
 
 def _request(bench: Bench, name: str, init: ModelSource, **changed: Any) -> TrainRequest:
-    """A training in the folder of this name, anew if there is one."""
+    """A request for a training in the folder of this name, which is deleted first."""
     shutil.rmtree(bench.folder / name, ignore_errors=True)
     data = bench.folder / f"{name}.json"
     rows = SFT_ROWS if changed.get("kind", "sft") == "sft" else DPO_ROWS
@@ -63,12 +63,12 @@ def _watched(bench: Bench, name: str, init: ModelSource, **changed: Any) -> Watc
 
 
 def losses_apart(one: list[float], other: list[float]) -> float:
-    """The largest difference of two trainings' losses; not a number where one of them is none."""
+    """The largest difference of two trainings' losses; NaN if any loss is NaN."""
     return max((abs(a - b) for a, b in zip(one, other, strict=True)), key=lambda distance: (math.isnan(distance), distance))
 
 
 def sft(bench: Bench) -> Notes:
-    """An adapter of rank 32 is trained in float32 on a frozen base of bfloat16; parts and checkpointing change rounding alone."""
+    """Check that an adapter trains in float32 on a frozen base, and that parts and checkpointing only change rounding."""
     notes, start = Notes(), base(bench)
     seen = _watched(bench, "sft", start, epochs=_EPOCHS)
     notes.expect(seen.device == bench.device, f"it trained on the device {seen.device}")
@@ -91,7 +91,7 @@ def sft(bench: Bench) -> Notes:
 
 
 def dpo(bench: Bench) -> Notes:
-    """DPO begins at ln 2 with any reference, since that is the model it starts from, and leaves no hooks behind."""
+    """Check that DPO starts at ln 2 with any kind of reference, since it equals the initial model, and leaves no hooks."""
     notes = Notes()
     ways: tuple[tuple[str, dict[str, Any], float], ...] = (
         ("live", {}, 1e-3),
@@ -106,18 +106,18 @@ def dpo(bench: Bench) -> Notes:
         margins = [entry.get("rewards/margins") or 0.0 for entry in seen.trained.log]
         notes.expect(last < LN_2 - 0.01 and margins[-1] > margins[0], f"with a {name} reference it learns nothing: {last:.4f}")
         notes.expect(not seen.frozen_changed, f"with a {name} reference weights that are not trained changed")
-        # TRL asks for one anew after every pass of the reference, which slows each pass down a little more.
+        # TRL requests one after every pass of the reference; if they added up, passes would get slower and slower.
         notes.expect(seen.hooks <= 1, f"with a {name} reference the embeddings have {seen.hooks} hooks at the end")
         notes.found.append(f"{name} reference: {first:.4f} to {last:.4f}{_peak(seen)}")
     return notes
 
 
 class _Killed(Exception):
-    """The training has come to the step at which it is to die."""
+    """Raised at the step at which the training is to be killed."""
 
 
 def kill_and_resume(bench: Bench) -> Notes:
-    """A training that is killed gives its memory back, and goes on where it was."""
+    """Check that a killed training frees its memory, and resumes."""
     notes = Notes()
     settings: dict[str, Any] = {"kind": "dpo", "epochs": 4, "learning_rate": 5e-4, "beta": 0.1, "checkpoint_minutes": 0}
     whole = bench.child("trainer").call(train, _request(bench, "whole", adapted(bench), **settings), lambda event: None)
@@ -130,7 +130,7 @@ def kill_and_resume(bench: Bench) -> Notes:
             raise _Killed
 
     try:
-        bench.child("trainer").call(train, request, step)  # which kills the child, as nobody waits for it any more
+        bench.child("trainer").call(train, request, step)  # the exception kills the child
         notes.wrong.append("the training did not die")
     except _Killed:
         expect_memory_back(bench, notes, before)
@@ -146,13 +146,13 @@ def kill_and_resume(bench: Bench) -> Notes:
 
 
 def free_memory(bench: Bench) -> float | None:
-    """Free bytes of the GPU that children use, as NVIDIA's driver tells them; None without one, or where it does not."""
+    """Free bytes of the children's GPU, from NVIDIA's driver; None without a GPU or an answer."""
     seen = gpu_in_use() if bench.on_gpu else None
     return seen and seen[2]
 
 
 def expect_memory_back(bench: Bench, notes: Notes, before: float | None) -> None:
-    """Expect the GPU's memory to be as free as it was before, in a moment."""
+    """Expect the GPU's free memory to return to `before`, in bytes, within `_MEMORY_SECONDS`."""
     if before is None:
         notes.found += [f"whether memory is given back was not checked: {UNTOLD}"] if bench.on_gpu else []
         return
@@ -166,14 +166,14 @@ def expect_memory_back(bench: Bench, notes: Notes, before: float | None) -> None
 
 @dataclass(frozen=True)
 class PresenceRequest:
-    """Processes that may be there together with the one that is asked."""
+    """Ids of processes that may still be alive."""
 
     pids: list[int]
 
 
 @dataclass(frozen=True)
 class Presence:
-    """A child, which of the others are there as well, and the share of the GPU's memory that is free; 1 without a GPU."""
+    """A child's id, which of the other processes are alive, and the free share of the GPU's memory; 1 without a GPU."""
 
     pid: int
     others: list[int]
@@ -181,7 +181,7 @@ class Presence:
 
 
 def presence(request: PresenceRequest, emit: Emit[Progress]) -> Presence:
-    """Look around, before anything is loaded."""
+    """Report the presence of other processes and the free memory, before anything is loaded."""
     import torch
 
     free, total = free_and_total(torch) if torch.cuda.is_available() else (1, 1)
@@ -189,7 +189,7 @@ def presence(request: PresenceRequest, emit: Emit[Progress]) -> Presence:
 
 
 def hand_over(bench: Bench) -> Notes:
-    """A run's trainer and its engine are never there together, and each finds the memory that the first one found."""
+    """Check that a run's trainer and engine are never alive together, and that each finds as much free memory as the first."""
     notes, seen = Notes(), list[Presence]()
     bench.clear()
     crew = Crew("gpu-check", embedded=False)
@@ -220,7 +220,7 @@ def _sampling(bench: Bench) -> SampleRequest:
 
 
 def _unheard(event: CellDone | Underway) -> None:
-    """For whoever does not listen."""
+    """Ignore an event."""
 
 
 def _peak(seen: WatchedTraining) -> str:

@@ -1,4 +1,4 @@
-"""What a child sees of a training beside its result: device, precision, types of weights, memory and speed."""
+"""Observation of a training in a child process: device, precision, dtypes of weights, memory and speed."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from sirev.trainers.dispatch import Trained, TrainRequest, train
 
 @dataclass(frozen=True)
 class WatchedTraining:
-    """A training and what was seen of it."""
+    """Result of a training, with observations."""
 
     trained: Trained
     device: str
     precision: str
     """accelerate's mixed precision: "bf16", or "no"."""
     trainable: list[str]
-    """Types of the weights that are trained."""
+    """Dtypes of the trained weights."""
     frozen_changed: bool
-    """Whether a weight that is not trained is another one after it."""
+    """Whether the training changed a frozen weight."""
     seconds_per_step: float
     """Without the first step, which compiles kernels; 0 for a single step."""
     peak: int
-    """Most bytes that tensors took on the GPU; 0 without one."""
+    """Peak memory of tensors on the GPU, in bytes; 0 without a GPU."""
 
     hooks: int = 0
     """Forward hooks on the model's embeddings at the end."""
 
     @property
     def losses(self) -> list[float]:
-        """The loss of each step that was noted; not a number where it was none."""
+        """The loss of each logged step; NaN if it was not finite."""
         return [loss if (loss := entry.get("loss")) is not None else float("nan") for entry in self.trained.log]
 
 
 def watched_training(request: TrainRequest, emit: Emit[Progress]) -> WatchedTraining:
-    """Train as a run does, and watch."""
+    """Train as a run does, and record observations."""
     import torch
 
     times: list[float] = []
@@ -69,7 +69,7 @@ def watched_training(request: TrainRequest, emit: Emit[Progress]) -> WatchedTrai
 
 @contextlib.contextmanager
 def _watched() -> Iterator[dict[str, Any]]:
-    """Notes, in what it yields, what transformers' trainer is like when it begins, and its frozen weights at both ends."""
+    """Patch transformers' trainer; yield a dictionary for its settings, and digests of frozen weights before and after."""
     from transformers import Trainer
 
     seen: dict[str, Any] = {}
@@ -94,7 +94,7 @@ def _watched() -> Iterator[dict[str, Any]]:
 
 
 def _frozen(model: Any) -> str:
-    """A digest of the weights of a small model that are not trained; nothing of a large one, which would take too long."""
+    """A digest of a small model's frozen weights; of no data for a large model, which would take too long."""
     import torch
 
     digest = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""The check of a whole run: a recipe with a pretrained model by the command itself, killed once, gone on with, and replayed."""
+"""The check of a whole run by the command line: a recipe with a pretrained model, killed once, resumed, and replayed."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _COUNTS = re.compile(r"(\d+) steps? cached, (\d+) computed")
 
 
 def whole_run(bench: Bench) -> Notes:
-    """The recipe comes to its end although it is killed once, and a replay computes nothing."""
+    """Check that the recipe finishes after being killed once, and that a replay computes nothing."""
     settings = [] if not why_no_vllm(on_gpu=bench.on_gpu) else ["engine.name=transformers", "engine.context=null"]
     settings += ["training.dtype=bfloat16", "engine.dtype=bfloat16"] if bench.on_gpu else []
     missing = [finding for finding in base_model(load_recipe(RECIPE, settings)) if not finding.well]
     if missing:
         return Notes(skipped=missing[0].line())
-    bench.clear()  # the run's own children take the GPU's memory, and those of earlier checks may hold it still
+    bench.clear()  # the run's children need the GPU's memory, which those of earlier checks may still hold
     notes, log = Notes(), bench.logs / "whole_run.log"
     words = ["iterate", "--recipe", RECIPE, "--store", str(bench.folder / "store")]
     words += [word for setting in settings for word in ("--set", setting)]
@@ -48,7 +48,7 @@ def whole_run(bench: Bench) -> Notes:
 
 
 def _counts(told: str) -> tuple[int, int]:
-    """How many steps a command found, and how many it computed, by its last words about it."""
+    """The numbers of cached and of computed steps, from the last summary in a command's output; (0, -1) without one."""
     found = _COUNTS.findall(told)
     return (int(found[-1][0]), int(found[-1][1])) if found else (0, -1)
 
@@ -58,7 +58,7 @@ def _last(told: str) -> str:
 
 
 def _sirev(bench: Bench, words: list[str], log: Path, killed_after: str = "") -> tuple[int, str]:
-    """The exit status of a command, and what it said; killed as soon as it says `killed_after`."""
+    """The exit status and output of a command, which is killed as soon as it prints `killed_after`."""
     code = f"import runpy, sys\nsys.argv[1:] = {words!r}\nrunpy.run_module('sirev', run_name='__main__', alter_sys=True)"
     settings: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "bufsize": 1}
     process = in_spawner(lambda: start(python(code), {**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}, **settings))

@@ -1,7 +1,7 @@
-"""The tasks that a recipe can name, each a file called as the task, with its class as `TASK`. To add one, add
+"""The tasks that a recipe can name, one file per task, named like it, with its class as `TASK`. To add one, add
 
-- its file here: `read` and what differs from `sirev.tasks.task.Task`;
-- recipes/NAME.yaml, where its data is on the Hub, pinned;
+- its file here: `read`, and what differs from `sirev.tasks.task.Task`;
+- recipes/NAME.yaml, with its pinned data set on the Hub;
 - tests/tasks/core/test_NAME.py.
 
 `python tests/stages/fingerprints.py` then records its code.

@@ -11,7 +11,7 @@ from sirev.tasks.task import Answers, Asked, DataTask, Problems
 
 
 class Arc(DataTask):
-    """ARC-Challenge (Clark et al. 2018, arXiv 1803.05457): the questions that retrieval and word statistics get wrong."""
+    """ARC-Challenge (Clark et al. 2018, arXiv 1803.05457): the questions that retrieval and word statistics answer wrongly."""
 
     name: Literal["arc"]
 
@@ -39,5 +39,5 @@ TASK = Arc
 
 
 def problems(rows: Iterable[Row], *, template: str = LETTER_PROMPT) -> Problems:
-    """Problem rows from the upstream JSONL or the Hub's shape; see `lettered_problems`. Nearly all have four options."""
+    """Problem rows from upstream JSONL or the Hub's shape; see `lettered_problems`. Nearly all have four options."""
     return lettered_problems(rows, "question", template)

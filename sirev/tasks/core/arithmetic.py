@@ -1,12 +1,12 @@
-"""The embedded task: short word problems about a running total, each solvable in six styles.
+"""The embedded task: short word problems about a running total, with solutions in six styles.
 
-Everything is made here from a seed: problems, gold solutions, the pretraining corpus and the word-level
-tokenizer's vocabulary. Styles differ in how reliably a very small model carries them out, so a model that
-trains on its own correct answers drifts towards the reliable ones and forgets the others: the
-self-improvement reversal in miniature.
+Everything is generated from a seed: problems, gold solutions and the pretraining corpus; the vocabulary of the
+word-level tokenizer is fixed. A very small model executes some styles more reliably than others, so a model that
+trains on its own correct answers drifts towards the reliable styles and forgets the others: the self-improvement
+reversal in miniature.
 
-A story can also be asked about backwards: its end is told and its start is wanted. Such *inverse* problems can be part of the
-pretraining corpus and of an out-of-distribution suite; the training set has none.
+An *inverse* problem gives the end of a story and asks for its start. Inverse problems can be part of the pretraining corpus and
+of an out-of-distribution suite; the training set has none.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sirev.errors import BadInput
 from sirev.fields import Count, Section, Seed, Weight
 from sirev.tasks.task import Task
 
-LARGEST_NUMBER = 99  # numbers 0..99 are one token each; nothing a solution writes may exceed it
+LARGEST_NUMBER = 99  # numbers 0..99 are one token each; no number in a solution may exceed it
 LARGEST_TOTAL = 40
 
 PERSONS = ("Tom", "Ann", "Ben", "Eva", "Max", "Ida", "Leo", "Mia")
@@ -52,15 +52,15 @@ _WORD = re.compile(r"\w+|\?")
 
 Level = Annotated[int, Field(ge=1, le=7)]
 Question = Literal["forward", "inverse"]
-"""What a problem asks for: how many there are in the end, or how many there were at first."""
+"""The question of a problem: how many there are in the end ("forward"), or how many there were at first ("inverse")."""
 
 PARTS = ("corpus",) * 7 + ("train", "test", "ood")
-"""With `disjoint`, who may use a story: a tenth of all stories each for training, test and suites, the rest for the corpus."""
-TRIES = 20_000  # stories drawn for one problem, before there is held to be none left: level 1 has 680 in all
+"""Parts of all stories with `disjoint`: a tenth each for training, test and suites, the rest for the corpus."""
+TRIES = 20_000  # stories drawn per problem before they count as exhausted: level 1 has 680 in all
 
 
 class StyleWeights(Section):
-    """How often the gold solutions use each style of working."""
+    """Relative frequencies of the gold solutions' styles."""
 
     long: Weight = 1.0
     step: Weight = 1.0
@@ -87,8 +87,8 @@ class Arithmetic(Task):
     test: Count
     style_weights: StyleWeights = StyleWeights()
     disjoint: bool = False
-    """No two of pretraining corpus, training set, test set and suites share a story (start, events, question), whatever the names
-    and things in it, and none comes twice in the test set or in a suite. Two suites may share one."""
+    """No two of pretraining corpus, training set, test set and suites share a story (start, events, question), regardless of its
+    names and things, and none occurs twice in the test set or in a suite. Two suites may share a story."""
 
     title = "made-up word problems"
     default_grader = "final_number"
@@ -111,7 +111,7 @@ class Arithmetic(Task):
 
     @staticmethod
     def normal_form(text: str) -> list[str]:
-        """A prompt's words with names, things, days and synonyms replaced by what they stand for: then one story is one text."""
+        """A prompt's words with names, things, days and synonyms replaced by their classes, so that a story has one form."""
         return [_NORMAL.get(word, word) for word in _WORD.findall(text)]
 
     def corpus_options(self) -> dict[str, Any]:
@@ -136,7 +136,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Story:
-    """A problem before it is worded: the start and the events; its level is the number of events."""
+    """A problem without its wording: the start and the events; its level is the number of events."""
 
     start: int
     events: tuple[Event, ...]
@@ -147,11 +147,11 @@ class Story:
 
 
 _Steps = Callable[[random.Random, Story], list[str]]
-"""The equations of a style for a story, step by step."""
+"""A style: story -> its equations, step by step."""
 
 
 def vocabulary() -> list[str]:
-    """All tokens of the task, in id order: the special ones, the numbers 0..99, then words and signs."""
+    """All tokens of the task, in the order of ids: the special ones, the numbers 0..99, then words and signs."""
     words = {"has", "gets", "of", "How", "many", "now", "?", ".", "####", "+", "-", "*", "=", "plus", "minus", "is"}
     words.update(("starts", "with", "takes", "away", "adds"))
     for group in (PERSONS, PRONOUNS, DAYS, THINGS, GAINS, LOSSES, PACKS, SEPARATORS):
@@ -161,10 +161,10 @@ def vocabulary() -> list[str]:
 
 
 def draw_story(rng: random.Random, level: int) -> Story:
-    """A story of `level` events (at most 7) whose running total stays within 0..40.
+    """Draw a story of `level` events (at most 7) whose running total stays within 0..40.
 
-    No two events are of the same size: a very small model finds its place in the story by the number that it
-    used last, and equal sizes would make that ambiguous.
+    No two events have the same size: a very small model finds its place in the story by the number that it used
+    last, and equal sizes would make that ambiguous.
     """
     total = start = rng.randint(2, 20)
     events: list[Event] = []
@@ -180,9 +180,9 @@ def draw_story(rng: random.Random, level: int) -> Story:
 
 
 def part_of(story: Story, asked: Question) -> str:
-    """Which of `PARTS` a story asked about in this way is for: decided by its normal form, start, events and question, alone.
+    """The one of `PARTS` that a story with this question belongs to, decided by start, events and question.
 
-    Names, things and synonyms are no part of it: two wordings of one problem are never in two parts.
+    Names, things and synonyms don't count, so all wordings of a problem are in one part.
     """
     events = " ".join(f"{event.sign * event.count}*{event.size}" for event in story.events)
     digest = hashlib.sha256(f"{asked}/{story.start}/{events}".encode()).digest()
@@ -190,7 +190,7 @@ def part_of(story: Story, asked: Question) -> str:
 
 
 def _story_of(part: str, rng: random.Random, level: int, asked: Question, used: Collection[Story] = ()) -> Story:
-    """A story that is in `part` and not among `used`; BadInput if there seems to be none."""
+    """Draw a story in `part` that is not among `used`; BadInput if `TRIES` draws give none."""
     for _ in range(TRIES):
         story = draw_story(rng, level)
         if part_of(story, asked) == part and story not in used:
@@ -201,7 +201,7 @@ def _story_of(part: str, rng: random.Random, level: int, asked: Question, used: 
 
 
 def question(rng: random.Random, story: Story, asked: Question = "forward") -> str:
-    """The story in words, e.g. "Tom has 12 apples. Monday he buys 7. Tuesday he gets 3 bags of 4. How many apples now?".
+    """The story as text, e.g. "Tom has 12 apples. Monday he buys 7. Tuesday he gets 3 bags of 4. How many apples now?".
 
     Inverse: "Tom has ? apples. Monday he buys 7. Tuesday he gets 3 bags of 4. now he has 31. How many apples first?".
     """
@@ -220,7 +220,7 @@ def question(rng: random.Random, story: Story, asked: Question = "forward") -> s
 
 
 def solution(rng: random.Random, story: Story, style: str) -> str:
-    """A correct solution in `style`, space-separated tokens ending in "#### n".
+    """A correct solution in `style`, as space-separated tokens that end in "#### n".
 
     Operand order, multiplication or repeated addition, separators and lead-ins are drawn from `rng`.
     """
@@ -228,7 +228,7 @@ def solution(rng: random.Random, story: Story, style: str) -> str:
 
 
 def inverse_solution(rng: random.Random, story: Story) -> str:
-    """A correct solution of the inverse problem: the events are undone one by one, the last first."""
+    """A correct solution of the inverse problem, which undoes the events one by one, from the last to the first."""
     undone = Story(story.answer, tuple(Event(-event.sign, event.count, event.size) for event in story.events))
     return _worded(rng, _undoing, undone)
 
@@ -254,7 +254,7 @@ def _sign(event: Event) -> str:
 
 
 def _running(rng: random.Random, story: Story, order: tuple[int, ...]) -> list[str]:
-    """A step an event in the given order: its day, its packs multiplied out, the running total continued."""
+    """One step per event in the given order: its day, its packs multiplied out, and the new running total."""
     steps, total = [], story.start
     for place in order:
         event = story.events[place]
@@ -283,13 +283,13 @@ def _end(rng: random.Random, story: Story) -> list[str]:
     total = story.start
     for event in story.events[::-1]:
         total += event.sign * event.amount
-        if not 0 <= total <= LARGEST_NUMBER:  # no negative numbers in the vocabulary: take the gains first instead
+        if not 0 <= total <= LARGEST_NUMBER:  # the vocabulary has no negative numbers: take the gains first instead
             return _pluses(rng, story)
     return _running(rng, story, tuple(range(len(story.events)))[::-1])
 
 
 def _undoing(rng: random.Random, undone: Story) -> list[str]:
-    """From the end to the start of a story whose events all have the other sign; their totals are those of the story itself."""
+    """The steps from a story's end to its start; `undone` has the events with opposite signs."""
     return _running(rng, undone, tuple(range(len(undone.events)))[::-1])
 
 
@@ -346,11 +346,11 @@ def problems(
     asked: Question = "forward",
     disjoint: bool = False,
 ) -> list[dict[str, str]]:
-    """`n` problems of `split`, levels in turn: rows of id, prompt, target, answer, level.
+    """`n` problems of `split`, with the levels in turn: rows of id, prompt, target, answer, level.
 
-    Target is a gold solution, its style drawn by `style_weights` (evenly if empty). A row is drawn from
-    (seed, split, level, index), and with `disjoint` from no story of the rows before it, so a larger `n` keeps the rows of a
-    smaller one. BadInput if a test set or suite asks for more stories than there are for it.
+    The target is a gold solution whose style is drawn by `style_weights` (evenly if empty). A row is drawn from
+    (seed, split, level, index), and with `disjoint`, except in a training set, repeats no story of an earlier row, so a larger
+    `n` keeps the rows of a smaller one. Raises BadInput if there are too few stories.
     """
     weights = [style_weights.get(style, 0.0 if style_weights else 1.0) for style in STYLES]
     part = split.partition("/")[0]
@@ -360,7 +360,7 @@ def problems(
         level = levels[i % len(levels)]
         rng = random.Random(f"{seed}/{split}/{level}/{i}")
         story = _story_of(part, rng, level, asked, used[level]) if disjoint else draw_story(rng, level)
-        if part != "train":  # whose gold answers may well work one story out in two ways
+        if part != "train":  # a training set may have a story with two solutions
             used[level].add(story)
         prompt = question(rng, story, asked)
         style = rng.choices(STYLES, weights)[0]
@@ -369,7 +369,7 @@ def problems(
             {
                 "id": f"{split}-{i:05d}",
                 "prompt": prompt,
-                # The space belongs to the target: prompt + target is then the text that the model learned from.
+                # With the space in the target, prompt + target is the text of pretraining.
                 "target": f" {target}",
                 "answer": str(story.start if asked == "inverse" else story.answer),
                 "level": str(level),
@@ -381,9 +381,9 @@ def problems(
 def corpus(
     n: int, levels: list[int], seed: int, equations_share: float = 0.2, inverse_share: float = 0.0, disjoint: bool = False
 ) -> Iterator[tuple[str, str]]:
-    """`n` pretraining pairs (prompt, completion): bare equations, inverse problems, and problems with styles drawn evenly.
+    """Yield `n` pretraining pairs (prompt, completion): equations, inverse problems, and problems in evenly drawn styles.
 
-    With `disjoint` no story of a training set, test set or suite of such a task is among them.
+    With `disjoint`, no story is one of a training set, test set or suite of such a task.
     """
     rng = random.Random(f"{seed}/corpus")
 

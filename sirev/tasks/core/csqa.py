@@ -26,22 +26,22 @@ CSQA_TEMPLATES = {
     "csqa_few_shot": "Question: {question}\n{options}\nReasoning:\n",
 }
 RATIONALES = {"none": "csqa_letter", "ecqa": "csqa_rationale", "self": "csqa_rationale"}
-"""Where a rationale comes from, if there is one -> the template that asks for it."""
+"""Source of rationales, or "none" -> the prompt template."""
 
 
 class Csqa(DataTask):
-    """CommonsenseQA (Talmor et al. 2019, arXiv 1811.00937); its dev split is the test set, as usual.
+    """CommonsenseQA (Talmor et al. 2019, arXiv 1811.00937), with its dev split as the test set, as usual.
 
-    `rationales` says what M_1 is trained on: `ecqa` explanations (Aggarwal et al. 2021), `self`-made ones by few-shot
-    rejection from M_0 (STaR, arXiv 2203.14465, never shown the gold answer), or `none`: the letter alone.
+    `rationales` are the training targets of M_1: `ecqa` explanations (Aggarwal et al. 2021), `self`-made ones by few-shot
+    rejection sampling from M_0 (STaR, arXiv 2203.14465, never shown the gold answer), or `none`: only the letter.
     """
 
     name: Literal["csqa"]
     rationales: Literal["ecqa", "self", "none"]
     explanations: Data | None = None
-    """ECQA's rows (id, explanation); read with `rationales: ecqa` alone."""
+    """ECQA's rows (id, explanation); only for `rationales: ecqa`."""
     bootstrap: Count = 8
-    """Draws a problem that self-made rationales are chosen from; read with `rationales: self` alone."""
+    """Draws per problem from which self-made rationales are chosen; only for `rationales: self`."""
 
     title = "CommonsenseQA"
     default_grader = "letter"
@@ -98,11 +98,11 @@ def problems(
     explanations: Iterable[Row] | None = None,
     template: str | None = None,
 ) -> Problems:
-    """Problem rows from the upstream JSONL or the Hub's shape, by id, which is the data set's own.
+    """Problem rows from upstream JSONL or the Hub's shape, in the order of the data set's ids.
 
-    The answer is the letter. Targets by `rationales`: "none" the letter alone; "ecqa" the explanation and a line
-    "Answer: X" (train problems that ECQA doesn't explain are left out); "self" nothing yet on train, as the model is to
-    make it. With a rationale asked for, targets of splits other than train are the line "Answer: X".
+    The answer is the letter. Targets by `rationales`: "none", only the letter; "ecqa", the explanation and a line
+    "Answer: X" (train problems without an ECQA explanation are left out); "self", empty on train, since the model makes
+    them later. With rationales, targets of splits other than train are the line "Answer: X".
     `explanations` are rows of ECQA (Aggarwal et al. 2021) with `id` and `explanation`.
     """
     if rationales not in RATIONALES:
@@ -114,9 +114,9 @@ def problems(
 
 
 def few_shot(rows: Iterable[Row]) -> Problems:
-    """The same problems by the same ids, for a base model: worked examples stand before the question, the target is "".
+    """The same problems with the same ids, for a base model: the prompt begins with worked examples, the target is "".
 
-    Sampling must stop at STOP. What comes back is a rationale and a line "Answer: X", as the "ecqa" targets are.
+    Sampling must stop at `STOP`. Completions have a rationale and a line "Answer: X", like "ecqa" targets.
     """
     template = CSQA_TEMPLATES["csqa_few_shot"]
     examples = "".join(f"{render(template, **q.fields())}{reasoning}\nAnswer: {q.letter}\n\n" for q, reasoning in _examples())
@@ -142,7 +142,7 @@ def _targets(questions: list[Question], rationales: str, split: str, explanation
 
 
 def _explained(rows: Iterable[Row]) -> dict[str, str]:
-    """Explanation by question id; of two for one question the first, and rows without one left out, as in ECQA's script."""
+    """Question id -> the first explanation; rows without one are left out, as in ECQA's script."""
     found: dict[str, str] = {}
     for row in rows:
         id_ = text(row, "id")

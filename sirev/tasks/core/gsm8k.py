@@ -1,4 +1,4 @@
-"""GSM8K (Cobbe et al. 2021, arXiv 2110.14168): grade-school word problems whose worked solution ends in "#### N"."""
+"""GSM8K (Cobbe et al. 2021, arXiv 2110.14168): grade-school word problems with worked solutions that end in "#### N"."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ TASK = Gsm8k
 
 
 def problems(rows: Iterable[Row], *, calculator: bool = False, template: str = PROMPT) -> Problems:
-    """Problem rows from `question` and `answer`, by id.
+    """Problem rows from `question` and `answer`, in the order of ids.
 
-    `calculator` keeps the marks <<3*4=12>> in the target. The answer is N without thousands separators, in the target
-    too. The id is a digest of the question and the solution without marks, so mirrors that dropped the marks share it.
+    `calculator` keeps the marks <<3*4=12>> in the target. The answer is N without thousands separators, also in the target.
+    The id is a digest of the question and the solution without marks, so it is the same for mirrors that dropped the marks.
     """
     return problems_in_order(_problem(row, calculator, template) for row in rows)
 

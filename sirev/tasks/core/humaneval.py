@@ -1,4 +1,4 @@
-"""HumanEval (Chen et al. 2021, arXiv 2107.03374): 164 Python functions to write from their signature and docstring."""
+"""HumanEval (Chen et al. 2021, arXiv 2107.03374): 164 Python functions, to be written from signature and docstring."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from sirev.tasks.templates import render
 
 PROMPT = "Write the whole Python function, with the imports that it needs. Write nothing but the code.\n\n{stub}\n\nCode:\n"
 CANDIDATE = "candidate"
-"""What HumanEval's tests call the function."""
+"""The function's name in HumanEval's tests."""
 
 _GIVEN_ID = re.compile(r"(?:humaneval[/_-])?0*(\d+)", re.IGNORECASE)
 
 
 class HumanEval(DataTask):
-    """HumanEval (Chen et al. 2021, arXiv 2107.03374), whole programs instead of bodies: a suite beside another task.
+    """HumanEval (Chen et al. 2021, arXiv 2107.03374), with whole programs instead of bodies: a suite for another task.
 
-    In the words of MBPP the docstring and the signature are the task, and one of the function's tests is shown, as all of
-    MBPP's are. So pass@1 is not that of papers, whose prompt is the bare stub.
+    In MBPP's template, docstring and signature are the task, and one of the function's tests is shown, as all of MBPP's are.
+    So pass@1 is not comparable with papers, whose prompt is the bare stub.
     """
 
     name: Literal["humaneval"]
@@ -51,13 +51,13 @@ class HumanEval(DataTask):
 
     @classmethod
     def problem_id(cls, given: str) -> str:
-        """The HumanEval/11 of one file and the 11 of another are humaneval-011."""
+        """The id of a problem in any spelling: HumanEval/11 and 11 are humaneval-011."""
         number = _GIVEN_ID.fullmatch(given)
         return f"humaneval-{int(number[1]):03d}" if number else given
 
     @staticmethod
     def whole_answer(problem: Mapping[str, str], completion: str) -> str:
-        """The published prompt and what goes on from it, where a file holds bodies as the original's do."""
+        """A completion as a whole program: the published prompt is put before a completion that is only a function's body."""
         given = re.search(rf"^{CANDIDATE} = (\w+)$", json.loads(problem["answer"])["setup"], re.MULTILINE)
         name = given[1] if given else CANDIDATE
         indented = completion.strip("\r\n").startswith((" ", "\t"))
@@ -70,7 +70,7 @@ TASK = HumanEval
 
 
 def stub_of(problem: Mapping[str, str]) -> str:
-    """The published prompt of a problem row: signature and docstring, which its target begins with."""
+    """The published prompt of a problem row, signature and docstring, with which its target begins."""
     tree = ast.parse(problem["target"])
     name = json.loads(problem["answer"])["setup"].rpartition(f"{CANDIDATE} = ")[2]
     (function,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
@@ -80,7 +80,7 @@ def stub_of(problem: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class _Stub:
-    """The published prompt taken apart: what stands before the function, its signature, its docstring."""
+    """Parts of the published prompt: code before the function, signature, docstring."""
 
     before: str
     signature: str
@@ -88,11 +88,11 @@ class _Stub:
 
 
 def problems(rows: Iterable[Row], *, template: str = PROMPT, tests: Callable[[Row], list[str]] | None = None) -> Problems:
-    """Problem rows from `task_id`, `prompt`, `canonical_solution`, `test` and `entry_point`, by id.
+    """Problem rows from `task_id`, `prompt`, `canonical_solution`, `test` and `entry_point`, in the order of ids.
 
     A template may have {stub}, the published prompt, or {question} and {tests}. The answer is canonical JSON {"setup", "tests"}
-    as MBPP's: the setup has what stands before the function in the prompt, such as helpers, and names the function; each
-    assertion is a test of its own where `check` has nothing else, else the whole of `check` is one; `tests` takes them otherwise.
+    as for MBPP. The setup has the prompt's code before the function, such as helpers, and names the function. Each assertion
+    is one test if `check` has nothing else; otherwise the whole of `check` is one test. `tests` replaces `published_tests`.
     """
     return problems_in_order(_problem(row, template, tests or published_tests) for row in rows)
 
@@ -116,7 +116,7 @@ def _stub(row: Row, prompt: str, name: str) -> _Stub:
     lines = prompt.split("\n")
     for node in _parsed(row, "prompt", prompt).body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
-            for statement in node.body:  # one has an import before its docstring
+            for statement in node.body:  # one problem has an import before its docstring
                 match statement:
                     case ast.Expr(value=ast.Constant(value=str(docstring))):
                         signature = " ".join(line.strip() for line in lines[node.lineno - 1 : node.body[0].lineno - 1])
@@ -125,7 +125,7 @@ def _stub(row: Row, prompt: str, name: str) -> _Stub:
 
 
 def published_tests(row: Row) -> list[str]:
-    """The assertions of `check`, or all of it as one test; one that holds of every function is left out."""
+    """The assertions of `check`, or all of it as one test; an assertion of a constant is left out."""
     source = plain(text(row, "test"))
     statements = _parsed(row, "test", source).body
     checks = [node for node in statements if not isinstance(node, ast.Assign)]
@@ -140,7 +140,7 @@ def published_tests(row: Row) -> list[str]:
 
 
 def _shown_test(test: str, name: str) -> str:
-    """A test as a prompt shows it, by the function's own name and without what it says on failure."""
+    """A test for a prompt, with the function's own name and without the assertion's message."""
     statement = ast.parse(test).body[0]
     if not isinstance(statement, ast.Assert):
         return f"assert callable({name})"

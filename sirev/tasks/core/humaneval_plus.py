@@ -1,4 +1,4 @@
-"""HumanEval+ of EvalPlus (Liu et al. 2023, arXiv 2305.01210): HumanEval's 164 functions with many more tests."""
+"""HumanEval+ of EvalPlus (Liu et al. 2023, arXiv 2305.01210): HumanEval's 164 functions, with many more tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sirev.tasks.task import Asked, DataTask, Problems
 
 
 class HumanEvalPlus(DataTask):
-    """HumanEval+ of EvalPlus: its tests hold the original's."""
+    """HumanEval+ of EvalPlus, whose tests include the original ones."""
 
     name: Literal["humaneval_plus"]
 
@@ -34,12 +34,12 @@ class HumanEvalPlus(DataTask):
 
     @classmethod
     def problem_id(cls, given: str) -> str:
-        """As HumanEval's."""
+        """See `HumanEval.problem_id`."""
         return humaneval.HumanEval.problem_id(given)
 
     @staticmethod
     def whole_answer(problem: Mapping[str, str], completion: str) -> str:
-        """As HumanEval's: bodies go on from the prompt."""
+        """See `HumanEval.whole_answer`."""
         return humaneval.HumanEval.whole_answer(problem, completion)
 
 

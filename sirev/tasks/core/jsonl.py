@@ -1,4 +1,4 @@
-"""A user's own task as JSONL rows: question and answer and, where there are any, solution, level and id."""
+"""The user's own task as JSONL rows: question, answer and, optionally, solution, level and id."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ TARGET = "{solution}"
 
 
 class OwnRows(OwnTask, DataTask):
-    """A user's own task as JSONL: question, answer and, if there are any, level, solution and id."""
+    """Your own task as JSONL: question, answer and, optionally, level, solution and id."""
 
     name: Literal["jsonl"]
     prompt: str = PROMPT
     target: str = TARGET
-    """What M_1 is trained to write: may hold {solution} (the answer, where a row has none) and {answer}."""
+    """The template of M_1's training targets; may hold {solution} (the answer, if a row has no solution) and {answer}."""
 
     title = "your own problems"
     templates: ClassVar = {"question": PROMPT}
@@ -46,10 +46,10 @@ TASK = OwnRows
 
 
 def problems(rows: Iterable[Row], template: str = PROMPT, target_template: str = TARGET) -> Problems:
-    """Problem rows by id; the templates are texts, and only {question}, {solution} and {answer} are filled in.
+    """Problem rows in the order of ids; the templates are texts in which only {question}, {solution} and {answer} are filled in.
 
-    A row without `solution` has its answer for one. A row without `id` is named by a digest of what it says, so exact
-    copies count once; two rows that give one `id` are BadInput.
+    A row without `solution` uses its answer. The id of a row without `id` is a digest of its content, so exact copies count
+    once. Raises BadInput for two rows with the same `id`.
     """
     check_templates(template, target_template)
     seen: dict[str, str] = {}
@@ -62,7 +62,7 @@ def problems(rows: Iterable[Row], template: str = PROMPT, target_template: str =
 
 
 def check_templates(template: str, target_template: str) -> None:
-    """BadInput unless the two can be used: also says so before any row has been read."""
+    """Raise BadInput if a template lacks a field or the prompt ends in a blank; needs no rows."""
     if "{question}" not in template:
         raise BadInput(f"task.prompt must contain {{question}}, found {template!r}")
     if template.endswith((" ", "\t")):

@@ -1,4 +1,4 @@
-"""MATH (Hendrycks et al. 2021, arXiv 2103.03874): competition problems whose solution boxes its answer."""
+"""MATH (Hendrycks et al. 2021, arXiv 2103.03874): competition problems with solutions that box the answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _UNBRACED = re.compile(r"[^\s$]+")
 
 
 class Math(DataTask):
-    """MATH (Hendrycks et al. 2021, arXiv 2103.03874), whole or some subjects and levels of it."""
+    """MATH (Hendrycks et al. 2021, arXiv 2103.03874), or some of its subjects and levels."""
 
     name: Literal["math"]
     subjects: list[str] | None = None
@@ -66,9 +66,9 @@ def problems(
     levels: Sequence[str] | None = None,
     template: str = PROMPT,
 ) -> Problems:
-    """Problem rows from `problem`, `solution`, `level` and `type`, by id; of `subjects` and `levels` alone if given.
+    """Problem rows from `problem`, `solution`, `level` and `type`, in the order of ids; only of `subjects` and `levels` if given.
 
-    The target is the solution as it is, the answer what its last box holds: "" in two published train problems, whose
+    The target is the unchanged solution, the answer the content of its last box: "" in two published train problems, whose
     boxes are empty. The id is a digest of problem and solution.
     """
     _known("subjects", subjects, SUBJECTS)
@@ -82,9 +82,9 @@ def problems(
 
 
 def last_boxed(solution: str) -> str | None:
-    """What the last \\boxed{...} holds, braces balanced (an escaped \\{ is no brace), or the word after a bare \\boxed.
+    """The content of the last \\boxed{...}, with balanced braces (\\{ does not count), or the word after a bare \\boxed.
 
-    None if nothing is boxed or the last box is never closed.
+    None if there is no box or the last one is never closed.
     """
     boxes = list(_BOX.finditer(solution))
     if not boxes:

@@ -1,4 +1,4 @@
-"""MATH-500 (Lightman et al. 2023, arXiv 2305.20050): 500 of MATH's test problems, the usual ones for models trained on MATH."""
+"""MATH-500 (Lightman et al. 2023, arXiv 2305.20050): 500 of MATH's test problems, as usual for models trained on MATH."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sirev.tasks.task import Asked, DataTask, Problems
 
 
 class Math500(DataTask):
-    """MATH-500: the 500 of MATH's test problems that PRM800K kept for testing, whole or some subjects and levels of them."""
+    """MATH-500: the 500 of MATH's test problems that PRM800K kept for testing, or some of their subjects and levels."""
 
     name: Literal["math500"]
     subjects: list[str] | None = None

@@ -18,7 +18,7 @@ PROMPT = (
     "Task: {question}\nTests:\n{tests}\nCode:\n"
 )
 SPLITS = {"train": range(601, 975), "test": range(11, 511), "dev": range(511, 601), "all": range(1, 975)}
-"""task_id of each split; 1 to 10 are the paper's few-shot prompts, which are in none but "all"."""
+"""Split -> task_ids; 1 to 10 are the paper's few-shot prompts, which are only in "all"."""
 
 _GIVEN_ID = re.compile(r"(?:mbpp[/_-])?0*(\d+)", re.IGNORECASE)
 
@@ -26,7 +26,7 @@ _GIVEN_ID = re.compile(r"(?:mbpp[/_-])?0*(\d+)", re.IGNORECASE)
 class Mbpp(DataTask):
     """MBPP (Austin et al. 2021, arXiv 2108.07732): task_id 601-974 train, 11-510 test, 511-600 dev.
 
-    No grader is its default: to run model-written programs is said in so many words.
+    There is no default grader: running programs written by models takes an explicit choice.
     """
 
     name: Literal["mbpp"]
@@ -45,7 +45,7 @@ class Mbpp(DataTask):
 
     @classmethod
     def problem_id(cls, given: str) -> str:
-        """The 11 of one file and the Mbpp/11 of EvalPlus are mbpp-0011."""
+        """The id of a problem in any spelling: 11 and EvalPlus' Mbpp/11 are mbpp-0011."""
         number = _GIVEN_ID.fullmatch(given)
         return f"mbpp-{int(number[1]):04d}" if number else given
 
@@ -57,7 +57,7 @@ TASK = Mbpp
 
 
 def problems(rows: Iterable[Row], split: str, *, template: str = PROMPT) -> Problems:
-    """Problem rows of one split from `task_id`, `text`, `code`, `test_list` and `test_setup_code`, by id.
+    """Problem rows of one split from `task_id`, `text`, `code`, `test_list` and `test_setup_code`, in the order of ids.
 
     The answer is canonical JSON {"setup": code to run after the solution, "tests": [three asserts]}.
     """
@@ -71,7 +71,7 @@ def problems(rows: Iterable[Row], split: str, *, template: str = PROMPT) -> Prob
 
 
 def task_id(row: Row) -> int:
-    """The number of a problem."""
+    """The number of a row's problem; BadInput if it is not a whole number."""
     found = row.values.get("task_id")
     if not isinstance(found, int) or isinstance(found, bool):
         raise BadInput(f"{row.where}: field 'task_id' must be a whole number, found {shown(found)}")
@@ -100,5 +100,5 @@ def _tests(row: Row) -> list[str]:
 
 
 def _tidy(code: str) -> str:
-    """Code with \\n as line break and no blanks at the end of a line: many rows have both \\r\\n and such blanks."""
+    """Code with \\n line breaks and without trailing blanks; many rows have \\r\\n and trailing blanks."""
     return "\n".join(line.rstrip() for line in plain(code).split("\n"))

@@ -16,7 +16,7 @@ from sirev.tasks.task import Asked, Problems
 
 
 class MbppPlus(mbpp_sanitized.OfSanitized):
-    """MBPP+ of EvalPlus: a program is right if it passes the base tests and EvalPlus' own."""
+    """MBPP+ of EvalPlus: a program is right if it passes both the base tests and EvalPlus' own."""
 
     name: Literal["mbpp_plus"]
 
@@ -39,7 +39,7 @@ TASK = MbppPlus
 
 
 def problems(rows: Iterable[Row], *, template: str = mbpp.PROMPT) -> Problems:
-    """Problem rows from those of sanitized MBPP with EvalPlus' script in `test`, by id; the answer as MBPP's, with all tests."""
+    """Problem rows from sanitized MBPP's with EvalPlus' script in `test`, in the order of ids; the answer has all tests."""
     given = [full_mbpp_row(row) for row in rows]
     more = {f"mbpp-{mbpp.task_id(row):04d}": _more_tests(row) for row in given}
     found = mbpp_sanitized.problems(given, template=template)
@@ -57,7 +57,7 @@ def _more_tests(row: Row) -> list[str]:
 
 
 def _function(row: Row, script: str) -> str:
-    """The function that the loop of EvalPlus' script calls: the first argument of `assertion` that is a call of `*inp`."""
+    """The function under test in EvalPlus' script: the one called in the first argument of `assertion`; BadInput if none is."""
     try:
         tree = ast.parse(script)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

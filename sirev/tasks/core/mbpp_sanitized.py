@@ -1,6 +1,6 @@
-"""MBPP, sanitized (Austin et al. 2021, arXiv 2108.07732, section 3.2): 427 of its problems, checked by hand.
+"""MBPP, sanitized (Austin et al. 2021, arXiv 2108.07732, section 3.2): 427 of MBPP's problems, checked by hand.
 
-Wordings, signatures and tests differ from those of the full set; EvalPlus' MBPP+ builds upon these.
+Wordings, signatures and tests differ from those of the full set; EvalPlus' MBPP+ builds on these.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from sirev.tasks.task import Asked, DataTask, Problems
 
 
 class OfSanitized(DataTask):
-    """What tasks on the problems of sanitized MBPP share."""
+    """Base of tasks with the problems of sanitized MBPP."""
 
     programs = True
     one_file = True
 
     @classmethod
     def problem_id(cls, given: str) -> str:
-        """As MBPP's: the 11 of one file and the Mbpp/11 of EvalPlus are mbpp-0011."""
+        """See `Mbpp.problem_id`."""
         return mbpp.Mbpp.problem_id(given)
 
 
 class MbppSanitized(OfSanitized):
-    """MBPP, sanitized: the problems of all its splits as one, since EvalPlus and papers ask them all."""
+    """MBPP, sanitized, with all splits as one, since EvalPlus and papers use them all."""
 
     name: Literal["mbpp_sanitized"]
 
@@ -50,5 +50,5 @@ TASK = MbppSanitized
 
 
 def problems(rows: Iterable[Row], *, template: str = mbpp.PROMPT) -> Problems:
-    """Problem rows from `task_id`, `prompt`, `code`, `test_list` and `test_imports`, by id; the answer as MBPP's."""
+    """Problem rows from `task_id`, `prompt`, `code`, `test_list` and `test_imports`, in the order of ids; answers as MBPP's."""
     return mbpp.problems([full_mbpp_row(row) for row in rows], "all", template=template)

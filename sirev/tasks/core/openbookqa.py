@@ -1,4 +1,4 @@
-"""OpenBookQA (Mihaylov et al. 2018, arXiv 1809.02789): elementary science with four options, answered by letter."""
+"""OpenBookQA (Mihaylov et al. 2018, arXiv 1809.02789): elementary science questions with four options."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sirev.tasks.task import Answers, Asked, DataTask, Problems
 
 
 class OpenBookQa(DataTask):
-    """OpenBookQA (Mihaylov et al. 2018, arXiv 1809.02789), closed book: the fact that a question is about is not shown."""
+    """OpenBookQA (Mihaylov et al. 2018, arXiv 1809.02789), closed book: a question's underlying fact is not shown."""
 
     name: Literal["openbookqa"]
 
@@ -39,5 +39,5 @@ TASK = OpenBookQa
 
 
 def problems(rows: Iterable[Row], *, template: str = LETTER_PROMPT) -> Problems:
-    """Problem rows from the upstream JSONL or the Hub's shape; see `lettered_problems`."""
+    """Problem rows from upstream JSONL or the Hub's shape; see `lettered_problems`."""
     return lettered_problems(rows, "question_stem", template)

@@ -1,4 +1,4 @@
-"""A user's own task as a Python class, named "package.module:Class" or "path/to/file.py:Class"."""
+"""The user's own task as a Python class, named "package.module:Class" or "path/to/file.py:Class"."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sirev.tasks.task import Asked, OwnTask, Problems
 
 
 class OwnClass(OwnTask):
-    """A user's own task as a Python class: `module:Class` or `file.py:Class`."""
+    """Your own task as a Python class: `module:Class` or `file.py:Class`."""
 
     name: Literal["python"]
     class_: str = Field(alias="class")
@@ -39,22 +39,21 @@ TASK = OwnClass
 
 
 class Problemset(Protocol):
-    """What a user's class offers; the grader is named in the recipe."""
+    """Interface of a user's task class; the grader is named in the recipe."""
 
     def problems(self, split: str) -> Iterable[Mapping[str, str]]:
-        """The rows of "train" or "test": id, prompt, target, answer and, if there are any, level; all strings."""
+        """The rows of "train" or "test": id, prompt, target, answer and, optionally, level; all strings."""
 
 
 def problems(name: str, split: str, options: Mapping[str, Any] | None = None) -> Problems:
-    """The checked rows of `split` of the named class, made with `options` as keyword arguments, in the class's own order.
+    """The checked rows of `split` from the named class, made with `options` as keyword arguments, in the class's order.
 
-    Raises BadInput in one line: no such module or class, the class failed, a row lacks a field or holds no string, two
-    rows share an id.
+    Raises BadInput: no such module or class, the class failed, a field is missing or no string, or two rows share an id.
     """
     task = _instance(name, options)
     try:
         given = list(task.problems(split))
-    except Exception as error:  # a user's code may raise anything
+    except Exception as error:  # user code may raise anything
         raise BadInput(f"{name}: problems({split!r}) failed: {raised(error)}") from None
     if not given:
         raise BadInput(f"{name}: problems({split!r}) gave no row")
@@ -62,12 +61,12 @@ def problems(name: str, split: str, options: Mapping[str, Any] | None = None) ->
 
 
 def _instance(name: str, options: Mapping[str, Any] | None) -> Problemset:
-    """An instance of the named class; BadInput if there is none or it has no method `problems`."""
+    """An instance of the named class; BadInput if there is no such class, it has no method `problems`, or it fails."""
     module, class_name = load(name, "task class")
     if not isinstance(found := getattr(module, class_name, None), type):
         known = [key for key, value in vars(module).items() if isinstance(value, type) and value.__module__ == module.__name__]
         raise BadInput(f"{name}: {name.rpartition(':')[0]} has no class {class_name!r} (there: {', '.join(known) or 'none'})")
-    if not callable(getattr(found, "problems", None)):  # before it is called: making a Popen, say, runs a command
+    if not callable(getattr(found, "problems", None)):  # before the call, since making a Popen, for example, runs a command
         raise BadInput(f"{name}: has no method problems(split)")
     try:
         task: Problemset = found(**(options or {}))

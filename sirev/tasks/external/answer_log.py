@@ -1,4 +1,4 @@
-"""Graded answers of one model as other tools log them: a sample per problem and epoch, and the accuracy of all."""
+"""Graded answers of one model, for the logs of other tools: a sample per problem and epoch, and the accuracy."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from typing import Any
 class AnswerLog:
     """One model's answers to one set of problems.
 
-    `rows` are those of `sirev.answers`, in the order of problem and draw. `model` and `task` are what logs call them, `created`
-    is a time in ISO 8601 with its zone, `details` is whatever else says where the answers are from. `unread` are the reasons of
-    grades that say that no answer was read.
+    `rows` are those of `sirev.answers`, in the order of problem and draw. `model` and `task` are names for logs, `created` is a
+    time in ISO 8601 with its zone, `details` holds further facts about the answers' origin. `unread` are the reasons of grades
+    for which no answer could be read.
     """
 
     task: str
@@ -30,33 +30,33 @@ class AnswerLog:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def problems(self) -> list[list[Mapping[str, Any]]]:
-        """The rows of each problem."""
+        """The rows, grouped by problem."""
         return [list(of) for _, of in groupby(self.rows, key=lambda row: row["problem_id"])]
 
     def accuracy(self) -> tuple[float, float]:
-        """Mean over problems of the share of right answers, and its standard error; NaN of a single problem."""
+        """The mean over problems of the share of right answers, and its standard error; NaN for a single problem."""
         shares = [statistics.fmean(row["correct"] for row in of) for of in self.problems()]
         error = statistics.stdev(shares) / math.sqrt(len(shares)) if len(shares) > 1 else math.nan
         return statistics.fmean(shares), error
 
     @property
     def identifier(self) -> str:
-        """22 hex digits that no other model's or task's log has."""
+        """22 hex digits that identify the model and the task."""
         return _digits([self.model, self.task])
 
     @property
     def moment(self) -> str:
-        """The time as names of files have it."""
+        """The time for file names."""
         return self.created.replace(":", "-")
 
 
 def plain_name(text: str) -> str:
-    """A name as a part of a file's name, whose parts are joined by "_"."""
+    """A name fit for a part of a file name, whose parts are joined by "_"."""
     return "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in text)
 
 
 def distinct_name(text: str) -> str:
-    """The same, with a digest where letters were replaced: `ckpt_1` and `ckpt-1` are two names."""
+    """As `plain_name`, with a digest if letters were replaced: `ckpt_1` and `ckpt-1` stay different."""
     plain = plain_name(text)
     return plain if plain == text else f"{plain}-{_digits(text)[:8]}"
 

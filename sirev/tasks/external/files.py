@@ -1,4 +1,4 @@
-"""The rows of files of completions: JSONL, JSONL.gz, Parquet, or one JSON value. Text is data: nothing is evaluated."""
+"""Rows from files of completions: JSONL, JSONL.gz, Parquet, or one JSON value. Text is data: nothing is evaluated."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ NOT_READ = (
     *(".csv", ".tsv", ".xls", ".xlsx", ".ods", ".arrow", ".feather", ".pkl", ".pickle", ".pt", ".npy", ".npz"),
     *(".yaml", ".yml", ".xml", ".html", ".md", ".zip", ".tar", ".tgz", ".zst", ".xz", ".bz2"),
 )
-"""Endings of names that say plainly that a file is of no such form; others are read as JSONL."""
+"""Endings of names of files in other forms, which are refused; any other file is read as JSONL."""
 
 
 def file_form(path: Path) -> str:
-    """How a file is written, by its name: ".jsonl", ".json", ".parquet" or ".eval" of inspect_ai; .gz at the end says nothing.
+    """The form of a file, by its name: ".jsonl", ".json", ".parquet" or inspect_ai's ".eval"; a final .gz is ignored.
 
-    BadInput for the name of a file of another kind, such as CSV.
+    Raises BadInput for an ending in `NOT_READ`, such as .csv.
     """
     suffix = _suffix(path)
     if suffix in NOT_READ:
@@ -41,10 +41,10 @@ def _suffix(path: Path) -> str:
 
 
 def files_at(place: str | Path) -> list[Path]:
-    """The files that a path names: itself, those in a folder, or those that fit a pattern such as "m1-*.jsonl".
+    """The files of a path: a file itself, those in a folder, or those that match a pattern such as "m1-*.jsonl".
 
-    In the order of their names, numbers by their value. A path that leads nowhere is returned as it is: a file read before may
-    be known by its content. BadInput for a folder without readable files or with several kinds, and for a pattern that fits none.
+    In the order of names, with numbers by value. A missing file is returned as well: if it was read before, its content may
+    be known. Raises BadInput for a folder without readable files or with several forms, and for a pattern without a match.
     """
     path = Path(os.path.expanduser(place))
     if path.is_dir():
@@ -70,7 +70,7 @@ def _parts(path: Path) -> list[str]:
 
 
 def read_rows(path: Path, form: str) -> list[Row]:
-    """The rows of a file in a form of `FORMS`; BadInput naming file and place where it can't be read or holds none."""
+    """The rows of a file in one of `FILE_FORMS`; BadInput naming file and place if it can't be read or has no rows."""
     if form == ".parquet":
         return _parquet(path)
     if form == ".eval":
@@ -80,14 +80,14 @@ def read_rows(path: Path, form: str) -> list[Row]:
 
 
 def first_row(path: Path, form: str) -> Row:
-    """The first row of a file: of JSON lines alone without reading the rest."""
+    """The first row of a file; only JSON lines are not read to the end."""
     if form != ".jsonl" or _begins_a_list(path):
         return read_rows(path, form)[0]
     return next(iter_jsonl(path))
 
 
 def _lines(path: Path) -> list[Row]:
-    """JSON lines, or the list that some write into a file of that name."""
+    """The rows of JSON lines, or of a JSON list in a file of that name."""
     if _begins_a_list(path):
         try:
             return _json(path)
@@ -101,7 +101,7 @@ def _begins_a_list(path: Path) -> bool:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             return file.read(64).removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"[")
-    except (OSError, EOFError, zlib.error):  # said by whoever reads it
+    except (OSError, EOFError, zlib.error):  # reading it will report the error
         return False
 
 
@@ -118,7 +118,7 @@ def _parquet(path: Path) -> list[Row]:
         raise BadInput(f"{path}: {error}") from None
     except OSError as error:
         raise BadInput(f"{path}: can't be read: {error.strerror or one_line(error)}") from None
-    except Exception as error:  # whatever pyarrow raises
+    except Exception as error:  # pyarrow raises various types
         raise BadInput(f"{path}: not Parquet: {one_line(error)}") from None
     if not rows:
         raise BadInput(f"{path}: holds no row")
@@ -126,7 +126,7 @@ def _parquet(path: Path) -> list[Row]:
 
 
 def _json(path: Path) -> list[Row]:
-    """A list of objects, or the one object of EvalPlus' results."""
+    """The rows of a JSON file: a list of objects, or one object, such as EvalPlus' results."""
     require_plain_file(path)
     try:
         raw = _unpacked(path) if path.suffix == ".gz" else path.read_bytes()
@@ -155,7 +155,7 @@ def _json(path: Path) -> list[Row]:
 
 
 def _as_lines(path: Path) -> list[Row]:
-    """The rows of a file that is JSON lines under another name; none where it is not."""
+    """The rows of a file of JSON lines with another ending; empty if it is none."""
     try:
         return read_jsonl(path)
     except BadInput:

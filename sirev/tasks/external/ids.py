@@ -1,4 +1,4 @@
-"""Checks that the ids of a file name problems, not single completions: each would then count as a problem."""
+"""Checks that the ids of a file name problems, not completions, each of which would then count as a problem."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _NUMBERED = re.compile(r"(.+)[-_/.:#]0*(\d+)", re.DOTALL)
 
 
 def check_identity(problems: Sequence[Sampled], id_path: Sequence[str], prompt_path: Sequence[str] | None) -> None:
-    """Raise BadInput where most problems share their question with another id: the ids name completions.
+    """Raise BadInput if most problems share their question with another id, since the ids then name completions.
 
-    A few problems of published sets have the same question, some of them with another gold answer: those pass.
+    A few problems of published sets share a question, some with different gold answers: those pass.
     """
     if id_path[-1] in QUESTIONS or prompt_path is None:
         return
@@ -28,7 +28,7 @@ def check_identity(problems: Sequence[Sampled], id_path: Sequence[str], prompt_p
             groups[plain(one.prompt), plain(one.gold), one.level].append(one)
     repeated = [group for group in groups.values() if len(group) > 1]
     asked = sum(map(len, groups.values()))
-    # One prompt for all without a gold answer may be an instruction, which says nothing of the problems.
+    # A single prompt for all, without a gold answer, may be an instruction, which does not identify problems.
     constant = len(groups) == 1 and not next(iter(groups))[1]
     if constant or 2 * sum(map(len, repeated)) <= asked:
         return
@@ -44,9 +44,9 @@ def check_identity(problems: Sequence[Sampled], id_path: Sequence[str], prompt_p
 
 
 def numbered(problems: Sequence[Sampled]) -> dict[str, Any] | None:
-    """{"names", "each", "such": two ids} of ids that are all NAME_k with the same k for each NAME; None for others.
+    """{"names", "each", "such": two ids} if all ids are NAME_k with the same k for each NAME; else None.
 
-    Asked only where no question is known and every id has one completion: such ids may name completions.
+    Such ids may name completions. Only checked if no question is known and every id has one completion.
     """
     if any(one.prompt or len(one.completions) > 1 for one in problems):
         return None

@@ -1,7 +1,6 @@
-"""Logs of inspect_ai: .eval files, read by its own library, and JSON logs of the same shape.
+"""Reading of inspect_ai's logs: .eval files, by its own library, and JSON logs of the same shape.
 
-A log has `samples`, each an answer to the problem `id` in one `epoch`, with `input`, `target`, `output` and, where it was
-scored, a score by the name of each scorer.
+A log has `samples`, one per problem `id` and `epoch`, with `input`, `target`, `output` and, if scored, a score per scorer.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from sirev.tasks.rows import Row, one_line, shown
 
 _ATTACHED = "attachment://"
 _GRADES = {"C": True, "I": False, "N": False}
-"""Inspect's letters: correct, incorrect, no answer. A partial "P" is neither."""
+"""Inspect's letters -> verdict: correct, incorrect, no answer. A partial "P" has none."""
 _EMPTY: tuple[Any, ...] = ("", None, [], {})
 _INSTEAD = "choose another scorer with --filter, or have sirev grade: --grader NAME"
 
 
 def read_eval(path: Path) -> list[Row]:
-    """The one row of a binary .eval log: all of the log, as its JSON form has it. BadInput where it can't be read."""
+    """The one row of a binary .eval log: the whole log in its JSON form. BadInput if it can't be read."""
     if find_spec("inspect_ai") is None:
         raise BadInput(
             f"{path}: .eval logs are read by inspect_ai, which is not installed: {install_command('inspect')}; or turn it into "
@@ -36,7 +35,7 @@ def read_eval(path: Path) -> list[Row]:
         log = read_eval_log(str(path), resolve_attachments=True)
     except FileNotFoundError:
         raise BadInput(f"{path}: there is no such file") from None
-    except Exception as error:  # whatever zipfile and pydantic raise
+    except Exception as error:  # zipfile and pydantic raise various types
         raise BadInput(f"{path}: not a log of inspect_ai: {one_line(error)}") from None
     return [Row(str(path), log.model_dump(mode="json", exclude={"samples": {"__all__": {"events", "store"}}}))]
 
@@ -48,9 +47,9 @@ def is_log(values: Mapping[str, Any]) -> bool:
 
 
 def inspect(rows: Sequence[Row], wanted: str | None, *, graded: bool) -> tuple[list[Row], list[str]]:
-    """A row a sample, with `id`, `text`, `prompt`, `gold`, `finish`, `tokens` and, where it was scored, `correct` and `answer`.
+    """One row per sample with `id`, `text`, `prompt`, `gold`, `finish`, `tokens` and, if scored, `correct` and `answer`.
 
-    `wanted` names the scorer; else it is the first. Beside the rows come the names of all scorers.
+    `wanted` names the scorer; the default is the first. Also returns the names of all scorers.
     """
     samples = [
         (Row(f"{row.where}: sample {i}", one), _attachments(one))
@@ -102,7 +101,7 @@ def _sample(row: Row, attached: Mapping[str, Any], scorer: str | None, graded: b
 
 
 def _verdict(row: Row, scorer: str, value: Any) -> Any:
-    """What a score says, as a verdict: C or I, a number that is 0 or 1, or a truth value."""
+    """The verdict of a score: C, I or N, a number that is 0 or 1, or a Boolean. Raises BadInput for other numbers and parts."""
     if isinstance(value, str) and value in _GRADES:
         return _GRADES[value]
     if value == "P" or (isinstance(value, int | float) and not isinstance(value, bool) and value not in (0, 1)):
@@ -113,7 +112,7 @@ def _verdict(row: Row, scorer: str, value: Any) -> Any:
 
 
 def _scores(sample: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Scorer -> its score; a log of version 1 has one `score` without a name."""
+    """Scorer -> its score; logs of version 1 have one unnamed `score`."""
     scores = sample.get("scores")
     if not isinstance(scores, dict) and isinstance(sample.get("score"), dict):
         scores = {"score": sample["score"]}
@@ -126,7 +125,7 @@ def _attachments(sample: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _resolved(text: Any, attached: Mapping[str, Any]) -> Any:
-    """A long text may stand among a sample's attachments, and its digest in its place."""
+    """The text, or the attachment of the sample that it refers to: long texts are stored as attachments."""
     if isinstance(text, str) and text.startswith(_ATTACHED):
         return attached.get(text.removeprefix(_ATTACHED), text)
     return text

@@ -1,4 +1,4 @@
-"""Logs that inspect_ai wrote, in its own words: .eval files for `inspect view` and its data frames."""
+"""Writing of inspect_ai's logs: .eval files for `inspect view` and its data frames."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from sirev.extras import install_command
 from sirev.tasks.external.answer_log import AnswerLog, plain_name
 
 _STOPS = {"stop": "stop", "length": "max_tokens"}
-"""Why a completion ended -> inspect's word for it; "unknown" for all others."""
+"""Finish reason -> inspect's name; "unknown" for all others."""
 
 
 def require_inspect() -> None:
-    """BadInput where inspect_ai, which writes its logs, is not installed."""
+    """Raise BadInput if inspect_ai, which writes its logs, is not installed."""
     if find_spec("inspect_ai") is None:
         raise BadInput(f"inspect_ai, which writes these logs, is not installed: {install_command('inspect')}")
 
 
 def write_inspect_log(log: AnswerLog, folder: Path) -> list[Path]:
-    """Write one .eval file into the folder: a sample per answer, its draw as epoch, its grade as score.
+    """Write one .eval file into the folder, and return it: a sample per answer, its draw as epoch, its grade as score.
 
-    A right answer is "C", one in which nothing was read "N", any other "I"; the reason is the score's explanation.
+    A right answer is "C", one that could not be read "N", any other "I"; the reason is the score's explanation.
     """
     from inspect_ai.log import (
         EvalConfig,
@@ -67,7 +67,7 @@ def write_inspect_log(log: AnswerLog, folder: Path) -> list[Path]:
         stats=EvalStats(started_at=log.created, completed_at=log.created),
         samples=[_sample(row, log) for row in log.rows],
     )
-    path = folder / f"{log.moment}_{plain_name(f'{log.task}-{log.model}')}_{log.identifier}.eval"  # as inspect_ai reads names
+    path = folder / f"{log.moment}_{plain_name(f'{log.task}-{log.model}')}_{log.identifier}.eval"  # inspect_ai's form of names
     write_eval_log(written, str(path))
     return [path]
 

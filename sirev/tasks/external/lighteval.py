@@ -1,6 +1,6 @@
-"""Details of lighteval: a Parquet file a task, a row a problem.
+"""Reading of lighteval's details: one Parquet file per task, one row per problem.
 
-Up to version 0.10 a row has `example`, `full_prompt`, `predictions`, `gold` and `metrics`; since then `doc`, `model_response`
+Up to version 0.10 a row has `example`, `full_prompt`, `predictions`, `gold` and `metrics`; later `doc`, `model_response`
 and `metric`, each an object.
 """
 
@@ -17,19 +17,19 @@ USUAL_METRICS = (
     *("extractive_match", "expr_gold_metric", "quasi_exact_match", "qem", "exact_match", "em"),
     *("pass@k:k=1", "pass@1", "acc"),
 )
-"""Metrics of one answer that are 0 or 1, those of the usual tasks first."""
+"""Metrics of one answer with values 0 or 1, those of the usual tasks first."""
 
 
 def is_details(values: Mapping[str, Any]) -> bool:
-    """Whether a row is one of lighteval's."""
+    """Whether a row is from lighteval's details."""
     old = {"predictions", "metrics"} <= values.keys()
     return old or (isinstance(values.get("doc"), dict) and {"model_response", "metric"} <= values.keys())
 
 
 def lighteval(rows: Sequence[Row], wanted: str | None, *, graded: bool) -> tuple[list[Row], list[str]]:
-    """A row a problem with `id`, `text` (a list), `prompt`, `gold` and, if `graded`, `correct`; and the names of all metrics.
+    """One row per problem with `id`, `text` (a list), `prompt`, `gold` and, if `graded`, `correct`; and the names of all metrics.
 
-    `wanted` names the metric; else it is the first of the usual ones, else of the file's.
+    `wanted` names the metric; the default is the first of the usual ones, else the file's first.
     """
     metrics = list(dict.fromkeys(name for row in rows for name in _metrics(row.values)))
     if wanted is not None and wanted not in metrics:
@@ -91,7 +91,7 @@ def _golds(doc: Mapping[str, Any]) -> list[Any]:
 
 
 def _as_list(value: Any) -> list[Any]:
-    """A list, also where the file has it as the text of one, as versions before 0.3 wrote it."""
+    """The value as a list; versions before 0.3 wrote lists as text."""
     if isinstance(value, list | tuple):
         return list(value)
     if isinstance(value, str) and value.startswith("[") and value.endswith("]"):

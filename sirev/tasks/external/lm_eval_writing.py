@@ -1,4 +1,4 @@
-"""Results and samples in the form of lm-evaluation-harness with `--log_samples`."""
+"""Writing of results and samples in the form of lm-evaluation-harness with `--log_samples`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 from sirev.tasks.external.answer_log import AnswerLog, distinct_name
 
 _METRIC = "exact_match"
-"""What the verdict is called in these logs, whoever the grader was, which is called a filter there."""
+"""The name of the verdict in these logs, for any grader; the grader is named as the filter."""
 
 
 def write_lm_eval_log(log: AnswerLog, folder: Path) -> list[Path]:
-    """Write results_TASK_TIME.json and samples_TASK_TIME.jsonl into a folder per model.
+    """Write results_TASK_TIME.json and samples_TASK_TIME.jsonl into a folder per model, and return both paths.
 
-    The samples have a row per problem, as with the harness's `repeats`; of several draws the metric is a list, one per draw.
+    The samples have a row per problem, as with the harness's `repeats`; for several draws the metric is a list, one per draw.
     """
     task, model = distinct_name(log.task), distinct_name(log.model)
     problems = log.problems()
@@ -45,7 +45,7 @@ def write_lm_eval_log(log: AnswerLog, folder: Path) -> list[Path]:
     }
     place = folder / model
     place.mkdir(parents=True, exist_ok=True)
-    # One file of results per task, since all models' and tasks' logs are of one time.
+    # One results file per task, since the logs of all models and tasks have the same time.
     whole, samples = place / f"results_{task}_{log.moment}.json", place / f"samples_{task}_{log.moment}.jsonl"
     whole.write_text(f"{json.dumps(results, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
     rows = (_row(number, of, log.grader) for number, of in enumerate(problems))

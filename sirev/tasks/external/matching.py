@@ -1,4 +1,4 @@
-"""Matching of imported completions with a task's problems: by id, else by the text of the question."""
+"""Matching of imported completions to a task's problems: by id, else by the text of the question."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from sirev.tasks.rows import shown
 def matched(
     sampled: Sequence[Sampled], problems: Sequence[Mapping[str, str]], task: str, template: str
 ) -> list[tuple[Sampled, Mapping[str, str]]]:
-    """Each problem of a file with the problem of the task that it is.
+    """Each problem of a file, with its problem of the task.
 
-    `template` is the text of the prompts' template, whose question is compared where no id fits. Raises BadInput, naming the
-    first and how many there are, for problems that the task does not have, and for two that are the same one.
+    `template` is the text of the prompts' template; its question is compared if no id matches. Raises BadInput for problems that
+    the task does not have, naming the first and their number, and for two that match the same problem.
     """
     by_id = {problem["id"]: problem for problem in problems}
     by_question: dict[str, Mapping[str, str]] = {}
@@ -51,7 +51,7 @@ def matched(
 
 
 def question_of(prompt: str, template: str) -> str:
-    """The question in a prompt made by a template; the prompt itself if it was made by another."""
+    """The question in a prompt made by a template; the prompt itself if it does not fit the template."""
     before, _, after = template.partition("{question}")
     between, more, _ = after.partition("{")
     if not prompt.startswith(before) or not between:
@@ -61,5 +61,5 @@ def question_of(prompt: str, template: str) -> str:
 
 
 def _words(text: str) -> str:
-    """A text by which two are compared: mirrors differ in blanks and line ends."""
+    """A text for comparison, with normalised whitespace, in which mirrors differ."""
     return " ".join(plain(text).split())

@@ -1,4 +1,4 @@
-"""Completions made elsewhere as they are read from files: problems with their completions, and what of the rows was used."""
+"""Imported completions as read from files: problems with completions, and the fields that were used."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 QUESTIONS = ("question", "prompt", "problem", "messages")
-"""Fields that hold a question: where one of them stands for the id, a problem goes by its text."""
+"""Fields that hold a question; if one of them serves as id, a problem is identified by its text."""
 
 Paths = Mapping[str, Sequence[str]]
-"""What is read of a row -> the keys that lead to it, from the row inwards."""
+"""Role of a field -> the path of keys to it, from the row inwards."""
 
 
 @dataclass(frozen=True)
 class ImportedCompletion:
-    """One completion. `correct` None: not judged yet; `answer` None: nobody says, "" none was read; `tokens` -1: unknown.
+    """One completion. `correct` None: not graded yet; `answer` None: unknown, "": none was read; `tokens` -1: unknown.
 
-    `failed`: the request for it failed, and the text is empty for that.
+    `failed`: its request failed, so the text is empty.
     """
 
     text: str
@@ -29,7 +29,7 @@ class ImportedCompletion:
 
 @dataclass
 class Sampled:
-    """One problem with its completions in the order of the files. `named` is the id as the file has it."""
+    """One problem with its completions, in the order of the files. `named` is the id as in the file."""
 
     id: str
     named: str
@@ -42,10 +42,10 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read: the problems by id, by which reader, from which fields.
+    """Result of reading: the problems in the order of ids, the reader, and the fields.
 
-    `unused` are fields that look useful and were not used -> the options that would name them, none for verdicts that a task
-    replaces. `choices` are the filters, scorers or metrics of a log whose verdicts there were to choose from, in its order.
+    `unused` maps useful-looking unused fields to the options that could name them, empty for verdicts that a task replaces.
+    `choices` are the filters, scorers or metrics of a log that could be chosen, in its order.
     """
 
     problems: list[Sampled]

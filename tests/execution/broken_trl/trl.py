@@ -1,4 +1,4 @@
-"""Stands in for trl in a child process of a test: a training that fails."""
+"""A substitute for trl in a test's child process, whose training fails."""
 
 from __future__ import annotations
 

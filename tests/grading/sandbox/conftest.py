@@ -1,4 +1,4 @@
-"""What tests of the sandbox share: a place worth attacking, workers to attack it from, and a look at what is left behind."""
+"""Fixtures for tests of the sandbox: a place to attack, workers to attack it from, and a search for remains."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.grading.sandbox.hostile_programs import IPC_KEY, MARK, PORT, SECRET, 
 
 @pytest.fixture(scope="module", params=["A", "B"])
 def tier(request: pytest.FixtureRequest) -> Tier:
-    """Each tier that confines; skips where the machine lacks it."""
+    """Each confining tier; skips if the machine lacks it."""
     if reason := trouble(request.param):
         pytest.skip(f"no tier {request.param}: {reason}")
     found: Tier = request.param
@@ -27,7 +27,7 @@ def tier(request: pytest.FixtureRequest) -> Tier:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """A home, a store and a work folder; in the end nothing there may have changed, and nothing be left anywhere else."""
+    """A home, a store and a work folder; afterwards they must be unchanged, and nothing may remain elsewhere."""
     place = Place(tmp_path_factory.mktemp("place"))
     place.plant()
     before = place.digests(), _interpreter(), left_behind()
@@ -40,19 +40,19 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def pools(tier: Tier, place: Place) -> Iterator[Pools]:
-    """Workers of the tier."""
+    """Pools of the tier's workers."""
     with Pools(tier) as pools:
         yield pools
 
 
 def left_behind() -> list[str]:
-    """Processes of workers that this one started, and whatever bears the programs' mark."""
+    """Remaining workers of this process, and anything with the programs' mark."""
     eventually(lambda: not workers())
     return [*(f"worker {pid}" for pid in workers()), *_sockets(), *_shared(), *_files()]
 
 
 def workers(harness: int | None = None) -> list[int]:
-    """Workers of a harness (this process if none is named), and their programs: forks of them have the same command line."""
+    """Ids of a harness's workers (by default this process's) and of their programs, forks with the same command line."""
     said = ("sirev.grading.sandbox.worker", f" {harness or os.getpid()} ")
     return [pid for pid, command in _commands().items() if all(part in command for part in said) and alive(pid)]
 
@@ -92,6 +92,6 @@ def _files() -> list[str]:
 
 
 def _interpreter() -> list[tuple[int, ...]]:
-    """A file of the standard library that programs try to spoil; not when it was read last."""
+    """State of the standard library's files that programs try to modify, without the time of the last access."""
     found = [os.stat(path) for path in sorted(Path(sysconfig.get_path("stdlib")).glob("json/**/__init__*"))]
     return [(one.st_mode, one.st_uid, one.st_size, one.st_mtime_ns, one.st_ctime_ns, one.st_nlink) for one in found]

@@ -1,8 +1,8 @@
-"""Programs that try to get out, to lie, to hurt or to stay, and awkward ones that are honest; and what becomes of them.
+"""Programs that try to escape, to cheat, to do harm or to stay, and awkward honest ones; with their outcomes.
 
     python -m tests.grading.sandbox.hostile_programs FOLDER TIER
 
-prints that for all of them as JSON, as the user who calls it; FOLDER is one that `Place.plant` has filled.
+prints the outcomes of all of them as JSON, run as the calling user; FOLDER was filled by `Place.plant`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sirev.grading.sandbox.tiers import trouble
 from tests.grading.sandbox import parasites
 
 MARK = "sirev-hostile"
-"""In the name of everything that a program tries to leave behind."""
+"""Part of the name of everything that a program tries to leave behind."""
 SECRET = "sirev-test-" + hashlib.sha256(b"what must not get out").hexdigest()
 SECRET_NAME = "SIREV_TEST_SECRET"
 PORT = 47_113
@@ -38,23 +38,23 @@ MEMORY = 256 << 20
 
 SOLUTION = "104729 * x * x + 15485863"
 TESTS = tuple(f"assert f({x}) == {104729 * x * x + 15485863}" for x in (1, 2, 10))
-"""Nobody guesses these, and a program is told no more of them than `f(1)`, `f(2)`, `f(10)`."""
+"""Tests with unguessable results, of which a program only sees `f(1)`, `f(2)`, `f(10)`."""
 SECRET_TESTS = (f"assert f(1) == {SECRET!r}",)
 
 Ends = tuple[str, ...]
 WRONG: Ends = ("failed assertion: 1",)
-"""It went through to the end, and the trick was in vain."""
+"""The program ran to its end, and the trick failed."""
 FORBIDDEN: Ends = ("forbidden call",)
 LEFT: Ends = ("no verdict: it left with status 0",)
 NO_SUCH: Ends = ("exception: NameError: name 'f' is not defined",)
 CPU: Ends = ("cpu timeout",)
 MEMORY_GONE: Ends = ("memory: MemoryError",)
 ANYTHING: Ends = ()
-"""How it fails is not the same everywhere."""
+"""The failure differs between machines."""
 
 
 class Patient(Limits):
-    """One second by the clock: for programs that only wait, which otherwise take six, twice."""
+    """Limits with one second of wall-clock time, for programs that only wait, which would otherwise take six, twice."""
 
     @property
     def wall(self) -> float:
@@ -63,25 +63,25 @@ class Patient(Limits):
 
 @dataclass(frozen=True)
 class Hostile:
-    """A program that must not pass. Of those that try something, the ones whose trick worked solve their problem."""
+    """A program that must not pass. A program with a trick solves its problem if the trick works."""
 
     source: str
     ends: Ends = WRONG
-    """What `verdict` may say of it; nothing: anything but a pass."""
+    """Allowed results of `verdict`; empty: any but a pass."""
     tests: tuple[str, ...] = TESTS
     waits: bool = False
-    """Whether only the clock ends it."""
+    """Whether only the time limit ends it."""
     tame: bool = False
-    """Whether it may be let loose with nothing but limits around it, to see that the trick works there."""
+    """Whether it may run with only limits around it, to show that the trick works there."""
     machine: str = ""
-    """What `uname -m` must say; "" for any."""
+    """The required machine, as in `uname -m`; "" for any."""
     after: tuple[str, ...] = ()
-    """Honest programs that run right before it, in the same worker."""
+    """Honest programs that run just before it, in the same worker."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A home and a store that belong to whoever grades, and a folder to grade in."""
+    """A home and a store of the grading user, and a folder to grade in."""
 
     folder: Path
     mark: str = MARK
@@ -100,7 +100,7 @@ class Place:
         return self.folder / "work"
 
     def plant(self) -> None:
-        """Put something there that is worth reading and spoiling."""
+        """Create files that are worth reading or modifying."""
         for path in (self.home / ".ssh", self.home / "empty", self.store / "objects", self.work):
             path.mkdir(parents=True)
         (self.home / ".ssh" / "id_ed25519").write_text(SECRET)
@@ -110,7 +110,7 @@ class Place:
         (self.work / "notes.txt").write_text("notes")
 
     def digests(self) -> dict[str, str]:
-        """What can be seen of every file and folder from outside."""
+        """File or folder -> its metadata and a digest of its content."""
         found = {}
         for path in sorted([self.folder, *self.folder.rglob("*")]):
             status = path.lstat()
@@ -121,7 +121,7 @@ class Place:
         return found
 
     def fill(self, source: str) -> str:
-        """A program's source, with the names of this place in it."""
+        """A program's source, with placeholders replaced by this place's names."""
         named = {
             "@HOME@": self.home,
             "@STORE@": self.store,
@@ -139,11 +139,11 @@ class Place:
         return source
 
 
-# Ways to write them.
+# Kinds of programs.
 
 
 def attempt(trick: str, *, before: str = "", ends: Ends = WRONG, tame: bool = False, machine: str = "") -> Hostile:
-    """A program that solves the problem if its trick, the body of a function, returns something true."""
+    """A program that solves the problem if its trick, the body of a function, returns a true value."""
     source = f"""\
 {before}
 def trick():
@@ -159,13 +159,13 @@ def f(x):
 
 
 def reading(how: str, *, ends: Ends = ANYTHING, tame: bool = False) -> Hostile:
-    """A program that answers with what it has read: the secret, it hopes."""
+    """A program that answers with the text it has read, ideally the secret."""
     source = f"def f(x):\n{textwrap.indent(textwrap.dedent(how).strip(), '    ')}\n"
     return Hostile(f"import ctypes, os, subprocess\n{source}", ends, SECRET_TESTS, tame=tame)
 
 
 def raw(trick: str, *, ends: Ends = FORBIDDEN, tame: bool = False, machine: str = "") -> Hostile:
-    """An attempt that goes past Python: `call(name, ...)` is that system call, by its number."""
+    """An attempt that bypasses Python: `call(name, ...)` makes a system call by its number."""
     numbers = ARCHITECTURES.get(platform.machine(), (0, {}))[1]
     before = f"""
 import ctypes, os
@@ -192,7 +192,7 @@ ANSWERS = [['value', 0], ['value', 0], ['value', 0]]
 
 
 def forging(how: str, ends: Ends = LEFT) -> Hostile:
-    """A program that writes the verdict itself and leaves."""
+    """A program that writes the verdict itself and exits."""
     return Hostile(f"{FORGING}\n{textwrap.dedent(how).strip()}\nos._exit(0)\n", ends)
 
 
@@ -285,7 +285,7 @@ FORGED = {
     "forges_a_number_with_a_huge_exponent": forging(
         "say([noted()['nonce'], [['value', {'decimal': '1e999999'}]] * 3, ['done']])"
     ),
-    # A fraction is reduced as it is made, in quadratic time.
+    # A fraction is reduced when it is made, in quadratic time.
     "forges_numbers_longer_than_can_leave": forging(
         """
         import random
@@ -500,7 +500,7 @@ while True: pass
     "starts_threads_without_end": Hostile(
         "import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(10**6,)).start()", ANYTHING
     ),
-    # With small stacks; in tier B, which does not count them, memory alone bounds them (some 28 a MB).
+    # With small stacks; in tier B, which does not count threads, only memory bounds them (some 28 per MB).
     "starts_a_hundred_thousand_threads": attempt(
         """
         import ctypes, threading, _thread
@@ -516,7 +516,7 @@ while True: pass
             pass
         return count == 100_000
         """,
-        ends=ANYTHING,  # where memory is at its end, so may be whatever comes next
+        ends=ANYTHING,  # once memory is exhausted, any next step may fail
     ),
     "takes_memory_at_once": Hostile("def f(x): return len(bytearray(8 << 30))", MEMORY_GONE),
     "takes_memory_little_by_little": Hostile("a = []\nwhile True: a.append(bytearray(1 << 20))", MEMORY_GONE),
@@ -886,7 +886,7 @@ KERNEL = {
     },
 }
 
-# What an earlier program left in memory would be a solution of these.
+# An earlier program's remains in memory would solve these.
 PREDECESSORS = tuple(
     parasites.marked(f"def f(x):\n    # draw {i}\n    return {SOLUTION}\nimport sys\nsys.stderr.write(text[0])", f"{i}x")
     for i in range(7)
@@ -940,7 +940,7 @@ HONEST: dict[str, str] = {
         "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(8) as pool:\n"
         f"    assert list(pool.map(abs, range(100))) == list(range(100))\n{GOOD}"
     ),
-    # As many as the standard library takes on a machine of 28 cores.
+    # As many as the standard library starts on a machine with 28 cores.
     "has_a_pool_of_many_threads": (
         "from concurrent.futures import ThreadPoolExecutor\nimport time\nwith ThreadPoolExecutor(32) as pool:\n"
         "    assert list(pool.map(lambda i: (time.sleep(0.02), i)[1], range(100))) == list(range(100))\n"
@@ -1015,15 +1015,15 @@ for _ in range(5):
     thread.start()
     thread.join()
 {GOOD}"""
-"""An honest program that notices what an earlier one left."""
+"""An honest program that fails if an earlier one has left anything."""
 
 
-# What becomes of them.
+# Their outcomes.
 
 
 @dataclass(frozen=True)
 class Tried:
-    """What `verdict` says of a program and of `AFTER`, which ran next; whether in the same worker, still alive."""
+    """Verdicts on a program and on `AFTER`, which ran next, and whether one worker ran both and is still alive."""
 
     verdict: str
     after: str
@@ -1031,7 +1031,7 @@ class Tried:
 
 
 def idle(pool: Pool) -> list[int]:
-    """The numbers of a pool's workers that wait and are alive."""
+    """Ids of a pool's idle and living workers."""
     return [worker._process.pid for worker in pool._idle if worker._process.poll() is None]
 
 
@@ -1043,7 +1043,7 @@ def judged(pool: Pool, source: str, tests: tuple[str, ...] = TESTS) -> str:
 
 
 class Pools:
-    """A worker of a tier with the limits of the hostile programs, one for those that only wait, one for the honest ones."""
+    """One worker of a tier each for hostile programs, for those that only wait, and for honest ones, with their limits."""
 
     def __init__(self, tier: Tier) -> None:
         self._hostile = Pool(tier, Limits(1, MEMORY), 1)
@@ -1058,7 +1058,7 @@ class Pools:
             pool.__exit__(None, None, None)
 
     def hostile(self, name: str, place: Place) -> Tried:
-        """Try one of HOSTILE."""
+        """Run one of HOSTILE, after its honest programs."""
         hostile = HOSTILE[name]
         pool = self._waiting if hostile.waits else self._hostile
         for source in hostile.after:
@@ -1066,7 +1066,7 @@ class Pools:
         return _tried(pool, place.fill(hostile.source), hostile.tests)
 
     def honest(self, name: str) -> Tried:
-        """Try one of HONEST."""
+        """Run one of HONEST."""
         return _tried(self._honest, HONEST[name])
 
 
@@ -1078,14 +1078,14 @@ def _tried(pool: Pool, source: str, tests: tuple[str, ...] = TESTS) -> Tried:
 
 
 def accepted(name: str, tried: Tried) -> bool:
-    """Whether a program of HOSTILE ended as it must, and changed nothing for the next one."""
+    """Whether a program of HOSTILE ended as expected, and changed nothing for the next one."""
     ends = HOSTILE[name].ends
     ended = tried.verdict in ends if ends else tried.verdict not in (RIGHT, IN_PROCESS)
     return ended and tried == Tried(tried.verdict, RIGHT, True)
 
 
 def main(folder: str, tier: Tier) -> None:
-    """Show that the place is this user's own, then try all programs there."""
+    """Assert that the place is this user's own, then run all programs there, and print the outcomes."""
     place = Place(Path(folder))
     assert (place.home / ".ssh" / "id_ed25519").read_text() == os.environ[SECRET_NAME] == SECRET
     assert all(os.access(path, os.W_OK) for path in (place.home, place.store, place.store / "objects" / "grades"))

@@ -1,9 +1,9 @@
-"""Programs that solve nothing and look through their memory for what other programs left there."""
+"""Programs that solve nothing, and search their memory for remains of other programs."""
 
 from __future__ import annotations
 
 MARKED = 80
-"""Lines of an honest program that a parasite can tell from all others."""
+"""Number of an honest program's lines that a parasite can recognise."""
 MARK_OF_OTHERS = "line-of-another-program-"
 
 LOOKING = """
@@ -42,7 +42,7 @@ def memory():
                 after = page + 4096
     return runs
 """
-"""`memory()` is all of the process's memory, as the stretches that are not empty."""
+"""`memory()` returns all of the process's memory, as a list of its non-empty runs of pages."""
 
 RUNS_ITS_PREDECESSORS = f"""{LOOKING}
 def solution():
@@ -61,7 +61,7 @@ found = solution()
 def f(x):
     return found(x) if found else 0
 """
-"""Looks for the source of a program that defines f, as text or as JSON."""
+"""A program that searches for the source of a program that defines f, as text or as JSON."""
 
 REPEATS_THEIR_ANSWERS = f"""{LOOKING}
 word = b"[" + b'["val' + b'ue", '
@@ -73,16 +73,16 @@ answers = [
 def f(x):
     return answers[-1][(1, 2, 10).index(x)] if answers else 0
 """
-"""Looks for what a program that was right has answered."""
+"""A program that searches for the answers of a right program."""
 
 LINES = f"""{LOOKING}
 word = "{MARK_OF_OTHERS[:9]}" + "{MARK_OF_OTHERS[9:]}"
 lines = {{line.decode() for run in memory() for line in re.findall(word.encode() + rb"[0-9a-z]+", run)}}
 """
-"""`lines` are all the marked lines of other programs that are left."""
+"""Code after which `lines` are all remaining marked lines of other programs."""
 
 
 def marked(source: str, told: str) -> str:
-    """An honest program with many lines that can be found again, a docstring of them included."""
+    """An honest program with many recognisable lines, also as a list in a variable."""
     lines = [f"# {MARK_OF_OTHERS}{told}{number:04d}" for number in range(MARKED)]
     return "\n".join([*lines, f"text = {lines!r}", source])

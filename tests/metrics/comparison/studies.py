@@ -1,4 +1,4 @@
-"""Measures made up by hand or by a seeded generator, as the stages `measure` and `embed` write them."""
+"""Synthetic measures, by hand or from a seeded generator, in the form of the stages `measure` and `embed`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KINDS = ("right-right", "mixed", "wrong-wrong")
 def greedy(
     right: Mapping[str, int], levels: Mapping[str, str] | None = None, unanswered: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """One greedy answer a problem."""
+    """One greedy answer per problem."""
     return [
         {
             "id": x,
@@ -35,7 +35,7 @@ def greedy(
 
 
 def draws(n: int, right: Mapping[str, int], levels: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
-    """`n` draws of each problem, so many of them right; all wrong ones agree."""
+    """`n` draws per problem, with `right` of them right; all wrong ones agree."""
     return [
         {
             "id": x,
@@ -54,7 +54,7 @@ def draws(n: int, right: Mapping[str, int], levels: Mapping[str, str] | None = N
 
 
 def diversity(n: int, right: Mapping[str, int], distinct: float, unread: float = 0.0) -> list[dict[str, Any]]:
-    """Every measure of every group is `distinct` where it has answers; every two answers differ with this chance.
+    """Diversity in which every measure of a group with answers is `distinct`, as is the share of pairs that differ.
 
     `unread`: the share of answers without an equation.
     """
@@ -102,7 +102,7 @@ def study(
     methods: Sequence[str] = ("sft",),
     seeds: Sequence[int] = (0,),
 ) -> list[RunMeasures]:
-    """M_1 and M_2 of each method: chances of a right answer vary by problem, M_2's is higher by `later`, on a suite by `ood`."""
+    """M_1 and M_2 of each method: chances of a right answer vary by problem; M_2's are higher by `later`, on a suite by `ood`."""
     ids = [f"p{i:04d}" for i in range(problems)]
     chance = rng.beta(2, 2, problems)
 

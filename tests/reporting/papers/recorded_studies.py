@@ -1,4 +1,4 @@
-"""A store with made-up records of a study on a GPU, for what is told of a paper's recipe without running it."""
+"""A store with synthetic records of a study on a GPU, for texts about a paper's recipe without running it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROVENANCE = {
 
 
 def record(stage: str, **noted: Any) -> Record:
-    """The record of a step of a stage, an hour on a machine with two GPUs unless `noted` says otherwise."""
+    """The record of a stage's step, by default of an hour on a machine with two GPUs."""
     parameters = noted.pop("parameters", {})
     action = {"stage": stage, "version": 1, "parameters": parameters, "inputs": {"a": sha256(repr(noted).encode())}}
     return Record(action, sha256(b"artifact"), {**PROVENANCE, **noted})
@@ -38,7 +38,7 @@ def recorded(
     steps: Mapping[str, Record] | None = None,
     suites: Sequence[str] = (),
 ) -> tuple[Study, Store]:
-    """A finished study of a recipe by these methods; each run has the steps given, or else a training and a sampling."""
+    """A finished study of a recipe by these methods; each run has the given steps, by default a training and a sampling."""
     store = Store(folder / "store")
     store.create()
     loaded = load_recipe(recipe, overrides)

@@ -1,4 +1,4 @@
-"""Sweeps with made-up measures, finished and unfinished."""
+"""Sweeps with synthetic measures, finished and unfinished."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.reporting.test_sections import shown
 
 PIN = Pin("0" * 64, "0" * 64)
 T = 2
-"""Of the made-up studies."""
+"""T of the synthetic studies."""
 
 
 def progress(method: str, seed: int, state: Any = "complete", measured: int = T, recipe: str = "r", **of_run: Any) -> RunProgress:
-    """A run as far as it is said to be."""
+    """A run with a given state and number of measured models."""
     pins = {measuring_step(what, t): PIN for what in (GREEDY_ANSWERS, DRAWS) for t in range(1, measured + 1)}
     pins |= {COMPARISON: PIN} if state in ("complete", "stopped") else {}
     status = state if state in ("complete", "stopped") else "running"
@@ -42,7 +42,7 @@ def swept(
     model: str = "llama", task: str = "sums", *, settings: Mapping[str, str] | None = None, late: Sequence[RunProgress] = (),
     methods: Sequence[str] = ("sft", "dpo"), seeds: Sequence[int] = (0, 1, 2), **made: Any,
 ) -> SweptStudy:  # fmt: skip
-    """A study whose runs of `methods` and `seeds` are finished, and those of `late` are not; `made` are its effects."""
+    """A study with finished runs of `methods` and `seeds`, and the unfinished runs `late`; `made` are its effects."""
     recipe = f"{model}_{task}"
     finished = [progress(method, seed, recipe=recipe) for method in methods for seed in seeds]
     compared: Any = None
@@ -56,7 +56,7 @@ def swept(
 
 
 def stopped(of: SweptStudy, seeds: Sequence[int], reason: str = f"t = {T + 1}: no pair") -> SweptStudy:
-    """The study with these seeds' runs of its methods stopped before M_`T + 1`."""
+    """The study, with these seeds' runs of its methods stopped before M_`T + 1`."""
 
     def early(one: RunProgress) -> RunProgress:
         return replace(one, run=replace(one.run, status="stopped", reason=reason), state="stopped", T=T + 1)
@@ -66,6 +66,6 @@ def stopped(of: SweptStudy, seeds: Sequence[int], reason: str = f"t = {T + 1}: n
 
 
 def report_of(*studies: SweptStudy, section: str | None = None, missing: Sequence[str] = ()) -> SweepReport:
-    """The report of a sweep with these studies."""
+    """The report of a sweep of these studies."""
     found = [of.study for of in studies if of.study is not None]
     return SweepReport(Path("grid.yaml"), studies, Report(found, section, missing=tuple(missing)))

@@ -1,4 +1,4 @@
-"""A store to share, and a real S3 server, moto's, as a process of its own, with a proxy before it that tests can have fail."""
+"""A store to share, and a real S3 server, moto's, as a separate process, behind a proxy that can fail on request."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def s3_port() -> Iterator[int]:
 
 @pytest.fixture
 def proxy(s3_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """What s3:// leads to in this test and in the processes that it starts."""
+    """The proxy that serves s3:// in this test and its child processes."""
     with Proxy(s3_port).serving() as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
@@ -59,7 +59,7 @@ def proxy(s3_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
 
 @pytest.fixture
 def bucket(s3_port: int, proxy: Proxy) -> str:
-    """The URL of a place in a new bucket."""
+    """The URL of a folder in a new bucket."""
     name = f"bucket-{next(COUNT)}"
     request = urllib.request.Request(f"http://127.0.0.1:{s3_port}/{name}", method="PUT")
     urllib.request.urlopen(request, timeout=10).close()

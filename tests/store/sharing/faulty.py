@@ -1,4 +1,4 @@
-"""An HTTP proxy that spoils answers on their way, as networks and disks do."""
+"""An HTTP proxy that damages answers, as networks and disks do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @contextmanager
 def served(server: ThreadingHTTPServer) -> Iterator[None]:
-    """Answers requests in a thread of its own while it lasts."""
+    """A context in which a server answers requests, in a separate thread."""
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
         yield
@@ -23,7 +23,7 @@ def served(server: ThreadingHTTPServer) -> Iterator[None]:
 
 
 class Proxy:
-    """Forwards to `port` on this machine. `fault` is asked of each request (method, path) how to spoil its answer, if at all."""
+    """A proxy for `port` on this machine. `fault` maps a request (method, path) to the kind of damage, or None."""
 
     def __init__(self, port: int) -> None:
         self.fault: Callable[[str, str], str | None] = lambda method, path: None
@@ -70,7 +70,7 @@ class Proxy:
                 self.send_response(status)
                 dropped = {"content-length", "connection", "transfer-encoding", "date", "server"}
                 for name, value in headers:
-                    # Checksums of the server's go too: bytes may have been wrong before it took them.
+                    # The server's checksums are dropped too: the bytes may have been wrong before it received them.
                     spoilt = fault and name.lower().startswith(("etag", "content-range", "x-amz-checksum"))
                     if name.lower() not in dropped and not spoilt:
                         self.send_header(name, value)
@@ -98,7 +98,7 @@ class Proxy:
             yield self
 
     def fail(self, kind: str, where: str, times: int | None = None, method: str = "GET") -> None:
-        """Spoil the answers to requests whose path has `where` in it; only the first `times` of them, if that is given."""
+        """Damage the answers to requests with `where` in their path; only the first `times` of them, if given."""
         left = [times]
         lock = threading.Lock()
 

@@ -1,4 +1,4 @@
-"""A store of a few kilobytes that has one of everything, for tests that move it about or spoil it."""
+"""A store of a few kilobytes with one of everything, for tests that move or damage it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def safetensors(*values: float) -> bytes:
 
 
 def small_store(path: Path) -> Store:
-    """Two runs, "small-a" and "small-b", that differ in what they measured."""
+    """A store with two runs, "small-a" and "small-b", that differ in their measures."""
     store = Store(path)
     for name, value in (("small-a", 1), ("small-b", 2)):
         store.runs.save(
@@ -47,7 +47,7 @@ def small_store(path: Path) -> Store:
 
 
 def small_artifacts(store: Store, value: int) -> dict[str, tuple[Artifact, str]]:
-    """Step -> artifact and key: a model of several files, a table in two parts, grades with a note, a measure of `value`."""
+    """Step -> artifact and key: a model of several files, a table in two parts, grades with a note, a measure with `value`."""
     model = Output(files={"model.safetensors": safetensors(0.5, -1.0), "config.json": b'{"layers":1}\n'})
     shards = [_shard(store, first) for first in (0, 2)]
     rows = [row for shard in shards for row in shard.rows("completions")]
@@ -62,7 +62,7 @@ def small_artifacts(store: Store, value: int) -> dict[str, tuple[Artifact, str]]
 
 
 def publish(store: Store, stage: str, output: Output, value: int = 0) -> tuple[Artifact, str]:
-    """An artifact of a stage at a parameter's `value`, and its key."""
+    """Publish an artifact of a stage with a parameter `value`; return it and its key."""
     action = {"stage": stage, "version": 1, "parameters": {"value": value}, "inputs": {}}
     return store.publish(action, output, {"seconds": 0.5, "packages": {"sirev": "0.1.0"}}), action_key(action)
 

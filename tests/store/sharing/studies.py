@@ -1,4 +1,4 @@
-"""Stores with runs in them, for tests that share them."""
+"""Stores with runs, for tests of sharing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def weights(seed: int, size: int = MODEL_BYTES) -> bytes:
 
 
 def add_run(store: Store, name: str = "small-sft-s0", value: int = 0, steps: int = 2, status: str = "complete") -> Run:
-    """A run that trains `steps` models, of which only those of another `value` differ, and measures each."""
+    """Add a run that trains and measures `steps` models; runs with another `value` have other models."""
     pins = {}
     for t in range(1, steps + 1):
         for stage, output in (
@@ -43,14 +43,14 @@ def add_run(store: Store, name: str = "small-sft-s0", value: int = 0, steps: int
 
 
 def contents(path: Path) -> dict[str, bytes]:
-    """Everything in a store or a shared folder that others would read, by path."""
+    """Path -> content of everything in a store or shared folder that others read."""
     return {
         name: (path / name).read_bytes() for name in tree(path) if name.split("/")[0] in ("objects", "records", "runs", "hollow")
     }
 
 
 def assert_sound(path: Path) -> None:
-    """Whatever a store shows is whole: names are digests, records and runs lead to what is there."""
+    """Assert that a store is consistent: names are digests, and records and runs refer to what exists."""
     from sirev.store.digests import sha256_file
 
     for file in (path / "objects").glob("*/*"):

@@ -1,4 +1,4 @@
-"""Stands in for trackio in the process of a tracker: what it is given stays with it, since the end of a run fails."""
+"""A substitute for trackio in a tracker's process, in which finishing a run fails."""
 
 from __future__ import annotations
 
