@@ -15,6 +15,10 @@ COLUMN = 50
 """Widest table, in characters, for a column of 3 inches in footnote size, by the width of Computer Modern's digits."""
 PAGE = 90
 """Widest table, in characters, for a page of LaTeX's `article` with one column, 4.8 inches, in the same size."""
+_LINES = 45
+"""Most lines of a table and its notes; a page of `article` has 57 in this size, and a float needs space around it."""
+_FLOATS = 15
+"""Tables between page breaks: LaTeX holds back no more than 18 that find no place."""
 
 SPECIAL = {
     **{char: f"\\{char}" for char in "%&_#${}"},
@@ -73,11 +77,40 @@ def latex(tables: list[TextTable], about: str = "", *, column: bool = False) -> 
     """The tables as table environments, each with a caption and a unique label: \\label{tab:ABOUT-TITLE}.
 
     The first line, a comment, has the packages for the preamble. The tables fit a page with one column; with `column`, a column
-    of a page with two. Wider ones are cut into several, and scaled down if still too wide.
+    of a page with two. Wider and longer ones are cut into several, and scaled down if still too wide.
     """
-    fitting = [part for table in tables for part in fit(table, COLUMN if column else PAGE)]
+    width = COLUMN if column else PAGE
+    fitting = [part for table in tables for narrow in fit(table, width) for part in _shortened(narrow, width)]
     labels = _labels([f"{about} {table.title}" for table in fitting])
-    return "\n\n".join([HEADER, *(_table(table, label) for table, label in zip(fitting, labels, strict=True))]) + "\n"
+    made = [_table(table, label) for table, label in zip(fitting, labels, strict=True)]
+    pages = ["\n\n".join(made[i : i + _FLOATS]) for i in range(0, len(made), _FLOATS)]
+    return f"{HEADER}\n\n" + "\n\n\\clearpage\n\n".join(pages) + "\n"
+
+
+def _shortened(table: TextTable, width: int) -> list[TextTable]:
+    """The table, or several with some of its rows each, so that none is longer than a page. Notes go below the last."""
+    notes = sum(-(-len(note) // width) for note in table.notes)
+    parts: list[list[list[str]]] = [[]]
+    lines = 0
+    for row in table.rows:
+        height = max(cell.count("\n") + 1 for cell in row)
+        if parts[-1] and lines + height > _LINES:
+            parts.append([])
+            lines = 0
+        parts[-1].append(row)
+        lines += height
+    if len(parts[-1]) > 1 and lines + notes > _LINES:
+        parts.append([parts[-1].pop()])
+    return [
+        TextTable(
+            f"{table.title} (continued)" if place else table.title,
+            table.columns,
+            table.labels,
+            part,
+            table.notes if place == len(parts) - 1 else [],
+        )
+        for place, part in enumerate(parts)
+    ]
 
 
 def _labels(titles: list[str]) -> list[str]:

@@ -124,6 +124,15 @@ def test_a_wide_table_is_cut_until_each_part_fits_a_column() -> None:
     assert all(f"{i}.0 {{[}}1.0, 2.0{{]}}" in made for i in range(12))
 
 
+def test_a_long_table_is_continued_in_another_and_its_notes_end_the_last() -> None:
+    tall = TextTable("Tall", ["run", "n"], 1, [[f"run {i}", str(i)] for i in range(100)], ["A note."])
+    *parts, end = latex([tall]).split("\\end{table}")
+    assert [re.findall(r"\\caption\{(.*)\}", part) for part in parts] == [["Tall"], *[["Tall (continued)"]] * (len(parts) - 1)]
+    assert [int(i) for part in parts for i in re.findall(r"run (\d+) &", part)] == list(range(100))
+    assert ["A note." in part for part in parts] == [False] * (len(parts) - 1) + [True]
+    assert end == "\n"
+
+
 def test_a_cell_of_several_lines_is_a_stack_of_them() -> None:
     sentence = "pass@1 is open and nothing else is known of it, as the interval says"
     made = latex([TextTable("T", ["method", "because"], 2, [["sft", sentence]])], column=True)
@@ -142,7 +151,9 @@ def test_pdflatex_takes_it_and_nothing_sticks_out(tmp_path: Path, column: bool) 
         "Wide", ["method", "because", *(f"column {i}" for i in range(12))], 2, [["sft", sentence, *numbers]], [sentence]
     )
     start = f"\\documentclass[{'two' if column else 'one'}column]{{article}}{HEADER.removeprefix('% ')}\\begin{{document}}\n"
-    (tmp_path / "t.tex").write_text(start + latex([hostile, TABLE, wide], column=column) + "\\end{document}\n")
+    tall = TextTable("Tall", ["run", "because"], 2, [[f"run {i}", sentence] for i in range(60)], [sentence])
+    tables = [hostile, TABLE, wide, tall, *([TABLE] * 40)]
+    (tmp_path / "t.tex").write_text(start + latex(tables, column=column) + "\\end{document}\n")
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"],
         cwd=tmp_path,
@@ -153,3 +164,4 @@ def test_pdflatex_takes_it_and_nothing_sticks_out(tmp_path: Path, column: bool) 
     )
     assert done.returncode == 0, done.stdout[-2000:]
     assert "Overfull" not in done.stdout
+    assert "Float too large" not in done.stdout
