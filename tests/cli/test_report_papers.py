@@ -96,8 +96,9 @@ def test_a_sweep_without_a_finished_run_is_one_clear_line(
     assert done.stderr == "sirev: error: sirev report checklist: no run is finished\n"
 
 
-def test_tables_fit_a_column(command: Command, smoke: Study) -> None:
-    done = command("report", "diversity", "tiny_smoke", "--format", "latex-column", "--store", smoke.store.path)
-    assert done.returncode == 0, done.stderr
-    assert "\\label{tab:tiny-smoke-diversity" in done.stdout
-    assert "max width=\\columnwidth" in done.stdout
+def test_tables_are_cut_further_to_fit_a_column(command: Command, smoke: Study) -> None:
+    call = ("report", "diversity", "tiny_smoke", "--store", smoke.store.path, "--format")
+    page, column = (command(*call, form) for form in ("latex", "latex-column"))
+    assert page.returncode == column.returncode == 0, page.stderr + column.stderr
+    assert "\\label{tab:tiny-smoke-diversity" in column.stdout
+    assert column.stdout.count("\\caption{") > page.stdout.count("\\caption{") > 0
