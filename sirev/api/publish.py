@@ -229,5 +229,8 @@ def _check(model: PublishedModel) -> list[str]:
     recipe = run.recipe if run.recipe in recipe_names() and load_recipe(run.recipe).settings() == run.settings else RECIPE_FILE
     until = ["--until", str(max(model.t, 1))] if model.t < int(run.settings["T"]) else []
     again = as_typed("sirev", "iterate", "--recipe", recipe, "--method", run.method, "--seed", run.seed, *until)
-    asked = as_typed("sirev", "evaluate", "check", "--recipe", recipe, "--step", f"M_{model.t}={model.repository}")
+    plain = run.settings["model"].get("name") and not run.settings["model"].get("chat_template")
+    how = ["--chat", "never"] if plain else []  # the tokenizer may have a template that the run did without
+    how += ["--set", "engine=vllm"] if run.settings["engine"]["name"] == "server" else []
+    asked = as_typed("sirev", "evaluate", "check", "--recipe", recipe, "--step", f"M_{model.t}={model.repository}", *how)
     return [again, asked]

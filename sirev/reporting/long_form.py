@@ -27,6 +27,8 @@ REPORT_COLUMNS = (
 )
 """`value`, `low`, `high`, `n` and `p` are numbers or missing; words stand in `text`, why a value is missing in `reason`.
 `step` is the name that M_t was given, of completions made elsewhere."""
+WORD_COLUMNS = ("run", "recipe", "method", "step", "statistic", "unit", "text", "reason")
+"""Those of them that hold words; all others hold numbers."""
 UNITS = {
     **{part: unit for shown in SHOWN for part, unit in shown.units.items()},
     "crossing": "samples",

@@ -23,7 +23,14 @@ class WandbRun:
             config=run.config,
             resume="allow",
             reinit="create_new",
-            settings=wandb.Settings(console="off", x_disable_stats=True, disable_git=True, disable_code=True),
+            settings=wandb.Settings(
+                console="off",
+                x_disable_stats=True,
+                x_disable_meta=True,  # host, user, folders and command of this machine
+                x_disable_machine_info=True,
+                disable_git=True,
+                disable_code=True,
+            ),
         )
 
     def log(self, points: list[TrackedPoint]) -> None:

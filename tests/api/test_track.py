@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,6 +75,16 @@ def recorded_log(store: Store, run_id: str, step: str) -> list[dict[str, float]]
     assert record is not None
     log: list[dict[str, float]] = record.provenance["log"]
     return log
+
+
+def test_wandb_is_told_nothing_of_this_machine(smoke: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_in(tmp_path, "wandb", monkeypatch)
+    assert sirev.track(smoke.of("sft").id, "wandb:mine", store=smoke.store) > 0
+    uploaded = [path for path in tmp_path.rglob("*") if path.is_file() and "logs" not in path.parts]
+    assert any(path.suffix == ".wandb" for path in uploaded)
+    for path in uploaded:
+        for private in (socket.gethostname(), sys.executable, os.getcwd(), str(smoke.store.path)):
+            assert private.encode() not in path.read_bytes(), path
 
 
 def test_again_sends_what_was_sent_before(smoke: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

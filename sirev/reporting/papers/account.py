@@ -62,6 +62,11 @@ class Account:
                 found.setdefault(run.method, []).append(run.seed)
         return {method: sorted(seeds) for method, seeds in found.items()}
 
+    def kinds(self, method: str) -> list[str]:
+        """The kinds of training that a method takes at t = 2, 3, ...: "sft" or "dpo" each."""
+        cycle = (self.get("schedule") or ["dpo", "sft"]) if method == "sft-dpo" else [method]
+        return [cycle[i % len(cycle)] for i in range(int(self.get("T") or 1) - 1)]
+
     def get(self, *path: str) -> Any:
         """A setting by its path; None where there is none."""
         return at_path(self.settings, *path)

@@ -9,6 +9,7 @@ from importlib.resources import files
 
 from sirev import __version__
 from sirev.listing import count_text, listed
+from sirev.metrics.study_verdict import SEEDS
 from sirev.reporting.papers.account import Account, account_of
 from sirev.reporting.papers.assets import EVALUATED_AS, UNKNOWN, assets_of
 from sirev.reporting.papers.recorded_tables import recorded_tables
@@ -101,9 +102,15 @@ def _settings(accounts: list[Account]) -> _Answer:
 
 def _significance(accounts: list[Account]) -> _Answer:
     replicates = sorted({account.study["settings"]["replicates"] for account in accounts})
-    told = [f"Intervals are 95% bootstrap intervals over test problems ({', '.join(f'{n:,}' for n in replicates)} replicates)."]
+    told = [
+        "Intervals are 95% intervals over test problems: Clopper-Pearson's where each problem counts 0 or 1, the percentile "
+        f"bootstrap's elsewhere ({', '.join(f'{n:,}' for n in replicates)} replicates)."
+    ]
     few = [
-        f"{method} of {one.recipe}" for one in accounts for method, seeds in one.seeds().items() if one.trained and len(seeds) < 3
+        f"{method} of {one.recipe}"
+        for one in accounts
+        for method, seeds in one.seeds().items()
+        if one.trained and len(seeds) < SEEDS
     ]
     told += [f"Fewer than three seeds, so without an interval over seeds: {', '.join(few)}."] if few else []
     return "Yes", [*told, "The table Error bars says what each is over."]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from sirev.listing import count_text
 from sirev.stages import STAGES
 from sirev.store.records import Record
 
@@ -26,8 +27,8 @@ class Spent:
 
 @dataclass(frozen=True)
 class Time:
-    """`rows` in the order of the stages; `unmeasured` steps have no time on record, `resumed` ones only that of their last
-    attempt."""
+    """`rows` in the order of the stages; `unmeasured` steps have no time on record, `resumed` ones only that of the part of their
+    work that was left to do."""
 
     rows: tuple[Spent, ...]
     unmeasured: int
@@ -75,6 +76,14 @@ def time_in_words(time: Time) -> str:
     return " and ".join([*told, *([f"{hours_in_words(rest)} hours on the CPU"] if rest or not told else [])])
 
 
+def unmeasured_in_words(time: Time, lacking: int = 0) -> str:
+    """What these hours leave out, `lacking` more steps without a record among it; "" where they are whole."""
+    without = time.unmeasured + lacking
+    told = [f"what was done earlier of {count_text(time.resumed, 'step')}"] if time.resumed else []
+    told += [f"{count_text(without, 'step')} without a time on record"] if without else []
+    return " and ".join(told)
+
+
 def hours_in_words(hours: float) -> str:
     """Hours with two digits after the point."""
     return f"{hours:.2f}" if hours >= 0.005 else "under 0.01"
@@ -107,5 +116,5 @@ def gpu_in_words(record: Record) -> str:
 
 
 def _is_resumed(noted: dict[str, Any]) -> bool:
-    """Whether an earlier attempt at a step did part of its work."""
+    """Whether part of a step's work was there already: of an attempt that was interrupted, or of a run with fewer draws."""
     return bool(noted.get("resumed")) or noted.get("tokens_now", noted.get("tokens")) != noted.get("tokens")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import sirev
 from sirev.reporting.papers.checklist import AUTHORS, PARTLY, checklist
@@ -87,6 +88,7 @@ def test_three_seeds_have_an_interval_over_seeds_and_fewer_are_named(tmp_path: P
     assert "three seeds" not in justification(checklist([study], store), "Experiment statistical significance")
     study, store = recorded(tmp_path / "two", "mistral_gsm8k", seeds=(0, 1), methods=["sft"])
     told = justification(checklist([study], store), "Experiment statistical significance")
+    assert "Clopper-Pearson's where each problem counts 0 or 1" in told
     assert told.count("sft of mistral_gsm8k") == 1
     assert ["mean over seeds", "seeds (sft: 2)", "none: three seeds are needed"] in table(checklist([study], store), "Error bars")
 
@@ -139,3 +141,44 @@ def test_several_studies_have_facts_each_and_answers_together(tmp_path: Path, sm
     text = checklist([*studies, *studies], smoke.store)
     assert len(answers(text)) == 16
     assert text.count("## Recorded: ") == 2
+
+
+def test_a_method_with_too_few_seeds_is_named_beside_one_with_enough(tmp_path: Path) -> None:
+    study, store = recorded(tmp_path, "mistral_gsm8k", seeds=(0, 1, 2), methods=["sft"])
+    more, _ = recorded(tmp_path, "mistral_gsm8k", methods=["dpo"])
+    both: Any = {**study, "runs": [*study["runs"], *more["runs"]]}
+    (row,) = [row for row in table(checklist([both], store), "Error bars") if row[0] == "mean over seeds"]
+    assert row[1:] == [
+        "seeds (sft: 3, dpo: 1)",
+        "95%, t with one degree of freedom less than seeds; none for dpo: three seeds are needed",
+    ]
+
+
+def test_the_seed_of_an_evaluation_is_that_of_its_draws(tmp_path: Path) -> None:
+    study, store = recorded(tmp_path, "mistral_gsm8k", methods=["sft"])
+    (run,) = store.runs.all()
+    models = [{"step": "base", "name": "org/a", "revision": "main"}]
+    store.runs.save(replace(run, settings={**run.settings, "steps": ["base"], "models": models}))
+    text = checklist([study], store)
+    assert "the stage and t, never from the method" not in text
+    assert "The seeds of trainings elsewhere are unknown." in text
+
+
+def test_a_step_of_which_a_part_was_there_is_no_whole_measurement(tmp_path: Path) -> None:
+    steps = {"sample/test:1": record("sample", tokens=100, tokens_now=40)}
+    study, store = recorded(tmp_path, "mistral_gsm8k", steps=steps)
+    text = checklist([study], store)
+    assert "1 step found a part of the work done, by an interrupted attempt or by a run with fewer draws" in text
+    assert "Of 1 step the time is not recorded, or only in part." in justification(text, "Experiments compute resources")
+
+
+def test_problems_of_reasoning_gym_are_no_files_of_the_authors(tmp_path: Path) -> None:
+    study, store = recorded(tmp_path, "mistral_gsm8k", methods=["sft"])
+    (run,) = store.runs.all()
+    task = {"name": "python", "class": "sirev.tasks.reasoning_gym:ReasoningGym", "options": {"dataset": "chain_sum"}}
+    store.runs.save(replace(run, settings={**run.settings, "task": task}))
+    text = checklist([study], store)
+    assert "From local files" not in justification(text, "Open access to data and code")
+    assert "reasoning-gym (chain_sum)" in justification(text, "Open access to data and code").replace("\\", "")
+    (row,) = [row for row in table(text, "Data and licences") if row[0].startswith("reasoning-gym")]
+    assert row[3] == "Apache-2.0"
