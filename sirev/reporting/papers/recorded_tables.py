@@ -62,8 +62,8 @@ def _seeds(account: Account) -> TextTable:
     notes = ["The seed of each step derives from the run's seed, the stage and t, never from the method."]
     if account.verb == "evaluate":
         notes = [
-            "The random numbers of a model's draws derive from the seed and the content of its files; of a model that a loop of the "
-            f"store made with this seed, from the seed and t, as in the loop. The seeds of trainings elsewhere are {UNKNOWN}."
+            "The random numbers of a model's draws derive from the seed and the content of its files; of a model that a loop of "
+            f"the store made with this seed, from the seed and t, as in the loop. The seeds of trainings elsewhere are {UNKNOWN}."
         ]
     return TextTable("Seeds", ["method", "seeds"], 2, rows, notes)
 
