@@ -17,6 +17,7 @@ from huggingface_hub import DatasetCard, ModelCard
 import sirev
 from sirev.errors import BadInput, SirevError
 from sirev.explain.history import keys_of
+from sirev.reporting.headline import as_text, study_screen
 from sirev.reporting.papers.spent import hours_in_words
 from sirev.stages.model import REFERENCE
 from sirev.store.artifacts import Output
@@ -121,6 +122,20 @@ def test_a_base_with_a_chat_template_that_the_run_did_without_is_asked_without(
         sirev.publish(f"{run.id}:2", "team/model", store=store)
         (line,) = [line for line in card_of(hub_server.repositories[MODEL]).splitlines() if line.startswith("sirev evaluate")]
         assert line.endswith(f"--step M_2=team/model{words}")
+
+
+def test_the_headline_is_that_of_all_seeds_and_the_numbers_those_of_the_model(
+    smoke_copy: Path, smoke: Study, hub_server: HubServer
+) -> None:
+    _, second = sirev.iterate("tiny_smoke", methods="sft", seeds=[0, 1], store=smoke_copy)
+    sirev.publish(f"{second.id}:3", "team/model", store=smoke_copy)
+    card = card_of(hub_server.repositories[MODEL])
+    assert "Seeds that the headline rests on: seeds 0, 1." in card
+    told = sirev.report(recipes=["tiny_smoke"], methods=["sft"], store=smoke_copy)
+    assert as_text(study_screen(told.studies[0])).strip("\n") in card
+    (result,) = ModelCard(card).data.eval_results
+    assert result.metric_value == round(100 * second.iterations[2]["pass_at_1"]["value"], 2)
+    assert "sft, t = 3, seed 1" in card
 
 
 def test_hours_of_a_training_that_was_interrupted_are_not_called_whole(

@@ -122,6 +122,8 @@ def _compute(store: Store, accounts: list[Account]) -> _Answer:
     told = [f"The steps took {time_in_words(time)} (measured).", _other_time(store, records.keys())]
     unknown = time.unmeasured + time.resumed + sum(len(account.lacking) for account in accounts)
     told += [f"Of {count_text(unknown, 'step')} the time is not recorded, or only in part."] if unknown else []
+    elsewhere = {"evaluate": "training the models", "measure": "making the completions"}
+    told += [f"What {elsewhere[one.verb]} of {one.recipe} took is {UNKNOWN}." for one in accounts if one.verb in elsewhere]
     return PARTLY, [*told, f"The memory of the machines is not recorded; {AUTHORS}."]
 
 

@@ -102,6 +102,8 @@ def test_what_was_made_elsewhere_is_not_answered_with_yes(tmp_path: Path) -> Non
     for title in ("Experimental result reproducibility", "Experimental setting/details"):
         assert answers(text)[title] == PARTLY
         assert "How the models of mistral_gsm8k were trained is unknown." in justification(text, title)
+    told = justification(text, "Experiments compute resources")
+    assert "What training the models of mistral_gsm8k took is unknown." in told
     assert "training.sft.learning_rate" not in text
     assert "No model was trained here." in text
     assert "the table Deviations says so" not in text
