@@ -35,7 +35,7 @@ class Account:
     settings: Mapping[str, Any]
     records: tuple[Record, ...]
     lacking: tuple[str, ...]
-    """Steps without a readable record, RUN:t:step."""
+    """Steps without a readable record, RUN:t:step; one that several runs share by the first of them."""
     splits: Mapping[str, int]
     """Split -> its problems; of a suite "ood/SUITE"."""
     models: list[ModelIdentity] | None
@@ -92,13 +92,15 @@ def account_of(study: Study, store: Store) -> Account:
     runs = tuple(run for data in study["runs"] if (run := store.runs.get(data["id"])) is not None)
     first = next((run for run in runs if not is_null(run.method)), runs[0])
     records: dict[tuple[str, str], Record] = {}
-    lacking = []
+    lacking: dict[tuple[str, str], str] = {}
     splits: dict[str, int] = {}
     for run in runs:
         for step, pin in run.pins.items():
+            if (pin.key, pin.artifact) in lacking:
+                continue
             if (pin.key, pin.artifact) not in records:
                 if (record := record_at(store, pin.key, pin.artifact)) is None:
-                    lacking.append(run_address(run.id, step))
+                    lacking[pin.key, pin.artifact] = run_address(run.id, step)
                     continue
                 records[pin.key, pin.artifact] = record
             name = parse_step(step)
@@ -109,7 +111,7 @@ def account_of(study: Study, store: Store) -> Account:
         runs=runs,
         settings=shareable(first).settings,
         records=tuple(records.values()),
-        lacking=tuple(lacking),
+        lacking=tuple(lacking.values()),
         splits=splits,
         models=identities(store, first),
     )
