@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import wandb
@@ -26,7 +27,8 @@ class WandbRun:
             settings=wandb.Settings(
                 console="off",
                 x_disable_stats=True,
-                x_disable_meta=True,  # host, user, folders and command of this machine
+                host=os.environ.get("WANDB_HOST", ""),  # wandb would send this machine's
+                x_disable_meta=True,  # likewise user, folders and command
                 x_disable_machine_info=True,
                 disable_git=True,
                 disable_code=True,

@@ -46,8 +46,8 @@ def test_several_studies_stand_side_by_side_and_then_in_parts(tmp_path: Path) ->
 
 
 def test_a_study_that_is_left_out_does_not_say_where_the_store_lies(tmp_path: Path) -> None:
-    for name in ("mine", "yours", "theirs"):
-        measured(tmp_path, name, 2)
+    for name, right in (("mine", 2), ("yours", 3), ("theirs", 4)):
+        measured(tmp_path, name, right)
     store = sirev.Store(tmp_path / "store")
     lost = next(run for run in store.runs.all() if run.recipe == "theirs")
     for step, pin in lost.pins.items():
