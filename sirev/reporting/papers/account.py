@@ -21,6 +21,8 @@ from sirev.study.step_names import parse_step
 
 _PROBLEMS = ("source", "dataset")
 """Stages that make the problems of a split."""
+_TRAININGS = ("pretrain", "train")
+"""Stages that make models; of an evaluation they are the work of the loop that made a model, not its own."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ class Account:
     def trained(self) -> bool:
         """Whether models were trained here."""
         return self.verb == "iterate"
+
+    @property
+    def made_elsewhere(self) -> bool:
+        """Whether anything that was measured was made by no run of the store: models, or completions."""
+        return not self.trained and not (self.models and all(one["loop"] for one in self.models))
 
     def seeds(self, *, controls: bool = False) -> dict[str, list[int]]:
         """Method -> the seeds that it was run with; with `controls` those of the null runs."""
@@ -91,6 +98,7 @@ def account_of(study: Study, store: Store) -> Account:
     """The account of a study, from its runs' pins alone."""
     runs = tuple(run for data in study["runs"] if (run := store.runs.get(data["id"])) is not None)
     first = next((run for run in runs if not is_null(run.method)), runs[0])
+    trained = verb_of(runs[0]) == "iterate"
     records: dict[tuple[str, str], Record] = {}
     lacking: dict[tuple[str, str], str] = {}
     splits: dict[str, int] = {}
@@ -101,6 +109,8 @@ def account_of(study: Study, store: Store) -> Account:
             if (pin.key, pin.artifact) not in records:
                 if (record := record_at(store, pin.key, pin.artifact)) is None:
                     lacking[pin.key, pin.artifact] = run_address(run.id, step)
+                    continue
+                if not trained and record.action["stage"] in _TRAININGS:
                     continue
                 records[pin.key, pin.artifact] = record
             name = parse_step(step)

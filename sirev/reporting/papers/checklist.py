@@ -91,7 +91,7 @@ def _open(accounts: list[Account]) -> _Answer:
 def _made_elsewhere(accounts: list[Account]) -> list[str]:
     """What sirev cannot know of models and completions that it did not make."""
     unknown = {"evaluate": "How the models of {} were trained", "measure": "How the completions of {} were made"}
-    return [f"{unknown[one.verb].format(one.recipe)} is {UNKNOWN}." for one in accounts if one.verb in unknown]
+    return [f"{unknown[one.verb].format(one.recipe)} is {UNKNOWN}." for one in accounts if one.made_elsewhere]
 
 
 def _settings(accounts: list[Account]) -> _Answer:
@@ -123,7 +123,7 @@ def _compute(store: Store, accounts: list[Account]) -> _Answer:
     unknown = time.unmeasured + time.resumed + sum(len(account.lacking) for account in accounts)
     told += [f"Of {count_text(unknown, 'step')} the time is not recorded, or only in part."] if unknown else []
     elsewhere = {"evaluate": "training the models", "measure": "making the completions"}
-    told += [f"What {elsewhere[one.verb]} of {one.recipe} took is {UNKNOWN}." for one in accounts if one.verb in elsewhere]
+    told += [f"What {elsewhere[one.verb]} of {one.recipe} took is {UNKNOWN}." for one in accounts if one.made_elsewhere]
     return PARTLY, [*told, f"The memory of the machines is not recorded; {AUTHORS}."]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import sirev
 from sirev.reporting.papers.checklist import AUTHORS, PARTLY, checklist
+from sirev.store.checkout import hand_out
 from sirev.store.store import Store
 from tests.conftest import Study
 from tests.reporting.papers.recorded_studies import GPU, record, recorded
@@ -154,6 +155,20 @@ def test_a_method_with_too_few_seeds_is_named_beside_one_with_enough(tmp_path: P
         "seeds (sft: 3, dpo: 1)",
         "95%, t with one degree of freedom less than seeds; none for dpo: three seeds are needed",
     ]
+
+
+def test_models_that_a_loop_of_the_store_made_are_not_unknown_nor_trained_twice(
+    smoke_copy: Path, smoke: Study, tmp_path: Path
+) -> None:
+    for t in (1, 2):
+        hand_out(smoke.store, smoke.artifact("sft", f"train:{t}"), tmp_path / f"m{t}")
+    steps = {"first": tmp_path / "m1", "second": tmp_path / "m2"}
+    run = sirev.evaluate("mine", steps=steps, recipe="tiny_smoke", store=smoke_copy)
+    text = checklist(sirev.report(runs=[run.id], store=smoke_copy).studies, Store(smoke_copy))
+    assert "were trained is unknown" not in text
+    assert "What training the models" not in text
+    assert "The runs trained" not in text
+    assert "train" not in {row[0] for row in table(text, "Hardware and time")}
 
 
 def test_the_seed_of_an_evaluation_is_that_of_its_draws(tmp_path: Path) -> None:
