@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Literal, get_args
 
@@ -23,9 +23,13 @@ def data_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], librar
     return loaded.DataFrame(values, columns=list(columns))
 
 
-def frame_of_csv(text: str) -> Any:
-    """A pandas.DataFrame of CSV with a header; empty cells are missing values. BadInput if pandas is not installed."""
-    return _loaded("pandas").read_csv(io.StringIO(text))
+def frame_of_csv(text: str, words: Iterable[str]) -> Any:
+    """A pandas.DataFrame of CSV with a header; empty cells are missing values. BadInput if pandas is not installed.
+
+    `words` are columns of text: a model may be called 010 or NA.
+    """
+    read = _loaded("pandas").read_csv
+    return read(io.StringIO(text), dtype=dict.fromkeys(words, str), keep_default_na=False, na_values=[""])
 
 
 def _loaded(library: str) -> Any:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sirev.api.measure import MeasuredRun
 
 What = Literal["completions", "grades", "measures", "report"]
-_RUN = ("run", "method", "seed", "t")
+_RUN = ("run", "method", "seed", "t", "step")
 _ANSWER = (*_RUN, "kind", "problem_id", "draw", "level")
 FRAME_COLUMNS = {
     "completions": (*_ANSWER, "prompt", "gold", "text", "tokens", "finish"),
@@ -63,7 +63,7 @@ def frame(
 def _answers(store: Store, run: Run) -> Iterator[FrameRow]:
     for kind in answer_kinds(run.pins, evaluation_split(run.settings)):
         for row in answers(run.id, kind=kind, store=store):
-            yield {**row, **_named(run), "kind": kind}
+            yield {**row, **_named(run, row["t"]), "kind": kind}
 
 
 def _measures(store: Store, run: Run) -> Iterator[FrameRow]:
@@ -76,7 +76,7 @@ def _measures(store: Store, run: Run) -> Iterator[FrameRow]:
             continue
         asked, part = measured_part(name.what, split)
         for problem in pinned_artifact(store, run, step).json("measures.json")["problems"]:
-            named = {**_named(run), "t": name.t, "split": asked, "problem_id": problem["id"], "level": problem["level"]}
+            named = {**_named(run, name.t), "split": asked, "problem_id": problem["id"], "level": problem["level"]}
             row = rows.setdefault((name.t, asked, problem["id"]), named)
             row.update(_flat({key: value for key, value in problem.items() if key not in ("id", "level")}, f"{part}."))
     yield from (rows[place] for place in sorted(rows))
@@ -101,8 +101,9 @@ def _place(statistic: str) -> tuple[int, list[tuple[int, str]]]:
     return rank, [(int(name) if name.isdecimal() else -1, name) for name in (part, *names)]
 
 
-def _named(run: Run) -> FrameRow:
-    return {"run": run.id, "method": run.method, "seed": run.seed}
+def _named(run: Run, t: int) -> FrameRow:
+    steps = run.settings.get("steps")
+    return {"run": run.id, "method": run.method, "seed": run.seed, "t": t, "step": steps[t - 1] if steps else None}
 
 
 def _flat(values: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:

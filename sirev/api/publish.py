@@ -32,6 +32,7 @@ from sirev.store.sharing.hub_place import HubPlace
 from sirev.store.sharing.hub_repository import Publication, make_repository, publish_files, refuse_unfit
 from sirev.store.store import Store
 from sirev.store.tables import to_parquet
+from sirev.study.comparing import studies_of
 from sirev.study.remedies import OR_RECOMPUTE, verb_of
 from sirev.study.step_names import BASE_MODEL, PRETRAINED_MODEL, parse_step
 from sirev.study.trained_models import model_step_at, model_steps
@@ -67,7 +68,8 @@ def publish(
     place = HubPlace("model", repository)
     run, t = _asked(opened, model)
     found = _model(opened, run, t, repository, base, on_warning)
-    (study,) = report(runs=[run.id], store=opened).studies
+    seeds = [one.id for study in studies_of(opened, [run]) for one in study if one.method == run.method]
+    (study,) = report(runs=seeds or [run.id], store=opened).studies
     data = HubPlace("dataset", repository) if completions else None
     sets = _completions(found) if data else {}
     source = _learned_from(found)
@@ -229,5 +231,8 @@ def _check(model: PublishedModel) -> list[str]:
     recipe = run.recipe if run.recipe in recipe_names() and load_recipe(run.recipe).settings() == run.settings else RECIPE_FILE
     until = ["--until", str(max(model.t, 1))] if model.t < int(run.settings["T"]) else []
     again = as_typed("sirev", "iterate", "--recipe", recipe, "--method", run.method, "--seed", run.seed, *until)
-    asked = as_typed("sirev", "evaluate", "check", "--recipe", recipe, "--step", f"M_{model.t}={model.repository}")
+    plain = run.settings["model"].get("name") and not run.settings["model"].get("chat_template")
+    how = ["--chat", "never"] if plain else []  # the tokenizer may have a template that the run did without
+    how += ["--set", "engine=vllm"] if run.settings["engine"]["name"] == "server" else []
+    asked = as_typed("sirev", "evaluate", "check", "--recipe", recipe, "--step", f"M_{model.t}={model.repository}", *how)
     return [again, asked]

@@ -27,6 +27,8 @@ from sirev.tasks.registry import TASKS
 
 ENGINES = {"vllm": "vllm", "transformers": "transformers"}
 """Name of an engine -> package whose version is shown."""
+_GYM = "sirev.tasks.reasoning_gym:"
+"""Start of the class name of reasoning-gym's tasks, which are part of sirev although recipes name them like a user's own."""
 _SUBTITLES = {"measure": "Measured completions", "evaluate": "Evaluated models"}
 
 
@@ -174,6 +176,20 @@ def task_in_words(settings: Mapping[str, Any]) -> str:
     if name == "files":  # completions without a task
         return "problems of the files"
     return TASKS[name].title or name if name in TASKS else name
+
+
+def task_for_others(settings: Mapping[str, Any], own: str) -> str:
+    """The task in words for those who did not run it: `own` for problems of the user's, of reasoning-gym the name there."""
+    if gym := gym_task(settings):
+        return f"{gym} of reasoning-gym"
+    name = at_path(settings, "task", "name")
+    return own if name in TASKS and TASKS[name].own else task_in_words(settings)
+
+
+def gym_task(settings: Mapping[str, Any]) -> str | None:
+    """The name of the task of reasoning-gym that the problems are from; None for any other task."""
+    of_gym = str(at_path(settings, "task", "class") or "").startswith(_GYM)
+    return str(at_path(settings, "task", "options", "dataset") or "a task") if of_gym else None
 
 
 def _task(settings: dict[str, Any], study: Study) -> list[tuple[str, str]]:

@@ -27,6 +27,8 @@ REPORT_COLUMNS = (
 )
 """`value`, `low`, `high`, `n` and `p` are numbers or missing. `text` has words, `reason` why a value is missing, and `step` the
 user's name of M_t, for completions and models made elsewhere."""
+WORD_COLUMNS = ("run", "recipe", "method", "step", "statistic", "unit", "text", "reason")
+"""The columns of text; all others hold numbers."""
 UNITS = {
     **{part: unit for shown in SHOWN for part, unit in shown.units.items()},
     "crossing": "samples",

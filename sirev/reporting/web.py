@@ -19,6 +19,7 @@ from sirev.reporting.sections import ALL
 from sirev.reporting.sections.run_rows import Study, names_of
 from sirev.reporting.summary import Report
 from sirev.store.store import Store
+from sirev.study.remedies import store_option
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ def write_page(report: Report, store: Store, path: Path, draws: int = 8, told: C
     each stage of the work.
     """
     check_output(path)
+    report = for_others(report, store)
     if len(report.studies) != 1:
         return _overview(report, store, path, told)
     study = report.studies[0]
@@ -57,6 +59,15 @@ def write_page(report: Report, store: Store, path: Path, draws: int = 8, told: C
     )
     place_file(text, path)
     return Page(path, lacking, tuple(mends(gaps, store)))
+
+
+def for_others(report: Report, store: Store) -> Report:
+    """The report as others read it on a page: where the store lies, of which it lacks something, is not their business."""
+    hidden = {store_option(store): "", f" {store.path}/": " ", f" {store.path}": ""}
+    missing = list(report.missing)
+    for place, instead in hidden.items():
+        missing = [line.replace(place, instead) for line in missing]
+    return replace(report, missing=tuple(missing))
 
 
 def _overview(report: Report, store: Store, path: Path, told: Callable[[str], None]) -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import wandb
@@ -23,7 +24,15 @@ class WandbRun:
             config=run.config,
             resume="allow",
             reinit="create_new",
-            settings=wandb.Settings(console="off", x_disable_stats=True, disable_git=True, disable_code=True),
+            settings=wandb.Settings(
+                console="off",
+                x_disable_stats=True,
+                host=os.environ.get("WANDB_HOST", ""),  # wandb would send this machine's
+                x_disable_meta=True,  # likewise user, folders and command
+                x_disable_machine_info=True,
+                disable_git=True,
+                disable_code=True,
+            ),
         )
 
     def log(self, points: list[TrackedPoint]) -> None:

@@ -87,6 +87,19 @@ def test_completions_made_elsewhere_have_frames_too(tmp_path: Path) -> None:
     frame = sirev.frame(run, "grades", store=tmp_path / "store")
     assert frame.groupby("t")["correct"].mean().to_dict() == {1: 1.0, 2: 0.0}
     assert {*frame["kind"]} == {"greedy"}
+    for what in ("completions", "grades", "measures"):
+        frame = sirev.frame(run, what, store=tmp_path / "store")
+        assert {*zip(frame["t"], frame["step"], strict=True)} == {(1, "a"), (2, "b")}
+
+
+def test_names_that_look_like_numbers_or_nothing_stay_names(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    steps = {"010": tmp_path / "a.jsonl", "NA": tmp_path / "b.jsonl"}
+    for path in steps.values():
+        path.write_text('{"id": "p", "text": "x", "correct": true}\n')
+    run = sirev.measure("mine", steps=steps, store=tmp_path / "store")
+    frame = sirev.report(runs=[run.id], store=tmp_path / "store").to_pandas()
+    assert {*frame["step"].dropna()} == {*steps}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from huggingface_hub import DatasetCard, ModelCard
 import sirev
 from sirev.errors import BadInput, SirevError
 from sirev.explain.history import keys_of
+from sirev.reporting.headline import as_text, study_screen
 from sirev.reporting.papers.spent import hours_in_words
 from sirev.stages.model import REFERENCE
 from sirev.store.artifacts import Output
@@ -106,6 +108,64 @@ def test_the_commands_of_the_card_are_found_in_the_store(smoke: Study, published
     assert done.returncode == 0, done.stderr
     assert ", 0 computed" in done.stderr
     assert asked == "sirev evaluate check --recipe tiny_smoke --step M_2=team/model"
+
+
+def test_a_base_with_a_chat_template_that_the_run_did_without_is_asked_without(
+    smoke_copy: Path, smoke: Study, hub_server: HubServer
+) -> None:
+    store = Store(smoke_copy)
+    run = store.runs.get(smoke.of("sft").id)
+    assert run is not None
+    for asked, words in ((False, " --chat never"), (True, "")):
+        run.settings["model"] = {**run.settings["model"], "name": "org/base", "chat_template": asked}
+        store.runs.save(run)
+        sirev.publish(f"{run.id}:2", "team/model", store=store)
+        (line,) = [line for line in card_of(hub_server.repositories[MODEL]).splitlines() if line.startswith("sirev evaluate")]
+        assert line.endswith(f"--step M_2=team/model{words}")
+
+
+def test_the_headline_is_that_of_all_seeds_and_the_numbers_those_of_the_model(
+    smoke_copy: Path, smoke: Study, hub_server: HubServer
+) -> None:
+    _, second = sirev.iterate("tiny_smoke", methods="sft", seeds=[0, 1], store=smoke_copy)
+    sirev.publish(f"{second.id}:3", "team/model", store=smoke_copy)
+    card = card_of(hub_server.repositories[MODEL])
+    assert "Seeds that the headline rests on: seeds 0, 1." in card
+    told = sirev.report(recipes=["tiny_smoke"], methods=["sft"], store=smoke_copy)
+    assert as_text(study_screen(told.studies[0])).strip("\n") in card
+    (result,) = ModelCard(card).data.eval_results
+    assert result.metric_value == round(100 * second.iterations[2]["pass_at_1"]["value"], 2)
+    assert "sft, t = 3, seed 1" in card
+
+
+def test_hours_of_a_training_that_was_interrupted_are_not_called_whole(
+    smoke_copy: Path, smoke: Study, hub_server: HubServer
+) -> None:
+    store = Store(smoke_copy)
+    run = store.runs.get(smoke.of("sft").id)
+    assert run is not None
+    pin = run.pins["train:2"]
+    record = store.records.get(pin.key, pin.artifact)
+    assert record is not None
+    store.records.path(pin.key, pin.artifact).unlink()
+    store.records.add(replace(record, provenance={**record.provenance, "resumed": 3}))
+    sirev.publish(f"{run.id}:2", "team/model", store=store)
+    assert " Not in it: what was done earlier of 1 step." in card_of(hub_server.repositories[MODEL])
+    sirev.publish(f"{run.id}:1", "team/other", store=store)
+    assert "Not in it" not in card_of(hub_server.repositories["models/team/other"])
+
+
+def test_problems_of_its_makers_are_not_called_the_readers(smoke_copy: Path, smoke: Study, hub_server: HubServer) -> None:
+    store = Store(smoke_copy)
+    run = store.runs.get(smoke.of("sft").id)
+    assert run is not None
+    run.settings["task"] = {"name": "jsonl", "data": {"hub": None, "path": "/home/somebody/rows"}}
+    store.runs.save(run)
+    sirev.publish(f"{run.id}:2", "team/model", store=store)
+    card = card_of(hub_server.repositories[MODEL])
+    assert "on problems of its makers" in card
+    assert "your own problems" not in card
+    assert "jsonl" not in ModelCard(card).data.tags
 
 
 def test_the_recipe_beside_it_has_the_settings_of_the_run(smoke: Study, published: HubRepository, tmp_path: Path) -> None:

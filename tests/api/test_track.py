@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from sirev.store.store import Store
 from sirev.trackers.dispatch import TRACKERS
 from tests.conftest import Study, tree
 from tests.listeners import Heard
-from tests.trackers.tracked import LOCAL, keep_in, read_back
+from tests.trackers.tracked import LOCAL, hosts, keep_in, read_back
 
 BROKEN_TRACKIO = Path(__file__).parents[1] / "trackers" / "broken_trackio"
 """A folder for PYTHONPATH, whose trackio fails at the end of a run."""
@@ -72,6 +74,17 @@ def recorded_log(store: Store, run_id: str, step: str) -> list[dict[str, float]]
     assert record is not None
     log: list[dict[str, float]] = record.provenance["log"]
     return log
+
+
+def test_wandb_is_told_nothing_of_this_machine(smoke: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_in(tmp_path, "wandb", monkeypatch)
+    assert sirev.track(smoke.of("sft").id, "wandb:mine", store=smoke.store) > 0
+    (kept,) = tmp_path.glob("wandb/offline-run-*")
+    assert not (kept / "files" / "wandb-metadata.json").exists()
+    (records,) = kept.glob("*.wandb")
+    assert list(hosts(records)) == [""]
+    for private in (sys.executable, os.getcwd(), str(smoke.store.path)):
+        assert private.encode() not in records.read_bytes()
 
 
 def test_again_sends_what_was_sent_before(smoke: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

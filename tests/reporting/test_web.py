@@ -45,6 +45,22 @@ def test_several_studies_stand_side_by_side_and_then_in_parts(tmp_path: Path) ->
     assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]+"', text)
 
 
+def test_a_study_that_is_left_out_does_not_say_where_the_store_lies(tmp_path: Path) -> None:
+    for name, right in (("mine", 2), ("yours", 3), ("theirs", 4)):
+        measured(tmp_path, name, right)
+    store = sirev.Store(tmp_path / "store")
+    lost = next(run for run in store.runs.all() if run.recipe == "theirs")
+    for step, pin in lost.pins.items():
+        if step.partition("/")[0] in ("measure", "compare"):
+            store.objects.path(pin.artifact).unlink(missing_ok=True)
+    for runs in (store.runs.ids(), [run.id for run in store.runs.all() if run.recipe != "yours"]):
+        report = sirev.report(runs=runs, store=sirev.Store(store.path))
+        assert [line for line in report.missing if str(store.path) in line]
+        text = write_page(report, store, tmp_path / "report.html").path.read_text()
+        assert "theirs is left out" in text
+        assert str(store.path) not in text
+
+
 def test_an_incomplete_page_does_not_say_where_the_store_lies(smoke: Study, smoke_copy: Path, tmp_path: Path) -> None:
     report = sirev.report(recipes=["tiny_smoke"], methods=["sft"], store=smoke_copy)
     store = sirev.Store(smoke_copy)

@@ -89,6 +89,17 @@ def _of_wandb(folder: Path, project: str) -> Iterator[ReadBack]:
     yield from found.values()
 
 
+def hosts(log: Path) -> Iterator[str]:
+    """The machine that wandb has each run of a log from; "" for none."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    for data in _logged(log.read_bytes()):
+        record = Record()
+        record.ParseFromString(data)
+        if record.HasField("run"):
+            yield record.run.host
+
+
 def _logged(data: bytes) -> Iterator[bytes]:
     """Yield the records of a log: each in one or several pieces, none of which crosses a block's end."""
     at, whole = 7, b""

@@ -8,7 +8,6 @@ from typing import Any
 
 from sirev.hub import link
 from sirev.reporting.cards.published_model import PublishedModel, check_in_words
-from sirev.reporting.facts import task_in_words
 from sirev.reporting.tables import TextTable, markdown
 from sirev.store.sharing.hub_card import TAG, card_bytes, made_by
 from sirev.store.tables import TableRow
@@ -52,11 +51,10 @@ def completions_card(
     """
     from huggingface_hub import DatasetCardData
 
-    task = task_in_words(model.settings)
     data = DatasetCardData(
         pretty_name=f"Completions and training set of {model.repository}",
         task_categories=["text-generation"],
-        tags=[TAG, "self-improvement", model.run.method, str(model.settings["task"]["name"])],
+        tags=[TAG, "self-improvement", *model.tags],
         source_datasets=[source] if source else None,
         configs=[{**one.front_matter, **({"default": True} if not i else {})} for i, one in enumerate(tables)],
         **licence,
@@ -70,7 +68,7 @@ def completions_card(
         data,
         f"# {model.repository.partition('/')[2]}: completions and training set",
         f"What {link('model', model.repository)}, M_{model.t} of the run `{model.run.id}`, "
-        f"answered on {task}, each answer graded, and D_{model.t}, the set that it was trained on.{origin}",
+        f"answered on {model.task}, each answer graded, and D_{model.t}, the set that it was trained on.{origin}",
         markdown([listing, columns]),
         "`answer` is what the grader read in the completion `text`, null where it read nothing; `correct` and `reason` are its "
         "verdict; `gold` is the right answer and `target` the problem's own solution.",

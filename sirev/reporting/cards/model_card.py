@@ -9,10 +9,17 @@ from sirev.engines.vllm_start import RANKS
 from sirev.hub import ADAPTER_CONFIG, hub_data, link
 from sirev.listing import seeds_text
 from sirev.reporting.cards.published_model import RECIPE_FILE, PublishedModel, check_in_words
-from sirev.reporting.facts import model_in_words, task_in_words
+from sirev.reporting.facts import model_in_words
 from sirev.reporting.gathering import training_of
 from sirev.reporting.headline import as_text, study_screen
-from sirev.reporting.papers.spent import gpu_in_words, hours_in_words, processor_in_words, time_in_words, time_of
+from sirev.reporting.papers.spent import (
+    gpu_in_words,
+    hours_in_words,
+    processor_in_words,
+    time_in_words,
+    time_of,
+    unmeasured_in_words,
+)
 from sirev.reporting.pass_at_1 import pass_at_1_source
 from sirev.reporting.sections.accuracy import pass_at_1_table
 from sirev.reporting.sections.run_rows import RunData, Study
@@ -53,7 +60,7 @@ def _front_matter(model: PublishedModel, study: Study, data_sets: Sequence[str])
         datasets=list(data_sets) or None,
         library_name="peft" if model.adapter else "transformers",
         pipeline_tag="text-generation",
-        tags=list(dict.fromkeys([TAG, "self-improvement", "trl", *(["lora"] if model.adapter else []), model.run.method, task])),
+        tags=list(dict.fromkeys([TAG, "self-improvement", "trl", *(["lora"] if model.adapter else []), *model.tags])),
         model_name=model.repository.partition("/")[2],
         eval_results=_eval_results(model, study, task) or None,
         **named,
@@ -73,7 +80,7 @@ def _eval_results(model: PublishedModel, study: Study, task: str) -> list[Any]:
             task_type="text-generation",
             task_name="Text generation",
             dataset_type=hub_data(data) or task,
-            dataset_name=task_in_words(model.settings),
+            dataset_name=model.task,
             dataset_split=model.settings["evaluation"]["split"],
             metric_type="accuracy",
             metric_name=f"pass@1, {pass_at_1_source([run])} (%)",
@@ -90,7 +97,7 @@ def _what_it_is(model: PublishedModel) -> str:
     base = model.base
     at = f" at commit `{base.commit}`" if base and base.commit else ""
     origin = f"{_HEADING[model.adapter]} {link('model', base.name)}{at}" if base else _pretrained(model)
-    task = task_in_words(model.settings)
+    task = model.task
     licence = f" Its licence is that of its base, `{base.licence['license']}`." if base and "license" in base.licence else ""
     return f"M_{model.t} of the run `{model.run.id}`: {origin}, {_how_made(model, task)}.{licence}"
 
@@ -101,7 +108,8 @@ def _pretrained(model: PublishedModel) -> str:
 
 def _how_made(model: PublishedModel, task: str) -> str:
     if model.t == 0:
-        return f"from which M_1 to M_{model.settings['T']} on {task} were trained"
+        last = max(parse_step(step).t or 0 for step in model.run.pins)  # a run may have stopped before T
+        return f"from which {f'M_1 to M_{last}' if last > 1 else 'M_1'} on {task} {'were' if last > 1 else 'was'} trained"
     return f"trained by iterative self-improvement ({model.run.method}, t = {model.t}, seed {model.run.seed}) on {task}"
 
 
@@ -134,13 +142,15 @@ def _training(model: PublishedModel) -> str:
         table.rows.append([f"M_{name.t}", row["by"] if row else entry.stage, hardware, *shown, hours])
     records = [record for entry in history if (record := model.record(entry))]
     sampling = [record for record in records if record.action["stage"] in ("sample", "score")]
+    time = time_of(records)
+    unmeasured = unmeasured_in_words(time, len(history) - len(records))
     recipe = model.settings.get("description") or ""
     return "\n\n".join(
         [
             f"Recipe `{model.run.recipe}`{f': {recipe}' if recipe else ''}. All its settings are in `{RECIPE_FILE}`.",
             markdown([table]).strip(),
-            f"Up to M_{model.t}: {time_in_words(time_of(records))}; of these, sampling and scoring: "
-            f"{time_in_words(time_of(sampling))}.",
+            f"Up to M_{model.t}: {time_in_words(time)}; of these, sampling and scoring: {time_in_words(time_of(sampling))}."
+            f"{f' Not in it: {unmeasured}.' if unmeasured else ''}",
         ]
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sirev.explain.history import Entry, history_of
 from sirev.hub import link
+from sirev.reporting.facts import task_for_others
 from sirev.store.artifacts import Artifact
 from sirev.store.records import DamagedRecord, Record
 from sirev.store.runs import Run
@@ -16,6 +17,7 @@ from sirev.store.sharing.hub_card import commands_block
 from sirev.store.sharing.private import local_names, shareable
 from sirev.store.store import Store
 from sirev.study.step_names import parse_step
+from sirev.tasks.registry import TASKS
 
 RECIPE_FILE = "recipe.yaml"
 """The file with the run's settings in the repository of a published model."""
@@ -57,6 +59,17 @@ class PublishedModel:
         if self.base is None or settings["model"].get("name") in (None, self.base.name):
             return settings
         return {**settings, "model": {**settings["model"], "name": self.base.name, "revision": self.base.commit}}
+
+    @property
+    def task(self) -> str:
+        """What it was trained on, in words for strangers."""
+        return task_for_others(self.settings, "problems of its makers")
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags of method and task; a user's own task has no name that others know."""
+        name = str(self.settings["task"]["name"])
+        return [self.run.method, *([] if name in TASKS and TASKS[name].own else [name])]
 
     @property
     def key(self) -> str:

@@ -21,6 +21,8 @@ from sirev.study.step_names import parse_step
 
 _PROBLEMS = ("source", "dataset")
 """Stages that make the problems of a split."""
+_TRAININGS = ("pretrain", "train")
+"""Stages that make models; of an evaluation they are the work of the loop that made a model, not its own."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Account:
     settings: Mapping[str, Any]
     records: tuple[Record, ...]
     lacking: tuple[str, ...]
-    """Steps without a readable record, RUN:t:step."""
+    """Steps without a readable record, RUN:t:step; one that several runs share by the first of them."""
     splits: Mapping[str, int]
     """Split -> number of problems; the split of a suite is "ood/SUITE"."""
     models: list[ModelIdentity] | None
@@ -54,6 +56,11 @@ class Account:
         """Whether models were trained here."""
         return self.verb == "iterate"
 
+    @property
+    def made_elsewhere(self) -> bool:
+        """Whether anything that was measured was made by no run of the store: models, or completions."""
+        return not self.trained and not (self.models and all(one["loop"] for one in self.models))
+
     def seeds(self, *, controls: bool = False) -> dict[str, list[int]]:
         """Method -> its seeds; with `controls`, null run -> its seeds."""
         found: dict[str, list[int]] = {}
@@ -61,6 +68,11 @@ class Account:
             if is_null(run.method) == controls:
                 found.setdefault(run.method, []).append(run.seed)
         return {method: sorted(seeds) for method, seeds in found.items()}
+
+    def kinds(self, method: str) -> list[str]:
+        """The kinds of training that a method takes at t = 2, 3, ...: "sft" or "dpo" each."""
+        cycle = (self.get("schedule") or ["dpo", "sft"]) if method == "sft-dpo" else [method]
+        return [cycle[i % len(cycle)] for i in range(int(self.get("T") or 1) - 1)]
 
     def get(self, *path: str) -> Any:
         """A setting by its path; None if there is none."""
@@ -86,14 +98,19 @@ def account_of(study: Study, store: Store) -> Account:
     """The account of a study, from the pins of its runs."""
     runs = tuple(run for data in study["runs"] if (run := store.runs.get(data["id"])) is not None)
     first = next((run for run in runs if not is_null(run.method)), runs[0])
+    trained = verb_of(runs[0]) == "iterate"
     records: dict[tuple[str, str], Record] = {}
-    lacking = []
+    lacking: dict[tuple[str, str], str] = {}
     splits: dict[str, int] = {}
     for run in runs:
         for step, pin in run.pins.items():
+            if (pin.key, pin.artifact) in lacking:
+                continue
             if (pin.key, pin.artifact) not in records:
                 if (record := record_at(store, pin.key, pin.artifact)) is None:
-                    lacking.append(run_address(run.id, step))
+                    lacking[pin.key, pin.artifact] = run_address(run.id, step)
+                    continue
+                if not trained and record.action["stage"] in _TRAININGS:
                     continue
                 records[pin.key, pin.artifact] = record
             name = parse_step(step)
@@ -104,7 +121,7 @@ def account_of(study: Study, store: Store) -> Account:
         runs=runs,
         settings=shareable(first).settings,
         records=tuple(records.values()),
-        lacking=tuple(lacking),
+        lacking=tuple(lacking.values()),
         splits=splits,
         models=identities(store, first),
     )

@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from sirev.hub import is_local, local_data
+from sirev.reporting.facts import gym_task
 from sirev.reporting.identities import REVISION
 from sirev.reporting.papers.account import Account
 from sirev.reporting.recorded_values import at_path
@@ -64,7 +65,9 @@ def _data(account: Account) -> Iterator[Asset]:
         yield Asset(
             str(said.get("file") or sample), f"completions, {sample}", "local", f"sha256 {str(said.get('sha256'))[:REVISION]}"
         )
-    if task.get("name") == "python":
+    if gym := gym_task(account.settings):
+        yield Asset(f"reasoning-gym ({gym})", "training and test", "sirev", **known_assets()["data"]["reasoning-gym"])
+    elif task.get("name") == "python":
         yield Asset(str(task.get("class")), "training and test, by a class of the user's", "local")
 
 

@@ -9,6 +9,7 @@ from importlib.resources import files
 
 from sirev import __version__
 from sirev.listing import count_text, listed
+from sirev.metrics.study_verdict import SEEDS
 from sirev.reporting.papers.account import Account, account_of
 from sirev.reporting.papers.assets import EVALUATED_AS, UNKNOWN, assets_of
 from sirev.reporting.papers.recorded_tables import recorded_tables
@@ -90,7 +91,7 @@ def _open(accounts: list[Account]) -> _Answer:
 def _made_elsewhere(accounts: list[Account]) -> list[str]:
     """Sentences on the unknown origin of models and completions made elsewhere."""
     unknown = {"evaluate": "How the models of {} were trained", "measure": "How the completions of {} were made"}
-    return [f"{unknown[one.verb].format(one.recipe)} is {UNKNOWN}." for one in accounts if one.verb in unknown]
+    return [f"{unknown[one.verb].format(one.recipe)} is {UNKNOWN}." for one in accounts if one.made_elsewhere]
 
 
 def _settings(accounts: list[Account]) -> _Answer:
@@ -101,9 +102,15 @@ def _settings(accounts: list[Account]) -> _Answer:
 
 def _significance(accounts: list[Account]) -> _Answer:
     replicates = sorted({account.study["settings"]["replicates"] for account in accounts})
-    told = [f"Intervals are 95% bootstrap intervals over test problems ({', '.join(f'{n:,}' for n in replicates)} replicates)."]
+    told = [
+        "Intervals are 95% intervals over test problems: Clopper-Pearson's where each problem counts 0 or 1, the percentile "
+        f"bootstrap's elsewhere ({', '.join(f'{n:,}' for n in replicates)} replicates)."
+    ]
     few = [
-        f"{method} of {one.recipe}" for one in accounts for method, seeds in one.seeds().items() if one.trained and len(seeds) < 3
+        f"{method} of {one.recipe}"
+        for one in accounts
+        for method, seeds in one.seeds().items()
+        if one.trained and len(seeds) < SEEDS
     ]
     told += [f"Fewer than three seeds, so without an interval over seeds: {', '.join(few)}."] if few else []
     return "Yes", [*told, "The table Error bars says what each is over."]
@@ -115,6 +122,8 @@ def _compute(store: Store, accounts: list[Account]) -> _Answer:
     told = [f"The steps took {time_in_words(time)} (measured).", _other_time(store, records.keys())]
     unknown = time.unmeasured + time.resumed + sum(len(account.lacking) for account in accounts)
     told += [f"Of {count_text(unknown, 'step')} the time is not recorded, or only in part."] if unknown else []
+    elsewhere = {"evaluate": "training the models", "measure": "making the completions"}
+    told += [f"What {elsewhere[one.verb]} of {one.recipe} took is {UNKNOWN}." for one in accounts if one.made_elsewhere]
     return PARTLY, [*told, f"The memory of the machines is not recorded; {AUTHORS}."]
 
 

@@ -9,7 +9,7 @@ from sirev.reporting.facts import model_in_words, task_in_words
 from sirev.reporting.papers.account import Account
 from sirev.reporting.published import published
 from sirev.reporting.recorded_values import at_path
-from sirev.training_kinds import METHODS
+from sirev.training_kinds import KINDS, METHODS
 
 _STATED: dict[str, Any] = {
     "T": 5,
@@ -22,6 +22,10 @@ _STATED: dict[str, Any] = {
     "training.parameters": "full",
     "training.sft.select.unique": False,
     "training.sft.select.max_per_problem": None,
+    "training.dpo.nll_weight": 0.0,
+    "task.limit.train": None,
+    "task.limit.test": None,
+    "evaluation.split": "test",
     "evaluation.draws.n": 50,
     "evaluation.draws.temperature": 0.75,
     "evaluation.draws.top_p": 0.95,
@@ -47,7 +51,7 @@ def deviations(account: Account) -> list[tuple[str, str, str]]:
     if missing := [method for method in METHODS if method not in methods]:
         found.append(("methods", ", ".join(METHODS), f"without {', '.join(missing)}"))
     for path, stated in _STATED.items():
-        if _applies(path, methods) and (here := _value(account, path)) != stated:
+        if _applies(account, path) and (here := _value(account, path)) != stated:
             found.append((path, _shown(stated), _shown(here)))
     task, suites = account.get("task", "name"), list(account.study.get("suites") or [])
     expected = [_SUITE[1]] if task == _SUITE[0] else []
@@ -57,11 +61,13 @@ def deviations(account: Account) -> list[tuple[str, str, str]]:
     return found
 
 
-def _applies(path: str, methods: list[str]) -> bool:
+def _applies(account: Account, path: str) -> bool:
     """Whether any of the methods reads a setting."""
+    methods = account.seeds()
     if path == "schedule":
         return "sft-dpo" in methods
-    return not path.startswith("training.sft") or any("sft" in method for method in methods)
+    kind = next((kind for kind in KINDS if path.startswith(f"training.{kind}.")), None)
+    return kind is None or any(kind in account.kinds(method) for method in methods)
 
 
 def _value(account: Account, path: str) -> Any:

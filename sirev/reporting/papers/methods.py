@@ -8,25 +8,26 @@ from typing import Any
 
 from sirev.listing import count_text, seeds_text
 from sirev.metrics.comparison.nulls import RESAMPLE, RETRAIN
-from sirev.reporting.facts import ENGINES, grader_named, model_in_words, task_in_words
+from sirev.metrics.study_verdict import SEEDS
+from sirev.reporting.facts import ENGINES, grader_named, model_in_words, task_for_others
 from sirev.reporting.identities import identity_in_words
 from sirev.reporting.papers.account import Account, account_of
 from sirev.reporting.papers.assets import BASE_OF, EVALUATED_AS, assets_of
 from sirev.reporting.papers.citations import HEAD, PAPER_KEY, SIREV_KEY, bibliography
 from sirev.reporting.papers.paragraph import Paragraph, equation, numeral
-from sirev.reporting.papers.spent import time_in_words, time_of
+from sirev.reporting.papers.spent import time_in_words, time_of, unmeasured_in_words
 from sirev.reporting.recorded_values import at_path
 from sirev.reporting.sections.run_rows import Study, suite_in_words
 from sirev.store.store import Store
-from sirev.tasks.registry import TASKS
 
 PREAMBLE = "% \\usepackage[T1]{fontenc} \\usepackage{url}"
 """The second line: packages for the document's preamble."""
 _OPTIMIZERS = {"adamw_torch_fused": "AdamW", "paged_adamw_8bit": "paged 8-bit AdamW", "adafactor": "Adafactor"}
 _ENGINES = {"vllm": ("vLLM", "kwon2023vllm"), "transformers": ("Transformers", "wolf2019transformers")}
 """Name of an engine -> (name in a sentence, key of its reference)."""
+_ENDS = "M_1 and the last M_t"
+"""The models that some questions are limited to."""
 _CONTROLS = {RESAMPLE: "a second sampling of answers of M_1", RETRAIN: "M_1 trained again with other seeds"}
-_SCHEDULES = {"sft": "SFT at every t", "dpo": "DPO at every t"}
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,7 @@ def _paragraph(account: Account) -> Paragraph:
 
 def _task(account: Account) -> str:
     """The task in the words of the paper's authors."""
-    name = account.get("task", "name")
-    return "problems of our own" if name in TASKS and TASKS[name].own else task_in_words(account.settings)
+    return task_for_others(account.settings, "problems of our own")
 
 
 def _software(account: Account, paragraph: Paragraph) -> list[str]:
@@ -94,14 +94,21 @@ def _trained(account: Account, paragraph: Paragraph, cites: Mapping[str, str]) -
         *(["from 2 to ", numeral(last)] if last > 2 else ["= 2"]),
         f", M_t is trained from {start} on graded answers of M_{{t-1}}",
     )
-    names = list(account.seeds())
+    schedules = {name: account.kinds(name) for name in account.seeds()}
     for kind, its in (("sft", _sft), ("dpo", _dpo)):
-        if any(kind in name for name in names) and training.get(kind):
+        if any(kind in kinds for kinds in schedules.values()) and training.get(kind):
             its(training[kind], paragraph)
-    order = " and ".join(kind.upper() for kind in account.get("schedule") or ["dpo", "sft"])
-    if names:
-        say("Methods: ", "; ".join(f"{name}, {_SCHEDULES.get(name, f'{order} in turn')}" for name in names))
+    if schedules:
+        say("Methods: ", "; ".join(f"{name}, {_in_turn(account, kinds)}" for name, kinds in schedules.items()))
     _parameters(account, training, paragraph)
+
+
+def _in_turn(account: Account, kinds: Sequence[str]) -> str:
+    """ "DPO at every t", or the kinds that take turns."""
+    if len(set(kinds)) == 1:
+        return f"{kinds[0].upper()} at every t"
+    cycle = account.get("schedule") or kinds[:2]
+    return f"{' and '.join(kind.upper() for kind in cycle)} in turn"
 
 
 def _sft(settings: Mapping[str, Any], paragraph: Paragraph) -> None:
@@ -198,6 +205,8 @@ def _sampled(account: Account, paragraph: Paragraph) -> None:
     engine = str(account.get("engine", "name") or "")
     title, key = _ENGINES.get(engine, ("an OpenAI-compatible server", ""))
     paragraph.say(f"Answers are sampled with {title}", *(_version(account, ENGINES[engine]) if key else []), paragraph.cite(key))
+    if account.trained and account.get("model", "chat_template"):
+        paragraph.say("Prompts are put to the model as a user's turn of its chat template")
     if account.trained and (drawn := account.get("sampling")):
         each = f"for each of {drawn['problems']:,} training problems" if drawn.get("problems") else "per training problem"
         grader = grader_named(account.get("training"))
@@ -219,12 +228,15 @@ def _tested(account: Account, paragraph: Paragraph, cites: Mapping[str, str]) ->
     else:
         draws = account.get("evaluation", "draws")
         paragraph.say(f"Each M_t answers {problems} once greedily and {draws['n']} times at {_decoding(draws)}, {graded}")
+        if others := account.get("evaluation", "temperatures"):
+            paragraph.say(f"{_ENDS} also answer as often at temperature {' and '.join(f'{one:g}' for one in others)}")
     paragraph.say("We use the unbiased estimator of pass@N", paragraph.cite("chen2021codex"))
     for suite in account.study.get("suites") or []:
         size = account.splits.get(f"ood/{suite}")
         paragraph.say(
             f"Out-of-distribution problems: {suite_in_words(suite)}" + (f" ({count_text(size, 'problem')})" if size else ""),
             paragraph.cite(cites.get(f"other problems (OOD), {suite}", "")),
+            _drawn_of_suite(account.get("evaluation", "ood", suite) or {}),
         )
     if embedding := account.get("evaluation", "embedding"):
         paragraph.say(
@@ -232,16 +244,31 @@ def _tested(account: Account, paragraph: Paragraph, cites: Mapping[str, str]) ->
         )
 
 
+def _drawn_of_suite(settings: Mapping[str, Any]) -> str:
+    """How often a suite is answered beside the greedy answer; "" where it is not."""
+    who = "each M_t" if settings.get("draws_at") == "every" else _ENDS
+    return f", answered greedily, and by {who} also {settings['draws']} times as above" if settings.get("draws") else ""
+
+
 def _statistics(account: Account, paragraph: Paragraph) -> None:
     replicates = account.study["settings"]["replicates"]
-    paragraph.say(f"Intervals are 95% percentile bootstrap intervals over problems ({replicates:,} replicates)")
+    over_seeds = account.trained and any(len(seeds) >= SEEDS for seeds in account.seeds().values())
+    paragraph.say(
+        "Intervals are 95% intervals over problems: Clopper-Pearson's where each problem counts 0 or 1, the percentile "
+        f"bootstrap's elsewhere ({replicates:,} replicates)",
+        "; of means over seeds Student's t intervals" if over_seeds else "",
+    )
     if account.trained:
         told = [f"{method} with {seeds_text(seeds)}" for method, seeds in account.seeds().items()]
         if told:
             paragraph.say(f"Runs: {'; '.join(told)}")
         for method in account.seeds(controls=True):
             paragraph.say(f"Control: {_CONTROLS.get(method, 'training on gold solutions in place of sampled answers')}")
+    elif account.verb == "evaluate":
+        paragraph.say(f"Draws are made with {seeds_text(run.seed for run in account.runs)}")
     for run in account.study["runs"]:
         if run["stopped"]:
             paragraph.say(f"{run['method']} with seed {run['seed']} ended early: {run['stopped']}")
-    paragraph.say(f"In total, the steps took {time_in_words(time_of(account.records))}")
+    time = time_of(account.records)
+    unmeasured = unmeasured_in_words(time, len(account.lacking))
+    paragraph.say(f"In total, the steps took {time_in_words(time)}", f" (not in it: {unmeasured})" if unmeasured else "")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from sirev.explain.action_diff import flat
-from sirev.listing import count_text
+from sirev.listing import count_text, listed
+from sirev.metrics.study_verdict import SEEDS
 from sirev.reporting.papers.account import Account
 from sirev.reporting.papers.assets import UNKNOWN, assets_of
 from sirev.reporting.papers.deviations import NOT_KNOWN, deviations
@@ -59,6 +60,11 @@ def _seeds(account: Account) -> TextTable:
     if account.verb == "measure":
         return TextTable("Seeds", ["method", "seeds"], 2, [], [f"Completions came from elsewhere; their seeds are {UNKNOWN}."])
     notes = ["The seed of each step derives from the run's seed, the stage and t, never from the method."]
+    if account.verb == "evaluate":
+        notes = [
+            "The random numbers of a model's draws derive from the seed and the content of its files; of a model that a loop of "
+            f"the store made with this seed, from the seed and t, as in the loop. The seeds of trainings elsewhere are {UNKNOWN}."
+        ]
     return TextTable("Seeds", ["method", "seeds"], 2, rows, notes)
 
 
@@ -76,12 +82,11 @@ def _error_bars(account: Account) -> TextTable:
     if account.trained:
         counts = {method: len(seeds) for method, seeds in account.seeds().items()}
         over = ", ".join(f"{method}: {count}" for method, count in counts.items())
-        how = (
-            "95%, t with one degree of freedom less than seeds"
-            if min(counts.values(), default=0) >= 3
-            else "none: three seeds are needed"
-        )
-        rows.append(["mean over seeds", f"seeds ({over})", how])
+        few = [method for method, count in counts.items() if count < SEEDS]
+        told = ["95%, t with one degree of freedom less than seeds"] if len(few) < len(counts) else []
+        if few or not counts:
+            told.append(f"none{f' for {listed(few)}' if told else ''}: three seeds are needed")
+        rows.append(["mean over seeds", f"seeds ({over})", "; ".join(told)])
     notes = ["Draws of a problem stay together in the bootstrap. Not varied: the data split, and the base model's own training."]
     return TextTable("Error bars", ["of", "over", "how"], 3, rows, notes)
 
@@ -94,7 +99,8 @@ def _time(account: Account) -> TextTable:
     notes.append(f"Memory of the machines: {UNKNOWN}.")
     if time.resumed:
         notes.append(
-            f"{count_text(time.resumed, 'step')} continued after an interruption: the hours of earlier attempts are {UNKNOWN}."
+            f"{count_text(time.resumed, 'step')} found a part of the work done, by an interrupted attempt or by a run with fewer "
+            f"draws: the hours of that part are {UNKNOWN}."
         )
     if lacking := time.unmeasured + len(account.lacking):
         notes.append(f"{count_text(lacking, 'step')} without a time on record: {UNKNOWN}.")

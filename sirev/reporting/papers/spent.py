@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from sirev.listing import count_text
 from sirev.stages import STAGES
 from sirev.store.records import Record
 
@@ -78,6 +79,14 @@ def time_in_words(time: Time) -> str:
     return " and ".join([*told, *([f"{hours_in_words(rest)} hours on the CPU"] if rest or not told else [])])
 
 
+def unmeasured_in_words(time: Time, lacking: int = 0) -> str:
+    """What these hours leave out, `lacking` more steps without a record among it; "" where they are whole."""
+    without = time.unmeasured + lacking
+    told = [f"what was done earlier of {count_text(time.resumed, 'step')}"] if time.resumed else []
+    told += [f"{count_text(without, 'step')} without a time on record"] if without else []
+    return " and ".join(told)
+
+
 def hours_in_words(hours: float) -> str:
     """Hours with two decimals; "under 0.01" below that."""
     return f"{hours:.2f}" if hours >= 0.005 else "under 0.01"
@@ -113,5 +122,5 @@ def gpu_in_words(record: Record) -> str:
 
 
 def _is_resumed(noted: dict[str, Any]) -> bool:
-    """Whether an earlier attempt did part of a step."""
+    """Whether part of a step was done earlier: by an interrupted attempt, or by a run with fewer draws."""
     return bool(noted.get("resumed")) or noted.get("tokens_now", noted.get("tokens")) != noted.get("tokens")

@@ -16,7 +16,7 @@ from sirev.reporting.sweeps.cells import grid_cells, late_in_words
 from sirev.reporting.sweeps.grid_table import label_columns
 from sirev.reporting.sweeps.sweep_report import SweepReport
 from sirev.reporting.sweeps.swept_studies import SweptStudy
-from sirev.reporting.web import grid_figures
+from sirev.reporting.web import for_others, grid_figures
 from sirev.store.store import Store
 
 
@@ -27,6 +27,7 @@ def write_sweep_page(made: SweepReport, store: Store, path: Path, told: Callable
     are on a separate page, whose command is in its part. `told` is called with each stage of the work.
     """
     check_output(path)
+    report = for_others(made.report, store)
     parts: dict[int, Part] = {}
     for of in made.studies:
         if of.study is not None:
@@ -34,7 +35,7 @@ def write_sweep_page(made: SweepReport, store: Store, path: Path, told: Callable
             command = as_typed("sirev", "report", "html", *own_options(of, made.studies), "--output", f"{name}.html")
             parts[id(of)] = Part(name, of.study, replace(facts_of(of.study, store), title=of.title), [], command)
     grid, *_ = made.tables()
-    tables = made.report.tables() if parts else []
+    tables = report.tables() if parts else []
     figures = grid_figures(panels_of(made.studies), told)
     names = {place: part.name for place, part in parts.items()}
     page = render_overview(
@@ -43,7 +44,7 @@ def write_sweep_page(made: SweepReport, store: Store, path: Path, told: Callable
         figures,
         [*parts.values()],
         tables_as_html([replace(grid, notes=[]), *tables]),
-        made.report.missing,
+        report.missing,
         grid_as_html(made.studies, label_columns(made.studies), names, grid.notes),
     )
     place_file(page, path)

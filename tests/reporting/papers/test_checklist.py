@@ -3,9 +3,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import sirev
 from sirev.reporting.papers.checklist import AUTHORS, PARTLY, checklist
+from sirev.store.checkout import hand_out
 from sirev.store.store import Store
 from tests.conftest import Study
 from tests.reporting.papers.recorded_studies import GPU, record, recorded
@@ -87,6 +89,7 @@ def test_three_seeds_have_an_interval_over_seeds_and_fewer_are_named(tmp_path: P
     assert "three seeds" not in justification(checklist([study], store), "Experiment statistical significance")
     study, store = recorded(tmp_path / "two", "mistral_gsm8k", seeds=(0, 1), methods=["sft"])
     told = justification(checklist([study], store), "Experiment statistical significance")
+    assert "Clopper-Pearson's where each problem counts 0 or 1" in told
     assert told.count("sft of mistral_gsm8k") == 1
     assert ["mean over seeds", "seeds (sft: 2)", "none: three seeds are needed"] in table(checklist([study], store), "Error bars")
 
@@ -100,6 +103,8 @@ def test_what_was_made_elsewhere_is_not_answered_with_yes(tmp_path: Path) -> Non
     for title in ("Experimental result reproducibility", "Experimental setting/details"):
         assert answers(text)[title] == PARTLY
         assert "How the models of mistral_gsm8k were trained is unknown." in justification(text, title)
+    told = justification(text, "Experiments compute resources")
+    assert "What training the models of mistral_gsm8k took is unknown." in told
     assert "training.sft.learning_rate" not in text
     assert "No model was trained here." in text
     assert "the table Deviations says so" not in text
@@ -139,3 +144,58 @@ def test_several_studies_have_facts_each_and_answers_together(tmp_path: Path, sm
     text = checklist([*studies, *studies], smoke.store)
     assert len(answers(text)) == 16
     assert text.count("## Recorded: ") == 2
+
+
+def test_a_method_with_too_few_seeds_is_named_beside_one_with_enough(tmp_path: Path) -> None:
+    study, store = recorded(tmp_path, "mistral_gsm8k", seeds=(0, 1, 2), methods=["sft"])
+    more, _ = recorded(tmp_path, "mistral_gsm8k", methods=["dpo"])
+    both: Any = {**study, "runs": [*study["runs"], *more["runs"]]}
+    (row,) = [row for row in table(checklist([both], store), "Error bars") if row[0] == "mean over seeds"]
+    assert row[1:] == [
+        "seeds (sft: 3, dpo: 1)",
+        "95%, t with one degree of freedom less than seeds; none for dpo: three seeds are needed",
+    ]
+
+
+def test_models_that_a_loop_of_the_store_made_are_not_unknown_nor_trained_twice(
+    smoke_copy: Path, smoke: Study, tmp_path: Path
+) -> None:
+    for t in (1, 2):
+        hand_out(smoke.store, smoke.artifact("sft", f"train:{t}"), tmp_path / f"m{t}")
+    steps = {"first": tmp_path / "m1", "second": tmp_path / "m2"}
+    run = sirev.evaluate("mine", steps=steps, recipe="tiny_smoke", store=smoke_copy)
+    text = checklist(sirev.report(runs=[run.id], store=smoke_copy).studies, Store(smoke_copy))
+    assert "were trained is unknown" not in text
+    assert "What training the models" not in text
+    assert "The runs trained" not in text
+    assert "train" not in {row[0] for row in table(text, "Hardware and time")}
+
+
+def test_the_seed_of_an_evaluation_is_that_of_its_draws(tmp_path: Path) -> None:
+    study, store = recorded(tmp_path, "mistral_gsm8k", methods=["sft"])
+    (run,) = store.runs.all()
+    models = [{"step": "base", "name": "org/a", "revision": "main"}]
+    store.runs.save(replace(run, settings={**run.settings, "steps": ["base"], "models": models}))
+    text = checklist([study], store)
+    assert "the stage and t, never from the method" not in text
+    assert "The seeds of trainings elsewhere are unknown." in text
+
+
+def test_a_step_of_which_a_part_was_there_is_no_whole_measurement(tmp_path: Path) -> None:
+    steps = {"sample/test:1": record("sample", tokens=100, tokens_now=40)}
+    study, store = recorded(tmp_path, "mistral_gsm8k", steps=steps)
+    text = checklist([study], store)
+    assert "1 step found a part of the work done, by an interrupted attempt or by a run with fewer draws" in text
+    assert "Of 1 step the time is not recorded, or only in part." in justification(text, "Experiments compute resources")
+
+
+def test_problems_of_reasoning_gym_are_no_files_of_the_authors(tmp_path: Path) -> None:
+    study, store = recorded(tmp_path, "mistral_gsm8k", methods=["sft"])
+    (run,) = store.runs.all()
+    task = {"name": "python", "class": "sirev.tasks.reasoning_gym:ReasoningGym", "options": {"dataset": "chain_sum"}}
+    store.runs.save(replace(run, settings={**run.settings, "task": task}))
+    text = checklist([study], store)
+    assert "From local files" not in justification(text, "Open access to data and code")
+    assert "reasoning-gym (chain_sum)" in justification(text, "Open access to data and code").replace("\\", "")
+    (row,) = [row for row in table(text, "Data and licences") if row[0].startswith("reasoning-gym")]
+    assert row[3] == "Apache-2.0"

@@ -31,6 +31,8 @@ def test_a_run_with_the_papers_settings_differs_in_the_model_that_is_reported_al
         ("training.sft.select.unique=true", "training.sft.select.unique"),
         ("schedule=[sft, dpo]", "schedule"),
         ("init_from=base", "init_from"),
+        ("training.dpo.nll_weight=1", "training.dpo.nll_weight"),
+        ("task.limit.test=100", "task.limit.test"),
     ],
 )
 def test_what_differs_is_named(tmp_path: Path, override: str, what: str) -> None:

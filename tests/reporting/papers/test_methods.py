@@ -141,3 +141,57 @@ def test_names_of_a_stranger_are_text(tmp_path: Path, hostile: str) -> None:
     for text in (made.text, made.bibliography):
         assert hostile not in text
         assert text.count("{") - text.count("\\{") == text.count("}") - text.count("\\}")
+
+
+def test_hours_that_were_not_measured_are_said_to_be_left_out(tmp_path: Path) -> None:
+    steps = {"train:1": record("train", resumed=7), "sample/test:1": record("sample", seconds=None)}
+    study, store = recorded(tmp_path, "mistral_gsm8k", steps=steps)
+    assert (
+        f"took 1.00 GPU hours on {GPU} (not in it: what was done earlier of 1 step and 1 step without a time on record)."
+        in methods_text([study], store).text
+    )
+
+
+def test_shares_of_problems_have_exact_intervals_and_three_seeds_an_interval_of_their_own(tmp_path: Path) -> None:
+    for seeds in ((0, 1, 2), (0, 1)):
+        study, store = recorded(tmp_path / str(len(seeds)), "mistral_gsm8k", seeds=seeds)
+        text = methods_text([study], store).text
+        assert "Clopper-Pearson's where each problem counts 0 or 1" in text
+        assert ("Student's t intervals" in text) == (len(seeds) == 3)
+
+
+def test_a_kind_of_training_that_no_t_takes_is_not_told(tmp_path: Path) -> None:
+    study, store = recorded(tmp_path, "mistral_gsm8k", ["T=2"], methods=["sft-dpo"])
+    text = methods_text([study], store).text
+    assert "SFT trains on" not in text
+    assert "Methods: sft-dpo, DPO at every t." in text
+    study, store = recorded(tmp_path / "turns", "mistral_gsm8k", ["schedule=[sft, sft, dpo]"], methods=["sft-dpo"])
+    assert "Methods: sft-dpo, SFT and SFT and DPO in turn." in methods_text([study], store).text
+
+
+def test_templates_temperatures_and_draws_of_suites_are_told(tmp_path: Path) -> None:
+    asked = ["model.chat_template=true", "evaluation.temperatures=[0.5, 1.0]", "evaluation.ood.math_algebra.draws=8"]
+    study, store = recorded(tmp_path, "mistral_gsm8k", asked, suites=["math_algebra"])
+    text = methods_text([study], store).text
+    assert "Prompts are put to the model as a user's turn of its chat template." in text
+    assert "$M_{1}$ and the last $M_{t}$ also answer as often at temperature 0.5 and 1." in text
+    assert ", answered greedily, and by $M_{1}$ and the last $M_{t}$ also 8 times as above." in text
+
+
+def test_the_draws_of_an_evaluation_have_a_seed(tmp_path: Path) -> None:
+    study, store = recorded(tmp_path, "mistral_gsm8k", methods=["sft"], seeds=[7])
+    (run,) = store.runs.all()
+    models = [{"step": "base", "name": "org/a", "revision": "main"}]
+    store.runs.save(replace(run, settings={**run.settings, "steps": ["base"], "models": models}))
+    assert "Draws are made with seed 7." in methods_text([study], store).text
+
+
+def test_a_task_of_reasoning_gym_is_told_by_its_name_and_cited(tmp_path: Path) -> None:
+    study, store = recorded(tmp_path, "mistral_gsm8k", methods=["sft"])
+    (run,) = store.runs.all()
+    options = {"dataset": "chain_sum", "train": 10}
+    task = {"name": "python", "class": "sirev.tasks.reasoning_gym:ReasoningGym", "options": options}
+    store.runs.save(replace(run, settings={**run.settings, "task": task}))
+    made = methods_text([study], store)
+    assert "on chain\\_sum of reasoning-gym~\\cite{stojanovski2025reasoninggym}" in made.text
+    assert "@misc{stojanovski2025reasoninggym," in made.bibliography
