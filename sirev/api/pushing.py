@@ -26,6 +26,26 @@ def check_push(push: bool, remote: str | None) -> None:
         raise BadInput("--push: to which shared store? name it with --remote URL")
 
 
+def shared_store_answers(remote: str | None, push: bool, run: Run, listener: Listener) -> bool:
+    """Whether the shared store at `remote` answers, as far as one is named; where it does not, the listener is warned, once.
+
+    BadInput for a push to nowhere and for a place that refuses to be used.
+    """
+    check_push(push, remote)
+    if remote is None:
+        return True
+    from sirev.store.sharing.answering import await_answer
+    from sirev.store.sharing.remote import Remote  # fsspec; nobody else has a use for it
+
+    try:
+        await_answer(Remote(remote), listener.asking)
+    except RemoteFailed as error:
+        later = "; what is computed is sent at the end" if push else ""
+        listener.warn(run, f"{error}; this command goes on without it, and computes what it may hold{later}")
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def pushing(
     store: Store,
@@ -36,11 +56,13 @@ def pushing(
     found: Callable[[], Collection[Realisation]] = set,
     *,
     required: bool = False,
+    answering: bool = True,
 ) -> Iterator[Callable[[Collection[Realisation]], None]]:
     """While it lasts, and if `push`, copy what is published in a store to the shared one at `remote`; at the end `runs` too.
 
     `found` says at the end what of unfinished runs was here before, or pulled; of that, what the shared store lacks is sent.
-    Yields a function that sends such at once and raises what `sirev.store.sharing.push.push` does.
+    Yields a function that sends such at once and raises what `sirev.store.sharing.push.push` does. A store that is not `answering`,
+    as `shared_store_answers` said, is asked again at the end, if there is something to send by then.
     BadInput, with nothing begun, if the shared store can't be written. What can't be sent in the end is a warning with the
     command that sends it, or StageFailed if it is `required`.
     """
@@ -52,7 +74,7 @@ def pushing(
     from sirev.store.sharing.write_through import WriteThrough
 
     writer = WriteThrough(store, Remote(remote))
-    if not required:  # a worker's machine was tried before
+    if answering and not required:  # a worker's machine was tried before
         with contextlib.suppress(RemoteFailed):  # it may be back by the time that there is something to send
             writer.open()
     try:
@@ -64,9 +86,9 @@ def pushing(
                 writer.drain(saving_seconds_left())
                 raise
             except SirevError:  # what was computed until then is not lost
-                _finish(writer, store, runs, (), listener, required=False)
+                _finish(writer, store, runs, (), listener, required=False, answering=answering)
                 raise
-            _finish(writer, store, runs, found(), listener, required=required)
+            _finish(writer, store, runs, found(), listener, required=required, answering=answering)
     finally:
         writer.stop()
 
@@ -79,10 +101,16 @@ def _finish(
     listener: Listener,
     *,
     required: bool,
+    answering: bool,
 ) -> None:
     """Send what is left, and say what came of it."""
     there = [saved for run in runs if (saved := store.runs.get(run.id))]
+    if not answering and not writer.begun:  # it was warned of, and nobody waits twice for nothing
+        listener.note(runs[0], f"nothing was sent to {writer.url}; {_remedy(writer.url, store, runs, there)}")
+        return
     try:
+        if not answering:
+            writer.reopen(listener.asking)
         writer.finish(there, found)
     except (SirevError, OSError) as error:
         if required:

@@ -81,6 +81,10 @@ class Progress(Bars, Listener):
             elif "another run" not in words:  # runs of one invocation wait for what they share; that is no news
                 self._line(run, step_title(name), words)
 
+    def asking(self, text: str) -> None:
+        """See `sirev.execution.listener.Listener`."""
+        say_if_read(f"sirev: {text} ...")
+
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
         """See `sirev.execution.listener.Listener`."""
         with self._lock:

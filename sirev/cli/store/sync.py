@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sirev.cli.store.transfer_progress import Moving
 from sirev.cli.units import size_text
@@ -18,6 +19,9 @@ from sirev.store.store import Store
 from sirev.study.keep_models import keep_choice, models_to_drop
 from sirev.study.remedies import require_store, verb_of
 
+if TYPE_CHECKING:
+    from sirev.store.sharing.remote import Remote
+
 
 def push_runs(url: str, names: Sequence[str], keep_models: str | None, jobs: int, path: Path | None) -> None:
     """Send runs, without the models that are not to be kept."""
@@ -28,6 +32,7 @@ def push_runs(url: str, names: Sequence[str], keep_models: str | None, jobs: int
     _check_order("push", url, names, store)
     remote = Remote(url)
     runs = _finished(store, names)
+    _await(remote)
     with Moving() as moving:
         moved = send(store, remote, runs, models_to_drop(store, runs, keep), jobs, moving)
     _tell(moved, f"pushed to {url}", "everything was there")
@@ -46,6 +51,7 @@ def pull_runs(url: str, names: Sequence[str], keep_models: str | None, jobs: int
     leave_out = LeaveOut(
         lambda store, runs: models_to_drop(store, runs, "none"), lambda store, runs: models_to_drop(store, runs, keep)
     )
+    _await(remote)
     with Moving() as moving:
         moved = take(store, remote, names, leave_out if keep != "all" else None, jobs, moving)
     _tell(moved, f"pulled from {url}", "everything was here")
@@ -82,6 +88,13 @@ def import_(file: Path, path: Path | None) -> None:
         whose = "1 model's weights are" if taken.hollow == 1 else f"{taken.hollow} models' weights are"
         out(f"{whose} not included; the measurements are")
     _next(store, [*taken.runs, *taken.here_already], path)
+
+
+def _await(remote: Remote) -> None:
+    """Wait for the shared store's first answer; see `await_answer`."""
+    from sirev.store.sharing.answering import await_answer
+
+    await_answer(remote, lambda text: say(f"sirev: {text} ..."))
 
 
 def _filled(path: Path | None) -> Store:

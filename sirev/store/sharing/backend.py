@@ -94,6 +94,9 @@ class Backend(Protocol):
     shows_card: bool
     """Whether visitors are shown a README.md."""
 
+    def answer(self) -> None:
+        """Ask the least that tells whether anybody answers; Missing, too, is an answer."""
+
     def occupied(self) -> bool:
         """Whether there is anything at all. Refused if there can't be: no such bucket, say."""
 
