@@ -5,13 +5,17 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from sirev.printing import console, out, visible
+from sirev.listing import count_text
+from sirev.printing import console, out, out_path, visible
 
 UNLIMITED = 10_000
 """Columns where the output is no terminal."""
+_FEW = 2
+"""Files that are named one by one."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,15 @@ def print_lines(lines: Iterable[str]) -> None:
             out(line)
             continue
         out(*wrapped(visible(line), width, len(line) - len(line.lstrip()) + 2))
+
+
+def print_written(files: Sequence[Path], folder: Path) -> None:
+    """Print the paths of files that were written; of more than two the folder, which was named, and their number."""
+    if len(files) > _FEW:
+        out(f"{count_text(len(files), 'file')} written to {folder}")
+        return
+    for path in files:
+        out_path(path)
 
 
 def print_styled(lines: Callable[[int], Iterable[Line]]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sirev.cli.comparing_progress import Comparing
+from sirev.cli.lines import print_written
 from sirev.cli.options import refuse
 from sirev.cli.page_output import output_named, page_at
 from sirev.errors import BadInput
@@ -126,8 +127,7 @@ def _write_sweep(what: str, made: SweepReport, store: Store, output: Path | HubP
             from sirev.reporting.figures import write_grids
 
             _say(f"drawing figures into {output} ...")
-            for path in write_grids(panels_of(made.studies), output):
-                out_path(path)
+            print_written(write_grids(panels_of(made.studies), output), output)
 
 
 def _options(recipes: list[str], methods: list[str], runs: list[str]) -> str:
@@ -246,13 +246,13 @@ def _figures(made: Report, output: Path) -> None:
     from sirev.reporting.figures.grids import arranged
 
     _say(f"drawing figures into {output} ...")
+    written = []
     if len(made.studies) != 1:
-        for path in write_grids(arranged(made.studies, made.published), output):
-            out_path(path)
+        written += write_grids(arranged(made.studies, made.published), output)
     for study, name in zip(made.studies, names_of(made.studies), strict=True):
         folder = output / name if len(made.studies) > 1 else output
-        for path in write_figures(study, folder, published=made.published.get(str(study["recipe"]))):
-            out_path(path)
+        written += write_figures(study, folder, published=made.published.get(str(study["recipe"])))
+    print_written(written, output)
 
 
 def _say(*lines: str) -> None:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from sirev.cli.lines import wrapped
+from sirev.cli.lines import print_written, wrapped
 from tests.commands import on_a_terminal
 
 PROGRAM = (
@@ -32,6 +33,14 @@ def test_a_terminal_has_colours_and_whole_lines_and_a_pipe_has_neither_width_nor
 
 def test_no_color_is_respected() -> None:
     assert on_80_columns(NO_COLOR="1").startswith("80 columns\r\n")
+
+
+def test_one_or_two_files_are_named_and_more_are_counted(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    files = [Path(f"logs/{name}") for name in ("a", "b", "c")]
+    print_written(files[:2], Path("logs"))
+    assert capsysbinary.readouterr().out == b"logs/a\nlogs/b\n"
+    print_written(files, Path("logs"))
+    assert capsysbinary.readouterr().out == b"3 files written to logs\n"
 
 
 @pytest.mark.parametrize("width", [20, 30, 60])

@@ -161,7 +161,7 @@ def test_a_page_and_figures_are_written_where_asked(command: Command, folder: Pa
     done = command("report", "figures", *asked, tmp_path / "figures")
     assert done.returncode == 0
     written = sorted(path.name for path in (tmp_path / "figures").iterdir())
-    assert sorted(Path(line).name for line in done.stdout.splitlines()) == written
+    assert done.stdout == f"{len(written)} files written to {tmp_path / 'figures'}\n"
     assert {"pass-at-1.svg", "pass-at-1.pdf", "pass-at-1.png"} <= set(written)
 
 
