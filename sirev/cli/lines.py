@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sirev.listing import count_text
-from sirev.printing import console, out, out_path, visible
+from sirev.printing import console, out, out_path, visible, write
 
 UNLIMITED = 10_000
 """Columns where the output is no terminal."""
@@ -26,14 +26,22 @@ class Line:
     style: str = ""
 
 
-def print_lines(lines: Iterable[str]) -> None:
-    """Print lines; on a terminal broken between words, what follows indented by two more than the line itself."""
+def print_lines(lines: Iterable[str], after: str | None = None) -> None:
+    """Print lines; on a terminal broken between words, what follows behind `after`, or indented by two more than the line itself."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for line in lines:
         if width is None or len(line) <= width:
             out(line)
             continue
-        out(*wrapped(visible(line), width, len(line) - len(line.lstrip()) + 2))
+        out(*wrapped(visible(line), width, " " * (len(line) - len(line.lstrip()) + 2) if after is None else after))
+
+
+def print_text(text: str) -> None:
+    """Print a text of whole lines; on a terminal broken between words."""
+    if sys.stdout.isatty():
+        print_lines(text.splitlines(), after="")
+    else:
+        write(text)
 
 
 def print_written(files: Sequence[Path], folder: Path) -> None:
@@ -58,8 +66,9 @@ def print_styled(lines: Callable[[int], Iterable[Line]]) -> None:
         terminal.print(Text(visible(line.text), line.style), soft_wrap=True)
 
 
-def wrapped(line: str, width: int, indent: int) -> list[str]:
-    """A line broken between words, what follows indented by `indent`."""
+def wrapped(line: str, width: int, after: int | str) -> list[str]:
+    """A line broken between words, what follows behind so many blanks, or behind a text such as "# "."""
     if len(line) <= width:
         return [line]
-    return textwrap.wrap(line, width, subsequent_indent=" " * indent, break_on_hyphens=False, break_long_words=False)
+    start = " " * after if isinstance(after, int) else after
+    return textwrap.wrap(line, width, subsequent_indent=start, break_on_hyphens=False, break_long_words=False)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Mapping
 
 import yaml
 
+from sirev.cli.lines import print_lines
 from sirev.cli.options import check_format
 from sirev.printing import out, out_json, write
 from sirev.recipe import load_recipe, overlay_names, recipe_names
 from sirev.recipe.load import names_a_model, read_recipe
 
+_COLUMNS = 120
+"""Of a recipe's lines, at most."""
 ANY_MODEL = "ORGANISATION/NAME"
 """Stands for the model of a task recipe while its other settings are looked at."""
 
@@ -48,10 +53,12 @@ def show_recipe(name: str, overrides: list[str], overlays: list[str], form: str)
     if form == "json":
         out_json(settings)
         return
-    out(*(f"# {line}" for line in ("Resolved from:", *source.origins())))
+    told = ["Resolved from:", *source.origins()]
     if "model" not in settings:
-        out(f"# It names no model; `sirev iterate` asks for --model {ANY_MODEL} or --model FOLDER")
-    write(yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=120))
+        told.append(f"It names no model; `sirev iterate` asks for --model {ANY_MODEL} or --model FOLDER")
+    print_lines([f"# {line}" for line in told], after="#   ")
+    width = min(_COLUMNS, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _COLUMNS
+    write(yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=width))
 
 
 def show_schema(form: str) -> None:

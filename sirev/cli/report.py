@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sirev.cli.comparing_progress import Comparing
-from sirev.cli.lines import print_written
+from sirev.cli.lines import print_text, print_written
 from sirev.cli.options import refuse
 from sirev.cli.page_output import output_named, page_at
 from sirev.errors import BadInput
@@ -185,7 +185,7 @@ def _for_paper(what: str, studies: list[Study], store: Store, output: Path | Hub
         found = methods_text(studies, store)
         texts = [found.text, found.bibliography]
     if not isinstance(output, Path):  # a Space is for a page alone
-        write(texts[0])
+        print_text(texts[0])
         if len(texts) > 1:
             _say(f"add --output {PAPERS[what]} to write the references too")
         return

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sirev.cli.lines import print_lines
 from sirev.cli.store.transfer_progress import Moving
 from sirev.cli.units import size_text
 from sirev.errors import BadInput
@@ -71,7 +72,7 @@ def export(names: Sequence[str], keep_models: str | None, path: Path | None) -> 
     keep, store = keep_choice(keep_models), _filled(path)
     runs = _finished(store, wanted)
     size = export_runs(store, runs, Path(file), models_to_drop(store, runs, keep))
-    out(f"{count_text(len(runs), 'run')} written to {file}, {size_text(size)}")
+    print_lines([f"{count_text(len(runs), 'run')} written to {file}, {size_text(size)}"])
     out(f"next, on another machine: {as_typed('sirev', 'store', 'import', Path(file).name)}")
 
 
@@ -81,9 +82,10 @@ def import_(file: Path, path: Path | None) -> None:
 
     store = Store(path)
     taken = import_file(store, file)
-    out(f"{count_text(len(taken.runs), 'run')} imported: {count_text(taken.objects, 'new file')}, {size_text(taken.bytes)}")
+    runs = count_text(len(taken.runs), "run")
+    print_lines([f"{runs} imported: {count_text(taken.objects, 'new file')}, {size_text(taken.bytes)}"])
     if taken.here_already:
-        out(f"already here, left unchanged: {', '.join(taken.here_already)}")
+        print_lines([f"already here, left unchanged: {', '.join(taken.here_already)}"])
     if taken.hollow:
         whose = "1 model's weights are" if taken.hollow == 1 else f"{taken.hollow} models' weights are"
         out(f"{whose} not included; the measurements are")
@@ -135,9 +137,9 @@ def _tell(moved: Moved, done: str, nothing: str) -> None:
     runs = count_text(len(moved.runs), "run")
     if moved.files:
         there = f"; {count_text(moved.there, 'file')} were there already" if moved.there else ""
-        out(f"{runs} {done}: {count_text(moved.files, 'file')}, {size_text(moved.bytes)}, {moved.seconds:.1f} s{there}")
+        print_lines([f"{runs} {done}: {count_text(moved.files, 'file')}, {size_text(moved.bytes)}, {moved.seconds:.1f} s{there}"])
     else:
-        out(f"{runs} {done}: {nothing} already, {count_text(moved.there, 'file')}, {moved.seconds:.1f} s")
+        print_lines([f"{runs} {done}: {nothing} already, {count_text(moved.there, 'file')}, {moved.seconds:.1f} s"])
     if moved.hollow:
         say(f"sirev: the weights of {count_text(moved.hollow, 'model')} were left out; the measurements are here")
     for sentence in moved.said:
