@@ -12,6 +12,7 @@ from sirev.cli.comparing_progress import Comparing
 from sirev.cli.lines import print_text, print_written
 from sirev.cli.options import refuse
 from sirev.cli.page_output import output_named, page_at
+from sirev.cli.positional import report_words
 from sirev.errors import BadInput
 from sirev.printing import out_path, say, write
 from sirev.quoting import as_typed
@@ -131,9 +132,9 @@ def _write_sweep(what: str, made: SweepReport, store: Store, output: Path | HubP
 
 
 def _options(recipes: list[str], methods: list[str], runs: list[str]) -> str:
-    """The options that ask for the same runs."""
-    named = {"--recipe": recipes, "--method": methods, "--run": runs}
-    return as_typed(*(word for option, values in named.items() for value in values for word in (option, value)))
+    """The words that ask for the same runs."""
+    options = [word for option, values in (("--method", methods), ("--run", runs)) for value in values for word in (option, value)]
+    return as_typed(*report_words(recipes), *options)
 
 
 def _check(what: str, output: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sirev.cli.lines import print_lines
+from sirev.cli.positional import report_words
 from sirev.cli.store.transfer_progress import Moving
 from sirev.cli.units import size_text
 from sirev.errors import BadInput
@@ -150,7 +151,7 @@ def _next(store: Store, ids: Sequence[str], path: Path | None) -> None:
     runs = [run for run_id in ids if (run := store.runs.get(run_id))]
     where = ["--store", path] if path is not None else []
     for recipe in _recipes(runs):
-        out(f"next: {as_typed('sirev', 'report', '--recipe', recipe, *where)}")
+        out(f"next: {as_typed('sirev', 'report', *report_words([recipe]), *where)}")
 
 
 def _recipes(runs: Sequence[Run]) -> list[str]:
